@@ -1,0 +1,39 @@
+"""The seam between the engine and storage.
+
+Lives here: the `BlockFile` protocol. Must not live here: an implementation. Real files are in
+`os_file`, files in memory in `memory_file`, and tests bring their own that lose writes or fail.
+"""
+
+from typing import Protocol
+
+
+class BlockFile(Protocol):
+    """A resizable array of bytes that forgets unsynced writes when the power goes.
+
+    Every method may raise `OSError`; only `LockError` and `OSError` leave this layer for reasons
+    other than the file's content.
+    """
+
+    def size_bytes(self) -> int:
+        """Return the present size."""
+        ...
+
+    def read_at(self, offset: int, size_bytes: int) -> bytes:
+        """Return the bytes at `offset`, fewer than asked for only where the file ends."""
+        ...
+
+    def write_at(self, offset: int, data: bytes) -> None:
+        """Write all of `data` at `offset`, growing the file when it ends before that."""
+        ...
+
+    def sync(self) -> None:
+        """Return once everything written before is on stable storage, the size included."""
+        ...
+
+    def resize(self, size_bytes: int) -> None:
+        """Set the size; new bytes are zero and, where possible, have their space reserved."""
+        ...
+
+    def close(self) -> None:
+        """Release the file. Closing twice is allowed."""
+        ...

@@ -1,0 +1,39 @@
+"""Every bound of the engine, each with its reason.
+
+Lives here: numbers that refuse input. Must not live here: sizes of on-disk structures, which are
+facts of the format (`bolt_store.codec.layout`).
+
+Source: bbolt v1.3.6 bucket.go (MaxKeySize, MaxValueSize), page.go, and the experiments named.
+"""
+
+from typing import Final
+
+PAGE_SIZE_BYTES_MIN: Final = 512
+"""Smallest page size bbolt accepts; four such pages make the smallest file."""
+
+PAGE_SIZE_BYTES_MAX: Final = 1 << 24
+"""Largest page size that is probed. No kernel has pages over 64 KiB; this leaves room for options."""
+
+KEY_SIZE_BYTES_MAX: Final = 32768
+"""Longest key that bbolt stores (MaxKeySize). Bucket names are not bound by it, as in bbolt."""
+
+BUCKET_NAME_SIZE_BYTES_MAX: Final = (1 << 31) - 2
+"""bbolt sets no limit to a bucket name; this is where its 32-bit sizes end."""
+
+VALUE_SIZE_BYTES_MAX: Final = (1 << 31) - 2
+"""Longest value that bbolt stores (MaxValueSize)."""
+
+RUN_SIZE_BYTES_MAX: Final = (1 << 32) - 1
+"""Element positions are 32-bit, so one run of pages ends below 4 GiB."""
+
+ELEMENT_COUNT_MAX: Final = 65534
+"""The count of a page is 16 bits, and 0xFFFF is taken by the long form of the freelist."""
+
+TREE_DEPTH_MAX: Final = 64
+"""Each level at least doubles the pages and a file has under 2**48: deeper is a cycle."""
+
+FINDINGS_MAX: Final = 10_000
+"""A check yields at most so many findings, then one that says so: the caller's memory is bounded."""
+
+LOCK_POLL_INTERVAL_S: Final = 0.05
+"""Pause between two tries for the lock, as in bbolt (flockRetryTimeout)."""
