@@ -1,0 +1,28 @@
+"""Read, write, check and salvage bbolt (BoltDB) files.
+
+The public door. What is not named here may change. Keys and values are `bytes`; an absent key is
+None, an absent bucket is an error. See `bolt_store.codec` for the format, `bolt_store.tree.tx` for
+the order of a commit, `bolt_store.tree.freelist` for where pages are allocated.
+"""
+
+from bolt_store.check import Check, Finding, Severity
+from bolt_store.codec.meta import Meta
+from bolt_store.db import DB, create, open, open_file  # noqa: A004 - bolt_store.open
+from bolt_store.tree.bucket import Bucket
+from bolt_store.tree.cursor import Cursor, Item
+from bolt_store.tree.tx import Tx
+
+__all__ = [
+    "DB",
+    "Bucket",
+    "Check",
+    "Cursor",
+    "Finding",
+    "Item",
+    "Meta",
+    "Severity",
+    "Tx",
+    "create",
+    "open",
+    "open_file",
+]

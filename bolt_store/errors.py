@@ -61,11 +61,13 @@ class PageError(FormatError):
 
     Attributes:
         pgid: The page, or None for an inline page inside a bucket's value.
+        code: Stable name of the broken rule, such as "key.order"; `check` uses the same.
         problem: What was expected and what was found.
     """
 
-    def __init__(self, *, pgid: int | None, problem: str) -> None:
+    def __init__(self, *, pgid: int | None, code: str, problem: str) -> None:
         self.pgid = pgid
+        self.code = code
         self.problem = problem
         where = "inline page" if pgid is None else f"page {pgid}"
         super().__init__(f"{where}: {problem}")

@@ -11,4 +11,4 @@ Pgid = NewType("Pgid", int)
 """Page id: position of a page in the file, in pages from its start. 0 and 1 are the metas."""
 
 Txid = NewType("Txid", int)
-"""Transaction id: counts the write transactions of a file. The meta with the higher one is newer."""
+"""Transaction id: counts a file's write transactions. The meta with the higher one is newer."""

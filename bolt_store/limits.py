@@ -12,7 +12,7 @@ PAGE_SIZE_BYTES_MIN: Final = 512
 """Smallest page size bbolt accepts; four such pages make the smallest file."""
 
 PAGE_SIZE_BYTES_MAX: Final = 1 << 24
-"""Largest page size that is probed. No kernel has pages over 64 KiB; this leaves room for options."""
+"""Largest page size that is probed. Kernels have pages up to 64 KiB, options allow more."""
 
 KEY_SIZE_BYTES_MAX: Final = 32768
 """Longest key that bbolt stores (MaxKeySize). Bucket names are not bound by it, as in bbolt."""
@@ -31,9 +31,6 @@ ELEMENT_COUNT_MAX: Final = 65534
 
 TREE_DEPTH_MAX: Final = 64
 """Each level at least doubles the pages and a file has under 2**48: deeper is a cycle."""
-
-FINDINGS_MAX: Final = 10_000
-"""A check yields at most so many findings, then one that says so: the caller's memory is bounded."""
 
 LOCK_POLL_INTERVAL_S: Final = 0.05
 """Pause between two tries for the lock, as in bbolt (flockRetryTimeout)."""

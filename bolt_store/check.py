@@ -1,0 +1,600 @@
+"""The check of a bolt file: everything that can be known without its application.
+
+Lives here: `Finding`, `Severity`, and the walk that makes them. Must not live here: writing, and
+the raising of errors about damage: whatever is wrong is a finding, and the walk goes on.
+
+The check is stricter than bbolt's own: it also wants separators equal to the first key of their
+child, two children to a branch, no empty leaf below a branch, one depth for all leaves, a freelist
+within the file, and sound metas. Each of these is accepted by bbolt's check, and is followed by a
+panic or a destroyed file at the next write.
+
+Invariants: no finding holds a byte of a key or a value. Every page is visited once in the whole
+walk, so cycles across buckets end too. Memory is one byte a page, and the pages on the way.
+
+Source: bbolt v1.3.6 tx.go (check), v1.3.7 tx_check.go; spec sections 1.11, 3.1 and 3.2.
+"""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from enum import IntEnum, unique
+from typing import Final, NamedTuple
+
+from bolt_store.codec.branch import Branch, decode_branch
+from bolt_store.codec.bucket import decode_bucket
+from bolt_store.codec.freelist import decode_freelist
+from bolt_store.codec.layout import (
+    BRANCH_ELEMENT,
+    BRANCH_FLAG,
+    BUCKET_FLAG,
+    ELEMENT_SIZE_BYTES,
+    LEAF_FLAG,
+    META_FLAG,
+    META_PAGE_COUNT,
+    PAGE_HEADER,
+    PAGE_HEADER_SIZE_BYTES,
+    PAGE_KINDS,
+)
+from bolt_store.codec.leaf import decode_leaf_element, decode_leaf_keys, leaf_element_count
+from bolt_store.errors import FormatError, PageError
+from bolt_store.file.pager import MetaSlot, Pager, Snapshot
+from bolt_store.limits import TREE_DEPTH_MAX
+from bolt_store.tree.node import KEYS_PER_PAGE_MIN
+
+Progress = Callable[[int, int], None]
+"""Called now and then with the pages done and the pages in all."""
+
+PROGRESS_PAGES: Final = 1024
+REACHABLE: Final = 1
+FREE: Final = 2
+
+
+@unique
+class Severity(IntEnum):
+    """What a finding means for whoever wants to use the file."""
+
+    INFO = 0
+    """Unusual and harmless."""
+    WARNING = 1
+    """Nothing is lost by it, but something has happened to this file."""
+    UNSAFE = 2
+    """Readable, but the next write by bbolt or by this package could destroy it."""
+    FATAL = 3
+    """Some of the content cannot be read, or cannot be trusted."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Finding:
+    """One thing that is wrong with a file, or worth knowing.
+
+    Attributes:
+        code: Stable name of the rule, such as "page.shared".
+        severity: What it means.
+        pgid: The page, or None when it concerns the whole file.
+        path: Page ids from the root of the tree to the page, the page included.
+        problem: What is wrong, as a clause without the place.
+    """
+
+    code: str
+    severity: Severity
+    pgid: int | None
+    problem: str
+    path: tuple[int, ...] = ()
+
+    def __str__(self) -> str:
+        where = "" if self.pgid is None else f"page {self.pgid}: "
+        return f"{where}{self.problem} [{self.code}]"
+
+
+@dataclass(frozen=True, slots=True)
+class _Way:
+    """The pages from the root to one page, shared by all that are below it."""
+
+    pgid: int
+    above: "_Way | None"
+
+    def path(self) -> tuple[int, ...]:
+        pgids = []
+        way: _Way | None = self
+        while way is not None:
+            pgids.append(way.pgid)
+            way = way.above
+        return tuple(reversed(pgids))
+
+
+@dataclass(slots=True)
+class _Tree:
+    """What is known of one bucket's tree.
+
+    Attributes:
+        is_root_bucket: Whether it may hold buckets only.
+        leaf_depth: Depth of the first leaf seen; all others must have it too.
+    """
+
+    is_root_bucket: bool
+    leaf_depth: int | None = None
+
+
+class _Visit(NamedTuple):
+    """One page to look at, and what its parent says about it.
+
+    Attributes:
+        tree: The tree that it belongs to.
+        pgid: The page; None for an inline page.
+        depth: Its depth in the tree, 0 for the root.
+        first_key: What its first key must be; None for a root.
+        end_key: What all its keys must be below; None where there is no bound.
+        above: The way to its parent, None for a root.
+        inline_page: The page itself when it is inline.
+    """
+
+    tree: _Tree
+    pgid: int | None
+    depth: int
+    first_key: bytes | None
+    end_key: bytes | None
+    above: _Way | None
+    inline_page: bytes | None = None
+
+
+class Check:
+    """One run of the check over one snapshot.
+
+    Attributes:
+        pages: After the run, a byte for each page below the high water mark: bit 1 for reachable,
+            bit 2 for listed as free.
+        free: After the run, the ids of the stored freelist that are in range, ascending and unique;
+            None when the file stores none or it cannot be read.
+    """
+
+    def __init__(self, pager: Pager, snapshot: Snapshot, progress: Progress | None = None) -> None:
+        """Prepare a run.
+
+        Args:
+            pager: Of the file, for its metas and its size.
+            snapshot: The state to look at.
+            progress: Called every thousand pages or so.
+        """
+        self._pager = pager
+        self._snapshot = snapshot
+        self._progress = progress
+        self._visited_count = 0
+        self._found: list[Finding] = []
+        # The mark may be a lie, and a page that the file does not have needs no byte.
+        stored = -(-pager.file.size_bytes() // snapshot.page_size_bytes)
+        self._page_count = min(snapshot.meta.high_water_mark, stored)
+        self.pages = bytearray(self._page_count)
+        self.free: list[int] | None = None
+
+    def run(self) -> Iterator[Finding]:
+        """Look at everything.
+
+        Yields:
+            What was found, as it is found.
+
+        Raises:
+            OSError: A page cannot be read.
+        """
+        yield from check_metas(self._pager)
+        yield from self._check_size()
+        yield from self._check_freelist()
+        yield from self.walk()
+        yield from self._check_against_freelist()
+        if self._progress is not None:
+            self._progress(self._page_count, self._page_count)
+
+    # -- metas, size, freelist ---------------------------------------------------------------
+
+    def _check_size(self) -> Iterator[Finding]:
+        expected = self._snapshot.meta.high_water_mark * self._snapshot.page_size_bytes
+        found = self._pager.file.size_bytes()
+        if found < expected:
+            problem = f"the file has {found} bytes, its pages need {expected}"
+            yield Finding(
+                code="file.truncated", severity=Severity.FATAL, pgid=None, problem=problem
+            )
+
+    def _check_freelist(self) -> Iterator[Finding]:
+        pgid = self._snapshot.meta.freelist_pgid
+        self.pages[:META_PAGE_COUNT] = bytes([REACHABLE]) * min(META_PAGE_COUNT, self._page_count)
+        if pgid is None:
+            problem = "the file stores no freelist"
+            yield Finding(
+                code="freelist.absent", severity=Severity.INFO, pgid=None, problem=problem
+            )
+            return
+        try:
+            page = self._snapshot.page(pgid)
+            ids = decode_freelist(page, pgid=pgid)
+        except FormatError as error:
+            yield _from_error(error, pgid, Severity.UNSAFE)
+            return
+        self._mark_run(pgid, len(page) // self._snapshot.page_size_bytes)
+        yield from self._check_free_ids(pgid, ids)
+
+    def _check_free_ids(self, pgid: int, ids: tuple[int, ...]) -> Iterator[Finding]:
+        high = self._snapshot.meta.high_water_mark
+        unique_ids = sorted(set(ids))
+        in_range = [free for free in unique_ids if META_PAGE_COUNT <= free < high]
+        if len(in_range) < len(unique_ids):
+            problem = f"{len(unique_ids) - len(in_range)} free pages are outside of 2 to {high - 1}"
+            yield Finding(
+                code="freelist.range", severity=Severity.UNSAFE, pgid=pgid, problem=problem
+            )
+        if len(unique_ids) < len(ids):
+            problem = f"{len(ids) - len(unique_ids)} ids are listed more than once"
+            yield Finding(
+                code="freelist.duplicate", severity=Severity.UNSAFE, pgid=pgid, problem=problem
+            )
+        elif list(ids) != unique_ids:
+            yield Finding(
+                code="freelist.order",
+                severity=Severity.INFO,
+                pgid=pgid,
+                problem="the ids do not ascend",
+            )
+        pages = self.pages
+        for free in in_range:
+            if free < self._page_count:
+                if pages[free] & REACHABLE:
+                    yield Finding(
+                        code="freelist.itself",
+                        severity=Severity.UNSAFE,
+                        pgid=free,
+                        problem="is part of the freelist and listed in it",
+                    )
+                pages[free] |= FREE
+        self.free = in_range
+
+    def _check_against_freelist(self) -> Iterator[Finding]:
+        """Compare what is reachable with what is free, and report each stretch of pages once."""
+        if self.free is None:
+            return
+        both = bytes([REACHABLE | FREE])
+        for start, end in _stretches(self.pages, both):
+            yield Finding(
+                code="freelist.reachable",
+                severity=Severity.UNSAFE,
+                pgid=start,
+                problem=f"{_pages(start, end)} in use and listed as free",
+            )
+        for start, end in _stretches(self.pages, b"\0"):
+            yield Finding(
+                code="page.unreachable",
+                severity=Severity.WARNING,
+                pgid=start,
+                problem=f"{_pages(start, end)} neither in use nor listed as free",
+            )
+
+    # -- the trees ---------------------------------------------------------------------------
+
+    def walk(self) -> Iterator[Finding]:
+        """Walk the trees of all buckets, without looking at the metas and the freelist.
+
+        Yields:
+            What was found.
+
+        Raises:
+            OSError: A page cannot be read.
+        """
+        root = _Tree(is_root_bucket=True)
+        stack = [_Visit(root, self._snapshot.meta.root_pgid, 0, None, None, None)]
+        found = self._found
+        while stack:
+            visit = stack.pop()
+            page = self._enter(visit)
+            if page is not None and page[8] == BRANCH_FLAG:
+                self._look_at_branch(visit, page, stack)
+            elif page is not None:
+                self._look_at_leaf(visit, page, stack)
+            if found:
+                yield from found
+                found.clear()
+
+    def _report(self, visit: _Visit, code: str, severity: Severity, problem: str) -> None:
+        path = visit.above.path() if visit.above else ()
+        pgid = visit.pgid
+        if pgid is None:
+            pgid = path[-1] if path else None
+            problem = f"an inline bucket: {problem}"
+        else:
+            path = (*path, pgid)
+        self._found.append(
+            Finding(code=code, severity=severity, pgid=pgid, problem=problem, path=path)
+        )
+
+    def _enter(self, visit: _Visit) -> bytes | None:
+        """Read the page of a visit and mark its run; None when it cannot be looked at."""
+        pgid = visit.pgid
+        if pgid is None:
+            return visit.inline_page
+        if self._is_marked(pgid):
+            self._report(visit, "page.shared", Severity.FATAL, "is referred to more than once")
+            return None
+        if visit.depth > TREE_DEPTH_MAX:
+            self._report(visit, "tree.depth", Severity.FATAL, "lies deeper than any tree can be")
+            return None
+        try:
+            page = self._snapshot.page(pgid)
+        except FormatError as error:
+            self._found.append(_from_error(error, pgid, Severity.FATAL, visit.above))
+            return None
+        flags = page[8]
+        if flags not in (BRANCH_FLAG, LEAF_FLAG):
+            problem = f"is a {PAGE_KINDS[flags]} page, expected a branch or a leaf"
+            self._report(visit, "page.kind", Severity.FATAL, problem)
+            return None
+        if not self._mark_run(pgid, len(page) // self._snapshot.page_size_bytes):
+            problem = "its overflow is part of another page's run"
+            self._report(visit, "page.shared", Severity.FATAL, problem)
+        self._visited_count += 1
+        if self._progress is not None and self._visited_count % PROGRESS_PAGES == 0:
+            self._progress(self._visited_count, self._page_count)
+        return page
+
+    def _is_marked(self, pgid: int) -> bool:
+        return pgid < self._page_count and bool(self.pages[pgid] & REACHABLE)
+
+    def _mark_run(self, pgid: int, page_count: int) -> bool:
+        """Mark a run as reachable; tell whether none of its pages was marked before."""
+        pages = self.pages
+        if page_count == 1 and pgid < self._page_count:
+            pages[pgid] |= REACHABLE
+            return True
+        is_new = True
+        for page in range(pgid, min(pgid + page_count, self._page_count)):
+            is_new = is_new and not pages[page] & REACHABLE
+            pages[page] |= REACHABLE
+        return is_new
+
+    def _look_at_branch(self, visit: _Visit, page: bytes, stack: list[_Visit]) -> None:
+        pgid = visit.pgid or 0
+        try:
+            branch = decode_branch(page, pgid=pgid)
+        except FormatError as error:
+            self._found.append(_from_error(error, pgid, Severity.FATAL, visit.above))
+            branch = _readable_children(page)
+            self._push_children(visit._replace(end_key=None), branch, stack, are_sound=False)
+            return
+        if len(branch.keys) < KEYS_PER_PAGE_MIN:
+            problem = "is a branch with one child, expected two or more"
+            self._report(visit, "branch.count", Severity.UNSAFE, problem)
+        self._look_at_bounds(visit, branch.keys)
+        self._push_children(visit, branch, stack, are_sound=True)
+
+    def _push_children(
+        self, visit: _Visit, branch: Branch[int], stack: list[_Visit], *, are_sound: bool
+    ) -> None:
+        """Put the children on the stack, the last first; keys of a damaged branch bind nothing."""
+        way = _Way(visit.pgid or 0, visit.above)
+        tree, depth, end_key = visit.tree, visit.depth + 1, visit.end_key
+        for index in range(len(branch.children) - 1, -1, -1):
+            key = branch.keys[index] if are_sound else None
+            stack.append(_Visit(tree, branch.children[index], depth, key, end_key, way))
+            end_key = key
+
+    def _look_at_leaf(self, visit: _Visit, page: bytes, stack: list[_Visit]) -> None:
+        tree = visit.tree
+        if tree.leaf_depth is None:
+            tree.leaf_depth = visit.depth
+        elif tree.leaf_depth != visit.depth:
+            problem = f"is a leaf at depth {visit.depth}, others are at {tree.leaf_depth}"
+            self._report(visit, "tree.uneven", Severity.UNSAFE, problem)
+        try:
+            keys, has_buckets = decode_leaf_keys(page, pgid=visit.pgid)
+        except FormatError:
+            self._look_at_elements(visit, page, stack)
+            return
+        self._look_at_bounds(visit, keys)
+        if not keys and visit.depth:
+            problem = "is an empty leaf below a branch"
+            self._report(visit, "leaf.empty", Severity.UNSAFE, problem)
+        if has_buckets or tree.is_root_bucket:
+            for index in range(len(keys)):
+                flag, _, value = decode_leaf_element(page, index, pgid=visit.pgid)
+                self._look_at_value(visit, index, flag, value, stack)
+
+    def _look_at_elements(self, visit: _Visit, page: bytes, stack: list[_Visit]) -> None:
+        """Look at a damaged leaf element by element, and go on with what is sound."""
+        try:
+            count = leaf_element_count(page, pgid=visit.pgid)
+        except PageError as error:
+            self._report(visit, error.code, Severity.FATAL, error.problem)
+            return
+        previous = b""
+        for index in range(count):
+            try:
+                flag, key, value = decode_leaf_element(page, index, pgid=visit.pgid)
+            except PageError as error:
+                self._report(visit, error.code, Severity.FATAL, error.problem)
+                continue
+            if key <= previous:
+                problem = f"key {index} is not above the one before it"
+                self._report(visit, "key.order", Severity.FATAL, problem)
+            previous = key
+            self._look_at_value(visit, index, flag, value, stack)
+
+    def _look_at_bounds(self, visit: _Visit, keys: list[bytes]) -> None:
+        """Compare the keys of a page with what its parent says about them."""
+        if not keys:
+            return
+        if visit.first_key is not None and keys[0] != visit.first_key:
+            is_lost = keys[0] < visit.first_key
+            self._report(
+                visit,
+                "branch.separator",
+                Severity.FATAL if is_lost else Severity.UNSAFE,
+                "its first key is not the one that its parent has for it",
+            )
+        if visit.end_key is not None and keys[-1] >= visit.end_key:
+            problem = "its last key is not below the next key of its parent"
+            self._report(visit, "key.range", Severity.FATAL, problem)
+
+    def _look_at_value(
+        self, visit: _Visit, index: int, flag: int, value: bytes, stack: list[_Visit]
+    ) -> None:
+        """Look at one value of a leaf; go into it when it is a bucket."""
+        if flag != BUCKET_FLAG:
+            if visit.tree.is_root_bucket:
+                problem = f"element {index} of the root bucket is no bucket"
+                self._report(visit, "bucket.plain", Severity.UNSAFE, problem)
+            return
+        try:
+            bucket = decode_bucket(value, pgid=visit.pgid)
+        except PageError as error:
+            problem = f"element {index}: {error.problem}"
+            self._report(visit, error.code, Severity.FATAL, problem)
+            return
+        tree = _Tree(is_root_bucket=False)
+        way = visit.above if visit.pgid is None else _Way(visit.pgid, visit.above)
+        pgid = None if bucket.inline_page is not None else bucket.root_pgid
+        stack.append(_Visit(tree, pgid, 0, None, None, way, bucket.inline_page))
+
+
+def check_metas(pager: Pager) -> Iterator[Finding]:
+    """Look at both meta pages.
+
+    Args:
+        pager: Of the file.
+
+    Yields:
+        What was found.
+
+    Raises:
+        OSError: A page cannot be read.
+    """
+    active = pager.meta
+    for slot in pager.slots:
+        yield from _check_slot(pager, slot)
+    other = pager.older.meta
+    if not active.is_signed:
+        yield Finding(
+            code="meta.unsigned",
+            severity=Severity.UNSAFE,
+            pgid=pager.active.slot,
+            problem="has the checksum 0, which bbolt from v1.3.7 on refuses",
+        )
+    elif other is not None and other.txid > active.txid:
+        # bbolt v1.3.6 would use it; the state that it sees is not the one that is read here.
+        yield Finding(
+            code="meta.newer",
+            severity=Severity.UNSAFE,
+            pgid=pager.older.slot,
+            problem=f"is newer (txid {other.txid}) than the meta that is used, and unusable",
+        )
+    if other is not None and other.root_pgid == active.root_pgid:
+        problem = "both metas name the same tree, so the older one is no second chance"
+        yield Finding(code="meta.same_tree", severity=Severity.INFO, pgid=None, problem=problem)
+
+
+def _check_slot(pager: Pager, slot: MetaSlot) -> Iterator[Finding]:
+    if slot.problem is not None:
+        problem = getattr(slot.problem, "problem", str(slot.problem))
+        yield Finding(
+            code="meta.invalid", severity=Severity.WARNING, pgid=slot.slot, problem=problem
+        )
+        return
+    header = pager.file.read_at(slot.slot * pager.page_size_bytes, PAGE_HEADER_SIZE_BYTES)
+    pgid, flags, _, _ = PAGE_HEADER.unpack(header)
+    if (pgid, flags) != (slot.slot, META_FLAG):
+        yield Finding(
+            code="meta.header",
+            severity=Severity.UNSAFE,
+            pgid=slot.slot,
+            problem=f"its header says page {pgid} with flags {flags:#06x}, expected a meta page",
+        )
+    if slot.meta is not None and slot.meta.txid % 2 != slot.slot:
+        problem = f"holds txid {slot.meta.txid}, as after a restore from bbolt's backup"
+        yield Finding(code="meta.slot", severity=Severity.INFO, pgid=slot.slot, problem=problem)
+
+
+def check(pager: Pager, progress: Progress | None = None) -> Iterator[Finding]:
+    """Check the newest state of a file.
+
+    Args:
+        pager: Of the file.
+        progress: Called every thousand pages or so with the pages done and the pages in all.
+
+    Returns:
+        What was found, one by one.
+
+    Raises:
+        OSError: A page cannot be read (while iterating).
+    """
+    return Check(pager, pager.snapshot(pager.meta), progress).run()
+
+
+def pages_of_older(pager: Pager, reachable: bytearray) -> frozenset[int]:
+    """Return the pages that only the older snapshot uses, to keep them whole.
+
+    Where the older tree is damaged, as it may be after a crash, there is nothing to keep.
+
+    Args:
+        pager: Of the file.
+        reachable: A byte for each page, bit 1 set where the newest snapshot uses it. What both
+            snapshots share is the same tree, so it is not walked again.
+
+    Returns:
+        Page ids.
+
+    Raises:
+        OSError: A page cannot be read.
+    """
+    slot = pager.older
+    if slot.meta is None or slot.problem is not None:
+        return frozenset()
+    walk = Check(pager, pager.snapshot(slot.meta))
+    known = bytes(reachable[: len(walk.pages)]).ljust(len(walk.pages), b"\0")
+    walk.pages[:] = known.translate(_REACHABLE_ONLY)
+    for finding in walk.walk():
+        if finding.code != "page.shared" and finding.severity == Severity.FATAL:
+            return frozenset()
+    return frozenset(
+        pgid
+        for start, end in _stretches(walk.pages, bytes([REACHABLE]))
+        for pgid in range(start, end)
+        if not known[pgid] & REACHABLE
+    )
+
+
+_REACHABLE_ONLY: Final = bytes(value & REACHABLE for value in range(256))
+
+
+def _from_error(
+    error: FormatError, pgid: int, severity: Severity, above: _Way | None = None
+) -> Finding:
+    """Make a finding of an error met while reading a page."""
+    code, problem = "file.truncated", str(error)
+    if isinstance(error, PageError):
+        code, problem = error.code, error.problem
+    return Finding(
+        code=code,
+        severity=severity,
+        pgid=pgid,
+        problem=problem,
+        path=(*(above.path() if above else ()), pgid),
+    )
+
+
+def _readable_children(page: bytes) -> Branch[int]:
+    """Return the children that a damaged branch page still names, without their keys."""
+    (_, _, count, _) = PAGE_HEADER.unpack_from(page)
+    fitting = min(count, (len(page) - PAGE_HEADER_SIZE_BYTES) // ELEMENT_SIZE_BYTES)
+    end = PAGE_HEADER_SIZE_BYTES + ELEMENT_SIZE_BYTES * fitting
+    children = [child for _, _, child in BRANCH_ELEMENT.iter_unpack(page[16:end])]
+    return Branch([b""] * fitting, children)
+
+
+def _stretches(pages: bytearray, value: bytes) -> Iterator[tuple[int, int]]:
+    """Find the stretches of pages that have exactly this byte, as half-open ranges."""
+    start = pages.find(value)
+    while start >= 0:
+        end = start + 1
+        while end < len(pages) and pages[end] == value[0]:
+            end += 1
+        yield start, end
+        start = pages.find(value, end)
+
+
+def _pages(start: int, end: int) -> str:
+    count = end - start
+    return "this page is" if count == 1 else f"this page and {count - 1} following are"

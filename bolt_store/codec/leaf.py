@@ -1,0 +1,290 @@
+"""The leaf page: keys with values, and buckets.
+
+Lives here: leaf pages, on a page of their own or inline in a bucket's value. Must not live here:
+the meaning of a bucket's value (`bolt_store.codec.bucket`).
+
+Invariants: elements handed out lie inside the page; keys are non-empty and ascend strictly.
+Decoding goes through one loop over the element table, because an object for each element would
+cost more than everything else together.
+
+Source: bbolt v1.3.6 page.go (leafPageElement), node.go (write).
+"""
+
+from dataclasses import dataclass
+
+from bolt_store.codec.layout import (
+    BUCKET_FLAG,
+    ELEMENT_SIZE_BYTES,
+    LEAF_ELEMENT,
+    LEAF_FLAG,
+    PAGE_HEADER_SIZE_BYTES,
+)
+from bolt_store.codec.page import PageHeader, decode_page_header, encode_page_header
+from bolt_store.errors import PageError, invariant
+from bolt_store.limits import ELEMENT_COUNT_MAX
+
+
+@dataclass(slots=True, eq=False)
+class Leaf:
+    """The elements of a leaf page, in three columns of equal length.
+
+    Attributes:
+        flags: 1 where the value is a bucket, 0 where it is plain.
+        keys: Ascending keys.
+        values: The value behind each key.
+    """
+
+    flags: list[int]
+    keys: list[bytes]
+    values: list[bytes]
+
+
+def leaf_element_count(page: bytes, *, pgid: int | None) -> int:
+    """Return the number of elements of a leaf page, checked against the size of the page.
+
+    Args:
+        page: The whole run.
+        pgid: Where it was read; None for an inline page.
+
+    Raises:
+        PageError: It is no leaf page, or its element table is larger than the page.
+    """
+    header = decode_page_header(page, pgid=pgid)
+    if header.flags != LEAF_FLAG:
+        raise PageError(
+            pgid=pgid, code="page.kind", problem=f"has flags {header.flags:#06x}, expected a leaf"
+        )
+    if PAGE_HEADER_SIZE_BYTES + ELEMENT_SIZE_BYTES * header.element_count > len(page):
+        raise PageError(
+            pgid=pgid,
+            code="element.table",
+            problem=f"{header.element_count} elements do not fit into {len(page)} bytes",
+        )
+    return header.element_count
+
+
+def decode_leaf(page: bytes, *, pgid: int | None) -> Leaf:
+    """Decode a whole leaf page and validate every element.
+
+    Args:
+        page: The whole run.
+        pgid: Where it was read; None for an inline page.
+
+    Returns:
+        Fresh lists of fresh `bytes`.
+
+    Raises:
+        PageError: It is no leaf page, an element ends outside of it, has unknown flags or an empty
+            key, or the keys do not ascend.
+    """
+    count = leaf_element_count(page, pgid=pgid)
+    table_end = PAGE_HEADER_SIZE_BYTES + ELEMENT_SIZE_BYTES * count
+    flags: list[int] = []
+    keys: list[bytes] = []
+    values: list[bytes] = []
+    previous = b""
+    element = PAGE_HEADER_SIZE_BYTES
+    end = table_end
+    # bbolt packs without gaps, so each element starts where the one before ends and one comparison
+    # after the loop bounds them all. Whatever is not packed goes the slow way.
+    for flag, pos, key_size, value_size in LEAF_ELEMENT.iter_unpack(
+        page[PAGE_HEADER_SIZE_BYTES:table_end]
+    ):
+        if element + pos != end or flag > BUCKET_FLAG:
+            return _decode_unpacked(page, count, pgid=pgid)
+        value_start = end + key_size
+        key = page[end:value_start]
+        if key <= previous:
+            return _decode_unpacked(page, count, pgid=pgid)
+        end = value_start + value_size
+        flags.append(flag)
+        keys.append(key)
+        values.append(page[value_start:end])
+        previous = key
+        element += ELEMENT_SIZE_BYTES
+    if end > len(page):
+        return _decode_unpacked(page, count, pgid=pgid)
+    return Leaf(flags, keys, values)
+
+
+def decode_leaf_keys(page: bytes, *, pgid: int | None) -> tuple[list[bytes], bool]:
+    """Decode the keys of a leaf page and validate every element, without copying the values.
+
+    Args:
+        page: The whole run.
+        pgid: Where it was read; None for an inline page.
+
+    Returns:
+        The keys, and whether any element is a bucket.
+
+    Raises:
+        PageError: As `decode_leaf`.
+    """
+    count = leaf_element_count(page, pgid=pgid)
+    table_end = PAGE_HEADER_SIZE_BYTES + ELEMENT_SIZE_BYTES * count
+    keys: list[bytes] = []
+    seen_flags = 0
+    previous = b""
+    element = PAGE_HEADER_SIZE_BYTES
+    end = table_end
+    for flag, pos, key_size, value_size in LEAF_ELEMENT.iter_unpack(
+        page[PAGE_HEADER_SIZE_BYTES:table_end]
+    ):
+        key = page[end : end + key_size]
+        if element + pos != end or key <= previous:
+            break
+        end += key_size + value_size
+        keys.append(key)
+        seen_flags |= flag
+        previous = key
+        element += ELEMENT_SIZE_BYTES
+    if len(keys) < count or end > len(page) or seen_flags > BUCKET_FLAG:
+        leaf = _decode_unpacked(page, count, pgid=pgid)
+        return leaf.keys, any(leaf.flags)
+    return keys, bool(seen_flags)
+
+
+def _decode_unpacked(page: bytes, count: int, *, pgid: int | None) -> Leaf:
+    """Decode element by element: the way for gaps, and to name what is wrong."""
+    leaf = Leaf([], [], [])
+    previous = b""
+    for index in range(count):
+        flag, key, value = decode_leaf_element(page, index, pgid=pgid)
+        if key <= previous:
+            raise PageError(
+                pgid=pgid, code="key.order", problem=f"key {index} is not above the one before it"
+            )
+        leaf.flags.append(flag)
+        leaf.keys.append(key)
+        leaf.values.append(value)
+        previous = key
+    return leaf
+
+
+def decode_leaf_element(page: bytes, index: int, *, pgid: int | None) -> tuple[int, bytes, bytes]:
+    """Decode one leaf element.
+
+    The order of keys is deliberately not looked at: one element cannot tell.
+
+    Args:
+        page: The whole run, already known to be a leaf page.
+        index: Element index on the page, 0-based, below the page's count.
+        pgid: Where the page was read; None for an inline page.
+
+    Returns:
+        Flags as stored (0 or 1), key and value.
+
+    Raises:
+        PageError: The element lies in the element table or ends outside of `page`, its flags are
+            unknown, or its key is empty.
+    """
+    flag, start, key_size, value_size = leaf_element_place(page, index, pgid=pgid)
+    value_start = start + key_size
+    return flag, page[start:value_start], page[value_start : value_start + value_size]
+
+
+def leaf_element_place(page: bytes, index: int, *, pgid: int | None) -> tuple[int, int, int, int]:
+    """Find one leaf element without copying it.
+
+    Args:
+        page: The whole run, already known to be a leaf page.
+        index: Element index on the page, 0-based, below the page's count.
+        pgid: Where the page was read; None for an inline page.
+
+    Returns:
+        Flags, offset of the key in `page`, key size and value size in bytes.
+
+    Raises:
+        PageError: As `decode_leaf_element`.
+    """
+    element = PAGE_HEADER_SIZE_BYTES + ELEMENT_SIZE_BYTES * index
+    flag, pos, key_size, value_size = LEAF_ELEMENT.unpack_from(page, element)
+    count = int.from_bytes(page[10:12], "little")
+    problem = None
+    code = "element.bounds"
+    if flag not in (0, BUCKET_FLAG):
+        code, problem = "element.flags", f"element {index} has unknown flags {flag:#x}"
+    elif pos < ELEMENT_SIZE_BYTES * (count - index):
+        problem = f"element {index} starts inside the element table"
+    elif element + pos + key_size + value_size > len(page):
+        problem = f"element {index} ends outside of the page"
+    elif not key_size:
+        code, problem = "key.empty", f"element {index} has an empty key"
+    if problem is not None:
+        raise PageError(pgid=pgid, code=code, problem=problem)
+    return flag, element + pos, key_size, value_size
+
+
+def find_in_leaf(page: bytes, key: bytes, *, pgid: int | None) -> tuple[int, bytes] | None:
+    """Look one key up by binary search in the page's bytes.
+
+    Decoding the whole page would take ten times as long. Only the elements that the search touches
+    are validated.
+
+    Args:
+        page: The whole run.
+        key: The key wanted.
+        pgid: Where the page was read; None for an inline page.
+
+    Returns:
+        Flags and value, or None when the page does not have the key.
+
+    Raises:
+        PageError: It is no leaf page, or an element on the way is damaged.
+    """
+    low = 0
+    high = leaf_element_count(page, pgid=pgid)
+    size = len(page)
+    unpack = LEAF_ELEMENT.unpack_from
+    while low < high:
+        middle = (low + high) >> 1
+        element = PAGE_HEADER_SIZE_BYTES + ELEMENT_SIZE_BYTES * middle
+        flag, pos, key_size, value_size = unpack(page, element)
+        start = element + pos
+        value_start = start + key_size
+        if value_start + value_size > size:
+            leaf_element_place(page, middle, pgid=pgid)  # raises, with the reason
+        found = page[start:value_start]
+        if found < key:
+            low = middle + 1
+        elif found > key:
+            high = middle
+        else:
+            leaf_element_place(page, middle, pgid=pgid)
+            return flag, page[value_start : value_start + value_size]
+    return None
+
+
+def leaf_size_bytes(leaf: Leaf) -> int:
+    """Return the number of bytes that the page of these elements takes, header included."""
+    elements = ELEMENT_SIZE_BYTES * len(leaf.keys)
+    return PAGE_HEADER_SIZE_BYTES + elements + sum(map(len, leaf.keys)) + sum(map(len, leaf.values))
+
+
+def encode_leaf(leaf: Leaf, *, pgid: int, page_size_bytes: int) -> bytes:
+    """Encode a leaf page, packed as bbolt packs it and zero-filled to whole pages.
+
+    Args:
+        leaf: Ascending, non-empty keys.
+        pgid: The page it is for.
+        page_size_bytes: Page size of the file; 0 for an inline page, which is not padded.
+
+    Returns:
+        The whole run.
+    """
+    count = len(leaf.keys)
+    invariant(count <= ELEMENT_COUNT_MAX, "a leaf page has at most 65,534 elements")
+    size = leaf_size_bytes(leaf)
+    overflow = -(-size // page_size_bytes) - 1 if page_size_bytes else 0
+    parts = [encode_page_header(PageHeader(pgid, LEAF_FLAG, count, overflow))]
+    pos = ELEMENT_SIZE_BYTES * count
+    data: list[bytes] = []
+    previous = b""
+    for flag, key, value in zip(leaf.flags, leaf.keys, leaf.values, strict=True):
+        invariant(key > previous, "keys are non-empty and ascend")
+        parts.append(LEAF_ELEMENT.pack(flag, pos, len(key), len(value)))
+        pos += len(key) + len(value) - ELEMENT_SIZE_BYTES
+        data += (key, value)
+        previous = key
+    parts += data
+    return b"".join(parts).ljust(page_size_bytes * (overflow + 1), b"\0")

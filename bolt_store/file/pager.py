@@ -1,0 +1,228 @@
+"""From a file to bounds-checked pages.
+
+Lives here: the discovery of the page size, the choice between the two metas, and `Snapshot`, which
+reads the pages of one of them. Must not live here: what is on the pages, and caches.
+
+Invariants: no page is read that lies outside of the file, of 2 to the high water mark, or whose
+header names another place. Nothing larger than the file is ever allocated.
+
+Source: bbolt v1.3.6 db.go (Open, meta); v1.3.7 db.go (getPageSize); spec sections 1.3 and 1.4.
+"""
+
+from dataclasses import dataclass
+from typing import Final
+
+from bolt_store.codec.layout import META_END_BYTES, META_PAGE_COUNT, PAGE_HEADER
+from bolt_store.codec.meta import Meta, decode_meta, implausibility, is_page_size
+from bolt_store.codec.page import decode_page_header
+from bolt_store.errors import (
+    ChecksumError,
+    FormatError,
+    NotABoltFileError,
+    PageError,
+    TruncatedError,
+    VersionError,
+)
+from bolt_store.file.block_file import BlockFile
+from bolt_store.limits import PAGE_SIZE_BYTES_MAX, PAGE_SIZE_BYTES_MIN
+
+_TREE_PAGE_FLAGS: Final = frozenset({1, 2, 0x10})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MetaSlot:
+    """What was found in one of the two meta pages.
+
+    Attributes:
+        slot: 0 or 1.
+        meta: The meta, when magic, version and checksum (or the absence of one) are right.
+        problem: Why there is none, or why its numbers cannot be; None when it is usable.
+    """
+
+    slot: int
+    meta: Meta | None
+    problem: FormatError | None
+
+    @property
+    def rank(self) -> tuple[bool, int, int]:
+        """Order among usable slots: signed first, then the txid, then slot 0."""
+        if self.meta is None or self.problem is not None:
+            return (False, -1, -self.slot)
+        return (self.meta.is_signed, self.meta.txid, -self.slot)
+
+
+class Pager:
+    """The metas of one open file, and the snapshots that they name."""
+
+    def __init__(self, file: BlockFile) -> None:
+        """Read both metas.
+
+        Args:
+            file: Stays the caller's to close.
+
+        Raises:
+            NotABoltFileError: No page size makes either meta page one.
+            VersionError: The metas are of another format version.
+            ChecksumError: There are meta pages, and none is usable.
+            OSError: The file cannot be read.
+        """
+        self.file = file
+        self.page_size_bytes: Final = _discover_page_size(file)
+        self.slots: tuple[MetaSlot, MetaSlot]
+        self.active: MetaSlot
+        self.meta: Meta
+        self.refresh()
+
+    def refresh(self) -> None:
+        """Read both metas again.
+
+        Raises:
+            ChecksumError: None is usable any more.
+            OSError: The file cannot be read.
+        """
+        self.slots = (
+            _read_slot(self.file, 0, self.page_size_bytes),
+            _read_slot(self.file, 1, self.page_size_bytes),
+        )
+        self.active = max(self.slots, key=lambda slot: slot.rank)
+        if self.active.meta is None or self.active.problem is not None:
+            raise _unusable(self.slots)
+        self.meta = self.active.meta
+
+    @property
+    def older(self) -> MetaSlot:
+        """The slot that does not count; the next meta goes there."""
+        return self.slots[1 - self.active.slot]
+
+    def snapshot(self, meta: Meta) -> "Snapshot":
+        """Return the pages as `meta` sees them."""
+        return Snapshot(self.file, meta, self.page_size_bytes)
+
+
+class Snapshot:
+    """The pages of one meta. Holds no page itself."""
+
+    __slots__ = ("_file", "_size_bytes", "meta", "page_size_bytes")
+
+    def __init__(self, file: BlockFile, meta: Meta, page_size_bytes: int) -> None:
+        self._file = file
+        self.meta = meta
+        self.page_size_bytes = page_size_bytes
+        self._size_bytes = file.size_bytes()
+
+    def page(self, pgid: int) -> bytes:
+        """Read one page with its overflow.
+
+        Args:
+            pgid: First page of the run.
+
+        Returns:
+            `page_size_bytes * (overflow + 1)` bytes whose header has been validated.
+
+        Raises:
+            PageError: The id is outside of 2 to the high water mark, the header is not that of this
+                page, or the run passes the high water mark.
+            TruncatedError: The file ends before the run does.
+            OSError: The page cannot be read.
+        """
+        page_size = self.page_size_bytes
+        if not META_PAGE_COUNT <= pgid < self.meta.high_water_mark:
+            problem = f"is outside of 2 to {self.meta.high_water_mark - 1}"
+            raise PageError(pgid=pgid, code="page.range", problem=problem)
+        page = self._file.read_at(pgid * page_size, page_size)
+        if len(page) < page_size:
+            raise TruncatedError(expected_bytes=(pgid + 1) * page_size, found_bytes=self._size())
+        found, flags, _, overflow = PAGE_HEADER.unpack_from(page)
+        if found != pgid or flags not in _TREE_PAGE_FLAGS:
+            decode_page_header(page, pgid=pgid)  # raises, unless it is a meta
+            problem = "is a meta page inside the data"
+            raise PageError(pgid=pgid, code="page.kind", problem=problem)
+        if overflow:
+            return page + self._overflow(pgid, overflow)
+        return page
+
+    def _overflow(self, pgid: int, overflow: int) -> bytes:
+        """Read the rest of a run, once it is known to lie inside of the file."""
+        end = pgid + overflow + 1
+        if end > self.meta.high_water_mark:
+            problem = f"its run ends at page {end - 1}, the high water mark is "
+            raise PageError(
+                pgid=pgid, code="page.overflow", problem=f"{problem}{self.meta.high_water_mark}"
+            )
+        end_bytes = end * self.page_size_bytes
+        if end_bytes > self._size():
+            raise TruncatedError(expected_bytes=end_bytes, found_bytes=self._size())
+        size = overflow * self.page_size_bytes
+        rest = self._file.read_at((pgid + 1) * self.page_size_bytes, size)
+        if len(rest) < size:
+            raise TruncatedError(expected_bytes=end_bytes, found_bytes=self._size())
+        return rest
+
+    def _size(self) -> int:
+        """Return the file's size, asked for again when it may have grown since."""
+        if self._size_bytes < self.meta.high_water_mark * self.page_size_bytes:
+            self._size_bytes = self._file.size_bytes()
+        return self._size_bytes
+
+
+def _read_slot(file: BlockFile, slot: int, page_size_bytes: int) -> MetaSlot:
+    """Read one meta page; whatever is wrong with it is data."""
+    page = file.read_at(slot * page_size_bytes, META_END_BYTES)
+    try:
+        meta = decode_meta(page)
+    except FormatError as error:
+        return MetaSlot(slot=slot, meta=None, problem=error)
+    problem = implausibility(meta)
+    if problem is None and meta.page_size_bytes != page_size_bytes:
+        problem = f"page size {meta.page_size_bytes} differs from the place of this page"
+    if problem is None:
+        return MetaSlot(slot=slot, meta=meta, problem=None)
+    return MetaSlot(
+        slot=slot, meta=meta, problem=PageError(pgid=slot, code="meta.implausible", problem=problem)
+    )
+
+
+def _discover_page_size(file: BlockFile) -> int:
+    """Find the page size that one of the two metas confirms."""
+    problems: list[FormatError] = []
+    try:
+        meta = decode_meta(file.read_at(0, META_END_BYTES))
+    except FormatError as error:
+        problems.append(error)
+    else:
+        if is_page_size(meta.page_size_bytes):
+            return meta.page_size_bytes
+        problem = f"page size {meta.page_size_bytes} is impossible"
+        problems.append(ChecksumError(problem=problem))
+    size = file.size_bytes()
+    candidate = PAGE_SIZE_BYTES_MIN
+    while candidate <= min(PAGE_SIZE_BYTES_MAX, size - META_END_BYTES):
+        try:
+            meta = decode_meta(file.read_at(candidate, META_END_BYTES))
+        except NotABoltFileError:
+            pass
+        except FormatError as error:
+            problems.append(error)
+        else:
+            # A meta counts only where its own page size puts it, or old data could pass for one.
+            if meta.page_size_bytes == candidate:
+                return candidate
+        candidate *= 2
+    raise _no_page_size(size, problems)
+
+
+def _no_page_size(size_bytes: int, problems: list[FormatError]) -> FormatError:
+    """Choose the error that tells most: damage before another version before no bolt file."""
+    if not size_bytes:
+        return NotABoltFileError(problem="the file is empty")
+    for kind in (ChecksumError, VersionError, NotABoltFileError):
+        for problem in problems:
+            if isinstance(problem, kind):
+                return problem
+    return NotABoltFileError(problem="neither meta page has the magic number")
+
+
+def _unusable(slots: tuple[MetaSlot, MetaSlot]) -> FormatError:
+    """Say of both slots why they cannot be used."""
+    reasons = "; ".join(f"meta {slot.slot}: {slot.problem}" for slot in slots)
+    return ChecksumError(problem=reasons)
