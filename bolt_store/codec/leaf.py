@@ -222,7 +222,7 @@ def find_in_leaf(page: bytes, key: bytes, *, pgid: int | None) -> tuple[int, byt
     are validated.
 
     Args:
-        page: The whole run.
+        page: The whole run, whose header has been validated.
         key: The key wanted.
         pgid: Where the page was read; None for an inline page.
 
@@ -232,17 +232,20 @@ def find_in_leaf(page: bytes, key: bytes, *, pgid: int | None) -> tuple[int, byt
     Raises:
         PageError: It is no leaf page, or an element on the way is damaged.
     """
-    low = 0
-    high = leaf_element_count(page, pgid=pgid)
+    count = page[10] | page[11] << 8
     size = len(page)
+    if page[8] != LEAF_FLAG or PAGE_HEADER_SIZE_BYTES + ELEMENT_SIZE_BYTES * count > size:
+        leaf_element_count(page, pgid=pgid)  # raises, with the reason
     unpack = LEAF_ELEMENT.unpack_from
+    low, high = 0, count
     while low < high:
         middle = (low + high) >> 1
         element = PAGE_HEADER_SIZE_BYTES + ELEMENT_SIZE_BYTES * middle
         flag, pos, key_size, value_size = unpack(page, element)
         start = element + pos
         value_start = start + key_size
-        if value_start + value_size > size:
+        end = value_start + value_size
+        if end > size or pos < ELEMENT_SIZE_BYTES * (count - middle) or flag > BUCKET_FLAG:
             leaf_element_place(page, middle, pgid=pgid)  # raises, with the reason
         found = page[start:value_start]
         if found < key:
@@ -250,8 +253,7 @@ def find_in_leaf(page: bytes, key: bytes, *, pgid: int | None) -> tuple[int, byt
         elif found > key:
             high = middle
         else:
-            leaf_element_place(page, middle, pgid=pgid)
-            return flag, page[value_start : value_start + value_size]
+            return flag, page[value_start:end]
     return None
 
 
