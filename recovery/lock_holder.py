@@ -1,0 +1,332 @@
+"""Who holds the lock of a store.
+
+Lives here: reading the kernel's table of locks, and describing the processes in it. Must not live
+here: taking or breaking a lock, ending a process.
+
+Invariants: nothing is written and nothing is opened but files of the process table. Of a command
+line only the name of the program and a sub-command from a fixed list get out, because the rest may
+hold secrets. The answer is help for a person: a holder that cannot be seen is no error.
+
+Facts: proc(5), "/proc/locks" and "/proc/pid/fdinfo"; Linux fs/locks.c, lock_get_status and
+locks_show (device in hexadecimal, inode in decimal, locks of invisible processes left out).
+"""
+
+import os
+import pwd
+import re
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+PROC_ROOT: Final = Path("/proc")
+UNSEEN_SENTENCE: Final = "a process in another container or namespace holds the lock"
+HIDDEN_SENTENCE: Final = (
+    "a process that this user may not look into, or one in another container or namespace, "
+    "holds the lock"
+)
+
+_CONTAINER_ID_SHOWN_LENGTH: Final = 12  # what `docker ps` shows
+_COMMAND_LENGTH_MAX: Final = 64
+_NAMED_ARGUMENT_COUNT: Final = 3  # the sub-command is the first word, or follows an interpreter
+_SUBCOMMANDS: Final = {
+    "influxd": frozenset({"run", "recovery", "upgrade", "downgrade", "inspect", "print-config"}),
+    "influx-recovery": frozenset(
+        {"auth", "user", "org", "store", "demo", "export", "ledger", "serve", "setup"}
+    ),
+    "bbolt": frozenset({"check", "compact", "surgery", "dump", "page", "pages", "stats", "bench"}),
+}
+_INTERPRETER: Final = re.compile(r"python[0-9.]*\Z")
+_UNPRINTABLE: Final = re.compile(r"[^\x21-\x7e]")
+_LOCK_LINE: Final = re.compile(
+    r"\d+:\s+(?P<blocked>->\s+)?FLOCK\s+\S+\s+(?P<mode>READ|WRITE)\s+(?P<pid>-?\d+)\s+"
+    r"(?P<major>[0-9a-f]+):(?P<minor>[0-9a-f]+):(?P<inode>\d+)\s"
+)
+_CONTAINER: Final = re.compile(
+    r"(?P<runtime>docker|libpod|cri-containerd|crio|containerd|kubepods)?[^/]*?"
+    r"(?P<id>[0-9a-f]{64})(?:\.scope)?\Z"
+)
+_RUNTIME_NAMES: Final = {
+    "libpod": "podman",
+    "cri-containerd": "kubernetes",
+    "crio": "kubernetes",
+    "kubepods": "kubernetes",
+}
+_UNIT_ESCAPE: Final = re.compile(r"\\x([0-9a-f]{2})")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LockHolder:
+    """One process that holds the lock.
+
+    Attributes:
+        pid: Its process ID as seen from here.
+        command: Name of its program, with the sub-command where that is a known harmless word.
+        user: Its user: a name, or a number where the name would be that of another system.
+        container: Runtime and short ID of its container, such as "docker 3f2a9c41d0be".
+        unit: Its systemd unit, such as "influxdb.service".
+        is_exclusive: Whether it holds the lock alone, as a server does.
+        is_certain: False when only the inode fits and the process may not be looked into.
+    """
+
+    pid: int
+    command: str | None
+    user: str | None
+    container: str | None
+    unit: str | None
+    is_exclusive: bool
+    is_certain: bool
+
+    @property
+    def sentence(self) -> str:
+        """Describe the process for a person."""
+        facts = [
+            self.command or "",
+            f"user {self.user}" if self.user else "",
+            f"container {self.container}" if self.container else "",
+            f"unit {self.unit}" if self.unit else "",
+        ]
+        described = ", ".join(fact for fact in facts if fact)
+        name = f"process {self.pid} ({described})" if described else f"process {self.pid}"
+        verb = "holds" if self.is_certain else "probably holds"
+        return f"{name} {verb} the lock"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LockUse:
+    """What is known about the lock of one file.
+
+    Attributes:
+        holders: Processes that hold it and can be seen from here.
+        waiting_pids: Processes that wait for it.
+        is_view_partial: Whether some processes could not be looked into.
+    """
+
+    holders: tuple[LockHolder, ...]
+    waiting_pids: tuple[int, ...]
+    is_view_partial: bool
+
+    @property
+    def sentence(self) -> str:
+        """Say who holds the lock, given that trying to take it has failed.
+
+        An empty table then still means a holder: the kernel leaves out the locks of processes that
+        have no ID in the reader's namespace.
+        """
+        if not self.holders:
+            return HIDDEN_SENTENCE if self.is_view_partial else UNSEEN_SENTENCE
+        first = self.holders[0].sentence
+        others = len(self.holders) - 1
+        if others == 0:
+            return first
+        return f"{first}, and so {'does' if others == 1 else 'do'} {others} more"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Entry:
+    """One flock line of the table."""
+
+    pid: int
+    device: int
+    is_exclusive: bool
+    is_blocked: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Openers:
+    """Processes that have the file open.
+
+    Attributes:
+        modes: By process: True or False for an exclusive or shared lock, None for no lock.
+        hidden_pids: Processes whose open files may not be read.
+    """
+
+    modes: dict[int, bool | None]
+    hidden_pids: frozenset[int]
+
+    def may_have(self, pid: int) -> bool:
+        """Say whether a process has the file open, as far as can be seen."""
+        return pid in self.modes or pid in self.hidden_pids
+
+
+def find_lock_holders(*, device: int, inode: int, proc_root: Path = PROC_ROOT) -> LockUse:
+    """Find who holds the flock of a file.
+
+    The table names the process that took the lock, even when that one has ended and a child of it
+    keeps the file open, so a process counts only if it has the file open. And the device in the
+    table is that of the file system proper; on btrfs and overlayfs `stat` reports another one. So
+    where no entry fits fully, the open files of all processes decide.
+
+    Args:
+        device: Device of the file, as `stat` gives it.
+        inode: Inode of the file.
+        proc_root: Where the process table is; another place in tests.
+
+    Returns:
+        What could be seen, which may be nothing.
+    """
+    entries = tuple(_entries(proc_root / "locks", inode=inode))
+    held = [entry for entry in entries if not entry.is_blocked and entry.pid > 0]
+    near = {entry.pid for entry in held if entry.device == device}
+    openers = _find_openers(proc_root, near, device=device, inode=inode)
+    certain = {e.pid: e.is_exclusive for e in held if e.pid in near and openers.may_have(e.pid)}
+    probable: dict[int, bool] = {}
+    if not certain:
+        openers = _find_openers(proc_root, _pids(proc_root), device=device, inode=inode)
+        certain = {pid: mode for pid, mode in openers.modes.items() if mode is not None}
+        certain |= {e.pid: e.is_exclusive for e in held if e.pid in openers.modes}
+        probable = {e.pid: e.is_exclusive for e in held if e.pid in openers.hidden_pids}
+    holders = [
+        *(_describe(proc_root, pid, mode, is_certain=True) for pid, mode in certain.items()),
+        *(_describe(proc_root, pid, mode, is_certain=False) for pid, mode in probable.items()),
+    ]
+    return LockUse(
+        holders=tuple(holders),
+        waiting_pids=tuple(sorted({e.pid for e in entries if e.is_blocked and e.pid > 0})),
+        is_view_partial=bool(openers.hidden_pids),
+    )
+
+
+def _entries(table: Path, *, inode: int) -> Iterator[_Entry]:
+    """Read the flock lines of one inode."""
+    for line in (_text_of(table) or "").splitlines():
+        found = _LOCK_LINE.match(line)
+        if found is not None and int(found["inode"]) == inode:
+            yield _Entry(
+                pid=int(found["pid"]),
+                device=os.makedev(int(found["major"], 16), int(found["minor"], 16)),
+                is_exclusive=found["mode"] == "WRITE",
+                is_blocked=found["blocked"] is not None,
+            )
+
+
+def _find_openers(proc_root: Path, pids: Iterable[int], *, device: int, inode: int) -> _Openers:
+    """Look through the open files of some processes."""
+    modes: dict[int, bool | None] = {}
+    hidden: set[int] = set()
+    for pid in pids:
+        try:
+            links = list((proc_root / str(pid) / "fd").iterdir())
+        except PermissionError:
+            hidden.add(pid)
+            continue
+        except OSError:  # the process has ended
+            continue
+        for link in links:
+            if not _is_file(link, device=device, inode=inode):
+                continue
+            mode = _lock_mode(proc_root / str(pid) / "fdinfo" / link.name)
+            if mode is not None or pid not in modes:
+                modes[pid] = mode
+    return _Openers(modes=modes, hidden_pids=frozenset(hidden))
+
+
+def _pids(proc_root: Path) -> list[int]:
+    """List the processes but this one, which has the file open to try the lock."""
+    try:
+        names = [entry.name for entry in proc_root.iterdir()]
+    except OSError:
+        return []
+    return sorted({int(name) for name in names if name.isdecimal()} - {os.getpid()})
+
+
+def _is_file(link: Path, *, device: int, inode: int) -> bool:
+    """Say whether an open file is the one with this device and inode."""
+    try:
+        status = link.stat()
+    except OSError:  # closed meanwhile
+        return False
+    return status.st_dev == device and status.st_ino == inode
+
+
+def _lock_mode(information: Path) -> bool | None:
+    """Read from the information about an open file whether a flock belongs to it."""
+    for line in (_text_of(information) or "").splitlines():
+        found = _LOCK_LINE.match(line.removeprefix("lock:").lstrip())
+        if line.startswith("lock:") and found is not None:
+            return found["mode"] == "WRITE"
+    return None
+
+
+def _describe(proc_root: Path, pid: int, mode: bool, *, is_certain: bool) -> LockHolder:  # noqa: FBT001 # private, and a value of the table above
+    """Describe a process as far as this user may read it."""
+    folder = proc_root / str(pid)
+    paths = _control_group_paths(folder)
+    container = _container(paths)
+    return LockHolder(
+        pid=pid,
+        command=_command(folder),
+        user=_user(folder, is_local=container is None),
+        container=container,
+        unit=None if container else _unit(paths),
+        is_exclusive=mode,
+        is_certain=is_certain,
+    )
+
+
+def _command(folder: Path) -> str | None:
+    """Name the program, never more of its arguments than one known word."""
+    name = (_text_of(folder / "comm") or "").strip()
+    try:
+        executable = (folder / "exe").readlink().name.removesuffix(" (deleted)")
+    except OSError:  # another user's process, or a thread of the kernel
+        executable = ""
+    if executable and not (_INTERPRETER.match(executable) and name):
+        name = executable
+    name = _UNPRINTABLE.sub("?", name)[:_COMMAND_LENGTH_MAX]
+    arguments = (_text_of(folder / "cmdline") or "").split("\0")[1:_NAMED_ARGUMENT_COUNT]
+    known = _SUBCOMMANDS.get(name, frozenset())
+    word = next((argument for argument in arguments if argument in known), "")
+    return f"{name} {word}".strip() or None
+
+
+def _user(folder: Path, *, is_local: bool) -> str | None:
+    """Name the effective user; in a container the number alone means something."""
+    found = re.search(r"^Uid:\s+\d+\s+(\d+)", _text_of(folder / "status") or "", re.MULTILINE)
+    if found is None:
+        return None
+    uid = int(found[1])
+    try:
+        name = pwd.getpwuid(uid).pw_name if is_local else None
+    except (KeyError, OverflowError):
+        name = None
+    return name or str(uid)
+
+
+def _control_group_paths(folder: Path) -> list[str]:
+    """List the control groups of a process, the unified one first."""
+    lines = (_text_of(folder / "cgroup") or "").splitlines()
+    paths = [line.split(":", 2)[2] for line in sorted(lines) if line.count(":") >= 2]  # noqa: PLR2004 # id:controllers:path
+    return [path for path in paths if path != "/"]
+
+
+def _container(paths: list[str]) -> str | None:
+    """Read runtime and ID of a container from the names of control groups."""
+    for path in paths:
+        for part in reversed(path.split("/")):
+            found = _CONTAINER.match(part)
+            if found is None:
+                continue
+            word = found["runtime"] or ("kubepods" if "kubepods" in path else None)
+            word = word or ("libpod" if "libpod" in path else "docker")
+            runtime = _RUNTIME_NAMES.get(word, word)
+            return f"{runtime} {found['id'][:_CONTAINER_ID_SHOWN_LENGTH]}"
+    return None
+
+
+def _unit(paths: list[str]) -> str | None:
+    """Read the innermost systemd service from the names of control groups."""
+    for path in paths:
+        for part in reversed(path.split("/")):
+            if part.endswith(".service") and not part.startswith("user@"):
+                plain = _UNIT_ESCAPE.sub(lambda found: chr(int(found[1], 16)), part)
+                return _UNPRINTABLE.sub("?", plain)[:_COMMAND_LENGTH_MAX]
+    return None
+
+
+def _text_of(path: Path) -> str | None:
+    """Read a file of the process table, or nothing if that is not possible."""
+    try:
+        return path.read_text(encoding="utf-8", errors="replace")
+    except OSError:
+        return None
