@@ -1,0 +1,239 @@
+"""Every error that a person can meet, and the exit codes.
+
+Lives here: the `RecoveryError` tree and `ExitCode`. Must not live here: errors of the command line
+itself (`recovery.cli.usage`), and those of the bolt engine, which `recovery.metastore` translates.
+
+Invariants: each error is one sentence that says what happened and whether anything was changed, and
+carries a hint, one imperative sentence on what to do next. No error holds a token, a hash, a
+password, or a raw key or value of the store.
+"""
+
+from collections.abc import Sequence
+from enum import IntEnum, unique
+from typing import Final, Literal
+
+UNCHANGED: Final = "nothing was changed"
+
+
+@unique
+class ExitCode(IntEnum):
+    """What the process tells the script that called it."""
+
+    DONE = 0
+    FINDINGS = 1
+    USAGE = 2
+    NOT_FOUND = 3
+    BUSY = 4
+    DAMAGED = 5
+    SCHEMA = 6
+    REFUSED = 7
+    WRITE_FAILED = 8
+    OUTCOME_UNKNOWN = 9
+    NOT_DELIVERED = 10
+    INTERNAL = 70
+    INTERRUPTED = 130
+
+
+class RecoveryError(Exception):
+    """Anything that keeps a command from doing its job.
+
+    Attributes:
+        exit_code: What the process ends with.
+        hint: What to do next, one imperative sentence.
+    """
+
+    exit_code: ExitCode = ExitCode.REFUSED
+
+    def __init__(self, sentence: str, *, hint: str) -> None:
+        self.hint = hint
+        super().__init__(sentence)
+
+
+class StoreNotFoundError(RecoveryError):
+    """There is no usable store where one was looked for.
+
+    Attributes:
+        path: Where.
+        problem: What is there instead, as a clause: "does not exist", "is empty (0 bytes)".
+    """
+
+    exit_code = ExitCode.NOT_FOUND
+
+    def __init__(self, *, path: str, problem: str, hint: str) -> None:
+        self.path = path
+        self.problem = problem
+        super().__init__(f"{path} {problem}; {UNCHANGED}, nothing was created", hint=hint)
+
+
+class StoreBusyError(RecoveryError):
+    """Another process holds the lock of the store, or it cannot be locked.
+
+    Attributes:
+        path: The store.
+        holder: Who holds the lock, or why there is none, as a clause.
+    """
+
+    exit_code = ExitCode.BUSY
+
+    def __init__(self, *, path: str, holder: str, hint: str) -> None:
+        self.path = path
+        self.holder = holder
+        super().__init__(f"{path} is in use: {holder}; {UNCHANGED}", hint=hint)
+
+
+class StoreDamagedError(RecoveryError):
+    """The file is no bolt file, or too damaged for the command.
+
+    Attributes:
+        path: The store.
+        problem: What is wrong, as a clause.
+        findings: What the check found, as sentences.
+    """
+
+    exit_code = ExitCode.DAMAGED
+
+    def __init__(self, *, path: str, problem: str, hint: str, findings: Sequence[str] = ()) -> None:
+        self.path = path
+        self.problem = problem
+        self.findings = tuple(findings)
+        super().__init__(f"{path} {problem}; {UNCHANGED}", hint=hint)
+
+
+class SchemaError(RecoveryError):
+    """The store is of a schema level that the command does not know.
+
+    Attributes:
+        path: The store.
+        problem: What was found, as a clause.
+    """
+
+    exit_code = ExitCode.SCHEMA
+
+    def __init__(self, *, path: str, problem: str, hint: str) -> None:
+        self.path = path
+        self.problem = problem
+        super().__init__(f"{path} {problem}; {UNCHANGED}", hint=hint)
+
+
+class RecordError(RecoveryError):
+    """One record of the store cannot be understood.
+
+    Attributes:
+        bucket: Name of the bolt bucket.
+        record_id: Its ID when its key is one, else its place in the bucket.
+        problem: What is wrong, without a byte of its content.
+    """
+
+    exit_code = ExitCode.DAMAGED
+
+    def __init__(self, *, bucket: str, record_id: str, problem: str) -> None:
+        self.bucket = bucket
+        self.record_id = record_id
+        self.problem = problem
+        super().__init__(
+            f"record {record_id} in {bucket} cannot be understood ({problem}); {UNCHANGED}",
+            hint="look at it with a backup at hand; the other records can still be listed",
+        )
+
+
+class NotFoundError(RecoveryError):
+    """A user, an organization or an authorization does not exist.
+
+    Attributes:
+        kind: "user", "organization", …
+        name: What was asked for.
+        existing: The names that exist, as they may be shown.
+    """
+
+    exit_code = ExitCode.NOT_FOUND
+
+    def __init__(self, *, kind: str, name: str, existing: Sequence[str], hint: str) -> None:
+        self.kind = kind
+        self.name = name
+        self.existing = tuple(existing)
+        known = ", ".join(self.existing) if existing else "none"
+        super().__init__(f"there is no {kind} {name} (there is: {known}); {UNCHANGED}", hint=hint)
+
+
+class AmbiguousError(RecoveryError):
+    """Several things could be meant and none was named.
+
+    Attributes:
+        kind: "user", "organization", "store", …
+        candidates: What could be meant, as it may be shown.
+    """
+
+    exit_code = ExitCode.REFUSED
+
+    def __init__(self, *, kind: str, candidates: Sequence[str], hint: str) -> None:
+        self.kind = kind
+        self.candidates = tuple(candidates)
+        listed = ", ".join(self.candidates)
+        super().__init__(
+            f"there are {len(self.candidates)} {kind}s and none was named: {listed}; {UNCHANGED}",
+            hint=hint,
+        )
+
+
+class RefusedError(RecoveryError):
+    """A precondition is not met, or the change was not confirmed.
+
+    Attributes:
+        reason: Why, as a clause.
+    """
+
+    exit_code = ExitCode.REFUSED
+
+    def __init__(self, *, reason: str, hint: str) -> None:
+        self.reason = reason
+        super().__init__(f"{reason}; {UNCHANGED}", hint=hint)
+
+
+class DeliveryError(RecoveryError):
+    """The change is committed and the token could not be handed over.
+
+    Attributes:
+        authorization_id: The record to revoke.
+        problem: What went wrong, as a clause.
+    """
+
+    exit_code = ExitCode.NOT_DELIVERED
+
+    def __init__(self, *, authorization_id: str, problem: str, hint: str) -> None:
+        self.authorization_id = authorization_id
+        self.problem = problem
+        super().__init__(
+            f"authorization {authorization_id} was made and its token is lost ({problem}); "
+            "the store was changed",
+            hint=hint,
+        )
+
+
+class WriteFailedError(RecoveryError):
+    """A write did not succeed.
+
+    Attributes:
+        path: What was being written.
+        problem: What the system said, as a clause.
+        outcome: "unchanged": the store is as it was. "unknown": only looking tells.
+        backup_path: The backup made before, if there is one.
+    """
+
+    def __init__(
+        self,
+        *,
+        path: str,
+        problem: str,
+        outcome: Literal["unchanged", "unknown"],
+        hint: str,
+        backup_path: str | None = None,
+    ) -> None:
+        self.path = path
+        self.problem = problem
+        self.outcome = outcome
+        self.backup_path = backup_path
+        self.exit_code = (
+            ExitCode.WRITE_FAILED if outcome == "unchanged" else ExitCode.OUTCOME_UNKNOWN
+        )
+        state = UNCHANGED if outcome == "unchanged" else "it is not known whether it was changed"
+        super().__init__(f"writing {path} failed ({problem}); {state}", hint=hint)
