@@ -1,0 +1,129 @@
+"""What all tests share: options, hypothesis profiles, the oracles and the real stores."""
+
+import os
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Final, NoReturn
+
+import pytest
+from hypothesis import settings
+
+import bolt_store
+from tests.support.bolt_tool import BoltTool
+from tests.support.go_build import PROJECT, OracleAbsentError, build_bolt_tool, build_peer
+from tests.support.oracle import Oracle
+
+IS_CI: Final = os.environ.get("CI") == "true"
+
+# Deadlines are off: a busy machine is no failure of the code.
+settings.register_profile("dev", max_examples=50, deadline=None)
+settings.register_profile("ci", max_examples=200, deadline=None, derandomize=True)
+settings.register_profile("deep", max_examples=5000, deadline=None, print_blob=True)
+# `--hypothesis-profile` is read later than this and wins.
+settings.load_profile("ci" if IS_CI else "dev")
+
+ORACLE_FIXTURES: Final = {"oracle", "bolt_tool"}
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Add the options of this project."""
+    group = parser.getgroup("influx-recovery")
+    group.addoption("--slow", action="store_true", help="run the tests marked slow, too")
+    group.addoption(
+        "--update-golden",
+        action="store_true",
+        help="write tests/golden anew instead of comparing with it; refused in CI",
+    )
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Declare the markers of these fixtures, and refuse what CI must not do."""
+    config.addinivalue_line(
+        "markers", "damages: harms the store it was given, which is not checked afterwards"
+    )
+    if IS_CI and config.getoption("--update-golden"):
+        raise pytest.UsageError("--update-golden is refused in CI: it would approve anything")
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Mark the tests that use an oracle, and leave out long campaigns."""
+    skip_slow = pytest.mark.skip(reason="a long campaign; run it with --slow")
+    for item in items:
+        if isinstance(item, pytest.Function) and ORACLE_FIXTURES & set(item.fixturenames):
+            item.add_marker("oracle")
+        if item.get_closest_marker("slow") and not config.getoption("--slow"):
+            item.add_marker(skip_slow)
+
+
+def absent(reason: str) -> NoReturn:
+    """Skip the test, or fail it where nothing may be missing.
+
+    Raises:
+        Skipped: On somebody's own machine.
+        Failed: In CI.
+    """
+    if IS_CI:
+        pytest.fail(reason, pytrace=False)
+    pytest.skip(reason)
+
+
+@pytest.fixture(scope="session")
+def oracle() -> Oracle:
+    """Build the peer: bbolt 1.3.6, from Debian's package."""
+    try:
+        return Oracle(build_peer())
+    except OracleAbsentError as error:
+        absent(str(error))
+
+
+@pytest.fixture(scope="session")
+def bolt_tool() -> BoltTool:
+    """The command line tool of boltdb 1.3.1, built from Debian's package."""
+    try:
+        return BoltTool(build_bolt_tool())
+    except OracleAbsentError as error:
+        absent(str(error))
+
+
+@pytest.fixture(scope="session")
+def stores_dir() -> Path:
+    """The folder with stores that real servers wrote. Copy before writing."""
+    folder = PROJECT.parent / "shared" / "stores"
+    if not folder.is_dir():
+        absent(f"no real stores at {folder}")
+    return folder
+
+
+@pytest.fixture
+def level17_bolt(
+    stores_dir: Path, tmp_path: Path, request: pytest.FixtureRequest
+) -> Iterator[Path]:
+    """A copy of a store with 17 migrations; checked when the test is over."""
+    yield from _store(stores_dir / "level17.bolt", tmp_path, request)
+
+
+@pytest.fixture
+def level21_bolt(
+    stores_dir: Path, tmp_path: Path, request: pytest.FixtureRequest
+) -> Iterator[Path]:
+    """A copy of a store with 21 migrations; checked when the test is over."""
+    yield from _store(stores_dir / "level21.bolt", tmp_path, request)
+
+
+def _store(source: Path, folder: Path, request: pytest.FixtureRequest) -> Iterator[Path]:
+    """Give a copy away, and afterwards make sure that it was not harmed."""
+    copy = folder / source.name
+    shutil.copyfile(source, copy)
+    copy.chmod(0o600)
+    yield copy
+    if copy.exists() and request.node.get_closest_marker("damages") is None:
+        with bolt_store.open(copy) as db:
+            found = [str(f) for f in db.check() if f.severity >= bolt_store.Severity.WARNING]
+        assert found == [], f"the test left {source.name} damaged"
+
+
+@pytest.fixture
+def update_golden(request: pytest.FixtureRequest) -> bool:
+    """Whether to write tests/golden anew."""
+    return bool(request.config.getoption("--update-golden"))
