@@ -1,7 +1,7 @@
 """Time and randomness, as they come in from outside.
 
-Lives here: the `Clock` and `Rng` protocols and the real ones. Must not live here: anything that uses
-them.
+Lives here: the `Clock` and `Rng` protocols and the real ones. Must not live here: anything that
+uses them.
 """
 
 import secrets
