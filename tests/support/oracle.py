@@ -72,6 +72,12 @@ class Dump:
         return top
 
     @property
+    def plain(self) -> list[tuple[tuple[Path_, bytes], bytes]]:
+        """Every plain key, with its bucket in front, and its value."""
+        fields = (line.split(" ")[1:] for line in self.lines if line.startswith("K "))
+        return [((parse_path(path), unhex(key)), unhex(value)) for path, key, value in fields]
+
+    @property
     def sequences(self) -> dict[Path_, int]:
         """The sequence of each bucket."""
         fields = (line.split(" ") for line in self.lines if line.startswith("B "))
@@ -157,35 +163,73 @@ class Commit(NamedTuple):
     skipped: int
 
 
-class Script:
-    """Operations for one transaction of the peer."""
+class Operation(NamedTuple):
+    """One change.
 
-    def __init__(self) -> None:
-        self.lines: list[str] = []
+    Attributes:
+        word: What the peer calls it.
+        path: The bucket; for `mk` and `rm` the one that is made or deleted.
+        key: For `put` and `del`.
+        value: For `put`.
+        number: For `seq`.
+    """
+
+    word: Literal["mk", "rm", "put", "del", "seq"]
+    path: Path_
+    key: bytes = b""
+    value: bytes = b""
+    number: int = 0
+
+    @property
+    def line(self) -> str:
+        """The change as the peer reads it."""
+        words = [self.word, format_path(self.path)]
+        match self.word:
+            case "put":
+                words += [hexed(self.key), hexed(self.value)]
+            case "del":
+                words.append(hexed(self.key))
+            case "seq":
+                words.append(str(self.number))
+            case "mk" | "rm":
+                pass
+        return " ".join(words)
+
+
+class Script:
+    """Changes for one transaction, for the peer and for `tests.support.turns.play` alike."""
+
+    def __init__(self, operations: Iterable[Operation] = ()) -> None:
+        self.operations = list(operations)
 
     def make(self, *path: bytes) -> Self:
         """Make a bucket, unless it is there."""
-        return self._add("mk", format_path(path))
+        return self._add(Operation("mk", path))
 
     def remove(self, *path: bytes) -> Self:
         """Delete a bucket."""
-        return self._add("rm", format_path(path))
+        return self._add(Operation("rm", path))
 
     def put(self, path: Path_, key: bytes, value: bytes) -> Self:
         """Put a key."""
-        return self._add("put", format_path(path), hexed(key), hexed(value))
+        return self._add(Operation("put", path, key, value))
 
     def delete(self, path: Path_, key: bytes) -> Self:
         """Delete a key."""
-        return self._add("del", format_path(path), hexed(key))
+        return self._add(Operation("del", path, key))
 
-    def sequence(self, path: Path_, value: int) -> Self:
+    def sequence(self, path: Path_, number: int) -> Self:
         """Set the sequence of a bucket."""
-        return self._add("seq", format_path(path), str(value))
+        return self._add(Operation("seq", path, number=number))
 
-    def _add(self, *words: str) -> Self:
-        self.lines.append(" ".join(words))
+    def _add(self, operation: Operation) -> Self:
+        self.operations.append(operation)
         return self
+
+    @property
+    def lines(self) -> list[str]:
+        """The changes as the peer reads them."""
+        return [operation.line for operation in self.operations]
 
 
 class _Process:
