@@ -1,42 +1,68 @@
-"""A secret that hides itself.
+"""Values that must not be seen by accident, and names for them that may be.
 
-Lives here: `Secret`, and the fingerprint that may be shown instead. Must not live here: how tokens
-are made or hashed (`recovery.model.token`).
+Lives here: `Secret`, `Fingerprinter`. Must not live here: what a secret is good for.
 
-Invariants: neither `str`, `format`, `repr`, JSON, pickle, `==` nor `hash` gives anything away.
-`reveal` is the only way out, and a test lists every call of it.
+Invariants: `Secret.reveal` is the only way out. Whatever turns an object into text or bytes
+behind one's back (str, format, repr, JSON, pickle, copy, comparison, hash) fails or says nothing.
+The allowed callers of `reveal` are listed in tests/arch.
 """
 
-import secrets
 from typing import Final, NoReturn
 
 HIDDEN: Final = "REDACTED"
-_FINGERPRINT_KEY: Final = secrets.token_bytes(32)
+FINGERPRINT_KEY_SIZE_BYTES: Final = 32
+_FINGERPRINT_LENGTH: Final = 8
 
 
 class Secret:
-    """A token, a password or a hash of one. Not a string, so that nothing takes it for one."""
+    """A token, a token's hash or a password.
 
-    __slots__ = ("_value",)
+    It is not a `str` and cannot be compared with `==`: a plain comparison takes longer the more of
+    the secret was guessed right. As text it says REDACTED and does not fail, because a message that
+    cannot be built after a commit would be worse than one that says too little.
+    """
 
-    def __init__(self, value: str) -> None:
-        self._value = value
+    __slots__ = ("_text",)
+
+    def __init__(self, text: str) -> None:
+        """Hide a text.
+
+        Args:
+            text: The secret. It must be encodable as UTF-8, as every text in a store is; an
+                encoding error raised later would carry the secret in its fields.
+
+        Raises:
+            ValueError: The text holds a lone surrogate.
+        """
+        if not text.isascii() and any("\ud800" <= character <= "\udfff" for character in text):
+            raise ValueError("a secret must be text that UTF-8 can encode")
+        self._text = text
 
     def reveal(self) -> str:
-        """Return the secret itself."""
-        return self._value
+        """Give the secret away.
+
+        Returns:
+            The secret as text.
+        """
+        return self._text
 
     def matches(self, other: "Secret") -> bool:
-        """Compare in constant time."""
-        return secrets.compare_digest(self._value.encode(), other.reveal().encode())
+        """Compare in a time that does not depend on where the two differ.
 
-    def fingerprint(self) -> str:
-        """Return length and a keyed digest, the same for equal secrets within one run only."""
-        import hashlib  # noqa: PLC0415 # few runs need it, and it loads OpenSSL
-        import hmac  # noqa: PLC0415
+        Args:
+            other: Another secret.
 
-        digest = hmac.new(_FINGERPRINT_KEY, self._value.encode(), hashlib.sha256).hexdigest()
-        return f"len={len(self._value)} fp={digest[:8]}"
+        Returns:
+            Whether both are the same text.
+        """
+        from hmac import compare_digest  # noqa: PLC0415 # costs 3 ms, and listings never compare
+
+        return compare_digest(self._text.encode(), other.reveal().encode())
+
+    @property
+    def length_bytes(self) -> int:
+        """How long the secret is in UTF-8."""
+        return len(self._text.encode())
 
     def __repr__(self) -> str:
         return f"Secret({HIDDEN})"
@@ -53,5 +79,59 @@ class Secret:
     def __hash__(self) -> NoReturn:
         raise TypeError("secrets have no hash")
 
-    def __reduce__(self) -> NoReturn:
-        raise TypeError("secrets cannot be pickled")
+    def __reduce_ex__(self, protocol: object) -> NoReturn:
+        raise TypeError("secrets can be neither pickled nor copied")
+
+
+class Fingerprinter:
+    """Names secrets so that two mentions of one secret can be recognised within one run.
+
+    The name is an HMAC under a key that lives as long as this object: it cannot be compared with
+    the name given by another run, and a guessed secret cannot be tried against it afterwards.
+    """
+
+    __slots__ = ("_key",)
+
+    def __init__(self, *, key: bytes) -> None:
+        """Take the key of this run.
+
+        Args:
+            key: `FINGERPRINT_KEY_SIZE_BYTES` random bytes, drawn for this run and kept nowhere.
+
+        Raises:
+            ValueError: The key is shorter: names made with it could be computed by others.
+        """
+        if len(key) < FINGERPRINT_KEY_SIZE_BYTES:
+            raise ValueError(f"a fingerprint key has {FINGERPRINT_KEY_SIZE_BYTES} bytes")
+        self._key = key
+
+    def fingerprint(self, secret: Secret) -> str:
+        """Name a secret.
+
+        Args:
+            secret: The secret.
+
+        Returns:
+            Its length and name, such as `len=88 fp=3fa1c2d0`.
+        """
+        return self.fingerprint_bytes(secret.reveal().encode())
+
+    def fingerprint_bytes(self, content: bytes) -> str:
+        """Name a key or value of a store, which may hold a secret.
+
+        Args:
+            content: The bytes.
+
+        Returns:
+            Their length and name, such as `len=88 fp=3fa1c2d0`.
+        """
+        import hmac  # noqa: PLC0415 # costs 3 ms, and most commands never name a secret
+
+        name = hmac.digest(self._key, content, "sha256").hex()[:_FINGERPRINT_LENGTH]
+        return f"len={len(content)} fp={name}"
+
+    def __repr__(self) -> str:
+        return "<Fingerprinter>"
+
+    def __reduce_ex__(self, protocol: object) -> NoReturn:
+        raise TypeError("a Fingerprinter cannot be pickled: its key must not outlive the run")

@@ -1,37 +1,72 @@
 """Text from the store, made safe to look at.
 
-Lives here: `displayed`. Must not live here: tables and colours.
+Lives here: `displayed`. Must not live here: tables, colours, widths.
 
-Invariants: what comes out has no control character, no mark that turns the direction of writing,
-and no blank that looks like another; so a name cannot forge a line or hide as another name.
+Whoever may create a user or an organization chooses its name freely, so a name may try to move the
+cursor, to reorder the line, to forge another line, or to look like another name.
+
+Invariants: what comes out is printable; blanks and invisible characters show; and escaping can be
+undone, because the backslash is escaped too, so two different texts never come out the same.
+
+Facts: Unicode categories through `str.isprintable`, which is false for control, format, surrogate,
+private and unassigned characters and for every separator but the ASCII blank; Unicode TR36,
+section 3 (invisible characters, bidirectional marks).
 """
 
-import unicodedata
 from typing import Final
 
-_SHOWN_AS_THEY_ARE: Final = frozenset({"Lu", "Ll", "Lt", "Lm", "Lo", "Mn", "Mc", "Nd", "Nl", "No"})
+_SHORT: Final = {"\\": "\\\\", "\n": "\\n", "\r": "\\r", "\t": "\\t"}
+_INVISIBLE: Final = frozenset(
+    "\N{BRAILLE PATTERN BLANK}\N{HANGUL FILLER}\N{HANGUL CHOSEONG FILLER}"
+    "\N{HANGUL JUNGSEONG FILLER}\N{HALFWIDTH HANGUL FILLER}\N{COMBINING GRAPHEME JOINER}"
+    "\N{KHMER VOWEL INHERENT AQ}\N{KHMER VOWEL INHERENT AA}"
+)
+"""Letters and marks that count as printable and show nothing."""
+
+_SELECTORS: Final = (range(0xFE00, 0xFE10), range(0xE0100, 0xE01F0), range(0x180B, 0x1810))
+"""Variation selectors: printable by category, invisible by purpose."""
+
+_BYTE_MAX: Final = 0xFF
+_BMP_MAX: Final = 0xFFFF
 
 
 def displayed(text: str) -> str:
-    """Return `text` with everything that does not show, or shows as something else, escaped.
+    """Escape what a person could not see or could mistake.
 
-    A backslash is doubled, so that an escape cannot be mistaken for a name that looks like one.
-    Blanks at either end are escaped too, since they cannot be seen there.
+    Blanks at either end and blanks after a blank are escaped too: the server tells `x` from `x `.
+
+    Args:
+        text: Any text, lone surrogates included.
+
+    Returns:
+        Printable text; `text` itself when nothing in it needs escaping.
     """
-    if text.isascii() and text.isprintable() and "\\" not in text and text == text.strip():
+    if text.isascii() and text.isprintable() and "\\" not in text and not _has_odd_blanks(text):
         return text
-    shown = [_shown(character) for character in text]
-    for index in (0, -1):
-        if shown and shown[index] == " ":
-            shown[index] = "\\x20"
-    return "".join(shown)
+    last = len(text) - 1
+    return "".join(
+        _escaped(character)
+        if _is_hidden(character)
+        or (character == " " and (index in (0, last) or text[index - 1] == " "))
+        else character
+        for index, character in enumerate(text)
+    )
 
 
-def _shown(character: str) -> str:
-    if character == "\\":
-        return "\\\\"
-    category = unicodedata.category(character)
-    is_visible = category in _SHOWN_AS_THEY_ARE or category[0] in "PS"
-    if character == " " or is_visible:
-        return character
-    return character.encode("unicode_escape").decode("ascii")
+def _has_odd_blanks(text: str) -> bool:
+    return text[:1] == " " or text[-1:] == " " or "  " in text
+
+
+def _is_hidden(character: str) -> bool:
+    if character == "\\" or character in _INVISIBLE:
+        return True
+    return not character.isprintable() or any(ord(character) in part for part in _SELECTORS)
+
+
+def _escaped(character: str) -> str:
+    if character in _SHORT:
+        return _SHORT[character]
+    number = ord(character)
+    if number <= _BYTE_MAX:
+        return f"\\x{number:02x}"
+    return f"\\u{number:04x}" if number <= _BMP_MAX else f"\\U{number:08x}"
