@@ -10,28 +10,49 @@ password, or a raw key or value of the store.
 
 from collections.abc import Sequence
 from enum import IntEnum, unique
-from typing import Final, Literal
+from typing import Final, Literal, Self
 
 UNCHANGED: Final = "nothing was changed"
 
 
 @unique
 class ExitCode(IntEnum):
-    """What the process tells the script that called it."""
+    """What the process tells the script that called it.
 
-    DONE = 0
-    FINDINGS = 1
-    USAGE = 2
-    NOT_FOUND = 3
-    BUSY = 4
-    DAMAGED = 5
-    SCHEMA = 6
-    REFUSED = 7
-    WRITE_FAILED = 8
-    OUTCOME_UNKNOWN = 9
-    NOT_DELIVERED = 10
-    INTERNAL = 70
-    INTERRUPTED = 130
+    Attributes:
+        meaning: The same for a person, as the man page and the README say it.
+    """
+
+    meaning: str
+
+    def __new__(cls, code: int, meaning: str) -> Self:
+        """Make a member.
+
+        Args:
+            code: The exit code.
+            meaning: What it means.
+
+        Returns:
+            An integer that knows what it means.
+        """
+        member = int.__new__(cls, code)
+        member._value_ = code
+        member.meaning = meaning
+        return member
+
+    DONE = 0, "done"
+    FINDINGS = 1, "check found damage"
+    USAGE = 2, "the command line cannot be understood"
+    NOT_FOUND = 3, "no such store, user or organization"
+    BUSY = 4, "store in use or locked"
+    DAMAGED = 5, "store too damaged for this command"
+    SCHEMA = 6, "schema newer or older than supported"
+    REFUSED = 7, "refused: not confirmed, or a precondition failed"
+    WRITE_FAILED = 8, "write failed, store unchanged"
+    OUTCOME_UNKNOWN = 9, "write failed, outcome unknown: restore the backup"
+    NOT_DELIVERED = 10, "committed, but the token could not be delivered; revoke it by its ID"
+    INTERNAL = 70, "internal error"
+    INTERRUPTED = 130, "interrupted"
 
 
 class RecoveryError(Exception):
@@ -40,13 +61,31 @@ class RecoveryError(Exception):
     Attributes:
         exit_code: What the process ends with.
         hint: What to do next, one imperative sentence.
+        changed: Whether the store was changed; None when only looking at it tells.
     """
 
     exit_code: ExitCode = ExitCode.REFUSED
+    changed: bool | None = False
 
     def __init__(self, sentence: str, *, hint: str) -> None:
         self.hint = hint
         super().__init__(sentence)
+
+
+class StoreAccessError(RecoveryError):
+    """The system does not let this process use a store, or write where it has to.
+
+    Attributes:
+        path: The file or folder.
+        problem: What the system said, as a clause: "may not be read by user nobody".
+    """
+
+    exit_code = ExitCode.REFUSED
+
+    def __init__(self, *, path: str, problem: str, hint: str) -> None:
+        self.path = path
+        self.problem = problem
+        super().__init__(f"{path} {problem}; {UNCHANGED}", hint=hint)
 
 
 class StoreNotFoundError(RecoveryError):
@@ -189,6 +228,25 @@ class RefusedError(RecoveryError):
         super().__init__(f"{reason}; {UNCHANGED}", hint=hint)
 
 
+class ConflictError(RefusedError):
+    """What is to be made exists already.
+
+    Attributes:
+        kind: "user", "organization", "token", …
+        name: Its name, as it may be shown; empty for what has no name that may be shown.
+    """
+
+    def __init__(self, *, kind: str, name: str, hint: str) -> None:
+        self.kind = kind
+        self.name = name
+        what = f"{kind} {name}" if name else f"this {kind}"
+        super().__init__(reason=f"{what} exists already", hint=hint)
+
+
+class PasswordError(RefusedError):
+    """A new password breaks a rule of the server."""
+
+
 class DeliveryError(RecoveryError):
     """The change is committed and the token could not be handed over.
 
@@ -198,6 +256,7 @@ class DeliveryError(RecoveryError):
     """
 
     exit_code = ExitCode.NOT_DELIVERED
+    changed = True
 
     def __init__(self, *, authorization_id: str, problem: str, hint: str) -> None:
         self.authorization_id = authorization_id
@@ -235,5 +294,15 @@ class WriteFailedError(RecoveryError):
         self.exit_code = (
             ExitCode.WRITE_FAILED if outcome == "unchanged" else ExitCode.OUTCOME_UNKNOWN
         )
+        self.changed = False if outcome == "unchanged" else None
         state = UNCHANGED if outcome == "unchanged" else "it is not known whether it was changed"
         super().__init__(f"writing {path} failed ({problem}); {state}", hint=hint)
+
+
+class VerificationError(WriteFailedError):
+    """The change was committed, and the re-opened store is not as planned."""
+
+    def __init__(self, *, path: str, problem: str, hint: str, backup_path: str | None) -> None:
+        super().__init__(
+            path=path, problem=problem, outcome="unknown", hint=hint, backup_path=backup_path
+        )
