@@ -88,6 +88,22 @@ class StoreAccessError(RecoveryError):
         super().__init__(f"{path} {problem}; {UNCHANGED}", hint=hint)
 
 
+class ConfigurationError(RecoveryError):
+    """A configuration file that says where the store is cannot be understood.
+
+    Attributes:
+        path: The file.
+        problem: What is wrong with it, as a clause, without anything it contains but names of keys.
+    """
+
+    exit_code = ExitCode.REFUSED
+
+    def __init__(self, *, path: str, problem: str, hint: str) -> None:
+        self.path = path
+        self.problem = problem
+        super().__init__(f"{path} {problem}; {UNCHANGED}", hint=hint)
+
+
 class StoreNotFoundError(RecoveryError):
     """There is no usable store where one was looked for.
 
@@ -245,6 +261,28 @@ class ConflictError(RefusedError):
 
 class PasswordError(RefusedError):
     """A new password breaks a rule of the server."""
+
+
+class LedgerError(RecoveryError):
+    """The ledger cannot be read or written.
+
+    Attributes:
+        path: The ledger.
+        problem: What is wrong, as a clause.
+    """
+
+    exit_code = ExitCode.REFUSED
+
+    def __init__(self, *, path: str, problem: str, changed: bool | None, hint: str) -> None:
+        self.path = path
+        self.problem = problem
+        self.changed = changed
+        state = {
+            False: UNCHANGED,
+            True: "the store was changed, and the ledger does not say so",
+            None: "it is not known whether the store was changed",
+        }[changed]
+        super().__init__(f"the ledger {path} {problem}; {state}", hint=hint)
 
 
 class DeliveryError(RecoveryError):

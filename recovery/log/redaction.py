@@ -96,23 +96,23 @@ def _clean_single(value: object, *, keeps_lines: bool) -> object:
     cleaned: object
     match value:
         case Enum():
-            cleaned = _clean_text(value.name)
+            cleaned = redact_text(value.name)
         case int() | float():
             cleaned = value
         case str() | PurePath():
-            cleaned = _clean_text(str(value), keeps_lines=keeps_lines)
+            cleaned = redact_text(str(value), keeps_lines=keeps_lines)
         case bytes() | bytearray():
             cleaned = f"[{len(value)} bytes]"
         case date():
             cleaned = value.isoformat()
         case BaseException():
-            cleaned = f"{type(value).__name__}: {_clean_text(str(value))}"
+            cleaned = f"{type(value).__name__}: {redact_text(str(value))}"
         case _:
             cleaned = f"[{type(value).__name__}]"
     return cleaned
 
 
-def _clean_text(text: str, *, keeps_lines: bool = False) -> str:
+def redact_text(text: str, *, keeps_lines: bool = False) -> str:
     """Take out of a text what looks like a secret, and what a terminal would obey."""
     text = _SECRET_TEXT.sub(REDACTED, text)
     text = _LONG_RUN.sub(_redact_run, text)
