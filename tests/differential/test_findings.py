@@ -25,15 +25,16 @@ COMPARABLE_MIN = 100
 
 MISPLACED = {"branch.separator", "key.range", "key.order", "page.id"}
 """bbolt looks buckets up by their key and marks pages by the id in their header, so where keys or
-ids are wrong it walks other pages than those that are referred to."""
+ids are wrong it walks other pages than those that are referred to. A freelist with more ids than
+fit ("freelist.count") it reads to the end, past its page."""
 
 ACCOUNTS = {
-    "already freed": {"freelist.duplicate"},
+    "already freed": {"freelist.duplicate", "freelist.count"},
     "multiple references": {"page.shared", "page.overflow", "freelist.reachable"} | MISPLACED,
-    "reachable freed": {"freelist.reachable"} | MISPLACED,
+    "reachable freed": {"freelist.reachable", "freelist.count"} | MISPLACED,
     "out of bounds": {"page.range", "page.overflow"} | MISPLACED,
     "invalid type": {"page.kind", "page.flags"},
-    "unreachable unfreed": {"page.unreachable"} | MISPLACED,
+    "unreachable unfreed": {"page.unreachable", "freelist.count"} | MISPLACED,
 }
 """Codes of ours that account for a finding of bbolt's, by what it says."""
 

@@ -42,8 +42,9 @@ class BoltTool:
 
     def check(self, path: Path) -> list[str]:
         """Return what its check finds; no line is a clean file."""
-        lines = self._run("check", path, refusals=("invalid value",)).splitlines()
-        return [] if lines == ["OK"] else lines[:-1]
+        lines = self._run("check", path, refusal="invalid value").splitlines()
+        # The last line is "OK", or the number of errors.
+        return lines[:-1]
 
     def pages(self, path: Path) -> list[ToolPage]:
         """Return every page below the high water mark."""
@@ -62,14 +63,18 @@ class BoltTool:
         """Return the page size, which is all that its `info` tells."""
         return int(self._run("info", path).removeprefix("Page Size: "))
 
-    def _run(self, command: str, path: Path, *, refusals: tuple[str, ...] = ()) -> str:
+    def _run(self, command: str, path: Path, *, refusal: str = "") -> str:
+        """Run a command; `refusal` is the complaint on stdout that is an answer, not a failure."""
         with _copy_of(path) as copy:
             words = [str(self.program), command, str(copy)]
             done = subprocess.run(words, capture_output=True, timeout=60, check=False)
-        complaint = done.stderr.decode(errors="replace").strip()
-        if done.returncode and complaint not in refusals:
-            raise ToolError(complaint[:500])
-        return done.stdout.decode()
+        answer = done.stdout.decode(errors="replace")
+        if not done.returncode:
+            return answer
+        *lines, complaint = answer.splitlines() or [""]
+        if done.stderr or complaint != refusal:
+            raise ToolError(complaint + done.stderr.decode(errors="replace")[:500])
+        return "\n".join(lines)
 
 
 @contextmanager
