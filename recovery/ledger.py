@@ -1,0 +1,551 @@
+"""The ledger: what was done to which store, when, by whom and why.
+
+Lives here: one SQLite file and its rows. Must not live here: whether a command needs a ledger, and
+anything secret.
+
+Invariants: rows are only ever added; triggers in the file refuse the rest, also to other programs
+that open it. What gets in is IDs, paths, numbers, words from fixed lists, and the reason that a
+person gave, from which all that looks like a token is cut out. A row is on the disk when the
+function that adds it returns. Reading creates nothing.
+
+Each operation has one row before the commit ("intent") and one or more after it that point to the
+first. An intent without a second row is an operation that was cut off.
+
+Facts: SQLite documentation, "PRAGMA synchronous" (EXTRA also syncs the folder once the journal is
+gone), "CREATE TRIGGER", "ON CONFLICT" (REPLACE fires delete triggers only with recursive_triggers,
+so a trigger on INSERT has to refuse it); XDG Base Directory Specification 0.8, XDG_STATE_HOME.
+"""
+
+import contextlib
+import json
+import os
+import re
+import stat
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Final, Literal, NamedTuple, Protocol, TypeAlias
+
+from recovery.errors import LedgerError
+from recovery.log.redaction import redact_text
+from recovery.model.display import displayed
+from recovery.model.ids import parse_id
+from recovery.ports import Clock
+
+if TYPE_CHECKING:
+    import sqlite3
+
+Phase: TypeAlias = Literal["intent", "done", "failed", "note"]
+
+FILE_NAME: Final = "ledger.sqlite"
+FOLDER_OF_ROOT: Final = Path("/var/lib/influx-recovery")
+APPLICATION_ID: Final = 0x49524C31
+"""Marks the file as ours in its header: "IRL1"."""
+
+_HINT: Final = "make that place writable, or name another file with --ledger"
+_SCHEMA_VERSION: Final = 1
+_BUSY_TIMEOUT_S: Final = 5.0
+_TEXT_LENGTH_MAX: Final = 1000
+_OPERATION: Final = re.compile(r"[a-z]+(?: (?:--)?[a-z][a-z-]*){0,4}\Z")
+_SCHEMA: Final = (
+    """
+    CREATE TABLE entries (
+        id INTEGER PRIMARY KEY AUTOINCREMENT,
+        intent_id INTEGER REFERENCES entries (id),
+        time TEXT NOT NULL,
+        phase TEXT NOT NULL CHECK (phase IN ('intent', 'done', 'failed', 'note')),
+        outcome TEXT NOT NULL CHECK (
+            outcome IN ('pending', 'done', 'unchanged', 'unknown', 'undelivered', 'shown')
+        ),
+        operation TEXT NOT NULL,
+        host TEXT NOT NULL,
+        uid INTEGER NOT NULL,
+        sudo_user TEXT,
+        tool_version TEXT NOT NULL,
+        store_path TEXT NOT NULL,
+        device TEXT NOT NULL,  -- decimal text, as inode and txid: SQLite has no unsigned 64 bits
+        inode TEXT NOT NULL,
+        record_ids TEXT NOT NULL,  -- JSON list
+        reason TEXT,
+        backup_path TEXT,
+        txid_before TEXT,
+        txid_after TEXT,
+        CHECK ((phase IN ('intent', 'note')) = (intent_id IS NULL))
+    )
+    """,
+    """
+    CREATE TRIGGER entries_are_never_changed BEFORE UPDATE ON entries
+    BEGIN SELECT RAISE(ABORT, 'the ledger is append-only'); END
+    """,
+    """
+    CREATE TRIGGER entries_are_never_removed BEFORE DELETE ON entries
+    BEGIN SELECT RAISE(ABORT, 'the ledger is append-only'); END
+    """,
+    """
+    CREATE TRIGGER entries_are_never_replaced BEFORE INSERT ON entries
+    WHEN EXISTS (SELECT 1 FROM entries WHERE id = NEW.id)
+    BEGIN SELECT RAISE(ABORT, 'the ledger is append-only'); END
+    """,
+    f"PRAGMA application_id = {APPLICATION_ID}",
+    f"PRAGMA user_version = {_SCHEMA_VERSION}",
+)
+
+Row: TypeAlias = "dict[str, str | int | None]"
+
+
+class _Step(NamedTuple):
+    """What an ending means: the phase of its row, and whether the store was changed."""
+
+    phase: Phase
+    changed: bool | None
+
+
+_STEPS: Final[dict[str, _Step]] = {
+    "done": _Step("done", changed=True),
+    "unchanged": _Step("failed", changed=False),
+    "unknown": _Step("failed", changed=None),
+    "undelivered": _Step("failed", changed=True),
+}
+
+
+class IntentFacts(Protocol):
+    """What is told before a change."""
+
+    @property
+    def operation(self) -> str:
+        """The command, as "auth create-operator"."""
+        ...
+
+    @property
+    def store_path(self) -> Path:
+        """The store."""
+        ...
+
+    @property
+    def device(self) -> int:
+        """Its device."""
+        ...
+
+    @property
+    def inode(self) -> int:
+        """Its inode."""
+        ...
+
+    @property
+    def record_ids(self) -> tuple[str, ...]:
+        """Records concerned, 16 hex digits each."""
+        ...
+
+    @property
+    def backup_path(self) -> Path | None:
+        """The backup, if there is one."""
+        ...
+
+    @property
+    def reason(self) -> str | None:
+        """Why, in the operator's words."""
+        ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Actor:
+    """Who does it, and with what.
+
+    Attributes:
+        host: Name of the machine.
+        uid: Real user ID of the process.
+        sudo_user: Who used sudo, if anybody.
+        tool_version: Version of this tool.
+    """
+
+    host: str
+    uid: int
+    sudo_user: str | None
+    tool_version: str
+
+    @classmethod
+    def here(cls, environment: Mapping[str, str], *, tool_version: str) -> "Actor":
+        """Describe this process.
+
+        Args:
+            environment: Its environment; only SUDO_USER is looked at.
+            tool_version: Version of this tool.
+
+        Returns:
+            Who is doing something.
+        """
+        return cls(
+            host=os.uname().nodename,
+            uid=os.getuid(),
+            sudo_user=environment.get("SUDO_USER") or None,
+            tool_version=tool_version,
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Entry:
+    """One row.
+
+    Attributes:
+        entry_id: Its number, rising with time.
+        intent_id: The first row of its operation; its own number if it is that row.
+        time: When it was written.
+        phase: "intent" before the commit, "done" or "failed" after it, "note" for what changed
+            nothing and is recorded all the same.
+        outcome: "pending", "done", "unchanged", "unknown", "undelivered" or "shown".
+        operation: The command.
+        actor: Who did it.
+        store_path: The store.
+        device: Its device.
+        inode: Its inode.
+        record_ids: Records concerned.
+        reason: Why, or None.
+        backup_path: The backup, or None.
+        txid_before: Newest transaction of the store before the change, if known.
+        txid_after: And after it.
+    """
+
+    entry_id: int
+    intent_id: int
+    time: datetime
+    phase: str
+    outcome: str
+    operation: str
+    actor: Actor
+    store_path: str
+    device: int
+    inode: int
+    record_ids: tuple[str, ...]
+    reason: str | None
+    backup_path: str | None
+    txid_before: int | None
+    txid_after: int | None
+
+
+def default_path(environment: Mapping[str, str], *, home: Path, is_root: bool) -> Path:
+    """Say where the ledger is when nobody names another place.
+
+    Root has one ledger for the machine. Other users have one each in their state folder.
+
+    Args:
+        environment: XDG_STATE_HOME is honoured if absolute, as its specification demands.
+        home: Home folder of the user.
+        is_root: Whether the process runs as root.
+
+    Returns:
+        The path; nothing is created.
+    """
+    if is_root:
+        return FOLDER_OF_ROOT / FILE_NAME
+    state = environment.get("XDG_STATE_HOME", "")
+    folder = Path(state) if state.startswith("/") else home / ".local" / "state"
+    return folder / FOLDER_OF_ROOT.name / FILE_NAME
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ledger:
+    """The ledger of one user or one machine.
+
+    Attributes:
+        path: The file; made by the first row, with its folder.
+        actor: Who adds rows.
+        clock: Tells when.
+    """
+
+    path: Path
+    actor: Actor = field(repr=False)
+    clock: Clock = field(repr=False)
+
+    def prepare(self, intent: IntentFacts) -> None:
+        """Find out whether a row can be added, before anybody is asked to confirm anything.
+
+        Makes the file if there is none, and adds a row that is taken back at once.
+
+        Args:
+            intent: What is going to be recorded.
+
+        Raises:
+            LedgerError: No row can be added.
+        """
+        row = self._first_row(intent, phase="intent", outcome="pending", txid_before=None)
+        with self._writing(changed=False) as connection:
+            _insert(connection, row)
+            connection.execute("ROLLBACK")
+
+    def intend(self, intent: IntentFacts, *, txid_before: int | None = None) -> int:
+        """Record what is about to be done.
+
+        Args:
+            intent: The operation.
+            txid_before: Newest transaction of the store, if known.
+
+        Returns:
+            The number of the row, for `conclude`.
+
+        Raises:
+            LedgerError: It cannot be recorded. The store must be left alone then.
+        """
+        row = self._first_row(intent, phase="intent", outcome="pending", txid_before=txid_before)
+        with self._writing(changed=False) as connection:
+            return _insert(connection, row)
+
+    def conclude(self, intent_id: int, outcome: str, *, txid_after: int | None = None) -> None:
+        """Record how an operation ended.
+
+        Args:
+            intent_id: What `intend` returned.
+            outcome: "done", "unchanged", "unknown" or "undelivered".
+            txid_after: Newest transaction of the store, if known.
+
+        Raises:
+            LedgerError: It cannot be recorded; the intent stays without an end.
+            ValueError: Unknown outcome.
+        """
+        step = _STEPS.get(outcome)
+        if step is None:
+            raise ValueError("outcome is none that the ledger knows")
+        with self._writing(changed=step.changed) as connection:
+            first = connection.execute(
+                "SELECT * FROM entries WHERE id = ? AND phase = 'intent'", (intent_id,)
+            ).fetchone()
+            if first is None:
+                raise self._error(f"has no intent {intent_id}", changed=step.changed)
+            row: Row = {name: first[name] for name in first.keys() if name != "id"}  # noqa: SIM118 # a row of sqlite3 iterates over values
+            row |= self._signature() | {
+                "intent_id": intent_id,
+                "outcome": outcome,
+                "phase": step.phase,
+                "txid_after": _number(txid_after),
+            }
+            _insert(connection, row)
+
+    def note(self, intent: IntentFacts) -> int:
+        """Record something that changes nothing, such as a list that shows tokens.
+
+        Args:
+            intent: The operation.
+
+        Returns:
+            The number of the row.
+
+        Raises:
+            LedgerError: It cannot be recorded.
+        """
+        row = self._first_row(intent, phase="note", outcome="shown", txid_before=None)
+        with self._writing(changed=False) as connection:
+            return _insert(connection, row)
+
+    def entries(self) -> tuple[Entry, ...]:
+        """Read all rows, oldest first.
+
+        Returns:
+            The rows; none if there is no ledger. Nothing is created.
+
+        Raises:
+            LedgerError: The file cannot be read or is no ledger.
+        """
+        if not self._check_file(changed=False):
+            return ()
+        with self._connected(mode="ro", changed=False) as connection:
+            if not self._is_ready(connection, changed=False):
+                return ()
+            rows = connection.execute("SELECT * FROM entries ORDER BY id").fetchall()
+        try:
+            return tuple(_entry(row) for row in rows)
+        except ValueError as exc:
+            raise self._error("has a row that makes no sense", changed=False) from exc
+
+    def _first_row(
+        self, intent: IntentFacts, *, phase: Phase, outcome: str, txid_before: int | None
+    ) -> Row:
+        """Make the row of a new operation, refusing what may not get in.
+
+        Raises:
+            ValueError: A record ID is no ID, or the operation is no command.
+        """
+        if not _OPERATION.match(intent.operation):
+            raise ValueError("operation is not the words of a command")
+        record_ids = [parse_id(record_id) for record_id in intent.record_ids]
+        if None in record_ids:
+            raise ValueError("record_ids holds something that is no ID")
+        return self._signature() | {
+            "intent_id": None,
+            "phase": phase,
+            "outcome": outcome,
+            "operation": intent.operation,
+            "store_path": _path(intent.store_path),
+            "device": str(intent.device),
+            "inode": str(intent.inode),
+            "record_ids": json.dumps(record_ids),
+            "reason": _free_text(intent.reason),
+            "backup_path": None if intent.backup_path is None else _path(intent.backup_path),
+            "txid_before": _number(txid_before),
+            "txid_after": None,
+        }
+
+    def _signature(self) -> Row:
+        """Say who and when; the end of an operation may be written by another process."""
+        return {
+            "time": self.clock.now().astimezone(UTC).isoformat(timespec="microseconds"),
+            "host": _free_text(self.actor.host) or "",
+            "uid": self.actor.uid,
+            "sudo_user": _free_text(self.actor.sudo_user),
+            "tool_version": self.actor.tool_version,
+        }
+
+    @contextlib.contextmanager
+    def _writing(self, *, changed: bool | None) -> "Iterator[sqlite3.Connection]":
+        """Open the ledger, making it if needed, and hold its write lock.
+
+        The transaction is committed if the body has not ended it, and rolled back on any error.
+        """
+        try:
+            _make_folder(self.path.parent)
+            _make_file(self.path)
+        except OSError as exc:
+            problem = f"cannot be made ({_reason(exc)})"
+            raise self._error(problem, changed=changed) from exc
+        self._check_file(changed=changed)
+        with self._connected(mode="rw", changed=changed) as connection:
+            connection.execute("PRAGMA synchronous = EXTRA")
+            connection.execute("PRAGMA foreign_keys = ON")
+            connection.execute("BEGIN IMMEDIATE")
+            if not self._is_ready(connection, changed=changed):
+                for statement in _SCHEMA:
+                    connection.execute(statement)
+            yield connection
+            if connection.in_transaction:
+                connection.execute("COMMIT")
+
+    @contextlib.contextmanager
+    def _connected(self, *, mode: str, changed: bool | None) -> "Iterator[sqlite3.Connection]":
+        """Open the file, which exists, and close it; an open transaction is rolled back then."""
+        import sqlite3  # noqa: PLC0415 # most runs have nothing to do with the ledger
+
+        try:
+            connection = sqlite3.connect(
+                f"{self.path.absolute().as_uri()}?mode={mode}",
+                uri=True,
+                timeout=_BUSY_TIMEOUT_S,
+                isolation_level=None,
+            )
+            with contextlib.closing(connection):
+                connection.row_factory = sqlite3.Row
+                yield connection
+        except sqlite3.Error as exc:
+            problem = f"cannot be used ({exc})"
+            raise self._error(problem, changed=changed) from exc
+
+    def _check_file(self, *, changed: bool | None) -> bool:
+        """Refuse what is no plain file; through a link, SQLite would make the target.
+
+        Returns:
+            False if there is nothing of that name.
+        """
+        try:
+            mode = self.path.lstat().st_mode
+        except (FileNotFoundError, NotADirectoryError):
+            return False
+        except OSError as exc:
+            problem = f"cannot be looked at ({_reason(exc)})"
+            raise self._error(problem, changed=changed) from exc
+        if not stat.S_ISREG(mode):
+            problem = "is a symbolic link" if stat.S_ISLNK(mode) else "is not a regular file"
+            raise self._error(problem, changed=changed)
+        return True
+
+    def _is_ready(self, connection: "sqlite3.Connection", *, changed: bool | None) -> bool:
+        """Say whether the file is a ledger already; refuse it when it is something else.
+
+        Returns:
+            False for a file without any content.
+        """
+        application_id = connection.execute("PRAGMA application_id").fetchone()[0]
+        version = connection.execute("PRAGMA user_version").fetchone()[0]
+        object_count = connection.execute("SELECT count(*) FROM sqlite_master").fetchone()[0]
+        if (application_id, version, object_count) == (0, 0, 0):
+            return False
+        if application_id != APPLICATION_ID:
+            raise self._error("is the database of another program", changed=changed)
+        if version != _SCHEMA_VERSION:
+            problem = f"has version {version}, expected {_SCHEMA_VERSION}"
+            raise self._error(problem, changed=changed)
+        return True
+
+    def _error(self, problem: str, *, changed: bool | None) -> LedgerError:
+        return LedgerError(
+            path=displayed(str(self.path)), problem=problem, changed=changed, hint=_HINT
+        )
+
+
+def _make_folder(folder: Path) -> None:
+    """Make a folder and those above it, for the user alone."""
+    if folder.is_dir():
+        return
+    _make_folder(folder.parent)
+    with contextlib.suppress(FileExistsError):  # made by another process meanwhile
+        folder.mkdir(mode=0o700)
+
+
+def _make_file(path: Path) -> None:
+    """Make an empty file for the user alone, unless something has the name already."""
+    flags = os.O_CREAT | os.O_EXCL | os.O_WRONLY | os.O_NOFOLLOW | os.O_CLOEXEC
+    with contextlib.suppress(FileExistsError):
+        os.close(os.open(path, flags, 0o600))
+
+
+def _insert(connection: "sqlite3.Connection", row: Row) -> int:
+    """Add a row."""
+    import sqlite_utils  # noqa: PLC0415 # slow to import, and imports pandas where it is installed
+
+    table = sqlite_utils.Database(connection).table("entries")
+    table.insert(row)
+    return int(connection.execute("SELECT last_insert_rowid()").fetchone()[0])
+
+
+def _entry(row: "sqlite3.Row") -> Entry:
+    """Read a row."""
+    return Entry(
+        entry_id=row["id"],
+        intent_id=row["id"] if row["intent_id"] is None else row["intent_id"],
+        time=datetime.fromisoformat(row["time"]),
+        phase=row["phase"],
+        outcome=row["outcome"],
+        operation=row["operation"],
+        actor=Actor(
+            host=row["host"],
+            uid=row["uid"],
+            sudo_user=row["sudo_user"],
+            tool_version=row["tool_version"],
+        ),
+        store_path=row["store_path"],
+        device=int(row["device"]),
+        inode=int(row["inode"]),
+        record_ids=tuple(json.loads(row["record_ids"])),
+        reason=row["reason"],
+        backup_path=row["backup_path"],
+        txid_before=None if row["txid_before"] is None else int(row["txid_before"]),
+        txid_after=None if row["txid_after"] is None else int(row["txid_after"]),
+    )
+
+
+def _path(path: Path) -> str:
+    """Write a path as text that SQLite can hold, whatever bytes are in its name."""
+    return str(path.absolute()).encode("utf-8", "backslashreplace").decode()
+
+
+def _number(number: int | None) -> str | None:
+    return None if number is None else str(number)
+
+
+def _free_text(text: str | None) -> str | None:
+    """Take out of a text what looks like a secret, and cut it to a sensible length."""
+    if text is None:
+        return None
+    plain = text.encode("utf-8", "backslashreplace").decode()
+    return redact_text(plain)[:_TEXT_LENGTH_MAX]
+
+
+def _reason(error: OSError) -> str:
+    return error.strerror or type(error).__name__
