@@ -48,8 +48,8 @@ def decode_branch(page: bytes, *, pgid: int) -> Branch[int]:
         Fresh lists; at least one child, so that a descent always has somewhere to go.
 
     Raises:
-        PageError: It is no branch page, has no element, an element ends outside of it or points to
-            a meta page, a key is empty, or the keys do not ascend.
+        PageError: It is no branch page, has no element, an element ends outside of it, shares
+            bytes with another or points to a meta page, a key is empty, or the keys do not ascend.
     """
     header = decode_page_header(page, pgid=pgid)
     count = header.element_count
@@ -64,14 +64,19 @@ def decode_branch(page: bytes, *, pgid: int) -> Branch[int]:
         raise PageError(pgid=pgid, code="element.table", problem=problem)
     branch: Branch[int] = Branch([], [])
     previous = b""
+    room = len(page) - table_end
     element = PAGE_HEADER_SIZE_BYTES
     for pos, key_size, child in BRANCH_ELEMENT.iter_unpack(page[element:table_end]):
         start = element + pos
-        key = page[start : start + key_size]
+        room -= key_size
         if start < table_end or start + key_size > len(page):
             index = len(branch.keys)
             problem = f"element {index} does not lie between the element table and the page's end"
             raise PageError(pgid=pgid, code="element.bounds", problem=problem)
+        if room < 0:
+            problem = f"element {len(branch.keys)} shares bytes with another"
+            raise PageError(pgid=pgid, code="element.overlap", problem=problem)
+        key = page[start : start + key_size]
         if key <= previous:
             index = len(branch.keys)
             code = "key.order" if key else "key.empty"

@@ -75,7 +75,7 @@ def decode_leaf(page: bytes, *, pgid: int | None) -> Leaf:
 
     Raises:
         PageError: It is no leaf page, an element ends outside of it, has unknown flags or an empty
-            key, or the keys do not ascend.
+            key, elements share bytes, or the keys do not ascend.
     """
     count = leaf_element_count(page, pgid=pgid)
     table_end = PAGE_HEADER_SIZE_BYTES + ELEMENT_SIZE_BYTES * count
@@ -148,8 +148,14 @@ def _decode_unpacked(page: bytes, count: int, *, pgid: int | None) -> Leaf:
     """Decode element by element: the way for gaps, and to name what is wrong."""
     leaf = Leaf([], [], [])
     previous = b""
+    room = leaf_room_bytes(page, count)
     for index in range(count):
         flag, key, value = decode_leaf_element(page, index, pgid=pgid)
+        room -= len(key) + len(value)
+        if room < 0:
+            # Sharing bytes, a page could otherwise make values of many times its own size.
+            problem = f"element {index} shares bytes with another"
+            raise PageError(pgid=pgid, code="element.overlap", problem=problem)
         if key <= previous:
             raise PageError(
                 pgid=pgid, code="key.order", problem=f"key {index} is not above the one before it"
@@ -159,6 +165,11 @@ def _decode_unpacked(page: bytes, count: int, *, pgid: int | None) -> Leaf:
         leaf.values.append(value)
         previous = key
     return leaf
+
+
+def leaf_room_bytes(page: bytes, count: int) -> int:
+    """Return how many bytes the keys and values of a leaf page can have together."""
+    return len(page) - PAGE_HEADER_SIZE_BYTES - ELEMENT_SIZE_BYTES * count
 
 
 def decode_leaf_element(page: bytes, index: int, *, pgid: int | None) -> tuple[int, bytes, bytes]:
@@ -284,6 +295,7 @@ def encode_leaf(leaf: Leaf, *, pgid: int, page_size_bytes: int) -> bytes:
     previous = b""
     for flag, key, value in zip(leaf.flags, leaf.keys, leaf.values, strict=True):
         invariant(key > previous, "keys are non-empty and ascend")
+        invariant(flag in {0, BUCKET_FLAG}, "an element is a value or a bucket")
         parts.append(LEAF_ELEMENT.pack(flag, pos, len(key), len(value)))
         pos += len(key) + len(value) - ELEMENT_SIZE_BYTES
         data += (key, value)
