@@ -1,23 +1,41 @@
 """Authorizations: the records behind API tokens.
 
-Lives here: the record, as read and as written. Must not live here: its indexes
-(`recovery.metastore`), the meaning of a permission list (`recovery.model.permission`).
+Lives here: the record, as read and as written; legacy (1.x-compatible) ones have the same form,
+with a user name in the place of the token. Must not live here: the indexes (`recovery.metastore`),
+the meaning of a permission list (`recovery.model.permission`).
 
 A store can hold 100,000 of these at 3.5 kB, nearly all of it a permission list that most of them
-share. So a record is decoded in one step that leaves the list as bytes, checked for syntax only;
+share. So a record is decoded in one step that leaves the list as bytes, checked for syntax only,
 and `OperatorClassifier` looks at each different list once.
 
-Source: InfluxDB v2.9.1 auth.go (type Authorization), authorization/storage_authorization.go.
+Invariants: neither `repr` nor an encoder gives a token or its hash away, because both are `Secret`.
+
+Source: InfluxDB v2.9.1 auth.go (type Authorization), authorization/storage_authorization.go,
+v1/authorization/storage.go.
 """
 
+from collections.abc import Mapping, Sequence
 from typing import Final
 
 import msgspec
 
-from recovery.model.gojson import Json, decode, decode_record, encode, field, patched, text_field
+from recovery.model.gojson import (
+    Fields,
+    Json,
+    UndecodableError,
+    decode_fields,
+    encode,
+    fold,
+    id_field,
+    is_time,
+    patched,
+    required_id_field,
+    text_field,
+    time_field,
+)
 from recovery.model.ids import Id, parse_id
-from recovery.model.permission import OperatorStatus, Permission, classify, parse_permissions
-from recovery.model.token import TokenForm, hash_token, token_form
+from recovery.model.permission import OperatorStatus, Permission, classify, decode_permissions
+from recovery.model.token import TokenForm, token_form
 from recovery.secret import Secret
 
 ACTIVE: Final = "active"
@@ -27,8 +45,11 @@ FIELDS: Final = (
     "createdAt", "updatedAt",
 )  # fmt: skip
 """The fields in the order of the server's struct."""
-CLASSIFIED_MAX: Final = 4096
-"""Different permission lists remembered; a list has some kilobytes."""
+
+_KNOWN_LISTS_MAX: Final = 4096
+"""Different permission lists remembered; with the longest that servers make, 14 MiB."""
+
+_NO_LIST: Final = msgspec.Raw(b"null")
 
 
 class Authorization(msgspec.Struct, frozen=True, kw_only=True, eq=False):
@@ -36,15 +57,16 @@ class Authorization(msgspec.Struct, frozen=True, kw_only=True, eq=False):
 
     Attributes:
         id: Its ID.
-        token: The raw token; None when only a hash is stored, and in a dead record.
+        token: The raw token; None when only a hash is stored, and in a dead record. Of a legacy
+            authorization: the 1.x user name, which is no secret.
         hashed_token: The stored hash, or None.
         status: "active" or "inactive"; the empty text of old records counts as active.
         description: Whatever its maker wrote.
-        org_id: The organization; None where the record has none that is an ID.
+        org_id: The organization; None where the record has none.
         user_id: The owner; None where the record has none.
         permissions_json: The permission list as stored: valid JSON, not looked at further.
-        created_at: As stored, RFC 3339; empty in old records.
-        updated_at: As stored, RFC 3339; empty in old records.
+        created_at: As stored, RFC 3339; empty when absent.
+        updated_at: As stored, RFC 3339; empty when absent.
         document: The record as stored. Holds secrets: never shown.
     """
 
@@ -76,67 +98,82 @@ class Authorization(msgspec.Struct, frozen=True, kw_only=True, eq=False):
     def permissions(self) -> list[Permission]:
         """Decode the permission list.
 
-        Raises:
-            ValueError: It is no list of permissions.
-        """
-        return parse_permissions(decode(self.permissions_json))
+        Returns:
+            The permissions in their stored order.
 
-    def rewritten(self, changes: dict[str, Json]) -> bytes:
-        """Return the document with some fields changed and all others kept.
+        Raises:
+            UndecodableError: The server could not decode it.
+        """
+        return decode_permissions(self.permissions_json)
+
+    def rewritten(self, changes: Mapping[str, Json]) -> bytes:
+        """Encode the authorization with some fields changed and all others kept.
 
         Args:
             changes: New values by field name; None removes the field.
+
+        Returns:
+            The new document.
         """
         return patched(self.document, changes, order=FIELDS)
 
+    def with_status(self, status: str, *, now: str) -> bytes:
+        """Encode the authorization with another status.
 
-class _Stored(msgspec.Struct, gc=False):
-    """The fields as they lie in the document."""
+        Args:
+            status: `ACTIVE` or `INACTIVE`.
+            now: The time, as `format_time` writes it.
 
-    id: str = ""
-    token: str = ""
-    hashedToken: str = ""  # noqa: N815 - the name in the document
-    status: str = ""
-    description: str = ""
-    orgID: str = ""  # noqa: N815 - the name in the document
-    userID: str = ""  # noqa: N815 - the name in the document
-    permissions: msgspec.Raw = msgspec.Raw(b"null")
-    createdAt: str = ""  # noqa: N815 - the name in the document
-    updatedAt: str = ""  # noqa: N815 - the name in the document
+        Returns:
+            The new document.
+        """
+        return self.rewritten({"status": status, "updatedAt": now})
 
+    def with_permissions_added(self, added: Sequence[Permission], *, now: str) -> bytes:
+        """Encode the authorization with more permissions behind those it has.
 
-_DECODER: Final = msgspec.json.Decoder(_Stored)
+        Args:
+            added: What to add.
+            now: The time, as `format_time` writes it.
+
+        Returns:
+            The new document; the permissions that were there keep their bytes.
+
+        Raises:
+            UndecodableError: The stored list is none.
+        """
+        permissions: list[Json] = [*_raw_list(self.permissions_json)]
+        permissions += [permission.to_json() for permission in added]
+        return self.rewritten({"permissions": permissions, "updatedAt": now})
 
 
 def decode_authorization(document: bytes) -> Authorization:
     """Decode a stored authorization.
 
     Args:
-        document: The value in `authorizationsv1` or `legacy/authorizationsv1`.
+        document: A value in `authorizationsv1` or `legacy/authorizationsv1`.
 
     Returns:
-        The record. Its permissions are known to be JSON and no more.
+        The record. Its permissions are known to be JSON and no more; `OperatorClassifier` or
+        `Authorization.permissions` find out the rest.
 
     Raises:
-        ValueError: The server could not decode it. The text names no content.
+        UndecodableError: The server could not decode it, or it has no ID.
     """
     try:
-        stored = _DECODER.decode(document)
-    except (msgspec.MsgspecError, UnicodeDecodeError):
-        stored = _decode_leniently(document)
-    identity = parse_id(stored.id) or (
-        parse_id(_decode_leniently(document).id) if not stored.id else None
-    )
-    if identity is None:
-        raise ValueError("its id is missing or no ID")
+        stored = _STORED.decode(document)
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
+        stored = None
+    if stored is None or not stored.is_plain():
+        return _decode_slowly(document)
     return Authorization(
-        id=identity,
+        id=Id(stored.id),
         token=Secret(stored.token) if stored.token else None,
         hashed_token=Secret(stored.hashedToken) if stored.hashedToken else None,
         status=stored.status,
         description=stored.description,
-        org_id=parse_id(stored.orgID),
-        user_id=parse_id(stored.userID),
+        org_id=Id(stored.orgID),
+        user_id=Id(stored.userID),
         permissions_json=bytes(stored.permissions),
         created_at=stored.createdAt,
         updated_at=stored.updatedAt,
@@ -144,46 +181,41 @@ def decode_authorization(document: bytes) -> Authorization:
     )
 
 
-def _decode_leniently(document: bytes) -> _Stored:
-    """Decode as Go does: names in any case, null for an absent field, broken UTF-8."""
-    record = decode_record(document)
-    texts = {name: text_field(record, name) for name in FIELDS if name != "permissions"}
-    permissions = field(record, "permissions")
-    if not isinstance(permissions, list | None):
-        raise ValueError("its permissions are no list")
-    return _Stored(permissions=msgspec.Raw(encode(permissions)), **texts)
-
-
-def encode_authorization(
+def encode_authorization(  # noqa: PLR0913 # one argument a field of the record
     *,
     authorization_id: Id,
-    token: Secret,
-    is_hashed: bool,
+    token: Secret | None,
+    hashed_token: Secret | None,
     description: str,
     org_id: Id,
     user_id: Id,
-    permissions: list[Permission],
+    permissions: Sequence[Permission],
     now: str,
+    status: str = ACTIVE,
 ) -> bytes:
     """Encode a new authorization, byte for byte as the server would.
 
     Args:
         authorization_id: Its ID.
-        token: The raw token.
-        is_hashed: Whether to store its hash in its place.
+        token: The raw token, when it is to be stored raw.
+        hashed_token: The hash, when it is to be stored hashed.
         description: Free text.
         org_id: The organization.
         user_id: The owner.
         permissions: What it permits.
-        now: The time, RFC 3339.
+        now: The time, as `format_time` writes it.
+        status: "active" or "inactive".
+
+    Returns:
+        The document.
     """
     record: dict[str, Json] = {"id": authorization_id}
-    if is_hashed:
-        record["hashedToken"] = hash_token(token).reveal()
-    else:
+    if token is not None:
         record["token"] = token.reveal()
+    if hashed_token is not None:
+        record["hashedToken"] = hashed_token.reveal()
     record |= {
-        "status": ACTIVE,
+        "status": status,
         "description": description,
         "orgID": org_id,
         "userID": user_id,
@@ -194,8 +226,26 @@ def encode_authorization(
     return encode(record)
 
 
+class PermissionSummary(msgspec.Struct, frozen=True, kw_only=True):
+    """What is said of a permission list in a listing.
+
+    Attributes:
+        operator: How much of an operator it makes.
+        count: Number of permissions.
+        permissions_json: The list as valid JSON in valid UTF-8, to be passed on as it is.
+    """
+
+    operator: OperatorStatus
+    count: int
+    permissions_json: bytes
+
+
 class OperatorClassifier:
-    """Classifies permission lists, each different one once."""
+    """Reads and classifies permission lists, each different one once.
+
+    The list met last is remembered for each length, because comparing two lists of 3 kB takes a
+    tenth of the time of hashing one; only what differs from that is looked up by its hash.
+    """
 
     def __init__(self, *, level: int) -> None:
         """Prepare for the authorizations of one store.
@@ -204,22 +254,117 @@ class OperatorClassifier:
             level: Its schema level.
         """
         self._level = level
-        self._known: dict[bytes, OperatorStatus | None] = {}
+        self._last: dict[int, tuple[bytes, PermissionSummary]] = {}
+        self._known: dict[bytes, PermissionSummary] = {}
 
-    def status(self, authorization: Authorization) -> OperatorStatus | None:
-        """Say how much of an operator an authorization is; None when its list is no such list."""
+    def summary(self, authorization: Authorization) -> PermissionSummary:
+        """Sum up the permission list of an authorization.
+
+        Args:
+            authorization: The record.
+
+        Returns:
+            The summary.
+
+        Raises:
+            UndecodableError: The server could not decode the list, and so not the record.
+        """
         document = authorization.permissions_json
-        try:
-            return self._known[document]
-        except KeyError:
-            status = self._classify(authorization)
-        if len(self._known) >= CLASSIFIED_MAX:
-            self._known.clear()
-        self._known[document] = status
-        return status
+        last = self._last.get(len(document))
+        if last is not None and last[0] == document:
+            return last[1]
+        summary = self._known.get(document)
+        if summary is None:
+            summary = self._read(document)
+            if len(self._known) >= _KNOWN_LISTS_MAX:
+                self._known.clear()
+                self._last.clear()
+            self._known[document] = summary
+        self._last[len(document)] = (document, summary)
+        return summary
 
-    def _classify(self, authorization: Authorization) -> OperatorStatus | None:
+    def status(self, authorization: Authorization) -> OperatorStatus:
+        """Say how much of an operator an authorization is.
+
+        Args:
+            authorization: The record.
+
+        Returns:
+            The status.
+
+        Raises:
+            UndecodableError: The server could not decode the list, and so not the record.
+        """
+        return self.summary(authorization).operator
+
+    def _read(self, document: bytes) -> PermissionSummary:
+        permissions = decode_permissions(document)
         try:
-            return classify(authorization.permissions(), level=self._level)
-        except ValueError:
-            return None
+            document.decode()
+        except UnicodeDecodeError:
+            document = encode([permission.to_json() for permission in permissions])
+        return PermissionSummary(
+            operator=classify(permissions, level=self._level),
+            count=len(permissions),
+            permissions_json=b"[]" if document == b"null" else document,
+        )
+
+
+class _Stored(msgspec.Struct, gc=False, forbid_unknown_fields=True):
+    """The fields as they lie in a document that a server has written."""
+
+    id: str = ""
+    token: str = ""
+    hashedToken: str = ""  # noqa: N815 # the name in the document
+    status: str = ""
+    description: str = ""
+    orgID: str = ""  # noqa: N815 # the name in the document
+    userID: str = ""  # noqa: N815 # the name in the document
+    permissions: msgspec.Raw = _NO_LIST
+    createdAt: str = ""  # noqa: N815 # the name in the document
+    updatedAt: str = ""  # noqa: N815 # the name in the document
+
+    def is_plain(self) -> bool:
+        """Tell whether IDs and times need no second look."""
+        return (
+            parse_id(self.id) == self.id
+            and parse_id(self.orgID) == self.orgID
+            and parse_id(self.userID) == self.userID
+            and is_time(self.createdAt)
+            and is_time(self.updatedAt)
+        )
+
+
+_STORED: Final = msgspec.json.Decoder(_Stored)
+_RAW_LIST: Final = msgspec.json.Decoder(list[msgspec.Raw] | None)
+
+
+def _decode_slowly(document: bytes) -> Authorization:
+    """Decode what no server has written, or a server that is newer than this program."""
+    fields = decode_fields(document)
+    return Authorization(
+        id=required_id_field(fields, "id"),
+        token=_secret_field(fields, "token"),
+        hashed_token=_secret_field(fields, "hashedToken"),
+        status=text_field(fields, "status"),
+        description=text_field(fields, "description"),
+        org_id=id_field(fields, "orgID"),
+        user_id=id_field(fields, "userID"),
+        permissions_json=bytes(fields.get(fold("permissions"), _NO_LIST)),
+        created_at=time_field(fields, "createdAt"),
+        updated_at=time_field(fields, "updatedAt"),
+        document=document,
+    )
+
+
+def _secret_field(fields: Fields, name: str) -> Secret | None:
+    text = text_field(fields, name)
+    return Secret(text) if text else None
+
+
+def _raw_list(document: bytes) -> list[msgspec.Raw]:
+    try:
+        return _RAW_LIST.decode(document) or []
+    except msgspec.MsgspecError:
+        pass
+    raise UndecodableError(problem="permissions are no list")

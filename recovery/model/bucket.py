@@ -1,21 +1,41 @@
 """InfluxDB buckets: where time series go. Not the buckets of the bolt file.
 
-Lives here: the record as written, and its standard values. Must not live here: the engine's
-catalogue (`recovery.model.catalogue`).
+Lives here: the record, as read and as written, its standard values, the key of its name. Must not
+live here: the engine's catalogue (`recovery.model.catalogue`).
 
-Source: InfluxDB v2.9.1 bucket.go, tenant/storage_bucket.go, tenant/service_bucket.go.
+Source: InfluxDB v2.9.1 bucket.go, tenant/storage_bucket.go, tenant/service_bucket.go;
+v1/services/meta/data.go (shardGroupDuration, normalisedShardDuration).
 """
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import Final
 
-from recovery.model.gojson import decode_record, encode, field, text_field
-from recovery.model.ids import Id, parse_id
+from recovery.model.gojson import (
+    Json,
+    decode_fields,
+    encode,
+    id_field,
+    integer_field,
+    patched,
+    required_id_field,
+    text_field,
+    time_field,
+)
+from recovery.model.ids import Id
 
 HOUR_NS: Final = 3_600_000_000_000
 DAY_NS: Final = 24 * HOUR_NS
+RETENTION_NS_MIN: Final = HOUR_NS
 TYPE_USER: Final = 0
 TYPE_SYSTEM: Final = 1
+FIELDS: Final = (
+    "id", "orgID", "type", "name", "description", "rp", "retentionPeriod", "shardGroupDuration",
+    "createdAt", "updatedAt",
+)  # fmt: skip
+"""The fields in the order of the server's struct."""
+
+_LONG_RETENTION_NS: Final = 180 * DAY_NS
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -41,6 +61,7 @@ SYSTEM_BUCKETS: Final = (
         retention_ns=7 * DAY_NS,
     ),
 )
+"""In the order in which the server makes them; both have shard groups of one day."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -51,57 +72,92 @@ class Bucket:
         id: Its ID, which is also the name of its database in the engine's catalogue.
         org_id: The organization, or None where the record has none.
         name: The name.
+        description: Free text.
         type: 0 for a user's bucket, 1 for a system bucket.
         retention_ns: How long data stay, in nanoseconds; 0 for ever.
         shard_group_ns: Time span of one shard group, in nanoseconds.
+        created_at: As stored, RFC 3339; empty when absent.
+        updated_at: As stored, RFC 3339; empty when absent.
         document: The record as stored.
     """
 
     id: Id
     org_id: Id | None
     name: str
+    description: str
     type: int
     retention_ns: int
     shard_group_ns: int
-    document: bytes
+    created_at: str
+    updated_at: str
+    document: bytes = field(repr=False)
+
+    def rewritten(self, changes: Mapping[str, Json]) -> bytes:
+        """Encode the bucket with some fields changed and all others kept.
+
+        Args:
+            changes: New values by field name; None removes the field.
+
+        Returns:
+            The new document.
+        """
+        return patched(self.document, changes, order=FIELDS)
 
 
-def shard_group_duration_ns(retention_ns: int) -> int:
-    """Return the span of a shard group that the server chooses for a retention."""
-    if retention_ns == 0 or retention_ns >= 180 * DAY_NS:
+def shard_group_duration_ns(retention_ns: int, *, wanted_ns: int = 0) -> int:
+    """Choose the time span of a shard group as the server does.
+
+    Args:
+        retention_ns: How long data stay, in nanoseconds; 0 for ever.
+        wanted_ns: What was asked for; 0 for nothing.
+
+    Returns:
+        The span in nanoseconds, at least an hour.
+    """
+    if wanted_ns > 0:
+        return max(wanted_ns, HOUR_NS)
+    if retention_ns == 0 or retention_ns >= _LONG_RETENTION_NS:
         return 7 * DAY_NS
     return DAY_NS if retention_ns >= 2 * DAY_NS else HOUR_NS
 
 
 def index_key(org_id: Id, name: str) -> bytes:
-    """Return the key of a bucket in `bucketindexv1`."""
-    return f"{org_id}{name}".encode()
+    """Build the key of a bucket in `bucketindexv1`.
+
+    Args:
+        org_id: Its organization.
+        name: Its name, case kept.
+
+    Returns:
+        Both, without anything between them.
+    """
+    return f"{org_id}{name}".encode("utf-8", "surrogateescape")
 
 
 def decode_bucket(document: bytes) -> Bucket:
     """Decode a stored bucket.
 
+    Args:
+        document: A value in `bucketsv1`.
+
+    Returns:
+        The bucket.
+
     Raises:
-        ValueError: The server could not decode it. The text names no content.
+        UndecodableError: The server could not decode it, or it has no ID.
     """
-    record = decode_record(document)
-    identity = parse_id(text_field(record, "id"))
-    if identity is None:
-        raise ValueError("its id is missing or no ID")
-    numbers = []
-    for name in ("type", "retentionPeriod", "shardGroupDuration"):
-        value = field(record, name) or 0
-        if not isinstance(value, int):
-            raise ValueError(f"{name} is no whole number")
-        numbers.append(value)
-    kind, retention_ns, shard_group_ns = numbers
+    fields = decode_fields(document)
+    text_field(fields, "rp")
     return Bucket(
-        id=identity,
-        org_id=parse_id(text_field(record, "orgID")),
-        name=text_field(record, "name"),
-        type=kind,
-        retention_ns=retention_ns,
-        shard_group_ns=shard_group_ns,
+        id=required_id_field(fields, "id"),
+        org_id=id_field(fields, "orgID"),
+        name=text_field(fields, "name"),
+        description=text_field(fields, "description"),
+        type=integer_field(fields, "type"),
+        retention_ns=integer_field(fields, "retentionPeriod"),
+        shard_group_ns=integer_field(fields, "shardGroupDuration"),
+        created_at=time_field(fields, "createdAt"),
+        updated_at=time_field(fields, "updatedAt"),
         document=document,
     )
 
@@ -117,7 +173,21 @@ def encode_bucket(
     shard_group_ns: int,
     now: str,
 ) -> bytes:
-    """Encode a new bucket, byte for byte as the server would."""
+    """Encode a new bucket, byte for byte as the server would.
+
+    Args:
+        bucket_id: Its ID.
+        org_id: Its organization.
+        kind: `TYPE_USER` or `TYPE_SYSTEM`.
+        name: Its name.
+        description: Free text.
+        retention_ns: How long data stay, in nanoseconds; 0 for ever.
+        shard_group_ns: Time span of one shard group, in nanoseconds.
+        now: The time, as `format_time` writes it.
+
+    Returns:
+        The document.
+    """
     return encode(
         {
             "id": bucket_id,

@@ -1,119 +1,289 @@
 r"""JSON as Go's standard encoder writes it, and read as leniently as Go reads it.
 
-Lives here: the encoder and the decoder of whole documents, and times. Must not live here: which
-fields a record has.
+Lives here: encoding of new records, the fields of stored ones, changing a field and keeping the
+rest, and times. Must not live here: which fields a record has.
 
-Invariants: `encode` gives the bytes that Go's `encoding/json` gives for the same values in the same
-order: no spaces, UTF-8, `<`, `>`, `&`, U+2028 and U+2029 escaped. `decode` accepts what Go accepts
-where that matters: any order of keys, unknown keys, a repeated key (the last one counts), broken
-UTF-8 (as U+FFFD).
+Invariants: `encode` gives the bytes that Go gives for the same values in the same order: no spaces,
+UTF-8, `<`, `>`, `&`, U+2028 and U+2029 escaped. What is read is what Go would read: any order of
+keys, unknown keys, keys that differ in letter case, a repeated key (the last one counts), broken
+UTF-8 (as U+FFFD), null as an absent value. `patched` keeps every byte of the values that it does
+not change. No error holds a byte of a document, be it in its text, its fields or its context.
 
-Source: Go encoding/json (encode.go, appendString; HTML escaping on), time (RFC3339Nano).
+The plain way is msgspec's, which is fast and strict. Only what it refuses is read a second time
+with the standard json module, after mending what Go would have mended.
+
+Source: Go encoding/json encode.go (appendString, with HTML escaping), decode.go (object, unquote),
+fold.go; time format_rfc3339.go. Short escapes for backspace and form feed are those of Go 1.22 and
+later, which InfluxDB is built with from 2.7.11 on; older servers read them all the same.
 """
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Final, TypeAlias
 
-Json: TypeAlias = "str | int | float | bool | list[Json] | dict[str, Json] | None"
-"""A decoded JSON value."""
+import msgspec
 
+from recovery.model.ids import Id, parse_id
+
+Json: TypeAlias = "str | int | bool | msgspec.Raw | Sequence[Json] | Mapping[str, Json] | None"
+"""What can be encoded. A `Raw` is taken as it is; it must be valid JSON."""
+
+Fields: TypeAlias = Mapping[str, msgspec.Raw]
+"""A stored object: values by name, the names folded by `fold`."""
+
+_INT64_MIN: Final = -(1 << 63)
+_INT64_MAX: Final = (1 << 63) - 1
+
+_CONSTANTS: Final = {None: b"null", False: b"false", True: b"true"}
 _ESCAPES: Final = {
-    "<": "\\u003c",
-    ">": "\\u003e",
-    "&": "\\u0026",
-    "\u2028": "\\u2028",
-    "\u2029": "\\u2029",
-    # The standard json module has short escapes for these two; InfluxDB's binaries up to 2.7.10
-    # were built with a Go that has none, and every Go reads this form.
-    "\b": "\\u0008",
-    "\f": "\\u000c",
+    '"': '\\"',
+    "\\": "\\\\",
+    "\b": "\\b",
+    "\f": "\\f",
+    "\n": "\\n",
+    "\r": "\\r",
+    "\t": "\\t",
 }
-_ESCAPED: Final = re.compile("[<>&\u2028\u2029]|\\\\b|\\\\f|\\\\\\\\")
+_ESCAPED: Final = re.compile('[\x00-\x1f"\\\\<>&\u2028\u2029\ud800-\udfff]')
+_SURROGATE: Final = re.compile("[\ud800-\udfff]")
+_REPLACEMENT: Final = "\N{REPLACEMENT CHARACTER}"
+
+_TIME: Final = re.compile(
+    r"[0-9]{4}-"
+    r"(?:(?:0[1-9]|1[0-2])-(?:0[1-9]|1[0-9]|2[0-8])|(?:0[13-9]|1[0-2])-(?:29|30)"
+    r"|(?:0[13578]|1[02])-31|(?P<leap_day>02-29))"
+    r"T(?:[01]?[0-9]|2[0-3]):[0-5][0-9]:[0-5][0-9](?:[.,][0-9]+)?"
+    r"(?:Z|[+-](?:[01][0-9]|2[0-4]):(?:[0-5][0-9]|60))\Z"
+)
+"""What Go's time.Time reads: RFC 3339, and the few liberties that its parser takes."""
+
+_NULL: Final = msgspec.Raw(b"null")
+_MEMBERS: Final = msgspec.json.Decoder(dict[str, msgspec.Raw])
+_TEXT: Final = msgspec.json.Decoder(str | None)
+_INTEGER: Final = re.compile(rb"-?[0-9]{1,19}\Z")
+
+
+class UndecodableError(ValueError):
+    """The server could not decode a stored value.
+
+    Attributes:
+        problem: Why, as a clause, without a byte of the value.
+    """
+
+    def __init__(self, *, problem: str) -> None:
+        self.problem = problem
+        super().__init__(problem)
 
 
 def encode(value: Json) -> bytes:
     """Encode a value as Go would.
 
     Args:
-        value: Dictionaries keep their order.
+        value: Mappings keep their order. Lone surrogates, which stand for bytes that are no UTF-8,
+            become what Go writes for such bytes.
 
     Returns:
         UTF-8, without a trailing newline.
     """
-    import json  # noqa: PLC0415 - only writers need it
+    match value:
+        case None | bool():
+            return _CONSTANTS[value]
+        case str():
+            return encode_text(value)
+        case int():
+            return str(value).encode("ascii")
+        case msgspec.Raw():
+            return bytes(value)
+        case Mapping():
+            return _object((name, encode(item)) for name, item in value.items())
+        case _:
+            return b"[" + b",".join(encode(item) for item in value) + b"]"
 
-    text = json.dumps(value, ensure_ascii=False, separators=(",", ":"), allow_nan=False)
-    text = _ESCAPED.sub(_escape, text)
-    return text.encode("utf-8", "replace")
 
-
-def _escape(match: re.Match[str]) -> str:
-    found = match.group()
-    if found == "\\b":
-        return _ESCAPES["\b"]
-    if found == "\\f":
-        return _ESCAPES["\f"]
-    return _ESCAPES.get(found, found)
-
-
-def decode(document: bytes) -> Json:
-    """Decode a document as leniently as Go does.
+def encode_text(text: str) -> bytes:
+    """Encode a text as Go would.
 
     Args:
-        document: UTF-8, which may be broken inside strings.
+        text: Any text, lone surrogates included.
+
+    Returns:
+        UTF-8, between quotes.
+    """
+    return f'"{_ESCAPED.sub(_escape, text)}"'.encode()
+
+
+def fold(name: str) -> str:
+    """Make names equal that Go takes for the same.
+
+    Args:
+        name: A key of an object.
+
+    Returns:
+        The name to compare. Go folds by simple case folding, where two letters outside of ASCII
+        meet ASCII ones: the long s, and the Kelvin sign, which `lower` already knows.
+    """
+    return name.lower().replace("\N{LATIN SMALL LETTER LONG S}", "s")
+
+
+def decode_fields(document: bytes) -> Fields:
+    """Take a stored object apart, without looking into its values.
+
+    Args:
+        document: The value as stored.
+
+    Returns:
+        Its values by folded name. They are valid JSON in valid UTF-8.
 
     Raises:
-        ValueError: It is no JSON. The text of the error is not shown to anybody: it may quote.
+        UndecodableError: It is no JSON object.
     """
-    import json  # noqa: PLC0415 - only the slow way and writers need it
+    members = _members(document)
+    return {fold(name): value for name, value in members.items()}
 
+
+def mended(document: bytes) -> bytes:
+    """Rewrite a document that Go reads and a strict decoder refuses.
+
+    Go reads each byte that is no UTF-8, and each escaped half of a surrogate pair, as U+FFFD.
+
+    Args:
+        document: The value as stored.
+
+    Returns:
+        The same document in plain JSON; `document` itself when it is no JSON to Go either.
+    """
+    import json  # noqa: PLC0415 # only for documents that no server has written
+
+    text = _SURROGATE.sub(_REPLACEMENT, document.decode("utf-8", "surrogateescape"))
     try:
-        value: Json = json.loads(document.decode("utf-8", "replace"))
-    except RecursionError:
-        raise ValueError("nested too deeply") from None
-    return value
+        plain = json.dumps(json.loads(text), ensure_ascii=False, separators=(",", ":"))
+    except (ValueError, RecursionError):
+        return document
+    return _SURROGATE.sub(_REPLACEMENT, plain).encode()
 
 
-def field(record: dict[str, Json], name: str) -> Json:
-    """Return a field as Go finds it: by its exact name, else by one that differs in case only."""
-    if name in record:
-        return record[name]
-    folded = name.casefold()
-    for key, value in record.items():
-        if key.casefold() == folded:
-            return value
-    return None
+def text_field(fields: Fields, name: str) -> str:
+    """Read a text.
 
+    Args:
+        fields: The object.
+        name: The name of the field as the server writes it.
 
-def text_field(record: dict[str, Json], name: str) -> str:
-    """Return a text field; absent and null are the empty text, as in Go.
+    Returns:
+        The text; absent and null are the empty text, as in Go.
 
     Raises:
-        ValueError: It is something else.
+        UndecodableError: It is something else.
     """
-    value = field(record, name)
-    if value is None:
+    raw = fields.get(fold(name), _NULL)
+    try:
+        return _TEXT.decode(raw) or ""
+    except (msgspec.MsgspecError, UnicodeDecodeError):
+        pass
+    raise UndecodableError(problem=f"{name} is no text")
+
+
+def id_field(fields: Fields, name: str) -> Id | None:
+    """Read an ID.
+
+    Args:
+        fields: The object.
+        name: The name of the field as the server writes it.
+
+    Returns:
+        The ID; None when absent or null, which is the invalid ID zero to Go.
+
+    Raises:
+        UndecodableError: It is something else; an empty text and a written zero are, too.
+    """
+    raw = fields.get(fold(name), _NULL)
+    if bytes(raw) == b"null":
+        return None
+    found = parse_id(text_field(fields, name))
+    if found is None:
+        raise UndecodableError(problem=f"{name} is no ID")
+    return found
+
+
+def required_id_field(fields: Fields, name: str) -> Id:
+    """Read an ID without which a record is of no use.
+
+    Args:
+        fields: The object.
+        name: The name of the field as the server writes it.
+
+    Returns:
+        The ID.
+
+    Raises:
+        UndecodableError: It is absent or no ID.
+    """
+    found = id_field(fields, name)
+    if found is None:
+        raise UndecodableError(problem=f"it has no {name}")
+    return found
+
+
+def integer_field(fields: Fields, name: str) -> int:
+    """Read a 64-bit integer.
+
+    Args:
+        fields: The object.
+        name: The name of the field as the server writes it.
+
+    Returns:
+        The number; absent and null are 0, as in Go.
+
+    Raises:
+        UndecodableError: It is something else.
+    """
+    raw = bytes(fields.get(fold(name), _NULL))
+    if raw == b"null":
+        return 0
+    number = int(raw) if _INTEGER.match(raw) else _INT64_MAX + 1
+    if not _INT64_MIN <= number <= _INT64_MAX:
+        raise UndecodableError(problem=f"{name} is no 64-bit integer")
+    return number
+
+
+def time_field(fields: Fields, name: str) -> str:
+    """Read a time.
+
+    Args:
+        fields: The object.
+        name: The name of the field as the server writes it.
+
+    Returns:
+        The time as stored, RFC 3339 with up to nanoseconds and any zone; empty when absent.
+
+    Raises:
+        UndecodableError: It is no time.
+    """
+    if bytes(fields.get(fold(name), _NULL)) == b"null":
         return ""
-    if not isinstance(value, str):
-        raise ValueError(f"{name} is no text")
-    return value
+    text = text_field(fields, name)
+    if not is_time(text):
+        raise UndecodableError(problem=f"{name} is no time")
+    return text
 
 
-def decode_record(document: bytes) -> dict[str, Json]:
-    """Decode a record, which is a JSON object.
+def is_time(text: str) -> bool:
+    """Tell whether Go reads a text as a time.
 
-    Raises:
-        ValueError: It is no JSON, or no object.
+    Args:
+        text: The text.
+
+    Returns:
+        Whether it is RFC 3339, or near enough for Go.
     """
-    record = decode(document)
-    if not isinstance(record, dict):
-        raise ValueError("the record is no JSON object")
-    return record
+    found = _TIME.match(text)
+    if found is None:
+        return False
+    return found["leap_day"] is None or _is_leap(int(text[:4]))
 
 
-def patched(document: bytes, changes: dict[str, Json], *, order: Sequence[str]) -> bytes:
+def patched(document: bytes, changes: Mapping[str, Json], *, order: Sequence[str]) -> bytes:
     """Rewrite a record, keeping its other fields, the unknown ones too, and their order.
 
     Args:
@@ -122,42 +292,80 @@ def patched(document: bytes, changes: dict[str, Json], *, order: Sequence[str]) 
         order: The record's fields in the order of the server's struct, for fields to be added.
 
     Returns:
-        The new document.
+        The new document. Values that were not changed have the same bytes as before.
 
     Raises:
-        ValueError: The stored document is no JSON object.
+        UndecodableError: The stored document is no JSON object.
     """
-    record = decode_record(document)
+    encoded = {name: bytes(value) for name, value in _members(document).items()}
     for name, value in changes.items():
-        known = [key for key in record if key.casefold() == name.casefold()]
-        for key in known[1:] if value is not None else known:
-            del record[key]
-        if value is not None and known:
-            record[known[0]] = value
-        elif value is not None:
-            record = _inserted(record, name, value, order)
-    return encode(record)
+        known = [key for key in encoded if fold(key) == fold(name)]
+        for key in known if value is None else known[1:]:
+            del encoded[key]
+        if value is None:
+            continue
+        if known:
+            encoded[known[0]] = encode(value)
+        else:
+            encoded = _inserted(encoded, name, encode(value), order)
+    return _object(encoded.items())
+
+
+def format_time(moment: datetime) -> str:
+    """Write a time as Go does: RFC 3339, the second's fraction without trailing zeros.
+
+    Args:
+        moment: An aware time; it is written in UTC.
+
+    Returns:
+        Such as `2021-09-28T12:55:25.442475Z`.
+    """
+    text = moment.astimezone(UTC).replace(tzinfo=None).isoformat()
+    return f"{text.rstrip('0') if '.' in text else text}Z"
+
+
+def _members(document: bytes) -> dict[str, msgspec.Raw]:
+    """Take an object apart by its names as they are."""
+    members = _strict_members(document)
+    if members is None:
+        members = _strict_members(mended(document))
+    if members is None:
+        raise UndecodableError(problem="it is no JSON object")
+    return members
+
+
+def _strict_members(document: bytes) -> dict[str, msgspec.Raw] | None:
+    try:
+        document.decode()  # because the decoder does not look inside of the values
+        return _MEMBERS.decode(document)
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
+        return None
+
+
+def _object(members: Iterable[tuple[str, bytes]]) -> bytes:
+    """Put encoded values together."""
+    return b"{" + b",".join(encode_text(name) + b":" + value for name, value in members) + b"}"
 
 
 def _inserted(
-    record: dict[str, Json], name: str, value: Json, order: Sequence[str]
-) -> dict[str, Json]:
+    encoded: dict[str, bytes], name: str, value: bytes, order: Sequence[str]
+) -> dict[str, bytes]:
     """Add a field behind the last of those that stand before it in the struct."""
-    before = set(order[: order.index(name)])
-    keys = list(record)
-    place = max((index + 1 for index, key in enumerate(keys) if key in before), default=0)
-    items = list(record.items())
-    return dict([*items[:place], (name, value), *items[place:]])
+    before = {fold(earlier) for earlier in order[: order.index(name)]}
+    places = [place for place, key in enumerate(encoded, start=1) if fold(key) in before]
+    items = list(encoded.items())
+    items.insert(max(places, default=0), (name, value))
+    return dict(items)
 
 
-def format_time(moment: datetime, nanosecond: int | None = None) -> str:
-    """Write a time as Go does: RFC 3339, up to nine digits of a second, no trailing zeros.
+def _escape(found: re.Match[str]) -> str:
+    character = found.group()
+    if character in _ESCAPES:
+        return _ESCAPES[character]
+    if _SURROGATE.match(character):
+        return "\\ufffd"
+    return f"\\u{ord(character):04x}"
 
-    Args:
-        moment: Aware; written in UTC.
-        nanosecond: Digits below the second in nanoseconds, where more than microseconds are known.
-    """
-    moment = moment.astimezone(UTC)
-    digits = moment.microsecond * 1000 if nanosecond is None else nanosecond
-    fraction = f".{digits:09d}".rstrip("0").rstrip(".")
-    return f"{moment:%Y-%m-%dT%H:%M:%S}{fraction}Z"
+
+def _is_leap(year: int) -> bool:
+    return year % 4 == 0 and (year % 100 != 0 or year % 400 == 0)

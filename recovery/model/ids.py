@@ -2,42 +2,72 @@
 
 Lives here: reading and making IDs. Must not live here: which record has which.
 
-Source: InfluxDB v2.9.1 kit/platform/id.go, snowflake/id.go, pkg/snowflake/gen.go, rand/id.go.
+Invariants: an `Id` is never zero and never has upper-case digits. A made ID is not one that is
+taken; when none can be found, that is an error, where the server reports success.
+
+Source: InfluxDB v2.9.1 kit/platform/id.go, snowflake/id.go, pkg/snowflake/gen.go, rand/id.go,
+authorization/storage_authorization.go (100 tries, then silence).
 """
 
 import re
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
 from typing import Final, NewType
 
+from recovery.errors import RefusedError
 from recovery.ports import Clock, Rng
 
 Id = NewType("Id", str)
 """16 lower-case hexadecimal digits, not all zero."""
 
 ID_LENGTH: Final = 16
-SNOWFLAKE_EPOCH_MS: Final = 1_491_696_000_000
-"""2017-04-09T00:00:00Z, in milliseconds since 1970."""
+SNOWFLAKE_EPOCH: Final = datetime(2017, 4, 9, tzinfo=UTC)
 MACHINE_MAX: Final = 1022
 AUTHORIZATION_ID_MIN: Final = 1000
+"""The server's generator draws again below this; here no snowflake is below it."""
+
+DRAWS_MAX: Final = 100
+
 _SEQUENCE_BITS: Final = 12
 _MACHINE_BITS: Final = 10
-_FORBIDDEN_BYTES: Final = frozenset(b"\\, ")
-"""The storage engine once built measurement names from IDs, and these three separate them."""
-_PATTERN: Final = re.compile(rb"[0-9a-fA-F]{16}\Z")
+_TIME_SHIFT: Final = _SEQUENCE_BITS + _MACHINE_BITS
+_TIME_MAX: Final = (1 << 42) - 1
+_ID_SIZE_BYTES: Final = 8
+_MILLISECOND: Final = timedelta(milliseconds=1)
+_SEPARATORS: Final = frozenset(b"\\, ")
+"""The storage engine once built measurement names from IDs, and these bytes separate them."""
+
+_CANONICAL: Final = re.compile(r"(?!0{16})[0-9a-f]{16}\Z")
+_READABLE: Final = re.compile(r"(?!0{16})[0-9a-fA-F]{16}\Z")
 
 
 def parse_id(text: str | bytes) -> Id | None:
     """Read an ID as the server does.
 
     Args:
-        text: Exactly 16 hexadecimal digits of either case.
+        text: Exactly 16 hexadecimal digits of either case. A key of a store with upper-case digits
+            can be read, and is never found by a look-up: compare it with the ID to notice.
 
     Returns:
         The ID in lower case, or None when it is none or zero.
     """
-    digits = text.encode("utf-8", "replace") if isinstance(text, str) else text
-    if not _PATTERN.match(digits) or not int(digits, 16):
-        return None
-    return Id(digits.decode("ascii").lower())
+    digits = text if isinstance(text, str) else text.decode("latin-1")
+    if _CANONICAL.match(digits):
+        return Id(digits)
+    return Id(digits.lower()) if _READABLE.match(digits) else None
+
+
+def snowflake_time(found: Id) -> datetime:
+    """Tell when a snowflake ID was made.
+
+    Args:
+        found: An ID of a user, an authorization, a task … IDs of organizations and buckets are
+            random, and so is the result for them.
+
+    Returns:
+        The time, to the millisecond, in UTC.
+    """
+    return SNOWFLAKE_EPOCH + (int(found, 16) >> _TIME_SHIFT) * _MILLISECOND
 
 
 class IdSource:
@@ -52,23 +82,60 @@ class IdSource:
         """
         self._clock = clock
         self._rng = rng
-        self._machine = rng.randbits(32) % (MACHINE_MAX + 1)
+        self._machine = rng.randbits(64) % (MACHINE_MAX + 1)
         self._last = 0
 
     def snowflake(self) -> Id:
-        """Make an ID of a user, an authorization, a task …: time, machine, sequence."""
-        elapsed_ms = int(self._clock.now().timestamp() * 1000) - SNOWFLAKE_EPOCH_MS
-        number = (elapsed_ms << _MACHINE_BITS | self._machine) << _SEQUENCE_BITS
-        number = max(number, AUTHORIZATION_ID_MIN)
-        if number <= self._last:
-            number = self._last + 1
-        self._last = number
-        return Id(f"{number:016x}")
+        """Make an ID of a user, an authorization, a task …: time, machine, sequence.
+
+        Returns:
+            A new ID, greater than any made by this object before, even when the clock goes back.
+
+        Raises:
+            RefusedError: The clock shows a time that an ID cannot hold.
+        """
+        elapsed = (self._clock.now() - SNOWFLAKE_EPOCH) // _MILLISECOND
+        if not 0 < elapsed <= _TIME_MAX:
+            raise RefusedError(
+                reason="the clock says it is before 2017 or after 2156, and an ID holds the time",
+                hint="set the clock, for example with: timedatectl set-ntp true",
+            )
+        number = (elapsed << _MACHINE_BITS | self._machine) << _SEQUENCE_BITS
+        self._last = max(number, self._last + 1)
+        return Id(f"{self._last:016x}")
 
     def random(self) -> Id:
-        """Make an ID of an organization or a bucket: random, without three awkward bytes."""
+        """Make an ID of an organization or a bucket: random, without three awkward bytes.
+
+        Returns:
+            A new ID.
+        """
         while True:
-            drawn = self._rng.token_bytes(8)
-            safe = bytes(byte + 1 if byte in _FORBIDDEN_BYTES else byte for byte in drawn)
+            drawn = self._rng.token_bytes(_ID_SIZE_BYTES)
+            safe = bytes(byte + 1 if byte in _SEPARATORS else byte for byte in drawn)
             if any(safe):
                 return Id(safe.hex())
+
+
+def unused(make: Callable[[], Id], is_taken: Callable[[Id], bool]) -> Id:
+    """Make an ID that no record has.
+
+    Args:
+        make: `IdSource.snowflake` or `IdSource.random`.
+        is_taken: Looks in the bucket of the records.
+
+    Returns:
+        The first ID that is free.
+
+    Raises:
+        RefusedError: As many tries as the server makes have met records; this does not happen by
+            chance.
+    """
+    for _ in range(DRAWS_MAX):
+        made = make()
+        if not is_taken(made):
+            return made
+    raise RefusedError(
+        reason=f"none of {DRAWS_MAX} new IDs was free",
+        hint="check the store: influx-recovery store check",
+    )

@@ -9,8 +9,8 @@ Source: InfluxDB v2.9.1 user_resource_mapping.go, tenant/storage_urm.go.
 from dataclasses import dataclass
 from typing import Final
 
-from recovery.model.gojson import decode_record, encode, text_field
-from recovery.model.ids import Id, parse_id
+from recovery.model.gojson import UndecodableError, decode_fields, encode, id_field, text_field
+from recovery.model.ids import Id
 
 OWNER: Final = "owner"
 MEMBER: Final = "member"
@@ -18,28 +18,7 @@ ORGS: Final = "orgs"
 INSTANCE: Final = "instance"
 INSTANCE_ID: Final = Id("0000000000000001")
 
-
-def mapping_key(resource_id: Id, user_id: Id) -> bytes:
-    """Return the key of a mapping in `userresourcemappingsv1`."""
-    return f"{resource_id}{user_id}".encode()
-
-
-def by_user_key(resource_id: Id, user_id: Id) -> bytes:
-    """Return the key of a mapping in `userresourcemappingsbyuserindexv1`."""
-    return f"{user_id}/{resource_id}{user_id}".encode()
-
-
-def encode_mapping(*, user_id: Id, user_type: str, resource_type: str, resource_id: Id) -> bytes:
-    """Encode a mapping, byte for byte as the server would."""
-    return encode(
-        {
-            "userID": user_id,
-            "userType": user_type,
-            "mappingType": "user",
-            "resourceType": resource_type,
-            "resourceID": resource_id,
-        }
-    )
+_MAPPING_TYPES: Final = frozenset({"user", "org"})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -59,23 +38,81 @@ class Mapping:
     resource_id: Id
 
 
+def mapping_key(resource_id: Id, user_id: Id) -> bytes:
+    """Build the key of a mapping in `userresourcemappingsv1`.
+
+    Args:
+        resource_id: The resource.
+        user_id: The user.
+
+    Returns:
+        Both, without anything between them: one user has one role in one resource.
+    """
+    return f"{resource_id}{user_id}".encode("ascii")
+
+
+def by_user_key(resource_id: Id, user_id: Id) -> bytes:
+    """Build the key of a mapping in `userresourcemappingsbyuserindexv1`.
+
+    Args:
+        resource_id: The resource.
+        user_id: The user.
+
+    Returns:
+        The user, a slash, and the key of the mapping, which is the value there as well.
+    """
+    return f"{user_id}/{resource_id}{user_id}".encode("ascii")
+
+
 def decode_mapping(document: bytes) -> Mapping:
     """Decode a stored mapping.
 
+    Args:
+        document: A value in `userresourcemappingsv1`.
+
+    Returns:
+        The mapping.
+
     Raises:
-        ValueError: The server could not decode it. The text names no content.
+        UndecodableError: The server could not decode it, or it would break each session of the
+            user: the server refuses an unknown role when it works out what a user may do.
     """
-    record = decode_record(document)
-    user_id = parse_id(text_field(record, "userID"))
-    resource_id = parse_id(text_field(record, "resourceID"))
+    fields = decode_fields(document)
+    user_id, resource_id = id_field(fields, "userID"), id_field(fields, "resourceID")
     if user_id is None or resource_id is None:
-        raise ValueError("its userID or resourceID is no ID")
-    user_type = text_field(record, "userType")
+        raise UndecodableError(problem="it lacks userID or resourceID")
+    user_type = text_field(fields, "userType")
     if user_type not in {OWNER, MEMBER}:
-        raise ValueError("its userType is neither owner nor member")
+        raise UndecodableError(problem="its userType is neither owner nor member")
+    # Go reads the type of the mapping from text; absent means the first, which is "user".
+    if (text_field(fields, "mappingType") or "user") not in _MAPPING_TYPES:
+        raise UndecodableError(problem="its mappingType is neither user nor org")
     return Mapping(
         user_id=user_id,
         user_type=user_type,
-        resource_type=text_field(record, "resourceType"),
+        resource_type=text_field(fields, "resourceType"),
         resource_id=resource_id,
+    )
+
+
+def encode_mapping(*, user_id: Id, user_type: str, resource_type: str, resource_id: Id) -> bytes:
+    """Encode a mapping, byte for byte as the server would.
+
+    Args:
+        user_id: The user.
+        user_type: `OWNER` or `MEMBER`.
+        resource_type: `ORGS`, `INSTANCE` or another type of resource.
+        resource_id: The resource; `INSTANCE_ID` for the instance.
+
+    Returns:
+        The document.
+    """
+    return encode(
+        {
+            "userID": user_id,
+            "userType": user_type,
+            "mappingType": "user",
+            "resourceType": resource_type,
+            "resourceID": resource_id,
+        }
     )

@@ -3,16 +3,33 @@
 Lives here: the record, as read and as written, and the key of its name. Must not live here: what
 belongs to an organization.
 
-Source: InfluxDB v2.9.1 organization.go, tenant/storage_org.go (organizationIndexKey).
+Source: InfluxDB v2.9.1 organization.go, tenant/storage_org.go (organizationIndexKey); Go unicode
+graphic.go (IsSpace).
 """
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import Final
 
-from recovery.model.gojson import Json, decode_record, encode, patched, text_field
-from recovery.model.ids import Id, parse_id
+from recovery.model.gojson import (
+    Json,
+    decode_fields,
+    encode,
+    patched,
+    required_id_field,
+    text_field,
+    time_field,
+)
+from recovery.model.ids import Id
 
 FIELDS: Final = ("id", "name", "description", "createdAt", "updatedAt")
+"""The fields in the order of the server's struct."""
+
+_WHITE_SPACE: Final = (
+    "\t\n\v\f\r \x85\xa0\u1680\u2000\u2001\u2002\u2003\u2004\u2005\u2006\u2007\u2008\u2009\u200a"
+    "\u2028\u2029\u202f\u205f\u3000"
+)
+"""What Go trims. Python's `strip` would take the separators 0x1c to 0x1f as well."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -23,8 +40,8 @@ class Organization:
         id: Its ID.
         name: The name as stored, which may have blanks around it.
         description: Free text.
-        created_at: As stored, RFC 3339.
-        updated_at: As stored, RFC 3339.
+        created_at: As stored, RFC 3339; empty when absent.
+        updated_at: As stored, RFC 3339; empty when absent.
         document: The record as stored.
     """
 
@@ -33,40 +50,67 @@ class Organization:
     description: str
     created_at: str
     updated_at: str
-    document: bytes
+    document: bytes = field(repr=False)
 
-    def rewritten(self, changes: dict[str, Json]) -> bytes:
-        """Return the document with some fields changed and all others kept."""
+    def rewritten(self, changes: Mapping[str, Json]) -> bytes:
+        """Encode the organization with some fields changed and all others kept.
+
+        Args:
+            changes: New values by field name; None removes the field.
+
+        Returns:
+            The new document.
+        """
         return patched(self.document, changes, order=FIELDS)
 
 
 def index_name(name: str) -> str:
-    """Return the name as the index has it: without white space around it, case kept."""
-    return name.strip()
+    """Trim a name as the index has it.
+
+    Args:
+        name: The name of an organization.
+
+    Returns:
+        The name without white space around it; case kept.
+    """
+    return name.strip(_WHITE_SPACE)
 
 
 def decode_organization(document: bytes) -> Organization:
     """Decode a stored organization.
 
+    Args:
+        document: A value in `organizationsv1`.
+
+    Returns:
+        The organization.
+
     Raises:
-        ValueError: The server could not decode it. The text names no content.
+        UndecodableError: The server could not decode it, or it has no ID.
     """
-    record = decode_record(document)
-    identity = parse_id(text_field(record, "id"))
-    if identity is None:
-        raise ValueError("its id is missing or no ID")
+    fields = decode_fields(document)
     return Organization(
-        id=identity,
-        name=text_field(record, "name"),
-        description=text_field(record, "description"),
-        created_at=text_field(record, "createdAt"),
-        updated_at=text_field(record, "updatedAt"),
+        id=required_id_field(fields, "id"),
+        name=text_field(fields, "name"),
+        description=text_field(fields, "description"),
+        created_at=time_field(fields, "createdAt"),
+        updated_at=time_field(fields, "updatedAt"),
         document=document,
     )
 
 
 def encode_organization(*, org_id: Id, name: str, description: str, now: str) -> bytes:
-    """Encode a new organization, byte for byte as the server would."""
+    """Encode a new organization, byte for byte as the server would.
+
+    Args:
+        org_id: Its ID.
+        name: Its name.
+        description: Free text.
+        now: The time, as `format_time` writes it.
+
+    Returns:
+        The document.
+    """
     return encode(
         {"id": org_id, "name": name, "description": description, "createdAt": now, "updatedAt": now}
     )

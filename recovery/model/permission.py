@@ -1,10 +1,14 @@
 """Permissions, and what makes a token an operator token.
 
-Lives here: resource types, standard sets, the matching rule, the classification of a list. Must not
-live here: where a list comes from.
+Lives here: resource types, standard sets, the matching rule, reading a stored list, the
+classification of a list. Must not live here: where a list comes from.
 
-Source: InfluxDB v2.9.1 authz.go (Permission, OperPermissions, MatchesV1), authorizer/,
-http/config.go (what counts as operator).
+Invariants: lists are compared as sets, never by order or number, because migrations have sorted and
+extended stored lists (spec section 6.4).
+
+Source: InfluxDB v2.9.1 authz.go (Permission, OperPermissions, Matches), authorizer/,
+http/config.go (what counts as operator); resource types by version from the same file at v2.0.0,
+v2.1.1, v2.2.0 and v2.4.0.
 """
 
 from collections.abc import Iterable
@@ -12,7 +16,18 @@ from dataclasses import dataclass
 from enum import StrEnum, unique
 from typing import Final
 
-from recovery.model.gojson import Json
+import msgspec
+
+from recovery.model.gojson import (
+    Json,
+    UndecodableError,
+    decode_fields,
+    fold,
+    id_field,
+    mended,
+    text_field,
+)
+from recovery.model.ids import Id, parse_id
 
 BASE_TYPES: Final = (
     "authorizations", "buckets", "dashboards", "orgs", "sources", "tasks", "telegrafs", "users",
@@ -27,14 +42,14 @@ ALL_TYPES: Final = (*BASE_TYPES, *TYPES_2_1, *TYPES_2_2)
 """The 22 types that a token can name; `instance` is left to sessions."""
 ACTIONS: Final = ("read", "write")
 ADMINISTRATION: Final = ("authorizations", "users", "orgs")
+"""Who may read and write these can make users, organizations and further tokens."""
 
 LEVEL_2_1: Final = 16
 LEVEL_2_2: Final = 19
 LEVEL_INSTANCE: Final = 20
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Permission:
+class Permission(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """One action on one kind of resource.
 
     Attributes:
@@ -46,11 +61,24 @@ class Permission:
 
     action: str
     type: str
-    id: str | None = None
-    org_id: str | None = None
+    id: Id | None = None
+    org_id: Id | None = None
+
+    @property
+    def is_global(self) -> bool:
+        """Whether it is bound to no resource and no organization."""
+        return self.id is None and self.org_id is None
 
     def grants(self, wanted: "Permission", *, level: int) -> bool:
-        """Tell whether holding this permission gives the wanted one, by the server's rule."""
+        """Tell whether holding this permission gives another one, by the server's rule.
+
+        Args:
+            wanted: What is asked for.
+            level: The schema level, because `instance` counts from 2.4 on.
+
+        Returns:
+            Whether it is granted.
+        """
         if self.action != wanted.action:
             return False
         if self.type == INSTANCE and level >= LEVEL_INSTANCE:
@@ -69,66 +97,17 @@ class Permission:
         return f"{self.action}:{'/'.join(parts)}"
 
     def to_json(self) -> dict[str, Json]:
-        """Return it as the server stores it."""
+        """Arrange it as the server stores it.
+
+        Returns:
+            An object to be encoded.
+        """
         resource: dict[str, Json] = {"type": self.type}
         if self.id is not None:
             resource["id"] = self.id
         if self.org_id is not None:
             resource["orgID"] = self.org_id
         return {"action": self.action, "resource": resource}
-
-
-def types_of_level(level: int) -> tuple[str, ...]:
-    """Return the resource types that a token of a schema level can name, in the server's order."""
-    if level >= LEVEL_2_2:
-        return ALL_TYPES
-    return (*BASE_TYPES, *TYPES_2_1) if level >= LEVEL_2_1 else BASE_TYPES
-
-
-def operator_permissions(level: int) -> list[Permission]:
-    """Return what an operator token of a schema level has: 36, 40 or 44 permissions."""
-    return [
-        Permission(action=action, type=kind) for kind in types_of_level(level) for action in ACTIONS
-    ]
-
-
-def all_access_permissions(level: int, *, org_id: str, user_id: str) -> list[Permission]:
-    """Return what an all-access token has: 35, 39 or 43 permissions, bound to one organization."""
-    permissions: list[Permission] = []
-    for kind in types_of_level(level):
-        if kind == "orgs":
-            permissions.append(Permission(action="read", type=kind, id=org_id))
-        elif kind == "users":
-            permissions += [Permission(action=a, type=kind, id=user_id) for a in ACTIONS]
-        else:
-            permissions += [Permission(action=a, type=kind, org_id=org_id) for a in ACTIONS]
-    return permissions
-
-
-def parse_permissions(document: Json) -> list[Permission]:
-    """Read a stored permission list.
-
-    Raises:
-        ValueError: It is no list of permissions.
-    """
-    if document is None:
-        return []
-    if not isinstance(document, list):
-        raise ValueError("permissions are no list")
-    return [_parse_permission(entry) for entry in document]
-
-
-def _parse_permission(entry: Json) -> Permission:
-    resource = entry.get("resource") if isinstance(entry, dict) else None
-    if not isinstance(entry, dict) or not isinstance(resource, dict):
-        raise ValueError("a permission is no object")
-    fields = (entry.get("action"), resource.get("type"), resource.get("id"), resource.get("orgID"))
-    action, kind, resource_id, org_id = fields
-    if not isinstance(action, str) or not isinstance(kind, str):
-        raise ValueError("a permission lacks action or type")
-    if not isinstance(resource_id, str | None) or not isinstance(org_id, str | None):
-        raise ValueError("a permission's id is no text")
-    return Permission(action=action, type=kind, id=resource_id, org_id=org_id)
 
 
 @unique
@@ -150,8 +129,8 @@ class OperatorStatus:
 
     Attributes:
         level: How much of an operator it makes.
-        lacks: What a full operator has beyond it, as (action, type), when it is partial or an
-            administrator.
+        lacks: What a full operator has beyond it, as (action, type) in the server's order, when it
+            is partial or an administrator.
     """
 
     level: OperatorLevel
@@ -168,26 +147,163 @@ class OperatorStatus:
         return "full" if self.level is OperatorLevel.FULL else ""
 
 
+def types_of_level(level: int) -> tuple[str, ...]:
+    """List the resource types that a token of a schema level can name.
+
+    Args:
+        level: The schema level.
+
+    Returns:
+        18, 20 or 22 types, in the server's order.
+    """
+    if level >= LEVEL_2_2:
+        return ALL_TYPES
+    return (*BASE_TYPES, *TYPES_2_1) if level >= LEVEL_2_1 else BASE_TYPES
+
+
+def operator_permissions(level: int) -> list[Permission]:
+    """List what an operator token of a schema level has.
+
+    Args:
+        level: The schema level.
+
+    Returns:
+        36, 40 or 44 permissions, in the order in which setup stores them.
+    """
+    return [
+        Permission(action=action, type=kind) for kind in types_of_level(level) for action in ACTIONS
+    ]
+
+
+def all_access_permissions(level: int, *, org_id: Id, user_id: Id) -> list[Permission]:
+    """List what an all-access token has: everything in one organization.
+
+    Args:
+        level: The schema level.
+        org_id: The organization.
+        user_id: The owner of the token.
+
+    Returns:
+        35, 39 or 43 permissions, in the order in which the `influx` command sends them.
+    """
+    permissions: list[Permission] = []
+    for kind in types_of_level(level):
+        if kind == "orgs":
+            permissions.append(Permission(action="read", type=kind, id=org_id))
+        elif kind == "users":
+            permissions += [Permission(action=a, type=kind, id=user_id) for a in ACTIONS]
+        else:
+            permissions += [Permission(action=a, type=kind, org_id=org_id) for a in ACTIONS]
+    return permissions
+
+
 def classify(permissions: Iterable[Permission], *, level: int) -> OperatorStatus:
     """Say how much of an operator a permission list makes at a schema level.
 
-    The server compares sets, never order or number, and so does this.
+    Args:
+        permissions: The list.
+        level: The schema level, which decides how many types there are.
+
+    Returns:
+        The status.
     """
-    held = set()
+    held: set[tuple[str, str]] = set()
     for permission in permissions:
         if permission.type == INSTANCE and level >= LEVEL_INSTANCE:
-            held |= {(permission.action, kind) for kind in ALL_TYPES}
-        elif permission.id is None and permission.org_id is None:
+            held.update((permission.action, kind) for kind in ALL_TYPES)
+        elif permission.is_global:
             held.add((permission.action, permission.type))
-    wanted = [(action, kind) for kind in types_of_level(level) for action in ACTIONS]
-    lacks = tuple(pair for pair in wanted if pair not in held)
+    lacks = tuple(pair for pair in _pairs(types_of_level(level)) if pair not in held)
     if not lacks:
         return OperatorStatus(level=OperatorLevel.FULL)
-    if all((action, kind) in held for kind in BASE_TYPES for action in ACTIONS):
+    if held.issuperset(_pairs(BASE_TYPES)):
         return OperatorStatus(level=OperatorLevel.PARTIAL, lacks=lacks)
-    if all((action, kind) in held for kind in ADMINISTRATION for action in ACTIONS):
+    if held.issuperset(_pairs(ADMINISTRATION)):
         return OperatorStatus(level=OperatorLevel.ADMINISTRATOR, lacks=lacks)
     return OperatorStatus(level=OperatorLevel.NONE)
+
+
+class _Resource(msgspec.Struct, gc=False, forbid_unknown_fields=True):
+    """The resource of a stored permission. Anything but the usual form is read the slow way."""
+
+    type: str
+    id: str | None = None
+    orgID: str | None = None  # noqa: N815 # the name in the document
+
+
+class _Entry(msgspec.Struct, gc=False, forbid_unknown_fields=True):
+    """A stored permission in its usual form."""
+
+    action: str
+    resource: _Resource
+
+
+_ENTRIES: Final = msgspec.json.Decoder(list[_Entry])
+_RAW_ENTRIES: Final = msgspec.json.Decoder(list[msgspec.Raw] | None)
+_EMPTY_OBJECT: Final = msgspec.Raw(b"{}")
+
+
+def decode_permissions(document: bytes) -> list[Permission]:
+    """Read a stored permission list.
+
+    Args:
+        document: The JSON of the list. Types and actions that no server knows are kept.
+
+    Returns:
+        The permissions in their stored order; none for null.
+
+    Raises:
+        UndecodableError: The server could not decode it.
+    """
+    try:
+        entries = _ENTRIES.decode(document)
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
+        entries = None
+    if entries is None:
+        return [_slow_permission(entry) for entry in _raw_entries(document)]
+    return [
+        Permission(
+            action=entry.action,
+            type=entry.resource.type,
+            id=_known_id(entry.resource.id),
+            org_id=_known_id(entry.resource.orgID),
+        )
+        for entry in entries
+    ]
+
+
+def _raw_entries(document: bytes) -> list[bytes]:
+    for attempt in (document, mended(document)):
+        try:
+            return [bytes(entry) for entry in _RAW_ENTRIES.decode(attempt) or ()]
+        except (msgspec.MsgspecError, RecursionError):
+            continue
+    raise UndecodableError(problem="permissions are no list")
+
+
+def _slow_permission(entry: bytes) -> Permission:
+    fields = decode_fields(b"{}" if entry == b"null" else entry)
+    resource = bytes(fields.get(fold("resource"), _EMPTY_OBJECT))
+    resource_fields = decode_fields(b"{}" if resource == b"null" else resource)
+    return Permission(
+        action=text_field(fields, "action"),
+        type=text_field(resource_fields, "type"),
+        id=id_field(resource_fields, "id"),
+        org_id=id_field(resource_fields, "orgID"),
+    )
+
+
+def _known_id(text: str | None) -> Id | None:
+    if text is None:
+        return None
+    found = parse_id(text)
+    if found is None:
+        raise UndecodableError(problem="a permission has an id or orgID that is no ID")
+    return found
+
+
+def _pairs(kinds: Iterable[str]) -> Iterable[tuple[str, str]]:
+    return ((action, kind) for kind in kinds for action in ACTIONS)
 
 
 def _described(lacks: tuple[tuple[str, str], ...]) -> str:

@@ -3,14 +3,17 @@
 Lives here: the table of migrations, and the level of a store from its records. Must not live here:
 the migrations' effect on records.
 
-Source: InfluxDB v2.9.1 kv/migration/all/all.go, kv/initial_migration.go; kit/migration/.
+Source: InfluxDB v2.9.1 kv/migration/all/, kv/initial_migration.go, kit/migration/, bolt/kv.go,
+sqlite/migrations/; versions from the tags v2.0.0 to v2.9.1.
 """
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from enum import StrEnum, unique
 from typing import Final
 
-from recovery.model.gojson import decode_record, encode, text_field
+from recovery.model.gojson import UndecodableError, decode_fields, encode, text_field, time_field
+from recovery.model.ids import ID_LENGTH, parse_id
 
 LEVEL_MAX: Final = 21
 """Highest level known here (InfluxDB 2.8 and 2.9)."""
@@ -40,7 +43,19 @@ MIGRATIONS: Final = (
     "create remotes and replications metrics buckets",
     "create authorizationhashedindexv1 bucket",
 )
-"""Names of the migrations 1 to 21, in order."""
+"""Names of the migrations 1 to 21, in order; 12 and 14 have the same."""
+
+SQL_MIGRATIONS: Final = (
+    "0001_create_migrations_table",
+    "0002_create_notebooks_table",
+    "0003_create_annotations_tables",
+    "0004_create_remotes_table",
+    "0005_create_replications_table",
+    "0006_migrate_replications_foreign_key",
+    "0007_migrate_replications_add_bucket_name",
+    "0008_migrate_remotes_null_remote_org",
+)
+"""Names in the SQLite file beside the store, in order."""
 
 _ALWAYS: Final = (
     "idsv1", "migrationsv1", "authorizationsv1", "bucketsv1", "dashboardsv2", "organizationsv1",
@@ -67,6 +82,8 @@ _BUCKETS_BY_MIGRATION: Final = {
     20: ("remotesv2", "replicationsv2"),
     21: ("authorizationhashedindexv1",),
 }  # fmt: skip
+_SESSIONS_ADDED: Final = 1
+_SESSIONS_REMOVED: Final = 6
 
 _VERSIONS: Final = (
     (11, "2.0.0 to 2.0.2"),
@@ -77,7 +94,18 @@ _VERSIONS: Final = (
     (20, "2.3 to 2.7"),
     (21, "2.8 to 2.9"),
 )
-"""Highest level of each range of versions; the levels between are only met in between."""
+"""Highest level of each range of versions; the levels between are only met half way."""
+
+_VERSIONS_BY_BOTH: Final = {
+    (15, 0): "2.0.5 to 2.0.9",
+    (18, 3): "2.1",
+    (19, 5): "2.2",
+    (20, 5): "2.3",
+    (20, 7): "2.4",
+    (20, 8): "2.5 to 2.7",
+    (21, 8): "2.8 to 2.9",
+}
+"""Versions by the numbers of migrations in the store and in the SQLite file."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -95,81 +123,213 @@ class Migration:
     is_finished: bool
 
 
+@unique
+class SchemaFault(StrEnum):
+    """What can be wrong with the migrations of a store."""
+
+    EMPTY = "empty"
+    """There are none: an empty file, or one older than 2.0.0-beta.14."""
+    NEWER = "newer"
+    """One is not known here: the store belongs to a newer server."""
+    RENAMED = "renamed"
+    """One has another name than its number has; no server starts on that."""
+    GAP = "gap"
+    """One is missing below the highest; servers do not notice."""
+    UNFINISHED = "unfinished"
+    """The last one has no end: the next start of the server runs it again."""
+    INTERRUPTED = "interrupted"
+    """One before the last has no end."""
+    OLDER = "older"
+    """The level is that of a release before 2.0.0."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SchemaState:
+    """What the migrations of a store tell.
+
+    Attributes:
+        level: The highest finished migration; 0 when there is none.
+        fault: The worst that is wrong, or None.
+        sentence: The same as a clause whose subject is the store; empty when nothing is wrong.
+    """
+
+    level: int
+    fault: SchemaFault | None
+    sentence: str
+
+
 class SchemaProblemError(ValueError):
-    """The migrations of a store are not those of a known server; the text is a clause."""
+    """The migrations of a store are not those of a known server; the text is a clause.
+
+    Attributes:
+        state: What was found.
+    """
+
+    def __init__(self, *, state: SchemaState) -> None:
+        self.state = state
+        super().__init__(state.sentence)
 
 
-def schema_level(migrations: Iterable[Migration]) -> int:
-    """Return the level of a store: the highest finished migration.
+def schema_state(migrations: Iterable[Migration]) -> SchemaState:
+    """Judge the migrations of a store.
 
     Args:
         migrations: All records of `migrationsv1`.
 
-    Raises:
-        SchemaProblemError: None is finished, one is unknown or has another name, one is missing
-            below the highest, or one before the last is unfinished.
+    Returns:
+        Level and what is wrong.
     """
     found = sorted(migrations, key=lambda migration: migration.ordinal)
-    if not found:
-        raise SchemaProblemError("has no migration records, so no server has set it up")
-    for migration in found:
-        if not 1 <= migration.ordinal <= LEVEL_MAX:
-            raise SchemaProblemError(
-                f"has migration {migration.ordinal}, which is newer than InfluxDB 2.9 "
-                f"(known are 1 to {LEVEL_MAX})"
-            )
-        if migration.name != MIGRATIONS[migration.ordinal - 1]:
-            raise SchemaProblemError(
-                f"has another name for migration {migration.ordinal} than InfluxDB 2.x"
-            )
-    ordinals = [migration.ordinal for migration in found]
-    if ordinals != list(range(1, len(found) + 1)):
-        raise SchemaProblemError("lacks a migration below its highest one")
-    unfinished = [migration.ordinal for migration in found if not migration.is_finished]
-    if unfinished:
-        raise SchemaProblemError(f"was left in the middle of migration {unfinished[0]}")
-    level = len(found)
-    if level < LEVEL_MIN:
-        raise SchemaProblemError(f"is at level {level}, older than InfluxDB 2.0.0")
-    return level
+    level = max((migration.ordinal for migration in found if migration.is_finished), default=0)
+    fault, sentence = _identity_fault(found) or _order_fault(found, level) or (None, "")
+    return SchemaState(level=level, fault=fault, sentence=sentence)
+
+
+def schema_level(migrations: Iterable[Migration]) -> int:
+    """Tell the level of a store that is as a server leaves it.
+
+    Args:
+        migrations: All records of `migrationsv1`.
+
+    Returns:
+        The number of its migrations, from `LEVEL_MIN` to `LEVEL_MAX`.
+
+    Raises:
+        SchemaProblemError: Anything in `SchemaFault`.
+    """
+    state = schema_state(migrations)
+    if state.fault is not None:
+        raise SchemaProblemError(state=state)
+    return state.level
 
 
 def buckets_of_level(level: int) -> frozenset[str]:
-    """Return the names of the top-level bolt buckets of a complete store."""
+    """List the top-level bolt buckets of a complete store.
+
+    Args:
+        level: The schema level.
+
+    Returns:
+        Their names.
+    """
     names = set(_ALWAYS)
     for ordinal, added in _BUCKETS_BY_MIGRATION.items():
         if ordinal <= level:
             names.update(added)
+    if _SESSIONS_ADDED <= level < _SESSIONS_REMOVED:
+        names.add("sessionsv1")
     return frozenset(names)
 
 
 def versions_of_level(level: int) -> str:
-    """Return the InfluxDB versions that leave a store at this level, as text."""
+    """Name the InfluxDB versions that leave a store at a level.
+
+    Args:
+        level: The schema level.
+
+    Returns:
+        Such as "InfluxDB 2.8 to 2.9", or "unknown".
+    """
+    if level <= 0:
+        return "unknown"
     return next((f"InfluxDB {text}" for highest, text in _VERSIONS if level <= highest), "unknown")
+
+
+def versions_of_levels(level: int, sql_level: int) -> str | None:
+    """Name the InfluxDB versions that leave a store and its SQLite file at their levels.
+
+    Args:
+        level: The schema level of the store.
+        sql_level: Number of migrations in the SQLite file; 0 when there is none.
+
+    Returns:
+        Such as "InfluxDB 2.4"; None when no version does, so that the two files come from
+        different installations or a restore stopped half way.
+    """
+    text = _VERSIONS_BY_BOTH.get((level, sql_level))
+    if text is None and sql_level == 0 and level < min(_VERSIONS_BY_BOTH)[0]:
+        return versions_of_level(level)
+    return None if text is None else f"InfluxDB {text}"
 
 
 def decode_migration(key: bytes, document: bytes) -> Migration:
     """Decode a record of `migrationsv1`.
 
+    Args:
+        key: Its key, the number as 16 hexadecimal digits.
+        document: Its value.
+
+    Returns:
+        The migration.
+
     Raises:
-        ValueError: Key or document cannot be understood. The text names no content.
+        UndecodableError: The server could not decode it, or its ID is not its key.
     """
-    try:
-        ordinal = int(key, 16)
-    except ValueError:
-        raise ValueError("its key is no number") from None
-    record = decode_record(document)
+    ordinal = parse_id(key)
+    if ordinal is None or len(key) != ID_LENGTH:
+        raise UndecodableError(problem="its key is no number")
+    fields = decode_fields(document)
+    if parse_id(text_field(fields, "id")) != ordinal:
+        raise UndecodableError(problem="its id is not its key")
+    time_field(fields, "started_at")
     return Migration(
-        ordinal=ordinal,
-        name=text_field(record, "name"),
-        is_finished=bool(text_field(record, "finished_at")),
+        ordinal=int(ordinal, 16),
+        name=text_field(fields, "name"),
+        is_finished=bool(time_field(fields, "finished_at")),
     )
 
 
 def encode_migration(ordinal: int, now: str) -> tuple[bytes, bytes]:
-    """Return key and document of a finished migration, as the server would write them."""
-    key = f"{ordinal:016x}"
+    """Encode the record of a finished migration, byte for byte as the server would.
+
+    Args:
+        ordinal: Its number, from 1 to `LEVEL_MAX`.
+        now: The time, as `format_time` writes it.
+
+    Returns:
+        Key and document.
+    """
+    key = f"{ordinal:0{ID_LENGTH}x}"
     document = encode(
         {"id": key, "name": MIGRATIONS[ordinal - 1], "started_at": now, "finished_at": now}
     )
     return key.encode("ascii"), document
+
+
+def _identity_fault(found: list[Migration]) -> tuple[SchemaFault, str] | None:
+    """Look for migrations that no server known here makes."""
+    if not found:
+        return SchemaFault.EMPTY, "has no migration records, so no server of 2.0 has set it up"
+    highest = found[-1].ordinal
+    if highest > LEVEL_MAX:
+        return SchemaFault.NEWER, (
+            f"has migration {highest}, which is newer than InfluxDB 2.9 (known are 1 to "
+            f"{LEVEL_MAX})"
+        )
+    for migration in found:
+        if migration.name != MIGRATIONS[migration.ordinal - 1]:
+            return SchemaFault.RENAMED, (
+                f"has another name for migration {migration.ordinal} than InfluxDB 2.x"
+            )
+    return None
+
+
+def _order_fault(found: list[Migration], level: int) -> tuple[SchemaFault, str] | None:
+    """Look for migrations that are missing or not finished."""
+    missing = set(range(1, len(found) + 1)) - {migration.ordinal for migration in found}
+    if missing:
+        return SchemaFault.GAP, f"lacks migration {min(missing)}, and has later ones"
+    unfinished = [migration.ordinal for migration in found if not migration.is_finished]
+    if unfinished and unfinished[0] < len(found):
+        return (
+            SchemaFault.INTERRUPTED,
+            f"has not finished migration {unfinished[0]} of {len(found)}",
+        )
+    if unfinished:
+        return SchemaFault.UNFINISHED, (
+            f"was left in the middle of migration {unfinished[0]}, which the next start of influxd "
+            "finishes"
+        )
+    if level < LEVEL_MIN:
+        return SchemaFault.OLDER, f"is at level {level}, older than InfluxDB 2.0.0"
+    return None

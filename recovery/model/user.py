@@ -2,18 +2,27 @@
 
 Lives here: the record, as read and as written. Must not live here: passwords, and the name index.
 
-Source: InfluxDB v2.9.1 user.go, tenant/storage_user.go.
+Source: InfluxDB v2.9.1 user.go, status.go, tenant/storage_user.go.
 """
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import Final
 
-from recovery.model.gojson import Json, decode_record, encode, patched, text_field
-from recovery.model.ids import Id, parse_id
+from recovery.model.gojson import (
+    Json,
+    decode_fields,
+    encode,
+    patched,
+    required_id_field,
+    text_field,
+)
+from recovery.model.ids import Id
 
 ACTIVE: Final = "active"
 INACTIVE: Final = "inactive"
 FIELDS: Final = ("id", "name", "oauthID", "status")
+"""The fields in the order of the server's struct."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -30,36 +39,61 @@ class User:
     id: Id
     name: str
     status: str
-    document: bytes
+    document: bytes = field(repr=False)
+
+    @property
+    def is_active(self) -> bool:
+        """Whether every endpoint takes the user for active; the 1.x ones want the exact word."""
+        return self.status == ACTIVE
 
     @property
     def is_inactive(self) -> bool:
         """Whether the server answers this user's tokens with 403; an empty status does not."""
         return self.status == INACTIVE
 
-    def rewritten(self, changes: dict[str, Json]) -> bytes:
-        """Return the document with some fields changed and all others kept."""
+    def rewritten(self, changes: Mapping[str, Json]) -> bytes:
+        """Encode the user with some fields changed and all others kept.
+
+        Args:
+            changes: New values by field name; None removes the field.
+
+        Returns:
+            The new document.
+        """
         return patched(self.document, changes, order=FIELDS)
 
 
 def decode_user(document: bytes) -> User:
     """Decode a stored user.
 
+    Args:
+        document: A value in `usersv1`.
+
+    Returns:
+        The user.
+
     Raises:
-        ValueError: The server could not decode it. The text names no content.
+        UndecodableError: The server could not decode it, or it has no ID.
     """
-    record = decode_record(document)
-    identity = parse_id(text_field(record, "id"))
-    if identity is None:
-        raise ValueError("its id is missing or no ID")
+    fields = decode_fields(document)
+    text_field(fields, "oauthID")
     return User(
-        id=identity,
-        name=text_field(record, "name"),
-        status=text_field(record, "status"),
+        id=required_id_field(fields, "id"),
+        name=text_field(fields, "name"),
+        status=text_field(fields, "status"),
         document=document,
     )
 
 
 def encode_user(*, user_id: Id, name: str, status: str = ACTIVE) -> bytes:
-    """Encode a new user, byte for byte as the server would."""
+    """Encode a new user, byte for byte as the server would.
+
+    Args:
+        user_id: Its ID.
+        name: Its name.
+        status: "active" or "inactive".
+
+    Returns:
+        The document.
+    """
     return encode({"id": user_id, "name": name, "status": status})
