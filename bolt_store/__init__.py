@@ -7,6 +7,7 @@ the order of a commit, `bolt_store.tree.freelist` for where pages are allocated.
 
 from bolt_store.check import Check, Finding, Severity
 from bolt_store.codec.meta import Meta
+from bolt_store.compact import BucketContent, Content, RebuildReport, compact, rebuild
 from bolt_store.db import DB, create, open, open_file  # noqa: A004 - bolt_store.open
 from bolt_store.tree.bucket import Bucket
 from bolt_store.tree.cursor import Cursor, Item
@@ -15,14 +16,19 @@ from bolt_store.tree.tx import Tx
 __all__ = [
     "DB",
     "Bucket",
+    "BucketContent",
     "Check",
+    "Content",
     "Cursor",
     "Finding",
     "Item",
     "Meta",
+    "RebuildReport",
     "Severity",
     "Tx",
+    "compact",
     "create",
     "open",
     "open_file",
+    "rebuild",
 ]

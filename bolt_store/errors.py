@@ -167,6 +167,39 @@ class ReadOnlyError(StateError):
         super().__init__("opened for reading only")
 
 
+class KeyOrderError(StateError):
+    """The items given to a bulk load do not ascend by their keys."""
+
+    def __init__(self) -> None:
+        super().__init__("the keys given do not ascend")
+
+
+class SnapshotError(BoltError):
+    """No try to copy a file that is being written gave a whole copy.
+
+    Attributes:
+        attempt_count: Number of tries.
+        problem: What was wrong with the last one.
+    """
+
+    def __init__(self, *, attempt_count: int, problem: str) -> None:
+        self.attempt_count = attempt_count
+        self.problem = problem
+        super().__init__(f"no whole copy in {attempt_count} tries; the last one: {problem}")
+
+
+class SurgeryError(BoltError):
+    """The file is not in the state that a repair is meant for.
+
+    Attributes:
+        problem: What stands in the way.
+    """
+
+    def __init__(self, *, problem: str) -> None:
+        self.problem = problem
+        super().__init__(f"refusing to repair: {problem}")
+
+
 class BucketError(BoltError):
     """A bucket is not as the caller takes it to be."""
 

@@ -110,6 +110,11 @@ class Snapshot:
         self.page_size_bytes = page_size_bytes
         self._size_bytes = file.size_bytes()
 
+    @property
+    def file(self) -> BlockFile:
+        """The file that the pages are read from."""
+        return self._file
+
     def page(self, pgid: int) -> bytes:
         """Read one page with its overflow.
 

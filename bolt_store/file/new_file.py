@@ -1,0 +1,205 @@
+"""A new file that appears under its name only when it is complete.
+
+Lives here: `NewFile`, and the copying of bytes into one. Must not live here: what is in the file.
+
+Invariants: nothing that exists is ever replaced or followed, symlinks included. Until `publish`
+the content has a name of its own, which no program of InfluxDB knows: influxd deletes
+`<store>.tmp` when it starts. A failure, an exception or leaving without `publish` removes what was
+begun. Every failure to write is a `CommitError`, so that it cannot be taken for a failure to read
+the source.
+
+Source: spec sections 2.11 (new files) and 3.6; influxdb kv/restore for the name that it deletes.
+"""
+
+import contextlib
+import errno
+import os
+import stat
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+from types import TracebackType
+from typing import Final, Self
+
+from bolt_store.errors import CommitError
+from bolt_store.file.block_file import BlockFile
+from bolt_store.file.os_file import OsFile, sync_directory
+
+TEMPORARY_PREFIX: Final = ".bolt_store-"
+TEMPORARY_SUFFIX: Final = ".new"
+MODE_PRIVATE: Final = 0o600
+
+CHUNK_SIZE_BYTES: Final = 1 << 20
+"""Copied at once: large enough that system calls cost nothing."""
+
+NO_HARD_LINKS: Final = frozenset(
+    {errno.EPERM, errno.EOPNOTSUPP, errno.ENOSYS, errno.EMLINK, errno.EINVAL}
+)
+"""What file systems say that cannot give a file a second name."""
+
+
+class NewFile:
+    """A file being made. As a context manager it removes what was not published.
+
+    Attributes:
+        path: The name that it will have.
+        file: Where its content goes; readable, too.
+    """
+
+    def __init__(self, path: str | os.PathLike[str], *, like: BlockFile | None) -> None:
+        """Make an empty file beside the place it is for.
+
+        Args:
+            path: Where nothing may be yet.
+            like: A file whose owner, mode and extended attributes are kept, as far as this process
+                may set them. Without one, or when the owner cannot be kept, the mode is 0600.
+
+        Raises:
+            FileExistsError: Something has that name.
+            CommitError: No file can be made there.
+        """
+        self.path: Final = Path(path).absolute()
+        if os.path.lexists(self.path):
+            raise _exists(self.path)
+        self._is_open = True
+        with failing_as_commit():
+            descriptor, name = tempfile.mkstemp(
+                prefix=TEMPORARY_PREFIX, suffix=TEMPORARY_SUFFIX, dir=self.path.parent
+            )
+        self._temporary: Final = Path(name)
+        self.file: Final = OsFile(descriptor, write=True)
+        try:
+            if isinstance(like, OsFile):
+                _keep_attributes(like.fileno(), descriptor)
+        except BaseException:
+            self.discard()
+            raise
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.discard()
+
+    def publish(self) -> None:
+        """Make the content durable and give it its name.
+
+        Raises:
+            FileExistsError: Something has that name by now; it is left alone.
+            CommitError: The content or the name cannot be made durable; nothing is left behind.
+        """
+        try:
+            with failing_as_commit():
+                self.file.sync()
+                _name(self._temporary, self.path)
+                try:
+                    sync_directory(self.path)
+                except BaseException:
+                    self.path.unlink()
+                    raise
+        finally:
+            self.discard()
+
+    def discard(self) -> None:
+        """Remove what was not published. Calling it again is allowed."""
+        if self._is_open:
+            self._is_open = False
+            self.file.close()
+            self._temporary.unlink(missing_ok=True)
+
+
+@contextlib.contextmanager
+def failing_as_commit() -> Iterator[None]:
+    """Turn a failure of the operating system into one of writing.
+
+    Raises:
+        CommitError: Instead of an `OSError`.
+        FileExistsError: As it is: nothing has failed, the name is taken.
+    """
+    try:
+        yield
+    except FileExistsError:
+        raise
+    except OSError as error:
+        problem = os.strerror(error.errno) if error.errno else str(error)
+        raise CommitError(phase="data", outcome="unchanged", problem=problem) from error
+
+
+def chunks(source: BlockFile, size_bytes: int) -> Iterator[tuple[int, bytes]]:
+    """Read the first bytes of a file, one chunk after the other.
+
+    Args:
+        source: The file.
+        size_bytes: How much to read.
+
+    Yields:
+        Offset and bytes; less than asked for only where the file ends.
+
+    Raises:
+        OSError: The file cannot be read.
+    """
+    offset = 0
+    while offset < size_bytes:
+        data = source.read_at(offset, min(CHUNK_SIZE_BYTES, size_bytes - offset))
+        if not data:
+            return
+        yield offset, data
+        offset += len(data)
+
+
+def write(target: BlockFile, offset: int, data: bytes) -> None:
+    """Write to a file being made.
+
+    Raises:
+        CommitError: It cannot be written.
+    """
+    with failing_as_commit():
+        target.write_at(offset, data)
+
+
+def _exists(path: Path) -> FileExistsError:
+    return FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST), os.fspath(path))
+
+
+def _keep_attributes(source: int, target: int) -> None:
+    """Give a file the owner, the mode and the extended attributes of another."""
+    wanted = os.fstat(source)
+    present = os.fstat(target)
+    if (wanted.st_uid, wanted.st_gid) != (present.st_uid, present.st_gid):
+        try:
+            os.fchown(target, wanted.st_uid, wanted.st_gid)
+        except OSError:
+            return  # the mode of somebody else's file would open it to the wrong people
+    os.fchmod(target, stat.S_IMODE(wanted.st_mode) & 0o777)
+    # Access lists and security labels: kept where the system lets us, as by cp.
+    with contextlib.suppress(OSError):
+        for name in os.listxattr(source):
+            with contextlib.suppress(OSError):
+                os.setxattr(target, name, os.getxattr(source, name))
+
+
+def _name(temporary: Path, path: Path) -> None:
+    """Give a file its final name, unless that is taken. A rename would replace what is there."""
+    try:
+        path.hardlink_to(temporary)
+    except FileExistsError:
+        raise _exists(path) from None
+    except OSError as error:
+        if error.errno not in NO_HARD_LINKS:
+            raise
+    else:
+        temporary.unlink()
+        return
+    # Without hard links, the name is claimed first, by an empty file that cannot replace anything.
+    claim = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, MODE_PRIVATE)
+    os.close(claim)
+    try:
+        temporary.rename(path)
+    except BaseException:
+        path.unlink()
+        raise
