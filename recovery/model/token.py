@@ -1,16 +1,23 @@
 """Tokens: how they are made, hashed, stored and looked up.
 
-Lives here: the token itself, its hashes, and the server's rule of finding a record by it. Must not
-live here: the record (`recovery.model.authorization`), and what shows a token to anybody.
+Lives here: the token itself, its hashes, the form in which to store one, and the server's rule of
+finding a record by it. Must not live here: the record (`recovery.model.authorization`), and what
+shows a token to anybody.
 
-Source: InfluxDB v2.9.1 rand/token.go, pkg/crypt/algorithm/influxdb2/, authorization/storage.go.
+Invariants: tokens and hashes come in and go out as `Secret`; comparisons take constant time.
+
+Source: InfluxDB v2.9.1 rand/token.go, pkg/crypt/algorithm/influxdb2/, authorization/storage.go,
+authorization/hasher.go, http/authentication_middleware.go; golang-jwt parser.go (ParseUnverified).
 """
 
-from base64 import urlsafe_b64decode, urlsafe_b64encode
+import re
+from binascii import Error as Base64Error
+from binascii import a2b_base64, b2a_base64
 from collections.abc import Callable
 from enum import StrEnum, unique
 from typing import Final
 
+from recovery.model.gojson import UndecodableError, decode_fields
 from recovery.model.ids import Id, parse_id
 from recovery.ports import Rng
 from recovery.secret import Secret
@@ -20,9 +27,20 @@ LEVEL_HASHED: Final = 21
 """First schema level that knows hashed tokens (InfluxDB 2.8)."""
 SHA256: Final = "influxdb2-sha256"
 SHA512: Final = "influxdb2-sha512"
-_DIGESTS: Final = {SHA256: "sha256", SHA512: "sha512"}
-_DIGEST_SIZE_BYTES: Final = {SHA256: 32, SHA512: 64}
-_JWT_PARTS: Final = 3
+VARIANTS: Final = (SHA256, SHA512)
+"""The hashes that servers know, the one that they use first."""
+
+_ALGORITHMS: Final = {SHA256: "sha256", SHA512: "sha512"}
+_HASH: Final = re.compile(
+    r"\$(?:(?P<sha256>influxdb2-sha256)\$[A-Za-z0-9_-]{42}[AEIMQUYcgkosw048]="
+    r"|(?P<sha512>influxdb2-sha512)\$[A-Za-z0-9_-]{85}[AQgw]==)\Z"
+)
+"""A stored hash. The last digit before the padding has bits that no digest fills: they are 0."""
+
+_TO_URL_SAFE: Final = bytes.maketrans(b"+/", b"-_")
+_FROM_URL_SAFE: Final = bytes.maketrans(b"-_+/", b"+/!!")  # which makes + and / invalid
+_BASE64_GROUP: Final = 4
+_JWT_PART_COUNT: Final = 3
 
 
 @unique
@@ -38,58 +56,99 @@ class TokenForm(StrEnum):
 
 
 def new_token(rng: Rng) -> Secret:
-    """Make a token as the server does: 64 random bytes, 88 characters."""
-    return Secret(urlsafe_b64encode(rng.token_bytes(TOKEN_SIZE_BYTES)).decode("ascii"))
+    """Make a token as the server does.
+
+    Args:
+        rng: Where the randomness comes from.
+
+    Returns:
+        64 random bytes in the URL-safe base64 alphabet with padding: 88 characters.
+    """
+    return Secret(_to_base64(rng.token_bytes(TOKEN_SIZE_BYTES)))
 
 
 def hash_token(token: Secret, variant: str = SHA256) -> Secret:
-    """Hash a token as the server stores it: one unsalted round over its characters.
+    """Hash a token as the server stores it: one unsalted round.
 
     Args:
-        token: The token as the client sends it; it is not decoded.
+        token: The token as the client sends it: its characters are hashed, not what they encode.
         variant: `SHA256` or `SHA512`.
-    """
-    import hashlib  # noqa: PLC0415 - listing needs no hash
 
-    digest = hashlib.new(_DIGESTS[variant], token.reveal().encode()).digest()
-    return Secret(f"${variant}${urlsafe_b64encode(digest).decode('ascii')}")
+    Returns:
+        The whole text that is stored, which is also the key in the index.
+    """
+    import hashlib  # noqa: PLC0415 # costs 3 ms, and listings need no hash
+
+    digest = hashlib.new(_ALGORITHMS[variant], token.reveal().encode()).digest()
+    return Secret(f"${variant}${_to_base64(digest)}")
 
 
 def hash_variant(hashed: str) -> str | None:
-    """Return the variant of a stored hash, or None when the server could not use it."""
-    parts = hashed.split("$")
-    if len(parts) != _JWT_PARTS or parts[0] or parts[1] not in _DIGESTS:
-        return None
-    try:
-        digest = urlsafe_b64decode(parts[2])
-    except ValueError:
-        return None
-    is_canonical = urlsafe_b64encode(digest).decode("ascii") == parts[2]
-    return parts[1] if is_canonical and len(digest) == _DIGEST_SIZE_BYTES[parts[1]] else None
+    """Tell by which hash a stored text was made.
+
+    Args:
+        hashed: The text in the record.
+
+    Returns:
+        `SHA256` or `SHA512`; None when no server could match a token with it.
+    """
+    found = _HASH.match(hashed)
+    return None if found is None else found["sha256"] or found["sha512"]
 
 
 def token_form(token: Secret | None, hashed: Secret | None) -> TokenForm:
-    """Say how a record keeps its token."""
+    """Say how a record keeps its token.
+
+    Args:
+        token: The raw token in it.
+        hashed: The hash in it.
+
+    Returns:
+        The form; `UNKNOWN` is a hash that no server could use.
+    """
     if hashed is None:
         return TokenForm.NONE if token is None else TokenForm.RAW
     if token is not None:
         return TokenForm.BOTH
     variant = hash_variant(hashed.reveal())
-    return {SHA256: TokenForm.SHA256, SHA512: TokenForm.SHA512}.get(
-        variant or "", TokenForm.UNKNOWN
-    )
+    if variant is None:
+        return TokenForm.UNKNOWN
+    return TokenForm.SHA256 if variant == SHA256 else TokenForm.SHA512
+
+
+def form_to_write(level: int, *, has_hashed: bool, server_hashes: bool | None) -> TokenForm:
+    """Choose the form of a new token by what the store and its server know.
+
+    A hash is valid on each server of 2.8 and later, whatever its setting, and leaves no secret on
+    disk. Raw is for older servers, which know nothing else, and for a server that is configured to
+    store raw tokens and has never stored another.
+
+    Args:
+        level: The schema level.
+        has_hashed: Whether any record or index of the store holds a hash.
+        server_hashes: `use-hashed-tokens` of the server's configuration; None when unknown.
+
+    Returns:
+        `TokenForm.RAW` or `TokenForm.SHA256`.
+    """
+    if level < LEVEL_HASHED:
+        return TokenForm.RAW
+    if server_hashes is False and not has_hashed:
+        return TokenForm.RAW
+    return TokenForm.SHA256
 
 
 def looks_like_jwt(token: Secret) -> bool:
-    """Tell whether the server would take a token for a JWT, and so never look it up."""
+    """Tell whether the server would take a token for a JSON web token, and so never look it up.
+
+    Args:
+        token: What a client would send.
+
+    Returns:
+        Whether it is three parts with dots between, of which the first two are JSON objects.
+    """
     parts = token.reveal().split(".")
-    if len(parts) != _JWT_PARTS:
-        return False
-    try:
-        header = urlsafe_b64decode(parts[0] + "=" * (-len(parts[0]) % 4))
-    except ValueError:
-        return False
-    return header.lstrip().startswith(b"{")
+    return len(parts) == _JWT_PART_COUNT and all(_is_json_segment(part) for part in parts[:2])
 
 
 def look_up(
@@ -100,7 +159,8 @@ def look_up(
 ) -> Id | None:
     """Find the authorization of a token as a server of 2.8 or later does: raw first, then hashed.
 
-    The record has to be compared with the token afterwards; up to 2.7 servers do not even do that.
+    The record has to be compared with the token afterwards, by `record_matches`; up to 2.7 servers
+    do not even do that.
 
     Args:
         token: What a client would send.
@@ -110,9 +170,11 @@ def look_up(
     Returns:
         The ID that an index gives, or None.
     """
+    if looks_like_jwt(token):
+        return None
     found = raw_index(token.reveal().encode())
     if not found and hashed_index is not None:
-        for variant in (SHA256, SHA512):
+        for variant in VARIANTS:
             found = hashed_index(hash_token(token, variant).reveal().encode())
             if found:
                 break
@@ -120,10 +182,40 @@ def look_up(
 
 
 def record_matches(token: Secret, *, stored: Secret | None, hashed: Secret | None) -> bool:
-    """Compare a token with a record, in constant time."""
+    """Compare a token with a record as a server of 2.8 or later does, in constant time.
+
+    Args:
+        token: What a client would send.
+        stored: The raw token in the record; where there is one, the hash does not count.
+        hashed: The hash in the record.
+
+    Returns:
+        Whether the server lets the client in.
+    """
     if stored is not None:
         return stored.matches(token)
     if hashed is None:
         return False
     variant = hash_variant(hashed.reveal())
     return variant is not None and hashed.matches(hash_token(token, variant))
+
+
+def _to_base64(content: bytes) -> str:
+    return b2a_base64(content, newline=False).translate(_TO_URL_SAFE).decode("ascii")
+
+
+def _is_json_segment(segment: str) -> bool:
+    """Tell whether a part of a token is the base64 of a JSON object, padded or not."""
+    padding = "=" * (-len(segment) % _BASE64_GROUP)
+    encoded = f"{segment}{padding}".encode().translate(_FROM_URL_SAFE)
+    try:
+        content = a2b_base64(encoded, strict_mode=True)
+    except Base64Error:
+        return False
+    if content.strip() == b"null":
+        return True
+    try:
+        decode_fields(content)
+    except UndecodableError:
+        return False
+    return True

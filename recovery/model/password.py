@@ -1,0 +1,121 @@
+"""Passwords: the server's rules, and bcrypt.
+
+Lives here: which passwords a server takes, hashing and verifying. Must not live here: asking for
+one.
+
+Bcrypt itself is the library of that name, imported where it is used, because only commands that set
+or verify a password need it.
+
+Invariants: no error holds a password or a hash.
+
+Source: InfluxDB v2.9.1 tenant/service_user.go (IsPasswordStrong, minimum and maximum), tenant/
+storage_user.go; golang.org/x/crypto/bcrypt bcrypt.go (decodeVersion, decodeCost, newFromHash).
+"""
+
+import re
+from typing import Final
+
+from recovery.errors import PasswordError
+from recovery.secret import Secret
+
+PASSWORD_SIZE_BYTES_MIN: Final = 8
+PASSWORD_SIZE_BYTES_MAX: Final = 72
+"""What bcrypt looks at; servers from 2.7.6 on refuse more, older ones ignored the rest."""
+SPECIAL_CHARACTERS: Final = "!@#$%^&*()_+"
+
+_COST: Final = 10
+_PREFIX: Final = b"2a"
+_STRONG_CLASS_COUNT_MIN: Final = 3
+_HASH: Final = re.compile(rb"\$2[a-z]?\$(?:0[4-9]|[12][0-9]|3[01])\$[./A-Za-z0-9]{53}\Z")
+_MINOR: Final = re.compile(rb"\A\$2[a-z]?\$")
+
+
+def require_acceptable(password: Secret) -> None:
+    """Refuse a new password that a server of any version would not take.
+
+    Args:
+        password: The password.
+
+    Raises:
+        PasswordError: It has less than 8 or more than 72 bytes, or holds a zero byte.
+    """
+    size_bytes = password.length_bytes
+    if not PASSWORD_SIZE_BYTES_MIN <= size_bytes <= PASSWORD_SIZE_BYTES_MAX:
+        raise PasswordError(
+            reason=f"a password has 8 to 72 bytes in UTF-8, and this one has {size_bytes}",
+            hint="choose another password",
+        )
+    if "\0" in password.reveal():
+        raise PasswordError(
+            reason="a password with a zero byte cannot be typed anywhere",
+            hint="choose another password",
+        )
+
+
+def is_strong(password: Secret) -> bool:
+    """Tell whether a server with `strong-passwords` takes a password.
+
+    Args:
+        password: The password.
+
+    Returns:
+        Whether it has three of: a digit, an upper-case letter, a lower-case letter, one of
+        `!@#$%^&*()_+`.
+    """
+    text = password.reveal()
+    classes = (
+        any(character.isdecimal() for character in text),
+        any(character.isupper() for character in text),
+        any(character.islower() for character in text),
+        any(character in SPECIAL_CHARACTERS for character in text),
+    )
+    return sum(classes) >= _STRONG_CLASS_COUNT_MIN
+
+
+def hash_password(password: Secret) -> bytes:
+    """Hash a password as the server does: bcrypt, cost 10, `$2a$`.
+
+    Args:
+        password: The password.
+
+    Returns:
+        The 60 bytes to be stored in `userspasswordv1`. They are as secret as the password.
+
+    Raises:
+        PasswordError: `require_acceptable` refuses it.
+    """
+    import bcrypt  # noqa: PLC0415 # only commands on passwords need it
+
+    require_acceptable(password)
+    return bcrypt.hashpw(password.reveal().encode(), bcrypt.gensalt(rounds=_COST, prefix=_PREFIX))
+
+
+def is_password_hash(stored: bytes) -> bool:
+    """Tell whether the server could verify any password with what is stored.
+
+    Args:
+        stored: A value in `userspasswordv1` or `legacy/authorizationPasswordv1`.
+
+    Returns:
+        Whether it is a bcrypt hash with nothing around it.
+    """
+    return _HASH.match(stored) is not None
+
+
+def password_matches(password: Secret, stored: bytes) -> bool:
+    """Verify a password as a server does at sign-in: bytes behind the 72nd do not count.
+
+    Args:
+        password: What a person would type.
+        stored: A value in `userspasswordv1` or `legacy/authorizationPasswordv1`.
+
+    Returns:
+        Whether it is the password; False as well for what is no bcrypt hash.
+    """
+    import bcrypt  # noqa: PLC0415 # only commands on passwords need it
+
+    if not is_password_hash(stored):
+        return False
+    typed = password.reveal().encode()[:PASSWORD_SIZE_BYTES_MAX]
+    # The library knows the letters a, b, x and y; Go takes any letter and computes the same.
+    return bcrypt.checkpw(typed, _MINOR.sub(b"$2b$", stored))
