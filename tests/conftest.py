@@ -1,20 +1,18 @@
 """What all tests share: options, hypothesis profiles, the oracles and the real stores."""
 
-import os
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Final, NoReturn
+from typing import Final
 
 import pytest
 from hypothesis import settings
 
 import bolt_store
+from tests.support.absent import IS_CI, absent
 from tests.support.bolt_tool import BoltTool
 from tests.support.go_build import PROJECT, OracleAbsentError, build_bolt_tool, build_peer
 from tests.support.oracle import Oracle
-
-IS_CI: Final = os.environ.get("CI") == "true"
 
 # Deadlines are off: a busy machine is no failure of the code.
 settings.register_profile("dev", max_examples=50, deadline=None)
@@ -57,18 +55,6 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     slow = [item for item in items if item.get_closest_marker("slow")]
     items[:] = [item for item in items if not item.get_closest_marker("slow")]
     config.hook.pytest_deselected(items=slow)
-
-
-def absent(reason: str) -> NoReturn:
-    """Skip the test, or fail it where nothing may be missing.
-
-    Raises:
-        Skipped: On somebody's own machine.
-        Failed: In CI.
-    """
-    if IS_CI:
-        pytest.fail(reason, pytrace=False)
-    pytest.skip(reason)
 
 
 @pytest.fixture(scope="session")

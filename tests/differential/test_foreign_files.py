@@ -7,7 +7,7 @@ from random import Random
 import pytest
 
 import bolt_store
-from tests.conftest import absent
+from tests.support.absent import absent
 from tests.support.bolt_tool import BoltTool
 from tests.support.etcd import find_etcd, running_etcd
 from tests.support.model import problems
