@@ -9,6 +9,7 @@ from bolt_store.check import Check, Finding, Severity
 from bolt_store.codec.meta import Meta
 from bolt_store.compact import BucketContent, Content, RebuildReport, compact, rebuild
 from bolt_store.db import DB, create, open, open_file  # noqa: A004 - bolt_store.open
+from bolt_store.snapshot import SnapshotReport, snapshot
 from bolt_store.tree.bucket import Bucket
 from bolt_store.tree.cursor import Cursor, Item
 from bolt_store.tree.tx import Tx
@@ -25,10 +26,12 @@ __all__ = [
     "Meta",
     "RebuildReport",
     "Severity",
+    "SnapshotReport",
     "Tx",
     "compact",
     "create",
     "open",
     "open_file",
     "rebuild",
+    "snapshot",
 ]
