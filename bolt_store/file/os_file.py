@@ -25,6 +25,10 @@ CANNOT_LOCK = frozenset({errno.ENOLCK, errno.EOPNOTSUPP, errno.EBADF, errno.EINV
 """What file systems say that do not support `flock`."""
 
 
+OFFSET_MAX = 1 << 62
+"""No file is so large; the kernel refuses offsets a little above."""
+
+
 class OsFile(BlockFile):
     """A file of the operating system, locked as bbolt locks it."""
 
@@ -95,6 +99,8 @@ class OsFile(BlockFile):
 
     def read_at(self, offset: int, size_bytes: int) -> bytes:
         """Return the bytes at `offset`, fewer only where the file ends."""
+        if offset > OFFSET_MAX:
+            return b""
         data = os.pread(self._descriptor, size_bytes, offset)
         if len(data) < size_bytes and data:
             return data + self._read_rest(offset + len(data), size_bytes - len(data))

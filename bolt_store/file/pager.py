@@ -9,11 +9,12 @@ header names another place. Nothing larger than the file is ever allocated.
 Source: bbolt v1.3.6 db.go (Open, meta); v1.3.7 db.go (getPageSize); spec sections 1.3 and 1.4.
 """
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Final
 
 from bolt_store.codec.layout import META_END_BYTES, META_PAGE_COUNT, PAGE_HEADER
-from bolt_store.codec.meta import Meta, decode_meta, implausibility, is_page_size
+from bolt_store.codec.meta import Meta, decode_meta, implausibility
 from bolt_store.codec.page import decode_page_header
 from bolt_store.errors import (
     ChecksumError,
@@ -100,15 +101,22 @@ class Pager:
 
 
 class Snapshot:
-    """The pages of one meta. Holds no page itself."""
+    """The pages of one meta. Holds no page itself.
 
-    __slots__ = ("_file", "_size_bytes", "meta", "page_size_bytes")
+    Attributes:
+        meta: The meta.
+        page_size_bytes: Size of a page.
+        page_count: Number of pages below the high water mark that the file really has.
+    """
+
+    __slots__ = ("_file", "meta", "page_count", "page_size_bytes")
 
     def __init__(self, file: BlockFile, meta: Meta, page_size_bytes: int) -> None:
         self._file = file
         self.meta = meta
         self.page_size_bytes = page_size_bytes
-        self._size_bytes = file.size_bytes()
+        # The mark may be a lie; a file that stays the same does not get more pages either.
+        self.page_count = min(meta.high_water_mark, file.size_bytes() // page_size_bytes)
 
     @property
     def file(self) -> BlockFile:
@@ -131,12 +139,11 @@ class Snapshot:
             OSError: The page cannot be read.
         """
         page_size = self.page_size_bytes
-        if not META_PAGE_COUNT <= pgid < self.meta.high_water_mark:
-            problem = f"is outside of 2 to {self.meta.high_water_mark - 1}"
-            raise PageError(pgid=pgid, code="page.range", problem=problem)
+        if not META_PAGE_COUNT <= pgid < self.page_count:
+            raise self._absence(pgid)
         page = self._file.read_at(pgid * page_size, page_size)
         if len(page) < page_size:
-            raise TruncatedError(expected_bytes=(pgid + 1) * page_size, found_bytes=self._size())
+            raise self._absence(pgid)
         found, flags, _, overflow = PAGE_HEADER.unpack_from(page)
         if found != pgid or flags not in _TREE_PAGE_FLAGS:
             decode_page_header(page, pgid=pgid)  # raises, unless it is a meta
@@ -149,25 +156,25 @@ class Snapshot:
     def _overflow(self, pgid: int, overflow: int) -> bytes:
         """Read the rest of a run, once it is known to lie inside of the file."""
         end = pgid + overflow + 1
-        if end > self.meta.high_water_mark:
-            problem = f"its run ends at page {end - 1}, the high water mark is "
-            raise PageError(
-                pgid=pgid, code="page.overflow", problem=f"{problem}{self.meta.high_water_mark}"
-            )
-        end_bytes = end * self.page_size_bytes
-        if end_bytes > self._size():
-            raise TruncatedError(expected_bytes=end_bytes, found_bytes=self._size())
+        high = self.meta.high_water_mark
+        if end > high:
+            problem = f"its run ends at page {end - 1}, the high water mark is {high}"
+            raise PageError(pgid=pgid, code="page.overflow", problem=problem)
+        if end > self.page_count:
+            raise self._absence(end - 1)
         size = overflow * self.page_size_bytes
         rest = self._file.read_at((pgid + 1) * self.page_size_bytes, size)
         if len(rest) < size:
-            raise TruncatedError(expected_bytes=end_bytes, found_bytes=self._size())
+            raise self._absence(end - 1)
         return rest
 
-    def _size(self) -> int:
-        """Return the file's size, asked for again when it may have grown since."""
-        if self._size_bytes < self.meta.high_water_mark * self.page_size_bytes:
-            self._size_bytes = self._file.size_bytes()
-        return self._size_bytes
+    def _absence(self, pgid: int) -> FormatError:
+        """Say why there is no such page."""
+        high = self.meta.high_water_mark
+        if not META_PAGE_COUNT <= pgid < high:
+            return PageError(pgid=pgid, code="page.range", problem=f"is outside of 2 to {high - 1}")
+        expected = (pgid + 1) * self.page_size_bytes
+        return TruncatedError(expected_bytes=expected, found_bytes=self._file.size_bytes())
 
 
 def _read_slot(file: BlockFile, slot: int, page_size_bytes: int) -> MetaSlot:
@@ -188,32 +195,35 @@ def _read_slot(file: BlockFile, slot: int, page_size_bytes: int) -> MetaSlot:
 
 
 def _discover_page_size(file: BlockFile) -> int:
-    """Find the page size that one of the two metas confirms."""
+    """Find the page size that one of the two metas confirms, a signed one if there is any."""
     problems: list[FormatError] = []
-    try:
-        meta = decode_meta(file.read_at(0, META_END_BYTES))
-    except FormatError as error:
-        problems.append(error)
-    else:
-        if is_page_size(meta.page_size_bytes):
-            return meta.page_size_bytes
-        problem = f"page size {meta.page_size_bytes} is impossible"
-        problems.append(ChecksumError(problem=problem))
-    size = file.size_bytes()
-    candidate = PAGE_SIZE_BYTES_MIN
-    while candidate <= min(PAGE_SIZE_BYTES_MAX, size - META_END_BYTES):
+    unsigned: list[int] = []
+    for offset in _meta_offsets(file.size_bytes()):
         try:
-            meta = decode_meta(file.read_at(candidate, META_END_BYTES))
-        except NotABoltFileError:
-            pass
+            meta = decode_meta(file.read_at(offset, META_END_BYTES))
         except FormatError as error:
             problems.append(error)
-        else:
-            # A meta counts only where its own page size puts it, or old data could pass for one.
-            if meta.page_size_bytes == candidate:
-                return candidate
-        candidate *= 2
-    raise _no_page_size(size, problems)
+            continue
+        problem = implausibility(meta)
+        if problem is not None:
+            problems.append(ChecksumError(problem=problem))
+        elif offset in (0, meta.page_size_bytes):
+            # A second meta counts only where its own page size puts it, or old data could pass.
+            if meta.is_signed:
+                return meta.page_size_bytes
+            unsigned.append(meta.page_size_bytes)
+    if unsigned:
+        return unsigned[0]
+    raise _no_page_size(file.size_bytes(), problems)
+
+
+def _meta_offsets(size_bytes: int) -> Iterator[int]:
+    """Return where in a file of this size a meta page can start."""
+    yield 0
+    offset = PAGE_SIZE_BYTES_MIN
+    while offset <= min(PAGE_SIZE_BYTES_MAX, size_bytes - META_END_BYTES):
+        yield offset
+        offset *= 2
 
 
 def _no_page_size(size_bytes: int, problems: list[FormatError]) -> FormatError:

@@ -181,7 +181,7 @@ class BTree:
     @property
     def page_count_max(self) -> int:
         """More pages than this no tree of the snapshot can have."""
-        return self._pages.snapshot.meta.high_water_mark
+        return self._pages.snapshot.page_count
 
     def _note_change(self) -> None:
         self.is_changed = True
