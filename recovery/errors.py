@@ -25,12 +25,12 @@ class ExitCode(IntEnum):
 
     meaning: str
 
-    def __new__(cls, code: int, meaning: str) -> Self:
+    def __new__(cls, code: int, meaning: str = "") -> Self:
         """Make a member.
 
         Args:
             code: The exit code.
-            meaning: What it means.
+            meaning: What it means; left out only where a member is looked up by its code.
 
         Returns:
             An integer that knows what it means.
