@@ -5,6 +5,10 @@ Lives here: `StoreFacts`. Must not live here: records.
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Self
+
+from recovery.metastore.store import MetaStore
+from recovery.model.schema import versions_of_level
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -30,3 +34,17 @@ class StoreFacts:
     txid: int
     level: int
     server_versions: str
+
+    @classmethod
+    def of(cls, store: MetaStore) -> Self:
+        """Describe an open store."""
+        return cls(
+            path=store.file.path,
+            real_path=store.file.real_path,
+            size_bytes=store.file.size_bytes,
+            device=store.file.device,
+            inode=store.file.inode,
+            txid=store.txid,
+            level=store.level,
+            server_versions=versions_of_level(store.level),
+        )

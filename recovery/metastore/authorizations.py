@@ -1,0 +1,339 @@
+"""Authorizations, and the indexes of their tokens.
+
+Lives here: `Authorizations`, `LegacyAuthorizations`. Must not live here: what a token may do.
+
+Invariants: the keys of the indexes are secrets. They go in as `Secret` and come out not at all.
+
+Source: InfluxDB v2.9.1 authorization/storage_authorization.go, v1/authorization/storage.go; spec
+sections 4.6, 4.7 and 5.4.
+"""
+
+from collections.abc import Callable, Iterator
+from typing import Final
+
+from recovery.errors import RecordError
+from recovery.metastore.table import RecordProblem, Table
+from recovery.model.authorization import Authorization, decode_authorization
+from recovery.model.gojson import UndecodableError
+from recovery.model.ids import Id, parse_id
+from recovery.model.token import VARIANTS, hash_token, look_up, record_matches
+from recovery.secret import Secret
+
+ENTRIES_KEPT_MAX: Final = 500_000
+"""Index entries kept in memory by a listing, at some 200 bytes each; beyond, each is looked up."""
+
+
+class Authorizations:
+    """`authorizationsv1`, its index of raw tokens, and from level 21 its index of hashes."""
+
+    def __init__(self, table: Callable[[str], Table]) -> None:
+        """Open them; `MetaTx.authorizations` is the way to get one. Raises as `MetaTx.table`."""
+        self._records = table("authorizationsv1")
+        self._raw_index = table("authorizationindexv1")
+        self._hashed_index = table("authorizationhashedindexv1")
+
+    def walk(self, problems: list[RecordProblem]) -> Iterator[Authorization]:
+        """Walk all authorizations. Raises and takes `problems` as `Table.records`."""
+        return self._records.records(decode_authorization, problems)
+
+    def get(self, authorization_id: Id) -> Authorization | None:
+        """Read one authorization; None when there is none or it cannot be decoded.
+
+        Raises:
+            StoreDamagedError: A page on the way is damaged or cannot be read.
+        """
+        document = self._records.get(authorization_id.encode())
+        if document is None:
+            return None
+        try:
+            return decode_authorization(document)
+        except UndecodableError:
+            return None
+
+    def has_id(self, authorization_id: Id) -> bool:
+        """Tell whether an ID is taken, by an undecodable record too. Raises as `get`."""
+        return self._records.has(authorization_id.encode())
+
+    @property
+    def has_hashed(self) -> bool:
+        """Whether the index of hashes holds anything. Raises as `get`."""
+        return not self._hashed_index.is_empty
+
+    def is_known(self, token: Secret) -> bool:
+        """Tell whether an index knows a token, raw or under any hash. Raises as `get`."""
+        variants = [hash_token(token, variant) for variant in VARIANTS]
+        return self._raw_index.has(token.reveal().encode()) or any(
+            self._hashed_index.has(hashed.reveal().encode()) for hashed in variants
+        )
+
+    def find(self, token: Secret) -> Authorization | None:
+        """Find the authorization of a token by the rule of a server of 2.8 or later.
+
+        Raw index, then hashed index; then the record itself is compared with the token. Where this
+        finds a record, the servers before 2.8 find it too if it holds a raw token.
+
+        Args:
+            token: What a client would send.
+
+        Returns:
+            The authorization, or None when a server would answer 401.
+
+        Raises:
+            StoreDamagedError: A page on the way is damaged or cannot be read.
+        """
+        found = look_up(
+            token,
+            raw_index=self._raw_index.get,
+            hashed_index=self._hashed_index.get if self._hashed_index.is_there else None,
+        )
+        authorization = self.get(found) if found is not None else None
+        if authorization is None or not record_matches(
+            token, stored=authorization.token, hashed=authorization.hashed_token
+        ):
+            return None
+        return authorization
+
+    def index_check(self) -> Callable[[Authorization], bool]:
+        """Return a test for many records: does its index entry lead to it?
+
+        Raises:
+            StoreDamagedError: A page of an index is damaged or cannot be read (the test too).
+        """
+        return _IndexCheck(self._raw_index, self._hashed_index).has_entry
+
+    def insert(self, authorization: Authorization) -> None:
+        """Write a new authorization with its index entry.
+
+        Args:
+            authorization: A decoded new record, with a free ID and an unknown token.
+
+        Raises:
+            StoreDamagedError: A bucket is missing, or a page on the way is damaged.
+        """
+        authorization_id = authorization.id.encode()
+        self._records.put(authorization_id, authorization.document)
+        if authorization.token is not None:
+            self._raw_index.put(authorization.token.reveal().encode(), authorization_id)
+        if authorization.hashed_token is not None:
+            self._hashed_index.put(authorization.hashed_token.reveal().encode(), authorization_id)
+
+    def load(self, authorization_id: Id) -> Authorization | None:
+        """Read one authorization that a command names.
+
+        Args:
+            authorization_id: Its ID.
+
+        Returns:
+            The record, or None when there is none.
+
+        Raises:
+            RecordError: It cannot be decoded.
+            StoreDamagedError: A page on the way is damaged or cannot be read.
+        """
+        return _load(self._records, authorization_id)
+
+    def raw_entry(self, token: Secret) -> Id | None:
+        """Look a token up in the raw index alone; the record is not looked at. Raises as `get`."""
+        return _entry(self._raw_index, token)
+
+    def hashed_entry(self, hashed: Secret) -> Id | None:
+        """Look a stored hash up in the index of hashes; the record is not looked at.
+
+        Args:
+            hashed: The whole text of the hash.
+
+        Returns:
+            Where the entry leads, or None. Raises as `get`.
+        """
+        return _entry(self._hashed_index, hashed)
+
+    def update(self, before: Authorization, after: Authorization) -> None:
+        """Write an authorization that is there, and move its index entries with it.
+
+        Args:
+            before: As it is stored.
+            after: As it is to be; with the same ID.
+
+        Raises:
+            StoreDamagedError: A bucket is missing, or a page on the way is damaged.
+        """
+        for index, old, new in (
+            (self._raw_index, before.token, after.token),
+            (self._hashed_index, before.hashed_token, after.hashed_token),
+        ):
+            if old is not None and (new is None or not old.matches(new)):
+                _remove_entry(index, old, before.id)
+        self.insert(after)
+
+    def delete(self, authorization_id: Id) -> None:
+        """Remove an authorization and every index entry that leads to it.
+
+        All entries are walked: one that the record does not account for, or that belongs to a
+        record which cannot be decoded, would stay behind as a credential of servers up to 2.7.
+
+        Args:
+            authorization_id: Its ID.
+
+        Raises:
+            StoreDamagedError: A bucket is missing, or a page on the way is damaged.
+        """
+        self._records.delete(authorization_id.encode())
+        for index in (self._raw_index, self._hashed_index):
+            for key in _keys_leading_to(index, authorization_id):
+                index.delete(key)
+
+    def entry_counts(self, authorization_id: Id) -> tuple[int, int]:
+        """Count the index entries that lead to an authorization.
+
+        Args:
+            authorization_id: Its ID.
+
+        Returns:
+            Those in the raw index, and those in the index of hashes.
+
+        Raises:
+            StoreDamagedError: A page on the way is damaged or cannot be read.
+        """
+        return (
+            len(_keys_leading_to(self._raw_index, authorization_id)),
+            len(_keys_leading_to(self._hashed_index, authorization_id)),
+        )
+
+
+class _IndexCheck:
+    """Knows all entries of both indexes, as long as they fit into memory.
+
+    A look-up in the tree costs several times as much as decoding the record, and a listing would
+    need one for each record; so the entries, key and value joined, are read once into a set.
+    """
+
+    def __init__(self, raw_index: Table, hashed_index: Table) -> None:
+        self._raw_index = raw_index
+        self._hashed_index = hashed_index
+        self._raw = _entries(raw_index)
+        self._hashed = _entries(hashed_index)
+
+    def has_entry(self, authorization: Authorization) -> bool:
+        """Tell whether the entry that the server will look for leads to this record."""
+        if authorization.token is not None:
+            key, known, index = authorization.token, self._raw, self._raw_index
+        elif authorization.hashed_token is not None:
+            key, known, index = authorization.hashed_token, self._hashed, self._hashed_index
+        else:
+            return False
+        if known is not None:
+            return f"{key.reveal()}{authorization.id}".encode() in known
+        return index.get(key.reveal().encode()) == authorization.id.encode()
+
+
+def _entries(index: Table) -> set[bytes] | None:
+    """Read an index into a set, or give up on one that is too large."""
+    entries: set[bytes] = set()
+    for key, value in index.items():
+        if len(entries) >= ENTRIES_KEPT_MAX:
+            return None
+        entries.add(key + value)
+    return entries
+
+
+def _load(records: Table, authorization_id: Id) -> Authorization | None:
+    document = records.get(authorization_id.encode())
+    if document is None:
+        if not records.has(authorization_id.encode()):
+            return None
+        raise RecordError(bucket=records.name, record_id=authorization_id, problem="it is empty")
+    try:
+        authorization = decode_authorization(document)
+    except ValueError as error:
+        raise RecordError(
+            bucket=records.name, record_id=authorization_id, problem=str(error)
+        ) from None
+    if authorization.id != authorization_id:
+        raise RecordError(
+            bucket=records.name, record_id=authorization_id, problem="its key is not its ID"
+        )
+    return authorization
+
+
+def _entry(index: Table, key: Secret) -> Id | None:
+    found = index.get(key.reveal().encode())
+    return parse_id(found) if found else None
+
+
+def _remove_entry(index: Table, key: Secret, authorization_id: Id) -> None:
+    """Remove an entry, unless it leads to another record."""
+    if index.get(key.reveal().encode()) == authorization_id.encode():
+        index.delete(key.reveal().encode())
+
+
+def _keys_leading_to(index: Table, authorization_id: Id) -> list[bytes]:
+    value = authorization_id.encode()
+    return [key for key, found in index.items() if found == value]
+
+
+class LegacyAuthorizations:
+    """`legacy/authorizationsv1`, its index of user names, and its passwords."""
+
+    def __init__(self, table: Callable[[str], Table]) -> None:
+        """Open them; `MetaTx.legacy_authorizations` is the way. Raises as `MetaTx.table`."""
+        self._records = table("legacy/authorizationsv1")
+        self._index = table("legacy/authorizationindexv1")
+        self._passwords = table("legacy/authorizationPasswordv1")
+
+    def walk(self, problems: list[RecordProblem]) -> Iterator[Authorization]:
+        """Walk all of them. Raises and takes `problems` as `Table.records`."""
+        return self._records.records(decode_authorization, problems)
+
+    def has_password(self, authorization_id: Id) -> bool:
+        """Tell whether one has a password, without which it cannot log in.
+
+        Raises:
+            StoreDamagedError: A page on the way is damaged or cannot be read.
+        """
+        return self._passwords.get(authorization_id.encode()) is not None
+
+    def load(self, authorization_id: Id) -> Authorization | None:
+        """Read one that a command names. Returns and raises as `Authorizations.load`."""
+        return _load(self._records, authorization_id)
+
+    def indexed_id(self, username: str) -> Id | None:
+        """Look a 1.x user name up in the index, as a log-in does. Raises as `has_password`."""
+        found = self._index.get(username.encode())
+        return parse_id(found) if found else None
+
+    def password_hash(self, authorization_id: Id) -> Secret | None:
+        """Read the stored hash of a password; None when there is none or it is no text.
+
+        Raises:
+            StoreDamagedError: A page on the way is damaged or cannot be read.
+        """
+        found = self._passwords.get(authorization_id.encode())
+        try:
+            return None if found is None else Secret(found.decode())
+        except UnicodeDecodeError:
+            return None
+
+    def put_password(self, authorization_id: Id, password_hash: Secret) -> None:
+        """Set the bcrypt hash of a password. Raises as `Table.put`."""
+        self._passwords.put(authorization_id.encode(), password_hash.reveal().encode())
+
+    def put(self, authorization: Authorization) -> None:
+        """Write one that is there; its user name must not change. Raises as `Table.put`."""
+        self._records.put(authorization.id.encode(), authorization.document)
+
+    def insert(self, authorization: Authorization) -> None:
+        """Write a new one with its index entry. Raises as `Table.put`."""
+        self.put(authorization)
+        if authorization.token is not None:
+            self._index.put(authorization.token.reveal().encode(), authorization.id.encode())
+
+    def delete(self, authorization_id: Id) -> None:
+        """Remove one, its password and every index entry that leads to it.
+
+        Raises:
+            StoreDamagedError: A bucket is missing, or a page on the way is damaged.
+        """
+        self._records.delete(authorization_id.encode())
+        self._passwords.delete(authorization_id.encode())
+        for key in _keys_leading_to(self._index, authorization_id):
+            self._index.delete(key)

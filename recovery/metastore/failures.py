@@ -1,0 +1,264 @@
+"""What went wrong with a store, in the words of the person who asked.
+
+Lives here: the translation of everything that the engine or the system raises into
+`recovery.errors`. Must not live here: decisions on what to do about it.
+
+Invariants: translated at one place only, always `from` the original. No sentence holds a key or a
+value. Bugs (`InvariantError`, `StateError`) are not translated: they are not the store's fault.
+"""
+
+import errno
+import os
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Final, Literal
+
+from bolt_store import Finding, Severity
+from bolt_store.errors import (
+    BoltError,
+    ChecksumError,
+    CommitError,
+    FormatError,
+    LimitError,
+    LockError,
+    LockTimeoutError,
+    NotABoltFileError,
+    StateError,
+    VersionError,
+)
+from recovery.errors import (
+    ConflictError,
+    RecoveryError,
+    RefusedError,
+    StoreAccessError,
+    StoreBusyError,
+    StoreDamagedError,
+    StoreNotFoundError,
+    WriteFailedError,
+)
+from recovery.model.display import displayed
+
+FINDINGS_SHOWN: Final = 5
+"""A damaged file can have as many findings as pages; the first tell where to look."""
+
+NAME_STORE: Final = (
+    "name the store with --bolt-path FILE; influxd.bolt is usually in /var/lib/influxdb, "
+    "/var/lib/influxdb2 or ~/.influxdbv2"
+)
+NO_SPACE: Final = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
+
+_RESTORE: Final = "restore a backup of the file, or work on a copy of it with a salvage tool"
+_SIGNATURES: Final = (
+    (b"\x1f\x8b", "is gzip-compressed", "unpack it first: gunzip -k {path}"),
+    (
+        b"SQLite format 3\0",
+        "is an SQLite file, not the bolt store",
+        "name influxd.bolt, which usually lies beside influxd.sqlite",
+    ),
+)
+
+
+class Failures:
+    """Translates the failures of one store."""
+
+    def __init__(self, path: Path) -> None:
+        """Remember whose failures these are.
+
+        Args:
+            path: The store, as it was named.
+        """
+        self.path = path
+        self.name = displayed(str(path))
+
+    @contextmanager
+    def translated(self) -> Iterator[None]:
+        """Translate what the engine and the system raise inside of it.
+
+        Yields:
+            Nothing.
+
+        Raises:
+            RecoveryError: In the place of any `BoltError` or `OSError`.
+        """
+        try:
+            yield
+        except StateError:
+            raise
+        except (BoltError, OSError) as error:
+            raise self.translate(error) from error
+
+    def translate(self, error: BoltError | OSError) -> RecoveryError:
+        """Return what a person is told instead of `error`."""
+        if isinstance(error, OSError):
+            return self._os_failure(error)
+        if isinstance(error, FormatError):
+            return self._damaged(error)
+        if isinstance(error, LockError):
+            return self._locked(error)
+        path = self.name
+        match error:
+            case CommitError():
+                return write_failed(path, error.problem, outcome=error.outcome)
+            case LimitError():
+                return RefusedError(
+                    reason=f"bolt cannot store that ({error})", hint="use a shorter name"
+                )
+            case _:
+                return StoreDamagedError(
+                    path=path, problem=f"cannot be used: {error}", hint=_RESTORE
+                )
+
+    def unsound(self, findings: Iterable[Finding]) -> StoreDamagedError | None:
+        """Judge what the check found.
+
+        Args:
+            findings: All that it found.
+
+        Returns:
+            An error that names the first of those that forbid writing, or None.
+        """
+        bad = [finding for finding in findings if finding.severity >= Severity.UNSAFE]
+        if not bad:
+            return None
+        shown = [str(finding) for finding in bad[:FINDINGS_SHOWN]]
+        rest = f" and {len(bad) - len(shown)} more" if len(bad) > len(shown) else ""
+        return StoreDamagedError(
+            path=self.name,
+            problem=f"is damaged: {'; '.join(shown)}{rest}",
+            findings=[str(finding) for finding in bad],
+            hint=_RESTORE,
+        )
+
+    def bucket_missing(self, name: str) -> StoreDamagedError:
+        """Return the error for a bucket that every store of this level has."""
+        return self.damaged(f"lacks {name}, which influxd needs")
+
+    def damaged(self, problem: str) -> StoreDamagedError:
+        """Return the error for a store whose records do not fit together."""
+        return StoreDamagedError(
+            path=self.name,
+            problem=problem,
+            hint="look at it with a backup at hand; influxd may not start on it either",
+        )
+
+    def _locked(self, error: LockError) -> StoreBusyError:
+        if not isinstance(error, LockTimeoutError):
+            return StoreBusyError(
+                path=self.name,
+                holder=error.problem,
+                hint="copy it to a local disk while influxd is stopped, and try it there",
+            )
+        from recovery.lock_holder import find_lock_holders  # noqa: PLC0415 # rare, and 2 ms
+
+        try:
+            status = self.path.stat()
+        except OSError:
+            holder, hint = "another process holds the lock", "stop influxd first"
+        else:
+            use = find_lock_holders(device=status.st_dev, inode=status.st_ino)
+            holder = use.sentence
+            hint = _stop_hint([(one.command, one.unit, one.container) for one in use.holders])
+        return StoreBusyError(path=self.name, holder=holder, hint=hint)
+
+    def _damaged(self, error: FormatError) -> RecoveryError:
+        path = self.name
+        if isinstance(error, NotABoltFileError):
+            problem, hint = self._what_else()
+            return StoreDamagedError(path=path, problem=problem, hint=hint)
+        if isinstance(error, VersionError):
+            return StoreDamagedError(
+                path=path,
+                problem=f"is of bolt format {error.found}, and only {error.expected} is known",
+                hint="look for a newer version of this tool",
+            )
+        if isinstance(error, ChecksumError):
+            return StoreDamagedError(
+                path=path,
+                problem=f"has no usable meta page, so nothing in it can be found: {error.problem}",
+                hint=_RESTORE,
+            )
+        return StoreDamagedError(path=path, problem=f"is damaged: {error}", hint=_RESTORE)
+
+    def _what_else(self) -> tuple[str, str]:
+        """Say what a file is that is no bolt file."""
+        try:
+            with self.path.open("rb") as file:
+                start = file.read(16)
+        except OSError:
+            start = b""
+        for signature, problem, hint in _SIGNATURES:
+            if start.startswith(signature):
+                return problem, hint.format(path=self.name)
+        return "is not a bolt file", "name the file influxd.bolt of the server, or a copy of it"
+
+    def _os_failure(self, error: OSError) -> RecoveryError:
+        path = self.name
+        reason = os.strerror(error.errno) if error.errno else "unknown reason"
+        match error.errno:
+            case errno.ENOENT:
+                return not_found(self.path)
+            case errno.EACCES | errno.EPERM:
+                return StoreAccessError(
+                    path=path,
+                    problem=f"may not be opened by this user ({reason})",
+                    hint="run it as root, or as the user whom the file belongs to",
+                )
+            case errno.EROFS:
+                return StoreAccessError(
+                    path=path,
+                    problem="is on a read-only file system",
+                    hint="mount it for writing, or make a changed copy with --output FILE",
+                )
+            case code if code in NO_SPACE:
+                return write_failed(path, reason, outcome="unchanged")
+            case _:
+                return StoreDamagedError(
+                    path=path,
+                    problem=f"cannot be read ({reason})",
+                    hint="copy what can be read of it to another disk, and work on the copy",
+                )
+
+
+def not_found(path: Path) -> StoreNotFoundError:
+    """Return the error for a file that is not there."""
+    return StoreNotFoundError(
+        path=displayed(str(path)),
+        problem="does not exist",
+        hint=NAME_STORE,
+    )
+
+
+def already_there(path: Path) -> ConflictError:
+    """Return the error for a file that was to be made and is there."""
+    return ConflictError(
+        kind="file",
+        name=displayed(str(path)),
+        hint="name a file that does not exist; nothing is ever overwritten",
+    )
+
+
+def write_failed(
+    path: str, problem: str, *, outcome: Literal["unchanged", "unknown"]
+) -> WriteFailedError:
+    """Return the error for a write of the store that did not succeed."""
+    hint = (
+        "look at the disk: free space, quota, kernel log; then try again"
+        if outcome == "unchanged"
+        else "do not start influxd; list the store, and restore the backup if it looks wrong"
+    )
+    return WriteFailedError(path=path, problem=problem, outcome=outcome, hint=hint)
+
+
+def _stop_hint(holders: list[tuple[str | None, str | None, str | None]]) -> str:
+    """Say how to stop what holds the lock, as far as that is known."""
+    command, unit, container = holders[0] if len(holders) == 1 else (None, None, None)
+    if container:
+        runtime, _, name = container.partition(" ")
+        verb = f"{runtime} stop {name}" if runtime in {"docker", "podman"} else "stop its container"
+        return f"stop influxd first: {verb}"
+    if unit:
+        return f"stop influxd first: systemctl stop {unit}"
+    if command and command.startswith("influx-recovery"):
+        return "wait until that command has ended"
+    return "stop influxd first: systemctl stop influxdb, or stop its container"

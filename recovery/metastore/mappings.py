@@ -1,0 +1,73 @@
+"""Who owns or belongs to what, and the index by user.
+
+Lives here: `Mappings`. Must not live here: what a mapping permits.
+
+Source: InfluxDB v2.9.1 tenant/storage_urm.go; spec section 4.5.
+"""
+
+from collections.abc import Callable, Iterator
+
+from recovery.metastore.table import RecordProblem, Table
+from recovery.model.gojson import UndecodableError
+from recovery.model.ids import Id
+from recovery.model.mapping import (
+    Mapping,
+    by_user_key,
+    decode_mapping,
+    encode_mapping,
+    mapping_key,
+)
+
+
+class Mappings:
+    """`userresourcemappingsv1` and `userresourcemappingsbyuserindexv1`."""
+
+    def __init__(self, table: Callable[[str], Table]) -> None:
+        """Open both; `MetaTx.mappings` is the way to get one. Raises as `MetaTx.table`."""
+        self._records = table("userresourcemappingsv1")
+        self._by_user = table("userresourcemappingsbyuserindexv1")
+
+    def walk(self, problems: list[RecordProblem]) -> Iterator[Mapping]:
+        """Walk all mappings.
+
+        Args:
+            problems: Gets one entry for each mapping that cannot be decoded.
+
+        Yields:
+            The others.
+
+        Raises:
+            StoreDamagedError: A page on the way is damaged or cannot be read.
+        """
+        for key, document in self._records.items():
+            problem = ""
+            try:
+                mapping = decode_mapping(document)
+                if key != mapping_key(mapping.resource_id, mapping.user_id):
+                    problem = "its key is not made of its IDs"
+                yield mapping
+            except UndecodableError as error:
+                problem = error.problem
+            if problem:
+                problems.append(RecordProblem(bucket=self._records.name, id=None, problem=problem))
+
+    def put(self, mapping: Mapping) -> None:
+        """Write a mapping with its index entry, in the place of one of that user and resource.
+
+        Raises:
+            StoreDamagedError: A bucket is missing, or a page on the way is damaged.
+        """
+        key = mapping_key(mapping.resource_id, mapping.user_id)
+        document = encode_mapping(
+            user_id=mapping.user_id,
+            user_type=mapping.user_type,
+            resource_type=mapping.resource_type,
+            resource_id=mapping.resource_id,
+        )
+        self._records.put(key, document)
+        self._by_user.put(by_user_key(mapping.resource_id, mapping.user_id), key)
+
+    def delete(self, resource_id: Id, user_id: Id) -> None:
+        """Remove a mapping with its index entry. Raises as `put`."""
+        self._records.delete(mapping_key(resource_id, user_id))
+        self._by_user.delete(by_user_key(resource_id, user_id))

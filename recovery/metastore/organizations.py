@@ -1,0 +1,66 @@
+"""Organizations, and the index of their names.
+
+Lives here: `Organizations`. Must not live here: their buckets (`buckets`) and members (`mappings`).
+
+Source: InfluxDB v2.9.1 tenant/storage_org.go; spec section 4.3.
+"""
+
+from collections.abc import Callable, Iterator
+
+from recovery.metastore.table import RecordProblem, Table
+from recovery.model.gojson import UndecodableError
+from recovery.model.ids import Id
+from recovery.model.organization import (
+    Organization,
+    decode_organization,
+    encode_organization,
+    index_name,
+)
+
+
+class Organizations:
+    """`organizationsv1` and `organizationindexv1`."""
+
+    def __init__(self, table: Callable[[str], Table]) -> None:
+        """Open both; `MetaTx.organizations` is the way to get one. Raises as `MetaTx.table`."""
+        self._records = table("organizationsv1")
+        self._index = table("organizationindexv1")
+
+    def walk(self, problems: list[RecordProblem]) -> Iterator[Organization]:
+        """Walk all organizations. Raises and takes `problems` as `Table.records`."""
+        return self._records.records(decode_organization, problems)
+
+    def get(self, org_id: Id) -> Organization | None:
+        """Read one organization; None when there is none or it cannot be decoded.
+
+        Raises:
+            StoreDamagedError: A page on the way is damaged or cannot be read.
+        """
+        document = self._records.get(org_id.encode())
+        if document is None:
+            return None
+        try:
+            return decode_organization(document)
+        except UndecodableError:
+            return None
+
+    def has_id(self, org_id: Id) -> bool:
+        """Tell whether an ID is taken, by an undecodable record too. Raises as `get`."""
+        return self._records.has(org_id.encode())
+
+    def insert(self, org_id: Id, *, name: str, description: str, now: str) -> None:
+        """Write a new organization with its index entry; it needs buckets and an owner too.
+
+        Args:
+            org_id: A free ID.
+            name: A free name.
+            description: Free text.
+            now: The time, RFC 3339.
+
+        Raises:
+            StoreDamagedError: A bucket is missing, or a page on the way is damaged.
+            RefusedError: The name does not fit into a key.
+        """
+        document = encode_organization(org_id=org_id, name=name, description=description, now=now)
+        self._records.put(org_id.encode(), document)
+        self._index.put(index_name(name).encode("utf-8", "surrogateescape"), org_id.encode())

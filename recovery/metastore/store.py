@@ -1,0 +1,425 @@
+"""A store on disk: opened, locked, understood as far as its schema.
+
+Lives here: `MetaStore` and its transactions. Must not live here: records (one repository each), and
+what is done with them.
+
+Invariants: opening never creates and never changes anything, and what is looked at comes in this
+order: is it there, is it a regular file, is it empty, may it be read; lock; bolt format; schema
+level. A store is written under an exclusive lock and read under a shared one, from before the first
+byte to `close`. No page is written before the check of the whole file has passed.
+
+Source: spec bbolt-format sections 2.9 and 2.11; spec influxdb-metadata sections 2 and 6.
+"""
+
+import os
+import stat
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from types import TracebackType
+from typing import Final, NoReturn, Self
+
+import bolt_store
+from bolt_store import DB, Tx
+from bolt_store.errors import DamagedError, LockError, ReadOnlyError
+from recovery.errors import SchemaError, StoreNotFoundError
+from recovery.log import get_logger
+from recovery.metastore.failures import NAME_STORE, Failures, already_there, not_found
+from recovery.metastore.transaction import MetaTx
+from recovery.model.display import displayed
+from recovery.model.schema import SchemaFault, schema_state
+
+LOG: Final = get_logger(__name__)
+STORE_NAME: Final = "influxd.bolt"
+START_ONCE: Final = "start influxd of the version that was here last, and stop it again"
+SCHEMA_HINTS: Final = {
+    SchemaFault.EMPTY: "start influxd on it once, or name another store with --bolt-path FILE",
+    SchemaFault.NEWER: "look for a newer version of this tool",
+    SchemaFault.OLDER: "start a released influxd 2.0 on a copy of it, which brings it up to date",
+    SchemaFault.UNFINISHED: START_ONCE,
+    SchemaFault.INTERRUPTED: START_ONCE,
+    SchemaFault.RENAMED: "restore a backup, or look at the store with a backup at hand",
+    SchemaFault.GAP: "restore a backup, or look at the store with a backup at hand",
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FileFacts:
+    """The file of a store, as it was when it was locked.
+
+    Attributes:
+        path: As it was named.
+        real_path: Behind symbolic links; what is written is beside this.
+        size_bytes: Its size.
+        device: Its device.
+        inode: Its inode.
+    """
+
+    path: Path
+    real_path: Path
+    size_bytes: int
+    device: int
+    inode: int
+
+
+class MetaStore:
+    """An open store. Close it, or use it as a context manager.
+
+    Attributes:
+        file: The file.
+        level: Its schema level.
+    """
+
+    def __init__(self, db: DB, file: FileFacts, failures: Failures, *, write: bool) -> None:
+        """Take over an open database; `open` is the usual way.
+
+        Raises:
+            SchemaError: Its schema level is not known here.
+            StoreDamagedError: The records of its schema cannot be read.
+        """
+        self._db: Final = db
+        self._failures: Final = failures
+        self._is_writable: Final = write
+        self.file: Final = file
+        with self.view(level=0) as tx:
+            self.level: Final = _level(tx, failures)
+
+    @classmethod
+    def open(cls, path: Path, *, write: bool, timeout_s: float = 1.0) -> Self:
+        """Open a store.
+
+        Args:
+            path: The file; a symbolic link is followed.
+            write: Lock it exclusively and allow `update`; otherwise lock it shared.
+            timeout_s: How long to try for the lock, in seconds.
+
+        Returns:
+            The open store.
+
+        Raises:
+            StoreNotFoundError: It does not exist, or is empty.
+            StoreAccessError: This user may not open it so, or the file system is read-only.
+            StoreBusyError: Somebody else holds the lock, or it cannot be locked.
+            StoreDamagedError: It is no bolt file, or cannot be read.
+            SchemaError: Its schema level is not known here.
+        """
+        failures = Failures(path)
+        real_path = _require_store_file(path, failures)
+        with failures.translated():
+            db = bolt_store.open(real_path, write=write, timeout_s=timeout_s)
+        try:
+            with failures.translated():
+                status = real_path.stat()
+            file = FileFacts(
+                path=path,
+                real_path=real_path,
+                size_bytes=status.st_size,
+                device=status.st_dev,
+                inode=status.st_ino,
+            )
+            store = cls(db, file, failures, write=write)
+        except BaseException:
+            db.close()
+            raise
+        LOG.debug("store.opened", path=str(path), level=store.level, txid=store.txid, write=write)
+        return store
+
+    @classmethod
+    def create(cls, path: Path, *, level: int, fill: Callable[[MetaTx], None]) -> None:
+        """Make a new store, and fill it in one transaction.
+
+        Args:
+            path: Where nothing may be yet.
+            level: Schema level that `fill` makes.
+            fill: Writes everything.
+
+        Raises:
+            ConflictError: Something is there; it is left alone.
+            StoreAccessError: This user may not make it.
+            WriteFailedError: It cannot be written; nothing is left of it.
+        """
+        failures = Failures(path)
+        with failures.translated():
+            try:
+                db = bolt_store.create(path)
+            except FileExistsError as error:
+                raise already_there(path) from error
+        try:
+            with db:
+                with failures.translated():
+                    tx = db.update()
+                fill(MetaTx(tx, failures, level=level))
+                with failures.translated():
+                    tx.commit()
+        except BaseException:
+            path.unlink()
+            raise
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Release the file and its lock. Closing twice is allowed."""
+        self._db.close()
+
+    @property
+    def txid(self) -> int:
+        """Transaction id of the newest state."""
+        return self._db.meta.txid
+
+    def require_sound(self) -> None:
+        """Check the whole file, and refuse one that is not safe to write.
+
+        A store opened for writing is not checked a second time by its first `update`.
+
+        Raises:
+            StoreDamagedError: What the check found.
+        """
+        if self._is_writable:
+            self._begin().rollback()
+            return
+        with self._failures.translated():
+            error = self._failures.unsound(self._db.check())
+        if error is not None:
+            raise error
+
+    @contextmanager
+    def view(self, *, level: int | None = None) -> Iterator[MetaTx]:
+        """Read one consistent state.
+
+        Args:
+            level: Schema level to assume; the store's by default.
+
+        Yields:
+            The records.
+
+        Raises:
+            StoreDamagedError: A page that is needed is damaged or cannot be read.
+        """
+        with self._failures.translated():
+            tx = self._db.view()
+        try:
+            yield MetaTx(tx, self._failures, level=self.level if level is None else level)
+        finally:
+            tx.rollback()
+
+    @contextmanager
+    def update(self) -> Iterator[MetaTx]:
+        """Change the store in one transaction: committed at the end of the block.
+
+        An exception inside of the block drops all changes; nothing has been written then.
+
+        Yields:
+            The records.
+
+        Raises:
+            StoreDamagedError: The check forbids writing.
+            WriteFailedError: The commit failed; the error says whether the store is as it was.
+        """
+        tx = self._begin()
+        try:
+            yield MetaTx(tx, self._failures, level=self.level)
+        except BaseException:
+            tx.rollback()
+            raise
+        with self._failures.translated():
+            tx.commit()
+        LOG.debug("store.committed", path=str(self.file.path), txid=self.txid)
+
+    @contextmanager
+    def second_look(self) -> Iterator[MetaTx]:
+        """Read the file again from its first byte, as influxd will, while the lock is kept.
+
+        The lock belongs to the open file, so a second, unlocked descriptor is safe under it. The
+        path is looked up again too: a file that was put in its place meanwhile is noticed.
+
+        Yields:
+            The records of the newest state; the whole file has been checked then.
+
+        Raises:
+            StoreDamagedError: What the check found.
+            StoreBusyError: Another file is at the path now.
+        """
+        with self._failures.translated():
+            again = SecondLook(self.file.real_path, self.file.device, self.file.inode)
+            db = bolt_store.open_file(again, write=False)
+        with db:
+            with self._failures.translated():
+                error = self._failures.unsound(db.check())
+            if error is not None:
+                raise error
+            with self._failures.translated():
+                tx = db.view()
+            yield MetaTx(tx, self._failures, level=self.level)
+
+    @contextmanager
+    def descriptor(self) -> Iterator[int]:
+        """Lend a descriptor of the locked file, to copy it.
+
+        Yields:
+            A descriptor for reading, without a lock of its own.
+
+        Raises:
+            StoreBusyError: Another file is at the path now.
+            StoreAccessError: It cannot be opened again.
+        """
+        with self._failures.translated():
+            again = SecondLook(self.file.real_path, self.file.device, self.file.inode)
+        try:
+            yield again.fileno()
+        finally:
+            again.close()
+
+    def _begin(self) -> Tx:
+        """Begin to write; the first time, the whole file is checked."""
+        try:
+            return self._db.update()
+        except DamagedError as error:
+            with self._failures.translated():
+                found = self._failures.unsound(self._db.check())
+            raise found or self._failures.translate(error) from error
+        except OSError as error:
+            raise self._failures.translate(error) from error
+
+
+class SecondLook:
+    """A read-only block file without a lock of its own."""
+
+    def __init__(self, path: Path, device: int, inode: int) -> None:
+        """Open the file at a path, provided that it is the one that is locked.
+
+        Args:
+            path: The store, behind symbolic links.
+            device: Device of the locked file.
+            inode: Inode of the locked file.
+
+        Raises:
+            OSError: It cannot be opened.
+            LockError: Another file is there.
+        """
+        self._descriptor = open_unnoticed(path)
+        status = os.fstat(self._descriptor)
+        if (status.st_dev, status.st_ino) != (device, inode):
+            self.close()
+            raise LockError(problem="another file has been put in its place")
+
+    def fileno(self) -> int:
+        """Return the descriptor, which keeps belonging to this object."""
+        return self._descriptor
+
+    def size_bytes(self) -> int:
+        """Return the present size."""
+        return os.fstat(self._descriptor).st_size
+
+    def read_at(self, offset: int, size_bytes: int) -> bytes:
+        """Return the bytes at `offset`, fewer only where the file ends."""
+        data = os.pread(self._descriptor, size_bytes, offset)
+        while data and len(data) < size_bytes:
+            more = os.pread(self._descriptor, size_bytes - len(data), offset + len(data))
+            if not more:
+                break
+            data += more
+        return data
+
+    def write_at(self, offset: int, data: bytes) -> NoReturn:  # noqa: ARG002 # of the protocol
+        """Refuse.
+
+        Raises:
+            ReadOnlyError: Always.
+        """
+        raise ReadOnlyError
+
+    def sync(self) -> None:
+        """Do nothing: nothing is ever written."""
+
+    def resize(self, size_bytes: int) -> NoReturn:  # noqa: ARG002 # of the protocol
+        """Refuse.
+
+        Raises:
+            ReadOnlyError: Always.
+        """
+        raise ReadOnlyError
+
+    def close(self) -> None:
+        """Release the file. Closing twice is allowed."""
+        if self._descriptor >= 0:
+            os.close(self._descriptor)
+            self._descriptor = -1
+
+
+def open_unnoticed(path: Path) -> int:
+    """Open a file for reading without changing its access time, where that is permitted.
+
+    Args:
+        path: The file.
+
+    Returns:
+        A descriptor for the caller to close.
+
+    Raises:
+        OSError: It cannot be opened.
+    """
+    flags = os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK | os.O_NOCTTY
+    try:
+        return os.open(path, flags | os.O_NOATIME)
+    except PermissionError:  # only the owner and root may ask for that
+        return os.open(path, flags)
+
+
+def _require_store_file(path: Path, failures: Failures) -> Path:
+    """Look at what a path leads to, before anything is opened.
+
+    Returns:
+        The file behind symbolic links.
+    """
+    with failures.translated():
+        try:
+            status = path.stat()
+        except (FileNotFoundError, NotADirectoryError):
+            raise _absent(path) from None
+        real_path = path.resolve()
+    if stat.S_ISDIR(status.st_mode):
+        inside = path / STORE_NAME
+        hint = f"name the file in it: {displayed(str(inside))}" if inside.exists() else NAME_STORE
+        raise StoreNotFoundError(path=failures.name, problem="is a folder", hint=hint)
+    if not stat.S_ISREG(status.st_mode):
+        raise StoreNotFoundError(
+            path=failures.name, problem="is not a regular file", hint=NAME_STORE
+        )
+    if not status.st_size:
+        raise StoreNotFoundError(
+            path=failures.name,
+            problem="is empty (0 bytes), so no server has ever used it",
+            hint=NAME_STORE,
+        )
+    return real_path
+
+
+def _absent(path: Path) -> StoreNotFoundError:
+    """Return the error for nothing at a path, or a symbolic link to nothing."""
+    if not path.is_symlink():
+        return not_found(path)
+    return StoreNotFoundError(
+        path=displayed(str(path)),
+        problem="is a symbolic link to something that does not exist",
+        hint=NAME_STORE,
+    )
+
+
+def _level(tx: MetaTx, failures: Failures) -> int:
+    """Read the schema level, and refuse one that is unknown."""
+    state = schema_state(tx.migrations.all())
+    if state.fault is not None:
+        raise SchemaError(
+            path=failures.name, problem=state.sentence, hint=SCHEMA_HINTS[state.fault]
+        )
+    return state.level

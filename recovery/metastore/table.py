@@ -1,0 +1,173 @@
+"""One bolt bucket, as a table of keys and values.
+
+Lives here: `Table`, and the `RecordProblem` that a walk leaves behind. Must not live here: what the
+values mean.
+
+Invariants: an empty value is an absent one for a point read, as in InfluxDB. What the engine raises
+is translated where it is raised, and never what a caller raises between two items of a walk.
+
+Source: InfluxDB v2.9.1 bolt/kv.go (Get); spec section 2.
+"""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Protocol, TypeVar
+
+from bolt_store import Bucket
+from bolt_store.errors import BoltError, StateError
+from recovery.metastore.failures import Failures
+from recovery.model.gojson import UndecodableError
+from recovery.model.ids import Id, parse_id
+
+
+class Identified(Protocol):
+    """A record that knows its ID."""
+
+    @property
+    def id(self) -> Id:
+        """The ID."""
+        ...
+
+
+Record = TypeVar("Record", bound=Identified)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RecordProblem:
+    """A record that is not as the server wants it, most often not decodable.
+
+    Attributes:
+        bucket: Where it is, such as "authorizationsv1".
+        id: Its key where that is an ID, else None: other keys may be secrets.
+        problem: What is wrong, as a clause without a byte of its content.
+    """
+
+    bucket: str
+    id: str | None
+    problem: str
+
+
+class Table:
+    """One bolt bucket. One that is missing reads as empty, and refuses to be written."""
+
+    __slots__ = ("_bucket", "_failures", "name")
+
+    def __init__(self, name: str, bucket: Bucket | None, failures: Failures) -> None:
+        """Wrap a bucket; `MetaTx.table` is the way to get one.
+
+        Args:
+            name: Its name.
+            bucket: The bucket, or None when the store lacks it.
+            failures: Translates what the engine raises.
+        """
+        self.name = name
+        self._bucket = bucket
+        self._failures = failures
+
+    @property
+    def is_there(self) -> bool:
+        """Whether the store has this bucket."""
+        return self._bucket is not None
+
+    def get(self, key: bytes) -> bytes | None:
+        """Read the value of a key.
+
+        Returns:
+            The value; None when it is absent or empty.
+
+        Raises:
+            StoreDamagedError: A page on the way is damaged or cannot be read.
+        """
+        if self._bucket is None or not key:
+            return None
+        with self._failures.translated():
+            return self._bucket.get(key) or None
+
+    def has(self, key: bytes) -> bool:
+        """Tell whether a key is there, with an empty value too. Raises as `get`."""
+        if self._bucket is None or not key:
+            return False
+        with self._failures.translated():
+            return self._bucket.get(key) is not None
+
+    def items(self, prefix: bytes = b"") -> Iterator[tuple[bytes, bytes]]:
+        """Walk the keys and values in the order of the keys.
+
+        Args:
+            prefix: Only keys that begin with it.
+
+        Yields:
+            Key and value; buckets inside of this one are left out, as InfluxDB has none.
+
+        Raises:
+            StoreDamagedError: A page on the way is damaged or cannot be read.
+        """
+        if self._bucket is None:
+            return
+        # An exception of the caller between two items does not pass through here.
+        try:
+            for key, value in self._bucket.items(prefix=prefix):
+                if value is not None:
+                    yield key, value
+        except StateError:
+            raise
+        except (BoltError, OSError) as error:
+            raise self._failures.translate(error) from error
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether it has no key at all. Raises as `items`."""
+        return next(self.items(), None) is None
+
+    def records(
+        self, decode: Callable[[bytes], Record], problems: list[RecordProblem]
+    ) -> Iterator[Record]:
+        """Walk the records of a bucket whose keys are IDs.
+
+        A record under a key that is not its ID is given and is a problem too: the server lists it
+        and cannot find it.
+
+        Args:
+            decode: Makes a record of a value; raises `UndecodableError`.
+            problems: Gets one entry for each record that is left out.
+
+        Yields:
+            The records that can be decoded.
+
+        Raises:
+            StoreDamagedError: A page on the way is damaged or cannot be read.
+        """
+        for key, value in self.items():
+            try:
+                record = decode(value)
+            except UndecodableError as error:
+                problems.append(self._problem(key, error.problem))
+                continue
+            if key != record.id.encode():
+                problems.append(self._problem(key, "its key is not its ID"))
+            yield record
+
+    def _problem(self, key: bytes, problem: str) -> RecordProblem:
+        return RecordProblem(bucket=self.name, id=parse_id(key), problem=problem)
+
+    def put(self, key: bytes, value: bytes) -> None:
+        """Set the value of a key.
+
+        Raises:
+            StoreDamagedError: The bucket is missing, or a page on the way is damaged.
+            RefusedError: Key or value is larger than the format allows.
+        """
+        bucket = self._required()
+        with self._failures.translated():
+            bucket.put(key, value)
+
+    def delete(self, key: bytes) -> None:
+        """Remove a key, if it is there. Raises as `put`."""
+        bucket = self._required()
+        with self._failures.translated():
+            bucket.delete(key)
+
+    def _required(self) -> Bucket:
+        if self._bucket is None:
+            raise self._failures.bucket_missing(f"the bucket {self.name}")
+        return self._bucket

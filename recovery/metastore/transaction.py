@@ -1,0 +1,129 @@
+"""One consistent state of a store, as repositories.
+
+Lives here: `MetaTx`. Must not live here: what a repository does.
+
+Invariants: a repository is made when it is first asked for, so that a listing of users does not
+even look for the authorizations.
+"""
+
+from functools import cached_property
+
+from bolt_store import Tx
+from recovery.errors import StoreDamagedError
+from recovery.metastore.authorizations import Authorizations, LegacyAuthorizations
+from recovery.metastore.buckets import Buckets
+from recovery.metastore.catalogue import Catalogue
+from recovery.metastore.failures import Failures
+from recovery.metastore.mappings import Mappings
+from recovery.metastore.migrations import Migrations
+from recovery.metastore.organizations import Organizations
+from recovery.metastore.passwords import Passwords
+from recovery.metastore.table import Table
+from recovery.metastore.users import Users
+
+
+class MetaTx:
+    """The records of a store within one transaction. Only that of an update can be written.
+
+    Attributes:
+        level: Schema level of the store.
+    """
+
+    def __init__(self, tx: Tx, failures: Failures, *, level: int) -> None:
+        """Wrap a transaction; `MetaStore.view` and `update` are the ways to get one.
+
+        Args:
+            tx: The transaction of the engine.
+            failures: Translates what the engine raises.
+            level: Schema level of the store.
+        """
+        self._tx = tx
+        self._failures = failures
+        self.level = level
+
+    def damaged(self, problem: str) -> StoreDamagedError:
+        """Return the error for a store that cannot be worked on.
+
+        Args:
+            problem: What is wrong, as a clause whose subject is the store.
+
+        Returns:
+            An error that names the store.
+        """
+        return self._failures.damaged(problem)
+
+    @property
+    def txid(self) -> int:
+        """Transaction id of the state read, or the one that a commit will have."""
+        return self._tx.txid
+
+    def table(self, name: str) -> Table:
+        """Return one bolt bucket as a table.
+
+        Args:
+            name: Its name.
+
+        Returns:
+            The table; one that the store lacks reads as empty.
+
+        Raises:
+            StoreDamagedError: A page on the way is damaged or cannot be read.
+        """
+        with self._failures.translated():
+            key = name.encode()
+            bucket = self._tx.bucket(key) if self._tx.has_bucket(key) else None
+        return Table(name, bucket, self._failures)
+
+    def create_table(self, name: str) -> Table:
+        """Make a bolt bucket that is not there yet.
+
+        Raises:
+            StoreDamagedError: It is there, or a page on the way is damaged.
+        """
+        with self._failures.translated():
+            return Table(name, self._tx.create_bucket(name.encode()), self._failures)
+
+    @cached_property
+    def users(self) -> Users:
+        """Users, and the index of their names."""
+        return Users(self.table)
+
+    @cached_property
+    def passwords(self) -> Passwords:
+        """Password hashes."""
+        return Passwords(self.table)
+
+    @cached_property
+    def organizations(self) -> Organizations:
+        """Organizations, and the index of their names."""
+        return Organizations(self.table)
+
+    @cached_property
+    def buckets(self) -> Buckets:
+        """InfluxDB buckets, and the index of their names."""
+        return Buckets(self.table)
+
+    @cached_property
+    def mappings(self) -> Mappings:
+        """Who owns or belongs to what, and the index by user."""
+        return Mappings(self.table)
+
+    @cached_property
+    def authorizations(self) -> Authorizations:
+        """Authorizations, and both token indexes."""
+        return Authorizations(self.table)
+
+    @cached_property
+    def legacy_authorizations(self) -> LegacyAuthorizations:
+        """1.x-compatible authorizations, and the index of their user names."""
+        return LegacyAuthorizations(self.table)
+
+    @cached_property
+    def migrations(self) -> Migrations:
+        """Records of the schema."""
+        return Migrations(self.table)
+
+    @cached_property
+    def catalogue(self) -> Catalogue:
+        """The storage engine's catalogue."""
+        return Catalogue(self.table)

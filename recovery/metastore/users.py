@@ -1,0 +1,63 @@
+"""Users, and the index of their names.
+
+Lives here: `Users`. Must not live here: passwords (`passwords`), memberships (`mappings`).
+
+Source: InfluxDB v2.9.1 tenant/storage_user.go; spec section 4.2.
+"""
+
+from collections.abc import Callable, Iterator
+
+from recovery.metastore.table import RecordProblem, Table
+from recovery.model.gojson import UndecodableError
+from recovery.model.ids import Id, parse_id
+from recovery.model.user import User, decode_user, encode_user
+
+
+class Users:
+    """`usersv1` and `userindexv1`."""
+
+    def __init__(self, table: Callable[[str], Table]) -> None:
+        """Open both; `MetaTx.users` is the way to get one. Raises as `MetaTx.table`."""
+        self._records = table("usersv1")
+        self._index = table("userindexv1")
+
+    def walk(self, problems: list[RecordProblem]) -> Iterator[User]:
+        """Walk all users. Raises and takes `problems` as `Table.records`."""
+        return self._records.records(decode_user, problems)
+
+    def get(self, user_id: Id) -> User | None:
+        """Read one user; None when there is none or it cannot be decoded.
+
+        Raises:
+            StoreDamagedError: A page on the way is damaged or cannot be read.
+        """
+        document = self._records.get(user_id.encode())
+        if document is None:
+            return None
+        try:
+            return decode_user(document)
+        except UndecodableError:
+            return None
+
+    def indexed_id(self, name: str) -> Id | None:
+        """Look a name up in the index, as a sign-in does. Raises as `get`."""
+        found = self._index.get(name.encode("utf-8", "surrogateescape"))
+        return parse_id(found) if found else None
+
+    def has_id(self, user_id: Id) -> bool:
+        """Tell whether an ID is taken, by an undecodable record too. Raises as `get`."""
+        return self._records.has(user_id.encode())
+
+    def insert(self, user_id: Id, name: str) -> None:
+        """Write a new, active user with its index entry.
+
+        Args:
+            user_id: A free ID.
+            name: A free name.
+
+        Raises:
+            StoreDamagedError: A bucket is missing, or a page on the way is damaged.
+            RefusedError: The name does not fit into a key.
+        """
+        self._records.put(user_id.encode(), encode_user(user_id=user_id, name=name))
+        self._index.put(name.encode("utf-8", "surrogateescape"), user_id.encode())

@@ -1,0 +1,325 @@
+"""Verified copies of a store, made in front of a change.
+
+Lives here: `make_backup`, `PartialCopy`, and the name of a backup. Must not live here: what is done
+to a copy.
+
+Invariants: the source is locked by the caller and only read. A copy gets its name when it is
+complete, on the disk, compared byte by byte and opened; until then `.partial` stands behind its
+name. Nothing is ever replaced. On failure nothing is left. The name never ends in `.tmp`, because
+influxd deletes `<bolt-path>.tmp` when it opens its store.
+
+Source: spec bbolt-format, trap 18 and section 2.11 ("Always make a verified copy first").
+"""
+
+import contextlib
+import errno
+import os
+import re
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Final, Self
+
+from recovery.errors import (
+    ConflictError,
+    RecoveryError,
+    RefusedError,
+    StoreAccessError,
+    WriteFailedError,
+)
+from recovery.log import get_logger
+from recovery.metastore.failures import already_there
+from recovery.metastore.store import MetaStore
+from recovery.model.display import displayed
+
+LOG: Final = get_logger(__name__)
+MODE: Final = 0o600
+PARTIAL: Final = ".partial"
+RESERVED: Final = ".tmp"
+COPY_CHUNK_BYTES: Final = 1 << 26
+"""Copied by the kernel at once; Ctrl-C works between two of them."""
+COMPARE_CHUNK_BYTES: Final = 1 << 18
+"""Compared at once; two of these fit into the processor's cache."""
+SPARE_BYTES: Final = 1 << 20
+"""Wanted beyond the copy itself: for what the store grows by, and the ledger."""
+NAMES_MAX: Final = 1000
+"""Backups of one second that are told apart by a number."""
+
+CANNOT_COPY: Final = frozenset(
+    {errno.EXDEV, errno.ENOSYS, errno.EINVAL, errno.EOPNOTSUPP, errno.EPERM, errno.EBADF}
+)
+"""What copy_file_range(2) says where it is not supported."""
+CANNOT_LINK: Final = frozenset({errno.EPERM, errno.ENOSYS, errno.EOPNOTSUPP, errno.EMLINK})
+"""What link(2) says on file systems without hard links."""
+_NOT_IN_NAMES: Final = re.compile(r"[^a-z0-9]+")
+
+
+def backup_path(store_path: Path, *, operation: str, moment: datetime) -> Path:
+    """Choose the name of a backup: beside the store, with the time and the operation in it.
+
+    Args:
+        store_path: The store, behind symbolic links.
+        operation: The command, such as "auth create-operator".
+        moment: The time, aware.
+
+    Returns:
+        A path where nothing is at this moment.
+
+    Raises:
+        RefusedError: All names of this second are taken.
+    """
+    word = _NOT_IN_NAMES.sub("-", operation.lower()).strip("-")
+    stem = f"{store_path.name}.{moment.astimezone(UTC):%Y%m%dT%H%M%SZ}.{word}"
+    for number in range(1, NAMES_MAX):
+        name = f"{stem}.backup" if number == 1 else f"{stem}.{number}.backup"
+        path = store_path.with_name(name)
+        if not os.path.lexists(path) and not os.path.lexists(f"{path}{PARTIAL}"):
+            return path
+    raise RefusedError(
+        reason=f"beside {displayed(str(store_path))} all names for a backup are taken",
+        hint="try again in a second",
+    )
+
+
+def make_backup(source: MetaStore, target: Path) -> None:
+    """Copy a locked store to a new file, and prove that the copy is good.
+
+    Args:
+        source: The store.
+        target: The new file.
+
+    Raises:
+        RecoveryError: It could not be made; the store is as it was and nothing new is left.
+    """
+    with PartialCopy.of(source, target) as copy:
+        with MetaStore.open(copy.path, write=False) as opened:
+            is_same = opened.txid == source.txid and opened.level == source.level
+        if not is_same:
+            raise _failed(target, "the copy opens as another state than the store")
+        copy.publish()
+    LOG.info("backup.made", path=str(target), size_bytes=source.file.size_bytes)
+
+
+class PartialCopy:
+    """A complete copy that does not have its name yet. Leaving its context without it removes it.
+
+    Attributes:
+        path: Where the copy is now.
+        target: Where it will be.
+    """
+
+    def __init__(self, path: Path, target: Path) -> None:
+        """Take over a file; `of` is the way to make one."""
+        self.path = path
+        self.target = target
+        self._is_published = False
+
+    @classmethod
+    def of(cls, source: MetaStore, target: Path) -> Self:
+        """Copy a locked store, wait until the copy is on the disk, and compare it.
+
+        Args:
+            source: The store.
+            target: The name that the copy will have.
+
+        Returns:
+            The copy, under its name with `.partial` behind it.
+
+        Raises:
+            ConflictError: Something is at the target.
+            RefusedError: The name is one that influxd deletes.
+            StoreAccessError: This user may not make files there.
+            WriteFailedError: There is no space, the disk failed, or the copy differs.
+            StoreBusyError: The store has been replaced by another file.
+        """
+        _require_free(target)
+        path = target.with_name(f"{target.name}{PARTIAL}")
+        with source.descriptor() as readable:
+            _require_space(target, needed_bytes=source.file.size_bytes + SPARE_BYTES)
+            try:
+                writable = os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, MODE)
+            except OSError as error:
+                raise _not_makeable(target, path, error) from error
+            try:
+                _fill(readable, writable, target)
+            except BaseException:
+                path.unlink()
+                raise
+            finally:
+                os.close(writable)
+        return cls(path, target)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if not self._is_published:
+            with contextlib.suppress(OSError):
+                self.path.unlink()
+
+    def publish(self) -> None:
+        """Give the copy its name, durably, without ever replacing another file.
+
+        Raises:
+            ConflictError: Something has come to be at the target meanwhile.
+            WriteFailedError: The name cannot be made.
+        """
+        try:
+            _rename_without_replacing(self.path, self.target)
+            self._is_published = True
+            _sync_folder(self.target.parent)
+        except FileExistsError as error:
+            raise already_there(self.target) from error
+        except OSError as error:
+            self.withdraw()
+            raise _failed(self.target, _reason(error)) from error
+
+    def withdraw(self) -> None:
+        """Remove the copy, by whichever name it has. Does not raise."""
+        with contextlib.suppress(OSError):
+            (self.target if self._is_published else self.path).unlink()
+        self._is_published = True
+
+
+def _fill(readable: int, writable: int, target: Path) -> None:
+    """Copy, sync and compare.
+
+    Raises:
+        WriteFailedError: One of them failed.
+    """
+    try:
+        status = os.fstat(readable)
+        # Only root may give a file away; whoever else writes here owns the store already.
+        with contextlib.suppress(PermissionError):
+            os.fchown(writable, status.st_uid, status.st_gid)
+        _copy(readable, writable, size_bytes=status.st_size)
+        os.fsync(writable)
+        is_same = _is_same(readable, writable)
+    except OSError as error:
+        raise _failed(target, _reason(error)) from error
+    if not is_same:
+        raise _failed(target, "what was written is not what is read back")
+
+
+def _copy(readable: int, writable: int, *, size_bytes: int) -> None:
+    """Copy inside of the kernel, and by hand where that is not supported."""
+    done = 0
+    try:
+        while done < size_bytes:
+            chunk = min(COPY_CHUNK_BYTES, size_bytes - done)
+            copied = os.copy_file_range(readable, writable, chunk, done, done)
+            if not copied:  # some file systems say so instead of an error
+                break
+            done += copied
+    except OSError as error:
+        if error.errno not in CANNOT_COPY:
+            raise
+    while chunk_bytes := os.pread(readable, COMPARE_CHUNK_BYTES, done):
+        done += _write(writable, chunk_bytes, done)
+
+
+def _write(writable: int, content: bytes, offset: int) -> int:
+    """Write all of it; one call of the system may take less."""
+    rest = memoryview(content)
+    while rest:
+        rest = rest[os.pwrite(writable, rest, offset + len(content) - len(rest)) :]
+    return len(content)
+
+
+def _is_same(one: int, other: int) -> bool:
+    """Compare two files to the end of both."""
+    offset = 0
+    while True:
+        left = _read(one, offset)
+        if left != _read(other, offset):
+            return False
+        if not left:
+            return True
+        offset += len(left)
+
+
+def _read(descriptor: int, offset: int) -> bytes:
+    """Read a whole chunk, less only at the end of the file."""
+    content = os.pread(descriptor, COMPARE_CHUNK_BYTES, offset)
+    while content and len(content) < COMPARE_CHUNK_BYTES:
+        more = os.pread(descriptor, COMPARE_CHUNK_BYTES - len(content), offset + len(content))
+        if not more:
+            break
+        content += more
+    return content
+
+
+def _rename_without_replacing(path: Path, target: Path) -> None:
+    """Rename, and fail when something has the new name; plain rename(2) would replace it."""
+    try:
+        target.hardlink_to(path)
+    except OSError as error:
+        if error.errno not in CANNOT_LINK:
+            raise
+        if os.path.lexists(target):
+            raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST), str(target)) from None
+        path.rename(target)
+    else:
+        path.unlink()
+
+
+def _sync_folder(folder: Path) -> None:
+    """Make the names in a folder durable."""
+    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def _require_free(target: Path) -> None:
+    if target.name.endswith(RESERVED):
+        raise RefusedError(
+            reason=f"{displayed(str(target))} ends in {RESERVED}, and influxd deletes such files",
+            hint="choose another name",
+        )
+    if os.path.lexists(target):
+        raise already_there(target)
+
+
+def _require_space(target: Path, *, needed_bytes: int) -> None:
+    """Refuse before the first byte is written, where the file system tells what is free."""
+    try:
+        status = os.statvfs(target.parent)
+    except OSError as error:
+        raise _not_makeable(target, target, error) from error
+    blocks = status.f_bfree if os.geteuid() == 0 else status.f_bavail
+    free_bytes = blocks * status.f_frsize
+    if status.f_blocks and free_bytes < needed_bytes:
+        raise _failed(
+            target, f"{needed_bytes:,} bytes are needed and {free_bytes:,} are free on the disk"
+        )
+
+
+def _not_makeable(target: Path, path: Path, error: OSError) -> RecoveryError:
+    """Return the error for a file that cannot even be created."""
+    if isinstance(error, FileExistsError):
+        return ConflictError(
+            kind="file",
+            name=displayed(str(path)),
+            hint="it is what an interrupted copy left: look at it, and remove it",
+        )
+    if error.errno in {errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOENT, errno.ENOTDIR}:
+        return StoreAccessError(
+            path=displayed(str(target.parent)),
+            problem=f"is no folder that a copy can be made in ({_reason(error)})",
+            hint="run it as the owner of the folder, or use --output FILE in another folder",
+        )
+    return _failed(target, _reason(error))
+
+
+def _failed(target: Path, problem: str) -> WriteFailedError:
+    return WriteFailedError(
+        path=displayed(str(target)),
+        problem=problem,
+        outcome="unchanged",
+        hint="make space there, or use --output FILE on another disk",
+    )
+
+
+def _reason(error: OSError) -> str:
+    return os.strerror(error.errno) if error.errno else type(error).__name__

@@ -1,0 +1,108 @@
+"""Which user and which organization a command means.
+
+Lives here: the choice by name, or of the only one. Must not live here: what is done with them.
+
+Invariants: a name is looked for among the records, not only in the index: a store whose index is
+broken is one that people need help with. An error lists the names that exist.
+"""
+
+from collections.abc import Iterable
+from typing import Final, TypeVar
+
+from recovery.errors import AmbiguousError, NotFoundError, RefusedError
+from recovery.metastore.transaction import MetaTx
+from recovery.model.display import displayed
+from recovery.model.organization import Organization, index_name
+from recovery.model.user import User
+
+NAMES_SHOWN_MAX: Final = 20
+NAME_LENGTH_MAX: Final = 100
+"""A longer name is cut: somebody may have given a token where a name is wanted."""
+
+Named = TypeVar("Named", User, Organization)
+
+
+def choose_user(tx: MetaTx, name: str | None) -> User:
+    """Choose a user.
+
+    Args:
+        tx: The records.
+        name: The name, exactly; None for the only user.
+
+    Returns:
+        The user.
+
+    Raises:
+        NotFoundError: No user has this name; the error lists those that exist.
+        AmbiguousError: No name was given and there are several, or several have it.
+        RefusedError: There is no user at all.
+        StoreDamagedError: The file is damaged.
+    """
+    users = list(tx.users.walk([]))
+    wanted = users if name is None else [user for user in users if user.name == name]
+    if name is not None and len(wanted) > 1:
+        indexed = tx.users.indexed_id(name)
+        wanted = [user for user in wanted if user.id == indexed] or wanted
+    return _only("user", "--username", name, wanted, users)
+
+
+def choose_organization(tx: MetaTx, name: str | None) -> Organization:
+    """Choose an organization.
+
+    Args:
+        tx: The records.
+        name: The name; white space around it does not count, as on the server. None for the only
+            organization.
+
+    Returns:
+        The organization.
+
+    Raises:
+        NotFoundError: No organization has this name; the error lists those that exist.
+        AmbiguousError: No name was given and there are several, or several have it.
+        RefusedError: There is no organization at all.
+        StoreDamagedError: The file is damaged.
+    """
+    found = list(tx.organizations.walk([]))
+    wanted = found
+    if name is not None:
+        wanted = [one for one in found if index_name(one.name) == index_name(name)]
+    return _only("organization", "--org", name, wanted, found)
+
+
+def _only(
+    kind: str, option: str, name: str | None, wanted: list[Named], existing: list[Named]
+) -> Named:
+    """Take the only one that is wanted, or say why there is none."""
+    if len(wanted) == 1:
+        return wanted[0]
+    if not existing:
+        raise RefusedError(
+            reason=f"the store has no {kind}",
+            hint="start influxd and set it up in the browser or with influx setup; nobody has yet",
+        )
+    if wanted:
+        candidates = [f"{shown_name(one.name)} ({one.id})" for one in wanted]
+        raise AmbiguousError(
+            kind=kind, candidates=_first(candidates), hint=f"name one with {option} NAME"
+        )
+    raise NotFoundError(
+        kind=kind,
+        name=shown_name(name or ""),
+        existing=_first(shown_name(one.name) for one in existing),
+        hint=f"name one of these with {option} NAME; case counts",
+    )
+
+
+def shown_name(name: str) -> str:
+    """Return a name as it may stand in a sentence: escaped, and not longer than a name is."""
+    if len(name) <= NAME_LENGTH_MAX:
+        return displayed(name)
+    return f"{displayed(name[: NAME_LENGTH_MAX // 2])}… ({len(name)} characters)"
+
+
+def _first(names: Iterable[str]) -> list[str]:
+    """Keep the first names; a store may have thousands."""
+    listed = list(names)
+    rest = len(listed) - NAMES_SHOWN_MAX
+    return [*listed[:NAMES_SHOWN_MAX], f"and {rest} more"] if rest > 0 else listed

@@ -1,0 +1,185 @@
+"""Pieces that several commands write: users, organizations with all that belongs to them, tokens.
+
+Lives here: functions that write one thing with everything that the server needs beside it. Must not
+live here: checks of what was asked for, confirmation, backups.
+
+Invariants: each function leaves the store so that influxd starts on it and finds what was written.
+They write within the transaction of the caller and commit nothing.
+
+Source: spec influxdb-metadata section 14, recipes R1, R3, R5 and R6; sections 4.1 and 4.9.
+"""
+
+from dataclasses import dataclass
+
+from recovery.metastore.transaction import MetaTx
+from recovery.model.bucket import (
+    SYSTEM_BUCKETS,
+    TYPE_SYSTEM,
+    encode_bucket,
+    shard_group_duration_ns,
+)
+from recovery.model.catalogue import CatalogueError, empty_catalogue, with_database
+from recovery.model.ids import Id, IdSource, unused
+from recovery.model.mapping import ORGS, OWNER, Mapping
+from recovery.model.schema import buckets_of_level
+from recovery.ports import Rng
+
+INSTANCE_ID_TABLE = "idsv1"
+INSTANCE_ID_KEY = b"id"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BucketWish:
+    """A bucket to be made.
+
+    Attributes:
+        name: Its name.
+        description: Free text.
+        kind: 0 for a user's bucket, 1 for a system bucket.
+        retention_ns: How long data stay, in nanoseconds; 0 for ever.
+    """
+
+    name: str
+    description: str
+    kind: int
+    retention_ns: int
+
+
+def write_empty_store(tx: MetaTx, *, level: int, ids: IdSource, rng: Rng, now: str) -> None:
+    """Write what a server has written before anybody has set it up.
+
+    Args:
+        tx: The records of a new bolt file.
+        level: Schema level to make.
+        ids: For the ID of the instance.
+        rng: For the ID of the engine's cluster.
+        now: The time, RFC 3339.
+
+    Raises:
+        StoreDamagedError: The file is not new.
+        WriteFailedError: It cannot be written.
+    """
+    for name in sorted(buckets_of_level(level)):
+        tx.create_table(name)
+    for ordinal in range(1, level + 1):
+        tx.migrations.insert(ordinal, now)
+    tx.table(INSTANCE_ID_TABLE).put(INSTANCE_ID_KEY, ids.snowflake().encode())
+    tx.catalogue.write(empty_catalogue(rng))
+
+
+def write_user(tx: MetaTx, *, name: str, ids: IdSource) -> Id:
+    """Write an active user without a password (R3).
+
+    Args:
+        tx: The records.
+        name: A name that no user has.
+        ids: For its ID.
+
+    Returns:
+        Its ID.
+
+    Raises:
+        RefusedError: The name does not fit into a key, or no ID is free.
+        StoreDamagedError: A bucket is missing, or the file is damaged.
+    """
+    user_id = unused(ids.snowflake, tx.users.has_id)
+    tx.users.insert(user_id, name)
+    return user_id
+
+
+def write_organization(
+    tx: MetaTx, *, name: str, description: str, owner_id: Id, ids: IdSource, now: str
+) -> Id:
+    """Write an organization with its system buckets, their catalogue entries and an owner (R6).
+
+    Without the catalogue entries the server would exit at its next start.
+
+    Args:
+        tx: The records.
+        name: A name that no organization has, with white space around it taken off.
+        description: Free text.
+        owner_id: A user.
+        ids: For its ID and those of the buckets.
+        now: The time, RFC 3339.
+
+    Returns:
+        Its ID.
+
+    Raises:
+        RefusedError: The name does not fit into a key, or no ID is free.
+        StoreDamagedError: A bucket is missing, or the file or the catalogue is damaged.
+    """
+    org_id = unused(ids.random, tx.organizations.has_id)
+    tx.organizations.insert(org_id, name=name, description=description, now=now)
+    for system in SYSTEM_BUCKETS:
+        wish = BucketWish(
+            name=system.name,
+            description=system.description,
+            kind=TYPE_SYSTEM,
+            retention_ns=system.retention_ns,
+        )
+        write_bucket(tx, wish, org_id=org_id, ids=ids, now=now)
+    write_role(tx, org_id=org_id, user_id=owner_id, role=OWNER)
+    return org_id
+
+
+def write_bucket(tx: MetaTx, wish: BucketWish, *, org_id: Id, ids: IdSource, now: str) -> Id:
+    """Write a bucket with its catalogue entry.
+
+    Args:
+        tx: The records.
+        wish: What it is like; its name is free in the organization.
+        org_id: Its organization.
+        ids: For its ID.
+        now: The time, RFC 3339.
+
+    Returns:
+        Its ID.
+
+    Raises:
+        RefusedError: The name does not fit into a key, or no ID is free.
+        StoreDamagedError: A bucket is missing, or the file or the catalogue is damaged.
+    """
+    bucket_id = unused(ids.random, tx.buckets.has_id)
+    shard_group_ns = shard_group_duration_ns(wish.retention_ns)
+    document = encode_bucket(
+        bucket_id=bucket_id,
+        org_id=org_id,
+        kind=wish.kind,
+        name=wish.name,
+        description=wish.description,
+        retention_ns=wish.retention_ns,
+        shard_group_ns=shard_group_ns,
+        now=now,
+    )
+    tx.buckets.insert(bucket_id, org_id, wish.name, document)
+    catalogue = tx.catalogue.read()
+    if catalogue is None:
+        raise tx.damaged("has no catalogue of the storage engine")
+    try:
+        changed = with_database(
+            catalogue,
+            name=bucket_id,
+            retention_ns=wish.retention_ns,
+            shard_group_ns=shard_group_ns,
+        )
+    except CatalogueError as error:
+        raise tx.damaged(f"has a catalogue that cannot be extended ({error})") from error
+    tx.catalogue.write(changed)
+    return bucket_id
+
+
+def write_role(tx: MetaTx, *, org_id: Id, user_id: Id, role: str) -> None:
+    """Make a user an owner or a member of an organization, in the place of another role (R5).
+
+    Args:
+        tx: The records.
+        org_id: The organization.
+        user_id: The user.
+        role: `OWNER` or `MEMBER`.
+
+    Raises:
+        StoreDamagedError: A bucket is missing, or the file is damaged.
+    """
+    mapping = Mapping(user_id=user_id, user_type=role, resource_type=ORGS, resource_id=org_id)
+    tx.mappings.put(mapping)
