@@ -1,0 +1,85 @@
+"""Make man/influx-recovery.8 from the parser and the hand-written sections beside this file.
+
+Lives here: the page's shape. Must not live here: what commands do, which the parser says, and the
+sections that no parser knows, which are the *.inc files.
+
+Run it to rewrite the page; `--check` compares instead, and fails when the page has drifted.
+"""
+
+import argparse
+import os
+import sys
+from pathlib import Path
+from typing import Final
+
+from recovery import __version__
+from recovery.cli.parser import PROGRAM, build_parser
+from recovery.cli.words import Parser
+
+HERE: Final = Path(__file__).resolve().parent
+PAGE: Final = HERE / f"{PROGRAM}.8"
+SECTIONS: Final = ("exit_status", "environment", "files", "security", "examples", "see_also")
+EPOCH: Final = "1767225600"
+"""Date on the page, 2026-01-01: fixed, so that the page changes only when its words do."""
+
+
+def render() -> str:
+    """Write out the page.
+
+    Returns:
+        Its source for troff.
+    """
+    os.environ["COLUMNS"] = "80"  # noqa: TID251 # argparse takes the width from nowhere else
+    os.environ["SOURCE_DATE_EPOCH"] = EPOCH  # noqa: TID251 # argparse-manpage reads it there
+    from argparse_manpage.manpage import Manpage  # noqa: PLC0415 # after the two lines above
+
+    parser = build_parser()
+    _hide_common_options(parser)
+    page = Manpage(
+        parser,
+        {
+            "project_name": PROGRAM,
+            "version": __version__,
+            "manual_section": "8",
+            "manual_title": "System administration",
+            "description": "get back into a stopped InfluxDB OSS 2.x server",
+        },
+        format="single-commands-section",
+    )
+    for section in SECTIONS:
+        page.parse_include(str(HERE / f"{section}.inc"))
+    return str(page)
+
+
+def main(argv: list[str]) -> int:
+    """Rewrite or compare the page.
+
+    Args:
+        argv: Arguments after the script's name.
+
+    Returns:
+        0, or 1 when the page has drifted.
+    """
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--check", action="store_true", help="compare, write nothing")
+    if parser.parse_args(argv).check:
+        if PAGE.is_file() and PAGE.read_text() == render():
+            return 0
+        sys.stderr.write(f"{PAGE.name} has drifted: run python man/generate.py\n")
+        return 1
+    PAGE.write_text(render())
+    return 0
+
+
+def _hide_common_options(parser: Parser) -> None:
+    """Leave them to the section OPTIONS, instead of repeating them below every command."""
+    common = set(parser.options) - {"-h", "--help"}
+    for child in parser.children.values():
+        for name, action in child.options.items():
+            if name in common:
+                action.help = argparse.SUPPRESS
+        _hide_common_options(child)
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

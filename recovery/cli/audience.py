@@ -1,0 +1,92 @@
+"""The person, or the script, for whom a store is changed.
+
+Lives here: showing the plan, asking for a yes, refusing to go on without one. Must not live here:
+what the plan is (`recovery.services`), and the terminal itself (`recovery.cli.confirm`).
+
+Invariants: nothing is changed without a yes: typed at the terminal after the plan was shown there,
+or given as --yes. The plan goes to stderr, so that stdout can carry a token alone.
+"""
+
+from collections.abc import Iterator
+
+from recovery.cli.confirm import ask, has_terminal
+from recovery.cli.output import Output
+from recovery.cli.store import described
+from recovery.discovery.search import FoundStore
+from recovery.errors import RefusedError
+from recovery.model.display import displayed
+from recovery.services.change import Proposal
+
+YES = "yes"
+
+
+def require_a_way_to_confirm(*, is_confirmed: bool) -> None:
+    """Refuse early, before the store is touched, what nobody could say yes to.
+
+    Args:
+        is_confirmed: Whether no question will be asked.
+
+    Raises:
+        RefusedError: A question will be asked and there is no terminal to ask it on.
+    """
+    if not is_confirmed and not has_terminal():
+        raise RefusedError(
+            reason="there is no terminal to ask for a confirmation on", hint="add --yes"
+        )
+
+
+class PlanAudience:
+    """Shows the plan on stderr and asks at the terminal."""
+
+    def __init__(self, output: Output, *, found: FoundStore, is_confirmed: bool) -> None:
+        self._output = output
+        self._found = found
+        self._is_confirmed = is_confirmed
+
+    def show_plan(self, proposal: Proposal) -> None:
+        """Show what will be written, and where.
+
+        Args:
+            proposal: All that there is to show.
+        """
+        for line in _plan_lines(proposal, self._found):
+            self._output.message(line)
+
+    def confirm(self, proposal: Proposal) -> bool:
+        """Ask for a yes, unless it was given on the command line.
+
+        Args:
+            proposal: What was shown.
+
+        Returns:
+            Whether the answer is yes.
+
+        Raises:
+            RefusedError: The terminal has gone.
+        """
+        if self._is_confirmed:
+            return True
+        try:
+            return (
+                ask(f"Type yes to change {displayed(str(proposal.target_path))}: ").casefold()
+                == YES
+            )
+        except OSError as error:
+            raise RefusedError(
+                reason=f"the terminal cannot be used for the question ({error.strerror})",
+                hint="add --yes",
+            ) from None
+
+
+def _plan_lines(proposal: Proposal, found: FoundStore) -> Iterator[str]:
+    plan = proposal.plan
+    yield described(found, proposal.store)
+    yield ""
+    yield f"Plan of {plan.operation}:"
+    yield from (f"  - {displayed(step)}" for step in plan.steps)
+    if proposal.backup_path is not None:
+        yield f"  - before that, copy the store to {displayed(str(proposal.backup_path))}"
+    else:
+        yield f"  - in a new copy, {displayed(str(proposal.target_path))}; the store stays as it is"
+    yield from (f"  ! {displayed(warning)}" for warning in plan.warnings)
+    yield ""

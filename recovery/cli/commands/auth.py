@@ -1,0 +1,213 @@
+"""The commands that look at authorizations.
+
+Lives here: `auth list`. Must not live here: making one (`auth_minting`), and what an operator is.
+"""
+
+import argparse
+from collections.abc import Iterator
+
+import msgspec
+
+from recovery.cli.context import Context
+from recovery.cli.deliver import stored_text
+from recovery.cli.listing import plural, report_problems
+from recovery.cli.store import find_store, show_header, store_document
+from recovery.cli.table import Column
+from recovery.discovery.search import FoundStore
+from recovery.errors import ExitCode
+from recovery.model.display import displayed
+from recovery.model.permission import OperatorLevel, OperatorStatus
+from recovery.services.inventory import (
+    AuthorizationFilter,
+    AuthorizationRow,
+    Inventory,
+    OperatorState,
+    TokenState,
+    open_inventory,
+)
+
+COLUMNS = (
+    Column("ID"),
+    Column("User", 8),
+    Column("Organization", 12),
+    Column("Status", 8),
+    Column("Operator", 18),
+    Column("Token", 10),
+    Column("Description", 12),
+)
+
+
+class Item(msgspec.Struct, frozen=True, kw_only=True, gc=False):
+    """An authorization as --json shows it.
+
+    Attributes:
+        token: What is stored of the token if that was asked for, else how it is stored.
+        operator: "full", "partial" or "no".
+        lacks: What a partial operator lacks of a full one, as "read:remotes".
+        permissions: The list as stored.
+    """
+
+    id: str
+    description: str
+    status: str
+    user_id: str
+    user: str | None
+    organization_id: str
+    organization: str | None
+    token: str | None
+    token_state: str
+    operator: str
+    lacks: tuple[str, ...]
+    is_usable: bool
+    unusable_because: str | None
+    permission_count: int
+    permissions: msgspec.Raw
+    created_at: str
+    updated_at: str
+
+
+def run_list(arguments: argparse.Namespace, context: Context) -> ExitCode:
+    """List the authorizations.
+
+    Args:
+        arguments: The options of `auth list`.
+        context: The world around it.
+
+    Returns:
+        How it ended.
+
+    Raises:
+        RecoveryError: The store cannot be read, or the user or organization does not exist.
+    """
+    found = find_store(arguments, context)
+    wanted = AuthorizationFilter(
+        operators_only=arguments.operators, user=arguments.user, organization=arguments.org
+    )
+    with open_inventory(found.path) as inventory:
+        if arguments.show_tokens:
+            _record(arguments, context, inventory)
+        listing = inventory.authorizations(wanted, show_tokens=arguments.show_tokens)
+        if arguments.json:
+            document = store_document(found, inventory.facts)
+            items = _items(listing.rows)
+            context.output.stream(document, "authorizations", items, listing.problems)
+        else:
+            _show(found, inventory, listing.rows, context)
+    return report_problems(listing.problems, context)
+
+
+def _record(arguments: argparse.Namespace, context: Context, inventory: Inventory) -> None:
+    """Write down that tokens are going to be shown, before the first one is."""
+    from recovery.cli.recording import open_ledger  # noqa: PLC0415 # only this needs the ledger
+    from recovery.services.change import Intent  # noqa: PLC0415 # as above
+
+    open_ledger(arguments, context).note(
+        Intent(
+            operation="auth list --show-tokens",
+            store_path=inventory.facts.path,
+            device=inventory.facts.device,
+            inode=inventory.facts.inode,
+            record_ids=(),
+            backup_path=None,
+            reason=arguments.reason,
+        )
+    )
+
+
+def _items(rows: Iterator[AuthorizationRow]) -> Iterator[bytes]:
+    encode = msgspec.json.Encoder().encode
+    for row in rows:
+        yield encode(
+            Item(
+                id=row.id,
+                description=row.description,
+                status=row.status,
+                user_id=row.user_id,
+                user=row.user,
+                organization_id=row.organization_id,
+                organization=row.organization,
+                token=_token(row),
+                token_state=row.token_state.value,
+                operator=row.operator.value,
+                lacks=row.lacks,
+                is_usable=row.is_usable,
+                unusable_because=row.unusable_because,
+                permission_count=row.permission_count,
+                permissions=row.permissions,
+                created_at=row.created_at,
+                updated_at=row.updated_at,
+            )
+        )
+
+
+def _token(row: AuthorizationRow) -> str | None:
+    if row.token_state is TokenState.NONE:
+        return None
+    return stored_text(row.secret) if row.secret else f"REDACTED ({row.token_state.value})"
+
+
+def _show(
+    found: FoundStore, inventory: Inventory, rows: Iterator[AuthorizationRow], context: Context
+) -> None:
+    """Print the table, and below it the answer to the question behind it: who can get in?"""
+    output = context.output
+    cells = []
+    full_count = 0
+    shows_tokens = False
+    for row in rows:
+        cells.append(_cells(row))
+        full_count += row.operator is OperatorState.FULL and row.is_usable
+        shows_tokens = shows_tokens or row.secret is not None
+    columns = [
+        Column(column.title) if shows_tokens and column.title == "Token" else column
+        for column in COLUMNS
+    ]
+    show_header(found, inventory.facts, output)
+    output.table(columns, cells)
+    output.line()
+    output.prose(f"{plural(len(cells), 'authorization')}; {_verdict(full_count)}")
+
+
+def _verdict(full_count: int) -> str:
+    if full_count:
+        return f"{plural(full_count, 'full operator token')} that a server would accept."
+    return (
+        "none of them is a full operator token that a server would accept. To make one: "
+        "influx-recovery auth create-operator"
+    )
+
+
+def _cells(row: AuthorizationRow) -> tuple[str, ...]:
+    return (
+        row.id,
+        _name(row.user, row.user_id),
+        _name(row.organization, row.organization_id),
+        displayed(row.status) + (f", unusable: {row.unusable_because}" if _is_odd(row) else ""),
+        _operator(row),
+        displayed(_token(row) or "none"),
+        displayed(row.description),
+    )
+
+
+def _is_odd(row: AuthorizationRow) -> bool:
+    """Say whether an active token is refused for a reason that the status does not show."""
+    return row.status == "active" and not row.is_usable
+
+
+def _name(name: str | None, record_id: str) -> str:
+    if name is None:
+        return f"missing {record_id}" if record_id else "none"
+    return displayed(name)
+
+
+def _operator(row: AuthorizationRow) -> str:
+    match row.operator:
+        case OperatorState.FULL:
+            return "full"
+        case OperatorState.PARTIAL:
+            pairs = tuple(
+                (action, kind) for action, _, kind in (p.partition(":") for p in row.lacks)
+            )
+            return str(OperatorStatus(level=OperatorLevel.PARTIAL, lacks=pairs))
+        case OperatorState.NO:
+            return ""

@@ -1,0 +1,98 @@
+"""The demonstration: the whole job, on a store of our own.
+
+Lives here: `demo`. Must not live here: another way of doing the job. Each step is the real command,
+run as it is shown.
+
+Invariants: nothing outside of one temporary folder is written, and that is removed at the end. The
+environment of the caller cannot lead a step to another store or ledger.
+"""
+
+import argparse
+import shlex
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+from recovery.cli.context import Context
+from recovery.cli.main import main
+from recovery.cli.parser import PROGRAM
+from recovery.cli.usage import UsageError
+from recovery.discovery.configuration import BOLT_PATH_VARIABLE
+from recovery.errors import ExitCode
+from recovery.ports import SystemClock, SystemRng
+from recovery.services.sample_store import SampleStore, make_sample_store
+
+
+def run_demo(arguments: argparse.Namespace, context: Context) -> ExitCode:
+    """Do the whole job on a sample store.
+
+    Args:
+        arguments: The common options; those that name a file have no place here.
+        context: The world around it.
+
+    Returns:
+        How the first step that failed ended, else `DONE`.
+
+    Raises:
+        UsageError: An option makes no sense here.
+        RecoveryError: The sample store cannot be made.
+    """
+    for name in ("bolt_path", "ledger", "json"):
+        if getattr(arguments, name):
+            raise UsageError(
+                problem=f"demo makes a store of its own and takes no --{name.replace('_', '-')}",
+                hint=f"type {PROGRAM} demo",
+            )
+    with tempfile.TemporaryDirectory(prefix=f"{PROGRAM}-demo-") as folder:
+        sample = make_sample_store(
+            Path(folder) / "influxd.bolt", clock=SystemClock(), rng=SystemRng()
+        )
+        code = _do_the_job(sample, Path(folder), context)
+    context.output.line()
+    context.output.prose(f"The folder {folder} is removed; nothing else was touched.")
+    return code
+
+
+def _do_the_job(sample: SampleStore, folder: Path, context: Context) -> ExitCode:
+    """Run one command after the other, as long as each of them succeeds."""
+    output = context.output
+    variable = BOLT_PATH_VARIABLE
+    output.prose(
+        "This is the whole job, on a sample store that InfluxDB 2.8 might have left. On a real "
+        "server you would stop influxd first. All commands below are real, and so is what they "
+        "print."
+    )
+    output.line()
+    output.line(f"$ export {variable}={shlex.quote(str(sample.path))}")
+    # Each step gets an environment that leads it nowhere else.
+    others = {k: v for k, v in context.environ.items() if not k.startswith("INFLUXD_")}
+    environ = {**others, variable: str(sample.path)}
+    for text, argv in _steps(sample, folder):
+        output.line()
+        output.prose(text)
+        output.line()
+        output.line(f"$ {shlex.join([PROGRAM, *argv])}")
+        output.close()
+        code = main(argv, environ=environ, stdout=context.stdout, stderr=context.stdout)
+        if code != ExitCode.DONE:
+            return ExitCode(code)
+    return ExitCode.DONE
+
+
+def _steps(sample: SampleStore, folder: Path) -> Iterator[tuple[str, list[str]]]:
+    """List what is typed, and why."""
+    create = ["auth", "create-operator"]
+    create += ["--org", sample.organization, "--username", sample.usernames[0]]
+    ledger = str(folder / "ledger.sqlite")
+    yield "Who is there?", ["user", "list"]
+    yield "Who can get in?", ["auth", "list"]
+    yield (
+        "Nobody has an operator token. What would be done to make one?",
+        [*create, "--dry-run"],
+    )
+    now = "Now do it. A person would be asked, and would see the token on the terminal; a script says:"
+    yield (
+        now,
+        [*create, "--yes", "--token-stdout", "--ledger", ledger],
+    )
+    yield "Who can get in now?", ["auth", "list", "--operators"]

@@ -1,0 +1,86 @@
+"""The question before a change, and the terminal that it is asked on.
+
+Lives here: the controlling terminal and `confirm`. Must not live here: the plan, which is shown
+before the question.
+
+Invariants: the answer comes from the controlling terminal, never from stdin, so that neither a pipe
+nor a pasted script can answer by accident. Whatever was typed ahead is thrown away.
+"""
+
+import contextlib
+import os
+import termios
+from collections.abc import Iterator
+from typing import Final
+
+TERMINAL_PATH: Final = "/dev/tty"
+_ANSWER_BYTES_MAX: Final = 4096
+"""A line of a terminal cannot be longer (Linux N_TTY, canonical mode)."""
+
+
+@contextlib.contextmanager
+def controlling_terminal() -> Iterator[int]:
+    """Open the terminal that this process belongs to.
+
+    Yields:
+        Its file descriptor, for reading and writing.
+
+    Raises:
+        OSError: There is none, as under cron, systemd or a pipeline of a build.
+    """
+    terminal = os.open(TERMINAL_PATH, os.O_RDWR | os.O_NOCTTY | os.O_CLOEXEC)
+    try:
+        yield terminal
+    finally:
+        os.close(terminal)
+
+
+def has_terminal() -> bool:
+    """Say whether there is a controlling terminal.
+
+    Returns:
+        Whether it can be opened.
+    """
+    try:
+        with controlling_terminal():
+            return True
+    except OSError:
+        return False
+
+
+def ask(question: str) -> str:
+    """Ask a question at the controlling terminal.
+
+    Args:
+        question: One line, escaped.
+
+    Returns:
+        The line typed, without blanks around it; empty at the end of the input.
+
+    Raises:
+        OSError: There is no controlling terminal.
+        KeyboardInterrupt: The answer was Ctrl-C.
+    """
+    with controlling_terminal() as terminal:
+        with contextlib.suppress(termios.error):
+            termios.tcflush(terminal, termios.TCIFLUSH)
+        write_all(terminal, question.encode(errors="backslashreplace"))
+        answer = os.read(terminal, _ANSWER_BYTES_MAX)
+        if not answer.endswith(b"\n"):
+            write_all(terminal, b"\n")
+        return answer.decode(errors="replace").strip()
+
+
+def write_all(target: int, content: bytes) -> None:
+    """Write all of it; one call of the system may take less.
+
+    Args:
+        target: An open file descriptor.
+        content: What to write.
+
+    Raises:
+        OSError: It cannot be written.
+    """
+    rest = memoryview(content)
+    while rest:
+        rest = rest[os.write(target, rest) :]

@@ -1,0 +1,226 @@
+"""The one way out for a new token, and the one place that it goes to.
+
+Lives here: the three places (terminal, new file, stdout) and the choice between them. Must not live
+here: anything else that is printed.
+
+Invariants: a token is delivered once, to one place, which was opened before the store was changed.
+It never goes into an argument, a log, an exception or a message. A token file is new, has mode 0600
+from its first moment, and is on the disk when `deliver` returns. After a failed delivery the
+authorization is in force and its token is lost: the error names the ID to delete.
+"""
+
+import contextlib
+import os
+import stat
+from pathlib import Path
+from typing import Final, TextIO
+
+from recovery.cli.confirm import controlling_terminal, has_terminal, write_all
+from recovery.errors import DeliveryError, RefusedError
+from recovery.model.display import displayed
+from recovery.secret import Secret
+from recovery.services.change import TokenDestination
+
+_MODE: Final = 0o600
+_NAME_ANOTHER: Final = "name a new file with --token-file, or use --token-stdout"
+
+
+def choose_destination(
+    *, token_file: str | None, is_stdout: bool, stdout: TextIO
+) -> TokenDestination:
+    """Choose where the token goes; without a place, refuse before the store is touched.
+
+    Args:
+        token_file: Path of a new file, if one was named.
+        is_stdout: Whether stdout was asked for in words.
+        stdout: Standard output.
+
+    Returns:
+        The place, not opened yet.
+
+    Raises:
+        RefusedError: No place was named and there is no terminal.
+    """
+    if token_file is not None:
+        return FileDestination(Path(token_file))
+    if is_stdout:
+        return StdoutDestination(stdout)
+    if not has_terminal():
+        raise RefusedError(
+            reason="there is no terminal to show the token on, and no other place was named",
+            hint="add --token-file PATH or --token-stdout",
+        )
+    return TerminalDestination()
+
+
+class TerminalDestination:
+    """The controlling terminal, wherever stdout goes."""
+
+    def __init__(self) -> None:
+        self._opened = contextlib.ExitStack()
+        self._terminal = -1
+
+    def open(self) -> None:
+        """Open the terminal.
+
+        Raises:
+            RefusedError: It has gone.
+        """
+        try:
+            self._terminal = self._opened.enter_context(controlling_terminal())
+        except OSError as error:
+            raise RefusedError(
+                reason=f"the terminal cannot be opened ({error.strerror})", hint=_NAME_ANOTHER
+            ) from None
+
+    def deliver(self, secret: Secret, *, record_id: str) -> None:
+        """Show the token on a line of its own, so that it can be copied whole.
+
+        Args:
+            secret: The token.
+            record_id: The authorization that it belongs to.
+
+        Raises:
+            DeliveryError: The terminal did not take it.
+        """
+        head = f"\nToken of authorization {record_id}, shown only this once:\n\n"
+        try:
+            write_all(self._terminal, f"{head}{secret.reveal()}\n\n".encode())
+        except OSError as error:
+            raise _undelivered(record_id, error) from None
+        finally:
+            self._opened.close()
+
+    def discard(self) -> None:
+        """Close the terminal."""
+        self._opened.close()
+
+
+class FileDestination:
+    """A new file that only its owner can read."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._file = -1
+
+    def open(self) -> None:
+        """Make the file, empty.
+
+        Raises:
+            RefusedError: Something is there already, or it cannot be made.
+        """
+        flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
+        name = displayed(str(self._path))
+        try:
+            self._file = os.open(self._path, flags, _MODE)
+        except FileExistsError:
+            raise RefusedError(
+                reason=f"token file {name} exists already and is never overwritten",
+                hint="name a new file with --token-file",
+            ) from None
+        except OSError as error:
+            raise RefusedError(
+                reason=f"token file {name} cannot be made ({error.strerror})", hint=_NAME_ANOTHER
+            ) from None
+
+    def deliver(self, secret: Secret, *, record_id: str) -> None:
+        """Write the token and a line feed, and wait until they are on the disk.
+
+        Args:
+            secret: The token.
+            record_id: The authorization that it belongs to.
+
+        Raises:
+            DeliveryError: It could not be written; the file is removed.
+        """
+        try:
+            write_all(self._file, f"{secret.reveal()}\n".encode())
+            os.fsync(self._file)
+            _sync_folder(self._path.parent)
+        except OSError as error:
+            self.discard()
+            raise _undelivered(record_id, error) from None
+        self._close()
+
+    def discard(self) -> None:
+        """Remove the file, if the one at its path is still the one made here."""
+        if self._file < 0:
+            return
+        with contextlib.suppress(OSError):
+            ours, there = os.fstat(self._file), self._path.lstat()
+            if stat.S_ISREG(there.st_mode) and os.path.samestat(ours, there):
+                self._path.unlink()
+        self._close()
+
+    def _close(self) -> None:
+        os.close(self._file)
+        self._file = -1
+
+
+class StdoutDestination:
+    """Standard output, with nothing else on it."""
+
+    def __init__(self, stdout: TextIO) -> None:
+        self._stdout = stdout
+
+    def open(self) -> None:
+        """Make sure that stdout is open.
+
+        Raises:
+            RefusedError: It is closed.
+        """
+        try:
+            os.fstat(self._stdout.fileno())
+        except (OSError, ValueError):
+            raise RefusedError(
+                reason="standard output is closed", hint="use --token-file PATH"
+            ) from None
+
+    def deliver(self, secret: Secret, *, record_id: str) -> None:
+        """Print the token and a line feed.
+
+        Args:
+            secret: The token.
+            record_id: The authorization that it belongs to.
+
+        Raises:
+            DeliveryError: stdout did not take it.
+        """
+        try:
+            self._stdout.flush()
+            write_all(self._stdout.fileno(), f"{secret.reveal()}\n".encode())
+        except OSError as error:
+            raise _undelivered(record_id, error) from None
+
+    def discard(self) -> None:
+        """Do nothing: nothing was written."""
+
+
+def stored_text(secret: Secret) -> str:
+    """Give away what a store holds of a token, for a listing that was asked for it in words.
+
+    Args:
+        secret: The token or its hash, as stored.
+
+    Returns:
+        It, as text.
+    """
+    return secret.reveal()
+
+
+def _sync_folder(folder: Path) -> None:
+    """Make a new file's name durable."""
+    opened = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        os.fsync(opened)
+    finally:
+        os.close(opened)
+
+
+def _undelivered(record_id: str, error: OSError) -> DeliveryError:
+    return DeliveryError(
+        authorization_id=record_id,
+        problem=error.strerror or "no reason given",
+        hint="run the command again for another token, and when influxd runs delete the lost one: "
+        f"influx auth delete --id {record_id}",
+    )

@@ -1,0 +1,147 @@
+"""The program: from a command line to an exit code.
+
+Lives here: the one place that catches everything, and the words for interruption and for our own
+errors. Must not live here: what a command does.
+
+Invariants: each way to fail ends in two lines on stderr and a documented exit code. The text of an
+unforeseen exception is never shown, because nobody knows what it holds; its type and its place are.
+"""
+
+import importlib
+import os
+import sys
+import traceback
+from collections.abc import Mapping, Sequence
+from itertools import pairwise
+from pathlib import Path
+from typing import Final, TextIO
+
+from recovery import __version__, log
+from recovery.cli.context import Command, Context
+from recovery.cli.output import Output, OutputError
+from recovery.cli.parser import PROGRAM, build_parser, parse_arguments
+from recovery.cli.progress import Progress, Stage
+from recovery.errors import ExitCode, RecoveryError, StoreDamagedError
+
+SHORT_HELP: Final = """\
+influx-recovery gets you back into a stopped InfluxDB 2.x server, from its file influxd.bolt alone.
+
+  influx-recovery auth list               who can get in
+  influx-recovery auth create-operator    make a new operator token
+  influx-recovery user list               the users, for --username
+  influx-recovery org list                the organizations, for --org
+  influx-recovery demo                    watch the whole job on a sample store
+
+All commands: influx-recovery --help      One of them: influx-recovery auth list --help
+"""
+FINDINGS_SHOWN_MAX: Final = 10
+
+
+def main(argv: Sequence[str], *, environ: Mapping[str, str], stdout: TextIO, stderr: TextIO) -> int:
+    """Run the program.
+
+    Args:
+        argv: Arguments after the program's name.
+        environ: The environment.
+        stdout: Where results go.
+        stderr: Where everything else goes.
+
+    Returns:
+        The exit code, one of `ExitCode`.
+    """
+    output = Output(stdout=stdout, stderr=stderr, environ=environ)
+    progress = Progress()
+    is_debugging = _asks_for_debugging(argv)
+    try:
+        with progress.watching_signals():
+            context = Context(output=output, stdout=stdout, environ=environ, progress=progress)
+            code = _run(argv, context)
+            output.close()
+    except RecoveryError as error:
+        code = _explain(error, output)
+    except KeyboardInterrupt:
+        code = _interrupted(output, progress)
+    except BrokenPipeError:
+        output.abandon()
+        code = ExitCode.DONE
+    except OutputError as error:
+        output.abandon()
+        output.error(f"{error}; {progress.stage.value}", "look for free space, or print elsewhere")
+        is_changed = progress.stage is Stage.AFTER
+        code = ExitCode.DONE if is_changed else ExitCode.WRITE_FAILED
+    except Exception as error:  # noqa: BLE001 # the only place: the last words for our own bugs
+        code = _confess(error, output, progress, is_debugging=is_debugging)
+    return code
+
+
+def _run(argv: Sequence[str], context: Context) -> ExitCode:
+    """Understand the command line and do what it says."""
+    parser = build_parser()
+    arguments = parse_arguments(argv, parser)
+    if arguments.version:
+        context.output.line(f"{PROGRAM} {__version__}")
+        return ExitCode.DONE
+    if arguments.run is None:
+        words: str = arguments.words
+        text = parser.children[words].format_help() if words else SHORT_HELP
+        context.output.message_lines(text.rstrip().splitlines())
+        return ExitCode.USAGE
+    log.configure(log_format=arguments.log_format, level=arguments.log_level)
+    code = _command(arguments.run)(arguments, context)
+    return (
+        _interrupted(context.output, context.progress) if context.progress.is_interrupted else code
+    )
+
+
+def _command(reference: str) -> Command:
+    """Import the module of a command, and only that."""
+    module, _, function = reference.partition(":")
+    command: Command = getattr(importlib.import_module(f"recovery.cli.commands.{module}"), function)
+    return command
+
+
+def _asks_for_debugging(argv: Sequence[str]) -> bool:
+    """Say whether a traceback is wanted, also when the command line was never understood."""
+    return "--log-level=debug" in argv or ("--log-level", "debug") in pairwise(argv)
+
+
+def _explain(error: RecoveryError, output: Output) -> ExitCode:
+    if isinstance(error, StoreDamagedError):
+        shown = error.findings[:FINDINGS_SHOWN_MAX]
+        output.message_lines(f"found: {finding}" for finding in shown)
+        if len(error.findings) > len(shown):
+            output.message_lines([f"found: and {len(error.findings) - len(shown)} more"])
+    output.error(str(error), error.hint)
+    return error.exit_code
+
+
+def _interrupted(output: Output, progress: Progress) -> ExitCode:
+    hint = (
+        "start influxd when you are ready"
+        if progress.stage is Stage.AFTER
+        else "run the command again when you are ready"
+    )
+    output.error(f"interrupted; {progress.stage.value}", hint)
+    return ExitCode.INTERRUPTED
+
+
+def _confess(
+    error: Exception, output: Output, progress: Progress, *, is_debugging: bool
+) -> ExitCode:
+    """Say that we have made a mistake, and where, without the text of the exception."""
+    frames = traceback.extract_tb(error.__traceback__)
+    if is_debugging:
+        output.message_lines("".join(traceback.format_list(frames)).splitlines())
+    last = frames[-1] if frames else None
+    place = f" at {Path(last.filename).name}:{last.lineno}" if last else ""
+    output.error(
+        f"internal error, {type(error).__name__}{place} in {PROGRAM} {__version__}; "
+        f"{progress.stage.value}",
+        "report this line, and what --log-level debug adds to it, as README.md says",
+    )
+    return ExitCode.INTERNAL
+
+
+def run() -> None:
+    """Run the program as a process does; the entry point."""
+    sys.exit(main(sys.argv[1:], environ=os.environ, stdout=sys.stdout, stderr=sys.stderr))

@@ -1,0 +1,69 @@
+"""What is said when a change is over.
+
+Lives here: the last words of every command that changes a store. Must not live here: the plan,
+which was shown before (`recovery.cli.audience`).
+"""
+
+import argparse
+from collections.abc import Iterator
+
+from recovery.cli.context import Context
+from recovery.cli.store import store_document
+from recovery.discovery.search import FoundStore
+from recovery.model.display import displayed
+from recovery.services.change import Outcome
+
+
+def show_outcome(
+    outcome: Outcome, found: FoundStore, arguments: argparse.Namespace, context: Context
+) -> None:
+    """Say how a change ended: as JSON, or to a person.
+
+    Args:
+        outcome: How it ended.
+        found: The store as it was found.
+        arguments: Their `--json`, `--dry-run` and `--token-stdout`.
+        context: Where to say it.
+    """
+    output = context.output
+    for warning in outcome.warnings:
+        output.message(f"warning: {warning}")
+    if arguments.json:
+        output.document(_document(outcome, found, is_dry_run=arguments.dry_run))
+        return
+    # With the token on stdout, nothing else may be there.
+    say = output.message if arguments.token_stdout else output.prose
+    for line in _lines(outcome, is_dry_run=arguments.dry_run):
+        say(line)
+
+
+def _lines(outcome: Outcome, *, is_dry_run: bool) -> Iterator[str]:
+    proposal = outcome.proposal
+    if is_dry_run:
+        yield "Dry run: nothing was written. Leave out --dry-run to do it."
+        return
+    if not outcome.is_changed:
+        yield "The store is already as wanted: nothing was written."
+        return
+    target = displayed(str(proposal.target_path))
+    yield f"Done: {target} was changed, opened again and verified."
+    if outcome.backup_path is not None:
+        yield f"Backup, with all secrets of the store: {displayed(str(outcome.backup_path))}"
+        yield "Next: start influxd, and delete the backup when all is well."
+    else:
+        yield "The store itself was left as it is."
+
+
+def _document(outcome: Outcome, found: FoundStore, *, is_dry_run: bool) -> dict[str, object]:
+    proposal = outcome.proposal
+    return {
+        **store_document(found, proposal.store),
+        "operation": proposal.plan.operation,
+        "is_dry_run": is_dry_run,
+        "is_changed": outcome.is_changed,
+        "target_path": str(proposal.target_path),
+        "backup_path": None if outcome.backup_path is None else str(outcome.backup_path),
+        "record_ids": list(proposal.plan.record_ids),
+        "plan": dict(proposal.plan.facts),
+        "warnings": [*proposal.plan.warnings, *outcome.warnings],
+    }

@@ -1,0 +1,228 @@
+"""Everything that is shown to a person or handed to a program, except new tokens.
+
+Lives here: result lines, messages, error lines, the JSON stream, colour. Must not live here: what
+is shown, which the commands decide, and new tokens, which leave through `recovery.cli.deliver`.
+
+Invariants: results go to stdout, everything else to stderr. A message that cannot be written is
+dropped, because a closed stderr must never stop a job on the store half way; a result that cannot
+be written is an error. Text from a store is escaped before it comes here.
+"""
+
+import contextlib
+import io
+import json
+import os
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING, Final, TextIO
+
+from recovery.cli.table import Column, table, wrap
+
+if TYPE_CHECKING:
+    from recovery.services.inventory import Problem
+
+CHUNK_BYTES: Final = 1 << 18
+"""Written at once: so large that system calls cost nothing, so small that it stays in the cache."""
+
+_STYLES: Final = {"error": "31", "heading": "1", "hint": "36"}
+_WIDTH_IF_UNKNOWN: Final = 80
+_PROSE_WIDTH_MAX: Final = 100
+
+
+class OutputError(Exception):
+    """stdout does not take the result, for another reason than a reader who has gone."""
+
+    def __init__(self, error: OSError) -> None:
+        super().__init__(f"standard output cannot be written ({error.strerror})")
+
+
+class Output:
+    """Where the program writes."""
+
+    def __init__(self, *, stdout: TextIO, stderr: TextIO, environ: Mapping[str, str]) -> None:
+        self._stdout = stdout
+        self._stderr = stderr
+        self._columns = environ.get("COLUMNS", "")
+        self._may_colour = not environ.get("NO_COLOR") and environ.get("TERM") != "dumb"
+        for stream in (stdout, stderr):
+            if isinstance(stream, io.TextIOWrapper):
+                stream.reconfigure(errors="backslashreplace")
+
+    def line(self, text: str = "") -> None:
+        """Write one line of the result.
+
+        Args:
+            text: The line, without its line feed.
+
+        Raises:
+            BrokenPipeError: Nobody reads stdout any more.
+            OutputError: stdout cannot take it.
+        """
+        with _stdout_errors():
+            print(text, file=self._stdout)
+
+    def prose(self, text: str) -> None:
+        """Write a sentence of the result, wrapped to the terminal.
+
+        Args:
+            text: The sentence.
+
+        Raises:
+            BrokenPipeError: Nobody reads stdout any more.
+            OutputError: stdout cannot take it.
+        """
+        for line in self._wrapped(text, self._stdout):
+            self.line(line)
+
+    def table(self, columns: Sequence[Column], rows: Iterable[Sequence[str]]) -> None:
+        """Write a table as the result.
+
+        Args:
+            columns: Its headings.
+            rows: Its cells, escaped.
+
+        Raises:
+            BrokenPipeError: Nobody reads stdout any more.
+            OutputError: stdout cannot take it.
+        """
+        is_heading = True
+        for line in table(columns, rows, width_max=self._width(self._stdout)):
+            self.line(self._styled(line, "heading", self._stdout) if is_heading else line)
+            is_heading = False
+
+    def document(self, content: Mapping[str, object]) -> None:
+        """Write one JSON document on one line as the result.
+
+        Args:
+            content: Its fields; "version" is put before them.
+
+        Raises:
+            BrokenPipeError: Nobody reads stdout any more.
+            OutputError: stdout cannot take it.
+        """
+        self.line(json.dumps({"version": 1, **content}))
+
+    def stream(
+        self,
+        content: Mapping[str, object],
+        name: str,
+        items: Iterable[bytes],
+        problems: "Sequence[Problem]",
+    ) -> None:
+        """Write one JSON document with a long list in it, without holding the list.
+
+        Args:
+            content: The fields before the list; "version" is put before them.
+            name: Field that holds the list.
+            items: Its items, each encoded as JSON. Each gets a line of its own.
+            problems: What could not be listed; read after the last item. It gets the last field.
+
+        Raises:
+            BrokenPipeError: Nobody reads stdout any more.
+            OutputError: stdout cannot take it.
+        """
+        head = json.dumps({"version": 1, **content, name: []})
+        pending = bytearray(head.removesuffix("]}").encode())
+        separator = b"\n"
+        for item in items:
+            pending += separator
+            pending += item
+            separator = b",\n"
+            if len(pending) >= CHUNK_BYTES:
+                self._write(pending)
+                pending.clear()
+        shown = [{"bucket": p.bucket, "id": p.id, "problem": p.problem} for p in problems]
+        pending += f'\n],"problems":{json.dumps(shown)}}}\n'.encode()
+        self._write(pending)
+
+    def message(self, text: str = "") -> None:
+        """Write a sentence to stderr, wrapped to the terminal; drop it when that fails.
+
+        Args:
+            text: The sentence.
+        """
+        for line in self._wrapped(text, self._stderr):
+            self._to_stderr(line)
+
+    def message_lines(self, lines: Iterable[str]) -> None:
+        """Write lines to stderr as they are; drop them when that fails.
+
+        Args:
+            lines: Lines without line feeds.
+        """
+        for line in lines:
+            self._to_stderr(line)
+
+    def error(self, sentence: str, hint: str | None) -> None:
+        """Write the two lines that end a command which did not do its work.
+
+        They are not wrapped: a script can count on two lines, and a person can copy the hint.
+
+        Args:
+            sentence: What happened, and whether anything was changed.
+            hint: What to type next, or None when there is nothing to type.
+        """
+        self._to_stderr(f"{self._styled('error:', 'error', self._stderr)} {_one_line(sentence)}")
+        if hint:
+            self._to_stderr(f"{self._styled('hint:', 'hint', self._stderr)} {_one_line(hint)}")
+
+    def close(self) -> None:
+        """Flush the result, so that a full disk is an error and not a silence.
+
+        Raises:
+            BrokenPipeError: Nobody reads stdout any more.
+            OutputError: stdout cannot take it.
+        """
+        with _stdout_errors():
+            self._stdout.flush()
+
+    def abandon(self) -> None:
+        """Stop writing to stdout, whose reader has gone, so that the exit is quiet."""
+        with contextlib.suppress(OSError, ValueError):
+            nowhere = os.open(os.devnull, os.O_WRONLY)
+            os.dup2(nowhere, self._stdout.fileno())
+            os.close(nowhere)
+
+    def _write(self, content: bytearray) -> None:
+        with _stdout_errors():
+            self._stdout.flush()
+            self._stdout.buffer.write(content)
+            self._stdout.buffer.flush()
+
+    def _to_stderr(self, line: str) -> None:
+        with contextlib.suppress(OSError, ValueError):
+            print(line, file=self._stderr, flush=True)
+
+    def _styled(self, text: str, style: str, stream: TextIO) -> str:
+        if not self._may_colour or not stream.isatty():
+            return text
+        return f"\x1b[{_STYLES[style]}m{text}\x1b[0m"
+
+    def _wrapped(self, text: str, stream: TextIO) -> list[str]:
+        width = self._width(stream)
+        return [text] if width is None else wrap(text, min(width, _PROSE_WIDTH_MAX))
+
+    def _width(self, stream: TextIO) -> int | None:
+        """Measure a terminal; None for anything else, where lines are as long as they are."""
+        if not stream.isatty():
+            return None
+        if self._columns.isdecimal() and int(self._columns) > 0:
+            return int(self._columns)
+        try:
+            return os.get_terminal_size(stream.fileno()).columns or _WIDTH_IF_UNKNOWN
+        except OSError:
+            return _WIDTH_IF_UNKNOWN
+
+
+@contextlib.contextmanager
+def _stdout_errors() -> Iterator[None]:
+    """Tell an error of stdout from one of the store, which is an OSError too."""
+    try:
+        yield
+    except BrokenPipeError:
+        raise
+    except OSError as error:
+        raise OutputError(error) from None
+
+
+def _one_line(text: str) -> str:
+    return " ".join(text.split())

@@ -1,0 +1,76 @@
+"""How far a command has come, and what an interruption means there.
+
+Lives here: `Progress`. Must not live here: the steps of a change, which call `shield` around the
+part that must not be cut short (`recovery.services.change`).
+
+Invariants: a signal outside of the shield stops the command at once, as `KeyboardInterrupt`, so
+that every `with` and `finally` on the way cleans up; within the shield it waits, because a token
+that is in force and not delivered yet would be lost. A signal that the caller had ignored, as
+`nohup` does, stays ignored.
+"""
+
+import contextlib
+import signal
+from collections.abc import Iterator
+from enum import Enum, unique
+from types import FrameType
+from typing import Final
+
+SIGNALS: Final = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+
+
+@unique
+class Stage(Enum):
+    """Whether the store has been changed."""
+
+    BEFORE = "nothing was changed"
+    WITHIN = "it is not known whether the store was changed"
+    AFTER = "the change had been made and is in force"
+
+
+class Progress:
+    """The present stage, and whether somebody wants the command to stop.
+
+    Attributes:
+        stage: What can be said about the store now.
+        is_interrupted: Whether a signal came, also one that had to wait.
+    """
+
+    def __init__(self) -> None:
+        self.stage = Stage.BEFORE
+        self.is_interrupted = False
+
+    @contextlib.contextmanager
+    def watching_signals(self) -> Iterator[None]:
+        """Turn the usual signals to stop into `KeyboardInterrupt`, except within the shield.
+
+        Yields:
+            Nothing; the former handlers come back at the end.
+        """
+        former = {number: signal.getsignal(number) for number in SIGNALS}
+        try:
+            for number, handler in former.items():
+                if handler is not signal.SIG_IGN:
+                    signal.signal(number, self._interrupt)
+            yield
+        finally:
+            for number, handler in former.items():
+                signal.signal(number, handler)
+
+    @contextlib.contextmanager
+    def shield(self) -> Iterator[None]:
+        """Make signals wait until the end of the block.
+
+        The signal is not raised at the end: what was begun is reported first, see `is_interrupted`.
+
+        Yields:
+            Nothing.
+        """
+        self.stage = Stage.WITHIN
+        yield
+        self.stage = Stage.AFTER
+
+    def _interrupt(self, _number: int, _frame: FrameType | None) -> None:
+        self.is_interrupted = True
+        if self.stage is not Stage.WITHIN:
+            raise KeyboardInterrupt

@@ -1,0 +1,87 @@
+"""Which store a command works on, and how that is said.
+
+Lives here: the step from options and environment to a store, and the lines that name it. Must not
+live here: the search (`recovery.discovery`).
+
+Invariants: a result never stands without the store that it comes from and the reason why it was
+that one.
+"""
+
+import argparse
+
+from recovery.cli.context import Context
+from recovery.cli.output import Output
+from recovery.discovery.host import Host
+from recovery.discovery.search import FoundStore, discover
+from recovery.model.display import displayed
+from recovery.services.store_facts import StoreFacts
+
+
+def find_store(arguments: argparse.Namespace, context: Context) -> FoundStore:
+    """Decide which store to work on, and warn of what was odd about the search.
+
+    Args:
+        arguments: Its `--bolt-path`, if given.
+        context: The environment.
+
+    Returns:
+        The store; it has not been opened.
+
+    Raises:
+        RecoveryError: There is none, or more than one.
+    """
+    found = discover(Host.here(context.environ), bolt_path=arguments.bolt_path)
+    for note in found.notes:
+        context.output.message(f"note: {note}")
+    return found
+
+
+def described(found: FoundStore, facts: StoreFacts) -> str:
+    """Name the store, say why it is this one, and what it is.
+
+    Args:
+        found: The store as it was found.
+        facts: The store as it was opened.
+
+    Returns:
+        One line.
+    """
+    return (
+        f"Store: {displayed(str(found.named_path))} ({found.reason}); "
+        f"schema level {facts.level}, {facts.server_versions}"
+    )
+
+
+def show_header(found: FoundStore, facts: StoreFacts, output: Output) -> None:
+    """Write the lines above a table.
+
+    Args:
+        found: The store as it was found.
+        facts: The store as it was opened.
+        output: Where to write.
+    """
+    output.prose(described(found, facts))
+    output.line()
+
+
+def store_document(found: FoundStore, facts: StoreFacts) -> dict[str, object]:
+    """Describe the store for a program.
+
+    Args:
+        found: The store as it was found.
+        facts: The store as it was opened.
+
+    Returns:
+        The field "store" of a JSON document.
+    """
+    return {
+        "store": {
+            "path": str(found.named_path),
+            "real_path": str(facts.real_path),
+            "reason": found.reason,
+            "size_bytes": facts.size_bytes,
+            "txid": facts.txid,
+            "level": facts.level,
+            "server_versions": facts.server_versions,
+        }
+    }

@@ -1,0 +1,174 @@
+"""Tables for people, fitted to the terminal.
+
+Lives here: measuring, wrapping and aligning of text. Must not live here: writing it anywhere, and
+anything about what the text means.
+
+Invariants: a column with `minimum` 0 is never wrapped or cut, so that an ID can always be copied.
+Nothing is wider than `width_max` unless such a column alone is. Text has been escaped before: no
+character here moves the cursor.
+"""
+
+import unicodedata
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Final, NamedTuple
+
+GAP: Final = "  "
+CELL_LINES_MAX: Final = 4
+"""A longer cell ends in "..."; the whole text is in --json."""
+ELLIPSIS: Final = "..."
+
+
+class Column(NamedTuple):
+    """A column of a table.
+
+    Attributes:
+        title: Its heading.
+        minimum: The narrowest that it may become by wrapping; 0 when it must not be wrapped.
+    """
+
+    title: str
+    minimum: int = 0
+
+
+def table(
+    columns: Sequence[Column], rows: Iterable[Sequence[str]], *, width_max: int | None
+) -> Iterator[str]:
+    """Lay out rows below aligned headings.
+
+    Args:
+        columns: The headings. A column that is empty in each row is left out.
+        rows: Their cells, as many in each as there are columns.
+        width_max: Columns of the terminal, or None for a file or a pipe, where nothing is wrapped.
+
+    Yields:
+        Lines without a line feed. A terminal too narrow for the table gets one block a row.
+    """
+    cells = [tuple(row) for row in rows]
+    kept = [i for i in range(len(columns)) if not cells or any(row[i] for row in cells)]
+    heads = [columns[i] for i in kept]
+    body = [[row[i] for i in kept] for row in cells]
+    widths = [
+        max([text_width(head.title), *(text_width(row[i]) for row in body)])
+        for i, head in enumerate(heads)
+    ]
+    if width_max is not None:
+        fitted = _fit(heads, widths, width_max)
+        if fitted is None:
+            yield from _blocks(heads, body, width_max)
+            return
+        widths = fitted
+    for row in ([head.title for head in heads], *body):
+        yield from _line_up(row, widths)
+
+
+def text_width(text: str) -> int:
+    """Measure text in columns of a terminal.
+
+    Args:
+        text: Text without control characters.
+
+    Returns:
+        Its width; an East Asian wide character takes two columns, a combining mark none.
+    """
+    if text.isascii():
+        return len(text)
+    return sum(
+        0
+        if unicodedata.combining(character)
+        else 2
+        if unicodedata.east_asian_width(character) in "WF"
+        else 1
+        for character in text
+    )
+
+
+def wrap(text: str, width: int) -> list[str]:
+    """Break text into lines, at blanks where there are any.
+
+    Args:
+        text: Text without line feeds.
+        width: Columns that a line may take, at least 2.
+
+    Returns:
+        At least one line.
+    """
+    lines: list[str] = []
+    line = ""
+    for word in text.split(" "):
+        rest = f"{line} {word}" if line else word
+        if line and text_width(rest) > width:
+            lines.append(line)
+            rest = word
+        while text_width(rest) > width:
+            head = _head(rest, width)
+            lines.append(head)
+            rest = rest[len(head) :]
+        line = rest
+    return [*lines, line]
+
+
+def _head(text: str, width: int) -> str:
+    end = min(len(text), width)
+    while end > 1 and text_width(text[:end]) > width:
+        end -= 1
+    return text[:end]
+
+
+def _fit(heads: Sequence[Column], widths: Sequence[int], width_max: int) -> list[int] | None:
+    """Take width from the widest columns that may be wrapped until all of them fit."""
+    fitted = list(widths)
+    excess = sum(fitted) + len(GAP) * (len(fitted) - 1) - width_max
+    while excess > 0:
+        spare = [
+            (fitted[i], i)
+            for i, head in enumerate(heads)
+            if head.minimum and fitted[i] > max(head.minimum, text_width(head.title))
+        ]
+        if not spare:
+            return None
+        fitted[max(spare)[1]] -= 1
+        excess -= 1
+    return fitted
+
+
+def _line_up(row: Sequence[str], widths: Sequence[int]) -> Iterator[str]:
+    wrapped = [_cell_lines(cell, width) for cell, width in zip(row, widths, strict=True)]
+    for i in range(max(map(len, wrapped), default=0)):
+        parts = [
+            _padded(lines[i] if i < len(lines) else "", width)
+            for lines, width in zip(wrapped, widths, strict=True)
+        ]
+        yield GAP.join(parts).rstrip()
+
+
+def _cell_lines(cell: str, width: int) -> list[str]:
+    if text_width(cell) <= width:
+        return [cell]
+    lines = wrap(cell, width)
+    if len(lines) <= CELL_LINES_MAX:
+        return lines
+    last = _head(lines[CELL_LINES_MAX - 1], max(width - len(ELLIPSIS), 1)).rstrip() + ELLIPSIS
+    return [*lines[: CELL_LINES_MAX - 1], last]
+
+
+def _padded(text: str, width: int) -> str:
+    return text + " " * (width - text_width(text))
+
+
+def _blocks(
+    heads: Sequence[Column], body: Iterable[Sequence[str]], width_max: int
+) -> Iterator[str]:
+    """Lay out each row as lines of a name and a value, with an empty line between rows."""
+    name_width = max(text_width(head.title) for head in heads)
+    room = max(width_max - name_width - len(GAP), 16)
+    is_first = True
+    for row in body:
+        if not is_first:
+            yield ""
+        is_first = False
+        for head, cell in zip(heads, row, strict=True):
+            if not cell:
+                continue
+            lines = [cell] if not head.minimum else wrap(cell, room)
+            yield _padded(head.title, name_width) + GAP + lines[0]
+            yield from (" " * (name_width + len(GAP)) + line for line in lines[1:])

@@ -1,0 +1,21 @@
+"""The error for a command line that cannot be understood.
+
+Lives here: `UsageError`. Must not live here: refusals that depend on the store; those are in
+`recovery.errors`.
+"""
+
+from recovery.errors import ExitCode, RecoveryError
+
+
+class UsageError(RecoveryError):
+    """The command line cannot be understood, or its options clash.
+
+    Attributes:
+        problem: What is wrong with it, without a full stop.
+    """
+
+    exit_code = ExitCode.USAGE
+
+    def __init__(self, *, problem: str, hint: str) -> None:
+        self.problem = problem
+        super().__init__(f"{problem}; nothing was done", hint=hint)

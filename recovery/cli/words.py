@@ -1,0 +1,119 @@
+"""The kind of parser that this program uses, and the words for what is mistyped.
+
+Lives here: `Parser`, `nearest`, `shown`. Must not live here: any command or option.
+
+Invariants: a mistake raises and never exits, so that errors are worded in one place. What a person
+typed is escaped before it is repeated.
+"""
+
+import argparse
+import difflib
+import re
+from collections.abc import Iterable
+from typing import Any, Final, NoReturn, TypeAlias
+
+from recovery.cli.usage import UsageError
+
+Choices: TypeAlias = "argparse._SubParsersAction[Parser]"  # noqa: SLF001 # has no public name
+"""The place of the next word of a command line, where its choices are added."""
+
+
+REPEATED_MAX: Final = 40
+"""Longest word repeated in a message; a token has 88 characters, its hash 62 or more."""
+
+
+class Parser(argparse.ArgumentParser):
+    """An argument parser that raises its complaints and knows its commands."""
+
+    def __init__(self, **settings: Any) -> None:  # noqa: ANN401 # argparse's own signature
+        super().__init__(**settings, allow_abbrev=False)
+        self._choices: Choices | None = None
+
+    def add_subparsers(self, **settings: Any) -> Choices:  # type: ignore[override] # noqa: ANN401 # argparse's own
+        """Add the next word, as argparse does, and remember its choices."""
+        self._choices = super().add_subparsers(**settings)
+        return self._choices
+
+    @property
+    def children(self) -> dict[str, "Parser"]:
+        """The parsers of the next word; empty when the command is complete."""
+        return {} if self._choices is None else dict(self._choices.choices)
+
+    @property
+    def options(self) -> dict[str, argparse.Action]:
+        """The options accepted here, by each of their names."""
+        return self._option_string_actions
+
+    def error(self, message: str) -> NoReturn:
+        """Raise what argparse would print.
+
+        Args:
+            message: The complaint in argparse's words.
+
+        Raises:
+            UsageError: Always.
+        """
+        clash = re.fullmatch(r"argument (\S+): not allowed with argument (\S+)", message)
+        if clash:
+            problem = f"{clash[1]} and {clash[2]} cannot be given together"
+        else:
+            problem = message.removeprefix("argument ").replace(
+                "expected one argument", "a value is missing"
+            )
+        raise UsageError(problem=problem, hint=f"type {self.prog} --help")
+
+    def _check_value(self, action: argparse.Action, value: Any) -> None:  # noqa: ANN401 # argparse's own
+        """Refuse a value that is not one of the choices, and name the nearest that is."""
+        choices = None if action.choices is None else list(action.choices)
+        if choices is None or value in choices:
+            return
+        if action is self._choices:
+            raise UnknownWordError(self, str(value))
+        name = "/".join(action.option_strings)
+        near = nearest(str(value), choices)
+        raise UsageError(
+            problem=f"{name} {shown(value)}: expected one of {', '.join(choices)}",
+            hint=f"type {name} {near}" if near else f"type {self.prog} --help",
+        )
+
+
+class UnknownWordError(Exception):
+    """A word that is no command here; answered where the whole command line is known."""
+
+    def __init__(self, parser: Parser, word: str) -> None:
+        self.parser = parser
+        self.word = word
+        super().__init__("unknown word")
+
+
+def nearest(word: str, candidates: Iterable[str]) -> str | None:
+    """Find what was probably meant.
+
+    Args:
+        word: What was typed.
+        candidates: What could have been meant.
+
+    Returns:
+        The nearest of them, or None when none is near.
+    """
+    wanted = word.lower().replace("_", "-")
+    names = sorted(candidates)
+    begun = [name for name in names if wanted.strip("-") and name.startswith(wanted)]
+    near = begun or difflib.get_close_matches(wanted, names, n=1, cutoff=0.6)
+    return near[0] if near else None
+
+
+def shown(text: object) -> str:
+    """Quote what a person typed, with everything unprintable escaped.
+
+    Args:
+        text: What was typed.
+
+    Returns:
+        It, in quotes and in ASCII; only its length when it is so long that it may be a secret which
+        was pasted into the wrong place.
+    """
+    typed = str(text)
+    if len(typed) > REPEATED_MAX:
+        return f"a word of {len(typed)} characters"
+    return ascii(typed)
