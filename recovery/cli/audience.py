@@ -66,11 +66,9 @@ class PlanAudience:
         """
         if self._is_confirmed:
             return True
+        question = f"Type yes to change {displayed(str(proposal.target_path))}: "
         try:
-            return (
-                ask(f"Type yes to change {displayed(str(proposal.target_path))}: ").casefold()
-                == YES
-            )
+            return ask(question).casefold() == YES
         except OSError as error:
             raise RefusedError(
                 reason=f"the terminal cannot be used for the question ({error.strerror})",

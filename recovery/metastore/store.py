@@ -122,7 +122,9 @@ class MetaStore:
         except BaseException:
             db.close()
             raise
-        LOG.debug("store.opened", path=str(path), level=store.level, txid=store.txid, write=write)
+        LOG.debug(
+            "store.opened", path=str(path), schema_level=store.level, txid=store.txid, write=write
+        )
         return store
 
     @classmethod

@@ -90,9 +90,8 @@ def _steps(sample: SampleStore, folder: Path) -> Iterator[tuple[str, list[str]]]
         "Nobody has an operator token. What would be done to make one?",
         [*create, "--dry-run"],
     )
-    now = "Now do it. A person would be asked, and would see the token on the terminal; a script says:"
     yield (
-        now,
+        "Now do it, as a script would. A person would be asked, and see the token on the terminal.",
         [*create, "--yes", "--token-stdout", "--ledger", ledger],
     )
     yield "Who can get in now?", ["auth", "list", "--operators"]
