@@ -24,6 +24,9 @@ from bolt_store.limits import LOCK_POLL_INTERVAL_S
 CANNOT_LOCK = frozenset({errno.ENOLCK, errno.EOPNOTSUPP, errno.EBADF, errno.EINVAL, errno.ENOSYS})
 """What file systems say that do not support `flock`."""
 
+_FLAGS = os.O_CLOEXEC | os.O_NONBLOCK | os.O_NOCTTY
+"""O_NONBLOCK: opening a named pipe by mistake must not hang."""
+
 
 OFFSET_MAX = 1 << 62
 """No file is so large; the kernel refuses offsets a little above."""
@@ -58,9 +61,7 @@ class OsFile(BlockFile):
             LockTimeoutError: Another process holds the lock.
             LockError: The file system cannot lock, or the file was replaced meanwhile.
         """
-        access = os.O_RDWR if write else os.O_RDONLY
-        # O_NONBLOCK: opening a named pipe by mistake must not hang.
-        descriptor = os.open(path, access | os.O_CLOEXEC | os.O_NONBLOCK | os.O_NOCTTY)
+        descriptor = _open_write(path) if write else _open_read(path)
         try:
             _require_regular(descriptor, path)
             _lock(descriptor, exclusive=write, timeout_s=timeout_s)
@@ -161,6 +162,24 @@ class OsFile(BlockFile):
         if not self._is_closed:
             self._is_closed = True
             os.close(self._descriptor)
+
+
+def _open_write(path: str | os.PathLike[str]) -> int:
+    return os.open(path, os.O_RDWR | _FLAGS)
+
+
+def _open_read(path: str | os.PathLike[str]) -> int:
+    """Open for reading, leaving the access time alone where the kernel lets this user ask for it.
+
+    Source: open(2), O_NOATIME: only the owner of a file, and root, may.
+    """
+    no_atime = getattr(os, "O_NOATIME", 0)  # Linux only
+    if no_atime:
+        try:
+            return os.open(path, os.O_RDONLY | _FLAGS | no_atime)
+        except PermissionError:
+            pass  # not the owner, or not readable at all: the next call tells which
+    return os.open(path, os.O_RDONLY | _FLAGS)
 
 
 def _require_regular(descriptor: int, path: str | os.PathLike[str]) -> None:

@@ -372,7 +372,7 @@ def open_unnoticed(path: Path) -> int:
     """
     flags = os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK | os.O_NOCTTY
     try:
-        return os.open(path, flags | os.O_NOATIME)
+        return os.open(path, flags | getattr(os, "O_NOATIME", 0))  # which only Linux has
     except PermissionError:  # only the owner and root may ask for that
         return os.open(path, flags)
 
