@@ -13,12 +13,14 @@ from pathlib import Path
 from typing import Final
 
 from recovery import __version__
-from recovery.cli.parser import PROGRAM, build_parser
+from recovery.cli.parser import PROGRAM, build_parser, commands
 from recovery.cli.words import Parser
 
 HERE: Final = Path(__file__).resolve().parent
 PAGE: Final = HERE / f"{PROGRAM}.8"
 SECTIONS: Final = ("exit_status", "environment", "files", "security", "examples", "see_also")
+_NO_HYPHENS: Final = ".nh\n.ad l"
+"""An option broken by a hyphen cannot be copied, and justified text stretches examples."""
 EPOCH: Final = "1767225600"
 """Date on the page, 2026-01-01: fixed, so that the page changes only when its words do."""
 
@@ -35,6 +37,8 @@ def render() -> str:
 
     parser = build_parser()
     _hide_common_options(parser)
+    for command in commands(parser):
+        command.usage = " ".join(command.format_usage().split()[1:])  # troff breaks the lines
     page = Manpage(
         parser,
         {
@@ -48,7 +52,8 @@ def render() -> str:
     )
     for section in SECTIONS:
         page.parse_include(str(HERE / f"{section}.inc"))
-    return str(page)
+    title, _, text = str(page).partition("\n")
+    return f"{title}\n{_NO_HYPHENS}\n{text}"
 
 
 def main(argv: list[str]) -> int:

@@ -41,7 +41,7 @@ class ExitCode(IntEnum):
         return member
 
     DONE = 0, "done"
-    FINDINGS = 1, "check found damage"
+    FINDINGS = 1, "damage was found"
     USAGE = 2, "the command line cannot be understood"
     NOT_FOUND = 3, "no such store, user or organization"
     BUSY = 4, "store in use or locked"

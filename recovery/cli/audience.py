@@ -4,7 +4,8 @@ Lives here: showing the plan, asking for a yes, refusing to go on without one. M
 what the plan is (`recovery.services`), and the terminal itself (`recovery.cli.confirm`).
 
 Invariants: nothing is changed without a yes: typed at the terminal after the plan was shown there,
-or given as --yes. The plan goes to stderr, so that stdout can carry a token alone.
+or given as --yes. The plan goes to stderr, so that stdout can carry a token alone; only where it is
+the result itself, in a dry run, it goes to stdout.
 """
 
 from collections.abc import Iterator
@@ -36,10 +37,20 @@ def require_a_way_to_confirm(*, is_confirmed: bool) -> None:
 
 
 class PlanAudience:
-    """Shows the plan on stderr and asks at the terminal."""
+    """Shows the plan and asks at the terminal."""
 
-    def __init__(self, output: Output, *, found: FoundStore, is_confirmed: bool) -> None:
-        self._output = output
+    def __init__(
+        self, output: Output, *, found: FoundStore, is_confirmed: bool, is_result: bool
+    ) -> None:
+        """Get ready.
+
+        Args:
+            output: Where the plan goes.
+            found: The store as it was found.
+            is_confirmed: Whether the yes was given on the command line.
+            is_result: Whether the plan is all that is wanted, so that it belongs on stdout.
+        """
+        self._say = output.prose if is_result else output.message
         self._found = found
         self._is_confirmed = is_confirmed
 
@@ -50,7 +61,7 @@ class PlanAudience:
             proposal: All that there is to show.
         """
         for line in _plan_lines(proposal, self._found):
-            self._output.message(line)
+            self._say(line)
 
     def confirm(self, proposal: Proposal) -> bool:
         """Ask for a yes, unless it was given on the command line.

@@ -13,13 +13,15 @@ import contextlib
 import os
 import stat
 from pathlib import Path
-from typing import Final, TextIO
+from typing import TYPE_CHECKING, Final, TextIO
 
 from recovery.cli.confirm import controlling_terminal, has_terminal, write_all
 from recovery.errors import DeliveryError, RefusedError
 from recovery.model.display import displayed
 from recovery.secret import Secret
-from recovery.services.change import TokenDestination
+
+if TYPE_CHECKING:
+    from recovery.services.change import TokenDestination
 
 _MODE: Final = 0o600
 _NAME_ANOTHER: Final = "name a new file with --token-file, or use --token-stdout"
@@ -27,7 +29,7 @@ _NAME_ANOTHER: Final = "name a new file with --token-file, or use --token-stdout
 
 def choose_destination(
     *, token_file: str | None, is_stdout: bool, stdout: TextIO
-) -> TokenDestination:
+) -> "TokenDestination":
     """Choose where the token goes; without a place, refuse before the store is touched.
 
     Args:

@@ -46,12 +46,17 @@ def _lines(outcome: Outcome, *, is_dry_run: bool) -> Iterator[str]:
         yield "The store is already as wanted: nothing was written."
         return
     target = displayed(str(proposal.target_path))
+    if outcome.backup_path is None:
+        yield f"Done: {target} was made and verified; the store itself is as it was."
+        return
     yield f"Done: {target} was changed, opened again and verified."
-    if outcome.backup_path is not None:
-        yield f"Backup, with all secrets of the store: {displayed(str(outcome.backup_path))}"
-        yield "Next: start influxd, and delete the backup when all is well."
-    else:
-        yield "The store itself was left as it is."
+    yield f"Backup: {displayed(str(outcome.backup_path))}"
+    yield "Next: start influxd. The backup has all secrets of the store: delete it when done."
+    if proposal.plan.secret is not None:
+        yield (
+            "When you need the token no more: influx auth delete --id "
+            f"{proposal.plan.subject_id} --token TOKEN"
+        )
 
 
 def _document(outcome: Outcome, found: FoundStore, *, is_dry_run: bool) -> dict[str, object]:

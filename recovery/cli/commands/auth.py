@@ -210,4 +210,4 @@ def _operator(row: AuthorizationRow) -> str:
             )
             return str(OperatorStatus(level=OperatorLevel.PARTIAL, lacks=pairs))
         case OperatorState.NO:
-            return ""
+            return "no"

@@ -66,7 +66,12 @@ def run_create_operator(arguments: argparse.Namespace, context: Context) -> Exit
             reason=arguments.reason,
         ),
         ports=Ports(
-            audience=PlanAudience(context.output, found=found, is_confirmed=arguments.yes),
+            audience=PlanAudience(
+                context.output,
+                found=found,
+                is_confirmed=arguments.yes,
+                is_result=arguments.dry_run and not arguments.json,
+            ),
             recorder=open_ledger(arguments, context),
             clock=clock,
             destination=destination,
