@@ -56,11 +56,13 @@ class _WriterState:
         kept_back: Those of them that the older snapshot still uses.
         in_use: A byte for each page below the high water mark, bit 1 where the newest snapshot
             uses it.
+        high_water_mark: Where new pages begin: behind those of both snapshots.
     """
 
     free: list[int]
     kept_back: frozenset[int]
     in_use: bytearray
+    high_water_mark: int
 
 
 class DB:
@@ -175,7 +177,7 @@ class DB:
         freelist = Freelist(
             free=self._state.free,
             kept_back=self._state.kept_back,
-            high_water_mark=self._pager.meta.high_water_mark,
+            high_water_mark=self._state.high_water_mark,
         )
         self._full_check = full_check
         self._writer = Tx(self, self._pager.snapshot(self._pager.meta), freelist)
@@ -191,7 +193,16 @@ class DB:
         free = check.free
         if free is None:
             free = [pgid for pgid, value in enumerate(in_use) if not value]
-        return _WriterState(free=free, kept_back=pages_of_older(self._pager, in_use), in_use=in_use)
+        kept_back = pages_of_older(self._pager, in_use)
+        # After a revert the older snapshot may reach beyond the newest one's high water mark.
+        mark = self._pager.meta.high_water_mark
+        high = max(mark, max(kept_back, default=0) + 1)
+        return _WriterState(
+            free=[*free, *range(mark, high)],
+            kept_back=kept_back,
+            in_use=in_use,
+            high_water_mark=high,
+        )
 
     # -- for the transaction (see `bolt_store.tree.tx.Host`) -----------------------------------
 
@@ -247,7 +258,12 @@ class DB:
         for pgid, run in written.items():
             count = len(run) // meta.page_size_bytes
             in_use[pgid : pgid + count] = bytes([REACHABLE]) * count
-        self._state = _WriterState(free=free, kept_back=frozenset(freed), in_use=in_use)
+        self._state = _WriterState(
+            free=free,
+            kept_back=frozenset(freed),
+            in_use=in_use,
+            high_water_mark=meta.high_water_mark,
+        )
 
     def commit_failed(self, *, outcome: Literal["unchanged", "unknown"]) -> None:
         """Note that a commit failed; what is known of the free pages is looked up again."""
