@@ -10,6 +10,24 @@ from bolt_store.codec.meta import Meta
 from bolt_store.compact import BucketContent, Content, RebuildReport, compact, rebuild
 from bolt_store.db import DB, create, open, open_file  # noqa: A004 - bolt_store.open
 from bolt_store.snapshot import SnapshotReport, snapshot
+from bolt_store.stats import (
+    BucketInfo,
+    DBStats,
+    PageInfo,
+    PageState,
+    TreeStats,
+    bucket_tree,
+    db_stats,
+    page_infos,
+)
+from bolt_store.surgery import (
+    PageDescription,
+    PageElement,
+    SurgeryReport,
+    describe_page,
+    rebuild_freelist,
+    revert,
+)
 from bolt_store.tree.bucket import Bucket
 from bolt_store.tree.cursor import Cursor, Item
 from bolt_store.tree.tx import Tx
@@ -18,20 +36,34 @@ __all__ = [
     "DB",
     "Bucket",
     "BucketContent",
+    "BucketInfo",
     "Check",
     "Content",
     "Cursor",
+    "DBStats",
     "Finding",
     "Item",
     "Meta",
+    "PageDescription",
+    "PageElement",
+    "PageInfo",
+    "PageState",
     "RebuildReport",
     "Severity",
     "SnapshotReport",
+    "SurgeryReport",
+    "TreeStats",
     "Tx",
+    "bucket_tree",
     "compact",
     "create",
+    "db_stats",
+    "describe_page",
     "open",
     "open_file",
+    "page_infos",
     "rebuild",
+    "rebuild_freelist",
+    "revert",
     "snapshot",
 ]
