@@ -4,7 +4,6 @@ import os
 import select
 import subprocess
 import sys
-import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -17,6 +16,7 @@ from recovery.lock_holder import (
     LockUse,
     find_lock_holders,
 )
+from tests.support.as_other_user import run_as_nobody
 
 CONTAINER_ID = "3f2a9c41d0be" + "0123456789abcdef" * 3 + "feed"
 SECRET = "canary-9Xw2-argument"  # noqa: S105 # a canary, not a secret
@@ -129,14 +129,11 @@ def proc(tmp_path: Path, store: Path) -> FakeProc:
 
 
 @pytest.fixture
-def open_proc() -> Iterator[FakeProc]:
-    """A process table that other users may look at, unlike pytest's own temporary folders."""
-    with tempfile.TemporaryDirectory() as name:
-        folder = Path(name)
-        folder.chmod(0o755)
-        store = folder / "influxd.bolt"
-        store.write_bytes(b"x")
-        yield FakeProc(folder / "proc", store)
+def open_proc(public_folder: Path) -> FakeProc:
+    """A process table that other users may look at."""
+    store = public_folder / "influxd.bolt"
+    store.write_bytes(b"x")
+    return FakeProc(public_folder / "proc", store)
 
 
 needs_nobody = pytest.mark.skipif(os.getuid() != 0, reason="only root can become another user")
@@ -145,23 +142,15 @@ needs_nobody = pytest.mark.skipif(os.getuid() != 0, reason="only root can become
 def as_nobody(path: Path, proc_root: Path) -> str:
     """Ask who holds the lock as a user who may see little."""
     status = path.stat()
-    question = (
-        "import os, pathlib, sys\n"
+    code = (
         "from recovery.lock_holder import find_lock_holders\n"
-        "os.setgroups([])\n"
-        "os.setuid(65534)\n"  # only now: the project may be where that user cannot read it
         "use = find_lock_holders(device=int(sys.argv[1]), inode=int(sys.argv[2]),"
-        " proc_root=pathlib.Path(sys.argv[3]))\n"
+        " proc_root=Path(sys.argv[3]))\n"
         "print(use.sentence)\n"
     )
-    arguments = [str(status.st_dev), str(status.st_ino), str(proc_root)]
-    return subprocess.run(
-        [sys.executable, "-c", question, *arguments],
-        check=True,
-        capture_output=True,
-        text=True,
-        cwd=Path(__file__).parents[3],
-    ).stdout.rstrip("\n")
+    return run_as_nobody(
+        code, status.st_dev, status.st_ino, proc_root, imports="recovery.lock_holder"
+    )
 
 
 @needs_lock_table

@@ -1,0 +1,193 @@
+"""The search: which store, and why.
+
+Lives here: `discover`, which decides. Must not live here: the list of candidates
+(`recovery.discovery.survey`), and how a place or a configuration is read.
+
+Invariants: nothing is created or changed. What a person or the environment names is taken or
+refused, never replaced by a find. Without a name there must be exactly one store with data; a store
+that a configuration names and that is not there is no reason to take another one in its place. What
+may not be looked at is reported.
+
+Facts: influxdb v2.9.1, as named in `recovery.discovery.servers` and `recovery.discovery.places`.
+"""
+
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+from recovery.discovery.candidate import STORE_NAME, Candidate, Files, State, beside, look_at
+from recovery.discovery.host import Host
+from recovery.errors import AmbiguousError, RecoveryError, StoreAccessError, StoreNotFoundError
+from recovery.model.display import displayed
+
+if TYPE_CHECKING:
+    from recovery.discovery.survey import Survey
+
+_NAME_IT: Final = "name the store with --bolt-path"
+_AS_ROOT: Final = "run it as root or as the user of influxd"
+_NEIGHBOURS_SHOWN_MAX: Final = 3
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FoundStore:
+    """The store that a command works on.
+
+    Attributes:
+        path: The file itself, all links followed.
+        named_path: The path as it was named.
+        reason: Why this one, as a short phrase that every output shows.
+        files: What belongs to it.
+        notes: What a person should know about the search, as sentences.
+    """
+
+    path: Path
+    named_path: Path
+    reason: str
+    files: Files
+    notes: tuple[str, ...] = ()
+
+
+def discover(host: Host, *, bolt_path: str | None) -> FoundStore:
+    """Decide which store a command works on.
+
+    Args:
+        host: Where to search.
+        bolt_path: What the command line names.
+
+    Returns:
+        A file that can be read and is not empty. Whether it is a store is not looked at.
+
+    Raises:
+        StoreNotFoundError: There is none, or what is named is no file with content.
+        StoreAccessError: It may not be read or looked at.
+        AmbiguousError: Several hold data, and none was named.
+        ConfigurationError: A configuration that names the store cannot be understood.
+    """
+    if bolt_path is not None:
+        named = host.working_folder / bolt_path
+        return _accepted(look_at(named, "from --bolt-path", files=beside(named)), notes=())
+    from recovery.discovery.servers import server_here  # noqa: PLC0415 # not with --bolt-path
+    from recovery.discovery.survey import candidate_of, survey  # noqa: PLC0415 # as above
+
+    here = server_here(host)
+    if here.is_configured:
+        errors = () if here.error is None else (f"{here.error.path} {here.error.problem}",)
+        return _accepted(candidate_of(here), notes=(*here.notes, *errors))
+    found = survey(host)
+    if found.errors:
+        raise found.errors[0]
+    return _accepted(_only(found), notes=found.notes)
+
+
+def with_files(found: FoundStore, host: Host) -> FoundStore:
+    """Add what the configuration of a server says about the other files of a store.
+
+    Only a server that would open this very file counts: with `--bolt-path` the store may be a copy,
+    and the engine of the running installation has nothing to do with it.
+
+    Args:
+        found: The store.
+        host: Where to look for servers.
+
+    Returns:
+        The store with all that is known.
+    """
+    from recovery.discovery.servers import (  # noqa: PLC0415 # few commands need other files
+        server_here,
+        servers_of_system,
+    )
+    from recovery.discovery.survey import candidate_of  # noqa: PLC0415 # as above
+
+    named = look_at(found.named_path, found.reason)
+    for server in (server_here(host), *servers_of_system(host)):
+        if server.store_path is not None:
+            opened = candidate_of(server)
+            if opened.identity == named.identity:
+                return replace(found, files=opened.files)
+    return found
+
+
+def _only(found: "Survey") -> Candidate:
+    """Pick the one store with data.
+
+    Raises:
+        StoreNotFoundError: There is none.
+        StoreAccessError: A configured one may not be looked at.
+        AmbiguousError: There are several.
+    """
+    full = [candidate for candidate in found.candidates if candidate.has_data]
+    if len(full) > 1:
+        best = next((candidate for candidate in full if candidate.opened_by), full[0])
+        raise AmbiguousError(
+            kind="store",
+            candidates=[candidate.description for candidate in full],
+            hint=f"name one of them, for example {_option(best.path)}",
+        )
+    absent = [c for c in found.candidates if c.is_configured and not c.has_data]
+    if absent and full:
+        raise _refusal(absent[0], other=full[0])
+    chosen = (*full, *absent, *found.candidates)
+    if not chosen:
+        blind = f"; {'; '.join(found.notes)}" if found.notes else ""
+        raise StoreNotFoundError(
+            path=STORE_NAME,
+            problem=f"is neither configured nor at any of the known places{blind}",
+            hint=f"{_NAME_IT}; {_AS_ROOT} if something may not be looked at" if blind else _NAME_IT,
+        )
+    return chosen[0]
+
+
+def _accepted(candidate: Candidate, *, notes: tuple[str, ...]) -> FoundStore:
+    """Take a candidate if it can be used.
+
+    Raises:
+        StoreNotFoundError: It is no file with content.
+        StoreAccessError: It may not be read or looked at.
+    """
+    if candidate.state is not State.HOLDS_DATA:
+        raise _refusal(candidate, other=None)
+    return FoundStore(
+        path=candidate.path,
+        named_path=candidate.named_path,
+        reason=candidate.reasons[0],
+        files=candidate.files,
+        notes=notes,
+    )
+
+
+def _refusal(candidate: Candidate, *, other: Candidate | None) -> RecoveryError:
+    """Say why a candidate is of no use."""
+    path = displayed(str(candidate.named_path))
+    problem = f"{candidate.problem} ({candidate.reasons[0]})"
+    if other is not None:
+        problem += f", while there is data in {other.description}"
+    if candidate.state in {State.UNREADABLE, State.UNSEEN}:
+        return StoreAccessError(path=path, problem=problem, hint=_AS_ROOT)
+    if other is not None:
+        hint = f"mount or restore it, or choose the other one with {_option(other.path)}"
+    elif candidate.state is State.EMPTY:
+        hint = "look for a backup; influxd would make a new store of the empty file"
+    else:
+        hint = _hint_about(candidate)
+    return StoreNotFoundError(path=path, problem=problem, hint=hint)
+
+
+def _hint_about(candidate: Candidate) -> str:
+    """Look for what could have been meant: a store in the folder, or beside the missing file."""
+    is_folder = candidate.state is State.NOT_A_FILE
+    folder = candidate.named_path if is_folder else candidate.named_path.parent
+    try:
+        names = sorted(path.name for path in folder.glob("*.bolt") if path.is_file())
+    except OSError:
+        names = []
+    if not names:
+        return "check the path, and that the disk is mounted"
+    options = [_option(folder / name) for name in names[:_NEIGHBOURS_SHOWN_MAX]]
+    return f"try {' or '.join(options)}"
+
+
+def _option(path: Path) -> str:
+    """Write the option that names a store, to be typed as it is."""
+    import shlex  # noqa: PLC0415 # wanted for refusals only
+
+    return f"--bolt-path {shlex.quote(displayed(str(path)))}"

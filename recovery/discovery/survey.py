@@ -1,0 +1,115 @@
+"""All stores that a machine has or may have.
+
+Lives here: `survey`, which puts the sources of candidates together. Must not live here: the choice
+among them (`recovery.discovery.search`), and how a source is read.
+
+Invariants: nothing is created or changed. What may not be looked at is reported.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+
+from recovery.discovery.candidate import Candidate, State, beside, look_at
+from recovery.discovery.containers import read_containers
+from recovery.discovery.host import Host
+from recovery.discovery.places import Blind, Place, fixed_places, matching_places
+from recovery.discovery.servers import Server, server_here, server_of_container, servers_of_system
+from recovery.errors import ConfigurationError
+from recovery.model.display import displayed
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Survey:
+    """All stores that this machine may have.
+
+    Attributes:
+        candidates: Files, and configured places without a file; the strongest first.
+        notes: What could not be looked at, as sentences.
+        errors: Configurations at which a server would stop.
+    """
+
+    candidates: tuple[Candidate, ...]
+    notes: tuple[str, ...]
+    errors: tuple[ConfigurationError, ...]
+
+
+def survey(host: Host, *, bolt_path: str | None = None) -> Survey:
+    """List every store that this machine may have, and what its servers would open.
+
+    Args:
+        host: Where to search.
+        bolt_path: What the command line names, if anything.
+
+    Returns:
+        Candidates. Known places without a file are left out.
+    """
+    merged: dict[tuple[object, ...], Candidate] = {}
+    notes: list[str] = []
+    errors: list[ConfigurationError] = []
+    blind: dict[str, list[str]] = {}
+    for item in _finds(host, bolt_path):
+        if isinstance(item, Blind):
+            blind.setdefault(item.problem, []).append(displayed(str(item.path)))
+        elif isinstance(item, Server):
+            notes += item.notes
+            errors += [] if item.error is None else [item.error]
+        elif item.state is State.UNSEEN and not item.is_configured:
+            blind.setdefault(item.problem, []).append(displayed(str(item.named_path)))
+        elif item.state is not State.MISSING or item.is_configured:
+            known = merged.get(item.identity)
+            merged[item.identity] = item if known is None else known.merged(item)
+    for problem, paths in blind.items():
+        notes.append(f"{', '.join(dict.fromkeys(paths))} {problem}")
+    return Survey(candidates=tuple(merged.values()), notes=tuple(notes), errors=tuple(errors))
+
+
+def _finds(host: Host, bolt_path: str | None) -> Iterator[Candidate | Server | Blind]:
+    """List what every source says, the strongest source first."""
+    if bolt_path is not None:
+        path = host.working_folder / bolt_path
+        yield look_at(path, "from --bolt-path", is_configured=True, files=beside(path))
+    for server in (server_here(host), *servers_of_system(host)):
+        yield server
+        if server.store_path is not None:
+            yield candidate_of(server)
+    for place in fixed_places(host):
+        yield _custom(place)
+    for container in read_containers(host):
+        if isinstance(container, Blind):
+            yield container
+            continue
+        server = server_of_container(host, container)
+        yield server
+        if server.store_path is not None:
+            yield candidate_of(server)
+    for found in matching_places(host):
+        yield found if isinstance(found, Blind) else _custom(found)
+
+
+def candidate_of(server: Server) -> Candidate:
+    """Look at the store of a server.
+
+    Args:
+        server: A server that has one.
+
+    Returns:
+        What is there.
+
+    Raises:
+        ValueError: The server has no store.
+    """
+    if server.store_path is None:
+        raise ValueError("a server without a store is no candidate")
+    return look_at(
+        server.store_path,
+        server.reason,
+        opened_by=(server.name,) if server.name else (),
+        is_configured=server.is_configured,
+        files=server.files,
+    )
+
+
+def _custom(place: Place) -> Candidate:
+    """Look at a place known by custom."""
+    files = replace(beside(place.path), engine_path=place.engine_path)
+    return look_at(place.path, place.reason, files=files)

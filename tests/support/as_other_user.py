@@ -1,0 +1,35 @@
+"""Running code as a user who may do little, since root may do anything."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+NOBODY_UID = 65534
+
+_PROLOGUE = f"""
+import os, sys
+from pathlib import Path
+os.setgroups([])
+os.setuid({NOBODY_UID})
+"""
+
+
+def run_as_nobody(code: str, *arguments: object, imports: str) -> str:
+    """Run code as an ordinary user; needs root.
+
+    Args:
+        code: Python; `sys`, `os` and `Path` are there.
+        arguments: What it finds in `sys.argv` from 1 on.
+        imports: Modules to import while they can surely be read: the project may be in a closed
+            folder. Those that are imported late count, too.
+
+    Returns:
+        What it printed, without the last line end.
+    """
+    return subprocess.run(
+        [sys.executable, "-c", f"import {imports}{_PROLOGUE}{code}", *map(str, arguments)],
+        check=True,
+        capture_output=True,
+        text=True,
+        cwd=Path(__file__).parents[2],
+    ).stdout.rstrip("\n")
