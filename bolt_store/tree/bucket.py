@@ -97,7 +97,7 @@ class Bucket:
             FormatError: A page on the way is damaged.
             OSError: A page cannot be read.
         """
-        self._require_open()
+        self.require_open()
         found = self._tree.find(key)
         return None if found is None or found[0] else found[1]
 
@@ -125,7 +125,7 @@ class Bucket:
             FormatError: A page is damaged, or the tree repeats itself.
             OSError: A page cannot be read.
         """
-        self._require_open()
+        self.require_open()
         low = max(prefix, start or b"")
         high = _smaller(_prefix_end(prefix), stop)
         walk = self._walk_changing if self._tx.is_writable else self._walk
@@ -135,7 +135,7 @@ class Bucket:
         """Walk the items from `low` on and below `high`, of a tree that does not change."""
         last: bytes | None = None
         for leaf in self._tree.leaves(low):
-            self._require_open()
+            self.require_open()
             keys = leaf.keys
             if not keys:
                 continue
@@ -151,22 +151,21 @@ class Bucket:
 
     def _walk_changing(self, low: bytes, high: bytes | None) -> Iterator[Item]:
         """Walk as `_walk`, and find the place again when the tree has changed."""
-        cursor = Cursor(self._tx, self._tree)
+        cursor = Cursor(self, self._tree)
         item = cursor.seek(low)
         while item is not None and (high is None or item[0] < high):
             yield item
-            self._require_open()
             item = cursor.next()
 
     def cursor(self) -> Cursor:
         """Return a new cursor, which stands nowhere yet."""
-        self._require_open()
-        return Cursor(self._tx, self._tree)
+        self.require_open()
+        return Cursor(self, self._tree)
 
     @property
     def sequence(self) -> int:
         """The counter that an application may keep in a bucket."""
-        self._require_open()
+        self.require_open()
         return self._sequence
 
     def bucket(self, name: bytes) -> "Bucket":
@@ -179,7 +178,7 @@ class Bucket:
             FormatError: A page on the way is damaged.
             OSError: A page cannot be read.
         """
-        self._require_open()
+        self.require_open()
         child = self._children.get(name)
         if child is not None:
             return child
@@ -196,7 +195,7 @@ class Bucket:
 
     def has_bucket(self, name: bytes) -> bool:
         """Tell whether a bucket of this name is in this one. Raises as `get`."""
-        self._require_open()
+        self.require_open()
         found = self._tree.find(name)
         return found is not None and found[0] == BUCKET_FLAG
 
@@ -265,10 +264,9 @@ class Bucket:
         found = self._tree.find(name)
         if found is not None:
             raise BucketExistsError if found[0] else IncompatibleValueError
-        child = Bucket(self._tx, None)
         name = bytes(name)
-        self._children[name] = child
         self._tree.put(name, encode_bucket(_EMPTY), BUCKET_FLAG)
+        child = self._children[name] = Bucket(self._tx, None)
         return child
 
     def delete_bucket(self, name: bytes) -> None:
@@ -284,10 +282,13 @@ class Bucket:
         """
         self._require_writable()
         child = self.bucket(name)
-        child.free_pages()
+        # What can fail comes first: a bucket is deleted whole or not at all.
+        runs = child.stored_runs()
+        self._tree.delete(name)
+        for run in runs:
+            self._tx.storage.free(run)
         child.mark_deleted()
         self._children.pop(name, None)
-        self._tree.delete(name)
 
     def next_sequence(self) -> int:
         """Count the sequence up by one and return it. Raises as `set_sequence`."""
@@ -358,27 +359,31 @@ class Bucket:
     def _inline(self, page: bytes) -> BucketValue:
         return BucketValue(root_pgid=0, sequence=self._sequence, inline_page=page)
 
-    def free_pages(self) -> None:
-        """Give back every page of the last committed state of this bucket and of those in it.
+    def stored_runs(self) -> list[tuple[int, int]]:
+        """Return every run of the last committed state of this bucket and of those in it.
 
         What this transaction changed is only in memory, so nothing else is to be freed. A bucket
         in it that was deleted before has given its pages back already.
+
+        Returns:
+            First page and number of pages of each run.
 
         Raises:
             FormatError: A page is damaged.
             OSError: A page cannot be read.
         """
-        storage = self._tx.storage
+        runs: list[tuple[int, int]] = []
         pending = [self._stored] if self._stored else []
         while pending:
             stored = pending.pop()
             if stored.inline_page is not None:
                 pending += _buckets_in(decode_leaf(stored.inline_page, pgid=None))
-            elif not storage.is_freed(stored.root_pgid):
+            elif not self._tx.storage.is_freed(stored.root_pgid):
                 for run, leaf in tree_runs(self._tx.pages, stored.root_pgid):
-                    storage.free(run)
+                    runs.append(run)
                     if leaf is not None:
                         pending += _buckets_in(leaf)
+        return runs
 
     def put_bucket_value(self, name: bytes, value: bytes) -> None:
         """Take over the new value of a flushed bucket in this one."""
@@ -394,13 +399,19 @@ class Bucket:
 
     # -- guards -----------------------------------------------------------------------------
 
-    def _require_open(self) -> None:
+    def require_open(self) -> None:
+        """Raise when the transaction has ended or this bucket was deleted in it.
+
+        Raises:
+            TxClosedError: The transaction has ended.
+            BucketNotFoundError: The bucket was deleted.
+        """
         self._tx.require_open()
         if self._is_deleted:
             raise BucketNotFoundError
 
     def _require_writable(self) -> None:
-        self._require_open()
+        self.require_open()
         if not self._tx.is_writable:
             raise ReadOnlyError
 

@@ -24,10 +24,10 @@ Item: TypeAlias = tuple[bytes, bytes | None]
 
 
 class Openness(Protocol):
-    """Somebody who knows whether the transaction is still open."""
+    """Somebody who knows whether what is read is still there."""
 
     def require_open(self) -> None:
-        """Raise `TxClosedError` when it is not."""
+        """Raise `StateError` or `BucketError` when it is not."""
         ...
 
 
@@ -38,11 +38,11 @@ class Cursor:
     last item `next` gives None and `prev` the last item; in front of the first the other way round.
     """
 
-    __slots__ = ("_key", "_path", "_side", "_tree", "_tx", "_version")
+    __slots__ = ("_key", "_owner", "_path", "_side", "_tree", "_version")
 
-    def __init__(self, tx: Openness, tree: BTree) -> None:
+    def __init__(self, owner: Openness, tree: BTree) -> None:
         """Make a cursor; `Bucket.cursor` is the way to get one."""
-        self._tx = tx
+        self._owner = owner
         self._tree = tree
         self._path: list[tuple[Leaf | Branch[int] | BranchNode, int]] = []
         self._key: bytes | None = None
@@ -57,16 +57,17 @@ class Cursor:
 
         Raises:
             TxClosedError: The transaction has ended.
+            BucketNotFoundError: The bucket was deleted.
             FormatError: A page on the way is damaged.
             OSError: A page cannot be read.
         """
-        self._tx.require_open()
+        self._owner.require_open()
         self._descend_from_root(at_end=False)
         return self._settle(forward=True)
 
     def last(self) -> Item | None:
         """Go to the last item. Returns and raises as `first`."""
-        self._tx.require_open()
+        self._owner.require_open()
         self._descend_from_root(at_end=True)
         return self._settle(forward=False)
 
@@ -78,10 +79,11 @@ class Cursor:
 
         Raises:
             TxClosedError: The transaction has ended.
+            BucketNotFoundError: The bucket was deleted.
             FormatError: A page on the way is damaged.
             OSError: A page cannot be read.
         """
-        self._tx.require_open()
+        self._owner.require_open()
         self._path = []
         self._version = self._tree.version
         child = self._tree.root
@@ -103,10 +105,11 @@ class Cursor:
 
         Raises:
             TxClosedError: The transaction has ended.
+            BucketNotFoundError: The bucket was deleted.
             FormatError: A page on the way is damaged.
             OSError: A page cannot be read.
         """
-        self._tx.require_open()
+        self._owner.require_open()
         if self._key is None:
             return self.first() if self._side <= 0 else None
         before = self._key
@@ -123,7 +126,7 @@ class Cursor:
 
     def prev(self) -> Item | None:
         """Go to the item before. Returns and raises as `next`, the other way round."""
-        self._tx.require_open()
+        self._owner.require_open()
         if self._key is None:
             return self.last() if self._side >= 0 else None
         before = self._key

@@ -33,7 +33,7 @@ def expected(numbers: range) -> list[Item]:
     return [(key(number), value(number)) for number in numbers]
 
 
-# -- standing still -----------------------------------------------------------------------------
+# -- standing still ------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("count", [0, 1, 2, 11, 12, 500])
@@ -127,7 +127,7 @@ def test_a_bucket_has_no_value() -> None:
         assert below.prev() == (b"lower-19", None)
 
 
-# -- a bucket that changes -------------------------------------------------------------------------
+# -- a bucket that changes -----------------------------------------------------------------------
 
 
 def filled(tx: bolt_store.Tx, *numbers: int) -> bolt_store.Bucket:
@@ -211,7 +211,7 @@ def test_walks_may_put_as_they_go() -> None:
         assert seen == [key(number) for number in range(200)]
 
 
-# -- the end ---------------------------------------------------------------------------------------
+# -- the end -------------------------------------------------------------------------------------
 
 
 def test_a_cursor_ends_with_its_transaction() -> None:
