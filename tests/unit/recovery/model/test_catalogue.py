@@ -1,0 +1,172 @@
+"""The storage engine's catalogue."""
+
+import pytest
+
+from recovery.model.catalogue import (
+    CatalogueError,
+    Database,
+    Policy,
+    database_names,
+    decode_catalogue,
+    empty_catalogue,
+    encode_database,
+    with_database,
+)
+from recovery.model.ids import Id
+from tests.support.ports import ScriptedRng
+
+HOUR_NS = 3_600_000_000_000
+TASKS = Id("a4400ee87566e12a")
+
+# Of the sample store, spec section 4.9.
+TASKS_FIELD = bytes.fromhex(
+    "2a 38 0a 10 61 34 34 30 30 65 65 38 37 35 36 36 65 31 32 61 12 07 61 75 74 6f 67 65 6e"
+    "1a 1b 0a 07 61 75 74 6f 67 65 6e 10 80 80 b4 9f db f7 3a 18 80 80 bc 8a c9 d2 13 20 01"
+)
+HEAD = bytes.fromhex("0800 1003 18ffffffffffffffff7f 3801 4005 4807")
+"""Term 0, Index 3, ClusterID, MaxNodeID 1, MaxShardGroupID 5, MaxShardID 7."""
+
+
+def _names(catalogue: bytes) -> list[str]:
+    return database_names(catalogue)
+
+
+def test_a_database_is_written_as_in_the_sample_store() -> None:
+    found = encode_database(name=TASKS, retention_ns=72 * HOUR_NS, shard_group_ns=24 * HOUR_NS)
+    assert found == TASKS_FIELD
+
+
+def test_infinite_retention_is_a_written_zero() -> None:
+    found = encode_database(name=TASKS, retention_ns=0, shard_group_ns=168 * HOUR_NS)
+    assert b"\x10\x00\x18" in found
+    assert decode_catalogue(HEAD + found).databases[0].policies[0].retention_ns == 0
+
+
+def test_a_catalogue_is_read() -> None:
+    catalogue = decode_catalogue(HEAD + TASKS_FIELD)
+    policy = Policy(
+        name="autogen",
+        retention_ns=72 * HOUR_NS,
+        shard_group_ns=24 * HOUR_NS,
+        shard_group_count=0,
+    )
+    assert catalogue.index == 3
+    assert catalogue.databases == (
+        Database(name=TASKS, default_policy="autogen", policies=(policy,)),
+    )
+
+
+def test_shard_groups_are_counted() -> None:
+    policy = bytes.fromhex("0a07 6175746f67656e 1000 1800 2001 2a020801 2a020802")
+    database = b"\x0a\x10" + TASKS.encode() + b"\x12\x07autogen\x1a" + bytes([len(policy)]) + policy
+    found = decode_catalogue(HEAD + b"\x2a" + bytes([len(database)]) + database)
+    assert found.databases[0].policies[0].shard_group_count == 2
+
+
+def test_an_added_database_goes_to_the_end_and_the_index_counts_up() -> None:
+    other = Id("35227829a87926d7")
+    before = HEAD + TASKS_FIELD
+    after = with_database(before, name=other, retention_ns=0, shard_group_ns=168 * HOUR_NS)
+    added = encode_database(name=other, retention_ns=0, shard_group_ns=168 * HOUR_NS)
+    assert after == before.replace(b"\x10\x03", b"\x10\x04", 1) + added
+    assert _names(after) == [TASKS, other]
+
+
+def test_an_index_that_grows_by_a_byte_moves_the_rest() -> None:
+    before = HEAD.replace(b"\x10\x03", b"\x10\x7f") + TASKS_FIELD
+    after = with_database(
+        before, name=Id("35227829a87926d7"), retention_ns=0, shard_group_ns=HOUR_NS
+    )
+    assert after.startswith(b"\x08\x00\x10\x80\x01\x18")
+    assert decode_catalogue(after).index == 128
+
+
+def test_of_two_indexes_the_last_counts() -> None:
+    before = HEAD + b"\x10\x09" + TASKS_FIELD
+    after = with_database(
+        before, name=Id("35227829a87926d7"), retention_ns=0, shard_group_ns=HOUR_NS
+    )
+    assert decode_catalogue(after).index == 10
+    assert after.startswith(HEAD)
+
+
+def test_unknown_fields_of_every_kind_survive() -> None:
+    unknown = b"\x78\x05" + b"\x79" + bytes(8) + b"\x7a\x03abc" + b"\x7d" + bytes(4)
+    before = unknown + HEAD + unknown + TASKS_FIELD + unknown
+    after = with_database(
+        before, name=Id("35227829a87926d7"), retention_ns=0, shard_group_ns=HOUR_NS
+    )
+    assert after.startswith(unknown + HEAD.replace(b"\x10\x03", b"\x10\x04", 1) + unknown)
+    assert TASKS_FIELD + unknown in after
+
+
+def test_an_empty_catalogue_has_all_that_the_server_requires() -> None:
+    catalogue = empty_catalogue(ScriptedRng(bits=[4]))
+    assert catalogue == bytes.fromhex("0800 1001 1805 3800 4000 4800")
+    assert decode_catalogue(catalogue).databases == ()
+
+
+def test_a_database_is_not_added_twice() -> None:
+    with pytest.raises(CatalogueError, match="has this database already"):
+        with_database(HEAD + TASKS_FIELD, name=TASKS, retention_ns=0, shard_group_ns=HOUR_NS)
+
+
+def test_an_index_at_its_end_is_not_counted_up() -> None:
+    full = HEAD.replace(b"\x10\x03", b"\x10" + b"\xff" * 9 + b"\x01")
+    with pytest.raises(CatalogueError, match="cannot be counted up"):
+        with_database(full, name=TASKS, retention_ns=0, shard_group_ns=HOUR_NS)
+
+
+@pytest.mark.parametrize("missing", ["0800", "1003", "3801", "4005", "4807"])
+def test_a_required_number_that_is_missing_is_an_error(missing: str) -> None:
+    broken = HEAD.replace(bytes.fromhex(missing), b"", 1)
+    assert broken != HEAD
+    with pytest.raises(CatalogueError, match="lacks a required field"):
+        decode_catalogue(broken)
+    with pytest.raises(CatalogueError, match="lacks a required field"):
+        with_database(broken, name=TASKS, retention_ns=0, shard_group_ns=HOUR_NS)
+
+
+@pytest.mark.parametrize(
+    "policy",
+    ["1000 1800 2001", "0a0161 1800 2001", "0a0161 1000 2001", "0a0161 1000 1800"],
+)
+def test_a_required_field_of_a_policy_is_missed(policy: str) -> None:
+    content = bytes.fromhex(policy)
+    database = b"\x0a\x01x\x12\x01y\x1a" + bytes([len(content)]) + content
+    with pytest.raises(CatalogueError, match="a retention policy has no"):
+        decode_catalogue(HEAD + b"\x2a" + bytes([len(database)]) + database)
+
+
+@pytest.mark.parametrize("database", [b"\x12\x01y", b"\x0a\x01x"])
+def test_a_required_field_of_a_database_is_missed(database: bytes) -> None:
+    with pytest.raises(CatalogueError, match="a database has no"):
+        decode_catalogue(HEAD + b"\x2a" + bytes([len(database)]) + database)
+
+
+@pytest.mark.parametrize(
+    "broken",
+    [
+        pytest.param(b"", id="empty"),
+        pytest.param(HEAD + TASKS_FIELD[:-1], id="cut"),
+        pytest.param(HEAD + b"\x2a", id="cut in a length"),
+        pytest.param(HEAD + b"\x80" * 11, id="a number that does not end"),
+        pytest.param(HEAD + b"\x78" + b"\xff" * 9 + b"\x02", id="a number of more than 64 bits"),
+        pytest.param(HEAD + b"\x2a" + b"\xff" * 9 + b"\x01", id="a length beyond everything"),
+        pytest.param(HEAD + b"\x2b\x2c", id="a group"),
+        pytest.param(HEAD + b"\x00\x00", id="a field without a number"),
+        pytest.param(HEAD + b"\x12\x01x", id="an index that is a text"),
+        pytest.param(HEAD + b"\x2a\x04\x08\x01\x12\x00", id="a name that is a number"),
+        pytest.param(HEAD + b"\x79" + bytes(7), id="cut in eight bytes"),
+    ],
+)
+def test_what_is_no_catalogue_is_an_error(broken: bytes) -> None:
+    with pytest.raises(CatalogueError):
+        decode_catalogue(broken)
+
+
+def test_a_negative_duration_is_read_as_one() -> None:
+    policy = b"\x0a\x01a\x10" + b"\xff" * 9 + b"\x01" + b"\x18\x00\x20\x01"
+    database = b"\x0a\x01x\x12\x01y\x1a" + bytes([len(policy)]) + policy
+    found = decode_catalogue(HEAD + b"\x2a" + bytes([len(database)]) + database)
+    assert found.databases[0].policies[0].retention_ns == -1
