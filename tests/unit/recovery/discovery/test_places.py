@@ -1,0 +1,41 @@
+"""Places known by custom."""
+
+from pathlib import Path
+
+import pytest
+
+from recovery.discovery.places import Place, fixed_places, matching_places
+from tests.support.fake_system import FakeSystem
+
+
+@pytest.fixture
+def system(tmp_path: Path) -> FakeSystem:
+    return FakeSystem(tmp_path)
+
+
+def test_fixed_places_are_listed_whether_there_is_something_or_not(system: FakeSystem) -> None:
+    paths = [place.path for place in fixed_places(system.host())]
+    assert paths[:5] == [
+        system.at("/root/.influxdbv2/influxd.bolt"),
+        system.home / ".influxdbv2" / "influxd.bolt",
+        system.at("/var/lib/influxdb/.influxdbv2/influxd.bolt"),
+        system.at("/var/lib/influxdb/influxd.bolt"),
+        system.at("/var/lib/influxdb2/influxd.bolt"),
+    ]
+    assert len(set(paths)) == len(paths)
+
+
+def test_places_of_a_pattern_are_listed_only_if_there_is_something(system: FakeSystem) -> None:
+    system.at("/var/lib/docker/volumes/empty/_data").mkdir(parents=True)
+    system.write("/var/lib/docker/volumes/metadata.db", b"x")
+    stores = [system.store(f"/var/lib/docker/volumes/{name}/_data/influxd.bolt") for name in "ab"]
+    found = list(matching_places(system.host()))
+    assert [place.path for place in found] == stores
+    assert all(isinstance(place, Place) for place in found)
+
+
+def test_a_link_to_nothing_is_something(system: FakeSystem) -> None:
+    link = system.at("/home/bob/.influxdbv2/influxd.bolt")
+    link.parent.mkdir(parents=True)
+    link.symlink_to("/nowhere")
+    assert [place.path for place in matching_places(system.host())] == [link]
