@@ -199,7 +199,11 @@ class Output:
 
     def _wrapped(self, text: str, stream: TextIO) -> list[str]:
         width = self._width(stream)
-        return [text] if width is None else wrap(text, min(width, _PROSE_WIDTH_MAX))
+        return (
+            [text]
+            if width is None
+            else wrap(text, min(width, _PROSE_WIDTH_MAX), breaks_words=False)
+        )
 
     def _width(self, stream: TextIO) -> int | None:
         """Measure a terminal; None for anything else, where lines are as long as they are."""

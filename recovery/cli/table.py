@@ -82,12 +82,14 @@ def text_width(text: str) -> int:
     )
 
 
-def wrap(text: str, width: int) -> list[str]:
+def wrap(text: str, width: int, *, breaks_words: bool = True) -> list[str]:
     """Break text into lines, at blanks where there are any.
 
     Args:
         text: Text without line feeds.
         width: Columns that a line may take, at least 2.
+        breaks_words: Whether a word longer than that is broken. In prose it is not, because it may
+            be a path that somebody wants to copy.
 
     Returns:
         At least one line.
@@ -99,7 +101,7 @@ def wrap(text: str, width: int) -> list[str]:
         if line and text_width(rest) > width:
             lines.append(line)
             rest = word
-        while text_width(rest) > width:
+        while breaks_words and text_width(rest) > width:
             head = _head(rest, width)
             lines.append(head)
             rest = rest[len(head) :]

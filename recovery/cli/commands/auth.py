@@ -26,14 +26,14 @@ from recovery.services.inventory import (
     open_inventory,
 )
 
-COLUMNS = (
+COLUMNS = (  # together 80 columns at the least
     Column("ID"),
-    Column("User", 8),
-    Column("Organization", 12),
+    Column("User", 6),
+    Column("Org", 6),
     Column("Status", 8),
-    Column("Operator", 18),
-    Column("Token", 10),
-    Column("Description", 12),
+    Column("Operator", 13),
+    Column("Token", 8),
+    Column("Description", 11),
 )
 
 
