@@ -13,9 +13,10 @@ from collections.abc import Iterable, Iterator, Sequence
 from typing import Final, NamedTuple
 
 GAP: Final = "  "
-CELL_LINES_MAX: Final = 4
+CELL_LINES_MAX: Final = 6
 """A longer cell ends in "..."; the whole text is in --json."""
 ELLIPSIS: Final = "..."
+SAMPLE_ROWS: Final = 20
 
 
 class Column(NamedTuple):
@@ -52,7 +53,7 @@ def table(
         for i, head in enumerate(heads)
     ]
     if width_max is not None:
-        fitted = _fit(heads, widths, width_max)
+        fitted = _fit(heads, widths, body, width_max)
         if fitted is None:
             yield from _blocks(heads, body, width_max)
             return
@@ -116,21 +117,43 @@ def _head(text: str, width: int) -> str:
     return text[:end]
 
 
-def _fit(heads: Sequence[Column], widths: Sequence[int], width_max: int) -> list[int] | None:
-    """Take width from the widest columns that may be wrapped until all of them fit."""
+def _fit(
+    heads: Sequence[Column], widths: Sequence[int], body: Sequence[Sequence[str]], width_max: int
+) -> list[int] | None:
+    """Take width from columns until all of them fit, where it costs the fewest lines.
+
+    Returns:
+        The widths, or None when not even the narrowest fit.
+    """
     fitted = list(widths)
     excess = sum(fitted) + len(GAP) * (len(fitted) - 1) - width_max
+    sample = _sample(body)
     while excess > 0:
         spare = [
-            (fitted[i], i)
+            i
             for i, head in enumerate(heads)
             if head.minimum and fitted[i] > max(head.minimum, text_width(head.title))
         ]
         if not spare:
             return None
-        fitted[max(spare)[1]] -= 1
+        narrowed = {i: [*fitted[:i], fitted[i] - 1, *fitted[i + 1 :]] for i in spare}
+        best = min(spare, key=lambda i: (_line_count(sample, narrowed[i]), -fitted[i]))
+        fitted = narrowed[best]
         excess -= 1
     return fitted
+
+
+def _sample(body: Sequence[Sequence[str]]) -> list[Sequence[str]]:
+    """Choose rows to judge widths by: those at the top, and the longest."""
+    longest = sorted(body, key=lambda row: sum(map(len, row)), reverse=True)
+    return [*body[:SAMPLE_ROWS], *longest[:SAMPLE_ROWS]]
+
+
+def _line_count(rows: Iterable[Sequence[str]], widths: Sequence[int]) -> int:
+    return sum(
+        max(len(_cell_lines(cell, width)) for cell, width in zip(row, widths, strict=True))
+        for row in rows
+    )
 
 
 def _line_up(row: Sequence[str], widths: Sequence[int]) -> Iterator[str]:

@@ -1,0 +1,177 @@
+"""The three listings, on stores that real servers wrote and on one of ours."""
+
+import json
+import os
+import re
+from pathlib import Path
+from typing import Final
+
+import pytest
+
+from tests.support.run_cli import PROJECT, Cli
+from tests.support.stores import HASHED_TOKEN, OPERATOR_TOKEN, MadeStore, make_store
+
+GOLDEN: Final = PROJECT / "tests" / "golden"
+OPERATOR_OF_LEVEL21: Final = (
+    "A9Ovdl8SmP-rfp8wQ2vJoPUsZoQQJ3EochD88SlJcgrcLw4HBwgUqpSHQxc9N9Drg0_aY6Lp1jutBRcKhbV7aQ=="
+)
+
+
+@pytest.fixture
+def made_store(tmp_path: Path) -> MadeStore:
+    """A store with tokens of every kind."""
+    return make_store(tmp_path / "influxd.bolt", level=21)
+
+
+def test_user_list_names_the_users_of_a_real_store(cli: Cli, level17_bolt: Path) -> None:
+    done = cli.run("user", "list", "--bolt-path", level17_bolt, "--json")
+    document = json.loads(done.stdout)
+    assert (done.code, document["version"]) == (0, 1)
+    assert (document["store"]["level"], document["store"]["reason"]) == (17, "from --bolt-path")
+    assert document["users"] == [
+        {
+            "id": "08371db1dd8c8000",
+            "name": "testuser",
+            "status": "active",
+            "has_password": True,
+            "memberships": [
+                {"organization_id": "dd7cd2292f6e974a", "organization": "myorg", "role": "owner"}
+            ],
+            "is_instance_owner": False,
+        }
+    ]
+
+
+def test_org_list_names_the_organizations_of_a_real_store(cli: Cli, level21_bolt: Path) -> None:
+    done = cli.run("org", "list", "--bolt-path", level21_bolt, "--json")
+    (organization,) = json.loads(done.stdout)["organizations"]
+    assert (organization["id"], organization["name"]) == ("dd7cd2292f6e974a", "myorg")
+    assert organization["owner_names"] == ["testuser"]
+
+
+@pytest.mark.parametrize(("level", "operator", "count"), [(17, "full", 40), (21, "full", 44)])
+def test_auth_list_judges_the_tokens_of_a_real_store(
+    cli: Cli, stores_dir: Path, level: int, operator: str, count: int
+) -> None:
+    done = cli.run("auth", "list", "--bolt-path", stores_dir / f"level{level}.bolt", "--json")
+    first, second = json.loads(done.stdout)["authorizations"]
+    assert ("08371db24dcc8000", operator, count) == (
+        first["id"],
+        first["operator"],
+        first["permission_count"],
+    )
+    assert count == len(first["permissions"])
+    assert (second["operator"], second["token"]) == ("no", "REDACTED (raw)")
+    assert (second["permissions"]) == [
+        {"action": "read", "resource": {"type": "buckets", "orgID": "dd7cd2292f6e974a"}}
+    ]
+
+
+def test_every_id_and_time_of_json_has_its_form(cli: Cli, made_store: MadeStore) -> None:
+    text = cli.run("auth", "list", "--bolt-path", made_store.path, "--json").stdout
+    for item in json.loads(text)["authorizations"]:
+        assert re.fullmatch(r"[0-9a-f]{16}", item["id"])
+        assert re.fullmatch(r"[0-9a-f]{16}", item["user_id"])
+        assert re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?Z", item["created_at"])
+
+
+def test_filters_choose_by_user_organization_and_kind(cli: Cli, made_store: MadeStore) -> None:
+    def ids(*words: str) -> list[str]:
+        done = cli.run("auth", "list", "--bolt-path", made_store.path, "--json", *words)
+        return [item["id"] for item in json.loads(done.stdout)["authorizations"]]
+
+    everything = [
+        made_store.operator,
+        made_store.old_operator,
+        made_store.reader,
+        made_store.hashed,
+    ]
+    assert everything == ids()
+    assert everything[:2] == ids("--operators")
+    assert everything[2:] == ids("--user", "bob")
+    assert everything == ids("--org", "acme")
+    assert ids("--org", "other") == []
+    assert everything[:2] == ids("--user", "alice", "--org", "acme", "--operators")
+
+
+def test_a_partial_operator_says_what_it_lacks(cli: Cli, made_store: MadeStore) -> None:
+    done = cli.run("auth", "list", "--bolt-path", made_store.path)
+    assert "partial (lacks read/write notebooks, annotations, remotes, replications)" in done.stdout
+
+
+def test_tokens_show_only_when_asked_for_and_that_is_recorded(cli: Cli, level21_bolt: Path) -> None:
+    assert OPERATOR_OF_LEVEL21 not in cli.run("auth", "list", "--bolt-path", level21_bolt).stdout
+    assert not cli.ledger.exists()
+    done = cli.run("auth", "list", "--show-tokens", "--bolt-path", level21_bolt)
+    assert OPERATOR_OF_LEVEL21 in done.stdout
+    content = cli.ledger.read_bytes()
+    assert b"auth list --show-tokens" in content
+    assert OPERATOR_OF_LEVEL21.encode() not in content
+
+
+def test_a_hashed_token_shows_its_hash_when_asked_for(cli: Cli, made_store: MadeStore) -> None:
+    done = cli.run("auth", "list", "--show-tokens", "--json", "--bolt-path", made_store.path)
+    tokens = {item["id"]: item["token"] for item in json.loads(done.stdout)["authorizations"]}
+    assert tokens[made_store.operator] == OPERATOR_TOKEN
+    assert tokens[made_store.hashed].startswith("$influxdb2-sha256$")
+    assert HASHED_TOKEN not in done.stdout
+
+
+@pytest.mark.parametrize("noun", ["user", "org", "auth"])
+def test_a_listing_changes_nothing_at_all(cli: Cli, level21_bolt: Path, noun: str) -> None:
+    os.utime(level21_bolt, ns=(1_000_000_000, 1_000_000_000))
+    before = level21_bolt.stat()
+    content = level21_bolt.read_bytes()
+    os.utime(level21_bolt, ns=(before.st_atime_ns, before.st_mtime_ns))
+    before = level21_bolt.stat()
+    assert cli.run(noun, "list", "--bolt-path", level21_bolt).code == 0
+    assert before == level21_bolt.stat()
+    assert content == level21_bolt.read_bytes()
+    assert sorted(p.name for p in level21_bolt.parent.iterdir()) == ["home", "level21.bolt"]
+    assert list(cli.home.iterdir()) == []
+
+
+@pytest.mark.pty
+@pytest.mark.parametrize("columns", [50, 80, 132])
+@pytest.mark.parametrize("noun", ["user", "org", "auth"])
+def test_tables_fit_the_terminal(
+    cli: Cli, made_store: MadeStore, noun: str, columns: int, *, update_golden: bool
+) -> None:
+    environ = {"INFLUXD_BOLT_PATH": str(made_store.path), "NO_COLOR": "1"}
+    with cli.at_terminal(noun, "list", columns=columns, environ=environ) as terminal:
+        done = terminal.end()
+    head, _, body = done.stdout.partition("\n\n")
+    golden = GOLDEN / f"{noun}_list_{columns}.txt"
+    if update_golden:
+        golden.write_text(body)
+    assert done.code == 0
+    assert str(made_store.path) in head, "a path is never broken"
+    assert "(from INFLUXD_BOLT_PATH)" in head.replace("\n", " ")
+    assert columns >= max(map(len, body.splitlines()))
+    assert golden.read_text() == body
+
+
+@pytest.mark.pty
+def test_colour_is_for_terminals_and_can_be_turned_off(cli: Cli, level21_bolt: Path) -> None:
+    words = ("user", "list", "--bolt-path", level21_bolt)
+    with cli.at_terminal(*words) as terminal:
+        assert "\x1b[" in terminal.end().stdout
+    with cli.at_terminal(*words, environ={"NO_COLOR": "1"}) as terminal:
+        assert "\x1b[" not in terminal.end().stdout
+    assert "\x1b[" not in cli.run(*words).stdout
+
+
+def test_a_reader_who_leaves_early_is_no_error(cli: Cli, level21_bolt: Path) -> None:
+    reading, writing = os.pipe()
+    os.close(reading)
+    with os.fdopen(writing, "wb") as gone:
+        done = cli.run("auth", "list", "--bolt-path", level21_bolt, stdout=gone)
+    assert (done.code, done.stderr) == (0, "")
+
+
+def test_a_result_that_cannot_be_written_is_an_error(cli: Cli, level21_bolt: Path) -> None:
+    with Path("/dev/full").open("wb") as full:
+        done = cli.run("auth", "list", "--json", "--bolt-path", level21_bolt, stdout=full)
+    assert done.code == 8
+    assert "standard output cannot be written" in done.error
+    assert done.error.endswith("nothing was changed")

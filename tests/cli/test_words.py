@@ -1,0 +1,94 @@
+"""What can be typed, and what is said when it is mistyped, by the real program."""
+
+import json
+import tomllib
+from pathlib import Path
+
+import pytest
+
+from recovery import __version__
+from tests.support.run_cli import PROJECT, Cli
+
+
+def test_version_is_printed_and_stands_in_one_place_only(cli: Cli) -> None:
+    done = cli.run("--version")
+    assert (0, f"influx-recovery {__version__}\n", "") == (done.code, done.stdout, done.stderr)
+    project = tomllib.loads((PROJECT / "pyproject.toml").read_text())["project"]
+    assert project["dynamic"] == ["version"]
+    assert "version" not in project
+
+
+def test_no_command_gives_short_help_on_stderr_and_2(cli: Cli) -> None:
+    done = cli.run()
+    assert (done.code, done.stdout) == (2, "")
+    assert "influx-recovery auth create-operator" in done.stderr
+
+
+def test_a_noun_alone_gives_its_help_on_stderr_and_2(cli: Cli) -> None:
+    done = cli.run("auth")
+    assert (done.code, done.stdout) == (2, "")
+    assert "create-operator" in done.stderr
+
+
+@pytest.mark.parametrize("words", [["--help"], ["auth", "--help"], ["auth", "list", "--help"]])
+def test_help_is_a_result(cli: Cli, words: list[str]) -> None:
+    done = cli.run(*words)
+    assert (done.code, done.stderr) == (0, "")
+    assert done.stdout.startswith("usage: influx-recovery")
+
+
+@pytest.mark.parametrize(
+    ("words", "meant"),
+    [
+        (["auht", "list"], "influx-recovery auth list"),
+        (["auth", "create-oprator"], "influx-recovery auth create-operator"),
+        (["users", "lst"], "influx-recovery user list"),
+        (["create-operator"], "influx-recovery auth create-operator"),
+        (["auth", "list", "--bolt_path", "x"], "--bolt-path"),
+        (["auth", "list", "-bolt-path", "x"], "--bolt-path"),
+        (["auth", "list", "\N{EN DASH}bolt-path", "x"], "--bolt-path"),
+        (["user", "list", "--operators"], "influx-recovery auth list"),
+    ],
+)
+def test_a_slip_is_answered_with_what_was_probably_meant(
+    cli: Cli, words: list[str], meant: str
+) -> None:
+    done = cli.run(*words)
+    assert (done.code, done.stdout) == (2, "")
+    assert len(done.stderr.splitlines()) == 2
+    assert done.error.endswith("; nothing was done")
+    assert meant in done.hint
+
+
+@pytest.mark.parametrize("place", [0, 1, 2])
+def test_a_common_option_may_stand_before_within_and_after_the_command(
+    cli: Cli, level21_bolt: Path, place: int
+) -> None:
+    words: list[object] = ["user", "list"]
+    words[place:place] = ["--json", "--bolt-path", level21_bolt]
+    done = cli.run(*words)
+    assert done.code == 0
+    assert json.loads(done.stdout)["users"][0]["name"] == "testuser"
+
+
+def test_options_that_clash_are_refused_before_anything_is_read(cli: Cli) -> None:
+    done = cli.run("auth", "create-operator", "--json", "--token-stdout", "--yes")
+    assert done.code == 2
+    assert "--token-file" in done.hint
+
+
+def test_a_pasted_secret_in_the_wrong_place_is_not_repeated(cli: Cli) -> None:
+    done = cli.run("auth", "list", "A9Ovdl8SmP-" * 8)
+    assert done.code == 2
+    assert "A9Ovdl8SmP" not in done.stderr
+    assert "88 characters" in done.error
+
+
+def test_the_words_of_influxd_recovery_are_understood(cli: Cli, level17_bolt: Path) -> None:
+    for words in (["auth", "list"], ["user", "list"], ["org", "list"]):
+        assert cli.run(*words, "--bolt-path", level17_bolt).code == 0
+    done = cli.run(
+        "auth", "create-operator", "--org", "myorg", "--username", "testuser", "--yes",
+        "--token-stdout", "--bolt-path", level17_bolt,
+    )  # fmt: skip
+    assert (done.code, len(done.stdout)) == (0, 89)

@@ -1,0 +1,166 @@
+"""The program as a person or a script runs it.
+
+Lives here: running it to its end without a terminal, and talking to it on a real one. Both give it
+an environment of its own, so that nothing of the machine that runs the tests gets in: no store of
+the real home folder, no ledger of root.
+"""
+
+import os
+import pty
+import select
+import struct
+import subprocess
+import sys
+import termios
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from fcntl import ioctl
+from pathlib import Path
+from typing import IO, Final
+
+PROJECT: Final = Path(__file__).parents[2]
+PROGRAM: Final = (sys.executable, "-m", "recovery")
+PATIENCE_S: Final = 60
+"""How long a hang may last until it is a failure; nothing waits this long when all is well."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Ended:
+    """A run that is over.
+
+    Attributes:
+        code: Its exit code; negative for a signal.
+        stdout: What it wrote there, or what was on the terminal.
+        stderr: What it wrote there.
+    """
+
+    code: int
+    stdout: str
+    stderr: str
+
+    @property
+    def error(self) -> str:
+        """The sentence after "error:"."""
+        return self._line("error: ")
+
+    @property
+    def hint(self) -> str:
+        """The sentence after "hint:"."""
+        return self._line("hint: ")
+
+    def _line(self, start: str) -> str:
+        lines = [line for line in self.stderr.splitlines() if line.startswith(start)]
+        assert len(lines) == 1, f"not one line {start!r} in:\n{self.stderr}"
+        return lines[0].removeprefix(start)
+
+
+class Cli:
+    """The program, with a home folder and a ledger of its own."""
+
+    def __init__(self, home: Path) -> None:
+        """Make the home folder."""
+        home.mkdir()
+        self.home = home
+        self.ledger = home / "ledger.sqlite"
+
+    def environ(self, **more: str) -> dict[str, str]:
+        """Return a small environment."""
+        return {
+            "PATH": os.environ["PATH"],
+            "PYTHONPATH": str(PROJECT),
+            "LANG": "C.UTF-8",
+            "HOME": str(self.home),
+            "TERM": "xterm",
+            **more,
+        }
+
+    def command(self, *words: object) -> list[str]:
+        """Return a command line that cannot reach a ledger of the machine."""
+        return [*PROGRAM, "--ledger", str(self.ledger), *(str(word) for word in words)]
+
+    def run(
+        self,
+        *words: object,
+        environ: Mapping[str, str] | None = None,
+        prefix: Sequence[str] = (),
+        stdout: int | IO[bytes] = subprocess.PIPE,
+        folder: Path | None = None,
+    ) -> Ended:
+        """Run it to its end, without a controlling terminal and with nothing on stdin."""
+        done = subprocess.run(
+            [*prefix, *self.command(*words)],
+            env=self.environ(**(environ or {})),
+            stdin=subprocess.DEVNULL,
+            stdout=stdout,
+            stderr=subprocess.PIPE,
+            start_new_session=True,
+            check=False,
+            timeout=PATIENCE_S,
+            cwd=folder or self.home,
+        )
+        return Ended(
+            code=done.returncode,
+            stdout=(done.stdout or b"").decode(),
+            stderr=done.stderr.decode(),
+        )
+
+    @contextmanager
+    def at_terminal(
+        self, *words: object, columns: int = 80, environ: Mapping[str, str] | None = None
+    ) -> Iterator["Terminal"]:
+        """Run it on a terminal of its own, which is its controlling terminal."""
+        ours, theirs = pty.openpty()
+        ioctl(theirs, termios.TIOCSWINSZ, struct.pack("HHHH", 24, columns, 0, 0))
+        # The leader of a new session gets the first terminal that it opens as its controlling one.
+        process = subprocess.Popen(
+            ["/bin/sh", "-c", 'exec "$@" <"$0"', os.ttyname(theirs), *self.command(*words)],
+            env=self.environ(**(environ or {})),
+            stdout=theirs,
+            stderr=theirs,
+            start_new_session=True,
+            cwd=self.home,
+        )
+        os.close(theirs)
+        try:
+            yield Terminal(ours, process)
+        finally:
+            process.kill()
+            process.wait()
+            os.close(ours)
+
+
+class Terminal:
+    """The other end of a terminal on which the program runs."""
+
+    def __init__(self, master: int, process: "subprocess.Popen[bytes]") -> None:
+        self._master = master
+        self._process = process
+        self.text = ""
+
+    def wait_for(self, words: str) -> None:
+        """Read until these words are there."""
+        while words not in self.text:
+            if not self._read():
+                raise AssertionError(f"ended without {words!r}:\n{self.text}")
+
+    def type(self, keys: str) -> None:
+        """Type something."""
+        os.write(self._master, keys.encode())
+
+    def end(self) -> Ended:
+        """Read to the end, and wait for the program."""
+        while self._read():
+            pass
+        return Ended(code=self._process.wait(timeout=PATIENCE_S), stdout=self.text, stderr="")
+
+    def _read(self) -> bool:
+        ready, _, _ = select.select([self._master], [], [], PATIENCE_S)
+        if not ready:
+            raise AssertionError(f"nothing for {PATIENCE_S} s after:\n{self.text}")
+        try:
+            got = os.read(self._master, 65536)
+        except OSError:  # EIO: nobody has the other end open any more
+            return False
+        self.text += got.decode(errors="replace").replace("\r\n", "\n")
+        return bool(got)
