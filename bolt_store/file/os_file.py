@@ -61,7 +61,7 @@ class OsFile(BlockFile):
             LockTimeoutError: Another process holds the lock.
             LockError: The file system cannot lock, or the file was replaced meanwhile.
         """
-        descriptor = _open_write(path) if write else _open_read(path)
+        descriptor = _open(path, os.O_RDWR if write else os.O_RDONLY)
         try:
             _require_regular(descriptor, path)
             _lock(descriptor, exclusive=write, timeout_s=timeout_s)
@@ -164,22 +164,18 @@ class OsFile(BlockFile):
             os.close(self._descriptor)
 
 
-def _open_write(path: str | os.PathLike[str]) -> int:
-    return os.open(path, os.O_RDWR | _FLAGS)
-
-
-def _open_read(path: str | os.PathLike[str]) -> int:
-    """Open for reading, leaving the access time alone where the kernel lets this user ask for it.
+def _open(path: str | os.PathLike[str], access: int) -> int:
+    """Open, so that reading leaves the access time alone where this user may ask for that.
 
     Source: open(2), O_NOATIME: only the owner of a file, and root, may.
     """
     no_atime = getattr(os, "O_NOATIME", 0)  # Linux only
     if no_atime:
         try:
-            return os.open(path, os.O_RDONLY | _FLAGS | no_atime)
+            return os.open(path, access | _FLAGS | no_atime)
         except PermissionError:
-            pass  # not the owner, or not readable at all: the next call tells which
-    return os.open(path, os.O_RDONLY | _FLAGS)
+            pass  # not the owner, or not permitted at all: the next call tells which
+    return os.open(path, access | _FLAGS)
 
 
 def _require_regular(descriptor: int, path: str | os.PathLike[str]) -> None:

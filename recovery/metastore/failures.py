@@ -183,10 +183,13 @@ class Failures:
     def _what_else(self) -> tuple[str, str]:
         """Say what a file is that is no bolt file."""
         try:
-            with self.path.open("rb") as file:
-                start = file.read(16)
+            descriptor = open_unnoticed(self.path)
         except OSError:
-            start = b""
+            return "is not a bolt file", NAME_STORE
+        try:
+            start = os.read(descriptor, 16)
+        finally:
+            os.close(descriptor)
         for signature, problem, hint in _SIGNATURES:
             if start.startswith(signature):
                 return problem, hint.format(path=self.name)
@@ -218,6 +221,25 @@ class Failures:
                     problem=f"cannot be read ({reason})",
                     hint="copy what can be read of it to another disk, and work on the copy",
                 )
+
+
+def open_unnoticed(path: Path) -> int:
+    """Open a file for reading without changing its access time, where that is permitted.
+
+    Args:
+        path: The file.
+
+    Returns:
+        A descriptor for the caller to close.
+
+    Raises:
+        OSError: It cannot be opened.
+    """
+    flags = os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK | os.O_NOCTTY
+    try:
+        return os.open(path, flags | getattr(os, "O_NOATIME", 0))  # which only Linux has
+    except PermissionError:  # only the owner and root may ask for that
+        return os.open(path, flags)
 
 
 def not_found(path: Path) -> StoreNotFoundError:

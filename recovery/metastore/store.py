@@ -25,7 +25,13 @@ from bolt_store import DB, Tx
 from bolt_store.errors import DamagedError, LockError, ReadOnlyError
 from recovery.errors import SchemaError, StoreNotFoundError
 from recovery.log import get_logger
-from recovery.metastore.failures import NAME_STORE, Failures, already_there, not_found
+from recovery.metastore.failures import (
+    NAME_STORE,
+    Failures,
+    already_there,
+    not_found,
+    open_unnoticed,
+)
 from recovery.metastore.transaction import MetaTx
 from recovery.model.display import displayed
 from recovery.model.schema import SchemaFault, schema_state
@@ -361,25 +367,6 @@ class SecondLook:
         if self._descriptor >= 0:
             os.close(self._descriptor)
             self._descriptor = -1
-
-
-def open_unnoticed(path: Path) -> int:
-    """Open a file for reading without changing its access time, where that is permitted.
-
-    Args:
-        path: The file.
-
-    Returns:
-        A descriptor for the caller to close.
-
-    Raises:
-        OSError: It cannot be opened.
-    """
-    flags = os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK | os.O_NOCTTY
-    try:
-        return os.open(path, flags | getattr(os, "O_NOATIME", 0))  # which only Linux has
-    except PermissionError:  # only the owner and root may ask for that
-        return os.open(path, flags)
 
 
 def _require_store_file(path: Path, failures: Failures) -> Path:
