@@ -29,6 +29,7 @@ from bolt_store.errors import (
     CommitError,
     DamagedError,
     DBClosedError,
+    FormatError,
     LimitError,
     PageError,
     ReadOnlyError,
@@ -246,10 +247,13 @@ class DB:
             CommitError: The file does not show it.
         """
         state = self._state
-        self._pager.refresh()
+        problem = "the new meta is not the one that counts"
+        try:
+            self._pager.refresh()
+        except (OSError, FormatError) as error:
+            state, problem = None, str(error)
         if state is None or self._pager.meta != meta:
             self._is_lost = True
-            problem = "the new meta is not the one that counts"
             raise CommitError(phase="meta", outcome="unknown", problem=problem)
         in_use = state.in_use
         in_use.extend(bytes(meta.high_water_mark - len(in_use)))

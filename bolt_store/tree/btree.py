@@ -20,8 +20,8 @@ from typing import Protocol
 from bolt_store.codec.branch import Branch, encode_branch
 from bolt_store.codec.layout import run_length
 from bolt_store.codec.leaf import Leaf, encode_leaf, find_in_leaf
-from bolt_store.errors import CycleError, PageError
-from bolt_store.limits import TREE_DEPTH_MAX
+from bolt_store.errors import CycleError, LimitError, PageError
+from bolt_store.limits import RUN_SIZE_BYTES_MAX, TREE_DEPTH_MAX
 from bolt_store.tree.node import (
     BranchNode,
     Child,
@@ -285,6 +285,9 @@ class BTree:
 
         Returns:
             The page id of the root.
+
+        Raises:
+            LimitError: A page would be larger than the format allows.
         """
         if isinstance(self.root, int):
             return self.root
@@ -339,7 +342,10 @@ def _remove_child(branch: BranchNode, index: int, storage: Storage) -> None:
 
 def _store(part: Node, storage: Storage, page_size_bytes: int) -> tuple[bytes, int]:
     """Store one part of a node on pages of its own."""
-    page_count = run_length(node_size_bytes(part), page_size_bytes)
+    size = node_size_bytes(part)
+    if size > RUN_SIZE_BYTES_MAX:  # up to four values stay together, whatever their size
+        raise LimitError("the values of neighbouring keys do not fit into the 4 GiB of one page")
+    page_count = run_length(size, page_size_bytes)
 
     def encode(pgid: int) -> bytes:
         if isinstance(part, LeafNode):

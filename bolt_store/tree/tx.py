@@ -26,9 +26,17 @@ from typing import Final, Literal, Protocol, Self
 from bolt_store.codec.bucket import BucketValue
 from bolt_store.codec.freelist import encode_freelist
 from bolt_store.codec.meta import Meta, encode_meta
-from bolt_store.errors import BoltError, CommitError, ReadOnlyError, TxClosedError, invariant
+from bolt_store.errors import (
+    BoltError,
+    CommitError,
+    LimitError,
+    ReadOnlyError,
+    TxClosedError,
+    invariant,
+)
 from bolt_store.file.block_file import BlockFile
 from bolt_store.file.pager import Snapshot
+from bolt_store.limits import TXID_MAX
 from bolt_store.tree.btree import Storage
 from bolt_store.tree.bucket import Bucket
 from bolt_store.tree.freelist import Freelist
@@ -143,7 +151,11 @@ class Tx:
 
     @property
     def txid(self) -> int:
-        """Transaction id: that of the state read, or the one that a commit will have."""
+        """Transaction id: that of the state read, or the one that a commit will have.
+
+        Raises:
+            LimitError: No id is left for a commit.
+        """
         if not self.is_writable:
             return self._meta.txid
         return next_txid(self._meta.txid, self._host.slot)
@@ -217,6 +229,9 @@ class Tx:
             TxClosedError: It has ended.
             CommitError: Writing failed; its `outcome` tells what is known of the file.
             FormatError: A page needed for merging is damaged; nothing was written.
+            LimitError: The file is at its last transaction id, or the values of one page do not
+                fit into 4 GiB; nothing was written.
+            OSError: A page needed for merging cannot be read; nothing was written.
         """
         self.require_open()
         self._free_pages()
@@ -319,6 +334,12 @@ def next_txid(txid: int, slot: int) -> int:
     After a restore from bbolt's backup, ids may stand in the wrong slots; bbolt would then
     overwrite the meta that counts. One id is left out instead.
 
+    Raises:
+        LimitError: There is none. No file gets so old, but a damaged one may say so.
+
     Source: bbolt v1.3.6 tx.go (WriteTo), db.go (meta); spec section 2.5.
     """
-    return txid + 1 if (txid + 1) % 2 == slot else txid + 2
+    following = txid + 1 if (txid + 1) % 2 == slot else txid + 2
+    if following > TXID_MAX:
+        raise LimitError("no transaction id is left")
+    return following

@@ -1,14 +1,16 @@
 """The shape of a tree through puts and deletes, and trees that lead around in circles."""
 
+from collections.abc import Callable
 from random import Random
 
 import pytest
 
 import bolt_store
-from bolt_store.errors import CycleError, FormatError, PageError
+from bolt_store.errors import CycleError, FormatError, LimitError, PageError
 from bolt_store.file.memory_file import MemoryFile
 from bolt_store.file.pager import Pager
 from bolt_store.tree.btree import BTree, child_index, tree_runs
+from bolt_store.tree.node import LeafNode
 from bolt_store.tree.pages import Pages
 from tests.support.bolt_files import SAMPLE_KEY_COUNT, key, memory_db, reopened, sample, value
 from tests.support.surgery import BRANCH, Patient
@@ -288,3 +290,29 @@ def test_a_key_belongs_to_the_last_child_that_does_not_start_behind_it(
     wanted: bytes, index: int
 ) -> None:
     assert child_index([b"b", b"c", b"d"], wanted) == index
+
+
+def test_values_that_do_not_fit_into_one_page_run_are_refused_before_anything_is_written() -> None:
+    """Up to four elements share a page, and its positions end at 4 GiB."""
+
+    class Huge(bytes):
+        """Says that it has 2 GiB."""
+
+        def __len__(self) -> int:
+            return (1 << 31) - 2
+
+    class Nowhere:
+        """A storage that nothing may reach."""
+
+        def free(self, run: tuple[int, int]) -> None:
+            raise AssertionError(run)
+
+        def is_freed(self, pgid: int) -> bool:
+            raise AssertionError(pgid)
+
+        def store(self, page_count: int, encode: Callable[[int], bytes]) -> int:
+            raise AssertionError(page_count, encode)
+
+    node = LeafNode([0] * 3, [b"a", b"b", b"c"], [Huge(), Huge(), Huge()])
+    with pytest.raises(LimitError):
+        BTree(pages_of(sample()), node).spill(Nowhere(), 0.5)
