@@ -19,7 +19,7 @@ from recovery.lock_holder import (
 from tests.support.as_other_user import run_as_nobody
 
 CONTAINER_ID = "3f2a9c41d0be" + "0123456789abcdef" * 3 + "feed"
-SECRET = "canary-9Xw2-argument"  # noqa: S105 # a canary, not a secret
+SECRET = "canary-9Xw2-argument"  # a canary, not a secret
 
 _HOLD = """
 import fcntl, sys
