@@ -20,7 +20,8 @@ from recovery.ledger import Actor, Ledger, default_path
 from recovery.services.change import Intent, Recorder
 
 PROJECT = Path(__file__).parents[3]
-TOKEN = "A9Ovdl8SmP-rfp8wQ2vJoPUsZoQQJ3EochD88SlJcgrcLw4HBwgUqpSHQxc9N9Drg0_aY6Lp1jutBRcKhbV7aQ=="  # the published sample store's
+# All published: of the sample store, or vectors of InfluxDB.
+TOKEN = "A9Ovdl8SmP-rfp8wQ2vJoPUsZoQQJ3EochD88SlJcgrcLw4HBwgUqpSHQxc9N9Drg0_aY6Lp1jutBRcKhbV7aQ=="
 HASHED_TOKEN = "$influxdb2-sha256$tNQn4VbAQgEgHYEptCwkeC6ov2uYZfzIGj6jRH_-eWI="  # its hash
 ACTOR = Actor(host="db1", uid=0, sudo_user="alice", tool_version="0.1.0")
 START = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)

@@ -17,8 +17,9 @@ from recovery.log.redaction import redact
 from recovery.secret import Secret
 from tests.support.log_lines import Facts, parsed, written
 
-TOKEN = "A9Ovdl8SmP-rfp8wQ2vJoPUsZoQQJ3EochD88SlJcgrcLw4HBwgUqpSHQxc9N9Drg0_aY6Lp1jutBRcKhbV7aQ=="  # the published sample store's
-HEX_TOKEN = "c27cb2033ab304629d32e1dbcd0ca7186322d3be98af5dd4c329ab800ef85d73"  # InfluxDB's published vector
+# All published: of the sample store, or vectors of InfluxDB.
+TOKEN = "A9Ovdl8SmP-rfp8wQ2vJoPUsZoQQJ3EochD88SlJcgrcLw4HBwgUqpSHQxc9N9Drg0_aY6Lp1jutBRcKhbV7aQ=="
+HEX_TOKEN = "c27cb2033ab304629d32e1dbcd0ca7186322d3be98af5dd4c329ab800ef85d73"
 HASHED_TOKEN = "$influxdb2-sha256$tNQn4VbAQgEgHYEptCwkeC6ov2uYZfzIGj6jRH_-eWI="  # its hash
 BCRYPT = "$2a$10$N9qo8uLOickgx2ZMRZoMyeIjZAgcfl7p92ldGxad68LJZdL17lhWy"
 JWT = "eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiJib2IifQ.c2ln"
