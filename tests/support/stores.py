@@ -1,10 +1,12 @@
 """Stores of every level, made by the recipes of the sample store, and what a test does to them."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
+from functools import lru_cache
 from pathlib import Path
 from random import Random
+from tempfile import TemporaryDirectory
 from typing import Final
 
 from recovery.metastore.store import MetaStore
@@ -100,9 +102,20 @@ class MadeStore:
 
 def make_store(path: Path, *, level: int) -> MadeStore:
     """Make a store of a level, with users, organizations and tokens of every kind."""
+    content, made = _prototype(level)
+    path.write_bytes(content)
+    path.chmod(0o600)
+    return replace(made, path=path)
+
+
+@lru_cache
+def _prototype(level: int) -> tuple[bytes, MadeStore]:
+    """Make a store of a level once: bcrypt and the disk take their time."""
     made: list[MadeStore] = []
-    MetaStore.create(path, level=level, fill=lambda tx: made.append(_fill(tx, path, level)))
-    return made[0]
+    with TemporaryDirectory() as folder:
+        path = Path(folder) / "influxd.bolt"
+        MetaStore.create(path, level=level, fill=lambda tx: made.append(_fill(tx, path, level)))
+        return path.read_bytes(), made[0]
 
 
 def _fill(tx: MetaTx, path: Path, level: int) -> MadeStore:
