@@ -1,7 +1,7 @@
 """How every command that changes a store is run.
 
-Lives here: `run_planner`, between the options of a command and `run_change`. Must not live here: the
-order of the steps (`recovery.services.change`), and what a command writes (its planner).
+Lives here: `run_planner`, between the options of a command and `run_change`. Must not live here:
+the order of the steps (`recovery.services.change`), and what a command writes (its planner).
 """
 
 import argparse

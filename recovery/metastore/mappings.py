@@ -71,3 +71,42 @@ class Mappings:
         """Remove a mapping with its index entry. Raises as `put`."""
         self._records.delete(mapping_key(resource_id, user_id))
         self._by_user.delete(by_user_key(resource_id, user_id))
+
+    def get(self, resource_id: Id, user_id: Id) -> Mapping | None:
+        """Read the role of a user in a resource; None without one, or if it cannot be decoded.
+
+        Raises:
+            StoreDamagedError: A page on the way is damaged or cannot be read.
+        """
+        document = self._records.get(mapping_key(resource_id, user_id))
+        try:
+            return None if document is None else decode_mapping(document)
+        except UndecodableError:
+            return None
+
+    def is_indexed(self, resource_id: Id, user_id: Id) -> bool:
+        """Tell whether the index by user has a mapping; without it the mapping has no effect."""
+        key = by_user_key(resource_id, user_id)
+        return self._by_user.get(key) == mapping_key(resource_id, user_id)
+
+    def delete_of_user(self, user_id: Id) -> int:
+        """Remove every mapping of a user, with all its index entries.
+
+        Returns:
+            Number of mappings.
+
+        Raises:
+            StoreDamagedError: A bucket is missing, or a page on the way is damaged.
+        """
+        suffix = user_id.encode()
+        keys = [key for key, _ in self._records.items() if is_key_of_user(key, suffix)]
+        for key in keys:
+            self._records.delete(key)
+        for key in [key for key, _ in self._by_user.items(prefix=suffix + b"/")]:
+            self._by_user.delete(key)
+        return len(keys)
+
+
+def is_key_of_user(key: bytes, user_id: bytes) -> bool:
+    """Tell whether the key of a mapping is one of this user."""
+    return len(key) == 2 * len(user_id) and key.endswith(user_id)

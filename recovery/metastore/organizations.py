@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator
 
 from recovery.metastore.table import RecordProblem, Table
 from recovery.model.gojson import UndecodableError
-from recovery.model.ids import Id
+from recovery.model.ids import Id, parse_id
 from recovery.model.organization import (
     Organization,
     decode_organization,
@@ -64,3 +64,25 @@ class Organizations:
         document = encode_organization(org_id=org_id, name=name, description=description, now=now)
         self._records.put(org_id.encode(), document)
         self._index.put(index_name(name).encode("utf-8", "surrogateescape"), org_id.encode())
+
+    def indexed_id(self, name: str) -> Id | None:
+        """Look a name up in the index, as the server does. Raises as `get`."""
+        found = self._index.get(index_name(name).encode("utf-8", "surrogateescape"))
+        return parse_id(found) if found else None
+
+    def rename(self, before: Organization, after: Organization) -> None:
+        """Write an organization under a new name, and move its index entry.
+
+        Args:
+            before: As it is stored.
+            after: The same organization with a name that is free.
+
+        Raises:
+            StoreDamagedError: A bucket is missing, or a page on the way is damaged.
+            RefusedError: The name does not fit into a key.
+        """
+        if self.indexed_id(before.name) == before.id:
+            self._index.delete(index_name(before.name).encode("utf-8", "surrogateescape"))
+        self._records.put(after.id.encode(), after.document)
+        key = index_name(after.name).encode("utf-8", "surrogateescape")
+        self._index.put(key, after.id.encode())

@@ -27,6 +27,14 @@ class Passwords:
         """
         return self._table.get(user_id.encode()) is not None
 
+    def get(self, user_id: Id) -> bytes | None:
+        """Read what is stored as the password of a user; it is as secret as the password.
+
+        Raises:
+            StoreDamagedError: A page on the way is damaged or cannot be read.
+        """
+        return self._table.get(user_id.encode())
+
     def put(self, user_id: Id, password_hash: Secret) -> None:
         """Set the bcrypt hash of a user. Raises as `Table.put`."""
         self._table.put(user_id.encode(), password_hash.reveal().encode())

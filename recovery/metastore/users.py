@@ -61,3 +61,32 @@ class Users:
         """
         self._records.put(user_id.encode(), encode_user(user_id=user_id, name=name))
         self._index.put(name.encode("utf-8", "surrogateescape"), user_id.encode())
+
+    def put(self, user: User) -> None:
+        """Write a user that is there; its name must not change. Raises as `Table.put`."""
+        self._records.put(user.id.encode(), user.document)
+
+    def rename(self, before: User, after: User) -> None:
+        """Write a user under a new name, and move its index entry.
+
+        Args:
+            before: As it is stored.
+            after: The same user with a name that is free.
+
+        Raises:
+            StoreDamagedError: A bucket is missing, or a page on the way is damaged.
+            RefusedError: The name does not fit into a key.
+        """
+        self._unindex(before)
+        self.put(after)
+        self._index.put(after.name.encode("utf-8", "surrogateescape"), after.id.encode())
+
+    def delete(self, user: User) -> None:
+        """Remove a user with its index entry; password and mappings stay. Raises as `put`."""
+        self._unindex(user)
+        self._records.delete(user.id.encode())
+
+    def _unindex(self, user: User) -> None:
+        """Remove the index entry of a user, unless it leads to another one."""
+        if self.indexed_id(user.name) == user.id:
+            self._index.delete(user.name.encode("utf-8", "surrogateescape"))

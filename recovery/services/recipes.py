@@ -88,7 +88,14 @@ def write_user(tx: MetaTx, *, name: str, ids: IdSource) -> Id:
 
 
 def write_organization(
-    tx: MetaTx, *, name: str, description: str, owner_id: Id, ids: IdSource, now: str
+    tx: MetaTx,
+    *,
+    name: str,
+    description: str,
+    owner_id: Id,
+    ids: IdSource,
+    now: str,
+    org_id: Id | None = None,
 ) -> Id:
     """Write an organization with its system buckets, their catalogue entries and an owner (R6).
 
@@ -101,6 +108,7 @@ def write_organization(
         owner_id: A user.
         ids: For its ID and those of the buckets.
         now: The time, RFC 3339.
+        org_id: A free ID that was drawn before; None to draw one.
 
     Returns:
         Its ID.
@@ -109,7 +117,8 @@ def write_organization(
         RefusedError: The name does not fit into a key, or no ID is free.
         StoreDamagedError: A bucket is missing, or the file or the catalogue is damaged.
     """
-    org_id = unused(ids.random, tx.organizations.has_id)
+    if org_id is None:
+        org_id = unused(ids.random, tx.organizations.has_id)
     tx.organizations.insert(org_id, name=name, description=description, now=now)
     for system in SYSTEM_BUCKETS:
         wish = BucketWish(
