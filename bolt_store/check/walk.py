@@ -1,12 +1,6 @@
-"""The check of a bolt file: everything that can be known without its application.
+"""The walk over everything in one snapshot.
 
-Lives here: `Finding`, `Severity`, and the walk that makes them. Must not live here: writing, and
-the raising of errors about damage: whatever is wrong is a finding, and the walk goes on.
-
-The check is stricter than bbolt's own: it also wants separators equal to the first key of their
-child, two children to a branch, no empty leaf below a branch, one depth for all leaves, a freelist
-within the file, and sound metas. Each of these is accepted by bbolt's check, and is followed by a
-panic or a destroyed file at the next write.
+Lives here: `Check`. Must not live here: writing, and the raising of errors about damage.
 
 Invariants: no finding holds a byte of a key or a value. Every page is visited once in the whole
 walk, so cycles across buckets end too. Memory is one byte a page, and the pages on the way.
@@ -16,9 +10,10 @@ Source: bbolt v1.3.6 tx.go (check), v1.3.7 tx_check.go; spec sections 1.11, 3.1 
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from enum import IntEnum, unique
 from typing import Final, NamedTuple
 
+from bolt_store.check.finding import Finding, Severity
+from bolt_store.check.metas import check_metas
 from bolt_store.codec.branch import Branch, decode_branch
 from bolt_store.codec.bucket import decode_bucket
 from bolt_store.codec.freelist import decode_freelist
@@ -28,7 +23,6 @@ from bolt_store.codec.layout import (
     BUCKET_FLAG,
     ELEMENT_SIZE_BYTES,
     LEAF_FLAG,
-    META_FLAG,
     META_PAGE_COUNT,
     PAGE_HEADER,
     PAGE_HEADER_SIZE_BYTES,
@@ -36,7 +30,7 @@ from bolt_store.codec.layout import (
 )
 from bolt_store.codec.leaf import decode_leaf_element, decode_leaf_keys, leaf_element_count
 from bolt_store.errors import FormatError, PageError
-from bolt_store.file.pager import MetaSlot, Pager, Snapshot
+from bolt_store.file.pager import Pager, Snapshot
 from bolt_store.limits import TREE_DEPTH_MAX
 from bolt_store.tree.node import KEYS_PER_PAGE_MIN
 
@@ -46,43 +40,6 @@ Progress = Callable[[int, int], None]
 PROGRESS_PAGES: Final = 1024
 REACHABLE: Final = 1
 FREE: Final = 2
-
-
-@unique
-class Severity(IntEnum):
-    """What a finding means for whoever wants to use the file."""
-
-    INFO = 0
-    """Unusual and harmless."""
-    WARNING = 1
-    """Nothing is lost by it, but something has happened to this file."""
-    UNSAFE = 2
-    """Readable, but the next write by bbolt or by this package could destroy it."""
-    FATAL = 3
-    """Some of the content cannot be read, or cannot be trusted."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Finding:
-    """One thing that is wrong with a file, or worth knowing.
-
-    Attributes:
-        code: Stable name of the rule, such as "page.shared".
-        severity: What it means.
-        pgid: The page, or None when it concerns the whole file.
-        path: Page ids from the root of the tree to the page, the page included.
-        problem: What is wrong, as a clause without the place.
-    """
-
-    code: str
-    severity: Severity
-    pgid: int | None
-    problem: str
-    path: tuple[int, ...] = ()
-
-    def __str__(self) -> str:
-        where = "" if self.pgid is None else f"page {self.pgid}: "
-        return f"{where}{self.problem} [{self.code}]"
 
 
 @dataclass(frozen=True, slots=True)
@@ -250,14 +207,14 @@ class Check:
         if self.free is None:
             return
         both = bytes([REACHABLE | FREE])
-        for start, end in _stretches(self.pages, both):
+        for start, end in stretches(self.pages, both):
             yield Finding(
                 code="freelist.reachable",
                 severity=Severity.UNSAFE,
                 pgid=start,
                 problem=f"{_pages(start, end)} in use and listed as free",
             )
-        for start, end in _stretches(self.pages, b"\0"):
+        for start, end in stretches(self.pages, b"\0"):
             yield Finding(
                 code="page.unreachable",
                 severity=Severity.WARNING,
@@ -450,115 +407,6 @@ class Check:
         stack.append(_Visit(tree, pgid, 0, None, None, way, bucket.inline_page))
 
 
-def check_metas(pager: Pager) -> Iterator[Finding]:
-    """Look at both meta pages.
-
-    Args:
-        pager: Of the file.
-
-    Yields:
-        What was found.
-
-    Raises:
-        OSError: A page cannot be read.
-    """
-    active = pager.meta
-    for slot in pager.slots:
-        yield from _check_slot(pager, slot)
-    other = pager.older.meta
-    if not active.is_signed:
-        yield Finding(
-            code="meta.unsigned",
-            severity=Severity.UNSAFE,
-            pgid=pager.active.slot,
-            problem="has the checksum 0, which bbolt from v1.3.7 on refuses",
-        )
-    elif other is not None and other.txid > active.txid:
-        # bbolt v1.3.6 would use it; the state that it sees is not the one that is read here.
-        yield Finding(
-            code="meta.newer",
-            severity=Severity.UNSAFE,
-            pgid=pager.older.slot,
-            problem=f"is newer (txid {other.txid}) than the meta that is used, and unusable",
-        )
-    if other is not None and other.root_pgid == active.root_pgid:
-        problem = "both metas name the same tree, so the older one is no second chance"
-        yield Finding(code="meta.same_tree", severity=Severity.INFO, pgid=None, problem=problem)
-
-
-def _check_slot(pager: Pager, slot: MetaSlot) -> Iterator[Finding]:
-    if slot.problem is not None:
-        problem = getattr(slot.problem, "problem", str(slot.problem))
-        yield Finding(
-            code="meta.invalid", severity=Severity.WARNING, pgid=slot.slot, problem=problem
-        )
-        return
-    header = pager.file.read_at(slot.slot * pager.page_size_bytes, PAGE_HEADER_SIZE_BYTES)
-    pgid, flags, _, _ = PAGE_HEADER.unpack(header)
-    if (pgid, flags) != (slot.slot, META_FLAG):
-        yield Finding(
-            code="meta.header",
-            severity=Severity.UNSAFE,
-            pgid=slot.slot,
-            problem=f"its header says page {pgid} with flags {flags:#06x}, expected a meta page",
-        )
-    if slot.meta is not None and slot.meta.txid % 2 != slot.slot:
-        problem = f"holds txid {slot.meta.txid}, as after a restore from bbolt's backup"
-        yield Finding(code="meta.slot", severity=Severity.INFO, pgid=slot.slot, problem=problem)
-
-
-def check(pager: Pager, progress: Progress | None = None) -> Iterator[Finding]:
-    """Check the newest state of a file.
-
-    Args:
-        pager: Of the file.
-        progress: Called every thousand pages or so with the pages done and the pages in all.
-
-    Returns:
-        What was found, one by one.
-
-    Raises:
-        OSError: A page cannot be read (while iterating).
-    """
-    return Check(pager, pager.snapshot(pager.meta), progress).run()
-
-
-def pages_of_older(pager: Pager, reachable: bytearray) -> frozenset[int]:
-    """Return the pages that only the older snapshot uses, to keep them whole.
-
-    Where the older tree is damaged, as it may be after a crash, there is nothing to keep.
-
-    Args:
-        pager: Of the file.
-        reachable: A byte for each page, bit 1 set where the newest snapshot uses it. What both
-            snapshots share is the same tree, so it is not walked again.
-
-    Returns:
-        Page ids.
-
-    Raises:
-        OSError: A page cannot be read.
-    """
-    slot = pager.older
-    if slot.meta is None or slot.problem is not None:
-        return frozenset()
-    walk = Check(pager, pager.snapshot(slot.meta))
-    known = bytes(reachable[: len(walk.pages)]).ljust(len(walk.pages), b"\0")
-    walk.pages[:] = known.translate(_REACHABLE_ONLY)
-    for finding in walk.walk():
-        if finding.code != "page.shared" and finding.severity == Severity.FATAL:
-            return frozenset()
-    return frozenset(
-        pgid
-        for start, end in _stretches(walk.pages, bytes([REACHABLE]))
-        for pgid in range(start, end)
-        if not known[pgid] & REACHABLE
-    )
-
-
-_REACHABLE_ONLY: Final = bytes(value & REACHABLE for value in range(256))
-
-
 def _from_error(
     error: FormatError, pgid: int, severity: Severity, above: _Way | None = None
 ) -> Finding:
@@ -584,7 +432,7 @@ def _readable_children(page: bytes) -> Branch[int]:
     return Branch([b""] * fitting, children)
 
 
-def _stretches(pages: bytearray, value: bytes) -> Iterator[tuple[int, int]]:
+def stretches(pages: bytearray, value: bytes) -> Iterator[tuple[int, int]]:
     """Find the stretches of pages that have exactly this byte, as half-open ranges."""
     start = pages.find(value)
     while start >= 0:
