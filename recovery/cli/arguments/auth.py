@@ -4,7 +4,7 @@ Lives here: the words, options and help of the commands on authorizations. Must 
 they do, which is in `recovery.cli.commands`.
 """
 
-from recovery.cli.arguments.shared import add_command, add_noun
+from recovery.cli.arguments.shared import add_command, add_manner, add_noun
 from recovery.cli.words import Choices, Parser
 
 
@@ -84,7 +84,7 @@ def _add_create_operator(verbs: Choices) -> None:
     )
     _add_form(command)
     _add_destination(command)
-    _add_manner(command)
+    add_manner(command)
 
 
 def _add_form(command: Parser) -> None:
@@ -117,23 +117,4 @@ def _add_destination(command: Parser) -> None:
         action="store_true",
         help="print the token, and nothing else, on standard output (default: show it on the "
         "terminal)",
-    )
-
-
-def _add_manner(command: Parser) -> None:
-    command.add_argument(
-        "--output",
-        metavar="FILE",
-        help="leave the store as it is and make the token in this new copy of it (default: change "
-        "the store itself)",
-    )
-    command.add_argument(
-        "--dry-run",
-        action="store_true",
-        help="stop after showing the plan; nothing is written (default: go on and ask)",
-    )
-    command.add_argument(
-        "--yes",
-        action="store_true",
-        help="do not ask; for scripts (default: a person types yes at the terminal)",
     )

@@ -125,3 +125,27 @@ def add_command(
     )
     command.set_defaults(run=run, words=words)
     return command
+
+
+def add_manner(command: Parser) -> None:
+    """Add the options that every change of a store has.
+
+    Args:
+        command: A command that is run by `recovery.cli.changing`.
+    """
+    command.add_argument(
+        "--output",
+        metavar="FILE",
+        help="leave the store as it is and make the change in this new copy of it (default: change "
+        "the store itself)",
+    )
+    command.add_argument(
+        "--dry-run",
+        action="store_true",
+        help="stop after showing the plan; nothing is written (default: go on and ask)",
+    )
+    command.add_argument(
+        "--yes",
+        action="store_true",
+        help="do not ask; for scripts (default: a person types yes at the terminal)",
+    )

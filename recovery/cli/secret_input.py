@@ -1,0 +1,137 @@
+"""Secrets that come in: passwords and tokens that somebody types or a file holds.
+
+Lives here: reading a secret without echo, and from a file or stdin. Must not live here: secrets that
+go out (`recovery.cli.deliver`).
+
+Invariants: what was typed is never shown. One line feed at the end of a file is not part of the
+secret, because every editor adds it; everything else is.
+"""
+
+import contextlib
+import os
+import sys
+import termios
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Final
+
+from recovery.cli.confirm import controlling_terminal, has_terminal, write_all
+from recovery.errors import RefusedError
+from recovery.model.display import displayed
+from recovery.secret import Secret
+
+STDIN: Final = "-"
+SECRET_SIZE_BYTES_MAX: Final = 65_536
+"""More is no password and no token, but a file named by mistake."""
+
+
+def read_secret(path: str, *, what: str) -> Secret:
+    """Read a secret from a file or from stdin.
+
+    Args:
+        path: The file; "-" for stdin.
+        what: Such as "password", for the errors.
+
+    Returns:
+        The secret, without one line feed at its end.
+
+    Raises:
+        RefusedError: It cannot be read, is empty, too long, or no UTF-8.
+    """
+    name = "standard input" if path == STDIN else displayed(path)
+    try:
+        if path == STDIN:
+            content = sys.stdin.buffer.read(SECRET_SIZE_BYTES_MAX + 1)
+        else:
+            with Path(path).open("rb") as file:
+                content = file.read(SECRET_SIZE_BYTES_MAX + 1)
+    except OSError as error:
+        raise RefusedError(
+            reason=f"the {what} cannot be read from {name} ({error.strerror})",
+            hint=f"name a file that holds the {what} and nothing else, or - for standard input",
+        ) from None
+    return _secret(content.removesuffix(b"\n").removesuffix(b"\r"), what=what, name=name)
+
+
+def _secret(content: bytes, *, what: str, name: str) -> Secret:
+    problem = None
+    text = ""
+    if not content:
+        problem = "is empty"
+    elif len(content) > SECRET_SIZE_BYTES_MAX:
+        problem = f"has more than {SECRET_SIZE_BYTES_MAX:,} bytes"
+    else:
+        try:
+            text = content.decode()
+        except UnicodeDecodeError:
+            problem = "is not UTF-8"
+    if problem is not None:
+        raise RefusedError(
+            reason=f"the {what} from {name} {problem}",
+            hint=f"give the {what} and nothing else",
+        )
+    return Secret(text)
+
+
+def ask_secret(question: str, *, what: str) -> Secret:
+    """Ask for a secret at the controlling terminal, without echo.
+
+    Args:
+        question: One line, escaped.
+        what: Such as "password", for the errors.
+
+    Returns:
+        What was typed.
+
+    Raises:
+        RefusedError: There is no terminal, or nothing was typed.
+        KeyboardInterrupt: The answer was Ctrl-C.
+    """
+    if not has_terminal():
+        raise RefusedError(
+            reason=f"there is no terminal to ask for the {what}",
+            hint=f"give the {what} in a file, or on standard input with -",
+        )
+    with controlling_terminal() as terminal, _without_echo(terminal):
+        write_all(terminal, question.encode(errors="backslashreplace"))
+        try:
+            line = os.read(terminal, SECRET_SIZE_BYTES_MAX)
+        finally:
+            write_all(terminal, b"\n")
+    return _secret(line.removesuffix(b"\n"), what=what, name="the terminal")
+
+
+def ask_new_secret(what: str) -> Secret:
+    """Ask for a new secret twice.
+
+    Args:
+        what: Such as "password".
+
+    Returns:
+        What was typed both times.
+
+    Raises:
+        RefusedError: There is no terminal, nothing was typed, or two different things were.
+        KeyboardInterrupt: The answer was Ctrl-C.
+    """
+    first = ask_secret(f"New {what}: ", what=what)
+    if not first.matches(ask_secret(f"New {what}, again: ", what=what)):
+        raise RefusedError(reason=f"the two {what}s differ", hint="type it again")
+    return first
+
+
+@contextlib.contextmanager
+def _without_echo(terminal: int) -> Iterator[None]:
+    """Turn the echo off, and back on whatever happens."""
+    try:
+        before = termios.tcgetattr(terminal)
+    except termios.error:
+        yield
+        return
+    quiet = termios.tcgetattr(terminal)
+    quiet[3] &= ~termios.ECHO
+    termios.tcsetattr(terminal, termios.TCSAFLUSH, quiet)
+    try:
+        yield
+    finally:
+        termios.tcsetattr(terminal, termios.TCSAFLUSH, before)
