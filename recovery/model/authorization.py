@@ -47,7 +47,11 @@ FIELDS: Final = (
 """The fields in the order of the server's struct."""
 
 _KNOWN_LISTS_MAX: Final = 4096
-"""Different permission lists remembered; with the longest that servers make, 14 MiB."""
+"""Different permission lists remembered."""
+
+_KNOWN_LIST_SIZE_BYTES_MAX: Final = 8192
+"""Longer lists are read anew each time: servers make none above 3.5 kB for their standard sets, and
+what is remembered stays below 32 MiB whatever is in the store."""
 
 _NO_LIST: Final = msgspec.Raw(b"null")
 
@@ -270,6 +274,8 @@ class OperatorClassifier:
             UndecodableError: The server could not decode the list, and so not the record.
         """
         document = authorization.permissions_json
+        if len(document) > _KNOWN_LIST_SIZE_BYTES_MAX:
+            return self._read(document)
         last = self._last.get(len(document))
         if last is not None and last[0] == document:
             return last[1]

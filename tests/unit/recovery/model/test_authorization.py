@@ -2,6 +2,7 @@
 
 import json
 import re
+import tracemalloc
 
 import msgspec
 import pytest
@@ -249,6 +250,20 @@ def test_more_lists_than_are_remembered_are_still_told_apart() -> None:
     for number in [*range(1, 4200), *range(1, 4200, 100)]:
         listed = b'[{"action":"read","resource":{"type":"buckets","id":"%016x"}}]' % number
         assert reader.summary(_with_permissions(listed)).permissions_json == listed
+
+
+def test_huge_lists_are_not_remembered() -> None:
+    reader = OperatorClassifier(level=21)
+    entry = b'{"action":"read","resource":{"type":"buckets"}},'
+    tracemalloc.start()
+    try:
+        for count in range(2000, 2050):
+            listed = b"[" + (entry * count)[:-1] + b"]"
+            assert reader.summary(_with_permissions(listed)).count == count
+        kept_bytes, _ = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert kept_bytes < 1_000_000
 
 
 def test_a_null_list_is_passed_on_as_an_empty_one() -> None:
