@@ -137,5 +137,5 @@ def unused(make: Callable[[], Id], is_taken: Callable[[Id], bool]) -> Id:
             return made
     raise RefusedError(
         reason=f"none of {DRAWS_MAX} new IDs was free",
-        hint="check the store: influx-recovery store check",
+        hint="try again; if it happens again, something is wrong with the store",
     )
