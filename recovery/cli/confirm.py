@@ -65,9 +65,12 @@ def ask(question: str) -> str:
         with contextlib.suppress(termios.error):
             termios.tcflush(terminal, termios.TCIFLUSH)
         write_all(terminal, question.encode(errors="backslashreplace"))
-        answer = os.read(terminal, _ANSWER_BYTES_MAX)
-        if not answer.endswith(b"\n"):
-            write_all(terminal, b"\n")
+        answer = b""
+        try:
+            answer = os.read(terminal, _ANSWER_BYTES_MAX)
+        finally:
+            if not answer.endswith(b"\n"):  # the end of the input, or Ctrl-C
+                write_all(terminal, b"\n")
         return answer.decode(errors="replace").strip()
 
 

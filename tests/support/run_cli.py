@@ -75,9 +75,9 @@ class Cli:
             **more,
         }
 
-    def command(self, *words: object) -> list[str]:
+    def command(self, *words: object, program: Sequence[str] = PROGRAM) -> list[str]:
         """Return a command line that cannot reach a ledger of the machine."""
-        return [*PROGRAM, "--ledger", str(self.ledger), *(str(word) for word in words)]
+        return [*program, "--ledger", str(self.ledger), *(str(word) for word in words)]
 
     def run(
         self,
@@ -85,11 +85,11 @@ class Cli:
         environ: Mapping[str, str] | None = None,
         prefix: Sequence[str] = (),
         stdout: int | IO[bytes] = subprocess.PIPE,
-        folder: Path | None = None,
+        program: Sequence[str] = PROGRAM,
     ) -> Ended:
         """Run it to its end, without a controlling terminal and with nothing on stdin."""
         done = subprocess.run(
-            [*prefix, *self.command(*words)],
+            [*prefix, *self.command(*words, program=program)],
             env=self.environ(**(environ or {})),
             stdin=subprocess.DEVNULL,
             stdout=stdout,
@@ -97,7 +97,7 @@ class Cli:
             start_new_session=True,
             check=False,
             timeout=PATIENCE_S,
-            cwd=folder or self.home,
+            cwd=self.home,
         )
         return Ended(
             code=done.returncode,
@@ -107,7 +107,11 @@ class Cli:
 
     @contextmanager
     def at_terminal(
-        self, *words: object, columns: int = 80, environ: Mapping[str, str] | None = None
+        self,
+        *words: object,
+        columns: int = 80,
+        environ: Mapping[str, str] | None = None,
+        stdout: IO[bytes] | None = None,
     ) -> Iterator["Terminal"]:
         """Run it on a terminal of its own, which is its controlling terminal."""
         ours, theirs = pty.openpty()
@@ -116,7 +120,7 @@ class Cli:
         process = subprocess.Popen(
             ["/bin/sh", "-c", 'exec "$@" <"$0"', os.ttyname(theirs), *self.command(*words)],
             env=self.environ(**(environ or {})),
-            stdout=theirs,
+            stdout=theirs if stdout is None else stdout,
             stderr=theirs,
             start_new_session=True,
             cwd=self.home,

@@ -1,0 +1,344 @@
+"""Every refusal: its exit code, its two lines, and that nothing was touched."""
+
+import os
+import shutil
+import sys
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+from recovery.errors import ExitCode
+from tests.support.mounts import make_read_only, mounted
+from tests.support.oracle import Oracle, Script
+from tests.support.run_cli import Cli, Ended
+
+LIST = ("auth", "list")
+CREATE = ("auth", "create-operator", "--yes", "--token-stdout")
+BOTH = pytest.mark.parametrize("words", [LIST, CREATE], ids=["list", "create"])
+
+
+def assert_refused(done: Ended, code: ExitCode, *parts: str) -> None:
+    """Check the form of a refusal, and that it says what it should."""
+    assert done.code == code, done.stderr
+    assert done.stdout == ""
+    lines = done.stderr.splitlines()
+    assert lines[-2].startswith("error: ")
+    assert lines[-1].startswith("hint: ")
+    assert "nothing was changed" in done.error
+    for part in parts:
+        assert part in done.stderr
+
+
+@contextmanager
+def untouched(folder: Path) -> Iterator[None]:
+    """Check that a folder has the same files with the same content and times afterwards.
+
+    The ledger may be made ready: that is done before anybody is asked, and holds no row yet.
+    """
+
+    def look() -> dict[str, tuple[int, int, bytes]]:
+        return {
+            str(path): (path.stat().st_mtime_ns, path.stat().st_ino, path.read_bytes())
+            for path in sorted(folder.rglob("*"))
+            if path.is_file() and not path.name.startswith("ledger.")
+        }
+
+    before = look()
+    yield
+    assert before == look()
+
+
+@BOTH
+def test_a_missing_file_is_named_and_never_created(
+    cli: Cli, tmp_path: Path, words: Sequence[str]
+) -> None:
+    path = tmp_path / "nowhere" / "influxd.bolt"
+    done = cli.run(*words, "--bolt-path", path)
+    assert_refused(done, ExitCode.NOT_FOUND, str(path), "does not exist")
+    assert not path.parent.exists()
+
+
+@BOTH
+def test_an_empty_file_is_never_initialised(cli: Cli, tmp_path: Path, words: Sequence[str]) -> None:
+    path = tmp_path / "influxd.bolt"
+    path.touch()
+    assert_refused(cli.run(*words, "--bolt-path", path), ExitCode.NOT_FOUND, "0 bytes")
+    assert path.stat().st_size == 0
+
+
+@BOTH
+def test_a_folder_is_no_store(cli: Cli, tmp_path: Path, words: Sequence[str]) -> None:
+    assert_refused(cli.run(*words, "--bolt-path", tmp_path), ExitCode.NOT_FOUND, "folder")
+
+
+@BOTH
+@pytest.mark.parametrize("content", [b"x" * 65536, b"SQLite format 3\0" + bytes(9000), b"\0" * 99])
+def test_other_files_are_no_bolt_files(
+    cli: Cli, tmp_path: Path, words: Sequence[str], content: bytes
+) -> None:
+    path = tmp_path / "influxd.bolt"
+    path.write_bytes(content)
+    with untouched(tmp_path):
+        done = cli.run(*words, "--bolt-path", path)
+    assert_refused(done, ExitCode.DAMAGED, str(path))
+
+
+@BOTH
+@pytest.mark.damages
+def test_two_bad_metas_are_damage(cli: Cli, level21_bolt: Path, words: Sequence[str]) -> None:
+    with level21_bolt.open("r+b") as file:
+        for offset in (0, 4096):
+            file.seek(offset + 40)
+            file.write(b"\xff" * 40)
+    with untouched(level21_bolt.parent):
+        done = cli.run(*words, "--bolt-path", level21_bolt)
+    assert_refused(done, ExitCode.DAMAGED)
+
+
+@pytest.mark.damages
+def test_a_damaged_tree_is_named_with_what_was_found_before_anything_is_written(
+    cli: Cli, level21_bolt: Path
+) -> None:
+    content = bytearray(level21_bolt.read_bytes())
+    page = next(n for n in range(4, len(content) // 4096) if content[n * 4096 + 8] == 2)
+    content[page * 4096 + 10 : page * 4096 + 12] = b"\xff\x7f"
+    level21_bolt.write_bytes(content)
+    with untouched(level21_bolt.parent):
+        done = cli.run(*CREATE, "--bolt-path", level21_bolt)
+    assert_refused(done, ExitCode.DAMAGED, f"page {page}")
+
+
+@BOTH
+def test_a_file_cut_short_is_damage(
+    cli: Cli, tmp_path: Path, stores_dir: Path, words: Sequence[str]
+) -> None:
+    path = tmp_path / "influxd.bolt"
+    path.write_bytes((stores_dir / "level21.bolt").read_bytes()[:20000])
+    assert_refused(cli.run(*words, "--bolt-path", path), ExitCode.DAMAGED)
+
+
+@BOTH
+def test_a_running_server_is_named(
+    cli: Cli, level21_bolt: Path, oracle: Oracle, words: Sequence[str]
+) -> None:
+    with oracle.hold(level21_bolt) as pid, untouched(level21_bolt.parent):
+        done = cli.run(*words, "--bolt-path", level21_bolt)
+    assert_refused(done, ExitCode.BUSY, f"process {pid}")
+    assert "stop" in done.hint
+
+
+def test_a_reader_elsewhere_does_not_disturb_a_listing(
+    cli: Cli, level21_bolt: Path, oracle: Oracle
+) -> None:
+    with oracle.hold(level21_bolt, shared=True):
+        assert cli.run(*LIST, "--bolt-path", level21_bolt).code == ExitCode.DONE
+        done = cli.run(*CREATE, "--bolt-path", level21_bolt)
+    assert_refused(done, ExitCode.BUSY)
+
+
+@BOTH
+def test_a_store_of_another_user_needs_another_user(
+    cli: Cli, level21_bolt: Path, words: Sequence[str]
+) -> None:
+    """Root without the capability to pass over permissions is refused as anybody is."""
+    prefix: list[str] = []
+    if os.geteuid() == 0:
+        os.chown(level21_bolt, 65534, 65534)
+        names = "-dac_override,-dac_read_search"
+        prefix = ["setpriv", f"--bounding-set={names}", f"--inh-caps={names}", "--"]
+    else:
+        level21_bolt.chmod(0)
+    done = cli.run(*words, "--bolt-path", level21_bolt, prefix=prefix)
+    if os.geteuid() == 0:
+        os.chown(level21_bolt, 0, 0)
+    level21_bolt.chmod(0o600)
+    assert_refused(done, ExitCode.REFUSED, "may not be")
+
+
+def test_a_read_only_file_system_can_be_listed_and_not_written(
+    cli: Cli, level21_bolt: Path, tmp_path: Path
+) -> None:
+    with mounted(tmp_path / "disk", size_bytes=1 << 20) as disk:
+        store = disk / "influxd.bolt"
+        shutil.copyfile(level21_bolt, store)
+        make_read_only(disk)
+        assert cli.run(*LIST, "--bolt-path", store).code == ExitCode.DONE
+        done = cli.run(*CREATE, "--bolt-path", store)
+    assert_refused(done, ExitCode.REFUSED, "ead-only file system")
+
+
+def test_a_full_disk_before_the_write_leaves_the_store_as_it_is(
+    cli: Cli, level21_bolt: Path, tmp_path: Path
+) -> None:
+    with mounted(tmp_path / "disk", size_bytes=80 * 1024) as disk:
+        store = disk / "influxd.bolt"
+        shutil.copyfile(level21_bolt, store)
+        with untouched(disk):
+            done = cli.run(*CREATE, "--bolt-path", store)
+    assert_refused(done, ExitCode.WRITE_FAILED, "free on the disk")
+
+
+def test_a_limit_of_the_file_size_leaves_the_store_as_it_is(cli: Cli, level21_bolt: Path) -> None:
+    with untouched(level21_bolt.parent):
+        done = cli.run(
+            *CREATE, "--bolt-path", level21_bolt, prefix=["prlimit", "--fsize=16384", "--"]
+        )
+    assert done.code in {ExitCode.WRITE_FAILED, ExitCode.REFUSED}
+    assert "nothing was changed" in done.error
+
+
+@pytest.mark.parametrize("words", [(*CREATE, "--username"), (*LIST, "--user")])
+def test_an_unknown_user_is_answered_with_those_that_exist(
+    cli: Cli, level21_bolt: Path, words: Sequence[str]
+) -> None:
+    with untouched(level21_bolt.parent):
+        done = cli.run(*words, "nobody", "--bolt-path", level21_bolt)
+    assert_refused(done, ExitCode.NOT_FOUND, "nobody", "testuser")
+
+
+@pytest.mark.parametrize("words", [(*CREATE, "--org"), (*LIST, "--org")])
+def test_an_unknown_organization_is_answered_with_those_that_exist(
+    cli: Cli, level21_bolt: Path, words: Sequence[str]
+) -> None:
+    with untouched(level21_bolt.parent):
+        done = cli.run(*words, "nowhere", "--bolt-path", level21_bolt)
+    assert_refused(done, ExitCode.NOT_FOUND, "nowhere", "myorg")
+
+
+def test_with_several_users_one_has_to_be_named(cli: Cli, made_path: Path) -> None:
+    with untouched(made_path.parent):
+        done = cli.run(*CREATE, "--org", "acme", "--bolt-path", made_path)
+    assert_refused(done, ExitCode.REFUSED, "alice", "bob", "--username")
+    done = cli.run(*CREATE, "--username", "alice", "--bolt-path", made_path)
+    assert_refused(done, ExitCode.REFUSED, "acme", "other", "--org")
+
+
+@BOTH
+def test_a_newer_schema_is_refused(
+    cli: Cli, level21_bolt: Path, oracle: Oracle, words: Sequence[str]
+) -> None:
+    record = b'{"id":"0000000000000016","name":"from the future","started_at":null}'
+    oracle.apply(level21_bolt, Script().put((b"migrationsv1",), b"0000000000000016", record))
+    with untouched(level21_bolt.parent):
+        done = cli.run(*words, "--bolt-path", level21_bolt)
+    assert_refused(done, ExitCode.SCHEMA, "22")
+
+
+def test_an_unreadable_record_is_named_and_the_rest_is_listed(
+    cli: Cli, level21_bolt: Path, oracle: Oracle
+) -> None:
+    broken = b'{"id":"0000000000001001","token":"canary'
+    oracle.apply(level21_bolt, Script().put((b"authorizationsv1",), b"0000000000001001", broken))
+    done = cli.run(*LIST, "--bolt-path", level21_bolt)
+    assert done.code == ExitCode.FINDINGS
+    assert "08371db24dcc8000" in done.stdout
+    assert "0000000000001001 in authorizationsv1" in done.stderr
+    assert "canary" not in done.stderr + done.stdout
+
+
+def test_a_token_file_that_exists_is_not_overwritten(cli: Cli, level21_bolt: Path) -> None:
+    place = cli.home / "token"
+    place.write_text("dear")
+    with untouched(level21_bolt.parent):
+        done = cli.run(
+            "auth", "create-operator", "--yes", "--token-file", place, "--bolt-path", level21_bolt
+        )
+    assert_refused(done, ExitCode.REFUSED, "exists already", "--token-file")
+    assert place.read_text() == "dear"
+
+
+def test_a_token_file_that_is_a_link_is_not_followed(cli: Cli, level21_bolt: Path) -> None:
+    place = cli.home / "token"
+    place.symlink_to(cli.home / "elsewhere")
+    with untouched(level21_bolt.parent):
+        done = cli.run(
+            "auth", "create-operator", "--yes", "--token-file", place, "--bolt-path", level21_bolt
+        )
+    assert_refused(done, ExitCode.REFUSED)
+    assert not (cli.home / "elsewhere").exists()
+
+
+def test_no_place_for_the_token_is_refused_before_the_store_is_looked_for(
+    cli: Cli, tmp_path: Path
+) -> None:
+    done = cli.run("auth", "create-operator", "--yes", "--bolt-path", tmp_path / "missing")
+    assert_refused(done, ExitCode.REFUSED, "no terminal", "--token-file PATH")
+
+
+def test_no_terminal_and_no_yes_is_refused_before_the_store_is_looked_for(
+    cli: Cli, tmp_path: Path
+) -> None:
+    done = cli.run("auth", "create-operator", "--token-stdout", "--bolt-path", tmp_path / "missing")
+    assert_refused(done, ExitCode.REFUSED, "no terminal", "--yes")
+
+
+def test_a_hash_is_refused_where_the_server_knows_none(cli: Cli, level17_bolt: Path) -> None:
+    with untouched(level17_bolt.parent):
+        done = cli.run(*CREATE, "--hashed", "--bolt-path", level17_bolt)
+    assert_refused(done, ExitCode.REFUSED, "hash")
+
+
+def test_output_never_overwrites(cli: Cli, level21_bolt: Path) -> None:
+    for target in (level21_bolt, cli.home / "there"):
+        if target != level21_bolt:
+            target.write_text("dear")
+        with untouched(level21_bolt.parent):
+            done = cli.run(*CREATE, "--output", target, "--bolt-path", level21_bolt)
+        assert_refused(done, ExitCode.REFUSED, str(target))
+
+
+def test_a_ledger_that_cannot_be_written_is_refused_before_the_change(
+    cli: Cli, level21_bolt: Path
+) -> None:
+    ledger = cli.home / "no-folder.txt"
+    ledger.write_text("not a ledger")
+    with untouched(level21_bolt.parent):
+        done = cli.run(*CREATE, "--ledger", ledger, "--bolt-path", level21_bolt)
+    assert_refused(done, ExitCode.REFUSED, str(ledger))
+
+
+def test_two_stores_with_data_are_listed_and_none_is_chosen(
+    cli: Cli, level17_bolt: Path, level21_bolt: Path
+) -> None:
+    home = cli.home / ".influxdbv2"
+    home.mkdir()
+    shutil.copyfile(level17_bolt, home / "influxd.bolt")
+    (cli.home / "config.toml").write_text(f'bolt-path = "{level21_bolt}"\n')
+    done = cli.run(*LIST)
+    assert_refused(done, ExitCode.REFUSED, str(home), str(level21_bolt), "--bolt-path")
+
+
+def test_the_environment_names_the_store_and_the_output_says_so(
+    cli: Cli, level21_bolt: Path
+) -> None:
+    done = cli.run(*LIST, environ={"INFLUXD_BOLT_PATH": str(level21_bolt)})
+    assert f"Store: {level21_bolt} (from INFLUXD_BOLT_PATH)" in done.stdout
+    configuration = cli.home / "config.json"
+    configuration.write_text(f'{{"bolt-path": "{level21_bolt}"}}')
+    done = cli.run(*LIST, environ={"INFLUXD_CONFIG_PATH": str(configuration)})
+    assert f"Store: {level21_bolt} (bolt-path in {configuration}" in done.stdout
+
+
+@pytest.fixture
+def made_path(tmp_path: Path) -> Path:
+    """A store with two users and two organizations."""
+    from tests.support.stores import make_store  # noqa: PLC0415 # needs bcrypt, most tests do not
+
+    return make_store(tmp_path / "influxd.bolt", level=21).path
+
+
+def test_an_internal_error_shows_its_place_and_no_text_of_the_exception(cli: Cli) -> None:
+    code = (
+        "import sys, os; from recovery.cli import main; from recovery.cli.commands import user\n"
+        "def fail(arguments, context): raise KeyError('canary-secret')\n"
+        "user.run_list = fail\n"
+        "ports = {'environ': os.environ, 'stdout': sys.stdout, 'stderr': sys.stderr}\n"
+        "sys.exit(main.main(sys.argv[1:], **ports))"
+    )
+    for more in ([], ["--log-level", "debug"]):
+        done = cli.run("user", "list", *more, program=(sys.executable, "-c", code))
+        assert_refused(done, ExitCode.INTERNAL, "KeyError", "README.md")
+        assert ("in fail" in done.stderr) == bool(more)
+        assert "canary" not in done.stderr
