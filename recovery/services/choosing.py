@@ -94,11 +94,16 @@ def _only(
     )
 
 
-def shown_name(name: str) -> str:
-    """Return a name as it may stand in a sentence: escaped, and not longer than a name is."""
+def cut_name(name: str) -> str:
+    """Return a name as it may stand in a plan, which is escaped as a whole when it is shown."""
     if len(name) <= NAME_LENGTH_MAX:
-        return displayed(name)
-    return f"{displayed(name[: NAME_LENGTH_MAX // 2])}… ({len(name)} characters)"
+        return name
+    return f"{name[: NAME_LENGTH_MAX // 2]}… ({len(name)} characters)"
+
+
+def shown_name(name: str) -> str:
+    """Return a name as it may stand in an error: escaped, and not longer than a name is."""
+    return displayed(cut_name(name))
 
 
 def _first(names: Iterable[str]) -> list[str]:

@@ -36,7 +36,7 @@ from recovery.model.user import User
 from recovery.ports import Clock, Rng
 from recovery.secret import Secret
 from recovery.services.change import Plan
-from recovery.services.choosing import choose_organization, choose_user, shown_name
+from recovery.services.choosing import choose_organization, choose_user, cut_name, shown_name
 
 OPERATION: Final = "auth create-operator"
 
@@ -188,13 +188,13 @@ def _steps(
     index = "authorizationindexv1" if form is TokenForm.RAW else "authorizationhashedindexv1"
     count = len(authorization.permissions())
     what = (
-        f"add one authorization to authorizationsv1: user {shown_name(user.name)}, organization "
-        f"{shown_name(organization.name)}, active, {count} permissions (every one that an operator "
+        f"add one authorization to authorizationsv1: user {cut_name(user.name)}, organization "
+        f"{cut_name(organization.name)}, active, {count} permissions (every one that an operator "
         "of this version has)"
     )
     return (
         what,
-        f"describe it as {shown_name(authorization.description)}",
+        f"describe it as {cut_name(authorization.description)}",
         f"store its token {stored}, with one entry in {index}",
     )
 
@@ -218,7 +218,7 @@ def _warnings(user: User, form: TokenForm, *, server_hashes: bool | None) -> tup
     warnings = []
     if not user.is_active:
         warnings.append(
-            f"user {shown_name(user.name)} has no status, as influxd recovery leaves it: the token "
+            f"user {cut_name(user.name)} has no status, as influxd recovery leaves it: the token "
             "works on /api/v2, and is refused on the 1.x endpoints /write and /query"
         )
     if form is TokenForm.RAW and server_hashes:

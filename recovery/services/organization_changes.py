@@ -21,7 +21,7 @@ from recovery.model.permission import LEVEL_INSTANCE
 from recovery.model.user import User
 from recovery.ports import Clock, Rng
 from recovery.services.change import Json, Plan
-from recovery.services.choosing import choose_organization, choose_user, shown_name
+from recovery.services.choosing import choose_organization, choose_user, cut_name, shown_name
 from recovery.services.recipes import write_organization
 from recovery.services.user_creation import require_name, unneeded
 
@@ -74,7 +74,7 @@ class CreateOrganization:
             StoreDamagedError: The file is damaged.
         """
         require_name("organization", self.name)
-        name = shown_name(index_name(self.name))
+        name = cut_name(index_name(self.name))
         existing = organization_named(store, self.name)
         if existing is not None and self.is_ensured:
             facts: dict[str, Json] = {"organization_id": existing.id, "organization": existing.name}
@@ -103,7 +103,7 @@ class CreateOrganization:
             steps=(
                 f"add the organization {name} to organizationsv1 and organizationindexv1",
                 f"add its system buckets {systems}, {WITH_CATALOGUE}",
-                f"make user {shown_name(owner.name)} its owner",
+                f"make user {cut_name(owner.name)} its owner",
             ),
             facts={
                 "organization_id": org_id,
@@ -170,7 +170,7 @@ class RenameOrganization:
             "name": new_name,
         }
         if found.name == new_name:
-            step = f"{shown_name(new_name)} is its name already"
+            step = f"{cut_name(new_name)} is its name already"
             return unneeded(self.operation, step, facts, (found.id,))
         _require_free(store, new_name, except_id=found.id)
         changes: dict[str, Json] = {
@@ -180,7 +180,7 @@ class RenameOrganization:
         after = decode_organization(found.rewritten(changes))
         return Plan(
             operation=self.operation,
-            steps=(f"rename organization {shown_name(found.name)} to {shown_name(new_name)}",),
+            steps=(f"rename organization {cut_name(found.name)} to {cut_name(new_name)}",),
             facts=facts,
             record_ids=(found.id,),
             warnings=(TASKS_KEEP_NAME,),
@@ -232,7 +232,7 @@ class SetRole:
             resource_type=ORGS,
             resource_id=organization.id,
         )
-        what = f"{self.role} of the organization {shown_name(organization.name)}"
+        what = f"{self.role} of the organization {cut_name(organization.name)}"
         return _role_plan(store, self.operation, user, wanted, what)
 
 
@@ -309,18 +309,18 @@ class RemoveRole:
         """
         user = choose_user(store, self.username)
         organization = choose_organization(store, self.organization)
-        where = shown_name(organization.name)
+        where = cut_name(organization.name)
         role = store.mappings.get(organization.id, user.id)
         if role is None:
             raise NotFoundError(
                 kind=f"role of user {shown_name(user.name)} in the organization",
-                name=where,
+                name=shown_name(organization.name),
                 existing=(),
                 hint="type influx-recovery user list to see who has which role",
             )
         return Plan(
             operation=self.operation,
-            steps=(f"end the role {role.user_type} of user {shown_name(user.name)} in {where}",),
+            steps=(f"end the role {role.user_type} of user {cut_name(user.name)} in {where}",),
             facts={
                 "user_id": user.id,
                 "organization_id": organization.id,
@@ -369,7 +369,7 @@ def _require_free(store: MetaTx, name: str, except_id: Id | None = None) -> None
 
 def _role_plan(store: MetaTx, operation: str, user: User, wanted: Mapping, what: str) -> Plan:
     """Plan a role, in the place of another one of that user in that resource."""
-    name = shown_name(user.name)
+    name = cut_name(user.name)
     facts: dict[str, Json] = {
         "user_id": user.id,
         "role": wanted.user_type,

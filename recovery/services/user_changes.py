@@ -21,7 +21,7 @@ from recovery.model.password import hash_password, password_matches, require_acc
 from recovery.model.user import ACTIVE, INACTIVE, User, decode_user
 from recovery.secret import Secret
 from recovery.services.change import Json, Plan
-from recovery.services.choosing import choose_user, shown_name
+from recovery.services.choosing import choose_user, cut_name, shown_name
 from recovery.services.user_creation import require_name, unneeded, user_named
 
 USER_LIST: Final = "type influx-recovery user list to see who there is"
@@ -94,7 +94,7 @@ class SetPassword:
         """
         require_acceptable(self.password)
         user = self.user.choose(store)
-        name = shown_name(user.name)
+        name = cut_name(user.name)
         activates = self.is_activated and not user.is_active
         stored = store.passwords.get(user.id)
         facts: dict[str, Json] = {
@@ -173,7 +173,7 @@ class SetUserStatus:
         """
         user = self.user.choose(store)
         status = ACTIVE if self.is_active else INACTIVE
-        name = shown_name(user.name)
+        name = cut_name(user.name)
         facts = {"user_id": user.id, "user": user.name, "status": status}
         if user.status == status:
             return unneeded(
@@ -224,13 +224,15 @@ class RenameUser:
         """
         require_name("user", self.new_name)
         user = self.user.choose(store)
-        before, name = shown_name(user.name), shown_name(self.new_name)
+        before, name = cut_name(user.name), cut_name(self.new_name)
         facts = {"user_id": user.id, "name_before": user.name, "name": self.new_name}
         if user.name == self.new_name:
             return unneeded(self.operation, f"{name} is its name already", dict(facts), (user.id,))
         taken = store.users.indexed_id(self.new_name) or user_named(store, self.new_name)
         if taken is not None:
-            raise ConflictError(kind="user", name=name, hint="choose another name")
+            raise ConflictError(
+                kind="user", name=shown_name(self.new_name), hint="choose another name"
+            )
         after = decode_user(user.rewritten({"name": self.new_name}))
         return Plan(
             operation=self.operation,
@@ -274,12 +276,12 @@ class DeleteUser:
             StoreDamagedError: The file is damaged.
         """
         user = self.user.choose(store)
-        name = shown_name(user.name)
+        name = cut_name(user.name)
         tokens = _authorizations_of(store.authorizations.walk([]), user.id)
         legacy = _authorizations_of(store.legacy_authorizations.walk([]), user.id)
         goes = [*tokens, *legacy] if self.with_tokens else []
         steps = [f"delete user {name} with its index entry, its password and all its roles"]
-        steps += [f"delete authorization {one.id} ({shown_name(one.description)})" for one in goes]
+        steps += [f"delete authorization {one.id} ({cut_name(one.description)})" for one in goes]
 
         def apply(tx: MetaTx) -> None:
             tx.users.delete(user)
@@ -330,7 +332,7 @@ def _tokens_of(store: MetaTx, user_id: Id, what: str) -> tuple[str, ...]:
 def _sign_in_warnings(store: MetaTx, user: User) -> tuple[str, ...]:
     """Say what else keeps somebody out who has the password."""
     warnings = []
-    name = shown_name(user.name)
+    name = cut_name(user.name)
     if user.is_inactive:
         warnings.append(f"user {name} is inactive and stays so; user activate changes that")
     elif not user.is_active:

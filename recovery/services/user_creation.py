@@ -22,7 +22,7 @@ from recovery.model.user import User
 from recovery.ports import Clock, Rng
 from recovery.secret import Secret
 from recovery.services.change import Json, Plan
-from recovery.services.choosing import choose_organization, shown_name
+from recovery.services.choosing import choose_organization, cut_name, shown_name
 from recovery.services.recipes import write_role
 
 NO_SIGN_IN: Final = "without a password nobody can sign in as this user; tokens can be made for it"
@@ -94,7 +94,7 @@ class CreateUser:
     def _new(self, user_id: Id, organization: Organization | None) -> Plan:
         role = OWNER if self.is_owner else MEMBER
         hashed = None if self.password is None else Secret(hash_password(self.password).decode())
-        steps = [f"add the active user {shown_name(self.name)} to usersv1 and userindexv1"]
+        steps = [f"add the active user {cut_name(self.name)} to usersv1 and userindexv1"]
         warnings = []
         if hashed is None:
             warnings.append(NO_SIGN_IN)
@@ -103,7 +103,7 @@ class CreateUser:
         if organization is None:
             warnings.append(WITHOUT_ROLE)
         else:
-            steps.append(f"make it {role} of the organization {shown_name(organization.name)}")
+            steps.append(f"make it {role} of the organization {cut_name(organization.name)}")
 
         def apply(tx: MetaTx) -> None:
             tx.users.insert(user_id, self.name)
@@ -144,7 +144,7 @@ class CreateUser:
             )
         return unneeded(
             self.operation,
-            f"user {shown_name(self.name)} is there already, as wanted",
+            f"user {cut_name(self.name)} is there already, as wanted",
             {"user_id": user.id, "user": self.name},
             (user.id,),
         )
