@@ -93,6 +93,9 @@ def _plan_lines(proposal: Proposal, found: FoundStore) -> Iterator[str]:
     yield ""
     yield f"Plan of {plan.operation}:"
     yield from (f"  - {displayed(step)}" for step in plan.steps)
+    if not plan.is_needed:
+        yield ""
+        return
     if proposal.backup_path is not None:
         yield f"  - before that, copy the store to {displayed(str(proposal.backup_path))}"
     else:

@@ -18,6 +18,7 @@ from typing import Final
 
 import msgspec
 
+from recovery.model import resource_types
 from recovery.model.gojson import (
     Json,
     UndecodableError,
@@ -29,18 +30,13 @@ from recovery.model.gojson import (
 )
 from recovery.model.ids import Id, parse_id
 
-BASE_TYPES: Final = (
-    "authorizations", "buckets", "dashboards", "orgs", "sources", "tasks", "telegrafs", "users",
-    "variables", "scrapers", "secrets", "labels", "views", "documents", "notificationRules",
-    "notificationEndpoints", "checks", "dbrp",
-)  # fmt: skip
-"""The 18 types of 2.0, in the server's order."""
-TYPES_2_1: Final = ("notebooks", "annotations")
-TYPES_2_2: Final = ("remotes", "replications")
+ACTIONS: Final = resource_types.ACTIONS
+BASE_TYPES: Final = resource_types.BASE_TYPES
+TYPES_2_1: Final = resource_types.TYPES_2_1
+TYPES_2_2: Final = resource_types.TYPES_2_2
+ALL_TYPES: Final = resource_types.ALL_TYPES
 INSTANCE: Final = "instance"
-ALL_TYPES: Final = (*BASE_TYPES, *TYPES_2_1, *TYPES_2_2)
-"""The 22 types that a token can name; `instance` is left to sessions."""
-ACTIONS: Final = ("read", "write")
+"""A further type that is left to sessions: no token should name it."""
 ADMINISTRATION: Final = ("authorizations", "users", "orgs")
 """Who may read and write these can make users, organizations and further tokens."""
 

@@ -57,7 +57,7 @@ class CreateAuthorization:
         operation: The command.
         username: Who gets the token; None for the only user.
         organization: The organization it belongs to; None for the only one.
-        description: Text of the record; "{user}" stands for the name of the user.
+        description: Text of the record; None for "NAME's Recovery Token".
         request: What it is to be permitted.
         form: How to store it.
         server_hashes: `use-hashed-tokens` of the server's configuration; None when unknown.
@@ -70,7 +70,7 @@ class CreateAuthorization:
     operation: str = "auth create"
     username: str | None
     organization: str | None
-    description: str
+    description: str | None
     request: PermissionRequest
     form: FormChoice
     server_hashes: bool | None
@@ -135,11 +135,12 @@ class CreateAuthorization:
         """Build the record, in the form in which it will be read again."""
         is_raw = form is TokenForm.RAW
         ids = IdSource(self.clock, self.rng)
+        description = self.description
         document = encode_authorization(
             authorization_id=unused(ids.snowflake, store.authorizations.has_id),
             token=token if is_raw else None,
             hashed_token=None if is_raw else hash_token(token),
-            description=self.description.replace("{user}", user.name),
+            description=f"{user.name}'s Recovery Token" if description is None else description,
             org_id=organization.id,
             user_id=user.id,
             permissions=permissions,

@@ -4,8 +4,11 @@ Lives here: the words, options and help of the commands on authorizations. Must 
 they do, which is in `recovery.cli.commands`.
 """
 
+from recovery.cli.arguments.auth_creation import add_create
+from recovery.cli.arguments.auth_records import add_records
 from recovery.cli.arguments.shared import add_command, add_manner, add_noun
-from recovery.cli.words import Choices, Parser
+from recovery.cli.arguments.tokens import add_destination, add_form
+from recovery.cli.words import Choices
 
 
 def add_auth(nouns: Choices) -> None:
@@ -17,12 +20,14 @@ def add_auth(nouns: Choices) -> None:
     verbs = add_noun(
         nouns,
         "auth",
-        summary="list the authorizations, make an operator token",
+        summary="list, make, check, change and delete authorizations",
         description="Authorizations of the store: the records behind API tokens, each with the "
         "user and organization that it belongs to and what it permits.",
     )
     _add_list(verbs)
     _add_create_operator(verbs)
+    add_create(verbs)
+    add_records(verbs)
 
 
 def _add_list(verbs: Choices) -> None:
@@ -82,39 +87,6 @@ def _add_create_operator(verbs: Choices) -> None:
         metavar="TEXT",
         help="text that the server shows for the token (default: NAME's Recovery Token)",
     )
-    _add_form(command)
-    _add_destination(command)
+    add_form(command)
+    add_destination(command)
     add_manner(command)
-
-
-def _add_form(command: Parser) -> None:
-    form = command.add_mutually_exclusive_group()
-    form.add_argument(
-        "--hashed",
-        "--store-token-hashes",
-        action="store_true",
-        help="store only a SHA-256 hash of the token, as InfluxDB 2.9 does; needs a store of "
-        "InfluxDB 2.8 or later (default: as suits the store)",
-    )
-    form.add_argument(
-        "--raw",
-        action="store_true",
-        help="store the token itself, which survives a downgrade to InfluxDB 2.7 (default: as "
-        "suits the store)",
-    )
-
-
-def _add_destination(command: Parser) -> None:
-    place = command.add_mutually_exclusive_group()
-    place.add_argument(
-        "--token-file",
-        metavar="PATH",
-        help="write the token to this new file, mode 0600, never overwriting one (default: show "
-        "it on the terminal)",
-    )
-    place.add_argument(
-        "--token-stdout",
-        action="store_true",
-        help="print the token, and nothing else, on standard output (default: show it on the "
-        "terminal)",
-    )

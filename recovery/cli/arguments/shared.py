@@ -133,6 +133,7 @@ def add_manner(command: Parser) -> None:
     Args:
         command: A command that is run by `recovery.cli.changing`.
     """
+    command.set_defaults(token_stdout=False)  # who reports the end asks every change for it
     command.add_argument(
         "--output",
         metavar="FILE",

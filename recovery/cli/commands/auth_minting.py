@@ -7,10 +7,12 @@ Lives here: `auth create-operator`. Must not live here: the order of its steps
 import argparse
 
 from recovery.cli.changing import run_planner, token_destination
+from recovery.cli.commands.auth_creation import form_choice, run_creation
 from recovery.cli.context import Context
 from recovery.errors import ExitCode
 from recovery.ports import SystemClock, SystemRng
-from recovery.services.minting import FormChoice, MintOperator
+from recovery.services.minting import OPERATION, MintOperator
+from recovery.services.permission_request import PermissionRequest
 
 
 def run_create_operator(arguments: argparse.Namespace, context: Context) -> ExitCode:
@@ -27,6 +29,14 @@ def run_create_operator(arguments: argparse.Namespace, context: Context) -> Exit
         UsageError: Options clash.
         RecoveryError: It was refused or it failed; the error says whether anything was changed.
     """
+    if arguments.token_value_file is not None or arguments.ensure:
+        return run_creation(
+            arguments,
+            context,
+            operation=OPERATION,
+            description=arguments.description,
+            request=PermissionRequest(is_operator=True),
+        )
     destination = token_destination(arguments, context)
     return run_planner(
         arguments,
@@ -35,16 +45,10 @@ def run_create_operator(arguments: argparse.Namespace, context: Context) -> Exit
             username=arguments.username,
             organization=arguments.org,
             description=arguments.description,
-            form=_form(arguments),
+            form=form_choice(arguments),
             server_hashes=found.files.use_hashed_tokens,
             clock=SystemClock(),
             rng=SystemRng(),
         ),
         destination=destination,
     )
-
-
-def _form(arguments: argparse.Namespace) -> FormChoice:
-    if arguments.hashed:
-        return FormChoice.HASHED
-    return FormChoice.RAW if arguments.raw else FormChoice.BY_STORE
