@@ -75,9 +75,12 @@ class Cli:
             **more,
         }
 
-    def command(self, *words: object, program: Sequence[str] = PROGRAM) -> list[str]:
+    def command(
+        self, *words: object, program: Sequence[str] = PROGRAM, own_ledger: bool = True
+    ) -> list[str]:
         """Return a command line that cannot reach a ledger of the machine."""
-        return [*program, "--ledger", str(self.ledger), *(str(word) for word in words)]
+        ledger = ["--ledger", str(self.ledger)] if own_ledger else []
+        return [*program, *ledger, *(str(word) for word in words)]
 
     def run(
         self,
@@ -86,10 +89,11 @@ class Cli:
         prefix: Sequence[str] = (),
         stdout: int | IO[bytes] = subprocess.PIPE,
         program: Sequence[str] = PROGRAM,
+        own_ledger: bool = True,
     ) -> Ended:
         """Run it to its end, without a controlling terminal and with nothing on stdin."""
         done = subprocess.run(
-            [*prefix, *self.command(*words, program=program)],
+            [*prefix, *self.command(*words, program=program, own_ledger=own_ledger)],
             env=self.environ(**(environ or {})),
             stdin=subprocess.DEVNULL,
             stdout=stdout,
@@ -112,13 +116,17 @@ class Cli:
         columns: int = 80,
         environ: Mapping[str, str] | None = None,
         stdout: IO[bytes] | None = None,
+        own_ledger: bool = True,
     ) -> Iterator["Terminal"]:
         """Run it on a terminal of its own, which is its controlling terminal."""
         ours, theirs = pty.openpty()
         ioctl(theirs, termios.TIOCSWINSZ, struct.pack("HHHH", 24, columns, 0, 0))
         # The leader of a new session gets the first terminal that it opens as its controlling one.
         process = subprocess.Popen(
-            ["/bin/sh", "-c", 'exec "$@" <"$0"', os.ttyname(theirs), *self.command(*words)],
+            [
+                *("/bin/sh", "-c", 'exec "$@" <"$0"', os.ttyname(theirs)),
+                *self.command(*words, own_ledger=own_ledger),
+            ],
             env=self.environ(**(environ or {})),
             stdout=theirs if stdout is None else stdout,
             stderr=theirs,
