@@ -22,11 +22,39 @@ REPEATED_MAX: Final = 40
 """Longest word repeated in a message; a token has 88 characters, its hash 62 or more."""
 
 
+COMMON_OPTIONS: Final = "common options"
+"""Title of the group of options that every command has."""
+_HELP_COLUMN: Final = 28
+
+
+class _Formatter(argparse.HelpFormatter):
+    """Help in which the usage of a command shows only the options that it alone has."""
+
+    def __init__(self, prog: str) -> None:
+        super().__init__(prog, max_help_position=_HELP_COLUMN)
+
+    def add_usage(
+        self,
+        usage: str | None,
+        actions: Iterable[argparse.Action],
+        groups: Iterable[argparse._MutuallyExclusiveGroup],
+        prefix: str | None = None,
+    ) -> None:
+        """Add the usage, as argparse does."""
+        is_command = " " in self._prog
+        own = [action for action in actions if not (is_command and _is_common(action))]
+        super().add_usage(usage, own, groups, prefix)
+
+
+def _is_common(action: argparse.Action) -> bool:
+    return getattr(getattr(action, "container", None), "title", None) == COMMON_OPTIONS
+
+
 class Parser(argparse.ArgumentParser):
     """An argument parser that raises its complaints and knows its commands."""
 
     def __init__(self, **settings: Any) -> None:  # noqa: ANN401 # argparse's own signature
-        super().__init__(**settings, allow_abbrev=False)
+        super().__init__(**settings, allow_abbrev=False, formatter_class=_Formatter)
         self._choices: Choices | None = None
 
     def add_subparsers(self, **settings: Any) -> Choices:  # type: ignore[override] # noqa: ANN401 # argparse's own

@@ -11,7 +11,7 @@ one. `COMMON_DEFAULTS` is filled in after parsing.
 import argparse
 from typing import Final
 
-from recovery.cli.words import Choices, Parser
+from recovery.cli.words import COMMON_OPTIONS, Choices, Parser
 
 LOG_FORMATS: Final = ("auto", "console", "json")
 LOG_LEVELS: Final = ("debug", "info", "warning", "error")
@@ -48,7 +48,7 @@ def common_options(*, is_shown: bool) -> Parser:
         A parser for the argument `parents` of others.
     """
     parent = Parser(add_help=False, argument_default=argparse.SUPPRESS)
-    group = parent.add_argument_group("common options")
+    group = parent.add_argument_group(COMMON_OPTIONS)
 
     def text(line: str) -> str:
         return line if is_shown else argparse.SUPPRESS
