@@ -13,8 +13,10 @@ from collections.abc import Iterator, Sequence
 from typing import Final
 
 from recovery.cli.arguments.auth import add_auth
+from recovery.cli.arguments.bucket import add_bucket
 from recovery.cli.arguments.demo import add_demo
-from recovery.cli.arguments.org import add_org
+from recovery.cli.arguments.org import add_instance, add_org
+from recovery.cli.arguments.setup import add_setup
 from recovery.cli.arguments.shared import COMMON_DEFAULTS, common_options
 from recovery.cli.arguments.user import add_user
 from recovery.cli.usage import UsageError
@@ -43,6 +45,9 @@ def build_parser() -> Parser:
     add_auth(nouns)
     add_user(nouns)
     add_org(nouns)
+    add_bucket(nouns)
+    add_instance(nouns)
+    add_setup(nouns)
     add_demo(nouns)
     return parser
 

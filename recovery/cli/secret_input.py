@@ -1,7 +1,7 @@
 """Secrets that come in: passwords and tokens that somebody types or a file holds.
 
-Lives here: reading a secret without echo, and from a file or stdin. Must not live here: secrets that
-go out (`recovery.cli.deliver`).
+Lives here: reading a secret without echo, and from a file or stdin. Must not live here: secrets
+that go out (`recovery.cli.deliver`).
 
 Invariants: what was typed is never shown. One line feed at the end of a file is not part of the
 secret, because every editor adds it; everything else is.

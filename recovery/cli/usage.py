@@ -19,3 +19,24 @@ class UsageError(RecoveryError):
     def __init__(self, *, problem: str, hint: str) -> None:
         self.problem = problem
         super().__init__(f"{problem}; nothing was done", hint=hint)
+
+
+def required(value: str | None, option: str, command: str) -> str:
+    """Return the value of an option that a command cannot do without.
+
+    Args:
+        value: What was given.
+        option: The option with its value, as in the help.
+        command: The command.
+
+    Returns:
+        The value.
+
+    Raises:
+        UsageError: Nothing was given.
+    """
+    if value is None:
+        raise UsageError(
+            problem=f"{command} needs {option}", hint=f"type influx-recovery {command} --help"
+        )
+    return value

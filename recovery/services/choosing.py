@@ -7,15 +7,18 @@ broken is one that people need help with. An error lists the names that exist.
 """
 
 from collections.abc import Iterable
+from dataclasses import dataclass
 from typing import Final, TypeVar
 
 from recovery.errors import AmbiguousError, NotFoundError, RefusedError
 from recovery.metastore.transaction import MetaTx
 from recovery.model.display import displayed
+from recovery.model.ids import Id
 from recovery.model.organization import Organization, index_name
 from recovery.model.user import User
 
 NAMES_SHOWN_MAX: Final = 20
+USER_LIST: Final = "type influx-recovery user list to see who there is"
 NAME_LENGTH_MAX: Final = 100
 """A longer name is cut: somebody may have given a token where a name is wanted."""
 
@@ -44,6 +47,34 @@ def choose_user(tx: MetaTx, name: str | None) -> User:
         indexed = tx.users.indexed_id(name)
         wanted = [user for user in wanted if user.id == indexed] or wanted
     return _only("user", "--username", name, wanted, users)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class UserChoice:
+    """Which user a command means.
+
+    Attributes:
+        name: Its name, or None when the ID is given.
+        user_id: Its ID, or None when the name is given.
+    """
+
+    name: str | None
+    user_id: Id | None
+
+    def choose(self, store: MetaTx) -> User:
+        """Find the user.
+
+        Raises:
+            NotFoundError: There is none.
+            AmbiguousError: Several have the name.
+            StoreDamagedError: The file is damaged.
+        """
+        if self.user_id is None:
+            return choose_user(store, self.name)
+        user = store.users.get(self.user_id)
+        if user is None:
+            raise NotFoundError(kind="user", name=self.user_id, existing=(), hint=USER_LIST)
+        return user
 
 
 def choose_organization(tx: MetaTx, name: str | None) -> Organization:

@@ -30,8 +30,16 @@ from recovery.model.permission import OperatorLevel
 from recovery.model.token import LEVEL_HASHED, TokenForm
 from recovery.model.user import User
 from recovery.secret import Secret
-from recovery.services.choosing import choose_organization, choose_user
+from recovery.services.bucket_inventory import BucketRow, list_buckets
+from recovery.services.choosing import UserChoice, choose_organization, choose_user
 from recovery.services.store_facts import StoreFacts
+from recovery.services.user_details import (
+    Membership,
+    PasswordReport,
+    UserDetails,
+    describe_user,
+    verify_password,
+)
 
 Row = TypeVar("Row")
 
@@ -57,20 +65,6 @@ class Listing(Generic[Row]):
     def __init__(self, rows: Iterator[Row], problems: list[Problem]) -> None:
         self.rows = rows
         self.problems = problems
-
-
-class Membership(msgspec.Struct, frozen=True, kw_only=True):
-    """A user's role in an organization.
-
-    Attributes:
-        organization_id: The organization.
-        organization: Its name; None when there is no such record.
-        role: "owner" or "member".
-    """
-
-    organization_id: str
-    organization: str | None
-    role: str
 
 
 class UserRow(msgspec.Struct, frozen=True, kw_only=True):
@@ -216,6 +210,52 @@ class Inventory:
         """
         problems: list[Problem] = []
         return Listing(self._organization_rows(problems), problems)
+
+    def buckets(self, organization: str | None) -> Listing[BucketRow]:
+        """List InfluxDB buckets.
+
+        Args:
+            organization: Only those of the organization with this name; None for all.
+
+        Returns:
+            The rows.
+
+        Raises:
+            NotFoundError: There is no such organization.
+            StoreDamagedError: The file is damaged (also while walking).
+        """
+        chosen = None if organization is None else choose_organization(self._tx, organization)
+        problems: list[Problem] = []
+        org_id = None if chosen is None else chosen.id
+        return Listing(list_buckets(self._tx, org_id=org_id, problems=problems), problems)
+
+    def user_details(self, choice: UserChoice) -> UserDetails:
+        """Say all about one user.
+
+        Raises:
+            NotFoundError: There is no such user.
+            StoreDamagedError: The file is damaged.
+        """
+        return describe_user(self._tx, choice.choose(self._tx))
+
+    def try_password(self, choice: UserChoice, password: Secret) -> PasswordReport:
+        """Try a password of a user as a sign-in does.
+
+        Raises:
+            NotFoundError: There is no such user.
+            StoreDamagedError: The file is damaged.
+        """
+        return verify_password(self._tx, choice.choose(self._tx), password)
+
+    def only_organization_name(self) -> str:
+        """Return the name of the only organization.
+
+        Raises:
+            AmbiguousError: There are several; the error lists them.
+            RefusedError: There is none.
+            StoreDamagedError: The file is damaged.
+        """
+        return choose_organization(self._tx, None).name
 
     def authorizations(
         self, wanted: AuthorizationFilter, *, show_tokens: bool

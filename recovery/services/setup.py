@@ -7,13 +7,18 @@ Source: InfluxDB v2.9.1 tenant/service_onboarding.go; spec influxdb-metadata sec
 11.5.
 """
 
-from dataclasses import dataclass
+from collections.abc import Callable
+from contextlib import AbstractContextManager
+from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Final, Self
 
+from recovery.errors import WriteFailedError
 from recovery.metastore.store import MetaStore
 from recovery.metastore.transaction import MetaTx
 from recovery.model.authorization import decode_authorization, encode_authorization
 from recovery.model.bucket import TYPE_USER
+from recovery.model.display import displayed
 from recovery.model.gojson import format_time
 from recovery.model.ids import Id, IdSource, unused
 from recovery.model.mapping import INSTANCE, INSTANCE_ID, OWNER, Mapping
@@ -24,6 +29,7 @@ from recovery.model.schema import LEVEL_MAX
 from recovery.model.token import hash_token
 from recovery.ports import Clock, Rng
 from recovery.secret import Secret
+from recovery.services.change import Intent, Recorder, TokenDestination
 from recovery.services.recipes import (
     BucketWish,
     write_bucket,
@@ -54,6 +60,23 @@ class Setup:
     retention_ns: int
     token: Secret | None
 
+    def with_secrets(self, *, password: Secret | None, token: Secret | None) -> Self:
+        """Return the same with a password and a token."""
+        return replace(self, password=password, token=token)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SetupPorts:
+    """Time and randomness.
+
+    Attributes:
+        clock: The time, for the records.
+        rng: Randomness, for IDs.
+    """
+
+    clock: Clock
+    rng: Rng
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SetupResult:
@@ -72,6 +95,95 @@ class SetupResult:
     organization_id: Id
     bucket_id: Id
     authorization_id: Id | None
+
+
+OPERATION: Final = "setup"
+
+
+def make_store(
+    path: Path,
+    wanted: Setup,
+    *,
+    recorder: Recorder,
+    destination: TokenDestination | None,
+    shield: Callable[[], AbstractContextManager[None]],
+    reason: str | None,
+    ports: SetupPorts,
+) -> SetupResult:
+    """Set up a new store, verify it, record it, and hand its token over.
+
+    Args:
+        path: The new file; nothing may be there.
+        wanted: What is to be in it.
+        recorder: The ledger.
+        destination: Where the token goes; None when there is none.
+        shield: A context in which Ctrl-C waits.
+        reason: Why, for the ledger.
+        ports: Time and randomness.
+
+    Returns:
+        What was made.
+
+    Raises:
+        RecoveryError: It was refused or it failed; nothing is left of it then, but after a failed
+            delivery, whose error names the authorization.
+    """
+    require_wanted(wanted)
+    if destination is not None:
+        destination.open()
+    try:
+        with shield():
+            made = set_up(path, wanted, clock=ports.clock, rng=ports.rng)
+    except BaseException:
+        if destination is not None:
+            destination.discard()
+        raise
+    try:
+        _require_found(path, wanted, made)
+        _record(recorder, path, made, reason)
+    except BaseException:
+        path.unlink()
+        if destination is not None:
+            destination.discard()
+        raise
+    if destination is not None and wanted.token is not None and made.authorization_id is not None:
+        destination.deliver(wanted.token, record_id=made.authorization_id)
+    return made
+
+
+def _require_found(path: Path, wanted: Setup, made: SetupResult) -> None:
+    """Open the new store as a reader does, and look for the user and the token in it."""
+    with MetaStore.open(path, write=False) as store:
+        store.require_sound()
+        with store.view() as tx:
+            user_id = tx.users.indexed_id(wanted.username)
+            found = None if wanted.token is None else tx.authorizations.find(wanted.token)
+    token_id = None if found is None else found.id
+    if user_id != made.user_id or token_id != made.authorization_id:
+        raise WriteFailedError(
+            path=displayed(str(path)),
+            problem="what was written is not what is read back",
+            outcome="unchanged",
+            hint="look at the disk of that file, and try again",
+        )
+
+
+def _record(recorder: Recorder, path: Path, made: SetupResult, reason: str | None) -> None:
+    status = path.stat()
+    ids = [made.user_id, made.organization_id, made.bucket_id]
+    if made.authorization_id is not None:
+        ids.append(made.authorization_id)
+    intent = Intent(
+        operation=OPERATION,
+        store_path=path,
+        device=status.st_dev,
+        inode=status.st_ino,
+        record_ids=tuple(ids),
+        backup_path=None,
+        reason=reason,
+    )
+    recorder.prepare(intent)
+    recorder.conclude(recorder.intend(intent, txid_before=None), "done", txid_after=None)
 
 
 def set_up(path: Path, wanted: Setup, *, clock: Clock, rng: Rng) -> SetupResult:

@@ -13,7 +13,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from typing import ClassVar, Final
 
-from recovery.errors import ConflictError, NotFoundError
+from recovery.errors import ConflictError
 from recovery.metastore.transaction import MetaTx
 from recovery.model.authorization import Authorization
 from recovery.model.ids import Id
@@ -21,42 +21,13 @@ from recovery.model.password import hash_password, password_matches, require_acc
 from recovery.model.user import ACTIVE, INACTIVE, User, decode_user
 from recovery.secret import Secret
 from recovery.services.change import Json, Plan
-from recovery.services.choosing import choose_user, cut_name, shown_name
+from recovery.services.choosing import UserChoice, cut_name, shown_name
 from recovery.services.user_creation import require_name, unneeded, user_named
 
-USER_LIST: Final = "type influx-recovery user list to see who there is"
 TOKENS_STAY: Final = (
     "its tokens stay in the store and answer 403, because their user is missing; a server would "
     "leave them behind as well; add --with-tokens to delete them too"
 )
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class UserChoice:
-    """Which user a command means.
-
-    Attributes:
-        name: Its name, or None when the ID is given.
-        user_id: Its ID, or None when the name is given.
-    """
-
-    name: str | None
-    user_id: Id | None
-
-    def choose(self, store: MetaTx) -> User:
-        """Find the user.
-
-        Raises:
-            NotFoundError: There is none.
-            AmbiguousError: Several have the name.
-            StoreDamagedError: The file is damaged.
-        """
-        if self.user_id is None:
-            return choose_user(store, self.name)
-        user = store.users.get(self.user_id)
-        if user is None:
-            raise NotFoundError(kind="user", name=self.user_id, existing=(), hint=USER_LIST)
-        return user
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

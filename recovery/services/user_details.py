@@ -13,7 +13,20 @@ from recovery.model.mapping import INSTANCE, ORGS
 from recovery.model.password import PASSWORD_SIZE_BYTES_MAX, is_password_hash, password_matches
 from recovery.model.user import User
 from recovery.secret import Secret
-from recovery.services.inventory import Membership
+
+
+class Membership(msgspec.Struct, frozen=True, kw_only=True):
+    """A user's role in an organization.
+
+    Attributes:
+        organization_id: The organization.
+        organization: Its name; None when there is no such record.
+        role: "owner" or "member".
+    """
+
+    organization_id: str
+    organization: str | None
+    role: str
 
 
 class OwnToken(msgspec.Struct, frozen=True, kw_only=True):

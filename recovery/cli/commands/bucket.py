@@ -1,0 +1,78 @@
+"""The commands on InfluxDB buckets.
+
+Lives here: `bucket list`. Must not live here: what a bucket's record means.
+"""
+
+import argparse
+
+import msgspec
+
+from recovery.cli.context import Context
+from recovery.cli.listing import plural, report_problems
+from recovery.cli.store import find_store, show_header, store_document
+from recovery.cli.table import Column
+from recovery.errors import ExitCode
+from recovery.model.bucket import DAY_NS, HOUR_NS
+from recovery.model.display import displayed
+from recovery.services.bucket_inventory import BucketRow
+from recovery.services.inventory import open_inventory
+
+COLUMNS = (
+    Column("ID"),
+    Column("Bucket", 8),
+    Column("Organization", 12),
+    Column("Type"),
+    Column("Retention"),
+    Column("Engine"),
+)
+
+
+def run_list(arguments: argparse.Namespace, context: Context) -> ExitCode:
+    """List the buckets.
+
+    Args:
+        arguments: The options of `bucket list`.
+        context: The world around it.
+
+    Returns:
+        How it ended.
+
+    Raises:
+        RecoveryError: The store cannot be read, or there is no such organization.
+    """
+    found = find_store(arguments, context)
+    output = context.output
+    with open_inventory(found.path) as inventory:
+        listing = inventory.buckets(arguments.org)
+        if arguments.json:
+            items = map(msgspec.json.encode, listing.rows)
+            output.stream(
+                store_document(found, inventory.facts), "buckets", items, listing.problems
+            )
+        else:
+            show_header(found, inventory.facts, output)
+            rows = [_cells(row) for row in listing.rows]
+            output.table(COLUMNS, rows)
+            output.line()
+            output.prose(f"{plural(len(rows), 'bucket')}.")
+    return report_problems(listing.problems, context)
+
+
+def _cells(row: BucketRow) -> tuple[str, ...]:
+    organization = row.organization
+    return (
+        row.id,
+        displayed(row.name),
+        f"missing {row.organization_id}" if organization is None else displayed(organization),
+        "system" if row.is_system else "user",
+        _retention(row.retention_ns),
+        "known" if row.is_in_catalogue else "MISSING",
+    )
+
+
+def _retention(retention_ns: int) -> str:
+    if not retention_ns:
+        return "for ever"
+    if retention_ns % DAY_NS == 0:
+        return f"{retention_ns // DAY_NS} d"
+    return f"{retention_ns / HOUR_NS:g} h"
