@@ -187,9 +187,14 @@ class DB:
     def _prepare(self) -> _WriterState:
         """Check the file, and find out which pages may be written on."""
         check = Check(self._pager, self._pager.snapshot(self._pager.meta))
-        bad = [finding for finding in check.run() if finding.severity >= Severity.UNSAFE]
-        if bad:
-            raise DamagedError(finding_count=len(bad), first=str(bad[0]))
+        bad_count = 0
+        first = ""
+        for finding in check.run():
+            if finding.severity >= Severity.UNSAFE:
+                bad_count += 1
+                first = first or str(finding)
+        if bad_count:
+            raise DamagedError(finding_count=bad_count, first=first)
         in_use = check.pages
         free = check.free
         if free is None:

@@ -37,3 +37,6 @@ TREE_DEPTH_MAX: Final = 64
 
 LOCK_POLL_INTERVAL_S: Final = 0.05
 """Pause between two tries for the lock, as in bbolt (flockRetryTimeout)."""
+
+INLINE_DEPTH_MAX: Final = 1000
+"""Inline buckets in inline buckets: bbolt writes one level, and each level copies those in it."""

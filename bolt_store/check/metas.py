@@ -29,14 +29,7 @@ def check_metas(pager: Pager) -> Iterator[Finding]:
     for slot in pager.slots:
         yield from _check_slot(pager, slot)
     other = pager.older.meta
-    if not active.is_signed:
-        yield Finding(
-            code="meta.unsigned",
-            severity=Severity.UNSAFE,
-            pgid=pager.active.slot,
-            problem="has the checksum 0, which bbolt from v1.3.7 on refuses",
-        )
-    elif other is not None and other.txid > active.txid:
+    if other is not None and other.txid > active.txid:
         # bbolt v1.3.6 would use it; the state that it sees is not the one that is read here.
         yield Finding(
             code="meta.newer",
@@ -47,9 +40,13 @@ def check_metas(pager: Pager) -> Iterator[Finding]:
     if other is not None and other.root_pgid == active.root_pgid:
         problem = "both metas name the same tree, so the older one is no second chance"
         yield Finding(code="meta.same_tree", severity=Severity.INFO, pgid=None, problem=problem)
+    elif other is not None and other.txid == active.txid:
+        problem = f"both metas have txid {active.txid} and name different trees"
+        yield Finding(code="meta.txid", severity=Severity.WARNING, pgid=None, problem=problem)
 
 
 def _check_slot(pager: Pager, slot: MetaSlot) -> Iterator[Finding]:
+    """Look at one meta page."""
     if slot.problem is not None:
         problem = getattr(slot.problem, "problem", str(slot.problem))
         yield Finding(
@@ -64,6 +61,13 @@ def _check_slot(pager: Pager, slot: MetaSlot) -> Iterator[Finding]:
             severity=Severity.UNSAFE,
             pgid=slot.slot,
             problem=f"its header says page {pgid} with flags {flags:#06x}, expected a meta page",
+        )
+    if slot.meta is not None and not slot.meta.is_signed:
+        yield Finding(
+            code="meta.unsigned",
+            severity=Severity.UNSAFE if slot is pager.active else Severity.WARNING,
+            pgid=slot.slot,
+            problem="has the checksum 0, which bbolt from v1.3.7 on refuses",
         )
     if slot.meta is not None and slot.meta.txid % 2 != slot.slot:
         problem = f"holds txid {slot.meta.txid}, as after a restore from bbolt's backup"

@@ -30,15 +30,16 @@ def pages_of_older(pager: Pager, reachable: bytearray) -> frozenset[int]:
     Raises:
         OSError: A page cannot be read.
     """
-    slot = pager.older
-    if slot.meta is None or slot.problem is not None:
+    meta = pager.older.meta
+    if meta is None or pager.older.problem is not None:
         return frozenset()
-    walk = Check(pager, pager.snapshot(slot.meta))
+    walk = Check(pager, pager.snapshot(meta))
     known = bytes(reachable[: len(walk.pages)]).ljust(len(walk.pages), b"\0")
     walk.pages[:] = known.translate(_REACHABLE_ONLY)
     for finding in walk.walk():
         if finding.code != "page.shared" and finding.severity == Severity.FATAL:
             return frozenset()
+    walk.mark_freelist()
     return frozenset(
         pgid
         for start, end in stretches(walk.pages, bytes([REACHABLE]))

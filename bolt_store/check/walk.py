@@ -9,12 +9,13 @@ Source: bbolt v1.3.6 tx.go (check), v1.3.7 tx_check.go; spec sections 1.11, 3.1 
 """
 
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Final, NamedTuple
 
 from bolt_store.check.finding import Finding, Severity
 from bolt_store.check.metas import check_metas
-from bolt_store.codec.branch import Branch, decode_branch
+from bolt_store.codec.branch import Branch, decode_branch, is_packed_branch
 from bolt_store.codec.bucket import decode_bucket
 from bolt_store.codec.freelist import decode_freelist
 from bolt_store.codec.layout import (
@@ -28,16 +29,24 @@ from bolt_store.codec.layout import (
     PAGE_HEADER_SIZE_BYTES,
     PAGE_KINDS,
 )
-from bolt_store.codec.leaf import decode_leaf_element, decode_leaf_keys, leaf_element_count
+from bolt_store.codec.leaf import (
+    decode_leaf_element,
+    decode_leaf_keys,
+    leaf_element_count,
+    leaf_room_bytes,
+)
 from bolt_store.errors import FormatError, PageError
 from bolt_store.file.pager import Pager, Snapshot
-from bolt_store.limits import TREE_DEPTH_MAX
+from bolt_store.limits import INLINE_DEPTH_MAX, TREE_DEPTH_MAX
 from bolt_store.tree.node import KEYS_PER_PAGE_MIN
 
 Progress = Callable[[int, int], None]
 """Called now and then with the pages done and the pages in all."""
 
 PROGRESS_PAGES: Final = 1024
+PATH_PAGES_MAX: Final = 256
+"""A finding names so many pages of its way at most; buckets may nest by the thousand."""
+
 REACHABLE: Final = 1
 FREE: Final = 2
 
@@ -50,9 +59,9 @@ class _Way:
     above: "_Way | None"
 
     def path(self) -> tuple[int, ...]:
-        pgids = []
+        pgids: list[int] = []
         way: _Way | None = self
-        while way is not None:
+        while way is not None and len(pgids) < PATH_PAGES_MAX:
             pgids.append(way.pgid)
             way = way.above
         return tuple(reversed(pgids))
@@ -64,10 +73,12 @@ class _Tree:
 
     Attributes:
         is_root_bucket: Whether it may hold buckets only.
+        inline_depth: Number of inline buckets around each other that this is the innermost of.
         leaf_depth: Depth of the first leaf seen; all others must have it too.
     """
 
     is_root_bucket: bool
+    inline_depth: int = 0
     leaf_depth: int | None = None
 
 
@@ -168,6 +179,14 @@ class Check:
         self._mark_run(pgid, len(page) // self._snapshot.page_size_bytes)
         yield from self._check_free_ids(pgid, ids)
 
+    def mark_freelist(self) -> None:
+        """Mark the pages of the stored freelist as reachable, if it can be read."""
+        pgid = self._snapshot.meta.freelist_pgid
+        if pgid is not None:
+            with suppress(FormatError):
+                page = self._snapshot.page(pgid)
+                self._mark_run(pgid, len(page) // self._snapshot.page_size_bytes)
+
     def _check_free_ids(self, pgid: int, ids: tuple[int, ...]) -> Iterator[Finding]:
         high = self._snapshot.meta.high_water_mark
         unique_ids = sorted(set(ids))
@@ -239,10 +258,10 @@ class Check:
         while stack:
             visit = stack.pop()
             page = self._enter(visit)
-            if page is not None and page[8] == BRANCH_FLAG:
-                self._look_at_branch(visit, page, stack)
-            elif page is not None:
-                self._look_at_leaf(visit, page, stack)
+            if page is not None:
+                is_branch = page[8] == BRANCH_FLAG and visit.pgid is not None
+                look = self._look_at_branch if is_branch else self._look_at_leaf
+                look(visit, page, stack)
             if found:
                 yield from found
                 found.clear()
@@ -263,6 +282,7 @@ class Check:
         """Read the page of a visit and mark its run; None when it cannot be looked at."""
         pgid = visit.pgid
         if pgid is None:
+            self._look_at_inline_header(visit)
             return visit.inline_page
         if self._is_marked(pgid):
             self._report(visit, "page.shared", Severity.FATAL, "is referred to more than once")
@@ -274,9 +294,11 @@ class Check:
             page = self._snapshot.page(pgid)
         except FormatError as error:
             self._found.append(_from_error(error, pgid, Severity.FATAL, visit.above))
+            self._mark_run(pgid, 1)  # whatever it holds, the tree refers to it
             return None
         flags = page[8]
         if flags not in (BRANCH_FLAG, LEAF_FLAG):
+            self._mark_run(pgid, 1)
             problem = f"is a {PAGE_KINDS[flags]} page, expected a branch or a leaf"
             self._report(visit, "page.kind", Severity.FATAL, problem)
             return None
@@ -287,6 +309,13 @@ class Check:
         if self._progress is not None and self._visited_count % PROGRESS_PAGES == 0:
             self._progress(self._visited_count, self._page_count)
         return page
+
+    def _look_at_inline_header(self, visit: _Visit) -> None:
+        """Look at what decoding an inline page leaves out, because nobody uses it."""
+        (_, _, _, overflow) = PAGE_HEADER.unpack_from(visit.inline_page or b"")
+        if overflow:
+            problem = f"has an overflow of {overflow} pages, expected 0"
+            self._report(visit, "inline.overflow", Severity.INFO, problem)
 
     def _is_marked(self, pgid: int) -> bool:
         return pgid < self._page_count and bool(self.pages[pgid] & REACHABLE)
@@ -309,12 +338,14 @@ class Check:
             branch = decode_branch(page, pgid=pgid)
         except FormatError as error:
             self._found.append(_from_error(error, pgid, Severity.FATAL, visit.above))
-            branch = _readable_children(page)
+            branch = _readable_children(page, self._page_count)
             self._push_children(visit._replace(end_key=None), branch, stack, are_sound=False)
             return
         if len(branch.keys) < KEYS_PER_PAGE_MIN:
             problem = "is a branch with one child, expected two or more"
             self._report(visit, "branch.count", Severity.UNSAFE, problem)
+        if not is_packed_branch(page):
+            self._report(visit, "element.gap", Severity.INFO, "has bytes between its keys")
         self._look_at_bounds(visit, branch.keys)
         self._push_children(visit, branch, stack, are_sound=True)
 
@@ -337,10 +368,12 @@ class Check:
             problem = f"is a leaf at depth {visit.depth}, others are at {tree.leaf_depth}"
             self._report(visit, "tree.uneven", Severity.UNSAFE, problem)
         try:
-            keys, has_buckets = decode_leaf_keys(page, pgid=visit.pgid)
+            keys, has_buckets, is_packed = decode_leaf_keys(page, pgid=visit.pgid)
         except FormatError:
             self._look_at_elements(visit, page, stack)
             return
+        if not is_packed:
+            self._report(visit, "element.gap", Severity.INFO, "has bytes between its elements")
         self._look_at_bounds(visit, keys)
         if not keys and visit.depth:
             problem = "is an empty leaf below a branch"
@@ -358,12 +391,18 @@ class Check:
             self._report(visit, error.code, Severity.FATAL, error.problem)
             return
         previous = b""
+        room = leaf_room_bytes(page, count)
         for index in range(count):
             try:
                 flag, key, value = decode_leaf_element(page, index, pgid=visit.pgid)
             except PageError as error:
                 self._report(visit, error.code, Severity.FATAL, error.problem)
                 continue
+            room -= len(key) + len(value)
+            if room < 0:
+                problem = f"element {index} shares bytes with another"
+                self._report(visit, "element.overlap", Severity.FATAL, problem)
+                return
             if key <= previous:
                 problem = f"key {index} is not above the one before it"
                 self._report(visit, "key.order", Severity.FATAL, problem)
@@ -401,10 +440,17 @@ class Check:
             problem = f"element {index}: {error.problem}"
             self._report(visit, error.code, Severity.FATAL, problem)
             return
-        tree = _Tree(is_root_bucket=False)
         way = visit.above if visit.pgid is None else _Way(visit.pgid, visit.above)
-        pgid = None if bucket.inline_page is not None else bucket.root_pgid
-        stack.append(_Visit(tree, pgid, 0, None, None, way, bucket.inline_page))
+        if bucket.inline_page is None:
+            tree = _Tree(is_root_bucket=False)
+            stack.append(_Visit(tree, bucket.root_pgid, 0, None, None, way))
+            return
+        tree = _Tree(is_root_bucket=False, inline_depth=visit.tree.inline_depth + 1)
+        if tree.inline_depth > INLINE_DEPTH_MAX:
+            problem = f"element {index} is nested deeper than {INLINE_DEPTH_MAX} inline buckets"
+            self._report(visit, "bucket.depth", Severity.UNSAFE, problem)
+            return
+        stack.append(_Visit(tree, None, 0, None, None, way, bucket.inline_page))
 
 
 def _from_error(
@@ -423,13 +469,19 @@ def _from_error(
     )
 
 
-def _readable_children(page: bytes) -> Branch[int]:
-    """Return the children that a damaged branch page still names, without their keys."""
+def _readable_children(page: bytes, page_count: int) -> Branch[int]:
+    """Return the children that a damaged branch page still names, without their keys.
+
+    Whatever is no page of the file is left out: the page has its finding already.
+    """
     (_, _, count, _) = PAGE_HEADER.unpack_from(page)
     fitting = min(count, (len(page) - PAGE_HEADER_SIZE_BYTES) // ELEMENT_SIZE_BYTES)
     end = PAGE_HEADER_SIZE_BYTES + ELEMENT_SIZE_BYTES * fitting
-    children = [child for _, _, child in BRANCH_ELEMENT.iter_unpack(page[16:end])]
-    return Branch([b""] * fitting, children)
+    elements = BRANCH_ELEMENT.iter_unpack(page[PAGE_HEADER_SIZE_BYTES:end])
+    children = dict.fromkeys(
+        child for _, _, child in elements if META_PAGE_COUNT <= child < page_count
+    )
+    return Branch([b""] * len(children), list(children))
 
 
 def stretches(pages: bytearray, value: bytes) -> Iterator[tuple[int, int]]:

@@ -92,6 +92,18 @@ def decode_branch(page: bytes, *, pgid: int) -> Branch[int]:
     return branch
 
 
+def is_packed_branch(page: bytes) -> bool:
+    """Tell whether the keys of a sound branch page lie in order and without gaps, as bbolt's do."""
+    count = page[10] | page[11] << 8
+    table_end = PAGE_HEADER_SIZE_BYTES + ELEMENT_SIZE_BYTES * count
+    expected = ELEMENT_SIZE_BYTES * count
+    for pos, key_size, _ in BRANCH_ELEMENT.iter_unpack(page[PAGE_HEADER_SIZE_BYTES:table_end]):
+        if pos != expected:
+            return False
+        expected += key_size - ELEMENT_SIZE_BYTES
+    return True
+
+
 def branch_size_bytes(keys: list[bytes]) -> int:
     """Return the number of bytes that a branch page with these keys takes, header included."""
     return PAGE_HEADER_SIZE_BYTES + ELEMENT_SIZE_BYTES * len(keys) + sum(map(len, keys))

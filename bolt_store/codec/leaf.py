@@ -11,6 +11,7 @@ Source: bbolt v1.3.6 page.go (leafPageElement), node.go (write).
 """
 
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from bolt_store.codec.layout import (
     BUCKET_FLAG,
@@ -107,7 +108,21 @@ def decode_leaf(page: bytes, *, pgid: int | None) -> Leaf:
     return Leaf(flags, keys, values)
 
 
-def decode_leaf_keys(page: bytes, *, pgid: int | None) -> tuple[list[bytes], bool]:
+class LeafKeys(NamedTuple):
+    """What `check` wants to know of a leaf page: a named tuple, as one is made for each page.
+
+    Attributes:
+        keys: Ascending keys.
+        has_buckets: Whether any element is a bucket.
+        is_packed: Whether the elements lie in order and without gaps, as bbolt writes them.
+    """
+
+    keys: list[bytes]
+    has_buckets: bool
+    is_packed: bool
+
+
+def decode_leaf_keys(page: bytes, *, pgid: int | None) -> LeafKeys:
     """Decode the keys of a leaf page and validate every element, without copying the values.
 
     Args:
@@ -115,7 +130,7 @@ def decode_leaf_keys(page: bytes, *, pgid: int | None) -> tuple[list[bytes], boo
         pgid: Where it was read; None for an inline page.
 
     Returns:
-        The keys, and whether any element is a bucket.
+        The keys, and what can be said of the elements besides.
 
     Raises:
         PageError: As `decode_leaf`.
@@ -140,8 +155,8 @@ def decode_leaf_keys(page: bytes, *, pgid: int | None) -> tuple[list[bytes], boo
         element += ELEMENT_SIZE_BYTES
     if len(keys) < count or end > len(page) or seen_flags > BUCKET_FLAG:
         leaf = _decode_unpacked(page, count, pgid=pgid)
-        return leaf.keys, any(leaf.flags)
-    return keys, bool(seen_flags)
+        return LeafKeys(leaf.keys, any(leaf.flags), is_packed=False)
+    return LeafKeys(keys, bool(seen_flags), is_packed=True)
 
 
 def _decode_unpacked(page: bytes, count: int, *, pgid: int | None) -> Leaf:

@@ -42,7 +42,7 @@ def sample(page_size_bytes: int = 1024) -> Patient:
     """Return a file with a deep tree, overflow, inline and nested buckets, and free pages.
 
     Both snapshots have trees of their own. "tree" has three levels of pages at 1 KiB each,
-    "nest" buckets in a bucket, "inline" no page of its own, "wide" a run of several pages.
+    "nest" buckets in a bucket, "small" no page of its own, "wide" a run of several pages.
     """
     file = MemoryFile(new_pages(page_size_bytes))
     with bolt_store.open_file(file, write=True) as db:
@@ -53,7 +53,7 @@ def sample(page_size_bytes: int = 1024) -> Patient:
             wide = tx.create_bucket(b"wide")
             for number in range(3):
                 wide.put(b"wide-%d" % number, b"w" * (2 * page_size_bytes))
-            inline = tx.create_bucket(b"inline")
+            inline = tx.create_bucket(b"small")
             inline.put(b"one", b"1")
             inline.put(b"two", b"2")
             inline.set_sequence(77)

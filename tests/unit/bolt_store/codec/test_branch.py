@@ -4,7 +4,13 @@ from struct import pack
 
 import pytest
 
-from bolt_store.codec.branch import Branch, branch_size_bytes, decode_branch, encode_branch
+from bolt_store.codec.branch import (
+    Branch,
+    branch_size_bytes,
+    decode_branch,
+    encode_branch,
+    is_packed_branch,
+)
 from bolt_store.errors import InvariantError, PageError
 
 # (bytes without padding, keys, children), all for page 6 and pages of 512 bytes.
@@ -47,6 +53,7 @@ def test_f4_a_branch_and_its_bytes_are_each_other(
     assert (keys, children) == (branch.keys, branch.children)
     assert page == encode_branch(branch, pgid=6, page_size_bytes=512)
     assert len(raw) == branch_size_bytes(keys)
+    assert is_packed_branch(page)
 
 
 def test_f4_positions_follow_the_formula() -> None:
@@ -71,8 +78,10 @@ def test_a_branch_with_one_child_is_readable() -> None:
 
 
 def test_gaps_between_keys_are_accepted() -> None:
-    branch = decode_branch(page_of((33, 1, 7), (19, 1, 8), data=b".a.b"), pgid=6)
+    page = page_of((33, 1, 7), (19, 1, 8), data=b".a.b")
+    branch = decode_branch(page, pgid=6)
     assert branch.keys == [b"a", b"b"]
+    assert not is_packed_branch(page)
 
 
 BROKEN = {

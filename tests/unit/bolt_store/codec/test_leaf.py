@@ -75,7 +75,7 @@ def test_f4_a_leaf_and_its_bytes_are_each_other(
     pgid = 6 if page_size_bytes else None
     leaf = decode_leaf(page, pgid=pgid)
     assert expected == columns(leaf)
-    assert (expected[1], any(expected[0])) == decode_leaf_keys(page, pgid=pgid)
+    assert decode_leaf_keys(page, pgid=pgid) == (expected[1], any(expected[0]), True)
     assert len(expected[1]) == leaf_element_count(page, pgid=pgid)
     assert list(zip(*expected, strict=True)) == [
         decode_leaf_element(page, index, pgid=pgid) for index in range(len(expected[1]))
@@ -126,7 +126,7 @@ def test_gaps_between_elements_are_accepted() -> None:
     """Nobody writes them, and nothing goes wrong when they are read."""
     page = page_of((0, 33, 1, 1), (0, 20, 1, 1), data=b".ak.bl")
     assert columns(decode_leaf(page, pgid=6)) == ([0, 0], [b"a", b"b"], [b"k", b"l"])
-    assert decode_leaf_keys(page, pgid=6) == ([b"a", b"b"], False)
+    assert decode_leaf_keys(page, pgid=6) == ([b"a", b"b"], False, False)
     assert find_in_leaf(page, b"b", pgid=6) == (0, b"l")
 
 

@@ -397,15 +397,15 @@ def test_f10_a_sequence_counts_and_is_kept_through_every_rewrite() -> None:
 def test_f10_a_sequence_alone_is_a_change() -> None:
     with memory_db() as (db, _):
         with db.update() as tx:
-            tx.create_bucket(b"inline")
+            tx.create_bucket(b"small")
             tx.create_bucket(b"paged").put(b"k", b"v" * 500)
         before = db.meta.txid
         with db.update() as tx:
-            tx.bucket(b"inline").next_sequence()
+            tx.bucket(b"small").next_sequence()
             tx.bucket(b"paged").next_sequence()
         assert db.meta.txid == before + 1
         with db.view() as tx:
-            assert (tx.bucket(b"inline").sequence, tx.bucket(b"paged").sequence) == (1, 1)
+            assert (tx.bucket(b"small").sequence, tx.bucket(b"paged").sequence) == (1, 1)
             assert tx.bucket(b"paged").get(b"k") == b"v" * 500
 
 
@@ -502,7 +502,7 @@ def test_a_damaged_bucket_is_deleted_whole_or_not_at_all() -> None:
     file = Unreadable(content)
     with bolt_store.open_file(file, write=True) as db:
         with db.update() as tx:
-            tx.bucket(b"inline").put(b"three", b"3")
+            tx.bucket(b"small").put(b"three", b"3")
             patient = Patient(content, page_size_bytes=1024)
             leaf, _ = patient.find(patient.bucket_root(b"nest", b"below"), b"lower-10")
             file.bad_offset = leaf * 1024
@@ -564,10 +564,10 @@ def test_a_bucket_ends_with_its_transaction() -> None:
 
 def test_a_bucket_whose_value_is_damaged_is_an_error_and_its_neighbours_are_not() -> None:
     patient = sample()
-    leaf, index = patient.find(patient.root, b"inline")
+    leaf, index = patient.find(patient.root, b"small")
     patient.write(patient.value_offset(leaf, index), (1).to_bytes(8, "little"))
     with patient.open() as db, db.view() as tx:
         with pytest.raises(PageError) as caught:
-            tx.bucket(b"inline")
+            tx.bucket(b"small")
         assert caught.value.code == "page.range"
         assert tx.bucket(b"tree").get(key(5)) == value(5)

@@ -226,7 +226,7 @@ def test_a_file_at_the_last_txid_is_read_and_not_written() -> None:
         with pytest.raises(LimitError), db.update() as tx:
             tx.create_bucket(b"new")
         assert file.content() == before
-        assert sorted(dump_file(db)) == [b"inline", b"nest", b"tree", b"wide"]
+        assert sorted(dump_file(db)) == [b"nest", b"small", b"tree", b"wide"]
 
 
 def test_each_commit_goes_to_the_other_slot_with_the_next_txid() -> None:
@@ -299,10 +299,10 @@ def test_a_meta_that_does_not_arrive_leaves_the_outcome_unknown() -> None:
     file = ForgetfulFile(bytes(sample().content))
     with bolt_store.open_file(file, write=True) as db:
         with db.update() as tx:
-            tx.bucket(b"inline").put(b"k", b"v")
+            tx.bucket(b"small").put(b"k", b"v")
         file.forgets_metas = True
         with pytest.raises(CommitError) as caught, db.update() as tx:
-            tx.bucket(b"inline").put(b"k", b"changed")
+            tx.bucket(b"small").put(b"k", b"changed")
         assert (caught.value.phase, caught.value.outcome) == ("meta", "unknown")
         for attempt in (db.view, db.update, db.check):
             with pytest.raises(StateError):
@@ -329,12 +329,12 @@ def test_metas_that_cannot_be_read_after_the_commit_leave_the_outcome_unknown() 
     with bolt_store.open_file(file, write=True) as db:
         file.syncs_left = 2
         with pytest.raises(CommitError) as caught, db.update() as tx:
-            tx.bucket(b"inline").put(b"k", b"v")
+            tx.bucket(b"small").put(b"k", b"v")
         assert (caught.value.phase, caught.value.outcome) == ("meta", "unknown")
         file.syncs_left = -1
         with pytest.raises(StateError):
             db.update()
-    assert reopened(file)[b"inline"] == {b"k": b"v", b"one": b"1", b"two": b"2"}
+    assert reopened(file)[b"small"] == {b"k": b"v", b"one": b"1", b"two": b"2"}
 
 
 def test_a_page_that_cannot_be_read_for_merging_ends_the_transaction_before_it_writes() -> None:
@@ -342,7 +342,7 @@ def test_a_page_that_cannot_be_read_for_merging_ends_the_transaction_before_it_w
     file = RecordingFile(bytes(patient.content))
     with bolt_store.open_file(file, write=True) as db:
         with db.update() as tx:
-            tx.bucket(b"inline").put(b"k", b"v")
+            tx.bucket(b"small").put(b"k", b"v")
         file.calls.clear()
         root = patient.bucket_root(b"tree")
         first = patient.children(patient.children(root)[0])
@@ -363,13 +363,13 @@ def test_a_full_check_looks_at_pages_that_the_commit_did_not_write() -> None:
     file = MemoryFile(bytes(patient.content))
     with bolt_store.open_file(file, write=True) as db:
         with db.update() as tx:
-            tx.bucket(b"inline").put(b"k", b"v")
+            tx.bucket(b"small").put(b"k", b"v")
         file.write_at(leaf * PAGE_SIZE, bytes(PAGE_SIZE))
         with pytest.raises(CommitError) as caught, db.update(full_check=True) as tx:
-            tx.bucket(b"inline").put(b"k", b"changed")
+            tx.bucket(b"small").put(b"k", b"changed")
         assert (caught.value.phase, caught.value.outcome) == ("data", "unchanged")
         with db.view() as tx:
-            assert tx.bucket(b"inline").get(b"k") == b"v"
+            assert tx.bucket(b"small").get(b"k") == b"v"
 
 
 def test_an_interrupt_while_writing_is_passed_on_and_leaves_the_state_before() -> None:
@@ -389,8 +389,8 @@ def test_an_interrupt_while_writing_is_passed_on_and_leaves_the_state_before() -
         before = dump_file(db)
         file.is_armed = True
         with pytest.raises(KeyboardInterrupt), db.update() as tx:
-            tx.bucket(b"inline").put(b"k", b"v")
+            tx.bucket(b"small").put(b"k", b"v")
         assert dump_file(db) == before
         with db.update() as tx:
-            tx.bucket(b"inline").put(b"k", b"v")
+            tx.bucket(b"small").put(b"k", b"v")
         assert problems(db) == []
