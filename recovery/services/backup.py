@@ -131,7 +131,7 @@ class PartialCopy:
             WriteFailedError: There is no space, the disk failed, or the copy differs.
             StoreBusyError: The store has been replaced by another file.
         """
-        _require_free(target)
+        require_free(target)
         path = target.with_name(f"{target.name}{PARTIAL}")
         with source.descriptor() as readable:
             _require_space(target, needed_bytes=source.file.size_bytes + SPARE_BYTES)
@@ -271,7 +271,16 @@ def _sync_folder(folder: Path) -> None:
         os.close(descriptor)
 
 
-def _require_free(target: Path) -> None:
+def require_free(target: Path) -> None:
+    """Refuse a name that is taken, or that influxd deletes.
+
+    Args:
+        target: Where a copy is to be made.
+
+    Raises:
+        ConflictError: Something is there.
+        RefusedError: The name is one that influxd deletes.
+    """
     if target.name.endswith(RESERVED):
         raise RefusedError(
             reason=f"{displayed(str(target))} ends in {RESERVED}, and influxd deletes such files",

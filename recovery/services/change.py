@@ -32,7 +32,7 @@ from recovery.metastore.transaction import MetaTx
 from recovery.model.display import displayed
 from recovery.ports import Clock
 from recovery.secret import Secret
-from recovery.services.backup import PartialCopy, backup_path, make_backup
+from recovery.services.backup import PartialCopy, backup_path, make_backup, require_free
 from recovery.services.store_facts import StoreFacts
 
 LOG: Final = get_logger(__name__)
@@ -276,6 +276,7 @@ def run_change(store_path: Path, planner: Planner, *, manner: Manner, ports: Por
 def _propose(store: MetaStore, plan: Plan, manner: Manner, clock: Clock) -> Proposal:
     facts = StoreFacts.of(store)
     if manner.output_path is not None:
+        require_free(manner.output_path)
         return Proposal(plan=plan, store=facts, target_path=manner.output_path, backup_path=None)
     backup = backup_path(facts.real_path, operation=plan.operation, moment=clock.now())
     return Proposal(plan=plan, store=facts, target_path=facts.real_path, backup_path=backup)
