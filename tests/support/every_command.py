@@ -1,0 +1,95 @@
+"""One way to run each command, for tests that run them all.
+
+Lives here: a command line for every command of the program. A new command needs an entry, or
+tests/cli/test_canaries.py fails.
+
+Invariants: each line is for a fresh store of `tests.support.stores.make_store` at level 21 in which
+alice has a password. `{home}` stands for a folder with the files "operator" (alice's token) and
+"password"; other words in braces are attributes of `MadeStore`. Each line ends with exit code 0 and
+asks nothing. None asks for a secret to be shown, but `{home}/token` may get a new one.
+"""
+
+from pathlib import Path
+from typing import Final
+
+from tests.support.stores import MadeStore
+
+_TOKEN: Final = ("--token-file", "{home}/token")
+
+EVERY_COMMAND: Final[dict[str, tuple[tuple[str, ...], ...]]] = {
+    "auth list": ((), ("--operators",), ("--user", "alice"), ("--org", "acme")),
+    "auth create-operator": (
+        ("--org", "acme", "--username", "alice", "--dry-run"),
+        ("--org", "acme", "--username", "alice", "--yes", *_TOKEN),
+    ),
+    "auth create": (
+        ("--org", "acme", "--user", "bob", "--read-buckets", "--dry-run"),
+        ("--org", "acme", "--user", "bob", "--read-buckets", "--yes", *_TOKEN),
+    ),
+    "auth verify": (("--token-file", "{home}/operator"),),
+    "auth show": (("{operator}",), ("{hashed}",)),
+    "auth set-active": (("{reader}", "--yes"),),
+    "auth set-inactive": (("{reader}", "--yes"),),
+    "auth delete": (("{reader}", "--yes"),),
+    "auth complete": (("{old_operator}", "--yes"),),
+    "auth hash": (("{operator}", "--yes"), ("--all", "--yes")),
+    "user list": ((),),
+    "user show": (("--username", "alice"),),
+    "user create": (
+        ("--username", "carol", "--password-file", "{home}/password", "--no-org", "--yes"),
+        ("--username", "dave", "--no-password", "--owner-of", "acme", "--yes"),
+    ),
+    "user update": (("--username", "alice", "--password-file", "{home}/password", "--yes"),),
+    "user rename": (("--username", "bob", "--new-name", "robert", "--yes"),),
+    "user activate": (("--username", "bob", "--yes"),),
+    "user deactivate": (("--username", "bob", "--yes"),),
+    "user delete": (("--username", "bob", "--with-tokens", "--yes"),),
+    "user verify-password": (("--username", "alice", "--password-file", "{home}/password"),),
+    "org list": ((),),
+    "org create": (("--org", "new", "--owner", "alice", "--yes"),),
+    "org rename": (("--org", "acme", "--new-name", "emca", "--yes"),),
+    "org add-owner": (("--org", "acme", "--username", "bob", "--yes"),),
+    "org add-member": (("--org", "other", "--username", "bob", "--yes"),),
+    "org remove-member": (("--org", "acme", "--username", "bob", "--yes"),),
+    "bucket list": ((), ("--org", "acme")),
+    "instance add-owner": (("--username", "alice", "--yes"),),
+    "setup": (
+        (
+            *("--username", "admin", "--org", "new", "--bucket", "data"),
+            *("--password-file", "{home}/password", *_TOKEN),
+        ),
+    ),
+    "demo": ((),),
+}
+
+
+NEEDS_NO_STORE: Final = {"demo"}
+MAKES_A_STORE: Final = {"setup"}
+
+
+def command_lines(made: MadeStore, home: Path) -> dict[str, list[list[str]]]:
+    """Fill in the words of all commands.
+
+    Args:
+        made: The store to run them on.
+        home: That folder.
+
+    Returns:
+        The arguments after the program's name, with the store, by command.
+    """
+    names = {"home": str(home)} | {
+        name: getattr(made, name) for name in ("operator", "old_operator", "reader", "hashed")
+    }
+    return {
+        words: [
+            [*words.split(), *(part.format_map(names) for part in line), *_store(words, made, home)]
+            for line in lines
+        ]
+        for words, lines in EVERY_COMMAND.items()
+    }
+
+
+def _store(words: str, made: MadeStore, home: Path) -> list[str]:
+    if words in NEEDS_NO_STORE:
+        return []
+    return ["--bolt-path", str(home / "new.bolt" if words in MAKES_A_STORE else made.path)]
