@@ -124,11 +124,13 @@ class Patient:
         return root
 
     def free_ids(self) -> list[int]:
+        """Return the ids of the newest freelist, which must be in its short form."""
+        return self.free_ids_of(self.freelist)
+
+    def free_ids_of(self, pgid: int) -> list[int]:
         """Return the ids of a freelist in its short form."""
-        start = self.freelist * self.page_size_bytes
-        return list(
-            unpack_from(f"<{self.header(self.freelist, 'count')}Q", self.content, start + 16)
-        )
+        start = pgid * self.page_size_bytes + 16
+        return list(unpack_from(f"<{self.header(pgid, 'count')}Q", self.content, start))
 
     def tree_pages(self) -> Iterator[int]:
         """Return the pages that look like a branch or a leaf of their place."""
