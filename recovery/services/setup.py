@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final, Self
 
-from recovery.errors import WriteFailedError
+from recovery.errors import RefusedError, WriteFailedError
 from recovery.metastore.store import MetaStore
 from recovery.metastore.transaction import MetaTx
 from recovery.model.authorization import decode_authorization, encode_authorization
@@ -228,6 +228,11 @@ def require_wanted(wanted: Setup) -> None:
     require_name("user", wanted.username)
     require_name("organization", wanted.organization)
     require_name("bucket", wanted.bucket)
+    if wanted.bucket.startswith("_") or '"' in wanted.bucket:
+        raise RefusedError(
+            reason="the name of a bucket cannot begin with _ or hold a quotation mark",
+            hint="give it another name",
+        )
     if wanted.password is not None:
         require_acceptable(wanted.password)
 
