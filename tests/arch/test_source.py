@@ -1,0 +1,179 @@
+"""Rules for the source that no linter knows."""
+
+import ast
+import re
+import subprocess
+import sys
+from pathlib import Path
+from typing import Final
+
+import pytest
+
+from tests.support.source import PACKAGES, PROJECT, modules, scopes, text_files
+
+MODULE_LINES_MAX: Final = 600
+FUNCTION_LINES_MAX: Final = 60
+
+REVEALS: Final = {
+    # They leave the program.
+    "recovery.cli.deliver": {
+        "FileDestination.deliver",
+        "StdoutDestination.deliver",
+        "TerminalDestination.deliver",
+        "stored_text",
+    },
+    # No secret, but read as one is.
+    "recovery.cli.commands.auth_creation": {"_request"},
+    # They become keys and values of the store.
+    "recovery.metastore.authorizations": {
+        "Authorizations.insert",
+        "Authorizations.is_known",
+        "LegacyAuthorizations.insert",
+        "LegacyAuthorizations.put_password",
+        "_IndexCheck.has_entry",
+        "_entry",
+        "_remove_entry",
+    },
+    "recovery.metastore.passwords": {"Passwords.put"},
+    "recovery.model.authorization": {"encode_authorization"},
+    # They are hashed, compared, or measured.
+    "recovery.model.password": {
+        "hash_password",
+        "is_strong",
+        "password_matches",
+        "require_acceptable",
+    },
+    "recovery.model.token": {
+        "hash_token",
+        "look_up",
+        "looks_like_jwt",
+        "record_matches",
+        "token_form",
+    },
+    "recovery.secret": {
+        "Fingerprinter.fingerprint",
+        "Secret.__init__",
+        "Secret.length_bytes",
+        "Secret.matches",
+        "Secret.reveal",
+    },
+    "recovery.services.authorization_changes": {"_hashed"},
+    "recovery.services.authorization_creation": {"require_usable_token"},
+    "recovery.services.authorization_import": {
+        "_Resolver._stored",
+        "_Resolver.resolve",
+        "_hash_text",
+        "_hashes_of_raw",
+    },
+    "recovery.services.authorization_verification": {"_reasons", "verify_token"},
+}
+"""Functions that may take a secret out of its wrapper, by module."""
+
+BANNED_WORDS: Final = (
+    r"/work/(main|shared|notes)",
+    r"\b(anthropic|claude|openai|chat-?gpt|gpt-\d|llm|copilot)\b",
+    r"\b(language model|ai[- ]generated|as an ai)\b",
+    r"\bHELPERS\.md\b",
+    r"r-seed-",
+)
+BANNED_NAMES: Final = re.compile(r"(?:utils?|common|base|managers?|helpers?|misc)\Z")
+BANNED_FUNCTIONS: Final = re.compile(r"_*(?:handle|process)_")
+
+
+def test_no_module_is_too_long() -> None:
+    lengths = {name: len(path.read_text().splitlines()) for name, path in modules()}
+    assert {name: n for name, n in lengths.items() if n > MODULE_LINES_MAX} == {}
+
+
+def test_no_function_is_too_long() -> None:
+    too_long = {
+        f"{name}:{node.name}": length
+        for name, path in modules()
+        for _, node in scopes(path)
+        if isinstance(node, ast.FunctionDef) and (length := _code_lines(node)) > FUNCTION_LINES_MAX
+    }
+    assert too_long == {}
+
+
+def _code_lines(function: ast.FunctionDef) -> int:
+    """Count the lines of a function, without its docstring."""
+    length = (function.end_lineno or function.lineno) - function.lineno + 1
+    docstring = function.body[0] if ast.get_docstring(function) else None
+    if docstring is not None:
+        length -= (docstring.end_lineno or docstring.lineno) - docstring.lineno + 1
+    return length
+
+
+def test_secrets_are_revealed_in_known_places_only() -> None:
+    found: dict[str, set[str]] = {}
+    for name, path in modules("recovery"):
+        for scope, node in scopes(path):
+            if isinstance(node, ast.Attribute) and node.attr in {"reveal", "_text"}:
+                found.setdefault(name, set()).add(scope)
+    assert found == REVEALS
+
+
+def test_outside_of_bolt_store_only_its_door_and_its_errors_are_imported() -> None:
+    found = {
+        f"{name} imports {imported}"
+        for name, path in modules("recovery", "man")
+        for _, node in scopes(path)
+        for imported in _imports(node)
+        if imported.startswith("bolt_store.") and imported != "bolt_store.errors"
+    }
+    assert found == set()
+
+
+def _imports(node: ast.AST) -> list[str]:
+    match node:
+        case ast.Import(names=names):
+            return [alias.name for alias in names]
+        case ast.ImportFrom(module=str(module)):
+            return [module]
+        case _:
+            return []
+
+
+def test_the_contracts_between_rooms_hold() -> None:
+    done = subprocess.run(
+        [Path(sys.executable).with_name("lint-imports"), "--no-cache"],
+        cwd=PROJECT,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stdout
+    assert "0 broken" in done.stdout
+
+
+@pytest.mark.parametrize("pattern", BANNED_WORDS)
+def test_no_file_has_words_that_do_not_belong_here(pattern: str) -> None:
+    banned = re.compile(pattern, re.IGNORECASE)
+    found = {
+        str(path.relative_to(PROJECT))
+        for path in text_files()
+        if path.name != "test_source.py" and banned.search(path.read_text(errors="replace"))
+    }
+    assert found == set()
+
+
+def test_names_say_what_a_thing_is() -> None:
+    found = {name for name, _ in modules() if BANNED_NAMES.match(name.rpartition(".")[2])}
+    found |= {
+        f"{name}:{node.name}"
+        for name, path in modules()
+        for _, node in scopes(path)
+        if isinstance(node, ast.FunctionDef) and BANNED_FUNCTIONS.match(node.name)
+    }
+    assert found == set()
+
+
+@pytest.mark.parametrize("package", PACKAGES)
+def test_every_module_says_what_lives_in_it(package: str) -> None:
+    describes_room = re.compile("lives here|the public door", re.IGNORECASE)
+    lacking = {
+        name
+        for name, path in modules(package)
+        if not describes_room.search(ast.get_docstring(ast.parse(path.read_text())) or "")
+    }
+    assert lacking == set()
