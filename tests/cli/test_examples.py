@@ -1,0 +1,110 @@
+"""The examples of the manual: every command has one, and every one does what it says."""
+
+import re
+import shlex
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Final
+
+import pytest
+
+from recovery.cli.parser import build_parser, commands
+from recovery.secret import Secret
+from recovery.services.choosing import UserChoice
+from recovery.services.user_changes import RenameUser
+from recovery.services.user_creation import CreateUser
+from tests.support.ports import FixedClock
+from tests.support.run_cli import PROJECT, Cli
+from tests.support.stores import CHANGED_AT, SeededRng, change
+
+EXAMPLES: Final = PROJECT / "man" / "examples.inc"
+PROGRAM: Final = "influx-recovery"
+STORE: Final = "/var/lib/influxdb/influxd.bolt"
+NEW_STORE: Final = "/srv/influxdb/influxd.bolt"
+PASSWORD: Final = "an-example-password"
+
+
+def blocks() -> list[list[list[str]]]:
+    """Return the examples: groups of command lines that follow each other, as words."""
+    text = EXAMPLES.read_text().replace("\\e\n", "").replace("\\-", "-")
+    found = re.findall(r"^\.nf\n\.RS\n(.*?)^\.RE\n", text, flags=re.MULTILINE | re.DOTALL)
+    return [[shlex.split(line) for line in block.splitlines()] for block in found]
+
+
+def ours(block: list[list[str]]) -> Iterator[list[str]]:
+    """Return the words behind the program's name, of our own commands only."""
+    return (words[1:] for words in block if words[0] == PROGRAM)
+
+
+def command_of(words: list[str]) -> str:
+    """Return the command that a line is for."""
+    arguments = build_parser().parse_args(words)
+    return str(arguments.words)
+
+
+def test_every_command_has_an_example() -> None:
+    known = {command.prog.removeprefix(f"{PROGRAM} ") for command in commands(build_parser())}
+    shown = {command_of(words) for block in blocks() for words in ours(block)}
+    assert sorted(known - shown) == []
+
+
+@pytest.mark.parametrize(
+    "block", blocks(), ids=lambda block: next((" ".join(w[1:3]) for w in block), "")
+)
+def test_the_examples_work_in_their_order(
+    cli: Cli, level21_bolt: Path, block: list[list[str]]
+) -> None:
+    """Run as a script would: with a yes, and with a file for the token where none is named."""
+    prepare(cli, level21_bolt)
+    for number, words in enumerate(ours(block)):
+        line = [*placed(words, cli.home, level21_bolt), *completed(words, cli.home, number)]
+        done = cli.run(
+            *line,
+            environ={"INFLUXD_BOLT_PATH": str(level21_bolt)},
+            own_ledger=line[0] != "demo",
+        )
+        assert done.code == 0, f"{line}\n{done.stdout}\n{done.stderr}"
+
+
+def prepare(cli: Cli, store: Path) -> None:
+    """Make what the examples take for granted: two users, and some files."""
+    (cli.home / "password").write_text(PASSWORD + "\n")
+    change(store, RenameUser(user=UserChoice(name="testuser", user_id=None), new_name="admin"))
+    change(
+        store,
+        CreateUser(
+            name="grafana",
+            password=Secret(PASSWORD),
+            organization="myorg",
+            is_owner=False,
+            is_ensured=False,
+            clock=FixedClock(CHANGED_AT),
+            rng=SeededRng(3),
+        ),
+    )
+
+
+def placed(words: list[str], home: Path, store: Path) -> list[str]:
+    """Put the files of an example where a test may write."""
+    moved = []
+    for word in words:
+        if word == STORE:
+            moved.append(str(store))
+        elif word == NEW_STORE:
+            moved.append(str(home / "new.bolt"))
+        else:
+            moved.append(re.sub(r"^/(root|tmp)/", f"{home}/", word))
+    return moved
+
+
+def completed(words: list[str], home: Path, number: int) -> list[str]:
+    """Add what a person would answer at the terminal."""
+    arguments = vars(build_parser().parse_args(words))
+    added = []
+    if arguments.get("yes") is False and not arguments["dry_run"]:
+        added.append("--yes")
+    asks_for_a_place = "token_file" in arguments and "token_stdout" in arguments
+    is_placed = arguments.get("token_file") or arguments.get("dry_run")
+    if asks_for_a_place and not is_placed and "yes" in arguments:
+        added += ["--token-file", str(home / f"token{number}")]
+    return added
