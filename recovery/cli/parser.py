@@ -15,6 +15,7 @@ from typing import Final
 from recovery.cli.arguments.auth import add_auth
 from recovery.cli.arguments.bucket import add_bucket
 from recovery.cli.arguments.demo import add_demo
+from recovery.cli.arguments.ledger import add_ledger
 from recovery.cli.arguments.org import add_instance, add_org
 from recovery.cli.arguments.setup import add_setup
 from recovery.cli.arguments.shared import COMMON_DEFAULTS, common_options
@@ -48,6 +49,7 @@ def build_parser() -> Parser:
     add_bucket(nouns)
     add_instance(nouns)
     add_setup(nouns)
+    add_ledger(nouns)
     add_demo(nouns)
     return parser
 

@@ -9,6 +9,7 @@ alice has a password. `{home}` stands for a folder with the files "operator" (al
 asks nothing. None asks for a secret to be shown, but `{home}/token` may get a new one.
 """
 
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Final
 
@@ -60,11 +61,15 @@ EVERY_COMMAND: Final[dict[str, tuple[tuple[str, ...], ...]]] = {
         ),
     ),
     "demo": ((),),
+    "ledger list": ((),),
+    "ledger show": (("1",),),
 }
 
 
 NEEDS_NO_STORE: Final = {"demo"}
 MAKES_A_STORE: Final = {"setup"}
+NEEDS_A_CHANGE: Final = {"ledger list", "ledger show", "store undo"}
+_A_CHANGE: Final = ("auth", "set-inactive", "{reader}", "--yes")
 
 
 def command_lines(made: MadeStore, home: Path) -> dict[str, list[list[str]]]:
@@ -82,11 +87,18 @@ def command_lines(made: MadeStore, home: Path) -> dict[str, list[list[str]]]:
     }
     return {
         words: [
-            [*words.split(), *(part.format_map(names) for part in line), *_store(words, made, home)]
-            for line in lines
+            [*(part.format_map(names) for part in line), *_store(words, made, home)]
+            for line in _lines(words, lines)
         ]
         for words, lines in EVERY_COMMAND.items()
     }
+
+
+def _lines(words: str, lines: Iterable[tuple[str, ...]]) -> Iterator[tuple[str, ...]]:
+    if words in NEEDS_A_CHANGE:
+        yield _A_CHANGE
+    for line in lines:
+        yield (*words.split(), *line)
 
 
 def _store(words: str, made: MadeStore, home: Path) -> list[str]:

@@ -1,0 +1,177 @@
+"""What the ledger tells about the past, as operations instead of rows.
+
+Lives here: `Operation`, and finding the operations of one store. Must not live here: the rows and
+their file (`recovery.ledger`).
+
+Invariants: only reads; a ledger that does not exist has no operations and is not made.
+"""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+from pathlib import Path
+from typing import Final, Protocol
+
+from recovery.errors import NotFoundError
+from recovery.ledger import Actor, Entry
+
+UNFINISHED: Final = "unfinished"
+"""Outcome of an operation that has an intent and no end: it was cut off, or is going on."""
+NUMBERS_SHOWN_MAX: Final = 10
+
+
+class Entries(Protocol):
+    """A ledger, as far as it is read."""
+
+    def entries(self) -> tuple[Entry, ...]:
+        """Read all rows, oldest first."""
+        ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Operation:
+    """One operation, from its first row to its last.
+
+    Attributes:
+        number: Number of its first row.
+        operation: The command.
+        started_at: When the first row was written.
+        ended_at: When the last one was; None when there is only one.
+        outcome: "done", "unchanged", "unknown", "undelivered", "shown" or "unfinished".
+        actor: Who did it.
+        store_path: The store.
+        device: Its device.
+        inode: Its inode.
+        record_ids: Records concerned.
+        reason: Why, or None.
+        backup_path: The backup, or None.
+        txid_before: Newest transaction of the store before it, if known.
+        txid_after: And after it.
+    """
+
+    number: int
+    operation: str
+    started_at: datetime
+    ended_at: datetime | None
+    outcome: str
+    actor: Actor
+    store_path: str
+    device: int
+    inode: int
+    record_ids: tuple[str, ...]
+    reason: str | None
+    backup_path: str | None
+    txid_before: int | None
+    txid_after: int | None
+
+    def is_of(self, path: Path, *, device: int, inode: int) -> bool:
+        """Tell whether it was done to a store, by its place or by its file.
+
+        Device numbers may change when a machine starts, and a path when a disk is mounted
+        elsewhere, so one of the two is enough.
+
+        Args:
+            path: The store, behind symbolic links.
+            device: Its device.
+            inode: Its inode.
+
+        Returns:
+            Whether it was.
+        """
+        is_file = (self.device, self.inode) == (device, inode)
+        return is_file or self.store_path == str(path.absolute())
+
+
+def read_operations(ledger: Entries) -> tuple[Operation, ...]:
+    """Read the operations of a ledger, oldest first.
+
+    Args:
+        ledger: The ledger.
+
+    Returns:
+        The operations.
+
+    Raises:
+        LedgerError: The ledger cannot be read.
+    """
+    operations: dict[int, Operation] = {}
+    for entry in ledger.entries():
+        first = operations.get(entry.intent_id)
+        if first is None:
+            operations[entry.intent_id] = _begun(entry)
+        else:
+            operations[entry.intent_id] = replace(
+                first,
+                ended_at=entry.time,
+                outcome=entry.outcome,
+                txid_after=entry.txid_after,
+            )
+    return tuple(operations.values())
+
+
+def find_operation(ledger: Entries, number: int) -> Operation:
+    """Find one operation.
+
+    Args:
+        ledger: The ledger.
+        number: Number of its first row, or of any later one.
+
+    Returns:
+        The operation.
+
+    Raises:
+        NotFoundError: There is none of that number.
+        LedgerError: The ledger cannot be read.
+    """
+    operations = read_operations(ledger)
+    first = {entry.entry_id: entry.intent_id for entry in ledger.entries()}.get(number)
+    for operation in operations:
+        if operation.number == first:
+            return operation
+    raise NotFoundError(
+        kind="operation",
+        name=str(number),
+        existing=_numbers(operations),
+        hint="type influx-recovery ledger list",
+    )
+
+
+def operations_of(
+    operations: Iterable[Operation], path: Path, *, device: int, inode: int
+) -> tuple[Operation, ...]:
+    """Pick the operations that were done to one store.
+
+    Args:
+        operations: Operations, oldest first.
+        path: The store, behind symbolic links.
+        device: Its device.
+        inode: Its inode.
+
+    Returns:
+        Those of the store, oldest first.
+    """
+    return tuple(one for one in operations if one.is_of(path, device=device, inode=inode))
+
+
+def _begun(entry: Entry) -> Operation:
+    return Operation(
+        number=entry.intent_id,
+        operation=entry.operation,
+        started_at=entry.time,
+        ended_at=None,
+        outcome=UNFINISHED if entry.outcome == "pending" else entry.outcome,
+        actor=entry.actor,
+        store_path=entry.store_path,
+        device=entry.device,
+        inode=entry.inode,
+        record_ids=entry.record_ids,
+        reason=entry.reason,
+        backup_path=entry.backup_path,
+        txid_before=entry.txid_before,
+        txid_after=entry.txid_after,
+    )
+
+
+def _numbers(operations: Sequence[Operation]) -> list[str]:
+    """Name the newest, of which one was probably meant."""
+    return [str(one.number) for one in operations[-NUMBERS_SHOWN_MAX:]]

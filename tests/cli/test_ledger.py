@@ -1,0 +1,92 @@
+"""Reading the ledger, after real changes of a real store."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from tests.support.run_cli import Cli
+from tests.support.stores import MadeStore, make_store
+
+
+@pytest.fixture
+def made(tmp_path: Path) -> MadeStore:
+    return make_store(tmp_path / "influxd.bolt", level=21)
+
+
+def deactivate(cli: Cli, made: MadeStore) -> None:
+    words = ("auth", "set-inactive", made.reader, "--bolt-path", made.path, "--yes")
+    assert cli.run(*words, "--reason", "ticket 4711").code == 0
+
+
+def test_a_ledger_that_does_not_exist_is_empty_and_is_not_made(cli: Cli) -> None:
+    done = cli.run("ledger", "list")
+    assert (done.code, done.stderr) == (0, "")
+    assert "0 operations." in done.stdout
+    assert not cli.ledger.exists()
+
+
+def test_list_shows_what_was_done_and_why(cli: Cli, made: MadeStore) -> None:
+    deactivate(cli, made)
+    done = cli.run("ledger", "list")
+    assert done.code == 0
+    assert "auth set-inactive" in done.stdout
+    assert "ticket 4711" in done.stdout
+    assert "1 operation." in done.stdout
+
+
+def test_list_tells_a_program_the_same(cli: Cli, made: MadeStore) -> None:
+    deactivate(cli, made)
+    document = json.loads(cli.run("ledger", "list", "--json").stdout)
+    (operation,) = document["operations"]
+    assert (1, str(cli.ledger)) == (document["version"], document["ledger"])
+    assert (operation["operation"], operation["outcome"]) == ("auth set-inactive", "done")
+    assert [made.reader] == operation["record_ids"]
+    assert operation["txid_after"] == operation["txid_before"] + 1
+
+
+def test_list_of_one_store_leaves_out_the_others(cli: Cli, made: MadeStore, tmp_path: Path) -> None:
+    deactivate(cli, made)
+    other = make_store(tmp_path / "other.bolt", level=21)
+    counts = [
+        len(json.loads(cli.run("ledger", "list", "--bolt-path", path, "--json").stdout)[field])
+        for path, field in ((made.path, "operations"), (other.path, "operations"))
+    ]
+    assert counts == [1, 0]
+
+
+def test_show_tells_all_about_one_operation(cli: Cli, made: MadeStore) -> None:
+    deactivate(cli, made)
+    done = cli.run("ledger", "show", "1")
+    assert done.code == 0
+    assert f"Records       {made.reader}" in done.stdout
+    (backup,) = made.path.parent.glob("*.backup")
+    assert f"Backup        {backup}" in done.stdout
+
+
+def test_show_tells_a_program_the_same(cli: Cli, made: MadeStore) -> None:
+    deactivate(cli, made)
+    listed = json.loads(cli.run("ledger", "list", "--json").stdout)["operations"]
+    assert listed == [json.loads(cli.run("ledger", "show", "1", "--json").stdout)["operation"]]
+
+
+def test_an_operation_that_does_not_exist_is_refused(cli: Cli, made: MadeStore) -> None:
+    deactivate(cli, made)
+    done = cli.run("ledger", "show", "99")
+    assert done.code == 3
+    assert "99" in done.error
+    assert done.hint == "type influx-recovery ledger list"
+
+
+@pytest.mark.parametrize("words", [[], ["x"], ["-1"], ["9" * 30]])
+def test_what_is_no_number_is_refused(cli: Cli, words: list[str]) -> None:
+    assert cli.run("ledger", "show", *words).code == 2
+
+
+def test_a_file_that_is_no_ledger_is_refused_and_left_alone(cli: Cli) -> None:
+    cli.ledger.write_bytes(b"something else, long enough to be looked at" * 30)
+    before = cli.ledger.read_bytes()
+    done = cli.run("ledger", "list")
+    assert done.code != 0
+    assert str(cli.ledger) in done.error
+    assert before == cli.ledger.read_bytes()
