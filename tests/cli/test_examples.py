@@ -67,7 +67,7 @@ def test_the_examples_work_in_their_order(
 
 
 def prepare(cli: Cli, store: Path) -> None:
-    """Make what the examples take for granted: two users, and some files."""
+    """Make what the examples take for granted: two users, some files, one operation on record."""
     (cli.home / "password").write_text(PASSWORD + "\n")
     change(store, RenameUser(user=UserChoice(name="testuser", user_id=None), new_name="admin"))
     change(
@@ -82,6 +82,11 @@ def prepare(cli: Cli, store: Path) -> None:
             rng=SeededRng(3),
         ),
     )
+    done = cli.run(
+        *("user", "update", "--username", "admin", "--yes"),
+        *("--password-file", cli.home / "password", "--bolt-path", store),
+    )
+    assert done.code == 0, done.stderr
 
 
 def placed(words: list[str], home: Path, store: Path) -> list[str]:
