@@ -1,0 +1,112 @@
+"""README, manual and program say the same."""
+
+import os
+import re
+import shlex
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator
+from typing import Final
+
+import pytest
+
+from recovery.cli.main import SHORT_HELP
+from recovery.cli.parser import build_parser, commands, parse_arguments
+from recovery.errors import ExitCode, RecoveryError
+from tests.support.absent import absent
+from tests.support.source import PROJECT
+
+README: Final = (PROJECT / "README.md").read_text()
+PAGE: Final = PROJECT / "man" / "influx-recovery.8"
+
+
+def typed_in_readme() -> list[str]:
+    """Give each command of ours in the README: in a line of a block, or in backticks."""
+    blocks = re.findall(r"```(?:sh|console)\n(.*?)```", README, re.DOTALL)
+    lines = [line.removeprefix("# ") for block in blocks for line in block.splitlines()]
+    found = [line for line in lines if line.startswith("influx-recovery ")]
+    return found + re.findall(r"`(influx-recovery [^`]+)`", README)
+
+
+def understood(line: str) -> str:
+    """Parse a command and return its words; raises when it is not understood."""
+    arguments = parse_arguments(shlex.split(line)[1:], build_parser())
+    assert arguments.run, line
+    words: str = arguments.words
+    return words
+
+
+@pytest.mark.parametrize("line", typed_in_readme())
+def test_each_documented_command_can_be_typed(line: str) -> None:
+    assert understood(line)
+
+
+def test_the_short_help_can_be_typed() -> None:
+    lines = re.findall(r"^  (influx-recovery .*?)(?:  |$)", SHORT_HELP, re.MULTILINE)
+    assert len(lines) == 5
+    for line in lines:
+        assert understood(line)
+
+
+def test_the_readme_mentions_every_command() -> None:
+    mentioned = {understood(line) for line in typed_in_readme()}
+    assert mentioned == {command.get_default("words") for command in commands(build_parser())}
+
+
+def test_the_first_screen_of_the_readme_has_the_two_commands_that_are_all_the_set_up() -> None:
+    blocks = re.findall(r"```sh\n(.*?)```", README, re.DOTALL)
+    environment = "python3 -m venv .venv && .venv/bin/pip install -q"
+    assert blocks == [
+        f"{environment} . && .venv/bin/influx-recovery demo\n",
+        f"{environment} -e '.[dev]' && .venv/bin/python -m pytest\n",
+    ]
+    assert README.index(blocks[1]) < len("\n".join(README.splitlines()[:24]))
+
+
+def test_exit_codes_are_the_same_in_program_manual_and_readme() -> None:
+    expected = {(int(code), code.meaning) for code in ExitCode}
+    readme = re.findall(r"^\| (\d+) \| (.*) \|$", README, re.MULTILINE)
+    manual = re.findall(
+        r"^\.TP\n\.B (\d+)\n(.*)$", (PROJECT / "man" / "exit_status.inc").read_text(), re.MULTILINE
+    )
+    assert {(int(code), meaning) for code, meaning in readme} == expected
+    assert {(int(code), meaning) for code, meaning in manual} == expected
+
+
+def test_every_error_has_an_exit_code_that_is_not_success() -> None:
+    def below(kind: type[RecoveryError]) -> Iterator[type[RecoveryError]]:
+        yield kind
+        for child in kind.__subclasses__():
+            yield from below(child)
+
+    codes = {kind.__name__: kind.exit_code for kind in below(RecoveryError)}
+    assert len(codes) > 10
+    assert {name for name, code in codes.items() if code is ExitCode.DONE} == set()
+
+
+def test_the_manual_is_what_the_parser_says() -> None:
+    done = subprocess.run(
+        [sys.executable, PROJECT / "man" / "generate.py", "--check"],
+        cwd=PROJECT, capture_output=True, text=True, check=False,
+        env={"PATH": os.environ["PATH"], "PYTHONPATH": str(PROJECT)},
+    )  # fmt: skip
+    assert (done.returncode, done.stderr) == (0, "")
+
+
+def test_troff_has_nothing_to_say_about_the_manual() -> None:
+    if shutil.which("groff") is None:
+        absent("no groff: apt-get install groff")
+    done = subprocess.run(
+        ["groff", "-man", "-ww", "-Tutf8", PAGE], capture_output=True, text=True, check=True
+    )
+    assert done.stderr == ""
+    assert "EXIT STATUS" in re.sub(r"\x1b\[[0-9;]*m|.\x08", "", done.stdout)
+
+
+def test_no_help_text_begins_with_what_troff_takes_for_a_request() -> None:
+    for command in commands(build_parser()):
+        for action in command.options.values():
+            assert (action.help or "")[:1] not in {".", "'"}
+        assert command.epilog is None
+        assert (command.description or "").endswith("."), command.prog
