@@ -6,6 +6,7 @@ they do, which is in `recovery.cli.commands`.
 
 from recovery.cli.arguments.auth_creation import add_create
 from recovery.cli.arguments.auth_records import add_records
+from recovery.cli.arguments.auth_transfer import add_transfer
 from recovery.cli.arguments.shared import add_command, add_manner, add_noun
 from recovery.cli.arguments.tokens import add_destination, add_form
 from recovery.cli.words import Choices
@@ -28,6 +29,7 @@ def add_auth(nouns: Choices) -> None:
     _add_create_operator(verbs)
     add_create(verbs)
     add_records(verbs)
+    add_transfer(verbs)
 
 
 def _add_list(verbs: Choices) -> None:
