@@ -14,15 +14,15 @@ Source: spec bbolt-format sections 2.9 and 2.11; spec influxdb-metadata sections
 import os
 import stat
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
-from typing import Final, NoReturn, Self
+from typing import Final, NoReturn, Self, TypeAlias
 
 import bolt_store
-from bolt_store import DB, Tx
-from bolt_store.errors import DamagedError, LockError, ReadOnlyError
+from bolt_store import DB, Severity, Tx
+from bolt_store.errors import BoltError, DamagedError, LockError, ReadOnlyError
 from recovery.errors import SchemaError, StoreNotFoundError
 from recovery.log import get_logger
 from recovery.metastore.failures import (
@@ -34,12 +34,14 @@ from recovery.metastore.failures import (
 )
 from recovery.metastore.transaction import MetaTx
 from recovery.model.display import displayed
-from recovery.model.schema import SchemaFault, schema_state
+from recovery.model.gojson import UndecodableError
+from recovery.model.schema import LEVEL_MAX, SchemaFault, decode_migration, schema_state
 
 LOG: Final = get_logger(__name__)
 STORE_NAME: Final = "influxd.bolt"
 CHECKED_AGAIN_BYTES_MAX: Final = 64 << 20
-"""Up to this size a second check of the whole file takes less than a tenth of a second."""
+"""Up to this size a check of the whole file takes less than a tenth of a second, so a change has
+three: before it begins, before its meta is written, and when it has been committed."""
 START_ONCE: Final = "start influxd of the version that was here last, and stop it again"
 SCHEMA_HINTS: Final = {
     SchemaFault.EMPTY: "start influxd on it once, or name another store with --bolt-path FILE",
@@ -71,6 +73,23 @@ class FileFacts:
     inode: int
 
 
+Progress: TypeAlias = Callable[[int, int], None]
+"""Called with what is done and what there is in all."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FileProblem:
+    """Something that is wrong with the bolt file itself.
+
+    Attributes:
+        problem: What, as a clause, with the page.
+        is_damage: Whether the file must not be written, or cannot be read.
+    """
+
+    problem: str
+    is_damage: bool
+
+
 class MetaStore:
     """An open store. Close it, or use it as a context manager.
 
@@ -79,7 +98,15 @@ class MetaStore:
         level: Its schema level.
     """
 
-    def __init__(self, db: DB, file: FileFacts, failures: Failures, *, write: bool) -> None:
+    def __init__(
+        self,
+        db: DB,
+        file: FileFacts,
+        failures: Failures,
+        *,
+        write: bool,
+        needs_schema: bool = True,
+    ) -> None:
         """Take over an open database; `open` is the usual way.
 
         Raises:
@@ -91,16 +118,20 @@ class MetaStore:
         self._is_writable: Final = write
         self.file: Final = file
         with self.view(level=0) as tx:
-            self.level: Final = _level(tx, failures)
+            self.level: Final = _level(tx, failures) if needs_schema else _likely_level(tx)
 
     @classmethod
-    def open(cls, path: Path, *, write: bool, timeout_s: float = 1.0) -> Self:
+    def open(
+        cls, path: Path, *, write: bool, timeout_s: float = 1.0, needs_schema: bool = True
+    ) -> Self:
         """Open a store.
 
         Args:
             path: The file; a symbolic link is followed.
             write: Lock it exclusively and allow `update`; otherwise lock it shared.
             timeout_s: How long to try for the lock, in seconds.
+            needs_schema: Whether to refuse a store whose migrations are not as they should be. Who
+                only looks for faults takes any, and the level that is most likely.
 
         Returns:
             The open store.
@@ -126,7 +157,7 @@ class MetaStore:
                 device=status.st_dev,
                 inode=status.st_ino,
             )
-            store = cls(db, file, failures, write=write)
+            store = cls(db, file, failures, write=write, needs_schema=needs_schema)
         except BaseException:
             db.close()
             raise
@@ -198,6 +229,27 @@ class MetaStore:
             self._begin().rollback()
             return
         self._require_sound(self._db)
+
+    def file_problems(self, progress: Progress | None = None) -> Iterator[FileProblem]:
+        """Check the whole file.
+
+        Args:
+            progress: Called every thousand pages or so with the pages done and the pages in all.
+
+        Yields:
+            What is wrong with it; what is only unusual is left out.
+
+        Raises:
+            StoreDamagedError: A page cannot be read.
+        """
+        try:
+            for finding in self._db.check(progress):
+                if finding.severity > Severity.INFO:
+                    yield FileProblem(
+                        problem=str(finding), is_damage=finding.severity >= Severity.UNSAFE
+                    )
+        except (BoltError, OSError) as error:
+            raise self._failures.translate(error) from error
 
     def _require_sound(self, db: DB) -> None:
         with self._failures.translated():
@@ -295,7 +347,7 @@ class MetaStore:
     def _begin(self) -> Tx:
         """Begin to write; the first time, the whole file is checked."""
         try:
-            return self._db.update()
+            return self._db.update(full_check=self.file.size_bytes <= CHECKED_AGAIN_BYTES_MAX)
         except DamagedError as error:
             with self._failures.translated():
                 found = self._failures.unsound(self._db.check())
@@ -417,3 +469,12 @@ def _level(tx: MetaTx, failures: Failures) -> int:
             path=failures.name, problem=state.sentence, hint=SCHEMA_HINTS[state.fault]
         )
     return state.level
+
+
+def _likely_level(tx: MetaTx) -> int:
+    """Read the schema level as well as it can be told, whatever is wrong with it."""
+    migrations = []
+    for key, document in tx.table("migrationsv1").items():
+        with suppress(UndecodableError):
+            migrations.append(decode_migration(key, document))
+    return min(schema_state(migrations).level, LEVEL_MAX)
