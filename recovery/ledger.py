@@ -47,7 +47,7 @@ _HINT: Final = "make that place writable, or name another file with --ledger"
 _SCHEMA_VERSION: Final = 1
 _BUSY_TIMEOUT_S: Final = 10.0
 _TEXT_LENGTH_MAX: Final = 1000
-_OPERATION: Final = re.compile(r"[a-z]+(?: (?:--)?[a-z][a-z-]*){0,4}\Z")
+_OPERATION: Final = re.compile(r"(?:v1-)?[a-z]+(?: (?:--)?[a-z][a-z-]*){0,4}\Z")
 _SCHEMA: Final = (
     """
     CREATE TABLE entries (
