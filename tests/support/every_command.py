@@ -61,6 +61,7 @@ EVERY_COMMAND: Final[dict[str, tuple[tuple[str, ...], ...]]] = {
         ),
     ),
     "demo": ((),),
+    "store backup": ((), ("{home}/copy.bolt",), ("{home}/copy.bolt.gz", "--gzip")),
     "ledger list": ((),),
     "ledger show": (("1",),),
 }

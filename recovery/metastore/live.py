@@ -1,0 +1,64 @@
+"""A copy of a store that a server is writing.
+
+Lives here: `snapshot_store`, which calls the engine's protocol and translates its failures. Must
+not live here: the protocol (`bolt_store.snapshot`), and when it is used.
+"""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import bolt_store
+from bolt_store.errors import BoltError, CommitError, SnapshotError
+from recovery.errors import StoreBusyError
+from recovery.metastore.failures import Failures, already_there
+from recovery.model.display import displayed
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SnapshotFacts:
+    """What was copied.
+
+    Attributes:
+        txid: Transaction id of the state that was copied.
+        size_bytes: Size of the copy.
+        attempt_count: Number of tries, the successful one included.
+    """
+
+    txid: int
+    size_bytes: int
+    attempt_count: int
+
+
+def snapshot_store(path: Path, target: Path) -> SnapshotFacts:
+    """Copy a store without its lock, and prove that the copy is whole.
+
+    Args:
+        path: The store.
+        target: Where nothing may be yet.
+
+    Returns:
+        What was copied.
+
+    Raises:
+        StoreBusyError: It is written too often for a whole copy; nothing is left.
+        ConflictError: Something is at the target.
+        WriteFailedError: The copy cannot be written; nothing is left of it.
+        RecoveryError: The store cannot be read.
+    """
+    try:
+        report = bolt_store.snapshot(path, target)
+    except FileExistsError as error:
+        raise already_there(target) from error
+    except SnapshotError as error:
+        raise StoreBusyError(
+            path=displayed(str(path)),
+            holder=f"the server keeps writing, and {error}",
+            hint="try again in a quieter moment, or stop influxd first",
+        ) from error
+    except CommitError as error:
+        raise Failures(target).translate(error) from error
+    except (BoltError, OSError) as error:
+        raise Failures(path).translate(error) from error
+    return SnapshotFacts(
+        txid=report.meta.txid, size_bytes=report.size_bytes, attempt_count=report.attempt_count
+    )

@@ -1,0 +1,94 @@
+"""Copies of whole stores, with the real program."""
+
+import gzip
+import json
+from pathlib import Path
+
+import pytest
+
+import bolt_store
+from tests.support.model import dump_file, problems
+from tests.support.oracle import Dump, Oracle
+from tests.support.run_cli import Cli
+from tests.support.stores import MadeStore, make_store
+
+
+@pytest.fixture
+def made(tmp_path: Path) -> MadeStore:
+    """A store of level 21, in a folder of its own."""
+    folder = tmp_path / "store"
+    folder.mkdir()
+    return make_store(folder / "influxd.bolt", level=21)
+
+
+def test_backup_says_where_the_copy_is(cli: Cli, made: MadeStore) -> None:
+    done = cli.run("store", "backup", "--bolt-path", made.path)
+    (copy,) = made.path.parent.glob("*.backup")
+    assert (done.code, done.stderr) == (0, "")
+    assert f"Backup: {copy}" in done.stdout
+    assert copy.read_bytes() == made.path.read_bytes()
+
+
+def test_backup_tells_a_program_the_same(cli: Cli, made: MadeStore) -> None:
+    words = ("store", "backup", "copy.bolt", "--bolt-path", made.path, "--json")
+    document = json.loads(cli.run(*words).stdout)
+    assert (document["version"], document["store"]["real_path"]) == (1, str(made.path))
+    assert document["backup"]["path"] == str(cli.home / "copy.bolt")
+    assert (document["backup"]["is_live"], document["backup"]["level"]) == (False, 21)
+
+
+def test_backup_compresses(cli: Cli, made: MadeStore) -> None:
+    assert cli.run("store", "backup", cli.home, "--gzip", "--bolt-path", made.path).code == 0
+    (copy,) = cli.home.glob("*T*Z.bolt.gz")
+    assert gzip.decompress(copy.read_bytes()) == made.path.read_bytes()
+
+
+def test_backup_of_a_real_store_reads_the_same_in_go(
+    cli: Cli, level21_bolt: Path, oracle: Oracle
+) -> None:
+    assert cli.run("store", "backup", "copy", "--bolt-path", level21_bolt).code == 0
+    assert oracle.check(cli.home / "copy") == []
+    assert oracle.dump(cli.home / "copy") == oracle.dump(level21_bolt)
+
+
+def test_backup_of_a_store_that_a_server_holds(
+    cli: Cli, level21_bolt: Path, oracle: Oracle
+) -> None:
+    with oracle.hold(level21_bolt):
+        done = cli.run("store", "backup", "copy", "--bolt-path", level21_bolt)
+    assert done.code == 0, done.stderr
+    assert "another process held the lock" in done.stdout
+    with bolt_store.open(level21_bolt) as db:
+        assert oracle.dump(cli.home / "copy") == Dump.of(db)
+
+
+def test_backup_of_a_store_that_a_server_keeps_writing(
+    cli: Cli, level21_bolt: Path, oracle: Oracle
+) -> None:
+    with oracle.loop(level21_bolt) as stop:
+        done = cli.run("store", "backup", "copy", "--bolt-path", level21_bolt, "--json")
+        assert stop() > 0
+    if done.code == 4:  # so busy a writer may leave no gap; then nothing may be left
+        assert not (cli.home / "copy").exists()
+        return
+    assert done.code == 0, done.stderr
+    backup = json.loads(done.stdout)["backup"]
+    assert backup["is_live"]
+    assert oracle.check(cli.home / "copy") == []
+    with bolt_store.open(cli.home / "copy") as db:
+        assert problems(db) == []
+        assert dump_file(db)
+
+
+def test_backup_replaces_nothing(cli: Cli, made: MadeStore) -> None:
+    (cli.home / "copy").write_text("precious")
+    done = cli.run("store", "backup", "copy", "--bolt-path", made.path)
+    assert done.code == 7
+    assert "copy" in done.error
+    assert (cli.home / "copy").read_text() == "precious"
+
+
+def test_backup_without_a_store_is_refused(cli: Cli) -> None:
+    done = cli.run("store", "backup", "--bolt-path", "nowhere.bolt")
+    assert done.code == 3
+    assert "nowhere.bolt" in done.error
