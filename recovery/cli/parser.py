@@ -21,6 +21,7 @@ from recovery.cli.arguments.setup import add_setup
 from recovery.cli.arguments.shared import COMMON_DEFAULTS, common_options
 from recovery.cli.arguments.store import add_store
 from recovery.cli.arguments.user import add_user
+from recovery.cli.arguments.v1_auth import add_v1_auth
 from recovery.cli.usage import UsageError
 from recovery.cli.words import Parser, UnknownWordError, nearest, shown
 
@@ -45,6 +46,7 @@ def build_parser() -> Parser:
     parser.set_defaults(words="")
     nouns = parser.add_subparsers(title="commands", metavar="COMMAND", dest="noun")
     add_auth(nouns)
+    add_v1_auth(nouns)
     add_user(nouns)
     add_org(nouns)
     add_bucket(nouns)
