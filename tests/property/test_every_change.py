@@ -1,0 +1,226 @@
+"""Random sequences of all changes: every index stays one to one, every check stays clean."""
+
+from pathlib import Path
+from random import Random
+from typing import TYPE_CHECKING
+
+import pytest
+
+from recovery.errors import RecoveryError
+from recovery.metastore.store import MetaStore
+from recovery.model.ids import Id
+from recovery.model.mapping import MEMBER, OWNER
+from recovery.secret import Secret
+from recovery.services.authorization_changes import (
+    CompleteOperator,
+    DeleteAuthorization,
+    HashTokens,
+    SetStatus,
+)
+from recovery.services.authorization_creation import CreateAuthorization
+from recovery.services.change import Planner
+from recovery.services.choosing import UserChoice
+from recovery.services.minting import FormChoice, MintOperator
+from recovery.services.organization_changes import (
+    CreateOrganization,
+    RemoveRole,
+    RenameOrganization,
+    SetInstanceOwner,
+    SetRole,
+)
+from recovery.services.permission_request import PermissionRequest
+from recovery.services.user_changes import DeleteUser, RenameUser, SetPassword, SetUserStatus
+from recovery.services.user_creation import CreateUser
+from tests.support.invariants import assert_invariants
+from tests.support.ports import FixedClock
+from tests.support.stores import (
+    CHANGED_AT,
+    LEVELS,
+    MemoryDestination,
+    SeededRng,
+    change,
+    make_store,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+NAMES = ("alice", "bob", "carol", "dave", "Zoë", "<&>", " blank ")
+CLOCK = FixedClock(CHANGED_AT)
+STEPS = 14
+
+
+class Draw:
+    """Draws a change that makes sense for what is in the store now, most of the time."""
+
+    def __init__(self, random: Random, store: Path) -> None:
+        self._random = random
+        self._rng = SeededRng(random.randrange(1 << 30))
+        with MetaStore.open(store, write=False) as opened, opened.view() as tx:
+            self._users = [one.name for one in tx.users.walk([])]
+            self._organizations = [one.name for one in tx.organizations.walk([])]
+            self._authorizations = [one.id for one in tx.authorizations.walk([])]
+
+    def planner(self) -> Planner:
+        """Draw one."""
+        drawn: Callable[[], Planner] = self._random.choice(
+            [
+                self._create_user,
+                self._password,
+                self._user_status,
+                self._rename_user,
+                self._delete_user,
+                self._create_organization,
+                self._rename_organization,
+                self._role,
+                self._remove_role,
+                lambda: SetInstanceOwner(username=self._user()),
+                self._mint,
+                self._create_authorization,
+                self._status,
+                self._delete,
+                lambda: CompleteOperator(authorization_id=self._authorization(), clock=CLOCK),
+                lambda: HashTokens(authorization_id=self._authorization()),
+            ]
+        )
+        return drawn()
+
+    def _user(self) -> str:
+        return self._random.choice(self._users or ["nobody"])
+
+    def _choice(self) -> UserChoice:
+        return UserChoice(name=self._user(), user_id=None)
+
+    def _organization(self) -> str:
+        return self._random.choice(self._organizations or ["nobody"])
+
+    def _authorization(self) -> Id:
+        return self._random.choice(self._authorizations or [Id("0000000000000123")])
+
+    def _coin(self) -> bool:
+        return self._random.random() < 0.5
+
+    def _create_user(self) -> Planner:
+        return CreateUser(
+            name=self._random.choice(NAMES),
+            password=Secret("canary-password") if self._random.random() < 0.1 else None,
+            organization=self._organization() if self._coin() else None,
+            is_owner=self._coin(),
+            is_ensured=self._coin(),
+            clock=CLOCK,
+            rng=self._rng,
+        )
+
+    def _password(self) -> Planner:
+        return SetPassword(
+            user=self._choice(),
+            password=Secret("canary-password-2"),
+            is_activated=self._coin(),
+            is_ensured=False,
+        )
+
+    def _user_status(self) -> Planner:
+        return SetUserStatus(user=self._choice(), is_active=self._coin())
+
+    def _rename_user(self) -> Planner:
+        return RenameUser(user=self._choice(), new_name=self._random.choice(NAMES))
+
+    def _delete_user(self) -> Planner:
+        return DeleteUser(user=self._choice(), with_tokens=True)
+
+    def _create_organization(self) -> Planner:
+        return CreateOrganization(
+            name=self._random.choice(NAMES),
+            description="",
+            owner=self._user(),
+            is_ensured=self._coin(),
+            clock=CLOCK,
+            rng=self._rng,
+        )
+
+    def _rename_organization(self) -> Planner:
+        return RenameOrganization(
+            name=self._organization(), new_name=self._random.choice(NAMES), clock=CLOCK
+        )
+
+    def _role(self) -> Planner:
+        return SetRole(
+            username=self._user(),
+            organization=self._organization(),
+            role=OWNER if self._coin() else MEMBER,
+        )
+
+    def _remove_role(self) -> Planner:
+        return RemoveRole(username=self._user(), organization=self._organization())
+
+    def _form(self) -> FormChoice:
+        return self._random.choice(list(FormChoice))
+
+    def _mint(self) -> Planner:
+        return MintOperator(
+            username=self._user(),
+            organization=self._organization(),
+            description=None,
+            form=self._form(),
+            server_hashes=None,
+            clock=CLOCK,
+            rng=self._rng,
+        )
+
+    def _create_authorization(self) -> Planner:
+        return CreateAuthorization(
+            username=self._user(),
+            organization=self._organization(),
+            description="drawn",
+            request=PermissionRequest(read_types=("buckets", "tasks"), write_types=("tasks",)),
+            form=self._form(),
+            server_hashes=None,
+            token=None,
+            is_ensured=False,
+            clock=CLOCK,
+            rng=self._rng,
+        )
+
+    def _status(self) -> Planner:
+        return SetStatus(
+            authorization_id=self._authorization(), is_active=self._coin(), clock=CLOCK
+        )
+
+    def _delete(self) -> Planner:
+        return DeleteAuthorization(authorization_id=self._authorization(), is_ensured=self._coin())
+
+
+def run_sequence(tmp_path: Path, level: int, seed: int) -> int:
+    """Make a sequence of changes; return how many changed something."""
+    random = Random(seed)
+    path = tmp_path / "influxd.bolt"
+    make_store(path, level=level)
+    changed = 0
+    for _ in range(STEPS):
+        before = path.read_bytes()
+        planner = Draw(random, path).planner()
+        try:
+            outcome = change(path, planner, destination=MemoryDestination())
+        except RecoveryError:
+            assert path.read_bytes() == before
+        else:
+            changed += outcome.is_changed
+            assert outcome.is_changed or path.read_bytes() == before
+        assert_invariants(path)
+    return changed
+
+
+@pytest.mark.parametrize("seed", range(4))
+@pytest.mark.parametrize("level", LEVELS)
+def test_no_sequence_of_changes_breaks_an_invariant(tmp_path: Path, level: int, seed: int) -> None:
+    assert run_sequence(tmp_path, level, seed) > 0
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(600)
+@pytest.mark.parametrize("seed", range(100, 160))
+@pytest.mark.parametrize("level", LEVELS)
+def test_no_sequence_of_changes_breaks_an_invariant_in_a_long_campaign(
+    tmp_path: Path, level: int, seed: int
+) -> None:
+    assert run_sequence(tmp_path, level, seed) > 0
