@@ -16,7 +16,8 @@ from recovery.cli.recording import open_ledger
 from recovery.cli.store import find_store
 from recovery.cli.usage import UsageError
 from recovery.discovery.search import FoundStore
-from recovery.errors import ExitCode
+from recovery.errors import ExitCode, RefusedError
+from recovery.model.display import displayed
 from recovery.ports import SystemClock
 from recovery.services.change import Manner, Planner, Ports, TokenDestination, run_change
 
@@ -45,6 +46,11 @@ def run_planner(
     if not arguments.dry_run:
         require_a_way_to_confirm(is_confirmed=arguments.yes)
     found = find_store(arguments, context)
+    if found.is_backup:
+        raise RefusedError(
+            reason=f"{displayed(str(found.path))} is a backup, and backups are only read",
+            hint="make a copy of it (unpack it with gunzip), and name that with --bolt-path",
+        )
     outcome = run_change(
         found.path,
         make_planner(found),

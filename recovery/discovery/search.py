@@ -15,6 +15,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
+from recovery.discovery.backup_folder import FolderBackup, newest_backup
 from recovery.discovery.candidate import STORE_NAME, Candidate, Files, State, beside, look_at
 from recovery.discovery.host import Host
 from recovery.errors import AmbiguousError, RecoveryError, StoreAccessError, StoreNotFoundError
@@ -38,6 +39,7 @@ class FoundStore:
         reason: Why this one, as a short phrase that every output shows.
         files: What belongs to it.
         notes: What a person should know about the search, as sentences.
+        is_backup: Whether it is what `influx backup` wrote, found in the folder that was named.
     """
 
     path: Path
@@ -45,6 +47,7 @@ class FoundStore:
     reason: str
     files: Files
     notes: tuple[str, ...] = ()
+    is_backup: bool = False
 
 
 def discover(host: Host, *, bolt_path: str | None) -> FoundStore:
@@ -65,6 +68,9 @@ def discover(host: Host, *, bolt_path: str | None) -> FoundStore:
     """
     if bolt_path is not None:
         named = host.working_folder / bolt_path
+        backup = newest_backup(named)
+        if backup is not None:
+            return _accepted_backup(backup)
         return _accepted(look_at(named, "from --bolt-path", files=beside(named)), notes=())
     from recovery.discovery.servers import server_here  # noqa: PLC0415 # not with --bolt-path
     from recovery.discovery.survey import candidate_of, survey  # noqa: PLC0415 # as above
@@ -153,6 +159,19 @@ def _accepted(candidate: Candidate, *, notes: tuple[str, ...]) -> FoundStore:
         files=candidate.files,
         notes=notes,
     )
+
+
+def _accepted_backup(backup: FolderBackup) -> FoundStore:
+    """Take the newest backup in a folder, if it can be used.
+
+    Raises:
+        StoreNotFoundError: It is no file with content.
+        StoreAccessError: It may not be read or looked at.
+    """
+    which = "the backup" if backup.count == 1 else f"the newest of {backup.count} backups"
+    reason = f"{which} in the folder from --bolt-path"
+    found = _accepted(look_at(backup.path, reason), notes=())
+    return replace(found, is_backup=True)
 
 
 def _refusal(candidate: Candidate, *, other: Candidate | None) -> RecoveryError:

@@ -15,6 +15,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from recovery.metastore.packed import open_readable
 from recovery.metastore.store import MetaStore
 from recovery.metastore.transaction import MetaTx
 from recovery.model.authorization import Authorization
@@ -119,7 +120,7 @@ def open_reader(path: Path, *, lock_timeout_s: float = 1.0) -> Iterator[Authoriz
         RecoveryError: It cannot be opened; the error says what it is instead.
     """
     with (
-        MetaStore.open(path, write=False, timeout_s=lock_timeout_s) as store,
+        open_readable(path, timeout_s=lock_timeout_s) as store,
         store.view() as tx,
     ):
         yield AuthorizationReader(store, tx)

@@ -19,6 +19,7 @@ from typing import Final, Generic, TypeAlias, TypeVar
 
 import msgspec
 
+from recovery.metastore.packed import open_readable
 from recovery.metastore.store import MetaStore
 from recovery.metastore.table import RecordProblem
 from recovery.metastore.transaction import MetaTx
@@ -348,7 +349,7 @@ def open_inventory(path: Path, *, lock_timeout_s: float = 1.0) -> Iterator[Inven
         RecoveryError: It cannot be opened; the error says what it is instead.
     """
     with (
-        MetaStore.open(path, write=False, timeout_s=lock_timeout_s) as store,
+        open_readable(path, timeout_s=lock_timeout_s) as store,
         store.view() as tx,
     ):
         yield Inventory(store, tx)

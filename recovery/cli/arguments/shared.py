@@ -28,7 +28,8 @@ COMMON_DEFAULTS: Final[dict[str, object]] = {
 }
 
 _BOLT_PATH_HELP: Final = (
-    "the store, influxd.bolt (default: INFLUXD_BOLT_PATH, then the configuration file that "
+    "the store, influxd.bolt; commands that only read also take a .bolt.gz file, or the folder of "
+    "an influx backup (default: INFLUXD_BOLT_PATH, then the configuration file that "
     "INFLUXD_CONFIG_PATH names, then the places where packages and images put it)"
 )
 _LEDGER_HELP: Final = (

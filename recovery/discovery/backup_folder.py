@@ -1,0 +1,50 @@
+"""The folder that `influx backup` writes into.
+
+Lives here: finding the newest backup in one. Must not live here: unpacking it.
+
+Source: spec influxdb-metadata section 1.2: `<UTC time as YYYYMMDDThhmmssZ>.bolt[.gz]` beside
+`.sqlite[.gz]`, `.manifest` and the shards. One folder may hold several backups.
+"""
+
+import re
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from recovery.discovery.candidate import STORE_NAME
+
+_NAME: Final = re.compile(r"(?P<time>\d{8}T\d{6}Z)\.bolt(?:\.gz)?")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FolderBackup:
+    """A backup of a store in a folder.
+
+    Attributes:
+        path: The file.
+        count: How many backups the folder has.
+    """
+
+    path: Path
+    count: int
+
+
+def newest_backup(folder: Path) -> FolderBackup | None:
+    """Find the newest backup of a store in a folder.
+
+    Args:
+        folder: What was named.
+
+    Returns:
+        The newest, or None when it is no folder, or holds none, or holds a store of its own.
+    """
+    try:
+        if not folder.is_dir():
+            return None
+        names = sorted(path.name for path in folder.iterdir())
+    except (OSError, ValueError):
+        return None
+    backups = [name for name in names if _NAME.fullmatch(name)]
+    if not backups or STORE_NAME in names:
+        return None
+    return FolderBackup(path=folder / backups[-1], count=len(backups))

@@ -1,0 +1,75 @@
+"""Reading a store that may be packed, as `influx backup` leaves it.
+
+Lives here: `open_readable`. Must not live here: packing, and any way to write: a packed store is
+only read.
+
+Invariants: what is unpacked has lost its name by the time that it is read, so that no crash later
+on leaves secrets behind.
+
+Source: spec influxdb-metadata section 1.2 (`influx backup`); RFC 1952 for the first two bytes.
+"""
+
+import os
+from pathlib import Path
+from typing import Final
+
+import bolt_store
+from recovery.metastore.failures import Failures, open_unnoticed
+from recovery.metastore.store import FileFacts, MetaStore
+
+GZIP_START: Final = b"\x1f\x8b"
+
+
+def open_readable(path: Path, *, timeout_s: float = 1.0) -> MetaStore:
+    """Open a store for reading, also one that is gzip-compressed.
+
+    Args:
+        path: The store, or a packed copy of one.
+        timeout_s: How long to try for the lock, in seconds.
+
+    Returns:
+        The open store, which cannot be written. Its facts are those of `path`; size, device and
+        inode are those of the unpacked file.
+
+    Raises:
+        StoreDamagedError: What is packed is no bolt file, or cannot be unpacked whole.
+        WriteFailedError: There is no room to unpack it.
+        RecoveryError: As `MetaStore.open`.
+    """
+    if not _is_packed(path):
+        return MetaStore.open(path, write=False, timeout_s=timeout_s)
+    from recovery.metastore.unpacking import unpacked  # noqa: PLC0415 # rare, and 10 ms
+
+    failures = Failures(path)
+    with unpacked(path, failures) as plain:
+        with failures.translated():
+            db = bolt_store.open(plain, timeout_s=timeout_s)
+        try:
+            status = plain.stat()
+            file = FileFacts(
+                path=path,
+                real_path=path.resolve(),
+                size_bytes=status.st_size,
+                device=status.st_dev,
+                inode=status.st_ino,
+            )
+            return MetaStore(db, file, failures, write=False)
+        except BaseException:
+            db.close()
+            raise
+
+
+def _is_packed(path: Path) -> bool:
+    """Tell by the first bytes; whatever cannot be read is left to `MetaStore.open` to complain."""
+    try:
+        if not path.is_file():
+            return False
+        descriptor = open_unnoticed(path)
+    except (OSError, ValueError):
+        return False
+    try:
+        return os.read(descriptor, len(GZIP_START)) == GZIP_START
+    except OSError:
+        return False
+    finally:
+        os.close(descriptor)

@@ -1,0 +1,108 @@
+"""Unpacking a store into a file that is gone when it has been read.
+
+Lives here: `unpacked`. Must not live here: when that is done (`recovery.metastore.packed`), so that
+no other command imports what this needs.
+
+Invariants: the file has mode 0600 and is removed at the end of the block. What does not begin as a
+bolt file is not unpacked further, and nothing is unpacked beyond `UNPACKED_BYTES_MAX`.
+
+Source: RFC 1952; bolt_store.codec for the magic number.
+"""
+
+import gzip
+import os
+import tempfile
+import zlib
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import Final
+
+from recovery.errors import StoreDamagedError, WriteFailedError
+from recovery.metastore.failures import Failures, open_unnoticed
+from recovery.model.display import displayed
+
+UNPACKED_BYTES_MAX: Final = 1 << 34
+"""16 GiB; the metadata of a server with 100,000 tokens is 1 GB at most."""
+CHUNK_BYTES: Final = 1 << 20
+_MAGIC: Final = bytes.fromhex("edda0ced")
+_MAGIC_OFFSET: Final = 16
+_HINT: Final = "take another backup, or look at this one with gunzip --test"
+
+
+@contextmanager
+def unpacked(path: Path, failures: Failures) -> Iterator[Path]:
+    """Unpack a file for as long as the block lasts.
+
+    Args:
+        path: The packed file.
+        failures: Translates what cannot be read of it.
+
+    Yields:
+        The unpacked file. It may be opened and then removed early.
+
+    Raises:
+        StoreDamagedError: What is packed is no bolt file, or cannot be unpacked whole.
+        WriteFailedError: There is no room to unpack it.
+        RecoveryError: The file cannot be read.
+    """
+    try:
+        descriptor, name = tempfile.mkstemp(prefix="influx-recovery-", suffix=".bolt")
+    except OSError as error:
+        raise _no_room(tempfile.gettempdir(), error) from error
+    try:
+        try:
+            _unpack(path, descriptor, failures)
+        finally:
+            os.close(descriptor)
+        yield Path(name)
+    finally:
+        with suppress(FileNotFoundError):
+            Path(name).unlink()
+
+
+def _unpack(path: Path, descriptor: int, failures: Failures) -> None:
+    with failures.translated():
+        source = open_unnoticed(path)
+    with open(source, "rb") as raw, gzip.GzipFile(fileobj=raw) as packed:  # noqa: PTH123 # a descriptor, not a path
+        size_bytes = 0
+        while chunk := _read(packed, failures):
+            if not size_bytes and chunk[_MAGIC_OFFSET:][: len(_MAGIC)] != _MAGIC:
+                raise _damaged(failures, "is gzip-compressed and holds something else than a store")
+            size_bytes += len(chunk)
+            if size_bytes > UNPACKED_BYTES_MAX:
+                raise _damaged(failures, f"unpacks to more than {UNPACKED_BYTES_MAX:,} bytes")
+            try:
+                _write(descriptor, chunk)
+            except OSError as error:
+                raise _no_room(tempfile.gettempdir(), error) from error
+    if not size_bytes:
+        raise _damaged(failures, "is gzip-compressed and has nothing in it")
+
+
+def _read(packed: gzip.GzipFile, failures: Failures) -> bytes:
+    try:
+        return packed.read(CHUNK_BYTES)
+    except (EOFError, zlib.error, gzip.BadGzipFile) as error:
+        raise _damaged(failures, "cannot be unpacked: it is cut short or damaged") from error
+    except OSError as error:
+        raise failures.translate(error) from error
+
+
+def _write(descriptor: int, content: bytes) -> None:
+    rest = memoryview(content)
+    while rest:
+        rest = rest[os.write(descriptor, rest) :]
+
+
+def _damaged(failures: Failures, problem: str) -> StoreDamagedError:
+    return StoreDamagedError(path=failures.name, problem=problem, hint=_HINT)
+
+
+def _no_room(folder: str, error: OSError) -> WriteFailedError:
+    return WriteFailedError(
+        path=displayed(folder),
+        problem=os.strerror(error.errno or 0),
+        outcome="unchanged",
+        hint="make space there, or name another folder with TMPDIR",
+    )
