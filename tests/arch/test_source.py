@@ -66,6 +66,13 @@ REVEALS: Final = {
         "_hashes_of_raw",
     },
     "recovery.services.authorization_verification": {"_reasons", "verify_token"},
+    "recovery.services.legacy_authorizations": {
+        "DeleteLegacy._verify",
+        "SetLegacyPassword._verify",
+        "SetLegacyPassword.plan",
+        "_row",
+        "_username",
+    },
 }
 """Functions that may take a secret out of its wrapper, by module."""
 

@@ -48,7 +48,7 @@ class Planted:
         places = {"stdout": done.stdout.encode(), "stderr": done.stderr.encode()}
         for path in (*cli.home.rglob("*"), *self.made.path.parent.iterdir()):
             places[f"name of {path.name}"] = str(path).encode()
-            is_asked_for = path.name in {"token", "operator", "password"}
+            is_asked_for = path.name in {"token", "operator", "password", "tokens.jsonl"}
             is_store = path.suffix in {".bolt", ".backup"}
             if path.is_file() and not is_asked_for and not is_store:
                 places[path.name] = path.read_bytes()

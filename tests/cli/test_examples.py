@@ -9,19 +9,22 @@ from typing import Final
 import pytest
 
 from recovery.cli.parser import build_parser, commands
+from recovery.metastore.transaction import MetaTx
+from recovery.model.authorization import decode_authorization
 from recovery.secret import Secret
 from recovery.services.choosing import UserChoice
 from recovery.services.user_changes import RenameUser
 from recovery.services.user_creation import CreateUser
 from tests.support.ports import FixedClock
 from tests.support.run_cli import PROJECT, Cli
-from tests.support.stores import CHANGED_AT, SeededRng, change
+from tests.support.stores import CHANGED_AT, SeededRng, change, edit
 
 EXAMPLES: Final = PROJECT / "man" / "examples.inc"
 PROGRAM: Final = "influx-recovery"
 STORE: Final = "/var/lib/influxdb/influxd.bolt"
 NEW_STORE: Final = "/srv/influxdb/influxd.bolt"
 PASSWORD: Final = "an-example-password"
+DEPLOYED_TOKEN: Final = "an-example-token-of-some-length"
 
 
 def blocks() -> list[list[list[str]]]:
@@ -69,6 +72,8 @@ def test_the_examples_work_in_their_order(
 def prepare(cli: Cli, store: Path) -> None:
     """Make what the examples take for granted: two users, some files, one operation on record."""
     (cli.home / "password").write_text(PASSWORD + "\n")
+    (cli.home / "deployed.token").write_text(DEPLOYED_TOKEN + "\n")
+    edit(store, add_legacy)
     change(store, RenameUser(user=UserChoice(name="testuser", user_id=None), new_name="admin"))
     change(
         store,
@@ -87,6 +92,13 @@ def prepare(cli: Cli, store: Path) -> None:
         *("--password-file", cli.home / "password", "--bolt-path", store),
     )
     assert done.code == 0, done.stderr
+
+
+def add_legacy(tx: MetaTx) -> None:
+    """Add a 1.x-compatible authorization with the user name "old-grafana"."""
+    (template, *_) = tx.authorizations.walk([])
+    document = template.rewritten({"token": "old-grafana", "hashedToken": None})
+    tx.legacy_authorizations.insert(decode_authorization(document))
 
 
 def placed(words: list[str], home: Path, store: Path) -> list[str]:
@@ -109,7 +121,7 @@ def completed(words: list[str], home: Path, number: int) -> list[str]:
     if arguments.get("yes") is False and not arguments["dry_run"]:
         added.append("--yes")
     asks_for_a_place = "token_file" in arguments and "token_stdout" in arguments
-    is_placed = arguments.get("token_file") or arguments.get("dry_run")
+    is_placed = any(arguments.get(name) for name in ("token_file", "token_value_file", "dry_run"))
     if asks_for_a_place and not is_placed and "yes" in arguments:
         added += ["--token-file", str(home / f"token{number}")]
     return added

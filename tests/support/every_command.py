@@ -6,7 +6,8 @@ tests/cli/test_canaries.py fails.
 Invariants: each line is for a fresh store of `tests.support.stores.make_store` at level 21 in which
 alice has a password. `{home}` stands for a folder with the files "operator" (alice's token) and
 "password"; other words in braces are attributes of `MadeStore`. Each line ends with exit code 0 and
-asks nothing. None asks for a secret to be shown, but `{home}/token` may get a new one.
+asks nothing. None asks for a secret to be shown, but `{home}/token` may get a new one, and
+`{home}/tokens.jsonl` all of them.
 """
 
 from collections.abc import Iterable, Iterator
@@ -34,6 +35,13 @@ EVERY_COMMAND: Final[dict[str, tuple[tuple[str, ...], ...]]] = {
     "auth delete": (("{reader}", "--yes"),),
     "auth complete": (("{old_operator}", "--yes"),),
     "auth hash": (("{operator}", "--yes"), ("--all", "--yes")),
+    "auth export": (("{home}/plain.jsonl",), ("{home}/tokens.jsonl", "--with-tokens")),
+    "auth import": (("{home}/tokens.jsonl", "--ensure", "--yes"),),
+    "v1-auth list": ((),),
+    "v1-auth set-password": (("grafana", "--password-file", "{home}/password", "--yes"),),
+    "v1-auth set-active": (("grafana", "--yes"),),
+    "v1-auth set-inactive": (("grafana", "--yes"),),
+    "v1-auth delete": (("grafana", "--yes"),),
     "user list": ((),),
     "user show": (("--username", "alice"),),
     "user create": (
@@ -71,6 +79,8 @@ NEEDS_NO_STORE: Final = {"demo"}
 MAKES_A_STORE: Final = {"setup"}
 NEEDS_A_CHANGE: Final = {"ledger list", "ledger show", "store undo"}
 _A_CHANGE: Final = ("auth", "set-inactive", "{reader}", "--yes")
+NEEDS_AN_EXPORT: Final = {"auth import"}
+_AN_EXPORT: Final = ("auth", "export", "{home}/tokens.jsonl", "--with-tokens")
 
 
 def command_lines(made: MadeStore, home: Path) -> dict[str, list[list[str]]]:
@@ -98,6 +108,8 @@ def command_lines(made: MadeStore, home: Path) -> dict[str, list[list[str]]]:
 def _lines(words: str, lines: Iterable[tuple[str, ...]]) -> Iterator[tuple[str, ...]]:
     if words in NEEDS_A_CHANGE:
         yield _A_CHANGE
+    if words in NEEDS_AN_EXPORT:
+        yield _AN_EXPORT
     for line in lines:
         yield (*words.split(), *line)
 
