@@ -19,7 +19,7 @@ from typing import Final, TextIO
 from recovery import __version__, log
 from recovery.cli.context import Command, Context
 from recovery.cli.output import Output, OutputError
-from recovery.cli.parser import PROGRAM, build_parser, parse_arguments
+from recovery.cli.parser import PROGRAM, understand
 from recovery.cli.progress import Progress, Stage
 from recovery.errors import ExitCode, RecoveryError, StoreDamagedError
 
@@ -76,8 +76,7 @@ def main(argv: Sequence[str], *, environ: Mapping[str, str], stdout: TextIO, std
 
 def _run(argv: Sequence[str], context: Context) -> ExitCode:
     """Understand the command line and do what it says."""
-    parser = build_parser()
-    arguments = parse_arguments(argv, parser)
+    arguments, parser = understand(argv)
     if arguments.version:
         context.output.line(f"{PROGRAM} {__version__}")
         return ExitCode.DONE

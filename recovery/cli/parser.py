@@ -9,7 +9,8 @@ are worded in one place. What a person typed is escaped before it is repeated.
 """
 
 import argparse
-from collections.abc import Iterator, Sequence
+import contextlib
+from collections.abc import Callable, Iterator, Sequence
 from typing import Final
 
 from recovery.cli.arguments.auth import add_auth
@@ -23,7 +24,7 @@ from recovery.cli.arguments.store import add_store
 from recovery.cli.arguments.user import add_user
 from recovery.cli.arguments.v1_auth import add_v1_auth
 from recovery.cli.usage import UsageError
-from recovery.cli.words import Parser, UnknownWordError, nearest, shown
+from recovery.cli.words import Choices, Parser, UnknownWordError, nearest, shown
 
 PROGRAM: Final = "influx-recovery"
 
@@ -36,8 +37,51 @@ _DESCRIPTION: Final = (
 _TYPOGRAPHIC_DASHES: Final = "\N{EN DASH}\N{EM DASH}\N{MINUS SIGN}\N{HYPHEN}\N{HORIZONTAL BAR}"
 
 
-def build_parser() -> Parser:
+_NOUNS: Final[dict[str, Callable[[Choices], None]]] = {
+    "auth": add_auth,
+    "v1-auth": add_v1_auth,
+    "user": add_user,
+    "org": add_org,
+    "bucket": add_bucket,
+    "instance": add_instance,
+    "setup": add_setup,
+    "store": add_store,
+    "ledger": add_ledger,
+    "demo": add_demo,
+}
+"""The first words, in the order of the help, and what describes what may follow each of them."""
+
+
+def understand(argv: Sequence[str]) -> tuple[argparse.Namespace, Parser]:
+    """Understand a command line in as little time as it takes.
+
+    Describing all commands costs as much as starting Python, so only the noun that is typed is
+    described at first. Whatever that does not understand is given to the whole parser, which knows
+    all that could have been meant.
+
+    Args:
+        argv: What was typed after the program's name.
+
+    Returns:
+        The values of all options, and the parser that found them.
+
+    Raises:
+        UsageError: It cannot be understood; the hint names what was probably meant.
+    """
+    if not {"-h", "--help"} & set(argv):
+        noun = next((word for word in argv if word in _NOUNS), "")
+        parser = build_parser(only=noun)
+        with contextlib.suppress(UsageError):
+            return parse_arguments(argv, parser), parser
+    parser = build_parser()
+    return parse_arguments(argv, parser), parser
+
+
+def build_parser(*, only: str | None = None) -> Parser:
     """Describe the whole command line.
+
+    Args:
+        only: The one noun to describe, or "" for none.
 
     Returns:
         A parser that has done nothing yet.
@@ -45,16 +89,9 @@ def build_parser() -> Parser:
     parser = Parser(prog=PROGRAM, description=_DESCRIPTION, parents=[common_options(is_shown=True)])
     parser.set_defaults(words="")
     nouns = parser.add_subparsers(title="commands", metavar="COMMAND", dest="noun")
-    add_auth(nouns)
-    add_v1_auth(nouns)
-    add_user(nouns)
-    add_org(nouns)
-    add_bucket(nouns)
-    add_instance(nouns)
-    add_setup(nouns)
-    add_store(nouns)
-    add_ledger(nouns)
-    add_demo(nouns)
+    for noun, add_noun in _NOUNS.items():
+        if only is None or only == noun:
+            add_noun(nouns)
     return parser
 
 
