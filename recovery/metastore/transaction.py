@@ -74,6 +74,18 @@ class MetaTx:
             bucket = self._tx.bucket(key) if self._tx.has_bucket(key) else None
         return Table(name, bucket, self._failures)
 
+    def table_names(self) -> list[str]:
+        """List the bolt buckets of the store.
+
+        Returns:
+            Their names in the order of the file; bytes that are no text are escaped.
+
+        Raises:
+            StoreDamagedError: A page on the way is damaged or cannot be read.
+        """
+        with self._failures.translated():
+            return [name.decode(errors="backslashreplace") for name, _ in self._tx.buckets()]
+
     def create_table(self, name: str) -> Table:
         """Make a bolt bucket that is not there yet.
 

@@ -70,12 +70,13 @@ EVERY_COMMAND: Final[dict[str, tuple[tuple[str, ...], ...]]] = {
     ),
     "demo": ((),),
     "store backup": ((), ("{home}/copy.bolt",), ("{home}/copy.bolt.gz", "--gzip")),
+    "store diff": (("{store}", "{store}"),),
     "ledger list": ((),),
     "ledger show": (("1",),),
 }
 
 
-NEEDS_NO_STORE: Final = {"demo"}
+NEEDS_NO_STORE: Final = {"demo", "store diff"}
 MAKES_A_STORE: Final = {"setup"}
 NEEDS_A_CHANGE: Final = {"ledger list", "ledger show", "store undo"}
 _A_CHANGE: Final = ("auth", "set-inactive", "{reader}", "--yes")
@@ -93,7 +94,7 @@ def command_lines(made: MadeStore, home: Path) -> dict[str, list[list[str]]]:
     Returns:
         The arguments after the program's name, with the store, by command.
     """
-    names = {"home": str(home)} | {
+    names = {"home": str(home), "store": str(made.path)} | {
         name: getattr(made, name) for name in ("operator", "old_operator", "reader", "hashed")
     }
     return {

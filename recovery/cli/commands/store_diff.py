@@ -1,0 +1,132 @@
+"""The command that compares two stores.
+
+Lives here: `store diff`, and the words for what is different. Must not live here: the comparison
+(`recovery.services.comparison`).
+"""
+
+import argparse
+from collections.abc import Iterator, Sequence
+
+import msgspec
+
+from recovery.cli.context import Context
+from recovery.cli.listing import plural
+from recovery.cli.usage import UsageError, required
+from recovery.discovery.host import Host
+from recovery.discovery.search import discover
+from recovery.errors import ExitCode
+from recovery.model.display import displayed
+from recovery.services.comparison import BucketCount, Change, compare_files
+from recovery.services.store_facts import StoreFacts
+
+_SIGNS = {"added": "+", "removed": "-", "changed": "~"}
+
+
+def run_diff(arguments: argparse.Namespace, context: Context) -> ExitCode:
+    """Compare two stores.
+
+    Args:
+        arguments: The options of `store diff`.
+        context: The world around it.
+
+    Returns:
+        `DONE` when both have the same content, else `FINDINGS`.
+
+    Raises:
+        UsageError: A store is not named, or one too many is.
+        RecoveryError: One of them cannot be read.
+    """
+    if arguments.bolt_path is not None:
+        raise UsageError(
+            problem="store diff takes two stores as its words, and no --bolt-path",
+            hint="type influx-recovery store diff A B",
+        )
+    host = Host.here(context.environ)
+    paths = [
+        discover(host, bolt_path=required(value, name, "store diff")).path
+        for value, name in ((arguments.before, "A"), (arguments.after, "B"))
+    ]
+    found = compare_files(*paths)
+    output = context.output
+    if arguments.json:
+        output.document(
+            {
+                "before": _facts_document(found.before),
+                "after": _facts_document(found.after),
+                "is_same": found.is_same,
+                **changes_document(found.changes, found.counts),
+            }
+        )
+    else:
+        output.prose(f"A: {_facts(found.before)}")
+        output.prose(f"B: {_facts(found.after)}")
+        output.line()
+        for line in change_lines(found.changes, found.counts):
+            output.prose(line)
+        output.line()
+        output.prose(_summary(found.changes, is_same=found.is_same))
+    return ExitCode.DONE if found.is_same else ExitCode.FINDINGS
+
+
+def change_lines(changes: Sequence[Change], counts: Sequence[BucketCount]) -> Iterator[str]:
+    """Say what is different, for a person.
+
+    Args:
+        changes: Records.
+        counts: Buckets that are only counted.
+
+    Yields:
+        Lines, escaped.
+    """
+    for change in changes:
+        name = f' "{displayed(change.name)}"' if change.name else ""
+        which = f" ({change.id})" if change.id else ""
+        details = f": {'; '.join(map(displayed, change.details))}" if change.details else ""
+        yield f"{_SIGNS[change.action]} {change.kind}{name}{which}{details}"
+    for count in counts:
+        parts = [
+            f"{number} {word}"
+            for number, word in (
+                (count.added, "added"),
+                (count.removed, "removed"),
+                (count.changed, "changed"),
+            )
+            if number
+        ]
+        yield f"~ bolt bucket {displayed(count.bucket)}: {', '.join(parts)}"
+
+
+def changes_document(changes: Sequence[Change], counts: Sequence[BucketCount]) -> dict[str, object]:
+    """Say what is different, for a program.
+
+    Args:
+        changes: Records.
+        counts: Buckets that are only counted.
+
+    Returns:
+        Fields of a JSON document.
+    """
+    return {
+        "changes": [msgspec.to_builtins(change) for change in changes],
+        "counts": [msgspec.to_builtins(count) for count in counts],
+    }
+
+
+def _facts(facts: StoreFacts) -> str:
+    return f"{displayed(str(facts.path))}, transaction {facts.txid}, schema level {facts.level}"
+
+
+def _facts_document(facts: StoreFacts) -> dict[str, object]:
+    return {
+        "path": str(facts.path),
+        "real_path": str(facts.real_path),
+        "size_bytes": facts.size_bytes,
+        "txid": facts.txid,
+        "level": facts.level,
+    }
+
+
+def _summary(changes: Sequence[Change], *, is_same: bool) -> str:
+    if is_same:
+        return "Both have the same content."
+    return f"{plural(len(changes), 'record')} differ{'s' if len(changes) == 1 else ''}."
