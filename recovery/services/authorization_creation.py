@@ -22,24 +22,24 @@ from recovery.model.authorization import (
 )
 from recovery.model.display import displayed
 from recovery.model.gojson import UndecodableError, format_time
-from recovery.model.ids import DRAWS_MAX, IdSource, unused
+from recovery.model.ids import IdSource, unused
 from recovery.model.organization import Organization
 from recovery.model.permission import Permission
-from recovery.model.token import (
-    LEVEL_HASHED,
-    TokenForm,
-    form_to_write,
-    hash_token,
-    looks_like_jwt,
-    new_token,
-)
+from recovery.model.token import TokenForm, hash_token, looks_like_jwt
 from recovery.model.user import User
 from recovery.ports import Clock, Rng
 from recovery.secret import Secret
 from recovery.services.authorization_choice import described
 from recovery.services.change import Plan
-from recovery.services.choosing import choose_organization, choose_user, shown_name
-from recovery.services.minting import FormChoice
+from recovery.services.choosing import choose_organization, choose_user
+from recovery.services.new_token import (
+    FormChoice,
+    chosen_form,
+    require_active,
+    unknown_token,
+    warnings_of,
+    what_is_wrong,
+)
 from recovery.services.permission_request import PermissionRequest
 
 TOKEN_LENGTH_MIN: Final = 16
@@ -116,7 +116,7 @@ class CreateAuthorization:
             steps=_steps(authorization, user, organization, permissions, form),
             facts=_facts(authorization, user, organization, permissions, form),
             record_ids=(authorization.id,),
-            warnings=_warnings(user, form, server_hashes=self.server_hashes),
+            warnings=warnings_of(user, form, server_hashes=self.server_hashes),
             apply=lambda tx: tx.authorizations.insert(authorization),
             verify=lambda tx: what_is_wrong(tx, authorization, token),
             secret=token if self.token is None else None,
@@ -184,23 +184,6 @@ class CreateAuthorization:
         )
 
 
-def require_active(user: User) -> None:
-    """Refuse a user whose tokens no server takes.
-
-    Args:
-        user: Who is to get a token.
-
-    Raises:
-        RefusedError: The user is inactive.
-    """
-    if user.is_inactive:
-        raise RefusedError(
-            reason=f"user {shown_name(user.name)} is inactive, and the server refuses every token "
-            "of an inactive user with 403",
-            hint="name an active user with --username NAME; user list shows who is",
-        )
-
-
 def require_usable_token(token: Secret) -> None:
     """Refuse a given token that clients could not use, or that others could guess.
 
@@ -228,89 +211,6 @@ def require_usable_token(token: Secret) -> None:
             reason=f"the given token cannot be used: {reason}",
             hint="give another one, or leave --token-value-file out for a new random token",
         )
-
-
-def chosen_form(store: MetaTx, choice: FormChoice, *, server_hashes: bool | None) -> TokenForm:
-    """Decide how to store a token.
-
-    Args:
-        store: The store.
-        choice: What was asked for.
-        server_hashes: `use-hashed-tokens` of the server's configuration; None when unknown.
-
-    Returns:
-        `TokenForm.RAW` or `TokenForm.SHA256`.
-
-    Raises:
-        RefusedError: A hash was asked for below level 21.
-        StoreDamagedError: The file is damaged.
-    """
-    match choice:
-        case FormChoice.RAW:
-            return TokenForm.RAW
-        case FormChoice.HASHED if store.level < LEVEL_HASHED:
-            raise RefusedError(
-                reason=f"the store is at level {store.level}, whose servers know no hashed tokens "
-                f"(they came with level {LEVEL_HASHED}, InfluxDB 2.8)",
-                hint="leave --hashed out",
-            )
-        case FormChoice.HASHED:
-            return TokenForm.SHA256
-        case FormChoice.BY_STORE:
-            return form_to_write(
-                store.level,
-                has_hashed=store.authorizations.has_hashed,
-                server_hashes=server_hashes,
-            )
-
-
-def unknown_token(store: MetaTx, rng: Rng) -> Secret:
-    """Draw a token that no index knows in any form.
-
-    Args:
-        store: The store.
-        rng: Randomness.
-
-    Returns:
-        The token.
-
-    Raises:
-        RefusedError: As many tries as the server makes have met tokens that are known.
-        StoreDamagedError: The file is damaged.
-    """
-    for _ in range(DRAWS_MAX):
-        token = new_token(rng)
-        if not store.authorizations.is_known(token):
-            return token
-    raise RefusedError(
-        reason=f"{DRAWS_MAX} random tokens were all known to the store, so they are not random",
-        hint="find out why the random generator of this system repeats itself",
-    )
-
-
-def what_is_wrong(tx: MetaTx, planned: Authorization, token: Secret) -> str | None:
-    """Look for a token as a server does, and say what would keep a client out.
-
-    Args:
-        tx: The re-opened store.
-        planned: The record as it was planned.
-        token: The token.
-
-    Returns:
-        What is wrong, as a clause; None when nothing is.
-
-    Raises:
-        StoreDamagedError: The file is damaged.
-    """
-    found = tx.authorizations.find(token)
-    if found is None:
-        return "a server would not find the token"
-    if found.id != planned.id or found.document != planned.document:
-        return "a server would find another record for the token"
-    user = tx.users.get(found.user_id) if found.user_id is not None else None
-    if user is None or user.is_inactive or not found.is_active:
-        return "a server would refuse the token, because it or its user is not active"
-    return None
 
 
 def summary_of(permissions: list[Permission]) -> str:
@@ -386,15 +286,3 @@ def _facts(
         "permission_count": len(permissions),
         "permissions": [str(permission) for permission in permissions],
     }
-
-
-def _warnings(user: User, form: TokenForm, *, server_hashes: bool | None) -> tuple[str, ...]:
-    warnings = []
-    if not user.is_active:
-        warnings.append(
-            f"user {user.name} has no status, as influxd recovery leaves it: the token works on "
-            "/api/v2, and is refused on the 1.x endpoints /write and /query"
-        )
-    if form is TokenForm.RAW and server_hashes:
-        warnings.append("this server hashes tokens: at its next start it will hash this one too")
-    return tuple(warnings)

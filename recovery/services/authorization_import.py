@@ -30,10 +30,9 @@ from recovery.model.permission import Permission
 from recovery.model.token import LEVEL_HASHED, VARIANTS, TokenForm, hash_token, hash_variant
 from recovery.secret import Secret
 from recovery.services.authorization_changes import differs
-from recovery.services.authorization_creation import chosen_form
 from recovery.services.authorization_transfer import Line, LineError
 from recovery.services.change import Plan
-from recovery.services.minting import FormChoice
+from recovery.services.new_token import FormChoice, chosen_form
 from recovery.services.permission_request import refusal_of
 
 CONFLICTS_SHOWN: Final = 20

@@ -7,10 +7,8 @@ Source: spec influxdb-metadata sections 5.1, 5.2, 5.4, 7.3, 8.3 and recipe R1.
 """
 
 from dataclasses import dataclass
-from enum import StrEnum, unique
 from typing import Final
 
-from recovery.errors import RefusedError
 from recovery.metastore.transaction import MetaTx
 from recovery.model.authorization import (
     Authorization,
@@ -18,36 +16,29 @@ from recovery.model.authorization import (
     encode_authorization,
 )
 from recovery.model.gojson import format_time
-from recovery.model.ids import DRAWS_MAX, IdSource, unused
+from recovery.model.ids import IdSource, unused
 from recovery.model.organization import Organization
 from recovery.model.permission import (
     OperatorLevel,
     classify,
     operator_permissions,
 )
-from recovery.model.token import (
-    LEVEL_HASHED,
-    TokenForm,
-    form_to_write,
-    hash_token,
-    new_token,
-)
+from recovery.model.token import TokenForm, hash_token
 from recovery.model.user import User
 from recovery.ports import Clock, Rng
 from recovery.secret import Secret
 from recovery.services.change import Plan
-from recovery.services.choosing import choose_organization, choose_user, cut_name, shown_name
+from recovery.services.choosing import choose_organization, choose_user, cut_name
+from recovery.services.new_token import (
+    FormChoice,
+    chosen_form,
+    require_active,
+    unknown_token,
+    warnings_of,
+    what_is_wrong,
+)
 
 OPERATION: Final = "auth create-operator"
-
-
-@unique
-class FormChoice(StrEnum):
-    """In which form a new token is to be stored."""
-
-    BY_STORE = "by store"
-    HASHED = "hashed"
-    RAW = "raw"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -99,41 +90,21 @@ class MintOperator:
         """
         user = choose_user(store, self.username)
         organization = choose_organization(store, self.organization)
-        _require_active(user)
-        form = self._form(store)
-        token = _unknown_token(store, self.rng)
+        require_active(user)
+        form = chosen_form(store, self.form, server_hashes=self.server_hashes)
+        token = unknown_token(store, self.rng)
         authorization = self._record(store, user, organization, token, form)
         return Plan(
             operation=OPERATION,
             steps=_steps(authorization, user, organization, form),
             facts=_facts(authorization, user, organization, form),
             record_ids=(authorization.id,),
-            warnings=_warnings(user, form, server_hashes=self.server_hashes),
+            warnings=warnings_of(user, form, server_hashes=self.server_hashes),
             apply=lambda tx: tx.authorizations.insert(authorization),
             verify=lambda tx: _what_is_wrong(tx, authorization, token),
             secret=token,
             subject_id=authorization.id,
         )
-
-    def _form(self, store: MetaTx) -> TokenForm:
-        """Decide how to store the token."""
-        match self.form:
-            case FormChoice.RAW:
-                return TokenForm.RAW
-            case FormChoice.HASHED if store.level < LEVEL_HASHED:
-                raise RefusedError(
-                    reason=f"the store is at level {store.level}, whose servers know no hashed "
-                    f"tokens (they came with level {LEVEL_HASHED}, InfluxDB 2.8)",
-                    hint="leave --hashed out",
-                )
-            case FormChoice.HASHED:
-                return TokenForm.SHA256
-            case FormChoice.BY_STORE:
-                return form_to_write(
-                    store.level,
-                    has_hashed=store.authorizations.has_hashed,
-                    server_hashes=self.server_hashes,
-                )
 
     def _record(
         self,
@@ -158,27 +129,6 @@ class MintOperator:
             now=format_time(self.clock.now()),
         )
         return decode_authorization(document)
-
-
-def _require_active(user: User) -> None:
-    if user.is_inactive:
-        raise RefusedError(
-            reason=f"user {shown_name(user.name)} is inactive, and the server refuses every token "
-            "of an inactive user with 403",
-            hint="name an active user with --username NAME; user list shows who is",
-        )
-
-
-def _unknown_token(store: MetaTx, rng: Rng) -> Secret:
-    """Draw a token that no index knows in any form."""
-    for _ in range(DRAWS_MAX):
-        token = new_token(rng)
-        if not store.authorizations.is_known(token):
-            return token
-    raise RefusedError(
-        reason=f"{DRAWS_MAX} random tokens were all known to the store, so they are not random",
-        hint="find out why the random generator of this system repeats itself",
-    )
 
 
 def _steps(
@@ -214,29 +164,12 @@ def _facts(
     }
 
 
-def _warnings(user: User, form: TokenForm, *, server_hashes: bool | None) -> tuple[str, ...]:
-    warnings = []
-    if not user.is_active:
-        warnings.append(
-            f"user {cut_name(user.name)} has no status, as influxd recovery leaves it: the token "
-            "works on /api/v2, and is refused on the 1.x endpoints /write and /query"
-        )
-    if form is TokenForm.RAW and server_hashes:
-        warnings.append("this server hashes tokens: at its next start it will hash this one too")
-    return tuple(warnings)
-
-
 def _what_is_wrong(tx: MetaTx, planned: Authorization, token: Secret) -> str | None:
-    """Look for the token as a server does, and say what would keep a client out."""
-    found = tx.authorizations.find(token)
-    if found is None:
-        return "a server would not find the new token"
-    if found.id != planned.id or found.document != planned.document:
-        return "a server would find another record for the new token"
-    user = tx.users.get(found.user_id) if found.user_id is not None else None
-    if user is None or user.is_inactive or not found.is_active:
-        return "a server would refuse the new token, because it or its user is not active"
-    status = classify(found.permissions(), level=tx.level)
+    """Say what would keep a client out, or would not let it do everything."""
+    problem = what_is_wrong(tx, planned, token)
+    if problem is not None:
+        return problem
+    status = classify(planned.permissions(), level=tx.level)
     if status.level is not OperatorLevel.FULL:
         return "the new token is not a full operator token"
     return None

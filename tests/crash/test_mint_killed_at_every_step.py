@@ -10,7 +10,8 @@ import pytest
 import bolt_store
 from recovery.metastore.store import MetaStore
 from recovery.services.change import Manner, Ports, run_change
-from recovery.services.minting import FormChoice, MintOperator
+from recovery.services.minting import MintOperator
+from recovery.services.new_token import FormChoice
 from tests.support.kills import Kill, killed_at_each_step
 from tests.support.oracle import Dump, Oracle
 from tests.support.ports import FixedClock

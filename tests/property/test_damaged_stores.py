@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 from recovery.errors import RecoveryError
 from recovery.services.change import Manner, Ports, run_change
 from recovery.services.inventory import AuthorizationFilter, open_inventory
-from recovery.services.minting import FormChoice, MintOperator
+from recovery.services.minting import MintOperator
+from recovery.services.new_token import FormChoice
 from tests.support.ports import FixedClock
 from tests.support.stores import (
     CHANGED_AT,

@@ -20,7 +20,8 @@ from recovery.services.authorization_changes import (
 from recovery.services.authorization_creation import CreateAuthorization
 from recovery.services.change import Planner
 from recovery.services.choosing import UserChoice
-from recovery.services.minting import FormChoice, MintOperator
+from recovery.services.minting import MintOperator
+from recovery.services.new_token import FormChoice
 from recovery.services.organization_changes import (
     CreateOrganization,
     RemoveRole,

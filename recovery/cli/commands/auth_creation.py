@@ -14,7 +14,7 @@ from recovery.discovery.search import FoundStore
 from recovery.errors import ExitCode
 from recovery.ports import SystemClock, SystemRng
 from recovery.services.authorization_creation import CreateAuthorization
-from recovery.services.minting import FormChoice
+from recovery.services.new_token import FormChoice
 from recovery.services.permission_request import PermissionRequest
 
 

@@ -12,7 +12,7 @@ from recovery.metastore.store import MetaStore
 from recovery.model.permission import Permission, types_of_level
 from recovery.secret import Secret
 from recovery.services.authorization_creation import CreateAuthorization
-from recovery.services.minting import FormChoice
+from recovery.services.new_token import FormChoice
 from recovery.services.permission_request import PermissionRequest
 from tests.support.invariants import assert_invariants, hash_of
 from tests.support.oracle import Oracle

@@ -20,7 +20,7 @@ from recovery.services.authorization_transfer import LineError, decode_lines
 from recovery.services.authorization_verification import Answer, verify_token
 from recovery.services.change import Outcome
 from recovery.services.inventory import AuthorizationFilter
-from recovery.services.minting import FormChoice
+from recovery.services.new_token import FormChoice
 from tests.support.invariants import assert_invariants, hash_of
 from tests.support.oracle import Oracle
 from tests.support.stores import (

@@ -27,7 +27,8 @@ from recovery.model.ids import IdSource
 from recovery.model.permission import operator_permissions
 from recovery.secret import Secret
 from recovery.services.change import Plan
-from recovery.services.minting import FormChoice, MintOperator
+from recovery.services.minting import MintOperator
+from recovery.services.new_token import FormChoice
 from tests.support.invariants import assert_invariants
 from tests.support.oracle import Dump
 from tests.support.ports import FixedClock
