@@ -1,9 +1,13 @@
 """Opening a store: what is refused, in which words, and that nothing is changed by it."""
 
+import errno
+import fcntl
 import gzip
 import os
 import sqlite3
+from collections.abc import Callable
 from pathlib import Path
+from typing import NoReturn
 
 import pytest
 
@@ -184,6 +188,36 @@ def test_another_reader_keeps_writers_out_and_no_readers(level21_bolt: Path) -> 
     with locked(level21_bolt, exclusive=False):
         MetaStore.open(level21_bolt, write=False).close()
         assert refused(level21_bolt, write=True).exit_code == ExitCode.BUSY
+
+
+def raising(code: int) -> Callable[..., NoReturn]:
+    """Stand in for a call of the system that fails."""
+
+    def fail(*_: object) -> NoReturn:
+        raise OSError(code, os.strerror(code))
+
+    return fail
+
+
+def test_a_file_system_that_cannot_lock_is_refused(
+    level21_bolt: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As NFS without a lock service: without a lock nobody knows who else is writing."""
+    monkeypatch.setattr(fcntl, "flock", raising(errno.ENOLCK))
+    for write in (False, True):
+        error = refused(level21_bolt, write=write)
+        assert error.exit_code == ExitCode.BUSY
+        assert "the file system does not support it" in str(error)
+        assert "local disk" in error.hint
+
+
+def test_a_bad_sector_is_an_error_in_words(
+    level21_bolt: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(os, "pread", raising(errno.EIO))
+    error = refused(level21_bolt)
+    assert error.exit_code == ExitCode.DAMAGED
+    assert "cannot be read (Input/output error)" in str(error)
 
 
 def sqlite_file() -> bytes:
