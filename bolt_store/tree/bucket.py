@@ -203,7 +203,12 @@ class Bucket:
         """Walk the buckets in this one, in the order of their names. Raises as `items`."""
         for name, value in self.items():
             if value is None:
-                yield name, self.bucket(name)
+                try:
+                    bucket = self.bucket(name)
+                except BucketNotFoundError:
+                    problem = "a walk meets a bucket that a look-up does not find"
+                    raise PageError(pgid=None, code="branch.separator", problem=problem) from None
+                yield name, bucket
 
     # -- writing ----------------------------------------------------------------------------
 

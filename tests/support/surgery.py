@@ -124,8 +124,8 @@ class Patient:
         return root
 
     def free_ids(self) -> list[int]:
-        """Return the ids of the newest freelist, which must be in its short form."""
-        return self.free_ids_of(self.freelist)
+        """Return the ids of the newest freelist, in its short form; none where none is stored."""
+        return [] if self.freelist == NOT_STORED else self.free_ids_of(self.freelist)
 
     def free_ids_of(self, pgid: int) -> list[int]:
         """Return the ids of a freelist in its short form."""

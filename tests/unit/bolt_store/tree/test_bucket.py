@@ -571,3 +571,19 @@ def test_a_bucket_whose_value_is_damaged_is_an_error_and_its_neighbours_are_not(
             tx.bucket(b"small")
         assert caught.value.code == "page.range"
         assert tx.bucket(b"tree").get(key(5)) == value(5)
+
+
+def test_a_bucket_that_a_walk_meets_and_a_look_up_does_not_find_is_damage() -> None:
+    """That it is not there would be a lie: the separators of the tree are wrong."""
+    with memory_db() as (db, file), db.update() as tx:
+        for number in range(100):
+            tx.create_bucket(key(number))
+    patient = Patient(file.content(), page_size_bytes=1024)
+    child = patient.children(patient.root)[1]
+    patient.write(patient.key_offset(patient.root, 1), patient.key(child, 1))
+    lost = patient.key(child, 0)
+    with patient.open() as again, again.view() as tx:
+        assert not tx.has_bucket(lost)
+        with pytest.raises(PageError) as caught:
+            list(tx.buckets())
+        assert caught.value.code == "branch.separator"
