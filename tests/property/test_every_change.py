@@ -1,5 +1,6 @@
 """Random sequences of all changes: every index stays one to one, every check stays clean."""
 
+from dataclasses import replace
 from pathlib import Path
 from random import Random
 from typing import TYPE_CHECKING
@@ -18,8 +19,13 @@ from recovery.services.authorization_changes import (
     SetStatus,
 )
 from recovery.services.authorization_creation import CreateAuthorization
+from recovery.services.authorization_export import export_authorizations
+from recovery.services.authorization_import import ImportAuthorizations
+from recovery.services.authorization_transfer import decode_lines
 from recovery.services.change import Planner
 from recovery.services.choosing import UserChoice
+from recovery.services.inventory import AuthorizationFilter
+from recovery.services.legacy_authorizations import DeleteLegacy, SetLegacyStatus
 from recovery.services.minting import MintOperator
 from recovery.services.new_token import FormChoice
 from recovery.services.organization_changes import (
@@ -37,6 +43,7 @@ from tests.support.ports import FixedClock
 from tests.support.stores import (
     CHANGED_AT,
     LEVELS,
+    MadeStore,
     MemoryDestination,
     SeededRng,
     change,
@@ -54,8 +61,9 @@ STEPS = 14
 class Draw:
     """Draws a change that makes sense for what is in the store now, most of the time."""
 
-    def __init__(self, random: Random, store: Path) -> None:
+    def __init__(self, random: Random, store: Path, export: Path) -> None:
         self._random = random
+        self._export = export
         self._rng = SeededRng(random.randrange(1 << 30))
         with MetaStore.open(store, write=False) as opened, opened.view() as tx:
             self._users = [one.name for one in tx.users.walk([])]
@@ -82,6 +90,11 @@ class Draw:
                 self._delete,
                 lambda: CompleteOperator(authorization_id=self._authorization(), clock=CLOCK),
                 lambda: HashTokens(authorization_id=self._authorization()),
+                lambda: HashTokens(authorization_id=None),
+                self._give_token,
+                self._import,
+                lambda: SetLegacyStatus(which="grafana", is_active=self._coin(), clock=CLOCK),
+                lambda: DeleteLegacy(which="grafana", is_ensured=self._coin()),
             ]
         )
         return drawn()
@@ -168,7 +181,7 @@ class Draw:
             rng=self._rng,
         )
 
-    def _create_authorization(self) -> Planner:
+    def _create_authorization(self) -> CreateAuthorization:
         return CreateAuthorization(
             username=self._user(),
             organization=self._organization(),
@@ -182,6 +195,25 @@ class Draw:
             rng=self._rng,
         )
 
+    def _give_token(self) -> Planner:
+        """Give one of a few tokens, so that some are there already, raw or hashed."""
+        return replace(
+            self._create_authorization(),
+            token=Secret(f"canary-given-token-number-{self._random.randrange(3)}"),
+            is_ensured=self._coin(),
+        )
+
+    def _import(self) -> Planner:
+        """Bring what the store had at first, some of it deleted or changed since."""
+        lines = tuple(decode_lines(self._export.read_bytes()))
+        return ImportAuthorizations(
+            lines=tuple(line for line in lines if self._coin()) or lines,
+            is_matched_by_name=self._coin(),
+            is_ensured=self._coin(),
+            form=self._form(),
+            server_hashes=None,
+        )
+
     def _status(self) -> Planner:
         return SetStatus(
             authorization_id=self._authorization(), is_active=self._coin(), clock=CLOCK
@@ -191,15 +223,23 @@ class Draw:
         return DeleteAuthorization(authorization_id=self._authorization(), is_ensured=self._coin())
 
 
+def exported(made: MadeStore) -> Path:
+    """Export all authorizations of a store."""
+    target = made.path.with_name("export.jsonl")
+    with MetaStore.open(made.path, write=False) as opened, opened.view() as tx:
+        export_authorizations(tx, target, AuthorizationFilter(), with_tokens=True)
+    return target
+
+
 def run_sequence(tmp_path: Path, level: int, seed: int) -> int:
     """Make a sequence of changes; return how many changed something."""
     random = Random(seed)
     path = tmp_path / "influxd.bolt"
-    make_store(path, level=level)
+    export = exported(make_store(path, level=level))
     changed = 0
     for _ in range(STEPS):
         before = path.read_bytes()
-        planner = Draw(random, path).planner()
+        planner = Draw(random, path, export).planner()
         try:
             outcome = change(path, planner, destination=MemoryDestination())
         except RecoveryError:
