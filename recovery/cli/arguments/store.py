@@ -6,6 +6,7 @@ the modules of `recovery.cli.arguments` that are named here.
 
 from recovery.cli.arguments.shared import add_noun
 from recovery.cli.arguments.store_copies import add_store_copies
+from recovery.cli.arguments.store_doctor import add_store_doctor
 from recovery.cli.arguments.store_views import add_store_views
 from recovery.cli.words import Choices
 
@@ -22,5 +23,6 @@ def add_store(nouns: Choices) -> None:
         summary="find, back up, compare and mend stores",
         description="The store itself, the file influxd.bolt, as a whole.",
     )
+    add_store_doctor(verbs)
     add_store_copies(verbs)
     add_store_views(verbs)

@@ -1,0 +1,121 @@
+"""The command `store check`.
+
+Lives here: how findings and the verdict are shown. Must not live here: what is checked
+(`recovery.services.doctor`).
+"""
+
+import argparse
+from collections.abc import Iterator, Sequence
+from typing import Final
+
+from recovery.cli.context import Context
+from recovery.cli.listing import plural
+from recovery.cli.store import find_store, show_header, store_document
+from recovery.discovery.host import Host
+from recovery.discovery.search import with_files
+from recovery.errors import ExitCode
+from recovery.model.display import displayed
+from recovery.ports import SystemClock, SystemRng
+from recovery.services.doctor.examination import Examination, Outlook, examine
+from recovery.services.doctor.finding import Finding, Severity
+from recovery.services.doctor.repair import document_of
+
+SHOWN_PER_KIND: Final = 5
+"""Records named one by one for each kind of finding; --json has all."""
+LARGE_SIZE_BYTES: Final = 64 << 20
+"""A smaller store is checked before anybody wonders."""
+
+
+def run_check(arguments: argparse.Namespace, context: Context) -> ExitCode:
+    """Check a store.
+
+    Args:
+        arguments: The options of `store check`.
+        context: The world around it.
+
+    Returns:
+        `DONE` when nothing is wrong and somebody can get in, else `FINDINGS`.
+
+    Raises:
+        RecoveryError: The store cannot be read.
+    """
+    found = with_files(find_store(arguments, context), Host.here(context.environ))
+    output = context.output
+
+    def tell(what: str, count: int) -> None:
+        output.message(f"checking: {count} {what} so far")
+
+    is_large = found.path.stat().st_size >= LARGE_SIZE_BYTES
+    examination = examine(
+        found.path,
+        files=found.files,
+        clock=SystemClock(),
+        rng=SystemRng(),
+        progress=tell if is_large else None,
+    )
+    if arguments.json:
+        document = store_document(found, examination.facts)
+        output.document({**document, **_document(examination)})
+    else:
+        show_header(found, examination.facts, output)
+        for line in _lines(examination):
+            output.prose(line)
+    is_well = not examination.findings and examination.verdict.outlook is Outlook.STARTS
+    return ExitCode.DONE if is_well else ExitCode.FINDINGS
+
+
+def _document(examination: Examination) -> dict[str, object]:
+    verdict = examination.verdict
+    return {
+        "findings": [document_of(finding) for finding in examination.findings],
+        "advice": [document_of(finding) for finding in examination.advice],
+        "verdict": {
+            "outlook": str(verdict.outlook),
+            "sentence": verdict.sentence,
+            "reasons": list(verdict.reasons),
+            "users_who_can_sign_in": verdict.access.sign_in_count,
+            "usable_full_operator_tokens": verdict.access.full_operator_count,
+            "usable_other_operator_tokens": verdict.access.other_operator_count,
+        },
+    }
+
+
+def _lines(examination: Examination) -> Iterator[str]:
+    for severity in Severity:
+        found = [one for one in examination.findings if one.severity is severity]
+        for kind in _kinds(found):
+            yield from _kind_lines(kind)
+    for kind in _kinds(examination.advice):
+        yield from _kind_lines(kind, mark="advice")
+    if not examination.findings:
+        yield "Nothing is wrong."
+    access = examination.verdict.access
+    yield (
+        f"Who can get in: {plural(access.sign_in_count, 'user')} with a password, "
+        f"{plural(access.full_operator_count, 'usable token')} of full operators, "
+        f"{plural(access.other_operator_count, 'usable token')} of lesser ones."
+    )
+    mendable = sum(one.is_mendable for one in examination.findings)
+    if mendable:
+        count = plural(len(examination.findings), "finding")
+        yield f"{mendable} of {count} can be mended: influx-recovery store repair --dry-run"
+    yield f"Verdict: {displayed(examination.verdict.sentence)}."
+
+
+def _kinds(findings: Sequence[Finding]) -> Iterator[list[Finding]]:
+    """Group findings that differ in the record only."""
+    groups: dict[tuple[str, str, str, str], list[Finding]] = {}
+    for one in findings:
+        groups.setdefault((one.number, one.bucket, one.problem, one.remedy), []).append(one)
+    yield from groups.values()
+
+
+def _kind_lines(kind: Sequence[Finding], mark: str | None = None) -> Iterator[str]:
+    first = kind[0]
+    ids = [one.id for one in kind[:SHOWN_PER_KIND] if one.id is not None]
+    place = " ".join((displayed(first.bucket), ", ".join(ids))).rstrip()
+    rest = f" and {len(kind) - SHOWN_PER_KIND} more" if len(kind) > SHOWN_PER_KIND else ""
+    yield f"[{mark or first.severity}] {first.number} {place}{rest}: {displayed(first.problem)}"
+    yield f"    influxd: {first.effect}"
+    yield f"    what to do: {displayed(first.remedy)}"
+    yield ""

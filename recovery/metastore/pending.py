@@ -1,0 +1,165 @@
+"""Changes that are not written yet, as if they were.
+
+Lives here: `PendingTx`, in which a repair is tried before anybody has said yes, so that the plan
+shown is what will be written, to the last key. Must not live here: what is changed.
+
+Invariants: the store below is only read. `apply` writes the very changes that were tried.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+
+from recovery.errors import StoreDamagedError
+from recovery.metastore.table import Table
+from recovery.metastore.transaction import MetaTx
+
+
+@dataclass(slots=True)
+class _Changes:
+    """What is to become of one bucket.
+
+    Attributes:
+        values: New values by key; None for a key that is to go.
+        is_new: Whether the bucket is to be made.
+    """
+
+    values: dict[bytes, bytes | None] = field(default_factory=dict, repr=False)
+    is_new: bool = False
+
+
+class PendingTable(Table):
+    """One bolt bucket with changes that are not written yet."""
+
+    __slots__ = ("_below", "_changes")
+
+    def __init__(self, below: Table, changes: _Changes) -> None:
+        """Lay changes over a bucket; `PendingTx.table` is the way to get one."""
+        self.name = below.name
+        self._below = below
+        self._changes = changes
+
+    @property
+    def is_there(self) -> bool:
+        """Whether the store has this bucket, or is to get it."""
+        return self._changes.is_new or self._below.is_there
+
+    def get(self, key: bytes) -> bytes | None:
+        """Read the value of a key. Returns and raises as `Table.get`."""
+        if key in self._changes.values:
+            return self._changes.values[key] or None
+        return self._below.get(key)
+
+    def has(self, key: bytes) -> bool:
+        """Tell whether a key is there, with an empty value too. Raises as `get`."""
+        if key in self._changes.values:
+            return self._changes.values[key] is not None
+        return self._below.has(key)
+
+    def items(self, prefix: bytes = b"") -> Iterator[tuple[bytes, bytes]]:
+        """Walk the keys and values in the order of the keys, as they are when the walk begins.
+
+        Args:
+            prefix: Only keys that begin with it.
+
+        Yields:
+            Key and value.
+
+        Raises:
+            StoreDamagedError: A page on the way is damaged or cannot be read.
+        """
+        changed = dict(self._changes.values)
+        added = [
+            (key, value)
+            for key, value in sorted(changed.items(), key=lambda item: item[0], reverse=True)
+            if value is not None and key.startswith(prefix)
+        ]
+        for key, value in self._below.items(prefix):
+            while added and added[-1][0] <= key:
+                yield added.pop()
+            if key not in changed:
+                yield key, value
+        yield from reversed(added)
+
+    def put(self, key: bytes, value: bytes) -> None:
+        """Set the value of a key. Raises as `Table.put` where the bucket is missing."""
+        if not self.is_there:
+            self._below.put(key, value)
+        self._changes.values[key] = value
+
+    def delete(self, key: bytes) -> None:
+        """Remove a key, if it is there. Raises as `put`."""
+        if not self.is_there:
+            self._below.delete(key)
+        self._changes.values[key] = None
+
+
+class PendingTx(MetaTx):
+    """The records of a store with changes that are not written yet."""
+
+    def __init__(self, below: MetaTx) -> None:
+        """Lay changes over a transaction, at first none.
+
+        Args:
+            below: A transaction that stays open as long as this is used.
+        """
+        self._below = below
+        self._changes: dict[str, _Changes] = {}
+        self.level = below.level
+
+    def damaged(self, problem: str) -> StoreDamagedError:
+        """Return the error for a store that cannot be worked on. As `MetaTx.damaged`."""
+        return self._below.damaged(problem)
+
+    @property
+    def txid(self) -> int:
+        """Transaction id of the state below."""
+        return self._below.txid
+
+    def table(self, name: str) -> Table:
+        """Return one bolt bucket as a table. Raises as `MetaTx.table`."""
+        return PendingTable(self._below.table(name), self._changes.setdefault(name, _Changes()))
+
+    def create_table(self, name: str) -> Table:
+        """Make a bolt bucket that is not there yet. Raises as `MetaTx.create_table`."""
+        below = self._below.table(name)
+        if below.is_there:
+            raise self.damaged(f"has the bucket {name} already")
+        self._changes.setdefault(name, _Changes()).is_new = True
+        return self.table(name)
+
+    @property
+    def change_count(self) -> int:
+        """Number of keys that differ from the store, and of buckets that it lacks."""
+        return sum(
+            changes.is_new + sum(1 for _ in self._differing(name, changes))
+            for name, changes in self._changes.items()
+        )
+
+    def apply(self, tx: MetaTx) -> None:
+        """Write the changes.
+
+        Args:
+            tx: The records of the same store, in a transaction that can be written.
+
+        Raises:
+            StoreDamagedError: A bucket or a page is not as it was.
+            RefusedError: A key or a value is larger than the format allows.
+        """
+        for name, changes in self._changes.items():
+            if changes.is_new:
+                tx.create_table(name)
+            table = tx.table(name)
+            for key, value in changes.values.items():
+                if value is None:
+                    table.delete(key)
+                else:
+                    table.put(key, value)
+
+    def _differing(self, name: str, changes: _Changes) -> Iterator[bytes]:
+        below = self._below.table(name)
+        for key, value in changes.values.items():
+            if value is None:
+                if below.has(key):
+                    yield key
+            elif not below.has(key) or (below.get(key) or b"") != value:
+                yield key

@@ -1,0 +1,393 @@
+"""Authorizations, and the indexes of their tokens.
+
+Lives here: the rules I23 to I25. Must not live here: 1.x-compatible ones (`legacy`).
+
+A store can hold 100,000 of these, most of them with one of a few permission lists; each different
+list is judged once.
+
+Invariants: keys of the indexes are secrets and are compared only.
+
+Source: spec influxdb-metadata sections 4.6, 5.3, 5.4, 7, 8, 13.2.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from typing import Final
+
+from recovery.metastore.transaction import MetaTx
+from recovery.model.authorization import (
+    ACTIVE,
+    INACTIVE,
+    Authorization,
+    OperatorClassifier,
+    decode_authorization,
+)
+from recovery.model.gojson import UndecodableError, decode_fields, fold
+from recovery.model.permission import (
+    ACTIONS,
+    INSTANCE,
+    LEVEL_INSTANCE,
+    OperatorLevel,
+    decode_permissions,
+    types_of_level,
+)
+from recovery.model.token import LEVEL_HASHED, TokenForm, record_matches
+from recovery.services.doctor.chart import Chart, text_of
+from recovery.services.doctor.finding import Finding, Mend, Rule, Severity, deleting
+from recovery.services.doctor.indexes import IndexAudit, index_rules
+
+TABLE: Final = "authorizationsv1"
+RAW_INDEX: Final = "authorizationindexv1"
+HASHED_INDEX: Final = "authorizationhashedindexv1"
+JUDGED_MAX: Final = 4096
+
+UNDECODABLE: Final = Rule(
+    number="I23",
+    severity=Severity.HIGH,
+    problem="is an authorization that cannot be understood",
+    effect="listing authorizations fails as a whole",
+    remedy="repair cannot know what it was: restore a backup, or give its token up with "
+    "influx-recovery auth delete",
+)
+UNDECODABLE_EFFECT: Final = "influxd 2.8 and later stops: Failed creating new authorization store"
+WRONG_KEY: Final = Rule(
+    number="I23",
+    severity=Severity.HIGH,
+    problem="is an authorization whose key is not its ID",
+    effect="listed, and not found by its ID",
+    remedy="repair cannot know which of the two is right",
+)
+ODD_STATUS: Final = Rule(
+    number="I23",
+    severity=Severity.MEDIUM,
+    problem="is an authorization with a status that is neither active nor inactive",
+    effect="the token is refused, and the record cannot be changed",
+    remedy="decide: influx-recovery auth set-active or auth set-inactive",
+)
+NO_PERMISSIONS: Final = Rule(
+    number="I23",
+    severity=Severity.MEDIUM,
+    problem="is an authorization without a permission list",
+    effect="listed with 64 blank permissions",
+    remedy="repair cannot know what it permitted: make a new one, and delete it",
+)
+ODD_PERMISSION: Final = Rule(
+    number="I23",
+    severity=Severity.MEDIUM,
+    problem="permits something that no server of this level knows",
+    effect="that permission has no effect",
+    remedy="repair leaves it alone: a newer server may know it",
+)
+FOREIGN_PERMISSION: Final = Rule(
+    number="I23",
+    severity=Severity.MEDIUM,
+    problem="permits something in another organization than its own",
+    effect="the permission counts, though influxd would refuse to make such a token",
+    remedy="repair cannot know which organization is meant: make a new one, and delete it",
+)
+NO_USER: Final = Rule(
+    number="I24",
+    severity=Severity.HIGH,
+    problem="is an authorization of a user that does not exist",
+    effect="the token is answered with 403, User is inactive, and the API does not list it",
+    remedy="repair removes it where it is asked to with --only I24",
+    is_on_request=True,
+)
+NO_ORG: Final = Rule(
+    number="I24",
+    severity=Severity.HIGH,
+    problem="is an authorization of an organization that does not exist",
+    effect="the API does not list it, and the token still works",
+    remedy="repair leaves it alone, because the token is in force: influx-recovery auth delete",
+)
+NO_TOKEN: Final = Rule(
+    number="I25",
+    severity=Severity.LOW,
+    problem="is an authorization without a token",
+    effect="nobody can use it; a server that hashes tokens warns of it at each start",
+    remedy="repair leaves it alone: influx-recovery auth delete",
+)
+BOTH_FORMS: Final = Rule(
+    number="I25",
+    severity=Severity.HIGH,
+    problem="is an authorization that keeps its token both raw and hashed",
+    effect="the secret stays on disk, although the server hashes tokens",
+    remedy="repair takes the raw token out",
+)
+BOTH_DIFFER: Final = Rule(
+    number="I25",
+    severity=Severity.HIGH,
+    problem="is an authorization whose raw token and hash do not fit together",
+    effect="the raw token counts, and the record cannot be changed",
+    remedy="repair cannot know which of the two is meant: make a new one, and delete it",
+)
+EARLY_HASH: Final = Rule(
+    number="I25",
+    severity=Severity.HIGH,
+    problem="is an authorization with a hash, which no server before 2.8 understands",
+    effect="the token is refused",
+    remedy="repair leaves it alone: it works again after an upgrade and influx-recovery store "
+    "repair, and influxd below 2.8 loses the hash if it changes the record",
+)
+BAD_HASH: Final = Rule(
+    number="I25",
+    severity=Severity.HIGH,
+    problem="is an authorization with a hash that no server understands",
+    effect="the token is refused, and influxd warns: error decoding hash variant",
+    remedy="repair cannot know the token: make a new one, and delete it",
+)
+TOKENS: Final = index_rules(
+    "I25",
+    missing=(Severity.HIGH, "the token is refused with 401"),
+    extra=(Severity.MEDIUM, "that token is refused with 401, and cannot be given to a new one"),
+    foreign=(Severity.HIGH, "up to InfluxDB 2.7 the key of that entry works as its token"),
+)
+NO_OPERATOR: Final = Rule(
+    number="I25",
+    severity=Severity.HIGH,
+    problem="has no usable token of a full operator",
+    effect="nobody can back up, restore or administer this server with a token",
+    remedy="make one: influx-recovery auth create-operator",
+    is_advice=True,
+)
+
+
+def examine_authorizations(chart: Chart) -> Iterator[Finding]:
+    """Look at authorizations and at where their tokens lead.
+
+    Args:
+        chart: The store, after its users and organizations; learns who can get in.
+
+    Yields:
+        What is wrong.
+
+    Raises:
+        StoreDamagedError: A page on the way is damaged or cannot be read.
+    """
+    examiner = _Examiner(chart)
+    yield from examiner.records()
+    yield from examiner.indexes()
+    if not chart.access.full_operator_count:
+        yield NO_OPERATOR.broken(TABLE)
+
+
+@dataclass(frozen=True, slots=True)
+class _Judgement:
+    """What a permission list is like."""
+
+    level: OperatorLevel
+    is_known: bool
+    org_ids: frozenset[str]
+
+
+class _Examiner:
+    """Walks the records once, and then the indexes."""
+
+    def __init__(self, chart: Chart) -> None:
+        self._chart = chart
+        self._tx = chart.tx
+        self._raw_index = chart.tx.table(RAW_INDEX)
+        self._hashed_index = chart.tx.table(HASHED_INDEX)
+        self._raw = IndexAudit(self._raw_index, TABLE, TOKENS)
+        self._hashed = IndexAudit(self._hashed_index, TABLE, TOKENS)
+        self._judge = _Judge(chart.level)
+
+    def records(self) -> Iterator[Finding]:
+        """Look at each record."""
+        chart = self._chart
+        table = self._tx.table(TABLE)
+        population = chart.authorizations
+        population.is_there = table.is_there
+        for key, document in table.items():
+            chart.count(TABLE)
+            try:
+                authorization = decode_authorization(document)
+                judgement = self._judge.of(authorization)
+            except UndecodableError:
+                population.opaque.add(text_of(key))
+                yield _undecodable(chart, key)
+                continue
+            if key != authorization.id.encode():
+                population.opaque.update((text_of(key), authorization.id))
+                yield WRONG_KEY.broken(TABLE, key)
+                continue
+            population.known.add(authorization.id)
+            yield from self._record(authorization, judgement)
+
+    def indexes(self) -> Iterator[Finding]:
+        """Compare the indexes with what the records want."""
+        yield from self._raw.findings(self._chart.authorizations)
+        yield from self._hashed.findings(self._chart.authorizations)
+
+    def _record(self, authorization: Authorization, judgement: _Judgement) -> Iterator[Finding]:
+        chart = self._chart
+        if authorization.status not in {ACTIVE, INACTIVE, ""}:
+            yield ODD_STATUS.broken(TABLE, authorization.id)
+        if not judgement.is_known:
+            yield ODD_PERMISSION.broken(TABLE, authorization.id)
+        if judgement.org_ids and judgement.org_ids != {authorization.org_id}:
+            yield FOREIGN_PERMISSION.broken(TABLE, authorization.id)
+        if authorization.permissions_json == b"null" and _lacks_permissions(authorization):
+            yield NO_PERMISSIONS.broken(TABLE, authorization.id)
+        has_user = chart.users.has(authorization.user_id)
+        if not has_user:
+            yield NO_USER.broken(TABLE, authorization.id, mend=_removing(authorization))
+        if not chart.orgs.has(authorization.org_id):
+            yield NO_ORG.broken(TABLE, authorization.id)
+        yield from self._token(authorization)
+        if has_user and authorization.is_active:
+            self._count_access(authorization, judgement)
+
+    def _token(self, authorization: Authorization) -> Iterator[Finding]:
+        form = authorization.form
+        key = authorization.id.encode()
+        token, hashed = authorization.token, authorization.hashed_token
+        if token is None and hashed is None:
+            yield NO_TOKEN.broken(TABLE, authorization.id)
+            return
+        if form is TokenForm.BOTH:
+            yield from self._both(authorization)
+            if self._is_converted(authorization) and not self._has_raw_entry(authorization):
+                token = None  # it is to go, so nobody misses its entry
+        elif hashed is not None and self._chart.level < LEVEL_HASHED:
+            yield EARLY_HASH.broken(TABLE, authorization.id)
+        elif form is TokenForm.UNKNOWN:
+            yield BAD_HASH.broken(TABLE, authorization.id)
+        if token is not None:
+            self._raw.want(token.reveal().encode(), key)
+        if hashed is not None:
+            self._hashed.want(hashed.reveal().encode(), key)
+
+    def _both(self, authorization: Authorization) -> Iterator[Finding]:
+        if self._chart.level < LEVEL_HASHED:
+            yield EARLY_HASH.broken(
+                TABLE,
+                authorization.id,
+                severity=Severity.LOW,
+                problem="is an authorization with a raw token and a hash, which no server before "
+                "2.8 writes",
+            )
+        elif self._is_converted(authorization):
+            yield BOTH_FORMS.broken(TABLE, authorization.id, mend=_taking_token_out(authorization))
+        else:
+            yield BOTH_DIFFER.broken(TABLE, authorization.id)
+
+    def _has_raw_entry(self, authorization: Authorization) -> bool:
+        token = authorization.token
+        return token is not None and self._raw_index.has(token.reveal().encode())
+
+    def _is_converted(self, authorization: Authorization) -> bool:
+        """Tell whether the hash of a record with both forms is that of its token."""
+        token, hashed = authorization.token, authorization.hashed_token
+        return (
+            token is not None
+            and hashed is not None
+            and self._chart.level >= LEVEL_HASHED
+            and record_matches(token, stored=None, hashed=hashed)
+        )
+
+    def _count_access(self, authorization: Authorization, judgement: _Judgement) -> None:
+        if judgement.level is OperatorLevel.NONE:
+            return
+        if authorization.user_id in self._chart.inactive_users:
+            return
+        key = authorization.id.encode()
+        if authorization.token is not None:
+            is_found = self._raw_index.get(authorization.token.reveal().encode()) == key
+        elif authorization.hashed_token is not None and authorization.form is not TokenForm.UNKNOWN:
+            is_found = (
+                self._hashed_index.get(authorization.hashed_token.reveal().encode()) == key
+                and self._chart.level >= LEVEL_HASHED
+            )
+        else:
+            is_found = False
+        if is_found and judgement.level is OperatorLevel.FULL:
+            self._chart.access.full_operator_count += 1
+        elif is_found:
+            self._chart.access.other_operator_count += 1
+
+
+class _Judge:
+    """Judges permission lists, each different one once.
+
+    As in `OperatorClassifier`, the list met last is compared first: that costs a tenth of hashing.
+    """
+
+    def __init__(self, level: int) -> None:
+        self._level = level
+        self._classifier = OperatorClassifier(level=level)
+        self._types = {*types_of_level(level), *((INSTANCE,) if level >= LEVEL_INSTANCE else ())}
+        self._last: dict[int, tuple[bytes, _Judgement]] = {}
+        self._known: dict[bytes, _Judgement] = {}
+
+    def of(self, authorization: Authorization) -> _Judgement:
+        document = authorization.permissions_json
+        last = self._last.get(len(document))
+        if last is not None and last[0] == document:
+            return last[1]
+        judgement = self._known.get(document)
+        if judgement is None:
+            judgement = self._read(authorization)
+            if len(self._known) >= JUDGED_MAX:
+                self._known.clear()
+                self._last.clear()
+            self._known[document] = judgement
+        self._last[len(document)] = (document, judgement)
+        return judgement
+
+    def _read(self, authorization: Authorization) -> _Judgement:
+        permissions = decode_permissions(authorization.permissions_json)
+        return _Judgement(
+            level=self._classifier.status(authorization).level,
+            is_known=all(one.action in ACTIONS and one.type in self._types for one in permissions),
+            org_ids=frozenset(one.org_id for one in permissions if one.org_id is not None),
+        )
+
+
+def _undecodable(chart: Chart, key: bytes) -> Finding:
+    if not chart.decodes_all_authorizations:
+        return UNDECODABLE.broken(TABLE, key)
+    return replace(
+        UNDECODABLE.broken(TABLE, key, severity=Severity.FATAL), effect=UNDECODABLE_EFFECT
+    )
+
+
+def _lacks_permissions(authorization: Authorization) -> bool:
+    return fold("permissions") not in decode_fields(authorization.document)
+
+
+def _keys(authorization: Authorization) -> list[tuple[str, bytes]]:
+    keys = []
+    if authorization.token is not None:
+        keys.append((RAW_INDEX, authorization.token.reveal().encode()))
+    if authorization.hashed_token is not None:
+        keys.append((HASHED_INDEX, authorization.hashed_token.reveal().encode()))
+    return keys
+
+
+def _removing(authorization: Authorization) -> Mend:
+    key = authorization.id.encode()
+
+    def remove(tx: MetaTx) -> None:
+        tx.table(TABLE).delete(key)
+        for index, entry in _keys(authorization):
+            if tx.table(index).get(entry) == key:
+                tx.table(index).delete(entry)
+
+    return remove
+
+
+def _taking_token_out(authorization: Authorization) -> Mend:
+    key = authorization.id.encode()
+    document = authorization.rewritten({"token": None})
+    entries = [entry for index, entry in _keys(authorization) if index == RAW_INDEX]
+
+    def take_out(tx: MetaTx) -> None:
+        if not tx.table(TABLE).has(key):
+            return  # another mend has removed it
+        tx.table(TABLE).put(key, document)
+        for entry in entries:
+            if tx.table(RAW_INDEX).get(entry) == key:
+                deleting((RAW_INDEX, entry))(tx)
+
+    return take_out

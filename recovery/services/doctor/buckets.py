@@ -1,0 +1,315 @@
+"""Buckets, the index of their names, and the engine's catalogue of them.
+
+Lives here: the rules I10 to I13, I15 and I16. Must not live here: whether an organization has its
+system buckets (`organizations`), what is in the engine's folder (`surroundings`).
+
+Source: spec influxdb-metadata sections 4.4, 4.9, 13.2.
+"""
+
+from collections.abc import Iterator
+from typing import Final
+
+from recovery.metastore.transaction import MetaTx
+from recovery.model.bucket import (
+    SYSTEM_BUCKETS,
+    TYPE_SYSTEM,
+    TYPE_USER,
+    Bucket,
+    decode_bucket,
+    index_key,
+    shard_group_duration_ns,
+)
+from recovery.model.catalogue import (
+    BUCKET as CATALOGUE,
+)
+from recovery.model.catalogue import (
+    POLICY,
+    CatalogueError,
+    Database,
+    decode_catalogue,
+    with_database,
+)
+from recovery.model.gojson import UndecodableError
+from recovery.services.doctor.chart import BUCKETS_LOOKED_AT, Chart, text_of
+from recovery.services.doctor.finding import Finding, Mend, Rule, Severity
+from recovery.services.doctor.indexes import IndexAudit, index_rules
+
+TABLE: Final = "bucketsv1"
+INDEX: Final = "bucketindexv1"
+SYSTEM_NAMES: Final = frozenset(system.name for system in SYSTEM_BUCKETS)
+
+NO_DATABASE: Final = Rule(
+    number="I10",
+    severity=Severity.FATAL,
+    problem="is a bucket without an entry in the engine's catalogue",
+    effect="influxd exits at once: Missing metadata for bucket, and then, misleadingly, "
+    "Incompatible InfluxDB 2.0 version found",
+    remedy="repair adds the entry; shards that the bucket had stay on disk and are not queried",
+)
+NO_BUCKET: Final = Rule(
+    number="I11",
+    severity=Severity.LOW,
+    problem="is a database of the engine's catalogue without a bucket",
+    effect="its data take up disk space, and nobody can read or delete them",
+    remedy="repair leaves it alone: the data may be wanted",
+)
+DISAGREES: Final = Rule(
+    number="I12",
+    severity=Severity.MEDIUM,
+    problem="is a bucket that the engine keeps by another retention period than it shows",
+    effect="the engine goes by its catalogue, the API shows the record",
+    remedy="repair cannot know which one is meant: set it again with influx bucket update",
+)
+NO_DURATION: Final = Rule(
+    number="I12",
+    severity=Severity.MEDIUM,
+    problem="is a bucket without a shard group duration, and its catalogue entry has one",
+    effect="the API shows 0",
+    remedy="repair takes it from the catalogue, as influxd 2.1 did",
+)
+BAD_CATALOGUE: Final = Rule(
+    number="I13",
+    severity=Severity.FATAL,
+    problem="is the engine's catalogue, and cannot be understood",
+    effect="influxd stops: Failed to open meta client",
+    remedy="repair cannot know what it was: restore a backup of the store",
+)
+NO_CATALOGUE: Final = Rule(
+    number="I13",
+    severity=Severity.FATAL,
+    problem="has no engine's catalogue, and there are buckets",
+    effect="influxd begins a new one, finds no bucket in it, and exits: Missing metadata for "
+    "bucket",
+    remedy="repair cannot do it: a new catalogue would number the shards from 1 again and meet "
+    "those that are on disk; restore a backup of the store",
+)
+TWICE: Final = Rule(
+    number="I13",
+    severity=Severity.FATAL,
+    problem="is a database that the engine's catalogue has twice",
+    effect="influxd stops, or goes by one of the two",
+    remedy="repair cannot know which of the two is right: restore a backup of the store",
+)
+UNDECODABLE: Final = Rule(
+    number="I15",
+    severity=Severity.FATAL,
+    problem="is a bucket that cannot be understood",
+    effect="influxd stops: Failed to retrieve buckets",
+    remedy="repair cannot know what it was: restore a backup of the store",
+)
+WRONG_KEY: Final = Rule(
+    number="I15",
+    severity=Severity.HIGH,
+    problem="is a bucket whose key is not its ID",
+    effect="listed, and not found by its ID",
+    remedy="repair cannot know which of the two is right",
+)
+NO_ORG: Final = Rule(
+    number="I15",
+    severity=Severity.MEDIUM,
+    problem="is a bucket of an organization that does not exist",
+    effect="its data take up disk space, and nobody can read or delete them",
+    remedy="repair leaves it alone: the organization may come back with a backup",
+)
+ODD_TYPE: Final = Rule(
+    number="I15",
+    severity=Severity.MEDIUM,
+    problem="is a bucket that is neither of type 0 (user) nor of type 1 (system)",
+    effect="shown with an unknown type",
+    remedy="repair cannot know which type is meant",
+)
+ODD_NAME: Final = Rule(
+    number="I15",
+    severity=Severity.MEDIUM,
+    problem="is a user's bucket with a name that begins with _, as only system buckets have",
+    effect="it cannot be renamed or made with that name again",
+    remedy="repair cannot know whether the type or the name is wrong",
+)
+NO_NAME: Final = Rule(
+    number="I15",
+    severity=Severity.MEDIUM,
+    problem="is a bucket without a name",
+    effect="it cannot be found by name",
+    remedy="give it one with a running influxd, by its ID: influx bucket update",
+)
+NAMES: Final = index_rules(
+    "I16",
+    missing=(Severity.MEDIUM, "the bucket is not found by name, and writes to it fail"),
+    extra=(
+        Severity.HIGH,
+        "listing the buckets of the organization fails, and it cannot be deleted",
+    ),
+    foreign=(Severity.MEDIUM, "the bucket answers to a name that it does not have"),
+)
+
+
+def examine_buckets(chart: Chart) -> Iterator[Finding]:
+    """Look at buckets, their names and their entries in the catalogue.
+
+    Args:
+        chart: The store, after its organizations; learns the buckets.
+
+    Yields:
+        What is wrong.
+
+    Raises:
+        StoreDamagedError: A page on the way is damaged or cannot be read.
+    """
+    table = chart.tx.table(TABLE)
+    chart.buckets.is_there = table.is_there
+    audit = IndexAudit(chart.tx.table(INDEX), TABLE, NAMES)
+    catalogue = _Catalogue(chart)
+    yield from catalogue.read()
+    severities: dict[bytes, Severity] = {}
+    for rank, (key, document) in enumerate(table.items()):
+        try:
+            bucket = decode_bucket(document)
+        except UndecodableError:
+            chart.buckets.opaque.add(text_of(key))
+            yield UNDECODABLE.broken(TABLE, key)
+            continue
+        yield from catalogue.compare(bucket, rank)
+        if key != bucket.id.encode():
+            chart.buckets.opaque.update((text_of(key), bucket.id))
+            yield WRONG_KEY.broken(TABLE, key)
+            continue
+        chart.buckets.known.add(bucket.id)
+        yield from _bucket(chart, bucket)
+        if bucket.org_id is not None and bucket.name:
+            name = index_key(bucket.org_id, bucket.name)
+            audit.want(name, key)
+            if bucket.name == SYSTEM_BUCKETS[0].name and chart.stops_at(bucket.org_id):
+                severities[name] = Severity.FATAL
+    _note_opaque_system_buckets(chart)
+    yield from audit.findings(chart.buckets, severities=severities)
+    yield from catalogue.leftovers()
+
+
+def _bucket(chart: Chart, bucket: Bucket) -> Iterator[Finding]:
+    if bucket.org_id is None or not chart.orgs.has(bucket.org_id):
+        yield NO_ORG.broken(TABLE, bucket.id)
+    if not bucket.name:
+        yield NO_NAME.broken(TABLE, bucket.id)
+    if bucket.type not in {TYPE_USER, TYPE_SYSTEM}:
+        yield ODD_TYPE.broken(TABLE, bucket.id)
+    elif bucket.name.startswith("_") and bucket.type != TYPE_SYSTEM:
+        yield ODD_NAME.broken(TABLE, bucket.id)
+    if bucket.org_id is not None and bucket.name in SYSTEM_NAMES:
+        chart.system_buckets.setdefault(bucket.name, set()).add(bucket.org_id)
+
+
+def _note_opaque_system_buckets(chart: Chart) -> None:
+    """Count a system bucket that cannot be understood as there, by its entry in the index."""
+    if not chart.buckets.opaque:
+        return
+    index = chart.tx.table(INDEX)
+    for org_id in chart.orgs.known:
+        for name in SYSTEM_NAMES:
+            found = index.get(f"{org_id}{name}".encode())
+            if found is not None and text_of(found) in chart.buckets.opaque:
+                chart.system_buckets.setdefault(name, set()).add(org_id)
+
+
+class _Catalogue:
+    """The engine's catalogue, while the buckets go by."""
+
+    def __init__(self, chart: Chart) -> None:
+        self._chart = chart
+        self._databases: dict[str, Database] | None = None
+        self._used: set[str] = set()
+
+    def read(self) -> Iterator[Finding]:
+        """Decode it."""
+        table = self._chart.tx.table(CATALOGUE)
+        if not table.is_there:
+            return
+        stored = self._chart.tx.catalogue.read()
+        if stored is None:
+            if not self._chart.tx.table(TABLE).is_empty:
+                yield NO_CATALOGUE.broken(CATALOGUE)
+            return
+        try:
+            decoded = decode_catalogue(stored)
+        except CatalogueError as error:
+            yield BAD_CATALOGUE.broken(
+                CATALOGUE, problem=f"{BAD_CATALOGUE.problem}: it {error.problem}"
+            )
+            return
+        self._databases = {}
+        for database in decoded.databases:
+            if database.name in self._databases:
+                yield TWICE.broken(CATALOGUE, database.name)
+            self._databases[database.name] = database
+        self._chart.can_extend_catalogue = True
+
+    def compare(self, bucket: Bucket, rank: int) -> Iterator[Finding]:
+        """Look for a bucket's entry, and whether it says the same as the record."""
+        if self._databases is None:
+            return
+        self._used.add(bucket.id)
+        database = self._databases.get(bucket.id)
+        if database is None:
+            is_seen = not self._chart.is_2_4_or_older or rank < BUCKETS_LOOKED_AT
+            yield NO_DATABASE.broken(
+                TABLE,
+                bucket.id,
+                mend=_adding_database(bucket),
+                severity=None if is_seen else Severity.MEDIUM,
+            )
+            return
+        policy = next((one for one in database.policies if one.name == POLICY), None)
+        if policy is None or policy.retention_ns != bucket.retention_ns:
+            yield DISAGREES.broken(TABLE, bucket.id)
+        elif policy.shard_group_ns != bucket.shard_group_ns and bucket.shard_group_ns:
+            yield DISAGREES.broken(
+                TABLE,
+                bucket.id,
+                problem="is a bucket that the engine keeps in shard groups of another duration "
+                "than it shows",
+            )
+        elif not bucket.shard_group_ns and policy.shard_group_ns and self._records_durations:
+            mend = _setting_duration(bucket, policy.shard_group_ns)
+            yield NO_DURATION.broken(TABLE, bucket.id, mend=mend)
+
+    @property
+    def _records_durations(self) -> bool:
+        return self._chart.level >= LEVEL_DURATIONS
+
+    def leftovers(self) -> Iterator[Finding]:
+        """Give the databases that no bucket has."""
+        buckets = self._chart.buckets
+        if not buckets.is_there:
+            return
+        for name in self._databases or ():
+            if name not in self._used and name not in buckets.opaque:
+                yield NO_BUCKET.broken(CATALOGUE, name)
+
+
+LEVEL_DURATIONS: Final = 18
+"""From this level on every bucket records its shard group duration."""
+
+
+def _adding_database(bucket: Bucket) -> Mend:
+    shard_group_ns = shard_group_duration_ns(bucket.retention_ns, wanted_ns=bucket.shard_group_ns)
+
+    def add(tx: MetaTx) -> None:
+        catalogue = tx.catalogue.read() or b""
+        changed = with_database(
+            catalogue,
+            name=bucket.id,
+            retention_ns=bucket.retention_ns,
+            shard_group_ns=shard_group_ns,
+        )
+        tx.catalogue.write(changed)
+        if shard_group_ns != bucket.shard_group_ns:
+            _setting_duration(bucket, shard_group_ns)(tx)
+
+    return add
+
+
+def _setting_duration(bucket: Bucket, shard_group_ns: int) -> Mend:
+    def set_duration(tx: MetaTx) -> None:
+        document = bucket.rewritten({"shardGroupDuration": shard_group_ns})
+        tx.table(TABLE).put(bucket.id.encode(), document)
+
+    return set_duration

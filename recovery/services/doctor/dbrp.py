@@ -1,0 +1,182 @@
+"""Mappings of 1.x databases and retention policies to buckets, with their indexes.
+
+Lives here: the rules of I28. Must not live here: 1.x-compatible authorizations (`legacy`).
+
+Source: spec influxdb-metadata sections 4.10, 13.2.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Final
+
+from recovery.model.gojson import (
+    Fields,
+    UndecodableError,
+    decode_fields,
+    fold,
+    id_field,
+    required_id_field,
+    text_field,
+)
+from recovery.model.ids import Id
+from recovery.services.doctor.chart import Chart, Population, text_of
+from recovery.services.doctor.finding import Finding, Rule, Severity, deleting, putting
+from recovery.services.doctor.indexes import IndexAudit, index_rules
+
+TABLE: Final = "dbrpv1"
+BY_DATABASE: Final = "dbrpbyorganddbindexv1"
+BY_ORG: Final = "dbrpbyorgv1"
+DEFAULTS: Final = "dbrpdefaultv1"
+LEVEL_BY_ORG: Final = 14
+"""From this level on the second index is there and complete."""
+
+UNDECODABLE: Final = Rule(
+    number="I28",
+    severity=Severity.MEDIUM,
+    problem="is a DBRP mapping that cannot be understood",
+    effect="listing DBRP mappings fails",
+    remedy="repair cannot know what it was: make it again with influx v1 dbrp create",
+)
+WRONG_KEY: Final = Rule(
+    number="I28",
+    severity=Severity.MEDIUM,
+    problem="is a DBRP mapping whose key is not its ID",
+    effect="listed, and not found by its ID",
+    remedy="repair cannot know which of the two is right",
+)
+NO_ORG: Final = Rule(
+    number="I28",
+    severity=Severity.MEDIUM,
+    problem="is a DBRP mapping of an organization that does not exist",
+    effect="nobody can use it",
+    remedy="repair leaves it alone: the organization may come back with a backup",
+)
+NO_BUCKET: Final = Rule(
+    number="I28",
+    severity=Severity.MEDIUM,
+    problem="is a DBRP mapping to a bucket that does not exist",
+    effect="1.x requests for its database fail",
+    remedy="repair cannot know which bucket is meant: influx v1 dbrp update or delete",
+)
+INDEX: Final = index_rules(
+    "I28",
+    missing=(Severity.MEDIUM, "the DBRP mapping is not found by its database"),
+    extra=(Severity.MEDIUM, "listing the DBRP mappings of that database may fail"),
+)
+NO_DEFAULT: Final = Rule(
+    number="I28",
+    severity=Severity.MEDIUM,
+    problem="is a DBRP mapping of a database without a default",
+    effect="the request dies of a null pointer on every listing that meets it, and on 1.x queries "
+    "that name its database",
+    remedy="repair makes the mapping marked as default the default, else the oldest",
+)
+BAD_DEFAULT: Final = Rule(
+    number="I28",
+    severity=Severity.MEDIUM,
+    problem="is the default of a database that has other DBRP mappings",
+    effect="1.x requests for that database fail",
+    remedy="repair makes the mapping marked as default the default, else the oldest",
+)
+USELESS_DEFAULT: Final = Rule(
+    number="I28",
+    severity=Severity.LOW,
+    problem="is the default of a database that has no DBRP mapping",
+    effect="nothing",
+    remedy="repair removes it",
+)
+
+
+@dataclass(frozen=True, slots=True)
+class _Dbrp:
+    id: Id
+    org_id: Id | None
+    bucket_id: Id | None
+    database: str
+    is_default: bool
+
+    @property
+    def database_key(self) -> bytes:
+        return f"{self.org_id}{self.database}".encode("utf-8", "surrogateescape")
+
+
+def examine_dbrp(chart: Chart) -> Iterator[Finding]:
+    """Look at DBRP mappings, their indexes and defaults.
+
+    Args:
+        chart: The store, after its organizations and buckets.
+
+    Yields:
+        What is wrong.
+
+    Raises:
+        StoreDamagedError: A page on the way is damaged or cannot be read.
+    """
+    population = Population()
+    by_database = IndexAudit(chart.tx.table(BY_DATABASE), TABLE, INDEX)
+    by_org = IndexAudit(chart.tx.table(BY_ORG), TABLE, INDEX)
+    databases: dict[bytes, list[_Dbrp]] = {}
+    for key, document in chart.tx.table(TABLE).items():
+        try:
+            dbrp = _decode(document)
+        except UndecodableError:
+            population.opaque.add(text_of(key))
+            yield UNDECODABLE.broken(TABLE, key)
+            continue
+        if key != dbrp.id.encode():
+            population.opaque.update((text_of(key), dbrp.id))
+            yield WRONG_KEY.broken(TABLE, key)
+            continue
+        population.known.add(dbrp.id)
+        databases.setdefault(dbrp.database_key, []).append(dbrp)
+        by_database.want(dbrp.database_key + f"/{dbrp.id}".encode(), key)
+        by_org.want(f"{dbrp.org_id}/{dbrp.id}".encode(), key)
+        if not chart.orgs.has(dbrp.org_id):
+            yield NO_ORG.broken(TABLE, dbrp.id)
+        elif not chart.buckets.has(dbrp.bucket_id):
+            yield NO_BUCKET.broken(TABLE, dbrp.id)
+    yield from by_database.findings(population)
+    if chart.level >= LEVEL_BY_ORG:
+        yield from by_org.findings(population)
+    yield from _defaults(chart, databases, population)
+
+
+def _defaults(
+    chart: Chart, databases: dict[bytes, list[_Dbrp]], population: Population
+) -> Iterator[Finding]:
+    table = chart.tx.table(DEFAULTS)
+    if not table.is_there:
+        return
+    for key, value in table.items():
+        mappings = databases.pop(key, [])
+        if text_of(value) in population.opaque:
+            continue
+        if not mappings:
+            yield USELESS_DEFAULT.broken(DEFAULTS, value, mend=deleting((DEFAULTS, key)))
+        elif value not in {one.id.encode() for one in mappings}:
+            mend = putting(DEFAULTS, key, _chosen(mappings).id.encode())
+            yield BAD_DEFAULT.broken(DEFAULTS, value, mend=mend)
+    for key, mappings in databases.items():
+        chosen = _chosen(mappings)
+        mend = putting(DEFAULTS, key, chosen.id.encode())
+        yield NO_DEFAULT.broken(TABLE, chosen.id, mend=mend)
+
+
+def _chosen(mappings: list[_Dbrp]) -> _Dbrp:
+    return min(mappings, key=lambda one: (not one.is_default, one.id))
+
+
+def _decode(document: bytes) -> _Dbrp:
+    fields = decode_fields(document)
+    return _Dbrp(
+        id=required_id_field(fields, "id"),
+        org_id=id_field(fields, "orgID") or id_field(fields, "organization_id"),
+        bucket_id=id_field(fields, "bucketID") or id_field(fields, "bucket_id"),
+        database=text_field(fields, "database"),
+        is_default=_is_true(fields, "default"),
+    )
+
+
+def _is_true(fields: Fields, name: str) -> bool:
+    stored = fields.get(fold(name))
+    return stored is not None and bytes(stored) == b"true"

@@ -1,0 +1,206 @@
+"""What is found, and what it means.
+
+Lives here: `Finding`, `Rule`, `Severity`. Must not live here: any one rule.
+
+Invariants: a finding names a bolt bucket and at most an ID, never another key or a value: those can
+be secrets. A mend changes nothing but what its finding is about.
+"""
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+from enum import StrEnum, unique
+from typing import Final, TypeAlias
+
+from recovery.metastore.transaction import MetaTx
+from recovery.model.ids import ID_LENGTH
+
+Mend: TypeAlias = Callable[[MetaTx], None]
+"""Writes what makes a finding go away, by the store as it is at that moment."""
+
+
+@unique
+class Severity(StrEnum):
+    """How bad a finding is."""
+
+    FATAL = "F"
+    """influxd does not start."""
+    HIGH = "H"
+    """Access or security is broken."""
+    MEDIUM = "M"
+    """A feature is broken."""
+    LOW = "L"
+    """Harmless debris."""
+
+    @property
+    def meaning(self) -> str:
+        """The same in words."""
+        return _MEANINGS[self]
+
+
+_MEANINGS: Final = {
+    Severity.FATAL: "influxd does not start",
+    Severity.HIGH: "access or security is broken",
+    Severity.MEDIUM: "a feature is broken",
+    Severity.LOW: "harmless debris",
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Finding:
+    """One thing that is wrong with a store.
+
+    Attributes:
+        number: The invariant that does not hold, such as "I16".
+        severity: How bad that is.
+        bucket: The bolt bucket, or the name of the file.
+        id: The record, 16 hex digits; None where it has no ID, or none that may be shown.
+        problem: What is wrong, as a clause whose subject is the record.
+        effect: What the server does about it, as a clause.
+        remedy: What `store repair` does about it, or who else has to do what, as a clause.
+        is_advice: Whether it is only worth knowing, and nothing is broken.
+        is_on_request: Whether repair mends it only where its number is named.
+        mend: Mends it; None where that cannot be done safely.
+    """
+
+    number: str
+    severity: Severity
+    bucket: str
+    id: str | None
+    problem: str
+    effect: str
+    remedy: str
+    is_advice: bool = False
+    is_on_request: bool = False
+    mend: Mend | None = field(default=None, repr=False, compare=False)
+
+    @property
+    def is_mendable(self) -> bool:
+        """Whether repair mends it without being asked for it by number."""
+        return self.mend is not None and not self.is_on_request
+
+    @property
+    def identity(self) -> tuple[str, str, str | None, str]:
+        """What stays the same when the same thing is found again."""
+        return (self.number, self.bucket, self.id, self.problem)
+
+    @property
+    def place(self) -> str:
+        """The record, for a person."""
+        return self.bucket if self.id is None else f"{self.bucket} {self.id}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rule:
+    """One way in which an invariant can be broken.
+
+    Attributes:
+        number: The invariant.
+        severity: How bad that is, unless the case says otherwise.
+        problem: What is wrong.
+        effect: What the server does about it.
+        remedy: What repair does about it, or why not.
+        is_advice: As in `Finding`.
+        is_on_request: As in `Finding`.
+    """
+
+    number: str
+    severity: Severity
+    problem: str
+    effect: str
+    remedy: str
+    is_advice: bool = False
+    is_on_request: bool = False
+
+    def broken(
+        self,
+        bucket: str,
+        key: str | bytes | None = None,
+        *,
+        mend: Mend | None = None,
+        severity: Severity | None = None,
+        problem: str | None = None,
+        remedy: str | None = None,
+    ) -> Finding:
+        """Make a finding of it.
+
+        Args:
+            bucket: The bolt bucket.
+            key: The record's ID, as text or as a key; what is no ID is left out of the finding.
+            mend: Mends it.
+            severity: How bad this case is, if not as usual.
+            problem: What is wrong in this case, if not as usual.
+            remedy: What repair does in this case, if not as usual.
+
+        Returns:
+            The finding.
+        """
+        return Finding(
+            number=self.number,
+            severity=severity or self.severity,
+            bucket=bucket,
+            id=shown_id(key),
+            problem=problem or self.problem,
+            effect=self.effect,
+            remedy=remedy or self.remedy,
+            is_advice=self.is_advice,
+            is_on_request=self.is_on_request,
+            mend=mend,
+        )
+
+
+def shown_id(key: str | bytes | None) -> str | None:
+    """Return a key if it may be shown.
+
+    Args:
+        key: Any key.
+
+    Returns:
+        It, when it is an ID, else None.
+    """
+    if key is None:
+        return None
+    text = key if isinstance(key, str) else key.decode("latin-1")
+    is_id = len(text) == ID_LENGTH and not text.strip("0123456789abcdefABCDEF")
+    return text if is_id else None
+
+
+def putting(table: str, key: bytes, value: bytes) -> Mend:
+    """Make a mend that sets one key.
+
+    Args:
+        table: The bolt bucket.
+        key: The key.
+        value: Its value.
+
+    Returns:
+        The mend.
+    """
+
+    def put(tx: MetaTx) -> None:
+        tx.table(table).put(key, value)
+
+    return put
+
+
+def deleting(*keys: tuple[str, bytes]) -> Mend:
+    """Make a mend that removes keys.
+
+    Args:
+        keys: Each a bolt bucket and a key in it.
+
+    Returns:
+        The mend.
+    """
+
+    def delete(tx: MetaTx) -> None:
+        for table, key in keys:
+            tx.table(table).delete(key)
+
+    return delete
+
+
+def worst(findings: Iterable[Finding]) -> Severity | None:
+    """Return the worst severity of findings that are no advice; None when there is none."""
+    order = list(Severity)
+    found = {finding.severity for finding in findings if not finding.is_advice}
+    return min(found, key=order.index, default=None)

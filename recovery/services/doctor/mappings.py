@@ -1,0 +1,178 @@
+"""Who owns or belongs to what, and the index by user.
+
+Lives here: the rules I19 to I22. Must not live here: what a mapping permits.
+
+Source: spec influxdb-metadata sections 4.5, 13.2.
+"""
+
+from collections.abc import Iterator
+from typing import Final
+
+from recovery.model.gojson import UndecodableError
+from recovery.model.ids import ID_LENGTH
+from recovery.model.mapping import (
+    INSTANCE,
+    INSTANCE_ID,
+    ORGS,
+    OWNER,
+    Mapping,
+    by_user_key,
+    decode_mapping,
+    mapping_key,
+)
+from recovery.model.permission import ALL_TYPES
+from recovery.services.doctor.chart import Chart, Population, text_of
+from recovery.services.doctor.finding import Finding, Rule, Severity, deleting
+from recovery.services.doctor.indexes import IndexAudit, index_rules
+
+TABLE: Final = "userresourcemappingsv1"
+INDEX: Final = "userresourcemappingsbyuserindexv1"
+RESOURCE_TABLES: Final = {
+    "authorizations": "authorizationsv1",
+    "buckets": "bucketsv1",
+    "checks": "checksv1",
+    "dashboards": "dashboardsv2",
+    "documents": "templates/documents/meta",
+    "labels": "labelsv1",
+    "notificationEndpoints": "notificationEndpointv1",
+    "notificationRules": "notificationRulev1",
+    ORGS: "organizationsv1",
+    "scrapers": "scraperv2",
+    "sources": "sourcesv1",
+    "tasks": "tasksv1",
+    "telegrafs": "telegrafv1",
+    "users": "usersv1",
+    "variables": "variablesv1",
+}
+"""Where the resources of a type are, for those that the bolt file has."""
+
+KNOWN_TYPES: Final = frozenset({*ALL_TYPES, INSTANCE})
+
+UNDECODABLE: Final = Rule(
+    number="I19",
+    severity=Severity.HIGH,
+    problem="is a membership that cannot be understood",
+    effect="every session of that user fails",
+    remedy="repair removes it; make it again with influx-recovery org add-member or add-owner",
+)
+WRONG_KEY: Final = Rule(
+    number="I19",
+    severity=Severity.MEDIUM,
+    problem="is a membership whose key is not made of its IDs",
+    effect="it cannot be removed, and may have no effect",
+    remedy="repair cannot know which of the two is right",
+)
+ODD_RESOURCE: Final = Rule(
+    number="I19",
+    severity=Severity.LOW,
+    problem="is a membership in a type of resource that is not known",
+    effect="nothing",
+    remedy="repair leaves it alone: a newer server may know the type",
+)
+NO_USER: Final = Rule(
+    number="I19",
+    severity=Severity.LOW,
+    problem="is a membership of a user that does not exist",
+    effect="listing the members of that resource fails with 404",
+    remedy="repair removes it",
+)
+NO_RESOURCE: Final = Rule(
+    number="I20",
+    severity=Severity.LOW,
+    problem="is a membership in something that does not exist",
+    effect="nothing",
+    remedy="repair removes it",
+)
+BY_USER: Final = index_rules(
+    "I21",
+    missing=(Severity.HIGH, "the user lacks the rights of that membership"),
+    extra=(Severity.LOW, "influxd ignores the entry"),
+)
+NO_OWNER: Final = Rule(
+    number="I22",
+    severity=Severity.HIGH,
+    problem="is an organization without an owner who is active",
+    effect="nobody can administer it in the user interface",
+    remedy="name one: influx-recovery org add-owner",
+    is_advice=True,
+)
+NO_INSTANCE_OWNER: Final = Rule(
+    number="I22",
+    severity=Severity.HIGH,
+    problem="has no owner of the instance",
+    effect="nobody can administer all organizations in the user interface of 2.4 and later; stores "
+    "set up by older servers are so",
+    remedy="name one: influx-recovery instance add-owner",
+    is_advice=True,
+)
+
+
+def examine_mappings(chart: Chart) -> Iterator[Finding]:
+    """Look at memberships and their index.
+
+    Args:
+        chart: The store, after its users, organizations and buckets.
+
+    Yields:
+        What is wrong.
+
+    Raises:
+        StoreDamagedError: A page on the way is damaged or cannot be read.
+    """
+    table = chart.tx.table(TABLE)
+    known = Population(is_there=table.is_there)
+    audit = IndexAudit(chart.tx.table(INDEX), TABLE, BY_USER)
+    for key, document in table.items():
+        try:
+            mapping = decode_mapping(document)
+        except UndecodableError:
+            known.opaque.add(text_of(key))
+            entry = key[ID_LENGTH:] + b"/" + key
+            mend = deleting((TABLE, key), (INDEX, entry))
+            yield UNDECODABLE.broken(TABLE, key[ID_LENGTH:], mend=mend)
+            continue
+        if key != mapping_key(mapping.resource_id, mapping.user_id):
+            known.opaque.add(text_of(key))
+            yield WRONG_KEY.broken(TABLE, mapping.user_id)
+            continue
+        known.known.add(text_of(key))
+        audit.want(by_user_key(mapping.resource_id, mapping.user_id), key)
+        yield from _mapping(chart, mapping)
+    yield from audit.findings(known)
+    yield from _owners(chart)
+
+
+def _mapping(chart: Chart, mapping: Mapping) -> Iterator[Finding]:
+    key = mapping_key(mapping.resource_id, mapping.user_id)
+    entry = by_user_key(mapping.resource_id, mapping.user_id)
+    mend = deleting((TABLE, key), (INDEX, entry))
+    if mapping.resource_type not in KNOWN_TYPES:
+        yield ODD_RESOURCE.broken(TABLE, mapping.user_id)
+    if not chart.users.has(mapping.user_id):
+        yield NO_USER.broken(TABLE, mapping.user_id, mend=mend)
+    elif not _resource_exists(chart, mapping):
+        yield NO_RESOURCE.broken(TABLE, mapping.user_id, mend=mend)
+    elif mapping.user_type == OWNER and mapping.user_id not in chart.inactive_users:
+        if mapping.resource_type == ORGS:
+            chart.owners.add(mapping.resource_id)
+        elif mapping.resource_type == INSTANCE and mapping.resource_id == INSTANCE_ID:
+            chart.has_instance_owner = True
+
+
+def _resource_exists(chart: Chart, mapping: Mapping) -> bool:
+    populations = {ORGS: chart.orgs, "buckets": chart.buckets, "users": chart.users}
+    population = populations.get(mapping.resource_type)
+    if population is not None:
+        return population.has(mapping.resource_id)
+    name = RESOURCE_TABLES.get(mapping.resource_type)
+    if name is None:
+        return True
+    table = chart.tx.table(name)
+    return not table.is_there or table.has(mapping.resource_id.encode())
+
+
+def _owners(chart: Chart) -> Iterator[Finding]:
+    for org_id in sorted(chart.orgs.known - chart.owners):
+        yield NO_OWNER.broken("organizationsv1", org_id)
+    if chart.knows_instance and chart.users.known and not chart.has_instance_owner:
+        yield NO_INSTANCE_OWNER.broken(TABLE)

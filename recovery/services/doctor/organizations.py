@@ -1,0 +1,151 @@
+"""Organizations, and the index of their names.
+
+Lives here: the rules I14, I17 and I18. Must not live here: buckets (`buckets`), members
+(`mappings`).
+
+Source: spec influxdb-metadata sections 4.3, 4.4, 4.8, 13.2.
+"""
+
+from collections.abc import Iterator
+from typing import Final
+
+from recovery.metastore.transaction import MetaTx
+from recovery.model.bucket import SYSTEM_BUCKETS, TYPE_SYSTEM, SystemBucket
+from recovery.model.gojson import UndecodableError, format_time
+from recovery.model.organization import decode_organization, index_name
+from recovery.services.doctor.chart import Chart, as_id, text_of
+from recovery.services.doctor.finding import Finding, Mend, Rule, Severity
+from recovery.services.doctor.indexes import IndexAudit, index_rules
+from recovery.services.recipes import BucketWish, write_bucket
+
+TABLE: Final = "organizationsv1"
+INDEX: Final = "organizationindexv1"
+
+UNDECODABLE: Final = Rule(
+    number="I14",
+    severity=Severity.HIGH,
+    problem="is an organization that cannot be understood",
+    effect="left out of lists, and an error when asked for",
+    remedy="repair cannot know what it was: restore a backup of the store",
+)
+WRONG_KEY: Final = Rule(
+    number="I14",
+    severity=Severity.HIGH,
+    problem="is an organization whose key is not its ID",
+    effect="listed, and not found by its ID",
+    remedy="repair cannot know which of the two is right",
+)
+NO_NAME: Final = Rule(
+    number="I14",
+    severity=Severity.HIGH,
+    problem="is an organization without a name",
+    effect="not found by name",
+    remedy="give it one with a running influxd, by its ID: influx org update",
+)
+NAMES: Final = index_rules(
+    "I14",
+    missing=(Severity.HIGH, "not found by name, also by clients that write with org="),
+    extra=(Severity.HIGH, "no new organization can have that name, and asking for it gives 404"),
+)
+NO_SYSTEM_BUCKET: Final = Rule(
+    number="I17",
+    severity=Severity.MEDIUM,
+    problem="is an organization without a system bucket",
+    effect="runs of tasks, or statuses of checks, cannot be recorded",
+    remedy="repair makes the bucket, with its entry in the engine's catalogue",
+)
+OPEN_SETUP: Final = Rule(
+    number="I18",
+    severity=Severity.HIGH,
+    problem="holds data, and no user and no organization that can be understood",
+    effect="influxd takes it for new: anybody on the network can set it up and own it",
+    remedy="repair cannot know who owned it: influx-recovery user create and org create close it",
+)
+DATA_TABLES: Final = (
+    "usersv1", "organizationsv1", "bucketsv1", "authorizationsv1", "tasksv1", "dashboardsv2",
+)  # fmt: skip
+
+
+def examine_organizations(chart: Chart) -> Iterator[Finding]:
+    """Look at organizations and their names.
+
+    Args:
+        chart: The store; learns the organizations.
+
+    Yields:
+        What is wrong.
+
+    Raises:
+        StoreDamagedError: A page on the way is damaged or cannot be read.
+    """
+    table = chart.tx.table(TABLE)
+    chart.orgs.is_there = table.is_there
+    audit = IndexAudit(chart.tx.table(INDEX), TABLE, NAMES)
+    for key, document in table.items():
+        try:
+            org = decode_organization(document)
+        except UndecodableError:
+            chart.orgs.opaque.add(text_of(key))
+            yield UNDECODABLE.broken(TABLE, key)
+            continue
+        if key != org.id.encode():
+            chart.orgs.opaque.update((text_of(key), org.id))
+            yield WRONG_KEY.broken(TABLE, key)
+            continue
+        chart.orgs.known.add(org.id)
+        name = index_name(org.name).encode("utf-8", "surrogateescape")
+        if name:
+            audit.want(name, key)
+        else:
+            yield NO_NAME.broken(TABLE, key)
+    yield from audit.findings(chart.orgs)
+    yield from _open_setup(chart)
+
+
+def examine_system_buckets(chart: Chart) -> Iterator[Finding]:
+    """Look whether each organization has its two system buckets.
+
+    Args:
+        chart: The store, after its buckets have been looked at.
+
+    Yields:
+        What is wrong.
+    """
+    if not chart.buckets.is_there:
+        return
+    for org_id in sorted(chart.orgs.known):
+        for system in SYSTEM_BUCKETS:
+            if org_id in chart.system_buckets.get(system.name, ()):
+                continue
+            is_fatal = system.name == SYSTEM_BUCKETS[0].name and chart.stops_at(org_id)
+            can_mend = chart.can_extend_catalogue
+            yield NO_SYSTEM_BUCKET.broken(
+                TABLE,
+                org_id,
+                mend=_making(chart, org_id, system) if can_mend else None,
+                severity=Severity.FATAL if is_fatal else None,
+                problem=f"is an organization without the system bucket {system.name}",
+                remedy=None if can_mend else "repair cannot do it without the engine's catalogue",
+            )
+
+
+def _open_setup(chart: Chart) -> Iterator[Finding]:
+    if chart.users.known or chart.orgs.known:
+        return
+    if any(not chart.tx.table(name).is_empty for name in DATA_TABLES):
+        yield OPEN_SETUP.broken(TABLE)
+
+
+def _making(chart: Chart, org_id: str, system: SystemBucket) -> Mend:
+    wish = BucketWish(
+        name=system.name,
+        description=system.description,
+        kind=TYPE_SYSTEM,
+        retention_ns=system.retention_ns,
+    )
+
+    def make(tx: MetaTx) -> None:
+        now = format_time(chart.repairer.clock.now())
+        write_bucket(tx, wish, org_id=as_id(org_id), ids=chart.repairer.ids, now=now)
+
+    return make

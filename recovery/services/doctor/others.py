@@ -1,0 +1,320 @@
+"""Secrets, dashboards, labels, variables, checks, endpoints, Telegraf configurations, stacks.
+
+Lives here: the rules I30 to I32. Must not live here: tasks.
+
+Source: spec influxdb-metadata sections 4.8, 4.11, 13.2.
+"""
+
+import base64
+import binascii
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Final
+
+import msgspec
+
+from recovery.model.gojson import (
+    Fields,
+    UndecodableError,
+    decode_fields,
+    fold,
+    id_field,
+    required_id_field,
+    text_field,
+)
+from recovery.model.ids import ID_LENGTH, Id, parse_id
+from recovery.services.doctor.chart import Chart, Population, text_of
+from recovery.services.doctor.finding import Finding, Rule, Severity, deleting
+from recovery.services.doctor.indexes import IndexAudit, IndexRules, index_rules
+
+SECRETS: Final = "secretsv1"
+DASHBOARDS: Final = "dashboardsv2"
+DASHBOARDS_BY_ORG: Final = "orgsdashboardsv1"
+VIEWS: Final = "dashboardcellviewsv1"
+LABELS: Final = "labelsv1"
+LABEL_MAPPINGS: Final = "labelmappingsv1"
+DOTTED_CAPITAL_I: Final = "\N{LATIN CAPITAL LETTER I WITH DOT ABOVE}"
+
+NO_ORG_OF_SECRET: Final = Rule(
+    number="I30",
+    severity=Severity.LOW,
+    problem="is a secret of an organization that does not exist",
+    effect="nobody can use it",
+    remedy="repair leaves it alone: the organization may come back with a backup",
+)
+BAD_SECRET: Final = Rule(
+    number="I30",
+    severity=Severity.MEDIUM,
+    problem="is a secret that is no base64",
+    effect="whoever uses it gets an error",
+    remedy="repair cannot know what it was: set it again with influx secret update",
+)
+NO_VIEW: Final = Rule(
+    number="I31",
+    severity=Severity.MEDIUM,
+    problem="is a dashboard with a cell that has no view",
+    effect="the cell is shown empty, with an error",
+    remedy="repair cannot know what it showed: delete the cell",
+)
+NO_CELL: Final = Rule(
+    number="I31",
+    severity=Severity.LOW,
+    problem="is a view of a dashboard that does not exist",
+    effect="nothing",
+    remedy="repair removes it",
+)
+UNLABELLED: Final = Rule(
+    number="I32",
+    severity=Severity.LOW,
+    problem="is labelled with a label that does not exist",
+    effect="the labels of that resource may not be listed",
+    remedy="repair removes the labelling",
+)
+UNDECODABLE: Final = "is a record that cannot be understood"
+LISTING_FAILS: Final = "it is left out of lists, or listing fails"
+ASK_BACKUP: Final = "repair cannot know what it was: restore a backup of the store"
+
+
+@dataclass(frozen=True, slots=True)
+class _Named:
+    """What every kind of record here has."""
+
+    id: Id
+    org_id: Id
+    name: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Kind:
+    """A kind of record, and its index.
+
+    Attributes:
+        number: The invariant.
+        table: Where the records are.
+        index: Where the index is.
+        key: Makes the key in the index.
+        value: Makes the value there.
+        read: Reads what a key is made of.
+        rules: How bad it is when the index is wrong.
+    """
+
+    number: str
+    table: str
+    index: str
+    key: Callable[[_Named], str]
+    value: Callable[[_Named], bytes]
+    read: Callable[[Fields], _Named]
+    rules: IndexRules
+
+
+def lowered(name: str) -> str:
+    """Make a name lower-case as Go does, one letter for each letter.
+
+    Args:
+        name: The name.
+
+    Returns:
+        It in lower case.
+    """
+    letters = name.replace(DOTTED_CAPITAL_I, "i")
+    return "".join(letter.lower() for letter in letters)
+
+
+def _read(fields: Fields) -> _Named:
+    org_id = id_field(fields, "orgID")
+    if org_id is None:
+        raise UndecodableError(problem="it has no orgID")
+    return _Named(required_id_field(fields, "id"), org_id, text_field(fields, "name"))
+
+
+def _read_stack(fields: Fields) -> _Named:
+    """Read a stack, whose IDs are the base64 of their digits."""
+    ids = []
+    for name in ("id", "orgID"):
+        try:
+            digits = base64.b64decode(text_field(fields, name), validate=True)
+        except (binascii.Error, ValueError):
+            digits = b""
+        found = parse_id(digits)
+        if found is None:
+            raise UndecodableError(problem=f"{name} is no ID")
+        ids.append(found)
+    return _Named(ids[0], ids[1], "")
+
+
+def _id(record: _Named) -> bytes:
+    return record.id.encode()
+
+
+def _rules(number: str, what: str) -> IndexRules:
+    return index_rules(
+        number,
+        missing=(Severity.MEDIUM, f"the {what} is not found by its organization or name"),
+        extra=(Severity.MEDIUM, f"no new {what} can take that entry, or listing them fails"),
+    )
+
+
+def _kind(
+    table: str, index: str, what: str, key: Callable[[_Named], str], number: str = "I32"
+) -> _Kind:
+    return _Kind(
+        number=number,
+        table=table,
+        index=index,
+        key=key,
+        value=_id,
+        read=_read,
+        rules=_rules(number, what),
+    )
+
+
+def _by_lower_name(record: _Named) -> str:
+    return f"{record.org_id}{lowered(record.name)}"
+
+
+def _by_name(record: _Named) -> str:
+    return f"{record.org_id}{record.name}"
+
+
+def _by_id(record: _Named) -> str:
+    return f"{record.org_id}{record.id}"
+
+
+def _by_slash_id(record: _Named) -> str:
+    return f"{record.org_id}/{record.id}"
+
+
+KINDS: Final = (
+    _Kind(
+        number="I31",
+        table=DASHBOARDS,
+        index=DASHBOARDS_BY_ORG,
+        key=_by_id,
+        value=lambda _: b"",
+        read=_read,
+        rules=_rules("I31", "dashboard"),
+    ),
+    _kind(LABELS, "labelindexv1", "label", _by_lower_name),
+    _kind("variablesv1", "variablesindexv1", "variable", _by_lower_name),
+    _kind("variablesv1", "variableorgsv1", "variable", _by_id),
+    _kind("checksv1", "checkindexv1", "check", _by_name),
+    _kind(
+        "notificationEndpointv1", "notificationEndpointIndexv1", "notification endpoint", _by_name
+    ),
+    _kind("telegrafv1", "telegrafbyorgindexv1", "Telegraf configuration", _by_slash_id),
+    _Kind(
+        number="I32",
+        table="v1_pkger_stacks",
+        index="v1_pkger_stacks_index",
+        key=_by_id,
+        value=_id,
+        read=_read_stack,
+        rules=_rules("I32", "stack"),
+    ),
+)
+
+
+def examine_others(chart: Chart) -> Iterator[Finding]:
+    """Look at everything else that has an index or names another record.
+
+    Args:
+        chart: The store, after its organizations.
+
+    Yields:
+        What is wrong.
+
+    Raises:
+        StoreDamagedError: A page on the way is damaged or cannot be read.
+    """
+    yield from _secrets(chart)
+    populations: dict[str, Population] = {}
+    for kind in KINDS:
+        yield from _indexed(chart, kind, populations)
+    yield from _views(chart, populations[DASHBOARDS])
+    yield from _label_mappings(chart, populations[LABELS])
+
+
+def _secrets(chart: Chart) -> Iterator[Finding]:
+    for key, value in chart.tx.table(SECRETS).items():
+        org_id = key[:ID_LENGTH]
+        if not chart.orgs.has(text_of(org_id)):
+            yield NO_ORG_OF_SECRET.broken(SECRETS, org_id)
+        try:
+            base64.b64decode(value, validate=True)
+        except (binascii.Error, ValueError):
+            yield BAD_SECRET.broken(SECRETS, org_id)
+
+
+def _indexed(chart: Chart, kind: _Kind, populations: dict[str, Population]) -> Iterator[Finding]:
+    """Compare one kind of record with one of its indexes."""
+    table = chart.tx.table(kind.table)
+    is_new = kind.table not in populations
+    population = populations.setdefault(kind.table, Population())
+    # A start of the server makes dashboards and Telegraf configurations again, empty.
+    population.is_there = table.is_there or kind.table not in {DASHBOARDS, "telegrafv1"}
+    target = _last_id if kind.index == DASHBOARDS_BY_ORG else None
+    audit = IndexAudit(chart.tx.table(kind.index), kind.table, kind.rules, target=target)
+    rule = Rule(
+        number=kind.number,
+        severity=Severity.MEDIUM,
+        problem=UNDECODABLE,
+        effect=LISTING_FAILS,
+        remedy=ASK_BACKUP,
+    )
+    for key, document in table.items():
+        record = _record(kind, key, document)
+        if record is None:
+            population.opaque.add(text_of(key))
+            if is_new:
+                yield rule.broken(kind.table, key)
+            continue
+        population.known.add(text_of(key))
+        audit.want(kind.key(record).encode("utf-8", "surrogateescape"), kind.value(record))
+    yield from audit.findings(population)
+
+
+def _record(kind: _Kind, key: bytes, document: bytes) -> _Named | None:
+    """Read a record; None when it cannot be understood, or is under a wrong key."""
+    try:
+        record = kind.read(decode_fields(document))
+    except UndecodableError:
+        return None
+    return record if key == record.id.encode() else None
+
+
+def _last_id(key: bytes, _value: bytes) -> bytes:
+    return key[-ID_LENGTH:]
+
+
+def _views(chart: Chart, dashboards: Population) -> Iterator[Finding]:
+    if not dashboards.is_there or not chart.tx.table(VIEWS).is_there:
+        return
+    for item in chart.tx.table(VIEWS).items():
+        key = item[0]
+        if not dashboards.has(text_of(key[:ID_LENGTH])):
+            yield NO_CELL.broken(VIEWS, key[:ID_LENGTH], mend=deleting((VIEWS, key)))
+    views = chart.tx.table(VIEWS)
+    for key, document in chart.tx.table(DASHBOARDS).items():
+        if text_of(key) in dashboards.known and any(
+            not views.has(key + cell.encode()) for cell in _cells(document)
+        ):
+            yield NO_VIEW.broken(DASHBOARDS, key)
+
+
+def _cells(document: bytes) -> list[Id]:
+    """Read the IDs of the cells of a dashboard; what is no list of cells has none."""
+    stored = decode_fields(document).get(fold("cells"))
+    try:
+        cells = msgspec.json.decode(bytes(stored or b"null"), type=list[msgspec.Raw] | None)
+        found = [id_field(decode_fields(bytes(cell)), "id") for cell in cells or ()]
+    except (msgspec.MsgspecError, UndecodableError):
+        return []
+    return [cell for cell in found if cell is not None]
+
+
+def _label_mappings(chart: Chart, labels: Population) -> Iterator[Finding]:
+    for item in chart.tx.table(LABEL_MAPPINGS).items():
+        key = item[0]
+        if not labels.has(text_of(key[ID_LENGTH:])):
+            mend = deleting((LABEL_MAPPINGS, key))
+            yield UNLABELLED.broken(LABEL_MAPPINGS, key[:ID_LENGTH], mend=mend)

@@ -1,0 +1,207 @@
+"""The schema: migrations, the bolt buckets of the level, the ID of the instance.
+
+Lives here: the rules I2 to I4. Must not live here: what is in the buckets.
+
+Source: spec influxdb-metadata sections 4.1, 4.8, 6.1, 13.2.
+"""
+
+from collections.abc import Iterator
+from typing import Final
+
+from recovery.metastore.transaction import MetaTx
+from recovery.model.catalogue import BUCKET as CATALOGUE
+from recovery.model.gojson import UndecodableError
+from recovery.model.ids import ID_LENGTH, parse_id
+from recovery.model.schema import (
+    LEVEL_MAX,
+    LEVEL_MIN,
+    MIGRATIONS,
+    Migration,
+    buckets_of_level,
+    decode_migration,
+)
+from recovery.services.doctor.chart import Chart
+from recovery.services.doctor.finding import Finding, Mend, Rule, Severity
+from recovery.services.recipes import INSTANCE_ID_KEY, INSTANCE_ID_TABLE
+
+TABLE: Final = "migrationsv1"
+NEEDS_BACKUP: Final = "repair cannot do it: restore a backup of the store"
+
+UNDECODABLE: Final = Rule(
+    number="I2",
+    severity=Severity.FATAL,
+    problem="is a migration that cannot be understood",
+    effect="influxd stops: decoding migration id",
+    remedy=NEEDS_BACKUP,
+)
+UNKNOWN: Final = Rule(
+    number="I2",
+    severity=Severity.FATAL,
+    problem="is a migration that InfluxDB 2.9 does not know",
+    effect="influxd up to 2.9 stops: DB contains record of unknown migration",
+    remedy="start the newer influxd that made it, or restore a backup",
+)
+RENAMED: Final = Rule(
+    number="I2",
+    severity=Severity.FATAL,
+    problem="is a migration with another name than its number has",
+    effect="influxd stops: expected another migration",
+    remedy=NEEDS_BACKUP,
+)
+UNFINISHED: Final = Rule(
+    number="I2",
+    severity=Severity.LOW,
+    problem="is a migration that was not finished",
+    effect="the next start of influxd runs it again",
+    remedy="start influxd of the version that was here last once",
+)
+GAP: Final = Rule(
+    number="I2",
+    severity=Severity.MEDIUM,
+    problem="is missing among the migrations, and later ones are there",
+    effect="influxd does not notice, and what that migration makes may be missing",
+    remedy=NEEDS_BACKUP,
+)
+OLD: Final = Rule(
+    number="I2",
+    severity=Severity.MEDIUM,
+    problem="has fewer migrations than any final release makes",
+    effect="the next start of influxd runs the rest, also on an empty store",
+    remedy="make sure that this is the store which is meant",
+)
+_NO_BUCKET: Final = "is a bolt bucket that every store of this level has, and it is missing"
+FATAL_BUCKET: Final = Rule(
+    number="I3",
+    severity=Severity.FATAL,
+    problem=_NO_BUCKET,
+    effect="influxd stops while it starts",
+    remedy="repair makes it, and fills it as far as the other records tell",
+)
+USED_BUCKET: Final = Rule(
+    number="I3",
+    severity=Severity.MEDIUM,
+    problem=_NO_BUCKET,
+    effect="requests that need it end with status 500",
+    remedy="repair makes it, and fills it as far as the other records tell",
+)
+REMADE_BUCKET: Final = Rule(
+    number="I3",
+    severity=Severity.LOW,
+    problem=_NO_BUCKET,
+    effect="influxd makes it again, and nothing that matters is lost",
+    remedy="repair makes it",
+)
+LOST_BUCKET: Final = Rule(
+    number="I3",
+    severity=Severity.HIGH,
+    problem=_NO_BUCKET,
+    effect="influxd makes it again, empty; what was in it is lost",
+    remedy="repair cannot bring its records back: restore a backup of the store",
+)
+LOST_CATALOGUE: Final = Rule(
+    number="I3",
+    severity=Severity.FATAL,
+    problem="is the engine's catalogue, and it is missing",
+    effect="influxd stops while it starts",
+    remedy="repair cannot do it: a new catalogue would number the shards from 1 again and meet "
+    "those that are on disk; restore a backup of the store",
+)
+BAD_INSTANCE_ID: Final = Rule(
+    number="I4",
+    severity=Severity.FATAL,
+    problem="is the ID of the instance, and not 16 hexadecimal digits",
+    effect="influxd stops: provided value is too short to contain an ID, or is no ID",
+    remedy="repair draws a new one; it is used for telemetry only",
+)
+
+FATAL_BUCKETS: Final = frozenset({
+    "authorizationindexv1", "authorizationhashedindexv1", "labelsv1", "labelmappingsv1",
+    "labelindexv1", "legacy/authorizationsv1", "legacy/authorizationindexv1", "notificationRulev1",
+})  # fmt: skip
+REMADE: Final = frozenset({
+    "authorizationsv1", "bucketsv1", "dashboardsv2", "organizationsv1", "scraperv2", "telegrafv1",
+    "usersv1",
+})  # fmt: skip
+"""Made by every start if missing; the records that were in them are gone."""
+
+REMADE_HARMLESSLY: Final = frozenset({
+    "telegrafPluginsv1", "remotesv2", "replicationsv2", INSTANCE_ID_TABLE, TABLE,
+})  # fmt: skip
+"""Of those, counts and the like, whose loss nobody notices."""
+
+
+def examine_schema(chart: Chart) -> Iterator[Finding]:
+    """Look at migrations, bolt buckets and the instance's ID.
+
+    Args:
+        chart: The store.
+
+    Yields:
+        What is wrong.
+
+    Raises:
+        StoreDamagedError: A page on the way is damaged or cannot be read.
+    """
+    yield from _migrations(chart)
+    yield from _buckets(chart)
+    yield from _instance_id(chart)
+
+
+def _migrations(chart: Chart) -> Iterator[Finding]:
+    found: dict[int, Migration] = {}
+    for key, document in chart.tx.table(TABLE).items():
+        try:
+            migration = decode_migration(key, document)
+        except UndecodableError:
+            yield UNDECODABLE.broken(TABLE, key)
+            continue
+        found[migration.ordinal] = migration
+        if migration.ordinal > LEVEL_MAX:
+            yield UNKNOWN.broken(TABLE, key)
+        elif migration.name != MIGRATIONS[migration.ordinal - 1]:
+            yield RENAMED.broken(TABLE, key)
+        elif not migration.is_finished:
+            yield UNFINISHED.broken(TABLE, key)
+    last = min(max(found, default=0), LEVEL_MAX)
+    for ordinal in range(1, last):
+        key = f"{ordinal:0{ID_LENGTH}x}".encode()
+        if ordinal not in found and not chart.tx.table(TABLE).has(key):
+            yield GAP.broken(TABLE, key)
+    if last < LEVEL_MIN:
+        yield OLD.broken(TABLE)
+
+
+def _buckets(chart: Chart) -> Iterator[Finding]:
+    for name in sorted(buckets_of_level(chart.level)):
+        if chart.tx.table(name).is_there:
+            continue
+        if name == CATALOGUE:
+            is_needed = not chart.tx.table("bucketsv1").is_empty
+            rule = LOST_CATALOGUE if is_needed else FATAL_BUCKET
+            yield rule.broken(name, mend=None if is_needed else _making(name))
+        elif name in REMADE_HARMLESSLY:
+            yield REMADE_BUCKET.broken(name, mend=_making(name))
+        elif name in REMADE:
+            yield LOST_BUCKET.broken(name)
+        else:
+            rule = FATAL_BUCKET if name in FATAL_BUCKETS else USED_BUCKET
+            yield rule.broken(name, mend=_making(name))
+
+
+def _making(name: str) -> Mend:
+    def make(tx: MetaTx) -> None:
+        tx.create_table(name)
+
+    return make
+
+
+def _instance_id(chart: Chart) -> Iterator[Finding]:
+    stored = chart.tx.table(INSTANCE_ID_TABLE).get(INSTANCE_ID_KEY)
+    if stored is None or parse_id(stored[:ID_LENGTH]) is not None:
+        return
+
+    def mend(tx: MetaTx) -> None:
+        made = chart.repairer.ids.snowflake()
+        tx.table(INSTANCE_ID_TABLE).put(INSTANCE_ID_KEY, made.encode())
+
+    yield BAD_INSTANCE_ID.broken(INSTANCE_ID_TABLE, mend=mend)

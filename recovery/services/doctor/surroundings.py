@@ -1,0 +1,67 @@
+"""The folders around the store.
+
+Lives here: the rules I34 and I35. Must not live here: the SQLite file (`sqlite`).
+
+Invariants: only names and modes are looked at. What may not be looked at is no finding.
+
+Source: spec influxdb-metadata sections 1.1, 13.2.
+"""
+
+import stat
+from collections.abc import Iterator
+from contextlib import suppress
+from pathlib import Path
+from typing import Final
+
+from recovery.services.doctor.finding import Finding, Rule, Severity
+
+OLD_FOLDERS: Final = ("_series", "index")
+COPIES: Final = ("{name}.*.backup", "{name}.tmp")
+MODE: Final = 0o600
+
+OLD_ENGINE: Final = Rule(
+    number="I34",
+    severity=Severity.FATAL,
+    problem="is a folder of a 2.0 beta in the engine's folder",
+    effect="influxd exits: Found directory that is incompatible with this version of InfluxDB",
+    remedy="repair moves no data: move the folder out of the engine's folder",
+)
+OPEN_STORE: Final = Rule(
+    number="I35",
+    severity=Severity.HIGH,
+    problem="can be read or written by others than its owner, with all tokens in it",
+    effect="influxd does not mind",
+    remedy="repair changes no modes: chmod 600",
+)
+OPEN_COPY: Final = Rule(
+    number="I35",
+    severity=Severity.HIGH,
+    problem="is a copy of the store that everybody can read, with all tokens in it",
+    effect="influxd leaves such copies when it is upgraded",
+    remedy="repair changes no modes: chmod 600, or delete it",
+)
+
+
+def examine_surroundings(path: Path, engine_path: Path | None) -> Iterator[Finding]:
+    """Look at the folders around the store.
+
+    Args:
+        path: The store.
+        engine_path: The folder of the time series, if it is known.
+
+    Yields:
+        What is wrong.
+    """
+    for name in OLD_FOLDERS if engine_path is not None else ():
+        folder = (engine_path or path) / name
+        with suppress(OSError):
+            if folder.is_dir():
+                yield OLD_ENGINE.broken(str(folder))
+    with suppress(OSError):
+        if stat.S_IMODE(path.stat().st_mode) & ~MODE:
+            yield OPEN_STORE.broken(path.name)
+    for pattern in COPIES:
+        for copy in sorted(path.parent.glob(pattern.format(name=path.name))):
+            with suppress(OSError):
+                if copy.stat().st_mode & stat.S_IROTH:
+                    yield OPEN_COPY.broken(copy.name)

@@ -1,0 +1,148 @@
+"""Users, the index of their names, and their passwords.
+
+Lives here: the rules I6 to I9. Must not live here: what users own.
+
+Source: spec influxdb-metadata sections 4.2, 5.4, 5.5, 13.2.
+"""
+
+from collections.abc import Iterator
+from typing import Final
+
+from recovery.metastore.transaction import MetaTx
+from recovery.model.gojson import UndecodableError
+from recovery.model.password import is_password_hash
+from recovery.model.user import ACTIVE, INACTIVE, User, decode_user
+from recovery.services.doctor.chart import Chart, text_of
+from recovery.services.doctor.finding import Finding, Mend, Rule, Severity, deleting
+from recovery.services.doctor.indexes import IndexAudit, index_rules
+
+TABLE: Final = "usersv1"
+INDEX: Final = "userindexv1"
+PASSWORDS: Final = "userspasswordv1"
+
+UNDECODABLE: Final = Rule(
+    number="I6",
+    severity=Severity.HIGH,
+    problem="is a user that cannot be understood",
+    effect="left out of lists, and an error when asked for by ID",
+    remedy="repair cannot know what it was: restore a backup of the store",
+)
+WRONG_KEY: Final = Rule(
+    number="I6",
+    severity=Severity.HIGH,
+    problem="is a user whose key is not its ID",
+    effect="listed, and not found by its ID",
+    remedy="repair cannot know which of the two is right",
+)
+NO_NAME: Final = Rule(
+    number="I6",
+    severity=Severity.HIGH,
+    problem="is a user without a name",
+    effect="nobody can sign in as this user",
+    remedy="give it one: influx-recovery user rename",
+)
+NO_STATUS: Final = Rule(
+    number="I7",
+    severity=Severity.MEDIUM,
+    problem="is a user with an empty status, as influxd recovery leaves it",
+    effect="refused with 401 by the 1.x endpoints /write and /query",
+    remedy="repair makes the user active",
+)
+ODD_STATUS: Final = Rule(
+    number="I7",
+    severity=Severity.MEDIUM,
+    problem="is a user with a status that is neither active nor inactive",
+    effect="refused with 401 by the 1.x endpoints, let in by the others",
+    remedy="decide: influx-recovery user activate or user deactivate",
+)
+NAMES: Final = index_rules(
+    "I8",
+    missing=(Severity.HIGH, "the user cannot sign in, and is not found by name"),
+    extra=(Severity.HIGH, "no new user can have that name"),
+)
+ORPHAN_PASSWORD: Final = Rule(
+    number="I9",
+    severity=Severity.LOW,
+    problem="is a password of a user that does not exist",
+    effect="nothing",
+    remedy="repair removes it",
+)
+BAD_PASSWORD: Final = Rule(
+    number="I9",
+    severity=Severity.HIGH,
+    problem="is a password hash that cannot be one",
+    effect="the user cannot sign in",
+    remedy="set a new one: influx-recovery user update --password-file FILE",
+)
+
+
+def examine_users(chart: Chart) -> Iterator[Finding]:
+    """Look at users, their names and their passwords.
+
+    Args:
+        chart: The store; learns the users, and who can sign in.
+
+    Yields:
+        What is wrong.
+
+    Raises:
+        StoreDamagedError: A page on the way is damaged or cannot be read.
+    """
+    table = chart.tx.table(TABLE)
+    index = chart.tx.table(INDEX)
+    chart.users.is_there = table.is_there
+    audit = IndexAudit(index, TABLE, NAMES)
+    for key, document in table.items():
+        try:
+            user = decode_user(document)
+        except UndecodableError:
+            chart.users.opaque.add(text_of(key))
+            yield UNDECODABLE.broken(TABLE, key)
+            continue
+        if key != user.id.encode():
+            chart.users.opaque.update((text_of(key), user.id))
+            yield WRONG_KEY.broken(TABLE, key)
+            continue
+        yield from _user(chart, user)
+        if user.name:
+            name = _name_key(user)
+            audit.want(name, key)
+            if index.get(name) == key and user.status != INACTIVE:
+                chart.listed_users.add(user.id)
+    yield from audit.findings(chart.users)
+    yield from _passwords(chart)
+
+
+def _user(chart: Chart, user: User) -> Iterator[Finding]:
+    chart.users.known.add(user.id)
+    if user.status == INACTIVE:
+        chart.inactive_users.add(user.id)
+    if not user.name:
+        yield NO_NAME.broken(TABLE, user.id)
+    if not user.status:
+        yield NO_STATUS.broken(TABLE, user.id, mend=_activating(user))
+    elif user.status not in {ACTIVE, INACTIVE}:
+        yield ODD_STATUS.broken(TABLE, user.id)
+
+
+def _passwords(chart: Chart) -> Iterator[Finding]:
+    for key, stored in chart.tx.table(PASSWORDS).items():
+        if not chart.users.has(text_of(key)):
+            yield ORPHAN_PASSWORD.broken(PASSWORDS, key, mend=deleting((PASSWORDS, key)))
+        elif not is_password_hash(stored):
+            yield BAD_PASSWORD.broken(PASSWORDS, key)
+        elif text_of(key) in chart.listed_users:
+            chart.access.sign_in_count += 1
+
+
+def _activating(user: User) -> Mend:
+    document = user.rewritten({"status": ACTIVE})
+
+    def activate(tx: MetaTx) -> None:
+        tx.table(TABLE).put(user.id.encode(), document)
+
+    return activate
+
+
+def _name_key(user: User) -> bytes:
+    return user.name.encode("utf-8", "surrogateescape")

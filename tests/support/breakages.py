@@ -1,0 +1,480 @@
+"""Ways to break a store: at least one for each invariant and direction.
+
+Each is named by what is broken, and says which findings it makes and whether repair mends them.
+Tests apply one of them, or several at random.
+"""
+
+from dataclasses import dataclass
+from typing import Final
+
+from recovery.metastore.transaction import MetaTx
+from tests.support import full_store as full
+from tests.support.full_store import (
+    CELL,
+    CHECK,
+    DASHBOARD,
+    DBRP,
+    ENDPOINT,
+    LABEL,
+    NOBODY,
+    OTHER_DBRP,
+    PASSWORD_HASH,
+    STACK,
+    TASK,
+    TELEGRAF,
+    VARIABLE,
+    Break,
+    FullStore,
+    bucket_id,
+    change,
+    drop,
+    put,
+)
+from tests.support.invariants import hash_of
+from tests.support.stores import HASHED_TOKEN, OPERATOR_TOKEN, READER_TOKEN
+
+USERS: Final = "usersv1"
+ORGS: Final = "organizationsv1"
+BUCKETS: Final = "bucketsv1"
+MAPPINGS: Final = "userresourcemappingsv1"
+BY_USER: Final = "userresourcemappingsbyuserindexv1"
+AUTHS: Final = "authorizationsv1"
+RAW: Final = "authorizationindexv1"
+HASHED: Final = "authorizationhashedindexv1"
+LEGACY: Final = "legacy/authorizationsv1"
+STRAY_TOKEN: Final = "canary-stray-token-0123456789"
+GARBAGE: Final = b"{canary-garbage"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Breakage:
+    """One way to break a store.
+
+    Attributes:
+        name: What is broken, in words.
+        break_: Does it.
+        found: What the check finds, as "I16 M", in its order.
+        is_mended: Whether repair mends all of that.
+        levels: Schema levels at which it is so.
+    """
+
+    name: str
+    break_: Break
+    found: tuple[str, ...]
+    is_mended: bool
+    levels: tuple[int, ...] = (21,)
+
+
+def _b(
+    name: str, found: str, break_: Break, *, mended: bool, levels: tuple[int, ...] = (21,)
+) -> Breakage:
+    return Breakage(
+        name=name,
+        break_=break_,
+        found=tuple(found.split(", ")),
+        is_mended=mended,
+        levels=levels,
+    )
+
+
+def _rekey(tx: MetaTx, table: str, key: str, new_key: str) -> None:
+    value = tx.table(table).get(key.encode()) or b""
+    drop(tx, table, key)
+    put(tx, table, new_key, value)
+
+
+def _drop_org(tx: MetaTx, made: FullStore) -> None:
+    """Delete "other" as a server before 2.9 does, and leave a task of it."""
+    other = made.other_org
+    for name in ("_tasks", "_monitoring"):
+        bucket = bucket_id(tx, other, name)
+        drop(tx, BUCKETS, bucket)
+        drop(tx, "bucketindexv1", f"{other}{name}")
+        _without_database(tx, bucket)
+    drop(tx, ORGS, other)
+    drop(tx, "organizationindexv1", "other")
+    drop(tx, MAPPINGS, f"{other}{made.alice}")
+    drop(tx, BY_USER, f"{made.alice}/{other}{made.alice}")
+    _add_task(tx, other, made.alice)
+
+
+def _add_task(tx: MetaTx, org: str, owner: str) -> None:
+    task = {"id": "0b00000000000001", "orgID": org, "ownerID": owner, "name": "t", "flux": "x"}
+    put(tx, "tasksv1", "0b00000000000001", task)
+    put(tx, "taskIndexsv1", f"{org}/0b00000000000001", "0b00000000000001")
+    put(tx, "taskRunsv1", "0b00000000000001/latestCompleted", "{}")
+
+
+def _without_database(tx: MetaTx, bucket: str) -> None:
+    """Take the entry of a bucket out of the catalogue, byte for byte."""
+    catalogue = tx.catalogue.read() or b""
+    place = catalogue.index(b"\x0a\x10" + bucket.encode())
+    size_bytes = catalogue[place - 1]
+    tx.catalogue.write(catalogue[: place - 2] + catalogue[place + size_bytes :])
+
+
+def _add_bucket_twin(tx: MetaTx, made: FullStore) -> None:
+    """Give "sensors" a second record of that name, as two runs of a broken tool do."""
+    change(tx, BUCKETS, bucket_id(tx, made.other_org, "_monitoring"), name="sensors")
+    change(
+        tx, BUCKETS, bucket_id(tx, made.other_org, "_monitoring"), orgID=made.org, name="sensors"
+    )
+
+
+def _missing_database(tx: MetaTx, made: FullStore) -> None:
+    _without_database(tx, made.bucket)
+
+
+def _zero_duration(tx: MetaTx, made: FullStore) -> None:
+    change(tx, BUCKETS, made.bucket, shardGroupDuration=0)
+
+
+def _cut_catalogue(tx: MetaTx, _: FullStore) -> None:
+    tx.catalogue.write((tx.catalogue.read() or b"")[:-3])
+
+
+def _no_catalogue(tx: MetaTx, _: FullStore) -> None:
+    tx.table("v1_tsm1_metadata").delete(b"meta.db")
+
+
+def _database_twice(tx: MetaTx, made: FullStore) -> None:
+    catalogue = tx.catalogue.read() or b""
+    place = catalogue.index(b"\x0a\x10" + made.bucket.encode())
+    tx.catalogue.write(catalogue + catalogue[place - 2 : place + catalogue[place - 1]])
+
+
+def _extra_database(tx: MetaTx, made: FullStore) -> None:
+    catalogue = tx.catalogue.read() or b""
+    place = catalogue.index(b"\x0a\x10" + made.bucket.encode())
+    entry = catalogue[place - 2 : place + catalogue[place - 1]]
+    tx.catalogue.write(catalogue + entry.replace(made.bucket.encode(), NOBODY.encode()))
+
+
+def _no_system_bucket(name: str) -> Break:
+    def break_(tx: MetaTx, made: FullStore) -> None:
+        bucket = bucket_id(tx, made.org, name)
+        drop(tx, BUCKETS, bucket)
+        drop(tx, "bucketindexv1", f"{made.org}{name}")
+        _without_database(tx, bucket)
+
+    return break_
+
+
+def _nobody_at_all(tx: MetaTx, made: FullStore) -> None:
+    for user in (made.alice, made.bob):
+        put(tx, USERS, user, GARBAGE)
+    for org in (made.org, made.other_org):
+        put(tx, ORGS, org, GARBAGE)
+
+
+def _both_forms(tx: MetaTx, made: FullStore) -> None:
+    change(tx, AUTHS, made.operator, hashedToken=hash_of(OPERATOR_TOKEN))
+    put(tx, HASHED, hash_of(OPERATOR_TOKEN), made.operator)
+
+
+def _wrong_hash(tx: MetaTx, made: FullStore) -> None:
+    change(tx, AUTHS, made.operator, hashedToken=hash_of(STRAY_TOKEN))
+    put(tx, HASHED, hash_of(STRAY_TOKEN), made.operator)
+
+
+def _odd_hash(tx: MetaTx, made: FullStore) -> None:
+    change(tx, AUTHS, made.hashed, hashedToken="$argon2$canary")
+    drop(tx, HASHED, hash_of(HASHED_TOKEN))
+    put(tx, HASHED, "$argon2$canary", made.hashed)
+
+
+def _no_token(tx: MetaTx, made: FullStore) -> None:
+    change(tx, AUTHS, made.reader, token=None)
+    drop(tx, RAW, READER_TOKEN)
+
+
+def _same_token(tx: MetaTx, made: FullStore) -> None:
+    change(tx, AUTHS, made.reader, token=OPERATOR_TOKEN)
+    drop(tx, RAW, READER_TOKEN)
+
+
+def _early_hash(tx: MetaTx, made: FullStore) -> None:
+    change(tx, AUTHS, made.reader, token=None, hashedToken=hash_of(READER_TOKEN))
+    drop(tx, RAW, READER_TOKEN)
+
+
+def _runs_of_nothing(tx: MetaTx, _: FullStore) -> None:
+    put(tx, "taskRunsv1", f"{NOBODY}/a", "{}")
+    put(tx, "taskRunsv1", f"{NOBODY}/b", "{}")
+
+
+def _permission(**resource: str) -> list[dict[str, object]]:
+    return [{"action": "read", "resource": resource}]
+
+
+ALL_LEVELS: Final = (17, 18, 19, 20, 21)
+
+BREAKAGES: Final = (
+    # The schema.
+    _b("migration undecodable", "I2 F",
+       lambda tx, _: put(tx, "migrationsv1", f"{5:016x}", GARBAGE), mended=False),
+    _b("migration unknown", "I2 F",
+       lambda tx, _: put(tx, "migrationsv1", f"{22:016x}",
+                         {"id": f"{22:016x}", "name": "new", "started_at": full.NOW,
+                          "finished_at": full.NOW}), mended=False),
+    _b("migration renamed", "I2 F",
+       lambda tx, _: change(tx, "migrationsv1", f"{5:016x}", name="odd"), mended=False),
+    _b("migration unfinished", "I2 L",
+       lambda tx, _: change(tx, "migrationsv1", f"{5:016x}", finished_at=None), mended=False),
+    _b("migration missing", "I2 M",
+       lambda tx, _: drop(tx, "migrationsv1", f"{5:016x}"), mended=False),
+    _b("instance ID too short", "I4 F", lambda tx, _: put(tx, "idsv1", "id", "08"), mended=True),
+    _b("instance ID zero", "I4 F", lambda tx, _: put(tx, "idsv1", "id", "0" * 16), mended=True),
+    # Users.
+    _b("user undecodable", "I6 H",
+       lambda tx, m: put(tx, USERS, m.bob, GARBAGE), mended=False, levels=ALL_LEVELS),
+    _b("user under a wrong key", "I6 H",
+       lambda tx, m: _rekey(tx, USERS, m.bob, NOBODY), mended=False),
+    _b("user without a name", "I6 H, I8 H",
+       lambda tx, m: change(tx, USERS, m.bob, name=""), mended=False),
+    _b("user with an empty status", "I7 M",
+       lambda tx, m: change(tx, USERS, m.bob, status=""), mended=True, levels=ALL_LEVELS),
+    _b("user with an odd status", "I7 M",
+       lambda tx, m: change(tx, USERS, m.bob, status="away"), mended=False),
+    _b("user name not in the index", "I8 H",
+       lambda tx, _: drop(tx, "userindexv1", "bob"), mended=True, levels=ALL_LEVELS),
+    _b("user name leads to another user", "I8 H",
+       lambda tx, m: put(tx, "userindexv1", "bob", m.alice), mended=True),
+    _b("user name of nobody", "I8 H",
+       lambda tx, _: put(tx, "userindexv1", "carol", NOBODY), mended=True),
+    _b("second name of a user", "I8 H",
+       lambda tx, m: put(tx, "userindexv1", "carol", m.bob), mended=True),
+    _b("two users with one name", "I8 H, I8 H",
+       lambda tx, m: change(tx, USERS, m.bob, name="alice"), mended=False),
+    _b("password of nobody", "I9 L",
+       lambda tx, _: put(tx, "userspasswordv1", NOBODY, PASSWORD_HASH), mended=True),
+    _b("password that is no hash", "I9 H",
+       lambda tx, m: put(tx, "userspasswordv1", m.bob, "canary"), mended=False),
+    # Organizations.
+    _b("organization undecodable", "I14 H",
+       lambda tx, m: put(tx, ORGS, m.other_org, GARBAGE), mended=False),
+    _b("organization under a wrong key", "I14 H",
+       lambda tx, m: _rekey(tx, ORGS, m.other_org, NOBODY), mended=False),
+    _b("organization without a name", "I14 H, I14 H",
+       lambda tx, m: change(tx, ORGS, m.other_org, name=" \t"), mended=False),
+    _b("organization name not in the index", "I14 H",
+       lambda tx, _: drop(tx, "organizationindexv1", "other"), mended=True, levels=ALL_LEVELS),
+    _b("organization name of nobody", "I14 H",
+       lambda tx, _: put(tx, "organizationindexv1", "gone", NOBODY), mended=True),
+    _b("organization name left by a deletion of blanks", "I14 H",
+       lambda tx, m: put(tx, "organizationindexv1", "x", m.other_org), mended=True),
+    _b("no bucket _monitoring", "I17 M", _no_system_bucket("_monitoring"), mended=True),
+    _b("no bucket _tasks though there are tasks", "I17 F",
+       _no_system_bucket("_tasks"), mended=True),
+    _b("no bucket _tasks before 2.5", "I17 M",
+       _no_system_bucket("_tasks"), mended=True, levels=(17, 18, 19)),
+    _b("no user and no organization that can be understood",
+       "I6 H, I6 H, I14 H, I14 H, I18 H", _nobody_at_all, mended=False),
+    # Buckets and the catalogue.
+    _b("bucket not in the catalogue", "I10 F", _missing_database, mended=True, levels=ALL_LEVELS),
+    _b("database without a bucket", "I11 L", _extra_database, mended=False),
+    _b("other retention in the record", "I12 M",
+       lambda tx, m: change(tx, BUCKETS, m.bucket, retentionPeriod=0), mended=False),
+    _b("other shard duration in the record", "I12 M",
+       lambda tx, m: change(tx, BUCKETS, m.bucket, shardGroupDuration=3600_000_000_000),
+       mended=False),
+    _b("no shard duration in the record", "I12 M", _zero_duration, mended=True),
+    _b("catalogue cut short", "I13 F", _cut_catalogue, mended=False, levels=ALL_LEVELS),
+    _b("no catalogue", "I13 F", _no_catalogue, mended=False),
+    _b("database twice", "I13 F", _database_twice, mended=False),
+    _b("bucket undecodable", "I15 F",
+       lambda tx, m: put(tx, BUCKETS, m.bucket, GARBAGE), mended=False, levels=ALL_LEVELS),
+    _b("bucket under a wrong key", "I15 H",
+       lambda tx, m: _rekey(tx, BUCKETS, m.bucket, NOBODY), mended=False),
+    _b("bucket of an odd type", "I15 M",
+       lambda tx, m: change(tx, BUCKETS, m.bucket, type=7), mended=False),
+    _b("system name on a user's bucket", "I15 M",
+       lambda tx, m: change(tx, BUCKETS, bucket_id(tx, m.org, "_monitoring"), type=0),
+       mended=False),
+    _b("bucket without a name", "I15 M, I16 M",
+       lambda tx, m: change(tx, BUCKETS, m.bucket, name=""), mended=False),
+    _b("bucket of no organization", "I15 M, I16 M, I16 M",
+       lambda tx, m: change(tx, BUCKETS, m.bucket, orgID=NOBODY), mended=False),
+    _b("bucket name not in the index", "I16 M",
+       lambda tx, m: drop(tx, "bucketindexv1", f"{m.org}sensors"), mended=True,
+       levels=ALL_LEVELS),
+    _b("_tasks not in the index though there are tasks", "I16 F",
+       lambda tx, m: drop(tx, "bucketindexv1", f"{m.org}_tasks"), mended=True),
+    _b("bucket name of nothing", "I16 H",
+       lambda tx, m: put(tx, "bucketindexv1", f"{m.org}gone", NOBODY), mended=True),
+    _b("second name of a bucket", "I16 M",
+       lambda tx, m: put(tx, "bucketindexv1", f"{m.org}alias", m.bucket), mended=True),
+    _b("two buckets with one name", "I16 M, I16 M, I17 M", _add_bucket_twin, mended=False),
+    # Mappings.
+    _b("mapping undecodable", "I19 H",
+       lambda tx, m: put(tx, MAPPINGS, f"{m.org}{m.bob}", GARBAGE), mended=True,
+       levels=ALL_LEVELS),
+    _b("mapping with an unknown role", "I19 H",
+       lambda tx, m: change(tx, MAPPINGS, f"{m.org}{m.bob}", userType="boss"), mended=True),
+    _b("mapping under a wrong key", "I19 M",
+       lambda tx, m: change(tx, MAPPINGS, f"{m.org}{m.bob}", userID=m.alice), mended=False),
+    _b("mapping of an unknown type", "I19 L",
+       lambda tx, m: change(tx, MAPPINGS, f"{m.org}{m.bob}", resourceType="new"), mended=False),
+    _b("mapping of no user", "I19 L", lambda tx, m: _add_mapping(tx, m.org, NOBODY), mended=True),
+    _b("mapping for nothing", "I20 L", lambda tx, m: _add_mapping(tx, NOBODY, m.bob), mended=True),
+    _b("mapping not in the index", "I21 H",
+       lambda tx, m: drop(tx, BY_USER, f"{m.bob}/{m.org}{m.bob}"), mended=True,
+       levels=ALL_LEVELS),
+    _b("index entry of no mapping", "I21 L",
+       lambda tx, m: put(tx, BY_USER, f"{m.bob}/{m.other_org}{m.bob}", f"{m.other_org}{m.bob}"),
+       mended=True),
+    # Authorizations.
+    _b("authorization undecodable", "I23 F",
+       lambda tx, m: put(tx, AUTHS, m.reader, GARBAGE), mended=False),
+    _b("authorization undecodable before 2.8", "I23 H",
+       lambda tx, m: put(tx, AUTHS, m.reader, GARBAGE), mended=False, levels=(17, 18, 19, 20)),
+    _b("authorization under a wrong key", "I23 H",
+       lambda tx, m: _rekey(tx, AUTHS, m.reader, NOBODY), mended=False),
+    _b("authorization with an odd status", "I23 M",
+       lambda tx, m: change(tx, AUTHS, m.reader, status="gone"), mended=False),
+    _b("authorization without permissions", "I23 M",
+       lambda tx, m: change(tx, AUTHS, m.reader, permissions=None), mended=False),
+    _b("permission of an unknown type", "I23 M",
+       lambda tx, m: change(tx, AUTHS, m.reader, permissions=_permission(type="moon")),
+       mended=False),
+    _b("permission of a later type", "I23 M",
+       lambda tx, m: change(tx, AUTHS, m.reader, permissions=_permission(type="remotes")),
+       mended=False, levels=(17, 18)),
+    _b("permission elsewhere", "I23 M",
+       lambda tx, m: change(tx, AUTHS, m.reader,
+                            permissions=_permission(type="buckets", orgID=m.other_org)),
+       mended=False),
+    _b("authorization of no user", "I24 H",
+       lambda tx, m: change(tx, AUTHS, m.reader, userID=NOBODY), mended=False),
+    _b("authorization of no organization", "I24 H",
+       lambda tx, m: change(tx, AUTHS, m.hashed, orgID=NOBODY, permissions=[]), mended=False),
+    _b("token not in the index", "I25 H",
+       lambda tx, _: drop(tx, RAW, READER_TOKEN), mended=True, levels=ALL_LEVELS),
+    _b("hash not in the index, as after a downgrade", "I25 H",
+       lambda tx, _: drop(tx, HASHED, hash_of(HASHED_TOKEN)), mended=True),
+    _b("token leads to another record", "I25 H",
+       lambda tx, m: put(tx, RAW, READER_TOKEN, m.operator), mended=True, levels=ALL_LEVELS),
+    _b("stray token of nothing", "I25 M",
+       lambda tx, _: put(tx, RAW, STRAY_TOKEN, NOBODY), mended=True),
+    _b("stray token of a record", "I25 H",
+       lambda tx, m: put(tx, RAW, STRAY_TOKEN, m.operator), mended=True, levels=ALL_LEVELS),
+    _b("stray hash of a record", "I25 H",
+       lambda tx, m: put(tx, HASHED, hash_of(STRAY_TOKEN), m.operator), mended=True),
+    _b("two records with one token", "I25 H", _same_token, mended=False),
+    _b("token raw and hashed", "I25 H", _both_forms, mended=True),
+    _b("token and hash of another one", "I25 H", _wrong_hash, mended=False),
+    _b("hash of an unknown kind", "I25 H", _odd_hash, mended=False),
+    _b("no token", "I25 L", _no_token, mended=False),
+    _b("hash before 2.8", "I25 H", _early_hash, mended=False, levels=(17, 20)),
+    # Tasks.
+    _b("task of a deleted organization", "I26 F", _drop_org, mended=True),
+    _b("task of a deleted organization before 2.5", "I26 M",
+       _drop_org, mended=True, levels=(17, 18, 19)),
+    _b("task undecodable", "I27 M",
+       lambda tx, _: put(tx, "tasksv1", TASK, GARBAGE), mended=False),
+    _b("task under a wrong key", "I27 M",
+       lambda tx, _: change(tx, "tasksv1", TASK, id=NOBODY), mended=False),
+    _b("task of no owner", "I27 M",
+       lambda tx, _: change(tx, "tasksv1", TASK, ownerID=NOBODY), mended=False),
+    _b("task not in the index", "I27 M",
+       lambda tx, m: drop(tx, "taskIndexsv1", f"{m.org}/{TASK}"), mended=True),
+    _b("index entry of no task", "I27 M",
+       lambda tx, m: put(tx, "taskIndexsv1", f"{m.org}/{NOBODY}", NOBODY), mended=True),
+    _b("runs of no task", "I27 L",
+       _runs_of_nothing, mended=True),
+    # DBRP mappings.
+    _b("DBRP mapping undecodable", "I28 M",
+       lambda tx, _: put(tx, "dbrpv1", DBRP, GARBAGE), mended=False),
+    _b("DBRP mapping under a wrong key", "I28 M",
+       lambda tx, _: change(tx, "dbrpv1", DBRP, id=NOBODY), mended=False),
+    _b("DBRP mapping to no bucket", "I28 M",
+       lambda tx, _: change(tx, "dbrpv1", DBRP, bucketID=NOBODY), mended=False),
+    _b("DBRP mapping not in the index by database", "I28 M",
+       lambda tx, m: drop(tx, "dbrpbyorganddbindexv1", f"{m.org}db/{DBRP}"), mended=True,
+       levels=ALL_LEVELS),
+    _b("DBRP mapping not in the index by organization", "I28 M",
+       lambda tx, m: drop(tx, "dbrpbyorgv1", f"{m.org}/{DBRP}"), mended=True),
+    _b("index entry of no DBRP mapping", "I28 M",
+       lambda tx, m: put(tx, "dbrpbyorgv1", f"{m.org}/{NOBODY}", NOBODY), mended=True),
+    _b("database without a default", "I28 M",
+       lambda tx, m: drop(tx, "dbrpdefaultv1", f"{m.org}db"), mended=True, levels=ALL_LEVELS),
+    _b("default that is no mapping of the database", "I28 M",
+       lambda tx, m: put(tx, "dbrpdefaultv1", f"{m.org}db", NOBODY), mended=True),
+    _b("default of no database", "I28 L",
+       lambda tx, m: put(tx, "dbrpdefaultv1", f"{m.org}gone", OTHER_DBRP), mended=True),
+    # 1.x authorizations.
+    _b("1.x authorization undecodable", "I29 H",
+       lambda tx, m: put(tx, LEGACY, m.legacy, GARBAGE), mended=False),
+    _b("1.x authorization under a wrong key", "I29 H",
+       lambda tx, m: change(tx, LEGACY, m.legacy, id=NOBODY), mended=False),
+    _b("1.x authorization with an odd status", "I29 M",
+       lambda tx, m: change(tx, LEGACY, m.legacy, status="gone"), mended=False),
+    _b("1.x authorization without a name", "I29 L, I29 H",
+       lambda tx, m: change(tx, LEGACY, m.legacy, token=None), mended=False),
+    _b("1.x authorization of no user", "I29 H",
+       lambda tx, m: change(tx, LEGACY, m.legacy, userID=NOBODY), mended=False),
+    _b("1.x authorization of no organization", "I29 H",
+       lambda tx, m: change(tx, LEGACY, m.legacy, orgID=NOBODY), mended=False),
+    _b("1.x name not in the index", "I29 H",
+       lambda tx, _: drop(tx, "legacy/authorizationindexv1", "grafana"), mended=True,
+       levels=ALL_LEVELS),
+    _b("1.x name of nothing", "I29 M",
+       lambda tx, _: put(tx, "legacy/authorizationindexv1", "gone", NOBODY), mended=True),
+    _b("1.x password of nothing", "I29 L",
+       lambda tx, _: put(tx, "legacy/authorizationPasswordv1", NOBODY, PASSWORD_HASH),
+       mended=True),
+    _b("1.x password that is no hash", "I29 H",
+       lambda tx, m: put(tx, "legacy/authorizationPasswordv1", m.legacy, "x"), mended=False),
+    # The rest.
+    _b("secret of no organization", "I30 L",
+       lambda tx, _: put(tx, "secretsv1", f"{NOBODY}key", "YQ=="), mended=False),
+    _b("secret that is no base64", "I30 M",
+       lambda tx, m: put(tx, "secretsv1", f"{m.org}other", "canary!"), mended=False),
+    _b("dashboard undecodable", "I31 M",
+       lambda tx, _: put(tx, "dashboardsv2", DASHBOARD, GARBAGE), mended=False),
+    _b("dashboard not in the index", "I31 M",
+       lambda tx, m: drop(tx, "orgsdashboardsv1", f"{m.org}{DASHBOARD}"), mended=True),
+    _b("index entry of no dashboard", "I31 M",
+       lambda tx, m: put(tx, "orgsdashboardsv1", f"{m.org}{NOBODY}", b""), mended=True),
+    _b("cell without a view", "I31 M",
+       lambda tx, _: drop(tx, "dashboardcellviewsv1", f"{DASHBOARD}{CELL}"), mended=False),
+    _b("view of no dashboard", "I31 L",
+       lambda tx, _: put(tx, "dashboardcellviewsv1", f"{NOBODY}{CELL}", "{}"), mended=True),
+    _b("label not in the index", "I32 M",
+       lambda tx, m: drop(tx, "labelindexv1", f"{m.org}red"), mended=True),
+    _b("label index entry of nothing", "I32 M",
+       lambda tx, m: put(tx, "labelindexv1", f"{m.org}blue", NOBODY), mended=True),
+    _b("label undecodable", "I32 M",
+       lambda tx, _: put(tx, "labelsv1", LABEL, GARBAGE), mended=False),
+    _b("labelling with no label", "I32 L",
+       lambda tx, _: put(tx, "labelmappingsv1", f"{TASK}{NOBODY}", "{}"), mended=True),
+    _b("variable not in the index of names", "I32 M",
+       lambda tx, m: drop(tx, "variablesindexv1", f"{m.org}var"), mended=True),
+    _b("variable not in the index of organizations", "I32 M",
+       lambda tx, m: drop(tx, "variableorgsv1", f"{m.org}{VARIABLE}"), mended=True),
+    _b("check not in the index", "I32 M",
+       lambda tx, m: drop(tx, "checkindexv1", f"{m.org}Check"), mended=True),
+    _b("check index entry of nothing", "I32 M",
+       lambda tx, m: put(tx, "checkindexv1", f"{m.org}gone", NOBODY), mended=True),
+    _b("check under a wrong key", "I32 M",
+       lambda tx, _: change(tx, "checksv1", CHECK, id=NOBODY), mended=False),
+    _b("endpoint not in the index", "I32 M",
+       lambda tx, m: drop(tx, "notificationEndpointIndexv1", f"{m.org}End"), mended=True),
+    _b("endpoint leads elsewhere", "I32 M",
+       lambda tx, m: put(tx, "notificationEndpointIndexv1", f"{m.org}End", NOBODY), mended=True),
+    _b("endpoint of no organization ID", "I32 M",
+       lambda tx, _: change(tx, "notificationEndpointv1", ENDPOINT, orgID=None), mended=False),
+    _b("Telegraf configuration not in the index", "I32 M",
+       lambda tx, m: drop(tx, "telegrafbyorgindexv1", f"{m.org}/{TELEGRAF}"), mended=True),
+    _b("stack not in the index", "I32 M",
+       lambda tx, m: drop(tx, "v1_pkger_stacks_index", f"{m.org}{STACK}"), mended=True),
+    _b("stack undecodable", "I32 M",
+       lambda tx, _: put(tx, "v1_pkger_stacks", STACK, GARBAGE), mended=False),
+)  # fmt: skip
+
+
+def _add_mapping(tx: MetaTx, resource: str, user: str) -> None:
+    mapping = {"userID": user, "userType": "member", "mappingType": "user"}
+    resource_fields = {"resourceType": "orgs", "resourceID": resource}
+    put(tx, MAPPINGS, f"{resource}{user}", mapping | resource_fields)
+    put(tx, BY_USER, f"{user}/{resource}{user}", f"{resource}{user}")

@@ -1,0 +1,95 @@
+"""Each invariant, broken in each direction: what is found, and what of it is mended."""
+
+from pathlib import Path
+
+import pytest
+from _pytest.mark.structures import ParameterSet
+
+from recovery.discovery.candidate import Files
+from recovery.ports import SystemRng
+from recovery.services.doctor.examination import Examination, Outlook, examine
+from recovery.services.doctor.repair import RepairStore
+from recovery.services.sample_store import make_sample_store
+from tests.support.breakages import BREAKAGES, Breakage
+from tests.support.full_store import make_full_store
+from tests.support.ports import FixedClock
+from tests.support.stores import CHANGED_AT, LEVELS, SeededRng, change, edit, make_store
+
+NOT_OPENED_FOR_WRITING = {"I2"}
+"""Invariants without which a store is not opened for writing at all."""
+
+CASES = [(breakage, level) for breakage in BREAKAGES for level in breakage.levels]
+REPAIRS = [
+    (breakage, level)
+    for breakage, level in CASES
+    if not NOT_OPENED_FOR_WRITING & {word.split()[0] for word in breakage.found}
+]
+
+
+def named(cases: list[tuple[Breakage, int]]) -> list[ParameterSet]:
+    return [pytest.param(one, level, id=f"{one.name} at {level}") for one, level in cases]
+
+
+def examined(path: Path) -> Examination:
+    return examine(path, files=Files(), clock=FixedClock(CHANGED_AT), rng=SystemRng())
+
+
+def words(examination: Examination) -> tuple[str, ...]:
+    return tuple(f"{one.number} {one.severity}" for one in examination.findings)
+
+
+def repair(only: frozenset[str] | None = None) -> RepairStore:
+    return RepairStore(only=only, clock=FixedClock(CHANGED_AT), rng=SeededRng())
+
+
+@pytest.mark.parametrize(("breakage", "level"), named(CASES))
+def test_what_is_broken_is_found_and_nothing_else(
+    tmp_path: Path, breakage: Breakage, level: int
+) -> None:
+    full = make_full_store(tmp_path / "influxd.bolt", level=level)
+    edit(full.path, lambda tx: breakage.break_(tx, full))
+    examination = examined(full.path)
+    assert breakage.found == words(examination)
+    is_fatal = any(word.endswith("F") for word in breakage.found)
+    assert is_fatal is (examination.verdict.outlook is Outlook.DOES_NOT_START)
+
+
+@pytest.mark.parametrize("level", LEVELS)
+def test_nothing_is_found_in_a_store_in_which_all_is_well(tmp_path: Path, level: int) -> None:
+    for make in (make_store, make_full_store):
+        made = make(tmp_path / "influxd.bolt", level=level)
+        examination = examined(made.path)
+        assert words(examination) == ()
+        assert examination.verdict.outlook is Outlook.STARTS
+
+
+def test_nothing_is_found_in_the_stores_of_real_servers(
+    level17_bolt: Path, level21_bolt: Path
+) -> None:
+    for path in (level17_bolt, level21_bolt):
+        assert words(examined(path)) == ()
+        assert examined(path).verdict.outlook is Outlook.STARTS
+
+
+def test_nothing_is_wrong_with_the_sample_store_but_nobody_can_get_in(tmp_path: Path) -> None:
+    path = tmp_path / "influxd.bolt"
+    make_sample_store(path, clock=FixedClock(CHANGED_AT), rng=SystemRng())
+    examination = examined(path)
+    assert words(examination) == ()
+    assert examination.verdict.outlook is Outlook.STARTS_LOCKED
+    assert "I25" in {one.number for one in examination.advice}
+
+
+@pytest.mark.parametrize(("breakage", "level"), named(REPAIRS))
+def test_what_is_mendable_is_mended_and_the_rest_is_left(
+    tmp_path: Path, breakage: Breakage, level: int
+) -> None:
+    full = make_full_store(tmp_path / "influxd.bolt", level=level)
+    edit(full.path, lambda tx: breakage.break_(tx, full))
+    before = examined(full.path)
+    assert breakage.is_mended is all(one.is_mendable for one in before.findings)
+    change(full.path, repair())
+    after = examined(full.path)
+    left = {one.identity for one in before.findings if not one.is_mendable}
+    assert left == {one.identity for one in after.findings}
+    assert change(full.path, repair()).is_changed is False
