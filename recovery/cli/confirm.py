@@ -64,9 +64,9 @@ def ask(question: str) -> str:
     with controlling_terminal() as terminal:
         with contextlib.suppress(termios.error):
             termios.tcflush(terminal, termios.TCIFLUSH)
-        write_all(terminal, question.encode(errors="backslashreplace"))
         answer = b""
         try:
+            write_all(terminal, question.encode(errors="backslashreplace"))
             answer = os.read(terminal, _ANSWER_BYTES_MAX)
         finally:
             if not answer.endswith(b"\n"):  # the end of the input, or Ctrl-C

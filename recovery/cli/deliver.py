@@ -41,10 +41,13 @@ def choose_destination(
         The place, not opened yet.
 
     Raises:
-        RefusedError: No place was named and there is no terminal.
+        RefusedError: No place was named and there is no terminal, or the file exists.
     """
     if token_file is not None:
-        return FileDestination(Path(token_file))
+        path = Path(token_file)
+        if os.path.lexists(path):  # found again when it is opened; a person should not wait for it
+            raise _exists(path)
+        return FileDestination(path)
     if is_stdout:
         return StdoutDestination(stdout)
     if not has_terminal():
@@ -116,10 +119,7 @@ class FileDestination:
         try:
             self._file = os.open(self._path, flags, _MODE)
         except FileExistsError:
-            raise RefusedError(
-                reason=f"token file {name} exists already and is never overwritten",
-                hint="name a new file with --token-file",
-            ) from None
+            raise _exists(self._path) from None
         except OSError as error:
             raise RefusedError(
                 reason=f"token file {name} cannot be made ({error.strerror})", hint=_NAME_ANOTHER
@@ -217,6 +217,13 @@ def _sync_folder(folder: Path) -> None:
         os.fsync(opened)
     finally:
         os.close(opened)
+
+
+def _exists(path: Path) -> RefusedError:
+    return RefusedError(
+        reason=f"token file {displayed(str(path))} exists already and is never overwritten",
+        hint="name a new file with --token-file",
+    )
 
 
 def _undelivered(record_id: str, error: OSError) -> DeliveryError:

@@ -53,10 +53,7 @@ def _lines(outcome: Outcome, *, is_dry_run: bool) -> Iterator[str]:
     yield f"Backup: {displayed(str(outcome.backup_path))}"
     yield "Next: start influxd. The backup has all secrets of the store: delete it when done."
     if proposal.plan.secret is not None:
-        yield (
-            "When you need the token no more: influx auth delete --id "
-            f"{proposal.plan.subject_id} --token TOKEN"
-        )
+        yield f"When done with the token: influx auth delete --id {proposal.plan.subject_id}"
 
 
 def _document(outcome: Outcome, found: FoundStore, *, is_dry_run: bool) -> dict[str, object]:

@@ -26,6 +26,7 @@ CHUNK_BYTES: Final = 1 << 18
 _STYLES: Final = {"error": "31", "heading": "1", "hint": "36"}
 _WIDTH_IF_UNKNOWN: Final = 80
 _PROSE_WIDTH_MAX: Final = 100
+_PROSE_WIDTH_MIN: Final = 20
 
 
 class OutputError(Exception):
@@ -155,13 +156,18 @@ class Output:
     def error(self, sentence: str, hint: str | None) -> None:
         """Write the two lines that end a command which did not do its work.
 
-        They are not wrapped: a script can count on two lines, and a person can copy the hint.
+        A script can count on two lines. On a terminal the sentence is wrapped, but not the hint,
+        because it is there to be copied.
 
         Args:
             sentence: What happened, and whether anything was changed.
             hint: What to type next, or None when there is nothing to type.
         """
-        self._to_stderr(f"{self._styled('error:', 'error', self._stderr)} {_one_line(sentence)}")
+        indent = " " * len("error: ")
+        first, *rest = self._wrapped(indent + _one_line(sentence), self._stderr)
+        mark = self._styled("error:", "error", self._stderr)
+        for line in (f"{mark} {first.lstrip()}", *rest):
+            self._to_stderr(line)
         if hint:
             self._to_stderr(f"{self._styled('hint:', 'hint', self._stderr)} {_one_line(hint)}")
 
@@ -198,12 +204,16 @@ class Output:
         return f"\x1b[{_STYLES[style]}m{text}\x1b[0m"
 
     def _wrapped(self, text: str, stream: TextIO) -> list[str]:
+        """Wrap a sentence to a terminal; all lines keep its indent, and hang below its words."""
         width = self._width(stream)
-        return (
-            [text]
-            if width is None
-            else wrap(text, min(width, _PROSE_WIDTH_MAX), breaks_words=False)
-        )
+        if width is None:
+            return [text]
+        words = text.lstrip(" ")
+        indent = len(text) - len(words)
+        hanging = indent + (len("- ") if words.startswith(("- ", "! ")) else 0)
+        room = max(min(width, _PROSE_WIDTH_MAX) - hanging, _PROSE_WIDTH_MIN)
+        first, *rest = wrap(words, room, breaks_words=False)
+        return [" " * indent + first, *(" " * hanging + line for line in rest)]
 
     def _width(self, stream: TextIO) -> int | None:
         """Measure a terminal; None for anything else, where lines are as long as they are."""

@@ -160,7 +160,7 @@ def test_a_person_sees_the_plan_types_yes_and_gets_the_token_on_the_terminal(
 ) -> None:
     with cli.at_terminal("auth", "create-operator", "--bolt-path", level21_bolt) as terminal:
         terminal.wait_for("Type yes to change")
-        assert "user testuser, organization myorg" in terminal.text.replace("\n", " ")
+        assert "user testuser, organization myorg" in " ".join(terminal.text.split())
         terminal.type("yes\n")
         done = terminal.end()
     assert done.code == 0

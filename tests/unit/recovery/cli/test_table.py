@@ -1,0 +1,80 @@
+"""Tables: everything fits, no ID is broken, and nothing is lost without a sign."""
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from recovery.cli.table import ELLIPSIS, Column, table, text_width, wrap
+
+COLUMNS = (Column("ID"), Column("Name", 6), Column("Words", 6))
+WORDS = st.text(st.sampled_from("ab é漢 "), max_size=40)
+
+
+def lines(*rows: tuple[str, ...], width: int | None = None) -> list[str]:
+    """Lay out some rows below the three headings."""
+    return list(table(COLUMNS, rows, width_max=width))
+
+
+def test_cells_stand_below_their_headings() -> None:
+    assert lines(("1", "ann", "x y"), ("22", "bo", "z")) == [
+        "ID  Name  Words",
+        "1   ann   x y",
+        "22  bo    z",
+    ]
+
+
+def test_a_column_without_content_is_left_out() -> None:
+    assert lines(("1", "", "x"), ("2", "", "y")) == ["ID  Words", "1   x", "2   y"]
+
+
+def test_no_rows_leave_the_headings() -> None:
+    assert lines() == ["ID  Name  Words"]
+
+
+def test_wide_characters_count_twice_and_combining_ones_not_at_all() -> None:
+    assert text_width("漢字") == 4
+    assert text_width("e\N{COMBINING ACUTE ACCENT}") == 1
+    assert lines(("1", "漢", "x"), ("2", "abc", "y"))[1:] == ["1   漢    x", "2   abc   y"]
+
+
+def test_long_cells_are_wrapped_at_blanks_until_the_table_fits() -> None:
+    assert lines(("1", "ann", "one two three four"), width=20) == [
+        "ID  Name  Words",
+        "1   ann   one two",
+        "          three four",
+    ]
+
+
+def test_a_cell_of_many_lines_ends_with_a_sign() -> None:
+    found = lines(("1", "ann", "word " * 40), width=20)
+    assert found[-1].endswith(ELLIPSIS)
+    assert len(found) == 7
+
+
+def test_a_narrow_terminal_gets_one_block_a_row() -> None:
+    assert lines(("123456789012", "ann", "x y"), ("1", "bo", ""), width=20) == [
+        "ID     123456789012",
+        "Name   ann",
+        "Words  x y",
+        "",
+        "ID     1",
+        "Name   bo",
+    ]
+
+
+@given(st.lists(st.tuples(st.just("0123456789abcdef"), WORDS, WORDS), max_size=5))
+def test_a_table_that_can_fit_does_fit_and_ids_stay_whole(rows: list[tuple[str, str, str]]) -> None:
+    found = list(table(COLUMNS, rows, width_max=40))
+    assert all(text_width(line) <= 40 for line in found)
+    assert sum("0123456789abcdef" in line for line in found) == len(rows)
+
+
+@given(WORDS, st.integers(2, 30))
+def test_wrapping_loses_nothing_but_blanks(text: str, width: int) -> None:
+    found = wrap(text, width)
+    assert "".join(found).replace(" ", "") == text.replace(" ", "")
+    assert all(text_width(line) <= width for line in found)
+
+
+@given(WORDS)
+def test_prose_never_breaks_a_word(text: str) -> None:
+    assert " ".join(wrap(text, 4, breaks_words=False)).split() == text.split()
