@@ -71,6 +71,7 @@ EVERY_COMMAND: Final[dict[str, tuple[tuple[str, ...], ...]]] = {
     "demo": ((),),
     "store backup": ((), ("{home}/copy.bolt",), ("{home}/copy.bolt.gz", "--gzip")),
     "store diff": (("{store}", "{store}"),),
+    "store undo": (("--dry-run",), ("--yes",)),
     "ledger list": ((),),
     "ledger show": (("1",),),
 }

@@ -1,7 +1,7 @@
 """What can be typed after `store` to copy a store, and to go back to a copy.
 
-Lives here: the words, options and help of `store backup`. Must not live here: what they do, which
-is in `recovery.cli.commands.store_copies`.
+Lives here: the words, options and help of `store backup` and `store undo`. Must not live here: what
+they do, which is in `recovery.cli.commands`.
 """
 
 from recovery.cli.arguments.shared import add_command
@@ -35,4 +35,26 @@ def add_store_copies(verbs: Choices) -> None:
         action="store_true",
         help="compress it, as influx backup does, and by default name it as that does: "
         "YYYYMMDDThhmmssZ.bolt.gz (default: a plain copy)",
+    )
+    undo = add_command(
+        verbs,
+        "store undo",
+        run="store_undo:run_undo",
+        summary="take back what was done last, byte for byte",
+        description="Show what the last operation of the ledger changed in this store, and make "
+        "the store again what it was before, byte for byte. The file keeps its inode, owner and "
+        "mode, and a power cut leaves it as before or as after. Run again, it takes back the "
+        "operation before that one. It refuses when anything else has written to the store since, "
+        "such as influxd itself, and when the backup is gone. It needs the ledger that recorded "
+        "the operation.",
+    )
+    undo.add_argument(
+        "--dry-run",
+        action="store_true",
+        help="stop after showing what would be taken back (default: go on and ask)",
+    )
+    undo.add_argument(
+        "--yes",
+        action="store_true",
+        help="do not ask; for scripts (default: a person types yes at the terminal)",
     )

@@ -1,0 +1,153 @@
+"""The command that takes back what was done last.
+
+Lives here: `store undo`, its plan in words, and its question. Must not live here: what is taken
+back and how (`recovery.services.undo`).
+"""
+
+import argparse
+from collections.abc import Iterator
+
+from recovery.cli.audience import YES, require_a_way_to_confirm
+from recovery.cli.commands.ledger import moment_text, operation_document
+from recovery.cli.commands.store_diff import change_lines, changes_document
+from recovery.cli.confirm import ask
+from recovery.cli.context import Context
+from recovery.cli.output import Output
+from recovery.cli.recording import open_ledger
+from recovery.cli.store import described, find_store, store_document
+from recovery.discovery.search import FoundStore
+from recovery.errors import ExitCode, RefusedError
+from recovery.model.display import displayed
+from recovery.ports import SystemClock
+from recovery.services.undo import OPERATION, UndoOutcome, UndoPorts, UndoProposal, undo
+
+CHANGES_SHOWN_MAX = 50
+"""Lines of a plan; all of them are in --json and in store diff."""
+
+
+def run_undo(arguments: argparse.Namespace, context: Context) -> ExitCode:
+    """Take back the last operation.
+
+    Args:
+        arguments: The options of `store undo`.
+        context: The world around it.
+
+    Returns:
+        How it ended.
+
+    Raises:
+        RecoveryError: It was refused or it failed; the error says whether anything was changed.
+    """
+    if not arguments.dry_run:
+        require_a_way_to_confirm(is_confirmed=arguments.yes)
+    found = find_store(arguments, context)
+    output = context.output
+    outcome = undo(
+        found.path,
+        ports=UndoPorts(
+            ledger=open_ledger(arguments, context),
+            audience=_Audience(
+                output,
+                found=found,
+                is_confirmed=arguments.yes,
+                is_result=arguments.dry_run and not arguments.json,
+            ),
+            clock=SystemClock(),
+            shield=context.progress.shield,
+        ),
+        is_dry_run=arguments.dry_run,
+        reason=arguments.reason,
+    )
+    for warning in outcome.warnings:
+        output.message(f"warning: {warning}")
+    if arguments.json:
+        output.document(_document(outcome, found, is_dry_run=arguments.dry_run))
+    elif arguments.dry_run:
+        output.prose("Dry run: nothing was written. Leave out --dry-run to do it.")
+    else:
+        _show_end(outcome.proposal, output)
+    return ExitCode.DONE
+
+
+class _Audience:
+    """Shows the plan and asks at the terminal."""
+
+    def __init__(
+        self, output: Output, *, found: FoundStore, is_confirmed: bool, is_result: bool
+    ) -> None:
+        self._say = output.prose if is_result else output.message
+        self._found = found
+        self._is_confirmed = is_confirmed
+
+    def show_undo(self, proposal: UndoProposal) -> None:
+        """Show what will be taken back."""
+        for line in _plan_lines(proposal, self._found):
+            self._say(line)
+
+    def confirm_undo(self, proposal: UndoProposal) -> bool:
+        """Ask for a yes, unless it was given on the command line.
+
+        Raises:
+            RefusedError: The terminal has gone.
+        """
+        if self._is_confirmed:
+            return True
+        question = f"Type yes to change {displayed(str(proposal.store.real_path))}: "
+        try:
+            return ask(question).casefold() == YES
+        except OSError as error:
+            raise RefusedError(
+                reason=f"the terminal cannot be used for the question ({error.strerror})",
+                hint="add --yes",
+            ) from None
+
+
+def _plan_lines(proposal: UndoProposal, found: FoundStore) -> Iterator[str]:
+    operation = proposal.operation
+    yield described(found, proposal.store)
+    yield ""
+    lines = list(change_lines(proposal.changes, proposal.counts))
+    yield (
+        f"Operation {operation.number}, {displayed(operation.operation)} of "
+        f"{moment_text(operation.started_at)}, made these changes:"
+    )
+    yield from (f"  {line}" for line in lines[:CHANGES_SHOWN_MAX])
+    if len(lines) > CHANGES_SHOWN_MAX:
+        yield f"  and {len(lines) - CHANGES_SHOWN_MAX} more, which store diff shows"
+    if not lines:
+        yield "  none that can be seen any more"
+    yield ""
+    yield f"Plan of {OPERATION}:"
+    if proposal.is_resumed:
+        yield "  - end the undo that was cut off"
+    yield f"  - make the store again what {displayed(str(proposal.source_path))} is, byte for byte"
+    yield f"  - before that, copy the store to {displayed(str(proposal.backup_path))}"
+    yield ""
+
+
+def _show_end(proposal: UndoProposal, output: Output) -> None:
+    target = displayed(str(proposal.store.real_path))
+    operation = proposal.operation
+    output.prose(
+        f"Done: {target} is what it was before operation {operation.number}, byte for byte; it was "
+        "opened again and verified."
+    )
+    output.prose(f"Backup: {displayed(str(proposal.backup_path))}")
+    output.prose("Next: start influxd. The backups have all secrets of the store: delete them.")
+
+
+def _document(outcome: UndoOutcome, found: FoundStore, *, is_dry_run: bool) -> dict[str, object]:
+    proposal = outcome.proposal
+    return {
+        **store_document(found, proposal.store),
+        "operation": OPERATION,
+        "is_dry_run": is_dry_run,
+        "is_changed": outcome.is_changed,
+        "is_resumed": proposal.is_resumed,
+        "undone": operation_document(proposal.operation),
+        "source_path": str(proposal.source_path),
+        "backup_path": str(proposal.backup_path) if outcome.is_changed else None,
+        "page_count": proposal.page_count,
+        **changes_document(proposal.changes, proposal.counts),
+        "warnings": list(outcome.warnings),
+    }
