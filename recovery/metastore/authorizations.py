@@ -301,6 +301,10 @@ class LegacyAuthorizations:
         found = self._index.get(username.encode())
         return parse_id(found) if found else None
 
+    def entry_count(self, authorization_id: Id) -> int:
+        """Count the user names that lead to one. Raises as `has_password`."""
+        return len(_keys_leading_to(self._index, authorization_id))
+
     def password_hash(self, authorization_id: Id) -> Secret | None:
         """Read the stored hash of a password; None when there is none or it is no text.
 

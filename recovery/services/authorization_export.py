@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import BinaryIO, Final
+from typing import Final
 
 from recovery.errors import ConflictError, StoreAccessError, WriteFailedError
 from recovery.metastore.table import RecordProblem
@@ -71,15 +71,13 @@ def export_authorizations(
     with private_file(target) as file:
         for authorization in chosen.walk():
             names = chosen.names(authorization)
-            line = encode_line(authorization, names, with_token=with_tokens)
-            with _write_errors(target):
-                file.write(line)
+            file.write(encode_line(authorization, names, with_token=with_tokens))
             record_ids.append(authorization.id)
     return Exported(count=len(record_ids), record_ids=tuple(record_ids), problems=tuple(problems))
 
 
 @contextmanager
-def private_file(target: Path) -> Iterator[BinaryIO]:
+def private_file(target: Path) -> Iterator["PrivateFile"]:
     """Make a new file that only its owner can read; remove it when the block fails.
 
     Args:
@@ -108,16 +106,50 @@ def private_file(target: Path) -> Iterator[BinaryIO]:
             hint="name a new file in a folder that you may write to",
         ) from None
     try:
-        with os.fdopen(descriptor, "wb") as file:
-            yield file
-            with _write_errors(target):
-                file.flush()
-                os.fsync(file.fileno())
-                _sync_folder(target.parent)
+        yield (file := PrivateFile(descriptor, target))
+        file.finish()
     except BaseException:
         with suppress(OSError):
             target.unlink()
         raise
+    finally:
+        os.close(descriptor)
+
+
+class PrivateFile:
+    """A new file on its way to the disk.
+
+    It has no buffer of the standard library's, which would try to write once more while a failure
+    is being cleaned up.
+    """
+
+    def __init__(self, descriptor: int, target: Path) -> None:
+        self._descriptor = descriptor
+        self._target = target
+
+    def write(self, content: bytes) -> None:
+        """Write all of it.
+
+        Args:
+            content: What to write.
+
+        Raises:
+            WriteFailedError: It cannot be written.
+        """
+        rest = memoryview(content)
+        with _write_errors(self._target):
+            while rest:
+                rest = rest[os.write(self._descriptor, rest) :]
+
+    def finish(self) -> None:
+        """Wait until it is on the disk, with its name.
+
+        Raises:
+            WriteFailedError: It cannot be written.
+        """
+        with _write_errors(self._target):
+            os.fsync(self._descriptor)
+            _sync_folder(self._target.parent)
 
 
 @contextmanager

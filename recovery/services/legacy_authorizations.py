@@ -16,7 +16,7 @@ from typing import ClassVar, Final
 
 import msgspec
 
-from recovery.errors import NotFoundError, RefusedError
+from recovery.errors import NotFoundError, RecordError, RefusedError
 from recovery.metastore.table import RecordProblem
 from recovery.metastore.transaction import MetaTx
 from recovery.model.authorization import (
@@ -223,21 +223,28 @@ class DeleteLegacy:
     is_ensured: bool
 
     def plan(self, store: MetaTx) -> Plan:
-        """Plan the deletion of the record, its index entry and its password.
+        """Plan the deletion of the record, its index entries and its password.
 
         Args:
             store: The store, as it is.
 
         Returns:
-            The deletion; nothing when there is none and that is well.
+            The deletion, of a record that cannot be decoded too when its ID was given; nothing
+            when there is none and that is well.
 
         Raises:
             NotFoundError: There is no such authorization.
-            RecordError: It cannot be decoded.
+            RefusedError: Several records have the user name.
             StoreDamagedError: The file is damaged.
         """
         try:
             found = choose_legacy(store, self.which)
+        except RecordError as error:
+            return self._deletion(
+                Id(error.record_id),
+                f"1.x authorization {error.record_id}",
+                warnings=(f"this record cannot be understood ({error.problem})",),
+            )
         except NotFoundError:
             if not self.is_ensured:
                 raise
@@ -250,24 +257,28 @@ class DeleteLegacy:
                 apply=lambda _: None,
                 verify=lambda _: None,
             )
+        return self._deletion(found.id, _described(found))
+
+    def _deletion(self, gone: Id, name: str, *, warnings: tuple[str, ...] = ()) -> Plan:
         return Plan(
             operation=self.operation,
             steps=(
-                f"delete {_described(found)} from {BUCKET}",
-                "delete its entry in legacy/authorizationindexv1 and its password",
+                f"delete {name} from {BUCKET}",
+                "delete what leads to it in legacy/authorizationindexv1, and its password",
             ),
-            facts={"authorization_id": found.id},
-            record_ids=(found.id,),
-            apply=lambda tx: tx.legacy_authorizations.delete(found.id),
-            verify=lambda tx: self._verify(tx, found),
+            facts={"authorization_id": gone},
+            record_ids=(gone,),
+            warnings=warnings,
+            apply=lambda tx: tx.legacy_authorizations.delete(gone),
+            verify=lambda tx: self._verify(tx, gone),
         )
 
     @staticmethod
-    def _verify(tx: MetaTx, gone: Authorization) -> str | None:
+    def _verify(tx: MetaTx, gone: Id) -> str | None:
         legacy = tx.legacy_authorizations
-        if legacy.load(gone.id) is not None or legacy.password_hash(gone.id) is not None:
+        if legacy.load(gone) is not None or legacy.password_hash(gone) is not None:
             return "the authorization or its password is still there"
-        if gone.token is not None and legacy.indexed_id(gone.token.reveal()) == gone.id:
+        if legacy.entry_count(gone):
             return "the index of user names still leads to the authorization"
         return None
 

@@ -67,7 +67,6 @@ REVEALS: Final = {
     },
     "recovery.services.authorization_verification": {"_reasons", "verify_token"},
     "recovery.services.legacy_authorizations": {
-        "DeleteLegacy._verify",
         "SetLegacyPassword._verify",
         "SetLegacyPassword.plan",
         "_row",

@@ -88,3 +88,14 @@ def test_an_import_of_nothing_says_what_to_name(cli: Cli, store: MadeStore) -> N
     done = cli.run("auth", "import", "/nowhere/x", "--yes", "--bolt-path", store.path)
     assert done.code == ExitCode.REFUSED
     assert "auth export" in done.hint
+
+
+def test_an_export_that_does_not_fit_leaves_nothing(cli: Cli, store: MadeStore) -> None:
+    place = cli.home / "tokens.jsonl"
+    done = cli.run(
+        *("auth", "export", place, "--bolt-path", store.path),
+        prefix=["prlimit", "--fsize=1000", "--"],
+    )
+    assert done.code == ExitCode.WRITE_FAILED
+    assert "nothing was changed" in done.error
+    assert not place.exists()

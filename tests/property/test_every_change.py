@@ -25,7 +25,7 @@ from recovery.services.authorization_transfer import decode_lines
 from recovery.services.change import Planner
 from recovery.services.choosing import UserChoice
 from recovery.services.inventory import AuthorizationFilter
-from recovery.services.legacy_authorizations import DeleteLegacy, SetLegacyStatus
+from recovery.services.legacy_authorizations import DeleteLegacy, SetLegacyPassword, SetLegacyStatus
 from recovery.services.minting import MintOperator
 from recovery.services.new_token import FormChoice
 from recovery.services.organization_changes import (
@@ -94,6 +94,7 @@ class Draw:
                 self._give_token,
                 self._import,
                 lambda: SetLegacyStatus(which="grafana", is_active=self._coin(), clock=CLOCK),
+                self._legacy_password,
                 lambda: DeleteLegacy(which="grafana", is_ensured=self._coin()),
             ]
         )
@@ -207,12 +208,16 @@ class Draw:
         """Bring what the store had at first, some of it deleted or changed since."""
         lines = tuple(decode_lines(self._export.read_bytes()))
         return ImportAuthorizations(
-            lines=tuple(line for line in lines if self._coin()) or lines,
+            lines=self._random.sample(lines, self._random.randrange(1, 3)),
             is_matched_by_name=self._coin(),
             is_ensured=self._coin(),
             form=self._form(),
             server_hashes=None,
         )
+
+    def _legacy_password(self) -> Planner:
+        password = Secret("canary-password-3")
+        return SetLegacyPassword(which="grafana", password=password, is_ensured=self._coin())
 
     def _status(self) -> Planner:
         return SetStatus(

@@ -186,6 +186,14 @@ def test_two_records_with_one_user_name_have_to_be_told_apart(level21: MadeStore
     assert_invariants(level21.path)
 
 
+def test_an_undecodable_record_can_be_deleted_by_its_id(level21: MadeStore) -> None:
+    bucket = "legacy/authorizationsv1"
+    edit(level21.path, lambda tx: tx.table(bucket).put(level21.legacy.encode(), b"no JSON"))
+    outcome = change(level21.path, DeleteLegacy(which=level21.legacy, is_ensured=False))
+    assert "cannot be understood" in outcome.proposal.plan.warnings[0]
+    assert_invariants(level21.path)
+
+
 def test_an_undecodable_record_is_named(level21: MadeStore) -> None:
     bucket = "legacy/authorizationsv1"
     edit(level21.path, lambda tx: tx.table(bucket).put(level21.legacy.encode(), b"no JSON"))
