@@ -9,6 +9,14 @@ from bolt_store.check import Check, Finding, Severity
 from bolt_store.codec.meta import Meta
 from bolt_store.compact import BucketContent, Content, RebuildReport, compact, rebuild
 from bolt_store.db import DB, create, open, open_file  # noqa: A004 - bolt_store.open
+from bolt_store.salvage import (
+    Classify,
+    SalvageMethod,
+    SalvageReport,
+    StaleEntry,
+    salvage,
+    stale_entries,
+)
 from bolt_store.snapshot import SnapshotReport, snapshot
 from bolt_store.stats import (
     BucketInfo,
@@ -38,6 +46,7 @@ __all__ = [
     "BucketContent",
     "BucketInfo",
     "Check",
+    "Classify",
     "Content",
     "Cursor",
     "DBStats",
@@ -49,8 +58,11 @@ __all__ = [
     "PageInfo",
     "PageState",
     "RebuildReport",
+    "SalvageMethod",
+    "SalvageReport",
     "Severity",
     "SnapshotReport",
+    "StaleEntry",
     "SurgeryReport",
     "TreeStats",
     "Tx",
@@ -65,5 +77,7 @@ __all__ = [
     "rebuild",
     "rebuild_freelist",
     "revert",
+    "salvage",
     "snapshot",
+    "stale_entries",
 ]

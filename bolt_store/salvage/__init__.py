@@ -1,0 +1,31 @@
+"""Getting out of a damaged file what can be got, into a new one.
+
+Lives here: one module a step. `scan` says of every page whether it can be one; `survey` walks
+a tree that may be damaged; `freelist` tells whether a tree and a freelist belong together; `find`
+searches snapshots that no meta names; `choose` decides between all of them; `repair` puts back what
+a lost branch led to; `compare` walks two states side by side; `run` writes the new file; `stale`
+lists what is left aside; `report` says it all.
+
+Must not live here: the engine. No meta, no tree and no freelist of the file is believed, so nothing
+of `bolt_store.tree`, `bolt_store.db` or `bolt_store.check` is used, which believe the metas.
+
+Invariants: the file is read through its block file and never mapped, for a map of a file that a
+bad disk cuts short kills the process. Whatever bytes it holds, the work ends: each walk visits a
+page once, and the number of walks is bounded. What cannot be known to be current is listed apart.
+
+Source: spec section 3.5.
+"""
+
+from bolt_store.salvage.repair import Classify
+from bolt_store.salvage.report import SalvageMethod, SalvageReport, StaleEntry
+from bolt_store.salvage.run import salvage
+from bolt_store.salvage.stale import stale_entries
+
+__all__ = [
+    "Classify",
+    "SalvageMethod",
+    "SalvageReport",
+    "StaleEntry",
+    "salvage",
+    "stale_entries",
+]

@@ -1,0 +1,297 @@
+"""Snapshots without a meta: root pages and freelists that belong together.
+
+Lives here: the search for roots (case A) and the order in time of what was found. Must not live
+here: mending (`repair`), the choice between what the metas say and what was found (`run`).
+
+A root is a leaf with buckets only, or a branch above such leaves. Each candidate is walked; those
+that nothing is lost in are compared with every freelist. Exact pairs are snapshots. Where there is
+none, the candidates that reach most are given, for something has been lost from each.
+
+Source: spec section 3.5, case A, with the trials made for it.
+"""
+
+from dataclasses import dataclass
+from heapq import nlargest
+from typing import Final
+
+from bolt_store.codec.layout import BRANCH_FLAG, LEAF_FLAG, META_PAGE_COUNT
+from bolt_store.limits import TREE_DEPTH_MAX
+from bolt_store.salvage.freelist import LISTED, OWN_RUN, Fit, FreePages, fit
+from bolt_store.salvage.scan import BUCKETS_ONLY, Scan
+from bolt_store.salvage.survey import Survey
+
+WALK_FACTOR: Final = 64
+"""The search ends when it has walked so many times the pages of the file. A file in use has 2 to 16
+candidates, most of which share their pages (spec section 3.5)."""
+
+FREELIST_COUNT_MAX: Final = 256
+"""Freelists kept at a time: one byte for each page of the file each. The largest are kept: as a
+file grows, so does its list."""
+
+SURVEY_COUNT_MAX: Final = 64
+"""Candidates kept at a time."""
+
+CHAIN_COUNT_MAX: Final = 8
+"""Snapshots whose order is found by comparing each with each."""
+
+LARGE_SHARE: Final = 10
+"""A root counts as large when it reaches nine tenths of what the largest one reaches."""
+
+BEST_COUNT_MAX: Final = 4
+"""Damaged trees that are given when no snapshot is found."""
+
+LEAK_COUNT_MIN: Final = 4
+LEAK_SHARE: Final = 50
+"""Uncovered pages that bbolt's own leaks explain: four, or one in fifty."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Pair:
+    """A tree and a freelist that go together.
+
+    Attributes:
+        survey: The tree.
+        free: The freelist; None when none fits.
+        fit: How they go together; None without a freelist.
+    """
+
+    survey: Survey
+    free: FreePages | None
+    fit: Fit | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Found:
+    """What the search has found.
+
+    Attributes:
+        exact: Pairs that are a snapshot, the newest first.
+        leaky: Pairs that would be one, but for a few pages that neither has; the newest first.
+        best: The roots from which most can be reached and that are no such pair.
+        is_order_certain: Whether the order of the pairs follows from the pages.
+        is_complete: Whether every candidate was looked at.
+    """
+
+    exact: tuple[Pair, ...]
+    leaky: tuple[Pair, ...]
+    best: tuple[Pair, ...]
+    is_order_certain: bool
+    is_complete: bool
+
+
+def find_snapshots(scan: Scan) -> Found:
+    """Search a file for snapshots, without its metas.
+
+    Args:
+        scan: Of the file.
+
+    Returns:
+        What was found.
+
+    Raises:
+        PageError: A page has changed since the scan.
+        OSError: A page cannot be read.
+    """
+    surveys: list[Survey] = []
+    credit = WALK_FACTOR * scan.page_count
+    is_complete = True
+    for pgid in reversed(root_candidates(scan)):
+        if credit < 0:
+            is_complete = False
+            break
+        survey = Survey(scan, pgid)
+        credit -= survey.page_count + survey.problem_count + 1
+        survey.forget_details()
+        if survey.bucket_count:
+            surveys.append(survey)
+            surveys = _keep_best(surveys)
+    lists = free_lists(scan)
+    pairs = [best_pair(survey, lists) for survey in surveys if not survey.problem_count]
+    exact, leaky = _snapshots(scan, pairs)
+    ordered, is_certain = _newest_first(exact or leaky)
+    best = _ranked([survey for survey in surveys if survey.problem_count or not ordered])
+    return Found(
+        exact=tuple(ordered) if exact else (),
+        leaky=() if exact else tuple(ordered),
+        best=tuple(
+            best_pair(Survey(scan, survey.root_pgid), lists) for survey in best[:BEST_COUNT_MAX]
+        ),
+        is_order_certain=is_certain,
+        is_complete=is_complete and scan.is_complete,
+    )
+
+
+def root_candidates(scan: Scan) -> list[int]:
+    """Return the pages that may be the root of the root bucket, ascending."""
+    return [
+        pgid
+        for pgid in range(META_PAGE_COUNT, scan.page_count)
+        if scan.kinds[pgid] & BUCKETS_ONLY
+        or (scan.kind(pgid) == BRANCH_FLAG and _begins_with_buckets(scan, pgid))
+    ]
+
+
+def _begins_with_buckets(scan: Scan, pgid: int) -> bool:
+    """Tell whether the first leaf below a branch has buckets only; a walk looks at the others."""
+    for _ in range(TREE_DEPTH_MAX):
+        kind = scan.kind(pgid)
+        if kind == LEAF_FLAG:
+            return bool(scan.kinds[pgid] & BUCKETS_ONLY)
+        if kind != BRANCH_FLAG:
+            return False
+        pgid = scan.branch(pgid).children[0]
+    return False
+
+
+def free_lists(scan: Scan) -> list[FreePages]:
+    """Return the freelists of a file, the largest ones where there are very many."""
+    pgids = scan.freelist_pgids
+    if len(pgids) > FREELIST_COUNT_MAX:
+        pgids = nlargest(FREELIST_COUNT_MAX, pgids, key=lambda pgid: len(scan.freelist(pgid)))
+    return [FreePages(scan, pgid) for pgid in pgids]
+
+
+def best_pair(survey: Survey, lists: list[FreePages]) -> Pair:
+    """Find the freelist of a tree: it shares no page with it and leaves the fewest uncovered."""
+    fits = [(fit(survey, free), free) for free in lists]
+    possible = [
+        (found.uncovered_count, index)
+        for index, (found, _) in enumerate(fits)
+        if not found.conflict_count
+    ]
+    if not possible:
+        return Pair(survey=survey, free=None, fit=None)
+    found, free = fits[min(possible)[1]]
+    return Pair(survey=survey, free=free, fit=found)
+
+
+def _snapshots(scan: Scan, pairs: list[Pair]) -> tuple[list[Pair], list[Pair]]:
+    """Return the pairs that cover all pages, and those that leave no more than a leak."""
+    tolerance = max(LEAK_COUNT_MIN, scan.page_count // LEAK_SHARE)
+    exact, leaky = [], []
+    for pair in pairs:
+        if pair.fit is not None and not pair.fit.uncovered_count:
+            exact.append(pair)
+        elif pair.fit is not None and pair.fit.uncovered_count <= tolerance:
+            leaky.append(pair)
+    return exact, leaky
+
+
+def _keep_best(surveys: list[Survey]) -> list[Survey]:
+    """Bound the number of candidates that are kept: each has a byte for each page."""
+    if len(surveys) <= SURVEY_COUNT_MAX:
+        return surveys
+    worst = min(surveys, key=lambda survey: (not survey.problem_count, survey.page_count))
+    return [survey for survey in surveys if survey is not worst]
+
+
+def _ranked(surveys: list[Survey]) -> list[Survey]:
+    """Return the candidates that reach most, those before that nothing is lost in.
+
+    A small root that nothing is lost in is a left-over from the beginning of the file, not better
+    than a large one with a hole.
+    """
+    tops = [survey for survey in surveys if _is_top(survey, surveys)] or surveys
+    most = max((survey.key_count + survey.bucket_count for survey in tops), default=0)
+    large = [
+        survey
+        for survey in tops
+        if (survey.key_count + survey.bucket_count) * LARGE_SHARE >= most * (LARGE_SHARE - 1)
+    ]
+    return sorted(large, key=lambda survey: (survey.problem_count > 0, -survey.key_count))
+
+
+def _is_top(survey: Survey, surveys: list[Survey]) -> bool:
+    """Tell whether a candidate is neither in another root's tree nor has another root in its own.
+
+    What another one reaches is a nested bucket. But where both have the same buckets, the one that
+    reaches is a left-over whose page for some bucket has become the root of a later state.
+    """
+    for other in surveys:
+        if other is survey or other.root_pgid == survey.root_pgid:
+            continue
+        if other.reach[survey.root_pgid] and not _is_alike(survey, other):
+            return False
+        if survey.reach[other.root_pgid] and _is_alike(survey, other):
+            return False
+    return True
+
+
+def _is_alike(first: Survey, second: Survey) -> bool:
+    """Tell whether two roots have more than half of the names in their first leaves in common."""
+    names = [_first_names(survey.scan, survey.root_pgid) for survey in (first, second)]
+    return 2 * len(names[0] & names[1]) > min(map(len, names))
+
+
+def _first_names(scan: Scan, pgid: int) -> frozenset[bytes]:
+    while scan.kind(pgid) == BRANCH_FLAG:
+        pgid = scan.branch(pgid).children[0]
+    return frozenset(scan.leaf(pgid).keys)
+
+
+# -- which is newer ----------------------------------------------------------------------------
+
+
+def _newest_first(pairs: list[Pair]) -> tuple[list[Pair], bool]:
+    """Order snapshots in time; tell whether the pages allow no other newest one.
+
+    The high water mark never falls. Under equal ones, bbolt's allocation tells which can follow
+    which: what a transaction wrote lies on the lowest pages that were free before. The newest is
+    the end of the longest chain, for of a file at rest the last two are whole, and follow.
+    """
+    ordered = sorted(pairs, key=_high_water_mark, reverse=True)
+    if not ordered:
+        return ordered, False
+    top = _high_water_mark(ordered[0])
+    group = [pair for pair in ordered if _high_water_mark(pair) == top][:CHAIN_COUNT_MAX]
+    if len(group) == 1:
+        return ordered, True
+    lengths = _chain_lengths(group)
+    ranked = sorted(range(len(group)), key=lambda index: -lengths[index])
+    is_certain = lengths[ranked[0]] > lengths[ranked[1]]
+    return [group[index] for index in ranked] + ordered[len(group) :], is_certain
+
+
+def _chain_lengths(group: list[Pair]) -> list[int]:
+    """Return for each snapshot how many can have been written one on top of the other up to it."""
+    before = [
+        [
+            index
+            for index, older in enumerate(group)
+            if older is not newer and _may_follow(newer, older) and not _may_follow(older, newer)
+        ]
+        for newer in group
+    ]
+    lengths = [1] * len(group)
+    for _ in group:
+        lengths = [1 + max((lengths[index] for index in indexes), default=0) for indexes in before]
+    return lengths
+
+
+def _high_water_mark(pair: Pair) -> int:
+    return pair.fit.high_water_mark if pair.fit is not None else 0
+
+
+def _may_follow(newer: Pair, older: Pair) -> bool:
+    """Tell whether one snapshot can have been written on top of the other by bbolt."""
+    if newer.free is None or older.free is None:
+        return True
+    scan = newer.survey.scan
+    new = [
+        pgid
+        for pgid, (used, was_used) in enumerate(zip(_used(newer), _used(older), strict=True))
+        if used and not was_used and pgid < _high_water_mark(older)
+    ]
+    free = [pgid for pgid, listed in enumerate(older.free.mask) if listed == LISTED]
+    if any(scan.run_length(pgid) > 1 or not scan.kind(pgid) for pgid in new):
+        # A run goes where it fits, which need not be lowest.
+        return set(new) <= set(free)
+    return new == free[: len(new)]
+
+
+def _used(pair: Pair) -> bytes:
+    """Return a byte for each page: not 0 where a snapshot has its tree or its freelist."""
+    listed = pair.free.mask if pair.free is not None else bytes(len(pair.survey.reach))
+    return bytes(
+        used or mark == OWN_RUN for used, mark in zip(pair.survey.reach, listed, strict=True)
+    )

@@ -1,0 +1,254 @@
+"""What lies on the pages of a file of which nothing is believed.
+
+Lives here: the page size by evidence, and `Scan`, which says of every page whether it can be a
+page. Must not live here: which pages belong together (`survey`), and what is current.
+
+A page is *readable* when its header names its own place, its run lies inside of the file and every
+element lies inside of its run, in order. It is *strict* when, besides, encoding what was read gives
+the same bytes, as it does for everything that bbolt writes. Random bytes practically never look
+like a page; left-overs of former states do, and so may the inside of a run.
+
+Invariants: reads go through the block file, never through a map. Kept are a byte for each page and
+a bounded number of branches. Runs that overlap, which no sound file has, are read only so often.
+
+Source: spec section 3.5, step 1; section 1.4 for page sizes.
+"""
+
+from collections import Counter
+from collections.abc import Callable
+from itertools import pairwise
+from typing import Final, TypeAlias
+
+from bolt_store.codec.branch import Branch, branch_size_bytes, decode_branch, encode_branch
+from bolt_store.codec.freelist import decode_freelist, freelist_size_bytes
+from bolt_store.codec.layout import (
+    BRANCH_ELEMENT,
+    BRANCH_FLAG,
+    BUCKET_FLAG,
+    ELEMENT_SIZE_BYTES,
+    FREELIST_COUNT_LONG,
+    FREELIST_FLAG,
+    LEAF_ELEMENT,
+    LEAF_FLAG,
+    META_PAGE_COUNT,
+    PAGE_HEADER,
+    PAGE_HEADER_SIZE_BYTES,
+)
+from bolt_store.codec.leaf import Leaf, decode_leaf, encode_leaf, leaf_size_bytes
+from bolt_store.codec.meta import is_page_size
+from bolt_store.errors import PageError
+from bolt_store.file.block_file import BlockFile
+from bolt_store.limits import ELEMENT_COUNT_MAX, PAGE_SIZE_BYTES_MIN
+
+Progress: TypeAlias = Callable[[int, int], None]
+"""Called now and then with the pages done and the pages in all."""
+
+KIND_MASK: Final = BRANCH_FLAG | LEAF_FLAG | FREELIST_FLAG
+STRICT: Final = 0x20
+"""Set beside the kind of a page that is as bbolt writes it."""
+BUCKETS_ONLY: Final = 0x40
+"""Set beside the kind of a leaf that has elements, all of them buckets."""
+
+WINDOW_SIZE_BYTES: Final = 1 << 20
+"""Read at once while scanning."""
+
+OVERFLOW_READ_FACTOR: Final = 8
+"""How often the file's own size is read for runs of several pages, at most. Runs in use do not
+overlap, and of the left-over ones few do."""
+
+BRANCHES_KEPT_MAX: Final = 1024
+
+_KINDS: Final = frozenset({BRANCH_FLAG, LEAF_FLAG, FREELIST_FLAG})
+
+
+def infer_page_size(file: BlockFile) -> int | None:
+    """Find the page size for which most page headers name their own place.
+
+    Args:
+        file: The file.
+
+    Returns:
+        The page size, or None when no header names its place under any.
+
+    Raises:
+        OSError: The file cannot be read.
+    """
+    votes: Counter[int] = Counter()
+    offset = 0
+    while True:
+        window = file.read_at(offset, WINDOW_SIZE_BYTES)
+        for start in range(0, len(window) - PAGE_HEADER_SIZE_BYTES + 1, PAGE_SIZE_BYTES_MIN):
+            pgid, flags, _, _ = PAGE_HEADER.unpack_from(window, start)
+            if flags in _KINDS and pgid >= META_PAGE_COUNT and not (offset + start) % pgid:
+                votes[(offset + start) // pgid] += 1
+        if len(window) < WINDOW_SIZE_BYTES:
+            break
+        offset += len(window)
+    sizes = [(count, size) for size, count in votes.items() if is_page_size(size)]
+    return max(sizes)[1] if sizes else None
+
+
+class Scan:
+    """Every page of a file, looked at once.
+
+    Attributes:
+        page_count: Whole pages that the file has.
+        kinds: A byte for each page: 0, or the kind with the marks above.
+        freelist_pgids: The pages that can be a freelist.
+        is_complete: Whether every run could be looked at.
+    """
+
+    def __init__(self, file: BlockFile, page_size_bytes: int, progress: Progress | None) -> None:
+        """Look at every page.
+
+        Args:
+            file: Stays the caller's to close.
+            page_size_bytes: Its page size.
+            progress: Called now and then with the pages done and the pages in all.
+
+        Raises:
+            OSError: The file cannot be read.
+        """
+        self.file: Final = file
+        self.page_size_bytes: Final = page_size_bytes
+        self.page_count: Final = file.size_bytes() // page_size_bytes
+        self.kinds: Final = bytearray(self.page_count)
+        self.freelist_pgids: Final[list[int]] = []
+        self.is_complete = True
+        self._overflows: Final[dict[int, int]] = {}
+        self._credit = OVERFLOW_READ_FACTOR * self.page_count
+        self._branches: Final[dict[int, Branch[int]]] = {}
+        window_pages = max(WINDOW_SIZE_BYTES // page_size_bytes, 1)
+        for first in range(0, self.page_count, window_pages):
+            self._scan_window(first, min(window_pages, self.page_count - first))
+            if progress is not None:
+                progress(min(first + window_pages, self.page_count), self.page_count)
+
+    def run_length(self, pgid: int) -> int:
+        """Return the number of pages of the run that starts at a readable page."""
+        return 1 + self._overflows.get(pgid, 0)
+
+    def kind(self, pgid: int) -> int:
+        """Return the kind of a page, 0 when it is not readable or not in the file."""
+        if META_PAGE_COUNT <= pgid < self.page_count:
+            return self.kinds[pgid] & KIND_MASK
+        return 0
+
+    def run(self, pgid: int) -> bytes:
+        """Read the whole run of a readable page. Raises `OSError` when that fails."""
+        size = self.page_size_bytes
+        return self.file.read_at(pgid * size, self.run_length(pgid) * size)
+
+    def leaf(self, pgid: int) -> Leaf:
+        """Decode a readable leaf.
+
+        Raises:
+            PageError: It has changed since the scan.
+            OSError: It cannot be read.
+        """
+        return decode_leaf(self.run(pgid), pgid=pgid)
+
+    def branch(self, pgid: int) -> Branch[int]:
+        """Decode a readable branch. Shared: do not change it. Raises as `leaf`."""
+        branch = self._branches.get(pgid)
+        if branch is None:
+            branch = decode_branch(self.run(pgid), pgid=pgid)
+            if len(self._branches) >= BRANCHES_KEPT_MAX:
+                self._branches.pop(next(iter(self._branches)))
+            self._branches[pgid] = branch
+        return branch
+
+    def freelist(self, pgid: int) -> tuple[int, ...]:
+        """Decode a readable freelist. Raises as `leaf`."""
+        return decode_freelist(self.run(pgid), pgid=pgid)
+
+    # -- the scan ----------------------------------------------------------------------------
+
+    def _scan_window(self, first: int, count: int) -> None:
+        size = self.page_size_bytes
+        window = self.file.read_at(first * size, count * size)
+        for index in range(len(window) // size):
+            pgid, flags, _, overflow = PAGE_HEADER.unpack_from(window, index * size)
+            if pgid != first + index or flags not in _KINDS or pgid < META_PAGE_COUNT:
+                continue
+            if pgid + overflow >= self.page_count:
+                continue
+            page = window[index * size : (index + 1) * size]
+            if overflow:
+                if not _may_be_a_run(page, size * (overflow + 1)) or not self._pay(overflow + 1):
+                    continue
+                page = self.file.read_at(pgid * size, size * (overflow + 1))
+            kind = _kind_of(page, pgid)
+            if kind:
+                self.kinds[pgid] = kind
+                if overflow:
+                    self._overflows[pgid] = overflow
+                if kind & FREELIST_FLAG:
+                    self.freelist_pgids.append(pgid)
+
+    def _pay(self, page_count: int) -> bool:
+        """Bound what overlapping runs cost; tell whether this one may be read."""
+        self._credit -= page_count
+        if self._credit < 0:
+            self.is_complete = False
+        return self._credit >= 0
+
+
+def _may_be_a_run(page: bytes, size_bytes: int) -> bool:
+    """Tell from its first page whether a long run is worth reading."""
+    _, flags, count, _ = PAGE_HEADER.unpack_from(page)
+    start = PAGE_HEADER_SIZE_BYTES
+    if flags == FREELIST_FLAG:
+        if count == FREELIST_COUNT_LONG:
+            count = int.from_bytes(page[start : start + 8], "little")
+        return freelist_size_bytes(count) <= size_bytes
+    table_end = start + ELEMENT_SIZE_BYTES * count
+    if not count or table_end > size_bytes:
+        return not count
+    if flags == LEAF_FLAG:
+        flag, pos, key_size, value_size = LEAF_ELEMENT.unpack_from(page, start)
+    else:
+        pos, key_size, _ = BRANCH_ELEMENT.unpack_from(page, start)
+        flag = value_size = 0
+    end = start + pos + key_size + value_size
+    return bool(flag <= BUCKET_FLAG and start + pos >= table_end and end <= size_bytes)
+
+
+def _kind_of(page: bytes, pgid: int) -> int:
+    """Return the kind of a run with its marks; 0 when it is not readable."""
+    flags = page[8]
+    try:
+        if flags == LEAF_FLAG:
+            return _kind_of_leaf(page, pgid)
+        if flags == BRANCH_FLAG:
+            return _kind_of_branch(page, pgid)
+        ids = decode_freelist(page, pgid=pgid)
+    except PageError:
+        return 0
+    is_ascending = all(first < second for first, second in pairwise(ids))
+    is_strict = is_ascending and (not ids or ids[0] >= META_PAGE_COUNT)
+    return FREELIST_FLAG | STRICT if is_strict else 0
+
+
+def _kind_of_leaf(page: bytes, pgid: int) -> int:
+    leaf = decode_leaf(page, pgid=pgid)
+    kind = LEAF_FLAG
+    if len(leaf.keys) > ELEMENT_COUNT_MAX:
+        return kind
+    size = leaf_size_bytes(leaf)
+    again = encode_leaf(leaf, pgid=0, page_size_bytes=0)
+    if again[PAGE_HEADER_SIZE_BYTES:] == page[PAGE_HEADER_SIZE_BYTES:size]:
+        kind |= STRICT
+    if leaf.flags and all(leaf.flags):
+        kind |= BUCKETS_ONLY
+    return kind
+
+
+def _kind_of_branch(page: bytes, pgid: int) -> int:
+    branch = decode_branch(page, pgid=pgid)
+    if not 1 < len(branch.keys) <= ELEMENT_COUNT_MAX:
+        return BRANCH_FLAG
+    size = branch_size_bytes(branch.keys)
+    again = encode_branch(branch, pgid=pgid, page_size_bytes=PAGE_SIZE_BYTES_MIN)
+    is_strict = again[PAGE_HEADER_SIZE_BYTES:size] == page[PAGE_HEADER_SIZE_BYTES:size]
+    return BRANCH_FLAG | STRICT if is_strict else BRANCH_FLAG

@@ -1,0 +1,510 @@
+"""What can be reached from one root page, and where something is lost.
+
+Lives here: `Survey`, a walk that believes nothing, and `elements`, which reads a bucket by what the
+walk has found. Must not live here: where lost pages have gone (`repair`), writing.
+
+A page that something refers to is taken only when it is readable, is not in use elsewhere, and its
+keys lie in the range that its parent has for it; then everything in it is in its place. Whatever
+is not taken is *lost*, with its place and the range of keys that is missing with it. What is taken
+and yet breaks a rule that bbolt keeps is a *flaw*: it may be an older state of the page that should
+be there.
+
+Where two refer to one page, the one whose separator equals the page's first key keeps it.
+
+Invariants: each page is visited once, so that the walk ends whatever the pages say; no recursion.
+A second walk is begun only when a page has been given to the wrong one of two, and so often only.
+
+Source: spec sections 1.11, 3.2 and 3.5 (case E).
+"""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Final, NamedTuple, TypeAlias
+
+from bolt_store.codec.bucket import BucketValue, decode_bucket
+from bolt_store.codec.layout import BRANCH_FLAG, LEAF_FLAG
+from bolt_store.codec.leaf import Leaf, decode_leaf
+from bolt_store.errors import PageError
+from bolt_store.limits import KEY_SIZE_BYTES_MAX, TREE_DEPTH_MAX
+from bolt_store.salvage.scan import Scan
+
+INLINE_DEPTH_MAX: Final = 16
+"""Inline buckets in inline buckets are copied once a level. bbolt reads them and writes none."""
+
+RESTART_COUNT_MAX: Final = 4
+"""Each walk finds all pages that were given to the wrong one, but for those below them."""
+
+IN_TREE: Final = 1
+ATTACHED: Final = 2
+"""Values of `Survey.reach`: found from the root, and put back in its place by salvage."""
+
+Place: TypeAlias = tuple[int, ...]
+"""Where something is referred to: page and element index; for what lies in inline buckets also the
+element index in each of them; empty for the root of all."""
+
+
+class Attachment(NamedTuple):
+    """A page that is put in the place of a lost one.
+
+    Attributes:
+        pgid: The page.
+        first_key: Its first key.
+        is_itself: Whether it is what should have been referred to; else a child of that.
+    """
+
+    pgid: int
+    first_key: bytes
+    is_itself: bool
+
+
+Attachments: TypeAlias = Mapping[Place, tuple[Attachment, ...]]
+"""What is put in the place of lost pages, in the order of the keys."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class BucketPlace:
+    """One bucket, by where it is.
+
+    Attributes:
+        place: Of the element that holds it; empty for the root bucket.
+        name: Its key.
+        above: The bucket that it is in; None for the root bucket.
+    """
+
+    place: Place
+    name: bytes = field(repr=False)
+    above: "BucketPlace | None" = field(repr=False)
+
+    @property
+    def path(self) -> tuple[bytes, ...]:
+        """The names from the top down to this bucket."""
+        names = []
+        bucket: BucketPlace | None = self
+        while bucket is not None and bucket.above is not None:
+            names.append(bucket.name)
+            bucket = bucket.above
+        return tuple(reversed(names))
+
+
+@dataclass(slots=True, eq=False)
+class Tree:
+    """The tree of one bucket, as far as it was walked.
+
+    Attributes:
+        bucket: The bucket.
+        leaf_depth: Depth of its leaves, None when none was seen.
+    """
+
+    bucket: BucketPlace
+    leaf_depth: int | None = None
+
+    @property
+    def is_root(self) -> bool:
+        """Whether it may hold buckets only."""
+        return self.bucket.above is None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Lost:
+    """Something that cannot be read where it is referred to.
+
+    Attributes:
+        place: Where.
+        pgid: The page referred to; None when the element itself is what cannot be used.
+        code: Why.
+        tree: The tree that it belongs to.
+        depth: Depth that the page should have in it.
+        first_key: The range of keys that is missing with it; None for no bound.
+        end_key: Where that range ends; None for no bound.
+    """
+
+    place: Place
+    pgid: int | None
+    code: str
+    tree: Tree
+    depth: int
+    first_key: bytes | None = field(repr=False)
+    end_key: bytes | None = field(repr=False)
+
+    @property
+    def height(self) -> int | None:
+        """Levels below the lost page: 0 for a leaf; None when its tree has no other leaf."""
+        return None if self.tree.leaf_depth is None else self.tree.leaf_depth - self.depth
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Flaw:
+    """A page that was taken although it breaks a rule.
+
+    Attributes:
+        pgid: The page.
+        code: The rule.
+    """
+
+    pgid: int
+    code: str
+
+
+class Element(NamedTuple):
+    """One key of a bucket.
+
+    Attributes:
+        key: The key.
+        value: The plain value, or the bucket; None for a bucket whose value cannot be read.
+        place: Where it lies.
+    """
+
+    key: bytes
+    value: bytes | BucketValue | None
+    place: Place
+
+
+class _Ref(NamedTuple):
+    """A page to visit, and what its parent says about it."""
+
+    place: Place
+    pgid: int
+    first_key: bytes | None
+    end_key: bytes | None
+    depth: int
+    tree: Tree
+    mark: int
+    is_exact: bool
+
+
+class _Inline(NamedTuple):
+    """An inline bucket to visit."""
+
+    place: Place
+    page: bytes
+    tree: Tree
+    mark: int
+    inline_depth: int
+
+
+class Survey:
+    """One walk from one root.
+
+    Attributes:
+        root_pgid: The root page of the root bucket.
+        attached: What was put in the place of lost branches.
+        reach: A byte for each page of the file: 0, or how it was reached.
+        lost: What was lost, by its place.
+        flaws: What was taken and is doubtful.
+        problem_count: Number of places where something is lost or doubtful.
+        key_count: Keys with plain values.
+        bucket_count: Buckets, the root bucket not included.
+    """
+
+    def __init__(self, scan: Scan, root_pgid: int, attached: Attachments | None = None) -> None:
+        """Walk.
+
+        Args:
+            scan: Of the file.
+            root_pgid: Where to begin; any number.
+            attached: What to put in the place of lost branches.
+
+        Raises:
+            PageError: A page has changed since the scan.
+            OSError: A page cannot be read.
+        """
+        self.scan: Final = scan
+        self.root_pgid: Final = root_pgid
+        self.attached: Final = attached or {}
+        self._denied: set[Place] = set()
+        for _ in range(RESTART_COUNT_MAX):
+            self._begin()
+            denied_count = len(self._denied)
+            self._walk()
+            if len(self._denied) == denied_count:
+                break
+        self.problem_count = len(self.lost) + len(self.flaws)
+        self._weak_claims.clear()
+
+    def forget_details(self) -> None:
+        """Drop what was lost and doubtful, but for its number, to save memory."""
+        self.lost.clear()
+        self.flaws.clear()
+        self._denied.clear()
+
+    def _begin(self) -> None:
+        self.reach = bytearray(self.scan.page_count)
+        self.lost: dict[Place, Lost] = {}
+        self.flaws: list[Flaw] = []
+        self.key_count = 0
+        self.bucket_count = 0
+        self._weak_claims: dict[int, Place] = {}
+
+    @property
+    def page_count(self) -> int:
+        """Number of pages reached, overflow pages included."""
+        return len(self.reach) - self.reach.count(0)
+
+    @property
+    def holes(self) -> list[Lost]:
+        """The lost pages that nothing was put in the place of."""
+        return [lost for place, lost in self.lost.items() if place not in self.attached]
+
+    # -- the walk ----------------------------------------------------------------------------
+
+    def _walk(self) -> None:
+        tree = Tree(BucketPlace((), b"", None))
+        stack: list[_Ref | _Inline] = [
+            _Ref((), self.root_pgid, None, None, 0, tree, IN_TREE, is_exact=False)
+        ]
+        while stack:
+            visit = stack.pop()
+            if isinstance(visit, _Inline):
+                self._visit_inline(visit, stack)
+            else:
+                self._visit(visit, stack)
+
+    def _visit(self, ref: _Ref, stack: list[_Ref | _Inline]) -> None:
+        code = self._refusal(ref)
+        if code is None:
+            if self.scan.kind(ref.pgid) == LEAF_FLAG:
+                leaf = self.scan.leaf(ref.pgid)
+                code = self._take(ref, leaf.keys)
+                if code is None:
+                    self._look_at_leaf(ref, leaf, stack)
+            else:
+                branch = self.scan.branch(ref.pgid)
+                code = self._take(ref, branch.keys)
+                if code is None:
+                    self._push_children(ref, branch.keys, branch.children, stack)
+        if code is not None:
+            self._lose(ref, code, stack)
+
+    def _refusal(self, ref: _Ref) -> str | None:
+        """Say why a page cannot be taken, as far as that shows without its keys."""
+        if ref.place in self._denied:
+            return "page.shared"
+        if not self.scan.kind(ref.pgid):
+            in_file = 1 < ref.pgid < self.scan.page_count
+            return "page.unreadable" if in_file else "page.range"
+        if self.scan.kind(ref.pgid) not in (BRANCH_FLAG, LEAF_FLAG):
+            return "page.kind"
+        if ref.depth > TREE_DEPTH_MAX:
+            return "tree.depth"
+        if any(self.reach[ref.pgid : ref.pgid + self.scan.run_length(ref.pgid)]):
+            self._dispute(ref)
+            return "page.shared"
+        return None
+
+    def _dispute(self, ref: _Ref) -> None:
+        """Take a page away from one that fits less, and note that the walk must begin again."""
+        holder = self._weak_claims.get(ref.pgid)
+        if holder is not None and ref.is_exact and self._first_key(ref.pgid) == ref.first_key:
+            self._denied.add(holder)
+
+    def _first_key(self, pgid: int) -> bytes | None:
+        scan = self.scan
+        keys = scan.leaf(pgid).keys if scan.kind(pgid) == LEAF_FLAG else scan.branch(pgid).keys
+        return keys[0] if keys else None
+
+    def _take(self, ref: _Ref, keys: list[bytes]) -> str | None:
+        """Compare a page with its place and mark it as reached, or say why it is refused."""
+        if not keys:
+            if ref.depth:
+                return "leaf.empty"
+        elif (ref.first_key is not None and keys[0] < ref.first_key) or (
+            ref.end_key is not None and keys[-1] >= ref.end_key
+        ):
+            return "key.range"
+        if not ref.is_exact or keys[0] != ref.first_key:
+            self._weak_claims[ref.pgid] = ref.place
+            if ref.is_exact:
+                self.flaws.append(Flaw(pgid=ref.pgid, code="branch.separator"))
+        length = self.scan.run_length(ref.pgid)
+        self.reach[ref.pgid : ref.pgid + length] = bytes([ref.mark]) * length
+        return None
+
+    def _lose(self, ref: _Ref, code: str, stack: list[_Ref | _Inline]) -> None:
+        """Note a lost page, and go on with what was put in its place."""
+        self.lost[ref.place] = Lost(
+            place=ref.place,
+            pgid=ref.pgid,
+            code=code,
+            tree=ref.tree,
+            depth=ref.depth,
+            first_key=ref.first_key,
+            end_key=ref.end_key,
+        )
+        end_key = ref.end_key
+        given = self.attached.get(ref.place, ())
+        for index in range(len(given) - 1, -1, -1):
+            child = ref._replace(
+                place=(*ref.place, index),
+                pgid=given[index].pgid,
+                first_key=given[index].first_key,
+                end_key=end_key,
+                depth=ref.depth if given[index].is_itself else ref.depth + 1,
+                mark=ATTACHED,
+                is_exact=True,
+            )
+            stack.append(child)
+            end_key = child.first_key
+
+    def _push_children(
+        self, ref: _Ref, keys: list[bytes], children: list[int], stack: list[_Ref | _Inline]
+    ) -> None:
+        if len(keys) == 1:
+            self.flaws.append(Flaw(pgid=ref.pgid, code="branch.count"))
+        end_key = ref.end_key
+        for index in range(len(keys) - 1, -1, -1):
+            child = ref._replace(
+                place=(ref.pgid, index),
+                pgid=children[index],
+                first_key=keys[index],
+                end_key=end_key,
+                depth=ref.depth + 1,
+                is_exact=True,
+            )
+            stack.append(child)
+            end_key = keys[index]
+
+    def _look_at_leaf(self, ref: _Ref, leaf: Leaf, stack: list[_Ref | _Inline]) -> None:
+        tree = ref.tree
+        if tree.leaf_depth is None:
+            tree.leaf_depth = ref.depth
+        elif tree.leaf_depth != ref.depth:
+            self.flaws.append(Flaw(pgid=ref.pgid, code="tree.uneven"))
+        if tree.is_root and not all(leaf.flags):
+            self.flaws.append(Flaw(pgid=ref.pgid, code="bucket.plain"))
+        self._look_at_elements((ref.pgid,), leaf, tree, ref.mark, 0, stack)
+
+    def _visit_inline(self, visit: _Inline, stack: list[_Ref | _Inline]) -> None:
+        try:
+            leaf = decode_leaf(visit.page, pgid=None)
+        except PageError:
+            self._lose_bucket(visit.place, visit.tree, "bucket.inline")
+            return
+        self._look_at_elements(
+            visit.place, leaf, visit.tree, visit.mark, visit.inline_depth + 1, stack
+        )
+
+    def _look_at_elements(
+        self,
+        place: Place,
+        leaf: Leaf,
+        tree: Tree,
+        mark: int,
+        inline_depth: int,
+        stack: list[_Ref | _Inline],
+    ) -> None:
+        """Count the keys of a leaf, and put the buckets in it on the stack."""
+        if (
+            not any(leaf.flags)
+            and not tree.is_root
+            and max(map(len, leaf.keys), default=0) <= (KEY_SIZE_BYTES_MAX)
+        ):
+            self.key_count += len(leaf.keys)
+            return
+        below: list[_Ref | _Inline] = []
+        for index, (flag, key, value) in enumerate(
+            zip(leaf.flags, leaf.keys, leaf.values, strict=True)
+        ):
+            if flag:
+                bucket = Tree(BucketPlace((*place, index), key, tree.bucket))
+                self._add_bucket(bucket, value, mark, inline_depth, below)
+            elif len(key) > KEY_SIZE_BYTES_MAX:
+                self._lose_element((*place, index), tree)
+            elif not tree.is_root:
+                self.key_count += 1
+        stack += reversed(below)
+
+    def _add_bucket(
+        self,
+        tree: Tree,
+        value: bytes,
+        mark: int,
+        inline_depth: int,
+        below: list[_Ref | _Inline],
+    ) -> None:
+        place = tree.bucket.place
+        self.bucket_count += 1
+        try:
+            bucket = decode_bucket(value, pgid=None)
+        except PageError:
+            self._lose_bucket(place, tree, "bucket.value")
+            return
+        if bucket.inline_page is None:
+            below.append(_Ref(place, bucket.root_pgid, None, None, 0, tree, mark, is_exact=False))
+        elif inline_depth < INLINE_DEPTH_MAX:
+            below.append(_Inline(place, bucket.inline_page, tree, mark, inline_depth))
+        else:
+            self._lose_bucket(place, tree, "bucket.nesting")
+
+    def _lose_bucket(self, place: Place, tree: Tree, code: str) -> None:
+        """Note a bucket whose name is all that can be read of it."""
+        self.lost[place] = Lost(
+            place=place, pgid=None, code=code, tree=tree, depth=0, first_key=None, end_key=None
+        )
+
+    def _lose_element(self, place: Place, tree: Tree) -> None:
+        """Note a key that no file may hold; no range of keys is missing with it."""
+        self.lost[place] = Lost(
+            place=place, pgid=None, code="key.size", tree=tree, depth=0, first_key=b"", end_key=b""
+        )
+
+
+def root_bucket(survey: Survey) -> Element:
+    """Return the root bucket of a survey as if it were an element of something."""
+    value = BucketValue(root_pgid=survey.root_pgid, sequence=0, inline_page=None)
+    return Element(b"", value, ())
+
+
+def elements(survey: Survey, bucket: Element) -> Iterator[Element]:
+    """Read one bucket in the order of its keys, without what is lost in it.
+
+    Plain values in the root bucket, which no file may have there, are left out.
+
+    Args:
+        survey: Of the state that it belongs to.
+        bucket: An element that is a bucket.
+
+    Yields:
+        Its elements.
+
+    Raises:
+        PageError: A page has changed since the scan.
+        OSError: A page cannot be read.
+    """
+    for place, leaf in _leaves(survey, bucket):
+        for index, (flag, key, value) in enumerate(
+            zip(leaf.flags, leaf.keys, leaf.values, strict=True)
+        ):
+            where = (*place, index)
+            if flag:
+                yield Element(key, _bucket_value(value), where)
+            elif bucket.place and where not in survey.lost:
+                yield Element(key, value, where)
+
+
+def _leaves(survey: Survey, bucket: Element) -> Iterator[tuple[Place, Leaf]]:
+    """Walk the leaves of a bucket that were taken, each with its place."""
+    value = bucket.value
+    if not isinstance(value, BucketValue):
+        return
+    if value.inline_page is not None:
+        if bucket.place not in survey.lost:
+            yield bucket.place, decode_leaf(value.inline_page, pgid=None)
+        return
+    stack = [(bucket.place, value.root_pgid)]
+    while stack:
+        place, pgid = stack.pop()
+        if place in survey.lost:
+            given = survey.attached.get(place, ())
+            stack += [((*place, index), page.pgid) for index, page in enumerate(given)][::-1]
+        elif survey.scan.kind(pgid) == LEAF_FLAG:
+            yield (pgid,), survey.scan.leaf(pgid)
+        else:
+            branch = survey.scan.branch(pgid)
+            stack += [((pgid, index), child) for index, child in enumerate(branch.children)][::-1]
+
+
+def _bucket_value(value: bytes) -> BucketValue | None:
+    try:
+        return decode_bucket(value, pgid=None)
+    except PageError:
+        return None

@@ -1,0 +1,631 @@
+"""Salvage: damage of every class that the field has shown, and what comes back from it."""
+
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from random import Random
+from typing import TypeAlias
+
+import pytest
+
+import bolt_store
+from bolt_store import SalvageMethod, SalvageReport, salvage, stale_entries
+from bolt_store.errors import CommitError
+from bolt_store.file.memory_file import MemoryFile
+from tests.support.history import NAMES, Damage, History, flat, history, tree_of
+from tests.support.model import Model, dump_file, problems
+from tests.support.oracle import Dump, Oracle
+
+Harm: TypeAlias = Callable[[Damage], Damage]
+
+PAGE_SIZES = pytest.mark.parametrize("page_size_bytes", [1024, 4096, 16384])
+
+
+class Salvager:
+    """Salvages files into a folder, each time into the same name."""
+
+    def __init__(self, folder: Path) -> None:
+        self.target = folder / "salvaged.bolt"
+
+    def __call__(
+        self,
+        source: MemoryFile | Damage,
+        *,
+        root_pgid: int | None = None,
+        use_older: bool = False,
+        classify: bolt_store.Classify | None = None,
+    ) -> tuple[SalvageReport, Model]:
+        """Salvage, require that the new file is sound, and return its content."""
+        file = source.file if isinstance(source, Damage) else source
+        before = file.content()
+        self.target.unlink(missing_ok=True)
+        report = salvage(
+            file, self.target, root_pgid=root_pgid, use_older=use_older, classify=classify
+        )
+        assert file.content() == before
+        assert report.is_written == self.target.exists()
+        if not report.is_written:
+            return report, {}
+        with bolt_store.open(self.target) as db:
+            assert problems(db) == []
+            model = dump_file(db)
+            assert report.key_count == key_count(model)
+        return report, model
+
+
+@pytest.fixture
+def run(tmp_path: Path) -> Salvager:
+    return Salvager(tmp_path)
+
+
+def key_count(model: Model) -> int:
+    """Count the plain keys of all buckets; they may nest by the thousand."""
+    count = 0
+    pending = [model]
+    while pending:
+        for value in pending.pop().values():
+            if isinstance(value, dict):
+                pending.append(value)
+            else:
+                count += 1
+    return count
+
+
+def classify(key: bytes, _: bytes) -> tuple[bytes, ...] | None:
+    """Tell the bucket by the name that the keys of `history` begin with."""
+    name = key[: len(NAMES[0])]
+    return (name,) if name in NAMES else None
+
+
+def shared_leaf(past: History) -> int:
+    """Return a leaf below a branch that both snapshots have, so that no snapshot is whole."""
+    tree = tree_of(past.newest)
+    return next(pgid for pgid in tree.leaves if pgid in tree.shared)
+
+
+def shared_branch(past: History) -> int:
+    tree = tree_of(past.newest)
+    return next(pgid for pgid in tree.branches if pgid in tree.shared)
+
+
+# -- step 0: snapshots -------------------------------------------------------------------------
+
+
+@PAGE_SIZES
+def test_a_healthy_file_comes_back_whole(run: Salvager, page_size_bytes: int) -> None:
+    past = history(1, page_size_bytes=page_size_bytes)
+    report, model = run(MemoryFile(past.newest))
+    assert model == past.states[-1]
+    assert (report.method, report.is_complete) == (SalvageMethod.CLEAN, True)
+    assert report.snapshots[0].key_count == len(flat(model))
+    with bolt_store.open(run.target) as db:
+        assert db.meta.txid == report.snapshots[0].txid
+        assert db.meta.page_size_bytes == page_size_bytes
+
+
+def test_real_stores_come_back_whole(run: Salvager, level21_bolt: Path) -> None:
+    report, _ = run(MemoryFile(level21_bolt.read_bytes()))
+    assert report.is_complete
+    assert Dump.of_file(run.target) == Dump.of_file(level21_bolt)
+
+
+def test_d1_a_torn_newest_meta_leaves_the_older_snapshot(run: Salvager) -> None:
+    past = history(1)
+    for data in (bytes(4096), b"\xff" * 40):
+        damage = past.damaged()
+        report, model = run(damage.put(damage.slot, data, at=16))
+        assert model == past.states[-2]
+        assert report.method is SalvageMethod.CLEAN
+        assert not report.is_newest, "the torn meta may have been a newer one"
+
+
+@PAGE_SIZES
+def test_d2_two_lost_metas_are_found_again(run: Salvager, page_size_bytes: int) -> None:
+    past = history(1, page_size_bytes=page_size_bytes)
+    report, model = run(past.damaged().wipe_metas())
+    assert model in past.states[-2:], "which one is newer need not show"
+    assert report.method is SalvageMethod.FOUND
+    assert report.is_page_size_inferred
+    assert report.page_size_bytes == page_size_bytes
+    roots = {facts.root_pgid for facts in report.snapshots}
+    damage = past.damaged()
+    assert {damage.meta.root_pgid, damage.older.root_pgid} <= roots
+    assert not report.is_newest
+
+
+def test_d3_a_root_that_is_a_freelist_is_found_by_the_freelist_that_the_meta_names(
+    run: Salvager,
+) -> None:
+    past = history(1)
+    damage = past.damaged()
+    wrong = damage.meta.freelist_pgid
+    assert wrong is not None
+    damage.sign(damage.slot, replace(damage.meta, root_pgid=wrong))
+    damage.sign(1 - damage.slot, replace(damage.older, root_pgid=wrong))
+    report, model = run(damage)
+    assert model == past.states[-1]
+    assert (report.method, report.is_newest) == (SalvageMethod.FOUND, True)
+    assert report.snapshots[0].txid == damage.meta.txid
+
+
+@pytest.mark.parametrize("harm", ["zeroed", "a leaf", "too long"])
+def test_d4_a_lost_freelist_is_not_needed(run: Salvager, harm: str) -> None:
+    past = history(1)
+    damage = past.damaged()
+    freelist = damage.meta.freelist_pgid
+    assert freelist is not None
+    match harm:
+        case "zeroed":
+            damage.wipe(freelist)
+        case "a leaf":
+            damage.put(freelist, b"\x02", at=8)
+        case _:
+            damage.put(freelist, b"\xfe\xff", at=10)
+    report, model = run(damage)
+    assert model == past.states[-1]
+    assert (report.method, report.is_complete) == (SalvageMethod.CLEAN, True)
+    assert report.snapshots[0].freelist_pgid is None
+
+
+def test_d5_a_freelist_that_lists_a_page_in_use_is_overruled_by_the_tree(run: Salvager) -> None:
+    past = history(1)
+    damage = past.damaged()
+    freelist = damage.meta.freelist_pgid
+    assert freelist is not None
+    ids = sorted({*read_freelist(damage, freelist), shared_leaf(past)})
+    data = b"".join(pgid.to_bytes(8, "little") for pgid in ids)
+    damage.put(freelist, len(ids).to_bytes(2, "little"), at=10).put(freelist, data, at=16)
+    report, model = run(damage)
+    assert model == past.states[-1]
+    assert report.snapshots[0].conflict_count == 1
+
+
+def read_freelist(damage: Damage, pgid: int) -> list[int]:
+    page = damage.page(pgid)
+    count = int.from_bytes(page[10:12], "little")
+    return [int.from_bytes(page[at : at + 8], "little") for at in range(16, 16 + 8 * count, 8)]
+
+
+def test_d6_a_page_of_the_newest_tree_alone_leaves_the_older_snapshot(run: Salvager) -> None:
+    past = history(1)
+    tree = tree_of(past.newest)
+    own = [pgid for pgid in (*tree.leaves, *tree.branches) if pgid not in tree.shared]
+    for pgid in own:
+        report, model = run(past.damaged().wipe(pgid))
+        assert model == past.states[-2]
+        assert (report.method, report.is_newest) == (SalvageMethod.CLEAN, False)
+        assert report.differences is not None, "what the newest would have had is told"
+
+
+def test_d6_every_lost_write_of_the_last_transaction_is_seen_or_leaves_no_sign(
+    run: Salvager,
+) -> None:
+    """One page of the last transaction holds what was there before, as after a lying sync."""
+    unseen = total = 0
+    for seed in range(4):
+        past = history(seed)
+        size = past.page_size_bytes
+        before = past.images[-2].ljust(len(past.newest), b"\0")
+        for pgid in range(2, len(past.newest) // size):
+            stale = before[pgid * size : (pgid + 1) * size]
+            if past.damaged().page(pgid) == stale:
+                continue
+            report, model = run(past.damaged().put(pgid, stale))
+            total += 1
+            if model not in past.states[-2:]:
+                assert past.damaged().page(pgid)[8] == 2, "a leaf, an older state of itself"
+                unseen += 1
+            elif report.is_complete:
+                assert model == past.states[-1]
+    assert total > 40
+    assert unseen * 10 < total
+
+
+def test_d7_a_reference_to_nowhere_is_put_right_by_the_orphan_that_it_leaves(
+    run: Salvager,
+) -> None:
+    past = history(1)
+    branch = shared_branch(past)
+    children = past.damaged().children(branch)
+    for child in (0, 1, 10_000, 1 << 63, past.damaged().meta.root_pgid):
+        for index in (0, len(children) // 2, len(children) - 1):
+            report, model = run(past.damaged().set_child(branch, index, child))
+            if child > 1:
+                assert model == past.states[-1]
+                [missing] = report.missing
+                assert missing.place == (branch, index)
+                assert missing.attached_pgids == (children[index],)
+            else:
+                # A child below 2 breaks the whole branch; its other children are orphans, too.
+                assert model == past.states[-1]
+
+
+def test_d8_a_cycle_ends_and_loses_nothing(run: Salvager) -> None:
+    past = history(1)
+    branch = shared_branch(past)
+    for child in (branch, past.damaged().meta.root_pgid):
+        report, model = run(past.damaged().set_child(branch, 1, child))
+        assert model == past.states[-1]
+        assert report.method is SalvageMethod.REPAIRED
+
+
+def test_d9_a_file_cut_anywhere_gives_nothing_that_was_never_there(run: Salvager) -> None:
+    past = history(1)
+    size = past.page_size_bytes
+    ever = {item for state in past.states for item in flat(state).items()}
+    best = 0
+    for pgid in range(len(past.newest) // size):
+        for offset in (-1, 0, 1):
+            length = max(pgid * size + offset, 0)
+            report, model = run(MemoryFile(past.newest[:length]))
+            assert set(flat(model).items()) <= ever
+            assert not report.is_complete or model == past.states[-1]
+            best = max(best, len(flat(model)))
+    assert best == len(flat(past.states[-1])), "pages behind the high water mark mean nothing"
+
+
+@pytest.mark.parametrize("page_size_bytes", [1024, 16384, 65536])
+def test_d10_the_page_size_is_that_of_the_file_not_of_the_machine(
+    run: Salvager, page_size_bytes: int
+) -> None:
+    past = history(1, page_size_bytes=page_size_bytes, commit_count=12)
+    for slots in ((0,), (0, 1)):
+        report, model = run(past.damaged().wipe(*slots))
+        assert report.page_size_bytes == page_size_bytes
+        assert model in past.states[-2:]
+
+
+@pytest.mark.parametrize("content", [b"", b"x", bytes(8192), b"\xff" * 70_000], ids=len)
+def test_d11_a_file_without_pages_gives_nothing(run: Salvager, content: bytes) -> None:
+    report, _ = run(MemoryFile(content))
+    assert report.method is SalvageMethod.NOTHING
+    assert not report.is_written
+    assert list(stale_entries(MemoryFile(content), report)) == []
+    assert list(report.sentences())
+
+
+def test_d12_a_copy_made_while_somebody_wrote_gives_nothing_that_was_never_there(
+    run: Salvager,
+) -> None:
+    random = Random(12)
+    past = history(2)
+    size = past.page_size_bytes
+    # Which bucket a page belongs to is only known from the page that names it.
+    ever = {(key, value) for state in past.states for (_, key), value in flat(state).items()}
+    for _ in range(60):
+        first = random.randrange(len(past.images) - 8)
+        last = first + random.randrange(1, 8)
+        cut = random.randrange(1, len(past.images[first]) // size) * size
+        report, model = run(MemoryFile(past.images[first][:cut] + past.images[last][cut:]))
+        assert report.is_written
+        assert {(key, value) for (_, key), value in flat(model).items()} <= ever
+        assert not report.is_complete or model in past.states
+
+
+# -- cases ---------------------------------------------------------------------------------------
+
+
+def test_case_a_finds_the_newest_state_of_files_that_go_wrote(
+    oracle: Oracle, run: Salvager, tmp_path: Path
+) -> None:
+    path = tmp_path / "go.bolt"
+    certain = 0
+    for seed in range(1, 7):
+        path.unlink(missing_ok=True)
+        oracle.fill(path, 1500, "-no-sync", f"-shuffle={seed}", "-batch=70")
+        with bolt_store.open(path) as db:
+            newest = dump_file(db)
+            roots = {db.meta.root_pgid, db.pager.older.meta.root_pgid if db.pager.older.meta else 0}
+        content = path.read_bytes()
+        report, model = run(MemoryFile(bytes(8192) + content[8192:]))
+        assert report.method is SalvageMethod.FOUND
+        whole = {facts.root_pgid for facts in report.snapshots if not facts.lost_count}
+        assert whole == roots, "no false pair"
+        certain += model == newest
+    assert certain >= 5
+
+
+def test_case_a_goes_on_with_a_damaged_tree(run: Salvager) -> None:
+    guessed = 0
+    for seed in range(6):
+        past = history(seed)
+        ever = {item for state in past.states for item in flat(state).items()}
+        damage = past.damaged().wipe_metas().wipe(shared_leaf(past))
+        report, model = run(damage)
+        assert set(flat(model).items()) <= ever
+        assert len(flat(model)) > 0.7 * len(flat(past.states[-1]))
+        assert not report.is_complete
+        assert {damage.meta.root_pgid, damage.older.root_pgid} & {
+            facts.root_pgid for facts in report.snapshots
+        }, "what may be newer is offered"
+        guessed += report.method is SalvageMethod.GUESSED
+    assert guessed
+
+
+def test_case_b_a_lost_root_leaves_the_older_snapshot(run: Salvager) -> None:
+    past = history(1)
+    damage = past.damaged()
+    report, model = run(damage.wipe(damage.meta.root_pgid))
+    assert model == past.states[-2]
+    assert report.snapshots[0].root_pgid == damage.older.root_pgid
+
+
+def test_case_b_two_lost_roots_leave_an_older_root(run: Salvager) -> None:
+    past = history(1)
+    ever = {item for state in past.states for item in flat(state).items()}
+    damage = past.damaged()
+    report, model = run(damage.wipe(damage.meta.root_pgid, damage.older.root_pgid))
+    assert report.is_written
+    assert set(flat(model).items()) <= ever
+    assert set(model) == set(NAMES)
+    assert not report.is_complete
+
+
+def test_case_c_a_lost_leaf_loses_its_own_keys_alone(run: Salvager) -> None:
+    lost = wrong = trials = 0
+    for seed in range(5):
+        past = history(seed)
+        tree = tree_of(past.newest)
+        newest = flat(past.states[-1])
+        for pgid in set(tree.leaves) & tree.shared:
+            report, model = run(past.damaged().wipe(pgid))
+            found = flat(model)
+            own = int.from_bytes(past.damaged().page(pgid)[10:12], "little")
+            assert len(newest) - len(found) == own
+            wrong += len(found.items() - newest.items())
+            lost += own
+            trials += 1
+            [missing] = report.missing
+            assert (missing.lost_pgid, missing.attached_pgids) == (pgid, ())
+            assert not report.is_complete
+    assert trials > 40
+    assert wrong == 0
+    assert lost > 0
+
+
+def test_case_c_stale_entries_are_listed_apart_and_merged_only_when_asked(run: Salvager) -> None:
+    """A leaf that both snapshots changed last in one transaction, lost in the newer one only."""
+    past, damage = history_with_two_lost_leaves()
+    newest = flat(past.states[-1])
+    report, model = run(damage)
+    assert report.differences is not None
+    assert report.differences.missing_count > 0
+    assert report.stale_key_count == 0
+    assert flat(model).items() <= newest.items()
+    entries = [entry for entry in stale_entries(damage.file, report) if entry.is_missing]
+    assert len(entries) == report.differences.missing_count
+    assert all(entry.origin == "snapshot" and entry.path for entry in entries)
+    filled, fuller = run(damage, use_older=True)
+    assert filled.stale_key_count == len(entries)
+    assert len(flat(fuller)) == len(flat(model)) + len(entries)
+    older = flat(past.states[-2])
+    added = flat(fuller).items() - flat(model).items()
+    assert added <= older.items()
+    assert {(entry.path[0] if entry.path else b"", entry.key) for entry in entries} == {
+        place for place, _ in added
+    }
+
+
+def history_with_two_lost_leaves() -> tuple[History, Damage]:
+    """Damage both snapshots, at different leaves."""
+    for seed in range(20):
+        past = history(seed)
+        tree = tree_of(past.newest)
+        own = [pgid for pgid in tree.leaves if pgid not in tree.shared]
+        shared = [pgid for pgid in tree.leaves if pgid in tree.shared]
+        if own and shared:
+            return past, past.damaged().wipe(own[0], shared[0])
+    raise AssertionError
+
+
+def test_case_d_the_children_of_a_lost_branch_are_put_back(run: Salvager) -> None:
+    trials = 0
+    for seed in range(8):
+        past = history(seed, page_size_bytes=1024)
+        tree = tree_of(past.newest)
+        for pgid in set(tree.branches) & tree.shared:
+            report, model = run(past.damaged().wipe(pgid))
+            assert model == past.states[-1], f"seed {seed}, page {pgid}"
+            assert report.is_complete
+            [missing] = report.missing
+            assert set(missing.attached_pgids) == set(past.damaged().children(pgid))
+            orphans = [taken for taken in report.taken if taken.origin == "orphan"]
+            assert sum(taken.count for taken in orphans) >= len(missing.attached_pgids)
+            trials += 1
+    assert trials > 10
+
+
+def test_case_d_two_lost_branches_of_two_buckets_need_a_classifier(run: Salvager) -> None:
+    past, branches = history_with_two_shared_branches()
+    damage = past.damaged().wipe(*branches)
+    without, poorer = run(damage)
+    assert flat(poorer).items() < flat(past.states[-1]).items()
+    assert not without.is_complete
+    report, model = run(damage, classify=classify)
+    assert model == past.states[-1]
+    assert report.is_complete
+
+
+def history_with_two_shared_branches() -> tuple[History, list[int]]:
+    for seed in range(30):
+        past = history(seed, commit_count=60)
+        tree = tree_of(past.newest)
+        shared = [pgid for pgid in tree.branches if pgid in tree.shared]
+        if len(shared) > 1:
+            return past, shared[:2]
+    raise AssertionError
+
+
+def test_case_d_puts_nothing_back_without_a_freelist(run: Salvager) -> None:
+    past = history(1)
+    branch = shared_branch(past)
+    damage = past.damaged()
+    assert damage.meta.freelist_pgid is not None
+    assert damage.older.freelist_pgid is not None
+    damage.wipe(branch, damage.meta.freelist_pgid, damage.older.freelist_pgid)
+    report, model = run(damage)
+    assert flat(model).items() < flat(past.states[-1]).items()
+    assert report.method is SalvageMethod.REPAIRED
+    assert [missing.attached_pgids for missing in report.missing] == [()]
+    assert report.loose_leaves
+
+
+def test_case_e_a_page_that_two_refer_to_stays_where_its_separator_is(run: Salvager) -> None:
+    past = history(1)
+    branch = shared_branch(past)
+    children = past.damaged().children(branch)
+    for to, instead in ((0, 1), (1, 0), (2, 0)):
+        damage = past.damaged().set_child(branch, to, children[instead])
+        report, model = run(damage)
+        assert model == past.states[-1]
+        [missing] = report.missing
+        assert missing.place == (branch, to)
+
+
+def test_case_e_a_bucket_that_names_the_child_of_another_gives_it_back(run: Salvager) -> None:
+    """The walk comes to the wrong reference first, and takes the page away from it again."""
+    past = history(1)
+    newest = flat(past.states[-1])
+    branch, victim = child_of_another_bucket(past)
+    report, model = run(point_first_bucket_at(past, victim))
+    assert model == past.states[-1]
+    [missing] = report.missing
+    assert missing.code == "page.shared"
+    assert missing.place[0] not in (branch, victim)
+    assert len(newest) == report.key_count
+
+
+def child_of_another_bucket(past: History) -> tuple[int, int]:
+    """Return a branch of another bucket than the first, and a leaf below it."""
+    damage = past.damaged()
+    for branch in tree_of(past.newest).branches:
+        child = damage.children(branch)[1]
+        if NAMES[0] not in damage.page(child):
+            return branch, child
+    raise AssertionError
+
+
+def test_orphans_of_a_tree_without_a_hole_make_the_result_uncertain(run: Salvager) -> None:
+    """The first bucket names one of its own leaves as its root: sound, and most of it is gone."""
+    past = history(1)
+    damage = past.damaged()
+    branch = next(pgid for pgid in tree_of(past.newest).branches if NAMES[0] in damage.page(pgid))
+    report, model = run(point_first_bucket_at(past, damage.children(branch)[1]))
+    assert flat(model).items() < flat(past.states[-1]).items()
+    assert report.orphan_count > 0
+    assert not report.is_complete
+
+
+def point_first_bucket_at(past: History, pgid: int) -> Damage:
+    """Change the root page of the first bucket in both root leaves."""
+    damage = past.damaged()
+    for root in (damage.meta.root_pgid, damage.older.root_pgid):
+        page = damage.page(root)
+        pos = int.from_bytes(page[20:24], "little")
+        key_size = int.from_bytes(page[24:28], "little")
+        assert page[16 + pos :].startswith(NAMES[0])
+        damage.put(root, pgid.to_bytes(8, "little"), at=16 + pos + key_size)
+    return damage
+
+
+def test_case_g_leaves_without_a_root_are_listed_with_every_version(run: Salvager) -> None:
+    past = history(1)
+    damage = past.damaged().wipe_metas()
+    roots = root_pages(damage)
+    report, _ = run(damage.wipe(*roots))
+    assert report.method is SalvageMethod.NOTHING
+    entries = list(stale_entries(damage.file, report, classify=classify))
+    found = {((entry.path or (b"",))[0], entry.key): entry.value for entry in entries}
+    newest = {place: value for place, value in flat(past.states[-1]).items() if place in found}
+    assert len(newest) == len(flat(past.states[-1])), "every key of the trees is there"
+    versions = {(entry.path, entry.key, entry.value) for entry in entries}
+    assert {((name,), key, value) for (name, key), value in newest.items()} <= versions
+    assert {entry.is_listed_free for entry in entries} == {True, False}
+    assert {entry.origin for entry in entries} == {"page"}
+
+
+def root_pages(damage: Damage) -> list[int]:
+    """Return every page that could be a root: leaves of buckets only."""
+    found = []
+    for pgid in range(2, len(damage.content) // damage.page_size_bytes):
+        page = damage.page(pgid)
+        count = int.from_bytes(page[10:12], "little")
+        if page[8] == 2 and count and NAMES[-1] in page:
+            found.append(pgid)
+    return found
+
+
+def test_the_caller_may_name_the_root(run: Salvager) -> None:
+    past = history(1)
+    damage = past.damaged()
+    report, model = run(damage, root_pgid=damage.older.root_pgid)
+    assert model == past.states[-2]
+    assert report.method is SalvageMethod.CHOSEN
+    report, _ = run(damage, root_pgid=1 << 70)
+    assert report.bucket_count == 0
+
+
+# -- promises ------------------------------------------------------------------------------------
+
+
+def test_nothing_is_merged_silently(run: Salvager) -> None:
+    """Whatever page is lost, the new file has only what the newest or the older state had."""
+    past = history(3, page_size_bytes=1024)
+    newest, older = (flat(state) for state in past.states[-1:-3:-1])
+    for pgid in range(len(past.newest) // 1024):
+        _, model = run(past.damaged().wipe(pgid))
+        found = flat(model)
+        assert found.items() <= newest.items() or found.items() <= older.items(), f"page {pgid}"
+
+
+def test_a_report_shows_no_key_and_no_value(run: Salvager) -> None:
+    past = history(1)
+    damage = past.damaged().wipe(shared_leaf(past), shared_branch(past))
+    report, _ = run(damage, classify=classify)
+    entries = list(stale_entries(damage.file, report, classify=classify))
+    assert entries
+    text = "\n".join(report.sentences()) + repr(report) + repr(entries)
+    for name in NAMES:
+        assert name.decode() not in text
+
+
+def test_salvage_replaces_nothing_and_leaves_nothing_behind(tmp_path: Path) -> None:
+    source = MemoryFile(history(1).newest)
+    (tmp_path / "there").write_bytes(b"precious")
+    with pytest.raises(FileExistsError):
+        salvage(source, tmp_path / "there")
+    with pytest.raises(CommitError):
+        salvage(source, tmp_path / "absent" / "target")
+    assert (tmp_path / "there").read_bytes() == b"precious"
+    assert [path.name for path in tmp_path.iterdir()] == ["there"]
+
+
+def test_progress_counts_up_to_the_pages_of_the_file(tmp_path: Path) -> None:
+    past = history(1)
+    calls: list[tuple[int, int]] = []
+    salvage(MemoryFile(past.newest), tmp_path / "t", progress=lambda *counts: calls.append(counts))
+    page_count = len(past.newest) // past.page_size_bytes
+    assert calls[-1] == (page_count, page_count)
+
+
+def test_go_finds_no_fault_with_what_was_salvaged(oracle: Oracle, run: Salvager) -> None:
+    past = history(1)
+    damages: list[Harm] = [
+        Damage.wipe_metas,
+        lambda damage: damage.wipe(shared_leaf(past)),
+        lambda damage: damage.wipe(shared_branch(past)),
+    ]
+    for damage in damages:
+        _, model = run(damage(past.damaged()))
+        assert oracle.check(run.target) == []
+        assert oracle.dump(run.target).model == model
+
+
+def test_three_thousand_levels_are_salvaged(run: Salvager, tmp_path: Path) -> None:
+    content = bolt_store.BucketContent(items=[(b"k", b"v")], sequence=7)
+    for _ in range(2999):
+        content = bolt_store.BucketContent(items=[(b"n", content)], sequence=3)
+    bolt_store.rebuild([(b"n", content)], tmp_path / "source")
+    report, _ = run(MemoryFile((tmp_path / "source").read_bytes()))
+    assert (report.bucket_count, report.is_complete) == (3000, True)
+    assert run.target.read_bytes() == (tmp_path / "source").read_bytes()
