@@ -20,12 +20,13 @@ from recovery.metastore.store import FileFacts, MetaStore
 GZIP_START: Final = b"\x1f\x8b"
 
 
-def open_readable(path: Path, *, timeout_s: float = 1.0) -> MetaStore:
+def open_readable(path: Path, *, timeout_s: float = 1.0, needs_schema: bool = True) -> MetaStore:
     """Open a store for reading, also one that is gzip-compressed.
 
     Args:
         path: The store, or a packed copy of one.
         timeout_s: How long to try for the lock, in seconds.
+        needs_schema: As in `MetaStore.open`.
 
     Returns:
         The open store, which cannot be written. Its facts are those of `path`; size, device and
@@ -37,7 +38,7 @@ def open_readable(path: Path, *, timeout_s: float = 1.0) -> MetaStore:
         RecoveryError: As `MetaStore.open`.
     """
     if not _is_packed(path):
-        return MetaStore.open(path, write=False, timeout_s=timeout_s)
+        return MetaStore.open(path, write=False, timeout_s=timeout_s, needs_schema=needs_schema)
     from recovery.metastore.unpacking import unpacked  # noqa: PLC0415 # rare, and 10 ms
 
     failures = Failures(path)
@@ -53,7 +54,7 @@ def open_readable(path: Path, *, timeout_s: float = 1.0) -> MetaStore:
                 device=status.st_dev,
                 inode=status.st_ino,
             )
-            return MetaStore(db, file, failures, write=False)
+            return MetaStore(db, file, failures, write=False, needs_schema=needs_schema)
         except BaseException:
             db.close()
             raise

@@ -66,6 +66,7 @@ REVEALS: Final = {
         "_hashes_of_raw",
     },
     "recovery.services.authorization_verification": {"_reasons", "verify_token"},
+    "recovery.services.doctor.authorizations": {"key_of"},
     "recovery.services.legacy_authorizations": {
         "SetLegacyPassword._verify",
         "SetLegacyPassword.plan",

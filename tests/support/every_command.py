@@ -69,6 +69,8 @@ EVERY_COMMAND: Final[dict[str, tuple[tuple[str, ...], ...]]] = {
         ),
     ),
     "demo": ((),),
+    "store check": ((), ("--json",)),
+    "store repair": (("--dry-run",), ("--yes",)),
     "store backup": ((), ("{home}/copy.bolt",), ("{home}/copy.bolt.gz", "--gzip")),
     "store diff": (("{store}", "{store}"),),
     "store undo": (("--dry-run",), ("--yes",)),

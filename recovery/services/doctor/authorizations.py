@@ -32,6 +32,7 @@ from recovery.model.permission import (
     types_of_level,
 )
 from recovery.model.token import LEVEL_HASHED, TokenForm, record_matches
+from recovery.secret import Secret
 from recovery.services.doctor.chart import Chart, text_of
 from recovery.services.doctor.finding import Finding, Mend, Rule, Severity, deleting
 from recovery.services.doctor.indexes import IndexAudit, index_rules
@@ -254,9 +255,9 @@ class _Examiner:
         elif form is TokenForm.UNKNOWN:
             yield BAD_HASH.broken(TABLE, authorization.id)
         if token is not None:
-            self._raw.want(token.reveal().encode(), key)
+            self._raw.want(key_of(token), key)
         if hashed is not None:
-            self._hashed.want(hashed.reveal().encode(), key)
+            self._hashed.want(key_of(hashed), key)
 
     def _both(self, authorization: Authorization) -> Iterator[Finding]:
         if self._chart.level < LEVEL_HASHED:
@@ -274,7 +275,7 @@ class _Examiner:
 
     def _has_raw_entry(self, authorization: Authorization) -> bool:
         token = authorization.token
-        return token is not None and self._raw_index.has(token.reveal().encode())
+        return token is not None and self._raw_index.has(key_of(token))
 
     def _is_converted(self, authorization: Authorization) -> bool:
         """Tell whether the hash of a record with both forms is that of its token."""
@@ -293,10 +294,10 @@ class _Examiner:
             return
         key = authorization.id.encode()
         if authorization.token is not None:
-            is_found = self._raw_index.get(authorization.token.reveal().encode()) == key
+            is_found = self._raw_index.get(key_of(authorization.token)) == key
         elif authorization.hashed_token is not None and authorization.form is not TokenForm.UNKNOWN:
             is_found = (
-                self._hashed_index.get(authorization.hashed_token.reveal().encode()) == key
+                self._hashed_index.get(key_of(authorization.hashed_token)) == key
                 and self._chart.level >= LEVEL_HASHED
             )
         else:
@@ -356,12 +357,24 @@ def _lacks_permissions(authorization: Authorization) -> bool:
     return fold("permissions") not in decode_fields(authorization.document)
 
 
+def key_of(secret: Secret) -> bytes:
+    """Return what a token, a hash or a 1.x user name is in an index, to be compared only.
+
+    Args:
+        secret: The text in the record.
+
+    Returns:
+        The key.
+    """
+    return secret.reveal().encode()
+
+
 def _keys(authorization: Authorization) -> list[tuple[str, bytes]]:
     keys = []
     if authorization.token is not None:
-        keys.append((RAW_INDEX, authorization.token.reveal().encode()))
+        keys.append((RAW_INDEX, key_of(authorization.token)))
     if authorization.hashed_token is not None:
-        keys.append((HASHED_INDEX, authorization.hashed_token.reveal().encode()))
+        keys.append((HASHED_INDEX, key_of(authorization.hashed_token)))
     return keys
 
 

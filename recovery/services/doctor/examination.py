@@ -16,6 +16,7 @@ from typing import Final, TypeAlias
 
 from recovery.discovery.candidate import Files
 from recovery.errors import StoreDamagedError
+from recovery.metastore.packed import open_readable
 from recovery.metastore.store import MetaStore
 from recovery.metastore.transaction import MetaTx
 from recovery.model.ids import IdSource
@@ -145,7 +146,7 @@ def examine(
         StoreBusyError: Somebody else holds the lock.
         StoreDamagedError: It is no bolt file, or nothing of it can be read.
     """
-    with MetaStore.open(path, write=False, needs_schema=False) as store:
+    with open_readable(path, needs_schema=False) as store:
         findings = list(examine_file(store, progress))
         chart = None
         try:

@@ -11,6 +11,7 @@ from typing import Final
 from recovery.model.authorization import ACTIVE, INACTIVE, Authorization, decode_authorization
 from recovery.model.gojson import UndecodableError
 from recovery.model.password import is_password_hash
+from recovery.services.doctor.authorizations import key_of
 from recovery.services.doctor.chart import Chart, Population, text_of
 from recovery.services.doctor.finding import Finding, Rule, Severity, deleting
 from recovery.services.doctor.indexes import IndexAudit, index_rules
@@ -120,7 +121,7 @@ def examine_legacy(chart: Chart) -> Iterator[Finding]:
             continue
         population.known.add(authorization.id)
         if authorization.token is not None:
-            audit.want(authorization.token.reveal().encode(), key)
+            audit.want(key_of(authorization.token), key)
         yield from _record(chart, authorization)
     yield from audit.findings(population)
     yield from _passwords(chart, population)
