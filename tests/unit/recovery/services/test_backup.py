@@ -100,6 +100,22 @@ def test_odd_operations_make_plain_names() -> None:
     assert path == Path("/none/x.20260102T030405Z.user-r-set.backup")
 
 
+def test_the_name_of_a_backup_is_on_the_disk_before_anything_is_changed(
+    level21_bolt: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A new name is safe only once its folder is synced."""
+    real, synced = os.fsync, list[str]()
+
+    def watch(descriptor: int) -> None:
+        real(descriptor)
+        is_folder = stat.S_ISDIR(os.fstat(descriptor).st_mode)
+        synced.append(f"{'folder' if is_folder else 'file'}, {names(level21_bolt.parent)[-1]}")
+
+    monkeypatch.setattr(os, "fsync", watch)
+    back_up(level21_bolt)
+    assert synced == [f"file, {NAME}.partial", f"folder, {NAME}"]
+
+
 # -- what is refused -----------------------------------------------------------------------------
 
 

@@ -41,6 +41,7 @@ from tests.support.mounts import mounted
 from tests.support.oracle import Dump
 from tests.support.ports import FixedClock
 from tests.support.stores import CHANGED_AT
+from tests.support.surgery import Patient
 
 KEY = b"id"
 BEFORE = b"08371d968ca4b000"
@@ -506,6 +507,24 @@ def test_a_disk_error_at_the_meta_keeps_the_backup_and_says_how_to_restore_it(
     assert backup_of(witness).read_bytes() == original
 
 
+def test_a_meta_that_cannot_be_written_leaves_the_outcome_unknown(
+    witness: Witness, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The file looks as before, and nobody knows what the disk did with the write."""
+    real = os.pwrite
+
+    def write(descriptor: int, data: bytes, offset: int) -> int:
+        if offset in {0, 4096} and witness.events[-1] == "apply":
+            raise OSError(errno.EIO, os.strerror(errno.EIO))
+        return real(descriptor, data, offset)
+
+    monkeypatch.setattr(os, "pwrite", write)
+    assert witness.fail().exit_code == ExitCode.OUTCOME_UNKNOWN
+    assert witness.events[-2:] == ["conclude unknown", "discard"]
+    assert value(witness.path) == BEFORE
+    assert backup_of(witness).exists()
+
+
 def test_the_restoring_command_can_be_pasted(tmp_path: Path, level21_bolt: Path) -> None:
     folder = tmp_path / "it's a folder"
     folder.mkdir()
@@ -678,6 +697,22 @@ def test_a_disk_error_in_the_copy_is_none_of_the_store(
     failing_sync(monkeypatch, 2)
     assert witness.fail(to_copy).exit_code == ExitCode.WRITE_FAILED
     unchanged(witness, original)
+
+
+@pytest.mark.damages
+def test_a_store_that_can_be_read_and_not_safely_written_is_refused_first(
+    witness: Witness, to_copy: Manner
+) -> None:
+    """A free page that is in use: nothing that a listing would meet."""
+    patient = Patient(witness.path.read_bytes(), page_size_bytes=4096)
+    start = patient.freelist * 4096 + 16
+    patient.content[start : start + 8] = patient.root.to_bytes(8, "little")
+    witness.path.write_bytes(patient.content)
+    for manner in (Manner(lock_timeout_s=0), to_copy, Manner(is_dry_run=True)):
+        error = witness.fail(manner)
+        assert isinstance(error, StoreDamagedError)
+        assert f"page {patient.root}" in str(error)
+    assert witness.events == []
 
 
 def test_a_damaged_store_is_refused_before_anything_is_planned(
