@@ -166,16 +166,17 @@ class StdoutDestination:
         self._stdout = stdout
 
     def open(self) -> None:
-        """Make sure that stdout is open.
+        """Make sure that stdout takes something.
 
         Raises:
-            RefusedError: It is closed.
+            RefusedError: It does not, being closed for example.
         """
         try:
-            os.fstat(self._stdout.fileno())
-        except (OSError, ValueError):
+            os.write(self._stdout.fileno(), b"")  # fails at once where nothing can be written
+        except OSError as error:
             raise RefusedError(
-                reason="standard output is closed", hint="use --token-file PATH"
+                reason=f"standard output takes no token ({error.strerror})",
+                hint="use --token-file PATH",
             ) from None
 
     def deliver(self, secret: Secret, *, record_id: str) -> None:

@@ -8,6 +8,7 @@ unforeseen exception is never shown, because nobody knows what it holds; its typ
 """
 
 import importlib
+import io
 import os
 import sys
 import traceback
@@ -143,4 +144,15 @@ def _confess(
 
 def run() -> None:
     """Run the program as a process does; the entry point."""
-    sys.exit(main(sys.argv[1:], environ=os.environ, stdout=sys.stdout, stderr=sys.stderr))
+    stdout, stderr = (stream or _closed() for stream in (sys.stdout, sys.stderr))
+    sys.exit(main(sys.argv[1:], environ=os.environ, stdout=stdout, stderr=stderr))
+
+
+def _closed() -> TextIO:
+    """Stand in for a stream that the caller has closed: nothing can be written to it.
+
+    Python gives None for such a stream. A file opened under its number later, the store for
+    example, would get what is meant for it; so this keeps a number of its own.
+    """
+    nothing = os.open(os.devnull, os.O_RDONLY)
+    return io.TextIOWrapper(io.BufferedWriter(io.FileIO(nothing, "wb")), encoding="utf-8")

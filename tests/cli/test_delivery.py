@@ -9,6 +9,8 @@ import subprocess
 from contextlib import closing, suppress
 from pathlib import Path
 
+import pytest
+
 from recovery.errors import ExitCode
 from tests.support.mounts import mounted
 from tests.support.run_cli import PATIENCE_S, Cli, Ended
@@ -35,11 +37,13 @@ def assert_lost(cli: Cli, done: Ended, store: Path, before: set[str]) -> None:
 
 
 def test_a_full_disk_behind_stdout_loses_the_token_and_says_which(
-    cli: Cli, level21_bolt: Path
+    cli: Cli, level21_bolt: Path, tmp_path: Path
 ) -> None:
     before = operators(cli, level21_bolt)
-    with Path("/dev/full").open("wb") as full:
-        done = cli.run(*CREATE, "--token-stdout", "--bolt-path", level21_bolt, stdout=full)
+    with mounted(tmp_path / "disk", size_bytes=16384) as disk:
+        fill_disk(disk)
+        with (disk / "stdout").open("wb") as full:
+            done = cli.run(*CREATE, "--token-stdout", "--bolt-path", level21_bolt, stdout=full)
     assert_lost(cli, done, level21_bolt, before)
 
 
@@ -57,9 +61,7 @@ def test_a_full_disk_below_the_token_file_loses_the_token_and_leaves_no_file(
 ) -> None:
     before = operators(cli, level21_bolt)
     with mounted(tmp_path / "disk", size_bytes=16384) as disk:
-        with suppress(OSError), (disk / "filler").open("wb", buffering=0) as filler:
-            while True:
-                filler.write(bytes(4096))
+        fill_disk(disk)
         done = cli.run(*CREATE, "--token-file", disk / "token", "--bolt-path", level21_bolt)
         assert sorted(path.name for path in disk.iterdir()) == ["filler"]
     assert_lost(cli, done, level21_bolt, before)
@@ -73,6 +75,21 @@ def test_a_token_file_in_no_folder_is_refused_before_the_change(
     done = cli.run(*CREATE, "--token-file", place, "--bolt-path", level21_bolt)
     assert done.code == ExitCode.REFUSED
     assert str(place) in done.error
+    assert content == level21_bolt.read_bytes()
+    assert list(level21_bolt.parent.glob("*.backup")) == []
+
+
+@pytest.mark.parametrize(
+    ("redirection", "reason"), [(">&-", "Bad file descriptor"), (">/dev/full", "No space left")]
+)
+def test_a_stdout_that_takes_nothing_is_refused_before_the_change(
+    cli: Cli, level21_bolt: Path, redirection: str, reason: str
+) -> None:
+    content = level21_bolt.read_bytes()
+    shell = ("/bin/sh", "-c", f'exec "$@" {redirection}', "sh")
+    done = cli.run(*CREATE, "--token-stdout", "--bolt-path", level21_bolt, prefix=shell)
+    assert done.code == ExitCode.REFUSED
+    assert reason in done.error
     assert content == level21_bolt.read_bytes()
     assert list(level21_bolt.parent.glob("*.backup")) == []
 
@@ -104,6 +121,13 @@ def test_an_interruption_after_the_commit_waits_for_the_delivery(
     assert code == ExitCode.INTERRUPTED
     assert len(token.strip()) == 88
     assert "interrupted; the change had been made and is in force" in rest
+
+
+def fill_disk(folder: Path) -> None:
+    """Use up a file system."""
+    with suppress(OSError), (folder / "filler").open("wb", buffering=0) as filler:
+        while True:
+            filler.write(bytes(4096))
 
 
 def fill(pipe: int) -> None:

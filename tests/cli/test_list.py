@@ -8,8 +8,18 @@ from typing import Final
 
 import pytest
 
+from recovery.services.user_creation import CreateUser
+from tests.support.ports import FixedClock
 from tests.support.run_cli import PROJECT, Cli
-from tests.support.stores import HASHED_TOKEN, OPERATOR_TOKEN, MadeStore, make_store
+from tests.support.stores import (
+    CHANGED_AT,
+    HASHED_TOKEN,
+    OPERATOR_TOKEN,
+    MadeStore,
+    SeededRng,
+    change,
+    make_store,
+)
 
 GOLDEN: Final = PROJECT / "tests" / "golden"
 OPERATOR_OF_LEVEL21: Final = (
@@ -175,3 +185,58 @@ def test_a_result_that_cannot_be_written_is_an_error(cli: Cli, level21_bolt: Pat
     assert done.code == 8
     assert "standard output cannot be written" in done.error
     assert done.error.endswith("nothing was changed")
+
+
+def test_a_closed_stdout_is_an_error_and_a_closed_stderr_is_none(
+    cli: Cli, level21_bolt: Path
+) -> None:
+    words = ("user", "list", "--bolt-path", level21_bolt)
+    done = cli.run(*words, prefix=("/bin/sh", "-c", 'exec "$@" >&-', "sh"))
+    assert done.code == 8
+    assert done.error.endswith("nothing was changed")
+    done = cli.run(*words, prefix=("/bin/sh", "-c", 'exec "$@" 2>&-', "sh"))
+    assert (done.code, done.stderr) == (0, "")
+    assert "testuser" in done.stdout
+
+
+EVIL = "adm\u0456n\x1b[2J\u202egnp.exe\n\u200b\u00a0\\"
+
+
+@pytest.fixture
+def evil_path(tmp_path: Path) -> Path:
+    """A store with a user whose name would play tricks on a terminal."""
+    path = make_store(tmp_path / "influxd.bolt", level=21).path
+    change(
+        path,
+        CreateUser(
+            name=EVIL,
+            password=None,
+            organization=None,
+            is_owner=False,
+            is_ensured=False,
+            clock=FixedClock(CHANGED_AT),
+            rng=SeededRng(),
+        ),
+    )
+    return path
+
+
+def test_names_cannot_play_tricks_on_a_terminal(cli: Cli, evil_path: Path) -> None:
+    done = cli.run("user", "list", "--bolt-path", evil_path)
+    assert all(line.isprintable() for line in done.stdout.splitlines())
+    assert "adm\u0456n\\x1b[2J\\u202egnp.exe\\n\\u200b\\xa0\\\\" in done.stdout
+    done = cli.run("auth", "list", "--user", "x" + EVIL, "--bolt-path", evil_path)
+    assert all(line.isprintable() for line in done.stderr.splitlines())
+    assert len(done.stderr.splitlines()) == 2
+
+
+def test_names_are_whole_and_escaped_for_a_program(cli: Cli, evil_path: Path) -> None:
+    done = cli.run("user", "list", "--json", "--bolt-path", evil_path)
+    assert EVIL in {user["name"] for user in json.loads(done.stdout)["users"]}
+
+
+def test_a_terminal_without_unicode_gets_escapes(cli: Cli, evil_path: Path) -> None:
+    plain = {"LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"}
+    done = cli.run("user", "list", "--bolt-path", evil_path, environ=plain)
+    assert done.code == 0
+    assert "adm\\u0456n" in done.stdout
