@@ -13,7 +13,6 @@ from recovery.services.inventory import (
     AuthorizationFilter,
     AuthorizationRow,
     Listing,
-    Membership,
     OperatorState,
     OrganizationRow,
     Problem,
@@ -21,6 +20,7 @@ from recovery.services.inventory import (
     UserRow,
     open_inventory,
 )
+from recovery.services.user_details import Membership
 from tests.support.locks import locked
 from tests.support.stores import LEVELS, MadeStore, edit, make_store
 
