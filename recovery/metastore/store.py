@@ -217,6 +217,11 @@ class MetaStore:
         """Transaction id of the newest state."""
         return self._db.meta.txid
 
+    @property
+    def page_size_bytes(self) -> int:
+        """Size of the pages of the file."""
+        return self._db.meta.page_size_bytes
+
     def require_sound(self) -> None:
         """Check the whole file, and refuse one that is not safe to write.
 

@@ -93,7 +93,7 @@ def describe_user(tx: MetaTx, user: User) -> UserDetails:
                 )
             )
     is_instance_owner = any(role.resource_type == INSTANCE for role in roles)
-    reasons = _reasons(tx, user, has_role=bool(memberships) or is_instance_owner)
+    reasons = sign_in_obstacles(tx, user, has_role=bool(memberships) or is_instance_owner)
     return UserDetails(
         id=user.id,
         name=user.name,
@@ -110,8 +110,20 @@ def describe_user(tx: MetaTx, user: User) -> UserDetails:
     )
 
 
-def _reasons(tx: MetaTx, user: User, *, has_role: bool) -> list[str]:
-    """Say what keeps a user out who types the right password."""
+def sign_in_obstacles(tx: MetaTx, user: User, *, has_role: bool) -> list[str]:
+    """Say what keeps a user out who types the right password.
+
+    Args:
+        tx: The records.
+        user: The user.
+        has_role: Whether it has a role in an organization or in the instance.
+
+    Returns:
+        Clauses; none when nothing does.
+
+    Raises:
+        StoreDamagedError: The file is damaged.
+    """
     reasons = []
     if user.is_inactive:
         reasons.append("it is inactive")

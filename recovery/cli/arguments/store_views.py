@@ -1,7 +1,7 @@
 """What can be typed after `store` to look at stores.
 
-Lives here: the words, options and help of `store diff`. Must not live here: what they do, which is
-in `recovery.cli.commands`.
+Lives here: the words, options and help of `store find`, `info` and `diff`. Must not live here: what
+they do, which is in `recovery.cli.commands`.
 """
 
 from recovery.cli.arguments.shared import add_command
@@ -14,6 +14,27 @@ def add_store_views(verbs: Choices) -> None:
     Args:
         verbs: The commands of the noun `store`.
     """
+    add_command(
+        verbs,
+        "store find",
+        run="store_find:run_find",
+        summary="find every store of this machine, and say which one a server would open",
+        description="List every file on this machine that is or may be a store: by --bolt-path, "
+        "environment, configuration, systemd units, packages, containers and home folders. Each "
+        "with size, time, owner, level, what is in it, who holds its lock, and which servers would "
+        "open it. Files are opened for reading only. What is in a store that a server holds open "
+        "is not told, and what this user may not look at is said.",
+    )
+    add_command(
+        verbs,
+        "store info",
+        run="store_info:run_info",
+        summary="say what a store is: level, versions, who can get in, what was done last",
+        description="Describe one store: its schema level and the versions that leave it so, how "
+        "tokens are stored, which users can sign in and which operator tokens there are, what "
+        "influxd downgrade would take away, and what the ledger says was done last. It does not "
+        "look for faults: store check does.",
+    )
     diff = add_command(
         verbs,
         "store diff",

@@ -1,0 +1,86 @@
+"""Looking at stores as a whole, with the real program."""
+
+import gzip
+import json
+from pathlib import Path
+
+import pytest
+
+from tests.support.oracle import Oracle
+from tests.support.run_cli import Cli
+from tests.support.stores import MadeStore, make_store
+
+
+@pytest.fixture
+def made(tmp_path: Path) -> MadeStore:
+    return make_store(tmp_path / "influxd.bolt", level=21)
+
+
+def test_info_says_what_a_store_is(cli: Cli, made: MadeStore) -> None:
+    done = cli.run("store", "info", "--bolt-path", made.path)
+    assert (done.code, done.stderr) == (0, "")
+    for expected in (
+        "Level: 21, last opened by InfluxDB 2.8 to 2.9",
+        "Tokens: 3 raw, 1 sha256",
+        f"not alice ({made.alice}): it has no password",
+        f'{made.old_operator} "alice\'s old Token", user alice, partial, lacks read:notebooks',
+        "Sessions are not in the store",
+        "nothing was done to it with this tool",
+    ):
+        assert expected in done.stdout
+    assert not cli.ledger.exists()
+
+
+def test_info_tells_a_program_the_same(cli: Cli, level17_bolt: Path) -> None:
+    document = json.loads(cli.run("store", "info", "--json", "--bolt-path", level17_bolt).stdout)
+    assert (document["version"], document["store"]["level"], document["sql_level"]) == (1, 17, None)
+    assert [user["can_sign_in"] for user in document["users"]] == [True]
+    assert document["contents"]["token_forms"] == {"raw": 2}
+
+
+def test_info_reads_a_packed_store(cli: Cli, made: MadeStore) -> None:
+    packed = made.path.with_name("20260102T030405Z.bolt.gz")
+    packed.write_bytes(gzip.compress(made.path.read_bytes()))
+    plain, unpacked = (
+        json.loads(cli.run("store", "info", "--json", "--bolt-path", path).stdout)
+        for path in (made.path, packed)
+    )
+    assert plain["contents"] == unpacked["contents"]
+
+
+def test_info_shows_what_was_done_last(cli: Cli, made: MadeStore) -> None:
+    words = ("auth", "set-inactive", made.reader, "--yes", "--bolt-path", made.path)
+    assert cli.run(*words).code == 0
+    done = cli.run("store", "info", "--bolt-path", made.path)
+    assert "auth set-inactive: done" in done.stdout
+
+
+def test_find_lists_what_is_named_with_what_is_in_it(cli: Cli, made: MadeStore) -> None:
+    done = cli.run("store", "find", "--json", "--bolt-path", made.path)
+    first, *_ = json.loads(done.stdout)["stores"]
+    assert done.code == 0
+    assert (first["path"], first["level"], first["problem"]) == (str(made.path), 21, None)
+    assert first["contents"]["user_count"] == 2
+    assert first["lock_holders"] == []
+
+
+def test_find_lists_the_home_folder(cli: Cli) -> None:
+    folder = cli.home / ".influxdbv2"
+    folder.mkdir()
+    made = make_store(folder / "influxd.bolt", level=20)
+    done = cli.run("store", "find")
+    assert done.code == 0
+    assert f"{made.path}\n" in done.stdout
+    assert "Level      20, InfluxDB 2.3 to 2.7" in done.stdout
+    assert "2 organizations, 2 users, " in done.stdout
+
+
+def test_find_names_a_server_that_holds_the_lock(
+    cli: Cli, level21_bolt: Path, oracle: Oracle
+) -> None:
+    with oracle.hold(level21_bolt) as pid:
+        done = cli.run("store", "find", "--json", "--bolt-path", level21_bolt)
+    first, *_ = json.loads(done.stdout)["stores"]
+    assert [holder["pid"] for holder in first["lock_holders"]] == [pid]
+    assert first["contents"] is None
+    assert str(pid) in first["problem"]
