@@ -5,15 +5,15 @@ from pathlib import Path
 import pytest
 from _pytest.mark.structures import ParameterSet
 
-from recovery.discovery.candidate import Files
 from recovery.ports import SystemRng
-from recovery.services.doctor.examination import Examination, Outlook, examine
-from recovery.services.doctor.repair import RepairStore
+from recovery.services.doctor.examination import Outlook
 from recovery.services.sample_store import make_sample_store
 from tests.support.breakages import BREAKAGES, Breakage
+from tests.support.doctor import examined, repair, words
 from tests.support.full_store import make_full_store
+from tests.support.oracle import Dump, Oracle
 from tests.support.ports import FixedClock
-from tests.support.stores import CHANGED_AT, LEVELS, SeededRng, change, edit, make_store
+from tests.support.stores import CHANGED_AT, LEVELS, change, edit, make_store
 
 NOT_OPENED_FOR_WRITING = {"I2"}
 """Invariants without which a store is not opened for writing at all."""
@@ -28,18 +28,6 @@ REPAIRS = [
 
 def named(cases: list[tuple[Breakage, int]]) -> list[ParameterSet]:
     return [pytest.param(one, level, id=f"{one.name} at {level}") for one, level in cases]
-
-
-def examined(path: Path) -> Examination:
-    return examine(path, files=Files(), clock=FixedClock(CHANGED_AT), rng=SystemRng())
-
-
-def words(examination: Examination) -> tuple[str, ...]:
-    return tuple(f"{one.number} {one.severity}" for one in examination.findings)
-
-
-def repair(only: frozenset[str] | None = None) -> RepairStore:
-    return RepairStore(only=only, clock=FixedClock(CHANGED_AT), rng=SeededRng())
 
 
 @pytest.mark.parametrize(("breakage", "level"), named(CASES))
@@ -93,3 +81,16 @@ def test_what_is_mendable_is_mended_and_the_rest_is_left(
     left = {one.identity for one in before.findings if not one.is_mendable}
     assert left == {one.identity for one in after.findings}
     assert change(full.path, repair()).is_changed is False
+
+
+@pytest.mark.parametrize(
+    ("breakage", "level"), named([case for case in REPAIRS if case[0].is_mended and case[1] == 21])
+)
+def test_bbolt_finds_a_mended_store_sound_and_reads_the_same(
+    tmp_path: Path, oracle: Oracle, breakage: Breakage, level: int
+) -> None:
+    full = make_full_store(tmp_path / "influxd.bolt", level=level)
+    edit(full.path, lambda tx: breakage.break_(tx, full))
+    change(full.path, repair())
+    assert oracle.check(full.path) == []
+    assert oracle.dump(full.path) == Dump.of_file(full.path)

@@ -1,0 +1,86 @@
+"""Stores with one to three invariants broken at random."""
+
+import shutil
+from pathlib import Path
+from random import Random
+
+import pytest
+
+from recovery.errors import RecoveryError
+from recovery.services.doctor.repair import RepairStore
+from tests.support.breakages import BREAKAGES
+from tests.support.doctor import RECORDS, examined, repair
+from tests.support.full_store import FullStore, keys_of_file, make_full_store
+from tests.support.stores import change, edit
+
+USED = [
+    one for one in BREAKAGES if 21 in one.levels and not any(w.startswith("I2 ") for w in one.found)
+]
+
+
+def broken(path: Path, draw: Random) -> tuple[FullStore, list[str]]:
+    """Make a store and break it; a breakage that another one has made impossible is left out."""
+    full = make_full_store(path)
+    done = []
+    for breakage in draw.sample(USED, draw.randint(1, 3)):
+        try:
+            edit(path, lambda tx, one=breakage: one.break_(tx, full))  # type: ignore[misc] # a default binds it
+        except (AssertionError, ValueError):
+            continue
+        done.append(breakage.name)
+    return full, done
+
+
+def assert_repaired(path: Path, draw: Random, planner: RepairStore) -> None:
+    whole = keys_of_file(make_full_store(path).path)
+    _, done = broken(path, draw)
+    damaged = keys_of_file(path)
+    before = examined(path)
+    change(path, planner)
+    after = {one.identity for one in examined(path).findings}
+    unmendable = {one.identity for one in before.findings if not one.is_mendable}
+    assert after <= unmendable, done
+    repaired = keys_of_file(path)
+    lost = {
+        key
+        for key, value in whole.items()
+        if key[0] in RECORDS and damaged.get(key) == value != repaired.get(key)
+    }
+    assert lost == set(), done
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_what_is_left_of_ten_damaged_stores_was_declared_and_nothing_undamaged_is_lost(
+    tmp_path: Path, seed: int
+) -> None:
+    draw = Random(seed)
+    for _ in range(10):
+        assert_repaired(tmp_path / "influxd.bolt", draw, repair())
+        shutil.rmtree(tmp_path)
+        tmp_path.mkdir()
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("seed", range(100, 180))
+def test_the_same_of_many_more(tmp_path: Path, seed: int) -> None:
+    draw = Random(seed)
+    for _ in range(10):
+        assert_repaired(tmp_path / "influxd.bolt", draw, repair())
+        shutil.rmtree(tmp_path)
+        tmp_path.mkdir()
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_a_repair_of_one_invariant_leaves_the_other_findings(tmp_path: Path, seed: int) -> None:
+    draw = Random(seed)
+    path = tmp_path / "influxd.bolt"
+    broken(path, draw)
+    before = examined(path)
+    numbers = sorted({one.number for one in before.findings})
+    try:
+        change(path, repair(numbers[0]))
+    except RecoveryError as error:
+        pytest.fail(str(error))
+    after = {one.identity for one in examined(path).findings}
+    assert after <= {one.identity for one in before.findings}
+    assert after >= {one.identity for one in before.findings if one.mend is None}
