@@ -1,7 +1,8 @@
 """Change or delete authorizations that are there.
 
-Lives here: the planners of `auth set-active`, `set-inactive`, `delete`, `complete` and `hash`. Must
-not live here: making one (`authorization_creation`), the order of the steps (`change`).
+Lives here: the planners of `auth set-active`, `set-inactive`, `delete` and `complete`. Must not
+live here: making one (`authorization_creation`), hashing tokens (`token_hashing`), the order of the
+steps (`change`).
 
 Invariants: fields that are not named stay byte for byte. A change that is not needed is planned as
 such, so that a command can be repeated.
@@ -11,12 +12,11 @@ authorization/storage.go (hashed token migration), kv/migration/all/0016, 0017 a
 influxdb-metadata sections 6.4, 7.1, 8.4 and recipes R2 and R8.
 """
 
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Final
 
 from recovery.errors import RecordError, RefusedError
-from recovery.metastore.table import RecordProblem
 from recovery.metastore.transaction import MetaTx
 from recovery.model.authorization import (
     ACTIVE,
@@ -28,7 +28,6 @@ from recovery.model.authorization import (
 from recovery.model.gojson import UndecodableError, format_time
 from recovery.model.ids import Id
 from recovery.model.permission import OperatorLevel, OperatorStatus, Permission
-from recovery.model.token import LEVEL_HASHED, TokenForm, hash_token
 from recovery.ports import Clock
 from recovery.services.authorization_choice import (
     absent,
@@ -42,10 +41,6 @@ BUCKET: Final = "authorizationsv1"
 STILL_OPERATOR: Final = (
     "its user stays an operator in the user interface, where inactive tokens count as well; only "
     "auth delete ends that"
-)
-NOT_UNDONE: Final = (
-    "this cannot be undone: afterwards nothing can show these tokens, and servers before 2.8 "
-    "cannot use them; clients keep working on 2.8 and later"
 )
 FREED_PAGES: Final = (
     "freed pages of the file, and the backup, keep the old bytes until they are reused or deleted"
@@ -280,99 +275,6 @@ class CompleteOperator:
         )
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class HashTokens:
-    """The command `auth hash`.
-
-    Attributes:
-        authorization_id: Which one; None for all.
-    """
-
-    authorization_id: Id | None
-
-    @property
-    def operation(self) -> str:
-        """The command."""
-        return "auth hash"
-
-    @property
-    def has_secret(self) -> bool:
-        """There is no token to deliver: clients have them."""
-        return False
-
-    def plan(self, store: MetaTx) -> Plan:
-        """Plan the move from raw tokens to hashes, as a server of 2.9 does at its start.
-
-        Args:
-            store: The store, as it is.
-
-        Returns:
-            Rewritten records with another index entry each; nothing when none is raw.
-
-        Raises:
-            NotFoundError: There is no such authorization.
-            RecordError: It cannot be decoded.
-            RefusedError: The store is below level 21, the record has no token, or another
-                record has the same.
-            StoreDamagedError: The file is damaged.
-        """
-        if store.level < LEVEL_HASHED:
-            raise RefusedError(
-                reason=f"the store is at level {store.level}, and its servers know no hashed "
-                f"tokens (they came with level {LEVEL_HASHED}, InfluxDB 2.8)",
-                hint="upgrade the server first",
-            )
-        problems: list[RecordProblem] = []
-        moves = []
-        warnings = []
-        for before in self._raw(store, problems):
-            after = _hashed(before)
-            obstacle = _obstacle(store, before, after)
-            if obstacle is None:
-                moves.append((before, after))
-            elif self.authorization_id is None:
-                warnings.append(f"authorization {before.id} stays as it is: {obstacle}")
-            else:
-                raise RefusedError(reason=obstacle, hint="delete the one that is not wanted")
-        warnings += [
-            f"{one.id or 'a record'} in {one.bucket} cannot be understood and stays as it is"
-            for one in problems
-        ]
-        ids = tuple(before.id for before, _ in moves)
-        if not moves:
-            return Plan(
-                operation=self.operation,
-                steps=("nothing: no token is stored raw",),
-                facts={"authorization_ids": []},
-                record_ids=(),
-                warnings=tuple(warnings),
-                is_needed=False,
-                apply=lambda _: None,
-                verify=lambda _: None,
-            )
-        return Plan(
-            operation=self.operation,
-            steps=(_hashing_step(store, [before for before, _ in moves]),),
-            facts={"authorization_ids": list(ids)},
-            record_ids=ids,
-            warnings=(NOT_UNDONE, *warnings, FREED_PAGES),
-            apply=_applying(moves),
-            verify=lambda tx: differs(tx, (after for _, after in moves)),
-        )
-
-    def _raw(self, store: MetaTx, problems: list[RecordProblem]) -> Iterable[Authorization]:
-        """Choose the authorizations whose token is stored raw."""
-        if self.authorization_id is None:
-            return [one for one in store.authorizations.walk(problems) if one.token is not None]
-        found = choose_authorization(store, self.authorization_id)
-        if found.form is TokenForm.NONE:
-            raise RefusedError(
-                reason=f"authorization {found.id} has no token at all",
-                hint=f"delete it: influx-recovery auth delete {found.id}",
-            )
-        return [found] if found.token is not None else []
-
-
 def unneeded(operation: str, why: str, authorization: Authorization) -> Plan:
     """Plan nothing.
 
@@ -419,41 +321,6 @@ def differs(tx: MetaTx, planned: Iterable[Authorization]) -> str | None:
             if token is not None and entry(token) != wanted.id:
                 return f"the index does not lead to authorization {wanted.id}"
     return None
-
-
-def _hashed(before: Authorization) -> Authorization:
-    """Replace a raw token by its hash; as on the server, `updatedAt` stays."""
-    if before.token is None:
-        return before
-    hashed = hash_token(before.token).reveal()
-    return decode_authorization(before.rewritten({"token": None, "hashedToken": hashed}))
-
-
-def _obstacle(store: MetaTx, before: Authorization, after: Authorization) -> str | None:
-    """Say which other record already has this token, if one has."""
-    owners = set()
-    if before.token is not None:
-        owners.add(store.authorizations.raw_entry(before.token))
-    if after.hashed_token is not None:
-        owners.add(store.authorizations.hashed_entry(after.hashed_token))
-    others = sorted(owner for owner in owners - {None, before.id} if owner is not None)
-    return f"authorization {others[0]} has the same token" if others else None
-
-
-def _hashing_step(store: MetaTx, moved: list[Authorization]) -> str:
-    which = described(store, moved[0]) if len(moved) == 1 else f"{len(moved)} authorizations"
-    return (
-        f"store the token of {which} as a SHA-256 hash: rewrite the record, move the entry from "
-        "authorizationindexv1 to authorizationhashedindexv1"
-    )
-
-
-def _applying(moves: list[tuple[Authorization, Authorization]]) -> Callable[[MetaTx], None]:
-    def apply(tx: MetaTx) -> None:
-        for before, after in moves:
-            tx.authorizations.update(before, after)
-
-    return apply
 
 
 def _operator_status(store: MetaTx, authorization: Authorization) -> OperatorStatus:

@@ -191,6 +191,8 @@ class _Chosen:
         self._users = {one.id: one.name for one in tx.users.walk([])}
         self._organizations = {one.id: one.name for one in tx.organizations.walk([])}
         self._buckets = {one.id: one.name for one in tx.buckets.walk([])}
+        self._last_list: bytes | None = None
+        self._last_buckets: dict[Id, str] = {}
 
     def walk(self) -> Iterator[Authorization]:
         for one in self._tx.authorizations.walk(self._problems):
@@ -209,15 +211,22 @@ class _Chosen:
                 yield one
 
     def names(self, authorization: Authorization) -> Names:
-        named = {
-            permission.id
-            for permission in authorization.permissions()
-            if permission.type == "buckets" and permission.id is not None
-        }
-        buckets = {one: self._buckets[one] for one in sorted(named) if one in self._buckets}
         user_id, org_id = authorization.user_id, authorization.org_id
         return Names(
             user=None if user_id is None else self._users.get(user_id),
             organization=None if org_id is None else self._organizations.get(org_id),
-            buckets=buckets,
+            buckets=self._named_buckets(authorization),
         )
+
+    def _named_buckets(self, authorization: Authorization) -> dict[Id, str]:
+        """Name the buckets that a permission list names by ID; most lists come again and again."""
+        if authorization.permissions_json != self._last_list:
+            named = {
+                permission.id
+                for permission in authorization.permissions()
+                if permission.type == "buckets" and permission.id is not None
+            }
+            known = self._buckets
+            self._last_buckets = {one: known[one] for one in sorted(named) if one in known}
+            self._last_list = authorization.permissions_json
+        return self._last_buckets

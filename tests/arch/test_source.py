@@ -57,7 +57,6 @@ REVEALS: Final = {
         "Secret.matches",
         "Secret.reveal",
     },
-    "recovery.services.authorization_changes": {"_hashed"},
     "recovery.services.authorization_creation": {"require_usable_token"},
     "recovery.services.authorization_import": {
         "_Resolver._stored",
@@ -67,6 +66,7 @@ REVEALS: Final = {
     },
     "recovery.services.authorization_verification": {"_reasons", "verify_token"},
     "recovery.services.doctor.authorizations": {"key_of"},
+    "recovery.services.token_hashing": {"_Moves._obstacle", "_hashed"},
     "recovery.services.legacy_authorizations": {
         "SetLegacyPassword._verify",
         "SetLegacyPassword.plan",

@@ -15,7 +15,6 @@ from recovery.secret import Secret
 from recovery.services.authorization_changes import (
     CompleteOperator,
     DeleteAuthorization,
-    HashTokens,
     SetStatus,
 )
 from recovery.services.authorization_creation import CreateAuthorization
@@ -36,6 +35,7 @@ from recovery.services.organization_changes import (
     SetRole,
 )
 from recovery.services.permission_request import PermissionRequest
+from recovery.services.token_hashing import HashTokens
 from recovery.services.user_changes import DeleteUser, RenameUser, SetPassword, SetUserStatus
 from recovery.services.user_creation import CreateUser
 from tests.support.invariants import assert_invariants

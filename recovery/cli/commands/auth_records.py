@@ -18,10 +18,10 @@ from recovery.ports import SystemClock
 from recovery.services.authorization_changes import (
     CompleteOperator,
     DeleteAuthorization,
-    HashTokens,
     SetStatus,
 )
 from recovery.services.authorization_details import AuthorizationReader, open_reader
+from recovery.services.token_hashing import HashTokens
 
 
 def run_show(arguments: argparse.Namespace, context: Context) -> ExitCode:

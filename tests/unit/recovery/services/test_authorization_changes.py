@@ -14,10 +14,10 @@ from recovery.model.permission import types_of_level
 from recovery.services.authorization_changes import (
     CompleteOperator,
     DeleteAuthorization,
-    HashTokens,
     SetStatus,
 )
 from recovery.services.change import Planner
+from recovery.services.token_hashing import HashTokens
 from tests.support.invariants import assert_invariants, hash_of, violations
 from tests.support.oracle import Oracle
 from tests.support.ports import FixedClock

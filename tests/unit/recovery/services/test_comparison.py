@@ -9,9 +9,10 @@ import pytest
 from recovery.metastore.transaction import MetaTx
 from recovery.model.ids import Id
 from recovery.secret import Secret
-from recovery.services.authorization_changes import DeleteAuthorization, HashTokens, SetStatus
+from recovery.services.authorization_changes import DeleteAuthorization, SetStatus
 from recovery.services.choosing import UserChoice
 from recovery.services.comparison import BucketCount, Change, Comparison, compare_files
+from recovery.services.token_hashing import HashTokens
 from recovery.services.user_changes import RenameUser
 from tests.support.ports import FixedClock
 from tests.support.stores import CHANGED_AT, LEVELS, MadeStore, change, edit, make_store
