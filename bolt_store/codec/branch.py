@@ -8,6 +8,7 @@ Source: bbolt v1.3.6 page.go (branchPageElement), node.go (write).
 from dataclasses import dataclass
 from typing import Generic, TypeVar
 
+from bolt_store.codec.keys import ascend
 from bolt_store.codec.layout import (
     BRANCH_ELEMENT,
     BRANCH_FLAG,
@@ -122,15 +123,13 @@ def encode_branch(branch: Branch[int], *, pgid: int, page_size_bytes: int) -> by
     """
     count = len(branch.keys)
     invariant(1 < count <= ELEMENT_COUNT_MAX, "a branch page has 2 to 65,534 children")
+    invariant(ascend(branch.keys), "keys are non-empty and ascend")
+    invariant(min(branch.children) >= META_PAGE_COUNT, "a child is no meta page")
     overflow = -(-branch_size_bytes(branch.keys) // page_size_bytes) - 1
     parts = [encode_page_header(PageHeader(pgid, BRANCH_FLAG, count, overflow))]
     pos = ELEMENT_SIZE_BYTES * count
-    previous = b""
     for key, child in zip(branch.keys, branch.children, strict=True):
-        invariant(key > previous, "keys are non-empty and ascend")
-        invariant(child >= META_PAGE_COUNT, "a child is no meta page")
         parts.append(BRANCH_ELEMENT.pack(pos, len(key), child))
         pos += len(key) - ELEMENT_SIZE_BYTES
-        previous = key
     parts += branch.keys
     return b"".join(parts).ljust(page_size_bytes * (overflow + 1), b"\0")

@@ -13,11 +13,13 @@ Source: bbolt v1.3.6 page.go (leafPageElement), node.go (write).
 from dataclasses import dataclass
 from typing import NamedTuple
 
+from bolt_store.codec.keys import ascend
 from bolt_store.codec.layout import (
     BUCKET_FLAG,
     ELEMENT_SIZE_BYTES,
     LEAF_ELEMENT,
     LEAF_FLAG,
+    PAGE_HEADER,
     PAGE_HEADER_SIZE_BYTES,
 )
 from bolt_store.codec.page import PageHeader, decode_page_header, encode_page_header
@@ -50,18 +52,22 @@ def leaf_element_count(page: bytes, *, pgid: int | None) -> int:
     Raises:
         PageError: It is no leaf page, or its element table is larger than the page.
     """
+    if len(page) >= PAGE_HEADER_SIZE_BYTES:
+        found, flags, count, _ = PAGE_HEADER.unpack_from(page)
+        is_leaf = flags == LEAF_FLAG and found == (pgid or 0)
+        if is_leaf and PAGE_HEADER_SIZE_BYTES + ELEMENT_SIZE_BYTES * count <= len(page):
+            return int(count)
+    # Something is wrong; now for the reason.
     header = decode_page_header(page, pgid=pgid)
     if header.flags != LEAF_FLAG:
         raise PageError(
             pgid=pgid, code="page.kind", problem=f"has flags {header.flags:#06x}, expected a leaf"
         )
-    if PAGE_HEADER_SIZE_BYTES + ELEMENT_SIZE_BYTES * header.element_count > len(page):
-        raise PageError(
-            pgid=pgid,
-            code="element.table",
-            problem=f"{header.element_count} elements do not fit into {len(page)} bytes",
-        )
-    return header.element_count
+    raise PageError(
+        pgid=pgid,
+        code="element.table",
+        problem=f"{header.element_count} elements do not fit into {len(page)} bytes",
+    )
 
 
 def decode_leaf(page: bytes, *, pgid: int | None) -> Leaf:
@@ -80,32 +86,29 @@ def decode_leaf(page: bytes, *, pgid: int | None) -> Leaf:
     """
     count = leaf_element_count(page, pgid=pgid)
     table_end = PAGE_HEADER_SIZE_BYTES + ELEMENT_SIZE_BYTES * count
-    flags: list[int] = []
+    table = page[PAGE_HEADER_SIZE_BYTES:table_end]
     keys: list[bytes] = []
     values: list[bytes] = []
-    previous = b""
+    seen_flags = 0
     element = PAGE_HEADER_SIZE_BYTES
     end = table_end
     # bbolt packs without gaps, so each element starts where the one before ends and one comparison
     # after the loop bounds them all. Whatever is not packed goes the slow way.
-    for flag, pos, key_size, value_size in LEAF_ELEMENT.iter_unpack(
-        page[PAGE_HEADER_SIZE_BYTES:table_end]
-    ):
-        if element + pos != end or flag > BUCKET_FLAG:
+    for flag, pos, key_size, value_size in LEAF_ELEMENT.iter_unpack(table):
+        if element + pos != end:
             return _decode_unpacked(page, count, pgid=pgid)
         value_start = end + key_size
-        key = page[end:value_start]
-        if key <= previous:
-            return _decode_unpacked(page, count, pgid=pgid)
+        keys.append(page[end:value_start])
         end = value_start + value_size
-        flags.append(flag)
-        keys.append(key)
         values.append(page[value_start:end])
-        previous = key
+        if flag:
+            seen_flags |= flag
         element += ELEMENT_SIZE_BYTES
-    if end > len(page):
+    if end > len(page) or seen_flags > BUCKET_FLAG or not ascend(keys):
         return _decode_unpacked(page, count, pgid=pgid)
-    return Leaf(flags, keys, values)
+    if not seen_flags:
+        return Leaf([0] * count, keys, values)
+    return Leaf([flag for flag, _, _, _ in LEAF_ELEMENT.iter_unpack(table)], keys, values)
 
 
 class LeafKeys(NamedTuple):
@@ -139,21 +142,20 @@ def decode_leaf_keys(page: bytes, *, pgid: int | None) -> LeafKeys:
     table_end = PAGE_HEADER_SIZE_BYTES + ELEMENT_SIZE_BYTES * count
     keys: list[bytes] = []
     seen_flags = 0
-    previous = b""
     element = PAGE_HEADER_SIZE_BYTES
     end = table_end
     for flag, pos, key_size, value_size in LEAF_ELEMENT.iter_unpack(
         page[PAGE_HEADER_SIZE_BYTES:table_end]
     ):
-        key = page[end : end + key_size]
-        if element + pos != end or key <= previous:
+        if element + pos != end:
             break
+        keys.append(page[end : end + key_size])
         end += key_size + value_size
-        keys.append(key)
-        seen_flags |= flag
-        previous = key
+        if flag:
+            seen_flags |= flag
         element += ELEMENT_SIZE_BYTES
-    if len(keys) < count or end > len(page) or seen_flags > BUCKET_FLAG:
+    is_sound = len(keys) == count and end <= len(page) and seen_flags <= BUCKET_FLAG
+    if not (is_sound and ascend(keys)):
         leaf = _decode_unpacked(page, count, pgid=pgid)
         return LeafKeys(leaf.keys, any(leaf.flags), is_packed=False)
     return LeafKeys(keys, bool(seen_flags), is_packed=True)
@@ -304,16 +306,14 @@ def encode_leaf(leaf: Leaf, *, pgid: int, page_size_bytes: int) -> bytes:
     invariant(count <= ELEMENT_COUNT_MAX, "a leaf page has at most 65,534 elements")
     size = leaf_size_bytes(leaf)
     overflow = -(-size // page_size_bytes) - 1 if page_size_bytes else 0
+    invariant(ascend(leaf.keys), "keys are non-empty and ascend")
+    invariant({0, BUCKET_FLAG}.issuperset(leaf.flags), "an element is a value or a bucket")
     parts = [encode_page_header(PageHeader(pgid, LEAF_FLAG, count, overflow))]
     pos = ELEMENT_SIZE_BYTES * count
     data: list[bytes] = []
-    previous = b""
     for flag, key, value in zip(leaf.flags, leaf.keys, leaf.values, strict=True):
-        invariant(key > previous, "keys are non-empty and ascend")
-        invariant(flag in {0, BUCKET_FLAG}, "an element is a value or a bucket")
         parts.append(LEAF_ELEMENT.pack(flag, pos, len(key), len(value)))
         pos += len(key) + len(value) - ELEMENT_SIZE_BYTES
         data += (key, value)
-        previous = key
     parts += data
     return b"".join(parts).ljust(page_size_bytes * (overflow + 1), b"\0")
