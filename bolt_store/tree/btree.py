@@ -230,10 +230,19 @@ class BTree:
             self.root = self._load(root.children[0]) if root.children else LeafNode([], [], [])
 
     def _settle_children(self, branch: BranchNode, storage: Storage) -> None:
-        """Settle every changed child, drop the empty ones, then merge the small ones."""
-        for child in branch.children:
-            if isinstance(child, BranchNode):
-                self._settle_children(child, storage)
+        """Settle every changed child, and mend what has become too small."""
+        changed = [child for child in branch.children if not isinstance(child, int)]
+        for node in changed:
+            if isinstance(node, BranchNode):
+                self._settle_children(node, storage)
+        if any(node.is_shrunk for node in changed):
+            self._mend_children(branch, storage)
+        for index, child in enumerate(branch.children):
+            if not isinstance(child, int):
+                branch.keys[index] = child.keys[0]
+
+    def _mend_children(self, branch: BranchNode, storage: Storage) -> None:
+        """Drop the empty children, then merge the small ones with their neighbours."""
         for index in reversed(range(len(branch.children))):
             child = branch.children[index]
             if not isinstance(child, int) and not child.keys:
@@ -247,9 +256,6 @@ class BTree:
                 index = self._merge_child(branch, index, storage)
             else:
                 index += 1
-        for index, child in enumerate(branch.children):
-            if not isinstance(child, int):
-                branch.keys[index] = child.keys[0]
 
     def _merge_child(self, branch: BranchNode, index: int, storage: Storage) -> int:
         """Merge a child with a neighbour; return the index of the merged child."""
