@@ -9,6 +9,8 @@ from bolt_store.check import Check, Finding, Severity
 from bolt_store.codec.meta import Meta
 from bolt_store.compact import BucketContent, Content, RebuildReport, compact, rebuild
 from bolt_store.db import DB, create, open, open_file  # noqa: A004 - bolt_store.open
+from bolt_store.file.block_file import BlockFile
+from bolt_store.file.unlocked import open_block_file
 from bolt_store.salvage import (
     Classify,
     SalvageMethod,
@@ -42,6 +44,7 @@ from bolt_store.tree.tx import Tx
 
 __all__ = [
     "DB",
+    "BlockFile",
     "Bucket",
     "BucketContent",
     "BucketInfo",
@@ -72,6 +75,7 @@ __all__ = [
     "db_stats",
     "describe_page",
     "open",
+    "open_block_file",
     "open_file",
     "page_infos",
     "rebuild",

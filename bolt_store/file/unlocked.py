@@ -1,6 +1,7 @@
-"""Opening a file that somebody else has locked, to read it.
+"""Opening a file to read it as it is, also one that somebody else has locked.
 
-Lives here: `open_unlocked`. Must not live here: any way to write without the lock.
+Lives here: `open_unlocked`, `open_block_file`. Must not live here: any way to write without the
+lock.
 
 What is read this way may change at any moment. Only the live snapshot, which proves its copy
 afterwards, and salvage, which trusts nothing, can use it.
@@ -10,7 +11,30 @@ import errno
 import os
 import stat
 
+from bolt_store.file.block_file import BlockFile
 from bolt_store.file.os_file import OsFile
+
+
+def open_block_file(
+    path: str | os.PathLike[str], *, lock: bool = True, timeout_s: float = 1.0
+) -> BlockFile:
+    """Open an existing file for reading, without looking at what is in it.
+
+    Args:
+        path: The file.
+        lock: Take the shared lock. Without it, nothing may write the file meanwhile.
+        timeout_s: How long to try for the lock, in seconds.
+
+    Returns:
+        The open file, the caller's to close.
+
+    Raises:
+        OSError: It cannot be opened, or is not a regular file.
+        LockError: Another process holds the lock, or it cannot be locked.
+    """
+    if lock:
+        return OsFile.open_locked(path, write=False, timeout_s=timeout_s)
+    return open_unlocked(path)
 
 
 def open_unlocked(path: str | os.PathLike[str]) -> OsFile:

@@ -15,8 +15,8 @@ from itertools import groupby
 from typing import Final, Literal
 
 from bolt_store.bulk import BulkWriter
-from bolt_store.codec.meta import Meta
-from bolt_store.errors import CommitError, invariant
+from bolt_store.codec.meta import Meta, is_page_size
+from bolt_store.errors import CommitError, LimitError, invariant
 from bolt_store.file.block_file import BlockFile
 from bolt_store.file.new_file import NewFile
 from bolt_store.salvage.choose import (
@@ -77,11 +77,14 @@ def salvage(
         What was done. Its `is_written` tells whether there is a new file.
 
     Raises:
+        LimitError: The page size given is impossible.
         FileExistsError: Something has the name of the target.
         CommitError: The target cannot be written; nothing is left of it.
         PageError: The source has changed meanwhile.
         OSError: The source cannot be read.
     """
+    if page_size_bytes is not None and not is_page_size(page_size_bytes):
+        raise LimitError(f"{page_size_bytes} bytes is no page size")
     with NewFile(target, like=source) as new:
         metas = usable_metas(source)
         named_size = metas[0].meta.page_size_bytes if metas else None
