@@ -11,8 +11,8 @@ organization of the record, no token is there twice, raw or hashed.
 Source: spec influxdb-metadata sections 4.6, 5.3, 7.3 and 13.2 (I23 to I25).
 """
 
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
 from typing import Final
 
 from recovery.errors import RefusedError
@@ -30,7 +30,7 @@ from recovery.model.permission import Permission
 from recovery.model.token import LEVEL_HASHED, VARIANTS, TokenForm, hash_token, hash_variant
 from recovery.secret import Secret
 from recovery.services.authorization_changes import differs
-from recovery.services.authorization_transfer import Line, LineError
+from recovery.services.authorization_transfer import Line, LineError, decode_lines
 from recovery.services.change import Plan
 from recovery.services.new_token import FormChoice, chosen_form
 from recovery.services.permission_request import refusal_of
@@ -44,7 +44,7 @@ class ImportAuthorizations:
     """The command `auth import`.
 
     Attributes:
-        lines: The lines of the file, and what could not be understood.
+        content: The whole file; its lines are read one after the other, and not kept.
         is_matched_by_name: Whether users, organizations and buckets are those of the same name,
             as after a new set-up, instead of those with the same ID.
         is_ensured: Whether what is there already, with the same rights, is well.
@@ -52,7 +52,7 @@ class ImportAuthorizations:
         server_hashes: `use-hashed-tokens` of the server's configuration; None when unknown.
     """
 
-    lines: Sequence[Line | LineError]
+    content: bytes = field(repr=False)
     is_matched_by_name: bool
     is_ensured: bool
     form: FormChoice
@@ -81,15 +81,12 @@ class ImportAuthorizations:
             RefusedError: There are conflicts, or no lines.
             StoreDamagedError: The file is damaged.
         """
-        if not self.lines:
-            raise RefusedError(
-                reason="there is no authorization in what is to be imported",
-                hint="make a file with influx-recovery auth export FILE --with-tokens",
-            )
         form = chosen_form(store, self.form, server_hashes=self.server_hashes)
         resolver = _Resolver(store, form, is_matched_by_name=self.is_matched_by_name)
         made, present, conflicts = [], [], []
-        for line in self.lines:
+        line_count = 0
+        for line in decode_lines(self.content):
+            line_count += 1  # enumerate would leave it undefined for no lines
             if isinstance(line, LineError):
                 conflicts.append(str(line))
                 continue
@@ -99,21 +96,21 @@ class ImportAuthorizations:
                 conflicts.append(f"line {line.number}: {error}")
                 continue
             if self.is_ensured and resolver.is_present(authorization):
-                present.append(authorization)
+                present.append(authorization.id)
                 continue
             obstacle = resolver.claim(authorization)
             if obstacle is None:
                 made.append(authorization)
             else:
                 conflicts.append(f"line {line.number}: {obstacle}")
-        if conflicts:
-            raise _refusal(conflicts, len(self.lines))
+        if conflicts or not line_count:
+            raise _refusal(conflicts, line_count)
         return Plan(
             operation=self.operation,
             steps=tuple(_steps(made, present, form)),
             facts={
                 "authorization_ids": [one.id for one in made],
-                "present_ids": [one.id for one in present],
+                "present_ids": list(present),
                 "token_form": form.value,
             },
             record_ids=tuple(one.id for one in made),
@@ -286,6 +283,11 @@ def _hash_text(authorization: Authorization) -> str:
 
 
 def _refusal(conflicts: list[str], line_count: int) -> RefusedError:
+    if not line_count:
+        return RefusedError(
+            reason="there is no authorization in what is to be imported",
+            hint="make a file with influx-recovery auth export FILE --with-tokens",
+        )
     shown = conflicts[:CONFLICTS_SHOWN]
     rest = len(conflicts) - len(shown)
     listed = "; ".join(shown) + (f"; and {rest} more" if rest else "")
@@ -296,9 +298,7 @@ def _refusal(conflicts: list[str], line_count: int) -> RefusedError:
     )
 
 
-def _steps(
-    made: list[Authorization], present: list[Authorization], form: TokenForm
-) -> Iterator[str]:
+def _steps(made: list[Authorization], present: list[Id], form: TokenForm) -> Iterator[str]:
     if present:
         yield f"leave {len(present)} authorizations alone that are there already"
     if not made:

@@ -14,6 +14,7 @@ Source: spec influxdb-metadata section 4.6; the form itself is ours.
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from io import BytesIO
 from typing import Final
 
 import msgspec
@@ -112,7 +113,7 @@ def decode_lines(content: bytes) -> Iterator[Line | LineError]:
     Yields:
         Each line, or what is wrong with it.
     """
-    for number, text in enumerate(content.split(b"\n"), start=1):
+    for number, text in enumerate(BytesIO(content), start=1):
         if text.strip():
             try:
                 yield _decoded(number, text)

@@ -20,7 +20,6 @@ from recovery.services.authorization_changes import (
 from recovery.services.authorization_creation import CreateAuthorization
 from recovery.services.authorization_export import export_authorizations
 from recovery.services.authorization_import import ImportAuthorizations
-from recovery.services.authorization_transfer import decode_lines
 from recovery.services.change import Planner
 from recovery.services.choosing import UserChoice
 from recovery.services.inventory import AuthorizationFilter
@@ -206,9 +205,9 @@ class Draw:
 
     def _import(self) -> Planner:
         """Bring what the store had at first, some of it deleted or changed since."""
-        lines = tuple(decode_lines(self._export.read_bytes()))
+        lines = self._export.read_bytes().splitlines(keepends=True)
         return ImportAuthorizations(
-            lines=self._random.sample(lines, self._random.randrange(1, 3)),
+            content=b"".join(self._random.sample(lines, self._random.randrange(1, 3))),
             is_matched_by_name=self._coin(),
             is_ensured=self._coin(),
             form=self._form(),

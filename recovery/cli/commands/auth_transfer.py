@@ -19,7 +19,6 @@ from recovery.model.display import displayed
 from recovery.services.authorization_details import AuthorizationReader, open_reader
 from recovery.services.authorization_export import export_authorizations
 from recovery.services.authorization_import import ImportAuthorizations
-from recovery.services.authorization_transfer import decode_lines
 from recovery.services.inventory import AuthorizationFilter
 
 FILE_SIZE_BYTES_MAX = 1 << 30
@@ -85,12 +84,12 @@ def run_import(arguments: argparse.Namespace, context: Context) -> ExitCode:
     Raises:
         RecoveryError: It was refused or it failed; the error says whether anything was changed.
     """
-    lines = tuple(decode_lines(_content(arguments.file)))
+    content = _content(arguments.file)
     return run_planner(
         arguments,
         context,
         lambda found: ImportAuthorizations(
-            lines=lines,
+            content=content,
             is_matched_by_name=arguments.match_by_name,
             is_ensured=arguments.ensure,
             form=form_choice(arguments),

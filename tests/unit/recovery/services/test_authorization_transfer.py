@@ -68,7 +68,7 @@ def bring(
     form: FormChoice = FormChoice.BY_STORE,
 ) -> Outcome:
     planner = ImportAuthorizations(
-        lines=tuple(decode_lines(content)),
+        content=content,
         is_matched_by_name=by_name,
         is_ensured=ensure,
         form=form,
