@@ -56,7 +56,7 @@ def main(argv: Sequence[str], *, environ: Mapping[str, str], stdout: TextIO, std
     try:
         with progress.watching_signals():
             context = Context(output=output, stdout=stdout, environ=environ, progress=progress)
-            code = _run(argv, context)
+            code = _run(argv, context, stderr)
             output.close()
     except RecoveryError as error:
         code = _explain(error, output)
@@ -75,7 +75,7 @@ def main(argv: Sequence[str], *, environ: Mapping[str, str], stdout: TextIO, std
     return code
 
 
-def _run(argv: Sequence[str], context: Context) -> ExitCode:
+def _run(argv: Sequence[str], context: Context, stderr: TextIO) -> ExitCode:
     """Understand the command line and do what it says."""
     arguments, parser = understand(argv)
     if arguments.version:
@@ -86,7 +86,7 @@ def _run(argv: Sequence[str], context: Context) -> ExitCode:
         text = parser.children[words].format_help() if words else SHORT_HELP
         context.output.message_lines(text.rstrip().splitlines())
         return ExitCode.USAGE
-    log.configure(log_format=arguments.log_format, level=arguments.log_level)
+    log.configure(log_format=arguments.log_format, level=arguments.log_level, stream=stderr)
     code = _command(arguments.run)(arguments, context)
     return (
         _interrupted(context.output, context.progress) if context.progress.is_interrupted else code

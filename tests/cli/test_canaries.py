@@ -83,7 +83,7 @@ def test_no_secret_shows_where_it_was_not_asked_for(
         manner = [word for word in manner if word != "--json"]
     for line in command_lines(planted.made, cli.home)[words]:
         full = [*line, *manner, "--log-level", "debug", "--reason", f"why {PASTED}"]
-        done = cli.run(*full, own_ledger=words != "demo")
+        done = cli.run_here(*full, own_ledger=words != "demo")
         assert done.code == 0, done.stderr
         new = read_token(cli.home / "token")
         if new:
@@ -101,7 +101,7 @@ def test_no_secret_shows_in_a_refusal(cli: Cli, planted: Planted, oracle: Oracle
     broken = json.dumps({"id": "0000000000001001", "token": READER_TOKEN})[:-2].encode()
     oracle.apply(path, Script().put((b"authorizationsv1",), b"0000000000001001", broken))
     for words in refused_lines(planted.made, cli.home):
-        done = cli.run(*words, "--bolt-path", str(path), "--log-level", "debug")
+        done = cli.run_here(*words, "--bolt-path", str(path), "--log-level", "debug")
         assert done.code not in {0, 70}, done.stderr
         planted.assert_hidden(cli, done, words)
 

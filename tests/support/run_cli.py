@@ -11,6 +11,7 @@ import select
 import struct
 import subprocess
 import sys
+import tempfile
 import termios
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -18,6 +19,8 @@ from dataclasses import dataclass
 from fcntl import ioctl
 from pathlib import Path
 from typing import IO, Final
+
+from recovery.cli.main import main
 
 PROJECT: Final = Path(__file__).parents[2]
 PROGRAM: Final = (sys.executable, "-m", "recovery")
@@ -108,6 +111,21 @@ class Cli:
             stdout=(done.stdout or b"").decode(),
             stderr=done.stderr.decode(),
         )
+
+    def run_here(self, *words: object, own_ledger: bool = True) -> Ended:
+        """Run it within this process: many times faster, and the same from the arguments on.
+
+        Only for commands that ask nothing. What C code or another process prints is not seen.
+        """
+        argv = self.command(*words, program=(), own_ledger=own_ledger)
+        with (
+            tempfile.TemporaryFile("w+", encoding="utf-8") as stdout,
+            tempfile.TemporaryFile("w+", encoding="utf-8") as stderr,
+        ):
+            code = main(argv, environ=self.environ(), stdout=stdout, stderr=stderr)
+            stdout.seek(0)
+            stderr.seek(0)
+            return Ended(code=code, stdout=stdout.read(), stderr=stderr.read())
 
     @contextmanager
     def at_terminal(
