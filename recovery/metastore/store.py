@@ -23,7 +23,7 @@ from typing import Final, NoReturn, Self, TypeAlias
 import bolt_store
 from bolt_store import DB, Severity, Tx
 from bolt_store.errors import BoltError, DamagedError, LockError, ReadOnlyError
-from recovery.errors import SchemaError, StoreNotFoundError
+from recovery.errors import SchemaError, StoreDamagedError, StoreNotFoundError
 from recovery.log import get_logger
 from recovery.metastore.failures import (
     NAME_STORE,
@@ -479,7 +479,8 @@ def _level(tx: MetaTx, failures: Failures) -> int:
 def _likely_level(tx: MetaTx) -> int:
     """Read the schema level as well as it can be told, whatever is wrong with it."""
     migrations = []
-    for key, document in tx.table("migrationsv1").items():
-        with suppress(UndecodableError):
-            migrations.append(decode_migration(key, document))
+    with suppress(StoreDamagedError):  # the check of the file says more about that
+        for key, document in tx.table("migrationsv1").items():
+            with suppress(UndecodableError):
+                migrations.append(decode_migration(key, document))
     return min(schema_state(migrations).level, LEVEL_MAX)

@@ -1,0 +1,191 @@
+"""The bolt file itself, the SQLite file beside it, and the folders around it."""
+
+import hashlib
+import sqlite3
+from collections.abc import Iterator
+from contextlib import closing
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+import bolt_store
+from recovery.discovery.candidate import Files
+from recovery.model.schema import SQL_MIGRATIONS
+from recovery.services.doctor.examination import Outlook
+from tests.support.doctor import examined, words
+from tests.support.full_store import FullStore, make_full_store
+from tests.support.stores import edit
+
+
+@pytest.fixture
+def full(tmp_path: Path) -> FullStore:
+    return make_full_store(tmp_path / "influxd.bolt")
+
+
+@pytest.fixture
+def sqlite_path(full: FullStore) -> Iterator[Path]:
+    """A file at level 8 in which all is well, with a row in each table that is judged."""
+    path = full.path.with_name("influxd.sqlite")
+    with closing(sqlite3.connect(path)) as connection:
+        connection.executescript(
+            "CREATE TABLE migrations (id INTEGER PRIMARY KEY AUTOINCREMENT, name TEXT UNIQUE);"
+            "CREATE TABLE notebooks (id TEXT PRIMARY KEY, org_id TEXT);"
+            "CREATE TABLE streams (id TEXT PRIMARY KEY, org_id TEXT);"
+            "CREATE TABLE annotations (id TEXT PRIMARY KEY, org_id TEXT,"
+            " stream_id TEXT REFERENCES streams (id));"
+            "CREATE TABLE remotes (id TEXT PRIMARY KEY, org_id TEXT, remote_api_token TEXT);"
+            "CREATE TABLE replications (id TEXT PRIMARY KEY, org_id TEXT, local_bucket_id TEXT);"
+        )
+        connection.executemany(
+            "INSERT INTO migrations (name) VALUES (?)", [(name,) for name in SQL_MIGRATIONS]
+        )
+        org = full.org
+        connection.execute("INSERT INTO notebooks VALUES ('n', ?)", (org,))
+        connection.execute("INSERT INTO streams VALUES ('s', ?)", (org,))
+        connection.execute("INSERT INTO annotations VALUES ('a', ?, 's')", (org,))
+        connection.execute("INSERT INTO remotes VALUES ('r', ?, 'canary-remote-token')", (org,))
+        connection.execute("INSERT INTO replications VALUES ('p', ?, ?)", (org, full.bucket))
+        connection.commit()
+    yield path
+    path.unlink(missing_ok=True)
+
+
+def run_sql(path: Path, sql: str) -> None:
+    with closing(sqlite3.connect(path)) as connection:
+        connection.execute(sql)
+        connection.commit()
+
+
+def found(full: FullStore, sqlite_path: Path | None = None) -> tuple[str, ...]:
+    return words(examined(full.path, Files(sqlite_path=sqlite_path)))
+
+
+def test_nothing_is_found_in_a_file_that_fits_and_nothing_is_written(
+    full: FullStore, sqlite_path: Path
+) -> None:
+    before = {path: _state(path) for path in full.path.parent.iterdir()}
+    assert found(full, sqlite_path) == ()
+    assert before == {path: _state(path) for path in full.path.parent.iterdir()}
+
+
+def _state(path: Path) -> tuple[str, int, int]:
+    status = path.stat()
+    return hashlib.sha256(path.read_bytes()).hexdigest(), status.st_mtime_ns, status.st_ino
+
+
+def test_a_file_that_is_not_there_is_not_missed(full: FullStore) -> None:
+    assert found(full, full.path.with_name("absent.sqlite")) == ()
+
+
+@pytest.mark.parametrize(
+    ("sql", "expected"),
+    [
+        ("UPDATE notebooks SET org_id = '0cffffffffffffff'", "I33 L"),
+        ("UPDATE remotes SET org_id = '0cffffffffffffff'", "I33 L"),
+        ("UPDATE replications SET local_bucket_id = '0cffffffffffffff'", "I33 M"),
+        ("UPDATE annotations SET stream_id = 'gone'", "I33 M"),
+        ("UPDATE migrations SET name = '0003_odd' WHERE id = 3", "I33 F"),
+        ("INSERT INTO migrations (name) VALUES ('0009_new')", "I33 F"),
+        ("DELETE FROM migrations WHERE id > 5", "I5 M"),
+    ],
+)
+def test_what_is_broken_in_the_sqlite_file_is_found(
+    full: FullStore, sqlite_path: Path, sql: str, expected: str
+) -> None:
+    run_sql(sqlite_path, sql)
+    assert found(full, sqlite_path) == (expected,)
+
+
+def test_a_file_that_is_no_sqlite_stops_the_server(full: FullStore, sqlite_path: Path) -> None:
+    sqlite_path.write_bytes(b"no database, but long enough to be looked at" * 40)
+    assert found(full, sqlite_path) == ("I33 F",)
+
+
+def test_a_damaged_page_is_found(full: FullStore, sqlite_path: Path) -> None:
+    run_sql(sqlite_path, "CREATE INDEX by_org ON notebooks (org_id)")
+    run_sql(sqlite_path, "PRAGMA writable_schema = ON")
+    content = bytearray(sqlite_path.read_bytes())
+    page_size = int.from_bytes(content[16:18])
+    content[-page_size:] = bytes(page_size)
+    sqlite_path.write_bytes(content)
+    assert found(full, sqlite_path)[0] in {"I33 M", "I33 F"}
+
+
+def test_a_journal_that_is_left_is_said_and_left(full: FullStore, sqlite_path: Path) -> None:
+    journal = sqlite_path.with_name("influxd.sqlite-journal")
+    journal.write_bytes(b"journal")
+    assert found(full, sqlite_path) == ("I33 L",)
+    assert journal.read_bytes() == b"journal"
+
+
+@pytest.mark.parametrize(("sql_level", "severity"), [(5, "M"), (7, "M"), (8, "F")])
+def test_the_sqlite_file_tells_whether_tasks_can_stop_the_server(
+    tmp_path: Path, sqlite_path: Path, sql_level: int, severity: str
+) -> None:
+    full = make_full_store(tmp_path / "level20.bolt", level=20)
+    edit(full.path, lambda tx: tx.table("bucketindexv1").delete(f"{full.org}_tasks".encode()))
+    run_sql(sqlite_path, f"DELETE FROM migrations WHERE id > {sql_level}")  # noqa: S608 # a number
+    for table in ("notebooks", "annotations", "streams", "remotes", "replications"):
+        run_sql(sqlite_path, f"DROP TABLE {table}")
+    assert found(full, sqlite_path) == (f"I16 {severity}",)
+
+
+def test_a_folder_of_a_beta_in_the_engine_stops_the_server(full: FullStore) -> None:
+    engine = full.path.parent / "engine"
+    (engine / "data").mkdir(parents=True)
+    files = Files(engine_path=engine)
+    assert words(examined(full.path, files)) == ()
+    for name in ("_series", "index"):
+        (engine / name).mkdir()
+    examination = examined(full.path, files)
+    assert words(examination) == ("I34 F", "I34 F")
+    assert examination.verdict.outlook is Outlook.DOES_NOT_START
+
+
+def test_a_store_that_others_may_read_is_found(full: FullStore) -> None:
+    full.path.chmod(0o640)
+    assert found(full) == ("I35 H",)
+
+
+@pytest.mark.parametrize("name", ["influxd.bolt.pre-v2.7.1-upgrade.backup", "influxd.bolt.tmp"])
+def test_a_copy_that_everybody_may_read_is_found(full: FullStore, name: str) -> None:
+    copy = full.path.with_name(name)
+    copy.write_bytes(b"")
+    copy.chmod(0o644)
+    assert found(full) == ("I35 H",)
+    copy.chmod(0o640)
+    assert found(full) == ()
+
+
+def test_whichever_page_is_damaged_is_found_and_the_rest_is_examined(full: FullStore) -> None:
+    edit(full.path, lambda tx: tx.table("usersv1").put(full.bob.encode(), b"{"))
+    with bolt_store.open(full.path) as db:
+        size_bytes = db.meta.page_size_bytes
+        used = [page for page in bolt_store.page_infos(db) if page.state == "used"]
+    pages = [page.pgid for page in used if page.kind in {"leaf", "branch"}]
+    whole = full.path.read_bytes()
+    numbers = set()
+    for pgid in pages:
+        content = bytearray(whole)
+        content[pgid * size_bytes : pgid * size_bytes + 16] = bytes(16)
+        full.path.write_bytes(content)
+        examination = examined(full.path)
+        assert words(examination)[0] == "I1 F"
+        assert examination.verdict.outlook is Outlook.DOES_NOT_START
+        numbers |= {one.number for one in examination.findings}
+    assert len(pages) > 5
+    assert "I6" in numbers
+
+
+def test_no_finding_holds_a_secret_of_the_sqlite_file(full: FullStore, sqlite_path: Path) -> None:
+    run_sql(sqlite_path, "UPDATE remotes SET org_id = '0cffffffffffffff'")
+    assert "canary" not in repr(examined(full.path, Files(sqlite_path=sqlite_path)))
+
+
+def test_a_store_named_otherwise_is_examined_by_its_name(tmp_path: Path, full: FullStore) -> None:
+    renamed = replace(full, path=tmp_path / "influxdb.bolt")
+    full.path.rename(renamed.path)
+    renamed.path.chmod(0o644)
+    (finding,) = examined(renamed.path).findings
+    assert finding.bucket == "influxdb.bolt"

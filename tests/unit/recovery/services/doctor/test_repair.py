@@ -1,0 +1,157 @@
+"""What the repair does beyond mending each finding for itself."""
+
+from pathlib import Path
+
+import pytest
+
+from recovery.metastore.store import MetaStore
+from recovery.metastore.transaction import MetaTx
+from recovery.model.catalogue import decode_catalogue
+from recovery.services.doctor.examination import Outlook
+from tests.support import breakages
+from tests.support.doctor import examined, repair, words
+from tests.support.full_store import (
+    NOBODY,
+    FullStore,
+    drop,
+    keys_of_file,
+    make_full_store,
+)
+from tests.support.full_store import change as change_record
+from tests.support.invariants import assert_invariants
+from tests.support.stores import OPERATOR_TOKEN, READER_TOKEN, change, edit
+
+
+@pytest.fixture
+def full(tmp_path: Path) -> FullStore:
+    return make_full_store(tmp_path / "influxd.bolt")
+
+
+def break_named(full: FullStore, *names: str) -> None:
+    by_name = {one.name: one for one in breakages.BREAKAGES}
+    for name in names:
+        edit(full.path, lambda tx, name=name: by_name[name].break_(tx, full))  # type: ignore[misc] # a default binds it
+
+
+def test_everything_that_can_be_mended_at_once_is_mended_at_once(full: FullStore) -> None:
+    break_named(
+        full,
+        "user name not in the index",
+        "bucket not in the catalogue",
+        "no bucket _tasks though there are tasks",
+        "mapping not in the index",
+        "token raw and hashed",
+        "database without a default",
+    )
+    assert examined(full.path).verdict.outlook is Outlook.DOES_NOT_START
+    change(full.path, repair())
+    examination = examined(full.path)
+    assert words(examination) == ()
+    assert examination.verdict.outlook is Outlook.STARTS
+    assert_invariants(full.path)
+
+
+def test_a_dry_run_writes_nothing_and_tells_what_will_become_of_the_verdict(
+    full: FullStore,
+) -> None:
+    break_named(full, "bucket not in the catalogue")
+    before = full.path.read_bytes()
+    outcome = change(full.path, repair(), is_dry_run=True)
+    assert before == full.path.read_bytes()
+    facts = outcome.proposal.plan.facts
+    assert str(facts["verdict_before"]).startswith("influxd will not start, because bucketsv1")
+    assert facts["verdict_after"] == "influxd will start"
+    assert facts["change_count"] == 1
+
+
+def test_tokens_of_no_user_are_removed_on_request_only(full: FullStore) -> None:
+    break_named(full, "authorization of no user")
+    assert change(full.path, repair()).is_changed is False
+    change(full.path, repair("I24"))
+    keys = keys_of_file(full.path)
+    assert ("authorizationsv1", full.reader.encode()) not in keys
+    assert ("authorizationindexv1", READER_TOKEN.encode()) not in keys
+    assert words(examined(full.path)) == ()
+
+
+def test_a_task_is_kept_while_other_records_of_its_organization_are_there(
+    full: FullStore,
+) -> None:
+    def lose(tx: MetaTx) -> None:
+        drop(tx, "organizationsv1", full.org)
+
+    edit(full.path, lose)
+    (task,) = (one for one in examined(full.path).findings if one.number == "I26")
+    assert (task.is_mendable, task.is_on_request) == (False, True)
+    change(full.path, repair("I21"))
+    assert any(key[0] == "tasksv1" for key in keys_of_file(full.path))
+
+
+def test_the_raw_token_that_is_taken_out_works_by_its_hash(full: FullStore) -> None:
+    break_named(full, "token raw and hashed")
+    change(full.path, repair())
+    with MetaStore.open(full.path, write=False) as store, store.view() as tx:
+        authorization = tx.authorizations.get(tx.authorizations.load(full.operator).id)  # type: ignore[union-attr] # it is there
+    assert authorization is not None
+    assert authorization.token is None
+    assert OPERATOR_TOKEN.encode() not in {key[1] for key in keys_of_file(full.path)}
+
+
+def test_a_catalogue_entry_has_the_retention_of_the_record(full: FullStore) -> None:
+    break_named(full, "bucket not in the catalogue")
+    edit(full.path, lambda tx: change_record(tx, "bucketsv1", full.bucket, shardGroupDuration=0))
+    index = decode_catalogue(keys_of_file(full.path)["v1_tsm1_metadata", b"meta.db"]).index
+    change(full.path, repair())
+    catalogue = decode_catalogue(keys_of_file(full.path)["v1_tsm1_metadata", b"meta.db"])
+    assert catalogue.index == index + 1
+    (policy,) = next(one for one in catalogue.databases if one.name == full.bucket).policies
+    assert policy.retention_ns == 30 * 24 * 3_600_000_000_000
+    assert words(examined(full.path)) == ()
+
+
+def test_a_store_whose_tokens_lead_nowhere_locks_everybody_out(full: FullStore) -> None:
+    def lose(tx: MetaTx) -> None:
+        for key in [key for key, _ in tx.table("authorizationindexv1").items()]:
+            tx.table("authorizationindexv1").delete(key)
+        drop(tx, "userspasswordv1", full.alice)
+
+    edit(full.path, lose)
+    assert examined(full.path).verdict.outlook is Outlook.STARTS_LOCKED
+    change(full.path, repair())
+    assert examined(full.path).verdict.outlook is Outlook.STARTS
+
+
+def test_up_to_2_4_only_the_first_twenty_buckets_stop_the_server(tmp_path: Path) -> None:
+    full = make_full_store(tmp_path / "influxd.bolt", level=18)
+
+    def add(tx: MetaTx) -> None:
+        template = tx.table("bucketsv1").get(full.bucket.encode()) or b""
+        for number in range(25):
+            bucket = f"{number + 1:016x}"
+            document = template.replace(full.bucket.encode(), bucket.encode())
+            document = document.replace(b'"sensors"', b'"more%d"' % number)
+            tx.table("bucketsv1").put(bucket.encode(), document)
+            tx.table("bucketindexv1").put(f"{full.org}more{number}".encode(), bucket.encode())
+
+    edit(full.path, add)
+    assert sorted(words(examined(full.path))) == ["I10 F"] * 20 + ["I10 M"] * 5
+    change(full.path, repair())
+    assert words(examined(full.path)) == ()
+
+
+def test_a_finding_shows_no_key_and_no_value(full: FullStore) -> None:
+    for breakage in breakages.BREAKAGES:
+        if 21 in breakage.levels:
+            make_full_store(full.path)
+            break_named(full, breakage.name)
+            shown = repr(examined(full.path))
+            assert "canary" not in shown, breakage.name
+            assert "influxdb2-sha256$" not in shown, breakage.name
+
+
+def test_advice_is_no_finding(full: FullStore) -> None:
+    edit(full.path, lambda tx: change_record(tx, "usersv1", full.alice, status="inactive"))
+    examination = examined(full.path)
+    assert words(examination) == ()
+    assert {"I22", "I25"} == {one.number for one in examination.advice}
+    assert NOBODY not in repr(examination)
