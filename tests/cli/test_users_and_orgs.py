@@ -1,0 +1,172 @@
+"""Users, organizations and set-up on the command line, and the defects of `influxd recovery`."""
+
+import json
+import os
+import stat
+from pathlib import Path
+
+import pytest
+
+from recovery.errors import ExitCode
+from tests.support.invariants import assert_invariants
+from tests.support.run_cli import Cli, Ended
+
+MINT = "auth create-operator --username testuser --org myorg"
+PASSWORD = "canary-password-on-a-terminal"
+
+
+@pytest.fixture
+def run(cli: Cli, level21_bolt: Path) -> "Runner":
+    (cli.home / "password").write_text(PASSWORD + "\n")
+    return Runner(cli, level21_bolt)
+
+
+class Runner:
+    """Runs commands on one store, the way a script does."""
+
+    def __init__(self, cli: Cli, store: Path) -> None:
+        self.cli = cli
+        self.store = store
+
+    def __call__(self, words: str, *, is_mutating: bool = True) -> Ended:
+        line = words.format(home=self.cli.home).split()
+        yes = ["--yes"] if is_mutating else []
+        return self.cli.run(*line, *yes, "--bolt-path", self.store)
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        "user list",
+        "user create --username erin --password canary-argv-password",
+        "user update --username testuser --password canary-argv-password",
+        "user update --id 08371db1dd8c8000 --password canary-argv-password",
+        "org list",
+        "org create --org second",
+        "auth list",
+        f"{MINT} --token-stdout",
+        f"{MINT} --store-token-hashes --token-stdout",
+    ],
+)
+def test_the_words_of_the_official_recovery_work_as_they_are(run: Runner, words: str) -> None:
+    done = run(words, is_mutating=" list" not in words)
+    assert done.code == 0, done.stderr
+    assert_invariants(run.store)
+    assert "canary-argv-password" not in done.stdout + done.stderr
+    assert ("command line can be seen" in done.stderr) == ("--password" in words)
+
+
+def test_no_password_is_reset_when_no_user_is_named(run: Runner) -> None:
+    """The official command then resets the password of the only user."""
+    before = run.store.read_bytes()
+    done = run("user update --password-file {home}/password")
+    assert done.code == ExitCode.USAGE
+    assert "--username NAME or --id ID" in done.error
+    assert run.store.read_bytes() == before
+
+
+def test_a_new_user_can_sign_in_and_sees_the_organization(run: Runner) -> None:
+    """The official command leaves status and membership out."""
+    assert run("user create --username erin --password-file {home}/password").code == 0
+    shown = run("user show --username erin --json", is_mutating=False)
+    user = json.loads(shown.stdout)["user"]
+    assert (user["status"], user["can_sign_in"]) == ("active", True)
+    assert [(one["organization"], one["role"]) for one in user["memberships"]] == [
+        ("myorg", "member")
+    ]
+    words = "user verify-password --username erin --password-file {home}/password"
+    assert run(words, is_mutating=False).code == 0
+
+
+def test_a_new_organization_has_its_entries_in_the_catalogue(run: Runner) -> None:
+    """Without them, as the official command leaves it, influxd exits at its next start."""
+    assert run("org create --org second").code == 0
+    rows = json.loads(run("bucket list --json", is_mutating=False).stdout)["buckets"]
+    assert [row["is_in_catalogue"] for row in rows] == [True] * 5
+
+
+def test_a_mistyped_path_makes_no_store(cli: Cli, tmp_path: Path) -> None:
+    """The official command makes an empty store there."""
+    wrong = tmp_path / "influxdb2" / "influxd.bolt"
+    for words in ("user list", "org create --org x --yes", "user update --username x --yes"):
+        more = ["--password-file", "/dev/null"] if "update" in words else []
+        done = cli.run(*words.split(), *more, "--bolt-path", wrong)
+        assert done.code in {ExitCode.NOT_FOUND, ExitCode.REFUSED}
+        assert not wrong.parent.exists()
+
+
+def test_a_password_is_asked_for_twice_and_never_shown(run: Runner) -> None:
+    words = ("user", "update", "--username", "testuser", "--bolt-path", run.store)
+    with run.cli.at_terminal(*words) as terminal:
+        terminal.wait_for("New password: ")
+        terminal.type(PASSWORD + "\n")
+        terminal.wait_for("again: ")
+        terminal.type(PASSWORD + "\n")
+        terminal.wait_for("Type yes")
+        terminal.type("yes\n")
+        done = terminal.end()
+    assert done.code == 0
+    assert PASSWORD not in done.stdout
+    words_ = "user verify-password --username testuser --password-file {home}/password"
+    assert run(words_, is_mutating=False).code == 0
+
+
+def test_two_different_passwords_change_nothing(run: Runner) -> None:
+    before = run.store.read_bytes()
+    words = ("user", "update", "--username", "testuser", "--bolt-path", run.store)
+    with run.cli.at_terminal(*words) as terminal:
+        terminal.wait_for("New password: ")
+        terminal.type(PASSWORD + "\n")
+        terminal.wait_for("again: ")
+        terminal.type(PASSWORD + "x\n")
+        done = terminal.end()
+    assert done.code == ExitCode.REFUSED
+    assert "differ" in done.stdout
+    assert run.store.read_bytes() == before
+
+
+def test_a_wrong_password_is_told_by_the_exit_code(run: Runner) -> None:
+    words = "user verify-password --username testuser --password-file {home}/password --json"
+    done = run(words, is_mutating=False)
+    assert done.code == ExitCode.FINDINGS
+    assert json.loads(done.stdout)["password"]["matches"] is False
+
+
+def test_what_is_ensured_a_second_time_is_not_changed(run: Runner) -> None:
+    words = "user create --username erin --password-file {home}/password --ensure --json"
+    assert json.loads(run(words).stdout)["is_changed"] is True
+    before = run.store.read_bytes()
+    assert json.loads(run(words).stdout)["is_changed"] is False
+    assert run.store.read_bytes() == before
+
+
+def test_a_new_store_is_for_its_owner_and_nothing_is_replaced(cli: Cli, tmp_path: Path) -> None:
+    (cli.home / "password").write_text(PASSWORD)
+    store = tmp_path / "influxd.bolt"
+    line = (
+        *("setup", "--bolt-path", store, "--username", "admin", "--org", "first"),
+        *("--bucket", "data", "--retention", "4w", "--password-file", cli.home / "password"),
+        *("--token-file", cli.home / "token"),
+    )
+    assert cli.run(*line).code == 0
+    assert stat.S_IMODE(store.stat().st_mode) == 0o600
+    assert_invariants(store)
+    listed = cli.run("auth", "list", "--operators", "--bolt-path", store, "--json")
+    (row,) = json.loads(listed.stdout)["authorizations"]
+    assert (row["operator"], row["is_usable"]) == ("full", True)
+    before = store.read_bytes()
+    again = cli.run(*line[:-1], cli.home / "token2")
+    assert again.code == ExitCode.REFUSED
+    assert store.read_bytes() == before
+    assert not os.path.lexists(cli.home / "token2")
+
+
+@pytest.mark.parametrize("retention", ["7", "30m", "-1d", "1.5h", "forever", ""])
+def test_a_retention_that_is_none_is_refused(cli: Cli, tmp_path: Path, retention: str) -> None:
+    store = tmp_path / "influxd.bolt"
+    done = cli.run(
+        *("setup", "--bolt-path", store, "--username", "a", "--org", "b", "--bucket", "c"),
+        *("--no-password", "--no-token", f"--retention={retention}"),
+    )
+    assert done.code == ExitCode.USAGE
+    assert not store.exists()
