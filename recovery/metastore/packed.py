@@ -1,7 +1,7 @@
 """Reading a store that may be packed, as `influx backup` leaves it.
 
-Lives here: `open_readable`. Must not live here: packing, and any way to write: a packed store is
-only read.
+Lives here: `open_readable` and `plain_file`. Must not live here: packing, and any way to write: a
+packed store is only read.
 
 Invariants: what is unpacked has lost its name by the time that it is read, so that no crash later
 on leaves secrets behind.
@@ -10,12 +10,14 @@ Source: spec influxdb-metadata section 1.2 (`influx backup`); RFC 1952 for the f
 """
 
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Final
 
 import bolt_store
 from recovery.metastore.failures import Failures, open_unnoticed
-from recovery.metastore.store import FileFacts, MetaStore
+from recovery.metastore.store import FileFacts, MetaStore, require_store_file
 
 GZIP_START: Final = b"\x1f\x8b"
 
@@ -58,6 +60,31 @@ def open_readable(path: Path, *, timeout_s: float = 1.0, needs_schema: bool = Tr
         except BaseException:
             db.close()
             raise
+
+
+@contextmanager
+def plain_file(path: Path) -> Iterator[Path]:
+    """Give a store as a plain file, for those who look at its pages.
+
+    Args:
+        path: The store, or a packed copy of one.
+
+    Yields:
+        The store itself, behind symbolic links, or what was unpacked, which is gone afterwards.
+
+    Raises:
+        StoreNotFoundError: It does not exist, or is empty.
+        StoreDamagedError: What is packed is no bolt file, or cannot be unpacked whole.
+        WriteFailedError: There is no room to unpack it.
+        RecoveryError: The file cannot be read.
+    """
+    if not _is_packed(path):
+        yield require_store_file(path, Failures(path))
+        return
+    from recovery.metastore.unpacking import unpacked  # noqa: PLC0415 # rare, and 10 ms
+
+    with unpacked(path, Failures(path)) as plain:
+        yield plain
 
 
 def _is_packed(path: Path) -> bool:

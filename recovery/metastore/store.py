@@ -144,7 +144,7 @@ class MetaStore:
             SchemaError: Its schema level is not known here.
         """
         failures = Failures(path)
-        real_path = _require_store_file(path, failures)
+        real_path = require_store_file(path, failures)
         with failures.translated():
             db = bolt_store.open(real_path, write=write, timeout_s=timeout_s)
         try:
@@ -426,11 +426,19 @@ class SecondLook:
             self._descriptor = -1
 
 
-def _require_store_file(path: Path, failures: Failures) -> Path:
+def require_store_file(path: Path, failures: Failures) -> Path:
     """Look at what a path leads to, before anything is opened.
+
+    Args:
+        path: The store, as it was named.
+        failures: Translates what the system raises.
 
     Returns:
         The file behind symbolic links.
+
+    Raises:
+        StoreNotFoundError: It is no file with content.
+        StoreAccessError: It may not be looked at.
     """
     with failures.translated():
         try:

@@ -74,6 +74,8 @@ EVERY_COMMAND: Final[dict[str, tuple[tuple[str, ...], ...]]] = {
     "store backup": ((), ("{home}/copy.bolt",), ("{home}/copy.bolt.gz", "--gzip")),
     "store diff": (("{store}", "{store}"),),
     "store undo": (("--dry-run",), ("--yes",)),
+    "store compact": (("{home}/compact.bolt",),),
+    "store salvage": (("{home}/salvaged.bolt",),),
     "store find": ((),),
     "store info": ((),),
     "ledger list": ((),),

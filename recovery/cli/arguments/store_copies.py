@@ -1,7 +1,7 @@
 """What can be typed after `store` to copy a store, and to go back to a copy.
 
-Lives here: the words, options and help of `store backup` and `store undo`. Must not live here: what
-they do, which is in `recovery.cli.commands`.
+Lives here: the words, options and help of `store backup`, `undo`, `compact` and `salvage`. Must not
+live here: what they do, which is in `recovery.cli.commands`.
 """
 
 from recovery.cli.arguments.shared import add_command
@@ -36,6 +36,11 @@ def add_store_copies(verbs: Choices) -> None:
         help="compress it, as influx backup does, and by default name it as that does: "
         "YYYYMMDDThhmmssZ.bolt.gz (default: a plain copy)",
     )
+    _add_undo(verbs)
+    _add_rebuilding(verbs)
+
+
+def _add_undo(verbs: Choices) -> None:
     undo = add_command(
         verbs,
         "store undo",
@@ -57,4 +62,48 @@ def add_store_copies(verbs: Choices) -> None:
         "--yes",
         action="store_true",
         help="do not ask; for scripts (default: a person types yes at the terminal)",
+    )
+
+
+def _add_rebuilding(verbs: Choices) -> None:
+    compact = add_command(
+        verbs,
+        "store compact",
+        run="store_rebuild:run_compact",
+        summary="copy the store into a new, packed file, without what was deleted",
+        description="Copy the content of the store into a new file that holds no freed page: it is "
+        "smaller, and deleted records and tokens are gone from it. They are not gone from the old "
+        "file, nor from the disk that it was on. The store itself is not changed; put the new file "
+        "in its place with influxd stopped.",
+    )
+    compact.add_argument("target", metavar="TARGET", nargs="?", help="the new file (required)")
+    salvage = add_command(
+        verbs,
+        "store salvage",
+        run="store_rebuild:run_salvage",
+        summary="get out of a damaged store what can be read, into a new file",
+        description="Read a damaged store page by page, trusting nothing in it, and write what "
+        "belongs together into a new file. Says what was taken from where and what is missing, and "
+        "whether influxd would start on the result. The damaged file is not changed. It cannot "
+        "bring back what is on no page any more. Exit code 0 when nothing is known to be missing "
+        "or doubtful, 1 when something is, 5 when no file could be made.",
+    )
+    salvage.add_argument("target", metavar="TARGET", nargs="?", help="the new file (required)")
+    salvage.add_argument(
+        "--use-older",
+        action="store_true",
+        help="fill what is missing with what the older snapshot in the file has; deleted tokens "
+        "and former passwords may come back by that (default: leave it missing)",
+    )
+    salvage.add_argument(
+        "--page-size",
+        type=int,
+        metavar="BYTES",
+        help="size of the pages (default: what the file says, or its pages show)",
+    )
+    salvage.add_argument(
+        "--root-page",
+        type=int,
+        metavar="NUMBER",
+        help="page that the content begins at (default: found by searching)",
     )
