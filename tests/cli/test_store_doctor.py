@@ -1,0 +1,208 @@
+"""Checking and repairing a store with the real program."""
+
+import gzip
+import json
+from pathlib import Path
+
+import pytest
+
+from recovery.metastore.transaction import MetaTx
+from tests.support.full_store import FullStore, change, drop, keys_of_file, make_full_store, put
+from tests.support.oracle import Dump, Oracle
+from tests.support.run_cli import Cli
+from tests.support.stores import edit
+
+
+@pytest.fixture
+def full(tmp_path: Path) -> FullStore:
+    folder = tmp_path / "store"
+    folder.mkdir()
+    return make_full_store(folder / "influxd.bolt")
+
+
+@pytest.fixture
+def broken(full: FullStore) -> FullStore:
+    """A store on which influxd does not start, with something mendable and something not."""
+    edit(full.path, lambda tx: drop(tx, "bucketindexv1", f"{full.org}_tasks"))
+    edit(full.path, lambda tx: change(tx, "usersv1", full.bob, status="away"))
+    return full
+
+
+def check(cli: Cli, full: FullStore, *words: str) -> tuple[int, str]:
+    done = cli.run("store", "check", "--bolt-path", full.path, *words)
+    assert done.stderr == ""
+    return done.code, done.stdout
+
+
+def test_a_store_in_which_all_is_well_ends_with_0_and_a_verdict(cli: Cli, full: FullStore) -> None:
+    code, text = check(cli, full)
+    assert code == 0
+    assert "Nothing is wrong." in text
+    assert text.splitlines()[-1] == "Verdict: influxd will start."
+
+
+def test_check_names_what_is_wrong_what_influxd_does_and_what_to_do(
+    cli: Cli, broken: FullStore
+) -> None:
+    code, text = check(cli, broken)
+    assert code == 1
+    lines = text.splitlines()
+    fatal = next(number for number, line in enumerate(lines) if line.startswith("[F] I16 "))
+    assert "bucketsv1" in lines[fatal]
+    assert lines[fatal + 1].startswith("    influxd: ")
+    assert lines[fatal + 2] == "    what to do: repair adds the entry"
+    assert f"[M] I7 usersv1 {broken.bob}: " in text
+    assert "1 of 2 findings can be mended: influx-recovery store repair --dry-run" in text
+    assert lines[-1].startswith("Verdict: influxd will not start, because bucketsv1 ")
+
+
+def test_check_tells_a_program_the_same(cli: Cli, broken: FullStore) -> None:
+    code, text = check(cli, broken, "--json")
+    document = json.loads(text)
+    assert (code, document["version"]) == (1, 1)
+    assert document["verdict"]["outlook"] == "does not start"
+    assert document["verdict"]["users_who_can_sign_in"] == 1
+    kinds = [(one["number"], one["severity"], one["is_mendable"]) for one in document["findings"]]
+    assert kinds == [("I7", "M", False), ("I16", "F", True)]
+    assert document["findings"][0]["id"] == broken.bob
+
+
+def test_nobody_can_get_in_ends_with_1(cli: Cli, full: FullStore) -> None:
+    edit(full.path, lambda tx: change(tx, "usersv1", full.alice, status="inactive"))
+    code, text = check(cli, full)
+    assert code == 1
+    assert text.splitlines()[-1] == "Verdict: influxd will start, but nobody can get in."
+
+
+def test_check_changes_nothing_and_leaves_nothing(cli: Cli, broken: FullStore) -> None:
+    before = broken.path.read_bytes(), broken.path.stat()
+    check(cli, broken)
+    after = broken.path.read_bytes(), broken.path.stat()
+    assert before == after
+    assert [broken.path] == list(broken.path.parent.iterdir())
+    assert not cli.ledger.exists()
+
+
+def test_check_reads_what_influx_backup_wrote(cli: Cli, broken: FullStore) -> None:
+    packed = broken.path.with_name("20260101T000000Z.bolt.gz")
+    packed.write_bytes(gzip.compress(broken.path.read_bytes()))
+    packed.chmod(0o600)
+    done = cli.run("store", "check", "--bolt-path", packed)
+    assert done.code == 1
+    assert "[F] I16 " in done.stdout
+
+
+def test_many_records_with_the_same_fault_are_counted(cli: Cli, full: FullStore) -> None:
+    def add(tx: MetaTx) -> None:
+        for number in range(30):
+            put(tx, "userspasswordv1", f"0f{number:014x}", "canary")
+
+    edit(full.path, add)
+    _, text = check(cli, full)
+    assert text.count("[L] I9 ") == 1
+    assert " and 25 more: " in text
+    assert len(json.loads(check(cli, full, "--json")[1])["findings"]) == 30
+
+
+def test_a_damaged_file_is_a_finding_and_not_repaired(cli: Cli, full: FullStore) -> None:
+    content = bytearray(full.path.read_bytes())
+    for page in range(2, len(content) // 4096):
+        content[page * 4096 + 8 : page * 4096 + 12] = b"\xff\xff\xff\xff"
+    full.path.write_bytes(content)
+    code, text = check(cli, full)
+    assert code == 1
+    assert "[F] I1 influxd.bolt" in text
+    done = cli.run("store", "repair", "--yes", "--bolt-path", full.path)
+    assert done.code == 5
+    assert bytes(content) == full.path.read_bytes()
+
+
+def test_a_newer_store_is_checked_and_not_repaired(cli: Cli, full: FullStore) -> None:
+    key = f"{22:016x}"
+    record = {"id": key, "name": "new", "started_at": "2027-01-01T00:00:00Z"}
+    edit(
+        full.path,
+        lambda tx: put(tx, "migrationsv1", key, record | {"finished_at": "2027-01-01T00:00:00Z"}),
+    )
+    code, text = check(cli, full)
+    assert code == 1
+    assert f"[F] I2 migrationsv1 {key}: " in text
+    assert cli.run("store", "repair", "--yes", "--bolt-path", full.path).code == 6
+
+
+def test_a_dry_run_shows_the_plan_and_writes_nothing(cli: Cli, broken: FullStore) -> None:
+    before = broken.path.read_bytes()
+    done = cli.run("store", "repair", "--dry-run", "--bolt-path", broken.path)
+    assert done.code == 0
+    assert "I16: bucketsv1 " in done.stdout
+    assert "stays: I7: usersv1 " in done.stdout
+    assert "before the repair, influxd will not start" in done.stdout
+    assert before == broken.path.read_bytes()
+
+
+def test_repair_mends_and_leaves_what_is_ambiguous(
+    cli: Cli, broken: FullStore, oracle: Oracle
+) -> None:
+    done = cli.run("store", "repair", "--yes", "--json", "--bolt-path", broken.path)
+    document = json.loads(done.stdout)
+    assert (done.code, document["is_changed"]) == (0, True)
+    assert [one["number"] for one in document["plan"]["mended"]] == ["I16"]
+    assert [one["number"] for one in document["plan"]["left"]] == ["I7"]
+    assert document["plan"]["verdict_after"] == "influxd will start"
+    code, text = check(cli, broken)
+    assert code == 1
+    assert "[F]" not in text
+    assert oracle.check(broken.path) == []
+    assert oracle.dump(broken.path) == Dump.of_file(broken.path)
+
+
+def test_a_second_repair_has_nothing_to_do(cli: Cli, broken: FullStore) -> None:
+    words = ("store", "repair", "--yes", "--bolt-path", broken.path)
+    assert cli.run(*words).code == 0
+    before = broken.path.read_bytes()
+    done = cli.run(*words)
+    assert done.code == 0
+    assert "nothing was written" in done.stdout
+    assert before == broken.path.read_bytes()
+
+
+def test_a_repair_can_be_taken_back_to_the_last_byte(cli: Cli, broken: FullStore) -> None:
+    before = broken.path.read_bytes()
+    assert cli.run("store", "repair", "--yes", "--bolt-path", broken.path).code == 0
+    assert before != broken.path.read_bytes()
+    assert cli.run("store", "undo", "--yes", "--bolt-path", broken.path).code == 0
+    assert before == broken.path.read_bytes()
+
+
+def test_only_what_is_named_is_mended(cli: Cli, broken: FullStore) -> None:
+    edit(broken.path, lambda tx: drop(tx, "userindexv1", "bob"))
+    done = cli.run("store", "repair", "--only", "i8", "--yes", "--bolt-path", broken.path)
+    assert done.code == 0
+    keys = keys_of_file(broken.path)
+    assert ("userindexv1", b"bob") in keys
+    assert ("bucketindexv1", f"{broken.org}_tasks".encode()) not in keys
+
+
+@pytest.mark.parametrize("numbers", ["I37", "16", "I16,X", ","])
+def test_a_number_that_is_none_is_refused(cli: Cli, full: FullStore, numbers: str) -> None:
+    done = cli.run("store", "repair", "--only", numbers, "--yes", "--bolt-path", full.path)
+    assert done.code == 2
+    assert "no such invariant" in done.error
+    assert "I16,I25" in done.hint
+
+
+def test_a_repair_in_a_copy_leaves_the_store_alone(cli: Cli, broken: FullStore) -> None:
+    before = broken.path.read_bytes()
+    copy = cli.home / "copy.bolt"
+    words = ("store", "repair", "--yes", "--output", copy, "--bolt-path", broken.path)
+    assert cli.run(*words).code == 0
+    assert before == broken.path.read_bytes()
+    assert ("bucketindexv1", f"{broken.org}_tasks".encode()) in keys_of_file(copy)
+
+
+def test_a_store_in_use_is_neither_checked_nor_repaired(
+    cli: Cli, full: FullStore, oracle: Oracle
+) -> None:
+    with oracle.hold(full.path):
+        for words in (("store", "check"), ("store", "repair", "--yes")):
+            assert cli.run(*words, "--bolt-path", full.path).code == 4
