@@ -2,7 +2,9 @@
 
 The public door. What is not named here may change. Keys and values are `bytes`; an absent key is
 None, an absent bucket is an error. See `bolt_store.codec` for the format, `bolt_store.tree.tx` for
-the order of a commit, `bolt_store.tree.freelist` for where pages are allocated.
+the order of a commit, `bolt_store.tree.freelist` for where pages are allocated, and
+`bolt_store.salvage` for what is done with a damaged file. `python -m bolt_store` is the same for a
+terminal.
 """
 
 from bolt_store.check import Check, Finding, Severity

@@ -15,6 +15,7 @@ from bolt_store.file.memory_file import MemoryFile
 from tests.support.history import NAMES, Damage, History, flat, history, tree_of
 from tests.support.model import Model, dump_file, problems
 from tests.support.oracle import Dump, Oracle
+from tests.support.turns import RandomScripts
 
 Harm: TypeAlias = Callable[[Damage], Damage]
 
@@ -619,6 +620,29 @@ def test_go_finds_no_fault_with_what_was_salvaged(oracle: Oracle, run: Salvager)
         _, model = run(damage(past.damaged()))
         assert oracle.check(run.target) == []
         assert oracle.dump(run.target).model == model
+
+
+def test_what_go_wrote_in_nested_buckets_comes_back_and_no_loss_is_silent(
+    oracle: Oracle, run: Salvager, tmp_path: Path
+) -> None:
+    path = tmp_path / "go.bolt"
+    put_back = 0
+    for seed in range(5):
+        path.unlink(missing_ok=True)
+        scripts = RandomScripts(Random(seed), page_size_bytes=1024)
+        oracle.init(path, page_size_bytes=1024)
+        oracle.apply(path, *(scripts.next() for _ in range(50)), flags=["-no-sync"])
+        with bolt_store.open(path) as db:
+            expected = Dump.of(db)
+            used = [info for info in bolt_store.page_infos(db) if info.state == "used"]
+        report, _ = run(MemoryFile(path.read_bytes()))
+        assert (report.is_complete, Dump.of_file(run.target)) == (True, expected)
+        for info in used[2::6]:
+            report, _ = run(Damage(path.read_bytes(), 1024).wipe(info.pgid))
+            is_whole = report.is_written and Dump.of_file(run.target) == expected
+            assert is_whole or not report.is_complete, f"seed {seed}, page {info.pgid}"
+            put_back += is_whole and info.kind == "branch"
+    assert put_back > 0
 
 
 def test_three_thousand_levels_are_salvaged(run: Salvager, tmp_path: Path) -> None:
