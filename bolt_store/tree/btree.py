@@ -90,16 +90,11 @@ class BTree:
         """
         child: Child = self.root
         for _ in range(TREE_DEPTH_MAX):
-            node: Node | Branch[int]
-            if isinstance(child, int):
-                found = self._pages.branch_or_page(child)
-                if isinstance(found, bytes):
-                    return find_in_leaf(found, key, pgid=child)
-                node = found
-            else:
-                node = child
-            if isinstance(node, LeafNode):
-                return _find_in_node(node, key)
+            node = self._pages.node_or_page(child) if isinstance(child, int) else child
+            if isinstance(node, bytes):
+                return find_in_leaf(node, key, pgid=child if isinstance(child, int) else None)
+            if isinstance(node, Leaf):
+                return _find_in_leaf(node, key)
             child = node.children[child_index(node.keys, key)]
         raise _too_deep(child)
 
@@ -205,7 +200,7 @@ class BTree:
         run = (child, self._pages.run_length(child))
         page = self._pages.decode(child)
         if isinstance(page, Leaf):
-            return LeafNode(page.flags, page.keys, page.values, run=run)
+            return LeafNode(list(page.flags), list(page.keys), list(page.values), run=run)
         return BranchNode(list(page.keys), list(page.children), run=run)
 
     # -- before the commit: children that have become too small --------------------------------
@@ -325,10 +320,10 @@ def child_index(keys: list[bytes], key: bytes) -> int:
     return max(bisect_right(keys, key) - 1, 0)
 
 
-def _find_in_node(node: LeafNode, key: bytes) -> tuple[int, bytes] | None:
-    index = bisect_left(node.keys, key)
-    if index < len(node.keys) and node.keys[index] == key:
-        return node.flags[index], node.values[index]
+def _find_in_leaf(leaf: Leaf, key: bytes) -> tuple[int, bytes] | None:
+    index = bisect_left(leaf.keys, key)
+    if index < len(leaf.keys) and leaf.keys[index] == key:
+        return leaf.flags[index], leaf.values[index]
     return None
 
 

@@ -1,10 +1,11 @@
 """Decoded pages of one snapshot.
 
-Lives here: `Pages`, which decodes pages and keeps the branches. Must not live here: changed nodes.
+Lives here: `Pages`, which decodes pages and keeps some. Must not live here: changed nodes.
 
-Invariants: bound to one snapshot, so nothing kept can be stale; the number of kept branches is
-bounded. Leaves are not kept: a point look-up searches their bytes in place, and iteration reads
-each of them once.
+Invariants: bound to one snapshot, so nothing kept can be stale; what is kept is bounded, and is
+shared, so nobody changes it. A look-up searches the bytes of a leaf in place; decoding it takes
+five times as long, and pays from the second look-up on. A walk keeps no leaf: that would only make
+it slower.
 """
 
 from typing import Final
@@ -17,19 +18,32 @@ from bolt_store.file.pager import Snapshot
 BRANCHES_KEPT_MAX: Final = 2048
 """Decoded branches kept; at 4 KiB a page they lead to some 100,000 leaves."""
 
+LEAVES_KEPT_BYTES_MAX: Final = 4 << 20
+"""Size of the leaves kept, on their pages; decoded they take three times as much."""
+
 
 class Pages:
     """Reads and decodes the pages of a snapshot."""
 
-    __slots__ = ("_branches", "page_size_bytes", "snapshot")
+    __slots__ = (
+        "_branches",
+        "_leaf_room_bytes",
+        "_leaves",
+        "_searched",
+        "page_size_bytes",
+        "snapshot",
+    )
 
     def __init__(self, snapshot: Snapshot) -> None:
         self.snapshot = snapshot
         self.page_size_bytes = snapshot.page_size_bytes
         self._branches: dict[int, Branch[int]] = {}
+        self._leaves: dict[int, Leaf] = {}
+        self._leaf_room_bytes = LEAVES_KEPT_BYTES_MAX
+        self._searched: set[int] = set()
 
-    def branch_or_page(self, pgid: int) -> Branch[int] | bytes:
-        """Return a branch page decoded, and the bytes of any other page.
+    def node_or_page(self, pgid: int) -> Branch[int] | Leaf | bytes:
+        """Return a page of a tree for a look-up: decoded where that pays, or its bytes.
 
         Args:
             pgid: A page of a tree.
@@ -38,20 +52,23 @@ class Pages:
             FormatError: The page is damaged.
             OSError: The page cannot be read.
         """
-        branch = self._branches.get(pgid)
-        if branch is not None:
-            return branch
+        kept = self._branches.get(pgid) or self._leaves.get(pgid)
+        if kept is not None:
+            return kept
         page = self.snapshot.page(pgid)
-        if page[8] != BRANCH_FLAG:
+        if page[8] == BRANCH_FLAG:
+            return self._keep_branch(pgid, page)
+        if len(page) > self._leaf_room_bytes:
             return page
-        branch = decode_branch(page, pgid=pgid)
-        if len(self._branches) >= BRANCHES_KEPT_MAX:
-            self._branches.pop(next(iter(self._branches)))
-        self._branches[pgid] = branch
-        return branch
+        if pgid not in self._searched:
+            self._searched.add(pgid)
+            return page
+        self._leaf_room_bytes -= len(page)
+        leaf = self._leaves[pgid] = decode_leaf(page, pgid=pgid)
+        return leaf
 
     def decode(self, pgid: int) -> Branch[int] | Leaf:
-        """Return a page of a tree decoded. A branch is shared: do not change it.
+        """Return a page of a tree decoded. It is shared: do not change it.
 
         Args:
             pgid: A page of a tree.
@@ -60,11 +77,22 @@ class Pages:
             FormatError: The page is damaged or is neither branch nor leaf.
             OSError: The page cannot be read.
         """
-        found = self.branch_or_page(pgid)
-        if isinstance(found, bytes):
-            return decode_leaf(found, pgid=pgid)
-        return found
+        kept = self._branches.get(pgid) or self._leaves.get(pgid)
+        if kept is not None:
+            return kept
+        page = self.snapshot.page(pgid)
+        if page[8] == BRANCH_FLAG:
+            return self._keep_branch(pgid, page)
+        return decode_leaf(page, pgid=pgid)
 
     def run_length(self, pgid: int) -> int:
         """Return the number of pages of the run that starts at `pgid`."""
         return len(self.snapshot.page(pgid)) // self.page_size_bytes
+
+    def _keep_branch(self, pgid: int, page: bytes) -> Branch[int]:
+        """Decode a branch and keep it, in the place of the oldest where there are too many."""
+        branch = decode_branch(page, pgid=pgid)
+        if len(self._branches) >= BRANCHES_KEPT_MAX:
+            self._branches.pop(next(iter(self._branches)))
+        self._branches[pgid] = branch
+        return branch

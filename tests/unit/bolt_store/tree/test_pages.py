@@ -37,14 +37,59 @@ def test_what_is_neither_branch_nor_leaf_is_refused() -> None:
     assert caught.value.code == "page.kind"
 
 
-def test_a_branch_is_decoded_once_and_a_leaf_each_time() -> None:
-    """A leaf is handed out to be changed, so it must not be shared."""
+def a_leaf(patient: Patient) -> int:
+    leaf, _ = patient.find(patient.bucket_root(b"tree"), b"key-%016d" % 7)
+    return leaf
+
+
+def test_a_branch_is_decoded_once() -> None:
     patient = sample()
-    root = patient.bucket_root(b"tree")
-    leaf_pgid, _ = patient.find(root, b"key-%016d" % 7)
     pages = pages_of(patient)
-    assert pages.decode(root) is pages.decode(root)
-    assert pages.decode(leaf_pgid) is not pages.decode(leaf_pgid)
+    root = patient.bucket_root(b"tree")
+    assert pages.node_or_page(root) is pages.node_or_page(root) is pages.decode(root)
+
+
+def test_a_leaf_is_searched_as_bytes_once_and_is_kept_decoded_from_the_second_time_on() -> None:
+    patient = sample()
+    pages = pages_of(patient)
+    leaf = a_leaf(patient)
+    assert pages.decode(leaf) is not pages.decode(leaf)
+    assert pages.node_or_page(leaf) == patient.page(leaf)
+    kept = pages.node_or_page(leaf)
+    assert isinstance(kept, Leaf)
+    assert pages.node_or_page(leaf) is pages.decode(leaf) is kept
+
+
+def test_what_is_changed_is_a_copy_of_what_is_kept() -> None:
+    with sample().open(write=True) as db:
+        tx = db.update()
+        bucket = tx.bucket(b"tree")
+        before = list(bucket.items())
+        for _ in range(3):
+            assert [(found, bucket.get(found)) for found, _ in before] == before
+        for found, _ in before[:30]:
+            assert bucket.delete(found)
+        fresh = db.view()
+        assert list(fresh.bucket(b"tree").items()) == before
+        assert list(bucket.items()) == before[30:]
+        tx.rollback()
+        with db.update() as tx:
+            assert list(tx.bucket(b"tree").items()) == before
+
+
+def test_the_size_of_the_leaves_kept_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "LEAVES_KEPT_BYTES_MAX", 3 * 1024)
+    patient = sample()
+    pages = pages_of(patient)
+    leaves = [pgid for pgid in patient.tree_pages() if patient.header(pgid, "flags") == LEAF]
+    single = [pgid for pgid in leaves if not patient.header(pgid, "overflow")]
+    for _ in range(3):
+        for pgid in single:
+            pages.node_or_page(pgid)
+    assert [pgid for pgid in single if isinstance(pages.node_or_page(pgid), Leaf)] == single[:3]
+    wide, _ = patient.find(patient.bucket_root(b"wide"), b"wide-0")
+    fresh = pages_of(patient)
+    assert {type(fresh.node_or_page(wide)) for _ in range(3)} == {bytes}
 
 
 def test_a_run_is_as_long_as_its_header_says() -> None:
