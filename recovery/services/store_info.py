@@ -152,7 +152,7 @@ def describe_store(
             server_versions=versions or versions_of_level(store.level),
             is_mixed=found is not None and versions is None,
             contents=contents,
-            users=tuple(_users(tx)),
+            users=tuple(sign_ins(tx)),
             losses=tuple(_losses(store.level, contents.token_forms)),
             operations=own[-OPERATIONS_SHOWN:],
         )
@@ -203,8 +203,18 @@ def count_contents(inventory: Inventory) -> Contents:
     )
 
 
-def _users(tx: MetaTx) -> Iterator[SignIn]:
-    """Judge every user in one walk over the roles."""
+def sign_ins(tx: MetaTx) -> Iterator[SignIn]:
+    """Judge every user in one walk over the roles.
+
+    Args:
+        tx: The records.
+
+    Yields:
+        Every user, and whether it can sign in.
+
+    Raises:
+        StoreDamagedError: The file is damaged.
+    """
     with_role = {
         role.user_id for role in tx.mappings.walk([]) if role.resource_type in {ORGS, INSTANCE}
     }

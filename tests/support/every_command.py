@@ -76,6 +76,7 @@ EVERY_COMMAND: Final[dict[str, tuple[tuple[str, ...], ...]]] = {
     "store undo": (("--dry-run",), ("--yes",)),
     "store compact": (("{home}/compact.bolt",),),
     "store salvage": (("{home}/salvaged.bolt",),),
+    "store export": (("{home}/inventory.sqlite",),),
     "store find": ((),),
     "store info": ((),),
     "ledger list": ((),),

@@ -1,7 +1,7 @@
 """What can be typed after `store` to look at stores.
 
-Lives here: the words, options and help of `store find`, `info` and `diff`. Must not live here: what
-they do, which is in `recovery.cli.commands`.
+Lives here: the words, options and help of `store find`, `info`, `diff` and `export`. Must not live
+here: what they do, which is in `recovery.cli.commands`.
 """
 
 from recovery.cli.arguments.shared import add_command
@@ -47,3 +47,15 @@ def add_store_views(verbs: Choices) -> None:
     )
     diff.add_argument("before", metavar="A", nargs="?", help="the first store (required)")
     diff.add_argument("after", metavar="B", nargs="?", help="the second store (required)")
+    export = add_command(
+        verbs,
+        "store export",
+        run="store_export:run_export",
+        summary="write users, organizations, buckets, tokens and findings to an SQLite file",
+        description="Write an inventory of the store to a new SQLite file, for sqlite3 or "
+        "Datasette: organizations, users, memberships, buckets, authorizations, permissions and "
+        "the findings of store check as tables with foreign keys, and the views operator_tokens "
+        "and who_can_get_in. No token, hash or password is in it, so it cannot be made a store "
+        "again. The store is opened for reading only.",
+    )
+    export.add_argument("target", metavar="FILE", nargs="?", help="the new file (required)")
