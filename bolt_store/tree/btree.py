@@ -161,9 +161,10 @@ class BTree:
                 way.append((node, child_index(node.keys, low) if seeking else 0))
                 node = self.resolve(node.children[way[-1][1]])
             seeking = False
-            empty_count += not node.keys
-            if empty_count > self.page_count_max:
-                raise CycleError(pgid=0)
+            if not node.keys:
+                empty_count += 1
+                if empty_count > self.page_count_max:
+                    raise CycleError(pgid=0)
             yield node
             while way and way[-1][1] + 1 >= len(way[-1][0].children):
                 way.pop()

@@ -162,9 +162,10 @@ class Cursor:
         empty_count = 0
         while self._path:
             node, index = self._path[-1]
-            empty_count += not node.keys
-            if empty_count > self._tree.page_count_max:
-                raise CycleError(pgid=0)
+            if not node.keys:
+                empty_count += 1
+                if empty_count > self._tree.page_count_max:
+                    raise CycleError(pgid=0)
             if 0 <= index < len(node.keys):
                 if isinstance(node, Leaf):
                     self._key, self._side = node.keys[index], 0
