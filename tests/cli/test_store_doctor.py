@@ -49,7 +49,7 @@ def test_check_names_what_is_wrong_what_influxd_does_and_what_to_do(
     lines = text.splitlines()
     fatal = next(number for number, line in enumerate(lines) if line.startswith("[F] I16 "))
     assert "bucketsv1" in lines[fatal]
-    assert lines[fatal + 1].startswith("    influxd: ")
+    assert lines[fatal + 1].startswith("    effect: ")
     assert lines[fatal + 2] == "    what to do: repair adds the entry"
     assert f"[M] I7 usersv1 {broken.bob}: " in text
     assert "1 of 2 findings can be mended: influx-recovery store repair --dry-run" in text

@@ -203,6 +203,18 @@ def _runs_of_nothing(tx: MetaTx, _: FullStore) -> None:
     put(tx, "taskRunsv1", f"{NOBODY}/b", "{}")
 
 
+def _one_name_not_in_the_index(tx: MetaTx, made: FullStore) -> None:
+    change(tx, USERS, made.bob, name="alice")
+    drop(tx, "userindexv1", "alice")
+    drop(tx, "userindexv1", "bob")
+
+
+def _one_name_of_nobody(tx: MetaTx, made: FullStore) -> None:
+    change(tx, USERS, made.bob, name="alice")
+    drop(tx, "userindexv1", "bob")
+    put(tx, "userindexv1", "alice", NOBODY)
+
+
 def _permission(**resource: str) -> list[dict[str, object]]:
     return [{"action": "read", "resource": resource}]
 
@@ -246,6 +258,10 @@ BREAKAGES: Final = (
        lambda tx, m: put(tx, "userindexv1", "carol", m.bob), mended=True),
     _b("two users with one name", "I8 H, I8 H",
        lambda tx, m: change(tx, USERS, m.bob, name="alice"), mended=False),
+    _b("two users with one name that is not in the index", "I8 H, I8 H",
+       _one_name_not_in_the_index, mended=False),
+    _b("two users with one name that leads to nobody", "I8 H, I8 H",
+       _one_name_of_nobody, mended=False),
     _b("password of nobody", "I9 L",
        lambda tx, _: put(tx, "userspasswordv1", NOBODY, PASSWORD_HASH), mended=True),
     _b("password that is no hash", "I9 H",
@@ -468,6 +484,14 @@ BREAKAGES: Final = (
        lambda tx, m: drop(tx, "telegrafbyorgindexv1", f"{m.org}/{TELEGRAF}"), mended=True),
     _b("stack not in the index", "I32 M",
        lambda tx, m: drop(tx, "v1_pkger_stacks_index", f"{m.org}{STACK}"), mended=True),
+    _b("stack with IDs that are no base64", "I32 M",
+       lambda tx, _: change(tx, "v1_pkger_stacks", STACK, id="!", orgID="!"), mended=False),
+    _b("hashed authorization of no user", "I24 H",
+       lambda tx, m: change(tx, AUTHS, m.hashed, userID=NOBODY), mended=False),
+    _b("permission list that is none", "I23 F",
+       lambda tx, m: change(tx, AUTHS, m.reader, permissions="canary"), mended=False),
+    _b("organization of blanks left by a deletion", "I14 H",
+       lambda tx, _: put(tx, "organizationindexv1", "spaces", NOBODY), mended=True),
     _b("stack undecodable", "I32 M",
        lambda tx, _: put(tx, "v1_pkger_stacks", STACK, GARBAGE), mended=False),
 )  # fmt: skip

@@ -43,7 +43,7 @@ def run_check(arguments: argparse.Namespace, context: Context) -> ExitCode:
     output = context.output
 
     def tell(what: str, count: int) -> None:
-        output.message(f"checking: {count} {what} so far")
+        output.message(f"checking: {count} {what}")
 
     is_large = found.path.stat().st_size >= LARGE_SIZE_BYTES
     examination = examine(
@@ -116,6 +116,6 @@ def _kind_lines(kind: Sequence[Finding], mark: str | None = None) -> Iterator[st
     place = " ".join((displayed(first.bucket), ", ".join(ids))).rstrip()
     rest = f" and {len(kind) - SHOWN_PER_KIND} more" if len(kind) > SHOWN_PER_KIND else ""
     yield f"[{mark or first.severity}] {first.number} {place}{rest}: {displayed(first.problem)}"
-    yield f"    influxd: {first.effect}"
+    yield f"    effect: {first.effect}"
     yield f"    what to do: {displayed(first.remedy)}"
     yield ""

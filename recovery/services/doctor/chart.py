@@ -28,7 +28,7 @@ BUCKETS_LOOKED_AT: Final = 20
 PROGRESS_RECORDS: Final = 20_000
 
 Progress: TypeAlias = Callable[[str, int], None]
-"""Called with the name of a bolt bucket and the number of its records so far."""
+"""Called with what is looked at, as "records of usersv1", and how many of that so far."""
 
 
 @dataclass(slots=True)
@@ -136,7 +136,7 @@ class Chart:
         count = self.counts.get(table, 0) + 1
         self.counts[table] = count
         if self.progress is not None and count % PROGRESS_RECORDS == 0:
-            self.progress(table, count)
+            self.progress(f"records of {table}", count)
 
     @property
     def is_2_4_or_older(self) -> bool:

@@ -55,7 +55,8 @@ EXAMINERS: Final[tuple[Examiner, ...]] = (
 """In the order in which each learns what the next ones need."""
 
 NUMBERS: Final = tuple(f"I{number}" for number in range(1, 37))
-PAGES: Final = "pages"
+PAGE_STEPS: Final = 10
+"""How often the progress of the check of the file is told."""
 DAMAGED_FILE: Final = Rule(
     number="I1",
     severity=Severity.FATAL,
@@ -197,10 +198,13 @@ def examine_file(store: MetaStore, progress: Progress | None = None) -> Iterator
     Raises:
         StoreDamagedError: A page cannot be read.
     """
+    told = 0
 
-    def on_pages(done: int, _of: int) -> None:
-        if progress is not None:
-            progress(PAGES, done)
+    def on_pages(done: int, of: int) -> None:
+        nonlocal told
+        if progress is not None and done * PAGE_STEPS // max(of, 1) > told:
+            told = done * PAGE_STEPS // max(of, 1)
+            progress(f"pages of {of}", done)
 
     for found in store.file_problems(on_pages):
         rule = DAMAGED_FILE if found.is_damage else ODD_FILE

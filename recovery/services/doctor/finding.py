@@ -6,10 +6,10 @@ Invariants: a finding names a bolt bucket and at most an ID, never another key o
 be secrets. A mend changes nothing but what its finding is about.
 """
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from enum import StrEnum, unique
-from typing import Final, TypeAlias
+from typing import TypeAlias
 
 from recovery.metastore.transaction import MetaTx
 from recovery.model.ids import ID_LENGTH
@@ -30,19 +30,6 @@ class Severity(StrEnum):
     """A feature is broken."""
     LOW = "L"
     """Harmless debris."""
-
-    @property
-    def meaning(self) -> str:
-        """The same in words."""
-        return _MEANINGS[self]
-
-
-_MEANINGS: Final = {
-    Severity.FATAL: "influxd does not start",
-    Severity.HIGH: "access or security is broken",
-    Severity.MEDIUM: "a feature is broken",
-    Severity.LOW: "harmless debris",
-}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -197,10 +184,3 @@ def deleting(*keys: tuple[str, bytes]) -> Mend:
             tx.table(table).delete(key)
 
     return delete
-
-
-def worst(findings: Iterable[Finding]) -> Severity | None:
-    """Return the worst severity of findings that are no advice; None when there is none."""
-    order = list(Severity)
-    found = {finding.severity for finding in findings if not finding.is_advice}
-    return min(found, key=order.index, default=None)

@@ -84,7 +84,7 @@ class RepairStore:
         ids = dict.fromkeys(finding.id for finding in mended if finding.id is not None)
         return Plan(
             operation=self.operation,
-            steps=tuple(_steps(mended, verdict_before, verdict_after)),
+            steps=tuple(_steps(mended, trial.change_count, verdict_before, verdict_after)),
             facts=facts,
             record_ids=tuple(ids)[:RECORD_IDS_MAX],
             warnings=tuple(_warnings(left)),
@@ -182,13 +182,17 @@ def document_of(finding: Finding) -> dict[str, Json]:
     }
 
 
-def _steps(mended: Iterable[Finding], before: Verdict, after: Verdict) -> Iterator[str]:
+def _steps(
+    mended: Iterable[Finding], change_count: int, before: Verdict, after: Verdict
+) -> Iterator[str]:
     groups: dict[tuple[str, str, str, str], list[Finding]] = {}
     for finding in mended:
         group = (finding.number, finding.bucket, finding.problem, finding.remedy)
         groups.setdefault(group, []).append(finding)
     for (number, bucket, problem, remedy), findings in groups.items():
         yield f"{number}: {_counted(bucket, findings)} {problem}: {remedy}"
+    if groups:
+        yield f"that changes, adds or removes {change_count} keys in all, in one transaction"
     if before.outlook != after.outlook:
         yield f"before the repair, {before.sentence}; after it, {after.sentence}"
     elif not groups:

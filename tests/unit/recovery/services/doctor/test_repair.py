@@ -1,13 +1,20 @@
 """What the repair does beyond mending each finding for itself."""
 
+import importlib
+import pkgutil
+import re
 from pathlib import Path
 
 import pytest
 
+from recovery.cli.parser import build_parser, commands
 from recovery.metastore.store import MetaStore
 from recovery.metastore.transaction import MetaTx
 from recovery.model.catalogue import decode_catalogue
+from recovery.services import doctor
 from recovery.services.doctor.examination import Outlook
+from recovery.services.doctor.finding import Rule
+from recovery.services.doctor.indexes import IndexRules
 from tests.support import breakages
 from tests.support.doctor import examined, repair, words
 from tests.support.full_store import (
@@ -71,6 +78,14 @@ def test_tokens_of_no_user_are_removed_on_request_only(full: FullStore) -> None:
     keys = keys_of_file(full.path)
     assert ("authorizationsv1", full.reader.encode()) not in keys
     assert ("authorizationindexv1", READER_TOKEN.encode()) not in keys
+    assert words(examined(full.path)) == ()
+
+
+def test_hashed_tokens_of_no_user_are_removed_on_request_too(full: FullStore) -> None:
+    break_named(full, "hashed authorization of no user")
+    before = len(keys_of_file(full.path))
+    change(full.path, repair("I24"))
+    assert before - 2 == len(keys_of_file(full.path))
     assert words(examined(full.path)) == ()
 
 
@@ -155,3 +170,20 @@ def test_advice_is_no_finding(full: FullStore) -> None:
     assert words(examination) == ()
     assert {"I22", "I25"} == {one.number for one in examination.advice}
     assert NOBODY not in repr(examination)
+
+
+def test_every_command_that_a_remedy_names_is_there() -> None:
+    known = {" ".join(command.prog.split()[1:]) for command in commands(build_parser())}
+    named = set()
+    for module in pkgutil.iter_modules(doctor.__path__, f"{doctor.__name__}."):
+        for value in vars(importlib.import_module(module.name)).values():
+            rules = (
+                (value.missing, value.extra, value.foreign, value.double)
+                if isinstance(value, IndexRules)
+                else (value,)
+            )
+            for rule in rules:
+                if isinstance(rule, Rule):
+                    named |= set(re.findall(r"influx-recovery ([\w-]+ [\w-]+)", rule.remedy))
+    assert len(named) > 10
+    assert named - known == set()
