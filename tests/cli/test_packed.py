@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from tests.support.run_cli import Cli
-from tests.support.stores import MadeStore, make_store
+from tests.support.stores import OPERATOR_TOKEN, MadeStore, make_store
 
 READING = (
     ("auth", "list"),
@@ -15,6 +15,9 @@ READING = (
     ("org", "list"),
     ("bucket", "list"),
     ("user", "show", "--username", "alice"),
+    ("v1-auth", "list"),
+    ("auth", "verify", "--token-file", "operator"),
+    ("store", "check"),
 )
 
 
@@ -31,6 +34,8 @@ def folder(tmp_path: Path, made: MadeStore) -> Path:
     (folder / "20250101T000000Z.bolt.gz").write_bytes(gzip.compress(b"old"))
     (folder / "20260101T000000Z.bolt.gz").write_bytes(gzip.compress(made.path.read_bytes()))
     (folder / "20260101T000000Z.manifest").write_text("{}")
+    for path in folder.iterdir():
+        path.chmod(0o600)
     return folder
 
 
@@ -45,6 +50,7 @@ def records(text: str) -> object:
 def test_a_packed_store_and_its_folder_list_as_the_store_itself(
     cli: Cli, made: MadeStore, folder: Path, words: tuple[str, ...]
 ) -> None:
+    (cli.home / "operator").write_text(f"{OPERATOR_TOKEN}\n")
     places = (made.path, folder / "20260101T000000Z.bolt.gz", folder)
     plain, packed, in_folder = (
         records(cli.run(*words, "--json", "--bolt-path", place).stdout) for place in places

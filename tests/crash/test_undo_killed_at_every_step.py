@@ -1,0 +1,93 @@
+"""An undo that is killed: the store is as before or as after, and the next undo ends it."""
+
+import shutil
+from contextlib import suppress
+from dataclasses import dataclass
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+
+import bolt_store
+from recovery.errors import RefusedError
+from recovery.ledger import Actor, Ledger
+from recovery.model.ids import Id
+from recovery.services.authorization_changes import DeleteAuthorization
+from recovery.services.change import Manner, Ports, run_change
+from recovery.services.undo import UndoPorts, UndoProposal, undo
+from tests.support.kills import killed_at_each_step
+from tests.support.model import Model, dump_file, problems
+from tests.support.ports import FixedClock
+from tests.support.stores import CHANGED_AT, YesAudience
+
+READER = Id("08371deae98c8000")
+"""An authorization of the real stores."""
+
+
+class Agreeing:
+    """Says yes to every undo."""
+
+    def show_undo(self, proposal: UndoProposal) -> None:
+        """Look at it."""
+
+    def confirm_undo(self, proposal: UndoProposal) -> bool:
+        """Say yes."""
+        return bool(proposal)
+
+
+@dataclass(frozen=True)
+class Scene:
+    """A folder with a store in which something was deleted, and a ledger that knows."""
+
+    original: Path
+    folder: Path
+
+    @property
+    def path(self) -> Path:
+        return self.folder / "influxd.bolt"
+
+    def ledger(self, clock: FixedClock) -> Ledger:
+        actor = Actor(host="db1", uid=0, sudo_user=None, tool_version="1")
+        return Ledger(path=self.folder / "ledger.sqlite", actor=actor, clock=clock)
+
+    def prepare(self) -> None:
+        """Put everything back, and delete an authorization."""
+        shutil.rmtree(self.folder, ignore_errors=True)
+        self.folder.mkdir()
+        shutil.copyfile(self.original, self.path)
+        clock = FixedClock(CHANGED_AT)
+        ports = Ports(audience=YesAudience(), recorder=self.ledger(clock), clock=clock)
+        planner = DeleteAuthorization(authorization_id=READER, is_ensured=False)
+        run_change(self.path, planner, manner=Manner(), ports=ports)
+
+    def undo(self, *, minutes: int = 1) -> None:
+        """Take it back."""
+        clock = FixedClock(CHANGED_AT + timedelta(minutes=minutes))
+        ports = UndoPorts(ledger=self.ledger(clock), audience=Agreeing(), clock=clock)
+        undo(self.path, ports=ports, is_dry_run=False)
+
+    def content(self) -> Model:
+        with bolt_store.open(self.path) as db:
+            assert [text for text in problems(db) if "[meta.invalid]" not in text] == []
+            return dump_file(db)
+
+
+@pytest.mark.parametrize("name", ["level17.bolt", "level21.bolt"])
+def test_a_killed_undo_is_ended_by_the_next(stores_dir: Path, tmp_path: Path, name: str) -> None:
+    scene = Scene(original=stores_dir / name, folder=tmp_path / "work")
+    original = scene.original.read_bytes()
+    scene.prepare()
+    after = scene.content()
+    scene.undo()
+    before = scene.content()
+    assert scene.path.read_bytes() == original
+    assert before != after
+    calls = []
+    for kill in killed_at_each_step(scene.prepare, scene.undo):
+        calls.append(kill.call)
+        assert scene.content() in (before, after), kill
+        with suppress(RefusedError):  # it had ended, and there is nothing left to take back
+            scene.undo(minutes=2)
+        assert scene.path.read_bytes() == original, kill
+    assert calls.count("pwrite") > 3
+    assert calls.count("fsync") > 3
