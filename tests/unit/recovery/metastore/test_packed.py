@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from recovery.errors import StoreDamagedError, StoreNotFoundError
+from recovery.errors import StoreDamagedError, StoreNotFoundError, WriteFailedError
 from recovery.metastore import unpacking
-from recovery.metastore.packed import open_readable
+from recovery.metastore.packed import open_readable, plain_file
 from tests.support.stores import MadeStore, make_store
 
 
@@ -99,3 +99,23 @@ def test_no_more_is_unpacked_than_the_limit(
 def test_a_missing_file_is_refused_as_ever(tmp_path: Path) -> None:
     with pytest.raises(StoreNotFoundError):
         open_readable(tmp_path / "nowhere.bolt.gz")
+
+
+def test_without_room_to_unpack_it_says_where_that_would_be(
+    made: MadeStore, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "nowhere"))
+    with pytest.raises(WriteFailedError, match="nowhere") as caught:
+        open_readable(pack(made))
+    assert "TMPDIR" in caught.value.hint
+
+
+def test_a_plain_file_of_a_packed_store_is_gone_afterwards(
+    made: MadeStore, temporary: Path
+) -> None:
+    with plain_file(pack(made)) as plain:
+        assert plain.parent == temporary
+        assert plain.read_bytes() == made.path.read_bytes()
+    assert not plain.exists()
+    with plain_file(made.path) as plain:
+        assert plain == made.path

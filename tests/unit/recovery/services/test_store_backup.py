@@ -1,5 +1,6 @@
 """Backups that somebody asks for: of stores at rest, of stores in use, compressed or not."""
 
+import errno
 import gzip
 import stat
 from datetime import UTC, datetime
@@ -14,6 +15,7 @@ from recovery.errors import (
     StoreAccessError,
     StoreDamagedError,
     StoreNotFoundError,
+    WriteFailedError,
 )
 from recovery.services.store_backup import BackupReport, back_up
 from tests.support.locks import locked
@@ -170,3 +172,16 @@ def test_a_backup_leaves_the_store_alone(made: MadeStore) -> None:
     before = made.path.read_bytes(), made.path.stat().st_mtime_ns
     backup(made.path, is_compressed=True)
     assert (made.path.read_bytes(), made.path.stat().st_mtime_ns) == before
+
+
+def test_a_full_disk_leaves_nothing_of_a_compressed_backup(
+    made: MadeStore, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(_file: gzip.GzipFile, _content: bytes) -> int:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(gzip.GzipFile, "write", fail)
+    with pytest.raises(WriteFailedError, match="No space left") as caught:
+        backup(made.path, tmp_path, is_compressed=True)
+    assert caught.value.outcome == "unchanged"
+    assert names(tmp_path) == ["store"]
