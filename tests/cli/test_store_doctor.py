@@ -67,6 +67,17 @@ def test_check_tells_a_program_the_same(cli: Cli, broken: FullStore) -> None:
     assert document["findings"][0]["id"] == broken.bob
 
 
+def test_nothing_is_wrong_with_a_store_that_setup_has_made(cli: Cli) -> None:
+    path = cli.home / "new.bolt"
+    words = ("setup", "--org", "acme", "--username", "alice", "--bucket", "data", "--no-password")
+    place = ("--token-file", cli.home / "token", "--bolt-path", path)
+    done = cli.run(*words, *place)
+    assert (done.code, done.stderr.count("error")) == (0, 0), done.stderr
+    document = json.loads(cli.run("store", "check", "--json", "--bolt-path", path).stdout)
+    assert (document["findings"], document["advice"]) == ([], [])
+    assert document["verdict"]["usable_full_operator_tokens"] == 1
+
+
 def test_nobody_can_get_in_ends_with_1(cli: Cli, full: FullStore) -> None:
     edit(full.path, lambda tx: change(tx, "usersv1", full.alice, status="inactive"))
     code, text = check(cli, full)

@@ -37,6 +37,7 @@ from recovery.services.permission_request import PermissionRequest
 from recovery.services.token_hashing import HashTokens
 from recovery.services.user_changes import DeleteUser, RenameUser, SetPassword, SetUserStatus
 from recovery.services.user_creation import CreateUser
+from tests.support.doctor import examined, words
 from tests.support.invariants import assert_invariants
 from tests.support.ports import FixedClock
 from tests.support.stores import (
@@ -252,6 +253,7 @@ def run_sequence(tmp_path: Path, level: int, seed: int) -> int:
             changed += outcome.is_changed
             assert outcome.is_changed or path.read_bytes() == before
         assert_invariants(path)
+        assert words(examined(path)) == ()
     return changed
 
 

@@ -25,7 +25,7 @@ def _add_check(verbs: Choices) -> None:
         run="store_check:run_check",
         summary="say whether influxd will start on the store, and what is wrong with it",
         description="Check the bolt file, then every rule that the records of a store have to keep "
-        "among each other (I1 to I36 in the documentation), with the SQLite file and the engine's "
+        "among each other, numbered I1 to I36, with the SQLite file and the engine's "
         "folder where they are there. Each finding says what influxd would do about it and what "
         "repair can do. Severities: F influxd does not start, H access or security is broken, M a "
         "feature is broken, L harmless debris. Ends with one verdict. The store is opened for "
