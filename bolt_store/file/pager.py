@@ -230,11 +230,8 @@ def _no_page_size(size_bytes: int, problems: list[FormatError]) -> FormatError:
     """Choose the error that tells most: damage before another version before no bolt file."""
     if not size_bytes:
         return NotABoltFileError(problem="the file is empty")
-    for kind in (ChecksumError, VersionError, NotABoltFileError):
-        for problem in problems:
-            if isinstance(problem, kind):
-                return problem
-    return NotABoltFileError(problem="neither meta page has the magic number")
+    kinds = (ChecksumError, VersionError, NotABoltFileError)
+    return next(problem for kind in kinds for problem in problems if isinstance(problem, kind))
 
 
 def _unusable(slots: tuple[MetaSlot, MetaSlot]) -> FormatError:

@@ -323,11 +323,6 @@ class Bucket:
         """The buckets in this one that may have changed."""
         return self._children
 
-    @property
-    def tree(self) -> BTree:
-        """The tree of this bucket."""
-        return self._tree
-
     def flush(self) -> bytes | None:
         """Write what has changed to new pages.
 

@@ -231,6 +231,26 @@ def run_reaches_into_another(patient: Patient) -> list[Found]:
     return [("page.shared", FATAL, neighbour)]
 
 
+def move(patient: Patient, leaf: int, target: int) -> None:
+    """Move a leaf to another page; its old one becomes free."""
+    patient.set_page(target, patient.page(leaf))
+    patient.set_header(target, id=target)
+    for pgid in patient.tree_pages():
+        if patient.header(pgid, "flags") == BRANCH and leaf in patient.children(pgid):
+            patient.set_element(pgid, patient.children(pgid).index(leaf), child=target)
+    patient.set_free_ids(sorted([*patient.free_ids(), leaf]))
+
+
+def run_reaches_into_one_that_was_seen(patient: Patient) -> list[Found]:
+    """A tree is walked in the order of its keys."""
+    later, sooner = fresh(patient, 2)
+    first, _ = patient.find(patient.bucket_root(b"tree"), key(0))
+    move(patient, first, sooner)
+    move(patient, a_leaf(patient), later)
+    patient.set_header(later, overflow=1)
+    return [("page.shared", FATAL, later)]
+
+
 def child_beyond_the_mark(patient: Patient) -> list[Found]:
     branch = a_branch(patient)
     lost = patient.children(branch)[1]
@@ -564,6 +584,7 @@ CASES: list[Callable[[Patient], list[Found]]] = [
     root_is_a_freelist,
     run_passes_the_mark,
     run_reaches_into_another,
+    run_reaches_into_one_that_was_seen,
     child_beyond_the_mark,
     child_is_a_meta,
     child_twice,

@@ -10,6 +10,7 @@ from bolt_store.errors import CycleError, FormatError, LimitError, PageError
 from bolt_store.file.memory_file import MemoryFile
 from bolt_store.file.pager import Pager
 from bolt_store.tree.btree import BTree, child_index, tree_runs
+from bolt_store.tree.cursor import Cursor
 from bolt_store.tree.node import LeafNode
 from bolt_store.tree.pages import Pages
 from tests.support.bolt_files import SAMPLE_KEY_COUNT, key, memory_db, reopened, sample, value
@@ -240,6 +241,13 @@ def test_a_leaf_that_two_parents_share_is_not_walked_twice() -> None:
     assert caught.value.code == "key.order"
 
 
+class Anyone:
+    """Owns a cursor and never ends."""
+
+    def require_open(self) -> None:
+        """Let it read."""
+
+
 def test_shared_empty_leaves_are_not_walked_without_end() -> None:
     """Without keys there is nothing that repeats; the number of pages bounds the walk."""
     patient = sample()
@@ -258,8 +266,11 @@ def test_shared_empty_leaves_are_not_walked_without_end() -> None:
         for index in range(patient.header(upper, "count")):
             patient.set_element(upper, index, child=lower)
     patient.set_meta(patient.newest, high=1 << 50)
+    tree = looking_at(patient, tower[0])
     with pytest.raises(CycleError):
-        list(looking_at(patient, tower[0]).leaves(b""))
+        list(tree.leaves(b""))
+    with pytest.raises(CycleError):
+        Cursor(Anyone(), tree).first()
 
 
 def test_the_runs_of_a_tree_are_all_its_pages() -> None:

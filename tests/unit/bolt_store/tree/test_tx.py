@@ -229,6 +229,14 @@ def test_a_file_at_the_last_txid_is_read_and_not_written() -> None:
         assert sorted(dump_file(db)) == [b"nest", b"small", b"tree", b"wide"]
 
 
+def test_a_reading_transaction_has_the_txid_of_what_it_reads() -> None:
+    with memory_db() as (db, _):
+        with db.update() as tx:
+            tx.create_bucket(b"b")
+        with db.view() as tx:
+            assert tx.txid == db.meta.txid == 2
+
+
 def test_each_commit_goes_to_the_other_slot_with_the_next_txid() -> None:
     with memory_db() as (db, _):
         seen = []
@@ -372,25 +380,36 @@ def test_a_full_check_looks_at_pages_that_the_commit_did_not_write() -> None:
             assert tx.bucket(b"small").get(b"k") == b"v"
 
 
-def test_an_interrupt_while_writing_is_passed_on_and_leaves_the_state_before() -> None:
-    class InterruptedFile(MemoryFile):
-        """Is interrupted at its next write."""
+class InterruptedFile(MemoryFile):
+    """Is interrupted at its next write to the pages from `armed_from` up to `armed_to`."""
 
-        is_armed = False
+    armed_from = armed_to = 0
 
-        def write_at(self, offset: int, data: bytes) -> None:
-            if self.is_armed:
-                self.is_armed = False
-                raise KeyboardInterrupt
-            super().write_at(offset, data)
+    def write_at(self, offset: int, data: bytes) -> None:
+        if self.armed_from <= offset // PAGE_SIZE < self.armed_to:
+            self.armed_to = 0
+            raise KeyboardInterrupt
+        super().write_at(offset, data)
 
+
+def test_an_interrupt_while_writing_data_is_passed_on_and_leaves_the_state_before() -> None:
     file = InterruptedFile(bytes(sample().content))
     with bolt_store.open_file(file, write=True) as db:
         before = dump_file(db)
-        file.is_armed = True
+        file.armed_from, file.armed_to = 2, 1000
         with pytest.raises(KeyboardInterrupt), db.update() as tx:
             tx.bucket(b"small").put(b"k", b"v")
         assert dump_file(db) == before
         with db.update() as tx:
             tx.bucket(b"small").put(b"k", b"v")
         assert problems(db) == []
+
+
+def test_an_interrupt_while_writing_the_meta_leaves_the_outcome_unknown() -> None:
+    file = InterruptedFile(bytes(sample().content))
+    with bolt_store.open_file(file, write=True) as db:
+        file.armed_from, file.armed_to = 0, 2
+        with pytest.raises(KeyboardInterrupt), db.update() as tx:
+            tx.bucket(b"small").put(b"k", b"v")
+        with pytest.raises(StateError):
+            db.update()
