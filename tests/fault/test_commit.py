@@ -6,11 +6,11 @@ from collections.abc import Callable
 from random import Random
 
 import pytest
+
+import bolt_store
 from bolt_store.db import new_pages
 from bolt_store.errors import CommitError, StateError
 from bolt_store.file.memory_file import MemoryFile
-
-import bolt_store
 from tests.support.block_files import FaultFile
 from tests.support.model import Changes, Model, copy_model, dump_file, problems
 
