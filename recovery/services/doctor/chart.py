@@ -97,6 +97,8 @@ class Chart:
         users: The users.
         inactive_users: Users whose status is exactly "inactive".
         listed_users: Users that their name leads to, and who are not inactive.
+        lost_users: Users without a record, of whom more is left than debris.
+        lost_orgs: Organizations without a record, which have a bucket.
         orgs: The organizations.
         buckets: The buckets.
         authorizations: The authorizations.
@@ -118,6 +120,8 @@ class Chart:
     users: Population = field(default_factory=Population)
     inactive_users: set[str] = field(default_factory=set)
     listed_users: set[str] = field(default_factory=set)
+    lost_users: set[str] = field(default_factory=set)
+    lost_orgs: set[str] = field(default_factory=set)
     orgs: Population = field(default_factory=Population)
     buckets: Population = field(default_factory=Population)
     authorizations: Population = field(default_factory=Population)

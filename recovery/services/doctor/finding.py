@@ -7,15 +7,21 @@ be secrets. A mend changes nothing but what its finding is about.
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import StrEnum, unique
-from typing import TypeAlias
+from typing import Final, TypeAlias
 
 from recovery.metastore.transaction import MetaTx
 from recovery.model.ids import ID_LENGTH
 
 Mend: TypeAlias = Callable[[MetaTx], None]
 """Writes what makes a finding go away, by the store as it is at that moment."""
+
+
+SPARED: Final = (
+    "repair leaves it alone, because it is left of something whose record is lost: restore a "
+    "backup, or ask for its removal by this number with --only"
+)
 
 
 @unique
@@ -184,3 +190,15 @@ def deleting(*keys: tuple[str, bytes]) -> Mend:
             tx.table(table).delete(key)
 
     return delete
+
+
+def spared(finding: Finding) -> Finding:
+    """Let a trace of a lost record be removed on request only.
+
+    Args:
+        finding: A finding that the trace is debris.
+
+    Returns:
+        The same, to be mended only where its number is named.
+    """
+    return replace(finding, is_on_request=True, remedy=SPARED)

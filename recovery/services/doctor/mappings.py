@@ -22,7 +22,7 @@ from recovery.model.mapping import (
 )
 from recovery.model.permission import ALL_TYPES
 from recovery.services.doctor.chart import Chart, Population, text_of
-from recovery.services.doctor.finding import Finding, Rule, Severity, deleting
+from recovery.services.doctor.finding import Finding, Rule, Severity, deleting, spared
 from recovery.services.doctor.indexes import IndexAudit, index_rules
 
 TABLE: Final = "userresourcemappingsv1"
@@ -149,9 +149,11 @@ def _mapping(chart: Chart, mapping: Mapping) -> Iterator[Finding]:
     if mapping.resource_type not in KNOWN_TYPES:
         yield ODD_RESOURCE.broken(TABLE, mapping.user_id)
     if not chart.users.has(mapping.user_id):
-        yield NO_USER.broken(TABLE, mapping.user_id, mend=mend)
+        finding = NO_USER.broken(TABLE, mapping.user_id, mend=mend)
+        yield spared(finding) if mapping.user_id in chart.lost_users else finding
     elif not _resource_exists(chart, mapping):
-        yield NO_RESOURCE.broken(TABLE, mapping.user_id, mend=mend)
+        finding = NO_RESOURCE.broken(TABLE, mapping.user_id, mend=mend)
+        yield spared(finding) if mapping.resource_id in chart.lost_orgs else finding
     elif mapping.user_type == OWNER and mapping.user_id not in chart.inactive_users:
         if mapping.resource_type == ORGS:
             chart.owners.add(mapping.resource_id)

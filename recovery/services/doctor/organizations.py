@@ -12,9 +12,10 @@ from typing import Final
 from recovery.metastore.transaction import MetaTx
 from recovery.model.bucket import SYSTEM_BUCKETS, TYPE_SYSTEM, SystemBucket
 from recovery.model.gojson import UndecodableError, format_time
+from recovery.model.ids import ID_LENGTH
 from recovery.model.organization import decode_organization, index_name
 from recovery.services.doctor.chart import Chart, as_id, text_of
-from recovery.services.doctor.finding import Finding, Mend, Rule, Severity
+from recovery.services.doctor.finding import Finding, Mend, Rule, Severity, spared
 from recovery.services.doctor.indexes import IndexAudit, index_rules
 from recovery.services.recipes import BucketWish, write_bucket
 
@@ -98,7 +99,9 @@ def examine_organizations(chart: Chart) -> Iterator[Finding]:
             audit.want(name, key)
         else:
             yield NO_NAME.broken(TABLE, key)
-    yield from audit.findings(chart.orgs)
+    _note_lost_organizations(chart)
+    for finding in audit.findings(chart.orgs):
+        yield spared(finding) if finding.id in chart.lost_orgs else finding
     yield from _open_setup(chart)
 
 
@@ -127,6 +130,15 @@ def examine_system_buckets(chart: Chart) -> Iterator[Finding]:
                 problem=f"is an organization without the system bucket {system.name}",
                 remedy=None if can_mend else "repair cannot do it without the engine's catalogue",
             )
+
+
+def _note_lost_organizations(chart: Chart) -> None:
+    """Learn which organizations have lost their record, but not their buckets.
+
+    A server that deletes an organization takes its buckets along, so this is damage.
+    """
+    owners = {key[:ID_LENGTH] for key, _ in chart.tx.table("bucketindexv1").items()}
+    chart.lost_orgs |= {text_of(one) for one in owners if not chart.orgs.has(text_of(one))}
 
 
 def _open_setup(chart: Chart) -> Iterator[Finding]:

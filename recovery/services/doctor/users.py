@@ -13,12 +13,15 @@ from recovery.model.gojson import UndecodableError
 from recovery.model.password import is_password_hash
 from recovery.model.user import ACTIVE, INACTIVE, User, decode_user
 from recovery.services.doctor.chart import Chart, text_of
-from recovery.services.doctor.finding import Finding, Mend, Rule, Severity, deleting
+from recovery.services.doctor.finding import Finding, Mend, Rule, Severity, deleting, spared
 from recovery.services.doctor.indexes import IndexAudit, index_rules
 
 TABLE: Final = "usersv1"
 INDEX: Final = "userindexv1"
 PASSWORDS: Final = "userspasswordv1"
+BY_USER: Final = "userresourcemappingsbyuserindexv1"
+TRACES_MIN: Final = 2
+"""One thing that is left of a user is debris, two are a user whose record is lost."""
 
 UNDECODABLE: Final = Rule(
     number="I6",
@@ -109,8 +112,25 @@ def examine_users(chart: Chart) -> Iterator[Finding]:
             audit.want(name, key)
             if index.get(name) == key and user.status != INACTIVE:
                 chart.listed_users.add(user.id)
-    yield from audit.findings(chart.users)
+    _note_lost_users(chart)
+    for finding in audit.findings(chart.users):
+        yield spared(finding) if finding.id in chart.lost_users else finding
     yield from _passwords(chart)
+
+
+def _note_lost_users(chart: Chart) -> None:
+    """Learn whose record is lost, but not two of name, password and memberships.
+
+    A server that deletes a user takes all of them along, so this is damage.
+    """
+    named = {value for _, value in chart.tx.table(INDEX).items()}
+    with_password = {key for key, _ in chart.tx.table(PASSWORDS).items()}
+    for user_id in named | with_password:
+        if chart.users.has(text_of(user_id)):
+            continue
+        has_role = next(chart.tx.table(BY_USER).items(user_id + b"/"), None) is not None
+        if (user_id in named) + (user_id in with_password) + has_role >= TRACES_MIN:
+            chart.lost_users.add(text_of(user_id))
 
 
 def _user(chart: Chart, user: User) -> Iterator[Finding]:
@@ -128,7 +148,8 @@ def _user(chart: Chart, user: User) -> Iterator[Finding]:
 def _passwords(chart: Chart) -> Iterator[Finding]:
     for key, stored in chart.tx.table(PASSWORDS).items():
         if not chart.users.has(text_of(key)):
-            yield ORPHAN_PASSWORD.broken(PASSWORDS, key, mend=deleting((PASSWORDS, key)))
+            finding = ORPHAN_PASSWORD.broken(PASSWORDS, key, mend=deleting((PASSWORDS, key)))
+            yield spared(finding) if finding.id in chart.lost_users else finding
         elif not is_password_hash(stored):
             yield BAD_PASSWORD.broken(PASSWORDS, key)
         elif text_of(key) in chart.listed_users:

@@ -89,6 +89,20 @@ def test_hashed_tokens_of_no_user_are_removed_on_request_too(full: FullStore) ->
     assert words(examined(full.path)) == ()
 
 
+def test_what_is_left_of_a_lost_user_is_removed_on_request_only(full: FullStore) -> None:
+    break_named(full, "record of a user lost")
+    before = keys_of_file(full.path)
+    assert change(full.path, repair()).is_changed is False
+    change(full.path, repair("I8", "I9", "I19"))
+    gone = {key[0] for key in before.keys() - keys_of_file(full.path).keys()}
+    assert gone == {
+        "userindexv1",
+        "userspasswordv1",
+        "userresourcemappingsv1",
+        "userresourcemappingsbyuserindexv1",
+    }
+
+
 def test_a_task_is_kept_while_other_records_of_its_organization_are_there(
     full: FullStore,
 ) -> None:
