@@ -233,9 +233,6 @@ class BTree:
                 self._settle_children(node, storage)
         if any(node.is_shrunk for node in changed):
             self._mend_children(branch, storage)
-        for index, child in enumerate(branch.children):
-            if not isinstance(child, int):
-                branch.keys[index] = child.keys[0]
 
     def _mend_children(self, branch: BranchNode, storage: Storage) -> None:
         """Drop the empty children, then merge the small ones with their neighbours."""

@@ -133,9 +133,7 @@ def _split_indexes(sizes: list[int], page_size_bytes: int, fill: float) -> list[
             if index - start == ELEMENT_COUNT_MAX:  # only where pages are larger than 1 MiB
                 break
             taken_bytes += sizes[index]
-        else:
-            # bbolt remembers the last index it looked at, and so leaves that element to the rest.
-            taken_bytes -= sizes[index]
+        # As in bbolt, the last index that was looked at, so that the rest has three elements.
         cuts.append(index)
         rest_bytes -= taken_bytes - PAGE_HEADER_SIZE_BYTES
         start = index

@@ -268,10 +268,18 @@ def test_a_page_with_a_wrong_header_is_refused(code: str, header: dict[str, int]
     assert (caught.value.code, caught.value.pgid) == (code, 3)
 
 
+class StrictFile(MemoryFile):
+    """Cannot be read behind its end."""
+
+    def read_at(self, offset: int, size_bytes: int) -> bytes:
+        assert offset + size_bytes <= self.size_bytes()
+        return super().read_at(offset, size_bytes)
+
+
 def test_a_high_water_mark_beyond_the_file_is_no_reason_to_read_there() -> None:
     patient = new_file()
     patient.set_meta(1, high=(1 << 64) - 1, root=(1 << 64) - 2)
-    pager = pager_of(patient)
+    pager = Pager(StrictFile(bytes(patient.content)))
     snapshot = pager.snapshot(pager.meta)
     assert snapshot.page_count == 4
     with pytest.raises(TruncatedError) as caught:
@@ -293,7 +301,7 @@ def test_an_overflow_beyond_the_end_of_the_file_is_not_read() -> None:
     patient = new_file()
     patient.set_meta(1, high=1 << 40)
     patient.set_header(3, overflow=1 << 30)
-    pager = pager_of(patient)
+    pager = Pager(StrictFile(bytes(patient.content)))
     with pytest.raises(TruncatedError):
         pager.snapshot(pager.meta).page(3)
 

@@ -189,6 +189,17 @@ def test_a_value_of_several_pages_gives_them_back_when_it_shrinks() -> None:
         assert len(patient.free_ids()) >= 11
 
 
+def test_leaves_whose_values_shrink_merge() -> None:
+    """Here bbolt merges only after a deletion, and leaves pages with next to nothing on them."""
+    file = filled(300)
+    with bolt_store.open_file(file, write=True) as db, db.update(full_check=True) as tx:
+        for number in range(300):
+            tx.bucket(b"tree").put(key(number), b"")
+    patient = Patient(file.content(), page_size_bytes=PAGE_SIZE)
+    # An element has 36 bytes now, and five of them were on a page.
+    assert levels(patient, patient.bucket_root(b"tree"))[-1] <= 300 // 7
+
+
 def test_a_change_writes_its_own_way_down_and_nothing_else() -> None:
     file = filled(2000)
     before = file.content()
