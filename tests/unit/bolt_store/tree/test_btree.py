@@ -189,6 +189,18 @@ def test_a_value_of_several_pages_gives_them_back_when_it_shrinks() -> None:
         assert len(patient.free_ids()) >= 11
 
 
+def test_small_neighbours_merge_until_none_is_small() -> None:
+    file = filled(300)
+    with bolt_store.open_file(file, write=True) as db, db.update(full_check=True) as tx:
+        for number in range(300):
+            if number % 5:
+                tx.bucket(b"tree").delete(key(number))
+    patient = Patient(file.content(), page_size_bytes=PAGE_SIZE)
+    leaves = patient.children(patient.bucket_root(b"tree"))
+    # Each small one goes into its left neighbour, and what has come together is split at half.
+    assert min(patient.header(leaf, "count") for leaf in leaves) == 5
+
+
 def test_leaves_whose_values_shrink_merge() -> None:
     """Here bbolt merges only after a deletion, and leaves pages with next to nothing on them."""
     file = filled(300)

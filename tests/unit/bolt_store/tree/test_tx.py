@@ -162,7 +162,9 @@ def test_a_commit_writes_on_no_page_of_either_snapshot() -> None:
             file.calls.clear()
             with db.update() as tx:
                 tx.bucket(b"tree").put(key(number * 5), b"changed")
+                tx.bucket(b"wide").put(b"wide-0", b"w" * (number * 700 % 5000))
             data = [page for word, page in file.calls if word == "write"][:-1]
+            assert data == sorted(data)
             assert all(page in free or page >= high for page in data)
             assert not {older_root, older_freelist} & set(data)
 
