@@ -58,14 +58,15 @@ class Pages:
         page = self.snapshot.page(pgid)
         if page[8] == BRANCH_FLAG:
             return self._keep_branch(pgid, page)
-        if len(page) > self._leaf_room_bytes:
-            return page
-        if pgid not in self._searched:
+        if pgid in self._searched:
+            leaf = self._leaves[pgid] = decode_leaf(page, pgid=pgid)
+            return leaf
+        if len(page) <= self._leaf_room_bytes:
+            # The first leaves that are searched get the room. Where more come than fit, hardly any
+            # comes again soon enough to be worth its decoding.
+            self._leaf_room_bytes -= len(page)
             self._searched.add(pgid)
-            return page
-        self._leaf_room_bytes -= len(page)
-        leaf = self._leaves[pgid] = decode_leaf(page, pgid=pgid)
-        return leaf
+        return page
 
     def decode(self, pgid: int) -> Branch[int] | Leaf:
         """Return a page of a tree decoded. It is shared: do not change it.
