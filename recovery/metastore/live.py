@@ -1,16 +1,21 @@
 """A copy of a store that a server is writing.
 
-Lives here: `snapshot_store`, which calls the engine's protocol and translates its failures. Must
-not live here: the protocol (`bolt_store.snapshot`), and when it is used.
+Lives here: `snapshot_store`, which calls the engine's protocol and translates its failures, and
+`open_live`, which reads such a copy. Must not live here: the protocol (`bolt_store.snapshot`), and
+when it is used.
 """
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import bolt_store
 from bolt_store.errors import BoltError, CommitError, SnapshotError
 from recovery.errors import StoreBusyError
 from recovery.metastore.failures import Failures, already_there
+from recovery.metastore.store import FileFacts, MetaStore
 from recovery.model.display import displayed
 
 
@@ -62,3 +67,38 @@ def snapshot_store(path: Path, target: Path) -> SnapshotFacts:
     return SnapshotFacts(
         txid=report.meta.txid, size_bytes=report.size_bytes, attempt_count=report.attempt_count
     )
+
+
+@contextmanager
+def open_live(path: Path) -> Iterator[MetaStore]:
+    """Open a whole copy of a store that a server holds, for as long as the block lasts.
+
+    The copy lies in a private folder of its own, mode 0700, and goes with it.
+
+    Args:
+        path: The store.
+
+    Yields:
+        The copy, which cannot be written. Its path is that of the store.
+
+    Raises:
+        StoreBusyError: It is written too often for a whole copy.
+        WriteFailedError: There is no room for the copy.
+        RecoveryError: As `MetaStore.open`.
+    """
+    with TemporaryDirectory(prefix="influx-recovery-") as folder:
+        copy = Path(folder) / path.name
+        snapshot_store(path, copy)
+        failures = Failures(path)
+        with failures.translated():
+            status = path.stat()
+            db = bolt_store.open(copy)
+        with db:
+            file = FileFacts(
+                path=path,
+                real_path=path.resolve(),
+                size_bytes=status.st_size,
+                device=status.st_dev,
+                inode=status.st_ino,
+            )
+            yield MetaStore(db, file, failures, write=False, needs_schema=True)

@@ -2,21 +2,27 @@
 
 Lives here: `find_stores`. Must not live here: where to look (`recovery.discovery`).
 
-Invariants: only reads. A file that is in use, damaged or not readable is listed with the reason in
-the place of its contents. Who holds a lock is looked up before the file is opened here, so that
+Invariants: only reads. A file that is damaged or not readable is listed with the reason in the
+place of its contents. One that a server holds is looked into through a private copy that is proven
+whole, up to `LIVE_BYTES_MAX`. Who holds a lock is looked up before the file is opened here, so that
 this process is never named.
 """
 
 from dataclasses import dataclass
+from typing import Final
 
 from recovery.discovery.candidate import Candidate, State
 from recovery.discovery.host import Host
 from recovery.discovery.survey import survey
-from recovery.errors import RecoveryError
+from recovery.errors import RecoveryError, StoreBusyError
 from recovery.lock_holder import LockUse, find_lock_holders
-from recovery.services.inventory import open_inventory
+from recovery.metastore.live import open_live
+from recovery.services.inventory import Inventory, open_inventory
 from recovery.services.store_facts import StoreFacts
 from recovery.services.store_info import Contents, count_contents
+
+LIVE_BYTES_MAX: Final = 64 << 20
+"""Largest store in use that is copied to be counted; most have less than a tenth of this."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -71,14 +77,25 @@ def _look_into(candidate: Candidate) -> FoundFile:
     lock = _lock_of(candidate)
     if candidate.state is State.HOLDS_DATA:
         try:
-            with open_inventory(candidate.path, lock_timeout_s=0.0) as inventory:
-                facts = inventory.facts
-                contents = count_contents(inventory)
+            facts, contents = _read(candidate)
         except RecoveryError as error:
             problem = str(error).removesuffix("; nothing was changed")
     return FoundFile(
         candidate=candidate, lock=lock, facts=facts, contents=contents, problem=problem
     )
+
+
+def _read(candidate: Candidate) -> tuple[StoreFacts, Contents]:
+    """Count what is in a store, in a copy where a server holds it."""
+    try:
+        with open_inventory(candidate.path, lock_timeout_s=0.0) as inventory:
+            return inventory.facts, count_contents(inventory)
+    except StoreBusyError:
+        if candidate.size_bytes is None or candidate.size_bytes > LIVE_BYTES_MAX:
+            raise
+    with open_live(candidate.path) as store, store.view() as tx:
+        inventory = Inventory(store, tx)
+        return inventory.facts, count_contents(inventory)
 
 
 def _lock_of(candidate: Candidate) -> LockUse | None:

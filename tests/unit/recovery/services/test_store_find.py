@@ -63,12 +63,30 @@ def test_the_environment_decides_what_a_server_here_would_open(system: FakeSyste
     assert found[home].candidate.opened_by == ()
 
 
-def test_who_holds_the_lock_is_named_and_the_rest_is_left_out(system: FakeSystem) -> None:
+def test_a_store_in_use_is_counted_in_a_copy_that_is_gone_afterwards(
+    system: FakeSystem, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     home = fill(system, HOME)
+    expected = find(system)[home]
+    copies = tmp_path / "copies"
+    copies.mkdir()
+    monkeypatch.setattr("tempfile.tempdir", str(copies))
     with locked(home, exclusive=True) as pid:
         file = find(system)[home]
+    assert list(copies.iterdir()) == []
+    assert (file.contents, file.problem) == (expected.contents, None)
+    assert file.facts == expected.facts
     assert file.lock is not None
     assert [holder.pid for holder in file.lock.holders] == [pid]
+
+
+def test_a_large_store_in_use_is_not_copied(
+    system: FakeSystem, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    home = fill(system, HOME)
+    monkeypatch.setattr("recovery.services.store_find.LIVE_BYTES_MAX", 1)
+    with locked(home, exclusive=True) as pid:
+        file = find(system)[home]
     assert file.contents is None
     assert file.problem is not None
     assert str(pid) in file.problem
