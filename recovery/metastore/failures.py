@@ -48,7 +48,10 @@ NAME_STORE: Final = (
 )
 NO_SPACE: Final = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
 
-_RESTORE: Final = "restore a backup of the file, or work on a copy of it with a salvage tool"
+_RESTORE: Final = (
+    "restore a backup of the file, or type influx-recovery store salvage, which writes what can be "
+    "read into a new file"
+)
 _SIGNATURES: Final = (
     (b"\x1f\x8b", "is gzip-compressed", "unpack it first: gunzip -k {path}"),
     (
