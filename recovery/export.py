@@ -1,7 +1,7 @@
 """An inventory as an SQLite file, to be asked with sqlite3 or Datasette.
 
 Lives here: the tables, the views, and writing them. Must not live here: what is in a store, which
-`recovery.services.store_export` brings as rows, and anything secret: no row has a token or a hash.
+`recovery.services.stores.export` brings as rows, and anything secret: no row has a token or a hash.
 
 Invariants: always a new file, mode 0600, that gets its name when it is complete and on the disk;
 nothing is replaced, and on failure nothing is left. Foreign keys are declared and not enforced: a

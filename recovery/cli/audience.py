@@ -16,7 +16,7 @@ from recovery.cli.store import described
 from recovery.discovery.search import FoundStore
 from recovery.errors import RefusedError
 from recovery.model.display import displayed
-from recovery.services.change import Proposal
+from recovery.services.changes.sequence import Proposal
 
 YES = "yes"
 

@@ -1,7 +1,8 @@
 """How every command that changes a store is run.
 
 Lives here: `run_planner`, between the options of a command and `run_change`. Must not live here:
-the order of the steps (`recovery.services.change`), and what a command writes (its planner).
+the order of the steps (`recovery.services.changes.sequence`), and what a command writes (its
+planner).
 """
 
 import argparse
@@ -19,7 +20,7 @@ from recovery.discovery.search import FoundStore
 from recovery.errors import ExitCode, RefusedError
 from recovery.model.display import displayed
 from recovery.ports import SystemClock
-from recovery.services.change import Manner, Planner, Ports, TokenDestination, run_change
+from recovery.services.changes.sequence import Manner, Planner, Ports, TokenDestination, run_change
 
 
 def run_planner(

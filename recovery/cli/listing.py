@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 from recovery.cli.context import Context
 from recovery.errors import ExitCode
-from recovery.services.inventory import Problem
+from recovery.services.authorizations.listing import Problem
 
 
 def report_problems(problems: Sequence[Problem], context: Context) -> ExitCode:

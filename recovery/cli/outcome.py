@@ -11,7 +11,7 @@ from recovery.cli.context import Context
 from recovery.cli.store import store_document
 from recovery.discovery.search import FoundStore
 from recovery.model.display import displayed
-from recovery.services.change import Outcome
+from recovery.services.changes.sequence import Outcome
 
 
 def show_outcome(

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Final, TextIO
 from recovery.cli.table import Column, table, wrap
 
 if TYPE_CHECKING:
-    from recovery.services.inventory import Problem
+    from recovery.services.authorizations.listing import Problem
 
 CHUNK_BYTES: Final = 1 << 18
 """Written at once: so large that system calls cost nothing, so small that it stays in the cache."""

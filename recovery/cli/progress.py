@@ -1,7 +1,7 @@
 """How far a command has come, and what an interruption means there.
 
 Lives here: `Progress`. Must not live here: the steps of a change, which call `shield` around the
-part that must not be cut short (`recovery.services.change`).
+part that must not be cut short (`recovery.services.changes.sequence`).
 
 Invariants: a signal outside of the shield stops the command at once, as `KeyboardInterrupt`, so
 that every `with` and `finally` on the way cleans up; within the shield it waits, because a token

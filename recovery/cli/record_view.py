@@ -1,7 +1,7 @@
 """One authorization, for a person and for a program.
 
 Lives here: the lines and the document that show it. Must not live here: what is in it
-(`recovery.services.authorization_details`).
+(`recovery.services.authorizations.details`).
 
 Invariants: names are escaped. A token or hash shows only where the details carry it, which they do
 when that was asked for in words.
@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from recovery.cli.deliver import stored_text
 from recovery.model.display import displayed
 from recovery.model.token import TokenForm
-from recovery.services.authorization_details import Details
+from recovery.services.authorizations.details import Details
 
 
 def details_document(details: Details) -> dict[str, object]:

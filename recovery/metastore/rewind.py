@@ -1,7 +1,7 @@
 """Going back by one transaction, byte for byte and in place.
 
 Lives here: `Rewind`, its proof and its writes. Must not live here: which transaction, and whether
-anybody wants that (`recovery.services.undo`).
+anybody wants that (`recovery.services.stores.undo`).
 
 A commit leaves every page alone that the state before it uses, and writes its own meta over the
 older one. So the state before a commit is still whole in the file, and the way back is the commit

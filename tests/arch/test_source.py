@@ -57,17 +57,17 @@ REVEALS: Final = {
         "Secret.matches",
         "Secret.reveal",
     },
-    "recovery.services.authorization_creation": {"require_usable_token"},
-    "recovery.services.authorization_import": {
+    "recovery.services.authorizations.creation": {"require_usable_token"},
+    "recovery.services.authorizations.intake": {
         "_Resolver._stored",
         "_Resolver.resolve",
         "_hash_text",
         "_hashes_of_raw",
     },
-    "recovery.services.authorization_verification": {"_reasons", "verify_token"},
+    "recovery.services.authorizations.verification": {"_reasons", "verify_token"},
     "recovery.services.doctor.authorizations": {"key_of"},
-    "recovery.services.token_hashing": {"_Moves._obstacle", "_hashed"},
-    "recovery.services.legacy_authorizations": {
+    "recovery.services.authorizations.hashing": {"_Moves._obstacle", "_hashed"},
+    "recovery.services.authorizations.legacy": {
         "SetLegacyPassword._verify",
         "SetLegacyPassword.plan",
         "_row",

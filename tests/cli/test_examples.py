@@ -12,9 +12,9 @@ from recovery.cli.parser import build_parser, commands
 from recovery.metastore.transaction import MetaTx
 from recovery.model.authorization import decode_authorization
 from recovery.secret import Secret
-from recovery.services.choosing import UserChoice
-from recovery.services.user_changes import RenameUser
-from recovery.services.user_creation import CreateUser
+from recovery.services.tenancy.choosing import UserChoice
+from recovery.services.tenancy.user_changes import RenameUser
+from recovery.services.tenancy.user_creation import CreateUser
 from tests.support.ports import FixedClock
 from tests.support.run_cli import PROJECT, Cli
 from tests.support.stores import CHANGED_AT, SeededRng, change, edit

@@ -36,4 +36,6 @@ def test_a_listing_imports_neither_ledger_nor_log_library(
 ) -> None:
     found = modules(cli, *words, "--bolt-path", level21_bolt)
     assert "bolt_store" in found
-    assert not found & (HEAVY | {"recovery.ledger", "recovery.daemon", "recovery.services.change"})
+    assert not found & (
+        HEAVY | {"recovery.ledger", "recovery.daemon", "recovery.services.changes.sequence"}
+    )

@@ -8,7 +8,7 @@ from typing import Final
 
 import pytest
 
-from recovery.services.user_creation import CreateUser
+from recovery.services.tenancy.user_creation import CreateUser
 from tests.support.ports import FixedClock
 from tests.support.run_cli import PROJECT, Cli
 from tests.support.stores import (

@@ -9,9 +9,9 @@ import pytest
 
 import bolt_store
 from recovery.metastore.store import MetaStore
-from recovery.services.change import Manner, Ports, run_change
-from recovery.services.minting import MintOperator
-from recovery.services.new_token import FormChoice
+from recovery.services.authorizations.minting import MintOperator
+from recovery.services.authorizations.new_token import FormChoice
+from recovery.services.changes.sequence import Manner, Ports, run_change
 from tests.support.kills import Kill, killed_at_each_step
 from tests.support.oracle import Dump, Oracle
 from tests.support.ports import FixedClock

@@ -12,9 +12,9 @@ import bolt_store
 from recovery.errors import RefusedError
 from recovery.ledger import Actor, Ledger
 from recovery.model.ids import Id
-from recovery.services.authorization_changes import DeleteAuthorization
-from recovery.services.change import Manner, Ports, run_change
-from recovery.services.undo import UndoPorts, UndoProposal, undo
+from recovery.services.authorizations.changes import DeleteAuthorization
+from recovery.services.changes.sequence import Manner, Ports, run_change
+from recovery.services.stores.undo import UndoPorts, UndoProposal, undo
 from tests.support.kills import killed_at_each_step
 from tests.support.model import Model, dump_file, problems
 from tests.support.ports import FixedClock

@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from recovery.services.minting import MintOperator
-from recovery.services.new_token import FormChoice
+from recovery.services.authorizations.minting import MintOperator
+from recovery.services.authorizations.new_token import FormChoice
 from tests.support.oracle import Dump, Oracle, Script
 from tests.support.ports import FixedClock
 from tests.support.stores import (

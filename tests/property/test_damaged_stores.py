@@ -9,10 +9,10 @@ from hypothesis import HealthCheck, event, given, settings
 from hypothesis import strategies as st
 
 from recovery.errors import RecoveryError
-from recovery.services.change import Manner, Ports, run_change
-from recovery.services.inventory import AuthorizationFilter, open_inventory
-from recovery.services.minting import MintOperator
-from recovery.services.new_token import FormChoice
+from recovery.services.authorizations.listing import AuthorizationFilter, open_inventory
+from recovery.services.authorizations.minting import MintOperator
+from recovery.services.authorizations.new_token import FormChoice
+from recovery.services.changes.sequence import Manner, Ports, run_change
 from tests.support.ports import FixedClock
 from tests.support.stores import (
     CHANGED_AT,

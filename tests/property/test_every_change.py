@@ -12,31 +12,36 @@ from recovery.metastore.store import MetaStore
 from recovery.model.ids import Id
 from recovery.model.mapping import MEMBER, OWNER
 from recovery.secret import Secret
-from recovery.services.authorization_changes import (
+from recovery.services.authorizations.changes import (
     CompleteOperator,
     DeleteAuthorization,
     SetStatus,
 )
-from recovery.services.authorization_creation import CreateAuthorization
-from recovery.services.authorization_export import export_authorizations
-from recovery.services.authorization_import import ImportAuthorizations
-from recovery.services.change import Planner
-from recovery.services.choosing import UserChoice
-from recovery.services.inventory import AuthorizationFilter
-from recovery.services.legacy_authorizations import DeleteLegacy, SetLegacyPassword, SetLegacyStatus
-from recovery.services.minting import MintOperator
-from recovery.services.new_token import FormChoice
-from recovery.services.organization_changes import (
+from recovery.services.authorizations.creation import CreateAuthorization
+from recovery.services.authorizations.export import export_authorizations
+from recovery.services.authorizations.hashing import HashTokens
+from recovery.services.authorizations.intake import ImportAuthorizations
+from recovery.services.authorizations.legacy import DeleteLegacy, SetLegacyPassword, SetLegacyStatus
+from recovery.services.authorizations.listing import AuthorizationFilter
+from recovery.services.authorizations.minting import MintOperator
+from recovery.services.authorizations.new_token import FormChoice
+from recovery.services.authorizations.permission_request import PermissionRequest
+from recovery.services.changes.sequence import Planner
+from recovery.services.tenancy.choosing import UserChoice
+from recovery.services.tenancy.organization_changes import (
     CreateOrganization,
     RemoveRole,
     RenameOrganization,
     SetInstanceOwner,
     SetRole,
 )
-from recovery.services.permission_request import PermissionRequest
-from recovery.services.token_hashing import HashTokens
-from recovery.services.user_changes import DeleteUser, RenameUser, SetPassword, SetUserStatus
-from recovery.services.user_creation import CreateUser
+from recovery.services.tenancy.user_changes import (
+    DeleteUser,
+    RenameUser,
+    SetPassword,
+    SetUserStatus,
+)
+from recovery.services.tenancy.user_creation import CreateUser
 from tests.support.doctor import examined, words
 from tests.support.invariants import assert_invariants
 from tests.support.ports import FixedClock

@@ -20,7 +20,7 @@ from recovery.model.password import hash_password
 from recovery.model.permission import BASE_TYPES, Permission, operator_permissions
 from recovery.model.token import hash_token
 from recovery.secret import Secret
-from recovery.services.change import (
+from recovery.services.changes.sequence import (
     Intent,
     Manner,
     Outcome,
@@ -29,7 +29,7 @@ from recovery.services.change import (
     Proposal,
     run_change,
 )
-from recovery.services.recipes import (
+from recovery.services.tenancy.recipes import (
     BucketWish,
     write_bucket,
     write_empty_store,

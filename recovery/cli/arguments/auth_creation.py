@@ -1,7 +1,7 @@
 """What can be typed after `auth create`.
 
 Lives here: its options, above all one for each permission. Must not live here: what they mean
-(`recovery.services.permission_request`).
+(`recovery.services.authorizations.permission_request`).
 
 Source: `influx auth create` of influx-cli 2.7, and 2.1 for its older names.
 """

@@ -17,7 +17,7 @@ from recovery.discovery.search import FoundStore
 from recovery.errors import ExitCode
 from recovery.model.display import displayed
 from recovery.model.permission import OperatorLevel, OperatorStatus
-from recovery.services.inventory import (
+from recovery.services.authorizations.listing import (
     AuthorizationFilter,
     AuthorizationRow,
     Inventory,
@@ -99,7 +99,7 @@ def run_list(arguments: argparse.Namespace, context: Context) -> ExitCode:
 def _record(arguments: argparse.Namespace, context: Context, inventory: Inventory) -> None:
     """Write down that tokens are going to be shown, before the first one is."""
     from recovery.cli.recording import open_ledger  # noqa: PLC0415 # only this needs the ledger
-    from recovery.services.change import Intent  # noqa: PLC0415 # as above
+    from recovery.services.changes.sequence import Intent  # noqa: PLC0415 # as above
 
     open_ledger(arguments, context).note(
         Intent(

@@ -1,7 +1,7 @@
 """The command that makes an authorization with any permissions.
 
 Lives here: `auth create`, and `auth create-operator` with a given token. Must not live here: what
-the permissions are (`recovery.services.permission_request`).
+the permissions are (`recovery.services.authorizations.permission_request`).
 """
 
 import argparse
@@ -13,9 +13,9 @@ from recovery.cli.usage import UsageError
 from recovery.discovery.search import FoundStore
 from recovery.errors import ExitCode
 from recovery.ports import SystemClock, SystemRng
-from recovery.services.authorization_creation import CreateAuthorization
-from recovery.services.new_token import FormChoice
-from recovery.services.permission_request import PermissionRequest
+from recovery.services.authorizations.creation import CreateAuthorization
+from recovery.services.authorizations.new_token import FormChoice
+from recovery.services.authorizations.permission_request import PermissionRequest
 
 
 def run_create(arguments: argparse.Namespace, context: Context) -> ExitCode:

@@ -1,7 +1,8 @@
 """The command that makes an operator token.
 
 Lives here: `auth create-operator`. Must not live here: the order of its steps
-(`recovery.services.change`) and its decisions (`recovery.services.minting`).
+(`recovery.services.changes.sequence`) and its decisions
+(`recovery.services.authorizations.minting`).
 """
 
 import argparse
@@ -11,8 +12,8 @@ from recovery.cli.commands.auth_creation import form_choice, run_creation
 from recovery.cli.context import Context
 from recovery.errors import ExitCode
 from recovery.ports import SystemClock, SystemRng
-from recovery.services.minting import OPERATION, MintOperator
-from recovery.services.permission_request import PermissionRequest
+from recovery.services.authorizations.minting import OPERATION, MintOperator
+from recovery.services.authorizations.permission_request import PermissionRequest
 
 
 def run_create_operator(arguments: argparse.Namespace, context: Context) -> ExitCode:

@@ -1,7 +1,7 @@
 """The commands on authorizations that are named by their ID.
 
 Lives here: `auth show`, `set-active`, `set-inactive`, `delete`, `complete` and `hash`. Must not
-live here: what they write (`recovery.services.authorization_changes`).
+live here: what they write (`recovery.services.authorizations.changes`).
 """
 
 import argparse
@@ -15,13 +15,13 @@ from recovery.cli.words import shown
 from recovery.errors import ExitCode
 from recovery.model.ids import Id, parse_id
 from recovery.ports import SystemClock
-from recovery.services.authorization_changes import (
+from recovery.services.authorizations.changes import (
     CompleteOperator,
     DeleteAuthorization,
     SetStatus,
 )
-from recovery.services.authorization_details import AuthorizationReader, open_reader
-from recovery.services.token_hashing import HashTokens
+from recovery.services.authorizations.details import AuthorizationReader, open_reader
+from recovery.services.authorizations.hashing import HashTokens
 
 
 def run_show(arguments: argparse.Namespace, context: Context) -> ExitCode:
@@ -165,7 +165,7 @@ def _record(
 ) -> None:
     """Write down that a token is going to be shown, before it is."""
     from recovery.cli.recording import open_ledger  # noqa: PLC0415 # only this needs the ledger
-    from recovery.services.change import Intent  # noqa: PLC0415 # as above
+    from recovery.services.changes.sequence import Intent  # noqa: PLC0415 # as above
 
     open_ledger(arguments, context).note(
         Intent(

@@ -1,7 +1,7 @@
 """The commands that move authorizations between stores.
 
 Lives here: `auth export` and `auth import`. Must not live here: the form of a line
-(`recovery.services.authorization_transfer`).
+(`recovery.services.authorizations.transfer`).
 """
 
 import argparse
@@ -16,10 +16,10 @@ from recovery.cli.secret_input import STDIN
 from recovery.cli.store import find_store, show_header, store_document
 from recovery.errors import ExitCode, RefusedError
 from recovery.model.display import displayed
-from recovery.services.authorization_details import AuthorizationReader, open_reader
-from recovery.services.authorization_export import export_authorizations
-from recovery.services.authorization_import import ImportAuthorizations
-from recovery.services.inventory import AuthorizationFilter
+from recovery.services.authorizations.details import AuthorizationReader, open_reader
+from recovery.services.authorizations.export import export_authorizations
+from recovery.services.authorizations.intake import ImportAuthorizations
+from recovery.services.authorizations.listing import AuthorizationFilter
 
 FILE_SIZE_BYTES_MAX = 1 << 30
 """More than 250,000 operator tokens; a store by mistake is not read into memory."""
@@ -123,7 +123,7 @@ def _content(place: str) -> bytes:
 def _record(arguments: argparse.Namespace, context: Context, reader: AuthorizationReader) -> None:
     """Write down that tokens are going to leave the store, before they do."""
     from recovery.cli.recording import open_ledger  # noqa: PLC0415 # only this needs the ledger
-    from recovery.services.change import Intent  # noqa: PLC0415 # as above
+    from recovery.services.changes.sequence import Intent  # noqa: PLC0415 # as above
 
     open_ledger(arguments, context).note(
         Intent(

@@ -1,7 +1,7 @@
 """The command that says what a server would do with a token.
 
 Lives here: `auth verify`. Must not live here: finding the record
-(`recovery.services.authorization_verification`).
+(`recovery.services.authorizations.verification`).
 
 Invariants: the token is never printed, not even in part.
 """
@@ -14,8 +14,8 @@ from recovery.cli.secret_input import ask_secret, read_secret
 from recovery.cli.store import find_store, show_header, store_document
 from recovery.errors import ExitCode
 from recovery.model.display import displayed
-from recovery.services.authorization_details import open_reader
-from recovery.services.authorization_verification import Answer, TokenReport, verify_token
+from recovery.services.authorizations.details import open_reader
+from recovery.services.authorizations.verification import Answer, TokenReport, verify_token
 
 VERDICTS = {
     Answer.ACCEPTED: "A server would accept this token.",

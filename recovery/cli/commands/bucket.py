@@ -14,8 +14,8 @@ from recovery.cli.table import Column
 from recovery.errors import ExitCode
 from recovery.model.bucket import DAY_NS, HOUR_NS
 from recovery.model.display import displayed
-from recovery.services.bucket_inventory import BucketRow
-from recovery.services.inventory import open_inventory
+from recovery.services.authorizations.listing import open_inventory
+from recovery.services.tenancy.bucket_listing import BucketRow
 
 COLUMNS = (
     Column("ID"),

@@ -20,7 +20,7 @@ from recovery.cli.usage import UsageError
 from recovery.discovery.configuration import BOLT_PATH_VARIABLE
 from recovery.errors import ExitCode
 from recovery.ports import SystemClock, SystemRng
-from recovery.services.sample_store import SampleStore, make_sample_store
+from recovery.services.stores.sample import SampleStore, make_sample_store
 
 
 def run_demo(arguments: argparse.Namespace, context: Context) -> ExitCode:

@@ -1,7 +1,7 @@
 """The commands on the ledger.
 
 Lives here: `ledger list` and `ledger show`. Must not live here: what a row means
-(`recovery.services.history`).
+(`recovery.services.stores.history`).
 
 Invariants: nothing is made, also no ledger.
 """
@@ -19,7 +19,12 @@ from recovery.cli.usage import UsageError, required
 from recovery.cli.words import shown
 from recovery.errors import ExitCode
 from recovery.model.display import displayed
-from recovery.services.history import Operation, find_operation, operations_of, read_operations
+from recovery.services.stores.history import (
+    Operation,
+    find_operation,
+    operations_of,
+    read_operations,
+)
 
 COLUMNS = (
     Column("No."),

@@ -13,7 +13,7 @@ from recovery.cli.store import find_store, show_header, store_document
 from recovery.cli.table import Column
 from recovery.errors import ExitCode
 from recovery.model.display import displayed
-from recovery.services.inventory import OrganizationRow, open_inventory
+from recovery.services.authorizations.listing import OrganizationRow, open_inventory
 
 COLUMNS = (
     Column("ID"),

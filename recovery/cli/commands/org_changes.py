@@ -1,8 +1,8 @@
 """The commands that change organizations and the roles in them.
 
 Lives here: `org create`, `rename`, `add-owner`, `add-member`, `remove-member`, and `instance
-add-owner`. Must not live here: the order of their steps (`recovery.services.change`) and their
-decisions (`recovery.services.organization_changes`).
+add-owner`. Must not live here: the order of their steps (`recovery.services.changes.sequence`) and
+their decisions (`recovery.services.tenancy.organization_changes`).
 """
 
 import argparse
@@ -13,7 +13,7 @@ from recovery.cli.usage import required
 from recovery.errors import ExitCode
 from recovery.model.mapping import MEMBER, OWNER
 from recovery.ports import SystemClock, SystemRng
-from recovery.services.organization_changes import (
+from recovery.services.tenancy.organization_changes import (
     CreateOrganization,
     RemoveRole,
     RenameOrganization,

@@ -1,6 +1,6 @@
 """The command that makes a new store.
 
-Lives here: `setup`. Must not live here: what is in the store (`recovery.services.setup`).
+Lives here: `setup`. Must not live here: what is in the store (`recovery.services.stores.setup`).
 """
 
 import argparse
@@ -18,8 +18,8 @@ from recovery.model.display import displayed
 from recovery.model.token import new_token
 from recovery.ports import SystemClock, SystemRng
 from recovery.secret import Secret
-from recovery.services.change import TokenDestination
-from recovery.services.setup import Setup, SetupPorts, SetupResult, make_store
+from recovery.services.changes.sequence import TokenDestination
+from recovery.services.stores.setup import Setup, SetupPorts, SetupResult, make_store
 
 UNITS_NS = {"h": HOUR_NS, "d": DAY_NS, "w": 7 * DAY_NS}
 _RETENTION = re.compile(r"(?P<count>[0-9]{1,6})(?P<unit>[hdw])\Z")

@@ -11,7 +11,7 @@ from recovery.cli.store import find_store
 from recovery.errors import ExitCode
 from recovery.model.display import displayed
 from recovery.ports import SystemClock
-from recovery.services.store_backup import BackupReport, back_up
+from recovery.services.stores.backup_on_request import BackupReport, back_up
 
 
 def run_backup(arguments: argparse.Namespace, context: Context) -> ExitCode:

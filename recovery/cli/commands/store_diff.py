@@ -1,7 +1,7 @@
 """The command that compares two stores.
 
 Lives here: `store diff`, and the words for what is different. Must not live here: the comparison
-(`recovery.services.comparison`).
+(`recovery.services.stores.comparison`).
 """
 
 import argparse
@@ -16,8 +16,8 @@ from recovery.discovery.host import Host
 from recovery.discovery.search import discover
 from recovery.errors import ExitCode
 from recovery.model.display import displayed
-from recovery.services.comparison import BucketCount, Change, compare_files
 from recovery.services.store_facts import StoreFacts
+from recovery.services.stores.comparison import BucketCount, Change, compare_files
 
 _SIGNS = {"added": "+", "removed": "-", "changed": "~"}
 

@@ -16,7 +16,7 @@ from recovery.discovery.search import with_files
 from recovery.errors import ExitCode
 from recovery.model.display import displayed
 from recovery.ports import SystemClock, SystemRng
-from recovery.services.store_export import export_store
+from recovery.services.stores.export import export_store
 
 
 def run_export(arguments: argparse.Namespace, context: Context) -> ExitCode:

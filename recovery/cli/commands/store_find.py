@@ -17,7 +17,7 @@ from recovery.discovery.host import Host
 from recovery.errors import ExitCode
 from recovery.lock_holder import LockHolder
 from recovery.model.display import displayed
-from recovery.services.store_find import FoundFile, find_stores
+from recovery.services.stores.find import FoundFile, find_stores
 
 
 def run_find(arguments: argparse.Namespace, context: Context) -> ExitCode:

@@ -1,7 +1,7 @@
 """The command that describes one store.
 
 Lives here: `store info`, and the words for what is in a store. Must not live here: what is said of
-it (`recovery.services.store_info`).
+it (`recovery.services.stores.info`).
 """
 
 import argparse
@@ -16,7 +16,7 @@ from recovery.discovery.host import Host
 from recovery.discovery.search import FoundStore, with_files
 from recovery.errors import ExitCode
 from recovery.model.display import displayed
-from recovery.services.store_info import (
+from recovery.services.stores.info import (
     SESSIONS,
     Contents,
     OperatorToken,

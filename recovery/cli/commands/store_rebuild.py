@@ -1,7 +1,7 @@
 """The commands that make a new file of what is in a store.
 
 Lives here: `store compact` and `store salvage`. Must not live here: how the files are made
-(`recovery.services.store_rebuild`).
+(`recovery.services.stores.salvage`).
 """
 
 import argparse
@@ -15,7 +15,7 @@ from recovery.discovery.search import FoundStore
 from recovery.errors import ExitCode
 from recovery.model.display import displayed
 from recovery.ports import SystemClock, SystemRng
-from recovery.services.store_rebuild import Prospect, compact, salvage
+from recovery.services.stores.salvage import Prospect, compact, salvage
 
 PAGE_SIZES = tuple(1 << exponent for exponent in range(9, 25))
 """512 bytes to 16 MiB, as the engine allows them."""

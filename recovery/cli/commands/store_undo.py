@@ -1,7 +1,7 @@
 """The command that takes back what was done last.
 
 Lives here: `store undo`, its plan in words, and its question. Must not live here: what is taken
-back and how (`recovery.services.undo`).
+back and how (`recovery.services.stores.undo`).
 """
 
 import argparse
@@ -19,7 +19,7 @@ from recovery.discovery.search import FoundStore
 from recovery.errors import ExitCode, RefusedError
 from recovery.model.display import displayed
 from recovery.ports import SystemClock
-from recovery.services.undo import OPERATION, UndoOutcome, UndoPorts, UndoProposal, undo
+from recovery.services.stores.undo import OPERATION, UndoOutcome, UndoPorts, UndoProposal, undo
 
 CHANGES_SHOWN_MAX = 50
 """Lines of a plan; all of them are in --json and in store diff."""

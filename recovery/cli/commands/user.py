@@ -18,9 +18,9 @@ from recovery.cli.usage import UsageError, required
 from recovery.errors import ExitCode
 from recovery.model.display import displayed
 from recovery.model.ids import parse_id
-from recovery.services.choosing import UserChoice
-from recovery.services.inventory import UserRow, open_inventory
-from recovery.services.user_details import Membership, UserDetails
+from recovery.services.authorizations.listing import UserRow, open_inventory
+from recovery.services.tenancy.choosing import UserChoice
+from recovery.services.tenancy.user_details import Membership, UserDetails
 
 COLUMNS = (
     Column("ID"),

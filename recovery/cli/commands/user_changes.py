@@ -1,8 +1,8 @@
 """The commands that change users.
 
 Lives here: `user create`, `update`, `rename`, `activate`, `deactivate`, `delete`. Must not live
-here: the order of their steps (`recovery.services.change`) and their decisions
-(`recovery.services.user_creation`, `user_changes`).
+here: the order of their steps (`recovery.services.changes.sequence`) and their decisions
+(`recovery.services.tenancy.user_creation`, `user_changes`).
 """
 
 import argparse
@@ -16,9 +16,14 @@ from recovery.cli.usage import required
 from recovery.errors import ExitCode
 from recovery.ports import SystemClock, SystemRng
 from recovery.secret import Secret
-from recovery.services.inventory import open_inventory
-from recovery.services.user_changes import DeleteUser, RenameUser, SetPassword, SetUserStatus
-from recovery.services.user_creation import CreateUser
+from recovery.services.authorizations.listing import open_inventory
+from recovery.services.tenancy.user_changes import (
+    DeleteUser,
+    RenameUser,
+    SetPassword,
+    SetUserStatus,
+)
+from recovery.services.tenancy.user_creation import CreateUser
 
 SEEN_BY_ALL = (
     "warning: a password on the command line can be seen by everybody on this machine; use "

@@ -1,7 +1,7 @@
 """The commands on 1.x-compatible authorizations.
 
 Lives here: `v1-auth list`, `set-password`, `set-active`, `set-inactive` and `delete`. Must not live
-here: what they write (`recovery.services.legacy_authorizations`).
+here: what they write (`recovery.services.authorizations.legacy`).
 """
 
 import argparse
@@ -18,8 +18,8 @@ from recovery.cli.table import Column
 from recovery.errors import ExitCode
 from recovery.model.display import displayed
 from recovery.ports import SystemClock
-from recovery.services.authorization_details import open_reader
-from recovery.services.legacy_authorizations import (
+from recovery.services.authorizations.details import open_reader
+from recovery.services.authorizations.legacy import (
     DeleteLegacy,
     LegacyRow,
     SetLegacyPassword,
@@ -28,7 +28,7 @@ from recovery.services.legacy_authorizations import (
 )
 
 if TYPE_CHECKING:
-    from recovery.services.inventory import Problem
+    from recovery.services.authorizations.listing import Problem
 
 COLUMNS = (
     Column("ID"),

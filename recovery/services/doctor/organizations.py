@@ -17,7 +17,7 @@ from recovery.model.organization import decode_organization, index_name
 from recovery.services.doctor.chart import Chart, as_id, text_of
 from recovery.services.doctor.finding import Finding, Mend, Rule, Severity, spared
 from recovery.services.doctor.indexes import IndexAudit, index_rules
-from recovery.services.recipes import BucketWish, write_bucket
+from recovery.services.tenancy.recipes import BucketWish, write_bucket
 
 TABLE: Final = "organizationsv1"
 INDEX: Final = "organizationindexv1"

@@ -1,7 +1,7 @@
 """The repair: what can be mended safely, tried first, written in one transaction.
 
 Lives here: the planner of `store repair`. Must not live here: how a finding is mended (its rule),
-the order of the steps (`recovery.services.change`).
+the order of the steps (`recovery.services.changes.sequence`).
 
 Invariants: everything is tried on top of the store, without writing, until nothing is left to mend;
 what was tried is what is written. A repair that would leave a finding which was not there before is
@@ -19,7 +19,7 @@ from recovery.errors import RefusedError
 from recovery.metastore.pending import PendingTx
 from recovery.metastore.transaction import MetaTx
 from recovery.ports import Clock, Rng
-from recovery.services.change import Json, Plan
+from recovery.services.changes.sequence import Json, Plan
 from recovery.services.doctor.examination import (
     Verdict,
     examine_records,

@@ -17,7 +17,7 @@ import pytest
 
 from recovery.errors import ExitCode, LedgerError
 from recovery.ledger import Actor, Ledger, default_path
-from recovery.services.change import Intent, Recorder
+from recovery.services.changes.sequence import Intent, Recorder
 
 PROJECT = Path(__file__).parents[3]
 # All published: of the sample store, or vectors of InfluxDB.
@@ -283,7 +283,7 @@ def test_several_processes_write_at_once(ledger: Ledger) -> None:
         "from pathlib import Path\n"
         "from recovery.ledger import Actor, Ledger\n"
         "from recovery.ports import SystemClock\n"
-        "from recovery.services.change import Intent\n"
+        "from recovery.services.changes.sequence import Intent\n"
         "actor = Actor(host='db1', uid=0, sudo_user=None, tool_version='0')\n"
         "ledger = Ledger(path=Path(sys.argv[1]), actor=actor, clock=SystemClock())\n"
         "intent = Intent(operation='user create', store_path=Path('/x'), device=1,\n"
@@ -465,7 +465,7 @@ def test_no_permission_is_refused_by_reading_and_writing(tmp_path: Path, mode: i
         "from recovery.errors import LedgerError\n"
         "from recovery.ledger import Actor, Ledger\n"
         "from recovery.ports import SystemClock\n"
-        "from recovery.services.change import Intent\n"
+        "from recovery.services.changes.sequence import Intent\n"
         "folder = Path(sys.argv[1])\n"
         "os.setgroups([])\n"
         "os.chdir(folder.parent)\n"  # the folders above belong to root alone

@@ -1,0 +1,332 @@
+"""Change or delete authorizations that are there.
+
+Lives here: the planners of `auth set-active`, `set-inactive`, `delete` and `complete`. Must not
+live here: making one (`authorization_creation`), hashing tokens (`token_hashing`), the order of the
+steps (`change`).
+
+Invariants: fields that are not named stay byte for byte. A change that is not needed is planned as
+such, so that a command can be repeated.
+
+Source: InfluxDB v2.9.1 authorization/service.go (UpdateAuthorization, DeleteAuthorization),
+authorization/storage.go (hashed token migration), kv/migration/all/0016, 0017 and 0019; spec
+influxdb-metadata sections 6.4, 7.1, 8.4 and recipes R2 and R8.
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Final
+
+from recovery.errors import RecordError, RefusedError
+from recovery.metastore.transaction import MetaTx
+from recovery.model.authorization import (
+    ACTIVE,
+    INACTIVE,
+    Authorization,
+    OperatorClassifier,
+    decode_authorization,
+)
+from recovery.model.gojson import UndecodableError, format_time
+from recovery.model.ids import Id
+from recovery.model.permission import OperatorLevel, OperatorStatus, Permission
+from recovery.ports import Clock
+from recovery.services.authorizations.choice import (
+    absent,
+    choose_authorization,
+    described,
+    last_operator_warning,
+)
+from recovery.services.changes.sequence import Json, Plan
+
+BUCKET: Final = "authorizationsv1"
+STILL_OPERATOR: Final = (
+    "its user stays an operator in the user interface, where inactive tokens count as well; only "
+    "auth delete ends that"
+)
+FREED_PAGES: Final = (
+    "freed pages of the file, and the backup, keep the old bytes until they are reused or deleted"
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SetStatus:
+    """The commands `auth set-active` and `auth set-inactive`.
+
+    Attributes:
+        authorization_id: Which one.
+        is_active: What it is to be.
+        clock: The time.
+    """
+
+    authorization_id: Id
+    is_active: bool
+    clock: Clock
+
+    @property
+    def operation(self) -> str:
+        """The command."""
+        return "auth set-active" if self.is_active else "auth set-inactive"
+
+    @property
+    def has_secret(self) -> bool:
+        """There is no token to deliver."""
+        return False
+
+    def plan(self, store: MetaTx) -> Plan:
+        """Plan the new status.
+
+        Args:
+            store: The store, as it is.
+
+        Returns:
+            One record rewritten; nothing when it has this status.
+
+        Raises:
+            NotFoundError: There is no such authorization.
+            RecordError: It cannot be decoded.
+            StoreDamagedError: The file is damaged.
+        """
+        before = choose_authorization(store, self.authorization_id)
+        status = ACTIVE if self.is_active else INACTIVE
+        name = described(store, before)
+        if before.status == status:
+            return unneeded(self.operation, f"{name} is {status} already", before)
+        after = decode_authorization(before.with_status(status, now=format_time(self.clock.now())))
+        return Plan(
+            operation=self.operation,
+            steps=(f"set the status of {name} to {status}",),
+            facts={
+                "authorization_id": before.id,
+                "status_before": before.status,
+                "status": status,
+            },
+            record_ids=(before.id,),
+            warnings=() if self.is_active else self._warnings(store, before),
+            apply=lambda tx: tx.authorizations.update(before, after),
+            verify=lambda tx: differs(tx, (after,)),
+        )
+
+    @staticmethod
+    def _warnings(store: MetaTx, before: Authorization) -> tuple[str, ...]:
+        warnings = last_operator_warning(store, before)
+        try:
+            is_operator = _operator_status(store, before).is_operator
+        except RecordError:
+            return warnings
+        return (*warnings, STILL_OPERATOR) if is_operator else warnings
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DeleteAuthorization:
+    """The command `auth delete`.
+
+    Attributes:
+        authorization_id: Which one.
+        is_ensured: Whether it is well when there is none.
+    """
+
+    authorization_id: Id
+    is_ensured: bool
+
+    @property
+    def operation(self) -> str:
+        """The command."""
+        return "auth delete"
+
+    @property
+    def has_secret(self) -> bool:
+        """There is no token to deliver."""
+        return False
+
+    def plan(self, store: MetaTx) -> Plan:
+        """Plan the deletion of the record and of every index entry that leads to it.
+
+        Args:
+            store: The store, as it is.
+
+        Returns:
+            The deletion, of a record that cannot be decoded too; nothing when there is none and
+            that is well.
+
+        Raises:
+            NotFoundError: There is no such authorization.
+            StoreDamagedError: The file is damaged.
+        """
+        name, warnings = self._found(store)
+        raw_count, hashed_count = store.authorizations.entry_counts(self.authorization_id)
+        facts: dict[str, Json] = {
+            "authorization_id": self.authorization_id,
+            "raw_index_entries": raw_count,
+            "hashed_index_entries": hashed_count,
+        }
+        if name is None:
+            return Plan(
+                operation=self.operation,
+                steps=(f"nothing: there is no authorization {self.authorization_id}",),
+                facts=facts,
+                record_ids=(),
+                is_needed=False,
+                apply=lambda _: None,
+                verify=lambda _: None,
+            )
+        hashed = f"{hashed_count} in authorizationhashedindexv1"
+        return Plan(
+            operation=self.operation,
+            steps=(
+                f"delete {name} from {BUCKET}",
+                f"delete what leads to it: {raw_count} entries in authorizationindexv1, {hashed}",
+            ),
+            facts=facts,
+            record_ids=(self.authorization_id,),
+            warnings=(*warnings, FREED_PAGES),
+            apply=lambda tx: tx.authorizations.delete(self.authorization_id),
+            verify=self._verify,
+        )
+
+    def _found(self, store: MetaTx) -> tuple[str | None, tuple[str, ...]]:
+        """Name what is to be deleted; None for what is not there and need not be."""
+        try:
+            found = store.authorizations.load(self.authorization_id)
+        except RecordError as error:
+            text = f"authorization {self.authorization_id}"
+            return text, (f"this record cannot be understood ({error.problem})",)
+        if found is not None:
+            return described(store, found), last_operator_warning(store, found)
+        entry_count = sum(store.authorizations.entry_counts(self.authorization_id))
+        if entry_count:
+            text = f"authorization {self.authorization_id}"
+            return text, ("there is no such record, only index entries that lead to it",)
+        if self.is_ensured:
+            return None, ()
+        raise absent(store, self.authorization_id)
+
+    def _verify(self, tx: MetaTx) -> str | None:
+        if tx.authorizations.has_id(self.authorization_id):
+            return "the authorization is still there"
+        if any(tx.authorizations.entry_counts(self.authorization_id)):
+            return "an index entry still leads to the authorization"
+        return None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CompleteOperator:
+    """The command `auth complete`.
+
+    Attributes:
+        authorization_id: Which one.
+        clock: The time.
+    """
+
+    authorization_id: Id
+    clock: Clock
+
+    @property
+    def operation(self) -> str:
+        """The command."""
+        return "auth complete"
+
+    @property
+    def has_secret(self) -> bool:
+        """There is no token to deliver: it stays as it is."""
+        return False
+
+    def plan(self, store: MetaTx) -> Plan:
+        """Plan the permissions that an older operator token lacks.
+
+        Args:
+            store: The store, as it is.
+
+        Returns:
+            One record with more permissions; nothing when it lacks none.
+
+        Raises:
+            NotFoundError: There is no such authorization.
+            RecordError: It cannot be decoded.
+            RefusedError: It is no operator token.
+            StoreDamagedError: The file is damaged.
+        """
+        before = choose_authorization(store, self.authorization_id)
+        name = described(store, before)
+        status = _operator_status(store, before)
+        if status.level is OperatorLevel.FULL:
+            return unneeded(self.operation, f"{name} lacks nothing", before)
+        if status.level is not OperatorLevel.PARTIAL:
+            raise RefusedError(
+                reason=f"authorization {before.id} is no operator token, not even of an older "
+                "version",
+                hint="type influx-recovery auth create-operator to make one",
+            )
+        added = [Permission(action=action, type=kind) for action, kind in status.lacks]
+        after = decode_authorization(
+            before.with_permissions_added(added, now=format_time(self.clock.now()))
+        )
+        return Plan(
+            operation=self.operation,
+            steps=(
+                f"permit {name} what it lacks: {', '.join(map(str, added))}",
+                "keep everything else of it, its token too",
+            ),
+            facts={
+                "authorization_id": before.id,
+                "added_permissions": [str(permission) for permission in added],
+            },
+            record_ids=(before.id,),
+            apply=lambda tx: tx.authorizations.update(before, after),
+            verify=lambda tx: differs(tx, (after,)),
+        )
+
+
+def unneeded(operation: str, why: str, authorization: Authorization) -> Plan:
+    """Plan nothing.
+
+    Args:
+        operation: The command.
+        why: Why nothing is needed, as a clause.
+        authorization: The record that is as wanted.
+
+    Returns:
+        A plan that writes nothing.
+    """
+    return Plan(
+        operation=operation,
+        steps=(f"nothing: {why}",),
+        facts={"authorization_id": authorization.id},
+        record_ids=(),
+        is_needed=False,
+        apply=lambda _: None,
+        verify=lambda _: None,
+    )
+
+
+def differs(tx: MetaTx, planned: Iterable[Authorization]) -> str | None:
+    """Compare records with what was planned, and look for their index entries.
+
+    Args:
+        tx: The re-opened store.
+        planned: The records as they should be.
+
+    Returns:
+        What is wrong, as a clause; None when nothing is.
+
+    Raises:
+        StoreDamagedError: The file is damaged.
+    """
+    for wanted in planned:
+        found = tx.authorizations.get(wanted.id)
+        if found is None or found.document != wanted.document:
+            return f"authorization {wanted.id} is not as planned"
+        for token, entry in (
+            (wanted.token, tx.authorizations.raw_entry),
+            (wanted.hashed_token, tx.authorizations.hashed_entry),
+        ):
+            if token is not None and entry(token) != wanted.id:
+                return f"the index does not lead to authorization {wanted.id}"
+    return None
+
+
+def _operator_status(store: MetaTx, authorization: Authorization) -> OperatorStatus:
+    try:
+        return OperatorClassifier(level=store.level).status(authorization)
+    except UndecodableError as error:
+        raise RecordError(
+            bucket=BUCKET, record_id=authorization.id, problem=error.problem
+        ) from None

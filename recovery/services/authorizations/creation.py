@@ -1,0 +1,288 @@
+"""Make an authorization with any permissions, and with a token that may be given.
+
+Lives here: `CreateAuthorization`, a planner for `run_change`. Must not live here: which flag means
+which permissions (`permission_request`), the order of the steps (`change`).
+
+Invariants: one new record and one index entry, in one form. A given token is refused when an index
+knows it in any form, when a server could not use it, or when it could be guessed.
+
+Source: InfluxDB v2.9.1 authorization/storage_authorization.go, authorization/service.go
+(uniqueAuthToken); spec influxdb-metadata sections 4.6, 5.1 to 5.4, 7.3 and recipe R1.
+"""
+
+from dataclasses import dataclass
+from typing import Final
+
+from recovery.errors import ConflictError, RefusedError
+from recovery.metastore.transaction import MetaTx
+from recovery.model.authorization import (
+    Authorization,
+    decode_authorization,
+    encode_authorization,
+)
+from recovery.model.display import displayed
+from recovery.model.gojson import UndecodableError, format_time
+from recovery.model.ids import IdSource, unused
+from recovery.model.organization import Organization
+from recovery.model.permission import Permission
+from recovery.model.token import TokenForm, hash_token, looks_like_jwt
+from recovery.model.user import User
+from recovery.ports import Clock, Rng
+from recovery.secret import Secret
+from recovery.services.authorizations.choice import described
+from recovery.services.authorizations.new_token import (
+    FormChoice,
+    chosen_form,
+    require_active,
+    unknown_token,
+    warnings_of,
+    what_is_wrong,
+)
+from recovery.services.authorizations.permission_request import PermissionRequest
+from recovery.services.changes.sequence import Plan
+from recovery.services.tenancy.choosing import choose_organization, choose_user
+
+TOKEN_LENGTH_MIN: Final = 16
+"""With the 64 characters that tokens are made of: 96 bits, which nobody guesses over a network."""
+TOKEN_LENGTH_MAX: Final = 4096
+"""Longer ones do not fit beside the other headers of a request."""
+PERMISSIONS_SHOWN: Final = 12
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CreateAuthorization:
+    """The command `auth create`, and `auth create-operator` with a given token.
+
+    Attributes:
+        operation: The command.
+        username: Who gets the token; None for the only user.
+        organization: The organization it belongs to; None for the only one.
+        description: Text of the record; None for "NAME's Recovery Token".
+        request: What it is to be permitted.
+        form: How to store it.
+        server_hashes: `use-hashed-tokens` of the server's configuration; None when unknown.
+        token: The token that it is to have; None for a new one.
+        is_ensured: Whether it is well when the given token has these permissions already.
+        clock: The time.
+        rng: Cryptographic randomness.
+    """
+
+    operation: str = "auth create"
+    username: str | None
+    organization: str | None
+    description: str | None
+    request: PermissionRequest
+    form: FormChoice
+    server_hashes: bool | None
+    token: Secret | None
+    is_ensured: bool
+    clock: Clock
+    rng: Rng
+
+    @property
+    def has_secret(self) -> bool:
+        """Whether there is a token to deliver: whoever gives one has it already."""
+        return self.token is None
+
+    def plan(self, store: MetaTx) -> Plan:
+        """Choose user, organization, permissions, form, ID and token.
+
+        Args:
+            store: The store, as it is.
+
+        Returns:
+            One new record and one index entry; nothing, when that was asked for and is so.
+
+        Raises:
+            NotFoundError: No such user, organization or bucket.
+            AmbiguousError: None was named and there is more than one.
+            RefusedError: The user is inactive, the permissions or the form are not possible, or
+                the token cannot be used or is there already.
+            StoreDamagedError: The file is damaged, or lacks a bucket.
+        """
+        user = choose_user(store, self.username)
+        organization = choose_organization(store, self.organization)
+        require_active(user)
+        permissions = self.request.resolve(store, org_id=organization.id, user_id=user.id)
+        if self.token is not None:
+            require_usable_token(self.token)
+            if store.authorizations.is_known(self.token):
+                return self._existing(store, self.token, user, organization, permissions)
+        form = chosen_form(store, self.form, server_hashes=self.server_hashes)
+        token = self.token or unknown_token(store, self.rng)
+        authorization = self._record(store, user, organization, permissions, token, form)
+        return Plan(
+            operation=self.operation,
+            steps=_steps(authorization, user, organization, permissions, form),
+            facts=_facts(authorization, user, organization, permissions, form),
+            record_ids=(authorization.id,),
+            warnings=warnings_of(user, form, server_hashes=self.server_hashes),
+            apply=lambda tx: tx.authorizations.insert(authorization),
+            verify=lambda tx: what_is_wrong(tx, authorization, token),
+            secret=token if self.token is None else None,
+            subject_id=authorization.id,
+        )
+
+    def _record(
+        self,
+        store: MetaTx,
+        user: User,
+        organization: Organization,
+        permissions: list[Permission],
+        token: Secret,
+        form: TokenForm,
+    ) -> Authorization:
+        """Build the record, in the form in which it will be read again."""
+        is_raw = form is TokenForm.RAW
+        ids = IdSource(self.clock, self.rng)
+        description = self.description
+        document = encode_authorization(
+            authorization_id=unused(ids.snowflake, store.authorizations.has_id),
+            token=token if is_raw else None,
+            hashed_token=None if is_raw else hash_token(token),
+            description=f"{user.name}'s Recovery Token" if description is None else description,
+            org_id=organization.id,
+            user_id=user.id,
+            permissions=permissions,
+            now=format_time(self.clock.now()),
+        )
+        return decode_authorization(document)
+
+    def _existing(
+        self,
+        store: MetaTx,
+        token: Secret,
+        user: User,
+        organization: Organization,
+        permissions: list[Permission],
+    ) -> Plan:
+        """Plan nothing when the token has what is wanted, and refuse it otherwise."""
+        found = store.authorizations.find(token)
+        if found is None:
+            raise ConflictError(
+                kind="token",
+                name="",
+                hint="type influx-recovery auth verify --token-file FILE to see why it does not "
+                "work",
+            )
+        differences = _differences(found, user, organization, permissions)
+        if not self.is_ensured or differences:
+            more = f", which {' and '.join(differences)}" if self.is_ensured else ""
+            raise RefusedError(
+                reason="this token exists already: it is that of "
+                f"{displayed(described(store, found))}{more}",
+                hint=f"type influx-recovery auth show {found.id}, or give another token",
+            )
+        return Plan(
+            operation=self.operation,
+            steps=(f"nothing: {described(store, found)} has this token and these permissions",),
+            facts=_facts(found, user, organization, permissions, found.form),
+            record_ids=(),
+            is_needed=False,
+            apply=lambda _: None,
+            verify=lambda _: None,
+        )
+
+
+def require_usable_token(token: Secret) -> None:
+    """Refuse a given token that clients could not use, or that others could guess.
+
+    Args:
+        token: The token.
+
+    Raises:
+        RefusedError: It is too short or too long, looks like a JSON web token, is a hash, or has
+            characters that a header of HTTP does not carry.
+    """
+    text = token.reveal()
+    reason = None
+    if len(text) < TOKEN_LENGTH_MIN:
+        reason = f"it has {len(text)} characters, and less than {TOKEN_LENGTH_MIN} can be guessed"
+    elif len(text) > TOKEN_LENGTH_MAX:
+        reason = f"it has {len(text)} characters, and more than {TOKEN_LENGTH_MAX} cannot be sent"
+    elif not text.isascii() or not text.isprintable() or " " in text:
+        reason = "it has blanks or other characters that cannot be sent in an HTTP header"
+    elif text.startswith("$influxdb2-"):
+        reason = "it is the hash of a token, and a client needs the token itself"
+    elif looks_like_jwt(token):
+        reason = "it looks like a JSON web token, which the server never looks up"
+    if reason is not None:
+        raise RefusedError(
+            reason=f"the given token cannot be used: {reason}",
+            hint="give another one, or leave --token-value-file out for a new random token",
+        )
+
+
+def summary_of(permissions: list[Permission]) -> str:
+    """Name permissions in a sentence.
+
+    Args:
+        permissions: The list.
+
+    Returns:
+        The first of them, and how many more there are.
+    """
+    shown = [str(permission) for permission in permissions[:PERMISSIONS_SHOWN]]
+    rest = len(permissions) - len(shown)
+    return ", ".join(shown) + (f" and {rest} more" if rest else "")
+
+
+def _differences(
+    found: Authorization,
+    user: User,
+    organization: Organization,
+    permissions: list[Permission],
+) -> list[str]:
+    """Say in what an authorization differs from what is wanted."""
+    differences = []
+    if not found.is_active:
+        differences.append("is inactive")
+    if found.user_id != user.id:
+        differences.append("belongs to another user")
+    if found.org_id != organization.id:
+        differences.append("belongs to another organization")
+    try:
+        if set(found.permissions()) != set(permissions):
+            differences.append("has other permissions")
+    except UndecodableError:
+        differences.append("has permissions that cannot be understood")
+    return differences
+
+
+def _steps(
+    authorization: Authorization,
+    user: User,
+    organization: Organization,
+    permissions: list[Permission],
+    form: TokenForm,
+) -> tuple[str, ...]:
+    stored = "itself" if form is TokenForm.RAW else "as a SHA-256 hash"
+    index = "authorizationindexv1" if form is TokenForm.RAW else "authorizationhashedindexv1"
+    owners = f"user {user.name}, organization {organization.name}, active"
+    steps = [
+        f"add authorization {authorization.id} to authorizationsv1: {owners}",
+        f"permit {summary_of(permissions)}",
+    ]
+    if authorization.description:
+        steps.append(f"describe it as {authorization.description}")
+    return (*steps, f"store its token {stored}, with one entry in {index}")
+
+
+def _facts(
+    authorization: Authorization,
+    user: User,
+    organization: Organization,
+    permissions: list[Permission],
+    form: TokenForm,
+) -> dict[str, bool | int | str | list[str]]:
+    return {
+        "authorization_id": authorization.id,
+        "user_id": user.id,
+        "user": user.name,
+        "organization_id": organization.id,
+        "organization": organization.name,
+        "description": authorization.description,
+        "token_form": form.value,
+        "permission_count": len(permissions),
+        "permissions": [str(permission) for permission in permissions],
+    }

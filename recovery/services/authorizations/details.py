@@ -1,0 +1,203 @@
+"""Everything about one authorization, by point look-ups.
+
+Lives here: `Details` and what makes them. Must not live here: listings (`inventory`), which read
+whole buckets to be fast on many records.
+
+Invariants: nothing here holds a token or a hash, unless it was asked for in words; then as
+`Secret`.
+
+Source: InfluxDB v2.9.1 http/authentication_middleware.go, authorization/storage_authorization.go;
+spec influxdb-metadata sections 4.6, 5.4 and 8.4.
+"""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from recovery.metastore.packed import open_readable
+from recovery.metastore.store import MetaStore
+from recovery.metastore.transaction import MetaTx
+from recovery.model.authorization import Authorization
+from recovery.model.gojson import UndecodableError
+from recovery.model.ids import Id
+from recovery.model.organization import Organization
+from recovery.model.permission import OperatorLevel, OperatorStatus, Permission, classify
+from recovery.model.token import LEVEL_HASHED, TokenForm
+from recovery.model.user import User
+from recovery.secret import Secret
+from recovery.services.authorizations.choice import choose_authorization, leads_home
+from recovery.services.store_facts import StoreFacts
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Details:
+    """One authorization with everything that decides what it is good for.
+
+    Attributes:
+        id: 16 hex digits.
+        description: As stored, not escaped.
+        status: "active" or "inactive", as stored; "active" for the empty text of old records.
+        user_id: Its user; None when the record has none.
+        user: The name; None when there is no such user.
+        user_status: As stored; None when there is no such user.
+        organization_id: Its organization; None when the record has none.
+        organization: The name; None when there is no such organization.
+        token_form: How the token is stored.
+        has_entry: Whether the index entry that a server looks for leads to this record.
+        operator: How much of an operator it is.
+        permissions: What it may do, in the stored order; None when that cannot be decoded.
+        is_usable: Whether a server lets a client in with its token.
+        unusable_because: Why not, as a clause; None when it is usable.
+        created_at: RFC 3339 as stored; "" when absent.
+        updated_at: RFC 3339 as stored; "" when absent.
+        stored: What is stored of the token; None unless asked for.
+    """
+
+    id: Id
+    description: str
+    status: str
+    user_id: Id | None
+    user: str | None
+    user_status: str | None
+    organization_id: Id | None
+    organization: str | None
+    token_form: TokenForm
+    has_entry: bool
+    operator: OperatorStatus
+    permissions: tuple[Permission, ...] | None
+    is_usable: bool
+    unusable_because: str | None
+    created_at: str
+    updated_at: str
+    stored: Secret | None = field(default=None, repr=False)
+
+
+class AuthorizationReader:
+    """The authorizations of one open store, each looked up for itself.
+
+    Attributes:
+        facts: The store.
+        tx: Its records.
+    """
+
+    def __init__(self, store: MetaStore, tx: MetaTx) -> None:
+        """Take over an open store; `open_reader` is the usual way."""
+        self.facts = StoreFacts.of(store)
+        self.tx = tx
+
+    def details(self, authorization_id: Id, *, show_token: bool) -> Details:
+        """Say everything about one authorization.
+
+        Args:
+            authorization_id: Its ID.
+            show_token: Whether to add what is stored of its token.
+
+        Returns:
+            The details.
+
+        Raises:
+            NotFoundError: There is none.
+            RecordError: It cannot be decoded.
+            StoreDamagedError: The file is damaged.
+        """
+        authorization = choose_authorization(self.tx, authorization_id)
+        return details_of(self.tx, authorization, show_token=show_token)
+
+
+@contextmanager
+def open_reader(path: Path, *, lock_timeout_s: float = 1.0) -> Iterator[AuthorizationReader]:
+    """Open a store for reading, under a shared lock; nothing at all is changed.
+
+    Args:
+        path: The store.
+        lock_timeout_s: How long to try for the lock, in seconds.
+
+    Yields:
+        Its authorizations.
+
+    Raises:
+        RecoveryError: It cannot be opened; the error says what it is instead.
+    """
+    with (
+        open_readable(path, timeout_s=lock_timeout_s) as store,
+        store.view() as tx,
+    ):
+        yield AuthorizationReader(store, tx)
+
+
+def details_of(tx: MetaTx, authorization: Authorization, *, show_token: bool = False) -> Details:
+    """Say everything about an authorization that has been read.
+
+    Args:
+        tx: The records.
+        authorization: The record.
+        show_token: Whether to add what is stored of its token.
+
+    Returns:
+        The details.
+
+    Raises:
+        StoreDamagedError: The file is damaged.
+    """
+    user = tx.users.get(authorization.user_id) if authorization.user_id else None
+    organization = _organization(tx, authorization)
+    permissions = _permissions(authorization)
+    has_entry = leads_home(tx, authorization)
+    reason = _refusal(authorization, user, level=tx.level, has_entry=has_entry)
+    if reason is None and permissions is None:
+        reason = "its permissions cannot be decoded"
+    return Details(
+        id=authorization.id,
+        description=authorization.description,
+        status=authorization.status or "active",
+        user_id=authorization.user_id,
+        user=None if user is None else user.name,
+        user_status=None if user is None else user.status,
+        organization_id=authorization.org_id,
+        organization=None if organization is None else organization.name,
+        token_form=authorization.form,
+        has_entry=has_entry,
+        operator=(
+            OperatorStatus(level=OperatorLevel.NONE)
+            if permissions is None
+            else classify(permissions, level=tx.level)
+        ),
+        permissions=permissions,
+        is_usable=reason is None,
+        unusable_because=reason,
+        created_at=authorization.created_at,
+        updated_at=authorization.updated_at,
+        stored=(authorization.token or authorization.hashed_token) if show_token else None,
+    )
+
+
+def _organization(tx: MetaTx, authorization: Authorization) -> Organization | None:
+    return tx.organizations.get(authorization.org_id) if authorization.org_id else None
+
+
+def _permissions(authorization: Authorization) -> tuple[Permission, ...] | None:
+    try:
+        return tuple(authorization.permissions())
+    except UndecodableError:
+        return None
+
+
+def _refusal(
+    authorization: Authorization, user: User | None, *, level: int, has_entry: bool
+) -> str | None:
+    """Say why a server would refuse the token, or nothing when it would not."""
+    form = authorization.form
+    reasons = (
+        (form is TokenForm.NONE, "the record has no token"),
+        (
+            authorization.token is None and level < LEVEL_HASHED,
+            "it is hashed, and servers of this level know no hashes",
+        ),
+        (form is TokenForm.UNKNOWN, "its hash is of no known kind"),
+        (not has_entry, "the index has no entry for it"),
+        (not authorization.is_active, "it is inactive"),
+        (user is None, "its user does not exist"),
+        (user is not None and user.is_inactive, "its user is inactive"),
+    )
+    return next((reason for holds, reason in reasons if holds), None)

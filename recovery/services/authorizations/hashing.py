@@ -1,0 +1,196 @@
+"""Replace raw tokens by hashes, as a server of 2.9 does at its start.
+
+Lives here: the planner of `auth hash`. Must not live here: other changes (`authorization_changes`).
+
+A store can have 100,000 raw tokens with 3.5 kB of permissions each. So a plan keeps the ID of each
+record and a digest of what it is to become, and not the record.
+
+Invariants: as on the server, only the token changes: every other field, `updatedAt` too, keeps its
+bytes. What a client can do with its token stays the same on servers of 2.8 and later.
+
+Source: InfluxDB v2.9.1 authorization/storage.go (hashed token migration); spec influxdb-metadata
+sections 5.3, 7.1 and 13.2 (I25).
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from hashlib import sha256
+from typing import Final
+
+from recovery.errors import RefusedError
+from recovery.metastore.table import RecordProblem
+from recovery.metastore.transaction import MetaTx
+from recovery.model.authorization import Authorization, decode_authorization
+from recovery.model.ids import Id
+from recovery.model.token import LEVEL_HASHED, TokenForm, hash_token
+from recovery.services.authorizations.changes import FREED_PAGES
+from recovery.services.authorizations.choice import choose_authorization, described
+from recovery.services.changes.sequence import Plan
+
+NOT_UNDONE: Final = (
+    "this cannot be undone: afterwards nothing can show these tokens, and servers before 2.8 "
+    "cannot use them; clients keep working on 2.8 and later"
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HashTokens:
+    """The command `auth hash`.
+
+    Attributes:
+        authorization_id: Which one; None for all.
+    """
+
+    authorization_id: Id | None
+
+    @property
+    def operation(self) -> str:
+        """The command."""
+        return "auth hash"
+
+    @property
+    def has_secret(self) -> bool:
+        """There is no token to deliver: clients have them."""
+        return False
+
+    def plan(self, store: MetaTx) -> Plan:
+        """Plan the move from raw tokens to hashes.
+
+        Args:
+            store: The store, as it is.
+
+        Returns:
+            Rewritten records with another index entry each; nothing when none is raw.
+
+        Raises:
+            NotFoundError: There is no such authorization.
+            RecordError: It cannot be decoded.
+            RefusedError: The store is below level 21, the record has no token, or another
+                record has the same.
+            StoreDamagedError: The file is damaged.
+        """
+        if store.level < LEVEL_HASHED:
+            raise RefusedError(
+                reason=f"the store is at level {store.level}, and its servers know no hashed "
+                f"tokens (they came with level {LEVEL_HASHED}, InfluxDB 2.8)",
+                hint="upgrade the server first",
+            )
+        problems: list[RecordProblem] = []
+        moves = _Moves(store)
+        warnings = []
+        for before in self._raw(store, problems):
+            obstacle = moves.add(before)
+            if obstacle is None:
+                continue
+            if self.authorization_id is not None:
+                raise RefusedError(reason=obstacle, hint="delete the one that is not wanted")
+            warnings.append(f"authorization {before.id} stays as it is: {obstacle}")
+        warnings += [
+            f"{one.id or 'a record'} in {one.bucket} cannot be understood and stays as it is"
+            for one in problems
+        ]
+        if not moves.ids:
+            return Plan(
+                operation=self.operation,
+                steps=("nothing: no token is stored raw",),
+                facts={"authorization_ids": []},
+                record_ids=(),
+                warnings=tuple(warnings),
+                is_needed=False,
+                apply=lambda _: None,
+                verify=lambda _: None,
+            )
+        return Plan(
+            operation=self.operation,
+            steps=(_step(store, moves.ids),),
+            facts={"authorization_ids": list(moves.ids)},
+            record_ids=moves.ids,
+            warnings=(NOT_UNDONE, *warnings, FREED_PAGES),
+            apply=moves.apply,
+            verify=moves.what_is_wrong,
+        )
+
+    def _raw(self, store: MetaTx, problems: list[RecordProblem]) -> Iterable[Authorization]:
+        """Choose the authorizations whose token is stored raw."""
+        if self.authorization_id is None:
+            return (one for one in store.authorizations.walk(problems) if one.token is not None)
+        found = choose_authorization(store, self.authorization_id)
+        if found.form is TokenForm.NONE:
+            raise RefusedError(
+                reason=f"authorization {found.id} has no token at all",
+                hint=f"delete it: influx-recovery auth delete {found.id}",
+            )
+        return [found] if found.token is not None else []
+
+
+class _Moves:
+    """The records that change, each with a digest of what it is to become."""
+
+    def __init__(self, store: MetaTx) -> None:
+        self._store = store
+        self._digests: dict[Id, bytes] = {}
+        self._claimed: set[str] = set()
+
+    @property
+    def ids(self) -> tuple[Id, ...]:
+        """The records, in the order of their IDs."""
+        return tuple(self._digests)
+
+    def add(self, before: Authorization) -> str | None:
+        """Take a record, or say which other one has the same token."""
+        after = _hashed(before)
+        obstacle = self._obstacle(before, after)
+        if obstacle is None:
+            self._digests[before.id] = sha256(after.document).digest()
+        return obstacle
+
+    def apply(self, tx: MetaTx) -> None:
+        """Write all of them."""
+        for one in self._digests:
+            before = tx.authorizations.load(one)
+            if before is not None:
+                tx.authorizations.update(before, _hashed(before))
+
+    def what_is_wrong(self, tx: MetaTx) -> str | None:
+        """Say which record, or index entry, is not as planned."""
+        for one, digest in self._digests.items():
+            found = tx.authorizations.get(one)
+            if found is None or sha256(found.document).digest() != digest:
+                return f"authorization {one} is not as planned"
+            hashed = found.hashed_token
+            if hashed is None or tx.authorizations.hashed_entry(hashed) != one:
+                return f"the index does not lead to authorization {one}"
+        return None
+
+    def _obstacle(self, before: Authorization, after: Authorization) -> str | None:
+        owners: set[Id | None] = set()
+        if before.token is not None:
+            owners.add(self._store.authorizations.raw_entry(before.token))
+        if after.hashed_token is not None:
+            owners.add(self._store.authorizations.hashed_entry(after.hashed_token))
+            hashed = after.hashed_token.reveal()
+            if hashed in self._claimed:
+                return "another authorization has the same token"
+            self._claimed.add(hashed)
+        others = sorted(owner for owner in owners if owner not in {None, before.id} and owner)
+        return f"authorization {others[0]} has the same token" if others else None
+
+
+def _hashed(before: Authorization) -> Authorization:
+    """Replace a raw token by its hash."""
+    if before.token is None:
+        return before
+    hashed = hash_token(before.token).reveal()
+    return decode_authorization(before.rewritten({"token": None, "hashedToken": hashed}))
+
+
+def _step(store: MetaTx, ids: tuple[Id, ...]) -> str:
+    which = (
+        described(store, choose_authorization(store, ids[0]))
+        if len(ids) == 1
+        else f"{len(ids)} authorizations"
+    )
+    return (
+        f"store the token of {which} as a SHA-256 hash: rewrite the record, move the entry from "
+        "authorizationindexv1 to authorizationhashedindexv1"
+    )

@@ -1,0 +1,320 @@
+"""Bring authorizations into a store, so that it accepts the tokens that clients have.
+
+Lives here: `ImportAuthorizations`, a planner for `run_change`. Must not live here: the form of a
+line (`authorization_transfer`).
+
+Invariants: all lines are written, in one transaction, or none. Whatever stands in the way of any of
+them is listed before anything is written. What is written holds every invariant that a server's own
+record holds: user and organization exist, the permissions are of the store's level and of the
+organization of the record, no token is there twice, raw or hashed.
+
+Source: spec influxdb-metadata sections 4.6, 5.3, 7.3 and 13.2 (I23 to I25).
+"""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from typing import Final
+
+from recovery.errors import RefusedError
+from recovery.metastore.transaction import MetaTx
+from recovery.model.authorization import (
+    ACTIVE,
+    INACTIVE,
+    Authorization,
+    decode_authorization,
+)
+from recovery.model.display import displayed
+from recovery.model.ids import Id
+from recovery.model.organization import index_name
+from recovery.model.permission import Permission
+from recovery.model.token import LEVEL_HASHED, VARIANTS, TokenForm, hash_token, hash_variant
+from recovery.secret import Secret
+from recovery.services.authorizations.changes import differs
+from recovery.services.authorizations.new_token import FormChoice, chosen_form
+from recovery.services.authorizations.permission_request import refusal_of
+from recovery.services.authorizations.transfer import Line, LineError, decode_lines
+from recovery.services.changes.sequence import Plan
+
+CONFLICTS_SHOWN: Final = 20
+STEPS_SHOWN: Final = 20
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ImportAuthorizations:
+    """The command `auth import`.
+
+    Attributes:
+        content: The whole file; its lines are read one after the other, and not kept.
+        is_matched_by_name: Whether users, organizations and buckets are those of the same name,
+            as after a new set-up, instead of those with the same ID.
+        is_ensured: Whether what is there already, with the same rights, is well.
+        form: How to store raw tokens.
+        server_hashes: `use-hashed-tokens` of the server's configuration; None when unknown.
+    """
+
+    content: bytes = field(repr=False)
+    is_matched_by_name: bool
+    is_ensured: bool
+    form: FormChoice
+    server_hashes: bool | None
+
+    @property
+    def operation(self) -> str:
+        """The command."""
+        return "auth import"
+
+    @property
+    def has_secret(self) -> bool:
+        """There is no token to deliver: clients have them."""
+        return False
+
+    def plan(self, store: MetaTx) -> Plan:
+        """Decide what each line becomes, or refuse all of them with every conflict.
+
+        Args:
+            store: The store, as it is.
+
+        Returns:
+            New records with an index entry each.
+
+        Raises:
+            RefusedError: There are conflicts, or no lines.
+            StoreDamagedError: The file is damaged.
+        """
+        form = chosen_form(store, self.form, server_hashes=self.server_hashes)
+        resolver = _Resolver(store, form, is_matched_by_name=self.is_matched_by_name)
+        made, present, conflicts = [], [], []
+        line_count = 0
+        for line in decode_lines(self.content):
+            line_count += 1  # enumerate would leave it undefined for no lines
+            if isinstance(line, LineError):
+                conflicts.append(str(line))
+                continue
+            try:
+                authorization = resolver.resolve(line)
+            except _ConflictError as error:
+                conflicts.append(f"line {line.number}: {error}")
+                continue
+            if self.is_ensured and resolver.is_present(authorization):
+                present.append(authorization.id)
+                continue
+            obstacle = resolver.claim(authorization)
+            if obstacle is None:
+                made.append(authorization)
+            else:
+                conflicts.append(f"line {line.number}: {obstacle}")
+        if conflicts or not line_count:
+            raise _refusal(conflicts, line_count)
+        return Plan(
+            operation=self.operation,
+            steps=tuple(_steps(made, present, form)),
+            facts={
+                "authorization_ids": [one.id for one in made],
+                "present_ids": list(present),
+                "token_form": form.value,
+            },
+            record_ids=tuple(one.id for one in made),
+            warnings=tuple(resolver.warnings),
+            is_needed=bool(made),
+            apply=_inserting(made),
+            verify=lambda tx: differs(tx, made),
+        )
+
+
+class _ConflictError(Exception):
+    """What stands in the way of a line, as a clause that may be shown."""
+
+
+class _Resolver:
+    """Turns lines into records of one store."""
+
+    def __init__(self, store: MetaTx, form: TokenForm, *, is_matched_by_name: bool) -> None:
+        self._store = store
+        self._form = form
+        self._by_name = is_matched_by_name
+        self._users = {one.name: one.id for one in store.users.walk([])}
+        self._organizations = {index_name(o.name): o.id for o in store.organizations.walk([])}
+        self._buckets = {(b.org_id, b.name): b.id for b in store.buckets.walk([])}
+        self._hashes_of_raw = _hashes_of_raw(store)
+        self._claimed: set[str] = set()
+        self.warnings: list[str] = []
+
+    def resolve(self, line: Line) -> Authorization:
+        """Build the record that a line becomes."""
+        before = line.authorization
+        user_id = self._owner("user", before.user_id, line.names.user)
+        org_id = self._owner("organization", before.org_id, line.names.organization)
+        if before.status not in {ACTIVE, INACTIVE, ""}:
+            raise _ConflictError("its status is neither active nor inactive")
+        permissions = before.permissions()
+        matched = [self._matched(one, line, user_id, org_id) for one in permissions]
+        reason = refusal_of(matched, level=self._store.level, org_id=org_id)
+        if reason is not None:
+            raise _ConflictError(reason)
+        if not matched:
+            raise _ConflictError("it permits nothing")
+        token, hashed = self._stored(before)
+        changes = {
+            "token": None if token is None else token.reveal(),
+            "hashedToken": None if hashed is None else hashed.reveal(),
+            "status": before.status or ACTIVE,
+            "orgID": org_id,
+            "userID": user_id,
+        }
+        if matched != permissions:
+            document = before.rewritten(
+                {**changes, "permissions": [one.to_json() for one in matched]}
+            )
+        else:
+            document = before.rewritten(changes)
+        return decode_authorization(document)
+
+    def is_present(self, wanted: Authorization) -> bool:
+        """Tell whether the store has this token with these rights, under this ID."""
+        found = self._store.authorizations.get(wanted.id)
+        if found is None or (found.user_id, found.org_id) != (wanted.user_id, wanted.org_id):
+            return False
+        return (
+            _hash_text(found) == _hash_text(wanted)
+            and found.is_active == wanted.is_active
+            and set(found.permissions()) == set(wanted.permissions())
+        )
+
+    def claim(self, wanted: Authorization) -> str | None:
+        """Take ID and token of a record, or say who has them."""
+        if self._store.authorizations.has_id(wanted.id):
+            return f"there is another authorization {wanted.id}, or the same with other rights"
+        hashed = _hash_text(wanted)
+        if {wanted.id, hashed} & self._claimed:
+            return "another line has the same ID or the same token"
+        owner = self._token_owner(wanted, hashed)
+        if owner is not None:
+            return f"its token is that of authorization {owner}"
+        self._claimed |= {wanted.id, hashed}
+        return None
+
+    def _token_owner(self, wanted: Authorization, hashed: str) -> Id | None:
+        authorizations = self._store.authorizations
+        if wanted.token is not None:
+            keys = [hash_token(wanted.token, one) for one in VARIANTS]
+            entries = [authorizations.raw_entry(wanted.token)]
+            entries += [authorizations.hashed_entry(key) for key in keys]
+        else:
+            entries = [authorizations.hashed_entry(Secret(hashed)), self._hashes_of_raw.get(hashed)]
+        return next((found for found in entries if found is not None), None)
+
+    def _owner(self, kind: str, wanted: Id | None, name: str | None) -> Id:
+        """Find the user or the organization of a line in this store."""
+        if self._by_name:
+            key = index_name(name or "") if kind == "organization" else name or ""
+            found = (self._users if kind == "user" else self._organizations).get(key)
+            if found is None:
+                shown = "that has no name in the file" if name is None else displayed(name)
+                raise _ConflictError(f"there is no {kind} {shown}")
+            return found
+        known = self._users if kind == "user" else self._organizations
+        if wanted is None or wanted not in known.values():
+            more = "" if name is None else f" (it was {displayed(name)})"
+            raise _ConflictError(f"there is no {kind} {wanted or 'at all'}{more}")
+        return wanted
+
+    def _matched(self, one: Permission, line: Line, user_id: Id, org_id: Id) -> Permission:
+        """Give a permission the IDs that things have in this store."""
+        before = line.authorization
+        if not self._by_name:
+            return one
+        permission_org = org_id if one.org_id == before.org_id else one.org_id
+        resource = one.id
+        if resource is not None and one.type == "orgs" and resource == before.org_id:
+            resource = org_id
+        elif resource is not None and one.type == "users" and resource == before.user_id:
+            resource = user_id
+        elif resource is not None and one.type == "buckets":
+            resource = self._bucket(resource, line, org_id)
+        elif resource is not None:
+            self.warnings.append(
+                f"line {line.number} permits {one.action} of one of the {one.type} by its ID, "
+                "which may be another here"
+            )
+        return Permission(action=one.action, type=one.type, id=resource, org_id=permission_org)
+
+    def _bucket(self, resource: Id, line: Line, org_id: Id) -> Id:
+        name = line.names.buckets.get(resource)
+        found = None if name is None else self._buckets.get((org_id, name))
+        if found is None:
+            shown = f"{resource}" if name is None else displayed(name)
+            raise _ConflictError(f"it permits something on bucket {shown}, which is not here")
+        return found
+
+    def _stored(self, before: Authorization) -> tuple[Secret | None, Secret | None]:
+        """Choose token and hash of the record: exactly one of them is set."""
+        if before.token is not None:
+            if self._form is TokenForm.RAW:
+                return before.token, None
+            return None, hash_token(before.token)
+        if before.hashed_token is None:
+            raise _ConflictError(
+                "it has neither a token nor a hash; export with --with-tokens to have them"
+            )
+        if self._store.level < LEVEL_HASHED:
+            raise _ConflictError(
+                f"its token is hashed, and servers of level {self._store.level} know no hashes"
+            )
+        if hash_variant(before.hashed_token.reveal()) is None:
+            raise _ConflictError("its hash is of no known kind")
+        return None, before.hashed_token
+
+
+def _hashes_of_raw(store: MetaTx) -> dict[str, Id]:
+    """Hash every raw token of the store, to notice one that comes back as a hash."""
+    return {
+        hash_token(one.token, variant).reveal(): one.id
+        for one in store.authorizations.walk([])
+        if one.token is not None
+        for variant in VARIANTS
+    }
+
+
+def _hash_text(authorization: Authorization) -> str:
+    """Give the token of a record a form in which raw and hashed ones compare."""
+    if authorization.token is not None:
+        return hash_token(authorization.token).reveal()
+    return "" if authorization.hashed_token is None else authorization.hashed_token.reveal()
+
+
+def _refusal(conflicts: list[str], line_count: int) -> RefusedError:
+    if not line_count:
+        return RefusedError(
+            reason="there is no authorization in what is to be imported",
+            hint="make a file with influx-recovery auth export FILE --with-tokens",
+        )
+    shown = conflicts[:CONFLICTS_SHOWN]
+    rest = len(conflicts) - len(shown)
+    listed = "; ".join(shown) + (f"; and {rest} more" if rest else "")
+    return RefusedError(
+        reason=f"{len(conflicts)} of {line_count} authorizations cannot be imported: {listed}",
+        hint="mend or leave out those lines; on a server that was set up anew, add "
+        "--match-by-name; --ensure passes over what is there already",
+    )
+
+
+def _steps(made: list[Authorization], present: list[Id], form: TokenForm) -> Iterator[str]:
+    if present:
+        yield f"leave {len(present)} authorizations alone that are there already"
+    if not made:
+        return
+    stored = "as they are" if form is TokenForm.RAW else "as SHA-256 hashes"
+    yield f"add {len(made)} authorizations with an index entry each, raw tokens {stored}"
+    for one in made[:STEPS_SHOWN]:
+        count = len(one.permissions())
+        yield f"add {one.id} ({one.description or 'no description'}), {count} permissions"
+    if len(made) > STEPS_SHOWN:
+        yield f"and {len(made) - STEPS_SHOWN} more"
+
+
+def _inserting(made: list[Authorization]) -> Callable[[MetaTx], None]:
+    def apply(tx: MetaTx) -> None:
+        for authorization in made:
+            tx.authorizations.insert(authorization)
+
+    return apply

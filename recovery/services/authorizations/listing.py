@@ -1,0 +1,516 @@
+"""Who and what is in a store.
+
+Lives here: listings of users, organizations and authorizations, joined and classified. Must not
+live here: tables, JSON text, changes.
+
+Invariants: records stream; no list of all authorizations is ever held. A record that cannot be
+decoded becomes a `Problem` and the rest is still listed. No row holds a token unless `show_tokens`
+was asked for, and then as a `Secret`.
+
+Source: spec influxdb-metadata sections 4.2 to 4.6, 5.4 and 8.4.
+"""
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from enum import StrEnum, unique
+from pathlib import Path
+from typing import Final, Generic, TypeAlias, TypeVar
+
+import msgspec
+
+from recovery.metastore.packed import open_readable
+from recovery.metastore.store import MetaStore
+from recovery.metastore.table import RecordProblem
+from recovery.metastore.transaction import MetaTx
+from recovery.model.authorization import Authorization, OperatorClassifier, PermissionSummary
+from recovery.model.gojson import UndecodableError
+from recovery.model.ids import Id
+from recovery.model.mapping import INSTANCE, MEMBER, ORGS, OWNER
+from recovery.model.permission import OperatorLevel
+from recovery.model.token import LEVEL_HASHED, TokenForm
+from recovery.model.user import User
+from recovery.secret import Secret
+from recovery.services.store_facts import StoreFacts
+from recovery.services.tenancy.bucket_listing import BucketRow, list_buckets
+from recovery.services.tenancy.choosing import UserChoice, choose_organization, choose_user
+from recovery.services.tenancy.user_details import (
+    Membership,
+    PasswordReport,
+    UserDetails,
+    describe_user,
+    verify_password,
+)
+
+Row = TypeVar("Row")
+
+JUDGEMENTS_MAX: Final = 4096
+"""Different permission lists whose wording is remembered, as many as the classifier remembers."""
+
+TokenState: TypeAlias = TokenForm
+"""In which form an authorization has its token."""
+
+
+Problem: TypeAlias = RecordProblem
+"""A record that is not as the server wants it."""
+
+
+class Listing(Generic[Row]):
+    """Rows to walk through once, and the problems met on the way.
+
+    Attributes:
+        rows: The rows, in the order of their IDs.
+        problems: Complete only when all rows have been walked.
+    """
+
+    def __init__(self, rows: Iterator[Row], problems: list[Problem]) -> None:
+        self.rows = rows
+        self.problems = problems
+
+
+class UserRow(msgspec.Struct, frozen=True, kw_only=True):
+    """One user.
+
+    Attributes:
+        id: 16 hex digits.
+        name: As stored, not escaped.
+        status: "active", "inactive", or "" as `influxd recovery user create` leaves it.
+        has_password: Whether a password is set.
+        memberships: Organizations that it owns or is a member of.
+        is_instance_owner: Whether it owns the instance (servers from 2.4 on).
+    """
+
+    id: str
+    name: str
+    status: str
+    has_password: bool
+    memberships: tuple[Membership, ...]
+    is_instance_owner: bool
+
+
+class OrganizationRow(msgspec.Struct, frozen=True, kw_only=True):
+    """One organization.
+
+    Attributes:
+        id: 16 hex digits.
+        name: As stored, not escaped.
+        description: As stored.
+        created_at: RFC 3339, as stored; "" when absent.
+        updated_at: RFC 3339, as stored; "" when absent.
+        owner_names: Users who own it, by name, or by ID where the user is missing.
+        member_names: Users who are members, the same way.
+    """
+
+    id: str
+    name: str
+    description: str
+    created_at: str
+    updated_at: str
+    owner_names: tuple[str, ...]
+    member_names: tuple[str, ...]
+
+
+@unique
+class OperatorState(StrEnum):
+    """What kind of operator token it is, by section 8.4."""
+
+    FULL = "full"
+    PARTIAL = "partial"
+    NO = "no"
+
+
+class AuthorizationRow(msgspec.Struct, frozen=True, kw_only=True):
+    """One authorization, with the names that its IDs stand for.
+
+    Attributes:
+        id: 16 hex digits.
+        description: As stored, not escaped.
+        status: "active" or "inactive", as stored.
+        user_id: 16 hex digits, or "" when the record has none.
+        user: Name of the user; None when there is no such user.
+        organization_id: 16 hex digits.
+        organization: Name; None when there is no such organization.
+        token_state: In which form the token is stored.
+        operator: Whether it is an operator token.
+        lacks: For a partial operator, the missing permissions as "read:remotes", in server order.
+        is_usable: Whether a server would let a client in with it.
+        unusable_because: Why not, as a clause; None when it is usable.
+        permissions: The stored JSON array, for passing on as it is.
+        permission_count: Number of permissions.
+        created_at: RFC 3339 as stored; "" when absent.
+        updated_at: RFC 3339 as stored; "" when absent.
+        secret: The stored token or else hash; None unless asked for.
+    """
+
+    id: str
+    description: str
+    status: str
+    user_id: str
+    user: str | None
+    organization_id: str
+    organization: str | None
+    token_state: TokenState
+    operator: OperatorState
+    lacks: tuple[str, ...]
+    is_usable: bool
+    unusable_because: str | None
+    permissions: msgspec.Raw
+    permission_count: int
+    created_at: str
+    updated_at: str
+    secret: Secret | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AuthorizationFilter:
+    """Which authorizations are wanted.
+
+    Attributes:
+        operators_only: Only full and partial operators.
+        user: Only those of the user with this name.
+        organization: Only those of the organization with this name.
+    """
+
+    operators_only: bool = False
+    user: str | None = None
+    organization: str | None = None
+
+
+class Inventory:
+    """The records of one open store.
+
+    Attributes:
+        facts: The store itself.
+    """
+
+    def __init__(self, store: MetaStore, tx: MetaTx) -> None:
+        """Take over an open store; `open_inventory` is the usual way."""
+        self.facts: Final = StoreFacts.of(store)
+        self._tx: Final = tx
+
+    def users(self) -> Listing[UserRow]:
+        """List all users.
+
+        Returns:
+            The rows.
+
+        Raises:
+            StoreDamagedError: The file is damaged (also while walking).
+        """
+        problems: list[Problem] = []
+        return Listing(self._user_rows(problems), problems)
+
+    def organizations(self) -> Listing[OrganizationRow]:
+        """List all organizations.
+
+        Returns:
+            The rows.
+
+        Raises:
+            StoreDamagedError: The file is damaged (also while walking).
+        """
+        problems: list[Problem] = []
+        return Listing(self._organization_rows(problems), problems)
+
+    def buckets(self, organization: str | None) -> Listing[BucketRow]:
+        """List InfluxDB buckets.
+
+        Args:
+            organization: Only those of the organization with this name; None for all.
+
+        Returns:
+            The rows.
+
+        Raises:
+            NotFoundError: There is no such organization.
+            StoreDamagedError: The file is damaged (also while walking).
+        """
+        chosen = None if organization is None else choose_organization(self._tx, organization)
+        problems: list[Problem] = []
+        org_id = None if chosen is None else chosen.id
+        return Listing(list_buckets(self._tx, org_id=org_id, problems=problems), problems)
+
+    def user_details(self, choice: UserChoice) -> UserDetails:
+        """Say all about one user.
+
+        Raises:
+            NotFoundError: There is no such user.
+            StoreDamagedError: The file is damaged.
+        """
+        return describe_user(self._tx, choice.choose(self._tx))
+
+    def try_password(self, choice: UserChoice, password: Secret) -> PasswordReport:
+        """Try a password of a user as a sign-in does.
+
+        Raises:
+            NotFoundError: There is no such user.
+            StoreDamagedError: The file is damaged.
+        """
+        return verify_password(self._tx, choice.choose(self._tx), password)
+
+    def only_organization_name(self) -> str:
+        """Return the name of the only organization.
+
+        Raises:
+            AmbiguousError: There are several; the error lists them.
+            RefusedError: There is none.
+            StoreDamagedError: The file is damaged.
+        """
+        return choose_organization(self._tx, None).name
+
+    def authorizations(
+        self, wanted: AuthorizationFilter, *, show_tokens: bool
+    ) -> Listing[AuthorizationRow]:
+        """List authorizations.
+
+        Args:
+            wanted: Which ones.
+            show_tokens: Whether rows carry what is stored of the token.
+
+        Returns:
+            The rows.
+
+        Raises:
+            NotFoundError: No user or organization has the name asked for; the error lists those
+                that exist. Raised here, before the first row.
+            StoreDamagedError: The file is damaged (also while walking).
+        """
+        user = None if wanted.user is None else choose_user(self._tx, wanted.user)
+        organization = (
+            None
+            if wanted.organization is None
+            else choose_organization(self._tx, wanted.organization)
+        )
+        selection = _Selection(
+            operators_only=wanted.operators_only,
+            user_id=None if user is None else user.id,
+            org_id=None if organization is None else organization.id,
+        )
+        problems: list[Problem] = []
+        rows = _AuthorizationRows(self._tx, selection, problems, show_tokens=show_tokens)
+        return Listing(rows.walk(), problems)
+
+    def _user_rows(self, problems: list[Problem]) -> Iterator[UserRow]:
+        organizations = {one.id: one.name for one in self._tx.organizations.walk([])}
+        memberships: dict[Id, list[Membership]] = {}
+        instance_owners = set()
+        for mapping in self._tx.mappings.walk(problems):
+            if mapping.resource_type == INSTANCE and mapping.user_type == OWNER:
+                instance_owners.add(mapping.user_id)
+            elif mapping.resource_type == ORGS:
+                memberships.setdefault(mapping.user_id, []).append(
+                    Membership(
+                        organization_id=mapping.resource_id,
+                        organization=organizations.get(mapping.resource_id),
+                        role=mapping.user_type,
+                    )
+                )
+        for user in self._tx.users.walk(problems):
+            yield UserRow(
+                id=user.id,
+                name=user.name,
+                status=user.status,
+                has_password=self._tx.passwords.has(user.id),
+                memberships=tuple(memberships.get(user.id, ())),
+                is_instance_owner=user.id in instance_owners,
+            )
+
+    def _organization_rows(self, problems: list[Problem]) -> Iterator[OrganizationRow]:
+        users = {one.id: one.name for one in self._tx.users.walk([])}
+        names: dict[tuple[Id, str], list[str]] = {}
+        for mapping in self._tx.mappings.walk(problems):
+            if mapping.resource_type == ORGS:
+                name = users.get(mapping.user_id, mapping.user_id)
+                names.setdefault((mapping.resource_id, mapping.user_type), []).append(name)
+        for organization in self._tx.organizations.walk(problems):
+            yield OrganizationRow(
+                id=organization.id,
+                name=organization.name,
+                description=organization.description,
+                created_at=organization.created_at,
+                updated_at=organization.updated_at,
+                owner_names=tuple(names.get((organization.id, OWNER), ())),
+                member_names=tuple(names.get((organization.id, MEMBER), ())),
+            )
+
+
+@contextmanager
+def open_inventory(path: Path, *, lock_timeout_s: float = 1.0) -> Iterator[Inventory]:
+    """Open a store for reading, under a shared lock; nothing at all is changed.
+
+    Args:
+        path: The store.
+        lock_timeout_s: How long to try for the lock, in seconds.
+
+    Yields:
+        Its records.
+
+    Raises:
+        RecoveryError: It cannot be opened; the error says what it is instead.
+    """
+    with (
+        open_readable(path, timeout_s=lock_timeout_s) as store,
+        store.view() as tx,
+    ):
+        yield Inventory(store, tx)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Selection:
+    """Which authorizations are wanted, by ID."""
+
+    operators_only: bool
+    user_id: Id | None
+    org_id: Id | None
+
+    def wants(self, authorization: Authorization) -> bool:
+        """Tell by everything but the permissions."""
+        return (self.user_id is None or authorization.user_id == self.user_id) and (
+            self.org_id is None or authorization.org_id == self.org_id
+        )
+
+
+class _AuthorizationRows:
+    """Joins authorizations with what they refer to.
+
+    A store may hold 100,000 of them, so whatever many of them share is worked out once.
+    """
+
+    def __init__(
+        self,
+        tx: MetaTx,
+        selection: _Selection,
+        problems: list[Problem],
+        *,
+        show_tokens: bool,
+    ) -> None:
+        self._tx = tx
+        self._selection = selection
+        self._problems = problems
+        self._show_tokens = show_tokens
+        self._users: dict[Id | None, User] = {one.id: one for one in tx.users.walk(problems)}
+        self._organizations: dict[Id | None, str] = {
+            one.id: one.name for one in tx.organizations.walk(problems)
+        }
+        self._classifier = OperatorClassifier(level=tx.level)
+        self._has_entry: Callable[[Authorization], bool] = tx.authorizations.index_check()
+        self._judged: dict[int, _Judgement] = {}
+        self._useless_forms = _useless_forms(tx.level)
+
+    def walk(self) -> Iterator[AuthorizationRow]:
+        """Make the rows."""
+        wants, operators_only = self._selection.wants, self._selection.operators_only
+        for authorization in self._tx.authorizations.walk(self._problems):
+            if not wants(authorization):
+                continue
+            try:
+                summary = self._classifier.summary(authorization)
+            except UndecodableError as error:
+                self._problems.append(
+                    Problem(
+                        bucket="authorizationsv1",
+                        id=authorization.id,
+                        problem=error.problem,
+                    )
+                )
+                continue
+            judgement = self._judge(summary)
+            if operators_only and judgement.operator is OperatorState.NO:
+                continue
+            yield self._row(authorization, summary, judgement)
+
+    def _judge(self, summary: PermissionSummary) -> "_Judgement":
+        """Word what a permission list is worth; the same summary comes again and again."""
+        judgement = self._judged.get(id(summary))
+        if judgement is None or judgement.summary is not summary:
+            judgement = _Judgement.of(summary)
+            if len(self._judged) >= JUDGEMENTS_MAX:
+                self._judged.clear()
+            self._judged[id(summary)] = judgement
+        return judgement
+
+    def _row(
+        self,
+        authorization: Authorization,
+        summary: PermissionSummary,
+        judgement: "_Judgement",
+    ) -> AuthorizationRow:
+        user = self._users.get(authorization.user_id)
+        form = authorization.form
+        reason = self._refusal(authorization, user, form)
+        secret = None
+        if self._show_tokens:
+            secret = authorization.token or authorization.hashed_token
+        return AuthorizationRow(
+            id=authorization.id,
+            description=authorization.description,
+            status=authorization.status or "active",
+            user_id=authorization.user_id or "",
+            user=None if user is None else user.name,
+            organization_id=authorization.org_id or "",
+            organization=self._organizations.get(authorization.org_id),
+            token_state=form,
+            operator=judgement.operator,
+            lacks=judgement.lacks,
+            is_usable=reason is None,
+            unusable_because=reason,
+            permissions=judgement.permissions,
+            permission_count=summary.count,
+            created_at=authorization.created_at,
+            updated_at=authorization.updated_at,
+            secret=secret,
+        )
+
+    def _refusal(
+        self, authorization: Authorization, user: User | None, form: TokenForm
+    ) -> str | None:
+        """Say why a server would refuse the token, or nothing when it would not."""
+        if not authorization.is_active:
+            return "it is inactive"
+        if user is None:
+            return "its user does not exist"
+        if user.is_inactive:
+            return "its user is inactive"
+        if form is not TokenForm.RAW and form in self._useless_forms:
+            return self._useless_forms[form]
+        return None if self._has_entry(authorization) else "the index has no entry for it"
+
+
+def _useless_forms(level: int) -> dict[TokenForm, str]:
+    """Say which forms of a token keep every client out."""
+    useless = {
+        TokenForm.NONE: "the record has no token",
+        TokenForm.UNKNOWN: "its hash is of no known kind",
+    }
+    if level < LEVEL_HASHED:
+        unknown = "it is hashed, and servers of this level know no hashes"
+        useless |= dict.fromkeys((TokenForm.SHA256, TokenForm.SHA512, TokenForm.UNKNOWN), unknown)
+    return useless
+
+
+class _Judgement(msgspec.Struct, frozen=True, kw_only=True):
+    """What is said of all authorizations with one permission list."""
+
+    summary: PermissionSummary
+    operator: OperatorState
+    lacks: tuple[str, ...]
+    permissions: msgspec.Raw
+
+    @classmethod
+    def of(cls, summary: PermissionSummary) -> "_Judgement":
+        """Word a summary."""
+        level = summary.operator.level
+        operator = _OPERATOR_STATES.get(level, OperatorState.NO)
+        lacks = summary.operator.lacks if operator is OperatorState.PARTIAL else ()
+        return cls(
+            summary=summary,
+            operator=operator,
+            lacks=tuple(f"{action}:{kind}" for action, kind in lacks),
+            permissions=msgspec.Raw(summary.permissions_json),
+        )
+
+
+_OPERATOR_STATES: Final = {
+    OperatorLevel.FULL: OperatorState.FULL,
+    OperatorLevel.PARTIAL: OperatorState.PARTIAL,
+}

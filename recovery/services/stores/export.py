@@ -1,0 +1,210 @@
+"""The inventory of a store, as rows for an SQLite file.
+
+Lives here: `export_store`, and what becomes a row. Must not live here: tables and SQL
+(`recovery.export`).
+
+Invariants: no row has a token, a hash or a password. Records stream.
+"""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from recovery.discovery.candidate import Files
+from recovery.export import Row, write_export
+from recovery.metastore.packed import open_readable
+from recovery.metastore.table import RecordProblem
+from recovery.metastore.transaction import MetaTx
+from recovery.model.gojson import UndecodableError, format_time
+from recovery.model.mapping import ORGS
+from recovery.model.permission import decode_permissions
+from recovery.ports import Clock, Rng
+from recovery.services.authorizations.listing import AuthorizationFilter, Inventory
+from recovery.services.doctor.examination import Examination, examine
+from recovery.services.store_facts import StoreFacts
+from recovery.services.stores.info import SignIn, sign_ins
+
+EVERYTHING = AuthorizationFilter()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ExportReport:
+    """What was written.
+
+    Attributes:
+        facts: The store.
+        row_counts: Number of rows by table.
+        problems: Records that cannot be understood and are in no table but the findings.
+    """
+
+    facts: StoreFacts
+    row_counts: Mapping[str, int]
+    problems: tuple[RecordProblem, ...]
+
+
+def export_store(
+    path: Path, target: Path, *, files: Files, tool_version: str, clock: Clock, rng: Rng
+) -> ExportReport:
+    """Write the inventory of a store to a new SQLite file. The store is only read.
+
+    Args:
+        path: The store; may be packed.
+        target: Where nothing may be yet.
+        files: What belongs to the store, for the findings.
+        tool_version: Version of this tool.
+        clock: The time.
+        rng: Randomness, for the examination.
+
+    Returns:
+        What was written.
+
+    Raises:
+        RecoveryError: It could not be written, and nothing is left; or the store cannot be read.
+    """
+    examination = examine(path, files=files, clock=clock, rng=rng)
+    problems: list[RecordProblem] = []
+    with open_readable(path) as store, store.view() as tx:
+        inventory = Inventory(store, tx)
+        signing = {one.id: one for one in sign_ins(tx)}
+        described = _store_row(inventory.facts, examination, tool_version)
+        row_counts = write_export(
+            target,
+            {
+                "store": [described | {"exported_at": format_time(clock.now())}],
+                "organizations": _organizations(inventory, problems),
+                "users": _users(inventory, signing, problems),
+                "memberships": _memberships(tx, problems),
+                "buckets": _buckets(inventory, problems),
+                "authorizations": _authorizations(inventory, problems),
+                "permissions": _permissions(inventory),
+                "findings": _findings(examination),
+            },
+        )
+        return ExportReport(
+            facts=inventory.facts,
+            row_counts=row_counts,
+            problems=tuple(dict.fromkeys(problems)),
+        )
+
+
+def _store_row(
+    facts: StoreFacts, examination: Examination, tool_version: str
+) -> dict[str, str | int]:
+    return {
+        "path": str(facts.real_path).encode("utf-8", "backslashreplace").decode(),
+        "size_bytes": facts.size_bytes,
+        "txid": min(facts.txid, (1 << 63) - 1),  # what SQLite can hold
+        "level": facts.level,
+        "server_versions": facts.server_versions,
+        "verdict": examination.verdict.sentence,
+        "tool_version": tool_version,
+    }
+
+
+def _organizations(inventory: Inventory, problems: list[RecordProblem]) -> Iterator[Row]:
+    listing = inventory.organizations()
+    for row in listing.rows:
+        yield {
+            "id": row.id,
+            "name": row.name,
+            "description": row.description,
+            "created_at": row.created_at or None,
+            "updated_at": row.updated_at or None,
+        }
+    problems.extend(listing.problems)
+
+
+def _users(
+    inventory: Inventory, signing: Mapping[str, SignIn], problems: list[RecordProblem]
+) -> Iterator[Row]:
+    listing = inventory.users()
+    for row in listing.rows:
+        obstacles = signing[row.id].obstacles
+        yield {
+            "id": row.id,
+            "name": row.name,
+            "status": row.status,
+            "has_password": row.has_password,
+            "is_instance_owner": row.is_instance_owner,
+            "can_sign_in": not obstacles,
+            "cannot_because": "; ".join(obstacles) or None,
+        }
+    problems.extend(listing.problems)
+
+
+def _memberships(tx: MetaTx, problems: list[RecordProblem]) -> Iterator[Row]:
+    """Give all of them, also of users and organizations that do not exist."""
+    for one in tx.mappings.walk(problems):
+        if one.resource_type == ORGS:
+            yield {
+                "organization_id": one.resource_id,
+                "user_id": one.user_id,
+                "role": one.user_type,
+            }
+
+
+def _buckets(inventory: Inventory, problems: list[RecordProblem]) -> Iterator[Row]:
+    listing = inventory.buckets(None)
+    for row in listing.rows:
+        yield {
+            "id": row.id,
+            "name": row.name,
+            "organization_id": row.organization_id or None,
+            "is_system": row.is_system,
+            "retention_ns": row.retention_ns,
+            "is_in_catalogue": row.is_in_catalogue,
+        }
+    problems.extend(listing.problems)
+
+
+def _authorizations(inventory: Inventory, problems: list[RecordProblem]) -> Iterator[Row]:
+    listing = inventory.authorizations(EVERYTHING, show_tokens=False)
+    for row in listing.rows:
+        yield {
+            "id": row.id,
+            "description": row.description,
+            "status": row.status,
+            "user_id": row.user_id or None,
+            "organization_id": row.organization_id or None,
+            "token_form": row.token_state.value,
+            "operator": row.operator.value,
+            "lacks": ", ".join(row.lacks) or None,
+            "is_usable": row.is_usable,
+            "unusable_because": row.unusable_because,
+            "permission_count": row.permission_count,
+            "created_at": row.created_at or None,
+            "updated_at": row.updated_at or None,
+        }
+    problems.extend(listing.problems)
+
+
+def _permissions(inventory: Inventory) -> Iterator[Row]:
+    for row in inventory.authorizations(EVERYTHING, show_tokens=False).rows:
+        try:
+            permissions = decode_permissions(bytes(row.permissions))
+        except UndecodableError:
+            continue
+        for position, one in enumerate(permissions):
+            yield {
+                "authorization_id": row.id,
+                "position": position,
+                "action": one.action,
+                "type": one.type,
+                "resource_id": one.id,
+                "organization_id": one.org_id,
+            }
+
+
+def _findings(examination: Examination) -> Iterator[Row]:
+    for position, one in enumerate((*examination.findings, *examination.advice)):
+        yield {
+            "position": position,
+            "number": one.number,
+            "severity": one.severity.value,
+            "bucket": one.bucket,
+            "record_id": one.id,
+            "problem": one.problem,
+            "effect": one.effect,
+            "remedy": one.remedy,
+            "is_advice": one.is_advice,
+        }

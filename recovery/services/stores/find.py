@@ -1,0 +1,105 @@
+"""Every store that a machine has or may have, with what is in it.
+
+Lives here: `find_stores`. Must not live here: where to look (`recovery.discovery`).
+
+Invariants: only reads. A file that is damaged or not readable is listed with the reason in the
+place of its contents. One that a server holds is looked into through a private copy that is proven
+whole, up to `LIVE_BYTES_MAX`. Who holds a lock is looked up before the file is opened here, so that
+this process is never named.
+"""
+
+from dataclasses import dataclass
+from typing import Final
+
+from recovery.discovery.candidate import Candidate, State
+from recovery.discovery.host import Host
+from recovery.discovery.survey import survey
+from recovery.errors import RecoveryError, StoreBusyError
+from recovery.lock_holder import LockUse, find_lock_holders
+from recovery.metastore.live import open_live
+from recovery.services.authorizations.listing import Inventory, open_inventory
+from recovery.services.store_facts import StoreFacts
+from recovery.services.stores.info import Contents, count_contents
+
+LIVE_BYTES_MAX: Final = 64 << 20
+"""Largest store in use that is copied to be counted; most have less than a tenth of this."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FoundFile:
+    """A file that may be a store.
+
+    Attributes:
+        candidate: The file, and why it is a candidate.
+        lock: Who holds its lock; None when nobody who can be seen does.
+        facts: The store; None when it could not be opened.
+        contents: How much is in it; None when it could not be read.
+        problem: Why not, as a sentence; None when it could.
+    """
+
+    candidate: Candidate
+    lock: LockUse | None
+    facts: StoreFacts | None
+    contents: Contents | None
+    problem: str | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FoundFiles:
+    """All that was found on a machine.
+
+    Attributes:
+        files: Files, and configured places without a file; the strongest first.
+        notes: What could not be looked at, as sentences.
+    """
+
+    files: tuple[FoundFile, ...]
+    notes: tuple[str, ...]
+
+
+def find_stores(host: Host, *, bolt_path: str | None) -> FoundFiles:
+    """Look for every store of a machine, and into each.
+
+    Args:
+        host: Where to look.
+        bolt_path: What the command line names, if anything.
+
+    Returns:
+        All that was found.
+    """
+    found = survey(host, bolt_path=bolt_path)
+    errors = [f"{one.path} {one.problem}" for one in found.errors]
+    return FoundFiles(files=tuple(map(_look_into, found.candidates)), notes=(*found.notes, *errors))
+
+
+def _look_into(candidate: Candidate) -> FoundFile:
+    facts, contents, problem = None, None, candidate.problem or None
+    lock = _lock_of(candidate)
+    if candidate.state is State.HOLDS_DATA:
+        try:
+            facts, contents = _read(candidate)
+        except RecoveryError as error:
+            problem = str(error).removesuffix("; nothing was changed")
+    return FoundFile(
+        candidate=candidate, lock=lock, facts=facts, contents=contents, problem=problem
+    )
+
+
+def _read(candidate: Candidate) -> tuple[StoreFacts, Contents]:
+    """Count what is in a store, in a copy where a server holds it."""
+    try:
+        with open_inventory(candidate.path, lock_timeout_s=0.0) as inventory:
+            return inventory.facts, count_contents(inventory)
+    except StoreBusyError:
+        if candidate.size_bytes is None or candidate.size_bytes > LIVE_BYTES_MAX:
+            raise
+    with open_live(candidate.path) as store, store.view() as tx:
+        inventory = Inventory(store, tx)
+        return inventory.facts, count_contents(inventory)
+
+
+def _lock_of(candidate: Candidate) -> LockUse | None:
+    if candidate.device is None or candidate.inode is None:
+        return None
+    use = find_lock_holders(device=candidate.device, inode=candidate.inode)
+    return use if use.holders else None

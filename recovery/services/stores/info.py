@@ -1,0 +1,243 @@
+"""What there is to say about one store as a whole.
+
+Lives here: `describe_store`. Must not live here: faults, which are the doctor's
+(`recovery.services.doctor`).
+
+Source: spec influxdb-metadata sections 4.8 (sessions), 6.3 (levels), 7 (tokens by version) and 10.1
+(what `influxd downgrade` undoes).
+"""
+
+from collections import Counter
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from recovery.metastore.packed import open_readable
+from recovery.metastore.table import RecordProblem
+from recovery.metastore.transaction import MetaTx
+from recovery.model.mapping import INSTANCE, ORGS
+from recovery.model.schema import versions_of_level, versions_of_levels
+from recovery.model.token import LEVEL_HASHED, TokenForm
+from recovery.services.authorizations.listing import AuthorizationFilter, Inventory, OperatorState
+from recovery.services.store_facts import StoreFacts
+from recovery.services.stores.history import Entries, Operation, operations_of, read_operations
+from recovery.services.tenancy.user_details import sign_in_obstacles
+
+OPERATIONS_SHOWN: Final = 5
+SESSIONS: Final = (
+    "Sessions are not in the store: who is signed in now stays so until influxd stops."
+)
+_HASHES: Final = (TokenForm.SHA256, TokenForm.SHA512, TokenForm.UNKNOWN)
+_LEVEL_REMOTES: Final = 19
+_LEVEL_NOTEBOOKS: Final = 16
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SignIn:
+    """A user, and whether it gets in with the right password.
+
+    Attributes:
+        id: 16 hex digits.
+        name: As stored, not escaped.
+        obstacles: Why it does not, as clauses; empty when it does.
+    """
+
+    id: str
+    name: str
+    obstacles: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OperatorToken:
+    """An operator token.
+
+    Attributes:
+        id: Its authorization, 16 hex digits.
+        description: As stored, not escaped.
+        user: Name of its user, not escaped; None when there is no such user.
+        state: Full or partial.
+        lacks: What a partial one lacks, as "read:remotes".
+        unusable_because: Why no server would take it; None when one would.
+    """
+
+    id: str
+    description: str
+    user: str | None
+    state: OperatorState
+    lacks: tuple[str, ...]
+    unusable_because: str | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Contents:
+    """How much is in a store.
+
+    Attributes:
+        organization_count: Organizations.
+        user_count: Users.
+        bucket_count: InfluxDB buckets.
+        authorization_count: Authorizations, without those of 1.x.
+        operators: Operator tokens, full and partial, in the order of their IDs.
+        token_forms: Number of authorizations by the form of their token.
+        problems: Records that cannot be understood and are not counted.
+    """
+
+    organization_count: int
+    user_count: int
+    bucket_count: int
+    authorization_count: int
+    operators: tuple[OperatorToken, ...]
+    token_forms: Mapping[TokenForm, int]
+    problems: tuple[RecordProblem, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StoreInfo:
+    """One store as a whole.
+
+    Attributes:
+        facts: The file and its level.
+        page_size_bytes: Size of its pages.
+        sql_level: Number of migrations in the SQLite file beside it; None without one.
+        server_versions: Which servers left it so, by both files as far as they are there.
+        is_mixed: Whether no server leaves the two files at these levels.
+        contents: How much is in it.
+        users: Every user, and whether it can sign in.
+        losses: What `influxd downgrade` would take away, as sentences.
+        operations: What the ledger says was done to it last, oldest first.
+    """
+
+    facts: StoreFacts
+    page_size_bytes: int
+    sql_level: int | None
+    server_versions: str
+    is_mixed: bool
+    contents: Contents
+    users: tuple[SignIn, ...]
+    losses: tuple[str, ...]
+    operations: tuple[Operation, ...]
+
+
+def describe_store(
+    path: Path, *, sqlite_path: Path | None, ledger: Entries, lock_timeout_s: float = 1.0
+) -> StoreInfo:
+    """Say what there is to say about a store. Nothing is changed.
+
+    Args:
+        path: The store; may be packed.
+        sqlite_path: The SQLite file that belongs to it, if any.
+        ledger: What was done.
+        lock_timeout_s: How long to try for the lock, in seconds.
+
+    Returns:
+        What there is to say.
+
+    Raises:
+        RecoveryError: The store or the ledger cannot be read.
+    """
+    from recovery.services.doctor.sqlite import sql_level  # noqa: PLC0415 # imports sqlite3
+
+    operations = read_operations(ledger)
+    with open_readable(path, timeout_s=lock_timeout_s) as store, store.view() as tx:
+        facts = StoreFacts.of(store)
+        found = sql_level(sqlite_path)
+        versions = None if found is None else versions_of_levels(store.level, found)
+        contents = count_contents(Inventory(store, tx))
+        own = operations_of(operations, facts.real_path, device=facts.device, inode=facts.inode)
+        return StoreInfo(
+            facts=facts,
+            page_size_bytes=store.page_size_bytes,
+            sql_level=found,
+            server_versions=versions or versions_of_level(store.level),
+            is_mixed=found is not None and versions is None,
+            contents=contents,
+            users=tuple(sign_ins(tx)),
+            losses=tuple(_losses(store.level, contents.token_forms)),
+            operations=own[-OPERATIONS_SHOWN:],
+        )
+
+
+def count_contents(inventory: Inventory) -> Contents:
+    """Count what is in a store, and pick its operator tokens.
+
+    Args:
+        inventory: Its records.
+
+    Returns:
+        How much there is.
+
+    Raises:
+        StoreDamagedError: The file is damaged.
+    """
+    users, organizations = inventory.users(), inventory.organizations()
+    buckets = inventory.buckets(None)
+    listing = inventory.authorizations(AuthorizationFilter(), show_tokens=False)
+    user_count, organization_count, bucket_count = (
+        sum(1 for _ in found.rows) for found in (users, organizations, buckets)
+    )
+    forms: Counter[TokenForm] = Counter()
+    operators = []
+    for row in listing.rows:
+        forms[row.token_state] += 1
+        if row.operator is not OperatorState.NO:
+            operators.append(
+                OperatorToken(
+                    id=row.id,
+                    description=row.description,
+                    user=row.user,
+                    state=row.operator,
+                    lacks=row.lacks,
+                    unusable_because=row.unusable_because,
+                )
+            )
+    problems = [one for found in (users, organizations, buckets, listing) for one in found.problems]
+    return Contents(
+        organization_count=organization_count,
+        user_count=user_count,
+        bucket_count=bucket_count,
+        authorization_count=forms.total(),
+        operators=tuple(operators),
+        token_forms=dict(forms),
+        problems=tuple(dict.fromkeys(problems)),
+    )
+
+
+def sign_ins(tx: MetaTx) -> Iterator[SignIn]:
+    """Judge every user in one walk over the roles.
+
+    Args:
+        tx: The records.
+
+    Yields:
+        Every user, and whether it can sign in.
+
+    Raises:
+        StoreDamagedError: The file is damaged.
+    """
+    with_role = {
+        role.user_id for role in tx.mappings.walk([]) if role.resource_type in {ORGS, INSTANCE}
+    }
+    for user in tx.users.walk([]):
+        obstacles = sign_in_obstacles(tx, user, has_role=user.id in with_role)
+        yield SignIn(id=user.id, name=user.name, obstacles=tuple(obstacles))
+
+
+def _losses(level: int, forms: Mapping[TokenForm, int]) -> Iterator[str]:
+    """Say what `influxd downgrade` takes away, the nearest target first."""
+    hashed = sum(forms.get(form, 0) for form in _HASHES)
+    if level >= LEVEL_HASHED and hashed:
+        yield (
+            f"Below 2.8: the index of hashes, so {hashed} hashed tokens stop working, also after "
+            "a new upgrade."
+        )
+    if level >= _LEVEL_REMOTES:
+        yield (
+            "Below 2.2: the rights to remotes and replications, of operator and all-access tokens "
+            "that are exactly as a server made them."
+        )
+    if level >= _LEVEL_NOTEBOOKS:
+        yield (
+            "Below 2.1: the rights to annotations and notebooks, of operator and all-access tokens "
+            "that are exactly as a server made them; and what is in the SQLite file."
+        )

@@ -1,0 +1,114 @@
+"""Packed and salvaged copies of a store, and the doctor's verdict on them.
+
+Lives here: `compact` and `salvage`. Must not live here: how they are made
+(`recovery.metastore.rebuilding`), and what is examined (`recovery.services.doctor`).
+"""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from recovery.discovery.candidate import Files
+from recovery.errors import RecoveryError, RefusedError
+from recovery.metastore.failures import already_there
+from recovery.metastore.rebuilding import (
+    CompactFacts,
+    SalvageFacts,
+    compact_store,
+    salvage_store,
+)
+from recovery.model.display import displayed
+from recovery.ports import Clock, Rng
+from recovery.services.changes.backup import RESERVED
+from recovery.services.doctor.examination import examine
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Prospect:
+    """What influxd would do with a new file.
+
+    Attributes:
+        sentence: The verdict, without a full stop.
+        finding_count: Number of findings; None when it could not be examined.
+    """
+
+    sentence: str
+    finding_count: int | None
+
+
+def compact(path: Path, target: Path, *, clock: Clock, rng: Rng) -> tuple[CompactFacts, Prospect]:
+    """Copy the content of a store into a new, packed file, and examine that.
+
+    Args:
+        path: The store.
+        target: Where nothing may be yet.
+        clock: The time, for the examination.
+        rng: Randomness, for the examination.
+
+    Returns:
+        What was written, and what influxd would do with it.
+
+    Raises:
+        RecoveryError: It could not be made; nothing is left of it.
+    """
+    _require_free(target)
+    facts = compact_store(path, target)
+    return facts, _prospect(target, clock, rng)
+
+
+def salvage(
+    path: Path,
+    target: Path,
+    *,
+    page_size_bytes: int | None,
+    root_pgid: int | None,
+    use_older: bool,
+    clock: Clock,
+    rng: Rng,
+) -> tuple[SalvageFacts, Prospect | None]:
+    """Write what can be got out of a damaged store into a new file, and examine that.
+
+    Args:
+        path: The store.
+        target: Where nothing may be yet.
+        page_size_bytes: Its page size; None to find it out.
+        root_pgid: Its root page; None to find it out.
+        use_older: Whether to fill what is missing with what the older snapshot has.
+        clock: The time, for the examination.
+        rng: Randomness, for the examination.
+
+    Returns:
+        What was done, and what influxd would do with the new file; None when there is none.
+
+    Raises:
+        RecoveryError: It could not be made; nothing is left of it.
+    """
+    _require_free(target)
+    facts = salvage_store(
+        path,
+        target,
+        page_size_bytes=page_size_bytes,
+        root_pgid=root_pgid,
+        use_older=use_older,
+    )
+    return facts, _prospect(target, clock, rng) if facts.is_written else None
+
+
+def _require_free(target: Path) -> None:
+    """Refuse before the source is read, which may take its time."""
+    if target.name.endswith(RESERVED):
+        raise RefusedError(
+            reason=f"{displayed(str(target))} ends in {RESERVED}, and influxd deletes such files",
+            hint="choose another name",
+        )
+    if target.exists() or target.is_symlink():
+        raise already_there(target)
+
+
+def _prospect(target: Path, clock: Clock, rng: Rng) -> Prospect:
+    """Examine the new file; whatever is wrong with it is no reason to take it away again."""
+    try:
+        found = examine(target, files=Files(), clock=clock, rng=rng)
+    except RecoveryError as error:
+        sentence = str(error).removesuffix("; nothing was changed")
+        return Prospect(sentence=sentence, finding_count=None)
+    return Prospect(sentence=found.verdict.sentence, finding_count=len(found.findings))

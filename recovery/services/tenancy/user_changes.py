@@ -1,0 +1,331 @@
+"""Change or delete a user that is there.
+
+Lives here: the planners of `user update`, `rename`, `activate`, `deactivate` and `delete`. Must not
+live here: making a user (`user_creation`), the order of the steps (`change`).
+
+Invariants: a user is always named, never guessed: `influxd recovery user update` resets the only
+user's password when none is named.
+
+Source: spec influxdb-metadata sections 4.2, 5.5, 9.4, 11.3 and recipes R4, R7 and R9.
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+from typing import ClassVar, Final
+
+from recovery.errors import ConflictError
+from recovery.metastore.transaction import MetaTx
+from recovery.model.authorization import Authorization
+from recovery.model.ids import Id
+from recovery.model.password import hash_password, password_matches, require_acceptable
+from recovery.model.user import ACTIVE, INACTIVE, User, decode_user
+from recovery.secret import Secret
+from recovery.services.changes.sequence import Json, Plan
+from recovery.services.tenancy.choosing import UserChoice, cut_name, shown_name
+from recovery.services.tenancy.user_creation import require_name, unneeded, user_named
+
+TOKENS_STAY: Final = (
+    "its tokens stay in the store and answer 403, because their user is missing; a server would "
+    "leave them behind as well; add --with-tokens to delete them too"
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SetPassword:
+    """The command `user update`.
+
+    Attributes:
+        user: Which user.
+        password: The new password.
+        is_activated: Whether to set the status to active too.
+        is_ensured: Whether to leave a password that is already this one as it is.
+    """
+
+    operation: ClassVar[str] = "user update"
+    has_secret: ClassVar[bool] = False
+
+    user: UserChoice
+    password: Secret
+    is_activated: bool
+    is_ensured: bool
+
+    def plan(self, store: MetaTx) -> Plan:
+        """Hash the password.
+
+        Args:
+            store: The store, as it is.
+
+        Returns:
+            One password, and the status where asked for.
+
+        Raises:
+            NotFoundError: There is no such user.
+            PasswordError: The password breaks a rule of the server.
+            StoreDamagedError: The file is damaged.
+        """
+        require_acceptable(self.password)
+        user = self.user.choose(store)
+        name = cut_name(user.name)
+        activates = self.is_activated and not user.is_active
+        stored = store.passwords.get(user.id)
+        facts: dict[str, Json] = {
+            "user_id": user.id,
+            "user": user.name,
+            "is_activated": activates,
+        }
+        if self.is_ensured and stored and password_matches(self.password, stored):
+            if not activates:
+                return unneeded(self.operation, f"{name} has this password", facts, (user.id,))
+            return replace(
+                SetUserStatus(user=self.user, is_active=True).plan(store),
+                operation=self.operation,
+            )
+        hashed = Secret(hash_password(self.password).decode())
+        after = decode_user(user.rewritten({"status": ACTIVE})) if activates else user
+        steps = [f"set the password of user {name} (its bcrypt hash, in userspasswordv1)"]
+        if activates:
+            steps.append(f"set the status of user {name} to active")
+
+        def apply(tx: MetaTx) -> None:
+            tx.passwords.put(user.id, hashed)
+            tx.users.put(after)
+
+        return Plan(
+            operation=self.operation,
+            steps=tuple(steps),
+            facts=facts,
+            record_ids=(user.id,),
+            warnings=_sign_in_warnings(store, after),
+            apply=apply,
+            verify=lambda tx: self._what_is_wrong(tx, after),
+        )
+
+    def _what_is_wrong(self, tx: MetaTx, user: User) -> str | None:
+        stored = tx.passwords.get(user.id)
+        if stored is None or not password_matches(self.password, stored):
+            return "a server would not accept the new password"
+        found = tx.users.get(user.id)
+        if found is None or found.document != user.document:
+            return "the user is not as planned"
+        return None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SetUserStatus:
+    """The commands `user activate` and `user deactivate`.
+
+    Attributes:
+        user: Which user.
+        is_active: What it is to be.
+    """
+
+    has_secret: ClassVar[bool] = False
+
+    user: UserChoice
+    is_active: bool
+
+    @property
+    def operation(self) -> str:
+        """The command."""
+        return "user activate" if self.is_active else "user deactivate"
+
+    def plan(self, store: MetaTx) -> Plan:
+        """Plan the new status.
+
+        Args:
+            store: The store, as it is.
+
+        Returns:
+            One record rewritten; nothing when it has this status.
+
+        Raises:
+            NotFoundError: There is no such user.
+            StoreDamagedError: The file is damaged.
+        """
+        user = self.user.choose(store)
+        status = ACTIVE if self.is_active else INACTIVE
+        name = cut_name(user.name)
+        facts = {"user_id": user.id, "user": user.name, "status": status}
+        if user.status == status:
+            return unneeded(
+                self.operation, f"user {name} is {status} already", dict(facts), (user.id,)
+            )
+        after = decode_user(user.rewritten({"status": status}))
+        warnings = () if self.is_active else _tokens_of(store, user.id, "answers 403 from then on")
+        return Plan(
+            operation=self.operation,
+            steps=(f"set the status of user {name} to {status}",),
+            facts=facts,
+            record_ids=(user.id,),
+            warnings=warnings,
+            apply=lambda tx: tx.users.put(after),
+            verify=lambda tx: _differs(tx, after),
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RenameUser:
+    """The command `user rename`.
+
+    Attributes:
+        user: Which user.
+        new_name: Its new name.
+    """
+
+    operation: ClassVar[str] = "user rename"
+    has_secret: ClassVar[bool] = False
+
+    user: UserChoice
+    new_name: str
+
+    def plan(self, store: MetaTx) -> Plan:
+        """Plan the new name.
+
+        Args:
+            store: The store, as it is.
+
+        Returns:
+            The record rewritten and its index entry moved; nothing when it has this name.
+
+        Raises:
+            ConflictError: Another user has the name.
+            NotFoundError: There is no such user.
+            RefusedError: It cannot be a name.
+            StoreDamagedError: The file is damaged.
+        """
+        require_name("user", self.new_name)
+        user = self.user.choose(store)
+        before, name = cut_name(user.name), cut_name(self.new_name)
+        facts = {"user_id": user.id, "name_before": user.name, "name": self.new_name}
+        if user.name == self.new_name:
+            return unneeded(self.operation, f"{name} is its name already", dict(facts), (user.id,))
+        taken = store.users.indexed_id(self.new_name) or user_named(store, self.new_name)
+        if taken is not None:
+            raise ConflictError(
+                kind="user", name=shown_name(self.new_name), hint="choose another name"
+            )
+        after = decode_user(user.rewritten({"name": self.new_name}))
+        return Plan(
+            operation=self.operation,
+            steps=(f"rename user {before} to {name}, in usersv1 and userindexv1",),
+            facts=facts,
+            record_ids=(user.id,),
+            apply=lambda tx: tx.users.rename(user, after),
+            verify=lambda tx: (
+                _differs(tx, after)
+                or ("the index does not lead to the user" if _is_lost(tx, after, user) else None)
+            ),
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DeleteUser:
+    """The command `user delete`.
+
+    Attributes:
+        user: Which user.
+        with_tokens: Whether its authorizations go too.
+    """
+
+    operation: ClassVar[str] = "user delete"
+    has_secret: ClassVar[bool] = False
+
+    user: UserChoice
+    with_tokens: bool
+
+    def plan(self, store: MetaTx) -> Plan:
+        """Plan what goes with the user.
+
+        Args:
+            store: The store, as it is.
+
+        Returns:
+            The user, its index entry, its password, its roles, and where asked for its tokens.
+
+        Raises:
+            NotFoundError: There is no such user.
+            StoreDamagedError: The file is damaged.
+        """
+        user = self.user.choose(store)
+        name = cut_name(user.name)
+        tokens = _authorizations_of(store.authorizations.walk([]), user.id)
+        legacy = _authorizations_of(store.legacy_authorizations.walk([]), user.id)
+        goes = [*tokens, *legacy] if self.with_tokens else []
+        steps = [f"delete user {name} with its index entry, its password and all its roles"]
+        steps += [f"delete authorization {one.id} ({cut_name(one.description)})" for one in goes]
+
+        def apply(tx: MetaTx) -> None:
+            tx.users.delete(user)
+            tx.passwords.delete(user.id)
+            tx.mappings.delete_of_user(user.id)
+            if self.with_tokens:
+                for one in tokens:
+                    tx.authorizations.delete(one.id)
+                for one in legacy:
+                    tx.legacy_authorizations.delete(one.id)
+
+        return Plan(
+            operation=self.operation,
+            steps=tuple(steps),
+            facts={
+                "user_id": user.id,
+                "user": user.name,
+                "authorization_ids": [one.id for one in [*tokens, *legacy]],
+                "with_tokens": self.with_tokens,
+            },
+            record_ids=(user.id, *(one.id for one in goes)),
+            warnings=self._warnings(store, user, is_kept=bool(tokens or legacy) and not goes),
+            apply=apply,
+            verify=lambda tx: _is_left(tx, user),
+        )
+
+    def _warnings(self, store: MetaTx, user: User, *, is_kept: bool) -> tuple[str, ...]:
+        warnings = []
+        if all(one.id == user.id for one in store.users.walk([])):
+            warnings.append("this is the only user of the store")
+        if is_kept:
+            warnings.append(TOKENS_STAY)
+        return tuple(warnings)
+
+
+def _authorizations_of(walk: Iterable[Authorization], user_id: Id) -> list[Authorization]:
+    return [one for one in walk if one.user_id == user_id]
+
+
+def _tokens_of(store: MetaTx, user_id: Id, what: str) -> tuple[str, ...]:
+    """Warn of the tokens that a change of their user concerns."""
+    count = len(_authorizations_of(store.authorizations.walk([]), user_id))
+    if not count:
+        return ()
+    return (f"each of its {count} tokens {what}" if count > 1 else f"its token {what}",)
+
+
+def _sign_in_warnings(store: MetaTx, user: User) -> tuple[str, ...]:
+    """Say what else keeps somebody out who has the password."""
+    warnings = []
+    name = cut_name(user.name)
+    if user.is_inactive:
+        warnings.append(f"user {name} is inactive and stays so; user activate changes that")
+    elif not user.is_active:
+        warnings.append(f"user {name} has no status, as influxd recovery leaves it; add --activate")
+    if store.users.indexed_id(user.name) != user.id:
+        warnings.append(f"userindexv1 does not lead to user {name}, so a sign-in fails with 401")
+    return tuple(warnings)
+
+
+def _differs(tx: MetaTx, user: User) -> str | None:
+    found = tx.users.get(user.id)
+    return None if found is not None and found.document == user.document else "it differs"
+
+
+def _is_lost(tx: MetaTx, after: User, before: User) -> bool:
+    """Tell whether the index lacks the new name or still has the old one."""
+    if tx.users.indexed_id(after.name) != after.id:
+        return True
+    return before.name != after.name and tx.users.indexed_id(before.name) == before.id
+
+
+def _is_left(tx: MetaTx, user: User) -> str | None:
+    if tx.users.get(user.id) is not None or tx.users.indexed_id(user.name) == user.id:
+        return "the user is still there"
+    return "its password is still there" if tx.passwords.has(user.id) else None

@@ -1,0 +1,219 @@
+"""Make a user who can really work.
+
+Lives here: `CreateUser`, a planner for `run_change`. Must not live here: changes of a user that is
+there (`user_changes`), the order of the steps (`change`).
+
+What `influxd recovery user create` leaves out is done here: the status is "active", and the user
+gets a role in an organization, without which somebody who signs in sees nothing.
+
+Source: spec influxdb-metadata sections 4.2, 9.4 and recipes R3 and R5.
+"""
+
+from dataclasses import dataclass
+from typing import ClassVar, Final
+
+from recovery.errors import ConflictError, RefusedError
+from recovery.metastore.transaction import MetaTx
+from recovery.model.ids import Id, IdSource, unused
+from recovery.model.mapping import MEMBER, OWNER
+from recovery.model.organization import Organization
+from recovery.model.password import hash_password, password_matches, require_acceptable
+from recovery.model.user import User
+from recovery.ports import Clock, Rng
+from recovery.secret import Secret
+from recovery.services.changes.sequence import Json, Plan
+from recovery.services.tenancy.choosing import choose_organization, cut_name, shown_name
+from recovery.services.tenancy.recipes import write_role
+
+NO_SIGN_IN: Final = "without a password nobody can sign in as this user; tokens can be made for it"
+WITHOUT_ROLE: Final = (
+    "without a role in an organization, this user signs in and sees nothing; "
+    "org add-owner gives it one"
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CreateUser:
+    """The command `user create`.
+
+    Attributes:
+        name: The new name.
+        password: What the user will sign in with; None for no password.
+        organization: In which the user gets a role; None for none.
+        is_owner: Whether that role is owner, otherwise member.
+        is_ensured: Whether a user that is there already, as wanted, is a success.
+        clock: The time.
+        rng: Randomness, for the ID.
+    """
+
+    operation: ClassVar[str] = "user create"
+    has_secret: ClassVar[bool] = False
+
+    name: str
+    password: Secret | None
+    organization: str | None
+    is_owner: bool
+    is_ensured: bool
+    clock: Clock
+    rng: Rng
+
+    def plan(self, store: MetaTx) -> Plan:
+        """Choose the ID, hash the password.
+
+        Args:
+            store: The store, as it is.
+
+        Returns:
+            One new user with its index entry, password and role.
+
+        Raises:
+            ConflictError: The name is taken.
+            NotFoundError: There is no such organization.
+            PasswordError: The password breaks a rule of the server.
+            RefusedError: The name cannot be one.
+            StoreDamagedError: The file is damaged.
+        """
+        require_name("user", self.name)
+        if self.password is not None:
+            require_acceptable(self.password)
+        organization = (
+            None if self.organization is None else choose_organization(store, self.organization)
+        )
+        existing = user_named(store, self.name)
+        if existing is not None:
+            return self._existing(store, existing, organization)
+        if store.users.indexed_id(self.name) is not None:
+            raise ConflictError(
+                kind="entry in userindexv1 for the user",
+                name=shown_name(self.name),
+                hint="choose another name; the entry leads to a user that does not exist",
+            )
+        user_id = unused(IdSource(self.clock, self.rng).snowflake, store.users.has_id)
+        return self._new(user_id, organization)
+
+    def _new(self, user_id: Id, organization: Organization | None) -> Plan:
+        role = OWNER if self.is_owner else MEMBER
+        hashed = None if self.password is None else Secret(hash_password(self.password).decode())
+        steps = [f"add the active user {cut_name(self.name)} to usersv1 and userindexv1"]
+        warnings = []
+        if hashed is None:
+            warnings.append(NO_SIGN_IN)
+        else:
+            steps.append("store the bcrypt hash of the password in userspasswordv1")
+        if organization is None:
+            warnings.append(WITHOUT_ROLE)
+        else:
+            steps.append(f"make it {role} of the organization {cut_name(organization.name)}")
+
+        def apply(tx: MetaTx) -> None:
+            tx.users.insert(user_id, self.name)
+            if hashed is not None:
+                tx.passwords.put(user_id, hashed)
+            if organization is not None:
+                write_role(tx, org_id=organization.id, user_id=user_id, role=role)
+
+        return Plan(
+            operation=self.operation,
+            steps=tuple(steps),
+            facts={
+                "user_id": user_id,
+                "user": self.name,
+                "has_password": hashed is not None,
+                "organization_id": organization.id if organization else None,
+                "role": role if organization else None,
+            },
+            record_ids=(user_id,),
+            warnings=tuple(warnings),
+            apply=apply,
+            verify=lambda tx: self._what_is_wrong(tx, user_id, organization),
+        )
+
+    def _existing(self, store: MetaTx, user: User, organization: Organization | None) -> Plan:
+        """Accept a user that is there already, if that was asked for and it is as wanted."""
+        if not self.is_ensured:
+            raise ConflictError(
+                kind="user",
+                name=shown_name(self.name),
+                hint="choose another name, or set its password with user update",
+            )
+        problem = self._what_is_wrong(store, user.id, organization)
+        if problem is not None:
+            raise RefusedError(
+                reason=f"user {shown_name(self.name)} is there and is not as wanted: {problem}",
+                hint="change it with user update, user activate or org add-owner",
+            )
+        return unneeded(
+            self.operation,
+            f"user {cut_name(self.name)} is there already, as wanted",
+            {"user_id": user.id, "user": self.name},
+            (user.id,),
+        )
+
+    def _what_is_wrong(
+        self, tx: MetaTx, user_id: Id, organization: Organization | None
+    ) -> str | None:
+        """Look for the user as a server does when somebody signs in."""
+        user = tx.users.get(user_id)
+        if tx.users.indexed_id(self.name) != user_id or user is None:
+            return "a server would not find the user by its name"
+        if not user.is_active:
+            return "the user is not active"
+        if self.password is not None:
+            stored = tx.passwords.get(user_id)
+            if stored is None or not password_matches(self.password, stored):
+                return "the password is another one"
+        return None if organization is None else self._wrong_role(tx, user_id, organization)
+
+    def _wrong_role(self, tx: MetaTx, user_id: Id, organization: Organization) -> str | None:
+        role = tx.mappings.get(organization.id, user_id)
+        if role is None or not tx.mappings.is_indexed(organization.id, user_id):
+            return "the user has no role in the organization"
+        if self.is_owner and role.user_type != OWNER:
+            return "the user is no owner of the organization"
+        return None
+
+
+def user_named(store: MetaTx, name: str) -> User | None:
+    """Return the user with exactly this name, or None."""
+    return next((user for user in store.users.walk([]) if user.name == name), None)
+
+
+def require_name(kind: str, name: str) -> None:
+    """Refuse what cannot be a name.
+
+    Raises:
+        RefusedError: It is empty, or is not text.
+    """
+    if not name.strip():
+        raise RefusedError(reason=f"the name of the {kind} is empty", hint="give it a name")
+    try:
+        name.encode()
+    except UnicodeEncodeError:
+        raise RefusedError(
+            reason=f"the name of the {kind} is not UTF-8", hint="type it in a UTF-8 locale"
+        ) from None
+
+
+def unneeded(
+    operation: str, step: str, facts: dict[str, Json], record_ids: tuple[str, ...]
+) -> Plan:
+    """Plan nothing, because all is as wanted.
+
+    Args:
+        operation: The command.
+        step: What is as wanted, as a sentence.
+        facts: The same for a program.
+        record_ids: The records that were looked at.
+
+    Returns:
+        A plan that `run_change` shows and does not carry out.
+    """
+    return Plan(
+        operation=operation,
+        steps=(step,),
+        facts=facts,
+        record_ids=record_ids,
+        is_needed=False,
+        apply=lambda _: None,
+        verify=lambda _: None,
+    )

@@ -1,0 +1,282 @@
+"""Moving authorizations from one store to another."""
+
+import json
+import re
+import shutil
+import stat
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from recovery.errors import ConflictError, RefusedError, StoreAccessError, StoreDamagedError
+from recovery.metastore.store import MetaStore
+from recovery.metastore.transaction import MetaTx
+from recovery.secret import Secret
+from recovery.services.authorizations.export import export_authorizations
+from recovery.services.authorizations.intake import ImportAuthorizations
+from recovery.services.authorizations.listing import AuthorizationFilter
+from recovery.services.authorizations.new_token import FormChoice
+from recovery.services.authorizations.transfer import LineError, decode_lines
+from recovery.services.authorizations.verification import Answer, verify_token
+from recovery.services.changes.sequence import Outcome
+from tests.support.invariants import assert_invariants, hash_of
+from tests.support.oracle import Oracle
+from tests.support.stores import (
+    HASHED_TOKEN,
+    LEVELS,
+    OLD_OPERATOR_TOKEN,
+    OPERATOR_TOKEN,
+    READER_TOKEN,
+    MadeStore,
+    change,
+    difference,
+    edit,
+    make_store,
+)
+
+TOKENS = (OPERATOR_TOKEN, OLD_OPERATOR_TOKEN, READER_TOKEN, HASHED_TOKEN)
+
+
+@pytest.fixture(params=LEVELS, ids="level{}".format)
+def store(request: pytest.FixtureRequest, tmp_path: Path) -> MadeStore:
+    return make_store(tmp_path / "influxd.bolt", level=request.param)
+
+
+@pytest.fixture
+def level21(tmp_path: Path) -> MadeStore:
+    return make_store(tmp_path / "influxd.bolt", level=21)
+
+
+def export(
+    store: MadeStore, *, with_tokens: bool = True, name: str = "tokens.jsonl", **wanted: str | bool
+) -> Path:
+    target = store.path.parent / name
+    with MetaStore.open(store.path, write=False) as opened, opened.view() as tx:
+        chosen = AuthorizationFilter(**wanted)  # type: ignore[arg-type] # its names are checked
+        export_authorizations(tx, target, chosen, with_tokens=with_tokens)
+    return target
+
+
+def bring(
+    path: Path,
+    content: bytes,
+    *,
+    by_name: bool = False,
+    ensure: bool = False,
+    form: FormChoice = FormChoice.BY_STORE,
+) -> Outcome:
+    planner = ImportAuthorizations(
+        content=content,
+        is_matched_by_name=by_name,
+        is_ensured=ensure,
+        form=form,
+        server_hashes=None,
+    )
+    return change(path, planner)
+
+
+def emptied(store: MadeStore, name: str = "restored.bolt") -> Path:
+    """Copy a store and take all its authorizations away, as after a restore without them."""
+    path = store.path.with_name(name)
+    shutil.copyfile(store.path, path)
+
+    def empty(tx: MetaTx) -> None:
+        for one in (store.operator, store.old_operator, store.reader, store.hashed):
+            tx.authorizations.delete(one)
+
+    edit(path, empty)
+    return path
+
+
+def answers(path: Path, tokens: Sequence[str] = TOKENS) -> set[Answer]:
+    with MetaStore.open(path, write=False) as opened, opened.view() as tx:
+        return {verify_token(tx, Secret(token)).answer for token in tokens}
+
+
+def lines_of(path: Path) -> list[dict[str, Any]]:
+    return [json.loads(line) for line in path.read_bytes().splitlines()]
+
+
+def test_an_export_is_private_new_and_leaves_the_store_alone(store: MadeStore) -> None:
+    content = store.path.read_bytes()
+    target = export(store)
+    assert stat.S_IMODE(target.stat().st_mode) == 0o600
+    assert content == store.path.read_bytes()
+    assert len(lines_of(target)) == 4
+    with pytest.raises(ConflictError):
+        export(store)
+    with pytest.raises(StoreAccessError):
+        export(store, name="no-such-folder/tokens.jsonl")
+
+
+def test_an_export_holds_no_token_and_no_hash_unless_asked_for(store: MadeStore) -> None:
+    content = export(store, with_tokens=False).read_bytes()
+    assert [token for token in TOKENS if token.encode() in content] == []
+    assert b"influxdb2-sha" not in content
+    assert b'"token"' not in content
+
+
+def test_an_export_can_be_narrowed(level21: MadeStore) -> None:
+    assert len(lines_of(export(level21, user="bob"))) == 2
+    assert len(lines_of(export(level21, name="operators", operators_only=True))) == 2
+    assert lines_of(export(level21, name="other", organization="other")) == []
+
+
+def test_a_failed_export_leaves_no_file(level21: MadeStore) -> None:
+    """A page of the records that is damaged stops the walk in the middle."""
+    content = bytearray(level21.path.read_bytes())
+    for found in re.finditer(b'{"id":"' + level21.hashed.encode(), content):
+        page = found.start() // 4096
+        while content[page * 4096 : page * 4096 + 8] != page.to_bytes(8, "little"):
+            page -= 1  # it is in the overflow of an earlier page
+        content[page * 4096 : page * 4096 + 16] = bytes(16)
+    level21.path.write_bytes(content)
+    with pytest.raises(StoreDamagedError):
+        export(level21)
+    assert [level21.path] == list(level21.path.parent.iterdir())
+
+
+def test_a_restored_store_accepts_the_old_tokens_again(store: MadeStore, oracle: Oracle) -> None:
+    target = export(store)
+    path = emptied(store)
+    assert answers(path) == {Answer.UNKNOWN}
+    before = oracle.dump(path)
+    bring(path, target.read_bytes())
+    assert answers(path) == {Answer.ACCEPTED}
+    changed = difference(before, oracle.dump(path))
+    index = "authorizationhashedindexv1" if store.level == 21 else "authorizationindexv1"
+    assert changed.places == {"added": sorted([index] * 4 + ["authorizationsv1"] * 4)}
+    documents = [v for (bucket, _), v in changed.added.items() if bucket == "authorizationsv1"]
+    kinds = [("authorization", document) for document in documents]
+    assert documents == oracle.rewrite_records(kinds)  # type: ignore[arg-type] # the literal is lost
+    assert oracle.check(path) == []
+    assert_invariants(path)
+
+
+def test_raw_tokens_stay_raw_when_asked_for(level21: MadeStore) -> None:
+    target = export(level21)
+    path = emptied(level21)
+    bring(path, target.read_bytes(), form=FormChoice.RAW)
+    assert answers(path) == {Answer.ACCEPTED}
+    assert READER_TOKEN.encode() in path.read_bytes()
+    assert_invariants(path)
+
+
+def test_a_server_that_was_set_up_anew_is_matched_by_name(tmp_path: Path) -> None:
+    old = make_store(tmp_path / "influxd.bolt", level=20)
+    new = make_store(tmp_path / "new.bolt", level=21)
+    assert old.org != new.org
+    path = emptied(new)
+    content = export(old).read_bytes()
+    with pytest.raises(RefusedError, match="4 of 4 authorizations cannot be imported"):
+        bring(path, content)
+    bring(path, content, by_name=True)
+    assert answers(path) == {Answer.ACCEPTED}
+    assert_invariants(path)
+    with MetaStore.open(path, write=False) as opened, opened.view() as tx:
+        reader = tx.authorizations.load(old.reader)
+    assert reader is not None
+    assert (new.bob, new.org) == (reader.user_id, reader.org_id)
+    assert [f"read:orgs/{new.org}/buckets/{new.bucket}"] == [str(p) for p in reader.permissions()]
+
+
+def test_all_conflicts_are_listed_before_anything_is_written(level21: MadeStore) -> None:
+    content = export(level21).read_bytes() + b"no line\n"
+    before = level21.path.read_bytes()
+    with pytest.raises(RefusedError) as caught:
+        bring(level21.path, content)
+    for number in range(1, 6):
+        assert f"line {number}: " in str(caught.value)
+    assert before == level21.path.read_bytes()
+    assert [token for token in TOKENS if token in str(caught.value)] == []
+
+
+def test_ensuring_an_import_twice_changes_nothing_the_second_time(level21: MadeStore) -> None:
+    content = export(level21).read_bytes()
+    before = level21.path.read_bytes()
+    assert not bring(level21.path, content, ensure=True).is_changed
+    assert before == level21.path.read_bytes()
+
+
+def test_a_file_without_tokens_cannot_be_imported(level21: MadeStore) -> None:
+    content = export(level21, with_tokens=False).read_bytes()
+    with pytest.raises(RefusedError, match="neither a token nor a hash"):
+        bring(emptied(level21), content)
+
+
+def test_an_empty_file_is_refused(level21: MadeStore) -> None:
+    with pytest.raises(RefusedError, match="no authorization"):
+        bring(level21.path, b"\n")
+
+
+def test_hashes_are_refused_below_level_21(tmp_path: Path) -> None:
+    new = make_store(tmp_path / "influxd.bolt", level=21)
+    old = make_store(tmp_path / "old.bolt", level=20)
+    content = export(new, user="bob").read_bytes()
+    with pytest.raises(RefusedError, match="servers of level 20 know no hashes"):
+        bring(emptied(old), content, by_name=True)
+
+
+def test_types_that_the_server_does_not_know_are_refused(tmp_path: Path) -> None:
+    new = make_store(tmp_path / "influxd.bolt", level=20)
+    old = make_store(tmp_path / "old.bolt", level=17)
+    content = export(new, operators_only=True).read_bytes()
+    with pytest.raises(RefusedError, match="servers of level 17 do not know"):
+        bring(emptied(old), content, by_name=True)
+
+
+def altered(line: dict[str, Any], **fields: object) -> bytes:
+    return json.dumps({**line, "record": {**line["record"], **fields}}).encode() + b"\n"
+
+
+@pytest.mark.parametrize(
+    ("fields", "words"),
+    [
+        ({"id": "0000000000000abc"}, "its token is that of authorization"),
+        ({"token": None}, "neither a token nor a hash"),
+        ({"token": None, "hashedToken": hash_of(READER_TOKEN)}, "another authorization"),
+        ({"token": "another-token", "id": "0000000000000abc", "status": "odd"}, "its status"),
+        ({"token": "another-token", "userID": "0000000000000abc"}, "there is no user"),
+        ({"token": "another-token", "orgID": "0000000000000abc"}, "there is no organization"),
+        ({"token": "another-token", "permissions": []}, "permits nothing"),
+        ({"token": None, "hashedToken": "$argon2$x"}, "no known kind"),
+        ({"permissions": 7}, "cannot be understood"),
+    ],
+)
+def test_what_a_server_would_not_have_written_is_refused(
+    fields: dict[str, Any], words: str, level21: MadeStore
+) -> None:
+    line = next(one for one in lines_of(export(level21)) if one["record"]["id"] == level21.reader)
+    with pytest.raises(RefusedError, match=words):
+        bring(level21.path, altered(line, **fields))
+
+
+def test_the_hash_of_a_raw_token_in_the_store_is_a_conflict(level21: MadeStore) -> None:
+    line = next(one for one in lines_of(export(level21)) if one["record"]["id"] == level21.reader)
+    content = altered(line, id="0000000000000abc", token=None, hashedToken=hash_of(READER_TOKEN))
+    with pytest.raises(RefusedError, match=f"authorization {level21.reader}"):
+        bring(level21.path, content)
+
+
+def test_two_lines_with_one_token_are_a_conflict(level21: MadeStore) -> None:
+    content = export(level21, user="bob").read_bytes()
+    with pytest.raises(RefusedError, match="another line has the same"):
+        bring(emptied(level21), content + content)
+
+
+def test_lines_of_another_kind_are_refused_one_by_one() -> None:
+    content = b'{"version":2,"kind":"authorization","record":{}}\n\n[]\n'
+    problems = [one for one in decode_lines(content) if isinstance(one, LineError)]
+    assert [(one.number, one.problem) for one in problems] == [
+        (1, "it is of another kind or version"),
+        (3, "it is no line of an export"),
+    ]
+
+
+def test_unknown_fields_of_a_record_travel_along(level21: MadeStore) -> None:
+    line = next(one for one in lines_of(export(level21)) if one["record"]["id"] == level21.reader)
+    path = emptied(level21)
+    bring(path, altered(line, future={"a": 1}))
+    assert b'"future":{"a": 1}' in path.read_bytes()

@@ -1,0 +1,343 @@
+"""Backups: named, complete, compared, and nothing left when one cannot be made."""
+
+import errno
+import os
+import resource
+import stat
+from collections.abc import Callable
+from contextlib import suppress
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import NoReturn
+
+import pytest
+
+from recovery.errors import ConflictError, ExitCode, RecoveryError, RefusedError, WriteFailedError
+from recovery.metastore.store import MetaStore
+from recovery.services.changes.backup import PartialCopy, backup_path, make_backup
+from tests.support.as_other_user import run_as_nobody
+from tests.support.mounts import mounted
+from tests.support.stores import make_store
+
+MOMENT = datetime(2026, 1, 2, 3, 4, 5, 999999, tzinfo=UTC)
+OPERATION = "auth create-operator"
+NAME = "level21.bolt.20260102T030405Z.auth-create-operator.backup"
+
+AS_NOBODY = """
+from recovery.errors import RecoveryError
+from recovery.metastore.store import MetaStore
+from recovery.services.changes.backup import make_backup
+try:
+    with MetaStore.open(Path(sys.argv[1]), write=False) as store:
+        make_backup(store, Path(sys.argv[2]))
+    print("made")
+except RecoveryError as error:
+    print(int(error.exit_code), error, sep="|")
+"""
+
+
+def back_up(path: Path, target: Path | None = None) -> Path:
+    """Make a backup beside a store, or elsewhere."""
+    with MetaStore.open(path, write=True) as store:
+        target = target or backup_path(path, operation=OPERATION, moment=MOMENT)
+        make_backup(store, target)
+    return target
+
+
+def names(folder: Path) -> list[str]:
+    """Return what is in a folder."""
+    return sorted(one.name for one in folder.iterdir())
+
+
+def test_a_backup_lies_beside_the_store_with_time_and_operation_in_its_name(
+    level21_bolt: Path,
+) -> None:
+    assert back_up(level21_bolt) == level21_bolt.with_name(NAME)
+    assert names(level21_bolt.parent) == ["level21.bolt", NAME]
+
+
+def test_a_backup_is_the_same_and_for_its_owner_only(level21_bolt: Path) -> None:
+    level21_bolt.chmod(0o644)
+    backup = back_up(level21_bolt)
+    assert backup.read_bytes() == level21_bolt.read_bytes()
+    assert stat.S_IMODE(backup.stat().st_mode) == 0o600
+    assert backup.stat().st_nlink == 1
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="giving a file away needs root")
+def test_a_backup_belongs_to_whom_the_store_belongs(level21_bolt: Path) -> None:
+    os.chown(level21_bolt, 1234, 2345)
+    status = back_up(level21_bolt).stat()
+    assert (status.st_uid, status.st_gid) == (1234, 2345)
+
+
+def test_the_store_keeps_even_its_access_time(level21_bolt: Path) -> None:
+    os.utime(level21_bolt, ns=(1, 10**18))
+    before = level21_bolt.stat()
+    back_up(level21_bolt)
+    after = level21_bolt.stat()
+    assert (before.st_atime_ns, before.st_mtime_ns) == (after.st_atime_ns, after.st_mtime_ns)
+
+
+def test_backups_of_one_second_get_different_names(level21_bolt: Path) -> None:
+    made = [back_up(level21_bolt).name for _ in range(3)]
+    stem = NAME.removesuffix(".backup")
+    assert made == [NAME, f"{stem}.2.backup", f"{stem}.3.backup"]
+
+
+def test_a_name_is_not_used_again_while_part_of_a_copy_is_there(level21_bolt: Path) -> None:
+    level21_bolt.with_name(f"{NAME}.partial").touch()
+    assert back_up(level21_bolt).name == f"{NAME.removesuffix('.backup')}.2.backup"
+
+
+def test_a_dangling_link_is_a_taken_name(level21_bolt: Path) -> None:
+    level21_bolt.with_name(NAME).symlink_to("nowhere")
+    assert back_up(level21_bolt).name == f"{NAME.removesuffix('.backup')}.2.backup"
+
+
+def test_odd_operations_make_plain_names() -> None:
+    path = backup_path(Path("/none/x"), operation="User: 'Réset' ../..", moment=MOMENT)
+    assert path == Path("/none/x.20260102T030405Z.user-r-set.backup")
+
+
+def test_the_name_of_a_backup_is_on_the_disk_before_anything_is_changed(
+    level21_bolt: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A new name is safe only once its folder is synced."""
+    real, synced = os.fsync, list[str]()
+
+    def watch(descriptor: int) -> None:
+        real(descriptor)
+        is_folder = stat.S_ISDIR(os.fstat(descriptor).st_mode)
+        synced.append(f"{'folder' if is_folder else 'file'}, {names(level21_bolt.parent)[-1]}")
+
+    monkeypatch.setattr(os, "fsync", watch)
+    back_up(level21_bolt)
+    assert synced == [f"file, {NAME}.partial", f"folder, {NAME}"]
+
+
+# -- what is refused -----------------------------------------------------------------------------
+
+
+def failed(path: Path, target: Path) -> RecoveryError:
+    """Return the error of a backup that leaves the folders as they are."""
+    folders = {path.parent, target.parent}
+    before = {folder: names(folder) for folder in folders if folder.is_dir()}
+    content = path.read_bytes()
+    with pytest.raises(RecoveryError) as caught:
+        back_up(path, target)
+    assert {folder: names(folder) for folder in folders if folder.is_dir()} == before
+    assert path.read_bytes() == content
+    assert "nothing was changed" in str(caught.value)
+    return caught.value
+
+
+def test_nothing_is_ever_replaced(level21_bolt: Path) -> None:
+    target = level21_bolt.with_name("there")
+    target.write_bytes(b"precious")
+    assert isinstance(failed(level21_bolt, target), ConflictError)
+    assert target.read_bytes() == b"precious"
+
+
+def test_a_store_is_not_copied_onto_itself(level21_bolt: Path) -> None:
+    assert isinstance(failed(level21_bolt, level21_bolt), ConflictError)
+
+
+def test_a_dangling_link_is_not_followed(level21_bolt: Path) -> None:
+    target = level21_bolt.with_name("link")
+    target.symlink_to(level21_bolt.with_name("elsewhere"))
+    assert isinstance(failed(level21_bolt, target), ConflictError)
+
+
+def test_what_an_interrupted_copy_left_is_named(level21_bolt: Path) -> None:
+    level21_bolt.with_name("copy.partial").touch()
+    error = failed(level21_bolt, level21_bolt.with_name("copy"))
+    assert "copy.partial exists already" in str(error)
+    assert "interrupted" in error.hint
+
+
+def test_the_name_that_influxd_deletes_is_refused(level21_bolt: Path) -> None:
+    error = failed(level21_bolt, level21_bolt.with_name("level21.bolt.tmp"))
+    assert isinstance(error, RefusedError)
+
+
+def test_a_missing_folder_is_named(level21_bolt: Path, tmp_path: Path) -> None:
+    error = failed(level21_bolt, tmp_path / "none" / "copy")
+    assert f"{tmp_path}/none" in str(error)
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="becoming another user needs root")
+def test_a_folder_of_somebody_else_is_refused(level21_bolt: Path, public_folder: Path) -> None:
+    path = public_folder / "influxd.bolt"
+    path.write_bytes(level21_bolt.read_bytes())
+    path.chmod(0o444)
+    said = run_as_nobody(
+        AS_NOBODY,
+        path,
+        public_folder / "copy",
+        imports="recovery.services.changes.backup, bolt_store",
+    )
+    code, sentence = said.split("|")
+    assert int(code) == ExitCode.REFUSED
+    assert str(public_folder) in sentence
+    assert "Permission denied" in sentence
+    assert names(public_folder) == ["influxd.bolt"]
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="becoming another user needs root")
+def test_whoever_may_not_give_files_away_still_gets_a_backup(
+    level21_bolt: Path, public_folder: Path
+) -> None:
+    path = public_folder / "influxd.bolt"
+    path.write_bytes(level21_bolt.read_bytes())
+    path.chmod(0o444)
+    public_folder.chmod(0o777)
+    target = public_folder / "copy"
+    imports = "recovery.services.changes.backup, bolt_store"
+    assert run_as_nobody(AS_NOBODY, path, target, imports=imports) == "made"
+    assert target.stat().st_uid == 65534
+    assert stat.S_IMODE(target.stat().st_mode) == 0o600
+
+
+def test_a_full_disk_is_noticed_before_the_first_byte(level21_bolt: Path, tmp_path: Path) -> None:
+    with mounted(tmp_path / "small", size_bytes=65536) as folder:
+        error = failed(level21_bolt, folder / "copy")
+        assert isinstance(error, WriteFailedError)
+        assert error.exit_code == ExitCode.WRITE_FAILED
+        assert "bytes are needed and" in str(error)
+
+
+def test_a_disk_that_fills_up_meanwhile_leaves_nothing(
+    level21_bolt: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    real = os.fchown
+
+    def fill_the_rest(descriptor: int, uid: int, gid: int) -> None:
+        real(descriptor, uid, gid)
+        other = os.open(folder / "other", os.O_WRONLY | os.O_CREAT)
+        with suppress(OSError):
+            while os.write(other, bytes(1 << 16)):
+                pass
+        os.close(other)
+
+    with mounted(tmp_path / "small", size_bytes=1 << 21) as folder:
+        monkeypatch.setattr(os, "fchown", fill_the_rest)
+        with pytest.raises(WriteFailedError, match="No space left on device") as caught:
+            back_up(level21_bolt, folder / "copy")
+        assert names(folder) == ["other"]
+    assert caught.value.outcome == "unchanged"
+
+
+def test_a_limit_on_the_size_of_files_leaves_nothing(level21_bolt: Path) -> None:
+    """As `ulimit -f` sets it; Python ignores the signal and gets EFBIG."""
+    former = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (8192, former[1]))
+    try:
+        error = failed(level21_bolt, level21_bolt.with_name("copy"))
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, former)
+    assert isinstance(error, WriteFailedError)
+    assert "File too large" in str(error)
+
+
+def raising(code: int) -> Callable[..., NoReturn]:
+    """Stand in for a call of the system that fails."""
+
+    def fail(*_: object, **__: object) -> NoReturn:
+        raise OSError(code, os.strerror(code))
+
+    return fail
+
+
+@pytest.mark.parametrize("name", ["fsync", "fchown", "copy_file_range"])
+def test_a_disk_error_leaves_nothing(
+    level21_bolt: Path, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    monkeypatch.setattr(os, name, raising(errno.EIO))
+    error = failed(level21_bolt, level21_bolt.with_name("copy"))
+    assert isinstance(error, WriteFailedError)
+    assert "Input/output error" in str(error)
+
+
+def test_a_disk_that_writes_something_else_is_noticed(
+    level21_bolt: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    real = os.fsync
+
+    def spoil(descriptor: int) -> None:
+        real(descriptor)
+        if stat.S_ISREG(os.fstat(descriptor).st_mode):
+            os.pwrite(descriptor, b"\xff", 60000)
+
+    monkeypatch.setattr(os, "fsync", spoil)
+    error = failed(level21_bolt, level21_bolt.with_name("copy"))
+    assert "what was written is not what is read back" in str(error)
+
+
+@pytest.mark.parametrize("code", [errno.EXDEV, errno.ENOSYS, errno.EOPNOTSUPP, None])
+def test_where_the_kernel_cannot_copy_it_is_done_by_hand(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, code: int | None
+) -> None:
+    """Some file systems say so, and some just copy nothing."""
+    path = tmp_path / "influxd.bolt"
+    make_store(path, level=21)
+    os.truncate(path, 1 << 20)
+    fake = raising(code) if code is not None else lambda *_: 0
+    monkeypatch.setattr(os, "copy_file_range", fake)
+    backup = back_up(path, tmp_path / "copy")
+    assert backup.read_bytes() == path.read_bytes()
+
+
+def test_where_there_are_no_hard_links_nothing_is_replaced_either(
+    level21_bolt: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(os, "link", raising(errno.EPERM))
+    assert back_up(level21_bolt).read_bytes() == level21_bolt.read_bytes()
+    target = level21_bolt.with_name("late")
+    with (
+        MetaStore.open(level21_bolt, write=False) as store,
+        PartialCopy.of(store, target) as copy,
+    ):
+        target.write_bytes(b"came meanwhile")
+        with pytest.raises(ConflictError):
+            copy.publish()
+    assert target.read_bytes() == b"came meanwhile"
+    assert names(level21_bolt.parent) == ["late", "level21.bolt", NAME]
+
+
+def test_a_name_taken_meanwhile_is_left_alone(level21_bolt: Path) -> None:
+    target = level21_bolt.with_name("late")
+    with (
+        MetaStore.open(level21_bolt, write=False) as store,
+        PartialCopy.of(store, target) as copy,
+    ):
+        target.write_bytes(b"came meanwhile")
+        with pytest.raises(ConflictError):
+            copy.publish()
+    assert target.read_bytes() == b"came meanwhile"
+    assert names(level21_bolt.parent) == ["late", "level21.bolt"]
+
+
+def test_a_copy_that_is_not_wanted_any_more_goes_away_by_either_name(level21_bolt: Path) -> None:
+    target = level21_bolt.with_name("copy")
+    with MetaStore.open(level21_bolt, write=False) as store:
+        with PartialCopy.of(store, target):
+            assert names(level21_bolt.parent) == ["copy.partial", "level21.bolt"]
+        assert names(level21_bolt.parent) == ["level21.bolt"]
+        with PartialCopy.of(store, target) as copy:
+            copy.publish()
+            assert names(level21_bolt.parent) == ["copy", "level21.bolt"]
+            copy.withdraw()
+        assert names(level21_bolt.parent) == ["level21.bolt"]
+
+
+def test_ctrl_c_while_copying_leaves_nothing(
+    level21_bolt: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def interrupt(*_: object) -> NoReturn:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(os, "copy_file_range", interrupt)
+    with pytest.raises(KeyboardInterrupt):
+        back_up(level21_bolt)
+    assert names(level21_bolt.parent) == ["level21.bolt"]

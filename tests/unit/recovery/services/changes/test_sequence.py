@@ -1,0 +1,730 @@
+"""The sequence of every change: its order, and what is left when each of its steps fails."""
+
+import errno
+import os
+import shutil
+import stat
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import pytest
+
+import bolt_store
+from recovery.errors import (
+    ConflictError,
+    DeliveryError,
+    ExitCode,
+    LedgerError,
+    RecoveryError,
+    RefusedError,
+    StoreBusyError,
+    StoreDamagedError,
+    VerificationError,
+    WriteFailedError,
+)
+from recovery.metastore.store import MetaStore
+from recovery.metastore.transaction import MetaTx
+from recovery.secret import Secret
+from recovery.services.changes.sequence import (
+    Intent,
+    Manner,
+    Outcome,
+    Plan,
+    Ports,
+    Proposal,
+    run_change,
+)
+from tests.support.locks import locked
+from tests.support.mounts import mounted
+from tests.support.oracle import Dump
+from tests.support.ports import FixedClock
+from tests.support.stores import CHANGED_AT
+from tests.support.surgery import Patient
+
+KEY = b"id"
+BEFORE = b"08371d968ca4b000"
+AFTER = b"0000000000000009"
+TXID = 131
+RECORD_ID = "00000000000003e9"
+SECRET = "canary-secret-0123456789"
+BACKUP_NAME = "level21.bolt.20260102T030405Z.test-set.backup"
+ORDER = [
+    "prepare",
+    "show",
+    "confirm",
+    "open",
+    "intend",
+    "shield",
+    "apply",
+    "verify",
+    "conclude done",
+    "deliver",
+    "unshield",
+]
+
+
+@dataclass
+class Witness:
+    """All ports at once: writes down what is called, and fails where it is told to.
+
+    Attributes:
+        path: The store.
+        fails: What each call raises, by its name.
+        events: The calls so far.
+        looks: Called at each event, before anything is raised.
+        answer: What `confirm` returns.
+        content: What the planned change writes.
+        problem: What its verification finds.
+        is_needed: Whether there is anything to do.
+        with_secret: Whether there is something to deliver.
+    """
+
+    path: Path
+    fails: dict[str, BaseException] = field(default_factory=dict)
+    events: list[str] = field(default_factory=list)
+    looks: Callable[[str], None] = lambda _: None
+    answer: bool = True
+    content: bytes = AFTER
+    problem: str | None = None
+    is_needed: bool = True
+    with_secret: bool = True
+    intents: list[Intent] = field(default_factory=list)
+    proposals: list[Proposal] = field(default_factory=list)
+    delivered: list[str] = field(default_factory=list)
+
+    def note(self, event: str) -> None:
+        """Write an event down."""
+        self.events.append(event)
+        self.looks(event)
+        if event in self.fails:
+            raise self.fails[event]
+
+    # -- the planner
+
+    @property
+    def operation(self) -> str:
+        """The command."""
+        return "test set"
+
+    @property
+    def has_secret(self) -> bool:
+        """Whether there is something to deliver."""
+        return self.with_secret
+
+    def plan(self, store: MetaTx) -> Plan:
+        """Plan to set one key."""
+        assert store.table("idsv1").get(KEY) == BEFORE
+        return Plan(
+            operation=self.operation,
+            steps=("set the ID of the instance",),
+            facts={"id": AFTER.decode()},
+            record_ids=(RECORD_ID,),
+            is_needed=self.is_needed,
+            apply=self.apply,
+            verify=self.verify,
+            secret=Secret(SECRET) if self.with_secret else None,
+            subject_id=RECORD_ID,
+        )
+
+    def apply(self, tx: MetaTx) -> None:
+        """Set it."""
+        tx.table("idsv1").put(KEY, self.content)
+        self.note("apply")
+
+    def verify(self, tx: MetaTx) -> str | None:
+        """Look."""
+        self.note("verify")
+        assert tx.table("idsv1").get(KEY) == self.content
+        return self.problem
+
+    # -- the audience
+
+    def show_plan(self, proposal: Proposal) -> None:
+        """Be shown."""
+        self.proposals.append(proposal)
+        self.note("show")
+
+    def confirm(self, proposal: Proposal) -> bool:
+        """Answer."""
+        assert proposal is self.proposals[-1]
+        self.note("confirm")
+        return self.answer
+
+    # -- the recorder
+
+    def prepare(self, intent: Intent) -> None:
+        """Be ready."""
+        assert intent.record_ids == (RECORD_ID,)
+        self.note("prepare")
+
+    def intend(self, intent: Intent, *, txid_before: int | None = None) -> int:
+        """Write down."""
+        assert txid_before == TXID
+        self.intents.append(intent)
+        self.note("intend")
+        return 77
+
+    def conclude(self, intent_id: int, outcome: str, *, txid_after: int | None = None) -> None:
+        """Write down."""
+        assert intent_id == 77
+        assert txid_after == {"done": TXID + 1, "unchanged": TXID}.get(outcome, txid_after)
+        self.note(f"conclude {outcome}")
+
+    # -- the destination
+
+    def open(self) -> None:
+        """Be ready."""
+        self.note("open")
+
+    def deliver(self, secret: Secret, *, record_id: str) -> None:
+        """Take it."""
+        assert record_id == RECORD_ID
+        self.note("deliver")
+        self.delivered.append(secret.reveal())
+
+    def discard(self) -> None:
+        """Forget it."""
+        self.note("discard")
+
+    @contextmanager
+    def shield(self) -> Iterator[None]:
+        """Hold Ctrl-C back."""
+        self.note("shield")
+        yield
+        self.note("unshield")
+
+    def run(self, manner: Manner | None = None, *, has_destination: bool = True) -> Outcome:
+        """Run the whole sequence."""
+        return run_change(
+            self.path,
+            self,
+            manner=manner or Manner(lock_timeout_s=0),
+            ports=Ports(
+                audience=self,
+                recorder=self,
+                clock=FixedClock(CHANGED_AT),
+                destination=self if has_destination else None,
+                shield=self.shield,
+            ),
+        )
+
+    def fail(self, manner: Manner | None = None) -> RecoveryError:
+        """Run it and return the error."""
+        with pytest.raises(RecoveryError) as caught:
+            self.run(manner)
+        return caught.value
+
+
+@pytest.fixture
+def witness(level21_bolt: Path) -> Witness:
+    """The ports of a change of a real store."""
+    return Witness(level21_bolt)
+
+
+def value(path: Path) -> bytes | None:
+    """Return what the change is about."""
+    with MetaStore.open(path, write=False) as store, store.view() as tx:
+        return tx.table("idsv1").get(KEY)
+
+
+def names(witness: Witness) -> list[str]:
+    """Return what is in the folder of the store."""
+    return sorted(one.name for one in witness.path.parent.iterdir())
+
+
+def backup_of(witness: Witness) -> Path:
+    """Return where the backup is."""
+    return witness.path.with_name(BACKUP_NAME)
+
+
+# -- all goes well -------------------------------------------------------------------------------
+
+
+def test_the_steps_come_in_their_order(witness: Witness) -> None:
+    outcome = witness.run()
+    # The ledger is asked whether it can be written before anybody is asked to confirm.
+    assert [event for event in witness.events if event != "prepare"] == [
+        event for event in ORDER if event != "prepare"
+    ]
+    assert witness.events.index("prepare") < witness.events.index("confirm")
+    assert value(witness.path) == AFTER
+    assert witness.delivered == [SECRET]
+    assert outcome.is_changed
+    assert (outcome.txid, outcome.backup_path) == (TXID + 1, backup_of(witness))
+    assert outcome.warnings == ()
+
+
+def test_the_lock_is_held_from_the_plan_to_the_delivery(witness: Witness) -> None:
+    def look(_: str) -> None:
+        with pytest.raises(StoreBusyError):
+            MetaStore.open(witness.path, write=False, timeout_s=0)
+
+    witness.looks = look
+    witness.run()
+    MetaStore.open(witness.path, write=True).close()
+
+
+def test_the_backup_is_there_before_the_ledger_and_the_commit_after_it(witness: Witness) -> None:
+    original = witness.path.read_bytes()
+    backups = {}
+
+    def look(event: str) -> None:
+        backups[event] = backup_of(witness).exists()
+        if event in {*ORDER[: ORDER.index("verify")]}:
+            assert witness.path.read_bytes() == original
+
+    witness.looks = look
+    witness.run()
+    assert not backups["open"]
+    assert backups["intend"]
+    assert backup_of(witness).read_bytes() == original
+    assert witness.path.read_bytes() != original
+
+
+def test_the_ledger_is_told_everything_but_the_secret(witness: Witness) -> None:
+    witness.run(Manner(reason="locked out"))
+    status = witness.path.stat()
+    assert witness.intents == [
+        Intent(
+            operation="test set",
+            store_path=witness.path,
+            device=status.st_dev,
+            inode=status.st_ino,
+            record_ids=(RECORD_ID,),
+            backup_path=backup_of(witness),
+            reason="locked out",
+        )
+    ]
+    assert SECRET not in repr((witness.intents, witness.proposals))
+
+
+def test_inode_owner_group_mode_and_link_stay(witness: Witness, tmp_path: Path) -> None:
+    if os.geteuid() == 0:
+        os.chown(witness.path, 1234, 2345)
+    witness.path.chmod(0o640)
+    before = witness.path.stat()
+    link = tmp_path / "link"
+    link.symlink_to(witness.path)
+    Witness(link).run()
+    after = witness.path.stat()
+    assert link.is_symlink()
+    assert (after.st_ino, after.st_uid, after.st_gid, after.st_mode) == (
+        before.st_ino,
+        before.st_uid,
+        before.st_gid,
+        before.st_mode,
+    )
+    assert value(witness.path) == AFTER
+    assert backup_of(witness).exists()
+
+
+def test_a_change_without_a_secret_needs_no_destination(witness: Witness) -> None:
+    witness.with_secret = False
+    witness.run(has_destination=False)
+    assert value(witness.path) == AFTER
+    assert "deliver" not in witness.events
+
+
+def test_a_destination_is_not_used_for_a_change_without_a_secret(witness: Witness) -> None:
+    witness.with_secret = False
+    witness.run()
+    assert {"open", "deliver", "discard"}.isdisjoint(witness.events)
+
+
+# -- nothing is done -----------------------------------------------------------------------------
+
+
+def unchanged(witness: Witness, original: bytes) -> None:
+    """Assert that nothing was changed and nothing is left."""
+    assert witness.path.read_bytes() == original
+    assert names(witness) == ["level21.bolt"]
+    assert witness.delivered == []
+
+
+def test_a_dry_run_shows_the_plan_and_touches_nothing(witness: Witness) -> None:
+    original = witness.path.read_bytes()
+    os.utime(witness.path, ns=(1, 10**18))
+    status = witness.path.stat()
+    outcome = witness.run(Manner(is_dry_run=True), has_destination=False)
+    assert witness.events == ["show"]
+    assert (outcome.is_changed, outcome.txid, outcome.backup_path) == (False, None, None)
+    assert outcome.proposal.backup_path == backup_of(witness)
+    assert witness.path.stat() == status
+    unchanged(witness, original)
+
+
+def test_a_dry_run_needs_no_more_than_a_shared_lock(witness: Witness) -> None:
+    with locked(witness.path, exclusive=False):
+        witness.run(Manner(is_dry_run=True, lock_timeout_s=0))
+
+
+def test_when_all_is_as_wanted_nothing_is_asked_or_written(witness: Witness) -> None:
+    original = witness.path.read_bytes()
+    witness.is_needed = False
+    outcome = witness.run()
+    assert witness.events == ["show"]
+    assert not outcome.is_changed
+    unchanged(witness, original)
+
+
+def test_a_no_stops_it(witness: Witness) -> None:
+    original = witness.path.read_bytes()
+    witness.answer = False
+    error = witness.fail()
+    assert isinstance(error, RefusedError)
+    assert error.exit_code == ExitCode.REFUSED
+    assert "intend" not in witness.events
+    unchanged(witness, original)
+
+
+def test_without_a_place_for_the_token_the_store_is_not_even_opened(tmp_path: Path) -> None:
+    witness = Witness(tmp_path / "does not exist")
+    with pytest.raises(RefusedError, match="no place to put the new token"):
+        witness.run(has_destination=False)
+
+
+def test_a_reader_elsewhere_keeps_a_change_from_starting(witness: Witness) -> None:
+    original = witness.path.read_bytes()
+    with locked(witness.path, exclusive=False):
+        assert isinstance(witness.fail(), StoreBusyError)
+    assert witness.events == []
+    unchanged(witness, original)
+
+
+# -- a step fails --------------------------------------------------------------------------------
+
+
+REFUSAL = RefusedError(reason="told to", hint="do not worry")
+LEDGER = LedgerError(path="ledger", problem="is full", changed=False, hint="make room")
+
+
+@pytest.mark.parametrize(
+    ("event", "error", "cleanup"),
+    [
+        ("show", REFUSAL, []),
+        ("prepare", LEDGER, []),
+        ("confirm", KeyboardInterrupt(), []),
+        ("open", REFUSAL, []),
+        ("intend", LEDGER, ["discard"]),
+        ("intend", KeyboardInterrupt(), ["discard"]),
+        ("shield", KeyboardInterrupt(), ["conclude unchanged", "discard"]),
+        ("apply", REFUSAL, ["conclude unchanged", "discard"]),
+        ("apply", KeyboardInterrupt(), ["conclude unchanged", "discard"]),
+        ("apply", ZeroDivisionError(), ["conclude unchanged", "discard"]),
+    ],
+)
+def test_a_failure_before_the_commit_leaves_everything_as_it_was(
+    witness: Witness, event: str, error: BaseException, cleanup: list[str]
+) -> None:
+    original = witness.path.read_bytes()
+    witness.fails[event] = error
+    with pytest.raises(type(error)) as caught:
+        witness.run()
+    assert caught.value is error
+    assert witness.events[witness.events.index(event) + 1 :] == cleanup
+    unchanged(witness, original)
+
+
+def test_a_disk_without_room_for_the_backup_stops_it(tmp_path: Path, level21_bolt: Path) -> None:
+    with mounted(tmp_path / "small", size_bytes=100 << 10) as folder:
+        path = folder / "level21.bolt"
+        shutil.copyfile(level21_bolt, path)
+        original = path.read_bytes()
+        witness = Witness(path)
+        error = witness.fail()
+        assert error.exit_code == ExitCode.WRITE_FAILED
+        assert witness.events[-1] == "discard"
+        assert "intend" not in witness.events
+        unchanged(witness, original)
+
+
+def test_a_disk_that_is_full_at_the_commit_leaves_the_store_as_it_was(
+    tmp_path: Path, level21_bolt: Path
+) -> None:
+    """The space for all pages is reserved before the first of them is written."""
+
+    def fill(event: str) -> None:
+        if event == "intend":
+            with (folder / "other").open("wb", buffering=0) as other, suppress(OSError):
+                while other.write(bytes(4096)):
+                    pass
+
+    with mounted(tmp_path / "small", size_bytes=4 << 20) as folder:
+        path = folder / "level21.bolt"
+        shutil.copyfile(level21_bolt, path)
+        before = Dump.of_file(path)
+        witness = Witness(path, looks=fill, content=bytes(1 << 20))
+        error = witness.fail()
+        assert isinstance(error, WriteFailedError)
+        assert error.exit_code == ExitCode.WRITE_FAILED
+        assert witness.events[-2:] == ["conclude unchanged", "discard"]
+        assert Dump.of_file(path) == before
+        assert sorted(one.name for one in folder.iterdir()) == ["level21.bolt", "other"]
+
+
+def failing_sync(monkeypatch: pytest.MonkeyPatch, number: int) -> None:
+    """Make one of the two syncs of a commit fail."""
+    real, count = os.fdatasync, 0
+
+    def sync(descriptor: int) -> None:
+        nonlocal count
+        count += 1
+        if count == number:
+            raise OSError(errno.EIO, os.strerror(errno.EIO))
+        real(descriptor)
+
+    monkeypatch.setattr(os, "fdatasync", sync)
+
+
+def test_a_disk_error_before_the_meta_leaves_the_store_as_it_was(
+    witness: Witness, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    failing_sync(monkeypatch, 1)
+    error = witness.fail()
+    assert error.exit_code == ExitCode.WRITE_FAILED
+    assert "Input/output error" in str(error)
+    assert "nothing was changed" in str(error)
+    assert witness.events[-2:] == ["conclude unchanged", "discard"]
+    assert value(witness.path) == BEFORE
+    assert names(witness) == ["level21.bolt"]
+
+
+def test_a_disk_error_at_the_meta_keeps_the_backup_and_says_how_to_restore_it(
+    witness: Witness, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    original = witness.path.read_bytes()
+    failing_sync(monkeypatch, 2)
+    error = witness.fail()
+    assert isinstance(error, WriteFailedError)
+    assert error.exit_code == ExitCode.OUTCOME_UNKNOWN
+    assert "it is not known whether it was changed" in str(error)
+    assert error.backup_path == str(backup_of(witness))
+    assert error.hint == f"restore the backup: cp {backup_of(witness)} {witness.path}"
+    assert witness.events[-2:] == ["conclude unknown", "discard"]
+    assert witness.delivered == []
+    assert backup_of(witness).read_bytes() == original
+
+
+def test_a_meta_that_cannot_be_written_leaves_the_outcome_unknown(
+    witness: Witness, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The file looks as before, and nobody knows what the disk did with the write."""
+    real = os.pwrite
+
+    def write(descriptor: int, data: bytes, offset: int) -> int:
+        if offset in {0, 4096} and witness.events[-1] == "apply":
+            raise OSError(errno.EIO, os.strerror(errno.EIO))
+        return real(descriptor, data, offset)
+
+    monkeypatch.setattr(os, "pwrite", write)
+    assert witness.fail().exit_code == ExitCode.OUTCOME_UNKNOWN
+    assert witness.events[-2:] == ["conclude unknown", "discard"]
+    assert value(witness.path) == BEFORE
+    assert backup_of(witness).exists()
+
+
+def test_the_restoring_command_can_be_pasted(tmp_path: Path, level21_bolt: Path) -> None:
+    folder = tmp_path / "it's a folder"
+    folder.mkdir()
+    path = folder / "level21.bolt"
+    shutil.copyfile(level21_bolt, path)
+    error = Witness(path, problem="something is odd").fail()
+    command = error.hint.removeprefix("restore the backup: ")
+    assert os.system(command) == 0  # noqa: S605 # as a person would paste it
+    assert path.read_bytes() == level21_bolt.read_bytes()
+
+
+def test_a_result_that_is_not_as_planned_keeps_the_backup(witness: Witness) -> None:
+    witness.problem = "the key has another value"
+    error = witness.fail()
+    assert isinstance(error, VerificationError)
+    assert error.exit_code == ExitCode.OUTCOME_UNKNOWN
+    assert "the key has another value" in str(error)
+    assert witness.events[-2:] == ["conclude unknown", "discard"]
+    assert witness.delivered == []
+    assert names(witness) == ["level21.bolt", BACKUP_NAME]
+
+
+def test_damage_met_by_the_second_look_keeps_the_backup(witness: Witness) -> None:
+    """As when somebody who ignores locks writes into the file at the worst moment."""
+    original = witness.path.read_bytes()
+
+    def look(event: str) -> None:
+        if event == "verify":
+            raise StoreDamagedError(path="it", problem="is damaged", hint="stop that")
+
+    witness.looks = look
+    error = witness.fail()
+    assert error.exit_code == ExitCode.OUTCOME_UNKNOWN
+    assert backup_of(witness).read_bytes() == original
+
+
+def test_a_token_that_cannot_be_delivered_is_named_and_the_change_stays(witness: Witness) -> None:
+    witness.fails["deliver"] = DeliveryError(
+        authorization_id=RECORD_ID, problem="the pipe is closed", hint="delete it"
+    )
+    error = witness.fail()
+    assert error.exit_code == ExitCode.NOT_DELIVERED
+    assert RECORD_ID in str(error)
+    assert witness.events[-3:] == ["conclude done", "deliver", "conclude undelivered"]
+    assert value(witness.path) == AFTER
+    assert backup_of(witness).exists()
+
+
+@pytest.mark.parametrize("outcome", ["done", "undelivered"])
+def test_a_ledger_that_fails_after_the_commit_stops_nothing(witness: Witness, outcome: str) -> None:
+    failure = LedgerError(path="ledger", problem="is full", changed=True, hint="make room")
+    witness.fails[f"conclude {outcome}"] = failure
+    if outcome == "undelivered":
+        witness.fails["deliver"] = DeliveryError(
+            authorization_id=RECORD_ID, problem="the pipe is closed", hint="delete it"
+        )
+        assert isinstance(witness.fail(), DeliveryError)
+    else:
+        assert witness.run().warnings == (str(failure),)
+        assert witness.delivered == [SECRET]
+    assert value(witness.path) == AFTER
+
+
+def test_a_ledger_that_fails_hides_no_other_error(witness: Witness) -> None:
+    witness.fails["apply"] = REFUSAL
+    witness.fails["conclude unchanged"] = LEDGER
+    assert witness.fail() is REFUSAL
+    assert names(witness) == ["level21.bolt"]
+
+
+# -- with --output -------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def to_copy(witness: Witness) -> Manner:
+    """Leave the store alone and write a copy."""
+    return Manner(output_path=witness.path.with_name("copy"), lock_timeout_s=0)
+
+
+def test_the_copy_is_changed_and_the_store_is_not_even_read_in_a_way_that_shows(
+    witness: Witness, to_copy: Manner
+) -> None:
+    original = witness.path.read_bytes()
+    if os.geteuid() == 0:
+        os.chown(witness.path, 1234, 2345)
+    os.utime(witness.path, ns=(1, 10**18))
+    status = witness.path.stat()
+    outcome = witness.run(to_copy)
+    assert witness.path.stat() == status
+    assert witness.path.read_bytes() == original
+    copy = witness.path.with_name("copy")
+    assert value(copy) == AFTER
+    assert (outcome.is_changed, outcome.txid, outcome.backup_path) == (True, TXID + 1, None)
+    assert outcome.proposal.target_path == copy
+    assert names(witness) == ["copy", "level21.bolt"]
+    assert stat.S_IMODE(copy.stat().st_mode) == 0o600
+    assert (copy.stat().st_uid, copy.stat().st_gid) == (status.st_uid, status.st_gid)
+    (intent,) = witness.intents
+    assert (intent.store_path, intent.inode) == (copy, copy.stat().st_ino)
+    assert intent.backup_path is None
+    assert witness.delivered == [SECRET]
+
+
+def test_a_copy_can_be_made_while_others_read(witness: Witness, to_copy: Manner) -> None:
+    with locked(witness.path, exclusive=False):
+        witness.run(to_copy)
+
+
+def test_an_output_that_exists_is_refused_before_the_plan_is_shown(
+    witness: Witness, to_copy: Manner
+) -> None:
+    copy = witness.path.with_name("copy")
+    copy.write_bytes(b"precious")
+    assert isinstance(witness.fail(to_copy), ConflictError)
+    assert witness.events == []
+    assert copy.read_bytes() == b"precious"
+
+
+@pytest.mark.parametrize("name", ["level21.bolt", "level21.bolt.tmp"])
+def test_the_store_itself_and_the_name_that_influxd_deletes_are_no_outputs(
+    witness: Witness, name: str
+) -> None:
+    original = witness.path.read_bytes()
+    witness.fail(Manner(output_path=witness.path.with_name(name)))
+    unchanged(witness, original)
+
+
+@pytest.mark.parametrize(
+    ("event", "error"),
+    [
+        ("confirm", KeyboardInterrupt()),
+        ("open", REFUSAL),
+        ("intend", LEDGER),
+        ("apply", KeyboardInterrupt()),
+        ("apply", REFUSAL),
+        ("verify", KeyboardInterrupt()),
+        (
+            "deliver",
+            DeliveryError(authorization_id=RECORD_ID, problem="pipe closed", hint="delete it"),
+        ),
+        ("deliver", KeyboardInterrupt()),
+    ],
+)
+def test_no_failure_leaves_a_copy(
+    witness: Witness, to_copy: Manner, event: str, error: BaseException
+) -> None:
+    original = witness.path.read_bytes()
+    witness.fails[event] = error
+    with pytest.raises((RecoveryError, KeyboardInterrupt)) as caught:
+        witness.run(to_copy)
+    if isinstance(caught.value, RecoveryError):
+        assert caught.value.exit_code in {ExitCode.REFUSED, ExitCode.WRITE_FAILED}
+        assert "nothing was changed" in str(caught.value)
+    unchanged(witness, original)
+
+
+def test_a_copy_that_is_not_as_planned_is_removed(witness: Witness, to_copy: Manner) -> None:
+    original = witness.path.read_bytes()
+    witness.problem = "the key has another value"
+    error = witness.fail(to_copy)
+    assert error.exit_code == ExitCode.WRITE_FAILED
+    assert "the key has another value" in str(error)
+    unchanged(witness, original)
+
+
+def test_a_disk_error_in_the_copy_is_none_of_the_store(
+    witness: Witness, to_copy: Manner, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    original = witness.path.read_bytes()
+    failing_sync(monkeypatch, 2)
+    assert witness.fail(to_copy).exit_code == ExitCode.WRITE_FAILED
+    unchanged(witness, original)
+
+
+@pytest.mark.damages
+def test_a_store_that_can_be_read_and_not_safely_written_is_refused_first(
+    witness: Witness, to_copy: Manner
+) -> None:
+    """A free page that is in use: nothing that a listing would meet."""
+    patient = Patient(witness.path.read_bytes(), page_size_bytes=4096)
+    start = patient.freelist * 4096 + 16
+    patient.content[start : start + 8] = patient.root.to_bytes(8, "little")
+    witness.path.write_bytes(patient.content)
+    for manner in (Manner(lock_timeout_s=0), to_copy, Manner(is_dry_run=True)):
+        error = witness.fail(manner)
+        assert isinstance(error, StoreDamagedError)
+        assert f"page {patient.root}" in str(error)
+    assert witness.events == []
+
+
+def test_a_damaged_store_is_refused_before_anything_is_planned(
+    witness: Witness, to_copy: Manner
+) -> None:
+    with bolt_store.open(witness.path) as db:
+        root = db.meta.root_pgid
+    content = bytearray(witness.path.read_bytes())
+    whole = bytes(content)
+    content[root * 4096 + 10] = 0
+    witness.path.write_bytes(content)
+    for manner in (Manner(lock_timeout_s=0), to_copy, Manner(is_dry_run=True)):
+        assert isinstance(witness.fail(manner), StoreDamagedError)
+    assert witness.events == []
+    witness.path.write_bytes(whole)

@@ -1,0 +1,141 @@
+"""Packed and salvaged copies, and the verdict on them."""
+
+import gzip
+import os
+from pathlib import Path
+
+import pytest
+
+import bolt_store
+from recovery.errors import ConflictError, RefusedError, StoreBusyError, StoreDamagedError
+from recovery.metastore.rebuilding import CompactFacts, SalvageFacts
+from recovery.services.authorizations.changes import DeleteAuthorization
+from recovery.services.stores.salvage import Prospect, compact, salvage
+from tests.support.locks import locked
+from tests.support.model import Model, dump_file, problems
+from tests.support.ports import FixedClock
+from tests.support.stores import CHANGED_AT, MadeStore, SeededRng, change, make_store
+
+
+@pytest.fixture
+def made(tmp_path: Path) -> MadeStore:
+    return make_store(tmp_path / "influxd.bolt", level=21)
+
+
+def compacted(path: Path, target: Path) -> tuple[CompactFacts, Prospect]:
+    return compact(path, target, clock=FixedClock(CHANGED_AT), rng=SeededRng())
+
+
+def salvaged(
+    path: Path, target: Path, *, use_older: bool = False, root_pgid: int | None = None
+) -> tuple[SalvageFacts, Prospect | None]:
+    return salvage(
+        path,
+        target,
+        page_size_bytes=None,
+        root_pgid=root_pgid,
+        use_older=use_older,
+        clock=FixedClock(CHANGED_AT),
+        rng=SeededRng(),
+    )
+
+
+def content(path: Path) -> Model:
+    with bolt_store.open(path) as db:
+        assert problems(db) == []
+        return dump_file(db)
+
+
+def test_a_packed_copy_has_the_same_content(level21_bolt: Path, tmp_path: Path) -> None:
+    facts, prospect = compacted(level21_bolt, tmp_path / "new")
+    assert content(tmp_path / "new") == content(level21_bolt)
+    assert facts.size_bytes == (tmp_path / "new").stat().st_size
+    assert facts.source_size_bytes == level21_bolt.stat().st_size
+    assert prospect == Prospect(sentence="influxd will start", finding_count=0)
+
+
+def test_a_packed_copy_has_nothing_of_what_was_deleted(made: MadeStore, tmp_path: Path) -> None:
+    token = b"canary-operator-token"
+    change(made.path, DeleteAuthorization(authorization_id=made.operator, is_ensured=False))
+    assert token in made.path.read_bytes()
+    compacted(made.path, tmp_path / "new")
+    assert token not in (tmp_path / "new").read_bytes()
+
+
+def test_making_a_copy_leaves_the_store_alone(made: MadeStore, tmp_path: Path) -> None:
+    before = made.path.read_bytes(), made.path.stat().st_mtime_ns
+    compacted(made.path, tmp_path / "new")
+    salvaged(made.path, tmp_path / "other")
+    assert (made.path.read_bytes(), made.path.stat().st_mtime_ns) == before
+
+
+def test_a_store_packed_by_gzip_can_be_compacted_and_salvaged(
+    made: MadeStore, tmp_path: Path
+) -> None:
+    packed = tmp_path / "20260102T030405Z.bolt.gz"
+    packed.write_bytes(gzip.compress(made.path.read_bytes()))
+    compacted(packed, tmp_path / "new")
+    salvaged(packed, tmp_path / "other")
+    assert content(tmp_path / "new") == content(tmp_path / "other") == content(made.path)
+
+
+def test_a_sound_store_is_salvaged_whole(made: MadeStore, tmp_path: Path) -> None:
+    facts, prospect = salvaged(made.path, tmp_path / "new")
+    assert (facts.is_written, facts.is_complete, facts.method) == (True, True, "clean snapshot")
+    assert content(tmp_path / "new") == content(made.path)
+    assert prospect is not None
+    assert prospect.sentence.startswith("influxd will start")
+
+
+def test_a_damaged_store_is_not_compacted_but_salvaged(made: MadeStore, tmp_path: Path) -> None:
+    for authorization_id in (made.operator, made.reader):  # so that both snapshots have the page
+        change(made.path, DeleteAuthorization(authorization_id=authorization_id, is_ensured=False))
+    with bolt_store.open(made.path) as db:
+        size = db.meta.page_size_bytes
+        leaf = next(
+            info.root_pgid for info in bolt_store.bucket_tree(db) if info.name == b"bucketsv1"
+        )
+    data = bytearray(made.path.read_bytes())
+    data[leaf * size : (leaf + 1) * size] = os.urandom(size)
+    made.path.write_bytes(data)
+    with pytest.raises(StoreDamagedError) as caught:
+        compacted(made.path, tmp_path / "new")
+    assert "store salvage" in caught.value.hint
+    assert not (tmp_path / "new").exists()
+    facts, _ = salvaged(made.path, tmp_path / "new")
+    assert (facts.is_written, facts.is_complete) == (True, False)
+    assert any(str(leaf) in sentence for sentence in facts.sentences)
+    assert content(tmp_path / "new")
+    assert "canary" not in repr(facts)
+
+
+def test_where_there_is_nothing_no_file_is_made(tmp_path: Path) -> None:
+    path = tmp_path / "influxd.bolt"
+    path.write_bytes(bytes(100_000))
+    facts, prospect = salvaged(path, tmp_path / "new")
+    assert (facts.is_written, prospect) == (False, None)
+    assert sorted(one.name for one in tmp_path.iterdir()) == ["influxd.bolt"]
+
+
+@pytest.mark.parametrize("make", [compacted, salvaged])
+def test_nothing_is_replaced(made: MadeStore, make: object) -> None:
+    assert callable(make)
+    with pytest.raises(ConflictError):
+        make(made.path, made.path)
+    there = made.path.with_name("link")
+    there.symlink_to("nowhere")
+    with pytest.raises(ConflictError):
+        make(made.path, there)
+
+
+def test_a_name_that_influxd_deletes_is_refused(made: MadeStore, tmp_path: Path) -> None:
+    with pytest.raises(RefusedError, match="influxd deletes"):
+        compacted(made.path, tmp_path / "influxd.bolt.tmp")
+
+
+@pytest.mark.parametrize("make", [compacted, salvaged])
+def test_a_store_in_use_is_refused(made: MadeStore, tmp_path: Path, make: object) -> None:
+    assert callable(make)
+    with locked(made.path, exclusive=True), pytest.raises(StoreBusyError):
+        make(made.path, tmp_path / "new")
+    assert not (tmp_path / "new").exists()

@@ -1,0 +1,133 @@
+"""A new store: complete, at the newest level, taken for set up, never in the place of another."""
+
+import stat
+from contextlib import nullcontext
+from pathlib import Path
+
+import bcrypt
+import pytest
+
+from recovery.errors import ConflictError, DeliveryError, PasswordError, RecoveryError, RefusedError
+from recovery.metastore.store import MetaStore
+from recovery.model.bucket import DAY_NS
+from recovery.model.permission import OperatorLevel, classify
+from recovery.model.schema import buckets_of_level
+from recovery.secret import Secret
+from recovery.services.stores.setup import Setup, SetupPorts, SetupResult, make_store
+from tests.support.invariants import assert_invariants
+from tests.support.oracle import Oracle
+from tests.support.ports import FixedClock
+from tests.support.stores import (
+    CHANGED_AT,
+    ListRecorder,
+    MemoryDestination,
+    SeededRng,
+)
+
+TOKEN = "canary-setup-token-0123456789"
+PASSWORD = "canary-setup-password"
+
+
+def wanted(
+    *,
+    username: str = "admin",
+    organization: str = " first ",
+    bucket: str = "sensors",
+    password: str | None = PASSWORD,
+) -> Setup:
+    return Setup(
+        username=username,
+        password=None if password is None else Secret(password),
+        organization=organization,
+        bucket=bucket,
+        retention_ns=30 * DAY_NS,
+        token=Secret(TOKEN),
+    )
+
+
+def make(path: Path, setup: Setup, destination: MemoryDestination | None = None) -> SetupResult:
+    return make_store(
+        path,
+        setup,
+        recorder=ListRecorder(),
+        destination=destination or MemoryDestination(),
+        shield=nullcontext,
+        reason=None,
+        ports=SetupPorts(clock=FixedClock(CHANGED_AT), rng=SeededRng(9)),
+    )
+
+
+def test_a_new_store_has_what_a_servers_own_set_up_writes(tmp_path: Path, oracle: Oracle) -> None:
+    path = tmp_path / "influxd.bolt"
+    destination = MemoryDestination()
+    made = make(path, wanted(), destination)
+    assert stat.S_IMODE(path.stat().st_mode) == 0o600
+    assert oracle.check(path) == []
+    assert_invariants(path)
+    assert destination.record_ids == [made.authorization_id]
+    assert destination.delivered[0].matches(Secret(TOKEN))
+    with MetaStore.open(path, write=False) as store, store.view() as tx:
+        assert store.level == 21
+        assert tx.users.indexed_id("admin") == made.user_id
+        assert bcrypt.checkpw(PASSWORD.encode(), tx.passwords.get(made.user_id) or b"")
+        found = tx.authorizations.find(Secret(TOKEN))
+        assert found is not None
+        assert found.token is None
+        assert classify(found.permissions(), level=21).level is OperatorLevel.FULL
+        roles = {(one.resource_type, one.user_type) for one in tx.mappings.walk([])}
+        assert roles == {("orgs", "owner"), ("instance", "owner")}
+        assert sorted(one.name for one in tx.buckets.walk([])) == [
+            "_monitoring",
+            "_tasks",
+            "sensors",
+        ]
+        assert [one.name for one in tx.organizations.walk([])] == ["first"]
+    assert {name.decode() for (name,) in oracle.dump(path).sequences} == buckets_of_level(21)
+
+
+@pytest.mark.parametrize("content", [b"", b"something", None])
+def test_nothing_is_ever_replaced(tmp_path: Path, content: bytes | None) -> None:
+    path = tmp_path / "influxd.bolt"
+    if content is None:
+        path.symlink_to(tmp_path / "nowhere")
+    else:
+        path.write_bytes(content)
+    with pytest.raises(ConflictError):
+        make(path, wanted())
+    assert path.is_symlink() if content is None else path.read_bytes() == content
+    assert list(tmp_path.iterdir()) == [path]
+
+
+@pytest.mark.parametrize(
+    ("setup", "error"),
+    [
+        (wanted(username=""), RefusedError),
+        (wanted(organization=" "), RefusedError),
+        (wanted(bucket=""), RefusedError),
+        (wanted(bucket="_sensors"), RefusedError),
+        (wanted(bucket='sen"sors'), RefusedError),
+        (wanted(password="short"), PasswordError),
+    ],
+)
+def test_a_refused_set_up_leaves_nothing(
+    tmp_path: Path, setup: Setup, error: type[RecoveryError]
+) -> None:
+    with pytest.raises(error):
+        make(tmp_path / "influxd.bolt", setup)
+    assert list(tmp_path.iterdir()) == []
+
+
+class FullDestination(MemoryDestination):
+    """Takes no token."""
+
+    def deliver(self, secret: Secret, *, record_id: str) -> None:
+        """Fail."""
+        assert secret is not None
+        raise DeliveryError(authorization_id=record_id, problem="it is full", hint="try again")
+
+
+def test_a_token_that_cannot_be_delivered_is_named_and_the_store_stays(tmp_path: Path) -> None:
+    path = tmp_path / "influxd.bolt"
+    with pytest.raises(DeliveryError):
+        make(path, wanted(), FullDestination())
+    assert_invariants(path)

@@ -1,0 +1,269 @@
+"""Taking back what was done last: what is taken back, and what is refused."""
+
+import shutil
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+
+from recovery.errors import (
+    ExitCode,
+    RefusedError,
+    StoreBusyError,
+    StoreDamagedError,
+    WriteFailedError,
+)
+from recovery.ledger import Actor, Ledger
+from recovery.metastore import rewind
+from recovery.services.authorizations.changes import DeleteAuthorization, SetStatus
+from recovery.services.changes.sequence import Intent, Manner, Ports, run_change
+from recovery.services.stores.undo import OPERATION, UndoOutcome, UndoPorts, UndoProposal, undo
+from tests.support.locks import locked
+from tests.support.ports import FixedClock
+from tests.support.stores import CHANGED_AT, MadeStore, YesAudience, edit, make_store
+
+
+@dataclass
+class Audience:
+    """Sees the proposal and says what it was told to say."""
+
+    answer: bool = True
+    proposals: list[UndoProposal] = field(default_factory=list)
+
+    def show_undo(self, proposal: UndoProposal) -> None:
+        self.proposals.append(proposal)
+
+    def confirm_undo(self, proposal: UndoProposal) -> bool:
+        assert proposal in self.proposals
+        return self.answer
+
+
+@dataclass
+class World:
+    """A store, a ledger and a clock that moves on."""
+
+    made: MadeStore
+    ledger: Ledger
+    clock: FixedClock
+    audience: Audience = field(default_factory=Audience)
+
+    def content(self) -> bytes:
+        return self.made.path.read_bytes()
+
+    def names(self) -> set[str]:
+        return {path.name for path in self.made.path.parent.iterdir()}
+
+    def deactivate(self) -> Path:
+        """Switch a token off; give the backup."""
+        return self.run(
+            SetStatus(authorization_id=self.made.reader, is_active=False, clock=self.clock)
+        )
+
+    def delete(self) -> Path:
+        """Delete another one; give the backup."""
+        return self.run(DeleteAuthorization(authorization_id=self.made.operator, is_ensured=False))
+
+    def run(self, planner: SetStatus | DeleteAuthorization) -> Path:
+        self.clock.moment += timedelta(seconds=1)
+        ports = Ports(audience=YesAudience(), recorder=self.ledger, clock=self.clock)
+        outcome = run_change(self.made.path, planner, manner=Manner(), ports=ports)
+        assert outcome.backup_path is not None
+        return outcome.backup_path
+
+    def undo(self, *, is_dry_run: bool = False) -> UndoOutcome:
+        self.clock.moment += timedelta(seconds=1)
+        ports = UndoPorts(ledger=self.ledger, audience=self.audience, clock=self.clock)
+        return undo(self.made.path, ports=ports, is_dry_run=is_dry_run, reason="a mistake")
+
+    def outcomes(self) -> list[tuple[str, str]]:
+        return [(entry.operation, entry.outcome) for entry in self.ledger.entries()]
+
+
+@pytest.fixture
+def world(tmp_path: Path) -> World:
+    folder = tmp_path / "store"
+    folder.mkdir()
+    clock = FixedClock(CHANGED_AT)
+    actor = Actor(host="db1", uid=0, sudo_user=None, tool_version="1")
+    return World(
+        made=make_store(folder / "influxd.bolt", level=21),
+        ledger=Ledger(path=tmp_path / "ledger.sqlite", actor=actor, clock=clock),
+        clock=clock,
+    )
+
+
+def test_the_store_is_again_what_it_was_byte_for_byte_in_the_same_file(world: World) -> None:
+    world.made.path.chmod(0o640)
+    before, inode = world.content(), world.made.path.stat().st_ino
+    world.deactivate()
+    assert world.content() != before
+    outcome = world.undo()
+    assert outcome.is_changed
+    assert world.content() == before
+    status = world.made.path.stat()
+    assert (status.st_ino, status.st_mode & 0o777) == (inode, 0o640)
+
+
+def test_what_was_changed_is_shown_before_the_question(world: World) -> None:
+    world.deactivate()
+    world.undo()
+    (proposal,) = world.audience.proposals
+    (change,) = proposal.changes
+    assert (change.id, change.action) == (world.made.reader, "changed")
+    assert (proposal.operation.operation, proposal.is_resumed) == ("auth set-inactive", False)
+
+
+def test_the_state_that_is_given_up_is_backed_up_and_the_ledger_knows(world: World) -> None:
+    world.deactivate()
+    after = world.content()
+    proposal = world.undo().proposal
+    assert proposal.backup_path.read_bytes() == after
+    assert world.outcomes()[-2:] == [(OPERATION, "pending"), (OPERATION, "done")]
+    last = world.ledger.entries()[-1]
+    assert (last.txid_before, last.txid_after) == (proposal.store.txid, proposal.store.txid - 1)
+    assert last.reason == "a mistake"
+
+
+def test_operations_are_taken_back_one_by_one(world: World) -> None:
+    first = world.content()
+    world.deactivate()
+    second = world.content()
+    world.delete()
+    world.undo()
+    assert world.content() == second
+    world.undo()
+    assert world.content() == first
+    with pytest.raises(RefusedError, match="nothing that was done"):
+        world.undo()
+
+
+def test_an_operation_after_an_undo_is_taken_back_next(world: World) -> None:
+    world.deactivate()
+    world.undo()
+    before = world.content()
+    world.delete()
+    world.undo()
+    assert world.content() == before
+
+
+def test_a_dry_run_writes_nothing(world: World) -> None:
+    world.deactivate()
+    content, names, outcomes = world.content(), world.names(), world.outcomes()
+    assert not world.undo(is_dry_run=True).is_changed
+    assert (world.content(), world.names(), world.outcomes()) == (content, names, outcomes)
+
+
+def test_without_a_yes_nothing_is_written(world: World) -> None:
+    world.deactivate()
+    content, names, outcomes = world.content(), world.names(), world.outcomes()
+    world.audience.answer = False
+    with pytest.raises(RefusedError, match="not confirmed"):
+        world.undo()
+    assert (world.content(), world.names(), world.outcomes()) == (content, names, outcomes)
+
+
+def test_a_store_that_nothing_was_done_to_is_refused(world: World) -> None:
+    with pytest.raises(RefusedError, match="nothing that was done") as caught:
+        world.undo()
+    assert caught.value.exit_code is ExitCode.REFUSED
+    assert not world.ledger.path.exists()
+
+
+def test_a_store_that_something_else_has_written_is_refused(world: World) -> None:
+    world.deactivate()
+    edit(world.made.path, lambda tx: tx.table("secretsv1").put(b"k", b"v"))
+    before = world.content()
+    with pytest.raises(RefusedError, match="has been written by something else"):
+        world.undo()
+    assert world.content() == before
+
+
+def test_a_store_that_was_altered_without_a_transaction_is_refused(world: World) -> None:
+    backup = world.deactivate()
+    data, old = bytearray(world.content()), backup.read_bytes()
+    place = data.index(b"alice")
+    assert old[place : place + 5] == b"alice"
+    data[place] ^= 1
+    world.made.path.write_bytes(data)
+    with pytest.raises(RefusedError, match="has been written by something else"):
+        world.undo()
+    assert world.content() == bytes(data)
+
+
+def test_a_backup_that_is_gone_is_named(world: World) -> None:
+    backup = world.deactivate()
+    backup.unlink()
+    with pytest.raises(RefusedError, match=backup.name):
+        world.undo()
+
+
+def test_a_backup_of_another_time_is_refused(world: World) -> None:
+    early = world.deactivate()
+    late = world.delete()
+    shutil.copyfile(early, late)
+    with pytest.raises(RefusedError, match="is not the backup of operation"):
+        world.undo()
+
+
+@pytest.mark.parametrize("alter", [lambda d: d[:8192], lambda d: d[:8192] + bytes(len(d) - 8192)])
+def test_a_damaged_backup_is_refused(world: World, alter: Callable[[bytes], bytes]) -> None:
+    backup = world.deactivate()
+    backup.write_bytes(alter(backup.read_bytes()))
+    before = world.content()
+    with pytest.raises((RefusedError, StoreDamagedError)):
+        world.undo()
+    assert world.content() == before
+
+
+def test_a_store_in_use_is_refused(world: World) -> None:
+    world.deactivate()
+    with locked(world.made.path, exclusive=True), pytest.raises(StoreBusyError):
+        world.undo()
+
+
+def test_an_operation_that_never_wrote_is_passed_over(world: World) -> None:
+    before = world.content()
+    world.deactivate()
+    txid = world.ledger.entries()[-1].txid_after
+    intent = _intent(world)
+    world.ledger.intend(intent, txid_before=txid)
+    world.undo()
+    assert world.content() == before
+
+
+def _intent(world: World) -> Intent:
+    status = world.made.path.stat()
+    return Intent(
+        operation="auth delete",
+        store_path=world.made.path,
+        device=status.st_dev,
+        inode=status.st_ino,
+        record_ids=(),
+        backup_path=world.made.path.with_name("never-made"),
+        reason=None,
+    )
+
+
+def test_an_undo_that_was_cut_off_is_ended_by_the_next(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    before = world.content()
+    world.deactivate()
+    synced = rewind.WritableLook.sync
+
+    def fail(look: rewind.WritableLook) -> None:
+        synced(look)
+        raise OSError(5, "Input/output error")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(rewind.WritableLook, "sync", fail)
+        with pytest.raises(WriteFailedError) as caught:
+            world.undo()
+    assert caught.value.exit_code is ExitCode.OUTCOME_UNKNOWN
+    assert world.outcomes()[-1] == (OPERATION, "unknown")
+    assert world.content() != before
+    outcome = world.undo()
+    assert outcome.proposal.is_resumed
+    assert world.content() == before
