@@ -119,7 +119,7 @@ def _fill(tx: MetaTx, made: FullStore) -> None:
     task = {"id": TASK, "orgID": org, "org": "acme", "ownerID": alice, "name": "t", "flux": "x"}
     put(tx, "tasksv1", TASK, task | {"status": "active", "createdAt": NOW, "updatedAt": NOW})
     put(tx, "taskIndexsv1", f"{org}/{TASK}", TASK)
-    put(tx, "taskRunsv1", f"{TASK}/0d00000000000001", {"id": "0d00000000000001"})
+    put(tx, "taskRunsv1", f"{TASK}/0d00000000000001", {"id": "0d00000000000001", "taskID": TASK})
     put(tx, "taskRunsv1", f"{TASK}/manualRuns", "[]")
     for dbrp, is_default in ((DBRP, False), (OTHER_DBRP, True)):
         mapping = {"id": dbrp, "database": "db", "retention_policy": dbrp[-2:], "orgID": org}
@@ -136,7 +136,7 @@ def _fill(tx: MetaTx, made: FullStore) -> None:
     put(tx, "labelmappingsv1", f"{TASK}{LABEL}", labelling)
     put(tx, "variablesv1", VARIABLE, _named(org, VARIABLE, "Var"))
     put(tx, "variablesindexv1", f"{org}var", VARIABLE)
-    put(tx, "variableorgsv1", f"{org}{VARIABLE}", VARIABLE)
+    put(tx, "variableorgsv1", f"{org}{VARIABLE}", b"")
     put(tx, "checksv1", CHECK, _named(org, CHECK, "Check"))
     put(tx, "checkindexv1", f"{org}Check", CHECK)
     put(tx, "notificationEndpointv1", ENDPOINT, _named(org, ENDPOINT, "End"))

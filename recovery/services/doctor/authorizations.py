@@ -23,6 +23,8 @@ from recovery.model.authorization import (
     decode_authorization,
 )
 from recovery.model.gojson import UndecodableError, decode_fields, fold
+from recovery.model.goshape import AUTHORIZATION as SHAPE
+from recovery.model.goshape import can_decode
 from recovery.model.permission import (
     ACTIONS,
     INSTANCE,
@@ -36,21 +38,35 @@ from recovery.secret import Secret
 from recovery.services.doctor.chart import Chart, text_of
 from recovery.services.doctor.finding import Finding, Mend, Rule, Severity, deleting
 from recovery.services.doctor.indexes import IndexAudit, index_rules
+from recovery.services.doctor.servers import ALL_SERVERS, FROM_2_8, Server
 
 TABLE: Final = "authorizationsv1"
 RAW_INDEX: Final = "authorizationindexv1"
 HASHED_INDEX: Final = "authorizationhashedindexv1"
 JUDGED_MAX: Final = 4096
+LEVEL_TOKENS_MIGRATED: Final = 19
+"""From this level on no migration reads the authorizations."""
+HASHES_AT_START: Final = (
+    "influxd that hashes tokens, as 2.9 does, stops: it hashes this one while it starts, and "
+    "cannot write the record again"
+)
 
 UNDECODABLE: Final = Rule(
     number="I23",
     severity=Severity.HIGH,
     problem="is an authorization that cannot be understood",
-    effect="listing authorizations fails as a whole",
+    effect="influxd 2.8 and later stops: Failed creating new authorization store; before, listing "
+    "authorizations fails as a whole",
     remedy="repair cannot know what it was: restore a backup, or give its token up with "
     "influx-recovery auth delete",
 )
-UNDECODABLE_EFFECT: Final = "influxd 2.8 and later stops: Failed creating new authorization store"
+NO_ID: Final = Rule(
+    number="I23",
+    severity=Severity.HIGH,
+    problem="is an authorization without an ID",
+    effect="listed, and not found by its ID",
+    remedy="repair cannot know which one it was: restore a backup of the store",
+)
 WRONG_KEY: Final = Rule(
     number="I23",
     severity=Severity.HIGH,
@@ -64,6 +80,13 @@ ODD_STATUS: Final = Rule(
     problem="is an authorization with a status that is neither active nor inactive",
     effect="the token is refused, and the record cannot be changed",
     remedy="decide: influx-recovery auth set-active or auth set-inactive",
+)
+NO_ORG_ID: Final = Rule(
+    number="I24",
+    severity=Severity.HIGH,
+    problem="is an authorization that names no organization",
+    effect="the API does not list it, and the record cannot be changed",
+    remedy="repair cannot know whose it was: influx-recovery auth delete",
 )
 NO_PERMISSIONS: Final = Rule(
     number="I23",
@@ -88,9 +111,10 @@ FOREIGN_PERMISSION: Final = Rule(
 )
 NO_USER: Final = Rule(
     number="I24",
-    severity=Severity.HIGH,
+    severity=Severity.LOW,
     problem="is an authorization of a user that does not exist",
-    effect="the token is answered with 403, User is inactive, and the API does not list it",
+    effect="the token is answered with 403, User is inactive, and the API does not list it; "
+    "influxd leaves the tokens of a user whom it deletes",
     remedy="repair removes it where it is asked to with --only I24",
     is_on_request=True,
 )
@@ -139,7 +163,10 @@ BAD_HASH: Final = Rule(
 )
 TOKENS: Final = index_rules(
     "I25",
-    missing=(Severity.HIGH, "the token is refused with 401"),
+    missing=(
+        Severity.HIGH,
+        "the token is refused with 401, unless it is raw and influxd hashes it while it starts",
+    ),
     extra=(Severity.MEDIUM, "that token is refused with 401, and cannot be given to a new one"),
     foreign=(Severity.HIGH, "up to InfluxDB 2.7 the key of that entry works as its token"),
 )
@@ -206,7 +233,7 @@ class _Examiner:
                 judgement = self._judge.of(authorization)
             except UndecodableError:
                 population.opaque.add(text_of(key))
-                yield _undecodable(chart, key)
+                yield _undecodable(chart, key, document)
                 continue
             if key != authorization.id.encode():
                 population.opaque.update((text_of(key), authorization.id))
@@ -223,7 +250,7 @@ class _Examiner:
     def _record(self, authorization: Authorization, judgement: _Judgement) -> Iterator[Finding]:
         chart = self._chart
         if authorization.status not in {ACTIVE, INACTIVE, ""}:
-            yield ODD_STATUS.broken(TABLE, authorization.id)
+            yield self._unwritable(ODD_STATUS.broken(TABLE, authorization.id), authorization)
         if not judgement.is_known:
             yield ODD_PERMISSION.broken(TABLE, authorization.id)
         if judgement.org_ids and judgement.org_ids != {authorization.org_id}:
@@ -233,11 +260,20 @@ class _Examiner:
         has_user = chart.users.has(authorization.user_id)
         if not has_user:
             yield NO_USER.broken(TABLE, authorization.id, mend=_removing(authorization))
-        if not chart.orgs.has(authorization.org_id):
+        if authorization.org_id is None:
+            yield self._unwritable(NO_ORG_ID.broken(TABLE, authorization.id), authorization)
+        elif not chart.orgs.has(authorization.org_id):
             yield NO_ORG.broken(TABLE, authorization.id)
         yield from self._token(authorization)
         if has_user and authorization.is_active:
             self._count_access(authorization, judgement)
+
+    def _unwritable(self, finding: Finding, authorization: Authorization) -> Finding:
+        """Say that a record which is to be hashed cannot be written again."""
+        if authorization.token is None or authorization.hashed_token is not None:
+            return finding
+        told = replace(finding, effect=f"{finding.effect}; {HASHES_AT_START}")
+        return self._chart.stopping(told, {Server.HASHING})
 
     def _token(self, authorization: Authorization) -> Iterator[Finding]:
         form = authorization.form
@@ -290,22 +326,33 @@ class _Examiner:
     def _count_access(self, authorization: Authorization, judgement: _Judgement) -> None:
         if judgement.level is OperatorLevel.NONE:
             return
+        if not self._chart.users.is_usable(authorization.user_id):
+            return
         if authorization.user_id in self._chart.inactive_users:
             return
+        for server, access in self._chart.accesses.items():
+            if not self._is_found(authorization, server):
+                continue
+            if judgement.level is OperatorLevel.FULL:
+                access.full_operator_count += 1
+            else:
+                access.other_operator_count += 1
+
+    def _is_found(self, authorization: Authorization, server: Server) -> bool:
+        """Tell whether a kind of server finds an authorization by its token."""
         key = authorization.id.encode()
-        if authorization.token is not None:
-            is_found = self._raw_index.get(key_of(authorization.token)) == key
-        elif authorization.hashed_token is not None and authorization.form is not TokenForm.UNKNOWN:
-            is_found = (
-                self._hashed_index.get(key_of(authorization.hashed_token)) == key
-                and self._chart.level >= LEVEL_HASHED
-            )
-        else:
-            is_found = False
-        if is_found and judgement.level is OperatorLevel.FULL:
-            self._chart.access.full_operator_count += 1
-        elif is_found:
-            self._chart.access.other_operator_count += 1
+        token, hashed = authorization.token, authorization.hashed_token
+        if token is not None and self._raw_index.get(key_of(token)) == key:
+            return True
+        if hashed is None:
+            # What it hashes at its start has its entry in the other index afterwards.
+            return token is not None and server is Server.HASHING
+        return (
+            server in FROM_2_8
+            and self._chart.level >= LEVEL_HASHED
+            and authorization.form is not TokenForm.UNKNOWN
+            and self._hashed_index.get(key_of(hashed)) == key
+        )
 
 
 class _Judge:
@@ -345,12 +392,12 @@ class _Judge:
         )
 
 
-def _undecodable(chart: Chart, key: bytes) -> Finding:
-    if not chart.decodes_all_authorizations:
-        return UNDECODABLE.broken(TABLE, key)
-    return replace(
-        UNDECODABLE.broken(TABLE, key, severity=Severity.FATAL), effect=UNDECODABLE_EFFECT
-    )
+def _undecodable(chart: Chart, key: bytes, document: bytes) -> Finding:
+    if can_decode(document, SHAPE):
+        return NO_ID.broken(TABLE, key)
+    # A server that brings the store up to level 19 reads them all, too (migrations 16, 17, 19).
+    stopped = FROM_2_8 if chart.level >= LEVEL_TOKENS_MIGRATED else ALL_SERVERS - {Server.TO_2_4}
+    return chart.stopping(UNDECODABLE.broken(TABLE, key), stopped)
 
 
 def _lacks_permissions(authorization: Authorization) -> bool:

@@ -30,9 +30,13 @@ from recovery.model.catalogue import (
     with_database,
 )
 from recovery.model.gojson import UndecodableError
+from recovery.model.goshape import BUCKET as BUCKET_SHAPE
+from recovery.model.goshape import can_decode
 from recovery.services.doctor.chart import BUCKETS_LOOKED_AT, Chart, text_of
 from recovery.services.doctor.finding import Finding, Mend, Rule, Severity
 from recovery.services.doctor.indexes import IndexAudit, index_rules
+from recovery.services.doctor.servers import ALL_SERVERS, FROM_2_5
+from recovery.services.doctor.startup import TASKS_BUCKET
 
 TABLE: Final = "bucketsv1"
 INDEX: Final = "bucketindexv1"
@@ -40,10 +44,11 @@ SYSTEM_NAMES: Final = frozenset(system.name for system in SYSTEM_BUCKETS)
 
 NO_DATABASE: Final = Rule(
     number="I10",
-    severity=Severity.FATAL,
+    severity=Severity.MEDIUM,
     problem="is a bucket without an entry in the engine's catalogue",
     effect="influxd exits at once: Missing metadata for bucket, and then, misleadingly, "
-    "Incompatible InfluxDB 2.0 version found",
+    "Incompatible InfluxDB 2.0 version found; the usual causes are a DELETE of a system bucket by "
+    "API, UI or Terraform, which is answered with 400, and influxd recovery org create",
     remedy="repair adds the entry; shards that the bucket had stay on disk and are not queried",
 )
 NO_BUCKET: Final = Rule(
@@ -85,10 +90,10 @@ NO_CATALOGUE: Final = Rule(
 )
 TWICE: Final = Rule(
     number="I13",
-    severity=Severity.FATAL,
+    severity=Severity.LOW,
     problem="is a database that the engine's catalogue has twice",
-    effect="influxd stops, or goes by one of the two",
-    remedy="repair cannot know which of the two is right: restore a backup of the store",
+    effect="influxd goes by the first of the two",
+    remedy="repair leaves it alone: it does no harm",
 )
 UNDECODABLE: Final = Rule(
     number="I15",
@@ -110,6 +115,21 @@ NO_ORG: Final = Rule(
     problem="is a bucket of an organization that does not exist",
     effect="its data take up disk space, and nobody can read or delete them",
     remedy="repair leaves it alone: the organization may come back with a backup",
+)
+NO_ORG_ID: Final = Rule(
+    number="I15",
+    severity=Severity.HIGH,
+    problem="is a bucket that names no organization",
+    effect="listing the buckets fails with 400 for everybody, no organization can be deleted, and "
+    "1.x writes end with status 500",
+    remedy="repair cannot know whose it is: restore a backup of the store",
+)
+NO_ID: Final = Rule(
+    number="I15",
+    severity=Severity.FATAL,
+    problem="is a bucket without an ID",
+    effect="influxd exits at once: Missing metadata for bucket",
+    remedy="repair cannot know what it was: restore a backup of the store",
 )
 ODD_TYPE: Final = Rule(
     number="I15",
@@ -160,13 +180,14 @@ def examine_buckets(chart: Chart) -> Iterator[Finding]:
     audit = IndexAudit(chart.tx.table(INDEX), TABLE, NAMES)
     catalogue = _Catalogue(chart)
     yield from catalogue.read()
-    severities: dict[bytes, Severity] = {}
+    stuck: dict[bytes, str] = {}
     for rank, (key, document) in enumerate(table.items()):
         try:
             bucket = decode_bucket(document)
         except UndecodableError:
             chart.buckets.opaque.add(text_of(key))
-            yield UNDECODABLE.broken(TABLE, key)
+            has_no_id = can_decode(document, BUCKET_SHAPE)
+            yield (NO_ID if has_no_id else UNDECODABLE).broken(TABLE, key)
             continue
         yield from catalogue.compare(bucket, rank)
         if key != bucket.id.encode():
@@ -178,15 +199,24 @@ def examine_buckets(chart: Chart) -> Iterator[Finding]:
         if bucket.org_id is not None and bucket.name:
             name = index_key(bucket.org_id, bucket.name)
             audit.want(name, key)
-            if bucket.name == SYSTEM_BUCKETS[0].name and chart.stops_at(bucket.org_id):
-                severities[name] = Severity.FATAL
+            if bucket.name == TASKS_BUCKET and bucket.org_id in chart.stuck_orgs:
+                stuck[name] = bucket.org_id
     _note_opaque_system_buckets(chart)
-    yield from audit.findings(chart.buckets, severities=severities)
+
+    def missing(name: bytes, finding: Finding) -> Finding:
+        if name not in stuck:
+            return finding
+        chart.explain_stuck(stuck[name])
+        return chart.stopping(finding, FROM_2_5)
+
+    yield from audit.findings(chart.buckets, missing=missing)
     yield from catalogue.leftovers()
 
 
 def _bucket(chart: Chart, bucket: Bucket) -> Iterator[Finding]:
-    if bucket.org_id is None or not chart.orgs.has(bucket.org_id):
+    if bucket.org_id is None:
+        yield NO_ORG_ID.broken(TABLE, bucket.id)
+    elif not chart.orgs.has(bucket.org_id):
         yield NO_ORG.broken(TABLE, bucket.id)
     if not bucket.name:
         yield NO_NAME.broken(TABLE, bucket.id)
@@ -249,13 +279,9 @@ class _Catalogue:
         self._used.add(bucket.id)
         database = self._databases.get(bucket.id)
         if database is None:
-            is_seen = not self._chart.is_2_4_or_older or rank < BUCKETS_LOOKED_AT
-            yield NO_DATABASE.broken(
-                TABLE,
-                bucket.id,
-                mend=_adding_database(bucket),
-                severity=None if is_seen else Severity.MEDIUM,
-            )
+            finding = NO_DATABASE.broken(TABLE, bucket.id, mend=_adding_database(bucket))
+            stopped = ALL_SERVERS if rank < BUCKETS_LOOKED_AT else FROM_2_5
+            yield self._chart.stopping(finding, stopped)
             return
         policy = next((one for one in database.policies if one.name == POLICY), None)
         if policy is None or policy.retention_ns != bucket.retention_ns:

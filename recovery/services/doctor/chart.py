@@ -3,24 +3,30 @@
 Lives here: `Chart`, and the `Population`s of records that other records name. Must not live here:
 any rule.
 
-Invariants: IDs are kept, decoded records never. What is not known counts as being there: a record
-that cannot be decoded exists, and where a bolt bucket is missing nothing is judged by its absence.
+Invariants: IDs are kept, decoded records never. Where it is asked whether something is debris, what
+is not known counts as being there: a record that cannot be decoded exists, and where a bolt bucket
+is missing nothing is judged by its absence. Where it is asked what a server can use, only what it
+can decode counts, and a bolt bucket that is missing is an empty one.
 
 Source: spec influxdb-metadata sections 6.3 and 13.1 (which server does what).
 """
 
-from collections.abc import Callable
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field, replace
 from typing import Final, TypeAlias
 
 from recovery.metastore.transaction import MetaTx
 from recovery.model.ids import Id, IdSource
 from recovery.ports import Clock, Rng
+from recovery.services.doctor.finding import Finding, Severity
+from recovery.services.doctor.servers import (
+    LEVEL_2_3,
+    SQL_LEVELS_BEFORE_2_5,
+    Server,
+    likely_server,
+    servers_of,
+)
 
-LEVEL_2_3: Final = 20
-LEVEL_2_8: Final = 21
-SQL_LEVELS_BEFORE_2_5: Final = frozenset({5, 7})
-"""Numbers of SQL migrations of 2.3 and 2.4, whose stores are at level 20 as those of 2.5 to 2.7."""
 BUCKETS_LOOKED_AT: Final = 20
 """Up to 2.4 the check at the start sees only so many buckets, those with the lowest IDs."""
 
@@ -48,6 +54,10 @@ class Population:
     def has(self, record_id: str | None) -> bool:
         """Tell whether a record exists, as far as that can be known."""
         return record_id in self.known or record_id in self.opaque or not self.is_there
+
+    def is_usable(self, record_id: str | None) -> bool:
+        """Tell whether a server finds a record and can decode it."""
+        return record_id in self.known
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -93,6 +103,7 @@ class Chart:
         tx: The records.
         level: Schema level.
         sql_level: Number of migrations in the SQLite file; None without one.
+        use_hashed_tokens: What the configuration of its server says; None when it says nothing.
         repairer: For mends that make records.
         users: The users.
         inactive_users: Users whose status is exactly "inactive".
@@ -104,10 +115,11 @@ class Chart:
         authorizations: The authorizations.
         labels: The labels.
         system_buckets: Organizations that have a bucket of a name, by that name.
-        first_task_orgs: Organizations of the tasks that the server loads at its start.
+        stuck_orgs: Organizations whose bucket "_tasks" the server needs to start, and cannot find.
+        explained_orgs: Those of them of which a finding says what is wrong.
         owners: Organizations with an owner who exists and is not inactive.
         has_instance_owner: Whether somebody owns the instance.
-        access: Who could get in.
+        accesses: Who could get in, by kind of server.
         can_extend_catalogue: Whether a database can be added to the engine's catalogue.
         progress: Told now and then how many records of a bolt bucket have been looked at.
         counts: Records looked at, by bolt bucket.
@@ -116,6 +128,7 @@ class Chart:
     tx: MetaTx
     level: int
     sql_level: int | None = None
+    use_hashed_tokens: bool | None = None
     repairer: Repairer
     users: Population = field(default_factory=Population)
     inactive_users: set[str] = field(default_factory=set)
@@ -127,10 +140,13 @@ class Chart:
     authorizations: Population = field(default_factory=Population)
     labels: Population = field(default_factory=Population)
     system_buckets: dict[str, set[str]] = field(default_factory=dict)
-    first_task_orgs: set[str] = field(default_factory=set)
+    stuck_orgs: set[str] = field(default_factory=set)
+    explained_orgs: set[str] = field(default_factory=set)
     owners: set[str] = field(default_factory=set)
     has_instance_owner: bool = False
-    access: Access = field(default_factory=Access)
+    accesses: dict[Server, Access] = field(
+        default_factory=lambda: {server: Access() for server in Server}
+    )
     can_extend_catalogue: bool = False
     progress: Progress | None = None
     counts: dict[str, int] = field(default_factory=dict)
@@ -143,20 +159,41 @@ class Chart:
             self.progress(f"records of {table}", count)
 
     @property
-    def is_2_4_or_older(self) -> bool:
-        """Whether the server that was last here is certainly none of 2.5 or later."""
-        if self.level < LEVEL_2_3:
-            return True
-        return self.level == LEVEL_2_3 and self.sql_level in SQL_LEVELS_BEFORE_2_5
-
-    def stops_at(self, org_id: str) -> bool:
-        """Tell whether influxd would not start without the bucket "_tasks" of an organization."""
-        return not self.is_2_4_or_older and org_id in self.first_task_orgs
+    def servers(self) -> tuple[Server, ...]:
+        """The kinds of servers that can be started on the store, the oldest first."""
+        return servers_of(self.level, use_hashed_tokens=self.use_hashed_tokens)
 
     @property
-    def decodes_all_authorizations(self) -> bool:
-        """Whether the server reads every authorization at its start (from 2.8 on)."""
-        return self.level >= LEVEL_2_8
+    def likely_server(self) -> Server:
+        """The kind of server that is started on the store next, if nobody up- or downgrades."""
+        return likely_server(
+            self.level, sql_level=self.sql_level, use_hashed_tokens=self.use_hashed_tokens
+        )
+
+    @property
+    def access(self) -> Access:
+        """Who could get in, with the kind of server that is most likely."""
+        return self.accesses[self.likely_server]
+
+    def stopping(self, finding: Finding, servers: Iterable[Server]) -> Finding:
+        """Say that a finding keeps some kinds of servers from starting.
+
+        Args:
+            finding: The finding, as bad as it is where it stops nothing.
+            servers: The kinds that do not start.
+
+        Returns:
+            The same; fatal if the server that is most likely started next is one of them.
+        """
+        stopped = frozenset(servers)
+        is_fatal = self.likely_server in stopped
+        severity = Severity.FATAL if is_fatal else finding.severity
+        return replace(finding, stopped=stopped, severity=severity)
+
+    def explain_stuck(self, org_id: str) -> bool:
+        """Tell whether an organization keeps influxd from starting, and note that it is told."""
+        self.explained_orgs.add(org_id)
+        return org_id in self.stuck_orgs
 
     @property
     def knows_instance(self) -> bool:

@@ -8,7 +8,7 @@ cannot be read, the rest is not examined and that is a finding.
 Source: spec influxdb-metadata section 13.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from enum import StrEnum, unique
 from pathlib import Path
@@ -31,9 +31,11 @@ from recovery.services.doctor.mappings import examine_mappings
 from recovery.services.doctor.organizations import examine_organizations, examine_system_buckets
 from recovery.services.doctor.others import examine_others
 from recovery.services.doctor.schema import examine_schema
+from recovery.services.doctor.servers import Server
 from recovery.services.doctor.sqlite import examine_sqlite, sql_level
+from recovery.services.doctor.startup import note_stuck_orgs
 from recovery.services.doctor.surroundings import examine_surroundings
-from recovery.services.doctor.tasks import examine_tasks, note_task_orgs
+from recovery.services.doctor.tasks import examine_tasks
 from recovery.services.doctor.users import examine_users
 from recovery.services.store_facts import StoreFacts
 
@@ -55,6 +57,8 @@ EXAMINERS: Final[tuple[Examiner, ...]] = (
 """In the order in which each learns what the next ones need."""
 
 NUMBERS: Final = tuple(f"I{number}" for number in range(1, 37))
+REASONS_SHOWN: Final = 2
+"""More reasons than these are counted in the verdict; each is a finding above it."""
 PAGE_STEPS: Final = 10
 """How often the progress of the check of the file is told."""
 DAMAGED_FILE: Final = Rule(
@@ -84,29 +88,79 @@ class Outlook(StrEnum):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Verdict:
-    """The end of an examination.
+class Forecast:
+    """What a start of one kind of server would come to.
 
     Attributes:
+        server: The kind.
         outlook: What would happen.
-        reasons: Why influxd does not start, one clause a finding that stops it; without repeats.
-        access: Who could get in.
+        reasons: Why it does not start, one clause a finding that stops it; without repeats.
+        access: Who could get in, if it starts.
     """
 
+    server: Server
     outlook: Outlook
     reasons: tuple[str, ...]
     access: Access
 
     @property
-    def sentence(self) -> str:
-        """The verdict for a person, without a full stop."""
+    def end(self) -> str:
+        """The outcome as a clause without its subject."""
         match self.outlook:
             case Outlook.STARTS:
-                return "influxd will start"
+                return "will start"
             case Outlook.STARTS_LOCKED:
-                return "influxd will start, but nobody can get in"
+                return "will start, but nobody can get in"
             case Outlook.DOES_NOT_START:
-                return f"influxd will not start, because {'; '.join(self.reasons)}"
+                return f"will not start, because {'; '.join(self._shown_reasons())}"
+
+    def _shown_reasons(self) -> Iterator[str]:
+        yield from self.reasons[:REASONS_SHOWN]
+        if len(self.reasons) > REASONS_SHOWN:
+            yield f"and for {len(self.reasons) - REASONS_SHOWN} more reasons, which are above"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Verdict:
+    """The end of an examination.
+
+    Attributes:
+        likely: What the server that is most likely started next would do.
+        others: What the other kinds of servers would do that can be started on the store.
+    """
+
+    likely: Forecast
+    others: tuple[Forecast, ...] = ()
+
+    @property
+    def outlook(self) -> Outlook:
+        """What would happen, most likely."""
+        return self.likely.outlook
+
+    @property
+    def reasons(self) -> tuple[str, ...]:
+        """Why influxd most likely does not start."""
+        return self.likely.reasons
+
+    @property
+    def access(self) -> Access:
+        """Who could most likely get in."""
+        return self.likely.access
+
+    @property
+    def depends(self) -> bool:
+        """Whether some kind of server would fare differently."""
+        return any(one.outlook is not self.outlook for one in self.others)
+
+    @property
+    def sentence(self) -> str:
+        """The verdict for a person, without a full stop; names the server where it depends."""
+        if not self.depends:
+            return f"influxd {self.likely.end}"
+        different = (
+            f"{one.server.value} {one.end}" for one in self.others if one.end != self.likely.end
+        )
+        return "; but ".join((f"{self.likely.server.value} {self.likely.end}", *different))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -149,23 +203,22 @@ def examine(
     """
     with open_readable(path, needs_schema=False) as store:
         findings = list(examine_file(store, progress))
-        chart = None
-        try:
-            with store.view() as tx:
-                chart = new_chart(tx, clock=clock, rng=rng, progress=progress)
-                chart.sql_level = sql_level(files.sqlite_path)
+        with store.view() as tx:
+            chart = new_chart(tx, clock=clock, rng=rng, progress=progress)
+            chart.sql_level = sql_level(files.sqlite_path)
+            chart.use_hashed_tokens = files.use_hashed_tokens
+            try:
                 findings.extend(examine_records(chart))  # those before an error are kept
                 findings.extend(examine_sqlite(chart, files.sqlite_path))
-        except StoreDamagedError:
-            if not findings:
-                raise
+            except StoreDamagedError:
+                if not findings:
+                    raise
         findings.extend(examine_surroundings(store.file.real_path, files.engine_path))
-        access = Access() if chart is None else chart.access
         return Examination(
             facts=StoreFacts.of(store),
             findings=tuple(one for one in findings if not one.is_advice),
             advice=tuple(one for one in findings if one.is_advice),
-            verdict=verdict_on(findings, access),
+            verdict=verdict_on(findings, chart),
         )
 
 
@@ -223,25 +276,33 @@ def examine_records(chart: Chart) -> Iterator[Finding]:
     Raises:
         StoreDamagedError: A page on the way is damaged or cannot be read.
     """
-    note_task_orgs(chart)
+    note_stuck_orgs(chart)
     for examiner in EXAMINERS:
         yield from examiner(chart)
 
 
-def verdict_on(findings: list[Finding], access: Access) -> Verdict:
+def verdict_on(findings: Sequence[Finding], chart: Chart) -> Verdict:
     """Judge.
 
     Args:
         findings: All that was found.
-        access: Who could get in.
+        chart: The store, after its examination.
 
     Returns:
         The verdict.
     """
-    fatal = [one for one in findings if one.severity is Severity.FATAL and not one.is_advice]
-    reasons = dict.fromkeys(f"{one.place} {one.problem}" for one in fatal)
-    if fatal:
+    forecasts = {server: _forecast(server, findings, chart) for server in Server}
+    likely = chart.likely_server
+    others = (forecasts[server] for server in chart.servers if server is not likely)
+    return Verdict(likely=forecasts[likely], others=tuple(others))
+
+
+def _forecast(server: Server, findings: Sequence[Finding], chart: Chart) -> Forecast:
+    access = chart.accesses[server]
+    stopping = [one for one in findings if server in one.stops and not one.is_advice]
+    if stopping:
         outlook = Outlook.DOES_NOT_START
     else:
         outlook = Outlook.STARTS if access.is_possible else Outlook.STARTS_LOCKED
-    return Verdict(outlook=outlook, reasons=tuple(reasons), access=access)
+    reasons = dict.fromkeys(f"{one.place} {one.problem}" for one in stopping)
+    return Forecast(server=server, outlook=outlook, reasons=tuple(reasons), access=access)

@@ -13,6 +13,7 @@ from typing import Final, TypeAlias
 
 from recovery.metastore.transaction import MetaTx
 from recovery.model.ids import ID_LENGTH
+from recovery.services.doctor.servers import ALL_SERVERS, NO_SERVER, Server
 
 Mend: TypeAlias = Callable[[MetaTx], None]
 """Writes what makes a finding go away, by the store as it is at that moment."""
@@ -53,6 +54,8 @@ class Finding:
         is_advice: Whether it is only worth knowing, and nothing is broken.
         is_on_request: Whether repair mends it only where its number is named.
         mend: Mends it; None where that cannot be done safely.
+        stopped: Kinds of servers that do not start because of it, where that depends on the kind;
+            None where the severity says it all.
     """
 
     number: str
@@ -65,6 +68,14 @@ class Finding:
     is_advice: bool = False
     is_on_request: bool = False
     mend: Mend | None = field(default=None, repr=False, compare=False)
+    stopped: frozenset[Server] | None = None
+
+    @property
+    def stops(self) -> frozenset[Server]:
+        """Kinds of servers that do not start because of it."""
+        if self.stopped is not None:
+            return self.stopped
+        return ALL_SERVERS if self.severity is Severity.FATAL else NO_SERVER
 
     @property
     def is_mendable(self) -> bool:

@@ -96,6 +96,10 @@ def _value(_key: bytes, value: bytes) -> bytes:
     return value
 
 
+def _as_it_is(_key: bytes, finding: Finding) -> Finding:
+    return finding
+
+
 class IndexAudit:
     """Collects what the records want, and then compares."""
 
@@ -106,6 +110,7 @@ class IndexAudit:
         rules: IndexRules,
         *,
         target: Callable[[bytes, bytes], bytes] | None = None,
+        has_values: bool = True,
     ) -> None:
         """Begin.
 
@@ -114,11 +119,13 @@ class IndexAudit:
             records: Name of the bolt bucket of the records.
             rules: How bad it is when something is wrong.
             target: Tells of key and value which record they lead to; None where that is the value.
+            has_values: Whether the values are looked at; else only the keys tell.
         """
         self._index = index
         self._records = records
         self._rules = rules
         self._target = target or _value
+        self._has_values = has_values
         self._wanted: dict[bytes, bytes] = {}
         self._rivals: dict[bytes, list[bytes]] = {}
 
@@ -137,23 +144,24 @@ class IndexAudit:
         self,
         population: Population,
         *,
-        severities: dict[bytes, Severity] | None = None,
+        missing: Callable[[bytes, Finding], Finding] | None = None,
     ) -> Iterator[Finding]:
         """Compare.
 
         Args:
             population: The records that the entries lead to.
-            severities: How bad a missing entry is, for keys where it is worse than usual.
+            missing: Given the key of a missing entry and the finding, says how bad it is where that
+                is worse than usual.
 
         Yields:
             What is wrong. An index that is missing as a whole is another finding, and here none.
         """
         if not self._index.is_there or not population.is_there:
             return
-        worse = severities or {}
+        worse = missing or _as_it_is
         for key, value in self._index.items():
             wanted = self._wanted.pop(key, None)
-            if wanted == value:
+            if wanted == value or (wanted is not None and not self._has_values):
                 yield from self._beaten(key, winner=value)
             elif text_of(self._target(key, value)) in population.opaque:
                 continue
@@ -172,16 +180,21 @@ class IndexAudit:
                 yield self._missing(key, value, NO_ENTRY, ADDS, worse)
 
     def _missing(
-        self, key: bytes, value: bytes, problem: str, remedy: str, worse: dict[bytes, Severity]
+        self,
+        key: bytes,
+        value: bytes,
+        problem: str,
+        remedy: str,
+        worse: Callable[[bytes, Finding], Finding],
     ) -> Finding:
-        return self._rules.missing.broken(
+        finding = self._rules.missing.broken(
             self._records,
             self._target(key, value)[-ID_LENGTH:],
             mend=putting(self._index.name, key, value),
-            severity=worse.get(key),
             problem=problem,
             remedy=remedy,
         )
+        return worse(key, finding)
 
     def _extra(self, key: bytes, value: bytes, population: Population) -> Finding:
         target = self._target(key, value)

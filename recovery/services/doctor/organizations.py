@@ -17,6 +17,8 @@ from recovery.model.organization import decode_organization, index_name
 from recovery.services.doctor.chart import Chart, as_id, text_of
 from recovery.services.doctor.finding import Finding, Mend, Rule, Severity, spared
 from recovery.services.doctor.indexes import IndexAudit, index_rules
+from recovery.services.doctor.servers import FROM_2_5
+from recovery.services.doctor.startup import TASKS_BUCKET
 from recovery.services.tenancy.recipes import BucketWish, write_bucket
 
 TABLE: Final = "organizationsv1"
@@ -120,16 +122,16 @@ def examine_system_buckets(chart: Chart) -> Iterator[Finding]:
         for system in SYSTEM_BUCKETS:
             if org_id in chart.system_buckets.get(system.name, ()):
                 continue
-            is_fatal = system.name == SYSTEM_BUCKETS[0].name and chart.stops_at(org_id)
             can_mend = chart.can_extend_catalogue
-            yield NO_SYSTEM_BUCKET.broken(
+            finding = NO_SYSTEM_BUCKET.broken(
                 TABLE,
                 org_id,
                 mend=_making(chart, org_id, system) if can_mend else None,
-                severity=Severity.FATAL if is_fatal else None,
                 problem=f"is an organization without the system bucket {system.name}",
                 remedy=None if can_mend else "repair cannot do it without the engine's catalogue",
             )
+            is_stuck = system.name == TASKS_BUCKET and chart.explain_stuck(org_id)
+            yield chart.stopping(finding, FROM_2_5) if is_stuck else finding
 
 
 def _note_lost_organizations(chart: Chart) -> None:

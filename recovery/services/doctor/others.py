@@ -94,6 +94,7 @@ class _Kind:
         index: Where the index is.
         key: Makes the key in the index.
         value: Makes the value there.
+        has_values: Whether the values are looked at; else only the keys tell.
         read: Reads what a key is made of.
         rules: How bad it is when the index is wrong.
     """
@@ -105,6 +106,7 @@ class _Kind:
     value: Callable[[_Named], bytes]
     read: Callable[[Fields], _Named]
     rules: IndexRules
+    has_values: bool = True
 
 
 def lowered(name: str) -> str:
@@ -144,6 +146,10 @@ def _read_stack(fields: Fields) -> _Named:
 
 def _id(record: _Named) -> bytes:
     return record.id.encode()
+
+
+def _nothing(_record: _Named) -> bytes:
+    return b""
 
 
 def _rules(number: str, what: str) -> IndexRules:
@@ -190,13 +196,23 @@ KINDS: Final = (
         table=DASHBOARDS,
         index=DASHBOARDS_BY_ORG,
         key=_by_id,
-        value=lambda _: b"",
+        value=_nothing,
         read=_read,
         rules=_rules("I31", "dashboard"),
+        has_values=False,
     ),
     _kind(LABELS, "labelindexv1", "label", _by_lower_name),
     _kind("variablesv1", "variablesindexv1", "variable", _by_lower_name),
-    _kind("variablesv1", "variableorgsv1", "variable", _by_id),
+    _Kind(
+        number="I32",
+        table="variablesv1",
+        index="variableorgsv1",
+        key=_by_id,
+        value=_nothing,  # as kv/variable.go (putVariableOrgsIndex) puts it, seen with every server
+        read=_read,
+        rules=_rules("I32", "variable"),
+        has_values=False,
+    ),
     _kind("checksv1", "checkindexv1", "check", _by_name),
     _kind(
         "notificationEndpointv1", "notificationEndpointIndexv1", "notification endpoint", _by_name
@@ -252,8 +268,14 @@ def _indexed(chart: Chart, kind: _Kind, populations: dict[str, Population]) -> I
     population = populations.setdefault(kind.table, Population())
     # A start of the server makes dashboards and Telegraf configurations again, empty.
     population.is_there = table.is_there or kind.table not in {DASHBOARDS, "telegrafv1"}
-    target = _last_id if kind.index == DASHBOARDS_BY_ORG else None
-    audit = IndexAudit(chart.tx.table(kind.index), kind.table, kind.rules, target=target)
+    target = None if kind.has_values else _last_id
+    audit = IndexAudit(
+        chart.tx.table(kind.index),
+        kind.table,
+        kind.rules,
+        target=target,
+        has_values=kind.has_values,
+    )
     rule = Rule(
         number=kind.number,
         severity=Severity.MEDIUM,

@@ -119,7 +119,7 @@ class _Trial:
         """Examine the records with what has been mended so far."""
         chart = new_chart(self._pending, clock=self._clock, rng=self._rng)
         findings = list(examine_records(chart))
-        return findings, verdict_on(findings, chart.access)
+        return findings, verdict_on(findings, chart)
 
     def mend(
         self, wanted: Sequence[Finding], before: Sequence[Finding]

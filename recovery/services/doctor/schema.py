@@ -22,6 +22,7 @@ from recovery.model.schema import (
 )
 from recovery.services.doctor.chart import Chart
 from recovery.services.doctor.finding import Finding, Mend, Rule, Severity
+from recovery.services.doctor.servers import FROM_2_5
 from recovery.services.tenancy.recipes import INSTANCE_ID_KEY, INSTANCE_ID_TABLE
 
 TABLE: Final = "migrationsv1"
@@ -175,17 +176,38 @@ def _buckets(chart: Chart) -> Iterator[Finding]:
     for name in sorted(buckets_of_level(chart.level)):
         if chart.tx.table(name).is_there:
             continue
-        if name == CATALOGUE:
-            is_needed = not chart.tx.table("bucketsv1").is_empty
-            rule = LOST_CATALOGUE if is_needed else FATAL_BUCKET
-            yield rule.broken(name, mend=None if is_needed else _making(name))
-        elif name in REMADE_HARMLESSLY:
-            yield REMADE_BUCKET.broken(name, mend=_making(name))
-        elif name in REMADE:
-            yield LOST_BUCKET.broken(name)
-        else:
-            rule = FATAL_BUCKET if name in FATAL_BUCKETS else USED_BUCKET
-            yield rule.broken(name, mend=_making(name))
+        is_loaded = _is_loaded(chart, name)
+        for finding in _missing(chart, name):
+            yield chart.stopping(finding, FROM_2_5) if is_loaded else finding
+
+
+def _is_loaded(chart: Chart, name: str) -> bool:
+    """Tell whether influxd needs a bolt bucket to load the runs of its tasks."""
+    has_tasks = not chart.tx.table("tasksv1").is_empty
+    match name:
+        case "tasksv1":
+            return True
+        case "taskRunsv1":
+            return has_tasks
+        case "bucketsv1" | "bucketindexv1":
+            chart.explained_orgs.update(chart.stuck_orgs)
+            return bool(chart.stuck_orgs)
+        case _:
+            return False
+
+
+def _missing(chart: Chart, name: str) -> Iterator[Finding]:
+    if name == CATALOGUE:
+        is_needed = not chart.tx.table("bucketsv1").is_empty
+        rule = LOST_CATALOGUE if is_needed else FATAL_BUCKET
+        yield rule.broken(name, mend=None if is_needed else _making(name))
+    elif name in REMADE_HARMLESSLY:
+        yield REMADE_BUCKET.broken(name, mend=_making(name))
+    elif name in REMADE:
+        yield LOST_BUCKET.broken(name)
+    else:
+        rule = FATAL_BUCKET if name in FATAL_BUCKETS else USED_BUCKET
+        yield rule.broken(name, mend=_making(name))
 
 
 def _making(name: str) -> Mend:

@@ -12,42 +12,60 @@ from typing import Final
 
 from recovery.metastore.transaction import MetaTx
 from recovery.model.gojson import UndecodableError, decode_fields, id_field, required_id_field
+from recovery.model.goshape import TASK, can_decode
 from recovery.model.ids import ID_LENGTH, Id
 from recovery.services.doctor.chart import Chart, Population, text_of
 from recovery.services.doctor.finding import Finding, Mend, Rule, Severity
 from recovery.services.doctor.indexes import IndexAudit, index_rules
+from recovery.services.doctor.servers import FROM_2_5, NO_SERVER, Server
+from recovery.services.doctor.startup import LOADED_TASKS, bad_runs, finds_itself
 
 TABLE: Final = "tasksv1"
 INDEX: Final = "taskIndexsv1"
 RUNS: Final = "taskRunsv1"
-LOADED_TASKS: Final = 100
-"""influxd from 2.5 on loads the runs of so many tasks at its start, those with the lowest IDs."""
 
+STOPS: Final = (
+    "influxd 2.5 and later does not start if it is one of the first 100 tasks: could not load "
+    "existing scheduled runs, with or without --no-tasks"
+)
 NO_ORG: Final = Rule(
     number="I26",
-    severity=Severity.MEDIUM,
+    severity=Severity.HIGH,
     problem="is a task of an organization that does not exist",
-    effect="influxd 2.5 and later does not start if it is one of the first 100 tasks: could not "
-    "load existing scheduled runs, with or without --no-tasks",
+    effect=f"nobody can see it; {STOPS} and the organization has no bucket _tasks",
     remedy="repair removes it with its runs, where nothing else is left of that organization",
 )
 STILL_TRACES: Final = (
     "repair leaves it alone, because other records of that organization are left: restore a "
     "backup, or ask for its removal with --only I26"
 )
+NO_TASKS_BUCKET: Final = Rule(
+    number="I26",
+    severity=Severity.MEDIUM,
+    problem="is a task of an organization whose bucket _tasks cannot be found",
+    effect=STOPS,
+    remedy="repair cannot know where that bucket is: restore a backup of the store",
+)
 UNDECODABLE: Final = Rule(
     number="I27",
     severity=Severity.MEDIUM,
     problem="is a task that cannot be understood",
-    effect="it does not run, and listing the tasks fails",
+    effect=f"it does not run, and listing the tasks fails; {STOPS}",
     remedy="repair cannot know what it was: restore a backup of the store",
 )
 WRONG_KEY: Final = Rule(
     number="I27",
     severity=Severity.MEDIUM,
     problem="is a task whose key is not its ID",
-    effect="listed, and not found by its ID",
+    effect=f"listed, and not found by its ID; {STOPS}",
     remedy="repair cannot know which of the two is right",
+)
+BAD_RUN: Final = Rule(
+    number="I27",
+    severity=Severity.MEDIUM,
+    problem="is a run that cannot be understood",
+    effect=f"the runs of that task cannot be listed; {STOPS}",
+    remedy="repair cannot know what it was: restore a backup of the store",
 )
 NO_OWNER: Final = Rule(
     number="I27",
@@ -77,26 +95,6 @@ class _Task:
     owner_id: Id | None
 
 
-def note_task_orgs(chart: Chart) -> None:
-    """Learn for which organizations influxd needs a bucket "_tasks" to start.
-
-    Args:
-        chart: The store.
-
-    Raises:
-        StoreDamagedError: A page on the way is damaged or cannot be read.
-    """
-    for rank, (_, document) in enumerate(chart.tx.table(TABLE).items()):
-        if rank >= LOADED_TASKS:
-            return
-        try:
-            task = _decode(document)
-        except UndecodableError:
-            continue
-        if task.org_id is not None:
-            chart.first_task_orgs.add(task.org_id)
-
-
 def examine_tasks(chart: Chart) -> Iterator[Finding]:
     """Look at tasks, their index and their runs.
 
@@ -113,37 +111,50 @@ def examine_tasks(chart: Chart) -> Iterator[Finding]:
     tasks = Population(is_there=table.is_there)
     audit = IndexAudit(chart.tx.table(INDEX), TABLE, BY_ORG)
     for rank, (key, document) in enumerate(table.items()):
+        stops = FROM_2_5 if rank < LOADED_TASKS else NO_SERVER
         try:
             task = _decode(document)
         except UndecodableError:
             tasks.opaque.add(text_of(key))
-            yield UNDECODABLE.broken(TABLE, key)
+            yield chart.stopping(UNDECODABLE.broken(TABLE, key), stops)
             continue
+        yield from _bad_runs(chart, task, stops)
         if key != task.id.encode():
             tasks.opaque.update((text_of(key), task.id))
-            yield WRONG_KEY.broken(TABLE, key)
+            is_found = finds_itself(chart.tx, document)
+            finding = WRONG_KEY.broken(TABLE, key)
+            yield chart.stopping(finding, NO_SERVER if is_found else stops)
             continue
         tasks.known.add(task.id)
         if task.org_id is not None:
             audit.want(_index_key(task), key)
-        yield from _task(chart, task, rank)
+        yield from _task(chart, task, stops)
     yield from audit.findings(tasks)
     yield from _runs(chart, tasks)
 
 
-def _task(chart: Chart, task: _Task, rank: int) -> Iterator[Finding]:
+def _bad_runs(chart: Chart, task: _Task, stops: frozenset[Server]) -> Iterator[Finding]:
+    for key in bad_runs(chart.tx, task.id):
+        yield chart.stopping(BAD_RUN.broken(RUNS, key[:ID_LENGTH]), stops)
+
+
+def _task(chart: Chart, task: _Task, stops: frozenset[Server]) -> Iterator[Finding]:
+    is_stuck = task.org_id is None or task.org_id in chart.stuck_orgs
     if not chart.orgs.has(task.org_id):
-        is_loaded = rank < LOADED_TASKS and not chart.is_2_4_or_older
         is_left = task.org_id is not None and _has_traces(chart, task.org_id)
         finding = NO_ORG.broken(
             TABLE,
             task.id,
             mend=_removing(task),
-            severity=Severity.FATAL if is_loaded else None,
             remedy=STILL_TRACES if is_left else None,
         )
+        finding = chart.stopping(finding, stops if is_stuck else NO_SERVER)
         yield replace(finding, is_on_request=is_left)
-    elif not chart.users.has(task.owner_id):
+        return
+    if is_stuck and task.org_id is not None and task.org_id not in chart.explained_orgs:
+        chart.explain_stuck(task.org_id)
+        yield chart.stopping(NO_TASKS_BUCKET.broken(TABLE, task.id), stops)
+    if not chart.users.has(task.owner_id):
         yield NO_OWNER.broken(TABLE, task.id)
 
 
@@ -172,6 +183,8 @@ def _runs(chart: Chart, tasks: Population) -> Iterator[Finding]:
 
 
 def _decode(document: bytes) -> _Task:
+    if not can_decode(document, TASK):
+        raise UndecodableError(problem="a field of it is not as the server expects")
     fields = decode_fields(document)
     return _Task(
         id=required_id_field(fields, "id"),

@@ -153,7 +153,8 @@ def _passwords(chart: Chart) -> Iterator[Finding]:
         elif not is_password_hash(stored):
             yield BAD_PASSWORD.broken(PASSWORDS, key)
         elif text_of(key) in chart.listed_users:
-            chart.access.sign_in_count += 1
+            for access in chart.accesses.values():
+                access.sign_in_count += 1
 
 
 def _activating(user: User) -> Mend:

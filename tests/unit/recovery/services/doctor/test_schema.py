@@ -12,7 +12,7 @@ from tests.support.full_store import keys_of_file, make_full_store, put, remove_
 from tests.support.stores import LEVELS, change, edit
 
 LOST = {
-    "authorizationsv1": "H", "bucketsv1": "H", "dashboardsv2": "H", "organizationsv1": "H",
+    "authorizationsv1": "H", "bucketsv1": "F", "dashboardsv2": "H", "organizationsv1": "H",
     "scraperv2": "H", "telegrafv1": "H", "usersv1": "H", "v1_tsm1_metadata": "F",
 }  # fmt: skip
 """Bolt buckets that repair cannot bring back."""
@@ -20,6 +20,7 @@ LOST = {
 FATAL = {
     "authorizationindexv1", "authorizationhashedindexv1", "labelsv1", "labelmappingsv1",
     "labelindexv1", "legacy/authorizationsv1", "legacy/authorizationindexv1", "notificationRulev1",
+    "tasksv1", "taskRunsv1", "bucketindexv1",
 }  # fmt: skip
 REMADE = {"telegrafPluginsv1", "remotesv2", "replicationsv2", "idsv1"}
 MADE = sorted(buckets_of_level(21) - set(LOST) - {"migrationsv1"})

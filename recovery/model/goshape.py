@@ -1,0 +1,201 @@
+"""Whether a server can decode a stored document, field by field.
+
+Lives here: the shapes of those records that a server decodes while it starts. Must not live here:
+what a record means (its own module), and what follows when it cannot be decoded.
+
+Decoding with the other modules of `recovery.model` answers another question: whether the record is
+of use. A document without an ID is of none, and a server decodes it all the same; a task whose
+`offset` is null is of use, and a server does not start on it.
+
+Source: Go encoding/json decode.go (literalStore, indirect: null leaves a value alone, but is given
+to an UnmarshalJSON method); InfluxDB v2.9.1 kit/platform/id.go (UnmarshalText), duration.go
+(Duration.UnmarshalJSON), time.Time; the structs that each shape names.
+"""
+
+import re
+from collections.abc import Callable, Mapping
+from typing import Final, TypeAlias
+
+import msgspec
+
+from recovery.model.gojson import (
+    UndecodableError,
+    decode_fields,
+    fold,
+    integer_field,
+    is_time,
+    mended,
+)
+from recovery.model.ids import parse_id
+
+Check: TypeAlias = Callable[[bytes], bool]
+"""Tells of the JSON of one value whether Go decodes it."""
+Shape: TypeAlias = Mapping[str, Check]
+"""The fields of a struct by folded name. Others are skipped by Go."""
+
+_NULL: Final = b"null"
+_BOOLEANS: Final = frozenset({b"true", b"false", _NULL})
+_TEXT: Final = msgspec.json.Decoder(str)
+_LIST: Final = msgspec.json.Decoder(list[msgspec.Raw])
+_DURATION: Final = re.compile(
+    r"[-+]?(?:0|(?:(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:ns|us|µs|μs|ms|s|m|h))+)\Z"
+)
+"""What Go's time.ParseDuration reads."""
+
+
+def can_decode(document: bytes, shape: Shape) -> bool:
+    """Tell whether a server decodes a stored value into a struct.
+
+    Args:
+        document: The value.
+        shape: The struct.
+
+    Returns:
+        Whether it does, whatever the record is worth then.
+    """
+    if document.strip(b" \t\r\n") == _NULL:
+        return True  # which leaves the struct as it was
+    try:
+        fields = decode_fields(document)
+    except UndecodableError:
+        return False
+    return all(
+        name not in shape or shape[name](bytes(value).strip()) for name, value in fields.items()
+    )
+
+
+def _text(raw: bytes) -> str | None:
+    """Return the text that a value is, or None."""
+    for document in (raw, mended(raw)):
+        try:
+            return _TEXT.decode(document)
+        except (msgspec.MsgspecError, UnicodeDecodeError):
+            continue
+    return None
+
+
+def is_text(raw: bytes) -> bool:
+    """Tell whether a value decodes into a string."""
+    return raw == _NULL or _text(raw) is not None
+
+
+def is_id(raw: bytes) -> bool:
+    """Tell whether a value decodes into an ID."""
+    return raw == _NULL or parse_id(_text(raw) or "") is not None
+
+
+def is_moment(raw: bytes) -> bool:
+    """Tell whether a value decodes into a time."""
+    return raw == _NULL or is_time(_text(raw) or "")
+
+
+def is_boolean(raw: bytes) -> bool:
+    """Tell whether a value decodes into a bool."""
+    return raw in _BOOLEANS
+
+
+def is_integer(raw: bytes) -> bool:
+    """Tell whether a value decodes into a 64-bit integer."""
+    try:
+        integer_field({"": msgspec.Raw(raw)}, "")
+    except UndecodableError:
+        return False
+    return True
+
+
+def is_duration(raw: bytes) -> bool:
+    """Tell whether a value decodes into InfluxDB's Duration, which takes no null."""
+    if raw[:1] in b"-0123456789":
+        return True
+    text = _text(raw) if raw[:1] == b'"' else None
+    return text is not None and _DURATION.match(text) is not None
+
+
+def is_object(raw: bytes) -> bool:
+    """Tell whether a value decodes into a map of anything."""
+    return raw == _NULL or raw[:1] == b"{"
+
+
+def list_of(check: Check) -> Check:
+    """Make a check of a list.
+
+    Args:
+        check: Tells of each element.
+
+    Returns:
+        The check.
+    """
+
+    def is_list(raw: bytes) -> bool:
+        if raw == _NULL:
+            return True
+        try:
+            return all(check(bytes(element).strip()) for element in _LIST.decode(raw))
+        except msgspec.MsgspecError:
+            return False
+
+    return is_list
+
+
+def struct(shape: Shape) -> Check:
+    """Make a check of a struct inside of another.
+
+    Args:
+        shape: Its fields.
+
+    Returns:
+        The check.
+    """
+    return lambda raw: can_decode(raw, shape)
+
+
+def _shape(**checks: Check) -> Shape:
+    return {fold(name): check for name, check in checks.items()}
+
+
+BUCKET: Final = _shape(
+    id=is_id, orgID=is_id, type=is_integer, name=is_text, description=is_text, rp=is_text,
+    retentionPeriod=is_integer, shardGroupDuration=is_integer, createdAt=is_moment,
+    updatedAt=is_moment,
+)  # fmt: skip
+"""Type Bucket of bucket.go."""
+
+AUTHORIZATION: Final = _shape(
+    id=is_id, token=is_text, hashedToken=is_text, status=is_text, description=is_text,
+    orgID=is_id, userID=is_id, createdAt=is_moment, updatedAt=is_moment,
+    permissions=list_of(struct(_shape(
+        action=is_text,
+        resource=struct(_shape(type=is_text, id=is_id, orgID=is_id)),
+    ))),
+)  # fmt: skip
+"""Type Authorization of auth.go, with type Permission of authz.go."""
+
+TASK: Final = _shape(
+    id=is_id, type=is_text, orgID=is_id, org=is_text, ownerID=is_id, name=is_text,
+    description=is_text, status=is_text, flux=is_text, every=is_text, cron=is_text,
+    offset=is_duration, lastRunStatus=is_text, lastRunError=is_text, latestCompleted=is_moment,
+    latestScheduled=is_moment, latestSuccess=is_moment, latestFailure=is_moment,
+    createdAt=is_moment, updatedAt=is_moment, metadata=is_object,
+)  # fmt: skip
+"""Types basicKvTask and kvTask of kv/task.go."""
+
+RUN: Final = _shape(
+    id=is_id, taskID=is_id, status=is_text, scheduledFor=is_moment, runAt=is_moment, flux=is_text,
+    startedAt=is_moment, finishedAt=is_moment, requestedAt=is_moment, traceID=is_text,
+    isSampled=is_boolean,
+    log=list_of(struct(_shape(runID=is_id, time=is_text, message=is_text))),
+)  # fmt: skip
+"""Types Run and Log of task/taskmodel/task.go."""
+
+
+def can_decode_runs(document: bytes) -> bool:
+    """Tell whether a server decodes the list of the runs that a person asked for, and survives it.
+
+    Args:
+        document: The value under `manualRuns`.
+
+    Returns:
+        Whether it does. A null in the list is decoded, and then followed as a pointer.
+    """
+    is_run = struct(RUN)
+    return list_of(lambda raw: raw != _NULL and is_run(raw))(document.strip(b" \t\r\n"))
