@@ -13,6 +13,7 @@ from tests.support.absent import IS_CI, absent
 from tests.support.bolt_tool import BoltTool
 from tests.support.go_build import PROJECT, OracleAbsentError, build_bolt_tool, build_peer
 from tests.support.oracle import Oracle
+from tests.support.sample import write_sample_stores
 
 # Deadlines are off: a busy machine is no failure of the code.
 settings.register_profile("dev", max_examples=50, deadline=None)
@@ -76,11 +77,19 @@ def bolt_tool() -> BoltTool:
 
 
 @pytest.fixture(scope="session")
-def stores_dir() -> Path:
-    """The folder with stores that real servers wrote. Copy before writing."""
+def stores_dir(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder with `level17.bolt` and `level21.bolt`. Copy before writing."""
+    folder = tmp_path_factory.mktemp("stores")
+    write_sample_stores(folder)
+    return folder
+
+
+@pytest.fixture(scope="session")
+def published_stores_dir() -> Path:
+    """The folder with the stores of that name that real servers wrote. Copy before writing."""
     folder = PROJECT.parent / "shared" / "stores"
     if not folder.is_dir():
-        absent(f"no real stores at {folder}")
+        pytest.skip(f"no published stores at {folder}")
     return folder
 
 

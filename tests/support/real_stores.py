@@ -1,0 +1,28 @@
+"""Stores that real servers wrote, as kept in `tests/data`."""
+
+import lzma
+from pathlib import Path
+from typing import Final
+
+_FOLDER: Final = Path(__file__).parents[1] / "data"
+_SUFFIX: Final = ".bolt.xz"
+
+REAL_STORES: Final = tuple(
+    sorted(path.name.removesuffix(_SUFFIX) for path in _FOLDER.glob(f"*{_SUFFIX}"))
+)
+"""Names of all of them, as "influxd-2.9.1-setup"; `tests/data/README.md` says what each is."""
+
+
+def unpack_real_store(name: str, target: Path) -> Path:
+    """Write a copy that a test may change, private as influxd leaves it.
+
+    Args:
+        name: One of `REAL_STORES`.
+        target: The new file.
+
+    Returns:
+        The same path.
+    """
+    target.write_bytes(lzma.decompress((_FOLDER / f"{name}{_SUFFIX}").read_bytes()))
+    target.chmod(0o600)
+    return target
