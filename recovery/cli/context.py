@@ -1,15 +1,13 @@
-"""What a command gets besides its own arguments.
+"""What a command gets besides its own options.
 
-Lives here: `Context` and the type of a command. Must not live here: what commands do with it.
+Lives here: `Context`. Must not live here: what commands do with it.
 """
 
-import argparse
-from collections.abc import Callable, Mapping
-from typing import NamedTuple, TextIO, TypeAlias
+from collections.abc import Mapping
+from typing import NamedTuple, TextIO
 
 from recovery.cli.output import Output
 from recovery.cli.progress import Progress
-from recovery.errors import ExitCode
 
 
 class Context(NamedTuple):
@@ -26,7 +24,3 @@ class Context(NamedTuple):
     stdout: TextIO
     environ: Mapping[str, str]
     progress: Progress
-
-
-Command: TypeAlias = Callable[[argparse.Namespace, Context], ExitCode]
-"""A function in `recovery.cli.commands`, named by the default `run` of its parser."""

@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final, TextIO
 
 from recovery.cli.confirm import controlling_terminal, has_terminal, write_all
+from recovery.cli.usage import UsageError
 from recovery.errors import DeliveryError, RefusedError
 from recovery.model.display import displayed
 from recovery.secret import Secret
@@ -56,6 +57,23 @@ def choose_destination(
             hint="add --token-file PATH or --token-stdout",
         )
     return TerminalDestination()
+
+
+def require_own_stdout(*, is_json: bool, is_token: bool) -> None:
+    """Refuse to print a token and a JSON document on the same standard output.
+
+    Args:
+        is_json: Whether the document goes there.
+        is_token: Whether the token does.
+
+    Raises:
+        UsageError: Both do.
+    """
+    if is_json and is_token:
+        raise UsageError(
+            problem="--json and --token-stdout both claim standard output",
+            hint="use --token-file PATH with --json",
+        )
 
 
 class TerminalDestination:

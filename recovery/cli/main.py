@@ -7,7 +7,6 @@ Invariants: each way to fail ends in two lines on stderr and a documented exit c
 unforeseen exception is never shown, because nobody knows what it holds; its type and its place are.
 """
 
-import importlib
 import io
 import os
 import sys
@@ -18,7 +17,7 @@ from pathlib import Path
 from typing import Final, TextIO
 
 from recovery import __version__, log
-from recovery.cli.context import Command, Context
+from recovery.cli.context import Context
 from recovery.cli.output import Output, OutputError
 from recovery.cli.parser import PROGRAM, understand
 from recovery.cli.progress import Progress, Stage
@@ -81,23 +80,16 @@ def _run(argv: Sequence[str], context: Context, stderr: TextIO) -> ExitCode:
     if arguments.version:
         context.output.line(f"{PROGRAM} {__version__}")
         return ExitCode.DONE
-    if arguments.run is None:
+    if arguments.command is None:
         words: str = arguments.words
         text = parser.children[words].format_help() if words else SHORT_HELP
         context.output.message_lines(text.rstrip().splitlines())
         return ExitCode.USAGE
     log.configure(log_format=arguments.log_format, level=arguments.log_level, stream=stderr)
-    code = _command(arguments.run)(arguments, context)
+    code: ExitCode = arguments.command.run_with(arguments, context)
     return (
         _interrupted(context.output, context.progress) if context.progress.is_interrupted else code
     )
-
-
-def _command(reference: str) -> Command:
-    """Import the module of a command, and only that."""
-    module, _, function = reference.partition(":")
-    command: Command = getattr(importlib.import_module(f"recovery.cli.commands.{module}"), function)
-    return command
 
 
 def _asks_for_debugging(argv: Sequence[str]) -> bool:

@@ -4,10 +4,10 @@ Lives here: the last words of every command that changes a store. Must not live 
 which was shown before (`recovery.cli.audience`).
 """
 
-import argparse
 from collections.abc import Iterator
 
 from recovery.cli.context import Context
+from recovery.cli.options import Change
 from recovery.cli.store import store_document
 from recovery.discovery.search import FoundStore
 from recovery.model.display import displayed
@@ -15,25 +15,30 @@ from recovery.services.changes.sequence import Outcome
 
 
 def show_outcome(
-    outcome: Outcome, found: FoundStore, arguments: argparse.Namespace, context: Context
+    outcome: Outcome,
+    found: FoundStore,
+    options: Change,
+    context: Context,
+    *,
+    is_stdout_taken: bool,
 ) -> None:
     """Say how a change ended: as JSON, or to a person.
 
     Args:
         outcome: How it ended.
         found: The store as it was found.
-        arguments: Their `--json`, `--dry-run` and `--token-stdout`.
+        options: The options of the command.
         context: Where to say it.
+        is_stdout_taken: Whether the token is on stdout, where nothing else may be then.
     """
     output = context.output
     for warning in outcome.warnings:
         output.message(f"warning: {warning}")
-    if arguments.json:
-        output.document(_document(outcome, found, is_dry_run=arguments.dry_run))
+    if options.json:
+        output.document(_document(outcome, found, is_dry_run=options.dry_run))
         return
-    # With the token on stdout, nothing else may be there.
-    say = output.message if arguments.token_stdout else output.prose
-    for line in _lines(outcome, is_dry_run=arguments.dry_run):
+    say = output.message if is_stdout_taken else output.prose
+    for line in _lines(outcome, is_dry_run=options.dry_run):
         say(line)
 
 

@@ -1,30 +1,32 @@
 """The command line: what can be typed, and what is said when it is mistyped.
 
-Lives here: `build_parser`, which the man page is made from too, and `parse_arguments`. Must not
-live here: anything heavy, anything done at import, the environment, and the options of a noun,
-which are in `recovery.cli.arguments`.
+Lives here: `build_parser`, which the man page is made from too, `parse_arguments`, and the options
+that every command has. Must not live here: anything heavy, anything done at import, the
+environment, the words (`recovery.cli.vocabulary`), and the options of a command, which stand beside
+what it does in `recovery.cli.commands`.
 
-Invariants: `build_parser` is pure. A mistake raises `UsageError` and never exits, so that errors
-are worded in one place. What a person typed is escaped before it is repeated.
+Invariants: only the command that was typed is imported, unless it was mistyped. A mistake raises
+`UsageError` and never exits, so that errors are worded in one place. What a person typed is escaped
+before it is repeated. No common option has a default in argparse: each is accepted before the noun,
+after it and after the verb, and a default of the later place would overwrite a value given in an
+earlier one. `COMMON_DEFAULTS` is filled in after parsing.
 """
 
 import argparse
 import contextlib
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from typing import Final
 
-from recovery.cli.arguments.auth import add_auth
-from recovery.cli.arguments.bucket import add_bucket
-from recovery.cli.arguments.demo import add_demo
-from recovery.cli.arguments.ledger import add_ledger
-from recovery.cli.arguments.org import add_instance, add_org
-from recovery.cli.arguments.setup import add_setup
-from recovery.cli.arguments.shared import COMMON_DEFAULTS, common_options
-from recovery.cli.arguments.store import add_store
-from recovery.cli.arguments.user import add_user
-from recovery.cli.arguments.v1_auth import add_v1_auth
 from recovery.cli.usage import UsageError
-from recovery.cli.words import Choices, Parser, UnknownWordError, nearest, shown
+from recovery.cli.vocabulary import COMMANDS, NOUNS, load
+from recovery.cli.words import (
+    COMMON_OPTIONS,
+    Choices,
+    Parser,
+    UnknownWordError,
+    nearest,
+    shown,
+)
 
 PROGRAM: Final = "influx-recovery"
 
@@ -37,27 +39,38 @@ _DESCRIPTION: Final = (
 _TYPOGRAPHIC_DASHES: Final = "\N{EN DASH}\N{EM DASH}\N{MINUS SIGN}\N{HYPHEN}\N{HORIZONTAL BAR}"
 
 
-_NOUNS: Final[dict[str, Callable[[Choices], None]]] = {
-    "auth": add_auth,
-    "v1-auth": add_v1_auth,
-    "user": add_user,
-    "org": add_org,
-    "bucket": add_bucket,
-    "instance": add_instance,
-    "setup": add_setup,
-    "store": add_store,
-    "ledger": add_ledger,
-    "demo": add_demo,
+LOG_FORMATS: Final = ("auto", "console", "json")
+LOG_LEVELS: Final = ("debug", "info", "warning", "error")
+
+COMMON_DEFAULTS: Final[dict[str, object]] = {
+    "bolt_path": None,
+    "json": False,
+    "ledger": None,
+    "log_format": "auto",
+    "log_level": "warning",
+    "reason": None,
+    "version": False,
 }
-"""The first words, in the order of the help, and what describes what may follow each of them."""
+_FLAGS: Final = {"--json", "--version"}
+"""Common options that take no value."""
+
+_BOLT_PATH_HELP: Final = (
+    "the store, influxd.bolt; commands that only read also take a .bolt.gz file, or the folder of "
+    "an influx backup (default: INFLUXD_BOLT_PATH, then the configuration file that "
+    "INFLUXD_CONFIG_PATH names, then the places where packages and images put it)"
+)
+_LEDGER_HELP: Final = (
+    "SQLite file that records what was done, never a secret (default: in the state folder of the "
+    "user; see FILES in the manual)"
+)
 
 
 def understand(argv: Sequence[str]) -> tuple[argparse.Namespace, Parser]:
     """Understand a command line in as little time as it takes.
 
-    Describing all commands costs as much as starting Python, so only the noun that is typed is
-    described at first. Whatever that does not understand is given to the whole parser, which knows
-    all that could have been meant.
+    Importing and describing all commands costs more than starting Python, so only the one that is
+    typed is described at first. Whatever that does not understand is given to the whole parser,
+    which knows all that could have been meant.
 
     Args:
         argv: What was typed after the program's name.
@@ -68,31 +81,113 @@ def understand(argv: Sequence[str]) -> tuple[argparse.Namespace, Parser]:
     Raises:
         UsageError: It cannot be understood; the hint names what was probably meant.
     """
-    if not {"-h", "--help"} & set(argv):
-        noun = next((word for word in argv if word in _NOUNS), "")
-        parser = build_parser(only=noun)
-        with contextlib.suppress(UsageError):
-            return parse_arguments(argv, parser), parser
+    words = _typed_words(argv)
+    parser = build_parser(only=words)
+    with contextlib.suppress(UsageError):
+        arguments = parse_arguments(argv, parser)
+        if arguments.words == words:
+            return arguments, parser
     parser = build_parser()
     return parse_arguments(argv, parser), parser
 
 
+def _typed_words(argv: Sequence[str]) -> str:
+    """Find the words of a command, as far as they were typed before help was asked for."""
+    words = ""
+    is_value = False
+    for typed in argv:
+        longer = f"{words} {typed}".lstrip()
+        if typed in {"-h", "--help"} or words in COMMANDS:
+            break
+        if is_value:
+            is_value = False
+        elif typed.startswith("--"):
+            name = typed[2:].replace("-", "_")
+            is_value = name in COMMON_DEFAULTS and typed not in _FLAGS
+        elif longer in NOUNS or longer in COMMANDS:
+            words = longer
+    return words
+
+
 def build_parser(*, only: str | None = None) -> Parser:
-    """Describe the whole command line.
+    """Describe the command line.
 
     Args:
-        only: The one noun to describe, or "" for none.
+        only: The words of the one command to describe with its options; or those of a noun, whose
+            commands are only listed; or "", to list the nouns. All is described by default.
 
     Returns:
         A parser that has done nothing yet.
     """
-    parser = Parser(prog=PROGRAM, description=_DESCRIPTION, parents=[common_options(is_shown=True)])
-    parser.set_defaults(words="")
-    nouns = parser.add_subparsers(title="commands", metavar="COMMAND", dest="noun")
-    for noun, add_noun in _NOUNS.items():
-        if only is None or only == noun:
-            add_noun(nouns)
+    parser = Parser(prog=PROGRAM, description=_DESCRIPTION, parents=[_common(is_shown=True)])
+    parser.set_defaults(words="", command=None)
+    places = {"": parser.add_subparsers(title="commands", metavar="COMMAND", dest="noun")}
+    for words in COMMANDS:
+        noun = words.rpartition(" ")[0]
+        if noun not in places and (not only or only.partition(" ")[0] == noun):
+            places[noun] = _add_noun(places[""], noun)
+        if only is None or only == words:
+            _add_command(places[noun], words)
+        elif only == noun:
+            places[noun].add_parser(words.rpartition(" ")[2], help=COMMANDS[words].summary)
     return parser
+
+
+def _add_noun(nouns: Choices, name: str) -> Choices:
+    """Add a noun such as `auth`; it accepts the common options, but its help lists the verbs."""
+    summary, description = NOUNS[name]
+    parents = [_common(is_shown=False)]
+    noun = nouns.add_parser(name, help=summary, description=description, parents=parents)
+    noun.set_defaults(words=name)
+    return noun.add_subparsers(title="commands", metavar="COMMAND", dest="verb")
+
+
+def _add_command(place: Choices, words: str) -> None:
+    """Add the last word of a command line, with the options of the command."""
+    command = load(words)
+    parser = place.add_parser(
+        words.rpartition(" ")[2],
+        help=COMMANDS[words].summary,
+        description=command.description,
+        parents=[_common(is_shown=True)],
+    )
+    parser.set_defaults(command=command, words=words)
+    command.add_options(parser)
+
+
+def _common(*, is_shown: bool) -> Parser:
+    """Make a parent parser that holds the common options, listed in the help or not."""
+    parent = Parser(add_help=False, argument_default=argparse.SUPPRESS)
+    group = parent.add_argument_group(COMMON_OPTIONS)
+
+    def text(line: str) -> str:
+        return line if is_shown else argparse.SUPPRESS
+
+    group.add_argument("--bolt-path", metavar="FILE", help=text(_BOLT_PATH_HELP))
+    group.add_argument(
+        "--json", action="store_true", help=text("print one JSON document instead of text")
+    )
+    group.add_argument("--ledger", metavar="FILE", help=text(_LEDGER_HELP))
+    group.add_argument(
+        "--reason", metavar="TEXT", help=text("why this is done, for the ledger (default: none)")
+    )
+    group.add_argument(
+        "--log-level",
+        choices=LOG_LEVELS,
+        metavar="LEVEL",
+        help=text("log this and worse on stderr: debug, info, warning or error (default: warning)"),
+    )
+    group.add_argument(
+        "--log-format",
+        choices=LOG_FORMATS,
+        metavar="FORMAT",
+        help=text(
+            "console, json, or auto, which is console on a terminal and json elsewhere "
+            "(default: auto)"
+        ),
+    )
+    group.add_argument("--version", action="store_true", help=text("print the version and stop"))
+    return parent
 
 
 def parse_arguments(argv: Sequence[str], parser: Parser) -> argparse.Namespace:
@@ -103,7 +198,7 @@ def parse_arguments(argv: Sequence[str], parser: Parser) -> argparse.Namespace:
         parser: What can be typed.
 
     Returns:
-        The values of all options. `run` is None when no command was named.
+        The values of all options. `command` is None when no command was named.
 
     Raises:
         UsageError: It cannot be understood; the hint names what was probably meant.

@@ -16,6 +16,8 @@ from pathlib import Path
 from typing import Final
 
 from recovery.cli.confirm import controlling_terminal, has_terminal, write_all
+from recovery.cli.context import Context
+from recovery.cli.words import Parser
 from recovery.errors import RefusedError
 from recovery.model.display import displayed
 from recovery.secret import Secret
@@ -23,6 +25,10 @@ from recovery.secret import Secret
 STDIN: Final = "-"
 SECRET_SIZE_BYTES_MAX: Final = 65_536
 """More is no password and no token, but a file named by mistake."""
+SEEN_BY_ALL: Final = (
+    "warning: a password on the command line can be seen by everybody on this machine; use "
+    "--password-file or type it"
+)
 
 
 def read_secret(path: str, *, what: str) -> Secret:
@@ -118,6 +124,54 @@ def ask_new_secret(what: str) -> Secret:
     if not first.matches(ask_secret(f"New {what}, again: ", what=what)):
         raise RefusedError(reason=f"the two {what}s differ", hint="type it again")
     return first
+
+
+def add_new_password(command: Parser, *, or_none: bool) -> None:
+    """Add where the new password of a user comes from.
+
+    Args:
+        command: A command that sets one.
+        or_none: Whether there may be none.
+    """
+    source = command.add_mutually_exclusive_group()
+    source.add_argument(
+        "--password-file",
+        metavar="FILE",
+        help="read the password from this file, - for standard input (default: it is asked for "
+        "twice at the terminal)",
+    )
+    source.add_argument(
+        "--password",
+        metavar="TEXT",
+        help="the password itself, for old runbooks; everybody on this machine can see it in the "
+        "list of processes (default: it is asked for twice at the terminal)",
+    )
+    if or_none:
+        source.add_argument(
+            "--no-password",
+            action="store_true",
+            help="make a user who cannot sign in, only own tokens (default: it is asked for)",
+        )
+
+
+def new_password(text: str | None, path: str | None, context: Context) -> Secret:
+    """Get the new password of a user from where it was said to be.
+
+    Args:
+        text: The password itself, from `--password`.
+        path: The file that holds it, from `--password-file`.
+        context: Where to warn.
+
+    Returns:
+        The password; it was asked for when neither was given.
+
+    Raises:
+        RefusedError: It cannot be read.
+    """
+    if text is not None:
+        context.output.message(SEEN_BY_ALL)
+        return Secret(text)
+    return ask_new_secret("password") if path is None else read_secret(path, what="password")
 
 
 @contextlib.contextmanager

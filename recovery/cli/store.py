@@ -7,9 +7,8 @@ Invariants: a result never stands without the store that it comes from and the r
 that one.
 """
 
-import argparse
-
 from recovery.cli.context import Context
+from recovery.cli.options import Options
 from recovery.cli.output import Output
 from recovery.discovery.host import Host
 from recovery.discovery.search import FoundStore, discover
@@ -17,11 +16,11 @@ from recovery.model.display import displayed
 from recovery.services.store_facts import StoreFacts
 
 
-def find_store(arguments: argparse.Namespace, context: Context) -> FoundStore:
+def find_store(options: Options, context: Context) -> FoundStore:
     """Decide which store to work on, and warn of what was odd about the search.
 
     Args:
-        arguments: Its `--bolt-path`, if given.
+        options: Its `--bolt-path`, if given.
         context: The environment.
 
     Returns:
@@ -30,7 +29,7 @@ def find_store(arguments: argparse.Namespace, context: Context) -> FoundStore:
     Raises:
         RecoveryError: There is none, or more than one.
     """
-    found = discover(Host.here(context.environ), bolt_path=arguments.bolt_path)
+    found = discover(Host.here(context.environ), bolt_path=options.bolt_path)
     for note in found.notes:
         context.output.message(f"note: {note}")
     return found

@@ -30,7 +30,7 @@ def test_each_command_that_the_demonstration_shows_can_be_typed(cli: Cli) -> Non
     commands = [shlex.split(line) for line in shown if line.startswith("influx-recovery ")]
     assert len(commands) == 5
     for words in commands:
-        assert parse_arguments(words[1:], build_parser()).run
+        assert parse_arguments(words[1:], build_parser()).command
 
 
 @pytest.mark.parametrize("words", [["--json"], ["--bolt-path", "x"], ["--ledger", "x"]])

@@ -8,7 +8,8 @@ from typing import Final
 
 import pytest
 
-from recovery.cli.parser import build_parser, commands
+from recovery.cli.parser import build_parser
+from recovery.cli.vocabulary import COMMANDS
 from recovery.metastore.transaction import MetaTx
 from recovery.model.authorization import decode_authorization
 from recovery.secret import Secret
@@ -26,6 +27,8 @@ NEW_STORE: Final = "/srv/influxdb/influxd.bolt"
 PASSWORD: Final = "an-example-password"
 DEPLOYED_TOKEN: Final = "an-example-token-of-some-length"
 
+PARSER: Final = build_parser()
+
 
 def blocks() -> list[list[list[str]]]:
     """Return the examples: groups of command lines that follow each other, as words."""
@@ -41,12 +44,12 @@ def ours(block: list[list[str]]) -> Iterator[list[str]]:
 
 def command_of(words: list[str]) -> str:
     """Return the command that a line is for."""
-    arguments = build_parser().parse_args(words)
+    arguments = PARSER.parse_args(words)
     return str(arguments.words)
 
 
 def test_every_command_has_an_example() -> None:
-    known = {command.prog.removeprefix(f"{PROGRAM} ") for command in commands(build_parser())}
+    known = set(COMMANDS)
     shown = {command_of(words) for block in blocks() for words in ours(block)}
     assert sorted(known - shown) == []
 
@@ -116,7 +119,7 @@ def placed(words: list[str], home: Path, store: Path) -> list[str]:
 
 def completed(words: list[str], home: Path, number: int) -> list[str]:
     """Add what a person would answer at the terminal."""
-    arguments = vars(build_parser().parse_args(words))
+    arguments = vars(PARSER.parse_args(words))
     added = []
     if arguments.get("yes") is False and not arguments["dry_run"]:
         added.append("--yes")

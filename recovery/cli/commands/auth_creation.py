@@ -1,56 +1,262 @@
-"""The command that makes an authorization with any permissions.
+"""The commands that make authorizations.
 
-Lives here: `auth create`, and `auth create-operator` with a given token. Must not live here: what
-the permissions are (`recovery.services.authorizations.permission_request`).
+Lives here: `auth create`, with an option for each permission, and `auth create-operator`. Must not
+live here: what the permissions are (`recovery.services.authorizations.permission_request`), and
+what is decided (`minting` and `creation` beside it).
+
+Source: `influx auth create` of influx-cli 2.7, and 2.1 for its older names.
 """
 
-import argparse
+from typing import Final
 
-from recovery.cli.changing import run_planner, token_destination
+from recovery.cli.audience import require_a_way_to_confirm
+from recovery.cli.changing import run_planner
 from recovery.cli.context import Context
+from recovery.cli.deliver import choose_destination, require_own_stdout
+from recovery.cli.options import Change, Command, add_change, add_ensure, add_form
 from recovery.cli.secret_input import STDIN, read_secret
 from recovery.cli.usage import UsageError
-from recovery.discovery.search import FoundStore
+from recovery.cli.words import Parser
 from recovery.errors import ExitCode
+from recovery.model.resource_types import ACTIONS, ALL_TYPES, TYPES_2_1, TYPES_2_2
 from recovery.ports import SystemClock, SystemRng
 from recovery.services.authorizations.creation import CreateAuthorization
+from recovery.services.authorizations.minting import OPERATION, MintOperator
 from recovery.services.authorizations.new_token import FormChoice
 from recovery.services.authorizations.permission_request import PermissionRequest
+from recovery.services.changes.sequence import TokenDestination
+
+OTHER_NAMES: Final = {"users": "user", "dbrp": "dbrps"}
+"""Singular and plural that `influx` had at another time."""
 
 
-def run_create(arguments: argparse.Namespace, context: Context) -> ExitCode:
-    """Make an authorization.
+class _NewToken(Change, frozen=True):
+    username: str | None
+    org: str | None
+    form: FormChoice
+    token_file: str | None
+    token_stdout: bool
+    token_value_file: str | None
+    ensure: bool
 
-    Args:
-        arguments: The options of `auth create`.
-        context: The world around it.
 
-    Returns:
-        How it ended.
+def _add_owner(command: Parser, *names: str) -> None:
+    """Add whose the token is, with the name or names that the user's option has."""
+    command.add_argument(
+        *names,
+        dest="username",
+        metavar="NAME",
+        help="user who gets the token (default: the only user; with several, name one)",
+    )
+    command.add_argument(
+        "--org",
+        metavar="NAME",
+        help="organization that the token belongs to (default: the only one; with several, name "
+        "one)",
+    )
 
-    Raises:
-        UsageError: Options clash.
-        RecoveryError: It was refused or it failed; the error says whether anything was changed.
-    """
-    if STDIN == arguments.permissions == arguments.token_value_file:
+
+def _add_new_token(command: Parser) -> None:
+    """Add in which form the token is stored, where it goes, or where its value comes from."""
+    add_form(command)
+    place = command.add_mutually_exclusive_group()
+    place.add_argument(
+        "--token-file",
+        metavar="PATH",
+        help="write the token to this new file, mode 0600, never overwriting one (default: show "
+        "it on the terminal)",
+    )
+    place.add_argument(
+        "--token-stdout",
+        action="store_true",
+        help="print the token, and nothing else, on standard output (default: show it on the "
+        "terminal)",
+    )
+    place.add_argument(
+        "--token-value-file",
+        metavar="FILE",
+        help="give the token the value in this file, or on standard input for -, so that clients "
+        "that have it go on working; at least 16 characters, not present in the store (default: a "
+        "new random token)",
+    )
+    add_ensure(command, wanted="the value given is a token with just these rights already")
+    add_change(command)
+
+
+class _CreateOperator(_NewToken, frozen=True):
+    description: str | None
+
+
+def _add_create_operator(command: Parser) -> None:
+    _add_owner(command, "--username")
+    command.add_argument(
+        "--description",
+        metavar="TEXT",
+        help="text that the server shows for the token (default: NAME's Recovery Token)",
+    )
+    _add_new_token(command)
+
+
+def _create_operator(options: _CreateOperator, context: Context) -> ExitCode:
+    if options.token_value_file is not None or options.ensure:
+        return _run_creation(
+            options,
+            context,
+            operation=OPERATION,
+            description=options.description,
+            request=PermissionRequest(is_operator=True),
+        )
+    destination = _destination(options, context)
+    return run_planner(
+        options,
+        context,
+        lambda found: MintOperator(
+            username=options.username,
+            organization=options.org,
+            description=options.description,
+            form=options.form,
+            server_hashes=found.files.use_hashed_tokens,
+            clock=SystemClock(),
+            rng=SystemRng(),
+        ),
+        destination=destination,
+    )
+
+
+CREATE_OPERATOR: Final = Command(
+    description="Make a new operator token, one that may do everything on this server, without "
+    "having any token. influxd must be stopped: the store is locked from the first read until the "
+    "result has been verified. Shows the plan, asks, copies the store to a backup beside it, "
+    "commits in one transaction, reads the new token back by the server's own rule, and hands it "
+    "over exactly once. It cannot show that token again, cannot reveal an existing token that is "
+    "hashed, and does not change any other record.",
+    options=_CreateOperator,
+    run=_create_operator,
+    add_options=_add_create_operator,
+)
+
+
+class _Create(_NewToken, frozen=True):
+    description: str
+    operator: bool
+    all_access: bool
+    read_bucket: tuple[str, ...]
+    write_bucket: tuple[str, ...]
+    read_types: tuple[str, ...]
+    write_types: tuple[str, ...]
+    permissions: str | None
+
+
+def _add_create(command: Parser) -> None:
+    _add_owner(command, "--user", "--username")
+    command.add_argument(
+        "--description",
+        metavar="TEXT",
+        default="",
+        help="text that the server shows for the token (default: empty)",
+    )
+    _add_permissions(command)
+    _add_new_token(command)
+
+
+def _add_permissions(command: Parser) -> None:
+    group = command.add_argument_group("permissions")
+    group.add_argument(
+        "--operator", action="store_true", help="everything on this server; nothing besides"
+    )
+    group.add_argument(
+        "--all-access",
+        action="store_true",
+        help="everything in the organization; nothing besides",
+    )
+    for action in ACTIONS:
+        group.add_argument(
+            f"--{action}-bucket",
+            action="append",
+            default=[],
+            metavar="ID|NAME",
+            help=f"{action} this bucket of the organization; may be repeated",
+        )
+    for kind in ALL_TYPES:
+        for action in ACTIONS:
+            names = [f"--{action}-{kind}"]
+            if kind in OTHER_NAMES:
+                names.append(f"--{action}-{OTHER_NAMES[kind]}")
+            group.add_argument(
+                *names,
+                dest=f"{action}_types",
+                action="append_const",
+                const=kind,
+                default=[],
+                help=f"{action} all {kind}{_scope(kind)}{_since(kind)}",
+            )
+    group.add_argument(
+        "--permissions",
+        metavar="FILE",
+        help="the permissions in this JSON file, an array as POST /api/v2/authorizations takes it, "
+        "or on standard input for -; added to those named by options",
+    )
+
+
+def _scope(kind: str) -> str:
+    return " of the server" if kind in {"orgs", "users"} else " of the organization"
+
+
+def _since(kind: str) -> str:
+    if kind in TYPES_2_1:
+        return "; needs a store of InfluxDB 2.1 or later"
+    return "; needs a store of InfluxDB 2.2 or later" if kind in TYPES_2_2 else ""
+
+
+def _create(options: _Create, context: Context) -> ExitCode:
+    if STDIN == options.permissions == options.token_value_file:
         raise UsageError(
             problem="--permissions and --token-value-file both claim standard input",
             hint="name a file for one of them",
         )
-    request = _request(arguments)
+    request = _request(options)
     if request.clash is not None:
         raise UsageError(problem=request.clash, hint="type influx-recovery auth create --help")
-    return run_creation(
-        arguments,
+    return _run_creation(
+        options,
         context,
         operation="auth create",
-        description=arguments.description,
+        description=options.description,
         request=request,
     )
 
 
-def run_creation(
-    arguments: argparse.Namespace,
+CREATE: Final = Command(
+    description="Make a new authorization with the permissions named, as influx auth create does "
+    "on a running server. influxd must be stopped. Shows the plan, asks, copies the store to a "
+    "backup beside it, commits in one transaction, reads the new token back by the server's own "
+    "rule, and hands it over exactly once. With --token-value-file the token gets a value that "
+    "clients have already. It cannot give permissions on a single dashboard or task by name: use "
+    "--permissions for those, with their IDs.",
+    options=_Create,
+    run=_create,
+    add_options=_add_create,
+)
+
+
+def _request(options: _Create) -> PermissionRequest:
+    document = None
+    if options.permissions is not None:
+        # No secret, but read the same way; it ends here as bytes again.
+        document = read_secret(options.permissions, what="list of permissions").reveal().encode()
+    return PermissionRequest(
+        is_operator=options.operator,
+        is_all_access=options.all_access,
+        read_buckets=options.read_bucket,
+        write_buckets=options.write_bucket,
+        read_types=options.read_types,
+        write_types=options.write_types,
+        document=document,
+    )
+
+
+def _run_creation(
+    options: _NewToken,
     context: Context,
     *,
     operation: str,
@@ -59,75 +265,47 @@ def run_creation(
 ) -> ExitCode:
     """Make an authorization with a new token or a given one.
 
-    Args:
-        arguments: Whose it is, its form, where its token goes or comes from.
-        context: The world around it.
-        operation: The command.
-        description: Text of the record; None for "NAME's Recovery Token".
-        request: What it is to be permitted.
-
-    Returns:
-        How it ended.
-
-    Raises:
-        UsageError: Options clash.
-        RecoveryError: It was refused or it failed; the error says whether anything was changed.
+    A description of None becomes "NAME's Recovery Token".
     """
     token, destination = None, None
-    if arguments.token_value_file is None:
-        if arguments.ensure:
+    if options.token_value_file is None:
+        if options.ensure:
             raise UsageError(
                 problem="--ensure needs --token-value-file: a new random token is never there "
                 "already",
                 hint="give the value of the token, or leave --ensure out",
             )
-        destination = token_destination(arguments, context)
+        destination = _destination(options, context)
     else:
-        token = read_secret(arguments.token_value_file, what="token")
-
-    def planner(found: FoundStore) -> CreateAuthorization:
-        return CreateAuthorization(
+        token = read_secret(options.token_value_file, what="token")
+    return run_planner(
+        options,
+        context,
+        lambda found: CreateAuthorization(
             operation=operation,
-            username=arguments.username,
-            organization=arguments.org,
+            username=options.username,
+            organization=options.org,
             description=description,
             request=request,
-            form=form_choice(arguments),
+            form=options.form,
             server_hashes=found.files.use_hashed_tokens,
             token=token,
-            is_ensured=arguments.ensure,
+            is_ensured=options.ensure,
             clock=SystemClock(),
             rng=SystemRng(),
-        )
-
-    return run_planner(arguments, context, planner, destination=destination)
-
-
-def form_choice(arguments: argparse.Namespace) -> FormChoice:
-    """Read how a token is to be stored.
-
-    Args:
-        arguments: Its `--hashed` and `--raw`.
-
-    Returns:
-        The choice.
-    """
-    if arguments.hashed:
-        return FormChoice.HASHED
-    return FormChoice.RAW if arguments.raw else FormChoice.BY_STORE
+        ),
+        destination=destination,
+    )
 
 
-def _request(arguments: argparse.Namespace) -> PermissionRequest:
-    document = None
-    if arguments.permissions is not None:
-        # No secret, but read the same way; it ends here as bytes again.
-        document = read_secret(arguments.permissions, what="list of permissions").reveal().encode()
-    return PermissionRequest(
-        is_operator=arguments.operator,
-        is_all_access=arguments.all_access,
-        read_buckets=tuple(arguments.read_bucket),
-        write_buckets=tuple(arguments.write_bucket),
-        read_types=tuple(arguments.read_types),
-        write_types=tuple(arguments.write_types),
-        document=document,
+def _destination(options: _NewToken, context: Context) -> TokenDestination | None:
+    """Choose the one place of a new token, not opened yet; none is needed for a dry run."""
+    require_own_stdout(is_json=options.json, is_token=options.token_stdout)
+    if options.dry_run:
+        return None
+    require_a_way_to_confirm(is_confirmed=options.yes)
+    return choose_destination(
+        token_file=options.token_file,
+        is_stdout=options.token_stdout,
+        stdout=context.stdout,
     )

@@ -4,57 +4,72 @@ Lives here: `auth export` and `auth import`. Must not live here: the form of a l
 (`recovery.services.authorizations.transfer`).
 """
 
-import argparse
 import sys
 from pathlib import Path
+from typing import Final
 
 from recovery.cli.changing import run_planner
-from recovery.cli.commands.auth_creation import form_choice
 from recovery.cli.context import Context
 from recovery.cli.listing import plural, report_problems
+from recovery.cli.options import (
+    Change,
+    Command,
+    Options,
+    add_change,
+    add_ensure,
+    add_filter,
+    add_form,
+)
 from recovery.cli.secret_input import STDIN
 from recovery.cli.store import find_store, show_header, store_document
+from recovery.cli.words import Parser
 from recovery.errors import ExitCode, RefusedError
 from recovery.model.display import displayed
 from recovery.services.authorizations.details import AuthorizationReader, open_reader
 from recovery.services.authorizations.export import export_authorizations
 from recovery.services.authorizations.intake import ImportAuthorizations
 from recovery.services.authorizations.listing import AuthorizationFilter
+from recovery.services.authorizations.new_token import FormChoice
 
 FILE_SIZE_BYTES_MAX = 1 << 30
 """More than 250,000 operator tokens; a store by mistake is not read into memory."""
 
 
-def run_export(arguments: argparse.Namespace, context: Context) -> ExitCode:
-    """Write authorizations into a new file.
+class _Export(Options, frozen=True):
+    file: str
+    with_tokens: bool
+    operators: bool
+    user: str | None
+    org: str | None
 
-    Args:
-        arguments: The options of `auth export`.
-        context: The world around it.
 
-    Returns:
-        How it ended.
-
-    Raises:
-        RecoveryError: The store cannot be read, or the file not be made.
-    """
-    target = Path(arguments.file)
-    wanted = AuthorizationFilter(
-        operators_only=arguments.operators, user=arguments.user, organization=arguments.org
+def _add_export(command: Parser) -> None:
+    command.add_argument("file", metavar="FILE", help="the new file; none is overwritten")
+    command.add_argument(
+        "--with-tokens",
+        action="store_true",
+        help="put the tokens and hashes into the file, as they are stored; this is recorded in the "
+        "ledger (default: leave them out)",
     )
-    found = find_store(arguments, context)
+    add_filter(command)
+
+
+def _export(options: _Export, context: Context) -> ExitCode:
+    target = Path(options.file)
+    wanted = AuthorizationFilter(
+        operators_only=options.operators, user=options.user, organization=options.org
+    )
+    found = find_store(options, context)
     with open_reader(found.path) as reader:
-        if arguments.with_tokens:
-            _record(arguments, context, reader)
-        exported = export_authorizations(
-            reader.tx, target, wanted, with_tokens=arguments.with_tokens
-        )
-        if arguments.json:
+        if options.with_tokens:
+            _record(options, context, reader)
+        exported = export_authorizations(reader.tx, target, wanted, with_tokens=options.with_tokens)
+        if options.json:
             context.output.document(
                 {
                     **store_document(found, reader.facts),
                     "path": str(target),
-                    "has_tokens": arguments.with_tokens,
+                    "has_tokens": options.with_tokens,
                     "record_ids": list(exported.record_ids),
                 }
             )
@@ -64,38 +79,69 @@ def run_export(arguments: argparse.Namespace, context: Context) -> ExitCode:
                 f"{plural(exported.count, 'authorization')} in {displayed(str(target))}, "
                 + (
                     "with tokens and hashes: keep it safe."
-                    if arguments.with_tokens
+                    if options.with_tokens
                     else "without tokens: it cannot be imported."
                 )
             )
     return report_problems(exported.problems, context)
 
 
-def run_import(arguments: argparse.Namespace, context: Context) -> ExitCode:
-    """Bring exported authorizations into a store.
+EXPORT: Final = Command(
+    description="Write authorizations into a new file of mode 0600, a JSON object a line: the "
+    "record as it is stored, and the names of its user, organization and buckets. The store is "
+    "opened for reading only and nothing in it is changed. Without --with-tokens the file holds no "
+    "secret, and cannot be imported. It cannot turn a hash back into a token.",
+    options=_Export,
+    run=_export,
+    add_options=_add_export,
+)
 
-    Args:
-        arguments: The options of `auth import`.
-        context: The world around it.
 
-    Returns:
-        How it ended.
+class _Import(Change, frozen=True):
+    file: str
+    match_by_name: bool
+    ensure: bool
+    form: FormChoice
 
-    Raises:
-        RecoveryError: It was refused or it failed; the error says whether anything was changed.
-    """
-    content = _content(arguments.file)
+
+def _add_import(command: Parser) -> None:
+    command.add_argument("file", metavar="FILE", help="the file, or - for standard input")
+    command.add_argument(
+        "--match-by-name",
+        action="store_true",
+        help="take the users, organizations and buckets of the same names, as on a server that was "
+        "set up anew (default: those with the same IDs)",
+    )
+    add_ensure(command, wanted="an authorization is there already with the same rights")
+    add_form(command)
+    add_change(command)
+
+
+def _import(options: _Import, context: Context) -> ExitCode:
+    content = _content(options.file)
     return run_planner(
-        arguments,
+        options,
         context,
         lambda found: ImportAuthorizations(
             content=content,
-            is_matched_by_name=arguments.match_by_name,
-            is_ensured=arguments.ensure,
-            form=form_choice(arguments),
+            is_matched_by_name=options.match_by_name,
+            is_ensured=options.ensure,
+            form=options.form,
             server_hashes=found.files.use_hashed_tokens,
         ),
     )
+
+
+IMPORT: Final = Command(
+    description="Add the authorizations of a file made by auth export --with-tokens, all of them "
+    "in one transaction or none, so that a restored or rebuilt server accepts the tokens that "
+    "clients have. influxd must be stopped. Every conflict is listed before anything is written. "
+    "It makes no users, organizations or buckets: those must be there, with the same IDs, or with "
+    "the same names and --match-by-name.",
+    options=_Import,
+    run=_import,
+    add_options=_add_import,
+)
 
 
 def _content(place: str) -> bytes:
@@ -120,12 +166,12 @@ def _content(place: str) -> bytes:
     return content
 
 
-def _record(arguments: argparse.Namespace, context: Context, reader: AuthorizationReader) -> None:
+def _record(options: _Export, context: Context, reader: AuthorizationReader) -> None:
     """Write down that tokens are going to leave the store, before they do."""
     from recovery.cli.recording import open_ledger  # noqa: PLC0415 # only this needs the ledger
     from recovery.services.changes.sequence import Intent  # noqa: PLC0415 # as above
 
-    open_ledger(arguments, context).note(
+    open_ledger(options, context).note(
         Intent(
             operation="auth export --with-tokens",
             store_path=reader.facts.path,
@@ -133,6 +179,6 @@ def _record(arguments: argparse.Namespace, context: Context, reader: Authorizati
             inode=reader.facts.inode,
             record_ids=(),
             backup_path=None,
-            reason=arguments.reason,
+            reason=options.reason,
         )
     )

@@ -6,12 +6,14 @@ Lives here: `auth verify`. Must not live here: finding the record
 Invariants: the token is never printed, not even in part.
 """
 
-import argparse
+from typing import Final
 
 from recovery.cli.context import Context
+from recovery.cli.options import Command, Options
 from recovery.cli.record_view import details_document, details_lines
 from recovery.cli.secret_input import ask_secret, read_secret
 from recovery.cli.store import find_store, show_header, store_document
+from recovery.cli.words import Parser
 from recovery.errors import ExitCode
 from recovery.model.display import displayed
 from recovery.services.authorizations.details import open_reader
@@ -24,32 +26,45 @@ VERDICTS = {
 }
 
 
-def run_verify(arguments: argparse.Namespace, context: Context) -> ExitCode:
-    """Say which authorization a token belongs to.
+class _Verify(Options, frozen=True):
+    token_file: str | None
 
-    Args:
-        arguments: The options of `auth verify`.
-        context: The world around it.
 
-    Returns:
-        `DONE` when a server would accept the token, else `REFUSED`.
+def _add_verify(command: Parser) -> None:
+    command.add_argument(
+        "--token-file",
+        metavar="FILE",
+        help="the token is in this file, or on standard input for - (default: type it at the "
+        "terminal, where it does not show)",
+    )
 
-    Raises:
-        RecoveryError: The token or the store cannot be read.
-    """
-    if arguments.token_file is None:
+
+def _verify(options: _Verify, context: Context) -> ExitCode:
+    if options.token_file is None:
         token = ask_secret("Type the token (it does not show): ", what="token")
     else:
-        token = read_secret(arguments.token_file, what="token")
-    found = find_store(arguments, context)
+        token = read_secret(options.token_file, what="token")
+    found = find_store(options, context)
     with open_reader(found.path) as reader:
         report = verify_token(reader.tx, token)
-        if arguments.json:
+        if options.json:
             context.output.document({**store_document(found, reader.facts), **_document(report)})
         else:
             show_header(found, reader.facts, context.output)
             _show(report, context)
     return ExitCode.DONE if report.answer is Answer.ACCEPTED else ExitCode.REFUSED
+
+
+VERIFY: Final = Command(
+    description="Take a token and say which authorization it belongs to, in which form it is "
+    "stored, whether a server would accept it and what it may do; or that nothing matches, and "
+    "the nearest reason why. The exit code is 0 when a server would accept it and 7 when it would "
+    "not. The file is opened for reading only, nothing is changed, and the token is never printed. "
+    "It does not ask a running server and cannot see one.",
+    options=_Verify,
+    run=_verify,
+    add_options=_add_verify,
+)
 
 
 def _document(report: TokenReport) -> dict[str, object]:

@@ -7,14 +7,15 @@ Invariants: nothing outside of one temporary folder is written, and that is remo
 environment of the caller cannot lead a step to another store or ledger.
 """
 
-import argparse
 import shlex
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Final
 
 from recovery.cli.context import Context
 from recovery.cli.main import main
+from recovery.cli.options import Command, Options
 from recovery.cli.parser import PROGRAM
 from recovery.cli.usage import UsageError
 from recovery.discovery.configuration import BOLT_PATH_VARIABLE
@@ -23,24 +24,16 @@ from recovery.ports import SystemClock, SystemRng
 from recovery.services.stores.sample import SampleStore, make_sample_store
 
 
-def run_demo(arguments: argparse.Namespace, context: Context) -> ExitCode:
-    """Do the whole job on a sample store.
-
-    Args:
-        arguments: The common options; those that name a file have no place here.
-        context: The world around it.
-
-    Returns:
-        How the first step that failed ended, else `DONE`.
-
-    Raises:
-        UsageError: An option makes no sense here.
-        RecoveryError: The sample store cannot be made.
-    """
-    for name in ("bolt_path", "ledger", "json"):
-        if getattr(arguments, name):
+def _demo(options: Options, context: Context) -> ExitCode:
+    out_of_place = {
+        "--bolt-path": options.bolt_path,
+        "--ledger": options.ledger,
+        "--json": options.json,
+    }
+    for name, value in out_of_place.items():
+        if value:
             raise UsageError(
-                problem=f"demo makes a store of its own and takes no --{name.replace('_', '-')}",
+                problem=f"demo makes a store of its own and takes no {name}",
                 hint=f"type {PROGRAM} demo",
             )
     with tempfile.TemporaryDirectory(prefix=f"{PROGRAM}-demo-") as folder:
@@ -51,6 +44,16 @@ def run_demo(arguments: argparse.Namespace, context: Context) -> ExitCode:
     context.output.line()
     context.output.prose(f"The folder {folder} is removed; nothing else was touched.")
     return code
+
+
+DEMO: Final = Command(
+    description="Make a small store of its own in a temporary folder and do the whole job on it: "
+    "list who can get in, find that there is no operator token, make one. Shows each command as it "
+    "would be typed and what it really prints, and removes the folder at the end. It touches no "
+    "other store and needs no InfluxDB.",
+    options=Options,
+    run=_demo,
+)
 
 
 def _do_the_job(sample: SampleStore, folder: Path, context: Context) -> ExitCode:

@@ -6,17 +6,18 @@ Lives here: `ledger list` and `ledger show`. Must not live here: what a row mean
 Invariants: nothing is made, also no ledger.
 """
 
-import argparse
 from collections.abc import Iterator
 from datetime import datetime
 from pathlib import Path
+from typing import Final
 
 from recovery.cli.context import Context
 from recovery.cli.listing import plural
+from recovery.cli.options import Command, Options
 from recovery.cli.recording import ledger_path, open_ledger
 from recovery.cli.table import Column
 from recovery.cli.usage import UsageError, required
-from recovery.cli.words import shown
+from recovery.cli.words import Parser, shown
 from recovery.errors import ExitCode
 from recovery.model.display import displayed
 from recovery.services.stores.history import (
@@ -37,25 +38,13 @@ COLUMNS = (
 )
 
 
-def run_list(arguments: argparse.Namespace, context: Context) -> ExitCode:
-    """List what was done.
-
-    Args:
-        arguments: The options of `ledger list`.
-        context: The world around it.
-
-    Returns:
-        How it ended.
-
-    Raises:
-        LedgerError: The ledger cannot be read.
-    """
+def _list(options: Options, context: Context) -> ExitCode:
     output = context.output
-    operations = read_operations(open_ledger(arguments, context))
-    if arguments.bolt_path is not None:
-        operations = _of_store(operations, Path(arguments.bolt_path))
-    path = ledger_path(arguments, context)
-    if arguments.json:
+    operations = read_operations(open_ledger(options, context))
+    if options.bolt_path is not None:
+        operations = _of_store(operations, Path(options.bolt_path))
+    path = ledger_path(options, context)
+    if options.json:
         documents = [operation_document(one) for one in operations]
         output.document({"ledger": str(path), "operations": documents})
         return ExitCode.DONE
@@ -67,33 +56,48 @@ def run_list(arguments: argparse.Namespace, context: Context) -> ExitCode:
     return ExitCode.DONE
 
 
-def run_show(arguments: argparse.Namespace, context: Context) -> ExitCode:
-    """Show one operation.
+LIST: Final = Command(
+    description="List what was done, the newest last: all of it, or with --bolt-path only what was "
+    "done to that store. The ledger is opened for reading only; a ledger that does not exist is "
+    "not made.",
+    options=Options,
+    run=_list,
+)
 
-    Args:
-        arguments: The options of `ledger show`.
-        context: The world around it.
 
-    Returns:
-        How it ended.
+class _Show(Options, frozen=True):
+    number: str | None
 
-    Raises:
-        UsageError: The number is none.
-        RecoveryError: There is no such operation, or the ledger cannot be read.
-    """
-    typed = required(arguments.number, "NUMBER", "ledger show")
+
+def _add_show(command: Parser) -> None:
+    command.add_argument(
+        "number", metavar="NUMBER", nargs="?", help="its number in ledger list (required)"
+    )
+
+
+def _show(options: _Show, context: Context) -> ExitCode:
+    typed = required(options.number, "NUMBER", "ledger show")
     if not (typed.isascii() and typed.isdigit() and len(typed) <= len(str(1 << 63))):
         raise UsageError(
             problem=f"{shown(typed)} is no number of an operation",
             hint="type influx-recovery ledger list",
         )
-    operation = find_operation(open_ledger(arguments, context), int(typed))
-    if arguments.json:
+    operation = find_operation(open_ledger(options, context), int(typed))
+    if options.json:
         context.output.document({"operation": operation_document(operation)})
     else:
         for line in _lines(operation):
             context.output.line(line)
     return ExitCode.DONE
+
+
+SHOW: Final = Command(
+    description="Show one operation: who did it with what, to which file, which records were "
+    "concerned, where the backup is, and how it ended.",
+    options=_Show,
+    run=_show,
+    add_options=_add_show,
+)
 
 
 def operation_document(operation: Operation) -> dict[str, object]:

@@ -1,15 +1,18 @@
 """The commands that change organizations and the roles in them.
 
-Lives here: `org create`, `rename`, `add-owner`, `add-member`, `remove-member`, and `instance
-add-owner`. Must not live here: the order of their steps (`recovery.services.changes.sequence`) and
-their decisions (`recovery.services.tenancy.organization_changes`).
+Lives here: `org create`, `rename`, `add-owner`, `add-member` and `remove-member`. Must not live
+here: the order of their steps (`recovery.services.changes.sequence`) and their decisions
+(`recovery.services.tenancy.organization_changes`).
 """
 
-import argparse
+from functools import partial
+from typing import Final
 
 from recovery.cli.changing import run_planner
 from recovery.cli.context import Context
+from recovery.cli.options import Change, Command, add_change, add_ensure
 from recovery.cli.usage import required
+from recovery.cli.words import Parser
 from recovery.errors import ExitCode
 from recovery.model.mapping import MEMBER, OWNER
 from recovery.ports import SystemClock, SystemRng
@@ -17,118 +20,129 @@ from recovery.services.tenancy.organization_changes import (
     CreateOrganization,
     RemoveRole,
     RenameOrganization,
-    SetInstanceOwner,
     SetRole,
 )
 
-USERNAME = "--username NAME"
+
+class _Create(Change, frozen=True):
+    org: str | None
+    description: str
+    owner: str | None
+    ensure: bool
 
 
-def run_create(arguments: argparse.Namespace, context: Context) -> ExitCode:
-    """Make an organization.
+def _add_create(command: Parser) -> None:
+    command.add_argument("--org", metavar="NAME", help="name of the new organization (required)")
+    command.add_argument(
+        "--description", metavar="TEXT", default="", help="free text (default: none)"
+    )
+    command.add_argument(
+        "--owner",
+        metavar="NAME",
+        help="user who will own it (default: the only user; with several, name one)",
+    )
+    add_ensure(command, wanted="there is an organization of this name")
+    add_change(command)
 
-    Args:
-        arguments: The options of `org create`.
-        context: The world around it.
 
-    Returns:
-        How it ended.
+def _create(options: _Create, context: Context) -> ExitCode:
+    planner = CreateOrganization(
+        name=required(options.org, "--org NAME", "org create"),
+        description=options.description,
+        owner=options.owner,
+        is_ensured=options.ensure,
+        clock=SystemClock(),
+        rng=SystemRng(),
+    )
+    return run_planner(options, context, lambda _: planner)
 
-    Raises:
-        UsageError: No name was given.
-        RecoveryError: It was refused or it failed; the error says whether anything was changed.
-    """
-    name = required(arguments.org, "--org NAME", "org create")
-    return run_planner(
-        arguments,
-        context,
-        lambda _: CreateOrganization(
-            name=name,
-            description=arguments.description,
-            owner=arguments.owner,
-            is_ensured=arguments.ensure,
-            clock=SystemClock(),
-            rng=SystemRng(),
-        ),
+
+CREATE: Final = Command(
+    description="Make an organization with its two system buckets, their entries in the catalogue "
+    "of the storage engine, and an owner. influxd recovery leaves the entries out, and influxd "
+    "does not start on what it made.",
+    options=_Create,
+    run=_create,
+    add_options=_add_create,
+)
+
+
+class _Rename(Change, frozen=True):
+    org: str | None
+    new_name: str | None
+
+
+def _add_rename(command: Parser) -> None:
+    _add_org(command)
+    command.add_argument("--new-name", metavar="NAME", help="the new name (required)")
+    add_change(command)
+
+
+def _rename(options: _Rename, context: Context) -> ExitCode:
+    new_name = required(options.new_name, "--new-name NAME", "org rename")
+    planner = RenameOrganization(name=options.org, new_name=new_name, clock=SystemClock())
+    return run_planner(options, context, lambda _: planner)
+
+
+RENAME: Final = Command(
+    description="Give an organization another name. Tasks keep a copy of the old name, as they do "
+    "when a server renames it.",
+    options=_Rename,
+    run=_rename,
+    add_options=_add_rename,
+)
+
+
+class _Role(Change, frozen=True):
+    org: str | None
+    username: str | None
+
+
+def _add_role(command: Parser) -> None:
+    _add_org(command)
+    command.add_argument("--username", metavar="NAME", help="the user, by name (required)")
+    add_change(command)
+
+
+def _add_org(command: Parser) -> None:
+    command.add_argument(
+        "--org",
+        metavar="NAME",
+        help="the organization (default: the only one; with several, name one)",
     )
 
 
-def run_rename(arguments: argparse.Namespace, context: Context) -> ExitCode:
-    """Rename an organization.
-
-    Args:
-        arguments: The options of `org rename`.
-        context: The world around it.
-
-    Returns:
-        How it ended.
-
-    Raises:
-        UsageError: No new name was given.
-        RecoveryError: It was refused or it failed; the error says whether anything was changed.
-    """
-    new_name = required(arguments.new_name, "--new-name NAME", "org rename")
-    return run_planner(
-        arguments,
-        context,
-        lambda _: RenameOrganization(name=arguments.org, new_name=new_name, clock=SystemClock()),
-    )
+def _set_role(options: _Role, context: Context, *, role: str) -> ExitCode:
+    username = required(options.username, "--username NAME", f"org add-{role}")
+    planner = SetRole(username=username, organization=options.org, role=role)
+    return run_planner(options, context, lambda _: planner)
 
 
-def run_add_owner(arguments: argparse.Namespace, context: Context) -> ExitCode:
-    """Make a user an owner. Takes, returns and raises as `run_remove_member`."""
-    return _run_role(arguments, context, role=OWNER)
+def _remove_role(options: _Role, context: Context) -> ExitCode:
+    username = required(options.username, "--username NAME", "org remove-member")
+    planner = RemoveRole(username=username, organization=options.org)
+    return run_planner(options, context, lambda _: planner)
 
 
-def run_add_member(arguments: argparse.Namespace, context: Context) -> ExitCode:
-    """Make a user a member. Takes, returns and raises as `run_remove_member`."""
-    return _run_role(arguments, context, role=MEMBER)
-
-
-def _run_role(arguments: argparse.Namespace, context: Context, *, role: str) -> ExitCode:
-    username = required(arguments.username, USERNAME, f"org add-{role}")
-    return run_planner(
-        arguments,
-        context,
-        lambda _: SetRole(username=username, organization=arguments.org, role=role),
-    )
-
-
-def run_remove_member(arguments: argparse.Namespace, context: Context) -> ExitCode:
-    """End a role.
-
-    Args:
-        arguments: The options of `org remove-member`.
-        context: The world around it.
-
-    Returns:
-        How it ended.
-
-    Raises:
-        UsageError: No user was named.
-        RecoveryError: It was refused or it failed; the error says whether anything was changed.
-    """
-    username = required(arguments.username, USERNAME, "org remove-member")
-    return run_planner(
-        arguments,
-        context,
-        lambda _: RemoveRole(username=username, organization=arguments.org),
-    )
-
-
-def run_add_instance_owner(arguments: argparse.Namespace, context: Context) -> ExitCode:
-    """Make a user an owner of the instance.
-
-    Args:
-        arguments: The options of `instance add-owner`.
-        context: The world around it.
-
-    Returns:
-        How it ended.
-
-    Raises:
-        UsageError: No user was named.
-        RecoveryError: It was refused or it failed; the error says whether anything was changed.
-    """
-    username = required(arguments.username, USERNAME, "instance add-owner")
-    return run_planner(arguments, context, lambda _: SetInstanceOwner(username=username))
+_ONE_ROLE: Final = (
+    "A user has one role in an organization: a new one takes the place of the old one. It cannot "
+    "change what tokens may do."
+)
+ADD_OWNER: Final = Command(
+    description=f"Make a user an owner of an organization. {_ONE_ROLE}",
+    options=_Role,
+    run=partial(_set_role, role=OWNER),
+    add_options=_add_role,
+)
+ADD_MEMBER: Final = Command(
+    description=f"Make a user a member of an organization. {_ONE_ROLE}",
+    options=_Role,
+    run=partial(_set_role, role=MEMBER),
+    add_options=_add_role,
+)
+REMOVE_MEMBER: Final = Command(
+    description="End the role of a user in an organization. It cannot change what tokens may do.",
+    options=_Role,
+    run=_remove_role,
+    add_options=_add_role,
+)

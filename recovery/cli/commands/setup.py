@@ -3,15 +3,17 @@
 Lives here: `setup`. Must not live here: what is in the store (`recovery.services.stores.setup`).
 """
 
-import argparse
 import re
 from pathlib import Path
+from typing import Final
 
 from recovery.cli.context import Context
-from recovery.cli.deliver import choose_destination
+from recovery.cli.deliver import choose_destination, require_own_stdout
+from recovery.cli.options import Command, Options
 from recovery.cli.recording import open_ledger
 from recovery.cli.secret_input import ask_new_secret, read_secret
 from recovery.cli.usage import UsageError, required
+from recovery.cli.words import Parser
 from recovery.errors import ExitCode
 from recovery.model.bucket import DAY_NS, HOUR_NS
 from recovery.model.display import displayed
@@ -25,44 +27,95 @@ UNITS_NS = {"h": HOUR_NS, "d": DAY_NS, "w": 7 * DAY_NS}
 _RETENTION = re.compile(r"(?P<count>[0-9]{1,6})(?P<unit>[hdw])\Z")
 
 
-def run_setup(arguments: argparse.Namespace, context: Context) -> ExitCode:
-    """Make a new store.
+class _Setup(Options, frozen=True):
+    username: str | None
+    org: str | None
+    bucket: str | None
+    retention: str
+    password_file: str | None
+    no_password: bool
+    token_file: str | None
+    token_stdout: bool
+    no_token: bool
 
-    Args:
-        arguments: The options of `setup`.
-        context: The world around it.
 
-    Returns:
-        How it ended.
+def _add_setup(command: Parser) -> None:
+    command.add_argument("--username", metavar="NAME", help="the first user (required)")
+    command.add_argument("--org", metavar="NAME", help="the first organization (required)")
+    command.add_argument("--bucket", metavar="NAME", help="the first bucket (required)")
+    command.add_argument(
+        "--retention",
+        metavar="TIME",
+        default="0",
+        help="how long data stay in it, such as 72h, 30d or 8w; 0 is for ever (default: 0)",
+    )
+    source = command.add_mutually_exclusive_group()
+    source.add_argument(
+        "--password-file",
+        metavar="FILE",
+        help="read the password from this file, - for standard input (default: it is asked for "
+        "twice at the terminal)",
+    )
+    source.add_argument(
+        "--no-password",
+        action="store_true",
+        help="make a user who cannot sign in (default: the password is asked for)",
+    )
+    place = command.add_mutually_exclusive_group()
+    place.add_argument(
+        "--token-file",
+        metavar="PATH",
+        help="write the operator token to this new file, mode 0600 (default: show it on the "
+        "terminal)",
+    )
+    place.add_argument(
+        "--token-stdout",
+        action="store_true",
+        help="print the operator token, and nothing else, on standard output (default: show it "
+        "on the terminal)",
+    )
+    place.add_argument(
+        "--no-token",
+        action="store_true",
+        help="make no operator token (default: make one)",
+    )
 
-    Raises:
-        UsageError: Something required is missing, or options clash.
-        RecoveryError: It was refused or it failed; the error says whether anything was made.
-    """
-    path = Path(required(arguments.bolt_path, "--bolt-path FILE", "setup"))
+
+def _setup(options: _Setup, context: Context) -> ExitCode:
+    path = Path(required(options.bolt_path, "--bolt-path FILE", "setup"))
     wanted = Setup(
-        username=required(arguments.username, "--username NAME", "setup"),
+        username=required(options.username, "--username NAME", "setup"),
         password=None,
-        organization=required(arguments.org, "--org NAME", "setup"),
-        bucket=required(arguments.bucket, "--bucket NAME", "setup"),
-        retention_ns=retention_ns(arguments.retention),
+        organization=required(options.org, "--org NAME", "setup"),
+        bucket=required(options.bucket, "--bucket NAME", "setup"),
+        retention_ns=retention_ns(options.retention),
         token=None,
     )
-    destination = _destination(arguments, context)
+    destination = _destination(options, context)
     made = make_store(
         path,
         wanted.with_secrets(
-            password=_password(arguments),
+            password=_password(options),
             token=None if destination is None else new_token(SystemRng()),
         ),
-        recorder=open_ledger(arguments, context),
+        recorder=open_ledger(options, context),
         destination=destination,
         shield=context.progress.shield,
-        reason=arguments.reason,
+        reason=options.reason,
         ports=SetupPorts(clock=SystemClock(), rng=SystemRng()),
     )
-    _show(made, arguments, context)
+    _show(made, options, context)
     return ExitCode.DONE
+
+
+SETUP: Final = Command(
+    description="Make a new store for InfluxDB 2.8 or later with a user, an organization, a bucket "
+    "and an operator token, before the first start of the server. Takes the file from --bolt-path, "
+    "which must not exist yet; nothing is ever replaced. It cannot set up a store that is there.",
+    options=_Setup,
+    run=_setup,
+    add_options=_add_setup,
+)
 
 
 def retention_ns(text: str) -> int:
@@ -88,32 +141,28 @@ def retention_ns(text: str) -> int:
     )
 
 
-def _password(arguments: argparse.Namespace) -> Secret | None:
-    if arguments.no_password:
+def _password(options: _Setup) -> Secret | None:
+    if options.no_password:
         return None
-    if arguments.password_file is not None:
-        return read_secret(arguments.password_file, what="password")
+    if options.password_file is not None:
+        return read_secret(options.password_file, what="password")
     return ask_new_secret("password")
 
 
-def _destination(arguments: argparse.Namespace, context: Context) -> TokenDestination | None:
-    if arguments.no_token:
+def _destination(options: _Setup, context: Context) -> TokenDestination | None:
+    if options.no_token:
         return None
-    if arguments.json and arguments.token_stdout:
-        raise UsageError(
-            problem="--json and --token-stdout both claim standard output",
-            hint="use --token-file PATH with --json",
-        )
+    require_own_stdout(is_json=options.json, is_token=options.token_stdout)
     return choose_destination(
-        token_file=arguments.token_file,
-        is_stdout=arguments.token_stdout,
+        token_file=options.token_file,
+        is_stdout=options.token_stdout,
         stdout=context.stdout,
     )
 
 
-def _show(made: SetupResult, arguments: argparse.Namespace, context: Context) -> None:
+def _show(made: SetupResult, options: _Setup, context: Context) -> None:
     output = context.output
-    if arguments.json:
+    if options.json:
         output.document(
             {
                 "operation": "setup",
@@ -126,6 +175,6 @@ def _show(made: SetupResult, arguments: argparse.Namespace, context: Context) ->
             }
         )
         return
-    say = output.message if arguments.token_stdout else output.prose
+    say = output.message if options.token_stdout else output.prose
     say(f"Done: {displayed(str(made.path))} was made and verified.")
     say("Next: give the file to the user that influxd runs as (chown), and start influxd.")

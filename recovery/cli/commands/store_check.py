@@ -4,12 +4,12 @@ Lives here: how findings and the verdict are shown. Must not live here: what is 
 (`recovery.services.doctor`).
 """
 
-import argparse
 from collections.abc import Iterator, Sequence
 from typing import Final
 
 from recovery.cli.context import Context
 from recovery.cli.listing import plural
+from recovery.cli.options import Command, Options
 from recovery.cli.store import find_store, show_header, store_document
 from recovery.discovery.host import Host
 from recovery.discovery.search import with_files
@@ -26,20 +26,8 @@ LARGE_SIZE_BYTES: Final = 64 << 20
 """A smaller store is checked before anybody wonders."""
 
 
-def run_check(arguments: argparse.Namespace, context: Context) -> ExitCode:
-    """Check a store.
-
-    Args:
-        arguments: The options of `store check`.
-        context: The world around it.
-
-    Returns:
-        `DONE` when nothing is wrong and somebody can get in, else `FINDINGS`.
-
-    Raises:
-        RecoveryError: The store cannot be read.
-    """
-    found = with_files(find_store(arguments, context), Host.here(context.environ))
+def _check(options: Options, context: Context) -> ExitCode:
+    found = with_files(find_store(options, context), Host.here(context.environ))
     output = context.output
 
     def tell(what: str, count: int) -> None:
@@ -53,7 +41,7 @@ def run_check(arguments: argparse.Namespace, context: Context) -> ExitCode:
         rng=SystemRng(),
         progress=tell if is_large else None,
     )
-    if arguments.json:
+    if options.json:
         document = store_document(found, examination.facts)
         output.document({**document, **_document(examination)})
     else:
@@ -62,6 +50,19 @@ def run_check(arguments: argparse.Namespace, context: Context) -> ExitCode:
             output.prose(line)
     is_well = not examination.findings and examination.verdict.outlook is Outlook.STARTS
     return ExitCode.DONE if is_well else ExitCode.FINDINGS
+
+
+CHECK: Final = Command(
+    description="Check the bolt file, then every rule that the records of a store have to keep "
+    "among each other, numbered I1 to I36, with the SQLite file and the engine's folder where they "
+    "are there. Each finding says what influxd would do about it and what repair can do. "
+    "Severities: F influxd does not start, H access or security is broken, M a feature is broken, "
+    "L harmless debris. Ends with one verdict. The store is opened for reading only and nothing is "
+    "written. It does not look into time series. Exit code 0 when nothing is wrong and somebody "
+    "can get in, else 1.",
+    options=Options,
+    run=_check,
+)
 
 
 def _document(examination: Examination) -> dict[str, object]:

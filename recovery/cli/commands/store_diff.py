@@ -4,14 +4,16 @@ Lives here: `store diff`, and the words for what is different. Must not live her
 (`recovery.services.stores.comparison`).
 """
 
-import argparse
 from collections.abc import Iterator, Sequence
+from typing import Final
 
 import msgspec
 
 from recovery.cli.context import Context
 from recovery.cli.listing import plural
+from recovery.cli.options import Command, Options
 from recovery.cli.usage import UsageError, required
+from recovery.cli.words import Parser
 from recovery.discovery.host import Host
 from recovery.discovery.search import discover
 from recovery.errors import ExitCode
@@ -22,21 +24,18 @@ from recovery.services.stores.comparison import BucketCount, Change, compare_fil
 _SIGNS = {"added": "+", "removed": "-", "changed": "~"}
 
 
-def run_diff(arguments: argparse.Namespace, context: Context) -> ExitCode:
-    """Compare two stores.
+class _Diff(Options, frozen=True):
+    before: str | None
+    after: str | None
 
-    Args:
-        arguments: The options of `store diff`.
-        context: The world around it.
 
-    Returns:
-        `DONE` when both have the same content, else `FINDINGS`.
+def _add_diff(command: Parser) -> None:
+    command.add_argument("before", metavar="A", nargs="?", help="the first store (required)")
+    command.add_argument("after", metavar="B", nargs="?", help="the second store (required)")
 
-    Raises:
-        UsageError: A store is not named, or one too many is.
-        RecoveryError: One of them cannot be read.
-    """
-    if arguments.bolt_path is not None:
+
+def _diff(options: _Diff, context: Context) -> ExitCode:
+    if options.bolt_path is not None:
         raise UsageError(
             problem="store diff takes two stores as its words, and no --bolt-path",
             hint="type influx-recovery store diff A B",
@@ -44,11 +43,11 @@ def run_diff(arguments: argparse.Namespace, context: Context) -> ExitCode:
     host = Host.here(context.environ)
     paths = [
         discover(host, bolt_path=required(value, name, "store diff")).path
-        for value, name in ((arguments.before, "A"), (arguments.after, "B"))
+        for value, name in ((options.before, "A"), (options.after, "B"))
     ]
     found = compare_files(*paths)
     output = context.output
-    if arguments.json:
+    if options.json:
         output.document(
             {
                 "before": _facts_document(found.before),
@@ -66,6 +65,17 @@ def run_diff(arguments: argparse.Namespace, context: Context) -> ExitCode:
         output.line()
         output.prose(_summary(found.changes, is_same=found.is_same))
     return ExitCode.DONE if found.is_same else ExitCode.FINDINGS
+
+
+DIFF: Final = Command(
+    description="Compare two stores, such as a backup and the store itself: records that were "
+    "added, removed or changed, by name. Of tokens and passwords it only says that they differ, "
+    "and of indexes it only counts. Neither is changed. Exit code 0 when both have the same "
+    "content, 1 when they differ.",
+    options=_Diff,
+    run=_diff,
+    add_options=_add_diff,
+)
 
 
 def change_lines(changes: Sequence[Change], counts: Sequence[BucketCount]) -> Iterator[str]:

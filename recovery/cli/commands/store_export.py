@@ -3,14 +3,16 @@
 Lives here: `store export`. Must not live here: its tables (`recovery.export`).
 """
 
-import argparse
 from pathlib import Path
+from typing import Final
 
 from recovery import __version__
 from recovery.cli.context import Context
 from recovery.cli.listing import report_problems
+from recovery.cli.options import Command, Options
 from recovery.cli.store import described, find_store, store_document
 from recovery.cli.usage import required
+from recovery.cli.words import Parser
 from recovery.discovery.host import Host
 from recovery.discovery.search import with_files
 from recovery.errors import ExitCode
@@ -19,22 +21,17 @@ from recovery.ports import SystemClock, SystemRng
 from recovery.services.stores.export import export_store
 
 
-def run_export(arguments: argparse.Namespace, context: Context) -> ExitCode:
-    """Write the inventory of a store to an SQLite file.
+class _Export(Options, frozen=True):
+    target: str | None
 
-    Args:
-        arguments: The options of `store export`.
-        context: The world around it.
 
-    Returns:
-        How it ended.
+def _add_export(command: Parser) -> None:
+    command.add_argument("target", metavar="FILE", nargs="?", help="the new file (required)")
 
-    Raises:
-        UsageError: The new file is not named.
-        RecoveryError: It could not be written; nothing is left of it.
-    """
-    target = Path(required(arguments.target, "FILE", "store export")).absolute()
-    found = find_store(arguments, context)
+
+def _export(options: _Export, context: Context) -> ExitCode:
+    target = Path(required(options.target, "FILE", "store export")).absolute()
+    found = find_store(options, context)
     if not found.is_backup:
         found = with_files(found, Host.here(context.environ))
     report = export_store(
@@ -46,7 +43,7 @@ def run_export(arguments: argparse.Namespace, context: Context) -> ExitCode:
         rng=SystemRng(),
     )
     output = context.output
-    if arguments.json:
+    if options.json:
         document = store_document(found, report.facts)
         output.document(
             {**document, "target_path": str(target), "row_counts": dict(report.row_counts)}
@@ -60,3 +57,15 @@ def run_export(arguments: argparse.Namespace, context: Context) -> ExitCode:
             "and who_can_get_in."
         )
     return report_problems(report.problems, context)
+
+
+EXPORT: Final = Command(
+    description="Write an inventory of the store to a new SQLite file, for sqlite3 or Datasette: "
+    "organizations, users, memberships, buckets, authorizations, permissions and the findings of "
+    "store check as tables with foreign keys, and the views operator_tokens and who_can_get_in. No "
+    "token, hash or password is in it, so it cannot be made a store again. The store is opened for "
+    "reading only.",
+    options=_Export,
+    run=_export,
+    add_options=_add_export,
+)

@@ -3,15 +3,16 @@
 Lives here: `store find`, and its words. Must not live here: where to look (`recovery.discovery`).
 """
 
-import argparse
 import grp
 import pwd
 from collections.abc import Iterator
+from typing import Final
 
 from recovery.cli.commands.ledger import moment_text
 from recovery.cli.commands.store_info import contents_document, contents_text
 from recovery.cli.context import Context
 from recovery.cli.listing import plural
+from recovery.cli.options import Command, Options
 from recovery.discovery.candidate import Candidate
 from recovery.discovery.host import Host
 from recovery.errors import ExitCode
@@ -20,19 +21,10 @@ from recovery.model.display import displayed
 from recovery.services.stores.find import FoundFile, find_stores
 
 
-def run_find(arguments: argparse.Namespace, context: Context) -> ExitCode:
-    """List every store of this machine.
-
-    Args:
-        arguments: The options of `store find`.
-        context: The world around it.
-
-    Returns:
-        `NOT_FOUND` when no file with data was found, else `DONE`.
-    """
-    found = find_stores(Host.here(context.environ), bolt_path=arguments.bolt_path)
+def _find(options: Options, context: Context) -> ExitCode:
+    found = find_stores(Host.here(context.environ), bolt_path=options.bolt_path)
     output = context.output
-    if arguments.json:
+    if options.json:
         files = [_document(file) for file in found.files]
         output.document({"stores": files, "notes": list(found.notes)})
     else:
@@ -46,6 +38,17 @@ def run_find(arguments: argparse.Namespace, context: Context) -> ExitCode:
             output.message(f"note: {displayed(note)}")
     has_data = any(file.candidate.has_data for file in found.files)
     return ExitCode.DONE if has_data else ExitCode.NOT_FOUND
+
+
+FIND: Final = Command(
+    description="List every file on this machine that is or may be a store: by --bolt-path, "
+    "environment, configuration, systemd units, packages, containers and home folders. Each with "
+    "size, time, owner, level, what is in it, who holds its lock, and which servers would open it. "
+    "Files are opened for reading only. What is in a store that a server holds open is not told, "
+    "and what this user may not look at is said.",
+    options=Options,
+    run=_find,
+)
 
 
 def _lines(file: FoundFile) -> Iterator[str]:

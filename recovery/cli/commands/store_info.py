@@ -4,12 +4,13 @@ Lives here: `store info`, and the words for what is in a store. Must not live he
 it (`recovery.services.stores.info`).
 """
 
-import argparse
 from collections.abc import Iterator
+from typing import Final
 
 from recovery.cli.commands.ledger import moment_text, operation_document
 from recovery.cli.context import Context
 from recovery.cli.listing import plural, report_problems
+from recovery.cli.options import Command, Options
 from recovery.cli.recording import open_ledger
 from recovery.cli.store import find_store, store_document
 from recovery.discovery.host import Host
@@ -25,34 +26,32 @@ from recovery.services.stores.info import (
 )
 
 
-def run_info(arguments: argparse.Namespace, context: Context) -> ExitCode:
-    """Describe one store.
-
-    Args:
-        arguments: The options of `store info`.
-        context: The world around it.
-
-    Returns:
-        How it ended.
-
-    Raises:
-        RecoveryError: The store or the ledger cannot be read.
-    """
-    found = find_store(arguments, context)
+def _info(options: Options, context: Context) -> ExitCode:
+    found = find_store(options, context)
     if not found.is_backup:
         found = with_files(found, Host.here(context.environ))
     info = describe_store(
         found.path,
         sqlite_path=found.files.sqlite_path,
-        ledger=open_ledger(arguments, context),
+        ledger=open_ledger(options, context),
     )
     output = context.output
-    if arguments.json:
+    if options.json:
         output.document(_document(info, found))
     else:
         for line in _lines(info, found):
             output.prose(line)
     return report_problems(info.contents.problems, context)
+
+
+INFO: Final = Command(
+    description="Describe one store: its schema level and the versions that leave it so, how "
+    "tokens are stored, which users can sign in and which operator tokens there are, what influxd "
+    "downgrade would take away, and what the ledger says was done last. It does not look for "
+    "faults: store check does.",
+    options=Options,
+    run=_info,
+)
 
 
 def contents_text(contents: Contents) -> str:

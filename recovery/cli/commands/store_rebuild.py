@@ -4,13 +4,15 @@ Lives here: `store compact` and `store salvage`. Must not live here: how the fil
 (`recovery.services.stores.salvage`).
 """
 
-import argparse
 from pathlib import Path
+from typing import Final
 
 from recovery.cli.context import Context
 from recovery.cli.listing import plural
+from recovery.cli.options import Command, Options
 from recovery.cli.store import find_store
 from recovery.cli.usage import UsageError, required
+from recovery.cli.words import Parser
 from recovery.discovery.search import FoundStore
 from recovery.errors import ExitCode
 from recovery.model.display import displayed
@@ -23,25 +25,20 @@ FIRST_PAGE = 2
 """The pages before it are the metas."""
 
 
-def run_compact(arguments: argparse.Namespace, context: Context) -> ExitCode:
-    """Copy the store into a new, packed file.
+class _Compact(Options, frozen=True):
+    target: str | None
 
-    Args:
-        arguments: The options of `store compact`.
-        context: The world around it.
 
-    Returns:
-        How it ended.
+def _add_compact(command: Parser) -> None:
+    command.add_argument("target", metavar="TARGET", nargs="?", help="the new file (required)")
 
-    Raises:
-        UsageError: The new file is not named.
-        RecoveryError: It could not be made; nothing is left of it.
-    """
-    target = Path(required(arguments.target, "TARGET", "store compact")).absolute()
-    found = find_store(arguments, context)
+
+def _compact(options: _Compact, context: Context) -> ExitCode:
+    target = Path(required(options.target, "TARGET", "store compact")).absolute()
+    found = find_store(options, context)
     facts, prospect = compact(found.path, target, clock=SystemClock(), rng=SystemRng())
     output = context.output
-    if arguments.json:
+    if options.json:
         output.document(
             {
                 **_store_document(found),
@@ -65,35 +62,61 @@ def run_compact(arguments: argparse.Namespace, context: Context) -> ExitCode:
     return ExitCode.DONE
 
 
-def run_salvage(arguments: argparse.Namespace, context: Context) -> ExitCode:
-    """Get out of a damaged store what can be read.
+COMPACT: Final = Command(
+    description="Copy the content of the store into a new file that holds no freed page: it is "
+    "smaller, and deleted records and tokens are gone from it. They are not gone from the old "
+    "file, nor from the disk that it was on. The store itself is not changed; put the new file in "
+    "its place with influxd stopped.",
+    options=_Compact,
+    run=_compact,
+    add_options=_add_compact,
+)
 
-    Args:
-        arguments: The options of `store salvage`.
-        context: The world around it.
 
-    Returns:
-        `DONE` when nothing is known to be missing, `FINDINGS` when something is, `DAMAGED` when
-        there was nothing to be got.
+class _Salvage(Options, frozen=True):
+    target: str | None
+    use_older: bool
+    page_size: int | None
+    root_page: int | None
 
-    Raises:
-        UsageError: The new file is not named.
-        RecoveryError: It could not be made; nothing is left of it.
-    """
-    target = Path(required(arguments.target, "TARGET", "store salvage")).absolute()
-    _require_sensible(arguments.page_size, arguments.root_page)
-    found = find_store(arguments, context)
+
+def _add_salvage(command: Parser) -> None:
+    command.add_argument("target", metavar="TARGET", nargs="?", help="the new file (required)")
+    command.add_argument(
+        "--use-older",
+        action="store_true",
+        help="fill what is missing with what the older snapshot in the file has; deleted tokens "
+        "and former passwords may come back by that (default: leave it missing)",
+    )
+    command.add_argument(
+        "--page-size",
+        type=int,
+        metavar="BYTES",
+        help="size of the pages (default: what the file says, or its pages show)",
+    )
+    command.add_argument(
+        "--root-page",
+        type=int,
+        metavar="NUMBER",
+        help="page that the content begins at (default: found by searching)",
+    )
+
+
+def _salvage(options: _Salvage, context: Context) -> ExitCode:
+    target = Path(required(options.target, "TARGET", "store salvage")).absolute()
+    _require_sensible(options.page_size, options.root_page)
+    found = find_store(options, context)
     facts, prospect = salvage(
         found.path,
         target,
-        page_size_bytes=arguments.page_size,
-        root_pgid=arguments.root_page,
-        use_older=arguments.use_older,
+        page_size_bytes=options.page_size,
+        root_pgid=options.root_page,
+        use_older=options.use_older,
         clock=SystemClock(),
         rng=SystemRng(),
     )
     output = context.output
-    if arguments.json:
+    if options.json:
         output.document(
             {
                 **_store_document(found),
@@ -117,6 +140,18 @@ def run_salvage(arguments: argparse.Namespace, context: Context) -> ExitCode:
     if not facts.is_written:
         return ExitCode.DAMAGED
     return ExitCode.DONE if facts.is_complete else ExitCode.FINDINGS
+
+
+SALVAGE: Final = Command(
+    description="Read a damaged store page by page, trusting nothing in it, and write what belongs "
+    "together into a new file. Says what was taken from where and what is missing, and whether "
+    "influxd would start on the result. The damaged file is not changed. It cannot bring back what "
+    "is on no page any more. Exit code 0 when nothing is known to be missing or doubtful, 1 when "
+    "something is, 5 when no file could be made.",
+    options=_Salvage,
+    run=_salvage,
+    add_options=_add_salvage,
+)
 
 
 def _require_sensible(page_size: int | None, root_page: int | None) -> None:

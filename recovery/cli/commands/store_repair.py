@@ -4,34 +4,48 @@ Lives here: the step from its options to its planner. Must not live here: what i
 (`recovery.services.doctor`).
 """
 
-import argparse
+from typing import Final
 
 from recovery.cli.changing import run_planner
 from recovery.cli.context import Context
+from recovery.cli.options import Change, Command, add_change
 from recovery.cli.usage import UsageError
-from recovery.cli.words import shown
+from recovery.cli.words import Parser, shown
 from recovery.errors import ExitCode
 from recovery.ports import SystemClock, SystemRng
 from recovery.services.doctor.examination import NUMBERS
 from recovery.services.doctor.repair import RepairStore
 
 
-def run_repair(arguments: argparse.Namespace, context: Context) -> ExitCode:
-    """Mend what can be mended safely.
+class _Repair(Change, frozen=True):
+    only: str | None
 
-    Args:
-        arguments: The options of `store repair`.
-        context: The world around it.
 
-    Returns:
-        How it ended.
+def _add_repair(command: Parser) -> None:
+    command.add_argument(
+        "--only",
+        metavar="NUMBERS",
+        help="mend only these, such as I16,I25; what is mended on request only has to be named "
+        "here (default: all that is safe)",
+    )
+    add_change(command)
 
-    Raises:
-        RecoveryError: It was refused or it failed; the error says whether anything was changed.
-        UsageError: A number is none of an invariant.
-    """
-    planner = RepairStore(only=_only(arguments.only), clock=SystemClock(), rng=SystemRng())
-    return run_planner(arguments, context, lambda _: planner)
+
+def _repair(options: _Repair, context: Context) -> ExitCode:
+    planner = RepairStore(only=_only(options.only), clock=SystemClock(), rng=SystemRng())
+    return run_planner(options, context, lambda _: planner)
+
+
+REPAIR: Final = Command(
+    description="Mend what store check found, as far as that is safe: missing bolt buckets, "
+    "indexes, catalogue entries, system buckets, debris. All of it in one transaction, after the "
+    "plan was shown, and checked again afterwards: nothing is wrong then that was right before. "
+    "What is ambiguous is left and said: it never guesses, and it cannot bring back records that "
+    "are gone, or mend a damaged bolt file.",
+    options=_Repair,
+    run=_repair,
+    add_options=_add_repair,
+)
 
 
 def _only(text: str | None) -> frozenset[str] | None:

@@ -4,17 +4,19 @@ Lives here: `store undo`, its plan in words, and its question. Must not live her
 back and how (`recovery.services.stores.undo`).
 """
 
-import argparse
 from collections.abc import Iterator
+from typing import Final
 
 from recovery.cli.audience import YES, require_a_way_to_confirm
 from recovery.cli.commands.ledger import moment_text, operation_document
 from recovery.cli.commands.store_diff import change_lines, changes_document
 from recovery.cli.confirm import ask
 from recovery.cli.context import Context
+from recovery.cli.options import Command, Options, add_yes
 from recovery.cli.output import Output
 from recovery.cli.recording import open_ledger
 from recovery.cli.store import described, find_store, store_document
+from recovery.cli.words import Parser
 from recovery.discovery.search import FoundStore
 from recovery.errors import ExitCode, RefusedError
 from recovery.model.display import displayed
@@ -25,48 +27,62 @@ CHANGES_SHOWN_MAX = 50
 """Lines of a plan; all of them are in --json and in store diff."""
 
 
-def run_undo(arguments: argparse.Namespace, context: Context) -> ExitCode:
-    """Take back the last operation.
+class _Undo(Options, frozen=True):
+    dry_run: bool
+    yes: bool
 
-    Args:
-        arguments: The options of `store undo`.
-        context: The world around it.
 
-    Returns:
-        How it ended.
+def _add_undo(command: Parser) -> None:
+    command.add_argument(
+        "--dry-run",
+        action="store_true",
+        help="stop after showing what would be taken back (default: go on and ask)",
+    )
+    add_yes(command)
 
-    Raises:
-        RecoveryError: It was refused or it failed; the error says whether anything was changed.
-    """
-    if not arguments.dry_run:
-        require_a_way_to_confirm(is_confirmed=arguments.yes)
-    found = find_store(arguments, context)
+
+def _undo(options: _Undo, context: Context) -> ExitCode:
+    if not options.dry_run:
+        require_a_way_to_confirm(is_confirmed=options.yes)
+    found = find_store(options, context)
     output = context.output
     outcome = undo(
         found.path,
         ports=UndoPorts(
-            ledger=open_ledger(arguments, context),
+            ledger=open_ledger(options, context),
             audience=_Audience(
                 output,
                 found=found,
-                is_confirmed=arguments.yes,
-                is_result=arguments.dry_run and not arguments.json,
+                is_confirmed=options.yes,
+                is_result=options.dry_run and not options.json,
             ),
             clock=SystemClock(),
             shield=context.progress.shield,
         ),
-        is_dry_run=arguments.dry_run,
-        reason=arguments.reason,
+        is_dry_run=options.dry_run,
+        reason=options.reason,
     )
     for warning in outcome.warnings:
         output.message(f"warning: {warning}")
-    if arguments.json:
-        output.document(_document(outcome, found, is_dry_run=arguments.dry_run))
-    elif arguments.dry_run:
+    if options.json:
+        output.document(_document(outcome, found, is_dry_run=options.dry_run))
+    elif options.dry_run:
         output.prose("Dry run: nothing was written. Leave out --dry-run to do it.")
     else:
         _show_end(outcome.proposal, output)
     return ExitCode.DONE
+
+
+UNDO: Final = Command(
+    description="Show what the last operation of the ledger changed in this store, and make the "
+    "store again what it was before, byte for byte. The file keeps its inode, owner and mode, and "
+    "a power cut leaves it as before or as after. Run again, it takes back the operation before "
+    "that one. It refuses when anything else has written to the store since, such as influxd "
+    "itself, and when the backup is gone. It needs the ledger that recorded the operation.",
+    options=_Undo,
+    run=_undo,
+    add_options=_add_undo,
+)
 
 
 class _Audience:

@@ -1,173 +1,162 @@
 """The commands that change users.
 
-Lives here: `user create`, `update`, `rename`, `activate`, `deactivate`, `delete`. Must not live
-here: the order of their steps (`recovery.services.changes.sequence`) and their decisions
-(`recovery.services.tenancy.user_creation`, `user_changes`).
+Lives here: `user update`, `rename`, `activate`, `deactivate`, `delete`. Must not live here: the
+order of their steps (`recovery.services.changes.sequence`) and their decisions
+(`recovery.services.tenancy.user_changes`).
 """
 
-import argparse
+from functools import partial
+from typing import Final
 
 from recovery.cli.changing import run_planner
-from recovery.cli.commands.user import user_choice
+from recovery.cli.choices import add_user_choice, user_choice
 from recovery.cli.context import Context
-from recovery.cli.secret_input import ask_new_secret, read_secret
-from recovery.cli.store import find_store
+from recovery.cli.options import Change, Command, add_change, add_ensure
+from recovery.cli.secret_input import add_new_password, new_password
 from recovery.cli.usage import required
+from recovery.cli.words import Parser
 from recovery.errors import ExitCode
-from recovery.ports import SystemClock, SystemRng
-from recovery.secret import Secret
-from recovery.services.authorizations.listing import open_inventory
 from recovery.services.tenancy.user_changes import (
     DeleteUser,
     RenameUser,
     SetPassword,
     SetUserStatus,
 )
-from recovery.services.tenancy.user_creation import CreateUser
 
-SEEN_BY_ALL = (
-    "warning: a password on the command line can be seen by everybody on this machine; use "
-    "--password-file or type it"
+
+class _Update(Change, frozen=True):
+    username: str | None
+    id: str | None
+    password_file: str | None
+    password: str | None
+    activate: bool
+    ensure: bool
+
+
+def _add_update(command: Parser) -> None:
+    add_user_choice(command)
+    add_new_password(command, or_none=False)
+    command.add_argument(
+        "--activate",
+        action="store_true",
+        help="set the status of the user to active too (default: leave it)",
+    )
+    add_ensure(command, wanted="the user has this password", otherwise="set it again")
+    add_change(command)
+
+
+def _update(options: _Update, context: Context) -> ExitCode:
+    planner = SetPassword(
+        user=user_choice(options.username, options.id, "user update"),
+        password=new_password(options.password, options.password_file, context),
+        is_activated=options.activate,
+        is_ensured=options.ensure,
+    )
+    return run_planner(options, context, lambda _: planner)
+
+
+UPDATE: Final = Command(
+    description="Set the password of a user. It is asked for twice, unless a file holds it. The "
+    "user has to be named: none is ever guessed. It cannot recover the old password.",
+    options=_Update,
+    run=_update,
+    add_options=_add_update,
 )
 
 
-def run_create(arguments: argparse.Namespace, context: Context) -> ExitCode:
-    """Make a user.
+class _Rename(Change, frozen=True):
+    username: str | None
+    id: str | None
+    new_name: str | None
 
-    Args:
-        arguments: The options of `user create`.
-        context: The world around it.
 
-    Returns:
-        How it ended.
+def _add_rename(command: Parser) -> None:
+    add_user_choice(command)
+    command.add_argument("--new-name", metavar="NAME", help="the new name (required)")
+    add_change(command)
 
-    Raises:
-        UsageError: No name was given.
-        RecoveryError: It was refused or it failed; the error says whether anything was changed.
-    """
-    username = required(arguments.username, "--username NAME", "user create")
-    organization = _organization(arguments, context)
-    password = None if arguments.no_password else _password(arguments, context)
-    return run_planner(
-        arguments,
-        context,
-        lambda _: CreateUser(
-            name=username,
-            password=password,
-            organization=organization,
-            is_owner=arguments.owner_of is not None,
-            is_ensured=arguments.ensure,
-            clock=SystemClock(),
-            rng=SystemRng(),
-        ),
+
+def _rename(options: _Rename, context: Context) -> ExitCode:
+    planner = RenameUser(
+        user=user_choice(options.username, options.id, "user rename"),
+        new_name=required(options.new_name, "--new-name NAME", "user rename"),
     )
+    return run_planner(options, context, lambda _: planner)
 
 
-def _organization(arguments: argparse.Namespace, context: Context) -> str | None:
-    """Say in which organization the new user gets a role: by default in the only one."""
-    named: str | None = arguments.owner_of or arguments.member_of
-    if named is not None or arguments.no_org:
-        return named
-    with open_inventory(find_store(arguments, context).path) as inventory:
-        return inventory.only_organization_name()
+RENAME: Final = Command(
+    description="Give a user another name to sign in with. Password, roles and tokens stay.",
+    options=_Rename,
+    run=_rename,
+    add_options=_add_rename,
+)
 
 
-def run_update(arguments: argparse.Namespace, context: Context) -> ExitCode:
-    """Set a password.
+class _SetStatus(Change, frozen=True):
+    username: str | None
+    id: str | None
 
-    Args:
-        arguments: The options of `user update`.
-        context: The world around it.
 
-    Returns:
-        How it ended.
+def _add_set_status(command: Parser) -> None:
+    add_user_choice(command)
+    add_change(command)
 
-    Raises:
-        UsageError: No user was named.
-        RecoveryError: It was refused or it failed; the error says whether anything was changed.
-    """
-    choice = user_choice(arguments, "user update")
-    password = _password(arguments, context)
-    return run_planner(
-        arguments,
-        context,
-        lambda _: SetPassword(
-            user=choice,
-            password=password,
-            is_activated=arguments.activate,
-            is_ensured=arguments.ensure,
-        ),
+
+def _set_status(options: _SetStatus, context: Context, *, is_active: bool) -> ExitCode:
+    words = "user activate" if is_active else "user deactivate"
+    planner = SetUserStatus(
+        user=user_choice(options.username, options.id, words), is_active=is_active
     )
+    return run_planner(options, context, lambda _: planner)
 
 
-def _password(arguments: argparse.Namespace, context: Context) -> Secret:
-    """Get the new password from where it was said to be."""
-    if arguments.password is not None:
-        context.output.message(SEEN_BY_ALL)
-        return Secret(arguments.password)
-    if arguments.password_file is not None:
-        return read_secret(arguments.password_file, what="password")
-    return ask_new_secret("password")
+_WHAT_STAYS: Final = (
+    "Its password, roles and tokens stay as they are. It cannot end a session of a running server; "
+    "a restart does."
+)
+ACTIVATE: Final = Command(
+    description=f"Set the status of a user, to let a user in again. {_WHAT_STAYS}",
+    options=_SetStatus,
+    run=partial(_set_status, is_active=True),
+    add_options=_add_set_status,
+)
+DEACTIVATE: Final = Command(
+    description=f"Set the status of a user, to keep a user out, with all its tokens. {_WHAT_STAYS}",
+    options=_SetStatus,
+    run=partial(_set_status, is_active=False),
+    add_options=_add_set_status,
+)
 
 
-def run_rename(arguments: argparse.Namespace, context: Context) -> ExitCode:
-    """Rename a user.
-
-    Args:
-        arguments: The options of `user rename`.
-        context: The world around it.
-
-    Returns:
-        How it ended.
-
-    Raises:
-        UsageError: No user or no new name was given.
-        RecoveryError: It was refused or it failed; the error says whether anything was changed.
-    """
-    choice = user_choice(arguments, "user rename")
-    new_name = required(arguments.new_name, "--new-name NAME", "user rename")
-    return run_planner(arguments, context, lambda _: RenameUser(user=choice, new_name=new_name))
+class _Delete(Change, frozen=True):
+    username: str | None
+    id: str | None
+    with_tokens: bool
 
 
-def run_activate(arguments: argparse.Namespace, context: Context) -> ExitCode:
-    """Let a user in again. Takes, returns and raises as `run_deactivate`."""
-    choice = user_choice(arguments, "user activate")
-    return run_planner(arguments, context, lambda _: SetUserStatus(user=choice, is_active=True))
-
-
-def run_deactivate(arguments: argparse.Namespace, context: Context) -> ExitCode:
-    """Keep a user out.
-
-    Args:
-        arguments: The options of `user deactivate`.
-        context: The world around it.
-
-    Returns:
-        How it ended.
-
-    Raises:
-        UsageError: No user was named.
-        RecoveryError: It was refused or it failed; the error says whether anything was changed.
-    """
-    choice = user_choice(arguments, "user deactivate")
-    return run_planner(arguments, context, lambda _: SetUserStatus(user=choice, is_active=False))
-
-
-def run_delete(arguments: argparse.Namespace, context: Context) -> ExitCode:
-    """Delete a user.
-
-    Args:
-        arguments: The options of `user delete`.
-        context: The world around it.
-
-    Returns:
-        How it ended.
-
-    Raises:
-        UsageError: No user was named.
-        RecoveryError: It was refused or it failed; the error says whether anything was changed.
-    """
-    choice = user_choice(arguments, "user delete")
-    return run_planner(
-        arguments, context, lambda _: DeleteUser(user=choice, with_tokens=arguments.with_tokens)
+def _add_delete(command: Parser) -> None:
+    add_user_choice(command)
+    command.add_argument(
+        "--with-tokens",
+        action="store_true",
+        help="delete the authorizations of the user too (default: they stay, and answer 403)",
     )
+    add_change(command)
+
+
+def _delete(options: _Delete, context: Context) -> ExitCode:
+    planner = DeleteUser(
+        user=user_choice(options.username, options.id, "user delete"),
+        with_tokens=options.with_tokens,
+    )
+    return run_planner(options, context, lambda _: planner)
+
+
+DELETE: Final = Command(
+    description="Delete a user with its password and all its roles. Its tokens are listed and "
+    "stay, as they would on a server, unless --with-tokens is given. It cannot delete what the "
+    "user has made: dashboards, tasks and buckets stay.",
+    options=_Delete,
+    run=_delete,
+    add_options=_add_delete,
+)

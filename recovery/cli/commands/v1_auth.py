@@ -4,17 +4,19 @@ Lives here: `v1-auth list`, `set-password`, `set-active`, `set-inactive` and `de
 here: what they write (`recovery.services.authorizations.legacy`).
 """
 
-import argparse
-from typing import TYPE_CHECKING
+from functools import partial
+from typing import TYPE_CHECKING, Final
 
 import msgspec
 
 from recovery.cli.changing import run_planner
 from recovery.cli.context import Context
 from recovery.cli.listing import plural, report_problems
+from recovery.cli.options import Change, Command, Options, add_change, add_ensure
 from recovery.cli.secret_input import ask_new_secret, read_secret
 from recovery.cli.store import find_store, show_header, store_document
 from recovery.cli.table import Column
+from recovery.cli.words import Parser
 from recovery.errors import ExitCode
 from recovery.model.display import displayed
 from recovery.ports import SystemClock
@@ -41,25 +43,13 @@ COLUMNS = (
 )
 
 
-def run_list(arguments: argparse.Namespace, context: Context) -> ExitCode:
-    """List the 1.x-compatible authorizations.
-
-    Args:
-        arguments: The options of `v1-auth list`.
-        context: The world around it.
-
-    Returns:
-        How it ended.
-
-    Raises:
-        RecoveryError: The store cannot be read.
-    """
-    found = find_store(arguments, context)
+def _list(options: Options, context: Context) -> ExitCode:
+    found = find_store(options, context)
     output = context.output
     problems: list[Problem] = []
     with open_reader(found.path) as reader:
         rows = legacy_rows(reader.tx, problems)
-        if arguments.json:
+        if options.json:
             items = map(msgspec.json.encode, rows)
             document = store_document(found, reader.facts)
             output.stream(document, "legacy_authorizations", items, problems)
@@ -72,70 +62,114 @@ def run_list(arguments: argparse.Namespace, context: Context) -> ExitCode:
     return report_problems(problems, context)
 
 
-def run_set_password(arguments: argparse.Namespace, context: Context) -> ExitCode:
-    """Set a 1.x password.
+LIST: Final = Command(
+    description="List every 1.x-compatible authorization with its user name, what it may do, and "
+    "whether it has a password. The file is opened for reading only and nothing is changed. It "
+    "cannot show a password: the store holds only hashes of them.",
+    options=Options,
+    run=_list,
+)
 
-    Args:
-        arguments: The options of `v1-auth set-password`.
-        context: The world around it.
 
-    Returns:
-        How it ended.
+def _add_which(command: Parser) -> None:
+    command.add_argument(
+        "which", metavar="ID|NAME", help="the authorization, by its ID or its 1.x user name"
+    )
 
-    Raises:
-        RecoveryError: It was refused or it failed; the error says whether anything was changed.
-    """
-    if arguments.password_file is None:
+
+class _SetPassword(Change, frozen=True):
+    which: str
+    password_file: str | None
+    ensure: bool
+
+
+def _add_set_password(command: Parser) -> None:
+    _add_which(command)
+    command.add_argument(
+        "--password-file",
+        metavar="FILE",
+        help="the new password is in this file, or on standard input for - (default: type it "
+        "twice at the terminal)",
+    )
+    add_ensure(command, wanted="the password is this one already")
+    add_change(command)
+
+
+def _set_password(options: _SetPassword, context: Context) -> ExitCode:
+    if options.password_file is None:
         password = ask_new_secret("password")
     else:
-        password = read_secret(arguments.password_file, what="password")
-    planner = SetLegacyPassword(
-        which=arguments.which, password=password, is_ensured=arguments.ensure
-    )
-    return run_planner(arguments, context, lambda _: planner)
+        password = read_secret(options.password_file, what="password")
+    planner = SetLegacyPassword(which=options.which, password=password, is_ensured=options.ensure)
+    return run_planner(options, context, lambda _: planner)
 
 
-def run_set_active(arguments: argparse.Namespace, context: Context) -> ExitCode:
-    """Set a 1.x-compatible authorization active.
-
-    Args:
-        arguments: The options of `v1-auth set-active`.
-        context: The world around it.
-
-    Returns:
-        How it ended.
-
-    Raises:
-        RecoveryError: It was refused or it failed; the error says whether anything was changed.
-    """
-    return _set_status(arguments, context, is_active=True)
+SET_PASSWORD: Final = Command(
+    description="Set the password that clients of InfluxDB 1.x log in with, 8 to 72 bytes. influxd "
+    "must be stopped. The password is typed twice and does not show, or comes from a file. It does "
+    "not set the password of a user of InfluxDB 2: user update does.",
+    options=_SetPassword,
+    run=_set_password,
+    add_options=_add_set_password,
+)
 
 
-def run_set_inactive(arguments: argparse.Namespace, context: Context) -> ExitCode:
-    """Set one inactive. Takes, returns and raises as `run_set_active`."""
-    return _set_status(arguments, context, is_active=False)
+class _SetStatus(Change, frozen=True):
+    which: str
 
 
-def run_delete(arguments: argparse.Namespace, context: Context) -> ExitCode:
-    """Delete a 1.x-compatible authorization.
-
-    Args:
-        arguments: The options of `v1-auth delete`.
-        context: The world around it.
-
-    Returns:
-        How it ended.
-
-    Raises:
-        RecoveryError: It was refused or it failed; the error says whether anything was changed.
-    """
-    planner = DeleteLegacy(which=arguments.which, is_ensured=arguments.ensure)
-    return run_planner(arguments, context, lambda _: planner)
+def _add_set_status(command: Parser) -> None:
+    _add_which(command)
+    add_change(command)
 
 
-def _set_status(arguments: argparse.Namespace, context: Context, *, is_active: bool) -> ExitCode:
-    planner = SetLegacyStatus(which=arguments.which, is_active=is_active, clock=SystemClock())
-    return run_planner(arguments, context, lambda _: planner)
+def _set_status(options: _SetStatus, context: Context, *, is_active: bool) -> ExitCode:
+    planner = SetLegacyStatus(which=options.which, is_active=is_active, clock=SystemClock())
+    return run_planner(options, context, lambda _: planner)
+
+
+SET_ACTIVE: Final = Command(
+    description="Set the status of one 1.x-compatible authorization to active. Clients can log in "
+    "with it again. influxd must be stopped. It does not touch its password, and changes nothing "
+    "when the status is so already.",
+    options=_SetStatus,
+    run=partial(_set_status, is_active=True),
+    add_options=_add_set_status,
+)
+SET_INACTIVE: Final = Command(
+    description="Set the status of one 1.x-compatible authorization to inactive. Servers refuse "
+    "its user name until it is set active. influxd must be stopped. It does not touch its "
+    "password, and changes nothing when the status is so already.",
+    options=_SetStatus,
+    run=partial(_set_status, is_active=False),
+    add_options=_add_set_status,
+)
+
+
+class _Delete(Change, frozen=True):
+    which: str
+    ensure: bool
+
+
+def _add_delete(command: Parser) -> None:
+    _add_which(command)
+    add_ensure(command, wanted="there is no such authorization")
+    add_change(command)
+
+
+def _delete(options: _Delete, context: Context) -> ExitCode:
+    planner = DeleteLegacy(which=options.which, is_ensured=options.ensure)
+    return run_planner(options, context, lambda _: planner)
+
+
+DELETE: Final = Command(
+    description="Delete one 1.x-compatible authorization, its password and the index entry of its "
+    "user name. influxd must be stopped. It does not delete the user of InfluxDB 2 that it belongs "
+    "to.",
+    options=_Delete,
+    run=_delete,
+    add_options=_add_delete,
+)
 
 
 def _cells(row: LegacyRow) -> tuple[str, ...]:

@@ -1,14 +1,33 @@
 """The grammar: what is understood, and the quick way to understand it."""
 
-import importlib
 import shlex
+import subprocess
+import sys
+from importlib import import_module
+from pathlib import Path
+from typing import Final
 
+import msgspec
 import pytest
 
-from recovery.cli.arguments.shared import COMMON_DEFAULTS
-from recovery.cli.parser import build_parser, commands, parse_arguments, understand
+import recovery.cli.commands
+from recovery.cli.options import Command, Options
+from recovery.cli.parser import COMMON_DEFAULTS, build_parser, commands, parse_arguments, understand
 from recovery.cli.usage import UsageError
+from recovery.cli.vocabulary import COMMANDS, NOUNS, load
+from recovery.cli.words import Parser
 from recovery.errors import ExitCode
+from tests.support.source import PROJECT
+
+TAKES_WORDS: Final = {
+    words: 1
+    for noun, verbs in {
+        "auth": ("show", "set-active", "set-inactive", "delete", "complete", "hash", "export"),
+        "v1-auth": ("set-password", "set-active", "set-inactive", "delete"),
+    }.items()
+    for words in (f"{noun} {verb}" for verb in verbs)
+} | {"auth import": 1}
+"""Commands that argparse does not understand without a word more."""
 
 LINES = (
     "",
@@ -62,15 +81,79 @@ def test_the_last_place_of_a_common_option_wins() -> None:
     assert arguments.bolt_path == "a"
 
 
-def test_every_command_names_a_function_that_exists() -> None:
-    for command in commands(build_parser()):
-        module, _, function = command.get_default("run").partition(":")
-        found = importlib.import_module(f"recovery.cli.commands.{module}")
-        assert callable(getattr(found, function))
+def test_every_command_is_told_its_options_as_argparse_finds_them() -> None:
+    """Each field is an option and each option a field, of the type that it is said to have."""
+    common = {*COMMON_DEFAULTS, "words", "command", "noun", "verb"}
+    for words in COMMANDS:
+        argv = [*words.split(), *(["x"] * TAKES_WORDS.get(words, 0))]
+        arguments, parser = understand(argv)
+        options = load(words).options
+        found = msgspec.convert(vars(arguments), options)
+        assert isinstance(found, Options)
+        own = set(vars(arguments)) - common
+        assert own == set(options.__struct_fields__) - set(Options.__struct_fields__), words
+        for action in parser_of(words, parser).options.values():
+            if action.nargs == 0:
+                continue
+            value = "1" if action.type is int else next(iter(action.choices or ["x"]))
+            more, _ = understand([*argv, action.option_strings[0], value])
+            msgspec.convert(vars(more), options)
+
+
+def parser_of(words: str, parser: Parser) -> Parser:
+    """Find the parser of a command."""
+    for word in words.split():
+        parser = parser.children[word]
+    return parser
+
+
+def test_every_module_of_commands_is_in_the_table_and_named_as_its_words() -> None:
+    folder = Path(recovery.cli.commands.__file__).parent
+    modules = {path.stem for path in folder.glob("*.py")} - {"__init__"}
+    assert modules == {entry.module for entry in COMMANDS.values()}
+    constants = {
+        (module, name)
+        for module in modules
+        for name, value in vars(import_module(f"recovery.cli.commands.{module}")).items()
+        if isinstance(value, Command)
+    }
+    named = {(entry.module, name_of(words)) for words, entry in COMMANDS.items()}
+    assert constants == named
+    for words, entry in COMMANDS.items():
+        assert entry.module.startswith(words.split()[0].replace("-", "_")), words
+    assert set(NOUNS) == {words.split()[0] for words in COMMANDS if " " in words}
+
+
+def name_of(words: str) -> str:
+    """The name of a command in its module."""
+    return words.rsplit(maxsplit=1)[-1].replace("-", "_").upper()
+
+
+@pytest.mark.parametrize("words", ["user list", "auth create-operator", "store check"])
+def test_only_the_command_that_is_typed_is_imported(words: str) -> None:
+    report = (
+        "import sys; from recovery.cli.parser import understand; understand(sys.argv[1:]);"
+        "print(*sys.modules)"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", report, *words.split()],
+        capture_output=True, text=True, check=True, env={"PYTHONPATH": str(PROJECT)},
+    )  # fmt: skip
+    start = "recovery.cli.commands."
+    found = {name for name in done.stdout.split() if name.startswith(start)}
+    assert found == {start + COMMANDS[words].module}
+
+
+def test_help_of_a_noun_lists_its_commands_and_imports_none() -> None:
+    for argv in (["auth"], ["--reason", "user", "auth"]):
+        _, parser = understand(argv)
+        text = parser.children["auth"].format_help()
+        verbs = [words.split()[1] for words in COMMANDS if words.startswith("auth ")]
+        assert [verb for verb in verbs if f"    {verb}" not in text] == []
 
 
 def test_every_command_has_the_common_options_and_help_for_each_of_its_own() -> None:
-    common = {f"--{name.replace('_', '-')}" for name in COMMON_DEFAULTS if name != "run"}
+    common = {f"--{name.replace('_', '-')}" for name in COMMON_DEFAULTS}
     for command in commands(build_parser()):
         assert common <= set(command.options), command.prog
         for action in command.options.values():

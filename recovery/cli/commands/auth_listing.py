@@ -1,18 +1,20 @@
-"""The commands that look at authorizations.
+"""The command that lists authorizations.
 
-Lives here: `auth list`. Must not live here: making one (`auth_minting`), and what an operator is.
+Lives here: `auth list`. Must not live here: making one (`auth_creation`), and what an operator is.
 """
 
-import argparse
 from collections.abc import Iterator
+from typing import Final
 
 import msgspec
 
 from recovery.cli.context import Context
 from recovery.cli.deliver import stored_text
 from recovery.cli.listing import plural, report_problems
+from recovery.cli.options import Command, Options, add_filter
 from recovery.cli.store import find_store, show_header, store_document
 from recovery.cli.table import Column
+from recovery.cli.words import Parser
 from recovery.discovery.search import FoundStore
 from recovery.errors import ExitCode
 from recovery.model.display import displayed
@@ -35,6 +37,23 @@ COLUMNS = (  # together 80 columns at the least
     Column("Token", 8),
     Column("Description", 11),
 )
+
+
+class _List(Options, frozen=True):
+    operators: bool
+    user: str | None
+    org: str | None
+    show_tokens: bool
+
+
+def _add_list(command: Parser) -> None:
+    add_filter(command)
+    command.add_argument(
+        "--show-tokens",
+        action="store_true",
+        help="print the tokens and hashes as they are stored; this is recorded in the ledger "
+        "(default: REDACTED)",
+    )
 
 
 class Item(msgspec.Struct, frozen=True, kw_only=True, gc=False):
@@ -66,28 +85,16 @@ class Item(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     updated_at: str
 
 
-def run_list(arguments: argparse.Namespace, context: Context) -> ExitCode:
-    """List the authorizations.
-
-    Args:
-        arguments: The options of `auth list`.
-        context: The world around it.
-
-    Returns:
-        How it ended.
-
-    Raises:
-        RecoveryError: The store cannot be read, or the user or organization does not exist.
-    """
-    found = find_store(arguments, context)
+def _list(options: _List, context: Context) -> ExitCode:
+    found = find_store(options, context)
     wanted = AuthorizationFilter(
-        operators_only=arguments.operators, user=arguments.user, organization=arguments.org
+        operators_only=options.operators, user=options.user, organization=options.org
     )
     with open_inventory(found.path) as inventory:
-        if arguments.show_tokens:
-            _record(arguments, context, inventory)
-        listing = inventory.authorizations(wanted, show_tokens=arguments.show_tokens)
-        if arguments.json:
+        if options.show_tokens:
+            _record(options, context, inventory)
+        listing = inventory.authorizations(wanted, show_tokens=options.show_tokens)
+        if options.json:
             document = store_document(found, inventory.facts)
             items = _items(listing.rows)
             context.output.stream(document, "authorizations", items, listing.problems)
@@ -96,12 +103,23 @@ def run_list(arguments: argparse.Namespace, context: Context) -> ExitCode:
     return report_problems(listing.problems, context)
 
 
-def _record(arguments: argparse.Namespace, context: Context, inventory: Inventory) -> None:
+LIST: Final = Command(
+    description="List every authorization of the store and say of each whether it is an operator "
+    "token, one that may do everything on this server. The file is opened for reading only and "
+    "nothing is changed. Tokens are not shown unless asked for with --show-tokens, and a token "
+    "that is stored as a hash cannot be shown by anything.",
+    options=_List,
+    run=_list,
+    add_options=_add_list,
+)
+
+
+def _record(options: _List, context: Context, inventory: Inventory) -> None:
     """Write down that tokens are going to be shown, before the first one is."""
     from recovery.cli.recording import open_ledger  # noqa: PLC0415 # only this needs the ledger
     from recovery.services.changes.sequence import Intent  # noqa: PLC0415 # as above
 
-    open_ledger(arguments, context).note(
+    open_ledger(options, context).note(
         Intent(
             operation="auth list --show-tokens",
             store_path=inventory.facts.path,
@@ -109,7 +127,7 @@ def _record(arguments: argparse.Namespace, context: Context, inventory: Inventor
             inode=inventory.facts.inode,
             record_ids=(),
             backup_path=None,
-            reason=arguments.reason,
+            reason=options.reason,
         )
     )
 

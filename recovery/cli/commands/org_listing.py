@@ -1,14 +1,15 @@
-"""The commands on organizations.
+"""The command that lists organizations.
 
 Lives here: `org list`. Must not live here: what an organization's record means.
 """
 
-import argparse
+from typing import Final
 
 import msgspec
 
 from recovery.cli.context import Context
 from recovery.cli.listing import plural, report_problems
+from recovery.cli.options import Command, Options
 from recovery.cli.store import find_store, show_header, store_document
 from recovery.cli.table import Column
 from recovery.errors import ExitCode
@@ -24,24 +25,12 @@ COLUMNS = (
 )
 
 
-def run_list(arguments: argparse.Namespace, context: Context) -> ExitCode:
-    """List the organizations.
-
-    Args:
-        arguments: The options of `org list`.
-        context: The world around it.
-
-    Returns:
-        How it ended.
-
-    Raises:
-        RecoveryError: The store cannot be read.
-    """
-    found = find_store(arguments, context)
+def _list(options: Options, context: Context) -> ExitCode:
+    found = find_store(options, context)
     output = context.output
     with open_inventory(found.path) as inventory:
         listing = inventory.organizations()
-        if arguments.json:
+        if options.json:
             items = map(msgspec.json.encode, listing.rows)
             document = store_document(found, inventory.facts)
             output.stream(document, "organizations", items, listing.problems)
@@ -52,6 +41,14 @@ def run_list(arguments: argparse.Namespace, context: Context) -> ExitCode:
             output.line()
             output.prose(f"{plural(len(rows), 'organization')}.")
     return report_problems(listing.problems, context)
+
+
+LIST: Final = Command(
+    description="List every organization of the store with its owners and members. The file is "
+    "opened for reading only and nothing is changed.",
+    options=Options,
+    run=_list,
+)
 
 
 def _cells(row: OrganizationRow) -> tuple[str, ...]:

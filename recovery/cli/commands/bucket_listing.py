@@ -3,14 +3,16 @@
 Lives here: `bucket list`. Must not live here: what a bucket's record means.
 """
 
-import argparse
+from typing import Final
 
 import msgspec
 
 from recovery.cli.context import Context
 from recovery.cli.listing import plural, report_problems
+from recovery.cli.options import Command, Options
 from recovery.cli.store import find_store, show_header, store_document
 from recovery.cli.table import Column
+from recovery.cli.words import Parser
 from recovery.errors import ExitCode
 from recovery.model.bucket import DAY_NS, HOUR_NS
 from recovery.model.display import displayed
@@ -27,24 +29,22 @@ COLUMNS = (
 )
 
 
-def run_list(arguments: argparse.Namespace, context: Context) -> ExitCode:
-    """List the buckets.
+class _List(Options, frozen=True):
+    org: str | None
 
-    Args:
-        arguments: The options of `bucket list`.
-        context: The world around it.
 
-    Returns:
-        How it ended.
+def _add_list(command: Parser) -> None:
+    command.add_argument(
+        "--org", metavar="NAME", help="only those of this organization (default: all)"
+    )
 
-    Raises:
-        RecoveryError: The store cannot be read, or there is no such organization.
-    """
-    found = find_store(arguments, context)
+
+def _list(options: _List, context: Context) -> ExitCode:
+    found = find_store(options, context)
     output = context.output
     with open_inventory(found.path) as inventory:
-        listing = inventory.buckets(arguments.org)
-        if arguments.json:
+        listing = inventory.buckets(options.org)
+        if options.json:
             items = map(msgspec.json.encode, listing.rows)
             output.stream(
                 store_document(found, inventory.facts), "buckets", items, listing.problems
@@ -56,6 +56,16 @@ def run_list(arguments: argparse.Namespace, context: Context) -> ExitCode:
             output.line()
             output.prose(f"{plural(len(rows), 'bucket')}.")
     return report_problems(listing.problems, context)
+
+
+LIST: Final = Command(
+    description="List every bucket with its organization and its retention, and say of each "
+    "whether the storage engine knows it; influxd does not start when it does not know one. The "
+    "file is opened for reading only and nothing is changed.",
+    options=_List,
+    run=_list,
+    add_options=_add_list,
+)
 
 
 def _cells(row: BucketRow) -> tuple[str, ...]:

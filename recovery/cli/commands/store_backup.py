@@ -1,39 +1,50 @@
-"""The commands that deal with whole copies of a store.
+"""The command that copies a store.
 
-Lives here: `store backup`. Must not live here: how a copy is made (`recovery.services`).
+Lives here: `store backup`. Must not live here: how a copy is made
+(`recovery.services.stores.backup_on_request`).
 """
 
-import argparse
 from pathlib import Path
+from typing import Final
 
 from recovery.cli.context import Context
+from recovery.cli.options import Command, Options
 from recovery.cli.store import find_store
+from recovery.cli.words import Parser
 from recovery.errors import ExitCode
 from recovery.model.display import displayed
 from recovery.ports import SystemClock
 from recovery.services.stores.backup_on_request import BackupReport, back_up
 
 
-def run_backup(arguments: argparse.Namespace, context: Context) -> ExitCode:
-    """Copy the store.
+class _Backup(Options, frozen=True):
+    destination: str | None
+    gzip: bool
 
-    Args:
-        arguments: The options of `store backup`.
-        context: The world around it.
 
-    Returns:
-        How it ended.
+def _add_backup(command: Parser) -> None:
+    command.add_argument(
+        "destination",
+        metavar="DEST",
+        nargs="?",
+        help="new file, or a folder for it (default: a file beside the store, named with the time)",
+    )
+    command.add_argument(
+        "--gzip",
+        action="store_true",
+        help="compress it, as influx backup does, and by default name it as that does: "
+        "YYYYMMDDThhmmssZ.bolt.gz (default: a plain copy)",
+    )
 
-    Raises:
-        RecoveryError: The copy could not be made; nothing is left of it.
-    """
-    found = find_store(arguments, context)
-    destination = None if arguments.destination is None else Path(arguments.destination)
+
+def _backup(options: _Backup, context: Context) -> ExitCode:
+    found = find_store(options, context)
+    destination = None if options.destination is None else Path(options.destination)
     report = back_up(
-        found.path, destination, is_compressed=arguments.gzip, moment=SystemClock().now()
+        found.path, destination, is_compressed=options.gzip, moment=SystemClock().now()
     )
     output = context.output
-    if arguments.json:
+    if options.json:
         store = {"path": str(found.named_path), "real_path": str(report.store_path)}
         output.document({"store": {**store, "reason": found.reason}, "backup": _document(report)})
         return ExitCode.DONE
@@ -44,6 +55,17 @@ def run_backup(arguments: argparse.Namespace, context: Context) -> ExitCode:
     output.prose(f"Made {_manner(report)}")
     output.prose("It has all secrets of the store: keep it as safe as the store itself.")
     return ExitCode.DONE
+
+
+BACKUP: Final = Command(
+    description="Copy the store to a new file and prove that the copy is whole. While influxd is "
+    "running, the pages of one transaction are copied and checked, which works on a local disk. "
+    "The copy has all secrets of the store and gets mode 0600. It is the metadata alone: time "
+    "series, and the notebooks and annotations in influxd.sqlite, are not in it.",
+    options=_Backup,
+    run=_backup,
+    add_options=_add_backup,
+)
 
 
 def _manner(report: BackupReport) -> str:

@@ -1,0 +1,80 @@
+"""Records that a person names.
+
+Lives here: which authorization and which user a command means, as options and as values. Must not
+live here: what an ID is (`recovery.model.ids`), and whether there is such a record.
+"""
+
+from recovery.cli.usage import UsageError, required
+from recovery.cli.words import Parser, shown
+from recovery.model.display import displayed
+from recovery.model.ids import Id, parse_id
+from recovery.services.tenancy.choosing import UserChoice
+
+
+def add_id(command: Parser) -> None:
+    """Add which authorization is meant.
+
+    Args:
+        command: A command on one authorization.
+    """
+    command.add_argument("id", metavar="ID", help="the authorization, 16 hex digits")
+
+
+def authorization_id(text: str) -> Id:
+    """Read the ID of an authorization that was typed.
+
+    Args:
+        text: What was typed.
+
+    Returns:
+        The ID.
+
+    Raises:
+        UsageError: It is none.
+    """
+    found = parse_id(text)
+    if found is None:
+        raise UsageError(
+            problem=f"{shown(text)} is no ID, which has 16 hex digits",
+            hint="type influx-recovery auth list to see the IDs",
+        )
+    return found
+
+
+def add_user_choice(command: Parser) -> None:
+    """Add which user is meant.
+
+    Args:
+        command: A command on one user.
+    """
+    choice = command.add_mutually_exclusive_group()
+    choice.add_argument(
+        "--username", metavar="NAME", help="the user, by name (this or --id is required)"
+    )
+    choice.add_argument("--id", metavar="ID", help="the user, by ID (this or --username)")
+
+
+def user_choice(name: str | None, id_text: str | None, command: str) -> UserChoice:
+    """Say which user a command means; one is never guessed.
+
+    Args:
+        name: Its `--username`.
+        id_text: Its `--id`.
+        command: The command.
+
+    Returns:
+        The choice.
+
+    Raises:
+        UsageError: Neither was given, or the ID is none.
+    """
+    if id_text is not None:
+        user_id = parse_id(id_text)
+        if user_id is None:
+            raise UsageError(
+                problem=f"--id {displayed(id_text)} is no ID, which has 16 hex digits",
+                hint="type influx-recovery user list to see the IDs",
+            )
+        return UserChoice(name=None, user_id=user_id)
+    name = required(name, "--username NAME or --id ID", command)
+    return UserChoice(name=name, user_id=None)

@@ -1,0 +1,44 @@
+"""The command that replaces raw tokens by their hashes.
+
+Lives here: `auth hash`. Must not live here: what it writes
+(`recovery.services.authorizations.hashing`).
+"""
+
+from typing import Final
+
+from recovery.cli.changing import run_planner
+from recovery.cli.choices import authorization_id
+from recovery.cli.context import Context
+from recovery.cli.options import Change, Command, add_change
+from recovery.cli.words import Parser
+from recovery.errors import ExitCode
+from recovery.services.authorizations.hashing import HashTokens
+
+
+class _Hash(Change, frozen=True):
+    id: str | None
+    all: bool
+
+
+def _add_hash(command: Parser) -> None:
+    which = command.add_mutually_exclusive_group(required=True)
+    which.add_argument("id", nargs="?", metavar="ID", help="the authorization, 16 hex digits")
+    which.add_argument("--all", action="store_true", help="every authorization with a raw token")
+    add_change(command)
+
+
+def _hash(options: _Hash, context: Context) -> ExitCode:
+    wanted = None if options.id is None else authorization_id(options.id)  # None means all
+    return run_planner(options, context, lambda _: HashTokens(authorization_id=wanted))
+
+
+HASH: Final = Command(
+    description="Replace the raw token of one authorization, or of all, by its SHA-256 hash, "
+    "exactly as a server with use-hashed-tokens does at its start. Clients go on working on "
+    "InfluxDB 2.8 and later. This cannot be undone: nothing can show these tokens afterwards, and "
+    "older servers cannot use them. The backup and freed pages of the file still hold the raw "
+    "tokens. influxd must be stopped; the store must be of InfluxDB 2.8 or later.",
+    options=_Hash,
+    run=_hash,
+    add_options=_add_hash,
+)

@@ -1,0 +1,40 @@
+"""The command on the server as a whole.
+
+Lives here: `instance add-owner`. Must not live here: its decisions
+(`recovery.services.tenancy.organization_changes`).
+"""
+
+from typing import Final
+
+from recovery.cli.changing import run_planner
+from recovery.cli.context import Context
+from recovery.cli.options import Change, Command, add_change
+from recovery.cli.usage import required
+from recovery.cli.words import Parser
+from recovery.errors import ExitCode
+from recovery.services.tenancy.organization_changes import SetInstanceOwner
+
+
+class _AddOwner(Change, frozen=True):
+    username: str | None
+
+
+def _add_add_owner(command: Parser) -> None:
+    command.add_argument("--username", metavar="NAME", help="the user, by name (required)")
+    add_change(command)
+
+
+def _add_owner(options: _AddOwner, context: Context) -> ExitCode:
+    planner = SetInstanceOwner(
+        username=required(options.username, "--username NAME", "instance add-owner")
+    )
+    return run_planner(options, context, lambda _: planner)
+
+
+ADD_OWNER: Final = Command(
+    description="Make a user an owner of the instance, as set-up does since InfluxDB 2.4. It takes "
+    "a store of level 20 or later.",
+    options=_AddOwner,
+    run=_add_owner,
+    add_options=_add_add_owner,
+)

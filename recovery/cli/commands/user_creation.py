@@ -1,0 +1,93 @@
+"""The command that makes a user.
+
+Lives here: `user create`. Must not live here: its decisions
+(`recovery.services.tenancy.user_creation`).
+"""
+
+from typing import Final
+
+from recovery.cli.changing import run_planner
+from recovery.cli.context import Context
+from recovery.cli.options import Change, Command, add_change, add_ensure
+from recovery.cli.secret_input import add_new_password, new_password
+from recovery.cli.store import find_store
+from recovery.cli.usage import required
+from recovery.cli.words import Parser
+from recovery.errors import ExitCode
+from recovery.ports import SystemClock, SystemRng
+from recovery.services.authorizations.listing import open_inventory
+from recovery.services.tenancy.user_creation import CreateUser
+
+
+class _Create(Change, frozen=True):
+    username: str | None
+    password_file: str | None
+    password: str | None
+    no_password: bool
+    owner_of: str | None
+    member_of: str | None
+    no_org: bool
+    ensure: bool
+
+
+def _add_create(command: Parser) -> None:
+    command.add_argument("--username", metavar="NAME", help="name of the new user (required)")
+    add_new_password(command, or_none=True)
+    role = command.add_mutually_exclusive_group()
+    role.add_argument(
+        "--owner-of",
+        metavar="ORG",
+        help="make the user an owner of this organization (default: a member of the only one)",
+    )
+    role.add_argument(
+        "--member-of",
+        metavar="ORG",
+        help="make the user a member of this organization (default: of the only one)",
+    )
+    role.add_argument(
+        "--no-org",
+        action="store_true",
+        help="give the user no role; it will see nothing after signing in (default: a member of "
+        "the only organization)",
+    )
+    add_ensure(command, wanted="the user is there, active, with this password and role")
+    add_change(command)
+
+
+def _create(options: _Create, context: Context) -> ExitCode:
+    username = required(options.username, "--username NAME", "user create")
+    organization = _organization(options, context)
+    password = (
+        None
+        if options.no_password
+        else new_password(options.password, options.password_file, context)
+    )
+    planner = CreateUser(
+        name=username,
+        password=password,
+        organization=organization,
+        is_owner=options.owner_of is not None,
+        is_ensured=options.ensure,
+        clock=SystemClock(),
+        rng=SystemRng(),
+    )
+    return run_planner(options, context, lambda _: planner)
+
+
+CREATE: Final = Command(
+    description="Make an active user with a password and a role in an organization. The password "
+    "is asked for twice, unless a file holds it. It cannot give the user a token; auth create does "
+    "that.",
+    options=_Create,
+    run=_create,
+    add_options=_add_create,
+)
+
+
+def _organization(options: _Create, context: Context) -> str | None:
+    """Say in which organization the new user gets a role: by default in the only one."""
+    named = options.owner_of or options.member_of
+    if named is not None or options.no_org:
+        return named
+    with open_inventory(find_store(options, context).path) as inventory:
+        return inventory.only_organization_name()

@@ -1,0 +1,116 @@
+"""The commands that look at one user.
+
+Lives here: `user show` and `user verify-password`. Must not live here: what is said of a user
+(`recovery.services.tenancy.user_details`).
+"""
+
+from collections.abc import Iterator
+from typing import Final
+
+import msgspec
+
+from recovery.cli.choices import add_user_choice, user_choice
+from recovery.cli.commands.user_listing import role_text
+from recovery.cli.context import Context
+from recovery.cli.options import Command, Options
+from recovery.cli.secret_input import ask_secret, read_secret
+from recovery.cli.store import find_store, show_header, store_document
+from recovery.cli.words import Parser
+from recovery.errors import ExitCode
+from recovery.model.display import displayed
+from recovery.services.authorizations.listing import open_inventory
+from recovery.services.tenancy.user_details import UserDetails
+
+
+class _Show(Options, frozen=True):
+    username: str | None
+    id: str | None
+
+
+def _show(options: _Show, context: Context) -> ExitCode:
+    choice = user_choice(options.username, options.id, "user show")
+    found = find_store(options, context)
+    with open_inventory(found.path) as inventory:
+        details = inventory.user_details(choice)
+        if options.json:
+            document = store_document(found, inventory.facts)
+            context.output.document({**document, "user": msgspec.to_builtins(details)})
+            return ExitCode.DONE
+        show_header(found, inventory.facts, context.output)
+    for line in _details_lines(details):
+        context.output.prose(line)
+    return ExitCode.DONE
+
+
+SHOW: Final = Command(
+    description="Show one user: its roles in organizations, its tokens without the secrets, and "
+    "whether it can sign in, and if not, why. Nothing is changed. It cannot show the password.",
+    options=_Show,
+    run=_show,
+    add_options=add_user_choice,
+)
+
+
+def _details_lines(details: UserDetails) -> Iterator[str]:
+    yield f"User {displayed(details.name)}, {details.id}"
+    yield f"Status: {displayed(details.status) or 'not set'}"
+    if details.can_sign_in:
+        yield "Sign-in: possible, with the password"
+    else:
+        yield f"Sign-in: not possible: {'; '.join(details.cannot_because)}"
+    roles = [role_text(membership) for membership in details.memberships]
+    if details.is_instance_owner:
+        roles.append("the instance (owner)")
+    yield f"Roles: {', '.join(roles) or 'none'}"
+    for token in details.tokens:
+        yield f"Token: {token.id} ({displayed(token.status)}) {displayed(token.description)}"
+    if not details.tokens:
+        yield "Tokens: none"
+
+
+class _VerifyPassword(Options, frozen=True):
+    username: str | None
+    id: str | None
+    password_file: str | None
+
+
+def _add_verify_password(command: Parser) -> None:
+    add_user_choice(command)
+    command.add_argument(
+        "--password-file",
+        metavar="FILE",
+        help="read the password from this file, - for standard input (default: it is asked for)",
+    )
+
+
+def _verify_password(options: _VerifyPassword, context: Context) -> ExitCode:
+    choice = user_choice(options.username, options.id, "user verify-password")
+    if options.password_file is not None:
+        password = read_secret(options.password_file, what="password")
+    else:
+        password = ask_secret("Password: ", what="password")
+    found = find_store(options, context)
+    output = context.output
+    with open_inventory(found.path) as inventory:
+        report = inventory.try_password(choice, password)
+        if options.json:
+            document = store_document(found, inventory.facts)
+            output.document({**document, "password": msgspec.to_builtins(report)})
+        else:
+            show_header(found, inventory.facts, output)
+            word = "is" if report.matches else "is not"
+            output.prose(f"This {word} the password of user {displayed(report.user)}.")
+            if report.can_sign_in:
+                output.prose("The user can sign in with it.")
+            else:
+                output.prose(f"The user cannot sign in with it: {'; '.join(report.because)}.")
+    return ExitCode.DONE if report.can_sign_in else ExitCode.FINDINGS
+
+
+VERIFY_PASSWORD: Final = Command(
+    description="Say whether a password is that of a user, and whether the user can sign in with "
+    "it. Exit code 0 when it can, 1 when not. Nothing is changed.",
+    options=_VerifyPassword,
+    run=_verify_password,
+    add_options=_add_verify_password,
+)

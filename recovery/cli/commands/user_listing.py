@@ -1,0 +1,79 @@
+"""The command that lists users.
+
+Lives here: `user list`. Must not live here: what a user record means.
+"""
+
+from typing import Final
+
+import msgspec
+
+from recovery.cli.context import Context
+from recovery.cli.listing import plural, report_problems
+from recovery.cli.options import Command, Options
+from recovery.cli.store import find_store, show_header, store_document
+from recovery.cli.table import Column
+from recovery.errors import ExitCode
+from recovery.model.display import displayed
+from recovery.services.authorizations.listing import UserRow, open_inventory
+from recovery.services.tenancy.user_details import Membership
+
+COLUMNS = (
+    Column("ID"),
+    Column("User", 8),
+    Column("Status", 8),
+    Column("Password"),
+    Column("Organizations", 13),
+)
+
+
+def _list(options: Options, context: Context) -> ExitCode:
+    found = find_store(options, context)
+    output = context.output
+    with open_inventory(found.path) as inventory:
+        listing = inventory.users()
+        if options.json:
+            items = map(msgspec.json.encode, listing.rows)
+            output.stream(store_document(found, inventory.facts), "users", items, listing.problems)
+        else:
+            show_header(found, inventory.facts, output)
+            rows = [_cells(row) for row in listing.rows]
+            output.table(COLUMNS, rows)
+            output.line()
+            output.prose(f"{plural(len(rows), 'user')}.")
+    return report_problems(listing.problems, context)
+
+
+LIST: Final = Command(
+    description="List every user of the store with its status and the organizations that it "
+    "belongs to. The file is opened for reading only and nothing is changed. It cannot show a "
+    "password: the store holds only hashes of them, and those are never printed.",
+    options=Options,
+    run=_list,
+)
+
+
+def _cells(row: UserRow) -> tuple[str, ...]:
+    roles = [role_text(membership) for membership in row.memberships]
+    if row.is_instance_owner:
+        roles.append("the instance (owner)")
+    return (
+        row.id,
+        displayed(row.name),
+        displayed(row.status) or "not set",
+        "set" if row.has_password else "none",
+        ", ".join(roles) or "none",
+    )
+
+
+def role_text(membership: Membership) -> str:
+    """Say what role a user has where.
+
+    Args:
+        membership: The role.
+
+    Returns:
+        It, escaped: "acme (owner)".
+    """
+    name = membership.organization
+    shown = f"missing {membership.organization_id}" if name is None else displayed(name)
+    return f"{shown} ({membership.role})"

@@ -1,0 +1,166 @@
+"""What a command is, and the options that commands share.
+
+Lives here: `Command`, the fields that every command and every change has, and the options of more
+than one command. Must not live here: options of one command, which stand beside what it does.
+
+Invariants: what a command is given is one frozen value, whose fields are the options with their
+types. It is filled from what argparse found by one function, which refuses a value of another type,
+so that neither mypy nor a reader is told something else than what happens.
+"""
+
+import argparse
+from collections.abc import Callable
+from typing import Generic, NamedTuple, TypeVar
+
+import msgspec
+
+from recovery.cli.context import Context
+from recovery.cli.words import Parser
+from recovery.errors import ExitCode
+
+
+class Options(msgspec.Struct, frozen=True):
+    """The options that every command has, as `recovery.cli.parser` describes them."""
+
+    bolt_path: str | None
+    json: bool
+    ledger: str | None
+    log_format: str
+    log_level: str
+    reason: str | None
+
+
+class Change(Options, frozen=True):
+    """The options that every change of a store has."""
+
+    output: str | None
+    dry_run: bool
+    yes: bool
+
+
+OptionsT = TypeVar("OptionsT", bound=Options)
+
+
+class Command(NamedTuple, Generic[OptionsT]):
+    """A command: what it takes, and what it does.
+
+    Attributes:
+        description: The first paragraph of its help: what it does and what it cannot do.
+        options: The type of its options.
+        run: Calls one service and shows the result. Returns how it ended; raises `UsageError` for
+            options that clash, and any other `RecoveryError`, which says whether anything was
+            changed.
+        add_options: Describes the options that it has besides the common ones.
+    """
+
+    description: str
+    options: type[OptionsT]
+    run: Callable[[OptionsT, Context], ExitCode]
+    add_options: Callable[[Parser], None] = lambda _: None
+
+    def run_with(self, found: argparse.Namespace, context: Context) -> ExitCode:
+        """Run it with what was typed.
+
+        Args:
+            found: What argparse found.
+            context: The world around the command.
+
+        Returns:
+            How it ended.
+
+        Raises:
+            RecoveryError: It was refused or it failed; the error says whether anything was changed.
+        """
+        return self.run(msgspec.convert(vars(found), self.options), context)
+
+
+def add_change(command: Parser) -> None:
+    """Add the options of `Change`.
+
+    Args:
+        command: A command that is run by `recovery.cli.changing`.
+    """
+    command.add_argument(
+        "--output",
+        metavar="FILE",
+        help="leave the store as it is and make the change in this new copy of it (default: change "
+        "the store itself)",
+    )
+    command.add_argument(
+        "--dry-run",
+        action="store_true",
+        help="stop after showing the plan; nothing is written (default: go on and ask)",
+    )
+    add_yes(command)
+
+
+def add_yes(command: Parser) -> None:
+    """Add `--yes`.
+
+    Args:
+        command: A command that asks before it changes anything.
+    """
+    command.add_argument(
+        "--yes",
+        action="store_true",
+        help="do not ask; for scripts (default: a person types yes at the terminal)",
+    )
+
+
+def add_ensure(command: Parser, *, wanted: str, otherwise: str = "refuse") -> None:
+    """Add `--ensure`.
+
+    Args:
+        command: A command that can be repeated.
+        wanted: What may be so already, as a clause.
+        otherwise: What is done without it.
+    """
+    command.add_argument(
+        "--ensure",
+        action="store_true",
+        help=f"succeed and change nothing when {wanted} (default: {otherwise})",
+    )
+
+
+def add_filter(command: Parser) -> None:
+    """Add which authorizations are wanted.
+
+    Args:
+        command: A command on many authorizations.
+    """
+    command.add_argument(
+        "--operators",
+        action="store_true",
+        help="only operator tokens, full and partial (default: all authorizations)",
+    )
+    command.add_argument("--user", metavar="NAME", help="only those of this user (default: all)")
+    command.add_argument(
+        "--org", metavar="NAME", help="only those of this organization (default: all)"
+    )
+
+
+def add_form(command: Parser) -> None:
+    """Add in which form a new token is stored, as the field `form`, a `FormChoice`.
+
+    Args:
+        command: A command that makes a token.
+    """
+    form = command.add_mutually_exclusive_group()
+    form.add_argument(
+        "--hashed",
+        "--store-token-hashes",
+        dest="form",
+        action="store_const",
+        const="hashed",
+        default="by store",
+        help="store only a SHA-256 hash of the token, as InfluxDB 2.9 does; needs a store of "
+        "InfluxDB 2.8 or later (default: as suits the store)",
+    )
+    form.add_argument(
+        "--raw",
+        dest="form",
+        action="store_const",
+        const="raw",
+        help="store the token itself, which survives a downgrade to InfluxDB 2.7 (default: as "
+        "suits the store)",
+    )
