@@ -1,24 +1,26 @@
 """The storage engine's catalogue: which databases the engine knows.
 
-Lives here: reading names and retention policies, adding a database, making an empty catalogue. Must
-not live here: a whole model of it. The value is Protocol Buffers with required fields, and whatever
-is not understood here must survive.
+Lives here: reading names, retention policies and shard groups, adding a database or groups, making
+an empty catalogue. Must not live here: a whole model of it, and which group a shard belongs to
+(`recovery.model.shard_groups`). The value is Protocol Buffers with required fields, and whatever is
+not understood here must survive.
 
 Each bucket record needs a database of its ID here, or the server exits at its start.
 
-Invariants: `with_database` changes the bytes of one number and adds one field at the end; all other
-bytes stay. What lacks a field that the server requires is not touched.
+Invariants: what is added changes the bytes of three numbers and of the database that it goes into;
+all other bytes stay. What lacks a field that the server requires is not touched.
 
 Source: InfluxDB v2.9.1 v1/services/meta/internal/meta.proto, v1/services/meta/data.go,
 v1/services/meta/client.go; Protocol Buffers, "Encoding" (last value of a scalar counts, repeated
 fields may lie apart).
 """
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
 from recovery.model.ids import Id
+from recovery.model.shard_groups import ShardGroup
 from recovery.ports import Rng
 
 BUCKET: Final = "v1_tsm1_metadata"
@@ -38,13 +40,19 @@ _INT64_BITS: Final = 64
 
 _INDEX: Final = 2
 _DATABASES: Final = 5
+_GROUP_ID_MAX: Final = 8
+_SHARD_ID_MAX: Final = 9
 _DATA_REQUIRED: Final = {
     1: "Term", 2: "Index", 3: "ClusterID", 7: "MaxNodeID", 8: "MaxShardGroupID", 9: "MaxShardID",
 }  # fmt: skip
 _DATABASE_REQUIRED: Final = {1: "Name", 2: "DefaultRetentionPolicy"}
 _POLICY_REQUIRED: Final = {1: "Name", 2: "Duration", 3: "ShardGroupDuration", 4: "ReplicaN"}
 _DATABASE_POLICIES: Final = 3
+_GROUP_REQUIRED: Final = {1: "ID", 2: "StartTime", 3: "EndTime", 4: "DeletedAt"}
+_SHARD_REQUIRED: Final = {1: "ID"}
 _POLICY_SHARD_GROUPS: Final = 5
+_GROUP_SHARDS: Final = 5
+_GROUP_TRUNCATED_AT: Final = 6
 
 
 class CatalogueError(ValueError):
@@ -67,13 +75,13 @@ class Policy:
         name: "autogen" for everything that InfluxDB 2.x makes.
         retention_ns: How long, in nanoseconds; 0 for ever.
         shard_group_ns: Time span of one shard group, in nanoseconds.
-        shard_group_count: How many groups there are.
+        groups: The groups that there are, in their stored order.
     """
 
     name: str
     retention_ns: int
     shard_group_ns: int
-    shard_group_count: int
+    groups: tuple[ShardGroup, ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -90,6 +98,17 @@ class Database:
     default_policy: str
     policies: tuple[Policy, ...]
 
+    @property
+    def policy(self) -> Policy | None:
+        """The policy that everything of InfluxDB 2.x goes by, if it is there."""
+        return next((one for one in self.policies if one.name == POLICY), None)
+
+    @property
+    def groups(self) -> tuple[ShardGroup, ...]:
+        """The groups of that policy which the server has not given up."""
+        found = () if self.policy is None else self.policy.groups
+        return tuple(group for group in found if not group.is_deleted)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Catalogue:
@@ -98,18 +117,27 @@ class Catalogue:
     Attributes:
         index: Counts the changes of it.
         databases: In their stored order.
+        group_id_max: The server numbers its next shard group from here.
+        shard_id_max: The server numbers its next shard from here.
     """
 
     index: int
     databases: tuple[Database, ...]
+    group_id_max: int
+    shard_id_max: int
+
+    def database(self, name: str) -> Database | None:
+        """Find a database by the ID of its bucket."""
+        return next((one for one in self.databases if one.name == name), None)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Field:
-    """One field of a message as it lies there."""
+    """One field of a message as it lies there: from its tag on, and its content."""
 
     number: int
     kind: int
+    begin: int
     start: int
     end: int
     value: int
@@ -134,7 +162,12 @@ def decode_catalogue(catalogue: bytes) -> Catalogue:
         for field in fields
         if field.number == _DATABASES
     )
-    return Catalogue(index=_last(fields, _INDEX).value, databases=databases)
+    return Catalogue(
+        index=_last(fields, _INDEX).value,
+        databases=databases,
+        group_id_max=_last(fields, _GROUP_ID_MAX).value,
+        shard_id_max=_last(fields, _SHARD_ID_MAX).value,
+    )
 
 
 def empty_catalogue(rng: Rng) -> bytes:
@@ -151,7 +184,14 @@ def empty_catalogue(rng: Rng) -> bytes:
     return b"".join(_number_field(number, value) for number, value in values)
 
 
-def with_database(catalogue: bytes, *, name: Id, retention_ns: int, shard_group_ns: int) -> bytes:
+def with_database(
+    catalogue: bytes,
+    *,
+    name: Id,
+    retention_ns: int,
+    shard_group_ns: int,
+    groups: Sequence[ShardGroup] = (),
+) -> bytes:
     """Add a database, and count up the index.
 
     The new field goes to the end, which the encoding allows.
@@ -161,6 +201,7 @@ def with_database(catalogue: bytes, *, name: Id, retention_ns: int, shard_group_
         name: ID of the bucket that the database is for.
         retention_ns: How long data stay, in nanoseconds; 0 for ever.
         shard_group_ns: Span of a shard group, in nanoseconds.
+        groups: Its shard groups; the numbers of the catalogue are raised to theirs.
 
     Returns:
         The value to be stored.
@@ -169,28 +210,77 @@ def with_database(catalogue: bytes, *, name: Id, retention_ns: int, shard_group_
         CatalogueError: The catalogue cannot be understood, or has that database.
     """
     known = decode_catalogue(catalogue)
-    if any(database.name == name for database in known.databases):
+    if known.database(name) is not None:
         raise CatalogueError(problem="has this database already")
-    index = _last(_fields(catalogue), _INDEX)
-    if index.value == _UINT64_MAX:
-        raise CatalogueError(problem="has an index that cannot be counted up")
-    return b"".join(
-        (
-            catalogue[: index.start],
-            _encode_varint(index.value + 1),
-            catalogue[index.end :],
-            encode_database(name=name, retention_ns=retention_ns, shard_group_ns=shard_group_ns),
-        )
+    added = encode_database(
+        name=name, retention_ns=retention_ns, shard_group_ns=shard_group_ns, groups=groups
     )
+    return _counted_up(catalogue + added, known, groups)
 
 
-def encode_database(*, name: Id, retention_ns: int, shard_group_ns: int) -> bytes:
+def with_groups(
+    catalogue: bytes, *, name: str, added: Sequence[ShardGroup], removed: Collection[int] = ()
+) -> bytes:
+    """Add shard groups to the policy of a database, and count up the index.
+
+    The groups of the policy come to stand in the order that the server keeps: by their ends. All
+    that is in them, and everything else, stays byte for byte.
+
+    Args:
+        catalogue: The value as stored.
+        name: The database.
+        added: The groups; the numbers of the catalogue are raised to theirs.
+        removed: Numbers of groups that go, because what is added takes their place.
+
+    Returns:
+        The value to be stored.
+
+    Raises:
+        CatalogueError: The catalogue cannot be understood, or has no such database with a policy.
+    """
+    known = decode_catalogue(catalogue)
+    database = known.database(name)
+    if database is None or database.policy is None:
+        raise CatalogueError(problem="has no such database with a policy of that name")
+
+    def change_policy(message: bytes) -> bytes:
+        return _with_groups_in_policy(message, added, removed)
+
+    def change_database(message: bytes) -> bytes:
+        return _rewritten(message, _DATABASE_POLICIES, POLICY, change_policy)
+
+    return _counted_up(_rewritten(catalogue, _DATABASES, name, change_database), known, added)
+
+
+def with_shard_id_max(catalogue: bytes, shard_id_max: int) -> bytes:
+    """Let the server number its next shard behind all that are on disk.
+
+    Args:
+        catalogue: The value as stored.
+        shard_id_max: The highest number of a shard.
+
+    Returns:
+        The value to be stored; the same when it is high enough.
+
+    Raises:
+        CatalogueError: The catalogue cannot be understood.
+    """
+    known = decode_catalogue(catalogue)
+    if known.shard_id_max >= shard_id_max:
+        return catalogue
+    return _counted_up(catalogue, known, (), shard_id_max=shard_id_max)
+
+
+def encode_database(
+    *, name: Id, retention_ns: int, shard_group_ns: int, groups: Iterable[ShardGroup] = ()
+) -> bytes:
     """Encode a database as a field of the catalogue, byte for byte as the server would.
 
     Args:
         name: ID of the bucket that the database is for.
         retention_ns: How long data stay, in nanoseconds; 0 for ever.
         shard_group_ns: Span of a shard group, in nanoseconds.
+        groups: Its shard groups.
 
     Returns:
         Tag, length and content.
@@ -201,6 +291,7 @@ def encode_database(*, name: Id, retention_ns: int, shard_group_ns: int) -> byte
             _number_field(2, retention_ns),
             _number_field(3, shard_group_ns),
             _number_field(4, 1),
+            *(_encode_group(group) for group in sorted(groups, key=_group_order)),
         )
     )
     database = b"".join(
@@ -211,6 +302,82 @@ def encode_database(*, name: Id, retention_ns: int, shard_group_ns: int) -> byte
         )
     )
     return _bytes_field(_DATABASES, database)
+
+
+def _encode_group(group: ShardGroup) -> bytes:
+    content = b"".join(
+        (
+            _number_field(1, group.id),
+            _number_field(2, group.start_ns),
+            _number_field(3, group.end_ns),
+            _number_field(4, 0),
+            *(_bytes_field(_GROUP_SHARDS, _number_field(1, one)) for one in group.shard_ids),
+        )
+    )
+    return _bytes_field(_POLICY_SHARD_GROUPS, content)
+
+
+def _group_order(group: ShardGroup) -> tuple[int, int]:
+    """Sort as the server does (`ShardGroupInfos.Less`)."""
+    return group.end_ns, group.start_ns
+
+
+def _counted_up(
+    catalogue: bytes,
+    known: Catalogue,
+    groups: Iterable[ShardGroup],
+    *,
+    shard_id_max: int = 0,
+) -> bytes:
+    """Count up the index, and raise the numbers that the server counts on from."""
+    if known.index == _UINT64_MAX:
+        raise CatalogueError(problem="has an index that cannot be counted up")
+    values = {
+        _INDEX: known.index + 1,
+        _GROUP_ID_MAX: max([known.group_id_max, *(group.id for group in groups)]),
+        _SHARD_ID_MAX: max(
+            [
+                known.shard_id_max,
+                shard_id_max,
+                *(one for group in groups for one in group.shard_ids),
+            ]
+        ),
+    }
+    for number, value in values.items():
+        field = _last(list(_fields(catalogue)), number)
+        if field.value != value:
+            encoded = _encode_varint(value)
+            catalogue = catalogue[: field.start] + encoded + catalogue[field.end :]
+    return catalogue
+
+
+def _rewritten(message: bytes, number: int, name: str, change: Callable[[bytes], bytes]) -> bytes:
+    """Change the first message of a number that has a name, which is its field 1."""
+    for field in _fields(message):
+        if field.number != number:
+            continue
+        content = message[field.start : field.end]
+        if _text(content, list(_fields(content)), 1) == name:
+            changed = _bytes_field(number, change(content))
+            return message[: field.begin] + changed + message[field.end :]
+    raise CatalogueError(problem="has no such part")
+
+
+def _with_groups_in_policy(
+    message: bytes, added: Iterable[ShardGroup], removed: Collection[int]
+) -> bytes:
+    others = bytearray()
+    groups = [(_group_order(group), _encode_group(group)) for group in added]
+    for field in _fields(message):
+        raw = message[field.begin : field.end]
+        if field.number != _POLICY_SHARD_GROUPS:
+            others += raw
+            continue
+        group = _decode_group(message[field.start : field.end])
+        if group.id not in removed:
+            groups.append((_group_order(group), raw))
+    groups.sort(key=lambda item: item[0])
+    return bytes(others) + b"".join(raw for _, raw in groups)
 
 
 def database_names(catalogue: bytes) -> list[str]:
@@ -247,8 +414,32 @@ def _decode_policy(message: bytes) -> Policy:
         name=_text(message, fields, 1),
         retention_ns=_signed(_last(fields, 2).value),
         shard_group_ns=_signed(_last(fields, 3).value),
-        shard_group_count=sum(field.number == _POLICY_SHARD_GROUPS for field in fields),
+        groups=tuple(
+            _decode_group(message[field.start : field.end])
+            for field in fields
+            if field.number == _POLICY_SHARD_GROUPS
+        ),
     )
+
+
+def _decode_group(message: bytes) -> ShardGroup:
+    fields = _required(message, _GROUP_REQUIRED, of="a shard group")
+    shards = (field for field in fields if field.number == _GROUP_SHARDS)
+    end_ns = _signed(_last(fields, 3).value)
+    if any(field.number == _GROUP_TRUNCATED_AT for field in fields):
+        # What lies behind belongs to another group, as the server sees it.
+        end_ns = _signed(_last(fields, _GROUP_TRUNCATED_AT).value) or end_ns
+    return ShardGroup(
+        id=_last(fields, 1).value,
+        start_ns=_signed(_last(fields, 2).value),
+        end_ns=end_ns,
+        is_deleted=_last(fields, 4).value != 0,
+        shard_ids=tuple(_decode_shard(message[field.start : field.end]) for field in shards),
+    )
+
+
+def _decode_shard(message: bytes) -> int:
+    return _last(_required(message, _SHARD_REQUIRED, of="a shard"), 1).value
 
 
 def _required(message: bytes, names: Mapping[int, str], *, of: str) -> list[_Field]:
@@ -294,7 +485,7 @@ def _fields(message: bytes) -> Iterator[_Field]:
             raise CatalogueError(problem="has a field of an unknown kind")
         if not number or end > len(message):
             raise CatalogueError(problem="ends inside of a field, or has a field without a number")
-        yield _Field(number=number, kind=kind, start=start, end=end, value=value)
+        yield _Field(number=number, kind=kind, begin=position, start=start, end=end, value=value)
         position = end
 
 

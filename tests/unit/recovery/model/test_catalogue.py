@@ -11,8 +11,11 @@ from recovery.model.catalogue import (
     empty_catalogue,
     encode_database,
     with_database,
+    with_groups,
+    with_shard_id_max,
 )
 from recovery.model.ids import Id
+from recovery.model.shard_groups import ShardGroup
 from tests.support.ports import ScriptedRng
 
 HOUR_NS = 3_600_000_000_000
@@ -48,7 +51,7 @@ def test_a_catalogue_is_read() -> None:
         name="autogen",
         retention_ns=72 * HOUR_NS,
         shard_group_ns=24 * HOUR_NS,
-        shard_group_count=0,
+        groups=(),
     )
     assert catalogue.index == 3
     assert catalogue.databases == (
@@ -56,11 +59,71 @@ def test_a_catalogue_is_read() -> None:
     )
 
 
-def test_shard_groups_are_counted() -> None:
-    policy = bytes.fromhex("0a07 6175746f67656e 1000 1800 2001 2a020801 2a020802")
+GROUPS = (
+    ShardGroup(id=4, start_ns=-600, end_ns=0, shard_ids=(4,)),
+    ShardGroup(id=5, start_ns=0, end_ns=600, shard_ids=(5, 7)),
+)
+
+
+def _groups(catalogue: bytes, name: str) -> tuple[ShardGroup, ...]:
+    database = decode_catalogue(catalogue).database(name)
+    assert database is not None
+    return database.groups
+
+
+def test_shard_groups_are_read_as_they_are_written() -> None:
+    field = encode_database(name=TASKS, retention_ns=0, shard_group_ns=600, groups=GROUPS[::-1])
+    assert _groups(HEAD + field, TASKS) == GROUPS
+
+
+def test_a_group_without_a_required_field_is_refused() -> None:
+    policy = bytes.fromhex("0a07 6175746f67656e 1000 1800 2001 2a020801")
     database = b"\x0a\x10" + TASKS.encode() + b"\x12\x07autogen\x1a" + bytes([len(policy)]) + policy
-    found = decode_catalogue(HEAD + b"\x2a" + bytes([len(database)]) + database)
-    assert found.databases[0].policies[0].shard_group_count == 2
+    with pytest.raises(CatalogueError, match="StartTime"):
+        decode_catalogue(HEAD + b"\x2a" + bytes([len(database)]) + database)
+
+
+def test_a_group_that_was_given_up_or_cut_is_read_so() -> None:
+    given_up = bytes.fromhex("2a08 0801 1000 180a 2001")
+    cut = bytes.fromhex("2a0e 0802 1000 180a 2000 2a020802 3007")
+    policy = bytes.fromhex("0a07 6175746f67656e 1000 1800 2001") + given_up + cut
+    database = b"\x0a\x10" + TASKS.encode() + b"\x12\x07autogen\x1a" + bytes([len(policy)]) + policy
+    found = _groups(HEAD + b"\x2a" + bytes([len(database)]) + database, TASKS)
+    assert found == (ShardGroup(id=2, start_ns=0, end_ns=7, shard_ids=(2,)),)
+
+
+def test_an_added_database_with_groups_raises_the_numbers() -> None:
+    group = ShardGroup(id=90, start_ns=0, end_ns=600, shard_ids=(300,))
+    after = decode_catalogue(
+        with_database(HEAD, name=TASKS, retention_ns=0, shard_group_ns=600, groups=[group])
+    )
+    assert (after.index, after.group_id_max, after.shard_id_max) == (4, 90, 300)
+
+
+def test_added_groups_come_to_stand_by_their_ends_and_all_else_stays() -> None:
+    field = encode_database(name=TASKS, retention_ns=7, shard_group_ns=600, groups=GROUPS)
+    other = encode_database(name=Id("35227829a87926d7"), retention_ns=0, shard_group_ns=1)
+    unknown = b"\xa2\x06\x03abc"
+    before = HEAD + other + unknown + field + unknown
+    group = ShardGroup(id=6, start_ns=-5000, end_ns=-4000, shard_ids=(6,))
+    after = with_groups(before, name=TASKS, added=[group], removed={5})
+    assert _groups(after, TASKS) == (group, GROUPS[0])
+    expected = encode_database(
+        name=TASKS, retention_ns=7, shard_group_ns=600, groups=(group, GROUPS[0])
+    )
+    assert after[len(HEAD) :] == other + unknown + expected + unknown
+    assert decode_catalogue(after).index == 4
+
+
+def test_groups_of_an_unknown_database_are_refused() -> None:
+    with pytest.raises(CatalogueError):
+        with_groups(HEAD + TASKS_FIELD, name="35227829a87926d7", added=GROUPS)
+
+
+def test_the_highest_shard_number_is_only_raised() -> None:
+    assert with_shard_id_max(HEAD, 7) == HEAD
+    raised = decode_catalogue(with_shard_id_max(HEAD, 1000))
+    assert (raised.shard_id_max, raised.group_id_max, raised.index) == (1000, 5, 4)
 
 
 def test_an_added_database_goes_to_the_end_and_the_index_counts_up() -> None:

@@ -1,0 +1,332 @@
+"""The engine's folder: which buckets and shards lie in it.
+
+Lives here: `EngineFolder`, which lists them and reads them one by one. Must not live here: what is
+in a file (`tsm`, `wal`), what becomes of them.
+
+The layout is `data/<bucket ID>/autogen/<shard ID>/NNNNNNNNN-NNNNNNNNN.tsm` and
+`wal/<bucket ID>/autogen/<shard ID>/_NNNNN.wal`. The server opens the shards that have a folder in
+`data`, whatever the catalogue says; a query reaches those of the catalogue.
+
+Source: InfluxDB v2.9.1 storage/engine.go (`NewEngine`), tsdb/store.go (`findShards`),
+tsdb/engine/tsm1/wal.go (`segmentFileNames`), file_store.go (`FileStore.Open`).
+"""
+
+import errno
+import os
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from recovery.engine.keys import Measurements
+from recovery.engine.tsm import ReadAt, TsmError, read_tsm
+from recovery.engine.wal import read_wal
+from recovery.errors import StoreAccessError, StoreNotFoundError
+from recovery.model.catalogue import POLICY
+from recovery.model.display import displayed
+from recovery.model.ids import Id, parse_id
+from recovery.model.shard_groups import Span
+
+DATA: Final = "data"
+WAL: Final = "wal"
+SHARD_ID_MAX: Final = (1 << 63) - 1
+"""The server counts on from the highest; nobody has more."""
+
+_SHARD: Final = re.compile(r"[1-9][0-9]{0,18}\Z")
+_BAD: Final = ".tsm.bad"
+_NOT_ALLOWED: Final = frozenset({errno.EACCES, errno.EPERM})
+_SERIES: Final = "_series"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ShardFacts:
+    """What the files of one shard tell.
+
+    Attributes:
+        id: Its number, which no other shard of the engine has.
+        span: The time of its points; None when there are none, or none that can be read.
+        size_bytes: Size of its TSM files and WAL segments.
+        file_count: Number of them.
+        is_in_data: Whether it has a folder in `data`, without which the server does not open it.
+        problems: What is damaged, each as a sentence without a full stop that names the file.
+    """
+
+    id: int
+    span: Span | None
+    size_bytes: int
+    file_count: int
+    is_in_data: bool
+    problems: tuple[str, ...]
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether nothing is in it."""
+        return not self.file_count
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BucketFolder:
+    """The folders of one bucket.
+
+    Attributes:
+        id: The bucket.
+        shard_ids: Its shards, in their order.
+        oddities: What is in it and is not understood, each as a sentence without a full stop.
+    """
+
+    id: Id
+    shard_ids: tuple[int, ...]
+    oddities: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BucketFacts:
+    """What the files of one bucket tell.
+
+    Attributes:
+        id: The bucket.
+        shards: Its shards, in their order.
+        measurements: What was written into it.
+        oddities: As in `BucketFolder`.
+    """
+
+    id: Id
+    shards: tuple[ShardFacts, ...]
+    measurements: Measurements
+    oddities: tuple[str, ...]
+
+    @property
+    def size_bytes(self) -> int:
+        """Size of all its shards."""
+        return sum(shard.size_bytes for shard in self.shards)
+
+    @property
+    def spans(self) -> dict[int, Span]:
+        """The time of the points of each shard that has some, in the order of time."""
+        found = [(shard.span, shard.id) for shard in self.shards if shard.span is not None]
+        return {shard_id: span for span, shard_id in sorted(found)}
+
+
+class EngineFolder:
+    """An engine's folder, which is only read."""
+
+    def __init__(self, path: Path) -> None:
+        """Look whether it is one.
+
+        Raises:
+            StoreNotFoundError: It is not there, or is none.
+            StoreAccessError: This user may not look.
+        """
+        self.path = path
+        try:
+            is_engine = (path / DATA).is_dir()
+        except OSError as error:
+            raise _not_readable(path, error) from error
+        if not is_engine:
+            hint = "name the folder that has the folder data in it, often called engine"
+            if (path / "engine" / DATA).is_dir():
+                hint = f"it is in there: --engine-path {displayed(str(path / 'engine'))}"
+            raise StoreNotFoundError(
+                path=displayed(str(path)), problem="is no folder of a storage engine", hint=hint
+            )
+
+    def buckets(self) -> list[BucketFolder]:
+        """List the buckets and their shards, without opening a file.
+
+        Raises:
+            StoreAccessError: This user may not look.
+        """
+        names = {name for root in (DATA, WAL) for name in self._folders(root)}
+        found = []
+        for name in sorted(names):
+            bucket_id = parse_id(name)
+            if bucket_id is not None and bucket_id == name:
+                found.append(self._bucket(bucket_id))
+        return found
+
+    def oddities(self) -> list[str]:
+        """List the folders that are none of a bucket, each as a sentence without a full stop.
+
+        Raises:
+            StoreAccessError: This user may not look.
+        """
+        return [
+            f"{displayed(f'{DATA}/{name}')} has no name of a bucket and is left alone"
+            for name in self._folders(DATA)
+            if parse_id(name) != name
+        ]
+
+    def shard_id_max(self) -> int:
+        """Give the highest number of a shard, 0 when there is none.
+
+        Raises:
+            StoreAccessError: This user may not look.
+        """
+        return max((max(one.shard_ids, default=0) for one in self.buckets()), default=0)
+
+    def read_bucket(self, folder: BucketFolder) -> BucketFacts:
+        """Read the shards of a bucket.
+
+        Args:
+            folder: As `buckets` lists it.
+
+        Returns:
+            What they tell.
+
+        Raises:
+            StoreAccessError: This user may not read them.
+        """
+        measurements = Measurements()
+        shards = tuple(
+            self.read_shard(folder.id, shard_id, measurements) for shard_id in folder.shard_ids
+        )
+        return BucketFacts(
+            id=folder.id, shards=shards, measurements=measurements, oddities=folder.oddities
+        )
+
+    def read_shard(self, bucket_id: Id, shard_id: int, measurements: Measurements) -> ShardFacts:
+        """Read the indexes and the WAL of a shard.
+
+        Args:
+            bucket_id: Its bucket.
+            shard_id: Its number.
+            measurements: Learns the measurements.
+
+        Returns:
+            What they tell.
+
+        Raises:
+            StoreAccessError: This user may not read it.
+        """
+        reading = _Shard(self.path, measurements)
+        relative = f"{bucket_id}/{POLICY}/{shard_id}"
+        for name in self._names(f"{DATA}/{relative}"):
+            if name.endswith(".tsm"):
+                reading.tsm(f"{DATA}/{relative}/{name}")
+            elif name.endswith(_BAD):
+                reading.problems.append(
+                    f"{DATA}/{relative}/{name} is a file that influxd put aside as damaged"
+                )
+        for name in self._names(f"{WAL}/{relative}"):
+            if name.startswith("_") and name.endswith(".wal"):
+                reading.wal(f"{WAL}/{relative}/{name}")
+        return ShardFacts(
+            id=shard_id,
+            span=reading.span,
+            size_bytes=reading.size_bytes,
+            file_count=reading.file_count,
+            is_in_data=(self.path / DATA / relative).is_dir(),
+            problems=tuple(reading.problems),
+        )
+
+    def _bucket(self, bucket_id: Id) -> BucketFolder:
+        shard_ids: set[int] = set()
+        oddities = []
+        for root in (DATA, WAL):
+            for policy in self._folders(f"{root}/{bucket_id}"):
+                relative = f"{root}/{bucket_id}/{policy}"
+                if policy == POLICY:
+                    for name in self._folders(relative):
+                        if _SHARD.match(name) and int(name) <= SHARD_ID_MAX:
+                            shard_ids.add(int(name))
+                        elif name != _SERIES:
+                            oddities.append(
+                                f"{displayed(f'{relative}/{name}')} has no name of a shard"
+                            )
+                elif policy != _SERIES and self._folders(relative):
+                    oddities.append(
+                        f"{displayed(relative)} is of another retention policy than autogen, "
+                        "which InfluxDB 2.x does not query"
+                    )
+        return BucketFolder(
+            id=bucket_id, shard_ids=tuple(sorted(shard_ids)), oddities=tuple(oddities)
+        )
+
+    def _folders(self, relative: str) -> list[str]:
+        """List the folders in a folder; none where it is not there."""
+        return self._listed(relative, folders_only=True)
+
+    def _names(self, relative: str) -> list[str]:
+        return self._listed(relative, folders_only=False)
+
+    def _listed(self, relative: str, *, folders_only: bool) -> list[str]:
+        path = self.path / relative
+        try:
+            with os.scandir(path) as entries:
+                return sorted(one.name for one in entries if not folders_only or one.is_dir())
+        except FileNotFoundError:
+            return []
+        except OSError as error:
+            raise _not_readable(path, error) from error
+
+
+class _Shard:
+    """A shard that is being read."""
+
+    def __init__(self, root: Path, measurements: Measurements) -> None:
+        self._root = root
+        self._measurements = measurements
+        self.span: Span | None = None
+        self.size_bytes = 0
+        self.file_count = 0
+        self.problems: list[str] = []
+
+    def tsm(self, relative: str) -> None:
+        """Read a TSM file."""
+        self._read(relative, self._read_tsm)
+
+    def wal(self, relative: str) -> None:
+        """Read a WAL segment."""
+        self._read(relative, self._read_wal)
+
+    def _read_tsm(self, relative: str, read_at: ReadAt, size_bytes: int) -> Span | None:
+        try:
+            return read_tsm(read_at, size_bytes, self._measurements).span
+        except TsmError as error:
+            self._tell(relative, error.problem)
+            return None
+
+    def _read_wal(self, relative: str, read_at: ReadAt, size_bytes: int) -> Span | None:
+        try:
+            facts = read_wal(read_at, size_bytes, self._measurements)
+        except ImportError:
+            self._tell(relative, "cannot be unpacked here: pip install cramjam")
+            return None
+        if facts.problem is not None:
+            self._tell(relative, facts.problem)
+        return facts.span
+
+    def _read(self, relative: str, read: Callable[[str, ReadAt, int], Span | None]) -> None:
+        """Open a file, count it, and read it. A disk that cannot read it is told."""
+        path = self._root / relative
+        try:
+            descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK | os.O_NOCTTY)
+        except OSError as error:
+            if error.errno in _NOT_ALLOWED:
+                raise _not_readable(path, error) from error
+            self._tell(relative, f"cannot be opened ({error.strerror})")
+            return
+        try:
+            size_bytes = os.fstat(descriptor).st_size
+            self.size_bytes += size_bytes
+            self.file_count += 1
+            found = read(
+                relative, lambda offset, count: os.pread(descriptor, count, offset), size_bytes
+            )
+            self.span = self.span if found is None else found.joined(self.span)
+        except OSError as error:
+            self._tell(relative, f"cannot be read ({error.strerror})")
+        finally:
+            os.close(descriptor)
+
+    def _tell(self, relative: str, problem: str) -> None:
+        self.problems.append(f"{displayed(relative)} {problem}")
+
+
+def _not_readable(path: Path, error: OSError) -> StoreAccessError:
+    return StoreAccessError(
+        path=displayed(str(path)),
+        problem=f"cannot be read ({error.strerror})",
+        hint="run it as root, or as the user that influxd runs as",
+    )

@@ -1,0 +1,147 @@
+"""The walk over the engine's folder."""
+
+import os
+from pathlib import Path
+
+import pytest
+
+from recovery.engine.folder import EngineFolder, ShardFacts
+from recovery.errors import StoreNotFoundError
+from recovery.model.ids import Id
+from recovery.model.shard_groups import Span
+from tests.support.as_other_user import run_as_nobody
+from tests.support.engine_files import wal_entry, wal_write, write_shard
+from tests.support.plant import ALARMS, CLIMATE, POWER, unpack_engine
+
+BUCKET = Id("da1e307c8bcfa481")
+OTHER = Id("33c5590d5d5f2a80")
+KEYS = {b"cpu,host=a#!~#f": [(100, 200)]}
+LATER = wal_entry(wal_write(b"mem,host=a#!~#f", 1, [(900, 1.0)]))
+
+
+def _shards(engine: Path) -> dict[int, ShardFacts]:
+    folder = EngineFolder(engine)
+    return {shard.id: shard for one in folder.buckets() for shard in folder.read_bucket(one).shards}
+
+
+def test_the_wal_widens_the_time_of_the_tsm_files(tmp_path: Path) -> None:
+    write_shard(tmp_path, BUCKET, 7, keys=KEYS, wal=LATER)
+    assert _shards(tmp_path)[7].span == Span(first_ns=100, last_ns=900)
+
+
+def test_a_shard_of_a_wal_alone_has_a_time(tmp_path: Path) -> None:
+    write_shard(tmp_path, BUCKET, 7, wal=LATER)
+    assert _shards(tmp_path)[7].span == Span(first_ns=900, last_ns=900)
+    assert _shards(tmp_path)[7].is_in_data
+
+
+def test_a_shard_whose_folder_in_data_is_gone_is_found_by_its_wal(tmp_path: Path) -> None:
+    write_shard(tmp_path, OTHER, 1, keys=KEYS)
+    write_shard(tmp_path, BUCKET, 7, wal=LATER).rmdir()
+    found = _shards(tmp_path)[7]
+    assert found.span == Span(first_ns=900, last_ns=900)
+    assert not found.is_in_data
+
+
+def test_a_damaged_file_is_told_and_the_others_count(tmp_path: Path) -> None:
+    folder = write_shard(tmp_path, BUCKET, 7, keys=KEYS)
+    (folder / "000000002-000000001.tsm").write_bytes(b"torn")
+    (folder / "000000003-000000001.tsm").mkdir()
+    (folder / "000000004-000000001.tsm.bad").write_bytes(b"old")
+    (folder / "000000005-000000001.tsm.tmp").write_bytes(b"half")
+    found = _shards(tmp_path)[7]
+    assert found.span == Span(first_ns=100, last_ns=200)
+    assert [problem.split(" ", 1)[0].rpartition("/")[2] for problem in found.problems] == [
+        "000000002-000000001.tsm",
+        "000000003-000000001.tsm",
+        "000000004-000000001.tsm.bad",
+    ]
+
+
+def test_an_empty_shard_has_no_time(tmp_path: Path) -> None:
+    write_shard(tmp_path, BUCKET, 7)
+    assert _shards(tmp_path)[7].span is None
+    assert _shards(tmp_path)[7].is_empty
+
+
+def test_measurements_come_from_both(tmp_path: Path) -> None:
+    write_shard(tmp_path, BUCKET, 7, keys=KEYS, wal=LATER)
+    engine = EngineFolder(tmp_path)
+    facts = engine.read_bucket(engine.buckets()[0])
+    assert facts.measurements.names == ["cpu", "mem"]
+    assert facts.measurements.tags("cpu") == {"host"}
+
+
+def test_what_is_no_bucket_and_no_shard_is_left_alone_and_said(tmp_path: Path) -> None:
+    folder = write_shard(tmp_path, BUCKET, 7, keys=KEYS)
+    for name in ("lost+found", BUCKET.upper(), "_internal"):
+        (tmp_path / "data" / name).mkdir()
+    for name in ("x", "08", "9" * 20):
+        (folder.parent / name).mkdir()
+    (folder.parents[1] / "_series").mkdir()
+    (folder.parents[1] / "monthly" / "3").mkdir(parents=True)
+    engine = EngineFolder(tmp_path)
+    assert [one.id for one in engine.buckets()] == [BUCKET]
+    assert engine.buckets()[0].shard_ids == (7,)
+    assert len(engine.oddities()) == 3
+    assert len(engine.buckets()[0].oddities) == 4
+    assert engine.shard_id_max() == 7
+
+
+def test_what_is_no_engine_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(StoreNotFoundError):
+        EngineFolder(tmp_path)
+    (tmp_path / "engine" / "data").mkdir(parents=True)
+    with pytest.raises(StoreNotFoundError) as caught:
+        EngineFolder(tmp_path)
+    assert str(tmp_path / "engine") in str(caught.value.hint)
+
+
+def test_nothing_is_written(tmp_path: Path) -> None:
+    write_shard(tmp_path, BUCKET, 7, keys=KEYS, wal=LATER)
+    before = {path: path.stat() for path in tmp_path.rglob("*")}
+    _shards(tmp_path)
+    after = {path: path.stat() for path in tmp_path.rglob("*")}
+    assert list(before) == list(after)
+    assert [s.st_mtime_ns for s in before.values()] == [s.st_mtime_ns for s in after.values()]
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can become another user")
+@pytest.mark.parametrize("closed", ["data", "file"])
+def test_what_this_user_may_not_read_is_refused_and_not_left_out(
+    tmp_path: Path, closed: str
+) -> None:
+    folder = write_shard(tmp_path, BUCKET, 7, keys=KEYS)
+    for path in [tmp_path, *tmp_path.parents[:2]]:
+        path.chmod(0o755)
+    one = folder / "000000001-000000001.tsm" if closed == "file" else tmp_path / "data" / BUCKET
+    one.chmod(0)
+    code = """
+from recovery.engine.folder import EngineFolder
+from recovery.errors import StoreAccessError
+try:
+    engine = EngineFolder(Path(sys.argv[1]))
+    for one in engine.buckets():
+        engine.read_bucket(one)
+except StoreAccessError as error:
+    print("refused", error.hint)
+"""
+    said = run_as_nobody(code, tmp_path, imports="recovery.engine.folder, cramjam")
+    assert said.startswith("refused run it as root")
+
+
+def test_the_folder_of_a_real_server_is_read(tmp_path: Path) -> None:
+    engine = EngineFolder(unpack_engine(tmp_path))
+    found = {one.id: engine.read_bucket(one) for one in engine.buckets()}
+    assert {
+        bucket_id: (len(facts.shards), len(facts.spans), facts.measurements.names)
+        for bucket_id, facts in found.items()
+    } == {
+        POWER: (7, 7, ["kw"]),
+        CLIMATE: (59, 59, ["rain", "temp"]),
+        ALARMS: (21, 21, ["a"]),
+    }
+    assert not [
+        shard.problems for facts in found.values() for shard in facts.shards if shard.problems
+    ]
+    assert engine.shard_id_max() == 87

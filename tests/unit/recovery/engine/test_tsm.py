@@ -1,0 +1,121 @@
+"""Reading the index of a TSM file."""
+
+import struct
+from random import Random
+
+import pytest
+
+from recovery.engine import tsm
+from recovery.engine.keys import Measurements
+from recovery.engine.tsm import TsmError, TsmFacts, read_tsm
+from recovery.model.shard_groups import TIME_NS_MAX, TIME_NS_MIN, Span
+from tests.support.engine_files import Blocks, tsm_file, tsm_index
+
+
+def _read(content: bytes) -> tuple[TsmFacts, list[str]]:
+    measurements = Measurements()
+    facts = read_tsm(
+        lambda offset, size: content[offset : offset + size], len(content), measurements
+    )
+    return facts, measurements.names
+
+
+def test_the_time_of_a_file_is_that_of_all_its_keys() -> None:
+    keys = {b"a,x=1#!~#f": [(5, 9)], b"a,x=2#!~#f": [(-7, 2), (3, 8)], b"b#!~#g": [(6, 40)]}
+    facts, names = _read(tsm_file(keys))
+    assert facts.span == Span(first_ns=-7, last_ns=40)
+    assert facts.key_count == 3
+    assert names == ["a", "b"]
+
+
+@pytest.mark.parametrize("seed", range(12))
+def test_pieces_of_any_size_give_the_same(monkeypatch: pytest.MonkeyPatch, seed: int) -> None:
+    rng = Random(seed)
+    monkeypatch.setattr(tsm, "PIECE_BYTES", rng.choice([64, 100, 333, 4096, 1 << 19]))
+    keys: dict[bytes, Blocks] = {}
+    for number in range(rng.randrange(1, 200)):
+        name = rng.choice([b"cpu", b"mem", b"m\\,x", b"cpu-total", b"m" * 300])
+        key = name + b",host=%d#!~#f%s" % (number, b"x" * rng.randrange(20))
+        times = sorted(
+            rng.randrange(-(10**18), 10**18) for _ in range(2 * rng.choice([1, 1, 1, 2, 40]))
+        )
+        keys[key] = list(zip(times[::2], times[1::2], strict=True))
+    facts, names = _read(tsm_file(keys, kind=rng.randrange(5)))
+    assert facts.span.first_ns == min(blocks[0][0] for blocks in keys.values())
+    assert facts.span.last_ns == max(blocks[-1][1] for blocks in keys.values())
+    assert facts.key_count == len(keys)
+    plain = {key.partition(b",host")[0].replace(b"\\,", b",").decode() for key in keys}
+    assert names == sorted(plain)
+
+
+def test_the_longest_key_with_the_most_blocks_is_read() -> None:
+    blocks = [(number, number) for number in range(65535)]
+    facts, _ = _read(tsm_file({b"k" * 65535: blocks, b"z#!~#f": [(1, 70000)]}))
+    assert facts.span == Span(first_ns=0, last_ns=70000)
+
+
+def test_the_first_and_the_last_moment_that_there_are() -> None:
+    facts, _ = _read(tsm_file({b"a#!~#f": [(TIME_NS_MIN, TIME_NS_MAX)]}))
+    assert facts.span == Span(first_ns=TIME_NS_MIN, last_ns=TIME_NS_MAX)
+
+
+def test_a_measurement_that_changes_within_a_piece_is_noted() -> None:
+    keys = {b"m%d,t=1#!~#f" % number: [(1, 2)] for number in range(50)}
+    _, names = _read(tsm_file(keys))
+    assert len(names) == 50
+
+
+GOOD = tsm_file({b"a,x=1#!~#f": [(5, 9)], b"b#!~#g": [(6, 40), (41, 50)]})
+
+
+@pytest.mark.parametrize(
+    ("content", "problem"),
+    [
+        (b"", "too short"),
+        (GOOD[:12], "too short"),
+        (b"\0" + GOOD[1:], "begin"),
+        (GOOD[:4] + b"\x02" + GOOD[5:], "begin"),
+        (GOOD[:-1], "end"),
+        (GOOD[:-8] + struct.pack(">Q", len(GOOD) - 8), "end"),
+        (GOOD[:-8] + struct.pack(">Q", 4), "end"),
+        (GOOD[:-20] + GOOD[-8:], "inside of a key"),
+        (tsm_file({b"a#!~#f": []}), "inside of a key"),
+        (tsm_file({b"a#!~#f": [], b"b#!~#f": [(1, 2)]}), "cannot be"),
+        (tsm_file({b"a#!~#f": [(9, 5)]}), "cannot be"),
+        (tsm_file({b"a#!~#f": [(5, 9)]}, kind=5), "cannot be"),
+        (tsm_file({b"a#!~#f": [(-(1 << 63), 9)]}), "time"),
+    ],
+)
+def test_a_damaged_file_is_told(content: bytes, problem: str) -> None:
+    with pytest.raises(TsmError, match=problem):
+        _read(content)
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_a_file_with_changed_bytes_ends_in_facts_or_in_an_error(seed: int) -> None:
+    rng = Random(seed)
+    keys = {b"m%d,t=1#!~#f" % number: [(number, number + 5)] * 2 for number in range(40)}
+    for _ in range(30):
+        content = bytearray(tsm_file(keys))
+        for _ in range(rng.randrange(1, 6)):
+            content[rng.randrange(len(content))] = rng.randrange(256)
+        try:
+            facts, _ = _read(
+                bytes(content[: rng.choice([len(content), rng.randrange(len(content))])])
+            )
+        except TsmError:
+            continue
+        assert TIME_NS_MIN <= facts.span.first_ns <= facts.span.last_ns <= TIME_NS_MAX
+
+
+def test_blocks_are_not_read() -> None:
+    content = tsm_file({b"a#!~#f": [(5, 9)]}, blocks=bytes(1 << 20))
+    index = tsm_index({b"a#!~#f": [(5, 9)]})
+    read = []
+
+    def read_at(offset: int, size: int) -> bytes:
+        read.append(size)
+        return content[offset : offset + size]
+
+    read_tsm(read_at, len(content), Measurements())
+    assert sum(read) <= len(index) + 8 + 8 + 5
