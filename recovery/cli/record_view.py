@@ -38,6 +38,7 @@ def details_document(details: Details) -> dict[str, object]:
         "token_form": details.token_form.value,
         "operator": details.operator.level.value,
         "lacks": [f"{action}:{kind}" for action, kind in details.operator.lacks],
+        "answer": details.answer.value,
         "is_usable": details.is_usable,
         "unusable_because": details.unusable_because,
         "permissions": None if permissions is None else [one.to_json() for one in permissions],

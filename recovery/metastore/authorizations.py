@@ -36,6 +36,10 @@ class Authorizations:
         """Walk all authorizations. Raises and takes `problems` as `Table.records`."""
         return self._records.records(decode_authorization, problems)
 
+    def walk_keyed(self, problems: list[RecordProblem]) -> Iterator[tuple[bytes, Authorization]]:
+        """Walk all, each with its key. Raises and takes `problems` as `Table.records`."""
+        return self._records.keyed_records(decode_authorization, problems)
+
     def get(self, authorization_id: Id) -> Authorization | None:
         """Read one authorization; None when there is none or it cannot be decoded.
 
@@ -93,8 +97,16 @@ class Authorizations:
             return None
         return authorization
 
+    def leads_home(self, authorization: Authorization) -> bool:
+        """Tell whether the look-up of a server leads from the token of a record to this record.
+
+        Returns:
+            Whether it does; False for a record without a token. Raises as `get`.
+        """
+        return _leads_home(authorization, self._raw_index, self._hashed_index)
+
     def index_check(self) -> Callable[[Authorization], bool]:
-        """Return a test for many records: does its index entry lead to it?
+        """Return `leads_home` for many records.
 
         Raises:
             StoreDamagedError: A page of an index is damaged or cannot be read (the test too).
@@ -214,16 +226,28 @@ class _IndexCheck:
         self._hashed = _entries(hashed_index)
 
     def has_entry(self, authorization: Authorization) -> bool:
-        """Tell whether the entry that the server will look for leads to this record."""
+        """Tell what `Authorizations.leads_home` tells."""
         if authorization.token is not None:
-            key, known, index = authorization.token, self._raw, self._raw_index
+            key, known = authorization.token.reveal(), self._raw
         elif authorization.hashed_token is not None:
-            key, known, index = authorization.hashed_token, self._hashed, self._hashed_index
+            key, known = authorization.hashed_token.reveal(), self._hashed
         else:
             return False
-        if known is not None:
-            return f"{key.reveal()}{authorization.id}".encode() in known
-        return index.get(key.reveal().encode()) == authorization.id.encode()
+        # A token with dots may be a JSON web token, which is never looked up; and what is not in
+        # its own index may be in the other.
+        if known is not None and "." not in key and f"{key}{authorization.id}".encode() in known:
+            return True
+        return _leads_home(authorization, self._raw_index, self._hashed_index)
+
+
+def _leads_home(authorization: Authorization, raw_index: Table, hashed_index: Table) -> bool:
+    if authorization.token is not None:
+        hashes = hashed_index.get if hashed_index.is_there else None
+        found = look_up(authorization.token, raw_index=raw_index.get, hashed_index=hashes)
+        return found == authorization.id
+    if authorization.hashed_token is not None:
+        return _entry(hashed_index, authorization.hashed_token) == authorization.id
+    return False
 
 
 def _entries(index: Table) -> set[bytes] | None:

@@ -137,6 +137,13 @@ class Table:
         Raises:
             StoreDamagedError: A page on the way is damaged or cannot be read.
         """
+        for _, record in self.keyed_records(decode, problems):
+            yield record
+
+    def keyed_records(
+        self, decode: Callable[[bytes], Record], problems: list[RecordProblem]
+    ) -> Iterator[tuple[bytes, Record]]:
+        """Walk the records as `records` does, each with its key: by that a server finds it."""
         for key, value in self.items():
             try:
                 record = decode(value)
@@ -145,7 +152,7 @@ class Table:
                 continue
             if key != record.id.encode():
                 problems.append(self._problem(key, "its key is not its ID"))
-            yield record
+            yield key, record
 
     def _problem(self, key: bytes, problem: str) -> RecordProblem:
         return RecordProblem(bucket=self.name, id=parse_id(key), problem=problem)

@@ -25,6 +25,18 @@ class Users:
         """Walk all users. Raises and takes `problems` as `Table.records`."""
         return self._records.records(decode_user, problems)
 
+    def by_key(self, problems: list[RecordProblem]) -> dict[str, User]:
+        """Read all users by the ID that finds them, which is their key. Raises as `get`.
+
+        Args:
+            problems: Gets one entry for each user that cannot be decoded or is misplaced.
+
+        Returns:
+            What `get` returns for each ID.
+        """
+        found = self._records.keyed_records(decode_user, problems)
+        return {key.decode("latin-1"): user for key, user in found}
+
     def get(self, user_id: Id) -> User | None:
         """Read one user; None when there is none or it cannot be decoded.
 

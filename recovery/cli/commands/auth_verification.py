@@ -17,12 +17,12 @@ from recovery.cli.words import Parser
 from recovery.errors import ExitCode
 from recovery.model.display import displayed
 from recovery.services.authorizations.details import open_reader
-from recovery.services.authorizations.verification import Answer, TokenReport, verify_token
+from recovery.services.authorizations.verification import TokenReport, TokenVerdict, verify_token
 
 VERDICTS = {
-    Answer.ACCEPTED: "A server would accept this token.",
-    Answer.REFUSED: "A server would refuse this token, although a record has it.",
-    Answer.UNKNOWN: "A server would not know this token (401).",
+    TokenVerdict.ACCEPTED: "A server would accept this token.",
+    TokenVerdict.REFUSED: "A server would refuse this token, although a record has it.",
+    TokenVerdict.UNKNOWN: "A server would not know this token (401).",
 }
 
 
@@ -52,7 +52,7 @@ def _verify(options: _Verify, context: Context) -> ExitCode:
         else:
             show_header(found, reader.facts, context.output)
             _show(report, context)
-    return ExitCode.DONE if report.answer is Answer.ACCEPTED else ExitCode.REFUSED
+    return ExitCode.DONE if report.answer is TokenVerdict.ACCEPTED else ExitCode.REFUSED
 
 
 VERIFY: Final = Command(

@@ -11,6 +11,7 @@ from recovery.cli.context import Context
 from recovery.cli.listing import plural
 from recovery.cli.options import Command, Options
 from recovery.cli.store import find_store, show_header, store_document
+from recovery.cli.way_in import and_then
 from recovery.discovery.host import Host
 from recovery.discovery.search import with_files
 from recovery.errors import ExitCode
@@ -88,7 +89,8 @@ def _lines(examination: Examination) -> Iterator[str]:
             yield from _kind_lines(kind)
     for kind in _kinds(examination.advice):
         yield from _kind_lines(kind, mark="advice")
-    if not examination.findings:
+    is_locked = examination.verdict.outlook is Outlook.STARTS_LOCKED
+    if not examination.findings and not is_locked:
         yield "Nothing is wrong."
     access = examination.verdict.access
     yield (
@@ -101,6 +103,9 @@ def _lines(examination: Examination) -> Iterator[str]:
         count = plural(len(examination.findings), "finding")
         yield f"{mendable} of {count} can be mended: influx-recovery store repair --dry-run"
     yield f"Verdict: {displayed(examination.verdict.sentence)}."
+    if is_locked and access.nearest is not None:
+        near = access.nearest
+        yield f"Next: {and_then(near.obstacles, user_id=near.user_id, name=near.name)}"
 
 
 def _kinds(findings: Sequence[Finding]) -> Iterator[list[Finding]]:

@@ -15,9 +15,11 @@ from recovery.cli.context import Context
 from recovery.cli.options import Command, Options
 from recovery.cli.secret_input import ask_secret, read_secret
 from recovery.cli.store import find_store, show_header, store_document
+from recovery.cli.way_in import and_then
 from recovery.cli.words import Parser
 from recovery.errors import ExitCode
 from recovery.model.display import displayed
+from recovery.model.standing import Answer
 from recovery.services.authorizations.listing import open_inventory
 from recovery.services.tenancy.user_details import UserDetails
 
@@ -51,13 +53,21 @@ SHOW: Final = Command(
 )
 
 
+_SIGN_INS: Final = {
+    Answer.POWERLESS: "works (204), and shows nothing",
+    Answer.FORBIDDEN: "works (204), and everything behind it is refused (403)",
+    Answer.UNAUTHORIZED: "refused (401)",
+}
+
+
 def _details_lines(details: UserDetails) -> Iterator[str]:
     yield f"User {displayed(details.name)}, {details.id}"
     yield f"Status: {displayed(details.status) or 'not set'}"
     if details.can_sign_in:
         yield "Sign-in: possible, with the password"
     else:
-        yield f"Sign-in: not possible: {'; '.join(details.cannot_because)}"
+        yield f"Sign-in: {_SIGN_INS[details.answer]}: {'; '.join(details.cannot_because)}"
+        yield f"Next: {and_then(details.cannot_because, user_id=details.id, name=details.name)}"
     roles = [role_text(membership) for membership in details.memberships]
     if details.is_instance_owner:
         roles.append("the instance (owner)")

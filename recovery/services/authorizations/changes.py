@@ -29,11 +29,11 @@ from recovery.model.gojson import UndecodableError, format_time
 from recovery.model.ids import Id
 from recovery.model.permission import OperatorLevel, OperatorStatus, Permission
 from recovery.ports import Clock
+from recovery.services.access import Loss, loss_warnings
 from recovery.services.authorizations.choice import (
     absent,
     choose_authorization,
     described,
-    last_operator_warning,
 )
 from recovery.services.changes.sequence import Json, Plan
 
@@ -107,7 +107,7 @@ class SetStatus:
 
     @staticmethod
     def _warnings(store: MetaTx, before: Authorization) -> tuple[str, ...]:
-        warnings = last_operator_warning(store, before)
+        warnings = loss_warnings(store, Loss(authorization_ids=frozenset({before.id})))
         try:
             is_operator = _operator_status(store, before).is_operator
         except RecordError:
@@ -190,7 +190,8 @@ class DeleteAuthorization:
             text = f"authorization {self.authorization_id}"
             return text, (f"this record cannot be understood ({error.problem})",)
         if found is not None:
-            return described(store, found), last_operator_warning(store, found)
+            loss = Loss(authorization_ids=frozenset({found.id}))
+            return described(store, found), loss_warnings(store, loss)
         entry_count = sum(store.authorizations.entry_counts(self.authorization_id))
         if entry_count:
             text = f"authorization {self.authorization_id}"

@@ -12,16 +12,10 @@ from typing import Final
 
 from recovery.errors import NotFoundError
 from recovery.metastore.transaction import MetaTx
-from recovery.model.authorization import Authorization, OperatorClassifier
-from recovery.model.gojson import UndecodableError
+from recovery.model.authorization import Authorization
 from recovery.model.ids import Id
-from recovery.model.permission import OperatorLevel
 from recovery.services.tenancy.choosing import NAMES_SHOWN_MAX, shown_name
 
-ONLY_OPERATOR: Final = (
-    "this is the only full operator token that a server would accept; afterwards only "
-    "influx-recovery auth create-operator makes another"
-)
 LIST_HINT: Final = "type influx-recovery auth list to see the IDs"
 
 
@@ -87,72 +81,3 @@ def described(tx: MetaTx, authorization: Authorization) -> str:
     owner = f"user {user.name}" if user else "no such user"
     text = authorization.description or "no description"
     return f"authorization {authorization.id} ({text}; {owner})"
-
-
-def is_usable_operator(
-    tx: MetaTx, authorization: Authorization, classifier: OperatorClassifier
-) -> bool:
-    """Tell whether an authorization is a full operator that a server would accept.
-
-    Args:
-        tx: The records.
-        authorization: The record.
-        classifier: Reads its permissions.
-
-    Returns:
-        Whether it is, by section 8.4 of the spec.
-
-    Raises:
-        StoreDamagedError: The file is damaged.
-    """
-    if not authorization.is_active:
-        return False
-    try:
-        if classifier.status(authorization).level is not OperatorLevel.FULL:
-            return False
-    except UndecodableError:
-        return False
-    user = tx.users.get(authorization.user_id) if authorization.user_id else None
-    return user is not None and not user.is_inactive and leads_home(tx, authorization)
-
-
-def leads_home(tx: MetaTx, authorization: Authorization) -> bool:
-    """Tell whether the index entry that a server looks for leads to this record.
-
-    Args:
-        tx: The records.
-        authorization: The record.
-
-    Returns:
-        Whether it does; False for a record without a token.
-
-    Raises:
-        StoreDamagedError: The file is damaged.
-    """
-    if authorization.token is not None:
-        return tx.authorizations.raw_entry(authorization.token) == authorization.id
-    if authorization.hashed_token is not None:
-        return tx.authorizations.hashed_entry(authorization.hashed_token) == authorization.id
-    return False
-
-
-def last_operator_warning(tx: MetaTx, authorization: Authorization) -> tuple[str, ...]:
-    """Warn in front of taking away the last way in.
-
-    Args:
-        tx: The records.
-        authorization: The record that is about to lose its force.
-
-    Returns:
-        One warning when it is a usable full operator and there is no other; else none.
-
-    Raises:
-        StoreDamagedError: The file is damaged.
-    """
-    classifier = OperatorClassifier(level=tx.level)
-    if not is_usable_operator(tx, authorization, classifier):
-        return ()
-    for other in tx.authorizations.walk([]):
-        if other.id != authorization.id and is_usable_operator(tx, other, classifier):
-            return ()
-    return (ONLY_OPERATOR,)

@@ -102,7 +102,7 @@ class CreateAuthorization:
         """
         user = choose_user(store, self.username)
         organization = choose_organization(store, self.organization)
-        require_active(user)
+        require_active(store, user)
         permissions = self.request.resolve(store, org_id=organization.id, user_id=user.id)
         if self.token is not None:
             require_usable_token(self.token)

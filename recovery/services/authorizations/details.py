@@ -23,10 +23,11 @@ from recovery.model.gojson import UndecodableError
 from recovery.model.ids import Id
 from recovery.model.organization import Organization
 from recovery.model.permission import OperatorLevel, OperatorStatus, Permission, classify
-from recovery.model.token import LEVEL_HASHED, TokenForm
-from recovery.model.user import User
+from recovery.model.standing import Answer, works_on_1x
+from recovery.model.token import TokenForm
 from recovery.secret import Secret
-from recovery.services.authorizations.choice import choose_authorization, leads_home
+from recovery.services.access import standing_of
+from recovery.services.authorizations.choice import choose_authorization
 from recovery.services.store_facts import StoreFacts
 
 
@@ -47,8 +48,10 @@ class Details:
         has_entry: Whether the index entry that a server looks for leads to this record.
         operator: How much of an operator it is.
         permissions: What it may do, in the stored order; None when that cannot be decoded.
+        answer: What a server answers to its token.
         is_usable: Whether a server lets a client in with its token.
         unusable_because: Why not, as a clause; None when it is usable.
+        works_on_1x: Whether the 1.x endpoints let the client in, too.
         created_at: RFC 3339 as stored; "" when absent.
         updated_at: RFC 3339 as stored; "" when absent.
         stored: What is stored of the token; None unless asked for.
@@ -66,8 +69,10 @@ class Details:
     has_entry: bool
     operator: OperatorStatus
     permissions: tuple[Permission, ...] | None
+    answer: Answer
     is_usable: bool
     unusable_because: str | None
+    works_on_1x: bool
     created_at: str
     updated_at: str
     stored: Secret | None = field(default=None, repr=False)
@@ -143,10 +148,7 @@ def details_of(tx: MetaTx, authorization: Authorization, *, show_token: bool = F
     user = tx.users.get(authorization.user_id) if authorization.user_id else None
     organization = _organization(tx, authorization)
     permissions = _permissions(authorization)
-    has_entry = leads_home(tx, authorization)
-    reason = _refusal(authorization, user, level=tx.level, has_entry=has_entry)
-    if reason is None and permissions is None:
-        reason = "its permissions cannot be decoded"
+    standing = standing_of(tx, authorization)
     return Details(
         id=authorization.id,
         description=authorization.description,
@@ -157,15 +159,17 @@ def details_of(tx: MetaTx, authorization: Authorization, *, show_token: bool = F
         organization_id=authorization.org_id,
         organization=None if organization is None else organization.name,
         token_form=authorization.form,
-        has_entry=has_entry,
+        has_entry=tx.authorizations.leads_home(authorization),
         operator=(
             OperatorStatus(level=OperatorLevel.NONE)
             if permissions is None
             else classify(permissions, level=tx.level)
         ),
         permissions=permissions,
-        is_usable=reason is None,
-        unusable_because=reason,
+        answer=standing.answer,
+        is_usable=standing.is_usable,
+        unusable_because=standing.reason,
+        works_on_1x=works_on_1x(standing, user),
         created_at=authorization.created_at,
         updated_at=authorization.updated_at,
         stored=(authorization.token or authorization.hashed_token) if show_token else None,
@@ -181,23 +185,3 @@ def _permissions(authorization: Authorization) -> tuple[Permission, ...] | None:
         return tuple(authorization.permissions())
     except UndecodableError:
         return None
-
-
-def _refusal(
-    authorization: Authorization, user: User | None, *, level: int, has_entry: bool
-) -> str | None:
-    """Say why a server would refuse the token, or nothing when it would not."""
-    form = authorization.form
-    reasons = (
-        (form is TokenForm.NONE, "the record has no token"),
-        (
-            authorization.token is None and level < LEVEL_HASHED,
-            "it is hashed, and servers of this level know no hashes",
-        ),
-        (form is TokenForm.UNKNOWN, "its hash is of no known kind"),
-        (not has_entry, "the index has no entry for it"),
-        (not authorization.is_active, "it is inactive"),
-        (user is None, "its user does not exist"),
-        (user is not None and user.is_inactive, "its user is inactive"),
-    )
-    return next((reason for holds, reason in reasons if holds), None)

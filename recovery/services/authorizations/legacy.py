@@ -35,6 +35,7 @@ from recovery.model.password import (
 )
 from recovery.ports import Clock
 from recovery.secret import Secret
+from recovery.services.access import legacy_standing_of
 from recovery.services.changes.sequence import Plan
 from recovery.services.tenancy.choosing import NAMES_SHOWN_MAX, shown_name
 
@@ -55,6 +56,8 @@ class LegacyRow(msgspec.Struct, frozen=True, kw_only=True):
         organization: The name; None when there is no such organization.
         has_password: Whether a usable password is set, without which nobody can log in.
         has_entry: Whether the index of user names leads to it.
+        is_usable: Whether a server lets a 1.x client in with it.
+        unusable_because: Why not, as a clause; None when it is usable.
         permissions: What it may do, as texts.
         created_at: RFC 3339 as stored; "" when absent.
         updated_at: RFC 3339 as stored; "" when absent.
@@ -70,6 +73,8 @@ class LegacyRow(msgspec.Struct, frozen=True, kw_only=True):
     organization: str | None
     has_password: bool
     has_entry: bool
+    is_usable: bool
+    unusable_because: str | None
     permissions: tuple[str, ...]
     created_at: str
     updated_at: str
@@ -330,6 +335,7 @@ def _row(tx: MetaTx, one: Authorization) -> LegacyRow:
     user = tx.users.get(one.user_id) if one.user_id else None
     organization = tx.organizations.get(one.org_id) if one.org_id else None
     username = _username(one)
+    standing = legacy_standing_of(tx, one)
     return LegacyRow(
         id=one.id,
         username=username,
@@ -341,6 +347,8 @@ def _row(tx: MetaTx, one: Authorization) -> LegacyRow:
         organization=None if organization is None else organization.name,
         has_password=stored is not None and is_password_hash(stored.reveal().encode()),
         has_entry=tx.legacy_authorizations.indexed_id(username) == one.id,
+        is_usable=standing.is_usable,
+        unusable_because=standing.reason,
         permissions=tuple(str(permission) for permission in one.permissions()),
         created_at=one.created_at,
         updated_at=one.updated_at,

@@ -28,8 +28,8 @@ from recovery.model.gojson import UndecodableError
 from recovery.model.ids import Id
 from recovery.model.mapping import INSTANCE, MEMBER, ORGS, OWNER
 from recovery.model.permission import OperatorLevel
-from recovery.model.token import LEVEL_HASHED, TokenForm
-from recovery.model.user import User
+from recovery.model.standing import token_standing
+from recovery.model.token import TokenForm
 from recovery.secret import Secret
 from recovery.services.store_facts import StoreFacts
 from recovery.services.tenancy.bucket_listing import BucketRow, list_buckets
@@ -388,19 +388,19 @@ class _AuthorizationRows:
         self._selection = selection
         self._problems = problems
         self._show_tokens = show_tokens
-        self._users: dict[Id | None, User] = {one.id: one for one in tx.users.walk(problems)}
+        self._users = tx.users.by_key(problems)
+        self._opaque_users = {one.id for one in problems} - self._users.keys()
         self._organizations: dict[Id | None, str] = {
             one.id: one.name for one in tx.organizations.walk(problems)
         }
         self._classifier = OperatorClassifier(level=tx.level)
         self._has_entry: Callable[[Authorization], bool] = tx.authorizations.index_check()
         self._judged: dict[int, _Judgement] = {}
-        self._useless_forms = _useless_forms(tx.level)
 
     def walk(self) -> Iterator[AuthorizationRow]:
         """Make the rows."""
         wants, operators_only = self._selection.wants, self._selection.operators_only
-        for authorization in self._tx.authorizations.walk(self._problems):
+        for key, authorization in self._tx.authorizations.walk_keyed(self._problems):
             if not wants(authorization):
                 continue
             try:
@@ -417,7 +417,8 @@ class _AuthorizationRows:
             judgement = self._judge(summary)
             if operators_only and judgement.operator is OperatorState.NO:
                 continue
-            yield self._row(authorization, summary, judgement)
+            is_found = key == authorization.id.encode() and self._has_entry(authorization)
+            yield self._row(authorization, summary, judgement, is_found=is_found)
 
     def _judge(self, summary: PermissionSummary) -> "_Judgement":
         """Word what a permission list is worth; the same summary comes again and again."""
@@ -434,10 +435,18 @@ class _AuthorizationRows:
         authorization: Authorization,
         summary: PermissionSummary,
         judgement: "_Judgement",
+        *,
+        is_found: bool,
     ) -> AuthorizationRow:
-        user = self._users.get(authorization.user_id)
+        user = self._users.get(authorization.user_id or "")
         form = authorization.form
-        reason = self._refusal(authorization, user, form)
+        standing = token_standing(
+            authorization,
+            user,
+            level=self._tx.level,
+            has_entry=is_found,
+            has_opaque_user=user is None and authorization.user_id in self._opaque_users,
+        )
         secret = None
         if self._show_tokens:
             secret = authorization.token or authorization.hashed_token
@@ -452,40 +461,14 @@ class _AuthorizationRows:
             token_state=form,
             operator=judgement.operator,
             lacks=judgement.lacks,
-            is_usable=reason is None,
-            unusable_because=reason,
+            is_usable=standing.is_usable,
+            unusable_because=standing.reason,
             permissions=judgement.permissions,
             permission_count=summary.count,
             created_at=authorization.created_at,
             updated_at=authorization.updated_at,
             secret=secret,
         )
-
-    def _refusal(
-        self, authorization: Authorization, user: User | None, form: TokenForm
-    ) -> str | None:
-        """Say why a server would refuse the token, or nothing when it would not."""
-        if not authorization.is_active:
-            return "it is inactive"
-        if user is None:
-            return "its user does not exist"
-        if user.is_inactive:
-            return "its user is inactive"
-        if form is not TokenForm.RAW and form in self._useless_forms:
-            return self._useless_forms[form]
-        return None if self._has_entry(authorization) else "the index has no entry for it"
-
-
-def _useless_forms(level: int) -> dict[TokenForm, str]:
-    """Say which forms of a token keep every client out."""
-    useless = {
-        TokenForm.NONE: "the record has no token",
-        TokenForm.UNKNOWN: "its hash is of no known kind",
-    }
-    if level < LEVEL_HASHED:
-        unknown = "it is hashed, and servers of this level know no hashes"
-        useless |= dict.fromkeys((TokenForm.SHA256, TokenForm.SHA512, TokenForm.UNKNOWN), unknown)
-    return useless
 
 
 class _Judgement(msgspec.Struct, frozen=True, kw_only=True):

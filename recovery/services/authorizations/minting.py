@@ -90,7 +90,7 @@ class MintOperator:
         """
         user = choose_user(store, self.username)
         organization = choose_organization(store, self.organization)
-        require_active(user)
+        require_active(store, user)
         form = chosen_form(store, self.form, server_hashes=self.server_hashes)
         token = unknown_token(store, self.rng)
         authorization = self._record(store, user, organization, token, form)

@@ -17,6 +17,7 @@ from recovery.model.token import LEVEL_HASHED, TokenForm, form_to_write, new_tok
 from recovery.model.user import User
 from recovery.ports import Rng
 from recovery.secret import Secret
+from recovery.services.access import standing_of
 from recovery.services.tenancy.choosing import cut_name, shown_name
 
 
@@ -29,21 +30,28 @@ class FormChoice(StrEnum):
     RAW = "raw"
 
 
-def require_active(user: User) -> None:
+def require_active(tx: MetaTx, user: User) -> None:
     """Refuse a user whose tokens no server takes.
 
     Args:
+        tx: The records.
         user: Who is to get a token.
 
     Raises:
         RefusedError: The user is inactive.
+        StoreDamagedError: The file is damaged.
     """
-    if user.is_inactive:
-        raise RefusedError(
-            reason=f"user {shown_name(user.name)} is inactive, and the server refuses every token "
-            "of an inactive user with 403",
-            hint="name an active user with --username NAME; user list shows who is",
-        )
+    if not user.is_inactive:
+        return
+    if any(not one.is_inactive for one in tx.users.walk([])):
+        hint = "name an active user with --username NAME; user list shows who is"
+    else:
+        hint = f"let the user in again first: influx-recovery user activate --id {user.id}"
+    raise RefusedError(
+        reason=f"user {shown_name(user.name)} is inactive, and the server refuses every token "
+        "of an inactive user with 403",
+        hint=hint,
+    )
 
 
 def chosen_form(store: MetaTx, choice: FormChoice, *, server_hashes: bool | None) -> TokenForm:
@@ -145,7 +153,5 @@ def what_is_wrong(tx: MetaTx, planned: Authorization, token: Secret) -> str | No
         return "a server would not find the new token"
     if found.id != planned.id or found.document != planned.document:
         return "a server would find another record for the new token"
-    user = tx.users.get(found.user_id) if found.user_id is not None else None
-    if user is None or user.is_inactive or not found.is_active:
-        return "a server would refuse the new token, because it or its user is not active"
-    return None
+    standing = standing_of(tx, found)
+    return None if standing.is_usable else f"a server would refuse it, because {standing.reason}"

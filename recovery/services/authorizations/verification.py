@@ -18,8 +18,9 @@ from typing import Final
 from urllib.parse import unquote
 
 from recovery.metastore.transaction import MetaTx
-from recovery.model.authorization import ACTIVE, INACTIVE, Authorization
+from recovery.model.authorization import Authorization
 from recovery.model.ids import Id
+from recovery.model.standing import found_standing
 from recovery.model.token import (
     LEVEL_HASHED,
     VARIANTS,
@@ -29,6 +30,7 @@ from recovery.model.token import (
     record_matches,
 )
 from recovery.secret import Secret
+from recovery.services.access import token_facts
 from recovery.services.authorizations.details import Details, details_of
 
 TOKEN_LENGTH: Final = 88
@@ -36,7 +38,7 @@ TOKEN_LENGTH: Final = 88
 
 
 @unique
-class Answer(StrEnum):
+class TokenVerdict(StrEnum):
     """What a server does with a token."""
 
     ACCEPTED = "accepted"
@@ -58,7 +60,7 @@ class TokenReport:
         warnings: What is odd although the token is accepted.
     """
 
-    answer: Answer
+    answer: TokenVerdict
     details: Details | None
     because: tuple[str, ...] = ()
     warnings: tuple[str, ...] = ()
@@ -85,10 +87,10 @@ def verify_token(tx: MetaTx, token: Secret) -> TokenReport:
     for reason, authorization in _reasons(tx, token):
         reasons.append(reason)
         nearest = nearest or authorization
-    answer = Answer.UNKNOWN
+    answer = TokenVerdict.UNKNOWN
     if tx.level < LEVEL_HASHED and nearest is not None and _is_stale_entry(tx, token):
         # Servers up to 2.7 believe the index alone, and this one is such a server's store.
-        answer = Answer.ACCEPTED if _lets_in(details_of(tx, nearest)) else Answer.REFUSED
+        answer = TokenVerdict.ACCEPTED if _lets_in(tx, nearest) else TokenVerdict.REFUSED
     return TokenReport(
         answer=answer,
         details=None if nearest is None else details_of(tx, nearest),
@@ -100,19 +102,24 @@ def _known(tx: MetaTx, found: Authorization) -> TokenReport:
     details = details_of(tx, found)
     if details.unusable_because is not None:
         return TokenReport(
-            answer=Answer.REFUSED, details=details, because=(details.unusable_because,)
+            answer=TokenVerdict.REFUSED, details=details, because=(details.unusable_because,)
         )
     warnings = []
-    if details.user_status == "":
-        warnings.append("its user has no status: the 1.x endpoints /write and /query refuse it")
+    if not details.works_on_1x:
+        state = "status" if details.user_status == "" else "active status"
+        warnings.append(f"its user has no {state}: the 1.x endpoints /write and /query refuse it")
     if details.organization is None:
         warnings.append("its organization does not exist; the API does not list this token")
-    return TokenReport(answer=Answer.ACCEPTED, details=details, warnings=tuple(warnings))
+    return TokenReport(answer=TokenVerdict.ACCEPTED, details=details, warnings=tuple(warnings))
 
 
-def _lets_in(details: Details) -> bool:
-    """Tell whether a record lets a client in whose token led to it."""
-    return details.status == ACTIVE and details.user_status not in {None, INACTIVE}
+def _lets_in(tx: MetaTx, found: Authorization) -> bool:
+    """Tell whether a server that believes the index lets in a client with another token."""
+    facts = token_facts(tx, found)
+    return (
+        found_standing(found, facts.user, has_opaque_user=facts.has_opaque_user).is_usable
+        and not facts.has_opaque_permissions
+    )
 
 
 def _is_stale_entry(tx: MetaTx, token: Secret) -> bool:

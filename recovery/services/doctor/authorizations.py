@@ -33,8 +33,10 @@ from recovery.model.permission import (
     decode_permissions,
     types_of_level,
 )
+from recovery.model.standing import Standing
 from recovery.model.token import LEVEL_HASHED, TokenForm, record_matches
 from recovery.secret import Secret
+from recovery.services.access import token_facts
 from recovery.services.doctor.chart import Chart, text_of
 from recovery.services.doctor.finding import Finding, Mend, Rule, Severity, deleting
 from recovery.services.doctor.indexes import IndexAudit, index_rules
@@ -215,9 +217,8 @@ class _Examiner:
         self._chart = chart
         self._tx = chart.tx
         self._raw_index = chart.tx.table(RAW_INDEX)
-        self._hashed_index = chart.tx.table(HASHED_INDEX)
         self._raw = IndexAudit(self._raw_index, TABLE, TOKENS)
-        self._hashed = IndexAudit(self._hashed_index, TABLE, TOKENS)
+        self._hashed = IndexAudit(chart.tx.table(HASHED_INDEX), TABLE, TOKENS)
         self._judge = _Judge(chart.level)
 
     def records(self) -> Iterator[Finding]:
@@ -265,8 +266,9 @@ class _Examiner:
         elif not chart.orgs.has(authorization.org_id):
             yield NO_ORG.broken(TABLE, authorization.id)
         yield from self._token(authorization)
-        if has_user and authorization.is_active:
-            self._count_access(authorization, judgement)
+        self._count_access(authorization, judgement.level)
+        if authorization.user_id is not None and judgement.level is not OperatorLevel.NONE:
+            chart.users_with_rights.add(authorization.user_id)
 
     def _unwritable(self, finding: Finding, authorization: Authorization) -> Finding:
         """Say that a record which is to be hashed cannot be written again."""
@@ -323,36 +325,39 @@ class _Examiner:
             and record_matches(token, stored=None, hashed=hashed)
         )
 
-    def _count_access(self, authorization: Authorization, judgement: _Judgement) -> None:
-        if judgement.level is OperatorLevel.NONE:
+    def _count_access(self, authorization: Authorization, level: OperatorLevel) -> None:
+        if level is OperatorLevel.NONE:
             return
-        if not self._chart.users.is_usable(authorization.user_id):
-            return
-        if authorization.user_id in self._chart.inactive_users:
-            return
-        for server, access in self._chart.accesses.items():
-            if not self._is_found(authorization, server):
-                continue
-            if judgement.level is OperatorLevel.FULL:
+        standings = standing_by_server(self._chart, authorization)
+        for server, standing in standings.items():
+            access = self._chart.accesses[server]
+            if standing.is_usable and level is OperatorLevel.FULL:
                 access.full_operator_count += 1
-            else:
+            elif standing.is_usable:
                 access.other_operator_count += 1
 
-    def _is_found(self, authorization: Authorization, server: Server) -> bool:
-        """Tell whether a kind of server finds an authorization by its token."""
-        key = authorization.id.encode()
-        token, hashed = authorization.token, authorization.hashed_token
-        if token is not None and self._raw_index.get(key_of(token)) == key:
-            return True
-        if hashed is None:
-            # What it hashes at its start has its entry in the other index afterwards.
-            return token is not None and server is Server.HASHING
-        return (
-            server in FROM_2_8
-            and self._chart.level >= LEVEL_HASHED
-            and authorization.form is not TokenForm.UNKNOWN
-            and self._hashed_index.get(key_of(hashed)) == key
+
+def standing_by_server(chart: Chart, authorization: Authorization) -> dict[Server, Standing]:
+    """Judge a token once for each kind of server.
+
+    Args:
+        chart: The store.
+        authorization: The record.
+
+    Returns:
+        Its standing by kind of server.
+
+    Raises:
+        StoreDamagedError: A page on the way is damaged or cannot be read.
+    """
+    facts = token_facts(chart.tx, authorization)
+    return {
+        server: facts.standing(
+            level=LEVEL_HASHED if server in FROM_2_8 else min(chart.level, LEVEL_HASHED - 1),
+            server_hashes=server is Server.HASHING,
         )
+        for server in Server
+    }
 
 
 class _Judge:

@@ -17,6 +17,7 @@ from typing import Final, TypeAlias
 
 from recovery.metastore.transaction import MetaTx
 from recovery.model.ids import Id, IdSource
+from recovery.model.standing import Obstacle
 from recovery.ports import Clock, Rng
 from recovery.services.doctor.finding import Finding, Severity
 from recovery.services.doctor.servers import (
@@ -75,6 +76,21 @@ class Repairer:
     ids: IdSource
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Nearest:
+    """The user who lacks least to sign in.
+
+    Attributes:
+        user_id: The user.
+        name: Its name, not escaped.
+        obstacles: What stands in the way.
+    """
+
+    user_id: str
+    name: str
+    obstacles: tuple[Obstacle, ...]
+
+
 @dataclass(slots=True, kw_only=True)
 class Access:
     """Who could get in.
@@ -83,11 +99,13 @@ class Access:
         sign_in_count: Users who can sign in with a password.
         full_operator_count: Usable tokens that are full operators.
         other_operator_count: Usable tokens that can at least administer users and tokens.
+        nearest: Who lacks least to sign in; None when there is no user, or nothing is lacking.
     """
 
     sign_in_count: int = 0
     full_operator_count: int = 0
     other_operator_count: int = 0
+    nearest: Nearest | None = None
 
     @property
     def is_possible(self) -> bool:
@@ -107,7 +125,7 @@ class Chart:
         repairer: For mends that make records.
         users: The users.
         inactive_users: Users whose status is exactly "inactive".
-        listed_users: Users that their name leads to, and who are not inactive.
+        users_with_rights: Users with a role or a token, who would see something.
         lost_users: Users without a record, of whom more is left than debris.
         lost_orgs: Organizations without a record, which have a bucket.
         orgs: The organizations.
@@ -132,7 +150,7 @@ class Chart:
     repairer: Repairer
     users: Population = field(default_factory=Population)
     inactive_users: set[str] = field(default_factory=set)
-    listed_users: set[str] = field(default_factory=set)
+    users_with_rights: set[str] = field(default_factory=set)
     lost_users: set[str] = field(default_factory=set)
     lost_orgs: set[str] = field(default_factory=set)
     orgs: Population = field(default_factory=Population)

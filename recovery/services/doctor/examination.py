@@ -36,7 +36,7 @@ from recovery.services.doctor.sqlite import examine_sqlite, sql_level
 from recovery.services.doctor.startup import note_stuck_orgs
 from recovery.services.doctor.surroundings import examine_surroundings
 from recovery.services.doctor.tasks import examine_tasks
-from recovery.services.doctor.users import examine_users
+from recovery.services.doctor.users import count_sign_ins, examine_users
 from recovery.services.store_facts import StoreFacts
 
 Examiner: TypeAlias = Callable[[Chart], Iterator[Finding]]
@@ -49,6 +49,7 @@ EXAMINERS: Final[tuple[Examiner, ...]] = (
     examine_system_buckets,
     examine_mappings,
     examine_authorizations,
+    count_sign_ins,
     examine_legacy,
     examine_tasks,
     examine_dbrp,

@@ -12,7 +12,8 @@ from recovery.metastore.transaction import MetaTx
 from recovery.model.gojson import UndecodableError
 from recovery.model.password import is_password_hash
 from recovery.model.user import ACTIVE, INACTIVE, User, decode_user
-from recovery.services.doctor.chart import Chart, text_of
+from recovery.services.access import sign_in_of
+from recovery.services.doctor.chart import Chart, Nearest, as_id, text_of
 from recovery.services.doctor.finding import Finding, Mend, Rule, Severity, deleting, spared
 from recovery.services.doctor.indexes import IndexAudit, index_rules
 
@@ -92,9 +93,8 @@ def examine_users(chart: Chart) -> Iterator[Finding]:
         StoreDamagedError: A page on the way is damaged or cannot be read.
     """
     table = chart.tx.table(TABLE)
-    index = chart.tx.table(INDEX)
     chart.users.is_there = table.is_there
-    audit = IndexAudit(index, TABLE, NAMES)
+    audit = IndexAudit(chart.tx.table(INDEX), TABLE, NAMES)
     for key, document in table.items():
         try:
             user = decode_user(document)
@@ -108,10 +108,7 @@ def examine_users(chart: Chart) -> Iterator[Finding]:
             continue
         yield from _user(chart, user)
         if user.name:
-            name = _name_key(user)
-            audit.want(name, key)
-            if index.get(name) == key and user.status != INACTIVE:
-                chart.listed_users.add(user.id)
+            audit.want(_name_key(user), key)
     _note_lost_users(chart)
     for finding in audit.findings(chart.users):
         yield spared(finding) if finding.id in chart.lost_users else finding
@@ -152,9 +149,33 @@ def _passwords(chart: Chart) -> Iterator[Finding]:
             yield spared(finding) if finding.id in chart.lost_users else finding
         elif not is_password_hash(stored):
             yield BAD_PASSWORD.broken(PASSWORDS, key)
-        elif text_of(key) in chart.listed_users:
-            for access in chart.accesses.values():
-                access.sign_in_count += 1
+
+
+def count_sign_ins(chart: Chart) -> Iterator[Finding]:
+    """Count who can sign in; there is nothing to find.
+
+    Args:
+        chart: The store, after its memberships and authorizations.
+
+    Yields:
+        Nothing.
+
+    Raises:
+        StoreDamagedError: A page on the way is damaged or cannot be read.
+    """
+    sign_in_count, nearest = 0, None
+    for user_id in sorted(chart.users.known):
+        user = chart.tx.users.get(as_id(user_id))
+        if user is None:
+            continue
+        standing = sign_in_of(chart.tx, user, has_rights=user_id in chart.users_with_rights)
+        if standing.is_usable:
+            sign_in_count += 1
+        elif nearest is None or len(standing.obstacles) < len(nearest.obstacles):
+            nearest = Nearest(user_id=user_id, name=user.name, obstacles=standing.obstacles)
+    for access in chart.accesses.values():
+        access.sign_in_count, access.nearest = sign_in_count, nearest
+    yield from ()
 
 
 def _activating(user: User) -> Mend:

@@ -16,13 +16,13 @@ from typing import Final
 from recovery.metastore.packed import open_readable
 from recovery.metastore.table import RecordProblem
 from recovery.metastore.transaction import MetaTx
-from recovery.model.mapping import INSTANCE, ORGS
 from recovery.model.schema import versions_of_level, versions_of_levels
+from recovery.model.standing import Answer, Obstacle
 from recovery.model.token import LEVEL_HASHED, TokenForm
+from recovery.services.access import sign_in_of, users_with_rights
 from recovery.services.authorizations.listing import AuthorizationFilter, Inventory, OperatorState
 from recovery.services.store_facts import StoreFacts
 from recovery.services.stores.history import Entries, Operation, operations_of, read_operations
-from recovery.services.tenancy.user_details import sign_in_obstacles
 
 OPERATIONS_SHOWN: Final = 5
 SESSIONS: Final = (
@@ -40,12 +40,14 @@ class SignIn:
     Attributes:
         id: 16 hex digits.
         name: As stored, not escaped.
+        answer: What a server answers to a sign-in with the right password.
         obstacles: Why it does not, as clauses; empty when it does.
     """
 
     id: str
     name: str
-    obstacles: tuple[str, ...]
+    answer: Answer
+    obstacles: tuple[Obstacle, ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -215,12 +217,12 @@ def sign_ins(tx: MetaTx) -> Iterator[SignIn]:
     Raises:
         StoreDamagedError: The file is damaged.
     """
-    with_role = {
-        role.user_id for role in tx.mappings.walk([]) if role.resource_type in {ORGS, INSTANCE}
-    }
+    with_rights = users_with_rights(tx)
     for user in tx.users.walk([]):
-        obstacles = sign_in_obstacles(tx, user, has_role=user.id in with_role)
-        yield SignIn(id=user.id, name=user.name, obstacles=tuple(obstacles))
+        standing = sign_in_of(tx, user, has_rights=user.id in with_rights)
+        yield SignIn(
+            id=user.id, name=user.name, answer=standing.answer, obstacles=standing.obstacles
+        )
 
 
 def _losses(level: int, forms: Mapping[TokenForm, int]) -> Iterator[str]:

@@ -20,6 +20,7 @@ from recovery.model.organization import Organization, decode_organization, index
 from recovery.model.permission import LEVEL_INSTANCE
 from recovery.model.user import User
 from recovery.ports import Clock, Rng
+from recovery.services.access import sole_owner_warnings
 from recovery.services.changes.sequence import Json, Plan
 from recovery.services.tenancy.choosing import (
     choose_organization,
@@ -342,14 +343,7 @@ class RemoveRole:
         )
 
     def _warnings(self, store: MetaTx, organization: Organization, user: User) -> tuple[str, ...]:
-        owners = {
-            mapping.user_id
-            for mapping in store.mappings.walk([])
-            if mapping.resource_id == organization.id and mapping.user_type == OWNER
-        }
-        if owners == {user.id}:
-            return ("this is its only owner: afterwards nobody can administer it in the browser",)
-        return ()
+        return tuple(sole_owner_warnings(store, user.id, organization_id=organization.id))
 
 
 def organization_named(store: MetaTx, name: str) -> Organization | None:

@@ -20,6 +20,7 @@ from recovery.model.ids import Id
 from recovery.model.password import hash_password, password_matches, require_acceptable
 from recovery.model.user import ACTIVE, INACTIVE, User, decode_user
 from recovery.secret import Secret
+from recovery.services.access import Loss, loss_warnings
 from recovery.services.changes.sequence import Json, Plan
 from recovery.services.tenancy.choosing import UserChoice, cut_name, shown_name
 from recovery.services.tenancy.user_creation import require_name, unneeded, user_named
@@ -151,7 +152,7 @@ class SetUserStatus:
                 self.operation, f"user {name} is {status} already", dict(facts), (user.id,)
             )
         after = decode_user(user.rewritten({"status": status}))
-        warnings = () if self.is_active else _tokens_of(store, user.id, "answers 403 from then on")
+        warnings = () if self.is_active else _deactivation_warnings(store, user)
         return Plan(
             operation=self.operation,
             steps=(f"set the status of user {name} to {status}",),
@@ -285,19 +286,19 @@ class DeleteUser:
             warnings.append("this is the only user of the store")
         if is_kept:
             warnings.append(TOKENS_STAY)
-        return tuple(warnings)
+        return (*warnings, *loss_warnings(store, Loss(user_id=user.id)))
 
 
 def _authorizations_of(walk: Iterable[Authorization], user_id: Id) -> list[Authorization]:
     return [one for one in walk if one.user_id == user_id]
 
 
-def _tokens_of(store: MetaTx, user_id: Id, what: str) -> tuple[str, ...]:
-    """Warn of the tokens that a change of their user concerns."""
-    count = len(_authorizations_of(store.authorizations.walk([]), user_id))
-    if not count:
-        return ()
-    return (f"each of its {count} tokens {what}" if count > 1 else f"its token {what}",)
+def _deactivation_warnings(store: MetaTx, user: User) -> tuple[str, ...]:
+    """Warn of what goes with the force of a user."""
+    count = len(_authorizations_of(store.authorizations.walk([]), user.id))
+    what = "answers 403 from then on"
+    tokens = f"each of its {count} tokens {what}" if count > 1 else f"its token {what}"
+    return (*((tokens,) if count else ()), *loss_warnings(store, Loss(user_id=user.id)))
 
 
 def _sign_in_warnings(store: MetaTx, user: User) -> tuple[str, ...]:

@@ -9,10 +9,13 @@ influxdb-metadata sections 4.2, 4.5, 5.4, 5.5 and I6 to I9.
 import msgspec
 
 from recovery.metastore.transaction import MetaTx
-from recovery.model.mapping import INSTANCE, ORGS
-from recovery.model.password import PASSWORD_SIZE_BYTES_MAX, is_password_hash, password_matches
+from recovery.model.mapping import INSTANCE, ORGS, OWNER
+from recovery.model.password import PASSWORD_SIZE_BYTES_MAX, password_matches
+from recovery.model.permission import OperatorLevel
+from recovery.model.standing import Answer, Obstacle
 from recovery.model.user import User
 from recovery.secret import Secret
+from recovery.services.access import is_role, operator_levels, sign_in_of
 
 
 class Membership(msgspec.Struct, frozen=True, kw_only=True):
@@ -50,6 +53,7 @@ class UserDetails(msgspec.Struct, frozen=True, kw_only=True):
         id: 16 hex digits.
         name: As stored, not escaped.
         status: "active", "inactive", or "" as `influxd recovery user create` leaves it.
+        answer: What a server answers to a sign-in with the right password.
         can_sign_in: Whether this user gets in with the right password and sees anything.
         cannot_because: Why not, as clauses; empty when it can.
         memberships: Its roles in organizations.
@@ -60,8 +64,9 @@ class UserDetails(msgspec.Struct, frozen=True, kw_only=True):
     id: str
     name: str
     status: str
+    answer: Answer
     can_sign_in: bool
-    cannot_because: tuple[str, ...]
+    cannot_because: tuple[Obstacle, ...]
     memberships: tuple[Membership, ...]
     is_instance_owner: bool
     tokens: tuple[OwnToken, ...]
@@ -92,51 +97,27 @@ def describe_user(tx: MetaTx, user: User) -> UserDetails:
                     role=role.user_type,
                 )
             )
-    is_instance_owner = any(role.resource_type == INSTANCE for role in roles)
-    reasons = sign_in_obstacles(tx, user, has_role=bool(memberships) or is_instance_owner)
+    tokens = [one for one in tx.authorizations.walk([]) if one.user_id == user.id]
+    level = operator_levels(tx)
+    has_rights = any(is_role(tx, role) for role in roles) or any(
+        level(one) is not OperatorLevel.NONE for one in tokens
+    )
+    standing = sign_in_of(tx, user, has_rights=has_rights)
     return UserDetails(
         id=user.id,
         name=user.name,
         status=user.status,
-        can_sign_in=not reasons,
-        cannot_because=tuple(reasons),
+        answer=standing.answer,
+        can_sign_in=standing.is_usable,
+        cannot_because=standing.obstacles,
         memberships=tuple(memberships),
-        is_instance_owner=is_instance_owner,
+        is_instance_owner=any(
+            role.resource_type == INSTANCE and role.user_type == OWNER for role in roles
+        ),
         tokens=tuple(
-            OwnToken(id=one.id, description=one.description, status=one.status)
-            for one in tx.authorizations.walk([])
-            if one.user_id == user.id
+            OwnToken(id=one.id, description=one.description, status=one.status) for one in tokens
         ),
     )
-
-
-def sign_in_obstacles(tx: MetaTx, user: User, *, has_role: bool) -> list[str]:
-    """Say what keeps a user out who types the right password.
-
-    Args:
-        tx: The records.
-        user: The user.
-        has_role: Whether it has a role in an organization or in the instance.
-
-    Returns:
-        Clauses; none when nothing does.
-
-    Raises:
-        StoreDamagedError: The file is damaged.
-    """
-    reasons = []
-    if user.is_inactive:
-        reasons.append("it is inactive")
-    if tx.users.indexed_id(user.name) != user.id:
-        reasons.append("the index of names does not lead to it")
-    stored = tx.passwords.get(user.id)
-    if stored is None:
-        reasons.append("it has no password")
-    elif not is_password_hash(stored):
-        reasons.append("what is stored as its password is no bcrypt hash")
-    if not has_role:
-        reasons.append("it has no role in any organization, so it would see nothing")
-    return reasons
 
 
 class PasswordReport(msgspec.Struct, frozen=True, kw_only=True):
@@ -174,7 +155,7 @@ def verify_password(tx: MetaTx, user: User, password: Secret) -> PasswordReport:
     details = describe_user(tx, user)
     stored = tx.passwords.get(user.id)
     matches = stored is not None and password_matches(password, stored)
-    because = list(details.cannot_because)
+    because: list[str] = list(details.cannot_because)
     if stored is not None and not matches:
         because.insert(0, "it is not the password of this user")
     if matches and password.length_bytes > PASSWORD_SIZE_BYTES_MAX:

@@ -195,14 +195,18 @@ def with_fields(record_id: str, **changes: str | None) -> Callable[[MetaTx], Non
     [
         ({"status": "inactive"}, TokenForm.RAW, "it is inactive"),
         ({"userID": "ffffffffffffffff"}, TokenForm.RAW, "its user does not exist"),
-        ({"userID": None}, TokenForm.RAW, "its user does not exist"),
+        ({"userID": None}, TokenForm.RAW, None),
         ({"token": None}, TokenForm.NONE, "the record has no token"),
         (
             {"token": None, "hashedToken": "$argon2id$x"},
             TokenForm.UNKNOWN,
             "its hash is of no known kind",
         ),
-        ({"token": "renamed"}, TokenForm.RAW, "the index has no entry for it"),
+        (
+            {"token": "renamed"},
+            TokenForm.RAW,
+            "the index has no entry for it; a server that hashes tokens makes one when it starts",
+        ),
         ({"hashedToken": "$influxdb2-sha256$x"}, TokenForm.BOTH, None),
         ({"status": ""}, TokenForm.RAW, None),
         ({"orgID": "ffffffffffffffff"}, TokenForm.RAW, None),

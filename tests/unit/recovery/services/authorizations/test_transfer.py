@@ -19,7 +19,7 @@ from recovery.services.authorizations.intake import ImportAuthorizations
 from recovery.services.authorizations.listing import AuthorizationFilter
 from recovery.services.authorizations.new_token import FormChoice
 from recovery.services.authorizations.transfer import LineError, decode_lines
-from recovery.services.authorizations.verification import Answer, verify_token
+from recovery.services.authorizations.verification import TokenVerdict, verify_token
 from recovery.services.changes.sequence import Outcome
 from tests.support.invariants import assert_invariants, hash_of
 from tests.support.oracle import Oracle
@@ -90,7 +90,7 @@ def emptied(store: MadeStore, name: str = "restored.bolt") -> Path:
     return path
 
 
-def answers(path: Path, tokens: Sequence[str] = TOKENS) -> set[Answer]:
+def answers(path: Path, tokens: Sequence[str] = TOKENS) -> set[TokenVerdict]:
     with MetaStore.open(path, write=False) as opened, opened.view() as tx:
         return {verify_token(tx, Secret(token)).answer for token in tokens}
 
@@ -141,10 +141,10 @@ def test_a_failed_export_leaves_no_file(level21: MadeStore) -> None:
 def test_a_restored_store_accepts_the_old_tokens_again(store: MadeStore, oracle: Oracle) -> None:
     target = export(store)
     path = emptied(store)
-    assert answers(path) == {Answer.UNKNOWN}
+    assert answers(path) == {TokenVerdict.UNKNOWN}
     before = oracle.dump(path)
     bring(path, target.read_bytes())
-    assert answers(path) == {Answer.ACCEPTED}
+    assert answers(path) == {TokenVerdict.ACCEPTED}
     changed = difference(before, oracle.dump(path))
     index = "authorizationhashedindexv1" if store.level == 21 else "authorizationindexv1"
     assert changed.places == {"added": sorted([index] * 4 + ["authorizationsv1"] * 4)}
@@ -159,7 +159,7 @@ def test_raw_tokens_stay_raw_when_asked_for(level21: MadeStore) -> None:
     target = export(level21)
     path = emptied(level21)
     bring(path, target.read_bytes(), form=FormChoice.RAW)
-    assert answers(path) == {Answer.ACCEPTED}
+    assert answers(path) == {TokenVerdict.ACCEPTED}
     assert READER_TOKEN.encode() in path.read_bytes()
     assert_invariants(path)
 
@@ -173,7 +173,7 @@ def test_a_server_that_was_set_up_anew_is_matched_by_name(tmp_path: Path) -> Non
     with pytest.raises(RefusedError, match="4 of 4 authorizations cannot be imported"):
         bring(path, content)
     bring(path, content, by_name=True)
-    assert answers(path) == {Answer.ACCEPTED}
+    assert answers(path) == {TokenVerdict.ACCEPTED}
     assert_invariants(path)
     with MetaStore.open(path, write=False) as opened, opened.view() as tx:
         reader = tx.authorizations.load(old.reader)

@@ -12,7 +12,7 @@ from recovery.metastore.transaction import MetaTx
 from recovery.model.authorization import decode_authorization
 from recovery.model.token import TokenForm, hash_token
 from recovery.secret import Secret
-from recovery.services.authorizations.verification import Answer, TokenReport, verify_token
+from recovery.services.authorizations.verification import TokenReport, TokenVerdict, verify_token
 from tests.support.invariants import hash_of
 from tests.support.stores import (
     HASHED_TOKEN,
@@ -64,7 +64,7 @@ def test_a_token_is_found_raw_or_hashed_with_what_it_may_do(store: MadeStore) ->
         (HASHED_TOKEN, store.hashed, hashed_form, f"orgs/{store.org}/buckets"),
     ):
         report = verify(store.path, token)
-        assert report.answer is Answer.ACCEPTED
+        assert report.answer is TokenVerdict.ACCEPTED
         details = report.details
         assert details is not None
         assert (authorization_id, form) == (details.id, details.token_form)
@@ -77,7 +77,7 @@ def test_the_documented_token_of_the_real_store_is_its_operator(level21_bolt: Pa
         "A9Ovdl8SmP-rfp8wQ2vJoPUsZoQQJ3EochD88SlJcgrcLw4HBwgUqpSHQxc9N9Drg0_aY6Lp1jutBRcKhbV7aQ=="
     )
     report = verify(level21_bolt, token)
-    assert report.answer is Answer.ACCEPTED
+    assert report.answer is TokenVerdict.ACCEPTED
     assert report.details is not None
     assert report.details.id == "08371db24dcc8000"
     assert report.details.operator.is_operator
@@ -109,7 +109,7 @@ def test_an_inactive_token_is_refused_and_says_so(level21: MadeStore) -> None:
 
     edit(level21.path, deactivate)
     report = verify(level21.path, READER_TOKEN)
-    assert report.answer is Answer.REFUSED
+    assert report.answer is TokenVerdict.REFUSED
     assert report.because == ("it is inactive",)
 
 
@@ -134,7 +134,7 @@ def test_what_happens_to_tokens_on_their_way_is_named(
 ) -> None:
     for token in (READER_TOKEN, HASHED_TOKEN):
         report = verify(level21.path, mishap(token))
-        assert report.answer is Answer.UNKNOWN
+        assert report.answer is TokenVerdict.UNKNOWN
         assert words in report.because[0]
         assert report.details is not None
         assert token not in " ".join(report.because)
@@ -148,7 +148,7 @@ def test_a_token_that_lost_its_padding_is_recognised(level21_bolt: Path) -> None
 
 def test_a_hash_given_as_a_token_is_recognised_and_not_repeated(level21: MadeStore) -> None:
     report = verify(level21.path, hash_of(HASHED_TOKEN))
-    assert report.answer is Answer.UNKNOWN
+    assert report.answer is TokenVerdict.UNKNOWN
     assert f"stored hash of a token, of authorization {level21.hashed}" in report.because[0]
     assert "influxdb2-sha256" not in " ".join(report.because)
 
@@ -166,7 +166,7 @@ def test_a_record_whose_index_entry_is_missing_is_the_reason(store: MadeStore) -
     for token, record in ((READER_TOKEN, store.reader), (HASHED_TOKEN, store.hashed)):
         edit(store.path, without_index_entry(token))
         report = verify(store.path, token)
-        assert report.answer is Answer.UNKNOWN
+        assert report.answer is TokenVerdict.UNKNOWN
         assert f"authorization {record} has it, and the index has no entry" in report.because[0]
 
 
@@ -182,10 +182,10 @@ def test_a_stale_raw_entry_is_a_working_credential_for_old_servers_only(
 
         edit(store.path, plant)
     report = verify(level20.path, stale)
-    assert report.answer is Answer.ACCEPTED
+    assert report.answer is TokenVerdict.ACCEPTED
     assert "servers up to 2.7 do not compare" in report.because[0]
     report = verify(level21.path, stale)
-    assert report.answer is Answer.UNKNOWN
+    assert report.answer is TokenVerdict.UNKNOWN
     assert "has another token" in report.because[0]
 
 
@@ -198,7 +198,7 @@ def test_an_entry_that_leads_to_nothing_is_the_reason(level21: MadeStore) -> Non
 
 def test_an_unknown_token_is_measured_and_never_repeated(level21: MadeStore) -> None:
     report = verify(level21.path, "unknown-token")
-    assert report.answer is Answer.UNKNOWN
+    assert report.answer is TokenVerdict.UNKNOWN
     assert report.details is None
     (reason,) = report.because
     assert reason.startswith("it has 13 characters, and the tokens that servers make have 88")
@@ -215,7 +215,7 @@ def test_a_user_without_a_status_is_a_warning_and_no_refusal(level21: MadeStore)
 
     edit(level21.path, blank)
     report = verify(level21.path, OPERATOR_TOKEN)
-    assert report.answer is Answer.ACCEPTED
+    assert report.answer is TokenVerdict.ACCEPTED
     assert "/write" in report.warnings[0]
 
 
@@ -239,7 +239,7 @@ def test_a_known_token_is_found_without_a_walk_over_the_records(level21: MadeSto
         page = place // 4096 * 4096
         content[page : page + 16] = bytes(16)
     level21.path.write_bytes(content)
-    assert verify(level21.path, READER_TOKEN).answer is Answer.ACCEPTED
-    assert verify(level21.path, HASHED_TOKEN).answer is Answer.ACCEPTED
+    assert verify(level21.path, READER_TOKEN).answer is TokenVerdict.ACCEPTED
+    assert verify(level21.path, HASHED_TOKEN).answer is TokenVerdict.ACCEPTED
     with pytest.raises(StoreDamagedError):
         verify(level21.path, "unknown-token")

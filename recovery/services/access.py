@@ -1,0 +1,312 @@
+"""Who can get into a store, and who no longer could after a change.
+
+Lives here: what the judge of `recovery.model.standing` has to be told, read from a store, and the
+warnings in front of taking away the last way in. Must not live here: the judgement itself.
+
+Source: InfluxDB v2.9.1 session/service.go (getPermissionSet), tenant/http_server_org.go (which
+organizations a session is shown); spec influxdb-metadata sections 5.4, 5.5, 8.4.
+"""
+
+from collections.abc import Callable, Collection, Iterator
+from typing import Final
+
+import msgspec
+
+from recovery.metastore.transaction import MetaTx
+from recovery.model.authorization import Authorization, OperatorClassifier
+from recovery.model.gojson import UndecodableError
+from recovery.model.ids import Id
+from recovery.model.mapping import INSTANCE, ORGS, OWNER, Mapping
+from recovery.model.permission import OperatorLevel
+from recovery.model.standing import (
+    SignInStanding,
+    Standing,
+    legacy_standing,
+    sign_in_standing,
+    token_standing,
+)
+from recovery.model.user import User
+
+ONLY_OPERATOR: Final = (
+    "this is the only full operator token that a server would accept; afterwards only "
+    "influx-recovery auth create-operator makes another"
+)
+NOBODY: Final = (
+    "afterwards nobody can get in: no operator token is left that a server would accept, and no "
+    "user who can sign in; only influx-recovery lets somebody in again"
+)
+
+
+class TokenFacts(msgspec.Struct, frozen=True, kw_only=True):
+    """What a store says of a token besides its record.
+
+    Attributes:
+        authorization: The record.
+        user: Its user; None when there is none, or it cannot be decoded.
+        has_opaque_user: Whether its user has a record that cannot be decoded.
+        has_opaque_permissions: Whether its permissions cannot be decoded.
+        has_entry: Whether a look-up leads from the token to the record.
+    """
+
+    authorization: Authorization
+    user: User | None
+    has_opaque_user: bool
+    has_opaque_permissions: bool
+    has_entry: bool
+
+    def standing(self, *, level: int, server_hashes: bool | None = None) -> Standing:
+        """Judge the token, as `token_standing` does."""
+        return token_standing(
+            self.authorization,
+            self.user,
+            level=level,
+            has_entry=self.has_entry,
+            has_opaque_user=self.has_opaque_user,
+            has_opaque_permissions=self.has_opaque_permissions,
+            server_hashes=server_hashes,
+        )
+
+
+def token_facts(tx: MetaTx, authorization: Authorization) -> TokenFacts:
+    """Collect what the judge has to be told of one record, by point look-ups.
+
+    Args:
+        tx: The records.
+        authorization: The record.
+
+    Returns:
+        The facts.
+
+    Raises:
+        StoreDamagedError: The file is damaged.
+    """
+    user_id = authorization.user_id
+    user = None if user_id is None else tx.users.get(user_id)
+    try:
+        authorization.permissions()
+        has_opaque_permissions = False
+    except UndecodableError:
+        has_opaque_permissions = True
+    return TokenFacts(
+        authorization=authorization,
+        user=user,
+        has_opaque_user=user is None and user_id is not None and tx.users.has_id(user_id),
+        has_opaque_permissions=has_opaque_permissions,
+        has_entry=tx.authorizations.leads_home(authorization),
+    )
+
+
+def standing_of(tx: MetaTx, authorization: Authorization) -> Standing:
+    """Judge the token of one record. Raises as `token_facts`."""
+    return token_facts(tx, authorization).standing(level=tx.level)
+
+
+def legacy_standing_of(tx: MetaTx, authorization: Authorization) -> Standing:
+    """Judge a 1.x log-in, by point look-ups.
+
+    Args:
+        tx: The records.
+        authorization: The record in `legacy/authorizationsv1`.
+
+    Returns:
+        Its standing.
+
+    Raises:
+        StoreDamagedError: The file is damaged.
+    """
+    legacy = tx.legacy_authorizations
+    stored = legacy.password_hash(authorization.id)
+    name = authorization.token
+    return legacy_standing(
+        authorization,
+        tx.users.get(authorization.user_id) if authorization.user_id else None,
+        has_entry=name is not None and legacy.indexed_id(name.reveal()) == authorization.id,
+        stored_password=None if stored is None else stored.reveal().encode(),
+    )
+
+
+def sign_in_of(tx: MetaTx, user: User, *, has_rights: bool) -> SignInStanding:
+    """Judge a sign-in with the right password.
+
+    Args:
+        tx: The records.
+        user: The user.
+        has_rights: Whether it is among `users_with_rights`.
+
+    Returns:
+        Its standing.
+
+    Raises:
+        StoreDamagedError: The file is damaged.
+    """
+    return sign_in_standing(
+        user,
+        has_entry=tx.users.indexed_id(user.name) == user.id,
+        stored_password=tx.passwords.get(user.id),
+        has_rights=has_rights,
+    )
+
+
+def is_role(tx: MetaTx, mapping: Mapping) -> bool:
+    """Tell whether a mapping lets its user see anything at all.
+
+    Args:
+        tx: The records.
+        mapping: The mapping.
+
+    Returns:
+        Whether it is a role in the instance or in an organization that exists.
+
+    Raises:
+        StoreDamagedError: The file is damaged.
+    """
+    if mapping.resource_type == ORGS:
+        return tx.organizations.get(mapping.resource_id) is not None
+    return mapping.resource_type == INSTANCE
+
+
+def users_with_rights(
+    tx: MetaTx, *, gone: Collection[Id] = (), gone_user: Id | None = None
+) -> set[Id]:
+    """Say who would see something after a sign-in.
+
+    Args:
+        tx: The records.
+        gone: Authorizations that are not to count.
+        gone_user: A user who is not to count.
+
+    Returns:
+        Users with a role, or with the token of an administrator or operator: the permissions of
+        all tokens of a user, inactive ones too, count in its sessions. Those of lesser tokens do
+        as well, but show no organization, and without one the browser shows nothing.
+
+    Raises:
+        StoreDamagedError: The file is damaged.
+    """
+    found = {mapping.user_id for mapping in tx.mappings.walk([]) if is_role(tx, mapping)}
+    level = operator_levels(tx)
+    found |= {
+        one.user_id
+        for one in tx.authorizations.walk([])
+        if one.user_id is not None and one.id not in gone and level(one) is not OperatorLevel.NONE
+    }
+    return found - {gone_user} if gone_user is not None else found
+
+
+class Loss(msgspec.Struct, frozen=True, kw_only=True):
+    """What a change takes away.
+
+    Attributes:
+        authorization_ids: Authorizations that are deleted or lose their force.
+        user_id: A user who is deleted or lose its force, with all its tokens.
+    """
+
+    authorization_ids: frozenset[Id] = frozenset()
+    user_id: Id | None = None
+
+    def concerns(self, authorization: Authorization) -> bool:
+        """Tell whether a token is worth nothing afterwards."""
+        return authorization.id in self.authorization_ids or (
+            self.user_id is not None and authorization.user_id == self.user_id
+        )
+
+
+def loss_warnings(tx: MetaTx, loss: Loss) -> tuple[str, ...]:
+    """Warn in front of taking away the last way in.
+
+    Args:
+        tx: The records, as they are before the change.
+        loss: What the change takes away.
+
+    Returns:
+        A warning when the last usable full operator goes, one for each organization that loses its
+        last owner, and one when nobody at all is left; not escaped.
+
+    Raises:
+        StoreDamagedError: The file is damaged.
+    """
+    operators = list(_usable_operators(tx))
+    is_left = any(not loss.concerns(one) for one in operators)
+    is_last = bool(operators) and not is_left
+    warnings = [ONLY_OPERATOR] if is_last else []
+    if loss.user_id is not None:
+        warnings += sole_owner_warnings(tx, loss.user_id)
+    if not is_left and _is_anybody_locked_out(tx, loss, is_operator=is_last):
+        warnings.append(NOBODY)
+    return tuple(warnings)
+
+
+def _usable_operators(tx: MetaTx) -> Iterator[Authorization]:
+    """Walk the full operators that a server would accept."""
+    level = operator_levels(tx)
+    for key, one in tx.authorizations.walk_keyed([]):
+        if key != one.id.encode() or level(one) is not OperatorLevel.FULL:
+            continue
+        if standing_of(tx, one).is_usable:
+            yield one
+
+
+def operator_levels(tx: MetaTx) -> Callable[[Authorization], OperatorLevel]:
+    """Return a function for many records: how much of an operator is it?"""
+    classifier = OperatorClassifier(level=tx.level)
+
+    def level(authorization: Authorization) -> OperatorLevel:
+        try:
+            return classifier.status(authorization).level
+        except UndecodableError:
+            return OperatorLevel.NONE
+
+    return level
+
+
+def sole_owner_warnings(
+    tx: MetaTx, user_id: Id, *, organization_id: Id | None = None
+) -> Iterator[str]:
+    """Warn of what a user alone owns.
+
+    Args:
+        tx: The records, as they are before the change.
+        user_id: Who is about to own nothing any more.
+        organization_id: The only organization that it is about; None for all, and the instance.
+
+    Yields:
+        A sentence for each; not escaped.
+
+    Raises:
+        StoreDamagedError: The file is damaged.
+    """
+    owners: dict[tuple[str, Id], set[Id]] = {}
+    for mapping in tx.mappings.walk([]):
+        if mapping.user_type != OWNER or not is_role(tx, mapping):
+            continue
+        owner = tx.users.get(mapping.user_id)
+        if owner is not None and not owner.is_inactive:
+            key = (mapping.resource_type, mapping.resource_id)
+            owners.setdefault(key, set()).add(mapping.user_id)
+    for (resource_type, resource_id), found in owners.items():
+        if found != {user_id} or organization_id not in {None, resource_id}:
+            continue
+        if resource_type == INSTANCE:
+            yield (
+                "this is the only owner of the instance: afterwards nobody can administer all "
+                "organizations in the browser"
+            )
+            continue
+        organization = tx.organizations.get(resource_id)
+        name = resource_id if organization is None else organization.name
+        yield (
+            f"this is the only owner of organization {name}: afterwards nobody can administer it "
+            "in the browser"
+        )
+
+
+def _is_anybody_locked_out(tx: MetaTx, loss: Loss, *, is_operator: bool) -> bool:
+    """Tell whether somebody could get in, by an operator token or a sign-in, and nobody then."""
+    before = users_with_rights(tx)
+    after = users_with_rights(tx, gone=loss.authorization_ids, gone_user=loss.user_id)
+    usable = {
+        user.id
+        for user in tx.users.walk([])
+        if sign_in_of(tx, user, has_rights=user.id in before).is_usable
+    }
+    return (is_operator or bool(usable)) and not usable & after

@@ -1,0 +1,279 @@
+"""Who can get in: all that judge agree, and the last way in is not taken away without a word."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from recovery.discovery.candidate import Files
+from recovery.metastore.store import MetaStore
+from recovery.metastore.transaction import MetaTx
+from recovery.model.ids import Id
+from recovery.model.mapping import INSTANCE, INSTANCE_ID, MEMBER, Mapping
+from recovery.model.password import hash_password
+from recovery.model.standing import Answer
+from recovery.ports import SystemRng
+from recovery.secret import Secret
+from recovery.services.access import NOBODY, ONLY_OPERATOR, Loss, loss_warnings
+from recovery.services.authorizations.changes import DeleteAuthorization
+from recovery.services.authorizations.details import details_of
+from recovery.services.authorizations.listing import (
+    AuthorizationFilter,
+    AuthorizationRow,
+    open_inventory,
+)
+from recovery.services.authorizations.verification import TokenVerdict, verify_token
+from recovery.services.changes.sequence import Planner
+from recovery.services.doctor.examination import Examination, Outlook, examine
+from recovery.services.tenancy.choosing import UserChoice
+from recovery.services.tenancy.organization_changes import RemoveRole
+from recovery.services.tenancy.user_changes import DeleteUser, SetUserStatus
+from recovery.services.tenancy.user_details import describe_user
+from tests.support.ports import FixedClock
+from tests.support.stores import MADE_AT, OPERATOR_TOKEN, MadeStore, edit, make_store
+
+ALICE = UserChoice(name="alice", user_id=None)
+BOB = UserChoice(name="bob", user_id=None)
+
+
+@pytest.fixture
+def made(tmp_path: Path) -> MadeStore:
+    return make_store(tmp_path / "influxd.bolt", level=21)
+
+
+def checked(path: Path, *, server_hashes: bool | None = None) -> Examination:
+    files = Files(use_hashed_tokens=server_hashes)
+    return examine(path, files=files, clock=FixedClock(MADE_AT), rng=SystemRng())
+
+
+def warnings_of(made: MadeStore, planner: Planner) -> tuple[str, ...]:
+    with MetaStore.open(made.path, write=False) as store, store.view() as tx:
+        return planner.plan(tx).warnings
+
+
+def with_password(tx: MetaTx, user_id: Id) -> None:
+    tx.passwords.put(user_id, Secret(hash_password(Secret("a good password")).decode()))
+
+
+def record(made: MadeStore, **changes: str | None) -> Callable[[MetaTx], None]:
+    def apply(tx: MetaTx) -> None:
+        found = tx.authorizations.get(made.operator)
+        assert found is not None
+        tx.table("authorizationsv1").put(made.operator.encode(), found.rewritten(changes))
+
+    return apply
+
+
+def user(made: MadeStore, document: bytes | None) -> Callable[[MetaTx], None]:
+    def apply(tx: MetaTx) -> None:
+        if document is None:
+            tx.table("usersv1").delete(made.alice.encode())
+        else:
+            tx.table("usersv1").put(made.alice.encode(), document)
+
+    return apply
+
+
+def raw_entry(value: bytes | None) -> Callable[[MetaTx], None]:
+    def apply(tx: MetaTx) -> None:
+        index = tx.table("authorizationindexv1")
+        if value is None:
+            index.delete(OPERATOR_TOKEN.encode())
+        else:
+            index.put(OPERATOR_TOKEN.encode(), value)
+
+    return apply
+
+
+Spoil = Callable[[MadeStore], Callable[[MetaTx], None]]
+
+SPOILS: dict[str, tuple[Spoil, str | None]] = {
+    "nothing": (lambda _: lambda _tx: None, None),
+    "inactive": (lambda made: record(made, status="inactive"), "it is inactive"),
+    "odd": (lambda made: record(made, status="odd"), "its status is neither active nor inactive"),
+    "no org": (lambda made: record(made, orgID=None), "it has no organization"),
+    "no user ID": (lambda made: record(made, userID=None), None),
+    "strange hash": (
+        lambda made: record(made, token=None, hashedToken="$argon2$x"),
+        "its hash is of no known kind",
+    ),
+    "no entry": (lambda _: raw_entry(None), "the index has no entry for it"),
+    "entry elsewhere": (lambda made: raw_entry(made.reader.encode()), "the index has no entry"),
+    "no user": (lambda made: user(made, None), "its user does not exist"),
+    "odd user": (lambda made: user(made, b"{"), "its user cannot be decoded"),
+    "inactive user": (
+        lambda made: user(
+            made, b'{"id":"%s","name":"alice","status":"inactive"}' % made.alice.encode()
+        ),
+        "its user is inactive",
+    ),
+}
+
+
+@pytest.mark.parametrize("spoil", SPOILS)
+def test_listing_details_verification_and_doctor_agree(made: MadeStore, spoil: str) -> None:
+    change, reason = SPOILS[spoil]
+    edit(made.path, change(made))
+    with open_inventory(made.path) as inventory:
+        rows = inventory.authorizations(AuthorizationFilter(), show_tokens=False).rows
+        (row,) = (one for one in rows if one.id == made.operator)
+        assert isinstance(row, AuthorizationRow)
+    with MetaStore.open(made.path, write=False) as store, store.view() as tx:
+        authorization = tx.authorizations.get(made.operator)
+        assert authorization is not None
+        details = details_of(tx, authorization)
+        report = verify_token(tx, Secret(OPERATOR_TOKEN))
+    usable_count = checked(made.path).verdict.access.full_operator_count
+    assert row.unusable_because == details.unusable_because
+    assert row.is_usable == details.is_usable == (reason is None) == (usable_count == 1)
+    assert str(row.unusable_because).startswith(str(reason))
+    assert (report.answer is TokenVerdict.ACCEPTED) is (reason is None)
+
+
+def test_a_raw_token_without_entry_counts_where_the_server_is_known_to_hash(
+    made: MadeStore,
+) -> None:
+    edit(made.path, raw_entry(None))
+    assert checked(made.path, server_hashes=True).verdict.access.full_operator_count == 1
+    assert checked(made.path, server_hashes=False).verdict.access.full_operator_count == 0
+
+
+def test_a_misplaced_record_is_not_found_by_its_token(made: MadeStore) -> None:
+    def misplace(tx: MetaTx) -> None:
+        table = tx.table("authorizationsv1")
+        document = table.get(made.operator.encode())
+        assert document is not None
+        table.delete(made.operator.encode())
+        table.put(b"00000000000000ff", document)
+
+    edit(made.path, misplace)
+    with open_inventory(made.path) as inventory:
+        rows = inventory.authorizations(AuthorizationFilter(), show_tokens=False).rows
+        assert not next(one for one in rows if one.id == made.operator).is_usable
+    assert checked(made.path).verdict.access.full_operator_count == 0
+
+
+# -- the verdict of the doctor -------------------------------------------------------------------
+
+
+def locked(made: MadeStore) -> Examination:
+    examination = checked(made.path)
+    assert examination.verdict.outlook is Outlook.STARTS_LOCKED
+    assert not examination.verdict.access.is_possible
+    return examination
+
+
+def test_a_missing_users_bucket_counts_as_an_empty_one(made: MadeStore) -> None:
+    edit(made.path, lambda tx: tx._tx.delete_bucket(b"usersv1"))  # noqa: SLF001 # damage
+    locked(made)
+
+
+def test_tokens_of_users_that_cannot_be_decoded_let_nobody_in(made: MadeStore) -> None:
+    def spoil(tx: MetaTx) -> None:
+        for one in (made.alice, made.bob):
+            tx.table("usersv1").put(one.encode(), b"{")
+
+    edit(made.path, spoil)
+    locked(made)
+
+
+def test_a_user_without_role_and_token_can_sign_in_and_is_not_in(made: MadeStore) -> None:
+    def spoil(tx: MetaTx) -> None:
+        for token in list(tx.authorizations.walk([])):
+            tx.authorizations.delete(token.id)
+        for one in (made.alice, made.bob):
+            tx.mappings.delete_of_user(one)
+            with_password(tx, one)
+
+    edit(made.path, spoil)
+    near = locked(made).verdict.access.nearest
+    assert near is not None
+    assert near.obstacles == ("it has no role in any organization, so it would see nothing",)
+
+
+def test_the_token_of_an_operator_shows_its_user_everything_without_a_role(
+    made: MadeStore,
+) -> None:
+    def spoil(tx: MetaTx) -> None:
+        with_password(tx, made.alice)
+        tx.mappings.delete_of_user(made.alice)
+        record(made, status="inactive")(tx)
+
+    edit(made.path, spoil)
+    with MetaStore.open(made.path, write=False) as store, store.view() as tx:
+        assert describe_user(tx, ALICE.choose(tx)).answer is Answer.ACCEPTED
+
+
+def test_a_mere_member_of_the_instance_is_no_owner_of_it(made: MadeStore) -> None:
+    mapping = Mapping(
+        user_id=made.bob, user_type=MEMBER, resource_type=INSTANCE, resource_id=INSTANCE_ID
+    )
+    edit(made.path, lambda tx: tx.mappings.put(mapping))
+    with MetaStore.open(made.path, write=False) as store, store.view() as tx:
+        assert not describe_user(tx, BOB.choose(tx)).is_instance_owner
+
+
+# -- the last way in -----------------------------------------------------------------------------
+
+
+def test_another_operator_with_a_hash_of_unknown_kind_is_no_way_in(made: MadeStore) -> None:
+    def add(tx: MetaTx) -> None:
+        found = tx.authorizations.get(made.operator)
+        assert found is not None
+        other = b"00000000000000ff"
+        changes = {"id": other.decode(), "token": None, "hashedToken": "$argon2$x"}
+        tx.table("authorizationsv1").put(other, found.rewritten(changes))
+        tx.table("authorizationhashedindexv1").put(b"$argon2$x", other)
+
+    edit(made.path, add)
+    planner = DeleteAuthorization(authorization_id=made.operator, is_ensured=False)
+    assert ONLY_OPERATOR in warnings_of(made, planner)
+
+
+@pytest.mark.parametrize(
+    "planner",
+    [
+        DeleteUser(user=ALICE, with_tokens=True),
+        DeleteUser(user=ALICE, with_tokens=False),
+        SetUserStatus(user=ALICE, is_active=False),
+    ],
+)
+def test_taking_the_only_operator_and_owner_away_is_warned_of(
+    made: MadeStore, planner: Planner
+) -> None:
+    warnings = warnings_of(made, planner)
+    assert ONLY_OPERATOR in warnings
+    assert NOBODY in warnings
+    for name in ("acme", "other"):
+        assert any(f"the only owner of organization {name}" in one for one in warnings)
+
+
+def test_somebody_else_who_can_sign_in_is_a_way_in(made: MadeStore) -> None:
+    edit(made.path, lambda tx: with_password(tx, made.bob))
+    warnings = warnings_of(made, SetUserStatus(user=ALICE, is_active=False))
+    assert ONLY_OPERATOR in warnings
+    assert NOBODY not in warnings
+
+
+def test_a_user_who_owns_nothing_is_taken_away_without_such_a_warning(made: MadeStore) -> None:
+    with MetaStore.open(made.path, write=False) as store, store.view() as tx:
+        assert loss_warnings(tx, Loss(user_id=made.bob)) == ()
+
+
+def test_an_owner_that_is_inactive_owns_nothing(made: MadeStore) -> None:
+    def share(tx: MetaTx) -> None:
+        tx.mappings.put(
+            Mapping(
+                user_id=made.bob,
+                user_type="owner",
+                resource_type="orgs",
+                resource_id=made.other_org,
+            )
+        )
+        bob = tx.users.get(made.bob)
+        assert bob is not None
+        tx.table("usersv1").put(made.bob.encode(), bob.rewritten({"status": "inactive"}))
+
+    edit(made.path, share)
+    planner = RemoveRole(username="alice", organization="other")
+    assert any("only owner" in one for one in warnings_of(made, planner))
