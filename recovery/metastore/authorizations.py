@@ -325,6 +325,15 @@ class LegacyAuthorizations:
         found = self._index.get(username.encode())
         return parse_id(found) if found else None
 
+    def leads_home(self, authorization: Authorization) -> bool:
+        """Tell whether the 1.x user name of a record leads to it. Raises as `has_password`."""
+        name = authorization.token
+        return name is not None and _entry(self._index, name) == authorization.id
+
+    def stored_password(self, authorization_id: Id) -> bytes | None:
+        """Read what is stored as a password; None when nothing is. Raises as `has_password`."""
+        return self._passwords.get(authorization_id.encode())
+
     def entry_count(self, authorization_id: Id) -> int:
         """Count the user names that lead to one. Raises as `has_password`."""
         return len(_keys_leading_to(self._index, authorization_id))

@@ -115,13 +115,12 @@ def legacy_standing_of(tx: MetaTx, authorization: Authorization) -> Standing:
         StoreDamagedError: The file is damaged.
     """
     legacy = tx.legacy_authorizations
-    stored = legacy.password_hash(authorization.id)
-    name = authorization.token
+    stored = legacy.stored_password(authorization.id)
     return legacy_standing(
         authorization,
         tx.users.get(authorization.user_id) if authorization.user_id else None,
-        has_entry=name is not None and legacy.indexed_id(name.reveal()) == authorization.id,
-        stored_password=None if stored is None else stored.reveal().encode(),
+        has_entry=legacy.leads_home(authorization),
+        stored_password=stored,
     )
 
 

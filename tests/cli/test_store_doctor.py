@@ -82,7 +82,10 @@ def test_nobody_can_get_in_ends_with_1(cli: Cli, full: FullStore) -> None:
     edit(full.path, lambda tx: change(tx, "usersv1", full.alice, status="inactive"))
     code, text = check(cli, full)
     assert code == 1
-    assert text.splitlines()[-1] == "Verdict: influxd will start, but nobody can get in."
+    *_, verdict, hint = text.splitlines()
+    assert verdict == "Verdict: influxd will start, but nobody can get in."
+    assert hint == f"Next: influx-recovery user activate --id {full.alice}"
+    assert "Nothing is wrong." not in text
 
 
 def test_check_changes_nothing_and_leaves_nothing(cli: Cli, broken: FullStore) -> None:

@@ -346,7 +346,7 @@ def _row(tx: MetaTx, one: Authorization) -> LegacyRow:
         organization_id=one.org_id,
         organization=None if organization is None else organization.name,
         has_password=stored is not None and is_password_hash(stored.reveal().encode()),
-        has_entry=tx.legacy_authorizations.indexed_id(username) == one.id,
+        has_entry=tx.legacy_authorizations.leads_home(one),
         is_usable=standing.is_usable,
         unusable_because=standing.reason,
         permissions=tuple(str(permission) for permission in one.permissions()),

@@ -413,7 +413,7 @@ def test_the_plan_shows_no_secret(level21_bolt: Path) -> None:
             lambda tx, made: tx.table("authorizationsv1").put(made, b'{"id":"%s"}' % made),
             "not find",
         ),
-        (lambda tx, _: with_status("inactive")(tx), "it is inactive"),
+        (lambda tx, _: with_status("inactive")(tx), "its user is inactive"),
         (lambda tx, made: replace_text(tx, made, b"Recovery", b"recovery"), "another record"),
     ],
 )
