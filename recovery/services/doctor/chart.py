@@ -56,10 +56,6 @@ class Population:
         """Tell whether a record exists, as far as that can be known."""
         return record_id in self.known or record_id in self.opaque or not self.is_there
 
-    def is_usable(self, record_id: str | None) -> bool:
-        """Tell whether a server finds a record and can decode it."""
-        return record_id in self.known
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Repairer:
