@@ -1,6 +1,6 @@
-"""Values that must not be seen by accident, and names for them that may be.
+"""Values that must not be seen by accident.
 
-Lives here: `Secret`, `Fingerprinter`. Must not live here: what a secret is good for.
+Lives here: `Secret`. Must not live here: what a secret is good for.
 
 Invariants: `Secret.reveal` is the only way out. Whatever turns an object into text or bytes
 behind one's back (str, format, repr, JSON, pickle, copy, comparison, hash) fails or says nothing.
@@ -10,8 +10,6 @@ The allowed callers of `reveal` are listed in tests/arch.
 from typing import Final, NoReturn
 
 HIDDEN: Final = "REDACTED"
-FINGERPRINT_KEY_SIZE_BYTES: Final = 32
-_FINGERPRINT_LENGTH: Final = 8
 
 
 class Secret:
@@ -81,57 +79,3 @@ class Secret:
 
     def __reduce_ex__(self, protocol: object) -> NoReturn:
         raise TypeError("secrets can be neither pickled nor copied")
-
-
-class Fingerprinter:
-    """Names secrets so that two mentions of one secret can be recognised within one run.
-
-    The name is an HMAC under a key that lives as long as this object: it cannot be compared with
-    the name given by another run, and a guessed secret cannot be tried against it afterwards.
-    """
-
-    __slots__ = ("_key",)
-
-    def __init__(self, *, key: bytes) -> None:
-        """Take the key of this run.
-
-        Args:
-            key: `FINGERPRINT_KEY_SIZE_BYTES` random bytes, drawn for this run and kept nowhere.
-
-        Raises:
-            ValueError: The key is shorter: names made with it could be computed by others.
-        """
-        if len(key) < FINGERPRINT_KEY_SIZE_BYTES:
-            raise ValueError(f"a fingerprint key has {FINGERPRINT_KEY_SIZE_BYTES} bytes")
-        self._key = key
-
-    def fingerprint(self, secret: Secret) -> str:
-        """Name a secret.
-
-        Args:
-            secret: The secret.
-
-        Returns:
-            Its length and name, such as `len=88 fp=3fa1c2d0`.
-        """
-        return self.fingerprint_bytes(secret.reveal().encode())
-
-    def fingerprint_bytes(self, content: bytes) -> str:
-        """Name a key or value of a store, which may hold a secret.
-
-        Args:
-            content: The bytes.
-
-        Returns:
-            Their length and name, such as `len=88 fp=3fa1c2d0`.
-        """
-        import hmac  # noqa: PLC0415 # costs 3 ms, and most commands never name a secret
-
-        name = hmac.digest(self._key, content, "sha256").hex()[:_FINGERPRINT_LENGTH]
-        return f"len={len(content)} fp={name}"
-
-    def __repr__(self) -> str:
-        return "<Fingerprinter>"
-
-    def __reduce_ex__(self, protocol: object) -> NoReturn:
-        raise TypeError("a Fingerprinter cannot be pickled: its key must not outlive the run")

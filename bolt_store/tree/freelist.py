@@ -12,8 +12,6 @@ allocatable ones comes from behind the high water mark.
 Source: bbolt v1.3.6 freelist.go (arrayAllocate: the lowest run that fits); spec section 2.11.
 """
 
-from bisect import bisect_left
-
 from bolt_store.codec.freelist import freelist_size_bytes
 from bolt_store.codec.layout import META_PAGE_COUNT, run_length
 from bolt_store.errors import invariant
@@ -100,8 +98,3 @@ class Freelist:
     def ids(self) -> list[int]:
         """Return all pages that are free once this transaction has committed, ascending."""
         return sorted([*self._allocatable[self._start :], *self._kept_back, *self.freed])
-
-    def is_free(self, pgid: int) -> bool:
-        """Tell whether a page could still be allocated."""
-        index = bisect_left(self._allocatable, pgid, lo=self._start)
-        return index < len(self._allocatable) and self._allocatable[index] == pgid

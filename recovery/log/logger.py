@@ -66,10 +66,6 @@ class Logger:
     def __init__(self, context: Mapping[str, object]) -> None:
         self._context = context
 
-    def bind(self, **facts: object) -> "Logger":
-        """Make a logger whose events carry more facts."""
-        return Logger({**self._context, **facts})
-
     def debug(self, event: str, **facts: object) -> None:
         """Log what was looked at."""
         self._write("debug", event, facts)

@@ -26,7 +26,6 @@ from recovery.model.ids import Id
 
 HOUR_NS: Final = 3_600_000_000_000
 DAY_NS: Final = 24 * HOUR_NS
-RETENTION_NS_MIN: Final = HOUR_NS
 TYPE_USER: Final = 0
 TYPE_SYSTEM: Final = 1
 FIELDS: Final = (

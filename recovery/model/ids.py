@@ -23,9 +23,6 @@ Id = NewType("Id", str)
 ID_LENGTH: Final = 16
 SNOWFLAKE_EPOCH: Final = datetime(2017, 4, 9, tzinfo=UTC)
 MACHINE_MAX: Final = 1022
-AUTHORIZATION_ID_MIN: Final = 1000
-"""The server's generator draws again below this; here no snowflake is below it."""
-
 DRAWS_MAX: Final = 100
 
 _SEQUENCE_BITS: Final = 12
@@ -55,19 +52,6 @@ def parse_id(text: str | bytes) -> Id | None:
     if _CANONICAL.match(digits):
         return Id(digits)
     return Id(digits.lower()) if _READABLE.match(digits) else None
-
-
-def snowflake_time(found: Id) -> datetime:
-    """Tell when a snowflake ID was made.
-
-    Args:
-        found: An ID of a user, an authorization, a task … IDs of organizations and buckets are
-            random, and so is the result for them.
-
-    Returns:
-        The time, to the millisecond, in UTC.
-    """
-    return SNOWFLAKE_EPOCH + (int(found, 16) >> _TIME_SHIFT) * _MILLISECOND
 
 
 class IdSource:

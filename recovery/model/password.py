@@ -21,11 +21,9 @@ from recovery.secret import Secret
 PASSWORD_SIZE_BYTES_MIN: Final = 8
 PASSWORD_SIZE_BYTES_MAX: Final = 72
 """What bcrypt looks at; servers from 2.7.6 on refuse more, older ones ignored the rest."""
-SPECIAL_CHARACTERS: Final = "!@#$%^&*()_+"
 
 _COST: Final = 10
 _PREFIX: Final = b"2a"
-_STRONG_CLASS_COUNT_MIN: Final = 3
 _HASH: Final = re.compile(rb"\$2[a-z]?\$(?:0[4-9]|[12][0-9]|3[01])\$[./A-Za-z0-9]{53}\Z")
 _MINOR: Final = re.compile(rb"\A\$2[a-z]?\$")
 
@@ -50,26 +48,6 @@ def require_acceptable(password: Secret) -> None:
             reason="a password with a zero byte cannot be typed anywhere",
             hint="choose another password",
         )
-
-
-def is_strong(password: Secret) -> bool:
-    """Tell whether a server with `strong-passwords` takes a password.
-
-    Args:
-        password: The password.
-
-    Returns:
-        Whether it has three of: a digit, an upper-case letter, a lower-case letter, one of
-        `!@#$%^&*()_+`.
-    """
-    text = password.reveal()
-    classes = (
-        any(character.isdecimal() for character in text),
-        any(character.isupper() for character in text),
-        any(character.islower() for character in text),
-        any(character in SPECIAL_CHARACTERS for character in text),
-    )
-    return sum(classes) >= _STRONG_CLASS_COUNT_MIN
 
 
 def hash_password(password: Secret) -> bytes:

@@ -65,26 +65,6 @@ class Permission(msgspec.Struct, frozen=True, kw_only=True, gc=False):
         """Whether it is bound to no resource and no organization."""
         return self.id is None and self.org_id is None
 
-    def grants(self, wanted: "Permission", *, level: int) -> bool:
-        """Tell whether holding this permission gives another one, by the server's rule.
-
-        Args:
-            wanted: What is asked for.
-            level: The schema level, because `instance` counts from 2.4 on.
-
-        Returns:
-            Whether it is granted.
-        """
-        if self.action != wanted.action:
-            return False
-        if self.type == INSTANCE and level >= LEVEL_INSTANCE:
-            return True
-        if self.type != wanted.type:
-            return False
-        if self.id is not None:
-            return self.id == wanted.id
-        return self.org_id is None or self.org_id == wanted.org_id
-
     def __str__(self) -> str:
         parts = [f"orgs/{self.org_id}"] if self.org_id is not None else []
         parts.append(self.type)

@@ -158,18 +158,6 @@ class SchemaState:
     sentence: str
 
 
-class SchemaProblemError(ValueError):
-    """The migrations of a store are not those of a known server; the text is a clause.
-
-    Attributes:
-        state: What was found.
-    """
-
-    def __init__(self, *, state: SchemaState) -> None:
-        self.state = state
-        super().__init__(state.sentence)
-
-
 def schema_state(migrations: Iterable[Migration]) -> SchemaState:
     """Judge the migrations of a store.
 
@@ -183,24 +171,6 @@ def schema_state(migrations: Iterable[Migration]) -> SchemaState:
     level = max((migration.ordinal for migration in found if migration.is_finished), default=0)
     fault, sentence = _identity_fault(found) or _order_fault(found, level) or (None, "")
     return SchemaState(level=level, fault=fault, sentence=sentence)
-
-
-def schema_level(migrations: Iterable[Migration]) -> int:
-    """Tell the level of a store that is as a server leaves it.
-
-    Args:
-        migrations: All records of `migrationsv1`.
-
-    Returns:
-        The number of its migrations, from `LEVEL_MIN` to `LEVEL_MAX`.
-
-    Raises:
-        SchemaProblemError: Anything in `SchemaFault`.
-    """
-    state = schema_state(migrations)
-    if state.fault is not None:
-        raise SchemaProblemError(state=state)
-    return state.level
 
 
 def buckets_of_level(level: int) -> frozenset[str]:

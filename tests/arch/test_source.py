@@ -39,7 +39,6 @@ REVEALS: Final = {
     # They are hashed, compared, or measured.
     "recovery.model.password": {
         "hash_password",
-        "is_strong",
         "password_matches",
         "require_acceptable",
     },
@@ -51,7 +50,6 @@ REVEALS: Final = {
         "token_form",
     },
     "recovery.secret": {
-        "Fingerprinter.fingerprint",
         "Secret.__init__",
         "Secret.length_bytes",
         "Secret.matches",

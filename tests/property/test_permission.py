@@ -54,27 +54,6 @@ def _does_all(held: Sequence[Permission], kinds: Sequence[str], level: int) -> b
     )
 
 
-@given(held=PERMISSIONS, wanted=PERMISSIONS, level=LEVELS)
-def test_a_permission_grants_what_the_specification_says(
-    held: Permission, wanted: Permission, level: int
-) -> None:
-    assert held.grants(wanted, level=level) is _grants(held, wanted, level)
-
-
-@given(held=PERMISSIONS, level=LEVELS)
-def test_a_permission_grants_itself(held: Permission, level: int) -> None:
-    assert held.grants(held, level=level)
-
-
-@given(one=PERMISSIONS, two=PERMISSIONS, three=PERMISSIONS, level=LEVELS)
-def test_what_a_granted_permission_grants_without_ids_is_granted_too(
-    one: Permission, two: Permission, three: Permission, level: int
-) -> None:
-    """Only an id breaks the chain: the organization behind it is not compared."""
-    if two.id is None and one.grants(two, level=level) and two.grants(three, level=level):
-        assert one.grants(three, level=level)
-
-
 @given(
     extra=HELD_LISTS,
     level=LEVELS,

@@ -9,10 +9,9 @@ import traceback
 import msgspec
 import pytest
 
-from recovery.secret import FINGERPRINT_KEY_SIZE_BYTES, HIDDEN, Fingerprinter, Secret
+from recovery.secret import HIDDEN, Secret
 
 CANARY = "canary-8f14e45fceea167a"
-KEY = bytes(range(FINGERPRINT_KEY_SIZE_BYTES))
 
 
 def test_reveal_is_the_way_out() -> None:
@@ -85,35 +84,3 @@ def test_secrets_do_not_match_otherwise(other: str) -> None:
 
 def test_the_length_of_a_secret_counts_bytes() -> None:
     assert Secret("pässwörd").length_bytes == 10
-
-
-def test_a_fingerprint_shows_length_and_eight_digits() -> None:
-    shown = Fingerprinter(key=KEY).fingerprint(Secret("a" * 88))
-    head, _, name = shown.partition(" fp=")
-    assert head == "len=88"
-    assert len(name) == 8
-    assert int(name, 16) >= 0
-
-
-def test_equal_secrets_have_equal_fingerprints_in_one_run_only() -> None:
-    first, second = Fingerprinter(key=KEY), Fingerprinter(key=KEY[::-1])
-    assert first.fingerprint(Secret(CANARY)) == first.fingerprint(Secret(CANARY))
-    assert first.fingerprint(Secret(CANARY)) != second.fingerprint(Secret(CANARY))
-    assert first.fingerprint(Secret(CANARY)) != first.fingerprint(Secret(CANARY + "x"))
-
-
-def test_a_fingerprint_is_that_of_the_bytes_of_the_text() -> None:
-    names = Fingerprinter(key=KEY)
-    assert names.fingerprint(Secret("ä")) == names.fingerprint_bytes("ä".encode())
-
-
-def test_a_short_key_is_refused() -> None:
-    with pytest.raises(ValueError, match="32 bytes"):
-        Fingerprinter(key=KEY[:-1])
-
-
-def test_a_fingerprinter_keeps_its_key_to_itself() -> None:
-    names = Fingerprinter(key=b"canary-canary-canary-canary-cana")
-    assert "canary" not in repr(names)
-    with pytest.raises(TypeError, match="outlive"):
-        pickle.dumps(names)

@@ -86,15 +86,6 @@ def test_its_own_run_comes_from_behind_the_mark_when_nothing_fits() -> None:
     assert pages.high_water_mark == 202
 
 
-def test_what_is_free_can_be_asked() -> None:
-    pages = freelist([3, 4], kept_back=(4,))
-    assert pages.is_free(3)
-    assert not pages.is_free(4)
-    assert not pages.is_free(5)
-    pages.allocate(1)
-    assert not pages.is_free(3)
-
-
 def test_a_list_given_in_is_not_changed() -> None:
     free = [3, 4, 5]
     pages = freelist(free)

@@ -97,17 +97,6 @@ def test_events_below_the_level_are_dropped(level: LogLevel, expected: list[str]
     assert expected == [f"a.{line['level']}" for line in lines]
 
 
-def test_bound_facts_go_with_each_event_and_leave_the_first_logger_alone() -> None:
-    stream = io.StringIO()
-    log.configure(log_format="json", stream=stream)
-    logger = log.get_logger("x")
-    logger.bind(operation="mint", step=1).warning("a.b", step=2)
-    logger.warning("a.b")
-    first, second = (json.loads(line) for line in stream.getvalue().splitlines())
-    assert (first["operation"], first["step"]) == ("mint", 2)
-    assert "operation" not in second
-
-
 def test_a_logger_made_before_the_set_up_follows_it() -> None:
     logger = log.get_logger("x")
     stream = io.StringIO()
@@ -132,7 +121,7 @@ def test_logs_go_to_stderr_unless_told_otherwise() -> None:
 def test_a_default_run_that_logs_below_warning_never_imports_structlog() -> None:
     done = run_python(
         "import sys\nfrom recovery import log\nlog.configure()\n"
-        "log.get_logger('x').bind(a=1).info('a.b')\nprint('structlog' in sys.modules)"
+        "log.get_logger('x').info('a.b')\nprint('structlog' in sys.modules)"
     )
     assert (done.stdout, done.stderr) == ("False\n", "")
 

@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from recovery.errors import RefusedError
-from recovery.model.ids import DRAWS_MAX, Id, IdSource, parse_id, snowflake_time, unused
+from recovery.model.ids import DRAWS_MAX, Id, IdSource, parse_id, unused
 from tests.support.ports import FixedClock, ScriptedRng
 
 SAMPLE_TIME = datetime(2021, 9, 28, 12, 55, 25, 302000, tzinfo=UTC)
@@ -45,10 +45,6 @@ def test_anything_else_is_no_id(text: str) -> None:
 
 def test_bytes_that_are_no_text_are_no_id() -> None:
     assert parse_id(b"\xff" * 16) is None
-
-
-def test_the_time_in_a_snowflake_is_that_of_the_sample_store() -> None:
-    assert snowflake_time(Id("08371db1dd8c8000")) == SAMPLE_TIME
 
 
 def test_a_snowflake_is_time_machine_and_sequence() -> None:

@@ -9,7 +9,6 @@ from recovery.errors import PasswordError
 from recovery.model.password import (
     hash_password,
     is_password_hash,
-    is_strong,
     password_matches,
     require_acceptable,
 )
@@ -97,23 +96,3 @@ def test_another_password_is_refused_without_repeating_it(password: str) -> None
         hash_password(Secret(password))
     assert not password or password not in str(caught.value)
     assert caught.value.changed is False
-
-
-@pytest.mark.parametrize(
-    ("password", "is_expected"),
-    [
-        ("password", False),
-        ("password1", False),
-        ("Password1", True),
-        ("password1!", True),
-        ("PASSWORD!", False),
-        ("PASSWORD1!", True),
-        ("Passw!rd", True),
-        ("Password?", False),
-        ("", False),
-    ],
-)
-def test_a_strong_password_has_three_kinds_of_characters(
-    password: str, *, is_expected: bool
-) -> None:
-    assert is_strong(Secret(password)) is is_expected

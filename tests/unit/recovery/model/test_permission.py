@@ -67,53 +67,6 @@ def test_an_instance_is_never_part_of_a_standard_set() -> None:
 
 
 @pytest.mark.parametrize(
-    ("held", "wanted", "is_granted"),
-    [
-        pytest.param(_permission(), _permission(), True, id="global gives global"),
-        pytest.param(_permission(), _permission(id=ONE, org_id=ORG), True, id="global gives all"),
-        pytest.param(_permission(), _permission(action="write"), False, id="another action"),
-        pytest.param(_permission(), _permission("tasks"), False, id="another type"),
-        pytest.param(_permission(org_id=ORG), _permission(org_id=ORG), True, id="org gives org"),
-        pytest.param(
-            _permission(org_id=ORG), _permission(id=ONE, org_id=ORG), True, id="org gives one in it"
-        ),
-        pytest.param(
-            _permission(org_id=ORG), _permission(org_id=OTHER_ORG), False, id="another org"
-        ),
-        pytest.param(_permission(org_id=ORG), _permission(), False, id="org gives no global"),
-        pytest.param(_permission(org_id=ORG), _permission(id=ONE), False, id="org gives no id"),
-        pytest.param(_permission(id=ONE), _permission(id=ONE), True, id="id gives id"),
-        pytest.param(_permission(id=ONE), _permission(id=OTHER), False, id="another id"),
-        pytest.param(_permission(id=ONE), _permission(org_id=ORG), False, id="id gives no org"),
-        pytest.param(_permission(id=ONE), _permission(), False, id="id gives no global"),
-        pytest.param(
-            _permission(id=ONE, org_id=ORG),
-            _permission(id=ONE, org_id=OTHER_ORG),
-            True,
-            id="id counts and org does not",
-        ),
-        pytest.param(
-            _permission(id=ONE, org_id=ORG),
-            _permission(org_id=ORG),
-            False,
-            id="id gives not all",
-        ),
-    ],
-)
-def test_a_permission_grants_by_the_rule_of_the_server(
-    held: Permission, wanted: Permission, *, is_granted: bool
-) -> None:
-    assert held.grants(wanted, level=21) is is_granted
-
-
-@pytest.mark.parametrize(("level", "is_granted"), [(19, False), (20, True), (21, True)])
-def test_an_instance_grants_everything_from_its_level_on(level: int, *, is_granted: bool) -> None:
-    held = _permission("instance", id=ONE, org_id=OTHER_ORG)
-    assert held.grants(_permission("tasks", org_id=ORG), level=level) is is_granted
-    assert not held.grants(_permission("tasks", action="write"), level=level)
-
-
-@pytest.mark.parametrize(
     ("permission", "text"),
     [
         (_permission(), "read:buckets"),
