@@ -13,6 +13,13 @@ from bolt_store.compact import BucketContent, Content, RebuildReport, compact, r
 from bolt_store.db import DB, create, open, open_file  # noqa: A004 - bolt_store.open
 from bolt_store.file.block_file import BlockFile
 from bolt_store.file.unlocked import open_block_file
+from bolt_store.rewind import (
+    NotRewindableError,
+    Rewind,
+    apply_rewind,
+    is_same_content,
+    plan_rewind,
+)
 from bolt_store.salvage import (
     Classify,
     SalvageMethod,
@@ -58,11 +65,13 @@ __all__ = [
     "Finding",
     "Item",
     "Meta",
+    "NotRewindableError",
     "PageDescription",
     "PageElement",
     "PageInfo",
     "PageState",
     "RebuildReport",
+    "Rewind",
     "SalvageMethod",
     "SalvageReport",
     "Severity",
@@ -71,15 +80,18 @@ __all__ = [
     "SurgeryReport",
     "TreeStats",
     "Tx",
+    "apply_rewind",
     "bucket_tree",
     "compact",
     "create",
     "db_stats",
     "describe_page",
+    "is_same_content",
     "open",
     "open_block_file",
     "open_file",
     "page_infos",
+    "plan_rewind",
     "rebuild",
     "rebuild_freelist",
     "revert",

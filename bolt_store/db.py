@@ -126,6 +126,25 @@ class DB:
         """The slot that the next meta goes to."""
         return self._pager.older.slot
 
+    def reread(self) -> None:
+        """Look at the file again, after a commit with an unknown outcome or a write from outside.
+
+        All transactions end; the lock is kept.
+
+        Raises:
+            DBClosedError: The database is closed.
+            ChecksumError: No meta is usable any more.
+            OSError: The file cannot be read.
+        """
+        if self._is_closed:
+            raise DBClosedError
+        for tx in [*self._views, *([self._writer] if self._writer else [])]:
+            tx.rollback()
+        self._state = None
+        self._is_lost = True
+        self._pager.refresh()
+        self._is_lost = False
+
     def check(self, progress: Progress | None = None) -> Iterator[Finding]:
         """Check the whole file; damage is what it yields, never an exception.
 

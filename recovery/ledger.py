@@ -44,7 +44,9 @@ APPLICATION_ID: Final = 0x49524C31
 """Marks the file as ours in its header: "IRL1"."""
 
 _HINT: Final = "make that place writable, or name another file with --ledger"
-_SCHEMA_VERSION: Final = 1
+_SCHEMA_VERSION: Final = 2
+_ADDED: Final = {1: "ALTER TABLE entries ADD COLUMN digest TEXT"}
+"""What brings a ledger of an older version up to date, with its next row."""
 _BUSY_TIMEOUT_S: Final = 10.0
 _TEXT_LENGTH_MAX: Final = 1000
 _OPERATION: Final = re.compile(r"(?:v1-)?[a-z]+(?: (?:--)?[a-z][a-z-]*){0,4}\Z")
@@ -71,6 +73,7 @@ _SCHEMA: Final = (
         backup_path TEXT,
         txid_before TEXT,
         txid_after TEXT,
+        digest TEXT,  -- of all that the commit writes; old ledgers get it by _ADDED
         CHECK ((phase IN ('intent', 'note')) = (intent_id IS NULL))
     )
     """,
@@ -147,6 +150,11 @@ class IntentFacts(Protocol):
         """Why, in the operator's words."""
         ...
 
+    @property
+    def digest(self) -> str | None:
+        """What tells the commit from every other one; None when it is not known."""
+        ...
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Actor:
@@ -204,6 +212,7 @@ class Entry:
         backup_path: The backup, or None.
         txid_before: Newest transaction of the store before the change, if known.
         txid_after: And after it.
+        digest: What tells its commit from every other one; None when that was not recorded.
     """
 
     entry_id: int
@@ -221,6 +230,7 @@ class Entry:
     backup_path: str | None
     txid_before: int | None
     txid_after: int | None
+    digest: str | None
 
 
 def default_path(environment: Mapping[str, str], *, home: Path, is_root: bool) -> Path:
@@ -348,7 +358,7 @@ class Ledger:
         if not self._check_file(changed=False):
             return ()
         with self._connected(mode="ro", changed=False) as connection:
-            if not self._is_ready(connection, changed=False):
+            if self._version(connection, changed=False) is None:
                 return ()
             rows = connection.execute("SELECT * FROM entries ORDER BY id").fetchall()
         try:
@@ -382,6 +392,7 @@ class Ledger:
             "backup_path": None if intent.backup_path is None else _path(intent.backup_path),
             "txid_before": _number(txid_before),
             "txid_after": None,
+            "digest": intent.digest,
         }
 
     def _signature(self) -> Row:
@@ -411,9 +422,13 @@ class Ledger:
             connection.execute("PRAGMA synchronous = EXTRA")
             connection.execute("PRAGMA foreign_keys = ON")
             connection.execute("BEGIN IMMEDIATE")
-            if not self._is_ready(connection, changed=changed):
+            version = self._version(connection, changed=changed)
+            if version is None:
                 for statement in _SCHEMA:
                     connection.execute(statement)
+            elif version in _ADDED:
+                connection.execute(_ADDED[version])
+                connection.execute(f"PRAGMA user_version = {_SCHEMA_VERSION}")
             yield connection
             if connection.in_transaction:
                 connection.execute("COMMIT")
@@ -455,23 +470,23 @@ class Ledger:
             raise self._error(problem, changed=changed)
         return True
 
-    def _is_ready(self, connection: "sqlite3.Connection", *, changed: bool | None) -> bool:
-        """Say whether the file is a ledger already; refuse it when it is something else.
+    def _version(self, connection: "sqlite3.Connection", *, changed: bool | None) -> int | None:
+        """Say of which version a ledger is; refuse a file that is something else.
 
         Returns:
-            False for a file without any content.
+            None for a file without any content.
         """
         application_id = connection.execute("PRAGMA application_id").fetchone()[0]
         version = connection.execute("PRAGMA user_version").fetchone()[0]
         object_count = connection.execute("SELECT count(*) FROM sqlite_master").fetchone()[0]
         if (application_id, version, object_count) == (0, 0, 0):
-            return False
+            return None
         if application_id != APPLICATION_ID:
             raise self._error("is the database of another program", changed=changed)
-        if version != _SCHEMA_VERSION:
+        if version != _SCHEMA_VERSION and version not in _ADDED:
             problem = f"has version {version}, expected {_SCHEMA_VERSION}"
             raise self._error(problem, changed=changed)
-        return True
+        return int(version)
 
     def _error(self, problem: str, *, changed: bool | None) -> LedgerError:
         return LedgerError(
@@ -527,6 +542,7 @@ def _entry(row: "sqlite3.Row") -> Entry:
         backup_path=row["backup_path"],
         txid_before=None if row["txid_before"] is None else int(row["txid_before"]),
         txid_after=None if row["txid_after"] is None else int(row["txid_after"]),
+        digest=row["digest"] if "digest" in row.keys() else None,  # noqa: SIM118 # as above
     )
 
 

@@ -18,7 +18,8 @@ again tells. Nothing written in steps 3 to 5 is part of any snapshot until then.
 Source: bbolt v1.3.6 tx.go (Commit); spec sections 2.1, 2.5, 2.6 and 2.11.
 """
 
-from collections.abc import Callable, Iterator
+import hashlib
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
 from types import TracebackType
 from typing import Final, Literal, Protocol, Self
@@ -90,8 +91,25 @@ class _Staged:
     """A commit whose pages are laid out and not yet written."""
 
     meta: Meta
+    meta_page: bytes
     pages: dict[int, bytes]
     free: list[int]
+
+
+def state_digest(meta_page: bytes, runs: Iterable[bytes]) -> str:
+    """Return what tells one commit from every other: a digest of all bytes that it writes.
+
+    A txid does not: a file that was restored from its backup gets the same one a second time, and
+    pages are allocated by the same rule, so that even the meta may be the same.
+
+    Args:
+        meta_page: The whole meta page.
+        runs: The pages that the state has and the one before it has not, by ascending page ids.
+    """
+    digest = hashlib.sha256(meta_page)
+    for run in runs:
+        digest.update(run)
+    return digest.hexdigest()
 
 
 class Tx:
@@ -112,7 +130,9 @@ class Tx:
         self._host = host
         self._freelist = freelist
         self._staged: dict[int, bytes] = {}
+        self._laid_out: _Staged | None = None
         self._is_open = True
+        self._is_laid_out = False
         self._meta: Final = snapshot.meta
         self.pages: Final = Pages(snapshot)
         self.is_writable: Final = freelist is not None
@@ -161,12 +181,12 @@ class Tx:
         return next_txid(self._meta.txid, self._host.slot)
 
     def require_open(self) -> None:
-        """Raise when this transaction has ended.
+        """Raise when this transaction has ended, or only its commit is to come.
 
         Raises:
             TxClosedError: It has.
         """
-        if not self._is_open:
+        if not self._is_open or self._is_laid_out:
             raise TxClosedError
 
     # -- buckets at the top ------------------------------------------------------------------
@@ -221,6 +241,26 @@ class Tx:
             self._is_open = False
             self._host.ended(self)
 
+    def stage(self) -> str | None:
+        """Lay out all that a commit is going to write, in memory; only `commit` may follow.
+
+        Returns:
+            The digest by which this very commit can be told later (`state_digest`); None when
+            there is nothing to write.
+
+        Raises:
+            ReadOnlyError: This transaction only reads.
+            TxClosedError: It has ended.
+            FormatError: A page needed for merging is damaged.
+            LimitError: The file is at its last transaction id, or the values of one page do not
+                fit into 4 GiB.
+            OSError: A page needed for merging cannot be read.
+        """
+        staged = self._lay_out()
+        if staged is None:
+            return None
+        return state_digest(staged.meta_page, (staged.pages[pgid] for pgid in sorted(staged.pages)))
+
     def commit(self) -> None:
         """Make the changes durable, and end. A transaction without changes writes nothing.
 
@@ -233,10 +273,10 @@ class Tx:
                 fit into 4 GiB; nothing was written.
             OSError: A page needed for merging cannot be read; nothing was written.
         """
-        self.require_open()
-        self._free_pages()
+        if not self._is_open:
+            raise TxClosedError
+        staged = self._laid_out if self._is_laid_out else self._lay_out()
         try:
-            staged = self._stage()
             if staged is not None:
                 self._write_data(staged)
                 self._write_meta(staged)
@@ -249,8 +289,19 @@ class Tx:
         finally:
             self.rollback()
 
+    def _lay_out(self) -> _Staged | None:
+        """Lay out all pages of the new state. Touches nothing but memory; ends where it fails."""
+        self.require_open()
+        self._free_pages()
+        try:
+            self._laid_out = self._stage()
+        except BaseException:
+            self.rollback()
+            raise
+        self._is_laid_out = True
+        return self._laid_out
+
     def _stage(self) -> _Staged | None:
-        """Lay out all pages of the new state. Touches nothing but memory."""
         self._flush_buckets()
         root = self._root.flush_root()
         if root is None:
@@ -273,7 +324,8 @@ class Tx:
             txid=self.txid,
             is_signed=True,
         )
-        return _Staged(meta=meta, pages=self._staged, free=free)
+        page = encode_meta(meta, slot=self._host.slot)
+        return _Staged(meta=meta, meta_page=page, pages=self._staged, free=free)
 
     def _flush_buckets(self) -> None:
         """Flush every opened bucket, the deepest first, and put its value into its parent."""
@@ -309,10 +361,9 @@ class Tx:
 
     def _write_meta(self, staged: _Staged) -> None:
         """Step 6 of the commit order. A failure leaves the outcome unknown."""
-        slot = self._host.slot
-        page = encode_meta(staged.meta, slot=slot)
+        offset = self._host.slot * self.pages.page_size_bytes
         try:
-            self._host.file.write_at(slot * self.pages.page_size_bytes, page)
+            self._host.file.write_at(offset, staged.meta_page)
             self._host.file.sync()
         except BaseException as error:
             self._host.commit_failed(outcome="unknown")

@@ -16,7 +16,7 @@ from recovery.cli.store import described
 from recovery.discovery.search import FoundStore
 from recovery.errors import RefusedError
 from recovery.model.display import displayed
-from recovery.services.changes.sequence import Proposal
+from recovery.services.changes.plan import Proposal
 
 YES = "yes"
 
@@ -40,7 +40,13 @@ class PlanAudience:
     """Shows the plan and asks at the terminal."""
 
     def __init__(
-        self, output: Output, *, found: FoundStore, is_confirmed: bool, is_result: bool
+        self,
+        output: Output,
+        *,
+        found: FoundStore,
+        is_confirmed: bool,
+        is_result: bool,
+        preface: tuple[str, ...] = (),
     ) -> None:
         """Get ready.
 
@@ -49,9 +55,11 @@ class PlanAudience:
             found: The store as it was found.
             is_confirmed: Whether the yes was given on the command line.
             is_result: Whether the plan is all that is wanted, so that it belongs on stdout.
+            preface: Lines in front of the plan, escaped.
         """
         self._say = output.prose if is_result else output.message
         self._found = found
+        self._preface = preface
         self._is_confirmed = is_confirmed
 
     def show_plan(self, proposal: Proposal) -> None:
@@ -60,7 +68,7 @@ class PlanAudience:
         Args:
             proposal: All that there is to show.
         """
-        for line in _plan_lines(proposal, self._found):
+        for line in _plan_lines(proposal, self._found, self._preface):
             self._say(line)
 
     def confirm(self, proposal: Proposal) -> bool:
@@ -87,10 +95,11 @@ class PlanAudience:
             ) from None
 
 
-def _plan_lines(proposal: Proposal, found: FoundStore) -> Iterator[str]:
+def _plan_lines(proposal: Proposal, found: FoundStore, preface: tuple[str, ...]) -> Iterator[str]:
     plan = proposal.plan
     yield described(found, proposal.store)
     yield ""
+    yield from preface
     yield f"Plan of {plan.operation}:"
     yield from (f"  - {displayed(step)}" for step in plan.steps)
     if not plan.is_needed:

@@ -1,6 +1,6 @@
 """How every command that changes a store is run.
 
-Lives here: `run_planner`, between the options of a command and `run_change`. Must not live here:
+Lives here: `run_planner`, between the options of a command and a session. Must not live here:
 the order of the steps (`recovery.services.changes.sequence`), and what a command writes (its
 planner).
 """
@@ -14,12 +14,12 @@ from recovery.cli.deliver import StdoutDestination
 from recovery.cli.options import Change
 from recovery.cli.outcome import show_outcome
 from recovery.cli.recording import open_ledger
-from recovery.cli.store import find_store
+from recovery.cli.store import find_store, open_session
 from recovery.discovery.search import FoundStore
 from recovery.errors import ExitCode, RefusedError
 from recovery.model.display import displayed
-from recovery.ports import SystemClock
-from recovery.services.changes.sequence import Manner, Planner, Ports, TokenDestination, run_change
+from recovery.services.changes.plan import Manner, Planner
+from recovery.services.changes.ports import Ports, TokenDestination
 
 
 def run_planner(
@@ -51,27 +51,24 @@ def run_planner(
             reason=f"{displayed(str(found.path))} is a backup, and backups are only read",
             hint="make a copy of it (unpack it with gunzip), and name that with --bolt-path",
         )
-    outcome = run_change(
-        found.path,
-        make_planner(found),
-        manner=Manner(
-            is_dry_run=options.dry_run,
-            output_path=None if options.output is None else Path(options.output),
-            reason=options.reason,
-        ),
-        ports=Ports(
-            audience=PlanAudience(
-                context.output,
-                found=found,
-                is_confirmed=options.yes,
-                is_result=options.dry_run and not options.json,
-            ),
-            recorder=open_ledger(options, context),
-            clock=SystemClock(),
-            destination=destination,
-            shield=context.progress.shield,
-        ),
+    manner = Manner(
+        is_dry_run=options.dry_run,
+        output_path=None if options.output is None else Path(options.output),
+        reason=options.reason,
     )
+    ports = Ports(
+        audience=PlanAudience(
+            context.output,
+            found=found,
+            is_confirmed=options.yes,
+            is_result=options.dry_run and not options.json,
+        ),
+        recorder=open_ledger(options, context),
+        destination=destination,
+        shield=context.progress.shield,
+    )
+    with open_session(found, write=manner.is_in_place) as session:
+        outcome = session.carry_out(session.propose(make_planner(found), manner), ports)
     show_outcome(
         outcome, found, options, context, is_stdout_taken=isinstance(destination, StdoutDestination)
     )

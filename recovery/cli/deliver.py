@@ -22,7 +22,7 @@ from recovery.model.display import displayed
 from recovery.secret import Secret
 
 if TYPE_CHECKING:
-    from recovery.services.changes.sequence import TokenDestination
+    from recovery.services.changes.ports import TokenDestination
 
 _MODE: Final = 0o600
 _NAME_ANOTHER: Final = "name a new file with --token-file, or use --token-stdout"

@@ -11,7 +11,7 @@ from recovery.cli.options import Change
 from recovery.cli.store import store_document
 from recovery.discovery.search import FoundStore
 from recovery.model.display import displayed
-from recovery.services.changes.sequence import Outcome
+from recovery.services.changes.plan import Outcome
 
 
 def show_outcome(

@@ -13,6 +13,7 @@ from recovery.cli.output import Output
 from recovery.discovery.host import Host
 from recovery.discovery.search import FoundStore, discover
 from recovery.model.display import displayed
+from recovery.services.session import Session
 from recovery.services.store_facts import StoreFacts
 
 
@@ -33,6 +34,23 @@ def find_store(options: Options, context: Context) -> FoundStore:
     for note in found.notes:
         context.output.message(f"note: {note}")
     return found
+
+
+def open_session(found: FoundStore, *, write: bool = False, needs_schema: bool = True) -> Session:
+    """Open the store that was found; close it, or use it as a context manager.
+
+    Args:
+        found: The store as it was found.
+        write: Lock it exclusively and allow changes; otherwise lock it shared.
+        needs_schema: Whether to refuse a store whose migrations are not as they should be.
+
+    Returns:
+        The session.
+
+    Raises:
+        RecoveryError: It cannot be opened; the error says what it is instead.
+    """
+    return Session.open(found.path, write=write, needs_schema=needs_schema)
 
 
 def described(found: FoundStore, facts: StoreFacts) -> str:

@@ -21,7 +21,7 @@ from types import TracebackType
 from typing import Final, NoReturn, Self, TypeAlias
 
 import bolt_store
-from bolt_store import DB, Severity, Tx
+from bolt_store import DB, BlockFile, Severity, Tx
 from bolt_store.errors import BoltError, DamagedError, LockError, ReadOnlyError
 from recovery.errors import SchemaError, StoreDamagedError, StoreNotFoundError
 from recovery.log import get_logger
@@ -218,6 +218,45 @@ class MetaStore:
         return self._db.meta.txid
 
     @property
+    def size_bytes(self) -> int:
+        """Its present size.
+
+        Raises:
+            StoreDamagedError: It cannot be looked at.
+        """
+        with self._failures.translated():
+            return self._db.file.size_bytes()
+
+    @property
+    def is_writable(self) -> bool:
+        """Whether it is locked exclusively."""
+        return self._is_writable
+
+    @property
+    def block_file(self) -> BlockFile:
+        """Its bytes, for `recovery.metastore.rewind`."""
+        return self._db.file
+
+    def reread(self) -> None:
+        """Look at the file again under the same lock, after a write whose outcome is not known.
+
+        Raises:
+            StoreDamagedError: It cannot be read any more.
+        """
+        with self._failures.translated():
+            self._db.reread()
+
+    def require_in_place(self) -> None:
+        """Refuse when another file has been put in the place of this one.
+
+        Raises:
+            StoreBusyError: It has.
+            RecoveryError: It cannot be looked at.
+        """
+        with self.descriptor():
+            pass
+
+    @property
     def page_size_bytes(self) -> int:
         """Size of the pages of the file."""
         return self._db.meta.page_size_bytes
@@ -306,6 +345,29 @@ class MetaStore:
         LOG.debug("store.committed", path=str(self.file.path), txid=self.txid)
 
     @contextmanager
+    def staged(self, apply: Callable[[MetaTx], None]) -> Iterator["StagedChange"]:
+        """Lay a change out in memory, so that it can be told by its digest before it is written.
+
+        Args:
+            apply: Makes the change.
+
+        Yields:
+            The change; what is not committed at the end of the block is dropped.
+
+        Raises:
+            StoreDamagedError: The check forbids writing.
+            RecoveryError: It cannot be done; nothing was written.
+        """
+        tx = self._begin()
+        try:
+            apply(MetaTx(tx, self._failures, level=self.level))
+            with self._failures.translated():
+                digest = tx.stage()
+            yield StagedChange(digest, tx, self._failures)
+        finally:
+            tx.rollback()
+
+    @contextmanager
     def second_look(self) -> Iterator[MetaTx]:
         """Read the file again from its first byte, as influxd will, while the lock is kept.
 
@@ -352,13 +414,36 @@ class MetaStore:
     def _begin(self) -> Tx:
         """Begin to write; the first time, the whole file is checked."""
         try:
-            return self._db.update(full_check=self.file.size_bytes <= CHECKED_AGAIN_BYTES_MAX)
+            return self._db.update(full_check=self._db.file.size_bytes() <= CHECKED_AGAIN_BYTES_MAX)
         except DamagedError as error:
             with self._failures.translated():
                 found = self._failures.unsound(self._db.check())
             raise found or self._failures.translate(error) from error
         except OSError as error:
             raise self._failures.translate(error) from error
+
+
+class StagedChange:
+    """A change that is laid out in memory.
+
+    Attributes:
+        digest: Tells its commit from every other one; None when there is nothing to write.
+    """
+
+    def __init__(self, digest: str | None, tx: Tx, failures: Failures) -> None:
+        """Take over a transaction; `MetaStore.staged` is the way to get one."""
+        self.digest: Final = digest
+        self._tx: Final = tx
+        self._failures: Final = failures
+
+    def commit(self) -> None:
+        """Write it.
+
+        Raises:
+            WriteFailedError: It failed; the error says whether the store is as it was.
+        """
+        with self._failures.translated():
+            self._tx.commit()
 
 
 class SecondLook:

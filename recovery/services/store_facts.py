@@ -41,7 +41,7 @@ class StoreFacts:
         return cls(
             path=store.file.path,
             real_path=store.file.real_path,
-            size_bytes=store.file.size_bytes,
+            size_bytes=store.size_bytes,
             device=store.file.device,
             inode=store.file.inode,
             txid=store.txid,

@@ -84,6 +84,7 @@ def prepare(cli: Cli, store: Path) -> None:
             name="grafana",
             password=Secret(PASSWORD),
             organization="myorg",
+            has_role=True,
             is_owner=False,
             is_ensured=False,
             clock=FixedClock(CHANGED_AT),

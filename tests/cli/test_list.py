@@ -212,6 +212,7 @@ def evil_path(tmp_path: Path) -> Path:
             name=EVIL,
             password=None,
             organization=None,
+            has_role=False,
             is_owner=False,
             is_ensured=False,
             clock=FixedClock(CHANGED_AT),

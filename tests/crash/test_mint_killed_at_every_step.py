@@ -11,7 +11,9 @@ import bolt_store
 from recovery.metastore.store import MetaStore
 from recovery.services.authorizations.minting import MintOperator
 from recovery.services.authorizations.new_token import FormChoice
-from recovery.services.changes.sequence import Manner, Ports, run_change
+from recovery.services.changes.backup_rule import BackupEachChange
+from recovery.services.changes.plan import Manner
+from recovery.services.changes.ports import Ports
 from tests.support.kills import Kill, killed_at_each_step
 from tests.support.oracle import Dump, Oracle
 from tests.support.ports import FixedClock
@@ -22,6 +24,7 @@ from tests.support.stores import (
     SeededRng,
     YesAudience,
     difference,
+    run_change,
 )
 
 BACKUP_NAME = "influxd.bolt.20260102T030405Z.auth-create-operator.backup"
@@ -64,11 +67,10 @@ class Scene:
         run_change(
             self.path,
             planner,
-            manner=Manner(output_path=self.output_path),
+            manner=Manner(output_path=self.output_path, backups=BackupEachChange(clock)),
             ports=Ports(
                 audience=YesAudience(),
                 recorder=ListRecorder(),
-                clock=clock,
                 destination=MemoryDestination(),
             ),
         )

@@ -13,26 +13,16 @@ from recovery.errors import RefusedError
 from recovery.ledger import Actor, Ledger
 from recovery.model.ids import Id
 from recovery.services.authorizations.changes import DeleteAuthorization
-from recovery.services.changes.sequence import Manner, Ports, run_change
-from recovery.services.stores.undo import UndoPorts, UndoProposal, undo
+from recovery.services.changes.backup_rule import BackupEachChange
+from recovery.services.changes.plan import Manner
+from recovery.services.changes.ports import Ports
 from tests.support.kills import killed_at_each_step
 from tests.support.model import Model, dump_file, problems
 from tests.support.ports import FixedClock
-from tests.support.stores import CHANGED_AT, YesAudience
+from tests.support.stores import CHANGED_AT, YesAudience, run_change, undo
 
 READER = Id("08371deae98c8000")
 """An authorization of the real stores."""
-
-
-class Agreeing:
-    """Says yes to every undo."""
-
-    def show_undo(self, proposal: UndoProposal) -> None:
-        """Look at it."""
-
-    def confirm_undo(self, proposal: UndoProposal) -> bool:
-        """Say yes."""
-        return bool(proposal)
 
 
 @dataclass(frozen=True)
@@ -56,15 +46,14 @@ class Scene:
         self.folder.mkdir()
         shutil.copyfile(self.original, self.path)
         clock = FixedClock(CHANGED_AT)
-        ports = Ports(audience=YesAudience(), recorder=self.ledger(clock), clock=clock)
+        ports = Ports(audience=YesAudience(), recorder=self.ledger(clock))
         planner = DeleteAuthorization(authorization_id=READER, is_ensured=False)
-        run_change(self.path, planner, manner=Manner(), ports=ports)
+        run_change(self.path, planner, manner=Manner(backups=BackupEachChange(clock)), ports=ports)
 
     def undo(self, *, minutes: int = 1) -> None:
         """Take it back."""
         clock = FixedClock(CHANGED_AT + timedelta(minutes=minutes))
-        ports = UndoPorts(ledger=self.ledger(clock), audience=Agreeing(), clock=clock)
-        undo(self.path, ports=ports, is_dry_run=False)
+        undo(self.path, self.ledger(clock), clock)
 
     def content(self) -> Model:
         with bolt_store.open(self.path) as db:

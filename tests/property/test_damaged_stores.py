@@ -9,10 +9,12 @@ from hypothesis import HealthCheck, event, given, settings
 from hypothesis import strategies as st
 
 from recovery.errors import RecoveryError
-from recovery.services.authorizations.listing import AuthorizationFilter, open_inventory
+from recovery.services.authorizations.listing import AuthorizationFilter
 from recovery.services.authorizations.minting import MintOperator
 from recovery.services.authorizations.new_token import FormChoice
-from recovery.services.changes.sequence import Manner, Ports, run_change
+from recovery.services.changes.backup_rule import BackupEachChange
+from recovery.services.changes.plan import Manner
+from recovery.services.changes.ports import Ports
 from tests.support.ports import FixedClock
 from tests.support.stores import (
     CHANGED_AT,
@@ -21,6 +23,8 @@ from tests.support.stores import (
     SeededRng,
     YesAudience,
     make_store,
+    open_inventory,
+    run_change,
 )
 
 PAGE: Final = 4096
@@ -66,11 +70,10 @@ def mint(path: Path) -> None:
     run_change(
         path,
         planner,
-        manner=Manner(lock_timeout_s=0),
+        manner=Manner(backups=BackupEachChange(clock)),
         ports=Ports(
             audience=YesAudience(),
             recorder=ListRecorder(),
-            clock=clock,
             destination=MemoryDestination(),
         ),
     )

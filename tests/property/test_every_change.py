@@ -26,7 +26,7 @@ from recovery.services.authorizations.listing import AuthorizationFilter
 from recovery.services.authorizations.minting import MintOperator
 from recovery.services.authorizations.new_token import FormChoice
 from recovery.services.authorizations.permission_request import PermissionRequest
-from recovery.services.changes.sequence import Planner
+from recovery.services.changes.plan import Planner
 from recovery.services.tenancy.choosing import UserChoice
 from recovery.services.tenancy.organization_changes import (
     CreateOrganization,
@@ -124,7 +124,8 @@ class Draw:
         return CreateUser(
             name=self._random.choice(NAMES),
             password=Secret("canary-password") if self._random.random() < 0.1 else None,
-            organization=self._organization() if self._coin() else None,
+            organization=self._organization(),
+            has_role=self._coin(),
             is_owner=self._coin(),
             is_ensured=self._coin(),
             clock=CLOCK,

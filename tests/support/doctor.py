@@ -7,6 +7,7 @@ from recovery.discovery.candidate import Files
 from recovery.ports import SystemRng
 from recovery.services.doctor.examination import Examination, examine
 from recovery.services.doctor.repair import RepairStore
+from recovery.services.session import Session
 from tests.support.ports import FixedClock
 from tests.support.stores import CHANGED_AT, SeededRng
 
@@ -32,7 +33,8 @@ INDEXES: Final = (
 def examined(path: Path, files: Files | None = None) -> Examination:
     """Examine a store, by itself unless told what belongs to it."""
     clock = FixedClock(CHANGED_AT)
-    return examine(path, files=files or Files(), clock=clock, rng=SystemRng())
+    with Session.open(path, needs_schema=False) as session:
+        return examine(session, files=files or Files(), clock=clock, rng=SystemRng())
 
 
 def words(examination: Examination) -> tuple[str, ...]:

@@ -1,6 +1,7 @@
 """Stores of every level, made by the recipes of the sample store, and what a test does to them."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from functools import lru_cache
@@ -9,6 +10,7 @@ from random import Random
 from tempfile import TemporaryDirectory
 from typing import Final
 
+from recovery.ledger import Ledger
 from recovery.metastore.store import MetaStore
 from recovery.metastore.transaction import MetaTx
 from recovery.model.authorization import decode_authorization, encode_authorization
@@ -19,16 +21,14 @@ from recovery.model.mapping import MEMBER
 from recovery.model.password import hash_password
 from recovery.model.permission import BASE_TYPES, Permission, operator_permissions
 from recovery.model.token import hash_token
+from recovery.ports import Clock
 from recovery.secret import Secret
-from recovery.services.changes.sequence import (
-    Intent,
-    Manner,
-    Outcome,
-    Planner,
-    Ports,
-    Proposal,
-    run_change,
-)
+from recovery.services.authorizations.listing import Inventory
+from recovery.services.changes.backup_rule import BackupEachChange
+from recovery.services.changes.plan import Manner, Outcome, Planner, Proposal
+from recovery.services.changes.ports import Audience, Intent, Ports
+from recovery.services.session import Session
+from recovery.services.stores.undo import UndoProposal, proposed_undo
 from recovery.services.tenancy.recipes import (
     BucketWish,
     write_bucket,
@@ -235,6 +235,40 @@ class MemoryDestination:
         """Forget nothing: there is nothing yet."""
 
 
+def run_change(
+    path: Path, planner: Planner, *, manner: Manner, ports: Ports, timeout_s: float = 1.0
+) -> Outcome:
+    """Do a change as a command does, in a session of its own."""
+    with Session.open(path, write=manner.is_in_place, timeout_s=timeout_s) as session:
+        return session.carry_out(session.propose(planner, manner), ports)
+
+
+def undo(
+    path: Path,
+    ledger: Ledger,
+    clock: Clock,
+    *,
+    audience: Audience | None = None,
+    is_dry_run: bool = False,
+    reason: str | None = None,
+) -> tuple[UndoProposal, Outcome]:
+    """Take back the last change as a command does, in a session of its own."""
+    manner = Manner(is_dry_run=is_dry_run, reason=reason, backups=BackupEachChange(clock))
+    ports = Ports(audience=audience or YesAudience(), recorder=ledger)
+    with (
+        Session.open(path, write=manner.is_in_place) as session,
+        proposed_undo(session, ledger, manner) as proposal,
+    ):
+        return proposal, session.carry_out(proposal, ports)
+
+
+@contextmanager
+def open_inventory(path: Path, *, timeout_s: float = 1.0) -> Iterator[Inventory]:
+    """List what is in a store, in a session of its own."""
+    with Session.open(path, timeout_s=timeout_s) as session, session.view() as view:
+        yield Inventory(view)
+
+
 def change(
     path: Path,
     planner: Planner,
@@ -246,13 +280,8 @@ def change(
     return run_change(
         path,
         planner,
-        manner=Manner(is_dry_run=is_dry_run),
-        ports=Ports(
-            audience=YesAudience(),
-            recorder=ListRecorder(),
-            clock=FixedClock(CHANGED_AT),
-            destination=destination,
-        ),
+        manner=Manner(is_dry_run=is_dry_run, backups=BackupEachChange(FixedClock(CHANGED_AT))),
+        ports=Ports(audience=YesAudience(), recorder=ListRecorder(), destination=destination),
     )
 
 

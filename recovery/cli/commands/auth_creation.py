@@ -24,7 +24,7 @@ from recovery.services.authorizations.creation import CreateAuthorization
 from recovery.services.authorizations.minting import OPERATION, MintOperator
 from recovery.services.authorizations.new_token import FormChoice
 from recovery.services.authorizations.permission_request import PermissionRequest
-from recovery.services.changes.sequence import TokenDestination
+from recovery.services.changes.ports import TokenDestination
 
 OTHER_NAMES: Final = {"users": "user", "dbrp": "dbrps"}
 """Singular and plural that `influx` had at another time."""

@@ -12,7 +12,7 @@ from recovery.cli.context import Context
 from recovery.cli.deliver import stored_text
 from recovery.cli.listing import plural, report_problems
 from recovery.cli.options import Command, Options, add_filter
-from recovery.cli.store import find_store, show_header, store_document
+from recovery.cli.store import find_store, open_session, show_header, store_document
 from recovery.cli.table import Column
 from recovery.cli.words import Parser
 from recovery.discovery.search import FoundStore
@@ -25,7 +25,6 @@ from recovery.services.authorizations.listing import (
     Inventory,
     OperatorState,
     TokenState,
-    open_inventory,
 )
 
 COLUMNS = (  # together 80 columns at the least
@@ -90,7 +89,8 @@ def _list(options: _List, context: Context) -> ExitCode:
     wanted = AuthorizationFilter(
         operators_only=options.operators, user=options.user, organization=options.org
     )
-    with open_inventory(found.path) as inventory:
+    with open_session(found) as session, session.view() as view:
+        inventory = Inventory(view)
         if options.show_tokens:
             _record(options, context, inventory)
         listing = inventory.authorizations(wanted, show_tokens=options.show_tokens)
@@ -117,7 +117,7 @@ LIST: Final = Command(
 def _record(options: _List, context: Context, inventory: Inventory) -> None:
     """Write down that tokens are going to be shown, before the first one is."""
     from recovery.cli.recording import open_ledger  # noqa: PLC0415 # only this needs the ledger
-    from recovery.services.changes.sequence import Intent  # noqa: PLC0415 # as above
+    from recovery.services.changes.ports import Intent  # noqa: PLC0415 # as above
 
     open_ledger(options, context).note(
         Intent(

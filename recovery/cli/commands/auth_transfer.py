@@ -21,15 +21,15 @@ from recovery.cli.options import (
     add_form,
 )
 from recovery.cli.secret_input import STDIN
-from recovery.cli.store import find_store, show_header, store_document
+from recovery.cli.store import find_store, open_session, show_header, store_document
 from recovery.cli.words import Parser
 from recovery.errors import ExitCode, RefusedError
 from recovery.model.display import displayed
-from recovery.services.authorizations.details import AuthorizationReader, open_reader
 from recovery.services.authorizations.export import export_authorizations
 from recovery.services.authorizations.intake import ImportAuthorizations
 from recovery.services.authorizations.listing import AuthorizationFilter
 from recovery.services.authorizations.new_token import FormChoice
+from recovery.services.session import View
 
 FILE_SIZE_BYTES_MAX = 1 << 30
 """More than 250,000 operator tokens; a store by mistake is not read into memory."""
@@ -60,21 +60,21 @@ def _export(options: _Export, context: Context) -> ExitCode:
         operators_only=options.operators, user=options.user, organization=options.org
     )
     found = find_store(options, context)
-    with open_reader(found.path) as reader:
+    with open_session(found) as session, session.view() as view:
         if options.with_tokens:
-            _record(options, context, reader)
-        exported = export_authorizations(reader.tx, target, wanted, with_tokens=options.with_tokens)
+            _record(options, context, view)
+        exported = export_authorizations(view.tx, target, wanted, with_tokens=options.with_tokens)
         if options.json:
             context.output.document(
                 {
-                    **store_document(found, reader.facts),
+                    **store_document(found, view.facts),
                     "path": str(target),
                     "has_tokens": options.with_tokens,
                     "record_ids": list(exported.record_ids),
                 }
             )
         else:
-            show_header(found, reader.facts, context.output)
+            show_header(found, view.facts, context.output)
             context.output.prose(
                 f"{plural(exported.count, 'authorization')} in {displayed(str(target))}, "
                 + (
@@ -166,17 +166,17 @@ def _content(place: str) -> bytes:
     return content
 
 
-def _record(options: _Export, context: Context, reader: AuthorizationReader) -> None:
+def _record(options: _Export, context: Context, view: View) -> None:
     """Write down that tokens are going to leave the store, before they do."""
     from recovery.cli.recording import open_ledger  # noqa: PLC0415 # only this needs the ledger
-    from recovery.services.changes.sequence import Intent  # noqa: PLC0415 # as above
+    from recovery.services.changes.ports import Intent  # noqa: PLC0415 # as above
 
     open_ledger(options, context).note(
         Intent(
             operation="auth export --with-tokens",
-            store_path=reader.facts.path,
-            device=reader.facts.device,
-            inode=reader.facts.inode,
+            store_path=view.facts.path,
+            device=view.facts.device,
+            inode=view.facts.inode,
             record_ids=(),
             backup_path=None,
             reason=options.reason,

@@ -12,11 +12,10 @@ from recovery.cli.context import Context
 from recovery.cli.options import Command, Options
 from recovery.cli.record_view import details_document, details_lines
 from recovery.cli.secret_input import ask_secret, read_secret
-from recovery.cli.store import find_store, show_header, store_document
+from recovery.cli.store import find_store, open_session, show_header, store_document
 from recovery.cli.words import Parser
 from recovery.errors import ExitCode
 from recovery.model.display import displayed
-from recovery.services.authorizations.details import open_reader
 from recovery.services.authorizations.verification import TokenReport, TokenVerdict, verify_token
 
 VERDICTS = {
@@ -45,12 +44,12 @@ def _verify(options: _Verify, context: Context) -> ExitCode:
     else:
         token = read_secret(options.token_file, what="token")
     found = find_store(options, context)
-    with open_reader(found.path) as reader:
-        report = verify_token(reader.tx, token)
+    with open_session(found) as session, session.view() as view:
+        report = verify_token(view.tx, token)
         if options.json:
-            context.output.document({**store_document(found, reader.facts), **_document(report)})
+            context.output.document({**store_document(found, view.facts), **_document(report)})
         else:
-            show_header(found, reader.facts, context.output)
+            show_header(found, view.facts, context.output)
             _show(report, context)
     return ExitCode.DONE if report.answer is TokenVerdict.ACCEPTED else ExitCode.REFUSED
 

@@ -10,13 +10,13 @@ import msgspec
 from recovery.cli.context import Context
 from recovery.cli.listing import plural, report_problems
 from recovery.cli.options import Command, Options
-from recovery.cli.store import find_store, show_header, store_document
+from recovery.cli.store import find_store, open_session, show_header, store_document
 from recovery.cli.table import Column
 from recovery.cli.words import Parser
 from recovery.errors import ExitCode
 from recovery.model.bucket import DAY_NS, HOUR_NS
 from recovery.model.display import displayed
-from recovery.services.authorizations.listing import open_inventory
+from recovery.services.authorizations.listing import Inventory
 from recovery.services.tenancy.bucket_listing import BucketRow
 
 COLUMNS = (
@@ -42,7 +42,8 @@ def _add_list(command: Parser) -> None:
 def _list(options: _List, context: Context) -> ExitCode:
     found = find_store(options, context)
     output = context.output
-    with open_inventory(found.path) as inventory:
+    with open_session(found) as session, session.view() as view:
+        inventory = Inventory(view)
         listing = inventory.buckets(options.org)
         if options.json:
             items = map(msgspec.json.encode, listing.rows)

@@ -20,8 +20,10 @@ from recovery.model.display import displayed
 from recovery.model.token import new_token
 from recovery.ports import SystemClock, SystemRng
 from recovery.secret import Secret
-from recovery.services.changes.sequence import TokenDestination
-from recovery.services.stores.setup import Setup, SetupPorts, SetupResult, make_store
+from recovery.services.changes.plan import Manner, Proposal
+from recovery.services.changes.ports import Ports, TokenDestination
+from recovery.services.changes.sequence import carry_out
+from recovery.services.stores.setup import Setup, SetupResult, proposed_setup
 
 UNITS_NS = {"h": HOUR_NS, "d": DAY_NS, "w": 7 * DAY_NS}
 _RETENTION = re.compile(r"(?P<count>[0-9]{1,6})(?P<unit>[hdw])\Z")
@@ -92,18 +94,28 @@ def _setup(options: _Setup, context: Context) -> ExitCode:
         token=None,
     )
     destination = _destination(options, context)
-    made = make_store(
+    with proposed_setup(
         path,
         wanted.with_secrets(
             password=_password(options),
             token=None if destination is None else new_token(SystemRng()),
         ),
-        recorder=open_ledger(options, context),
-        destination=destination,
-        shield=context.progress.shield,
-        reason=options.reason,
-        ports=SetupPorts(clock=SystemClock(), rng=SystemRng()),
-    )
+        manner=Manner(reason=options.reason),
+        clock=SystemClock(),
+        rng=SystemRng(),
+    ) as proposal:
+        outcome = carry_out(
+            proposal,
+            Ports(
+                audience=_Commander(),
+                recorder=open_ledger(options, context),
+                destination=destination,
+                shield=context.progress.shield,
+            ),
+        )
+    for warning in outcome.warnings:
+        context.output.message(f"warning: {warning}")
+    made = proposal.made
     _show(made, options, context)
     return ExitCode.DONE
 
@@ -116,6 +128,17 @@ SETUP: Final = Command(
     run=_setup,
     add_options=_add_setup,
 )
+
+
+class _Commander:
+    """Whoever said all on the command line: nothing that is there can come to harm."""
+
+    def show_plan(self, _: Proposal) -> None:
+        """Show nothing."""
+
+    def confirm(self, _: Proposal) -> bool:
+        """Say yes."""
+        return True
 
 
 def retention_ns(text: str) -> int:

@@ -10,7 +10,7 @@ from typing import Final
 from recovery.cli.context import Context
 from recovery.cli.listing import plural
 from recovery.cli.options import Command, Options
-from recovery.cli.store import find_store, show_header, store_document
+from recovery.cli.store import find_store, open_session, show_header, store_document
 from recovery.cli.way_in import and_then
 from recovery.discovery.host import Host
 from recovery.discovery.search import with_files
@@ -35,13 +35,14 @@ def _check(options: Options, context: Context) -> ExitCode:
         output.message(f"checking: {count} {what}")
 
     is_large = found.path.stat().st_size >= LARGE_SIZE_BYTES
-    examination = examine(
-        found.path,
-        files=found.files,
-        clock=SystemClock(),
-        rng=SystemRng(),
-        progress=tell if is_large else None,
-    )
+    with open_session(found, needs_schema=False) as session:
+        examination = examine(
+            session,
+            files=found.files,
+            clock=SystemClock(),
+            rng=SystemRng(),
+            progress=tell if is_large else None,
+        )
     if options.json:
         document = store_document(found, examination.facts)
         output.document({**document, **_document(examination)})

@@ -18,8 +18,9 @@ from recovery.discovery.host import Host
 from recovery.discovery.search import discover
 from recovery.errors import ExitCode
 from recovery.model.display import displayed
+from recovery.services.session import Session
 from recovery.services.store_facts import StoreFacts
-from recovery.services.stores.comparison import BucketCount, Change, compare_files
+from recovery.services.stores.comparison import BucketCount, Change, compare_stores
 
 _SIGNS = {"added": "+", "removed": "-", "changed": "~"}
 
@@ -45,7 +46,8 @@ def _diff(options: _Diff, context: Context) -> ExitCode:
         discover(host, bolt_path=required(value, name, "store diff")).path
         for value, name in ((options.before, "A"), (options.after, "B"))
     ]
-    found = compare_files(*paths)
+    with Session.open(paths[0]) as before, Session.open(paths[1]) as after:
+        found = compare_stores(before, after)
     output = context.output
     if options.json:
         output.document(

@@ -10,7 +10,7 @@ from recovery import __version__
 from recovery.cli.context import Context
 from recovery.cli.listing import report_problems
 from recovery.cli.options import Command, Options
-from recovery.cli.store import described, find_store, store_document
+from recovery.cli.store import described, find_store, open_session, store_document
 from recovery.cli.usage import required
 from recovery.cli.words import Parser
 from recovery.discovery.host import Host
@@ -34,14 +34,15 @@ def _export(options: _Export, context: Context) -> ExitCode:
     found = find_store(options, context)
     if not found.is_backup:
         found = with_files(found, Host.here(context.environ))
-    report = export_store(
-        found.path,
-        target,
-        files=found.files,
-        tool_version=__version__,
-        clock=SystemClock(),
-        rng=SystemRng(),
-    )
+    with open_session(found) as session:
+        report = export_store(
+            session,
+            target,
+            files=found.files,
+            tool_version=__version__,
+            clock=SystemClock(),
+            rng=SystemRng(),
+        )
     output = context.output
     if options.json:
         document = store_document(found, report.facts)

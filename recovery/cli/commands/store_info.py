@@ -12,7 +12,7 @@ from recovery.cli.context import Context
 from recovery.cli.listing import plural, report_problems
 from recovery.cli.options import Command, Options
 from recovery.cli.recording import open_ledger
-from recovery.cli.store import find_store, store_document
+from recovery.cli.store import find_store, open_session, store_document
 from recovery.discovery.host import Host
 from recovery.discovery.search import FoundStore, with_files
 from recovery.errors import ExitCode
@@ -30,11 +30,12 @@ def _info(options: Options, context: Context) -> ExitCode:
     found = find_store(options, context)
     if not found.is_backup:
         found = with_files(found, Host.here(context.environ))
-    info = describe_store(
-        found.path,
-        sqlite_path=found.files.sqlite_path,
-        ledger=open_ledger(options, context),
-    )
+    with open_session(found) as session:
+        info = describe_store(
+            session,
+            sqlite_path=found.files.sqlite_path,
+            ledger=open_ledger(options, context),
+        )
     output = context.output
     if options.json:
         output.document(_document(info, found))

@@ -1,27 +1,27 @@
 """The command that takes back what was done last.
 
-Lives here: `store undo`, its plan in words, and its question. Must not live here: what is taken
+Lives here: `store undo`, and in words what it takes back. Must not live here: what is taken
 back and how (`recovery.services.stores.undo`).
 """
 
 from collections.abc import Iterator
 from typing import Final
 
-from recovery.cli.audience import YES, require_a_way_to_confirm
+from recovery.cli.audience import PlanAudience, require_a_way_to_confirm
 from recovery.cli.commands.ledger import moment_text, operation_document
 from recovery.cli.commands.store_diff import change_lines, changes_document
-from recovery.cli.confirm import ask
 from recovery.cli.context import Context
 from recovery.cli.options import Command, Options, add_yes
 from recovery.cli.output import Output
 from recovery.cli.recording import open_ledger
-from recovery.cli.store import described, find_store, store_document
+from recovery.cli.store import find_store, open_session, store_document
 from recovery.cli.words import Parser
 from recovery.discovery.search import FoundStore
-from recovery.errors import ExitCode, RefusedError
+from recovery.errors import ExitCode
 from recovery.model.display import displayed
-from recovery.ports import SystemClock
-from recovery.services.stores.undo import OPERATION, UndoOutcome, UndoPorts, UndoProposal, undo
+from recovery.services.changes.plan import Manner, Outcome
+from recovery.services.changes.ports import Ports
+from recovery.services.stores.undo import OPERATION, UndoProposal, proposed_undo
 
 CHANGES_SHOWN_MAX = 50
 """Lines of a plan; all of them are in --json and in store diff."""
@@ -46,30 +46,30 @@ def _undo(options: _Undo, context: Context) -> ExitCode:
         require_a_way_to_confirm(is_confirmed=options.yes)
     found = find_store(options, context)
     output = context.output
-    outcome = undo(
-        found.path,
-        ports=UndoPorts(
-            ledger=open_ledger(options, context),
-            audience=_Audience(
-                output,
-                found=found,
-                is_confirmed=options.yes,
-                is_result=options.dry_run and not options.json,
-            ),
-            clock=SystemClock(),
-            shield=context.progress.shield,
-        ),
-        is_dry_run=options.dry_run,
-        reason=options.reason,
-    )
+    ledger = open_ledger(options, context)
+    manner = Manner(is_dry_run=options.dry_run, reason=options.reason)
+    with (
+        open_session(found, write=manner.is_in_place) as session,
+        proposed_undo(session, ledger, manner) as proposal,
+    ):
+        audience = PlanAudience(
+            output,
+            found=found,
+            is_confirmed=options.yes,
+            is_result=options.dry_run and not options.json,
+            preface=tuple(_preface(proposal)),
+        )
+        outcome = session.carry_out(
+            proposal, Ports(audience=audience, recorder=ledger, shield=context.progress.shield)
+        )
     for warning in outcome.warnings:
         output.message(f"warning: {warning}")
     if options.json:
-        output.document(_document(outcome, found, is_dry_run=options.dry_run))
+        output.document(_document(outcome, proposal, found, is_dry_run=options.dry_run))
     elif options.dry_run:
         output.prose("Dry run: nothing was written. Leave out --dry-run to do it.")
     else:
-        _show_end(outcome.proposal, output)
+        _show_end(proposal, output)
     return ExitCode.DONE
 
 
@@ -85,43 +85,9 @@ UNDO: Final = Command(
 )
 
 
-class _Audience:
-    """Shows the plan and asks at the terminal."""
-
-    def __init__(
-        self, output: Output, *, found: FoundStore, is_confirmed: bool, is_result: bool
-    ) -> None:
-        self._say = output.prose if is_result else output.message
-        self._found = found
-        self._is_confirmed = is_confirmed
-
-    def show_undo(self, proposal: UndoProposal) -> None:
-        """Show what will be taken back."""
-        for line in _plan_lines(proposal, self._found):
-            self._say(line)
-
-    def confirm_undo(self, proposal: UndoProposal) -> bool:
-        """Ask for a yes, unless it was given on the command line.
-
-        Raises:
-            RefusedError: The terminal has gone.
-        """
-        if self._is_confirmed:
-            return True
-        question = f"Type yes to change {displayed(str(proposal.store.real_path))}: "
-        try:
-            return ask(question).casefold() == YES
-        except OSError as error:
-            raise RefusedError(
-                reason=f"the terminal cannot be used for the question ({error.strerror})",
-                hint="add --yes",
-            ) from None
-
-
-def _plan_lines(proposal: UndoProposal, found: FoundStore) -> Iterator[str]:
+def _preface(proposal: UndoProposal) -> Iterator[str]:
+    """Say what is taken back."""
     operation = proposal.operation
-    yield described(found, proposal.store)
-    yield ""
     lines = list(change_lines(proposal.changes, proposal.counts))
     yield (
         f"Operation {operation.number}, {displayed(operation.operation)} of "
@@ -132,12 +98,6 @@ def _plan_lines(proposal: UndoProposal, found: FoundStore) -> Iterator[str]:
         yield f"  and {len(lines) - CHANGES_SHOWN_MAX} more, which store diff shows"
     if not lines:
         yield "  none that can be seen any more"
-    yield ""
-    yield f"Plan of {OPERATION}:"
-    if proposal.is_resumed:
-        yield "  - end the undo that was cut off"
-    yield f"  - make the store again what {displayed(str(proposal.source_path))} is, byte for byte"
-    yield f"  - before that, copy the store to {displayed(str(proposal.backup_path))}"
     yield ""
 
 
@@ -152,8 +112,9 @@ def _show_end(proposal: UndoProposal, output: Output) -> None:
     output.prose("Next: start influxd. The backups have all secrets of the store: delete them.")
 
 
-def _document(outcome: UndoOutcome, found: FoundStore, *, is_dry_run: bool) -> dict[str, object]:
-    proposal = outcome.proposal
+def _document(
+    outcome: Outcome, proposal: UndoProposal, found: FoundStore, *, is_dry_run: bool
+) -> dict[str, object]:
     return {
         **store_document(found, proposal.store),
         "operation": OPERATION,

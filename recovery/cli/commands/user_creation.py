@@ -10,12 +10,10 @@ from recovery.cli.changing import run_planner
 from recovery.cli.context import Context
 from recovery.cli.options import Change, Command, add_change, add_ensure
 from recovery.cli.secret_input import add_new_password, new_password
-from recovery.cli.store import find_store
 from recovery.cli.usage import required
 from recovery.cli.words import Parser
 from recovery.errors import ExitCode
 from recovery.ports import SystemClock, SystemRng
-from recovery.services.authorizations.listing import open_inventory
 from recovery.services.tenancy.user_creation import CreateUser
 
 
@@ -56,7 +54,6 @@ def _add_create(command: Parser) -> None:
 
 def _create(options: _Create, context: Context) -> ExitCode:
     username = required(options.username, "--username NAME", "user create")
-    organization = _organization(options, context)
     password = (
         None
         if options.no_password
@@ -65,7 +62,8 @@ def _create(options: _Create, context: Context) -> ExitCode:
     planner = CreateUser(
         name=username,
         password=password,
-        organization=organization,
+        organization=options.owner_of or options.member_of,
+        has_role=not options.no_org,
         is_owner=options.owner_of is not None,
         is_ensured=options.ensure,
         clock=SystemClock(),
@@ -82,12 +80,3 @@ CREATE: Final = Command(
     run=_create,
     add_options=_add_create,
 )
-
-
-def _organization(options: _Create, context: Context) -> str | None:
-    """Say in which organization the new user gets a role: by default in the only one."""
-    named = options.owner_of or options.member_of
-    if named is not None or options.no_org:
-        return named
-    with open_inventory(find_store(options, context).path) as inventory:
-        return inventory.only_organization_name()

@@ -14,13 +14,13 @@ from recovery.cli.commands.user_listing import role_text
 from recovery.cli.context import Context
 from recovery.cli.options import Command, Options
 from recovery.cli.secret_input import ask_secret, read_secret
-from recovery.cli.store import find_store, show_header, store_document
+from recovery.cli.store import find_store, open_session, show_header, store_document
 from recovery.cli.way_in import and_then
 from recovery.cli.words import Parser
 from recovery.errors import ExitCode
 from recovery.model.display import displayed
 from recovery.model.standing import Answer
-from recovery.services.authorizations.listing import open_inventory
+from recovery.services.authorizations.listing import Inventory
 from recovery.services.tenancy.user_details import UserDetails
 
 
@@ -32,7 +32,8 @@ class _Show(Options, frozen=True):
 def _show(options: _Show, context: Context) -> ExitCode:
     choice = user_choice(options.username, options.id, "user show")
     found = find_store(options, context)
-    with open_inventory(found.path) as inventory:
+    with open_session(found) as session, session.view() as view:
+        inventory = Inventory(view)
         details = inventory.user_details(choice)
         if options.json:
             document = store_document(found, inventory.facts)
@@ -101,7 +102,8 @@ def _verify_password(options: _VerifyPassword, context: Context) -> ExitCode:
         password = ask_secret("Password: ", what="password")
     found = find_store(options, context)
     output = context.output
-    with open_inventory(found.path) as inventory:
+    with open_session(found) as session, session.view() as view:
+        inventory = Inventory(view)
         report = inventory.try_password(choice, password)
         if options.json:
             document = store_document(found, inventory.facts)

@@ -10,11 +10,11 @@ import msgspec
 from recovery.cli.context import Context
 from recovery.cli.listing import plural, report_problems
 from recovery.cli.options import Command, Options
-from recovery.cli.store import find_store, show_header, store_document
+from recovery.cli.store import find_store, open_session, show_header, store_document
 from recovery.cli.table import Column
 from recovery.errors import ExitCode
 from recovery.model.display import displayed
-from recovery.services.authorizations.listing import UserRow, open_inventory
+from recovery.services.authorizations.listing import Inventory, UserRow
 from recovery.services.tenancy.user_details import Membership
 
 COLUMNS = (
@@ -29,7 +29,8 @@ COLUMNS = (
 def _list(options: Options, context: Context) -> ExitCode:
     found = find_store(options, context)
     output = context.output
-    with open_inventory(found.path) as inventory:
+    with open_session(found) as session, session.view() as view:
+        inventory = Inventory(view)
         listing = inventory.users()
         if options.json:
             items = map(msgspec.json.encode, listing.rows)

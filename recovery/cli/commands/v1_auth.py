@@ -14,13 +14,12 @@ from recovery.cli.context import Context
 from recovery.cli.listing import plural, report_problems
 from recovery.cli.options import Change, Command, Options, add_change, add_ensure
 from recovery.cli.secret_input import ask_new_secret, read_secret
-from recovery.cli.store import find_store, show_header, store_document
+from recovery.cli.store import find_store, open_session, show_header, store_document
 from recovery.cli.table import Column
 from recovery.cli.words import Parser
 from recovery.errors import ExitCode
 from recovery.model.display import displayed
 from recovery.ports import SystemClock
-from recovery.services.authorizations.details import open_reader
 from recovery.services.authorizations.legacy import (
     DeleteLegacy,
     LegacyRow,
@@ -47,15 +46,15 @@ def _list(options: Options, context: Context) -> ExitCode:
     found = find_store(options, context)
     output = context.output
     problems: list[Problem] = []
-    with open_reader(found.path) as reader:
-        rows = legacy_rows(reader.tx, problems)
+    with open_session(found) as session, session.view() as view:
+        rows = legacy_rows(view.tx, problems)
         if options.json:
             items = map(msgspec.json.encode, rows)
-            document = store_document(found, reader.facts)
+            document = store_document(found, view.facts)
             output.stream(document, "legacy_authorizations", items, problems)
         else:
             cells = [_cells(row) for row in rows]
-            show_header(found, reader.facts, output)
+            show_header(found, view.facts, output)
             output.table(COLUMNS, cells)
             output.line()
             output.prose(f"{plural(len(cells), '1.x-compatible authorization')}.")

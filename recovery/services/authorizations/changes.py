@@ -35,7 +35,7 @@ from recovery.services.authorizations.choice import (
     choose_authorization,
     described,
 )
-from recovery.services.changes.sequence import Json, Plan
+from recovery.services.changes.plan import Json, Plan
 
 BUCKET: Final = "authorizationsv1"
 STILL_OPERATOR: Final = (
@@ -65,11 +65,6 @@ class SetStatus:
     def operation(self) -> str:
         """The command."""
         return "auth set-active" if self.is_active else "auth set-inactive"
-
-    @property
-    def has_secret(self) -> bool:
-        """There is no token to deliver."""
-        return False
 
     def plan(self, store: MetaTx) -> Plan:
         """Plan the new status.
@@ -132,11 +127,6 @@ class DeleteAuthorization:
         """The command."""
         return "auth delete"
 
-    @property
-    def has_secret(self) -> bool:
-        """There is no token to deliver."""
-        return False
-
     def plan(self, store: MetaTx) -> Plan:
         """Plan the deletion of the record and of every index entry that leads to it.
 
@@ -159,14 +149,10 @@ class DeleteAuthorization:
             "hashed_index_entries": hashed_count,
         }
         if name is None:
-            return Plan(
-                operation=self.operation,
-                steps=(f"nothing: there is no authorization {self.authorization_id}",),
+            return Plan.nothing(
+                self.operation,
+                f"nothing: there is no authorization {self.authorization_id}",
                 facts=facts,
-                record_ids=(),
-                is_needed=False,
-                apply=lambda _: None,
-                verify=lambda _: None,
             )
         hashed = f"{hashed_count} in authorizationhashedindexv1"
         return Plan(
@@ -225,11 +211,6 @@ class CompleteOperator:
         """The command."""
         return "auth complete"
 
-    @property
-    def has_secret(self) -> bool:
-        """There is no token to deliver: it stays as it is."""
-        return False
-
     def plan(self, store: MetaTx) -> Plan:
         """Plan the permissions that an older operator token lacks.
 
@@ -287,14 +268,10 @@ def unneeded(operation: str, why: str, authorization: Authorization) -> Plan:
     Returns:
         A plan that writes nothing.
     """
-    return Plan(
-        operation=operation,
-        steps=(f"nothing: {why}",),
+    return Plan.nothing(
+        operation,
+        f"nothing: {why}",
         facts={"authorization_id": authorization.id},
-        record_ids=(),
-        is_needed=False,
-        apply=lambda _: None,
-        verify=lambda _: None,
     )
 
 

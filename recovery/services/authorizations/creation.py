@@ -39,7 +39,7 @@ from recovery.services.authorizations.new_token import (
     what_is_wrong,
 )
 from recovery.services.authorizations.permission_request import PermissionRequest
-from recovery.services.changes.sequence import Plan
+from recovery.services.changes.plan import Plan
 from recovery.services.tenancy.choosing import choose_organization, choose_user
 
 TOKEN_LENGTH_MIN: Final = 16
@@ -78,11 +78,6 @@ class CreateAuthorization:
     is_ensured: bool
     clock: Clock
     rng: Rng
-
-    @property
-    def has_secret(self) -> bool:
-        """Whether there is a token to deliver: whoever gives one has it already."""
-        return self.token is None
 
     def plan(self, store: MetaTx) -> Plan:
         """Choose user, organization, permissions, form, ID and token.
@@ -173,14 +168,10 @@ class CreateAuthorization:
                 f"{displayed(described(store, found))}{more}",
                 hint=f"type influx-recovery auth show {found.id}, or give another token",
             )
-        return Plan(
-            operation=self.operation,
-            steps=(f"nothing: {described(store, found)} has this token and these permissions",),
+        return Plan.nothing(
+            self.operation,
+            f"nothing: {described(store, found)} has this token and these permissions",
             facts=_facts(found, user, organization, permissions, found.form),
-            record_ids=(),
-            is_needed=False,
-            apply=lambda _: None,
-            verify=lambda _: None,
         )
 
 

@@ -10,13 +10,8 @@ Source: InfluxDB v2.9.1 http/authentication_middleware.go, authorization/storage
 spec influxdb-metadata sections 4.6, 5.4 and 8.4.
 """
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass, field
-from pathlib import Path
 
-from recovery.metastore.packed import open_readable
-from recovery.metastore.store import MetaStore
 from recovery.metastore.transaction import MetaTx
 from recovery.model.authorization import Authorization
 from recovery.model.gojson import UndecodableError
@@ -27,8 +22,6 @@ from recovery.model.standing import Answer, works_on_1x
 from recovery.model.token import TokenForm
 from recovery.secret import Secret
 from recovery.services.access import standing_of
-from recovery.services.authorizations.choice import choose_authorization
-from recovery.services.store_facts import StoreFacts
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -76,59 +69,6 @@ class Details:
     created_at: str
     updated_at: str
     stored: Secret | None = field(default=None, repr=False)
-
-
-class AuthorizationReader:
-    """The authorizations of one open store, each looked up for itself.
-
-    Attributes:
-        facts: The store.
-        tx: Its records.
-    """
-
-    def __init__(self, store: MetaStore, tx: MetaTx) -> None:
-        """Take over an open store; `open_reader` is the usual way."""
-        self.facts = StoreFacts.of(store)
-        self.tx = tx
-
-    def details(self, authorization_id: Id, *, show_token: bool) -> Details:
-        """Say everything about one authorization.
-
-        Args:
-            authorization_id: Its ID.
-            show_token: Whether to add what is stored of its token.
-
-        Returns:
-            The details.
-
-        Raises:
-            NotFoundError: There is none.
-            RecordError: It cannot be decoded.
-            StoreDamagedError: The file is damaged.
-        """
-        authorization = choose_authorization(self.tx, authorization_id)
-        return details_of(self.tx, authorization, show_token=show_token)
-
-
-@contextmanager
-def open_reader(path: Path, *, lock_timeout_s: float = 1.0) -> Iterator[AuthorizationReader]:
-    """Open a store for reading, under a shared lock; nothing at all is changed.
-
-    Args:
-        path: The store.
-        lock_timeout_s: How long to try for the lock, in seconds.
-
-    Yields:
-        Its authorizations.
-
-    Raises:
-        RecoveryError: It cannot be opened; the error says what it is instead.
-    """
-    with (
-        open_readable(path, timeout_s=lock_timeout_s) as store,
-        store.view() as tx,
-    ):
-        yield AuthorizationReader(store, tx)
 
 
 def details_of(tx: MetaTx, authorization: Authorization, *, show_token: bool = False) -> Details:

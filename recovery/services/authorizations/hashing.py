@@ -25,7 +25,7 @@ from recovery.model.ids import Id
 from recovery.model.token import LEVEL_HASHED, TokenForm, hash_token
 from recovery.services.authorizations.changes import FREED_PAGES
 from recovery.services.authorizations.choice import choose_authorization, described
-from recovery.services.changes.sequence import Plan
+from recovery.services.changes.plan import Plan
 
 NOT_UNDONE: Final = (
     "this cannot be undone: afterwards nothing can show these tokens, and servers before 2.8 "
@@ -47,11 +47,6 @@ class HashTokens:
     def operation(self) -> str:
         """The command."""
         return "auth hash"
-
-    @property
-    def has_secret(self) -> bool:
-        """There is no token to deliver: clients have them."""
-        return False
 
     def plan(self, store: MetaTx) -> Plan:
         """Plan the move from raw tokens to hashes.
@@ -90,15 +85,11 @@ class HashTokens:
             for one in problems
         ]
         if not moves.ids:
-            return Plan(
-                operation=self.operation,
-                steps=("nothing: no token is stored raw",),
+            return Plan.nothing(
+                self.operation,
+                "nothing: no token is stored raw",
                 facts={"authorization_ids": []},
-                record_ids=(),
                 warnings=tuple(warnings),
-                is_needed=False,
-                apply=lambda _: None,
-                verify=lambda _: None,
             )
         return Plan(
             operation=self.operation,

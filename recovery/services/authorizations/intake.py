@@ -33,7 +33,7 @@ from recovery.services.authorizations.changes import differs
 from recovery.services.authorizations.new_token import FormChoice, chosen_form
 from recovery.services.authorizations.permission_request import refusal_of
 from recovery.services.authorizations.transfer import Line, LineError, decode_lines
-from recovery.services.changes.sequence import Plan
+from recovery.services.changes.plan import Plan
 
 CONFLICTS_SHOWN: Final = 20
 STEPS_SHOWN: Final = 20
@@ -62,11 +62,6 @@ class ImportAuthorizations:
     def operation(self) -> str:
         """The command."""
         return "auth import"
-
-    @property
-    def has_secret(self) -> bool:
-        """There is no token to deliver: clients have them."""
-        return False
 
     def plan(self, store: MetaTx) -> Plan:
         """Decide what each line becomes, or refuse all of them with every conflict.

@@ -36,7 +36,7 @@ from recovery.model.password import (
 from recovery.ports import Clock
 from recovery.secret import Secret
 from recovery.services.access import legacy_standing_of
-from recovery.services.changes.sequence import Plan
+from recovery.services.changes.plan import Plan
 from recovery.services.tenancy.choosing import NAMES_SHOWN_MAX, shown_name
 
 BUCKET: Final = "legacy/authorizationsv1"
@@ -111,7 +111,6 @@ class SetLegacyPassword:
     """
 
     operation: ClassVar[str] = "v1-auth set-password"
-    has_secret: ClassVar[bool] = False
 
     which: str
     password: Secret = field(repr=False)
@@ -167,8 +166,6 @@ class SetLegacyStatus:
         clock: The time.
     """
 
-    has_secret: ClassVar[bool] = False
-
     which: str
     is_active: bool
     clock: Clock
@@ -222,7 +219,6 @@ class DeleteLegacy:
     """
 
     operation: ClassVar[str] = "v1-auth delete"
-    has_secret: ClassVar[bool] = False
 
     which: str
     is_ensured: bool
@@ -253,14 +249,10 @@ class DeleteLegacy:
         except NotFoundError:
             if not self.is_ensured:
                 raise
-            return Plan(
-                operation=self.operation,
-                steps=("nothing: there is no such authorization",),
+            return Plan.nothing(
+                self.operation,
+                "nothing: there is no such authorization",
                 facts={},
-                record_ids=(),
-                is_needed=False,
-                apply=lambda _: None,
-                verify=lambda _: None,
             )
         return self._deletion(found.id, _described(found))
 
@@ -371,14 +363,10 @@ def _inactive_warning(one: Authorization) -> tuple[str, ...]:
 
 
 def _unneeded(operation: str, one: Authorization, why: str) -> Plan:
-    return Plan(
-        operation=operation,
-        steps=(f"nothing: {_described(one)} {why}",),
+    return Plan.nothing(
+        operation,
+        f"nothing: {_described(one)} {why}",
         facts={"authorization_id": one.id},
-        record_ids=(),
-        is_needed=False,
-        apply=lambda _: None,
-        verify=lambda _: None,
     )
 
 

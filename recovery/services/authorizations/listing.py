@@ -11,16 +11,12 @@ Source: spec influxdb-metadata sections 4.2 to 4.6, 5.4 and 8.4.
 """
 
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from enum import StrEnum, unique
-from pathlib import Path
 from typing import Final, Generic, TypeAlias, TypeVar
 
 import msgspec
 
-from recovery.metastore.packed import open_readable
-from recovery.metastore.store import MetaStore
 from recovery.metastore.table import RecordProblem
 from recovery.metastore.transaction import MetaTx
 from recovery.model.authorization import Authorization, OperatorClassifier, PermissionSummary
@@ -31,7 +27,7 @@ from recovery.model.permission import OperatorLevel
 from recovery.model.standing import token_standing
 from recovery.model.token import TokenForm
 from recovery.secret import Secret
-from recovery.services.store_facts import StoreFacts
+from recovery.services.session import View
 from recovery.services.tenancy.bucket_listing import BucketRow, list_buckets
 from recovery.services.tenancy.choosing import UserChoice, choose_organization, choose_user
 from recovery.services.tenancy.user_details import (
@@ -177,16 +173,16 @@ class AuthorizationFilter:
 
 
 class Inventory:
-    """The records of one open store.
+    """The records of one state of a store.
 
     Attributes:
         facts: The store itself.
     """
 
-    def __init__(self, store: MetaStore, tx: MetaTx) -> None:
-        """Take over an open store; `open_inventory` is the usual way."""
-        self.facts: Final = StoreFacts.of(store)
-        self._tx: Final = tx
+    def __init__(self, view: View) -> None:
+        """Begin to list what is in a view, which has to stay open."""
+        self.facts: Final = view.facts
+        self._tx: Final = view.tx
 
     def users(self) -> Listing[UserRow]:
         """List all users.
@@ -247,16 +243,6 @@ class Inventory:
             StoreDamagedError: The file is damaged.
         """
         return verify_password(self._tx, choice.choose(self._tx), password)
-
-    def only_organization_name(self) -> str:
-        """Return the name of the only organization.
-
-        Raises:
-            AmbiguousError: There are several; the error lists them.
-            RefusedError: There is none.
-            StoreDamagedError: The file is damaged.
-        """
-        return choose_organization(self._tx, None).name
 
     def authorizations(
         self, wanted: AuthorizationFilter, *, show_tokens: bool
@@ -332,27 +318,6 @@ class Inventory:
                 owner_names=tuple(names.get((organization.id, OWNER), ())),
                 member_names=tuple(names.get((organization.id, MEMBER), ())),
             )
-
-
-@contextmanager
-def open_inventory(path: Path, *, lock_timeout_s: float = 1.0) -> Iterator[Inventory]:
-    """Open a store for reading, under a shared lock; nothing at all is changed.
-
-    Args:
-        path: The store.
-        lock_timeout_s: How long to try for the lock, in seconds.
-
-    Yields:
-        Its records.
-
-    Raises:
-        RecoveryError: It cannot be opened; the error says what it is instead.
-    """
-    with (
-        open_readable(path, timeout_s=lock_timeout_s) as store,
-        store.view() as tx,
-    ):
-        yield Inventory(store, tx)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -35,7 +35,7 @@ from recovery.services.authorizations.new_token import (
     warnings_of,
     what_is_wrong,
 )
-from recovery.services.changes.sequence import Plan
+from recovery.services.changes.plan import Plan
 from recovery.services.tenancy.choosing import choose_organization, choose_user, cut_name
 
 OPERATION: Final = "auth create-operator"
@@ -67,11 +67,6 @@ class MintOperator:
     def operation(self) -> str:
         """The command."""
         return OPERATION
-
-    @property
-    def has_secret(self) -> bool:
-        """There is a token to deliver."""
-        return True
 
     def plan(self, store: MetaTx) -> Plan:
         """Choose user, organization, form, ID and token.

@@ -96,7 +96,7 @@ def make_backup(source: MetaStore, target: Path) -> None:
         if not is_same:
             raise _failed(target, "the copy opens as another state than the store")
         copy.publish()
-    LOG.info("backup.made", path=str(target), size_bytes=source.file.size_bytes)
+    LOG.info("backup.made", path=str(target), size_bytes=source.size_bytes)
 
 
 class PartialCopy:
@@ -134,7 +134,7 @@ class PartialCopy:
         require_free(target)
         path = target.with_name(f"{target.name}{PARTIAL}")
         with source.descriptor() as readable:
-            _require_space(target, needed_bytes=source.file.size_bytes + SPARE_BYTES)
+            _require_space(target, needed_bytes=source.size_bytes + SPARE_BYTES)
             try:
                 writable = os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, MODE)
             except OSError as error:

@@ -11,12 +11,10 @@ Source: spec influxdb-metadata section 13.
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from enum import StrEnum, unique
-from pathlib import Path
 from typing import Final, TypeAlias
 
 from recovery.discovery.candidate import Files
 from recovery.errors import StoreDamagedError
-from recovery.metastore.packed import open_readable
 from recovery.metastore.store import MetaStore
 from recovery.metastore.transaction import MetaTx
 from recovery.model.ids import IdSource
@@ -37,6 +35,7 @@ from recovery.services.doctor.startup import note_stuck_orgs
 from recovery.services.doctor.surroundings import examine_surroundings
 from recovery.services.doctor.tasks import examine_tasks
 from recovery.services.doctor.users import count_sign_ins, examine_users
+from recovery.services.session import Session
 from recovery.services.store_facts import StoreFacts
 
 Examiner: TypeAlias = Callable[[Chart], Iterator[Finding]]
@@ -182,12 +181,12 @@ class Examination:
 
 
 def examine(
-    path: Path, *, files: Files, clock: Clock, rng: Rng, progress: Progress | None = None
+    session: Session, *, files: Files, clock: Clock, rng: Rng, progress: Progress | None = None
 ) -> Examination:
-    """Examine a store and all that belongs to it, under a shared lock.
+    """Examine a store and all that belongs to it.
 
     Args:
-        path: The store.
+        session: The store, opened whatever its schema is.
         files: What belongs to it; what is not there is not looked at.
         clock: The time.
         rng: Randomness, for mends.
@@ -197,30 +196,27 @@ def examine(
         What was found.
 
     Raises:
-        StoreNotFoundError: It does not exist, or is empty.
-        StoreAccessError: This user may not read it.
-        StoreBusyError: Somebody else holds the lock.
-        StoreDamagedError: It is no bolt file, or nothing of it can be read.
+        StoreDamagedError: Nothing of it can be read.
     """
-    with open_readable(path, needs_schema=False) as store:
-        findings = list(examine_file(store, progress))
-        with store.view() as tx:
-            chart = new_chart(tx, clock=clock, rng=rng, progress=progress)
-            chart.sql_level = sql_level(files.sqlite_path)
-            chart.use_hashed_tokens = files.use_hashed_tokens
-            try:
-                findings.extend(examine_records(chart))  # those before an error are kept
-                findings.extend(examine_sqlite(chart, files.sqlite_path))
-            except StoreDamagedError:
-                if not findings:
-                    raise
-        findings.extend(examine_surroundings(store.file.real_path, files.engine_path))
-        return Examination(
-            facts=StoreFacts.of(store),
-            findings=tuple(one for one in findings if not one.is_advice),
-            advice=tuple(one for one in findings if one.is_advice),
-            verdict=verdict_on(findings, chart),
-        )
+    store = session.store
+    findings = list(examine_file(store, progress))
+    with store.view() as tx:
+        chart = new_chart(tx, clock=clock, rng=rng, progress=progress)
+        chart.sql_level = sql_level(files.sqlite_path)
+        chart.use_hashed_tokens = files.use_hashed_tokens
+        try:
+            findings.extend(examine_records(chart))  # those before an error are kept
+            findings.extend(examine_sqlite(chart, files.sqlite_path))
+        except StoreDamagedError:
+            if not findings:
+                raise
+    findings.extend(examine_surroundings(store.file.real_path, files.engine_path))
+    return Examination(
+        facts=session.facts(),
+        findings=tuple(one for one in findings if not one.is_advice),
+        advice=tuple(one for one in findings if one.is_advice),
+        verdict=verdict_on(findings, chart),
+    )
 
 
 def new_chart(tx: MetaTx, *, clock: Clock, rng: Rng, progress: Progress | None = None) -> Chart:

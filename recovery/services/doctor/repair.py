@@ -19,7 +19,7 @@ from recovery.errors import RefusedError
 from recovery.metastore.pending import PendingTx
 from recovery.metastore.transaction import MetaTx
 from recovery.ports import Clock, Rng
-from recovery.services.changes.sequence import Json, Plan
+from recovery.services.changes.plan import Json, Plan
 from recovery.services.doctor.examination import (
     Verdict,
     examine_records,
@@ -49,7 +49,6 @@ class RepairStore:
     """
 
     operation: ClassVar[str] = "store repair"
-    has_secret: ClassVar[bool] = False
 
     only: frozenset[str] | None
     clock: Clock

@@ -10,18 +10,16 @@ by side, in the order of their keys.
 Source: spec influxdb-metadata section 4 for the buckets, and which of their keys are secrets.
 """
 
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Final, Literal, NamedTuple, TypeAlias
 
 import msgspec
 
-from recovery.metastore.packed import open_readable
 from recovery.metastore.table import Table
 from recovery.metastore.transaction import MetaTx
 from recovery.model.ids import parse_id
+from recovery.services.session import Session
 from recovery.services.store_facts import StoreFacts
 
 Action: TypeAlias = Literal["added", "removed", "changed"]
@@ -97,13 +95,12 @@ class Comparison:
         return not self.changes and not self.counts
 
 
-def compare_files(before: Path, after: Path, *, lock_timeout_s: float = 1.0) -> Comparison:
-    """Compare two stores, each under a shared lock.
+def compare_stores(before: Session, after: Session) -> Comparison:
+    """Compare two stores.
 
     Args:
-        before: The first; may be packed.
-        after: The second; may be packed.
-        lock_timeout_s: How long to try for each lock, in seconds.
+        before: The first.
+        after: The second.
 
     Returns:
         What is different.
@@ -111,7 +108,7 @@ def compare_files(before: Path, after: Path, *, lock_timeout_s: float = 1.0) -> 
     Raises:
         RecoveryError: One of them cannot be read.
     """
-    with _opened(before, lock_timeout_s) as left, _opened(after, lock_timeout_s) as right:
+    with before.view() as left, after.view() as right:
         return Comparison(
             before=left.facts,
             after=right.facts,
@@ -156,15 +153,28 @@ def compare_counts(before: MetaTx, after: MetaTx) -> Iterator[BucketCount]:
             yield BucketCount(bucket=bucket, **count)
 
 
-class _Opened(NamedTuple):
-    facts: StoreFacts
-    tx: MetaTx
+def ids_not_concerned(before: MetaTx, after: MetaTx, ids: Iterable[str]) -> tuple[str, ...]:
+    """Pick the IDs that no difference between two stores has to do with.
 
+    Args:
+        before: The first store.
+        after: The second one.
+        ids: IDs of records.
 
-@contextmanager
-def _opened(path: Path, lock_timeout_s: float) -> Iterator[_Opened]:
-    with open_readable(path, timeout_s=lock_timeout_s) as store, store.view() as tx:
-        yield _Opened(StoreFacts.of(store), tx)
+    Returns:
+        Those that are in no key and no value that is different, in their order.
+
+    Raises:
+        StoreDamagedError: One of them is damaged.
+    """
+    wanted = {one: one.encode() for one in ids}
+    for bucket in dict.fromkeys([*before.table_names(), *after.table_names()]):
+        for pair in _differences(before.table(bucket), after.table(bucket)):
+            content = b" ".join((pair.key, pair.left or b"", pair.right or b""))
+            wanted = {one: text for one, text in wanted.items() if text not in content}
+            if not wanted:
+                return ()
+    return tuple(wanted)
 
 
 class _Pair(NamedTuple):

@@ -12,7 +12,6 @@ from pathlib import Path
 
 from recovery.discovery.candidate import Files
 from recovery.export import Row, write_export
-from recovery.metastore.packed import open_readable
 from recovery.metastore.table import RecordProblem
 from recovery.metastore.transaction import MetaTx
 from recovery.model.gojson import UndecodableError, format_time
@@ -21,6 +20,7 @@ from recovery.model.permission import decode_permissions
 from recovery.ports import Clock, Rng
 from recovery.services.authorizations.listing import AuthorizationFilter, Inventory
 from recovery.services.doctor.examination import Examination, examine
+from recovery.services.session import Session
 from recovery.services.store_facts import StoreFacts
 from recovery.services.stores.info import SignIn, sign_ins
 
@@ -43,12 +43,12 @@ class ExportReport:
 
 
 def export_store(
-    path: Path, target: Path, *, files: Files, tool_version: str, clock: Clock, rng: Rng
+    session: Session, target: Path, *, files: Files, tool_version: str, clock: Clock, rng: Rng
 ) -> ExportReport:
     """Write the inventory of a store to a new SQLite file. The store is only read.
 
     Args:
-        path: The store; may be packed.
+        session: The store.
         target: Where nothing may be yet.
         files: What belongs to the store, for the findings.
         tool_version: Version of this tool.
@@ -61,11 +61,11 @@ def export_store(
     Raises:
         RecoveryError: It could not be written, and nothing is left; or the store cannot be read.
     """
-    examination = examine(path, files=files, clock=clock, rng=rng)
+    examination = examine(session, files=files, clock=clock, rng=rng)
     problems: list[RecordProblem] = []
-    with open_readable(path) as store, store.view() as tx:
-        inventory = Inventory(store, tx)
-        signing = {one.id: one for one in sign_ins(tx)}
+    with session.view() as view:
+        inventory = Inventory(view)
+        signing = {one.id: one for one in sign_ins(view.tx)}
         described = _store_row(inventory.facts, examination, tool_version)
         row_counts = write_export(
             target,
@@ -73,7 +73,7 @@ def export_store(
                 "store": [described | {"exported_at": format_time(clock.now())}],
                 "organizations": _organizations(inventory, problems),
                 "users": _users(inventory, signing, problems),
-                "memberships": _memberships(tx, problems),
+                "memberships": _memberships(view.tx, problems),
                 "buckets": _buckets(inventory, problems),
                 "authorizations": _authorizations(inventory, problems),
                 "permissions": _permissions(inventory),

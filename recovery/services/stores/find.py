@@ -8,7 +8,7 @@ whole, up to `LIVE_BYTES_MAX`. Who holds a lock is looked up before the file is 
 this process is never named.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 from recovery.discovery.candidate import Candidate, State
@@ -17,7 +17,8 @@ from recovery.discovery.survey import survey
 from recovery.errors import RecoveryError, StoreBusyError
 from recovery.lock_holder import LockUse, find_lock_holders
 from recovery.metastore.live import open_live
-from recovery.services.authorizations.listing import Inventory, open_inventory
+from recovery.services.authorizations.listing import Inventory
+from recovery.services.session import Session
 from recovery.services.store_facts import StoreFacts
 from recovery.services.stores.info import Contents, count_contents
 
@@ -88,14 +89,19 @@ def _look_into(candidate: Candidate) -> FoundFile:
 def _read(candidate: Candidate) -> tuple[StoreFacts, Contents]:
     """Count what is in a store, in a copy where a server holds it."""
     try:
-        with open_inventory(candidate.path, lock_timeout_s=0.0) as inventory:
-            return inventory.facts, count_contents(inventory)
+        with Session.open(candidate.path, timeout_s=0.0) as session:
+            return _counted(session)
     except StoreBusyError:
         if candidate.size_bytes is None or candidate.size_bytes > LIVE_BYTES_MAX:
             raise
-    with open_live(candidate.path) as store, store.view() as tx:
-        inventory = Inventory(store, tx)
-        return inventory.facts, count_contents(inventory)
+    with open_live(candidate.path) as store:
+        facts, contents = _counted(Session(store))
+        return replace(facts, size_bytes=candidate.size_bytes), contents  # not that of the copy
+
+
+def _counted(session: Session) -> tuple[StoreFacts, Contents]:
+    with session.view() as view:
+        return view.facts, count_contents(Inventory(view))
 
 
 def _lock_of(candidate: Candidate) -> LockUse | None:

@@ -47,6 +47,7 @@ class Operation:
         backup_path: The backup, or None.
         txid_before: Newest transaction of the store before it, if known.
         txid_after: And after it.
+        digest: What tells its commit from every other one; None when that was not recorded.
     """
 
     number: int
@@ -63,6 +64,7 @@ class Operation:
     backup_path: str | None
     txid_before: int | None
     txid_after: int | None
+    digest: str | None
 
     def is_of(self, path: Path, *, device: int, inode: int) -> bool:
         """Tell whether it was done to a store, by its place or by its file.
@@ -169,6 +171,7 @@ def _begun(entry: Entry) -> Operation:
         backup_path=entry.backup_path,
         txid_before=entry.txid_before,
         txid_after=entry.txid_after,
+        digest=entry.digest,
     )
 
 

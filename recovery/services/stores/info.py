@@ -13,7 +13,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from recovery.metastore.packed import open_readable
 from recovery.metastore.table import RecordProblem
 from recovery.metastore.transaction import MetaTx
 from recovery.model.schema import versions_of_level, versions_of_levels
@@ -21,6 +20,7 @@ from recovery.model.standing import Answer, Obstacle
 from recovery.model.token import LEVEL_HASHED, TokenForm
 from recovery.services.access import sign_in_of, users_with_rights
 from recovery.services.authorizations.listing import AuthorizationFilter, Inventory, OperatorState
+from recovery.services.session import Session
 from recovery.services.store_facts import StoreFacts
 from recovery.services.stores.history import Entries, Operation, operations_of, read_operations
 
@@ -121,16 +121,13 @@ class StoreInfo:
     operations: tuple[Operation, ...]
 
 
-def describe_store(
-    path: Path, *, sqlite_path: Path | None, ledger: Entries, lock_timeout_s: float = 1.0
-) -> StoreInfo:
+def describe_store(session: Session, *, sqlite_path: Path | None, ledger: Entries) -> StoreInfo:
     """Say what there is to say about a store. Nothing is changed.
 
     Args:
-        path: The store; may be packed.
+        session: The store.
         sqlite_path: The SQLite file that belongs to it, if any.
         ledger: What was done.
-        lock_timeout_s: How long to try for the lock, in seconds.
 
     Returns:
         What there is to say.
@@ -141,21 +138,21 @@ def describe_store(
     from recovery.services.doctor.sqlite import sql_level  # noqa: PLC0415 # imports sqlite3
 
     operations = read_operations(ledger)
-    with open_readable(path, timeout_s=lock_timeout_s) as store, store.view() as tx:
-        facts = StoreFacts.of(store)
+    with session.view() as view:
+        facts = view.facts
         found = sql_level(sqlite_path)
-        versions = None if found is None else versions_of_levels(store.level, found)
-        contents = count_contents(Inventory(store, tx))
+        versions = None if found is None else versions_of_levels(facts.level, found)
+        contents = count_contents(Inventory(view))
         own = operations_of(operations, facts.real_path, device=facts.device, inode=facts.inode)
         return StoreInfo(
             facts=facts,
-            page_size_bytes=store.page_size_bytes,
+            page_size_bytes=session.store.page_size_bytes,
             sql_level=found,
-            server_versions=versions or versions_of_level(store.level),
+            server_versions=versions or versions_of_level(facts.level),
             is_mixed=found is not None and versions is None,
             contents=contents,
-            users=tuple(sign_ins(tx)),
-            losses=tuple(_losses(store.level, contents.token_forms)),
+            users=tuple(sign_ins(view.tx)),
+            losses=tuple(_losses(facts.level, contents.token_forms)),
             operations=own[-OPERATIONS_SHOWN:],
         )
 

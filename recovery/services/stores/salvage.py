@@ -20,6 +20,7 @@ from recovery.model.display import displayed
 from recovery.ports import Clock, Rng
 from recovery.services.changes.backup import RESERVED
 from recovery.services.doctor.examination import examine
+from recovery.services.session import Session
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -107,7 +108,8 @@ def _require_free(target: Path) -> None:
 def _prospect(target: Path, clock: Clock, rng: Rng) -> Prospect:
     """Examine the new file; whatever is wrong with it is no reason to take it away again."""
     try:
-        found = examine(target, files=Files(), clock=clock, rng=rng)
+        with Session.open(target, needs_schema=False) as session:
+            found = examine(session, files=Files(), clock=clock, rng=rng)
     except RecoveryError as error:
         sentence = str(error).removesuffix("; nothing was changed")
         return Prospect(sentence=sentence, finding_count=None)

@@ -1,19 +1,24 @@
 """Set up a new store before the first start of a server.
 
-Lives here: `set_up`, which writes what the server's own set-up writes. Must not live here: the
-recipes (`recipes`), anything that changes a store that is there.
+Lives here: `proposed_setup`, which writes what the server's own set-up writes. Must not live here:
+the recipes (`recipes`), anything that changes a store that is there, and the order of the steps,
+which is that of every change (`recovery.services.changes.sequence`).
+
+Invariants: the new file has its name only once all is in it and proven. What fails, the delivery of
+its token included, leaves nothing behind.
 
 Source: InfluxDB v2.9.1 tenant/service_onboarding.go; spec influxdb-metadata sections 4.1 to 4.9 and
 11.5.
 """
 
-from collections.abc import Callable
-from contextlib import AbstractContextManager
+import os
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final, Self
 
-from recovery.errors import RefusedError, WriteFailedError
+from recovery.errors import ConflictError, RefusedError, WriteFailedError
 from recovery.metastore.store import MetaStore
 from recovery.metastore.transaction import MetaTx
 from recovery.model.authorization import decode_authorization, encode_authorization
@@ -25,11 +30,13 @@ from recovery.model.mapping import INSTANCE, INSTANCE_ID, OWNER, Mapping
 from recovery.model.organization import index_name
 from recovery.model.password import hash_password, require_acceptable
 from recovery.model.permission import operator_permissions
-from recovery.model.schema import LEVEL_MAX
+from recovery.model.schema import LEVEL_MAX, versions_of_level
 from recovery.model.token import hash_token
 from recovery.ports import Clock, Rng
 from recovery.secret import Secret
-from recovery.services.changes.sequence import Intent, Recorder, TokenDestination
+from recovery.services.changes.backup import PARTIAL, PartialCopy, require_free
+from recovery.services.changes.plan import Manner, Plan, Proposal, WorkFile
+from recovery.services.store_facts import StoreFacts
 from recovery.services.tenancy.recipes import (
     BucketWish,
     write_bucket,
@@ -38,6 +45,8 @@ from recovery.services.tenancy.recipes import (
     write_user,
 )
 from recovery.services.tenancy.user_creation import require_name
+
+OPERATION: Final = "setup"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -66,19 +75,6 @@ class Setup:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class SetupPorts:
-    """Time and randomness.
-
-    Attributes:
-        clock: The time, for the records.
-        rng: Randomness, for IDs.
-    """
-
-    clock: Clock
-    rng: Rng
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class SetupResult:
     """What was made.
 
@@ -97,125 +93,181 @@ class SetupResult:
     authorization_id: Id | None
 
 
-OPERATION: Final = "setup"
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SetupProposal(Proposal):
+    """A new store that is complete and has not got its name yet.
 
-
-def make_store(
-    path: Path,
-    wanted: Setup,
-    *,
-    recorder: Recorder,
-    destination: TokenDestination | None,
-    shield: Callable[[], AbstractContextManager[None]],
-    reason: str | None,
-    ports: SetupPorts,
-) -> SetupResult:
-    """Set up a new store, verify it, record it, and hand its token over.
-
-    Args:
-        path: The new file; nothing may be there.
-        wanted: What is to be in it.
-        recorder: The ledger.
-        destination: Where the token goes; None when there is none.
-        shield: A context in which Ctrl-C waits.
-        reason: Why, for the ledger.
-        ports: Time and randomness.
-
-    Returns:
-        What was made.
-
-    Raises:
-        RecoveryError: It was refused or it failed; nothing is left of it then, but after a failed
-            delivery, whose error names the authorization.
+    Attributes:
+        made: What is in it.
     """
-    require_wanted(wanted)
-    if destination is not None:
-        destination.open()
-    try:
-        with shield():
-            made = set_up(path, wanted, clock=ports.clock, rng=ports.rng)
-    except BaseException:
-        if destination is not None:
-            destination.discard()
-        raise
-    try:
-        _require_found(path, wanted, made)
-        _record(recorder, path, made, reason)
-    except BaseException:
-        path.unlink()
-        if destination is not None:
-            destination.discard()
-        raise
-    if destination is not None and wanted.token is not None and made.authorization_id is not None:
-        destination.deliver(wanted.token, record_id=made.authorization_id)
-    return made
+
+    made: SetupResult
 
 
-def _require_found(path: Path, wanted: Setup, made: SetupResult) -> None:
-    """Open the new store as a reader does, and look for the user and the token in it."""
-    with MetaStore.open(path, write=False) as store:
-        store.require_sound()
-        with store.view() as tx:
-            user_id = tx.users.indexed_id(wanted.username)
-            found = None if wanted.token is None else tx.authorizations.find(wanted.token)
-    token_id = None if found is None else found.id
-    if user_id != made.user_id or token_id != made.authorization_id:
-        raise WriteFailedError(
-            path=displayed(str(path)),
-            problem="what was written is not what is read back",
-            outcome="unchanged",
-            hint="look at the disk of that file, and try again",
-        )
-
-
-def _record(recorder: Recorder, path: Path, made: SetupResult, reason: str | None) -> None:
-    status = path.stat()
-    ids = [made.user_id, made.organization_id, made.bucket_id]
-    if made.authorization_id is not None:
-        ids.append(made.authorization_id)
-    intent = Intent(
-        operation=OPERATION,
-        store_path=path,
-        device=status.st_dev,
-        inode=status.st_ino,
-        record_ids=tuple(ids),
-        backup_path=None,
-        reason=reason,
-    )
-    recorder.prepare(intent)
-    recorder.conclude(recorder.intend(intent, txid_before=None), "done", txid_after=None)
-
-
-def set_up(path: Path, wanted: Setup, *, clock: Clock, rng: Rng) -> SetupResult:
-    """Make a new store of level 21 that a server takes for set up.
+@contextmanager
+def proposed_setup(
+    path: Path, wanted: Setup, *, manner: Manner, clock: Clock, rng: Rng
+) -> Iterator[SetupProposal]:
+    """Make a new store of level 21 that a server takes for set up, under another name at first.
 
     Args:
         path: The new file; nothing may be there.
         wanted: What is to be in it.
+        manner: Why; it is neither a dry run nor a copy.
         clock: The time, for the records.
         rng: Randomness, for IDs.
 
-    Returns:
-        What was made.
+    Yields:
+        What `recovery.services.changes.sequence.carry_out` takes; at the end of the block nothing
+        is left of what did not come about.
 
     Raises:
         ConflictError: Something is there; it is left alone.
         PasswordError: The password breaks a rule of the server.
         RefusedError: A name cannot be one.
         StoreAccessError: This user may not make it.
-        WriteFailedError: It cannot be written; nothing is left of it.
+        WriteFailedError: It cannot be written.
     """
     require_wanted(wanted)
+    target = path.absolute()
+    require_free(target)
+    partial = target.with_name(f"{target.name}{PARTIAL}")
+    if os.path.lexists(partial):
+        raise ConflictError(
+            kind="file",
+            name=displayed(str(partial)),
+            hint="it is what an interrupted setup left: look at it, and remove it",
+        )
+    with _made(partial, target, wanted, clock=clock, rng=rng) as (copy, made):
+        facts = _facts_of(path, target, partial)
+        plan = _plan(wanted, made)
+        yield SetupProposal(
+            plan=plan,
+            store=facts,
+            work=NewStore(facts, copy, plan),
+            manner=manner,
+            made=made,
+        )
+
+
+@contextmanager
+def _made(
+    partial: Path, target: Path, wanted: Setup, *, clock: Clock, rng: Rng
+) -> Iterator[tuple[PartialCopy, SetupResult]]:
+    """Make the file, and remove it at the end unless it got its name."""
     ids = IdSource(clock, rng)
     made: list[SetupResult] = []
 
     def fill(tx: MetaTx) -> None:
         now = format_time(clock.now())
         write_empty_store(tx, level=LEVEL_MAX, ids=ids, rng=rng, now=now)
-        made.append(_fill(tx, path, wanted, ids=ids, now=now))
+        made.append(_fill(tx, target, wanted, ids=ids, now=now))
 
-    MetaStore.create(path, level=LEVEL_MAX, fill=fill)
-    return made[-1]
+    MetaStore.create(partial, level=LEVEL_MAX, fill=fill)
+    with PartialCopy(partial, target) as copy:
+        yield copy, made[-1]
+
+
+def _facts_of(path: Path, target: Path, partial: Path) -> StoreFacts:
+    status = partial.stat()
+    return StoreFacts(
+        path=path,
+        real_path=target,
+        size_bytes=status.st_size,
+        device=status.st_dev,
+        inode=status.st_ino,
+        txid=0,
+        level=LEVEL_MAX,
+        server_versions=versions_of_level(LEVEL_MAX),
+    )
+
+
+def _plan(wanted: Setup, made: SetupResult) -> Plan:
+    ids = [made.user_id, made.organization_id, made.bucket_id]
+    if made.authorization_id is not None:
+        ids.append(made.authorization_id)
+
+    def nothing(_: MetaTx) -> None:
+        return None
+
+    return Plan(
+        operation=OPERATION,
+        steps=(f"make a new store, {made.path}",),
+        facts={
+            "user_id": made.user_id,
+            "organization_id": made.organization_id,
+            "bucket_id": made.bucket_id,
+            "authorization_id": made.authorization_id,
+        },
+        record_ids=tuple(ids),
+        apply=nothing,  # all is in the file already
+        verify=lambda tx: _what_is_wrong(tx, wanted, made),
+        secret=wanted.token,
+        subject_id=made.authorization_id,
+    )
+
+
+def _what_is_wrong(tx: MetaTx, wanted: Setup, made: SetupResult) -> str | None:
+    """Look for the user and the token as a server does."""
+    user_id = tx.users.indexed_id(wanted.username)
+    found = None if wanted.token is None else tx.authorizations.find(wanted.token)
+    token_id = None if found is None else found.id
+    if (user_id, token_id) == (made.user_id, made.authorization_id):
+        return None
+    return "what was written is not what is read back"
+
+
+class NewStore:
+    """A new store, until it has its name.
+
+    Attributes:
+        target_path: The name.
+    """
+
+    is_lasting: Final = False
+    backup_path: Final = None
+    txid: Final = 1
+
+    def __init__(self, facts: StoreFacts, copy: PartialCopy, plan: Plan) -> None:
+        """Get ready; the file is complete."""
+        self._facts = facts
+        self._copy = copy
+        self._plan = plan
+        self.target_path: Final = facts.real_path
+
+    def prepare(self, resources: ExitStack, undo: ExitStack) -> WorkFile:  # noqa: ARG002 # of Work
+        """Have it removed if it does not come about. As `Work.prepare`."""
+        undo.callback(self._copy.withdraw)
+        return WorkFile(device=self._facts.device, inode=self._facts.inode, txid=None, digest=None)
+
+    def commit(self) -> None:
+        """Do nothing: its name makes it."""
+
+    def verify(self) -> str | None:
+        """Open it as a reader does. As `Work.verify`."""
+        with MetaStore.open(self._copy.path, write=False) as store:
+            store.require_sound()
+            with store.view() as tx:
+                return self._plan.verify(tx)
+
+    def publish(self) -> None:
+        """Give it its name. As `Work.publish`."""
+        self._copy.publish()
+
+    def is_unchanged(self, _: BaseException) -> bool:
+        """Say yes: nothing is left of it."""
+        return True
+
+    def failed(self, problem: str) -> WriteFailedError:
+        """Say that nothing is left of it. As `Work.failed`."""
+        return WriteFailedError(
+            path=displayed(str(self.target_path)),
+            problem=problem,
+            outcome="unchanged",
+            hint="look at the disk of that file, and try again",
+        )
+
+    unverified = failed
 
 
 def require_wanted(wanted: Setup) -> None:

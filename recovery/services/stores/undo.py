@@ -1,33 +1,45 @@
 """Taking back what was done last to a store.
 
-Lives here: `undo`, and which operation it takes back. Must not live here: how bytes go back
-(`recovery.metastore.rewind`), and how the difference is found
-(`recovery.services.stores.comparison`).
+Lives here: `proposed_undo`: which operation it takes back, and the proof that it is ours. Must not
+live here: how bytes go back (`bolt_store.rewind`), how the difference is found
+(`recovery.services.stores.comparison`), and the order of the steps, which is that of every change
+(`recovery.services.changes.sequence`).
 
-Invariants: the order of steps is that of every change (`recovery.services.changes.sequence`): lock,
-check, find the operation, prove, show, confirm, verified backup, intent in the ledger, write,
-verify, done in the ledger. The lock is held throughout. Nothing is written unless the ledger, the
-transaction ids and the pages agree that nothing else has written since.
+Invariants: nothing is written unless it is proven that the newest transaction of the store is the
+very one that the ledger tells of: by the digest of all that it wrote, which the ledger was told
+before it was written. Of operations that were recorded without one, by an older version, the
+transaction id has to fit and their records have to be in what is taken back.
 
 An operation that was taken back counts no more, so the next `undo` takes back the one before it.
 """
 
-from collections.abc import Callable, Iterable, Iterator
-from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext, suppress
+from collections.abc import Iterable, Iterator
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final, Protocol
+from typing import Final
 
-from recovery.errors import RecoveryError, RefusedError, StoreNotFoundError, VerificationError
-from recovery.log import get_logger
-from recovery.metastore.rewind import Rewind, Rewinder
+from recovery.errors import (
+    RecoveryError,
+    RefusedError,
+    StoreNotFoundError,
+    VerificationError,
+    WriteFailedError,
+)
+from recovery.metastore.rewind import Rewinder, compare_hint
 from recovery.metastore.store import MetaStore
+from recovery.metastore.transaction import MetaTx
 from recovery.model.display import displayed
-from recovery.ports import Clock
-from recovery.services.changes.backup import backup_path, make_backup
-from recovery.services.changes.sequence import Intent, Recorder
-from recovery.services.store_facts import StoreFacts
-from recovery.services.stores.comparison import BucketCount, Change, compare_counts, compare_records
+from recovery.services.changes.backup_rule import BackupRule
+from recovery.services.changes.plan import Manner, Plan, Proposal, WorkFile
+from recovery.services.session import Session
+from recovery.services.stores.comparison import (
+    BucketCount,
+    Change,
+    compare_counts,
+    compare_records,
+    ids_not_concerned,
+)
 from recovery.services.stores.history import (
     UNFINISHED,
     Entries,
@@ -36,123 +48,70 @@ from recovery.services.stores.history import (
     read_operations,
 )
 
-LOG: Final = get_logger(__name__)
 OPERATION: Final = "store undo"
 _CHANGED: Final = frozenset({"done", "undelivered"})
 _PERHAPS: Final = frozenset({"unknown", UNFINISHED})
 
 
-class LedgerOfStore(Entries, Recorder, Protocol):
-    """A ledger that is read and written."""
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
-class UndoProposal:
+class UndoProposal(Proposal):
     """All that is shown before the question.
 
     Attributes:
-        store: The store.
         operation: What will be taken back.
         source_path: The backup that the store will be again, byte for byte.
-        backup_path: Where the copy of the store as it is now will be.
         changes: What the operation changed, as seen from before it.
         counts: The same for buckets that are only counted.
         page_count: Number of pages that will be written.
         is_resumed: Whether this ends an earlier undo that was cut off.
     """
 
-    store: StoreFacts
     operation: Operation
     source_path: Path
-    backup_path: Path
     changes: tuple[Change, ...]
     counts: tuple[BucketCount, ...]
     page_count: int
     is_resumed: bool
 
 
-class UndoAudience(Protocol):
-    """Whoever is shown the proposal and is asked."""
-
-    def show_undo(self, proposal: UndoProposal) -> None:
-        """Show it. Called exactly once."""
-        ...
-
-    def confirm_undo(self, proposal: UndoProposal) -> bool:
-        """Return whether to go on. Not called for a dry run."""
-        ...
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class UndoPorts:
-    """What it needs from outside.
-
-    Attributes:
-        ledger: What was done, and where this is recorded.
-        audience: Who sees the proposal and says yes.
-        clock: The time, for the name of the backup.
-        shield: A context in which Ctrl-C waits.
-    """
-
-    ledger: LedgerOfStore
-    audience: UndoAudience
-    clock: Clock
-    shield: Callable[[], AbstractContextManager[None]] = nullcontext
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class UndoOutcome:
-    """How it ended; failures are exceptions.
-
-    Attributes:
-        proposal: What was shown.
-        is_changed: False for a dry run.
-        warnings: What went wrong without harm.
-    """
-
-    proposal: UndoProposal
-    is_changed: bool
-    warnings: tuple[str, ...] = ()
-
-
-def undo(
-    store_path: Path,
-    *,
-    ports: UndoPorts,
-    is_dry_run: bool,
-    reason: str | None = None,
-    lock_timeout_s: float = 1.0,
-) -> UndoOutcome:
-    """Take back the last operation, or show what that would mean.
+@contextmanager
+def proposed_undo(session: Session, ledger: Entries, manner: Manner) -> Iterator[UndoProposal]:
+    """Plan to take back the last operation. Nothing is written.
 
     Args:
-        store_path: The store.
-        ports: What it needs from outside.
-        is_dry_run: Stop after showing; nothing at all is written.
-        reason: Why, for the ledger.
-        lock_timeout_s: How long to try for the lock, in seconds.
+        session: The store; open for writing unless it will be a dry run.
+        ledger: What was done.
+        manner: How to do it; there is no `--output`.
 
-    Returns:
-        How it ended.
+    Yields:
+        What `Session.carry_out` takes, until the end of the block.
 
     Raises:
-        RecoveryError: It was refused or it failed; the error says whether anything was changed.
+        RefusedError: There is nothing to take back, or it cannot be proven to be ours.
+        RecoveryError: The store, its backup or the ledger cannot be read.
     """
-    with MetaStore.open(store_path, write=not is_dry_run, timeout_s=lock_timeout_s) as store:
-        store.require_sound()
-        operation, is_resumed = _operation(store, read_operations(ports.ledger))
-        with (
-            _opened_backup(operation) as backup,
-            Rewinder(store.file, backup.file, write=not is_dry_run) as rewinder,
-        ):
-            rewind = rewinder.plan()
-            proposal = _propose(store, backup, operation, rewind, is_resumed, ports.clock)
-            ports.audience.show_undo(proposal)
-            if is_dry_run:
-                return UndoOutcome(proposal=proposal, is_changed=False)
-            run = _Undo(store, proposal, ports, reason)
-            run.confirm()
-            return run.write(lambda: rewinder.apply(rewind))
+    store = session.store
+    store.require_sound()
+    operation, is_resumed = _operation(store, read_operations(ledger))
+    with _opened_backup(store, operation) as backup:
+        rewinder = Rewinder(store, backup)
+        with backup.view() as before, store.view() as after:
+            if not is_resumed:
+                _require_ours(store, backup, operation, rewinder.rewind.digest, before, after)
+            changes = tuple(compare_records(before, after))
+            counts = tuple(compare_counts(before, after))
+        yield UndoProposal(
+            plan=_plan(operation, backup, is_resumed=is_resumed),
+            store=session.facts(),
+            work=BackInTime(store, rewinder, operation, manner.backups),
+            manner=manner,
+            operation=operation,
+            source_path=backup.file.real_path,
+            changes=changes,
+            counts=counts,
+            page_count=rewinder.rewind.page_count,
+            is_resumed=is_resumed,
+        )
 
 
 def last_operation(operations: Iterable[Operation], *, txid: int) -> Operation | None:
@@ -170,11 +129,16 @@ def last_operation(operations: Iterable[Operation], *, txid: int) -> Operation |
         if one.operation == OPERATION:
             if one.outcome in _CHANGED and standing:
                 standing.pop()
-        elif one.outcome in _CHANGED | _PERHAPS:
+        elif one.outcome in _CHANGED | _PERHAPS and not _wrote_nothing(one):
             standing.append(one)
     while standing and standing[-1].outcome in _PERHAPS and _never_wrote(standing[-1], txid):
         standing.pop()
     return standing[-1] if standing else None
+
+
+def _wrote_nothing(operation: Operation) -> bool:
+    """Tell whether it ended well, and found all as it wanted to have it."""
+    return operation.txid_before is not None and operation.txid_before == operation.txid_after
 
 
 def _never_wrote(operation: Operation, txid: int) -> bool:
@@ -206,13 +170,9 @@ def _operation(store: MetaStore, operations: Iterable[Operation]) -> tuple[Opera
         )
     if store.txid == found.txid_before and _was_begun(found, own):
         return found, True
-    expected = found.txid_before + 1 if found.txid_after is None else found.txid_after
-    if store.txid != expected or expected != found.txid_before + 1:
-        raise RefusedError(
-            reason=f"{name} has been written by something else since operation {found.number}, "
-            f"{found.operation}: its transaction is {store.txid}, expected {expected}",
-            hint="see what it was: influx-recovery store diff BACKUP STORE",
-        )
+    if found.txid_after is not None and store.txid != found.txid_after:
+        expected = f"its transaction is {store.txid}, expected {found.txid_after}"
+        raise _written_by_others(store, found, Path(found.backup_path), expected)
     return found, False
 
 
@@ -225,7 +185,7 @@ def _was_begun(operation: Operation, own: Iterable[Operation]) -> bool:
 
 
 @contextmanager
-def _opened_backup(operation: Operation) -> Iterator[MetaStore]:
+def _opened_backup(store: MetaStore, operation: Operation) -> Iterator[MetaStore]:
     path = Path(operation.backup_path or "")
     try:
         backup = MetaStore.open(path, write=False)
@@ -238,108 +198,155 @@ def _opened_backup(operation: Operation) -> Iterator[MetaStore]:
     with backup:
         if backup.txid != operation.txid_before:
             raise RefusedError(
-                reason=f"{displayed(str(path))} is not the backup of operation "
+                reason=f"{displayed(str(path))} is not the store as it was before operation "
                 f"{operation.number}: its transaction is {backup.txid}, expected "
                 f"{operation.txid_before}",
-                hint="put the backup back under that name",
+                hint=compare_hint(path, store.file.real_path),
             )
         yield backup
 
 
-def _propose(
+def _require_ours(  # two open stores, and what is known of them
     store: MetaStore,
     backup: MetaStore,
     operation: Operation,
-    rewind: Rewind,
-    is_resumed: bool,  # noqa: FBT001 # private, and named by its only caller
-    clock: Clock,
-) -> UndoProposal:
-    with backup.view() as before, store.view() as after:
-        changes = tuple(compare_records(before, after))
-        counts = tuple(compare_counts(before, after))
-    facts = StoreFacts.of(store)
-    return UndoProposal(
-        store=facts,
-        operation=operation,
-        source_path=backup.file.real_path,
-        backup_path=backup_path(facts.real_path, operation=OPERATION, moment=clock.now()),
-        changes=changes,
-        counts=counts,
-        page_count=rewind.page_count,
-        is_resumed=is_resumed,
+    digest: str | None,
+    before: MetaTx,
+    after: MetaTx,
+) -> None:
+    """Refuse to take back a transaction that is not proven to be that of the operation.
+
+    Raises:
+        RefusedError: It is not.
+    """
+    if operation.digest is not None:
+        if operation.digest != digest:
+            problem = "its newest transaction is another one"
+            raise _written_by_others(store, operation, backup.file.real_path, problem)
+        return
+    missing = ids_not_concerned(before, after, operation.record_ids)
+    if missing or not operation.record_ids:
+        problem = f"its newest transaction does not concern {', '.join(missing) or 'any record'}"
+        raise _written_by_others(store, operation, backup.file.real_path, problem)
+
+
+def _written_by_others(
+    store: MetaStore, operation: Operation, backup_path: Path, problem: str
+) -> RefusedError:
+    path = store.file.real_path
+    return RefusedError(
+        reason=f"{displayed(str(path))} has been written by something else since operation "
+        f"{operation.number}, {operation.operation}: {problem}",
+        hint=compare_hint(backup_path, path),
     )
 
 
-class _Undo:
-    """One undo on its way from the question to the end."""
+def _plan(operation: Operation, backup: MetaStore, *, is_resumed: bool) -> Plan:
+    steps = [f"make the store again what {backup.file.real_path} is, byte for byte"]
+    if is_resumed:
+        steps.insert(0, "end the undo that was cut off")
+
+    def nothing(_: MetaTx) -> None:
+        return None
+
+    return Plan(
+        operation=OPERATION,
+        steps=tuple(steps),
+        facts={"undone": operation.number},
+        record_ids=operation.record_ids,
+        apply=nothing,  # pages are written below all records
+        verify=nothing,
+    )
+
+
+class BackInTime:
+    """A store that becomes what its backup is.
+
+    Attributes:
+        target_path: The store.
+        backup_path: Where the store as it is now will be.
+    """
+
+    is_lasting: Final = True
 
     def __init__(
-        self, store: MetaStore, proposal: UndoProposal, ports: UndoPorts, reason: str | None
+        self, store: MetaStore, rewinder: Rewinder, operation: Operation, backups: BackupRule
     ) -> None:
+        """Get ready; nothing is written yet."""
         self._store = store
-        self._proposal = proposal
-        self._ports = ports
-        self._warnings: list[str] = []
-        self._intent = Intent(
-            operation=OPERATION,
-            store_path=proposal.store.real_path,
-            device=proposal.store.device,
-            inode=proposal.store.inode,
-            record_ids=proposal.operation.record_ids,
-            backup_path=proposal.backup_path,
-            reason=reason,
+        self._rewinder = rewinder
+        self._operation = operation
+        self._backups = backups
+        self._txid_before = store.txid
+        self.target_path: Final = store.file.real_path
+        self.backup_path: Final = backups.choose(self.target_path, OPERATION)
+
+    def prepare(self, resources: ExitStack, undo: ExitStack) -> WorkFile:  # noqa: ARG002 # of Work
+        """Back the store up. As `Work.prepare`."""
+        self._backups.make(self._store, self.backup_path)
+        undo.callback(self._backups.withdraw, self.backup_path)
+        file = self._store.file
+        return WorkFile(device=file.device, inode=file.inode, txid=self._txid_before, digest=None)
+
+    def commit(self) -> None:
+        """Write the pages. As `Work.commit`."""
+        self._store.require_in_place()
+        try:
+            self._rewinder.apply()
+        except WriteFailedError as error:
+            if not self.is_unchanged(error):
+                raise
+            raise WriteFailedError(
+                path=error.path,
+                problem=error.problem,
+                outcome="unchanged",
+                hint="look at the disk: free space, quota, kernel log; then try again",
+            ) from error
+        self._backups.keep(self.backup_path)
+        self._store.reread()
+
+    def verify(self) -> str | None:
+        """Open the file again as influxd will, and see that it is in the state before."""
+        with self._store.second_look() as tx:
+            if tx.txid != self._operation.txid_before:
+                return "the store opens as another state than the backup"
+        return None
+
+    def publish(self) -> None:
+        """Do nothing: it has its name."""
+
+    @property
+    def txid(self) -> int:
+        """The newest transaction of the store."""
+        return self._store.txid
+
+    def is_unchanged(self, _: BaseException) -> bool:
+        """Look at the metas again: the older one is what is written first. As `Work`."""
+        if (
+            self._rewinder.rewind.meta_pgid is None
+            or self._txid_before == self._operation.txid_before
+        ):
+            return False
+        try:
+            with self._store.second_look() as tx:
+                return tx.txid == self._txid_before != self._operation.txid_before
+        except RecoveryError:
+            return False
+
+    def failed(self, problem: str) -> WriteFailedError:
+        """Say how to end what was begun. As `Work.failed`."""
+        self._backups.keep(self.backup_path)
+        return WriteFailedError(
+            path=displayed(str(self.target_path)),
+            problem=problem,
+            outcome="unknown",
+            hint="look at the disk, then run influx-recovery store undo again",
+            backup_path=str(self.backup_path),
         )
 
-    def confirm(self) -> None:
-        """See that the ledger is ready, and ask."""
-        self._ports.ledger.prepare(self._intent)
-        if not self._ports.audience.confirm_undo(self._proposal):
-            raise RefusedError(
-                reason="the plan was not confirmed",
-                hint="run it again and answer yes, or add --yes in a script",
-            )
-
-    def write(self, apply: Callable[[], None]) -> UndoOutcome:
-        """Back the store up, go back, look at it again."""
-        target = self._proposal.backup_path
-        txid_before = self._store.txid
-        with ExitStack() as debris:
-            make_backup(self._store, target)
-            debris.callback(_remove, target)
-            intent_id = self._ports.ledger.intend(self._intent, txid_before=txid_before)
-            debris.pop_all()
-        with self._ports.shield():
-            try:
-                apply()
-                self._verify()
-            except BaseException:
-                self._conclude(intent_id, "unknown", txid_after=None)
-                raise
-            self._conclude(intent_id, "done", txid_after=self._proposal.operation.txid_before)
-        LOG.info("store.undone", operation=self._proposal.operation.operation)
-        return UndoOutcome(proposal=self._proposal, is_changed=True, warnings=tuple(self._warnings))
-
-    def _verify(self) -> None:
-        """Open the file again as influxd will, and see that it is in the state before."""
-        operation = self._proposal.operation
-        with self._store.second_look() as tx:
-            if tx.txid != operation.txid_before:
-                raise VerificationError(
-                    path=displayed(str(self._proposal.store.real_path)),
-                    problem="the store opens as another state than the backup",
-                    hint="look at the disk, then run influx-recovery store undo again",
-                    backup_path=str(self._proposal.source_path),
-                )
-
-    def _conclude(self, intent_id: int, outcome: str, *, txid_after: int | None) -> None:
-        """Record the end; it has happened already, so a ledger that fails is only a warning."""
-        try:
-            self._ports.ledger.conclude(intent_id, outcome, txid_after=txid_after)
-        except RecoveryError as error:
-            self._warnings.append(str(error))
-            LOG.warning("ledger.failed", operation=OPERATION, outcome=outcome)
-
-
-def _remove(path: Path) -> None:
-    with suppress(OSError):
-        path.unlink()
+    def unverified(self, problem: str) -> WriteFailedError:
+        """Say the same. As `Work.unverified`."""
+        error = self.failed(problem)
+        return VerificationError(
+            path=error.path, problem=problem, hint=error.hint, backup_path=error.backup_path
+        )

@@ -21,7 +21,7 @@ from recovery.model.permission import LEVEL_INSTANCE
 from recovery.model.user import User
 from recovery.ports import Clock, Rng
 from recovery.services.access import sole_owner_warnings
-from recovery.services.changes.sequence import Json, Plan
+from recovery.services.changes.plan import Json, Plan
 from recovery.services.tenancy.choosing import (
     choose_organization,
     choose_user,
@@ -29,7 +29,7 @@ from recovery.services.tenancy.choosing import (
     shown_name,
 )
 from recovery.services.tenancy.recipes import write_organization
-from recovery.services.tenancy.user_creation import require_name, unneeded
+from recovery.services.tenancy.user_creation import require_name
 
 WITH_CATALOGUE: Final = (
     "each with its entry in the engine's catalogue, without which influxd would not start"
@@ -53,7 +53,6 @@ class CreateOrganization:
     """
 
     operation: ClassVar[str] = "org create"
-    has_secret: ClassVar[bool] = False
 
     name: str
     description: str
@@ -85,7 +84,7 @@ class CreateOrganization:
         if existing is not None and self.is_ensured:
             facts: dict[str, Json] = {"organization_id": existing.id, "organization": existing.name}
             step = f"organization {name} is there already"
-            return unneeded(self.operation, step, facts, (existing.id,))
+            return Plan.nothing(self.operation, step, facts=facts, record_ids=(existing.id,))
         owner = choose_user(store, self.owner)
         _require_free(store, self.name)
         ids = IdSource(self.clock, self.rng)
@@ -146,7 +145,6 @@ class RenameOrganization:
     """
 
     operation: ClassVar[str] = "org rename"
-    has_secret: ClassVar[bool] = False
 
     name: str | None
     new_name: str
@@ -177,7 +175,7 @@ class RenameOrganization:
         }
         if found.name == new_name:
             step = f"{cut_name(new_name)} is its name already"
-            return unneeded(self.operation, step, facts, (found.id,))
+            return Plan.nothing(self.operation, step, facts=facts, record_ids=(found.id,))
         _require_free(store, new_name, except_id=found.id)
         changes: dict[str, Json] = {
             "name": new_name,
@@ -204,8 +202,6 @@ class SetRole:
         organization: In which organization; None for the only one.
         role: `OWNER` or `MEMBER`.
     """
-
-    has_secret: ClassVar[bool] = False
 
     username: str
     organization: str | None
@@ -251,7 +247,6 @@ class SetInstanceOwner:
     """
 
     operation: ClassVar[str] = "instance add-owner"
-    has_secret: ClassVar[bool] = False
 
     username: str
 
@@ -295,7 +290,6 @@ class RemoveRole:
     """
 
     operation: ClassVar[str] = "org remove-member"
-    has_secret: ClassVar[bool] = False
 
     username: str
     organization: str | None
@@ -377,7 +371,9 @@ def _role_plan(store: MetaTx, operation: str, user: User, wanted: Mapping, what:
     }
     ids = (wanted.resource_id, user.id)
     if _has_role(store, wanted):
-        return unneeded(operation, f"user {name} is {what} already", facts, ids)
+        return Plan.nothing(
+            operation, f"user {name} is {what} already", facts=facts, record_ids=ids
+        )
     before = store.mappings.get(wanted.resource_id, user.id)
     instead = "" if before is None else f", in the place of {before.user_type}"
     inactive = f"user {name} is not active, so the role has no effect yet"

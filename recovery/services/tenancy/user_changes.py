@@ -21,9 +21,9 @@ from recovery.model.password import hash_password, password_matches, require_acc
 from recovery.model.user import ACTIVE, INACTIVE, User, decode_user
 from recovery.secret import Secret
 from recovery.services.access import Loss, loss_warnings
-from recovery.services.changes.sequence import Json, Plan
+from recovery.services.changes.plan import Json, Plan
 from recovery.services.tenancy.choosing import UserChoice, cut_name, shown_name
-from recovery.services.tenancy.user_creation import require_name, unneeded, user_named
+from recovery.services.tenancy.user_creation import require_name, user_named
 
 TOKENS_STAY: Final = (
     "its tokens stay in the store and answer 403, because their user is missing; a server would "
@@ -43,7 +43,6 @@ class SetPassword:
     """
 
     operation: ClassVar[str] = "user update"
-    has_secret: ClassVar[bool] = False
 
     user: UserChoice
     password: Secret
@@ -76,7 +75,9 @@ class SetPassword:
         }
         if self.is_ensured and stored and password_matches(self.password, stored):
             if not activates:
-                return unneeded(self.operation, f"{name} has this password", facts, (user.id,))
+                return Plan.nothing(
+                    self.operation, f"{name} has this password", facts=facts, record_ids=(user.id,)
+                )
             return replace(
                 SetUserStatus(user=self.user, is_active=True).plan(store),
                 operation=self.operation,
@@ -120,8 +121,6 @@ class SetUserStatus:
         is_active: What it is to be.
     """
 
-    has_secret: ClassVar[bool] = False
-
     user: UserChoice
     is_active: bool
 
@@ -148,8 +147,11 @@ class SetUserStatus:
         name = cut_name(user.name)
         facts = {"user_id": user.id, "user": user.name, "status": status}
         if user.status == status:
-            return unneeded(
-                self.operation, f"user {name} is {status} already", dict(facts), (user.id,)
+            return Plan.nothing(
+                self.operation,
+                f"user {name} is {status} already",
+                facts=facts,
+                record_ids=(user.id,),
             )
         after = decode_user(user.rewritten({"status": status}))
         warnings = () if self.is_active else _deactivation_warnings(store, user)
@@ -174,7 +176,6 @@ class RenameUser:
     """
 
     operation: ClassVar[str] = "user rename"
-    has_secret: ClassVar[bool] = False
 
     user: UserChoice
     new_name: str
@@ -199,7 +200,9 @@ class RenameUser:
         before, name = cut_name(user.name), cut_name(self.new_name)
         facts = {"user_id": user.id, "name_before": user.name, "name": self.new_name}
         if user.name == self.new_name:
-            return unneeded(self.operation, f"{name} is its name already", dict(facts), (user.id,))
+            return Plan.nothing(
+                self.operation, f"{name} is its name already", facts=facts, record_ids=(user.id,)
+            )
         taken = store.users.indexed_id(self.new_name) or user_named(store, self.new_name)
         if taken is not None:
             raise ConflictError(
@@ -229,7 +232,6 @@ class DeleteUser:
     """
 
     operation: ClassVar[str] = "user delete"
-    has_secret: ClassVar[bool] = False
 
     user: UserChoice
     with_tokens: bool

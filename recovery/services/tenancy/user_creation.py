@@ -21,7 +21,7 @@ from recovery.model.password import hash_password, password_matches, require_acc
 from recovery.model.user import User
 from recovery.ports import Clock, Rng
 from recovery.secret import Secret
-from recovery.services.changes.sequence import Json, Plan
+from recovery.services.changes.plan import Plan
 from recovery.services.tenancy.choosing import choose_organization, cut_name, shown_name
 from recovery.services.tenancy.recipes import write_role
 
@@ -39,7 +39,8 @@ class CreateUser:
     Attributes:
         name: The new name.
         password: What the user will sign in with; None for no password.
-        organization: In which the user gets a role; None for none.
+        organization: In which the user gets a role; None for the only one.
+        has_role: Whether the user gets a role at all.
         is_owner: Whether that role is owner, otherwise member.
         is_ensured: Whether a user that is there already, as wanted, is a success.
         clock: The time.
@@ -47,11 +48,11 @@ class CreateUser:
     """
 
     operation: ClassVar[str] = "user create"
-    has_secret: ClassVar[bool] = False
 
     name: str
     password: Secret | None
     organization: str | None
+    has_role: bool
     is_owner: bool
     is_ensured: bool
     clock: Clock
@@ -76,9 +77,7 @@ class CreateUser:
         require_name("user", self.name)
         if self.password is not None:
             require_acceptable(self.password)
-        organization = (
-            None if self.organization is None else choose_organization(store, self.organization)
-        )
+        organization = choose_organization(store, self.organization) if self.has_role else None
         existing = user_named(store, self.name)
         if existing is not None:
             return self._existing(store, existing, organization)
@@ -142,11 +141,11 @@ class CreateUser:
                 reason=f"user {shown_name(self.name)} is there and is not as wanted: {problem}",
                 hint="change it with user update, user activate or org add-owner",
             )
-        return unneeded(
+        return Plan.nothing(
             self.operation,
             f"user {cut_name(self.name)} is there already, as wanted",
-            {"user_id": user.id, "user": self.name},
-            (user.id,),
+            facts={"user_id": user.id, "user": self.name},
+            record_ids=(user.id,),
         )
 
     def _what_is_wrong(
@@ -192,28 +191,3 @@ def require_name(kind: str, name: str) -> None:
         raise RefusedError(
             reason=f"the name of the {kind} is not UTF-8", hint="type it in a UTF-8 locale"
         ) from None
-
-
-def unneeded(
-    operation: str, step: str, facts: dict[str, Json], record_ids: tuple[str, ...]
-) -> Plan:
-    """Plan nothing, because all is as wanted.
-
-    Args:
-        operation: The command.
-        step: What is as wanted, as a sentence.
-        facts: The same for a program.
-        record_ids: The records that were looked at.
-
-    Returns:
-        A plan that `run_change` shows and does not carry out.
-    """
-    return Plan(
-        operation=operation,
-        steps=(step,),
-        facts=facts,
-        record_ids=record_ids,
-        is_needed=False,
-        apply=lambda _: None,
-        verify=lambda _: None,
-    )

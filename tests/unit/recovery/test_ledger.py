@@ -9,7 +9,7 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -17,7 +17,7 @@ import pytest
 
 from recovery.errors import ExitCode, LedgerError
 from recovery.ledger import Actor, Ledger, default_path
-from recovery.services.changes.sequence import Intent, Recorder
+from recovery.services.changes.ports import Intent, Recorder
 
 PROJECT = Path(__file__).parents[3]
 # All published: of the sample store, or vectors of InfluxDB.
@@ -283,7 +283,7 @@ def test_several_processes_write_at_once(ledger: Ledger) -> None:
         "from pathlib import Path\n"
         "from recovery.ledger import Actor, Ledger\n"
         "from recovery.ports import SystemClock\n"
-        "from recovery.services.changes.sequence import Intent\n"
+        "from recovery.services.changes.ports import Intent\n"
         "actor = Actor(host='db1', uid=0, sudo_user=None, tool_version='0')\n"
         "ledger = Ledger(path=Path(sys.argv[1]), actor=actor, clock=SystemClock())\n"
         "intent = Intent(operation='user create', store_path=Path('/x'), device=1,\n"
@@ -381,11 +381,28 @@ def test_the_database_of_another_program_is_refused_and_kept(ledger: Ledger) -> 
     assert before == ledger.path.read_bytes()
 
 
+def test_a_ledger_of_the_first_version_is_read_and_gets_what_it_lacks_with_its_next_row(
+    ledger: Ledger,
+) -> None:
+    ledger.intend(intent(), txid_before=7)
+    with other_program(ledger) as connection:
+        connection.execute("ALTER TABLE entries DROP COLUMN digest")
+        connection.execute("PRAGMA user_version = 1")
+    (first,) = ledger.entries()
+    assert (first.txid_before, first.digest) == (7, None)
+    ledger.prepare(intent())
+    assert ledger.entries() == (first,)
+    ledger.intend(replace(intent(), digest="ab" * 32))
+    assert [entry.digest for entry in ledger.entries()] == [None, "ab" * 32]
+    ledger.conclude(2, "done")
+    assert ledger.entries()[-1].digest == "ab" * 32
+
+
 def test_a_ledger_of_a_later_version_is_refused(ledger: Ledger) -> None:
     ledger.intend(intent())
     with other_program(ledger) as connection:
-        connection.execute("PRAGMA user_version = 2")
-    assert "has version 2, expected 1" in str(refusal(ledger))
+        connection.execute("PRAGMA user_version = 3")
+    assert "has version 3, expected 2" in str(refusal(ledger))
 
 
 def test_a_row_that_makes_no_sense_is_an_error_of_the_ledger(ledger: Ledger) -> None:
@@ -465,7 +482,7 @@ def test_no_permission_is_refused_by_reading_and_writing(tmp_path: Path, mode: i
         "from recovery.errors import LedgerError\n"
         "from recovery.ledger import Actor, Ledger\n"
         "from recovery.ports import SystemClock\n"
-        "from recovery.services.changes.sequence import Intent\n"
+        "from recovery.services.changes.ports import Intent\n"
         "folder = Path(sys.argv[1])\n"
         "os.setgroups([])\n"
         "os.chdir(folder.parent)\n"  # the folders above belong to root alone

@@ -20,17 +20,24 @@ from recovery.services.authorizations.details import details_of
 from recovery.services.authorizations.listing import (
     AuthorizationFilter,
     AuthorizationRow,
-    open_inventory,
 )
 from recovery.services.authorizations.verification import TokenVerdict, verify_token
-from recovery.services.changes.sequence import Planner
+from recovery.services.changes.plan import Planner
 from recovery.services.doctor.examination import Examination, Outlook, examine
+from recovery.services.session import Session
 from recovery.services.tenancy.choosing import UserChoice
 from recovery.services.tenancy.organization_changes import RemoveRole
 from recovery.services.tenancy.user_changes import DeleteUser, SetUserStatus
 from recovery.services.tenancy.user_details import describe_user
 from tests.support.ports import FixedClock
-from tests.support.stores import MADE_AT, OPERATOR_TOKEN, MadeStore, edit, make_store
+from tests.support.stores import (
+    MADE_AT,
+    OPERATOR_TOKEN,
+    MadeStore,
+    edit,
+    make_store,
+    open_inventory,
+)
 
 ALICE = UserChoice(name="alice", user_id=None)
 BOB = UserChoice(name="bob", user_id=None)
@@ -43,7 +50,8 @@ def made(tmp_path: Path) -> MadeStore:
 
 def checked(path: Path, *, server_hashes: bool | None = None) -> Examination:
     files = Files(use_hashed_tokens=server_hashes)
-    return examine(path, files=files, clock=FixedClock(MADE_AT), rng=SystemRng())
+    with Session.open(path, needs_schema=False) as session:
+        return examine(session, files=files, clock=FixedClock(MADE_AT), rng=SystemRng())
 
 
 def warnings_of(made: MadeStore, planner: Planner) -> tuple[str, ...]:

@@ -17,7 +17,7 @@ from recovery.services.authorizations.changes import (
     SetStatus,
 )
 from recovery.services.authorizations.hashing import HashTokens
-from recovery.services.changes.sequence import Planner
+from recovery.services.changes.plan import Planner
 from tests.support.invariants import assert_invariants, hash_of, violations
 from tests.support.oracle import Oracle
 from tests.support.ports import FixedClock

@@ -18,11 +18,10 @@ from recovery.services.authorizations.listing import (
     Problem,
     Row,
     UserRow,
-    open_inventory,
 )
 from recovery.services.tenancy.user_details import Membership
 from tests.support.locks import locked
-from tests.support.stores import LEVELS, MadeStore, edit, make_store
+from tests.support.stores import LEVELS, MadeStore, edit, make_store, open_inventory
 
 EVERYTHING = AuthorizationFilter()
 
@@ -336,7 +335,7 @@ def test_members_and_the_owner_of_the_instance_are_told_apart(made: MadeStore) -
 
 def test_a_running_server_is_in_the_way(made: MadeStore) -> None:
     with locked(made.path, exclusive=True), pytest.raises(StoreBusyError):
-        open_inventory(made.path, lock_timeout_s=0).__enter__()
+        open_inventory(made.path, timeout_s=0).__enter__()
 
 
 @pytest.mark.damages

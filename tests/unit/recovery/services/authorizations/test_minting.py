@@ -28,7 +28,7 @@ from recovery.model.permission import operator_permissions
 from recovery.secret import Secret
 from recovery.services.authorizations.minting import MintOperator
 from recovery.services.authorizations.new_token import FormChoice
-from recovery.services.changes.sequence import Plan
+from recovery.services.changes.plan import Plan
 from tests.support.invariants import assert_invariants
 from tests.support.oracle import Dump
 from tests.support.ports import FixedClock

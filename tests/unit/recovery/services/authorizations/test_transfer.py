@@ -20,7 +20,7 @@ from recovery.services.authorizations.listing import AuthorizationFilter
 from recovery.services.authorizations.new_token import FormChoice
 from recovery.services.authorizations.transfer import LineError, decode_lines
 from recovery.services.authorizations.verification import TokenVerdict, verify_token
-from recovery.services.changes.sequence import Outcome
+from recovery.services.changes.plan import Outcome
 from tests.support.invariants import assert_invariants, hash_of
 from tests.support.oracle import Oracle
 from tests.support.stores import (

@@ -2,11 +2,12 @@
 
 import errno
 import os
+import re
 import shutil
 import stat
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import pytest
@@ -27,20 +28,14 @@ from recovery.errors import (
 from recovery.metastore.store import MetaStore
 from recovery.metastore.transaction import MetaTx
 from recovery.secret import Secret
-from recovery.services.changes.sequence import (
-    Intent,
-    Manner,
-    Outcome,
-    Plan,
-    Ports,
-    Proposal,
-    run_change,
-)
+from recovery.services.changes.backup_rule import BackupEachChange
+from recovery.services.changes.plan import Manner, Outcome, Plan, Proposal
+from recovery.services.changes.ports import Intent, Ports
 from tests.support.locks import locked
 from tests.support.mounts import mounted
 from tests.support.oracle import Dump
 from tests.support.ports import FixedClock
-from tests.support.stores import CHANGED_AT
+from tests.support.stores import CHANGED_AT, run_change
 from tests.support.surgery import Patient
 
 KEY = b"id"
@@ -55,9 +50,9 @@ ORDER = [
     "show",
     "confirm",
     "open",
+    "apply",
     "intend",
     "shield",
-    "apply",
     "verify",
     "conclude done",
     "deliver",
@@ -107,11 +102,6 @@ class Witness:
     def operation(self) -> str:
         """The command."""
         return "test set"
-
-    @property
-    def has_secret(self) -> bool:
-        """Whether there is something to deliver."""
-        return self.with_secret
 
     def plan(self, store: MetaTx) -> Plan:
         """Plan to set one key."""
@@ -200,11 +190,11 @@ class Witness:
         return run_change(
             self.path,
             self,
-            manner=manner or Manner(lock_timeout_s=0),
+            manner=replace(manner or Manner(), backups=BackupEachChange(FixedClock(CHANGED_AT))),
+            timeout_s=0,
             ports=Ports(
                 audience=self,
                 recorder=self,
-                clock=FixedClock(CHANGED_AT),
                 destination=self if has_destination else None,
                 shield=self.shield,
             ),
@@ -295,8 +285,10 @@ def test_the_ledger_is_told_everything_but_the_secret(witness: Witness) -> None:
             record_ids=(RECORD_ID,),
             backup_path=backup_of(witness),
             reason="locked out",
+            digest=witness.intents[0].digest,
         )
     ]
+    assert re.fullmatch("[0-9a-f]{64}", witness.intents[0].digest or "")
     assert SECRET not in repr((witness.intents, witness.proposals))
 
 
@@ -357,7 +349,7 @@ def test_a_dry_run_shows_the_plan_and_touches_nothing(witness: Witness) -> None:
 
 def test_a_dry_run_needs_no_more_than_a_shared_lock(witness: Witness) -> None:
     with locked(witness.path, exclusive=False):
-        witness.run(Manner(is_dry_run=True, lock_timeout_s=0))
+        witness.run(Manner(is_dry_run=True))
 
 
 def test_when_all_is_as_wanted_nothing_is_asked_or_written(witness: Witness) -> None:
@@ -379,10 +371,12 @@ def test_a_no_stops_it(witness: Witness) -> None:
     unchanged(witness, original)
 
 
-def test_without_a_place_for_the_token_the_store_is_not_even_opened(tmp_path: Path) -> None:
-    witness = Witness(tmp_path / "does not exist")
+def test_without_a_place_for_the_token_nothing_is_shown_or_asked(witness: Witness) -> None:
+    original = witness.path.read_bytes()
     with pytest.raises(RefusedError, match="no place to put the new token"):
         witness.run(has_destination=False)
+    assert witness.events == []
+    unchanged(witness, original)
 
 
 def test_a_reader_elsewhere_keeps_a_change_from_starting(witness: Witness) -> None:
@@ -407,12 +401,12 @@ LEDGER = LedgerError(path="ledger", problem="is full", changed=False, hint="make
         ("prepare", LEDGER, []),
         ("confirm", KeyboardInterrupt(), []),
         ("open", REFUSAL, []),
+        ("apply", REFUSAL, ["discard"]),
+        ("apply", KeyboardInterrupt(), ["discard"]),
+        ("apply", ZeroDivisionError(), ["discard"]),
         ("intend", LEDGER, ["discard"]),
         ("intend", KeyboardInterrupt(), ["discard"]),
         ("shield", KeyboardInterrupt(), ["conclude unchanged", "discard"]),
-        ("apply", REFUSAL, ["conclude unchanged", "discard"]),
-        ("apply", KeyboardInterrupt(), ["conclude unchanged", "discard"]),
-        ("apply", ZeroDivisionError(), ["conclude unchanged", "discard"]),
     ],
 )
 def test_a_failure_before_the_commit_leaves_everything_as_it_was(
@@ -514,7 +508,7 @@ def test_a_meta_that_cannot_be_written_leaves_the_outcome_unknown(
     real = os.pwrite
 
     def write(descriptor: int, data: bytes, offset: int) -> int:
-        if offset in {0, 4096} and witness.events[-1] == "apply":
+        if offset in {0, 4096} and witness.events[-1] == "shield":
             raise OSError(errno.EIO, os.strerror(errno.EIO))
         return real(descriptor, data, offset)
 
@@ -589,7 +583,7 @@ def test_a_ledger_that_fails_after_the_commit_stops_nothing(witness: Witness, ou
 
 
 def test_a_ledger_that_fails_hides_no_other_error(witness: Witness) -> None:
-    witness.fails["apply"] = REFUSAL
+    witness.fails["shield"] = REFUSAL
     witness.fails["conclude unchanged"] = LEDGER
     assert witness.fail() is REFUSAL
     assert names(witness) == ["level21.bolt"]
@@ -601,7 +595,7 @@ def test_a_ledger_that_fails_hides_no_other_error(witness: Witness) -> None:
 @pytest.fixture
 def to_copy(witness: Witness) -> Manner:
     """Leave the store alone and write a copy."""
-    return Manner(output_path=witness.path.with_name("copy"), lock_timeout_s=0)
+    return Manner(output_path=witness.path.with_name("copy"))
 
 
 def test_the_copy_is_changed_and_the_store_is_not_even_read_in_a_way_that_shows(
@@ -708,7 +702,7 @@ def test_a_store_that_can_be_read_and_not_safely_written_is_refused_first(
     start = patient.freelist * 4096 + 16
     patient.content[start : start + 8] = patient.root.to_bytes(8, "little")
     witness.path.write_bytes(patient.content)
-    for manner in (Manner(lock_timeout_s=0), to_copy, Manner(is_dry_run=True)):
+    for manner in (Manner(), to_copy, Manner(is_dry_run=True)):
         error = witness.fail(manner)
         assert isinstance(error, StoreDamagedError)
         assert f"page {patient.root}" in str(error)
@@ -724,7 +718,7 @@ def test_a_damaged_store_is_refused_before_anything_is_planned(
     whole = bytes(content)
     content[root * 4096 + 10] = 0
     witness.path.write_bytes(content)
-    for manner in (Manner(lock_timeout_s=0), to_copy, Manner(is_dry_run=True)):
+    for manner in (Manner(), to_copy, Manner(is_dry_run=True)):
         assert isinstance(witness.fail(manner), StoreDamagedError)
     assert witness.events == []
     witness.path.write_bytes(whole)

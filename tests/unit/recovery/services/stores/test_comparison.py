@@ -11,7 +11,8 @@ from recovery.model.ids import Id
 from recovery.secret import Secret
 from recovery.services.authorizations.changes import DeleteAuthorization, SetStatus
 from recovery.services.authorizations.hashing import HashTokens
-from recovery.services.stores.comparison import BucketCount, Change, Comparison, compare_files
+from recovery.services.session import Session
+from recovery.services.stores.comparison import BucketCount, Change, Comparison, compare_stores
 from recovery.services.tenancy.choosing import UserChoice
 from recovery.services.tenancy.user_changes import RenameUser
 from tests.support.ports import FixedClock
@@ -23,12 +24,17 @@ def made(tmp_path: Path) -> MadeStore:
     return make_store(tmp_path / "influxd.bolt", level=21)
 
 
+def compare(before: Path, after: Path) -> Comparison:
+    with Session.open(before) as left, Session.open(after) as right:
+        return compare_stores(left, right)
+
+
 def after(made: MadeStore, alter: Callable[[MadeStore], object]) -> Comparison:
     """Compare a store with itself before something was done to it."""
     before = made.path.with_name("before.bolt")
     shutil.copyfile(made.path, before)
     alter(made)
-    return compare_files(before, made.path)
+    return compare(before, made.path)
 
 
 def planted(change_records: Callable[[MetaTx], None]) -> Callable[[MadeStore], object]:
@@ -46,7 +52,7 @@ def test_a_store_is_the_same_as_its_copy(tmp_path: Path, level: int) -> None:
 def test_the_real_stores_of_one_server_differ_by_what_the_server_did(
     level17_bolt: Path, level21_bolt: Path
 ) -> None:
-    found = compare_files(level17_bolt, level21_bolt)
+    found = compare(level17_bolt, level21_bolt)
     words = {(one.kind, one.action, one.name) for one in found.changes}
     assert ("migration", "added", "create authorizationhashedindexv1 bucket") in words
     assert (found.before.level, found.after.level) == (17, 21)

@@ -11,6 +11,7 @@ from recovery.discovery.candidate import Files
 from recovery.metastore.transaction import MetaTx
 from recovery.model.password import hash_password
 from recovery.secret import Secret
+from recovery.services.session import Session
 from recovery.services.stores.export import ExportReport, export_store
 from tests.support.canaries import leaks
 from tests.support.ports import FixedClock
@@ -37,14 +38,15 @@ def made(tmp_path: Path) -> MadeStore:
 
 
 def export(path: Path) -> ExportReport:
-    return export_store(
-        path,
-        path.with_name("inventory.sqlite"),
-        files=Files(),
-        tool_version="1",
-        clock=FixedClock(CHANGED_AT),
-        rng=SeededRng(),
-    )
+    with Session.open(path) as session:
+        return export_store(
+            session,
+            path.with_name("inventory.sqlite"),
+            files=Files(),
+            tool_version="1",
+            clock=FixedClock(CHANGED_AT),
+            rng=SeededRng(),
+        )
 
 
 def ask(made: MadeStore, question: str) -> list[tuple[object, ...]]:

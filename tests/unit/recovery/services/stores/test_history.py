@@ -7,7 +7,7 @@ import pytest
 
 from recovery.errors import ExitCode, NotFoundError
 from recovery.ledger import Actor, Ledger
-from recovery.services.changes.sequence import Intent
+from recovery.services.changes.ports import Intent
 from recovery.services.stores.history import (
     UNFINISHED,
     find_operation,

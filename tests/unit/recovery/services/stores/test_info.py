@@ -11,7 +11,10 @@ from recovery.model.token import TokenForm
 from recovery.secret import Secret
 from recovery.services.authorizations.changes import SetStatus
 from recovery.services.authorizations.listing import OperatorState
-from recovery.services.changes.sequence import Manner, Ports, run_change
+from recovery.services.changes.backup_rule import BackupEachChange
+from recovery.services.changes.plan import Manner
+from recovery.services.changes.ports import Ports
+from recovery.services.session import Session
 from recovery.services.stores.info import StoreInfo, describe_store
 from tests.support.ports import FixedClock
 from tests.support.stores import (
@@ -21,6 +24,7 @@ from tests.support.stores import (
     YesAudience,
     edit,
     make_store,
+    run_change,
 )
 
 
@@ -36,7 +40,8 @@ def ledger(tmp_path: Path) -> Ledger:
 
 
 def info(path: Path, ledger: Ledger, *, sqlite_path: Path | None = None) -> StoreInfo:
-    return describe_store(path, sqlite_path=sqlite_path, ledger=ledger)
+    with Session.open(path) as session:
+        return describe_store(session, sqlite_path=sqlite_path, ledger=ledger)
 
 
 def test_a_real_store_is_counted(level21_bolt: Path, ledger: Ledger) -> None:
@@ -92,8 +97,9 @@ def test_the_last_operations_of_this_store_are_shown(made: MadeStore, ledger: Le
     clock = FixedClock(CHANGED_AT)
     for number in range(7):
         planner = SetStatus(authorization_id=made.reader, is_active=number % 2 == 1, clock=clock)
-        ports = Ports(audience=YesAudience(), recorder=ledger, clock=clock)
-        run_change(made.path, planner, manner=Manner(), ports=ports)
+        ports = Ports(audience=YesAudience(), recorder=ledger)
+        manner = Manner(backups=BackupEachChange(clock))
+        run_change(made.path, planner, manner=manner, ports=ports)
     found = info(made.path, ledger)
     assert [one.number for one in found.operations] == [5, 7, 9, 11, 13]
 

@@ -14,12 +14,11 @@ from recovery.model.schema import buckets_of_level
 from recovery.services.authorizations.listing import (
     AuthorizationFilter,
     OperatorState,
-    open_inventory,
 )
 from recovery.services.stores.sample import make_sample_store
 from tests.support.invariants import assert_invariants
 from tests.support.ports import FixedClock
-from tests.support.stores import MADE_AT, SeededRng
+from tests.support.stores import MADE_AT, SeededRng, open_inventory
 
 
 @pytest.fixture

@@ -1,19 +1,29 @@
 """A new store: complete, at the newest level, taken for set up, never in the place of another."""
 
 import stat
-from contextlib import nullcontext
 from pathlib import Path
 
 import bcrypt
 import pytest
 
-from recovery.errors import ConflictError, DeliveryError, PasswordError, RecoveryError, RefusedError
+from recovery.errors import (
+    ConflictError,
+    DeliveryError,
+    ExitCode,
+    PasswordError,
+    RecoveryError,
+    RefusedError,
+    WriteFailedError,
+)
 from recovery.metastore.store import MetaStore
 from recovery.model.bucket import DAY_NS
 from recovery.model.permission import OperatorLevel, classify
 from recovery.model.schema import buckets_of_level
 from recovery.secret import Secret
-from recovery.services.stores.setup import Setup, SetupPorts, SetupResult, make_store
+from recovery.services.changes.plan import Manner
+from recovery.services.changes.ports import Ports
+from recovery.services.changes.sequence import carry_out
+from recovery.services.stores.setup import Setup, SetupResult, proposed_setup
 from tests.support.invariants import assert_invariants
 from tests.support.oracle import Oracle
 from tests.support.ports import FixedClock
@@ -22,6 +32,7 @@ from tests.support.stores import (
     ListRecorder,
     MemoryDestination,
     SeededRng,
+    YesAudience,
 )
 
 TOKEN = "canary-setup-token-0123456789"
@@ -45,16 +56,22 @@ def wanted(
     )
 
 
-def make(path: Path, setup: Setup, destination: MemoryDestination | None = None) -> SetupResult:
-    return make_store(
-        path,
-        setup,
-        recorder=ListRecorder(),
+def make(
+    path: Path,
+    setup: Setup,
+    destination: MemoryDestination | None = None,
+    recorder: ListRecorder | None = None,
+) -> SetupResult:
+    ports = Ports(
+        audience=YesAudience(),
+        recorder=recorder or ListRecorder(),
         destination=destination or MemoryDestination(),
-        shield=nullcontext,
-        reason=None,
-        ports=SetupPorts(clock=FixedClock(CHANGED_AT), rng=SeededRng(9)),
     )
+    with proposed_setup(
+        path, setup, manner=Manner(), clock=FixedClock(CHANGED_AT), rng=SeededRng(9)
+    ) as proposal:
+        carry_out(proposal, ports)
+    return proposal.made
 
 
 def test_a_new_store_has_what_a_servers_own_set_up_writes(tmp_path: Path, oracle: Oracle) -> None:
@@ -126,8 +143,15 @@ class FullDestination(MemoryDestination):
         raise DeliveryError(authorization_id=record_id, problem="it is full", hint="try again")
 
 
-def test_a_token_that_cannot_be_delivered_is_named_and_the_store_stays(tmp_path: Path) -> None:
+def test_a_set_up_whose_token_cannot_be_delivered_leaves_nothing_and_can_be_run_again(
+    tmp_path: Path,
+) -> None:
     path = tmp_path / "influxd.bolt"
-    with pytest.raises(DeliveryError):
-        make(path, wanted(), FullDestination())
+    recorder = ListRecorder()
+    with pytest.raises(WriteFailedError, match="nothing was changed") as caught:
+        make(path, wanted(), FullDestination(), recorder)
+    assert caught.value.exit_code is ExitCode.WRITE_FAILED
+    assert recorder.outcomes[-1] == "unchanged"
+    assert list(tmp_path.iterdir()) == []
+    make(path, wanted())
     assert_invariants(path)

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from bolt_store.file.os_file import OsFile
 from recovery.errors import (
     ExitCode,
     RefusedError,
@@ -16,13 +17,22 @@ from recovery.errors import (
     WriteFailedError,
 )
 from recovery.ledger import Actor, Ledger
-from recovery.metastore import rewind
 from recovery.services.authorizations.changes import DeleteAuthorization, SetStatus
-from recovery.services.changes.sequence import Intent, Manner, Ports, run_change
-from recovery.services.stores.undo import OPERATION, UndoOutcome, UndoPorts, UndoProposal, undo
+from recovery.services.changes.backup_rule import BackupEachChange
+from recovery.services.changes.plan import Manner, Outcome, Proposal
+from recovery.services.changes.ports import Intent, Ports
+from recovery.services.stores.undo import OPERATION, UndoProposal
 from tests.support.locks import locked
 from tests.support.ports import FixedClock
-from tests.support.stores import CHANGED_AT, MadeStore, YesAudience, edit, make_store
+from tests.support.stores import (
+    CHANGED_AT,
+    MadeStore,
+    YesAudience,
+    edit,
+    make_store,
+    run_change,
+    undo,
+)
 
 
 @dataclass
@@ -30,12 +40,12 @@ class Audience:
     """Sees the proposal and says what it was told to say."""
 
     answer: bool = True
-    proposals: list[UndoProposal] = field(default_factory=list)
+    proposals: list[Proposal] = field(default_factory=list)
 
-    def show_undo(self, proposal: UndoProposal) -> None:
+    def show_plan(self, proposal: Proposal) -> None:
         self.proposals.append(proposal)
 
-    def confirm_undo(self, proposal: UndoProposal) -> bool:
+    def confirm(self, proposal: Proposal) -> bool:
         assert proposal in self.proposals
         return self.answer
 
@@ -67,15 +77,22 @@ class World:
 
     def run(self, planner: SetStatus | DeleteAuthorization) -> Path:
         self.clock.moment += timedelta(seconds=1)
-        ports = Ports(audience=YesAudience(), recorder=self.ledger, clock=self.clock)
-        outcome = run_change(self.made.path, planner, manner=Manner(), ports=ports)
+        ports = Ports(audience=YesAudience(), recorder=self.ledger)
+        manner = Manner(backups=BackupEachChange(self.clock))
+        outcome = run_change(self.made.path, planner, manner=manner, ports=ports)
         assert outcome.backup_path is not None
         return outcome.backup_path
 
-    def undo(self, *, is_dry_run: bool = False) -> UndoOutcome:
+    def undo(self, *, is_dry_run: bool = False) -> tuple[UndoProposal, Outcome]:
         self.clock.moment += timedelta(seconds=1)
-        ports = UndoPorts(ledger=self.ledger, audience=self.audience, clock=self.clock)
-        return undo(self.made.path, ports=ports, is_dry_run=is_dry_run, reason="a mistake")
+        return undo(
+            self.made.path,
+            self.ledger,
+            self.clock,
+            audience=self.audience,
+            is_dry_run=is_dry_run,
+            reason="a mistake",
+        )
 
     def outcomes(self) -> list[tuple[str, str]]:
         return [(entry.operation, entry.outcome) for entry in self.ledger.entries()]
@@ -99,8 +116,7 @@ def test_the_store_is_again_what_it_was_byte_for_byte_in_the_same_file(world: Wo
     before, inode = world.content(), world.made.path.stat().st_ino
     world.deactivate()
     assert world.content() != before
-    outcome = world.undo()
-    assert outcome.is_changed
+    assert world.undo()[1].is_changed
     assert world.content() == before
     status = world.made.path.stat()
     assert (status.st_ino, status.st_mode & 0o777) == (inode, 0o640)
@@ -110,6 +126,7 @@ def test_what_was_changed_is_shown_before_the_question(world: World) -> None:
     world.deactivate()
     world.undo()
     (proposal,) = world.audience.proposals
+    assert isinstance(proposal, UndoProposal)
     (change,) = proposal.changes
     assert (change.id, change.action) == (world.made.reader, "changed")
     assert (proposal.operation.operation, proposal.is_resumed) == ("auth set-inactive", False)
@@ -118,7 +135,8 @@ def test_what_was_changed_is_shown_before_the_question(world: World) -> None:
 def test_the_state_that_is_given_up_is_backed_up_and_the_ledger_knows(world: World) -> None:
     world.deactivate()
     after = world.content()
-    proposal = world.undo().proposal
+    proposal, _ = world.undo()
+    assert proposal.backup_path is not None
     assert proposal.backup_path.read_bytes() == after
     assert world.outcomes()[-2:] == [(OPERATION, "pending"), (OPERATION, "done")]
     last = world.ledger.entries()[-1]
@@ -151,7 +169,7 @@ def test_an_operation_after_an_undo_is_taken_back_next(world: World) -> None:
 def test_a_dry_run_writes_nothing(world: World) -> None:
     world.deactivate()
     content, names, outcomes = world.content(), world.names(), world.outcomes()
-    assert not world.undo(is_dry_run=True).is_changed
+    assert not world.undo(is_dry_run=True)[1].is_changed
     assert (world.content(), world.names(), world.outcomes()) == (content, names, outcomes)
 
 
@@ -203,7 +221,7 @@ def test_a_backup_of_another_time_is_refused(world: World) -> None:
     early = world.deactivate()
     late = world.delete()
     shutil.copyfile(early, late)
-    with pytest.raises(RefusedError, match="is not the backup of operation"):
+    with pytest.raises(RefusedError, match="is not the store as it was before operation"):
         world.undo()
 
 
@@ -251,19 +269,18 @@ def test_an_undo_that_was_cut_off_is_ended_by_the_next(
 ) -> None:
     before = world.content()
     world.deactivate()
-    synced = rewind.WritableLook.sync
+    synced = OsFile.sync
 
-    def fail(look: rewind.WritableLook) -> None:
-        synced(look)
+    def fail(file: OsFile) -> None:
+        synced(file)
         raise OSError(5, "Input/output error")
 
     with monkeypatch.context() as patch:
-        patch.setattr(rewind.WritableLook, "sync", fail)
+        patch.setattr(OsFile, "sync", fail)
         with pytest.raises(WriteFailedError) as caught:
             world.undo()
     assert caught.value.exit_code is ExitCode.OUTCOME_UNKNOWN
     assert world.outcomes()[-1] == (OPERATION, "unknown")
     assert world.content() != before
-    outcome = world.undo()
-    assert outcome.proposal.is_resumed
+    assert world.undo()[0].is_resumed
     assert world.content() == before

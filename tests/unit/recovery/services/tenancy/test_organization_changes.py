@@ -16,7 +16,7 @@ from recovery.metastore.store import MetaStore
 from recovery.model.bucket import DAY_NS
 from recovery.model.catalogue import decode_catalogue
 from recovery.model.mapping import MEMBER, OWNER
-from recovery.services.changes.sequence import Planner
+from recovery.services.changes.plan import Planner
 from recovery.services.tenancy.organization_changes import (
     CreateOrganization,
     RemoveRole,

@@ -17,7 +17,7 @@ from recovery.metastore.store import MetaStore
 from recovery.metastore.transaction import MetaTx
 from recovery.model.user import User, decode_user
 from recovery.secret import Secret
-from recovery.services.changes.sequence import Planner
+from recovery.services.changes.plan import Planner
 from recovery.services.tenancy.choosing import UserChoice
 from recovery.services.tenancy.user_changes import (
     DeleteUser,
@@ -69,6 +69,7 @@ def create(
         name=name,
         password=None if password is None else Secret(password),
         organization=organization,
+        has_role=organization is not None,
         is_owner=is_owner,
         is_ensured=is_ensured,
         clock=FixedClock(CHANGED_AT),

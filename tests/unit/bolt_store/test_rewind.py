@@ -7,7 +7,7 @@ import pytest
 import bolt_store
 from bolt_store.db import new_pages
 from bolt_store.file.memory_file import MemoryFile
-from recovery.metastore.rewind import (
+from bolt_store.rewind import (
     NotRewindableError,
     apply_rewind,
     is_same_content,

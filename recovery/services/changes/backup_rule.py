@@ -1,0 +1,94 @@
+"""Which backups are made.
+
+Lives here: a backup in front of each change, and one in front of the first change of a session.
+Must not live here: how a copy is made and proven (`backup`).
+"""
+
+from contextlib import suppress
+from pathlib import Path
+from typing import Protocol
+
+from recovery.metastore.store import MetaStore
+from recovery.ports import Clock
+from recovery.services.changes.backup import backup_path, make_backup
+
+
+class BackupRule(Protocol):
+    """Decides which backups are made."""
+
+    def choose(self, store_path: Path, operation: str) -> Path:
+        """Say where the store before the change will be found. Nothing is made yet."""
+        ...
+
+    def make(self, store: MetaStore, path: Path) -> None:
+        """Make the backup, unless it is there already; a `RecoveryError` stops the change."""
+        ...
+
+    def withdraw(self, path: Path) -> None:
+        """Remove it again, if it was made for a change that did not come about. Does not raise."""
+        ...
+
+    def keep(self, path: Path) -> None:
+        """Take note that the change came about, or may have."""
+        ...
+
+
+class BackupEachChange:
+    """Makes a backup in front of each change."""
+
+    def __init__(self, clock: Clock) -> None:
+        """Get ready.
+
+        Args:
+            clock: The time, for the names.
+        """
+        self._clock = clock
+
+    def choose(self, store_path: Path, operation: str) -> Path:
+        """Choose a new name."""
+        return backup_path(store_path, operation=operation, moment=self._clock.now())
+
+    def make(self, store: MetaStore, path: Path) -> None:
+        """Copy the store, and prove the copy."""
+        make_backup(store, path)
+
+    def withdraw(self, path: Path) -> None:
+        """Remove the copy."""
+        with suppress(OSError):
+            path.unlink()
+
+    def keep(self, path: Path) -> None:
+        """Do nothing: the next change has its own."""
+
+
+class BackupOnce:
+    """Makes one backup in front of the first change of a session; for whoever makes many."""
+
+    def __init__(self, clock: Clock, *, operation: str) -> None:
+        """Get ready.
+
+        Args:
+            clock: The time, for the name.
+            operation: The command that the session is, for the name.
+        """
+        self._fresh = BackupEachChange(clock)
+        self._operation = operation
+        self._path: Path | None = None
+
+    def choose(self, store_path: Path, operation: str) -> Path:  # noqa: ARG002 # of the protocol
+        """Choose the name once."""
+        return self._path or self._fresh.choose(store_path, self._operation)
+
+    def make(self, store: MetaStore, path: Path) -> None:
+        """Copy the store, the first time."""
+        if path != self._path:
+            self._fresh.make(store, path)
+
+    def withdraw(self, path: Path) -> None:
+        """Remove the copy, unless an earlier change needs it."""
+        if path != self._path:
+            self._fresh.withdraw(path)
+
+    def keep(self, path: Path) -> None:
+        """From now on this is the backup of the session."""
+        self._path = path

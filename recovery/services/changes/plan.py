@@ -1,0 +1,250 @@
+"""What a change is, before, while and after it is done.
+
+Lives here: `Plan`, `Planner`, `Manner`, `Work`, `Proposal` and `Outcome`. Must not live here: the
+order of the steps (`sequence`), and what a particular command writes: that is a `Planner` in a
+module of its own.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Protocol, Self, TypeAlias
+
+from recovery.errors import WriteFailedError
+from recovery.metastore.transaction import MetaTx
+from recovery.ports import SystemClock
+from recovery.secret import Secret
+from recovery.services.changes.backup_rule import BackupEachChange, BackupRule
+from recovery.services.store_facts import StoreFacts
+
+Json: TypeAlias = "bool | int | str | Sequence[Json] | Mapping[str, Json] | None"
+"""What `Plan.facts` is made of."""
+
+
+def _do_nothing(_: MetaTx) -> None:
+    return None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Plan:
+    """What a command is going to do, decided and not done yet.
+
+    Attributes:
+        operation: The command, as "auth create-operator"; goes into ledger and backup name.
+        steps: What will be written, as sentences for a person; names in them are not escaped yet.
+        facts: The same for a program. No secrets.
+        record_ids: Records that it makes, changes or removes, 16 hex digits each.
+        warnings: What a person should know before saying yes, as sentences.
+        is_needed: False when the store already is as wanted: then nothing is done.
+        apply: Writes it, in the one transaction.
+        verify: Looks at the re-opened store and says what is not as planned, as a clause; None
+            when all is.
+        secret: The token to hand over once it is in force.
+        subject_id: The record whose secret that is, to be named if it cannot be delivered.
+    """
+
+    operation: str
+    steps: tuple[str, ...]
+    facts: Mapping[str, Json]
+    record_ids: tuple[str, ...]
+    warnings: tuple[str, ...] = ()
+    is_needed: bool = True
+    apply: Callable[[MetaTx], None] = field(repr=False)
+    verify: Callable[[MetaTx], str | None] = field(repr=False)
+    secret: Secret | None = field(default=None, repr=False)
+    subject_id: str | None = None
+
+    @classmethod
+    def nothing(
+        cls,
+        operation: str,
+        step: str,
+        *,
+        facts: Mapping[str, Json],
+        record_ids: tuple[str, ...] = (),
+        warnings: tuple[str, ...] = (),
+    ) -> Self:
+        """Plan nothing, because all is as wanted.
+
+        Args:
+            operation: The command.
+            step: What is as wanted, as a sentence.
+            facts: The same for a program.
+            record_ids: The records that were looked at.
+            warnings: What a person should know all the same.
+
+        Returns:
+            A plan that is shown and not carried out.
+        """
+        return cls(
+            operation=operation,
+            steps=(step,),
+            facts=facts,
+            record_ids=record_ids,
+            warnings=warnings,
+            is_needed=False,
+            apply=_do_nothing,
+            verify=_do_nothing,
+        )
+
+
+class Planner(Protocol):
+    """A command, before it has seen the store."""
+
+    @property
+    def operation(self) -> str:
+        """The command, as "auth create-operator"."""
+        ...
+
+    def plan(self, store: MetaTx) -> Plan:
+        """Decide what to do, reading only; raise a `RecoveryError` to refuse."""
+        ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Manner:
+    """How a change is to be done, apart from what it is.
+
+    Attributes:
+        is_dry_run: Stop after showing the plan; nothing at all is written.
+        output_path: Leave the store alone and write a new copy of it here.
+        reason: Why, for the ledger.
+        backups: Which backups are made.
+    """
+
+    is_dry_run: bool = False
+    output_path: Path | None = None
+    reason: str | None = None
+    backups: BackupRule = field(default_factory=lambda: BackupEachChange(SystemClock()))
+
+    @property
+    def is_in_place(self) -> bool:
+        """Whether the store itself is going to be written."""
+        return not self.is_dry_run and self.output_path is None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WorkFile:
+    """The file that is about to be written, as the ledger is told.
+
+    Attributes:
+        device: Its device.
+        inode: Its inode.
+        txid: Its newest transaction; None for a new store.
+        digest: What tells the planned commit from every other one; None when it is not known.
+    """
+
+    device: int
+    inode: int
+    txid: int | None
+    digest: str | None
+
+
+class Work(Protocol):
+    """Where a plan is carried out: in the store, in a copy, in a new file, or back in time."""
+
+    @property
+    def target_path(self) -> Path:
+        """The file that will be written."""
+        ...
+
+    @property
+    def backup_path(self) -> Path | None:
+        """Where the store before the change will be found; None where the store is left alone."""
+        ...
+
+    @property
+    def is_lasting(self) -> bool:
+        """Whether a commit stays, whatever fails later; otherwise all can be taken back."""
+        ...
+
+    def prepare(self, resources: ExitStack, undo: ExitStack) -> WorkFile:
+        """Make all ready for the commit, so that only writes of the disk can fail in it.
+
+        Args:
+            resources: Closed at the end, however it comes.
+            undo: Called back, last first, when the change does not come about.
+
+        Returns:
+            What the ledger is told.
+
+        Raises:
+            RecoveryError: It was refused, and nothing was changed.
+        """
+        ...
+
+    def commit(self) -> None:
+        """Write it; a `RecoveryError` says that it failed."""
+        ...
+
+    def verify(self) -> str | None:
+        """Open what was written as influxd will; return what is not as planned, as a clause."""
+        ...
+
+    def publish(self) -> None:
+        """Give it its name, where it has none yet."""
+        ...
+
+    @property
+    def txid(self) -> int:
+        """The newest transaction of what was written."""
+        ...
+
+    def is_unchanged(self, error: BaseException) -> bool:
+        """Tell whether all certainly is as it was, after an error, by looking at it again."""
+        ...
+
+    def failed(self, problem: str) -> WriteFailedError:
+        """Return the error for a commit that failed, or may have."""
+        ...
+
+    def unverified(self, problem: str) -> WriteFailedError:
+        """Return the error for a commit after which all is not as planned."""
+        ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Proposal:
+    """All that is shown before the question.
+
+    Attributes:
+        plan: What will be written.
+        store: The store that the plan was made for.
+        work: Where it will be carried out.
+        manner: How.
+    """
+
+    plan: Plan
+    store: StoreFacts
+    work: Work = field(repr=False)
+    manner: Manner = field(repr=False)
+
+    @property
+    def target_path(self) -> Path:
+        """The file that will be written: the store, or a new one."""
+        return self.work.target_path
+
+    @property
+    def backup_path(self) -> Path | None:
+        """The store before the change; None where the store itself is left alone."""
+        return self.work.backup_path
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Outcome:
+    """How a change ended; failures are exceptions.
+
+    Attributes:
+        proposal: What was shown.
+        is_changed: False for a dry run, and when nothing needed to be done.
+        txid: Transaction of the commit, None when there was none.
+        backup_path: The verified backup; None when there is none.
+        warnings: What went wrong without harm, such as a ledger that could not be closed.
+    """
+
+    proposal: Proposal
+    is_changed: bool
+    txid: int | None = None
+    backup_path: Path | None = None
+    warnings: tuple[str, ...] = ()

@@ -1,0 +1,108 @@
+"""What a change needs from outside of it.
+
+Lives here: `Ports`, and the protocols of whoever is asked, told and handed the token. Must not live
+here: their implementations.
+"""
+
+from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
+
+from recovery.secret import Secret
+from recovery.services.changes.plan import Proposal
+
+
+class Audience(Protocol):
+    """Whoever is shown the plan and is asked."""
+
+    def show_plan(self, proposal: Proposal) -> None:
+        """Show it. Called exactly once, also for a dry run and when nothing needs to be done."""
+        ...
+
+    def confirm(self, proposal: Proposal) -> bool:
+        """Return whether to go on. Not called for a dry run or when nothing needs to be done."""
+        ...
+
+
+class TokenDestination(Protocol):
+    """The one place that a new token goes to."""
+
+    def open(self) -> None:
+        """Make sure that the token can be delivered.
+
+        Called after the confirmation and before the first write; a `RecoveryError` stops the change
+        and leaves the store unchanged.
+        """
+        ...
+
+    def deliver(self, secret: Secret, *, record_id: str) -> None:
+        """Hand the token over, after the commit; raise `DeliveryError` when that fails."""
+        ...
+
+    def discard(self) -> None:
+        """Undo `open`: the change did not happen. Must not raise."""
+        ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Intent:
+    """What the ledger is told before the commit. No secrets.
+
+    Attributes:
+        operation: The command.
+        store_path: The file that will be written.
+        device: Its device.
+        inode: Its inode.
+        record_ids: Records that will be made, changed or removed.
+        backup_path: The verified backup; None where the store itself is left alone.
+        reason: Why, in the operator's words.
+        digest: What tells the planned commit from every other one; None when it is not known.
+    """
+
+    operation: str
+    store_path: Path
+    device: int
+    inode: int
+    record_ids: tuple[str, ...]
+    backup_path: Path | None
+    reason: str | None
+    digest: str | None = None
+
+
+class Recorder(Protocol):
+    """The ledger, as a change needs it."""
+
+    def prepare(self, intent: Intent) -> None:
+        """Make sure that an intent could be recorded; a `RecoveryError` stops the change.
+
+        Called in front of the question, and for a dry run not at all.
+        """
+        ...
+
+    def intend(self, intent: Intent, *, txid_before: int | None = None) -> int:
+        """Record durably what is about to be done; a `RecoveryError` stops the change."""
+        ...
+
+    def conclude(self, intent_id: int, outcome: str, *, txid_after: int | None = None) -> None:
+        """Record how it ended: "done", "unchanged", "unknown" or "undelivered"."""
+        ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ports:
+    """What a change needs from outside.
+
+    Attributes:
+        audience: Who sees the plan and says yes.
+        recorder: The ledger.
+        destination: Where a new token goes; may be None for changes without one.
+        shield: A context in which Ctrl-C waits; held from just before the commit to the end of the
+            delivery, so that a token in force is never lost by it.
+    """
+
+    audience: Audience
+    recorder: Recorder
+    destination: TokenDestination | None = None
+    shield: Callable[[], AbstractContextManager[None]] = nullcontext

@@ -1,0 +1,203 @@
+"""The two places in which most plans are carried out: the store itself, and a new copy of it.
+
+Lives here: `InPlace` and `InCopy`. Must not live here: the order of the steps (`sequence`).
+"""
+
+import shlex
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Final
+
+from recovery.errors import RecoveryError, VerificationError, WriteFailedError
+from recovery.metastore.store import MetaStore, StagedChange
+from recovery.model.display import displayed
+from recovery.services.changes.backup import PartialCopy, require_free
+from recovery.services.changes.backup_rule import BackupRule
+from recovery.services.changes.plan import Plan, WorkFile
+
+
+class InPlace:
+    """A plan that is carried out in the store itself.
+
+    Attributes:
+        target_path: The store.
+        backup_path: Where the store before the change will be found.
+    """
+
+    is_lasting: Final = True
+
+    def __init__(self, store: MetaStore, plan: Plan, backups: BackupRule) -> None:
+        """Get ready; nothing is written yet.
+
+        Args:
+            store: The store, open for writing.
+            plan: What is to be done.
+            backups: Which backups are made.
+        """
+        self._store = store
+        self._plan = plan
+        self._backups = backups
+        self._staged: StagedChange | None = None
+        self._txid_before = store.txid
+        self.target_path: Final = store.file.real_path
+        self.backup_path: Final = backups.choose(self.target_path, plan.operation)
+
+    def prepare(self, resources: ExitStack, undo: ExitStack) -> WorkFile:
+        """Back the store up, and lay the change out in memory. As `Work.prepare`."""
+        self._backups.make(self._store, self.backup_path)
+        undo.callback(self._backups.withdraw, self.backup_path)
+        self._staged = resources.enter_context(self._store.staged(self._plan.apply))
+        file = self._store.file
+        return WorkFile(
+            device=file.device,
+            inode=file.inode,
+            txid=self._txid_before,
+            digest=self._staged.digest,
+        )
+
+    def commit(self) -> None:
+        """Write it. As `Work.commit`."""
+        self._store.require_in_place()
+        if self._staged is not None:
+            self._staged.commit()
+        self._backups.keep(self.backup_path)
+
+    def verify(self) -> str | None:
+        """Read the file again from its first byte. As `Work.verify`."""
+        with self._store.second_look() as tx:
+            return self._plan.verify(tx)
+
+    def publish(self) -> None:
+        """Do nothing: it has its name."""
+
+    @property
+    def txid(self) -> int:
+        """The newest transaction of the store."""
+        return self._store.txid
+
+    def is_unchanged(self, error: BaseException) -> bool:
+        """Look at the file again. As `Work.is_unchanged`."""
+        if isinstance(error, WriteFailedError) and error.outcome == "unknown":
+            return False
+        try:
+            with self._store.second_look() as tx:
+                return tx.txid == self._txid_before
+        except RecoveryError:
+            return False
+
+    def failed(self, problem: str) -> WriteFailedError:
+        """Say where the backup is, and how to restore it. As `Work.failed`."""
+        return WriteFailedError(
+            path=displayed(str(self.target_path)),
+            problem=problem,
+            outcome="unknown",
+            hint=self._way_back(),
+            backup_path=str(self.backup_path),
+        )
+
+    def unverified(self, problem: str) -> WriteFailedError:
+        """Say the same of what is not as planned. As `Work.unverified`."""
+        return VerificationError(
+            path=displayed(str(self.target_path)),
+            problem=problem,
+            hint=self._way_back(),
+            backup_path=str(self.backup_path),
+        )
+
+    def _way_back(self) -> str:
+        self._backups.keep(self.backup_path)
+        backup, target = (shlex.quote(str(one)) for one in (self.backup_path, self.target_path))
+        try:
+            self._store.require_in_place()
+        except RecoveryError:  # what is there now is not ours to overwrite
+            return (
+                f"leave alone what is at {target} now; the store as it was before the change is "
+                f"{backup}: influx-recovery store info --bolt-path {backup}"
+            )
+        # cp keeps owner and mode of a file that it overwrites.
+        return f"restore the backup: cp {backup} {target}"
+
+
+class InCopy:
+    """A plan that is carried out in a new copy; the store itself is only read.
+
+    Attributes:
+        target_path: The new copy.
+    """
+
+    is_lasting: Final = False
+    backup_path: Final = None
+
+    def __init__(self, store: MetaStore, plan: Plan, target_path: Path) -> None:
+        """Get ready; nothing is written yet.
+
+        Args:
+            store: The store.
+            plan: What is to be done.
+            target_path: Where the copy will be.
+
+        Raises:
+            RefusedError: Something is there, or the name is one that influxd deletes.
+        """
+        require_free(target_path)
+        self._store = store
+        self._plan = plan
+        self.target_path: Final = target_path
+        self._copy: PartialCopy | None = None
+        self._target: MetaStore | None = None
+        self._staged: StagedChange | None = None
+
+    def prepare(self, resources: ExitStack, undo: ExitStack) -> WorkFile:
+        """Copy the store, and lay the change out in memory. As `Work.prepare`."""
+        self._copy = PartialCopy.of(self._store, self.target_path)
+        undo.callback(self._copy.withdraw)
+        self._target = resources.enter_context(MetaStore.open(self._copy.path, write=True))
+        self._staged = resources.enter_context(self._target.staged(self._plan.apply))
+        file = self._target.file
+        return WorkFile(
+            device=file.device,
+            inode=file.inode,
+            txid=self._target.txid,
+            digest=self._staged.digest,
+        )
+
+    def commit(self) -> None:
+        """Write it. As `Work.commit`."""
+        if self._staged is not None:
+            self._staged.commit()
+
+    def verify(self) -> str | None:
+        """Read the copy again from its first byte. As `Work.verify`."""
+        with self._opened.second_look() as tx:
+            return self._plan.verify(tx)
+
+    def publish(self) -> None:
+        """Give the copy its name. As `Work.publish`."""
+        if self._copy is not None:
+            self._copy.publish()
+
+    @property
+    def txid(self) -> int:
+        """The newest transaction of the copy."""
+        return self._opened.txid
+
+    def is_unchanged(self, _: BaseException) -> bool:
+        """Say yes: the store is as it was, and the copy is removed."""
+        return True
+
+    def failed(self, problem: str) -> WriteFailedError:
+        """Say that nothing is left of it. As `Work.failed`."""
+        return WriteFailedError(
+            path=displayed(str(self.target_path)),
+            problem=problem,
+            outcome="unchanged",
+            hint="look at the disk of that file, and try again",
+        )
+
+    unverified = failed
+
+    @property
+    def _opened(self) -> MetaStore:
+        if self._target is None:
+            raise RuntimeError("prepare comes first")
+        return self._target

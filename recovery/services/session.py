@@ -1,0 +1,145 @@
+"""One open, locked store, for as long as somebody works with it.
+
+Lives here: `Session`. Must not live here: what is read and changed in it, and which store it is.
+
+Invariants: the lock is held from `open` to `close`. What is looked at is always the newest state: a
+view and its facts are of this moment, a proposal is carried out only on the state that it was made
+for, and after a write whose outcome is not known the file is read again under the same lock. A
+session belongs to one thread.
+"""
+
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from types import TracebackType
+from typing import Final, NamedTuple, Self
+
+from recovery.errors import RecoveryError, RefusedError
+from recovery.metastore.packed import open_readable
+from recovery.metastore.store import MetaStore
+from recovery.metastore.transaction import MetaTx
+from recovery.services.changes import sequence
+from recovery.services.changes.plan import Manner, Outcome, Planner, Proposal
+from recovery.services.changes.ports import Ports
+from recovery.services.store_facts import StoreFacts
+
+
+class View(NamedTuple):
+    """One state of a store.
+
+    Attributes:
+        facts: The store.
+        tx: Its records.
+    """
+
+    facts: StoreFacts
+    tx: MetaTx
+
+
+class Session:
+    """One open store. Close it, or use it as a context manager.
+
+    Attributes:
+        store: The store, for those who look at the file itself.
+    """
+
+    def __init__(self, store: MetaStore) -> None:
+        """Take over an open store; `open` is the usual way."""
+        self.store: Final = store
+
+    @classmethod
+    def open(
+        cls, path: Path, *, write: bool = False, timeout_s: float = 1.0, needs_schema: bool = True
+    ) -> Self:
+        """Open and lock a store.
+
+        Args:
+            path: The store; for reading also a packed copy of one.
+            write: Lock it exclusively and allow changes; otherwise lock it shared.
+            timeout_s: How long to try for the lock, in seconds.
+            needs_schema: Whether to refuse a store whose migrations are not as they should be.
+
+        Returns:
+            The session.
+
+        Raises:
+            RecoveryError: It cannot be opened; the error says what it is instead.
+        """
+        if write:
+            return cls(
+                MetaStore.open(path, write=True, timeout_s=timeout_s, needs_schema=needs_schema)
+            )
+        return cls(open_readable(path, timeout_s=timeout_s, needs_schema=needs_schema))
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Release the store and its lock. Closing twice is allowed."""
+        self.store.close()
+
+    def facts(self) -> StoreFacts:
+        """Describe the store as it is now."""
+        return StoreFacts.of(self.store)
+
+    @contextmanager
+    def view(self) -> Iterator[View]:
+        """Read the newest state.
+
+        Yields:
+            It. A change that is carried out before the end of the block does not show in it.
+
+        Raises:
+            StoreDamagedError: A page that is needed is damaged or cannot be read.
+        """
+        with self.store.view() as tx:
+            yield View(self.facts(), tx)
+
+    def propose(self, planner: Planner, manner: Manner) -> Proposal:
+        """Plan a change. Nothing is written.
+
+        Args:
+            planner: The command.
+            manner: How to do it.
+
+        Returns:
+            What `carry_out` takes.
+
+        Raises:
+            RecoveryError: It was refused.
+        """
+        return sequence.propose(self.store, planner, manner)
+
+    def carry_out(self, proposal: Proposal, ports: Ports) -> Outcome:
+        """Show a proposal, ask, and do it.
+
+        Args:
+            proposal: What is to be done, made in this session.
+            ports: What that needs from outside.
+
+        Returns:
+            How it ended.
+
+        Raises:
+            RefusedError: Another change was made since the proposal.
+            RecoveryError: It was refused or it failed; the error says whether anything was changed.
+        """
+        if proposal.store.txid != self.store.txid:
+            raise RefusedError(
+                reason="the store was changed after this plan was made",
+                hint="make the plan again",
+            )
+        try:
+            return sequence.carry_out(proposal, ports)
+        except BaseException:
+            with suppress(RecoveryError):  # the error on its way says more
+                self.store.reread()
+            raise
