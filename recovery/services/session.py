@@ -12,16 +12,17 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from types import TracebackType
-from typing import Final, NamedTuple, Self
+from typing import TYPE_CHECKING, Final, NamedTuple, Self
 
 from recovery.errors import RecoveryError, RefusedError
 from recovery.metastore.packed import open_readable
 from recovery.metastore.store import MetaStore
 from recovery.metastore.transaction import MetaTx
-from recovery.services.changes import sequence
-from recovery.services.changes.plan import Manner, Outcome, Planner, Proposal
-from recovery.services.changes.ports import Ports
 from recovery.services.store_facts import StoreFacts
+
+if TYPE_CHECKING:
+    from recovery.services.changes.plan import Manner, Outcome, Planner, Proposal
+    from recovery.services.changes.ports import Ports
 
 
 class View(NamedTuple):
@@ -103,7 +104,7 @@ class Session:
         with self.store.view() as tx:
             yield View(self.facts(), tx)
 
-    def propose(self, planner: Planner, manner: Manner) -> Proposal:
+    def propose(self, planner: "Planner", manner: "Manner") -> "Proposal":
         """Plan a change. Nothing is written.
 
         Args:
@@ -116,9 +117,11 @@ class Session:
         Raises:
             RecoveryError: It was refused.
         """
+        from recovery.services.changes import sequence  # noqa: PLC0415 # readers need none of it
+
         return sequence.propose(self.store, planner, manner)
 
-    def carry_out(self, proposal: Proposal, ports: Ports) -> Outcome:
+    def carry_out(self, proposal: "Proposal", ports: "Ports") -> "Outcome":
         """Show a proposal, ask, and do it.
 
         Args:
@@ -132,6 +135,8 @@ class Session:
             RefusedError: Another change was made since the proposal.
             RecoveryError: It was refused or it failed; the error says whether anything was changed.
         """
+        from recovery.services.changes import sequence  # noqa: PLC0415 # as above
+
         if proposal.store.txid != self.store.txid:
             raise RefusedError(
                 reason="the store was changed after this plan was made",
