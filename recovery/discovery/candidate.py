@@ -21,6 +21,7 @@ from recovery.model.display import displayed
 
 STORE_NAME: Final = "influxd.bolt"
 SQLITE_NAME: Final = "influxd.sqlite"
+ENGINE_NAME: Final = "engine"
 
 
 @unique
@@ -48,6 +49,25 @@ class Files:
     sqlite_path: Path | None = None
     engine_path: Path | None = None
     use_hashed_tokens: bool | None = None
+
+    def over(self, other: "Files") -> "Files":
+        """Fill what is not known from elsewhere.
+
+        Args:
+            other: What is known elsewhere.
+
+        Returns:
+            All that is known; of what both know, this one counts.
+        """
+        return Files(
+            sqlite_path=self.sqlite_path or other.sqlite_path,
+            engine_path=self.engine_path or other.engine_path,
+            use_hashed_tokens=(
+                other.use_hashed_tokens
+                if self.use_hashed_tokens is None
+                else self.use_hashed_tokens
+            ),
+        )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -124,20 +144,11 @@ class Candidate:
         """
         if other.is_configured and not self.is_configured:
             return other.merged(self)
-        files = Files(
-            sqlite_path=self.files.sqlite_path or other.files.sqlite_path,
-            engine_path=self.files.engine_path or other.files.engine_path,
-            use_hashed_tokens=(
-                other.files.use_hashed_tokens
-                if self.files.use_hashed_tokens is None
-                else self.files.use_hashed_tokens
-            ),
-        )
         return replace(
             self,
             reasons=tuple(dict.fromkeys((*self.reasons, *other.reasons))),
             opened_by=tuple(dict.fromkeys((*self.opened_by, *other.opened_by))),
-            files=files,
+            files=self.files.over(other.files),
         )
 
 
@@ -148,9 +159,10 @@ def beside(path: Path) -> Files:
         path: The store as it was named.
 
     Returns:
-        The SQLite file, which influxd by default expects in the same folder.
+        The SQLite file, which influxd by default expects in the same folder, and the engine's
+        folder, which every package puts there.
     """
-    return Files(sqlite_path=path.parent / SQLITE_NAME)
+    return Files(sqlite_path=path.parent / SQLITE_NAME, engine_path=path.parent / ENGINE_NAME)
 
 
 def look_at(

@@ -89,7 +89,8 @@ def with_files(found: FoundStore, host: Host) -> FoundStore:
     """Add what the configuration of a server says about the other files of a store.
 
     Only a server that would open this very file counts: with `--bolt-path` the store may be a copy,
-    and the engine of the running installation has nothing to do with it.
+    and the engine of the running installation has nothing to do with it. What the environment of
+    this command names beside another store was put there by a person, and is taken.
 
     Args:
         found: The store.
@@ -98,7 +99,10 @@ def with_files(found: FoundStore, host: Host) -> FoundStore:
     Returns:
         The store with all that is known.
     """
-    from recovery.discovery.servers import (  # noqa: PLC0415 # few commands need other files
+    from recovery.discovery.configuration import (  # noqa: PLC0415 # few commands need other files
+        settings_of_variables,
+    )
+    from recovery.discovery.servers import (  # noqa: PLC0415 # as above
         server_here,
         servers_of_system,
     )
@@ -109,8 +113,14 @@ def with_files(found: FoundStore, host: Host) -> FoundStore:
         if server.store_path is not None:
             opened = candidate_of(server)
             if opened.identity == named.identity:
-                return replace(found, files=opened.files)
-    return found
+                return replace(found, files=opened.files.over(found.files))
+    said = settings_of_variables(host.environment)
+    here = Files(
+        sqlite_path=host.working_folder / said.sqlite_path if said.sqlite_path else None,
+        engine_path=host.working_folder / said.engine_path if said.engine_path else None,
+        use_hashed_tokens=said.use_hashed_tokens,
+    )
+    return replace(found, files=here.over(found.files))
 
 
 def _only(found: "Survey") -> Candidate:

@@ -7,9 +7,9 @@ Invariants: nothing is created or changed. What may not be looked at is reported
 """
 
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
-from recovery.discovery.candidate import Candidate, State, beside, look_at
+from recovery.discovery.candidate import Candidate, Files, State, beside, look_at
 from recovery.discovery.containers import read_containers
 from recovery.discovery.host import Host
 from recovery.discovery.places import Blind, Place, fixed_places, matching_places
@@ -111,5 +111,5 @@ def candidate_of(server: Server) -> Candidate:
 
 def _custom(place: Place) -> Candidate:
     """Look at a place known by custom."""
-    files = replace(beside(place.path), engine_path=place.engine_path)
+    files = Files(engine_path=place.engine_path).over(beside(place.path))
     return look_at(place.path, place.reason, files=files)

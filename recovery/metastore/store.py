@@ -82,10 +82,14 @@ class FileProblem:
     """Something that is wrong with the bolt file itself.
 
     Attributes:
+        code: Stable name of the rule.
+        page: The page; None when it concerns the whole file.
         problem: What, as a clause, with the page.
         is_damage: Whether the file must not be written, or cannot be read.
     """
 
+    code: str
+    page: int | None
     problem: str
     is_damage: bool
 
@@ -290,7 +294,10 @@ class MetaStore:
             for finding in self._db.check(progress):
                 if finding.severity > Severity.INFO:
                     yield FileProblem(
-                        problem=str(finding), is_damage=finding.severity >= Severity.UNSAFE
+                        code=finding.code,
+                        page=finding.pgid,
+                        problem=str(finding),
+                        is_damage=finding.severity >= Severity.UNSAFE,
                     )
         except (BoltError, OSError) as error:
             raise self._failures.translate(error) from error

@@ -17,12 +17,19 @@ from recovery.discovery.search import with_files
 from recovery.errors import ExitCode
 from recovery.model.display import displayed
 from recovery.ports import SystemClock, SystemRng
-from recovery.services.doctor.examination import Examination, Outlook, examine
+from recovery.services.doctor.chart import Access
+from recovery.services.doctor.examination import Examination, Forecast, Outlook, examine
 from recovery.services.doctor.finding import Finding, Severity
 from recovery.services.doctor.repair import document_of
 
 SHOWN_PER_KIND: Final = 5
 """Records named one by one for each kind of finding; --json has all."""
+PROBLEMS_SHOWN: Final = 8
+"""Of those findings that differ in more than the record; a kind takes ten lines at most."""
+OF_THE_FILE: Final = "I1"
+DO_NOT_START: Final = (
+    "Do not start influxd on this file: it is damaged, and influxd writes over what can be saved"
+)
 LARGE_SIZE_BYTES: Final = 64 << 20
 """A smaller store is checked before anybody wonders."""
 
@@ -72,18 +79,42 @@ def _document(examination: Examination) -> dict[str, object]:
     return {
         "findings": [document_of(finding) for finding in examination.findings],
         "advice": [document_of(finding) for finding in examination.advice],
+        "not_looked_at": list(examination.not_looked_at),
         "verdict": {
             "outlook": str(verdict.outlook),
             "sentence": verdict.sentence,
             "reasons": list(verdict.reasons),
-            "users_who_can_sign_in": verdict.access.sign_in_count,
-            "usable_full_operator_tokens": verdict.access.full_operator_count,
-            "usable_other_operator_tokens": verdict.access.other_operator_count,
+            **_access(verdict.access),
+            "forecasts": [_forecast(one) for one in (verdict.likely, *verdict.others)],
         },
     }
 
 
+def _forecast(forecast: Forecast) -> dict[str, object]:
+    first, last = forecast.server.versions
+    return {
+        "server": forecast.server.value,
+        "first_version": first,
+        "last_version": last,
+        "use_hashed_tokens": forecast.server.use_hashed_tokens,
+        "outlook": str(forecast.outlook),
+        "reasons": list(forecast.reasons),
+        **_access(forecast.access),
+    }
+
+
+def _access(access: Access) -> dict[str, object]:
+    return {
+        "users_who_can_sign_in": access.sign_in_count,
+        "usable_full_operator_tokens": access.full_operator_count,
+        "usable_other_operator_tokens": access.other_operator_count,
+    }
+
+
 def _lines(examination: Examination) -> Iterator[str]:
+    if examination.is_damaged:
+        yield f"{DO_NOT_START}."
+        yield ""
     for severity in Severity:
         found = [one for one in examination.findings if one.severity is severity]
         for kind in _kinds(found):
@@ -91,7 +122,10 @@ def _lines(examination: Examination) -> Iterator[str]:
     for kind in _kinds(examination.advice):
         yield from _kind_lines(kind, mark="advice")
     is_locked = examination.verdict.outlook is Outlook.STARTS_LOCKED
-    if not examination.findings and not is_locked:
+    if examination.findings:
+        shown = (one for one in Severity if any(f.severity is one for f in examination.findings))
+        yield f"({'; '.join(f'{one}: {one.meaning}' for one in shown)})"
+    elif not is_locked:
         yield "Nothing is wrong."
     access = examination.verdict.access
     yield (
@@ -99,7 +133,9 @@ def _lines(examination: Examination) -> Iterator[str]:
         f"{plural(access.full_operator_count, 'usable token')} of full operators, "
         f"{plural(access.other_operator_count, 'usable token')} of lesser ones."
     )
-    mendable = sum(one.is_mendable for one in examination.findings)
+    if examination.not_looked_at:
+        yield f"Not looked at: {displayed('; '.join(examination.not_looked_at))}."
+    mendable = 0 if examination.is_damaged else sum(map(_is_mendable, examination.findings))
     if mendable:
         count = plural(len(examination.findings), "finding")
         yield f"{mendable} of {count} can be mended: influx-recovery store repair --dry-run"
@@ -109,20 +145,37 @@ def _lines(examination: Examination) -> Iterator[str]:
         yield f"Next: {and_then(near.obstacles, user_id=near.user_id, name=near.name)}"
 
 
+def _is_mendable(finding: Finding) -> bool:
+    return finding.is_mendable
+
+
 def _kinds(findings: Sequence[Finding]) -> Iterator[list[Finding]]:
-    """Group findings that differ in the record only."""
+    """Group findings that differ in the record only, and all that are about pages of the file."""
     groups: dict[tuple[str, str, str, str], list[Finding]] = {}
     for one in findings:
-        groups.setdefault((one.number, one.bucket, one.problem, one.remedy), []).append(one)
+        problem = "" if one.number == OF_THE_FILE else one.problem
+        groups.setdefault((one.number, one.bucket, problem, one.remedy), []).append(one)
     yield from groups.values()
 
 
 def _kind_lines(kind: Sequence[Finding], mark: str | None = None) -> Iterator[str]:
     first = kind[0]
+    is_by_problem = any(one.problem != first.problem for one in kind)
     ids = [one.id for one in kind[:SHOWN_PER_KIND] if one.id is not None]
     place = " ".join((displayed(first.bucket), ", ".join(ids))).rstrip()
-    rest = f" and {len(kind) - SHOWN_PER_KIND} more" if len(kind) > SHOWN_PER_KIND else ""
-    yield f"[{mark or first.severity}] {first.number} {place}{rest}: {displayed(first.problem)}"
+    hidden = len(kind) - SHOWN_PER_KIND
+    rest = f" and {hidden} more" if hidden > 0 and not is_by_problem else ""
+    problem = displayed(f"{first.problem}{_more(first)}")
+    yield f"[{mark or first.severity}] {first.number} {place}{rest}: {problem}"
+    if is_by_problem:
+        for one in kind[1:PROBLEMS_SHOWN]:
+            yield f"    also: {displayed(f'{one.problem}{_more(one)}')}"
+        if len(kind) > PROBLEMS_SHOWN:
+            yield f"    and {len(kind) - PROBLEMS_SHOWN} more (--json has all)"
     yield f"    effect: {first.effect}"
     yield f"    what to do: {displayed(first.remedy)}"
     yield ""
+
+
+def _more(finding: Finding) -> str:
+    return f" (and {len(finding.details)} more on it)" if finding.details else ""

@@ -22,7 +22,7 @@ from recovery.model.authorization import (
     OperatorClassifier,
     decode_authorization,
 )
-from recovery.model.gojson import UndecodableError, decode_fields, fold
+from recovery.model.gojson import UndecodableError, decode_fields, fold, text_field
 from recovery.model.goshape import AUTHORIZATION as SHAPE
 from recovery.model.goshape import can_decode
 from recovery.model.permission import (
@@ -399,10 +399,20 @@ class _Judge:
 
 def _undecodable(chart: Chart, key: bytes, document: bytes) -> Finding:
     if can_decode(document, SHAPE):
-        return NO_ID.broken(TABLE, key)
+        finding = NO_ID.broken(TABLE, key)
+        return chart.stopping(finding, {Server.HASHING} if _is_hashed_at_start(document) else ())
     # A server that brings the store up to level 19 reads them all, too (migrations 16, 17, 19).
     stopped = FROM_2_8 if chart.level >= LEVEL_TOKENS_MIGRATED else ALL_SERVERS - {Server.TO_2_4}
     return chart.stopping(UNDECODABLE.broken(TABLE, key), stopped)
+
+
+def _is_hashed_at_start(document: bytes) -> bool:
+    """Tell whether a record without an ID has a token that a server hashes, which it cannot."""
+    try:
+        fields = decode_fields(document)
+    except UndecodableError:  # null, which a server takes for a record without anything
+        return False
+    return bool(text_field(fields, "token")) and not text_field(fields, "hashedToken")
 
 
 def _lacks_permissions(authorization: Authorization) -> bool:

@@ -9,13 +9,13 @@ Source: spec influxdb-metadata section 13.
 """
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum, unique
 from typing import Final, TypeAlias
 
 from recovery.discovery.candidate import Files
 from recovery.errors import StoreDamagedError
-from recovery.metastore.store import MetaStore
+from recovery.metastore.store import FileProblem, MetaStore
 from recovery.metastore.transaction import MetaTx
 from recovery.model.ids import IdSource
 from recovery.ports import Clock, Rng
@@ -57,6 +57,7 @@ EXAMINERS: Final[tuple[Examiner, ...]] = (
 """In the order in which each learns what the next ones need."""
 
 NUMBERS: Final = tuple(f"I{number}" for number in range(1, 37))
+ENGINE_VARIABLE: Final = "INFLUXD_ENGINE_PATH"
 REASONS_SHOWN: Final = 2
 """More reasons than these are counted in the verdict; each is a finding above it."""
 PAGE_STEPS: Final = 10
@@ -65,10 +66,29 @@ DAMAGED_FILE: Final = Rule(
     number="I1",
     severity=Severity.FATAL,
     problem="the bolt file is damaged",
-    effect="influxd stops while it starts, or later, when it meets that page",
+    effect="do not start influxd on it, because it writes over what can be saved; it stops while "
+    "it starts, or later, when it meets that page",
     remedy="repair cannot do it: copy what can be read with influx-recovery store salvage, or "
     "restore a backup",
 )
+EMPTIED_PAGE: Final = Rule(
+    number="I1",
+    severity=Severity.HIGH,
+    problem="a page of the bolt file was emptied, and what was on it is lost",
+    effect="influxd starts, and does without those records",
+    remedy="repair cannot bring them back; influx-recovery store compact makes a copy without the "
+    "empty page, which can be changed again",
+)
+TORN_META: Final = Rule(
+    number="I1",
+    severity=Severity.LOW,
+    problem="one of the two metas of the bolt file is damaged",
+    effect="if it was the newer one, what was done last is missing; the next change writes over it",
+    remedy="repair leaves it alone: if something is missing, copy the file before anything is "
+    "changed, and look with influx-recovery store salvage",
+)
+EMPTY_LEAF: Final = "leaf.empty"
+META_INVALID: Final = "meta.invalid"
 ODD_FILE: Final = Rule(
     number="I1",
     severity=Severity.LOW,
@@ -172,12 +192,23 @@ class Examination:
         findings: What is wrong.
         advice: What is worth knowing, although nothing is broken.
         verdict: What a start of influxd would come to.
+        not_looked_at: What belongs to the store, was not looked at, and can keep influxd from
+            starting; each with the reason.
     """
 
     facts: StoreFacts
     findings: tuple[Finding, ...]
     advice: tuple[Finding, ...]
     verdict: Verdict
+    not_looked_at: tuple[str, ...] = ()
+
+    @property
+    def is_damaged(self) -> bool:
+        """Whether the bolt file itself is, so that nothing may write into it."""
+        return any(
+            one.number == DAMAGED_FILE.number and one.severity is Severity.FATAL
+            for one in self.findings
+        )
 
 
 def examine(
@@ -216,7 +247,20 @@ def examine(
         findings=tuple(one for one in findings if not one.is_advice),
         advice=tuple(one for one in findings if one.is_advice),
         verdict=verdict_on(findings, chart),
+        not_looked_at=tuple(_not_looked_at(files)),
     )
+
+
+def _not_looked_at(files: Files) -> Iterator[str]:
+    sqlite_path, engine_path = files.sqlite_path, files.engine_path
+    if sqlite_path is None:
+        yield "the SQLite file (nothing says where it is)"
+    elif not sqlite_path.is_file():
+        yield f"the SQLite file ({sqlite_path} is not there; influxd would make an empty one)"
+    if engine_path is None:
+        yield f"the engine's folder (nothing says where it is; {ENGINE_VARIABLE} can)"
+    elif not engine_path.exists():
+        yield f"the engine's folder ({engine_path} is not there; {ENGINE_VARIABLE} names another)"
 
 
 def new_chart(tx: MetaTx, *, clock: Clock, rng: Rng, progress: Progress | None = None) -> Chart:
@@ -256,9 +300,22 @@ def examine_file(store: MetaStore, progress: Progress | None = None) -> Iterator
             told = done * PAGE_STEPS // max(of, 1)
             progress(f"pages of {of}", done)
 
-    for found in store.file_problems(on_pages):
-        rule = DAMAGED_FILE if found.is_damage else ODD_FILE
-        yield rule.broken(store.file.path.name, problem=f"{rule.problem}: {found.problem}")
+    pages: dict[tuple[int | None, Rule], list[str]] = {}
+    try:
+        for found in store.file_problems(on_pages):
+            pages.setdefault((found.page, _file_rule(found)), []).append(found.problem)
+    finally:  # what was found before a page that cannot be read
+        for (_, rule), (first, *others) in pages.items():
+            finding = rule.broken(store.file.path.name, problem=f"{rule.problem}: {first}")
+            yield replace(finding, details=tuple(others))
+
+
+def _file_rule(found: FileProblem) -> Rule:
+    if found.code == EMPTY_LEAF:
+        return EMPTIED_PAGE
+    if found.code == META_INVALID and not found.is_damage:
+        return TORN_META
+    return DAMAGED_FILE if found.is_damage else ODD_FILE
 
 
 def examine_records(chart: Chart) -> Iterator[Finding]:
@@ -301,5 +358,10 @@ def _forecast(server: Server, findings: Sequence[Finding], chart: Chart) -> Fore
         outlook = Outlook.DOES_NOT_START
     else:
         outlook = Outlook.STARTS if access.is_possible else Outlook.STARTS_LOCKED
-    reasons = dict.fromkeys(f"{one.place} {one.problem}" for one in stopping)
+    reasons = dict.fromkeys(_reason(one) for one in stopping)
     return Forecast(server=server, outlook=outlook, reasons=tuple(reasons), access=access)
+
+
+def _reason(finding: Finding) -> str:
+    is_of_file = finding.number == DAMAGED_FILE.number  # whose problem has a subject of its own
+    return finding.problem if is_of_file else f"{finding.place} {finding.problem}"

@@ -30,13 +30,19 @@ class Severity(StrEnum):
     """How bad a finding is."""
 
     FATAL = "F"
-    """influxd does not start."""
     HIGH = "H"
-    """Access or security is broken."""
     MEDIUM = "M"
-    """A feature is broken."""
     LOW = "L"
-    """Harmless debris."""
+
+    @property
+    def meaning(self) -> str:
+        """What the letter says, for a person."""
+        return {
+            Severity.FATAL: "influxd does not start",
+            Severity.HIGH: "access, security or data are at stake",
+            Severity.MEDIUM: "a feature is broken",
+            Severity.LOW: "harmless",
+        }[self]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -56,6 +62,7 @@ class Finding:
         mend: Mends it; None where that cannot be done safely.
         stopped: Kinds of servers that do not start because of it, where that depends on the kind;
             None where the severity says it all.
+        details: More that is wrong with the same thing, as clauses.
     """
 
     number: str
@@ -69,6 +76,7 @@ class Finding:
     is_on_request: bool = False
     mend: Mend | None = field(default=None, repr=False, compare=False)
     stopped: frozenset[Server] | None = None
+    details: tuple[str, ...] = ()
 
     @property
     def stops(self) -> frozenset[Server]:

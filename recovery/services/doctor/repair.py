@@ -27,6 +27,7 @@ from recovery.services.doctor.examination import (
     verdict_on,
 )
 from recovery.services.doctor.finding import Finding
+from recovery.services.doctor.servers import Server
 
 ROUNDS_MAX: Final = 8
 """A mend can make room for another one, as an index that is made has to be filled; two rounds are
@@ -178,6 +179,8 @@ def document_of(finding: Finding) -> dict[str, Json]:
         "remedy": finding.remedy,
         "is_mendable": finding.is_mendable,
         "is_on_request": finding.is_on_request,
+        "details": list(finding.details),
+        "stops": [server.value for server in Server if server in finding.stops],
     }
 
 

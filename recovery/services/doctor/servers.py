@@ -25,8 +25,8 @@ class Server(Enum):
 
     TO_2_4 = "influxd up to 2.4"
     TO_2_7 = "influxd 2.5 to 2.7"
-    RAW = "influxd 2.8, and 2.9 with use-hashed-tokens off"
-    HASHING = "influxd 2.9, and 2.8 with use-hashed-tokens on"
+    RAW = "influxd 2.8 or 2.9 with use-hashed-tokens off (2.8's default)"
+    HASHING = "influxd 2.8 or 2.9 with use-hashed-tokens on (2.9's default)"
 
     @property
     def versions(self) -> tuple[str, str]:

@@ -6,20 +6,37 @@ Invariants: the file is only read, without a lock and without a journal being ro
 journal is left, that is said and the content is not judged. Tokens of other servers, which are in
 it in clear text, are not read.
 
-Source: spec influxdb-metadata sections 6.2, 6.3, 12, 13.2.
+Source: spec influxdb-metadata sections 6.2, 6.3, 12, 13.2; InfluxDB v2.9.1 sqlite/migrator.go
+(UpUntil), sqlite/sqlite.go (allMigrationNames: by name), replications/internal/store.go
+(ListReplications, which a start reads), replication.go (what each column is read into),
+kit/platform/id.go (Scan). What a start makes of each column was seen with a real 2.9.1.
 """
 
+import re
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import closing
 from pathlib import Path
 from typing import Final
 from urllib.parse import quote
 
+from recovery.model.ids import parse_id
 from recovery.model.schema import SQL_MIGRATIONS, versions_of_levels
 from recovery.services.doctor.chart import Chart
 from recovery.services.doctor.finding import Finding, Rule, Severity
 
+LEVEL_ALL_COLUMNS: Final = 7
+"""From this number of migrations on the table of the replications has all columns that are read."""
+LEVEL_REPLICATIONS: Final = 5
+TABLES_BY_MIGRATION: Final = {
+    1: ("migrations",),
+    2: ("notebooks",),
+    3: ("streams", "annotations"),
+    4: ("remotes",),
+    5: ("replications",),
+}
+QUEUE_SIZE_BYTES_MIN: Final = 20 << 20
+"""Two segments of a durable queue (pkg/durablequeue/queue.go, NewQueue)."""
 ORG_TABLES: Final = ("notebooks", "streams", "annotations", "remotes", "replications")
 
 MIXED: Final = Rule(
@@ -50,6 +67,43 @@ JOURNAL: Final = Rule(
     problem="has a journal beside it, left by a crash, so its content was not judged",
     effect="influxd rolls it back at its start",
     remedy="keep the two files together",
+)
+EMPTIED: Final = Rule(
+    number="I33",
+    severity=Severity.MEDIUM,
+    problem="has no table",
+    effect="influxd makes them empty at its start: notebooks, annotations, remotes and "
+    "replications that were there are lost",
+    remedy="repair does not change it: restore a backup of it, if there was something in it",
+)
+TABLE_IN_THE_WAY: Final = Rule(
+    number="I33",
+    severity=Severity.FATAL,
+    problem="has a table that a migration which it does not record would make",
+    effect="influxd stops: Failed to apply SQL migrations, table already exists",
+    remedy="repair does not change it: restore a backup, or move it away to begin an empty one",
+)
+NO_TABLE: Final = Rule(
+    number="I33",
+    severity=Severity.MEDIUM,
+    problem="lacks a table that its migrations have made",
+    effect="requests that need it end with status 500",
+    remedy="repair does not change it: restore a backup, or move it away to begin an empty one",
+)
+NO_REPLICATIONS: Final = Rule(
+    number="I33",
+    severity=Severity.FATAL,
+    problem="lacks the table replications, or a column of it",
+    effect="influxd stops: Failed to open replications service",
+    remedy="repair does not change it: restore a backup, or move it away to begin an empty one",
+)
+BAD_REPLICATION: Final = Rule(
+    number="I33",
+    severity=Severity.FATAL,
+    problem="has a replication that influxd cannot read",
+    effect="influxd stops: Failed to open replications service",
+    remedy="repair does not change it: delete that row of the table replications with sqlite3, or "
+    "restore a backup",
 )
 DAMAGED: Final = Rule(
     number="I33",
@@ -128,12 +182,18 @@ def _connect(path: Path) -> sqlite3.Connection:
 
 
 def _content(chart: Chart, name: str, connection: sqlite3.Connection) -> Iterator[Finding]:
+    tables = _tables(connection)
     migrations = _migrations(connection)
-    known = list(SQL_MIGRATIONS[: len(migrations)])
-    if migrations != known:
+    if not tables:
+        yield EMPTIED.broken(name)
+        return
+    if migrations != list(SQL_MIGRATIONS[: len(migrations)]):
         yield UNKNOWN_MIGRATION.broken(name)
     elif versions_of_levels(chart.level, len(migrations)) is None:
         yield MIXED.broken(name)
+    yield from _missing_tables(name, tables, len(migrations))
+    if len(migrations) >= LEVEL_ALL_COLUMNS:
+        yield from _replications(name, connection)
     if connection.execute("PRAGMA integrity_check").fetchone() != ("ok",):
         yield DAMAGED.broken(name)
         return
@@ -142,26 +202,125 @@ def _content(chart: Chart, name: str, connection: sqlite3.Connection) -> Iterato
     yield from _references(chart, name, connection)
 
 
+def _missing_tables(name: str, tables: set[str], level: int) -> Iterator[Finding]:
+    """Compare the tables with those that the migrations make."""
+    for ordinal, made in TABLES_BY_MIGRATION.items():
+        for table in made:
+            if ordinal > level and table in tables:
+                problem = f"{TABLE_IN_THE_WAY.problem}: {table}"
+                yield TABLE_IN_THE_WAY.broken(name, problem=problem)
+            elif ordinal <= level and table not in tables:
+                rule = NO_REPLICATIONS if ordinal == LEVEL_REPLICATIONS else NO_TABLE
+                yield rule.broken(name, problem=f"{rule.problem}: {table}")
+
+
+def _replications(name: str, connection: sqlite3.Connection) -> Iterator[Finding]:
+    """Read the replications as a start of influxd does."""
+    if "replications" not in _tables(connection):
+        return
+    present = {row[1] for row in connection.execute("PRAGMA table_info(replications)")}
+    missing = [column for column in REPLICATION_COLUMNS if column not in present]
+    if missing:
+        problem = f"{NO_REPLICATIONS.problem}: {missing[0]}"
+        yield NO_REPLICATIONS.broken(name, problem=problem)
+        return
+    columns = ", ".join(REPLICATION_COLUMNS)
+    for row in connection.execute(f"SELECT {columns} FROM replications"):  # noqa: S608 # constants
+        for column, value in zip(REPLICATION_COLUMNS, row, strict=True):
+            if not REPLICATION_COLUMNS[column](value):
+                problem = f"{BAD_REPLICATION.problem}: its {column}"
+                yield BAD_REPLICATION.broken(name, str(row[0]), problem=problem)
+                break
+
+
+def _is_id(value: object) -> bool:
+    """Tell whether a column is read into an ID; an integer is read as its decimal digits."""
+    text = str(value) if isinstance(value, int) else value
+    return isinstance(text, str) and parse_id(text) is not None
+
+
+def _is_integer(value: object) -> bool:
+    """Tell whether a column is read into an integer."""
+    if isinstance(value, int):
+        return True
+    text = value.decode("latin-1") if isinstance(value, bytes) else value
+    if isinstance(text, float):
+        return text.is_integer()
+    return isinstance(text, str) and INTEGER.match(text) is not None
+
+
+def _is_boolean(value: object) -> bool:
+    """Tell whether a column is read into a bool."""
+    if isinstance(value, int):
+        return True  # the column is declared as a boolean: whatever is above 0 is true
+    text = value.decode("latin-1") if isinstance(value, bytes) else value
+    return isinstance(text, str) and text in BOOLEANS
+
+
+def _is_queue_size(value: object) -> bool:
+    """Tell whether a column is a size that a queue can have."""
+    return _is_integer(value) and int(float(str(value))) >= QUEUE_SIZE_BYTES_MIN
+
+
+def _is_text(value: object) -> bool:
+    """Tell whether a column is read into a string."""
+    return value is not None
+
+
+def _or_null(check: Callable[[object], bool]) -> Callable[[object], bool]:
+    return lambda value: value is None or check(value)
+
+
+INTEGER: Final = re.compile(r"[-+]?[0-9]{1,18}\Z")
+BOOLEANS: Final = frozenset({
+    "1", "t", "T", "TRUE", "true", "True", "0", "f", "F", "FALSE", "false", "False",
+})  # fmt: skip
+REPLICATION_COLUMNS: Final[dict[str, Callable[[object], bool]]] = {
+    "id": _is_id,
+    "org_id": _is_id,
+    "name": _is_text,
+    "description": _or_null(_is_text),
+    "remote_id": _is_id,
+    "local_bucket_id": _is_id,
+    "remote_bucket_id": _or_null(_is_id),
+    "remote_bucket_name": _is_text,
+    "max_queue_size_bytes": _is_queue_size,
+    "latest_response_code": _or_null(_is_integer),
+    "latest_error_message": _or_null(_is_text),
+    "drop_non_retryable_data": _is_boolean,
+    "max_age_seconds": _is_integer,
+}
+"""What a start reads of a replication, and whether it can."""
+
+
 def _references(chart: Chart, name: str, connection: sqlite3.Connection) -> Iterator[Finding]:
-    tables = _tables(connection)
     for table in ORG_TABLES:
-        if table not in tables:
+        if not _has_column(connection, table, "org_id"):
             continue
         query = f"SELECT DISTINCT org_id FROM {table}"  # noqa: S608 # one of five constants
         for (org_id,) in connection.execute(query):
             if not chart.orgs.has(str(org_id)):
                 yield NO_ORG.broken(name, str(org_id), problem=f"{NO_ORG.problem} in {table}")
-    if "replications" in tables:
+    if _has_column(connection, "replications", "local_bucket_id"):
         for row in connection.execute("SELECT id, local_bucket_id FROM replications"):
             if not chart.buckets.has(str(row[1])):
                 yield NO_BUCKET.broken(name, str(row[0]))
 
 
 def _tables(connection: sqlite3.Connection) -> set[str]:
-    return {str(row[0]) for row in connection.execute("SELECT name FROM sqlite_master")}
+    """List the tables; no views, because a view can go on for ever."""
+    query = "SELECT name FROM sqlite_master WHERE type = 'table' AND sql NOT LIKE 'CREATE VIRTUAL%'"
+    return {str(row[0]) for row in connection.execute(query)} - {"sqlite_sequence"}
+
+
+def _has_column(connection: sqlite3.Connection, table: str, column: str) -> bool:
+    """Tell whether there is a table with a column; both are constants."""
+    if table not in _tables(connection):
+        return False
+    return column in {row[1] for row in connection.execute(f"PRAGMA table_info({table})")}
 
 
 def _migrations(connection: sqlite3.Connection) -> list[str]:
     if "migrations" not in _tables(connection):
         return []
-    return [str(row[0]) for row in connection.execute("SELECT name FROM migrations ORDER BY id")]
+    return [str(row[0]) for row in connection.execute("SELECT name FROM migrations ORDER BY name")]

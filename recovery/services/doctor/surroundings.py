@@ -4,7 +4,8 @@ Lives here: the rules I34 and I35. Must not live here: the SQLite file (`sqlite`
 
 Invariants: only names and modes are looked at. What may not be looked at is no finding.
 
-Source: spec influxdb-metadata sections 1.1, 13.2.
+Source: spec influxdb-metadata sections 1.1, 13.2; InfluxDB v2.9.1 cmd/influxd/launcher/launcher.go
+(checkForPriorVersion). That a file in the place of a folder stops it was seen with a real 2.9.1.
 """
 
 import stat
@@ -16,6 +17,8 @@ from typing import Final
 from recovery.services.doctor.finding import Finding, Rule, Severity
 
 OLD_FOLDERS: Final = ("_series", "index")
+NEEDED_FOLDERS: Final = ("", "data", "replicationq")
+"""Made by a start where they are not there; "" is the engine's folder itself."""
 COPIES: Final = ("{name}.*.backup", "{name}.tmp")
 MODE: Final = 0o600
 
@@ -25,6 +28,13 @@ OLD_ENGINE: Final = Rule(
     problem="is a folder of a 2.0 beta in the engine's folder",
     effect="influxd exits: Found directory that is incompatible with this version of InfluxDB",
     remedy="repair moves no data: move the folder out of the engine's folder",
+)
+NO_FOLDER: Final = Rule(
+    number="I34",
+    severity=Severity.FATAL,
+    problem="is a file, and has to be a folder of the engine",
+    effect="influxd stops: not a directory",
+    remedy="repair moves no data: look what it is, and move it away",
 )
 OPEN_STORE: Final = Rule(
     number="I35",
@@ -52,11 +62,8 @@ def examine_surroundings(path: Path, engine_path: Path | None) -> Iterator[Findi
     Yields:
         What is wrong.
     """
-    for name in OLD_FOLDERS if engine_path is not None else ():
-        folder = (engine_path or path) / name
-        with suppress(OSError):
-            if folder.is_dir():
-                yield OLD_ENGINE.broken(str(folder))
+    if engine_path is not None:
+        yield from _engine(engine_path)
     with suppress(OSError):
         if stat.S_IMODE(path.stat().st_mode) & ~MODE:
             yield OPEN_STORE.broken(path.name)
@@ -65,3 +72,14 @@ def examine_surroundings(path: Path, engine_path: Path | None) -> Iterator[Findi
             with suppress(OSError):
                 if copy.stat().st_mode & stat.S_IROTH:
                     yield OPEN_COPY.broken(copy.name)
+
+
+def _engine(engine_path: Path) -> Iterator[Finding]:
+    for name in OLD_FOLDERS:
+        with suppress(OSError):
+            if (engine_path / name).is_dir():
+                yield OLD_ENGINE.broken(str(engine_path / name))
+    for name in NEEDED_FOLDERS:
+        with suppress(OSError):
+            if (engine_path / name).exists() and not (engine_path / name).is_dir():
+                yield NO_FOLDER.broken(str(engine_path / name))

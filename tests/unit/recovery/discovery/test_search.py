@@ -477,7 +477,12 @@ def test_the_other_files_of_a_named_store_come_from_its_own_server_only(
     host = system.host()
     engine = with_files(discover(host, bolt_path=str(store)), host).files.engine_path
     assert engine == system.at("/var/lib/influxdb/engine")
-    assert with_files(discover(host, bolt_path=str(copy)), host).files.engine_path is None
+    beside_copy = with_files(discover(host, bolt_path=str(copy)), host).files
+    assert beside_copy.engine_path == system.at("/srv/engine")
+    told = system.host(INFLUXD_ENGINE_PATH="/elsewhere", INFLUXD_USE_HASHED_TOKENS="false")
+    files = with_files(discover(told, bolt_path=str(copy)), told).files
+    assert files.engine_path == Path("/elsewhere")
+    assert files.use_hashed_tokens is False
 
 
 NOBODY = """

@@ -17,6 +17,8 @@ from tests.support.doctor import examined, words
 from tests.support.full_store import FullStore, make_full_store
 from tests.support.stores import edit
 
+REPLICATION = "0e00000000000001"
+
 
 @pytest.fixture
 def full(tmp_path: Path) -> FullStore:
@@ -35,7 +37,11 @@ def sqlite_path(full: FullStore) -> Iterator[Path]:
             "CREATE TABLE annotations (id TEXT PRIMARY KEY, org_id TEXT,"
             " stream_id TEXT REFERENCES streams (id));"
             "CREATE TABLE remotes (id TEXT PRIMARY KEY, org_id TEXT, remote_api_token TEXT);"
-            "CREATE TABLE replications (id TEXT PRIMARY KEY, org_id TEXT, local_bucket_id TEXT);"
+            "CREATE TABLE replications (id TEXT PRIMARY KEY, org_id TEXT, name TEXT,"
+            " description TEXT, remote_id TEXT, local_bucket_id TEXT, remote_bucket_id TEXT,"
+            " remote_bucket_name TEXT, max_queue_size_bytes INTEGER, max_age_seconds INTEGER,"
+            " latest_response_code INTEGER, latest_error_message TEXT,"
+            " drop_non_retryable_data BOOLEAN);"
         )
         connection.executemany(
             "INSERT INTO migrations (name) VALUES (?)", [(name,) for name in SQL_MIGRATIONS]
@@ -45,7 +51,11 @@ def sqlite_path(full: FullStore) -> Iterator[Path]:
         connection.execute("INSERT INTO streams VALUES ('s', ?)", (org,))
         connection.execute("INSERT INTO annotations VALUES ('a', ?, 's')", (org,))
         connection.execute("INSERT INTO remotes VALUES ('r', ?, 'canary-remote-token')", (org,))
-        connection.execute("INSERT INTO replications VALUES ('p', ?, ?)", (org, full.bucket))
+        connection.execute(
+            "INSERT INTO replications VALUES (?, ?, 'p', NULL, ?, ?, ?, '', 67108860, 604800, NULL,"
+            " NULL, 0)",
+            (REPLICATION, org, REPLICATION, full.bucket, full.bucket),
+        )
         connection.commit()
     yield path
     path.unlink(missing_ok=True)
@@ -88,13 +98,51 @@ def test_a_file_that_is_not_there_is_not_missed(full: FullStore) -> None:
         ("UPDATE migrations SET name = '0003_odd' WHERE id = 3", "I33 F"),
         ("INSERT INTO migrations (name) VALUES ('0009_new')", "I33 F"),
         ("DELETE FROM migrations WHERE id > 5", "I5 M"),
+        ("DROP TABLE remotes", "I33 M"),
+        ("DROP TABLE replications", "I33 F"),
+        ("ALTER TABLE replications DROP COLUMN max_age_seconds", "I33 F"),
+        ("UPDATE replications SET id = 'odd'", "I33 F"),
+        ("UPDATE replications SET id = 7", "I33 F"),
+        ("UPDATE replications SET org_id = x'00ff'", "I33 F, I33 L"),
+        ("UPDATE replications SET remote_bucket_id = ''", "I33 F"),
+        ("UPDATE replications SET remote_bucket_id = NULL", ""),
+        ("UPDATE replications SET name = NULL", "I33 F"),
+        ("UPDATE replications SET max_queue_size_bytes = 7", "I33 F"),
+        ("UPDATE replications SET max_age_seconds = 1.5", "I33 F"),
+        ("UPDATE replications SET latest_response_code = 'odd'", "I33 F"),
+        ("UPDATE replications SET drop_non_retryable_data = 'odd'", "I33 F"),
+        ("DELETE FROM migrations", "I5 M" + ", I33 F" * 6),
     ],
 )
 def test_what_is_broken_in_the_sqlite_file_is_found(
     full: FullStore, sqlite_path: Path, sql: str, expected: str
 ) -> None:
     run_sql(sqlite_path, sql)
-    assert found(full, sqlite_path) == (expected,)
+    assert found(full, sqlite_path) == tuple(expected.split(", ") if expected else ())
+
+
+def test_the_order_of_the_migrations_is_that_of_their_names(
+    full: FullStore, sqlite_path: Path
+) -> None:
+    run_sql(sqlite_path, "UPDATE migrations SET id = 100 - id")
+    assert found(full, sqlite_path) == ()
+
+
+def test_a_view_that_never_ends_is_not_looked_into(full: FullStore, sqlite_path: Path) -> None:
+    run_sql(sqlite_path, "DROP TABLE notebooks")
+    run_sql(
+        sqlite_path,
+        "CREATE VIEW notebooks AS WITH RECURSIVE n (org_id) AS (SELECT 1 UNION ALL SELECT org_id "
+        "+ 1 FROM n) SELECT * FROM n",
+    )
+    assert found(full, sqlite_path) == ("I33 M",)
+
+
+def test_an_sqlite_file_without_tables_is_said_to_be_empty(
+    full: FullStore, sqlite_path: Path
+) -> None:
+    sqlite_path.write_bytes(b"")
+    assert found(full, sqlite_path) == ("I33 M",)
 
 
 def test_a_file_that_is_no_sqlite_stops_the_server(full: FullStore, sqlite_path: Path) -> None:
@@ -127,7 +175,7 @@ def test_the_sqlite_file_tells_whether_tasks_can_stop_the_server(
     edit(full.path, lambda tx: tx.table("bucketindexv1").delete(f"{full.org}_tasks".encode()))
     run_sql(sqlite_path, f"DELETE FROM migrations WHERE id > {sql_level}")  # noqa: S608 # a number
     for table in ("notebooks", "annotations", "streams", "remotes", "replications"):
-        run_sql(sqlite_path, f"DROP TABLE {table}")
+        run_sql(sqlite_path, f"DELETE FROM {table}")  # noqa: S608 # one of these constants
     assert found(full, sqlite_path) == (f"I16 {severity}",)
 
 
@@ -141,6 +189,43 @@ def test_a_folder_of_a_beta_in_the_engine_stops_the_server(full: FullStore) -> N
     examination = examined(full.path, files)
     assert words(examination) == ("I34 F", "I34 F")
     assert examination.verdict.outlook is Outlook.DOES_NOT_START
+
+
+@pytest.mark.parametrize("name", ["", "data", "replicationq"])
+def test_a_file_where_the_engine_needs_a_folder_stops_the_server(
+    full: FullStore, name: str
+) -> None:
+    place = full.path.parent / "engine" / name
+    place.parent.mkdir(exist_ok=True)
+    place.write_bytes(b"x")
+    files = Files(engine_path=full.path.parent / "engine")
+    assert words(examined(full.path, files)) == ("I34 F",)
+
+
+def test_what_was_not_looked_at_is_said(full: FullStore, sqlite_path: Path) -> None:
+    engine = full.path.parent / "engine"
+    assert len(examined(full.path).not_looked_at) == 2
+    files = Files(sqlite_path=sqlite_path, engine_path=engine)
+    (said,) = examined(full.path, files).not_looked_at
+    assert str(engine) in said
+    engine.mkdir()
+    assert examined(full.path, files).not_looked_at == ()
+
+
+def test_all_that_is_wrong_with_a_page_is_one_finding(full: FullStore) -> None:
+    with bolt_store.open(full.path) as db:
+        size_bytes = db.meta.page_size_bytes
+        leaf = next(
+            page
+            for page in bolt_store.page_infos(db)
+            if page.state == "used" and page.kind == "leaf"
+        )
+    content = bytearray(full.path.read_bytes())
+    content[leaf.pgid * size_bytes + 10 : leaf.pgid * size_bytes + 12] = b"\xfa\0"
+    full.path.write_bytes(content)
+    (finding,) = [one for one in examined(full.path).findings if one.number == "I1"]
+    assert finding.severity == "F"
+    assert len(finding.details) > 3
 
 
 def test_a_store_that_others_may_read_is_found(full: FullStore) -> None:
