@@ -21,10 +21,12 @@ class _Changes:
     Attributes:
         values: New values by key; None for a key that is to go.
         is_new: Whether the bucket is to be made.
+        sequence: Its new sequence; None where that stays.
     """
 
     values: dict[bytes, bytes | None] = field(default_factory=dict, repr=False)
     is_new: bool = False
+    sequence: int | None = None
 
 
 class PendingTable(Table):
@@ -80,6 +82,18 @@ class PendingTable(Table):
                 yield key, value
         yield from reversed(added)
 
+    @property
+    def sequence(self) -> int:
+        """As `Table.sequence`."""
+        changed = self._changes.sequence
+        return self._below.sequence if changed is None else changed
+
+    def set_sequence(self, sequence: int) -> None:
+        """Set the sequence. Raises as `Table.put` where the bucket is missing."""
+        if not self.is_there:
+            self._below.set_sequence(sequence)
+        self._changes.sequence = sequence
+
     def put(self, key: bytes, value: bytes) -> None:
         """Set the value of a key. Raises as `Table.put` where the bucket is missing."""
         if not self.is_there:
@@ -129,11 +143,32 @@ class PendingTx(MetaTx):
 
     @property
     def change_count(self) -> int:
-        """Number of keys that differ from the store, and of buckets that it lacks."""
+        """Number of keys and sequences that differ from the store, and of buckets it lacks."""
         return sum(
-            changes.is_new + sum(1 for _ in self._differing(name, changes))
+            (changes.is_new or changes.sequence is not None)
+            + sum(1 for _ in self._differing(name, changes))
             for name, changes in self._changes.items()
         )
+
+    @property
+    def made(self) -> frozenset[str]:
+        """Names of the buckets that the store lacks and is to get."""
+        return frozenset(name for name, changes in self._changes.items() if changes.is_new)
+
+    def removed(self) -> Iterator[tuple[str, bytes, bytes]]:
+        """Walk what is there and is to go.
+
+        Yields:
+            Name of the bucket, key, and the value that it has now.
+
+        Raises:
+            StoreDamagedError: A page on the way is damaged or cannot be read.
+        """
+        for name, changes in self._changes.items():
+            below = self._below.table(name)
+            for key, value in changes.values.items():
+                if value is None and below.has(key):
+                    yield name, key, below.get(key) or b""
 
     def apply(self, tx: MetaTx) -> None:
         """Write the changes.
@@ -149,6 +184,8 @@ class PendingTx(MetaTx):
             if changes.is_new:
                 tx.create_table(name)
             table = tx.table(name)
+            if changes.sequence is not None:
+                table.set_sequence(changes.sequence)
             for key, value in changes.values.items():
                 if value is None:
                     table.delete(key)

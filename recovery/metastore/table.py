@@ -157,6 +157,17 @@ class Table:
     def _problem(self, key: bytes, problem: str) -> RecordProblem:
         return RecordProblem(bucket=self.name, id=parse_id(key), problem=problem)
 
+    @property
+    def sequence(self) -> int:
+        """The number that bbolt keeps with a bucket, which InfluxDB does not use; 0 without one."""
+        return 0 if self._bucket is None else self._bucket.sequence
+
+    def set_sequence(self, sequence: int) -> None:
+        """Set that number. Raises as `put`."""
+        bucket = self._required()
+        with self._failures.translated():
+            bucket.set_sequence(sequence)
+
     def put(self, key: bytes, value: bytes) -> None:
         """Set the value of a key.
 

@@ -215,6 +215,15 @@ def _one_name_of_nobody(tx: MetaTx, made: FullStore) -> None:
     put(tx, "userindexv1", "alice", NOBODY)
 
 
+def _drop_buckets(tx: MetaTx, made: FullStore) -> None:
+    for _, bucket in list(tx.table("bucketindexv1").items(made.org.encode())):
+        tx.table(BUCKETS).delete(bucket)
+
+
+def _rename_legacy(tx: MetaTx, made: FullStore, name: str) -> None:
+    change(tx, LEGACY, made.legacy, token=name)
+
+
 def _permission(**resource: str) -> list[dict[str, object]]:
     return [{"action": "read", "resource": resource}]
 
@@ -243,7 +252,7 @@ BREAKAGES: Final = (
     _b("user under a wrong key", "I6 H",
        lambda tx, m: _rekey(tx, USERS, m.bob, NOBODY), mended=False),
     _b("user without a name", "I6 H, I8 H",
-       lambda tx, m: change(tx, USERS, m.bob, name=""), mended=False),
+       lambda tx, m: change(tx, USERS, m.bob, name=""), mended=True),
     _b("user with an empty status", "I7 M",
        lambda tx, m: change(tx, USERS, m.bob, status=""), mended=True, levels=ALL_LEVELS),
     _b("user with an odd status", "I7 M",
@@ -255,7 +264,7 @@ BREAKAGES: Final = (
     _b("user name of nobody", "I8 H",
        lambda tx, _: put(tx, "userindexv1", "carol", NOBODY), mended=True),
     _b("second name of a user", "I8 H",
-       lambda tx, m: put(tx, "userindexv1", "carol", m.bob), mended=True),
+       lambda tx, m: put(tx, "userindexv1", "carol", m.bob), mended=False),
     _b("two users with one name", "I8 H, I8 H",
        lambda tx, m: change(tx, USERS, m.bob, name="alice"), mended=False),
     _b("two users with one name that is not in the index", "I8 H, I8 H",
@@ -274,7 +283,7 @@ BREAKAGES: Final = (
     _b("organization under a wrong key", "I14 H",
        lambda tx, m: _rekey(tx, ORGS, m.other_org, NOBODY), mended=False),
     _b("organization without a name", "I14 H, I14 H",
-       lambda tx, m: change(tx, ORGS, m.other_org, name=" \t"), mended=False),
+       lambda tx, m: change(tx, ORGS, m.other_org, name=" \t"), mended=True),
     _b("record of an organization lost",
        "I14 H, I15 M, I15 M, I20 L",
        lambda tx, m: drop(tx, ORGS, m.other_org), mended=False),
@@ -283,7 +292,7 @@ BREAKAGES: Final = (
     _b("organization name of nobody", "I14 H",
        lambda tx, _: put(tx, "organizationindexv1", "gone", NOBODY), mended=True),
     _b("organization name left by a deletion of blanks", "I14 H",
-       lambda tx, m: put(tx, "organizationindexv1", "x", m.other_org), mended=True),
+       lambda tx, m: put(tx, "organizationindexv1", "x", m.other_org), mended=False),
     _b("no bucket _monitoring", "I17 M", _no_system_bucket("_monitoring"), mended=True),
     _b("no bucket _tasks though there are tasks", "I17 F",
        _no_system_bucket("_tasks"), mended=True),
@@ -310,7 +319,7 @@ BREAKAGES: Final = (
     _b("bucket without an ID", "I15 F",
        lambda tx, m: change(tx, BUCKETS, m.bucket, id=None), mended=False),
     _b("bucket that names no organization", "I15 H, I16 M",
-       lambda tx, m: change(tx, BUCKETS, m.bucket, orgID=None), mended=False),
+       lambda tx, m: change(tx, BUCKETS, m.bucket, orgID=None), mended=True),
     _b("_tasks leads to another bucket", "I16 M",
        lambda tx, m: put(tx, "bucketindexv1", f"{m.org}_tasks", m.bucket), mended=True),
     _b("bucket of an odd type", "I15 M",
@@ -319,9 +328,9 @@ BREAKAGES: Final = (
        lambda tx, m: change(tx, BUCKETS, bucket_id(tx, m.org, "_monitoring"), type=0),
        mended=False),
     _b("bucket without a name", "I15 M, I16 M",
-       lambda tx, m: change(tx, BUCKETS, m.bucket, name=""), mended=False),
-    _b("bucket of no organization", "I15 M, I16 M, I16 M",
-       lambda tx, m: change(tx, BUCKETS, m.bucket, orgID=NOBODY), mended=False),
+       lambda tx, m: change(tx, BUCKETS, m.bucket, name=""), mended=True),
+    _b("bucket of no organization", "I15 M, I16 M",
+       lambda tx, m: change(tx, BUCKETS, m.bucket, orgID=NOBODY), mended=True),
     _b("bucket name not in the index", "I16 M",
        lambda tx, m: drop(tx, "bucketindexv1", f"{m.org}sensors"), mended=True,
        levels=ALL_LEVELS),
@@ -329,8 +338,14 @@ BREAKAGES: Final = (
        lambda tx, m: drop(tx, "bucketindexv1", f"{m.org}_tasks"), mended=True),
     _b("bucket name of nothing", "I16 H",
        lambda tx, m: put(tx, "bucketindexv1", f"{m.org}gone", NOBODY), mended=True),
+    _b("record of a bucket lost", "I16 H, I11 L, I28 M, I28 M",
+       lambda tx, m: drop(tx, BUCKETS, m.bucket), mended=True),
+    _b("record of _tasks lost though there are tasks", "I16 F, I11 L",
+       lambda tx, m: drop(tx, BUCKETS, bucket_id(tx, m.org, "_tasks")), mended=True),
+    _b("all records of buckets of an organization lost",
+       "I16 H, I16 F, I16 H, I11 L, I11 L, I11 L, I28 M, I28 M", _drop_buckets, mended=True),
     _b("second name of a bucket", "I16 M",
-       lambda tx, m: put(tx, "bucketindexv1", f"{m.org}alias", m.bucket), mended=True),
+       lambda tx, m: put(tx, "bucketindexv1", f"{m.org}alias", m.bucket), mended=False),
     _b("two buckets with one name", "I16 M, I16 M, I17 M", _add_bucket_twin, mended=False),
     # Mappings.
     _b("mapping undecodable", "I19 H",
@@ -395,7 +410,13 @@ BREAKAGES: Final = (
     _b("stray token of nothing", "I25 M",
        lambda tx, _: put(tx, RAW, STRAY_TOKEN, NOBODY), mended=True),
     _b("stray token of a record", "I25 H",
-       lambda tx, m: put(tx, RAW, STRAY_TOKEN, m.operator), mended=True, levels=ALL_LEVELS),
+       lambda tx, m: put(tx, RAW, STRAY_TOKEN, m.operator), mended=True),
+    _b("stray token of a record, which works before 2.8", "I25 H",
+       lambda tx, m: put(tx, RAW, STRAY_TOKEN, m.operator), mended=False, levels=(17, 18, 19, 20)),
+    _b("no token in a record that its entry leads to, before 2.8", "I25 L, I25 H",
+       lambda tx, m: change(tx, AUTHS, m.reader, token=None), mended=True, levels=(17, 20)),
+    _b("1.x name leads to a record of another name", "I29 H, I29 H",
+       lambda tx, m: _rename_legacy(tx, m, "other"), mended=False),
     _b("stray hash of a record", "I25 H",
        lambda tx, m: put(tx, HASHED, hash_of(STRAY_TOKEN), m.operator), mended=True),
     _b("two records with one token", "I25 H", _same_token, mended=False),
@@ -419,13 +440,13 @@ BREAKAGES: Final = (
     _b("task undecodable before 2.5", "I27 M",
        lambda tx, _: put(tx, "tasksv1", TASK, GARBAGE), mended=False, levels=(17, 19)),
     _b("run undecodable", "I27 F",
-       lambda tx, _: put(tx, "taskRunsv1", f"{TASK}/0d00000000000001", GARBAGE), mended=False),
+       lambda tx, _: put(tx, "taskRunsv1", f"{TASK}/0d00000000000001", GARBAGE), mended=True),
     _b("run that is empty", "I27 F",
-       lambda tx, _: put(tx, "taskRunsv1", f"{TASK}/0d00000000000001", b""), mended=False),
+       lambda tx, _: put(tx, "taskRunsv1", f"{TASK}/0d00000000000001", b""), mended=True),
     _b("runs asked for undecodable", "I27 F",
-       lambda tx, _: put(tx, "taskRunsv1", f"{TASK}/manualRuns", "[null]"), mended=False),
+       lambda tx, _: put(tx, "taskRunsv1", f"{TASK}/manualRuns", "[null]"), mended=True),
     _b("run undecodable before 2.5", "I27 M",
-       lambda tx, _: put(tx, "taskRunsv1", f"{TASK}/0d00000000000001", GARBAGE), mended=False,
+       lambda tx, _: put(tx, "taskRunsv1", f"{TASK}/0d00000000000001", GARBAGE), mended=True,
        levels=(18,)),
     _b("task of no owner", "I27 M",
        lambda tx, _: change(tx, "tasksv1", TASK, ownerID=NOBODY), mended=False),
@@ -463,7 +484,7 @@ BREAKAGES: Final = (
     _b("1.x authorization with an odd status", "I29 M",
        lambda tx, m: change(tx, LEGACY, m.legacy, status="gone"), mended=False),
     _b("1.x authorization without a name", "I29 L, I29 H",
-       lambda tx, m: change(tx, LEGACY, m.legacy, token=None), mended=False),
+       lambda tx, m: change(tx, LEGACY, m.legacy, token=None), mended=True),
     _b("1.x authorization of no user", "I29 H",
        lambda tx, m: change(tx, LEGACY, m.legacy, userID=NOBODY), mended=False),
     _b("1.x authorization of no organization", "I29 H",

@@ -42,7 +42,11 @@ def words(examination: Examination) -> tuple[str, ...]:
     return tuple(f"{one.number} {one.severity}" for one in examination.findings)
 
 
-def repair(*numbers: str) -> RepairStore:
+def repair(*numbers: str, accepted: tuple[str, ...] = ()) -> RepairStore:
     """Return the repair of these invariants, or of all."""
-    only = frozenset(numbers) if numbers else None
-    return RepairStore(only=only, clock=FixedClock(CHANGED_AT), rng=SeededRng())
+    return RepairStore(
+        only=frozenset(numbers) if numbers else None,
+        accepted=frozenset(accepted),
+        clock=FixedClock(CHANGED_AT),
+        rng=SeededRng(),
+    )

@@ -19,6 +19,7 @@ from recovery.services.doctor.repair import RepairStore
 
 class _Repair(Change, frozen=True):
     only: str | None
+    accept: str | None
 
 
 def _add_repair(command: Parser) -> None:
@@ -28,11 +29,24 @@ def _add_repair(command: Parser) -> None:
         help="mend only these, such as I16,I25; what is mended on request only has to be named "
         "here (default: all that is safe)",
     )
+    command.add_argument(
+        "--accept",
+        metavar="NUMBERS",
+        help="accept that the records are lost which store check reports by these numbers, such as "
+        "I3,I21: what is left of them is removed, and they are no finding any more (default: "
+        "losses stay findings)",
+    )
     add_change(command)
 
 
 def _repair(options: _Repair, context: Context) -> ExitCode:
-    planner = RepairStore(only=_only(options.only), clock=SystemClock(), rng=SystemRng())
+    only, accepted = options.only, options.accept
+    planner = RepairStore(
+        only=None if only is None else _numbers("--only", only),
+        accepted=frozenset() if accepted is None else _numbers("--accept", accepted),
+        clock=SystemClock(),
+        rng=SystemRng(),
+    )
     return run_planner(options, context, lambda _: planner)
 
 
@@ -40,23 +54,23 @@ REPAIR: Final = Command(
     description="Mend what store check found, as far as that is safe: missing bolt buckets, "
     "indexes, catalogue entries, system buckets, debris. All of it in one transaction, after the "
     "plan was shown, and checked again afterwards: nothing is wrong then that was right before. "
-    "What is ambiguous is left and said: it never guesses, and it cannot bring back records that "
-    "are gone, or mend a damaged bolt file.",
+    "What is ambiguous is left and said: it never guesses, and takes nothing away that works; all "
+    "that it removes is in the plan. It cannot bring back records that are gone, or mend a damaged "
+    "bolt file. That records are lost stays a finding, which the store itself keeps, until a "
+    "person accepts it with --accept.",
     options=_Repair,
     run=_repair,
     add_options=_add_repair,
 )
 
 
-def _only(text: str | None) -> frozenset[str] | None:
-    if text is None:
-        return None
+def _numbers(option: str, text: str) -> frozenset[str]:
     numbers = frozenset(word.strip().upper() for word in text.split(",") if word.strip())
     unknown = sorted(numbers.difference(NUMBERS))
     if unknown or not numbers:
-        problem = f"--only {shown(unknown[0] if unknown else text)}: there is no such invariant"
+        problem = f"{option} {shown(unknown[0] if unknown else text)}: there is no such invariant"
         raise UsageError(
             problem=problem,
-            hint="name them as store check shows them, such as --only I16,I25",
+            hint=f"name them as store check shows them, such as {option} I16,I25",
         )
     return numbers

@@ -38,8 +38,8 @@ from recovery.model.token import LEVEL_HASHED, TokenForm, record_matches
 from recovery.secret import Secret
 from recovery.services.access import token_facts
 from recovery.services.doctor.chart import Chart, text_of
-from recovery.services.doctor.finding import Finding, Mend, Rule, Severity, deleting
-from recovery.services.doctor.indexes import IndexAudit, index_rules
+from recovery.services.doctor.finding import Finding, Mend, Rule, Severity
+from recovery.services.doctor.indexes import Adoption, IndexAudit, index_rules
 from recovery.services.doctor.servers import ALL_SERVERS, FROM_2_8, Server
 
 TABLE: Final = "authorizationsv1"
@@ -132,8 +132,10 @@ NO_TOKEN: Final = Rule(
     severity=Severity.LOW,
     problem="is an authorization without a token",
     effect="nobody can use it; a server that hashes tokens warns of it at each start",
-    remedy="repair leaves it alone: influx-recovery auth delete",
+    remedy="repair takes it from the index where just one entry leads to it and works, as up to "
+    "InfluxDB 2.7; else influx-recovery auth delete",
 )
+TAKES_ENTRY: Final = "repair gives the authorization the token of that entry, which works"
 BOTH_FORMS: Final = Rule(
     number="I25",
     severity=Severity.HIGH,
@@ -217,8 +219,16 @@ class _Examiner:
         self._chart = chart
         self._tx = chart.tx
         self._raw_index = chart.tx.table(RAW_INDEX)
-        self._raw = IndexAudit(self._raw_index, TABLE, TOKENS)
-        self._hashed = IndexAudit(chart.tx.table(HASHED_INDEX), TABLE, TOKENS)
+        # Servers before 2.8 go by the index alone: whatever an entry has for its key is a token.
+        # Source: InfluxDB v2.7.12 and v2.9.1 authorization/storage_authorization.go
+        # (GetAuthorizationByToken, validateToken).
+        is_used = chart.level < LEVEL_HASHED
+        rules = replace(TOKENS, is_used=is_used)
+        adopt = self._adopting if is_used else None
+        found = None if is_used else self._has_token
+        self._raw = IndexAudit(self._raw_index, TABLE, rules, adopt=adopt, is_found=found)
+        hashed_index = chart.tx.table(HASHED_INDEX)
+        self._hashed = IndexAudit(hashed_index, TABLE, TOKENS, is_found=self._has_token)
         self._judge = _Judge(chart.level)
 
     def records(self) -> Iterator[Finding]:
@@ -226,7 +236,7 @@ class _Examiner:
         chart = self._chart
         table = self._tx.table(TABLE)
         population = chart.authorizations
-        population.is_there = table.is_there
+        population.is_there = chart.has_records(TABLE)
         for key, document in table.items():
             chart.count(TABLE)
             try:
@@ -296,6 +306,27 @@ class _Examiner:
             self._raw.want(key_of(token), key)
         if hashed is not None:
             self._hashed.want(key_of(hashed), key)
+
+    def _has_token(self, key: bytes) -> bool:
+        """Tell whether a record has a token, so that another one that leads there is refused."""
+        authorization = decode_authorization(self._tx.table(TABLE).get(key) or b"")
+        return authorization.token is not None or authorization.hashed_token is not None
+
+    def _adopting(self, key: bytes, entry: bytes) -> Adoption | None:
+        """Give an authorization without a token the one by which it is found."""
+        authorization = decode_authorization(self._tx.table(TABLE).get(key) or b"")
+        try:
+            token = entry.decode()
+        except UnicodeDecodeError:
+            return None
+        if authorization.token is not None or authorization.hashed_token is not None:
+            return None
+
+        def restore(tx: MetaTx) -> None:
+            now = decode_authorization(tx.table(TABLE).get(key) or b"")
+            tx.table(TABLE).put(key, now.rewritten({"token": token}))
+
+        return Adoption(mend=restore, remedy=TAKES_ENTRY, is_on_request=False)
 
     def _both(self, authorization: Authorization) -> Iterator[Finding]:
         if self._chart.level < LEVEL_HASHED:
@@ -455,14 +486,17 @@ def _removing(authorization: Authorization) -> Mend:
 def _taking_token_out(authorization: Authorization) -> Mend:
     key = authorization.id.encode()
     document = authorization.rewritten({"token": None})
-    entries = [entry for index, entry in _keys(authorization) if index == RAW_INDEX]
+    entries = dict(_keys(authorization))
 
     def take_out(tx: MetaTx) -> None:
         if not tx.table(TABLE).has(key):
             return  # another mend has removed it
+        hashed = tx.table(HASHED_INDEX)
+        if not hashed.is_there or hashed.get(entries[HASHED_INDEX]) not in {None, key}:
+            return  # the hash leads to another record, and the token works by its raw form only
+        hashed.put(entries[HASHED_INDEX], key)
         tx.table(TABLE).put(key, document)
-        for entry in entries:
-            if tx.table(RAW_INDEX).get(entry) == key:
-                deleting((RAW_INDEX, entry))(tx)
+        if tx.table(RAW_INDEX).get(entries[RAW_INDEX]) == key:
+            tx.table(RAW_INDEX).delete(entries[RAW_INDEX])
 
     return take_out

@@ -16,6 +16,7 @@ from recovery.model.bucket import (
     TYPE_USER,
     Bucket,
     decode_bucket,
+    encode_bucket,
     index_key,
     shard_group_duration_ns,
 )
@@ -29,12 +30,13 @@ from recovery.model.catalogue import (
     decode_catalogue,
     with_database,
 )
-from recovery.model.gojson import UndecodableError
+from recovery.model.gojson import UndecodableError, format_time
 from recovery.model.goshape import BUCKET as BUCKET_SHAPE
 from recovery.model.goshape import can_decode
-from recovery.services.doctor.chart import BUCKETS_LOOKED_AT, Chart, text_of
-from recovery.services.doctor.finding import Finding, Mend, Rule, Severity
-from recovery.services.doctor.indexes import IndexAudit, index_rules
+from recovery.model.ids import ID_LENGTH, parse_id
+from recovery.services.doctor.chart import BUCKETS_LOOKED_AT, Chart, as_id, text_of
+from recovery.services.doctor.finding import Finding, Mend, Rule, Severity, putting
+from recovery.services.doctor.indexes import Adoption, IndexAudit, index_rules
 from recovery.services.doctor.servers import ALL_SERVERS, FROM_2_5
 from recovery.services.doctor.startup import TASKS_BUCKET
 
@@ -150,7 +152,8 @@ NO_NAME: Final = Rule(
     severity=Severity.MEDIUM,
     problem="is a bucket without a name",
     effect="it cannot be found by name",
-    remedy="give it one with a running influxd, by its ID: influx bucket update",
+    remedy="repair takes it from the index, where just one entry leads to it; else give it one "
+    "with a running influxd, by its ID: influx bucket update",
 )
 NAMES: Final = index_rules(
     "I16",
@@ -160,6 +163,18 @@ NAMES: Final = index_rules(
         "listing the buckets of the organization fails, and it cannot be deleted",
     ),
     foreign=(Severity.MEDIUM, "the bucket answers to a name that it does not have"),
+    is_used=True,
+)
+TAKES_PLACE: Final = (
+    "repair gives the bucket the name and the organization of that entry, by which it is found"
+)
+MAKES_AGAIN: Final = (
+    "repair makes the bucket again, with the name and the organization that the index has, and the "
+    "retention period that the engine's catalogue has; its data are found again"
+)
+TAKES_OTHER_NAME: Final = (
+    "repair leaves it alone, because writes and queries by that name work: --only I16 gives the "
+    "bucket that name"
 )
 
 
@@ -176,11 +191,18 @@ def examine_buckets(chart: Chart) -> Iterator[Finding]:
         StoreDamagedError: A page on the way is damaged or cannot be read.
     """
     table = chart.tx.table(TABLE)
-    chart.buckets.is_there = table.is_there
-    audit = IndexAudit(chart.tx.table(INDEX), TABLE, NAMES)
+    chart.buckets.is_there = chart.has_records(TABLE)
+    index = chart.tx.table(INDEX)
     catalogue = _Catalogue(chart)
     yield from catalogue.read()
-    stuck: dict[bytes, str] = {}
+    audit = IndexAudit(
+        index,
+        TABLE,
+        NAMES,
+        adopt=lambda *place: _adopting(chart, *place),
+        revive=catalogue.reviving,
+    )
+    stuck = {index_key(as_id(one), TASKS_BUCKET): one for one in chart.stuck_orgs}
     for rank, (key, document) in enumerate(table.items()):
         try:
             bucket = decode_bucket(document)
@@ -198,10 +220,9 @@ def examine_buckets(chart: Chart) -> Iterator[Finding]:
         yield from _bucket(chart, bucket)
         if bucket.org_id is not None and bucket.name:
             name = index_key(bucket.org_id, bucket.name)
-            audit.want(name, key)
-            if bucket.name == TASKS_BUCKET and bucket.org_id in chart.stuck_orgs:
-                stuck[name] = bucket.org_id
-    _note_opaque_system_buckets(chart)
+            if chart.orgs.has(bucket.org_id) or index.get(name) == key:
+                audit.want(name, key)
+    _note_system_buckets_by_name(chart, catalogue)
 
     def missing(name: bytes, finding: Finding) -> Finding:
         if name not in stuck:
@@ -228,15 +249,36 @@ def _bucket(chart: Chart, bucket: Bucket) -> Iterator[Finding]:
         chart.system_buckets.setdefault(bucket.name, set()).add(bucket.org_id)
 
 
-def _note_opaque_system_buckets(chart: Chart) -> None:
-    """Count a system bucket that cannot be understood as there, by its entry in the index."""
-    if not chart.buckets.opaque:
-        return
+def _adopting(chart: Chart, key: bytes, entry: bytes) -> Adoption | None:
+    """Give a bucket the name, and where its own is lost the organization, of its entry."""
+    bucket = decode_bucket(chart.tx.table(TABLE).get(key) or b"")
+    org_id = text_of(entry[:ID_LENGTH])
+    try:
+        name = entry[ID_LENGTH:].decode()
+    except UnicodeDecodeError:
+        return None
+    is_org_lost = bucket.org_id is None or not chart.orgs.has(bucket.org_id)
+    if org_id not in chart.orgs.known or not name or not (is_org_lost or bucket.org_id == org_id):
+        return None
+
+    def take(tx: MetaTx) -> None:
+        now = decode_bucket(tx.table(TABLE).get(key) or b"")
+        tx.table(TABLE).put(key, now.rewritten({"orgID": org_id, "name": name}))
+
+    is_other = bucket.name not in {"", name}
+    remedy = TAKES_OTHER_NAME if is_other else TAKES_PLACE
+    return Adoption(mend=take, remedy=remedy, is_on_request=is_other)
+
+
+def _note_system_buckets_by_name(chart: Chart, catalogue: "_Catalogue") -> None:
+    """Count a system bucket that cannot be understood, or can be made again, as there."""
     index = chart.tx.table(INDEX)
     for org_id in chart.orgs.known:
         for name in SYSTEM_NAMES:
             found = index.get(f"{org_id}{name}".encode())
-            if found is not None and text_of(found) in chart.buckets.opaque:
+            if found is None or text_of(found) in chart.buckets.known:
+                continue
+            if text_of(found) in chart.buckets.opaque or catalogue.keeps(text_of(found)):
                 chart.system_buckets.setdefault(name, set()).add(org_id)
 
 
@@ -300,6 +342,39 @@ class _Catalogue:
     @property
     def _records_durations(self) -> bool:
         return self._chart.level >= LEVEL_DURATIONS
+
+    def keeps(self, bucket_id: str) -> bool:
+        """Tell whether the engine has data of a bucket whose record is lost."""
+        buckets = self._chart.buckets
+        is_known = bucket_id in buckets.known or bucket_id in buckets.opaque
+        has_table = self._chart.tx.table(TABLE).is_there
+        return bucket_id in (self._databases or {}) and has_table and not is_known
+
+    def reviving(self, key: bytes, entry: bytes) -> Adoption | None:
+        """Make a bucket whose record is lost again, of its name and what the engine knows."""
+        bucket_id, org_id = parse_id(key), text_of(entry[:ID_LENGTH])
+        try:
+            name = entry[ID_LENGTH:].decode()
+        except UnicodeDecodeError:
+            return None
+        if not name or bucket_id is None or not self.keeps(bucket_id):
+            return None
+        policies = (self._databases or {})[bucket_id].policies
+        policy = next((one for one in policies if one.name == POLICY), None)
+        if policy is None or org_id not in self._chart.orgs.known:
+            return None
+        system = next((one for one in SYSTEM_BUCKETS if one.name == name), None)
+        document = encode_bucket(
+            bucket_id=bucket_id,
+            org_id=as_id(org_id),
+            kind=TYPE_USER if system is None else TYPE_SYSTEM,
+            name=name,
+            description="" if system is None else system.description,
+            retention_ns=policy.retention_ns,
+            shard_group_ns=policy.shard_group_ns,
+            now=format_time(self._chart.repairer.clock.now()),
+        )
+        return Adoption(mend=putting(TABLE, key, document), remedy=MAKES_AGAIN, is_on_request=False)
 
     def leftovers(self) -> Iterator[Finding]:
         """Give the databases that no bucket has."""

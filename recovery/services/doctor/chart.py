@@ -56,6 +56,11 @@ class Population:
         """Tell whether a record exists, as far as that can be known."""
         return record_id in self.known or record_id in self.opaque or not self.is_there
 
+    @property
+    def is_blank(self) -> bool:
+        """Whether there is no record at all, so that what names one may be all that is left."""
+        return not self.known and not self.opaque
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Repairer:
@@ -135,6 +140,7 @@ class Chart:
         has_instance_owner: Whether somebody owns the instance.
         accesses: Who could get in, by kind of server.
         can_extend_catalogue: Whether a database can be added to the engine's catalogue.
+        made: Bolt buckets that the repair going on has made: their records stay unknown.
         progress: Told now and then how many records of a bolt bucket have been looked at.
         counts: Records looked at, by bolt bucket.
     """
@@ -162,8 +168,13 @@ class Chart:
         default_factory=lambda: {server: Access() for server in Server}
     )
     can_extend_catalogue: bool = False
+    made: frozenset[str] = frozenset()
     progress: Progress | None = None
     counts: dict[str, int] = field(default_factory=dict)
+
+    def has_records(self, table: str) -> bool:
+        """Tell whether it can be known which records a bolt bucket has."""
+        return self.tx.table(table).is_there and table not in self.made
 
     def count(self, table: str) -> None:
         """Count a record, and tell about every so many of them."""

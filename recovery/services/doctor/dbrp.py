@@ -20,7 +20,7 @@ from recovery.model.gojson import (
 )
 from recovery.model.ids import Id
 from recovery.services.doctor.chart import Chart, Population, text_of
-from recovery.services.doctor.finding import Finding, Rule, Severity, deleting, putting
+from recovery.services.doctor.finding import Finding, Rule, Severity, deleting, putting, spared
 from recovery.services.doctor.indexes import IndexAudit, index_rules
 
 TABLE: Final = "dbrpv1"
@@ -69,14 +69,14 @@ NO_DEFAULT: Final = Rule(
     problem="is a DBRP mapping of a database without a default",
     effect="the request dies of a null pointer on every listing that meets it, and on 1.x queries "
     "that name its database",
-    remedy="repair makes the mapping marked as default the default, else the oldest",
+    remedy="repair makes one of them the default",
 )
 BAD_DEFAULT: Final = Rule(
     number="I28",
     severity=Severity.MEDIUM,
     problem="is the default of a database that has other DBRP mappings",
     effect="1.x requests for that database fail",
-    remedy="repair makes the mapping marked as default the default, else the oldest",
+    remedy="repair makes one of them the default",
 )
 USELESS_DEFAULT: Final = Rule(
     number="I28",
@@ -112,7 +112,7 @@ def examine_dbrp(chart: Chart) -> Iterator[Finding]:
     Raises:
         StoreDamagedError: A page on the way is damaged or cannot be read.
     """
-    population = Population()
+    population = Population(is_there=chart.has_records(TABLE))
     by_database = IndexAudit(chart.tx.table(BY_DATABASE), TABLE, INDEX)
     by_org = IndexAudit(chart.tx.table(BY_ORG), TABLE, INDEX)
     databases: dict[bytes, list[_Dbrp]] = {}
@@ -145,25 +145,43 @@ def _defaults(
     chart: Chart, databases: dict[bytes, list[_Dbrp]], population: Population
 ) -> Iterator[Finding]:
     table = chart.tx.table(DEFAULTS)
-    if not table.is_there:
+    if not table.is_there or not population.is_there:
         return
     for key, value in table.items():
         mappings = databases.pop(key, [])
         if text_of(value) in population.opaque:
             continue
         if not mappings:
-            yield USELESS_DEFAULT.broken(DEFAULTS, value, mend=deleting((DEFAULTS, key)))
+            finding = USELESS_DEFAULT.broken(DEFAULTS, value, mend=deleting((DEFAULTS, key)))
+            yield spared(finding) if population.is_blank else finding
         elif value not in {one.id.encode() for one in mappings}:
-            mend = putting(DEFAULTS, key, _chosen(mappings).id.encode())
-            yield BAD_DEFAULT.broken(DEFAULTS, value, mend=mend)
+            chosen, remedy = _chosen(mappings)
+            mend = putting(DEFAULTS, key, chosen.id.encode())
+            yield BAD_DEFAULT.broken(DEFAULTS, value, mend=mend, remedy=remedy)
     for key, mappings in databases.items():
-        chosen = _chosen(mappings)
+        chosen, remedy = _chosen(mappings)
         mend = putting(DEFAULTS, key, chosen.id.encode())
-        yield NO_DEFAULT.broken(TABLE, chosen.id, mend=mend)
+        yield NO_DEFAULT.broken(TABLE, chosen.id, mend=mend, remedy=remedy)
 
 
-def _chosen(mappings: list[_Dbrp]) -> _Dbrp:
-    return min(mappings, key=lambda one: (not one.is_default, one.id))
+def _chosen(mappings: list[_Dbrp]) -> tuple[_Dbrp, str]:
+    """Choose the default of a database, and say why this one.
+
+    influxd marks a mapping that is made as default, and never takes the mark away from the one that
+    was it before; where the default goes, the first in the index follows it.
+    Source: InfluxDB v2.9.1 dbrp/service.go (Create, Update, getFirstBut).
+    """
+    marked = [one for one in mappings if one.is_default]
+    if not marked:
+        chosen = min(mappings, key=lambda one: one.id)
+        return chosen, "repair makes the oldest of them the default, as influxd would"
+    chosen = max(marked, key=lambda one: one.id)
+    if len(marked) == 1:
+        return chosen, "repair makes the mapping that is marked as default the default"
+    return chosen, (
+        f"repair makes {chosen.id} the default, the newest of {len(marked)} that are marked as "
+        "default; if another one is meant, influx v1 dbrp update --default"
+    )
 
 
 def _decode(document: bytes) -> _Dbrp:

@@ -263,7 +263,14 @@ def _not_looked_at(files: Files) -> Iterator[str]:
         yield f"the engine's folder ({engine_path} is not there; {ENGINE_VARIABLE} names another)"
 
 
-def new_chart(tx: MetaTx, *, clock: Clock, rng: Rng, progress: Progress | None = None) -> Chart:
+def new_chart(
+    tx: MetaTx,
+    *,
+    clock: Clock,
+    rng: Rng,
+    progress: Progress | None = None,
+    made: frozenset[str] = frozenset(),
+) -> Chart:
     """Begin a chart.
 
     Args:
@@ -271,12 +278,13 @@ def new_chart(tx: MetaTx, *, clock: Clock, rng: Rng, progress: Progress | None =
         clock: The time.
         rng: Randomness.
         progress: Told now and then how far it is.
+        made: Bolt buckets that a repair has made, whose records stay unknown to it.
 
     Returns:
         A chart that knows nothing yet.
     """
     repairer = Repairer(clock=clock, rng=rng, ids=IdSource(clock, rng))
-    return Chart(tx=tx, level=tx.level, repairer=repairer, progress=progress)
+    return Chart(tx=tx, level=tx.level, repairer=repairer, progress=progress, made=made)
 
 
 def examine_file(store: MetaStore, progress: Progress | None = None) -> Iterator[Finding]:

@@ -18,6 +18,8 @@ from recovery.services.doctor.servers import ALL_SERVERS, NO_SERVER, Server
 Mend: TypeAlias = Callable[[MetaTx], None]
 """Writes what makes a finding go away, by the store as it is at that moment."""
 
+Identity: TypeAlias = tuple[str, str, str | None, str]
+"""Number, bolt bucket, ID and problem of a finding."""
 
 SPARED: Final = (
     "repair leaves it alone, because it is left of something whose record is lost: restore a "
@@ -63,6 +65,8 @@ class Finding:
         stopped: Kinds of servers that do not start because of it, where that depends on the kind;
             None where the severity says it all.
         details: More that is wrong with the same thing, as clauses.
+        giving_up: Where records are lost: takes their last traces away, which a person has to
+            accept by number; None where nothing is lost.
     """
 
     number: str
@@ -77,6 +81,7 @@ class Finding:
     mend: Mend | None = field(default=None, repr=False, compare=False)
     stopped: frozenset[Server] | None = None
     details: tuple[str, ...] = ()
+    giving_up: Mend | None = field(default=None, repr=False, compare=False)
 
     @property
     def stops(self) -> frozenset[Server]:
@@ -91,7 +96,12 @@ class Finding:
         return self.mend is not None and not self.is_on_request
 
     @property
-    def identity(self) -> tuple[str, str, str | None, str]:
+    def is_loss(self) -> bool:
+        """Whether records are lost; such a finding stays until a person accepts the loss."""
+        return self.giving_up is not None
+
+    @property
+    def identity(self) -> Identity:
         """What stays the same when the same thing is found again."""
         return (self.number, self.bucket, self.id, self.problem)
 
@@ -129,6 +139,7 @@ class Rule:
         key: str | bytes | None = None,
         *,
         mend: Mend | None = None,
+        giving_up: Mend | None = None,
         severity: Severity | None = None,
         problem: str | None = None,
         remedy: str | None = None,
@@ -139,6 +150,7 @@ class Rule:
             bucket: The bolt bucket.
             key: The record's ID, as text or as a key; what is no ID is left out of the finding.
             mend: Mends it.
+            giving_up: Takes the last traces of lost records away.
             severity: How bad this case is, if not as usual.
             problem: What is wrong in this case, if not as usual.
             remedy: What repair does in this case, if not as usual.
@@ -157,6 +169,7 @@ class Rule:
             is_advice=self.is_advice,
             is_on_request=self.is_on_request,
             mend=mend,
+            giving_up=giving_up,
         )
 
 

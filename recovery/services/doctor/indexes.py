@@ -4,17 +4,19 @@ Lives here: `IndexAudit`, which every index of the store is judged by. Must not 
 index wants which keys.
 
 Invariants: an entry that leads to a record which cannot be decoded is left in peace, because nobody
-knows what that record wants. Of two records that want the same key none is preferred.
+knows what that record wants. Of two records that want the same key none is preferred. The last
+entry that leads to a record is never taken away: it works, whatever the record says. Where more
+records are lost than are left, their entries are the last trace of them and stay.
 """
 
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, replace
 from typing import Final
 
 from recovery.metastore.table import Table
 from recovery.model.ids import ID_LENGTH
 from recovery.services.doctor.chart import Population, text_of
-from recovery.services.doctor.finding import Finding, Rule, Severity, deleting, putting
+from recovery.services.doctor.finding import Finding, Mend, Rule, Severity, deleting, putting
 
 NO_ENTRY: Final = "has no entry in the index"
 WRONG_ENTRY: Final = "is not where its entry in the index leads"
@@ -22,6 +24,23 @@ TWO_RECORDS: Final = "wants the same entry in the index as another record"
 ADDS: Final = "repair adds the entry"
 SETS: Final = "repair sets the entry to the record"
 REMOVES: Final = "repair removes the entry"
+KEEPS_LAST: Final = (
+    "repair leaves it alone: nothing else leads to that record, and it works by this entry"
+)
+KEEPS_WORKING: Final = (
+    "repair leaves it alone, because that entry works: ask for its removal by this number with "
+    "--only"
+)
+KEEPS_OTHER: Final = (
+    "repair leaves the entry where it leads: nothing else leads to the record that has it now"
+)
+LOST_RECORD: Final = "is a record that is lost, and the index and others still have what it was"
+LOST: Final = "leads to records that are gone, and to more of them than there are left"
+LOST_EFFECT: Final = "what these records held is lost, and the index is the last trace of them"
+LOST_REMEDY: Final = (
+    "repair leaves the index alone: restore a backup; or accept the loss, which removes these "
+    "entries, with influx-recovery store repair --accept {number}"
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -33,12 +52,31 @@ class IndexRules:
         extra: An entry that leads to no record.
         foreign: An entry that leads to a record which does not want it.
         double: Two records want the same entry.
+        lost: So many entries lead to no record that records must have been lost.
+        is_used: Whether the server finds the record by an entry that the record does not want.
     """
 
     missing: Rule
     extra: Rule
     foreign: Rule
     double: Rule
+    lost: Rule
+    is_used: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Adoption:
+    """How a record can be made to want the one entry that leads to it.
+
+    Attributes:
+        mend: Changes the record.
+        remedy: What that does, as a clause.
+        is_on_request: Whether the record has something that is replaced by it.
+    """
+
+    mend: Mend
+    remedy: str
+    is_on_request: bool
 
 
 def index_rules(
@@ -47,6 +85,7 @@ def index_rules(
     missing: tuple[Severity, str],
     extra: tuple[Severity, str],
     foreign: tuple[Severity, str] | None = None,
+    is_used: bool = False,
 ) -> IndexRules:
     """Write down the rules of one index.
 
@@ -55,6 +94,7 @@ def index_rules(
         missing: Severity and effect of a missing entry.
         extra: Severity and effect of an entry without a record.
         foreign: Severity and effect of an entry that its record does not want, if not as `extra`.
+        is_used: As in `IndexRules`.
 
     Returns:
         The rules.
@@ -89,6 +129,14 @@ def index_rules(
             effect="only one of the two can be found by it",
             remedy="repair cannot know which of the two is meant: rename or delete one of them",
         ),
+        lost=Rule(
+            number=number,
+            severity=Severity.HIGH,
+            problem=LOST,
+            effect=LOST_EFFECT,
+            remedy=LOST_REMEDY.format(number=number),
+        ),
+        is_used=is_used,
     )
 
 
@@ -110,7 +158,9 @@ class IndexAudit:
         rules: IndexRules,
         *,
         target: Callable[[bytes, bytes], bytes] | None = None,
-        has_values: bool = True,
+        adopt: Callable[[bytes, bytes], Adoption | None] | None = None,
+        is_found: Callable[[bytes], bool] | None = None,
+        revive: Callable[[bytes, bytes], Adoption | None] | None = None,
     ) -> None:
         """Begin.
 
@@ -118,14 +168,23 @@ class IndexAudit:
             index: The index.
             records: Name of the bolt bucket of the records.
             rules: How bad it is when something is wrong.
-            target: Tells of key and value which record they lead to; None where that is the value.
-            has_values: Whether the values are looked at; else only the keys tell.
+            target: Tells of key and value which record they lead to, where the value is not read;
+                None where the value is the record.
+            adopt: Tells of a record's key, and of the key of the one entry that leads there, how
+                the record can be made to want it; None where it cannot.
+            is_found: Tells of a record's key whether the server finds the record without this
+                index, so that no entry here is its last.
+            revive: Tells of the key of a record that is lost, and of the key of the one entry that
+                leads there, how the record can be made again; None where it cannot.
         """
         self._index = index
         self._records = records
         self._rules = rules
+        self._is_value_read = target is None
         self._target = target or _value
-        self._has_values = has_values
+        self._adopt = adopt
+        self._is_found = is_found
+        self._revive = revive
         self._wanted: dict[bytes, bytes] = {}
         self._rivals: dict[bytes, list[bytes]] = {}
 
@@ -156,53 +215,156 @@ class IndexAudit:
         Yields:
             What is wrong. An index that is missing as a whole is another finding, and here none.
         """
-        if not self._index.is_there or not population.is_there:
-            return
         worse = missing or _as_it_is
+        if not self._index.is_there:
+            return
+        if not population.is_there:
+            entries = {self._target(*entry): [entry[0]] for entry in self._index.items()}
+            yield from self._revivals(entries, worse)
+            return
+        unmet = dict(self._wanted)
+        stray: list[tuple[bytes, bytes]] = []
+        astray: list[tuple[bytes, bytes]] = []
         for key, value in self._index.items():
-            wanted = self._wanted.pop(key, None)
-            if wanted == value or (wanted is not None and not self._has_values):
+            wanted = unmet.pop(key, None)
+            if self._is_as_wanted(wanted, value):
                 yield from self._beaten(key, winner=value)
             elif text_of(self._target(key, value)) in population.opaque:
                 continue
             elif wanted is None:
-                yield self._extra(key, value, population)
-            elif value in self._rivals.get(key, ()):
-                yield from self._beaten(key, winner=value)
+                stray.append((key, value))
             elif key in self._rivals:
-                yield from self._beaten(key, winner=None)
+                yield from self._beaten(key, winner=value)
             else:
-                yield self._missing(key, wanted, WRONG_ENTRY, SETS, worse)
+                astray.append((key, value))
+        served = self._served({self._target(*entry) for entry in stray + astray}, population)
+        for key, value in astray:
+            target = self._target(key, value)
+            is_held = text_of(target) in population.known and target not in served
+            yield self._missing(key, worse, is_held=is_held)
+        yield from self._strays(stray, served, population, worse)
+        for key in unmet:
+            yield from self._unmet(key, worse)
+
+    def _is_as_wanted(self, wanted: bytes | None, value: bytes) -> bool:
+        return wanted is not None and (wanted == value or not self._is_value_read)
+
+    def _unmet(self, key: bytes, worse: Callable[[bytes, Finding], Finding]) -> Iterator[Finding]:
+        """Give the records that want an entry which is not there."""
+        if key in self._rivals:
+            yield from self._beaten(key, winner=None)
+        else:
+            yield self._missing(key, worse)
+
+    def _served(self, targets: set[bytes], population: Population) -> set[bytes]:
+        """Tell which of some records their own entry leads to."""
+        targets = {one for one in targets if text_of(one) in population.known}
+        if not targets:
+            return targets
+        served = {one for one in targets if self._is_found is not None and self._is_found(one)}
         for key, value in self._wanted.items():
-            if key in self._rivals:
-                yield from self._beaten(key, winner=None)
-            else:
-                yield self._missing(key, value, NO_ENTRY, ADDS, worse)
+            for one in self._rivals.get(key, (value,)):
+                target = self._target(key, one)
+                if target in targets and self._leads(key, one):
+                    served.add(target)
+        return served
+
+    def _leads(self, key: bytes, value: bytes) -> bool:
+        if self._is_value_read:
+            return self._index.get(key) == value
+        return self._index.has(key)
 
     def _missing(
         self,
         key: bytes,
-        value: bytes,
-        problem: str,
-        remedy: str,
         worse: Callable[[bytes, Finding], Finding],
+        *,
+        is_held: bool | None = None,
     ) -> Finding:
+        """Give a record whose entry is not there, or leads to another record.
+
+        Args:
+            key: The entry.
+            worse: As in `findings`.
+            is_held: Whether nothing else leads to the record that has it now; None where no record
+                has it.
+        """
+        value = self._wanted[key]
+        remedy = ADDS if is_held is None else KEEPS_OTHER if is_held else SETS
         finding = self._rules.missing.broken(
             self._records,
             self._target(key, value)[-ID_LENGTH:],
-            mend=putting(self._index.name, key, value),
-            problem=problem,
+            mend=None if is_held else putting(self._index.name, key, value),
+            problem=NO_ENTRY if is_held is None else WRONG_ENTRY,
             remedy=remedy,
         )
         return worse(key, finding)
 
-    def _extra(self, key: bytes, value: bytes, population: Population) -> Finding:
-        target = self._target(key, value)
-        is_known = text_of(target) in population.known
-        rule = self._rules.foreign if is_known else self._rules.extra
-        return rule.broken(
-            self._index.name, target[-ID_LENGTH:], mend=deleting((self._index.name, key))
-        )
+    def _strays(
+        self,
+        entries: Iterable[tuple[bytes, bytes]],
+        served: set[bytes],
+        population: Population,
+        worse: Callable[[bytes, Finding], Finding],
+    ) -> Iterator[Finding]:
+        """Give the entries that no record wants."""
+        foreign: dict[bytes, list[bytes]] = {}
+        orphans: dict[bytes, list[bytes]] = {}
+        for key, value in entries:
+            target = self._target(key, value)
+            side = foreign if text_of(target) in population.known else orphans
+            side.setdefault(target, []).append(key)
+        for target, keys in foreign.items():
+            yield from self._foreign(target, keys, is_served=target in served)
+        yield from self._revivals(orphans, worse)
+        if len(orphans) > len(population.known) + len(population.opaque):
+            gone = [(self._index.name, key) for keys in orphans.values() for key in keys]
+            yield self._rules.lost.broken(self._index.name, giving_up=deleting(*gone))
+            return
+        for target, keys in orphans.items():
+            for key in keys:
+                mend = deleting((self._index.name, key))
+                yield self._rules.extra.broken(self._index.name, target[-ID_LENGTH:], mend=mend)
+
+    def _revivals(
+        self, orphans: dict[bytes, list[bytes]], worse: Callable[[bytes, Finding], Finding]
+    ) -> Iterator[Finding]:
+        """Give the lost records that can be made again, and take them out of the others."""
+        for target, keys in list(orphans.items()):
+            revival = self._revive(target, keys[0]) if self._revive and len(keys) == 1 else None
+            if revival is not None:
+                del orphans[target]
+                finding = self._rules.extra.broken(
+                    self._index.name,
+                    target,
+                    mend=revival.mend,
+                    problem=LOST_RECORD,
+                    remedy=revival.remedy,
+                )
+                yield worse(keys[0], finding)
+
+    def _foreign(self, target: bytes, keys: list[bytes], *, is_served: bool) -> Iterator[Finding]:
+        """Give the entries of a living record that it does not want."""
+        adoption = None
+        if not is_served and len(keys) == 1 and self._adopt is not None:
+            adoption = self._adopt(target, keys[0])
+        for key in keys:
+            finding = self._rules.foreign.broken(
+                self._index.name,
+                target[-ID_LENGTH:],
+                mend=deleting((self._index.name, key)) if is_served else None,
+                remedy=None if is_served else KEEPS_LAST,
+            )
+            if adoption is not None:
+                finding = replace(
+                    finding,
+                    mend=adoption.mend,
+                    remedy=adoption.remedy,
+                    is_on_request=adoption.is_on_request,
+                )
+            elif is_served and self._rules.is_used:
+                finding = replace(finding, is_on_request=True, remedy=KEEPS_WORKING)
+            yield finding
 
     def _beaten(self, key: bytes, winner: bytes | None) -> Iterator[Finding]:
         for rival in self._rivals.get(key, ()):

@@ -8,13 +8,14 @@ Source: spec influxdb-metadata sections 4.7, 13.2.
 from collections.abc import Iterator
 from typing import Final
 
+from recovery.metastore.transaction import MetaTx
 from recovery.model.authorization import ACTIVE, INACTIVE, Authorization, decode_authorization
 from recovery.model.gojson import UndecodableError
 from recovery.model.password import is_password_hash
 from recovery.services.doctor.authorizations import key_of
 from recovery.services.doctor.chart import Chart, Population, text_of
-from recovery.services.doctor.finding import Finding, Rule, Severity, deleting
-from recovery.services.doctor.indexes import IndexAudit, index_rules
+from recovery.services.doctor.finding import Finding, Rule, Severity, deleting, spared
+from recovery.services.doctor.indexes import Adoption, IndexAudit, index_rules
 
 TABLE: Final = "legacy/authorizationsv1"
 INDEX: Final = "legacy/authorizationindexv1"
@@ -60,13 +61,19 @@ NO_NAME: Final = Rule(
     severity=Severity.LOW,
     problem="is a 1.x authorization without a user name",
     effect="nobody can use it",
-    remedy="repair leaves it alone: influx-recovery v1-auth delete",
+    remedy="repair takes it from the index, where just one entry leads to it; else influx-recovery "
+    "v1-auth delete",
 )
 NAMES: Final = index_rules(
     "I29",
     missing=(Severity.HIGH, "the 1.x user cannot log in"),
     extra=(Severity.MEDIUM, "no new 1.x authorization can have that name"),
     foreign=(Severity.HIGH, "that name logs in as another 1.x user"),
+    is_used=True,
+)
+TAKES_NAME: Final = "repair gives it the user name of that entry, by which it logs in"
+TAKES_OTHER_NAME: Final = (
+    "repair leaves it alone, because that name logs in: --only I29 gives it that user name"
 )
 ORPHAN_PASSWORD: Final = Rule(
     number="I29",
@@ -105,8 +112,9 @@ def examine_legacy(chart: Chart) -> Iterator[Finding]:
         StoreDamagedError: A page on the way is damaged or cannot be read.
     """
     table = chart.tx.table(TABLE)
-    population = Population()
-    audit = IndexAudit(chart.tx.table(INDEX), TABLE, NAMES)
+    population = Population(is_there=chart.has_records(TABLE))
+    index = chart.tx.table(INDEX)
+    audit = IndexAudit(index, TABLE, NAMES, adopt=lambda *place: _adopting(chart, *place))
     for key, document in table.items():
         try:
             authorization = decode_authorization(document)
@@ -140,9 +148,27 @@ def _record(chart: Chart, authorization: Authorization) -> Iterator[Finding]:
         yield NO_PASSWORD.broken(TABLE, authorization.id)
 
 
+def _adopting(chart: Chart, key: bytes, entry: bytes) -> Adoption | None:
+    """Give a 1.x authorization the user name by which it logs in."""
+    authorization = decode_authorization(chart.tx.table(TABLE).get(key) or b"")
+    try:
+        name = entry.decode()
+    except UnicodeDecodeError:
+        return None
+
+    def rename(tx: MetaTx) -> None:
+        now = decode_authorization(tx.table(TABLE).get(key) or b"")
+        tx.table(TABLE).put(key, now.rewritten({"token": name}))
+
+    has_name = authorization.token is not None
+    remedy = TAKES_OTHER_NAME if has_name else TAKES_NAME
+    return Adoption(mend=rename, remedy=remedy, is_on_request=has_name)
+
+
 def _passwords(chart: Chart, population: Population) -> Iterator[Finding]:
     for key, stored in chart.tx.table(PASSWORDS).items():
         if not population.has(text_of(key)):
-            yield ORPHAN_PASSWORD.broken(PASSWORDS, key, mend=deleting((PASSWORDS, key)))
+            finding = ORPHAN_PASSWORD.broken(PASSWORDS, key, mend=deleting((PASSWORDS, key)))
+            yield spared(finding) if population.is_blank else finding
         elif not is_password_hash(stored):
             yield BAD_PASSWORD.broken(PASSWORDS, key)

@@ -121,7 +121,7 @@ def examine_mappings(chart: Chart) -> Iterator[Finding]:
         StoreDamagedError: A page on the way is damaged or cannot be read.
     """
     table = chart.tx.table(TABLE)
-    known = Population(is_there=table.is_there)
+    known = Population(is_there=chart.has_records(TABLE))
     audit = IndexAudit(chart.tx.table(INDEX), TABLE, BY_USER)
     for key, document in table.items():
         try:
@@ -153,10 +153,12 @@ def _mapping(chart: Chart, mapping: Mapping) -> Iterator[Finding]:
         yield ODD_RESOURCE.broken(TABLE, mapping.user_id)
     if not chart.users.has(mapping.user_id):
         finding = NO_USER.broken(TABLE, mapping.user_id, mend=mend)
-        yield spared(finding) if mapping.user_id in chart.lost_users else finding
+        is_trace = chart.users.is_blank or mapping.user_id in chart.lost_users
+        yield spared(finding) if is_trace else finding
     elif not _resource_exists(chart, mapping):
         finding = NO_RESOURCE.broken(TABLE, mapping.user_id, mend=mend)
-        yield spared(finding) if mapping.resource_id in chart.lost_orgs else finding
+        is_trace = mapping.resource_id in chart.lost_orgs or _is_blank(chart, mapping)
+        yield spared(finding) if is_trace else finding
     elif mapping.user_type == OWNER and mapping.user_id not in chart.inactive_users:
         if mapping.resource_type == ORGS:
             chart.owners.add(mapping.resource_id)
@@ -172,8 +174,13 @@ def _resource_exists(chart: Chart, mapping: Mapping) -> bool:
     name = RESOURCE_TABLES.get(mapping.resource_type)
     if name is None:
         return True
-    table = chart.tx.table(name)
-    return not table.is_there or table.has(mapping.resource_id.encode())
+    return not chart.has_records(name) or chart.tx.table(name).has(mapping.resource_id.encode())
+
+
+def _is_blank(chart: Chart, mapping: Mapping) -> bool:
+    """Tell whether all records of the kind that a membership is in are gone."""
+    name = RESOURCE_TABLES.get(mapping.resource_type)
+    return name is not None and chart.tx.table(name).is_empty
 
 
 def _owners(chart: Chart) -> Iterator[Finding]:

@@ -16,7 +16,7 @@ from recovery.model.ids import ID_LENGTH
 from recovery.model.organization import decode_organization, index_name
 from recovery.services.doctor.chart import Chart, as_id, text_of
 from recovery.services.doctor.finding import Finding, Mend, Rule, Severity, spared
-from recovery.services.doctor.indexes import IndexAudit, index_rules
+from recovery.services.doctor.indexes import Adoption, IndexAudit, index_rules
 from recovery.services.doctor.servers import FROM_2_5
 from recovery.services.doctor.startup import TASKS_BUCKET
 from recovery.services.tenancy.recipes import BucketWish, write_bucket
@@ -43,12 +43,19 @@ NO_NAME: Final = Rule(
     severity=Severity.HIGH,
     problem="is an organization without a name",
     effect="not found by name",
-    remedy="give it one with a running influxd, by its ID: influx org update",
+    remedy="repair takes it from the index, where just one entry leads to it; else give it one: "
+    "influx-recovery org rename",
 )
 NAMES: Final = index_rules(
     "I14",
     missing=(Severity.HIGH, "not found by name, also by clients that write with org="),
     extra=(Severity.HIGH, "no new organization can have that name, and asking for it gives 404"),
+    is_used=True,
+)
+TAKES_NAME: Final = "repair gives the organization the name of that entry, by which it is found"
+TAKES_OTHER_NAME: Final = (
+    "repair leaves it alone, because the organization is found by that name: --only I14 gives it "
+    "that name"
 )
 NO_SYSTEM_BUCKET: Final = Rule(
     number="I17",
@@ -82,8 +89,9 @@ def examine_organizations(chart: Chart) -> Iterator[Finding]:
         StoreDamagedError: A page on the way is damaged or cannot be read.
     """
     table = chart.tx.table(TABLE)
-    chart.orgs.is_there = table.is_there
-    audit = IndexAudit(chart.tx.table(INDEX), TABLE, NAMES)
+    chart.orgs.is_there = chart.has_records(TABLE)
+    index = chart.tx.table(INDEX)
+    audit = IndexAudit(index, TABLE, NAMES, adopt=lambda *place: _adopting(chart, *place))
     for key, document in table.items():
         try:
             org = decode_organization(document)
@@ -132,6 +140,23 @@ def examine_system_buckets(chart: Chart) -> Iterator[Finding]:
             )
             is_stuck = system.name == TASKS_BUCKET and chart.explain_stuck(org_id)
             yield chart.stopping(finding, FROM_2_5) if is_stuck else finding
+
+
+def _adopting(chart: Chart, key: bytes, entry: bytes) -> Adoption | None:
+    """Give an organization the name by which it is found."""
+    org = decode_organization(chart.tx.table(TABLE).get(key) or b"")
+    try:
+        name = entry.decode()
+    except UnicodeDecodeError:
+        return None
+
+    def rename(tx: MetaTx) -> None:
+        now = decode_organization(tx.table(TABLE).get(key) or b"")
+        tx.table(TABLE).put(key, now.rewritten({"name": name}))
+
+    has_name = bool(index_name(org.name))
+    remedy = TAKES_OTHER_NAME if has_name else TAKES_NAME
+    return Adoption(mend=rename, remedy=remedy, is_on_request=has_name)
 
 
 def _note_lost_organizations(chart: Chart) -> None:

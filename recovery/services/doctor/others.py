@@ -24,12 +24,13 @@ from recovery.model.gojson import (
 )
 from recovery.model.ids import ID_LENGTH, Id, parse_id
 from recovery.services.doctor.chart import Chart, Population, text_of
-from recovery.services.doctor.finding import Finding, Rule, Severity, deleting
+from recovery.services.doctor.finding import Finding, Rule, Severity, deleting, spared
 from recovery.services.doctor.indexes import IndexAudit, IndexRules, index_rules
 
 SECRETS: Final = "secretsv1"
 DASHBOARDS: Final = "dashboardsv2"
 DASHBOARDS_BY_ORG: Final = "orgsdashboardsv1"
+VARIABLES_BY_ORG: Final = "variableorgsv1"
 VIEWS: Final = "dashboardcellviewsv1"
 LABELS: Final = "labelsv1"
 LABEL_MAPPINGS: Final = "labelmappingsv1"
@@ -94,7 +95,6 @@ class _Kind:
         index: Where the index is.
         key: Makes the key in the index.
         value: Makes the value there.
-        has_values: Whether the values are looked at; else only the keys tell.
         read: Reads what a key is made of.
         rules: How bad it is when the index is wrong.
     """
@@ -106,7 +106,6 @@ class _Kind:
     value: Callable[[_Named], bytes]
     read: Callable[[Fields], _Named]
     rules: IndexRules
-    has_values: bool = True
 
 
 def lowered(name: str) -> str:
@@ -148,7 +147,7 @@ def _id(record: _Named) -> bytes:
     return record.id.encode()
 
 
-def _nothing(_record: _Named) -> bytes:
+def _nothing(_: _Named) -> bytes:
     return b""
 
 
@@ -161,21 +160,38 @@ def _rules(number: str, what: str) -> IndexRules:
 
 
 def _kind(
-    table: str, index: str, what: str, key: Callable[[_Named], str], number: str = "I32"
+    table: str,
+    index: str,
+    what: str,
+    key: Callable[[_Named], str],
+    value: Callable[[_Named], bytes] = _id,
 ) -> _Kind:
     return _Kind(
-        number=number,
+        number="I32",
         table=table,
         index=index,
         key=key,
-        value=_id,
+        value=value,
         read=_read,
-        rules=_rules(number, what),
+        rules=_rules("I32", what),
     )
 
 
 def _by_lower_name(record: _Named) -> str:
     return f"{record.org_id}{lowered(record.name)}"
+
+
+def _by_label_name(record: _Named) -> str:
+    """Make the key of a label.
+
+    The server puts the name in lower case into room for the name as it is: what is longer is cut,
+    and what is shorter is followed by zero bytes.
+    Source: InfluxDB v2.9.1 label/storage_label.go (labelIndexKey).
+    """
+    size_bytes = len(record.name.encode("utf-8", "surrogateescape"))
+    name = lowered(record.name).encode("utf-8", "surrogateescape")
+    name = name[:size_bytes].ljust(size_bytes, b"\0")
+    return f"{record.org_id}{name.decode('utf-8', 'surrogateescape')}"
 
 
 def _by_name(record: _Named) -> str:
@@ -199,20 +215,10 @@ KINDS: Final = (
         value=_nothing,
         read=_read,
         rules=_rules("I31", "dashboard"),
-        has_values=False,
     ),
-    _kind(LABELS, "labelindexv1", "label", _by_lower_name),
+    _kind(LABELS, "labelindexv1", "label", _by_label_name),
     _kind("variablesv1", "variablesindexv1", "variable", _by_lower_name),
-    _Kind(
-        number="I32",
-        table="variablesv1",
-        index="variableorgsv1",
-        key=_by_id,
-        value=_nothing,  # as kv/variable.go (putVariableOrgsIndex) puts it, seen with every server
-        read=_read,
-        rules=_rules("I32", "variable"),
-        has_values=False,
-    ),
+    _kind("variablesv1", VARIABLES_BY_ORG, "variable", _by_id, value=_nothing),
     _kind("checksv1", "checkindexv1", "check", _by_name),
     _kind(
         "notificationEndpointv1", "notificationEndpointIndexv1", "notification endpoint", _by_name
@@ -266,16 +272,11 @@ def _indexed(chart: Chart, kind: _Kind, populations: dict[str, Population]) -> I
     table = chart.tx.table(kind.table)
     is_new = kind.table not in populations
     population = populations.setdefault(kind.table, Population())
-    # A start of the server makes dashboards and Telegraf configurations again, empty.
-    population.is_there = table.is_there or kind.table not in {DASHBOARDS, "telegrafv1"}
-    target = None if kind.has_values else _last_id
-    audit = IndexAudit(
-        chart.tx.table(kind.index),
-        kind.table,
-        kind.rules,
-        target=target,
-        has_values=kind.has_values,
-    )
+    population.is_there = chart.has_records(kind.table)
+    # The server writes no value there and reads none.
+    # Source: InfluxDB v2.9.1 dashboards/service.go, kv/variable.go (putVariableOrgsIndex).
+    target = _last_id if kind.index in {DASHBOARDS_BY_ORG, VARIABLES_BY_ORG} else None
+    audit = IndexAudit(chart.tx.table(kind.index), kind.table, kind.rules, target=target)
     rule = Rule(
         number=kind.number,
         severity=Severity.MEDIUM,
@@ -314,7 +315,8 @@ def _views(chart: Chart, dashboards: Population) -> Iterator[Finding]:
     for item in chart.tx.table(VIEWS).items():
         key = item[0]
         if not dashboards.has(text_of(key[:ID_LENGTH])):
-            yield NO_CELL.broken(VIEWS, key[:ID_LENGTH], mend=deleting((VIEWS, key)))
+            finding = NO_CELL.broken(VIEWS, key[:ID_LENGTH], mend=deleting((VIEWS, key)))
+            yield spared(finding) if dashboards.is_blank else finding
     views = chart.tx.table(VIEWS)
     for key, document in chart.tx.table(DASHBOARDS).items():
         if text_of(key) in dashboards.known and any(
@@ -339,4 +341,5 @@ def _label_mappings(chart: Chart, labels: Population) -> Iterator[Finding]:
         key = item[0]
         if not labels.has(text_of(key[ID_LENGTH:])):
             mend = deleting((LABEL_MAPPINGS, key))
-            yield UNLABELLED.broken(LABEL_MAPPINGS, key[:ID_LENGTH], mend=mend)
+            finding = UNLABELLED.broken(LABEL_MAPPINGS, key[:ID_LENGTH], mend=mend)
+            yield spared(finding) if labels.is_blank else finding

@@ -5,19 +5,21 @@ the order of the steps (`recovery.services.changes.sequence`).
 
 Invariants: everything is tried on top of the store, without writing, until nothing is left to mend;
 what was tried is what is written. A repair that would leave a finding which was not there before is
-refused. What is ambiguous is left, and said.
+refused. What is ambiguous is left, and said. Each removal of each round is in the plan. A loss of
+records is no less after the repair: it stays a finding until it is accepted.
 
 Source: spec influxdb-metadata section 13.2 ("Repair order").
 """
 
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import ClassVar, Final
 
 from recovery.errors import RefusedError
 from recovery.metastore.pending import PendingTx
 from recovery.metastore.transaction import MetaTx
+from recovery.model.ids import ID_LENGTH
 from recovery.ports import Clock, Rng
 from recovery.services.changes.plan import Json, Plan
 from recovery.services.doctor.examination import (
@@ -26,7 +28,7 @@ from recovery.services.doctor.examination import (
     new_chart,
     verdict_on,
 )
-from recovery.services.doctor.finding import Finding
+from recovery.services.doctor.finding import Finding, Identity, Mend, shown_id
 from recovery.services.doctor.servers import Server
 
 ROUNDS_MAX: Final = 8
@@ -34,6 +36,11 @@ ROUNDS_MAX: Final = 8
 the rule."""
 IDS_SHOWN: Final = 3
 LEFT_SHOWN: Final = 20
+REMOVED_SHOWN: Final = 10
+SECRET_KEYS: Final = frozenset({
+    "authorizationindexv1", "authorizationhashedindexv1", "legacy/authorizationindexv1",
+})  # fmt: skip
+"""Bolt buckets whose keys are tokens, or may be."""
 RECORD_IDS_MAX: Final = 1000
 """Kept in the ledger; a store with more damage than that is told by its backup."""
 
@@ -45,6 +52,7 @@ class RepairStore:
     Attributes:
         only: Numbers of the invariants to mend, also those that are mended on request only; None
             for all that are safe.
+        accepted: Numbers of the invariants by which records are lost, and the loss is accepted.
         clock: The time.
         rng: Randomness, for IDs.
     """
@@ -52,6 +60,7 @@ class RepairStore:
     operation: ClassVar[str] = "store repair"
 
     only: frozenset[str] | None
+    accepted: frozenset[str] = frozenset()
     clock: Clock
     rng: Rng
 
@@ -70,33 +79,53 @@ class RepairStore:
         """
         trial = _Trial(PendingTx(store), clock=self.clock, rng=self.rng)
         before, verdict_before = trial.examine()
-        mended = [finding for finding in before if self._is_wanted(finding)]
-        after, verdict_after = trial.mend(mended, before)
+        mended = trial.mend(self._wanted, before)
+        after, verdict_after = trial.examine_as_written()
         left = [finding for finding in after if not finding.is_advice]
         expected = {finding.identity for finding in after}
+        removals = trial.removals()
         facts: dict[str, Json] = {
             "mended": [document_of(finding) for finding in mended],
             "left": [document_of(finding) for finding in left],
             "change_count": trial.change_count,
+            "removed": [
+                {"bucket": name, "count": len(ids), "ids": [one for one in ids if one is not None]}
+                for name, ids in removals.items()
+            ],
             "verdict_before": verdict_before.sentence,
             "verdict_after": verdict_after.sentence,
         }
         ids = dict.fromkeys(finding.id for finding in mended if finding.id is not None)
+        steps = _steps(mended, trial.change_count, removals, verdict_before, verdict_after)
         return Plan(
             operation=self.operation,
-            steps=tuple(_steps(mended, trial.change_count, verdict_before, verdict_after)),
+            steps=tuple(steps),
             facts=facts,
             record_ids=tuple(ids)[:RECORD_IDS_MAX],
-            warnings=tuple(_warnings(left)),
+            warnings=tuple(self._warnings(left, before)),
             is_needed=bool(mended),
             apply=trial.apply,
             verify=lambda tx: self._what_is_wrong(tx, expected),
         )
 
-    def _is_wanted(self, finding: Finding) -> bool:
+    def _wanted(self, finding: Finding) -> Mend | None:
+        """Choose what is done about a finding; None for nothing."""
+        if finding.number in self.accepted and finding.giving_up is not None:
+            return finding.giving_up
         if self.only is None:
-            return finding.is_mendable
-        return finding.mend is not None and finding.number in self.only
+            return finding.mend if finding.is_mendable else None
+        return finding.mend if finding.number in self.only else None
+
+    def _warnings(self, left: Sequence[Finding], before: Sequence[Finding]) -> Iterator[str]:
+        """Say what stays, and what was asked for and is not there."""
+        asked = [one for one in before if one.is_advice and one.number in (self.only or ())]
+        yield from _staying([*asked, *left])
+        found = {one.number for one in before}
+        for number in sorted((self.only or frozenset()) - found):
+            yield f"{number}: nothing is wrong with it"
+        lost = {one.number for one in before if one.is_loss}
+        for number in sorted(self.accepted - lost):
+            yield f"{number}: nothing is lost by it that could be accepted"
 
     def _what_is_wrong(
         self, tx: MetaTx, expected: set[tuple[str, str, str | None, str]]
@@ -116,35 +145,57 @@ class _Trial:
         self._rng = rng
 
     def examine(self) -> tuple[list[Finding], Verdict]:
-        """Examine the records with what has been mended so far."""
-        chart = new_chart(self._pending, clock=self._clock, rng=self._rng)
+        """Examine the records with what has been mended so far.
+
+        The records of a bolt bucket that this repair made stay unknown: nothing is judged by their
+        absence.
+        """
+        return self._examine(self._pending.made)
+
+    def examine_as_written(self) -> tuple[list[Finding], Verdict]:
+        """Examine the records as the next check will find them."""
+        return self._examine(frozenset())
+
+    def _examine(self, made: frozenset[str]) -> tuple[list[Finding], Verdict]:
+        chart = new_chart(self._pending, clock=self._clock, rng=self._rng, made=made)
         findings = list(examine_records(chart))
         return findings, verdict_on(findings, chart)
 
     def mend(
-        self, wanted: Sequence[Finding], before: Sequence[Finding]
-    ) -> tuple[list[Finding], Verdict]:
+        self, wanted: Callable[[Finding], Mend | None], before: Sequence[Finding]
+    ) -> list[Finding]:
         """Mend, and then mend what has come to light by that.
 
+        Args:
+            wanted: Gives what is to be done about a finding.
+            before: What is wrong with the store as it is.
+
         Returns:
-            What is left.
+            What was mended, of all rounds.
 
         Raises:
             RefusedError: Something is left that was not there before.
         """
         known = {finding.identity for finding in before}
-        round_: Sequence[Finding] = wanted
+        mended: list[Finding] = []
+        tried: set[Identity] = set()
+        found = before
         for _ in range(ROUNDS_MAX):
-            for finding in round_:
-                if finding.mend is not None:
-                    finding.mend(self._pending)
-            after, verdict = self.examine()
-            new = [f for f in after if f.identity not in known and not f.is_advice]
-            if not new:
-                return after, verdict
-            round_ = [finding for finding in new if finding.is_mendable]
-            if not round_:
+            round_ = [(one, wanted(one)) for one in found if one.identity not in tried]
+            for finding, mend in round_:
+                # What came to light by a mend belongs to it, also where a number was asked for.
+                is_new = finding.identity not in known and finding.is_mendable
+                mend = mend or (finding.mend if is_new else None)  # noqa: PLW2901 - the choice ends here
+                if mend is not None:
+                    mend(self._pending)
+                    mended.append(finding)
+                    tried.add(finding.identity)
+            if not any(one.identity in tried for one, _ in round_):
                 break
+            found, _ = self.examine()
+        new = [one for one in found if one.identity not in known and not one.is_advice]
+        if all(one.is_loss or one.is_on_request for one in new):  # traces of an old loss
+            return mended
         raise RefusedError(
             reason="the repair would leave something wrong that is right now",
             hint="repair one invariant after another, with --only",
@@ -155,9 +206,26 @@ class _Trial:
         """Number of keys and buckets that will be written."""
         return self._pending.change_count
 
+    def removals(self) -> dict[str, list[str | None]]:
+        """Give all that will be removed: by bolt bucket, the record that each key is about."""
+        found: dict[str, list[str | None]] = {}
+        for name, key, value in self._pending.removed():
+            found.setdefault(name, []).append(_id_of(name, key, value))
+        return found
+
     def apply(self, tx: MetaTx) -> None:
         """Write what was tried."""
         self._pending.apply(tx)
+
+
+def _id_of(name: str, key: bytes, value: bytes) -> str | None:
+    """Tell which record a key is about, without showing a key that can be a secret."""
+    if shown_id(value) is not None:
+        return shown_id(value)
+    if name in SECRET_KEYS:
+        return None
+    is_pair = len(key) == 2 * ID_LENGTH
+    return shown_id(key[ID_LENGTH:] if is_pair else key[:ID_LENGTH])
 
 
 def document_of(finding: Finding) -> dict[str, Json]:
@@ -181,11 +249,16 @@ def document_of(finding: Finding) -> dict[str, Json]:
         "is_on_request": finding.is_on_request,
         "details": list(finding.details),
         "stops": [server.value for server in Server if server in finding.stops],
+        "is_loss": finding.is_loss,
     }
 
 
 def _steps(
-    mended: Iterable[Finding], change_count: int, before: Verdict, after: Verdict
+    mended: Iterable[Finding],
+    change_count: int,
+    removals: Mapping[str, Sequence[str | None]],
+    before: Verdict,
+    after: Verdict,
 ) -> Iterator[str]:
     groups: dict[tuple[str, str, str, str], list[Finding]] = {}
     for finding in mended:
@@ -193,12 +266,23 @@ def _steps(
         groups.setdefault(group, []).append(finding)
     for (number, bucket, problem, remedy), findings in groups.items():
         yield f"{number}: {_counted(bucket, findings)} {problem}: {remedy}"
+    for name, ids in removals.items():
+        keys = "1 key" if len(ids) == 1 else f"{len(ids)} keys"
+        yield f"removes {keys} of {name}{_listed([one for one in ids if one is not None])}"
     if groups:
         yield f"that changes, adds or removes {change_count} keys in all, in one transaction"
     if before.outlook != after.outlook:
         yield f"before the repair, {before.sentence}; after it, {after.sentence}"
     elif not groups:
         yield "nothing can be mended safely"
+
+
+def _listed(ids: Sequence[str]) -> str:
+    different = list(dict.fromkeys(ids))
+    if not different:
+        return ""
+    rest = len(different) - REMOVED_SHOWN
+    return f": {', '.join(different[:REMOVED_SHOWN])}{f' and {rest} more' if rest > 0 else ''}"
 
 
 def _counted(bucket: str, findings: Sequence[Finding]) -> str:
@@ -210,7 +294,7 @@ def _counted(bucket: str, findings: Sequence[Finding]) -> str:
     return f"{bucket} {shown}{rest}"
 
 
-def _warnings(left: Sequence[Finding]) -> Iterator[str]:
+def _staying(left: Sequence[Finding]) -> Iterator[str]:
     counts = Counter((one.number, one.bucket, one.problem, one.remedy) for one in left)
     for number, ((name, bucket, problem, remedy), count) in enumerate(counts.items()):
         if number == LEFT_SHOWN:

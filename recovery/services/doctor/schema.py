@@ -96,8 +96,27 @@ LOST_BUCKET: Final = Rule(
     number="I3",
     severity=Severity.HIGH,
     problem=_NO_BUCKET,
-    effect="influxd makes it again, empty; what was in it is lost",
-    remedy="repair cannot bring its records back: restore a backup of the store",
+    effect="what was in it is lost; influxd makes it again, empty, or requests that need it end "
+    "with status 500",
+    remedy="restore a backup of the store; or have it made empty with influx-recovery store repair "
+    "--only I3, or with --accept I3 where the loss is accepted",
+    is_on_request=True,
+)
+LOST_FATAL_BUCKET: Final = Rule(
+    number="I3",
+    severity=Severity.FATAL,
+    problem=_NO_BUCKET,
+    effect="influxd stops while it starts; what was in it is lost",
+    remedy="repair makes it, so that influxd starts, with what other records tell of its own; all "
+    "else of them is only in a backup of the store",
+)
+EMPTIED_BUCKET: Final = Rule(
+    number="I3",
+    severity=Severity.HIGH,
+    problem="is a bolt bucket that was missing and that a repair made empty: its records are lost",
+    effect="what was in it is not there any more",
+    remedy="restore a backup of the store; or accept the loss with influx-recovery store repair "
+    "--accept I3",
 )
 LOST_CATALOGUE: Final = Rule(
     number="I3",
@@ -119,11 +138,39 @@ FATAL_BUCKETS: Final = frozenset({
     "authorizationindexv1", "authorizationhashedindexv1", "labelsv1", "labelmappingsv1",
     "labelindexv1", "legacy/authorizationsv1", "legacy/authorizationindexv1", "notificationRulev1",
 })  # fmt: skip
-REMADE: Final = frozenset({
-    "authorizationsv1", "bucketsv1", "dashboardsv2", "organizationsv1", "scraperv2", "telegrafv1",
-    "usersv1",
-})  # fmt: skip
-"""Made by every start if missing; the records that were in them are gone."""
+WITNESSES: Final[dict[str, tuple[str, ...]]] = {
+    "authorizationsv1": ("authorizationindexv1", "authorizationhashedindexv1"),
+    "bucketsv1": ("bucketindexv1",),
+    "checksv1": ("checkindexv1",),
+    "dashboardcellviewsv1": ("dashboardsv2",),
+    "dashboardsv2": ("orgsdashboardsv1",),
+    "dbrpv1": ("dbrpbyorganddbindexv1",),
+    "labelmappingsv1": ("labelsv1",),
+    "labelsv1": ("labelindexv1",),
+    "legacy/authorizationPasswordv1": ("legacy/authorizationsv1",),
+    "legacy/authorizationsv1": ("legacy/authorizationindexv1",),
+    "notificationEndpointv1": ("notificationEndpointIndexv1",),
+    "notificationRulev1": (),
+    "organizationsv1": ("organizationindexv1",),
+    "scraperv2": (),
+    "secretsv1": (),
+    "tasksv1": ("taskIndexsv1",),
+    "telegrafv1": ("telegrafbyorgindexv1",),
+    "userresourcemappingsv1": ("userresourcemappingsbyuserindexv1",),
+    "userspasswordv1": ("usersv1",),
+    "usersv1": ("userindexv1",),
+    "v1_pkger_stacks": ("v1_pkger_stacks_index",),
+    "variablesv1": ("variablesindexv1",),
+}
+"""Bolt buckets of records, each with those that are empty when nothing is in it. One without such a
+witness, or with one that is missing or has a key, is lost with all that was in it."""
+EMPTIED: Final = int.from_bytes(b"emptied!")
+"""The sequence of a bolt bucket that a repair made empty although records are lost.
+
+bbolt keeps that number with a bucket, in every copy and backup too, and InfluxDB has no use for it
+(its kv interface gives no access to it: v2.9.1 kv/store.go), so the store itself remembers the loss
+until a person accepts it.
+"""
 
 REMADE_HARMLESSLY: Final = frozenset({
     "telegrafPluginsv1", "remotesv2", "replicationsv2", INSTANCE_ID_TABLE, TABLE,
@@ -174,11 +221,13 @@ def _migrations(chart: Chart) -> Iterator[Finding]:
 
 def _buckets(chart: Chart) -> Iterator[Finding]:
     for name in sorted(buckets_of_level(chart.level)):
-        if chart.tx.table(name).is_there:
-            continue
-        is_loaded = _is_loaded(chart, name)
-        for finding in _missing(chart, name):
+        table = chart.tx.table(name)
+        if not table.is_there:
+            is_loaded = _is_loaded(chart, name)
+            finding = _missing(chart, name)
             yield chart.stopping(finding, FROM_2_5) if is_loaded else finding
+        elif name in WITNESSES and table.sequence == EMPTIED:
+            yield EMPTIED_BUCKET.broken(name, giving_up=_marking(name, 0))
 
 
 def _is_loaded(chart: Chart, name: str) -> bool:
@@ -196,25 +245,41 @@ def _is_loaded(chart: Chart, name: str) -> bool:
             return False
 
 
-def _missing(chart: Chart, name: str) -> Iterator[Finding]:
+def _missing(chart: Chart, name: str) -> Finding:
     if name == CATALOGUE:
         is_needed = not chart.tx.table("bucketsv1").is_empty
         rule = LOST_CATALOGUE if is_needed else FATAL_BUCKET
-        yield rule.broken(name, mend=None if is_needed else _making(name))
-    elif name in REMADE_HARMLESSLY:
-        yield REMADE_BUCKET.broken(name, mend=_making(name))
-    elif name in REMADE:
-        yield LOST_BUCKET.broken(name)
-    else:
-        rule = FATAL_BUCKET if name in FATAL_BUCKETS else USED_BUCKET
-        yield rule.broken(name, mend=_making(name))
+        return rule.broken(name, mend=None if is_needed else _making(name))
+    if name in REMADE_HARMLESSLY:
+        return REMADE_BUCKET.broken(name, mend=_making(name))
+    is_loaded = name == "tasksv1" or (name == "bucketsv1" and bool(chart.stuck_orgs))
+    is_fatal = name in FATAL_BUCKETS or (is_loaded and chart.likely_server in FROM_2_5)
+    if name in WITNESSES and not _was_empty(chart, name):
+        rule = LOST_FATAL_BUCKET if is_fatal else LOST_BUCKET
+        return rule.broken(name, mend=_making(name, sequence=EMPTIED), giving_up=_making(name))
+    return (FATAL_BUCKET if is_fatal else USED_BUCKET).broken(name, mend=_making(name))
 
 
-def _making(name: str) -> Mend:
+def _was_empty(chart: Chart, name: str) -> bool:
+    """Tell whether nothing was in a bolt bucket that is missing."""
+    witnesses = [chart.tx.table(one) for one in WITNESSES[name]]
+    return bool(witnesses) and all(one.is_there and one.is_empty for one in witnesses)
+
+
+def _making(name: str, *, sequence: int = 0) -> Mend:
     def make(tx: MetaTx) -> None:
-        tx.create_table(name)
+        table = tx.create_table(name)
+        if sequence:
+            table.set_sequence(sequence)
 
     return make
+
+
+def _marking(name: str, sequence: int) -> Mend:
+    def mark(tx: MetaTx) -> None:
+        tx.table(name).set_sequence(sequence)
+
+    return mark
 
 
 def _instance_id(chart: Chart) -> Iterator[Finding]:

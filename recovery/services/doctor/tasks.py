@@ -11,18 +11,25 @@ from dataclasses import dataclass, replace
 from typing import Final
 
 from recovery.metastore.transaction import MetaTx
-from recovery.model.gojson import UndecodableError, decode_fields, id_field, required_id_field
+from recovery.model.gojson import (
+    UndecodableError,
+    decode_fields,
+    id_field,
+    patched,
+    required_id_field,
+)
 from recovery.model.goshape import TASK, can_decode
 from recovery.model.ids import ID_LENGTH, Id
 from recovery.services.doctor.chart import Chart, Population, text_of
-from recovery.services.doctor.finding import Finding, Mend, Rule, Severity
-from recovery.services.doctor.indexes import IndexAudit, index_rules
+from recovery.services.doctor.finding import Finding, Mend, Rule, Severity, deleting, spared
+from recovery.services.doctor.indexes import Adoption, IndexAudit, index_rules
 from recovery.services.doctor.servers import FROM_2_5, NO_SERVER, Server
 from recovery.services.doctor.startup import LOADED_TASKS, bad_runs, finds_itself
 
 TABLE: Final = "tasksv1"
 INDEX: Final = "taskIndexsv1"
 RUNS: Final = "taskRunsv1"
+FIELDS: Final = ("id", "orgID")
 
 STOPS: Final = (
     "influxd 2.5 and later does not start if it is one of the first 100 tasks: could not load "
@@ -33,11 +40,12 @@ NO_ORG: Final = Rule(
     severity=Severity.HIGH,
     problem="is a task of an organization that does not exist",
     effect=f"nobody can see it; {STOPS} and the organization has no bucket _tasks",
-    remedy="repair removes it with its runs, where nothing else is left of that organization",
+    remedy="repair removes it with its runs, as nothing else is left of that organization",
 )
+OTHER_ORG: Final = "repair puts the organization back that its index names"
 STILL_TRACES: Final = (
-    "repair leaves it alone, because other records of that organization are left: restore a "
-    "backup, or ask for its removal with --only I26"
+    "repair leaves it alone, because it may be wanted: that organization, or the place of the task "
+    "in it, is lost by damage; restore a backup, or ask for its removal with --only I26"
 )
 NO_TASKS_BUCKET: Final = Rule(
     number="I26",
@@ -65,7 +73,7 @@ BAD_RUN: Final = Rule(
     severity=Severity.MEDIUM,
     problem="is a run that cannot be understood",
     effect=f"the runs of that task cannot be listed; {STOPS}",
-    remedy="repair cannot know what it was: restore a backup of the store",
+    remedy="repair removes it: a run that was waiting does not come back, and all later ones run",
 )
 NO_OWNER: Final = Rule(
     number="I27",
@@ -108,8 +116,10 @@ def examine_tasks(chart: Chart) -> Iterator[Finding]:
         StoreDamagedError: A page on the way is damaged or cannot be read.
     """
     table = chart.tx.table(TABLE)
-    tasks = Population(is_there=table.is_there)
-    audit = IndexAudit(chart.tx.table(INDEX), TABLE, BY_ORG)
+    tasks = Population(is_there=chart.has_records(TABLE))
+    index = chart.tx.table(INDEX)
+    audit = IndexAudit(index, TABLE, BY_ORG, adopt=lambda *place: _adopting(chart, *place))
+    places = _Places(chart)
     for rank, (key, document) in enumerate(table.items()):
         stops = FROM_2_5 if rank < LOADED_TASKS else NO_SERVER
         try:
@@ -126,30 +136,51 @@ def examine_tasks(chart: Chart) -> Iterator[Finding]:
             yield chart.stopping(finding, NO_SERVER if is_found else stops)
             continue
         tasks.known.add(task.id)
-        if task.org_id is not None:
+        if chart.orgs.has(task.org_id) or index.get(_index_key(task)) == key:
             audit.want(_index_key(task), key)
-        yield from _task(chart, task, stops)
+        yield from _task(chart, task, stops, places)
     yield from audit.findings(tasks)
     yield from _runs(chart, tasks)
 
 
 def _bad_runs(chart: Chart, task: _Task, stops: frozenset[Server]) -> Iterator[Finding]:
     for key in bad_runs(chart.tx, task.id):
-        yield chart.stopping(BAD_RUN.broken(RUNS, key[:ID_LENGTH]), stops)
+        finding = BAD_RUN.broken(RUNS, key[:ID_LENGTH], mend=deleting((RUNS, key)))
+        yield chart.stopping(finding, stops)
 
 
-def _task(chart: Chart, task: _Task, stops: frozenset[Server]) -> Iterator[Finding]:
+class _Places:
+    """Where the index has each task, read once, and only where a task needs it."""
+
+    def __init__(self, chart: Chart) -> None:
+        self._index = chart.tx.table(INDEX)
+        self._known: dict[bytes, list[bytes]] | None = None
+
+    def of(self, task: _Task) -> list[bytes]:
+        """Give the keys of the entries of a task."""
+        if self._known is None:
+            self._known = {}
+            for key, value in self._index.items():
+                self._known.setdefault(value, []).append(key)
+        return self._known.get(task.id.encode(), [])
+
+
+def _task(
+    chart: Chart, task: _Task, stops: frozenset[Server], places: _Places
+) -> Iterator[Finding]:
     is_stuck = task.org_id is None or task.org_id in chart.stuck_orgs
     if not chart.orgs.has(task.org_id):
-        is_left = task.org_id is not None and _has_traces(chart, task.org_id)
+        found = places.of(task)
+        adoption = _adopting(chart, task.id.encode(), found[0]) if len(found) == 1 else None
+        is_left = found != [_index_key(task)] or _has_traces(chart, task.org_id)
         finding = NO_ORG.broken(
             TABLE,
             task.id,
-            mend=_removing(task),
-            remedy=STILL_TRACES if is_left else None,
+            mend=_removing(task) if adoption is None else adoption.mend,
+            remedy=adoption.remedy if adoption is not None else STILL_TRACES if is_left else None,
         )
         finding = chart.stopping(finding, stops if is_stuck else NO_SERVER)
-        yield replace(finding, is_on_request=is_left)
+        yield replace(finding, is_on_request=is_left and adoption is None)
         return
     if is_stuck and task.org_id is not None and task.org_id not in chart.explained_orgs:
         chart.explain_stuck(task.org_id)
@@ -158,12 +189,28 @@ def _task(chart: Chart, task: _Task, stops: frozenset[Server]) -> Iterator[Findi
         yield NO_OWNER.broken(TABLE, task.id)
 
 
-def _has_traces(chart: Chart, org_id: Id) -> bool:
-    """Tell whether an organization without a record may have lost it by damage.
+def _adopting(chart: Chart, key: bytes, entry: bytes) -> Adoption | None:
+    """Give a task of no organization the one that its index names."""
+    org_id = text_of(entry[:ID_LENGTH])
+    task = _decode(chart.tx.table(TABLE).get(key) or b"")
+    if chart.orgs.has(task.org_id) or org_id not in chart.orgs.known:
+        return None
+
+    def put_back(tx: MetaTx) -> None:
+        document = tx.table(TABLE).get(key) or b""
+        tx.table(TABLE).put(key, patched(document, {"orgID": org_id}, order=FIELDS))
+
+    return Adoption(mend=put_back, remedy=OTHER_ORG, is_on_request=False)
+
+
+def _has_traces(chart: Chart, org_id: Id | None) -> bool:
+    """Tell whether an organization may have lost its record by damage, or its task the ID of it.
 
     A server that deletes an organization takes the index entries of its buckets with it, and that
     of its name.
     """
+    if org_id is None or chart.orgs.is_blank:
+        return True
     if next(chart.tx.table("bucketindexv1").items(org_id.encode()), None) is not None:
         return True
     return any(
@@ -178,7 +225,8 @@ def _runs(chart: Chart, tasks: Population) -> Iterator[Finding]:
     for item in chart.tx.table(RUNS).items():
         task_id = item[0][:ID_LENGTH]
         if task_id != last and not tasks.has(text_of(task_id)):
-            yield NO_TASK.broken(RUNS, task_id, mend=_removing_runs(task_id))
+            finding = NO_TASK.broken(RUNS, task_id, mend=_removing_runs(task_id))
+            yield spared(finding) if tasks.is_blank else finding
         last = task_id
 
 

@@ -15,7 +15,7 @@ from recovery.model.user import ACTIVE, INACTIVE, User, decode_user
 from recovery.services.access import sign_in_of
 from recovery.services.doctor.chart import Chart, Nearest, as_id, text_of
 from recovery.services.doctor.finding import Finding, Mend, Rule, Severity, deleting, spared
-from recovery.services.doctor.indexes import IndexAudit, index_rules
+from recovery.services.doctor.indexes import Adoption, IndexAudit, index_rules
 
 TABLE: Final = "usersv1"
 INDEX: Final = "userindexv1"
@@ -43,7 +43,8 @@ NO_NAME: Final = Rule(
     severity=Severity.HIGH,
     problem="is a user without a name",
     effect="nobody can sign in as this user",
-    remedy="give it one: influx-recovery user rename",
+    remedy="repair takes it from the index, where just one entry leads to this user; else give it "
+    "one: influx-recovery user rename",
 )
 NO_STATUS: Final = Rule(
     number="I7",
@@ -63,6 +64,12 @@ NAMES: Final = index_rules(
     "I8",
     missing=(Severity.HIGH, "the user cannot sign in, and is not found by name"),
     extra=(Severity.HIGH, "no new user can have that name"),
+    is_used=True,
+)
+TAKES_NAME: Final = "repair gives the user the name of that entry, by which it signs in"
+TAKES_OTHER_NAME: Final = (
+    "repair leaves it alone, because the user signs in by that name: --only I8 gives the user that "
+    "name"
 )
 ORPHAN_PASSWORD: Final = Rule(
     number="I9",
@@ -93,8 +100,9 @@ def examine_users(chart: Chart) -> Iterator[Finding]:
         StoreDamagedError: A page on the way is damaged or cannot be read.
     """
     table = chart.tx.table(TABLE)
-    chart.users.is_there = table.is_there
-    audit = IndexAudit(chart.tx.table(INDEX), TABLE, NAMES)
+    index = chart.tx.table(INDEX)
+    chart.users.is_there = chart.has_records(TABLE)
+    audit = IndexAudit(index, TABLE, NAMES, adopt=lambda *place: _adopting(chart, *place))
     for key, document in table.items():
         try:
             user = decode_user(document)
@@ -146,7 +154,8 @@ def _passwords(chart: Chart) -> Iterator[Finding]:
     for key, stored in chart.tx.table(PASSWORDS).items():
         if not chart.users.has(text_of(key)):
             finding = ORPHAN_PASSWORD.broken(PASSWORDS, key, mend=deleting((PASSWORDS, key)))
-            yield spared(finding) if finding.id in chart.lost_users else finding
+            is_trace = chart.users.is_blank or finding.id in chart.lost_users
+            yield spared(finding) if is_trace else finding
         elif not is_password_hash(stored):
             yield BAD_PASSWORD.broken(PASSWORDS, key)
 
@@ -179,12 +188,29 @@ def count_sign_ins(chart: Chart) -> Iterator[Finding]:
 
 
 def _activating(user: User) -> Mend:
-    document = user.rewritten({"status": ACTIVE})
+    return _rewriting(user.id.encode(), {"status": ACTIVE})
 
-    def activate(tx: MetaTx) -> None:
-        tx.table(TABLE).put(user.id.encode(), document)
 
-    return activate
+def _adopting(chart: Chart, key: bytes, entry: bytes) -> Adoption | None:
+    """Give a user the name by which it is found."""
+    user = decode_user(chart.tx.table(TABLE).get(key) or b"")
+    try:
+        name = entry.decode()
+    except UnicodeDecodeError:
+        return None
+    return Adoption(
+        mend=_rewriting(key, {"name": name}),
+        remedy=TAKES_NAME if not user.name else TAKES_OTHER_NAME,
+        is_on_request=bool(user.name),
+    )
+
+
+def _rewriting(key: bytes, changes: dict[str, str]) -> Mend:
+    def rewrite(tx: MetaTx) -> None:
+        user = decode_user(tx.table(TABLE).get(key) or b"")
+        tx.table(TABLE).put(key, user.rewritten(changes))
+
+    return rewrite
 
 
 def _name_key(user: User) -> bytes:

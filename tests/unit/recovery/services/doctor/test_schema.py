@@ -5,25 +5,33 @@ from pathlib import Path
 import pytest
 
 from recovery.errors import RecoveryError
+from recovery.metastore.transaction import MetaTx
 from recovery.model.schema import buckets_of_level
 from recovery.services.doctor.examination import Outlook
+from recovery.services.doctor.schema import WITNESSES
 from tests.support.doctor import INDEXES, examined, repair, words
 from tests.support.full_store import keys_of_file, make_full_store, put, remove_table
 from tests.support.stores import LEVELS, change, edit
-
-LOST = {
-    "authorizationsv1": "H", "bucketsv1": "F", "dashboardsv2": "H", "organizationsv1": "H",
-    "scraperv2": "H", "telegrafv1": "H", "usersv1": "H", "v1_tsm1_metadata": "F",
-}  # fmt: skip
-"""Bolt buckets that repair cannot bring back."""
 
 FATAL = {
     "authorizationindexv1", "authorizationhashedindexv1", "labelsv1", "labelmappingsv1",
     "labelindexv1", "legacy/authorizationsv1", "legacy/authorizationindexv1", "notificationRulev1",
     "tasksv1", "taskRunsv1", "bucketindexv1",
 }  # fmt: skip
+LOST = {
+    "authorizationsv1", "checksv1", "dashboardcellviewsv1", "dashboardsv2", "dbrpv1",
+    "legacy/authorizationPasswordv1", "notificationEndpointv1", "organizationsv1", "scraperv2",
+    "secretsv1", "telegrafv1", "userresourcemappingsv1", "userspasswordv1", "usersv1",
+    "v1_pkger_stacks", "variablesv1",
+}  # fmt: skip
+"""Bolt buckets of records without which a server starts."""
+LOST_FATAL = {
+    "labelsv1", "labelmappingsv1", "legacy/authorizationsv1", "notificationRulev1", "tasksv1",
+    "bucketsv1",
+}  # fmt: skip
+"""Bolt buckets of records without which no server starts."""
 REMADE = {"telegrafPluginsv1", "remotesv2", "replicationsv2", "idsv1"}
-MADE = sorted(buckets_of_level(21) - set(LOST) - {"migrationsv1"})
+MADE = sorted(buckets_of_level(21) - LOST - LOST_FATAL - {"migrationsv1", "v1_tsm1_metadata"})
 
 
 @pytest.mark.parametrize("name", INDEXES)
@@ -54,18 +62,87 @@ def test_a_bucket_that_is_missing_is_made_and_nothing_else_is_wrong_then(
     assert left >= {one.identity for one in examined(full.path).findings}
 
 
-@pytest.mark.parametrize(("name", "severity"), LOST.items())
-def test_a_bucket_whose_records_are_lost_is_left_and_nothing_is_judged_by_its_absence(
-    tmp_path: Path, name: str, severity: str
-) -> None:
+@pytest.mark.parametrize("name", sorted(LOST))
+def test_a_bucket_whose_records_are_lost_is_made_on_request_only(tmp_path: Path, name: str) -> None:
     full = make_full_store(tmp_path / "influxd.bolt")
     remove_table(full.path, name)
     before = keys_of_file(full.path)
     found = examined(full.path)
-    assert f"I3 {severity}" in words(found)
+    assert {"I3 H", "I3 F"} & set(words(found))
     assert {one.number for one in found.findings if one.is_mendable} == set()
     assert change(full.path, repair()).is_changed is False
     assert before == keys_of_file(full.path)
+
+
+@pytest.mark.parametrize("name", sorted((LOST | LOST_FATAL) - {"bucketsv1"}))
+def test_a_lost_bucket_that_was_made_is_a_finding_until_the_loss_is_accepted(
+    tmp_path: Path, name: str
+) -> None:
+    full = make_full_store(tmp_path / "influxd.bolt")
+    remove_table(full.path, name)
+    before = keys_of_file(full.path)
+    change(full.path, repair("I3"))
+    assert before == keys_of_file(full.path), "nothing is judged by what is not known any more"
+    assert "I3 H" in words(examined(full.path))
+    assert change(full.path, repair()).is_changed is False
+    change(full.path, repair(accepted=("I3",)))
+    assert "I3 H" not in words(examined(full.path))
+    assert before == keys_of_file(full.path)
+
+
+@pytest.mark.parametrize("name", sorted(LOST_FATAL))
+def test_a_lost_bucket_without_which_influxd_does_not_start_is_made_empty(
+    tmp_path: Path, name: str
+) -> None:
+    full = make_full_store(tmp_path / "influxd.bolt")
+    remove_table(full.path, name)
+    assert "I3 F" in words(examined(full.path))
+    change(full.path, repair())
+    examination = examined(full.path)
+    assert examination.verdict.outlook is Outlook.STARTS
+    assert "I3 H" in words(examination)
+
+
+def test_buckets_that_are_lost_are_made_again_of_their_index_and_the_catalogue(
+    tmp_path: Path,
+) -> None:
+    full = make_full_store(tmp_path / "influxd.bolt")
+    before = keys_of_file(full.path)
+    remove_table(full.path, "bucketsv1")
+    change(full.path, repair())
+    assert before.keys() == keys_of_file(full.path).keys()
+    assert words(examined(full.path)) == ("I3 H",)
+
+
+def test_a_lost_bucket_is_made_without_a_finding_where_the_loss_is_accepted(
+    tmp_path: Path,
+) -> None:
+    full = make_full_store(tmp_path / "influxd.bolt")
+    remove_table(full.path, "secretsv1")
+    change(full.path, repair(accepted=("I3",)))
+    assert words(examined(full.path)) == ()
+
+
+@pytest.mark.parametrize("name", ["checksv1", "legacy/authorizationsv1", "userspasswordv1"])
+def test_a_bucket_that_had_nothing_in_it_is_no_loss(tmp_path: Path, name: str) -> None:
+    full = make_full_store(tmp_path / "influxd.bolt")
+    remove_table(full.path, name)
+    for witness in WITNESSES[name]:
+        edit(full.path, lambda tx, witness=witness: _empty(tx, witness))  # type: ignore[misc] # a default binds it
+    change(full.path, repair())
+    assert not {one.bucket for one in examined(full.path).findings if one.number == "I3"}
+
+
+def _empty(tx: MetaTx, name: str) -> None:
+    for key in [key for key, _ in tx.table(name).items()]:
+        tx.table(name).delete(key)
+
+
+def test_a_lost_catalogue_is_left(tmp_path: Path) -> None:
+    full = make_full_store(tmp_path / "influxd.bolt")
+    remove_table(full.path, "v1_tsm1_metadata")
+    assert words(examined(full.path)) == ("I3 F",)
+    assert change(full.path, repair()).is_changed is False
 
 
 def test_a_store_without_migrations_is_examined_and_not_repaired(tmp_path: Path) -> None:
