@@ -22,6 +22,8 @@ from bolt_store.rewind import (
 )
 from bolt_store.salvage import (
     Classify,
+    Knowledge,
+    Plausible,
     SalvageMethod,
     SalvageReport,
     StaleEntry,
@@ -64,12 +66,14 @@ __all__ = [
     "DBStats",
     "Finding",
     "Item",
+    "Knowledge",
     "Meta",
     "NotRewindableError",
     "PageDescription",
     "PageElement",
     "PageInfo",
     "PageState",
+    "Plausible",
     "RebuildReport",
     "Rewind",
     "SalvageMethod",

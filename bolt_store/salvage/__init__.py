@@ -1,8 +1,9 @@
 """Getting out of a damaged file what can be got, into a new one.
 
-Lives here: one module a step. `scan` says of every page whether it can be one; `survey` walks
-a tree that may be damaged; `freelist` tells whether a tree and a freelist belong together; `find`
-searches snapshots that no meta names; `choose` decides between all of them; `repair` puts back what
+Lives here: one module a step. `scan` says of every page whether it can be one; `partial` finds what
+is sound on a damaged page; `survey` walks a tree that may be damaged; `freelist` tells whether a
+tree and a freelist belong together; `knowledge` is what the caller can tell; `find` searches
+snapshots that no meta names; `choose` decides between all of them; `repair` puts back what
 a lost branch led to; `compare` walks two states side by side; `run` writes the new file; `stale`
 lists what is left aside; `report` says it all.
 
@@ -16,13 +17,15 @@ page once, and the number of walks is bounded. What cannot be known to be curren
 Source: spec section 3.5.
 """
 
-from bolt_store.salvage.repair import Classify
+from bolt_store.salvage.knowledge import Classify, Knowledge, Plausible
 from bolt_store.salvage.report import SalvageMethod, SalvageReport, StaleEntry
 from bolt_store.salvage.run import salvage
 from bolt_store.salvage.stale import stale_entries
 
 __all__ = [
     "Classify",
+    "Knowledge",
+    "Plausible",
     "SalvageMethod",
     "SalvageReport",
     "StaleEntry",

@@ -3,10 +3,21 @@
 Lives here: the choice between what the two metas name and what was found without them. Must not
 live here: writing the new file (`run`).
 
-In this order: a snapshot of a meta in which nothing is wrong, the newer one first; a whole snapshot
-that no meta names; a damaged one, repaired as far as possible; the root from which most can be
-reached. A snapshot with orphans counts less than one without: orphans are what the loss of a whole
-branch leaves, which need not show in the tree.
+The newest state that is proven whole, by a freelist that has all that its tree has not, is taken at
+once. Otherwise the states are held against one another, the newest first, and a later one takes the
+place of an earlier one only when it gives back more:
+
+- than a damaged one that a meta names: when it has more in the ranges that are lost there than it
+  lacks elsewhere. What the newer state has deleted is no gain: a revoked token is not given back. A
+  state that no meta names must be whole for that, and agree on what belongs where: its pages may
+  have been used again.
+- than a whole one that a meta names: when that is in doubt and far poorer, lacks buckets, begins
+  at an inner page of another tree, or most of what its orphans hold is missing in it: then they
+  are what a lost page led to. Of a leaked page most is in the tree, in a newer state.
+- than one that no meta names: when that is far poorer, for nothing else says which is newer.
+
+Above all stands what the caller knows to be essential: a state without these buckets loses against
+one that has them, unless that is far poorer. A state without a bucket is none.
 
 Source: spec section 3.5, step 0 and cases A, B and F; section 3.1 for what a lost write leaves.
 """
@@ -14,23 +25,22 @@ Source: spec section 3.5, step 0 and cases A, B and F; section 3.1 for what a lo
 from dataclasses import dataclass, replace
 from typing import Final
 
-from bolt_store.codec.layout import FREELIST_FLAG
+from bolt_store.codec.layout import FREELIST_FLAG, LEAF_FLAG
 from bolt_store.codec.meta import Meta
 from bolt_store.errors import FormatError
 from bolt_store.file.block_file import BlockFile
 from bolt_store.file.pager import Pager
+from bolt_store.salvage.compare import Move, walk
 from bolt_store.salvage.find import Found, Pair, best_pair, find_snapshots, free_lists
 from bolt_store.salvage.freelist import OWN_RUN, FreePages, shared_count
-from bolt_store.salvage.repair import Classify, orphan_pages, repair
+from bolt_store.salvage.knowledge import Knowledge
+from bolt_store.salvage.repair import orphan_pages, repair
 from bolt_store.salvage.report import SalvageMethod, SnapshotFacts
 from bolt_store.salvage.scan import Scan
-from bolt_store.salvage.survey import Survey
+from bolt_store.salvage.survey import Survey, elements, root_bucket
 
-NEWER_SHARE: Final = 10
-"""A damaged newer snapshot is preferred while it has nine tenths of the keys of the older one."""
-
-NAMED_SHARE: Final = 2
-"""A damaged snapshot that a meta names is preferred to a guess while it has half of its keys."""
+POOR_SHARE: Final = 2
+"""A state is far poorer than another one when it has less than half of its keys and buckets."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -50,19 +60,48 @@ class Candidate:
         free: Its freelist, None when there is none that can be used.
         named_by: The meta that names its tree or at least its freelist, None when none does.
         high_water_mark: Where the pages of later states begin.
-        orphan_count: Its orphans; None without a freelist.
+        orphans: Its orphans; None where no freelist is stored, or none fits.
     """
 
     survey: Survey
     free: FreePages | None
     named_by: MetaSlotFacts | None
     high_water_mark: int
-    orphan_count: int | None = None
+    orphans: tuple[int, ...] | None = None
 
     @property
     def is_clean(self) -> bool:
         """Whether nothing is lost or doubtful in its tree."""
         return not self.survey.problem_count
+
+    @property
+    def is_named(self) -> bool:
+        """Whether a meta names its root."""
+        return self.named_by is not None and self.named_by.meta.root_pgid == self.survey.root_pgid
+
+    @property
+    def is_proven(self) -> bool:
+        """Whether its tree is whole and its freelist has all pages that the tree has not."""
+        if not self.is_clean or not self.survey.bucket_count:
+            return False
+        if self.free is None:
+            return self.named_by is not None and self.named_by.meta.freelist_pgid is None
+        return not self.orphans and not self.has_conflicts
+
+    @property
+    def has_conflicts(self) -> bool:
+        """Whether its freelist lists pages that its tree has."""
+        return self.free is not None and bool(shared_count(self.survey.reach, self.free.mask))
+
+    @property
+    def total(self) -> int:
+        """How much it has: keys and buckets."""
+        return self.survey.key_count + self.survey.bucket_count
+
+    def names(self) -> frozenset[bytes]:
+        """Return the names of its top-level buckets. Raises as `choose`."""
+        survey = self.survey
+        return frozenset(element.key for element in elements(survey, root_bucket(survey)))
 
     @property
     def facts(self) -> SnapshotFacts:
@@ -78,7 +117,7 @@ class Candidate:
             lost_count=len(survey.lost),
             flaw_count=len(survey.flaws),
             conflict_count=shared_count(survey.reach, free.mask) if free is not None else None,
-            orphan_count=self.orphan_count,
+            orphan_count=None if self.orphans is None else len(self.orphans),
         )
 
 
@@ -124,22 +163,35 @@ def usable_metas(file: BlockFile) -> tuple[MetaSlotFacts, ...]:
     )
 
 
-def choose_root(scan: Scan, root_pgid: int, classify: Classify | None) -> Choice:
+def choose_root(
+    scan: Scan, metas: tuple[MetaSlotFacts, ...], root_pgid: int, knowledge: Knowledge
+) -> Choice:
     """Take the root that the caller names, with the freelist that fits it best."""
-    pair = best_pair(Survey(scan, root_pgid), free_lists(scan))
-    chosen = _repaired(_from_pair(pair, ()), classify)
+    named = _named_candidates(scan, metas)
+    given = [candidate for candidate in named if candidate.survey.root_pgid == root_pgid]
+    if not given:
+        given = [_from_pair(best_pair(Survey(scan, root_pgid), free_lists(scan)), ())]
+    chosen = _repaired(given[0], knowledge)
     return Choice(
-        method=SalvageMethod.CHOSEN, chosen=chosen, others=(), is_newest=False, is_complete=True
+        method=SalvageMethod.CHOSEN,
+        chosen=chosen,
+        others=_others(chosen, named, {}),
+        is_newest=_is_newest(chosen, metas),
+        is_complete=True,
     )
 
 
-def choose(scan: Scan, metas: tuple[MetaSlotFacts, ...], classify: Classify | None) -> Choice:
+def choose(
+    scan: Scan,
+    metas: tuple[MetaSlotFacts, ...],
+    knowledge: Knowledge,
+) -> Choice:
     """Choose a state of the file.
 
     Args:
         scan: Of the file.
         metas: Its usable metas, the newer one first.
-        classify: Tells buckets apart where keys do not, for repairs.
+        knowledge: What is known of the content of the file.
 
     Returns:
         The choice.
@@ -149,103 +201,174 @@ def choose(scan: Scan, metas: tuple[MetaSlotFacts, ...], classify: Classify | No
         OSError: A page cannot be read.
     """
     named = _named_candidates(scan, metas)
-    clean = [candidate for candidate in named if candidate.is_clean]
-    best = min(clean, key=lambda candidate: candidate.orphan_count or 0, default=None)
-    if best is not None and not best.orphan_count:
-        return _named_choice(best, named, metas, SalvageMethod.CLEAN)
+    essential = knowledge.essential
+    if named and named[0].is_proven and not _lacks_more(named[0], named, essential):
+        return _made(named[0], named, metas, {}, is_complete=True)
     found = find_snapshots(scan)
-    related = [candidate for candidate in _found(found.exact, metas) if candidate.named_by]
-    if related:
-        return _found_choice(related, named, metas, found)
-    if best is not None and best.survey.bucket_count:
-        return _named_choice(best, named, metas, SalvageMethod.CLEAN)
-    return _damaged_choice(named, found, metas, classify)
+    pool = [_repaired(candidate, knowledge) for candidate in _in_order(named, found, metas)]
+    best: Candidate | None = None
+    for candidate in pool:
+        if candidate.survey.bucket_count and (
+            best is None or _is_better(candidate, best, found, essential)
+        ):
+            best = candidate
+    if best is None:
+        # A new file has no bucket yet, and is whole.
+        best = next((seen for seen in pool if seen.is_named and seen.is_clean), None)
+    return _made(best, pool, metas, found.parents, is_complete=found.is_complete)
 
 
-def _found(pairs: tuple[Pair, ...], metas: tuple[MetaSlotFacts, ...]) -> list[Candidate]:
-    """Return found pairs, the newest first; a meta with a wrong root still names a freelist."""
-    candidates = [_from_pair(pair, metas) for pair in pairs]
-    return sorted(candidates, key=lambda seen: -seen.named_by.meta.txid if seen.named_by else 1)
+def _in_order(
+    named: list[Candidate], found: Found, metas: tuple[MetaSlotFacts, ...]
+) -> list[Candidate]:
+    """Put all states into one order, as far as it is known the newest first.
 
-
-def _found_choice(
-    candidates: list[Candidate],
-    named: list[Candidate],
-    metas: tuple[MetaSlotFacts, ...],
-    found: Found,
-) -> Choice:
-    chosen = candidates[0]
-    # What no meta names may be followed by a state of which too much is lost to be found.
-    is_newest = chosen.named_by is not None and len(metas) > 1 and chosen.named_by == metas[0]
-    return Choice(
-        method=SalvageMethod.FOUND,
-        chosen=chosen,
-        others=_others(chosen, [*candidates[1:], *named, *_found(found.best, metas)]),
-        is_newest=is_newest,
-        is_complete=found.is_complete,
-    )
-
-
-def _damaged_choice(
-    named: list[Candidate],
-    found: Found,
-    metas: tuple[MetaSlotFacts, ...],
-    classify: Classify | None,
-) -> Choice:
-    """Choose where something is lost of what the metas name.
-
-    A whole snapshot that no meta names may be many transactions old, so it counts as a guess.
+    A meta with a wrong root still names a freelist, and the tree that fits that exactly is its
+    state. So is the tree of which a meta names an inner page: the meta is older than its page.
     """
-    mended = [_repaired(candidate, classify) for candidate in named]
-    mended = [candidate for candidate in mended if candidate.survey.bucket_count]
-    known = mended[0] if mended else None
-    if len(mended) > 1 and _keys(mended[1]) * (NEWER_SHARE - 1) > _keys(mended[0]) * NEWER_SHARE:
-        known = mended[1]
-    whole = _found(found.exact or found.leaky, metas)
-    guesses = [*whole, *_found(found.best, metas)]
-    guess = _repaired(guesses[0], classify) if guesses else None
-    if known is not None and (guess is None or _keys(known) * NAMED_SHARE >= _keys(guess)):
-        choice = _named_choice(known, [*named, *guesses], metas, SalvageMethod.REPAIRED)
-        return replace(choice, is_complete=found.is_complete)
-    if guess is not None and whole:
-        return _found_choice([guess, *guesses[1:]], named, metas, found)
-    return Choice(
-        method=SalvageMethod.NOTHING if guess is None else SalvageMethod.GUESSED,
-        chosen=guess,
-        others=_others(guess, [*guesses[1:], *named]),
-        is_newest=False,
-        is_complete=found.is_complete,
+    exact = [_from_pair(pair, metas) for pair in found.exact]
+    others = [_from_pair(pair, metas) for pair in (*found.leaky, *found.best)]
+    unnamed = [*exact, *others]
+    pool: list[Candidate] = []
+    for meta in metas:
+        root = meta.meta.root_pgid
+        own = [seen for seen in named if seen.named_by == meta]
+        fitting = [seen for seen in exact if seen.named_by == meta]
+        pool += own + fitting if own and own[0].is_clean else fitting + own
+        pool += [seen for seen in unnamed if seen.survey.root_pgid == found.parents.get(root)]
+    roots: set[int] = set()
+    once = []
+    for candidate in [*pool, *unnamed]:
+        if candidate.survey.root_pgid not in roots:
+            roots.add(candidate.survey.root_pgid)
+            once.append(candidate)
+    return once
+
+
+def _is_better(
+    other: Candidate, best: Candidate, found: Found, essential: frozenset[bytes]
+) -> bool:
+    """Tell whether a state is to be preferred to one that is as new or newer."""
+    if _lacks_more(best, [other], essential):
+        return not _is_poor(other, best)
+    if _lacks_more(other, [best], essential) or best.named_by is None:
+        return _is_poor(best, other)
+    if best.is_clean:
+        return _has_more(other, best) and _is_better_than_whole(other, best, found)
+    if best.has_conflicts and other.is_proven:
+        # Pages that its freelist gives to others are not its own: what it has may be theirs.
+        return not _is_poor(other, best)
+    return _has_more(other, best) and (_is_poor(best, other) or _gives_back(other, best))
+
+
+def _is_better_than_whole(other: Candidate, best: Candidate, found: Found) -> bool:
+    """Tell whether a state with more is to be preferred to a newer one that seems to be whole."""
+    if best.is_proven or not other.is_clean:
+        return False
+    return (
+        best.survey.root_pgid in found.parents
+        or _is_poor(best, other)
+        or bool(other.names() - best.names())
+        or _is_cut_off(best)
     )
 
 
-def _named_choice(
-    chosen: Candidate,
+def _has_more(first: Candidate, second: Candidate) -> bool:
+    return first.total > second.total
+
+
+def _is_poor(first: Candidate, second: Candidate) -> bool:
+    """Tell whether the first is far poorer than the second."""
+    return first.total * POOR_SHARE < second.total
+
+
+def _lacks_more(first: Candidate, others: list[Candidate], essential: frozenset[bytes]) -> bool:
+    """Tell whether any of some states has more of the essential buckets than the first."""
+    if not essential:
+        return False
+    has_count = len(essential & first.names())
+    return any(len(essential & other.names()) > has_count for other in others)
+
+
+def _is_cut_off(candidate: Candidate) -> bool:
+    """Tell whether most keys on the orphans of a state are not in its tree."""
+    scan = candidate.survey.scan
+    keys: set[bytes] = set()
+    for pgid in candidate.orphans or ():
+        if scan.kind(pgid) == LEAF_FLAG:
+            keys.update(scan.leaf(pgid).keys)
+    absent = set(keys)
+    for step in walk(candidate.survey, None):
+        if step.left is not None:
+            absent.discard(step.left.key)
+    return 2 * len(absent) > len(keys)
+
+
+def _gives_back(other: Candidate, best: Candidate) -> bool:
+    """Tell whether a state has more of what is lost in a newer one than it lacks of the rest."""
+    if not other.is_named and not (other.is_clean and _agree(best, other)):
+        return False
+    gained = lacking = 0
+    for step in walk(best.survey, other.survey):
+        if step.move is Move.LEAVE:
+            continue
+        if step.left is None:
+            gained += step.is_missing
+        elif step.right is None:
+            lacking += 1
+    return gained > lacking
+
+
+def _agree(first: Candidate, second: Candidate) -> bool:
+    """Tell whether each page that two states share belongs to the same bucket in both.
+
+    Where it does not, the page was used again since the older one, whose tree leads astray.
+    """
+    owners = second.survey.owners
+    return all(
+        bucket.path == owners[pgid].path
+        for pgid, bucket in first.survey.owners.items()
+        if pgid in owners
+    )
+
+
+def _made(
+    chosen: Candidate | None,
     candidates: list[Candidate],
     metas: tuple[MetaSlotFacts, ...],
-    method: SalvageMethod,
+    parents: dict[int, int],
+    *,
+    is_complete: bool,
 ) -> Choice:
-    # With one meta only, the other one may have been the newer.
-    is_newest = len(metas) > 1 and chosen.survey.root_pgid == metas[0].meta.root_pgid
+    method = SalvageMethod.NOTHING
+    if chosen is not None and chosen.is_named:
+        method = SalvageMethod.CLEAN if chosen.is_clean else SalvageMethod.REPAIRED
+    elif chosen is not None:
+        method = SalvageMethod.FOUND if chosen.is_clean else SalvageMethod.GUESSED
     return Choice(
         method=method,
         chosen=chosen,
-        others=_others(chosen, candidates),
-        is_newest=is_newest,
-        is_complete=True,
+        others=_others(chosen, candidates, parents),
+        is_newest=chosen is not None and _is_newest(chosen, metas),
+        is_complete=is_complete,
     )
 
 
-def _keys(candidate: Candidate) -> int:
-    return candidate.survey.key_count + candidate.survey.bucket_count
+def _is_newest(chosen: Candidate, metas: tuple[MetaSlotFacts, ...]) -> bool:
+    """Tell whether a state is known to be the newest: with one meta only, the other may be it."""
+    return len(metas) > 1 and chosen.named_by == metas[0]
 
 
-def _others(chosen: Candidate | None, candidates: list[Candidate]) -> tuple[Candidate, ...]:
-    """Return the candidates that have another root than the chosen one, and each root once."""
+def _others(
+    chosen: Candidate | None, candidates: list[Candidate], parents: dict[int, int]
+) -> tuple[Candidate, ...]:
+    """Return the candidates with another root than the chosen one, but for parts of other trees."""
     seen = set() if chosen is None else {chosen.survey.root_pgid}
     others = []
     for candidate in candidates:
-        if candidate.survey.root_pgid not in seen and candidate.survey.bucket_count:
-            seen.add(candidate.survey.root_pgid)
+        root = candidate.survey.root_pgid
+        if root not in seen and root not in parents and candidate.survey.bucket_count:
+            seen.add(root)
             others.append(candidate)
     return tuple(others)
 
@@ -269,8 +392,11 @@ def _named_candidates(scan: Scan, metas: tuple[MetaSlotFacts, ...]) -> list[Cand
 
 
 def _with_orphans(candidate: Candidate, candidates: list[Candidate]) -> Candidate:
-    if candidate.free is None:
-        return candidate
+    free = candidate.free
+    if free is None:
+        meta = candidate.named_by.meta if candidate.named_by else None
+        if meta is None or meta.freelist_pgid is None:
+            return candidate
     others = bytearray(candidate.survey.scan.page_count)
     for other in candidates:
         if other is not candidate:
@@ -279,8 +405,14 @@ def _with_orphans(candidate: Candidate, candidates: list[Candidate]) -> Candidat
             listed = other.free.mask if other.free is not None else bytes(len(others))
             for pgid, (used, mark) in enumerate(zip(other.survey.reach, listed, strict=True)):
                 others[pgid] |= used or mark == OWN_RUN
-    orphans = orphan_pages(candidate.survey, candidate.free, candidate.high_water_mark, others)
-    return replace(candidate, orphan_count=len(orphans))
+    if free is None:
+        # Its freelist is lost. What any other one lists was free once, and may be left over.
+        for pgid in candidate.survey.scan.freelist_pgids:
+            for listed_pgid, mark in enumerate(FreePages(candidate.survey.scan, pgid).mask):
+                others[listed_pgid] |= mark
+    mask = others if free is None else free.mask
+    orphans = orphan_pages(candidate.survey, mask, candidate.high_water_mark, others)
+    return replace(candidate, orphans=tuple(orphans))
 
 
 def _from_pair(pair: Pair, metas: tuple[MetaSlotFacts, ...]) -> Candidate:
@@ -293,10 +425,10 @@ def _from_pair(pair: Pair, metas: tuple[MetaSlotFacts, ...]) -> Candidate:
         free=pair.free,
         named_by=named_by[0] if len(named_by) == 1 else None,
         high_water_mark=pair.fit.high_water_mark,
-        orphan_count=len(orphan_pages(pair.survey, pair.free, pair.fit.high_water_mark)),
+        orphans=tuple(orphan_pages(pair.survey, pair.free.mask, pair.fit.high_water_mark)),
     )
 
 
-def _repaired(candidate: Candidate, classify: Classify | None) -> Candidate:
-    survey = repair(candidate.survey, candidate.free, candidate.high_water_mark, classify)
+def _repaired(candidate: Candidate, knowledge: Knowledge) -> Candidate:
+    survey = repair(candidate.survey, candidate.free, candidate.high_water_mark, knowledge.classify)
     return replace(candidate, survey=survey)

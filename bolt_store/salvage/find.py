@@ -4,8 +4,9 @@ Lives here: the search for roots (case A) and the order in time of what was foun
 here: mending (`repair`), the choice between what the metas say and what was found (`run`).
 
 A root is a leaf with buckets only, or a branch above such leaves. Each candidate is walked; those
-that nothing is lost in are compared with every freelist. Exact pairs are snapshots. Where there is
-none, the candidates that reach most are given, for something has been lost from each.
+that nothing is lost in are compared with every freelist. Exact pairs are snapshots. Besides, the
+candidates that reach most are given: they may be newer, with something lost from them or from their
+freelist. The inner pages of an intact tree of buckets look like roots, too, and are none.
 
 Source: spec section 3.5, case A, with the trials made for it.
 """
@@ -68,6 +69,7 @@ class Found:
         exact: Pairs that are a snapshot, the newest first.
         leaky: Pairs that would be one, but for a few pages that neither has; the newest first.
         best: The roots from which most can be reached and that are no such pair.
+        parents: Branches above the pages that look like roots and are inner pages of a tree.
         is_order_certain: Whether the order of the pairs follows from the pages.
         is_complete: Whether every candidate was looked at.
     """
@@ -75,6 +77,7 @@ class Found:
     exact: tuple[Pair, ...]
     leaky: tuple[Pair, ...]
     best: tuple[Pair, ...]
+    parents: dict[int, int]
     is_order_certain: bool
     is_complete: bool
 
@@ -95,7 +98,9 @@ def find_snapshots(scan: Scan) -> Found:
     surveys: list[Survey] = []
     credit = WALK_FACTOR * scan.page_count
     is_complete = True
-    for pgid in reversed(root_candidates(scan)):
+    candidates = root_candidates(scan)
+    parents = inner_pages(scan, candidates)
+    for pgid in reversed(candidates):
         if credit < 0:
             is_complete = False
             break
@@ -109,13 +114,21 @@ def find_snapshots(scan: Scan) -> Found:
     pairs = [best_pair(survey, lists) for survey in surveys if not survey.problem_count]
     exact, leaky = _snapshots(scan, pairs)
     ordered, is_certain = _newest_first(exact or leaky)
-    best = _ranked([survey for survey in surveys if survey.problem_count or not ordered])
+    paired = {pair.survey.root_pgid for pair in ordered}
+    best = _ranked(
+        [
+            survey
+            for survey in surveys
+            if survey.root_pgid not in paired and survey.root_pgid not in parents
+        ]
+    )
     return Found(
         exact=tuple(ordered) if exact else (),
         leaky=() if exact else tuple(ordered),
         best=tuple(
             best_pair(Survey(scan, survey.root_pgid), lists) for survey in best[:BEST_COUNT_MAX]
         ),
+        parents=parents,
         is_order_certain=is_certain,
         is_complete=is_complete and scan.is_complete,
     )
@@ -131,6 +144,34 @@ def root_candidates(scan: Scan) -> list[int]:
     ]
 
 
+def inner_pages(scan: Scan, candidates: list[int]) -> dict[int, int]:
+    """Find the pages that only look like roots: those that an intact branch has as its children.
+
+    A branch that is left over from a former state may name a page that was used again since. Then
+    the first key of that is the separator in the branch by chance alone, and for all children of
+    one branch never.
+
+    Args:
+        scan: Of the file.
+        candidates: What looks like a root.
+
+    Returns:
+        For each of these pages the branch.
+
+    Raises:
+        PageError: A page has changed since the scan.
+        OSError: A page cannot be read.
+    """
+    found: dict[int, int] = {}
+    for pgid in candidates:
+        if scan.kind(pgid) != BRANCH_FLAG or scan.is_damaged(pgid):
+            continue
+        branch = scan.branch(pgid)
+        if all(map(scan.is_first_key, branch.children, branch.keys)):
+            found.update(dict.fromkeys(branch.children, pgid))
+    return found
+
+
 def _begins_with_buckets(scan: Scan, pgid: int) -> bool:
     """Tell whether the first leaf below a branch has buckets only; a walk looks at the others."""
     for _ in range(TREE_DEPTH_MAX):
@@ -139,7 +180,7 @@ def _begins_with_buckets(scan: Scan, pgid: int) -> bool:
             return bool(scan.kinds[pgid] & BUCKETS_ONLY)
         if kind != BRANCH_FLAG:
             return False
-        pgid = scan.branch(pgid).children[0]
+        pgid = next(iter(scan.branch(pgid).children), 0)
     return False
 
 
@@ -224,9 +265,13 @@ def _is_alike(first: Survey, second: Survey) -> bool:
 
 
 def _first_names(scan: Scan, pgid: int) -> frozenset[bytes]:
-    while scan.kind(pgid) == BRANCH_FLAG:
-        pgid = scan.branch(pgid).children[0]
-    return frozenset(scan.leaf(pgid).keys)
+    for _ in range(TREE_DEPTH_MAX):
+        if scan.kind(pgid) == LEAF_FLAG:
+            return frozenset(scan.leaf(pgid).keys)
+        if scan.kind(pgid) != BRANCH_FLAG:
+            break
+        pgid = next(iter(scan.branch(pgid).children), 0)
+    return frozenset()
 
 
 # -- which is newer ----------------------------------------------------------------------------

@@ -17,9 +17,9 @@ Source: spec section 3.5, case D, with 720 trials in which nothing was lost and 
 """
 
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass, field
-from typing import Final, TypeAlias
+from typing import Final
 
 from bolt_store.codec.branch import Branch
 from bolt_store.codec.bucket import decode_bucket
@@ -28,12 +28,9 @@ from bolt_store.codec.leaf import Leaf
 from bolt_store.errors import PageError
 from bolt_store.limits import TREE_DEPTH_MAX
 from bolt_store.salvage.freelist import FreePages, shared_count
+from bolt_store.salvage.knowledge import Classify
 from bolt_store.salvage.scan import STRICT, Scan
 from bolt_store.salvage.survey import Attachment, Attachments, Lost, Place, Survey
-
-Classify: TypeAlias = Callable[[bytes, bytes], tuple[bytes, ...] | None]
-"""Says from a key and its value which bucket they belong to, as the names from the top down; None
-when it cannot tell."""
 
 ROUND_COUNT_MAX: Final = 8
 """A lost branch below a lost branch takes a round more; trees are seldom deeper."""
@@ -90,7 +87,8 @@ def repair(
         return survey
     for _ in range(ROUND_COUNT_MAX):
         holes = [lost for lost in survey.holes if lost.pgid is not None]
-        orphans = top_orphans(survey, orphan_pages(survey, free, high_water_mark)) if holes else []
+        pgids = orphan_pages(survey, free.mask, high_water_mark) if holes else []
+        orphans = top_orphans(survey, pgids)
         found = _assign(holes, orphans, classify)
         if not found:
             break
@@ -101,7 +99,7 @@ def repair(
 
 def orphan_pages(
     survey: Survey,
-    free: FreePages | None,
+    free: bytes | bytearray,
     high_water_mark: int,
     others: bytes | bytearray = b"",
 ) -> list[int]:
@@ -109,15 +107,13 @@ def orphan_pages(
 
     Args:
         survey: Its tree.
-        free: Its freelist; without one, no page can be said to be an orphan.
+        free: A byte for each page, not 0 where its freelist has it.
         high_water_mark: Where the pages of later states begin.
         others: A byte for each page, not 0 where another snapshot uses it; such a page is none.
 
     Returns:
         First pages of runs.
     """
-    if free is None:
-        return []
     scan = survey.scan
     found = []
     end = META_PAGE_COUNT
@@ -126,7 +122,7 @@ def orphan_pages(
         if pgid < end or not kind & STRICT or not kind & (BRANCH_FLAG | LEAF_FLAG):
             continue
         run = slice(pgid, pgid + scan.run_length(pgid))
-        if not (any(survey.reach[run]) or any(free.mask[run]) or any(others[run])):
+        if not (any(survey.reach[run]) or any(free[run]) or any(others[run])):
             found.append(pgid)
             # Inside of a run there may be left-overs that look like pages.
             end = run.stop
@@ -181,7 +177,7 @@ def _edge(scan: Scan, pgid: int, index: int) -> tuple[Leaf | Branch[int], int]:
         if scan.kind(pgid) == LEAF_FLAG:
             return scan.leaf(pgid), depth
         branch = scan.branch(pgid)
-        child = branch.children[index]
+        child = branch.children[index] if branch.children else 0
         if scan.kind(child) not in (BRANCH_FLAG, LEAF_FLAG):
             return branch, depth
         pgid = child

@@ -48,7 +48,7 @@ class SnapshotFacts:
         flaw_count: Pages that break a rule and can be read.
         conflict_count: Pages used and listed as free at the same time; None without a freelist.
         orphan_count: Pages that neither its tree, its freelist nor another snapshot has, and that
-            are pages; None without a freelist.
+            are pages; None where no freelist is stored.
     """
 
     slot: int | None
@@ -88,12 +88,14 @@ class MissingRange:
             root page.
         lost_pgid: The page that is lost; None when the element itself is.
         code: Why, such as "page.unreadable".
+        element_count: How many elements from that one on are lost, where `lost_pgid` is None.
         attached_pgids: Pages that were put back in its place; what they hold is not missing.
     """
 
     place: tuple[int, ...]
     lost_pgid: int | None
     code: str
+    element_count: int
     attached_pgids: tuple[int, ...]
 
 

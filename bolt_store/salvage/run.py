@@ -28,7 +28,7 @@ from bolt_store.salvage.choose import (
     usable_metas,
 )
 from bolt_store.salvage.compare import Move, sequence_of, walk
-from bolt_store.salvage.repair import Classify
+from bolt_store.salvage.knowledge import NO_KNOWLEDGE, Knowledge
 from bolt_store.salvage.report import (
     Doubt,
     MissingRange,
@@ -55,7 +55,7 @@ def salvage(
     page_size_bytes: int | None = None,
     root_pgid: int | None = None,
     use_older: bool = False,
-    classify: Classify | None = None,
+    knowledge: Knowledge = NO_KNOWLEDGE,
     progress: Progress | None = None,
 ) -> SalvageReport:
     """Write what can be got out of a damaged file into a new one.
@@ -70,7 +70,7 @@ def salvage(
         root_pgid: Take this page as the root, whatever the metas and the search say.
         use_older: Fill the missing ranges with what the other snapshot has there. It may be
             outdated or have been deleted since.
-        classify: Says which bucket a key and its value belong to, where pages fit several.
+        knowledge: What is known of the content of the file.
         progress: Called now and then with the pages done and the pages in all, while looking.
 
     Returns:
@@ -93,11 +93,11 @@ def salvage(
             return NOTHING_FOUND
         if size != named_size:
             metas = ()
-        scan = Scan(source, size, progress)
+        scan = Scan(source, size, progress, knowledge.plausible)
         if root_pgid is None:
-            choice = choose(scan, metas, classify)
+            choice = choose(scan, metas, knowledge)
         else:
-            choice = choose_root(scan, root_pgid, classify)
+            choice = choose_root(scan, metas, root_pgid, knowledge)
         is_inferred = not page_size_bytes and not named_size
         writer = BulkWriter(new.file, page_size_bytes=size)
         if choice.chosen is None:
@@ -208,6 +208,7 @@ def _missing(survey: Survey, lost: Lost) -> MissingRange:
         place=lost.place,
         lost_pgid=lost.pgid,
         code=lost.code,
+        element_count=lost.element_count,
         attached_pgids=tuple(page.pgid for page in survey.attached.get(lost.place, ())),
     )
 

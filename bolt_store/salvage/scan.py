@@ -5,8 +5,9 @@ page. Must not live here: which pages belong together (`survey`), and what is cu
 
 A page is *readable* when its header names its own place, its run lies inside of the file and every
 element lies inside of its run, in order. It is *strict* when, besides, encoding what was read gives
-the same bytes, as it does for everything that bbolt writes. Random bytes practically never look
-like a page; left-overs of former states do, and so may the inside of a run.
+the same bytes, as it does for everything that bbolt writes. It is *damaged* when some of its
+elements are sound (`partial`). Random bytes practically never look like a page; left-overs of
+former states do, and so may the inside of a run.
 
 Invariants: reads go through the block file, never through a map. Kept are a byte for each page and
 a bounded number of branches. Runs that overlap, which no sound file has, are read only so often.
@@ -38,7 +39,15 @@ from bolt_store.codec.leaf import Leaf, decode_leaf, encode_leaf, leaf_size_byte
 from bolt_store.codec.meta import is_page_size
 from bolt_store.errors import PageError
 from bolt_store.file.block_file import BlockFile
-from bolt_store.limits import ELEMENT_COUNT_MAX, PAGE_SIZE_BYTES_MIN
+from bolt_store.limits import ELEMENT_COUNT_MAX, PAGE_SIZE_BYTES_MIN, TREE_DEPTH_MAX
+from bolt_store.salvage.knowledge import Plausible
+from bolt_store.salvage.partial import (
+    Partial,
+    Reference,
+    longest_ascent,
+    sound_elements,
+    sound_references,
+)
 
 Progress: TypeAlias = Callable[[int, int], None]
 """Called now and then with the pages done and the pages in all."""
@@ -48,6 +57,8 @@ STRICT: Final = 0x20
 """Set beside the kind of a page that is as bbolt writes it."""
 BUCKETS_ONLY: Final = 0x40
 """Set beside the kind of a leaf that has elements, all of them buckets."""
+DAMAGED: Final = 0x80
+"""Set beside the kind of a page of which only some elements are sound."""
 
 WINDOW_SIZE_BYTES: Final = 1 << 20
 """Read at once while scanning."""
@@ -98,17 +109,25 @@ class Scan:
         is_complete: Whether every run could be looked at.
     """
 
-    def __init__(self, file: BlockFile, page_size_bytes: int, progress: Progress | None) -> None:
+    def __init__(
+        self,
+        file: BlockFile,
+        page_size_bytes: int,
+        progress: Progress | None,
+        plausible: Plausible | None = None,
+    ) -> None:
         """Look at every page.
 
         Args:
             file: Stays the caller's to close.
             page_size_bytes: Its page size.
             progress: Called now and then with the pages done and the pages in all.
+            plausible: Judges the elements of damaged pages; by default all are plausible.
 
         Raises:
             OSError: The file cannot be read.
         """
+        self._plausible: Final = plausible
         self.file: Final = file
         self.page_size_bytes: Final = page_size_bytes
         self.page_count: Final = file.size_bytes() // page_size_bytes
@@ -118,6 +137,7 @@ class Scan:
         self._overflows: Final[dict[int, int]] = {}
         self._credit = OVERFLOW_READ_FACTOR * self.page_count
         self._branches: Final[dict[int, Branch[int]]] = {}
+        self._tried: Final[set[int]] = set()
         window_pages = max(WINDOW_SIZE_BYTES // page_size_bytes, 1)
         for first in range(0, self.page_count, window_pages):
             self._scan_window(first, min(window_pages, self.page_count - first))
@@ -139,20 +159,75 @@ class Scan:
         size = self.page_size_bytes
         return self.file.read_at(pgid * size, self.run_length(pgid) * size)
 
+    def is_damaged(self, pgid: int) -> bool:
+        """Tell whether only some elements of a page are sound."""
+        return bool(self.kinds[pgid] & DAMAGED)
+
     def leaf(self, pgid: int) -> Leaf:
-        """Decode a readable leaf.
+        """Decode a readable leaf; of a damaged one, what is sound.
 
         Raises:
             PageError: It has changed since the scan.
             OSError: It cannot be read.
         """
+        if self.is_damaged(pgid):
+            return self.partial(pgid).leaf
         return decode_leaf(self.run(pgid), pgid=pgid)
 
+    def partial(self, pgid: int) -> Partial:
+        """Decode what is sound of a damaged leaf. Raises as `leaf`."""
+        found = sound_elements(self.run(pgid), self.page_count)
+        if found is None:
+            raise PageError(pgid=pgid, code="page.unreadable", problem="has changed meanwhile")
+        return found
+
+    def revive(self, pgid: int) -> None:
+        """Look for sound elements on a page that does not say what it is, but is referred to.
+
+        Args:
+            pgid: The page. When it has any, its kind is known afterwards.
+
+        Raises:
+            OSError: It cannot be read.
+        """
+        is_unknown = META_PAGE_COUNT <= pgid < self.page_count and not self.kinds[pgid]
+        if not is_unknown or pgid in self._tried:
+            return
+        self._tried.add(pgid)
+        page = self.file.read_at(pgid * self.page_size_bytes, self.page_size_bytes)
+        (stated, flags, _, _) = PAGE_HEADER.unpack_from(page)
+        # A whole page of another place was written here by mistake: none of it belongs here.
+        if flags not in _KINDS or not _kind_of(page, stated):
+            self.kinds[pgid] = _damaged_kind(page, self.page_count)
+
+    def is_plausible(self, path: tuple[bytes, ...], key: bytes, value: bytes) -> bool:
+        """Tell whether an element of a damaged page can be one."""
+        return self._plausible is None or self._plausible(path, key, value)
+
+    def first_key(self, pgid: int) -> bytes | None:
+        """Return the first key of a page; None when it has none, or is no page of a tree."""
+        kind = self.kind(pgid)
+        if kind not in (LEAF_FLAG, BRANCH_FLAG):
+            return None
+        keys = self.leaf(pgid).keys if kind == LEAF_FLAG else self.branch(pgid).keys
+        return keys[0] if keys else None
+
+    def is_first_key(self, pgid: int, key: bytes) -> bool:
+        """Tell whether a page of a tree begins with a key."""
+        return self.first_key(pgid) == key
+
     def branch(self, pgid: int) -> Branch[int]:
-        """Decode a readable branch. Shared: do not change it. Raises as `leaf`."""
+        """Decode a readable branch; of a damaged one, all elements, as far as they can be known.
+
+        What a damaged one does not tell is put in from its children. Then keys may be equal, and
+        children no pages. Shared: do not change it. Raises as `leaf`.
+        """
         branch = self._branches.get(pgid)
         if branch is None:
-            branch = decode_branch(self.run(pgid), pgid=pgid)
+            if self.is_damaged(pgid):
+                branch = self._mended(sound_references(self.run(pgid)) or [])
+            else:
+                branch = decode_branch(self.run(pgid), pgid=pgid)
             if len(self._branches) >= BRANCHES_KEPT_MAX:
                 self._branches.pop(next(iter(self._branches)))
             self._branches[pgid] = branch
@@ -161,6 +236,49 @@ class Scan:
     def freelist(self, pgid: int) -> tuple[int, ...]:
         """Decode a readable freelist. Raises as `leaf`."""
         return decode_freelist(self.run(pgid), pgid=pgid)
+
+    def _mended(self, references: list[Reference]) -> Branch[int]:
+        """Give each reference of a damaged branch a key: that of its child, else its own.
+
+        What disagrees with the order of most is put in as a reference to nothing, with the keys
+        that may be missing there; so what is lost is known to be lost.
+        """
+        keys = [self._stored_first_key(ref.child) or ref.key for ref in references]
+        known = [index for index, key in enumerate(keys) if key is not None]
+        ascent = longest_ascent([keys[index] or b"" for index in known])
+        sound = {known[position] for position in ascent}
+        mended: Branch[int] = Branch([], [])
+        above: bytes | None = b""
+        for index, (ref, key) in enumerate(zip(references, keys, strict=True)):
+            if index in sound and key is not None:
+                mended.keys.append(key)
+                mended.children.append(ref.child)
+                above = self._last_key(ref.child)
+            elif above is not None:
+                # Where the keys of the child before cannot be read to their end, no range is known.
+                mended.keys.append(above + b"\0")
+                mended.children.append(0)
+                above = None
+        return mended
+
+    def _stored_first_key(self, pgid: int) -> bytes | None:
+        """Read the first key of a child. A damaged branch is not mended for it: no recursion."""
+        self.revive(pgid)
+        if self.kind(pgid) == BRANCH_FLAG and self.is_damaged(pgid):
+            return (sound_references(self.run(pgid)) or [Reference(None, 0)])[0].key
+        return self.first_key(pgid)
+
+    def _last_key(self, pgid: int) -> bytes | None:
+        """Read the last key below a child, as far as nothing on the way is damaged."""
+        for _ in range(TREE_DEPTH_MAX):
+            kind = self.kind(pgid)
+            if kind == LEAF_FLAG:
+                keys = self.leaf(pgid).keys
+                return keys[-1] if keys else None
+            if kind != BRANCH_FLAG or self.is_damaged(pgid):
+                return None
+            pgid = self.branch(pgid).children[-1]
+        return None
 
     # -- the scan ----------------------------------------------------------------------------
 
@@ -178,7 +296,9 @@ class Scan:
                 if not _may_be_a_run(page, size * (overflow + 1)) or not self._pay(overflow + 1):
                     continue
                 page = self.file.read_at(pgid * size, size * (overflow + 1))
-            kind = _kind_of(page, pgid)
+            kind = _kind_of(page, pgid) or (
+                _damaged_kind(page, self.page_count) if flags != FREELIST_FLAG else 0
+            )
             if kind:
                 self.kinds[pgid] = kind
                 if overflow:
@@ -228,6 +348,15 @@ def _kind_of(page: bytes, pgid: int) -> int:
     is_ascending = all(first < second for first, second in pairwise(ids))
     is_strict = is_ascending and (not ids or ids[0] >= META_PAGE_COUNT)
     return FREELIST_FLAG | STRICT if is_strict else 0
+
+
+def _damaged_kind(page: bytes, page_count: int) -> int:
+    """Return the kind of a damaged page by its sound elements; 0 when it has none."""
+    found = sound_elements(page, page_count)
+    if found is not None:
+        buckets = BUCKETS_ONLY if all(found.leaf.flags) else 0
+        return LEAF_FLAG | DAMAGED | buckets
+    return BRANCH_FLAG | DAMAGED if sound_references(page) is not None else 0
 
 
 def _kind_of_leaf(page: bytes, pgid: int) -> int:

@@ -16,9 +16,9 @@ from bolt_store.file.block_file import BlockFile
 from bolt_store.salvage.choose import Candidate
 from bolt_store.salvage.compare import Move, Step, walk
 from bolt_store.salvage.freelist import LISTED
-from bolt_store.salvage.repair import Classify
+from bolt_store.salvage.knowledge import NO_KNOWLEDGE, Knowledge
 from bolt_store.salvage.report import Differences, LooseLeaf, SalvageReport, StaleEntry
-from bolt_store.salvage.scan import STRICT, Scan
+from bolt_store.salvage.scan import DAMAGED, STRICT, Scan
 from bolt_store.salvage.survey import Attachment, Element, Survey
 
 
@@ -70,7 +70,7 @@ def find_loose_leaves(scan: Scan, surveys: list[Survey]) -> Iterator[LooseLeaf]:
         surveys: The trees.
 
     Yields:
-        Strict leaves with elements, ascending by page.
+        Strict and damaged leaves with elements, ascending by page.
 
     Raises:
         PageError: A page has changed since the scan.
@@ -82,7 +82,7 @@ def find_loose_leaves(scan: Scan, surveys: list[Survey]) -> Iterator[LooseLeaf]:
             if free < scan.page_count:
                 listed[free] = LISTED
     for pgid in range(META_PAGE_COUNT, scan.page_count):
-        if scan.kind(pgid) != LEAF_FLAG or not scan.kinds[pgid] & STRICT:
+        if scan.kind(pgid) != LEAF_FLAG or not scan.kinds[pgid] & (STRICT | DAMAGED):
             continue
         if not any(survey.reach[pgid] for survey in surveys):
             count = len(scan.leaf(pgid).keys)
@@ -91,7 +91,7 @@ def find_loose_leaves(scan: Scan, surveys: list[Survey]) -> Iterator[LooseLeaf]:
 
 
 def stale_entries(
-    source: BlockFile, report: SalvageReport, *, classify: Classify | None = None
+    source: BlockFile, report: SalvageReport, *, knowledge: Knowledge = NO_KNOWLEDGE
 ) -> Iterator[StaleEntry]:
     """Give every entry that could be read and is not in the new file.
 
@@ -101,7 +101,7 @@ def stale_entries(
     Args:
         source: The damaged file, unchanged since the report.
         report: What `salvage` returned for it.
-        classify: Says which bucket the entries of single leaves belong to.
+        knowledge: What salvage was told, too.
 
     Yields:
         The entries.
@@ -112,11 +112,12 @@ def stale_entries(
     """
     if report.page_size_bytes is None:
         return
-    scan = Scan(source, report.page_size_bytes, None)
+    scan = Scan(source, report.page_size_bytes, None, knowledge.plausible)
     listed = {leaf.pgid: leaf.is_listed_free for leaf in report.loose_leaves}
     if report.differences is not None:
         yield from _other_entries(scan, report, report.differences)
     for pgid, is_listed_free in listed.items():
+        scan.revive(pgid)
         leaf = scan.leaf(pgid)
         for index, (flag, key, value) in enumerate(
             zip(leaf.flags, leaf.keys, leaf.values, strict=True)
@@ -124,7 +125,7 @@ def stale_entries(
             yield StaleEntry(
                 origin="page",
                 place=(pgid, index),
-                path=classify(key, value) if classify and not flag else None,
+                path=knowledge.classify(key, value) if knowledge.classify and not flag else None,
                 key=key,
                 value=None if flag else value,
                 is_missing=False,
@@ -172,6 +173,4 @@ def _entry(element: Element, path: tuple[bytes, ...], *, is_missing: bool) -> St
 
 
 def _first_key(scan: Scan, pgid: int) -> bytes:
-    if scan.kind(pgid) == LEAF_FLAG:
-        return scan.leaf(pgid).keys[0]
-    return scan.branch(pgid).keys[0]
+    return scan.first_key(pgid) or b""

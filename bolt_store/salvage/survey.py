@@ -4,10 +4,11 @@ Lives here: `Survey`, a walk that believes nothing, and `elements`, which reads 
 walk has found. Must not live here: where lost pages have gone (`repair`), writing.
 
 A page that something refers to is taken only when it is readable, is not in use elsewhere, and its
-keys lie in the range that its parent has for it; then everything in it is in its place. Whatever
-is not taken is *lost*, with its place and the range of keys that is missing with it. What is taken
-and yet breaks a rule that bbolt keeps is a *flaw*: it may be an older state of the page that should
-be there.
+keys lie in the range that its parent has for it; then everything in it is in its place. Of a
+damaged page the sound elements in that range are taken, if the caller finds them plausible.
+Whatever is not taken is *lost*, with its place and the range of keys that is missing with it. What
+is taken and yet breaks a rule that bbolt keeps is a *flaw*: it may be an older state of the page
+that should be there.
 
 Where two refer to one page, the one whose separator equals the page's first key keeps it.
 
@@ -17,8 +18,10 @@ A second walk is begun only when a page has been given to the wrong one of two, 
 Source: spec sections 1.11, 3.2 and 3.5 (case E).
 """
 
-from collections.abc import Iterator, Mapping
+from bisect import bisect_left
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import pairwise
 from typing import Final, NamedTuple, TypeAlias
 
 from bolt_store.codec.bucket import BucketValue, decode_bucket
@@ -26,6 +29,7 @@ from bolt_store.codec.layout import BRANCH_FLAG, LEAF_FLAG
 from bolt_store.codec.leaf import Leaf, decode_leaf
 from bolt_store.errors import PageError
 from bolt_store.limits import KEY_SIZE_BYTES_MAX, TREE_DEPTH_MAX
+from bolt_store.salvage.partial import sound_elements
 from bolt_store.salvage.scan import Scan
 
 INLINE_DEPTH_MAX: Final = 16
@@ -116,6 +120,7 @@ class Lost:
         depth: Depth that the page should have in it.
         first_key: The range of keys that is missing with it; None for no bound.
         end_key: Where that range ends; None for no bound.
+        element_count: How many elements that follow one another, where `pgid` is None.
     """
 
     place: Place
@@ -125,6 +130,7 @@ class Lost:
     depth: int
     first_key: bytes | None = field(repr=False)
     end_key: bytes | None = field(repr=False)
+    element_count: int = 1
 
     @property
     def height(self) -> int | None:
@@ -159,6 +165,20 @@ class Element(NamedTuple):
     place: Place
 
 
+class Elements(NamedTuple):
+    """Elements of a leaf, and where they lie on its page.
+
+    Attributes:
+        leaf: The elements.
+        indexes: The index of each on its page, ascending.
+        element_count: How many elements the page has.
+    """
+
+    leaf: Leaf
+    indexes: Sequence[int]
+    element_count: int
+
+
 class _Ref(NamedTuple):
     """A page to visit, and what its parent says about it."""
 
@@ -189,6 +209,7 @@ class Survey:
         root_pgid: The root page of the root bucket.
         attached: What was put in the place of lost branches.
         reach: A byte for each page of the file: 0, or how it was reached.
+        owners: The bucket that each page that was taken belongs to.
         lost: What was lost, by its place.
         flaws: What was taken and is doubtful.
         problem_count: Number of places where something is lost or doubtful.
@@ -211,6 +232,7 @@ class Survey:
         self.scan: Final = scan
         self.root_pgid: Final = root_pgid
         self.attached: Final = attached or {}
+        self._bounds: dict[int, tuple[bytes | None, bytes | None]] = {}
         self._denied: set[Place] = set()
         for _ in range(RESTART_COUNT_MAX):
             self._begin()
@@ -225,15 +247,18 @@ class Survey:
         """Drop what was lost and doubtful, but for its number, to save memory."""
         self.lost.clear()
         self.flaws.clear()
+        self.owners.clear()
         self._denied.clear()
 
     def _begin(self) -> None:
         self.reach = bytearray(self.scan.page_count)
         self.lost: dict[Place, Lost] = {}
         self.flaws: list[Flaw] = []
+        self.owners: dict[int, BucketPlace] = {}
         self.key_count = 0
         self.bucket_count = 0
         self._weak_claims: dict[int, Place] = {}
+        self._bounds.clear()
 
     @property
     def page_count(self) -> int:
@@ -263,15 +288,21 @@ class Survey:
         code = self._refusal(ref)
         if code is None:
             if self.scan.kind(ref.pgid) == LEAF_FLAG:
-                leaf = self.scan.leaf(ref.pgid)
-                code = self._take(ref, leaf.keys)
+                if self.scan.is_damaged(ref.pgid):
+                    self._bounds[ref.pgid] = (ref.first_key, ref.end_key)
+                found = self.elements_of(ref.pgid)
+                code = self._take(ref, found.leaf.keys)
                 if code is None:
-                    self._look_at_leaf(ref, leaf, stack)
+                    self._look_at_leaf(ref, found, stack)
             else:
                 branch = self.scan.branch(ref.pgid)
-                code = self._take(ref, branch.keys)
+                keys = branch.keys
+                if self.scan.is_damaged(ref.pgid):
+                    # A key that does not belong here makes its child fail; the others are taken.
+                    keys = [_clipped(key, ref) for key in keys]
+                code = self._take(ref, keys)
                 if code is None:
-                    self._push_children(ref, branch.keys, branch.children, stack)
+                    self._push_children(ref, keys, branch.children, stack)
         if code is not None:
             self._lose(ref, code, stack)
 
@@ -279,6 +310,7 @@ class Survey:
         """Say why a page cannot be taken, as far as that shows without its keys."""
         if ref.place in self._denied:
             return "page.shared"
+        self.scan.revive(ref.pgid)
         if not self.scan.kind(ref.pgid):
             in_file = 1 < ref.pgid < self.scan.page_count
             return "page.unreadable" if in_file else "page.range"
@@ -294,13 +326,27 @@ class Survey:
     def _dispute(self, ref: _Ref) -> None:
         """Take a page away from one that fits less, and note that the walk must begin again."""
         holder = self._weak_claims.get(ref.pgid)
-        if holder is not None and ref.is_exact and self._first_key(ref.pgid) == ref.first_key:
+        if holder is not None and ref.is_exact and self.scan.first_key(ref.pgid) == ref.first_key:
             self._denied.add(holder)
 
-    def _first_key(self, pgid: int) -> bytes | None:
-        scan = self.scan
-        keys = scan.leaf(pgid).keys if scan.kind(pgid) == LEAF_FLAG else scan.branch(pgid).keys
-        return keys[0] if keys else None
+    def elements_of(self, pgid: int) -> Elements:
+        """Decode a leaf that was taken; of a damaged one, what is sound and in its range.
+
+        Raises:
+            PageError: It has changed since the scan.
+            OSError: It cannot be read.
+        """
+        if not self.scan.is_damaged(pgid):
+            leaf = self.scan.leaf(pgid)
+            return Elements(leaf, range(len(leaf.keys)), len(leaf.keys))
+        found = self.scan.partial(pgid)
+        first_key, end_key = self._bounds.get(pgid, (None, None))
+        keys = found.leaf.keys
+        start = bisect_left(keys, first_key) if first_key is not None else 0
+        end = bisect_left(keys, end_key) if end_key is not None else len(keys)
+        part = slice(start, end)
+        leaf = Leaf(found.leaf.flags[part], keys[part], found.leaf.values[part])
+        return Elements(leaf, found.indexes[part], found.element_count)
 
     def _take(self, ref: _Ref, keys: list[bytes]) -> str | None:
         """Compare a page with its place and mark it as reached, or say why it is refused."""
@@ -311,10 +357,14 @@ class Survey:
             ref.end_key is not None and keys[-1] >= ref.end_key
         ):
             return "key.range"
+        is_damaged = self.scan.is_damaged(ref.pgid)
+        if is_damaged:
+            self.flaws.append(Flaw(pgid=ref.pgid, code="page.damaged"))
         if not ref.is_exact or keys[0] != ref.first_key:
             self._weak_claims[ref.pgid] = ref.place
-            if ref.is_exact:
+            if ref.is_exact and not is_damaged:
                 self.flaws.append(Flaw(pgid=ref.pgid, code="branch.separator"))
+        self.owners[ref.pgid] = ref.tree.bucket
         length = self.scan.run_length(ref.pgid)
         self.reach[ref.pgid : ref.pgid + length] = bytes([ref.mark]) * length
         return None
@@ -363,52 +413,86 @@ class Survey:
             stack.append(child)
             end_key = keys[index]
 
-    def _look_at_leaf(self, ref: _Ref, leaf: Leaf, stack: list[_Ref | _Inline]) -> None:
+    def _look_at_leaf(self, ref: _Ref, found: Elements, stack: list[_Ref | _Inline]) -> None:
         tree = ref.tree
         if tree.leaf_depth is None:
             tree.leaf_depth = ref.depth
         elif tree.leaf_depth != ref.depth:
             self.flaws.append(Flaw(pgid=ref.pgid, code="tree.uneven"))
-        if tree.is_root and not all(leaf.flags):
+        if tree.is_root and not all(found.leaf.flags):
             self.flaws.append(Flaw(pgid=ref.pgid, code="bucket.plain"))
-        self._look_at_elements((ref.pgid,), leaf, tree, ref.mark, 0, stack)
+        is_damaged = self.scan.is_damaged(ref.pgid)
+        if is_damaged:
+            self._note_gaps((ref.pgid,), found, tree, ref.first_key, ref.end_key)
+        self._look_at_elements((ref.pgid,), found, tree, ref.mark, 0, stack, is_damaged=is_damaged)
 
     def _visit_inline(self, visit: _Inline, stack: list[_Ref | _Inline]) -> None:
-        try:
-            leaf = decode_leaf(visit.page, pgid=None)
-        except PageError:
+        found, is_damaged = inline_elements(visit.page, self.scan.page_count)
+        if found is None:
             self._lose_bucket(visit.place, visit.tree, "bucket.inline")
             return
+        if is_damaged:
+            self.flaws.append(Flaw(pgid=visit.place[0], code="bucket.inline"))
+            self._note_gaps(visit.place, found, visit.tree, None, None)
+        depth = visit.inline_depth + 1
         self._look_at_elements(
-            visit.place, leaf, visit.tree, visit.mark, visit.inline_depth + 1, stack
+            visit.place, found, visit.tree, visit.mark, depth, stack, is_damaged=is_damaged
         )
+
+    def _note_gaps(
+        self,
+        place: Place,
+        found: Elements,
+        tree: Tree,
+        first_key: bytes | None,
+        end_key: bytes | None,
+    ) -> None:
+        """Note the elements of a damaged leaf that are not sound, those side by side as one."""
+        keys = found.leaf.keys
+        ends = [-1, *found.indexes, found.element_count]
+        after = [first_key, *(key + b"\0" for key in keys)]
+        before = [*keys, end_key]
+        for (left, right), low, high in zip(pairwise(ends), after, before, strict=True):
+            if right - left > 1:
+                self._lose_element(
+                    (*place, left + 1), tree, "element.damaged", (low, high), right - left - 1
+                )
 
     def _look_at_elements(
         self,
         place: Place,
-        leaf: Leaf,
+        found: Elements,
         tree: Tree,
         mark: int,
         inline_depth: int,
         stack: list[_Ref | _Inline],
+        *,
+        is_damaged: bool,
     ) -> None:
         """Count the keys of a leaf, and put the buckets in it on the stack."""
+        leaf = found.leaf
         if (
             not any(leaf.flags)
             and not tree.is_root
-            and max(map(len, leaf.keys), default=0) <= (KEY_SIZE_BYTES_MAX)
+            and not is_damaged
+            and max(map(len, leaf.keys), default=0) <= KEY_SIZE_BYTES_MAX
         ):
             self.key_count += len(leaf.keys)
             return
         below: list[_Ref | _Inline] = []
-        for index, (flag, key, value) in enumerate(
-            zip(leaf.flags, leaf.keys, leaf.values, strict=True)
+        for index, flag, key, value in zip(
+            found.indexes, leaf.flags, leaf.keys, leaf.values, strict=True
         ):
+            where = (*place, index)
             if flag:
-                bucket = Tree(BucketPlace((*place, index), key, tree.bucket))
-                self._add_bucket(bucket, value, mark, inline_depth, below)
+                self._add_bucket(
+                    Tree(BucketPlace(where, key, tree.bucket)), value, mark, inline_depth, below
+                )
             elif len(key) > KEY_SIZE_BYTES_MAX:
-                self._lose_element((*place, index), tree)
+                # No file may hold it, so that no range of keys is missing with it.
+                self._lose_element(where, tree, "key.size", (b"", b""))
+            elif is_damaged and not self.scan.is_plausible(tree.bucket.path, key, value):
+                self._lose_element(where, tree, "element.implausible", (key, key + b"\0"))
             elif not tree.is_root:
                 self.key_count += 1
         stack += reversed(below)
@@ -441,11 +525,49 @@ class Survey:
             place=place, pgid=None, code=code, tree=tree, depth=0, first_key=None, end_key=None
         )
 
-    def _lose_element(self, place: Place, tree: Tree) -> None:
-        """Note a key that no file may hold; no range of keys is missing with it."""
+    def _lose_element(
+        self,
+        place: Place,
+        tree: Tree,
+        code: str,
+        keys: tuple[bytes | None, bytes | None],
+        element_count: int = 1,
+    ) -> None:
+        """Note elements that cannot be taken, and the range of keys that is missing with them."""
         self.lost[place] = Lost(
-            place=place, pgid=None, code="key.size", tree=tree, depth=0, first_key=b"", end_key=b""
+            place=place,
+            pgid=None,
+            code=code,
+            tree=tree,
+            depth=0,
+            first_key=keys[0],
+            end_key=keys[1],
+            element_count=element_count,
         )
+
+
+def inline_elements(page: bytes, page_count: int) -> tuple[Elements | None, bool]:
+    """Decode an inline page; of a damaged one, what is sound.
+
+    Args:
+        page: The page.
+        page_count: Pages of the file.
+
+    Returns:
+        Its elements, None when there are none to be had; and whether it is damaged.
+    """
+    try:
+        leaf = decode_leaf(page, pgid=None)
+    except PageError:
+        found = sound_elements(page, page_count)
+        return (Elements(*found) if found is not None else None), True
+    return Elements(leaf, range(len(leaf.keys)), len(leaf.keys)), False
+
+
+def _clipped(key: bytes, ref: _Ref) -> bytes:
+    if ref.first_key is not None and key < ref.first_key:
+        return ref.first_key
+    return key if ref.end_key is None or key < ref.end_key else ref.end_key
 
 
 def root_bucket(survey: Survey) -> Element:
@@ -470,9 +592,10 @@ def elements(survey: Survey, bucket: Element) -> Iterator[Element]:
         PageError: A page has changed since the scan.
         OSError: A page cannot be read.
     """
-    for place, leaf in _leaves(survey, bucket):
-        for index, (flag, key, value) in enumerate(
-            zip(leaf.flags, leaf.keys, leaf.values, strict=True)
+    for place, found in _leaves(survey, bucket):
+        leaf = found.leaf
+        for index, flag, key, value in zip(
+            found.indexes, leaf.flags, leaf.keys, leaf.values, strict=True
         ):
             where = (*place, index)
             if flag:
@@ -481,14 +604,16 @@ def elements(survey: Survey, bucket: Element) -> Iterator[Element]:
                 yield Element(key, value, where)
 
 
-def _leaves(survey: Survey, bucket: Element) -> Iterator[tuple[Place, Leaf]]:
+def _leaves(survey: Survey, bucket: Element) -> Iterator[tuple[Place, Elements]]:
     """Walk the leaves of a bucket that were taken, each with its place."""
     value = bucket.value
     if not isinstance(value, BucketValue):
         return
     if value.inline_page is not None:
         if bucket.place not in survey.lost:
-            yield bucket.place, decode_leaf(value.inline_page, pgid=None)
+            found, _ = inline_elements(value.inline_page, survey.scan.page_count)
+            if found is not None:
+                yield bucket.place, found
         return
     stack = [(bucket.place, value.root_pgid)]
     while stack:
@@ -497,7 +622,7 @@ def _leaves(survey: Survey, bucket: Element) -> Iterator[tuple[Place, Leaf]]:
             given = survey.attached.get(place, ())
             stack += [((*place, index), page.pgid) for index, page in enumerate(given)][::-1]
         elif survey.scan.kind(pgid) == LEAF_FLAG:
-            yield (pgid,), survey.scan.leaf(pgid)
+            yield (pgid,), survey.elements_of(pgid)
         else:
             branch = survey.scan.branch(pgid)
             stack += [((pgid, index), child) for index, child in enumerate(branch.children)][::-1]

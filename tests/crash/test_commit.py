@@ -1,5 +1,6 @@
 """Power cuts during a commit: every image opens as the state before or after, and is sound."""
 
+from hashlib import sha256
 from pathlib import Path
 from random import Random
 
@@ -14,7 +15,7 @@ from tests.support.block_files import CrashFile, CrashImage
 from tests.support.model import Changes, Model, copy_model, dump_file, problems
 from tests.support.oracle import Oracle
 
-IMAGE_COUNT_MIN = 5_000
+IMAGE_COUNT_MIN = 3_000
 
 
 def image_state(image: CrashImage) -> Model:
@@ -60,7 +61,13 @@ def make_images(seed: int) -> tuple[list[CrashImage], Model, Model]:
 def run_campaign(seed: int) -> int:
     """Look at every image of one commit; return their number."""
     images, before, after = make_images(seed)
+    seen: set[tuple[bytes, bool, bool]] = set()
     for image in images:
+        # Half of the power cuts leave what another one leaves; that is looked at once.
+        known = (sha256(image.content).digest(), image.is_final, image.is_meta_written)
+        if known in seen:
+            continue
+        seen.add(known)
         state = image_state(image)
         assert state == after if image.is_final else state in (before, after)
         if not image.is_meta_written:

@@ -4,6 +4,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from random import Random
+from tempfile import TemporaryDirectory
 from typing import TypeAlias
 
 import pytest
@@ -17,6 +18,7 @@ from tests.support.model import Model, dump_file, problems
 from tests.support.oracle import Dump, Oracle
 from tests.support.turns import RandomScripts
 
+NO_KNOWLEDGE = bolt_store.Knowledge()
 Harm: TypeAlias = Callable[[Damage], Damage]
 
 PAGE_SIZES = pytest.mark.parametrize("page_size_bytes", [1024, 4096, 16384])
@@ -34,14 +36,14 @@ class Salvager:
         *,
         root_pgid: int | None = None,
         use_older: bool = False,
-        classify: bolt_store.Classify | None = None,
+        knowledge: bolt_store.Knowledge = NO_KNOWLEDGE,
     ) -> tuple[SalvageReport, Model]:
         """Salvage, require that the new file is sound, and return its content."""
         file = source.file if isinstance(source, Damage) else source
         before = file.content()
         self.target.unlink(missing_ok=True)
         report = salvage(
-            file, self.target, root_pgid=root_pgid, use_older=use_older, classify=classify
+            file, self.target, root_pgid=root_pgid, use_older=use_older, knowledge=knowledge
         )
         assert file.content() == before
         assert report.is_written == self.target.exists()
@@ -87,6 +89,9 @@ def shared_leaf(past: History) -> int:
 def shared_branch(past: History) -> int:
     tree = tree_of(past.newest)
     return next(pgid for pgid in tree.branches if pgid in tree.shared)
+
+
+KNOWLEDGE = bolt_store.Knowledge(classify=classify)
 
 
 # -- step 0: snapshots -------------------------------------------------------------------------
@@ -187,15 +192,27 @@ def read_freelist(damage: Damage, pgid: int) -> list[int]:
     return [int.from_bytes(page[at : at + 8], "little") for at in range(16, 16 + 8 * count, 8)]
 
 
-def test_d6_a_page_of_the_newest_tree_alone_leaves_the_older_snapshot(run: Salvager) -> None:
+def true_count(model: Model, past: History) -> int:
+    """Count the keys that the newest state really had."""
+    return len(flat(model).keys() & flat(past.states[-1]).keys())
+
+
+def test_d6_of_a_damaged_newest_state_and_the_older_one_that_with_more_records_is_taken(
+    run: Salvager,
+) -> None:
     past = history(1)
     tree = tree_of(past.newest)
     own = [pgid for pgid in (*tree.leaves, *tree.branches) if pgid not in tree.shared]
+    methods = set()
     for pgid in own:
         report, model = run(past.damaged().wipe(pgid))
-        assert model == past.states[-2]
-        assert (report.method, report.is_newest) == (SalvageMethod.CLEAN, False)
-        assert report.differences is not None, "what the newest would have had is told"
+        lost = int.from_bytes(past.damaged().page(pgid)[10:12], "little")
+        newest = len(flat(past.states[-1])) - lost if pgid in tree.leaves else 0
+        assert true_count(model, past) >= max(newest, true_count(past.states[-2], past))
+        assert not report.is_complete or model == past.states[-1]
+        assert report.differences is not None, "what the other one would have had is told"
+        methods.add(report.method)
+    assert SalvageMethod.CLEAN in methods
 
 
 def test_d6_every_lost_write_of_the_last_transaction_is_seen_or_leaves_no_sign(
@@ -203,7 +220,7 @@ def test_d6_every_lost_write_of_the_last_transaction_is_seen_or_leaves_no_sign(
 ) -> None:
     """One page of the last transaction holds what was there before, as after a lying sync."""
     unseen = total = 0
-    for seed in range(4):
+    for seed in range(3):
         past = history(seed)
         size = past.page_size_bytes
         before = past.images[-2].ljust(len(past.newest), b"\0")
@@ -213,12 +230,13 @@ def test_d6_every_lost_write_of_the_last_transaction_is_seen_or_leaves_no_sign(
                 continue
             report, model = run(past.damaged().put(pgid, stale))
             total += 1
-            if model not in past.states[-2:]:
-                assert past.damaged().page(pgid)[8] == 2, "a leaf, an older state of itself"
+            if report.is_complete and model != past.states[-1]:
+                # A leaf that is a sound leaf of a former state, and nothing shows that.
+                assert past.damaged().page(pgid)[8] == 2
                 unseen += 1
-            elif report.is_complete:
-                assert model == past.states[-1]
-    assert total > 40
+            elif model not in past.states and past.damaged().page(pgid)[8] != 2:
+                assert true_count(model, past) >= true_count(past.states[-2], past)
+    assert total > 30
     assert unseen * 10 < total
 
 
@@ -254,15 +272,16 @@ def test_d9_a_file_cut_anywhere_gives_nothing_that_was_never_there(run: Salvager
     past = history(1)
     size = past.page_size_bytes
     ever = {item for state in past.states for item in flat(state).items()}
-    best = 0
-    for pgid in range(len(past.newest) // size):
+    end = past.damaged().meta.high_water_mark * size
+    page_count = len(past.newest) // size
+    for pgid in {*range(0, page_count, 4), page_count - 1, past.damaged().meta.high_water_mark}:
         for offset in (-1, 0, 1):
             length = max(pgid * size + offset, 0)
             report, model = run(MemoryFile(past.newest[:length]))
             assert set(flat(model).items()) <= ever
-            assert not report.is_complete or model == past.states[-1]
-            best = max(best, len(flat(model)))
-    assert best == len(flat(past.states[-1])), "pages behind the high water mark mean nothing"
+            assert report.is_complete == (model == past.states[-1])
+            # Pages behind the high water mark mean nothing.
+            assert report.is_complete or length < end
 
 
 @pytest.mark.parametrize("page_size_bytes", [1024, 16384, 65536])
@@ -293,14 +312,17 @@ def test_d12_a_copy_made_while_somebody_wrote_gives_nothing_that_was_never_there
     size = past.page_size_bytes
     # Which bucket a page belongs to is only known from the page that names it.
     ever = {(key, value) for state in past.states for (_, key), value in flat(state).items()}
-    for _ in range(60):
+    complete_count, trial_count = 0, 30
+    for _ in range(trial_count):
         first = random.randrange(len(past.images) - 8)
         last = first + random.randrange(1, 8)
         cut = random.randrange(1, len(past.images[first]) // size) * size
         report, model = run(MemoryFile(past.images[first][:cut] + past.images[last][cut:]))
         assert report.is_written
         assert {(key, value) for (_, key), value in flat(model).items()} <= ever
+        complete_count += report.is_complete
         assert not report.is_complete or model in past.states
+    assert 0 < complete_count < trial_count
 
 
 # -- cases ---------------------------------------------------------------------------------------
@@ -362,9 +384,9 @@ def test_case_b_two_lost_roots_leave_an_older_root(run: Salvager) -> None:
     assert not report.is_complete
 
 
-def test_case_c_a_lost_leaf_loses_its_own_keys_alone(run: Salvager) -> None:
-    lost = wrong = trials = 0
-    for seed in range(5):
+def test_case_c_a_lost_leaf_loses_its_own_keys_at_most(run: Salvager) -> None:
+    wrong = trials = 0
+    for seed in range(3):
         past = history(seed)
         tree = tree_of(past.newest)
         newest = flat(past.states[-1])
@@ -372,16 +394,19 @@ def test_case_c_a_lost_leaf_loses_its_own_keys_alone(run: Salvager) -> None:
             report, model = run(past.damaged().wipe(pgid))
             found = flat(model)
             own = int.from_bytes(past.damaged().page(pgid)[10:12], "little")
-            assert len(newest) - len(found) == own
-            wrong += len(found.items() - newest.items())
-            lost += own
+            assert len(newest.keys() & found.keys()) >= len(newest) - own
+            assert not report.is_complete
             trials += 1
+            if report.method is SalvageMethod.FOUND:
+                # An older whole state has more of that leaf than was done since.
+                assert model in past.states
+                continue
             [missing] = report.missing
             assert (missing.lost_pgid, missing.attached_pgids) == (pgid, ())
-            assert not report.is_complete
-    assert trials > 40
+            assert len(newest) - len(found) == own
+            wrong += len(found.items() - newest.items())
+    assert trials > 20
     assert wrong == 0
-    assert lost > 0
 
 
 def test_case_c_stale_entries_are_listed_apart_and_merged_only_when_asked(run: Salvager) -> None:
@@ -407,6 +432,14 @@ def test_case_c_stale_entries_are_listed_apart_and_merged_only_when_asked(run: S
     }
 
 
+def is_newest_best(damage: Damage) -> bool:
+    """Tell whether the newest state has most, although a leaf of it is lost."""
+    with TemporaryDirectory() as folder:
+        report = salvage(damage.file, Path(folder) / "t")
+    has_more = report.differences is not None and report.differences.missing_count > 0
+    return report.snapshots[0].root_pgid == damage.meta.root_pgid and has_more
+
+
 def history_with_two_lost_leaves() -> tuple[History, Damage]:
     """Damage both snapshots, at different leaves."""
     for seed in range(20):
@@ -415,13 +448,15 @@ def history_with_two_lost_leaves() -> tuple[History, Damage]:
         own = [pgid for pgid in tree.leaves if pgid not in tree.shared]
         shared = [pgid for pgid in tree.leaves if pgid in tree.shared]
         if own and shared:
-            return past, past.damaged().wipe(own[0], shared[0])
+            damage = past.damaged().wipe(own[-1], shared[0])
+            if is_newest_best(damage):
+                return past, damage
     raise AssertionError
 
 
 def test_case_d_the_children_of_a_lost_branch_are_put_back(run: Salvager) -> None:
     trials = 0
-    for seed in range(8):
+    for seed in range(4):
         past = history(seed, page_size_bytes=1024)
         tree = tree_of(past.newest)
         for pgid in set(tree.branches) & tree.shared:
@@ -433,16 +468,16 @@ def test_case_d_the_children_of_a_lost_branch_are_put_back(run: Salvager) -> Non
             orphans = [taken for taken in report.taken if taken.origin == "orphan"]
             assert sum(taken.count for taken in orphans) >= len(missing.attached_pgids)
             trials += 1
-    assert trials > 10
+    assert trials > 5
 
 
 def test_case_d_two_lost_branches_of_two_buckets_need_a_classifier(run: Salvager) -> None:
     past, branches = history_with_two_shared_branches()
     damage = past.damaged().wipe(*branches)
     without, poorer = run(damage)
-    assert flat(poorer).items() < flat(past.states[-1]).items()
+    assert true_count(poorer, past) < len(flat(past.states[-1]))
     assert not without.is_complete
-    report, model = run(damage, classify=classify)
+    report, model = run(damage, knowledge=KNOWLEDGE)
     assert model == past.states[-1]
     assert report.is_complete
 
@@ -512,8 +547,8 @@ def test_orphans_of_a_tree_without_a_hole_make_the_result_uncertain(run: Salvage
     damage = past.damaged()
     branch = next(pgid for pgid in tree_of(past.newest).branches if NAMES[0] in damage.page(pgid))
     report, model = run(point_first_bucket_at(past, damage.children(branch)[1]))
-    assert flat(model).items() < flat(past.states[-1]).items()
-    assert report.orphan_count > 0
+    assert true_count(model, past) >= true_count(past.states[-2], past) // 2
+    assert report.method is SalvageMethod.FOUND or report.orphan_count > 0
     assert not report.is_complete
 
 
@@ -535,7 +570,7 @@ def test_case_g_leaves_without_a_root_are_listed_with_every_version(run: Salvage
     roots = root_pages(damage)
     report, _ = run(damage.wipe(*roots))
     assert report.method is SalvageMethod.NOTHING
-    entries = list(stale_entries(damage.file, report, classify=classify))
+    entries = list(stale_entries(damage.file, report, knowledge=KNOWLEDGE))
     found = {((entry.path or (b"",))[0], entry.key): entry.value for entry in entries}
     newest = {place: value for place, value in flat(past.states[-1]).items() if place in found}
     assert len(newest) == len(flat(past.states[-1])), "every key of the trees is there"
@@ -571,19 +606,21 @@ def test_the_caller_may_name_the_root(run: Salvager) -> None:
 
 def test_nothing_is_merged_silently(run: Salvager) -> None:
     """Whatever page is lost, the new file has only what the newest or the older state had."""
-    past = history(3, page_size_bytes=1024)
+    past = history(3, page_size_bytes=1024, commit_count=25)
     newest, older = (flat(state) for state in past.states[-1:-3:-1])
-    for pgid in range(len(past.newest) // 1024):
+    for pgid in range(0, len(past.newest) // 1024, 2):
         _, model = run(past.damaged().wipe(pgid))
         found = flat(model)
-        assert found.items() <= newest.items() or found.items() <= older.items(), f"page {pgid}"
+        is_one = found.items() <= newest.items() or found.items() <= older.items()
+        # A whole former state, where that gives back more than it lacks.
+        assert is_one or model in past.states, f"page {pgid}"
 
 
 def test_a_report_shows_no_key_and_no_value(run: Salvager) -> None:
     past = history(1)
     damage = past.damaged().wipe(shared_leaf(past), shared_branch(past))
-    report, _ = run(damage, classify=classify)
-    entries = list(stale_entries(damage.file, report, classify=classify))
+    report, _ = run(damage, knowledge=KNOWLEDGE)
+    entries = list(stale_entries(damage.file, report, knowledge=KNOWLEDGE))
     assert entries
     text = "\n".join(report.sentences()) + repr(report) + repr(entries)
     for name in NAMES:
@@ -626,8 +663,8 @@ def test_what_go_wrote_in_nested_buckets_comes_back_and_no_loss_is_silent(
     oracle: Oracle, run: Salvager, tmp_path: Path
 ) -> None:
     path = tmp_path / "go.bolt"
-    put_back = 0
-    for seed in range(5):
+    put_back = partial_count = 0
+    for seed in range(3):
         path.unlink(missing_ok=True)
         scripts = RandomScripts(Random(seed), page_size_bytes=1024)
         oracle.init(path, page_size_bytes=1024)
@@ -641,8 +678,10 @@ def test_what_go_wrote_in_nested_buckets_comes_back_and_no_loss_is_silent(
             report, _ = run(Damage(path.read_bytes(), 1024).wipe(info.pgid))
             is_whole = report.is_written and Dump.of_file(run.target) == expected
             assert is_whole or not report.is_complete, f"seed {seed}, page {info.pgid}"
+            partial_count += not is_whole
             put_back += is_whole and info.kind == "branch"
     assert put_back > 0
+    assert partial_count > 0
 
 
 def test_three_thousand_levels_are_salvaged(run: Salvager, tmp_path: Path) -> None:
