@@ -31,13 +31,14 @@ from bolt_store.errors import FormatError
 from bolt_store.file.block_file import BlockFile
 from bolt_store.file.pager import Pager
 from bolt_store.salvage.compare import Move, walk
+from bolt_store.salvage.content import elements, root_bucket
 from bolt_store.salvage.find import Found, Pair, best_pair, find_snapshots, free_lists
 from bolt_store.salvage.freelist import OWN_RUN, FreePages, shared_count
 from bolt_store.salvage.knowledge import Knowledge
 from bolt_store.salvage.repair import orphan_pages, repair
 from bolt_store.salvage.report import SalvageMethod, SnapshotFacts
 from bolt_store.salvage.scan import Scan
-from bolt_store.salvage.survey import Survey, elements, root_bucket
+from bolt_store.salvage.survey import Survey
 
 POOR_SHARE: Final = 2
 """A state is far poorer than another one when it has less than half of its keys and buckets."""

@@ -28,6 +28,7 @@ from bolt_store.salvage.choose import (
     usable_metas,
 )
 from bolt_store.salvage.compare import Move, sequence_of, walk
+from bolt_store.salvage.content import Element
 from bolt_store.salvage.knowledge import NO_KNOWLEDGE, Knowledge
 from bolt_store.salvage.report import (
     Doubt,
@@ -38,7 +39,7 @@ from bolt_store.salvage.report import (
 )
 from bolt_store.salvage.scan import Progress, Scan, infer_page_size
 from bolt_store.salvage.stale import find_differences, find_loose_leaves
-from bolt_store.salvage.survey import ATTACHED, IN_TREE, Element, Lost, Survey
+from bolt_store.salvage.survey import ATTACHED, IN_TREE, Lost, Survey
 
 TXID_MAX: Final = (1 << 64) - 1
 

@@ -1,7 +1,7 @@
 """What can be reached from one root page, and where something is lost.
 
-Lives here: `Survey`, a walk that believes nothing, and `elements`, which reads a bucket by what the
-walk has found. Must not live here: where lost pages have gone (`repair`), writing.
+Lives here: `Survey`, a walk that believes nothing. Must not live here: where lost pages have gone
+(`repair`), what the walk has found (`content`), writing.
 
 A page that something refers to is taken only when it is readable, is not in use elsewhere, and its
 keys lie in the range that its parent has for it; then everything in it is in its place. Of a
@@ -19,12 +19,12 @@ Source: spec sections 1.11, 3.2 and 3.5 (case E).
 """
 
 from bisect import bisect_left
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import pairwise
 from typing import Final, NamedTuple, TypeAlias
 
-from bolt_store.codec.bucket import BucketValue, decode_bucket
+from bolt_store.codec.bucket import decode_bucket
 from bolt_store.codec.layout import BRANCH_FLAG, LEAF_FLAG
 from bolt_store.codec.leaf import Leaf, decode_leaf
 from bolt_store.errors import PageError
@@ -149,20 +149,6 @@ class Flaw:
 
     pgid: int
     code: str
-
-
-class Element(NamedTuple):
-    """One key of a bucket.
-
-    Attributes:
-        key: The key.
-        value: The plain value, or the bucket; None for a bucket whose value cannot be read.
-        place: Where it lies.
-    """
-
-    key: bytes
-    value: bytes | BucketValue | None
-    place: Place
 
 
 class Elements(NamedTuple):
@@ -568,68 +554,3 @@ def _clipped(key: bytes, ref: _Ref) -> bytes:
     if ref.first_key is not None and key < ref.first_key:
         return ref.first_key
     return key if ref.end_key is None or key < ref.end_key else ref.end_key
-
-
-def root_bucket(survey: Survey) -> Element:
-    """Return the root bucket of a survey as if it were an element of something."""
-    value = BucketValue(root_pgid=survey.root_pgid, sequence=0, inline_page=None)
-    return Element(b"", value, ())
-
-
-def elements(survey: Survey, bucket: Element) -> Iterator[Element]:
-    """Read one bucket in the order of its keys, without what is lost in it.
-
-    Plain values in the root bucket, which no file may have there, are left out.
-
-    Args:
-        survey: Of the state that it belongs to.
-        bucket: An element that is a bucket.
-
-    Yields:
-        Its elements.
-
-    Raises:
-        PageError: A page has changed since the scan.
-        OSError: A page cannot be read.
-    """
-    for place, found in _leaves(survey, bucket):
-        leaf = found.leaf
-        for index, flag, key, value in zip(
-            found.indexes, leaf.flags, leaf.keys, leaf.values, strict=True
-        ):
-            where = (*place, index)
-            if flag:
-                yield Element(key, _bucket_value(value), where)
-            elif bucket.place and where not in survey.lost:
-                yield Element(key, value, where)
-
-
-def _leaves(survey: Survey, bucket: Element) -> Iterator[tuple[Place, Elements]]:
-    """Walk the leaves of a bucket that were taken, each with its place."""
-    value = bucket.value
-    if not isinstance(value, BucketValue):
-        return
-    if value.inline_page is not None:
-        if bucket.place not in survey.lost:
-            found, _ = inline_elements(value.inline_page, survey.scan.page_count)
-            if found is not None:
-                yield bucket.place, found
-        return
-    stack = [(bucket.place, value.root_pgid)]
-    while stack:
-        place, pgid = stack.pop()
-        if place in survey.lost:
-            given = survey.attached.get(place, ())
-            stack += [((*place, index), page.pgid) for index, page in enumerate(given)][::-1]
-        elif survey.scan.kind(pgid) == LEAF_FLAG:
-            yield (pgid,), survey.elements_of(pgid)
-        else:
-            branch = survey.scan.branch(pgid)
-            stack += [((pgid, index), child) for index, child in enumerate(branch.children)][::-1]
-
-
-def _bucket_value(value: bytes) -> BucketValue | None:
-    try:
-        return decode_bucket(value, pgid=None)
-    except PageError:
-        return None

@@ -4,94 +4,33 @@ from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from random import Random
-from tempfile import TemporaryDirectory
 from typing import TypeAlias
 
 import pytest
 
 import bolt_store
-from bolt_store import SalvageMethod, SalvageReport, salvage, stale_entries
+from bolt_store import SalvageMethod, salvage, stale_entries
 from bolt_store.errors import CommitError
 from bolt_store.file.memory_file import MemoryFile
-from tests.support.history import NAMES, Damage, History, flat, history, tree_of
-from tests.support.model import Model, dump_file, problems
+from tests.support.history import NAMES, Damage, flat, history, tree_of
 from tests.support.oracle import Dump, Oracle
+from tests.support.salvaging import (
+    KNOWLEDGE,
+    Salvager,
+    shared_branch,
+    shared_leaf,
+    true_count,
+)
 from tests.support.turns import RandomScripts
 
-NO_KNOWLEDGE = bolt_store.Knowledge()
 Harm: TypeAlias = Callable[[Damage], Damage]
 
 PAGE_SIZES = pytest.mark.parametrize("page_size_bytes", [1024, 4096, 16384])
 
 
-class Salvager:
-    """Salvages files into a folder, each time into the same name."""
-
-    def __init__(self, folder: Path) -> None:
-        self.target = folder / "salvaged.bolt"
-
-    def __call__(
-        self,
-        source: MemoryFile | Damage,
-        *,
-        root_pgid: int | None = None,
-        use_older: bool = False,
-        knowledge: bolt_store.Knowledge = NO_KNOWLEDGE,
-    ) -> tuple[SalvageReport, Model]:
-        """Salvage, require that the new file is sound, and return its content."""
-        file = source.file if isinstance(source, Damage) else source
-        before = file.content()
-        self.target.unlink(missing_ok=True)
-        report = salvage(
-            file, self.target, root_pgid=root_pgid, use_older=use_older, knowledge=knowledge
-        )
-        assert file.content() == before
-        assert report.is_written == self.target.exists()
-        if not report.is_written:
-            return report, {}
-        with bolt_store.open(self.target) as db:
-            assert problems(db) == []
-            model = dump_file(db)
-            assert report.key_count == key_count(model)
-        return report, model
-
-
 @pytest.fixture
 def run(tmp_path: Path) -> Salvager:
     return Salvager(tmp_path)
-
-
-def key_count(model: Model) -> int:
-    """Count the plain keys of all buckets; they may nest by the thousand."""
-    count = 0
-    pending = [model]
-    while pending:
-        for value in pending.pop().values():
-            if isinstance(value, dict):
-                pending.append(value)
-            else:
-                count += 1
-    return count
-
-
-def classify(key: bytes, _: bytes) -> tuple[bytes, ...] | None:
-    """Tell the bucket by the name that the keys of `history` begin with."""
-    name = key[: len(NAMES[0])]
-    return (name,) if name in NAMES else None
-
-
-def shared_leaf(past: History) -> int:
-    """Return a leaf below a branch that both snapshots have, so that no snapshot is whole."""
-    tree = tree_of(past.newest)
-    return next(pgid for pgid in tree.leaves if pgid in tree.shared)
-
-
-def shared_branch(past: History) -> int:
-    tree = tree_of(past.newest)
-    return next(pgid for pgid in tree.branches if pgid in tree.shared)
-
-
-KNOWLEDGE = bolt_store.Knowledge(classify=classify)
 
 
 # -- step 0: snapshots -------------------------------------------------------------------------
@@ -190,11 +129,6 @@ def read_freelist(damage: Damage, pgid: int) -> list[int]:
     page = damage.page(pgid)
     count = int.from_bytes(page[10:12], "little")
     return [int.from_bytes(page[at : at + 8], "little") for at in range(16, 16 + 8 * count, 8)]
-
-
-def true_count(model: Model, past: History) -> int:
-    """Count the keys that the newest state really had."""
-    return len(flat(model).keys() & flat(past.states[-1]).keys())
 
 
 def test_d6_of_a_damaged_newest_state_and_the_older_one_that_with_more_records_is_taken(
@@ -323,282 +257,6 @@ def test_d12_a_copy_made_while_somebody_wrote_gives_nothing_that_was_never_there
         complete_count += report.is_complete
         assert not report.is_complete or model in past.states
     assert 0 < complete_count < trial_count
-
-
-# -- cases ---------------------------------------------------------------------------------------
-
-
-def test_case_a_finds_the_newest_state_of_files_that_go_wrote(
-    oracle: Oracle, run: Salvager, tmp_path: Path
-) -> None:
-    path = tmp_path / "go.bolt"
-    certain = 0
-    for seed in range(1, 7):
-        path.unlink(missing_ok=True)
-        oracle.fill(path, 1500, "-no-sync", f"-shuffle={seed}", "-batch=70")
-        with bolt_store.open(path) as db:
-            newest = dump_file(db)
-            roots = {db.meta.root_pgid, db.pager.older.meta.root_pgid if db.pager.older.meta else 0}
-        content = path.read_bytes()
-        report, model = run(MemoryFile(bytes(8192) + content[8192:]))
-        assert report.method is SalvageMethod.FOUND
-        whole = {facts.root_pgid for facts in report.snapshots if not facts.lost_count}
-        assert whole == roots, "no false pair"
-        certain += model == newest
-    assert certain >= 5
-
-
-def test_case_a_goes_on_with_a_damaged_tree(run: Salvager) -> None:
-    guessed = 0
-    for seed in range(6):
-        past = history(seed)
-        ever = {item for state in past.states for item in flat(state).items()}
-        damage = past.damaged().wipe_metas().wipe(shared_leaf(past))
-        report, model = run(damage)
-        assert set(flat(model).items()) <= ever
-        assert len(flat(model)) > 0.7 * len(flat(past.states[-1]))
-        assert not report.is_complete
-        assert {damage.meta.root_pgid, damage.older.root_pgid} & {
-            facts.root_pgid for facts in report.snapshots
-        }, "what may be newer is offered"
-        guessed += report.method is SalvageMethod.GUESSED
-    assert guessed
-
-
-def test_case_b_a_lost_root_leaves_the_older_snapshot(run: Salvager) -> None:
-    past = history(1)
-    damage = past.damaged()
-    report, model = run(damage.wipe(damage.meta.root_pgid))
-    assert model == past.states[-2]
-    assert report.snapshots[0].root_pgid == damage.older.root_pgid
-
-
-def test_case_b_two_lost_roots_leave_an_older_root(run: Salvager) -> None:
-    past = history(1)
-    ever = {item for state in past.states for item in flat(state).items()}
-    damage = past.damaged()
-    report, model = run(damage.wipe(damage.meta.root_pgid, damage.older.root_pgid))
-    assert report.is_written
-    assert set(flat(model).items()) <= ever
-    assert set(model) == set(NAMES)
-    assert not report.is_complete
-
-
-def test_case_c_a_lost_leaf_loses_its_own_keys_at_most(run: Salvager) -> None:
-    wrong = trials = 0
-    for seed in range(3):
-        past = history(seed)
-        tree = tree_of(past.newest)
-        newest = flat(past.states[-1])
-        for pgid in set(tree.leaves) & tree.shared:
-            report, model = run(past.damaged().wipe(pgid))
-            found = flat(model)
-            own = int.from_bytes(past.damaged().page(pgid)[10:12], "little")
-            assert len(newest.keys() & found.keys()) >= len(newest) - own
-            assert not report.is_complete
-            trials += 1
-            if report.method is SalvageMethod.FOUND:
-                # An older whole state has more of that leaf than was done since.
-                assert model in past.states
-                continue
-            [missing] = report.missing
-            assert (missing.lost_pgid, missing.attached_pgids) == (pgid, ())
-            assert len(newest) - len(found) == own
-            wrong += len(found.items() - newest.items())
-    assert trials > 20
-    assert wrong == 0
-
-
-def test_case_c_stale_entries_are_listed_apart_and_merged_only_when_asked(run: Salvager) -> None:
-    """A leaf that both snapshots changed last in one transaction, lost in the newer one only."""
-    past, damage = history_with_two_lost_leaves()
-    newest = flat(past.states[-1])
-    report, model = run(damage)
-    assert report.differences is not None
-    assert report.differences.missing_count > 0
-    assert report.stale_key_count == 0
-    assert flat(model).items() <= newest.items()
-    entries = [entry for entry in stale_entries(damage.file, report) if entry.is_missing]
-    assert len(entries) == report.differences.missing_count
-    assert all(entry.origin == "snapshot" and entry.path for entry in entries)
-    filled, fuller = run(damage, use_older=True)
-    assert filled.stale_key_count == len(entries)
-    assert len(flat(fuller)) == len(flat(model)) + len(entries)
-    older = flat(past.states[-2])
-    added = flat(fuller).items() - flat(model).items()
-    assert added <= older.items()
-    assert {(entry.path[0] if entry.path else b"", entry.key) for entry in entries} == {
-        place for place, _ in added
-    }
-
-
-def is_newest_best(damage: Damage) -> bool:
-    """Tell whether the newest state has most, although a leaf of it is lost."""
-    with TemporaryDirectory() as folder:
-        report = salvage(damage.file, Path(folder) / "t")
-    has_more = report.differences is not None and report.differences.missing_count > 0
-    return report.snapshots[0].root_pgid == damage.meta.root_pgid and has_more
-
-
-def history_with_two_lost_leaves() -> tuple[History, Damage]:
-    """Damage both snapshots, at different leaves."""
-    for seed in range(20):
-        past = history(seed)
-        tree = tree_of(past.newest)
-        own = [pgid for pgid in tree.leaves if pgid not in tree.shared]
-        shared = [pgid for pgid in tree.leaves if pgid in tree.shared]
-        if own and shared:
-            damage = past.damaged().wipe(own[-1], shared[0])
-            if is_newest_best(damage):
-                return past, damage
-    raise AssertionError
-
-
-def test_case_d_the_children_of_a_lost_branch_are_put_back(run: Salvager) -> None:
-    trials = 0
-    for seed in range(4):
-        past = history(seed, page_size_bytes=1024)
-        tree = tree_of(past.newest)
-        for pgid in set(tree.branches) & tree.shared:
-            report, model = run(past.damaged().wipe(pgid))
-            assert model == past.states[-1], f"seed {seed}, page {pgid}"
-            assert report.is_complete
-            [missing] = report.missing
-            assert set(missing.attached_pgids) == set(past.damaged().children(pgid))
-            orphans = [taken for taken in report.taken if taken.origin == "orphan"]
-            assert sum(taken.count for taken in orphans) >= len(missing.attached_pgids)
-            trials += 1
-    assert trials > 5
-
-
-def test_case_d_two_lost_branches_of_two_buckets_need_a_classifier(run: Salvager) -> None:
-    past, branches = history_with_two_shared_branches()
-    damage = past.damaged().wipe(*branches)
-    without, poorer = run(damage)
-    assert true_count(poorer, past) < len(flat(past.states[-1]))
-    assert not without.is_complete
-    report, model = run(damage, knowledge=KNOWLEDGE)
-    assert model == past.states[-1]
-    assert report.is_complete
-
-
-def history_with_two_shared_branches() -> tuple[History, list[int]]:
-    for seed in range(30):
-        past = history(seed, commit_count=60)
-        tree = tree_of(past.newest)
-        shared = [pgid for pgid in tree.branches if pgid in tree.shared]
-        if len(shared) > 1:
-            return past, shared[:2]
-    raise AssertionError
-
-
-def test_case_d_puts_nothing_back_without_a_freelist(run: Salvager) -> None:
-    past = history(1)
-    branch = shared_branch(past)
-    damage = past.damaged()
-    assert damage.meta.freelist_pgid is not None
-    assert damage.older.freelist_pgid is not None
-    damage.wipe(branch, damage.meta.freelist_pgid, damage.older.freelist_pgid)
-    report, model = run(damage)
-    assert flat(model).items() < flat(past.states[-1]).items()
-    assert report.method is SalvageMethod.REPAIRED
-    assert [missing.attached_pgids for missing in report.missing] == [()]
-    assert report.loose_leaves
-
-
-def test_case_e_a_page_that_two_refer_to_stays_where_its_separator_is(run: Salvager) -> None:
-    past = history(1)
-    branch = shared_branch(past)
-    children = past.damaged().children(branch)
-    for to, instead in ((0, 1), (1, 0), (2, 0)):
-        damage = past.damaged().set_child(branch, to, children[instead])
-        report, model = run(damage)
-        assert model == past.states[-1]
-        [missing] = report.missing
-        assert missing.place == (branch, to)
-
-
-def test_case_e_a_bucket_that_names_the_child_of_another_gives_it_back(run: Salvager) -> None:
-    """The walk comes to the wrong reference first, and takes the page away from it again."""
-    past = history(1)
-    newest = flat(past.states[-1])
-    branch, victim = child_of_another_bucket(past)
-    report, model = run(point_first_bucket_at(past, victim))
-    assert model == past.states[-1]
-    [missing] = report.missing
-    assert missing.code == "page.shared"
-    assert missing.place[0] not in (branch, victim)
-    assert len(newest) == report.key_count
-
-
-def child_of_another_bucket(past: History) -> tuple[int, int]:
-    """Return a branch of another bucket than the first, and a leaf below it."""
-    damage = past.damaged()
-    for branch in tree_of(past.newest).branches:
-        child = damage.children(branch)[1]
-        if NAMES[0] not in damage.page(child):
-            return branch, child
-    raise AssertionError
-
-
-def test_orphans_of_a_tree_without_a_hole_make_the_result_uncertain(run: Salvager) -> None:
-    """The first bucket names one of its own leaves as its root: sound, and most of it is gone."""
-    past = history(1)
-    damage = past.damaged()
-    branch = next(pgid for pgid in tree_of(past.newest).branches if NAMES[0] in damage.page(pgid))
-    report, model = run(point_first_bucket_at(past, damage.children(branch)[1]))
-    assert true_count(model, past) >= true_count(past.states[-2], past) // 2
-    assert report.method is SalvageMethod.FOUND or report.orphan_count > 0
-    assert not report.is_complete
-
-
-def point_first_bucket_at(past: History, pgid: int) -> Damage:
-    """Change the root page of the first bucket in both root leaves."""
-    damage = past.damaged()
-    for root in (damage.meta.root_pgid, damage.older.root_pgid):
-        page = damage.page(root)
-        pos = int.from_bytes(page[20:24], "little")
-        key_size = int.from_bytes(page[24:28], "little")
-        assert page[16 + pos :].startswith(NAMES[0])
-        damage.put(root, pgid.to_bytes(8, "little"), at=16 + pos + key_size)
-    return damage
-
-
-def test_case_g_leaves_without_a_root_are_listed_with_every_version(run: Salvager) -> None:
-    past = history(1)
-    damage = past.damaged().wipe_metas()
-    roots = root_pages(damage)
-    report, _ = run(damage.wipe(*roots))
-    assert report.method is SalvageMethod.NOTHING
-    entries = list(stale_entries(damage.file, report, knowledge=KNOWLEDGE))
-    found = {((entry.path or (b"",))[0], entry.key): entry.value for entry in entries}
-    newest = {place: value for place, value in flat(past.states[-1]).items() if place in found}
-    assert len(newest) == len(flat(past.states[-1])), "every key of the trees is there"
-    versions = {(entry.path, entry.key, entry.value) for entry in entries}
-    assert {((name,), key, value) for (name, key), value in newest.items()} <= versions
-    assert {entry.is_listed_free for entry in entries} == {True, False}
-    assert {entry.origin for entry in entries} == {"page"}
-
-
-def root_pages(damage: Damage) -> list[int]:
-    """Return every page that could be a root: leaves of buckets only."""
-    found = []
-    for pgid in range(2, len(damage.content) // damage.page_size_bytes):
-        page = damage.page(pgid)
-        count = int.from_bytes(page[10:12], "little")
-        if page[8] == 2 and count and NAMES[-1] in page:
-            found.append(pgid)
-    return found
-
-
-def test_the_caller_may_name_the_root(run: Salvager) -> None:
-    past = history(1)
-    damage = past.damaged()
-    report, model = run(damage, root_pgid=damage.older.root_pgid)
-    assert model == past.states[-2]
-    assert report.method is SalvageMethod.CHOSEN
-    report, _ = run(damage, root_pgid=1 << 70)
-    assert report.bucket_count == 0
 
 
 # -- promises ------------------------------------------------------------------------------------
