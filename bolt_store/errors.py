@@ -120,10 +120,12 @@ class LockError(BoltError):
 
     Attributes:
         problem: What the kernel said.
+        is_unsupported: Whether the file system has no locks; else it may work another time.
     """
 
-    def __init__(self, *, problem: str) -> None:
+    def __init__(self, *, problem: str, is_unsupported: bool = False) -> None:
         self.problem = problem
+        self.is_unsupported = is_unsupported
         super().__init__(f"cannot lock the file: {problem}")
 
 

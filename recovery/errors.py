@@ -136,6 +136,20 @@ class StoreBusyError(RecoveryError):
         super().__init__(f"{path} is in use: {holder}; {UNCHANGED}", hint=hint)
 
 
+class StoreNotLockableError(StoreBusyError):
+    """The store cannot be locked, although nobody holds its lock.
+
+    Attributes:
+        path: The store.
+        holder: Why, as a clause.
+    """
+
+    def __init__(self, *, path: str, holder: str, hint: str) -> None:
+        self.path = path
+        self.holder = holder
+        RecoveryError.__init__(self, f"{path} cannot be locked: {holder}; {UNCHANGED}", hint=hint)
+
+
 class StoreDamagedError(RecoveryError):
     """The file is no bolt file, or too damaged for the command.
 

@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Final, NamedTuple, TypeAlias
 
 from recovery.errors import ConflictError, StoreAccessError, WriteFailedError
 from recovery.model.display import displayed
+from recovery.system_advice import advice_on
 
 if TYPE_CHECKING:
     from sqlite3 import Connection
@@ -163,7 +164,7 @@ def write_export(target: Path, rows: Mapping[str, Iterable[Row]]) -> Mapping[str
     except sqlite3.Error as error:
         raise _failed(target, str(error)) from error
     except OSError as error:
-        raise _failed(target, os.strerror(error.errno or 0)) from error
+        raise _failed(target, os.strerror(error.errno or 0), error.errno) from error
     finally:
         partial.unlink(missing_ok=True)
     return counts
@@ -242,10 +243,10 @@ def _conflict(path: Path) -> ConflictError:
     )
 
 
-def _failed(target: Path, problem: str) -> WriteFailedError:
+def _failed(target: Path, problem: str, code: int | None = errno.ENOSPC) -> WriteFailedError:
     return WriteFailedError(
         path=displayed(str(target)),
         problem=problem,
         outcome="unchanged",
-        hint="make space there, or name a file on another disk",
+        hint=advice_on(code, otherwise="name a file on another disk"),
     )

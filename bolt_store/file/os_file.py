@@ -199,8 +199,8 @@ def _lock(descriptor: int, *, exclusive: bool, timeout_s: float) -> None:
         except OSError as error:
             if error.errno not in CANNOT_LOCK:
                 raise
-            problem = f"the file system does not support it ({os.strerror(error.errno or 0)})"
-            raise LockError(problem=problem) from error
+            problem = f"its file system has no locks ({os.strerror(error.errno or 0)})"
+            raise LockError(problem=problem, is_unsupported=True) from error
         else:
             return
 

@@ -103,6 +103,7 @@ def _plan_lines(proposal: Proposal, found: FoundStore, preface: tuple[str, ...])
     yield f"Plan of {plan.operation}:"
     yield from (f"  - {displayed(step)}" for step in plan.steps)
     if not plan.is_needed:
+        yield from (f"  ! {displayed(warning)}" for warning in plan.warnings)
         yield ""
         return
     if proposal.backup_path is not None:

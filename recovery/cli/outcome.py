@@ -48,7 +48,10 @@ def _lines(outcome: Outcome, *, is_dry_run: bool) -> Iterator[str]:
         yield "Dry run: nothing was written. Leave out --dry-run to do it."
         return
     if not outcome.is_changed:
-        yield "The store is already as wanted: nothing was written."
+        # A repair that has nothing to do may leave a lot.
+        is_left = bool(proposal.plan.facts.get("left"))
+        reason = "There is nothing to mend" if is_left else "The store is already as wanted"
+        yield f"{reason}: nothing was written."
         return
     target = displayed(str(proposal.target_path))
     if outcome.backup_path is None:

@@ -35,9 +35,11 @@ from recovery.errors import (
     StoreBusyError,
     StoreDamagedError,
     StoreNotFoundError,
+    StoreNotLockableError,
     WriteFailedError,
 )
 from recovery.model.display import displayed
+from recovery.system_advice import advice_on
 
 FINDINGS_SHOWN: Final = 5
 """A damaged file can have as many findings as pages; the first tell where to look."""
@@ -46,6 +48,11 @@ NAME_STORE: Final = (
     "name the store with --bolt-path FILE; influxd.bolt is usually in /var/lib/influxdb, "
     "/var/lib/influxdb2 or ~/.influxdbv2"
 )
+NOT_THE_FILE: Final = frozenset({
+    errno.EMFILE, errno.ENFILE, errno.ENOMEM, errno.ESTALE, errno.ENOTCONN, errno.ETIMEDOUT,
+    errno.EHOSTDOWN, errno.ELOOP, errno.ENAMETOOLONG, errno.EBUSY, errno.ETXTBSY,
+})  # fmt: skip
+"""What is in the way of a file that may be as sound as ever."""
 NO_SPACE: Final = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
 
 _RESTORE: Final = (
@@ -147,11 +154,10 @@ class Failures:
 
     def _locked(self, error: LockError) -> StoreBusyError:
         if not isinstance(error, LockTimeoutError):
-            return StoreBusyError(
-                path=self.name,
-                holder=error.problem,
-                hint="copy it to a local disk while influxd is stopped, and try it there",
-            )
+            hint = "see what has put another file there, and try again"
+            if error.is_unsupported:
+                hint = "copy it to a local disk while influxd is stopped, and try it there"
+            return StoreNotLockableError(path=self.name, holder=error.problem, hint=hint)
         from recovery.lock_holder import find_lock_holders  # noqa: PLC0415 # rare, and 2 ms
 
         try:
@@ -208,7 +214,11 @@ class Failures:
                 return StoreAccessError(
                     path=path,
                     problem=f"may not be opened by this user ({reason})",
-                    hint="run it as root, or as the user whom the file belongs to",
+                    hint=advice_on(error.errno),
+                )
+            case code if code in NOT_THE_FILE:
+                return StoreAccessError(
+                    path=path, problem=f"cannot be opened ({reason})", hint=advice_on(code)
                 )
             case errno.EROFS:
                 return StoreAccessError(
@@ -217,7 +227,9 @@ class Failures:
                     hint="mount it for writing, or make a changed copy with --output FILE",
                 )
             case code if code in NO_SPACE:
-                return write_failed(path, reason, outcome="unchanged")
+                return WriteFailedError(
+                    path=path, problem=reason, outcome="unchanged", hint=advice_on(code)
+                )
             case _:
                 return StoreDamagedError(
                     path=path,

@@ -21,6 +21,7 @@ from typing import Final
 from recovery.errors import StoreDamagedError, WriteFailedError
 from recovery.metastore.failures import Failures, open_unnoticed
 from recovery.model.display import displayed
+from recovery.system_advice import advice_on
 
 UNPACKED_BYTES_MAX: Final = 1 << 34
 """16 GiB; the metadata of a server with 100,000 tokens is 1 GB at most."""
@@ -104,5 +105,5 @@ def _no_room(folder: str, error: OSError) -> WriteFailedError:
         path=displayed(folder),
         problem=os.strerror(error.errno or 0),
         outcome="unchanged",
-        hint="make space there, or name another folder with TMPDIR",
+        hint=advice_on(error.errno, otherwise="name another folder with TMPDIR"),
     )

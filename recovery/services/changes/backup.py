@@ -30,6 +30,7 @@ from recovery.log import get_logger
 from recovery.metastore.failures import already_there
 from recovery.metastore.store import MetaStore
 from recovery.model.display import displayed
+from recovery.system_advice import advice_on, reason_of
 
 LOG: Final = get_logger(__name__)
 MODE: Final = 0o600
@@ -171,7 +172,7 @@ class PartialCopy:
             raise already_there(self.target) from error
         except OSError as error:
             self.withdraw()
-            raise _failed(self.target, _reason(error)) from error
+            raise _failed(self.target, reason_of(error), error.errno) from error
 
     def withdraw(self) -> None:
         """Remove the copy, by whichever name it has. Does not raise."""
@@ -195,7 +196,7 @@ def _fill(readable: int, writable: int, target: Path) -> None:
         os.fsync(writable)
         is_same = _is_same(readable, writable)
     except OSError as error:
-        raise _failed(target, _reason(error)) from error
+        raise _failed(target, reason_of(error), error.errno) from error
     if not is_same:
         raise _failed(target, "what was written is not what is read back")
 
@@ -315,20 +316,16 @@ def _not_makeable(target: Path, path: Path, error: OSError) -> RecoveryError:
     if error.errno in {errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOENT, errno.ENOTDIR}:
         return StoreAccessError(
             path=displayed(str(target.parent)),
-            problem=f"is no folder that a copy can be made in ({_reason(error)})",
-            hint="run it as the owner of the folder, or use --output FILE in another folder",
+            problem=f"is no folder that a copy can be made in ({reason_of(error)})",
+            hint=advice_on(error.errno, otherwise="use --output FILE in another folder"),
         )
-    return _failed(target, _reason(error))
+    return _failed(target, reason_of(error), error.errno)
 
 
-def _failed(target: Path, problem: str) -> WriteFailedError:
+def _failed(target: Path, problem: str, code: int | None = errno.ENOSPC) -> WriteFailedError:
     return WriteFailedError(
         path=displayed(str(target)),
         problem=problem,
         outcome="unchanged",
-        hint="make space there, or use --output FILE on another disk",
+        hint=advice_on(code, otherwise="use --output FILE on another disk"),
     )
-
-
-def _reason(error: OSError) -> str:
-    return os.strerror(error.errno) if error.errno else type(error).__name__

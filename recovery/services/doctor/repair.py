@@ -36,6 +36,7 @@ ROUNDS_MAX: Final = 8
 the rule."""
 IDS_SHOWN: Final = 3
 LEFT_SHOWN: Final = 20
+ASKED: Final = "repair does it, because it was asked for by number"
 REMOVED_SHOWN: Final = 10
 SECRET_KEYS: Final = frozenset({
     "authorizationindexv1", "authorizationhashedindexv1", "legacy/authorizationindexv1",
@@ -265,12 +266,14 @@ def _steps(
         group = (finding.number, finding.bucket, finding.problem, finding.remedy)
         groups.setdefault(group, []).append(finding)
     for (number, bucket, problem, remedy), findings in groups.items():
-        yield f"{number}: {_counted(bucket, findings)} {problem}: {remedy}"
+        done = ASKED if any(one.is_on_request or one.is_loss for one in findings) else remedy
+        yield f"{number}: {_counted(bucket, findings)} {problem}: {done}"
     for name, ids in removals.items():
         keys = "1 key" if len(ids) == 1 else f"{len(ids)} keys"
         yield f"removes {keys} of {name}{_listed([one for one in ids if one is not None])}"
     if groups:
-        yield f"that changes, adds or removes {change_count} keys in all, in one transaction"
+        keys = "1 key" if change_count == 1 else f"{change_count} keys"
+        yield f"that changes, adds or removes {keys} in all, in one transaction"
     if before.outlook != after.outlook:
         yield f"before the repair, {before.sentence}; after it, {after.sentence}"
     elif not groups:

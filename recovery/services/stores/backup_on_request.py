@@ -12,6 +12,7 @@ Source: spec influxdb-metadata section 1.2 for the names that `influx backup` gi
 """
 
 import contextlib
+import errno
 import gzip
 import os
 import zlib
@@ -40,6 +41,7 @@ from recovery.services.changes.backup import (
     backup_path,
     make_backup,
 )
+from recovery.system_advice import advice_on
 
 LOG: Final = get_logger(__name__)
 OPERATION: Final = "store backup"
@@ -177,7 +179,7 @@ def _compress(plain: Path, target: Path) -> None:
     except FileExistsError as error:
         raise already_there(partial) from error
     except OSError as error:
-        raise _failed(target, os.strerror(error.errno or 0)) from error
+        raise _failed(target, os.strerror(error.errno or 0), error.errno) from error
     with PartialCopy(partial, target) as copy:
         with open(descriptor, "wb") as packed:  # noqa: PTH123 # a descriptor, not a path
             _pack(plain, packed.fileno(), target)
@@ -203,7 +205,7 @@ def _pack(plain: Path, descriptor: int, target: Path) -> None:
             os.fchown(descriptor, status.st_uid, status.st_gid)
         os.fsync(descriptor)
     except OSError as error:
-        raise _failed(target, os.strerror(error.errno or 0)) from error
+        raise _failed(target, os.strerror(error.errno or 0), error.errno) from error
 
 
 def _unpacks_to(packed_path: Path, plain: Path) -> bool:
@@ -222,10 +224,10 @@ def _chunks(descriptor: int) -> Iterator[bytes]:
         yield chunk
 
 
-def _failed(target: Path, problem: str) -> WriteFailedError:
+def _failed(target: Path, problem: str, code: int | None = errno.ENOSPC) -> WriteFailedError:
     return WriteFailedError(
         path=displayed(str(target)),
         problem=problem,
         outcome="unchanged",
-        hint="make space there, or name a place on another disk",
+        hint=advice_on(code, otherwise="name a place on another disk"),
     )

@@ -234,7 +234,7 @@ def test_a_file_system_without_locks_is_named_as_such(
     with pytest.raises(LockError) as caught:
         open_for(path, write=True)
     assert not isinstance(caught.value, LockTimeoutError)
-    assert "file system does not support it" in caught.value.problem
+    assert "its file system has no locks" in caught.value.problem
 
 
 def test_any_other_error_of_the_lock_is_passed_on(

@@ -207,7 +207,7 @@ def test_a_file_system_that_cannot_lock_is_refused(
     for write in (False, True):
         error = refused(level21_bolt, write=write)
         assert error.exit_code == ExitCode.BUSY
-        assert "the file system does not support it" in str(error)
+        assert "cannot be locked: its file system has no locks" in str(error)
         assert "local disk" in error.hint
 
 

@@ -1,0 +1,72 @@
+"""What to do when the system refuses, by its error number.
+
+Lives here: `advice_on`. Must not live here: what was tried, which the caller's sentence says.
+
+Invariants: advice is one imperative clause. It never tells to make space where space is not what is
+missing, nor to become root where root is refused.
+
+Source: errno(3), open(2), fsync(2), chattr(1).
+"""
+
+import errno
+import os
+from typing import Final
+
+_ADVICE: Final = {
+    errno.ENOSPC: "make space there",
+    errno.EFBIG: "raise the limit on the size of a file (ulimit -f)",
+    errno.EDQUOT: "make space within the quota of this user there, or have it raised",
+    errno.EROFS: "mount that file system for writing (after an error of the disk the kernel makes "
+    "it read-only: look with dmesg)",
+    errno.EIO: "look at the disk, which fails (dmesg, smartctl), before anything else is written "
+    "to it",
+    errno.ESTALE: "mount that network file system again, and try again",
+    errno.EMFILE: "raise the limit on open files (ulimit -n), and try again",
+    errno.ENFILE: "close other programs, because the system has too many files open, and try again",
+    errno.ENOMEM: "close other programs, because memory is used up, and try again",
+    errno.ENOLCK: "use a local disk, because that file system has no locks",
+    errno.EBUSY: "end what uses it, and try again",
+    errno.ETXTBSY: "end what uses it, and try again",
+    errno.ETIMEDOUT: "see whether that network file system can be reached, and try again",
+    errno.ENOTCONN: "mount that file system again, and try again",
+    errno.EHOSTDOWN: "see whether that network file system can be reached, and try again",
+    errno.ENAMETOOLONG: "use a shorter path",
+    errno.ELOOP: "look at the symbolic links on that path, which go round in circles",
+}
+_AS_ROOT: Final = {
+    errno.EPERM: "see whether it is immutable or append-only (lsattr), which keeps root out too, "
+    "and take that away with chattr -ia",
+    errno.EACCES: "run it as the user whom the file belongs to, as a network file system or a "
+    "security module (SELinux, AppArmor) keeps root out",
+}
+_AS_USER: Final = "run it as root, or as the user whom the file belongs to"
+_IN_THE_WAY: Final = frozenset({errno.EMFILE, errno.ENFILE, errno.ENOMEM, errno.ELOOP})
+
+
+def advice_on(code: int | None, *, otherwise: str | None = None) -> str:
+    """Say what to do about an error of the system.
+
+    Args:
+        code: Its number; None when there is none.
+        otherwise: Another way, as an imperative clause: "name a file on another disk".
+
+    Returns:
+        One imperative clause.
+    """
+    if code in _AS_ROOT:
+        first = _AS_ROOT[code] if os.geteuid() == 0 else _AS_USER
+    else:
+        first = _ADVICE.get(code or 0, "look at the disk and at the kernel log")
+    return first if otherwise is None or code in _IN_THE_WAY else f"{first}; or {otherwise}"
+
+
+def reason_of(error: OSError) -> str:
+    """Give the words of the system for an error.
+
+    Args:
+        error: The error.
+
+    Returns:
+        Such as "No space left on device".
+    """
+    return os.strerror(error.errno) if error.errno else type(error).__name__
