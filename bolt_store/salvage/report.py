@@ -11,6 +11,9 @@ from dataclasses import dataclass, field
 from enum import StrEnum, unique
 from typing import Final, Literal
 
+DAMAGED_CODES: Final = frozenset({"page.damaged", "bucket.inline"})
+"""Codes of pages of which only the sound elements were taken."""
+
 RANGES_SHOWN_MAX: Final = 20
 """Longest list of page ids in one sentence."""
 
@@ -245,7 +248,7 @@ class SalvageReport:
         for missing in self.missing:
             yield _about_missing(missing)
         for doubt in self.doubts:
-            yield f"page {doubt.pgid} was taken and may be an older state of itself [{doubt.code}]"
+            yield _about_doubt(doubt)
         yield from self._about_what_is_left()
 
     def _about_the_file(self) -> Iterator[str]:
@@ -297,6 +300,17 @@ class SalvageReport:
             )
 
 
+def _about_doubt(doubt: Doubt) -> str:
+    what = "may be an older state of itself"
+    if doubt.code in DAMAGED_CODES:
+        what = "is damaged; its sound elements were taken"
+    return f"page {doubt.pgid} {what} [{doubt.code}]"
+
+
+def _count(number: int, word: str) -> str:
+    return f"{number} {word}" if number == 1 else f"{number} {word}s"
+
+
 def _range(taken: PageRange) -> str:
     last = taken.first_pgid + taken.count - 1
     return str(last) if taken.count == 1 else f"{taken.first_pgid}-{last}"
@@ -308,12 +322,14 @@ def _about_snapshot(facts: SnapshotFacts) -> str:
     freelist = "no usable freelist"
     if facts.freelist_pgid is not None:
         freelist = (
-            f"freelist page {facts.freelist_pgid}, {facts.conflict_count} pages used and free, "
-            f"{facts.orphan_count} orphans"
+            f"freelist page {facts.freelist_pgid}, "
+            f"{_count(facts.conflict_count or 0, 'page')} used and free, "
+            f"{_count(facts.orphan_count or 0, 'orphan')}"
         )
     return (
-        f"{name}{txid}: root page {facts.root_pgid}, {facts.bucket_count} buckets, "
-        f"{facts.key_count} keys, {facts.lost_count} losses, {facts.flaw_count} doubts, {freelist}"
+        f"{name}{txid}: root page {facts.root_pgid}, {_count(facts.bucket_count, 'bucket')}, "
+        f"{_count(facts.key_count, 'key')}, {facts.lost_count} lost, {facts.flaw_count} doubtful, "
+        f"{freelist}"
     )
 
 
@@ -323,7 +339,12 @@ def _about_missing(missing: MissingRange) -> str:
     else:
         page, *indexes = missing.place
         where = f"page {page}, element {'/'.join(map(str, indexes))}"
-    what = "" if missing.lost_pgid is None else f" (page {missing.lost_pgid})"
+    if missing.lost_pgid is None and missing.element_count > 1:
+        more = missing.element_count - 1
+        return f"{where} and {more} more: damaged, and left out [{missing.code}]"
+    if missing.lost_pgid is None:
+        return f"{where}: damaged, and left out [{missing.code}]"
+    what = f" (page {missing.lost_pgid})"
     if missing.attached_pgids:
         pages = ", ".join(map(str, missing.attached_pgids[:RANGES_SHOWN_MAX]))
         return f"{where}: what it refers to{what} is lost; put back: {pages} [{missing.code}]"

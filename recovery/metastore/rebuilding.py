@@ -7,16 +7,33 @@ Invariants: the source is only read, under a shared lock. Nothing that exists is
 failure nothing is left. No sentence of a report holds a key or a value.
 """
 
+from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Final, NamedTuple
 
 import bolt_store
 from bolt_store.errors import BoltError, CommitError, DamagedError, LimitError
 from recovery.errors import RefusedError, StoreDamagedError
 from recovery.metastore.failures import Failures, already_there
 from recovery.metastore.packed import plain_file
+from recovery.model.recognition import (
+    Recognized,
+    RecordKind,
+    bucket_of,
+    is_plausible,
+    recognize,
+)
+from recovery.model.schema import LEVEL_MAX, buckets_of_level
+
+_MIGRATIONS: Final = b"migrationsv1"
+_KNOWLEDGE: Final = bolt_store.Knowledge(
+    classify=bucket_of,
+    plausible=is_plausible,
+    essential=frozenset({b"usersv1", b"organizationsv1"}),
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -37,6 +54,42 @@ class CompactFacts:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Alternative:
+    """A state of a damaged file that was not taken.
+
+    Attributes:
+        root_pgid: Its root page, which names it.
+        txid: Its transaction; None when no meta names it.
+        bucket_count: Bolt buckets in it.
+        key_count: Keys in it.
+        lost_count: Places in it where something cannot be read.
+    """
+
+    root_pgid: int
+    txid: int | None
+    bucket_count: int
+    key_count: int
+    lost_count: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LeftAside:
+    """A record that could be read and is not in the new file.
+
+    Attributes:
+        record: What it is.
+        pgid: The page that it lies on.
+        is_free: Whether its page is listed as free, so that it was deleted or changed since.
+        is_in_other_state: Whether another state of the file has it.
+    """
+
+    record: Recognized
+    pgid: int
+    is_free: bool
+    is_in_other_state: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class SalvageFacts:
     """What was got out of a damaged file.
 
@@ -48,6 +101,11 @@ class SalvageFacts:
         key_count: Keys in it.
         stale_key_count: Those of them that come from the other snapshot and may be outdated.
         sentences: The whole report, without full stops.
+        alternatives: Other states of the file that could be taken instead, the best first.
+        record_counts: How many users, organizations, buckets and authorizations are in the new
+            file; empty when there is none.
+        missing_names: Bolt buckets that a store of its level has and the new file lacks.
+        left_aside: Records that could be read and are not in the new file.
     """
 
     is_written: bool
@@ -57,6 +115,10 @@ class SalvageFacts:
     key_count: int
     stale_key_count: int
     sentences: tuple[str, ...]
+    alternatives: tuple[Alternative, ...]
+    record_counts: dict[RecordKind, int]
+    missing_names: tuple[str, ...]
+    left_aside: tuple[LeftAside, ...]
 
 
 def compact_store(path: Path, target: Path) -> CompactFacts:
@@ -126,7 +188,10 @@ def salvage_store(
                 page_size_bytes=page_size_bytes,
                 root_pgid=root_pgid,
                 use_older=use_older,
+                knowledge=_KNOWLEDGE,
             )
+            found = _look_into(target) if report.is_written else _NOTHING
+            left_aside = tuple(_left_aside(source, report, found.ids))
         except LimitError as error:
             raise RefusedError(
                 reason=f"it cannot be salvaged so ({error})",
@@ -142,7 +207,71 @@ def salvage_store(
         key_count=report.key_count,
         stale_key_count=report.stale_key_count,
         sentences=tuple(report.sentences()),
+        alternatives=tuple(
+            Alternative(
+                root_pgid=facts.root_pgid,
+                txid=facts.txid,
+                bucket_count=facts.bucket_count,
+                key_count=facts.key_count,
+                lost_count=facts.lost_count,
+            )
+            for facts in report.snapshots[1 if report.is_written else 0 :]
+        ),
+        record_counts=found.counts,
+        missing_names=found.missing_names,
+        left_aside=left_aside,
     )
+
+
+class _Content(NamedTuple):
+    """What a new file holds: counts of records, names that it lacks, and the IDs."""
+
+    counts: dict[RecordKind, int]
+    missing_names: tuple[str, ...]
+    ids: frozenset[tuple[RecordKind, str]]
+
+
+_NOTHING: Final = _Content({}, (), frozenset())
+
+
+def _look_into(target: Path) -> _Content:
+    """Count the records of a new file; name the bolt buckets that it lacks, and list the IDs."""
+    with bolt_store.open(target) as db, db.view() as tx:
+        names = {name.decode(errors="replace") for name, _ in tx.buckets()}
+        ids = {
+            (kind, key.decode("ascii", "replace"))
+            for kind in RecordKind
+            if kind.value in names
+            for key, _ in tx.bucket(kind.value.encode()).items()
+        }
+        has_level = tx.has_bucket(_MIGRATIONS)
+        level = sum(1 for _ in tx.bucket(_MIGRATIONS).items()) if has_level else 0
+    counts = Counter(kind for kind, _ in ids)
+    expected = buckets_of_level(level or LEVEL_MAX)
+    missing = tuple(sorted(set(expected) - names))
+    return _Content({kind: counts[kind] for kind in RecordKind}, missing, frozenset(ids))
+
+
+def _left_aside(
+    source: bolt_store.BlockFile,
+    report: bolt_store.SalvageReport,
+    ids: frozenset[tuple[RecordKind, str]],
+) -> Iterator[LeftAside]:
+    """Give each record that the new file lacks once, from the page that is most likely current."""
+    found: dict[tuple[RecordKind, str], LeftAside] = {}
+    for entry in bolt_store.stale_entries(source, report, knowledge=_KNOWLEDGE):
+        record = None if entry.value is None else recognize(entry.key, entry.value)
+        if record is None or (record.kind, record.id) in ids:
+            continue
+        known = found.get((record.kind, record.id))
+        if known is None or (known.is_free and not entry.is_listed_free):
+            found[record.kind, record.id] = LeftAside(
+                record=record,
+                pgid=entry.place[0],
+                is_free=entry.is_listed_free,
+                is_in_other_state=entry.origin == "snapshot",
+            )
+    yield from sorted(found.values(), key=lambda one: (one.is_free, one.record.kind, one.record.id))
 
 
 @contextmanager

@@ -4,6 +4,9 @@ Lives here: `store compact` and `store salvage`. Must not live here: how the fil
 (`recovery.services.stores.salvage`).
 """
 
+import shlex
+from collections.abc import Iterator
+from dataclasses import asdict
 from pathlib import Path
 from typing import Final
 
@@ -16,11 +19,19 @@ from recovery.cli.words import Parser
 from recovery.discovery.search import FoundStore
 from recovery.errors import ExitCode
 from recovery.model.display import displayed
+from recovery.model.recognition import RecordKind
 from recovery.ports import SystemClock, SystemRng
-from recovery.services.stores.salvage import Prospect, compact, salvage
+from recovery.services.stores.salvage import (
+    LeftAside,
+    Prospect,
+    SalvageFacts,
+    compact,
+    salvage,
+)
 
 PAGE_SIZES = tuple(1 << exponent for exponent in range(9, 25))
 """512 bytes to 16 MiB, as the engine allows them."""
+RECORDS_SHOWN_MAX = 20
 FIRST_PAGE = 2
 """The pages before it are the metas."""
 
@@ -98,7 +109,8 @@ def _add_salvage(command: Parser) -> None:
         "--root-page",
         type=int,
         metavar="NUMBER",
-        help="page that the content begins at (default: found by searching)",
+        help="take the state that begins at this page; the other states are named with theirs "
+        "(default: the state that has most of what the store held last)",
     )
 
 
@@ -127,6 +139,10 @@ def _salvage(options: _Salvage, context: Context) -> ExitCode:
                 "key_count": facts.key_count,
                 "stale_key_count": facts.stale_key_count,
                 "report": list(facts.sentences),
+                "record_counts": {kind.word: count for kind, count in facts.record_counts.items()},
+                "missing_bolt_buckets": list(facts.missing_names),
+                "left_aside": [_left_aside_document(record) for record in facts.left_aside],
+                "alternatives": [asdict(other) for other in facts.alternatives],
                 "verdict": None if prospect is None else _prospect_document(prospect),
             }
         )
@@ -134,9 +150,13 @@ def _salvage(options: _Salvage, context: Context) -> ExitCode:
         output.prose(f"Store: {displayed(str(found.named_path))} ({found.reason})")
         for sentence in facts.sentences:
             output.prose(f"  - {sentence}")
+        _show_left_aside(facts, context)
+        _show_alternatives(facts, target, found, context)
         if prospect is not None:
-            output.prose(f"New file: {displayed(str(target))}")
+            output.prose(f"New file: {displayed(str(target))}, with {_counts_text(facts)}")
             output.prose(_prospect_text(prospect))
+            for sentence in _what_next(facts, target):
+                output.prose(sentence)
     if not facts.is_written:
         return ExitCode.DAMAGED
     return ExitCode.DONE if facts.is_complete else ExitCode.FINDINGS
@@ -146,12 +166,88 @@ SALVAGE: Final = Command(
     description="Read a damaged store page by page, trusting nothing in it, and write what belongs "
     "together into a new file. Says what was taken from where and what is missing, and whether "
     "influxd would start on the result. The damaged file is not changed. It cannot bring back what "
-    "is on no page any more. Exit code 0 when nothing is known to be missing or doubtful, 1 when "
-    "something is, 5 when no file could be made.",
+    "is on no page any more. Exit code 0 when nothing that the file still has is left out, 1 when "
+    "something is missing or doubtful, 5 when no file could be made.",
     options=_Salvage,
     run=_salvage,
     add_options=_add_salvage,
 )
+
+
+def _counts_text(facts: SalvageFacts) -> str:
+    counts = [plural(count, kind.word) for kind, count in facts.record_counts.items()]
+    return f"{', '.join(counts[:-1])} and {counts[-1]}"
+
+
+def _show_left_aside(facts: SalvageFacts, context: Context) -> None:
+    """List the records that are not in the new file, those that may be current first."""
+    if not facts.left_aside:
+        return
+    context.output.prose(
+        f"Left aside, because nothing tells that they are current: "
+        f"{plural(len(facts.left_aside), 'record')}"
+    )
+    for left in facts.left_aside[:RECORDS_SHOWN_MAX]:
+        record = left.record
+        name = f" {displayed(record.name)}" if record.name else ""
+        state = "deleted or changed since" if left.is_free else "maybe lost"
+        if left.is_in_other_state:
+            state = "only in another state"
+        where = f"page {left.pgid}, {state}"
+        context.output.prose(f"  - {record.kind.word} {record.id}{name} ({where})")
+    if len(facts.left_aside) > RECORDS_SHOWN_MAX:
+        more = len(facts.left_aside) - RECORDS_SHOWN_MAX
+        context.output.prose(f"  - and {more} more; --json lists all")
+
+
+def _show_alternatives(
+    facts: SalvageFacts, target: Path, found: FoundStore, context: Context
+) -> None:
+    """Name the other states of the file, each with the command that takes it."""
+    for other in facts.alternatives:
+        of = "no known transaction" if other.txid is None else f"transaction {other.txid}"
+        loss = f", with {plural(other.lost_count, 'loss')}" if other.lost_count else ""
+        context.output.prose(
+            f"Another state ({of}): {plural(other.bucket_count, 'bolt bucket')} and "
+            f"{plural(other.key_count, 'key')}{loss}. To take it:"
+        )
+        name = f"{target}.page-{other.root_pgid}"
+        context.output.line(
+            f"  influx-recovery store salvage {shlex.quote(name)} --root-page {other.root_pgid} "
+            f"--bolt-path {shlex.quote(str(found.named_path))}"
+        )
+
+
+def _what_next(facts: SalvageFacts, target: Path) -> Iterator[str]:
+    """Say what is missing before anybody can get in, and what brings it back."""
+    if facts.missing_names:
+        names = ", ".join(facts.missing_names)
+        yield (
+            f"It lacks {plural(len(facts.missing_names), 'bolt bucket')}: {names}. "
+            "store repair makes them, empty."
+        )
+    path = shlex.quote(str(target))
+    if not facts.record_counts[RecordKind.ORGANIZATION]:
+        yield (
+            "No organization is left, so influxd would let anybody who reaches it set it up: "
+            f"influx-recovery org create --name NAME --bolt-path {path}"
+        )
+    if not facts.record_counts[RecordKind.USER]:
+        yield (
+            "No user is left. Make one, then a token: influx-recovery user create --username NAME "
+            f"--owner-of ORG --bolt-path {path}, and auth create-operator"
+        )
+
+
+def _left_aside_document(left: LeftAside) -> dict[str, object]:
+    return {
+        "kind": left.record.kind.word,
+        "id": left.record.id,
+        "name": left.record.name,
+        "page": left.pgid,
+        "is_listed_free": left.is_free,
+        "is_in_other_state": left.is_in_other_state,
+    }
 
 
 def _require_sensible(page_size: int | None, root_page: int | None) -> None:

@@ -12,6 +12,7 @@ from recovery.errors import RecoveryError, RefusedError
 from recovery.metastore.failures import already_there
 from recovery.metastore.rebuilding import (
     CompactFacts,
+    LeftAside,
     SalvageFacts,
     compact_store,
     salvage_store,
@@ -21,6 +22,8 @@ from recovery.ports import Clock, Rng
 from recovery.services.changes.backup import RESERVED
 from recovery.services.doctor.examination import examine
 from recovery.services.session import Session
+
+__all__ = ["LeftAside", "Prospect", "SalvageFacts", "compact", "salvage"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -9,6 +9,7 @@ import pytest
 import bolt_store
 from recovery.errors import ConflictError, RefusedError, StoreBusyError, StoreDamagedError
 from recovery.metastore.rebuilding import CompactFacts, SalvageFacts
+from recovery.model.recognition import RecordKind
 from recovery.services.authorizations.changes import DeleteAuthorization
 from recovery.services.stores.salvage import Prospect, compact, salvage
 from tests.support.locks import locked
@@ -139,3 +140,78 @@ def test_a_store_in_use_is_refused(made: MadeStore, tmp_path: Path, make: object
     with locked(made.path, exclusive=True), pytest.raises(StoreBusyError):
         make(made.path, tmp_path / "new")
     assert not (tmp_path / "new").exists()
+
+
+def add_authorizations(made: MadeStore, count: int) -> None:
+    """Copy the record of the reader under further IDs."""
+    with bolt_store.open(made.path, write=True) as db, db.update() as tx:
+        bucket = tx.bucket(b"authorizationsv1")
+        own = str(made.reader).encode()
+        record = bucket.get(own)
+        assert record is not None
+        for number in range(count):
+            other = b"%016x" % (0xABCD0000 + number)
+            bucket.put(other, record.replace(own, other))
+
+
+def test_a_bad_sector_in_a_leaf_of_authorizations_costs_those_in_it_alone(
+    made: MadeStore, tmp_path: Path
+) -> None:
+    add_authorizations(made, 60)
+    before = salvaged(made.path, tmp_path / "before")[0].record_counts
+    data = bytearray(made.path.read_bytes())
+    with bolt_store.open(made.path) as db:
+        size = db.meta.page_size_bytes
+        used = [info for info in bolt_store.page_infos(db) if info.state == "used"]
+    start = next(
+        info.pgid * size
+        for info in used
+        if info.kind == "leaf" and b"00000000abcd0010" in data[info.pgid * size :][:size]
+    )
+    data[start + 2048 : start + 2560] = bytes(512)
+    keys = data[start : start + size].count(b"00000000abcd00")
+    data[start + 16 + 8 : start + 16 + 12] = b"\xff\xff\xff\xff"
+    made.path.write_bytes(data)
+    facts, _ = salvaged(made.path, tmp_path / "new")
+    lost = before[RecordKind.AUTHORIZATION] - facts.record_counts[RecordKind.AUTHORIZATION]
+    assert 0 < lost < keys // 4, "of some eight or more on the page"
+    assert facts.record_counts[RecordKind.USER] == before[RecordKind.USER]
+    assert not facts.is_complete
+
+
+def test_what_is_left_aside_is_named_by_kind_and_id(made: MadeStore, tmp_path: Path) -> None:
+    change(made.path, DeleteAuthorization(authorization_id=made.operator, is_ensured=False))
+    facts, _ = salvaged(made.path, tmp_path / "new")
+    [left] = [one for one in facts.left_aside if one.record.id == str(made.operator)]
+    assert left.record.kind is RecordKind.AUTHORIZATION
+    assert left.is_in_other_state
+    assert "canary" not in repr(facts)
+
+
+def test_another_state_can_be_taken_by_its_root_page(made: MadeStore, tmp_path: Path) -> None:
+    before = content(made.path)
+    change(made.path, DeleteAuthorization(authorization_id=made.operator, is_ensured=False))
+    facts, _ = salvaged(made.path, tmp_path / "new")
+    assert content(tmp_path / "new") != before
+    other = facts.alternatives[0]
+    salvaged(made.path, tmp_path / "other", root_pgid=other.root_pgid)
+    assert content(tmp_path / "other") == before
+
+
+def test_bolt_buckets_that_are_missing_are_named(made: MadeStore, tmp_path: Path) -> None:
+    with bolt_store.open(made.path, write=True) as db, db.update() as tx:
+        tx.delete_bucket(b"tasksv1")
+    facts, _ = salvaged(made.path, tmp_path / "new")
+    assert facts.missing_names == ("tasksv1",)
+
+
+def test_a_state_without_users_loses_against_one_that_has_them(
+    made: MadeStore, tmp_path: Path
+) -> None:
+    before = content(made.path)
+    with bolt_store.open(made.path, write=True) as db, db.update() as tx:
+        tx.delete_bucket(b"usersv1")
+        tx.delete_bucket(b"organizationsv1")
+    facts, _ = salvaged(made.path, tmp_path / "new")
+    assert content(tmp_path / "new") == before
+    assert not facts.is_complete
