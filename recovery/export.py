@@ -11,15 +11,11 @@ Source: SQLite documentation, "PRAGMA foreign_key_check", "PRAGMA journal_mode".
 """
 
 import contextlib
-import errno
-import os
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, NamedTuple, TypeAlias
 
-from recovery.errors import ConflictError, StoreAccessError, WriteFailedError
-from recovery.model.display import displayed
-from recovery.system_advice import advice_on
+from recovery.new_file import StagedFile, failed
 
 if TYPE_CHECKING:
     from sqlite3 import Connection
@@ -27,12 +23,10 @@ if TYPE_CHECKING:
 Value: TypeAlias = str | int | bool | None
 Row: TypeAlias = Mapping[str, Value]
 
-PARTIAL: Final = ".partial"
+ELSEWHERE: Final = "name a file in another folder"
 APPLICATION_ID: Final = 0x49525831
 """Marks the file as ours in its header: "IRX1"."""
 _BATCH_SIZE: Final = 5000
-_CANNOT_LINK: Final = frozenset({errno.EPERM, errno.ENOSYS, errno.EOPNOTSUPP, errno.EMLINK})
-"""What link(2) says on file systems without hard links."""
 
 
 class Table(NamedTuple):
@@ -150,23 +144,14 @@ def write_export(target: Path, rows: Mapping[str, Iterable[Row]]) -> Mapping[str
     """
     import sqlite3  # noqa: PLC0415 # no other command of this module's importers needs it
 
-    if os.path.lexists(target):
-        raise _conflict(target)
-    partial = target.with_name(f"{target.name}{PARTIAL}")
-    _make(partial, target)
-    try:
-        with contextlib.closing(sqlite3.connect(partial)) as connection:
-            counts = _fill(connection, rows)
-        _sync(partial)
-        _name(partial, target)
-    except FileExistsError as error:
-        raise _conflict(target) from error
-    except sqlite3.Error as error:
-        raise _failed(target, str(error)) from error
-    except OSError as error:
-        raise _failed(target, os.strerror(error.errno or 0), error.errno) from error
-    finally:
-        partial.unlink(missing_ok=True)
+    with StagedFile(target, elsewhere=ELSEWHERE) as new:
+        try:
+            with contextlib.closing(sqlite3.connect(new.path)) as connection:
+                counts = _fill(connection, rows)
+        except sqlite3.Error as error:
+            raise failed(target, str(error), ELSEWHERE) from error
+        new.publish()
+        new.keep()
     return counts
 
 
@@ -194,59 +179,3 @@ def _fill(connection: "Connection", rows: Mapping[str, Iterable[Row]]) -> dict[s
         database.create_view(name, select)
     connection.commit()
     return counts
-
-
-def _make(partial: Path, target: Path) -> None:
-    flags = os.O_CREAT | os.O_EXCL | os.O_WRONLY | os.O_NOFOLLOW | os.O_CLOEXEC
-    try:
-        os.close(os.open(partial, flags, 0o600))
-    except FileExistsError as error:
-        raise _conflict(partial) from error
-    except OSError as error:
-        raise StoreAccessError(
-            path=displayed(str(target.parent)),
-            problem=f"is no folder that a file can be made in ({os.strerror(error.errno or 0)})",
-            hint="name a file in another folder",
-        ) from error
-
-
-def _name(partial: Path, target: Path) -> None:
-    """Give the file its name, durably and without replacing another one."""
-    try:
-        target.hardlink_to(partial)
-    except OSError as error:
-        if error.errno not in _CANNOT_LINK:
-            raise
-        if os.path.lexists(target):
-            raise FileExistsError from error
-        partial.rename(target)
-    try:
-        _sync(target.parent)
-    except OSError:
-        target.unlink()
-        raise
-
-
-def _sync(path: Path) -> None:
-    descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
-
-
-def _conflict(path: Path) -> ConflictError:
-    return ConflictError(
-        kind="file",
-        name=displayed(str(path)),
-        hint="name a file that does not exist; nothing is ever overwritten",
-    )
-
-
-def _failed(target: Path, problem: str, code: int | None = errno.ENOSPC) -> WriteFailedError:
-    return WriteFailedError(
-        path=displayed(str(target)),
-        problem=problem,
-        outcome="unchanged",
-        hint=advice_on(code, otherwise="name a file on another disk"),
-    )

@@ -27,10 +27,17 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, Literal, NamedTuple, Protocol, TypeAlias
 
-from recovery.errors import LedgerError
+from recovery.errors import (
+    ConflictError,
+    LedgerError,
+    RefusedError,
+    StoreAccessError,
+    WriteFailedError,
+)
 from recovery.log.redaction import redact_text
 from recovery.model.display import displayed
 from recovery.model.ids import parse_id
+from recovery.new_file import ClaimedFile
 from recovery.ports import Clock
 
 if TYPE_CHECKING:
@@ -417,6 +424,10 @@ class Ledger:
         except OSError as exc:
             problem = f"cannot be made ({_reason(exc)})"
             raise self._error(problem, changed=changed) from exc
+        except (RefusedError, StoreAccessError, WriteFailedError) as exc:
+            cause = exc.__cause__
+            problem = f"cannot be made ({_reason(cause) if isinstance(cause, OSError) else exc})"
+            raise self._error(problem, changed=changed) from exc
         self._check_file(changed=changed)
         with self._connected(mode="rw", changed=changed) as connection:
             connection.execute("PRAGMA synchronous = EXTRA")
@@ -505,9 +516,9 @@ def _make_folder(folder: Path) -> None:
 
 def _make_file(path: Path) -> None:
     """Make an empty file for the user alone, unless something has the name already."""
-    flags = os.O_CREAT | os.O_EXCL | os.O_WRONLY | os.O_NOFOLLOW | os.O_CLOEXEC
-    with contextlib.suppress(FileExistsError):
-        os.close(os.open(path, flags, 0o600))
+    if not os.path.lexists(path):
+        with contextlib.suppress(ConflictError), ClaimedFile(path) as file:
+            file.keep()
 
 
 def _insert(connection: "sqlite3.Connection", row: Row) -> int:

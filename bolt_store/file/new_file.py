@@ -5,14 +5,15 @@ Lives here: `NewFile`, and the copying of bytes into one. Must not live here: wh
 Invariants: nothing that exists is ever replaced or followed, symlinks included. Until `publish`
 the content has a name of its own, which no program of InfluxDB knows: influxd deletes
 `<store>.tmp` when it starts. A failure, an exception or leaving without `publish` removes what was
-begun. Every failure to write is a `CommitError`, so that it cannot be taken for a failure to read
-the source.
+begun; what a killed process has left, the next new file in that folder removes. Every failure to
+write is a `CommitError`, so that it cannot be taken for a failure to read the source.
 
 Source: spec sections 2.11 (new files) and 3.6; influxdb kv/restore for the name that it deletes.
 """
 
 import contextlib
 import errno
+import fcntl
 import os
 import stat
 import tempfile
@@ -28,6 +29,8 @@ from bolt_store.file.os_file import OsFile, sync_directory
 TEMPORARY_PREFIX: Final = ".bolt_store-"
 TEMPORARY_SUFFIX: Final = ".new"
 MODE_PRIVATE: Final = 0o600
+LEFTOVER_AGE_S: Final = 60.0
+"""A younger file without a lock may be one that its maker is about to lock."""
 
 CHUNK_SIZE_BYTES: Final = 1 << 20
 """Copied at once: large enough that system calls cost nothing."""
@@ -69,6 +72,10 @@ class NewFile:
         self._temporary: Final = Path(name)
         self.file: Final = OsFile(descriptor, write=True)
         try:
+            # Held as long as this process lives, so that others can tell a leftover.
+            with contextlib.suppress(OSError):
+                fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            _remove_leftovers(self._temporary)
             if isinstance(like, OsFile):
                 _keep_attributes(like.fileno(), descriptor)
         except BaseException:
@@ -111,6 +118,29 @@ class NewFile:
             self._is_open = False
             self.file.close()
             self._temporary.unlink(missing_ok=True)
+
+
+def _remove_leftovers(own: Path) -> None:
+    """Remove what killed processes of this user have left in a folder. Does not raise."""
+    with contextlib.suppress(OSError):
+        now = own.stat().st_mtime
+        for other in own.parent.glob(f"{TEMPORARY_PREFIX}*{TEMPORARY_SUFFIX}"):
+            if other != own:
+                with contextlib.suppress(OSError):
+                    _remove_leftover(other, now)
+
+
+def _remove_leftover(path: Path, now: float) -> None:
+    flags = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
+    descriptor = os.open(path, flags)
+    try:
+        status = os.fstat(descriptor)
+        is_ours = stat.S_ISREG(status.st_mode) and status.st_uid == os.geteuid()
+        if is_ours and now - status.st_mtime >= LEFTOVER_AGE_S:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)  # fails while its maker lives
+            path.unlink()
+    finally:
+        os.close(descriptor)
 
 
 @contextlib.contextmanager

@@ -11,20 +11,29 @@ authorization is in force and its token is lost: the error names the ID to delet
 
 import contextlib
 import os
-import stat
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, TextIO
 
 from recovery.cli.confirm import controlling_terminal, has_terminal, write_all
 from recovery.cli.usage import UsageError
-from recovery.errors import DeliveryError, RefusedError
+from recovery.errors import (
+    ConflictError,
+    DeliveryError,
+    RefusedError,
+    StoreAccessError,
+    WriteFailedError,
+)
+from recovery.log import get_logger
 from recovery.model.display import displayed
+from recovery.new_file import ClaimedFile, require_free
 from recovery.secret import Secret
+from recovery.system_advice import reason_of
 
 if TYPE_CHECKING:
     from recovery.services.changes.ports import TokenDestination
 
-_MODE: Final = 0o600
+_RESERVED_BYTES: Final = 128
+"""More than a token with its line feed; reserved while nothing is changed yet."""
 _NAME_ANOTHER: Final = "name a new file with --token-file, or use --token-stdout"
 
 
@@ -46,8 +55,10 @@ def choose_destination(
     """
     if token_file is not None:
         path = Path(token_file)
-        if os.path.lexists(path):  # found again when it is opened; a person should not wait for it
-            raise _exists(path)
+        try:
+            require_free(path)  # found again when it is opened; a person should not wait for it
+        except ConflictError:
+            raise _exists(path) from None
         return FileDestination(path)
     if is_stdout:
         return StdoutDestination(stdout)
@@ -124,23 +135,26 @@ class FileDestination:
 
     def __init__(self, path: Path) -> None:
         self._path = path
-        self._file = -1
+        self._file: ClaimedFile | None = None
 
     def open(self) -> None:
-        """Make the file, empty.
+        """Make the file, with room for a token; what can fail later fails here.
 
         Raises:
             RefusedError: Something is there already, or it cannot be made.
         """
-        flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
         name = displayed(str(self._path))
         try:
-            self._file = os.open(self._path, flags, _MODE)
-        except FileExistsError:
+            self._file = ClaimedFile(self._path, on_unsynced=_warn_unsynced)
+            self._file.reserve(_RESERVED_BYTES)
+        except ConflictError:
             raise _exists(self._path) from None
-        except OSError as error:
+        except (StoreAccessError, WriteFailedError) as error:
+            self.discard()
+            cause = error.__cause__
+            problem = reason_of(cause) if isinstance(cause, OSError) else "no reason given"
             raise RefusedError(
-                reason=f"token file {name} cannot be made ({error.strerror})", hint=_NAME_ANOTHER
+                reason=f"token file {name} cannot be made ({problem})", hint=_NAME_ANOTHER
             ) from None
 
     def deliver(self, secret: Secret, *, record_id: str) -> None:
@@ -153,28 +167,19 @@ class FileDestination:
         Raises:
             DeliveryError: It could not be written; the file is removed.
         """
+        if self._file is None:
+            raise _undelivered(record_id, None)
         try:
-            write_all(self._file, f"{secret.reveal()}\n".encode())
-            os.fsync(self._file)
-            _sync_folder(self._path.parent)
-        except OSError as error:
+            self._file.write(f"{secret.reveal()}\n".encode())
+            self._file.keep()
+        except WriteFailedError as error:
             self.discard()
-            raise _undelivered(record_id, error) from None
-        self._close()
+            raise _undelivered(record_id, error.__cause__) from None
 
     def discard(self) -> None:
         """Remove the file, if the one at its path is still the one made here."""
-        if self._file < 0:
-            return
-        with contextlib.suppress(OSError):
-            ours, there = os.fstat(self._file), self._path.lstat()
-            if stat.S_ISREG(there.st_mode) and os.path.samestat(ours, there):
-                self._path.unlink()
-        self._close()
-
-    def _close(self) -> None:
-        os.close(self._file)
-        self._file = -1
+        if self._file is not None:
+            self._file.withdraw()
 
 
 class StdoutDestination:
@@ -229,13 +234,8 @@ def stored_text(secret: Secret) -> str:
     return secret.reveal()
 
 
-def _sync_folder(folder: Path) -> None:
-    """Make a new file's name durable."""
-    opened = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-    try:
-        os.fsync(opened)
-    finally:
-        os.close(opened)
+def _warn_unsynced(error: OSError) -> None:
+    get_logger(__name__).warning("token_file.unsynced", problem=reason_of(error))
 
 
 def _exists(path: Path) -> RefusedError:
@@ -245,10 +245,10 @@ def _exists(path: Path) -> RefusedError:
     )
 
 
-def _undelivered(record_id: str, error: OSError) -> DeliveryError:
+def _undelivered(record_id: str, error: BaseException | None) -> DeliveryError:
     return DeliveryError(
         authorization_id=record_id,
-        problem=error.strerror or "no reason given",
+        problem=getattr(error, "strerror", None) or "no reason given",
         hint="run the command again for another token, and when influxd runs delete the lost one: "
         f"influx auth delete --id {record_id}",
     )

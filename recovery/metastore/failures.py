@@ -28,7 +28,6 @@ from bolt_store.errors import (
     VersionError,
 )
 from recovery.errors import (
-    ConflictError,
     RecoveryError,
     RefusedError,
     StoreAccessError,
@@ -263,15 +262,6 @@ def not_found(path: Path) -> StoreNotFoundError:
         path=displayed(str(path)),
         problem="does not exist",
         hint=NAME_STORE,
-    )
-
-
-def already_there(path: Path) -> ConflictError:
-    """Return the error for a file that was to be made and is there."""
-    return ConflictError(
-        kind="file",
-        name=displayed(str(path)),
-        hint="name a file that does not exist; nothing is ever overwritten",
     )
 
 

@@ -9,14 +9,15 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from tempfile import TemporaryDirectory
 
 import bolt_store
 from bolt_store.errors import BoltError, CommitError, SnapshotError
 from recovery.errors import StoreBusyError
-from recovery.metastore.failures import Failures, already_there
+from recovery.metastore.failures import Failures
 from recovery.metastore.store import FileFacts, MetaStore
+from recovery.metastore.unpacking import private_folder
 from recovery.model.display import displayed
+from recovery.new_file import already_there
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -34,12 +35,13 @@ class SnapshotFacts:
     attempt_count: int
 
 
-def snapshot_store(path: Path, target: Path) -> SnapshotFacts:
+def snapshot_store(path: Path, target: Path, *, named: Path | None = None) -> SnapshotFacts:
     """Copy a store without its lock, and prove that the copy is whole.
 
     Args:
         path: The store.
         target: Where nothing may be yet.
+        named: How the target is called in an error; by default by its path.
 
     Returns:
         What was copied.
@@ -53,7 +55,7 @@ def snapshot_store(path: Path, target: Path) -> SnapshotFacts:
     try:
         report = bolt_store.snapshot(path, target)
     except FileExistsError as error:
-        raise already_there(target) from error
+        raise already_there(named or target) from error
     except SnapshotError as error:
         raise StoreBusyError(
             path=displayed(str(path)),
@@ -61,7 +63,7 @@ def snapshot_store(path: Path, target: Path) -> SnapshotFacts:
             hint="try again in a quieter moment, or stop influxd first",
         ) from error
     except CommitError as error:
-        raise Failures(target).translate(error) from error
+        raise Failures(named or target).translate(error) from error
     except (BoltError, OSError) as error:
         raise Failures(path).translate(error) from error
     return SnapshotFacts(
@@ -86,13 +88,14 @@ def open_live(path: Path) -> Iterator[MetaStore]:
         WriteFailedError: There is no room for the copy.
         RecoveryError: As `MetaStore.open`.
     """
-    with TemporaryDirectory(prefix="influx-recovery-") as folder:
-        copy = Path(folder) / path.name
+    with private_folder() as folder:
+        copy = folder.path / path.name
         snapshot_store(path, copy)
         failures = Failures(path)
         with failures.translated():
             status = path.stat()
             db = bolt_store.open(copy)
+        copy.unlink()  # no crash from here on leaves secrets behind
         with db:
             file = FileFacts(
                 path=path,

@@ -17,7 +17,7 @@ from typing import Final, NamedTuple
 import bolt_store
 from bolt_store.errors import BoltError, CommitError, DamagedError, LimitError
 from recovery.errors import RefusedError, StoreDamagedError
-from recovery.metastore.failures import Failures, already_there
+from recovery.metastore.failures import Failures
 from recovery.metastore.packed import plain_file
 from recovery.model.recognition import (
     Recognized,
@@ -27,6 +27,7 @@ from recovery.model.recognition import (
     recognize,
 )
 from recovery.model.schema import LEVEL_MAX, buckets_of_level
+from recovery.new_file import StagedFile, already_there
 
 _MIGRATIONS: Final = b"migrationsv1"
 _KNOWLEDGE: Final = bolt_store.Knowledge(
@@ -121,12 +122,12 @@ class SalvageFacts:
     left_aside: tuple[LeftAside, ...]
 
 
-def compact_store(path: Path, target: Path) -> CompactFacts:
+def compact_store(path: Path, new: StagedFile) -> CompactFacts:
     """Copy the content of a store into a new, packed file.
 
     Args:
         path: The store; may be packed by gzip.
-        target: Where nothing may be yet.
+        new: The new file; it is not published.
 
     Returns:
         What was written.
@@ -137,9 +138,9 @@ def compact_store(path: Path, target: Path) -> CompactFacts:
         WriteFailedError: It cannot be written.
         RecoveryError: The store cannot be read.
     """
-    with _making(path, target) as plain, bolt_store.open(plain) as db:
+    with _making(path, new.target) as plain, bolt_store.open(plain) as db:
         try:
-            report = bolt_store.compact(db, target)
+            report = bolt_store.compact(db, new.path)
         except DamagedError as error:
             raise StoreDamagedError(
                 path=Failures(path).name,
@@ -156,7 +157,7 @@ def compact_store(path: Path, target: Path) -> CompactFacts:
 
 def salvage_store(
     path: Path,
-    target: Path,
+    new: StagedFile,
     *,
     page_size_bytes: int | None,
     root_pgid: int | None,
@@ -166,7 +167,7 @@ def salvage_store(
 
     Args:
         path: The store; may be packed by gzip.
-        target: Where nothing may be yet.
+        new: The new file; it is not published.
         page_size_bytes: Its page size; None to find it out.
         root_pgid: Its root page; None to find it out.
         use_older: Whether to fill what is missing with what the older snapshot has.
@@ -179,18 +180,18 @@ def salvage_store(
         WriteFailedError: It cannot be written.
         RecoveryError: The store cannot be read.
     """
-    with _making(path, target) as plain:
+    with _making(path, new.target) as plain:
         source = bolt_store.open_block_file(plain)
         try:
             report = bolt_store.salvage(
                 source,
-                target,
+                new.path,
                 page_size_bytes=page_size_bytes,
                 root_pgid=root_pgid,
                 use_older=use_older,
                 knowledge=_KNOWLEDGE,
             )
-            found = _look_into(target) if report.is_written else _NOTHING
+            found = _look_into(new.path) if report.is_written else _NOTHING
             left_aside = tuple(_left_aside(source, report, found.ids))
         except LimitError as error:
             raise RefusedError(

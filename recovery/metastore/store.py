@@ -28,7 +28,6 @@ from recovery.log import get_logger
 from recovery.metastore.failures import (
     NAME_STORE,
     Failures,
-    already_there,
     not_found,
     open_unnoticed,
 )
@@ -36,6 +35,7 @@ from recovery.metastore.transaction import MetaTx
 from recovery.model.display import displayed
 from recovery.model.gojson import UndecodableError
 from recovery.model.schema import LEVEL_MAX, SchemaFault, decode_migration, schema_state
+from recovery.new_file import already_there
 
 LOG: Final = get_logger(__name__)
 STORE_NAME: Final = "influxd.bolt"

@@ -3,8 +3,8 @@
 Lives here: `unpacked`. Must not live here: when that is done (`recovery.metastore.packed`), so that
 no other command imports what this needs.
 
-Invariants: the file has mode 0600 and is removed at the end of the block. What does not begin as a
-bolt file is not unpacked further, and nothing is unpacked beyond `UNPACKED_BYTES_MAX`.
+Invariants: the file lies in a private folder, which goes at the end of the block. What does not
+begin as a bolt file is not unpacked further, and nothing is unpacked beyond `UNPACKED_BYTES_MAX`.
 
 Source: RFC 1952; bolt_store.codec for the magic number.
 """
@@ -14,13 +14,14 @@ import os
 import tempfile
 import zlib
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Final
 
 from recovery.errors import StoreDamagedError, WriteFailedError
 from recovery.metastore.failures import Failures, open_unnoticed
 from recovery.model.display import displayed
+from recovery.new_file import MODE, PrivateFolder
 from recovery.system_advice import advice_on
 
 UNPACKED_BYTES_MAX: Final = 1 << 34
@@ -47,19 +48,33 @@ def unpacked(path: Path, failures: Failures) -> Iterator[Path]:
         WriteFailedError: There is no room to unpack it.
         RecoveryError: The file cannot be read.
     """
-    try:
-        descriptor, name = tempfile.mkstemp(prefix="influx-recovery-", suffix=".bolt")
-    except OSError as error:
-        raise _no_room(tempfile.gettempdir(), error) from error
-    try:
+    with private_folder() as folder:
+        plain = folder.path / "unpacked.bolt"
+        try:
+            descriptor = os.open(plain, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, MODE)
+        except OSError as error:
+            raise _no_room(tempfile.gettempdir(), error) from error
         try:
             _unpack(path, descriptor, failures)
         finally:
             os.close(descriptor)
-        yield Path(name)
-    finally:
-        with suppress(FileNotFoundError):
-            Path(name).unlink()
+        yield plain
+
+
+def private_folder() -> PrivateFolder:
+    """Make a private folder where temporary files go.
+
+    Returns:
+        The folder.
+
+    Raises:
+        WriteFailedError: It cannot be made.
+    """
+    parent = tempfile.gettempdir()
+    try:
+        return PrivateFolder(Path(parent))
+    except OSError as error:
+        raise _no_room(parent, error) from error
 
 
 def _unpack(path: Path, descriptor: int, failures: Failures) -> None:

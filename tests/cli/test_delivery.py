@@ -56,7 +56,7 @@ def test_a_reader_who_has_gone_loses_the_token_and_says_which(cli: Cli, level21_
     assert_lost(cli, done, level21_bolt, before)
 
 
-def test_a_full_disk_below_the_token_file_loses_the_token_and_leaves_no_file(
+def test_a_full_disk_below_the_token_file_is_noticed_before_anything_is_changed(
     cli: Cli, level21_bolt: Path, tmp_path: Path
 ) -> None:
     before = operators(cli, level21_bolt)
@@ -64,7 +64,18 @@ def test_a_full_disk_below_the_token_file_loses_the_token_and_leaves_no_file(
         fill_disk(disk)
         done = cli.run(*CREATE, "--token-file", disk / "token", "--bolt-path", level21_bolt)
         assert sorted(path.name for path in disk.iterdir()) == ["filler"]
-    assert_lost(cli, done, level21_bolt, before)
+    assert (done.code, operators(cli, level21_bolt)) == (ExitCode.REFUSED, before)
+    assert "nothing was changed" in done.error
+
+
+def test_a_token_file_with_a_name_that_influxd_deletes_is_refused(
+    cli: Cli, level21_bolt: Path
+) -> None:
+    place = level21_bolt.with_name(f"{level21_bolt.name}.tmp")
+    done = cli.run(*CREATE, "--token-file", place, "--bolt-path", level21_bolt)
+    assert done.code == ExitCode.REFUSED
+    assert "influxd deletes such files" in done.error
+    assert not place.exists()
 
 
 def test_a_token_file_in_no_folder_is_refused_before_the_change(

@@ -8,25 +8,19 @@ the disk when `export_authorizations` returns; on failure nothing is left of it.
 hashes only when that was asked for.
 """
 
-import os
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final
 
-from recovery.errors import ConflictError, StoreAccessError, WriteFailedError
 from recovery.metastore.table import RecordProblem
 from recovery.metastore.transaction import MetaTx
 from recovery.model.authorization import Authorization, OperatorClassifier
-from recovery.model.display import displayed
 from recovery.model.gojson import UndecodableError
 from recovery.model.ids import Id
+from recovery.new_file import ClaimedFile
 from recovery.services.authorizations.listing import AuthorizationFilter
 from recovery.services.authorizations.transfer import Names, encode_line
 from recovery.services.tenancy.choosing import choose_organization, choose_user
-
-MODE: Final = 0o600
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -68,110 +62,13 @@ def export_authorizations(
     problems: list[RecordProblem] = []
     chosen = _Chosen(tx, wanted, problems)
     record_ids = []
-    with private_file(target) as file:
+    with ClaimedFile(target) as file:
         for authorization in chosen.walk():
             names = chosen.names(authorization)
             file.write(encode_line(authorization, names, with_token=with_tokens))
             record_ids.append(authorization.id)
+        file.keep()
     return Exported(count=len(record_ids), record_ids=tuple(record_ids), problems=tuple(problems))
-
-
-@contextmanager
-def private_file(target: Path) -> Iterator["PrivateFile"]:
-    """Make a new file that only its owner can read; remove it when the block fails.
-
-    Args:
-        target: Where nothing may be.
-
-    Yields:
-        The file. It is on the disk when the block has ended.
-
-    Raises:
-        ConflictError: Something is there.
-        StoreAccessError: It cannot be made.
-        WriteFailedError: It cannot be written.
-    """
-    flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
-    name = displayed(str(target))
-    try:
-        descriptor = os.open(target, flags, MODE)
-    except FileExistsError:
-        raise ConflictError(
-            kind="file", name=name, hint="name a new file; none is overwritten"
-        ) from None
-    except OSError as error:
-        raise StoreAccessError(
-            path=name,
-            problem=f"cannot be made ({error.strerror})",
-            hint="name a new file in a folder that you may write to",
-        ) from None
-    try:
-        yield (file := PrivateFile(descriptor, target))
-        file.finish()
-    except BaseException:
-        with suppress(OSError):
-            target.unlink()
-        raise
-    finally:
-        os.close(descriptor)
-
-
-class PrivateFile:
-    """A new file on its way to the disk.
-
-    It has no buffer of the standard library's, which would try to write once more while a failure
-    is being cleaned up.
-    """
-
-    def __init__(self, descriptor: int, target: Path) -> None:
-        self._descriptor = descriptor
-        self._target = target
-
-    def write(self, content: bytes) -> None:
-        """Write all of it.
-
-        Args:
-            content: What to write.
-
-        Raises:
-            WriteFailedError: It cannot be written.
-        """
-        rest = memoryview(content)
-        with _write_errors(self._target):
-            while rest:
-                rest = rest[os.write(self._descriptor, rest) :]
-
-    def finish(self) -> None:
-        """Wait until it is on the disk, with its name.
-
-        Raises:
-            WriteFailedError: It cannot be written.
-        """
-        with _write_errors(self._target):
-            os.fsync(self._descriptor)
-            _sync_folder(self._target.parent)
-
-
-@contextmanager
-def _write_errors(target: Path) -> Iterator[None]:
-    try:
-        yield
-    except OSError as error:
-        raise WriteFailedError(
-            path=displayed(str(target)),
-            problem=error.strerror or "no reason given",
-            outcome="unchanged",
-            hint="look for free space, or name a file elsewhere",
-        ) from None
-
-
-def _sync_folder(folder: Path) -> None:
-    """Make a new file's name durable."""
-    opened = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-    try:
-        os.fsync(opened)
-    finally:
-        os.close(opened)
 
 
 class _Chosen:

@@ -4,9 +4,7 @@ Lives here: `make_backup`, `PartialCopy`, and the name of a backup. Must not liv
 to a copy.
 
 Invariants: the source is locked by the caller and only read. A copy gets its name when it is
-complete, on the disk, compared byte by byte and opened; until then `.partial` stands behind its
-name. Nothing is ever replaced. On failure nothing is left. The name never ends in `.tmp`, because
-influxd deletes `<bolt-path>.tmp` when it opens its store.
+complete, on the disk, compared byte by byte and opened (`recovery.new_file` is the rest).
 
 Source: spec bbolt-format, trap 18 and section 2.11 ("Always make a verified copy first").
 """
@@ -19,23 +17,14 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final, Self
 
-from recovery.errors import (
-    ConflictError,
-    RecoveryError,
-    RefusedError,
-    StoreAccessError,
-    WriteFailedError,
-)
+from recovery.errors import RefusedError
 from recovery.log import get_logger
-from recovery.metastore.failures import already_there
 from recovery.metastore.store import MetaStore
 from recovery.model.display import displayed
-from recovery.system_advice import advice_on, reason_of
+from recovery.new_file import MODE, StagedFile, failed, not_makeable, require_free
 
 LOG: Final = get_logger(__name__)
-MODE: Final = 0o600
-PARTIAL: Final = ".partial"
-RESERVED: Final = ".tmp"
+ELSEWHERE: Final = "use --output FILE in another folder"
 COPY_CHUNK_BYTES: Final = 1 << 26
 """Copied by the kernel at once; Ctrl-C works between two of them."""
 COMPARE_CHUNK_BYTES: Final = 1 << 18
@@ -49,8 +38,6 @@ CANNOT_COPY: Final = frozenset(
     {errno.EXDEV, errno.ENOSYS, errno.EINVAL, errno.EOPNOTSUPP, errno.EPERM, errno.EBADF}
 )
 """What copy_file_range(2) says where it is not supported."""
-CANNOT_LINK: Final = frozenset({errno.EPERM, errno.ENOSYS, errno.EOPNOTSUPP, errno.EMLINK})
-"""What link(2) says on file systems without hard links."""
 _NOT_IN_NAMES: Final = re.compile(r"[^a-z0-9]+")
 
 
@@ -73,7 +60,7 @@ def backup_path(store_path: Path, *, operation: str, moment: datetime) -> Path:
     for number in range(1, NAMES_MAX):
         name = f"{stem}.backup" if number == 1 else f"{stem}.{number}.backup"
         path = store_path.with_name(name)
-        if not os.path.lexists(path) and not os.path.lexists(f"{path}{PARTIAL}"):
+        if not os.path.lexists(path):
             return path
     raise RefusedError(
         reason=f"beside {displayed(str(store_path))} all names for a backup are taken",
@@ -95,24 +82,13 @@ def make_backup(source: MetaStore, target: Path) -> None:
         with MetaStore.open(copy.path, write=False) as opened:
             is_same = opened.txid == source.txid and opened.level == source.level
         if not is_same:
-            raise _failed(target, "the copy opens as another state than the store")
+            raise failed(target, "the copy opens as another state than the store", ELSEWHERE)
         copy.publish()
     LOG.info("backup.made", path=str(target), size_bytes=source.size_bytes)
 
 
-class PartialCopy:
-    """A complete copy that does not have its name yet. Leaving its context without it removes it.
-
-    Attributes:
-        path: Where the copy is now.
-        target: Where it will be.
-    """
-
-    def __init__(self, path: Path, target: Path) -> None:
-        """Take over a file; `of` is the way to make one."""
-        self.path = path
-        self.target = target
-        self._is_published = False
+class PartialCopy(StagedFile):
+    """A complete copy of a store that does not have its name yet."""
 
     @classmethod
     def of(cls, source: MetaStore, target: Path) -> Self:
@@ -123,7 +99,7 @@ class PartialCopy:
             target: The name that the copy will have.
 
         Returns:
-            The copy, under its name with `.partial` behind it.
+            The copy, in a private folder beside its place.
 
         Raises:
             ConflictError: Something is at the target.
@@ -133,52 +109,28 @@ class PartialCopy:
             StoreBusyError: The store has been replaced by another file.
         """
         require_free(target)
-        path = target.with_name(f"{target.name}{PARTIAL}")
         with source.descriptor() as readable:
             _require_space(target, needed_bytes=source.size_bytes + SPARE_BYTES)
+            copy = cls(target, elsewhere=ELSEWHERE)
             try:
-                writable = os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, MODE)
+                flags = os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC
+                writable = os.open(copy.path, flags, MODE)
+                try:
+                    _fill(readable, writable, target)
+                finally:
+                    os.close(writable)
             except OSError as error:
-                raise _not_makeable(target, path, error) from error
-            try:
-                _fill(readable, writable, target)
+                copy.withdraw()
+                raise failed(target, error, ELSEWHERE) from error
             except BaseException:
-                path.unlink()
+                copy.withdraw()
                 raise
-            finally:
-                os.close(writable)
-        return cls(path, target)
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        if not self._is_published:
-            with contextlib.suppress(OSError):
-                self.path.unlink()
+        return copy
 
     def publish(self) -> None:
-        """Give the copy its name, durably, without ever replacing another file.
-
-        Raises:
-            ConflictError: Something has come to be at the target meanwhile.
-            WriteFailedError: The name cannot be made.
-        """
-        try:
-            _rename_without_replacing(self.path, self.target)
-            self._is_published = True
-            _sync_folder(self.target.parent)
-        except FileExistsError as error:
-            raise already_there(self.target) from error
-        except OSError as error:
-            self.withdraw()
-            raise _failed(self.target, reason_of(error), error.errno) from error
-
-    def withdraw(self) -> None:
-        """Remove the copy, by whichever name it has. Does not raise."""
-        with contextlib.suppress(OSError):
-            (self.target if self._is_published else self.path).unlink()
-        self._is_published = True
+        """Give the copy its name, durably, and let it stay. Raises as `StagedFile.publish`."""
+        super().publish()
+        self.keep()
 
 
 def _fill(readable: int, writable: int, target: Path) -> None:
@@ -196,9 +148,9 @@ def _fill(readable: int, writable: int, target: Path) -> None:
         os.fsync(writable)
         is_same = _is_same(readable, writable)
     except OSError as error:
-        raise _failed(target, reason_of(error), error.errno) from error
+        raise failed(target, error, ELSEWHERE) from error
     if not is_same:
-        raise _failed(target, "what was written is not what is read back")
+        raise failed(target, "what was written is not what is read back", ELSEWHERE)
 
 
 def _copy(readable: int, writable: int, *, size_bytes: int) -> None:
@@ -249,83 +201,14 @@ def _read(descriptor: int, offset: int) -> bytes:
     return content
 
 
-def _rename_without_replacing(path: Path, target: Path) -> None:
-    """Rename, and fail when something has the new name; plain rename(2) would replace it."""
-    try:
-        target.hardlink_to(path)
-    except OSError as error:
-        if error.errno not in CANNOT_LINK:
-            raise
-        if os.path.lexists(target):
-            raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST), str(target)) from None
-        path.rename(target)
-    else:
-        path.unlink()
-
-
-def _sync_folder(folder: Path) -> None:
-    """Make the names in a folder durable."""
-    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
-
-
-def require_free(target: Path) -> None:
-    """Refuse a name that is taken, or that influxd deletes.
-
-    Args:
-        target: Where a copy is to be made.
-
-    Raises:
-        ConflictError: Something is there.
-        RefusedError: The name is one that influxd deletes.
-    """
-    if target.name.endswith(RESERVED):
-        raise RefusedError(
-            reason=f"{displayed(str(target))} ends in {RESERVED}, and influxd deletes such files",
-            hint="choose another name",
-        )
-    if os.path.lexists(target):
-        raise already_there(target)
-
-
 def _require_space(target: Path, *, needed_bytes: int) -> None:
     """Refuse before the first byte is written, where the file system tells what is free."""
     try:
         status = os.statvfs(target.parent)
     except OSError as error:
-        raise _not_makeable(target, target, error) from error
+        raise not_makeable(target, error, ELSEWHERE) from error
     blocks = status.f_bfree if os.geteuid() == 0 else status.f_bavail
     free_bytes = blocks * status.f_frsize
     if status.f_blocks and free_bytes < needed_bytes:
-        raise _failed(
-            target, f"{needed_bytes:,} bytes are needed and {free_bytes:,} are free on the disk"
-        )
-
-
-def _not_makeable(target: Path, path: Path, error: OSError) -> RecoveryError:
-    """Return the error for a file that cannot even be created."""
-    if isinstance(error, FileExistsError):
-        return ConflictError(
-            kind="file",
-            name=displayed(str(path)),
-            hint="it is what an interrupted copy left: look at it, and remove it",
-        )
-    if error.errno in {errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOENT, errno.ENOTDIR}:
-        return StoreAccessError(
-            path=displayed(str(target.parent)),
-            problem=f"is no folder that a copy can be made in ({reason_of(error)})",
-            hint=advice_on(error.errno, otherwise="use --output FILE in another folder"),
-        )
-    return _failed(target, reason_of(error), error.errno)
-
-
-def _failed(target: Path, problem: str, code: int | None = errno.ENOSPC) -> WriteFailedError:
-    return WriteFailedError(
-        path=displayed(str(target)),
-        problem=problem,
-        outcome="unchanged",
-        hint=advice_on(code, otherwise="use --output FILE on another disk"),
-    )
+        problem = f"{needed_bytes:,} bytes are needed and {free_bytes:,} are free on the disk"
+        raise failed(target, problem, ELSEWHERE)

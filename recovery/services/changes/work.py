@@ -11,7 +11,8 @@ from typing import Final
 from recovery.errors import RecoveryError, VerificationError, WriteFailedError
 from recovery.metastore.store import MetaStore, StagedChange
 from recovery.model.display import displayed
-from recovery.services.changes.backup import PartialCopy, require_free
+from recovery.new_file import require_free
+from recovery.services.changes.backup import PartialCopy
 from recovery.services.changes.backup_rule import BackupRule
 from recovery.services.changes.plan import Plan, WorkFile
 

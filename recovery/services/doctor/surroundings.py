@@ -8,12 +8,14 @@ Source: spec influxdb-metadata sections 1.1, 13.2; InfluxDB v2.9.1 cmd/influxd/l
 (checkForPriorVersion). That a file in the place of a folder stops it was seen with a real 2.9.1.
 """
 
+import glob
 import stat
 from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
 from typing import Final
 
+from recovery.new_file import STAGE_PREFIX, is_in_use
 from recovery.services.doctor.finding import Finding, Rule, Severity
 
 OLD_FOLDERS: Final = ("_series", "index")
@@ -21,6 +23,8 @@ NEEDED_FOLDERS: Final = ("", "data", "replicationq")
 """Made by a start where they are not there; "" is the engine's folder itself."""
 COPIES: Final = ("{name}.*.backup", "{name}.tmp")
 MODE: Final = 0o600
+LEFTOVERS: Final = (f"{STAGE_PREFIX}*", ".bolt_store-*.new", "{name}*.partial", "{name}*.plain")
+"""What killed commands leave; the last two are of earlier versions of this program."""
 
 OLD_ENGINE: Final = Rule(
     number="I34",
@@ -52,6 +56,16 @@ OPEN_COPY: Final = Rule(
 )
 
 
+LEFTOVER: Final = Rule(
+    number="I35",
+    severity=Severity.MEDIUM,
+    problem="is what a command that was killed has left, with all tokens in it",
+    effect="influxd does not mind",
+    remedy="delete it when no command runs; the next command that makes a file there removes its "
+    "own kind",
+)
+
+
 def examine_surroundings(path: Path, engine_path: Path | None) -> Iterator[Finding]:
     """Look at the folders around the store.
 
@@ -72,6 +86,11 @@ def examine_surroundings(path: Path, engine_path: Path | None) -> Iterator[Findi
             with suppress(OSError):
                 if copy.stat().st_mode & stat.S_IROTH:
                     yield OPEN_COPY.broken(copy.name)
+    for pattern in LEFTOVERS:
+        with suppress(OSError):
+            for left in sorted(path.parent.glob(pattern.format(name=glob.escape(path.name)))):
+                if not is_in_use(left):
+                    yield LEFTOVER.broken(left.name)
 
 
 def _engine(engine_path: Path) -> Iterator[Finding]:

@@ -12,7 +12,6 @@ Source: spec influxdb-metadata section 1.2 for the names that `influx backup` gi
 """
 
 import contextlib
-import errno
 import gzip
 import os
 import zlib
@@ -22,29 +21,16 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final
 
-from recovery.errors import (
-    RefusedError,
-    SchemaError,
-    StoreBusyError,
-    WriteFailedError,
-)
+from recovery.errors import SchemaError, StoreBusyError
 from recovery.log import get_logger
-from recovery.metastore.failures import already_there
 from recovery.metastore.live import snapshot_store
 from recovery.metastore.store import MetaStore
-from recovery.model.display import displayed
-from recovery.services.changes.backup import (
-    MODE,
-    PARTIAL,
-    RESERVED,
-    PartialCopy,
-    backup_path,
-    make_backup,
-)
-from recovery.system_advice import advice_on
+from recovery.new_file import MODE, StagedFile, failed
+from recovery.services.changes.backup import backup_path, make_backup
 
 LOG: Final = get_logger(__name__)
 OPERATION: Final = "store backup"
+ELSEWHERE: Final = "name a place on another disk"
 PLAIN: Final = ".plain"
 """Behind the name of a compressed copy while there is a plain one."""
 CHUNK_BYTES: Final = 1 << 20
@@ -96,22 +82,14 @@ def back_up(
     """
     real_path = store_path.resolve()
     target = _target(real_path, destination, is_compressed=is_compressed, moment=moment)
-    if target.name.endswith(RESERVED):
-        raise RefusedError(
-            reason=f"{displayed(str(target))} ends in {RESERVED}, and influxd deletes such files",
-            hint="choose another name",
-        )
-    if os.path.lexists(target):
-        raise already_there(target)
-    plain = target.with_name(f"{target.name}{PLAIN}") if is_compressed else target
-    is_live, level, txid = _copy(store_path, plain)
-    try:
+    with StagedFile(target, elsewhere=ELSEWHERE) as new:
+        plain = new.path.with_name(f"{new.path.name}{PLAIN}") if is_compressed else new.path
+        is_live, level, txid = _copy(store_path, plain, target)
         store_size_bytes = plain.stat().st_size
         if is_compressed:
-            _compress(plain, target)
-    finally:
-        if is_compressed:
-            plain.unlink()
+            _compress(plain, new.path, target)
+        new.publish()
+        new.keep()
     LOG.info("store.backed_up", path=str(target), txid=txid, is_live=is_live)
     return BackupReport(
         path=target,
@@ -137,7 +115,7 @@ def _target(
     return backup_path(folder / real_path.name, operation=OPERATION, moment=moment)
 
 
-def _copy(store_path: Path, target: Path) -> tuple[bool, int | None, int]:
+def _copy(store_path: Path, target: Path, named: Path) -> tuple[bool, int | None, int]:
     """Copy under the lock, or without it where a server holds it.
 
     Returns:
@@ -147,65 +125,55 @@ def _copy(store_path: Path, target: Path) -> tuple[bool, int | None, int]:
         store = MetaStore.open(store_path, write=False, timeout_s=LOCK_TIMEOUT_S)
     except (StoreBusyError, SchemaError) as error:
         # A level that is not known here is no reason to have no backup of it.
-        return _snapshot(store_path, target, is_live=isinstance(error, StoreBusyError))
+        facts = snapshot_store(store_path, target, named=named)
+        is_live = isinstance(error, StoreBusyError)
+        return is_live, _level_of(target), facts.txid
     with store:
         store.require_sound()
         make_backup(store, target)
         return False, store.level, store.txid
 
 
-def _snapshot(store_path: Path, target: Path, *, is_live: bool) -> tuple[bool, int | None, int]:
-    facts = snapshot_store(store_path, target)
+def _level_of(path: Path) -> int | None:
     try:
-        target.chmod(MODE)
-        with MetaStore.open(target, write=False) as copy:
-            return is_live, copy.level, facts.txid
+        with MetaStore.open(path, write=False) as copy:
+            return copy.level
     except SchemaError:
-        return is_live, None, facts.txid
-    except BaseException:
-        target.unlink()
-        raise
+        return None
 
 
-def _compress(plain: Path, target: Path) -> None:
+def _compress(plain: Path, packed_path: Path, target: Path) -> None:
     """Compress a copy, unpack it again, and compare.
 
     Raises:
         WriteFailedError: It cannot be written, or what is read back is something else.
     """
-    partial = target.with_name(f"{target.name}{PARTIAL}")
     try:
-        descriptor = os.open(partial, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, MODE)
-    except FileExistsError as error:
-        raise already_there(partial) from error
+        flags = os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC
+        descriptor = os.open(packed_path, flags, MODE)
+        try:
+            _pack(plain, descriptor)
+        finally:
+            os.close(descriptor)
     except OSError as error:
-        raise _failed(target, os.strerror(error.errno or 0), error.errno) from error
-    with PartialCopy(partial, target) as copy:
-        with open(descriptor, "wb") as packed:  # noqa: PTH123 # a descriptor, not a path
-            _pack(plain, packed.fileno(), target)
-        is_same = _unpacks_to(partial, plain)
-        if not is_same:
-            raise _failed(target, "what was written does not unpack to the store")
-        copy.publish()
+        raise failed(target, error, ELSEWHERE) from error
+    if not _unpacks_to(packed_path, plain):
+        raise failed(target, "what was written does not unpack to the store", ELSEWHERE)
 
 
-def _pack(plain: Path, descriptor: int, target: Path) -> None:
-    try:
-        with (
-            plain.open("rb") as source,
-            open(descriptor, "wb", closefd=False) as raw,  # a descriptor, not a path
-            gzip.GzipFile(
-                filename="", mode="wb", compresslevel=COMPRESSION_LEVEL, fileobj=raw, mtime=0
-            ) as packed,
-        ):
-            for chunk in _chunks(source.fileno()):
-                packed.write(chunk)
-        status = plain.stat()
-        with contextlib.suppress(PermissionError):
-            os.fchown(descriptor, status.st_uid, status.st_gid)
-        os.fsync(descriptor)
-    except OSError as error:
-        raise _failed(target, os.strerror(error.errno or 0), error.errno) from error
+def _pack(plain: Path, descriptor: int) -> None:
+    with (
+        plain.open("rb") as source,
+        open(descriptor, "wb", closefd=False) as raw,  # a descriptor, not a path
+        gzip.GzipFile(
+            filename="", mode="wb", compresslevel=COMPRESSION_LEVEL, fileobj=raw, mtime=0
+        ) as packed,
+    ):
+        for chunk in _chunks(source.fileno()):
+            packed.write(chunk)
+    status = plain.stat()
+    with contextlib.suppress(PermissionError):
+        os.fchown(descriptor, status.st_uid, status.st_gid)
 
 
 def _unpacks_to(packed_path: Path, plain: Path) -> bool:
@@ -222,12 +190,3 @@ def _unpacks_to(packed_path: Path, plain: Path) -> bool:
 def _chunks(descriptor: int) -> Iterator[bytes]:
     while chunk := os.read(descriptor, CHUNK_BYTES):
         yield chunk
-
-
-def _failed(target: Path, problem: str, code: int | None = errno.ENOSPC) -> WriteFailedError:
-    return WriteFailedError(
-        path=displayed(str(target)),
-        problem=problem,
-        outcome="unchanged",
-        hint=advice_on(code, otherwise="name a place on another disk"),
-    )

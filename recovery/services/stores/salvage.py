@@ -8,8 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from recovery.discovery.candidate import Files
-from recovery.errors import RecoveryError, RefusedError
-from recovery.metastore.failures import already_there
+from recovery.errors import RecoveryError
 from recovery.metastore.rebuilding import (
     CompactFacts,
     LeftAside,
@@ -17,9 +16,8 @@ from recovery.metastore.rebuilding import (
     compact_store,
     salvage_store,
 )
-from recovery.model.display import displayed
+from recovery.new_file import MODE, StagedFile
 from recovery.ports import Clock, Rng
-from recovery.services.changes.backup import RESERVED
 from recovery.services.doctor.examination import examine
 from recovery.services.session import Session
 
@@ -54,9 +52,12 @@ def compact(path: Path, target: Path, *, clock: Clock, rng: Rng) -> tuple[Compac
     Raises:
         RecoveryError: It could not be made; nothing is left of it.
     """
-    _require_free(target)
-    facts = compact_store(path, target)
-    return facts, _prospect(target, clock, rng)
+    with StagedFile(target) as new:
+        facts = compact_store(path, new)
+        prospect = _prospect(new.path, clock, rng)
+        new.publish()
+        new.keep()
+    return facts, prospect
 
 
 def salvage(
@@ -86,30 +87,25 @@ def salvage(
     Raises:
         RecoveryError: It could not be made; nothing is left of it.
     """
-    _require_free(target)
-    facts = salvage_store(
-        path,
-        target,
-        page_size_bytes=page_size_bytes,
-        root_pgid=root_pgid,
-        use_older=use_older,
-    )
-    return facts, _prospect(target, clock, rng) if facts.is_written else None
-
-
-def _require_free(target: Path) -> None:
-    """Refuse before the source is read, which may take its time."""
-    if target.name.endswith(RESERVED):
-        raise RefusedError(
-            reason=f"{displayed(str(target))} ends in {RESERVED}, and influxd deletes such files",
-            hint="choose another name",
+    with StagedFile(target) as new:
+        facts = salvage_store(
+            path,
+            new,
+            page_size_bytes=page_size_bytes,
+            root_pgid=root_pgid,
+            use_older=use_older,
         )
-    if target.exists() or target.is_symlink():
-        raise already_there(target)
+        if not facts.is_written:
+            return facts, None
+        prospect = _prospect(new.path, clock, rng)
+        new.publish()
+        new.keep()
+    return facts, prospect
 
 
 def _prospect(target: Path, clock: Clock, rng: Rng) -> Prospect:
     """Examine the new file; whatever is wrong with it is no reason to take it away again."""
+    target.chmod(MODE)  # what is there holds every token, whatever mode the store has
     try:
         with Session.open(target, needs_schema=False) as session:
             found = examine(session, files=Files(), clock=clock, rng=rng)

@@ -11,14 +11,13 @@ Source: InfluxDB v2.9.1 tenant/service_onboarding.go; spec influxdb-metadata sec
 11.5.
 """
 
-import os
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final, Self
 
-from recovery.errors import ConflictError, RefusedError, WriteFailedError
+from recovery.errors import RefusedError, WriteFailedError
 from recovery.metastore.store import MetaStore
 from recovery.metastore.transaction import MetaTx
 from recovery.model.authorization import decode_authorization, encode_authorization
@@ -32,9 +31,9 @@ from recovery.model.password import hash_password, require_acceptable
 from recovery.model.permission import operator_permissions
 from recovery.model.schema import LEVEL_MAX, versions_of_level
 from recovery.model.token import hash_token
+from recovery.new_file import StagedFile
 from recovery.ports import Clock, Rng
 from recovery.secret import Secret
-from recovery.services.changes.backup import PARTIAL, PartialCopy, require_free
 from recovery.services.changes.plan import Manner, Plan, Proposal, WorkFile
 from recovery.services.store_facts import StoreFacts
 from recovery.services.tenancy.recipes import (
@@ -130,21 +129,13 @@ def proposed_setup(
     """
     require_wanted(wanted)
     target = path.absolute()
-    require_free(target)
-    partial = target.with_name(f"{target.name}{PARTIAL}")
-    if os.path.lexists(partial):
-        raise ConflictError(
-            kind="file",
-            name=displayed(str(partial)),
-            hint="it is what an interrupted setup left: look at it, and remove it",
-        )
-    with _made(partial, target, wanted, clock=clock, rng=rng) as (copy, made):
-        facts = _facts_of(path, target, partial)
+    with _made(target, wanted, clock=clock, rng=rng) as (new, made):
+        facts = _facts_of(path, target, new.path)
         plan = _plan(wanted, made)
         yield SetupProposal(
             plan=plan,
             store=facts,
-            work=NewStore(facts, copy, plan),
+            work=NewStore(facts, new, plan),
             manner=manner,
             made=made,
         )
@@ -152,8 +143,8 @@ def proposed_setup(
 
 @contextmanager
 def _made(
-    partial: Path, target: Path, wanted: Setup, *, clock: Clock, rng: Rng
-) -> Iterator[tuple[PartialCopy, SetupResult]]:
+    target: Path, wanted: Setup, *, clock: Clock, rng: Rng
+) -> Iterator[tuple[StagedFile, SetupResult]]:
     """Make the file, and remove it at the end unless it got its name."""
     ids = IdSource(clock, rng)
     made: list[SetupResult] = []
@@ -163,13 +154,13 @@ def _made(
         write_empty_store(tx, level=LEVEL_MAX, ids=ids, rng=rng, now=now)
         made.append(_fill(tx, target, wanted, ids=ids, now=now))
 
-    MetaStore.create(partial, level=LEVEL_MAX, fill=fill)
-    with PartialCopy(partial, target) as copy:
-        yield copy, made[-1]
+    with StagedFile(target) as new:
+        MetaStore.create(new.path, level=LEVEL_MAX, fill=fill)
+        yield new, made[-1]
 
 
-def _facts_of(path: Path, target: Path, partial: Path) -> StoreFacts:
-    status = partial.stat()
+def _facts_of(path: Path, target: Path, made: Path) -> StoreFacts:
+    status = made.stat()
     return StoreFacts(
         path=path,
         real_path=target,
@@ -228,16 +219,16 @@ class NewStore:
     backup_path: Final = None
     txid: Final = 1
 
-    def __init__(self, facts: StoreFacts, copy: PartialCopy, plan: Plan) -> None:
+    def __init__(self, facts: StoreFacts, new: StagedFile, plan: Plan) -> None:
         """Get ready; the file is complete."""
         self._facts = facts
-        self._copy = copy
+        self._new = new
         self._plan = plan
         self.target_path: Final = facts.real_path
 
     def prepare(self, resources: ExitStack, undo: ExitStack) -> WorkFile:  # noqa: ARG002 # of Work
         """Have it removed if it does not come about. As `Work.prepare`."""
-        undo.callback(self._copy.withdraw)
+        undo.callback(self._new.withdraw)
         return WorkFile(device=self._facts.device, inode=self._facts.inode, txid=None, digest=None)
 
     def commit(self) -> None:
@@ -245,14 +236,15 @@ class NewStore:
 
     def verify(self) -> str | None:
         """Open it as a reader does. As `Work.verify`."""
-        with MetaStore.open(self._copy.path, write=False) as store:
+        with MetaStore.open(self._new.path, write=False) as store:
             store.require_sound()
             with store.view() as tx:
                 return self._plan.verify(tx)
 
     def publish(self) -> None:
         """Give it its name. As `Work.publish`."""
-        self._copy.publish()
+        self._new.publish()
+        self._new.keep()
 
     def is_unchanged(self, _: BaseException) -> bool:
         """Say yes: nothing is left of it."""

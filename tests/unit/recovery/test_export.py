@@ -87,3 +87,13 @@ def test_a_failing_disk_leaves_nothing(tmp_path: Path, monkeypatch: pytest.Monke
     with pytest.raises(WriteFailedError):
         write_export(tmp_path / "new.sqlite", {})
     assert list(tmp_path.iterdir()) == []
+
+
+def test_ctrl_c_among_the_rows_leaves_nothing(tmp_path: Path) -> None:
+    def rows() -> Iterator[Row]:
+        yield {"id": "1", "name": "first"}
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        write_export(tmp_path / "new.sqlite", {"users": rows()})
+    assert list(tmp_path.iterdir()) == []

@@ -174,3 +174,20 @@ def test_opening_without_the_lock_refuses_what_is_no_file(tmp_path: Path) -> Non
     for name in (".", "pipe", "absent"):
         with pytest.raises(OSError, match=r"regular|No such"):
             open_unlocked(tmp_path / name)
+
+
+def test_what_a_killed_process_left_is_removed_and_what_a_living_one_makes_is_not(
+    tmp_path: Path,
+) -> None:
+    left = tmp_path / ".bolt_store-left.new"
+    young = tmp_path / ".bolt_store-young.new"
+    for one in (left, young):
+        one.write_bytes(b"canary")
+    os.utime(left, (1, 1))
+    with NewFile(tmp_path / "a", like=None) as living:
+        (making,) = set(names(tmp_path)) - {left.name, young.name}
+        os.utime(tmp_path / making, (1, 1))
+        with NewFile(tmp_path / "b", like=None) as new:
+            new.publish()
+        living.publish()
+    assert names(tmp_path) == sorted([young.name, "a", "b"])

@@ -1,6 +1,7 @@
 """Stores that are packed: read from a file that is nowhere to be found."""
 
 import gzip
+import stat
 import tempfile
 from pathlib import Path
 
@@ -114,8 +115,9 @@ def test_a_plain_file_of_a_packed_store_is_gone_afterwards(
     made: MadeStore, temporary: Path
 ) -> None:
     with plain_file(pack(made)) as plain:
-        assert plain.parent == temporary
+        assert plain.parent.parent == temporary
+        assert stat.S_IMODE(plain.parent.stat().st_mode) == 0o700
         assert plain.read_bytes() == made.path.read_bytes()
-    assert not plain.exists()
+    assert list(temporary.iterdir()) == []
     with plain_file(made.path) as plain:
         assert plain == made.path

@@ -85,11 +85,6 @@ def test_backups_of_one_second_get_different_names(level21_bolt: Path) -> None:
     assert made == [NAME, f"{stem}.2.backup", f"{stem}.3.backup"]
 
 
-def test_a_name_is_not_used_again_while_part_of_a_copy_is_there(level21_bolt: Path) -> None:
-    level21_bolt.with_name(f"{NAME}.partial").touch()
-    assert back_up(level21_bolt).name == f"{NAME.removesuffix('.backup')}.2.backup"
-
-
 def test_a_dangling_link_is_a_taken_name(level21_bolt: Path) -> None:
     level21_bolt.with_name(NAME).symlink_to("nowhere")
     assert back_up(level21_bolt).name == f"{NAME.removesuffix('.backup')}.2.backup"
@@ -113,7 +108,7 @@ def test_the_name_of_a_backup_is_on_the_disk_before_anything_is_changed(
 
     monkeypatch.setattr(os, "fsync", watch)
     back_up(level21_bolt)
-    assert synced == [f"file, {NAME}.partial", f"folder, {NAME}"]
+    assert synced == [*["file, level21.bolt"] * 2, f"folder, {NAME}"]
 
 
 # -- what is refused -----------------------------------------------------------------------------
@@ -147,13 +142,6 @@ def test_a_dangling_link_is_not_followed(level21_bolt: Path) -> None:
     target = level21_bolt.with_name("link")
     target.symlink_to(level21_bolt.with_name("elsewhere"))
     assert isinstance(failed(level21_bolt, target), ConflictError)
-
-
-def test_what_an_interrupted_copy_left_is_named(level21_bolt: Path) -> None:
-    level21_bolt.with_name("copy.partial").touch()
-    error = failed(level21_bolt, level21_bolt.with_name("copy"))
-    assert "copy.partial exists already" in str(error)
-    assert "interrupted" in error.hint
 
 
 def test_the_name_that_influxd_deletes_is_refused(level21_bolt: Path) -> None:
@@ -322,7 +310,7 @@ def test_a_copy_that_is_not_wanted_any_more_goes_away_by_either_name(level21_bol
     target = level21_bolt.with_name("copy")
     with MetaStore.open(level21_bolt, write=False) as store:
         with PartialCopy.of(store, target):
-            assert names(level21_bolt.parent) == ["copy.partial", "level21.bolt"]
+            assert not target.exists()
         assert names(level21_bolt.parent) == ["level21.bolt"]
         with PartialCopy.of(store, target) as copy:
             copy.publish()

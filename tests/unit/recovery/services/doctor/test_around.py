@@ -1,5 +1,6 @@
 """The bolt file itself, the SQLite file beside it, and the folders around it."""
 
+import fcntl
 import hashlib
 import sqlite3
 from collections.abc import Iterator
@@ -274,3 +275,16 @@ def test_a_store_named_otherwise_is_examined_by_its_name(tmp_path: Path, full: F
     renamed.path.chmod(0o644)
     (finding,) = examined(renamed.path).findings
     assert finding.bucket == "influxdb.bolt"
+
+
+@pytest.mark.parametrize(
+    "name", [".influx-recovery-abc", ".bolt_store-abc.new", "influxd.bolt.x.backup.partial"]
+)
+def test_what_a_killed_command_has_left_is_named(full: FullStore, name: str) -> None:
+    left = full.path.with_name(name)
+    left.write_bytes(b"canary")
+    left.chmod(0o600)
+    assert found(full) == ("I35 M",)
+    with left.open("rb") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)  # as its maker has it while it lives
+        assert found(full) == ()

@@ -1,10 +1,12 @@
 """Backups that somebody asks for: of stores at rest, of stores in use, compressed or not."""
 
+import contextlib
 import errno
 import gzip
 import stat
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import NoReturn
 
 import pytest
 
@@ -185,3 +187,25 @@ def test_a_full_disk_leaves_nothing_of_a_compressed_backup(
         backup(made.path, tmp_path, is_compressed=True)
     assert caught.value.outcome == "unchanged"
     assert names(tmp_path) == ["store"]
+
+
+@pytest.mark.parametrize("is_compressed", [False, True])
+@pytest.mark.parametrize("is_locked", [False, True])
+def test_ctrl_c_at_any_point_leaves_nothing_of_a_backup(
+    made: MadeStore,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    is_compressed: bool,  # noqa: FBT001 # a column of the table
+    is_locked: bool,  # noqa: FBT001 # a column of the table
+) -> None:
+    def interrupt(*_: object, **__: object) -> NoReturn:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("recovery.new_file._make_durable", interrupt)
+    with (
+        locked(made.path, exclusive=True) if is_locked else contextlib.nullcontext(),
+        pytest.raises(KeyboardInterrupt),
+    ):
+        backup(made.path, tmp_path, is_compressed=is_compressed)
+    assert names(tmp_path) == ["store"]
+    assert names(made.path.parent) == ["influxd.bolt"]

@@ -2,7 +2,10 @@
 
 import gzip
 import os
+import stat
+from collections.abc import Callable
 from pathlib import Path
+from typing import NoReturn
 
 import pytest
 
@@ -215,3 +218,29 @@ def test_a_state_without_users_loses_against_one_that_has_them(
     facts, _ = salvaged(made.path, tmp_path / "new")
     assert content(tmp_path / "new") == before
     assert not facts.is_complete
+
+
+@pytest.mark.parametrize("make", [compacted, salvaged])
+def test_a_new_file_is_private_whatever_mode_the_store_has(
+    made: MadeStore, tmp_path: Path, make: Callable[[Path, Path], tuple[object, Prospect]]
+) -> None:
+    made.path.chmod(0o644)
+    _, prospect = make(made.path, tmp_path / "new")
+    assert stat.S_IMODE((tmp_path / "new").stat().st_mode) == 0o600
+    assert prospect.finding_count == 0
+
+
+@pytest.mark.parametrize("make", [compacted, salvaged])
+def test_ctrl_c_while_the_new_file_is_examined_leaves_nothing_of_it(
+    made: MadeStore,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    make: Callable[[Path, Path], object],
+) -> None:
+    def interrupt(*_: object, **__: object) -> NoReturn:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("recovery.services.stores.salvage.examine", interrupt)
+    with pytest.raises(KeyboardInterrupt):
+        make(made.path, tmp_path / "new")
+    assert [one.name for one in tmp_path.iterdir()] == ["influxd.bolt"]

@@ -1,0 +1,436 @@
+"""The one way to make a file that did not exist.
+
+Lives here: `StagedFile`, which gets its name when it is complete, `ClaimedFile`, which has it from
+the start, and `PrivateFolder`, for what is never to have a name. Must not live here: what is in the
+file.
+
+Invariants: nothing that exists is ever replaced or followed, also where there are no hard links;
+every file has mode 0600, unless its maker sets another on purpose; its bytes and its name are on
+the disk when it is finished. A failure, Ctrl-C or a signal at any moment leaves nothing behind,
+until `keep`. What a killed process leaves is a folder that nobody else may enter; it is locked as
+long as its maker lives, and the next file that is made beside it removes it. No name ends in
+`.tmp`, because influxd deletes `<bolt-path>.tmp` when it opens its store.
+
+Source: link(2), open(2), flock(2); InfluxDB v2.9.1 kv/restore and cmd/influxd/recovery for the name
+that is deleted.
+"""
+
+import contextlib
+import errno
+import fcntl
+import os
+import shutil
+import signal
+import stat
+import tempfile
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Final, Self, TypeAlias
+
+from recovery.errors import (
+    ConflictError,
+    RecoveryError,
+    RefusedError,
+    StoreAccessError,
+    WriteFailedError,
+)
+from recovery.log import get_logger
+from recovery.model.display import displayed
+from recovery.system_advice import advice_on, reason_of
+
+LOG: Final = get_logger(__name__)
+MODE: Final = 0o600
+RESERVED: Final = ".tmp"
+STAGE_PREFIX: Final = ".influx-recovery-"
+ABANDONED_AGE_S: Final = 60.0
+"""A younger folder without a lock may be one that its maker is about to lock."""
+SIGNALS: Final = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+CANNOT_LINK: Final = frozenset(
+    {errno.EPERM, errno.ENOSYS, errno.EOPNOTSUPP, errno.EMLINK, errno.EINVAL}
+)
+"""What link(2) says on file systems without hard links."""
+NOT_MAKEABLE: Final = frozenset(
+    {errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOENT, errno.ENOTDIR}
+)
+ELSEWHERE: Final = "name a new file in a folder that you may write to"
+
+Unsynced: TypeAlias = Callable[[OSError], None]
+"""Told that a folder cannot be synced, where that is a warning and no failure."""
+
+
+def require_free(target: Path) -> None:
+    """Refuse a name that is taken, or that influxd deletes.
+
+    Args:
+        target: Where a file is to be made.
+
+    Raises:
+        ConflictError: Something is there.
+        RefusedError: The name is one that influxd deletes.
+    """
+    if target.name.endswith(RESERVED):
+        raise RefusedError(
+            reason=f"{displayed(str(target))} ends in {RESERVED}, and influxd deletes such files",
+            hint="choose another name",
+        )
+    if os.path.lexists(target):
+        raise already_there(target)
+
+
+def already_there(path: Path) -> ConflictError:
+    """Return the error for a file that was to be made and is there."""
+    return ConflictError(
+        kind="file",
+        name=displayed(str(path)),
+        hint="name a file that does not exist; nothing is ever overwritten",
+    )
+
+
+class PrivateFolder:
+    """A folder that only its maker may enter. Leaving its context removes it with all in it.
+
+    Attributes:
+        path: The folder.
+    """
+
+    def __init__(self, parent: Path) -> None:
+        """Make it, and remove what killed processes of this user have left beside it.
+
+        Args:
+            parent: Where.
+
+        Raises:
+            OSError: It cannot be made.
+        """
+        with _uninterrupted():
+            self.path: Final = Path(tempfile.mkdtemp(prefix=STAGE_PREFIX, dir=parent))
+            self._lock = _locked(self.path)
+        _sweep(parent, self.path)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.remove()
+
+    def remove(self) -> None:
+        """Remove it with all that is in it. Does not raise; calling it again is allowed."""
+        if self._lock >= 0:
+            with _uninterrupted():
+                shutil.rmtree(self.path, ignore_errors=True)
+                os.close(self._lock)
+                self._lock = -1
+
+
+class StagedFile:
+    """A file that is made in a private folder beside its place. Leaving without `keep` removes it.
+
+    Attributes:
+        path: Where to make it; has the name of the target, in the folder. Nothing is there yet.
+        target: Where it will be.
+    """
+
+    def __init__(
+        self, target: Path, *, elsewhere: str = ELSEWHERE, on_unsynced: Unsynced | None = None
+    ) -> None:
+        """Make the private folder.
+
+        Args:
+            target: Where the file is to be; nothing may be there.
+            elsewhere: What to do where no file can be made.
+            on_unsynced: Told when the folder of the target cannot be synced; None makes that a
+                failure.
+
+        Raises:
+            ConflictError: Something is at the target.
+            RefusedError: The name is one that influxd deletes.
+            StoreAccessError: This user may not make files there.
+            WriteFailedError: There is no room.
+        """
+        require_free(target)
+        self.target: Final = target
+        self._elsewhere = elsewhere
+        self._on_unsynced = on_unsynced
+        self._is_published = False
+        self._is_kept = False
+        try:
+            self._folder = PrivateFolder(target.parent)
+        except OSError as error:
+            raise not_makeable(target, error, elsewhere) from error
+        self.path: Final = self._folder.path / target.name
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if not self._is_kept:
+            self.withdraw()
+
+    def publish(self) -> None:
+        """Give the file its name, durably. It goes away again unless `keep` is called.
+
+        Raises:
+            ConflictError: Something has come to be at the target meanwhile; it is left alone.
+            WriteFailedError: The content or the name cannot be made durable; nothing is left.
+        """
+        try:
+            with _uninterrupted():
+                _make_durable(self.path)
+                _name(self.path, self.target)
+                self._is_published = True
+                sync_folder(self.target, self._on_unsynced)
+                self._folder.remove()
+        except FileExistsError as error:
+            raise already_there(self.target) from error
+        except OSError as error:
+            self.withdraw()
+            raise failed(self.target, error, self._elsewhere) from error
+
+    def keep(self) -> None:
+        """Let the file stay, whatever happens from here on."""
+        self._is_kept = True
+
+    def withdraw(self) -> None:
+        """Remove the file, by whichever name it has. Does not raise."""
+        with _uninterrupted():
+            if self._is_published:
+                self._is_published = False
+                with contextlib.suppress(OSError):
+                    self.target.unlink()
+            self._folder.remove()
+
+
+class ClaimedFile:
+    """A new file under its name, empty at first. Leaving its context without `keep` removes it.
+
+    It has no buffer of the standard library's, which would try to write once more while a failure
+    is being cleaned up.
+
+    Attributes:
+        target: The file.
+    """
+
+    def __init__(
+        self, target: Path, *, elsewhere: str = ELSEWHERE, on_unsynced: Unsynced | None = None
+    ) -> None:
+        """Make the file, empty and with mode 0600. Takes and raises what `StagedFile` does."""
+        require_free(target)
+        self.target: Final = target
+        self._elsewhere = elsewhere
+        self._on_unsynced = on_unsynced
+        self._descriptor = -1
+        flags = os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
+        with _uninterrupted():
+            try:
+                self._descriptor = os.open(target, flags, MODE)
+            except FileExistsError as error:
+                raise already_there(target) from error
+            except OSError as error:
+                raise not_makeable(target, error, elsewhere) from error
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.withdraw()
+
+    def reserve(self, size_bytes: int) -> None:
+        """Make sure that so many bytes can be written, and that the name is on the disk.
+
+        Args:
+            size_bytes: How much will be written.
+
+        Raises:
+            WriteFailedError: There is no room, or the disk failed.
+        """
+        with self._failing():
+            os.pwrite(self._descriptor, b"\n" * size_bytes, 0)
+            os.fsync(self._descriptor)
+            sync_folder(self.target, self._on_unsynced)
+
+    def write(self, content: bytes) -> None:
+        """Write all of it behind what was written before.
+
+        Args:
+            content: What to write.
+
+        Raises:
+            WriteFailedError: It cannot be written.
+        """
+        rest = memoryview(content)
+        with self._failing():
+            while rest:
+                rest = rest[os.write(self._descriptor, rest) :]
+
+    def keep(self) -> None:
+        """Cut the file behind what was written, wait until it is on the disk, and let it stay.
+
+        Raises:
+            WriteFailedError: It cannot be made durable; leaving the context removes it.
+        """
+        with self._failing():
+            os.ftruncate(self._descriptor, os.lseek(self._descriptor, 0, os.SEEK_CUR))
+            os.fsync(self._descriptor)
+            sync_folder(self.target, self._on_unsynced)
+        self._close()
+
+    def withdraw(self) -> None:
+        """Remove what was not kept, if it is still the file that was made here. Does not raise."""
+        if self._descriptor < 0:
+            return
+        with _uninterrupted():
+            with contextlib.suppress(OSError):
+                ours, there = os.fstat(self._descriptor), self.target.lstat()
+                if stat.S_ISREG(there.st_mode) and os.path.samestat(ours, there):
+                    self.target.unlink()
+            self._close()
+
+    def _close(self) -> None:
+        os.close(self._descriptor)
+        self._descriptor = -1
+
+    @contextlib.contextmanager
+    def _failing(self) -> Iterator[None]:
+        try:
+            yield
+        except OSError as error:
+            raise failed(self.target, error, self._elsewhere) from error
+
+
+def sync_folder(path: Path, on_unsynced: Unsynced | None = None) -> None:
+    """Make the name of a new or removed file durable.
+
+    Args:
+        path: The file.
+        on_unsynced: Told when that fails; None makes it a failure.
+
+    Raises:
+        OSError: The folder cannot be opened or synced.
+    """
+    try:
+        descriptor = os.open(path.absolute().parent, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+        try:
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)
+    except OSError as error:
+        if on_unsynced is None:
+            raise
+        on_unsynced(error)
+
+
+def not_makeable(target: Path, error: OSError, elsewhere: str) -> RecoveryError:
+    """Return the error for a file that cannot even be created."""
+    if error.errno in NOT_MAKEABLE:
+        return StoreAccessError(
+            path=displayed(str(target.parent)),
+            problem=f"is no folder that a file can be made in ({reason_of(error)})",
+            hint=advice_on(error.errno, otherwise=elsewhere),
+        )
+    return failed(target, error, elsewhere)
+
+
+def failed(target: Path, error: OSError | str, elsewhere: str = ELSEWHERE) -> WriteFailedError:
+    """Return the error for a new file that cannot be written; nothing is left of it."""
+    problem = error if isinstance(error, str) else reason_of(error)
+    code = errno.ENOSPC if isinstance(error, str) else error.errno
+    return WriteFailedError(
+        path=displayed(str(target)),
+        problem=problem,
+        outcome="unchanged",
+        hint=advice_on(code, otherwise=elsewhere),
+    )
+
+
+@contextlib.contextmanager
+def _uninterrupted() -> Iterator[None]:
+    """Hold signals back for a moment, so that what is made and what is known of it agree."""
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, SIGNALS)
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
+def _make_durable(path: Path) -> None:
+    """Close a file to others, and wait until it is on the disk."""
+    descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
+    try:
+        if stat.S_IMODE(os.fstat(descriptor).st_mode) != MODE:
+            with contextlib.suppress(PermissionError):  # vfat, where the mount decides
+                os.fchmod(descriptor, MODE)
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def _name(path: Path, target: Path) -> None:
+    """Give a file its name, unless that is taken; plain rename(2) would replace what is there."""
+    try:
+        target.hardlink_to(path)
+    except OSError as error:
+        if isinstance(error, FileExistsError) or error.errno not in CANNOT_LINK:
+            raise
+    else:
+        path.unlink()
+        return
+    # Without hard links the name is claimed first, by an empty file that cannot replace anything.
+    os.close(os.open(target, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, MODE))
+    try:
+        path.rename(target)
+    except BaseException:
+        target.unlink()
+        raise
+
+
+def _locked(folder: Path) -> int:
+    """Lock a folder for as long as this process lives, where the file system can do that."""
+    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    with contextlib.suppress(OSError):
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    return descriptor
+
+
+def _sweep(parent: Path, own: Path) -> None:
+    """Remove what killed processes of this user have left. Does not raise."""
+    with contextlib.suppress(OSError):
+        now = own.stat().st_mtime
+        for entry in os.scandir(parent):
+            if entry.name.startswith(STAGE_PREFIX) and entry.name != own.name:
+                with contextlib.suppress(OSError):
+                    _remove_abandoned(Path(entry.path), now)
+
+
+def _remove_abandoned(folder: Path, now: float) -> None:
+    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC)
+    try:
+        status = os.fstat(descriptor)
+        if status.st_uid != os.geteuid() or now - status.st_mtime < ABANDONED_AGE_S:
+            return
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)  # fails while its maker lives
+        shutil.rmtree(folder, ignore_errors=True)
+        LOG.info("leftover.removed", path=str(folder))
+    finally:
+        os.close(descriptor)
+
+
+def is_in_use(path: Path) -> bool:
+    """Tell whether the process that makes a file or a private folder is alive.
+
+    Args:
+        path: What may be a leftover.
+
+    Returns:
+        Whether somebody holds its lock.
+
+    Raises:
+        OSError: It cannot be looked at.
+    """
+    descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return True
+    finally:
+        os.close(descriptor)
+    return False
