@@ -12,6 +12,7 @@ import contextlib
 import io
 import json
 import os
+import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Final, TextIO
 
@@ -20,6 +21,7 @@ from recovery.cli.table import Column, table, wrap
 if TYPE_CHECKING:
     from recovery.services.authorizations.listing import Problem
 
+_NOT_PLAIN: Final = re.compile(r"[^\x00-\x7e]")
 CHUNK_BYTES: Final = 1 << 18
 """Written at once: so large that system calls cost nothing, so small that it stays in the cache."""
 
@@ -100,7 +102,7 @@ class Output:
             BrokenPipeError: Nobody reads stdout any more.
             OutputError: stdout cannot take it.
         """
-        self.line(json.dumps({"version": 1, **content}))
+        self.line(_escaped(json.dumps({"version": 1, **content})))
 
     def stream(
         self,
@@ -126,7 +128,7 @@ class Output:
         separator = b"\n"
         for item in items:
             pending += separator
-            pending += item
+            pending += item if _is_plain(item) else _escaped(item.decode()).encode()
             separator = b",\n"
             if len(pending) >= CHUNK_BYTES:
                 self._write(pending)
@@ -240,3 +242,17 @@ def _stdout_errors() -> Iterator[None]:
 
 def _one_line(text: str) -> str:
     return " ".join(text.split())
+
+
+def _is_plain(document: bytes) -> bool:
+    return document.isascii() and b"\x7f" not in document
+
+
+def _escaped(document: str) -> str:
+    """Escape in JSON what a terminal would obey or hide; such characters are in strings only."""
+    return _NOT_PLAIN.sub(_escape, document)
+
+
+def _escape(found: re.Match[str]) -> str:
+    units = found.group().encode("utf-16-be", "surrogatepass")
+    return "".join(f"\\u{units[at : at + 2].hex()}" for at in range(0, len(units), 2))

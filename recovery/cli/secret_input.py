@@ -7,10 +7,12 @@ Invariants: what was typed is never shown. One line feed at the end of a file is
 secret, because every editor adds it; everything else is.
 """
 
+import codecs
 import contextlib
 import os
 import sys
 import termios
+import unicodedata
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
@@ -31,18 +33,20 @@ SEEN_BY_ALL: Final = (
 )
 
 
-def read_secret(path: str, *, what: str) -> Secret:
+def read_secret(path: str, *, what: str, is_line: bool = True) -> Secret:
     """Read a secret from a file or from stdin.
 
     Args:
         path: The file; "-" for stdin.
         what: Such as "password", for the errors.
+        is_line: Whether it is one line of characters that can be typed.
 
     Returns:
-        The secret, without one line feed at its end.
+        The secret, without one line feed at its end, and without the byte order mark that some
+        editors put before a text.
 
     Raises:
-        RefusedError: It cannot be read, is empty, too long, or no UTF-8.
+        RefusedError: It cannot be read, is empty, too long, no UTF-8, or no line.
     """
     name = "standard input" if path == STDIN else displayed(path)
     try:
@@ -51,15 +55,20 @@ def read_secret(path: str, *, what: str) -> Secret:
         else:
             with Path(path).open("rb") as file:
                 content = file.read(SECRET_SIZE_BYTES_MAX + 1)
-    except OSError as error:
+    except (OSError, ValueError) as error:
+        # A person who takes the option for that of the secret has typed the secret here.
+        is_there = path == STDIN or isinstance(error, PermissionError | IsADirectoryError)
+        shown = name if is_there else "the file that was named"
+        problem = error.strerror if isinstance(error, OSError) else "that is no name of a file"
         raise RefusedError(
-            reason=f"the {what} cannot be read from {name} ({error.strerror})",
+            reason=f"the {what} cannot be read from {shown} ({problem})",
             hint=f"name a file that holds the {what} and nothing else, or - for standard input",
         ) from None
-    return _secret(content.removesuffix(b"\n").removesuffix(b"\r"), what=what, name=name)
+    content = content.removeprefix(codecs.BOM_UTF8).removesuffix(b"\n").removesuffix(b"\r")
+    return _secret(content, what=what, name=name, is_line=is_line)
 
 
-def _secret(content: bytes, *, what: str, name: str) -> Secret:
+def _secret(content: bytes, *, what: str, name: str, is_line: bool = True) -> Secret:
     problem = None
     text = ""
     if not content:
@@ -71,12 +80,25 @@ def _secret(content: bytes, *, what: str, name: str) -> Secret:
             text = content.decode()
         except UnicodeDecodeError:
             problem = "is not UTF-8"
+        if is_line:
+            problem = problem or _problem_of_line(text)
     if problem is not None:
         raise RefusedError(
             reason=f"the {what} from {name} {problem}",
             hint=f"give the {what} and nothing else",
         )
     return Secret(text)
+
+
+def _problem_of_line(text: str) -> str | None:
+    """Say what keeps a text from being what a person types in one line."""
+    if "\n" in text or "\r" in text:
+        return "has more than one line"
+    if any(unicodedata.category(one) in {"Cc", "Zl", "Zp"} for one in text):
+        return "has a control character in it, which cannot be typed when signing in"
+    if text.startswith("\N{ZERO WIDTH NO-BREAK SPACE}"):
+        return "begins with a byte order mark"
+    return None
 
 
 def ask_secret(question: str, *, what: str) -> Secret:

@@ -8,6 +8,7 @@ from typing import Final
 
 import pytest
 
+from recovery.metastore.transaction import MetaTx
 from recovery.services.tenancy.user_creation import CreateUser
 from tests.support.ports import FixedClock
 from tests.support.run_cli import PROJECT, Cli
@@ -18,9 +19,16 @@ from tests.support.stores import (
     MadeStore,
     SeededRng,
     change,
+    edit,
     make_store,
 )
 
+FIELDS: Final = {
+    "usersv1": "name",
+    "organizationsv1": "name",
+    "bucketsv1": "name",
+    "authorizationsv1": "description",
+}
 GOLDEN: Final = PROJECT / "tests" / "golden"
 OPERATOR_OF_LEVEL21: Final = (
     "A9Ovdl8SmP-rfp8wQ2vJoPUsZoQQJ3EochD88SlJcgrcLw4HBwgUqpSHQxc9N9Drg0_aY6Lp1jutBRcKhbV7aQ=="
@@ -241,3 +249,23 @@ def test_a_terminal_without_unicode_gets_escapes(cli: Cli, evil_path: Path) -> N
     done = cli.run("user", "list", "--bolt-path", evil_path, environ=plain)
     assert done.code == 0
     assert "adm\\u0456n" in done.stdout
+
+
+@pytest.mark.parametrize("noun", ["user", "org", "bucket", "auth"])
+def test_json_holds_nothing_that_a_terminal_obeys_or_hides(
+    cli: Cli, made_store: MadeStore, noun: str
+) -> None:
+    odd = "x\u009b31m\x7f\u202e\u2028\U0001d173y"
+
+    def rename(tx: MetaTx) -> None:
+        for table, field in FIELDS.items():
+            for key, document in list(tx.table(table).items()):
+                record = json.loads(document) | {field: odd}
+                stored = json.dumps(record, ensure_ascii=False).encode()
+                tx.table(table).put(key, stored)
+
+    edit(made_store.path, rename)
+    text = cli.run(noun, "list", "--bolt-path", made_store.path, "--json").stdout
+    assert text.isascii()
+    assert "\x7f" not in text
+    assert json.dumps(odd)[1:-1].replace("\x7f", "\\u007f") in text

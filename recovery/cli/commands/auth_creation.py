@@ -243,7 +243,11 @@ def _request(options: _Create) -> PermissionRequest:
     document = None
     if options.permissions is not None:
         # No secret, but read the same way; it ends here as bytes again.
-        document = read_secret(options.permissions, what="list of permissions").reveal().encode()
+        document = (
+            read_secret(options.permissions, what="list of permissions", is_line=False)
+            .reveal()
+            .encode()
+        )
     return PermissionRequest(
         is_operator=options.operator,
         is_all_access=options.all_access,

@@ -182,8 +182,25 @@ def require_usable_token(token: Secret) -> None:
         token: The token.
 
     Raises:
-        RefusedError: It is too short or too long, looks like a JSON web token, is a hash, or has
-            characters that a header of HTTP does not carry.
+        RefusedError: As `problem_of_token` says.
+    """
+    reason = problem_of_token(token)
+    if reason is not None:
+        raise RefusedError(
+            reason=f"the given token cannot be used: {reason}",
+            hint="give another one, or leave --token-value-file out for a new random token",
+        )
+
+
+def problem_of_token(token: Secret) -> str | None:
+    """Say why clients could not use a token, or why others could guess it.
+
+    Args:
+        token: The token.
+
+    Returns:
+        That it is too short or too long, looks like a JSON web token, is a hash, or has characters
+        that a header of HTTP does not carry; None when it is well.
     """
     text = token.reveal()
     reason = None
@@ -197,11 +214,7 @@ def require_usable_token(token: Secret) -> None:
         reason = "it is the hash of a token, and a client needs the token itself"
     elif looks_like_jwt(token):
         reason = "it looks like a JSON web token, which the server never looks up"
-    if reason is not None:
-        raise RefusedError(
-            reason=f"the given token cannot be used: {reason}",
-            hint="give another one, or leave --token-value-file out for a new random token",
-        )
+    return reason
 
 
 def summary_of(permissions: list[Permission]) -> str:

@@ -30,6 +30,7 @@ from recovery.model.permission import Permission
 from recovery.model.token import LEVEL_HASHED, VARIANTS, TokenForm, hash_token, hash_variant
 from recovery.secret import Secret
 from recovery.services.authorizations.changes import differs
+from recovery.services.authorizations.creation import problem_of_token
 from recovery.services.authorizations.new_token import FormChoice, chosen_form
 from recovery.services.authorizations.permission_request import refusal_of
 from recovery.services.authorizations.transfer import Line, LineError, decode_lines
@@ -244,6 +245,9 @@ class _Resolver:
     def _stored(self, before: Authorization) -> tuple[Secret | None, Secret | None]:
         """Choose token and hash of the record: exactly one of them is set."""
         if before.token is not None:
+            problem = problem_of_token(before.token)
+            if problem is not None:
+                raise _ConflictError(f"its token cannot be used: {problem}")
             if self._form is TokenForm.RAW:
                 return before.token, None
             return None, hash_token(before.token)

@@ -1,0 +1,61 @@
+"""Secrets that are read from files."""
+
+from pathlib import Path
+
+import pytest
+
+from recovery.cli.secret_input import read_secret
+from recovery.errors import RefusedError
+
+
+def read(path: Path, content: bytes) -> str:
+    path.write_bytes(content)
+    return read_secret(str(path), what="password").reveal()
+
+
+@pytest.mark.parametrize("content", [b"pass word", b"pass word\n", b"pass word\r\n"])
+def test_one_line_end_is_no_part_of_it(tmp_path: Path, content: bytes) -> None:
+    assert read(tmp_path / "p", content) == "pass word"
+
+
+def test_a_byte_order_mark_is_no_part_of_it(tmp_path: Path) -> None:
+    assert read(tmp_path / "p", b"\xef\xbb\xbfsecret-1\n") == "secret-1"
+
+
+@pytest.mark.parametrize(
+    ("content", "problem"),
+    [
+        (b"secret-1\nsecret-2\n", "has more than one line"),
+        (b"secret-1\n\n", "has more than one line"),
+        (b"secret-1\rsecret-2", "has more than one line"),
+        (b"secret\t-1", "has a control character"),
+        (b"secret\x00-1", "has a control character"),
+        (b"secret\x7f", "has a control character"),
+        ("secret\u009b".encode(), "has a control character"),
+        ("secret\u2028".encode(), "has a control character"),
+        (b"\xef\xbb\xbf\xef\xbb\xbfsecret-1", "begins with a byte order mark"),
+        (b"\xef\xbb\xbf", "is empty"),
+        (b"\xff\xfes\0e\0c\0", "is not UTF-8"),
+    ],
+)
+def test_what_nobody_types_is_refused(tmp_path: Path, content: bytes, problem: str) -> None:
+    with pytest.raises(RefusedError, match=problem) as caught:
+        read(tmp_path / "p", content)
+    assert "secret" not in str(caught.value)
+
+
+def test_a_document_has_many_lines(tmp_path: Path) -> None:
+    (tmp_path / "p").write_bytes(b"[\n\t1\n]\n")
+    assert read_secret(str(tmp_path / "p"), what="list", is_line=False).reveal() == "[\n\t1\n]"
+
+
+@pytest.mark.parametrize("typed", ["S3cret", "/no/such/S3cret", "S3cret\0", "S3cret" * 100])
+def test_a_secret_in_the_place_of_a_file_is_not_shown(typed: str) -> None:
+    with pytest.raises(RefusedError) as caught:
+        read_secret(typed, what="password")
+    assert "S3cret" not in str(caught.value) + caught.value.hint
+
+
+def test_a_file_that_is_there_is_named(tmp_path: Path) -> None:
+    with pytest.raises(RefusedError, match="Is a directory"):
+        read_secret(str(tmp_path), what="password")
