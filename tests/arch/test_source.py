@@ -55,7 +55,7 @@ REVEALS: Final = {
         "Secret.matches",
         "Secret.reveal",
     },
-    "recovery.services.authorizations.creation": {"require_usable_token"},
+    "recovery.services.authorizations.creation": {"problem_of_token"},
     "recovery.services.authorizations.intake": {
         "_Resolver._stored",
         "_Resolver.resolve",
