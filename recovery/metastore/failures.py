@@ -54,10 +54,23 @@ NOT_THE_FILE: Final = frozenset({
 """What is in the way of a file that may be as sound as ever."""
 NO_SPACE: Final = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
 
+DO_NOT_START: Final = "do not start influxd on it, because it writes over what can be saved"
 _RESTORE: Final = (
-    "restore a backup of the file, or type influx-recovery store salvage, which writes what can be "
-    "read into a new file"
+    "type influx-recovery store salvage NEWFILE, which writes what can be read into a new file, or "
+    "restore a backup; if this is a copy of the file of a running influxd, make another with "
+    "influx-recovery store backup, which works beside it"
 )
+_COMPACT: Final = (
+    "type influx-recovery store compact NEWFILE, which makes a copy without the empty pages, and "
+    "put that in its place"
+)
+EMPTY_LEAF: Final = "leaf.empty"
+GRID_SIZES: Final = (4096, 16384, 65536, 8192, 32768, 2048, 1024)
+"""Sizes of pages to be tried, the usual ones first."""
+GRID_PAGES: Final = 256
+PAGES_MIN: Final = 3
+"""So many page headers with the right number are no accident."""
+PAGE_KINDS: Final = frozenset({0x01, 0x02, 0x10})
 _SIGNATURES: Final = (
     (b"\x1f\x8b", "is gzip-compressed", "unpack it first: gunzip -k {path}"),
     (
@@ -130,13 +143,19 @@ class Failures:
         bad = [finding for finding in findings if finding.severity >= Severity.UNSAFE]
         if not bad:
             return None
-        shown = [str(finding) for finding in bad[:FINDINGS_SHOWN]]
+        first_of_page = list({finding.pgid: str(finding) for finding in reversed(bad)}.values())
+        shown = first_of_page[::-1][:FINDINGS_SHOWN]
         rest = f" and {len(bad) - len(shown)} more" if len(bad) > len(shown) else ""
+        listed = f"{'; '.join(shown)}{rest}"
+        is_usable = all(finding.code == EMPTY_LEAF for finding in bad)
         return StoreDamagedError(
             path=self.name,
-            problem=f"is damaged: {'; '.join(shown)}{rest}",
+            problem=f"has pages that were emptied, which influxd bears, and cannot be changed: "
+            f"{listed}"
+            if is_usable
+            else f"is damaged: {DO_NOT_START} ({listed})",
             findings=[str(finding) for finding in bad],
-            hint=_RESTORE,
+            hint=_COMPACT if is_usable else _RESTORE,
         )
 
     def bucket_missing(self, name: str) -> StoreDamagedError:
@@ -148,7 +167,8 @@ class Failures:
         return StoreDamagedError(
             path=self.name,
             problem=problem,
-            hint="look at it with a backup at hand; influxd may not start on it either",
+            hint="type influx-recovery store check, which says what is wrong with it and whether "
+            "influxd starts on it",
         )
 
     def _locked(self, error: LockError) -> StoreBusyError:
@@ -183,10 +203,12 @@ class Failures:
         if isinstance(error, ChecksumError):
             return StoreDamagedError(
                 path=path,
-                problem=f"has no usable meta page, so nothing in it can be found: {error.problem}",
+                problem=f"has no usable meta page: {DO_NOT_START} ({error.problem})",
                 hint=_RESTORE,
             )
-        return StoreDamagedError(path=path, problem=f"is damaged: {error}", hint=_RESTORE)
+        return StoreDamagedError(
+            path=path, problem=f"is damaged: {DO_NOT_START} ({error})", hint=_RESTORE
+        )
 
     def _what_else(self) -> tuple[str, str]:
         """Say what a file is that is no bolt file."""
@@ -201,6 +223,8 @@ class Failures:
         for signature, problem, hint in _SIGNATURES:
             if start.startswith(signature):
                 return problem, hint.format(path=self.name)
+        if has_bolt_pages(self.path):
+            return f"is a bolt file without a usable meta page: {DO_NOT_START}", _RESTORE
         return "is not a bolt file", "name the file influxd.bolt of the server, or a copy of it"
 
     def _os_failure(self, error: OSError) -> RecoveryError:
@@ -235,6 +259,38 @@ class Failures:
                     problem=f"cannot be read ({reason})",
                     hint="copy what can be read of it to another disk, and work on the copy",
                 )
+
+
+def has_bolt_pages(path: Path) -> bool:
+    """Tell whether a file without metas has pages of bolt.
+
+    Args:
+        path: The file.
+
+    Returns:
+        Whether, for some size of pages, several of the first ones have their own number and a kind
+        that a page of data can have.
+    """
+    try:
+        descriptor = open_unnoticed(path)
+    except OSError:
+        return False
+    try:
+        for size_bytes in GRID_SIZES:
+            numbers = range(2, GRID_PAGES)
+            headers = (os.pread(descriptor, 16, number * size_bytes) for number in numbers)
+            found = sum(
+                int.from_bytes(header[:8], "little") == number
+                and int.from_bytes(header[8:10], "little") in PAGE_KINDS
+                for number, header in zip(numbers, headers, strict=True)
+            )
+            if found >= PAGES_MIN:
+                return True
+    except OSError:
+        return False
+    finally:
+        os.close(descriptor)
+    return False
 
 
 def open_unnoticed(path: Path) -> int:

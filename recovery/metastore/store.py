@@ -14,7 +14,7 @@ Source: spec bbolt-format sections 2.9 and 2.11; spec influxdb-metadata sections
 import os
 import stat
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
@@ -23,7 +23,7 @@ from typing import Final, NoReturn, Self, TypeAlias
 import bolt_store
 from bolt_store import DB, BlockFile, Severity, Tx
 from bolt_store.errors import BoltError, DamagedError, LockError, ReadOnlyError
-from recovery.errors import SchemaError, StoreDamagedError, StoreNotFoundError
+from recovery.errors import StoreNotFoundError
 from recovery.log import get_logger
 from recovery.metastore.failures import (
     NAME_STORE,
@@ -31,10 +31,9 @@ from recovery.metastore.failures import (
     not_found,
     open_unnoticed,
 )
+from recovery.metastore.recognition import recognised_level
 from recovery.metastore.transaction import MetaTx
 from recovery.model.display import displayed
-from recovery.model.gojson import UndecodableError
-from recovery.model.schema import LEVEL_MAX, SchemaFault, decode_migration, schema_state
 from recovery.new_file import already_there
 
 LOG: Final = get_logger(__name__)
@@ -42,16 +41,6 @@ STORE_NAME: Final = "influxd.bolt"
 CHECKED_AGAIN_BYTES_MAX: Final = 64 << 20
 """Up to this size a check of the whole file takes less than a tenth of a second, so a change has
 three: before it begins, before its meta is written, and when it has been committed."""
-START_ONCE: Final = "start influxd of the version that was here last, and stop it again"
-SCHEMA_HINTS: Final = {
-    SchemaFault.EMPTY: "start influxd on it once, or name another store with --bolt-path FILE",
-    SchemaFault.NEWER: "look for a newer version of this tool",
-    SchemaFault.OLDER: "start a released influxd 2.0 on a copy of it, which brings it up to date",
-    SchemaFault.UNFINISHED: START_ONCE,
-    SchemaFault.INTERRUPTED: START_ONCE,
-    SchemaFault.RENAMED: "restore a backup, or look at the store with a backup at hand",
-    SchemaFault.GAP: "restore a backup, or look at the store with a backup at hand",
-}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -122,7 +111,9 @@ class MetaStore:
         self._is_writable: Final = write
         self.file: Final = file
         with self.view(level=0) as tx:
-            self.level: Final = _level(tx, failures) if needs_schema else _likely_level(tx)
+            self.level: Final = recognised_level(
+                tx, failures, check=db.check, needs_schema=needs_schema
+            )
 
     @classmethod
     def open(
@@ -564,23 +555,3 @@ def _absent(path: Path) -> StoreNotFoundError:
         problem="is a symbolic link to something that does not exist",
         hint=NAME_STORE,
     )
-
-
-def _level(tx: MetaTx, failures: Failures) -> int:
-    """Read the schema level, and refuse one that is unknown."""
-    state = schema_state(tx.migrations.all())
-    if state.fault is not None:
-        raise SchemaError(
-            path=failures.name, problem=state.sentence, hint=SCHEMA_HINTS[state.fault]
-        )
-    return state.level
-
-
-def _likely_level(tx: MetaTx) -> int:
-    """Read the schema level as well as it can be told, whatever is wrong with it."""
-    migrations = []
-    with suppress(StoreDamagedError):  # the check of the file says more about that
-        for key, document in tx.table("migrationsv1").items():
-            with suppress(UndecodableError):
-                migrations.append(decode_migration(key, document))
-    return min(schema_state(migrations).level, LEVEL_MAX)

@@ -17,6 +17,8 @@ from recovery.model.ids import Id
 from recovery.model.organization import Organization, index_name
 from recovery.model.user import User
 
+USERS: Final = "usersv1"
+ORGANIZATIONS: Final = "organizationsv1"
 NAMES_SHOWN_MAX: Final = 20
 USER_LIST: Final = "type influx-recovery user list to see who there is"
 NAME_LENGTH_MAX: Final = 100
@@ -46,7 +48,7 @@ def choose_user(tx: MetaTx, name: str | None) -> User:
     if name is not None and len(wanted) > 1:
         indexed = tx.users.indexed_id(name)
         wanted = [user for user in wanted if user.id == indexed] or wanted
-    return _only("user", "--username", name, wanted, users)
+    return _only("user", "--username", name, wanted, users, _way_to_both(tx))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -98,11 +100,31 @@ def choose_organization(tx: MetaTx, name: str | None) -> Organization:
     wanted = found
     if name is not None:
         wanted = [one for one in found if index_name(one.name) == index_name(name)]
-    return _only("organization", "--org", name, wanted, found)
+    return _only("organization", "--org", name, wanted, found, _way_to_both(tx))
 
 
-def _only(
-    kind: str, option: str, name: str | None, wanted: list[Named], existing: list[Named]
+def _way_to_both(tx: MetaTx) -> str:
+    """Say what to type where there is no user or no organization.
+
+    Setup is open only while there is neither; a salvaged store can have lost one of the two.
+    """
+    if tx.table(USERS).is_empty and tx.table(ORGANIZATIONS).is_empty:
+        return (
+            "type influx-recovery user create --username NAME --no-org, and then influx-recovery "
+            "org create --org NAME"
+        )
+    if tx.table(USERS).is_empty:
+        return "make a user who owns it: influx-recovery user create --username NAME --owner-of ORG"
+    return "make one: influx-recovery org create --org NAME --owner USER"
+
+
+def _only(  # what is asked for, what there is, and what to do without
+    kind: str,
+    option: str,
+    name: str | None,
+    wanted: list[Named],
+    existing: list[Named],
+    without: str,
 ) -> Named:
     """Take the only one that is wanted, or say why there is none."""
     if len(wanted) == 1:
@@ -110,7 +132,7 @@ def _only(
     if not existing:
         raise RefusedError(
             reason=f"the store has no {kind}",
-            hint="start influxd and set it up in the browser or with influx setup; nobody has yet",
+            hint=without,
         )
     if wanted:
         candidates = [f"{shown_name(one.name)} ({one.id})" for one in wanted]

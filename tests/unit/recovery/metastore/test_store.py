@@ -27,7 +27,7 @@ from recovery.model.schema import MIGRATIONS
 from tests.support.as_other_user import run_as_nobody
 from tests.support.locks import locked
 from tests.support.mounts import make_read_only, mounted
-from tests.support.stores import LEVELS, make_store
+from tests.support.stores import LEVELS, edit, make_store
 from tests.support.surgery import Patient
 
 OPEN = """
@@ -39,6 +39,13 @@ try:
 except RecoveryError as error:
     print(int(error.exit_code), error, error.hint, sep="|")
 """
+
+
+def unsound(path: Path) -> RecoveryError:
+    """Return the error of the check of the whole file."""
+    with MetaStore.open(path, write=False) as store, pytest.raises(RecoveryError) as caught:
+        store.require_sound()
+    return caught.value
 
 
 def refused(path: Path, *, write: bool = False) -> RecoveryError:
@@ -252,6 +259,85 @@ def test_what_is_no_bolt_file_is_named_for_what_it_is(
 
 
 @pytest.mark.damages
+def test_a_store_without_metas_is_sent_to_salvage_and_not_to_the_server(
+    level21_bolt: Path,
+) -> None:
+    content = bytearray(level21_bolt.read_bytes())
+    for page in (0, 1):
+        content[page * 4096 : page * 4096 + 512] = bytes(512)
+    level21_bolt.write_bytes(content)
+    for write in (False, True):
+        error = refused(level21_bolt, write=write)
+        assert error.exit_code == ExitCode.DAMAGED
+        assert "a bolt file without a usable meta page: do not start influxd on it" in str(error)
+        assert "store salvage" in error.hint
+
+
+@pytest.mark.damages
+def test_a_page_that_lost_the_migrations_is_damage_and_no_new_store(level21_bolt: Path) -> None:
+    """One sector of zeros in a leaf of the root: it still reads, and `migrationsv1` is gone."""
+    content = bytearray(level21_bolt.read_bytes())
+    with bolt_store.open(level21_bolt) as db:
+        size_bytes = db.meta.page_size_bytes
+        used = [page.pgid for page in bolt_store.page_infos(db) if page.state == "used"]
+    (leaf,) = (
+        pgid
+        for pgid in used
+        if b"migrationsv1" in content[pgid * size_bytes : (pgid + 1) * size_bytes]
+    )
+    place = content.index(b"migrationsv1", leaf * size_bytes) & ~511
+    content[place : place + 512] = bytes(512)
+    level21_bolt.write_bytes(content)
+    for write in (False, True):
+        error = refused(level21_bolt, write=write)
+        assert error.exit_code == ExitCode.DAMAGED
+        assert "do not start influxd on it" in str(error)
+        assert "start influxd" not in error.hint
+
+
+@pytest.mark.parametrize(
+    ("names", "words"),
+    [
+        ((b"Build", b"Dashoard", b"Sources"), "it looks like a file of Chronograf"),
+        ((b"team_membership", b"users"), "it looks like a file of Portainer"),
+        ((b"nobody", b"knows"), "none of its 2 bolt buckets is InfluxDB's: leave it alone"),
+        ((), "without anything in it, as influxd recovery leaves one"),
+    ],
+)
+def test_a_file_of_another_program_is_named_and_left_alone(
+    tmp_path: Path, names: tuple[bytes, ...], words: str
+) -> None:
+    path = tmp_path / "other.db"
+    with bolt_store.create(path) as db, db.update() as tx:
+        for name in names:
+            tx.create_bucket(name).put(b"key", b"value")
+    for needs_schema in (False, True):
+        with pytest.raises(SchemaError) as caught:
+            MetaStore.open(path, write=False, needs_schema=needs_schema)
+        assert words in str(caught.value)
+        assert "store find" in caught.value.hint
+        assert "start influxd" not in caught.value.hint
+
+
+def test_a_store_whose_pages_were_emptied_is_sent_to_compact(tmp_path: Path) -> None:
+    path = tmp_path / "influxd.bolt"
+    make_store(path, level=21)
+
+    def fill(tx: MetaTx) -> None:
+        for number in range(1, 2000):
+            tx.table("userindexv1").put(b"user-%06d" % number, b"0a00000000000001")
+
+    edit(path, fill)
+    content = bytearray(path.read_bytes())
+    place = content.rindex(b"user-001500") & ~4095
+    content[place + 10 : place + 12] = bytes(2)
+    path.write_bytes(content)
+    error = unsound(path)
+    assert "which influxd bears" in str(error)
+    assert "store compact" in error.hint
+
+
+@pytest.mark.damages
 def test_a_file_with_two_bad_metas_is_refused(level21_bolt: Path) -> None:
     content = bytearray(level21_bolt.read_bytes())
     content[40] ^= 1
@@ -294,7 +380,9 @@ def test_a_damaged_tree_is_refused_with_what_was_found(level21_bolt: Path) -> No
     damage_a_page(level21_bolt)
     error = refused(level21_bolt)
     assert isinstance(error, StoreDamagedError)
-    assert "is damaged: page " in str(error)
+    assert "is damaged: do not start influxd on it" in str(error)
+    assert "(page " in str(error)
+    assert "store salvage" in error.hint
 
 
 @pytest.mark.damages

@@ -115,7 +115,7 @@ def test_damage_met_on_a_walk_is_an_error_of_the_store(tmp_path: Path) -> None:
     met = list[bytes]()
     with (
         reading(path) as tx,
-        pytest.raises(StoreDamagedError, match=f"is damaged: page {place // 4096}: "),
+        pytest.raises(StoreDamagedError, match=f"is damaged: .*page {place // 4096}: "),
     ):
         met.extend(key for key, _ in tx.table("userindexv1").items())
     assert 0 < len(met) < 1500

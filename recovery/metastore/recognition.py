@@ -1,0 +1,123 @@
+"""Whether a bolt file is a store of InfluxDB, and of which schema level.
+
+Lives here: `recognised_level`. Must not live here: opening and locking (`store`).
+
+Invariants: nothing that the migrations seem to say counts before the whole file has been checked: a
+page that lost its content looks like a store that no server has used yet, and influxd started on it
+writes over what can be saved.
+
+Source: spec influxdb-metadata sections 4.1, 6.
+"""
+
+from collections.abc import Callable, Iterable
+from contextlib import suppress
+from typing import Final
+
+from bolt_store import Finding
+from recovery.errors import SchemaError, StoreDamagedError
+from recovery.metastore.failures import Failures
+from recovery.metastore.transaction import MetaTx
+from recovery.model.gojson import UndecodableError
+from recovery.model.other_programs import other_program
+from recovery.model.schema import (
+    LEVEL_MAX,
+    SchemaFault,
+    SchemaState,
+    buckets_of_level,
+    decode_migration,
+    schema_state,
+)
+
+START_ONCE: Final = "start influxd of the version that was here last, and stop it again"
+SCHEMA_HINTS: Final = {
+    SchemaFault.EMPTY: (
+        "type influx-recovery store check, which says whether influxd starts on it and brings it "
+        "up to date, or name another store with --bolt-path FILE"
+    ),
+    SchemaFault.NEWER: "look for a newer version of this tool",
+    SchemaFault.OLDER: "start a released influxd 2.0 on a copy of it, which brings it up to date",
+    SchemaFault.UNFINISHED: START_ONCE,
+    SchemaFault.INTERRUPTED: START_ONCE,
+    SchemaFault.RENAMED: "restore a backup, or look at the store with a backup at hand",
+    SchemaFault.GAP: "restore a backup, or look at the store with a backup at hand",
+}
+
+
+def recognised_level(
+    tx: MetaTx,
+    failures: Failures,
+    *,
+    check: Callable[[], Iterable[Finding]],
+    needs_schema: bool,
+) -> int:
+    """Read the schema level of a store.
+
+    Args:
+        tx: Its records.
+        failures: Translates what the engine raises.
+        check: Checks the whole file; called only where the migrations are not as they should be.
+        needs_schema: Whether to refuse such a store. Who only looks for faults takes any store of
+            InfluxDB, and the level that is most likely.
+
+    Returns:
+        The level.
+
+    Raises:
+        RecordError: A migration cannot be decoded, and the schema is needed.
+        SchemaError: The level is not known here, or it is no store of InfluxDB.
+        StoreDamagedError: The file is damaged, and the schema is needed.
+    """
+    state = _likely_state(tx)
+    if state.fault is not None:
+        with failures.translated():
+            error = failures.unsound(check())
+        if error is not None and needs_schema:
+            raise error
+        if error is None:
+            _require_influxdb(tx, failures)
+    if needs_schema:
+        _require_level(tx, failures)
+    return min(state.level, LEVEL_MAX)
+
+
+def _require_influxdb(tx: MetaTx, failures: Failures) -> None:
+    """Refuse a sound file that has none of InfluxDB's bolt buckets."""
+    names = tx.table_names()
+    if not buckets_of_level(LEVEL_MAX).isdisjoint(names):
+        return
+    if not names:
+        raise SchemaError(
+            path=failures.name,
+            problem="is a bolt file without anything in it, as influxd recovery leaves one where "
+            "it found no store",
+            hint="look for the store with influx-recovery store find, or name it with --bolt-path "
+            "FILE",
+        )
+    program = other_program(names)
+    whose = "" if program is None else f"; it looks like a file of {program}"
+    raise SchemaError(
+        path=failures.name,
+        problem=f"is a bolt file, but none of its {len(names)} bolt buckets is InfluxDB's{whose}: "
+        "leave it alone, because influxd would write into it",
+        hint="name influxd.bolt with --bolt-path FILE, or look for it with influx-recovery store "
+        "find",
+    )
+
+
+def _require_level(tx: MetaTx, failures: Failures) -> None:
+    """Refuse a schema level that is unknown."""
+    state = schema_state(tx.migrations.all())
+    if state.fault is not None:
+        raise SchemaError(
+            path=failures.name, problem=state.sentence, hint=SCHEMA_HINTS[state.fault]
+        )
+
+
+def _likely_state(tx: MetaTx) -> SchemaState:
+    """Read the schema level as well as it can be told, whatever is wrong with it."""
+    migrations = []
+    with suppress(StoreDamagedError):  # the check of the file says more about that
+        for key, document in tx.table("migrationsv1").items():
+            with suppress(UndecodableError):
+                migrations.append(decode_migration(key, document))
+    return schema_state(migrations)
