@@ -19,12 +19,12 @@ from recovery.discovery.search import FoundStore
 from recovery.errors import ExitCode
 from recovery.model.display import displayed
 from recovery.model.permission import OperatorLevel, OperatorStatus
+from recovery.model.token import TokenForm
 from recovery.services.authorizations.listing import (
     AuthorizationFilter,
     AuthorizationRow,
     Inventory,
     OperatorState,
-    TokenState,
 )
 
 COLUMNS = (  # together 80 columns at the least
@@ -73,7 +73,7 @@ class Item(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     organization_id: str
     organization: str | None
     token: str | None
-    token_state: str
+    token_form: str
     operator: str
     lacks: tuple[str, ...]
     is_usable: bool
@@ -145,7 +145,7 @@ def _items(rows: Iterator[AuthorizationRow]) -> Iterator[bytes]:
                 organization_id=row.organization_id,
                 organization=row.organization,
                 token=_token(row),
-                token_state=row.token_state.value,
+                token_form=row.token_form.value,
                 operator=row.operator.value,
                 lacks=row.lacks,
                 is_usable=row.is_usable,
@@ -159,9 +159,9 @@ def _items(rows: Iterator[AuthorizationRow]) -> Iterator[bytes]:
 
 
 def _token(row: AuthorizationRow) -> str | None:
-    if row.token_state is TokenState.NONE:
+    if row.token_form is TokenForm.NONE:
         return None
-    return stored_text(row.secret) if row.secret else f"REDACTED ({row.token_state.value})"
+    return stored_text(row.secret) if row.secret else f"REDACTED ({row.token_form.value})"
 
 
 def _show(

@@ -43,10 +43,6 @@ Row = TypeVar("Row")
 JUDGEMENTS_MAX: Final = 4096
 """Different permission lists whose wording is remembered, as many as the classifier remembers."""
 
-TokenState: TypeAlias = TokenForm
-"""In which form an authorization has its token."""
-
-
 Problem: TypeAlias = RecordProblem
 """A record that is not as the server wants it."""
 
@@ -126,7 +122,7 @@ class AuthorizationRow(msgspec.Struct, frozen=True, kw_only=True):
         user: Name of the user; None when there is no such user.
         organization_id: 16 hex digits.
         organization: Name; None when there is no such organization.
-        token_state: In which form the token is stored.
+        token_form: In which form the token is stored.
         operator: Whether it is an operator token.
         lacks: For a partial operator, the missing permissions as "read:remotes", in server order.
         is_usable: Whether a server would let a client in with it.
@@ -145,7 +141,7 @@ class AuthorizationRow(msgspec.Struct, frozen=True, kw_only=True):
     user: str | None
     organization_id: str
     organization: str | None
-    token_state: TokenState
+    token_form: TokenForm
     operator: OperatorState
     lacks: tuple[str, ...]
     is_usable: bool
@@ -423,7 +419,7 @@ class _AuthorizationRows:
             user=None if user is None else user.name,
             organization_id=authorization.org_id or "",
             organization=self._organizations.get(authorization.org_id),
-            token_state=form,
+            token_form=form,
             operator=judgement.operator,
             lacks=judgement.lacks,
             is_usable=standing.is_usable,

@@ -166,7 +166,7 @@ def _authorizations(inventory: Inventory, problems: list[RecordProblem]) -> Iter
             "status": row.status,
             "user_id": row.user_id or None,
             "organization_id": row.organization_id or None,
-            "token_form": row.token_state.value,
+            "token_form": row.token_form.value,
             "operator": row.operator.value,
             "lacks": ", ".join(row.lacks) or None,
             "is_usable": row.is_usable,

@@ -178,7 +178,7 @@ def count_contents(inventory: Inventory) -> Contents:
     forms: Counter[TokenForm] = Counter()
     operators = []
     for row in listing.rows:
-        forms[row.token_state] += 1
+        forms[row.token_form] += 1
         if row.operator is not OperatorState.NO:
             operators.append(
                 OperatorToken(

@@ -104,7 +104,7 @@ def test_the_authorizations_of_the_real_stores(level17_bolt: Path, level21_bolt:
         for row in (operator, reader):
             assert (row.user, row.organization) == ("testuser", "myorg")
             assert (row.user_id, row.organization_id) == ("08371db1dd8c8000", "dd7cd2292f6e974a")
-            assert row.token_state is TokenForm.RAW
+            assert row.token_form is TokenForm.RAW
             assert row.is_usable
             assert row.unusable_because is None
             assert row.secret is None
@@ -216,7 +216,7 @@ def test_an_unusable_token_is_listed_with_the_reason(
 ) -> None:
     edit(made.path, with_fields(made.operator, **changes))
     row = authorizations(made.path)[made.operator]
-    assert row.token_state is form
+    assert row.token_form is form
     assert row.unusable_because == reason
     assert row.is_usable is (reason is None)
 
@@ -239,7 +239,7 @@ def test_a_hash_is_of_no_use_below_level_21(tmp_path: Path) -> None:
     hashed = "$influxdb2-sha256$tNQn4VbAQgEgHYEptCwkeC6ov2uYZfzIGj6jRH_-eWI="
     edit(made.path, with_fields(made.reader, token=None, hashedToken=hashed))
     row = authorizations(made.path)[made.reader]
-    assert row.token_state is TokenForm.SHA256
+    assert row.token_form is TokenForm.SHA256
     assert row.unusable_because == "it is hashed, and servers of this level know no hashes"
 
 
