@@ -9,6 +9,7 @@ They write within the transaction of the caller and commit nothing.
 Source: spec influxdb-metadata section 14, recipes R1, R3, R5 and R6; sections 4.1 and 4.9.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from recovery.metastore.transaction import MetaTx
@@ -22,6 +23,7 @@ from recovery.model.catalogue import CatalogueError, empty_catalogue, with_datab
 from recovery.model.ids import Id, IdSource, unused
 from recovery.model.mapping import ORGS, OWNER, Mapping
 from recovery.model.schema import buckets_of_level
+from recovery.model.shard_groups import ShardGroup
 from recovery.ports import Rng
 
 INSTANCE_ID_TABLE = "idsv1"
@@ -37,12 +39,30 @@ class BucketWish:
         description: Free text.
         kind: 0 for a user's bucket, 1 for a system bucket.
         retention_ns: How long data stay, in nanoseconds; 0 for ever.
+        bucket_id: A free ID that it has already; None to draw one.
+        shard_group_ns: Its shard group duration; None for what the server would choose.
+        groups: Shard groups that it has already.
     """
 
     name: str
     description: str
     kind: int
     retention_ns: int
+    bucket_id: Id | None = None
+    shard_group_ns: int | None = None
+    groups: tuple[ShardGroup, ...] = ()
+
+
+SYSTEM_WISHES = tuple(
+    BucketWish(
+        name=system.name,
+        description=system.description,
+        kind=TYPE_SYSTEM,
+        retention_ns=system.retention_ns,
+    )
+    for system in SYSTEM_BUCKETS
+)
+"""The system buckets as the server makes them."""
 
 
 def write_empty_store(tx: MetaTx, *, level: int, ids: IdSource, rng: Rng, now: str) -> None:
@@ -96,6 +116,7 @@ def write_organization(
     ids: IdSource,
     now: str,
     org_id: Id | None = None,
+    system_buckets: Sequence[BucketWish] | None = None,
 ) -> Id:
     """Write an organization with its system buckets, their catalogue entries and an owner (R6).
 
@@ -109,6 +130,7 @@ def write_organization(
         ids: For its ID and those of the buckets.
         now: The time, RFC 3339.
         org_id: A free ID that was drawn before; None to draw one.
+        system_buckets: Those of them that it does not have; None for new ones.
 
     Returns:
         Its ID.
@@ -120,13 +142,7 @@ def write_organization(
     if org_id is None:
         org_id = unused(ids.random, tx.organizations.has_id)
     tx.organizations.insert(org_id, name=name, description=description, now=now)
-    for system in SYSTEM_BUCKETS:
-        wish = BucketWish(
-            name=system.name,
-            description=system.description,
-            kind=TYPE_SYSTEM,
-            retention_ns=system.retention_ns,
-        )
+    for wish in SYSTEM_WISHES if system_buckets is None else system_buckets:
         write_bucket(tx, wish, org_id=org_id, ids=ids, now=now)
     write_role(tx, org_id=org_id, user_id=owner_id, role=OWNER)
     return org_id
@@ -149,8 +165,8 @@ def write_bucket(tx: MetaTx, wish: BucketWish, *, org_id: Id, ids: IdSource, now
         RefusedError: The name does not fit into a key, or no ID is free.
         StoreDamagedError: A bucket is missing, or the file or the catalogue is damaged.
     """
-    bucket_id = unused(ids.random, tx.buckets.has_id)
-    shard_group_ns = shard_group_duration_ns(wish.retention_ns)
+    bucket_id = wish.bucket_id or unused(ids.random, tx.buckets.has_id)
+    shard_group_ns = wish.shard_group_ns or shard_group_duration_ns(wish.retention_ns)
     document = encode_bucket(
         bucket_id=bucket_id,
         org_id=org_id,
@@ -171,6 +187,7 @@ def write_bucket(tx: MetaTx, wish: BucketWish, *, org_id: Id, ids: IdSource, now
             name=bucket_id,
             retention_ns=wish.retention_ns,
             shard_group_ns=shard_group_ns,
+            groups=wish.groups,
         )
     except CatalogueError as error:
         raise tx.damaged(f"has a catalogue that cannot be extended ({error})") from error

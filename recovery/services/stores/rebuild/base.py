@@ -1,0 +1,118 @@
+"""The store that a rebuild begins with: an empty one, or what was salvaged of the lost one.
+
+Lives here: `base_store`. Must not live here: what is written into it (`filling`).
+
+Invariants: it lies in a folder of its own that only this user may enter, and is gone afterwards.
+Its owner is that of the engine's folder, as far as this user may choose, because influxd has to
+write it.
+"""
+
+import os
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from pathlib import Path
+
+from recovery.errors import StoreDamagedError, WriteFailedError
+from recovery.metastore.rebuilding import salvage_store
+from recovery.metastore.store import MetaStore
+from recovery.metastore.transaction import MetaTx
+from recovery.model.display import displayed
+from recovery.model.gojson import format_time
+from recovery.model.ids import IdSource, parse_id
+from recovery.model.schema import buckets_of_level
+from recovery.ports import Clock, Rng
+from recovery.services.tenancy.recipes import INSTANCE_ID_KEY, INSTANCE_ID_TABLE, write_empty_store
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Base:
+    """The store that is there to begin with.
+
+    Attributes:
+        path: The file.
+        is_salvaged: Whether records of the lost store are in it.
+        notes: What the salvage said, as sentences without a full stop.
+    """
+
+    path: Path
+    is_salvaged: bool
+    notes: tuple[str, ...]
+
+
+@contextmanager
+def base_store(
+    engine_path: Path, *, damaged: Path | None, level: int, clock: Clock, rng: Rng
+) -> Iterator[Base]:
+    """Make it, for as long as the block lasts.
+
+    Args:
+        engine_path: Whose owner it gets.
+        damaged: The lost store, as far as there is something of it; None for an empty one.
+        level: Schema level of an empty one.
+        clock: The time, for its records.
+        rng: Randomness, for IDs.
+
+    Yields:
+        The store, closed.
+
+    Raises:
+        WriteFailedError: There is no room for it.
+        RecoveryError: The damaged store cannot be read.
+    """
+    try:
+        folder = tempfile.TemporaryDirectory(prefix="influx-recovery-")
+    except OSError as error:
+        raise WriteFailedError(
+            path=displayed(tempfile.gettempdir()),
+            problem=os.strerror(error.errno or 0),
+            outcome="unchanged",
+            hint="make space there, or name another folder with TMPDIR",
+        ) from error
+    with folder as name:
+        path = Path(name) / "influxd.bolt"
+        notes = () if damaged is None else _salvage(damaged, path)
+        is_salvaged = path.exists()
+        if is_salvaged:
+            _complete(path, level=level, clock=clock, rng=rng)
+        else:
+            _make(path, level=level, clock=clock, rng=rng)
+        owner = engine_path.stat()
+        with suppress(PermissionError):  # only root may give a file away
+            os.chown(path, owner.st_uid, owner.st_gid)
+        yield Base(path=path, is_salvaged=is_salvaged, notes=notes)
+
+
+def _salvage(damaged: Path, path: Path) -> tuple[str, ...]:
+    try:
+        facts = salvage_store(damaged, path, page_size_bytes=None, root_pgid=None, use_older=False)
+    except StoreDamagedError as error:
+        return (f"nothing could be salvaged: {error.problem}",)
+    if not facts.is_written:
+        return ("nothing could be salvaged of the damaged store", *facts.sentences)
+    return facts.sentences
+
+
+def _make(path: Path, *, level: int, clock: Clock, rng: Rng) -> None:
+    ids, now = IdSource(clock, rng), format_time(clock.now())
+
+    def fill(tx: MetaTx) -> None:
+        write_empty_store(tx, level=level, ids=ids, rng=rng, now=now)
+
+    MetaStore.create(path, level=level, fill=fill)
+
+
+def _complete(path: Path, *, level: int, clock: Clock, rng: Rng) -> None:
+    """Add what every store has and the salvaged one lacks, without which none can be opened."""
+    with MetaStore.open(path, write=True, needs_schema=False) as store, store.update() as tx:
+        for name in sorted(buckets_of_level(tx.level or level)):
+            if not tx.table(name).is_there:
+                tx.create_table(name)
+        if not tx.level:
+            for ordinal in range(1, level + 1):
+                tx.migrations.insert(ordinal, format_time(clock.now()))
+        found = tx.table(INSTANCE_ID_TABLE).get(INSTANCE_ID_KEY)
+        if found is None or parse_id(found) is None:
+            made = IdSource(clock, rng).snowflake()
+            tx.table(INSTANCE_ID_TABLE).put(INSTANCE_ID_KEY, made.encode())

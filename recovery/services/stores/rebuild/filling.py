@@ -1,0 +1,605 @@
+"""Filling a store with what lies in the engine's folder.
+
+Lives here: `Filling`, which chooses and writes organizations, buckets, their groups, and the owner.
+Must not live here: reading the engine (`recovery.engine`), the arithmetic of groups
+(`recovery.services.shard_mapping`), what is said of it (`words`).
+
+Invariants: every bucket folder gets a bucket of the same ID, and every shard with points that can
+be read a group that holds them. Nothing expires that nobody said would: retention is for ever
+unless it is known. What contradicts itself is refused with all of it named, never guessed.
+
+Source: spec influxdb-metadata sections 4.3 to 4.9 and 14, recipes R1, R3, R5, R6; InfluxDB v2.9.1
+tenant/service_onboarding.go, task/backend/analytical_storage.go (tags of task runs),
+notification/check/check.go (tags of statuses).
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Final
+
+from recovery.engine.folder import BucketFacts, BucketFolder
+from recovery.errors import ConflictError, RefusedError
+from recovery.metastore.transaction import MetaTx
+from recovery.model.authorization import Authorization, decode_authorization, encode_authorization
+from recovery.model.bucket import DAY_NS, SYSTEM_BUCKETS, TYPE_SYSTEM
+from recovery.model.catalogue import (
+    CatalogueError,
+    Database,
+    decode_catalogue,
+    empty_catalogue,
+    with_database,
+    with_groups,
+    with_shard_id_max,
+)
+from recovery.model.gojson import format_time
+from recovery.model.ids import Id, IdSource, unused
+from recovery.model.mapping import INSTANCE, INSTANCE_ID, OWNER
+from recovery.model.mapping import Mapping as Role
+from recovery.model.organization import index_name
+from recovery.model.password import hash_password, require_acceptable
+from recovery.model.permission import operator_permissions
+from recovery.model.token import TokenForm, hash_token
+from recovery.model.user import User
+from recovery.ports import Clock, Rng
+from recovery.secret import Secret
+from recovery.services.authorizations.new_token import (
+    FormChoice,
+    chosen_form,
+    require_active,
+    unknown_token,
+)
+from recovery.services.shard_mapping import (
+    BucketMap,
+    Conflict,
+    ShardName,
+    map_beside,
+    map_bucket,
+    same_numbers,
+)
+from recovery.services.stores.rebuild.known import Known, KnownBucket, kind_of
+from recovery.services.tenancy.choosing import choose_user
+from recovery.services.tenancy.recipes import (
+    SYSTEM_WISHES,
+    BucketWish,
+    write_bucket,
+    write_organization,
+    write_role,
+    write_user,
+)
+from recovery.services.tenancy.user_creation import require_name
+
+USERNAME: Final = "admin"
+ORGANIZATION: Final = "recovered"
+SYSTEM_NAMES: Final = frozenset(system.name for system in SYSTEM_BUCKETS)
+LEVEL_INSTANCE: Final = 20
+"""From this level on servers know owners of the whole instance."""
+CONFLICTS_SHOWN: Final = 10
+
+_TASK_TAGS: Final = frozenset({"status", "taskID"})
+_CHECK_TAG: Final = "_check_id"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EngineFacts:
+    """What lies on disk.
+
+    Attributes:
+        path: The engine's folder, for a person.
+        buckets: What its files tell.
+        oddities: What is in it and is not understood, as sentences without a full stop.
+    """
+
+    path: str
+    buckets: tuple[BucketFacts, ...]
+    oddities: tuple[str, ...]
+
+    @property
+    def shard_id_max(self) -> int:
+        """The highest number of a shard; 0 when there is none."""
+        return max((shard.id for one in self.buckets for shard in one.shards), default=0)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Wishes:
+    """What was asked for.
+
+    Attributes:
+        organization: Name of the organization of buckets that are known in none; None to choose.
+        organization_id: Its ID; None to choose.
+        username: Who owns it all; None to choose.
+        password: Its password; None for none, or to keep the one it has.
+        names: Names of buckets, by ID.
+        left_out: Shards that are to get no group.
+        allows_overlaps: Whether shards of one bucket may hold points of the same time.
+    """
+
+    organization: str | None = None
+    organization_id: Id | None = None
+    username: str | None = None
+    password: Secret | None = field(default=None, repr=False)
+    names: Mapping[Id, str] = field(default_factory=dict)
+    left_out: frozenset[ShardName] = frozenset()
+    allows_overlaps: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Placed:
+    """One bucket of the new store that is on disk.
+
+    Attributes:
+        facts: What lies there.
+        map: Its groups.
+        name: Its name.
+        org_id: Its organization.
+        retention_ns: How long its data stay; 0 for ever.
+        is_new: Whether its record is made now.
+        is_system: Whether it is one that every organization has.
+    """
+
+    facts: BucketFacts
+    map: BucketMap
+    name: str
+    org_id: Id
+    retention_ns: int
+    is_new: bool
+    is_system: bool
+
+
+@dataclass(slots=True, kw_only=True)
+class Filled:
+    """What a store was filled with.
+
+    Attributes:
+        engine: What lies on disk.
+        known: What is known of it, with the organizations that were made.
+        user: Who owns everything.
+        is_new_user: Whether that one was made.
+        has_new_password: Whether that one got a password.
+        org_id: The organization of what is known in none.
+        placed: The buckets on disk.
+        bare: The buckets that are known and not on disk: ID and name.
+        notes: What was decided, as sentences without a full stop.
+        mapped: The bucket and the number of every shard that is in a group.
+    """
+
+    engine: EngineFacts
+    known: Known
+    user: User | None = None
+    is_new_user: bool = False
+    has_new_password: bool = False
+    org_id: Id = field(default=Id(""))
+    placed: list[Placed] = field(default_factory=list)
+    bare: list[tuple[Id, str]] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
+    mapped: set[tuple[str, int]] = field(default_factory=set)
+
+    @property
+    def owner(self) -> User:
+        """Who owns everything."""
+        if self.user is None:
+            raise RuntimeError("a store is filled before its owner is asked for")
+        return self.user
+
+
+class Filling:
+    """A store that is being filled, on top of what there is."""
+
+    def __init__(
+        self,
+        tx: MetaTx,
+        *,
+        engine: EngineFacts,
+        known: Known,
+        wishes: Wishes,
+        clock: Clock,
+        rng: Rng,
+    ) -> None:
+        """Get ready.
+
+        Args:
+            tx: The records, of which nothing is written yet.
+            engine: What lies on disk.
+            known: What is known of it.
+            wishes: What was asked for.
+            clock: The time, for the records.
+            rng: Randomness, for IDs and the token.
+        """
+        self._tx = tx
+        self._engine = engine
+        self._known = known
+        self._wishes = wishes
+        self._rng = rng
+        self._ids = IdSource(clock, rng)
+        self._now = format_time(clock.now())
+        self._taken: dict[Id, set[str]] = {}
+        self._systems: dict[Id, str] = {}
+        self._filled = Filled(engine=engine, known=known)
+
+    def fill(self) -> Filled:
+        """Write organizations, buckets and the user.
+
+        Returns:
+            What was written.
+
+        Raises:
+            RecoveryError: It was refused.
+        """
+        self._prepare_catalogue()
+        self._require_consistent()
+        self._systems = self._recognised()
+        self._filled.org_id = self._choose_organization()
+        self._note_taken_names()
+        maps = [self._mapped(facts) for facts in self._engine.buckets]
+        self._require_no_overlaps(maps)
+        self._write_user()
+        wishes = self._wishes_by_organization(maps)
+        self._write_organizations(wishes)
+        self._write_bare_buckets()
+        catalogue = with_shard_id_max(self._catalogue(), self._engine.shard_id_max)
+        self._tx.catalogue.write(catalogue)
+        return self._filled
+
+    def operator_token(self) -> tuple[Authorization, Secret]:
+        """Write an operator token of the owner.
+
+        Returns:
+            The record, and the token.
+        """
+        user = self._filled.owner
+        form = chosen_form(self._tx, FormChoice.BY_STORE, server_hashes=None)
+        token = unknown_token(self._tx, self._rng)
+        is_raw = form is TokenForm.RAW
+        document = encode_authorization(
+            authorization_id=unused(self._ids.snowflake, self._tx.authorizations.has_id),
+            token=token if is_raw else None,
+            hashed_token=None if is_raw else hash_token(token),
+            description=f"{user.name}'s Token",
+            org_id=self._filled.org_id,
+            user_id=user.id,
+            permissions=operator_permissions(self._tx.level),
+            now=self._now,
+        )
+        authorization = decode_authorization(document)
+        self._tx.authorizations.insert(authorization)
+        return authorization, token
+
+    def _catalogue(self) -> bytes:
+        return self._tx.catalogue.read() or b""
+
+    def _prepare_catalogue(self) -> None:
+        """Begin a new catalogue where there is none that can be understood."""
+        stored = self._tx.catalogue.read()
+        try:
+            if stored is not None:
+                decode_catalogue(stored)
+                return
+            self._filled.notes.append(
+                "the catalogue of the damaged store was lost, and is made new"
+            )
+        except CatalogueError as error:
+            self._filled.notes.append(f"the catalogue {error.problem}, and is made new")
+        self._tx.catalogue.write(empty_catalogue(self._rng))
+
+    def _require_consistent(self) -> None:
+        """Refuse two shards of one number, and a choice that is about nothing."""
+        folders = (
+            BucketFolder(id=one.id, shard_ids=tuple(shard.id for shard in one.shards), oddities=())
+            for one in self._engine.buckets
+        )
+        conflicts = [
+            conflict
+            for conflict in same_numbers(folders)
+            if not {conflict.one, conflict.other} & self._wishes.left_out
+        ]
+        if conflicts:
+            free = self._engine.shard_id_max + 1
+            raise RefusedError(
+                reason=_listed(conflicts),
+                hint="give one of the two a free number: rename its folder in data and in wal to "
+                f"{free}, or leave it out with --leave-out BUCKET/SHARD",
+            )
+        on_disk = {one.id for one in self._engine.buckets}
+        for bucket_id, name in self._wishes.names.items():
+            require_name("bucket", name)
+            if bucket_id not in on_disk and bucket_id not in self._known.buckets:
+                raise RefusedError(
+                    reason=f"--name is about bucket {bucket_id}, which is neither on disk nor "
+                    "known from --names",
+                    hint="look at the IDs with --dry-run",
+                )
+
+    def _require_no_overlaps(self, maps: Sequence[BucketMap]) -> None:
+        conflicts = [conflict for one in maps for conflict in one.conflicts]
+        if conflicts and not self._wishes.allows_overlaps:
+            raise RefusedError(
+                reason=_listed(conflicts),
+                hint="leave one of the two out with --leave-out BUCKET/SHARD, or map both with "
+                "--allow-overlaps: every point is found then, and new ones go to either",
+            )
+        self._filled.notes.extend(f"{conflict.sentence}; both are mapped" for conflict in conflicts)
+
+    def _recognised(self) -> dict[Id, str]:
+        """Find the system buckets among the folders that nobody has named, by what is in them."""
+        found: dict[str, list[Id]] = {}
+        for facts in self._engine.buckets:
+            name = _system_name(facts)
+            is_named = facts.id in self._wishes.names or facts.id in self._known.buckets
+            if name is not None and not is_named:
+                found.setdefault(name, []).append(facts.id)
+        recognised = {}
+        for name, ids in found.items():
+            if len(ids) == 1:
+                recognised[ids[0]] = name
+                self._filled.notes.append(
+                    f"bucket {ids[0]} is taken for {name}, because it holds what only that does"
+                )
+            else:
+                self._filled.notes.append(
+                    f"the buckets {', '.join(ids)} all look like {name}; as an organization has "
+                    f"only one, none is taken for it: say which is it with --name ID={name}"
+                )
+        return recognised
+
+    def _choose_organization(self) -> Id:
+        """Choose the organization of the buckets that are known in none."""
+        wanted_id, name = self._wishes.organization_id, self._wishes.organization
+        organizations = self._known.organizations
+        if name is not None:
+            require_name("organization", name)
+        if wanted_id is None and name is not None:
+            same = [one for one, known in organizations.items() if known == index_name(name)]
+            wanted_id = same[0] if same else None
+        elif wanted_id is None and len(organizations) == 1:
+            wanted_id = next(iter(organizations))
+        elif wanted_id is None and organizations:
+            shown = ", ".join(f"{known} ({one})" for one, known in organizations.items())
+            raise RefusedError(
+                reason=f"several organizations are known ({shown}), and one of them has to own "
+                "what is known of none",
+                hint="name it with --org NAME",
+            )
+        if wanted_id is None:
+            wanted_id = unused(self._ids.random, self._tx.organizations.has_id)
+        if name is not None or wanted_id not in organizations:
+            organizations[wanted_id] = index_name(name or ORGANIZATION)
+        return wanted_id
+
+    def _note_taken_names(self) -> None:
+        for bucket in self._tx.buckets.walk([]):
+            if bucket.org_id is not None:
+                self._taken.setdefault(bucket.org_id, set()).add(bucket.name)
+
+    def _write_user(self) -> None:
+        username = self._wishes.username
+        users = {user.name for user in self._tx.users.walk([])}
+        if username is None and not users:
+            username = USERNAME
+        if username is not None and username not in users:
+            require_name("user", username)
+            write_user(self._tx, name=username, ids=self._ids)
+            self._filled.is_new_user = True
+        user = choose_user(self._tx, username)
+        require_active(user)
+        self._filled.user = user
+        if self._wishes.password is not None:
+            require_acceptable(self._wishes.password)
+            hashed = Secret(hash_password(self._wishes.password).decode())
+            self._tx.passwords.put(user.id, hashed)
+            self._filled.has_new_password = True
+        if self._tx.level >= LEVEL_INSTANCE:
+            role = Role(
+                user_id=user.id,
+                user_type=OWNER,
+                resource_type=INSTANCE,
+                resource_id=INSTANCE_ID,
+            )
+            self._tx.mappings.put(role)
+
+    def _mapped(self, facts: BucketFacts) -> BucketMap:
+        """Choose the groups of a bucket: all of them, or those that the catalogue lacks."""
+        known = self._known.buckets.get(facts.id, KnownBucket())
+        database = decode_catalogue(self._catalogue()).database(facts.id)
+        if database is not None and database.policy is not None:
+            return self._mapped_beside(facts, database)
+        return map_bucket(
+            facts,
+            known_ns=known.shard_group_ns,
+            retention_ns=known.retention_ns or 0,
+            known_groups=known.groups,
+            left_out=self._wishes.left_out,
+        )
+
+    def _mapped_beside(self, facts: BucketFacts, database: Database) -> BucketMap:
+        whole = map_bucket(
+            facts,
+            known_ns=None if database.policy is None else database.policy.shard_group_ns,
+            retention_ns=0,
+            known_groups={},
+            left_out=self._wishes.left_out,
+        )
+        in_catalogue = {one for group in database.groups for one in group.shard_ids}
+        conflicts: list[Conflict] = []
+        for shard in facts.shards:
+            name = ShardName(bucket_id=facts.id, shard_id=shard.id)
+            self._filled.mapped.update({(facts.id, shard.id)} if shard.id in in_catalogue else ())
+            if shard.span is None or shard.id in in_catalogue or name in self._wishes.left_out:
+                continue
+            catalogue = decode_catalogue(self._catalogue())
+            found = map_beside(
+                facts.id,
+                shard.id,
+                shard.span,
+                database=catalogue.database(facts.id) or database,
+                group_id=max(catalogue.group_id_max, self._engine.shard_id_max) + 1,
+            )
+            if isinstance(found, Conflict):
+                conflicts.append(found)
+                continue
+            group, replaced = found
+            self._tx.catalogue.write(
+                with_groups(
+                    self._catalogue(),
+                    name=facts.id,
+                    added=[group],
+                    removed=() if replaced is None else {replaced},
+                )
+            )
+            self._filled.mapped.add((facts.id, shard.id))
+        return replace(whole, groups=(), conflicts=tuple(conflicts))
+
+    def _wishes_by_organization(self, maps: Sequence[BucketMap]) -> dict[Id, list[BucketWish]]:
+        """Choose name, organization and retention of each bucket on disk."""
+        found: dict[Id, list[BucketWish]] = {one: [] for one in self._known.organizations}
+        for facts, mapped in zip(self._engine.buckets, maps, strict=True):
+            known = self._known.buckets.get(facts.id, KnownBucket())
+            org_id = known.org_id or self._filled.org_id
+            if org_id not in self._known.organizations:
+                self._known.organizations[org_id] = f"{ORGANIZATION}-{org_id}"
+            is_new = not self._tx.buckets.has_id(facts.id)
+            name, is_system = self._name(facts.id, known, org_id, is_new=is_new)
+            retention_ns = known.retention_ns or 0
+            self._filled.mapped.update(
+                (facts.id, one) for group in mapped.groups for one in group.shard_ids
+            )
+            self._filled.placed.append(
+                Placed(
+                    facts=facts,
+                    map=mapped,
+                    name=name,
+                    org_id=org_id,
+                    retention_ns=retention_ns,
+                    is_new=is_new,
+                    is_system=is_system,
+                )
+            )
+            wish = BucketWish(
+                name=name,
+                description=known.description or _description(name, is_system=is_system),
+                kind=TYPE_SYSTEM if is_system else kind_of(known),
+                retention_ns=retention_ns,
+                bucket_id=facts.id,
+                shard_group_ns=mapped.duration.duration_ns,
+                groups=mapped.groups,
+            )
+            if is_new:
+                found.setdefault(org_id, []).append(wish)
+            elif decode_catalogue(self._catalogue()).database(facts.id) is None:
+                self._add_database(wish)
+        return found
+
+    def _add_database(self, wish: BucketWish) -> None:
+        """Give a bucket that has a record its entry in the catalogue."""
+        self._tx.catalogue.write(
+            with_database(
+                self._catalogue(),
+                name=wish.bucket_id or Id(""),
+                retention_ns=wish.retention_ns,
+                shard_group_ns=wish.shard_group_ns or DAY_NS,
+                groups=wish.groups,
+            )
+        )
+
+    def _name(
+        self, bucket_id: Id, known: KnownBucket, org_id: Id, *, is_new: bool
+    ) -> tuple[str, bool]:
+        """Choose the name of a bucket, and whether it is a system bucket."""
+        taken = self._taken.setdefault(org_id, set())
+        wished = self._wishes.names.get(bucket_id)
+        name = wished or known.name or self._systems.get(bucket_id)
+        if not is_new and known.name is not None:
+            return known.name, bool(known.is_system)
+        if name in taken and wished is not None:
+            raise ConflictError(
+                kind="bucket", name=wished, hint="give it another name with --name ID=NAME"
+            )
+        if name in taken:
+            self._filled.notes.append(
+                f"bucket {bucket_id} is not called {name}, because another one of its "
+                "organization is"
+            )
+        if name is None or name in taken:
+            name = f"{ORGANIZATION}-{bucket_id}"
+        taken.add(name)
+        is_system = name in SYSTEM_NAMES
+        if name.startswith("_") and not is_system:
+            raise RefusedError(
+                reason=f"bucket {bucket_id} cannot be called {name}: names that begin with _ are "
+                "those of system buckets",
+                hint=f"give it another name with --name {bucket_id}=NAME",
+            )
+        return name, is_system
+
+    def _write_organizations(self, wishes: dict[Id, list[BucketWish]]) -> None:
+        for org_id, wanted in wishes.items():
+            missing = [
+                system
+                for system in SYSTEM_WISHES
+                if system.name not in self._taken.setdefault(org_id, set())
+            ]
+            known_systems = [self._with_known_id(org_id, system) for system in missing]
+            self._taken[org_id].update(system.name for system in missing)
+            if not self._tx.organizations.has_id(org_id):
+                write_organization(
+                    self._tx,
+                    name=self._known.organizations[org_id],
+                    description="",
+                    owner_id=self._filled.owner.id,
+                    ids=self._ids,
+                    now=self._now,
+                    org_id=org_id,
+                    system_buckets=[*known_systems, *wanted],
+                )
+                continue
+            for wish in [*known_systems, *wanted]:
+                write_bucket(self._tx, wish, org_id=org_id, ids=self._ids, now=self._now)
+            write_role(self._tx, org_id=org_id, user_id=self._filled.owner.id, role=OWNER)
+
+    def _with_known_id(self, org_id: Id, system: BucketWish) -> BucketWish:
+        """Keep the ID of a system bucket that has no folder, if it is known."""
+        for bucket_id, known in self._known.buckets.items():
+            is_it = (known.org_id, known.name) == (org_id, system.name)
+            if is_it and not self._tx.buckets.has_id(bucket_id):
+                return replace(system, bucket_id=bucket_id)
+        return system
+
+    def _write_bare_buckets(self) -> None:
+        """Write the buckets that are known and have no folder, because nothing is in them."""
+        for bucket_id, known in self._known.buckets.items():
+            if known.name is None or self._tx.buckets.has_id(bucket_id):
+                continue
+            org_id = known.org_id or self._filled.org_id
+            if org_id not in self._known.organizations or known.name in SYSTEM_NAMES:
+                continue
+            name, _ = self._name(bucket_id, known, org_id, is_new=True)
+            wish = BucketWish(
+                name=name,
+                description=known.description,
+                kind=kind_of(known),
+                retention_ns=known.retention_ns or 0,
+                bucket_id=bucket_id,
+                shard_group_ns=known.shard_group_ns,
+            )
+            write_bucket(self._tx, wish, org_id=org_id, ids=self._ids, now=self._now)
+            self._filled.bare.append((bucket_id, name))
+
+
+def _system_name(facts: BucketFacts) -> str | None:
+    """Recognise a system bucket by what only the server writes."""
+    names = facts.measurements.names
+    tags = [facts.measurements.tags(name) for name in names]
+    if names == ["runs"] and tags[0] == _TASK_TAGS:
+        return "_tasks"
+    if names and {"statuses", "notifications"}.issuperset(names):
+        return "_monitoring" if all(_CHECK_TAG in one for one in tags) else None
+    return None
+
+
+def _description(name: str, *, is_system: bool) -> str:
+    found = (system.description for system in SYSTEM_BUCKETS if system.name == name)
+    return next(found, "") if is_system else ""
+
+
+def _listed(conflicts: Sequence[Conflict]) -> str:
+    shown = "; ".join(conflict.sentence for conflict in conflicts[:CONFLICTS_SHOWN])
+    rest = len(conflicts) - CONFLICTS_SHOWN
+    return f"{shown}; and {rest} more" if rest > 0 else shown
