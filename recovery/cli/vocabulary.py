@@ -138,10 +138,13 @@ COMMANDS: Final = {
     ),
     "store undo": Entry("store_undo", "take back what was done last, byte for byte"),
     "store compact": Entry(
-        "store_rebuild", "copy the store into a new, packed file, without what was deleted"
+        "store_salvage", "copy the store into a new, packed file, without what was deleted"
     ),
     "store salvage": Entry(
-        "store_rebuild", "get out of a damaged store what can be read, into a new file"
+        "store_salvage", "get out of a damaged store what can be read, into a new file"
+    ),
+    "store rebuild": Entry(
+        "store_rebuild", "make a lost store again from the engine's folder, with all its data"
     ),
     "store find": Entry(
         "store_find", "find every store of this machine, and say which one a server would open"

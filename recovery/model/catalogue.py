@@ -17,7 +17,8 @@ fields may lie apart).
 
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Final
+from functools import lru_cache
+from typing import Final, NamedTuple
 
 from recovery.model.ids import Id
 from recovery.model.shard_groups import ShardGroup
@@ -131,8 +132,7 @@ class Catalogue:
         return next((one for one in self.databases if one.name == name), None)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Field:
+class _Field(NamedTuple):
     """One field of a message as it lies there: from its tag on, and its content."""
 
     number: int
@@ -395,6 +395,7 @@ def database_names(catalogue: bytes) -> list[str]:
     return [database.name for database in decode_catalogue(catalogue).databases]
 
 
+@lru_cache(maxsize=1024)  # buckets are added one by one, and most of a catalogue stays as it is
 def _decode_database(message: bytes) -> Database:
     fields = _required(message, _DATABASE_REQUIRED, of="a database")
     return Database(

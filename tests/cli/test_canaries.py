@@ -11,6 +11,7 @@ from recovery.model.password import hash_password
 from recovery.model.token import hash_token, new_token
 from recovery.secret import Secret
 from tests.support.canaries import forms, leaks
+from tests.support.engine_files import write_engine
 from tests.support.every_command import EVERY_COMMAND, command_lines
 from tests.support.oracle import Oracle, Script
 from tests.support.run_cli import PROJECT, Cli, Ended
@@ -77,6 +78,7 @@ def test_no_secret_shows_where_it_was_not_asked_for(
     cli: Cli, planted: Planted, words: str, manner: list[str]
 ) -> None:
     (cli.home / "operator").write_text(f"{OPERATOR_TOKEN}\n")
+    write_engine(cli.home / "engine")
     (cli.home / "password").write_text(f"{PASSWORD}\n")
     if words == "demo":
         manner = [word for word in manner if word != "--json"]

@@ -1,69 +1,113 @@
-"""Packed and salvaged copies, with the real program."""
+"""A lost store made again, with the real program."""
 
 import json
 from pathlib import Path
 
 import pytest
 
+from tests.support.engine_files import BUCKET, write_engine, write_shard
 from tests.support.oracle import Oracle
 from tests.support.run_cli import Cli
 
+WORDS = ("store", "rebuild", "new.bolt", "--engine-path", "engine")
+HOW = ("--password-file", "password", "--token-file", "token", "--yes")
 
-def test_compact_says_what_it_made(cli: Cli, level21_bolt: Path, oracle: Oracle) -> None:
-    done = cli.run("store", "compact", "new.bolt", "--bolt-path", level21_bolt)
-    assert (done.code, done.stderr) == (0, "")
-    assert "Verdict: influxd will start; store check has no finding" in done.stdout
+
+@pytest.fixture
+def engine(cli: Cli) -> Path:
+    write_engine(cli.home / "engine")
+    (cli.home / "password").write_text("a good password\n")
+    return cli.home / "engine"
+
+
+@pytest.mark.usefixtures("engine")
+def test_the_whole_job(cli: Cli, oracle: Oracle) -> None:
+    done = cli.run(*WORDS, *HOW, "--name", f"{BUCKET}=weather", "--org", "acme")
+    assert (done.code, done.stdout.splitlines()[0].split(":")[0]) == (0, "Done"), done.stderr
+    assert f"bucket {BUCKET}, called weather: holds m" in done.stderr
     assert oracle.check(cli.home / "new.bolt") == []
-    assert oracle.dump(cli.home / "new.bolt") == oracle.dump(level21_bolt)
+    verified = cli.run("auth", "verify", "--token-file", "token", "--bolt-path", "new.bolt")
+    assert verified.code == 0
+    signs_in = ("user", "verify-password", "--username", "admin", "--password-file", "password")
+    assert cli.run(*signs_in, "--bolt-path", "new.bolt").code == 0
+    ledger = cli.run("ledger", "list", "--json")
+    assert '"store rebuild"' in ledger.stdout
 
 
-def test_compact_tells_a_program_the_same(cli: Cli, level17_bolt: Path) -> None:
-    done = cli.run("store", "compact", "new.bolt", "--json", "--bolt-path", level17_bolt)
-    document = json.loads(done.stdout)
-    assert (document["version"], document["verdict"]["finding_count"]) == (1, 0)
-    assert document["target_path"] == str(cli.home / "new.bolt")
-    assert document["size_bytes"] == (cli.home / "new.bolt").stat().st_size
-
-
-def test_salvage_of_a_sound_store_ends_with_0(cli: Cli, level21_bolt: Path, oracle: Oracle) -> None:
-    done = cli.run("store", "salvage", "new.bolt", "--bolt-path", level21_bolt)
+@pytest.mark.usefixtures("engine")
+def test_a_dry_run_asks_nothing_and_writes_nothing(cli: Cli) -> None:
+    before = sorted(cli.home.rglob("*"))
+    done = cli.run(*WORDS, "--dry-run")
     assert (done.code, done.stderr) == (0, "")
-    assert "method: clean snapshot" in done.stdout
-    assert oracle.dump(cli.home / "new.bolt") == oracle.dump(level21_bolt)
+    assert "2 shards" in done.stdout
+    assert sorted(cli.home.rglob("*")) == before
 
 
-@pytest.mark.damages
-def test_salvage_without_metas_finds_the_store_again(
-    cli: Cli, level21_bolt: Path, oracle: Oracle
-) -> None:
-    before = oracle.dump(level21_bolt)
-    data = level21_bolt.read_bytes()
-    level21_bolt.write_bytes(bytes(8192) + data[8192:])
-    done = cli.run("store", "salvage", "new.bolt", "--json", "--bolt-path", level21_bolt)
+@pytest.mark.usefixtures("engine")
+def test_a_program_is_told_the_same(cli: Cli) -> None:
+    done = cli.run(*WORDS, *HOW, "--json")
     document = json.loads(done.stdout)
-    assert done.code in {0, 1}
-    assert document["method"] == "found snapshot"
-    assert oracle.dump(cli.home / "new.bolt") == before
+    (bucket,) = document["plan"]["buckets"]
+    assert (document["version"], document["is_changed"], document["schema_level"]) == (1, True, 21)
+    assert (bucket["id"], bucket["shard_count"], bucket["measurements"]) == (BUCKET, 2, ["m"])
+    assert (bucket["first_time_ns"], bucket["shard_group_basis"]) == (5, "default")
 
 
-def test_salvage_of_noise_ends_with_5_and_makes_nothing(cli: Cli) -> None:
-    (cli.home / "noise.bolt").write_bytes(b"noise" * 20_000)
-    done = cli.run("store", "salvage", "new.bolt", "--bolt-path", "noise.bolt")
-    assert done.code == 5
-    assert "no file was made" in done.stdout
-    assert not (cli.home / "new.bolt").exists()
-
-
-@pytest.mark.parametrize("verb", ["compact", "salvage"])
-def test_the_new_file_has_to_be_named_and_new(cli: Cli, level21_bolt: Path, verb: str) -> None:
-    assert cli.run("store", verb, "--bolt-path", level21_bolt).code == 2
-    done = cli.run("store", verb, level21_bolt, "--bolt-path", level21_bolt)
+def test_nothing_is_replaced_and_ensure_accepts_what_is_complete(cli: Cli, engine: Path) -> None:
+    assert cli.run(*WORDS, *HOW).code == 0
+    before = (cli.home / "new.bolt").read_bytes()
+    (cli.home / "token").unlink()
+    assert cli.run(*WORDS, *HOW).code == 7
+    done = cli.run(*WORDS, *HOW, "--ensure", "--json")
+    assert (done.code, json.loads(done.stdout)["is_changed"]) == (0, False)
+    write_shard(engine, BUCKET, 3, keys={b"m#!~#f": [(10**18, 10**18)]})
+    done = cli.run(*WORDS, *HOW, "--ensure")
     assert done.code == 7
-    assert str(level21_bolt) in done.error
+    assert "1 shards of bucket" in done.error
+    assert not (cli.home / "token").exists()
+    assert (cli.home / "new.bolt").read_bytes() == before
 
 
-@pytest.mark.parametrize("option", ["--page-size", "--root-page"])
-def test_numbers_that_make_no_sense_are_refused(cli: Cli, level21_bolt: Path, option: str) -> None:
-    done = cli.run("store", "salvage", "new.bolt", option, "-7", "--bolt-path", level21_bolt)
-    assert done.code not in {0, 70}, done.stderr
+def test_a_conflict_is_named_with_the_way_out(cli: Cli, engine: Path) -> None:
+    write_shard(engine, "00000000000c0c0c", 1, keys={b"m#!~#f": [(5, 9)]})
+    done = cli.run(*WORDS, *HOW)
+    assert done.code == 7
+    assert f"{BUCKET}/1 and 00000000000c0c0c/1" in done.error
+    assert "--leave-out" in done.hint
     assert not (cli.home / "new.bolt").exists()
+    assert not (cli.home / "token").exists()
+    assert cli.run(*WORDS, *HOW, "--leave-out", "00000000000c0c0c/1").code == 0
+
+
+@pytest.mark.usefixtures("engine")
+def test_an_engine_that_is_in_use_is_refused(cli: Cli) -> None:
+    with next((cli.home / "engine").rglob("*.tsm")).open("rb"):
+        done = cli.run(*WORDS, *HOW)
+    assert done.code == 4
+    assert "systemctl stop" in done.hint
+
+
+@pytest.mark.usefixtures("engine")
+@pytest.mark.parametrize(
+    ("words", "code"),
+    [
+        (("store", "rebuild"), 2),
+        (("store", "rebuild", "new.bolt"), 2),
+        ((*WORDS, *HOW, "--name", "x=y"), 2),
+        ((*WORDS, *HOW, "--leave-out", BUCKET), 2),
+        ((*WORDS, *HOW, "--org-id", "12"), 2),
+        ((*WORDS, *HOW, "--level", "10"), 2),
+        ((*WORDS, "--dry-run", "--json", "--token-stdout"), 2),
+        (("store", "rebuild", "new.bolt", "--engine-path", "nowhere", *HOW), 3),
+        ((*WORDS, *HOW, "--names", "nowhere"), 3),
+        ((*WORDS, *HOW, "--sqlite-path", "nowhere"), 3),
+        ((*WORDS, *HOW, "--from", "nowhere"), 3),
+        ((*WORDS, "--password-file", "password", "--yes"), 7),
+    ],
+)
+def test_what_cannot_be_is_refused(cli: Cli, words: tuple[str, ...], code: int) -> None:
+    done = cli.run(*words)
+    assert done.code == code, done.stderr
+    assert done.hint
+    assert not (cli.home / "new.bolt").exists()
+    assert not (cli.home / "token").exists()

@@ -7,9 +7,12 @@ from typing import TypeAlias
 
 import cramjam
 
+from recovery.model.bucket import DAY_NS
+
 Blocks: TypeAlias = Sequence[tuple[int, int]]
 """First and last time of each block of a key."""
 
+BUCKET = "00000000000b0b0b"
 MAGIC = struct.pack(">IB", 0x16D116D1, 1)
 VALUES = {
     1: lambda value: struct.pack(">d", value),
@@ -71,3 +74,10 @@ def write_shard(
         log.mkdir(parents=True)
         (log / "_00001.wal").write_bytes(wal)
     return folder
+
+
+def write_engine(engine: Path) -> None:
+    """Write a small engine's folder: one bucket, two shards, the newer one with a WAL only."""
+    point = wal_entry(wal_write(b"m,t=1#!~#f", 1, [(8 * DAY_NS, 1.5)]))
+    write_shard(engine, BUCKET, 1, keys={b"m,t=1#!~#f": [(5, 9)]})
+    write_shard(engine, BUCKET, 2, wal=point)

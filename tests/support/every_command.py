@@ -5,9 +5,9 @@ tests/cli/test_canaries.py fails.
 
 Invariants: each line is for a fresh store of `tests.support.stores.make_store` at level 21 in which
 alice has a password. `{home}` stands for a folder with the files "operator" (alice's token) and
-"password"; other words in braces are attributes of `MadeStore`. Each line ends with exit code 0 and
-asks nothing. None asks for a secret to be shown, but `{home}/token` may get a new one, and
-`{home}/tokens.jsonl` all of them.
+"password" and the folder "engine"; other words in braces are attributes of `MadeStore`. Each line
+ends with exit code 0 and asks nothing. None asks for a secret to be shown, but `{home}/token` may
+get a new one, and `{home}/tokens.jsonl` all of them.
 """
 
 from collections.abc import Iterable, Iterator
@@ -76,6 +76,14 @@ EVERY_COMMAND: Final[dict[str, tuple[tuple[str, ...], ...]]] = {
     "store undo": (("--dry-run",), ("--yes",)),
     "store compact": (("{home}/compact.bolt",),),
     "store salvage": (("{home}/salvaged.bolt",),),
+    "store rebuild": (
+        ("{home}/rebuilt.bolt", "--engine-path", "{home}/engine", "--dry-run"),
+        (
+            *("{home}/rebuilt.bolt", "--engine-path", "{home}/engine", "--yes"),
+            *("--names", "{store}", "--org", "acme"),
+            *("--password-file", "{home}/password", *_TOKEN),
+        ),
+    ),
     "store export": (("{home}/inventory.sqlite",),),
     "store find": ((),),
     "store info": ((),),
@@ -84,7 +92,7 @@ EVERY_COMMAND: Final[dict[str, tuple[tuple[str, ...], ...]]] = {
 }
 
 
-NEEDS_NO_STORE: Final = {"demo", "store diff"}
+NEEDS_NO_STORE: Final = {"demo", "store diff", "store rebuild"}
 MAKES_A_STORE: Final = {"setup"}
 NEEDS_A_CHANGE: Final = {"ledger list", "ledger show", "store undo"}
 _A_CHANGE: Final = ("auth", "set-inactive", "{reader}", "--yes")

@@ -1,282 +1,396 @@
-"""The commands that make a new file of what is in a store.
+"""The command `store rebuild`.
 
-Lives here: `store compact` and `store salvage`. Must not live here: how the files are made
-(`recovery.services.stores.salvage`).
+Lives here: its options, and what is shown. Must not live here: what is rebuilt
+(`recovery.services.stores.rebuild`).
 """
 
-import shlex
-from collections.abc import Iterator
-from dataclasses import asdict
 from pathlib import Path
 from typing import Final
 
+from recovery.cli.audience import YES, require_a_way_to_confirm
+from recovery.cli.confirm import ask
 from recovery.cli.context import Context
-from recovery.cli.listing import plural
-from recovery.cli.options import Command, Options
-from recovery.cli.store import find_store
+from recovery.cli.deliver import StdoutDestination, choose_destination, require_own_stdout
+from recovery.cli.options import Command, Options, add_ensure, add_yes
+from recovery.cli.recording import open_ledger
+from recovery.cli.secret_input import ask_new_secret, read_secret
 from recovery.cli.usage import UsageError, required
 from recovery.cli.words import Parser
-from recovery.discovery.search import FoundStore
-from recovery.errors import ExitCode
+from recovery.engine.users import process_within
+from recovery.errors import ConflictError, ExitCode, RefusedError, StoreBusyError
 from recovery.model.display import displayed
-from recovery.model.recognition import RecordKind
+from recovery.model.ids import Id, parse_id
+from recovery.model.schema import LEVEL_MAX, LEVEL_MIN, versions_of_level
 from recovery.ports import SystemClock, SystemRng
-from recovery.services.stores.salvage import (
-    LeftAside,
-    Prospect,
-    SalvageFacts,
-    compact,
-    salvage,
-)
-
-PAGE_SIZES = tuple(1 << exponent for exponent in range(9, 25))
-"""512 bytes to 16 MiB, as the engine allows them."""
-RECORDS_SHOWN_MAX = 20
-FIRST_PAGE = 2
-"""The pages before it are the metas."""
+from recovery.secret import Secret
+from recovery.services.changes.backup import require_free
+from recovery.services.changes.plan import Manner, Outcome, Proposal
+from recovery.services.changes.ports import Ports, TokenDestination
+from recovery.services.session import Session
+from recovery.services.shard_mapping import ShardName
+from recovery.services.stores.rebuild.base import Base, base_store
+from recovery.services.stores.rebuild.known import learn_sqlite, read_known
+from recovery.services.stores.rebuild.parts import EngineFacts, Wishes
+from recovery.services.stores.rebuild.planner import OPERATION, RebuildStore, missing, read_engine
 
 
-class _Compact(Options, frozen=True):
+class _Rebuild(Options, frozen=True):
     target: str | None
+    engine_path: str | None
+    org: str | None
+    org_id: str | None
+    username: str | None
+    password_file: str | None
+    token_file: str | None
+    token_stdout: bool
+    names: list[str]
+    name: list[str]
+    leave_out: list[str]
+    allow_overlaps: bool
+    sqlite_path: str | None
+    level: int
+    damaged: str | None
+    dry_run: bool
+    yes: bool
+    ensure: bool
 
 
-def _add_compact(command: Parser) -> None:
-    command.add_argument("target", metavar="TARGET", nargs="?", help="the new file (required)")
-
-
-def _compact(options: _Compact, context: Context) -> ExitCode:
-    target = Path(required(options.target, "TARGET", "store compact")).absolute()
-    found = find_store(options, context)
-    facts, prospect = compact(found.path, target, clock=SystemClock(), rng=SystemRng())
-    output = context.output
-    if options.json:
-        output.document(
-            {
-                **_store_document(found),
-                "target_path": str(target),
-                "source_size_bytes": facts.source_size_bytes,
-                "size_bytes": facts.size_bytes,
-                "bucket_count": facts.bucket_count,
-                "key_count": facts.key_count,
-                "verdict": _prospect_document(prospect),
-            }
-        )
-        return ExitCode.DONE
-    output.prose(f"Store: {displayed(str(found.named_path))} ({found.reason})")
-    output.prose(
-        f"New file: {displayed(str(target))}, {facts.size_bytes:,} bytes instead of "
-        f"{facts.source_size_bytes:,}, with {plural(facts.key_count, 'key')} in "
-        f"{plural(facts.bucket_count, 'bolt bucket')}"
+def _add_rebuild(command: Parser) -> None:
+    command.add_argument("target", metavar="NEW", nargs="?", help="the new file (required)")
+    command.add_argument(
+        "--engine-path", metavar="DIR", help="the engine's folder, which holds data (required)"
     )
-    output.prose(_prospect_text(prospect))
-    output.prose("The store is as it was, and still has what was deleted.")
+    command.add_argument(
+        "--names",
+        metavar="FILE",
+        action="append",
+        default=[],
+        help="take names, IDs, retention and organizations from this: an older copy of the store, "
+        "a .backup that influxd left, the folder of an influx backup, or a list with "
+        "id,name,retention,shard-group-duration in each line; may be given several times, and the "
+        "first that knows a thing is believed (default: nothing is known)",
+    )
+    command.add_argument(
+        "--name",
+        metavar="ID=NAME",
+        action="append",
+        default=[],
+        help="call one bucket so; may be given several times (default: as --names knows it, else "
+        "recovered-ID)",
+    )
+    command.add_argument(
+        "--from",
+        dest="damaged",
+        metavar="DAMAGED",
+        help="begin with what store salvage gets out of this damaged store (default: begin with "
+        "nothing)",
+    )
+    _add_owner(command)
+    command.add_argument(
+        "--sqlite-path",
+        metavar="FILE",
+        help="take the organization's ID from this SQLite file, if it has only one (default: "
+        "influxd.sqlite beside NEW, if it is there)",
+    )
+    command.add_argument(
+        "--level",
+        type=int,
+        default=LEVEL_MAX,
+        metavar="N",
+        help="make the store for older servers: 20 for InfluxDB 2.3 to 2.7, 18 for 2.1 (default: "
+        "21, for InfluxDB 2.8 and later)",
+    )
+    command.add_argument(
+        "--leave-out",
+        metavar="BUCKET/SHARD",
+        action="append",
+        default=[],
+        help="give this shard no group, so that it stays on disk and is not queried; may be given "
+        "several times (default: none)",
+    )
+    command.add_argument(
+        "--allow-overlaps",
+        action="store_true",
+        help="map shards of one bucket that hold points of the same time (default: refuse, and "
+        "name them)",
+    )
+    command.add_argument(
+        "--dry-run",
+        action="store_true",
+        help="stop after showing the plan; nothing is written (default: go on and ask)",
+    )
+    add_yes(command)
+    add_ensure(command, wanted="NEW is there and has all that is on disk")
+
+
+def _add_owner(command: Parser) -> None:
+    command.add_argument(
+        "--org",
+        metavar="NAME",
+        help="the organization of buckets that are known in none (default: the only one that is "
+        "known, else recovered)",
+    )
+    command.add_argument(
+        "--org-id", metavar="ID", help="its ID, as clients may use it (default: a new one)"
+    )
+    command.add_argument(
+        "--username",
+        metavar="NAME",
+        help="who owns all of it (default: the only user of --from, else admin)",
+    )
+    command.add_argument(
+        "--password-file",
+        metavar="FILE",
+        help="read the password from this file, - for standard input (default: it is asked for "
+        "twice at the terminal)",
+    )
+    place = command.add_mutually_exclusive_group()
+    place.add_argument(
+        "--token-file",
+        metavar="PATH",
+        help="write the operator token to this new file, mode 0600 (default: show it on the "
+        "terminal)",
+    )
+    place.add_argument(
+        "--token-stdout",
+        action="store_true",
+        help="print the operator token, and nothing else, on standard output (default: show it "
+        "on the terminal)",
+    )
+
+
+def _rebuild(options: _Rebuild, context: Context) -> ExitCode:
+    target = Path(required(options.target or options.bolt_path, "NEW", OPERATION)).absolute()
+    engine_path = Path(required(options.engine_path, "--engine-path DIR", OPERATION))
+    require_own_stdout(is_json=options.json, is_token=options.token_stdout)
+    wishes = _wishes(options)
+    _require_level(options.level)
+    if not options.dry_run:
+        require_a_way_to_confirm(is_confirmed=options.yes)
+    engine = read_engine(engine_path)
+    if options.ensure and target.exists():
+        return _ensured(target, engine, options, context)
+    require_free(target)
+    _require_stopped(engine_path)
+    known = read_known([Path(name) for name in options.names])
+    sqlite_path = Path(options.sqlite_path or target.with_name("influxd.sqlite"))
+    learn_sqlite(known, sqlite_path, is_named=options.sqlite_path is not None)
+    destination = None if options.dry_run else _destination(options, context)
+    if wishes.has_password and not options.dry_run:
+        wishes = wishes.with_password(_password(options))
+    clock, rng = SystemClock(), SystemRng()
+    damaged = None if options.damaged is None else Path(options.damaged)
+    with base_store(
+        engine_path, damaged=damaged, level=options.level, clock=clock, rng=rng
+    ) as base:
+        planner = RebuildStore(
+            engine=engine,
+            known=known,
+            wishes=wishes,
+            mends=base.is_salvaged,
+            clock=clock,
+            rng=rng,
+        )
+        audience = _Audience(context, options, base)
+        outcome = _carried_out(base, planner, target, audience, destination, options, context)
+    _show(outcome, target, options, context, destination)
     return ExitCode.DONE
 
 
-COMPACT: Final = Command(
-    description="Copy the content of the store into a new file that holds no freed page: it is "
-    "smaller, and deleted records and tokens are gone from it. They are not gone from the old "
-    "file, nor from the disk that it was on. The store itself is not changed; put the new file in "
-    "its place with influxd stopped.",
-    options=_Compact,
-    run=_compact,
-    add_options=_add_compact,
+REBUILD: Final = Command(
+    description="Make the metadata store of a server again when it is lost and the engine's folder "
+    "is not: a new file with an owner, an operator token, and for each folder a bucket of the same "
+    "ID in which every point is found again. What time each shard is for is read from its files; "
+    "the engine's folder is only read. Names, organizations and retention are not in there: they "
+    "come from --names and --name, else buckets are called recovered-ID and keep data for ever. "
+    "Users, tokens, dashboards, tasks and everything else of the lost store do not come back, but "
+    "for what --from gets out of it. Nothing is ever replaced. What contradicts itself is refused "
+    "and named.",
+    options=_Rebuild,
+    run=_rebuild,
+    add_options=_add_rebuild,
 )
 
 
-class _Salvage(Options, frozen=True):
-    target: str | None
-    use_older: bool
-    page_size: int | None
-    root_page: int | None
+class _Audience:
+    """Shows the plan and asks at the terminal."""
+
+    def __init__(self, context: Context, options: _Rebuild, base: Base) -> None:
+        is_result = options.dry_run and not options.json
+        self._say = context.output.prose if is_result else context.output.message
+        self._options = options
+        self._base = base
+
+    def show_plan(self, proposal: Proposal) -> None:
+        """Show what will be written, and where."""
+        target = displayed(str(proposal.target_path))
+        level = proposal.store.level
+        self._say(f"New store: {target}, at schema level {level}, {versions_of_level(level)}")
+        self._say("")
+        for note in self._base.notes:
+            self._say(f"Salvaged: {displayed(note)}")
+        self._say(f"Plan of {OPERATION}:")
+        for step in proposal.plan.steps:
+            self._say(f"  - {displayed(step)}")
+        for warning in proposal.plan.warnings:
+            self._say(f"  ! {displayed(warning)}")
+        self._say("")
+
+    def confirm(self, proposal: Proposal) -> bool:
+        """Ask for a yes, unless it was given on the command line."""
+        if self._options.yes:
+            return True
+        question = f"Type yes to make {displayed(str(proposal.target_path))}: "
+        try:
+            return ask(question).casefold() == YES
+        except OSError as error:
+            raise RefusedError(
+                reason=f"the terminal cannot be used for the question ({error.strerror})",
+                hint="add --yes",
+            ) from None
 
 
-def _add_salvage(command: Parser) -> None:
-    command.add_argument("target", metavar="TARGET", nargs="?", help="the new file (required)")
-    command.add_argument(
-        "--use-older",
-        action="store_true",
-        help="fill what is missing with what the older snapshot in the file has; deleted tokens "
-        "and former passwords may come back by that (default: leave it missing)",
+def _carried_out(
+    base: Base,
+    planner: RebuildStore,
+    target: Path,
+    audience: _Audience,
+    destination: TokenDestination | None,
+    options: _Rebuild,
+    context: Context,
+) -> Outcome:
+    manner = Manner(is_dry_run=options.dry_run, output_path=target, reason=options.reason)
+    ports = Ports(
+        audience=audience,
+        recorder=open_ledger(options, context),
+        destination=destination,
+        shield=context.progress.shield,
     )
-    command.add_argument(
-        "--page-size",
-        type=int,
-        metavar="BYTES",
-        help="size of the pages (default: what the file says, or its pages show)",
-    )
-    command.add_argument(
-        "--root-page",
-        type=int,
-        metavar="NUMBER",
-        help="take the state that begins at this page; the other states are named with theirs "
-        "(default: the state that has most of what the store held last)",
+    with Session.open(base.path) as session:
+        return session.carry_out(session.propose(planner, manner), ports)
+
+
+def _wishes(options: _Rebuild) -> Wishes:
+    org_id = None if options.org_id is None else parse_id(options.org_id)
+    if options.org_id is not None and org_id is None:
+        raise UsageError(
+            problem=f"--org-id {displayed(options.org_id)} is no ID",
+            hint="give 16 hexadecimal digits, as influx org list shows them",
+        )
+    return Wishes(
+        organization=options.org,
+        organization_id=org_id,
+        username=options.username,
+        has_password=options.damaged is None or options.password_file is not None,
+        names=dict(_named(text) for text in options.name),
+        left_out=frozenset(_shard(text) for text in options.leave_out),
+        allows_overlaps=options.allow_overlaps,
     )
 
 
-def _salvage(options: _Salvage, context: Context) -> ExitCode:
-    target = Path(required(options.target, "TARGET", "store salvage")).absolute()
-    _require_sensible(options.page_size, options.root_page)
-    found = find_store(options, context)
-    facts, prospect = salvage(
-        found.path,
-        target,
-        page_size_bytes=options.page_size,
-        root_pgid=options.root_page,
-        use_older=options.use_older,
-        clock=SystemClock(),
-        rng=SystemRng(),
+def _named(text: str) -> tuple[Id, str]:
+    word, _, name = text.partition("=")
+    bucket_id = parse_id(word)
+    if bucket_id is None or not name:
+        raise UsageError(
+            problem=f"--name {displayed(text)} is no ID of a bucket with its name",
+            hint="write it as --name 0123456789abcdef=NAME",
+        )
+    return bucket_id, name
+
+
+def _shard(text: str) -> ShardName:
+    word, _, number = text.partition("/")
+    bucket_id = parse_id(word)
+    if bucket_id is None or not (number.isascii() and number.isdigit()):
+        raise UsageError(
+            problem=f"--leave-out {displayed(text)} is no shard of a bucket",
+            hint="write it as --leave-out 0123456789abcdef/12",
+        )
+    return ShardName(bucket_id=bucket_id, shard_id=int(number))
+
+
+def _require_level(level: int) -> None:
+    if not LEVEL_MIN <= level <= LEVEL_MAX:
+        raise UsageError(
+            problem=f"--level {level} is none of a release of InfluxDB 2.x",
+            hint=f"give a number from {LEVEL_MIN} to {LEVEL_MAX}",
+        )
+
+
+def _require_stopped(engine_path: Path) -> None:
+    pid = process_within(engine_path)
+    if pid is not None:
+        raise StoreBusyError(
+            path=displayed(str(engine_path)),
+            holder=f"process {pid} has files in it open",
+            hint="stop influxd first, for example with: systemctl stop influxdb",
+        )
+
+
+def _password(options: _Rebuild) -> Secret:
+    if options.password_file is not None:
+        return read_secret(options.password_file, what="password")
+    return ask_new_secret("password")
+
+
+def _destination(options: _Rebuild, context: Context) -> TokenDestination:
+    return choose_destination(
+        token_file=options.token_file, is_stdout=options.token_stdout, stdout=context.stdout
     )
-    output = context.output
+
+
+def _ensured(target: Path, engine: EngineFacts, options: _Rebuild, context: Context) -> ExitCode:
+    """Succeed when the store that is there has all that is on disk."""
+    with Session.open(target) as session, session.view() as view:
+        lacking = list(missing(view.tx, engine))
+    if lacking:
+        raise ConflictError(
+            kind="store",
+            name=f"{displayed(str(target))} ({'; '.join(lacking)})",
+            hint="bring in what it lacks with store repair --only I37,I40, or name another file",
+        )
+    if options.json:
+        document = {"operation": OPERATION, "is_changed": False, "target_path": str(target)}
+        context.output.document(document)
+    else:
+        context.output.prose(
+            f"{displayed(str(target))} is there and has all that is on disk: nothing was written."
+        )
+    return ExitCode.DONE
+
+
+def _show(
+    outcome: Outcome,
+    target: Path,
+    options: _Rebuild,
+    context: Context,
+    destination: TokenDestination | None,
+) -> None:
+    output, plan = context.output, outcome.proposal.plan
+    for warning in outcome.warnings:
+        output.message(f"warning: {warning}")
     if options.json:
         output.document(
             {
-                **_store_document(found),
-                "target_path": str(target) if facts.is_written else None,
-                "is_complete": facts.is_complete,
-                "method": facts.method,
-                "bucket_count": facts.bucket_count,
-                "key_count": facts.key_count,
-                "stale_key_count": facts.stale_key_count,
-                "report": list(facts.sentences),
-                "record_counts": {kind.word: count for kind, count in facts.record_counts.items()},
-                "missing_bolt_buckets": list(facts.missing_names),
-                "left_aside": [_left_aside_document(record) for record in facts.left_aside],
-                "alternatives": [asdict(other) for other in facts.alternatives],
-                "verdict": None if prospect is None else _prospect_document(prospect),
+                "operation": plan.operation,
+                "is_dry_run": options.dry_run,
+                "is_changed": outcome.is_changed,
+                "target_path": str(target),
+                "schema_level": outcome.proposal.store.level,
+                "record_ids": list(plan.record_ids),
+                "plan": dict(plan.facts),
+                "warnings": [*plan.warnings, *outcome.warnings],
             }
         )
-    else:
-        output.prose(f"Store: {displayed(str(found.named_path))} ({found.reason})")
-        for sentence in facts.sentences:
-            output.prose(f"  - {sentence}")
-        _show_left_aside(facts, context)
-        _show_alternatives(facts, target, found, context)
-        if prospect is not None:
-            output.prose(f"New file: {displayed(str(target))}, with {_counts_text(facts)}")
-            output.prose(_prospect_text(prospect))
-            for sentence in _what_next(facts, target):
-                output.prose(sentence)
-    if not facts.is_written:
-        return ExitCode.DAMAGED
-    return ExitCode.DONE if facts.is_complete else ExitCode.FINDINGS
-
-
-SALVAGE: Final = Command(
-    description="Read a damaged store page by page, trusting nothing in it, and write what belongs "
-    "together into a new file. Says what was taken from where and what is missing, and whether "
-    "influxd would start on the result. The damaged file is not changed. It cannot bring back what "
-    "is on no page any more. Exit code 0 when nothing that the file still has is left out, 1 when "
-    "something is missing or doubtful, 5 when no file could be made.",
-    options=_Salvage,
-    run=_salvage,
-    add_options=_add_salvage,
-)
-
-
-def _counts_text(facts: SalvageFacts) -> str:
-    counts = [plural(count, kind.word) for kind, count in facts.record_counts.items()]
-    return f"{', '.join(counts[:-1])} and {counts[-1]}"
-
-
-def _show_left_aside(facts: SalvageFacts, context: Context) -> None:
-    """List the records that are not in the new file, those that may be current first."""
-    if not facts.left_aside:
         return
-    context.output.prose(
-        f"Left aside, because nothing tells that they are current: "
-        f"{plural(len(facts.left_aside), 'record')}"
+    say = output.message if isinstance(destination, StdoutDestination) else output.prose
+    if options.dry_run:
+        say("Dry run: nothing was written. Leave out --dry-run to do it.")
+        return
+    shown = displayed(str(target))
+    say(f"Done: {shown} was made and verified.")
+    say(
+        "Next: see that influxd may write it (ls -l), start influxd, and rename what you recognise."
     )
-    for left in facts.left_aside[:RECORDS_SHOWN_MAX]:
-        record = left.record
-        name = f" {displayed(record.name)}" if record.name else ""
-        state = "deleted or changed since" if left.is_free else "maybe lost"
-        if left.is_in_other_state:
-            state = "only in another state"
-        where = f"page {left.pgid}, {state}"
-        context.output.prose(f"  - {record.kind.word} {record.id}{name} ({where})")
-    if len(facts.left_aside) > RECORDS_SHOWN_MAX:
-        more = len(facts.left_aside) - RECORDS_SHOWN_MAX
-        context.output.prose(f"  - and {more} more; --json lists all")
-
-
-def _show_alternatives(
-    facts: SalvageFacts, target: Path, found: FoundStore, context: Context
-) -> None:
-    """Name the other states of the file, each with the command that takes it."""
-    for other in facts.alternatives:
-        of = "no known transaction" if other.txid is None else f"transaction {other.txid}"
-        loss = f", with {plural(other.lost_count, 'loss')}" if other.lost_count else ""
-        context.output.prose(
-            f"Another state ({of}): {plural(other.bucket_count, 'bolt bucket')} and "
-            f"{plural(other.key_count, 'key')}{loss}. To take it:"
-        )
-        name = f"{target}.page-{other.root_pgid}"
-        context.output.line(
-            f"  influx-recovery store salvage {shlex.quote(name)} --root-page {other.root_pgid} "
-            f"--bolt-path {shlex.quote(str(found.named_path))}"
-        )
-
-
-def _what_next(facts: SalvageFacts, target: Path) -> Iterator[str]:
-    """Say what is missing before anybody can get in, and what brings it back."""
-    if facts.missing_names:
-        names = ", ".join(facts.missing_names)
-        yield (
-            f"It lacks {plural(len(facts.missing_names), 'bolt bucket')}: {names}. "
-            "store repair makes them, empty."
-        )
-    path = shlex.quote(str(target))
-    if not facts.record_counts[RecordKind.ORGANIZATION]:
-        yield (
-            "No organization is left, so influxd would let anybody who reaches it set it up: "
-            f"influx-recovery org create --name NAME --bolt-path {path}"
-        )
-    if not facts.record_counts[RecordKind.USER]:
-        yield (
-            "No user is left. Make one, then a token: influx-recovery user create --username NAME "
-            f"--owner-of ORG --bolt-path {path}, and auth create-operator"
-        )
-
-
-def _left_aside_document(left: LeftAside) -> dict[str, object]:
-    return {
-        "kind": left.record.kind.word,
-        "id": left.record.id,
-        "name": left.record.name,
-        "page": left.pgid,
-        "is_listed_free": left.is_free,
-        "is_in_other_state": left.is_in_other_state,
-    }
-
-
-def _require_sensible(page_size: int | None, root_page: int | None) -> None:
-    """Refuse numbers that no bolt file can have.
-
-    Raises:
-        UsageError: One of them is such a number.
-    """
-    hint = "type influx-recovery store salvage --help"
-    if page_size is not None and page_size not in PAGE_SIZES:
-        raise UsageError(problem=f"no bolt file has pages of {page_size} bytes", hint=hint)
-    if root_page is not None and not FIRST_PAGE <= root_page < 1 << 64:
-        raise UsageError(problem=f"no content can begin at page {root_page}", hint=hint)
-
-
-def _store_document(found: FoundStore) -> dict[str, object]:
-    store = {"path": str(found.named_path), "real_path": str(found.path), "reason": found.reason}
-    return {"store": store}
-
-
-def _prospect_text(prospect: Prospect) -> str:
-    if prospect.finding_count is None:
-        return f"Verdict: {prospect.sentence}"
-    return f"Verdict: {prospect.sentence}; store check has {_findings(prospect.finding_count)}"
-
-
-def _findings(count: int) -> str:
-    return "no finding" if not count else plural(count, "finding")
-
-
-def _prospect_document(prospect: Prospect) -> dict[str, object]:
-    return {"sentence": prospect.sentence, "finding_count": prospect.finding_count}
+    say(f"When done with the token: influx auth delete --id {plan.subject_id}")

@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import Final
 from urllib.parse import quote
 
-from recovery.model.ids import parse_id
+from recovery.model.ids import Id, parse_id
 from recovery.model.schema import SQL_MIGRATIONS, versions_of_levels
 from recovery.services.doctor.chart import Chart
 from recovery.services.doctor.finding import Finding, Rule, Severity
@@ -151,6 +151,30 @@ def sql_level(path: Path | None) -> int | None:
             return len(_migrations(connection))
     except sqlite3.Error:
         return None
+
+
+def organizations_of(path: Path) -> list[Id]:
+    """List the organizations that an SQLite file names.
+
+    Args:
+        path: The file, which is there.
+
+    Returns:
+        Their IDs, without repeats; none when it cannot be read.
+    """
+    found: set[Id] = set()
+    try:
+        with closing(_connect(path)) as connection:
+            for table in _tables(connection).intersection(ORG_TABLES):
+                query = f"SELECT DISTINCT org_id FROM {table}"  # noqa: S608 # one of five constants
+                found.update(
+                    org_id
+                    for (text,) in connection.execute(query)
+                    if (org_id := parse_id(str(text))) is not None
+                )
+    except sqlite3.Error:
+        return []
+    return sorted(found)
 
 
 def examine_sqlite(chart: Chart, path: Path | None) -> Iterator[Finding]:

@@ -19,7 +19,12 @@ from recovery.model.bucket import (
     encode_bucket,
     shard_group_duration_ns,
 )
-from recovery.model.catalogue import CatalogueError, empty_catalogue, with_database
+from recovery.model.catalogue import (
+    CatalogueError,
+    database_names,
+    empty_catalogue,
+    with_database,
+)
 from recovery.model.ids import Id, IdSource, unused
 from recovery.model.mapping import ORGS, OWNER, Mapping
 from recovery.model.schema import buckets_of_level
@@ -39,7 +44,8 @@ class BucketWish:
         description: Free text.
         kind: 0 for a user's bucket, 1 for a system bucket.
         retention_ns: How long data stay, in nanoseconds; 0 for ever.
-        bucket_id: A free ID that it has already; None to draw one.
+        bucket_id: A free ID that it has already, maybe with a catalogue entry, which is kept; None
+            to draw one.
         shard_group_ns: Its shard group duration; None for what the server would choose.
         groups: Shard groups that it has already.
     """
@@ -181,6 +187,8 @@ def write_bucket(tx: MetaTx, wish: BucketWish, *, org_id: Id, ids: IdSource, now
     catalogue = tx.catalogue.read()
     if catalogue is None:
         raise tx.damaged("has no catalogue of the storage engine")
+    if wish.bucket_id is not None and wish.bucket_id in database_names(catalogue):
+        return bucket_id
     try:
         changed = with_database(
             catalogue,

@@ -13,8 +13,8 @@ tenant/service_onboarding.go, task/backend/analytical_storage.go (tags of task r
 notification/check/check.go (tags of statuses).
 """
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Sequence
+from dataclasses import replace
 from typing import Final
 
 from recovery.engine.folder import BucketFacts, BucketFolder
@@ -39,7 +39,6 @@ from recovery.model.organization import index_name
 from recovery.model.password import hash_password, require_acceptable
 from recovery.model.permission import operator_permissions
 from recovery.model.token import TokenForm, hash_token
-from recovery.model.user import User
 from recovery.ports import Clock, Rng
 from recovery.secret import Secret
 from recovery.services.authorizations.new_token import (
@@ -57,6 +56,7 @@ from recovery.services.shard_mapping import (
     same_numbers,
 )
 from recovery.services.stores.rebuild.known import Known, KnownBucket, kind_of
+from recovery.services.stores.rebuild.parts import EngineFacts, Filled, Placed, Wishes
 from recovery.services.tenancy.choosing import choose_user
 from recovery.services.tenancy.recipes import (
     SYSTEM_WISHES,
@@ -77,108 +77,6 @@ CONFLICTS_SHOWN: Final = 10
 
 _TASK_TAGS: Final = frozenset({"status", "taskID"})
 _CHECK_TAG: Final = "_check_id"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class EngineFacts:
-    """What lies on disk.
-
-    Attributes:
-        path: The engine's folder, for a person.
-        buckets: What its files tell.
-        oddities: What is in it and is not understood, as sentences without a full stop.
-    """
-
-    path: str
-    buckets: tuple[BucketFacts, ...]
-    oddities: tuple[str, ...]
-
-    @property
-    def shard_id_max(self) -> int:
-        """The highest number of a shard; 0 when there is none."""
-        return max((shard.id for one in self.buckets for shard in one.shards), default=0)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Wishes:
-    """What was asked for.
-
-    Attributes:
-        organization: Name of the organization of buckets that are known in none; None to choose.
-        organization_id: Its ID; None to choose.
-        username: Who owns it all; None to choose.
-        password: Its password; None for none, or to keep the one it has.
-        names: Names of buckets, by ID.
-        left_out: Shards that are to get no group.
-        allows_overlaps: Whether shards of one bucket may hold points of the same time.
-    """
-
-    organization: str | None = None
-    organization_id: Id | None = None
-    username: str | None = None
-    password: Secret | None = field(default=None, repr=False)
-    names: Mapping[Id, str] = field(default_factory=dict)
-    left_out: frozenset[ShardName] = frozenset()
-    allows_overlaps: bool = False
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Placed:
-    """One bucket of the new store that is on disk.
-
-    Attributes:
-        facts: What lies there.
-        map: Its groups.
-        name: Its name.
-        org_id: Its organization.
-        retention_ns: How long its data stay; 0 for ever.
-        is_new: Whether its record is made now.
-        is_system: Whether it is one that every organization has.
-    """
-
-    facts: BucketFacts
-    map: BucketMap
-    name: str
-    org_id: Id
-    retention_ns: int
-    is_new: bool
-    is_system: bool
-
-
-@dataclass(slots=True, kw_only=True)
-class Filled:
-    """What a store was filled with.
-
-    Attributes:
-        engine: What lies on disk.
-        known: What is known of it, with the organizations that were made.
-        user: Who owns everything.
-        is_new_user: Whether that one was made.
-        has_new_password: Whether that one got a password.
-        org_id: The organization of what is known in none.
-        placed: The buckets on disk.
-        bare: The buckets that are known and not on disk: ID and name.
-        notes: What was decided, as sentences without a full stop.
-        mapped: The bucket and the number of every shard that is in a group.
-    """
-
-    engine: EngineFacts
-    known: Known
-    user: User | None = None
-    is_new_user: bool = False
-    has_new_password: bool = False
-    org_id: Id = field(default=Id(""))
-    placed: list[Placed] = field(default_factory=list)
-    bare: list[tuple[Id, str]] = field(default_factory=list)
-    notes: list[str] = field(default_factory=list)
-    mapped: set[tuple[str, int]] = field(default_factory=set)
-
-    @property
-    def owner(self) -> User:
-        """Who owns everything."""
-        if self.user is None:
-            raise RuntimeError("a store is filled before its owner is asked for")
-        return self.user
 
 
 class Filling:
@@ -349,8 +247,8 @@ class Filling:
         if wanted_id is None and name is not None:
             same = [one for one, known in organizations.items() if known == index_name(name)]
             wanted_id = same[0] if same else None
-        elif wanted_id is None and len(organizations) == 1:
-            wanted_id = next(iter(organizations))
+        elif wanted_id is None and (len(organizations) == 1 or self._all_have_organizations()):
+            wanted_id = next(iter(organizations), None)
         elif wanted_id is None and organizations:
             shown = ", ".join(f"{known} ({one})" for one, known in organizations.items())
             raise RefusedError(
@@ -359,10 +257,20 @@ class Filling:
                 hint="name it with --org NAME",
             )
         if wanted_id is None:
+            wanted_id = self._known.organization_id
+        if wanted_id is None:
             wanted_id = unused(self._ids.random, self._tx.organizations.has_id)
         if name is not None or wanted_id not in organizations:
             organizations[wanted_id] = index_name(name or ORGANIZATION)
         return wanted_id
+
+    def _all_have_organizations(self) -> bool:
+        """Tell whether nobody has to say whose a bucket is."""
+        known = self._known.buckets
+        return all(
+            one.id in known and known[one.id].org_id in self._known.organizations
+            for one in self._engine.buckets
+        )
 
     def _note_taken_names(self) -> None:
         for bucket in self._tx.buckets.walk([]):
@@ -378,14 +286,18 @@ class Filling:
             require_name("user", username)
             write_user(self._tx, name=username, ids=self._ids)
             self._filled.is_new_user = True
+            if not self._wishes.has_password:
+                self._filled.notes.append(
+                    f"user {username} gets no password and cannot sign in; user update gives one"
+                )
         user = choose_user(self._tx, username)
-        require_active(user)
+        require_active(self._tx, user)
         self._filled.user = user
+        self._filled.has_new_password = self._wishes.has_password
         if self._wishes.password is not None:
             require_acceptable(self._wishes.password)
             hashed = Secret(hash_password(self._wishes.password).decode())
             self._tx.passwords.put(user.id, hashed)
-            self._filled.has_new_password = True
         if self._tx.level >= LEVEL_INSTANCE:
             role = Role(
                 user_id=user.id,

@@ -27,11 +27,12 @@ from recovery.errors import RefusedError, StoreNotFoundError
 from recovery.metastore.packed import open_readable
 from recovery.metastore.transaction import MetaTx
 from recovery.model.bucket import DAY_NS, HOUR_NS, TYPE_SYSTEM, TYPE_USER
-from recovery.model.catalogue import POLICY, CatalogueError, decode_catalogue
+from recovery.model.catalogue import POLICY, CatalogueError, Database, decode_catalogue
 from recovery.model.display import displayed
 from recovery.model.gojson import is_time
-from recovery.model.ids import Id, parse_id
+from recovery.model.ids import ID_LENGTH, Id, parse_id
 from recovery.model.shard_groups import TIME_NS_MAX, TIME_NS_MIN, Span
+from recovery.services.doctor.sqlite import organizations_of
 
 LIST_BYTES_MAX: Final = 16 << 20
 MANIFEST: Final = ".manifest"
@@ -96,12 +97,14 @@ class Known:
     Attributes:
         organizations: Their names, by ID.
         buckets: By ID.
+        organization_id: ID of the organization of what is known in none; None when it is not known.
         notes: What the files disagree on and what is worth knowing, each as a sentence without a
             full stop.
     """
 
     organizations: dict[Id, str] = field(default_factory=dict)
     buckets: dict[Id, KnownBucket] = field(default_factory=dict)
+    organization_id: Id | None = None
     notes: list[str] = field(default_factory=list)
 
     def learn_bucket(self, bucket_id: Id, bucket: KnownBucket, *, source: str) -> None:
@@ -183,10 +186,12 @@ def learn_store(known: Known, tx: MetaTx, *, source: str) -> None:
     if tx.table("organizationsv1").is_there:
         for organization in tx.organizations.walk([]):
             known.learn_organization(organization.id, organization.name, source=source)
-    if not tx.table("bucketsv1").is_there:
-        return
-    groups = _catalogue_groups(tx)
-    for bucket in tx.buckets.walk([]):
+    for key, value in tx.table("organizationindexv1").items():
+        if (org_id := parse_id(value)) is not None and org_id not in known.organizations:
+            known.learn_organization(org_id, key.decode("utf-8", "replace"), source=source)
+    policies = {database.name: database for database in _databases(tx)}
+    for bucket in tx.buckets.walk([]) if tx.table("bucketsv1").is_there else ():
+        database = policies.pop(bucket.id, None)
         found = KnownBucket(
             name=bucket.name or None,
             org_id=bucket.org_id,
@@ -194,9 +199,60 @@ def learn_store(known: Known, tx: MetaTx, *, source: str) -> None:
             shard_group_ns=bucket.shard_group_ns or None,
             is_system=bucket.type == TYPE_SYSTEM,
             description=bucket.description,
-            groups=groups.get(bucket.id, {}),
+            groups={} if database is None else _groups(database),
         )
         known.learn_bucket(bucket.id, found, source=source)
+    _learn_lost(known, tx, policies, source)
+
+
+def _learn_lost(known: Known, tx: MetaTx, policies: Mapping[str, Database], source: str) -> None:
+    """Learn of buckets whose records are lost what the catalogue and the index of names know."""
+    for key, value in tx.table("bucketindexv1").items():
+        bucket_id, org_id = parse_id(value), parse_id(key[:ID_LENGTH])
+        if bucket_id is not None and bucket_id not in known.buckets:
+            name = key[ID_LENGTH:].decode("utf-8", "replace")
+            found = KnownBucket(name=name, org_id=org_id, is_system=name.startswith("_"))
+            known.learn_bucket(bucket_id, found, source=source)
+    for name, database in policies.items():
+        bucket_id, policy = parse_id(name), database.policy
+        if bucket_id is not None and policy is not None:
+            found = KnownBucket(
+                retention_ns=policy.retention_ns,
+                shard_group_ns=policy.shard_group_ns or None,
+                groups=_groups(database),
+            )
+            known.learn_bucket(bucket_id, found, source=source)
+
+
+def learn_sqlite(known: Known, path: Path, *, is_named: bool) -> None:
+    """Learn the ID of the organization from the SQLite file, where it has only one.
+
+    Args:
+        known: Learns it, unless it knows an organization.
+        path: The file.
+        is_named: Whether it was asked for, so that it is missed when it is not there.
+
+    Raises:
+        StoreNotFoundError: It was asked for and is not there.
+    """
+    if not path.is_file():
+        if is_named:
+            raise StoreNotFoundError(
+                path=displayed(str(path)),
+                problem="does not exist",
+                hint="leave --sqlite-path out, or name another file",
+            )
+        return
+    found = organizations_of(path)
+    if known.organizations or not found:
+        return
+    if len(found) == 1:
+        known.organization_id = found[0]
+        known.notes.append(f"the organization gets the ID {found[0]}, which {path.name} knows")
+    else:
+        known.notes.append(
+            f"{path.name} knows several organizations ({', '.join(found)}); --org-id takes one"
+        )
 
 
 def kind_of(bucket: KnownBucket) -> int:
@@ -221,19 +277,17 @@ def parse_duration(text: str) -> int | None:
     return sum(int(count) * _UNITS_NS[unit] for count, unit in _PART.findall(text))
 
 
-def _catalogue_groups(tx: MetaTx) -> dict[str, dict[int, Span]]:
+def _databases(tx: MetaTx) -> tuple[Database, ...]:
     if not tx.table("v1_tsm1_metadata").is_there:
-        return {}
+        return ()
     try:
-        catalogue = decode_catalogue(tx.catalogue.read() or b"")
+        return decode_catalogue(tx.catalogue.read() or b"").databases
     except CatalogueError:
-        return {}
-    return {
-        database.name: {
-            shard_id: group.span for group in database.groups for shard_id in group.shard_ids
-        }
-        for database in catalogue.databases
-    }
+        return ()
+
+
+def _groups(database: Database) -> dict[int, Span]:
+    return {shard_id: group.span for group in database.groups for shard_id in group.shard_ids}
 
 
 def _is_text(path: Path) -> bool:

@@ -15,21 +15,20 @@ from recovery.errors import RefusedError
 from recovery.metastore.pending import PendingTx
 from recovery.metastore.transaction import MetaTx
 from recovery.model.authorization import Authorization
-from recovery.model.catalogue import (
-    decode_catalogue,
-)
+from recovery.model.catalogue import CatalogueError, decode_catalogue
 from recovery.ports import Clock, Rng
 from recovery.secret import Secret
 from recovery.services.authorizations.new_token import (
     what_is_wrong,
 )
-from recovery.services.changes.sequence import Plan
+from recovery.services.changes.plan import Plan
 from recovery.services.doctor.chart import Progress
 from recovery.services.doctor.examination import examine_records, new_chart
 from recovery.services.doctor.finding import Severity
 from recovery.services.doctor.repair import RepairStore
-from recovery.services.stores.rebuild.filling import EngineFacts, Filled, Filling, Wishes
+from recovery.services.stores.rebuild.filling import Filling
 from recovery.services.stores.rebuild.known import Known, learn_store
+from recovery.services.stores.rebuild.parts import EngineFacts, Filled, Wishes
 from recovery.services.stores.rebuild.words import facts, record_ids, steps, warnings
 
 OPERATION: Final = "store rebuild"
@@ -73,7 +72,6 @@ class RebuildStore:
     """
 
     operation: ClassVar[str] = OPERATION
-    has_secret: ClassVar[bool] = True
 
     engine: EngineFacts
     known: Known
@@ -96,7 +94,7 @@ class RebuildStore:
             RecoveryError: The store cannot be filled.
         """
         pending = PendingTx(store)
-        known = Known(notes=list(self.known.notes))
+        known = Known(organization_id=self.known.organization_id, notes=list(self.known.notes))
         learn_store(known, store, source="the damaged store")
         for org_id, name in self.known.organizations.items():
             known.learn_organization(org_id, name, source="the file of --names")
@@ -158,3 +156,32 @@ class RebuildStore:
             if finding.severity is Severity.FATAL and not self.mends:
                 return f"influxd would not start on it: {finding.place} {finding.problem}"
         return None
+
+
+def missing(tx: MetaTx, engine: EngineFacts) -> Iterator[str]:
+    """Find what lies on disk and is not in a store.
+
+    Args:
+        tx: The records.
+        engine: What lies on disk.
+
+    Yields:
+        Sentences without a full stop.
+
+    Raises:
+        StoreDamagedError: A page on the way is damaged or cannot be read.
+    """
+    try:
+        catalogue = decode_catalogue(tx.catalogue.read() or b"")
+    except CatalogueError as error:
+        yield f"the catalogue {error.problem}"
+        return
+    for bucket in engine.buckets:
+        if not tx.buckets.has_id(bucket.id):
+            yield f"bucket {bucket.id} has no record"
+        database = catalogue.database(bucket.id)
+        groups = () if database is None else database.groups
+        mapped = {one for group in groups for one in group.shard_ids}
+        count = sum(one not in mapped for one in bucket.spans)
+        if count:
+            yield f"{count} shards of bucket {bucket.id} are in no shard group"

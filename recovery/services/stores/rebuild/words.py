@@ -8,14 +8,14 @@ from collections.abc import Collection, Iterator
 from typing import Final
 
 from recovery.model.authorization import Authorization
-from recovery.services.changes.sequence import Json
+from recovery.services.changes.plan import Json
 from recovery.services.shard_mapping import (
     shown_duration,
     shown_span,
     shown_time,
     why,
 )
-from recovery.services.stores.rebuild.filling import Filled, Placed
+from recovery.services.stores.rebuild.parts import Filled, Placed
 
 CONFLICTS_SHOWN: Final = 10
 MEASUREMENTS_SHOWN: Final = 8
@@ -25,11 +25,13 @@ def steps(filled: Filled) -> Iterator[str]:
     """Say what will be written, for a person."""
     yield f"read {filled.engine.path}: {_count(filled.engine.buckets, 'bucket folder')}"
     kind = "a new user" if filled.is_new_user else "the user"
-    password = "with the password" if filled.has_new_password else "without a new password"
-    yield f"{kind} {filled.owner.name}, {password}, owns everything and gets an operator token"
+    password = " with the given password" if filled.has_new_password else ""
+    yield f"{kind} {filled.owner.name}{password} owns everything, and gets an operator token"
     for org_id in dict.fromkeys(one.org_id for one in filled.placed) or {filled.org_id: None}:
         yield f"organization {filled.known.organizations[org_id]} ({org_id})"
-        yield from (_told(one) for one in filled.placed if one.org_id == org_id)
+        for placed in filled.placed:
+            if placed.org_id == org_id:
+                yield from _told(placed)
     for bucket_id, name in filled.bare:
         yield f"bucket {bucket_id}, called {name}: nothing on disk, known from --names"
 
@@ -108,25 +110,22 @@ def _count(things: Collection[object], what: str) -> str:
     return f"{len(things)} {what}{'' if len(things) == 1 else 's'}"
 
 
-def _told(placed: Placed) -> str:
-    facts, spans = placed.facts, placed.facts.spans
+def _told(placed: Placed) -> Iterator[str]:
+    facts, duration = placed.facts, placed.map.duration
     names = facts.measurements.names
     shown = ", ".join(names[:MEASUREMENTS_SHOWN])
     more = len(names) - MEASUREMENTS_SHOWN
     if more > 0:
         shown += f" and {more}{'+' if facts.measurements.has_more else ''} more"
     whole = None
-    for span in spans.values():
+    for span in facts.spans.values():
         whole = span.joined(whole)
     keeps = shown_duration(placed.retention_ns) if placed.retention_ns else "for ever"
-    what = f"bucket {facts.id}, called {placed.name}: "
-    if not placed.is_new:
-        what = f"bucket {facts.id}, which is there as {placed.name}: "
-    return what + (
-        f"{_count(facts.shards, 'shard')}, {facts.size_bytes:,} bytes, {shown_span(whole)}, holds "
-        f"{shown or 'nothing'}; shard groups of {shown_duration(placed.map.duration.duration_ns)} "
-        f"({why(placed.map.duration)}), keeps data {keeps}"
-    )
+    called = "called" if placed.is_new else "which is there as"
+    yield f"bucket {facts.id}, {called} {placed.name}: holds {shown or 'nothing'}"
+    yield f"{_count(facts.shards, 'shard')}, {facts.size_bytes:,} bytes, {shown_span(whole)}"
+    groups = f"shard groups of {shown_duration(duration.duration_ns)} ({why(duration)})"
+    yield f"{groups}, keeps data {keeps}"
 
 
 def _document(placed: Placed) -> dict[str, Json]:

@@ -1,0 +1,282 @@
+"""The commands that make a new file of what is in a store.
+
+Lives here: `store compact` and `store salvage`. Must not live here: how the files are made
+(`recovery.services.stores.salvage`).
+"""
+
+import shlex
+from collections.abc import Iterator
+from dataclasses import asdict
+from pathlib import Path
+from typing import Final
+
+from recovery.cli.context import Context
+from recovery.cli.listing import plural
+from recovery.cli.options import Command, Options
+from recovery.cli.store import find_store
+from recovery.cli.usage import UsageError, required
+from recovery.cli.words import Parser
+from recovery.discovery.search import FoundStore
+from recovery.errors import ExitCode
+from recovery.model.display import displayed
+from recovery.model.recognition import RecordKind
+from recovery.ports import SystemClock, SystemRng
+from recovery.services.stores.salvage import (
+    LeftAside,
+    Prospect,
+    SalvageFacts,
+    compact,
+    salvage,
+)
+
+PAGE_SIZES = tuple(1 << exponent for exponent in range(9, 25))
+"""512 bytes to 16 MiB, as the engine allows them."""
+RECORDS_SHOWN_MAX = 20
+FIRST_PAGE = 2
+"""The pages before it are the metas."""
+
+
+class _Compact(Options, frozen=True):
+    target: str | None
+
+
+def _add_compact(command: Parser) -> None:
+    command.add_argument("target", metavar="TARGET", nargs="?", help="the new file (required)")
+
+
+def _compact(options: _Compact, context: Context) -> ExitCode:
+    target = Path(required(options.target, "TARGET", "store compact")).absolute()
+    found = find_store(options, context)
+    facts, prospect = compact(found.path, target, clock=SystemClock(), rng=SystemRng())
+    output = context.output
+    if options.json:
+        output.document(
+            {
+                **_store_document(found),
+                "target_path": str(target),
+                "source_size_bytes": facts.source_size_bytes,
+                "size_bytes": facts.size_bytes,
+                "bucket_count": facts.bucket_count,
+                "key_count": facts.key_count,
+                "verdict": _prospect_document(prospect),
+            }
+        )
+        return ExitCode.DONE
+    output.prose(f"Store: {displayed(str(found.named_path))} ({found.reason})")
+    output.prose(
+        f"New file: {displayed(str(target))}, {facts.size_bytes:,} bytes instead of "
+        f"{facts.source_size_bytes:,}, with {plural(facts.key_count, 'key')} in "
+        f"{plural(facts.bucket_count, 'bolt bucket')}"
+    )
+    output.prose(_prospect_text(prospect))
+    output.prose("The store is as it was, and still has what was deleted.")
+    return ExitCode.DONE
+
+
+COMPACT: Final = Command(
+    description="Copy the content of the store into a new file that holds no freed page: it is "
+    "smaller, and deleted records and tokens are gone from it. They are not gone from the old "
+    "file, nor from the disk that it was on. The store itself is not changed; put the new file in "
+    "its place with influxd stopped.",
+    options=_Compact,
+    run=_compact,
+    add_options=_add_compact,
+)
+
+
+class _Salvage(Options, frozen=True):
+    target: str | None
+    use_older: bool
+    page_size: int | None
+    root_page: int | None
+
+
+def _add_salvage(command: Parser) -> None:
+    command.add_argument("target", metavar="TARGET", nargs="?", help="the new file (required)")
+    command.add_argument(
+        "--use-older",
+        action="store_true",
+        help="fill what is missing with what the older snapshot in the file has; deleted tokens "
+        "and former passwords may come back by that (default: leave it missing)",
+    )
+    command.add_argument(
+        "--page-size",
+        type=int,
+        metavar="BYTES",
+        help="size of the pages (default: what the file says, or its pages show)",
+    )
+    command.add_argument(
+        "--root-page",
+        type=int,
+        metavar="NUMBER",
+        help="take the state that begins at this page; the other states are named with theirs "
+        "(default: the state that has most of what the store held last)",
+    )
+
+
+def _salvage(options: _Salvage, context: Context) -> ExitCode:
+    target = Path(required(options.target, "TARGET", "store salvage")).absolute()
+    _require_sensible(options.page_size, options.root_page)
+    found = find_store(options, context)
+    facts, prospect = salvage(
+        found.path,
+        target,
+        page_size_bytes=options.page_size,
+        root_pgid=options.root_page,
+        use_older=options.use_older,
+        clock=SystemClock(),
+        rng=SystemRng(),
+    )
+    output = context.output
+    if options.json:
+        output.document(
+            {
+                **_store_document(found),
+                "target_path": str(target) if facts.is_written else None,
+                "is_complete": facts.is_complete,
+                "method": facts.method,
+                "bucket_count": facts.bucket_count,
+                "key_count": facts.key_count,
+                "stale_key_count": facts.stale_key_count,
+                "report": list(facts.sentences),
+                "record_counts": {kind.word: count for kind, count in facts.record_counts.items()},
+                "missing_bolt_buckets": list(facts.missing_names),
+                "left_aside": [_left_aside_document(record) for record in facts.left_aside],
+                "alternatives": [asdict(other) for other in facts.alternatives],
+                "verdict": None if prospect is None else _prospect_document(prospect),
+            }
+        )
+    else:
+        output.prose(f"Store: {displayed(str(found.named_path))} ({found.reason})")
+        for sentence in facts.sentences:
+            output.prose(f"  - {sentence}")
+        _show_left_aside(facts, context)
+        _show_alternatives(facts, target, found, context)
+        if prospect is not None:
+            output.prose(f"New file: {displayed(str(target))}, with {_counts_text(facts)}")
+            output.prose(_prospect_text(prospect))
+            for sentence in _what_next(facts, target):
+                output.prose(sentence)
+    if not facts.is_written:
+        return ExitCode.DAMAGED
+    return ExitCode.DONE if facts.is_complete else ExitCode.FINDINGS
+
+
+SALVAGE: Final = Command(
+    description="Read a damaged store page by page, trusting nothing in it, and write what belongs "
+    "together into a new file. Says what was taken from where and what is missing, and whether "
+    "influxd would start on the result. The damaged file is not changed. It cannot bring back what "
+    "is on no page any more. Exit code 0 when nothing that the file still has is left out, 1 when "
+    "something is missing or doubtful, 5 when no file could be made.",
+    options=_Salvage,
+    run=_salvage,
+    add_options=_add_salvage,
+)
+
+
+def _counts_text(facts: SalvageFacts) -> str:
+    counts = [plural(count, kind.word) for kind, count in facts.record_counts.items()]
+    return f"{', '.join(counts[:-1])} and {counts[-1]}"
+
+
+def _show_left_aside(facts: SalvageFacts, context: Context) -> None:
+    """List the records that are not in the new file, those that may be current first."""
+    if not facts.left_aside:
+        return
+    context.output.prose(
+        f"Left aside, because nothing tells that they are current: "
+        f"{plural(len(facts.left_aside), 'record')}"
+    )
+    for left in facts.left_aside[:RECORDS_SHOWN_MAX]:
+        record = left.record
+        name = f" {displayed(record.name)}" if record.name else ""
+        state = "deleted or changed since" if left.is_free else "maybe lost"
+        if left.is_in_other_state:
+            state = "only in another state"
+        where = f"page {left.pgid}, {state}"
+        context.output.prose(f"  - {record.kind.word} {record.id}{name} ({where})")
+    if len(facts.left_aside) > RECORDS_SHOWN_MAX:
+        more = len(facts.left_aside) - RECORDS_SHOWN_MAX
+        context.output.prose(f"  - and {more} more; --json lists all")
+
+
+def _show_alternatives(
+    facts: SalvageFacts, target: Path, found: FoundStore, context: Context
+) -> None:
+    """Name the other states of the file, each with the command that takes it."""
+    for other in facts.alternatives:
+        of = "no known transaction" if other.txid is None else f"transaction {other.txid}"
+        loss = f", with {plural(other.lost_count, 'loss')}" if other.lost_count else ""
+        context.output.prose(
+            f"Another state ({of}): {plural(other.bucket_count, 'bolt bucket')} and "
+            f"{plural(other.key_count, 'key')}{loss}. To take it:"
+        )
+        name = f"{target}.page-{other.root_pgid}"
+        context.output.line(
+            f"  influx-recovery store salvage {shlex.quote(name)} --root-page {other.root_pgid} "
+            f"--bolt-path {shlex.quote(str(found.named_path))}"
+        )
+
+
+def _what_next(facts: SalvageFacts, target: Path) -> Iterator[str]:
+    """Say what is missing before anybody can get in, and what brings it back."""
+    if facts.missing_names:
+        names = ", ".join(facts.missing_names)
+        yield (
+            f"It lacks {plural(len(facts.missing_names), 'bolt bucket')}: {names}. "
+            "store repair makes them, empty."
+        )
+    path = shlex.quote(str(target))
+    if not facts.record_counts[RecordKind.ORGANIZATION]:
+        yield (
+            "No organization is left, so influxd would let anybody who reaches it set it up: "
+            f"influx-recovery org create --name NAME --bolt-path {path}"
+        )
+    if not facts.record_counts[RecordKind.USER]:
+        yield (
+            "No user is left. Make one, then a token: influx-recovery user create --username NAME "
+            f"--owner-of ORG --bolt-path {path}, and auth create-operator"
+        )
+
+
+def _left_aside_document(left: LeftAside) -> dict[str, object]:
+    return {
+        "kind": left.record.kind.word,
+        "id": left.record.id,
+        "name": left.record.name,
+        "page": left.pgid,
+        "is_listed_free": left.is_free,
+        "is_in_other_state": left.is_in_other_state,
+    }
+
+
+def _require_sensible(page_size: int | None, root_page: int | None) -> None:
+    """Refuse numbers that no bolt file can have.
+
+    Raises:
+        UsageError: One of them is such a number.
+    """
+    hint = "type influx-recovery store salvage --help"
+    if page_size is not None and page_size not in PAGE_SIZES:
+        raise UsageError(problem=f"no bolt file has pages of {page_size} bytes", hint=hint)
+    if root_page is not None and not FIRST_PAGE <= root_page < 1 << 64:
+        raise UsageError(problem=f"no content can begin at page {root_page}", hint=hint)
+
+
+def _store_document(found: FoundStore) -> dict[str, object]:
+    store = {"path": str(found.named_path), "real_path": str(found.path), "reason": found.reason}
+    return {"store": store}
+
+
+def _prospect_text(prospect: Prospect) -> str:
+    if prospect.finding_count is None:
+        return f"Verdict: {prospect.sentence}"
+    return f"Verdict: {prospect.sentence}; store check has {_findings(prospect.finding_count)}"
+
+
+def _findings(count: int) -> str:
+    return "no finding" if not count else plural(count, "finding")
+
+
+def _prospect_document(prospect: Prospect) -> dict[str, object]:
+    return {"sentence": prospect.sentence, "finding_count": prospect.finding_count}

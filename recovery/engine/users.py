@@ -1,0 +1,40 @@
+"""Which process works in a folder.
+
+Lives here: `process_within`, which looks at the open files of all processes. Must not live here:
+locks of stores (`recovery.lock_holder`): an engine's folder has none.
+
+Source: proc_pid_fd(5); InfluxDB v2.9.1 tsdb/engine/tsm1/file_store.go (`FileStore.Open` keeps every
+TSM file open).
+"""
+
+from collections.abc import Iterator
+from contextlib import suppress
+from pathlib import Path
+from typing import Final
+
+PROC_ROOT: Final = Path("/proc")
+
+
+def process_within(folder: Path, *, proc_root: Path = PROC_ROOT) -> int | None:
+    """Find a process that has a file within a folder open.
+
+    Args:
+        folder: The folder.
+        proc_root: Where the processes are described.
+
+    Returns:
+        Its number; None when there is none that this user may look at.
+    """
+    within = f"{folder.resolve()}/"
+    for process in _listed(proc_root):
+        if process.name.isdigit():
+            for descriptor in _listed(process / "fd"):
+                with suppress(OSError):
+                    if str(descriptor.readlink()).startswith(within):
+                        return int(process.name)
+    return None
+
+
+def _listed(folder: Path) -> Iterator[Path]:
+    with suppress(OSError):
+        yield from folder.iterdir()

@@ -1,0 +1,124 @@
+"""What goes into a rebuild, and what comes out of it.
+
+Lives here: `EngineFacts` and `Wishes`, `Placed` and `Filled`. Must not live here: how one becomes
+the other (`filling`).
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from typing import Self
+
+from recovery.engine.folder import BucketFacts
+from recovery.model.ids import Id
+from recovery.model.user import User
+from recovery.secret import Secret
+from recovery.services.shard_mapping import BucketMap, ShardName
+from recovery.services.stores.rebuild.known import Known
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EngineFacts:
+    """What lies on disk.
+
+    Attributes:
+        path: The engine's folder, for a person.
+        buckets: What its files tell.
+        oddities: What is in it and is not understood, as sentences without a full stop.
+    """
+
+    path: str
+    buckets: tuple[BucketFacts, ...]
+    oddities: tuple[str, ...]
+
+    @property
+    def shard_id_max(self) -> int:
+        """The highest number of a shard; 0 when there is none."""
+        return max((shard.id for one in self.buckets for shard in one.shards), default=0)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Wishes:
+    """What was asked for.
+
+    Attributes:
+        organization: Name of the organization of buckets that are known in none; None to choose.
+        organization_id: Its ID; None to choose.
+        username: Who owns it all; None to choose.
+        password: Its password; None for none, or to keep the one it has.
+        has_password: Whether it gets one; also said in a dry run, where it is not asked for.
+        names: Names of buckets, by ID.
+        left_out: Shards that are to get no group.
+        allows_overlaps: Whether shards of one bucket may hold points of the same time.
+    """
+
+    organization: str | None = None
+    organization_id: Id | None = None
+    username: str | None = None
+    password: Secret | None = field(default=None, repr=False)
+    has_password: bool = False
+    names: Mapping[Id, str] = field(default_factory=dict)
+    left_out: frozenset[ShardName] = frozenset()
+    allows_overlaps: bool = False
+
+    def with_password(self, password: Secret) -> Self:
+        """Return the same with a password."""
+        return replace(self, password=password)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Placed:
+    """One bucket of the new store that is on disk.
+
+    Attributes:
+        facts: What lies there.
+        map: Its groups.
+        name: Its name.
+        org_id: Its organization.
+        retention_ns: How long its data stay; 0 for ever.
+        is_new: Whether its record is made now.
+        is_system: Whether it is one that every organization has.
+    """
+
+    facts: BucketFacts
+    map: BucketMap
+    name: str
+    org_id: Id
+    retention_ns: int
+    is_new: bool
+    is_system: bool
+
+
+@dataclass(slots=True, kw_only=True)
+class Filled:
+    """What a store was filled with.
+
+    Attributes:
+        engine: What lies on disk.
+        known: What is known of it, with the organizations that were made.
+        user: Who owns everything.
+        is_new_user: Whether that one was made.
+        has_new_password: Whether that one gets a password.
+        org_id: The organization of what is known in none.
+        placed: The buckets on disk.
+        bare: The buckets that are known and not on disk: ID and name.
+        notes: What was decided, as sentences without a full stop.
+        mapped: The bucket and the number of every shard that is in a group.
+    """
+
+    engine: EngineFacts
+    known: Known
+    user: User | None = None
+    is_new_user: bool = False
+    has_new_password: bool = False
+    org_id: Id = field(default=Id(""))
+    placed: list[Placed] = field(default_factory=list)
+    bare: list[tuple[Id, str]] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
+    mapped: set[tuple[str, int]] = field(default_factory=set)
+
+    @property
+    def owner(self) -> User:
+        """Who owns everything."""
+        if self.user is None:
+            raise RuntimeError("a store is filled before its owner is asked for")
+        return self.user

@@ -1,0 +1,69 @@
+"""Packed and salvaged copies, with the real program."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from tests.support.oracle import Oracle
+from tests.support.run_cli import Cli
+
+
+def test_compact_says_what_it_made(cli: Cli, level21_bolt: Path, oracle: Oracle) -> None:
+    done = cli.run("store", "compact", "new.bolt", "--bolt-path", level21_bolt)
+    assert (done.code, done.stderr) == (0, "")
+    assert "Verdict: influxd will start; store check has no finding" in done.stdout
+    assert oracle.check(cli.home / "new.bolt") == []
+    assert oracle.dump(cli.home / "new.bolt") == oracle.dump(level21_bolt)
+
+
+def test_compact_tells_a_program_the_same(cli: Cli, level17_bolt: Path) -> None:
+    done = cli.run("store", "compact", "new.bolt", "--json", "--bolt-path", level17_bolt)
+    document = json.loads(done.stdout)
+    assert (document["version"], document["verdict"]["finding_count"]) == (1, 0)
+    assert document["target_path"] == str(cli.home / "new.bolt")
+    assert document["size_bytes"] == (cli.home / "new.bolt").stat().st_size
+
+
+def test_salvage_of_a_sound_store_ends_with_0(cli: Cli, level21_bolt: Path, oracle: Oracle) -> None:
+    done = cli.run("store", "salvage", "new.bolt", "--bolt-path", level21_bolt)
+    assert (done.code, done.stderr) == (0, "")
+    assert "method: clean snapshot" in done.stdout
+    assert oracle.dump(cli.home / "new.bolt") == oracle.dump(level21_bolt)
+
+
+@pytest.mark.damages
+def test_salvage_without_metas_finds_the_store_again(
+    cli: Cli, level21_bolt: Path, oracle: Oracle
+) -> None:
+    before = oracle.dump(level21_bolt)
+    data = level21_bolt.read_bytes()
+    level21_bolt.write_bytes(bytes(8192) + data[8192:])
+    done = cli.run("store", "salvage", "new.bolt", "--json", "--bolt-path", level21_bolt)
+    document = json.loads(done.stdout)
+    assert done.code in {0, 1}
+    assert document["method"] == "found snapshot"
+    assert oracle.dump(cli.home / "new.bolt") == before
+
+
+def test_salvage_of_noise_ends_with_5_and_makes_nothing(cli: Cli) -> None:
+    (cli.home / "noise.bolt").write_bytes(b"noise" * 20_000)
+    done = cli.run("store", "salvage", "new.bolt", "--bolt-path", "noise.bolt")
+    assert done.code == 5
+    assert "no file was made" in done.stdout
+    assert not (cli.home / "new.bolt").exists()
+
+
+@pytest.mark.parametrize("verb", ["compact", "salvage"])
+def test_the_new_file_has_to_be_named_and_new(cli: Cli, level21_bolt: Path, verb: str) -> None:
+    assert cli.run("store", verb, "--bolt-path", level21_bolt).code == 2
+    done = cli.run("store", verb, level21_bolt, "--bolt-path", level21_bolt)
+    assert done.code == 7
+    assert str(level21_bolt) in done.error
+
+
+@pytest.mark.parametrize("option", ["--page-size", "--root-page"])
+def test_numbers_that_make_no_sense_are_refused(cli: Cli, level21_bolt: Path, option: str) -> None:
+    done = cli.run("store", "salvage", "new.bolt", option, "-7", "--bolt-path", level21_bolt)
+    assert done.code not in {0, 70}, done.stderr
+    assert not (cli.home / "new.bolt").exists()
