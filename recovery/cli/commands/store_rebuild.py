@@ -21,9 +21,9 @@ from recovery.errors import ConflictError, ExitCode, RefusedError, StoreBusyErro
 from recovery.model.display import displayed
 from recovery.model.ids import Id, parse_id
 from recovery.model.schema import LEVEL_MAX, LEVEL_MIN, versions_of_level
+from recovery.new_file import require_free
 from recovery.ports import SystemClock, SystemRng
 from recovery.secret import Secret
-from recovery.services.changes.backup import require_free
 from recovery.services.changes.plan import Manner, Outcome, Proposal
 from recovery.services.changes.ports import Ports, TokenDestination
 from recovery.services.session import Session

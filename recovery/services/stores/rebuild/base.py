@@ -22,6 +22,7 @@ from recovery.model.display import displayed
 from recovery.model.gojson import UndecodableError, format_time
 from recovery.model.ids import IdSource, parse_id
 from recovery.model.schema import LEVEL_MAX, LEVEL_MIN, buckets_of_level, decode_migration
+from recovery.new_file import StagedFile
 from recovery.ports import Clock, Rng
 from recovery.services.tenancy.recipes import INSTANCE_ID_KEY, INSTANCE_ID_TABLE, write_empty_store
 
@@ -86,7 +87,13 @@ def base_store(
 
 def _salvage(damaged: Path, path: Path) -> tuple[str, ...]:
     try:
-        facts = salvage_store(damaged, path, page_size_bytes=None, root_pgid=None, use_older=False)
+        with StagedFile(path) as new:
+            facts = salvage_store(
+                damaged, new, page_size_bytes=None, root_pgid=None, use_older=False
+            )
+            if facts.is_written:
+                new.publish()
+                new.keep()
     except StoreDamagedError as error:
         return (f"nothing could be salvaged: {error.problem}",)
     if not facts.is_written:
