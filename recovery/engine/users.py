@@ -1,6 +1,6 @@
 """Which process works in a folder.
 
-Lives here: `process_within`, which looks at the open files of all processes. Must not live here:
+Lives here: `pid_within`, which looks at the open files of all processes. Must not live here:
 locks of stores (`recovery.lock_holder`): an engine's folder has none.
 
 Source: proc_pid_fd(5); InfluxDB v2.9.1 tsdb/engine/tsm1/file_store.go (`FileStore.Open` keeps every
@@ -15,7 +15,7 @@ from typing import Final
 PROC_ROOT: Final = Path("/proc")
 
 
-def process_within(folder: Path, *, proc_root: Path = PROC_ROOT) -> int | None:
+def pid_within(folder: Path, *, proc_root: Path = PROC_ROOT) -> int | None:
     """Find a process that has a file within a folder open.
 
     Args:

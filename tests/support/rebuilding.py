@@ -10,7 +10,7 @@ from recovery.model.schema import LEVEL_MAX
 from recovery.secret import Secret
 from recovery.services.changes.plan import Manner, Outcome
 from recovery.services.changes.ports import Ports
-from recovery.services.stores.rebuild.base import base_store
+from recovery.services.stores.rebuild.beginning import base_store
 from recovery.services.stores.rebuild.known import read_known
 from recovery.services.stores.rebuild.parts import Wishes
 from recovery.services.stores.rebuild.planner import RebuildStore, read_engine

@@ -16,7 +16,7 @@ from recovery.cli.recording import open_ledger
 from recovery.cli.secret_input import ask_new_secret, read_secret
 from recovery.cli.usage import UsageError, required
 from recovery.cli.words import Parser
-from recovery.engine.users import process_within
+from recovery.engine.users import pid_within
 from recovery.errors import ConflictError, ExitCode, RefusedError, StoreBusyError
 from recovery.model.display import displayed
 from recovery.model.ids import Id, parse_id
@@ -28,7 +28,7 @@ from recovery.services.changes.plan import Manner, Outcome, Proposal
 from recovery.services.changes.ports import Ports, TokenDestination
 from recovery.services.session import Session
 from recovery.services.shard_mapping import ShardName
-from recovery.services.stores.rebuild.base import Base, base_store
+from recovery.services.stores.rebuild.beginning import Base, base_store
 from recovery.services.stores.rebuild.known import learn_sqlite, read_known
 from recovery.services.stores.rebuild.parts import EngineFacts, Wishes
 from recovery.services.stores.rebuild.planner import OPERATION, RebuildStore, missing, read_engine
@@ -60,38 +60,8 @@ def _add_rebuild(command: Parser) -> None:
     command.add_argument(
         "--engine-path", metavar="DIR", help="the engine's folder, which holds data (required)"
     )
-    command.add_argument(
-        "--names",
-        metavar="FILE",
-        action="append",
-        default=[],
-        help="take names, IDs, retention and organizations from this: an older copy of the store, "
-        "a .backup that influxd left, the folder of an influx backup, or a list with "
-        "id,name,retention,shard-group-duration in each line; may be given several times, and the "
-        "first that knows a thing is believed (default: nothing is known)",
-    )
-    command.add_argument(
-        "--name",
-        metavar="ID=NAME",
-        action="append",
-        default=[],
-        help="call one bucket so; may be given several times (default: as --names knows it, else "
-        "recovered-ID)",
-    )
-    command.add_argument(
-        "--from",
-        dest="damaged",
-        metavar="DAMAGED",
-        help="begin with what store salvage gets out of this damaged store (default: begin with "
-        "nothing)",
-    )
+    _add_known(command)
     _add_owner(command)
-    command.add_argument(
-        "--sqlite-path",
-        metavar="FILE",
-        help="take the organization's ID from this SQLite file, if it has only one (default: "
-        "influxd.sqlite beside NEW, if it is there)",
-    )
     command.add_argument(
         "--level",
         type=int,
@@ -121,6 +91,40 @@ def _add_rebuild(command: Parser) -> None:
     )
     add_yes(command)
     add_ensure(command, wanted="NEW is there and has all that is on disk")
+
+
+def _add_known(command: Parser) -> None:
+    command.add_argument(
+        "--names",
+        metavar="FILE",
+        action="append",
+        default=[],
+        help="take names, IDs, retention and organizations from this: an older copy of the store, "
+        "a .backup that influxd left, the folder of an influx backup, or a list with "
+        "id,name,retention,shard-group-duration in each line; may be given several times, and the "
+        "first that knows a thing is believed (default: nothing is known)",
+    )
+    command.add_argument(
+        "--name",
+        metavar="ID=NAME",
+        action="append",
+        default=[],
+        help="call one bucket so; may be given several times (default: as --names knows it, else "
+        "recovered-ID)",
+    )
+    command.add_argument(
+        "--from",
+        dest="damaged",
+        metavar="DAMAGED",
+        help="begin with what store salvage gets out of this damaged store (default: begin with "
+        "nothing)",
+    )
+    command.add_argument(
+        "--sqlite-path",
+        metavar="FILE",
+        help="take the organization's ID from this SQLite file, if it has only one (default: "
+        "influxd.sqlite beside NEW, if it is there)",
+    )
 
 
 def _add_owner(command: Parser) -> None:
@@ -319,7 +323,7 @@ def _require_level(level: int) -> None:
 
 
 def _require_stopped(engine_path: Path) -> None:
-    pid = process_within(engine_path)
+    pid = pid_within(engine_path)
     if pid is not None:
         raise StoreBusyError(
             path=displayed(str(engine_path)),

@@ -2,7 +2,7 @@
 
 Lives here: `RebuildStore`, the planner of `store rebuild`, and `read_engine`. Must not live here:
 what is written (`filling`), what is said of it (`words`), the file that the store is made in
-(`base`).
+(`beginning`).
 """
 
 from collections.abc import Iterator
