@@ -14,7 +14,8 @@ place of an earlier one only when it gives back more:
 - than a whole one that a meta names: when that is in doubt and far poorer, lacks buckets, begins
   at an inner page of another tree, or most of what its orphans hold is missing in it: then they
   are what a lost page led to. Of a leaked page most is in the tree, in a newer state.
-- than one that no meta names: when that is far poorer, for nothing else says which is newer.
+- than one that no meta names: when it has more, and nothing says that it is older. Of whole states
+  the order of their pages says so, as far as it is certain.
 
 Above all stands what the caller knows to be essential: a state without these buckets loses against
 one that has them, unless that is far poorer. A state without a bucket is none.
@@ -42,6 +43,12 @@ from bolt_store.salvage.survey import Survey
 
 POOR_SHARE: Final = 2
 """A state is far poorer than another one when it has less than half of its keys and buckets."""
+
+STATE_COUNT: Final = 2
+"""States of a file that are kept whole: the newest, and the one before."""
+
+PART_SHARE: Final = 10
+"""One transaction seldom deletes a tenth of all."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -95,6 +102,14 @@ class Candidate:
         return self.free is not None and bool(shared_count(self.survey.reach, self.free.mask))
 
     @property
+    def is_freelist_lost(self) -> bool:
+        """Whether its freelist cannot be read, or contradicts its tree."""
+        named_by = self.named_by
+        if self.free is None:
+            return named_by is not None and named_by.meta.freelist_pgid is not None
+        return self.has_conflicts
+
+    @property
     def total(self) -> int:
         """How much it has: keys and buckets."""
         return self.survey.key_count + self.survey.bucket_count
@@ -118,6 +133,7 @@ class Candidate:
             lost_count=len(survey.lost),
             flaw_count=len(survey.flaws),
             conflict_count=shared_count(survey.reach, free.mask) if free is not None else None,
+            is_freelist_lost=self.is_freelist_lost,
             orphan_count=None if self.orphans is None else len(self.orphans),
         )
 
@@ -203,14 +219,20 @@ def choose(
     """
     named = _named_candidates(scan, metas)
     essential = knowledge.essential
-    if named and named[0].is_proven and not _lacks_more(named[0], named, essential):
+    # Where one meta is lost, the state that it named may be the newer one, and still be there.
+    is_newest = len(metas) > 1 and bool(named) and named[0].named_by == metas[0]
+    if is_newest and named[0].is_proven and not _lacks_more(named[0], named, essential):
         return _made(named[0], named, metas, {}, is_complete=True)
     found = find_snapshots(scan)
     pool = [_repaired(candidate, knowledge) for candidate in _in_order(named, found, metas)]
+    proven = [candidate for candidate in pool if candidate.is_proven]
+    if len(metas) < STATE_COUNT and len(proven) >= STATE_COUNT:
+        # A file at rest has two whole states, the last two; what else there is, is left over.
+        pool = [*proven, *(candidate for candidate in pool if candidate.is_named)]
     best: Candidate | None = None
     for candidate in pool:
         if candidate.survey.bucket_count and (
-            best is None or _is_better(candidate, best, found, essential)
+            best is None or _is_better(candidate, best, found, essential, is_alone=len(metas) == 1)
         ):
             best = candidate
     if best is None:
@@ -231,6 +253,8 @@ def _in_order(
     others = [_from_pair(pair, metas) for pair in (*found.leaky, *found.best)]
     unnamed = [*exact, *others]
     pool: list[Candidate] = []
+    if len(metas) == 1:
+        pool += [seen for seen in exact if _may_be_newer(seen, named, found)]
     for meta in metas:
         root = meta.meta.root_pgid
         own = [seen for seen in named if seen.named_by == meta]
@@ -246,29 +270,71 @@ def _in_order(
     return once
 
 
+def _may_be_newer(seen: Candidate, named: list[Candidate], found: Found) -> bool:
+    """Tell whether a whole state can be the one that a lost meta named, and newer than the other.
+
+    The order of the pages tells it, and where that does not, more content counts as newer.
+    """
+    roots = [pair.survey.root_pgid for pair in found.exact]
+    for other in named:
+        root = other.survey.root_pgid
+        if found.is_order_certain and root in roots:
+            return roots.index(seen.survey.root_pgid) < roots.index(root)
+        if root == seen.survey.root_pgid or not _has_more(seen, other):
+            return False
+    return True
+
+
 def _is_better(
-    other: Candidate, best: Candidate, found: Found, essential: frozenset[bytes]
+    other: Candidate,
+    best: Candidate,
+    found: Found,
+    essential: frozenset[bytes],
+    *,
+    is_alone: bool,
 ) -> bool:
-    """Tell whether a state is to be preferred to one that is as new or newer."""
+    """Tell whether a state is to be preferred to one that is as new or newer.
+
+    Where only one meta is left (`is_alone`), what no meta names may well be the newer state.
+    """
     if _lacks_more(best, [other], essential):
         return not _is_poor(other, best)
-    if _lacks_more(other, [best], essential) or best.named_by is None:
+    if _lacks_more(other, [best], essential):
         return _is_poor(best, other)
+    if best.named_by is None or (is_alone and not other.is_named):
+        return _is_better_than_unnamed(other, best, found)
     if best.is_clean:
         return _has_more(other, best) and _is_better_than_whole(other, best, found)
-    if best.has_conflicts and other.is_proven:
-        # Pages that its freelist gives to others are not its own: what it has may be theirs.
+    if other.is_proven and (best.has_conflicts or not _agree(best, other)):
+        # Pages that its freelist gives to others, or that a whole state has in another bucket, are
+        # not its own: what it has may be theirs.
         return not _is_poor(other, best)
     return _has_more(other, best) and (_is_poor(best, other) or _gives_back(other, best))
 
 
+def _is_better_than_unnamed(other: Candidate, best: Candidate, found: Found) -> bool:
+    """Tell whether a state is to be preferred to one of which nothing says when it was."""
+    if _is_poor(best, other):
+        return True
+    if best.is_proven and other.is_proven:
+        return not found.is_order_certain and _has_more(other, best)
+    if not best.is_proven and not best.is_named:
+        # Of what is left over from former states, the order of the search is the best guess.
+        return False
+    return _has_more(other, best) and _agree(best, other)
+
+
 def _is_better_than_whole(other: Candidate, best: Candidate, found: Found) -> bool:
     """Tell whether a state with more is to be preferred to a newer one that seems to be whole."""
-    if best.is_proven or not other.is_clean:
+    if (best.is_proven and best.is_named) or not other.is_clean:
         return False
+    if best.survey.root_pgid in found.parents or _is_poor(best, other):
+        return True
+    if not other.is_named and not other.is_proven:
+        return False  # left over, as far as anybody can tell
+    is_doubtful = best.is_freelist_lost or not best.is_named
     return (
-        best.survey.root_pgid in found.parents
-        or _is_poor(best, other)
+        (other.is_proven and is_doubtful and _is_poorer(best, other))
         or bool(other.names() - best.names())
         or _is_cut_off(best)
     )
@@ -281,6 +347,11 @@ def _has_more(first: Candidate, second: Candidate) -> bool:
 def _is_poor(first: Candidate, second: Candidate) -> bool:
     """Tell whether the first is far poorer than the second."""
     return first.total * POOR_SHARE < second.total
+
+
+def _is_poorer(first: Candidate, second: Candidate) -> bool:
+    """Tell whether the first lacks so much that one transaction can hardly have deleted it."""
+    return first.total * PART_SHARE < second.total * (PART_SHARE - 1)
 
 
 def _lacks_more(first: Candidate, others: list[Candidate], essential: frozenset[bytes]) -> bool:
@@ -432,4 +503,7 @@ def _from_pair(pair: Pair, metas: tuple[MetaSlotFacts, ...]) -> Candidate:
 
 def _repaired(candidate: Candidate, knowledge: Knowledge) -> Candidate:
     survey = repair(candidate.survey, candidate.free, candidate.high_water_mark, knowledge.classify)
-    return replace(candidate, survey=survey)
+    orphans = candidate.orphans
+    if orphans is not None and survey is not candidate.survey:
+        orphans = tuple(pgid for pgid in orphans if not survey.reach[pgid])
+    return replace(candidate, survey=survey, orphans=orphans)

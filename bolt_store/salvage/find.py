@@ -251,6 +251,10 @@ def _is_top(survey: Survey, surveys: list[Survey]) -> bool:
     for other in surveys:
         if other is survey or other.root_pgid == survey.root_pgid:
             continue
+        if other.root_pgid in survey.root_pages:
+            continue  # an inner page of this very tree
+        if survey.root_pgid in other.root_pages:
+            return False
         if other.reach[survey.root_pgid] and not _is_alike(survey, other):
             return False
         if survey.reach[other.root_pgid] and _is_alike(survey, other):

@@ -27,6 +27,7 @@ from bolt_store.codec.layout import (
     LEAF_ELEMENT,
     PAGE_HEADER,
     PAGE_HEADER_SIZE_BYTES,
+    PGID_SIZE_BYTES,
 )
 from bolt_store.codec.leaf import Leaf
 from bolt_store.errors import PageError
@@ -105,7 +106,12 @@ def sound_elements(page: bytes, page_count: int) -> Partial | None:
         indexes.append(slot.element_index)
     if not indexes:
         return None
-    return Partial(leaf, indexes, max(_count(page, slots), indexes[-1] + 1))
+    count = max(_count(page, slots), indexes[-1] + 1)
+    # Behind the last element of a page there are zeros, and nothing behind that of an inline one.
+    is_inline = not any(page[:PGID_SIZE_BYTES])
+    if count == indexes[-1] + 1 and (any(page[end:]) or (is_inline and end < len(page))):
+        count += 1
+    return Partial(leaf, indexes, count)
 
 
 def sound_references(page: bytes) -> list[Reference] | None:

@@ -50,6 +50,8 @@ class SnapshotFacts:
         lost_count: Places where something cannot be reached.
         flaw_count: Pages that break a rule and can be read.
         conflict_count: Pages used and listed as free at the same time; None without a freelist.
+        is_freelist_lost: Whether its freelist cannot be read or contradicts its tree; then what is
+            cut off from the tree does not show.
         orphan_count: Pages that neither its tree, its freelist nor another snapshot has, and that
             are pages; None where no freelist is stored.
     """
@@ -63,6 +65,7 @@ class SnapshotFacts:
     lost_count: int
     flaw_count: int
     conflict_count: int | None
+    is_freelist_lost: bool
     orphan_count: int | None
 
 
@@ -186,6 +189,8 @@ class SalvageReport:
         bucket_count: Buckets in the new file.
         key_count: Keys with plain values in the new file.
         stale_key_count: Those of them that come from the other snapshot, because it was asked for.
+        unexplained_count: Pages that cannot be read and that are neither free nor known to be lost.
+            With a lost branch, they may be what it led to.
         taken: The pages that the content comes from.
         missing: The ranges that are missing, also those that were filled.
         doubts: The pages that were taken and are doubtful.
@@ -203,6 +208,7 @@ class SalvageReport:
     bucket_count: int
     key_count: int
     stale_key_count: int
+    unexplained_count: int
     taken: tuple[PageRange, ...]
     missing: tuple[MissingRange, ...]
     doubts: tuple[Doubt, ...]
@@ -219,7 +225,9 @@ class SalvageReport:
         """Whether nothing is known to be missing, doubtful or uncertain."""
         unfilled = [missing for missing in self.missing if not missing.attached_pgids]
         sure = self.is_newest and self.is_search_complete and not self.orphan_count
-        return self.is_written and sure and not unfilled and not self.doubts
+        if not self.is_written or self.snapshots[0].is_freelist_lost:
+            return False
+        return sure and not unfilled and not self.doubts and not self.unexplained_count
 
     @property
     def orphan_count(self) -> int:
@@ -227,10 +235,7 @@ class SalvageReport:
 
         bbolt's own leaks look like this, and so does what is left of a lost write.
         """
-        if not self.is_written:
-            return 0
-        put_back = sum(taken.count for taken in self.taken if taken.origin == "orphan")
-        return max((self.snapshots[0].orphan_count or 0) - put_back, 0)
+        return (self.snapshots[0].orphan_count or 0) if self.is_written else 0
 
     def sentences(self) -> Iterator[str]:
         """Tell it all in sentences, without a key or a value.
@@ -279,6 +284,11 @@ class SalvageReport:
             yield (
                 f"{self.orphan_count} pages are neither used nor free: leaked, or all that is left "
                 "of a lost write; what is on them is left aside"
+            )
+        if self.unexplained_count:
+            yield (
+                f"{_count(self.unexplained_count, 'page')} cannot be read and may have been part "
+                "of what a lost page led to"
             )
         if self.stale_key_count:
             yield f"{self.stale_key_count} keys were taken from the other snapshot, as asked for"

@@ -15,6 +15,7 @@ from itertools import groupby
 from typing import Final, Literal
 
 from bolt_store.bulk import BulkWriter
+from bolt_store.codec.layout import META_PAGE_COUNT
 from bolt_store.codec.meta import Meta, is_page_size
 from bolt_store.errors import CommitError, LimitError, invariant
 from bolt_store.file.block_file import BlockFile
@@ -187,10 +188,27 @@ def _report(scan: Scan, choice: Choice, writer: BulkWriter, *, is_inferred: bool
         bucket_count=writer.bucket_count,
         key_count=writer.key_count,
         stale_key_count=writer.key_count - survey.key_count,
+        unexplained_count=_unexplained_count(choice.chosen),
         taken=tuple(_taken(survey)),
         missing=tuple(_missing(survey, lost) for lost in survey.lost.values()),
         doubts=tuple(Doubt(pgid=flaw.pgid, code=flaw.code) for flaw in survey.flaws),
         differences=find_differences(choice.chosen, choice.others[0]) if choice.others else None,
+    )
+
+
+def _unexplained_count(chosen: Candidate) -> int:
+    """Count the pages that a lost branch may have led to and that nobody can read.
+
+    Without a lost branch, a page that is nowhere is a leak of bbolt's.
+    """
+    survey, free = chosen.survey, chosen.free
+    if free is None or not survey.attached:
+        return 0
+    known = {lost.pgid for lost in survey.lost.values()}
+    end = min(len(survey.reach), chosen.high_water_mark)
+    return sum(
+        not (survey.reach[pgid] or free.mask[pgid] or survey.scan.kinds[pgid] or pgid in known)
+        for pgid in range(META_PAGE_COUNT, end)
     )
 
 
@@ -225,6 +243,7 @@ NOTHING_FOUND: Final = SalvageReport(
     bucket_count=0,
     key_count=0,
     stale_key_count=0,
+    unexplained_count=0,
     taken=(),
     missing=(),
     doubts=(),

@@ -198,6 +198,7 @@ class Survey:
         owners: The bucket that each page that was taken belongs to.
         lost: What was lost, by its place.
         flaws: What was taken and is doubtful.
+        root_pages: Pages of the tree of the root bucket itself, once the details are forgotten.
         problem_count: Number of places where something is lost or doubtful.
         key_count: Keys with plain values.
         bucket_count: Buckets, the root bucket not included.
@@ -227,14 +228,19 @@ class Survey:
             if len(self._denied) == denied_count:
                 break
         self.problem_count = len(self.lost) + len(self.flaws)
+        self.root_pages: frozenset[int] = frozenset()
         self._weak_claims.clear()
 
     def forget_details(self) -> None:
         """Drop what was lost and doubtful, but for its number, to save memory."""
+        self.root_pages = self.root_pages or self._root_pages()
         self.lost.clear()
         self.flaws.clear()
         self.owners.clear()
         self._denied.clear()
+
+    def _root_pages(self) -> frozenset[int]:
+        return frozenset(pgid for pgid, bucket in self.owners.items() if bucket.above is None)
 
     def _begin(self) -> None:
         self.reach = bytearray(self.scan.page_count)

@@ -13,6 +13,11 @@ REAL_STORES: Final = tuple(
 """Names of all of them, as "influxd-2.9.1-setup"; `tests/data/README.md` says what each is."""
 
 
+def real_store_bytes(name: str) -> bytes:
+    """Return the bytes of one of `REAL_STORES`."""
+    return lzma.decompress((_FOLDER / f"{name}{_SUFFIX}").read_bytes())
+
+
 def unpack_real_store(name: str, target: Path) -> Path:
     """Write a copy that a test may change, private as influxd leaves it.
 
@@ -23,6 +28,6 @@ def unpack_real_store(name: str, target: Path) -> Path:
     Returns:
         The same path.
     """
-    target.write_bytes(lzma.decompress((_FOLDER / f"{name}{_SUFFIX}").read_bytes()))
+    target.write_bytes(real_store_bytes(name))
     target.chmod(0o600)
     return target
