@@ -9,8 +9,9 @@ import pytest
 
 import bolt_store
 from recovery.metastore.store import MetaStore
-from recovery.services.authorizations.minting import MintOperator
+from recovery.services.authorizations.creation import CreateAuthorization
 from recovery.services.authorizations.new_token import FormChoice
+from recovery.services.authorizations.permission_request import PermissionRequest
 from recovery.services.changes.backup_rule import BackupEachChange
 from recovery.services.changes.plan import Manner
 from recovery.services.changes.ports import Ports
@@ -55,7 +56,9 @@ class Scene:
     def mint(self) -> None:
         """Make the same token each time."""
         clock = FixedClock(CHANGED_AT)
-        planner = MintOperator(
+        planner = CreateAuthorization(
+            operation="auth create-operator",
+            request=PermissionRequest(is_operator=True),
             username=None,
             organization=None,
             description=None,

@@ -4,8 +4,9 @@ from pathlib import Path
 
 import pytest
 
-from recovery.services.authorizations.minting import MintOperator
+from recovery.services.authorizations.creation import CreateAuthorization
 from recovery.services.authorizations.new_token import FormChoice
+from recovery.services.authorizations.permission_request import PermissionRequest
 from tests.support.oracle import Dump, Oracle, Script
 from tests.support.ports import FixedClock
 from tests.support.stores import (
@@ -21,7 +22,9 @@ from tests.support.stores import (
 
 def mint(path: Path, *, form: FormChoice, username: str | None, organization: str | None) -> str:
     """Mint a token; return the ID of its record."""
-    planner = MintOperator(
+    planner = CreateAuthorization(
+        operation="auth create-operator",
+        request=PermissionRequest(is_operator=True),
         username=username,
         organization=organization,
         description=None,

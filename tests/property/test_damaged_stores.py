@@ -9,9 +9,10 @@ from hypothesis import HealthCheck, event, given, settings
 from hypothesis import strategies as st
 
 from recovery.errors import RecoveryError
+from recovery.services.authorizations.creation import CreateAuthorization
 from recovery.services.authorizations.listing import AuthorizationFilter
-from recovery.services.authorizations.minting import MintOperator
 from recovery.services.authorizations.new_token import FormChoice
+from recovery.services.authorizations.permission_request import PermissionRequest
 from recovery.services.changes.backup_rule import BackupEachChange
 from recovery.services.changes.plan import Manner
 from recovery.services.changes.ports import Ports
@@ -58,7 +59,9 @@ def look_at_everything(path: Path) -> None:
 def mint(path: Path) -> None:
     """Mint, as a script would."""
     clock = FixedClock(CHANGED_AT)
-    planner = MintOperator(
+    planner = CreateAuthorization(
+        operation="auth create-operator",
+        request=PermissionRequest(is_operator=True),
         username="alice",
         organization="acme",
         description=None,

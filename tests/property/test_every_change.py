@@ -23,7 +23,6 @@ from recovery.services.authorizations.hashing import HashTokens
 from recovery.services.authorizations.intake import ImportAuthorizations
 from recovery.services.authorizations.legacy import DeleteLegacy, SetLegacyPassword, SetLegacyStatus
 from recovery.services.authorizations.listing import AuthorizationFilter
-from recovery.services.authorizations.minting import MintOperator
 from recovery.services.authorizations.new_token import FormChoice
 from recovery.services.authorizations.permission_request import PermissionRequest
 from recovery.services.changes.plan import Planner
@@ -178,7 +177,9 @@ class Draw:
         return self._random.choice(list(FormChoice))
 
     def _mint(self) -> Planner:
-        return MintOperator(
+        return CreateAuthorization(
+            operation="auth create-operator",
+            request=PermissionRequest(is_operator=True),
             username=self._user(),
             organization=self._organization(),
             description=None,

@@ -2,7 +2,7 @@
 
 Lives here: `auth create`, with an option for each permission, and `auth create-operator`. Must not
 live here: what the permissions are (`recovery.services.authorizations.permission_request`), and
-what is decided (`minting` and `creation` beside it).
+what is decided (`creation` beside it).
 
 Source: `influx auth create` of influx-cli 2.7, and 2.1 for its older names.
 """
@@ -21,7 +21,6 @@ from recovery.errors import ExitCode
 from recovery.model.resource_types import ACTIONS, ALL_TYPES, TYPES_2_1, TYPES_2_2
 from recovery.ports import SystemClock, SystemRng
 from recovery.services.authorizations.creation import CreateAuthorization
-from recovery.services.authorizations.minting import OPERATION, MintOperator
 from recovery.services.authorizations.new_token import FormChoice
 from recovery.services.authorizations.permission_request import PermissionRequest
 from recovery.services.changes.ports import TokenDestination
@@ -98,28 +97,12 @@ def _add_create_operator(command: Parser) -> None:
 
 
 def _create_operator(options: _CreateOperator, context: Context) -> ExitCode:
-    if options.token_value_file is not None or options.ensure:
-        return _run_creation(
-            options,
-            context,
-            operation=OPERATION,
-            description=options.description,
-            request=PermissionRequest(is_operator=True),
-        )
-    destination = _destination(options, context)
-    return run_planner(
+    return _run_creation(
         options,
         context,
-        lambda found: MintOperator(
-            username=options.username,
-            organization=options.org,
-            description=options.description,
-            form=options.form,
-            server_hashes=found.files.use_hashed_tokens,
-            clock=SystemClock(),
-            rng=SystemRng(),
-        ),
-        destination=destination,
+        operation="auth create-operator",
+        description=options.description,
+        request=PermissionRequest(is_operator=True),
     )
 
 

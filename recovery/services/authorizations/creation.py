@@ -1,7 +1,7 @@
 """Make an authorization with any permissions, and with a token that may be given.
 
-Lives here: `CreateAuthorization`, a planner for `run_change`. Must not live here: which flag means
-which permissions (`permission_request`), the order of the steps (`change`).
+Lives here: `CreateAuthorization`, a planner. Must not live here: which flag means which permissions
+(`permission_request`), the order of the steps (`recovery.services.changes.sequence`).
 
 Invariants: one new record and one index entry, in one form. A given token is refused when an index
 knows it in any form, when a server could not use it, or when it could be guessed.
@@ -24,7 +24,7 @@ from recovery.model.display import displayed
 from recovery.model.gojson import UndecodableError, format_time
 from recovery.model.ids import IdSource, unused
 from recovery.model.organization import Organization
-from recovery.model.permission import Permission
+from recovery.model.permission import OperatorLevel, Permission, classify
 from recovery.model.token import TokenForm, hash_token, looks_like_jwt
 from recovery.model.user import User
 from recovery.ports import Clock, Rng
@@ -40,7 +40,7 @@ from recovery.services.authorizations.new_token import (
 )
 from recovery.services.authorizations.permission_request import PermissionRequest
 from recovery.services.changes.plan import Plan
-from recovery.services.tenancy.choosing import choose_organization, choose_user
+from recovery.services.tenancy.choosing import choose_organization, choose_user, cut_name
 
 TOKEN_LENGTH_MIN: Final = 16
 """With the 64 characters that tokens are made of: 96 bits, which nobody guesses over a network."""
@@ -51,7 +51,7 @@ PERMISSIONS_SHOWN: Final = 12
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CreateAuthorization:
-    """The command `auth create`, and `auth create-operator` with a given token.
+    """The commands `auth create` and `auth create-operator`.
 
     Attributes:
         operation: The command.
@@ -74,8 +74,8 @@ class CreateAuthorization:
     request: PermissionRequest
     form: FormChoice
     server_hashes: bool | None
-    token: Secret | None
-    is_ensured: bool
+    token: Secret | None = None
+    is_ensured: bool = False
     clock: Clock
     rng: Rng
 
@@ -108,12 +108,12 @@ class CreateAuthorization:
         authorization = self._record(store, user, organization, permissions, token, form)
         return Plan(
             operation=self.operation,
-            steps=_steps(authorization, user, organization, permissions, form),
+            steps=self._steps(authorization, user, organization, permissions, form),
             facts=_facts(authorization, user, organization, permissions, form),
             record_ids=(authorization.id,),
             warnings=warnings_of(user, form, server_hashes=self.server_hashes),
             apply=lambda tx: tx.authorizations.insert(authorization),
-            verify=lambda tx: what_is_wrong(tx, authorization, token),
+            verify=lambda tx: self._what_is_wrong(tx, authorization, token),
             secret=token if self.token is None else None,
             subject_id=authorization.id,
         )
@@ -142,6 +142,38 @@ class CreateAuthorization:
             now=format_time(self.clock.now()),
         )
         return decode_authorization(document)
+
+    def _what_is_wrong(self, tx: MetaTx, planned: Authorization, token: Secret) -> str | None:
+        """Say what would keep a client out, or would not let an operator do everything."""
+        problem = what_is_wrong(tx, planned, token)
+        if problem is not None or not self.request.is_operator:
+            return problem
+        status = classify(planned.permissions(), level=tx.level)
+        if status.level is not OperatorLevel.FULL:
+            return "the new token is not a full operator token"
+        return None
+
+    def _steps(
+        self,
+        authorization: Authorization,
+        user: User,
+        organization: Organization,
+        permissions: list[Permission],
+        form: TokenForm,
+    ) -> tuple[str, ...]:
+        stored = "itself" if form is TokenForm.RAW else "as a SHA-256 hash"
+        index = "authorizationindexv1" if form is TokenForm.RAW else "authorizationhashedindexv1"
+        owners = f"user {cut_name(user.name)}, organization {cut_name(organization.name)}, active"
+        permitted = summary_of(permissions)
+        if self.request.is_operator:
+            permitted = f"everything, by all {len(permissions)} permissions of this version"
+        steps = [
+            f"add authorization {authorization.id} to authorizationsv1: {owners}",
+            f"permit {permitted}",
+        ]
+        if authorization.description:
+            steps.append(f"describe it as {cut_name(authorization.description)}")
+        return (*steps, f"store its token {stored}, with one entry in {index}")
 
     def _existing(
         self,
@@ -251,25 +283,6 @@ def _differences(
     except UndecodableError:
         differences.append("has permissions that cannot be understood")
     return differences
-
-
-def _steps(
-    authorization: Authorization,
-    user: User,
-    organization: Organization,
-    permissions: list[Permission],
-    form: TokenForm,
-) -> tuple[str, ...]:
-    stored = "itself" if form is TokenForm.RAW else "as a SHA-256 hash"
-    index = "authorizationindexv1" if form is TokenForm.RAW else "authorizationhashedindexv1"
-    owners = f"user {user.name}, organization {organization.name}, active"
-    steps = [
-        f"add authorization {authorization.id} to authorizationsv1: {owners}",
-        f"permit {summary_of(permissions)}",
-    ]
-    if authorization.description:
-        steps.append(f"describe it as {authorization.description}")
-    return (*steps, f"store its token {stored}, with one entry in {index}")
 
 
 def _facts(

@@ -1,6 +1,6 @@
 """Bring authorizations into a store, so that it accepts the tokens that clients have.
 
-Lives here: `ImportAuthorizations`, a planner for `run_change`. Must not live here: the form of a
+Lives here: `ImportAuthorizations`, a planner. Must not live here: the form of a
 line (`authorization_transfer`).
 
 Invariants: all lines are written, in one transaction, or none. Whatever stands in the way of any of

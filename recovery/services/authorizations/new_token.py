@@ -1,6 +1,6 @@
 """What making any new authorization takes: whom, in which form, with which token, and the proof.
 
-Lives here: the pieces that `minting` and `authorization_creation` share. Must not live here: what
+Lives here: the pieces of `creation`. Must not live here: what
 the authorization permits, and a plan.
 
 Source: InfluxDB v2.9.1 authorization/service.go (uniqueAuthToken), storage_authorization.go; spec

@@ -1,6 +1,6 @@
 """Make a user who can really work.
 
-Lives here: `CreateUser`, a planner for `run_change`. Must not live here: changes of a user that is
+Lives here: `CreateUser`, a planner. Must not live here: changes of a user that is
 there (`user_changes`), the order of the steps (`change`).
 
 What `influxd recovery user create` leaves out is done here: the status is "active", and the user

@@ -26,8 +26,9 @@ from recovery.metastore.transaction import MetaTx
 from recovery.model.ids import IdSource
 from recovery.model.permission import operator_permissions
 from recovery.secret import Secret
-from recovery.services.authorizations.minting import MintOperator
+from recovery.services.authorizations.creation import CreateAuthorization
 from recovery.services.authorizations.new_token import FormChoice
+from recovery.services.authorizations.permission_request import PermissionRequest
 from recovery.services.changes.plan import Plan
 from tests.support.invariants import assert_invariants
 from tests.support.oracle import Dump
@@ -45,7 +46,9 @@ from tests.support.stores import (
     make_store,
 )
 
-REQUEST = MintOperator(
+REQUEST = CreateAuthorization(
+    operation="auth create-operator",
+    request=PermissionRequest(is_operator=True),
     username=None,
     organization=None,
     description=None,
@@ -57,12 +60,14 @@ REQUEST = MintOperator(
 FOR_ALICE = replace(REQUEST, username="alice", organization="acme")
 
 
-def request(made: MintOperator = REQUEST, **changes: Any) -> MintOperator:  # noqa: ANN401 # any field
+def request(made: CreateAuthorization = REQUEST, **changes: Any) -> CreateAuthorization:  # noqa: ANN401 # any field
     """Return a request with random numbers of its own."""
     return replace(made, rng=SeededRng(), **changes)
 
 
-def mint(path: Path, wanted: MintOperator) -> tuple[Secret, dict[str, Any], dict[str, bytes]]:
+def mint(
+    path: Path, wanted: CreateAuthorization
+) -> tuple[Secret, dict[str, Any], dict[str, bytes]]:
     """Mint; return the token, the record, and the index entries by bucket, keys first."""
     before = Dump.of_file(path)
     destination = MemoryDestination()
@@ -82,13 +87,13 @@ def mint(path: Path, wanted: MintOperator) -> tuple[Secret, dict[str, Any], dict
     return token, record, entries
 
 
-def plan(path: Path, wanted: MintOperator) -> Plan:
+def plan(path: Path, wanted: CreateAuthorization) -> Plan:
     """Return what would be done."""
     with MetaStore.open(path, write=False) as store, store.view() as tx:
         return wanted.plan(tx)
 
 
-def refusal(path: Path, wanted: MintOperator) -> RecoveryError:
+def refusal(path: Path, wanted: CreateAuthorization) -> RecoveryError:
     """Return the error of a plan."""
     with pytest.raises(RecoveryError) as caught:
         plan(path, wanted)
@@ -397,6 +402,7 @@ def test_the_plan_shows_no_secret(level21_bolt: Path) -> None:
         "description": "testuser's Recovery Token",
         "token_form": "sha256",
         "permission_count": 44,
+        "permissions": [str(one) for one in operator_permissions(21)],
     }
 
 
