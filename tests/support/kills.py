@@ -100,7 +100,7 @@ def killed_at_each_step(prepare: Callable[[], None], run: Callable[[], None]) ->
         step = 0
         while True:
             prepare()
-            kill = _run_killed(run, step, moment)
+            kill = run_killed(run, step, moment)
             if kill is None:
                 break
             yield kill
@@ -109,8 +109,8 @@ def killed_at_each_step(prepare: Callable[[], None], run: Callable[[], None]) ->
     yield Kill(call_count, "after", "")
 
 
-def _run_killed(run: Callable[[], None], step: int, moment: str) -> Kill | None:
-    """Run in a child; None when it ended by itself."""
+def run_killed(run: Callable[[], None], step: int, moment: str) -> Kill | None:
+    """Run something once in a child, killed at one of its steps; None when it ended by itself."""
     ours, theirs = os.pipe()
     child = os.fork()
     if not child:
