@@ -1,0 +1,210 @@
+"""Every command notices when nothing of what it planned came about."""
+
+import importlib
+import inspect
+import pkgutil
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from recovery import services
+from recovery.errors import VerificationError
+from recovery.ledger import Actor, Ledger
+from recovery.metastore.rewind import Rewinder
+from recovery.metastore.transaction import MetaTx
+from recovery.model.mapping import OWNER
+from recovery.ports import SystemRng
+from recovery.secret import Secret
+from recovery.services.authorizations.changes import (
+    CompleteOperator,
+    DeleteAuthorization,
+    SetStatus,
+)
+from recovery.services.authorizations.creation import CreateAuthorization
+from recovery.services.authorizations.hashing import HashTokens
+from recovery.services.authorizations.intake import ImportAuthorizations
+from recovery.services.authorizations.legacy import DeleteLegacy, SetLegacyPassword, SetLegacyStatus
+from recovery.services.authorizations.new_token import FormChoice
+from recovery.services.authorizations.permission_request import PermissionRequest
+from recovery.services.changes.backup_rule import BackupEachChange
+from recovery.services.changes.plan import Manner, Plan, Planner
+from recovery.services.changes.ports import Ports
+from recovery.services.doctor.repair import RepairStore
+from recovery.services.tenancy.choosing import UserChoice
+from recovery.services.tenancy.organization_changes import (
+    CreateOrganization,
+    RemoveRole,
+    RenameOrganization,
+    SetInstanceOwner,
+    SetRole,
+)
+from recovery.services.tenancy.user_changes import (
+    DeleteUser,
+    RenameUser,
+    SetPassword,
+    SetUserStatus,
+)
+from recovery.services.tenancy.user_creation import CreateUser
+from tests.support.drawing import exported
+from tests.support.ports import FixedClock
+from tests.support.stores import (
+    CHANGED_AT,
+    MadeStore,
+    MemoryDestination,
+    SeededRng,
+    YesAudience,
+    change,
+    edit,
+    make_store,
+    run_change,
+    undo,
+)
+
+CLOCK = FixedClock(CHANGED_AT)
+ALICE = UserChoice(name="alice", user_id=None)
+BOB = UserChoice(name="bob", user_id=None)
+PASSWORD = Secret("canary-password-4")
+
+
+class Idle:
+    """A planner whose plans write nothing, and believe that they have."""
+
+    def __init__(self, planner: Planner) -> None:
+        self._planner = planner
+
+    @property
+    def operation(self) -> str:
+        """The command."""
+        return self._planner.operation
+
+    def plan(self, store: MetaTx) -> Plan:
+        """Plan as the real one."""
+        plan = self._planner.plan(store)
+        assert plan.is_needed
+        return replace(plan, apply=lambda _: None)
+
+
+def creation(**fields: object) -> CreateAuthorization:
+    made = CreateAuthorization(
+        username="alice",
+        organization="acme",
+        description=None,
+        request=PermissionRequest(is_operator=True),
+        form=FormChoice.BY_STORE,
+        server_hashes=None,
+        clock=CLOCK,
+        rng=SeededRng(),
+    )
+    return replace(made, **fields)  # type: ignore[arg-type] # any of its fields
+
+
+def import_of_another(made: MadeStore) -> Planner:
+    content = exported(made).read_bytes()
+    edit(
+        made.path,
+        lambda tx: tx.table("authorizationindexv1").delete(b"canary-reader-token-0123456789"),
+    )
+    change(made.path, DeleteAuthorization(authorization_id=made.operator, is_ensured=False))
+    return ImportAuthorizations(
+        content=b"".join(
+            line for line in content.splitlines(keepends=True) if made.operator.encode() in line
+        ),
+        is_matched_by_name=False,
+        is_ensured=False,
+        form=FormChoice.BY_STORE,
+        server_hashes=None,
+    )
+
+
+def repair_of_a_fault(made: MadeStore) -> Planner:
+    edit(made.path, lambda tx: tx.table("userindexv1").delete(b"bob"))
+    return RepairStore(only=None, clock=CLOCK, rng=SystemRng())
+
+
+PLANNERS: dict[str, Callable[[MadeStore], Planner]] = {
+    "SetStatus": lambda made: SetStatus(authorization_id=made.reader, is_active=False, clock=CLOCK),
+    "DeleteAuthorization": lambda made: DeleteAuthorization(
+        authorization_id=made.reader, is_ensured=False
+    ),
+    "CompleteOperator": lambda made: CompleteOperator(
+        authorization_id=made.old_operator, clock=CLOCK
+    ),
+    "CreateAuthorization": lambda _: creation(),
+    "CreateAuthorization, given": lambda _: creation(token=Secret("canary-given-token-1234")),
+    "HashTokens": lambda _: HashTokens(authorization_id=None),
+    "ImportAuthorizations": import_of_another,
+    "SetLegacyStatus": lambda _: SetLegacyStatus(which="grafana", is_active=False, clock=CLOCK),
+    "SetLegacyPassword": lambda _: SetLegacyPassword(
+        which="grafana", password=PASSWORD, is_ensured=False
+    ),
+    "DeleteLegacy": lambda _: DeleteLegacy(which="grafana", is_ensured=False),
+    "CreateUser": lambda _: CreateUser(
+        name="carol",
+        password=PASSWORD,
+        organization="acme",
+        has_role=True,
+        is_owner=False,
+        is_ensured=False,
+        clock=CLOCK,
+        rng=SeededRng(),
+    ),
+    "SetPassword": lambda _: SetPassword(
+        user=BOB, password=PASSWORD, is_activated=False, is_ensured=False
+    ),
+    "SetUserStatus": lambda _: SetUserStatus(user=BOB, is_active=False),
+    "RenameUser": lambda _: RenameUser(user=BOB, new_name="robert"),
+    "DeleteUser": lambda _: DeleteUser(user=BOB, with_tokens=True),
+    "CreateOrganization": lambda _: CreateOrganization(
+        name="third", description="", owner="alice", is_ensured=False, clock=CLOCK, rng=SeededRng()
+    ),
+    "RenameOrganization": lambda _: RenameOrganization(name="acme", new_name="apex", clock=CLOCK),
+    "SetRole": lambda _: SetRole(username="bob", organization="other", role=OWNER),
+    "SetInstanceOwner": lambda _: SetInstanceOwner(username="bob"),
+    "RemoveRole": lambda _: RemoveRole(username="bob", organization="acme"),
+    "RepairStore": repair_of_a_fault,
+}
+
+
+@pytest.fixture
+def made(tmp_path: Path) -> MadeStore:
+    return make_store(tmp_path / "influxd.bolt", level=21)
+
+
+def test_every_planner_there_is_stands_in_the_table() -> None:
+    found = {
+        name
+        for module in pkgutil.walk_packages(services.__path__, "recovery.services.")
+        for name, one in inspect.getmembers(importlib.import_module(module.name), inspect.isclass)
+        if one.__module__ == module.name
+        and inspect.isfunction(getattr(one, "plan", None))
+        and name != "Planner"
+    }
+    assert found == {name.partition(",")[0] for name in PLANNERS}
+
+
+@pytest.mark.parametrize("name", PLANNERS)
+def test_what_did_not_come_about_is_noticed(made: MadeStore, name: str) -> None:
+    planner = Idle(PLANNERS[name](made))
+    with pytest.raises(VerificationError) as caught:
+        change(made.path, planner, destination=MemoryDestination())
+    assert caught.value.backup_path is not None
+
+
+@pytest.mark.parametrize("name", PLANNERS)
+def test_what_came_about_is_found(made: MadeStore, name: str) -> None:
+    assert change(made.path, PLANNERS[name](made), destination=MemoryDestination()).is_changed
+
+
+def test_an_undo_that_did_not_come_about_is_noticed(
+    made: MadeStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    actor = Actor(host="db1", uid=0, sudo_user=None, tool_version="1")
+    ledger = Ledger(path=made.path.with_name("ledger.sqlite"), actor=actor, clock=CLOCK)
+    manner = Manner(backups=BackupEachChange(CLOCK))
+    ports = Ports(audience=YesAudience(), recorder=ledger)
+    run_change(made.path, PLANNERS["SetStatus"](made), manner=manner, ports=ports)
+    monkeypatch.setattr(Rewinder, "apply", lambda _: None)
+    with pytest.raises(VerificationError):
+        undo(made.path, ledger, CLOCK)
