@@ -203,6 +203,8 @@ class StagedFile:
 class ClaimedFile:
     """A new file under its name, empty at first. Leaving its context without `keep` removes it.
 
+    Whoever is told when something cannot be synced keeps what was written all the same.
+
     It has no buffer of the standard library's, which would try to write once more while a failure
     is being cleaned up.
 
@@ -270,7 +272,12 @@ class ClaimedFile:
         """
         with self._failing():
             os.ftruncate(self._descriptor, os.lseek(self._descriptor, 0, os.SEEK_CUR))
-            os.fsync(self._descriptor)
+            try:
+                os.fsync(self._descriptor)
+            except OSError as error:
+                if self._on_unsynced is None:
+                    raise
+                self._on_unsynced(error)
             sync_folder(self.target, self._on_unsynced)
         self._close()
 

@@ -5,12 +5,16 @@ here: anything else that is printed.
 
 Invariants: a token is delivered once, to one place, which was opened before the store was changed.
 It never goes into an argument, a log, an exception or a message. A token file is new, has mode 0600
-from its first moment, and is on the disk when `deliver` returns. After a failed delivery the
+from its first moment; the room for the token and its name are on the disk before the store is
+changed, so that a full disk makes no token that nobody has. After a failed delivery the
 authorization is in force and its token is lost: the error names the ID to delete.
 """
 
 import contextlib
+import errno
 import os
+import select
+import stat
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, TextIO
 
@@ -23,7 +27,6 @@ from recovery.errors import (
     StoreAccessError,
     WriteFailedError,
 )
-from recovery.log import get_logger
 from recovery.model.display import displayed
 from recovery.new_file import ClaimedFile, require_free
 from recovery.secret import Secret
@@ -34,6 +37,9 @@ if TYPE_CHECKING:
 
 _RESERVED_BYTES: Final = 128
 """More than a token with its line feed; reserved while nothing is changed yet."""
+_CANNOT_RESERVE: Final = frozenset(
+    {errno.EOPNOTSUPP, errno.EINVAL, errno.ENODEV, errno.ENOSYS, errno.EBADF}
+)
 _NAME_ANOTHER: Final = "name a new file with --token-file, or use --token-stdout"
 
 
@@ -94,7 +100,7 @@ class TerminalDestination:
         self._opened = contextlib.ExitStack()
         self._terminal = -1
 
-    def open(self) -> None:
+    def open(self) -> tuple[str, ...]:
         """Open the terminal.
 
         Raises:
@@ -106,8 +112,9 @@ class TerminalDestination:
             raise RefusedError(
                 reason=f"the terminal cannot be opened ({error.strerror})", hint=_NAME_ANOTHER
             ) from None
+        return ()
 
-    def deliver(self, secret: Secret, *, record_id: str) -> None:
+    def deliver(self, secret: Secret, *, record_id: str) -> tuple[str, ...]:
         """Show the token on a line of its own, so that it can be copied whole.
 
         Args:
@@ -124,6 +131,7 @@ class TerminalDestination:
             raise _undelivered(record_id, error) from None
         finally:
             self._opened.close()
+        return ()
 
     def discard(self) -> None:
         """Close the terminal."""
@@ -136,16 +144,20 @@ class FileDestination:
     def __init__(self, path: Path) -> None:
         self._path = path
         self._file: ClaimedFile | None = None
+        self._warnings: list[str] = []
 
-    def open(self) -> None:
+    def open(self) -> tuple[str, ...]:
         """Make the file, with room for a token; what can fail later fails here.
+
+        Returns:
+            A warning when its folder cannot be synced, so that a power cut may lose the name.
 
         Raises:
             RefusedError: Something is there already, or it cannot be made.
         """
         name = displayed(str(self._path))
         try:
-            self._file = ClaimedFile(self._path, on_unsynced=_warn_unsynced)
+            self._file = ClaimedFile(self._path, on_unsynced=self._note)
             self._file.reserve(_RESERVED_BYTES)
         except ConflictError:
             raise _exists(self._path) from None
@@ -156,25 +168,41 @@ class FileDestination:
             raise RefusedError(
                 reason=f"token file {name} cannot be made ({problem})", hint=_NAME_ANOTHER
             ) from None
+        except BaseException:
+            self.discard()
+            raise
+        return tuple(self._warnings)
 
-    def deliver(self, secret: Secret, *, record_id: str) -> None:
+    def deliver(self, secret: Secret, *, record_id: str) -> tuple[str, ...]:
         """Write the token and a line feed, and wait until they are on the disk.
 
         Args:
             secret: The token.
             record_id: The authorization that it belongs to.
 
+        Returns:
+            A warning when the token is in the file and may not be on the disk yet.
+
         Raises:
             DeliveryError: It could not be written; the file is removed.
         """
         if self._file is None:
             raise _undelivered(record_id, None)
+        known = len(self._warnings)
         try:
             self._file.write(f"{secret.reveal()}\n".encode())
             self._file.keep()
         except WriteFailedError as error:
             self.discard()
             raise _undelivered(record_id, error.__cause__) from None
+        return () if known else tuple(self._warnings)
+
+    def _note(self, error: OSError) -> None:
+        """Take note of what is not on the disk; a token in doubt is better than none."""
+        self._warnings.append(
+            f"token file {displayed(str(self._path))} cannot be synced ({reason_of(error)}): copy "
+            "the token before the machine can lose power"
+        )
 
     def discard(self) -> None:
         """Remove the file, if the one at its path is still the one made here."""
@@ -188,21 +216,23 @@ class StdoutDestination:
     def __init__(self, stdout: TextIO) -> None:
         self._stdout = stdout
 
-    def open(self) -> None:
+    def open(self) -> tuple[str, ...]:
         """Make sure that stdout takes something.
 
         Raises:
             RefusedError: It does not, being closed for example.
         """
         try:
-            os.write(self._stdout.fileno(), b"")  # fails at once where nothing can be written
+            self._stdout.flush()
+            _require_room(self._stdout.fileno())
         except OSError as error:
             raise RefusedError(
                 reason=f"standard output takes no token ({error.strerror})",
                 hint="use --token-file PATH",
             ) from None
+        return ()
 
-    def deliver(self, secret: Secret, *, record_id: str) -> None:
+    def deliver(self, secret: Secret, *, record_id: str) -> tuple[str, ...]:
         """Print the token and a line feed.
 
         Args:
@@ -217,6 +247,7 @@ class StdoutDestination:
             write_all(self._stdout.fileno(), f"{secret.reveal()}\n".encode())
         except OSError as error:
             raise _undelivered(record_id, error) from None
+        return ()
 
     def discard(self) -> None:
         """Do nothing: nothing was written."""
@@ -234,8 +265,26 @@ def stored_text(secret: Secret) -> str:
     return secret.reveal()
 
 
-def _warn_unsynced(error: OSError) -> None:
-    get_logger(__name__).warning("token_file.unsynced", problem=reason_of(error))
+def _require_room(descriptor: int) -> None:
+    """Look whether what is behind a descriptor would take a token now.
+
+    Raises:
+        OSError: It would not.
+    """
+    os.write(descriptor, b"")  # fails at once where nothing can be written
+    status = os.fstat(descriptor)
+    if stat.S_ISREG(status.st_mode):
+        try:
+            os.posix_fallocate(descriptor, status.st_size, _RESERVED_BYTES)
+        except OSError as error:
+            if error.errno not in _CANNOT_RESERVE:
+                raise
+        os.ftruncate(descriptor, status.st_size)
+        return
+    poll = select.poll()
+    poll.register(descriptor, select.POLLOUT)
+    if any(event & (select.POLLERR | select.POLLHUP) for _, event in poll.poll(0)):
+        raise BrokenPipeError(errno.EPIPE, "whoever was to read it has gone")
 
 
 def _exists(path: Path) -> RefusedError:

@@ -24,48 +24,89 @@ def operators(cli: Cli, store: Path) -> set[str]:
     return {item["id"] for item in json.loads(done.stdout)["authorizations"]}
 
 
-def assert_lost(cli: Cli, done: Ended, store: Path, before: set[str]) -> None:
-    """Check that the error names the new authorization, and the ledger the loss."""
-    assert done.code == ExitCode.NOT_DELIVERED, done.stderr
-    (new,) = operators(cli, store) - before
-    assert new in done.error
-    assert new in done.hint
-    assert "the store was changed" in done.error
-    with closing(sqlite3.connect(cli.ledger)) as connection:
-        outcomes = [row[0] for row in connection.execute("SELECT outcome FROM entries ORDER BY id")]
-    assert outcomes[-1] == "undelivered"
+def assert_refused(done: Ended, store: Path, content: bytes) -> None:
+    """Check that nothing was changed and no copy of the secrets is left."""
+    assert done.code == ExitCode.REFUSED, done.stderr
+    assert "nothing was changed" in done.error
+    assert store.read_bytes() == content
+    assert list(store.parent.glob("*.backup")) == []
 
 
-def test_a_full_disk_behind_stdout_loses_the_token_and_says_which(
+def test_a_full_disk_behind_stdout_is_noticed_before_the_change(
     cli: Cli, level21_bolt: Path, tmp_path: Path
 ) -> None:
-    before = operators(cli, level21_bolt)
+    content = level21_bolt.read_bytes()
     with mounted(tmp_path / "disk", size_bytes=16384) as disk:
         fill_disk(disk)
         with (disk / "stdout").open("wb") as full:
             done = cli.run(*CREATE, "--token-stdout", "--bolt-path", level21_bolt, stdout=full)
-    assert_lost(cli, done, level21_bolt, before)
+    assert_refused(done, level21_bolt, content)
 
 
-def test_a_reader_who_has_gone_loses_the_token_and_says_which(cli: Cli, level21_bolt: Path) -> None:
-    before = operators(cli, level21_bolt)
+def test_a_reader_who_has_gone_is_noticed_before_the_change(cli: Cli, level21_bolt: Path) -> None:
+    content = level21_bolt.read_bytes()
     reading, writing = os.pipe()
     os.close(reading)
     with os.fdopen(writing, "wb") as gone:
         done = cli.run(*CREATE, "--token-stdout", "--bolt-path", level21_bolt, stdout=gone)
-    assert_lost(cli, done, level21_bolt, before)
+    assert_refused(done, level21_bolt, content)
 
 
-def test_a_full_disk_below_the_token_file_is_noticed_before_anything_is_changed(
+def test_a_full_disk_below_the_token_file_is_noticed_before_the_change(
     cli: Cli, level21_bolt: Path, tmp_path: Path
 ) -> None:
-    before = operators(cli, level21_bolt)
+    content = level21_bolt.read_bytes()
     with mounted(tmp_path / "disk", size_bytes=16384) as disk:
         fill_disk(disk)
-        done = cli.run(*CREATE, "--token-file", disk / "token", "--bolt-path", level21_bolt)
+        place = disk / "token"
+        done = cli.run(*CREATE, "--token-file", place, "--bolt-path", level21_bolt)
         assert sorted(path.name for path in disk.iterdir()) == ["filler"]
-    assert (done.code, operators(cli, level21_bolt)) == (ExitCode.REFUSED, before)
-    assert "nothing was changed" in done.error
+    assert_refused(done, level21_bolt, content)
+
+
+def test_a_set_up_whose_token_has_no_room_leaves_nothing(cli: Cli, tmp_path: Path) -> None:
+    store = tmp_path / "new" / "influxd.bolt"
+    store.parent.mkdir()
+    words = ("setup", "--username", "admin", "--org", "first", "--bucket", "b", "--no-password")
+    with mounted(tmp_path / "disk", size_bytes=16384) as disk:
+        fill_disk(disk)
+        done = cli.run(*words, "--token-file", disk / "token", "--bolt-path", store)
+    assert done.code == ExitCode.REFUSED, done.stderr
+    assert list(store.parent.iterdir()) == []
+    again = cli.run(*words, "--token-file", tmp_path / "token", "--bolt-path", store)
+    assert again.code == ExitCode.DONE, again.stderr
+    assert len((tmp_path / "token").read_text().strip()) == 88
+
+
+def test_a_reader_who_goes_at_the_last_moment_loses_the_token_and_is_told_which(
+    cli: Cli, level21_bolt: Path
+) -> None:
+    before = operators(cli, level21_bolt)
+    reading, writing = os.pipe()
+    fill(writing)
+    process = subprocess.Popen(
+        cli.command(*CREATE, "--token-stdout", "--log-level", "info", "--bolt-path", level21_bolt),
+        env=cli.environ(),
+        stdin=subprocess.DEVNULL,
+        stdout=writing,
+        stderr=subprocess.PIPE,
+    )
+    os.close(writing)
+    assert process.stderr is not None
+    with process:
+        for line in process.stderr:
+            if b"store.changed" in line:
+                break
+        os.close(reading)
+        rest = process.stderr.read().decode()
+        code = process.wait(timeout=PATIENCE_S)
+    assert code == ExitCode.NOT_DELIVERED
+    (new,) = operators(cli, level21_bolt) - before
+    assert f"authorization {new} was made and its token is lost" in rest
+    assert f"influx auth delete --id {new}" in rest
+    with closing(sqlite3.connect(cli.ledger)) as connection:
+        outcomes = [row[0] for row in connection.execute("SELECT outcome FROM entries ORDER BY id")]
+    assert outcomes[-1] == "undelivered"
 
 
 def test_a_token_file_with_a_name_that_influxd_deletes_is_refused(

@@ -116,9 +116,7 @@ class Draw:
         is_costly = self._with_passwords and self._random.random() < 0.1
         return CreateUser(
             name=self._random.choice(NAMES),
-            password=Secret("canary-password")
-            if self._with_passwords and self._random.random() < 0.1
-            else None,
+            password=Secret("canary-password") if is_costly else None,
             organization=self._organization(),
             has_role=self._coin(),
             is_owner=self._coin(),

@@ -223,13 +223,15 @@ class MemoryDestination:
     delivered: list[Secret] = field(default_factory=list)
     record_ids: list[str] = field(default_factory=list)
 
-    def open(self) -> None:
+    def open(self) -> tuple[str, ...]:
         """Be ready."""
+        return ()
 
-    def deliver(self, secret: Secret, *, record_id: str) -> None:
+    def deliver(self, secret: Secret, *, record_id: str) -> tuple[str, ...]:
         """Keep it."""
         self.delivered.append(secret)
         self.record_ids.append(record_id)
+        return ()
 
     def discard(self) -> None:
         """Forget nothing: there is nothing yet."""

@@ -4,7 +4,7 @@ Lives here: `Ports`, and the protocols of whoever is asked, told and handed the 
 here: their implementations.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
@@ -29,16 +29,23 @@ class Audience(Protocol):
 class TokenDestination(Protocol):
     """The one place that a new token goes to."""
 
-    def open(self) -> None:
-        """Make sure that the token can be delivered.
+    def open(self) -> Sequence[str]:
+        """Make sure that the token can be delivered, down to the room for it.
 
         Called after the confirmation and before the first write; a `RecoveryError` stops the change
         and leaves the store unchanged.
+
+        Returns:
+            What is not as it should be, without keeping the token from being delivered.
         """
         ...
 
-    def deliver(self, secret: Secret, *, record_id: str) -> None:
-        """Hand the token over, after the commit; raise `DeliveryError` when that fails."""
+    def deliver(self, secret: Secret, *, record_id: str) -> Sequence[str]:
+        """Hand the token over, after the commit; raise `DeliveryError` when that fails.
+
+        Returns:
+            What went wrong without harm.
+        """
         ...
 
     def discard(self) -> None:

@@ -109,7 +109,7 @@ class _Run:
         work = self._work
         with ExitStack() as resources, _undone_on_failure() as undo:
             if self._destination is not None:
-                self._destination.open()
+                self._warnings.extend(self._destination.open())
                 undo.callback(self._destination.discard)
             file = work.prepare(resources, undo)
             intent_id = self._ports.recorder.intend(self._intent(file), txid_before=file.txid)
@@ -182,7 +182,7 @@ class _Run:
         if self._destination is None or secret is None or record_id is None:
             return
         try:
-            self._destination.deliver(secret, record_id=record_id)
+            self._warnings.extend(self._destination.deliver(secret, record_id=record_id))
         except BaseException as error:
             if self._work.is_lasting:
                 self._conclude(intent_id, "undelivered", txid_after=self._work.txid)

@@ -88,6 +88,7 @@ class Witness:
     intents: list[Intent] = field(default_factory=list)
     proposals: list[Proposal] = field(default_factory=list)
     delivered: list[str] = field(default_factory=list)
+    opened_with: tuple[str, ...] = ()
 
     def note(self, event: str) -> None:
         """Write an event down."""
@@ -164,15 +165,17 @@ class Witness:
 
     # -- the destination
 
-    def open(self) -> None:
+    def open(self) -> tuple[str, ...]:
         """Be ready."""
         self.note("open")
+        return self.opened_with
 
-    def deliver(self, secret: Secret, *, record_id: str) -> None:
+    def deliver(self, secret: Secret, *, record_id: str) -> tuple[str, ...]:
         """Take it."""
         assert record_id == RECORD_ID
         self.note("deliver")
         self.delivered.append(secret.reveal())
+        return ()
 
     def discard(self) -> None:
         """Forget it."""

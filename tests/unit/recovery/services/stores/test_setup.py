@@ -137,7 +137,7 @@ def test_a_refused_set_up_leaves_nothing(
 class FullDestination(MemoryDestination):
     """Takes no token."""
 
-    def deliver(self, secret: Secret, *, record_id: str) -> None:
+    def deliver(self, secret: Secret, *, record_id: str) -> tuple[str, ...]:
         """Fail."""
         assert secret is not None
         raise DeliveryError(authorization_id=record_id, problem="it is full", hint="try again")
