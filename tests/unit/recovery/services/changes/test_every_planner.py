@@ -32,6 +32,9 @@ from recovery.services.changes.backup_rule import BackupEachChange
 from recovery.services.changes.plan import Manner, Plan, Planner
 from recovery.services.changes.ports import Ports
 from recovery.services.doctor.repair import RepairStore
+from recovery.services.stores.rebuild.known import Known
+from recovery.services.stores.rebuild.parts import EngineFacts, Wishes
+from recovery.services.stores.rebuild.planner import RebuildStore
 from recovery.services.tenancy.choosing import UserChoice
 from recovery.services.tenancy.organization_changes import (
     CreateOrganization,
@@ -164,6 +167,14 @@ PLANNERS: dict[str, Callable[[MadeStore], Planner]] = {
     "SetInstanceOwner": lambda _: SetInstanceOwner(username="bob"),
     "RemoveRole": lambda _: RemoveRole(username="bob", organization="acme"),
     "RepairStore": repair_of_a_fault,
+    "RebuildStore": lambda _: RebuildStore(
+        engine=EngineFacts(path="engine", buckets=(), oddities=()),
+        known=Known(),
+        wishes=Wishes(username="carol", organization="third"),
+        mends=False,
+        clock=CLOCK,
+        rng=SeededRng(),
+    ),
 }
 
 
