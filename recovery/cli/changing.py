@@ -18,6 +18,7 @@ from recovery.cli.store import find_store, open_session
 from recovery.discovery.search import FoundStore
 from recovery.errors import ExitCode, RefusedError
 from recovery.model.display import displayed
+from recovery.ports import SystemClock, SystemRng
 from recovery.services.changes.plan import Manner, Planner
 from recovery.services.changes.ports import Ports, TokenDestination
 
@@ -68,8 +69,21 @@ def run_planner(
         shield=context.progress.shield,
     )
     with open_session(found, write=manner.is_in_place) as session:
-        outcome = session.carry_out(session.propose(make_planner(found), manner), ports)
+        planner = _forewarned(make_planner(found), session.store.file.size_bytes)
+        outcome = session.carry_out(session.propose(planner, manner), ports)
     show_outcome(
         outcome, found, options, context, is_stdout_taken=isinstance(destination, StdoutDestination)
     )
     return ExitCode.DONE
+
+
+def _forewarned(planner: Planner, size_bytes: int) -> Planner:
+    """Let a plan say so when influxd will not start afterwards."""
+    from recovery.services.doctor.forewarning import (  # noqa: PLC0415 # 15 ms, when a store is open
+        EXAMINED_BYTES_MAX,
+        Forewarned,
+    )
+
+    if size_bytes > EXAMINED_BYTES_MAX:
+        return planner
+    return Forewarned(planner, clock=SystemClock(), rng=SystemRng())

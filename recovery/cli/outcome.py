@@ -59,7 +59,11 @@ def _lines(outcome: Outcome, *, is_dry_run: bool) -> Iterator[str]:
         return
     yield f"Done: {target} was changed, opened again and verified."
     yield f"Backup: {displayed(str(outcome.backup_path))}"
-    yield "Next: start influxd. The backup has all secrets of the store: delete it when done."
+    if proposal.plan.stops is None:
+        yield "Next: start influxd. The backup has all secrets of the store: delete it when done."
+    else:
+        yield f"Next: {displayed(proposal.plan.stops)}."
+        yield "The backup has all secrets of the store: delete it when done."
     if proposal.plan.secret is not None:
         yield f"When done with the token: influx auth delete --id {proposal.plan.subject_id}"
 

@@ -269,6 +269,11 @@ class MetaStore:
             return
         self._require_sound(self._db)
 
+    @property
+    def has_torn_meta(self) -> bool:
+        """Whether one of the two metas is damaged, which the next change writes over."""
+        return any(slot.problem is not None for slot in self._db.pager.slots)
+
     def file_problems(self, progress: Progress | None = None) -> Iterator[FileProblem]:
         """Check the whole file.
 

@@ -42,6 +42,8 @@ class Plan:
             when all is.
         secret: The token to hand over once it is in force.
         subject_id: The record whose secret that is, to be named if it cannot be delivered.
+        stops: Why influxd will not start on what the change leaves, as a sentence; None where it
+            will, or where that is not known.
     """
 
     operation: str
@@ -54,6 +56,7 @@ class Plan:
     verify: Callable[[MetaTx], str | None] = field(repr=False)
     secret: Secret | None = field(default=None, repr=False)
     subject_id: str | None = None
+    stops: str | None = None
 
     @classmethod
     def nothing(

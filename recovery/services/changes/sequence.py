@@ -13,6 +13,7 @@ Source: spec influxdb-metadata section 14 ("Common"), bbolt-format section 2.11.
 
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
+from dataclasses import replace
 from typing import Final
 
 from recovery.errors import UNCHANGED, DeliveryError, RecoveryError, RefusedError
@@ -24,6 +25,13 @@ from recovery.services.changes.work import InCopy, InPlace
 from recovery.services.store_facts import StoreFacts
 
 LOG: Final = get_logger(__name__)
+
+
+TORN_META: Final = (
+    "one of the two metas of the file is damaged: if it was the newer one, what was done last is "
+    "missing, and this change writes over what is left of it; if something is missing, answer no, "
+    "copy the file, and look with influx-recovery store salvage"
+)
 
 
 def propose(store: MetaStore, planner: Planner, manner: Manner) -> Proposal:
@@ -43,6 +51,8 @@ def propose(store: MetaStore, planner: Planner, manner: Manner) -> Proposal:
     store.require_sound()
     with store.view() as tx:
         plan = planner.plan(tx)
+    if plan.is_needed and manner.output_path is None and store.has_torn_meta:
+        plan = replace(plan, warnings=(*plan.warnings, TORN_META))
     work = (
         InPlace(store, plan, manner.backups)
         if manner.output_path is None

@@ -1,0 +1,83 @@
+"""Plans of changes that say whether influxd will start afterwards.
+
+Lives here: `Forewarned`, which goes around the planner of any command. Must not live here: the
+rules, and the order of the steps of a change.
+
+A token for a server that does not start helps nobody, and nobody looks at `store check` before a
+token is made. So each change is tried on top of the store, as `store repair` does it, and the
+records are examined as they will be. Nothing is refused by that: the change is safe, and may be one
+of several that are needed.
+"""
+
+from dataclasses import replace
+from typing import Final
+
+from recovery.metastore.pending import PendingTx
+from recovery.metastore.transaction import MetaTx
+from recovery.ports import Clock, Rng
+from recovery.services.changes.plan import Plan, Planner
+from recovery.services.doctor.examination import examine_records, new_chart, verdict_on
+from recovery.services.doctor.finding import Finding
+
+EXAMINED_BYTES_MAX: Final = 64 << 20
+"""The records of a store of this size are examined in about a second; larger ones are not, and
+nothing is said about their start."""
+REPAIR: Final = "influx-recovery store repair mends it"
+
+
+class Forewarned:
+    """A command whose plan says so when influxd will not start on what it leaves."""
+
+    def __init__(self, planner: Planner, *, clock: Clock, rng: Rng) -> None:
+        """Go around a planner.
+
+        Args:
+            planner: The command.
+            clock: The time.
+            rng: Randomness, which the examination wants for mends that are not made.
+        """
+        self._planner = planner
+        self._clock = clock
+        self._rng = rng
+
+    @property
+    def operation(self) -> str:
+        """The command, as "auth create-operator"."""
+        return self._planner.operation
+
+    def plan(self, store: MetaTx) -> Plan:
+        """Plan the change, and look at what it would leave.
+
+        Args:
+            store: The store, as it is.
+
+        Returns:
+            The plan, with a warning where influxd will not start.
+
+        Raises:
+            RecoveryError: The planner refuses.
+        """
+        plan = self._planner.plan(store)
+        pending = PendingTx(store)
+        plan.apply(pending)
+        chart = new_chart(pending, clock=self._clock, rng=self._rng)
+        findings = list(examine_records(chart))
+        forecast = verdict_on(findings, chart).likely
+        stopping = [finding for finding in findings if forecast.server in finding.stops]
+        if not stopping:
+            return plan
+        is_for_all = frozenset(chart.servers) <= stopping[0].stops
+        which = "influxd" if is_for_all else forecast.server.value
+        sentence = f"{which} will not start on this store, {_because(stopping)}"
+        return replace(plan, warnings=(*plan.warnings, sentence), stops=sentence)
+
+
+def _because(stopping: list[Finding]) -> str:
+    """Say what keeps a server from starting, and name the way out of the first of it."""
+    first = stopping[0]
+    others = len(stopping) - 1
+    more = f" (and for {others} more reasons)" if others else ""
+    mend = REPAIR if first.is_mendable else first.remedy
+    return (
+        f"because {first.place} {first.problem}{more}; {mend}; influx-recovery store check says all"
+    )

@@ -1,0 +1,69 @@
+"""A change of a store that influxd will not start on says so, before and after."""
+
+import json
+from pathlib import Path
+
+import bolt_store
+from tests.support.full_store import FullStore, make_full_store, put
+from tests.support.run_cli import Cli
+from tests.support.stores import edit
+
+
+def made(tmp_path: Path) -> FullStore:
+    return make_full_store(tmp_path / "influxd.bolt")
+
+
+def mint(cli: Cli, full: FullStore) -> list[str]:
+    """Make a token as a script does, and return the warnings."""
+    command = ("auth", "create-operator", "--org", "acme", "--username", "alice", "--yes", "--json")
+    token = str(full.path.parent / "token")
+    done = cli.run(*command, "--bolt-path", full.path, "--token-file", token)
+    assert done.code == 0
+    warnings: list[str] = json.loads(done.stdout)["warnings"]
+    return warnings
+
+
+def test_minting_says_that_the_server_will_not_start_and_what_mends_it(
+    cli: Cli, tmp_path: Path
+) -> None:
+    full = made(tmp_path)
+    edit(full.path, lambda tx: put(tx, "authorizationsv1", full.reader, b"{cut short"))
+    (warning,) = mint(cli, full)
+    assert "will not start on this store, because authorizationsv1" in warning
+    assert "influx-recovery auth delete" in warning
+
+
+def test_the_end_of_a_change_does_not_say_that_influxd_is_next(cli: Cli, tmp_path: Path) -> None:
+    full = made(tmp_path)
+    edit(full.path, lambda tx: tx.table("bucketindexv1").delete(f"{full.org}_tasks".encode()))
+    changed = cli.run("user", "deactivate", "--username", "bob", "--yes", "--bolt-path", full.path)
+    assert changed.code == 0
+    assert "Next: start influxd" not in changed.stdout
+    assert "Next: influxd 2.8" not in changed.stdout
+    assert "store repair mends it" in changed.stdout
+    mended = cli.run("store", "repair", "--yes", "--bolt-path", full.path)
+    assert "will not start on this store" not in mended.stdout
+    assert "Next: start influxd." in mended.stdout
+
+
+def test_what_mends_the_store_warns_of_nothing(cli: Cli, tmp_path: Path) -> None:
+    full = made(tmp_path)
+    edit(full.path, lambda tx: put(tx, "authorizationsv1", full.reader, b"{cut short"))
+    deleted = cli.run("auth", "delete", full.reader, "--yes", "--bolt-path", full.path)
+    assert deleted.code == 0
+    assert "will not start" not in deleted.stdout
+    assert "Next: start influxd." in deleted.stdout
+
+
+def test_a_torn_meta_is_told_once_before_it_is_written_over(cli: Cli, tmp_path: Path) -> None:
+    full = made(tmp_path)
+    with bolt_store.open(full.path) as db:
+        size_bytes, newer = db.meta.page_size_bytes, db.meta.txid % 2
+    content = bytearray(full.path.read_bytes())
+    content[newer * size_bytes + 70] ^= 1
+    full.path.write_bytes(content)
+    (warning,) = mint(cli, full)
+    assert "one of the two metas of the file is damaged" in warning
+    assert "store salvage" in warning
+    (full.path.parent / "token").unlink()
+    assert mint(cli, full) == []
