@@ -50,7 +50,7 @@ def look_at_everything(path: Path) -> None:
     with open_inventory(path) as inventory:
         for listing in (inventory.users(), inventory.organizations()):
             assert SECRET not in repr((list(listing.rows), listing.problems))
-        authorizations = inventory.authorizations(AuthorizationFilter(), show_tokens=False)
+        authorizations = inventory.authorizations(AuthorizationFilter())
         for row in authorizations.rows:
             assert len(row.id) == 16
         assert SECRET not in repr(authorizations.problems)

@@ -44,6 +44,7 @@ from tests.support.stores import (
     CHANGED_AT,
     MadeStore,
     SeededRng,
+    disclosure,
 )
 
 if TYPE_CHECKING:
@@ -233,5 +234,5 @@ def exported(made: MadeStore) -> Path:
     """Export all authorizations of a store."""
     target = made.path.with_name("export.jsonl")
     with MetaStore.open(made.path, write=False) as opened, opened.view() as tx:
-        export_authorizations(tx, target, AuthorizationFilter(), with_tokens=True)
+        export_authorizations(tx, target, AuthorizationFilter(), disclosure(made.path))
     return target

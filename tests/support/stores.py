@@ -27,6 +27,7 @@ from recovery.services.authorizations.listing import Inventory
 from recovery.services.changes.backup_rule import BackupEachChange
 from recovery.services.changes.plan import Manner, Outcome, Planner, Proposal
 from recovery.services.changes.ports import Audience, Intent, Ports
+from recovery.services.disclosure import Disclosure
 from recovery.services.session import Session
 from recovery.services.stores.undo import UndoProposal, proposed_undo
 from recovery.services.tenancy.recipes import (
@@ -206,6 +207,11 @@ class ListRecorder:
     def prepare(self, intent: Intent) -> None:
         """Be ready."""
 
+    def note(self, intent: Intent) -> int:
+        """Keep it."""
+        self.intents.append(intent)
+        return len(self.intents)
+
     def intend(self, intent: Intent, *, txid_before: int | None = None) -> int:  # noqa: ARG002 # of the protocol
         """Keep it."""
         self.intents.append(intent)
@@ -262,6 +268,13 @@ def undo(
         proposed_undo(session, ledger, manner) as proposal,
     ):
         return proposal, session.carry_out(proposal, ports)
+
+
+def disclosure(path: Path) -> Disclosure:
+    """Write down, nowhere, that secrets are about to leave a store."""
+    with Session.open(path) as session:
+        facts = session.facts()
+    return Disclosure.noted(ListRecorder(), facts, operation="auth list", reason=None)
 
 
 @contextmanager

@@ -8,15 +8,14 @@ from typing import Final
 
 from recovery.cli.choices import add_id, authorization_id
 from recovery.cli.context import Context
+from recovery.cli.disclosing import disclose
 from recovery.cli.options import Command, Options
 from recovery.cli.record_view import details_document, details_lines
 from recovery.cli.store import find_store, open_session, show_header, store_document
 from recovery.cli.words import Parser
 from recovery.errors import ExitCode
-from recovery.model.ids import Id
 from recovery.services.authorizations.choice import choose_authorization
 from recovery.services.authorizations.details import details_of
-from recovery.services.session import View
 
 
 class _Show(Options, frozen=True):
@@ -38,11 +37,12 @@ def _show(options: _Show, context: Context) -> ExitCode:
     wanted = authorization_id(options.id)
     found = find_store(options, context)
     with open_session(found) as session, session.view() as view:
+        disclosure = None
         if options.show_tokens:
-            _record(options, context, view, wanted)
-        details = details_of(
-            view.tx, choose_authorization(view.tx, wanted), show_token=options.show_tokens
-        )
+            disclosure = disclose(
+                view.facts, "auth show --show-tokens", options, context, record_ids=(wanted,)
+            )
+        details = details_of(view.tx, choose_authorization(view.tx, wanted), disclosure)
         if options.json:
             document = store_document(found, view.facts)
             context.output.document({**document, "authorization": details_document(details)})
@@ -61,21 +61,3 @@ SHOW: Final = Command(
     run=_show,
     add_options=_add_show,
 )
-
-
-def _record(options: _Show, context: Context, view: View, wanted: Id) -> None:
-    """Write down that a token is going to be shown, before it is."""
-    from recovery.cli.recording import open_ledger  # noqa: PLC0415 # only this needs the ledger
-    from recovery.services.changes.ports import Intent  # noqa: PLC0415 # as above
-
-    open_ledger(options, context).note(
-        Intent(
-            operation="auth show --show-tokens",
-            store_path=view.facts.path,
-            device=view.facts.device,
-            inode=view.facts.inode,
-            record_ids=(wanted,),
-            backup_path=None,
-            reason=options.reason,
-        )
-    )

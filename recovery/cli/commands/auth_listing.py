@@ -10,6 +10,7 @@ import msgspec
 
 from recovery.cli.context import Context
 from recovery.cli.deliver import stored_text
+from recovery.cli.disclosing import disclose
 from recovery.cli.listing import plural, report_problems
 from recovery.cli.options import Command, Options, add_filter
 from recovery.cli.store import find_store, open_session, show_header, store_document
@@ -91,9 +92,10 @@ def _list(options: _List, context: Context) -> ExitCode:
     )
     with open_session(found) as session, session.view() as view:
         inventory = Inventory(view)
+        disclosure = None
         if options.show_tokens:
-            _record(options, context, inventory)
-        listing = inventory.authorizations(wanted, show_tokens=options.show_tokens)
+            disclosure = disclose(inventory.facts, "auth list --show-tokens", options, context)
+        listing = inventory.authorizations(wanted, disclosure)
         if options.json:
             document = store_document(found, inventory.facts)
             items = _items(listing.rows)
@@ -112,24 +114,6 @@ LIST: Final = Command(
     run=_list,
     add_options=_add_list,
 )
-
-
-def _record(options: _List, context: Context, inventory: Inventory) -> None:
-    """Write down that tokens are going to be shown, before the first one is."""
-    from recovery.cli.recording import open_ledger  # noqa: PLC0415 # only this needs the ledger
-    from recovery.services.changes.ports import Intent  # noqa: PLC0415 # as above
-
-    open_ledger(options, context).note(
-        Intent(
-            operation="auth list --show-tokens",
-            store_path=inventory.facts.path,
-            device=inventory.facts.device,
-            inode=inventory.facts.inode,
-            record_ids=(),
-            backup_path=None,
-            reason=options.reason,
-        )
-    )
 
 
 def _items(rows: Iterator[AuthorizationRow]) -> Iterator[bytes]:

@@ -10,6 +10,7 @@ from typing import Final
 
 from recovery.cli.changing import run_planner
 from recovery.cli.context import Context
+from recovery.cli.disclosing import disclose
 from recovery.cli.listing import plural, report_problems
 from recovery.cli.options import (
     Change,
@@ -29,7 +30,6 @@ from recovery.services.authorizations.export import export_authorizations
 from recovery.services.authorizations.intake import ImportAuthorizations
 from recovery.services.authorizations.listing import AuthorizationFilter
 from recovery.services.authorizations.new_token import FormChoice
-from recovery.services.session import View
 
 FILE_SIZE_BYTES_MAX = 1 << 30
 """More than 250,000 operator tokens; a store by mistake is not read into memory."""
@@ -61,9 +61,10 @@ def _export(options: _Export, context: Context) -> ExitCode:
     )
     found = find_store(options, context)
     with open_session(found) as session, session.view() as view:
+        disclosure = None
         if options.with_tokens:
-            _record(options, context, view)
-        exported = export_authorizations(view.tx, target, wanted, with_tokens=options.with_tokens)
+            disclosure = disclose(view.facts, "auth export --with-tokens", options, context)
+        exported = export_authorizations(view.tx, target, wanted, disclosure)
         if options.json:
             context.output.document(
                 {
@@ -164,21 +165,3 @@ def _content(place: str) -> bytes:
             hint="split it by lines, and import the parts",
         )
     return content
-
-
-def _record(options: _Export, context: Context, view: View) -> None:
-    """Write down that tokens are going to leave the store, before they do."""
-    from recovery.cli.recording import open_ledger  # noqa: PLC0415 # only this needs the ledger
-    from recovery.services.changes.ports import Intent  # noqa: PLC0415 # as above
-
-    open_ledger(options, context).note(
-        Intent(
-            operation="auth export --with-tokens",
-            store_path=view.facts.path,
-            device=view.facts.device,
-            inode=view.facts.inode,
-            record_ids=(),
-            backup_path=None,
-            reason=options.reason,
-        )
-    )

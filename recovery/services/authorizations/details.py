@@ -22,6 +22,7 @@ from recovery.model.standing import Answer, works_on_1x
 from recovery.model.token import TokenForm
 from recovery.secret import Secret
 from recovery.services.access import standing_of
+from recovery.services.disclosure import Disclosure
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -71,13 +72,15 @@ class Details:
     stored: Secret | None = field(default=None, repr=False)
 
 
-def details_of(tx: MetaTx, authorization: Authorization, *, show_token: bool = False) -> Details:
+def details_of(
+    tx: MetaTx, authorization: Authorization, disclosure: Disclosure | None = None
+) -> Details:
     """Say everything about an authorization that has been read.
 
     Args:
         tx: The records.
         authorization: The record.
-        show_token: Whether to add what is stored of its token.
+        disclosure: The right to add what is stored of its token; None to leave it out.
 
     Returns:
         The details.
@@ -112,7 +115,9 @@ def details_of(tx: MetaTx, authorization: Authorization, *, show_token: bool = F
         works_on_1x=works_on_1x(standing, user),
         created_at=authorization.created_at,
         updated_at=authorization.updated_at,
-        stored=(authorization.token or authorization.hashed_token) if show_token else None,
+        stored=(authorization.token or authorization.hashed_token)
+        if disclosure is not None
+        else None,
     )
 
 

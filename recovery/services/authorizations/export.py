@@ -20,6 +20,7 @@ from recovery.model.ids import Id
 from recovery.new_file import ClaimedFile
 from recovery.services.authorizations.listing import AuthorizationFilter
 from recovery.services.authorizations.transfer import Names, encode_line
+from recovery.services.disclosure import Disclosure
 from recovery.services.tenancy.choosing import choose_organization, choose_user
 
 
@@ -39,7 +40,7 @@ class Exported:
 
 
 def export_authorizations(
-    tx: MetaTx, target: Path, wanted: AuthorizationFilter, *, with_tokens: bool
+    tx: MetaTx, target: Path, wanted: AuthorizationFilter, disclosure: Disclosure | None
 ) -> Exported:
     """Write authorizations into a new file.
 
@@ -47,7 +48,7 @@ def export_authorizations(
         tx: The records.
         target: The file; nothing may be there.
         wanted: Which authorizations.
-        with_tokens: Whether their tokens and hashes go with them.
+        disclosure: The right to let their tokens and hashes go with them; None to keep them back.
 
     Returns:
         What is in the file.
@@ -65,7 +66,7 @@ def export_authorizations(
     with ClaimedFile(target) as file:
         for authorization in chosen.walk():
             names = chosen.names(authorization)
-            file.write(encode_line(authorization, names, with_token=with_tokens))
+            file.write(encode_line(authorization, names, with_token=disclosure is not None))
             record_ids.append(authorization.id)
         file.keep()
     return Exported(count=len(record_ids), record_ids=tuple(record_ids), problems=tuple(problems))

@@ -4,8 +4,8 @@ Lives here: listings of users, organizations and authorizations, joined and clas
 live here: tables, JSON text, changes.
 
 Invariants: records stream; no list of all authorizations is ever held. A record that cannot be
-decoded becomes a `Problem` and the rest is still listed. No row holds a token unless `show_tokens`
-was asked for, and then as a `Secret`.
+decoded becomes a `Problem` and the rest is still listed. No row holds a token unless that was
+asked for, and then as a `Secret`.
 
 Source: spec influxdb-metadata sections 4.2 to 4.6, 5.4 and 8.4.
 """
@@ -27,6 +27,7 @@ from recovery.model.permission import OperatorLevel
 from recovery.model.standing import token_standing
 from recovery.model.token import TokenForm
 from recovery.secret import Secret
+from recovery.services.disclosure import Disclosure
 from recovery.services.session import View
 from recovery.services.tenancy.bucket_listing import BucketRow, list_buckets
 from recovery.services.tenancy.choosing import UserChoice, choose_organization, choose_user
@@ -241,13 +242,14 @@ class Inventory:
         return verify_password(self._tx, choice.choose(self._tx), password)
 
     def authorizations(
-        self, wanted: AuthorizationFilter, *, show_tokens: bool
+        self, wanted: AuthorizationFilter, disclosure: Disclosure | None = None
     ) -> Listing[AuthorizationRow]:
         """List authorizations.
 
         Args:
             wanted: Which ones.
-            show_tokens: Whether rows carry what is stored of the token.
+            disclosure: The right to let rows carry what is stored of the token; None for rows
+                without.
 
         Returns:
             The rows.
@@ -269,7 +271,7 @@ class Inventory:
             org_id=None if organization is None else organization.id,
         )
         problems: list[Problem] = []
-        rows = _AuthorizationRows(self._tx, selection, problems, show_tokens=show_tokens)
+        rows = _AuthorizationRows(self._tx, selection, problems, show_tokens=disclosure is not None)
         return Listing(rows.walk(), problems)
 
     def _user_rows(self, problems: list[Problem]) -> Iterator[UserRow]:

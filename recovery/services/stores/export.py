@@ -158,7 +158,7 @@ def _buckets(inventory: Inventory, problems: list[RecordProblem]) -> Iterator[Ro
 
 
 def _authorizations(inventory: Inventory, problems: list[RecordProblem]) -> Iterator[Row]:
-    listing = inventory.authorizations(EVERYTHING, show_tokens=False)
+    listing = inventory.authorizations(EVERYTHING)
     for row in listing.rows:
         yield {
             "id": row.id,
@@ -179,7 +179,7 @@ def _authorizations(inventory: Inventory, problems: list[RecordProblem]) -> Iter
 
 
 def _permissions(inventory: Inventory) -> Iterator[Row]:
-    for row in inventory.authorizations(EVERYTHING, show_tokens=False).rows:
+    for row in inventory.authorizations(EVERYTHING).rows:
         try:
             permissions = decode_permissions(bytes(row.permissions))
         except UndecodableError:

@@ -171,7 +171,7 @@ def count_contents(inventory: Inventory) -> Contents:
     """
     users, organizations = inventory.users(), inventory.organizations()
     buckets = inventory.buckets(None)
-    listing = inventory.authorizations(AuthorizationFilter(), show_tokens=False)
+    listing = inventory.authorizations(AuthorizationFilter())
     user_count, organization_count, bucket_count = (
         sum(1 for _ in found.rows) for found in (users, organizations, buckets)
     )

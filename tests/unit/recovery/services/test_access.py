@@ -123,7 +123,7 @@ def test_listing_details_verification_and_doctor_agree(made: MadeStore, spoil: s
     change, reason = SPOILS[spoil]
     edit(made.path, change(made))
     with open_inventory(made.path) as inventory:
-        rows = inventory.authorizations(AuthorizationFilter(), show_tokens=False).rows
+        rows = inventory.authorizations(AuthorizationFilter()).rows
         (row,) = (one for one in rows if one.id == made.operator)
         assert isinstance(row, AuthorizationRow)
     with MetaStore.open(made.path, write=False) as store, store.view() as tx:
@@ -158,7 +158,7 @@ def test_a_misplaced_record_is_not_found_by_its_token(made: MadeStore) -> None:
 
     edit(made.path, misplace)
     with open_inventory(made.path) as inventory:
-        rows = inventory.authorizations(AuthorizationFilter(), show_tokens=False).rows
+        rows = inventory.authorizations(AuthorizationFilter()).rows
         assert not next(one for one in rows if one.id == made.operator).is_usable
     assert checked(made.path).verdict.access.full_operator_count == 0
 

@@ -100,7 +100,7 @@ class Player:
     def read(self, session: Session) -> object:
         with session.view() as view:
             inventory = Inventory(view)
-            rows = inventory.authorizations(AuthorizationFilter(), show_tokens=False).rows
+            rows = inventory.authorizations(AuthorizationFilter()).rows
             return (
                 view.facts.txid,
                 view.facts.size_bytes == self.path.stat().st_size,

@@ -21,7 +21,7 @@ from recovery.services.authorizations.listing import (
 )
 from recovery.services.tenancy.user_details import Membership
 from tests.support.locks import locked
-from tests.support.stores import LEVELS, MadeStore, edit, make_store, open_inventory
+from tests.support.stores import LEVELS, MadeStore, disclosure, edit, make_store, open_inventory
 
 EVERYTHING = AuthorizationFilter()
 
@@ -43,8 +43,9 @@ def authorizations(
     path: Path, wanted: AuthorizationFilter = EVERYTHING, *, show_tokens: bool = False
 ) -> dict[str, AuthorizationRow]:
     """List authorizations, by ID."""
+    right = disclosure(path) if show_tokens else None
     with open_inventory(path) as inventory:
-        rows = read(inventory.authorizations(wanted, show_tokens=show_tokens))
+        rows = read(inventory.authorizations(wanted, right))
     return {row.id: row for row in rows}
 
 
@@ -162,7 +163,7 @@ def test_an_unknown_name_is_an_error_before_the_first_row(
     made: MadeStore, wanted: AuthorizationFilter, names: tuple[str, ...]
 ) -> None:
     with open_inventory(made.path) as inventory, pytest.raises(NotFoundError) as caught:
-        inventory.authorizations(wanted, show_tokens=False)
+        inventory.authorizations(wanted)
     assert set(caught.value.existing) == set(names)
 
 
@@ -261,7 +262,7 @@ def test_undecodable_authorizations_are_named_and_the_rest_is_listed(made: MadeS
     edit(made.path, spoil)
     edit(made.path, with_fields(made.reader, permissions="canary"))
     with open_inventory(made.path) as inventory:
-        listing = inventory.authorizations(EVERYTHING, show_tokens=False)
+        listing = inventory.authorizations(EVERYTHING)
         rows = {row.id for row in listing.rows}
     assert rows == {made.old_operator, made.hashed}
     assert {(one.bucket, one.id) for one in listing.problems} == {
@@ -283,7 +284,7 @@ def test_undecodable_users_organizations_and_mappings_are_named(made: MadeStore)
         assert [row.name for row in users.rows] == ["alice"]
         organizations = inventory.organizations()
         assert [row.name for row in organizations.rows] == ["acme"]
-        listing = inventory.authorizations(EVERYTHING, show_tokens=False)
+        listing = inventory.authorizations(EVERYTHING)
         assert len(list(listing.rows)) == 4
     assert {(one.bucket, one.id) for one in users.problems} == {
         ("usersv1", made.bob),
@@ -349,4 +350,4 @@ def test_a_damaged_tree_is_an_error_while_walking(level21_bolt: Path) -> None:
             break
     level21_bolt.write_bytes(content)
     with open_inventory(level21_bolt) as inventory, pytest.raises(StoreDamagedError):
-        list(inventory.authorizations(EVERYTHING, show_tokens=False).rows)
+        list(inventory.authorizations(EVERYTHING).rows)

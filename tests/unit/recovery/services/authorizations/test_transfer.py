@@ -32,6 +32,7 @@ from tests.support.stores import (
     MadeStore,
     change,
     difference,
+    disclosure,
     edit,
     make_store,
 )
@@ -53,9 +54,10 @@ def export(
     store: MadeStore, *, with_tokens: bool = True, name: str = "tokens.jsonl", **wanted: str | bool
 ) -> Path:
     target = store.path.parent / name
+    right = disclosure(store.path) if with_tokens else None
     with MetaStore.open(store.path, write=False) as opened, opened.view() as tx:
         chosen = AuthorizationFilter(**wanted)  # type: ignore[arg-type] # its names are checked
-        export_authorizations(tx, target, chosen, with_tokens=with_tokens)
+        export_authorizations(tx, target, chosen, right)
     return target
 
 

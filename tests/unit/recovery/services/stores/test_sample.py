@@ -56,7 +56,7 @@ def test_it_has_two_users_and_no_operator(path: Path) -> None:
     with open_inventory(path) as inventory:
         users = list(inventory.users().rows)
         (organization,) = inventory.organizations().rows
-        listing = inventory.authorizations(AuthorizationFilter(), show_tokens=False)
+        listing = inventory.authorizations(AuthorizationFilter())
         (authorization,) = listing.rows
     assert [(user.name, user.status, user.has_password) for user in users] == [
         ("alice", "active", False),
