@@ -9,7 +9,7 @@ conflict that names it. A conflict is never settled here: two shards of one buck
 the same time, or two shards with one number, come from no single server.
 """
 
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Final
@@ -27,6 +27,7 @@ from recovery.model.shard_groups import (
     fit_into,
     group_shards,
     overlaps,
+    window,
 )
 
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
@@ -121,40 +122,114 @@ def map_bucket(
     )
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Unmapped:
+    """Shards of one bucket that lie on disk and are in no group.
+
+    Attributes:
+        placeable: Those that can be given one, with the time of their points.
+        expired: Those that the server would delete at once, by the retention of the bucket.
+        clashing: Those whose number another shard has.
+        overlapping: Those with points of a time that another shard is for.
+    """
+
+    placeable: dict[int, Span]
+    expired: tuple[int, ...]
+    clashing: tuple[int, ...]
+    overlapping: tuple[int, ...]
+
+
+def sort_unmapped(
+    spans: Mapping[int, Span],
+    groups: Sequence[ShardGroup],
+    *,
+    clashing: Collection[int],
+    shard_group_ns: int,
+    retention_ns: int,
+    now_ns: int,
+) -> Unmapped:
+    """Tell which shards can be mapped beside the groups that a bucket has.
+
+    Args:
+        spans: The time of the points of shards that are in none of its groups.
+        groups: Its groups.
+        clashing: Numbers that other buckets have shards of.
+        shard_group_ns: Its shard group duration.
+        retention_ns: How long its data stay; 0 for ever.
+        now_ns: The time.
+
+    Returns:
+        All of them, sorted.
+    """
+    expired = [
+        shard_id
+        for shard_id, span in spans.items()
+        if retention_ns and _whole(span, shard_group_ns).last_ns + retention_ns < now_ns
+    ]
+    left = {one: span for one, span in spans.items() if one not in expired}
+    clashes = [shard_id for shard_id in left if shard_id in clashing]
+    left = {one: span for one, span in left.items() if one not in clashes}
+    taken = [group.span for group in groups if group.shard_ids]
+    overlapping = {one for pair in overlaps(left) for one in pair}
+    overlapping |= {one for one in left if any(left[one].touches(span) for span in taken)}
+    return Unmapped(
+        placeable={one: span for one, span in left.items() if one not in overlapping},
+        expired=tuple(sorted(expired)),
+        clashing=tuple(sorted(clashes)),
+        overlapping=tuple(sorted(overlapping)),
+    )
+
+
 def map_beside(
-    bucket_id: Id, shard_id: int, span: Span, *, database: Database, group_id: int
-) -> tuple[ShardGroup, int | None] | Conflict:
-    """Choose the group of one shard beside those that a bucket has.
+    spans: Mapping[int, Span], database: Database, *, group_id: int
+) -> tuple[list[ShardGroup], set[int]]:
+    """Choose the groups of shards beside those that a bucket has.
+
+    Args:
+        spans: The time of their points, which no group with a shard is for.
+        database: Its entry in the catalogue, with a policy.
+        group_id: The first free number.
+
+    Returns:
+        The groups, and the numbers of those without shards whose place they take.
+    """
+    policy = database.policy
+    shard_group_ns = DAY_NS if policy is None else policy.shard_group_ns
+    taken = [group.span for group in database.groups if group.shard_ids]
+    bare = [group for group in database.groups if not group.shard_ids]
+    found: list[ShardGroup] = []
+    removed: set[int] = set()
+    for number, (shard_id, span) in enumerate(spans.items()):
+        others = [*taken, *(group.span for group in found)]
+        others += [one for other, one in spans.items() if other != shard_id]
+        found.append(_group(group_id + number, shard_id, fit_into(span, others, shard_group_ns)))
+        removed.update(group.id for group in bare if group.span.touches(found[-1].span))
+    return found, removed
+
+
+def conflict_with_group(
+    bucket_id: Id, shard_id: int, span: Span, database: Database, spans: Mapping[int, Span]
+) -> Conflict:
+    """Name the other shard that a shard overlaps.
 
     Args:
         bucket_id: The bucket.
-        shard_id: The shard, which is in no group of it.
+        shard_id: The shard.
         span: The time of its points.
-        database: Its entry in the catalogue, with a policy.
-        group_id: A free number.
+        database: The entry of the bucket in the catalogue.
+        spans: The time of the points of all its shards that are in no group.
 
     Returns:
-        The group, and the number of the group without shards whose place it takes, if there is
-        one; or why there is no place.
+        The two, and why.
     """
-    empty: ShardGroup | None = None
-    taken = []
-    for group in database.groups:
-        if not group.shard_ids and group.span.touches(span):
-            empty = empty or group
-        elif group.shard_ids:
-            taken.append(group)
-    for group in taken:
-        if group.span.touches(span):
-            return _same_time(bucket_id, (group.shard_ids[0], shard_id))
-    spans = [group.span for group in taken]
-    policy = database.policy
-    place = fit_into(span, spans, 0 if policy is None else policy.shard_group_ns)
-    if empty is not None:
-        widened = empty.span.joined(place)
-        place = place if any(widened.touches(one) for one in spans) else widened
-        group_id = empty.id
-    return _group(group_id, shard_id, place), None if empty is None else empty.id
+    mapped = (
+        group.shard_ids[0]
+        for group in database.groups
+        if group.shard_ids and group.span.touches(span)
+    )
+    others = (one for one in spans if one != shard_id and spans[one].touches(span))
+    other = next(mapped, None) or next(others, shard_id)
+    return _same_time(bucket_id, (other, shard_id))
 
 
 def same_numbers(folders: Iterable[BucketFolder]) -> Iterator[Conflict]:
@@ -222,6 +297,12 @@ def _group(group_id: int, shard_id: int, span: Span) -> ShardGroup:
     return ShardGroup(
         id=group_id, start_ns=span.first_ns, end_ns=span.last_ns + 1, shard_ids=(shard_id,)
     )
+
+
+def _whole(span: Span, shard_group_ns: int) -> Span:
+    """Return the window of the server, if it holds the data, else the time of them."""
+    whole = window(span.first_ns, max(shard_group_ns, HOUR_NS))
+    return whole if whole.holds(span) else span
 
 
 def _same_time(bucket_id: Id, pair: tuple[int, int]) -> Conflict:

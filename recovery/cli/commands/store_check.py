@@ -63,7 +63,7 @@ def _check(options: Options, context: Context) -> ExitCode:
 
 CHECK: Final = Command(
     description="Check the bolt file, then every rule that the records of a store have to keep "
-    "among each other, numbered I1 to I36, with the SQLite file and the engine's folder where they "
+    "among each other, numbered I1 to I40, with the SQLite file and the engine's folder where they "
     "are there. Each finding says what influxd would do about it and what repair can do. "
     "Severities: F influxd does not start, H access or security is broken, M a feature is broken, "
     "L harmless debris. Ends with one verdict. The store is opened for reading only and nothing is "

@@ -4,6 +4,7 @@ Lives here: the step from its options to its planner. Must not live here: what i
 (`recovery.services.doctor`).
 """
 
+from dataclasses import replace
 from typing import Final
 
 from recovery.cli.changing import run_planner
@@ -47,7 +48,9 @@ def _repair(options: _Repair, context: Context) -> ExitCode:
         clock=SystemClock(),
         rng=SystemRng(),
     )
-    return run_planner(options, context, lambda _: planner)
+    return run_planner(
+        options, context, lambda found: replace(planner, engine_path=found.files.engine_path)
+    )
 
 
 REPAIR: Final = Command(

@@ -7,6 +7,7 @@ Source: spec influxdb-metadata sections 4.4, 4.9, 13.2.
 """
 
 from collections.abc import Iterator
+from contextlib import suppress
 from typing import Final
 
 from recovery.metastore.transaction import MetaTx
@@ -28,6 +29,7 @@ from recovery.model.catalogue import (
     CatalogueError,
     Database,
     decode_catalogue,
+    empty_catalogue,
     with_database,
 )
 from recovery.model.gojson import UndecodableError, format_time
@@ -38,6 +40,7 @@ from recovery.services.doctor.chart import BUCKETS_LOOKED_AT, Chart, as_id, text
 from recovery.services.doctor.finding import Finding, Mend, Rule, Severity, putting
 from recovery.services.doctor.indexes import Adoption, IndexAudit, index_rules
 from recovery.services.doctor.servers import ALL_SERVERS, FROM_2_5
+from recovery.services.doctor.shards import groups_on_disk, raised
 from recovery.services.doctor.startup import TASKS_BUCKET
 
 TABLE: Final = "bucketsv1"
@@ -51,7 +54,8 @@ NO_DATABASE: Final = Rule(
     effect="influxd exits at once: Missing metadata for bucket, and then, misleadingly, "
     "Incompatible InfluxDB 2.0 version found; the usual causes are a DELETE of a system bucket by "
     "API, UI or Terraform, which is answered with 400, and influxd recovery org create",
-    remedy="repair adds the entry; shards that the bucket had stay on disk and are not queried",
+    remedy="repair adds the entry, with the shards that are on disk, where the engine's folder is "
+    "known",
 )
 NO_BUCKET: Final = Rule(
     number="I11",
@@ -87,8 +91,8 @@ NO_CATALOGUE: Final = Rule(
     problem="has no engine's catalogue, and there are buckets",
     effect="influxd begins a new one, finds no bucket in it, and exits: Missing metadata for "
     "bucket",
-    remedy="repair cannot do it: a new catalogue would number the shards from 1 again and meet "
-    "those that are on disk; restore a backup of the store",
+    remedy="repair makes it again from the engine's folder, where that is known; without it, a new "
+    "catalogue would number the shards from 1 again and meet those that are on disk",
 )
 TWICE: Final = Rule(
     number="I13",
@@ -298,7 +302,8 @@ class _Catalogue:
         stored = self._chart.tx.catalogue.read()
         if stored is None:
             if not self._chart.tx.table(TABLE).is_empty:
-                yield NO_CATALOGUE.broken(CATALOGUE)
+                mend = None if self._chart.engine is None else _making_catalogue(self._chart)
+                yield NO_CATALOGUE.broken(CATALOGUE, mend=mend)
             return
         try:
             decoded = decode_catalogue(stored)
@@ -321,7 +326,9 @@ class _Catalogue:
         self._used.add(bucket.id)
         database = self._databases.get(bucket.id)
         if database is None:
-            finding = NO_DATABASE.broken(TABLE, bucket.id, mend=_adding_database(bucket))
+            finding = NO_DATABASE.broken(
+                TABLE, bucket.id, mend=_adding_database(self._chart, bucket)
+            )
             stopped = ALL_SERVERS if rank < BUCKETS_LOOKED_AT else FROM_2_5
             yield self._chart.stopping(finding, stopped)
             return
@@ -390,7 +397,7 @@ LEVEL_DURATIONS: Final = 18
 """From this level on every bucket records its shard group duration."""
 
 
-def _adding_database(bucket: Bucket) -> Mend:
+def _adding_database(chart: Chart, bucket: Bucket) -> Mend:
     shard_group_ns = shard_group_duration_ns(bucket.retention_ns, wanted_ns=bucket.shard_group_ns)
 
     def add(tx: MetaTx) -> None:
@@ -400,12 +407,27 @@ def _adding_database(bucket: Bucket) -> Mend:
             name=bucket.id,
             retention_ns=bucket.retention_ns,
             shard_group_ns=shard_group_ns,
+            groups=groups_on_disk(chart, bucket, shard_group_ns=shard_group_ns),
         )
-        tx.catalogue.write(changed)
+        tx.catalogue.write(raised(chart, changed))
         if shard_group_ns != bucket.shard_group_ns:
             _setting_duration(bucket, shard_group_ns)(tx)
 
     return add
+
+
+def _making_catalogue(chart: Chart) -> Mend:
+    """Make the catalogue again, with an entry for every bucket."""
+
+    def make(tx: MetaTx) -> None:
+        tx.catalogue.write(raised(chart, empty_catalogue(chart.repairer.rng)))
+        for key, document in tx.table(TABLE).items():
+            with suppress(UndecodableError):
+                bucket = decode_bucket(document)
+                if key == bucket.id.encode():
+                    _adding_database(chart, bucket)(tx)
+
+    return make
 
 
 def _setting_duration(bucket: Bucket, shard_group_ns: int) -> Mend:

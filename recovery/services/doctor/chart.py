@@ -15,6 +15,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field, replace
 from typing import Final, TypeAlias
 
+from recovery.engine.folder import EngineFolder
 from recovery.metastore.transaction import MetaTx
 from recovery.model.ids import Id, IdSource
 from recovery.model.standing import Obstacle
@@ -141,6 +142,7 @@ class Chart:
         accesses: Who could get in, by kind of server.
         can_extend_catalogue: Whether a database can be added to the engine's catalogue.
         made: Bolt buckets that the repair going on has made: their records stay unknown.
+        engine: The engine's folder; None when it is not known, or is none.
         progress: Told now and then how many records of a bolt bucket have been looked at.
         counts: Records looked at, by bolt bucket.
     """
@@ -169,6 +171,7 @@ class Chart:
     )
     can_extend_catalogue: bool = False
     made: frozenset[str] = frozenset()
+    engine: EngineFolder | None = None
     progress: Progress | None = None
     counts: dict[str, int] = field(default_factory=dict)
 

@@ -9,12 +9,15 @@ Source: spec influxdb-metadata section 13.
 """
 
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from enum import StrEnum, unique
+from pathlib import Path
 from typing import Final, TypeAlias
 
 from recovery.discovery.candidate import Files
-from recovery.errors import StoreDamagedError
+from recovery.engine.folder import EngineFolder
+from recovery.errors import StoreAccessError, StoreDamagedError, StoreNotFoundError
 from recovery.metastore.store import FileProblem, MetaStore
 from recovery.metastore.transaction import MetaTx
 from recovery.model.ids import IdSource
@@ -30,6 +33,7 @@ from recovery.services.doctor.organizations import examine_organizations, examin
 from recovery.services.doctor.others import examine_others
 from recovery.services.doctor.schema import examine_schema
 from recovery.services.doctor.servers import Server
+from recovery.services.doctor.shards import examine_shards
 from recovery.services.doctor.sqlite import examine_sqlite, sql_level
 from recovery.services.doctor.startup import note_stuck_orgs
 from recovery.services.doctor.surroundings import examine_surroundings
@@ -45,6 +49,7 @@ EXAMINERS: Final[tuple[Examiner, ...]] = (
     examine_users,
     examine_organizations,
     examine_buckets,
+    examine_shards,
     examine_system_buckets,
     examine_mappings,
     examine_authorizations,
@@ -56,7 +61,7 @@ EXAMINERS: Final[tuple[Examiner, ...]] = (
 )
 """In the order in which each learns what the next ones need."""
 
-NUMBERS: Final = tuple(f"I{number}" for number in range(1, 37))
+NUMBERS: Final = tuple(f"I{number}" for number in range(1, 41))
 ENGINE_VARIABLE: Final = "INFLUXD_ENGINE_PATH"
 REASONS_SHOWN: Final = 2
 """More reasons than these are counted in the verdict; each is a finding above it."""
@@ -232,7 +237,9 @@ def examine(
     store = session.store
     findings = list(examine_file(store, progress))
     with store.view() as tx:
-        chart = new_chart(tx, clock=clock, rng=rng, progress=progress)
+        chart = new_chart(
+            tx, clock=clock, rng=rng, progress=progress, engine_path=files.engine_path
+        )
         chart.sql_level = sql_level(files.sqlite_path)
         chart.use_hashed_tokens = files.use_hashed_tokens
         try:
@@ -270,6 +277,7 @@ def new_chart(
     rng: Rng,
     progress: Progress | None = None,
     made: frozenset[str] = frozenset(),
+    engine_path: Path | None = None,
 ) -> Chart:
     """Begin a chart.
 
@@ -279,12 +287,21 @@ def new_chart(
         rng: Randomness.
         progress: Told now and then how far it is.
         made: Bolt buckets that a repair has made, whose records stay unknown to it.
+        engine_path: The engine's folder; None where it is not to be looked at.
 
     Returns:
         A chart that knows nothing yet.
     """
     repairer = Repairer(clock=clock, rng=rng, ids=IdSource(clock, rng))
-    return Chart(tx=tx, level=tx.level, repairer=repairer, progress=progress, made=made)
+    engine = None
+    if engine_path is not None:
+        with suppress(
+            StoreNotFoundError, StoreAccessError
+        ):  # it is not looked at, and that is said
+            engine = EngineFolder(engine_path)
+    return Chart(
+        tx=tx, level=tx.level, repairer=repairer, engine=engine, progress=progress, made=made
+    )
 
 
 def examine_file(store: MetaStore, progress: Progress | None = None) -> Iterator[Finding]:

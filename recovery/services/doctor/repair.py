@@ -14,6 +14,7 @@ Source: spec influxdb-metadata section 13.2 ("Repair order").
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import ClassVar, Final
 
 from recovery.errors import RefusedError
@@ -54,6 +55,7 @@ class RepairStore:
         only: Numbers of the invariants to mend, also those that are mended on request only; None
             for all that are safe.
         accepted: Numbers of the invariants by which records are lost, and the loss is accepted.
+        engine_path: The engine's folder, whose shards may be mapped; None when it is not known.
         clock: The time.
         rng: Randomness, for IDs.
     """
@@ -62,6 +64,7 @@ class RepairStore:
 
     only: frozenset[str] | None
     accepted: frozenset[str] = frozenset()
+    engine_path: Path | None = None
     clock: Clock
     rng: Rng
 
@@ -78,7 +81,9 @@ class RepairStore:
             RefusedError: The repair would leave something new that is wrong.
             StoreDamagedError: The file is damaged.
         """
-        trial = _Trial(PendingTx(store), clock=self.clock, rng=self.rng)
+        trial = _Trial(
+            PendingTx(store), clock=self.clock, rng=self.rng, engine_path=self.engine_path
+        )
         before, verdict_before = trial.examine()
         mended = trial.mend(self._wanted, before)
         after, verdict_after = trial.examine_as_written()
@@ -140,8 +145,11 @@ class RepairStore:
 class _Trial:
     """A repair on top of a store that stays as it is."""
 
-    def __init__(self, pending: PendingTx, *, clock: Clock, rng: Rng) -> None:
+    def __init__(
+        self, pending: PendingTx, *, clock: Clock, rng: Rng, engine_path: Path | None
+    ) -> None:
         self._pending = pending
+        self._engine_path = engine_path
         self._clock = clock
         self._rng = rng
 
@@ -158,7 +166,13 @@ class _Trial:
         return self._examine(frozenset())
 
     def _examine(self, made: frozenset[str]) -> tuple[list[Finding], Verdict]:
-        chart = new_chart(self._pending, clock=self._clock, rng=self._rng, made=made)
+        chart = new_chart(
+            self._pending,
+            clock=self._clock,
+            rng=self._rng,
+            made=made,
+            engine_path=self._engine_path,
+        )
         findings = list(examine_records(chart))
         return findings, verdict_on(findings, chart)
 

@@ -123,8 +123,8 @@ LOST_CATALOGUE: Final = Rule(
     severity=Severity.FATAL,
     problem="is the engine's catalogue, and it is missing",
     effect="influxd stops while it starts",
-    remedy="repair cannot do it: a new catalogue would number the shards from 1 again and meet "
-    "those that are on disk; restore a backup of the store",
+    remedy="repair makes it again from the engine's folder, where that is known; without it, a new "
+    "catalogue would number the shards from 1 again and meet those that are on disk",
 )
 BAD_INSTANCE_ID: Final = Rule(
     number="I4",
@@ -249,7 +249,9 @@ def _missing(chart: Chart, name: str) -> Finding:
     if name == CATALOGUE:
         is_needed = not chart.tx.table("bucketsv1").is_empty
         rule = LOST_CATALOGUE if is_needed else FATAL_BUCKET
-        return rule.broken(name, mend=None if is_needed else _making(name))
+        # What is in it is made in the round after, which needs the shards on disk.
+        can_be_filled = not is_needed or chart.engine is not None
+        return rule.broken(name, mend=_making(name) if can_be_filled else None)
     if name in REMADE_HARMLESSLY:
         return REMADE_BUCKET.broken(name, mend=_making(name))
     is_loaded = name == "tasksv1" or (name == "bucketsv1" and bool(chart.stuck_orgs))

@@ -38,6 +38,7 @@ from recovery.model.mapping import Mapping as Role
 from recovery.model.organization import index_name
 from recovery.model.password import hash_password, require_acceptable
 from recovery.model.permission import operator_permissions
+from recovery.model.shard_groups import Basis, Duration
 from recovery.model.token import TokenForm, hash_token
 from recovery.ports import Clock, Rng
 from recovery.secret import Secret
@@ -51,9 +52,11 @@ from recovery.services.shard_mapping import (
     BucketMap,
     Conflict,
     ShardName,
+    conflict_with_group,
     map_beside,
     map_bucket,
     same_numbers,
+    sort_unmapped,
 )
 from recovery.services.stores.rebuild.known import Known, KnownBucket, kind_of
 from recovery.services.stores.rebuild.parts import EngineFacts, Filled, Placed, Wishes
@@ -322,42 +325,48 @@ class Filling:
         )
 
     def _mapped_beside(self, facts: BucketFacts, database: Database) -> BucketMap:
-        whole = map_bucket(
-            facts,
-            known_ns=None if database.policy is None else database.policy.shard_group_ns,
-            retention_ns=0,
-            known_groups={},
-            left_out=self._wishes.left_out,
-        )
+        """Give the shards that the catalogue does not know groups beside those it has."""
+        policy = database.policy
+        duration_ns = DAY_NS if policy is None else policy.shard_group_ns
         in_catalogue = {one for group in database.groups for one in group.shard_ids}
-        conflicts: list[Conflict] = []
-        for shard in facts.shards:
-            name = ShardName(bucket_id=facts.id, shard_id=shard.id)
-            self._filled.mapped.update({(facts.id, shard.id)} if shard.id in in_catalogue else ())
-            if shard.span is None or shard.id in in_catalogue or name in self._wishes.left_out:
-                continue
-            catalogue = decode_catalogue(self._catalogue())
-            found = map_beside(
-                facts.id,
-                shard.id,
-                shard.span,
-                database=catalogue.database(facts.id) or database,
-                group_id=max(catalogue.group_id_max, self._engine.shard_id_max) + 1,
-            )
-            if isinstance(found, Conflict):
-                conflicts.append(found)
-                continue
-            group, replaced = found
+        self._filled.mapped.update(
+            (facts.id, one.id) for one in facts.shards if one.id in in_catalogue
+        )
+        spans = {
+            shard_id: span
+            for shard_id, span in facts.spans.items()
+            if shard_id not in in_catalogue
+            and ShardName(bucket_id=facts.id, shard_id=shard_id) not in self._wishes.left_out
+        }
+        unmapped = sort_unmapped(
+            spans,
+            database.groups,
+            clashing=(),
+            shard_group_ns=duration_ns,
+            retention_ns=0,
+            now_ns=0,
+        )
+        wanted = spans if self._wishes.allows_overlaps else unmapped.placeable
+        catalogue = decode_catalogue(self._catalogue())
+        groups, removed = map_beside(
+            wanted,
+            database,
+            group_id=max(catalogue.group_id_max, self._engine.shard_id_max) + 1,
+        )
+        if groups:
             self._tx.catalogue.write(
-                with_groups(
-                    self._catalogue(),
-                    name=facts.id,
-                    added=[group],
-                    removed=() if replaced is None else {replaced},
-                )
+                with_groups(self._catalogue(), name=facts.id, added=groups, removed=removed)
             )
-            self._filled.mapped.add((facts.id, shard.id))
-        return replace(whole, groups=(), conflicts=tuple(conflicts))
+        self._filled.mapped.update((facts.id, shard_id) for shard_id in wanted)
+        return BucketMap(
+            duration=Duration(duration_ns=duration_ns, basis=Basis.KNOWN),
+            groups=(),
+            conflicts=tuple(
+                conflict_with_group(facts.id, shard_id, spans[shard_id], database, spans)
+                for shard_id in unmapped.overlapping
+            ),
+            unmapped=tuple(shard for shard in facts.shards if shard.span is None),
+        )
 
     def _wishes_by_organization(self, maps: Sequence[BucketMap]) -> dict[Id, list[BucketWish]]:
         """Choose name, organization and retention of each bucket on disk."""
