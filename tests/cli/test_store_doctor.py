@@ -197,7 +197,7 @@ def test_only_what_is_named_is_mended(cli: Cli, broken: FullStore) -> None:
     assert ("bucketindexv1", f"{broken.org}_tasks".encode()) not in keys
 
 
-@pytest.mark.parametrize("numbers", ["I37", "16", "I16,X", ","])
+@pytest.mark.parametrize("numbers", ["I41", "16", "I16,X", ","])
 def test_a_number_that_is_none_is_refused(cli: Cli, full: FullStore, numbers: str) -> None:
     done = cli.run("store", "repair", "--only", numbers, "--yes", "--bolt-path", full.path)
     assert done.code == 2
