@@ -36,7 +36,7 @@ from bolt_store.salvage.content import elements, root_bucket
 from bolt_store.salvage.find import Found, Pair, best_pair, find_snapshots, free_lists
 from bolt_store.salvage.freelist import OWN_RUN, FreePages, shared_count
 from bolt_store.salvage.knowledge import Knowledge
-from bolt_store.salvage.repair import orphan_pages, repair
+from bolt_store.salvage.repair import WRONG_REFERENCES, orphan_pages, repair
 from bolt_store.salvage.report import SalvageMethod, SnapshotFacts
 from bolt_store.salvage.scan import Scan
 from bolt_store.salvage.survey import Survey
@@ -321,7 +321,9 @@ def _is_better_than_unnamed(other: Candidate, best: Candidate, found: Found) -> 
     if not best.is_proven and not best.is_named:
         # Of what is left over from former states, the order of the search is the best guess.
         return False
-    return _has_more(other, best) and _agree(best, other)
+    # What is left over refers to pages that were used again; what is damaged, to lost ones.
+    leads_astray = any(lost.code in WRONG_REFERENCES for lost in other.survey.lost.values())
+    return not leads_astray and _has_more(other, best) and _agree(best, other)
 
 
 def _is_better_than_whole(other: Candidate, best: Candidate, found: Found) -> bool:
