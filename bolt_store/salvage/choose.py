@@ -232,7 +232,8 @@ def choose(
     best: Candidate | None = None
     for candidate in pool:
         if candidate.survey.bucket_count and (
-            best is None or _is_better(candidate, best, found, essential, is_alone=len(metas) == 1)
+            best is None
+            or _is_better(candidate, best, found, essential, is_meta_lost=len(metas) < STATE_COUNT)
         ):
             best = candidate
     if best is None:
@@ -291,18 +292,18 @@ def _is_better(
     found: Found,
     essential: frozenset[bytes],
     *,
-    is_alone: bool,
+    is_meta_lost: bool,
 ) -> bool:
     """Tell whether a state is to be preferred to one that is as new or newer.
 
-    Where only one meta is left (`is_alone`), what no meta names may well be the newer state.
+    Where a meta is lost, what no meta names may well be the newer state.
     """
     if _lacks_more(best, [other], essential):
         return not _is_poor(other, best)
     if _lacks_more(other, [best], essential):
         return _is_poor(best, other)
-    if best.named_by is None or (is_alone and not other.is_named):
-        return _is_better_than_unnamed(other, best, found)
+    if best.named_by is None or (is_meta_lost and not other.is_named):
+        return _is_better_than_unnamed(other, best, found, is_meta_lost=is_meta_lost)
     if best.is_clean:
         return _has_more(other, best) and _is_better_than_whole(other, best, found)
     if other.is_proven and (best.has_conflicts or not _agree(best, other)):
@@ -312,13 +313,15 @@ def _is_better(
     return _has_more(other, best) and (_is_poor(best, other) or _gives_back(other, best))
 
 
-def _is_better_than_unnamed(other: Candidate, best: Candidate, found: Found) -> bool:
+def _is_better_than_unnamed(
+    other: Candidate, best: Candidate, found: Found, *, is_meta_lost: bool
+) -> bool:
     """Tell whether a state is to be preferred to one of which nothing says when it was."""
     if _is_poor(best, other):
         return True
     if best.is_proven and other.is_proven:
         return not found.is_order_certain and _has_more(other, best)
-    if not best.is_proven and not best.is_named:
+    if not is_meta_lost or not (best.is_proven or best.is_named):
         # Of what is left over from former states, the order of the search is the best guess.
         return False
     # What is left over refers to pages that were used again; what is damaged, to lost ones.
