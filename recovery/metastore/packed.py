@@ -1,7 +1,7 @@
 """Reading a store that may be packed, as `influx backup` leaves it.
 
-Lives here: `open_readable` and `plain_file`. Must not live here: packing, and any way to write: a
-packed store is only read.
+Lives here: `open_readable`, `plain_file`, and `rest_of_file` for salvage. Must not live here:
+packing, and any way to write: a packed store is only read.
 
 Invariants: what is unpacked has lost its name by the time that it is read, so that no crash later
 on leaves secrets behind.
@@ -44,7 +44,8 @@ def open_readable(path: Path, *, timeout_s: float = 1.0, needs_schema: bool = Tr
     from recovery.metastore.unpacking import unpacked  # noqa: PLC0415 # rare, and 10 ms
 
     failures = Failures(path)
-    with unpacked(path, failures) as plain:
+    with unpacked(path, failures, needs_whole=True) as found:
+        plain = found.path
         with failures.translated():
             db = bolt_store.open(plain, timeout_s=timeout_s)
         try:
@@ -83,8 +84,30 @@ def plain_file(path: Path) -> Iterator[Path]:
         return
     from recovery.metastore.unpacking import unpacked  # noqa: PLC0415 # rare, and 10 ms
 
-    with unpacked(path, Failures(path)) as plain:
-        yield plain
+    with unpacked(path, Failures(path), needs_whole=True) as found:
+        yield found.path
+
+
+@contextmanager
+def rest_of_file(path: Path) -> Iterator[tuple[Path, bool]]:
+    """Give a store as a plain file, and of a packed one what can still be unpacked.
+
+    Args:
+        path: The store, or a packed copy of one.
+
+    Yields:
+        As `plain_file`, and whether the end of it is missing because the packed file is cut short.
+
+    Raises:
+        RecoveryError: As `plain_file`, but for what is cut short.
+    """
+    if not _is_packed(path):
+        yield require_store_file(path, Failures(path)), False
+        return
+    from recovery.metastore.unpacking import unpacked  # noqa: PLC0415 # rare, and 10 ms
+
+    with unpacked(path, Failures(path), needs_whole=False) as found:
+        yield found.path, found.is_cut
 
 
 def _is_packed(path: Path) -> bool:

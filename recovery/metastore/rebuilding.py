@@ -18,7 +18,7 @@ import bolt_store
 from bolt_store.errors import BoltError, CommitError, DamagedError, LimitError
 from recovery.errors import RefusedError, StoreDamagedError
 from recovery.metastore.failures import Failures
-from recovery.metastore.packed import plain_file
+from recovery.metastore.packed import plain_file, rest_of_file
 from recovery.model.recognition import (
     Recognized,
     RecordKind,
@@ -180,7 +180,7 @@ def salvage_store(
         WriteFailedError: It cannot be written.
         RecoveryError: The store cannot be read.
     """
-    with _making(path, new.target) as plain:
+    with _translated(path, new.target), rest_of_file(path) as (plain, is_cut):
         source = bolt_store.open_block_file(plain)
         try:
             report = bolt_store.salvage(
@@ -191,6 +191,7 @@ def salvage_store(
                 use_older=use_older,
                 knowledge=_KNOWLEDGE,
             )
+            size_bytes = source.size_bytes()
             found = _look_into(new.path) if report.is_written else _NOTHING
             left_aside = tuple(_left_aside(source, report, found.ids))
         except LimitError as error:
@@ -202,12 +203,12 @@ def salvage_store(
             source.close()
     return SalvageFacts(
         is_written=report.is_written,
-        is_complete=report.is_complete,
+        is_complete=report.is_complete and not is_cut,
         method=str(report.method),
         bucket_count=report.bucket_count,
         key_count=report.key_count,
         stale_key_count=report.stale_key_count,
-        sentences=tuple(report.sentences()),
+        sentences=(*_about_the_packing(is_cut=is_cut, size_bytes=size_bytes), *report.sentences()),
         alternatives=tuple(
             Alternative(
                 root_pgid=facts.root_pgid,
@@ -222,6 +223,14 @@ def salvage_store(
         missing_names=found.missing_names,
         left_aside=left_aside,
     )
+
+
+def _about_the_packing(*, is_cut: bool, size_bytes: int) -> Iterator[str]:
+    if is_cut:
+        yield (
+            f"the packed file is cut short or damaged: {size_bytes:,} bytes could be unpacked, and "
+            "what follows them is missing"
+        )
 
 
 class _Content(NamedTuple):
@@ -278,13 +287,17 @@ def _left_aside(
 @contextmanager
 def _making(path: Path, target: Path) -> Iterator[Path]:
     """Give the file to read, and translate what goes wrong with it and with the new one."""
-    failures = Failures(path)
-    with plain_file(path) as plain:
-        try:
-            yield plain
-        except FileExistsError as error:
-            raise already_there(target) from error
-        except CommitError as error:
-            raise Failures(target).translate(error) from error
-        except (BoltError, OSError) as error:
-            raise failures.translate(error) from error
+    with _translated(path, target), plain_file(path) as plain:
+        yield plain
+
+
+@contextmanager
+def _translated(path: Path, target: Path) -> Iterator[None]:
+    try:
+        yield
+    except FileExistsError as error:
+        raise already_there(target) from error
+    except CommitError as error:
+        raise Failures(target).translate(error) from error
+    except (BoltError, OSError) as error:
+        raise Failures(path).translate(error) from error

@@ -15,6 +15,7 @@ import tempfile
 import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
@@ -29,19 +30,36 @@ UNPACKED_BYTES_MAX: Final = 1 << 34
 CHUNK_BYTES: Final = 1 << 20
 _MAGIC: Final = bytes.fromhex("edda0ced")
 _MAGIC_OFFSET: Final = 16
+_HINT_CUT: Final = (
+    "take another backup, or get out what is in this one: influx-recovery store salvage TARGET"
+)
 _HINT: Final = "take another backup, or look at this one with gunzip --test"
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Unpacked:
+    """A file that was unpacked.
+
+    Attributes:
+        path: The unpacked file. It may be opened and then removed early.
+        is_cut: Whether the packed file ends early or is damaged, so that the end is missing.
+    """
+
+    path: Path
+    is_cut: bool
+
+
 @contextmanager
-def unpacked(path: Path, failures: Failures) -> Iterator[Path]:
+def unpacked(path: Path, failures: Failures, *, needs_whole: bool) -> Iterator[Unpacked]:
     """Unpack a file for as long as the block lasts.
 
     Args:
         path: The packed file.
         failures: Translates what cannot be read of it.
+        needs_whole: Refuse what is cut short; otherwise unpack it as far as it goes.
 
     Yields:
-        The unpacked file. It may be opened and then removed early.
+        What was unpacked.
 
     Raises:
         StoreDamagedError: What is packed is no bolt file, or cannot be unpacked whole.
@@ -55,10 +73,10 @@ def unpacked(path: Path, failures: Failures) -> Iterator[Path]:
         except OSError as error:
             raise _no_room(tempfile.gettempdir(), error) from error
         try:
-            _unpack(path, descriptor, failures)
+            is_cut = _unpack(path, descriptor, failures, needs_whole=needs_whole)
         finally:
             os.close(descriptor)
-        yield plain
+        yield Unpacked(path=plain, is_cut=is_cut)
 
 
 def private_folder() -> PrivateFolder:
@@ -77,12 +95,27 @@ def private_folder() -> PrivateFolder:
         raise _no_room(parent, error) from error
 
 
-def _unpack(path: Path, descriptor: int, failures: Failures) -> None:
+def _unpack(path: Path, descriptor: int, failures: Failures, *, needs_whole: bool) -> bool:
+    """Unpack; tell whether it ended early."""
+    is_cut = False
     with failures.translated():
         source = open_unnoticed(path)
     with open(source, "rb") as raw, gzip.GzipFile(fileobj=raw) as packed:  # noqa: PTH123 # a descriptor, not a path
         size_bytes = 0
-        while chunk := _read(packed, failures):
+        while True:
+            try:
+                chunk = packed.read1(CHUNK_BYTES)
+            except (EOFError, zlib.error, gzip.BadGzipFile) as error:
+                if needs_whole or not size_bytes:
+                    raise _damaged(
+                        failures, "cannot be unpacked: it is cut short or damaged", _HINT_CUT
+                    ) from error
+                is_cut = True
+                break
+            except OSError as error:
+                raise failures.translate(error) from error
+            if not chunk:
+                break
             if not size_bytes and chunk[_MAGIC_OFFSET:][: len(_MAGIC)] != _MAGIC:
                 raise _damaged(failures, "is gzip-compressed and holds something else than a store")
             size_bytes += len(chunk)
@@ -94,15 +127,7 @@ def _unpack(path: Path, descriptor: int, failures: Failures) -> None:
                 raise _no_room(tempfile.gettempdir(), error) from error
     if not size_bytes:
         raise _damaged(failures, "is gzip-compressed and has nothing in it")
-
-
-def _read(packed: gzip.GzipFile, failures: Failures) -> bytes:
-    try:
-        return packed.read(CHUNK_BYTES)
-    except (EOFError, zlib.error, gzip.BadGzipFile) as error:
-        raise _damaged(failures, "cannot be unpacked: it is cut short or damaged") from error
-    except OSError as error:
-        raise failures.translate(error) from error
+    return is_cut
 
 
 def _write(descriptor: int, content: bytes) -> None:
@@ -111,8 +136,8 @@ def _write(descriptor: int, content: bytes) -> None:
         rest = rest[os.write(descriptor, rest) :]
 
 
-def _damaged(failures: Failures, problem: str) -> StoreDamagedError:
-    return StoreDamagedError(path=failures.name, problem=problem, hint=_HINT)
+def _damaged(failures: Failures, problem: str, hint: str = _HINT) -> StoreDamagedError:
+    return StoreDamagedError(path=failures.name, problem=problem, hint=hint)
 
 
 def _no_room(folder: str, error: OSError) -> WriteFailedError:

@@ -244,3 +244,16 @@ def test_ctrl_c_while_the_new_file_is_examined_leaves_nothing_of_it(
     with pytest.raises(KeyboardInterrupt):
         make(made.path, tmp_path / "new")
     assert [one.name for one in tmp_path.iterdir()] == ["influxd.bolt"]
+
+
+def test_a_packed_store_that_is_cut_short_is_salvaged_as_far_as_it_goes(
+    made: MadeStore, tmp_path: Path
+) -> None:
+    add_authorizations(made, 40)
+    packed = gzip.compress(made.path.read_bytes())
+    path = tmp_path / "cut.bolt.gz"
+    path.write_bytes(packed[: len(packed) * 9 // 10])
+    facts, _ = salvaged(path, tmp_path / "new")
+    assert "cut short" in facts.sentences[0]
+    assert facts.is_written
+    assert not facts.is_complete
