@@ -188,6 +188,26 @@ RUN: Final = _shape(
 """Types Run and Log of task/taskmodel/task.go."""
 
 
+SCRAPER: Final = _shape(
+    id=is_id, name=is_text, type=is_text, url=is_text, orgID=is_id, bucketID=is_id,
+    allowInsecure=is_boolean,
+)  # fmt: skip
+"""Type ScraperTarget of scraper.go."""
+
+SOURCE: Final = _shape(
+    id=is_id, orgID=is_id, default=is_boolean, name=is_text, type=is_text, url=is_text,
+    insecureSkipVerify=is_boolean, telegraf=is_text, token=is_text, username=is_text,
+    password=is_text, sharedSecret=is_text, metaUrl=is_text, defaultRP=is_text,
+)  # fmt: skip
+"""Type Source of source.go."""
+
+RULE: Final = _shape(
+    id=is_id, name=is_text, description=is_text, endpointID=is_id, orgID=is_id, ownerID=is_id,
+    taskID=is_id, type=is_text, status=is_text, createdAt=is_moment, updatedAt=is_moment,
+)  # fmt: skip
+"""Type Base of notification/rule/rule.go, as far as every type of rule has it."""
+
+
 def can_decode_runs(document: bytes) -> bool:
     """Tell whether a server decodes the list of the runs that a person asked for, and survives it.
 

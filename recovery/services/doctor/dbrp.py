@@ -94,6 +94,8 @@ class _Dbrp:
     bucket_id: Id | None
     database: str
     is_default: bool
+    is_virtual: bool
+    """A bucket's own mapping, stored by a PATCH of it, which makes no entry in the indexes."""
 
     @property
     def database_key(self) -> bytes:
@@ -129,8 +131,9 @@ def examine_dbrp(chart: Chart) -> Iterator[Finding]:
             continue
         population.known.add(dbrp.id)
         databases.setdefault(dbrp.database_key, []).append(dbrp)
-        by_database.want(dbrp.database_key + f"/{dbrp.id}".encode(), key)
-        by_org.want(f"{dbrp.org_id}/{dbrp.id}".encode(), key)
+        if not dbrp.is_virtual:
+            by_database.want(dbrp.database_key + f"/{dbrp.id}".encode(), key)
+            by_org.want(f"{dbrp.org_id}/{dbrp.id}".encode(), key)
         if not chart.orgs.has(dbrp.org_id):
             yield NO_ORG.broken(TABLE, dbrp.id)
         elif not chart.buckets.has(dbrp.bucket_id):
@@ -189,10 +192,15 @@ def _decode(document: bytes) -> _Dbrp:
     return _Dbrp(
         id=required_id_field(fields, "id"),
         org_id=id_field(fields, "orgID") or id_field(fields, "organization_id"),
-        bucket_id=id_field(fields, "bucketID") or id_field(fields, "bucket_id"),
+        bucket_id=_bucket_id(fields),
         database=text_field(fields, "database"),
         is_default=_is_true(fields, "default"),
+        is_virtual=_is_true(fields, "virtual") and _bucket_id(fields) == id_field(fields, "id"),
     )
+
+
+def _bucket_id(fields: Fields) -> Id | None:
+    return id_field(fields, "bucketID") or id_field(fields, "bucket_id")
 
 
 def _is_true(fields: Fields, name: str) -> bool:

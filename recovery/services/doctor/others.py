@@ -22,6 +22,7 @@ from recovery.model.gojson import (
     required_id_field,
     text_field,
 )
+from recovery.model.goshape import RULE, SCRAPER, SOURCE, Shape, can_decode
 from recovery.model.ids import ID_LENGTH, Id, parse_id
 from recovery.services.doctor.chart import Chart, Population, text_of
 from recovery.services.doctor.finding import Finding, Rule, Severity, deleting, spared
@@ -236,6 +237,17 @@ KINDS: Final = (
 )
 
 
+RULES: Final = "notificationRulev1"
+RULE_TYPES: Final = frozenset({"slack", "pagerduty", "http", "telegram"})
+"""Source: InfluxDB v2.9.1 notification/rule/rule.go (typeToRule)."""
+PLAIN: Final[tuple[tuple[str, str, Shape], ...]] = (
+    (RULES, "notification rule", RULE),
+    ("scraperv2", "scraper", SCRAPER),
+    ("sourcesv1", "source", SOURCE),
+)
+"""Records without an index, and what a server wants to decode."""
+
+
 def examine_others(chart: Chart) -> Iterator[Finding]:
     """Look at everything else that has an index or names another record.
 
@@ -252,8 +264,36 @@ def examine_others(chart: Chart) -> Iterator[Finding]:
     populations: dict[str, Population] = {}
     for kind in KINDS:
         yield from _indexed(chart, kind, populations)
+    yield from _plain(chart)
     yield from _views(chart, populations[DASHBOARDS])
     yield from _label_mappings(chart, populations[LABELS])
+
+
+def _plain(chart: Chart) -> Iterator[Finding]:
+    """Look at the kinds of records that have no index."""
+    for name, what, shape in PLAIN:
+        rule = Rule(
+            number="I32",
+            severity=Severity.MEDIUM,
+            problem=f"is a {what} that cannot be understood",
+            effect=f"listing each {what} ends with an error",
+            remedy=ASK_BACKUP,
+        )
+        for key, document in chart.tx.table(name).items():
+            if not _is_plain(name, document, shape):
+                yield rule.broken(name, key)
+
+
+def _is_plain(name: str, document: bytes, shape: Shape) -> bool:
+    if not can_decode(document, shape):
+        return False
+    try:
+        fields = decode_fields(document)
+        required_id_field(fields, "id")
+        required_id_field(fields, "orgID")
+        return name != RULES or text_field(fields, "type") in RULE_TYPES
+    except UndecodableError:
+        return False
 
 
 def _secrets(chart: Chart) -> Iterator[Finding]:

@@ -1,0 +1,54 @@
+"""The forecast is the server's: held against what a real influxd 2.9.1 did with broken stores."""
+
+import shutil
+from pathlib import Path
+
+import pytest
+
+from recovery.discovery.candidate import Files
+from recovery.services.doctor.examination import Outlook
+from tests.support.doctor import examined, words
+from tests.support.verdicts import Case, break_store, cases, every
+
+STEP = 40
+"""The default run takes a part of the cases that is spread over all kinds."""
+
+
+def forecast(folder: Path, case: Case) -> Outlook:
+    """Break the store, and examine it with all that belongs to it."""
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir()
+    store = break_store(folder, case)
+    files = Files(sqlite_path=folder / "influxd.sqlite", engine_path=folder / "engine")
+    return examined(store, files).verdict.outlook
+
+
+def expected(case: Case) -> Outlook:
+    if not case.starts:
+        return Outlook.DOES_NOT_START
+    return Outlook.STARTS if case.gets_in else Outlook.STARTS_LOCKED
+
+
+def wrong(folder: Path, chosen: list[Case]) -> list[str]:
+    return [one.name for one in chosen if forecast(folder, one) is not expected(one)]
+
+
+def test_nothing_is_found_in_the_store_before_it_is_broken(tmp_path: Path) -> None:
+    store = break_store(tmp_path, Case(name="whole", ops=[], starts=True, gets_in=True))
+    files = Files(sqlite_path=tmp_path / "influxd.sqlite")
+    examination = examined(store, files)
+    assert words(examination) == ()
+    assert examination.advice == ()
+
+
+def test_a_part_of_the_forecasts_is_what_the_server_did(tmp_path: Path) -> None:
+    chosen = list(every(STEP))
+    assert len({one.starts for one in chosen}) == 2
+    assert wrong(tmp_path / "store", chosen) == []
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(900)
+def test_every_forecast_is_what_the_server_did(tmp_path: Path) -> None:
+    assert len(cases()) > 2000
+    assert wrong(tmp_path / "store", list(cases())) == []
