@@ -68,7 +68,7 @@ def run_planner(
         destination=destination,
         shield=context.progress.shield,
     )
-    with open_session(found, write=manner.is_in_place) as session:
+    with open_session(found, write=manner.is_in_place, reads_packed=False) as session:
         planner = _forewarned(make_planner(found), session.store.file.size_bytes)
         outcome = session.carry_out(session.propose(planner, manner), ports)
     show_outcome(

@@ -36,13 +36,16 @@ def find_store(options: Options, context: Context) -> FoundStore:
     return found
 
 
-def open_session(found: FoundStore, *, write: bool = False, needs_schema: bool = True) -> Session:
+def open_session(
+    found: FoundStore, *, write: bool = False, needs_schema: bool = True, reads_packed: bool = True
+) -> Session:
     """Open the store that was found; close it, or use it as a context manager.
 
     Args:
         found: The store as it was found.
         write: Lock it exclusively and allow changes; otherwise lock it shared.
         needs_schema: Whether to refuse a store whose migrations are not as they should be.
+        reads_packed: Whether a packed copy is taken too.
 
     Returns:
         The session.
@@ -50,7 +53,9 @@ def open_session(found: FoundStore, *, write: bool = False, needs_schema: bool =
     Raises:
         RecoveryError: It cannot be opened; the error says what it is instead.
     """
-    return Session.open(found.path, write=write, needs_schema=needs_schema)
+    return Session.open(
+        found.path, write=write, needs_schema=needs_schema, reads_packed=reads_packed
+    )
 
 
 def described(found: FoundStore, facts: StoreFacts) -> str:

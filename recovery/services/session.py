@@ -50,7 +50,13 @@ class Session:
 
     @classmethod
     def open(
-        cls, path: Path, *, write: bool = False, timeout_s: float = 1.0, needs_schema: bool = True
+        cls,
+        path: Path,
+        *,
+        write: bool = False,
+        timeout_s: float = 1.0,
+        needs_schema: bool = True,
+        reads_packed: bool = True,
     ) -> Self:
         """Open and lock a store.
 
@@ -59,6 +65,7 @@ class Session:
             write: Lock it exclusively and allow changes; otherwise lock it shared.
             timeout_s: How long to try for the lock, in seconds.
             needs_schema: Whether to refuse a store whose migrations are not as they should be.
+            reads_packed: Whether a packed copy is taken too; a plan for one could not be done.
 
         Returns:
             The session.
@@ -66,9 +73,9 @@ class Session:
         Raises:
             RecoveryError: It cannot be opened; the error says what it is instead.
         """
-        if write:
+        if write or not reads_packed:
             return cls(
-                MetaStore.open(path, write=True, timeout_s=timeout_s, needs_schema=needs_schema)
+                MetaStore.open(path, write=write, timeout_s=timeout_s, needs_schema=needs_schema)
             )
         return cls(open_readable(path, timeout_s=timeout_s, needs_schema=needs_schema))
 

@@ -49,7 +49,7 @@ def _undo(options: _Undo, context: Context) -> ExitCode:
     ledger = open_ledger(options, context)
     manner = Manner(is_dry_run=options.dry_run, reason=options.reason)
     with (
-        open_session(found, write=manner.is_in_place) as session,
+        open_session(found, write=manner.is_in_place, reads_packed=False) as session,
         proposed_undo(session, ledger, manner) as proposal,
     ):
         audience = PlanAudience(
