@@ -56,7 +56,7 @@ _ADDED: Final = {1: "ALTER TABLE entries ADD COLUMN digest TEXT"}
 """What brings a ledger of an older version up to date, with its next row."""
 _BUSY_TIMEOUT_S: Final = 10.0
 _TEXT_LENGTH_MAX: Final = 1000
-_OPERATION: Final = re.compile(r"(?:v1-)?[a-z]+(?: (?:--)?[a-z][a-z-]*){0,4}\Z")
+_OPERATION: Final = re.compile(r"(?:v1-)?[a-z]+(?: (?:--|v1-)?[a-z][a-z-]*){0,4}\Z")
 _SCHEMA: Final = (
     """
     CREATE TABLE entries (

@@ -160,6 +160,9 @@ COMMANDS: Final = {
         "store_export",
         "write users, organizations, buckets, tokens and findings to an SQLite file",
     ),
+    "serve": Entry(
+        "serve", "serve the API of the stopped server, for the clients that people have"
+    ),
     "ledger list": Entry("ledger", "list what was done, the newest last"),
     "ledger show": Entry("ledger", "show one operation with all that is known of it"),
     "demo": Entry("demo", "watch the whole job on a sample store"),

@@ -36,9 +36,11 @@ class Authorizations:
         """Walk all authorizations. Raises and takes `problems` as `Table.records`."""
         return self._records.records(decode_authorization, problems)
 
-    def walk_keyed(self, problems: list[RecordProblem]) -> Iterator[tuple[bytes, Authorization]]:
-        """Walk all, each with its key. Raises and takes `problems` as `Table.records`."""
-        return self._records.keyed_records(decode_authorization, problems)
+    def walk_keyed(
+        self, problems: list[RecordProblem], *, start: bytes | None = None
+    ) -> Iterator[tuple[bytes, Authorization]]:
+        """Walk all, each with its key. Raises and takes arguments as `Table.keyed_records`."""
+        return self._records.keyed_records(decode_authorization, problems, start=start)
 
     def get(self, authorization_id: Id) -> Authorization | None:
         """Read one authorization; None when there is none or it cannot be decoded.
@@ -307,6 +309,24 @@ class LegacyAuthorizations:
     def walk(self, problems: list[RecordProblem]) -> Iterator[Authorization]:
         """Walk all of them. Raises and takes `problems` as `Table.records`."""
         return self._records.records(decode_authorization, problems)
+
+    def walk_keyed(
+        self, problems: list[RecordProblem], *, start: bytes | None = None
+    ) -> Iterator[tuple[bytes, Authorization]]:
+        """Walk all, each with its key. Raises and takes arguments as `Table.keyed_records`."""
+        return self._records.keyed_records(decode_authorization, problems, start=start)
+
+    def get(self, authorization_id: Id) -> Authorization | None:
+        """Read one; None when there is none or it cannot be decoded. Raises as `has_password`."""
+        document = self._records.get(authorization_id.encode())
+        try:
+            return None if document is None else decode_authorization(document)
+        except UndecodableError:
+            return None
+
+    def has_id(self, authorization_id: Id) -> bool:
+        """Tell whether an ID is taken. Raises as `has_password`."""
+        return self._records.has(authorization_id.encode())
 
     def has_password(self, authorization_id: Id) -> bool:
         """Tell whether one has a password, without which it cannot log in.

@@ -5,7 +5,8 @@ Lives here: `Mappings`. Must not live here: what a mapping permits.
 Source: InfluxDB v2.9.1 tenant/storage_urm.go; spec section 4.5.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import suppress
 
 from recovery.metastore.table import RecordProblem, Table
 from recovery.model.gojson import UndecodableError
@@ -84,6 +85,25 @@ class Mappings:
         except UndecodableError:
             return None
 
+    def of_user(self, user_id: Id) -> list[Mapping]:
+        """List the roles of a user as the server finds them: by the index.
+
+        Returns:
+            Those that can be decoded, in the order of their resources.
+
+        Raises:
+            StoreDamagedError: A page on the way is damaged or cannot be read.
+        """
+        documents = (
+            self._records.get(key) for _, key in self._by_user.items(prefix=f"{user_id}/".encode())
+        )
+        return _decodable(documents)
+
+    def of_resource(self, resource_id: Id) -> list[Mapping]:
+        """List the roles in a resource, in the order of their users. Raises as `of_user`."""
+        prefix = resource_id.encode()
+        return _decodable(document for _, document in self._records.items(prefix=prefix))
+
     def is_indexed(self, resource_id: Id, user_id: Id) -> bool:
         """Tell whether the index by user has a mapping; without it the mapping has no effect."""
         key = by_user_key(resource_id, user_id)
@@ -105,6 +125,15 @@ class Mappings:
         for key in [key for key, _ in self._by_user.items(prefix=suffix + b"/")]:
             self._by_user.delete(key)
         return len(keys)
+
+
+def _decodable(documents: Iterable[bytes | None]) -> list[Mapping]:
+    found = []
+    for document in documents:
+        if document is not None:
+            with suppress(UndecodableError):
+                found.append(decode_mapping(document))
+    return found
 
 
 def is_key_of_user(key: bytes, user_id: bytes) -> bool:

@@ -70,6 +70,10 @@ class Organizations:
         found = self._index.get(index_name(name).encode("utf-8", "surrogateescape"))
         return parse_id(found) if found else None
 
+    def put(self, organization: Organization) -> None:
+        """Write an organization that is there; its name must not change. Raises as `delete`."""
+        self._records.put(organization.id.encode(), organization.document)
+
     def rename(self, before: Organization, after: Organization) -> None:
         """Write an organization under a new name, and move its index entry.
 
@@ -81,8 +85,24 @@ class Organizations:
             StoreDamagedError: A bucket is missing, or a page on the way is damaged.
             RefusedError: The name does not fit into a key.
         """
-        if self.indexed_id(before.name) == before.id:
-            self._index.delete(index_name(before.name).encode("utf-8", "surrogateescape"))
-        self._records.put(after.id.encode(), after.document)
+        self._unindex(before)
+        self.put(after)
         key = index_name(after.name).encode("utf-8", "surrogateescape")
         self._index.put(key, after.id.encode())
+
+    def delete(self, organization: Organization) -> None:
+        """Remove an organization with its index entry; its buckets and roles stay.
+
+        Args:
+            organization: As it is stored.
+
+        Raises:
+            StoreDamagedError: A bucket is missing, or a page on the way is damaged.
+        """
+        self._unindex(organization)
+        self._records.delete(organization.id.encode())
+
+    def _unindex(self, organization: Organization) -> None:
+        """Remove the index entry of an organization, unless it leads to another one."""
+        if self.indexed_id(organization.name) == organization.id:
+            self._index.delete(index_name(organization.name).encode("utf-8", "surrogateescape"))

@@ -57,11 +57,14 @@ class PendingTable(Table):
             return self._changes.values[key] is not None
         return self._below.has(key)
 
-    def items(self, prefix: bytes = b"") -> Iterator[tuple[bytes, bytes]]:
+    def items(
+        self, prefix: bytes = b"", *, start: bytes | None = None
+    ) -> Iterator[tuple[bytes, bytes]]:
         """Walk the keys and values in the order of the keys, as they are when the walk begins.
 
         Args:
             prefix: Only keys that begin with it.
+            start: Only keys at or above it.
 
         Yields:
             Key and value.
@@ -73,9 +76,9 @@ class PendingTable(Table):
         added = [
             (key, value)
             for key, value in sorted(changed.items(), key=lambda item: item[0], reverse=True)
-            if value is not None and key.startswith(prefix)
+            if value is not None and key.startswith(prefix) and key >= (start or b"")
         ]
-        for key, value in self._below.items(prefix):
+        for key, value in self._below.items(prefix, start=start):
             while added and added[-1][0] <= key:
                 yield added.pop()
             if key not in changed:

@@ -348,11 +348,15 @@ class MetaStore:
         LOG.debug("store.committed", path=str(self.file.path), txid=self.txid)
 
     @contextmanager
-    def staged(self, apply: Callable[[MetaTx], None]) -> Iterator["StagedChange"]:
+    def staged(
+        self, apply: Callable[[MetaTx], None], *, is_whole_file_checked: bool = True
+    ) -> Iterator["StagedChange"]:
         """Lay a change out in memory, so that it can be told by its digest before it is written.
 
         Args:
             apply: Makes the change.
+            is_whole_file_checked: Whether the whole new tree is checked before its meta is written,
+                up to `CHECKED_AGAIN_BYTES_MAX`; otherwise the pages that were written.
 
         Yields:
             The change; what is not committed at the end of the block is dropped.
@@ -361,7 +365,7 @@ class MetaStore:
             StoreDamagedError: The check forbids writing.
             RecoveryError: It cannot be done; nothing was written.
         """
-        tx = self._begin()
+        tx = self._begin(is_whole_file_checked=is_whole_file_checked)
         try:
             apply(MetaTx(tx, self._failures, level=self.level))
             with self._failures.translated():
@@ -371,11 +375,14 @@ class MetaStore:
             tx.rollback()
 
     @contextmanager
-    def second_look(self) -> Iterator[MetaTx]:
+    def second_look(self, *, is_whole_file_checked: bool = True) -> Iterator[MetaTx]:
         """Read the file again from its first byte, as influxd will, while the lock is kept.
 
         The lock belongs to the open file, so a second, unlocked descriptor is safe under it. The
         path is looked up again too: a file that was put in its place meanwhile is noticed.
+
+        Args:
+            is_whole_file_checked: Whether to check the whole file up to that size.
 
         Yields:
             The records of the newest state. Up to `CHECKED_AGAIN_BYTES_MAX` the whole file has been
@@ -390,7 +397,7 @@ class MetaStore:
             again = SecondLook(self.file.real_path, self.file.device, self.file.inode)
             db = bolt_store.open_file(again, write=False)
         with db:
-            if again.size_bytes() <= CHECKED_AGAIN_BYTES_MAX:
+            if is_whole_file_checked and again.size_bytes() <= CHECKED_AGAIN_BYTES_MAX:
                 self._require_sound(db)
             with self._failures.translated():
                 tx = db.view()
@@ -414,10 +421,11 @@ class MetaStore:
         finally:
             again.close()
 
-    def _begin(self) -> Tx:
+    def _begin(self, *, is_whole_file_checked: bool = True) -> Tx:
         """Begin to write; the first time, the whole file is checked."""
         try:
-            return self._db.update(full_check=self._db.file.size_bytes() <= CHECKED_AGAIN_BYTES_MAX)
+            is_small = self._db.file.size_bytes() <= CHECKED_AGAIN_BYTES_MAX
+            return self._db.update(full_check=is_whole_file_checked and is_small)
         except DamagedError as error:
             with self._failures.translated():
                 found = self._failures.unsound(self._db.check())

@@ -1,6 +1,7 @@
 """One bolt bucket, as a table of keys and values.
 
-Lives here: `Table`, and the `RecordProblem` that a walk leaves behind. Must not live here: what the
+Lives here: `Table`, the `RecordProblem` that a walk leaves behind, and the `KeyChange` that is left
+of a change. Must not live here: what the
 values mean.
 
 Invariants: an empty value is an absent one for a point read, as in InfluxDB. What the engine raises
@@ -11,7 +12,7 @@ Source: InfluxDB v2.9.1 bolt/kv.go (Get); spec section 2.
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from typing import Protocol, TypeVar
+from typing import NamedTuple, Protocol, TypeVar
 
 from bolt_store import Bucket
 from bolt_store.errors import BoltError, StateError
@@ -32,6 +33,30 @@ class Identified(Protocol):
 Record = TypeVar("Record", bound=Identified)
 
 
+class KeyChange(NamedTuple):
+    """What a change did to one key. It holds secrets.
+
+    Attributes:
+        table: The bolt bucket.
+        key: The key.
+        before: The value before; None when there was none.
+        after: The value now; None when there is none.
+    """
+
+    table: str
+    key: bytes
+    before: bytes | None
+    after: bytes | None
+
+    def __repr__(self) -> str:
+        return f"KeyChange(table={self.table!r})"
+
+    @property
+    def size_bytes(self) -> int:
+        """What it takes in memory, about."""
+        return len(self.key) + len(self.before or b"") + len(self.after or b"")
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RecordProblem:
     """A record that is not as the server wants it, most often not decodable.
@@ -50,19 +75,28 @@ class RecordProblem:
 class Table:
     """One bolt bucket. One that is missing reads as empty, and refuses to be written."""
 
-    __slots__ = ("_bucket", "_failures", "name")
+    __slots__ = ("_bucket", "_failures", "_note", "name")
 
-    def __init__(self, name: str, bucket: Bucket | None, failures: Failures) -> None:
+    def __init__(
+        self,
+        name: str,
+        bucket: Bucket | None,
+        failures: Failures,
+        *,
+        note: Callable[["Table", bytes, bytes | None], None] | None = None,
+    ) -> None:
         """Wrap a bucket; `MetaTx.table` is the way to get one.
 
         Args:
             name: Its name.
             bucket: The bucket, or None when the store lacks it.
             failures: Translates what the engine raises.
+            note: Called in front of each change of a key with the value that it will have.
         """
         self.name = name
         self._bucket = bucket
         self._failures = failures
+        self._note = note
 
     @property
     def is_there(self) -> bool:
@@ -90,11 +124,14 @@ class Table:
         with self._failures.translated():
             return self._bucket.get(key) is not None
 
-    def items(self, prefix: bytes = b"") -> Iterator[tuple[bytes, bytes]]:
+    def items(
+        self, prefix: bytes = b"", *, start: bytes | None = None
+    ) -> Iterator[tuple[bytes, bytes]]:
         """Walk the keys and values in the order of the keys.
 
         Args:
             prefix: Only keys that begin with it.
+            start: Only keys at or above it.
 
         Yields:
             Key and value; buckets inside of this one are left out, as InfluxDB has none.
@@ -106,7 +143,7 @@ class Table:
             return
         # An exception of the caller between two items does not pass through here.
         try:
-            for key, value in self._bucket.items(prefix=prefix):
+            for key, value in self._bucket.items(prefix=prefix, start=start):
                 if value is not None:
                     yield key, value
         except StateError:
@@ -141,10 +178,23 @@ class Table:
             yield record
 
     def keyed_records(
-        self, decode: Callable[[bytes], Record], problems: list[RecordProblem]
+        self,
+        decode: Callable[[bytes], Record],
+        problems: list[RecordProblem],
+        *,
+        start: bytes | None = None,
     ) -> Iterator[tuple[bytes, Record]]:
-        """Walk the records as `records` does, each with its key: by that a server finds it."""
-        for key, value in self.items():
+        """Walk the records as `records` does, each with its key: by that a server finds it.
+
+        Args:
+            decode: As for `records`.
+            problems: As for `records`.
+            start: Only keys at or above it.
+
+        Yields:
+            Key and record.
+        """
+        for key, value in self.items(start=start):
             try:
                 record = decode(value)
             except UndecodableError as error:
@@ -176,12 +226,16 @@ class Table:
             RefusedError: Key or value is larger than the format allows.
         """
         bucket = self._required()
+        if self._note is not None:
+            self._note(self, key, value)
         with self._failures.translated():
             bucket.put(key, value)
 
     def delete(self, key: bytes) -> None:
         """Remove a key, if it is there. Raises as `put`."""
         bucket = self._required()
+        if self._note is not None:
+            self._note(self, key, None)
         with self._failures.translated():
             bucket.delete(key)
 

@@ -6,6 +6,8 @@ Invariants: a repository is made when it is first asked for, so that a listing o
 even look for the authorizations.
 """
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from functools import cached_property
 
 from bolt_store import Tx
@@ -18,7 +20,7 @@ from recovery.metastore.mappings import Mappings
 from recovery.metastore.migrations import Migrations
 from recovery.metastore.organizations import Organizations
 from recovery.metastore.passwords import Passwords
-from recovery.metastore.table import Table
+from recovery.metastore.table import KeyChange, Table
 from recovery.metastore.users import Users
 
 
@@ -39,6 +41,7 @@ class MetaTx:
         """
         self._tx = tx
         self._failures = failures
+        self._key_changes: dict[tuple[str, bytes], KeyChange] | None = None
         self.level = level
 
     def damaged(self, problem: str) -> StoreDamagedError:
@@ -72,7 +75,30 @@ class MetaTx:
         with self._failures.translated():
             key = name.encode()
             bucket = self._tx.bucket(key) if self._tx.has_bucket(key) else None
-        return Table(name, bucket, self._failures)
+        return Table(name, bucket, self._failures, note=self._note)
+
+    @contextmanager
+    def watched(self) -> Iterator[list[KeyChange]]:
+        """Note every key that is changed in the block.
+
+        Yields:
+            A list that is filled at the end of the block: each key once, with its value before the
+            block and at its end.
+        """
+        found: list[KeyChange] = []
+        self._key_changes = {}
+        try:
+            yield found
+            found.extend(one for one in self._key_changes.values() if one.before != one.after)
+        finally:
+            self._key_changes = None
+
+    def _note(self, table: Table, key: bytes, value: bytes | None) -> None:
+        if self._key_changes is None:
+            return
+        known = self._key_changes.get((table.name, key))
+        before = table.get(key) if known is None else known.before
+        self._key_changes[table.name, key] = KeyChange(table.name, key, before, value)
 
     def table_names(self) -> list[str]:
         """List the bolt buckets of the store.

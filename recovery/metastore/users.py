@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator
 from recovery.metastore.table import RecordProblem, Table
 from recovery.model.gojson import UndecodableError
 from recovery.model.ids import Id, parse_id
-from recovery.model.user import User, decode_user, encode_user
+from recovery.model.user import ACTIVE, User, decode_user, encode_user
 
 
 class Users:
@@ -24,6 +24,10 @@ class Users:
     def walk(self, problems: list[RecordProblem]) -> Iterator[User]:
         """Walk all users. Raises and takes `problems` as `Table.records`."""
         return self._records.records(decode_user, problems)
+
+    def walk_keyed(self, problems: list[RecordProblem]) -> Iterator[tuple[bytes, User]]:
+        """Walk all, each with its key. Raises and takes `problems` as `Table.records`."""
+        return self._records.keyed_records(decode_user, problems)
 
     def by_key(self, problems: list[RecordProblem]) -> dict[str, User]:
         """Read all users by the ID that finds them, which is their key. Raises as `get`.
@@ -60,18 +64,21 @@ class Users:
         """Tell whether an ID is taken, by an undecodable record too. Raises as `get`."""
         return self._records.has(user_id.encode())
 
-    def insert(self, user_id: Id, name: str) -> None:
-        """Write a new, active user with its index entry.
+    def insert(self, user_id: Id, name: str, *, status: str = ACTIVE, oauth_id: str = "") -> None:
+        """Write a new user with its index entry.
 
         Args:
             user_id: A free ID.
             name: A free name.
+            status: "active" or "inactive".
+            oauth_id: A name elsewhere, which servers keep and do not use.
 
         Raises:
             StoreDamagedError: A bucket is missing, or a page on the way is damaged.
             RefusedError: The name does not fit into a key.
         """
-        self._records.put(user_id.encode(), encode_user(user_id=user_id, name=name))
+        document = encode_user(user_id=user_id, name=name, status=status, oauth_id=oauth_id)
+        self._records.put(user_id.encode(), document)
         self._index.put(name.encode("utf-8", "surrogateescape"), user_id.encode())
 
     def put(self, user: User) -> None:

@@ -73,6 +73,7 @@ class Bucket:
         name: The name.
         description: Free text.
         type: 0 for a user's bucket, 1 for a system bucket.
+        policy_name: Name of a retention policy of 1.x; empty when absent.
         retention_ns: How long data stay, in nanoseconds; 0 for ever.
         shard_group_ns: Time span of one shard group, in nanoseconds.
         created_at: As stored, RFC 3339; empty when absent.
@@ -85,6 +86,7 @@ class Bucket:
     name: str
     description: str
     type: int
+    policy_name: str
     retention_ns: int
     shard_group_ns: int
     created_at: str
@@ -146,13 +148,13 @@ def decode_bucket(document: bytes) -> Bucket:
         UndecodableError: The server could not decode it, or it has no ID.
     """
     fields = decode_fields(document)
-    text_field(fields, "rp")
     return Bucket(
         id=required_id_field(fields, "id"),
         org_id=id_field(fields, "orgID"),
         name=text_field(fields, "name"),
         description=text_field(fields, "description"),
         type=integer_field(fields, "type"),
+        policy_name=text_field(fields, "rp"),
         retention_ns=integer_field(fields, "retentionPeriod"),
         shard_group_ns=integer_field(fields, "shardGroupDuration"),
         created_at=time_field(fields, "createdAt"),

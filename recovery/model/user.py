@@ -33,12 +33,14 @@ class User:
         id: Its ID.
         name: The name, exactly as stored; it is the key of the name index.
         status: "active" or "inactive". Users made by `influxd recovery` have an empty one.
+        oauth_id: A name elsewhere, which servers keep and do not use; empty when absent.
         document: The record as stored.
     """
 
     id: Id
     name: str
     status: str
+    oauth_id: str
     document: bytes = field(repr=False)
 
     @property
@@ -76,24 +78,26 @@ def decode_user(document: bytes) -> User:
         UndecodableError: The server could not decode it, or it has no ID.
     """
     fields = decode_fields(document)
-    text_field(fields, "oauthID")
     return User(
         id=required_id_field(fields, "id"),
         name=text_field(fields, "name"),
         status=text_field(fields, "status"),
+        oauth_id=text_field(fields, "oauthID"),
         document=document,
     )
 
 
-def encode_user(*, user_id: Id, name: str, status: str = ACTIVE) -> bytes:
+def encode_user(*, user_id: Id, name: str, status: str = ACTIVE, oauth_id: str = "") -> bytes:
     """Encode a new user, byte for byte as the server would.
 
     Args:
         user_id: Its ID.
         name: Its name.
         status: "active" or "inactive".
+        oauth_id: A name elsewhere; left out when empty.
 
     Returns:
         The document.
     """
-    return encode({"id": user_id, "name": name, "status": status})
+    oauth: dict[str, Json] = {"oauthID": oauth_id} if oauth_id else {}
+    return encode({"id": user_id, "name": name, **oauth, "status": status})

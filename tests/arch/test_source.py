@@ -35,6 +35,10 @@ REVEALS: Final = {
         "_remove_entry",
     },
     "recovery.metastore.passwords": {"Passwords.put"},
+    # They are shown to who may read the record, or hashed to be told again.
+    "recovery.daemon.api.records": {"_text_of"},
+    "recovery.daemon.access": {"ConsoleKey.of"},
+    "recovery.daemon.sessions": {"_digest"},
     "recovery.model.authorization": {"encode_authorization"},
     # They are hashed, compared, or measured.
     "recovery.model.password": {

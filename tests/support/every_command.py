@@ -87,6 +87,7 @@ EVERY_COMMAND: Final[dict[str, tuple[tuple[str, ...], ...]]] = {
     "store export": (("{home}/inventory.sqlite",),),
     "store find": ((),),
     "store info": ((),),
+    "serve": (),  # it ends when it is told to: see tests/daemon
     "ledger list": ((),),
     "ledger show": (("1",),),
 }

@@ -114,12 +114,16 @@ class Manner:
         output_path: Leave the store alone and write a new copy of it here.
         reason: Why, for the ledger.
         backups: Which backups are made.
+        is_whole_file_checked: Whether all of it is checked again before and after the commit, where
+            it is small enough; otherwise only the pages that the commit writes. For a session of
+            many changes, which checks the whole file in front of the first.
     """
 
     is_dry_run: bool = False
     output_path: Path | None = None
     reason: str | None = None
     backups: BackupRule = field(default_factory=lambda: BackupEachChange(SystemClock()))
+    is_whole_file_checked: bool = True
 
     @property
     def is_in_place(self) -> bool:

@@ -54,7 +54,7 @@ def propose(store: MetaStore, planner: Planner, manner: Manner) -> Proposal:
     if plan.is_needed and manner.output_path is None and store.has_torn_meta:
         plan = replace(plan, warnings=(*plan.warnings, TORN_META))
     work = (
-        InPlace(store, plan, manner.backups)
+        InPlace(store, plan, manner.backups, is_whole_file_checked=manner.is_whole_file_checked)
         if manner.output_path is None
         else InCopy(store, plan, manner.output_path)
     )

@@ -27,17 +27,21 @@ class InPlace:
 
     is_lasting: Final = True
 
-    def __init__(self, store: MetaStore, plan: Plan, backups: BackupRule) -> None:
+    def __init__(
+        self, store: MetaStore, plan: Plan, backups: BackupRule, *, is_whole_file_checked: bool
+    ) -> None:
         """Get ready; nothing is written yet.
 
         Args:
             store: The store, open for writing.
             plan: What is to be done.
             backups: Which backups are made.
+            is_whole_file_checked: Whether all of it is checked, and not only what is written.
         """
         self._store = store
         self._plan = plan
         self._backups = backups
+        self._is_whole = is_whole_file_checked
         self._staged: StagedChange | None = None
         self._txid_before = store.txid
         self.target_path: Final = store.file.real_path
@@ -47,7 +51,9 @@ class InPlace:
         """Back the store up, and lay the change out in memory. As `Work.prepare`."""
         self._backups.make(self._store, self.backup_path)
         undo.callback(self._backups.withdraw, self.backup_path)
-        self._staged = resources.enter_context(self._store.staged(self._plan.apply))
+        self._staged = resources.enter_context(
+            self._store.staged(self._plan.apply, is_whole_file_checked=self._is_whole)
+        )
         file = self._store.file
         return WorkFile(
             device=file.device,
@@ -65,7 +71,7 @@ class InPlace:
 
     def verify(self) -> str | None:
         """Read the file again from its first byte. As `Work.verify`."""
-        with self._store.second_look() as tx:
+        with self._store.second_look(is_whole_file_checked=self._is_whole) as tx:
             return self._plan.verify(tx)
 
     def publish(self) -> None:

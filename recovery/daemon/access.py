@@ -1,0 +1,231 @@
+"""Who asks: the console key, a token of the store, or somebody who signed in.
+
+Lives here: `Caller`, `Access`. Must not live here: what a request needs (`recovery.daemon.rights`),
+and sessions themselves (`recovery.daemon.sessions`).
+
+Invariants: the order is that of the server: a token header first, and a bad one is not rescued by a
+cookie; then the cookie; then whether the user is active. A token that is inactive gets in and can
+do nothing. The console key is compared first, in constant time, by its hash.
+
+Source: InfluxDB v2.9.1 http/authentication_middleware.go (ServeHTTP), http/tokens.go (GetToken),
+session/service.go (getPermissionSet); spec admin-daemon 1.3 and 1.4.
+"""
+
+import hashlib
+import hmac
+from dataclasses import dataclass, field
+from typing import Final
+
+from recovery.daemon.answer import ApiError
+from recovery.daemon.request import Request
+from recovery.daemon.rights import Rights, permissions_of_role, permissions_of_self
+from recovery.daemon.sessions import COOKIE, Sessions
+from recovery.metastore.transaction import MetaTx
+from recovery.model.gojson import UndecodableError
+from recovery.model.ids import Id
+from recovery.model.mapping import INSTANCE, ORGS, OWNER
+from recovery.model.permission import INSTANCE as INSTANCE_TYPE
+from recovery.model.permission import Permission, operator_permissions
+from recovery.model.user import User
+from recovery.secret import Secret
+
+UNAUTHORIZED: Final = ApiError("unauthorized", "unauthorized access")
+USER_INACTIVE: Final = "User is inactive"
+_SCHEMES: Final = ("token ", "bearer ")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Caller:
+    """Who asks.
+
+    Attributes:
+        rights: What it may do.
+        user_id: For whom; None when for nobody.
+        name: Who, for the ledger: "console key", "token ID", "session of USER".
+        has_basic: Whether the request may carry a password besides, as only sessions do.
+    """
+
+    rights: Rights
+    user_id: Id | None
+    name: str
+    is_session: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class ConsoleKey:
+    """The key of this run.
+
+    Attributes:
+        digest: SHA-256 of it.
+    """
+
+    digest: bytes = field(repr=False)
+
+    @classmethod
+    def of(cls, key: Secret) -> "ConsoleKey":
+        """Forget a key, and keep what tells it."""
+        return cls(hashlib.sha256(key.reveal().encode()).digest())
+
+    def matches(self, token: Secret) -> bool:
+        """Tell whether a token is the key, in constant time."""
+        return hmac.compare_digest(self.digest, ConsoleKey.of(token).digest)
+
+
+class Access:
+    """Finds out who asks."""
+
+    def __init__(
+        self, sessions: Sessions, *, console_key: ConsoleKey | None, as_user: str | None
+    ) -> None:
+        """Get ready.
+
+        Args:
+            sessions: Who has signed in.
+            console_key: The key of this run; None for none.
+            as_user: Name of the user that the key stands for; None for the most likely one.
+        """
+        self._sessions = sessions
+        self._console_key = console_key
+        self._as_user = as_user
+        self._known: dict[Id, tuple[int, Rights]] = {}
+
+    def caller_of(self, tx: MetaTx, request: Request) -> Caller:
+        """Find out who asks.
+
+        Args:
+            tx: The records.
+            request: The request.
+
+        Returns:
+            Who asks, with all rights.
+
+        Raises:
+            ApiError: 401 or 403.
+            StoreDamagedError: The file is damaged.
+        """
+        token = token_of(request)
+        caller = self._of_session(tx, request) if token is None else self._of_token(tx, token)
+        if caller.user_id is not None and not self._is_console(caller):
+            user = tx.users.get(caller.user_id)
+            if user is None or user.is_inactive:
+                raise ApiError("forbidden", USER_INACTIVE)
+        return caller
+
+    @staticmethod
+    def _is_console(caller: Caller) -> bool:
+        return caller.name == "console key"
+
+    def _of_token(self, tx: MetaTx, token: Secret) -> Caller:
+        if self._console_key is not None and self._console_key.matches(token):
+            return self._console(tx)
+        found = tx.authorizations.find(token)
+        if found is None:
+            raise UNAUTHORIZED
+        try:
+            permissions = found.permissions()
+        except UndecodableError:
+            raise UNAUTHORIZED from None
+        return Caller(
+            rights=Rights(permissions, is_active=found.is_active),
+            user_id=found.user_id,
+            name=f"token {found.id}",
+        )
+
+    def _console(self, tx: MetaTx) -> Caller:
+        permissions = operator_permissions(tx.level)
+        permissions += [Permission(action=one, type=INSTANCE_TYPE) for one in ("read", "write")]
+        user = self._console_user(tx)
+        return Caller(
+            rights=Rights(permissions),
+            user_id=None if user is None else user.id,
+            name="console key",
+        )
+
+    def _console_user(self, tx: MetaTx) -> User | None:
+        """Choose for whom the console key acts."""
+        users = [user for user in tx.users.walk([]) if not user.is_inactive]
+        if self._as_user is not None:
+            return next((user for user in users if user.name == self._as_user), None)
+        owners: dict[str, set[Id]] = {INSTANCE: set(), ORGS: set()}
+        for mapping in tx.mappings.walk([]):
+            if mapping.user_type == OWNER and mapping.resource_type in owners:
+                owners[mapping.resource_type].add(mapping.user_id)
+
+        def rank(user: User) -> tuple[bool, bool, Id]:
+            return user.id not in owners[INSTANCE], user.id not in owners[ORGS], user.id
+
+        return min(users, key=rank, default=None)
+
+    def _of_session(self, tx: MetaTx, request: Request) -> Caller:
+        key = request.cookie(COOKIE)
+        user_id = None if not key else self._sessions.user_of(secret_of(key))
+        if user_id is None:
+            raise UNAUTHORIZED
+        user = tx.users.get(user_id)
+        return Caller(
+            rights=self._session_rights(tx, user_id),
+            user_id=user_id,
+            name=f"session of {user_id if user is None else user.name}",
+            is_session=True,
+        )
+
+    def _session_rights(self, tx: MetaTx, user_id: Id) -> Rights:
+        """Collect what a user may do in a session, once for each state of the store."""
+        known = self._known.get(user_id)
+        if known is not None and known[0] == tx.txid:
+            return known[1]
+        permissions = user_permissions(tx, user_id)
+        for one in tx.authorizations.walk([]):
+            if one.user_id == user_id:
+                try:
+                    permissions += one.permissions()
+                except UndecodableError:
+                    continue
+        rights = Rights(permissions)
+        if len(self._known) >= _KNOWN_MAX:
+            self._known.clear()
+        self._known[user_id] = (tx.txid, rights)
+        return rights
+
+
+_KNOWN_MAX: Final = 100
+
+
+def user_permissions(tx: MetaTx, user_id: Id) -> list[Permission]:
+    """Give what a user's roles and the user itself permit, without those of its tokens.
+
+    Args:
+        tx: The records.
+        user_id: The user.
+
+    Returns:
+        The permissions in the server's order.
+
+    Raises:
+        StoreDamagedError: The file is damaged.
+    """
+    permissions: list[Permission] = []
+    for mapping in tx.mappings.of_user(user_id):
+        permissions += permissions_of_role(mapping, level=tx.level)
+    return permissions + permissions_of_self(user_id)
+
+
+def token_of(request: Request) -> Secret | None:
+    """Give the token of the header; None when there is none, or another scheme.
+
+    Args:
+        request: The request. White space at the end of a header is gone already.
+
+    Returns:
+        Everything behind the scheme and one space.
+    """
+    header = request.headers.get("authorization", "")
+    for scheme in _SCHEMES:
+        if header[: len(scheme)].lower() == scheme and len(header) > len(scheme):
+            return secret_of(header[len(scheme) :])
+    return None
+
+
+def secret_of(text: str) -> Secret:
+    """Hide a text of a header, in which bytes that are no UTF-8 became something else."""
+    return Secret(text.encode("utf-8", "surrogateescape").decode("utf-8", "replace"))

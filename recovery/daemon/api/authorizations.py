@@ -1,0 +1,138 @@
+"""API tokens.
+
+Lives here: /api/v2/authorizations. Must not live here: those of 1.x (`recovery.daemon.api.legacy`).
+
+Invariants: the whole list is read in slices, each in a view of its own; a record that changes
+meanwhile comes as it was before or as it is after.
+
+Source: InfluxDB v2.9.1 authorization/http_server.go, authorization/middleware_auth.go,
+authorization/service.go; spec admin-daemon 1.8 and 3.3.
+"""
+
+from http import HTTPStatus
+from typing import Final
+
+import msgspec
+
+from recovery.daemon.answer import JSON_TYPE, Answer, ApiError, escaped, json_answer
+from recovery.daemon.api.organizations import organization_by_name
+from recovery.daemon.api.records import TokenViews
+from recovery.daemon.api.users import user_by_name
+from recovery.daemon.call import Call
+from recovery.daemon.rights import Rights
+from recovery.metastore.transaction import MetaTx
+from recovery.model.authorization import Authorization
+from recovery.model.gojson import UndecodableError
+from recovery.model.ids import Id
+
+NOT_FOUND: Final = ApiError("not found", "authorization not found")
+LIST: Final = "/api/v2/authorizations"
+SLICE_RECORDS: Final = 500
+_BEGIN: Final = b'{"links":{"self":"/api/v2/authorizations"},"authorizations":['
+_END: Final = b"]}\n"
+
+
+def list_all(call: Call) -> Answer:
+    """List tokens: all of them that may be read, without pages."""
+    request = call.request
+    user_id, org_id = request.asked_id("userID"), request.asked_id("orgID")
+    authorization_id = request.asked_id("id")
+    user, org = request.asked("user"), request.asked("org")
+    if user_id is None and user is not None:
+        user_id = user_by_name(call, user).id
+    if org_id is None and org is not None:
+        org_id = organization_by_name(call, org).id
+    if authorization_id is not None:
+        found = present(call.tx.authorizations.get(authorization_id))
+        records = list(_shown([found], call.rights, TokenViews(call.tx)))
+        return json_answer({"links": {"self": LIST}, "authorizations": records})
+    slices = _Slices(call.rights, user_id=user_id, org_id=org_id)
+    first = slices.next(call.tx) or b""
+    return Answer(
+        status=HTTPStatus.OK,
+        body=_BEGIN + first if slices.has_more else _BEGIN + first + _END,
+        content_type=JSON_TYPE,
+        slices=slices if slices.has_more else None,
+    )
+
+
+def show(call: Call) -> Answer:
+    """Show one token."""
+    found = readable(call)
+    return json_answer(TokenViews(call.tx).record(found))
+
+
+def readable(call: Call) -> Authorization:
+    """Give the token of the path, if it exists and may be read.
+
+    Raises:
+        ApiError: 404 or 401.
+    """
+    found = present(call.tx.authorizations.get(call.id()))
+    call.rights.require("read authorization", one=found.id, org=found.org_id, user=found.user_id)
+    return found
+
+
+def present(authorization: Authorization | None) -> Authorization:
+    """Take what was found, or refuse.
+
+    Raises:
+        ApiError: 404.
+    """
+    if authorization is None:
+        raise NOT_FOUND
+    return authorization
+
+
+def _shown(found: list[Authorization], rights: Rights, views: TokenViews) -> list[object]:
+    """Show what may be read and has an organization and a user."""
+    shown: list[object] = []
+    for one in found:
+        if not rights.may("read authorization", one=one.id, org=one.org_id, user=one.user_id):
+            continue
+        try:
+            shown.append(views.record(one))
+        except (ApiError, UndecodableError):
+            continue
+    return shown
+
+
+class _Slices:
+    """The list of all tokens, in pieces of so many records read.
+
+    Attributes:
+        has_more: Whether there may be another piece.
+    """
+
+    def __init__(self, rights: Rights, *, user_id: Id | None, org_id: Id | None) -> None:
+        self._rights = rights
+        self._user_id = user_id
+        self._org_id = org_id
+        self._start: bytes | None = b""
+        self._is_first = True
+        self._has_ended = False
+
+    @property
+    def has_more(self) -> bool:
+        return not self._has_ended
+
+    def next(self, tx: MetaTx) -> bytes | None:
+        """Read the next records, and encode those that are wanted; the last piece ends the list."""
+        if self._has_ended:
+            return None
+        views = TokenViews(tx)
+        wanted = []
+        self._has_ended = True
+        walk = tx.authorizations.walk_keyed([], start=self._start)
+        for count, (key, one) in enumerate(walk, start=1):
+            if self._user_id in {None, one.user_id} and self._org_id in {None, one.org_id}:
+                wanted.append(one)
+            if count >= SLICE_RECORDS:
+                self._start = key + b"\0"
+                self._has_ended = False
+                break
+        encoded = escaped(msgspec.json.encode(_shown(wanted, self._rights, views)))[1:-1]
+        comma = b"" if self._is_first or not encoded else b","
+        is_alone = self._is_first and self._has_ended
+        self._is_first = self._is_first and not encoded
+        return comma + encoded + (_END if self._has_ended and not is_alone else b"")

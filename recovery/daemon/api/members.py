@@ -1,0 +1,67 @@
+"""Members and owners of organizations and buckets.
+
+Lives here: /api/v2/orgs/{id}/members and owners, and the same of buckets. Must not live here: what
+a role permits (`recovery.daemon.rights`).
+
+Source: InfluxDB v2.9.1 tenant/http_handler_urm.go, tenant/middleware_urm_auth.go,
+kit/transport/http/middleware.go (ValidResource); spec admin-daemon 1.10.
+"""
+
+from typing import Final
+
+from recovery.daemon.answer import Answer, ApiError, json_answer
+from recovery.daemon.api.buckets import readable_bucket
+from recovery.daemon.api.records import user_record
+from recovery.daemon.call import Call
+from recovery.model.ids import Id
+from recovery.model.mapping import MEMBER, ORGS, OWNER
+
+CORRUPT: Final = "corrupt ID provided: "
+NO_PAGE: Final = ApiError("not found", "404 page not found")
+_BUCKETS: Final = "buckets"
+
+
+def list_members(call: Call) -> Answer:
+    """List the members of an organization."""
+    return _listed(call, ORGS, _organization(call), MEMBER)
+
+
+def list_owners(call: Call) -> Answer:
+    """List the owners of an organization."""
+    return _listed(call, ORGS, _organization(call), OWNER)
+
+
+def list_bucket_members(call: Call) -> Answer:
+    """List the members of a bucket."""
+    return _listed(call, _BUCKETS, readable_bucket(call, prefix=CORRUPT).id, MEMBER)
+
+
+def list_bucket_owners(call: Call) -> Answer:
+    """List the owners of a bucket."""
+    return _listed(call, _BUCKETS, readable_bucket(call, prefix=CORRUPT).id, OWNER)
+
+
+def _organization(call: Call) -> Id:
+    """Give the organization of the path, if it may be read and exists.
+
+    Raises:
+        ApiError: 404 otherwise, without saying which.
+    """
+    org_id = call.id(prefix=CORRUPT)
+    may_read = call.rights.may("read organization", one=org_id)
+    if not may_read or call.tx.organizations.get(org_id) is None:
+        raise NO_PAGE
+    return org_id
+
+
+def _listed(call: Call, kind: str, resource_id: Id, role: str) -> Answer:
+    """List the users with a role; roles of users that do not exist are left out."""
+    users = []
+    for mapping in call.tx.mappings.of_resource(resource_id):
+        if (mapping.resource_type, mapping.user_type) != (kind, role):
+            continue
+        user = call.tx.users.get(mapping.user_id)
+        if user is not None:
+            users.append({"role": role, **user_record(user)})
+    own = f"/api/v2/{kind}/{resource_id}/{role}s"
+    return json_answer({"links": {"self": own}, "users": users})

@@ -1,0 +1,191 @@
+"""The application: from a connection's request to its answer.
+
+Lives here: `Application`, an ASGI application: heads and bodies of requests, the order of origin,
+authentication and routing, and how an answer is sent. Must not live here: the table of routes
+(`recovery.daemon.routes`), and what they answer.
+
+Invariants: nothing under /api/v2 and /private is answered to who may not ask, not even whether it
+exists. A list is sent in slices, each read in a job of its own, so that others get in between; its
+first slice decides the status.
+
+Source: InfluxDB v2.9.1 http/platform_handler.go, http/authentication_middleware.go; ASGI 3.0, HTTP;
+spec admin-daemon 1.1 to 1.3, 2.3, 3.3.
+"""
+
+from collections.abc import Mapping
+from typing import Final
+
+from starlette.requests import ClientDisconnect
+from starlette.requests import Request as HttpRequest
+from starlette.types import Receive, Scope, Send
+
+from recovery.daemon.answer import NOT_ALLOWED, Answer, ApiError
+from recovery.daemon.call import Call, Desk, Handler, Slow
+from recovery.daemon.origin import require_own_host, require_own_origin
+from recovery.daemon.request import Request, parse_query
+from recovery.daemon.routes import NOT_SERVED, PATH_NOT_FOUND, find_route, needs_caller
+from recovery.daemon.worker import Worker
+from recovery.errors import RecoveryError
+from recovery.log import get_logger
+
+LOG: Final = get_logger(__name__)
+BODY_SIZE_BYTES_MAX: Final = 1 << 20
+_TOO_LARGE: Final = "a body has at most 1 MiB here"
+
+
+class Application:
+    """Answers requests."""
+
+    def __init__(self, desk: Desk, worker: Worker) -> None:
+        """Get ready.
+
+        Args:
+            desk: Everything that answers are made with.
+            worker: Its threads.
+        """
+        self._desk = desk
+        self._worker = worker
+        self._own_headers = (
+            (b"X-Influxdb-Build", b"OSS"),
+            (b"X-Influxdb-Version", desk.settings.version.encode()),
+        )
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer one request, as ASGI asks for it."""
+        if scope["type"] != "http":
+            return
+        try:
+            answer = await self._answer(HttpRequest(scope, receive))
+        except ClientDisconnect:
+            return
+        await self._send(answer, scope, receive, send)
+
+    async def _answer(self, http: HttpRequest) -> Answer:
+        try:
+            request = await _read(http)
+            require_own_host(request)
+            require_own_origin(request)
+            return await self._routed(request)
+        except ApiError as error:
+            return error.answer()
+        except RecoveryError as error:
+            LOG.warning("request.failed", error=type(error).__name__)
+            return ApiError("unavailable", f"{error}; {error.hint}").answer()
+        except ClientDisconnect:
+            raise
+        except Exception as error:  # the loop goes on whatever one request met
+            LOG.error("request.crashed", exc_info=error)  # noqa: TRY400 # ours has no exception()
+            return ApiError("internal error", "an internal error has occurred").answer()
+
+    async def _routed(self, request: Request) -> Answer:
+        """Find the handler, after it is known who asks where that is asked for."""
+        found = find_route(request.method, request.path)
+        if found.handler is not None and found.is_light:
+            return self._light(found.handler, request, found.parts)
+        if found.handler is None and not needs_caller(request):
+            return NOT_ALLOWED if found.is_known else PATH_NOT_FOUND.answer()
+
+        def job() -> "Answer | Slow[bool] | Slow[bytes] | Slow[bytes | None]":
+            with Call(self._desk, request, found.parts) as call:
+                if needs_caller(request):
+                    call.caller  # noqa: B018 # refuses who may not ask
+                if found.handler is not None:
+                    return found.handler(call)
+                if found.is_known:
+                    return NOT_ALLOWED
+                raise NOT_SERVED if found.is_elsewhere else PATH_NOT_FOUND
+
+        reply = await self._worker.on_store(job)
+        if isinstance(reply, Answer):
+            return reply
+        return await self._slow(reply, request, found.parts)
+
+    def _light(self, handler: Handler, request: Request, parts: Mapping[str, str]) -> Answer:
+        """Answer at once what needs no store."""
+        with Call(self._desk, request, parts) as call:
+            reply = handler(call)
+        if not isinstance(reply, Answer):
+            raise TypeError("a route that needs no store has nothing slow to do")
+        return reply
+
+    async def _slow(
+        self,
+        slow: "Slow[bool] | Slow[bytes] | Slow[bytes | None]",
+        request: Request,
+        parts: Mapping[str, str],
+    ) -> Answer:
+        done = await self._worker.on_passwords(slow.work)
+
+        def job() -> Answer:
+            with Call(self._desk, request, parts) as call:
+                if needs_caller(request):
+                    call.caller  # noqa: B018 # it may have lost its rights meanwhile
+                return slow.then(call, done)  # type: ignore[arg-type] # of the same Slow
+
+        return await self._worker.on_store(job)
+
+    async def _send(self, answer: Answer, scope: Scope, receive: Receive, send: Send) -> None:
+        """Send an answer whole, or slice by slice."""
+        headers = [*self._own_headers, *answer.headers]
+        if answer.content_type is not None:
+            headers.insert(0, (b"Content-Type", answer.content_type))
+        if answer.slices is None and answer.status != 204:  # noqa: PLR2004 # No Content
+            headers.append((b"Content-Length", str(len(answer.body)).encode()))
+        await send({"type": "http.response.start", "status": answer.status, "headers": headers})
+        has_more = answer.slices is not None
+        await send({"type": "http.response.body", "body": answer.body, "more_body": has_more})
+        while answer.slices is not None and has_more:
+            piece = await self._worker.on_store(self._next_slice(answer))
+            has_more = piece is not None
+            await send({"type": "http.response.body", "body": piece or b"", "more_body": has_more})
+        if answer.when_lost is not None and await HttpRequest(scope, receive).is_disconnected():
+            await self._worker.on_store(answer.when_lost)
+
+    def _next_slice(self, answer: Answer) -> "_SliceJob":
+        return _SliceJob(self._desk, answer)
+
+
+class _SliceJob:
+    """Reads the next slice in a view of its own."""
+
+    def __init__(self, desk: Desk, answer: Answer) -> None:
+        self._desk = desk
+        self._answer = answer
+
+    def __call__(self) -> bytes | None:
+        if self._answer.slices is None:
+            return None
+        with self._desk.session.view() as view:
+            return self._answer.slices.next(view.tx)
+
+
+async def _read(http: HttpRequest) -> Request:
+    """Read head and body of a request.
+
+    Raises:
+        ApiError: The body is too large.
+        ClientDisconnect: The client has gone.
+    """
+    headers: dict[str, str] = {}
+    cookies: list[str] = []
+    for raw_name, raw_value in http.scope["headers"]:
+        name = raw_name.decode("latin-1").lower()
+        value = raw_value.decode("utf-8", "surrogateescape")
+        if name == "cookie":
+            cookies.append(value)
+        headers.setdefault(name, value)
+    body = bytearray()
+    async for chunk in http.stream():
+        body += chunk
+        if len(body) > BODY_SIZE_BYTES_MAX:
+            raise ApiError("request too large", _TOO_LARGE)
+    raw_path: bytes = http.scope["raw_path"]
+    return Request(
+        method=http.method,
+        path=raw_path.partition(b"?")[0].decode("utf-8", "surrogateescape"),
+        query=parse_query(http.scope["query_string"].decode("utf-8", "surrogateescape")),
+        headers=headers,
+        cookies=tuple(cookies),
+        body=bytes(body),
+        peer=http.scope.get("peer", ""),
+    )

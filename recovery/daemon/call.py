@@ -1,0 +1,215 @@
+"""One request while it is answered, on the thread of the store.
+
+Lives here: `Call`, what it needs of the daemon, and `Slow` for answers that need a password hashed
+in between. Must not live here: HTTP (`recovery.daemon.app`).
+
+Invariants: what a call reads is the newest state: a change that it makes ends the view that it had.
+"""
+
+from collections.abc import Callable, Mapping
+from contextlib import ExitStack
+from dataclasses import dataclass, field
+from datetime import datetime
+from types import TracebackType
+from typing import Final, Generic, Self, TypeAlias, TypeVar
+
+from recovery.daemon.access import Access, Caller
+from recovery.daemon.answer import Answer, ApiError
+from recovery.daemon.bodies import Body, BodyError, read_body
+from recovery.daemon.changes import Author, Changes, Made
+from recovery.daemon.request import Request, to_id
+from recovery.daemon.rights import Rights
+from recovery.daemon.sessions import Sessions
+from recovery.metastore.transaction import MetaTx
+from recovery.model.ids import Id
+from recovery.ports import Clock, Rng
+from recovery.services.changes.plan import Planner
+from recovery.services.session import Session
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settings:
+    """What the daemon knows of the server that it stands for.
+
+    Attributes:
+        version: What it calls itself, such as "v2.9.1".
+        tool_version: The version of this program.
+        level: Schema level of the store.
+        server_hashes: `use-hashed-tokens`; None when unknown.
+        strong_passwords: `strong-passwords`.
+        configuration: What `/api/v2/config` shows.
+        started: When the daemon began.
+    """
+
+    version: str
+    tool_version: str
+    level: int
+    server_hashes: bool | None
+    strong_passwords: bool
+    configuration: Mapping[str, str | int | bool]
+    started: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Desk:
+    """Everything that answers are made with.
+
+    Attributes:
+        session: The store. Only the thread of the store touches it.
+        changes: What changes it.
+        access: Who asks.
+        sessions: Who has signed in.
+        settings: The server that this stands for.
+        clock: The time.
+        rng: Randomness.
+    """
+
+    session: Session = field(repr=False)
+    changes: Changes = field(repr=False)
+    access: Access = field(repr=False)
+    sessions: Sessions = field(repr=False)
+    settings: Settings
+    clock: Clock
+    rng: Rng
+
+
+class Call:
+    """One request. Use it as a context manager: its view of the store ends with it.
+
+    Attributes:
+        desk: Everything that answers are made with.
+        request: What is asked for.
+        parts: What stands in the path in the places of names in braces.
+    """
+
+    def __init__(self, desk: Desk, request: Request, parts: Mapping[str, str]) -> None:
+        """Get ready; nothing is read yet."""
+        self.desk: Final = desk
+        self.request: Final = request
+        self.parts: Final = parts
+        self._caller: Caller | None = None
+        self._opened = ExitStack()
+        self._tx: MetaTx | None = None
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self._end_view()
+
+    def _end_view(self) -> None:
+        self._tx = None
+        self._opened.close()
+
+    @property
+    def tx(self) -> MetaTx:
+        """The records, as they are now."""
+        if self._tx is None:
+            self._tx = self._opened.enter_context(self.desk.session.view()).tx
+        return self._tx
+
+    @property
+    def caller(self) -> Caller:
+        """Who asks; raise `ApiError` when nobody does who may."""
+        if self._caller is None:
+            self._caller = self.desk.access.caller_of(self.tx, self.request)
+        return self._caller
+
+    @property
+    def rights(self) -> Rights:
+        """What the caller may do."""
+        return self.caller.rights
+
+    def id(self, name: str = "id", *, prefix: str = "") -> Id:
+        """Read an ID of the path.
+
+        Args:
+            name: Its place.
+            prefix: Words in front of the error.
+
+        Returns:
+            The ID.
+
+        Raises:
+            ApiError: It is none.
+        """
+        return to_id(self.parts[name], prefix=prefix)
+
+    def body(self, code: str, *, prefix: str = "") -> Body:
+        """Read the body.
+
+        Args:
+            code: The error code of a body that cannot be read.
+            prefix: Words in front of the error.
+
+        Returns:
+            The object.
+
+        Raises:
+            ApiError: It is none.
+        """
+        return self.decoded(lambda: read_body(self.request.body), code, prefix=prefix)
+
+    @staticmethod
+    def decoded(read: Callable[[], T], code: str, *, prefix: str = "") -> T:
+        """Read from a body.
+
+        Args:
+            read: Reads, and raises `BodyError`.
+            code: The error code for that.
+            prefix: Words in front of the error.
+
+        Returns:
+            What it read.
+
+        Raises:
+            ApiError: It could not be read.
+        """
+        try:
+            return read()
+        except BodyError as error:
+            raise ApiError(code, prefix + str(error)) from None
+
+    def change(self, planner: Planner) -> Made:
+        """Change the store.
+
+        Args:
+            planner: The change.
+
+        Returns:
+            What was done.
+
+        Raises:
+            ApiError: It was refused or it failed.
+        """
+        self._end_view()
+        author = Author(
+            name=self._caller.name if self._caller else "nobody",
+            peer=self.request.peer,
+            client=self.request.headers.get("user-agent", ""),
+        )
+        return self.desk.changes.make(planner, author)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Slow(Generic[T]):
+    """An answer that needs something slow in between, which needs no store.
+
+    Attributes:
+        work: The slow part; runs on the thread of the passwords.
+        then: Goes on with what it returned, in a new call of the same request.
+    """
+
+    work: Callable[[], T] = field(repr=False)
+    then: Callable[[Call, T], Answer] = field(repr=False)
+
+
+Reply: TypeAlias = "Answer | Slow[bool] | Slow[bytes] | Slow[bytes | None]"
+Handler: TypeAlias = Callable[[Call], Reply]

@@ -1,0 +1,214 @@
+"""Which path leads to which function.
+
+Lives here: the table of routes, what is open without authentication, what is not served. Must not
+live here: what a route answers (`recovery.daemon.api`).
+
+Invariants: paths are compared as sent, byte for byte; one slash at the end is allowed. A literal
+part goes before one in braces, if it has the method.
+
+Source: InfluxDB v2.9.1 http/api_handler.go, http/platform_handler.go (RegisterNoAuthRoute),
+tenant/http_server_*.go, authorization/http_server.go, v1/authorization/http_server.go; spec
+admin-daemon 1.3, 1.5 and 1.13.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Final
+
+from recovery.daemon.answer import ApiError
+from recovery.daemon.api import (
+    authorizations,
+    buckets,
+    legacy,
+    members,
+    organizations,
+    setup,
+    system,
+    users,
+)
+from recovery.daemon.call import Handler
+from recovery.daemon.request import Request
+
+API: Final = "/api/v2"
+_AUTHS: Final = f"{API}/authorizations"
+_USERS: Final = f"{API}/users"
+_ORGS: Final = f"{API}/orgs"
+_BUCKETS: Final = f"{API}/buckets"
+_V1: Final = "/private/legacy/authorizations"
+
+LIGHT: Final[tuple[tuple[str, str, Handler], ...]] = (
+    ("GET", "/health", system.health),
+    ("HEAD", "/health", system.health),
+    ("GET", "/ping", system.ping),
+    ("HEAD", "/ping", system.ping),
+    ("POST", "/ping", system.ping_refused),
+    ("GET", "/ready", system.ready),
+    ("GET", API, system.links),
+)
+"""Routes that need no store and no authentication."""
+
+ROUTES: Final[tuple[tuple[str, str, Handler], ...]] = (
+    ("GET", f"{API}/resources", system.resources),
+    ("GET", f"{API}/flags", system.flags),
+    ("GET", f"{API}/config", system.configuration),
+    ("GET", f"{API}/me", users.me),
+    ("GET", f"{API}/setup", setup.is_allowed),
+    ("GET", _AUTHS, authorizations.list_all),
+    ("GET", f"{_AUTHS}/{{id}}", authorizations.show),
+    ("GET", _USERS, users.list_all),
+    ("GET", f"{_USERS}/{{id}}", users.show),
+    ("GET", f"{_USERS}/{{id}}/permissions", users.permissions),
+    ("GET", _ORGS, organizations.list_all),
+    ("GET", f"{_ORGS}/{{id}}", organizations.show),
+    ("GET", f"{_ORGS}/{{id}}/members", members.list_members),
+    ("GET", f"{_ORGS}/{{id}}/owners", members.list_owners),
+    ("GET", _BUCKETS, buckets.list_all),
+    ("GET", f"{_BUCKETS}/{{id}}", buckets.show),
+    ("GET", f"{_BUCKETS}/{{id}}/members", members.list_bucket_members),
+    ("GET", f"{_BUCKETS}/{{id}}/owners", members.list_bucket_owners),
+    ("GET", f"{_BUCKETS}/{{id}}/labels", buckets.labels),
+    ("GET", _V1, legacy.list_all),
+    ("GET", f"{_V1}/{{id}}", legacy.show),
+)
+"""The others."""
+
+OPEN: Final = frozenset(
+    {
+        ("GET", API),
+        ("GET", f"{API}/setup"),
+        ("POST", f"{API}/setup"),
+        ("POST", f"{API}/signin"),
+        ("POST", f"{API}/signout"),
+        ("GET", f"{API}/swagger.json"),
+    }
+)
+"""What is asked for without authentication below /api/v2; a slash at the end makes it another."""
+
+ELSEWHERE: Final = frozenset(
+    {
+        "annotations", "backup", "checks", "dashboards", "dbrps", "delete", "documents", "labels",
+        "maps", "notebooks", "notificationEndpoints", "notificationRules", "packages", "query",
+        "remotes", "replications", "restore", "scrapers", "sources", "stacks", "streams", "tasks",
+        "telegraf", "telegrafs", "templates", "variables", "write",
+    }
+)  # fmt: skip
+"""What influxd has below /api/v2 and this has not."""
+
+PATH_NOT_FOUND: Final = ApiError("not found", "path not found")
+NOT_SERVED: Final = ApiError(
+    "unavailable",
+    "influxd is stopped: influx-recovery serves tokens, users and organizations only",
+)
+_V1_DATA: Final = frozenset({"/write", "/query"})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Found:
+    """What was found for a path.
+
+    Attributes:
+        handler: Its function; None when there is none for this method, or at all.
+        parts: What stands in the places of the names in braces.
+        is_known: Whether another method is served there.
+        is_light: Whether the function needs no store.
+        is_elsewhere: Whether influxd serves it and this does not.
+    """
+
+    handler: Handler | None = None
+    parts: Mapping[str, str] = field(default_factory=dict)
+    is_known: bool = False
+    is_light: bool = False
+    is_elsewhere: bool = False
+
+
+class _Node:
+    """One step of a path."""
+
+    __slots__ = ("children", "methods", "name")
+
+    def __init__(self) -> None:
+        self.children: dict[str, _Node] = {}
+        self.methods: dict[str, tuple[Handler, bool]] = {}
+        self.name = ""
+
+
+_ANY: Final = "{}"
+
+
+def _tree() -> _Node:
+    root = _Node()
+    for is_light, routes in ((True, LIGHT), (False, ROUTES)):
+        for method, path, handler in routes:
+            node = root
+            for part in path.split("/")[1:]:
+                key = _ANY if part.startswith("{") else part
+                child = node.children.setdefault(key, _Node())
+                child.name = part.strip("{}") if key == _ANY else child.name
+                node = child
+            node.methods[method] = (handler, is_light)
+    return root
+
+
+_ROOT: Final = _tree()
+
+
+def find_route(method: str, path: str) -> Found:
+    """Find what answers a request.
+
+    Args:
+        method: Its method.
+        path: Its path as sent.
+
+    Returns:
+        The function, or why there is none.
+    """
+    parts = path.removesuffix("/").split("/")[1:]
+    found = _search(_ROOT, parts, method, {})
+    if found is not None and found.handler is not None:
+        return found
+    is_elsewhere = path in _V1_DATA or _is_elsewhere(parts)
+    if found is None:
+        return Found(is_elsewhere=is_elsewhere)
+    return Found(is_known=True, parts=found.parts, is_elsewhere=is_elsewhere)
+
+
+def _search(node: _Node, rest: list[str], method: str, parts: dict[str, str]) -> Found | None:
+    """Go down; what has the method goes before what only has the path."""
+    if not rest:
+        if not node.methods:
+            return None
+        known = node.methods.get(method)
+        if known is None:
+            return Found(is_known=True, parts=parts)
+        return Found(handler=known[0], parts=parts, is_known=True, is_light=known[1])
+    head, *tail = rest
+    found = None
+    if head in node.children and head != _ANY:
+        found = _search(node.children[head], tail, method, parts)
+        if found is not None and found.handler is not None:
+            return found
+    child = node.children.get(_ANY)
+    if child is not None and head:
+        other = _search(child, tail, method, {**parts, child.name: head})
+        if other is not None and (other.handler is not None or found is None):
+            return other
+    return found
+
+
+def _is_elsewhere(parts: list[str]) -> bool:
+    match parts:
+        case ["api", "v2", name, *_] if name in ELSEWHERE:
+            return True
+        case ["api", "v2", "orgs", _, "secrets", *_]:
+            return True
+        case _:
+            return False
+
+
+def needs_caller(request: Request) -> bool:
+    """Tell whether a request is answered only to somebody."""
+    path = request.path
+    if path in _V1_DATA:
+        return True
+    is_below = any(path == top or path.startswith(f"{top}/") for top in (API, "/private"))
+    return is_below and (request.method, path) not in OPEN

@@ -1,0 +1,68 @@
+"""The one thread that owns the store.
+
+Lives here: `Worker`, which runs jobs one after the other, and a second thread for passwords. Must
+not live here: what a job does.
+
+Invariants: whatever touches the store runs on the first thread, in the order of arrival, so that a
+job sees one state and nobody changes it meanwhile. Passwords are hashed on the other, one at a
+time, so that a flood of sign-ins costs one core and never keeps the store waiting.
+
+Source: spec admin-daemon 3.3, and 2.6 for the length of the queue.
+"""
+
+import asyncio
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from typing import Final, TypeVar
+
+from recovery.daemon.answer import ApiError
+
+T = TypeVar("T")
+
+PASSWORDS_WAITING_MAX: Final = 8
+
+
+class Worker:
+    """The threads of the daemon. Close it at the end."""
+
+    def __init__(self) -> None:
+        """Start without a job; the threads begin with the first."""
+        self._store = ThreadPoolExecutor(max_workers=1, thread_name_prefix="store")
+        self._passwords = ThreadPoolExecutor(max_workers=1, thread_name_prefix="passwords")
+        self._waiting_count = 0
+
+    async def on_store(self, job: Callable[[], T]) -> T:
+        """Run a job on the thread of the store.
+
+        Args:
+            job: May use the store; what it raises is raised here.
+
+        Returns:
+            What it returns.
+        """
+        return await asyncio.get_running_loop().run_in_executor(self._store, job)
+
+    async def on_passwords(self, job: Callable[[], T]) -> T:
+        """Run a job that takes long and needs no store.
+
+        Args:
+            job: Hashes or verifies a password.
+
+        Returns:
+            What it returns.
+
+        Raises:
+            ApiError: Too many are waiting.
+        """
+        if self._waiting_count >= PASSWORDS_WAITING_MAX:
+            raise ApiError("unavailable", "too many passwords are being verified: try again")
+        self._waiting_count += 1
+        try:
+            return await asyncio.get_running_loop().run_in_executor(self._passwords, job)
+        finally:
+            self._waiting_count -= 1
+
+    def close(self) -> None:
+        """Finish the jobs in hand and end the threads."""
+        self._store.shutdown()
+        self._passwords.shutdown()

@@ -1,0 +1,56 @@
+"""The daemon as a process: what it answers before anything is asked of the store."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.support.real_stores import unpack_real_store
+from tests.support.served import Served, serving
+
+
+@pytest.fixture(scope="module")
+def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
+    store = unpack_real_store(
+        "influxd-2.9.1-setup", tmp_path_factory.mktemp("serving") / "influxd.bolt"
+    )
+    with serving(store) as running:
+        yield running
+
+
+def test_health_says_pass_and_what_this_is(served: Served) -> None:
+    reply = served.ask("GET", "/health")
+    assert (reply.status, reply.json["status"], reply.json["version"]) == (200, "pass", "v2.9.1")
+    assert "influxd is stopped" in reply.json["message"]
+    assert reply.header("X-Influxdb-Build") == "OSS"
+    assert reply.header("X-Influxdb-Version") == "v2.9.1"
+
+
+def test_the_console_key_is_an_operator_token_and_nothing_else_is(served: Served) -> None:
+    path = "/api/v2/authorizations"
+    assert len(served.key) == 88
+    listed = served.ask("GET", path, token=served.key)
+    assert [one["description"] for one in listed.json["authorizations"]] == ["admin's Token"]
+    refused = served.ask("GET", path, token=f"{served.key}x")
+    assert (refused.status, refused.header("X-Platform-Error-Code")) == (401, "unauthorized")
+
+
+def test_a_path_is_not_told_of_to_who_may_not_ask(served: Served) -> None:
+    assert served.ask("GET", "/api/v2/nosuch").status == 401
+    assert served.ask("GET", "/api/v2/nosuch", token=served.key).status == 404
+    assert served.ask("POST", "/api/v2/write", token=served.key, body=b"m f=1").status == 503
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [{"Host": "evil.test"}, {"Origin": "http://evil.test"}, {"X-Forwarded-Host": "evil.test"}],
+)
+def test_a_page_of_another_site_is_refused(served: Served, headers: dict[str, str]) -> None:
+    reply = served.ask("GET", "/health", headers=headers)
+    assert (reply.status, reply.header("X-Platform-Error-Code")) == (403, "forbidden")
+
+
+def test_the_key_file_is_private(served: Served, tmp_path_factory: pytest.TempPathFactory) -> None:
+    found = next(Path(tmp_path_factory.getbasetemp()).glob("serving*/console.key"))
+    assert found.stat().st_mode & 0o777 == 0o600
+    assert found.read_text().strip() == served.key
