@@ -11,7 +11,7 @@ Source: spec admin-daemon 2.7 and 2.8.
 """
 
 from collections import deque
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Final
 
@@ -293,12 +293,19 @@ class _Client:
         """Say yes."""
         return True
 
-    def open(self) -> None:
+    def open(self) -> Sequence[str]:
         """Do nothing: the connection is open."""
+        return ()
 
-    def deliver(self, secret: Secret, *, record_id: str) -> None:  # noqa: ARG002 # of the protocol
+    def deliver(
+        self,
+        secret: Secret,
+        *,
+        record_id: str,  # noqa: ARG002 # of the protocol
+    ) -> Sequence[str]:
         """Keep the token for the answer."""
         self.secret = secret
+        return ()
 
     def discard(self) -> None:
         """Forget it."""
