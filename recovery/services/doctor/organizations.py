@@ -64,6 +64,11 @@ NO_SYSTEM_BUCKET: Final = Rule(
     effect="runs of tasks, or statuses of checks, cannot be recorded",
     remedy="repair makes the bucket, with its entry in the engine's catalogue",
 )
+NO_CATALOGUE: Final = "repair cannot do it without the engine's catalogue"
+NAME_TAKEN: Final = (
+    "repair leaves it alone: that name leads to another bucket, which may be found by nothing "
+    "else; see to that one first, which has a finding of its own"
+)
 OPEN_SETUP: Final = Rule(
     number="I18",
     severity=Severity.HIGH,
@@ -130,13 +135,16 @@ def examine_system_buckets(chart: Chart) -> Iterator[Finding]:
         for system in SYSTEM_BUCKETS:
             if org_id in chart.system_buckets.get(system.name, ()):
                 continue
-            can_mend = chart.can_extend_catalogue
+            entry = chart.tx.table("bucketindexv1").get(f"{org_id}{system.name}".encode())
+            is_taken = entry is not None and text_of(entry) in chart.buckets.known
+            can_mend = chart.can_extend_catalogue and not is_taken
+            remedy = NAME_TAKEN if is_taken else None if can_mend else NO_CATALOGUE
             finding = NO_SYSTEM_BUCKET.broken(
                 TABLE,
                 org_id,
                 mend=_making(chart, org_id, system) if can_mend else None,
                 problem=f"is an organization without the system bucket {system.name}",
-                remedy=None if can_mend else "repair cannot do it without the engine's catalogue",
+                remedy=remedy,
             )
             is_stuck = system.name == TASKS_BUCKET and chart.explain_stuck(org_id)
             yield chart.stopping(finding, FROM_2_5) if is_stuck else finding

@@ -1,17 +1,21 @@
 """Stores with one to three invariants broken at random."""
 
 import shutil
+from collections import Counter
+from collections.abc import Mapping
 from pathlib import Path
 from random import Random
 
 import pytest
 
 from recovery.errors import RecoveryError
+from recovery.services.changes.plan import Json
 from recovery.services.doctor.repair import RepairStore
 from tests.support.breakages import BREAKAGES
 from tests.support.doctor import RECORDS, examined, repair
 from tests.support.full_store import FullStore, keys_of_file, make_full_store
 from tests.support.stores import change, edit
+from tests.support.workings import Keys, workings
 
 USED = [
     one for one in BREAKAGES if 21 in one.levels and not any(w.startswith("I2 ") for w in one.found)
@@ -31,12 +35,24 @@ def broken(path: Path, draw: Random) -> tuple[FullStore, list[str]]:
     return full, done
 
 
+def assert_planned(before: Keys, after: Keys, facts: Mapping[str, Json]) -> None:
+    """Assert that the plan counts each key that is gone, by bolt bucket."""
+    gone = Counter(table for table, _ in before.keys() - after.keys())
+    planned = facts["removed"]
+    assert isinstance(planned, list)
+    assert gone == {one["bucket"]: one["count"] for one in planned}
+
+
 def assert_repaired(path: Path, draw: Random, planner: RepairStore) -> None:
     whole = keys_of_file(make_full_store(path).path)
     _, done = broken(path, draw)
     damaged = keys_of_file(path)
     before = examined(path)
-    change(path, planner)
+    worked = workings(path)
+    outcome = change(path, planner)
+    assert worked <= workings(path), done
+    assert_planned(damaged, keys_of_file(path), outcome.proposal.plan.facts)
+    assert change(path, planner).is_changed is False, done
     after = {one.identity for one in examined(path).findings}
     unmendable = {one.identity for one in before.findings if not one.is_mendable}
     assert after <= unmendable, done

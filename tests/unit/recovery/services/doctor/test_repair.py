@@ -1,6 +1,7 @@
 """What the repair does beyond mending each finding for itself."""
 
 import importlib
+import json
 import pkgutil
 import re
 from pathlib import Path
@@ -14,20 +15,26 @@ from recovery.metastore.transaction import MetaTx
 from recovery.model.catalogue import decode_catalogue
 from recovery.services import doctor
 from recovery.services.doctor.examination import Outlook
-from recovery.services.doctor.finding import Rule
+from recovery.services.doctor.finding import Rule, Severity
 from recovery.services.doctor.indexes import IndexRules
 from tests.support import breakages
 from tests.support.doctor import examined, repair, words
 from tests.support.full_store import (
+    DBRP,
+    LABEL,
     NOBODY,
+    OTHER_DBRP,
+    TASK,
     FullStore,
     drop,
     keys_of_file,
     make_full_store,
+    remove_table,
 )
 from tests.support.full_store import change as change_record
 from tests.support.invariants import assert_invariants
 from tests.support.stores import OPERATOR_TOKEN, READER_TOKEN, change, edit
+from tests.support.workings import workings
 
 
 @pytest.fixture
@@ -204,3 +211,123 @@ def test_every_command_that_a_remedy_names_is_there() -> None:
                     named |= set(re.findall(r"influx-recovery ([\w-]+ [\w-]+)", rule.remedy))
     assert len(named) > 10
     assert named - known == set()
+
+
+KEEPING = [
+    "user without a name",
+    "organization without a name",
+    "bucket without a name",
+    "bucket of no organization",
+    "bucket that names no organization",
+    "1.x authorization without a name",
+    "1.x name leads to a record of another name",
+    "two users with one name",
+    "second name of a user",
+    "second name of a bucket",
+    "record of a bucket lost",
+]
+"""Breakages by which nothing stops working that works by an index."""
+
+
+@pytest.mark.parametrize("name", KEEPING)
+def test_what_works_by_the_last_entry_of_an_index_goes_on_working(
+    full: FullStore, name: str
+) -> None:
+    break_named(full, name)
+    worked, keys = workings(full.path), keys_of_file(full.path).keys()
+    change(full.path, repair())
+    assert worked <= workings(full.path)
+    assert keys <= keys_of_file(full.path).keys()
+
+
+def test_a_user_takes_the_name_by_which_it_signs_in_where_asked_for(full: FullStore) -> None:
+    break_named(full, "two users with one name")
+    change(full.path, repair("I8"))
+    assert words(examined(full.path)) == ()
+    assert ("sign-in", "alice") in workings(full.path)
+    assert json.loads(keys_of_file(full.path)["usersv1", full.bob.encode()])["name"] == "bob"
+
+
+def test_a_task_gets_the_organization_back_that_its_index_names(full: FullStore) -> None:
+    before = keys_of_file(full.path)
+    edit(full.path, lambda tx: change_record(tx, "tasksv1", TASK, orgID=NOBODY))
+    change(full.path, repair())
+    assert before == keys_of_file(full.path)
+
+
+def test_a_task_that_no_index_has_is_not_taken_for_that_of_a_deleted_organization(
+    full: FullStore,
+) -> None:
+    edit(full.path, lambda tx: change_record(tx, "tasksv1", TASK, orgID=NOBODY))
+    edit(full.path, lambda tx: drop(tx, "taskIndexsv1", f"{full.org}/{TASK}"))
+    assert change(full.path, repair()).is_changed is False
+
+
+def test_the_newest_of_the_mappings_marked_as_default_is_the_default(full: FullStore) -> None:
+    edit(full.path, lambda tx: change_record(tx, "dbrpv1", DBRP, default=True))
+    edit(full.path, lambda tx: drop(tx, "dbrpdefaultv1", f"{full.org}db"))
+    (finding,) = examined(full.path).findings
+    assert max(DBRP, OTHER_DBRP) in finding.remedy
+    change(full.path, repair())
+    stored = keys_of_file(full.path)["dbrpdefaultv1", f"{full.org}db".encode()]
+    assert max(DBRP, OTHER_DBRP).encode() == stored
+
+
+@pytest.mark.parametrize("name", ["tasksv1", "userresourcemappingsv1", "usersv1", "labelsv1"])
+def test_an_index_whose_records_are_all_gone_stays_until_the_loss_is_accepted(
+    full: FullStore, name: str
+) -> None:
+    remove_table(full.path, name)
+
+    def make(tx: MetaTx) -> None:
+        tx.create_table(name)
+
+    edit(full.path, make)
+    before = keys_of_file(full.path).keys()
+    lost = [one for one in examined(full.path).findings if one.is_loss]
+    assert [one.severity for one in lost] == [Severity.HIGH]
+    change(full.path, repair())
+    assert before <= keys_of_file(full.path).keys()
+    outcome = change(full.path, repair(accepted=(lost[0].number,)))
+    assert before > keys_of_file(full.path).keys()
+    assert f'"bucket": "{lost[0].bucket}"' in json.dumps(outcome.proposal.plan.facts["removed"])
+    assert not [one for one in examined(full.path).findings if one.is_loss]
+
+
+@pytest.mark.parametrize(
+    ("name", "key"),
+    [
+        ("STRA\N{LATIN CAPITAL LETTER SHARP S}E", b"stra\xc3\x9fe\0"),
+        ("\N{LATIN CAPITAL LETTER A WITH STROKE}bc", b"\xe2\xb1\xa5b"),
+        ("\N{LATIN CAPITAL LETTER I WITH DOT ABOVE}x", b"ix\0"),
+        ("\N{KELVIN SIGN}", b"k\0\0"),
+    ],
+)
+def test_a_label_has_the_key_that_go_makes_of_its_name(
+    full: FullStore, name: str, key: bytes
+) -> None:
+    def rename(tx: MetaTx) -> None:
+        change_record(tx, "labelsv1", LABEL, name=name)
+        drop(tx, "labelindexv1", f"{full.org}red")
+        tx.table("labelindexv1").put(full.org.encode() + key, LABEL.encode())
+
+    edit(full.path, rename)
+    assert words(examined(full.path)) == ()
+
+
+def test_a_number_that_cannot_be_mended_is_answered_with_what_to_do(full: FullStore) -> None:
+    edit(full.path, lambda tx: change_record(tx, "usersv1", full.alice, status="inactive"))
+    outcome = change(full.path, repair("I22", "I3"))
+    assert outcome.is_changed is False
+    said = " ".join(outcome.proposal.plan.warnings)
+    assert "I22" in said
+    assert "influx-recovery org add-owner" in said
+    assert "I3: nothing is wrong with it" in said
+
+
+def test_no_key_of_a_token_index_is_in_the_plan(full: FullStore) -> None:
+    secret = "0123456789abcdef"
+    edit(full.path, lambda tx: tx.table("authorizationindexv1").put(secret.encode(), b"odd"))
+    outcome = change(full.path, repair())
+    assert "removes 1 key of authorizationindexv1" in outcome.proposal.plan.steps
+    assert secret not in repr(outcome.proposal.plan.facts)
