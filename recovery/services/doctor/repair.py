@@ -280,7 +280,7 @@ def _steps(
         group = (finding.number, finding.bucket, finding.problem, finding.remedy)
         groups.setdefault(group, []).append(finding)
     for (number, bucket, problem, remedy), findings in groups.items():
-        done = ASKED if any(one.is_on_request or one.is_loss for one in findings) else remedy
+        done = ASKED if any(one.is_on_request or one.mend is None for one in findings) else remedy
         yield f"{number}: {_counted(bucket, findings)} {problem}: {done}"
     for name, ids in removals.items():
         keys = "1 key" if len(ids) == 1 else f"{len(ids)} keys"

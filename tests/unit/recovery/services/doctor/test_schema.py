@@ -97,7 +97,8 @@ def test_a_lost_bucket_without_which_influxd_does_not_start_is_made_empty(
     full = make_full_store(tmp_path / "influxd.bolt")
     remove_table(full.path, name)
     assert "I3 F" in words(examined(full.path))
-    change(full.path, repair())
+    outcome = change(full.path, repair())
+    assert "asked for" not in outcome.proposal.plan.steps[0]
     examination = examined(full.path)
     assert examination.verdict.outlook is Outlook.STARTS
     assert "I3 H" in words(examination)
