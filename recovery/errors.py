@@ -4,13 +4,15 @@ Lives here: the `RecoveryError` tree and `ExitCode`. Must not live here: errors 
 itself (`recovery.cli.usage`), and those of the bolt engine, which `recovery.metastore` translates.
 
 Invariants: each error is one sentence that says what happened and whether anything was changed, and
-carries a hint, one imperative sentence on what to do next. No error holds a token, a hash, a
-password, or a raw key or value of the store.
+carries a hint, what to do next as data. No error holds a token, a hash, a password, or a raw key or
+value of the store.
 """
 
 from collections.abc import Sequence
 from enum import IntEnum, unique
 from typing import Final, Literal, Self
+
+from recovery.remedy import Remedy
 
 UNCHANGED: Final = "nothing was changed"
 
@@ -60,14 +62,14 @@ class RecoveryError(Exception):
 
     Attributes:
         exit_code: What the process ends with.
-        hint: What to do next, one imperative sentence.
+        hint: What to do next, as data: each front end words it.
         changed: Whether the store was changed; None when only looking at it tells.
     """
 
     exit_code: ExitCode = ExitCode.REFUSED
     changed: bool | None = False
 
-    def __init__(self, sentence: str, *, hint: str) -> None:
+    def __init__(self, sentence: str, *, hint: Remedy) -> None:
         self.hint = hint
         super().__init__(sentence)
 
@@ -82,7 +84,7 @@ class StoreAccessError(RecoveryError):
 
     exit_code = ExitCode.REFUSED
 
-    def __init__(self, *, path: str, problem: str, hint: str) -> None:
+    def __init__(self, *, path: str, problem: str, hint: Remedy) -> None:
         self.path = path
         self.problem = problem
         super().__init__(f"{path} {problem}; {UNCHANGED}", hint=hint)
@@ -98,7 +100,7 @@ class ConfigurationError(RecoveryError):
 
     exit_code = ExitCode.REFUSED
 
-    def __init__(self, *, path: str, problem: str, hint: str) -> None:
+    def __init__(self, *, path: str, problem: str, hint: Remedy) -> None:
         self.path = path
         self.problem = problem
         super().__init__(f"{path} {problem}; {UNCHANGED}", hint=hint)
@@ -114,7 +116,7 @@ class StoreNotFoundError(RecoveryError):
 
     exit_code = ExitCode.NOT_FOUND
 
-    def __init__(self, *, path: str, problem: str, hint: str) -> None:
+    def __init__(self, *, path: str, problem: str, hint: Remedy) -> None:
         self.path = path
         self.problem = problem
         super().__init__(f"{path} {problem}; {UNCHANGED}, nothing was created", hint=hint)
@@ -130,7 +132,7 @@ class StoreBusyError(RecoveryError):
 
     exit_code = ExitCode.BUSY
 
-    def __init__(self, *, path: str, holder: str, hint: str) -> None:
+    def __init__(self, *, path: str, holder: str, hint: Remedy) -> None:
         self.path = path
         self.holder = holder
         super().__init__(f"{path} is in use: {holder}; {UNCHANGED}", hint=hint)
@@ -161,7 +163,9 @@ class StoreDamagedError(RecoveryError):
 
     exit_code = ExitCode.DAMAGED
 
-    def __init__(self, *, path: str, problem: str, hint: str, findings: Sequence[str] = ()) -> None:
+    def __init__(
+        self, *, path: str, problem: str, hint: Remedy, findings: Sequence[str] = ()
+    ) -> None:
         self.path = path
         self.problem = problem
         self.findings = tuple(findings)
@@ -178,7 +182,7 @@ class SchemaError(RecoveryError):
 
     exit_code = ExitCode.SCHEMA
 
-    def __init__(self, *, path: str, problem: str, hint: str) -> None:
+    def __init__(self, *, path: str, problem: str, hint: Remedy) -> None:
         self.path = path
         self.problem = problem
         super().__init__(f"{path} {problem}; {UNCHANGED}", hint=hint)
@@ -216,7 +220,7 @@ class NotFoundError(RecoveryError):
 
     exit_code = ExitCode.NOT_FOUND
 
-    def __init__(self, *, kind: str, name: str, existing: Sequence[str], hint: str) -> None:
+    def __init__(self, *, kind: str, name: str, existing: Sequence[str], hint: Remedy) -> None:
         self.kind = kind
         self.name = name
         self.existing = tuple(existing)
@@ -234,7 +238,7 @@ class AmbiguousError(RecoveryError):
 
     exit_code = ExitCode.REFUSED
 
-    def __init__(self, *, kind: str, candidates: Sequence[str], hint: str) -> None:
+    def __init__(self, *, kind: str, candidates: Sequence[str], hint: Remedy) -> None:
         self.kind = kind
         self.candidates = tuple(candidates)
         listed = ", ".join(self.candidates)
@@ -253,7 +257,7 @@ class RefusedError(RecoveryError):
 
     exit_code = ExitCode.REFUSED
 
-    def __init__(self, *, reason: str, hint: str) -> None:
+    def __init__(self, *, reason: str, hint: Remedy) -> None:
         self.reason = reason
         super().__init__(f"{reason}; {UNCHANGED}", hint=hint)
 
@@ -266,7 +270,7 @@ class ConflictError(RefusedError):
         name: Its name, as it may be shown; empty for what has no name that may be shown.
     """
 
-    def __init__(self, *, kind: str, name: str, hint: str) -> None:
+    def __init__(self, *, kind: str, name: str, hint: Remedy) -> None:
         self.kind = kind
         self.name = name
         what = f"{kind} {name}" if name else f"this {kind}"
@@ -287,7 +291,7 @@ class LedgerError(RecoveryError):
 
     exit_code = ExitCode.REFUSED
 
-    def __init__(self, *, path: str, problem: str, changed: bool | None, hint: str) -> None:
+    def __init__(self, *, path: str, problem: str, changed: bool | None, hint: Remedy) -> None:
         self.path = path
         self.problem = problem
         self.changed = changed
@@ -310,7 +314,7 @@ class DeliveryError(RecoveryError):
     exit_code = ExitCode.NOT_DELIVERED
     changed = True
 
-    def __init__(self, *, authorization_id: str, problem: str, hint: str) -> None:
+    def __init__(self, *, authorization_id: str, problem: str, hint: Remedy) -> None:
         self.authorization_id = authorization_id
         self.problem = problem
         super().__init__(
@@ -336,7 +340,7 @@ class WriteFailedError(RecoveryError):
         path: str,
         problem: str,
         outcome: Literal["unchanged", "unknown"],
-        hint: str,
+        hint: Remedy,
         backup_path: str | None = None,
     ) -> None:
         self.path = path
@@ -354,7 +358,7 @@ class WriteFailedError(RecoveryError):
 class VerificationError(WriteFailedError):
     """The change was committed, and the re-opened store is not as planned."""
 
-    def __init__(self, *, path: str, problem: str, hint: str, backup_path: str | None) -> None:
+    def __init__(self, *, path: str, problem: str, hint: Remedy, backup_path: str | None) -> None:
         super().__init__(
             path=path, problem=problem, outcome="unknown", hint=hint, backup_path=backup_path
         )

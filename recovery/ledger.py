@@ -39,6 +39,7 @@ from recovery.model.display import displayed
 from recovery.model.ids import parse_id
 from recovery.new_file import ClaimedFile
 from recovery.ports import Clock
+from recovery.remedy import Give, Input
 
 if TYPE_CHECKING:
     import sqlite3
@@ -50,7 +51,7 @@ FOLDER_OF_ROOT: Final = Path("/var/lib/influx-recovery")
 APPLICATION_ID: Final = 0x49524C31
 """Marks the file as ours in its header: "IRL1"."""
 
-_HINT: Final = "make that place writable, or name another file with --ledger"
+_HINT: Final = ("make that place writable", Give(Input.LEDGER, "name another file"))
 _SCHEMA_VERSION: Final = 2
 _ADDED: Final = {1: "ALTER TABLE entries ADD COLUMN digest TEXT"}
 """What brings a ledger of an older version up to date, with its next row."""

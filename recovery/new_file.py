@@ -36,6 +36,7 @@ from recovery.errors import (
 )
 from recovery.log import get_logger
 from recovery.model.display import displayed
+from recovery.remedy import Remedy
 from recovery.system_advice import advice_on, reason_of
 
 LOG: Final = get_logger(__name__)
@@ -131,7 +132,7 @@ class StagedFile:
     """
 
     def __init__(
-        self, target: Path, *, elsewhere: str = ELSEWHERE, on_unsynced: Unsynced | None = None
+        self, target: Path, *, elsewhere: Remedy = ELSEWHERE, on_unsynced: Unsynced | None = None
     ) -> None:
         """Make the private folder.
 
@@ -213,7 +214,7 @@ class ClaimedFile:
     """
 
     def __init__(
-        self, target: Path, *, elsewhere: str = ELSEWHERE, on_unsynced: Unsynced | None = None
+        self, target: Path, *, elsewhere: Remedy = ELSEWHERE, on_unsynced: Unsynced | None = None
     ) -> None:
         """Make the file, empty and with mode 0600. Takes and raises what `StagedFile` does."""
         require_free(target)
@@ -326,7 +327,7 @@ def sync_folder(path: Path, on_unsynced: Unsynced | None = None) -> None:
         on_unsynced(error)
 
 
-def not_makeable(target: Path, error: OSError, elsewhere: str) -> RecoveryError:
+def not_makeable(target: Path, error: OSError, elsewhere: Remedy) -> RecoveryError:
     """Return the error for a file that cannot even be created."""
     if error.errno in NOT_MAKEABLE:
         return StoreAccessError(
@@ -337,7 +338,7 @@ def not_makeable(target: Path, error: OSError, elsewhere: str) -> RecoveryError:
     return failed(target, error, elsewhere)
 
 
-def failed(target: Path, error: OSError | str, elsewhere: str = ELSEWHERE) -> WriteFailedError:
+def failed(target: Path, error: OSError | str, elsewhere: Remedy = ELSEWHERE) -> WriteFailedError:
     """Return the error for a new file that cannot be written; nothing is left of it."""
     problem = error if isinstance(error, str) else reason_of(error)
     code = errno.ENOSPC if isinstance(error, str) else error.errno

@@ -12,6 +12,8 @@ import errno
 import os
 from typing import Final
 
+from recovery.remedy import Remedy, ways
+
 _ADVICE: Final = {
     errno.ENOSPC: "make space there",
     errno.EFBIG: "raise the limit on the size of a file (ulimit -f)",
@@ -43,21 +45,21 @@ _AS_USER: Final = "run it as root, or as the user whom the file belongs to"
 _IN_THE_WAY: Final = frozenset({errno.EMFILE, errno.ENFILE, errno.ENOMEM, errno.ELOOP})
 
 
-def advice_on(code: int | None, *, otherwise: str | None = None) -> str:
+def advice_on(code: int | None, *, otherwise: Remedy | None = None) -> Remedy:
     """Say what to do about an error of the system.
 
     Args:
         code: Its number; None when there is none.
-        otherwise: Another way, as an imperative clause: "name a file on another disk".
+        otherwise: Another way, such as "name a file on another disk".
 
     Returns:
-        One imperative clause.
+        One imperative clause, and the other way where that helps.
     """
     if code in _AS_ROOT:
         first = _AS_ROOT[code] if os.geteuid() == 0 else _AS_USER
     else:
         first = _ADVICE.get(code or 0, "look at the disk and at the kernel log")
-    return first if otherwise is None or code in _IN_THE_WAY else f"{first}; or {otherwise}"
+    return first if otherwise is None or code in _IN_THE_WAY else (first, *ways(otherwise))
 
 
 def reason_of(error: OSError) -> str:

@@ -86,7 +86,13 @@ def _run(argv: Sequence[str], context: Context, stderr: TextIO) -> ExitCode:
         context.output.message_lines(text.rstrip().splitlines())
         return ExitCode.USAGE
     log.configure(log_format=arguments.log_format, level=arguments.log_level, stream=stderr)
-    code: ExitCode = arguments.command.run_with(arguments, context)
+    try:
+        code: ExitCode = arguments.command.run_with(arguments, context)
+    except RecoveryError as error:
+        from recovery.cli.hints import AtHand  # noqa: PLC0415 # most commands need no hint
+
+        error.hint = AtHand(arguments, parser).hint(error.hint)
+        raise
     return (
         _interrupted(context.output, context.progress) if context.progress.is_interrupted else code
     )
@@ -103,7 +109,7 @@ def _explain(error: RecoveryError, output: Output) -> ExitCode:
         output.message_lines(f"found: {finding}" for finding in shown)
         if len(error.findings) > len(shown):
             output.message_lines([f"found: and {len(error.findings) - len(shown)} more"])
-    output.error(str(error), error.hint)
+    output.error(str(error), str(error.hint))
     return error.exit_code
 
 

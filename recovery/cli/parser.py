@@ -81,7 +81,7 @@ def understand(argv: Sequence[str]) -> tuple[argparse.Namespace, Parser]:
     Raises:
         UsageError: It cannot be understood; the hint names what was probably meant.
     """
-    words = _typed_words(argv)
+    words = typed_words(argv)
     parser = build_parser(only=words)
     with contextlib.suppress(UsageError):
         arguments = parse_arguments(argv, parser)
@@ -91,8 +91,15 @@ def understand(argv: Sequence[str]) -> tuple[argparse.Namespace, Parser]:
     return parse_arguments(argv, parser), parser
 
 
-def _typed_words(argv: Sequence[str]) -> str:
-    """Find the words of a command, as far as they were typed before help was asked for."""
+def typed_words(argv: Sequence[str]) -> str:
+    """Find the words of a command, as far as they were typed before help was asked for.
+
+    Args:
+        argv: What was typed after the program's name.
+
+    Returns:
+        A command, a noun, or "".
+    """
     words = ""
     is_value = False
     for typed in argv:

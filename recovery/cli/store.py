@@ -7,6 +7,8 @@ Invariants: a result never stands without the store that it comes from and the r
 that one.
 """
 
+from typing import Final
+
 from recovery.cli.context import Context
 from recovery.cli.options import Options
 from recovery.cli.output import Output
@@ -15,6 +17,8 @@ from recovery.discovery.search import FoundStore, discover
 from recovery.model.display import displayed
 from recovery.services.session import Session
 from recovery.services.store_facts import StoreFacts
+
+NAMED_BY: Final = "from --bolt-path"
 
 
 def find_store(options: Options, context: Context) -> FoundStore:
@@ -30,7 +34,7 @@ def find_store(options: Options, context: Context) -> FoundStore:
     Raises:
         RecoveryError: There is none, or more than one.
     """
-    found = discover(Host.here(context.environ), bolt_path=options.bolt_path)
+    found = discover(Host.here(context.environ), bolt_path=options.bolt_path, named_by=NAMED_BY)
     for note in found.notes:
         context.output.message(f"note: {note}")
     return found

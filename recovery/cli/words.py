@@ -72,6 +72,25 @@ class Parser(argparse.ArgumentParser):
         """The options accepted here, by each of their names."""
         return self._option_string_actions
 
+    @property
+    def actions(self) -> list[argparse.Action]:
+        """The options and the words accepted here, in the order of the help."""
+        return self._actions
+
+    def command(self, words: str) -> "Parser":
+        """Find the parser of a command, below this one.
+
+        Args:
+            words: The command; "" for this parser.
+
+        Returns:
+            Its parser.
+        """
+        parser = self
+        for word in words.split():
+            parser = parser.children[word]
+        return parser
+
     def error(self, message: str) -> NoReturn:
         """Raise what argparse would print.
 

@@ -19,6 +19,7 @@ from typing import Final
 
 from recovery.model.display import displayed
 
+AS_NAMED: Final = "as it was named"
 STORE_NAME: Final = "influxd.bolt"
 SQLITE_NAME: Final = "influxd.sqlite"
 ENGINE_NAME: Final = "engine"

@@ -21,6 +21,7 @@ from typing import Final
 from recovery.discovery.host import PREFIX
 from recovery.errors import ConfigurationError
 from recovery.model.display import displayed
+from recovery.remedy import Give, Input
 
 SIZE_BYTES_MAX: Final = 1 << 20
 """A configuration is some hundred bytes; this is no configuration."""
@@ -38,7 +39,7 @@ _KEYS_OF_1X: Final = frozenset(
         "continuous_queries",
     }
 )  # fmt: skip
-_HINT: Final = "mend that file, or name the store with --bolt-path"
+_HINT: Final = ("mend that file", Give(Input.STORE, "name the store"))
 _LINE: Final = re.compile(r"at line (\d+)")
 
 

@@ -16,15 +16,24 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from recovery.discovery.backup_folder import FolderBackup, newest_backup
-from recovery.discovery.candidate import STORE_NAME, Candidate, Files, State, beside, look_at
+from recovery.discovery.candidate import (
+    AS_NAMED,
+    STORE_NAME,
+    Candidate,
+    Files,
+    State,
+    beside,
+    look_at,
+)
 from recovery.discovery.host import Host
 from recovery.errors import AmbiguousError, RecoveryError, StoreAccessError, StoreNotFoundError
 from recovery.model.display import displayed
+from recovery.remedy import Give, Input, Remedy, Run
 
 if TYPE_CHECKING:
     from recovery.discovery.survey import Survey
 
-_NAME_IT: Final = "name the store with --bolt-path"
+_NAME_IT: Final = Give(Input.STORE, "name the store")
 _AS_ROOT: Final = "run it as root or as the user of influxd"
 _NEIGHBOURS_SHOWN_MAX: Final = 3
 
@@ -50,12 +59,13 @@ class FoundStore:
     is_backup: bool = False
 
 
-def discover(host: Host, *, bolt_path: str | None) -> FoundStore:
+def discover(host: Host, *, bolt_path: str | None, named_by: str = AS_NAMED) -> FoundStore:
     """Decide which store a command works on.
 
     Args:
         host: Where to search.
-        bolt_path: What the command line names.
+        bolt_path: What a person names, if anything.
+        named_by: How it was named, as a phrase.
 
     Returns:
         A file that can be read and is not empty. Whether it is a store is not looked at.
@@ -70,8 +80,8 @@ def discover(host: Host, *, bolt_path: str | None) -> FoundStore:
         named = host.working_folder / bolt_path
         backup = newest_backup(named)
         if backup is not None:
-            return _accepted_backup(backup)
-        return _accepted(look_at(named, "from --bolt-path", files=beside(named)), notes=())
+            return _accepted_backup(backup, named_by)
+        return _accepted(look_at(named, named_by, files=beside(named)), notes=())
     from recovery.discovery.servers import server_here  # noqa: PLC0415 # not with --bolt-path
     from recovery.discovery.survey import candidate_of, survey  # noqa: PLC0415 # as above
 
@@ -133,11 +143,13 @@ def _only(found: "Survey") -> Candidate:
     """
     full = [candidate for candidate in found.candidates if candidate.has_data]
     if len(full) > 1:
-        best = next((candidate for candidate in full if candidate.opened_by), full[0])
         raise AmbiguousError(
             kind="store",
             candidates=[candidate.description for candidate in full],
-            hint=f"name one of them, for example {_option(best.path)}",
+            hint=(
+                Give(Input.STORE, "name one of them"),
+                Run("store find", "to see which one a server would open"),
+            ),
         )
     absent = [c for c in found.candidates if c.is_configured and not c.has_data]
     if absent and full:
@@ -148,7 +160,7 @@ def _only(found: "Survey") -> Candidate:
         raise StoreNotFoundError(
             path=STORE_NAME,
             problem=f"is neither configured nor at any of the known places{blind}",
-            hint=f"{_NAME_IT}; {_AS_ROOT} if something may not be looked at" if blind else _NAME_IT,
+            hint=(_NAME_IT, _AS_ROOT) if blind else _NAME_IT,
         )
     return chosen[0]
 
@@ -171,7 +183,7 @@ def _accepted(candidate: Candidate, *, notes: tuple[str, ...]) -> FoundStore:
     )
 
 
-def _accepted_backup(backup: FolderBackup) -> FoundStore:
+def _accepted_backup(backup: FolderBackup, named_by: str) -> FoundStore:
     """Take the newest backup in a folder, if it can be used.
 
     Raises:
@@ -179,7 +191,7 @@ def _accepted_backup(backup: FolderBackup) -> FoundStore:
         StoreAccessError: It may not be read or looked at.
     """
     which = "the backup" if backup.count == 1 else f"the newest of {backup.count} backups"
-    reason = f"{which} in the folder from --bolt-path"
+    reason = f"{which} in the folder {named_by}"
     found = _accepted(look_at(backup.path, reason), notes=())
     return replace(found, is_backup=True)
 
@@ -192,8 +204,9 @@ def _refusal(candidate: Candidate, *, other: Candidate | None) -> RecoveryError:
         problem += f", while there is data in {other.description}"
     if candidate.state in {State.UNREADABLE, State.UNSEEN}:
         return StoreAccessError(path=path, problem=problem, hint=_AS_ROOT)
+    hint: Remedy
     if other is not None:
-        hint = f"mount or restore it, or choose the other one with {_option(other.path)}"
+        hint = ("mount or restore it", Give(Input.STORE, "choose the other one", str(other.path)))
     elif candidate.state is State.EMPTY:
         hint = "look for a backup; influxd would make a new store of the empty file"
     else:
@@ -201,7 +214,7 @@ def _refusal(candidate: Candidate, *, other: Candidate | None) -> RecoveryError:
     return StoreNotFoundError(path=path, problem=problem, hint=hint)
 
 
-def _hint_about(candidate: Candidate) -> str:
+def _hint_about(candidate: Candidate) -> Remedy:
     """Look for what could have been meant: a store in the folder, or beside the missing file."""
     is_folder = candidate.state is State.NOT_A_FILE
     folder = candidate.named_path if is_folder else candidate.named_path.parent
@@ -211,12 +224,8 @@ def _hint_about(candidate: Candidate) -> str:
         names = []
     if not names:
         return "check the path, and that the disk is mounted"
-    options = [_option(folder / name) for name in names[:_NEIGHBOURS_SHOWN_MAX]]
-    return f"try {' or '.join(options)}"
-
-
-def _option(path: Path) -> str:
-    """Write the option that names a store, to be typed as it is."""
-    import shlex  # noqa: PLC0415 # wanted for refusals only
-
-    return f"--bolt-path {shlex.quote(displayed(str(path)))}"
+    first, *rest = (str(folder / name) for name in names[:_NEIGHBOURS_SHOWN_MAX])
+    return (
+        Give(Input.STORE, "name the store that is there", first),
+        *(Give(Input.STORE, "", path) for path in rest),
+    )

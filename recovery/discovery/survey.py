@@ -9,7 +9,7 @@ Invariants: nothing is created or changed. What may not be looked at is reported
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from recovery.discovery.candidate import Candidate, Files, State, beside, look_at
+from recovery.discovery.candidate import AS_NAMED, Candidate, Files, State, beside, look_at
 from recovery.discovery.containers import read_containers
 from recovery.discovery.host import Host
 from recovery.discovery.places import Blind, Place, fixed_places, matching_places
@@ -33,12 +33,13 @@ class Survey:
     errors: tuple[ConfigurationError, ...]
 
 
-def survey(host: Host, *, bolt_path: str | None = None) -> Survey:
+def survey(host: Host, *, bolt_path: str | None = None, named_by: str = AS_NAMED) -> Survey:
     """List every store that this machine may have, and what its servers would open.
 
     Args:
         host: Where to search.
-        bolt_path: What the command line names, if anything.
+        bolt_path: What a person names, if anything.
+        named_by: How it was named, as a phrase.
 
     Returns:
         Candidates. Known places without a file are left out.
@@ -47,7 +48,7 @@ def survey(host: Host, *, bolt_path: str | None = None) -> Survey:
     notes: list[str] = []
     errors: list[ConfigurationError] = []
     blind: dict[str, list[str]] = {}
-    for item in _finds(host, bolt_path):
+    for item in _finds(host, bolt_path, named_by):
         if isinstance(item, Blind):
             blind.setdefault(item.problem, []).append(displayed(str(item.path)))
         elif isinstance(item, Server):
@@ -63,11 +64,13 @@ def survey(host: Host, *, bolt_path: str | None = None) -> Survey:
     return Survey(candidates=tuple(merged.values()), notes=tuple(notes), errors=tuple(errors))
 
 
-def _finds(host: Host, bolt_path: str | None) -> Iterator[Candidate | Server | Blind]:
+def _finds(
+    host: Host, bolt_path: str | None, named_by: str
+) -> Iterator[Candidate | Server | Blind]:
     """List what every source says, the strongest source first."""
     if bolt_path is not None:
         path = host.working_folder / bolt_path
-        yield look_at(path, "from --bolt-path", is_configured=True, files=beside(path))
+        yield look_at(path, named_by, is_configured=True, files=beside(path))
     for server in (server_here(host), *servers_of_system(host)):
         yield server
         if server.store_path is not None:

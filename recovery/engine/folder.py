@@ -126,7 +126,7 @@ class EngineFolder:
         if not is_engine:
             hint = "name the folder that has the folder data in it, often called engine"
             if (path / "engine" / DATA).is_dir():
-                hint = f"it is in there: --engine-path {displayed(str(path / 'engine'))}"
+                hint = f"name the one in there: {displayed(str(path / 'engine'))}"
             raise StoreNotFoundError(
                 path=displayed(str(path)), problem="is no folder of a storage engine", hint=hint
             )

@@ -9,6 +9,7 @@ value. Bugs (`InvariantError`, `StateError`) are not translated: they are not th
 
 import errno
 import os
+import shlex
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -38,14 +39,15 @@ from recovery.errors import (
     WriteFailedError,
 )
 from recovery.model.display import displayed
+from recovery.remedy import Give, Input, Remedy, Run
 from recovery.system_advice import advice_on
 
 FINDINGS_SHOWN: Final = 5
 """A damaged file can have as many findings as pages; the first tell where to look."""
 
-NAME_STORE: Final = (
-    "name the store with --bolt-path FILE; influxd.bolt is usually in /var/lib/influxdb, "
-    "/var/lib/influxdb2 or ~/.influxdbv2"
+NAME_STORE: Final = Give(
+    Input.STORE,
+    "influxd.bolt is usually in /var/lib/influxdb, /var/lib/influxdb2 or ~/.influxdbv2: name it",
 )
 NOT_THE_FILE: Final = frozenset({
     errno.EMFILE, errno.ENFILE, errno.ENOMEM, errno.ESTALE, errno.ENOTCONN, errno.ETIMEDOUT,
@@ -56,13 +58,14 @@ NO_SPACE: Final = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
 
 DO_NOT_START: Final = "do not start influxd on it, because it writes over what can be saved"
 _RESTORE: Final = (
-    "type influx-recovery store salvage NEWFILE, which writes what can be read into a new file, or "
-    "restore a backup; if this is a copy of the file of a running influxd, make another with "
-    "influx-recovery store backup, which works beside it"
+    Run("store salvage", "to write what can be read into a new file", {Input.TARGET: None}),
+    "restore a backup",
+    Run("store backup", "to copy once more a file that a running influxd has", {Input.STORE: None}),
 )
-_COMPACT: Final = (
-    "type influx-recovery store compact NEWFILE, which makes a copy without the empty pages, and "
-    "put that in its place"
+_COMPACT: Final = Run(
+    "store compact",
+    "to make a copy without the empty pages, which you put in its place",
+    {Input.TARGET: None},
 )
 EMPTY_LEAF: Final = "leaf.empty"
 GRID_SIZES: Final = (4096, 16384, 65536, 8192, 32768, 2048, 1024)
@@ -167,8 +170,9 @@ class Failures:
         return StoreDamagedError(
             path=self.name,
             problem=problem,
-            hint="type influx-recovery store check, which says what is wrong with it and whether "
-            "influxd starts on it",
+            hint=Run(
+                "store check", "to see what is wrong with it, and whether influxd starts on it"
+            ),
         )
 
     def _locked(self, error: LockError) -> StoreBusyError:
@@ -210,7 +214,7 @@ class Failures:
             path=path, problem=f"is damaged: {DO_NOT_START} ({error})", hint=_RESTORE
         )
 
-    def _what_else(self) -> tuple[str, str]:
+    def _what_else(self) -> tuple[str, Remedy]:
         """Say what a file is that is no bolt file."""
         try:
             descriptor = open_unnoticed(self.path)
@@ -222,7 +226,7 @@ class Failures:
             os.close(descriptor)
         for signature, problem, hint in _SIGNATURES:
             if start.startswith(signature):
-                return problem, hint.format(path=self.name)
+                return problem, hint.format(path=shlex.quote(self.name))
         if has_bolt_pages(self.path):
             return f"is a bolt file without a usable meta page: {DO_NOT_START}", _RESTORE
         return "is not a bolt file", "name the file influxd.bolt of the server, or a copy of it"
@@ -247,7 +251,7 @@ class Failures:
                 return StoreAccessError(
                     path=path,
                     problem="is on a read-only file system",
-                    hint="mount it for writing, or make a changed copy with --output FILE",
+                    hint=("mount it for writing", Give(Input.OUTPUT, "make a changed copy")),
                 )
             case code if code in NO_SPACE:
                 return WriteFailedError(

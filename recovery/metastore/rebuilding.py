@@ -28,6 +28,7 @@ from recovery.model.recognition import (
 )
 from recovery.model.schema import LEVEL_MAX, buckets_of_level
 from recovery.new_file import StagedFile, already_there
+from recovery.remedy import Input, Omit, Run
 
 _MIGRATIONS: Final = b"migrationsv1"
 _KNOWLEDGE: Final = bolt_store.Knowledge(
@@ -145,7 +146,9 @@ def compact_store(path: Path, new: StagedFile) -> CompactFacts:
             raise StoreDamagedError(
                 path=Failures(path).name,
                 problem=f"is damaged: {error.first}",
-                hint="get out what can be read of it: influx-recovery store salvage TARGET",
+                hint=Run(
+                    "store salvage", "to get out what can be read of it", {Input.TARGET: None}
+                ),
             ) from error
         return CompactFacts(
             source_size_bytes=plain.stat().st_size,
@@ -197,7 +200,7 @@ def salvage_store(
         except LimitError as error:
             raise RefusedError(
                 reason=f"it cannot be salvaged so ({error})",
-                hint="leave out --page-size and --root-page",
+                hint=Omit((Input.PAGE_SIZE, Input.ROOT_PAGE)),
             ) from error
         finally:
             source.close()

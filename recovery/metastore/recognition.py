@@ -27,12 +27,13 @@ from recovery.model.schema import (
     decode_migration,
     schema_state,
 )
+from recovery.remedy import Give, Input, Remedy, Run
 
 START_ONCE: Final = "start influxd of the version that was here last, and stop it again"
-SCHEMA_HINTS: Final = {
+SCHEMA_HINTS: Final[dict[SchemaFault, Remedy]] = {
     SchemaFault.EMPTY: (
-        "type influx-recovery store check, which says whether influxd starts on it and brings it "
-        "up to date, or name another store with --bolt-path FILE"
+        Run("store check", "to see whether influxd starts on it and brings it up to date"),
+        Give(Input.STORE, "name another store"),
     ),
     SchemaFault.NEWER: "look for a newer version of this tool",
     SchemaFault.OLDER: "start a released influxd 2.0 on a copy of it, which brings it up to date",
@@ -90,8 +91,7 @@ def _require_influxdb(tx: MetaTx, failures: Failures) -> None:
             path=failures.name,
             problem="is a bolt file without anything in it, as influxd recovery leaves one where "
             "it found no store",
-            hint="look for the store with influx-recovery store find, or name it with --bolt-path "
-            "FILE",
+            hint=(Run("store find", "to look for the store"), Give(Input.STORE, "name it")),
         )
     program = other_program(names)
     whose = "" if program is None else f"; it looks like a file of {program}"
@@ -99,8 +99,7 @@ def _require_influxdb(tx: MetaTx, failures: Failures) -> None:
         path=failures.name,
         problem=f"is a bolt file, but none of its {len(names)} bolt buckets is InfluxDB's{whose}: "
         "leave it alone, because influxd would write into it",
-        hint="name influxd.bolt with --bolt-path FILE, or look for it with influx-recovery store "
-        "find",
+        hint=(Give(Input.STORE, "name influxd.bolt"), Run("store find", "to look for it")),
     )
 
 

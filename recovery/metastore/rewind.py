@@ -5,7 +5,6 @@ transaction it is, and whether anybody wants that (`recovery.services.stores.und
 """
 
 import os
-import shlex
 from pathlib import Path
 from typing import Final
 
@@ -14,12 +13,15 @@ from recovery.errors import RefusedError, WriteFailedError
 from recovery.metastore.failures import Failures
 from recovery.metastore.store import MetaStore
 from recovery.model.display import displayed
+from recovery.remedy import Input, Run
+
+UNDO_AGAIN: Final = Run("store undo", "again, when you have looked at the disk")
 
 
-def compare_hint(backup: Path, store: Path) -> str:
+def compare_hint(backup: Path, store: Path) -> Run:
     """Say how to see what would be lost."""
-    paths = f"{shlex.quote(str(backup))} {shlex.quote(str(store))}"
-    return f"see what has been written since: influx-recovery store diff {paths}"
+    paths = {Input.STORE: str(backup), Input.OTHER_STORE: str(store)}
+    return Run("store diff", "to see what has been written since", paths)
 
 
 class Rewinder:
@@ -73,5 +75,5 @@ class Rewinder:
             path=self._name,
             problem=problem,
             outcome="unknown",
-            hint="look at the disk, then run influx-recovery store undo again",
+            hint=UNDO_AGAIN,
         )

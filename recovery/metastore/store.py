@@ -35,6 +35,7 @@ from recovery.metastore.recognition import recognised_level
 from recovery.metastore.transaction import MetaTx
 from recovery.model.display import displayed
 from recovery.new_file import already_there
+from recovery.remedy import Give, Input
 
 LOG: Final = get_logger(__name__)
 STORE_NAME: Final = "influxd.bolt"
@@ -544,7 +545,8 @@ def require_store_file(path: Path, failures: Failures) -> Path:
         real_path = path.resolve()
     if stat.S_ISDIR(status.st_mode):
         inside = path / STORE_NAME
-        hint = f"name the file in it: {displayed(str(inside))}" if inside.exists() else NAME_STORE
+        name_it = Give(Input.STORE, "name the file in it", str(inside))
+        hint = name_it if inside.exists() else NAME_STORE
         raise StoreNotFoundError(path=failures.name, problem="is a folder", hint=hint)
     if not stat.S_ISREG(status.st_mode):
         raise StoreNotFoundError(

@@ -28,12 +28,12 @@ from recovery.model.standing import (
 from recovery.model.user import User
 
 ONLY_OPERATOR: Final = (
-    "this is the only full operator token that a server would accept; afterwards only "
-    "influx-recovery auth create-operator makes another"
+    "this is the only full operator token that a server would accept; afterwards only this tool "
+    "makes another"
 )
 NOBODY: Final = (
     "afterwards nobody can get in: no operator token is left that a server would accept, and no "
-    "user who can sign in; only influx-recovery lets somebody in again"
+    "user who can sign in; only this tool lets somebody in again"
 )
 
 

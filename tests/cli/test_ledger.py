@@ -75,7 +75,9 @@ def test_an_operation_that_does_not_exist_is_refused(cli: Cli, made: MadeStore) 
     done = cli.run("ledger", "show", "99")
     assert done.code == 3
     assert "99" in done.error
-    assert done.hint == "type influx-recovery ledger list"
+    assert done.hint == (
+        f"type influx-recovery ledger list --ledger {cli.ledger} to see all of them"
+    )
 
 
 @pytest.mark.parametrize("words", [[], ["x"], ["-1"], ["9" * 30]])

@@ -16,6 +16,7 @@ from recovery.services.authorizations.permission_request import PermissionReques
 from recovery.services.changes.backup_rule import BackupEachChange
 from recovery.services.changes.plan import Manner
 from recovery.services.changes.ports import Ports
+from tests.support.hints import hint_of
 from tests.support.ports import FixedClock
 from tests.support.stores import (
     CHANGED_AT,
@@ -90,7 +91,7 @@ def ends_in_words(path: Path, content: bytes) -> None:
             event(f"{work.__name__} succeeds")
         except RecoveryError as error:
             event(f"{work.__name__}: {type(error).__name__}")
-            said = f"{error}{error.hint}"
+            said = f"{error}{hint_of(error)}"
             assert "\n" not in said
             assert SECRET not in said
             assert path.read_bytes() == content

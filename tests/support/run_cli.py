@@ -21,6 +21,7 @@ from pathlib import Path
 from typing import IO, Final
 
 from recovery.cli.main import main
+from tests.support.hints import require_sound_hints
 
 PROJECT: Final = Path(__file__).parents[2]
 PROGRAM: Final = (sys.executable, "-m", "recovery")
@@ -106,11 +107,13 @@ class Cli:
             timeout=PATIENCE_S,
             cwd=self.home,
         )
-        return Ended(
+        ended = Ended(
             code=done.returncode,
             stdout=(done.stdout or b"").decode(),
             stderr=done.stderr.decode(),
         )
+        require_sound_hints(ended.stdout + ended.stderr, words)
+        return ended
 
     def run_here(self, *words: object, own_ledger: bool = True) -> Ended:
         """Run it within this process: many times faster, and the same from the arguments on.
@@ -125,7 +128,9 @@ class Cli:
             code = main(argv, environ=self.environ(), stdout=stdout, stderr=stderr)
             stdout.seek(0)
             stderr.seek(0)
-            return Ended(code=code, stdout=stdout.read(), stderr=stderr.read())
+            ended = Ended(code=code, stdout=stdout.read(), stderr=stderr.read())
+        require_sound_hints(ended.stdout + ended.stderr, words)
+        return ended
 
     @contextmanager
     def at_terminal(
@@ -153,7 +158,7 @@ class Cli:
         )
         os.close(theirs)
         try:
-            yield Terminal(ours, process)
+            yield Terminal(ours, process, words)
         finally:
             process.kill()
             process.wait()
@@ -163,9 +168,12 @@ class Cli:
 class Terminal:
     """The other end of a terminal on which the program runs."""
 
-    def __init__(self, master: int, process: "subprocess.Popen[bytes]") -> None:
+    def __init__(
+        self, master: int, process: "subprocess.Popen[bytes]", words: Sequence[object]
+    ) -> None:
         self._master = master
         self._process = process
+        self._words = words
         self.text = ""
 
     def wait_for(self, words: str) -> None:
@@ -182,6 +190,7 @@ class Terminal:
         """Read to the end, and wait for the program."""
         while self._read():
             pass
+        require_sound_hints(self.text, self._words)
         return Ended(code=self._process.wait(timeout=PATIENCE_S), stdout=self.text, stderr="")
 
     def _read(self) -> bool:

@@ -8,6 +8,7 @@ from collections.abc import Iterator, Sequence
 from typing import Final
 
 from recovery.cli.context import Context
+from recovery.cli.hints import Named, command_line, named_with
 from recovery.cli.listing import plural
 from recovery.cli.options import Command, Options
 from recovery.cli.store import find_store, open_session, show_header, store_document
@@ -17,6 +18,7 @@ from recovery.discovery.search import with_files
 from recovery.errors import ExitCode
 from recovery.model.display import displayed
 from recovery.ports import SystemClock, SystemRng
+from recovery.remedy import Input
 from recovery.services.doctor.chart import Access
 from recovery.services.doctor.examination import Examination, Forecast, Outlook, examine
 from recovery.services.doctor.finding import Finding, Severity
@@ -55,7 +57,7 @@ def _check(options: Options, context: Context) -> ExitCode:
         output.document({**document, **_document(examination)})
     else:
         show_header(found, examination.facts, output)
-        for line in _lines(examination):
+        for line in _lines(examination, named_with(options.bolt_path, options.ledger)):
             output.prose(line)
     is_well = not examination.findings and examination.verdict.outlook is Outlook.STARTS
     return ExitCode.DONE if is_well else ExitCode.FINDINGS
@@ -111,16 +113,16 @@ def _access(access: Access) -> dict[str, object]:
     }
 
 
-def _lines(examination: Examination) -> Iterator[str]:
+def _lines(examination: Examination, named: Named) -> Iterator[str]:
     if examination.is_damaged:
         yield f"{DO_NOT_START}."
         yield ""
     for severity in Severity:
         found = [one for one in examination.findings if one.severity is severity]
         for kind in _kinds(found):
-            yield from _kind_lines(kind)
+            yield from _kind_lines(kind, named)
     for kind in _kinds(examination.advice):
-        yield from _kind_lines(kind, mark="advice")
+        yield from _kind_lines(kind, named, mark="advice")
     is_locked = examination.verdict.outlook is Outlook.STARTS_LOCKED
     if examination.findings:
         shown = (one for one in Severity if any(f.severity is one for f in examination.findings))
@@ -158,7 +160,7 @@ def _kinds(findings: Sequence[Finding]) -> Iterator[list[Finding]]:
     yield from groups.values()
 
 
-def _kind_lines(kind: Sequence[Finding], mark: str | None = None) -> Iterator[str]:
+def _kind_lines(kind: Sequence[Finding], named: Named, *, mark: str | None = None) -> Iterator[str]:
     first = kind[0]
     is_by_problem = any(one.problem != first.problem for one in kind)
     ids = [one.id for one in kind[:SHOWN_PER_KIND] if one.id is not None]
@@ -174,7 +176,20 @@ def _kind_lines(kind: Sequence[Finding], mark: str | None = None) -> Iterator[st
             yield f"    and {len(kind) - PROBLEMS_SHOWN} more (--json has all)"
     yield f"    effect: {first.effect}"
     yield f"    what to do: {displayed(first.remedy)}"
+    for line in _what_to_type(first, named, is_alone=len(kind) == 1):
+        yield f"      {line}"
     yield ""
+
+
+def _what_to_type(finding: Finding, named: Named, *, is_alone: bool) -> Iterator[str]:
+    """Write what a person can do about a record, or about several records."""
+    record = {Input.ID: finding.id if is_alone else None}
+    for operation in finding.operations:
+        yield command_line(operation, {**named, **record})
+    if finding.is_on_request and finding.mend is not None:
+        yield command_line("store repair", {**named, Input.ONLY: finding.number})
+    if finding.is_loss:
+        yield command_line("store repair", {**named, Input.ACCEPT: finding.number})
 
 
 def _more(finding: Finding) -> str:

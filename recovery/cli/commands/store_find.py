@@ -13,6 +13,7 @@ from recovery.cli.commands.store_info import contents_document, contents_text
 from recovery.cli.context import Context
 from recovery.cli.listing import plural
 from recovery.cli.options import Command, Options
+from recovery.cli.store import NAMED_BY
 from recovery.discovery.candidate import Candidate
 from recovery.discovery.host import Host
 from recovery.errors import ExitCode
@@ -22,7 +23,7 @@ from recovery.services.stores.find import FoundFile, find_stores
 
 
 def _find(options: Options, context: Context) -> ExitCode:
-    found = find_stores(Host.here(context.environ), bolt_path=options.bolt_path)
+    found = find_stores(Host.here(context.environ), bolt_path=options.bolt_path, named_by=NAMED_BY)
     output = context.output
     if options.json:
         files = [_document(file) for file in found.files]

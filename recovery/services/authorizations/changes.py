@@ -29,6 +29,7 @@ from recovery.model.gojson import UndecodableError, format_time
 from recovery.model.ids import Id
 from recovery.model.permission import OperatorLevel, OperatorStatus, Permission
 from recovery.ports import Clock
+from recovery.remedy import Run
 from recovery.services.access import Loss, loss_warnings
 from recovery.services.authorizations.choice import (
     absent,
@@ -235,7 +236,7 @@ class CompleteOperator:
             raise RefusedError(
                 reason=f"authorization {before.id} is no operator token, not even of an older "
                 "version",
-                hint="type influx-recovery auth create-operator to make one",
+                hint=Run("auth create-operator", "to make one"),
             )
         added = [Permission(action=action, type=kind) for action, kind in status.lacks]
         after = decode_authorization(

@@ -14,9 +14,10 @@ from recovery.errors import NotFoundError
 from recovery.metastore.transaction import MetaTx
 from recovery.model.authorization import Authorization
 from recovery.model.ids import Id
+from recovery.remedy import Run
 from recovery.services.tenancy.choosing import NAMES_SHOWN_MAX, shown_name
 
-LIST_HINT: Final = "type influx-recovery auth list to see the IDs"
+LIST_HINT: Final = Run("auth list", "to see the IDs")
 
 
 def choose_authorization(tx: MetaTx, authorization_id: Id) -> Authorization:

@@ -28,6 +28,7 @@ from recovery.model.permission import OperatorLevel, Permission, classify
 from recovery.model.token import TokenForm, hash_token, looks_like_jwt
 from recovery.model.user import User
 from recovery.ports import Clock, Rng
+from recovery.remedy import Input, Omit, Run
 from recovery.secret import Secret
 from recovery.services.authorizations.choice import described
 from recovery.services.authorizations.new_token import (
@@ -189,8 +190,7 @@ class CreateAuthorization:
             raise ConflictError(
                 kind="token",
                 name="",
-                hint="type influx-recovery auth verify --token-file FILE to see why it does not "
-                "work",
+                hint=Run("auth verify", "to see why it does not work", {Input.TOKEN_FILE: None}),
             )
         differences = _differences(found, user, organization, permissions)
         if not self.is_ensured or differences:
@@ -198,7 +198,7 @@ class CreateAuthorization:
             raise RefusedError(
                 reason="this token exists already: it is that of "
                 f"{displayed(described(store, found))}{more}",
-                hint=f"type influx-recovery auth show {found.id}, or give another token",
+                hint=(Run("auth show", "to see it", {Input.ID: found.id}), "give another token"),
             )
         return Plan.nothing(
             self.operation,
@@ -220,7 +220,7 @@ def require_usable_token(token: Secret) -> None:
     if reason is not None:
         raise RefusedError(
             reason=f"the given token cannot be used: {reason}",
-            hint="give another one, or leave --token-value-file out for a new random token",
+            hint=("give another one", Omit((Input.TOKEN_VALUE,), "for a new random token")),
         )
 
 

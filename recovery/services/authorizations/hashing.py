@@ -23,6 +23,7 @@ from recovery.metastore.transaction import MetaTx
 from recovery.model.authorization import Authorization, decode_authorization
 from recovery.model.ids import Id
 from recovery.model.token import LEVEL_HASHED, TokenForm, hash_token
+from recovery.remedy import Input, Run
 from recovery.services.authorizations.changes import FREED_PAGES
 from recovery.services.authorizations.choice import choose_authorization, described
 from recovery.services.changes.plan import Plan
@@ -109,7 +110,7 @@ class HashTokens:
         if found.form is TokenForm.NONE:
             raise RefusedError(
                 reason=f"authorization {found.id} has no token at all",
-                hint=f"delete it: influx-recovery auth delete {found.id}",
+                hint=Run("auth delete", "to delete it", {Input.ID: found.id}),
             )
         return [found] if found.token is not None else []
 

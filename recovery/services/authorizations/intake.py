@@ -28,6 +28,7 @@ from recovery.model.ids import Id
 from recovery.model.organization import index_name
 from recovery.model.permission import Permission
 from recovery.model.token import LEVEL_HASHED, VARIANTS, TokenForm, hash_token, hash_variant
+from recovery.remedy import Give, Input, Run
 from recovery.secret import Secret
 from recovery.services.authorizations.changes import differs
 from recovery.services.authorizations.creation import problem_of_token
@@ -253,7 +254,7 @@ class _Resolver:
             return None, hash_token(before.token)
         if before.hashed_token is None:
             raise _ConflictError(
-                "it has neither a token nor a hash; export with --with-tokens to have them"
+                "it has neither a token nor a hash: it was exported without tokens"
             )
         if self._store.level < LEVEL_HASHED:
             raise _ConflictError(
@@ -285,15 +286,22 @@ def _refusal(conflicts: list[str], line_count: int) -> RefusedError:
     if not line_count:
         return RefusedError(
             reason="there is no authorization in what is to be imported",
-            hint="make a file with influx-recovery auth export FILE --with-tokens",
+            hint=Run(
+                "auth export",
+                "to make a file of what another store has",
+                {Input.STORE: None, Input.TARGET: None, Input.WITH_TOKENS: None},
+            ),
         )
     shown = conflicts[:CONFLICTS_SHOWN]
     rest = len(conflicts) - len(shown)
     listed = "; ".join(shown) + (f"; and {rest} more" if rest else "")
     return RefusedError(
         reason=f"{len(conflicts)} of {line_count} authorizations cannot be imported: {listed}",
-        hint="mend or leave out those lines; on a server that was set up anew, add "
-        "--match-by-name; --ensure passes over what is there already",
+        hint=(
+            "mend or leave out those lines",
+            Give(Input.MATCH_BY_NAME, "match by name on a server that was set up anew,"),
+            Give(Input.ENSURE, "pass over what is there already"),
+        ),
     )
 
 

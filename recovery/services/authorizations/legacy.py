@@ -34,6 +34,7 @@ from recovery.model.password import (
     require_acceptable,
 )
 from recovery.ports import Clock
+from recovery.remedy import Run
 from recovery.secret import Secret
 from recovery.services.access import legacy_standing_of
 from recovery.services.changes.plan import Plan
@@ -318,7 +319,7 @@ def choose_legacy(store: MetaTx, which: str) -> Authorization:
         kind="1.x authorization",
         name=shown_name(which),
         existing=existing,
-        hint="type influx-recovery v1-auth list to see all of them",
+        hint=Run("v1-auth list", "to see all of them"),
     )
 
 

@@ -16,6 +16,7 @@ from recovery.model.ids import DRAWS_MAX
 from recovery.model.token import LEVEL_HASHED, TokenForm, form_to_write, new_token
 from recovery.model.user import User
 from recovery.ports import Rng
+from recovery.remedy import Give, Input, Omit, Remedy, Run
 from recovery.secret import Secret
 from recovery.services.access import standing_of
 from recovery.services.tenancy.choosing import cut_name, shown_name
@@ -43,10 +44,11 @@ def require_active(tx: MetaTx, user: User) -> None:
     """
     if not user.is_inactive:
         return
+    hint: Remedy
     if any(not one.is_inactive for one in tx.users.walk([])):
-        hint = "name an active user with --username NAME; user list shows who is"
+        hint = (Give(Input.USER, "name an active user"), Run("user list", "to see who is active"))
     else:
-        hint = f"let the user in again first: influx-recovery user activate --id {user.id}"
+        hint = Run("user activate", "to let the user in again", {Input.ID: user.id})
     raise RefusedError(
         reason=f"user {shown_name(user.name)} is inactive, and the server refuses every token "
         "of an inactive user with 403",
@@ -76,7 +78,7 @@ def chosen_form(store: MetaTx, choice: FormChoice, *, server_hashes: bool | None
             raise RefusedError(
                 reason=f"the store is at level {store.level}, whose servers know no hashed tokens "
                 f"(they came with level {LEVEL_HASHED}, InfluxDB 2.8)",
-                hint="leave --hashed out",
+                hint=Omit((Input.HASHED,)),
             )
         case FormChoice.HASHED:
             return TokenForm.SHA256

@@ -29,6 +29,7 @@ from recovery.model.permission import (
     operator_permissions,
     types_of_level,
 )
+from recovery.remedy import Give, Input
 from recovery.services.tenancy.choosing import NAMES_SHOWN_MAX, shown_name
 
 GLOBAL_TYPES: Final = frozenset({"orgs", "users"})
@@ -68,12 +69,12 @@ class PermissionRequest:
             or self.document is not None
         )
         if self.is_operator and self.is_all_access:
-            return "--operator and --all-access cannot be given together"
+            return "an operator's permissions and all access cannot be given together"
         if self.is_operator and has_single:
-            return "--operator permits everything and cannot be combined with other permissions"
+            return "an operator may do everything, which cannot be combined with other permissions"
         if self.is_all_access and has_single:
             return (
-                "--all-access permits everything in the organization and cannot be combined with "
+                "all access permits everything in the organization and cannot be combined with "
                 "other permissions"
             )
         if not (self.is_operator or self.is_all_access or has_single):
@@ -97,7 +98,7 @@ class PermissionRequest:
             StoreDamagedError: The file is damaged.
         """
         if self.clash is not None:
-            raise RefusedError(reason=self.clash, hint="type influx-recovery auth create --help")
+            raise RefusedError(reason=self.clash, hint="ask for one of them only")
         if self.is_operator:
             return operator_permissions(tx.level)
         if self.is_all_access:
@@ -182,7 +183,7 @@ def _require_type(kind: str, level: int) -> None:
     if kind not in types_of_level(level):
         raise RefusedError(
             reason=f"the servers that open a store of level {level} know no resource type {kind}",
-            hint="leave that permission out; auth create --help names the version of each type",
+            hint="leave that permission out",
         )
 
 
@@ -202,5 +203,8 @@ def _bucket(wanted: str, buckets: list[Bucket]) -> Bucket:
         kind="bucket",
         name=shown_name(wanted),
         existing=existing,
-        hint="name a bucket of the organization that the token belongs to; --org chooses another",
+        hint=(
+            "name a bucket of the organization that the token belongs to",
+            Give(Input.ORGANIZATION, "choose another organization"),
+        ),
     )

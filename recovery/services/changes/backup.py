@@ -22,9 +22,10 @@ from recovery.log import get_logger
 from recovery.metastore.store import MetaStore
 from recovery.model.display import displayed
 from recovery.new_file import MODE, StagedFile, failed, not_makeable, require_free
+from recovery.remedy import Give, Input
 
 LOG: Final = get_logger(__name__)
-ELSEWHERE: Final = "use --output FILE in another folder"
+ELSEWHERE: Final = Give(Input.OUTPUT, "make a changed copy in another folder")
 COPY_CHUNK_BYTES: Final = 1 << 26
 """Copied by the kernel at once; Ctrl-C works between two of them."""
 COMPARE_CHUNK_BYTES: Final = 1 << 18

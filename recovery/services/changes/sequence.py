@@ -19,6 +19,7 @@ from typing import Final
 from recovery.errors import UNCHANGED, DeliveryError, RecoveryError, RefusedError
 from recovery.log import get_logger
 from recovery.metastore.store import MetaStore
+from recovery.remedy import Give, Input
 from recovery.services.changes.plan import Manner, Outcome, Planner, Proposal, WorkFile
 from recovery.services.changes.ports import Intent, Ports
 from recovery.services.changes.work import InCopy, InPlace
@@ -78,7 +79,7 @@ def carry_out(proposal: Proposal, ports: Ports) -> Outcome:
     if plan.secret is not None and ports.destination is None and not manner.is_dry_run:
         raise RefusedError(
             reason="there is no place to put the new token",
-            hint="name one with --token-file PATH, or use --token-stdout",
+            hint=Give(Input.TOKEN_PLACE, "name one"),
         )
     ports.audience.show_plan(proposal)
     if manner.is_dry_run or not plan.is_needed:
@@ -111,7 +112,10 @@ class _Run:
         if not self._ports.audience.confirm(self._proposal):
             raise RefusedError(
                 reason="the plan was not confirmed",
-                hint="run it again and answer yes, or add --yes in a script",
+                hint=(
+                    "run it again and answer yes",
+                    Give(Input.CONFIRMATION, "say yes beforehand"),
+                ),
             )
 
     def to_the_end(self) -> Outcome:

@@ -3,7 +3,6 @@
 Lives here: `InPlace` and `InCopy`. Must not live here: the order of the steps (`sequence`).
 """
 
-import shlex
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Final
@@ -12,6 +11,7 @@ from recovery.errors import RecoveryError, VerificationError, WriteFailedError
 from recovery.metastore.store import MetaStore, StagedChange
 from recovery.model.display import displayed
 from recovery.new_file import require_free
+from recovery.remedy import Input, Remedy, Restore, Run
 from recovery.services.changes.backup import PartialCopy
 from recovery.services.changes.backup_rule import BackupRule
 from recovery.services.changes.plan import Plan, WorkFile
@@ -111,18 +111,17 @@ class InPlace:
             backup_path=str(self.backup_path),
         )
 
-    def _way_back(self) -> str:
+    def _way_back(self) -> Remedy:
         self._backups.keep(self.backup_path)
-        backup, target = (shlex.quote(str(one)) for one in (self.backup_path, self.target_path))
+        backup, target = str(self.backup_path), str(self.target_path)
         try:
             self._store.require_in_place()
         except RecoveryError:  # what is there now is not ours to overwrite
             return (
-                f"leave alone what is at {target} now; the store as it was before the change is "
-                f"{backup}: influx-recovery store info --bolt-path {backup}"
+                "leave alone what is there now",
+                Run("store info", "to see the store as it was", {Input.STORE: backup}),
             )
-        # cp keeps owner and mode of a file that it overwrites.
-        return f"restore the backup: cp {backup} {target}"
+        return Restore(backup, target)
 
 
 class InCopy:

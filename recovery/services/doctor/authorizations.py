@@ -59,8 +59,8 @@ UNDECODABLE: Final = Rule(
     problem="is an authorization that cannot be understood",
     effect="influxd 2.8 and later stops: Failed creating new authorization store; before, listing "
     "authorizations fails as a whole",
-    remedy="repair cannot know what it was: restore a backup, or give its token up with "
-    "influx-recovery auth delete",
+    remedy="repair cannot know what it was: restore a backup, or give its token up",
+    operations=("auth delete",),
 )
 NO_ID: Final = Rule(
     number="I23",
@@ -81,14 +81,16 @@ ODD_STATUS: Final = Rule(
     severity=Severity.MEDIUM,
     problem="is an authorization with a status that is neither active nor inactive",
     effect="the token is refused, and the record cannot be changed",
-    remedy="decide: influx-recovery auth set-active or auth set-inactive",
+    remedy="decide which of the two it is",
+    operations=("auth set-active", "auth set-inactive"),
 )
 NO_ORG_ID: Final = Rule(
     number="I24",
     severity=Severity.HIGH,
     problem="is an authorization that names no organization",
     effect="the API does not list it, and the record cannot be changed",
-    remedy="repair cannot know whose it was: influx-recovery auth delete",
+    remedy="repair cannot know whose it was: delete it",
+    operations=("auth delete",),
 )
 NO_PERMISSIONS: Final = Rule(
     number="I23",
@@ -117,7 +119,7 @@ NO_USER: Final = Rule(
     problem="is an authorization of a user that does not exist",
     effect="the token is answered with 403, User is inactive, and the API does not list it; "
     "influxd leaves the tokens of a user whom it deletes",
-    remedy="repair removes it where it is asked to with --only I24",
+    remedy="repair removes it where it is asked to",
     is_on_request=True,
 )
 NO_ORG: Final = Rule(
@@ -125,7 +127,8 @@ NO_ORG: Final = Rule(
     severity=Severity.HIGH,
     problem="is an authorization of an organization that does not exist",
     effect="the API does not list it, and the token still works",
-    remedy="repair leaves it alone, because the token is in force: influx-recovery auth delete",
+    remedy="repair leaves it alone, because the token is in force: delete it",
+    operations=("auth delete",),
 )
 NO_TOKEN: Final = Rule(
     number="I25",
@@ -133,7 +136,8 @@ NO_TOKEN: Final = Rule(
     problem="is an authorization without a token",
     effect="nobody can use it; a server that hashes tokens warns of it at each start",
     remedy="repair takes it from the index where just one entry leads to it and works, as up to "
-    "InfluxDB 2.7; else influx-recovery auth delete",
+    "InfluxDB 2.7; else delete it",
+    operations=("auth delete",),
 )
 TAKES_ENTRY: Final = "repair gives the authorization the token of that entry, which works"
 BOTH_FORMS: Final = Rule(
@@ -155,8 +159,8 @@ EARLY_HASH: Final = Rule(
     severity=Severity.HIGH,
     problem="is an authorization with a hash, which no server before 2.8 understands",
     effect="the token is refused",
-    remedy="repair leaves it alone: it works again after an upgrade and influx-recovery store "
-    "repair, and influxd below 2.8 loses the hash if it changes the record",
+    remedy="repair leaves it alone: it works again after an upgrade and another repair, and "
+    "influxd below 2.8 loses the hash if it changes the record",
 )
 BAD_HASH: Final = Rule(
     number="I25",
@@ -179,7 +183,8 @@ NO_OPERATOR: Final = Rule(
     severity=Severity.HIGH,
     problem="has no usable token of a full operator",
     effect="nobody can back up, restore or administer this server with a token",
-    remedy="make one: influx-recovery auth create-operator",
+    remedy="make one",
+    operations=("auth create-operator",),
     is_advice=True,
 )
 

@@ -177,8 +177,8 @@ MAKES_AGAIN: Final = (
     "retention period that the engine's catalogue has; its data are found again"
 )
 TAKES_OTHER_NAME: Final = (
-    "repair leaves it alone, because writes and queries by that name work: --only I16 gives the "
-    "bucket that name"
+    "repair leaves it alone, because writes and queries by that name work: asked for it, "
+    "repair gives the bucket that name"
 )
 
 

@@ -73,16 +73,17 @@ DAMAGED_FILE: Final = Rule(
     problem="the bolt file is damaged",
     effect="do not start influxd on it, because it writes over what can be saved; it stops while "
     "it starts, or later, when it meets that page",
-    remedy="repair cannot do it: copy what can be read with influx-recovery store salvage, or "
-    "restore a backup",
+    remedy="repair cannot do it: copy what can be read, or restore a backup",
+    operations=("store salvage",),
 )
 EMPTIED_PAGE: Final = Rule(
     number="I1",
     severity=Severity.HIGH,
     problem="a page of the bolt file was emptied, and what was on it is lost",
     effect="influxd starts, and does without those records",
-    remedy="repair cannot bring them back; influx-recovery store compact makes a copy without the "
-    "empty page, which can be changed again",
+    remedy="repair cannot bring them back; a compact copy is without the empty page, and can be "
+    "changed again",
+    operations=("store compact",),
 )
 TORN_META: Final = Rule(
     number="I1",
@@ -90,7 +91,8 @@ TORN_META: Final = Rule(
     problem="one of the two metas of the bolt file is damaged",
     effect="if it was the newer one, what was done last is missing; the next change writes over it",
     remedy="repair leaves it alone: if something is missing, copy the file before anything is "
-    "changed, and look with influx-recovery store salvage",
+    "changed, and look what can be salvaged",
+    operations=("store salvage",),
 )
 EMPTY_LEAF: Final = "leaf.empty"
 META_INVALID: Final = "meta.invalid"
@@ -99,7 +101,8 @@ ODD_FILE: Final = Rule(
     severity=Severity.LOW,
     problem="something has happened to the bolt file",
     effect="nothing",
-    remedy="repair leaves it alone; influx-recovery store compact makes a copy without it",
+    remedy="repair leaves it alone; a compact copy is without it",
+    operations=("store compact",),
 )
 
 

@@ -23,7 +23,7 @@ Identity: TypeAlias = tuple[str, str, str | None, str]
 
 SPARED: Final = (
     "repair leaves it alone, because it is left of something whose record is lost: restore a "
-    "backup, or ask for its removal by this number with --only"
+    "backup, or ask for its removal by this number"
 )
 
 
@@ -59,6 +59,7 @@ class Finding:
         problem: What is wrong, as a clause whose subject is the record.
         effect: What the server does about it, as a clause.
         remedy: What `store repair` does about it, or who else has to do what, as a clause.
+        operations: What a person can do about that record, such as "auth delete".
         is_advice: Whether it is only worth knowing, and nothing is broken.
         is_on_request: Whether repair mends it only where its number is named.
         mend: Mends it; None where that cannot be done safely.
@@ -76,6 +77,7 @@ class Finding:
     problem: str
     effect: str
     remedy: str
+    operations: tuple[str, ...] = ()
     is_advice: bool = False
     is_on_request: bool = False
     mend: Mend | None = field(default=None, repr=False, compare=False)
@@ -121,6 +123,7 @@ class Rule:
         problem: What is wrong.
         effect: What the server does about it.
         remedy: What repair does about it, or why not.
+        operations: As in `Finding`.
         is_advice: As in `Finding`.
         is_on_request: As in `Finding`.
     """
@@ -130,6 +133,7 @@ class Rule:
     problem: str
     effect: str
     remedy: str
+    operations: tuple[str, ...] = ()
     is_advice: bool = False
     is_on_request: bool = False
 
@@ -166,6 +170,7 @@ class Rule:
             problem=problem or self.problem,
             effect=self.effect,
             remedy=remedy or self.remedy,
+            operations=self.operations,
             is_advice=self.is_advice,
             is_on_request=self.is_on_request,
             mend=mend,

@@ -28,8 +28,7 @@ KEEPS_LAST: Final = (
     "repair leaves it alone: nothing else leads to that record, and it works by this entry"
 )
 KEEPS_WORKING: Final = (
-    "repair leaves it alone, because that entry works: ask for its removal by this number with "
-    "--only"
+    "repair leaves it alone, because that entry works: ask for its removal by this number"
 )
 KEEPS_OTHER: Final = (
     "repair leaves the entry where it leads: nothing else leads to the record that has it now"
@@ -39,7 +38,7 @@ LOST: Final = "leads to records that are gone, and to more of them than there ar
 LOST_EFFECT: Final = "what these records held is lost, and the index is the last trace of them"
 LOST_REMEDY: Final = (
     "repair leaves the index alone: restore a backup; or accept the loss, which removes these "
-    "entries, with influx-recovery store repair --accept {number}"
+    "entries"
 )
 
 
@@ -134,7 +133,7 @@ def index_rules(
             severity=Severity.HIGH,
             problem=LOST,
             effect=LOST_EFFECT,
-            remedy=LOST_REMEDY.format(number=number),
+            remedy=LOST_REMEDY,
         ),
         is_used=is_used,
     )

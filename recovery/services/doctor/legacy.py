@@ -40,29 +40,32 @@ ODD_STATUS: Final = Rule(
     severity=Severity.MEDIUM,
     problem="is a 1.x authorization with a status that is neither active nor inactive",
     effect="refused, and the record cannot be changed",
-    remedy="decide: influx-recovery v1-auth set-active or set-inactive",
+    remedy="decide which of the two it is",
+    operations=("v1-auth set-active", "v1-auth set-inactive"),
 )
 NO_USER: Final = Rule(
     number="I29",
     severity=Severity.HIGH,
     problem="is a 1.x authorization of a user that does not exist",
     effect="refused, and the API does not list it",
-    remedy="repair leaves it alone: restore the user, or influx-recovery v1-auth delete",
+    remedy="repair leaves it alone: restore the user, or delete it",
+    operations=("v1-auth delete",),
 )
 NO_ORG: Final = Rule(
     number="I29",
     severity=Severity.HIGH,
     problem="is a 1.x authorization of an organization that does not exist",
     effect="the API does not list it",
-    remedy="repair leaves it alone: influx-recovery v1-auth delete",
+    remedy="repair leaves it alone: delete it",
+    operations=("v1-auth delete",),
 )
 NO_NAME: Final = Rule(
     number="I29",
     severity=Severity.LOW,
     problem="is a 1.x authorization without a user name",
     effect="nobody can use it",
-    remedy="repair takes it from the index, where just one entry leads to it; else influx-recovery "
-    "v1-auth delete",
+    remedy="repair takes it from the index, where just one entry leads to it; else delete it",
+    operations=("v1-auth delete",),
 )
 NAMES: Final = index_rules(
     "I29",
@@ -73,7 +76,7 @@ NAMES: Final = index_rules(
 )
 TAKES_NAME: Final = "repair gives it the user name of that entry, by which it logs in"
 TAKES_OTHER_NAME: Final = (
-    "repair leaves it alone, because that name logs in: --only I29 gives it that user name"
+    "repair leaves it alone, because that name logs in: asked for it, repair gives it that name"
 )
 ORPHAN_PASSWORD: Final = Rule(
     number="I29",
@@ -87,14 +90,16 @@ BAD_PASSWORD: Final = Rule(
     severity=Severity.HIGH,
     problem="is a password hash that cannot be one",
     effect="the 1.x user cannot log in",
-    remedy="set a new one: influx-recovery v1-auth set-password",
+    remedy="set a new one",
+    operations=("v1-auth set-password",),
 )
 NO_PASSWORD: Final = Rule(
     number="I29",
     severity=Severity.MEDIUM,
     problem="is a 1.x authorization without a password",
     effect="the 1.x user cannot log in",
-    remedy="set one, unless that is meant: influx-recovery v1-auth set-password",
+    remedy="set one, unless that is meant",
+    operations=("v1-auth set-password",),
     is_advice=True,
 )
 

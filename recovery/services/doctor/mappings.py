@@ -54,7 +54,8 @@ UNDECODABLE: Final = Rule(
     severity=Severity.HIGH,
     problem="is a membership that cannot be understood",
     effect="every session of that user fails",
-    remedy="repair removes it; make it again with influx-recovery org add-member or add-owner",
+    remedy="repair removes it; make it again",
+    operations=("org add-member", "org add-owner"),
 )
 WRONG_KEY: Final = Rule(
     number="I19",
@@ -94,7 +95,8 @@ NO_OWNER: Final = Rule(
     severity=Severity.HIGH,
     problem="is an organization without an owner who is active",
     effect="nobody can administer it in the user interface",
-    remedy="name one: influx-recovery org add-owner",
+    remedy="name one",
+    operations=("org add-owner",),
     is_advice=True,
 )
 NO_INSTANCE_OWNER: Final = Rule(
@@ -103,7 +105,8 @@ NO_INSTANCE_OWNER: Final = Rule(
     problem="has no owner of the instance",
     effect="nobody can administer all organizations in the user interface of 2.4 and later; stores "
     "set up by older servers are so",
-    remedy="name one: influx-recovery instance add-owner",
+    remedy="name one",
+    operations=("instance add-owner",),
     is_advice=True,
 )
 

@@ -43,8 +43,8 @@ NO_NAME: Final = Rule(
     severity=Severity.HIGH,
     problem="is an organization without a name",
     effect="not found by name",
-    remedy="repair takes it from the index, where just one entry leads to it; else give it one: "
-    "influx-recovery org rename",
+    remedy="repair takes it from the index, where just one entry leads to it; else give it one",
+    operations=("org rename",),
 )
 NAMES: Final = index_rules(
     "I14",
@@ -54,8 +54,8 @@ NAMES: Final = index_rules(
 )
 TAKES_NAME: Final = "repair gives the organization the name of that entry, by which it is found"
 TAKES_OTHER_NAME: Final = (
-    "repair leaves it alone, because the organization is found by that name: --only I14 gives it "
-    "that name"
+    "repair leaves it alone, because the organization is found by that name: asked for "
+    "it, repair gives it that name"
 )
 NO_SYSTEM_BUCKET: Final = Rule(
     number="I17",
@@ -74,7 +74,8 @@ OPEN_SETUP: Final = Rule(
     severity=Severity.HIGH,
     problem="holds data, and no user and no organization that can be understood",
     effect="influxd takes it for new: anybody on the network can set it up and own it",
-    remedy="repair cannot know who owned it: influx-recovery user create and org create close it",
+    remedy="repair cannot know who owned it: a user and an organization close it",
+    operations=("user create", "org create"),
 )
 DATA_TABLES: Final = (
     "usersv1", "organizationsv1", "bucketsv1", "authorizationsv1", "tasksv1", "dashboardsv2",

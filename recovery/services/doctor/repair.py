@@ -22,6 +22,7 @@ from recovery.metastore.pending import PendingTx
 from recovery.metastore.transaction import MetaTx
 from recovery.model.ids import ID_LENGTH
 from recovery.ports import Clock, Rng
+from recovery.remedy import Give, Input
 from recovery.services.changes.plan import Json, Plan
 from recovery.services.doctor.examination import (
     Verdict,
@@ -213,7 +214,7 @@ class _Trial:
             return mended
         raise RefusedError(
             reason="the repair would leave something wrong that is right now",
-            hint="repair one invariant after another, with --only",
+            hint=Give(Input.ONLY, "repair one invariant after another"),
         )
 
     @property
@@ -260,6 +261,7 @@ def document_of(finding: Finding) -> dict[str, Json]:
         "problem": finding.problem,
         "effect": finding.effect,
         "remedy": finding.remedy,
+        "operations": list(finding.operations),
         "is_mendable": finding.is_mendable,
         "is_on_request": finding.is_on_request,
         "details": list(finding.details),

@@ -98,8 +98,7 @@ LOST_BUCKET: Final = Rule(
     problem=_NO_BUCKET,
     effect="what was in it is lost; influxd makes it again, empty, or requests that need it end "
     "with status 500",
-    remedy="restore a backup of the store; or have it made empty with influx-recovery store repair "
-    "--only I3, or with --accept I3 where the loss is accepted",
+    remedy="restore a backup of the store; or have it made empty, and accept the loss or not yet",
     is_on_request=True,
 )
 LOST_FATAL_BUCKET: Final = Rule(
@@ -115,8 +114,7 @@ EMPTIED_BUCKET: Final = Rule(
     severity=Severity.HIGH,
     problem="is a bolt bucket that was missing and that a repair made empty: its records are lost",
     effect="what was in it is not there any more",
-    remedy="restore a backup of the store; or accept the loss with influx-recovery store repair "
-    "--accept I3",
+    remedy="restore a backup of the store; or accept the loss",
 )
 LOST_CATALOGUE: Final = Rule(
     number="I3",

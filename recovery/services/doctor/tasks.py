@@ -45,7 +45,7 @@ NO_ORG: Final = Rule(
 OTHER_ORG: Final = "repair puts the organization back that its index names"
 STILL_TRACES: Final = (
     "repair leaves it alone, because it may be wanted: that organization, or the place of the task "
-    "in it, is lost by damage; restore a backup, or ask for its removal with --only I26"
+    "in it, is lost by damage; restore a backup, or ask for its removal by this number"
 )
 NO_TASKS_BUCKET: Final = Rule(
     number="I26",

@@ -44,7 +44,8 @@ NO_NAME: Final = Rule(
     problem="is a user without a name",
     effect="nobody can sign in as this user",
     remedy="repair takes it from the index, where just one entry leads to this user; else give it "
-    "one: influx-recovery user rename",
+    "one",
+    operations=("user rename",),
 )
 NO_STATUS: Final = Rule(
     number="I7",
@@ -58,7 +59,8 @@ ODD_STATUS: Final = Rule(
     severity=Severity.MEDIUM,
     problem="is a user with a status that is neither active nor inactive",
     effect="refused with 401 by the 1.x endpoints, let in by the others",
-    remedy="decide: influx-recovery user activate or user deactivate",
+    remedy="decide which of the two it is",
+    operations=("user activate", "user deactivate"),
 )
 NAMES: Final = index_rules(
     "I8",
@@ -68,8 +70,8 @@ NAMES: Final = index_rules(
 )
 TAKES_NAME: Final = "repair gives the user the name of that entry, by which it signs in"
 TAKES_OTHER_NAME: Final = (
-    "repair leaves it alone, because the user signs in by that name: --only I8 gives the user that "
-    "name"
+    "repair leaves it alone, because the user signs in by that name: asked for it, repair "
+    "gives the user that name"
 )
 ORPHAN_PASSWORD: Final = Rule(
     number="I9",
@@ -83,7 +85,8 @@ BAD_PASSWORD: Final = Rule(
     severity=Severity.HIGH,
     problem="is a password hash that cannot be one",
     effect="the user cannot sign in",
-    remedy="set a new one: influx-recovery user update --password-file FILE",
+    remedy="set a new one",
+    operations=("user update",),
 )
 
 

@@ -11,7 +11,7 @@ this process is never named.
 from dataclasses import dataclass, replace
 from typing import Final
 
-from recovery.discovery.candidate import Candidate, State
+from recovery.discovery.candidate import AS_NAMED, Candidate, State
 from recovery.discovery.host import Host
 from recovery.discovery.survey import survey
 from recovery.errors import RecoveryError, StoreBusyError
@@ -58,17 +58,18 @@ class FoundFiles:
     notes: tuple[str, ...]
 
 
-def find_stores(host: Host, *, bolt_path: str | None) -> FoundFiles:
+def find_stores(host: Host, *, bolt_path: str | None, named_by: str = AS_NAMED) -> FoundFiles:
     """Look for every store of a machine, and into each.
 
     Args:
         host: Where to look.
-        bolt_path: What the command line names, if anything.
+        bolt_path: What a person names, if anything.
+        named_by: How it was named, as a phrase.
 
     Returns:
         All that was found.
     """
-    found = survey(host, bolt_path=bolt_path)
+    found = survey(host, bolt_path=bolt_path, named_by=named_by)
     errors = [f"{one.path} {one.problem}" for one in found.errors]
     return FoundFiles(files=tuple(map(_look_into, found.candidates)), notes=(*found.notes, *errors))
 

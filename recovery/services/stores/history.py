@@ -14,6 +14,7 @@ from typing import Final, Protocol
 
 from recovery.errors import NotFoundError
 from recovery.ledger import Actor, Entry
+from recovery.remedy import Run
 
 UNFINISHED: Final = "unfinished"
 """Outcome of an operation that has an intent and no end: it was cut off, or is going on."""
@@ -134,7 +135,7 @@ def find_operation(ledger: Entries, number: int) -> Operation:
         kind="operation",
         name=str(number),
         existing=_numbers(operations),
-        hint="type influx-recovery ledger list",
+        hint=Run("ledger list", "to see all of them"),
     )
 
 

@@ -26,10 +26,11 @@ from recovery.errors import (
     VerificationError,
     WriteFailedError,
 )
-from recovery.metastore.rewind import Rewinder, compare_hint
+from recovery.metastore.rewind import UNDO_AGAIN, Rewinder, compare_hint
 from recovery.metastore.store import MetaStore
 from recovery.metastore.transaction import MetaTx
 from recovery.model.display import displayed
+from recovery.remedy import Give, Input, Run
 from recovery.services.changes.backup_rule import BackupRule
 from recovery.services.changes.plan import Manner, Plan, Proposal, WorkFile
 from recovery.services.session import Session
@@ -161,12 +162,15 @@ def _operation(store: MetaStore, operations: Iterable[Operation]) -> tuple[Opera
     if found is None:
         raise RefusedError(
             reason=f"the ledger knows of nothing that was done to {name} and stands",
-            hint="name the ledger with --ledger FILE, or type influx-recovery ledger list",
+            hint=(
+                Give(Input.LEDGER, "name the ledger that does"),
+                Run("ledger list", "to see what this one knows"),
+            ),
         )
     if found.backup_path is None or found.txid_before is None:
         raise RefusedError(
             reason=f"operation {found.number}, {found.operation}, was made without a backup",
-            hint=f"type influx-recovery ledger show {found.number}",
+            hint=Run("ledger show", "to see it", {Input.NUMBER: str(found.number)}),
         )
     if store.txid == found.txid_before and _was_begun(found, own):
         return found, True
@@ -340,7 +344,7 @@ class BackInTime:
             path=displayed(str(self.target_path)),
             problem=problem,
             outcome="unknown",
-            hint="look at the disk, then run influx-recovery store undo again",
+            hint=UNDO_AGAIN,
             backup_path=str(self.backup_path),
         )
 

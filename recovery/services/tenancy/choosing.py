@@ -16,11 +16,12 @@ from recovery.model.display import displayed
 from recovery.model.ids import Id
 from recovery.model.organization import Organization, index_name
 from recovery.model.user import User
+from recovery.remedy import Give, Input, Remedy, Run
 
 USERS: Final = "usersv1"
 ORGANIZATIONS: Final = "organizationsv1"
 NAMES_SHOWN_MAX: Final = 20
-USER_LIST: Final = "type influx-recovery user list to see who there is"
+USER_LIST: Final = Run("user list", "to see who there is")
 NAME_LENGTH_MAX: Final = 100
 """A longer name is cut: somebody may have given a token where a name is wanted."""
 
@@ -48,7 +49,7 @@ def choose_user(tx: MetaTx, name: str | None) -> User:
     if name is not None and len(wanted) > 1:
         indexed = tx.users.indexed_id(name)
         wanted = [user for user in wanted if user.id == indexed] or wanted
-    return _only("user", "--username", name, wanted, users, _way_to_both(tx))
+    return _only("user", Input.USER, name, wanted, users, _way_to_both(tx))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -100,31 +101,30 @@ def choose_organization(tx: MetaTx, name: str | None) -> Organization:
     wanted = found
     if name is not None:
         wanted = [one for one in found if index_name(one.name) == index_name(name)]
-    return _only("organization", "--org", name, wanted, found, _way_to_both(tx))
+    return _only("organization", Input.ORGANIZATION, name, wanted, found, _way_to_both(tx))
 
 
-def _way_to_both(tx: MetaTx) -> str:
-    """Say what to type where there is no user or no organization.
+def _way_to_both(tx: MetaTx) -> Remedy:
+    """Say what helps where there is no user or no organization.
 
     Setup is open only while there is neither; a salvaged store can have lost one of the two.
     """
+    create_org = Run("org create", "to make one", {Input.ORGANIZATION: None})
     if tx.table(USERS).is_empty and tx.table(ORGANIZATIONS).is_empty:
-        return (
-            "type influx-recovery user create --username NAME --no-org, and then influx-recovery "
-            "org create --org NAME"
-        )
+        return Run("user create", "", {Input.USER: None, Input.NO_ORGANIZATION: None}, create_org)
     if tx.table(USERS).is_empty:
-        return "make a user who owns it: influx-recovery user create --username NAME --owner-of ORG"
-    return "make one: influx-recovery org create --org NAME --owner USER"
+        values = {Input.USER: None, Input.ORGANIZATION: None}
+        return Run("user create", "to make a user who owns it", values)
+    return create_org._replace(values={Input.ORGANIZATION: None, Input.USER: None})
 
 
 def _only(  # what is asked for, what there is, and what to do without
     kind: str,
-    option: str,
+    what: Input,
     name: str | None,
     wanted: list[Named],
     existing: list[Named],
-    without: str,
+    without: Remedy,
 ) -> Named:
     """Take the only one that is wanted, or say why there is none."""
     if len(wanted) == 1:
@@ -136,14 +136,12 @@ def _only(  # what is asked for, what there is, and what to do without
         )
     if wanted:
         candidates = [f"{shown_name(one.name)} ({one.id})" for one in wanted]
-        raise AmbiguousError(
-            kind=kind, candidates=_first(candidates), hint=f"name one with {option} NAME"
-        )
+        raise AmbiguousError(kind=kind, candidates=_first(candidates), hint=Give(what, "name one"))
     raise NotFoundError(
         kind=kind,
         name=shown_name(name or ""),
         existing=_first(shown_name(one.name) for one in existing),
-        hint=f"name one of these with {option} NAME; case counts",
+        hint=Give(what, "name one of these, in the same letters,"),
     )
 
 

@@ -20,6 +20,7 @@ from recovery.model.organization import Organization, decode_organization, index
 from recovery.model.permission import LEVEL_INSTANCE
 from recovery.model.user import User
 from recovery.ports import Clock, Rng
+from recovery.remedy import Input, Run
 from recovery.services.access import sole_owner_warnings
 from recovery.services.changes.plan import Json, Plan
 from recovery.services.tenancy.choosing import (
@@ -268,7 +269,11 @@ class SetInstanceOwner:
             raise RefusedError(
                 reason=f"the store is at level {store.level}, whose servers know no owner of the "
                 "instance (it came with InfluxDB 2.4)",
-                hint="make the user an owner of its organization with org add-owner",
+                hint=Run(
+                    "org add-owner",
+                    "to make the user an owner of its organization",
+                    {Input.USER: self.username},
+                ),
             )
         user = choose_user(store, self.username)
         wanted = Mapping(
@@ -316,7 +321,7 @@ class RemoveRole:
                 kind=f"role of user {shown_name(user.name)} in the organization",
                 name=shown_name(organization.name),
                 existing=(),
-                hint="type influx-recovery user list to see who has which role",
+                hint=Run("user list", "to see who has which role"),
             )
         return Plan(
             operation=self.operation,
@@ -356,7 +361,7 @@ def _require_free(store: MetaTx, name: str, except_id: Id | None = None) -> None
         raise ConflictError(
             kind="organization",
             name=shown_name(index_name(name)),
-            hint="choose another name; org list shows those that exist",
+            hint=("choose another name", Run("org list", "to see those that exist")),
         )
 
 

@@ -27,7 +27,7 @@ from recovery.services.tenancy.user_creation import require_name, user_named
 
 TOKENS_STAY: Final = (
     "its tokens stay in the store and answer 403, because their user is missing; a server would "
-    "leave them behind as well; add --with-tokens to delete them too"
+    "leave them behind as well; they can be deleted with the user"
 )
 
 
@@ -308,9 +308,9 @@ def _sign_in_warnings(store: MetaTx, user: User) -> tuple[str, ...]:
     warnings = []
     name = cut_name(user.name)
     if user.is_inactive:
-        warnings.append(f"user {name} is inactive and stays so; user activate changes that")
+        warnings.append(f"user {name} is inactive and stays so")
     elif not user.is_active:
-        warnings.append(f"user {name} has no status, as influxd recovery leaves it; add --activate")
+        warnings.append(f"user {name} has no status, as influxd recovery leaves it, and stays so")
     if store.users.indexed_id(user.name) != user.id:
         warnings.append(f"userindexv1 does not lead to user {name}, so a sign-in fails with 401")
     return tuple(warnings)

@@ -20,6 +20,7 @@ from recovery.model.organization import Organization
 from recovery.model.password import hash_password, password_matches, require_acceptable
 from recovery.model.user import User
 from recovery.ports import Clock, Rng
+from recovery.remedy import Input, Run
 from recovery.secret import Secret
 from recovery.services.changes.plan import Plan
 from recovery.services.tenancy.choosing import choose_organization, cut_name, shown_name
@@ -27,8 +28,8 @@ from recovery.services.tenancy.recipes import write_role
 
 NO_SIGN_IN: Final = "without a password nobody can sign in as this user; tokens can be made for it"
 WITHOUT_ROLE: Final = (
-    "without a role in an organization, this user signs in and sees nothing; "
-    "org add-owner gives it one"
+    "without a role in an organization, this user signs in and sees nothing, until it is made an "
+    "owner or a member of one"
 )
 
 
@@ -133,13 +134,20 @@ class CreateUser:
             raise ConflictError(
                 kind="user",
                 name=shown_name(self.name),
-                hint="choose another name, or set its password with user update",
+                hint=(
+                    "choose another name",
+                    Run("user update", "to set its password", {Input.ID: user.id}),
+                ),
             )
         problem = self._what_is_wrong(store, user.id, organization)
         if problem is not None:
             raise RefusedError(
                 reason=f"user {shown_name(self.name)} is there and is not as wanted: {problem}",
-                hint="change it with user update, user activate or org add-owner",
+                hint=(
+                    Run("user update", "to set its password", {Input.ID: user.id}),
+                    Run("user activate", "to let it in", {Input.ID: user.id}),
+                    Run("org add-owner", "to give it a role", {Input.USER: user.name}),
+                ),
             )
         return Plan.nothing(
             self.operation,

@@ -27,6 +27,7 @@ from recovery.errors import (
     VerificationError,
     WriteFailedError,
 )
+from tests.support.hints import hint_of
 
 HINT = "type the next command"
 
@@ -86,8 +87,8 @@ def test_the_sentence_says_whether_anything_was_changed(
 
 @pytest.mark.parametrize("error", [error for error, _, _ in EXAMPLES])
 def test_every_error_has_a_hint(error: RecoveryError) -> None:
-    assert error.hint
-    assert "\n" not in error.hint
+    assert hint_of(error)
+    assert "\n" not in hint_of(error)
 
 
 def test_an_unknown_name_is_answered_with_those_that_exist() -> None:

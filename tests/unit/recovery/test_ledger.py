@@ -18,6 +18,7 @@ import pytest
 from recovery.errors import ExitCode, LedgerError
 from recovery.ledger import Actor, Ledger, default_path
 from recovery.services.changes.ports import Intent, Recorder
+from tests.support.hints import hint_of
 
 PROJECT = Path(__file__).parents[3]
 # All published: of the sample store, or vectors of InfluxDB.
@@ -335,7 +336,7 @@ def refusal(ledger: Ledger) -> LedgerError:
     assert error.exit_code is ExitCode.REFUSED
     assert error.changed is False
     assert str(error).endswith("; nothing was changed")
-    assert "--ledger" in error.hint
+    assert "--ledger" in hint_of(error)
     return error
 
 

@@ -41,6 +41,7 @@ from recovery.model.permission import operator_permissions
 from recovery.model.shard_groups import Basis, Duration
 from recovery.model.token import TokenForm, hash_token
 from recovery.ports import Clock, Rng
+from recovery.remedy import Give, Input
 from recovery.secret import Secret
 from recovery.services.authorizations.new_token import (
     FormChoice,
@@ -196,17 +197,19 @@ class Filling:
             free = self._engine.shard_id_max + 1
             raise RefusedError(
                 reason=_listed(conflicts),
-                hint="give one of the two a free number: rename its folder in data and in wal to "
-                f"{free}, or leave it out with --leave-out BUCKET/SHARD",
+                hint=(
+                    f"rename the folder of one in data and in wal to {free}, which is free",
+                    Give(Input.LEAVE_OUT, "leave it out"),
+                ),
             )
         on_disk = {one.id for one in self._engine.buckets}
         for bucket_id, name in self._wishes.names.items():
             require_name("bucket", name)
             if bucket_id not in on_disk and bucket_id not in self._known.buckets:
                 raise RefusedError(
-                    reason=f"--name is about bucket {bucket_id}, which is neither on disk nor "
-                    "known from --names",
-                    hint="look at the IDs with --dry-run",
+                    reason=f"a name is given to bucket {bucket_id}, which is neither on disk nor "
+                    "known by name",
+                    hint=Give(Input.DRY_RUN, "look at the IDs"),
                 )
 
     def _require_no_overlaps(self, maps: Sequence[BucketMap]) -> None:
@@ -214,8 +217,13 @@ class Filling:
         if conflicts and not self._wishes.allows_overlaps:
             raise RefusedError(
                 reason=_listed(conflicts),
-                hint="leave one of the two out with --leave-out BUCKET/SHARD, or map both with "
-                "--allow-overlaps: every point is found then, and new ones go to either",
+                hint=(
+                    Give(Input.LEAVE_OUT, "leave one of the two out"),
+                    Give(
+                        Input.OVERLAPS,
+                        "have every point found, and new ones go to either, by mapping both",
+                    ),
+                ),
             )
         self._filled.notes.extend(f"{conflict.sentence}; both are mapped" for conflict in conflicts)
 
@@ -237,7 +245,7 @@ class Filling:
             else:
                 self._filled.notes.append(
                     f"the buckets {', '.join(ids)} all look like {name}; as an organization has "
-                    f"only one, none is taken for it: say which is it with --name ID={name}"
+                    "only one, none is taken for it: give the right one that name"
                 )
         return recognised
 
@@ -257,7 +265,7 @@ class Filling:
             raise RefusedError(
                 reason=f"several organizations are known ({shown}), and one of them has to own "
                 "what is known of none",
-                hint="name it with --org NAME",
+                hint=Give(Input.ORGANIZATION, "name it"),
             )
         if wanted_id is None:
             wanted_id = self._known.organization_id
@@ -431,7 +439,7 @@ class Filling:
             return known.name, bool(known.is_system)
         if name in taken and wished is not None:
             raise ConflictError(
-                kind="bucket", name=wished, hint="give it another name with --name ID=NAME"
+                kind="bucket", name=wished, hint=Give(Input.NAME, "give it another name")
             )
         if name in taken:
             self._filled.notes.append(
@@ -446,7 +454,7 @@ class Filling:
             raise RefusedError(
                 reason=f"bucket {bucket_id} cannot be called {name}: names that begin with _ are "
                 "those of system buckets",
-                hint=f"give it another name with --name {bucket_id}=NAME",
+                hint=Give(Input.NAME, "give it another name"),
             )
         return name, is_system
 

@@ -32,6 +32,7 @@ from recovery.model.display import displayed
 from recovery.model.gojson import is_time
 from recovery.model.ids import ID_LENGTH, Id, parse_id
 from recovery.model.shard_groups import TIME_NS_MAX, TIME_NS_MIN, Span
+from recovery.remedy import Give, Input, Omit
 from recovery.services.doctor.sqlite import organizations_of
 
 LIST_BYTES_MAX: Final = 16 << 20
@@ -155,7 +156,7 @@ def read_known(paths: Iterable[Path]) -> Known:
         source = displayed(str(path))
         if not path.exists():
             raise StoreNotFoundError(
-                path=source, problem="does not exist", hint="name another file with --names"
+                path=source, problem="does not exist", hint=Give(Input.NAMES, "name another file")
             )
         if path.is_dir():
             _learn_folder(known, path, source)
@@ -166,8 +167,7 @@ def read_known(paths: Iterable[Path]) -> Known:
                 learn_store(known, tx, source=source)
             known.notes.append(
                 f"{source} is a whole store: a copy of it keeps users, tokens and dashboards as "
-                "well, if you put it into the place of the lost one and run store repair --only "
-                "I37,I40 on it"
+                "well, if you put it into the place of the lost one and repair I37 and I40 in it"
             )
     return known
 
@@ -240,7 +240,7 @@ def learn_sqlite(known: Known, path: Path, *, is_named: bool) -> None:
             raise StoreNotFoundError(
                 path=displayed(str(path)),
                 problem="does not exist",
-                hint="leave --sqlite-path out, or name another file",
+                hint=(Omit((Input.SQLITE,)), "name another file"),
             )
         return
     found = organizations_of(path)
@@ -251,7 +251,7 @@ def learn_sqlite(known: Known, path: Path, *, is_named: bool) -> None:
         known.notes.append(f"the organization gets the ID {found[0]}, which {path.name} knows")
     else:
         known.notes.append(
-            f"{path.name} knows several organizations ({', '.join(found)}); --org-id takes one"
+            f"{path.name} knows several organizations ({', '.join(found)}); name one by its ID"
         )
 
 

@@ -97,9 +97,9 @@ class RebuildStore:
         known = Known(organization_id=self.known.organization_id, notes=list(self.known.notes))
         learn_store(known, store, source="the damaged store")
         for org_id, name in self.known.organizations.items():
-            known.learn_organization(org_id, name, source="the file of --names")
+            known.learn_organization(org_id, name, source="the file of names")
         for bucket_id, bucket in self.known.buckets.items():
-            known.learn_bucket(bucket_id, bucket, source="the file of --names")
+            known.learn_bucket(bucket_id, bucket, source="the file of names")
         filling = Filling(
             pending,
             engine=self.engine,

@@ -33,7 +33,7 @@ def steps(filled: Filled) -> Iterator[str]:
             if placed.org_id == org_id:
                 yield from _told(placed)
     for bucket_id, name in filled.bare:
-        yield f"bucket {bucket_id}, called {name}: nothing on disk, known from --names"
+        yield f"bucket {bucket_id}, called {name}: nothing on disk, known by name"
 
 
 def warnings(filled: Filled, now_ns: int) -> Iterator[str]:
@@ -79,7 +79,7 @@ def _about_expiry(placed: Placed, now_ns: int) -> Iterator[str]:
             f"{shown_duration(placed.retention_ns)}: influxd will delete {len(old)} of its "
             f"shards, up to {shown_time(old[-1].end_ns)}, within half an hour of its start; "
             f"to keep them, name a list with {placed.facts.id},{placed.name},infinite in "
-            "front of the other --names"
+            "front of the other names"
         )
 
 

@@ -174,7 +174,7 @@ def test_long_words_are_not_repeated(secret: str) -> None:
     for argv in (["auth", secret], ["auth", "list", secret], [secret]):
         with pytest.raises(UsageError) as caught:
             understand(argv)
-        assert secret not in str(caught.value) + caught.value.hint
+        assert secret not in f"{caught.value}{caught.value.hint}"
 
 
 def test_what_is_repeated_is_escaped() -> None:

@@ -53,7 +53,7 @@ def test_a_document_has_many_lines(tmp_path: Path) -> None:
 def test_a_secret_in_the_place_of_a_file_is_not_shown(typed: str) -> None:
     with pytest.raises(RefusedError) as caught:
         read_secret(typed, what="password")
-    assert "S3cret" not in str(caught.value) + caught.value.hint
+    assert "S3cret" not in f"{caught.value}{caught.value.hint}"
 
 
 def test_a_file_that_is_there_is_named(tmp_path: Path) -> None:

@@ -15,6 +15,7 @@ from recovery.errors import (
 )
 from tests.support.as_other_user import run_as_nobody
 from tests.support.fake_system import FakeSystem
+from tests.support.hints import hint_of
 
 needs_root = pytest.mark.skipif(os.getuid() != 0, reason="only root can become another user")
 
@@ -37,7 +38,7 @@ def test_the_command_line_wins_over_everything(system: FakeSystem) -> None:
     named = system.store("/srv/copy.bolt")
     host = system.host(INFLUXD_BOLT_PATH="/nowhere", INFLUXD_CONFIG_PATH="/nowhere.toml")
     found = discover(host, bolt_path=str(named))
-    assert (found.path, found.reason, found.notes) == (named, "from --bolt-path", ())
+    assert (found.path, found.reason, found.notes) == (named, "as it was named", ())
     assert found.files.sqlite_path == system.at("/srv/influxd.sqlite")
 
 
@@ -314,7 +315,10 @@ def test_two_stores_with_data_are_listed_and_none_is_taken(system: FakeSystem) -
         "bolt-path in /etc/influxdb/config.toml, read by influxdb.service, "
         "influxdb.service would open this one)"
     )
-    assert error.hint == f"name one of them, for example --bolt-path {second}"
+    assert hint_of(error) == (
+        "name one of them with --bolt-path FILE, or type influx-recovery store find to see which "
+        "one a server would open"
+    )
 
 
 def test_one_store_under_two_names_is_one_store(system: FakeSystem) -> None:
@@ -349,7 +353,7 @@ def test_a_configured_store_that_is_gone_is_not_replaced_by_another_one(
         "does not exist (bolt-path in /etc/influxdb/config.toml, read by influxdb.service), "
         f"while there is data in {old} (4096 bytes, changed "
     )
-    assert caught.value.hint == (
+    assert hint_of(caught.value) == (
         f"mount or restore it, or choose the other one with --bolt-path {old}"
     )
 
@@ -370,7 +374,7 @@ def test_nothing_anywhere_is_said_in_one_sentence(system: FakeSystem) -> None:
         "influxd.bolt is neither configured nor at any of the known places; "
         "nothing was changed, nothing was created"
     )
-    assert caught.value.hint == "name the store with --bolt-path"
+    assert hint_of(caught.value) == "name the store with --bolt-path FILE"
     assert before == snapshot(system.root)
 
 
@@ -389,7 +393,7 @@ def test_an_empty_file_is_refused_in_its_own_words(system: FakeSystem, way: str)
     with pytest.raises(StoreNotFoundError, match=r"is empty \(0 bytes\)") as caught:
         discover(system.host(**environment), bolt_path=str(store) if way == "flag" else None)
     assert caught.value.exit_code is ExitCode.NOT_FOUND
-    assert "backup" in caught.value.hint
+    assert "backup" in hint_of(caught.value)
     assert store.stat().st_size == 0
 
 
@@ -405,7 +409,7 @@ def test_a_named_store_that_is_not_there_is_refused_and_not_made(
         "configuration": {"INFLUXD_CONFIG_PATH": str(file)},
     }.get(way, {})
     reason = {
-        "flag": "from --bolt-path",
+        "flag": "as it was named",
         "variable": "from INFLUXD_BOLT_PATH",
         "configuration": f"bolt-path in {file}, named by INFLUXD_CONFIG_PATH",
     }[way]
@@ -415,7 +419,7 @@ def test_a_named_store_that_is_not_there_is_refused_and_not_made(
     assert str(caught.value) == (
         f"{path} does not exist ({reason}); nothing was changed, nothing was created"
     )
-    assert caught.value.hint == "check the path, and that the disk is mounted"
+    assert hint_of(caught.value) == "check the path, and that the disk is mounted"
     assert before == snapshot(system.root)
 
 
@@ -423,14 +427,14 @@ def test_a_store_beside_the_named_one_is_suggested(system: FakeSystem) -> None:
     near = system.store("/srv/data/influxdb.bolt")
     with pytest.raises(StoreNotFoundError) as caught:
         discover(system.host(), bolt_path=str(near.with_name("influxd.bolt")))
-    assert caught.value.hint == f"try --bolt-path {near}"
+    assert hint_of(caught.value) == f"name the store that is there with --bolt-path {near}"
 
 
 def test_a_folder_is_refused_and_the_store_in_it_is_suggested(system: FakeSystem) -> None:
     near = system.store("/srv/my data/influxd.bolt")
-    with pytest.raises(StoreNotFoundError, match=r"is a folder \(from --bolt-path\)") as caught:
+    with pytest.raises(StoreNotFoundError, match=r"is a folder \(as it was named\)") as caught:
         discover(system.host(), bolt_path=str(near.parent))
-    assert caught.value.hint == f"try --bolt-path '{near}'"
+    assert hint_of(caught.value) == f"name the store that is there with --bolt-path '{near}'"
 
 
 def test_a_link_is_followed_and_both_names_are_known(system: FakeSystem) -> None:
@@ -449,7 +453,7 @@ def test_a_link_to_nothing_is_refused_with_its_target(system: FakeSystem) -> Non
     with pytest.raises(StoreNotFoundError) as caught:
         discover(system.host(), bolt_path=str(link))
     assert caught.value.problem == (
-        "is a link to /mnt/unplugged/influxd.bolt, which is not there (from --bolt-path)"
+        "is a link to /mnt/unplugged/influxd.bolt, which is not there (as it was named)"
     )
 
 
@@ -464,7 +468,7 @@ def test_a_pipe_is_refused_without_waiting_for_it(system: FakeSystem) -> None:
 def test_a_path_cannot_play_tricks_on_the_terminal(system: FakeSystem) -> None:
     with pytest.raises(StoreNotFoundError) as caught:
         discover(system.host(), bolt_path="/gone/\x1b[2J.bolt")
-    assert "\x1b" not in str(caught.value) + caught.value.hint
+    assert "\x1b" not in str(caught.value) + hint_of(caught.value)
     assert "\\x1b[2J" in str(caught.value)
 
 
@@ -515,7 +519,7 @@ def test_a_store_that_may_not_be_read_is_refused_with_the_reason(open_system: Fa
     store.chmod(0o600)
     answer = attempt(open_system, store)
     assert answer == (
-        f"StoreAccessError|{store} may not be read (Permission denied) (from --bolt-path); "
+        f"StoreAccessError|{store} may not be read (Permission denied) (as it was named); "
         "nothing was changed|run it as root or as the user of influxd"
     )
 

@@ -37,7 +37,7 @@ def test_everything_is_listed_at_once_with_where_it_comes_from(system: FakeSyste
     found = survey(system.host(), bolt_path=str(stores[0]))
     assert [candidate.path for candidate in found.candidates] == stores
     assert [candidate.reasons for candidate in found.candidates] == [
-        ("from --bolt-path",),
+        ("as it was named",),
         (f"found in the home folder {system.home}", "found in a home folder"),
         (
             "bolt-path in /etc/influxdb/config.toml, read by influxdb.service",

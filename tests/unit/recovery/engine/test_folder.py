@@ -11,6 +11,7 @@ from recovery.model.ids import Id
 from recovery.model.shard_groups import Span
 from tests.support.as_other_user import run_as_nobody
 from tests.support.engine_files import wal_entry, wal_write, write_shard
+from tests.support.hints import hint_of
 from tests.support.plant import ALARMS, CLIMATE, POWER, unpack_engine
 
 BUCKET = Id("da1e307c8bcfa481")
@@ -94,7 +95,7 @@ def test_what_is_no_engine_is_refused(tmp_path: Path) -> None:
     (tmp_path / "engine" / "data").mkdir(parents=True)
     with pytest.raises(StoreNotFoundError) as caught:
         EngineFolder(tmp_path)
-    assert str(tmp_path / "engine") in str(caught.value.hint)
+    assert str(tmp_path / "engine") in hint_of(caught.value)
 
 
 def test_nothing_is_written(tmp_path: Path) -> None:

@@ -25,6 +25,7 @@ from recovery.metastore.store import MetaStore
 from recovery.metastore.transaction import MetaTx
 from recovery.model.schema import MIGRATIONS
 from tests.support.as_other_user import run_as_nobody
+from tests.support.hints import hint_of
 from tests.support.locks import locked
 from tests.support.mounts import make_read_only, mounted
 from tests.support.stores import LEVELS, edit, make_store
@@ -56,8 +57,8 @@ def refused(path: Path, *, write: bool = False) -> RecoveryError:
     assert state_of(path) == before
     error = caught.value
     assert "nothing was changed" in str(error)
-    assert "\n" not in f"{error}{error.hint}"
-    assert not error.hint.endswith(".")
+    assert "\n" not in f"{error}{hint_of(error)}"
+    assert not hint_of(error).endswith(".")
     return error
 
 
@@ -80,7 +81,7 @@ def test_a_missing_file_is_not_created(tmp_path: Path) -> None:
     error = refused(tmp_path / "influxd.bolt")
     assert isinstance(error, StoreNotFoundError)
     assert error.problem == "does not exist"
-    assert "--bolt-path" in error.hint
+    assert "--bolt-path" in hint_of(error)
     assert list(tmp_path.iterdir()) == []
 
 
@@ -108,7 +109,7 @@ def test_a_folder_is_refused_with_the_file_in_it(tmp_path: Path) -> None:
     (tmp_path / "data" / "influxd.bolt").touch()
     error = refused(tmp_path / "data")
     assert error.exit_code == ExitCode.NOT_FOUND
-    assert error.hint == f"name the file in it: {tmp_path}/data/influxd.bolt"
+    assert hint_of(error) == (f"name the file in it with --bolt-path {tmp_path}/data/influxd.bolt")
 
 
 def test_a_folder_without_a_store_is_refused(tmp_path: Path) -> None:
@@ -179,7 +180,8 @@ def test_a_read_only_file_system_can_be_read_and_refuses_to_be_written(
         error = refused(path, write=True)
     assert error.exit_code == ExitCode.REFUSED
     assert "is on a read-only file system" in str(error)
-    assert "--output" in error.hint
+    assert "--output" in hint_of(error, "user rename")
+    assert "--output" not in hint_of(error)
 
 
 def test_a_running_server_is_named_with_its_process(level21_bolt: Path) -> None:
@@ -188,7 +190,7 @@ def test_a_running_server_is_named_with_its_process(level21_bolt: Path) -> None:
             error = refused(level21_bolt, write=write)
             assert isinstance(error, StoreBusyError)
             assert f"process {pid} " in error.holder
-            assert error.hint.startswith("stop influxd first")
+            assert hint_of(error).startswith("stop influxd first")
 
 
 def test_another_reader_keeps_writers_out_and_no_readers(level21_bolt: Path) -> None:
@@ -215,7 +217,7 @@ def test_a_file_system_that_cannot_lock_is_refused(
         error = refused(level21_bolt, write=write)
         assert error.exit_code == ExitCode.BUSY
         assert "cannot be locked: its file system has no locks" in str(error)
-        assert "local disk" in error.hint
+        assert "local disk" in hint_of(error)
 
 
 def test_a_bad_sector_is_an_error_in_words(
@@ -255,7 +257,7 @@ def test_what_is_no_bolt_file_is_named_for_what_it_is(
         error = refused(path, write=write)
         assert error.exit_code == ExitCode.DAMAGED
         assert problem in str(error)
-        assert hint in error.hint
+        assert hint in hint_of(error)
 
 
 @pytest.mark.damages
@@ -270,7 +272,7 @@ def test_a_store_without_metas_is_sent_to_salvage_and_not_to_the_server(
         error = refused(level21_bolt, write=write)
         assert error.exit_code == ExitCode.DAMAGED
         assert "a bolt file without a usable meta page: do not start influxd on it" in str(error)
-        assert "store salvage" in error.hint
+        assert "store salvage" in hint_of(error)
 
 
 @pytest.mark.damages
@@ -292,7 +294,7 @@ def test_a_page_that_lost_the_migrations_is_damage_and_no_new_store(level21_bolt
         error = refused(level21_bolt, write=write)
         assert error.exit_code == ExitCode.DAMAGED
         assert "do not start influxd on it" in str(error)
-        assert "start influxd" not in error.hint
+        assert "start influxd" not in hint_of(error)
 
 
 @pytest.mark.parametrize(
@@ -315,8 +317,8 @@ def test_a_file_of_another_program_is_named_and_left_alone(
         with pytest.raises(SchemaError) as caught:
             MetaStore.open(path, write=False, needs_schema=needs_schema)
         assert words in str(caught.value)
-        assert "store find" in caught.value.hint
-        assert "start influxd" not in caught.value.hint
+        assert "store find" in hint_of(caught.value)
+        assert "start influxd" not in hint_of(caught.value)
 
 
 def test_a_store_whose_pages_were_emptied_is_sent_to_compact(tmp_path: Path) -> None:
@@ -334,7 +336,7 @@ def test_a_store_whose_pages_were_emptied_is_sent_to_compact(tmp_path: Path) -> 
     path.write_bytes(content)
     error = unsound(path)
     assert "which influxd bears" in str(error)
-    assert "store compact" in error.hint
+    assert "store compact" in hint_of(error)
 
 
 @pytest.mark.damages
@@ -346,7 +348,7 @@ def test_a_file_with_two_bad_metas_is_refused(level21_bolt: Path) -> None:
     error = refused(level21_bolt, write=True)
     assert error.exit_code == ExitCode.DAMAGED
     assert "no usable meta page" in str(error)
-    assert "backup" in error.hint
+    assert "backup" in hint_of(error)
 
 
 @pytest.mark.damages
@@ -382,7 +384,7 @@ def test_a_damaged_tree_is_refused_with_what_was_found(level21_bolt: Path) -> No
     assert isinstance(error, StoreDamagedError)
     assert "is damaged: do not start influxd on it" in str(error)
     assert "(page " in str(error)
-    assert "store salvage" in error.hint
+    assert "store salvage" in hint_of(error)
 
 
 @pytest.mark.damages
@@ -464,7 +466,7 @@ def test_a_newer_schema_has_an_exit_code_of_its_own(level21_bolt: Path) -> None:
     forge(level21_bolt, NEWER, NEWER_DOCUMENT)
     error = refused(level21_bolt)
     assert isinstance(error, SchemaError)
-    assert error.hint == "look for a newer version of this tool"
+    assert hint_of(error) == "look for a newer version of this tool"
 
 
 # -- what is opened ------------------------------------------------------------------------------

@@ -30,6 +30,7 @@ from recovery.services.authorizations.creation import CreateAuthorization
 from recovery.services.authorizations.new_token import FormChoice
 from recovery.services.authorizations.permission_request import PermissionRequest
 from recovery.services.changes.plan import Plan
+from tests.support.hints import hint_of
 from tests.support.invariants import assert_invariants
 from tests.support.oracle import Dump
 from tests.support.ports import FixedClock
@@ -203,7 +204,7 @@ def test_a_hash_is_refused_below_level_21(level17_bolt: Path) -> None:
     error = refusal(level17_bolt, request(form=FormChoice.HASHED))
     assert error.exit_code == ExitCode.REFUSED
     assert "level 17" in str(error)
-    assert "--hashed" in error.hint
+    assert "--hashed" in hint_of(error, "auth create-operator")
 
 
 # -- who and where -------------------------------------------------------------------------------
@@ -222,10 +223,10 @@ def test_with_several_of_them_one_must_be_named(tmp_path: Path) -> None:
     assert isinstance(error, AmbiguousError)
     assert error.exit_code == ExitCode.REFUSED
     assert [one.split()[0] for one in error.candidates] == ["alice", "bob"]
-    assert "--username" in error.hint
+    assert "--username" in hint_of(error, "auth create-operator")
     error = refusal(path, request(username="bob"))
     assert isinstance(error, AmbiguousError)
-    assert "--org" in error.hint
+    assert "--org" in hint_of(error, "auth create-operator")
 
 
 @pytest.mark.parametrize(
@@ -250,7 +251,7 @@ def test_an_unknown_name_is_answered_with_those_that_exist(
 def test_a_token_given_as_a_name_is_not_repeated_whole(level21_bolt: Path) -> None:
     token = "A9Ovdl8SmP" * 11
     error = refusal(level21_bolt, request(username=token))
-    assert token not in f"{error}{error.hint}"
+    assert token not in f"{error}{hint_of(error)}"
 
 
 def test_of_many_names_only_the_first_are_listed(level21_bolt: Path) -> None:

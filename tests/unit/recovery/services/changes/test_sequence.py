@@ -31,6 +31,7 @@ from recovery.secret import Secret
 from recovery.services.changes.backup_rule import BackupEachChange
 from recovery.services.changes.plan import Manner, Outcome, Plan, Proposal
 from recovery.services.changes.ports import Intent, Ports
+from tests.support.hints import hint_of
 from tests.support.locks import locked
 from tests.support.mounts import mounted
 from tests.support.oracle import Dump
@@ -498,7 +499,7 @@ def test_a_disk_error_at_the_meta_keeps_the_backup_and_says_how_to_restore_it(
     assert error.exit_code == ExitCode.OUTCOME_UNKNOWN
     assert "it is not known whether it was changed" in str(error)
     assert error.backup_path == str(backup_of(witness))
-    assert error.hint == f"restore the backup: cp {backup_of(witness)} {witness.path}"
+    assert hint_of(error) == f"restore the backup: cp {backup_of(witness)} {witness.path}"
     assert witness.events[-2:] == ["conclude unknown", "discard"]
     assert witness.delivered == []
     assert backup_of(witness).read_bytes() == original
@@ -528,7 +529,7 @@ def test_the_restoring_command_can_be_pasted(tmp_path: Path, level21_bolt: Path)
     path = folder / "level21.bolt"
     shutil.copyfile(level21_bolt, path)
     error = Witness(path, problem="something is odd").fail()
-    command = error.hint.removeprefix("restore the backup: ")
+    command = hint_of(error).removeprefix("restore the backup: ")
     assert os.system(command) == 0  # noqa: S605 # as a person would paste it
     assert path.read_bytes() == level21_bolt.read_bytes()
 

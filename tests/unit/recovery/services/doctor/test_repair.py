@@ -3,16 +3,17 @@
 import importlib
 import json
 import pkgutil
-import re
 from pathlib import Path
 
 import pytest
 
+from recovery.cli.hints import command_line
 from recovery.cli.vocabulary import COMMANDS
 from recovery.discovery.candidate import Files
 from recovery.metastore.store import MetaStore
 from recovery.metastore.transaction import MetaTx
 from recovery.model.catalogue import decode_catalogue
+from recovery.remedy import Input
 from recovery.services import doctor
 from recovery.services.doctor.examination import Outlook
 from recovery.services.doctor.finding import Rule, Severity
@@ -32,6 +33,7 @@ from tests.support.full_store import (
     remove_table,
 )
 from tests.support.full_store import change as change_record
+from tests.support.hints import complaint
 from tests.support.invariants import assert_invariants
 from tests.support.stores import OPERATOR_TOKEN, READER_TOKEN, change, edit
 from tests.support.workings import workings
@@ -208,9 +210,11 @@ def test_every_command_that_a_remedy_names_is_there() -> None:
             )
             for rule in rules:
                 if isinstance(rule, Rule):
-                    named |= set(re.findall(r"influx-recovery ([\w-]+ [\w-]+)", rule.remedy))
+                    named |= set(rule.operations)
     assert len(named) > 10
     assert named - known == set()
+    for operation in named:
+        assert complaint(f"type {command_line(operation, {Input.ID: None})}", operation) is None
 
 
 KEEPING = [

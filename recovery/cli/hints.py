@@ -1,0 +1,207 @@
+"""A remedy in the words of the command line.
+
+Lives here: which options say what, and the sentence after "hint:". Must not live here: what would
+help (`recovery.remedy`, written where the error is raised).
+
+Invariants: a hint names only options that the command at hand has, and only commands that are
+there. What is to be typed can be pasted: values are quoted for a shell, and a command that is to be
+run instead is given the store and the ledger that this one was given.
+"""
+
+import argparse
+import shlex
+from collections.abc import Mapping
+from typing import Final, TypeAlias
+
+from recovery.cli.parser import PROGRAM, build_parser
+from recovery.cli.words import Parser
+from recovery.remedy import Give, Input, Omit, Remedy, Restore, Run, Way, ways
+
+FIELDS: Final[dict[Input, tuple[str, ...]]] = {
+    Input.STORE: ("before after", "bolt_path"),
+    Input.OTHER_STORE: ("after",),
+    Input.LEDGER: ("ledger",),
+    Input.OUTPUT: ("output",),
+    Input.TARGET: ("target", "destination", "file", "output"),
+    Input.USER: ("username", "user", "owner"),
+    Input.ORGANIZATION: ("org", "owner_of member_of"),
+    Input.NO_ORGANIZATION: ("no_org",),
+    Input.ID: ("id", "which"),
+    Input.NUMBER: ("number",),
+    Input.TOKEN_PLACE: ("token_file token_stdout",),
+    Input.TOKEN_VALUE: ("token_value_file",),
+    Input.TOKEN_FILE: ("token_file",),
+    Input.HASHED: ("form",),
+    Input.WITH_TOKENS: ("with_tokens",),
+    Input.MATCH_BY_NAME: ("match_by_name",),
+    Input.ENSURE: ("ensure",),
+    Input.ACTIVATE: ("activate",),
+    Input.ONLY: ("only",),
+    Input.ACCEPT: ("accept",),
+    Input.NAMES: ("names",),
+    Input.NAME: ("name",),
+    Input.SQLITE: ("sqlite_path",),
+    Input.LEAVE_OUT: ("leave_out",),
+    Input.OVERLAPS: ("allow_overlaps",),
+    Input.DRY_RUN: ("dry_run",),
+    Input.PAGE_SIZE: ("page_size",),
+    Input.ROOT_PAGE: ("root_page",),
+    Input.CONFIRMATION: ("yes",),
+}
+"""Fields of options that say something; the first that a command has is the one, or are the two,
+for it."""
+
+_REQUIRED: Final = "(required)"
+Named: TypeAlias = Mapping[Input, str | None]
+"""What to say with a command; None for what has to be said and is not known."""
+
+
+class AtHand:
+    """The command line that somebody typed, as far as hints depend on it."""
+
+    def __init__(self, arguments: argparse.Namespace, parser: Parser) -> None:
+        """Look at it.
+
+        Args:
+            arguments: What was typed: a whole command.
+            parser: What understood it.
+        """
+        self._parser = parser.command(arguments.words)
+        self._named = named_with(arguments.bolt_path, arguments.ledger)
+
+    def hint(self, remedy: Remedy) -> str:
+        """Put a remedy into words.
+
+        Args:
+            remedy: What would help.
+
+        Returns:
+            One imperative sentence, without a full stop.
+        """
+        worded = [text for way in ways(remedy) if (text := self._worded(way)) is not None]
+        if not worded:  # this command can be told none of it, but what is meant still helps
+            worded = [way.advice for way in ways(remedy) if isinstance(way, Give)]
+        return ", or ".join(worded) or f"type {self._parser.prog} --help"
+
+    def _worded(self, way: Way) -> str | None:
+        match way:
+            case Give(what, advice, value):
+                phrase = _phrase(actions_for(self._parser, what), value)
+                return f"{advice} {phrase}".lstrip() if phrase else None
+            case Omit(what, purpose):
+                found = [action for one in what for action in actions_for(self._parser, one)[:1]]
+                names = [_name(action) for action in found]
+                return f"leave {' and '.join(names)} out {purpose}".rstrip() if names else None
+            case Run(operation, purpose, values, then):
+                line = command_line(operation, {**self._named, **values})
+                after = "" if then is None else f", and then {self._worded(then)}"
+                return f"type {line} {purpose}".rstrip() + after
+            case Restore(backup, store):  # cp keeps owner and mode of a file that it overwrites
+                return f"restore the backup: cp {quoted(backup)} {quoted(store)}"
+            case _:
+                return way
+
+
+def named_with(bolt_path: str | None, ledger: str | None) -> Named:
+    """Say what another command is to be given as well, so that it is about the same.
+
+    Args:
+        bolt_path: The `--bolt-path` of the command at hand.
+        ledger: Its `--ledger`.
+
+    Returns:
+        What was given.
+    """
+    named = {Input.STORE: bolt_path, Input.LEDGER: ledger}
+    return {what: value for what, value in named.items() if value is not None}
+
+
+def command_line(operation: str, values: Named) -> str:
+    """Write a command as it can be typed.
+
+    Args:
+        operation: Its words.
+        values: What to say with it; None where that is not known. What it has no option for is
+            left out.
+
+    Returns:
+        The line; what is not known and is needed is named as in the help.
+    """
+    parser = build_parser(only=operation).command(operation)
+    given = {
+        action.dest: value
+        for what, value in values.items()
+        for action in actions_for(parser, what)[:1]
+    }
+    words: list[str] = [PROGRAM, operation]
+    options: list[str] = []
+    for action in parser.actions:
+        if action.dest in given or _is_required(action):
+            typed = _typed(action, given.get(action.dest))
+            (options if action.option_strings else words).append(typed)
+    return " ".join([*words, *options])
+
+
+def _is_required(action: argparse.Action) -> bool:
+    if not action.option_strings and action.nargs != "?":
+        return True
+    return _REQUIRED in (action.help or "")  # said there, and refused by the command itself
+
+
+def actions_for(parser: Parser, what: Input) -> list[argparse.Action]:
+    """Find the options or words that say something in a command.
+
+    Args:
+        parser: The parser of the command.
+        what: What is to be said.
+
+    Returns:
+        The best, or two that are alternatives; none when the command has none for it.
+    """
+    known = {action.dest: action for action in reversed(parser.actions)}
+    for fields in FIELDS[what]:
+        if all(field in known for field in fields.split()):
+            return [known[field] for field in fields.split()]
+    return []
+
+
+def _phrase(actions: list[argparse.Action], value: str | None) -> str:
+    """Say how to give something: "with --token-file PATH or --token-stdout", or "as ID"."""
+    if not actions:
+        return ""
+    manner = "with" if actions[0].option_strings else "as"
+    if value is not None:
+        return f"{manner} {_typed(actions[0], value)}"
+    return f"{manner} {' or '.join(_typed(action, None) for action in actions)}"
+
+
+def _typed(action: argparse.Action, value: str | None) -> str:
+    text = str(action.metavar) if value is None else quoted(value)
+    if not action.option_strings:
+        return text
+    return _name(action) if action.nargs == 0 else f"{_name(action)} {text}"
+
+
+def _name(action: argparse.Action) -> str:
+    return action.option_strings[0] if action.option_strings else str(action.metavar)
+
+
+def quoted(text: str) -> str:
+    """Quote a value so that a shell gives it back.
+
+    Args:
+        text: The value; bytes of a path that are no text are surrogates, as Python has them.
+
+    Returns:
+        It, in printable ASCII where it has anything that a terminal might not show.
+    """
+    if text.isprintable():
+        return shlex.quote(text)
+    inner = "".join(_escaped(character) for character in text)
+    return f"$'{inner}'"
+
+
+def _escaped(character: str) -> str:
+    if character.isprintable() and character not in "'\\":
+        return character
+    return "".join(f"\\x{byte:02x}" for byte in character.encode(errors="surrogateescape"))

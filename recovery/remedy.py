@@ -1,0 +1,131 @@
+"""What would help, as data.
+
+Lives here: what an error, a finding or a plan proposes to do next, without the words of any one
+front end. Must not live here: option names, commands as they are typed, and paths of an interface:
+each front end puts a remedy into its own words, and leaves out what it has no way for.
+
+Invariants: a plain string is advice that holds for everybody. An operation is named as the ledger
+names it.
+"""
+
+from collections.abc import Mapping
+from enum import Enum, auto, unique
+from types import MappingProxyType
+from typing import NamedTuple, TypeAlias
+
+
+@unique
+class Input(Enum):
+    """Something that may be said with an operation."""
+
+    STORE = auto()
+    OTHER_STORE = auto()
+    LEDGER = auto()
+    OUTPUT = auto()
+    """A new copy that is changed in place of the store."""
+    TARGET = auto()
+    """A new file that the operation makes."""
+    USER = auto()
+    ORGANIZATION = auto()
+    NO_ORGANIZATION = auto()
+    ID = auto()
+    """Which authorization or user."""
+    NUMBER = auto()
+    """Which operation of the ledger."""
+    TOKEN_PLACE = auto()
+    TOKEN_VALUE = auto()
+    TOKEN_FILE = auto()
+    """A token to look at."""
+    HASHED = auto()
+    WITH_TOKENS = auto()
+    MATCH_BY_NAME = auto()
+    ENSURE = auto()
+    ACTIVATE = auto()
+    ONLY = auto()
+    """Which invariants to repair."""
+    ACCEPT = auto()
+    """Which losses to accept."""
+    NAMES = auto()
+    """A file of known names."""
+    NAME = auto()
+    """The name of one bucket."""
+    SQLITE = auto()
+    LEAVE_OUT = auto()
+    """A shard that is not wanted."""
+    OVERLAPS = auto()
+    """That two shards of the same time are wanted."""
+    DRY_RUN = auto()
+    PAGE_SIZE = auto()
+    ROOT_PAGE = auto()
+    CONFIRMATION = auto()
+
+
+class Give(NamedTuple):
+    """Do the same again, and say something with it.
+
+    Attributes:
+        what: What to say.
+        advice: What that means here, as an imperative: "name the store".
+        value: What to say exactly, when that is known.
+    """
+
+    what: Input
+    advice: str
+    value: str | None = None
+
+
+class Omit(NamedTuple):
+    """Do the same again, and leave something out.
+
+    Attributes:
+        what: What to leave out.
+        purpose: What it is good for: "for a new random token".
+    """
+
+    what: tuple[Input, ...]
+    purpose: str = ""
+
+
+class Run(NamedTuple):
+    """Do something else.
+
+    Attributes:
+        operation: What, such as "auth list".
+        values: What to say with it; None for what has to be said and is not known.
+        purpose: What it is good for: "to see the IDs".
+        then: What is to be done after it.
+    """
+
+    operation: str
+    purpose: str = ""
+    values: Mapping[Input, str | None] = MappingProxyType({})
+    then: "Run | None" = None
+
+
+class Restore(NamedTuple):
+    """Put a backup into the place of the store, with the server stopped.
+
+    Attributes:
+        backup: Path of the backup.
+        store: Path of the store, whose owner and mode are to stay.
+    """
+
+    backup: str
+    store: str
+
+
+Way: TypeAlias = str | Give | Omit | Run | Restore
+Remedy: TypeAlias = Way | tuple[Way, ...]
+"""One way, or several that are alternatives, the best first."""
+
+
+def ways(remedy: Remedy) -> tuple[Way, ...]:
+    """List the alternatives.
+
+    Args:
+        remedy: One way, or several.
+
+    Returns:
+        All of them.
+    """
+    return (remedy,) if isinstance(remedy, str | Give | Omit | Run | Restore) else remedy

@@ -1,0 +1,84 @@
+"""Two doors: only the command line knows what is typed; below it, what would help is data."""
+
+import ast
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Final
+
+import pytest
+
+from recovery.cli.hints import FIELDS, actions_for, command_line
+from recovery.cli.parser import PROGRAM, build_parser, commands
+from recovery.cli.vocabulary import COMMANDS, NOUNS
+from recovery.remedy import Input
+from tests.support.hints import complaint
+from tests.support.source import modules
+
+PARSER: Final = build_parser()
+OPTIONS: Final = {name for command in commands(PARSER) for name in command.options if "--" in name}
+FIRST_WORDS: Final = {*NOUNS, *(words.split()[0] for words in COMMANDS)}
+OF_INFLUXD: Final = {
+    "recovery.discovery.servers": {
+        "--bolt-path",
+        "--engine-path",
+        "--sqlite-path",
+        "--use-hashed-tokens",
+    }
+}
+"""Options of the server, which are read from its command line."""
+
+
+def texts(path: Path) -> Iterator[tuple[int, str]]:
+    """Give each text of a module that is no docstring, with its line."""
+    tree = ast.parse(path.read_text())
+    documented = {id(node.value) for node in ast.walk(tree) if isinstance(node, ast.Expr)}
+    for node in ast.walk(tree):
+        if not isinstance(node, ast.Constant) or id(node) in documented:
+            continue
+        if isinstance(node.value, str):
+            yield node.lineno, node.value
+
+
+def test_nothing_below_the_command_line_knows_what_is_typed() -> None:
+    found = []
+    for name, path in modules("recovery"):
+        if name.startswith(("recovery.cli", "recovery.__main__")):
+            continue
+        for line, text in texts(path):
+            options = set(re.findall(r"(?<![\w-])--[a-z][a-z0-9-]*", text)) & OPTIONS
+            options -= OF_INFLUXD.get(name, set())
+            named = set(re.findall(rf"{PROGRAM} ([\w-]+)", text)) & FIRST_WORDS
+            found += [f"{name}:{line} {word}" for word in (*options, *named)]
+    assert found == []
+
+
+def test_every_input_can_be_given_to_some_command() -> None:
+    assert set(FIELDS) == set(Input)
+    known = {action.dest for command in commands(PARSER) for action in command.actions}
+    for what, fields in FIELDS.items():
+        assert all(set(one.split()) <= known for one in fields), what
+
+
+def runs() -> Iterator[tuple[str, str, tuple[Input, ...]]]:
+    """Find each operation that is proposed anywhere, with the inputs that are named with it."""
+    for name, path in modules("recovery"):
+        for node in ast.walk(ast.parse(path.read_text())):
+            if isinstance(node, ast.Call) and ast.unparse(node.func) == "Run" and node.args:
+                words = ast.literal_eval(node.args[0])
+                inputs = re.findall(r"\bInput\.([A-Z_]+)", ast.unparse(node))
+                yield name, words, tuple(Input[one] for one in inputs)
+
+
+@pytest.mark.parametrize(("module", "words", "inputs"), list(runs()))
+def test_each_operation_that_would_help_can_be_typed(
+    module: str, words: str, inputs: tuple[Input, ...]
+) -> None:
+    assert words in COMMANDS, module
+    assert [what for what in inputs if not actions_for(PARSER.command(words), what)] == []
+    line = command_line(words, dict.fromkeys(inputs, "x"))
+    assert complaint(f"type {line}", words) is None
+
+
+def test_more_than_a_few_operations_are_proposed() -> None:
+    assert len(list(runs())) > 20
