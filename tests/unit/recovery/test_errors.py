@@ -24,6 +24,7 @@ from recovery.errors import (
     StoreBusyError,
     StoreDamagedError,
     StoreNotFoundError,
+    StoreNotLockableError,
     VerificationError,
     WriteFailedError,
 )
@@ -39,6 +40,7 @@ EXAMPLES: list[tuple[RecoveryError, int, bool | None]] = [
     (LedgerError(path="/x/ledger", problem="is read-only", changed=True, hint=HINT), 7, True),
     (LedgerError(path="/x/ledger", problem="is read-only", changed=None, hint=HINT), 7, None),
     (StoreBusyError(path="/x/influxd.bolt", holder="process 7 holds it", hint=HINT), 4, False),
+    (StoreNotLockableError(path="/x/influxd.bolt", holder="no locks there", hint=HINT), 4, False),
     (StoreDamagedError(path="/x/influxd.bolt", problem="is damaged", hint=HINT), 5, False),
     (SchemaError(path="/x/influxd.bolt", problem="is newer", hint=HINT), 6, False),
     (RecordError(bucket="usersv1", record_id="08371db1dd8c8000", problem="no JSON"), 5, False),

@@ -16,7 +16,7 @@ def test_space_is_made_only_where_space_is_missing(code: int) -> None:
 
 
 def test_a_full_disk_and_a_full_quota_are_two_things() -> None:
-    assert advice_on(errno.ENOSPC, otherwise="name another") == "make space there; or name another"
+    assert advice_on(errno.ENOSPC, otherwise="name another") == ("make space there", "name another")
     assert "quota" in advice_on(errno.EDQUOT)
 
 

@@ -10,6 +10,7 @@ import pytest
 from recovery.errors import StoreDamagedError, StoreNotFoundError, WriteFailedError
 from recovery.metastore import unpacking
 from recovery.metastore.packed import open_readable, plain_file
+from tests.support.hints import hint_of
 from tests.support.stores import MadeStore, make_store
 
 
@@ -108,7 +109,7 @@ def test_without_room_to_unpack_it_says_where_that_would_be(
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "nowhere"))
     with pytest.raises(WriteFailedError, match="nowhere") as caught:
         open_readable(pack(made))
-    assert "TMPDIR" in caught.value.hint
+    assert "TMPDIR" in hint_of(caught.value)
 
 
 def test_a_plain_file_of_a_packed_store_is_gone_afterwards(
