@@ -23,6 +23,7 @@ from recovery.model.ids import Id, parse_id
 from recovery.model.schema import LEVEL_MAX, LEVEL_MIN, versions_of_level
 from recovery.new_file import require_free
 from recovery.ports import SystemClock, SystemRng
+from recovery.remedy import Input, Run
 from recovery.secret import Secret
 from recovery.services.changes.plan import Manner, Outcome, Proposal
 from recovery.services.changes.ports import Ports, TokenDestination
@@ -352,7 +353,14 @@ def _ensured(target: Path, engine: EngineFacts, options: _Rebuild, context: Cont
         raise ConflictError(
             kind="store",
             name=f"{displayed(str(target))} ({'; '.join(lacking)})",
-            hint="bring in what it lacks with store repair --only I37,I40, or name another file",
+            hint=(
+                Run(
+                    "store repair",
+                    "to bring in what it lacks",
+                    {Input.STORE: str(target), Input.ONLY: "I37,I40"},
+                ),
+                "name another file",
+            ),
         )
     if options.json:
         document = {"operation": OPERATION, "is_changed": False, "target_path": str(target)}
