@@ -23,6 +23,7 @@ from recovery.errors import StoreDamagedError, WriteFailedError
 from recovery.metastore.failures import Failures, open_unnoticed
 from recovery.model.display import displayed
 from recovery.new_file import MODE, PrivateFolder
+from recovery.remedy import Input, Remedy, Run
 from recovery.system_advice import advice_on
 
 UNPACKED_BYTES_MAX: Final = 1 << 34
@@ -31,7 +32,8 @@ CHUNK_BYTES: Final = 1 << 20
 _MAGIC: Final = bytes.fromhex("edda0ced")
 _MAGIC_OFFSET: Final = 16
 _HINT_CUT: Final = (
-    "take another backup, or get out what is in this one: influx-recovery store salvage TARGET"
+    "take another backup",
+    Run("store salvage", "to get out what is in this one", {Input.TARGET: None}),
 )
 _HINT: Final = "take another backup, or look at this one with gunzip --test"
 
@@ -136,7 +138,7 @@ def _write(descriptor: int, content: bytes) -> None:
         rest = rest[os.write(descriptor, rest) :]
 
 
-def _damaged(failures: Failures, problem: str, hint: str = _HINT) -> StoreDamagedError:
+def _damaged(failures: Failures, problem: str, hint: Remedy = _HINT) -> StoreDamagedError:
     return StoreDamagedError(path=failures.name, problem=problem, hint=hint)
 
 

@@ -22,7 +22,7 @@ from recovery.services.doctor.finding import Finding
 EXAMINED_BYTES_MAX: Final = 64 << 20
 """The records of a store of this size are examined in about a second; larger ones are not, and
 nothing is said about their start."""
-REPAIR: Final = "influx-recovery store repair mends it"
+REPAIR: Final = "store repair mends it"
 
 
 class Forewarned:
@@ -78,6 +78,4 @@ def _because(stopping: list[Finding]) -> str:
     others = len(stopping) - 1
     more = f" (and for {others} more reasons)" if others else ""
     mend = REPAIR if first.is_mendable else first.remedy
-    return (
-        f"because {first.place} {first.problem}{more}; {mend}; influx-recovery store check says all"
-    )
+    return f"because {first.place} {first.problem}{more}; {mend}; store check says all"

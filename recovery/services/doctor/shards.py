@@ -47,7 +47,7 @@ UNKNOWN_SHARDS: Final = Rule(
     severity=Severity.HIGH,
     problem="has shards on disk that the engine's catalogue does not know",
     effect="their points are not found by any query, and take up disk space",
-    remedy="repair maps them when asked for by this number: --only I37",
+    remedy="repair maps them when asked for by this number",
     is_on_request=True,
 )
 OVERLAPPING_SHARDS: Final = Rule(
@@ -64,7 +64,7 @@ CLASHING_SHARDS: Final = Rule(
     problem="has shards on disk whose numbers other shards have",
     effect="influxd opens only one of two shards with one number",
     remedy="repair moves no data: rename the folder of one in data and in wal to a free number, "
-    "and use --only I37",
+    "and ask for this number",
 )
 EXPIRED_SHARDS: Final = Rule(
     number="I37",
@@ -72,8 +72,8 @@ EXPIRED_SHARDS: Final = Rule(
     problem="has shards on disk that the engine's catalogue does not know, and that are older than "
     "the bucket keeps data",
     effect="their points are not found by any query; once they are mapped, influxd deletes them",
-    remedy="to keep them, let the bucket keep data longer (influx bucket update --retention), and "
-    "use --only I37",
+    remedy="to keep them, let the bucket keep data longer, as influx bucket update does, and ask "
+    "for this number",
 )
 UNREADABLE_SHARDS: Final = Rule(
     number="I37",
@@ -111,7 +111,7 @@ NO_RECORD: Final = Rule(
     severity=Severity.HIGH,
     problem="has a folder with shards on disk, and no record",
     effect="nobody can read or delete its data, and they take up disk space",
-    remedy="repair makes a bucket for it when asked for by this number: --only I40",
+    remedy="repair makes a bucket for it when asked for by this number",
     is_on_request=True,
 )
 NO_RECORD_ASKED: Final = Rule(
