@@ -129,3 +129,31 @@ def ways(remedy: Remedy) -> tuple[Way, ...]:
         All of them.
     """
     return (remedy,) if isinstance(remedy, str | Give | Omit | Run | Restore) else remedy
+
+
+def advice(remedy: Remedy) -> str:
+    """Put a remedy into words that hold for any front end.
+
+    Args:
+        remedy: One way, or several.
+
+    Returns:
+        Imperative clauses, which name operations and nothing that is typed.
+    """
+    return ", or ".join(map(_advice, ways(remedy)))
+
+
+def _advice(way: Way) -> str:
+    match way:
+        case Give(_, text, value):
+            return text if value is None else f"{text}: {value}"
+        case Omit(what, purpose):
+            names = " and ".join(one.name.lower().replace("_", " ") for one in what)
+            return f"leave the {names} out {purpose}".rstrip()
+        case Run(operation, purpose, _, then):
+            after = "" if then is None else f", and then {_advice(then)}"
+            return f"use {operation} {purpose}".rstrip() + after
+        case Restore(backup, store):
+            return f"put the backup {backup} back into the place of {store}"
+        case _:
+            return way

@@ -27,6 +27,7 @@ from recovery.daemon.routes import NOT_SERVED, PATH_NOT_FOUND, find_route, needs
 from recovery.daemon.worker import Worker
 from recovery.errors import RecoveryError
 from recovery.log import get_logger
+from recovery.remedy import advice
 
 LOG: Final = get_logger(__name__)
 BODY_SIZE_BYTES_MAX: Final = 1 << 20
@@ -70,7 +71,7 @@ class Application:
             return error.answer()
         except RecoveryError as error:
             LOG.warning("request.failed", error=type(error).__name__)
-            return ApiError("unavailable", f"{error}; {error.hint}").answer()
+            return ApiError("unavailable", f"{error}; {advice(error.hint)}").answer()
         except ClientDisconnect:
             raise
         except Exception as error:  # the loop goes on whatever one request met

@@ -29,6 +29,7 @@ from recovery.log import get_logger
 from recovery.metastore.table import KeyChange
 from recovery.metastore.transaction import MetaTx
 from recovery.ports import Clock
+from recovery.remedy import advice
 from recovery.secret import Secret
 from recovery.services.changes.backup_rule import BackupOnce
 from recovery.services.changes.plan import Manner, Outcome, Plan, Planner, Proposal
@@ -211,7 +212,7 @@ class Changes:
 
     def _refused(self, error: RecoveryError) -> ApiError:
         """Say what went wrong, and stop writing when it is not known what is in the store now."""
-        message = f"{error}; {error.hint}"
+        message = f"{error}; {advice(error.hint)}"
         if error.changed is not False:
             self.stopped_by = message
         match error:
