@@ -20,15 +20,17 @@ from struct import Struct
 from typing import Final, TypeAlias
 
 from recovery.engine.keys import Measurements, prefix
+from recovery.engine.runs import BLOCK_KIND_MAX, find_run
 from recovery.model.shard_groups import TIME_NS_MAX, TIME_NS_MIN, Span
 
 ReadAt: TypeAlias = Callable[[int, int], bytes]
 """Reads at an offset, in bytes, so many bytes; fewer only at the end of the file."""
 
 PIECE_BYTES: Final = 1 << 19
+WALK_BYTES_MIN: Final = 1 << 13
+"""Walked over before another run is looked for."""
 MAGIC: Final = 0x16D116D1
 VERSION: Final = 1
-BLOCK_KIND_MAX: Final = 4
 
 _HEADER: Final = Struct(">IB")
 _FOOTER: Final = Struct(">Q")
@@ -137,34 +139,54 @@ class _Index:
         """
         size_bytes = min(self._wanted_bytes, self._end + _FOOTER.size - self.offset)
         piece = _exactly(self._read_at, self.offset, size_bytes)
-        (key_size,) = _KEY_SIZE.unpack_from(piece)
-        read_bytes, last_key = self._walk(piece, key_size)
-        if not read_bytes:
-            self._want_more(piece, key_size)
-            return
-        if self.offset + read_bytes > self._end:
-            raise TsmError(problem="has an index that ends inside of a key")
         self._wanted_bytes = PIECE_BYTES
-        self.offset += read_bytes
-        self._note_measurements(piece, read_bytes, last_key)
+        position = 0
+        patience_bytes = WALK_BYTES_MIN
+        while self.offset + position < self._end:
+            run = find_run(piece, position)
+            if run is None:
+                end, last_key = self._walk(piece, position, position + patience_bytes)
+                patience_bytes *= 2  # the less it helps, the less often is it tried
+            else:
+                end, last_key = position + run.size_bytes, run.last_key
+                self.key_count += run.key_count
+                self.first_ns = min(self.first_ns, run.first_ns)
+                self.last_ns = max(self.last_ns, run.last_ns)
+                patience_bytes = WALK_BYTES_MIN
+            if self.offset + end > self._end:
+                raise TsmError(problem="has an index that ends inside of a key")
+            if end == position:
+                break
+            self._note_measurements(piece, position, end, last_key)
+            position = end
+        if not position:
+            self._want_more(piece)
+        self.offset += position
 
-    def _walk(self, piece: bytes, key_size: int) -> tuple[int, bytes]:
+    def _walk(self, piece: bytes, start: int, until: int) -> tuple[int, bytes]:
         """Walk over the keys of a piece: all that is done for every one of them.
 
+        Args:
+            piece: Part of the index.
+            start: Where a key begins.
+            until: No key but the first is begun behind it.
+
         Returns:
-            Size of all keys that are whole in it, in bytes, and the last of them.
+            Where the last key that is whole ends, and that key.
         """
         unpack = _ONE_BLOCK.unpack_from
-        limit = len(piece) - _ONE_BLOCK.size
+        whole = len(piece) - _ONE_BLOCK.size
         first_ns, last_ns = self.first_ns, self.last_ns
-        position = _KEY_SIZE.size + key_size  # of what follows the key
+        key_size = _key_size(piece, start)
+        position = start + _KEY_SIZE.size + key_size  # of what follows the key
+        limit = min(whole, max(until, position))
         last_position = last_size = count = 0
         while position <= limit:
             kind, block_count, first, last, next_size = unpack(piece, position)
             behind = position
             if block_count != 1:
                 behind += ((block_count or 1) - 1) * _BLOCK_SIZE_BYTES
-                if behind > limit:
+                if behind > whole:
                     break
                 _, _, _, last, next_size = unpack(piece, behind)
             if first > last or kind > BLOCK_KIND_MAX or not block_count:
@@ -178,12 +200,12 @@ class _Index:
             count += 1
         self.first_ns, self.last_ns = first_ns, last_ns
         self.key_count += count
-        read_bytes = position - _KEY_SIZE.size - key_size
-        return read_bytes, piece[last_position - last_size : last_position]
+        end = position - _KEY_SIZE.size - key_size
+        return end, piece[last_position - last_size : last_position]
 
-    def _want_more(self, piece: bytes, key_size: int) -> None:
+    def _want_more(self, piece: bytes) -> None:
         """Ask for a piece that holds the next key with all its blocks."""
-        position = _KEY_SIZE.size + key_size
+        position = _KEY_SIZE.size + _key_size(piece, 0)
         needed = position + _KIND_AND_COUNT.size
         if needed <= len(piece):
             _, block_count = _KIND_AND_COUNT.unpack_from(piece, position)
@@ -192,17 +214,17 @@ class _Index:
             raise TsmError(problem="has an index that ends inside of a key")
         self._wanted_bytes = needed + _ONE_BLOCK.size
 
-    def _note_measurements(self, piece: bytes, read_bytes: int, last_key: bytes) -> None:
-        """Note the measurements of a piece; only where they change, every key is looked at."""
-        (key_size,) = _KEY_SIZE.unpack_from(piece)
-        first_key = piece[_KEY_SIZE.size : _KEY_SIZE.size + key_size]
+    def _note_measurements(self, piece: bytes, start: int, end: int, last_key: bytes) -> None:
+        """Note the measurements of keys; only where they change, every key is looked at."""
+        position = start + _KEY_SIZE.size
+        first_key = piece[position : position + _key_size(piece, start)]
         self._measurements.note(first_key)
         known = prefix(first_key)
         if last_key.startswith(known):  # keys are in order, so all between them do as well
             return
-        position = 0
-        while position < read_bytes:
-            (key_size,) = _KEY_SIZE.unpack_from(piece, position)
+        position = start
+        while position < end:
+            key_size = _key_size(piece, position)
             position += _KEY_SIZE.size
             if not piece.startswith(known, position):
                 key = piece[position : position + key_size]
@@ -211,6 +233,11 @@ class _Index:
             position += key_size
             _, block_count = _KIND_AND_COUNT.unpack_from(piece, position)
             position += _KIND_AND_COUNT.size + block_count * _BLOCK_SIZE_BYTES
+
+
+def _key_size(piece: bytes, position: int) -> int:
+    """Read the size of the key that begins at a position, with bytes of the footer behind it."""
+    return int(_KEY_SIZE.unpack_from(piece, position)[0])
 
 
 def _exactly(read_at: ReadAt, offset: int, size_bytes: int) -> bytes:

@@ -65,6 +65,32 @@ def test_a_measurement_that_changes_within_a_piece_is_noted() -> None:
     assert len(names) == 50
 
 
+@pytest.mark.parametrize("seed", range(8))
+def test_keys_that_lie_alike_give_the_same_as_keys_that_do_not(seed: int) -> None:
+    """Runs are read column by column; a key of another size here and there ends one."""
+    rng = Random(seed)
+    fields = [b"f" * rng.randrange(1, 9) for _ in range(rng.randrange(1, 12))]
+    keys: dict[bytes, Blocks] = {}
+    for number in range(600):
+        host = b"host%05d" % number + (b"x" if rng.random() < 0.01 else b"")
+        for place, name in enumerate(fields):
+            first = rng.randrange(-(10**18), 10**18)
+            blocks = [(first, first + rng.randrange(10**12))]
+            keys[b"%s,h=%s#!~#%d%s" % (b"m%d" % (number // 250), host, place, name)] = blocks
+    facts, names = _read(tsm_file(keys, kind=rng.randrange(5)))
+    assert facts.span.first_ns == min(blocks[0][0] for blocks in keys.values())
+    assert facts.span.last_ns == max(blocks[0][1] for blocks in keys.values())
+    assert facts.key_count == len(keys)
+    assert names == ["m0", "m1", "m2"]
+
+
+def test_a_block_that_cannot_be_is_found_in_a_run() -> None:
+    keys: dict[bytes, Blocks] = {b"m,h=%05d#!~#f" % number: [(5, 9)] for number in range(500)}
+    keys[b"m,h=00300#!~#f"] = [(9, 5)]
+    with pytest.raises(TsmError, match="cannot be"):
+        _read(tsm_file(keys))
+
+
 GOOD = tsm_file({b"a,x=1#!~#f": [(5, 9)], b"b#!~#g": [(6, 40), (41, 50)]})
 
 
