@@ -36,10 +36,13 @@ def rebuild(
     level: int = LEVEL_MAX,
     wishes: Wishes | None = None,
     destination: MemoryDestination | None = None,
+    has_password: bool = True,
 ) -> Outcome:
     """Rebuild a store; the same each time."""
     clock, rng = FixedClock(CHANGED_AT), SeededRng()
-    wanted = replace(wishes or Wishes(), password=Secret(PASSWORD), has_password=True)
+    wanted = wishes or Wishes()
+    if has_password:
+        wanted = replace(wanted, password=Secret(PASSWORD), has_password=True)
     with base_store(engine, damaged=damaged, level=level, clock=clock, rng=rng) as base:
         planner = RebuildStore(
             engine=read_engine(engine),

@@ -1,0 +1,45 @@
+"""A rebuild that is killed: the new store is complete or not there, whenever it happens."""
+
+import shutil
+from pathlib import Path
+
+import bolt_store
+from tests.support.engine_files import write_engine
+from tests.support.kills import Kill, killed_at_each_step
+from tests.support.oracle import Dump
+from tests.support.rebuilding import rebuild
+
+
+def _sound_dump(path: Path) -> Dump:
+    with bolt_store.open(path) as db:
+        found = [str(one) for one in db.check() if one.severity >= bolt_store.Severity.WARNING]
+        assert found == []
+        return Dump.of(db)
+
+
+def test_the_new_store_is_complete_or_absent(tmp_path: Path) -> None:
+    engine, folder = tmp_path / "engine", tmp_path / "work"
+    target = folder / "new.bolt"
+    write_engine(engine)
+    content = {path: path.read_bytes() for path in engine.rglob("*") if path.is_file()}
+
+    def prepare() -> None:
+        shutil.rmtree(folder, ignore_errors=True)
+        folder.mkdir()
+
+    def run() -> None:
+        rebuild(engine, target, has_password=False)
+
+    prepare()
+    run()
+    after = _sound_dump(target)
+    kills: list[Kill] = []
+    found: set[bool] = set()
+    for kill in killed_at_each_step(prepare, run):
+        kills.append(kill)
+        found.add(target.exists())
+        if target.exists():
+            assert _sound_dump(target) == after
+    assert len(kills) > 5
+    assert found == {False, True}
+    assert {path: path.read_bytes() for path in engine.rglob("*") if path.is_file()} == content
