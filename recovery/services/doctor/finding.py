@@ -93,6 +93,11 @@ class Finding:
         return ALL_SERVERS if self.severity is Severity.FATAL else NO_SERVER
 
     @property
+    def advice(self) -> str:
+        """The remedy, with the operations that help."""
+        return f"{self.remedy} ({' or '.join(self.operations)})" if self.operations else self.remedy
+
+    @property
     def is_mendable(self) -> bool:
         """Whether repair mends it without being asked for it by number."""
         return self.mend is not None and not self.is_on_request

@@ -77,5 +77,5 @@ def _because(stopping: list[Finding]) -> str:
     first = stopping[0]
     others = len(stopping) - 1
     more = f" (and for {others} more reasons)" if others else ""
-    mend = REPAIR if first.is_mendable else first.remedy
+    mend = REPAIR if first.is_mendable else first.advice
     return f"because {first.place} {first.problem}{more}; {mend}; store check says all"

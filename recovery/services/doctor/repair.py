@@ -314,7 +314,7 @@ def _counted(bucket: str, findings: Sequence[Finding]) -> str:
 
 
 def _staying(left: Sequence[Finding]) -> Iterator[str]:
-    counts = Counter((one.number, one.bucket, one.problem, one.remedy) for one in left)
+    counts = Counter((one.number, one.bucket, one.problem, one.advice) for one in left)
     for number, ((name, bucket, problem, remedy), count) in enumerate(counts.items()):
         if number == LEFT_SHOWN:
             yield f"and {len(counts) - LEFT_SHOWN} more kinds of findings stay"

@@ -205,6 +205,6 @@ def _findings(examination: Examination) -> Iterator[Row]:
             "record_id": one.id,
             "problem": one.problem,
             "effect": one.effect,
-            "remedy": one.remedy,
+            "remedy": one.advice,
             "is_advice": one.is_advice,
         }

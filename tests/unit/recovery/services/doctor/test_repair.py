@@ -325,7 +325,7 @@ def test_a_number_that_cannot_be_mended_is_answered_with_what_to_do(full: FullSt
     assert outcome.is_changed is False
     said = " ".join(outcome.proposal.plan.warnings)
     assert "I22" in said
-    assert "influx-recovery org add-owner" in said
+    assert "name one (org add-owner)" in said
     assert "I3: nothing is wrong with it" in said
 
 
