@@ -31,7 +31,7 @@ LOG: Final = get_logger(__name__)
 TORN_META: Final = (
     "one of the two metas of the file is damaged: if it was the newer one, what was done last is "
     "missing, and this change writes over what is left of it; if something is missing, answer no, "
-    "copy the file, and look what can be salvaged"
+    "copy the file, and look with store salvage"
 )
 
 
