@@ -81,10 +81,11 @@ class Application:
     async def _routed(self, request: Request) -> Answer:
         """Find the handler, after it is known who asks where that is asked for."""
         found = find_route(request.method, request.path)
-        if found.handler is not None and found.is_light:
+        if found.handler is not None and found.is_light and not needs_caller(request):
             return self._light(found.handler, request, found.parts)
         if found.handler is None and not needs_caller(request):
-            return NOT_ALLOWED if found.is_known else PATH_NOT_FOUND.answer()
+            is_known = found.is_known or request.method == "OPTIONS"
+            return NOT_ALLOWED if is_known else PATH_NOT_FOUND.answer()
 
         def job() -> "Answer | Slow[bool] | Slow[bytes] | Slow[bytes | None]":
             with Call(self._desk, request, found.parts) as call:

@@ -17,7 +17,7 @@ from recovery.daemon.access import Access, Caller
 from recovery.daemon.answer import Answer, ApiError
 from recovery.daemon.bodies import Body, BodyError, read_body
 from recovery.daemon.changes import Author, Changes, Made
-from recovery.daemon.request import Request, to_id
+from recovery.daemon.request import WRONG_DIGITS, WRONG_LENGTH, Request, to_id
 from recovery.daemon.rights import Rights
 from recovery.daemon.sessions import Sessions
 from recovery.metastore.transaction import MetaTx
@@ -175,7 +175,9 @@ class Call:
         try:
             return read()
         except BodyError as error:
-            raise ApiError(code, prefix + str(error)) from None
+            # A bad ID is an error of its own on the server, whatever the route makes of others.
+            is_id = str(error) in {WRONG_LENGTH, WRONG_DIGITS}
+            raise ApiError("invalid" if is_id else code, prefix + str(error)) from None
 
     def change(self, planner: Planner) -> Made:
         """Change the store.

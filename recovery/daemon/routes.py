@@ -22,7 +22,9 @@ from recovery.daemon.api import (
     legacy,
     members,
     organizations,
+    passwords,
     setup,
+    sign_in,
     system,
     users,
 )
@@ -52,23 +54,50 @@ ROUTES: Final[tuple[tuple[str, str, Handler], ...]] = (
     ("GET", f"{API}/flags", system.flags),
     ("GET", f"{API}/config", system.configuration),
     ("GET", f"{API}/me", users.me),
+    ("PUT", f"{API}/me/password", passwords.change_own),
     ("GET", f"{API}/setup", setup.is_allowed),
+    ("POST", f"{API}/setup", setup.set_up),
+    ("POST", f"{API}/signin", sign_in.sign_in),
+    ("POST", f"{API}/signout", sign_in.sign_out),
     ("GET", _AUTHS, authorizations.list_all),
+    ("POST", _AUTHS, authorizations.create),
     ("GET", f"{_AUTHS}/{{id}}", authorizations.show),
+    ("PATCH", f"{_AUTHS}/{{id}}", authorizations.update),
+    ("DELETE", f"{_AUTHS}/{{id}}", authorizations.delete),
     ("GET", _USERS, users.list_all),
+    ("POST", _USERS, users.create),
+    ("PUT", f"{_USERS}/password", passwords.change_of_user),
     ("GET", f"{_USERS}/{{id}}", users.show),
+    ("PATCH", f"{_USERS}/{{id}}", users.update),
+    ("DELETE", f"{_USERS}/{{id}}", users.delete),
     ("GET", f"{_USERS}/{{id}}/permissions", users.permissions),
+    ("POST", f"{_USERS}/{{id}}/password", passwords.set_of_user),
+    ("PUT", f"{_USERS}/{{id}}/password", passwords.change_of_user),
     ("GET", _ORGS, organizations.list_all),
+    ("POST", _ORGS, organizations.create),
     ("GET", f"{_ORGS}/{{id}}", organizations.show),
+    ("PATCH", f"{_ORGS}/{{id}}", organizations.update),
+    ("DELETE", f"{_ORGS}/{{id}}", organizations.delete),
     ("GET", f"{_ORGS}/{{id}}/members", members.list_members),
+    ("POST", f"{_ORGS}/{{id}}/members", members.add_member),
+    ("DELETE", f"{_ORGS}/{{id}}/members/{{user}}", members.remove),
     ("GET", f"{_ORGS}/{{id}}/owners", members.list_owners),
+    ("POST", f"{_ORGS}/{{id}}/owners", members.add_owner),
+    ("DELETE", f"{_ORGS}/{{id}}/owners/{{user}}", members.remove),
     ("GET", _BUCKETS, buckets.list_all),
+    ("POST", _BUCKETS, buckets.create),
     ("GET", f"{_BUCKETS}/{{id}}", buckets.show),
+    ("PATCH", f"{_BUCKETS}/{{id}}", buckets.update),
+    ("DELETE", f"{_BUCKETS}/{{id}}", buckets.delete),
     ("GET", f"{_BUCKETS}/{{id}}/members", members.list_bucket_members),
     ("GET", f"{_BUCKETS}/{{id}}/owners", members.list_bucket_owners),
     ("GET", f"{_BUCKETS}/{{id}}/labels", buckets.labels),
     ("GET", _V1, legacy.list_all),
+    ("POST", _V1, legacy.create),
     ("GET", f"{_V1}/{{id}}", legacy.show),
+    ("PATCH", f"{_V1}/{{id}}", legacy.update),
+    ("DELETE", f"{_V1}/{{id}}", legacy.delete),
+    ("POST", f"{_V1}/{{id}}/password", passwords.set_of_legacy),
 )
 """The others."""
 
@@ -208,6 +237,8 @@ def _is_elsewhere(parts: list[str]) -> bool:
 def needs_caller(request: Request) -> bool:
     """Tell whether a request is answered only to somebody."""
     path = request.path
+    if request.method == "OPTIONS":
+        return False  # the server answers it in front of everything else
     if path in _V1_DATA:
         return True
     is_below = any(path == top or path.startswith(f"{top}/") for top in (API, "/private"))

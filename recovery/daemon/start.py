@@ -17,6 +17,7 @@ from recovery.daemon.changes import Changes
 from recovery.daemon.serving import serve
 from recovery.daemon.sessions import Sessions
 from recovery.daemon.worker import Worker
+from recovery.model.token import LEVEL_HASHED
 from recovery.ports import Clock, Rng
 from recovery.secret import Secret
 from recovery.services.changes.ports import Recorder
@@ -79,7 +80,7 @@ def run(
         version=options.version or version_of_level(level),
         tool_version=options.tool_version,
         level=level,
-        server_hashes=options.server_hashes,
+        server_hashes=_hashes(session, options.server_hashes),
         strong_passwords=options.strong_passwords,
         configuration=options.configuration,
         started=clock.now(),
@@ -101,6 +102,19 @@ def run(
     finally:
         worker.close()
     return desk.changes.count
+
+
+def _hashes(session: Session, configured: bool | None) -> bool | None:  # noqa: FBT001 # three values
+    """Say whether the server of a store hashes tokens; None when that cannot be told.
+
+    A server that does hashes each raw token at its start. So a store of a level that knows hashes,
+    with raw tokens and not one hash, has been opened last by a server that does not.
+    """
+    if configured is not None or session.store.level < LEVEL_HASHED:
+        return configured
+    with session.view() as view:
+        authorizations = view.tx.authorizations
+        return False if authorizations.has_raw and not authorizations.has_hashed else None
 
 
 def version_of_level(level: int) -> str:

@@ -65,6 +65,11 @@ class Authorizations:
         """Whether the index of hashes holds anything. Raises as `get`."""
         return not self._hashed_index.is_empty
 
+    @property
+    def has_raw(self) -> bool:
+        """Whether the index of raw tokens holds anything. Raises as `get`."""
+        return not self._raw_index.is_empty
+
     def is_known(self, token: Secret) -> bool:
         """Tell whether an index knows a token, raw or under any hash. Raises as `get`."""
         variants = [hash_token(token, variant) for variant in VARIANTS]

@@ -85,6 +85,10 @@ class Mappings:
         except UndecodableError:
             return None
 
+    def has(self, resource_id: Id, user_id: Id) -> bool:
+        """Tell whether a user has a role in a resource, an undecodable one too. Raises as `get`."""
+        return self._records.has(mapping_key(resource_id, user_id))
+
     def of_user(self, user_id: Id) -> list[Mapping]:
         """List the roles of a user as the server finds them: by the index.
 

@@ -51,6 +51,8 @@ _POLICY_REQUIRED: Final = {1: "Name", 2: "Duration", 3: "ShardGroupDuration", 4:
 _DATABASE_POLICIES: Final = 3
 _GROUP_REQUIRED: Final = {1: "ID", 2: "StartTime", 3: "EndTime", 4: "DeletedAt"}
 _SHARD_REQUIRED: Final = {1: "ID"}
+_POLICY_DURATION: Final = 2
+_POLICY_SHARD_GROUP_DURATION: Final = 3
 _POLICY_SHARD_GROUPS: Final = 5
 _GROUP_SHARDS: Final = 5
 _GROUP_TRUNCATED_AT: Final = 6
@@ -250,6 +252,59 @@ def with_groups(
         return _rewritten(message, _DATABASE_POLICIES, POLICY, change_policy)
 
     return _counted_up(_rewritten(catalogue, _DATABASES, name, change_database), known, added)
+
+
+def with_policy(catalogue: bytes, *, name: str, retention_ns: int, shard_group_ns: int) -> bytes:
+    """Change how long the engine keeps the data of a database, and count up the index.
+
+    Args:
+        catalogue: The value as stored.
+        name: The database.
+        retention_ns: How long data stay, in nanoseconds; 0 for ever.
+        shard_group_ns: Span of the shard groups to come, in nanoseconds.
+
+    Returns:
+        The value to be stored; the shard groups that there are stay as they are.
+
+    Raises:
+        CatalogueError: The catalogue cannot be understood, or has no such database with a policy.
+    """
+    known = decode_catalogue(catalogue)
+    values = {_POLICY_DURATION: retention_ns, _POLICY_SHARD_GROUP_DURATION: shard_group_ns}
+
+    def change_policy(message: bytes) -> bytes:
+        for number, value in values.items():
+            field = _last(list(_fields(message)), number)
+            message = message[: field.start] + _encode_varint(value) + message[field.end :]
+        return message
+
+    def change_database(message: bytes) -> bytes:
+        return _rewritten(message, _DATABASE_POLICIES, POLICY, change_policy)
+
+    return _counted_up(_rewritten(catalogue, _DATABASES, name, change_database), known, ())
+
+
+def without_database(catalogue: bytes, *, name: str) -> bytes:
+    """Remove a database, and count up the index.
+
+    Args:
+        catalogue: The value as stored.
+        name: The database; one that is not there is well.
+
+    Returns:
+        The value to be stored.
+
+    Raises:
+        CatalogueError: The catalogue cannot be understood.
+    """
+    known = decode_catalogue(catalogue)
+    if known.database(name) is None:
+        return catalogue
+    for field in _fields(catalogue):
+        content = catalogue[field.start : field.end]
+        if field.number == _DATABASES and _text(content, list(_fields(content)), 1) == name:
+            return _counted_up(catalogue[: field.begin] + catalogue[field.end :], known, ())
+    raise CatalogueError(problem="has no such part")
 
 
 def with_shard_id_max(catalogue: bytes, shard_id_max: int) -> bytes:

@@ -36,7 +36,9 @@ REVEALS: Final = {
     },
     "recovery.metastore.passwords": {"Passwords.put"},
     # They are shown to who may read the record, or hashed to be told again.
-    "recovery.daemon.api.records": {"_text_of"},
+    "recovery.daemon.api.records": {"_text_of", "new_token_text"},
+    "recovery.daemon.api.sign_in": {"_cookie"},
+    "recovery.daemon.passwords": {"_class_count"},
     "recovery.daemon.access": {"ConsoleKey.of"},
     "recovery.daemon.sessions": {"_digest"},
     "recovery.model.authorization": {"encode_authorization"},

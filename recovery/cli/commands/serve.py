@@ -19,6 +19,7 @@ from recovery.cli.words import Parser
 from recovery.discovery.host import Host
 from recovery.discovery.search import FoundStore, with_files
 from recovery.errors import ExitCode, RefusedError
+from recovery.model.token import LEVEL_HASHED
 from recovery.ports import SystemClock, SystemRng
 from recovery.secret import Secret
 
@@ -79,8 +80,7 @@ def _add_serve(command: Parser) -> None:
 
 def _serve(options: _Serve, context: Context) -> ExitCode:
     listening = _listening(options.listen)
-    found = find_store(options, context)
-    host = Host.here(context.environ)
+    found = with_files(find_store(options, context), Host.here(context.environ))
     with open_session(found, write=not options.read_only) as session, listening:
         from recovery.daemon.start import RunOptions, run  # noqa: PLC0415 # only this serves
 
@@ -96,7 +96,7 @@ def _serve(options: _Serve, context: Context) -> ExitCode:
                 tool_version=__version__,
                 server_hashes=found.files.use_hashed_tokens,
                 strong_passwords=_is_true(context, "INFLUXD_STRONG_PASSWORDS"),
-                configuration=_configuration(found, host, options),
+                configuration=_configuration(found, session.store.level, context, options),
             ),
             [listening],
             recorder=open_ledger(options, context),
@@ -160,17 +160,21 @@ def _is_true(context: Context, variable: str) -> bool:
     return context.environ.get(variable, "").lower() in {"1", "t", "true"}
 
 
-def _configuration(found: FoundStore, host: Host, options: _Serve) -> dict[str, str | int | bool]:
+def _configuration(
+    found: FoundStore, level: int, context: Context, options: _Serve
+) -> dict[str, str | int | bool]:
     """Say what is known of the server's configuration."""
-    files = with_files(found, host).files
+    files = found.files
+    hashes: dict[str, bool] = {}
+    if level >= LEVEL_HASHED:
+        hashes["use-hashed-tokens"] = files.use_hashed_tokens is not False
     return {
         "bolt-path": str(found.named_path),
         "engine-path": "" if files.engine_path is None else str(files.engine_path),
         "http-bind-address": options.listen,
-        "session-length": 60,
         "sqlite-path": "" if files.sqlite_path is None else str(files.sqlite_path),
-        "strong-passwords": False,
-        "use-hashed-tokens": bool(files.use_hashed_tokens),
+        "strong-passwords": _is_true(context, "INFLUXD_STRONG_PASSWORDS"),
+        **hashes,
     }
 
 

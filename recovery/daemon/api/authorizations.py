@@ -9,14 +9,28 @@ Source: InfluxDB v2.9.1 authorization/http_server.go, authorization/middleware_a
 authorization/service.go; spec admin-daemon 1.8 and 3.3.
 """
 
+from dataclasses import replace
 from http import HTTPStatus
 from typing import Final
 
 import msgspec
 
-from recovery.daemon.answer import JSON_TYPE, Answer, ApiError, escaped, json_answer
+from recovery.daemon.answer import (
+    JSON_TYPE,
+    NO_CONTENT,
+    Answer,
+    ApiError,
+    escaped,
+    json_answer,
+)
+from recovery.daemon.api.minting import (
+    read_edit,
+    read_wanted,
+    require_may_mint,
+    require_storable,
+)
 from recovery.daemon.api.organizations import organization_by_name
-from recovery.daemon.api.records import TokenViews
+from recovery.daemon.api.records import TokenViews, new_token_text
 from recovery.daemon.api.users import user_by_name
 from recovery.daemon.call import Call
 from recovery.daemon.rights import Rights
@@ -24,6 +38,11 @@ from recovery.metastore.transaction import MetaTx
 from recovery.model.authorization import Authorization
 from recovery.model.gojson import UndecodableError
 from recovery.model.ids import Id
+from recovery.services.authorizations.changes import DeleteAuthorization
+from recovery.services.authorizations.record_changes import (
+    EditAuthorization,
+    IssueAuthorization,
+)
 
 NOT_FOUND: Final = ApiError("not found", "authorization not found")
 LIST: Final = "/api/v2/authorizations"
@@ -60,6 +79,59 @@ def show(call: Call) -> Answer:
     """Show one token."""
     found = readable(call)
     return json_answer(TokenViews(call.tx).record(found))
+
+
+def create(call: Call) -> Answer:
+    """Mint a token, for the caller's user or another one."""
+    wanted = read_wanted(call)
+    org_id, user_id = require_may_mint(call, wanted)
+    made = call.change(
+        IssueAuthorization(
+            org_id=org_id,
+            user_id=user_id,
+            status=wanted.status,
+            description=wanted.description,
+            permissions=wanted.permissions,
+            server_hashes=call.desk.settings.server_hashes,
+            clock=call.desk.clock,
+            rng=call.desk.rng,
+        )
+    )
+    found = present(call.tx.authorizations.get(Id(made.record_ids[0])))
+    text = "" if made.secret is None else new_token_text(made.secret)
+    record = TokenViews(call.tx).record(found, token=text)
+    answer = json_answer(record, status=HTTPStatus.CREATED)
+    return replace(answer, when_lost=made.mark_lost)
+
+
+def update(call: Call) -> Answer:
+    """Change status, description, or both; the time of the last change moves in any case."""
+    authorization_id = call.id()
+    description, status = read_edit(call)
+    found = readable(call)
+    call.rights.require("write authorization", one=found.id, org=found.org_id, user=found.user_id)
+    require_storable(call, status)
+    TokenViews(call.tx).record(found)  # refuses what could not be shown, before it is written
+    call.change(
+        EditAuthorization(
+            authorization_id=authorization_id,
+            description=description,
+            status=status,
+            is_touched=True,
+            clock=call.desk.clock,
+        )
+    )
+    return json_answer(TokenViews(call.tx).record(present(call.tx.authorizations.get(found.id))))
+
+
+def delete(call: Call) -> Answer:
+    """Delete a token."""
+    found = present(call.tx.authorizations.get(call.id()))
+    call.rights.require("write authorization", one=found.id, org=found.org_id, user=found.user_id)
+    call.change(
+        DeleteAuthorization(authorization_id=found.id, is_ensured=False, has_warnings=False)
+    )
+    return NO_CONTENT
 
 
 def readable(call: Call) -> Authorization:

@@ -8,19 +8,25 @@ tenant/service_bucket.go, tenant/storage_bucket.go (ListBuckets, listBucketsByOr
 """
 
 import json
-from typing import Final
+from http import HTTPStatus
+from typing import Final, NamedTuple
 from urllib.parse import quote_plus
 
-from recovery.daemon.answer import Answer, ApiError, json_answer
-from recovery.daemon.api.organizations import organization_by_name
+from recovery.daemon.answer import NO_CONTENT, Answer, ApiError, json_answer
+from recovery.daemon.api.organizations import NOT_FOUND as ORGANIZATION_NOT_FOUND
+from recovery.daemon.api.organizations import UNREADABLE, organization_by_name
 from recovery.daemon.api.paging import Page
 from recovery.daemon.api.records import bucket_record
+from recovery.daemon.bodies import Body
 from recovery.daemon.call import Call
 from recovery.model.bucket import TYPE_SYSTEM, Bucket
 from recovery.model.ids import Id
+from recovery.services.tenancy.bucket_changes import CreateBucket, DeleteBucket, EditBucket
+from recovery.services.tenancy.organization_records import count_with_data
 
 NOT_FOUND: Final = ApiError("not found", "bucket not found")
 LIST: Final = "/api/v2/buckets"
+SECOND_NS: Final = 1_000_000_000
 
 
 def list_all(call: Call) -> Answer:
@@ -108,6 +114,136 @@ def labels(call: Call) -> Answer:
     """List its labels: none, as labels are not served."""
     readable_bucket(call)
     return json_answer({"links": {"self": "/api/v2/labels"}, "labels": []})
+
+
+def create(call: Call) -> Answer:
+    """Make a bucket of a user."""
+    body = call.body("invalid", prefix=UNREADABLE)
+
+    def read() -> tuple[Id | None, str, str, list[_Rule]]:
+        body.text("rp")
+        rules = [_rule(one) for one in body.bodies("retentionRules")]
+        return body.id("orgID"), body.text("name") or "", body.text("description") or "", rules
+
+    org_id, name, description, rules = call.decoded(read, "invalid", prefix=UNREADABLE)
+    if org_id is None:
+        raise ApiError("invalid", "organization id must be provided")
+    _require_one_rule(rules)
+    call.rights.require("create bucket", org=org_id)
+    require_bucket_name(name)
+    if call.tx.organizations.get(org_id) is None:
+        raise ORGANIZATION_NOT_FOUND
+    if call.tx.buckets.indexed_id(org_id, name) is not None:
+        raise ApiError("conflict", f"bucket with name {name} already exists")
+    rule = rules[0] if rules else _Rule(0, 0)
+    made = call.change(
+        CreateBucket(
+            org_id=org_id,
+            name=name,
+            description=description,
+            retention_ns=(rule.every_s or 0) * SECOND_NS,
+            shard_group_ns=(rule.shard_group_s or 0) * SECOND_NS,
+            clock=call.desk.clock,
+            rng=call.desk.rng,
+        )
+    )
+    bucket = _present(call.tx.buckets.get(Id(made.record_ids[0])))
+    return json_answer(bucket_record(bucket), status=HTTPStatus.CREATED)
+
+
+def update(call: Call) -> Answer:
+    """Change name, description and retention."""
+    bucket_id = call.id()
+    body = call.body("invalid", prefix=UNREADABLE)
+
+    def read() -> tuple[str | None, str | None, list[_Rule]]:
+        rules = [_rule(one) for one in body.bodies("retentionRules")]
+        return body.text("name"), body.text("description"), rules
+
+    name, description, rules = call.decoded(read, "invalid", prefix=UNREADABLE)
+    _require_one_rule(rules)
+    bucket = _present(call.tx.buckets.get(bucket_id))
+    if name is not None:
+        readable_bucket(call)
+    call.rights.require("write bucket", one=bucket_id, org=bucket.org_id)
+    rule = rules[0] if rules else _Rule(None, None)
+    _require_renamable(call, bucket, name)
+    call.change(
+        EditBucket(
+            bucket_id=bucket_id,
+            name=name,
+            description=description,
+            retention_ns=None if rule.every_s is None else rule.every_s * SECOND_NS,
+            shard_group_ns=None if rule.shard_group_s is None else rule.shard_group_s * SECOND_NS,
+            is_touched=True,
+            clock=call.desk.clock,
+        )
+    )
+    return json_answer(bucket_record(_present(call.tx.buckets.get(bucket_id))))
+
+
+def delete(call: Call) -> Answer:
+    """Delete a bucket that has no data."""
+    bucket_id = call.id()
+    bucket = _present(call.tx.buckets.get(bucket_id))
+    call.rights.require("write bucket", one=bucket_id, org=bucket.org_id)
+    if bucket.type == TYPE_SYSTEM:
+        raise ApiError("invalid", "system buckets cannot be deleted")
+    if count_with_data(call.tx, {bucket_id}):
+        raise ApiError("conflict", f"bucket {bucket_id} has data: delete it when influxd runs")
+    call.change(DeleteBucket(bucket_id=bucket_id))
+    return NO_CONTENT
+
+
+class _Rule(NamedTuple):
+    """A retention rule, in seconds; None where nothing is said."""
+
+    every_s: int | None
+    shard_group_s: int | None
+
+
+def _rule(body: Body) -> _Rule:
+    body.text("type")
+    return _Rule(body.integer("everySeconds"), body.integer("shardGroupDurationSeconds"))
+
+
+def _require_one_rule(rules: list[_Rule]) -> None:
+    if len(rules) > 1:
+        raise ApiError(
+            "unprocessable entity", "buckets cannot have more than one retention rule at this time"
+        )
+    for rule in rules:
+        if rule.every_s is not None and rule.every_s < 0:
+            raise ApiError("unprocessable entity", "expiration seconds cannot be negative")
+        if rule.shard_group_s is not None and rule.shard_group_s < 0:
+            raise ApiError(
+                "unprocessable entity", "shard-group duration seconds cannot be negative"
+            )
+
+
+def require_bucket_name(name: str) -> None:
+    """Refuse what a server takes for no name of a user's bucket.
+
+    Raises:
+        ApiError: 400.
+    """
+    problem = None
+    if name.startswith("_"):
+        problem = "Buckets may not start with underscore"
+    elif '"' in name:
+        problem = "Bucket names may not include quotation marks"
+    if problem is not None:
+        raise ApiError("invalid", f"bucket name {name} is invalid. {problem}")
+
+
+def _require_renamable(call: Call, bucket: Bucket, name: str | None) -> None:
+    if name is None or name == bucket.name:
+        return
+    if bucket.type == TYPE_SYSTEM:
+        raise ApiError("invalid", "system buckets cannot be renamed")
+    require_bucket_name(name)
+    if bucket.org_id is not None and call.tx.buckets.indexed_id(bucket.org_id, name) is not None:
+        raise ApiError("conflict", "bucket name is not unique")
 
 
 def readable_bucket(call: Call, *, prefix: str = "") -> Bucket:

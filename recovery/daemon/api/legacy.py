@@ -7,15 +7,25 @@ Source: InfluxDB v2.9.1 v1/authorization/http_server.go, v1/authorization/servic
 admin-daemon 1.12.
 """
 
+from http import HTTPStatus
 from typing import Final
 
-from recovery.daemon.answer import Answer, ApiError, json_answer
+from recovery.daemon.answer import NO_CONTENT, Answer, ApiError, json_answer
+from recovery.daemon.api.minting import (
+    read_edit,
+    read_wanted,
+    require_may_mint,
+    require_storable,
+)
 from recovery.daemon.api.organizations import organization_by_name
 from recovery.daemon.api.records import TokenViews
 from recovery.daemon.api.users import user_by_name
 from recovery.daemon.call import Call
 from recovery.model.authorization import Authorization
 from recovery.model.gojson import UndecodableError
+from recovery.model.ids import Id
+from recovery.services.authorizations.legacy import DeleteLegacy
+from recovery.services.authorizations.legacy_creation import CreateLegacy, EditLegacy
 
 LIST: Final = "/private/legacy/authorizations"
 NOT_FOUND: Final = ApiError("not found", "authorization not found")
@@ -61,6 +71,57 @@ def list_all(call: Call) -> Answer:
 def show(call: Call) -> Answer:
     """Show one."""
     return json_answer(TokenViews(call.tx, prefix=LIST).record(readable(call)))
+
+
+def create(call: Call) -> Answer:
+    """Make one, without a password."""
+    wanted = read_wanted(call, is_legacy=True)
+    org_id, user_id = require_may_mint(call, wanted)
+    if call.tx.legacy_authorizations.indexed_id(wanted.username) is not None:
+        raise ApiError("conflict", "token already exists")
+    made = call.change(
+        CreateLegacy(
+            username=wanted.username,
+            org_id=org_id,
+            user_id=user_id,
+            status=wanted.status,
+            description=wanted.description,
+            permissions=wanted.permissions,
+            clock=call.desk.clock,
+            rng=call.desk.rng,
+        )
+    )
+    found = present(call.tx.legacy_authorizations.get(Id(made.record_ids[0])))
+    record = TokenViews(call.tx, prefix=LIST).record(found)
+    return json_answer(record, status=HTTPStatus.CREATED)
+
+
+def update(call: Call) -> Answer:
+    """Change status, description, or both."""
+    call.id()
+    description, status = read_edit(call)
+    found = readable(call)
+    call.rights.require("write authorization", one=found.id, org=found.org_id, user=found.user_id)
+    require_storable(call, status)
+    TokenViews(call.tx, prefix=LIST).record(found)  # refuses what could not be shown
+    call.change(
+        EditLegacy(
+            authorization_id=found.id,
+            description=description,
+            status=status,
+            clock=call.desk.clock,
+        )
+    )
+    after = present(call.tx.legacy_authorizations.get(found.id))
+    return json_answer(TokenViews(call.tx, prefix=LIST).record(after))
+
+
+def delete(call: Call) -> Answer:
+    """Delete one with its password."""
+    found = present(call.tx.legacy_authorizations.get(call.id()))
+    call.rights.require("write authorization", one=found.id, org=found.org_id, user=found.user_id)
+    call.change(DeleteLegacy(which=found.id, is_ensured=False))
+    return NO_CONTENT
 
 
 def readable(call: Call) -> Authorization:

@@ -7,14 +7,16 @@ Source: InfluxDB v2.9.1 tenant/http_handler_urm.go, tenant/middleware_urm_auth.g
 kit/transport/http/middleware.go (ValidResource); spec admin-daemon 1.10.
 """
 
+from http import HTTPStatus
 from typing import Final
 
-from recovery.daemon.answer import Answer, ApiError, json_answer
+from recovery.daemon.answer import NO_CONTENT, Answer, ApiError, json_answer
 from recovery.daemon.api.buckets import readable_bucket
 from recovery.daemon.api.records import user_record
 from recovery.daemon.call import Call
 from recovery.model.ids import Id
 from recovery.model.mapping import MEMBER, ORGS, OWNER
+from recovery.services.tenancy.organization_records import AddRole, EndRole
 
 CORRUPT: Final = "corrupt ID provided: "
 NO_PAGE: Final = ApiError("not found", "404 page not found")
@@ -39,6 +41,52 @@ def list_bucket_members(call: Call) -> Answer:
 def list_bucket_owners(call: Call) -> Answer:
     """List the owners of a bucket."""
     return _listed(call, _BUCKETS, readable_bucket(call, prefix=CORRUPT).id, OWNER)
+
+
+def add_member(call: Call) -> Answer:
+    """Make a user a member of an organization."""
+    return _added(call, MEMBER)
+
+
+def add_owner(call: Call) -> Answer:
+    """Make a user an owner of an organization."""
+    return _added(call, OWNER)
+
+
+def _added(call: Call, role: str) -> Answer:
+    org_id = _organization(call)
+    body = call.body("internal error")
+
+    def read() -> Id | None:
+        for name in ("name", "oauthID", "status"):
+            body.text(name)
+        return body.id("id")
+
+    user_id = call.decoded(read, "internal error")
+    user = None if user_id is None else call.tx.users.get(user_id)
+    if user_id is None:
+        raise ApiError("invalid", "user id missing or invalid")
+    if user is None:
+        raise ApiError("not found", "user not found")
+    call.rights.require("change member", org=org_id, one=org_id)
+    if call.tx.mappings.has(org_id, user_id):
+        raise ApiError(
+            "internal error",
+            "Unexpected error when assigning user to a resource: mapping for user "
+            f"{user_id} already exists",
+        )
+    call.change(AddRole(user_id=user_id, org_id=org_id, role=role))
+    return json_answer({"role": role, **user_record(user)}, status=HTTPStatus.CREATED)
+
+
+def remove(call: Call) -> Answer:
+    """End the role of a user in an organization, whatever it is; none is well, too."""
+    org_id = _organization(call)
+    user_id = call.id("user")
+    if call.tx.mappings.has(org_id, user_id):
+        call.rights.require("change member", org=org_id, one=org_id)
+        call.change(EndRole(user_id=user_id, org_id=org_id))
+    return NO_CONTENT
 
 
 def _organization(call: Call) -> Id:

@@ -6,18 +6,27 @@ Source: InfluxDB v2.9.1 tenant/http_server_org.go, tenant/middleware_org_auth.go
 tenant/service_org.go, tenant/storage_urm.go (ListURMs); spec admin-daemon 1.10.
 """
 
+from http import HTTPStatus
 from typing import Final
 
-from recovery.daemon.answer import Answer, ApiError, json_answer
+from recovery.daemon.answer import NO_CONTENT, Answer, ApiError, json_answer
 from recovery.daemon.api.paging import Page
 from recovery.daemon.api.records import organization_record
 from recovery.daemon.call import Call
 from recovery.model.ids import Id, parse_id
 from recovery.model.mapping import ORGS
-from recovery.model.organization import Organization
+from recovery.model.organization import Organization, index_name
+from recovery.model.token import LEVEL_HASHED
+from recovery.services.tenancy.organization_records import (
+    AddOrganization,
+    DeleteOrganization,
+    EditOrganization,
+    count_with_data,
+)
 
 NOT_FOUND: Final = ApiError("not found", "organization not found")
 LIST: Final = "/api/v2/orgs"
+UNREADABLE: Final = "failed to unmarshal json: "
 
 
 def list_all(call: Call) -> Answer:
@@ -81,6 +90,91 @@ def show(call: Call) -> Answer:
     org_id = call.id()
     call.rights.require("read organization", one=org_id)
     return json_answer(organization_record(present(call.tx.organizations.get(org_id))))
+
+
+def create(call: Call) -> Answer:
+    """Make an organization with its system buckets; the caller's user owns it."""
+    body = call.body("invalid", prefix=UNREADABLE)
+
+    def read() -> tuple[str, str]:
+        body.id("id")
+        body.moment("createdAt")
+        body.moment("updatedAt")
+        return body.text("name") or "", body.text("description") or ""
+
+    name, description = call.decoded(read, "invalid", prefix=UNREADABLE)
+    call.rights.require("create organization")
+    _require_free(call, name)
+    made = call.change(
+        AddOrganization(
+            name=name,
+            description=description,
+            owner_id=call.caller.user_id,
+            clock=call.desk.clock,
+            rng=call.desk.rng,
+        )
+    )
+    organization = present(call.tx.organizations.get(Id(made.record_ids[0])))
+    return json_answer(organization_record(organization), status=HTTPStatus.CREATED)
+
+
+def update(call: Call) -> Answer:
+    """Change name, description, or both."""
+    org_id = call.id()
+    body = call.body("invalid", prefix=UNREADABLE)
+    name, description = call.decoded(
+        lambda: (body.text("name"), body.text("description")), "invalid", prefix=UNREADABLE
+    )
+    call.rights.require("write organization", one=org_id)
+    before = present(call.tx.organizations.get(org_id))
+    if name is not None and name != before.name:
+        _require_free(call, name)
+    call.change(
+        EditOrganization(
+            org_id=org_id,
+            name=name,
+            description=description,
+            is_touched=True,
+            clock=call.desk.clock,
+        )
+    )
+    return json_answer(organization_record(present(call.tx.organizations.get(org_id))))
+
+
+def delete(call: Call) -> Answer:
+    """Delete an organization that has no data, with its buckets and roles."""
+    org_id = call.id()
+    call.rights.require("write organization", one=org_id)
+    if call.tx.organizations.get(org_id) is None:
+        # Servers up to 2.7.12 said it without the first words.
+        first = f"error deleting organization id: {org_id}: "
+        is_new = call.desk.settings.level >= LEVEL_HASHED
+        raise ApiError("not found", f"{first if is_new else ''}organization not found")
+    buckets = {one.id for one in call.tx.buckets.walk([]) if one.org_id == org_id}
+    full_count = count_with_data(call.tx, buckets)
+    if full_count:
+        raise ApiError(
+            "conflict",
+            f"organization {org_id} has data in {full_count} buckets: delete it when influxd runs",
+        )
+    call.change(DeleteOrganization(org_id=org_id))
+    return NO_CONTENT
+
+
+def require_org_name(name: str) -> None:
+    """Refuse an empty name.
+
+    Raises:
+        ApiError: 400.
+    """
+    if not index_name(name):
+        raise ApiError("invalid", "org name is empty")
+
+
+def _require_free(call: Call, name: str) -> None:
+    require_org_name(name)
+    if call.tx.organizations.indexed_id(name) is not None:
+        raise ApiError("conflict", f"organization with name {name} already exists")
 
 
 def present(organization: Organization | None) -> Organization:

@@ -24,6 +24,7 @@ from recovery.model.ids import Id
 from recovery.model.organization import Organization
 from recovery.model.permission import Permission
 from recovery.model.user import User
+from recovery.secret import Secret
 
 NO_TIME: Final = "0001-01-01T00:00:00Z"
 """What the server shows of a record without a time."""
@@ -250,6 +251,29 @@ _FINDERS: Final[dict[str, Callable[[MetaTx, Id], str | None]]] = {
 def _text_of(one: Authorization) -> str:
     """Give the token of a record that holds it: whoever may read the record may read that."""
     return "" if one.token is None else one.token.reveal()
+
+
+def setup_token_record(one: Authorization, token: Secret) -> dict[str, object]:
+    """Show the token of a set-up, which has no names beside its IDs, and its hash if it has one."""
+    hashed = {} if one.hashed_token is None else {"hashedToken": new_token_text(one.hashed_token)}
+    return {
+        "id": one.id,
+        "token": new_token_text(token),
+        **hashed,
+        "status": one.status or ACTIVE,
+        "description": one.description,
+        "orgID": one.org_id,
+        "userID": one.user_id,
+        "permissions": permission_records(one.permissions()),
+        "links": {"self": f"{_TOKENS}/{one.id}", "user": f"/api/v2/users/{one.user_id}"},
+        "createdAt": one.created_at or NO_TIME,
+        "updatedAt": one.updated_at or NO_TIME,
+    }
+
+
+def new_token_text(token: Secret) -> str:
+    """Give the text of a token that was just made to whoever asked for it."""
+    return token.reveal()
 
 
 def permission_records(permissions: Sequence[Permission]) -> list[object]:

@@ -1,14 +1,51 @@
 """The first set-up of a store that is there and empty.
 
-Lives here: /api/v2/setup. Must not live here: what it writes.
+Lives here: /api/v2/setup. Must not live here: what it writes
+(`recovery.services.stores.first_setup`).
+
+Invariants: where the server writes a user and an organization before it notices that the rest is
+not possible, everything is looked at first here, and nothing is written.
 
 Source: InfluxDB v2.9.1 tenant/service_onboarding.go, tenant/http_server_onboarding.go; spec
-admin-daemon 1.6.
+admin-daemon 1.6 and 1.13.
 """
 
-from recovery.daemon.answer import Answer, json_answer
-from recovery.daemon.call import Call
-from recovery.metastore.transaction import MetaTx
+from dataclasses import dataclass, field
+from http import HTTPStatus
+from typing import Final
+
+from recovery.daemon.answer import Answer, ApiError, json_answer
+from recovery.daemon.api.authorizations import present as present_token
+from recovery.daemon.api.buckets import require_bucket_name
+from recovery.daemon.api.organizations import require_org_name
+from recovery.daemon.api.records import (
+    bucket_record,
+    organization_record,
+    setup_token_record,
+    user_record,
+)
+from recovery.daemon.call import Call, Slow
+from recovery.daemon.passwords import require_good
+from recovery.model.ids import Id
+from recovery.model.password import hash_password
+from recovery.model.token import new_token
+from recovery.secret import Secret
+from recovery.services.stores.first_setup import SetUpStore, is_empty
+
+DONE: Final = ApiError("conflict", "onboarding has already been completed")
+SECOND_NS: Final = 1_000_000_000
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Wanted:
+    """What is asked for."""
+
+    username: str
+    password: Secret = field(repr=False)
+    organization: str
+    bucket: str
+    retention_ns: int
+    token: Secret | None = field(repr=False)
 
 
 def is_allowed(call: Call) -> Answer:
@@ -16,6 +53,79 @@ def is_allowed(call: Call) -> Answer:
     return json_answer({"allowed": is_empty(call.tx)})
 
 
-def is_empty(tx: MetaTx) -> bool:
-    """Tell whether no user and no organization can be decoded."""
-    return next(tx.users.walk([]), None) is None and next(tx.organizations.walk([]), None) is None
+def set_up(call: Call) -> Slow[bytes | None]:
+    """Make the first user, organization, bucket and operator token."""
+    wanted = _read(call)
+    if not is_empty(call.tx):
+        raise DONE
+    names = (
+        ("username", wanted.username), ("org", wanted.organization), ("bucket", wanted.bucket),
+    )  # fmt: skip
+    missing = [name for name, text in names if not text]
+    if missing:
+        raise ApiError(
+            "unprocessable entity",
+            f"onboarding failed: missing required fields [{','.join(missing)}]",
+        )
+    has_password = bool(wanted.password.length_bytes)
+    if has_password:
+        require_good(wanted.password, is_strong=call.desk.settings.strong_passwords)
+    require_org_name(wanted.organization)
+    require_bucket_name(wanted.bucket)
+    token = wanted.token or new_token(call.desk.rng)
+
+    def then(later: Call, hashed: bytes | None) -> Answer:
+        if not is_empty(later.tx):
+            raise DONE
+        made = later.change(
+            SetUpStore(
+                username=wanted.username,
+                password_hash=None if hashed is None else Secret(hashed.decode()),
+                organization=wanted.organization,
+                bucket=wanted.bucket,
+                retention_ns=wanted.retention_ns,
+                token=token,
+                server_hashes=later.desk.settings.server_hashes,
+                clock=later.desk.clock,
+                rng=later.desk.rng,
+            )
+        )
+        return _shown(later, [Id(one) for one in made.record_ids], token)
+
+    return Slow(work=lambda: hash_password(wanted.password) if has_password else None, then=then)
+
+
+def _read(call: Call) -> _Wanted:
+    body = call.body("internal error")
+
+    def read() -> _Wanted:
+        texts = [body.text(name) or "" for name in ("username", "password", "org", "bucket")]
+        seconds = body.integer("retentionPeriodSeconds") or 0
+        nanoseconds = body.integer("retentionPeriodHrs") or 0
+        token = body.text("token")
+        return _Wanted(
+            username=texts[0],
+            password=Secret(texts[1]),
+            organization=texts[2],
+            bucket=texts[3],
+            retention_ns=seconds * SECOND_NS if seconds > 0 else nanoseconds,
+            token=Secret(token) if token else None,
+        )
+
+    return call.decoded(read, "internal error")
+
+
+def _shown(call: Call, made: list[Id], token: Secret) -> Answer:
+    user_id, org_id, bucket_id, authorization_id = made
+    user, organization = call.tx.users.get(user_id), call.tx.organizations.get(org_id)
+    bucket = call.tx.buckets.get(bucket_id)
+    authorization = present_token(call.tx.authorizations.get(authorization_id))
+    return json_answer(
+        {
+            "user": None if user is None else user_record(user),
+            "bucket": None if bucket is None else bucket_record(bucket),
+            "org": None if organization is None else organization_record(organization),
+            "auth": setup_token_record(authorization, token),
+        },
+        status=HTTPStatus.CREATED,
+    )

@@ -13,6 +13,7 @@ from typing import Final
 
 from recovery.daemon.answer import Answer, ApiError, json_answer, to_json
 from recovery.daemon.call import Call
+from recovery.daemon.server_options import DEFAULTS
 from recovery.model.gojson import format_time
 from recovery.model.permission import INSTANCE, LEVEL_INSTANCE, types_of_level
 
@@ -123,7 +124,7 @@ def configuration(call: Call) -> Answer:
     settings = call.desk.settings
     if not call.rights.is_operator(settings.level):
         raise ApiError("unauthorized", f"access to {_API}/config requires operator permissions")
-    return json_answer({"config": dict(settings.configuration)})
+    return json_answer({"config": {**DEFAULTS, **settings.configuration}})
 
 
 def duration_text(duration: timedelta) -> str:

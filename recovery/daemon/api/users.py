@@ -7,16 +7,22 @@ Source: InfluxDB v2.9.1 tenant/http_server_user.go, tenant/middleware_user_auth.
 tenant/storage_user.go; spec admin-daemon 1.9.
 """
 
+from http import HTTPStatus
 from typing import Final
 
 from recovery.daemon.access import user_permissions
-from recovery.daemon.answer import Answer, ApiError, json_answer
+from recovery.daemon.answer import NO_CONTENT, Answer, ApiError, json_answer
 from recovery.daemon.api.paging import Page
 from recovery.daemon.api.records import permission_records, user_record
 from recovery.daemon.call import Call
-from recovery.model.user import User
+from recovery.model.ids import Id
+from recovery.model.user import ACTIVE, INACTIVE, User
+from recovery.services.tenancy.choosing import UserChoice
+from recovery.services.tenancy.user_changes import DeleteUser
+from recovery.services.tenancy.user_records import AddUser, EditUser
 
 NOT_FOUND: Final = ApiError("not found", "user not found")
+NO_KEY: Final = ApiError("empty value", "key required")
 LIST: Final = "/api/v2/users"
 
 
@@ -60,6 +66,78 @@ def me(call: Call) -> Answer:
     if user_id is None:
         raise ApiError("unauthorized", "the console key acts for no user: the store has none")
     return json_answer(user_record(_present(call.tx.users.get(user_id))))
+
+
+def create(call: Call) -> Answer:
+    """Make a user, with the ID that is given, if any; a password that is sent is ignored."""
+    body = call.body("internal error")
+
+    def read() -> tuple[str, Id | None, str, str]:
+        texts = [body.text(name) or "" for name in ("name", "status", "oauthID")]
+        return texts[0], body.id("id"), texts[1], texts[2]
+
+    name, user_id, status, oauth_id = call.decoded(read, "internal error")
+    call.rights.require("create user")
+    require_known_status(status or ACTIVE)
+    _require_free(call, name)
+    if user_id is not None and call.tx.users.has_id(user_id):
+        raise ApiError("conflict", f"user with ID {user_id} already exists")
+    if not name:
+        raise NO_KEY
+    made = call.change(
+        AddUser(
+            name=name,
+            user_id=user_id,
+            status=status or ACTIVE,
+            oauth_id=oauth_id,
+            clock=call.desk.clock,
+            rng=call.desk.rng,
+        )
+    )
+    user = _present(call.tx.users.get(Id(made.record_ids[0])))
+    return json_answer(user_record(user), status=HTTPStatus.CREATED)
+
+
+def update(call: Call) -> Answer:
+    """Change name, status, or both."""
+    user_id = call.id()
+    body = call.body("internal error")
+    name, status = call.decoded(lambda: (body.text("name"), body.text("status")), "internal error")
+    if status is not None:
+        require_known_status(status)
+    call.rights.require("write user", one=user_id)
+    user = _present(call.tx.users.get(user_id))
+    if name is not None and name != user.name:
+        _require_free(call, name)
+        if not name:
+            raise NO_KEY
+    call.change(EditUser(user_id=user_id, name=name, status=status))
+    return json_answer(user_record(_present(call.tx.users.get(user_id))))
+
+
+def delete(call: Call) -> Answer:
+    """Delete a user with its password and roles; its tokens stay."""
+    user_id = call.id()
+    call.rights.require("write user", one=user_id)
+    _present(call.tx.users.get(user_id))
+    choice = UserChoice(name=None, user_id=user_id)
+    call.change(DeleteUser(user=choice, with_tokens=False, has_warnings=False))
+    return NO_CONTENT
+
+
+def require_known_status(status: str) -> None:
+    """Refuse a status that servers do not know.
+
+    Raises:
+        ApiError: 400.
+    """
+    if status not in {ACTIVE, INACTIVE}:
+        raise ApiError("invalid", "invalid status: must be active or inactive")
+
+
+def _require_free(call: Call, name: str) -> None:
+    if call.tx.users.indexed_id(name) is not None:
+        raise ApiError("conflict", f"user with name {name} already exists")
 
 
 def permissions(call: Call) -> Answer:

@@ -118,10 +118,12 @@ class DeleteAuthorization:
     Attributes:
         authorization_id: Which one.
         is_ensured: Whether it is well when there is none.
+        has_warnings: Whether to look for what a person should be warned of, which reads all tokens.
     """
 
     authorization_id: Id
     is_ensured: bool
+    has_warnings: bool = True
 
     @property
     def operation(self) -> str:
@@ -178,7 +180,8 @@ class DeleteAuthorization:
             return text, (f"this record cannot be understood ({error.problem})",)
         if found is not None:
             loss = Loss(authorization_ids=frozenset({found.id}))
-            return described(store, found), loss_warnings(store, loss)
+            warnings = loss_warnings(store, loss) if self.has_warnings else ()
+            return described(store, found), warnings
         entry_count = sum(store.authorizations.entry_counts(self.authorization_id))
         if entry_count:
             text = f"authorization {self.authorization_id}"

@@ -9,7 +9,7 @@ They write within the transaction of the caller and commit nothing.
 Source: spec influxdb-metadata section 14, recipes R1, R3, R5 and R6; sections 4.1 and 4.9.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from recovery.metastore.transaction import MetaTx
@@ -118,7 +118,7 @@ def write_organization(
     *,
     name: str,
     description: str,
-    owner_id: Id,
+    owner_id: Id | None,
     ids: IdSource,
     now: str,
     org_id: Id | None = None,
@@ -132,7 +132,7 @@ def write_organization(
         tx: The records.
         name: A name that no organization has, with white space around it taken off.
         description: Free text.
-        owner_id: A user.
+        owner_id: A user; None for nobody.
         ids: For its ID and those of the buckets.
         now: The time, RFC 3339.
         org_id: A free ID that was drawn before; None to draw one.
@@ -150,7 +150,8 @@ def write_organization(
     tx.organizations.insert(org_id, name=name, description=description, now=now)
     for wish in SYSTEM_WISHES if system_buckets is None else system_buckets:
         write_bucket(tx, wish, org_id=org_id, ids=ids, now=now)
-    write_role(tx, org_id=org_id, user_id=owner_id, role=OWNER)
+    if owner_id is not None:
+        write_role(tx, org_id=org_id, user_id=owner_id, role=OWNER)
     return org_id
 
 
@@ -184,23 +185,41 @@ def write_bucket(tx: MetaTx, wish: BucketWish, *, org_id: Id, ids: IdSource, now
         now=now,
     )
     tx.buckets.insert(bucket_id, org_id, wish.name, document)
-    catalogue = tx.catalogue.read()
-    if catalogue is None:
-        raise tx.damaged("has no catalogue of the storage engine")
-    if wish.bucket_id is not None and wish.bucket_id in database_names(catalogue):
-        return bucket_id
-    try:
-        changed = with_database(
+
+    def extended(catalogue: bytes) -> bytes:
+        if wish.bucket_id is not None and wish.bucket_id in database_names(catalogue):
+            return catalogue
+        return with_database(
             catalogue,
             name=bucket_id,
             retention_ns=wish.retention_ns,
             shard_group_ns=shard_group_ns,
             groups=wish.groups,
         )
-    except CatalogueError as error:
-        raise tx.damaged(f"has a catalogue that cannot be extended ({error})") from error
-    tx.catalogue.write(changed)
+
+    change_catalogue(tx, extended)
     return bucket_id
+
+
+def change_catalogue(tx: MetaTx, change: Callable[[bytes], bytes]) -> None:
+    """Rewrite the engine's catalogue.
+
+    Args:
+        tx: The records.
+        change: Makes the new value of the stored one; raises `CatalogueError`.
+
+    Raises:
+        StoreDamagedError: There is none, or it cannot be understood.
+    """
+    catalogue = tx.catalogue.read()
+    if catalogue is None:
+        raise tx.damaged("has no catalogue of the storage engine")
+    try:
+        changed = change(catalogue)
+    except CatalogueError as error:
+        raise tx.damaged(f"has a catalogue that cannot be changed ({error})") from error
+    if changed != catalogue:
+        tx.catalogue.write(changed)
 
 
 def write_role(tx: MetaTx, *, org_id: Id, user_id: Id, role: str) -> None:

@@ -229,12 +229,14 @@ class DeleteUser:
     Attributes:
         user: Which user.
         with_tokens: Whether its authorizations go too.
+        has_warnings: Whether to look for what a person should be warned of, which reads all tokens.
     """
 
     operation: ClassVar[str] = "user delete"
 
     user: UserChoice
     with_tokens: bool
+    has_warnings: bool = True
 
     def plan(self, store: MetaTx) -> Plan:
         """Plan what goes with the user.
@@ -277,7 +279,9 @@ class DeleteUser:
                 "with_tokens": self.with_tokens,
             },
             record_ids=(user.id, *(one.id for one in goes)),
-            warnings=self._warnings(store, user, is_kept=bool(tokens or legacy) and not goes),
+            warnings=self._warnings(store, user, is_kept=bool(tokens or legacy) and not goes)
+            if self.has_warnings
+            else (),
             apply=apply,
             verify=lambda tx: _is_left(tx, user),
         )

@@ -1,0 +1,162 @@
+"""What a new token may be, in the server's words and order.
+
+Lives here: the checks in front of minting and editing, for API tokens and 1.x authorizations. Must
+not live here: the routes.
+
+Source: InfluxDB v2.9.1 authorization/http_server.go (Validate), authorization/middleware_auth.go
+(CreateAuthorization, VerifyPermissions), auth.go (Valid), authz.go (Permission.Valid); spec
+admin-daemon 1.4 and 1.8.
+"""
+
+from dataclasses import dataclass
+from typing import Final
+
+from recovery.daemon.answer import ApiError
+from recovery.daemon.api.users import require_known_status
+from recovery.daemon.bodies import Body
+from recovery.daemon.call import Call
+from recovery.model.authorization import ACTIVE, INACTIVE
+from recovery.model.ids import Id
+from recovery.model.permission import INSTANCE, Permission, types_of_level
+from recovery.model.token import LEVEL_HASHED
+
+UNREADABLE: Final = "invalid json structure: "
+UNABLE: Final = ApiError("invalid", "unable to create token")
+_ACTIONS: Final = ("read", "write")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Wanted:
+    """A token that is asked for.
+
+    Attributes:
+        org_id: Its organization.
+        user_id: Its user; None for the caller's.
+        status: "active" or "inactive".
+        description: Free text.
+        permissions: What it is to permit; at least one.
+        username: The 1.x user name; empty for an API token.
+    """
+
+    org_id: Id
+    user_id: Id | None
+    status: str
+    description: str
+    permissions: tuple[Permission, ...]
+    username: str = ""
+
+
+def read_wanted(call: Call, *, is_legacy: bool = False) -> Wanted:
+    """Read what is asked for.
+
+    Args:
+        call: The request.
+        is_legacy: Whether it has a 1.x user name.
+
+    Returns:
+        It.
+
+    Raises:
+        ApiError: 400.
+    """
+    body = call.body("invalid", prefix=UNREADABLE)
+    read = call.decoded(lambda: _read(body, is_legacy=is_legacy), "invalid", prefix=UNREADABLE)
+    org_id, user_id, status, description, permissions, username = read
+    if not permissions:
+        raise ApiError("invalid", "authorization must include permissions")
+    for one in permissions:
+        _require_known(one, call.desk.settings.level)
+    if org_id is None:
+        raise ApiError("invalid", "org id required: invalid ID")
+    require_known_status(status or ACTIVE)
+    if is_legacy and not username:
+        raise ApiError("invalid", "token required for v1 user authorization type")
+    return Wanted(
+        org_id=org_id,
+        user_id=user_id,
+        status=status or ACTIVE,
+        description=description,
+        permissions=tuple(permissions),
+        username=username,
+    )
+
+
+def _read(
+    body: Body, *, is_legacy: bool
+) -> tuple[Id | None, Id | None, str, str, list[Permission], str]:
+    status = body.text("status") or ""
+    org_id, user_id = body.id("orgID"), body.id("userID")
+    description = body.text("description") or ""
+    username = (body.text("token") or "") if is_legacy else ""
+    return org_id, user_id, status, description, body.permissions(), username
+
+
+def _require_known(permission: Permission, level: int) -> None:
+    if permission.type not in {*types_of_level(level), INSTANCE}:
+        raise ApiError(
+            "invalid",
+            "invalid resource type for permission: unknown resource type for permission",
+        )
+    if permission.action not in _ACTIONS:
+        raise ApiError(
+            "invalid", "invalid action type for permission: unknown action for permission"
+        )
+
+
+def require_may_mint(call: Call, wanted: Wanted) -> tuple[Id, Id]:
+    """Refuse what the caller may not give away, and what does not fit together.
+
+    Args:
+        call: The request.
+        wanted: What is asked for.
+
+    Returns:
+        The organization and the user.
+
+    Raises:
+        ApiError: 400, 401, 403, 500 as the server does it.
+    """
+    own_id = call.caller.user_id
+    if own_id is None and wanted.user_id is None:
+        raise UNABLE
+    if own_id is not None and call.tx.users.get(own_id) is None:
+        raise UNABLE
+    user_id = wanted.user_id or own_id
+    if user_id is None:
+        raise UNABLE
+    call.rights.require("create authorization", org=wanted.org_id, user=user_id)
+    call.rights.require_held(wanted.permissions)
+    for one in wanted.permissions:
+        if one.type == INSTANCE:
+            raise ApiError(
+                "internal error",
+                "authorizations cannot be created with the instance type, it is only used during "
+                "setup",
+            )
+    for one in wanted.permissions:
+        if one.org_id is not None and one.org_id != wanted.org_id:
+            raise ApiError("invalid", f"permission {one} is not for org id {wanted.org_id}")
+    if call.tx.users.get(user_id) is None or call.tx.organizations.get(wanted.org_id) is None:
+        raise UNABLE
+    return wanted.org_id, user_id
+
+
+def read_edit(call: Call) -> tuple[str | None, str | None]:
+    """Read a new description and a new status; None for what is to stay.
+
+    Raises:
+        ApiError: 500, as the server does it.
+    """
+    body = call.body("internal error")
+    return call.decoded(lambda: (body.text("description"), body.text("status")), "internal error")
+
+
+def require_storable(call: Call, status: str | None) -> None:
+    """Refuse a status that the server could not store; an empty one counts as active.
+
+    Raises:
+        ApiError: 400.
+    """
+    if status not in {None, "", ACTIVE, INACTIVE}:
+        first = "encodeAuthorization: " if call.desk.settings.level >= LEVEL_HASHED else ""
+        raise ApiError("invalid", f"{first}unknown authorization status")

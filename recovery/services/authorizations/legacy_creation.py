@@ -1,0 +1,241 @@
+"""Make and edit 1.x-compatible authorizations.
+
+Lives here: the planners of `v1-auth create` and `v1-auth update`. Must not live here: the others
+(`recovery.services.authorizations.legacy`).
+
+Invariants: the user name is free; it stands where other authorizations have their token, and is
+never hashed.
+
+Source: InfluxDB v2.9.1 v1/authorization/service.go (CreateAuthorization, UpdateAuthorization); spec
+influxdb-metadata 4.7 and admin-daemon 1.12.
+"""
+
+from dataclasses import dataclass, field
+from typing import ClassVar, Final
+
+from recovery.errors import ConflictError, NotFoundError
+from recovery.metastore.transaction import MetaTx
+from recovery.model.authorization import (
+    ACTIVE,
+    Authorization,
+    decode_authorization,
+    encode_authorization,
+)
+from recovery.model.gojson import Json as Value
+from recovery.model.gojson import format_time
+from recovery.model.ids import Id, IdSource, unused
+from recovery.model.permission import Permission
+from recovery.ports import Clock, Rng
+from recovery.secret import Secret
+from recovery.services.authorizations.creation import summary_of
+from recovery.services.authorizations.record_changes import require_user_and_organization
+from recovery.services.changes.plan import Json, Plan
+from recovery.services.tenancy.choosing import cut_name, shown_name
+
+V1_LIST: Final = "type influx-recovery v1-auth list to see all of them"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CreateLegacy:
+    """The command `v1-auth create`.
+
+    Attributes:
+        username: The 1.x user name; a name, and no secret.
+        org_id: Its organization.
+        user_id: The user of 2.x behind it.
+        status: "active" or "inactive".
+        description: Free text.
+        permissions: What it permits.
+        password_hash: The bcrypt hash of its password; None for no password.
+        clock: The time.
+        rng: Randomness, for the ID.
+    """
+
+    operation: ClassVar[str] = "v1-auth create"
+
+    username: str
+    org_id: Id
+    user_id: Id
+    status: str = ACTIVE
+    description: str
+    permissions: tuple[Permission, ...]
+    password_hash: Secret | None = field(default=None, repr=False)
+    clock: Clock
+    rng: Rng
+
+    def plan(self, store: MetaTx) -> Plan:
+        """Choose the ID.
+
+        Args:
+            store: The store, as it is.
+
+        Returns:
+            One new record with its index entry, and its password.
+
+        Raises:
+            ConflictError: The user name is taken.
+            NotFoundError: There is no such user or organization.
+            StoreDamagedError: The file is damaged.
+        """
+        require_user_and_organization(store, self.org_id, self.user_id)
+        if store.legacy_authorizations.indexed_id(self.username) is not None:
+            raise ConflictError(
+                kind="1.x user name", name=shown_name(self.username), hint="choose another name"
+            )
+        made = self._record(store)
+        steps = [
+            f"add the 1.x user name {cut_name(self.username)} as authorization {made.id}",
+            f"permit {summary_of(list(self.permissions))}",
+        ]
+        warnings = []
+        if self.password_hash is None:
+            warnings.append("without a password nobody can log in: v1-auth set-password sets one")
+        else:
+            steps.append("store the bcrypt hash of its password")
+
+        def apply(tx: MetaTx) -> None:
+            tx.legacy_authorizations.insert(made)
+            if self.password_hash is not None:
+                tx.legacy_authorizations.put_password(made.id, self.password_hash)
+
+        return Plan(
+            operation=self.operation,
+            steps=tuple(steps),
+            facts={"authorization_id": made.id, "username": self.username},
+            record_ids=(made.id,),
+            warnings=tuple(warnings),
+            apply=apply,
+            verify=lambda tx: _what_is_wrong(tx, made),
+        )
+
+    def _record(self, store: MetaTx) -> Authorization:
+        ids = IdSource(self.clock, self.rng)
+        return decode_authorization(
+            encode_authorization(
+                authorization_id=unused(ids.snowflake, store.legacy_authorizations.has_id),
+                token=Secret(self.username),
+                hashed_token=None,
+                description=self.description,
+                org_id=self.org_id,
+                user_id=self.user_id,
+                permissions=self.permissions,
+                now=format_time(self.clock.now()),
+                status=self.status,
+            )
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EditLegacy:
+    """Another description or status of a 1.x authorization, or both in one change.
+
+    Attributes:
+        authorization_id: Which one.
+        description: The new description; None to keep it.
+        status: The new status; None to keep it.
+        clock: The time.
+    """
+
+    operation: ClassVar[str] = "v1-auth update"
+
+    authorization_id: Id
+    description: str | None = None
+    status: str | None = None
+    clock: Clock
+
+    def plan(self, store: MetaTx) -> Plan:
+        """Plan the new fields; the time of the last change moves in any case, as on a server.
+
+        Args:
+            store: The store, as it is.
+
+        Returns:
+            One record rewritten.
+
+        Raises:
+            NotFoundError: There is no such authorization.
+            RecordError: It cannot be decoded.
+            StoreDamagedError: The file is damaged.
+        """
+        before = store.legacy_authorizations.load(self.authorization_id)
+        if before is None:
+            raise NotFoundError(
+                kind="1.x authorization",
+                name=self.authorization_id,
+                existing=(),
+                hint=V1_LIST,
+            )
+        changes: dict[str, Value] = {"updatedAt": format_time(self.clock.now())}
+        if self.status is not None:
+            changes["status"] = self.status
+        if self.description is not None:
+            changes["description"] = self.description
+        after = decode_authorization(before.rewritten(changes))
+        facts: dict[str, Json] = {"authorization_id": before.id, "fields": sorted(changes)}
+        return Plan(
+            operation=self.operation,
+            steps=(f"change {', '.join(sorted(changes))} of 1.x authorization {before.id}",),
+            facts=facts,
+            record_ids=(before.id,),
+            apply=lambda tx: tx.legacy_authorizations.put(after),
+            verify=lambda tx: _what_is_wrong(tx, after),
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StoreLegacyPassword:
+    """A password of a 1.x authorization, hashed before.
+
+    Attributes:
+        authorization_id: Whose.
+        password_hash: Its bcrypt hash.
+    """
+
+    operation: ClassVar[str] = "v1-auth set-password"
+
+    authorization_id: Id
+    password_hash: Secret = field(repr=False)
+
+    def plan(self, store: MetaTx) -> Plan:
+        """Plan the new password.
+
+        Args:
+            store: The store, as it is.
+
+        Returns:
+            One key.
+
+        Raises:
+            NotFoundError: There is no such authorization.
+            RecordError: It cannot be decoded.
+            StoreDamagedError: The file is damaged.
+        """
+        found = store.legacy_authorizations.load(self.authorization_id)
+        if found is None:
+            raise NotFoundError(
+                kind="1.x authorization", name=self.authorization_id, existing=(), hint=V1_LIST
+            )
+
+        def verify(tx: MetaTx) -> str | None:
+            stored = tx.legacy_authorizations.password_hash(found.id)
+            if stored is None or not stored.matches(self.password_hash):
+                return "the password that was stored is not the one that was given"
+            return None
+
+        return Plan(
+            operation=self.operation,
+            steps=(f"set the password of 1.x authorization {found.id}, as a bcrypt hash",),
+            facts={"authorization_id": found.id},
+            record_ids=(found.id,),
+            apply=lambda tx: tx.legacy_authorizations.put_password(found.id, self.password_hash),
+            verify=verify,
+        )
+
+
+def _what_is_wrong(tx: MetaTx, planned: Authorization) -> str | None:
+    found = tx.legacy_authorizations.get(planned.id)
+    if found is None or found.document != planned.document:
+        return f"1.x authorization {planned.id} is not as planned"
+    if not tx.legacy_authorizations.leads_home(found):
+        return "a server would not find it by its user name"
+    return None

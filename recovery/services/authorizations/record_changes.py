@@ -1,0 +1,197 @@
+"""Make and edit authorizations by their parts, for those who have decided on each.
+
+Lives here: `IssueAuthorization`, and `EditAuthorization`, which is the command `auth update` too.
+Must not live here: which user, organization and permissions are meant
+(`recovery.services.authorizations.creation`).
+
+Invariants: user and organization exist. Fields that are not named stay byte for byte.
+
+Source: InfluxDB v2.9.1 authorization/service.go (CreateAuthorization, UpdateAuthorization); spec
+influxdb-metadata 7.3 and admin-daemon 1.8.
+"""
+
+from dataclasses import dataclass
+from typing import ClassVar, Final
+
+from recovery.errors import NotFoundError
+from recovery.metastore.transaction import MetaTx
+from recovery.model.authorization import (
+    ACTIVE,
+    Authorization,
+    decode_authorization,
+    encode_authorization,
+)
+from recovery.model.gojson import Json as Value
+from recovery.model.gojson import format_time
+from recovery.model.ids import Id, IdSource, unused
+from recovery.model.permission import Permission
+from recovery.model.token import TokenForm, hash_token
+from recovery.ports import Clock, Rng
+from recovery.secret import Secret
+from recovery.services.authorizations.changes import differs
+from recovery.services.authorizations.choice import choose_authorization, described
+from recovery.services.authorizations.creation import summary_of
+from recovery.services.authorizations.new_token import FormChoice, chosen_form, unknown_token
+from recovery.services.changes.plan import Json, Plan
+from recovery.services.tenancy.choosing import USER_LIST, cut_name
+
+ORG_LIST: Final = "type influx-recovery org list to see them"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class IssueAuthorization:
+    """A new authorization with a new token, as a server makes it.
+
+    Attributes:
+        org_id: Its organization.
+        user_id: Its user.
+        status: "active" or "inactive".
+        description: Free text.
+        permissions: What it permits.
+        server_hashes: `use-hashed-tokens` of the server's configuration; None when unknown.
+        clock: The time.
+        rng: Cryptographic randomness.
+    """
+
+    operation: ClassVar[str] = "auth create"
+
+    org_id: Id
+    user_id: Id
+    status: str = ACTIVE
+    description: str
+    permissions: tuple[Permission, ...]
+    server_hashes: bool | None
+    clock: Clock
+    rng: Rng
+
+    def plan(self, store: MetaTx) -> Plan:
+        """Choose form, ID and token.
+
+        Args:
+            store: The store, as it is.
+
+        Returns:
+            One new record and one index entry.
+
+        Raises:
+            NotFoundError: There is no such user or organization.
+            StoreDamagedError: The file is damaged, or lacks a bucket.
+        """
+        require_user_and_organization(store, self.org_id, self.user_id)
+        form = chosen_form(store, FormChoice.BY_STORE, server_hashes=self.server_hashes)
+        token = unknown_token(store, self.rng)
+        authorization = self._record(store, token, is_raw=form is TokenForm.RAW)
+        return Plan(
+            operation=self.operation,
+            steps=(
+                f"add authorization {authorization.id} of user {self.user_id}, {self.status}",
+                f"in organization {self.org_id}, as {cut_name(self.description) or 'no name'}",
+                f"permit {summary_of(list(self.permissions))}",
+            ),
+            facts={"authorization_id": authorization.id, "token_form": form.value},
+            record_ids=(authorization.id,),
+            apply=lambda tx: tx.authorizations.insert(authorization),
+            verify=lambda tx: self._what_is_wrong(tx, authorization, token),
+            secret=token,
+            subject_id=authorization.id,
+        )
+
+    def _record(self, store: MetaTx, token: Secret, *, is_raw: bool) -> Authorization:
+        ids = IdSource(self.clock, self.rng)
+        return decode_authorization(
+            encode_authorization(
+                authorization_id=unused(ids.snowflake, store.authorizations.has_id),
+                token=token if is_raw else None,
+                hashed_token=None if is_raw else hash_token(token),
+                description=self.description,
+                org_id=self.org_id,
+                user_id=self.user_id,
+                permissions=self.permissions,
+                now=format_time(self.clock.now()),
+                status=self.status,
+            )
+        )
+
+    @staticmethod
+    def _what_is_wrong(tx: MetaTx, planned: Authorization, token: Secret) -> str | None:
+        found = tx.authorizations.find(token)
+        if found is None or found.document != planned.document:
+            return "a server would not find the new token"
+        return None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EditAuthorization:
+    """The command `auth update`: another description or status, or both in one change.
+
+    Attributes:
+        authorization_id: Which one.
+        description: The new description; None to keep it.
+        status: The new status; None to keep it.
+        is_touched: Whether the time of its last change moves though nothing else does, as a server
+            does it.
+        clock: The time.
+    """
+
+    operation: ClassVar[str] = "auth update"
+
+    authorization_id: Id
+    description: str | None = None
+    status: str | None = None
+    is_touched: bool = False
+    clock: Clock
+
+    def plan(self, store: MetaTx) -> Plan:
+        """Plan the new fields.
+
+        Args:
+            store: The store, as it is.
+
+        Returns:
+            One record rewritten; nothing when it is as wanted, unless it is to be touched.
+
+        Raises:
+            NotFoundError: There is no such authorization.
+            RecordError: It cannot be decoded.
+            StoreDamagedError: The file is damaged.
+        """
+        before = choose_authorization(store, self.authorization_id)
+        changes: dict[str, Value] = {}
+        if self.status is not None and self.status != before.status:
+            changes["status"] = self.status
+        if self.description is not None and self.description != before.description:
+            changes["description"] = self.description
+        facts: dict[str, Json] = {
+            "authorization_id": before.id,
+            "fields": sorted(changes),
+        }
+        name = described(store, before)
+        if not changes and not self.is_touched:
+            step = f"nothing: {name} is as wanted"
+            return Plan.nothing(self.operation, step, facts=facts, record_ids=(before.id,))
+        changes["updatedAt"] = format_time(self.clock.now())
+        after = decode_authorization(before.rewritten(changes))
+        return Plan(
+            operation=self.operation,
+            steps=tuple(self._steps(name)),
+            facts=facts,
+            record_ids=(before.id,),
+            apply=lambda tx: tx.authorizations.update(before, after),
+            verify=lambda tx: differs(tx, (after,)),
+        )
+
+    def _steps(self, name: str) -> list[str]:
+        steps = []
+        if self.description is not None:
+            steps.append(f"describe {name} as {cut_name(self.description) or 'nothing'}")
+        if self.status is not None:
+            steps.append(f"set the status of {name} to {self.status}")
+        return steps or [f"set the time of the last change of {name}"]
+
+
+def require_user_and_organization(store: MetaTx, org_id: Id, user_id: Id) -> None:
+    """Refuse an organization or a user that does not exist; raise `NotFoundError`."""
+    if store.users.get(user_id) is None:
+        raise NotFoundError(kind="user", name=user_id, existing=(), hint=USER_LIST)
+    if store.organizations.get(org_id) is None:
+        raise NotFoundError(kind="organization", name=org_id, existing=(), hint=ORG_LIST)

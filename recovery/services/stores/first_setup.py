@@ -1,0 +1,166 @@
+"""The first set-up of a store that a server has made and nobody has set up.
+
+Lives here: `SetUpStore`. Must not live here: a store that is not there yet
+(`recovery.services.stores.setup`).
+
+Invariants: all that is wanted is looked at before anything is written, and all is written in one
+transaction: where the server leaves a user behind that nobody can sign in as, this leaves nothing.
+
+Source: InfluxDB v2.9.1 tenant/service_onboarding.go; spec admin-daemon 1.6 and 1.13.
+"""
+
+from dataclasses import dataclass, field
+from typing import ClassVar
+
+from recovery.errors import ConflictError
+from recovery.metastore.transaction import MetaTx
+from recovery.model.authorization import Authorization, decode_authorization, encode_authorization
+from recovery.model.bucket import TYPE_USER
+from recovery.model.gojson import format_time
+from recovery.model.ids import Id, IdSource, unused
+from recovery.model.mapping import INSTANCE, INSTANCE_ID, OWNER, Mapping
+from recovery.model.permission import LEVEL_INSTANCE, operator_permissions
+from recovery.model.token import TokenForm, hash_token
+from recovery.ports import Clock, Rng
+from recovery.secret import Secret
+from recovery.services.authorizations.new_token import FormChoice, chosen_form
+from recovery.services.changes.plan import Plan
+from recovery.services.tenancy.bucket_changes import require_times
+from recovery.services.tenancy.choosing import cut_name
+from recovery.services.tenancy.recipes import BucketWish, write_bucket, write_organization
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SetUpStore:
+    """The first user, organization, bucket and operator token.
+
+    Attributes:
+        username: The user, who owns the organization and the instance.
+        password_hash: The bcrypt hash of its password; None for none.
+        organization: The organization, as it is to be stored.
+        bucket: The bucket.
+        retention_ns: How long data stay in it, in nanoseconds; 0 for ever.
+        token: The operator token; its maker knows it already.
+        server_hashes: `use-hashed-tokens` of the server's configuration; None when unknown.
+        clock: The time.
+        rng: Randomness, for IDs.
+    """
+
+    operation: ClassVar[str] = "setup"
+
+    username: str
+    password_hash: Secret | None = field(repr=False)
+    organization: str
+    bucket: str
+    retention_ns: int
+    token: Secret = field(repr=False)
+    server_hashes: bool | None
+    clock: Clock
+    rng: Rng
+
+    def plan(self, store: MetaTx) -> Plan:
+        """Plan what the server's set-up writes.
+
+        Args:
+            store: The store, as it is.
+
+        Returns:
+            The four records with all that belongs to them.
+
+        Raises:
+            ConflictError: It is set up.
+            RefusedError: The times do not go together, or no ID is free.
+            StoreDamagedError: The file is damaged.
+        """
+        if not is_empty(store):
+            raise ConflictError(
+                kind="set-up", name="", hint="list what is there: influx-recovery user list"
+            )
+        require_times(self.retention_ns, 0)
+        ids = IdSource(self.clock, self.rng)
+        user_id = unused(ids.snowflake, store.users.has_id)
+        org_id = unused(ids.random, store.organizations.has_id)
+        bucket_id = unused(ids.random, store.buckets.has_id)
+        authorization = self._authorization(
+            store, unused(ids.snowflake, store.authorizations.has_id), org_id, user_id
+        )
+
+        def apply(tx: MetaTx) -> None:
+            now = format_time(self.clock.now())
+            tx.users.insert(user_id, self.username)
+            if self.password_hash is not None:
+                tx.passwords.put(user_id, self.password_hash)
+            write_organization(
+                tx, name=self.organization, description="", owner_id=user_id, ids=ids, now=now,
+                org_id=org_id,
+            )  # fmt: skip
+            if store.level >= LEVEL_INSTANCE:
+                tx.mappings.put(
+                    Mapping(
+                        user_id=user_id,
+                        user_type=OWNER,
+                        resource_type=INSTANCE,
+                        resource_id=INSTANCE_ID,
+                    )
+                )
+            wish = BucketWish(
+                name=self.bucket,
+                description="",
+                kind=TYPE_USER,
+                retention_ns=self.retention_ns,
+                bucket_id=bucket_id,
+            )
+            write_bucket(tx, wish, org_id=org_id, ids=ids, now=now)
+            tx.authorizations.insert(authorization)
+
+        return Plan(
+            operation=self.operation,
+            steps=(
+                f"add the user {cut_name(self.username)}, an owner of the instance",
+                f"add the organization {cut_name(self.organization)}, which it owns",
+                f"add the bucket {cut_name(self.bucket)} and an operator token",
+            ),
+            facts={
+                "user_id": user_id,
+                "organization_id": org_id,
+                "bucket_id": bucket_id,
+                "authorization_id": authorization.id,
+            },
+            record_ids=(user_id, org_id, bucket_id, authorization.id),
+            apply=apply,
+            verify=lambda tx: self._what_is_wrong(tx, authorization),
+        )
+
+    def _authorization(
+        self, store: MetaTx, authorization_id: Id, org_id: Id, user_id: Id
+    ) -> Authorization:
+        form = chosen_form(store, FormChoice.BY_STORE, server_hashes=self.server_hashes)
+        is_raw = form is TokenForm.RAW
+        return decode_authorization(
+            encode_authorization(
+                authorization_id=authorization_id,
+                token=self.token if is_raw else None,
+                hashed_token=None if is_raw else hash_token(self.token),
+                description=f"{self.username}'s Token",
+                org_id=org_id,
+                user_id=user_id,
+                permissions=operator_permissions(store.level),
+                now=format_time(self.clock.now()),
+            )
+        )
+
+    def _what_is_wrong(self, tx: MetaTx, planned: Authorization) -> str | None:
+        found = tx.authorizations.find(self.token)
+        if found is None or found.document != planned.document:
+            return "a server would not find the token"
+        if tx.users.indexed_id(self.username) != planned.user_id:
+            return "a server would not find the user"
+        return None
+
+
+def is_empty(store: MetaTx) -> bool:
+    """Tell whether a server would let anybody set it up: no user and no organization decodes."""
+    return (
+        next(store.users.walk([]), None) is None
+        and next(store.organizations.walk([]), None) is None
+    )

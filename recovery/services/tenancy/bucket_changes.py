@@ -1,0 +1,330 @@
+"""Make, change and delete buckets.
+
+Lives here: the planners of `bucket create`, `bucket rename`, `bucket update` and `bucket delete`.
+Must not live here: time series, and the files of the engine.
+
+Invariants: record, index entry and catalogue entry change together, or influxd would not start. A
+bucket with a shard group is not deleted.
+
+Source: InfluxDB v2.9.1 tenant/service_bucket.go, tenant/storage_bucket.go, storage/engine.go
+(UpdateBucketRetentionPolicy), v1/services/meta/data.go (UpdateRetentionPolicy,
+NormalisedShardDuration); spec influxdb-metadata 4.4 and 4.9, admin-daemon 1.11.
+"""
+
+from dataclasses import dataclass
+from typing import ClassVar, Final
+
+from recovery.errors import ConflictError, NotFoundError, RefusedError
+from recovery.metastore.transaction import MetaTx
+from recovery.model.bucket import (
+    HOUR_NS,
+    TYPE_SYSTEM,
+    TYPE_USER,
+    Bucket,
+    decode_bucket,
+    shard_group_duration_ns,
+)
+from recovery.model.catalogue import with_policy
+from recovery.model.gojson import Json as Value
+from recovery.model.gojson import format_time
+from recovery.model.ids import Id, IdSource, unused
+from recovery.ports import Clock, Rng
+from recovery.services.changes.plan import Plan
+from recovery.services.tenancy.choosing import cut_name, shown_name
+from recovery.services.tenancy.organization_records import count_with_data, delete_bucket
+from recovery.services.tenancy.recipes import BucketWish, change_catalogue, write_bucket
+
+BUCKET_LIST: Final = "type influx-recovery bucket list to see them"
+SHORT_RETENTION: Final = "data stay at least an hour, or for ever with 0"
+SHARDS_TOO_LONG: Final = "a shard group spans more time than data stay"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CreateBucket:
+    """The command `bucket create`.
+
+    Attributes:
+        org_id: Its organization.
+        name: Its name.
+        description: Free text.
+        retention_ns: How long data stay, in nanoseconds; 0 for ever.
+        shard_group_ns: Span of a shard group, in nanoseconds; 0 for what suits the retention.
+        clock: The time.
+        rng: Randomness, for the ID.
+    """
+
+    operation: ClassVar[str] = "bucket create"
+
+    org_id: Id
+    name: str
+    description: str = ""
+    retention_ns: int = 0
+    shard_group_ns: int = 0
+    clock: Clock
+    rng: Rng
+
+    def plan(self, store: MetaTx) -> Plan:
+        """Plan the bucket with its catalogue entry.
+
+        Args:
+            store: The store, as it is.
+
+        Returns:
+            Both, and the index entry.
+
+        Raises:
+            ConflictError: The organization has a bucket of that name.
+            NotFoundError: There is no such organization.
+            RefusedError: It cannot be a name, or the times do not go together.
+            StoreDamagedError: The file is damaged.
+        """
+        if store.organizations.get(self.org_id) is None:
+            raise NotFoundError(
+                kind="organization",
+                name=self.org_id,
+                existing=(),
+                hint="type influx-recovery org list to see them",
+            )
+        _require_name(self.name)
+        _require_free(store, self.org_id, self.name)
+        shard_group_ns = shard_group_duration_ns(self.retention_ns, wanted_ns=self.shard_group_ns)
+        require_times(self.retention_ns, shard_group_ns)
+        ids = IdSource(self.clock, self.rng)
+        bucket_id = unused(ids.random, store.buckets.has_id)
+        wish = BucketWish(
+            name=self.name,
+            description=self.description,
+            kind=TYPE_USER,
+            retention_ns=self.retention_ns,
+            bucket_id=bucket_id,
+            shard_group_ns=shard_group_ns,
+        )
+
+        def apply(tx: MetaTx) -> None:
+            now = format_time(self.clock.now())
+            write_bucket(tx, wish, org_id=self.org_id, ids=ids, now=now)
+
+        return Plan(
+            operation=self.operation,
+            steps=(
+                f"add the bucket {cut_name(self.name)} as {bucket_id}",
+                "add its entry in the engine's catalogue, without which influxd would not start",
+            ),
+            facts={"bucket_id": bucket_id, "organization_id": self.org_id},
+            record_ids=(bucket_id,),
+            apply=apply,
+            verify=lambda tx: _is_lost(tx, bucket_id, self.org_id, self.name),
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EditBucket:
+    """The commands `bucket rename` and `bucket update`.
+
+    Attributes:
+        bucket_id: Which one.
+        name: The new name; None to keep it.
+        description: The new description; None to keep it.
+        retention_ns: How long data stay, in nanoseconds, 0 for ever; None to keep it.
+        shard_group_ns: Span of the shard groups to come, in nanoseconds, 0 for what suits the
+            retention; None to keep it.
+        is_touched: Whether the time of its last change moves though nothing else does.
+        clock: The time.
+    """
+
+    bucket_id: Id
+    name: str | None = None
+    description: str | None = None
+    retention_ns: int | None = None
+    shard_group_ns: int | None = None
+    is_touched: bool = False
+    clock: Clock
+
+    @property
+    def operation(self) -> str:
+        """The command."""
+        others = (self.description, self.retention_ns, self.shard_group_ns)
+        is_rename = self.name is not None and others == (None, None, None)
+        return "bucket rename" if is_rename else "bucket update"
+
+    def plan(self, store: MetaTx) -> Plan:
+        """Plan the new fields, and those of the catalogue with them.
+
+        Args:
+            store: The store, as it is.
+
+        Returns:
+            One record rewritten with its index entry and its policy; nothing when it is as wanted.
+
+        Raises:
+            ConflictError: The organization has a bucket of that name.
+            NotFoundError: There is no such bucket.
+            RefusedError: It cannot be a name, or the times do not go together.
+            StoreDamagedError: The file is damaged.
+        """
+        before = _present(store, self.bucket_id)
+        changes = self._changes(store, before)
+        name = cut_name(before.name)
+        if not changes and not self.is_touched:
+            return Plan.nothing(
+                self.operation,
+                f"bucket {name} is as wanted",
+                facts={"bucket_id": before.id},
+                record_ids=(before.id,),
+            )
+        what = " and ".join(sorted(changes)) or "the time of the last change"
+        changes["updatedAt"] = format_time(self.clock.now())
+        after = decode_bucket(before.rewritten(changes))
+        has_other_times = (before.retention_ns, before.shard_group_ns) != (
+            after.retention_ns,
+            after.shard_group_ns,
+        )
+
+        def apply(tx: MetaTx) -> None:
+            tx.buckets.update(before, after)
+            if has_other_times:
+                change_catalogue(
+                    tx,
+                    lambda catalogue: with_policy(
+                        catalogue,
+                        name=after.id,
+                        retention_ns=after.retention_ns,
+                        shard_group_ns=after.shard_group_ns,
+                    ),
+                )
+
+        def verify(tx: MetaTx) -> str | None:
+            found = tx.buckets.get(after.id)
+            if found is None or found.document != after.document:
+                return "the bucket is not as planned"
+            return None
+
+        shorter = after.retention_ns and not 0 < before.retention_ns <= after.retention_ns
+        return Plan(
+            operation=self.operation,
+            steps=(f"change {what} of bucket {name}",),
+            facts={"bucket_id": before.id, "fields": sorted(changes)},
+            record_ids=(before.id,),
+            warnings=("influxd deletes data that are older than this when it runs",)
+            if has_other_times and shorter
+            else (),
+            apply=apply,
+            verify=verify,
+        )
+
+    def _changes(self, store: MetaTx, before: Bucket) -> dict[str, Value]:
+        changes: dict[str, Value] = {}
+        if self.name is not None and self.name != before.name:
+            if before.type == TYPE_SYSTEM:
+                raise RefusedError(
+                    reason="system buckets cannot be renamed", hint="name another bucket"
+                )
+            _require_name(self.name)
+            if before.org_id is not None:
+                _require_free(store, before.org_id, self.name)
+            changes["name"] = self.name
+        if self.description is not None and self.description != before.description:
+            changes["description"] = self.description
+        retention_ns = before.retention_ns if self.retention_ns is None else self.retention_ns
+        shard_group_ns = (
+            before.shard_group_ns
+            if self.shard_group_ns is None
+            else shard_group_duration_ns(retention_ns, wanted_ns=self.shard_group_ns)
+        )
+        require_times(retention_ns, shard_group_ns)
+        if retention_ns != before.retention_ns:
+            changes["retentionPeriod"] = retention_ns
+        if shard_group_ns != before.shard_group_ns:
+            changes["shardGroupDuration"] = shard_group_ns
+        return changes
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DeleteBucket:
+    """The command `bucket delete`: only a user's bucket without data.
+
+    Attributes:
+        bucket_id: Which one.
+    """
+
+    operation: ClassVar[str] = "bucket delete"
+
+    bucket_id: Id
+
+    def plan(self, store: MetaTx) -> Plan:
+        """Plan the deletion with index entry, catalogue entry and roles.
+
+        Args:
+            store: The store, as it is.
+
+        Returns:
+            All of it.
+
+        Raises:
+            NotFoundError: There is no such bucket.
+            RefusedError: It is a system bucket, or has data.
+            StoreDamagedError: The file is damaged.
+        """
+        bucket = _present(store, self.bucket_id)
+        if bucket.type == TYPE_SYSTEM:
+            raise RefusedError(
+                reason="system buckets cannot be deleted", hint="name another bucket"
+            )
+        if count_with_data(store, {bucket.id}):
+            raise RefusedError(
+                reason=f"bucket {bucket.id} has data",
+                hint=f"delete it when influxd runs: influx bucket delete --id {bucket.id}",
+            )
+        return Plan(
+            operation=self.operation,
+            steps=(
+                f"delete bucket {cut_name(bucket.name)} with its index entry and its roles",
+                "delete its entry in the engine's catalogue",
+            ),
+            facts={"bucket_id": bucket.id},
+            record_ids=(bucket.id,),
+            apply=lambda tx: delete_bucket(tx, bucket.id),
+            verify=lambda tx: "the bucket is still there" if tx.buckets.has_id(bucket.id) else None,
+        )
+
+
+def require_times(retention_ns: int, shard_group_ns: int) -> None:
+    """Refuse times that the engine does not take.
+
+    Args:
+        retention_ns: How long data stay, in nanoseconds; 0 for ever.
+        shard_group_ns: Span of a shard group, in nanoseconds.
+
+    Raises:
+        RefusedError: Data stay less than an hour, or less than a shard group spans.
+    """
+    if 0 < retention_ns < HOUR_NS:
+        raise RefusedError(reason=SHORT_RETENTION, hint="give a longer time")
+    if 0 < retention_ns < shard_group_ns:
+        raise RefusedError(reason=SHARDS_TOO_LONG, hint="give a shorter span of a shard group")
+
+
+def _present(store: MetaTx, bucket_id: Id) -> Bucket:
+    bucket = store.buckets.get(bucket_id)
+    if bucket is None:
+        raise NotFoundError(kind="bucket", name=bucket_id, existing=(), hint=BUCKET_LIST)
+    return bucket
+
+
+def _require_name(name: str) -> None:
+    if not name or name.startswith("_") or '"' in name:
+        raise RefusedError(
+            reason="the name of a bucket cannot be empty, begin with _ or hold a quotation mark",
+            hint="give it another name",
+        )
+
+
+def _require_free(store: MetaTx, org_id: Id, name: str) -> None:
+    if store.buckets.indexed_id(org_id, name) is not None:
+        raise ConflictError(kind="bucket", name=shown_name(name), hint="choose another name")
+
+
+def _is_lost(tx: MetaTx, bucket_id: Id, org_id: Id, name: str) -> str | None:
+    if tx.buckets.get(bucket_id) is None or tx.buckets.indexed_id(org_id, name) != bucket_id:
+        return "a server would not find the bucket by its name"
+    return None

@@ -1,0 +1,401 @@
+"""Make, edit and delete organizations and roles by their parts, as a server's API does.
+
+Lives here: `AddOrganization`, `EditOrganization` (the command `org update`), `DeleteOrganization`
+(the command `org delete`), `AddRole`, `EndRole`. Must not live here: which organization and user
+are meant (`recovery.services.tenancy.organization_changes`).
+
+Invariants: an organization with data is never deleted: shard groups in the engine's catalogue are
+data. Files of the engine are not touched. No index entry of what was deleted stays behind.
+
+Source: InfluxDB v2.9.1 tenant/service_org.go, tenant/storage_org.go, tenant/storage_urm.go; spec
+influxdb-metadata 4.3 and 4.5, admin-daemon 1.10.
+"""
+
+from dataclasses import dataclass
+from typing import ClassVar, Final
+
+from recovery.errors import ConflictError, NotFoundError, RefusedError
+from recovery.metastore.transaction import MetaTx
+from recovery.model.catalogue import CatalogueError, decode_catalogue, without_database
+from recovery.model.gojson import Json as Value
+from recovery.model.gojson import format_time
+from recovery.model.ids import Id, IdSource, unused
+from recovery.model.mapping import ORGS, Mapping
+from recovery.model.organization import Organization, decode_organization, index_name
+from recovery.ports import Clock, Rng
+from recovery.services.changes.plan import Plan
+from recovery.services.tenancy.choosing import cut_name, shown_name
+from recovery.services.tenancy.recipes import change_catalogue, write_organization
+
+ORG_LIST: Final = "type influx-recovery org list to see them"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AddOrganization:
+    """A new organization.
+
+    Attributes:
+        name: Its name, kept as it is; white space around it does not tell names apart.
+        description: Free text.
+        owner_id: Who owns it; None for nobody.
+        clock: The time.
+        rng: Randomness, for IDs.
+    """
+
+    operation: ClassVar[str] = "org create"
+
+    name: str
+    description: str
+    owner_id: Id | None
+    clock: Clock
+    rng: Rng
+
+    def plan(self, store: MetaTx) -> Plan:
+        """Plan the organization with its system buckets and catalogue entries.
+
+        Args:
+            store: The store, as it is.
+
+        Returns:
+            All that a server makes.
+
+        Raises:
+            ConflictError: The name is taken.
+            RefusedError: The name is empty.
+            StoreDamagedError: The file is damaged.
+        """
+        _require_free_name(store, self.name)
+        ids = IdSource(self.clock, self.rng)
+        org_id = unused(ids.random, store.organizations.has_id)
+
+        def apply(tx: MetaTx) -> None:
+            write_organization(
+                tx,
+                name=self.name,
+                description=self.description,
+                owner_id=self.owner_id,
+                ids=ids,
+                now=format_time(self.clock.now()),
+                org_id=org_id,
+            )
+
+        return Plan(
+            operation=self.operation,
+            steps=(f"add the organization {cut_name(self.name)} with its system buckets",),
+            facts={"organization_id": org_id},
+            record_ids=(org_id, *(() if self.owner_id is None else (self.owner_id,))),
+            apply=apply,
+            verify=lambda tx: _is_lost(tx, org_id, self.name),
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EditOrganization:
+    """The command `org update`: another name or description, or both in one change.
+
+    Attributes:
+        org_id: Which one.
+        name: The new name; None to keep it.
+        description: The new description; None to keep it.
+        is_touched: Whether the time of its last change moves though nothing else does, as a server
+            does it.
+        clock: The time.
+    """
+
+    operation: ClassVar[str] = "org update"
+
+    org_id: Id
+    name: str | None = None
+    description: str | None = None
+    is_touched: bool = False
+    clock: Clock
+
+    def plan(self, store: MetaTx) -> Plan:
+        """Plan the new fields.
+
+        Args:
+            store: The store, as it is.
+
+        Returns:
+            One record rewritten and its index entry moved; nothing when it is as wanted.
+
+        Raises:
+            ConflictError: The name is taken.
+            NotFoundError: There is no such organization.
+            RefusedError: The name is empty.
+            StoreDamagedError: The file is damaged.
+        """
+        before = _present(store, self.org_id)
+        changes: dict[str, Value] = {}
+        if self.name is not None and self.name != before.name:
+            _require_free_name(store, self.name)
+            changes["name"] = self.name
+        if self.description is not None and self.description != before.description:
+            changes["description"] = self.description
+        name = cut_name(before.name)
+        if not changes and not self.is_touched:
+            return Plan.nothing(
+                self.operation,
+                f"organization {name} is as wanted",
+                facts={"organization_id": before.id},
+                record_ids=(before.id,),
+            )
+        what = " and ".join(sorted(changes)) or "the time of the last change"
+        is_renamed = "name" in changes
+        changes["updatedAt"] = format_time(self.clock.now())
+        after = decode_organization(before.rewritten(changes))
+
+        def apply(tx: MetaTx) -> None:
+            if is_renamed:
+                tx.organizations.rename(before, after)
+            else:
+                tx.organizations.put(after)
+
+        def verify(tx: MetaTx) -> str | None:
+            found = tx.organizations.get(after.id)
+            if found is None or found.document != after.document:
+                return "the organization is not as planned"
+            return _is_lost(tx, after.id, after.name) if is_renamed else None
+
+        return Plan(
+            operation=self.operation,
+            steps=(f"change {what} of organization {name}",),
+            facts={"organization_id": before.id, "fields": sorted(changes)},
+            record_ids=(before.id,),
+            apply=apply,
+            verify=verify,
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DeleteOrganization:
+    """The command `org delete`: only where no bucket of it has data.
+
+    Attributes:
+        org_id: Which one.
+    """
+
+    operation: ClassVar[str] = "org delete"
+
+    org_id: Id
+
+    def plan(self, store: MetaTx) -> Plan:
+        """Plan what goes with the organization.
+
+        Args:
+            store: The store, as it is.
+
+        Returns:
+            The organization, its buckets with their catalogue entries and roles, its own roles.
+
+        Raises:
+            NotFoundError: There is no such organization.
+            RefusedError: It has data.
+            StoreDamagedError: The file is damaged.
+        """
+        organization = _present(store, self.org_id)
+        buckets = [one for one in store.buckets.walk([]) if one.org_id == organization.id]
+        full_count = count_with_data(store, {one.id for one in buckets})
+        if full_count:
+            raise RefusedError(
+                reason=f"organization {organization.id} has data in {full_count} buckets",
+                hint="delete it when influxd runs: influx org delete",
+            )
+        name = cut_name(organization.name)
+        token_count = sum(
+            1 for one in store.authorizations.walk([]) if one.org_id == organization.id
+        )
+        kept = f"its {token_count} authorizations stay, and show in no list"
+
+        def apply(tx: MetaTx) -> None:
+            for bucket in buckets:
+                delete_bucket(tx, bucket.id)
+            tx.organizations.delete(organization)
+            for mapping in tx.mappings.of_resource(organization.id):
+                tx.mappings.delete(mapping.resource_id, mapping.user_id)
+
+        return Plan(
+            operation=self.operation,
+            steps=(
+                f"delete organization {name} with its index entry and its roles",
+                f"delete its {len(buckets)} buckets with their entries in the engine's catalogue",
+            ),
+            facts={
+                "organization_id": organization.id,
+                "bucket_ids": [one.id for one in buckets],
+            },
+            record_ids=(organization.id, *(one.id for one in buckets)),
+            warnings=(kept,) if token_count else (),
+            apply=apply,
+            verify=lambda tx: (
+                "the organization is still there"
+                if tx.organizations.has_id(organization.id)
+                or tx.organizations.indexed_id(organization.name) == organization.id
+                else None
+            ),
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AddRole:
+    """A role by the server's rule: who has one in a resource gets no other.
+
+    Attributes:
+        user_id: Whose.
+        org_id: In which organization.
+        role: `OWNER` or `MEMBER`.
+    """
+
+    user_id: Id
+    org_id: Id
+    role: str
+
+    @property
+    def operation(self) -> str:
+        """The command."""
+        return f"org add-{self.role}"
+
+    def plan(self, store: MetaTx) -> Plan:
+        """Plan the role.
+
+        Args:
+            store: The store, as it is.
+
+        Returns:
+            One mapping with its index entry.
+
+        Raises:
+            ConflictError: The user has a role there.
+            StoreDamagedError: The file is damaged.
+        """
+        if store.mappings.has(self.org_id, self.user_id):
+            raise ConflictError(
+                kind="role of user",
+                name=f"{self.user_id} in {self.org_id}",
+                hint="end that one first with org remove-member",
+            )
+        wanted = Mapping(
+            user_id=self.user_id,
+            user_type=self.role,
+            resource_type=ORGS,
+            resource_id=self.org_id,
+        )
+        return Plan(
+            operation=self.operation,
+            steps=(f"make user {self.user_id} {self.role} of organization {self.org_id}",),
+            facts={"user_id": self.user_id, "organization_id": self.org_id, "role": self.role},
+            record_ids=(self.org_id, self.user_id),
+            apply=lambda tx: tx.mappings.put(wanted),
+            verify=lambda tx: (
+                None
+                if tx.mappings.get(self.org_id, self.user_id) == wanted
+                and tx.mappings.is_indexed(self.org_id, self.user_id)
+                else "a server would not see the role"
+            ),
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EndRole:
+    """The end of a role, whatever it is.
+
+    Attributes:
+        user_id: Whose.
+        org_id: In which organization.
+    """
+
+    operation: ClassVar[str] = "org remove-member"
+
+    user_id: Id
+    org_id: Id
+
+    def plan(self, store: MetaTx) -> Plan:
+        """Plan the end.
+
+        Args:
+            store: The store, as it is.
+
+        Returns:
+            One mapping removed with its index entry; nothing when there is none.
+
+        Raises:
+            StoreDamagedError: The file is damaged.
+        """
+        ids = (self.org_id, self.user_id)
+        facts = {"user_id": self.user_id, "organization_id": self.org_id}
+        if not store.mappings.has(*ids):
+            return Plan.nothing(self.operation, "there is no role", facts=facts, record_ids=ids)
+        return Plan(
+            operation=self.operation,
+            steps=(f"end the role of user {self.user_id} in organization {self.org_id}",),
+            facts=facts,
+            record_ids=ids,
+            apply=lambda tx: tx.mappings.delete(*ids),
+            verify=lambda tx: "the role is still there" if tx.mappings.has(*ids) else None,
+        )
+
+
+def delete_bucket(tx: MetaTx, bucket_id: Id) -> None:
+    """Remove a bucket with its index entry, its catalogue entry and its roles.
+
+    Args:
+        tx: The records.
+        bucket_id: A bucket without data.
+
+    Raises:
+        StoreDamagedError: A bucket is missing, or the file or the catalogue is damaged.
+    """
+    bucket = tx.buckets.get(bucket_id)
+    if bucket is None:
+        return
+    tx.buckets.delete(bucket)
+    change_catalogue(tx, lambda catalogue: without_database(catalogue, name=bucket_id))
+    for mapping in tx.mappings.of_resource(bucket_id):
+        tx.mappings.delete(mapping.resource_id, mapping.user_id)
+
+
+def count_with_data(store: MetaTx, bucket_ids: set[Id]) -> int:
+    """Count the buckets that have a shard group, given up ones included.
+
+    Args:
+        store: The records.
+        bucket_ids: Which buckets.
+
+    Returns:
+        How many of them have.
+
+    Raises:
+        StoreDamagedError: The catalogue cannot be understood.
+    """
+    try:
+        catalogue = decode_catalogue(store.catalogue.read() or b"")
+    except CatalogueError as error:
+        raise store.damaged(f"has a catalogue that cannot be understood ({error})") from error
+    return sum(
+        1
+        for database in catalogue.databases
+        if database.name in bucket_ids and any(policy.groups for policy in database.policies)
+    )
+
+
+def _present(store: MetaTx, org_id: Id) -> Organization:
+    organization = store.organizations.get(org_id)
+    if organization is None:
+        raise NotFoundError(kind="organization", name=org_id, existing=(), hint=ORG_LIST)
+    return organization
+
+
+def _require_free_name(store: MetaTx, name: str) -> None:
+    if not index_name(name):
+        raise RefusedError(reason="the name of the organization is empty", hint="give it a name")
+    if store.organizations.indexed_id(name) is not None:
+        raise ConflictError(
+            kind="organization", name=shown_name(index_name(name)), hint="choose another name"
+        )
+
+
+def _is_lost(tx: MetaTx, org_id: Id, name: str) -> str | None:
+    found = tx.organizations.get(org_id)
+    if found is None or tx.organizations.indexed_id(name) != org_id:
+        return "a server would not find the organization by its name"
+    return None

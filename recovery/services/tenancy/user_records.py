@@ -1,0 +1,213 @@
+"""Make and edit users by their parts, as a server's API does.
+
+Lives here: `AddUser`, `EditUser`, `StorePassword`. Must not live here: a user who can work at once
+(`recovery.services.tenancy.user_creation`).
+
+Invariants: names are compared as they are, and an index entry of a name counts as taken.
+
+Source: InfluxDB v2.9.1 tenant/storage_user.go (CreateUser, UpdateUser), tenant/service_user.go
+(SetPassword); spec admin-daemon 1.9.
+"""
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, ClassVar
+
+from recovery.errors import ConflictError, NotFoundError, RefusedError
+from recovery.metastore.transaction import MetaTx
+from recovery.model.ids import Id, IdSource, unused
+from recovery.model.user import ACTIVE, User, decode_user
+from recovery.ports import Clock, Rng
+from recovery.secret import Secret
+from recovery.services.changes.plan import Plan
+from recovery.services.tenancy.choosing import USER_LIST, cut_name, shown_name
+
+if TYPE_CHECKING:
+    from recovery.model.gojson import Json as Value
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AddUser:
+    """A user without password and role.
+
+    Attributes:
+        name: Its name.
+        user_id: Its ID; None for a new one.
+        status: "active" or "inactive".
+        oauth_id: A name elsewhere; empty for none.
+        clock: The time.
+        rng: Randomness, for the ID.
+    """
+
+    operation: ClassVar[str] = "user create"
+
+    name: str
+    user_id: Id | None = None
+    status: str = ACTIVE
+    oauth_id: str = ""
+    clock: Clock
+    rng: Rng
+
+    def plan(self, store: MetaTx) -> Plan:
+        """Choose the ID.
+
+        Args:
+            store: The store, as it is.
+
+        Returns:
+            One new record with its index entry.
+
+        Raises:
+            ConflictError: Name or ID is taken.
+            RefusedError: The name is empty.
+            StoreDamagedError: The file is damaged.
+        """
+        _require_free_name(store, self.name)
+        if self.user_id is not None and store.users.has_id(self.user_id):
+            raise ConflictError(kind="user", name=self.user_id, hint="choose another ID")
+        made = self.user_id or unused(IdSource(self.clock, self.rng).snowflake, store.users.has_id)
+        return Plan(
+            operation=self.operation,
+            steps=(f"add the user {cut_name(self.name)} ({self.status}) as {made}",),
+            facts={"user_id": made, "user": self.name},
+            record_ids=(made,),
+            apply=lambda tx: tx.users.insert(
+                made, self.name, status=self.status, oauth_id=self.oauth_id
+            ),
+            verify=lambda tx: _is_lost(tx, made, self.name),
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EditUser:
+    """Another name or status of a user, or both in one change.
+
+    Attributes:
+        user_id: Which user.
+        name: The new name; None to keep it.
+        status: The new status; None to keep it.
+    """
+
+    operation: ClassVar[str] = "user update"
+
+    user_id: Id
+    name: str | None = None
+    status: str | None = None
+
+    def plan(self, store: MetaTx) -> Plan:
+        """Plan the new fields.
+
+        Args:
+            store: The store, as it is.
+
+        Returns:
+            One record rewritten and its index entry moved; nothing when it is as wanted.
+
+        Raises:
+            ConflictError: The name is taken.
+            NotFoundError: There is no such user.
+            RefusedError: The name is empty.
+            StoreDamagedError: The file is damaged.
+        """
+        before = _present(store, self.user_id)
+        changes: dict[str, Value] = {}
+        if self.name is not None and self.name != before.name:
+            _require_free_name(store, self.name)
+            changes["name"] = self.name
+        if self.status is not None and self.status != before.status:
+            changes["status"] = self.status
+        name = cut_name(before.name)
+        if not changes:
+            return Plan.nothing(
+                self.operation,
+                f"user {name} is as wanted",
+                facts={"user_id": before.id},
+                record_ids=(before.id,),
+            )
+        after = decode_user(before.rewritten(changes))
+
+        def apply(tx: MetaTx) -> None:
+            if "name" in changes:
+                tx.users.rename(before, after)
+            else:
+                tx.users.put(after)
+
+        def verify(tx: MetaTx) -> str | None:
+            found = tx.users.get(after.id)
+            if found is None or found.document != after.document:
+                return "the user is not as planned"
+            return _is_lost(tx, after.id, after.name) if "name" in changes else None
+
+        return Plan(
+            operation=self.operation,
+            steps=(f"change {' and '.join(sorted(changes))} of user {name}",),
+            facts={"user_id": before.id, "fields": sorted(changes)},
+            record_ids=(before.id,),
+            apply=apply,
+            verify=verify,
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StorePassword:
+    """A password of a user, hashed before.
+
+    Attributes:
+        user_id: Whose.
+        password_hash: Its bcrypt hash.
+    """
+
+    operation: ClassVar[str] = "user update"
+
+    user_id: Id
+    password_hash: Secret = field(repr=False)
+
+    def plan(self, store: MetaTx) -> Plan:
+        """Plan the new password.
+
+        Args:
+            store: The store, as it is.
+
+        Returns:
+            One key.
+
+        Raises:
+            NotFoundError: There is no such user.
+            StoreDamagedError: The file is damaged.
+        """
+        user = _present(store, self.user_id)
+
+        def verify(tx: MetaTx) -> str | None:
+            stored = tx.passwords.get(user.id)
+            if stored is None or not Secret(stored.decode()).matches(self.password_hash):
+                return "the password that was stored is not the one that was given"
+            return None
+
+        return Plan(
+            operation=self.operation,
+            steps=(f"set the password of user {cut_name(user.name)}, as a bcrypt hash",),
+            facts={"user_id": user.id, "user": user.name},
+            record_ids=(user.id,),
+            apply=lambda tx: tx.passwords.put(user.id, self.password_hash),
+            verify=verify,
+        )
+
+
+def _present(store: MetaTx, user_id: Id) -> User:
+    user = store.users.get(user_id)
+    if user is None:
+        raise NotFoundError(kind="user", name=user_id, existing=(), hint=USER_LIST)
+    return user
+
+
+def _require_free_name(store: MetaTx, name: str) -> None:
+    if not name:
+        raise RefusedError(reason="the name of the user is empty", hint="give it a name")
+    if store.users.indexed_id(name) is not None:
+        raise ConflictError(kind="user", name=shown_name(name), hint="choose another name")
+
+
+def _is_lost(tx: MetaTx, user_id: Id, name: str) -> str | None:
+    found = tx.users.get(user_id)
+    if found is None or found.name != name or tx.users.indexed_id(name) != user_id:
+        return "a server would not find the user by its name"
+    return None
