@@ -26,13 +26,14 @@ from recovery.model.gojson import format_time
 from recovery.model.ids import Id, IdSource, unused
 from recovery.model.permission import Permission
 from recovery.ports import Clock, Rng
+from recovery.remedy import Run
 from recovery.secret import Secret
 from recovery.services.authorizations.creation import summary_of
 from recovery.services.authorizations.record_changes import require_user_and_organization
 from recovery.services.changes.plan import Json, Plan
 from recovery.services.tenancy.choosing import cut_name, shown_name
 
-V1_LIST: Final = "type influx-recovery v1-auth list to see all of them"
+V1_LIST: Final = Run("v1-auth list", "to see all of them")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

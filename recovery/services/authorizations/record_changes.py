@@ -27,6 +27,7 @@ from recovery.model.ids import Id, IdSource, unused
 from recovery.model.permission import Permission
 from recovery.model.token import TokenForm, hash_token
 from recovery.ports import Clock, Rng
+from recovery.remedy import Run
 from recovery.secret import Secret
 from recovery.services.authorizations.changes import differs
 from recovery.services.authorizations.choice import choose_authorization, described
@@ -35,7 +36,7 @@ from recovery.services.authorizations.new_token import FormChoice, chosen_form, 
 from recovery.services.changes.plan import Json, Plan
 from recovery.services.tenancy.choosing import USER_LIST, cut_name
 
-ORG_LIST: Final = "type influx-recovery org list to see them"
+ORG_LIST: Final = Run("org list", "to see them")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

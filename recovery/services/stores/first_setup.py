@@ -22,6 +22,7 @@ from recovery.model.mapping import INSTANCE, INSTANCE_ID, OWNER, Mapping
 from recovery.model.permission import LEVEL_INSTANCE, operator_permissions
 from recovery.model.token import TokenForm, hash_token
 from recovery.ports import Clock, Rng
+from recovery.remedy import Run
 from recovery.secret import Secret
 from recovery.services.authorizations.new_token import FormChoice, chosen_form
 from recovery.services.changes.plan import Plan
@@ -74,7 +75,7 @@ class SetUpStore:
         """
         if not is_empty(store):
             raise ConflictError(
-                kind="set-up", name="", hint="list what is there: influx-recovery user list"
+                kind="set-up", name="", hint=Run("user list", "to see who is there")
             )
         require_times(self.retention_ns, 0)
         ids = IdSource(self.clock, self.rng)

@@ -29,12 +29,13 @@ from recovery.model.gojson import Json as Value
 from recovery.model.gojson import format_time
 from recovery.model.ids import Id, IdSource, unused
 from recovery.ports import Clock, Rng
+from recovery.remedy import Run
 from recovery.services.changes.plan import Plan
 from recovery.services.tenancy.choosing import cut_name, shown_name
 from recovery.services.tenancy.organization_records import count_with_data, delete_bucket
 from recovery.services.tenancy.recipes import BucketWish, change_catalogue, write_bucket
 
-BUCKET_LIST: Final = "type influx-recovery bucket list to see them"
+BUCKET_LIST: Final = Run("bucket list", "to see them")
 SHORT_RETENTION: Final = "data stay at least an hour, or for ever with 0"
 SHARDS_TOO_LONG: Final = "a shard group spans more time than data stay"
 
@@ -83,7 +84,7 @@ class CreateBucket:
                 kind="organization",
                 name=self.org_id,
                 existing=(),
-                hint="type influx-recovery org list to see them",
+                hint=Run("org list", "to see them"),
             )
         _require_name(self.name)
         _require_free(store, self.org_id, self.name)
@@ -273,7 +274,7 @@ class DeleteBucket:
         if count_with_data(store, {bucket.id}):
             raise RefusedError(
                 reason=f"bucket {bucket.id} has data",
-                hint=f"delete it when influxd runs: influx bucket delete --id {bucket.id}",
+                hint="delete it when influxd runs",
             )
         return Plan(
             operation=self.operation,

@@ -23,11 +23,12 @@ from recovery.model.ids import Id, IdSource, unused
 from recovery.model.mapping import ORGS, Mapping
 from recovery.model.organization import Organization, decode_organization, index_name
 from recovery.ports import Clock, Rng
+from recovery.remedy import Run
 from recovery.services.changes.plan import Plan
 from recovery.services.tenancy.choosing import cut_name, shown_name
 from recovery.services.tenancy.recipes import change_catalogue, write_organization
 
-ORG_LIST: Final = "type influx-recovery org list to see them"
+ORG_LIST: Final = Run("org list", "to see them")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -272,7 +273,7 @@ class AddRole:
             raise ConflictError(
                 kind="role of user",
                 name=f"{self.user_id} in {self.org_id}",
-                hint="end that one first with org remove-member",
+                hint=Run("org remove-member", "to end that one first"),
             )
         wanted = Mapping(
             user_id=self.user_id,
