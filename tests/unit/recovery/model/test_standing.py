@@ -8,6 +8,7 @@ import pytest
 from recovery.model.authorization import Authorization, decode_authorization
 from recovery.model.standing import (
     Answer,
+    Obstacle,
     Standing,
     legacy_standing,
     sign_in_standing,
@@ -185,3 +186,97 @@ def test_a_1x_log_in_is_answered_as_a_server_does(
     standing = legacy_standing(record(**changes), user, has_entry=has_entry, stored_password=stored)
     assert standing.is_usable is is_usable
     assert bool(standing.because) is not is_usable
+
+
+def test_the_words_for_programs_stay() -> None:
+    words = ["accepted", "powerless", "unauthorized", "forbidden", "no start"]
+    assert [one.value for one in Answer] == words
+
+
+@pytest.mark.parametrize("hashing", [True, None])
+def test_a_server_that_hashes_says_why_it_does_not_start(hashing: bool | None) -> None:  # noqa: FBT001 # a column
+    without_org = judged({"orgID": None}, user=somebody(), server_hashes=hashing).reason
+    by_status = judged({"status": "odd"}, user=somebody(), server_hashes=hashing).reason
+    assert "organization" in str(without_org)
+    assert "status" in str(by_status)
+
+
+def test_permissions_that_cannot_be_decoded_keep_the_client_out() -> None:
+    standing = token_standing(
+        record(), somebody(), level=21, has_entry=True, has_opaque_permissions=True
+    )
+    assert not standing.is_usable
+    assert "permissions" in str(standing.reason)
+
+
+def test_an_inactive_token_is_told_from_one_with_an_odd_status() -> None:
+    inactive = judged({"status": "inactive"}, user=somebody())
+    odd = judged({"token": None, "hashedToken": HASH, "status": "odd"}, user=somebody())
+    assert inactive.reason == "it is inactive"
+    assert "neither" in str(odd.reason)
+
+
+@pytest.mark.parametrize("has_rights", [True, False])
+def test_only_who_sees_something_gets_in(has_rights: bool) -> None:  # noqa: FBT001 # a column
+    standing = sign_in_standing(
+        somebody(), has_entry=True, stored_password=PASSWORD, has_rights=has_rights
+    )
+    assert standing.is_usable is has_rights
+
+
+@pytest.mark.parametrize(
+    ("name", "has_entry", "stored", "status", "has_rights", "obstacles"),
+    [
+        ("alice", True, PASSWORD, "active", True, ()),
+        ("", False, PASSWORD, "active", True, (Obstacle.NO_NAME,)),
+        ("alice", False, PASSWORD, "active", True, (Obstacle.NO_ENTRY,)),
+        ("alice", True, None, "active", True, (Obstacle.NO_PASSWORD,)),
+        ("alice", True, b"no hash", "active", True, (Obstacle.BAD_PASSWORD,)),
+        (
+            *("alice", False, None, "inactive", False),
+            (Obstacle.NO_ENTRY, Obstacle.NO_PASSWORD, Obstacle.INACTIVE, Obstacle.NO_ROLE),
+        ),
+    ],
+)
+def test_all_that_stands_in_the_way_of_a_sign_in_is_named(
+    name: str,
+    has_entry: bool,  # noqa: FBT001 # a column of the table
+    stored: bytes | None,
+    status: str,
+    has_rights: bool,  # noqa: FBT001 # a column of the table
+    obstacles: tuple[Obstacle, ...],
+) -> None:
+    user = somebody(status, name)
+    standing = sign_in_standing(
+        user, has_entry=has_entry, stored_password=stored, has_rights=has_rights
+    )
+    assert standing.obstacles == obstacles
+
+
+@pytest.mark.parametrize(
+    ("changes", "status", "has_entry", "stored", "count", "word"),
+    [
+        ({"token": None}, "active", False, PASSWORD, 1, "user name"),
+        ({}, "active", False, PASSWORD, 1, "index"),
+        ({}, "active", True, None, 1, "no password"),
+        ({}, "active", True, b"no hash", 1, "bcrypt"),
+        ({"status": "inactive"}, "active", True, PASSWORD, 1, "it is inactive"),
+        ({}, None, True, PASSWORD, 1, "exist"),
+        ({}, "inactive", True, PASSWORD, 1, "its user is inactive"),
+        ({}, "", True, PASSWORD, 1, "no status"),
+        ({"status": "inactive"}, None, False, None, 4, "index"),
+    ],
+)
+def test_all_that_stands_in_the_way_of_a_1x_log_in_is_named(
+    changes: dict[str, str | None],
+    status: str | None,
+    has_entry: bool,  # noqa: FBT001 # a column of the table
+    stored: bytes | None,
+    count: int,
+    word: str,
+) -> None:
+    user = None if status is None else somebody(status)
+    standing = legacy_standing(record(**changes), user, has_entry=has_entry, stored_password=stored)
+    assert standing.answer is (Answer.UNAUTHORIZED if count else Answer.ACCEPTED)
+    assert len(standing.because) == count
+    assert word in str(standing.reason)
