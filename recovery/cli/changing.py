@@ -10,7 +10,6 @@ from pathlib import Path
 
 from recovery.cli.audience import PlanAudience, require_a_way_to_confirm
 from recovery.cli.context import Context
-from recovery.cli.deliver import StdoutDestination
 from recovery.cli.options import Change
 from recovery.cli.outcome import show_outcome
 from recovery.cli.recording import open_ledger
@@ -71,9 +70,7 @@ def run_planner(
     with open_session(found, write=manner.is_in_place, reads_packed=False) as session:
         planner = _forewarned(make_planner(found), session.store.file.size_bytes)
         outcome = session.carry_out(session.propose(planner, manner), ports)
-    show_outcome(
-        outcome, found, options, context, is_stdout_taken=isinstance(destination, StdoutDestination)
-    )
+    show_outcome(outcome, found, options, context, destination=destination)
     return ExitCode.DONE
 
 

@@ -142,7 +142,7 @@ class FileDestination:
     """A new file that only its owner can read."""
 
     def __init__(self, path: Path) -> None:
-        self._path = path
+        self.path: Final = path
         self._file: ClaimedFile | None = None
         self._warnings: list[str] = []
 
@@ -155,12 +155,12 @@ class FileDestination:
         Raises:
             RefusedError: Something is there already, or it cannot be made.
         """
-        name = displayed(str(self._path))
+        name = displayed(str(self.path))
         try:
-            self._file = ClaimedFile(self._path, on_unsynced=self._note)
+            self._file = ClaimedFile(self.path, on_unsynced=self._note)
             self._file.reserve(_RESERVED_BYTES)
         except ConflictError:
-            raise _exists(self._path) from None
+            raise _exists(self.path) from None
         except (StoreAccessError, WriteFailedError) as error:
             self.discard()
             cause = error.__cause__
@@ -200,7 +200,7 @@ class FileDestination:
     def _note(self, error: OSError) -> None:
         """Take note of what is not on the disk; a token in doubt is better than none."""
         self._warnings.append(
-            f"token file {displayed(str(self._path))} cannot be synced ({reason_of(error)}): copy "
+            f"token file {displayed(str(self.path))} cannot be synced ({reason_of(error)}): copy "
             "the token before the machine can lose power"
         )
 
@@ -251,6 +251,18 @@ class StdoutDestination:
 
     def discard(self) -> None:
         """Do nothing: nothing was written."""
+
+
+def path_of(destination: "TokenDestination | None") -> Path | None:
+    """Say in which new file a token is.
+
+    Args:
+        destination: Where it went.
+
+    Returns:
+        The file, by its absolute path; None when it is in none.
+    """
+    return destination.path.absolute() if isinstance(destination, FileDestination) else None
 
 
 def stored_text(secret: Secret) -> str:

@@ -12,9 +12,11 @@ import os
 import sys
 import traceback
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from functools import partial
 from itertools import pairwise
 from pathlib import Path
-from typing import Final, TextIO
+from typing import Final, Protocol, TextIO
 
 from recovery import __version__, log
 from recovery.cli.context import Context
@@ -35,6 +37,22 @@ influx-recovery gets you back into a stopped InfluxDB 2.x server, from its file 
 All commands: influx-recovery --help      One of them: influx-recovery auth list --help
 """
 FINDINGS_SHOWN_MAX: Final = 10
+_CHANGED: Final = {Stage.BEFORE: False, Stage.WITHIN: None, Stage.AFTER: True}
+
+
+class Report(Protocol):
+    """Says why a command did not do its work."""
+
+    def __call__(
+        self,
+        code: ExitCode,
+        message: str,
+        hint: str,
+        *,
+        is_changed: bool | None,
+        findings: tuple[str, ...] = (),
+    ) -> None:
+        """Say it."""
 
 
 def main(argv: Sequence[str], *, environ: Mapping[str, str], stdout: TextIO, stderr: TextIO) -> int:
@@ -50,6 +68,7 @@ def main(argv: Sequence[str], *, environ: Mapping[str, str], stdout: TextIO, std
         The exit code, one of `ExitCode`.
     """
     output = Output(stdout=stdout, stderr=stderr, environ=environ)
+    report = partial(_report, output, is_json=_asks_for_json(argv))
     progress = Progress()
     is_debugging = _asks_for_debugging(argv)
     try:
@@ -58,9 +77,9 @@ def main(argv: Sequence[str], *, environ: Mapping[str, str], stdout: TextIO, std
             code = _run(argv, context, stderr)
             output.close()
     except RecoveryError as error:
-        code = _explain(error, output)
+        code = _explain(error, output, report)
     except KeyboardInterrupt:
-        code = _interrupted(output, progress)
+        code = _interrupted(report, progress)
     except BrokenPipeError:
         output.abandon()
         code = ExitCode.DONE
@@ -70,7 +89,7 @@ def main(argv: Sequence[str], *, environ: Mapping[str, str], stdout: TextIO, std
         is_changed = progress.stage is Stage.AFTER
         code = ExitCode.DONE if is_changed else ExitCode.WRITE_FAILED
     except Exception as error:  # noqa: BLE001 # the only place: the last words for our own bugs
-        code = _confess(error, output, progress, is_debugging=is_debugging)
+        code = _confess(error, output, report, progress, is_debugging=is_debugging)
     return code
 
 
@@ -94,7 +113,9 @@ def _run(argv: Sequence[str], context: Context, stderr: TextIO) -> ExitCode:
         error.hint = AtHand(arguments, parser).hint(error.hint)
         raise
     return (
-        _interrupted(context.output, context.progress) if context.progress.is_interrupted else code
+        _interrupted(partial(_report, context.output, is_json=False), context.progress)
+        if context.progress.is_interrupted
+        else code
     )
 
 
@@ -103,28 +124,66 @@ def _asks_for_debugging(argv: Sequence[str]) -> bool:
     return "--log-level=debug" in argv or ("--log-level", "debug") in pairwise(argv)
 
 
-def _explain(error: RecoveryError, output: Output) -> ExitCode:
+def _asks_for_json(argv: Sequence[str]) -> bool:
+    """Say the same of errors as JSON; not where a token was expected on stdout."""
+    return "--json" in argv and "--token-stdout" not in argv
+
+
+def _report(
+    output: Output,
+    code: ExitCode,
+    message: str,
+    hint: str,
+    *,
+    is_json: bool,
+    is_changed: bool | None,
+    findings: tuple[str, ...] = (),
+) -> None:
+    """Say why a command did not do its work: to a person, and to a program where that is asked."""
+    output.error(message, hint)
+    if not is_json or output.has_result:
+        return
+    from recovery.cli.documents import ErrorDocument, ErrorFacts  # noqa: PLC0415 # only for --json
+
+    facts = ErrorFacts(
+        code=code, meaning=code.meaning, message=message, hint=hint or None, findings=findings
+    )
+    with suppress(BrokenPipeError, OutputError):
+        output.document(ErrorDocument(error=facts, is_changed=is_changed))
+        output.close()
+
+
+def _explain(error: RecoveryError, output: Output, report: Report) -> ExitCode:
+    findings: tuple[str, ...] = ()
     if isinstance(error, StoreDamagedError):
         shown = error.findings[:FINDINGS_SHOWN_MAX]
         output.message_lines(f"found: {finding}" for finding in shown)
         if len(error.findings) > len(shown):
             output.message_lines([f"found: and {len(error.findings) - len(shown)} more"])
-    output.error(str(error), str(error.hint))
+        findings = tuple(map(str, error.findings))
+    report(
+        error.exit_code,
+        str(error),
+        str(error.hint),
+        is_changed=error.changed,
+        findings=findings,
+    )
     return error.exit_code
 
 
-def _interrupted(output: Output, progress: Progress) -> ExitCode:
+def _interrupted(report: Report, progress: Progress) -> ExitCode:
     hint = (
         "start influxd when you are ready"
         if progress.stage is Stage.AFTER
         else "run the command again when you are ready"
     )
-    output.error(f"interrupted; {progress.stage.value}", hint)
+    sentence = f"interrupted; {progress.stage.value}"
+    report(ExitCode.INTERRUPTED, sentence, hint, is_changed=_CHANGED[progress.stage])
     return ExitCode.INTERRUPTED
 
 
 def _confess(
-    error: Exception, output: Output, progress: Progress, *, is_debugging: bool
+    error: Exception, output: Output, report: Report, progress: Progress, *, is_debugging: bool
 ) -> ExitCode:
     """Say that we have made a mistake, and where, without the text of the exception."""
     frames = traceback.extract_tb(error.__traceback__)
@@ -132,10 +191,12 @@ def _confess(
         output.message_lines("".join(traceback.format_list(frames)).splitlines())
     last = frames[-1] if frames else None
     place = f" at {Path(last.filename).name}:{last.lineno}" if last else ""
-    output.error(
+    report(
+        ExitCode.INTERNAL,
         f"internal error, {type(error).__name__}{place} in {PROGRAM} {__version__}; "
         f"{progress.stage.value}",
         "report this line, and what --log-level debug adds to it, as README.md says",
+        is_changed=_CHANGED[progress.stage],
     )
     return ExitCode.INTERNAL
 

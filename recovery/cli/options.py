@@ -15,6 +15,7 @@ from typing import Generic, NamedTuple, TypeVar
 import msgspec
 
 from recovery.cli.context import Context
+from recovery.cli.documents import Document
 from recovery.cli.words import Parser
 from recovery.errors import ExitCode
 
@@ -51,12 +52,14 @@ class Command(NamedTuple, Generic[OptionsT]):
             options that clash, and any other `RecoveryError`, which says whether anything was
             changed.
         add_options: Describes the options that it has besides the common ones.
+        document: What it prints with --json; None where that is a `ChangeDocument`, or nothing.
     """
 
     description: str
     options: type[OptionsT]
     run: Callable[[OptionsT, Context], ExitCode]
     add_options: Callable[[Parser], None] = lambda _: None
+    document: type[Document] | None = None
 
     def run_with(self, found: argparse.Namespace, context: Context) -> ExitCode:
         """Run it with what was typed.

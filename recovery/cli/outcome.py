@@ -5,13 +5,75 @@ which was shown before (`recovery.cli.audience`).
 """
 
 from collections.abc import Iterator
+from pathlib import Path
 
 from recovery.cli.context import Context
+from recovery.cli.deliver import StdoutDestination, path_of
+from recovery.cli.documents import Document, Store, shaped
 from recovery.cli.options import Change
-from recovery.cli.store import store_document
+from recovery.cli.store import absolute, store_of
 from recovery.discovery.search import FoundStore
 from recovery.model.display import displayed
+from recovery.services.changes.facts import PlanFacts
 from recovery.services.changes.plan import Outcome
+from recovery.services.changes.ports import TokenDestination
+
+
+class NewFileDocument(Document, frozen=True, kw_only=True):
+    """What --json prints after a change that makes a store of its own.
+
+    Attributes:
+        operation: The command.
+        is_dry_run: Whether it stopped after the plan.
+        target_path: The file that was made or changed, or would have been.
+        backup_path: The backup; None when there is none.
+        token_path: The new file with the token; None when it went elsewhere, or there is none.
+        record_ids: Records that were made, changed or removed.
+        plan: What was planned.
+        warnings: What a person should know.
+    """
+
+    operation: str
+    is_dry_run: bool
+    target_path: Path
+    backup_path: Path | None
+    token_path: Path | None
+    record_ids: tuple[str, ...]
+    plan: PlanFacts
+    warnings: tuple[str, ...]
+
+
+class ChangeDocument(NewFileDocument, frozen=True, kw_only=True):
+    """What --json prints after a change of a store."""
+
+    store: Store
+
+
+def outcome_fields(
+    outcome: Outcome, *, is_dry_run: bool, destination: TokenDestination | None
+) -> dict[str, object]:
+    """Take what documents say of a change out of how it ended.
+
+    Args:
+        outcome: How it ended.
+        is_dry_run: Whether it stopped after the plan.
+        destination: Where the token went, if there was one.
+
+    Returns:
+        Fields of a `NewFileDocument`.
+    """
+    plan = outcome.proposal.plan
+    return {
+        "operation": plan.operation,
+        "is_dry_run": is_dry_run,
+        "is_changed": outcome.is_changed,
+        "target_path": absolute(outcome.proposal.target_path),
+        "backup_path": outcome.backup_path,
+        "token_path": path_of(destination) if outcome.is_changed else None,
+        "record_ids": plan.record_ids,
+        "plan": plan.facts,
+        "warnings": (*plan.warnings, *outcome.warnings),
+    }
 
 
 def show_outcome(
@@ -20,7 +82,7 @@ def show_outcome(
     options: Change,
     context: Context,
     *,
-    is_stdout_taken: bool,
+    destination: TokenDestination | None,
 ) -> None:
     """Say how a change ended: as JSON, or to a person.
 
@@ -29,15 +91,22 @@ def show_outcome(
         found: The store as it was found.
         options: The options of the command.
         context: Where to say it.
-        is_stdout_taken: Whether the token is on stdout, where nothing else may be then.
+        destination: Where the token went; nothing else may be on stdout when it went there.
     """
     output = context.output
     for warning in outcome.warnings:
         output.message(f"warning: {warning}")
     if options.json:
-        output.document(_document(outcome, found, is_dry_run=options.dry_run))
+        output.document(
+            shaped(
+                outcome,
+                ChangeDocument,
+                store=store_of(found, outcome.proposal.store),
+                **outcome_fields(outcome, is_dry_run=options.dry_run, destination=destination),
+            )
+        )
         return
-    say = output.message if is_stdout_taken else output.prose
+    say = output.message if isinstance(destination, StdoutDestination) else output.prose
     for line in _lines(outcome, is_dry_run=options.dry_run):
         say(line)
 
@@ -66,18 +135,3 @@ def _lines(outcome: Outcome, *, is_dry_run: bool) -> Iterator[str]:
         yield "The backup has all secrets of the store: delete it when done."
     if proposal.plan.secret is not None:
         yield f"When done with the token: influx auth delete --id {proposal.plan.subject_id}"
-
-
-def _document(outcome: Outcome, found: FoundStore, *, is_dry_run: bool) -> dict[str, object]:
-    proposal = outcome.proposal
-    return {
-        **store_document(found, proposal.store),
-        "operation": proposal.plan.operation,
-        "is_dry_run": is_dry_run,
-        "is_changed": outcome.is_changed,
-        "target_path": str(proposal.target_path),
-        "backup_path": None if outcome.backup_path is None else str(outcome.backup_path),
-        "record_ids": list(proposal.plan.record_ids),
-        "plan": dict(proposal.plan.facts),
-        "warnings": [*proposal.plan.warnings, *outcome.warnings],
-    }

@@ -19,7 +19,8 @@ from typing import TYPE_CHECKING, Final, TextIO
 from recovery.cli.table import Column, table, wrap
 
 if TYPE_CHECKING:
-    from recovery.services.authorizations.listing import Problem
+    from recovery.cli.documents import Document, ListDocument
+    from recovery.metastore.table import RecordProblem
 
 _NOT_PLAIN: Final = re.compile(r"[^\x00-\x7e]")
 CHUNK_BYTES: Final = 1 << 18
@@ -39,11 +40,16 @@ class OutputError(Exception):
 
 
 class Output:
-    """Where the program writes."""
+    """Where the program writes.
+
+    Attributes:
+        has_result: Whether a JSON document was begun, so that nothing else may follow it.
+    """
 
     def __init__(self, *, stdout: TextIO, stderr: TextIO, environ: Mapping[str, str]) -> None:
         self._stdout = stdout
         self._stderr = stderr
+        self.has_result = False
         self._columns = environ.get("COLUMNS", "")
         self._may_colour = not environ.get("NO_COLOR") and environ.get("TERM") != "dumb"
         for stream in (stdout, stderr):
@@ -92,29 +98,32 @@ class Output:
             self.line(self._styled(line, "heading", self._stdout) if is_heading else line)
             is_heading = False
 
-    def document(self, content: Mapping[str, object]) -> None:
+    def document(self, content: "Document") -> None:
         """Write one JSON document on one line as the result.
 
         Args:
-            content: Its fields; "version" is put before them.
+            content: The document.
 
         Raises:
             BrokenPipeError: Nobody reads stdout any more.
             OutputError: stdout cannot take it.
         """
-        self.line(_escaped(json.dumps({"version": 1, **content})))
+        from recovery.cli.documents import plain  # noqa: PLC0415 # only --json needs msgspec
+
+        self.line(_escaped(json.dumps(plain(content))))
+        self.has_result = True
 
     def stream(
         self,
-        content: Mapping[str, object],
+        content: "ListDocument",
         name: str,
         items: Iterable[bytes],
-        problems: "Sequence[Problem]",
+        problems: "Sequence[RecordProblem]",
     ) -> None:
         """Write one JSON document with a long list in it, without holding the list.
 
         Args:
-            content: The fields before the list; "version" is put before them.
+            content: The document, with nothing in the list.
             name: Field that holds the list.
             items: Its items, each encoded as JSON. Each gets a line of its own.
             problems: What could not be listed; read after the last item. It gets the last field.
@@ -123,7 +132,12 @@ class Output:
             BrokenPipeError: Nobody reads stdout any more.
             OutputError: stdout cannot take it.
         """
-        head = json.dumps({"version": 1, **content, name: []})
+        from recovery.cli.documents import plain  # noqa: PLC0415 # as above
+
+        self.has_result = True
+        fields = plain(content)
+        del fields["problems"]
+        head = json.dumps({**fields, name: []})
         pending = bytearray(head.removesuffix("]}").encode())
         separator = b"\n"
         for item in items:

@@ -172,7 +172,9 @@ def _common(*, is_shown: bool) -> Parser:
 
     group.add_argument("--bolt-path", metavar="FILE", help=text(_BOLT_PATH_HELP))
     group.add_argument(
-        "--json", action="store_true", help=text("print one JSON document instead of text")
+        "--json",
+        action="store_true",
+        help=text("print one JSON document instead of text; see influx-recovery schema"),
     )
     group.add_argument("--ledger", metavar="FILE", help=text(_LEDGER_HELP))
     group.add_argument(

@@ -8,43 +8,60 @@ when that was asked for in words.
 """
 
 from collections.abc import Iterator
+from typing import Any, Self
+
+import msgspec
 
 from recovery.cli.deliver import stored_text
+from recovery.cli.documents import shaped
 from recovery.model.display import displayed
+from recovery.model.permission import OperatorLevel
+from recovery.model.standing import Answer
 from recovery.model.token import TokenForm
 from recovery.services.authorizations.details import Details
 
 
-def details_document(details: Details) -> dict[str, object]:
-    """Describe an authorization for a program.
+class ShownAuthorization(msgspec.Struct, frozen=True, kw_only=True):
+    """An authorization as --json shows it; `Details` says what the fields are.
 
-    Args:
-        details: The authorization.
-
-    Returns:
-        An object of a JSON document.
+    Attributes:
+        token: What is stored of the token if that was asked for, else how it is stored.
+        operator: How much of an operator it is.
+        lacks: What it lacks of a full one, as "read:remotes".
+        permissions: As the API has them; None when they cannot be decoded.
     """
-    permissions = details.permissions
-    return {
-        "id": details.id,
-        "description": details.description,
-        "status": details.status,
-        "user_id": details.user_id,
-        "user": details.user,
-        "user_status": details.user_status,
-        "organization_id": details.organization_id,
-        "organization": details.organization,
-        "token": token_text(details),
-        "token_form": details.token_form.value,
-        "operator": details.operator.level.value,
-        "lacks": [f"{action}:{kind}" for action, kind in details.operator.lacks],
-        "answer": details.answer.value,
-        "is_usable": details.is_usable,
-        "unusable_because": details.unusable_because,
-        "permissions": None if permissions is None else [one.to_json() for one in permissions],
-        "created_at": details.created_at,
-        "updated_at": details.updated_at,
-    }
+
+    id: str
+    description: str
+    status: str
+    user_id: str | None
+    user: str | None
+    user_status: str | None
+    organization_id: str | None
+    organization: str | None
+    token: str | None
+    token_form: TokenForm
+    operator: OperatorLevel
+    lacks: tuple[str, ...]
+    answer: Answer
+    is_usable: bool
+    because: tuple[str, ...]
+    permissions: tuple[dict[str, Any], ...] | None
+    created_at: str
+    updated_at: str
+
+    @classmethod
+    def of(cls, details: Details) -> Self:
+        """Show an authorization."""
+        permissions = details.permissions
+        return shaped(
+            details,
+            cls,
+            token=token_text(details),
+            operator=details.operator.level,
+            lacks=[f"{action}:{kind}" for action, kind in details.operator.lacks],
+            permissions=None if permissions is None else [one.to_json() for one in permissions],
+        )
 
 
 def details_lines(details: Details) -> Iterator[str]:
@@ -61,7 +78,7 @@ def details_lines(details: Details) -> Iterator[str]:
     yield f"User           {_name(details.user, details.user_id)}{_user_status(details)}"
     yield f"Organization   {_name(details.organization, details.organization_id)}"
     yield f"Status         {displayed(details.status)}"
-    yield f"Usable         {'yes' if details.is_usable else f'no: {details.unusable_because}'}"
+    yield f"Usable         {'yes' if details.is_usable else f'no: {details.because[0]}'}"
     yield f"Token          {displayed(token_text(details) or 'none')}"
     yield f"Operator       {str(details.operator) or 'no'}"
     yield f"Created        {displayed(details.created_at) or 'unknown'}"

@@ -7,9 +7,12 @@ Invariants: a result never stands without the store that it comes from and the r
 that one.
 """
 
+import os
+from pathlib import Path
 from typing import Final
 
 from recovery.cli.context import Context
+from recovery.cli.documents import Store, StorePath, shaped
 from recovery.cli.options import Options
 from recovery.cli.output import Output
 from recovery.discovery.host import Host
@@ -90,7 +93,7 @@ def show_header(found: FoundStore, facts: StoreFacts, output: Output) -> None:
     output.line()
 
 
-def store_document(found: FoundStore, facts: StoreFacts) -> dict[str, object]:
+def store_of(found: FoundStore, facts: StoreFacts) -> Store:
     """Describe the store for a program.
 
     Args:
@@ -98,16 +101,25 @@ def store_document(found: FoundStore, facts: StoreFacts) -> dict[str, object]:
         facts: The store as it was opened.
 
     Returns:
-        The field "store" of a JSON document.
+        A part of every document about it.
     """
-    return {
-        "store": {
-            "path": str(found.named_path),
-            "real_path": str(facts.real_path),
-            "reason": found.reason,
-            "size_bytes": facts.size_bytes,
-            "txid": facts.txid,
-            "level": facts.level,
-            "server_versions": facts.server_versions,
-        }
-    }
+    return shaped(facts, Store, path=absolute(found.named_path), reason=found.reason)
+
+
+def store_path_of(found: FoundStore) -> StorePath:
+    """Describe a store that was not opened as one.
+
+    Args:
+        found: The store as it was found.
+
+    Returns:
+        A part of a document about it.
+    """
+    return StorePath(
+        path=absolute(found.named_path), real_path=found.path.resolve(), reason=found.reason
+    )
+
+
+def absolute(path: Path) -> Path:
+    """Say where a path leads from anywhere; links stay."""
+    return Path(os.path.abspath(path))  # noqa: PTH100 # resolve() would follow links

@@ -39,7 +39,7 @@ def test_list_tells_a_program_the_same(cli: Cli, made: MadeStore) -> None:
     deactivate(cli, made)
     document = json.loads(cli.run("ledger", "list", "--json").stdout)
     (operation,) = document["operations"]
-    assert (1, str(cli.ledger)) == (document["version"], document["ledger"])
+    assert (1, str(cli.ledger)) == (document["version"], document["ledger_path"])
     assert (operation["operation"], operation["outcome"]) == ("auth set-inactive", "done")
     assert [made.reader] == operation["record_ids"]
     assert operation["txid_after"] == operation["txid_before"] + 1

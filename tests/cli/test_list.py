@@ -64,7 +64,7 @@ def test_org_list_names_the_organizations_of_a_real_store(cli: Cli, level21_bolt
     done = cli.run("org", "list", "--bolt-path", level21_bolt, "--json")
     (organization,) = json.loads(done.stdout)["organizations"]
     assert (organization["id"], organization["name"]) == ("dd7cd2292f6e974a", "myorg")
-    assert organization["owner_names"] == ["testuser"]
+    assert [one["user"] for one in organization["owners"]] == ["testuser"]
 
 
 @pytest.mark.parametrize(("level", "operator", "count"), [(17, "full", 40), (21, "full", 44)])

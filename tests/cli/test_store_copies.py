@@ -33,8 +33,8 @@ def test_backup_tells_a_program_the_same(cli: Cli, made: MadeStore) -> None:
     words = ("store", "backup", "copy.bolt", "--bolt-path", made.path, "--json")
     document = json.loads(cli.run(*words).stdout)
     assert (document["version"], document["store"]["real_path"]) == (1, str(made.path))
-    assert document["backup"]["path"] == str(cli.home / "copy.bolt")
-    assert (document["backup"]["is_live"], document["backup"]["level"]) == (False, 21)
+    assert document["target_path"] == str(cli.home / "copy.bolt")
+    assert (document["is_live"], document["level"]) == (False, 21)
 
 
 def test_backup_compresses(cli: Cli, made: MadeStore) -> None:
@@ -72,7 +72,7 @@ def test_backup_of_a_store_that_a_server_keeps_writing(
         assert not (cli.home / "copy").exists()
         return
     assert done.code == 0, done.stderr
-    backup = json.loads(done.stdout)["backup"]
+    backup = json.loads(done.stdout)
     assert backup["is_live"]
     assert oracle.check(cli.home / "copy") == []
     with bolt_store.open(cli.home / "copy") as db:

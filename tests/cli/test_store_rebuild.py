@@ -48,7 +48,7 @@ def test_a_program_is_told_the_same(cli: Cli) -> None:
     done = cli.run(*WORDS, *HOW, "--json")
     document = json.loads(done.stdout)
     (bucket,) = document["plan"]["buckets"]
-    assert (document["version"], document["is_changed"], document["schema_level"]) == (1, True, 21)
+    assert (document["version"], document["is_changed"], document["level"]) == (1, True, 21)
     assert (bucket["id"], bucket["shard_count"], bucket["measurements"]) == (BUCKET, 2, ["m"])
     assert (bucket["first_time_ns"], bucket["shard_group_basis"]) == (5, "default")
 

@@ -69,6 +69,7 @@ EVERY_COMMAND: Final[dict[str, tuple[tuple[str, ...], ...]]] = {
         ),
     ),
     "demo": ((),),
+    "schema": ((),),
     "store check": ((), ("--json",)),
     "store repair": (("--dry-run",), ("--yes",)),
     "store backup": ((), ("{home}/copy.bolt",), ("{home}/copy.bolt.gz", "--gzip")),
@@ -93,7 +94,7 @@ EVERY_COMMAND: Final[dict[str, tuple[tuple[str, ...], ...]]] = {
 }
 
 
-NEEDS_NO_STORE: Final = {"demo", "store diff", "store rebuild"}
+NEEDS_NO_STORE: Final = {"demo", "schema", "store diff", "store rebuild"}
 MAKES_A_STORE: Final = {"setup"}
 NEEDS_A_CHANGE: Final = {"ledger list", "ledger show", "store undo"}
 _A_CHANGE: Final = ("auth", "set-inactive", "{reader}", "--yes")

@@ -21,6 +21,7 @@ from pathlib import Path
 from typing import IO, Final
 
 from recovery.cli.main import main
+from tests.support.documents import check_document
 from tests.support.hints import require_sound_hints
 
 PROJECT: Final = Path(__file__).parents[2]
@@ -112,8 +113,7 @@ class Cli:
             stdout=(done.stdout or b"").decode(),
             stderr=done.stderr.decode(),
         )
-        require_sound_hints(ended.stdout + ended.stderr, words)
-        return ended
+        return _checked(words, ended)
 
     def run_here(self, *words: object, own_ledger: bool = True) -> Ended:
         """Run it within this process: many times faster, and the same from the arguments on.
@@ -129,8 +129,7 @@ class Cli:
             stdout.seek(0)
             stderr.seek(0)
             ended = Ended(code=code, stdout=stdout.read(), stderr=stderr.read())
-        require_sound_hints(ended.stdout + ended.stderr, words)
-        return ended
+        return _checked(words, ended)
 
     @contextmanager
     def at_terminal(
@@ -163,6 +162,15 @@ class Cli:
             process.kill()
             process.wait()
             os.close(ours)
+
+
+def _checked(words: Sequence[object], ended: Ended) -> Ended:
+    """Hold every hint against the parser, and every document against the schema."""
+    require_sound_hints(ended.stdout + ended.stderr, words)
+    typed = [str(word) for word in words]
+    if "--json" in typed and "--help" not in typed and "-h" not in typed:
+        check_document(typed, ended.stdout)
+    return ended
 
 
 class Terminal:

@@ -9,9 +9,10 @@ from typing import Final
 from recovery.cli.choices import add_id, authorization_id
 from recovery.cli.context import Context
 from recovery.cli.disclosing import disclose
+from recovery.cli.documents import StoreDocument
 from recovery.cli.options import Command, Options
-from recovery.cli.record_view import details_document, details_lines
-from recovery.cli.store import find_store, open_session, show_header, store_document
+from recovery.cli.record_view import ShownAuthorization, details_lines
+from recovery.cli.store import find_store, open_session, show_header, store_of
 from recovery.cli.words import Parser
 from recovery.errors import ExitCode
 from recovery.services.authorizations.choice import choose_authorization
@@ -33,6 +34,12 @@ def _add_show(command: Parser) -> None:
     )
 
 
+class AuthorizationDocument(StoreDocument, frozen=True, kw_only=True):
+    """What --json prints."""
+
+    authorization: ShownAuthorization
+
+
 def _show(options: _Show, context: Context) -> ExitCode:
     wanted = authorization_id(options.id)
     found = find_store(options, context)
@@ -44,8 +51,9 @@ def _show(options: _Show, context: Context) -> ExitCode:
             )
         details = details_of(view.tx, choose_authorization(view.tx, wanted), disclosure)
         if options.json:
-            document = store_document(found, view.facts)
-            context.output.document({**document, "authorization": details_document(details)})
+            shown = ShownAuthorization.of(details)
+            store = store_of(found, view.facts)
+            context.output.document(AuthorizationDocument(store=store, authorization=shown))
         else:
             show_header(found, view.facts, context.output)
             for line in details_lines(details):
@@ -60,4 +68,5 @@ SHOW: Final = Command(
     options=_Show,
     run=_show,
     add_options=_add_show,
+    document=AuthorizationDocument,
 )

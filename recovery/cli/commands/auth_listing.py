@@ -11,9 +11,10 @@ import msgspec
 from recovery.cli.context import Context
 from recovery.cli.deliver import stored_text
 from recovery.cli.disclosing import disclose
+from recovery.cli.documents import ListDocument
 from recovery.cli.listing import plural, report_problems
 from recovery.cli.options import Command, Options, add_filter
-from recovery.cli.store import find_store, open_session, show_header, store_document
+from recovery.cli.store import find_store, open_session, show_header, store_of
 from recovery.cli.table import Column
 from recovery.cli.words import Parser
 from recovery.discovery.search import FoundStore
@@ -74,15 +75,21 @@ class Item(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     organization_id: str
     organization: str | None
     token: str | None
-    token_form: str
-    operator: str
+    token_form: TokenForm
+    operator: OperatorState
     lacks: tuple[str, ...]
     is_usable: bool
-    unusable_because: str | None
+    because: tuple[str, ...]
     permission_count: int
     permissions: msgspec.Raw
     created_at: str
     updated_at: str
+
+
+class AuthorizationList(ListDocument, frozen=True, kw_only=True):
+    """What --json prints."""
+
+    authorizations: tuple[Item, ...] = ()
 
 
 def _list(options: _List, context: Context) -> ExitCode:
@@ -97,7 +104,7 @@ def _list(options: _List, context: Context) -> ExitCode:
             disclosure = disclose(inventory.facts, "auth list --show-tokens", options, context)
         listing = inventory.authorizations(wanted, disclosure)
         if options.json:
-            document = store_document(found, inventory.facts)
+            document = AuthorizationList(store=store_of(found, inventory.facts))
             items = _items(listing.rows)
             context.output.stream(document, "authorizations", items, listing.problems)
         else:
@@ -113,6 +120,7 @@ LIST: Final = Command(
     options=_List,
     run=_list,
     add_options=_add_list,
+    document=AuthorizationList,
 )
 
 
@@ -129,11 +137,11 @@ def _items(rows: Iterator[AuthorizationRow]) -> Iterator[bytes]:
                 organization_id=row.organization_id,
                 organization=row.organization,
                 token=_token(row),
-                token_form=row.token_form.value,
-                operator=row.operator.value,
+                token_form=row.token_form,
+                operator=row.operator,
                 lacks=row.lacks,
                 is_usable=row.is_usable,
-                unusable_because=row.unusable_because,
+                because=row.because,
                 permission_count=row.permission_count,
                 permissions=row.permissions,
                 created_at=row.created_at,
@@ -184,7 +192,7 @@ def _cells(row: AuthorizationRow) -> tuple[str, ...]:
         row.id,
         _name(row.user, row.user_id),
         _name(row.organization, row.organization_id),
-        displayed(row.status) + (f", unusable: {row.unusable_because}" if _is_odd(row) else ""),
+        displayed(row.status) + (f", unusable: {row.because[0]}" if _is_odd(row) else ""),
         _operator(row),
         displayed(_token(row) or "none"),
         displayed(row.description),

@@ -11,6 +11,7 @@ from typing import Final
 from recovery.cli.changing import run_planner
 from recovery.cli.context import Context
 from recovery.cli.disclosing import disclose
+from recovery.cli.documents import ListDocument, shaped
 from recovery.cli.listing import plural, report_problems
 from recovery.cli.options import (
     Change,
@@ -22,7 +23,7 @@ from recovery.cli.options import (
     add_form,
 )
 from recovery.cli.secret_input import STDIN
-from recovery.cli.store import find_store, open_session, show_header, store_document
+from recovery.cli.store import absolute, find_store, open_session, show_header, store_of
 from recovery.cli.words import Parser
 from recovery.errors import ExitCode, RefusedError
 from recovery.model.display import displayed
@@ -54,6 +55,14 @@ def _add_export(command: Parser) -> None:
     add_filter(command)
 
 
+class ExportDocument(ListDocument, frozen=True, kw_only=True):
+    """What --json prints after an export."""
+
+    target_path: Path
+    has_tokens: bool
+    record_ids: tuple[str, ...]
+
+
 def _export(options: _Export, context: Context) -> ExitCode:
     target = Path(options.file)
     wanted = AuthorizationFilter(
@@ -67,12 +76,13 @@ def _export(options: _Export, context: Context) -> ExitCode:
         exported = export_authorizations(view.tx, target, wanted, disclosure)
         if options.json:
             context.output.document(
-                {
-                    **store_document(found, view.facts),
-                    "path": str(target),
-                    "has_tokens": options.with_tokens,
-                    "record_ids": list(exported.record_ids),
-                }
+                shaped(
+                    exported,
+                    ExportDocument,
+                    store=store_of(found, view.facts),
+                    target_path=absolute(target),
+                    has_tokens=options.with_tokens,
+                )
             )
         else:
             show_header(found, view.facts, context.output)
@@ -95,6 +105,7 @@ EXPORT: Final = Command(
     options=_Export,
     run=_export,
     add_options=_add_export,
+    document=ExportDocument,
 )
 
 

@@ -9,10 +9,11 @@ Invariants: the token is never printed, not even in part.
 from typing import Final
 
 from recovery.cli.context import Context
+from recovery.cli.documents import StoreDocument, shaped
 from recovery.cli.options import Command, Options
-from recovery.cli.record_view import details_document, details_lines
+from recovery.cli.record_view import ShownAuthorization, details_lines
 from recovery.cli.secret_input import ask_secret, read_secret
-from recovery.cli.store import find_store, open_session, show_header, store_document
+from recovery.cli.store import find_store, open_session, show_header, store_of
 from recovery.cli.words import Parser
 from recovery.errors import ExitCode
 from recovery.model.display import displayed
@@ -38,6 +39,15 @@ def _add_verify(command: Parser) -> None:
     )
 
 
+class Verdict(StoreDocument, frozen=True, kw_only=True):
+    """What --json prints; `TokenReport` says what the fields are."""
+
+    answer: TokenVerdict
+    because: tuple[str, ...]
+    warnings: tuple[str, ...]
+    authorization: ShownAuthorization | None
+
+
 def _verify(options: _Verify, context: Context) -> ExitCode:
     if options.token_file is None:
         token = ask_secret("Type the token (it does not show): ", what="token")
@@ -47,7 +57,10 @@ def _verify(options: _Verify, context: Context) -> ExitCode:
     with open_session(found) as session, session.view() as view:
         report = verify_token(view.tx, token)
         if options.json:
-            context.output.document({**store_document(found, view.facts), **_document(report)})
+            details = report.details
+            shown = None if details is None else ShownAuthorization.of(details)
+            store = store_of(found, view.facts)
+            context.output.document(shaped(report, Verdict, store=store, authorization=shown))
         else:
             show_header(found, view.facts, context.output)
             _show(report, context)
@@ -63,17 +76,8 @@ VERIFY: Final = Command(
     options=_Verify,
     run=_verify,
     add_options=_add_verify,
+    document=Verdict,
 )
-
-
-def _document(report: TokenReport) -> dict[str, object]:
-    details = report.details
-    return {
-        "answer": report.answer.value,
-        "because": list(report.because),
-        "warnings": list(report.warnings),
-        "authorization": None if details is None else details_document(details),
-    }
 
 
 def _show(report: TokenReport, context: Context) -> None:

@@ -8,9 +8,10 @@ from typing import Final
 import msgspec
 
 from recovery.cli.context import Context
+from recovery.cli.documents import ListDocument
 from recovery.cli.listing import plural, report_problems
 from recovery.cli.options import Command, Options
-from recovery.cli.store import find_store, open_session, show_header, store_document
+from recovery.cli.store import find_store, open_session, show_header, store_of
 from recovery.cli.table import Column
 from recovery.cli.words import Parser
 from recovery.errors import ExitCode
@@ -39,6 +40,12 @@ def _add_list(command: Parser) -> None:
     )
 
 
+class BucketList(ListDocument, frozen=True, kw_only=True):
+    """What --json prints."""
+
+    buckets: tuple[BucketRow, ...] = ()
+
+
 def _list(options: _List, context: Context) -> ExitCode:
     found = find_store(options, context)
     output = context.output
@@ -47,9 +54,8 @@ def _list(options: _List, context: Context) -> ExitCode:
         listing = inventory.buckets(options.org)
         if options.json:
             items = map(msgspec.json.encode, listing.rows)
-            output.stream(
-                store_document(found, inventory.facts), "buckets", items, listing.problems
-            )
+            document = BucketList(store=store_of(found, inventory.facts))
+            output.stream(document, "buckets", items, listing.problems)
         else:
             show_header(found, inventory.facts, output)
             rows = [_cells(row) for row in listing.rows]
@@ -66,6 +72,7 @@ LIST: Final = Command(
     options=_List,
     run=_list,
     add_options=_add_list,
+    document=BucketList,
 )
 
 

@@ -12,9 +12,11 @@ from pathlib import Path
 from typing import Final
 
 from recovery.cli.context import Context
+from recovery.cli.documents import Document, LedgerOperation, shaped
 from recovery.cli.listing import plural
 from recovery.cli.options import Command, Options
 from recovery.cli.recording import ledger_path, open_ledger
+from recovery.cli.store import absolute
 from recovery.cli.table import Column
 from recovery.cli.usage import UsageError, required
 from recovery.cli.words import Parser, shown
@@ -38,6 +40,19 @@ COLUMNS = (
 )
 
 
+class LedgerDocument(Document, frozen=True, kw_only=True):
+    """What --json prints of a list."""
+
+    ledger_path: Path
+    operations: tuple[LedgerOperation, ...]
+
+
+class OperationDocument(Document, frozen=True, kw_only=True):
+    """What --json prints of one operation."""
+
+    operation: LedgerOperation
+
+
 def _list(options: Options, context: Context) -> ExitCode:
     output = context.output
     operations = read_operations(open_ledger(options, context))
@@ -45,8 +60,11 @@ def _list(options: Options, context: Context) -> ExitCode:
         operations = _of_store(operations, Path(options.bolt_path))
     path = ledger_path(options, context)
     if options.json:
-        documents = [operation_document(one) for one in operations]
-        output.document({"ledger": str(path), "operations": documents})
+        document = LedgerDocument(
+            ledger_path=absolute(path),
+            operations=tuple(shaped(one, LedgerOperation) for one in operations),
+        )
+        output.document(document)
         return ExitCode.DONE
     output.prose(f"Ledger: {displayed(str(path))}")
     output.line()
@@ -62,6 +80,7 @@ LIST: Final = Command(
     "not made.",
     options=Options,
     run=_list,
+    document=LedgerDocument,
 )
 
 
@@ -84,7 +103,8 @@ def _show(options: _Show, context: Context) -> ExitCode:
         )
     operation = find_operation(open_ledger(options, context), int(typed))
     if options.json:
-        context.output.document({"operation": operation_document(operation)})
+        document = OperationDocument(operation=shaped(operation, LedgerOperation))
+        context.output.document(document)
     else:
         for line in _lines(operation):
             context.output.line(line)
@@ -97,37 +117,8 @@ SHOW: Final = Command(
     options=_Show,
     run=_show,
     add_options=_add_show,
+    document=OperationDocument,
 )
-
-
-def operation_document(operation: Operation) -> dict[str, object]:
-    """Describe an operation for a program.
-
-    Args:
-        operation: The operation.
-
-    Returns:
-        An object of a JSON document.
-    """
-    return {
-        "number": operation.number,
-        "operation": operation.operation,
-        "started_at": moment_text(operation.started_at),
-        "ended_at": None if operation.ended_at is None else moment_text(operation.ended_at),
-        "outcome": operation.outcome,
-        "host": operation.actor.host,
-        "uid": operation.actor.uid,
-        "sudo_user": operation.actor.sudo_user,
-        "tool_version": operation.actor.tool_version,
-        "store_path": operation.store_path,
-        "device": operation.device,
-        "inode": operation.inode,
-        "record_ids": list(operation.record_ids),
-        "reason": operation.reason,
-        "backup_path": operation.backup_path,
-        "txid_before": operation.txid_before,
-        "txid_after": operation.txid_after,
-    }
 
 
 def moment_text(moment: datetime) -> str:

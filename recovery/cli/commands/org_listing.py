@@ -8,13 +8,14 @@ from typing import Final
 import msgspec
 
 from recovery.cli.context import Context
+from recovery.cli.documents import ListDocument
 from recovery.cli.listing import plural, report_problems
 from recovery.cli.options import Command, Options
-from recovery.cli.store import find_store, open_session, show_header, store_document
+from recovery.cli.store import find_store, open_session, show_header, store_of
 from recovery.cli.table import Column
 from recovery.errors import ExitCode
 from recovery.model.display import displayed
-from recovery.services.authorizations.listing import Inventory, OrganizationRow
+from recovery.services.authorizations.listing import Inventory, Member, OrganizationRow
 
 COLUMNS = (
     Column("ID"),
@@ -25,6 +26,12 @@ COLUMNS = (
 )
 
 
+class OrganizationList(ListDocument, frozen=True, kw_only=True):
+    """What --json prints."""
+
+    organizations: tuple[OrganizationRow, ...] = ()
+
+
 def _list(options: Options, context: Context) -> ExitCode:
     found = find_store(options, context)
     output = context.output
@@ -33,7 +40,7 @@ def _list(options: Options, context: Context) -> ExitCode:
         listing = inventory.organizations()
         if options.json:
             items = map(msgspec.json.encode, listing.rows)
-            document = store_document(found, inventory.facts)
+            document = OrganizationList(store=store_of(found, inventory.facts))
             output.stream(document, "organizations", items, listing.problems)
         else:
             show_header(found, inventory.facts, output)
@@ -49,6 +56,7 @@ LIST: Final = Command(
     "opened for reading only and nothing is changed.",
     options=Options,
     run=_list,
+    document=OrganizationList,
 )
 
 
@@ -56,7 +64,11 @@ def _cells(row: OrganizationRow) -> tuple[str, ...]:
     return (
         row.id,
         displayed(row.name),
-        ", ".join(map(displayed, row.owner_names)) or "none",
-        ", ".join(map(displayed, row.member_names)),
+        ", ".join(map(_name, row.owners)) or "none",
+        ", ".join(map(_name, row.members)),
         displayed(row.description),
     )
+
+
+def _name(member: Member) -> str:
+    return displayed(member.user_id if member.user is None else member.user)

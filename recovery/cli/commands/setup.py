@@ -9,7 +9,9 @@ from typing import Final
 
 from recovery.cli.context import Context
 from recovery.cli.deliver import choose_destination, require_own_stdout
+from recovery.cli.documents import shaped
 from recovery.cli.options import Command, Options
+from recovery.cli.outcome import NewFileDocument, outcome_fields
 from recovery.cli.recording import open_ledger
 from recovery.cli.secret_input import ask_new_secret, read_secret
 from recovery.cli.usage import UsageError, required
@@ -20,7 +22,7 @@ from recovery.model.display import displayed
 from recovery.model.token import new_token
 from recovery.ports import SystemClock, SystemRng
 from recovery.secret import Secret
-from recovery.services.changes.plan import Manner, Proposal
+from recovery.services.changes.plan import Manner, Outcome, Proposal
 from recovery.services.changes.ports import Ports, TokenDestination
 from recovery.services.changes.sequence import carry_out
 from recovery.services.stores.setup import Setup, SetupResult, proposed_setup
@@ -116,7 +118,7 @@ def _setup(options: _Setup, context: Context) -> ExitCode:
     for warning in outcome.warnings:
         context.output.message(f"warning: {warning}")
     made = proposal.made
-    _show(made, options, context)
+    _show(outcome, made, destination, options, context)
     return ExitCode.DONE
 
 
@@ -127,6 +129,7 @@ SETUP: Final = Command(
     options=_Setup,
     run=_setup,
     add_options=_add_setup,
+    document=NewFileDocument,
 )
 
 
@@ -183,19 +186,21 @@ def _destination(options: _Setup, context: Context) -> TokenDestination | None:
     )
 
 
-def _show(made: SetupResult, options: _Setup, context: Context) -> None:
+def _show(
+    outcome: Outcome,
+    made: SetupResult,
+    destination: TokenDestination | None,
+    options: _Setup,
+    context: Context,
+) -> None:
     output = context.output
     if options.json:
         output.document(
-            {
-                "operation": "setup",
-                "is_changed": True,
-                "target_path": str(made.path),
-                "user_id": made.user_id,
-                "organization_id": made.organization_id,
-                "bucket_id": made.bucket_id,
-                "authorization_id": made.authorization_id,
-            }
+            shaped(
+                outcome,
+                NewFileDocument,
+                **outcome_fields(outcome, is_dry_run=False, destination=destination),
+            )
         )
         return
     say = output.message if options.token_stdout else output.prose

@@ -8,8 +8,9 @@ from pathlib import Path
 from typing import Final
 
 from recovery.cli.context import Context
+from recovery.cli.documents import StorePathDocument, shaped
 from recovery.cli.options import Command, Options
-from recovery.cli.store import find_store
+from recovery.cli.store import find_store, store_path_of
 from recovery.cli.words import Parser
 from recovery.errors import ExitCode
 from recovery.model.display import displayed
@@ -37,6 +38,18 @@ def _add_backup(command: Parser) -> None:
     )
 
 
+class BackupDocument(StorePathDocument, frozen=True, kw_only=True):
+    """What --json prints; `BackupReport` says what the fields are."""
+
+    target_path: Path
+    size_bytes: int
+    store_size_bytes: int
+    txid: int
+    level: int | None
+    is_live: bool
+    is_compressed: bool
+
+
 def _backup(options: _Backup, context: Context) -> ExitCode:
     found = find_store(options, context)
     destination = None if options.destination is None else Path(options.destination)
@@ -45,8 +58,14 @@ def _backup(options: _Backup, context: Context) -> ExitCode:
     )
     output = context.output
     if options.json:
-        store = {"path": str(found.named_path), "real_path": str(report.store_path)}
-        output.document({"store": {**store, "reason": found.reason}, "backup": _document(report)})
+        output.document(
+            shaped(
+                report,
+                BackupDocument,
+                store=store_path_of(found),
+                target_path=report.path.absolute(),
+            )
+        )
         return ExitCode.DONE
     output.prose(f"Store: {displayed(str(found.named_path))} ({found.reason})")
     output.prose(f"Backup: {displayed(str(report.path))}")
@@ -65,6 +84,7 @@ BACKUP: Final = Command(
     options=_Backup,
     run=_backup,
     add_options=_add_backup,
+    document=BackupDocument,
 )
 
 
@@ -72,15 +92,3 @@ def _manner(report: BackupReport) -> str:
     if report.is_live:
         return "while another process held the lock; the copy was proven to be one whole state."
     return "under the lock; the copy was compared and checked."
-
-
-def _document(report: BackupReport) -> dict[str, object]:
-    return {
-        "path": str(report.path),
-        "size_bytes": report.size_bytes,
-        "store_size_bytes": report.store_size_bytes,
-        "txid": report.txid,
-        "level": report.level,
-        "is_live": report.is_live,
-        "is_compressed": report.is_compressed,
-    }

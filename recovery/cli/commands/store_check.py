@@ -5,13 +5,16 @@ Lives here: how findings and the verdict are shown. Must not live here: what is 
 """
 
 from collections.abc import Iterator, Sequence
-from typing import Final
+from typing import Final, Self
+
+import msgspec
 
 from recovery.cli.context import Context
+from recovery.cli.documents import Store, StoreDocument, shaped
 from recovery.cli.hints import Named, command_line, named_with
 from recovery.cli.listing import plural
 from recovery.cli.options import Command, Options
-from recovery.cli.store import find_store, open_session, show_header, store_document
+from recovery.cli.store import find_store, open_session, show_header, store_of
 from recovery.cli.way_in import and_then
 from recovery.discovery.host import Host
 from recovery.discovery.search import with_files
@@ -19,10 +22,10 @@ from recovery.errors import ExitCode
 from recovery.model.display import displayed
 from recovery.ports import SystemClock, SystemRng
 from recovery.remedy import Input
-from recovery.services.doctor.chart import Access
+from recovery.services.changes.facts import FindingFacts
 from recovery.services.doctor.examination import Examination, Forecast, Outlook, examine
 from recovery.services.doctor.finding import Finding, Severity
-from recovery.services.doctor.repair import document_of
+from recovery.services.doctor.repair import facts_of
 
 SHOWN_PER_KIND: Final = 5
 """Records named one by one for each kind of finding; --json has all."""
@@ -34,6 +37,69 @@ DO_NOT_START: Final = (
 )
 LARGE_SIZE_BYTES: Final = 64 << 20
 """A smaller store is checked before anybody wonders."""
+
+
+class ForecastFacts(msgspec.Struct, frozen=True, kw_only=True):
+    """What a start of one kind of server would come to, and who could get in then.
+
+    Attributes:
+        server: The kind, as a phrase.
+        first_version: The first release of the kind.
+        last_version: The last one.
+        use_hashed_tokens: Whether it hashes tokens; None where no server of the kind can.
+        outlook: What would happen.
+        reasons: Why it would not start.
+        users_who_can_sign_in: How many get in with a password.
+        usable_full_operator_tokens: How many tokens may do everything.
+        usable_other_operator_tokens: How many may at least administer users and tokens.
+    """
+
+    server: str
+    first_version: str
+    last_version: str
+    use_hashed_tokens: bool | None
+    outlook: Outlook
+    reasons: tuple[str, ...]
+    users_who_can_sign_in: int
+    usable_full_operator_tokens: int
+    usable_other_operator_tokens: int
+
+    @classmethod
+    def of(cls, forecast: Forecast) -> Self:
+        """Show a forecast."""
+        first, last = forecast.server.versions
+        return cls(
+            server=forecast.server.value,
+            first_version=first,
+            last_version=last,
+            use_hashed_tokens=forecast.server.use_hashed_tokens,
+            outlook=forecast.outlook,
+            reasons=forecast.reasons,
+            users_who_can_sign_in=forecast.access.sign_in_count,
+            usable_full_operator_tokens=forecast.access.full_operator_count,
+            usable_other_operator_tokens=forecast.access.other_operator_count,
+        )
+
+
+class VerdictFacts(msgspec.Struct, frozen=True, kw_only=True):
+    """What a start of influxd would come to; the server that is started most likely comes first."""
+
+    outlook: Outlook
+    sentence: str
+    reasons: tuple[str, ...]
+    users_who_can_sign_in: int
+    usable_full_operator_tokens: int
+    usable_other_operator_tokens: int
+    forecasts: tuple[ForecastFacts, ...]
+
+
+class CheckDocument(StoreDocument, frozen=True, kw_only=True):
+    """What --json prints; `Examination` says what the fields are."""
+
+    findings: tuple[FindingFacts, ...]
+    advice: tuple[FindingFacts, ...]
+    not_looked_at: tuple[str, ...]
+    verdict: VerdictFacts
 
 
 def _check(options: Options, context: Context) -> ExitCode:
@@ -53,8 +119,7 @@ def _check(options: Options, context: Context) -> ExitCode:
             progress=tell if is_large else None,
         )
     if options.json:
-        document = store_document(found, examination.facts)
-        output.document({**document, **_document(examination)})
+        output.document(_document(examination, store_of(found, examination.facts)))
     else:
         show_header(found, examination.facts, output)
         for line in _lines(examination, named_with(options.bolt_path, options.ledger)):
@@ -73,44 +138,20 @@ CHECK: Final = Command(
     "can get in, else 1.",
     options=Options,
     run=_check,
+    document=CheckDocument,
 )
 
 
-def _document(examination: Examination) -> dict[str, object]:
+def _document(examination: Examination, store: Store) -> CheckDocument:
     verdict = examination.verdict
-    return {
-        "findings": [document_of(finding) for finding in examination.findings],
-        "advice": [document_of(finding) for finding in examination.advice],
-        "not_looked_at": list(examination.not_looked_at),
-        "verdict": {
-            "outlook": str(verdict.outlook),
-            "sentence": verdict.sentence,
-            "reasons": list(verdict.reasons),
-            **_access(verdict.access),
-            "forecasts": [_forecast(one) for one in (verdict.likely, *verdict.others)],
-        },
-    }
-
-
-def _forecast(forecast: Forecast) -> dict[str, object]:
-    first, last = forecast.server.versions
-    return {
-        "server": forecast.server.value,
-        "first_version": first,
-        "last_version": last,
-        "use_hashed_tokens": forecast.server.use_hashed_tokens,
-        "outlook": str(forecast.outlook),
-        "reasons": list(forecast.reasons),
-        **_access(forecast.access),
-    }
-
-
-def _access(access: Access) -> dict[str, object]:
-    return {
-        "users_who_can_sign_in": access.sign_in_count,
-        "usable_full_operator_tokens": access.full_operator_count,
-        "usable_other_operator_tokens": access.other_operator_count,
-    }
+    forecasts = tuple(ForecastFacts.of(one) for one in (verdict.likely, *verdict.others))
+    return CheckDocument(
+        store=store,
+        findings=tuple(facts_of(finding) for finding in examination.findings),
+        advice=tuple(facts_of(finding) for finding in examination.advice),
+        not_looked_at=examination.not_looked_at,
+        verdict=shaped(forecasts[0], VerdictFacts, sentence=verdict.sentence, forecasts=forecasts),
+    )
 
 
 def _lines(examination: Examination, named: Named) -> Iterator[str]:

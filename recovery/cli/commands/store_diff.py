@@ -5,13 +5,16 @@ Lives here: `store diff`, and the words for what is different. Must not live her
 """
 
 from collections.abc import Iterator, Sequence
+from pathlib import Path
 from typing import Final
 
 import msgspec
 
 from recovery.cli.context import Context
+from recovery.cli.documents import Document, shaped
 from recovery.cli.listing import plural
 from recovery.cli.options import Command, Options
+from recovery.cli.store import absolute
 from recovery.cli.usage import UsageError, required
 from recovery.cli.words import Parser
 from recovery.discovery.host import Host
@@ -35,6 +38,26 @@ def _add_diff(command: Parser) -> None:
     command.add_argument("after", metavar="B", nargs="?", help="the second store (required)")
 
 
+class DiffSide(msgspec.Struct, frozen=True, kw_only=True):
+    """One of the two stores."""
+
+    path: Path
+    real_path: Path
+    size_bytes: int
+    txid: int
+    level: int
+
+
+class DiffDocument(Document, frozen=True, kw_only=True):
+    """What --json prints; `Comparison` says what the fields are."""
+
+    before: DiffSide
+    after: DiffSide
+    is_same: bool
+    changes: tuple[Change, ...]
+    counts: tuple[BucketCount, ...]
+
+
 def _diff(options: _Diff, context: Context) -> ExitCode:
     if options.bolt_path is not None:
         raise UsageError(
@@ -51,12 +74,12 @@ def _diff(options: _Diff, context: Context) -> ExitCode:
     output = context.output
     if options.json:
         output.document(
-            {
-                "before": _facts_document(found.before),
-                "after": _facts_document(found.after),
-                "is_same": found.is_same,
-                **changes_document(found.changes, found.counts),
-            }
+            shaped(
+                found,
+                DiffDocument,
+                before=shaped(found.before, DiffSide, path=absolute(found.before.path)),
+                after=shaped(found.after, DiffSide, path=absolute(found.after.path)),
+            )
         )
     else:
         output.prose(f"A: {_facts(found.before)}")
@@ -77,6 +100,7 @@ DIFF: Final = Command(
     options=_Diff,
     run=_diff,
     add_options=_add_diff,
+    document=DiffDocument,
 )
 
 
@@ -108,34 +132,8 @@ def change_lines(changes: Sequence[Change], counts: Sequence[BucketCount]) -> It
         yield f"~ bolt bucket {displayed(count.bucket)}: {', '.join(parts)}"
 
 
-def changes_document(changes: Sequence[Change], counts: Sequence[BucketCount]) -> dict[str, object]:
-    """Say what is different, for a program.
-
-    Args:
-        changes: Records.
-        counts: Buckets that are only counted.
-
-    Returns:
-        Fields of a JSON document.
-    """
-    return {
-        "changes": [msgspec.to_builtins(change) for change in changes],
-        "counts": [msgspec.to_builtins(count) for count in counts],
-    }
-
-
 def _facts(facts: StoreFacts) -> str:
     return f"{displayed(str(facts.path))}, transaction {facts.txid}, schema level {facts.level}"
-
-
-def _facts_document(facts: StoreFacts) -> dict[str, object]:
-    return {
-        "path": str(facts.path),
-        "real_path": str(facts.real_path),
-        "size_bytes": facts.size_bytes,
-        "txid": facts.txid,
-        "level": facts.level,
-    }
 
 
 def _summary(changes: Sequence[Change], *, is_same: bool) -> str:

@@ -8,9 +8,10 @@ from typing import Final
 
 from recovery import __version__
 from recovery.cli.context import Context
+from recovery.cli.documents import ListDocument, shaped
 from recovery.cli.listing import report_problems
 from recovery.cli.options import Command, Options
-from recovery.cli.store import described, find_store, open_session, store_document
+from recovery.cli.store import described, find_store, open_session, store_of
 from recovery.cli.usage import required
 from recovery.cli.words import Parser
 from recovery.discovery.host import Host
@@ -29,6 +30,18 @@ def _add_export(command: Parser) -> None:
     command.add_argument("target", metavar="FILE", nargs="?", help="the new file (required)")
 
 
+class InventoryDocument(ListDocument, frozen=True, kw_only=True):
+    """What --json prints.
+
+    Attributes:
+        target_path: The new file.
+        row_counts: Number of rows in each table.
+    """
+
+    target_path: Path
+    row_counts: dict[str, int]
+
+
 def _export(options: _Export, context: Context) -> ExitCode:
     target = Path(required(options.target, "FILE", "store export")).absolute()
     found = find_store(options, context)
@@ -45,10 +58,8 @@ def _export(options: _Export, context: Context) -> ExitCode:
         )
     output = context.output
     if options.json:
-        document = store_document(found, report.facts)
-        output.document(
-            {**document, "target_path": str(target), "row_counts": dict(report.row_counts)}
-        )
+        store = store_of(found, report.facts)
+        output.document(shaped(report, InventoryDocument, store=store, target_path=target))
     else:
         output.prose(described(found, report.facts))
         counts = [f"{count:,} {table}" for table, count in report.row_counts.items()]
@@ -69,4 +80,5 @@ EXPORT: Final = Command(
     options=_Export,
     run=_export,
     add_options=_add_export,
+    document=InventoryDocument,
 )

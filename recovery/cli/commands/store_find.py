@@ -6,28 +6,93 @@ Lives here: `store find`, and its words. Must not live here: where to look (`rec
 import grp
 import pwd
 from collections.abc import Iterator
-from typing import Final
+from datetime import datetime
+from pathlib import Path
+from typing import Final, Self
+
+import msgspec
 
 from recovery.cli.commands.ledger import moment_text
-from recovery.cli.commands.store_info import contents_document, contents_text
+from recovery.cli.commands.store_info import ContentsFacts, contents_text
 from recovery.cli.context import Context
+from recovery.cli.documents import Document, shaped
 from recovery.cli.listing import plural
 from recovery.cli.options import Command, Options
-from recovery.cli.store import NAMED_BY
-from recovery.discovery.candidate import Candidate
+from recovery.cli.store import NAMED_BY, absolute
+from recovery.discovery.candidate import Candidate, State
 from recovery.discovery.host import Host
 from recovery.errors import ExitCode
-from recovery.lock_holder import LockHolder
 from recovery.model.display import displayed
 from recovery.services.stores.find import FoundFile, find_stores
+
+
+class Holder(msgspec.Struct, frozen=True, kw_only=True):
+    """A process that holds the lock; `LockHolder` says what the fields are."""
+
+    pid: int
+    command: str | None
+    user: str | None
+    container: str | None
+    unit: str | None
+    is_exclusive: bool
+    is_certain: bool
+
+
+class StoreFile(msgspec.Struct, frozen=True, kw_only=True):
+    """A file that may be a store; `Candidate` and `FoundFile` say what the fields are.
+
+    Attributes:
+        real_path: The file itself, all links followed.
+        mode: Its permissions, as four octal digits.
+    """
+
+    path: Path
+    real_path: Path
+    reasons: tuple[str, ...]
+    state: State
+    problem: str | None
+    size_bytes: int | None
+    modified_at: datetime | None
+    uid: int | None
+    gid: int | None
+    mode: str | None
+    level: int | None
+    server_versions: str | None
+    contents: ContentsFacts | None
+    lock_holders: tuple[Holder, ...]
+    opened_by: tuple[str, ...]
+
+    @classmethod
+    def of(cls, file: FoundFile) -> Self:
+        """Show a file."""
+        candidate, facts = file.candidate, file.facts
+        return shaped(
+            candidate,
+            cls,
+            path=absolute(candidate.named_path),
+            real_path=candidate.path,
+            problem=file.problem,
+            mode=None if candidate.mode is None else f"{candidate.mode:04o}",
+            level=None if facts is None else facts.level,
+            server_versions=None if facts is None else facts.server_versions,
+            contents=None if file.contents is None else ContentsFacts.of(file.contents),
+            lock_holders=() if file.lock is None else file.lock.holders,
+        )
+
+
+class FindDocument(Document, frozen=True, kw_only=True):
+    """What --json prints; `FoundFiles` says what the fields are."""
+
+    stores: tuple[StoreFile, ...]
+    notes: tuple[str, ...]
 
 
 def _find(options: Options, context: Context) -> ExitCode:
     found = find_stores(Host.here(context.environ), bolt_path=options.bolt_path, named_by=NAMED_BY)
     output = context.output
     if options.json:
-        files = [_document(file) for file in found.files]
-        output.document({"stores": files, "notes": list(found.notes)})
+        files = tuple(StoreFile.of(file) for file in found.files)
+        output.document(FindDocument(stores=files, notes=found.notes))
     else:
         for file in found.files:
             for line in _lines(file):
@@ -49,6 +114,7 @@ FIND: Final = Command(
     "and what this user may not look at is said.",
     options=Options,
     run=_find,
+    document=FindDocument,
 )
 
 
@@ -90,37 +156,3 @@ def _group(gid: int | None) -> str:
         return displayed(grp.getgrgid(-1 if gid is None else gid).gr_name)
     except (KeyError, OverflowError):
         return str(gid)
-
-
-def _document(file: FoundFile) -> dict[str, object]:
-    candidate = file.candidate
-    changed = candidate.modified_at
-    return {
-        "path": str(candidate.path),
-        "named_path": str(candidate.named_path),
-        "reasons": list(candidate.reasons),
-        "state": candidate.state.value,
-        "problem": file.problem,
-        "size_bytes": candidate.size_bytes,
-        "modified_at": None if changed is None else moment_text(changed),
-        "uid": candidate.uid,
-        "gid": candidate.gid,
-        "mode": None if candidate.mode is None else f"{candidate.mode:04o}",
-        "level": None if file.facts is None else file.facts.level,
-        "server_versions": None if file.facts is None else file.facts.server_versions,
-        "contents": None if file.contents is None else contents_document(file.contents),
-        "lock_holders": [_holder(one) for one in (file.lock.holders if file.lock else ())],
-        "opened_by": list(candidate.opened_by),
-    }
-
-
-def _holder(holder: LockHolder) -> dict[str, object]:
-    return {
-        "pid": holder.pid,
-        "command": holder.command,
-        "user": holder.user,
-        "container": holder.container,
-        "unit": holder.unit,
-        "is_exclusive": holder.is_exclusive,
-        "is_certain": holder.is_certain,
-    }

@@ -5,25 +5,95 @@ it (`recovery.services.stores.info`).
 """
 
 from collections.abc import Iterator
-from typing import Final
+from typing import Final, Self
 
-from recovery.cli.commands.ledger import moment_text, operation_document
+import msgspec
+
+from recovery.cli.commands.ledger import moment_text
 from recovery.cli.context import Context
+from recovery.cli.documents import LedgerOperation, StoreDocument, shaped
 from recovery.cli.listing import plural, report_problems
 from recovery.cli.options import Command, Options
 from recovery.cli.recording import open_ledger
-from recovery.cli.store import find_store, open_session, store_document
+from recovery.cli.store import find_store, open_session, store_of
 from recovery.discovery.host import Host
 from recovery.discovery.search import FoundStore, with_files
 from recovery.errors import ExitCode
 from recovery.model.display import displayed
+from recovery.model.standing import Obstacle
+from recovery.services.authorizations.listing import OperatorState
 from recovery.services.stores.info import (
     SESSIONS,
     Contents,
     OperatorToken,
+    SignIn,
     StoreInfo,
     describe_store,
 )
+
+
+class OperatorFacts(msgspec.Struct, frozen=True, kw_only=True):
+    """An operator token; `OperatorToken` says what the fields are."""
+
+    id: str
+    description: str
+    user: str | None
+    operator: OperatorState
+    lacks: tuple[str, ...]
+    is_usable: bool
+    because: tuple[str, ...]
+
+
+class ContentsFacts(msgspec.Struct, frozen=True, kw_only=True):
+    """How much is in a store; `Contents` says what the fields are."""
+
+    organization_count: int
+    user_count: int
+    bucket_count: int
+    authorization_count: int
+    token_forms: dict[str, int]
+    operators: tuple[OperatorFacts, ...]
+    problem_count: int
+
+    @classmethod
+    def of(cls, contents: Contents) -> Self:
+        """Show how much it is."""
+        return shaped(
+            contents,
+            cls,
+            token_forms={form.value: count for form, count in contents.token_forms.items()},
+            operators=tuple(
+                shaped(one, OperatorFacts, operator=one.state) for one in contents.operators
+            ),
+            problem_count=len(contents.problems),
+        )
+
+
+class SignInFacts(msgspec.Struct, frozen=True, kw_only=True):
+    """A user, and why it cannot sign in, if it cannot."""
+
+    id: str
+    name: str
+    can_sign_in: bool
+    because: tuple[Obstacle, ...]
+
+    @classmethod
+    def of(cls, user: SignIn) -> Self:
+        """Show a user."""
+        return shaped(user, cls, can_sign_in=not user.obstacles, because=user.obstacles)
+
+
+class InfoDocument(StoreDocument, frozen=True, kw_only=True):
+    """What --json prints; `StoreInfo` says what the fields are."""
+
+    page_size_bytes: int
+    sql_level: int | None
+    last_opened_by: str
+    is_mixed: bool
+    contents: ContentsFacts
+    users: tuple[SignInFacts, ...]
+    downgrade_losses: tuple[str, ...]
+    operations: tuple[LedgerOperation, ...]
 
 
 def _info(options: Options, context: Context) -> ExitCode:
@@ -38,7 +108,17 @@ def _info(options: Options, context: Context) -> ExitCode:
         )
     output = context.output
     if options.json:
-        output.document(_document(info, found))
+        output.document(
+            shaped(
+                info,
+                InfoDocument,
+                store=store_of(found, info.facts),
+                last_opened_by=info.server_versions,
+                contents=ContentsFacts.of(info.contents),
+                users=tuple(SignInFacts.of(user) for user in info.users),
+                downgrade_losses=info.losses,
+            )
+        )
     else:
         for line in _lines(info, found):
             output.prose(line)
@@ -52,6 +132,7 @@ INFO: Final = Command(
     "faults: store check does.",
     options=Options,
     run=_info,
+    document=InfoDocument,
 )
 
 
@@ -75,26 +156,6 @@ def contents_text(contents: Contents) -> str:
             f"{full} full and {partial} partial operator tokens",
         )
     )
-
-
-def contents_document(contents: Contents) -> dict[str, object]:
-    """Say the same for a program.
-
-    Args:
-        contents: How much it is.
-
-    Returns:
-        An object of a JSON document.
-    """
-    return {
-        "organization_count": contents.organization_count,
-        "user_count": contents.user_count,
-        "bucket_count": contents.bucket_count,
-        "authorization_count": contents.authorization_count,
-        "token_forms": {form.value: count for form, count in contents.token_forms.items()},
-        "operators": [_operator_document(one) for one in contents.operators],
-        "problem_count": len(contents.problems),
-    }
 
 
 def _lines(info: StoreInfo, found: FoundStore) -> Iterator[str]:
@@ -148,40 +209,6 @@ def _access_lines(info: StoreInfo) -> Iterator[str]:
 def _operator_text(token: OperatorToken) -> str:
     user = "missing user" if token.user is None else f"user {displayed(token.user)}"
     lacks = f", lacks {', '.join(token.lacks)}" if token.lacks else ""
-    useless = f", of no use: {token.unusable_because}" if token.unusable_because else ""
+    useless = f", of no use: {token.because[0]}" if token.because else ""
     name = f' "{displayed(token.description)}"' if token.description else ""
     return f"{token.id}{name}, {user}, {token.state.value}{lacks}{useless}"
-
-
-def _operator_document(token: OperatorToken) -> dict[str, object]:
-    return {
-        "id": token.id,
-        "description": token.description,
-        "user": token.user,
-        "operator": token.state.value,
-        "lacks": list(token.lacks),
-        "is_usable": token.unusable_because is None,
-        "unusable_because": token.unusable_because,
-    }
-
-
-def _document(info: StoreInfo, found: FoundStore) -> dict[str, object]:
-    return {
-        **store_document(found, info.facts),
-        "page_size_bytes": info.page_size_bytes,
-        "sql_level": info.sql_level,
-        "last_opened_by": info.server_versions,
-        "is_mixed": info.is_mixed,
-        "contents": contents_document(info.contents),
-        "users": [
-            {
-                "id": user.id,
-                "name": user.name,
-                "can_sign_in": not user.obstacles,
-                "cannot_because": list(user.obstacles),
-            }
-            for user in info.users
-        ],
-        "downgrade_losses": list(info.losses),
-        "operations": [operation_document(one) for one in info.operations],
-    }

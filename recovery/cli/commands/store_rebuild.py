@@ -11,7 +11,9 @@ from recovery.cli.audience import YES, require_a_way_to_confirm
 from recovery.cli.confirm import ask
 from recovery.cli.context import Context
 from recovery.cli.deliver import StdoutDestination, choose_destination, require_own_stdout
+from recovery.cli.documents import shaped
 from recovery.cli.options import Command, Options, add_ensure, add_yes
+from recovery.cli.outcome import NewFileDocument, outcome_fields
 from recovery.cli.recording import open_ledger
 from recovery.cli.secret_input import ask_new_secret, read_secret
 from recovery.cli.usage import UsageError, required
@@ -54,6 +56,16 @@ class _Rebuild(Options, frozen=True):
     dry_run: bool
     yes: bool
     ensure: bool
+
+
+class RebuildDocument(NewFileDocument, frozen=True, kw_only=True):
+    """What --json prints.
+
+    Attributes:
+        level: Schema level of the new store; None when it was there already.
+    """
+
+    level: int | None = None
 
 
 def _add_rebuild(command: Parser) -> None:
@@ -214,6 +226,7 @@ REBUILD: Final = Command(
     options=_Rebuild,
     run=_rebuild,
     add_options=_add_rebuild,
+    document=RebuildDocument,
 )
 
 
@@ -363,8 +376,18 @@ def _ensured(target: Path, engine: EngineFacts, options: _Rebuild, context: Cont
             ),
         )
     if options.json:
-        document = {"operation": OPERATION, "is_changed": False, "target_path": str(target)}
-        context.output.document(document)
+        context.output.document(
+            RebuildDocument(
+                operation=OPERATION,
+                is_dry_run=options.dry_run,
+                target_path=target,
+                backup_path=None,
+                token_path=None,
+                record_ids=(),
+                plan={},
+                warnings=(),
+            )
+        )
     else:
         context.output.prose(
             f"{displayed(str(target))} is there and has all that is on disk: nothing was written."
@@ -384,16 +407,12 @@ def _show(
         output.message(f"warning: {warning}")
     if options.json:
         output.document(
-            {
-                "operation": plan.operation,
-                "is_dry_run": options.dry_run,
-                "is_changed": outcome.is_changed,
-                "target_path": str(target),
-                "schema_level": outcome.proposal.store.level,
-                "record_ids": list(plan.record_ids),
-                "plan": dict(plan.facts),
-                "warnings": [*plan.warnings, *outcome.warnings],
-            }
+            shaped(
+                outcome,
+                RebuildDocument,
+                level=outcome.proposal.store.level,
+                **outcome_fields(outcome, is_dry_run=options.dry_run, destination=destination),
+            )
         )
         return
     say = output.message if isinstance(destination, StdoutDestination) else output.prose

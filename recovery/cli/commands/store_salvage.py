@@ -6,14 +6,16 @@ Lives here: `store compact` and `store salvage`. Must not live here: how the fil
 
 import shlex
 from collections.abc import Iterator
-from dataclasses import asdict
 from pathlib import Path
-from typing import Final
+from typing import Final, Self
+
+import msgspec
 
 from recovery.cli.context import Context
+from recovery.cli.documents import StorePathDocument, shaped
 from recovery.cli.listing import plural
 from recovery.cli.options import Command, Options
-from recovery.cli.store import find_store
+from recovery.cli.store import find_store, store_path_of
 from recovery.cli.usage import UsageError, required
 from recovery.cli.words import Parser
 from recovery.discovery.search import FoundStore
@@ -44,6 +46,24 @@ def _add_compact(command: Parser) -> None:
     command.add_argument("target", metavar="TARGET", nargs="?", help="the new file (required)")
 
 
+class NewFileVerdict(msgspec.Struct, frozen=True, kw_only=True):
+    """What influxd would do with a new file; `Prospect` says what the fields are."""
+
+    sentence: str
+    finding_count: int | None
+
+
+class CompactDocument(StorePathDocument, frozen=True, kw_only=True):
+    """What --json prints of a packed copy; `CompactFacts` says what the fields are."""
+
+    target_path: Path
+    source_size_bytes: int
+    size_bytes: int
+    bucket_count: int
+    key_count: int
+    verdict: NewFileVerdict
+
+
 def _compact(options: _Compact, context: Context) -> ExitCode:
     target = Path(required(options.target, "TARGET", "store compact")).absolute()
     found = find_store(options, context)
@@ -51,15 +71,13 @@ def _compact(options: _Compact, context: Context) -> ExitCode:
     output = context.output
     if options.json:
         output.document(
-            {
-                **_store_document(found),
-                "target_path": str(target),
-                "source_size_bytes": facts.source_size_bytes,
-                "size_bytes": facts.size_bytes,
-                "bucket_count": facts.bucket_count,
-                "key_count": facts.key_count,
-                "verdict": _prospect_document(prospect),
-            }
+            shaped(
+                facts,
+                CompactDocument,
+                store=store_path_of(found),
+                target_path=target,
+                verdict=shaped(prospect, NewFileVerdict),
+            )
         )
         return ExitCode.DONE
     output.prose(f"Store: {displayed(str(found.named_path))} ({found.reason})")
@@ -81,6 +99,7 @@ COMPACT: Final = Command(
     options=_Compact,
     run=_compact,
     add_options=_add_compact,
+    document=CompactDocument,
 )
 
 
@@ -114,6 +133,56 @@ def _add_salvage(command: Parser) -> None:
     )
 
 
+class LeftAsideRecord(msgspec.Struct, frozen=True, kw_only=True):
+    """A record that is not in the new file; `LeftAside` says what the fields are."""
+
+    kind: str
+    id: str
+    name: str
+    page: int
+    is_listed_free: bool
+    is_in_other_state: bool
+
+    @classmethod
+    def of(cls, left: LeftAside) -> Self:
+        """Show a record."""
+        return cls(
+            kind=left.record.kind.word,
+            id=left.record.id,
+            name=left.record.name,
+            page=left.pgid,
+            is_listed_free=left.is_free,
+            is_in_other_state=left.is_in_other_state,
+        )
+
+
+class OtherState(msgspec.Struct, frozen=True, kw_only=True):
+    """A state that was not taken; `Alternative` says what the fields are."""
+
+    root_pgid: int
+    txid: int | None
+    bucket_count: int
+    key_count: int
+    lost_count: int
+
+
+class SalvageDocument(StorePathDocument, frozen=True, kw_only=True):
+    """What --json prints of a salvage; `SalvageFacts` says what the fields are."""
+
+    target_path: Path | None
+    is_complete: bool
+    method: str
+    bucket_count: int
+    key_count: int
+    stale_key_count: int
+    report: tuple[str, ...]
+    record_counts: dict[str, int]
+    missing_bolt_buckets: tuple[str, ...]
+    left_aside: tuple[LeftAsideRecord, ...]
+    alternatives: tuple[OtherState, ...]
+    verdict: NewFileVerdict | None
+
+
 def _salvage(options: _Salvage, context: Context) -> ExitCode:
     target = Path(required(options.target, "TARGET", "store salvage")).absolute()
     _require_sensible(options.page_size, options.root_page)
@@ -130,21 +199,17 @@ def _salvage(options: _Salvage, context: Context) -> ExitCode:
     output = context.output
     if options.json:
         output.document(
-            {
-                **_store_document(found),
-                "target_path": str(target) if facts.is_written else None,
-                "is_complete": facts.is_complete,
-                "method": facts.method,
-                "bucket_count": facts.bucket_count,
-                "key_count": facts.key_count,
-                "stale_key_count": facts.stale_key_count,
-                "report": list(facts.sentences),
-                "record_counts": {kind.word: count for kind, count in facts.record_counts.items()},
-                "missing_bolt_buckets": list(facts.missing_names),
-                "left_aside": [_left_aside_document(record) for record in facts.left_aside],
-                "alternatives": [asdict(other) for other in facts.alternatives],
-                "verdict": None if prospect is None else _prospect_document(prospect),
-            }
+            shaped(
+                facts,
+                SalvageDocument,
+                store=store_path_of(found),
+                target_path=target if facts.is_written else None,
+                report=facts.sentences,
+                record_counts={kind.word: count for kind, count in facts.record_counts.items()},
+                missing_bolt_buckets=facts.missing_names,
+                left_aside=tuple(LeftAsideRecord.of(one) for one in facts.left_aside),
+                verdict=None if prospect is None else shaped(prospect, NewFileVerdict),
+            )
         )
     else:
         output.prose(f"Store: {displayed(str(found.named_path))} ({found.reason})")
@@ -171,6 +236,7 @@ SALVAGE: Final = Command(
     options=_Salvage,
     run=_salvage,
     add_options=_add_salvage,
+    document=SalvageDocument,
 )
 
 
@@ -239,17 +305,6 @@ def _what_next(facts: SalvageFacts, target: Path) -> Iterator[str]:
         )
 
 
-def _left_aside_document(left: LeftAside) -> dict[str, object]:
-    return {
-        "kind": left.record.kind.word,
-        "id": left.record.id,
-        "name": left.record.name,
-        "page": left.pgid,
-        "is_listed_free": left.is_free,
-        "is_in_other_state": left.is_in_other_state,
-    }
-
-
 def _require_sensible(page_size: int | None, root_page: int | None) -> None:
     """Refuse numbers that no bolt file can have.
 
@@ -263,11 +318,6 @@ def _require_sensible(page_size: int | None, root_page: int | None) -> None:
         raise UsageError(problem=f"no content can begin at page {root_page}", hint=hint)
 
 
-def _store_document(found: FoundStore) -> dict[str, object]:
-    store = {"path": str(found.named_path), "real_path": str(found.path), "reason": found.reason}
-    return {"store": store}
-
-
 def _prospect_text(prospect: Prospect) -> str:
     if prospect.finding_count is None:
         return f"Verdict: {prospect.sentence}"
@@ -276,7 +326,3 @@ def _prospect_text(prospect: Prospect) -> str:
 
 def _findings(count: int) -> str:
     return "no finding" if not count else plural(count, "finding")
-
-
-def _prospect_document(prospect: Prospect) -> dict[str, object]:
-    return {"sentence": prospect.sentence, "finding_count": prospect.finding_count}

@@ -5,23 +5,26 @@ back and how (`recovery.services.stores.undo`).
 """
 
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Final
 
 from recovery.cli.audience import PlanAudience, require_a_way_to_confirm
-from recovery.cli.commands.ledger import moment_text, operation_document
-from recovery.cli.commands.store_diff import change_lines, changes_document
+from recovery.cli.commands.ledger import moment_text
+from recovery.cli.commands.store_diff import change_lines
 from recovery.cli.context import Context
+from recovery.cli.documents import LedgerOperation, shaped
 from recovery.cli.options import Command, Options, add_yes
+from recovery.cli.outcome import ChangeDocument, outcome_fields
 from recovery.cli.output import Output
 from recovery.cli.recording import open_ledger
-from recovery.cli.store import find_store, open_session, store_document
+from recovery.cli.store import find_store, open_session, store_of
 from recovery.cli.words import Parser
-from recovery.discovery.search import FoundStore
 from recovery.errors import ExitCode
 from recovery.model.display import displayed
-from recovery.services.changes.plan import Manner, Outcome
+from recovery.services.changes.plan import Manner
 from recovery.services.changes.ports import Ports
-from recovery.services.stores.undo import OPERATION, UndoProposal, proposed_undo
+from recovery.services.stores.comparison import BucketCount, Change
+from recovery.services.stores.undo import UndoProposal, proposed_undo
 
 CHANGES_SHOWN_MAX = 50
 """Lines of a plan; all of them are in --json and in store diff."""
@@ -39,6 +42,17 @@ def _add_undo(command: Parser) -> None:
         help="stop after showing what would be taken back (default: go on and ask)",
     )
     add_yes(command)
+
+
+class UndoDocument(ChangeDocument, frozen=True, kw_only=True):
+    """What --json prints; `UndoProposal` says what the fields are."""
+
+    is_resumed: bool
+    undone: LedgerOperation
+    source_path: Path
+    page_count: int
+    changes: tuple[Change, ...]
+    counts: tuple[BucketCount, ...]
 
 
 def _undo(options: _Undo, context: Context) -> ExitCode:
@@ -65,7 +79,15 @@ def _undo(options: _Undo, context: Context) -> ExitCode:
     for warning in outcome.warnings:
         output.message(f"warning: {warning}")
     if options.json:
-        output.document(_document(outcome, proposal, found, is_dry_run=options.dry_run))
+        output.document(
+            shaped(
+                proposal,
+                UndoDocument,
+                store=store_of(found, proposal.store),
+                undone=shaped(proposal.operation, LedgerOperation),
+                **outcome_fields(outcome, is_dry_run=options.dry_run, destination=None),
+            )
+        )
     elif options.dry_run:
         output.prose("Dry run: nothing was written. Leave out --dry-run to do it.")
     else:
@@ -82,6 +104,7 @@ UNDO: Final = Command(
     options=_Undo,
     run=_undo,
     add_options=_add_undo,
+    document=UndoDocument,
 )
 
 
@@ -110,21 +133,3 @@ def _show_end(proposal: UndoProposal, output: Output) -> None:
     )
     output.prose(f"Backup: {displayed(str(proposal.backup_path))}")
     output.prose("Next: start influxd. The backups have all secrets of the store: delete them.")
-
-
-def _document(
-    outcome: Outcome, proposal: UndoProposal, found: FoundStore, *, is_dry_run: bool
-) -> dict[str, object]:
-    return {
-        **store_document(found, proposal.store),
-        "operation": OPERATION,
-        "is_dry_run": is_dry_run,
-        "is_changed": outcome.is_changed,
-        "is_resumed": proposal.is_resumed,
-        "undone": operation_document(proposal.operation),
-        "source_path": str(proposal.source_path),
-        "backup_path": str(proposal.backup_path) if outcome.is_changed else None,
-        "page_count": proposal.page_count,
-        **changes_document(proposal.changes, proposal.counts),
-        "warnings": list(outcome.warnings),
-    }

@@ -7,26 +7,37 @@ Lives here: `user show` and `user verify-password`. Must not live here: what is 
 from collections.abc import Iterator
 from typing import Final
 
-import msgspec
-
 from recovery.cli.choices import add_user_choice, user_choice
 from recovery.cli.commands.user_listing import role_text
 from recovery.cli.context import Context
+from recovery.cli.documents import StoreDocument
 from recovery.cli.options import Command, Options
 from recovery.cli.secret_input import ask_secret, read_secret
-from recovery.cli.store import find_store, open_session, show_header, store_document
+from recovery.cli.store import find_store, open_session, show_header, store_of
 from recovery.cli.way_in import and_then
 from recovery.cli.words import Parser
 from recovery.errors import ExitCode
 from recovery.model.display import displayed
 from recovery.model.standing import Answer
 from recovery.services.authorizations.listing import Inventory
-from recovery.services.tenancy.user_details import UserDetails
+from recovery.services.tenancy.user_details import PasswordReport, UserDetails
 
 
 class _Show(Options, frozen=True):
     username: str | None
     id: str | None
+
+
+class UserDocument(StoreDocument, frozen=True, kw_only=True):
+    """What --json prints of a user."""
+
+    user: UserDetails
+
+
+class PasswordDocument(StoreDocument, frozen=True, kw_only=True):
+    """What --json prints of a password that was tried."""
+
+    password: PasswordReport
 
 
 def _show(options: _Show, context: Context) -> ExitCode:
@@ -36,8 +47,8 @@ def _show(options: _Show, context: Context) -> ExitCode:
         inventory = Inventory(view)
         details = inventory.user_details(choice)
         if options.json:
-            document = store_document(found, inventory.facts)
-            context.output.document({**document, "user": msgspec.to_builtins(details)})
+            store = store_of(found, inventory.facts)
+            context.output.document(UserDocument(store=store, user=details))
             return ExitCode.DONE
         show_header(found, inventory.facts, context.output)
     for line in _details_lines(details):
@@ -51,6 +62,7 @@ SHOW: Final = Command(
     options=_Show,
     run=_show,
     add_options=add_user_choice,
+    document=UserDocument,
 )
 
 
@@ -67,8 +79,8 @@ def _details_lines(details: UserDetails) -> Iterator[str]:
     if details.can_sign_in:
         yield "Sign-in: possible, with the password"
     else:
-        yield f"Sign-in: {_SIGN_INS[details.answer]}: {'; '.join(details.cannot_because)}"
-        yield f"Next: {and_then(details.cannot_because, user_id=details.id, name=details.name)}"
+        yield f"Sign-in: {_SIGN_INS[details.answer]}: {'; '.join(details.because)}"
+        yield f"Next: {and_then(details.because, user_id=details.id, name=details.name)}"
     roles = [role_text(membership) for membership in details.memberships]
     if details.is_instance_owner:
         roles.append("the instance (owner)")
@@ -106,8 +118,8 @@ def _verify_password(options: _VerifyPassword, context: Context) -> ExitCode:
         inventory = Inventory(view)
         report = inventory.try_password(choice, password)
         if options.json:
-            document = store_document(found, inventory.facts)
-            output.document({**document, "password": msgspec.to_builtins(report)})
+            store = store_of(found, inventory.facts)
+            output.document(PasswordDocument(store=store, password=report))
         else:
             show_header(found, inventory.facts, output)
             word = "is" if report.matches else "is not"
@@ -125,4 +137,5 @@ VERIFY_PASSWORD: Final = Command(
     options=_VerifyPassword,
     run=_verify_password,
     add_options=_add_verify_password,
+    document=PasswordDocument,
 )

@@ -8,9 +8,10 @@ from typing import Final
 import msgspec
 
 from recovery.cli.context import Context
+from recovery.cli.documents import ListDocument
 from recovery.cli.listing import plural, report_problems
 from recovery.cli.options import Command, Options
-from recovery.cli.store import find_store, open_session, show_header, store_document
+from recovery.cli.store import find_store, open_session, show_header, store_of
 from recovery.cli.table import Column
 from recovery.errors import ExitCode
 from recovery.model.display import displayed
@@ -26,6 +27,12 @@ COLUMNS = (
 )
 
 
+class UserList(ListDocument, frozen=True, kw_only=True):
+    """What --json prints."""
+
+    users: tuple[UserRow, ...] = ()
+
+
 def _list(options: Options, context: Context) -> ExitCode:
     found = find_store(options, context)
     output = context.output
@@ -34,7 +41,8 @@ def _list(options: Options, context: Context) -> ExitCode:
         listing = inventory.users()
         if options.json:
             items = map(msgspec.json.encode, listing.rows)
-            output.stream(store_document(found, inventory.facts), "users", items, listing.problems)
+            document = UserList(store=store_of(found, inventory.facts))
+            output.stream(document, "users", items, listing.problems)
         else:
             show_header(found, inventory.facts, output)
             rows = [_cells(row) for row in listing.rows]
@@ -50,6 +58,7 @@ LIST: Final = Command(
     "password: the store holds only hashes of them, and those are never printed.",
     options=Options,
     run=_list,
+    document=UserList,
 )
 
 

@@ -11,10 +11,11 @@ import msgspec
 
 from recovery.cli.changing import run_planner
 from recovery.cli.context import Context
+from recovery.cli.documents import ListDocument
 from recovery.cli.listing import plural, report_problems
 from recovery.cli.options import Change, Command, Options, add_change, add_ensure
 from recovery.cli.secret_input import ask_new_secret, read_secret
-from recovery.cli.store import find_store, open_session, show_header, store_document
+from recovery.cli.store import find_store, open_session, show_header, store_of
 from recovery.cli.table import Column
 from recovery.cli.words import Parser
 from recovery.errors import ExitCode
@@ -42,6 +43,12 @@ COLUMNS = (
 )
 
 
+class LegacyList(ListDocument, frozen=True, kw_only=True):
+    """What --json prints."""
+
+    legacy_authorizations: tuple[LegacyRow, ...] = ()
+
+
 def _list(options: Options, context: Context) -> ExitCode:
     found = find_store(options, context)
     output = context.output
@@ -50,7 +57,7 @@ def _list(options: Options, context: Context) -> ExitCode:
         rows = legacy_rows(view.tx, problems)
         if options.json:
             items = map(msgspec.json.encode, rows)
-            document = store_document(found, view.facts)
+            document = LegacyList(store=store_of(found, view.facts))
             output.stream(document, "legacy_authorizations", items, problems)
         else:
             cells = [_cells(row) for row in rows]
@@ -67,6 +74,7 @@ LIST: Final = Command(
     "cannot show a password: the store holds only hashes of them.",
     options=Options,
     run=_list,
+    document=LegacyList,
 )
 
 

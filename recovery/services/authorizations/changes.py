@@ -14,7 +14,7 @@ influxdb-metadata sections 6.4, 7.1, 8.4 and recipes R2 and R8.
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from recovery.errors import RecordError, RefusedError
 from recovery.metastore.transaction import MetaTx
@@ -36,7 +36,10 @@ from recovery.services.authorizations.choice import (
     choose_authorization,
     described,
 )
-from recovery.services.changes.plan import Json, Plan
+from recovery.services.changes.plan import Plan
+
+if TYPE_CHECKING:
+    from recovery.services.changes.facts import PlanFacts
 
 BUCKET: Final = "authorizationsv1"
 STILL_OPERATOR: Final = (
@@ -146,7 +149,7 @@ class DeleteAuthorization:
         """
         name, warnings = self._found(store)
         raw_count, hashed_count = store.authorizations.entry_counts(self.authorization_id)
-        facts: dict[str, Json] = {
+        facts: PlanFacts = {
             "authorization_id": self.authorization_id,
             "raw_index_entries": raw_count,
             "hashed_index_entries": hashed_count,

@@ -40,6 +40,7 @@ from recovery.services.authorizations.new_token import (
     what_is_wrong,
 )
 from recovery.services.authorizations.permission_request import PermissionRequest
+from recovery.services.changes.facts import PlanFacts
 from recovery.services.changes.plan import Plan
 from recovery.services.tenancy.choosing import choose_organization, choose_user, cut_name
 
@@ -291,7 +292,7 @@ def _facts(
     organization: Organization,
     permissions: list[Permission],
     form: TokenForm,
-) -> dict[str, bool | int | str | list[str]]:
+) -> PlanFacts:
     return {
         "authorization_id": authorization.id,
         "user_id": user.id,

@@ -44,7 +44,7 @@ class Details:
         permissions: What it may do, in the stored order; None when that cannot be decoded.
         answer: What a server answers to its token.
         is_usable: Whether a server lets a client in with its token.
-        unusable_because: Why not, as a clause; None when it is usable.
+        because: Why not, as clauses, the one that counts first; empty when it is usable.
         works_on_1x: Whether the 1.x endpoints let the client in, too.
         created_at: RFC 3339 as stored; "" when absent.
         updated_at: RFC 3339 as stored; "" when absent.
@@ -65,7 +65,7 @@ class Details:
     permissions: tuple[Permission, ...] | None
     answer: Answer
     is_usable: bool
-    unusable_because: str | None
+    because: tuple[str, ...]
     works_on_1x: bool
     created_at: str
     updated_at: str
@@ -111,7 +111,7 @@ def details_of(
         permissions=permissions,
         answer=standing.answer,
         is_usable=standing.is_usable,
-        unusable_because=standing.reason,
+        because=standing.because,
         works_on_1x=works_on_1x(standing, user),
         created_at=authorization.created_at,
         updated_at=authorization.updated_at,

@@ -58,7 +58,7 @@ class LegacyRow(msgspec.Struct, frozen=True, kw_only=True):
         has_password: Whether a usable password is set, without which nobody can log in.
         has_entry: Whether the index of user names leads to it.
         is_usable: Whether a server lets a 1.x client in with it.
-        unusable_because: Why not, as a clause; None when it is usable.
+        because: Why not, as clauses, the one that counts first; empty when it is usable.
         permissions: What it may do, as texts.
         created_at: RFC 3339 as stored; "" when absent.
         updated_at: RFC 3339 as stored; "" when absent.
@@ -75,7 +75,7 @@ class LegacyRow(msgspec.Struct, frozen=True, kw_only=True):
     has_password: bool
     has_entry: bool
     is_usable: bool
-    unusable_because: str | None
+    because: tuple[str, ...]
     permissions: tuple[str, ...]
     created_at: str
     updated_at: str
@@ -341,7 +341,7 @@ def _row(tx: MetaTx, one: Authorization) -> LegacyRow:
         has_password=stored is not None and is_password_hash(stored.reveal().encode()),
         has_entry=tx.legacy_authorizations.leads_home(one),
         is_usable=standing.is_usable,
-        unusable_because=standing.reason,
+        because=standing.because,
         permissions=tuple(str(permission) for permission in one.permissions()),
         created_at=one.created_at,
         updated_at=one.updated_at,

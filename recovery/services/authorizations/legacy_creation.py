@@ -11,7 +11,7 @@ influxdb-metadata 4.7 and admin-daemon 1.12.
 """
 
 from dataclasses import dataclass, field
-from typing import ClassVar, Final
+from typing import TYPE_CHECKING, ClassVar, Final
 
 from recovery.errors import ConflictError, NotFoundError
 from recovery.metastore.transaction import MetaTx
@@ -30,8 +30,11 @@ from recovery.remedy import Run
 from recovery.secret import Secret
 from recovery.services.authorizations.creation import summary_of
 from recovery.services.authorizations.record_changes import require_user_and_organization
-from recovery.services.changes.plan import Json, Plan
+from recovery.services.changes.plan import Plan
 from recovery.services.tenancy.choosing import cut_name, shown_name
+
+if TYPE_CHECKING:
+    from recovery.services.changes.facts import PlanFacts
 
 V1_LIST: Final = Run("v1-auth list", "to see all of them")
 
@@ -172,7 +175,7 @@ class EditLegacy:
         if self.description is not None:
             changes["description"] = self.description
         after = decode_authorization(before.rewritten(changes))
-        facts: dict[str, Json] = {"authorization_id": before.id, "fields": sorted(changes)}
+        facts: PlanFacts = {"authorization_id": before.id, "fields": sorted(changes)}
         return Plan(
             operation=self.operation,
             steps=(f"change {', '.join(sorted(changes))} of 1.x authorization {before.id}",),

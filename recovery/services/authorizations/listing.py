@@ -81,6 +81,18 @@ class UserRow(msgspec.Struct, frozen=True, kw_only=True):
     is_instance_owner: bool
 
 
+class Member(msgspec.Struct, frozen=True, kw_only=True):
+    """A user with a role.
+
+    Attributes:
+        user_id: The user.
+        user: Its name; None when there is no such record.
+    """
+
+    user_id: str
+    user: str | None
+
+
 class OrganizationRow(msgspec.Struct, frozen=True, kw_only=True):
     """One organization.
 
@@ -90,8 +102,8 @@ class OrganizationRow(msgspec.Struct, frozen=True, kw_only=True):
         description: As stored.
         created_at: RFC 3339, as stored; "" when absent.
         updated_at: RFC 3339, as stored; "" when absent.
-        owner_names: Users who own it, by name, or by ID where the user is missing.
-        member_names: Users who are members, the same way.
+        owners: Users who own it.
+        members: Users who are members.
     """
 
     id: str
@@ -99,8 +111,8 @@ class OrganizationRow(msgspec.Struct, frozen=True, kw_only=True):
     description: str
     created_at: str
     updated_at: str
-    owner_names: tuple[str, ...]
-    member_names: tuple[str, ...]
+    owners: tuple[Member, ...]
+    members: tuple[Member, ...]
 
 
 @unique
@@ -127,7 +139,7 @@ class AuthorizationRow(msgspec.Struct, frozen=True, kw_only=True):
         operator: Whether it is an operator token.
         lacks: For a partial operator, the missing permissions as "read:remotes", in server order.
         is_usable: Whether a server would let a client in with it.
-        unusable_because: Why not, as a clause; None when it is usable.
+        because: Why not, as clauses, the one that counts first; empty when it is usable.
         permissions: The stored JSON array, for passing on as it is.
         permission_count: Number of permissions.
         created_at: RFC 3339 as stored; "" when absent.
@@ -146,7 +158,7 @@ class AuthorizationRow(msgspec.Struct, frozen=True, kw_only=True):
     operator: OperatorState
     lacks: tuple[str, ...]
     is_usable: bool
-    unusable_because: str | None
+    because: tuple[str, ...]
     permissions: msgspec.Raw
     permission_count: int
     created_at: str
@@ -301,11 +313,11 @@ class Inventory:
 
     def _organization_rows(self, problems: list[Problem]) -> Iterator[OrganizationRow]:
         users = {one.id: one.name for one in self._tx.users.walk([])}
-        names: dict[tuple[Id, str], list[str]] = {}
+        roles: dict[tuple[Id, str], list[Member]] = {}
         for mapping in self._tx.mappings.walk(problems):
             if mapping.resource_type == ORGS:
-                name = users.get(mapping.user_id, mapping.user_id)
-                names.setdefault((mapping.resource_id, mapping.user_type), []).append(name)
+                member = Member(user_id=mapping.user_id, user=users.get(mapping.user_id))
+                roles.setdefault((mapping.resource_id, mapping.user_type), []).append(member)
         for organization in self._tx.organizations.walk(problems):
             yield OrganizationRow(
                 id=organization.id,
@@ -313,8 +325,8 @@ class Inventory:
                 description=organization.description,
                 created_at=organization.created_at,
                 updated_at=organization.updated_at,
-                owner_names=tuple(names.get((organization.id, OWNER), ())),
-                member_names=tuple(names.get((organization.id, MEMBER), ())),
+                owners=tuple(roles.get((organization.id, OWNER), ())),
+                members=tuple(roles.get((organization.id, MEMBER), ())),
             )
 
 
@@ -425,7 +437,7 @@ class _AuthorizationRows:
             operator=judgement.operator,
             lacks=judgement.lacks,
             is_usable=standing.is_usable,
-            unusable_because=standing.reason,
+            because=standing.because,
             permissions=judgement.permissions,
             permission_count=summary.count,
             created_at=authorization.created_at,

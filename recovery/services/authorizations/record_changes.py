@@ -11,7 +11,7 @@ influxdb-metadata 7.3 and admin-daemon 1.8.
 """
 
 from dataclasses import dataclass
-from typing import ClassVar, Final
+from typing import TYPE_CHECKING, ClassVar, Final
 
 from recovery.errors import NotFoundError
 from recovery.metastore.transaction import MetaTx
@@ -33,8 +33,11 @@ from recovery.services.authorizations.changes import differs
 from recovery.services.authorizations.choice import choose_authorization, described
 from recovery.services.authorizations.creation import summary_of
 from recovery.services.authorizations.new_token import FormChoice, chosen_form, unknown_token
-from recovery.services.changes.plan import Json, Plan
+from recovery.services.changes.plan import Plan
 from recovery.services.tenancy.choosing import USER_LIST, cut_name
+
+if TYPE_CHECKING:
+    from recovery.services.changes.facts import PlanFacts
 
 ORG_LIST: Final = Run("org list", "to see them")
 
@@ -162,7 +165,7 @@ class EditAuthorization:
             changes["status"] = self.status
         if self.description is not None and self.description != before.description:
             changes["description"] = self.description
-        facts: dict[str, Json] = {
+        facts: PlanFacts = {
             "authorization_id": before.id,
             "fields": sorted(changes),
         }

@@ -100,9 +100,9 @@ def verify_token(tx: MetaTx, token: Secret) -> TokenReport:
 
 def _known(tx: MetaTx, found: Authorization) -> TokenReport:
     details = details_of(tx, found)
-    if details.unusable_because is not None:
+    if not details.is_usable:
         return TokenReport(
-            answer=TokenVerdict.REFUSED, details=details, because=(details.unusable_because,)
+            answer=TokenVerdict.REFUSED, details=details, because=details.because[:1]
         )
     warnings = []
     if not details.works_on_1x:

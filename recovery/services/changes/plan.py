@@ -5,21 +5,19 @@ order of the steps (`sequence`), and what a particular command writes: that is a
 module of its own.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Protocol, Self, TypeAlias
+from typing import Protocol, Self
 
 from recovery.errors import WriteFailedError
 from recovery.metastore.transaction import MetaTx
 from recovery.ports import SystemClock
 from recovery.secret import Secret
 from recovery.services.changes.backup_rule import BackupEachChange, BackupRule
+from recovery.services.changes.facts import PlanFacts
 from recovery.services.store_facts import StoreFacts
-
-Json: TypeAlias = "bool | int | str | Sequence[Json] | Mapping[str, Json] | None"
-"""What `Plan.facts` is made of."""
 
 
 def _do_nothing(_: MetaTx) -> None:
@@ -48,7 +46,7 @@ class Plan:
 
     operation: str
     steps: tuple[str, ...]
-    facts: Mapping[str, Json]
+    facts: PlanFacts
     record_ids: tuple[str, ...]
     warnings: tuple[str, ...] = ()
     is_needed: bool = True
@@ -64,7 +62,7 @@ class Plan:
         operation: str,
         step: str,
         *,
-        facts: Mapping[str, Json],
+        facts: PlanFacts,
         record_ids: tuple[str, ...] = (),
         warnings: tuple[str, ...] = (),
     ) -> Self:

@@ -23,7 +23,8 @@ from recovery.metastore.transaction import MetaTx
 from recovery.model.ids import ID_LENGTH
 from recovery.ports import Clock, Rng
 from recovery.remedy import Give, Input
-from recovery.services.changes.plan import Json, Plan
+from recovery.services.changes.facts import FindingFacts, PlanFacts
+from recovery.services.changes.plan import Plan
 from recovery.services.doctor.examination import (
     Verdict,
     examine_records,
@@ -91,9 +92,9 @@ class RepairStore:
         left = [finding for finding in after if not finding.is_advice]
         expected = {finding.identity for finding in after}
         removals = trial.removals()
-        facts: dict[str, Json] = {
-            "mended": [document_of(finding) for finding in mended],
-            "left": [document_of(finding) for finding in left],
+        facts: PlanFacts = {
+            "mended": [facts_of(finding) for finding in mended],
+            "left": [facts_of(finding) for finding in left],
             "change_count": trial.change_count,
             "removed": [
                 {"bucket": name, "count": len(ids), "ids": [one for one in ids if one is not None]}
@@ -244,7 +245,7 @@ def _id_of(name: str, key: bytes, value: bytes) -> str | None:
     return shown_id(key[ID_LENGTH:] if is_pair else key[:ID_LENGTH])
 
 
-def document_of(finding: Finding) -> dict[str, Json]:
+def facts_of(finding: Finding) -> FindingFacts:
     """Describe a finding for a program.
 
     Args:

@@ -170,7 +170,7 @@ def _authorizations(inventory: Inventory, problems: list[RecordProblem]) -> Iter
             "operator": row.operator.value,
             "lacks": ", ".join(row.lacks) or None,
             "is_usable": row.is_usable,
-            "unusable_because": row.unusable_because,
+            "unusable_because": row.because[0] if row.because else None,
             "permission_count": row.permission_count,
             "created_at": row.created_at or None,
             "updated_at": row.updated_at or None,

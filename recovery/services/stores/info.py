@@ -60,7 +60,8 @@ class OperatorToken:
         user: Name of its user, not escaped; None when there is no such user.
         state: Full or partial.
         lacks: What a partial one lacks, as "read:remotes".
-        unusable_because: Why no server would take it; None when one would.
+        is_usable: Whether a server would take it.
+        because: Why not, as clauses, the one that counts first; empty when one would.
     """
 
     id: str
@@ -68,7 +69,8 @@ class OperatorToken:
     user: str | None
     state: OperatorState
     lacks: tuple[str, ...]
-    unusable_because: str | None
+    is_usable: bool
+    because: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -187,7 +189,8 @@ def count_contents(inventory: Inventory) -> Contents:
                     user=row.user,
                     state=row.operator,
                     lacks=row.lacks,
-                    unusable_because=row.unusable_because,
+                    is_usable=row.is_usable,
+                    because=row.because,
                 )
             )
     problems = [one for found in (users, organizations, buckets, listing) for one in found.problems]

@@ -8,7 +8,7 @@ Source: spec influxdb-metadata sections 4.3, 4.5, 4.9, 9.5 and recipes R5, R6 an
 """
 
 from dataclasses import dataclass
-from typing import ClassVar, Final
+from typing import TYPE_CHECKING, ClassVar, Final
 
 from recovery.errors import ConflictError, NotFoundError, RefusedError
 from recovery.metastore.transaction import MetaTx
@@ -22,7 +22,7 @@ from recovery.model.user import User
 from recovery.ports import Clock, Rng
 from recovery.remedy import Input, Run
 from recovery.services.access import sole_owner_warnings
-from recovery.services.changes.plan import Json, Plan
+from recovery.services.changes.plan import Plan
 from recovery.services.tenancy.choosing import (
     choose_organization,
     choose_user,
@@ -31,6 +31,9 @@ from recovery.services.tenancy.choosing import (
 )
 from recovery.services.tenancy.recipes import write_organization
 from recovery.services.tenancy.user_creation import require_name
+
+if TYPE_CHECKING:
+    from recovery.services.changes.facts import PlanFacts
 
 WITH_CATALOGUE: Final = (
     "each with its entry in the engine's catalogue, without which influxd would not start"
@@ -83,7 +86,7 @@ class CreateOrganization:
         name = cut_name(index_name(self.name))
         existing = organization_named(store, self.name)
         if existing is not None and self.is_ensured:
-            facts: dict[str, Json] = {"organization_id": existing.id, "organization": existing.name}
+            facts: PlanFacts = {"organization_id": existing.id, "organization": existing.name}
             step = f"organization {name} is there already"
             return Plan.nothing(self.operation, step, facts=facts, record_ids=(existing.id,))
         owner = choose_user(store, self.owner)
@@ -169,7 +172,7 @@ class RenameOrganization:
         require_name("organization", self.new_name)
         found = choose_organization(store, self.name)
         new_name = index_name(self.new_name)
-        facts: dict[str, Json] = {
+        facts: PlanFacts = {
             "organization_id": found.id,
             "name_before": found.name,
             "name": new_name,
@@ -178,7 +181,7 @@ class RenameOrganization:
             step = f"{cut_name(new_name)} is its name already"
             return Plan.nothing(self.operation, step, facts=facts, record_ids=(found.id,))
         _require_free(store, new_name, except_id=found.id)
-        changes: dict[str, Json] = {
+        changes = {
             "name": new_name,
             "updatedAt": format_time(self.clock.now()),
         }
@@ -368,7 +371,7 @@ def _require_free(store: MetaTx, name: str, except_id: Id | None = None) -> None
 def _role_plan(store: MetaTx, operation: str, user: User, wanted: Mapping, what: str) -> Plan:
     """Plan a role, in the place of another one of that user in that resource."""
     name = cut_name(user.name)
-    facts: dict[str, Json] = {
+    facts: PlanFacts = {
         "user_id": user.id,
         "role": wanted.user_type,
         "resource_type": wanted.resource_type,

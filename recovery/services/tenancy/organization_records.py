@@ -12,7 +12,7 @@ influxdb-metadata 4.3 and 4.5, admin-daemon 1.10.
 """
 
 from dataclasses import dataclass
-from typing import ClassVar, Final
+from typing import TYPE_CHECKING, ClassVar, Final
 
 from recovery.errors import ConflictError, NotFoundError, RefusedError
 from recovery.metastore.transaction import MetaTx
@@ -27,6 +27,9 @@ from recovery.remedy import Run
 from recovery.services.changes.plan import Plan
 from recovery.services.tenancy.choosing import cut_name, shown_name
 from recovery.services.tenancy.recipes import change_catalogue, write_organization
+
+if TYPE_CHECKING:
+    from recovery.services.changes.facts import PlanFacts
 
 ORG_LIST: Final = Run("org list", "to see them")
 
@@ -323,7 +326,7 @@ class EndRole:
             StoreDamagedError: The file is damaged.
         """
         ids = (self.org_id, self.user_id)
-        facts = {"user_id": self.user_id, "organization_id": self.org_id}
+        facts: PlanFacts = {"user_id": self.user_id, "organization_id": self.org_id}
         if not store.mappings.has(*ids):
             return Plan.nothing(self.operation, "there is no role", facts=facts, record_ids=ids)
         return Plan(

@@ -11,7 +11,7 @@ Source: spec influxdb-metadata sections 4.2, 5.5, 9.4, 11.3 and recipes R4, R7 a
 
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
-from typing import ClassVar, Final
+from typing import TYPE_CHECKING, ClassVar, Final
 
 from recovery.errors import ConflictError
 from recovery.metastore.transaction import MetaTx
@@ -21,9 +21,12 @@ from recovery.model.password import hash_password, password_matches, require_acc
 from recovery.model.user import ACTIVE, INACTIVE, User, decode_user
 from recovery.secret import Secret
 from recovery.services.access import Loss, loss_warnings
-from recovery.services.changes.plan import Json, Plan
+from recovery.services.changes.plan import Plan
 from recovery.services.tenancy.choosing import UserChoice, cut_name, shown_name
 from recovery.services.tenancy.user_creation import require_name, user_named
+
+if TYPE_CHECKING:
+    from recovery.services.changes.facts import PlanFacts
 
 TOKENS_STAY: Final = (
     "its tokens stay in the store and answer 403, because their user is missing; a server would "
@@ -68,7 +71,7 @@ class SetPassword:
         name = cut_name(user.name)
         activates = self.is_activated and not user.is_active
         stored = store.passwords.get(user.id)
-        facts: dict[str, Json] = {
+        facts: PlanFacts = {
             "user_id": user.id,
             "user": user.name,
             "is_activated": activates,
@@ -145,7 +148,7 @@ class SetUserStatus:
         user = self.user.choose(store)
         status = ACTIVE if self.is_active else INACTIVE
         name = cut_name(user.name)
-        facts = {"user_id": user.id, "user": user.name, "status": status}
+        facts: PlanFacts = {"user_id": user.id, "user": user.name, "status": status}
         if user.status == status:
             return Plan.nothing(
                 self.operation,
@@ -198,7 +201,7 @@ class RenameUser:
         require_name("user", self.new_name)
         user = self.user.choose(store)
         before, name = cut_name(user.name), cut_name(self.new_name)
-        facts = {"user_id": user.id, "name_before": user.name, "name": self.new_name}
+        facts: PlanFacts = {"user_id": user.id, "name_before": user.name, "name": self.new_name}
         if user.name == self.new_name:
             return Plan.nothing(
                 self.operation, f"{name} is its name already", facts=facts, record_ids=(user.id,)

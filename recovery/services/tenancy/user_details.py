@@ -55,7 +55,7 @@ class UserDetails(msgspec.Struct, frozen=True, kw_only=True):
         status: "active", "inactive", or "" as `influxd recovery user create` leaves it.
         answer: What a server answers to a sign-in with the right password.
         can_sign_in: Whether this user gets in with the right password and sees anything.
-        cannot_because: Why not, as clauses; empty when it can.
+        because: Why not, as clauses; empty when it can.
         memberships: Its roles in organizations.
         is_instance_owner: Whether it owns the instance.
         tokens: Its authorizations.
@@ -66,7 +66,7 @@ class UserDetails(msgspec.Struct, frozen=True, kw_only=True):
     status: str
     answer: Answer
     can_sign_in: bool
-    cannot_because: tuple[Obstacle, ...]
+    because: tuple[Obstacle, ...]
     memberships: tuple[Membership, ...]
     is_instance_owner: bool
     tokens: tuple[OwnToken, ...]
@@ -109,7 +109,7 @@ def describe_user(tx: MetaTx, user: User) -> UserDetails:
         status=user.status,
         answer=standing.answer,
         can_sign_in=standing.is_usable,
-        cannot_because=standing.obstacles,
+        because=standing.obstacles,
         memberships=tuple(memberships),
         is_instance_owner=any(
             role.resource_type == INSTANCE and role.user_type == OWNER for role in roles
@@ -155,7 +155,7 @@ def verify_password(tx: MetaTx, user: User, password: Secret) -> PasswordReport:
     details = describe_user(tx, user)
     stored = tx.passwords.get(user.id)
     matches = stored is not None and password_matches(password, stored)
-    because: list[str] = list(details.cannot_because)
+    because: list[str] = list(details.because)
     if stored is not None and not matches:
         because.insert(0, "it is not the password of this user")
     if matches and password.length_bytes > PASSWORD_SIZE_BYTES_MAX:

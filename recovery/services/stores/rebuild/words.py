@@ -8,7 +8,7 @@ from collections.abc import Collection, Iterator
 from typing import Final
 
 from recovery.model.authorization import Authorization
-from recovery.services.changes.plan import Json
+from recovery.services.changes.facts import PlanFacts, RebuiltBucket
 from recovery.services.shard_mapping import (
     shown_duration,
     shown_span,
@@ -83,7 +83,7 @@ def _about_expiry(placed: Placed, now_ns: int) -> Iterator[str]:
         )
 
 
-def facts(filled: Filled, authorization: Authorization) -> dict[str, Json]:
+def facts(filled: Filled, authorization: Authorization) -> PlanFacts:
     """Say the same for a program."""
     return {
         "engine_path": filled.engine.path,
@@ -92,7 +92,7 @@ def facts(filled: Filled, authorization: Authorization) -> dict[str, Json]:
         "organization_id": filled.org_id,
         "organization": filled.known.organizations[filled.org_id],
         "authorization_id": authorization.id,
-        "buckets": [_document(one) for one in filled.placed],
+        "buckets": [_bucket_facts(one) for one in filled.placed],
         "empty_buckets": [{"id": one, "name": name} for one, name in filled.bare],
         "shard_id_max": filled.engine.shard_id_max,
     }
@@ -128,7 +128,7 @@ def _told(placed: Placed) -> Iterator[str]:
     yield f"{groups}, keeps data {keeps}"
 
 
-def _document(placed: Placed) -> dict[str, Json]:
+def _bucket_facts(placed: Placed) -> RebuiltBucket:
     facts, spans = placed.facts, list(placed.facts.spans.values())
     return {
         "id": facts.id,

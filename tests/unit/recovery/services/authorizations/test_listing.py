@@ -13,6 +13,7 @@ from recovery.services.authorizations.listing import (
     AuthorizationFilter,
     AuthorizationRow,
     Listing,
+    Member,
     OperatorState,
     OrganizationRow,
     Problem,
@@ -75,8 +76,8 @@ def test_the_organizations_of_the_real_stores(level17_bolt: Path, level21_bolt: 
         description="",
         created_at="2021-09-28T12:55:25.442475Z",
         updated_at="2021-09-28T12:55:25.442475Z",
-        owner_names=("testuser",),
-        member_names=(),
+        owners=(Member(user_id="08371db1dd8c8000", user="testuser"),),
+        members=(),
     )
     for path in (level17_bolt, level21_bolt):
         with open_inventory(path) as inventory:
@@ -107,7 +108,7 @@ def test_the_authorizations_of_the_real_stores(level17_bolt: Path, level21_bolt:
             assert (row.user_id, row.organization_id) == ("08371db1dd8c8000", "dd7cd2292f6e974a")
             assert row.token_form is TokenForm.RAW
             assert row.is_usable
-            assert row.unusable_because is None
+            assert row.because == ()
             assert row.secret is None
 
 
@@ -218,7 +219,7 @@ def test_an_unusable_token_is_listed_with_the_reason(
     edit(made.path, with_fields(made.operator, **changes))
     row = authorizations(made.path)[made.operator]
     assert row.token_form is form
-    assert row.unusable_because == reason
+    assert next(iter(row.because), None) == reason
     assert row.is_usable is (reason is None)
 
 
@@ -230,7 +231,7 @@ def test_tokens_of_an_inactive_user_are_unusable(made: MadeStore) -> None:
 
     edit(made.path, deactivate)
     rows = authorizations(made.path)
-    assert rows[made.reader].unusable_because == "its user is inactive"
+    assert rows[made.reader].because[0] == "its user is inactive"
     assert rows[made.operator].is_usable
 
 
@@ -241,7 +242,7 @@ def test_a_hash_is_of_no_use_below_level_21(tmp_path: Path) -> None:
     edit(made.path, with_fields(made.reader, token=None, hashedToken=hashed))
     row = authorizations(made.path)[made.reader]
     assert row.token_form is TokenForm.SHA256
-    assert row.unusable_because == "it is hashed, and servers of this level know no hashes"
+    assert row.because[0] == "it is hashed, and servers of this level know no hashes"
 
 
 def test_missing_users_and_organizations_have_no_name(made: MadeStore) -> None:
@@ -309,7 +310,7 @@ def test_a_store_without_users_has_an_empty_list(level21_bolt: Path) -> None:
     with open_inventory(level21_bolt) as inventory:
         assert read(inventory.users()) == []
         rows = read(inventory.organizations())
-    assert rows[0].owner_names == ("08371db1dd8c8000",)
+    assert rows[0].owners == (Member(user_id="08371db1dd8c8000", user=None),)
 
 
 def test_members_and_the_owner_of_the_instance_are_told_apart(made: MadeStore) -> None:
@@ -330,8 +331,8 @@ def test_members_and_the_owner_of_the_instance_are_told_apart(made: MadeStore) -
     assert not users["alice"].has_password
     assert {one.organization for one in users["alice"].memberships} == {"acme", "other"}
     assert [one.role for one in users["bob"].memberships] == ["member"]
-    assert organizations["acme"].owner_names == ("alice",)
-    assert organizations["acme"].member_names == ("bob",)
+    assert [one.user for one in organizations["acme"].owners] == ["alice"]
+    assert [one.user for one in organizations["acme"].members] == ["bob"]
 
 
 def test_a_running_server_is_in_the_way(made: MadeStore) -> None:

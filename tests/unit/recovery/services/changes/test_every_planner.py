@@ -190,7 +190,8 @@ def test_every_planner_there_is_stands_in_the_table() -> None:
         for name, one in inspect.getmembers(importlib.import_module(module.name), inspect.isclass)
         if one.__module__ == module.name and inspect.isfunction(getattr(one, "plan", None))
     }
-    assert found - {"Planner"} == {name.partition(",")[0] for name in PLANNERS}
+    # One is the protocol, the other goes around a planner that is in the table.
+    assert found - {"Planner", "Forewarned"} == {name.partition(",")[0] for name in PLANNERS}
 
 
 @pytest.mark.parametrize("name", PLANNERS)

@@ -111,7 +111,7 @@ class Witness:
         return Plan(
             operation=self.operation,
             steps=("set the ID of the instance",),
-            facts={"id": AFTER.decode()},
+            facts={"user_id": AFTER.decode()},
             record_ids=(RECORD_ID,),
             is_needed=self.is_needed,
             apply=self.apply,

@@ -2,14 +2,13 @@
 
 import shutil
 from collections import Counter
-from collections.abc import Mapping
 from pathlib import Path
 from random import Random
 
 import pytest
 
 from recovery.errors import RecoveryError
-from recovery.services.changes.plan import Json
+from recovery.services.changes.facts import PlanFacts
 from recovery.services.doctor.repair import RepairStore
 from tests.support.breakages import BREAKAGES
 from tests.support.doctor import RECORDS, examined, repair
@@ -35,7 +34,7 @@ def broken(path: Path, draw: Random) -> tuple[FullStore, list[str]]:
     return full, done
 
 
-def assert_planned(before: Keys, after: Keys, facts: Mapping[str, Json]) -> None:
+def assert_planned(before: Keys, after: Keys, facts: PlanFacts) -> None:
     """Assert that the plan counts each key that is gone, by bolt bucket."""
     gone = Counter(table for table, _ in before.keys() - after.keys())
     planned = facts["removed"]

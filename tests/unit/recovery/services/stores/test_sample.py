@@ -62,7 +62,8 @@ def test_it_has_two_users_and_no_operator(path: Path) -> None:
         ("alice", "active", False),
         ("bob", "active", False),
     ]
-    assert (organization.owner_names, organization.member_names) == (("alice",), ("bob",))
+    assert [one.user for one in organization.owners] == ["alice"]
+    assert [one.user for one in organization.members] == ["bob"]
     assert authorization.operator is OperatorState.NO
     assert authorization.is_usable
     assert authorization.user == "bob"

@@ -247,7 +247,7 @@ def test_the_details_name_every_reason_why_a_user_cannot_sign_in(newest: MadeSto
     with MetaStore.open(newest.path, write=False) as store, store.view() as tx:
         details = describe_user(tx, BOB.choose(tx))
         assert not details.can_sign_in
-        assert details.cannot_because == (
+        assert details.because == (
             "it has no password",
             "it is inactive",
             "it has no role in any organization, so it would see nothing",

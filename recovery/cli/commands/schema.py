@@ -1,0 +1,28 @@
+"""The command that says what --json prints.
+
+Lives here: `schema`. Must not live here: the schema (`recovery.cli.schema`).
+"""
+
+from pathlib import Path
+from typing import Final
+
+import recovery
+from recovery.cli.context import Context
+from recovery.cli.options import Command, Options
+from recovery.errors import ExitCode
+
+SCHEMA_FILE: Final = Path(recovery.__file__).with_name("schema.json")
+
+
+def _schema(_: Options, context: Context) -> ExitCode:
+    context.output.line(SCHEMA_FILE.read_text(encoding="utf-8").rstrip())
+    return ExitCode.DONE
+
+
+SCHEMA: Final = Command(
+    description="Print the JSON Schema of what all commands print with --json, with that of each "
+    'command in "commands" by its words. Version 1 is frozen: fields may be added to it, and none '
+    "is taken away, renamed or given another type. It opens no store.",
+    options=Options,
+    run=_schema,
+)

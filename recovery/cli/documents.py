@@ -1,0 +1,183 @@
+"""What a program gets to read: the documents of --json.
+
+Lives here: what all documents have, those of several commands, and `shaped`, which takes a document
+out of what services return. Must not live here: documents of one command, which stand beside it in
+`recovery.cli.commands`, and how they are written (`recovery.cli.output`).
+
+Invariants: version 1 is frozen: fields are added, and none is taken away, renamed or given another
+type. `recovery/schema.json` is made from these types (`recovery.cli.schema`), and a test compares.
+One thing has one name in all documents: `because` says why something is refused, `target_path` is
+a file that was made or changed, IDs end in `_id`, and paths are absolute.
+"""
+
+from datetime import datetime
+from pathlib import Path, PurePath
+from typing import Any, Literal, TypeVar
+
+import msgspec
+
+Shape = TypeVar("Shape")
+
+
+class Document(msgspec.Struct, frozen=True, kw_only=True):
+    """What every document has.
+
+    Attributes:
+        version: Of this format.
+        is_changed: Whether a store was changed; None when that is not known.
+    """
+
+    version: Literal[1] = 1
+    is_changed: bool | None = False
+
+
+class ErrorFacts(msgspec.Struct, frozen=True, kw_only=True):
+    """Why a command did not do its work.
+
+    Attributes:
+        code: The exit code.
+        meaning: What that code means.
+        message: What happened, and whether anything was changed, as on stderr.
+        hint: What to do next; None where nothing helps.
+        findings: What is wrong with the file, where it is damaged.
+    """
+
+    code: int
+    meaning: str
+    message: str
+    hint: str | None
+    findings: tuple[str, ...] = ()
+
+
+class ErrorDocument(Document, frozen=True, kw_only=True):
+    """The document of a command that failed before it had a result."""
+
+    error: ErrorFacts
+
+
+class StorePath(msgspec.Struct, frozen=True, kw_only=True):
+    """A store that may not be readable as one.
+
+    Attributes:
+        path: As it was named.
+        real_path: Behind symbolic links.
+        reason: Why it is this one.
+    """
+
+    path: Path
+    real_path: Path
+    reason: str
+
+
+class Store(StorePath, frozen=True, kw_only=True):
+    """A store.
+
+    Attributes:
+        size_bytes: Its size.
+        txid: Its newest transaction.
+        level: Its schema level.
+        server_versions: Servers that leave it so.
+    """
+
+    size_bytes: int
+    txid: int
+    level: int
+    server_versions: str
+
+
+class StoreDocument(Document, frozen=True, kw_only=True):
+    """A document about one store."""
+
+    store: Store
+
+
+class StorePathDocument(Document, frozen=True, kw_only=True):
+    """A document about a store that was not opened as one."""
+
+    store: StorePath
+
+
+class Problem(msgspec.Struct, frozen=True, kw_only=True):
+    """A record that cannot be understood, and is not listed.
+
+    Attributes:
+        bucket: Its bolt bucket.
+        id: Its ID; None where the key is none.
+        problem: What is wrong.
+    """
+
+    bucket: str
+    id: str | None
+    problem: str
+
+
+class ListDocument(StoreDocument, frozen=True, kw_only=True):
+    """A list of records."""
+
+    problems: tuple[Problem, ...] = ()
+
+
+class Actor(msgspec.Struct, frozen=True, kw_only=True):
+    """Who did it, and with what."""
+
+    host: str
+    uid: int
+    sudo_user: str | None
+    tool_version: str
+
+
+class LedgerOperation(msgspec.Struct, frozen=True, kw_only=True):
+    """One operation, as the ledger has it; `recovery.services.stores.history` says of what."""
+
+    number: int
+    operation: str
+    started_at: datetime
+    ended_at: datetime | None
+    outcome: str
+    actor: Actor
+    store_path: str
+    device: int
+    inode: int
+    record_ids: tuple[str, ...]
+    reason: str | None
+    backup_path: str | None
+    txid_before: int | None
+    txid_after: int | None
+
+
+def shaped(value: object, shape: type[Shape], **more: object) -> Shape:
+    """Take what a document has to say out of a value.
+
+    Args:
+        value: Anything with attributes of the same names and types.
+        shape: A struct.
+        more: Fields that the value has not, or not so.
+
+    Returns:
+        The struct.
+    """
+    if more:
+        names = (one for one in shape.__struct_fields__ if one not in more)  # type: ignore[attr-defined] # a struct
+        known = {name: getattr(value, name) for name in names if hasattr(value, name)}
+        value = {**known, **more}
+    return msgspec.convert(value, shape, from_attributes=True)
+
+
+def plain(document: Document) -> dict[str, Any]:
+    """Arrange a document as JSON is.
+
+    Args:
+        document: The document.
+
+    Returns:
+        Objects, lists, texts and numbers. A path that is not UTF-8 has surrogates in it.
+    """
+    arranged: dict[str, Any] = msgspec.to_builtins(document, enc_hook=path_text)
+    return arranged
+
+
+def path_text(value: object) -> str:
+    """Write out a path; nothing else has a meaning of its own in a document."""
+    if not isinstance(value, PurePath):
+        raise NotImplementedError(type(value).__name__)
+    return str(value)
