@@ -94,8 +94,17 @@ TORN_META: Final = Rule(
     "changed, and look what can be salvaged",
     operations=("store salvage",),
 )
+UNPLACED_PAGES: Final = Rule(
+    number="I1",
+    severity=Severity.FATAL,
+    problem="influxd does not find the pages of the bolt file on this system",
+    effect="it stops while it starts",
+    remedy="a compact copy is whole, and influxd opens it",
+    operations=("store compact",),
+)
 EMPTY_LEAF: Final = "leaf.empty"
 META_INVALID: Final = "meta.invalid"
+META_FIRST: Final = "meta.first"
 ODD_FILE: Final = Rule(
     number="I1",
     severity=Severity.LOW,
@@ -341,6 +350,8 @@ def examine_file(store: MetaStore, progress: Progress | None = None) -> Iterator
 def _file_rule(found: FileProblem) -> Rule:
     if found.code == EMPTY_LEAF:
         return EMPTIED_PAGE
+    if found.code == META_FIRST:
+        return UNPLACED_PAGES
     if found.code == META_INVALID and not found.is_damage:
         return TORN_META
     return DAMAGED_FILE if found.is_damage else ODD_FILE

@@ -11,7 +11,7 @@ from tests.support.surgery import Patient
 
 Found = tuple[str, Severity, int | None]
 
-INFO, WARNING, UNSAFE = Severity.INFO, Severity.WARNING, Severity.UNSAFE
+INFO, WARNING, UNSAFE, FATAL = Severity
 
 
 def sound(_: Patient) -> list[Found]:
@@ -25,10 +25,9 @@ def older_torn(patient: Patient) -> list[Found]:
 
 
 def newer_torn(patient: Patient) -> list[Found]:
-    """The state before is read then; that the newer one was lost, nobody can tell."""
-    slot = patient.newest
-    patient.set_meta(slot, checksum=1)
-    return [("meta.invalid", WARNING, slot)]
+    """The state before is read then; bbolt reads nothing, as slot 0 tells it the page size."""
+    patient.set_meta(patient.newest, checksum=1)
+    return [("meta.invalid", WARNING, 0), ("meta.first", WARNING, 0)]
 
 
 def older_zeroed(patient: Patient) -> list[Found]:
@@ -53,7 +52,36 @@ def newer_implausible(patient: Patient) -> list[Found]:
     """It is signed, so bbolt would use it."""
     slot = 1 - patient.newest
     patient.set_meta(slot, root=1 << 40, txid=patient.meta(slot, "txid") + 2)
-    return [("meta.invalid", WARNING, slot), ("meta.newer", UNSAFE, slot)]
+    return [("meta.invalid", WARNING, slot), ("meta.choice", FATAL, slot)]
+
+
+def older_with_a_page_size_of(size: int) -> Callable[[Patient], list[Found]]:
+    def page_size(patient: Patient) -> list[Found]:
+        """The page size of slot 0 is what bbolt believes, whichever txid it has."""
+        patient.set_meta(0, page_size=size, txid=patient.meta(1, "txid") - 1)
+        return [("meta.invalid", WARNING, 0), ("meta.choice", FATAL, 0)]
+
+    return page_size
+
+
+def first_of_same_txid_out_of_range(patient: Patient) -> list[Found]:
+    patient.set_meta(0, root=1 << 40, txid=patient.meta(1, "txid"))
+    return [
+        ("meta.invalid", WARNING, 0),
+        ("meta.choice", FATAL, 0),
+        ("meta.txid", WARNING, None),
+    ]
+
+
+def first_of_same_txid_unsigned(patient: Patient) -> list[Found]:
+    patient.set_meta(0, txid=patient.meta(1, "txid"), checksum=0)
+    found: list[Found] = [("meta.slot", INFO, 0)] if patient.meta(1, "txid") % 2 else []
+    return [
+        ("meta.unsigned", WARNING, 0),
+        *found,
+        ("meta.choice", FATAL, 0),
+        ("meta.txid", WARNING, None),
+    ]
 
 
 def older_unsigned(patient: Patient) -> list[Found]:
@@ -66,7 +94,7 @@ def newer_unsigned(patient: Patient) -> list[Found]:
     """To bbolt up to v1.3.6 it is the newest state, to us and to later versions it is not."""
     slot = patient.newest
     patient.set_meta(slot, checksum=0)
-    return [("meta.unsigned", WARNING, slot), ("meta.newer", UNSAFE, slot)]
+    return [("meta.unsigned", WARNING, slot), ("meta.choice", FATAL, slot)]
 
 
 def both_unsigned(patient: Patient) -> list[Found]:
@@ -125,6 +153,10 @@ CASES = [
     older_of_another_version,
     older_implausible,
     newer_implausible,
+    older_with_a_page_size_of(0),
+    older_with_a_page_size_of(1 << 31),
+    first_of_same_txid_out_of_range,
+    first_of_same_txid_unsigned,
     older_unsigned,
     newer_unsigned,
     both_unsigned,

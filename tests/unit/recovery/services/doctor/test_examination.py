@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 from _pytest.mark.structures import ParameterSet
 
+import bolt_store
 from recovery.ports import SystemRng
 from recovery.services.doctor.examination import Outlook
 from recovery.services.stores.sample import make_sample_store
@@ -14,6 +15,7 @@ from tests.support.full_store import make_full_store
 from tests.support.oracle import Dump, Oracle
 from tests.support.ports import FixedClock
 from tests.support.stores import CHANGED_AT, LEVELS, change, edit, make_store
+from tests.support.surgery import Patient
 
 NOT_OPENED_FOR_WRITING = {"I2"}
 """Invariants without which a store is not opened for writing at all."""
@@ -40,6 +42,41 @@ def test_what_is_broken_is_found_and_nothing_else(
     assert breakage.found == words(examination)
     is_fatal = any(word.endswith("F") for word in breakage.found)
     assert is_fatal is (examination.verdict.outlook is Outlook.DOES_NOT_START)
+
+
+@pytest.mark.parametrize("page_size_bytes", [0, 1 << 31])
+def test_influxd_will_not_start_where_it_believes_the_page_size_of_an_older_meta(
+    tmp_path: Path, page_size_bytes: int
+) -> None:
+    full = make_full_store(tmp_path / "influxd.bolt")
+    patient = Patient(full.path.read_bytes(), page_size_bytes=4096)
+    patient.set_meta(0, page_size=page_size_bytes, txid=patient.meta(1, "txid") - 1)
+    full.path.write_bytes(patient.content)
+    assert examined(full.path).verdict.outlook is Outlook.DOES_NOT_START
+
+
+def test_influxd_will_not_start_without_the_meta_that_tells_it_the_page_size(
+    tmp_path: Path,
+) -> None:
+    full = make_full_store(tmp_path / "influxd.bolt")
+    small = tmp_path / "small.bolt"
+    with bolt_store.open(full.path) as db, db.view() as tx:
+        content: bolt_store.Content = [
+            (
+                name,
+                bolt_store.BucketContent(
+                    items=[(key, value) for key, value in bucket.items() if value is not None]
+                ),
+            )
+            for name, bucket in tx.buckets()
+        ]
+        bolt_store.rebuild(content, small, page_size_bytes=1024)
+    patient = Patient(small.read_bytes(), page_size_bytes=1024)
+    patient.set_meta(0, checksum=1)
+    small.write_bytes(patient.content)
+    examination = examined(small)
+    assert examination.verdict.outlook is Outlook.DOES_NOT_START
+    assert "influxd does not find the pages" in examination.verdict.sentence
 
 
 @pytest.mark.parametrize("level", LEVELS)
