@@ -144,19 +144,24 @@ def require_may_mint(call: Call, wanted: Wanted) -> tuple[Id, Id]:
 def read_edit(call: Call) -> tuple[str | None, str | None]:
     """Read a new description and a new status; None for what is to stay.
 
+    An empty status is stored as "active", as on the server.
+
     Raises:
         ApiError: 500, as the server does it.
     """
     body = call.body("internal error")
-    return call.decoded(lambda: (body.text("description"), body.text("status")), "internal error")
+    description, status = call.decoded(
+        lambda: (body.text("description"), body.text("status")), "internal error"
+    )
+    return description, ACTIVE if status == "" else status
 
 
 def require_storable(call: Call, status: str | None) -> None:
-    """Refuse a status that the server could not store; an empty one counts as active.
+    """Refuse a status that the server could not store.
 
     Raises:
         ApiError: 400.
     """
-    if status not in {None, "", ACTIVE, INACTIVE}:
+    if status not in {None, ACTIVE, INACTIVE}:
         first = "encodeAuthorization: " if call.desk.settings.level >= LEVEL_HASHED else ""
         raise ApiError("invalid", f"{first}unknown authorization status")

@@ -1,0 +1,91 @@
+"""The server's own API, as clients know it: every request of the scenario, in its order."""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import Final
+
+import pytest
+
+from tests.support.absent import absent
+from tests.support.contract import Player, records_of, steps
+from tests.support.oracle import Oracle
+from tests.support.real_stores import unpack_real_store
+from tests.support.run_cli import PROGRAM, PROJECT
+from tests.support.served import serving
+
+SHARED: Final = PROJECT.parent / "shared" / "api"
+_SERVE: Final = (
+    f"{PROGRAM[0]} -m recovery serve --bolt-path {{bolt}} --listen 127.0.0.1:{{port}} "
+    "--key-file {dir}/key --ledger {dir}/ledger.sqlite"
+)
+
+
+def test_each_request_is_answered_as_the_server_answers_it(tmp_path: Path, oracle: Oracle) -> None:
+    store = unpack_real_store("influxd-2.9.1-fresh", tmp_path / "influxd.bolt")
+    different = []
+    with serving(store) as served:
+        player = Player(served)
+        for step in steps("full"):
+            different += player.play(step)
+    assert different == []
+    checked = subprocess.run(
+        [*PROGRAM, "store", "check", "--json", "--bolt-path", store],
+        cwd=PROJECT, capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    # The last requests delete an organization whose token stays, as it does on a server.
+    found = {(one["number"], one["bucket"]) for one in json.loads(checked.stdout)["findings"]}
+    assert found == {("I24", "authorizationsv1")}
+    assert oracle.check(store) == []
+    expected = unpack_real_store("influxd-2.9.1-used", tmp_path / "expected.bolt")
+    ours, servers = records_of(store), records_of(expected)
+    # The server keeps the password of a deleted 1.x user, and a status that it does not know.
+    more = servers - ours
+    assert sorted(table for table, *_ in more.elements()) == [
+        "legacy/authorizationPasswordv1", "userindexv1", "usersv1",
+    ]  # fmt: skip
+    assert not ours - servers
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("golden", "arguments", "environ"),
+    [
+        ("2.9.1", ["--prepared", "2.9.1-setup"], {}),
+        ("2.9.1", ["--bolt", "2.9.1-fresh.bolt"], {}),
+        ("2.9.1-raw-tokens", ["--prepared", "2.9.1-raw-setup"], {}),
+        ("2.9.1-roles", ["--variant", "roles", "--prepared", "2.9.1-setup"], {}),
+        ("2.9.1-many", ["--variant", "many", "--prepared", "2.9.1-setup"], {}),
+        (
+            "2.9.1-strong",
+            ["--variant", "strong", "--prepared", "2.9.1-setup"],
+            {"INFLUXD_STRONG_PASSWORDS": "true"},
+        ),
+        ("2.9.1-setup-min", ["--variant", "setup-min", "--bolt", "2.9.1-fresh.bolt"], {}),
+        ("2.7.12", ["--bolt", "2.7.12-fresh.bolt"], {}),
+    ],
+)
+def test_the_whole_judge_finds_nothing_different(
+    tmp_path: Path, golden: str, arguments: list[str], environ: dict[str, str]
+) -> None:
+    archive = SHARED / "golden.tar.gz"
+    if not archive.is_file():
+        absent(f"no pairs of a real server: {archive}")
+    subprocess.run(["tar", "-xzf", archive, "-C", tmp_path], check=True)
+    folder = tmp_path / "golden"
+    done = subprocess.run(
+        [
+            sys.executable, SHARED / "capture.py", "compare", "--golden", folder / golden,
+            *(str(folder / "stores" / one) if one.startswith("2.") else one for one in arguments),
+            "--cmd", _SERVE,
+        ],
+        cwd=tmp_path,
+        env={**os.environ, "PYTHONPATH": str(PROJECT), **environ},
+        capture_output=True,
+        text=True,
+        check=False,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stdout[-4000:]
+    assert ", 0 different, 0 skipped, 0 without" in done.stdout
