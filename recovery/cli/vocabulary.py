@@ -58,11 +58,11 @@ NOUNS: Final = {
         "Users of the store: the names and passwords that people sign in with.",
     ),
     "org": Noun(
-        "list, make and rename organizations, and say who belongs to them",
+        "list, make, change and delete organizations, and say who belongs to them",
         "Organizations of the store: what users, buckets and tokens belong to.",
     ),
     "bucket": Noun(
-        "list the buckets",
+        "list, make and change buckets",
         "InfluxDB buckets of the store: where time series go. The time series themselves are not "
         "in the store.",
     ),
@@ -92,6 +92,7 @@ COMMANDS: Final = {
     "auth show": Entry("auth_details", "show everything about one authorization"),
     "auth set-active": Entry("auth_changes", "set one authorization active"),
     "auth set-inactive": Entry("auth_changes", "set one authorization inactive"),
+    "auth update": Entry("auth_changes", "give one authorization another description"),
     "auth delete": Entry(
         "auth_changes", "delete one authorization, so that its token is worth nothing"
     ),
@@ -123,10 +124,16 @@ COMMANDS: Final = {
     "org list": Entry("org_listing", "list every organization, with owners and members"),
     "org create": Entry("org_changes", "make an organization that influxd starts with"),
     "org rename": Entry("org_changes", "give an organization another name"),
+    "org update": Entry("org_changes", "give an organization another description"),
+    "org delete": Entry("org_changes", "delete an organization that has no data"),
     "org add-owner": Entry("org_changes", "make a user an owner of an organization"),
     "org add-member": Entry("org_changes", "make a user a member of an organization"),
     "org remove-member": Entry("org_changes", "end the role of a user in an organization"),
     "bucket list": Entry("bucket_listing", "list every bucket, with organization and retention"),
+    "bucket create": Entry("bucket_changes", "make a bucket that influxd starts with"),
+    "bucket rename": Entry("bucket_changes", "give a bucket another name"),
+    "bucket update": Entry("bucket_changes", "change how long data stay, or the description"),
+    "bucket delete": Entry("bucket_changes", "delete a bucket that has no data"),
     "instance add-owner": Entry("instance_changes", "make a user an owner of the whole server"),
     "setup": Entry("setup", "make a new store that influxd takes for set up"),
     "store check": Entry(

@@ -1,7 +1,7 @@
 """The commands that change one authorization.
 
-Lives here: `auth set-active`, `set-inactive`, `delete` and `complete`. Must not live here: what
-they write (`recovery.services.authorizations.changes`).
+Lives here: `auth set-active`, `set-inactive`, `update`, `delete` and `complete`. Must not live
+here: what they write (`recovery.services.authorizations.changes`).
 """
 
 from functools import partial
@@ -11,6 +11,7 @@ from recovery.cli.changing import run_planner
 from recovery.cli.choices import add_id, authorization_id
 from recovery.cli.context import Context
 from recovery.cli.options import Change, Command, add_change, add_ensure
+from recovery.cli.usage import required
 from recovery.cli.words import Parser
 from recovery.errors import ExitCode
 from recovery.ports import SystemClock
@@ -19,6 +20,7 @@ from recovery.services.authorizations.changes import (
     DeleteAuthorization,
     SetStatus,
 )
+from recovery.services.authorizations.record_changes import EditAuthorization
 
 
 class _One(Change, frozen=True):
@@ -52,6 +54,35 @@ SET_INACTIVE: Final = Command(
     options=_One,
     run=partial(_set_status, is_active=False),
     add_options=_add_one,
+)
+
+
+class _Update(Change, frozen=True):
+    id: str
+    description: str | None
+
+
+def _add_update(command: Parser) -> None:
+    add_id(command)
+    command.add_argument("--description", metavar="TEXT", help="the new description (required)")
+    add_change(command)
+
+
+def _update(options: _Update, context: Context) -> ExitCode:
+    planner = EditAuthorization(
+        authorization_id=authorization_id(options.id),
+        description=required(options.description, "--description TEXT", "auth update"),
+        clock=SystemClock(),
+    )
+    return run_planner(options, context, lambda _: planner)
+
+
+UPDATE: Final = Command(
+    description="Give one authorization another description. It cannot change its token or what it "
+    "permits.",
+    options=_Update,
+    run=_update,
+    add_options=_add_update,
 )
 
 

@@ -1,6 +1,7 @@
 """The commands that change organizations and the roles in them.
 
-Lives here: `org create`, `rename`, `add-owner`, `add-member` and `remove-member`. Must not live
+Lives here: `org create`, `rename`, `update`, `delete`, `add-owner`, `add-member` and
+`remove-member`. Must not live
 here: the order of their steps (`recovery.services.changes.sequence`) and their decisions
 (`recovery.services.tenancy.organization_changes`).
 """
@@ -16,12 +17,14 @@ from recovery.cli.words import Parser
 from recovery.errors import ExitCode
 from recovery.model.mapping import MEMBER, OWNER
 from recovery.ports import SystemClock, SystemRng
+from recovery.services.tenancy.choosing import Chosen, choose_organization
 from recovery.services.tenancy.organization_changes import (
     CreateOrganization,
     RemoveRole,
     RenameOrganization,
     SetRole,
 )
+from recovery.services.tenancy.organization_records import DeleteOrganization, EditOrganization
 
 
 class _Create(Change, frozen=True):
@@ -90,6 +93,66 @@ RENAME: Final = Command(
     options=_Rename,
     run=_rename,
     add_options=_add_rename,
+)
+
+
+class _Update(Change, frozen=True):
+    org: str | None
+    description: str | None
+
+
+def _add_update(command: Parser) -> None:
+    _add_org(command)
+    command.add_argument("--description", metavar="TEXT", help="the new description (required)")
+    add_change(command)
+
+
+def _update(options: _Update, context: Context) -> ExitCode:
+    description = required(options.description, "--description TEXT", "org update")
+    planner = Chosen(
+        operation=EditOrganization.operation,
+        choose=lambda tx: EditOrganization(
+            org_id=choose_organization(tx, options.org).id,
+            description=description,
+            clock=SystemClock(),
+        ),
+    )
+    return run_planner(options, context, lambda _: planner)
+
+
+UPDATE: Final = Command(
+    description="Give an organization another description. It cannot give it another name: org "
+    "rename does that.",
+    options=_Update,
+    run=_update,
+    add_options=_add_update,
+)
+
+
+class _Delete(Change, frozen=True):
+    org: str | None
+
+
+def _add_delete(command: Parser) -> None:
+    command.add_argument("--org", metavar="NAME", help="the organization (required)")
+    add_change(command)
+
+
+def _delete(options: _Delete, context: Context) -> ExitCode:
+    name = required(options.org, "--org NAME", "org delete")
+    planner = Chosen(
+        operation=DeleteOrganization.operation,
+        choose=lambda tx: DeleteOrganization(org_id=choose_organization(tx, name).id),
+    )
+    return run_planner(options, context, lambda _: planner)
+
+
+DELETE: Final = Command(
+    description="Delete an organization none of whose buckets has data, with its buckets and the "
+    "roles in it. Its tokens stay, as on a server. It refuses an organization with data.",
+    options=_Delete,
+    run=_delete,
+    add_options=_add_delete,
 )
 
 

@@ -6,12 +6,13 @@ Invariants: a name is looked for among the records, not only in the index: a sto
 broken is one that people need help with. An error lists the names that exist.
 """
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from typing import Final, TypeVar
+from typing import TYPE_CHECKING, Final, TypeVar
 
 from recovery.errors import AmbiguousError, NotFoundError, RefusedError
 from recovery.metastore.transaction import MetaTx
+from recovery.model.bucket import Bucket
 from recovery.model.display import displayed
 from recovery.model.ids import Id
 from recovery.model.organization import Organization, index_name
@@ -20,6 +21,9 @@ from recovery.remedy import Give, Input, Remedy, Run
 
 USERS: Final = "usersv1"
 ORGANIZATIONS: Final = "organizationsv1"
+if TYPE_CHECKING:
+    from recovery.services.changes.plan import Plan, Planner
+
 NAMES_SHOWN_MAX: Final = 20
 USER_LIST: Final = Run("user list", "to see who there is")
 NAME_LENGTH_MAX: Final = 100
@@ -78,6 +82,50 @@ class UserChoice:
         if user is None:
             raise NotFoundError(kind="user", name=self.user_id, existing=(), hint=USER_LIST)
         return user
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Chosen:
+    """A command on a record that has to be found by name in the store first.
+
+    Attributes:
+        operation: The command.
+        choose: Finds the record, and makes the command on it.
+    """
+
+    operation: str
+    choose: "Callable[[MetaTx], Planner]"
+
+    def plan(self, store: MetaTx) -> "Plan":
+        """Find the record, and plan. Raises what both raise."""
+        return self.choose(store).plan(store)
+
+
+def choose_bucket(tx: MetaTx, name: str, organization: Organization) -> Bucket:
+    """Choose a bucket of an organization.
+
+    Args:
+        tx: The records.
+        name: Its name, exactly.
+        organization: The organization.
+
+    Returns:
+        The bucket.
+
+    Raises:
+        NotFoundError: There is none; the error lists those that exist.
+        StoreDamagedError: The file is damaged.
+    """
+    existing = [one for one in tx.buckets.walk([]) if one.org_id == organization.id]
+    found = next((one for one in existing if one.name == name), None)
+    if found is None:
+        raise NotFoundError(
+            kind="bucket",
+            name=shown_name(name),
+            existing=_first(shown_name(one.name) for one in existing),
+            hint=Run("bucket list", "to see them"),
+        )
+    return found
 
 
 def choose_organization(tx: MetaTx, name: str | None) -> Organization:

@@ -1,0 +1,190 @@
+"""The commands that change InfluxDB buckets.
+
+Lives here: `bucket create`, `rename`, `update` and `delete`. Must not live here: what they write
+(`recovery.services.tenancy.bucket_changes`).
+"""
+
+from typing import Final
+
+from recovery.cli.changing import run_planner
+from recovery.cli.commands.setup import retention_ns
+from recovery.cli.context import Context
+from recovery.cli.options import Change, Command, add_change
+from recovery.cli.usage import UsageError, required
+from recovery.cli.words import Parser
+from recovery.errors import ExitCode
+from recovery.ports import SystemClock, SystemRng
+from recovery.services.tenancy.bucket_changes import CreateBucket, DeleteBucket, EditBucket
+from recovery.services.tenancy.choosing import Chosen, choose_bucket, choose_organization
+
+
+class _Create(Change, frozen=True):
+    org: str | None
+    name: str | None
+    description: str
+    retention: str
+
+
+def _add_which(command: Parser, *, what: str) -> None:
+    command.add_argument(
+        "--org",
+        metavar="NAME",
+        help="its organization (default: the only one; with several, name one)",
+    )
+    command.add_argument("--name", metavar="NAME", help=f"name of the {what} (required)")
+
+
+def _add_create(command: Parser) -> None:
+    _add_which(command, what="new bucket")
+    command.add_argument(
+        "--description", metavar="TEXT", default="", help="free text (default: none)"
+    )
+    command.add_argument(
+        "--retention",
+        metavar="TIME",
+        default="0",
+        help="how long data stay, as 30d or 72h; 0 for ever (default: 0)",
+    )
+    add_change(command)
+
+
+def _create(options: _Create, context: Context) -> ExitCode:
+    name = required(options.name, "--name NAME", "bucket create")
+    stay_ns = retention_ns(options.retention)
+    planner = Chosen(
+        operation=CreateBucket.operation,
+        choose=lambda tx: CreateBucket(
+            org_id=choose_organization(tx, options.org).id,
+            name=name,
+            description=options.description,
+            retention_ns=stay_ns,
+            clock=SystemClock(),
+            rng=SystemRng(),
+        ),
+    )
+    return run_planner(options, context, lambda _: planner)
+
+
+CREATE: Final = Command(
+    description="Make a bucket, with its entry in the catalogue of the storage engine, without "
+    "which influxd would not start. It cannot put data into it.",
+    options=_Create,
+    run=_create,
+    add_options=_add_create,
+)
+
+
+class _Rename(Change, frozen=True):
+    org: str | None
+    name: str | None
+    new_name: str | None
+
+
+def _add_rename(command: Parser) -> None:
+    _add_which(command, what="bucket")
+    command.add_argument("--new-name", metavar="NAME", help="the new name (required)")
+    add_change(command)
+
+
+def _rename(options: _Rename, context: Context) -> ExitCode:
+    name = required(options.name, "--name NAME", "bucket rename")
+    new_name = required(options.new_name, "--new-name NAME", "bucket rename")
+    planner = Chosen(
+        operation="bucket rename",
+        choose=lambda tx: EditBucket(
+            bucket_id=choose_bucket(tx, name, choose_organization(tx, options.org)).id,
+            name=new_name,
+            clock=SystemClock(),
+        ),
+    )
+    return run_planner(options, context, lambda _: planner)
+
+
+RENAME: Final = Command(
+    description="Give a bucket another name; its ID, its data and the tokens for it stay. Queries "
+    "that name it have to be changed. It cannot rename a system bucket.",
+    options=_Rename,
+    run=_rename,
+    add_options=_add_rename,
+)
+
+
+class _Update(Change, frozen=True):
+    org: str | None
+    name: str | None
+    description: str | None
+    retention: str | None
+
+
+def _add_update(command: Parser) -> None:
+    _add_which(command, what="bucket")
+    command.add_argument(
+        "--description", metavar="TEXT", help="the new description (default: keep it)"
+    )
+    command.add_argument(
+        "--retention",
+        metavar="TIME",
+        help="how long data stay, as 30d or 72h, 0 for ever; older data are deleted when influxd "
+        "runs (default: keep it)",
+    )
+    add_change(command)
+
+
+def _update(options: _Update, context: Context) -> ExitCode:
+    name = required(options.name, "--name NAME", "bucket update")
+    if options.description is None and options.retention is None:
+        raise UsageError(
+            problem="bucket update has nothing to change",
+            hint="add --description TEXT or --retention TIME",
+        )
+    stay_ns = None if options.retention is None else retention_ns(options.retention)
+    planner = Chosen(
+        operation="bucket update",
+        choose=lambda tx: EditBucket(
+            bucket_id=choose_bucket(tx, name, choose_organization(tx, options.org)).id,
+            description=options.description,
+            retention_ns=stay_ns,
+            shard_group_ns=None if stay_ns is None else 0,
+            clock=SystemClock(),
+        ),
+    )
+    return run_planner(options, context, lambda _: planner)
+
+
+UPDATE: Final = Command(
+    description="Change how long data stay in a bucket, or its description. Shard groups that are "
+    "there keep their span. It cannot bring back data that a shorter time has deleted.",
+    options=_Update,
+    run=_update,
+    add_options=_add_update,
+)
+
+
+class _Delete(Change, frozen=True):
+    org: str | None
+    name: str | None
+
+
+def _add_delete(command: Parser) -> None:
+    _add_which(command, what="bucket")
+    add_change(command)
+
+
+def _delete(options: _Delete, context: Context) -> ExitCode:
+    name = required(options.name, "--name NAME", "bucket delete")
+    planner = Chosen(
+        operation=DeleteBucket.operation,
+        choose=lambda tx: DeleteBucket(
+            bucket_id=choose_bucket(tx, name, choose_organization(tx, options.org)).id
+        ),
+    )
+    return run_planner(options, context, lambda _: planner)
+
+
+DELETE: Final = Command(
+    description="Delete a bucket that has no data, with its index entry and its entry in the "
+    "catalogue of the storage engine. It refuses a bucket with data, and a system bucket.",
+    options=_Delete,
+    run=_delete,
+    add_options=_add_delete,
+)
