@@ -58,6 +58,10 @@ class Input(Enum):
     PAGE_SIZE = auto()
     ROOT_PAGE = auto()
     CONFIRMATION = auto()
+    SOCKET = auto()
+    """A Unix socket to serve on."""
+    ADDRESS = auto()
+    """An address of this machine to serve on."""
 
 
 class Give(NamedTuple):

@@ -15,6 +15,7 @@ import errno
 import os
 import select
 import stat
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, TextIO
 
@@ -124,18 +125,40 @@ class TerminalDestination:
         Raises:
             DeliveryError: The terminal did not take it.
         """
-        head = f"\nToken of authorization {record_id}, shown only this once:\n\n"
         try:
-            write_all(self._terminal, f"{head}{secret.reveal()}\n\n".encode())
+            write_all(self._terminal, f"{self._head(record_id)}{secret.reveal()}\n\n".encode())
         except OSError as error:
             raise _undelivered(record_id, error) from None
         finally:
             self._opened.close()
         return ()
 
+    @staticmethod
+    def _head(record_id: str) -> str:
+        """Say what follows."""
+        return f"\nToken of authorization {record_id}, shown only this once:\n\n"
+
     def discard(self) -> None:
         """Close the terminal."""
         self._opened.close()
+
+
+class ConsoleKeyDestination(TerminalDestination):
+    """The controlling terminal, for the key of `serve`."""
+
+    def open(self) -> tuple[str, ...]:
+        """Open the terminal; without one the key needs another place."""
+        try:
+            return super().open()
+        except RefusedError:
+            raise RefusedError(
+                reason="there is no terminal to show the console key on",
+                hint="add --key-file PATH or --no-console-key, or name a command after --",
+            ) from None
+
+    @staticmethod
+    def _head(record_id: str) -> str:  # noqa: ARG004 # there is none
+        return "\nConsole key, an operator token until this ends, shown only this once:\n\n"
 
 
 class FileDestination:
@@ -263,6 +286,29 @@ def path_of(destination: "TokenDestination | None") -> Path | None:
         The file, by its absolute path; None when it is in none.
     """
     return destination.path.absolute() if isinstance(destination, FileDestination) else None
+
+
+def environment_of_child(
+    environ: Mapping[str, str], *, host: str, key: Secret, configs_path: Path
+) -> dict[str, str]:
+    """Make the environment of the one command that a store is served for.
+
+    Args:
+        environ: Ours.
+        host: Where it is served.
+        key: The console key.
+        configs_path: A place for the configurations of the influx CLI, with nothing in it, so that
+            those of this user are not used.
+
+    Returns:
+        All variables, with the key among them.
+    """
+    return {
+        **environ,
+        "INFLUX_HOST": host,
+        "INFLUX_TOKEN": key.reveal(),
+        "INFLUX_CONFIGS_PATH": str(configs_path),
+    }
 
 
 def stored_text(secret: Secret) -> str:

@@ -47,6 +47,8 @@ FIELDS: Final[dict[Input, tuple[str, ...]]] = {
     Input.PAGE_SIZE: ("page_size",),
     Input.ROOT_PAGE: ("root_page",),
     Input.CONFIRMATION: ("yes",),
+    Input.SOCKET: ("socket",),
+    Input.ADDRESS: ("listen",),
 }
 """Fields of options that say something; the first that a command has is the one, or are the two,
 for it."""

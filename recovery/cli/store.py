@@ -44,7 +44,12 @@ def find_store(options: Options, context: Context) -> FoundStore:
 
 
 def open_session(
-    found: FoundStore, *, write: bool = False, needs_schema: bool = True, reads_packed: bool = True
+    found: FoundStore,
+    *,
+    write: bool = False,
+    needs_schema: bool = True,
+    reads_packed: bool = True,
+    timeout_s: float = 1.0,
 ) -> Session:
     """Open the store that was found; close it, or use it as a context manager.
 
@@ -53,6 +58,7 @@ def open_session(
         write: Lock it exclusively and allow changes; otherwise lock it shared.
         needs_schema: Whether to refuse a store whose migrations are not as they should be.
         reads_packed: Whether a packed copy is taken too.
+        timeout_s: How long to try for the lock, in seconds.
 
     Returns:
         The session.
@@ -61,7 +67,11 @@ def open_session(
         RecoveryError: It cannot be opened; the error says what it is instead.
     """
     return Session.open(
-        found.path, write=write, needs_schema=needs_schema, reads_packed=reads_packed
+        found.path,
+        write=write,
+        needs_schema=needs_schema,
+        reads_packed=reads_packed,
+        timeout_s=timeout_s,
     )
 
 

@@ -12,18 +12,22 @@ Source: InfluxDB v2.9.1 http/platform_handler.go, http/authentication_middleware
 spec admin-daemon 1.1 to 1.3, 2.3, 3.3.
 """
 
-from collections.abc import Mapping
-from typing import Final
+import asyncio
+from collections.abc import Callable, Mapping
+from typing import Final, cast
 
 from starlette.requests import ClientDisconnect
 from starlette.requests import Request as HttpRequest
 from starlette.types import Receive, Scope, Send
 
-from recovery.daemon.answer import NOT_ALLOWED, Answer, ApiError
+from recovery.daemon.access import UNAUTHORIZED, token_of
+from recovery.daemon.answer import NOT_ALLOWED, Answer, ApiError, Headers
 from recovery.daemon.call import Call, Desk, Handler, Slow
 from recovery.daemon.origin import require_own_host, require_own_origin
+from recovery.daemon.protocol import Connection
 from recovery.daemon.request import Request, parse_query
 from recovery.daemon.routes import NOT_SERVED, PATH_NOT_FOUND, find_route, needs_caller
+from recovery.daemon.throttle import Throttle
 from recovery.daemon.worker import Worker
 from recovery.errors import RecoveryError
 from recovery.log import get_logger
@@ -35,7 +39,13 @@ _TOO_LARGE: Final = "a body has at most 1 MiB here"
 
 
 class Application:
-    """Answers requests."""
+    """Answers requests.
+
+    Attributes:
+        own_headers: What every answer carries.
+        last_asked_s: When the last request was answered, on the clock of the loop; None before the
+            first.
+    """
 
     def __init__(self, desk: Desk, worker: Worker) -> None:
         """Get ready.
@@ -46,10 +56,16 @@ class Application:
         """
         self._desk = desk
         self._worker = worker
-        self._own_headers = (
+        self._throttle = Throttle()
+        self.last_asked_s: float | None = None
+        self.own_headers: Final[Headers] = (
             (b"X-Influxdb-Build", b"OSS"),
             (b"X-Influxdb-Version", desk.settings.version.encode()),
         )
+
+    async def on_store(self, job: Callable[[], None]) -> None:
+        """Do something on the thread of the store, between two requests."""
+        await self._worker.on_store(job)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request, as ASGI asks for it."""
@@ -59,14 +75,16 @@ class Application:
             answer = await self._answer(HttpRequest(scope, receive))
         except ClientDisconnect:
             return
-        await self._send(answer, scope, receive, send)
+        await self._send(answer, _connection(scope), send)
+        self.last_asked_s = asyncio.get_running_loop().time()
 
     async def _answer(self, http: HttpRequest) -> Answer:
         try:
-            request = await _read(http)
-            require_own_host(request)
-            require_own_origin(request)
-            return await self._routed(request)
+            connection = _connection(http.scope)
+            request = await _read(http, connection)
+            require_own_host(request, port=connection.port)
+            require_own_origin(request, has_token=token_of(request) is not None)
+            return await self._guarded(request)
         except ApiError as error:
             return error.answer()
         except RecoveryError as error:
@@ -77,6 +95,21 @@ class Application:
         except Exception as error:  # the loop goes on whatever one request met
             LOG.error("request.crashed", exc_info=error)  # noqa: TRY400 # ours has no exception()
             return ApiError("internal error", "an internal error has occurred").answer()
+
+    async def _guarded(self, request: Request) -> Answer:
+        """Let nobody guess passwords and tokens fast."""
+        loop = asyncio.get_running_loop()
+        has_password = request.headers.get("authorization", "")[:6].lower() == "basic "
+        if has_password:
+            self._throttle.require_sign_in(loop.time())
+        try:
+            return await self._routed(request)
+        except ApiError as error:
+            if has_password and error.code in {"unauthorized", "forbidden"}:
+                self._throttle.note_sign_in(loop.time())
+            elif error is UNAUTHORIZED and (request.cookies or token_of(request) is not None):
+                await asyncio.sleep(self._throttle.note_token(loop.time()))
+            raise
 
     async def _routed(self, request: Request) -> Answer:
         """Find the handler, after it is known who asks where that is asked for."""
@@ -126,9 +159,9 @@ class Application:
 
         return await self._worker.on_store(job)
 
-    async def _send(self, answer: Answer, scope: Scope, receive: Receive, send: Send) -> None:
+    async def _send(self, answer: Answer, connection: Connection, send: Send) -> None:
         """Send an answer whole, or slice by slice."""
-        headers = [*self._own_headers, *answer.headers]
+        headers = [*self.own_headers, *answer.headers]
         if answer.content_type is not None:
             headers.insert(0, (b"Content-Type", answer.content_type))
         if answer.slices is None and answer.status != 204:  # noqa: PLR2004 # No Content
@@ -140,7 +173,7 @@ class Application:
             piece = await self._worker.on_store(self._next_slice(answer))
             has_more = piece is not None
             await send({"type": "http.response.body", "body": piece or b"", "more_body": has_more})
-        if answer.when_lost is not None and await HttpRequest(scope, receive).is_disconnected():
+        if answer.when_lost is not None and await connection.has_lost_answer():
             await self._worker.on_store(answer.when_lost)
 
     def _next_slice(self, answer: Answer) -> "_SliceJob":
@@ -161,7 +194,11 @@ class _SliceJob:
             return self._answer.slices.next(view.tx)
 
 
-async def _read(http: HttpRequest) -> Request:
+def _connection(scope: Scope) -> Connection:
+    return cast("Connection", scope["state"]["connection"])
+
+
+async def _read(http: HttpRequest, connection: Connection) -> Request:
     """Read head and body of a request.
 
     Raises:
@@ -176,6 +213,8 @@ async def _read(http: HttpRequest) -> Request:
         if name == "cookie":
             cookies.append(value)
         headers.setdefault(name, value)
+    if int(headers.get("content-length", 0)) > BODY_SIZE_BYTES_MAX:
+        raise ApiError("request too large", _TOO_LARGE)
     body = bytearray()
     async for chunk in http.stream():
         body += chunk
@@ -189,5 +228,5 @@ async def _read(http: HttpRequest) -> Request:
         headers=headers,
         cookies=tuple(cookies),
         body=bytes(body),
-        peer=http.scope.get("peer", ""),
+        peer="" if connection.peer is None else connection.peer.words,
     )

@@ -13,6 +13,7 @@ Source: spec admin-daemon 2.7 and 2.8.
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from pathlib import Path
 from typing import Final
 
 from recovery.daemon.answer import ApiError
@@ -41,6 +42,7 @@ OPERATION: Final = "serve"
 JOURNAL_CHANGES_MAX: Final = 10_000
 JOURNAL_SIZE_BYTES_MAX: Final = 64 << 20
 CLIENT_LENGTH_MAX: Final = 60
+CHANGES_BETWEEN_CHECKS: Final = 100
 READ_ONLY: Final = "the store is open for reading only"
 
 
@@ -119,15 +121,19 @@ class Changes:
     Attributes:
         count: How many were made.
         stopped_by: Why nothing is written any more; None while all is well.
+        backup_path: The store as it was before the first; None before that.
     """
 
-    def __init__(self, session: Session, recorder: Recorder, clock: Clock) -> None:
+    def __init__(
+        self, session: Session, recorder: Recorder, clock: Clock, *, reason: str | None
+    ) -> None:
         """Get ready.
 
         Args:
             session: The store, open for writing or for reading.
             recorder: The ledger.
             clock: The time.
+            reason: Why all of it is done, for the ledger.
         """
         self._session = session
         self._recorder = recorder
@@ -136,7 +142,9 @@ class Changes:
         self._journal: deque[JournalEntry] = deque()
         self._journal_size_bytes = 0
         self.count = 0
-        self.stopped_by: str | None = None
+        self.stopped_by: RecoveryError | None = None
+        self.backup_path: Path | None = None
+        self._row = _SessionRow(session, recorder, reason)
 
     @property
     def journal(self) -> tuple[JournalEntry, ...]:
@@ -159,17 +167,25 @@ class Changes:
         if not self._session.store.is_writable:
             raise ApiError("unavailable", READ_ONLY)
         if self.stopped_by is not None:
-            raise ApiError("unavailable", f"writing was stopped: {self.stopped_by}")
+            message = f"writing was stopped: {worded(self.stopped_by)}"
+            raise ApiError("unavailable", message)
         watched = _Watched(planner)
         ports = _Ports(self._recorder)
         manner = Manner(
-            reason=author.reason, backups=self._backups, is_whole_file_checked=self.count == 0
+            reason=author.reason,
+            backups=self._backups,
+            is_whole_file_checked=self.count % CHANGES_BETWEEN_CHECKS == 0,
         )
         try:
             proposal = self._session.propose(watched, manner)
+            if proposal.plan.is_needed:
+                self._row.begin(proposal.work.backup_path)
             outcome = self._session.carry_out(proposal, ports.all)
         except RecoveryError as error:
-            raise self._refused(error) from error
+            refused = self._refused(error)
+            if not self.count:  # its backup has gone again, and the next change has another
+                self._row.end(0, is_known=self.stopped_by is None)
+            raise refused from error
         if outcome.is_changed:
             self._note(proposal, outcome, watched, ports.recorder.intent_id, author)
         return Made(
@@ -179,6 +195,20 @@ class Changes:
             is_changed=outcome.is_changed,
             mark_lost=lambda: self._mark_lost(ports.recorder.intent_id, outcome),
         )
+
+    def look(self) -> None:
+        """Check the whole file, and write nothing any more when it is not sound."""
+        if self.count and self.stopped_by is None:
+            try:
+                self._session.store.require_sound()
+            except RecoveryError as error:
+                LOG.error("store.unsound", problem=str(error))  # noqa: TRY400 # ours has no exception()
+                self.stopped_by = error
+
+    def end(self) -> None:
+        """Check the file a last time, and write the end of the session into the ledger."""
+        self.look()
+        self._row.end(self.count, is_known=self.stopped_by is None)
 
     def _note(
         self,
@@ -190,6 +220,7 @@ class Changes:
     ) -> None:
         """Write the journal; the oldest entries go when it is full."""
         self.count += 1
+        self.backup_path = outcome.backup_path
         entry = JournalEntry(
             number=self.count,
             operation=proposal.plan.operation,
@@ -212,9 +243,9 @@ class Changes:
 
     def _refused(self, error: RecoveryError) -> ApiError:
         """Say what went wrong, and stop writing when it is not known what is in the store now."""
-        message = f"{error}; {advice(error.hint)}"
+        message = worded(error)
         if error.changed is not False:
-            self.stopped_by = message
+            self.stopped_by = error
         match error:
             case WriteFailedError() | StoreDamagedError():
                 return ApiError("unavailable", message)
@@ -235,6 +266,54 @@ class Changes:
             self._recorder.conclude(intent_id, "undelivered", txid_after=outcome.txid)
         except RecoveryError as error:
             LOG.warning("ledger.failed", operation="undelivered", problem=str(error))
+
+
+def worded(error: RecoveryError) -> str:
+    """Say what went wrong and what to do, in one line."""
+    return f"{error}; {advice(error.hint)}"
+
+
+class _SessionRow:
+    """The row of the ledger that stands for the whole session."""
+
+    def __init__(self, session: Session, recorder: Recorder, reason: str | None) -> None:
+        self._session = session
+        self._recorder = recorder
+        self._reason = reason
+        self._intent_id: int | None = None
+
+    def begin(self, backup_path: Path | None) -> None:
+        """Write it, before the first change.
+
+        Raises:
+            LedgerError: It cannot be written.
+        """
+        if self._intent_id is not None:
+            return
+        facts = self._session.facts()
+        intent = Intent(
+            operation=OPERATION,
+            store_path=facts.real_path,
+            device=facts.device,
+            inode=facts.inode,
+            record_ids=(),
+            backup_path=backup_path,
+            reason=self._reason,
+            digest=None,
+        )
+        self._intent_id = self._recorder.intend(intent, txid_before=facts.txid)
+
+    def end(self, count: int, *, is_known: bool) -> None:
+        """Write how it ended; a ledger that fails by now is only a warning."""
+        if self._intent_id is None:
+            return
+        intent_id, self._intent_id = self._intent_id, None
+        outcome = ("done" if count else "unchanged") if is_known else "unknown"
+        txid = self._session.store.txid if is_known else None
+        try:
+            self._recorder.conclude(intent_id, outcome, txid_after=txid)
+        except RecoveryError as error:
+            LOG.warning("ledger.failed", operation=OPERATION, problem=str(error))
 
 
 class _Watched:

@@ -8,15 +8,18 @@ Source: spec admin-daemon 1.1 (the version by level) and 2.7.
 import socket
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Final
 
 from recovery.daemon.access import Access, ConsoleKey
 from recovery.daemon.app import Application
 from recovery.daemon.call import Desk, Settings
 from recovery.daemon.changes import Changes
+from recovery.daemon.life import Child, Life, Limits
 from recovery.daemon.serving import serve
 from recovery.daemon.sessions import Sessions
 from recovery.daemon.worker import Worker
+from recovery.errors import RecoveryError
 from recovery.model.token import LEVEL_HASHED
 from recovery.ports import Clock, Rng
 from recovery.secret import Secret
@@ -32,6 +35,9 @@ class RunOptions:
     """How to serve.
 
     Attributes:
+        limits: When to end without being told.
+        child: A command to end with; None for none.
+        reason: Why, for the ledger.
         console_key: The key of this run; None for none.
         as_user: For whom it acts; None for the most likely user.
         version: What to say instead of the version of the store; None for that.
@@ -41,6 +47,9 @@ class RunOptions:
         configuration: What `/api/v2/config` shows.
     """
 
+    limits: Limits
+    child: Child | None
+    reason: str | None
     console_key: Secret | None = field(repr=False)
     as_user: str | None
     version: str | None
@@ -48,6 +57,25 @@ class RunOptions:
     server_hashes: bool | None
     strong_passwords: bool
     configuration: Mapping[str, str | int | bool]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ending:
+    """How a run ended.
+
+    Attributes:
+        cause: Why it ended, as a clause.
+        child_code: What its command ended with; None without one.
+        change_count: How many changes were made.
+        backup_path: The store as it was before the first; None without changes.
+        stopped_by: Why nothing was written any more; None when all was well to the end.
+    """
+
+    cause: str
+    child_code: int | None
+    change_count: int
+    backup_path: Path | None
+    stopped_by: RecoveryError | None
 
 
 def run(
@@ -59,8 +87,8 @@ def run(
     clock: Clock,
     rng: Rng,
     when_ready: Callable[[], None] = lambda: None,
-) -> int:
-    """Serve a store until a signal comes.
+) -> Ending:
+    """Serve a store until a signal comes, or one of the limits.
 
     Args:
         session: The store, locked.
@@ -72,7 +100,10 @@ def run(
         when_ready: Called when all is made, in front of the first request.
 
     Returns:
-        The number of changes that were made.
+        How it ended; the file has been checked.
+
+    Raises:
+        OSError: The command cannot be started.
     """
     sessions = Sessions(clock, rng)
     level = session.store.level
@@ -88,20 +119,27 @@ def run(
     key = None if options.console_key is None else ConsoleKey.of(options.console_key)
     desk = Desk(
         session=session,
-        changes=Changes(session, recorder, clock),
+        changes=Changes(session, recorder, clock, reason=options.reason),
         access=Access(sessions, console_key=key, as_user=options.as_user),
         sessions=sessions,
         settings=settings,
         clock=clock,
         rng=rng,
     )
-    worker = Worker()
+    worker, life = Worker(), Life(options.limits, options.child)
     try:
         when_ready()
-        serve(Application(desk, worker), sockets)
+        serve(Application(desk, worker), sockets, life, when_quiet=desk.changes.look)
     finally:
         worker.close()
-    return desk.changes.count
+        desk.changes.end()
+    return Ending(
+        cause=life.ended_by or "it was told to",
+        child_code=life.child_code,
+        change_count=desk.changes.count,
+        backup_path=desk.changes.backup_path,
+        stopped_by=desk.changes.stopped_by,
+    )
 
 
 def _hashes(session: Session, configured: bool | None) -> bool | None:  # noqa: FBT001 # three values

@@ -20,6 +20,7 @@ REVEALS: Final = {
         "FileDestination.deliver",
         "StdoutDestination.deliver",
         "TerminalDestination.deliver",
+        "environment_of_child",
         "stored_text",
     },
     # No secret, but read as one is.

@@ -10,7 +10,7 @@ import socket
 import subprocess
 import time
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -85,6 +85,41 @@ def free_port() -> int:
         return port
 
 
+def talk(
+    address: int | Path, *pieces: bytes, is_half_closed: bool = False, timeout_s: float = 3.0
+) -> bytes:
+    """Send bytes as they are, and take what comes until the other end closes or falls silent.
+
+    Args:
+        address: A port of this machine, or a Unix socket.
+        pieces: What to send, one after the other.
+        is_half_closed: Whether to say at once that no more will be sent.
+        timeout_s: How long silence lasts.
+
+    Returns:
+        All that came; empty when the connection was closed without an answer.
+    """
+    with _connected(address) as opened:
+        opened.settimeout(timeout_s)
+        came = b""
+        with suppress(ConnectionError, TimeoutError):
+            for piece in pieces:
+                opened.sendall(piece)
+            if is_half_closed:
+                opened.shutdown(socket.SHUT_WR)
+            while received := opened.recv(65536):
+                came += received
+        return came
+
+
+def _connected(address: int | Path) -> socket.socket:
+    if isinstance(address, int):
+        return socket.create_connection(("127.0.0.1", address), timeout=PATIENCE_S)
+    opened = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+    opened.connect(str(address))
+    return opened
+
+
 @contextmanager
 def serving(
     store: Path, *options: str, environ: Mapping[str, str] | None = None
@@ -116,7 +151,8 @@ def serving(
         _await(port, process)
         yield Served(port=port, key=key_file.read_text().strip(), process=process)
     finally:
-        process.send_signal(signal.SIGTERM)
+        if process.poll() is None:
+            process.send_signal(signal.SIGTERM)
         process.communicate(timeout=PATIENCE_S)
 
 
@@ -126,10 +162,11 @@ def _await(port: int, process: subprocess.Popen[str]) -> None:
         if process.poll() is not None:
             _, stderr = process.communicate()
             raise AssertionError(f"serve ended with {process.returncode}: {stderr}")
-        try:
-            socket.create_connection(("127.0.0.1", port), timeout=1).close()
+        try:  # it listens before it answers
+            with socket.create_connection(("127.0.0.1", port), timeout=PATIENCE_S) as asked:
+                asked.sendall(b"HEAD /health HTTP/1.1\r\nHost: localhost\r\n\r\n")
+                if asked.recv(1):
+                    return
         except OSError:
             time.sleep(0.02)
-        else:
-            return
     raise AssertionError("serve does not answer")

@@ -1,16 +1,28 @@
 """The command that serves the API of a stopped server.
 
-Lives here: `serve`: its options, the socket, the key. Must not live here: the API itself
-(`recovery.daemon`), which is imported only when it is about to be served.
+Lives here: `serve`: its options, the key, and what is said at the start and at the end. Must not
+live here: the API itself, its sockets and its life (`recovery.daemon`), which is imported only when
+it is about to be served.
+
+Invariants: the key goes to the terminal or to its file, or into the environment of the one command
+that is run. The store is locked before anything is made, and every refusal comes before the first
+request.
 """
 
+import os
+import re
+import shutil
 import socket
+import tempfile
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from recovery import __version__
 from recovery.cli.context import Context
-from recovery.cli.deliver import FileDestination, TerminalDestination
+from recovery.cli.deliver import ConsoleKeyDestination, FileDestination, environment_of_child
+from recovery.cli.listing import plural
 from recovery.cli.options import Command, Options
 from recovery.cli.recording import open_ledger
 from recovery.cli.store import find_store, open_session
@@ -19,34 +31,75 @@ from recovery.cli.words import Parser
 from recovery.discovery.host import Host
 from recovery.discovery.search import FoundStore, with_files
 from recovery.errors import ExitCode, RefusedError
+from recovery.model.display import displayed
 from recovery.model.token import LEVEL_HASHED
 from recovery.ports import SystemClock, SystemRng
 from recovery.secret import Secret
 
-LISTEN_DEFAULT: Final = "127.0.0.1:8086"
-_LOOPBACK: Final = ("127.", "[::1]", "localhost")
+if TYPE_CHECKING:
+    from recovery.daemon.life import Child
+    from recovery.daemon.start import Ending
+
+LISTEN_EXAMPLE: Final = "127.0.0.1:8086"
+PRIVATE: Final = "127.0.0.1:0"
 _LETTERS: Final = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_0"
 _KEY_LENGTH: Final = 88
-_PORT_MAX: Final = 65535
+_DURATION: Final = re.compile(r"(?P<number>[0-9]{1,6})(?P<unit>s|m|h)\Z")
+_UNITS: Final = {"s": 1, "m": 60, "h": 3600}
+_IN_KUBERNETES: Final = "KUBERNETES_SERVICE_HOST"
 
 
 class _Serve(Options, frozen=True):
-    listen: str
+    socket: str | None
+    listen: str | None
     key_file: str | None
     no_console_key: bool
     read_only: bool
+    idle: str
+    max: str
+    wait: str
     as_user: str | None
     as_version: str | None
+    probes_pass: bool
+    child: list[str]
 
 
 def _add_serve(command: Parser) -> None:
     command.add_argument(
+        "child",
+        metavar="COMMAND",
+        nargs="*",
+        help="after --: run this command with INFLUX_HOST and INFLUX_TOKEN set, and end with it",
+    )
+    command.add_argument(
+        "--socket",
+        metavar="PATH",
+        help="serve on this Unix socket, which only root and you can use (default: "
+        "/run/influx-recovery/http.sock for root, else in $XDG_RUNTIME_DIR)",
+    )
+    command.add_argument(
         "--listen",
         metavar="HOST:PORT",
-        default=LISTEN_DEFAULT,
-        help="serve on this address of this machine, which has to be 127.0.0.1, [::1] or localhost "
-        f"(default: {LISTEN_DEFAULT})",
+        help=f"serve on this address of this machine, as {LISTEN_EXAMPLE} for clients that are "
+        "configured for the server (default: a Unix socket only)",
     )
+    _add_key(command)
+    command.add_argument(
+        "--read-only",
+        action="store_true",
+        help="lock the store for reading and refuse changes (default: lock it for writing)",
+    )
+    for option, default, text in (
+        ("--idle", "15m", "end after so long without a request, as 90s, 15m, 1h; 0s for never"),
+        ("--max", "4h", "end after so long at the latest; 0s for never"),
+        ("--wait", "1s", "wait so long for whoever holds the lock of the store"),
+    ):
+        command.add_argument(
+            option, metavar="TIME", default=default, help=f"{text} (default: {default})"
+        )
+
+
+def _add_key(command: Parser) -> None:
     key = command.add_mutually_exclusive_group()
     key.add_argument(
         "--key-file",
@@ -60,11 +113,6 @@ def _add_serve(command: Parser) -> None:
         help="make no console key: only tokens and passwords of the store work (default: make one)",
     )
     command.add_argument(
-        "--read-only",
-        action="store_true",
-        help="lock the store for reading and refuse changes (default: lock it for writing)",
-    )
-    command.add_argument(
         "--as",
         dest="as_user",
         metavar="USER",
@@ -76,20 +124,52 @@ def _add_serve(command: Parser) -> None:
         metavar="VERSION",
         help="call the server this version, as v2.7.12 (default: the last that opened the store)",
     )
+    command.add_argument(
+        "--i-know-that-probes-will-pass",
+        dest="probes_pass",
+        action="store_true",
+        help="with --listen in Kubernetes: /health says pass, so a readiness probe sends clients "
+        "here (default: refuse --listen there)",
+    )
 
 
 def _serve(options: _Serve, context: Context) -> ExitCode:
-    listening = _listening(options.listen)
-    found = with_files(find_store(options, context), Host.here(context.environ))
-    with open_session(found, write=not options.read_only) as session, listening:
-        from recovery.daemon.start import RunOptions, run  # noqa: PLC0415 # only this serves
+    from recovery.daemon.life import Limits  # noqa: PLC0415 # only this serves
+    from recovery.daemon.start import RunOptions, run  # noqa: PLC0415 # as above
 
+    _require_possible(options, context)
+    limits = Limits(
+        idle_s=_seconds("--idle", options.idle) or None,
+        max_s=_seconds("--max", options.max) or None,
+    )
+    wait_s = _seconds("--wait", options.wait)
+    found = with_files(find_store(options, context), Host.here(context.environ))
+    with ExitStack() as opened:
+        listening = opened.enter_context(_listening(options, context))
+        session = opened.enter_context(
+            open_session(found, write=not options.read_only, timeout_s=wait_s)
+        )
+        session.store.require_sound()
         key = None if options.no_console_key else _new_key()
-        if key is not None:
+        child = _child(options, context, key, listening, opened)
+        where = ", ".join(_described(one) for one in listening)
+        if key is not None and child is None:
             _hand_over(key, options.key_file)
-        run(
+
+        def say_where() -> None:
+            if child is None:
+                how = "for reading" if options.read_only else "alone"
+                context.output.message(
+                    f"serving {displayed(str(found.named_path))} on {where}; the store is locked "
+                    f"{how}, influxd cannot start until this ends (Ctrl-C)"
+                )
+
+        ending = run(
             session,
             RunOptions(
+                limits=limits,
+                child=child,
+                reason=options.reason,
                 console_key=key,
                 as_user=options.as_user,
                 version=options.as_version,
@@ -98,45 +178,150 @@ def _serve(options: _Serve, context: Context) -> ExitCode:
                 strong_passwords=_is_true(context, "INFLUXD_STRONG_PASSWORDS"),
                 configuration=_configuration(found, session.store.level, context, options),
             ),
-            [listening],
+            listening,
             recorder=open_ledger(options, context),
             clock=SystemClock(),
             rng=SystemRng(),
+            when_ready=say_where,
         )
-    return ExitCode.DONE
+    return _said(ending, context)
 
 
-def _listening(address: str) -> socket.socket:
-    """Bind a socket to an address of this machine.
+def _require_possible(options: _Serve, context: Context) -> None:
+    """Refuse what clashes, before anything is looked for.
 
     Raises:
-        UsageError: It is no such address.
-        RefusedError: It cannot be had.
+        UsageError: Options clash.
+        RefusedError: It would mislead others, or the command is not there.
     """
-    host, colon, port = address.rpartition(":")
-    if not colon or not port.isdecimal() or int(port) > _PORT_MAX:
+    if options.child and options.no_console_key:
         raise UsageError(
-            problem="--listen wants an address and a port", hint=f"as --listen {LISTEN_DEFAULT}"
+            problem="--no-console-key leaves the command without a token", hint="leave it out"
         )
-    if not host.lower().startswith(_LOOPBACK):
-        raise RefusedError(
-            reason="the API of a stopped server is served on this machine only",
-            hint="listen on 127.0.0.1, and come from another machine with: "
-            f"ssh -L {port}:127.0.0.1:{port} HOST",
+    if options.child and options.key_file is not None:
+        raise UsageError(
+            problem="--key-file has no use when a command gets the key", hint="leave it out"
         )
-    name = host.strip("[]")
-    family = socket.AF_INET6 if ":" in name else socket.AF_INET
-    opened = socket.socket(family, socket.SOCK_STREAM)
-    try:
-        opened.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        opened.bind(("127.0.0.1" if name.lower() == "localhost" else name, int(port)))
-    except OSError as error:
-        opened.close()
+    if options.child and (options.listen is not None or options.socket is not None):
+        raise UsageError(
+            problem="a command is served on a private port of its own",
+            hint="leave --listen and --socket out, or leave the command out",
+        )
+    if options.child and shutil.which(options.child[0]) is None:
         raise RefusedError(
-            reason=f"cannot listen on {address} ({error.strerror})",
-            hint="stop what listens there, or name another port with --listen",
-        ) from None
-    return opened
+            reason=f"there is no program {displayed(options.child[0])}",
+            hint="name a program that can be run after --",
+        )
+    if options.listen and _IN_KUBERNETES in context.environ and not options.probes_pass:
+        raise RefusedError(
+            reason="/health would say pass, and a readiness probe would send clients here",
+            hint="serve on a socket, run one command with serve -- COMMAND, or add "
+            "--i-know-that-probes-will-pass",
+        )
+
+
+def _seconds(option: str, text: str) -> float:
+    """Read a time.
+
+    Raises:
+        UsageError: It is none.
+    """
+    found = _DURATION.match(text)
+    if found is None:
+        raise UsageError(
+            problem=f"{option} wants a time", hint=f"write it as {option} 90s, 15m, 4h"
+        )
+    return float(found["number"]) * _UNITS[found["unit"]]
+
+
+@contextmanager
+def _listening(options: _Serve, context: Context) -> Iterator[list[socket.socket]]:
+    """Listen where it was asked for, until the end of the block.
+
+    Yields:
+        The sockets, at least one.
+
+    Raises:
+        RefusedError: One of them cannot be had.
+    """
+    from recovery.daemon.sockets import (  # noqa: PLC0415 # only this serves
+        default_socket_path,
+        listening_on_address,
+        listening_on_path,
+        passed_sockets,
+    )
+
+    with ExitStack() as opened:
+        passed = passed_sockets(context.environ)
+        sockets = [opened.enter_context(one) for one in passed]
+        address = PRIVATE if options.child else options.listen
+        if address is not None:
+            sockets.append(opened.enter_context(listening_on_address(address)))
+        if options.socket is not None:
+            sockets.append(opened.enter_context(listening_on_path(Path(options.socket))))
+        elif not sockets:
+            path = default_socket_path(context.environ, is_root=os.geteuid() == 0)
+            sockets.append(opened.enter_context(listening_on_path(path)))
+        yield sockets
+
+
+def _described(one: socket.socket) -> str:
+    """Say where a socket listens, as a client is told it."""
+    name = one.getsockname()
+    if one.family == socket.AF_UNIX:
+        return displayed(str(name))
+    host = f"[{name[0]}]" if one.family == socket.AF_INET6 else name[0]
+    return f"http://{host}:{name[1]}"
+
+
+def _child(
+    options: _Serve,
+    context: Context,
+    key: Secret | None,
+    listening: list[socket.socket],
+    opened: ExitStack,
+) -> "Child | None":
+    """Make the command ready that this is served for; None without one."""
+    if not options.child or key is None:
+        return None
+    from recovery.daemon.life import Child  # noqa: PLC0415 # only this serves
+
+    folder = opened.enter_context(tempfile.TemporaryDirectory(prefix="influx-recovery-"))
+    program = shutil.which(options.child[0]) or options.child[0]
+    return Child(
+        command=(program, *options.child[1:]),
+        environment=environment_of_child(
+            context.environ,
+            host=_described(listening[0]),
+            key=key,
+            configs_path=Path(folder) / "configs",
+        ),
+    )
+
+
+def _said(ending: "Ending", context: Context) -> ExitCode:
+    """Say how it ended, in one line.
+
+    Raises:
+        RecoveryError: Writing was stopped; the error says how to go on.
+    """
+    counted = (
+        plural(ending.change_count, "change") if ending.change_count else "nothing was changed"
+    )
+    backup = (
+        ""
+        if ending.backup_path is None
+        else f"; the store as it was is in {displayed(str(ending.backup_path))}"
+    )
+    context.output.message(
+        f"ended because {ending.cause}: {counted}{backup}; the store is free, start InfluxDB when "
+        "you are ready: systemctl start influxdb"
+    )
+    if ending.stopped_by is not None:
+        raise ending.stopped_by
+    if ending.child_code is not None:
+        raise SystemExit(ending.child_code)  # none of ours: any number that the command chose
+    return ExitCode.DONE
 
 
 def _new_key() -> Secret:
@@ -151,7 +336,7 @@ def _hand_over(key: Secret, key_file: str | None) -> None:
     Raises:
         RecoveryError: It cannot be given.
     """
-    destination = TerminalDestination() if key_file is None else FileDestination(Path(key_file))
+    destination = ConsoleKeyDestination() if key_file is None else FileDestination(Path(key_file))
     destination.open()
     destination.deliver(key, record_id="console key")
 
@@ -171,7 +356,7 @@ def _configuration(
     return {
         "bolt-path": str(found.named_path),
         "engine-path": "" if files.engine_path is None else str(files.engine_path),
-        "http-bind-address": options.listen,
+        "http-bind-address": options.listen or "",
         "sqlite-path": "" if files.sqlite_path is None else str(files.sqlite_path),
         "strong-passwords": _is_true(context, "INFLUXD_STRONG_PASSWORDS"),
         **hashes,
@@ -182,7 +367,9 @@ SERVE: Final = Command(
     description="Serve the HTTP API of a stopped server on its store, until it is ended with "
     "Ctrl-C: tokens, users, organizations, roles and buckets, for the clients that people have. "
     "The store stays locked, so influxd cannot start meanwhile. A console key, shown once, is an "
-    "operator token for this run. It cannot serve data: writes and queries are answered with 503.",
+    "operator token for this run. With -- COMMAND it is served to that command alone. It cannot "
+    "serve data: writes and queries are answered with 503. The commands influx auth active and "
+    "influx auth inactive ignore the environment: use auth set-active and auth set-inactive.",
     options=_Serve,
     run=_serve,
     add_options=_add_serve,
