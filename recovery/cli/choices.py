@@ -6,7 +6,6 @@ live here: what an ID is (`recovery.model.ids`), and whether there is such a rec
 
 from recovery.cli.usage import UsageError, required
 from recovery.cli.words import Parser, shown
-from recovery.model.display import displayed
 from recovery.model.ids import Id, parse_id
 from recovery.services.tenancy.choosing import UserChoice
 
@@ -66,15 +65,10 @@ def user_choice(name: str | None, id_text: str | None, command: str) -> UserChoi
         The choice.
 
     Raises:
-        UsageError: Neither was given, or the ID is none.
+        UsageError: Neither was given.
     """
     if id_text is not None:
         user_id = parse_id(id_text)
-        if user_id is None:
-            raise UsageError(
-                problem=f"--id {displayed(id_text)} is no ID, which has 16 hex digits",
-                hint="type influx-recovery user list to see the IDs",
-            )
-        return UserChoice(name=None, user_id=user_id)
+        return UserChoice(name=id_text if user_id is None else None, user_id=user_id)
     name = required(name, "--username NAME or --id ID", command)
     return UserChoice(name=name, user_id=None)

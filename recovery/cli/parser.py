@@ -17,6 +17,7 @@ import contextlib
 from collections.abc import Iterator, Sequence
 from typing import Final
 
+from recovery.cli.habits import advice_for, in_our_words, known_words, with_our_options
 from recovery.cli.usage import UsageError
 from recovery.cli.vocabulary import COMMANDS, NOUNS, load
 from recovery.cli.words import (
@@ -24,7 +25,8 @@ from recovery.cli.words import (
     Choices,
     Parser,
     UnknownWordError,
-    nearest,
+    nearest_option,
+    nearest_word,
     shown,
 )
 
@@ -53,6 +55,8 @@ COMMON_DEFAULTS: Final[dict[str, object]] = {
 }
 _FLAGS: Final = {"--json", "--version"}
 """Common options that take no value."""
+VALUED: Final = frozenset(f"--{name.replace('_', '-')}" for name in COMMON_DEFAULTS) - _FLAGS
+"""Common options that take one."""
 
 _BOLT_PATH_HELP: Final = (
     "the store, influxd.bolt; commands that only read also take a .bolt.gz file, or the folder of "
@@ -81,14 +85,17 @@ def understand(argv: Sequence[str]) -> tuple[argparse.Namespace, Parser]:
     Raises:
         UsageError: It cannot be understood; the hint names what was probably meant.
     """
-    words = typed_words(argv)
+    ours = in_our_words(argv, VALUED)
+    words = _words_of(ours)
     parser = build_parser(only=words)
+    if words in COMMANDS:
+        ours = with_our_options(ours, words, parser.command(words))
     with contextlib.suppress(UsageError):
-        arguments = parse_arguments(argv, parser)
+        arguments = parse_arguments(ours, parser)
         if arguments.words == words:
             return arguments, parser
     parser = build_parser()
-    return parse_arguments(argv, parser), parser
+    return parse_arguments(ours, parser), parser
 
 
 def typed_words(argv: Sequence[str]) -> str:
@@ -100,6 +107,10 @@ def typed_words(argv: Sequence[str]) -> str:
     Returns:
         A command, a noun, or "".
     """
+    return _words_of(in_our_words(argv, VALUED))
+
+
+def _words_of(argv: Sequence[str]) -> str:
     words = ""
     is_value = False
     for typed in argv:
@@ -109,8 +120,7 @@ def typed_words(argv: Sequence[str]) -> str:
         if is_value:
             is_value = False
         elif typed.startswith("--"):
-            name = typed[2:].replace("-", "_")
-            is_value = name in COMMON_DEFAULTS and typed not in _FLAGS
+            is_value = typed in VALUED
         elif longer in NOUNS or longer in COMMANDS:
             words = longer
     return words
@@ -264,12 +274,12 @@ def _refuse_unknown_options(argv: Sequence[str], parser: Parser) -> None:
         elif name in known:
             is_value = known[name].nargs != 0 and not equals
         elif typed[:1] in {*_TYPOGRAPHIC_DASHES} or (typed[:1] == "-" and typed != "-"):
-            raise _unknown_option(name, _named_command(argv, parser), known)
+            raise _unknown_option(name, _named_command(argv, parser))
 
 
-def _unknown_option(name: str, command: Parser, known: dict[str, argparse.Action]) -> UsageError:
+def _unknown_option(name: str, command: Parser) -> UsageError:
     plain = "--" + name.lstrip("-" + _TYPOGRAPHIC_DASHES)
-    near = nearest(plain, command.options) or nearest(plain, known)
+    near = nearest_option(plain, command.options)
     return UsageError(
         problem=f"unknown option {shown(name)}",
         hint=f"did you mean {near}?" if near else f"type {command.prog} --help",
@@ -292,12 +302,17 @@ def _misplaced(word: str, command: Parser, parser: Parser) -> UsageError:
 def _unknown_word(mistake: UnknownWordError, argv: Sequence[str]) -> UsageError:
     """Word the complaint about an unknown command, with the whole command that was meant."""
     here = mistake.parser
-    near = nearest(mistake.word, here.children)
+    noun = here.prog.partition(" ")[2]
+    advised = advice_for(argv)
+    if advised is not None:
+        return UsageError(problem=f"there is no command {shown(mistake.word)} here", hint=advised)
+    near = nearest_word(mistake.word, known_words(noun))
     if near is not None:
         rest = argv[list(argv).index(mistake.word) + 1 :]
-        meant = [_named_command(rest, here.children[near], is_lenient=True).prog]
+        meant = [f"{PROGRAM} {_with_verb(near, rest)}"]
     else:
-        verb = nearest(mistake.word, {command.prog.split()[-1] for command in commands(here)})
+        ours = {command.prog.split()[-1]: command.prog.split()[-1] for command in commands(here)}
+        verb = nearest_word(mistake.word, ours)
         meant = [command.prog for command in commands(here) if command.prog.split()[-1] == verb]
     return UsageError(
         problem=f"unknown command {shown(mistake.word)}",
@@ -305,10 +320,17 @@ def _unknown_word(mistake: UnknownWordError, argv: Sequence[str]) -> UsageError:
     )
 
 
-def _named_command(argv: Sequence[str], parser: Parser, *, is_lenient: bool = False) -> Parser:
+def _with_verb(words: str, rest: Sequence[str]) -> str:
+    """Go on from a noun that was meant, with the verb that was meant behind it."""
+    if words in COMMANDS:
+        return words
+    typed = next((word for word in rest if not word.startswith("-")), "")
+    return nearest_word(typed, known_words(words)) or words
+
+
+def _named_command(argv: Sequence[str], parser: Parser) -> Parser:
     """Follow the words of a command line as far as they are understood."""
     here = parser
     for typed in argv:
-        word = nearest(typed, here.children) if is_lenient else typed
-        here = here.children.get(word or "", here)
+        here = here.children.get(typed, here)
     return here

@@ -1,15 +1,15 @@
 """The kind of parser that this program uses, and the words for what is mistyped.
 
-Lives here: `Parser`, `nearest`, `shown`. Must not live here: any command or option.
+Lives here: `Parser`, `nearest_word`, `nearest_option`, `shown`. Must not live here: any command
+or option.
 
 Invariants: a mistake raises and never exits, so that errors are worded in one place. What a person
 typed is escaped before it is repeated.
 """
 
 import argparse
-import difflib
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Any, Final, NoReturn, TypeAlias
 
 from recovery.cli.usage import UsageError
@@ -25,6 +25,22 @@ REPEATED_MAX: Final = 40
 COMMON_OPTIONS: Final = "common options"
 """Title of the group of options that every command has."""
 _HELP_COLUMN: Final = 28
+
+_SHORT: Final = 5
+"""Words up to this length are near when one letter is wrong, longer ones with two."""
+_BEGUN_MIN: Final = 3
+_WEIGHTY: Final = frozenset(
+    {"activate", "active", "set-active", "enable", "delete", "remove", "create-operator"}
+    | {"add-owner"}
+)
+"""Words that permit or destroy: `inactivate` and `undelete` are two letters away from the opposite
+of what they say."""
+_GRANTING: Final = frozenset(
+    {"--operator", "--all-access", "--yes", "--activate", "--show-tokens", "--with-tokens"}
+    | {"--token-stdout", "--no-password", "--owner-of", "--owner", "--allow-overlaps", "--accept"}
+    | {"--show-keys", "--force"}
+)
+"""Options that are never proposed: they permit more, give away more, or ask no question."""
 
 
 class _Formatter(argparse.HelpFormatter):
@@ -117,7 +133,7 @@ class Parser(argparse.ArgumentParser):
         if action is self._choices:
             raise UnknownWordError(self, str(value))
         name = "/".join(action.option_strings)
-        near = nearest(str(value), choices)
+        near = nearest_word(str(value), {choice: choice for choice in choices})
         raise UsageError(
             problem=f"{name} {shown(value)}: expected one of {', '.join(choices)}",
             hint=f"type {name} {near}" if near else f"type {self.prog} --help",
@@ -133,21 +149,67 @@ class UnknownWordError(Exception):
         super().__init__("unknown word")
 
 
-def nearest(word: str, candidates: Iterable[str]) -> str | None:
-    """Find what was probably meant.
+def nearest_word(typed: str, meanings: Mapping[str, str]) -> str | None:
+    """Find which command was probably meant.
 
     Args:
-        word: What was typed.
-        candidates: What could have been meant.
+        typed: What was typed.
+        meanings: What could have been, each with the command that it means.
 
     Returns:
-        The nearest of them, or None when none is near.
+        The command of the nearest; None when none is near, or two are and mean different things:
+        `set-nactive` is as near to one thing as to its opposite.
     """
-    wanted = word.lower().replace("_", "-")
-    names = sorted(candidates)
-    begun = [name for name in names if wanted.strip("-") and name.startswith(wanted)]
-    near = begun or difflib.get_close_matches(wanted, names, n=1, cutoff=0.6)
-    return near[0] if near else None
+    wanted = typed.lower().replace("_", "-")
+    distances = {word: _distance(wanted, word) for word in meanings}
+    near = {
+        word: distance
+        for word, distance in distances.items()
+        if distance <= (1 if word in _WEIGHTY or len(word) <= _SHORT else 2)
+    }
+    best = [word for word in near if near[word] == min(near.values())]
+    if not best and len(wanted) >= _BEGUN_MIN:
+        best = [word for word in meanings if word.startswith(wanted)]
+    meant = {meanings[word] for word in best}
+    return meant.pop() if len(meant) == 1 else None
+
+
+def nearest_option(typed: str, options: Iterable[str]) -> str | None:
+    """Find which option was probably meant, never one that permits or gives away more.
+
+    Args:
+        typed: What was typed, with two dashes.
+        options: Those of the command.
+
+    Returns:
+        The nearest long option, or None.
+    """
+    wanted = typed.lower().replace("_", "-")
+    if len(wanted) <= len("--x"):
+        return None
+    known = {option: option for option in options if option.startswith("--")}
+    near = nearest_word(wanted, known)
+    if near is None or near in _GRANTING:
+        return None
+    action = next((start for start in ("--read-", "--write-") if near.startswith(start)), "")
+    if action and not (wanted.startswith(action) and wanted.endswith("s") == near.endswith("s")):
+        return None  # another action, or all of a kind where one was named
+    return near
+
+
+def _distance(first: str, second: str) -> int:
+    """Count the letters to insert, leave out, replace or swap between two words."""
+    before: list[int] = []
+    row = list(range(len(second) + 1))
+    for i, letter in enumerate(first, 1):
+        further = [i]
+        for j, other in enumerate(second, 1):
+            least = min(row[j] + 1, further[j - 1] + 1, row[j - 1] + (letter != other))
+            if i > 1 and j > 1 and (letter, first[i - 2]) == (second[j - 2], other):
+                least = min(least, before[j - 2] + 1)
+            further.append(least)
+        before, row = row, further
+    return row[-1]
 
 
 def shown(text: object) -> str:

@@ -236,7 +236,7 @@ def decode_permissions(document: bytes) -> list[Permission]:
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
         entries = None
     if entries is None:
-        return [_slow_permission(entry) for entry in _raw_entries(document)]
+        return [_slow_permission(entry) for entry in raw_entries(document)]
     return [
         Permission(
             action=entry.action,
@@ -248,7 +248,18 @@ def decode_permissions(document: bytes) -> list[Permission]:
     ]
 
 
-def _raw_entries(document: bytes) -> list[bytes]:
+def raw_entries(document: bytes) -> list[bytes]:
+    """Take a permission list apart, without looking into its entries.
+
+    Args:
+        document: The JSON of the list.
+
+    Returns:
+        The JSON of each entry; none for null.
+
+    Raises:
+        UndecodableError: It is no list.
+    """
     for attempt in (document, mended(document)):
         try:
             return [bytes(entry) for entry in _RAW_ENTRIES.decode(attempt) or ()]

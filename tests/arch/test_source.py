@@ -24,7 +24,7 @@ REVEALS: Final = {
         "stored_text",
     },
     # No secret, but read as one is.
-    "recovery.cli.commands.auth_creation": {"_request"},
+    "recovery.cli.commands.auth_creation": {"_body"},
     # They become keys and values of the store.
     "recovery.metastore.authorizations": {
         "Authorizations.insert",

@@ -9,6 +9,8 @@ Source: `influx auth create` of influx-cli 2.7, and 2.1 for its older names.
 
 from typing import Final
 
+import msgspec
+
 from recovery.cli.audience import require_a_way_to_confirm
 from recovery.cli.changing import run_planner
 from recovery.cli.context import Context
@@ -23,6 +25,7 @@ from recovery.ports import SystemClock, SystemRng
 from recovery.services.authorizations.creation import CreateAuthorization
 from recovery.services.authorizations.new_token import FormChoice
 from recovery.services.authorizations.permission_request import PermissionRequest
+from recovery.services.authorizations.request_body import RequestBody
 from recovery.services.changes.ports import TokenDestination
 
 OTHER_NAMES: Final = {"users": "user", "dbrp": "dbrps"}
@@ -120,7 +123,7 @@ CREATE_OPERATOR: Final = Command(
 
 
 class _Create(_NewToken, frozen=True):
-    description: str
+    description: str | None
     operator: bool
     all_access: bool
     read_bucket: tuple[str, ...]
@@ -135,7 +138,6 @@ def _add_create(command: Parser) -> None:
     command.add_argument(
         "--description",
         metavar="TEXT",
-        default="",
         help="text that the server shows for the token (default: empty)",
     )
     _add_permissions(command)
@@ -176,8 +178,9 @@ def _add_permissions(command: Parser) -> None:
     group.add_argument(
         "--permissions",
         metavar="FILE",
-        help="the permissions in this JSON file, an array as POST /api/v2/authorizations takes it, "
-        "or on standard input for -; added to those named by options",
+        help="the permissions in this JSON file, as POST /api/v2/authorizations takes them: the "
+        "array, or the whole body of the request, whose description, orgID and userID count too; "
+        "- for standard input; added to those named by options",
     )
 
 
@@ -197,16 +200,52 @@ def _create(options: _Create, context: Context) -> ExitCode:
             problem="--permissions and --token-value-file both claim standard input",
             hint="name a file for one of them",
         )
-    request = _request(options)
+    body = _body(options)
+    request = PermissionRequest(
+        is_operator=options.operator,
+        is_all_access=options.all_access,
+        read_buckets=options.read_bucket,
+        write_buckets=options.write_bucket,
+        read_types=options.read_types,
+        write_types=options.write_types,
+        document=None if body is None else body.permissions,
+    )
     if request.clash is not None:
         raise UsageError(problem=request.clash, hint="type influx-recovery auth create --help")
+    if body is not None:
+        options = msgspec.structs.replace(
+            options,
+            username=_one_of("--user", options.username, "userID", body.user_id),
+            org=_one_of("--org", options.org, "orgID", body.org_id),
+            description=_one_of(
+                "--description", options.description, "description", body.description
+            ),
+        )
     return _run_creation(
         options,
         context,
         operation="auth create",
-        description=options.description,
+        description=options.description or "",
         request=request,
     )
+
+
+def _body(options: _Create) -> RequestBody | None:
+    if options.permissions is None:
+        return None
+    # No secret, but read the same way; it ends here as bytes again.
+    text = read_secret(options.permissions, what="list of permissions", is_line=False)
+    return RequestBody.of(text.reveal().encode())
+
+
+def _one_of(option: str, given: str | None, field: str, said: str | None) -> str | None:
+    """Take what an option or the file says; both may only say the same."""
+    if given is not None and said is not None and given != said:
+        raise UsageError(
+            problem=f"{option} and {field} in the file of --permissions say it twice",
+            hint=f"leave one of the two out; nothing but {option} is needed",
+        )
+    return said if given is None else given
 
 
 CREATE: Final = Command(
@@ -220,26 +259,6 @@ CREATE: Final = Command(
     run=_create,
     add_options=_add_create,
 )
-
-
-def _request(options: _Create) -> PermissionRequest:
-    document = None
-    if options.permissions is not None:
-        # No secret, but read the same way; it ends here as bytes again.
-        document = (
-            read_secret(options.permissions, what="list of permissions", is_line=False)
-            .reveal()
-            .encode()
-        )
-    return PermissionRequest(
-        is_operator=options.operator,
-        is_all_access=options.all_access,
-        read_buckets=options.read_bucket,
-        write_buckets=options.write_bucket,
-        read_types=options.read_types,
-        write_types=options.write_types,
-        document=document,
-    )
 
 
 def _run_creation(

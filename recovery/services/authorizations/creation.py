@@ -100,7 +100,7 @@ class CreateAuthorization:
         user = choose_user(store, self.username)
         organization = choose_organization(store, self.organization)
         require_active(store, user)
-        permissions = self.request.resolve(store, org_id=organization.id, user_id=user.id)
+        permissions = self.request.resolve(store, organization=organization, user_id=user.id)
         if self.token is not None:
             require_usable_token(self.token)
             if store.authorizations.is_known(self.token):
@@ -113,7 +113,10 @@ class CreateAuthorization:
             steps=self._steps(authorization, user, organization, permissions, form),
             facts=_facts(authorization, user, organization, permissions, form),
             record_ids=(authorization.id,),
-            warnings=warnings_of(user, form, server_hashes=self.server_hashes),
+            warnings=(
+                *warnings_of(user, form, server_hashes=self.server_hashes),
+                *self.request.warnings(permissions),
+            ),
             apply=lambda tx: tx.authorizations.insert(authorization),
             verify=lambda tx: self._what_is_wrong(tx, authorization, token),
             secret=token if self.token is None else None,

@@ -15,11 +15,21 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Final
 
+import msgspec
+
 from recovery.errors import NotFoundError, RefusedError
 from recovery.metastore.transaction import MetaTx
 from recovery.model.bucket import Bucket
-from recovery.model.gojson import UndecodableError
+from recovery.model.gojson import (
+    Fields,
+    UndecodableError,
+    decode_fields,
+    fold,
+    id_field,
+    text_field,
+)
 from recovery.model.ids import Id, parse_id
+from recovery.model.organization import Organization, index_name
 from recovery.model.permission import (
     ACTIONS,
     INSTANCE,
@@ -27,6 +37,7 @@ from recovery.model.permission import (
     all_access_permissions,
     decode_permissions,
     operator_permissions,
+    raw_entries,
     types_of_level,
 )
 from recovery.remedy import Give, Input
@@ -34,6 +45,11 @@ from recovery.services.tenancy.choosing import NAMES_SHOWN_MAX, shown_name
 
 GLOBAL_TYPES: Final = frozenset({"orgs", "users"})
 """Types that no organization holds."""
+WIDE_SHOWN_MAX: Final = 4
+HOW_TO_WRITE: Final = (
+    'write it as for POST /api/v2/authorizations: [{"action":"read","resource":{"type":"buckets",'
+    '"name":"BUCKET","orgID":"ID"}}]'
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -47,7 +63,7 @@ class PermissionRequest:
         write_buckets: IDs or names of buckets to be written.
         read_types: Resource types to be read.
         write_types: Resource types to be written.
-        document: A JSON array as `POST /api/v2/authorizations` takes it, or None.
+        document: The JSON array of permissions as `POST /api/v2/authorizations` takes it, or None.
     """
 
     is_operator: bool = False
@@ -81,12 +97,12 @@ class PermissionRequest:
             return "a token without any permission is of no use, and no permission was named"
         return None
 
-    def resolve(self, tx: MetaTx, *, org_id: Id, user_id: Id) -> list[Permission]:
+    def resolve(self, tx: MetaTx, *, organization: Organization, user_id: Id) -> list[Permission]:
         """Work out the permissions.
 
         Args:
             tx: The records, for the names of buckets.
-            org_id: The organization of the token.
+            organization: The organization of the token.
             user_id: The user of the token.
 
         Returns:
@@ -99,6 +115,7 @@ class PermissionRequest:
         """
         if self.clash is not None:
             raise RefusedError(reason=self.clash, hint="ask for one of them only")
+        org_id = organization.id
         if self.is_operator:
             return operator_permissions(tx.level)
         if self.is_all_access:
@@ -106,8 +123,30 @@ class PermissionRequest:
         found = self._bucket_permissions(tx, org_id)
         found += self._typed_permissions(tx.level, org_id)
         if self.document is not None:
-            found += _from_document(self.document, level=tx.level, org_id=org_id)
+            found += _from_document(self.document, tx=tx, organization=organization)
         return list(dict.fromkeys(found))
+
+    def warnings(self, permissions: Iterable[Permission]) -> tuple[str, ...]:
+        """Say what a list permits beyond what somebody may expect who has written it.
+
+        Args:
+            permissions: The list, resolved.
+
+        Returns:
+            A sentence when a permission of the document names no organization.
+        """
+        if self.document is None:
+            return ()
+        named = {*self.read_types, *self.write_types}
+        wide = [str(one) for one in permissions if one.is_global and one.type not in named]
+        if not wide:
+            return ()
+        shown = ", ".join(wide[:WIDE_SHOWN_MAX]) + (", ..." if len(wide) > WIDE_SHOWN_MAX else "")
+        sentence = (
+            f"{shown}: no orgID is named, so this holds in every organization of the server, also "
+            "in those to come"
+        )
+        return (sentence,)
 
     def _bucket_permissions(self, tx: MetaTx, org_id: Id) -> list[Permission]:
         if not (self.read_buckets or self.write_buckets):
@@ -159,24 +198,59 @@ def refusal_of(permissions: Iterable[Permission], *, level: int, org_id: Id | No
     return None
 
 
-def _from_document(document: bytes, *, level: int, org_id: Id) -> list[Permission]:
-    """Read the array of a file."""
-    hint = (
-        'write it as for POST /api/v2/authorizations: [{"action":"read","resource":{"type":'
-        '"buckets"}}]'
-    )
+def _from_document(document: bytes, *, tx: MetaTx, organization: Organization) -> list[Permission]:
+    """Read the array of a file, with buckets by name as the API takes them."""
     try:
-        permissions = decode_permissions(document)
+        entries = [
+            _resolved(entry, tx=tx, organization=organization) for entry in raw_entries(document)
+        ]
+        permissions = decode_permissions(msgspec.json.encode(entries))
     except UndecodableError as error:
         raise RefusedError(
-            reason=f"the permissions cannot be understood ({error.problem})", hint=hint
+            reason=f"the permissions cannot be understood ({error.problem})", hint=HOW_TO_WRITE
         ) from None
     if not permissions:
-        raise RefusedError(reason="the list of permissions is empty", hint=hint)
-    reason = refusal_of(permissions, level=level, org_id=org_id)
+        raise RefusedError(reason="the list of permissions is empty", hint=HOW_TO_WRITE)
+    reason = refusal_of(permissions, level=tx.level, org_id=organization.id)
     if reason is not None:
-        raise RefusedError(reason=reason, hint=hint)
+        raise RefusedError(reason=reason, hint=HOW_TO_WRITE)
     return permissions
+
+
+def _resolved(entry: bytes, *, tx: MetaTx, organization: Organization) -> dict[str, msgspec.Raw]:
+    """Put IDs in the place of names; whatever cannot be is refused, so that nothing is widened.
+
+    Source: InfluxDB v2.9.1 authz.go, Resource; the server itself drops the names that it is sent.
+    """
+    fields = decode_fields(entry)
+    _require_known(fields, {"action", "resource"}, "permission")
+    resource = decode_fields(bytes(fields.get("resource", b"{}")))
+    _require_known(resource, {"type", "id", fold("orgID"), "name", "org"}, "resource")
+    org_name = text_field(resource, "org")
+    if org_name and index_name(org_name) != index_name(organization.name):
+        raise UndecodableError(problem="a resource is of another organization than the token")
+    wanted = {
+        "type": text_field(resource, "type"),
+        "id": id_field(resource, "id"),
+        "orgID": id_field(resource, "orgID") or (organization.id if org_name else None),
+    }
+    name = text_field(resource, "name")
+    if name and wanted["id"] is None:
+        if wanted["type"] != "buckets":
+            raise UndecodableError(problem="a resource other than a bucket is named without its id")
+        buckets = [one for one in tx.buckets.walk([]) if one.org_id == organization.id]
+        wanted |= {"id": _bucket(name, buckets).id, "orgID": organization.id}
+    given = {key: value for key, value in wanted.items() if value is not None}
+    return {
+        "action": fields.get("action", msgspec.Raw(b'""')),
+        "resource": msgspec.Raw(msgspec.json.encode(given)),
+    }
+
+
+def _require_known(fields: Fields, known: set[str], what: str) -> None:
+    """Refuse a field that may be there to narrow something down, and would be overlooked."""
+    if not fields.keys() <= known:
+        raise UndecodableError(problem=f"a {what} has a field that is not known here")
 
 
 def _require_type(kind: str, level: int) -> None:

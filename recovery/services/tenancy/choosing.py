@@ -14,7 +14,7 @@ from recovery.errors import AmbiguousError, NotFoundError, RefusedError
 from recovery.metastore.transaction import MetaTx
 from recovery.model.bucket import Bucket
 from recovery.model.display import displayed
-from recovery.model.ids import Id
+from recovery.model.ids import Id, parse_id
 from recovery.model.organization import Organization, index_name
 from recovery.model.user import User
 from recovery.remedy import Give, Input, Remedy, Run
@@ -37,7 +37,7 @@ def choose_user(tx: MetaTx, name: str | None) -> User:
 
     Args:
         tx: The records.
-        name: The name, exactly; None for the only user.
+        name: The name, exactly, or the ID; None for the only user.
 
     Returns:
         The user.
@@ -53,6 +53,7 @@ def choose_user(tx: MetaTx, name: str | None) -> User:
     if name is not None and len(wanted) > 1:
         indexed = tx.users.indexed_id(name)
         wanted = [user for user in wanted if user.id == indexed] or wanted
+    wanted = _with_id(name, wanted, users)
     return _only("user", Input.USER, name, wanted, users, _way_to_both(tx))
 
 
@@ -133,8 +134,8 @@ def choose_organization(tx: MetaTx, name: str | None) -> Organization:
 
     Args:
         tx: The records.
-        name: The name; white space around it does not count, as on the server. None for the only
-            organization.
+        name: The name; white space around it does not count, as on the server. Or the ID; None for
+            the only organization.
 
     Returns:
         The organization.
@@ -149,7 +150,19 @@ def choose_organization(tx: MetaTx, name: str | None) -> Organization:
     wanted = found
     if name is not None:
         wanted = [one for one in found if index_name(one.name) == index_name(name)]
+        wanted = _with_id(name, wanted, found)
     return _only("organization", Input.ORGANIZATION, name, wanted, found, _way_to_both(tx))
+
+
+def _with_id(text: str | None, named: list[Named], existing: list[Named]) -> list[Named]:
+    """Add what a text is the ID of to what has it as its name.
+
+    The name of one may be the ID of another: then both are meant, and none is chosen.
+    """
+    wanted_id = None if text is None else parse_id(text)
+    if wanted_id is None:
+        return named
+    return named + [one for one in existing if one.id == wanted_id and one not in named]
 
 
 def _way_to_both(tx: MetaTx) -> Remedy:

@@ -9,11 +9,13 @@ import pytest
 
 from recovery.errors import NotFoundError, RefusedError
 from recovery.metastore.store import MetaStore
+from recovery.model.ids import Id
 from recovery.model.permission import Permission, types_of_level
 from recovery.secret import Secret
 from recovery.services.authorizations.creation import CreateAuthorization
 from recovery.services.authorizations.new_token import FormChoice
 from recovery.services.authorizations.permission_request import PermissionRequest
+from recovery.services.authorizations.request_body import RequestBody
 from tests.support.invariants import assert_invariants, hash_of
 from tests.support.oracle import Oracle
 from tests.support.ports import FixedClock
@@ -69,7 +71,7 @@ def permissions_of(path: Path, planned: CreateAuthorization) -> list[Permission]
         user = tx.users.indexed_id("bob")
         assert user is not None
         org = next(one for one in tx.organizations.walk([]) if one.name == "acme")
-        return planned.request.resolve(tx, org_id=org.id, user_id=user)
+        return planned.request.resolve(tx, organization=org, user_id=user)
 
 
 def test_one_record_and_one_index_entry_are_added_and_the_go_witness_agrees(
@@ -162,17 +164,62 @@ def test_a_bucket_is_named_by_its_id_or_its_name_and_counts_once(level21: MadeSt
     assert {level21.org} == {permission.org_id for permission in found}
 
 
-def test_the_array_of_the_http_api_is_taken_without_the_names_in_it(level21: MadeStore) -> None:
-    document = [
-        {
-            "action": "write",
-            "resource": {"type": "tasks", "orgID": level21.org, "name": "x", "org": "acme"},
-        }
-    ]
-    request = PermissionRequest(document=json.dumps(document).encode())
-    assert [Permission(action="write", type="tasks", org_id=level21.org)] == permissions_of(
-        level21.path, planner(request)
+def test_a_bucket_in_the_array_of_the_http_api_is_the_one_that_is_named(
+    level21: MadeStore,
+) -> None:
+    resource = {"type": "buckets", "name": "sensors", "org": "acme"}
+    document = json.dumps([{"action": "write", "resource": resource}]).encode()
+    assert [
+        Permission(action="write", type="buckets", id=level21.bucket, org_id=level21.org)
+    ] == permissions_of(level21.path, planner(PermissionRequest(document=document)))
+
+
+@pytest.mark.parametrize(
+    "resource",
+    [
+        {"type": "buckets", "name": "nothing of this name"},
+        {"type": "tasks", "name": "one"},
+        {"type": "buckets", "org": "other"},
+        {"type": "buckets", "bucket": "sensors"},
+        {"type": "buckets", "bucketID": "0000000000000001"},
+    ],
+)
+def test_an_array_that_names_what_is_not_understood_never_permits_more(
+    level21: MadeStore, resource: dict[str, str]
+) -> None:
+    document = json.dumps([{"action": "read", "resource": resource}]).encode()
+    with pytest.raises((RefusedError, NotFoundError)):
+        permissions_of(level21.path, planner(PermissionRequest(document=document)))
+
+
+def test_a_permission_for_all_organizations_is_warned_of(level21: MadeStore) -> None:
+    resources = [{"type": "tasks", "orgID": level21.org}, {"type": "buckets"}]
+    document = json.dumps([{"action": "read", "resource": one} for one in resources]).encode()
+    with MetaStore.open(level21.path, write=False) as opened, opened.view() as tx:
+        plan = planner(PermissionRequest(document=document)).plan(tx)
+    (warning,) = (one for one in plan.warnings if "every organization" in one)
+    assert warning.startswith("read:buckets: no orgID is named")
+
+
+def test_the_whole_body_of_a_request_is_read() -> None:
+    body = RequestBody.of(
+        b'{"status":"active","description":"d","orgID":"0000000000000001",'
+        b'"userID":"0000000000000002","permissions":[]}'
     )
+    assert body == RequestBody(
+        permissions=b"[]",
+        description="d",
+        org_id=Id("0000000000000001"),
+        user_id=Id("0000000000000002"),
+    )
+
+
+@pytest.mark.parametrize(
+    "body", [b'{"status":"inactive"}', b'{"token":"x"}', b'{"orgID":"acme"}', b'{"status":1}']
+)
+def test_a_body_that_asks_for_what_is_not_done_is_refused(body: bytes) -> None:
+    with pytest.raises(RefusedError):
+        RequestBody.of(body)
 
 
 @pytest.mark.parametrize(

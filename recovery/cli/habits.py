@@ -1,0 +1,363 @@
+"""What people type from habit: the words and options of `influx`, `influxd recovery` and others.
+
+Lives here: the tables of such words, and the step that puts a command line into the words of this
+program before it is understood. Must not live here: the words of this program
+(`recovery.cli.vocabulary`), and guesses, which are answered and never carried out
+(`recovery.cli.words`).
+
+Invariants: only a word whose meaning is certain is translated. None of them permits more than what
+was typed. A line in the words of this program comes out as it went in.
+
+Source: influx-cli 2.7, cmd/influx/auth.go, user.go, org.go, org_members.go, bucket.go, v1_auth.go
+and global.go; InfluxDB v2.9.1 cmd/influxd/recovery.
+"""
+
+from collections.abc import Iterator, Sequence
+from typing import Final
+
+from recovery.cli.usage import UsageError
+from recovery.cli.vocabulary import COMMANDS, NOUNS
+from recovery.cli.words import Parser, shown
+from recovery.model.ids import parse_id
+
+_NOUNS: Final = {
+    "authorization": "auth", "authorizations": "auth", "auths": "auth",
+    "token": "auth", "tokens": "auth",
+    "v1": "v1", "users": "user",
+    "organization": "org", "organizations": "org", "orgs": "org",
+    "buckets": "bucket",
+}  # fmt: skip
+_LISTED: Final = ("auth", "v1-auth", "user", "org", "bucket", "ledger")
+_SWITCHED: Final = {
+    "activate": "active", "reactivate": "active", "enable": "active", "active": "active",
+    "set-active": "active",
+    "deactivate": "inactive", "inactivate": "inactive", "disable": "inactive",
+    "inactive": "inactive", "set-inactive": "inactive",
+}  # fmt: skip
+_PASSWORD: Final = ("password", "passwd", "set-password", "reset-password", "change-password")
+
+SYNONYMS: Final[dict[str, str]] = {
+    **{f"{noun} {verb}": f"{noun} list" for noun in _LISTED for verb in ("ls", "find")},
+    **{
+        f"{noun} {verb}": f"{noun} set-{state}"
+        for noun in ("auth", "v1-auth")
+        for verb, state in _SWITCHED.items()
+    },
+    **{
+        f"user {verb}": "user activate" if state == "active" else "user deactivate"
+        for verb, state in _SWITCHED.items()
+    },
+    **{
+        f"{noun} {verb}": f"{noun} delete"
+        for noun in ("auth", "v1-auth", "user")
+        for verb in ("remove", "rm")
+    },
+    **{f"user {verb}": "user update" for verb in _PASSWORD},
+    **{f"v1-auth {verb}": "v1-auth set-password" for verb in _PASSWORD},
+    "user add": "user create",
+    "org update": "org rename",
+    "org remove-owner": "org remove-member",
+    "org members add": "org add-member",
+    "org members remove": "org remove-member",
+    "org members list": "org list",
+    "org members ls": "org list",
+    "org members find": "org list",
+    "passwd": "user update",
+}
+"""Commands that mean one of ours, without doubt."""
+
+ADVICE: Final[dict[str, str]] = {
+    "auth revoke": "type influx-recovery auth set-inactive ID to refuse the token until it is set "
+    "active again, or influx-recovery auth delete ID to delete it",
+    "auth rotate": "type influx-recovery auth create for a new token, and then influx-recovery "
+    "auth delete ID",
+    "org delete": "start influxd, and type influx org delete there",
+    "bucket create": "start influxd, and type influx bucket create there",
+    "bucket delete": "start influxd, and type influx bucket delete there",
+    "bucket update": "start influxd, and type influx bucket update there",
+    "v1-auth create": "start influxd, and type influx v1 auth create there",
+}
+"""Commands with more than one meaning here, or none, and what can be done instead."""
+
+_OPTIONS: Final[dict[str, tuple[str, ...]]] = {
+    "-o": ("--org", "--member-of"),
+    "--org": ("--org", "--member-of"),
+    "--org-id": ("--org", "--member-of"),
+    "--organization": ("--org", "--member-of"),
+    "-u": ("--user", "--username"),
+    "--user": ("--user", "--username"),
+    "--user-id": ("--user", "--username"),
+    "--username": ("--username", "--user"),
+    "-i": ("--id", ""),
+    "--id": ("--id", ""),
+    "-n": ("--name",),
+    "-d": ("--description",),
+    "-p": ("--password",),
+    "-b": ("--bucket",),
+    "-r": ("--retention",),
+}
+"""Options by what they are here: the first that the command has; "" is its word without a name."""
+_OPTIONS_OF: Final[dict[str, dict[str, tuple[str, ...]]]] = {
+    "user": {
+        **dict.fromkeys(("-n", "--name"), ("--username",)),
+        "--user-id": ("--id", "--username"),
+    },
+    "user rename": dict.fromkeys(("-n", "--name"), ("--new-name",)),
+    "user list": dict.fromkeys(("-n", "--name"), ("--name",)),
+    "org": {
+        **dict.fromkeys(("-n", "--name", "-i", "--id", "--org-id"), ("--org",)),
+        **dict.fromkeys(("-m", "--member"), ("--username",)),
+    },
+    "org rename": dict.fromkeys(("-n", "--name"), ("--new-name",)),
+    "org list": {
+        **dict.fromkeys(("-n", "--name", "-o", "--org"), ("--name",)),
+        **dict.fromkeys(("-i", "--id", "--org-id"), ("--id",)),
+    },
+    "v1-auth": {"--username": ("--username", "")},
+}
+"""The same for the commands of one noun, and for one command, which go first."""
+_ARE_IDS: Final = frozenset({"--org-id", "--user-id"})
+_MANY: Final = frozenset({"--read-bucket", "--write-bucket"})
+
+_BARE: Final[dict[str, tuple[str, ...]]] = {
+    **{
+        f"user {verb}": ("--username",)
+        for verb in ("show", "create", "update", "activate", "deactivate", "delete")
+    },
+    "user verify-password": ("--username",),
+    "user rename": ("--username", "--new-name"),
+    "org create": ("--org",),
+    "org rename": ("--org", "--new-name"),
+    "instance add-owner": ("--username",),
+}
+"""What a word without an option's name means in a command that has only options."""
+
+_OF_A_SERVER: Final = frozenset(
+    {
+        "--host", "--skip-verify", "--configs-path", "-c", "--active-config", "--http-debug",
+        "-t", "--token", "--page-size", "--trace-debug-id", "--http-header",
+    }
+)  # fmt: skip
+
+
+def in_our_words(argv: Sequence[str], valued: frozenset[str]) -> list[str]:
+    """Put the words of a command into those of this program; options stay as they are.
+
+    Args:
+        argv: What was typed after the program's name.
+        valued: The common options that take a value.
+
+    Returns:
+        The same line, with `help` as `--help` and `version` as `--version`.
+    """
+    argv = ["--version" if typed == "-V" else typed for typed in argv]
+    places = list(_bare_places(argv, valued))
+    line: list[str | None] = list(argv)
+    asks_help = False
+    path, taken = "", list[int]()
+    for place in places:
+        word = argv[place]
+        if not path and word == "recovery":
+            line[place] = None
+            continue
+        if word == "help" and not asks_help:
+            line[place], asks_help = None, True
+            continue
+        if not path and word == "version":
+            line[place] = "--version"
+            break
+        longer = _joined(path, word)
+        if longer is None:
+            break
+        path, taken = longer, [*taken, place]
+        if path in COMMANDS and not _continues(path):
+            break
+    command = SYNONYMS.get(path, path) if path not in COMMANDS else path
+    command = _of_update(command, path, argv)
+    if taken and (command in COMMANDS or command in NOUNS):
+        for place in taken[1:]:
+            line[place] = None
+        at = taken[0]
+        ours = [word for word in line[:at] if word is not None]
+        rest = [word for word in line[at + 1 :] if word is not None]
+        typed = [*ours, *command.split(), *rest]
+    else:
+        typed = [word for word in line if word is not None]
+    return [*typed, "--help"] if asks_help else typed
+
+
+def _bare_places(argv: Sequence[str], valued: frozenset[str]) -> Iterator[int]:
+    """Find the words that are neither an option nor the value of a common one."""
+    is_value = False
+    for place, typed in enumerate(argv):
+        if is_value:
+            is_value = False
+        elif typed in {"--", "-h", "--help"}:
+            return
+        elif typed.startswith("-"):
+            is_value = typed in valued
+        else:
+            yield place
+
+
+def _joined(path: str, word: str) -> str | None:
+    """Go one word further; None where no command continues so."""
+    if not path:
+        word = _NOUNS.get(word, word)
+    elif path == "v1":
+        return "v1-auth" if word in {"auth", "authorization"} else None
+    longer = f"{path} {word}".lstrip()
+    known = longer in COMMANDS or longer in NOUNS or longer in SYNONYMS or longer in ADVICE
+    return longer if known or longer in {"v1", "org members"} else None
+
+
+def _continues(path: str) -> bool:
+    return any(longer.startswith(f"{path} ") for longer in SYNONYMS)
+
+
+def _of_update(command: str, path: str, argv: Sequence[str]) -> str:
+    """Tell what depends on an option.
+
+    `influx user update` gives another name, and has no option for a password; `influx org members
+    add` makes an owner when told so.
+    """
+    names = {typed.partition("=")[0] for typed in argv}
+    if path == "user update" and names & {"-n", "--name"}:
+        return "user rename"
+    if path == "org members add" and "--owner" in names:
+        return "org add-owner"
+    return command
+
+
+def advice_for(argv: Sequence[str]) -> str | None:
+    """Say what can be done instead of a command that has no single meaning here.
+
+    Args:
+        argv: What was typed, after `in_our_words`.
+
+    Returns:
+        An imperative clause; None when it is no such command.
+    """
+    words = [typed for typed in argv if not typed.startswith("-")]
+    words[:1] = [_NOUNS.get(word, word) for word in words[:1]]
+    typed = " ".join(words)
+    found = (text for words, text in ADVICE.items() if f"{typed} ".startswith(f"{words} "))
+    return next(found, None)
+
+
+def known_words(noun: str) -> dict[str, str]:
+    """List what can be typed behind a noun, habits too.
+
+    Args:
+        noun: One of `NOUNS`, or "" for the first word.
+
+    Returns:
+        The command or noun that each word means.
+    """
+    found = {
+        words.rpartition(" ")[2]: ours
+        for words, ours in [*SYNONYMS.items(), *((own, own) for own in COMMANDS)]
+        if words.rpartition(" ")[0] == noun
+    }
+    if not noun:
+        found |= {word: ours for word, ours in _NOUNS.items() if ours in NOUNS}
+        found |= {own: own for own in NOUNS}
+    return found
+
+
+def with_our_options(argv: Sequence[str], words: str, command: Parser) -> list[str]:
+    """Put the options of other tools into those of a command.
+
+    Args:
+        argv: What was typed, after `in_our_words`.
+        words: The command.
+        command: Its parser.
+
+    Returns:
+        The same line with the options that the command has.
+
+    Raises:
+        UsageError: An option is for a running server, says the same twice, or has an ID that is
+            none.
+    """
+    line: list[str] = []
+    bare = list(_BARE.get(words, ()))
+    rest = [typed for typed in words.split() if typed in argv]
+    said: dict[str, str] = {}
+    is_value, is_over = False, False
+    for place, typed in enumerate(argv):
+        name, equals, value = typed.partition("=")
+        if is_value or is_over or typed == "--":
+            is_over = is_over or (typed == "--" and not is_value)
+            is_value = False
+            line.append(typed)
+        elif not typed.startswith("-") or typed == "-":
+            line += _bare_word(typed, rest, bare)
+        else:
+            ours = _option(name, words, command)
+            if ours is None:
+                _refuse_server_option(name, command)
+                line.append(typed)
+                continue
+            following = value if equals else next(iter(argv[place + 1 : place + 2]), "")
+            takes_value = not ours or command.options[ours].nargs != 0
+            if takes_value:
+                _refuse_odd_value(name, ours, following, said)
+            line += [ours + equals + value] if ours else ([value] if equals else [])
+            is_value = takes_value and not equals
+    return [typed for typed in line if not (words == "org add-owner" and typed == "--owner")]
+
+
+def _bare_word(typed: str, rest: list[str], bare: list[str]) -> list[str]:
+    """Give a word without a name the name of the option that it means."""
+    if rest and typed == rest[0]:
+        del rest[0]
+        return [typed]
+    return [f"{bare.pop(0)}={typed}"] if bare else [typed]
+
+
+def _option(name: str, words: str, command: Parser) -> str | None:
+    """Find what an option is called in a command; None when it means nothing there."""
+    noun = words.partition(" ")[0]
+    is_own = name in command.options
+    for table in (_OPTIONS_OF.get(words, {}), _OPTIONS_OF.get(noun, {}), _OPTIONS):
+        for ours in table.get(name, ()):
+            if ours in command.options or (not ours and _has_word(command)):
+                return name if is_own and ours != name and words not in _OPTIONS_OF else ours
+    return name if is_own else None
+
+
+def _has_word(command: Parser) -> bool:
+    return any(action.dest in {"id", "which"} for action in command.actions)
+
+
+def _refuse_server_option(name: str, command: Parser) -> None:
+    if name == "-o":
+        raise UsageError(
+            problem=f"{command.prog} has no option -o", hint="type --json for a JSON document"
+        )
+    if name in _OF_A_SERVER:
+        raise UsageError(
+            problem=f"{name} is for a running server, and {command.prog} works on the file of a "
+            "stopped one",
+            hint=f"leave {name} out; --bolt-path FILE names the store",
+        )
+
+
+def _refuse_odd_value(name: str, ours: str, value: str, said: dict[str, str]) -> None:
+    if ours == "--org" and name == "-o" and value == "json":
+        raise UsageError(
+            problem="-o names an organization, as in influx",
+            hint="type --json for a JSON document, or --org json for the organization",
+        )
+    if name in _ARE_IDS and name != ours and parse_id(value) is None:
+        raise UsageError(
+            problem=f"{name} {shown(value)} is no ID, which has 16 hex digits",
+            hint=f"leave {name} out, or give a name with {ours}",
+        )
+    before = said.setdefault(ours, name)
+    if before != name and ours not in _MANY:
+        raise UsageError(
+            problem=f"{before} and {name} say the same and cannot be given together",
+            hint=f"leave {name} out",
+        )

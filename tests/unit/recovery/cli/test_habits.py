@@ -1,0 +1,221 @@
+"""Words and options of other tools, and what a slip is answered with."""
+
+import re
+import shlex
+from typing import Final
+
+import pytest
+
+from recovery.cli.habits import ADVICE, SYNONYMS, in_our_words, with_our_options
+from recovery.cli.parser import VALUED, build_parser, parse_arguments, understand
+from recovery.cli.usage import UsageError
+from recovery.cli.vocabulary import COMMANDS
+
+ID: Final = "08371db1dd8c8000"
+
+MEANT: Final = {
+    "recovery auth list": "auth list",
+    "recovery user update --username a --password b": "user update --username a --password b",
+    "recovery auth create-operator --org o --username u --store-token-hashes": (
+        "auth create-operator --org o --username u --hashed"
+    ),
+    "auth create -o o -u u -d text --all-access": (
+        "auth create --org o --user u --description text --all-access"
+    ),
+    f"auth create --org-id {ID} --read-user": f"auth create --org {ID} --read-users",
+    "auth create -o=o --operator": "auth create --org=o --operator",
+    "auth create-operator --user u": "auth create-operator --username u",
+    "auth find -u u": "auth list --user u",
+    f"auth ls --user-id {ID}": f"auth list --user {ID}",
+    f"auth active -i {ID}": f"auth set-active {ID}",
+    f"auth activate {ID}": f"auth set-active {ID}",
+    f"auth deactivate --id {ID}": f"auth set-inactive {ID}",
+    f"auth inactive -i={ID}": f"auth set-inactive {ID}",
+    f"token delete --id {ID} --yes": f"auth delete {ID} --yes",
+    f"authorization rm {ID}": f"auth delete {ID}",
+    "v1 auth ls": "v1-auth list",
+    "v1 auth set-active --username n": "v1-auth set-active n",
+    f"v1 auth delete --id {ID}": f"v1-auth delete {ID}",
+    "user password -n n": "user update --username n",
+    f"user password -i {ID}": f"user update --id {ID}",
+    "user passwd n": "user update --username n",
+    "passwd n": "user update --username n",
+    "user reset-password --user n": "user update --username n",
+    "user show n": "user show --username n",
+    f"user update -i {ID} -n new": f"user rename --id {ID} --new-name new",
+    "user create -n n -p p -o o": "user create --username n --password p --member-of o",
+    f"user delete -i {ID}": f"user delete --id {ID}",
+    "user set-inactive n": "user deactivate --username n",
+    "org create -n n -d text": "org create --org n --description text",
+    "organization create n": "org create --org n",
+    f"org update -i {ID} -n new": f"org rename --org {ID} --new-name new",
+    f"org members add -m {ID} -n o": f"org add-member --username {ID} --org o",
+    f"org members add -m {ID} -n o --owner": f"org add-owner --username {ID} --org o",
+    f"org members remove --member {ID} -i {ID}": f"org remove-member --username {ID} --org {ID}",
+    "help": "--help",
+    "version": "--version",
+    "-V": "--version",
+}
+
+
+def values(line: str) -> dict[str, object]:
+    """Understand a line, and return all that it says."""
+    arguments, _ = understand(shlex.split(line))
+    return vars(arguments)
+
+
+@pytest.mark.parametrize(
+    ("typed", "ours"), [(typed, ours) for typed, ours in MEANT.items() if "--help" not in ours]
+)
+def test_what_other_tools_are_told_means_the_same_here(typed: str, ours: str) -> None:
+    assert values(ours) == values(typed)
+
+
+@pytest.mark.parametrize("line", ["help", "help auth create", "auth help"])
+def test_help_is_a_word_too(line: str, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as ended:
+        understand(line.split())
+    assert ended.value.code == 0
+    noun = line.replace("help", "").strip()
+    assert capsys.readouterr().out.startswith(f"usage: influx-recovery {noun}".rstrip())
+
+
+def test_each_habit_means_a_command_and_none_hides_one() -> None:
+    assert set(SYNONYMS.values()) <= set(COMMANDS)
+    own = {words for words, ours in SYNONYMS.items() if words in COMMANDS and words != ours}
+    assert own == set()
+    assert not set(ADVICE) & set(COMMANDS)
+
+
+@pytest.mark.parametrize(
+    ("line", "problem"),
+    [
+        ("auth list --host http://x", "for a running server"),
+        ("auth list -t token", "for a running server"),
+        ("auth list -c config", "for a running server"),
+        ("auth create -o a --org b", "say the same"),
+        ("auth create --org-id acme", "no ID"),
+        ("auth list -o json", "names an organization"),
+        ("store check -o json", "no option -o"),
+    ],
+)
+def test_what_means_nothing_on_a_file_gets_a_sentence(line: str, problem: str) -> None:
+    with pytest.raises(UsageError) as refused:
+        understand(line.split())
+    assert problem in str(refused.value)
+
+
+@pytest.mark.parametrize("words", ADVICE)
+def test_a_word_of_two_meanings_is_answered_with_what_can_be_typed(words: str) -> None:
+    with pytest.raises(UsageError) as refused:
+        understand(words.split())
+    assert refused.value.hint == ADVICE[words]
+
+
+OPTIONS: Final = {
+    "auth create": """operator all-access org user description read-bucket write-bucket read-buckets
+        write-buckets read-tasks write-tasks read-user write-user read-orgs write-orgs yes hashed
+        raw token-file permissions store-token-hashes username""",
+    "auth create-operator": "org username store-token-hashes bolt-path yes token-stdout",
+    "auth list": "operators user org show-tokens json bolt-path",
+    "user update": "username password bolt-path id activate",
+    "user create": "username password no-password owner-of member-of",
+    "user delete": "with-tokens id username",
+    "org create": "org owner bolt-path",
+}
+VERBS: Final = (
+    "auth list", "auth create-operator", "auth create", "auth set-active", "auth set-inactive",
+    "auth delete", "auth active", "auth inactive", "user activate", "user deactivate",
+    "user update", "user delete", "user create", "org create", "org add-owner", "org add-member",
+    "org remove-member", "v1-auth set-active", "v1-auth set-inactive", "store undo",
+)  # fmt: skip
+OPPOSITES: Final = (
+    "auth reactivate", "auth inactivate", "auth unset-active", "auth set-nactive", "auth nactive",
+    "auth disactivate", "auth undelete", "user undelete", "user inactivate", "user unactivate",
+    "user deactivated", "auth un-revoke", "auth set-in-active", "org remove-owners", "org add",
+    "user undeactivate", "auth uncreate", "store undelete", "auth stop", "auth block", "auth lock",
+    "auth unlock", "user ban", "user block", "auth create-admin", "auth create-all-access",
+)  # fmt: skip
+
+
+def slips(word: str) -> list[str]:
+    """Mistype a word: a letter too few, two swapped, one doubled, cut short, one too many."""
+    middle = len(word) // 2
+    return [
+        word[: middle - 1] + word[middle:],
+        word[: middle - 1] + word[middle] + word[middle - 1] + word[middle + 1 :],
+        word[:middle] + word[middle - 1 :],
+        word[:-1],
+        word + "s",
+    ]
+
+
+def typos() -> list[str]:
+    """Make the list: slips in real flags and verbs, one-letter options, and words of the trade."""
+    flags = [
+        f"{command} --{slip} x"
+        for command, names in OPTIONS.items()
+        for name in names.split()
+        for slip in slips(name)[:3]
+    ]
+    verbs = [f"{line.split()[0]} {slip}" for line in VERBS for slip in slips(line.split()[1])]
+    letters = [f"{command} -{letter} x" for command in OPTIONS for letter in "aOyxzwfsS"]
+    return list(dict.fromkeys([*flags, *verbs, *letters, *OPPOSITES]))
+
+
+GRANTING: Final = re.compile(
+    r"did you mean (--operator|--all-access|--yes|--activate|--show-tokens|--with-tokens|--owner"
+    r"|--owner-of|--token-stdout|--no-password)\?"
+)
+SENSE: Final = {
+    "no": re.compile(r"inact|inact|deact|disab|nact|disact|undeact|set-in|unset|stop|ban|lock"),
+    "yes": re.compile(r"set-active|user activate|create-operator|add-owner"),
+}
+
+
+def test_the_list_of_typos_is_long_enough() -> None:
+    assert len(typos()) >= 200
+
+
+PARSER: Final = build_parser()
+
+
+def answer_to(line: str) -> str:
+    """Say what is answered: the hint, or the command where it happens to be a word that is known.
+
+    The whole grammar is made once here; to make it again for each line takes minutes.
+    """
+    argv = in_our_words(line.split(), VALUED)
+    words = " ".join(argv[:2])
+    try:
+        if words in COMMANDS:
+            argv = with_our_options(argv, words, PARSER.command(words))
+        parse_arguments(argv, PARSER)
+    except UsageError as refused:
+        return str(refused.hint)
+    return words
+
+
+@pytest.mark.parametrize("line", typos())
+def test_no_slip_is_answered_with_more_rights_or_the_opposite(line: str) -> None:
+    hint = answer_to(line)
+    assert not GRANTING.search(str(hint)), hint
+    typed = line.split()[1]
+    if SENSE["no"].search(typed):
+        assert not SENSE["yes"].search(str(hint)), hint
+    if re.search(r"active|activate", typed) and not SENSE["no"].search(typed):
+        assert "inactive" not in str(hint), hint
+        assert "deactivate" not in str(hint), hint
+    if typed.startswith(("un", "add-m", "remove")):
+        assert "delete" not in str(hint), hint
+        assert "add-owner" not in str(hint), hint
+    asked = re.search(r"--(read|write)-(\w+)", line)
+    answer = re.search(r"did you mean (--\S+)\?", str(hint))
+    if answer and "--read-" in answer[1] + "--write-":
+        assert asked is None or answer[1].startswith(f"--{asked[1]}-")
+
+
+def test_nothing_is_translated_in_a_line_of_our_own_words() -> None:
+    line = ["--reason", "recovery", "auth", "create", "--org", "help", "--read-bucket", "version"]
+    whole = vars(parse_arguments(line, build_parser()))
+    assert vars(understand(line)[0]) == whole
