@@ -4,9 +4,12 @@ Lives here: which authorization and which user a command means, as options and a
 live here: what an ID is (`recovery.model.ids`), and whether there is such a record.
 """
 
+from collections.abc import Sequence
+
 from recovery.cli.usage import UsageError, required
 from recovery.cli.words import Parser, shown
 from recovery.model.ids import Id, parse_id
+from recovery.services.authorizations.selection import Selection
 from recovery.services.tenancy.choosing import UserChoice
 
 
@@ -17,6 +20,56 @@ def add_id(command: Parser) -> None:
         command: A command on one authorization.
     """
     command.add_argument("id", metavar="ID", help="the authorization, 16 hex digits")
+
+
+def add_ids(command: Parser) -> None:
+    """Add which authorizations are meant, as the field `id`.
+
+    Args:
+        command: A command on several authorizations.
+    """
+    command.add_argument(
+        "id", nargs="*", metavar="ID", help="an authorization, 16 hex digits; there may be several"
+    )
+
+
+def add_all_but(command: Parser) -> None:
+    """Add which authorizations are not meant.
+
+    Args:
+        command: A command that can be given all.
+    """
+    command.add_argument(
+        "--all-but",
+        nargs="+",
+        action="extend",
+        default=[],
+        metavar="ID",
+        help="all authorizations but these (default: those that are named)",
+    )
+
+
+def selection(ids: Sequence[str], spared: Sequence[str], command: str) -> Selection:
+    """Say which authorizations a command means; none is never all.
+
+    Args:
+        ids: Those that were named.
+        spared: Its `--all-but`.
+        command: The command.
+
+    Returns:
+        The choice.
+
+    Raises:
+        UsageError: Neither was given, or both; or something is no ID.
+    """
+    if bool(ids) == bool(spared):
+        problem = "IDs and --all-but cannot be given together" if ids else "no ID was given"
+        raise UsageError(problem=problem, hint=f"type influx-recovery {command} --help")
+    return Selection(
+        ids=tuple(map(authorization_id, ids)) or None,
+        spared=tuple(map(authorization_id, spared)),
+    )
 
 
 def authorization_id(text: str) -> Id:

@@ -30,14 +30,13 @@ from recovery.errors import (
 )
 from recovery.model.display import displayed
 from recovery.new_file import ClaimedFile, require_free
+from recovery.remedy import Run
 from recovery.secret import Secret
 from recovery.system_advice import reason_of
 
 if TYPE_CHECKING:
     from recovery.services.changes.ports import TokenDestination
 
-_RESERVED_BYTES: Final = 128
-"""More than a token with its line feed; reserved while nothing is changed yet."""
 _CANNOT_RESERVE: Final = frozenset(
     {errno.EOPNOTSUPP, errno.EINVAL, errno.ENODEV, errno.ENOSYS, errno.EBADF}
 )
@@ -61,12 +60,7 @@ def choose_destination(
         RefusedError: No place was named and there is no terminal, or the file exists.
     """
     if token_file is not None:
-        path = Path(token_file)
-        try:
-            require_free(path)  # found again when it is opened; a person should not wait for it
-        except ConflictError:
-            raise _exists(path) from None
-        return FileDestination(path)
+        return FileDestination(_free(token_file))
     if is_stdout:
         return StdoutDestination(stdout)
     if not has_terminal():
@@ -75,6 +69,31 @@ def choose_destination(
             hint="add --token-file PATH or --token-stdout",
         )
     return TerminalDestination()
+
+
+def choose_list(token_file: str) -> "TokenDestination":
+    """Choose the file that several tokens go to.
+
+    Args:
+        token_file: Path of a new file.
+
+    Returns:
+        The place, not opened yet.
+
+    Raises:
+        RefusedError: The file exists.
+    """
+    return ListDestination(_free(token_file))
+
+
+def _free(token_file: str) -> Path:
+    """Refuse a file that exists; found again when it is opened, but nobody should wait for it."""
+    path = Path(token_file)
+    try:
+        require_free(path)
+    except ConflictError:
+        raise _exists(path) from None
+    return path
 
 
 def require_own_stdout(*, is_json: bool, is_token: bool) -> None:
@@ -101,7 +120,7 @@ class TerminalDestination:
         self._opened = contextlib.ExitStack()
         self._terminal = -1
 
-    def open(self) -> tuple[str, ...]:
+    def open(self, room_bytes: int) -> tuple[str, ...]:  # noqa: ARG002 # of the protocol
         """Open the terminal.
 
         Raises:
@@ -146,10 +165,10 @@ class TerminalDestination:
 class ConsoleKeyDestination(TerminalDestination):
     """The controlling terminal, for the key of `serve`."""
 
-    def open(self) -> tuple[str, ...]:
+    def open(self, room_bytes: int) -> tuple[str, ...]:
         """Open the terminal; without one the key needs another place."""
         try:
-            return super().open()
+            return super().open(room_bytes)
         except RefusedError:
             raise RefusedError(
                 reason="there is no terminal to show the console key on",
@@ -169,8 +188,11 @@ class FileDestination:
         self._file: ClaimedFile | None = None
         self._warnings: list[str] = []
 
-    def open(self) -> tuple[str, ...]:
-        """Make the file, with room for a token; what can fail later fails here.
+    def open(self, room_bytes: int) -> tuple[str, ...]:
+        """Make the file, with room for what comes; what can fail later fails here.
+
+        Args:
+            room_bytes: How much that is.
 
         Returns:
             A warning when its folder cannot be synced, so that a power cut may lose the name.
@@ -181,7 +203,7 @@ class FileDestination:
         name = displayed(str(self.path))
         try:
             self._file = ClaimedFile(self.path, on_unsynced=self._note)
-            self._file.reserve(_RESERVED_BYTES)
+            self._file.reserve(room_bytes)
         except ConflictError:
             raise _exists(self.path) from None
         except (StoreAccessError, WriteFailedError) as error:
@@ -233,13 +255,28 @@ class FileDestination:
             self._file.withdraw()
 
 
+class ListDestination(FileDestination):
+    """A new file for the tokens of several authorizations that took the place of others."""
+
+    def deliver(self, secret: Secret, *, record_id: str) -> tuple[str, ...]:
+        """Write them, as `FileDestination` does; what is lost can only be taken back."""
+        try:
+            return super().deliver(secret, record_id=record_id)
+        except DeliveryError as error:
+            raise DeliveryError(
+                authorization_id=error.authorization_id,
+                problem=error.problem,
+                hint=Run("store undo", "to take the change back, so that the old tokens work"),
+            ) from None
+
+
 class StdoutDestination:
     """Standard output, with nothing else on it."""
 
     def __init__(self, stdout: TextIO) -> None:
         self._stdout = stdout
 
-    def open(self) -> tuple[str, ...]:
+    def open(self, room_bytes: int) -> tuple[str, ...]:
         """Make sure that stdout takes something.
 
         Raises:
@@ -247,7 +284,7 @@ class StdoutDestination:
         """
         try:
             self._stdout.flush()
-            _require_room(self._stdout.fileno())
+            _require_room(self._stdout.fileno(), room_bytes)
         except OSError as error:
             raise RefusedError(
                 reason=f"standard output takes no token ({error.strerror})",
@@ -323,7 +360,7 @@ def stored_text(secret: Secret) -> str:
     return secret.reveal()
 
 
-def _require_room(descriptor: int) -> None:
+def _require_room(descriptor: int, room_bytes: int) -> None:
     """Look whether what is behind a descriptor would take a token now.
 
     Raises:
@@ -333,7 +370,7 @@ def _require_room(descriptor: int) -> None:
     status = os.fstat(descriptor)
     if stat.S_ISREG(status.st_mode):
         try:
-            os.posix_fallocate(descriptor, status.st_size, _RESERVED_BYTES)
+            os.posix_fallocate(descriptor, status.st_size, room_bytes)
         except OSError as error:
             if error.errno not in _CANNOT_RESERVE:
                 raise

@@ -10,10 +10,12 @@ from pathlib import Path
 from recovery.cli.context import Context
 from recovery.cli.deliver import StdoutDestination, path_of
 from recovery.cli.documents import Document, Store, shaped
+from recovery.cli.hints import command_line, named_with
 from recovery.cli.options import Change
 from recovery.cli.store import absolute, store_of
 from recovery.discovery.search import FoundStore
 from recovery.model.display import displayed
+from recovery.remedy import Run
 from recovery.services.changes.facts import PlanFacts
 from recovery.services.changes.plan import Outcome
 from recovery.services.changes.ports import TokenDestination
@@ -109,6 +111,9 @@ def show_outcome(
     say = output.message if isinstance(destination, StdoutDestination) else output.prose
     for line in _lines(outcome, is_dry_run=options.dry_run):
         say(line)
+    if outcome.is_changed:
+        for way in outcome.proposal.plan.afterwards:
+            say(_afterwards(way, options))
 
 
 def _lines(outcome: Outcome, *, is_dry_run: bool) -> Iterator[str]:
@@ -133,5 +138,14 @@ def _lines(outcome: Outcome, *, is_dry_run: bool) -> Iterator[str]:
     else:
         yield f"Next: {displayed(proposal.plan.stops)}."
         yield "The backup has all secrets of the store: delete it when done."
-    if proposal.plan.secret is not None:
+    if proposal.plan.secret is not None and not proposal.plan.afterwards:
         yield f"When done with the token: influx auth delete --id {proposal.plan.subject_id}"
+
+
+def _afterwards(way: str | Run, options: Change) -> str:
+    """Say what remains to be done, as it can be typed."""
+    if isinstance(way, str):
+        return way
+    named = named_with(options.bolt_path, options.ledger)
+    line = command_line(way.operation, {**named, **way.values})
+    return f"{way.purpose[:1].upper()}{way.purpose[1:]}: {line}"

@@ -90,11 +90,14 @@ COMMANDS: Final = {
         "auth_verification", "say which record a token matches, and what it may do"
     ),
     "auth show": Entry("auth_details", "show everything about one authorization"),
-    "auth set-active": Entry("auth_changes", "set one authorization active"),
-    "auth set-inactive": Entry("auth_changes", "set one authorization inactive"),
+    "auth set-active": Entry("auth_changes", "set authorizations active"),
+    "auth set-inactive": Entry("auth_changes", "set authorizations inactive"),
     "auth update": Entry("auth_changes", "give one authorization another description"),
     "auth delete": Entry(
-        "auth_changes", "delete one authorization, so that its token is worth nothing"
+        "auth_changes", "delete authorizations, so that their tokens are worth nothing"
+    ),
+    "auth rotate": Entry(
+        "auth_rotation", "replace tokens that leaked by new ones with the same rights"
     ),
     "auth complete": Entry(
         "auth_changes", "give an older operator token the permissions that it lacks"

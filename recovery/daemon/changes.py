@@ -373,7 +373,7 @@ class _Client:
         """Say yes."""
         return True
 
-    def open(self) -> Sequence[str]:
+    def open(self, room_bytes: int) -> Sequence[str]:  # noqa: ARG002 # of the protocol
         """Do nothing: the connection is open."""
         return ()
 

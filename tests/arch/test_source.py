@@ -69,6 +69,7 @@ REVEALS: Final = {
         "_hash_text",
         "_hashes_of_raw",
     },
+    "recovery.services.authorizations.rotation": {"_listed", "_successor"},
     "recovery.services.authorizations.verification": {"_reasons", "verify_token"},
     "recovery.services.doctor.authorizations": {"key_of"},
     "recovery.services.authorizations.hashing": {"_Moves._obstacle", "_hashed"},

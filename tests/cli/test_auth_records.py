@@ -306,3 +306,45 @@ def test_secrets_stay_out_of_everything_that_commands_leave_behind(
     text = "".join(said).encode() + cli.ledger.read_bytes()
     assert [token for token in MADE_HERE if token.encode() in text] == []
     assert b"$influxdb2-sha" not in text
+
+
+def test_rotation_after_a_leak_writes_one_private_file(cli: Cli, store: MadeStore) -> None:
+    place = cli.home / "new.csv"
+    line = ("--all", "--except", store.reader, "--token-file", place, "--yes")
+    done = auth(cli, store, "rotate", *line)
+    assert done.code == 0, done.stderr
+    assert place.stat().st_mode & 0o777 == 0o600
+    head, *rows = place.read_text().splitlines()
+    assert head == "id,description,token"
+    assert len(rows) == 3
+    assert "store compact" in done.stdout
+    for row in rows:
+        one = secret_file(cli, row.rsplit(",", 1)[1])
+        assert auth(cli, store, "verify", "--token-file", one).code == 0
+    old = secret_file(cli, OPERATOR_TOKEN)
+    assert auth(cli, store, "verify", "--token-file", old).code != 0
+    assert auth(cli, store, "rotate", *line).code == ExitCode.REFUSED
+    assert cli.run("store", "undo", "--bolt-path", store.path, "--yes").code == 0
+    assert auth(cli, store, "verify", "--token-file", old).code == 0
+
+
+@pytest.mark.parametrize(
+    "words",
+    [(), ("--all", "{operator}"), ("{operator}",), ("{operator}", "--except", "{reader}")],
+    ids=["nothing", "both", "no place", "except of named"],
+)
+def test_a_rotation_that_is_not_clear_is_refused(
+    cli: Cli, store: MadeStore, words: tuple[str, ...]
+) -> None:
+    content = store.path.read_bytes()
+    names = {"operator": store.operator, "reader": store.reader}
+    line = [word.format_map(names) for word in words]
+    assert auth(cli, store, "rotate", *line, "--yes").code == ExitCode.USAGE
+    assert store.path.read_bytes() == content
+
+
+def test_a_deletion_of_nothing_named_is_refused(cli: Cli, store: MadeStore) -> None:
+    for verb in ("delete", "set-inactive", "set-active"):
+        assert auth(cli, store, verb, "--yes").code == ExitCode.USAGE
+    both = (store.reader, "--all-but", store.operator)
+    assert auth(cli, store, "delete", *both, "--yes").code == ExitCode.USAGE

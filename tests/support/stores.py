@@ -229,7 +229,7 @@ class MemoryDestination:
     delivered: list[Secret] = field(default_factory=list)
     record_ids: list[str] = field(default_factory=list)
 
-    def open(self) -> tuple[str, ...]:
+    def open(self, room_bytes: int) -> tuple[str, ...]:  # noqa: ARG002 # of the protocol
         """Be ready."""
         return ()
 

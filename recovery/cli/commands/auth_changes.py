@@ -1,14 +1,13 @@
-"""The commands that change one authorization.
+"""The commands that change authorizations.
 
 Lives here: `auth set-active`, `set-inactive`, `update`, `delete` and `complete`. Must not live
-here: what they write (`recovery.services.authorizations.changes`).
+here: what they write (`recovery.services.authorizations.changes`, and `several` beside it).
 """
 
-from functools import partial
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from recovery.cli.changing import run_planner
-from recovery.cli.choices import add_id, authorization_id
+from recovery.cli.choices import add_all_but, add_id, add_ids, authorization_id, selection
 from recovery.cli.context import Context
 from recovery.cli.options import Change, Command, add_change, add_ensure
 from recovery.cli.usage import required
@@ -21,6 +20,11 @@ from recovery.services.authorizations.changes import (
     SetStatus,
 )
 from recovery.services.authorizations.record_changes import EditAuthorization
+from recovery.services.authorizations.selection import Selection
+from recovery.services.authorizations.several import DeleteSeveral, SetStatusOfSeveral
+
+if TYPE_CHECKING:
+    from recovery.services.changes.plan import Planner
 
 
 class _One(Change, frozen=True):
@@ -32,28 +36,66 @@ def _add_one(command: Parser) -> None:
     add_change(command)
 
 
-def _set_status(options: _One, context: Context, *, is_active: bool) -> ExitCode:
-    planner = SetStatus(
-        authorization_id=authorization_id(options.id), is_active=is_active, clock=SystemClock()
+class _SetActive(Change, frozen=True):
+    id: tuple[str, ...]
+
+
+class _Several(Change, frozen=True):
+    id: tuple[str, ...]
+    all_but: tuple[str, ...]
+
+
+def _add_active(command: Parser) -> None:
+    add_ids(command)
+    add_change(command)
+
+
+def _add_inactive(command: Parser) -> None:
+    add_ids(command)
+    add_all_but(command)
+    add_change(command)
+
+
+def _set_active(options: _SetActive, context: Context) -> ExitCode:
+    return _set_status(
+        options, selection(options.id, (), "auth set-active"), context, is_active=True
     )
+
+
+def _set_inactive(options: _Several, context: Context) -> ExitCode:
+    chosen = selection(options.id, options.all_but, "auth set-inactive")
+    return _set_status(options, chosen, context, is_active=False)
+
+
+def _set_status(
+    options: Change, chosen: Selection, context: Context, *, is_active: bool
+) -> ExitCode:
+    planner: Planner
+    if chosen.ids is not None and len(chosen.ids) == 1:
+        planner = SetStatus(
+            authorization_id=chosen.ids[0], is_active=is_active, clock=SystemClock()
+        )
+    else:
+        planner = SetStatusOfSeveral(selection=chosen, is_active=is_active, clock=SystemClock())
     return run_planner(options, context, lambda _: planner)
 
 
 SET_ACTIVE: Final = Command(
-    description="Set the status of one authorization to active. Servers accept its token again. "
-    "influxd must be stopped. Changes nothing when the status is so already.",
-    options=_One,
-    run=partial(_set_status, is_active=True),
-    add_options=_add_one,
+    description="Set the status of one authorization, or several, to active. Servers accept their "
+    "tokens again. influxd must be stopped. Changes nothing when the status is so already.",
+    options=_SetActive,
+    run=_set_active,
+    add_options=_add_active,
 )
 SET_INACTIVE: Final = Command(
-    description="Set the status of one authorization to inactive. Servers refuse its token with "
-    "403 until it is set active. It does not take away what the token's user may do when signed in "
-    "to the user interface: only auth delete does. influxd must be stopped. Changes nothing when "
-    "the status is so already.",
-    options=_One,
-    run=partial(_set_status, is_active=False),
-    add_options=_add_one,
+    description="Set the status of one authorization, of several, or of all but some to inactive. "
+    "Servers refuse their tokens with 403 until they are set active. It does not take away what a "
+    "token's user may do when signed in to the user interface: only auth delete does. influxd must "
+    "be stopped. Several are one change with one backup. Changes nothing when the status is so "
+    "already.",
+    options=_Several,
+    run=_set_inactive,
+    add_options=_add_inactive,
 )
 
 
@@ -86,27 +128,31 @@ UPDATE: Final = Command(
 )
 
 
-class _Delete(Change, frozen=True):
-    id: str
+class _Delete(_Several, frozen=True):
     ensure: bool
 
 
 def _add_delete(command: Parser) -> None:
-    add_id(command)
+    add_ids(command)
+    add_all_but(command)
     add_ensure(command, wanted="there is no such authorization")
     add_change(command)
 
 
 def _delete(options: _Delete, context: Context) -> ExitCode:
-    planner = DeleteAuthorization(
-        authorization_id=authorization_id(options.id), is_ensured=options.ensure
-    )
+    chosen = selection(options.id, options.all_but, "auth delete")
+    planner: Planner
+    if chosen.ids is not None and len(chosen.ids) == 1:
+        planner = DeleteAuthorization(authorization_id=chosen.ids[0], is_ensured=options.ensure)
+    else:
+        planner = DeleteSeveral(selection=chosen, is_ensured=options.ensure)
     return run_planner(options, context, lambda _: planner)
 
 
 DELETE: Final = Command(
-    description="Delete one authorization and every index entry that leads to it, also when its "
-    "record cannot be decoded. influxd must be stopped. The plan warns when it is the only "
+    description="Delete one authorization, several, or all but some, with every index entry that "
+    "leads to one of them; a single one also when its record cannot be decoded. influxd must be "
+    "stopped. Several are one change with one backup. The plan warns when it is the only "
     "operator token that works. The bytes stay in freed pages of the file and in the backup: this "
     "does not wipe them.",
     options=_Delete,

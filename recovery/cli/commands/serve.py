@@ -337,7 +337,7 @@ def _hand_over(key: Secret, key_file: str | None) -> None:
         RecoveryError: It cannot be given.
     """
     destination = ConsoleKeyDestination() if key_file is None else FileDestination(Path(key_file))
-    destination.open()
+    destination.open(key.length_bytes + 1)
     destination.deliver(key, record_id="console key")
 
 

@@ -63,6 +63,14 @@ class RebuiltBucket(TypedDict):
     problems: list[str]
 
 
+class RotatedToken(TypedDict):
+    """An authorization that got a successor with another ID and another token."""
+
+    old_id: str
+    new_id: str
+    description: str
+
+
 class PlanFacts(TypedDict, total=False):
     """All that plans say; each has those that fit.
 
@@ -95,6 +103,8 @@ class PlanFacts(TypedDict, total=False):
     resource_type: str
     resource_id: str
     token_form: str
+    is_old_kept: bool
+    rotated: list[RotatedToken]
     permissions: list[str]
     permission_count: int
     added_permissions: list[str]

@@ -14,6 +14,7 @@ from typing import Protocol, Self
 from recovery.errors import WriteFailedError
 from recovery.metastore.transaction import MetaTx
 from recovery.ports import SystemClock
+from recovery.remedy import Run
 from recovery.secret import Secret
 from recovery.services.changes.backup_rule import BackupEachChange, BackupRule
 from recovery.services.changes.facts import PlanFacts
@@ -40,6 +41,7 @@ class Plan:
             when all is.
         secret: The token to hand over once it is in force.
         subject_id: The record whose secret that is, to be named if it cannot be delivered.
+        afterwards: What remains to be done when it is in force: sentences, or operations.
         stops: Why influxd will not start on what the change leaves, as a sentence; None where it
             will, or where that is not known.
     """
@@ -54,6 +56,7 @@ class Plan:
     verify: Callable[[MetaTx], str | None] = field(repr=False)
     secret: Secret | None = field(default=None, repr=False)
     subject_id: str | None = None
+    afterwards: tuple[str | Run, ...] = ()
     stops: str | None = None
 
     @classmethod

@@ -29,7 +29,7 @@ class Audience(Protocol):
 class TokenDestination(Protocol):
     """The one place that a new token goes to."""
 
-    def open(self) -> Sequence[str]:
+    def open(self, room_bytes: int) -> Sequence[str]:
         """Make sure that the token can be delivered, down to the room for it.
 
         Called after the confirmation and before the first write; a `RecoveryError` stops the change

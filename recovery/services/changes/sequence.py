@@ -122,8 +122,9 @@ class _Run:
         """Make all ready, commit, look at it again, deliver."""
         work = self._work
         with ExitStack() as resources, _undone_on_failure() as undo:
-            if self._destination is not None:
-                self._warnings.extend(self._destination.open())
+            if self._destination is not None and self._plan.secret is not None:
+                room_bytes = self._plan.secret.length_bytes + len("\n")
+                self._warnings.extend(self._destination.open(room_bytes))
                 undo.callback(self._destination.discard)
             file = work.prepare(resources, undo)
             intent_id = self._ports.recorder.intend(self._intent(file), txid_before=file.txid)

@@ -19,7 +19,7 @@ RECORD_ID = "00000000000003e9"
 def test_the_room_is_there_before_the_token(tmp_path: Path) -> None:
     path = tmp_path / "token"
     destination = FileDestination(path)
-    assert destination.open() == ()
+    assert destination.open(89) == ()
     assert path.stat().st_size > 88
     assert stat.S_IMODE(path.stat().st_mode) == 0o600
     assert destination.deliver(TOKEN, record_id=RECORD_ID) == ()
@@ -35,7 +35,7 @@ def test_a_file_without_room_is_refused_and_removed(
 
     monkeypatch.setattr(os, call, fail)
     with pytest.raises(RefusedError, match="No space left"):
-        FileDestination(tmp_path / "token").open()
+        FileDestination(tmp_path / "token").open(89)
     assert list(tmp_path.iterdir()) == []
 
 
@@ -55,7 +55,7 @@ def test_a_folder_that_cannot_be_synced_is_a_warning(
 ) -> None:
     failing_sync(monkeypatch, of_folder=True)
     destination = FileDestination(tmp_path / "token")
-    (warning,) = destination.open()
+    (warning,) = destination.open(89)
     assert "cannot be synced" in warning
     assert destination.deliver(TOKEN, record_id=RECORD_ID) == ()
     assert (tmp_path / "token").read_text() == f"{TOKEN.reveal()}\n"
@@ -65,7 +65,7 @@ def test_a_token_that_is_written_and_not_synced_is_kept(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     destination = FileDestination(tmp_path / "token")
-    destination.open()
+    destination.open(89)
     failing_sync(monkeypatch, of_folder=False)
     (warning,) = destination.deliver(TOKEN, record_id=RECORD_ID)
     assert "cannot be synced" in warning
@@ -77,7 +77,7 @@ def test_a_token_that_cannot_be_written_leaves_no_file(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     destination = FileDestination(tmp_path / "token")
-    destination.open()
+    destination.open(89)
 
     def fail(*_: object) -> int:
         raise OSError(errno.EIO, os.strerror(errno.EIO))
@@ -95,7 +95,7 @@ with tempfile.TemporaryDirectory() as place:
     folder = Path(place) / "drop"
     folder.mkdir(mode=0o300)
     destination = deliver.FileDestination(folder / "token")
-    print(len(destination.open()))
+    print(len(destination.open(89)))
     print(len(destination.deliver(secret.Secret("x" * 88), record_id="00000000000003e9")))
     print(len((folder / "token").read_text()))
     folder.chmod(0o700)

@@ -28,6 +28,9 @@ from recovery.services.authorizations.intake import ImportAuthorizations
 from recovery.services.authorizations.legacy import DeleteLegacy, SetLegacyPassword, SetLegacyStatus
 from recovery.services.authorizations.new_token import FormChoice
 from recovery.services.authorizations.permission_request import PermissionRequest
+from recovery.services.authorizations.rotation import RotateTokens
+from recovery.services.authorizations.selection import Selection
+from recovery.services.authorizations.several import DeleteSeveral, SetStatusOfSeveral
 from recovery.services.changes.backup_rule import BackupEachChange
 from recovery.services.changes.plan import Manner, Plan, Planner
 from recovery.services.changes.ports import Ports
@@ -130,6 +133,20 @@ PLANNERS: dict[str, Callable[[MadeStore], Planner]] = {
     "SetStatus": lambda made: SetStatus(authorization_id=made.reader, is_active=False, clock=CLOCK),
     "DeleteAuthorization": lambda made: DeleteAuthorization(
         authorization_id=made.reader, is_ensured=False
+    ),
+    "DeleteSeveral": lambda made: DeleteSeveral(
+        selection=Selection(ids=(made.reader, made.hashed)), is_ensured=False
+    ),
+    "SetStatusOfSeveral": lambda made: SetStatusOfSeveral(
+        selection=Selection(spared=(made.operator,)), is_active=False, clock=CLOCK
+    ),
+    "RotateTokens": lambda made: RotateTokens(
+        selection=Selection(spared=(made.operator,)),
+        keeps_inactive=False,
+        form=FormChoice.BY_STORE,
+        server_hashes=None,
+        clock=CLOCK,
+        rng=SeededRng(),
     ),
     "CompleteOperator": lambda made: CompleteOperator(
         authorization_id=made.old_operator, clock=CLOCK

@@ -166,8 +166,9 @@ class Witness:
 
     # -- the destination
 
-    def open(self) -> tuple[str, ...]:
+    def open(self, room_bytes: int) -> tuple[str, ...]:
         """Be ready."""
+        assert room_bytes == len(SECRET) + 1
         self.note("open")
         return self.opened_with
 

@@ -1,0 +1,106 @@
+"""Which authorizations a command on several means.
+
+Lives here: `Selection` and what it chooses. Must not live here: what is done with them.
+
+Invariants: an ID that is named and does not exist is refused, also among those to be spared: a slip
+of the finger there would hit the one that was to stay.
+"""
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from typing import Final
+
+from recovery.metastore.table import RecordProblem
+from recovery.metastore.transaction import MetaTx
+from recovery.model.authorization import Authorization
+from recovery.model.ids import Id
+from recovery.services.authorizations.choice import absent, choose_authorization, described
+from recovery.services.tenancy.choosing import choose_organization, choose_user
+
+NAMED_MAX: Final = 20
+"""Records that a plan names one by one."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Selection:
+    """Some authorizations of a store.
+
+    Attributes:
+        ids: These; None for all that the rest allows.
+        spared: Not these.
+        user: Only those of this user; None for all users.
+        organization: Only those of this organization; None for all.
+    """
+
+    ids: tuple[Id, ...] | None = None
+    spared: tuple[Id, ...] = ()
+    user: str | None = None
+    organization: str | None = None
+
+    def walk(self, tx: MetaTx, problems: list[RecordProblem]) -> Iterator[Authorization]:
+        """Walk what is chosen, each record once.
+
+        Args:
+            tx: The records.
+            problems: Gets the records that cannot be understood, and so are not chosen.
+
+        Yields:
+            In the order in which they were named, or of their IDs.
+
+        Raises:
+            NotFoundError: There is no such authorization, user or organization.
+            RecordError: A record that was named cannot be decoded.
+            StoreDamagedError: The file is damaged.
+        """
+        if self.ids is not None:
+            for one in dict.fromkeys(self.ids):
+                yield choose_authorization(tx, one)
+            return
+        for one in self.spared:
+            if not tx.authorizations.has_id(one):
+                raise absent(tx, one)
+        user = None if self.user is None else choose_user(tx, self.user).id
+        organization = (
+            None if self.organization is None else choose_organization(tx, self.organization).id
+        )
+        spared = frozenset(self.spared)
+        for found in tx.authorizations.walk(problems):
+            if (
+                found.id not in spared
+                and user in {None, found.user_id}
+                and organization in {None, found.org_id}
+            ):
+                yield found
+
+
+def named(tx: MetaTx, ids: Iterable[Id], verb: str) -> Iterator[str]:
+    """Say what happens to several records, each by name up to a number.
+
+    Args:
+        tx: The records, as they are before it.
+        ids: Which.
+        verb: What happens to each, as an imperative.
+
+    Yields:
+        Steps of a plan; not escaped.
+    """
+    chosen = tuple(ids)
+    for one in chosen[:NAMED_MAX]:
+        found = tx.authorizations.get(one)
+        yield f"{verb} " + (f"authorization {one}" if found is None else described(tx, found))
+    if len(chosen) > NAMED_MAX:
+        yield f"{verb} {len(chosen) - NAMED_MAX} more"
+
+
+def left_alone(problems: Iterable[RecordProblem]) -> tuple[str, ...]:
+    """Warn of records that were not chosen because nobody can read them.
+
+    Args:
+        problems: What `Selection.walk` met.
+
+    Returns:
+        A sentence for each.
+    """
+    return tuple(
+        f"authorization {one.id} cannot be understood and stays as it is" for one in problems
+    )

@@ -1,0 +1,169 @@
+"""Delete several authorizations, or take their force, in one transaction.
+
+Lives here: the planners of `auth delete`, `set-active` and `set-inactive` for more than one record.
+Must not live here: the same for one, which can also be a record that cannot be decoded (`changes`),
+and which ones are meant (`selection`).
+
+Invariants: the cost grows with the store, and not with the store times the number of records.
+"""
+
+from dataclasses import dataclass
+
+from recovery.metastore.table import RecordProblem
+from recovery.metastore.transaction import MetaTx
+from recovery.model.authorization import ACTIVE, INACTIVE, decode_authorization
+from recovery.model.gojson import format_time
+from recovery.model.ids import Id
+from recovery.ports import Clock
+from recovery.services.access import Loss, loss_warnings
+from recovery.services.authorizations.changes import FREED_PAGES
+from recovery.services.authorizations.selection import Selection, left_alone, named
+from recovery.services.changes.facts import PlanFacts
+from recovery.services.changes.plan import Plan
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DeleteSeveral:
+    """The command `auth delete` on several.
+
+    Attributes:
+        selection: Which.
+        is_ensured: Whether it is well when some that were named are not there.
+    """
+
+    selection: Selection
+    is_ensured: bool
+
+    @property
+    def operation(self) -> str:
+        """The command."""
+        return "auth delete"
+
+    def plan(self, store: MetaTx) -> Plan:
+        """Plan the deletion of the records and of every index entry that leads to one of them.
+
+        Args:
+            store: The store, as it is.
+
+        Returns:
+            The deletion; nothing when nothing is chosen.
+
+        Raises:
+            NotFoundError: There is no such authorization.
+            RecordError: One that was named cannot be decoded.
+            StoreDamagedError: The file is damaged.
+        """
+        problems: list[RecordProblem] = []
+        chosen = self.selection
+        if self.is_ensured and chosen.ids is not None:
+            there = tuple(one for one in chosen.ids if store.authorizations.has_id(one))
+            chosen = Selection(ids=there)
+        ids = tuple(one.id for one in chosen.walk(store, problems))
+        facts: PlanFacts = {"authorization_ids": list(ids)}
+        if not ids:
+            return _nothing(self.operation, facts, problems)
+        return Plan(
+            operation=self.operation,
+            steps=(
+                *named(store, ids, "delete"),
+                (
+                    "delete every entry of authorizationindexv1 and authorizationhashedindexv1 "
+                    "that leads to one of them"
+                ),
+            ),
+            facts=facts,
+            record_ids=ids,
+            warnings=(
+                *loss_warnings(store, Loss(authorization_ids=frozenset(ids))),
+                *left_alone(problems),
+                FREED_PAGES,
+            ),
+            apply=lambda tx: tx.authorizations.delete_all(ids),
+            verify=lambda tx: _still_there(tx, ids),
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SetStatusOfSeveral:
+    """The commands `auth set-active` and `auth set-inactive` on several.
+
+    Attributes:
+        selection: Which.
+        is_active: What they are to be.
+        clock: The time.
+    """
+
+    selection: Selection
+    is_active: bool
+    clock: Clock
+
+    @property
+    def operation(self) -> str:
+        """The command."""
+        return "auth set-active" if self.is_active else "auth set-inactive"
+
+    def plan(self, store: MetaTx) -> Plan:
+        """Plan the new status of those that have another.
+
+        Args:
+            store: The store, as it is.
+
+        Returns:
+            Records rewritten; nothing when all that are chosen have this status.
+
+        Raises:
+            NotFoundError: There is no such authorization.
+            RecordError: One that was named cannot be decoded.
+            StoreDamagedError: The file is damaged.
+        """
+        status = ACTIVE if self.is_active else INACTIVE
+        now = format_time(self.clock.now())
+        problems: list[RecordProblem] = []
+        ids = tuple(one.id for one in self.selection.walk(store, problems) if one.status != status)
+        facts: PlanFacts = {"authorization_ids": list(ids), "status": status}
+        if not ids:
+            return _nothing(self.operation, facts, problems)
+        loss = Loss(authorization_ids=frozenset() if self.is_active else frozenset(ids))
+        losses = () if self.is_active else loss_warnings(store, loss)
+
+        def apply(tx: MetaTx) -> None:
+            for one in ids:
+                before = tx.authorizations.load(one)
+                if before is not None:
+                    after = decode_authorization(before.with_status(status, now=now))
+                    tx.authorizations.update(before, after)
+
+        def verify(tx: MetaTx) -> str | None:
+            for one in ids:
+                found = tx.authorizations.get(one)
+                if found is None or found.status != status:
+                    return f"authorization {one} is not {status}"
+            return None
+
+        return Plan(
+            operation=self.operation,
+            steps=tuple(named(store, ids, f"set to {status}:")),
+            facts=facts,
+            record_ids=ids,
+            warnings=(*losses, *left_alone(problems)),
+            apply=apply,
+            verify=verify,
+        )
+
+
+def _nothing(operation: str, facts: PlanFacts, problems: list[RecordProblem]) -> Plan:
+    return Plan.nothing(
+        operation,
+        "nothing: no authorization is chosen that is not as wanted",
+        facts=facts,
+        warnings=left_alone(problems),
+    )
+
+
+def _still_there(tx: MetaTx, ids: tuple[Id, ...]) -> str | None:
+    for one in ids:
+        if tx.authorizations.has_id(one):
+            return f"authorization {one} is still there"
+    if tx.authorizations.leads_to_any(ids):
+        return "an index entry still leads to an authorization that was deleted"
+    return None
