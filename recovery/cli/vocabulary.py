@@ -109,6 +109,7 @@ COMMANDS: Final = {
         "bring exported authorizations into a store, so that old tokens work again",
     ),
     "v1-auth list": Entry("v1_auth", "list every 1.x-compatible authorization"),
+    "v1-auth create": Entry("v1_auth", "make a 1.x user name that may read or write buckets"),
     "v1-auth set-password": Entry("v1_auth", "set the password of a 1.x user name"),
     "v1-auth set-active": Entry("v1_auth", "set one 1.x-compatible authorization active"),
     "v1-auth set-inactive": Entry("v1_auth", "set one 1.x-compatible authorization inactive"),

@@ -170,7 +170,7 @@ class Changes:
             message = f"writing was stopped: {worded(self.stopped_by)}"
             raise ApiError("unavailable", message)
         watched = _Watched(planner)
-        ports = _Ports(self._recorder)
+        ports = _Ports(self._recorder, is_known_good=self.count > 0)
         manner = Manner(
             reason=author.reason,
             backups=self._backups,
@@ -343,13 +343,15 @@ class _Watched:
 class _Recording:
     """The ledger, which remembers the row of the change in hand."""
 
-    def __init__(self, recorder: Recorder) -> None:
+    def __init__(self, recorder: Recorder, *, is_known_good: bool) -> None:
         self._recorder = recorder
+        self._is_known_good = is_known_good
         self.intent_id = 0
 
     def prepare(self, intent: Intent) -> None:
-        """As `Recorder.prepare`."""
-        self._recorder.prepare(intent)
+        """As `Recorder.prepare`; nobody is asked in between, so one good try is enough."""
+        if not self._is_known_good:
+            self._recorder.prepare(intent)
 
     def intend(self, intent: Intent, *, txid_before: int | None = None) -> int:
         """As `Recorder.intend`."""
@@ -395,8 +397,8 @@ class _Client:
 class _Ports:
     """What one change needs from outside."""
 
-    def __init__(self, recorder: Recorder) -> None:
-        self.recorder = _Recording(recorder)
+    def __init__(self, recorder: Recorder, *, is_known_good: bool) -> None:
+        self.recorder = _Recording(recorder, is_known_good=is_known_good)
         self.destination = _Client()
         self.all = Ports(
             audience=self.destination, recorder=self.recorder, destination=self.destination

@@ -1,12 +1,18 @@
 """The daemon as a process: what it answers before anything is asked of the store."""
 
+import http.client
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
+from recovery.ledger import Actor, Ledger
+from recovery.ports import SystemClock
 from tests.support.real_stores import unpack_real_store
 from tests.support.served import Served, serving
+
+NOBODY = Actor.here({}, tool_version="0")
 
 
 @pytest.fixture(scope="module")
@@ -48,6 +54,46 @@ def test_a_path_is_not_told_of_to_who_may_not_ask(served: Served) -> None:
 def test_a_page_of_another_site_is_refused(served: Served, headers: dict[str, str]) -> None:
     reply = served.ask("GET", "/health", headers=headers)
     assert (reply.status, reply.header("X-Platform-Error-Code")) == (403, "forbidden")
+
+
+def test_an_answer_is_sent_at_once(served: Served) -> None:
+    """Head and body go out in two pieces, and the second must not wait for an acknowledgement."""
+    connection = http.client.HTTPConnection("127.0.0.1", served.port, timeout=10)
+    times = []
+    for _ in range(20):
+        begin = time.perf_counter()
+        connection.request("GET", "/health")
+        connection.getresponse().read()
+        times.append(time.perf_counter() - begin)
+    connection.close()
+    assert min(times) < 0.03
+
+
+def test_a_change_is_backed_up_once_and_written_down_each_time(tmp_path: Path) -> None:
+    store = unpack_real_store("influxd-2.9.1-setup", tmp_path / "influxd.bolt")
+    before = store.read_bytes()
+    with serving(store) as served:
+        for name in ("ann", "ben"):
+            made = served.ask("POST", "/api/v2/users", token=served.key, body={"name": name})
+            assert made.status == 201
+        listed = served.ask("GET", "/api/v2/users", token=served.key).json["users"]
+    assert [one["name"] for one in listed] == ["admin", "ann", "ben"]
+    backups = list(tmp_path.glob("*.backup"))
+    assert [one.read_bytes() == before for one in backups] == [True]
+    ledger = Ledger(path=tmp_path / "ledger.sqlite", actor=NOBODY, clock=SystemClock())
+    rows = [(one.operation, one.outcome) for one in ledger.entries()]
+    assert rows == [("serve user create", "pending"), ("serve user create", "done")] * 2
+
+
+def test_a_store_that_is_only_read_is_not_changed(tmp_path: Path) -> None:
+    store = unpack_real_store("influxd-2.9.1-setup", tmp_path / "influxd.bolt")
+    before = store.read_bytes()
+    with serving(store, "--read-only") as served:
+        refused = served.ask("POST", "/api/v2/users", token=served.key, body={"name": "ann"})
+        assert (refused.status, refused.json["code"]) == (503, "unavailable")
+        assert served.ask("GET", "/api/v2/users", token=served.key).status == 200
+    assert store.read_bytes() == before
+    assert list(tmp_path.glob("*.backup")) == []
 
 
 def test_the_key_file_is_private(served: Served, tmp_path_factory: pytest.TempPathFactory) -> None:

@@ -1,7 +1,7 @@
 """The commands on 1.x-compatible authorizations.
 
-Lives here: `v1-auth list`, `set-password`, `set-active`, `set-inactive` and `delete`. Must not live
-here: what they write (`recovery.services.authorizations.legacy`).
+Lives here: `v1-auth list`, `create`, `set-password`, `set-active`, `set-inactive` and `delete`.
+Must not live here: what they write (`recovery.services.authorizations.legacy`).
 """
 
 from functools import partial
@@ -17,10 +17,14 @@ from recovery.cli.options import Change, Command, Options, add_change, add_ensur
 from recovery.cli.secret_input import ask_new_secret, read_secret
 from recovery.cli.store import find_store, open_session, show_header, store_of
 from recovery.cli.table import Column
+from recovery.cli.usage import UsageError
 from recovery.cli.words import Parser
 from recovery.errors import ExitCode
 from recovery.model.display import displayed
-from recovery.ports import SystemClock
+from recovery.model.password import hash_password
+from recovery.model.permission import Permission
+from recovery.ports import SystemClock, SystemRng
+from recovery.secret import Secret
 from recovery.services.authorizations.legacy import (
     DeleteLegacy,
     LegacyRow,
@@ -28,8 +32,16 @@ from recovery.services.authorizations.legacy import (
     SetLegacyStatus,
     legacy_rows,
 )
+from recovery.services.authorizations.legacy_creation import CreateLegacy
+from recovery.services.tenancy.choosing import (
+    Chosen,
+    choose_bucket,
+    choose_organization,
+    choose_user,
+)
 
 if TYPE_CHECKING:
+    from recovery.metastore.transaction import MetaTx
     from recovery.services.authorizations.listing import Problem
 
 COLUMNS = (
@@ -118,6 +130,104 @@ SET_PASSWORD: Final = Command(
     options=_SetPassword,
     run=_set_password,
     add_options=_add_set_password,
+)
+
+
+class _Create(Change, frozen=True):
+    which: str
+    username: str | None
+    org: str | None
+    description: str
+    read_bucket: list[str]
+    write_bucket: list[str]
+    password_file: str | None
+    no_password: bool
+
+
+def _add_create(command: Parser) -> None:
+    command.add_argument("which", metavar="NAME", help="the new 1.x user name")
+    command.add_argument(
+        "--username",
+        metavar="NAME",
+        help="the user of InfluxDB 2 behind it (default: the only one; with several, name one)",
+    )
+    command.add_argument(
+        "--org",
+        metavar="NAME",
+        help="its organization (default: the only one; with several, name one)",
+    )
+    command.add_argument(
+        "--description", metavar="TEXT", default="", help="free text (default: none)"
+    )
+    for action in ("read", "write"):
+        command.add_argument(
+            f"--{action}-bucket",
+            metavar="BUCKET",
+            action="append",
+            default=[],
+            help=f"let it {action} this bucket, by name; may be repeated (default: none)",
+        )
+    password = command.add_mutually_exclusive_group()
+    password.add_argument(
+        "--password-file",
+        metavar="PATH",
+        help="read its password from this file (default: ask for it twice)",
+    )
+    password.add_argument(
+        "--no-password",
+        action="store_true",
+        help="set no password; nobody can log in with it until v1-auth set-password (default: ask)",
+    )
+    add_change(command)
+
+
+def _create(options: _Create, context: Context) -> ExitCode:
+    if not options.read_bucket and not options.write_bucket:
+        raise UsageError(
+            problem="v1-auth create permits nothing",
+            hint="add --read-bucket BUCKET or --write-bucket BUCKET",
+        )
+    password = None
+    if options.password_file is not None:
+        password = read_secret(options.password_file, what="password")
+    elif not options.no_password:
+        password = ask_new_secret("password")
+    hashed = None if password is None else Secret(hash_password(password).decode())
+
+    def choose(tx: "MetaTx") -> CreateLegacy:
+        organization = choose_organization(tx, options.org)
+        permissions = [
+            Permission(
+                action=action,
+                type="buckets",
+                id=choose_bucket(tx, name, organization).id,
+                org_id=organization.id,
+            )
+            for action, names in (("read", options.read_bucket), ("write", options.write_bucket))
+            for name in names
+        ]
+        return CreateLegacy(
+            username=options.which,
+            org_id=organization.id,
+            user_id=choose_user(tx, options.username).id,
+            description=options.description,
+            permissions=tuple(permissions),
+            password_hash=hashed,
+            clock=SystemClock(),
+            rng=SystemRng(),
+        )
+
+    planner = Chosen(operation=CreateLegacy.operation, choose=choose)
+    return run_planner(options, context, lambda _: planner)
+
+
+CREATE: Final = Command(
+    description="Make a user name and password for clients of InfluxDB 1.x, with the right to read "
+    "or write buckets. It cannot make the database and retention policy that 1.x clients name: "
+    "influx v1 dbrp does that when influxd runs.",
+    options=_Create,
+    run=_create,
+    add_options=_add_create,
 )
 
 
