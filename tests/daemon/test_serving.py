@@ -82,7 +82,9 @@ def test_a_change_is_backed_up_once_and_written_down_each_time(tmp_path: Path) -
     assert [one.read_bytes() == before for one in backups] == [True]
     ledger = Ledger(path=tmp_path / "ledger.sqlite", actor=NOBODY, clock=SystemClock())
     rows = [(one.operation, one.outcome) for one in ledger.entries()]
-    assert rows == [("serve user create", "pending"), ("serve user create", "done")] * 2
+    made_rows = [row for row in rows if row[0] != "serve"]
+    assert made_rows == [("serve user create", "pending"), ("serve user create", "done")] * 2
+    assert (rows[0], rows[-1]) == (("serve", "pending"), ("serve", "done"))
 
 
 def test_a_store_that_is_only_read_is_not_changed(tmp_path: Path) -> None:
