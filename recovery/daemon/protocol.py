@@ -164,7 +164,7 @@ class Connection(H11Protocol):
         if self.transport.get_write_buffer_size():
             self._watch_answer()
         if self._has_ended and self.cycle.response_complete:
-            self.transport.close()
+            self.loop.call_later(2 * _SETTLING_S, self.transport.close)
 
     def pause_writing(self) -> None:
         """Watch how long the client does not read."""
@@ -189,9 +189,9 @@ class Connection(H11Protocol):
         if not self._has_ended:
             return False
         await asyncio.sleep(_SETTLING_S)
-        opened: socket.socket | None = self.transport.get_extra_info("socket")
-        if opened is None or opened.fileno() < 0:
-            return self.cycle.disconnected
+        if self.transport.is_closing():  # refused, or closed because the client wanted it: unknown
+            return True
+        opened: socket.socket = self.transport.get_extra_info("socket")
         return opened.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR) != 0
 
     def send_400_response(self, msg: str) -> None:  # noqa: ARG002 # of uvicorn

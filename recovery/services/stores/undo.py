@@ -10,12 +10,15 @@ very one that the ledger tells of: by the digest of all that it wrote, which the
 before it was written. Of operations that were recorded without one, by an older version, the
 transaction id has to fit and their records have to be in what is taken back.
 
+The changes of one session are taken back as one operation: record for record, where there were
+several.
+
 An operation that was taken back counts no more, so the next `undo` takes back the one before it.
 """
 
 from collections.abc import Iterable, Iterator
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final
 
@@ -28,11 +31,13 @@ from recovery.errors import (
 )
 from recovery.metastore.rewind import UNDO_AGAIN, Rewinder, compare_hint
 from recovery.metastore.store import MetaStore
+from recovery.metastore.table import KeyChange
 from recovery.metastore.transaction import MetaTx
 from recovery.model.display import displayed
 from recovery.remedy import Give, Input, Run
 from recovery.services.changes.backup_rule import BackupRule
 from recovery.services.changes.plan import Manner, Plan, Proposal, WorkFile
+from recovery.services.changes.work import InPlace
 from recovery.services.session import Session
 from recovery.services.stores.comparison import (
     BucketCount,
@@ -50,6 +55,8 @@ from recovery.services.stores.history import (
 )
 
 OPERATION: Final = "store undo"
+SESSION: Final = "serve"
+"""The operation that stands for many, each of which has its name behind this word."""
 _CHANGED: Final = frozenset({"done", "undelivered"})
 _PERHAPS: Final = frozenset({"unknown", UNFINISHED})
 
@@ -95,6 +102,9 @@ def proposed_undo(session: Session, ledger: Entries, manner: Manner) -> Iterator
     store.require_sound()
     operation, is_resumed = _operation(store, read_operations(ledger))
     with _opened_backup(store, operation) as backup:
+        if operation.operation == SESSION:
+            yield _records_back(session, backup, operation, manner)
+            return
         rewinder = Rewinder(store, backup)
         with backup.view() as before, store.view() as after:
             if not is_resumed:
@@ -115,6 +125,82 @@ def proposed_undo(session: Session, ledger: Entries, manner: Manner) -> Iterator
         )
 
 
+def _records_back(
+    session: Session, backup: MetaStore, operation: Operation, manner: Manner
+) -> UndoProposal:
+    """Plan to write every record of a backup again, in one transaction.
+
+    Pages of the backup may have been used again by the second change of a session, so the file
+    cannot become the backup byte for byte without a moment in which it is neither.
+    """
+    store = session.store
+    with backup.view() as before, store.view() as after:
+        _require_ours(store, backup, operation, None, before, after)
+        keys = tuple(key_changes(before, after))
+        changes = tuple(compare_records(before, after))
+        counts = tuple(compare_counts(before, after))
+    plan = Plan(
+        operation=OPERATION,
+        steps=(f"write every record again as it is in {backup.file.real_path}",),
+        facts={"undone": operation.number},
+        record_ids=operation.record_ids,
+        apply=lambda tx: put_back(tx, keys),
+        verify=lambda tx: _difference(backup, tx),
+    )
+    return UndoProposal(
+        plan=plan,
+        store=session.facts(),
+        work=InPlace(store, plan, manner.backups, is_whole_file_checked=True),
+        manner=manner,
+        operation=operation,
+        source_path=backup.file.real_path,
+        changes=changes,
+        counts=counts,
+        page_count=0,
+        is_resumed=False,
+    )
+
+
+def key_changes(before: MetaTx, after: MetaTx) -> Iterator[KeyChange]:
+    """Find every key that has another value in one of two states. It gives secrets.
+
+    Args:
+        before: One state.
+        after: Another.
+
+    Yields:
+        Each key once.
+    """
+    for name in dict.fromkeys((*before.table_names(), *after.table_names())):
+        old = dict(before.table(name).items())
+        new = dict(after.table(name).items())
+        for key in dict.fromkeys((*old, *new)):
+            if old.get(key) != new.get(key):
+                yield KeyChange(name, key, old.get(key), new.get(key))
+
+
+def put_back(tx: MetaTx, keys: Iterable[KeyChange]) -> None:
+    """Give keys the values that they had before.
+
+    Args:
+        tx: A transaction that may write.
+        keys: What was changed.
+    """
+    for one in keys:
+        table = tx.table(one.table)
+        if one.before is None:
+            table.delete(one.key)
+        else:
+            table.put(one.key, one.before)
+
+
+def _difference(backup: MetaStore, tx: MetaTx) -> str | None:
+    with backup.view() as before:
+        if next(key_changes(before, tx), None) is not None:
+            return "a record is not as it is in the backup"
+    return None
+
+
 def last_operation(operations: Iterable[Operation], *, txid: int) -> Operation | None:
     """Find the last operation that has not been taken back.
 
@@ -126,7 +212,7 @@ def last_operation(operations: Iterable[Operation], *, txid: int) -> Operation |
         The operation, or None when there is none.
     """
     standing: list[Operation] = []
-    for one in operations:
+    for one in with_whole_sessions(operations):
         if one.operation == OPERATION:
             if one.outcome in _CHANGED and standing:
                 standing.pop()
@@ -135,6 +221,46 @@ def last_operation(operations: Iterable[Operation], *, txid: int) -> Operation |
     while standing and standing[-1].outcome in _PERHAPS and _never_wrote(standing[-1], txid):
         standing.pop()
     return standing[-1] if standing else None
+
+
+def with_whole_sessions(operations: Iterable[Operation]) -> Iterator[Operation]:
+    """Put one operation in the place of all changes that were made in one session.
+
+    A session has one backup, of the state before its first change. With a single change it is that
+    change, which has a digest.
+
+    Args:
+        operations: All that was done to the store, oldest first.
+
+    Yields:
+        The operations; a session stands where its first row is.
+    """
+    listed = list(operations)
+    members: dict[str | None, list[Operation]] = {}
+    for one in listed:
+        if one.operation.startswith(f"{SESSION} ") and one.outcome in _CHANGED | _PERHAPS:
+            members.setdefault(one.backup_path, []).append(one)
+    for one in listed:
+        if one.operation == SESSION:
+            changes = members.get(one.backup_path, [])
+            if changes:
+                yield _whole(one, changes)
+        elif not one.operation.startswith(f"{SESSION} "):
+            yield one
+
+
+def _whole(session: Operation, changes: list[Operation]) -> Operation:
+    last = changes[-1]
+    if len(changes) == 1:
+        return last
+    ids = dict.fromkeys(one for change in changes for one in change.record_ids)
+    return replace(
+        session,
+        outcome=last.outcome,
+        record_ids=tuple(ids),
+        txid_after=last.txid_after,
+        ended_at=last.ended_at,
+    )
 
 
 def _wrote_nothing(operation: Operation) -> bool:

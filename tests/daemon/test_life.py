@@ -1,0 +1,230 @@
+"""How a run of the daemon ends, and what it leaves: against real processes."""
+
+import os
+import shutil
+import signal
+import socket
+import stat
+import subprocess
+import time
+from pathlib import Path
+from typing import Final
+
+import pytest
+
+from tests.support.real_stores import unpack_real_store
+from tests.support.run_cli import PATIENCE_S, PROGRAM, PROJECT
+from tests.support.served import Served, serving
+
+AUTHS: Final = "/api/v2/authorizations"
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> Path:
+    return unpack_real_store("influxd-2.9.1-setup", tmp_path / "influxd.bolt")
+
+
+def ran(store: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
+    words = (*arguments[:1], "--bolt-path", str(store), *arguments[1:])
+    if arguments[0] != "serve":
+        words = (*arguments, "--bolt-path", str(store))
+    place = store.parent / "ledger.sqlite"
+    at = words.index("--bolt-path")
+    return subprocess.run(
+        [*PROGRAM, *words[:at], "--ledger", str(place), *words[at:]],
+        cwd=PROJECT, env={"PATH": "/usr/bin:/bin", "HOME": str(store.parent)},
+        capture_output=True, text=True, check=False, timeout=PATIENCE_S,
+    )  # fmt: skip
+
+
+def body_of(served: Served, description: str) -> dict[str, object]:
+    org = served.ask("GET", "/api/v2/orgs", token=served.key).json["orgs"][0]["id"]
+    permission = {"action": "read", "resource": {"type": "buckets", "orgID": org}}
+    return {"orgID": org, "description": description, "permissions": [permission]}
+
+
+def mint(served: Served, description: str) -> str:
+    made = served.ask("POST", AUTHS, token=served.key, body=body_of(served, description))
+    assert made.status == 201, made.body
+    return str(made.json["token"])
+
+
+def ledger_of(store: Path) -> str:
+    return ran(store, "ledger", "list", "--json").stdout
+
+
+def test_a_session_has_one_backup_and_is_taken_back_as_one_operation(store: Path) -> None:
+    before = shutil.copyfile(store, store.with_name("before.bolt"))
+    with serving(store, "--reason", "locked out") as served:
+        tokens = [mint(served, f"number {number}") for number in range(3)]
+        secrets = [*tokens, served.key]
+        process = Path(f"/proc/{served.process.pid}")
+        seen = process.joinpath("cmdline").read_bytes() + process.joinpath("environ").read_bytes()
+        served.process.send_signal(signal.SIGTERM)
+        stdout, stderr = served.process.communicate(timeout=PATIENCE_S)
+    assert served.process.returncode == 0
+    assert "3 changes" in stderr
+    assert "systemctl start influxdb" in stderr
+    kept = store.with_name("ledger.sqlite").read_bytes()
+    for secret in secrets:
+        assert secret not in stdout + stderr
+        assert secret.encode() not in seen + kept
+    assert len(list(store.parent.glob("*.serve.*"))) == 1
+    listed = ledger_of(store)
+    assert listed.count('"operation": "serve auth') + listed.count('"operation":"serve auth') == 3
+    assert "locked out" in listed
+    undone = ran(store, "store", "undo", "--yes")
+    assert undone.returncode == 0, undone.stderr
+    after = ran(store, "auth", "list", "--json").stdout
+    assert "number 1" not in after
+    compared = subprocess.run(
+        [*PROGRAM, "store", "diff", str(before), str(store)],
+        cwd=PROJECT, capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert compared.returncode == 0, compared.stdout
+    assert ran(store, "store", "check").returncode in {0, 1}
+    again = ran(store, "store", "undo", "--yes")
+    assert again.returncode != 0
+
+
+def test_a_session_of_one_change_is_taken_back_byte_for_byte(store: Path) -> None:
+    content = store.read_bytes()
+    with serving(store) as served:
+        mint(served, "alone")
+    assert store.read_bytes() != content
+    assert ran(store, "store", "undo", "--yes").returncode == 0
+    assert store.read_bytes() == content
+
+
+def test_a_token_that_nobody_waited_for_is_called_undelivered(store: Path) -> None:
+    import json  # noqa: PLC0415 # for one body
+
+    with serving(store) as served:
+        body = json.dumps(body_of(served, "lost")).encode()
+        head = (
+            f"POST {AUTHS} HTTP/1.1\r\nHost: localhost\r\nAuthorization: Token {served.key}\r\n"
+            f"Content-Length: {len(body)}\r\n\r\n"
+        ).encode()
+        with socket.create_connection(("127.0.0.1", served.port)) as gone:
+            gone.sendall(head + body)
+        time.sleep(0.5)
+        mint(served, "kept")
+    listed = ran(store, "ledger", "list").stdout
+    assert listed.count("undelivered") == 1, listed
+
+
+def test_a_killed_daemon_leaves_a_sound_store_and_a_ledger_that_says_so(store: Path) -> None:
+    with serving(store) as served:
+        token = mint(served, "before the end")
+        served.process.kill()
+        served.process.wait(timeout=PATIENCE_S)
+    assert token
+    assert "before the end" in ran(store, "auth", "list").stdout
+    assert "unfinished" in ran(store, "ledger", "list").stdout
+    undone = ran(store, "store", "undo", "--yes")
+    assert undone.returncode == 0, undone.stderr
+
+
+def test_without_a_ledger_nothing_is_changed_and_reading_goes_on(store: Path) -> None:
+    content = store.read_bytes()
+    store.with_name("ledger.sqlite").mkdir()
+    with serving(store) as served:
+        refused = served.ask("POST", AUTHS, token=served.key, body=body_of(served, "no"))
+        assert (refused.status, "ledger" in refused.json["message"]) == (503, True)
+        assert served.ask("GET", AUTHS, token=served.key).status == 200
+    assert store.read_bytes() == content
+
+
+def test_a_store_that_is_read_only_answers_changes_with_503(store: Path) -> None:
+    with serving(store, "--read-only") as served:
+        refused = served.ask("POST", AUTHS, token=served.key, body=body_of(served, "no"))
+        assert (refused.status, refused.json["code"]) == (503, "unavailable")
+        again = ran(store, "serve", "--read-only", "--", "true")
+        assert again.returncode == 0, again.stderr
+        busy = ran(store, "serve", "--", "true")
+        assert (busy.returncode, "holds the lock" in busy.stderr) == (4, True)
+
+
+def test_one_command_gets_a_key_and_decides_how_it_ends(store: Path) -> None:
+    script = (
+        'test -n "$INFLUX_TOKEN" && test ! -e "$INFLUX_CONFIGS_PATH" || exit 1;'
+        'curl -sf -H "Authorization: Token $INFLUX_TOKEN" "$INFLUX_HOST/api/v2/me" || exit 2;'
+        "exit 5"
+    )
+    done = ran(store, "serve", "--", "sh", "-c", script)
+    assert (done.returncode, '"name":"admin"' in done.stdout) == (5, True)
+    assert "nothing was changed" in done.stderr
+    killed = ran(store, "serve", "--", "sh", "-c", "kill -9 $$")
+    assert killed.returncode == 128 + signal.SIGKILL
+
+
+def test_it_ends_by_itself_and_removes_its_socket(store: Path) -> None:
+    key, opened = store.with_name("key"), store.parent / "run" / "http.sock"
+    done = ran(store, "serve", "--idle", "1s", "--key-file", str(key), "--socket", str(opened))
+    assert (done.returncode, "no request for 1 s" in done.stderr) == (0, True)
+    assert stat.S_IMODE(opened.parent.stat().st_mode) == 0o700
+    assert not opened.exists()
+
+
+REFUSED: Final = (
+    (("--listen", "127.0.0.1:0"), 7, "--key-file"),
+    (("--idle", "soon"), 2, "--idle 90s"),
+    (("--no-console-key", "--", "true"), 2, "leave it out"),
+    (("--", "no-such-program"), 7, "program"),
+)
+
+
+@pytest.mark.parametrize("number", range(len(REFUSED)))
+def test_what_would_be_open_or_useless_is_refused_before_it_begins(
+    store: Path, number: int
+) -> None:
+    options, code, said = REFUSED[number]
+    done = subprocess.run(
+        [*PROGRAM, "serve", "--bolt-path", str(store), *options],
+        cwd=PROJECT, env={"PATH": "/usr/bin:/bin", "HOME": str(store.parent)},
+        capture_output=True, text=True, check=False, start_new_session=True,
+    )  # fmt: skip
+    assert (done.returncode, said in done.stderr) == (code, True), done.stderr
+
+
+def test_a_leftover_socket_is_replaced_and_anything_else_is_left(store: Path) -> None:
+    opened = store.parent / "run" / "http.sock"
+    opened.parent.mkdir(mode=0o700)
+    with socket.socket(socket.AF_UNIX) as left:
+        left.bind(str(opened))
+    with serving(store, "--socket", str(opened), "--read-only"):
+        other = ran(store, "serve", "--read-only", "--no-console-key", "--socket", str(opened))
+        assert (other.returncode, "another process answers" in other.stderr) == (7, True)
+    opened.write_text("mine")
+    mine = ran(store, "serve", "--no-console-key", "--socket", str(opened))
+    assert (mine.returncode, opened.read_text()) == (7, "mine")
+    opened.parent.chmod(0o755)
+    wide = ran(store, "serve", "--no-console-key", "--socket", str(opened.with_name("b")))
+    assert (wide.returncode, "may be entered by others" in wide.stderr) == (7, True)
+
+
+def test_a_socket_that_is_passed_by_systemd_is_served(store: Path) -> None:
+    place = store.with_name("passed.sock")
+    with socket.socket(socket.AF_UNIX) as passed:
+        passed.bind(str(place))
+        passed.listen()
+        number = passed.fileno()
+        code = (
+            "import os, sys; os.dup2(int(sys.argv[1]), 3); os.environ['LISTEN_PID'] = "
+            "str(os.getpid()); os.environ['LISTEN_FDS'] = '1'; "
+            "os.execvp(sys.argv[2], sys.argv[2:])"
+        )
+        process = subprocess.Popen(
+            [PROGRAM[0], "-c", code, str(number), *PROGRAM, "serve", "--bolt-path", str(store),
+             "--no-console-key", "--idle", "3s"],
+            cwd=PROJECT, pass_fds=(number, 3) if number != 3 else (3,), stderr=subprocess.PIPE,
+            env={"PATH": os.environ["PATH"]}, text=True,
+        )  # fmt: skip
+    with socket.socket(socket.AF_UNIX) as asked:
+        asked.settimeout(PATIENCE_S)
+        asked.connect(str(place))
+        asked.sendall(b"GET /health HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n")
+        assert asked.recv(100).startswith(b"HTTP/1.1 200")
+    process.send_signal(signal.SIGTERM)
+    _, said = process.communicate(timeout=PATIENCE_S)
+    assert process.returncode == 0, said
