@@ -12,6 +12,7 @@ from bolt_store.codec.meta import Meta
 from bolt_store.compact import BucketContent, Content, RebuildReport, compact, rebuild
 from bolt_store.db import DB, create, open, open_file  # noqa: A004 - bolt_store.open
 from bolt_store.file.block_file import BlockFile
+from bolt_store.file.sparse import data_ranges
 from bolt_store.file.unlocked import open_block_file
 from bolt_store.rewind import (
     NotRewindableError,
@@ -88,6 +89,7 @@ __all__ = [
     "bucket_tree",
     "compact",
     "create",
+    "data_ranges",
     "db_stats",
     "describe_page",
     "is_same_content",

@@ -24,6 +24,7 @@ may stand in the other slot); spec section 2.11 (commit order; pages are allocat
 under both metas).
 """
 
+import heapq
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Final
@@ -141,11 +142,19 @@ def apply_rewind(rewind: Rewind, file: BlockFile, backup: BlockFile) -> None:
 
 def is_same_content(one: BlockFile, other: BlockFile) -> bool:
     """Compare two files byte by byte, to the end of both."""
-    size_bytes = one.size_bytes()
-    return size_bytes == other.size_bytes() and all(
+    return one.size_bytes() == other.size_bytes() and all(
         one.read_at(offset, CHUNK_BYTES) == other.read_at(offset, CHUNK_BYTES)
-        for offset in range(0, size_bytes, CHUNK_BYTES)
+        for offset in _stored(one, other, CHUNK_BYTES)
     )
+
+
+def _stored(one: BlockFile, other: BlockFile, step: int) -> Iterator[int]:
+    """Give the multiples of `step` where something is stored in one of two files."""
+    done = 0
+    for start, end in heapq.merge(one.data_ranges(), other.data_ranges()):
+        for offset in range(max(start // step * step, done), end, step):
+            yield offset
+            done = offset + step
 
 
 def _used_runs(db: DB) -> dict[int, int]:
@@ -179,7 +188,7 @@ def _digest(file: BlockFile, used_before: dict[int, int]) -> str:
 def _different_pages(file: BlockFile, backup: BlockFile, page_size: int) -> Iterator[int]:
     """Find the pages that are not the same, those beyond the end of the backup included."""
     step = max(CHUNK_BYTES, page_size)
-    for offset in range(0, file.size_bytes(), step):
+    for offset in _stored(file, backup, step):
         left, right = file.read_at(offset, step), backup.read_at(offset, step)
         if left == right:
             continue

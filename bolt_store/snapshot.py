@@ -25,7 +25,7 @@ from bolt_store.codec.layout import META_PAGE_COUNT
 from bolt_store.codec.meta import Meta, encode_meta
 from bolt_store.errors import SnapshotError
 from bolt_store.file.block_file import BlockFile
-from bolt_store.file.new_file import NewFile, chunks, failing_as_commit, write
+from bolt_store.file.new_file import NewFile, chunks, extend, failing_as_commit, write
 from bolt_store.file.pager import Pager
 from bolt_store.file.unlocked import open_unlocked
 
@@ -139,9 +139,10 @@ def _copy(source: BlockFile, target: BlockFile, progress: Progress | None) -> Me
     pager.refresh()
     if pager.meta != meta or pager.active.slot != slot:
         return f"transaction {pager.meta.txid} was committed while {meta.txid} was copied"
-    if last[0] + len(last[1]) < size:
-        return f"the file ends at byte {last[0] + len(last[1])}, its pages need {size} bytes"
+    if source.size_bytes() < size:
+        return f"the file ends at byte {source.size_bytes()}, its pages need {size} bytes"
     write(target, *last)
+    extend(target, size)
     _write_metas(target, meta, slot)
     return meta
 

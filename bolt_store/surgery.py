@@ -42,7 +42,7 @@ from bolt_store.errors import (
     SurgeryError,
     TruncatedError,
 )
-from bolt_store.file.new_file import NewFile, chunks, write
+from bolt_store.file.new_file import NewFile, chunks, extend, write
 from bolt_store.file.pager import Pager
 from bolt_store.tree.tx import next_txid
 
@@ -221,6 +221,7 @@ def _copy_all(source: DB, new: NewFile, progress: Progress | None) -> None:
         write(new.file, offset, data)
         if progress is not None:
             progress((offset + len(data)) // page_size, -(-size // page_size))
+    extend(new.file, size)
 
 
 def _finish(source: DB, new: NewFile, meta: Meta) -> SurgeryReport:

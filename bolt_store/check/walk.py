@@ -8,6 +8,7 @@ walk, so cycles across buckets end too. Memory is one byte a page, and the pages
 Source: bbolt v1.3.6 tx.go (check), v1.3.7 tx_check.go; spec sections 1.11, 3.1 and 3.2.
 """
 
+import re
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass
@@ -46,6 +47,9 @@ Progress = Callable[[int, int], None]
 PROGRESS_PAGES: Final = 1024
 PATH_PAGES_MAX: Final = 256
 """A finding names so many pages of its way at most; buckets may nest by the thousand."""
+
+HOLE_TOLD_BYTES: Final = 1 << 30
+"""bbolt reserves 16 MiB behind its pages (AllocSize); a gigabyte is somebody else's."""
 
 REACHABLE: Final = 1
 FREE: Final = 2
@@ -160,6 +164,9 @@ class Check:
             yield Finding(
                 code="file.truncated", severity=Severity.FATAL, pgid=None, problem=problem
             )
+        elif found - expected >= HOLE_TOLD_BYTES:
+            problem = f"the file has {found} bytes, its pages end at byte {expected}"
+            yield Finding(code="file.length", severity=Severity.WARNING, pgid=None, problem=problem)
 
     def _check_freelist(self) -> Iterator[Finding]:
         pgid = self._snapshot.meta.freelist_pgid
@@ -486,13 +493,8 @@ def _readable_children(page: bytes, page_count: int) -> Branch[int]:
 
 def stretches(pages: bytearray, value: bytes) -> Iterator[tuple[int, int]]:
     """Find the stretches of pages that have exactly this byte, as half-open ranges."""
-    start = pages.find(value)
-    while start >= 0:
-        end = start + 1
-        while end < len(pages) and pages[end] == value[0]:
-            end += 1
-        yield start, end
-        start = pages.find(value, end)
+    for match in re.finditer(re.escape(value) + b"+", pages):
+        yield match.span()
 
 
 def _pages(start: int, end: int) -> str:

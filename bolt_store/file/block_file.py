@@ -4,6 +4,7 @@ Lives here: the `BlockFile` protocol. Must not live here: an implementation. Rea
 `os_file`, files in memory in `memory_file`, and tests bring their own that lose writes or fail.
 """
 
+from collections.abc import Iterator
 from typing import Protocol
 
 
@@ -17,6 +18,10 @@ class BlockFile(Protocol):
     def size_bytes(self) -> int:
         """Return the present size."""
         ...
+
+    def data_ranges(self, start: int = 0) -> Iterator[tuple[int, int]]:
+        """Give the ranges from `start` on that are stored; what is between them is zero."""
+        yield start, self.size_bytes()
 
     def read_at(self, offset: int, size_bytes: int) -> bytes:
         """Return the bytes at `offset`, fewer than asked for only where the file ends."""

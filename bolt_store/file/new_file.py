@@ -161,25 +161,36 @@ def failing_as_commit() -> Iterator[None]:
 
 
 def chunks(source: BlockFile, size_bytes: int) -> Iterator[tuple[int, bytes]]:
-    """Read the first bytes of a file, one chunk after the other.
+    """Read what is stored of the first bytes of a file, one chunk after the other.
 
     Args:
         source: The file.
         size_bytes: How much to read.
 
     Yields:
-        Offset and bytes; less than asked for only where the file ends.
+        Offset and bytes, without the holes between them.
 
     Raises:
         OSError: The file cannot be read.
     """
-    offset = 0
-    while offset < size_bytes:
-        data = source.read_at(offset, min(CHUNK_SIZE_BYTES, size_bytes - offset))
-        if not data:
-            return
-        yield offset, data
-        offset += len(data)
+    for start, stop in source.data_ranges():
+        offset, end = start, min(stop, size_bytes)
+        while offset < end:
+            data = source.read_at(offset, min(CHUNK_SIZE_BYTES, end - offset))
+            if not data:
+                return
+            yield offset, data
+            offset += len(data)
+
+
+def extend(target: BlockFile, size_bytes: int) -> None:
+    """Let a file being made end where its source ends in a hole, without reserving the hole.
+
+    Raises:
+        CommitError: It cannot be written.
+    """
+    if target.size_bytes() < size_bytes:
+        write(target, size_bytes - 1, b"\0")
 
 
 def write(target: BlockFile, offset: int, data: bytes) -> None:

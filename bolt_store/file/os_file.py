@@ -15,10 +15,12 @@ import fcntl
 import os
 import stat
 import time
+from collections.abc import Iterator
 from pathlib import Path
 
 from bolt_store.errors import LockError, LockTimeoutError, ReadOnlyError
 from bolt_store.file.block_file import BlockFile
+from bolt_store.file.sparse import data_ranges
 from bolt_store.limits import LOCK_POLL_INTERVAL_S
 
 CANNOT_LOCK = frozenset({errno.ENOLCK, errno.EOPNOTSUPP, errno.EBADF, errno.EINVAL, errno.ENOSYS})
@@ -97,6 +99,10 @@ class OsFile(BlockFile):
     def size_bytes(self) -> int:
         """Return the present size."""
         return os.fstat(self._descriptor).st_size
+
+    def data_ranges(self, start: int = 0) -> Iterator[tuple[int, int]]:
+        """Give the ranges from `start` on that are stored; what is between them is zero."""
+        return data_ranges(self._descriptor, start)
 
     def read_at(self, offset: int, size_bytes: int) -> bytes:
         """Return the bytes at `offset`, fewer only where the file ends."""

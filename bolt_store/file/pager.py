@@ -25,7 +25,8 @@ from bolt_store.errors import (
     VersionError,
 )
 from bolt_store.file.block_file import BlockFile
-from bolt_store.limits import PAGE_SIZE_BYTES_MAX, PAGE_SIZE_BYTES_MIN
+from bolt_store.file.sparse import is_mostly_hole
+from bolt_store.limits import PAGE_SIZE_BYTES_MAX, PAGE_SIZE_BYTES_MIN, RUN_SIZE_BYTES_MAX
 
 _TREE_PAGE_FLAGS: Final = frozenset({1, 2, 0x10})
 
@@ -163,6 +164,11 @@ class Snapshot:
         if end > self.page_count:
             raise self._absence(end - 1)
         size = overflow * self.page_size_bytes
+        if size > RUN_SIZE_BYTES_MAX or is_mostly_hole(
+            self._file, (pgid + 1) * self.page_size_bytes, size
+        ):
+            problem = f"its run would have {size} bytes, most of which were never written"
+            raise PageError(pgid=pgid, code="page.overflow", problem=problem)
         rest = self._file.read_at((pgid + 1) * self.page_size_bytes, size)
         if len(rest) < size:
             raise self._absence(end - 1)

@@ -16,7 +16,7 @@ Source: spec section 3.5, step 1; section 1.4 for page sizes.
 """
 
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from itertools import pairwise
 from typing import Final, TypeAlias
 
@@ -39,6 +39,7 @@ from bolt_store.codec.leaf import Leaf, decode_leaf, encode_leaf, leaf_size_byte
 from bolt_store.codec.meta import is_page_size
 from bolt_store.errors import PageError
 from bolt_store.file.block_file import BlockFile
+from bolt_store.file.sparse import end_of_data, is_mostly_hole
 from bolt_store.limits import ELEMENT_COUNT_MAX, PAGE_SIZE_BYTES_MIN, TREE_DEPTH_MAX
 from bolt_store.salvage.knowledge import Plausible
 from bolt_store.salvage.partial import (
@@ -85,16 +86,12 @@ def infer_page_size(file: BlockFile) -> int | None:
         OSError: The file cannot be read.
     """
     votes: Counter[int] = Counter()
-    offset = 0
-    while True:
+    for offset in _stored_windows(file, WINDOW_SIZE_BYTES):
         window = file.read_at(offset, WINDOW_SIZE_BYTES)
         for start in range(0, len(window) - PAGE_HEADER_SIZE_BYTES + 1, PAGE_SIZE_BYTES_MIN):
             pgid, flags, _, _ = PAGE_HEADER.unpack_from(window, start)
             if flags in _KINDS and pgid >= META_PAGE_COUNT and not (offset + start) % pgid:
                 votes[(offset + start) // pgid] += 1
-        if len(window) < WINDOW_SIZE_BYTES:
-            break
-        offset += len(window)
     sizes = [(count, size) for size, count in votes.items() if is_page_size(size)]
     return max(sizes)[1] if sizes else None
 
@@ -103,7 +100,7 @@ class Scan:
     """Every page of a file, looked at once.
 
     Attributes:
-        page_count: Whole pages that the file has.
+        page_count: Whole pages that the file has, without those in the hole that it may end in.
         kinds: A byte for each page: 0, or the kind with the marks above.
         freelist_pgids: The pages that can be a freelist.
         is_complete: Whether every run could be looked at.
@@ -130,7 +127,9 @@ class Scan:
         self._plausible: Final = plausible
         self.file: Final = file
         self.page_size_bytes: Final = page_size_bytes
-        self.page_count: Final = file.size_bytes() // page_size_bytes
+        self.page_count: Final = (
+            min(file.size_bytes(), end_of_data(file) + page_size_bytes - 1) // page_size_bytes
+        )
         self.kinds: Final = bytearray(self.page_count)
         self.freelist_pgids: Final[list[int]] = []
         self.is_complete = True
@@ -139,7 +138,8 @@ class Scan:
         self._branches: Final[dict[int, Branch[int]]] = {}
         self._tried: Final[set[int]] = set()
         window_pages = max(WINDOW_SIZE_BYTES // page_size_bytes, 1)
-        for first in range(0, self.page_count, window_pages):
+        for offset in _stored_windows(file, window_pages * page_size_bytes):
+            first = offset // page_size_bytes
             self._scan_window(first, min(window_pages, self.page_count - first))
             if progress is not None:
                 progress(min(first + window_pages, self.page_count), self.page_count)
@@ -293,7 +293,12 @@ class Scan:
                 continue
             page = window[index * size : (index + 1) * size]
             if overflow:
-                if not _may_be_a_run(page, size * (overflow + 1)) or not self._pay(overflow + 1):
+                run_bytes = size * (overflow + 1)
+                if (
+                    not _may_be_a_run(page, run_bytes)
+                    or is_mostly_hole(self.file, pgid * size, run_bytes)
+                    or not self._pay(overflow + 1)
+                ):
                     continue
                 page = self.file.read_at(pgid * size, size * (overflow + 1))
             kind = _kind_of(page, pgid) or (
@@ -312,6 +317,15 @@ class Scan:
         if self._credit < 0:
             self.is_complete = False
         return self._credit >= 0
+
+
+def _stored_windows(file: BlockFile, size_bytes: int) -> Iterator[int]:
+    """Give the multiples of `size_bytes` at which a window has something stored in it."""
+    done = 0
+    for start, end in file.data_ranges():
+        for offset in range(max(start // size_bytes * size_bytes, done), end, size_bytes):
+            yield offset
+            done = offset + size_bytes
 
 
 def _may_be_a_run(page: bytes, size_bytes: int) -> bool:

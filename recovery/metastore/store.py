@@ -487,6 +487,10 @@ class SecondLook:
         """Return the present size."""
         return os.fstat(self._descriptor).st_size
 
+    def data_ranges(self, start: int = 0) -> Iterator[tuple[int, int]]:
+        """Give the ranges from `start` on that are stored; what is between them is zero."""
+        return bolt_store.data_ranges(self._descriptor, start)
+
     def read_at(self, offset: int, size_bytes: int) -> bytes:
         """Return the bytes at `offset`, fewer only where the file ends."""
         data = os.pread(self._descriptor, size_bytes, offset)

@@ -4,13 +4,15 @@ Lives here: `make_backup`, `PartialCopy`, and the name of a backup. Must not liv
 to a copy.
 
 Invariants: the source is locked by the caller and only read. A copy gets its name when it is
-complete, on the disk, compared byte by byte and opened (`recovery.new_file` is the rest).
+complete, on the disk, compared byte by byte and opened (`recovery.new_file` is the rest). What is a
+hole in the source is one in the copy: it is as long, and takes no more of the disk.
 
 Source: spec bbolt-format, trap 18 and section 2.11 ("Always make a verified copy first").
 """
 
 import contextlib
 import errno
+import heapq
 import os
 import re
 from datetime import UTC, datetime
@@ -19,6 +21,7 @@ from typing import Final, Self
 
 from recovery.errors import RefusedError
 from recovery.log import get_logger
+from recovery.metastore.sparse import data_ranges
 from recovery.metastore.store import MetaStore
 from recovery.model.display import displayed
 from recovery.new_file import MODE, StagedFile, failed, not_makeable, require_free
@@ -111,7 +114,8 @@ class PartialCopy(StagedFile):
         """
         require_free(target)
         with source.descriptor() as readable:
-            _require_space(target, needed_bytes=source.size_bytes + SPARE_BYTES)
+            stored_bytes = sum(end - start for start, end in data_ranges(readable))
+            _require_space(target, needed_bytes=stored_bytes + SPARE_BYTES)
             copy = cls(target, elsewhere=ELSEWHERE)
             try:
                 flags = os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC
@@ -145,7 +149,9 @@ def _fill(readable: int, writable: int, target: Path) -> None:
         # Only root may give a file away; whoever else writes here owns the store already.
         with contextlib.suppress(PermissionError):
             os.fchown(writable, status.st_uid, status.st_gid)
-        _copy(readable, writable, size_bytes=status.st_size)
+        for start, end in data_ranges(readable):
+            _copy(readable, writable, start, end)
+        os.ftruncate(writable, status.st_size)
         os.fsync(writable)
         is_same = _is_same(readable, writable)
     except OSError as error:
@@ -154,12 +160,12 @@ def _fill(readable: int, writable: int, target: Path) -> None:
         raise failed(target, "what was written is not what is read back", ELSEWHERE)
 
 
-def _copy(readable: int, writable: int, *, size_bytes: int) -> None:
-    """Copy inside of the kernel, and by hand where that is not supported."""
-    done = 0
+def _copy(readable: int, writable: int, start: int, end: int) -> None:
+    """Copy a stored part inside of the kernel, and by hand where that is not supported."""
+    done = start
     try:
-        while done < size_bytes:
-            chunk = min(COPY_CHUNK_BYTES, size_bytes - done)
+        while done < end:
+            chunk = min(COPY_CHUNK_BYTES, end - done)
             copied = os.copy_file_range(readable, writable, chunk, done, done)
             if not copied:  # some file systems say so instead of an error
                 break
@@ -167,7 +173,7 @@ def _copy(readable: int, writable: int, *, size_bytes: int) -> None:
     except OSError as error:
         if error.errno not in CANNOT_COPY:
             raise
-    while chunk_bytes := os.pread(readable, COMPARE_CHUNK_BYTES, done):
+    while chunk_bytes := os.pread(readable, min(COMPARE_CHUNK_BYTES, end - done), done):
         done += _write(writable, chunk_bytes, done)
 
 
@@ -180,22 +186,24 @@ def _write(writable: int, content: bytes, offset: int) -> int:
 
 
 def _is_same(one: int, other: int) -> bool:
-    """Compare two files to the end of both."""
-    offset = 0
-    while True:
-        left = _read(one, offset)
-        if left != _read(other, offset):
-            return False
-        if not left:
-            return True
-        offset += len(left)
+    """Compare two files to the end of both, wherever one of them is no hole."""
+    if os.fstat(one).st_size != os.fstat(other).st_size:
+        return False
+    done = 0
+    for start, end in heapq.merge(data_ranges(one), data_ranges(other)):
+        for offset in range(max(start, done), end, COMPARE_CHUNK_BYTES):
+            size_bytes = min(COMPARE_CHUNK_BYTES, end - offset)
+            if _read(one, offset, size_bytes) != _read(other, offset, size_bytes):
+                return False
+        done = max(done, end)
+    return True
 
 
-def _read(descriptor: int, offset: int) -> bytes:
-    """Read a whole chunk, less only at the end of the file."""
-    content = os.pread(descriptor, COMPARE_CHUNK_BYTES, offset)
-    while content and len(content) < COMPARE_CHUNK_BYTES:
-        more = os.pread(descriptor, COMPARE_CHUNK_BYTES - len(content), offset + len(content))
+def _read(descriptor: int, offset: int, size_bytes: int) -> bytes:
+    """Read all of it, less only at the end of the file."""
+    content = os.pread(descriptor, size_bytes, offset)
+    while content and len(content) < size_bytes:
+        more = os.pread(descriptor, size_bytes - len(content), offset + len(content))
         if not more:
             break
         content += more

@@ -329,3 +329,33 @@ def test_ctrl_c_while_copying_leaves_nothing(
     with pytest.raises(KeyboardInterrupt):
         back_up(level21_bolt)
     assert names(level21_bolt.parent) == ["level21.bolt"]
+
+
+def test_of_a_store_that_says_it_is_a_terabyte_long_only_what_is_stored_is_copied(
+    tmp_path: Path,
+) -> None:
+    path = make_store(tmp_path / "influxd.bolt", level=21).path
+    content = path.read_bytes()
+    os.truncate(path, 1 << 40)
+    copy = back_up(path).stat()
+    assert copy.st_size == 1 << 40
+    assert copy.st_blocks * 512 < 1 << 20
+    with back_up(path, tmp_path / "again").open("rb") as file:
+        assert file.read(len(content)) == content
+
+
+def test_a_copy_that_has_something_in_a_hole_is_not_the_same(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = make_store(tmp_path / "influxd.bolt", level=21).path
+    os.truncate(path, 1 << 30)
+    fsync = os.fsync
+
+    def fsync_and_spoil(descriptor: int) -> None:
+        if os.fstat(descriptor).st_size == 1 << 30:
+            os.pwrite(descriptor, b"x", 1 << 29)
+        fsync(descriptor)
+
+    monkeypatch.setattr(os, "fsync", fsync_and_spoil)
+    with pytest.raises(WriteFailedError, match="not what is read back"):
+        back_up(path)

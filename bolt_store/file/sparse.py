@@ -1,0 +1,78 @@
+"""Which parts of a file are stored, and which are holes that read as zeros.
+
+Lives here: `data_ranges` of a descriptor, and what is asked of a `BlockFile` about its holes. Must
+not live here: reading. `cp --sparse` and a broken file system make files that say they are a
+terabyte long and have 100 KB in them; nobody who reads one may read, copy or allocate the rest.
+
+Source: lseek(2), SEEK_DATA and SEEK_HOLE.
+"""
+
+import errno
+import os
+from collections.abc import Iterator
+from typing import Final
+
+from bolt_store.file.block_file import BlockFile
+
+HOLES_ALLOWED_BYTES: Final = 1 << 26
+"""A run of pages up to this size is read whatever of it is stored."""
+NO_HOLES_KNOWN: Final = frozenset({errno.EINVAL, errno.EOPNOTSUPP, errno.ENOSYS})
+"""What file systems say that cannot tell data from holes."""
+
+
+def data_ranges(descriptor: int, start: int = 0) -> Iterator[tuple[int, int]]:
+    """Give the stored parts of a file; everything between them reads as zeros.
+
+    Args:
+        descriptor: Of the file. Its position is moved.
+        start: Where to begin.
+
+    Yields:
+        Half-open ranges of bytes, ascending. The whole rest where the file system cannot tell.
+
+    Raises:
+        OSError: The file cannot be looked at.
+    """
+    size = os.fstat(descriptor).st_size
+    while start < size:
+        try:
+            first = os.lseek(descriptor, start, os.SEEK_DATA)
+            end = os.lseek(descriptor, first, os.SEEK_HOLE)
+        except OSError as error:
+            if error.errno == errno.ENXIO:  # a hole to the end, or cut short meanwhile
+                return
+            if error.errno not in NO_HOLES_KNOWN:
+                raise
+            first, end = start, size
+        yield first, end
+        start = end
+
+
+def end_of_data(file: BlockFile) -> int:
+    """Return where the last stored part of a file ends; 0 when nothing is stored."""
+    return max((end for _, end in file.data_ranges()), default=0)
+
+
+def is_mostly_hole(file: BlockFile, offset: int, size_bytes: int) -> bool:
+    """Tell whether a long run of pages is one that nobody ever wrote.
+
+    A forged overflow in a sparse file can name gigabytes. A commit writes all of a run, but a
+    sparse copy may have holes where its values are zeros.
+
+    Args:
+        file: The file.
+        offset: Where the run begins.
+        size_bytes: Its length.
+
+    Returns:
+        Whether it is long and less than half of it is stored.
+    """
+    if size_bytes <= HOLES_ALLOWED_BYTES:
+        return False
+    end = offset + size_bytes
+    stored = 0
+    for first, last in file.data_ranges(offset):
+        if first >= end:
+            break
+        stored += min(last, end) - first
+    return 2 * stored < size_bytes
