@@ -92,12 +92,17 @@ def mutants(tree: ast.Module) -> Iterator[tuple[str, ast.Module]]:
 def _code(tree: ast.AST) -> Iterator[ast.AST]:
     """Walk through what is carried out.
 
-    No docstrings, no annotations, no words of f-strings, no arguments of a class such as `frozen`.
+    No docstrings, annotations and decorators, no words of f-strings, no arguments of a class such
+    as `frozen`.
     """
     yield tree
     for name, field in ast.iter_fields(tree):
         is_manner = name == "keywords" and isinstance(tree, ast.ClassDef)
-        if name in {"annotation", "returns"} or is_manner or isinstance(tree, ast.JoinedStr):
+        if (
+            name in {"annotation", "returns", "decorator_list"}
+            or is_manner
+            or isinstance(tree, ast.JoinedStr)
+        ):
             continue
         for child in field if isinstance(field, list) else [field]:
             is_prose = isinstance(child, ast.Expr) and isinstance(child.value, ast.Constant)

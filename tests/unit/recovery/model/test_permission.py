@@ -241,3 +241,8 @@ def test_the_base_types_are_those_of_2_0() -> None:
     assert len(BASE_TYPES) == 18
     assert BASE_TYPES[0] == "authorizations"
     assert BASE_TYPES[-1] == "dbrp"
+
+
+def test_the_words_for_programs_stay() -> None:
+    words = ["full", "partial", "administrator", "none"]
+    assert [one.value for one in OperatorLevel] == words
