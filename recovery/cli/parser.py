@@ -59,9 +59,10 @@ VALUED: Final = frozenset(f"--{name.replace('_', '-')}" for name in COMMON_DEFAU
 """Common options that take one."""
 
 _BOLT_PATH_HELP: Final = (
-    "the store, influxd.bolt; commands that only read also take a .bolt.gz file, or the folder of "
-    "an influx backup (default: INFLUXD_BOLT_PATH, then the configuration file that "
-    "INFLUXD_CONFIG_PATH names, then the places where packages and images put it)"
+    "the store, influxd.bolt; commands that only read also take it compressed (gzip, xz, zstd) or "
+    "in a tar, or the folder of an influx backup (default: INFLUXD_BOLT_PATH, then the "
+    "configuration file that INFLUXD_CONFIG_PATH names, then the places where packages and images "
+    "put it)"
 )
 _LEDGER_HELP: Final = (
     "SQLite file that records what was done, never a secret (default: in the state folder of the "

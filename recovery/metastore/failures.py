@@ -76,6 +76,8 @@ PAGES_MIN: Final = 3
 PAGE_KINDS: Final = frozenset({0x01, 0x02, 0x10})
 _SIGNATURES: Final = (
     (b"\x1f\x8b", "is gzip-compressed", "unpack it first: gunzip -k {path}"),
+    (b"\xfd7zXZ\0", "is xz-compressed", "unpack it first: unxz -k {path}"),
+    (b"\x28\xb5\x2f\xfd", "is zstd-compressed", "unpack it first: unzstd {path}"),
     (
         b"SQLite format 3\0",
         "is an SQLite file, not the bolt store",

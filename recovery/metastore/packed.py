@@ -6,7 +6,8 @@ packing, and any way to write: a packed store is only read.
 Invariants: what is unpacked has lost its name by the time that it is read, so that no crash later
 on leaves secrets behind.
 
-Source: spec influxdb-metadata section 1.2 (`influx backup`); RFC 1952 for the first two bytes.
+Source: spec influxdb-metadata section 1.2 (`influx backup`); recovery.metastore.archive for the
+first bytes, which are repeated here because that module takes time to import.
 """
 
 import os
@@ -19,11 +20,15 @@ import bolt_store
 from recovery.metastore.failures import Failures, open_unnoticed
 from recovery.metastore.store import FileFacts, MetaStore, require_store_file
 
-GZIP_START: Final = b"\x1f\x8b"
+HEAD_BYTES: Final = 512
+PACKED_STARTS: Final = (b"\x1f\x8b", b"\xfd7zXZ\0", b"\x28\xb5\x2f\xfd")
+"""Of gzip, xz and zstd."""
+TAR_MARK: Final = b"ustar"
+TAR_MARK_OFFSET: Final = 257
 
 
 def open_readable(path: Path, *, timeout_s: float = 1.0, needs_schema: bool = True) -> MetaStore:
-    """Open a store for reading, also one that is gzip-compressed.
+    """Open a store for reading, also one that is compressed or in a tar.
 
     Args:
         path: The store, or a packed copy of one.
@@ -119,7 +124,9 @@ def _is_packed(path: Path) -> bool:
     except (OSError, ValueError):
         return False
     try:
-        return os.read(descriptor, len(GZIP_START)) == GZIP_START
+        head = os.read(descriptor, HEAD_BYTES)
+        is_tar = head[TAR_MARK_OFFSET:].startswith(TAR_MARK)
+        return is_tar or head.startswith(PACKED_STARTS)
     except OSError:
         return False
     finally:

@@ -6,13 +6,11 @@ no other command imports what this needs.
 Invariants: the file lies in a private folder, which goes at the end of the block. What does not
 begin as a bolt file is not unpacked further, and nothing is unpacked beyond `UNPACKED_BYTES_MAX`.
 
-Source: RFC 1952; bolt_store.codec for the magic number.
+Source: recovery.metastore.archive for what it can be packed in.
 """
 
-import gzip
 import os
 import tempfile
-import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -20,6 +18,7 @@ from pathlib import Path
 from typing import Final
 
 from recovery.errors import StoreDamagedError, WriteFailedError
+from recovery.metastore.archive import CUT, NoStoreError, UnpackerMissingError, find_store
 from recovery.metastore.failures import Failures, open_unnoticed
 from recovery.model.display import displayed
 from recovery.new_file import MODE, PrivateFolder
@@ -28,14 +27,12 @@ from recovery.system_advice import advice_on
 
 UNPACKED_BYTES_MAX: Final = 1 << 34
 """16 GiB; the metadata of a server with 100,000 tokens is 1 GB at most."""
-CHUNK_BYTES: Final = 1 << 20
-_MAGIC: Final = bytes.fromhex("edda0ced")
-_MAGIC_OFFSET: Final = 16
 _HINT_CUT: Final = (
     "take another backup",
     Run("store salvage", "to get out what is in this one", {Input.TARGET: None}),
 )
-_HINT: Final = "take another backup, or look at this one with gunzip --test"
+_HINT: Final = "take another backup, or unpack this one, with tar xf or gunzip, and name the store"
+_HINT_ZSTD: Final = "unpack it with unzstd, or install backports.zstd beside this program"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -99,37 +96,38 @@ def private_folder() -> PrivateFolder:
 
 def _unpack(path: Path, descriptor: int, failures: Failures, *, needs_whole: bool) -> bool:
     """Unpack; tell whether it ended early."""
-    is_cut = False
     with failures.translated():
         source = open_unnoticed(path)
-    with open(source, "rb") as raw, gzip.GzipFile(fileobj=raw) as packed:  # noqa: PTH123 # a descriptor, not a path
-        size_bytes = 0
-        while True:
-            try:
-                chunk = packed.read1(CHUNK_BYTES)
-            except (EOFError, zlib.error, gzip.BadGzipFile) as error:
-                if needs_whole or not size_bytes:
-                    raise _damaged(
-                        failures, "cannot be unpacked: it is cut short or damaged", _HINT_CUT
-                    ) from error
-                is_cut = True
-                break
-            except OSError as error:
-                raise failures.translate(error) from error
-            if not chunk:
-                break
-            if not size_bytes and chunk[_MAGIC_OFFSET:][: len(_MAGIC)] != _MAGIC:
-                raise _damaged(failures, "is gzip-compressed and holds something else than a store")
-            size_bytes += len(chunk)
-            if size_bytes > UNPACKED_BYTES_MAX:
-                raise _damaged(failures, f"unpacks to more than {UNPACKED_BYTES_MAX:,} bytes")
-            try:
-                _write(descriptor, chunk)
-            except OSError as error:
-                raise _no_room(tempfile.gettempdir(), error) from error
-    if not size_bytes:
-        raise _damaged(failures, "is gzip-compressed and has nothing in it")
-    return is_cut
+    size_bytes = 0
+    with open(source, "rb") as raw:  # noqa: PTH123 # a descriptor, not a path
+        try:
+            for stream in find_store(raw):
+                os.ftruncate(descriptor, 0)
+                os.lseek(descriptor, 0, os.SEEK_SET)
+                size_bytes = 0
+                while chunk := stream.read1():
+                    size_bytes += len(chunk)
+                    if size_bytes > UNPACKED_BYTES_MAX:
+                        problem = f"unpacks to more than {UNPACKED_BYTES_MAX:,} bytes"
+                        raise _damaged(failures, problem)
+                    try:
+                        _write(descriptor, chunk)
+                    except OSError as error:
+                        raise _no_room(tempfile.gettempdir(), error) from error
+        except CUT as error:
+            if needs_whole or not size_bytes:
+                problem = "cannot be unpacked: it is cut short or damaged"
+                raise _damaged(failures, problem, _HINT_CUT) from error
+            return True
+        except NoStoreError as error:
+            problem = f"is packed, and {displayed(str(error))}"
+            raise _damaged(failures, problem) from error
+        except UnpackerMissingError as error:
+            problem = "is packed with zstd, and the package backports.zstd is missing"
+            raise _damaged(failures, problem, _HINT_ZSTD) from error
+        except OSError as error:
+            raise failures.translate(error) from error
+    return False
 
 
 def _write(descriptor: int, content: bytes) -> None:
