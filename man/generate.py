@@ -1,9 +1,10 @@
-"""Make man/influx-recovery.8 from the parser and the hand-written sections beside this file.
+"""Make the pages of the manual from the parser and the hand-written sections beside this file.
 
-Lives here: the page's shape. Must not live here: what commands do, which the parser says, and the
-sections that no parser knows, which are the *.inc files.
+Lives here: the shape of the pages: one of all commands, and one of the daemon. Must not live here:
+what commands do, which the parser says, and the sections that no parser knows, which are the *.inc
+files.
 
-Run it to rewrite the page; `--check` compares instead, and fails when the page has drifted.
+Run it to rewrite the pages; `--check` compares instead, and fails when one has drifted.
 """
 
 import argparse
@@ -18,6 +19,7 @@ from recovery.cli.words import Parser
 
 HERE: Final = Path(__file__).resolve().parent
 PAGE: Final = HERE / f"{PROGRAM}.8"
+SERVE_PAGE: Final = HERE / f"{PROGRAM}-serve.8"
 SECTIONS: Final = ("exit_status", "environment", "files", "security", "examples", "see_also")
 _NO_HYPHENS: Final = ".nh\n.ad l"
 """An option broken by a hyphen cannot be copied, and justified text stretches examples."""
@@ -56,34 +58,71 @@ def render() -> str:
     return f"{title}\n{_NO_HYPHENS}\n{text}"
 
 
+def render_serve() -> str:
+    """Write out the page of the daemon.
+
+    Returns:
+        Its source for troff.
+    """
+    os.environ["COLUMNS"] = "80"  # noqa: TID251 # as above
+    os.environ["SOURCE_DATE_EPOCH"] = EPOCH  # noqa: TID251 # as above
+    from argparse_manpage.manpage import Manpage  # noqa: PLC0415 # as above
+
+    parser = build_parser().command("serve")
+    _hide_common(parser, set(build_parser().options) - {"-h", "--help"})
+    parser.prog = f"{PROGRAM}-serve"
+    usage = " ".join(parser.format_usage().split()[2:])
+    parser.usage = f"{PROGRAM} serve {usage}"
+    page = Manpage(
+        parser,
+        {
+            "project_name": PROGRAM,
+            "version": __version__,
+            "manual_section": "8",
+            "manual_title": "System administration",
+            "description": "serve the API of a stopped InfluxDB OSS 2.x server",
+        },
+        format="single-commands-section",
+    )
+    page.parse_include(str(HERE / "serve.inc"))
+    title, _, text = str(page).partition("\n")
+    return f"{title}\n{_NO_HYPHENS}\n{text}"
+
+
 def main(argv: list[str]) -> int:
-    """Rewrite or compare the page.
+    """Rewrite or compare the pages.
 
     Args:
         argv: Arguments after the script's name.
 
     Returns:
-        0, or 1 when the page has drifted.
+        0, or 1 when one has drifted.
     """
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--check", action="store_true", help="compare, write nothing")
-    if parser.parse_args(argv).check:
-        if PAGE.is_file() and PAGE.read_text() == render():
-            return 0
-        sys.stderr.write(f"{PAGE.name} has drifted: run python man/generate.py\n")
-        return 1
-    PAGE.write_text(render())
-    return 0
+    is_check = parser.parse_args(argv).check
+    drifted = 0
+    for page, text in ((PAGE, render()), (SERVE_PAGE, render_serve())):
+        if not is_check:
+            page.write_text(text)
+        elif not page.is_file() or page.read_text() != text:
+            sys.stderr.write(f"{page.name} has drifted: run python man/generate.py\n")
+            drifted = 1
+    return drifted
 
 
 def _hide_common_options(parser: Parser) -> None:
     """Leave them to the section OPTIONS, instead of repeating them below every command."""
     common = set(parser.options) - {"-h", "--help"}
     for child in parser.children.values():
-        for name, action in child.options.items():
-            if name in common:
-                action.help = argparse.SUPPRESS
+        _hide_common(child, common)
         _hide_common_options(child)
+
+
+def _hide_common(parser: Parser, common: set[str]) -> None:
+    for name, action in parser.options.items():
+        if name in common:
+            action.help = argparse.SUPPRESS
 
 
 if __name__ == "__main__":

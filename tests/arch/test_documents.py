@@ -7,6 +7,7 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Final
 
 import pytest
@@ -20,6 +21,7 @@ from tests.support.source import PROJECT
 
 README: Final = (PROJECT / "README.md").read_text()
 PAGE: Final = PROJECT / "man" / "influx-recovery.8"
+SERVE_PAGE: Final = PROJECT / "man" / "influx-recovery-serve.8"
 
 
 def typed_in_readme() -> list[str]:
@@ -98,14 +100,15 @@ def test_the_manual_is_what_the_parser_says() -> None:
     assert (done.returncode, done.stderr) == (0, "")
 
 
-def test_troff_has_nothing_to_say_about_the_manual() -> None:
+@pytest.mark.parametrize("page", [PAGE, SERVE_PAGE], ids=lambda page: page.name)
+def test_troff_has_nothing_to_say_about_the_manual(page: Path) -> None:
     if shutil.which("groff") is None:
         absent("no groff: apt-get install groff")
     done = subprocess.run(
-        ["groff", "-man", "-ww", "-Tutf8", PAGE], capture_output=True, text=True, check=True
+        ["groff", "-man", "-ww", "-Tutf8", page], capture_output=True, text=True, check=True
     )
     assert done.stderr == ""
-    assert "EXIT STATUS" in re.sub(r"\x1b\[[0-9;]*m|.\x08", "", done.stdout)
+    assert "EXAMPLES" in re.sub(r"\x1b\[[0-9;]*m|.\x08", "", done.stdout)
 
 
 def test_no_help_text_begins_with_what_troff_takes_for_a_request() -> None:

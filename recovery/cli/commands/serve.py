@@ -257,7 +257,8 @@ def _listening(options: _Serve, context: Context) -> Iterator[list[socket.socket
         address = PRIVATE if options.child else options.listen
         if address is not None:
             sockets.append(opened.enter_context(listening_on_address(address)))
-        if options.socket is not None:
+        names = {str(one.getsockname()) for one in passed}
+        if options.socket is not None and options.socket not in names:
             sockets.append(opened.enter_context(listening_on_path(Path(options.socket))))
         elif not sockets:
             path = default_socket_path(context.environ, is_root=os.geteuid() == 0)
