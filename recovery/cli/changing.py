@@ -20,6 +20,7 @@ from recovery.model.display import displayed
 from recovery.ports import SystemClock, SystemRng
 from recovery.services.changes.plan import Manner, Planner
 from recovery.services.changes.ports import Ports, TokenDestination
+from recovery.services.session import View
 
 
 def run_planner(
@@ -28,6 +29,7 @@ def run_planner(
     make_planner: Callable[[FoundStore], Planner],
     *,
     destination: TokenDestination | None = None,
+    require: Callable[[View], object] | None = None,
 ) -> ExitCode:
     """Find the store, show the plan, ask, change the store, and say how it ended.
 
@@ -36,6 +38,7 @@ def run_planner(
         context: The world around the command.
         make_planner: Makes the command, once it is known which store it is for.
         destination: Where a new token goes; None for a command that makes none.
+        require: Looks whether what was named is there, before `make_planner` asks for a secret.
 
     Returns:
         How it ended.
@@ -68,6 +71,9 @@ def run_planner(
         shield=context.progress.shield,
     )
     with open_session(found, write=manner.is_in_place, reads_packed=False) as session:
+        if require is not None:
+            with session.view() as view:
+                require(view)
         planner = _forewarned(make_planner(found), session.store.file.size_bytes)
         outcome = session.carry_out(session.propose(planner, manner), ports)
     show_outcome(outcome, found, options, context, destination=destination)

@@ -284,10 +284,12 @@ def with_our_options(argv: Sequence[str], words: str, command: Parser) -> list[s
     bare = list(_BARE.get(words, ()))
     rest = [typed for typed in words.split() if typed in argv]
     said: dict[str, str] = {}
-    is_value, is_over = False, False
+    is_value, is_over, is_dropped = False, False, False
     for place, typed in enumerate(argv):
         name, equals, value = typed.partition("=")
-        if is_value or is_over or typed == "--":
+        if is_dropped:
+            is_dropped = False
+        elif is_value or is_over or typed == "--":
             is_over = is_over or (typed == "--" and not is_value)
             is_value = False
             line.append(typed)
@@ -300,6 +302,10 @@ def with_our_options(argv: Sequence[str], words: str, command: Parser) -> list[s
                 line.append(typed)
                 continue
             following = value if equals else next(iter(argv[place + 1 : place + 2]), "")
+            if (ours, following) == ("--token-file", "-") and "--token-stdout" in command.options:
+                line.append("--token-stdout")
+                is_dropped = not equals
+                continue
             takes_value = not ours or command.options[ours].nargs != 0
             if takes_value:
                 _refuse_odd_value(name, ours, following, said)

@@ -7,6 +7,7 @@ Invariants: each way to fail ends in two lines on stderr and a documented exit c
 unforeseen exception is never shown, because nobody knows what it holds; its type and its place are.
 """
 
+import argparse
 import io
 import os
 import sys
@@ -18,12 +19,15 @@ from itertools import pairwise
 from pathlib import Path
 from typing import Final, Protocol, TextIO
 
+import msgspec
+
 from recovery import __version__, log
 from recovery.cli.context import Context
+from recovery.cli.options import Options
 from recovery.cli.output import Output, OutputError
 from recovery.cli.parser import PROGRAM, understand
 from recovery.cli.progress import Progress, Stage
-from recovery.errors import ExitCode, RecoveryError, StoreDamagedError
+from recovery.errors import ExitCode, RecoveryError, StoreDamagedError, StoreNotFoundError
 
 SHORT_HELP: Final = """\
 influx-recovery gets you back into a stopped InfluxDB 2.x server, from its file influxd.bolt alone.
@@ -100,6 +104,8 @@ def _run(argv: Sequence[str], context: Context, stderr: TextIO) -> ExitCode:
         context.output.line(f"{PROGRAM} {__version__}")
         return ExitCode.DONE
     if arguments.command is None:
+        if not arguments.words and (guided := _guided(arguments, context, stderr)) is not None:
+            return guided
         words: str = arguments.words
         text = parser.children[words].format_help() if words else SHORT_HELP
         context.output.message_lines(text.rstrip().splitlines())
@@ -117,6 +123,22 @@ def _run(argv: Sequence[str], context: Context, stderr: TextIO) -> ExitCode:
         if context.progress.is_interrupted
         else code
     )
+
+
+def _guided(arguments: argparse.Namespace, context: Context, stderr: TextIO) -> ExitCode | None:
+    """Guide somebody who has typed no command at a terminal; None where nobody is there."""
+    from recovery.cli.guide import is_wanted, run_guide  # noqa: PLC0415 # no command needs it
+
+    if not is_wanted(context):
+        return None
+    log.configure(log_format=arguments.log_format, level=arguments.log_level, stream=stderr)
+    options = msgspec.convert(vars(arguments), Options)
+    try:
+        return run_guide(options, context, lambda argv: _run(argv, context, stderr))
+    except StoreNotFoundError:
+        context.output.message_lines(SHORT_HELP.rstrip().splitlines())
+        context.output.message()
+        raise
 
 
 def _asks_for_debugging(argv: Sequence[str]) -> bool:

@@ -82,6 +82,24 @@ class Output:
         for line in self._wrapped(text, self._stdout):
             self.line(line)
 
+    def aside(self, text: str = "") -> None:
+        """Write a sentence beside a table: above or below it at a terminal, to stderr elsewhere.
+
+        Scripts that were written for `influxd recovery` take the first line of stdout for the
+        headings, and the last for the last row.
+
+        Args:
+            text: The sentence.
+
+        Raises:
+            BrokenPipeError: Nobody reads stdout any more.
+            OutputError: stdout cannot take it.
+        """
+        if self._stdout.isatty():
+            self.prose(text)
+        elif text:
+            self.message(text)
+
     def table(self, columns: Sequence[Column], rows: Iterable[Sequence[str]]) -> None:
         """Write a table as the result.
 

@@ -20,13 +20,23 @@ from typing import Final
 from recovery.cli.confirm import controlling_terminal, has_terminal, write_all
 from recovery.cli.context import Context
 from recovery.cli.words import Parser
-from recovery.errors import RefusedError
+from recovery.errors import PasswordError, RefusedError
 from recovery.model.display import displayed
+from recovery.model.password import (
+    PASSWORD_SIZE_BYTES_MAX,
+    PASSWORD_SIZE_BYTES_MIN,
+    require_acceptable,
+)
 from recovery.secret import Secret
 
 STDIN: Final = "-"
 SECRET_SIZE_BYTES_MAX: Final = 65_536
 """More is no password and no token, but a file named by mistake."""
+TRIES: Final = 3
+PASSWORD_RULE: Final = (
+    f"A password has {PASSWORD_SIZE_BYTES_MIN} to {PASSWORD_SIZE_BYTES_MAX} bytes, and does not "
+    "show while it is typed."
+)
 SEEN_BY_ALL: Final = (
     "warning: a password on the command line can be seen by everybody on this machine; use "
     "--password-file or type it"
@@ -129,23 +139,43 @@ def ask_secret(question: str, *, what: str) -> Secret:
     return _secret(line.removesuffix(b"\n"), what=what, name="the terminal")
 
 
-def ask_new_secret(what: str) -> Secret:
-    """Ask for a new secret twice.
+def ask_new_secret(what: str, *, rule: str = "") -> Secret:
+    """Ask for a new secret twice, and again when the two differ or the rule is not kept.
 
     Args:
         what: Such as "password".
+        rule: What it has to be like, as a sentence; "" for a secret that is no password.
 
     Returns:
         What was typed both times.
 
     Raises:
-        RefusedError: There is no terminal, nothing was typed, or two different things were.
+        RefusedError: There is no terminal, nothing was typed, or no try was well.
         KeyboardInterrupt: The answer was Ctrl-C.
     """
-    first = ask_secret(f"New {what}: ", what=what)
-    if not first.matches(ask_secret(f"New {what}, again: ", what=what)):
-        raise RefusedError(reason=f"the two {what}s differ", hint="type it again")
-    return first
+    notice = f"{rule}\nNew {what}: " if rule else f"New {what}: "
+    problem = ""
+    for _ in range(TRIES):
+        first = ask_secret(f"{problem}{notice}", what=what)
+        refused = _refusal_of(first) if rule else None
+        if refused is not None:
+            problem = f"That is not possible: {refused}.\n"
+        elif first.matches(ask_secret(f"New {what}, again: ", what=what)):
+            return first
+        else:
+            problem = "The two differ.\n"
+    raise RefusedError(
+        reason=f"no {what} was typed twice in {TRIES} tries that would do",
+        hint=f"run the command again, or give the {what} in a file with --password-file",
+    )
+
+
+def _refusal_of(password: Secret) -> str | None:
+    try:
+        require_acceptable(password)
+    except PasswordError as error:
+        return error.reason
+    return None
 
 
 def add_new_password(command: Parser, *, or_none: bool) -> None:
@@ -193,7 +223,11 @@ def new_password(text: str | None, path: str | None, context: Context) -> Secret
     if text is not None:
         context.output.message(SEEN_BY_ALL)
         return Secret(text)
-    return ask_new_secret("password") if path is None else read_secret(path, what="password")
+    return (
+        ask_new_secret("password", rule=PASSWORD_RULE)
+        if path is None
+        else read_secret(path, what="password")
+    )
 
 
 @contextlib.contextmanager

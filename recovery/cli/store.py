@@ -103,6 +103,18 @@ def show_header(found: FoundStore, facts: StoreFacts, output: Output) -> None:
     output.line()
 
 
+def show_aside(found: FoundStore, facts: StoreFacts, output: Output) -> None:
+    """Write the lines above a table, where a script does not take them for rows.
+
+    Args:
+        found: The store as it was found.
+        facts: The store as it was opened.
+        output: Where to write.
+    """
+    output.aside(described(found, facts))
+    output.aside()
+
+
 def store_of(found: FoundStore, facts: StoreFacts) -> Store:
     """Describe the store for a program.
 

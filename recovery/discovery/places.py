@@ -82,6 +82,10 @@ _PATTERNS: Final = (
 )
 
 
+PLACES: Final = tuple(dict.fromkeys(path for path, _ in (*_FIXED, *_PATTERNS)))
+"""All of them, as they can be shown."""
+
+
 def fixed_places(host: Host) -> Iterator[Place]:
     """List the places with a fixed name, in the order in which they are looked at.
 

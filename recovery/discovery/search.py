@@ -35,6 +35,7 @@ if TYPE_CHECKING:
 
 _NAME_IT: Final = Give(Input.STORE, "name the store")
 _AS_ROOT: Final = "run it as root or as the user of influxd"
+SEARCH_ALL: Final = "search for it: find / -xdev -name '*.bolt' -size +16k"
 _NEIGHBOURS_SHOWN_MAX: Final = 3
 
 
@@ -160,7 +161,7 @@ def _only(found: "Survey") -> Candidate:
         raise StoreNotFoundError(
             path=STORE_NAME,
             problem=f"is neither configured nor at any of the known places{blind}",
-            hint=(_NAME_IT, _AS_ROOT) if blind else _NAME_IT,
+            hint=(_NAME_IT, _AS_ROOT, SEARCH_ALL) if blind else (_NAME_IT, SEARCH_ALL),
         )
     return chosen[0]
 

@@ -184,7 +184,17 @@ def test_a_reader_who_leaves_early_is_no_error(cli: Cli, level21_bolt: Path) -> 
     os.close(reading)
     with os.fdopen(writing, "wb") as gone:
         done = cli.run("auth", "list", "--bolt-path", level21_bolt, stdout=gone)
-    assert (done.code, done.stderr) == (0, "")
+    assert (done.code, "error:" in done.stderr) == (0, False)
+
+
+def test_a_script_gets_the_table_and_nothing_else(cli: Cli, level21_bolt: Path) -> None:
+    """As `influxd recovery` prints it: the headings first, then the rows, ID and name in front."""
+    for noun, name in (("user", "testuser"), ("org", "myorg")):
+        done = cli.run_here("recovery", noun, "list", "--bolt-path", level21_bolt)
+        heading, *rows = done.stdout.splitlines()
+        assert heading.split()[0] == "ID"
+        assert [row.split()[1] for row in rows] == [name]
+        assert f"Store: {level21_bolt}" in done.stderr
 
 
 def test_a_result_that_cannot_be_written_is_an_error(cli: Cli, level21_bolt: Path) -> None:

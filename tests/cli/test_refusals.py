@@ -316,11 +316,11 @@ def test_the_environment_names_the_store_and_the_output_says_so(
     cli: Cli, level21_bolt: Path
 ) -> None:
     done = cli.run(*LIST, environ={"INFLUXD_BOLT_PATH": str(level21_bolt)})
-    assert f"Store: {level21_bolt} (from INFLUXD_BOLT_PATH)" in done.stdout
+    assert f"Store: {level21_bolt} (from INFLUXD_BOLT_PATH)" in done.stderr
     configuration = cli.home / "config.json"
     configuration.write_text(f'{{"bolt-path": "{level21_bolt}"}}')
     done = cli.run(*LIST, environ={"INFLUXD_CONFIG_PATH": str(configuration)})
-    assert f"Store: {level21_bolt} (bolt-path in {configuration}" in done.stdout
+    assert f"Store: {level21_bolt} (bolt-path in {configuration}" in done.stderr
 
 
 @pytest.fixture

@@ -111,14 +111,23 @@ def test_a_password_is_asked_for_twice_and_never_shown(run: Runner) -> None:
     assert run(words_, is_mutating=False).code == 0
 
 
+def test_no_password_is_asked_for_a_user_who_is_not_there(run: Runner) -> None:
+    words = ("user", "passwd", "nobody", "--bolt-path", run.store)
+    with run.cli.at_terminal(*words) as terminal:
+        done = terminal.end()
+    assert (done.code, "New password" in done.stdout) == (ExitCode.NOT_FOUND, False)
+
+
 def test_two_different_passwords_change_nothing(run: Runner) -> None:
     before = run.store.read_bytes()
     words = ("user", "update", "--username", "testuser", "--bolt-path", run.store)
     with run.cli.at_terminal(*words) as terminal:
-        terminal.wait_for("New password: ")
-        terminal.type(PASSWORD + "\n")
-        terminal.wait_for("again: ")
-        terminal.type(PASSWORD + "x\n")
+        for _ in range(3):
+            terminal.wait_for("New password: ")
+            terminal.type(PASSWORD + "\n")
+            terminal.wait_for("again: ")
+            terminal.text = terminal.text.replace("New password: ", "").replace("again: ", "")
+            terminal.type(PASSWORD + "x\n")
         done = terminal.end()
     assert done.code == ExitCode.REFUSED
     assert "differ" in done.stdout

@@ -13,13 +13,14 @@ import msgspec
 
 from recovery.cli.audience import require_a_way_to_confirm
 from recovery.cli.changing import run_planner
+from recovery.cli.confirm import has_terminal
 from recovery.cli.context import Context
 from recovery.cli.deliver import choose_destination, require_own_stdout
 from recovery.cli.options import Change, Command, add_change, add_ensure, add_form
 from recovery.cli.secret_input import STDIN, read_secret
 from recovery.cli.usage import UsageError
 from recovery.cli.words import Parser
-from recovery.errors import ExitCode
+from recovery.errors import ExitCode, RefusedError
 from recovery.model.resource_types import ACTIONS, ALL_TYPES, TYPES_2_1, TYPES_2_2
 from recovery.ports import SystemClock, SystemRng
 from recovery.services.authorizations.creation import CreateAuthorization
@@ -309,6 +310,12 @@ def _destination(options: _NewToken, context: Context) -> TokenDestination | Non
     require_own_stdout(is_json=options.json, is_token=options.token_stdout)
     if options.dry_run:
         return None
+    has_place = options.token_file is not None or options.token_stdout
+    if not options.yes and not has_place and not has_terminal():
+        raise RefusedError(
+            reason="there is no terminal to ask for a yes on and to show the token on",
+            hint="add --yes, and --token-file PATH or --token-stdout",
+        )
     require_a_way_to_confirm(is_confirmed=options.yes)
     return choose_destination(
         token_file=options.token_file,

@@ -14,7 +14,7 @@ from recovery.cli.disclosing import disclose
 from recovery.cli.documents import ListDocument
 from recovery.cli.listing import plural, report_problems
 from recovery.cli.options import Command, Options, add_filter
-from recovery.cli.store import find_store, open_session, show_header, store_of
+from recovery.cli.store import find_store, open_session, show_aside, store_of
 from recovery.cli.table import Column
 from recovery.cli.words import Parser
 from recovery.discovery.search import FoundStore
@@ -164,18 +164,35 @@ def _show(
     cells = []
     full_count = 0
     shows_tokens = False
+    raw_count = 0
     for row in rows:
         cells.append(_cells(row))
         full_count += row.operator is OperatorState.FULL and row.is_usable
+        raw_count += row.token_form is TokenForm.RAW
         shows_tokens = shows_tokens or row.secret is not None
     columns = [
         Column(column.title) if shows_tokens and column.title == "Token" else column
         for column in COLUMNS
     ]
-    show_header(found, inventory.facts, output)
+    show_aside(found, inventory.facts, output)
     output.table(columns, cells)
-    output.line()
-    output.prose(f"{plural(len(cells), 'authorization')}; {_verdict(full_count)}")
+    output.aside()
+    output.aside(f"{plural(len(cells), 'authorization')}; {_verdict(full_count)}")
+    if cells:
+        output.aside(_of_tokens(raw_count, len(cells), shows_tokens=shows_tokens))
+
+
+def _of_tokens(raw_count: int, count: int, *, shows_tokens: bool) -> str:
+    """Say what can be shown of tokens, and that a hash is none."""
+    hashed = (
+        "What is stored as a hash begins with $influxdb2- and is no token: nothing gives the token "
+        "back. To have one that works: influx-recovery auth create-operator"
+    )
+    if shows_tokens:
+        return hashed if raw_count < count else "These are the tokens themselves."
+    if raw_count:
+        return "Raw tokens can be shown: --show-tokens (recorded in the ledger)."
+    return "All are stored as hashes, from which nothing gives the tokens back."
 
 
 def _verdict(full_count: int) -> str:

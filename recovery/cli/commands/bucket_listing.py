@@ -11,7 +11,7 @@ from recovery.cli.context import Context
 from recovery.cli.documents import ListDocument
 from recovery.cli.listing import plural, report_problems
 from recovery.cli.options import Command, Options
-from recovery.cli.store import find_store, open_session, show_header, store_of
+from recovery.cli.store import find_store, open_session, show_aside, store_of
 from recovery.cli.table import Column
 from recovery.cli.words import Parser
 from recovery.errors import ExitCode
@@ -57,11 +57,11 @@ def _list(options: _List, context: Context) -> ExitCode:
             document = BucketList(store=store_of(found, inventory.facts))
             output.stream(document, "buckets", items, listing.problems)
         else:
-            show_header(found, inventory.facts, output)
+            show_aside(found, inventory.facts, output)
             rows = [_cells(row) for row in listing.rows]
             output.table(COLUMNS, rows)
-            output.line()
-            output.prose(f"{plural(len(rows), 'bucket')}.")
+            output.aside()
+            output.aside(f"{plural(len(rows), 'bucket')}.")
     return report_problems(listing.problems, context)
 
 

@@ -13,7 +13,7 @@ from recovery.cli.documents import shaped
 from recovery.cli.options import Command, Options
 from recovery.cli.outcome import NewFileDocument, outcome_fields
 from recovery.cli.recording import open_ledger
-from recovery.cli.secret_input import ask_new_secret, read_secret
+from recovery.cli.secret_input import PASSWORD_RULE, ask_new_secret, read_secret
 from recovery.cli.usage import UsageError, required
 from recovery.cli.words import Parser
 from recovery.errors import ExitCode
@@ -172,7 +172,7 @@ def _password(options: _Setup) -> Secret | None:
         return None
     if options.password_file is not None:
         return read_secret(options.password_file, what="password")
-    return ask_new_secret("password")
+    return ask_new_secret("password", rule=PASSWORD_RULE)
 
 
 def _destination(options: _Setup, context: Context) -> TokenDestination | None:

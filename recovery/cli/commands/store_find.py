@@ -21,6 +21,8 @@ from recovery.cli.options import Command, Options
 from recovery.cli.store import NAMED_BY, absolute
 from recovery.discovery.candidate import Candidate, State
 from recovery.discovery.host import Host
+from recovery.discovery.places import PLACES
+from recovery.discovery.search import SEARCH_ALL
 from recovery.errors import ExitCode
 from recovery.model.display import displayed
 from recovery.services.stores.find import FoundFile, find_stores
@@ -103,6 +105,9 @@ def _find(options: Options, context: Context) -> ExitCode:
         for note in found.notes:
             output.message(f"note: {displayed(note)}")
     has_data = any(file.candidate.has_data for file in found.files)
+    if not has_data:
+        output.message("Looked at: " + ", ".join(PLACES) + ".")
+        output.message(f"To {SEARCH_ALL.replace('search for it', 'search everywhere')}")
     return ExitCode.DONE if has_data else ExitCode.NOT_FOUND
 
 

@@ -15,7 +15,7 @@ from recovery.cli.documents import shaped
 from recovery.cli.options import Command, Options, add_ensure, add_yes
 from recovery.cli.outcome import NewFileDocument, outcome_fields
 from recovery.cli.recording import open_ledger
-from recovery.cli.secret_input import ask_new_secret, read_secret
+from recovery.cli.secret_input import PASSWORD_RULE, ask_new_secret, read_secret
 from recovery.cli.usage import UsageError, required
 from recovery.cli.words import Parser
 from recovery.engine.users import pid_within
@@ -349,7 +349,7 @@ def _require_stopped(engine_path: Path) -> None:
 def _password(options: _Rebuild) -> Secret:
     if options.password_file is not None:
         return read_secret(options.password_file, what="password")
-    return ask_new_secret("password")
+    return ask_new_secret("password", rule=PASSWORD_RULE)
 
 
 def _destination(options: _Rebuild, context: Context) -> TokenDestination:

@@ -46,13 +46,18 @@ def _add_update(command: Parser) -> None:
 
 
 def _update(options: _Update, context: Context) -> ExitCode:
-    planner = SetPassword(
-        user=user_choice(options.username, options.id, "user update"),
-        password=new_password(options.password, options.password_file, context),
-        is_activated=options.activate,
-        is_ensured=options.ensure,
+    user = user_choice(options.username, options.id, "user update")
+    return run_planner(
+        options,
+        context,
+        lambda _: SetPassword(
+            user=user,
+            password=new_password(options.password, options.password_file, context),
+            is_activated=options.activate,
+            is_ensured=options.ensure,
+        ),
+        require=lambda view: user.choose(view.tx),
     )
-    return run_planner(options, context, lambda _: planner)
 
 
 UPDATE: Final = Command(

@@ -14,8 +14,8 @@ from recovery.cli.context import Context
 from recovery.cli.documents import ListDocument
 from recovery.cli.listing import plural, report_problems
 from recovery.cli.options import Change, Command, Options, add_change, add_ensure
-from recovery.cli.secret_input import ask_new_secret, read_secret
-from recovery.cli.store import find_store, open_session, show_header, store_of
+from recovery.cli.secret_input import PASSWORD_RULE, ask_new_secret, read_secret
+from recovery.cli.store import find_store, open_session, show_aside, store_of
 from recovery.cli.table import Column
 from recovery.cli.usage import UsageError
 from recovery.cli.words import Parser
@@ -73,10 +73,10 @@ def _list(options: Options, context: Context) -> ExitCode:
             output.stream(document, "legacy_authorizations", items, problems)
         else:
             cells = [_cells(row) for row in rows]
-            show_header(found, view.facts, output)
+            show_aside(found, view.facts, output)
             output.table(COLUMNS, cells)
-            output.line()
-            output.prose(f"{plural(len(cells), '1.x-compatible authorization')}.")
+            output.aside()
+            output.aside(f"{plural(len(cells), '1.x-compatible authorization')}.")
     return report_problems(problems, context)
 
 
@@ -116,7 +116,7 @@ def _add_set_password(command: Parser) -> None:
 
 def _set_password(options: _SetPassword, context: Context) -> ExitCode:
     if options.password_file is None:
-        password = ask_new_secret("password")
+        password = ask_new_secret("password", rule=PASSWORD_RULE)
     else:
         password = read_secret(options.password_file, what="password")
     planner = SetLegacyPassword(which=options.which, password=password, is_ensured=options.ensure)

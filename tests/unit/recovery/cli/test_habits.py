@@ -52,6 +52,8 @@ MEANT: Final = {
     f"org members add -m {ID} -n o": f"org add-member --username {ID} --org o",
     f"org members add -m {ID} -n o --owner": f"org add-owner --username {ID} --org o",
     f"org members remove --member {ID} -i {ID}": f"org remove-member --username {ID} --org {ID}",
+    "auth create --org o --operator --token-file -": "auth create --org o --operator "
+    "--token-stdout",
     "help": "--help",
     "version": "--version",
     "-V": "--version",

@@ -374,7 +374,10 @@ def test_nothing_anywhere_is_said_in_one_sentence(system: FakeSystem) -> None:
         "influxd.bolt is neither configured nor at any of the known places; "
         "nothing was changed, nothing was created"
     )
-    assert hint_of(caught.value) == "name the store with --bolt-path FILE"
+    assert hint_of(caught.value) == (
+        "name the store with --bolt-path FILE, or search for it: find / -xdev -name '*.bolt' "
+        "-size +16k"
+    )
     assert before == snapshot(system.root)
 
 

@@ -1,0 +1,175 @@
+"""A way in for somebody who types the program's name and nothing else.
+
+Lives here: five lines about what was found, a numbered choice of what people come for, and the
+command that each stands for. Must not live here: anything that a command does: one is built, shown
+and run as if it had been typed.
+
+Invariants: only at a terminal, where a person answers. Nothing is opened for writing here. Each
+command is printed before it runs, so that it can be typed the next time.
+"""
+
+import shlex
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Final, NamedTuple
+
+from recovery.cli.confirm import ask, has_terminal
+from recovery.cli.listing import plural
+from recovery.cli.parser import PROGRAM
+from recovery.errors import ExitCode, RecoveryError
+from recovery.model.display import displayed
+
+if TYPE_CHECKING:
+    from recovery.cli.context import Context
+    from recovery.cli.options import Options
+    from recovery.discovery.search import FoundStore
+
+TRIES: Final = 3
+_LEAVE: Final = "leave"
+
+
+class _State(NamedTuple):
+    """What a store has to offer.
+
+    Attributes:
+        lines: What is told of it.
+        users: The names that there are.
+        organizations: The same of organizations.
+    """
+
+    lines: tuple[str, ...]
+    users: tuple[str, ...] = ()
+    organizations: tuple[str, ...] = ()
+
+
+def is_wanted(context: "Context") -> bool:
+    """Say whether a person is there to answer.
+
+    Args:
+        context: The world around the command.
+
+    Returns:
+        Whether results go to a terminal, and there is one to ask at.
+    """
+    return context.stdout.isatty() and has_terminal()
+
+
+def run_guide(
+    options: "Options", context: "Context", run: Callable[[Sequence[str]], ExitCode]
+) -> ExitCode:
+    """Say what was found, ask what is wanted, and do it.
+
+    Args:
+        options: The common options that were typed.
+        context: The world around the command.
+        run: Runs a command line of this program, and says how it ended.
+
+    Returns:
+        How the command ended; `DONE` when none was wanted.
+
+    Raises:
+        RecoveryError: There is no store, or the terminal has gone.
+        KeyboardInterrupt: The answer was Ctrl-C.
+    """
+    from recovery.cli.store import find_store  # noqa: PLC0415 # this is also imported without need
+
+    found = find_store(options, context)
+    state = _look(found, context)
+    for line in state.lines:
+        context.output.prose(line)
+    context.output.line()
+    choices = ("a new operator token", "a new password", "what is wrong", "undo the last change")
+    for number, text in enumerate((*choices, _LEAVE), 1):
+        context.output.line(f"  {number}  {text}")
+    context.output.line()
+    answer = _number("Which? ", len(choices) + 1)
+    words = _command(answer, state)
+    if words is None:
+        context.output.line("Nothing was done.")
+        return ExitCode.DONE
+    argv = [*words, *_same_store(options)]
+    context.output.line(f"$ {PROGRAM} {shlex.join(argv)}")
+    context.output.close()
+    return run(argv)
+
+
+def _look(found: "FoundStore", context: "Context") -> _State:
+    """Look at a store, as `store info` and `store check` do."""
+    from recovery.cli.store import open_session  # noqa: PLC0415 # as above
+    from recovery.discovery.host import Host  # noqa: PLC0415
+    from recovery.discovery.search import with_files  # noqa: PLC0415
+    from recovery.ports import SystemClock, SystemRng  # noqa: PLC0415
+    from recovery.services.authorizations.listing import (  # noqa: PLC0415
+        AuthorizationFilter,
+        Inventory,
+    )
+    from recovery.services.doctor.examination import examine  # noqa: PLC0415
+    from recovery.services.stores.info import sign_ins  # noqa: PLC0415
+
+    head = f"Store: {displayed(str(found.named_path))} ({found.reason})"
+    if not found.is_backup:
+        found = with_files(found, Host.here(context.environ))
+    with open_session(found, needs_schema=False) as session:
+        verdict = examine(
+            session, files=found.files, clock=SystemClock(), rng=SystemRng(), progress=None
+        ).verdict
+        lines = [head, f"Server: {verdict.sentence}"]
+        try:
+            with session.view() as view:
+                inventory = Inventory(view)
+                can = [one.name for one in sign_ins(view.tx) if not one.obstacles]
+                operators = inventory.authorizations(AuthorizationFilter(operators_only=True)).rows
+                usable = sum(one.is_usable and one.operator == "full" for one in operators)
+                users = tuple(one.name for one in inventory.users().rows)
+                organizations = tuple(one.name for one in inventory.organizations().rows)
+        except RecoveryError as error:
+            return _State((*lines, f"Who can get in is not known: {error}"))
+    names = ", ".join(map(displayed, can[:5])) + (", ..." if len(can) > 5 else "")  # noqa: PLR2004
+    lines += [
+        f"Sign-in: {plural(len(can), 'user')} can, with a password" + (f": {names}" if can else ""),
+        f"Operator tokens: {plural(usable, 'full one')} that a server would accept",
+        f"There are {plural(len(users), 'user')} and {plural(len(organizations), 'organization')}.",
+    ]
+    return _State(tuple(lines), users, organizations)
+
+
+def _command(answer: int, state: _State) -> list[str] | None:
+    """Build the command that a choice stands for."""
+    match answer:
+        case 1:
+            user = _name("Which user gets it? ", state.users)
+            org = _name("Which organization does it belong to? ", state.organizations)
+            named = [*(["--org", org] if org else []), *(["--username", user] if user else [])]
+            return ["auth", "create-operator", *named]
+        case 2:
+            user = _name("Whose password? ", state.users)
+            return ["user", "update", *(["--username", user] if user else [])]
+        case 3:
+            return ["store", "check"]
+        case 4:
+            return ["store", "undo"]
+        case _:
+            return None
+
+
+def _name(question: str, names: Sequence[str]) -> str | None:
+    """Ask which, where there are several; the command itself complains where there is none."""
+    if len(names) <= 1:
+        return next(iter(names), None)
+    shown = ", ".join(map(displayed, names[:20]))
+    return ask(f"{question}({shown}) ") or None
+
+
+def _number(question: str, highest: int) -> int:
+    """Ask for a number; three odd answers, or the end of the input, are the last choice."""
+    for _ in range(TRIES):
+        answer = ask(question)
+        if answer.isdecimal() and 1 <= int(answer) <= highest:
+            return int(answer)
+        if not answer:
+            break
+    return highest
+
+
+def _same_store(options: "Options") -> list[str]:
+    given = (("--bolt-path", options.bolt_path), ("--ledger", options.ledger))
+    return [word for name, value in given if value is not None for word in (name, value)]
