@@ -16,6 +16,7 @@ from recovery.secret import Secret
 from recovery.services.tenancy.choosing import UserChoice
 from recovery.services.tenancy.user_changes import RenameUser
 from recovery.services.tenancy.user_creation import CreateUser
+from tests.support.engine_files import write_engine
 from tests.support.ports import FixedClock
 from tests.support.run_cli import PROJECT, Cli
 from tests.support.stores import CHANGED_AT, SeededRng, change, edit
@@ -24,6 +25,7 @@ EXAMPLES: Final = PROJECT / "man" / "examples.inc"
 PROGRAM: Final = "influx-recovery"
 STORE: Final = "/var/lib/influxdb/influxd.bolt"
 NEW_STORE: Final = "/srv/influxdb/influxd.bolt"
+ENGINE: Final = "/var/lib/influxdb/engine"
 PASSWORD: Final = "an-example-password"
 DEPLOYED_TOKEN: Final = "an-example-token-of-some-length"
 
@@ -76,6 +78,7 @@ def prepare(cli: Cli, store: Path) -> None:
     """Make what the examples take for granted: two users, some files, one operation on record."""
     (cli.home / "password").write_text(PASSWORD + "\n")
     (cli.home / "deployed.token").write_text(DEPLOYED_TOKEN + "\n")
+    write_engine(cli.home / "engine")
     edit(store, add_legacy)
     change(store, RenameUser(user=UserChoice(name="testuser", user_id=None), new_name="admin"))
     change(
@@ -113,6 +116,8 @@ def placed(words: list[str], home: Path, store: Path) -> list[str]:
             moved.append(str(store))
         elif word == NEW_STORE:
             moved.append(str(home / "new.bolt"))
+        elif word == ENGINE:
+            moved.append(str(home / "engine"))
         else:
             moved.append(re.sub(r"^/(root|tmp)/", f"{home}/", word))
     return moved
