@@ -1,7 +1,9 @@
 """The examples of the manual: every command has one, and every one does what it says."""
 
+import os
 import re
 import shlex
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
@@ -28,6 +30,13 @@ NEW_STORE: Final = "/srv/influxdb/influxd.bolt"
 ENGINE: Final = "/var/lib/influxdb/engine"
 PASSWORD: Final = "an-example-password"
 DEPLOYED_TOKEN: Final = "an-example-token-of-some-length"
+CLIENT: Final = """
+import os, urllib.request
+url = os.environ["INFLUX_HOST"] + "/api/v2/authorizations"
+headers = {"Authorization": "Token " + os.environ["INFLUX_TOKEN"]}
+assert urllib.request.urlopen(urllib.request.Request(url, headers=headers)).status == 200
+"""
+"""What stands in for the influx command, which asks the same of the daemon."""
 
 PARSER: Final = build_parser()
 
@@ -68,7 +77,7 @@ def test_the_examples_work_in_their_order(
         line = [*placed(words, cli.home, level21_bolt), *completed(words, cli.home, number)]
         done = cli.run(
             *line,
-            environ={"INFLUXD_BOLT_PATH": str(level21_bolt)},
+            environ={"INFLUXD_BOLT_PATH": str(level21_bolt), "PATH": f"{cli.home}:{os.defpath}"},
             own_ledger=line[0] != "demo",
         )
         assert done.code == 0, f"{line}\n{done.stdout}\n{done.stderr}"
@@ -79,6 +88,9 @@ def prepare(cli: Cli, store: Path) -> None:
     (cli.home / "password").write_text(PASSWORD + "\n")
     (cli.home / "deployed.token").write_text(DEPLOYED_TOKEN + "\n")
     write_engine(cli.home / "engine")
+    client = cli.home / "influx"
+    client.write_text(f"#!{sys.executable}\n{CLIENT}")
+    client.chmod(0o700)
     edit(store, add_legacy)
     change(store, RenameUser(user=UserChoice(name="testuser", user_id=None), new_name="admin"))
     change(
