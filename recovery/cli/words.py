@@ -107,6 +107,15 @@ class Parser(argparse.ArgumentParser):
             parser = parser.children[word]
         return parser
 
+    def format_help(self) -> str:
+        """Write the help, what this command alone has first.
+
+        Returns:
+            The text.
+        """
+        self._action_groups.sort(key=lambda group: group.title == COMMON_OPTIONS)
+        return super().format_help()
+
     def error(self, message: str) -> NoReturn:
         """Raise what argparse would print.
 

@@ -37,6 +37,11 @@ def test_help_is_a_result(cli: Cli, words: list[str]) -> None:
     assert done.stdout.startswith("usage: influx-recovery")
 
 
+def test_help_has_the_options_of_the_command_itself_before_the_common_ones(cli: Cli) -> None:
+    done = cli.run("auth", "create", "--help")
+    assert done.stdout.index("\npermissions:") < done.stdout.index("\ncommon options:")
+
+
 @pytest.mark.parametrize(
     ("words", "meant"),
     [
