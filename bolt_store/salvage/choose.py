@@ -26,19 +26,26 @@ Source: spec section 3.5, step 0 and cases A, B and F; section 3.1 for what a lo
 from dataclasses import dataclass, replace
 from typing import Final
 
-from bolt_store.codec.layout import FREELIST_FLAG, LEAF_FLAG
+from bolt_store.codec.layout import FREELIST_FLAG, LEAF_FLAG, META_PAGE_COUNT
 from bolt_store.codec.meta import Meta
 from bolt_store.errors import FormatError
 from bolt_store.file.block_file import BlockFile
 from bolt_store.file.pager import Pager
 from bolt_store.salvage.compare import Move, walk
 from bolt_store.salvage.content import elements, root_bucket
-from bolt_store.salvage.find import Found, Pair, best_pair, find_snapshots, free_lists
+from bolt_store.salvage.find import (
+    Found,
+    Pair,
+    best_pair,
+    find_snapshots,
+    free_lists,
+    may_follow,
+)
 from bolt_store.salvage.freelist import OWN_RUN, FreePages, shared_count
 from bolt_store.salvage.knowledge import Knowledge
 from bolt_store.salvage.repair import WRONG_REFERENCES, orphan_pages, repair
 from bolt_store.salvage.report import SalvageMethod, SnapshotFacts
-from bolt_store.salvage.scan import Scan
+from bolt_store.salvage.scan import STRICT, Scan
 from bolt_store.salvage.survey import Survey
 
 POOR_SHARE: Final = 2
@@ -83,6 +90,11 @@ class Candidate:
         return not self.survey.problem_count
 
     @property
+    def is_torn(self) -> bool:
+        """Whether a page of its tree is a former state of itself, so that no range tells of it."""
+        return any(flaw.code == "branch.separator" for flaw in self.survey.flaws)
+
+    @property
     def is_named(self) -> bool:
         """Whether a meta names its root."""
         return self.named_by is not None and self.named_by.meta.root_pgid == self.survey.root_pgid
@@ -94,7 +106,12 @@ class Candidate:
             return False
         if self.free is None:
             return self.named_by is not None and self.named_by.meta.freelist_pgid is None
-        return not self.orphans and not self.has_conflicts
+        return self.is_covering
+
+    @property
+    def is_covering(self) -> bool:
+        """Whether its freelist has all pages that its tree has not, and no other."""
+        return self.free is not None and not self.orphans and not self.has_conflicts
 
     @property
     def has_conflicts(self) -> bool:
@@ -108,6 +125,22 @@ class Candidate:
         if self.free is None:
             return named_by is not None and named_by.meta.freelist_pgid is not None
         return self.has_conflicts
+
+    @property
+    def unexplained_count(self) -> int:
+        """Pages that a lost branch may have led to and that cannot be read, or not whole.
+
+        Without a lost branch, a page that is nowhere is a leak of bbolt's.
+        """
+        survey, free = self.survey, self.free
+        if free is None or not survey.attached:
+            return 0
+        known = {lost.pgid for lost in survey.lost.values()}
+        kinds = survey.scan.kinds
+        return sum(
+            not (survey.reach[pgid] or free.mask[pgid] or kinds[pgid] & STRICT or pgid in known)
+            for pgid in range(META_PAGE_COUNT, min(len(survey.reach), self.high_water_mark))
+        )
 
     @property
     def total(self) -> int:
@@ -225,10 +258,6 @@ def choose(
         return _made(named[0], named, metas, {}, is_complete=True)
     found = find_snapshots(scan)
     pool = [_repaired(candidate, knowledge) for candidate in _in_order(named, found, metas)]
-    proven = [candidate for candidate in pool if candidate.is_proven]
-    if len(metas) < STATE_COUNT and len(proven) >= STATE_COUNT:
-        # A file at rest has two whole states, the last two; what else there is, is left over.
-        pool = [*proven, *(candidate for candidate in pool if candidate.is_named)]
     best: Candidate | None = None
     for candidate in pool:
         if candidate.survey.bucket_count and (
@@ -274,16 +303,31 @@ def _in_order(
 def _may_be_newer(seen: Candidate, named: list[Candidate], found: Found) -> bool:
     """Tell whether a whole state can be the one that a lost meta named, and newer than the other.
 
-    The order of the pages tells it, and where that does not, more content counts as newer.
+    The two metas name states that follow each other. Which one can follow which, their freelists
+    say; where that is either, more content counts as newer.
     """
     roots = [pair.survey.root_pgid for pair in found.exact]
     for other in named:
         root = other.survey.root_pgid
         if found.is_order_certain and root in roots:
             return roots.index(seen.survey.root_pgid) < roots.index(root)
-        if root == seen.survey.root_pgid or not _has_more(seen, other):
+        if root == seen.survey.root_pgid or not _may_be_after(seen, other):
+            return False
+        if _may_be_after(other, seen) and not _has_more(seen, other):
             return False
     return True
+
+
+def _may_be_after(newer: Candidate, older: Candidate) -> bool:
+    """Tell whether nothing says that the second of two states was written on top of the first."""
+    return _may_follow(newer, older) or not _may_follow(older, newer)
+
+
+def _may_follow(newer: Candidate, older: Candidate) -> bool:
+    if newer.free is None or older.free is None:
+        return True
+    ends = newer.high_water_mark, older.high_water_mark
+    return may_follow(newer.survey.scan, newer.free, older.free, ends)
 
 
 def _is_better(
@@ -302,15 +346,25 @@ def _is_better(
         return not _is_poor(other, best)
     if _lacks_more(other, [best], essential):
         return _is_poor(best, other)
-    if best.named_by is None or (is_meta_lost and not other.is_named):
+    if best.named_by is None or (
+        # A lost meta may have named what follows the state of the other one.
+        is_meta_lost and not other.is_named and _may_be_after(other, best)
+    ):
         return _is_better_than_unnamed(other, best, found, is_meta_lost=is_meta_lost)
     if best.is_clean:
         return _has_more(other, best) and _is_better_than_whole(other, best, found)
-    if other.is_proven and (best.has_conflicts or not _agree(best, other)):
+    if other.is_proven and (
         # Pages that its freelist gives to others, or that a whole state has in another bucket, are
-        # not its own: what it has may be theirs.
+        # not its own: what it has may be theirs. So it is with what was put back, when most of
+        # what should have been put back is still missing.
+        best.has_conflicts
+        or not _agree(best, other)
+        or (best.survey.attached and _is_cut_off(best))
+    ):
         return not _is_poor(other, best)
-    return _has_more(other, best) and (_is_poor(best, other) or _gives_back(other, best))
+    return _has_more(other, best) and (
+        (best.is_torn and other.is_proven) or _is_poor(best, other) or _gives_back(other, best)
+    )
 
 
 def _is_better_than_unnamed(
@@ -321,12 +375,13 @@ def _is_better_than_unnamed(
         return True
     if best.is_proven and other.is_proven:
         return not found.is_order_certain and _has_more(other, best)
-    if not is_meta_lost or not (best.is_proven or best.is_named):
-        # Of what is left over from former states, the order of the search is the best guess.
+    if not _has_more(other, best) or _leads_astray(other, best) or not _agree(best, other):
         return False
-    # What is left over refers to pages that were used again; what is damaged, to lost ones.
-    leads_astray = any(lost.code in WRONG_REFERENCES for lost in other.survey.lost.values())
-    return not leads_astray and _has_more(other, best) and _agree(best, other)
+    if best.is_proven or best.is_named:
+        return is_meta_lost
+    # Of what is left over from former states, the order of the search is the best guess, but what
+    # has lost a part without showing it is a part itself.
+    return other.is_covering and not best.is_covering and _is_cut_off(best)
 
 
 def _is_better_than_whole(other: Candidate, best: Candidate, found: Found) -> bool:
@@ -342,6 +397,19 @@ def _is_better_than_whole(other: Candidate, best: Candidate, found: Found) -> bo
         (other.is_proven and is_doubtful and _is_poorer(best, other))
         or bool(other.names() - best.names())
         or _is_cut_off(best)
+    )
+
+
+def _leads_astray(other: Candidate, best: Candidate) -> bool:
+    """Tell whether a state refers to pages that another one has for something else by now."""
+    used = best.survey.reach
+    own = best.free.mask if best.free is not None else bytes(len(used))
+    return any(
+        lost.code in WRONG_REFERENCES
+        and lost.pgid is not None
+        and lost.pgid < len(used)
+        and (used[lost.pgid] or own[lost.pgid] == OWN_RUN)
+        for lost in other.survey.lost.values()
     )
 
 
@@ -383,10 +451,12 @@ def _is_cut_off(candidate: Candidate) -> bool:
 
 def _gives_back(other: Candidate, best: Candidate) -> bool:
     """Tell whether a state has more of what is lost in a newer one than it lacks of the rest."""
-    if not other.is_named and not (other.is_clean and _agree(best, other)):
+    if not other.is_named and (_leads_astray(other, best) or not _agree(best, other)):
         return False
     gained = lacking = 0
-    for step in walk(best.survey, other.survey):
+    # What was put back where pages are left may not be all that belongs there.
+    are_filled_missing = bool(best.orphans or best.unexplained_count)
+    for step in walk(best.survey, other.survey, are_filled_missing=are_filled_missing):
         if step.move is Move.LEAVE:
             continue
         if step.left is None:
@@ -476,9 +546,10 @@ def _with_orphans(candidate: Candidate, candidates: list[Candidate]) -> Candidat
             return candidate
     others = bytearray(candidate.survey.scan.page_count)
     for other in candidates:
-        if other is not candidate:
+        if other is not candidate and (free is None or candidate.has_conflicts):
             # A freelist that was not written leaves the former one, in which the pages of the
-            # former snapshot are still in use. They are no orphans.
+            # former snapshot are still in use. They are no orphans. Any other freelist lists them,
+            # unless the tree has lost what they are in both states.
             listed = other.free.mask if other.free is not None else bytes(len(others))
             for pgid, (used, mark) in enumerate(zip(other.survey.reach, listed, strict=True)):
                 others[pgid] |= used or mark == OWN_RUN

@@ -83,7 +83,7 @@ class _Frame:
         return end_key is None or key < end_key
 
 
-def walk(left: Survey, right: Survey | None) -> Iterator[Step]:
+def walk(left: Survey, right: Survey | None, *, are_filled_missing: bool = False) -> Iterator[Step]:
     """Walk one state, or two states side by side, depth first in the order of the keys.
 
     A bucket that only one of them has is entered, too.
@@ -91,6 +91,7 @@ def walk(left: Survey, right: Survey | None) -> Iterator[Step]:
     Args:
         left: The first state.
         right: The second one.
+        are_filled_missing: Whether ranges count as missing that something was put back in.
 
     Yields:
         Steps; each `ENTER` has its `LEAVE`.
@@ -99,7 +100,8 @@ def walk(left: Survey, right: Survey | None) -> Iterator[Step]:
         PageError: A page has changed since the scan.
         OSError: A page cannot be read.
     """
-    holes = _holes_by_bucket(left)
+    lost = list(left.lost.values()) if are_filled_missing else left.holes
+    holes = _holes_by_bucket(lost)
     roots = root_bucket(left), root_bucket(right) if right else None
     top = Step(Move.ENTER, *roots, is_missing=False)
     stack = [_frame(left, right, top, holes)]
@@ -144,10 +146,10 @@ def _frame(
     return _Frame(step, lefts, rights, holes.get(step.left.place, []) if step.left else [])
 
 
-def _holes_by_bucket(survey: Survey) -> dict[Place, list[tuple[bytes, bytes | None]]]:
+def _holes_by_bucket(losses: list[Lost]) -> dict[Place, list[tuple[bytes, bytes | None]]]:
     """Return the lost ranges of keys of each bucket, ascending; they do not overlap."""
     found: dict[Place, list[tuple[bytes, bytes | None]]] = {}
-    for lost in survey.holes:
+    for lost in losses:
         if not _is_empty(lost):
             ranges = found.setdefault(lost.tree.bucket.place, [])
             ranges.append((lost.first_key or b"", lost.end_key))

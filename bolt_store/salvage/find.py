@@ -17,7 +17,7 @@ from typing import Final
 
 from bolt_store.codec.layout import BRANCH_FLAG, LEAF_FLAG, META_PAGE_COUNT
 from bolt_store.limits import TREE_DEPTH_MAX
-from bolt_store.salvage.freelist import LISTED, OWN_RUN, Fit, FreePages, fit
+from bolt_store.salvage.freelist import LISTED, Fit, FreePages, fit
 from bolt_store.salvage.scan import BUCKETS_ONLY, Scan
 from bolt_store.salvage.survey import Survey
 
@@ -113,6 +113,8 @@ def find_snapshots(scan: Scan) -> Found:
     lists = free_lists(scan)
     pairs = [best_pair(survey, lists) for survey in surveys if not survey.problem_count]
     exact, leaky = _snapshots(scan, pairs)
+    leaky, halves = _without_halves(leaky, surveys, lists)
+    parents |= halves
     ordered, is_certain = _newest_first(exact or leaky)
     paired = {pair.survey.root_pgid for pair in ordered}
     best = _ranked(
@@ -147,9 +149,8 @@ def root_candidates(scan: Scan) -> list[int]:
 def inner_pages(scan: Scan, candidates: list[int]) -> dict[int, int]:
     """Find the pages that only look like roots: those that an intact branch has as its children.
 
-    A branch that is left over from a former state may name a page that was used again since. Then
-    the first key of that is the separator in the branch by chance alone, and for all children of
-    one branch never.
+    A branch that is left over from a former state may name a page that was used again since, even
+    as the root of a later state, whose first key is the same. That is a branch then.
 
     Args:
         scan: Of the file.
@@ -167,7 +168,8 @@ def inner_pages(scan: Scan, candidates: list[int]) -> dict[int, int]:
         if scan.kind(pgid) != BRANCH_FLAG or scan.is_damaged(pgid):
             continue
         branch = scan.branch(pgid)
-        if all(map(scan.is_first_key, branch.children, branch.keys)):
+        is_even = len({scan.kind(child) for child in branch.children}) == 1
+        if is_even and all(map(scan.is_first_key, branch.children, branch.keys)):
             found.update(dict.fromkeys(branch.children, pgid))
     return found
 
@@ -216,6 +218,37 @@ def _snapshots(scan: Scan, pairs: list[Pair]) -> tuple[list[Pair], list[Pair]]:
         elif pair.fit is not None and pair.fit.uncovered_count <= tolerance:
             leaky.append(pair)
     return exact, leaky
+
+
+def _without_halves(
+    leaky: list[Pair], surveys: list[Survey], lists: list[FreePages]
+) -> tuple[list[Pair], dict[int, int]]:
+    """Drop what is a part of a damaged tree that leaves less uncovered; return the roots of that.
+
+    Below a root with a lost child, each other child is a tree that nothing is lost in; but its
+    freelist does not have the root and what is below the other children.
+    """
+    kept: list[Pair] = []
+    parents: dict[int, int] = {}
+    for pair in leaky:
+        root = pair.survey.root_pgid
+        above = [
+            survey.root_pgid
+            for survey in surveys
+            if survey.problem_count and root in survey.root_pages and survey.root_pgid != root
+            if _is_better_covered(best_pair(survey, lists), pair)
+        ]
+        if above:
+            parents[root] = above[0]
+        else:
+            kept.append(pair)
+    return kept, parents
+
+
+def _is_better_covered(whole: Pair, part: Pair) -> bool:
+    if whole.fit is None or part.fit is None:
+        return False
+    return whole.fit.uncovered_count < part.fit.uncovered_count
 
 
 def _keep_best(surveys: list[Survey]) -> list[Survey]:
@@ -322,25 +355,38 @@ def _high_water_mark(pair: Pair) -> int:
 
 
 def _may_follow(newer: Pair, older: Pair) -> bool:
-    """Tell whether one snapshot can have been written on top of the other by bbolt."""
     if newer.free is None or older.free is None:
         return True
-    scan = newer.survey.scan
+    return may_follow(
+        newer.survey.scan,
+        newer.free,
+        older.free,
+        (_high_water_mark(newer), _high_water_mark(older)),
+    )
+
+
+def may_follow(scan: Scan, newer: FreePages, older: FreePages, ends: tuple[int, int]) -> bool:
+    """Tell whether one state can have been written on top of another one by bbolt.
+
+    Only their freelists are looked at, so that it can be told of damaged trees, too.
+
+    Args:
+        scan: Of the file.
+        newer: The freelist of what may be newer.
+        older: The freelist of what may be older.
+        ends: The high water marks of the two.
+    """
+    new_end, old_end = ends
+    if new_end != old_end:
+        # The mark never falls.
+        return new_end > old_end
     new = [
         pgid
-        for pgid, (used, was_used) in enumerate(zip(_used(newer), _used(older), strict=True))
-        if used and not was_used and pgid < _high_water_mark(older)
+        for pgid in range(META_PAGE_COUNT, min(new_end, scan.page_count))
+        if newer.mask[pgid] != LISTED and older.mask[pgid] == LISTED
     ]
-    free = [pgid for pgid, listed in enumerate(older.free.mask) if listed == LISTED]
+    free = [pgid for pgid, listed in enumerate(older.mask) if listed == LISTED]
     if any(scan.run_length(pgid) > 1 or not scan.kind(pgid) for pgid in new):
         # A run goes where it fits, which need not be lowest.
-        return set(new) <= set(free)
+        return True
     return new == free[: len(new)]
-
-
-def _used(pair: Pair) -> bytes:
-    """Return a byte for each page: not 0 where a snapshot has its tree or its freelist."""
-    listed = pair.free.mask if pair.free is not None else bytes(len(pair.survey.reach))
-    return bytes(
-        used or mark == OWN_RUN for used, mark in zip(pair.survey.reach, listed, strict=True)
-    )

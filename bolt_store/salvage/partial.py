@@ -39,6 +39,8 @@ _STRETCH: Final = re.compile(rb"(.)\1{47,}", re.DOTALL)
 SECTOR_SIZE_BYTES: Final = 512
 """The smallest unit that disks lose."""
 
+_BLANKS: Final = (bytes(SECTOR_SIZE_BYTES), b"\xff" * SECTOR_SIZE_BYTES)
+
 
 class Partial(NamedTuple):
     """The sound elements of a damaged leaf.
@@ -208,6 +210,30 @@ def _is_value(page: bytes, slot: _Slot, page_count: int) -> bool:
     except PageError:
         return False
     return bucket.inline_page is not None or bucket.root_pgid < page_count
+
+
+def has_lost_bucket(leaf: Leaf) -> bool:
+    """Tell whether a leaf that can be decoded has lost a sector with the end of a bucket's name.
+
+    A name that ends in zeros is in order, too, and all that was in the bucket would be under it.
+    """
+    for flag, key, value in zip(leaf.flags, leaf.keys, leaf.values, strict=True):
+        stretch = _STRETCH.search(key + value) if flag else None
+        if stretch is not None and stretch.start() < len(key):
+            return True
+    return False
+
+
+def has_blank_sector(used: bytes) -> bool:
+    """Tell whether a whole sector is zeros or ones, as an unreadable one is filled up with.
+
+    Args:
+        used: The bytes of a page up to the end of the last element.
+    """
+    return any(
+        used.startswith(_BLANKS, at, at + SECTOR_SIZE_BYTES)
+        for at in range(0, len(used) - SECTOR_SIZE_BYTES + 1, SECTOR_SIZE_BYTES)
+    )
 
 
 def _stretches(page: bytes) -> list[tuple[int, int]]:

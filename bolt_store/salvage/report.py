@@ -314,6 +314,8 @@ def _about_doubt(doubt: Doubt) -> str:
     what = "may be an older state of itself"
     if doubt.code in DAMAGED_CODES:
         what = "is damaged; its sound elements were taken"
+    elif doubt.code == "page.sector":
+        what = "has a blank sector, as of a disk that could not read it; it was taken as it is"
     return f"page {doubt.pgid} {what} [{doubt.code}]"
 
 

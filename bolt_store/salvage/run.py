@@ -15,7 +15,6 @@ from itertools import groupby
 from typing import Final, Literal
 
 from bolt_store.bulk import BulkWriter
-from bolt_store.codec.layout import META_PAGE_COUNT
 from bolt_store.codec.meta import Meta, is_page_size
 from bolt_store.errors import CommitError, LimitError, invariant
 from bolt_store.file.block_file import BlockFile
@@ -38,7 +37,7 @@ from bolt_store.salvage.report import (
     SalvageMethod,
     SalvageReport,
 )
-from bolt_store.salvage.scan import Progress, Scan, infer_page_size
+from bolt_store.salvage.scan import BLANK_SECTOR, Progress, Scan, infer_page_size
 from bolt_store.salvage.stale import find_differences, find_loose_leaves
 from bolt_store.salvage.survey import ATTACHED, IN_TREE, Lost, Survey
 
@@ -188,27 +187,11 @@ def _report(scan: Scan, choice: Choice, writer: BulkWriter, *, is_inferred: bool
         bucket_count=writer.bucket_count,
         key_count=writer.key_count,
         stale_key_count=writer.key_count - survey.key_count,
-        unexplained_count=_unexplained_count(choice.chosen),
+        unexplained_count=choice.chosen.unexplained_count,
         taken=tuple(_taken(survey)),
         missing=tuple(_missing(survey, lost) for lost in survey.lost.values()),
-        doubts=tuple(Doubt(pgid=flaw.pgid, code=flaw.code) for flaw in survey.flaws),
+        doubts=tuple(_doubts(survey)),
         differences=find_differences(choice.chosen, choice.others[0]) if choice.others else None,
-    )
-
-
-def _unexplained_count(chosen: Candidate) -> int:
-    """Count the pages that a lost branch may have led to and that nobody can read.
-
-    Without a lost branch, a page that is nowhere is a leak of bbolt's.
-    """
-    survey, free = chosen.survey, chosen.free
-    if free is None or not survey.attached:
-        return 0
-    known = {lost.pgid for lost in survey.lost.values()}
-    end = min(len(survey.reach), chosen.high_water_mark)
-    return sum(
-        not (survey.reach[pgid] or free.mask[pgid] or survey.scan.kinds[pgid] or pgid in known)
-        for pgid in range(META_PAGE_COUNT, end)
     )
 
 
@@ -220,6 +203,14 @@ def _taken(survey: Survey) -> Iterator[PageRange]:
         if mark:
             yield PageRange(first_pgid=pgid, count=count, origin=_ORIGINS[mark])
         pgid += count
+
+
+def _doubts(survey: Survey) -> Iterator[Doubt]:
+    """Give the pages that break a rule, and those that a disk may have given back in part."""
+    yield from (Doubt(pgid=flaw.pgid, code=flaw.code) for flaw in survey.flaws)
+    for pgid, kind in enumerate(survey.scan.kinds):
+        if kind & BLANK_SECTOR and survey.reach[pgid]:
+            yield Doubt(pgid=pgid, code="page.sector")
 
 
 def _missing(survey: Survey, lost: Lost) -> MissingRange:

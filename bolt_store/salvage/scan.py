@@ -45,6 +45,8 @@ from bolt_store.salvage.knowledge import Plausible
 from bolt_store.salvage.partial import (
     Partial,
     Reference,
+    has_blank_sector,
+    has_lost_bucket,
     longest_ascent,
     sound_elements,
     sound_references,
@@ -58,6 +60,9 @@ STRICT: Final = 0x20
 """Set beside the kind of a page that is as bbolt writes it."""
 BUCKETS_ONLY: Final = 0x40
 """Set beside the kind of a leaf that has elements, all of them buckets."""
+BLANK_SECTOR: Final = 0x08
+"""Set beside the kind of a leaf that can be decoded and has a sector as a disk gives back for one
+that it cannot read. A long value may have it, too."""
 DAMAGED: Final = 0x80
 """Set beside the kind of a page of which only some elements are sound."""
 
@@ -379,6 +384,10 @@ def _kind_of_leaf(page: bytes, pgid: int) -> int:
     if len(leaf.keys) > ELEMENT_COUNT_MAX:
         return kind
     size = leaf_size_bytes(leaf)
+    if has_blank_sector(page[:size]):
+        kind |= BLANK_SECTOR
+    if any(leaf.flags) and has_lost_bucket(leaf):
+        raise PageError(pgid=pgid, code="bucket.inline", problem="has lost a sector")
     again = encode_leaf(leaf, pgid=0, page_size_bytes=0)
     if again[PAGE_HEADER_SIZE_BYTES:] == page[PAGE_HEADER_SIZE_BYTES:size]:
         kind |= STRICT
