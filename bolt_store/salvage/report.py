@@ -270,6 +270,7 @@ class SalvageReport:
             f"method: {self.method}; {self.bucket_count} buckets and {self.key_count} keys are in "
             "the new file"
         )
+        yield self._why()
         if not self.is_newest:
             yield "the chosen snapshot is not, or not certainly, the newest state of the file"
         for origin in ("snapshot", "orphan"):
@@ -292,6 +293,32 @@ class SalvageReport:
             )
         if self.stale_key_count:
             yield f"{self.stale_key_count} keys were taken from the other snapshot, as asked for"
+
+    def _why(self) -> str:
+        """Say why the chosen state was preferred."""
+        chosen = f"root page {self.snapshots[0].root_pgid} was taken"
+        match self.method:
+            case SalvageMethod.CHOSEN:
+                return f"{chosen}, because it was asked for"
+            case SalvageMethod.CLEAN if self.is_newest:
+                return f"{chosen}, because it is the newest state and all of it can be read"
+            case SalvageMethod.CLEAN:
+                return (
+                    f"{chosen}, because a meta names it and all of it can be read, and nothing "
+                    "that may be newer has more"
+                )
+            case SalvageMethod.FOUND:
+                return (
+                    f"{chosen}, because all of it can be read, and it has more than what the "
+                    "metas name, or comes after it"
+                )
+            case _ if self.is_newest:
+                return (
+                    f"{chosen}, because it is the newest state, and no other one that can be "
+                    "trusted gives back more of what is lost in it"
+                )
+            case _:
+                return f"{chosen}, because no other state that can be trusted has more"
 
     def _about_what_is_left(self) -> Iterator[str]:
         found = self.differences

@@ -98,6 +98,8 @@ class SalvageFacts:
     Attributes:
         is_written: Whether there is a new file.
         is_complete: Whether nothing is known to be missing, doubtful or uncertain.
+        is_newest: Whether what was taken is known to be the newest state of the file; in a former
+            one, what was deleted since may be back.
         method: Where the content comes from, in two words.
         bucket_count: Bolt buckets in the new file.
         key_count: Keys in it.
@@ -112,6 +114,7 @@ class SalvageFacts:
 
     is_written: bool
     is_complete: bool
+    is_newest: bool
     method: str
     bucket_count: int
     key_count: int
@@ -207,6 +210,7 @@ def salvage_store(
     return SalvageFacts(
         is_written=report.is_written,
         is_complete=report.is_complete and not is_cut,
+        is_newest=report.is_newest,
         method=str(report.method),
         bucket_count=report.bucket_count,
         key_count=report.key_count,

@@ -1,10 +1,13 @@
 """Packed and salvaged copies, with the real program."""
 
 import json
+import shlex
 from pathlib import Path
 
 import pytest
 
+import bolt_store
+from tests.support.hints import complaint
 from tests.support.oracle import Oracle
 from tests.support.run_cli import Cli
 
@@ -44,6 +47,32 @@ def test_salvage_without_metas_finds_the_store_again(
     assert done.code in {0, 1}
     assert document["method"] == "found snapshot"
     assert oracle.dump(cli.home / "new.bolt") == before
+
+
+@pytest.mark.damages
+def test_what_salvage_tells_to_type_can_be_typed_and_works(cli: Cli, level21_bolt: Path) -> None:
+    """The newest state is without users; the one before it has lost its meta's checksum."""
+    with bolt_store.open(level21_bolt, write=True) as db:
+        with db.update() as tx:
+            for name in (b"usersv1", b"organizationsv1"):
+                bucket = tx.bucket(name)
+                for key, _ in list(bucket.items()):
+                    bucket.delete(key)
+            tx.delete_bucket(b"tasksv1")
+        slot, size = db.pager.active.slot, db.meta.page_size_bytes
+    data = bytearray(level21_bolt.read_bytes())
+    older = (1 - slot) * size
+    data[older : older + size] = bytes(size)
+    level21_bolt.write_bytes(data)
+    done = cli.run("store", "salvage", "new.bolt", "--bolt-path", level21_bolt)
+    lines = [line for line in done.stdout.splitlines() if line.startswith("  influx-recovery ")]
+    assert [complaint(line.strip(), "store salvage") for line in lines] == [None] * len(lines)
+    assert "may be back" in done.stdout
+    [other] = [line for line in lines if "--root-page" in line]
+    again = cli.run(*shlex.split(other)[1:])
+    assert again.code in {0, 1}, again.stderr
+    assert "because it was asked for" in again.stdout
+    assert (cli.home / "new.bolt").exists()
 
 
 def test_salvage_of_noise_ends_with_5_and_makes_nothing(cli: Cli) -> None:

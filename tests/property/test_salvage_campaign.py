@@ -27,12 +27,12 @@ LIVELY_COUNT = 6
 
 @dataclass(frozen=True)
 class Lively:
-    """The last images of a file in use, the newest last."""
+    """The last images of a file in use, the newest last, and what each transaction left."""
 
     page_size: int
     images: tuple[bytes, ...]
     truth: frozenset[Record]
-    truths: tuple[frozenset[Record], ...]
+    truths: dict[int, frozenset[Record]]
 
 
 @cache
@@ -86,11 +86,12 @@ def go_on_by_bbolt(oracle: Oracle, name: str, folder: Path, random: Random) -> L
 
 def as_lively(images: Sequence[bytes], page_size: int) -> Lively:
     """Count what each image holds."""
-    truths = tuple(
-        frozenset(Counter(image, page_size).records(metas(image, page_size)[0].root))
-        for image in images
-    )
-    return Lively(page_size, tuple(images), truths[-1], truths)
+    newest = [metas(image, page_size)[0] for image in images]
+    truths = {
+        meta.txid: frozenset(Counter(image, page_size).records(meta.root))
+        for meta, image in zip(newest, images, strict=True)
+    }
+    return Lively(page_size, tuple(images), truths[newest[-1].txid], truths)
 
 
 def sectors(past: Lively, random: Random) -> bytearray:
@@ -161,10 +162,10 @@ def judge(content: bytes, past: Lively, folder: Path) -> str | None:
     if report.is_written:
         written = target.read_bytes()
         got = Counter(written, past.page_size).records(metas(written, past.page_size)[0].root)
-    sound = [*past.truths, *named[:1]]
+    sound = [*past.truths.values(), *named[:1]]
     if report.is_complete and got not in sound:
         return "it is called complete and is not"
-    if len(usable) > 1 and named[0] in past.truths:
+    if len(usable) > 1 and past.truths.get(usable[0].txid) == frozenset(named[0]):
         return None if got == named[0] else "the newest state was whole"
     for root in (*(meta.root for meta in usable), *counter.roots()):
         found = counter.records(root)

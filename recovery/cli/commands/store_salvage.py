@@ -220,8 +220,10 @@ def _salvage(options: _Salvage, context: Context) -> ExitCode:
         if prospect is not None:
             output.prose(f"New file: {displayed(str(target))}, with {_counts_text(facts)}")
             output.prose(_prospect_text(prospect))
-            for sentence in _what_next(facts, target):
+            for sentence, commands in _what_next(facts):
                 output.prose(sentence)
+                for command in commands:
+                    output.line(f"  influx-recovery {command} --bolt-path {_quoted(target)}")
     if not facts.is_written:
         return ExitCode.DAMAGED
     return ExitCode.DONE if facts.is_complete else ExitCode.FINDINGS
@@ -275,7 +277,8 @@ def _show_alternatives(
         loss = f", with {plural(other.lost_count, 'loss')}" if other.lost_count else ""
         context.output.prose(
             f"Another state ({of}): {plural(other.bucket_count, 'bolt bucket')} and "
-            f"{plural(other.key_count, 'key')}{loss}. To take it:"
+            f"{plural(other.key_count, 'key')}{loss}. To take it, with what was deleted or "
+            "changed since:"
         )
         name = f"{target}.page-{other.root_pgid}"
         context.output.line(
@@ -284,25 +287,49 @@ def _show_alternatives(
         )
 
 
-def _what_next(facts: SalvageFacts, target: Path) -> Iterator[str]:
-    """Say what is missing before anybody can get in, and what brings it back."""
+def _what_next(facts: SalvageFacts) -> Iterator[tuple[str, tuple[str, ...]]]:
+    """Say what is to be looked at, and what is missing before anybody can get in.
+
+    Yields:
+        A sentence, and the commands that follow from it, without the file.
+    """
+    if not facts.is_newest or facts.stale_key_count:
+        yield (
+            (
+                "Tokens and users that were deleted, and passwords that were changed, may be back "
+                "in it. Look before influxd is started on it:"
+            ),
+            ("auth list", "user list"),
+        )
     if facts.missing_names:
         names = ", ".join(facts.missing_names)
         yield (
-            f"It lacks {plural(len(facts.missing_names), 'bolt bucket')}: {names}. "
-            "store repair makes them, empty."
+            (
+                f"It lacks {plural(len(facts.missing_names), 'bolt bucket')}: {names}. To make "
+                "them, empty:"
+            ),
+            ("store repair",),
         )
-    path = shlex.quote(str(target))
     if not facts.record_counts[RecordKind.ORGANIZATION]:
         yield (
-            "No organization is left, so influxd would let anybody who reaches it set it up: "
-            f"influx-recovery org create --name NAME --bolt-path {path}"
+            (
+                "No organization is left, so influxd would let anybody who reaches it set it up. "
+                "To make one:"
+            ),
+            ("org create --org NAME",),
         )
     if not facts.record_counts[RecordKind.USER]:
         yield (
-            "No user is left. Make one, then a token: influx-recovery user create --username NAME "
-            f"--owner-of ORG --bolt-path {path}, and auth create-operator"
+            "No user is left. Make one, then a token:",
+            (
+                "user create --username NAME --owner-of ORG",
+                "auth create-operator --username NAME --org ORG",
+            ),
         )
+
+
+def _quoted(path: Path) -> str:
+    return shlex.quote(str(path))
 
 
 def _require_sensible(page_size: int | None, root_page: int | None) -> None:
