@@ -451,7 +451,8 @@ def _is_cut_off(candidate: Candidate) -> bool:
 
 def _gives_back(other: Candidate, best: Candidate) -> bool:
     """Tell whether a state has more of what is lost in a newer one than it lacks of the rest."""
-    if not other.is_named and (_leads_astray(other, best) or not _agree(best, other)):
+    is_left_over = not (other.is_clean or other.is_covering) or _leads_astray(other, best)
+    if not other.is_named and (is_left_over or not _agree(best, other)):
         return False
     gained = lacking = 0
     # What was put back where pages are left may not be all that belongs there.

@@ -7,6 +7,7 @@ import pytest
 
 import bolt_store
 from bolt_store import SalvageMethod, salvage, stale_entries
+from bolt_store.codec.layout import FREELIST_FLAG
 from bolt_store.file.memory_file import MemoryFile
 from tests.support.history import NAMES, Damage, History, flat, history, tree_of
 from tests.support.model import dump_file
@@ -193,9 +194,10 @@ def test_case_d_puts_nothing_back_without_a_freelist(run: Salvager) -> None:
     past = history(1)
     branch = shared_branch(past)
     damage = past.damaged()
-    assert damage.meta.freelist_pgid is not None
-    assert damage.older.freelist_pgid is not None
-    damage.wipe(branch, damage.meta.freelist_pgid, damage.older.freelist_pgid)
+    pgids = range(2, len(damage.content) // damage.page_size_bytes)
+    # That of a former state tells of its orphans, too.
+    freelists = [pgid for pgid in pgids if damage.page(pgid)[8] == FREELIST_FLAG]
+    damage.wipe(branch, *freelists)
     report, model = run(damage)
     assert flat(model).items() < flat(past.states[-1]).items()
     assert report.method is SalvageMethod.REPAIRED
