@@ -54,6 +54,8 @@ class Input(Enum):
     """A shard that is not wanted."""
     OVERLAPS = auto()
     """That two shards of the same time are wanted."""
+    LIVE = auto()
+    """A snapshot, in place of the store that a server holds."""
     DRY_RUN = auto()
     PAGE_SIZE = auto()
     ROOT_PAGE = auto()

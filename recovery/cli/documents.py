@@ -77,12 +77,14 @@ class Store(StorePath, frozen=True, kw_only=True):
         txid: Its newest transaction.
         level: Its schema level.
         server_versions: Servers that leave it so.
+        is_live: Whether it was read in a snapshot, made without its lock.
     """
 
     size_bytes: int
     txid: int
     level: int
     server_versions: str
+    is_live: bool = False
 
 
 class StoreDocument(Document, frozen=True, kw_only=True):

@@ -43,6 +43,7 @@ FIELDS: Final[dict[Input, tuple[str, ...]]] = {
     Input.SQLITE: ("sqlite_path",),
     Input.LEAVE_OUT: ("leave_out",),
     Input.OVERLAPS: ("allow_overlaps",),
+    Input.LIVE: ("live",),
     Input.DRY_RUN: ("dry_run",),
     Input.PAGE_SIZE: ("page_size",),
     Input.ROOT_PAGE: ("root_page",),

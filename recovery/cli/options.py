@@ -31,6 +31,12 @@ class Options(msgspec.Struct, frozen=True):
     reason: str | None
 
 
+class Reading(Options, frozen=True):
+    """The options of every command that only reads a store; `recovery.cli.parser` adds them."""
+
+    live: bool
+
+
 class Change(Options, frozen=True):
     """The options that every change of a store has."""
 
@@ -95,6 +101,21 @@ def add_change(command: Parser) -> None:
         help="stop after showing the plan; nothing is written (default: go on and ask)",
     )
     add_yes(command)
+
+
+def add_reading(command: Parser) -> None:
+    """Add the options of `Reading`.
+
+    Args:
+        command: A command that only reads a store.
+    """
+    command.add_argument(
+        "--live",
+        action="store_true",
+        help="read a private, proven snapshot of the store without its lock, while influxd is "
+        "running; needs room for a copy in TMPDIR (default: lock the store, which influxd must "
+        "not hold)",
+    )
 
 
 def add_yes(command: Parser) -> None:

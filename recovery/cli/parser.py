@@ -18,6 +18,7 @@ from collections.abc import Iterator, Sequence
 from typing import Final
 
 from recovery.cli.habits import advice_for, in_our_words, known_words, with_our_options
+from recovery.cli.options import Reading, add_reading
 from recovery.cli.usage import UsageError
 from recovery.cli.vocabulary import COMMANDS, NOUNS, load
 from recovery.cli.words import (
@@ -171,6 +172,8 @@ def _add_command(place: Choices, words: str) -> None:
     )
     parser.set_defaults(command=command, words=words)
     command.add_options(parser)
+    if issubclass(command.options, Reading):
+        add_reading(parser)
 
 
 def _common(*, is_shown: bool) -> Parser:

@@ -13,7 +13,7 @@ from typing import Final
 
 from recovery.cli.context import Context
 from recovery.cli.documents import Store, StorePath, shaped
-from recovery.cli.options import Options
+from recovery.cli.options import Options, Reading
 from recovery.cli.output import Output
 from recovery.discovery.host import Host
 from recovery.discovery.search import FoundStore, discover
@@ -41,6 +41,33 @@ def find_store(options: Options, context: Context) -> FoundStore:
     for note in found.notes:
         context.output.message(f"note: {note}")
     return found
+
+
+def read_session(
+    found: FoundStore, options: Reading, output: Output, *, needs_schema: bool = True
+) -> Session:
+    """Open the store that was found for reading, as `open_session` does, or a snapshot of it.
+
+    Args:
+        found: The store as it was found.
+        options: Whether it is to be a snapshot.
+        output: Where it is said that it is one.
+        needs_schema: As in `open_session`.
+
+    Returns:
+        The session.
+
+    Raises:
+        RecoveryError: It cannot be opened; the error says what it is instead.
+    """
+    session = Session.open(found.path, needs_schema=needs_schema, is_live=options.live)
+    facts = session.facts()
+    if facts.is_live:
+        output.message(
+            f"note: this is a snapshot of {displayed(str(found.named_path))} at transaction "
+            f"{facts.txid}, made without its lock; what a server writes from now on is not in it"
+        )
+    return session
 
 
 def open_session(

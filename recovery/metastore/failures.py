@@ -85,6 +85,8 @@ _SIGNATURES: Final = (
     ),
 )
 
+READ_LIVE: Final = Give(Input.LIVE, "read a snapshot of it while influxd runs")
+
 
 class Failures:
     """Translates the failures of one store."""
@@ -193,7 +195,7 @@ class Failures:
             use = find_lock_holders(device=status.st_dev, inode=status.st_ino)
             holder = use.sentence
             hint = _stop_hint([(one.command, one.unit, one.container) for one in use.holders])
-        return StoreBusyError(path=self.name, holder=holder, hint=hint)
+        return StoreBusyError(path=self.name, holder=holder, hint=(hint, READ_LIVE))
 
     def _damaged(self, error: FormatError) -> RecoveryError:
         path = self.name

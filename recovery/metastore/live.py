@@ -5,8 +5,6 @@ Lives here: `snapshot_store`, which calls the engine's protocol and translates i
 when it is used.
 """
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -71,16 +69,17 @@ def snapshot_store(path: Path, target: Path, *, named: Path | None = None) -> Sn
     )
 
 
-@contextmanager
-def open_live(path: Path) -> Iterator[MetaStore]:
-    """Open a whole copy of a store that a server holds, for as long as the block lasts.
+def open_live(path: Path, *, needs_schema: bool = True) -> MetaStore:
+    """Open a whole copy of a store that a server may hold.
 
-    The copy lies in a private folder of its own, mode 0700, and goes with it.
+    The copy is made in a private folder, mode 0700, and has lost its name by the time that it is
+    read, so that no crash later on leaves secrets behind.
 
     Args:
         path: The store.
+        needs_schema: As in `MetaStore.open`.
 
-    Yields:
+    Returns:
         The copy, which cannot be written. Its path is that of the store.
 
     Raises:
@@ -95,13 +94,16 @@ def open_live(path: Path) -> Iterator[MetaStore]:
         with failures.translated():
             status = path.stat()
             db = bolt_store.open(copy)
-        copy.unlink()  # no crash from here on leaves secrets behind
-        with db:
-            file = FileFacts(
-                path=path,
-                real_path=path.resolve(),
-                size_bytes=status.st_size,
-                device=status.st_dev,
-                inode=status.st_ino,
-            )
-            yield MetaStore(db, file, failures, write=False, needs_schema=True)
+    try:
+        file = FileFacts(
+            path=path,
+            real_path=path.resolve(),
+            size_bytes=status.st_size,
+            device=status.st_dev,
+            inode=status.st_ino,
+            is_live=True,
+        )
+        return MetaStore(db, file, failures, write=False, needs_schema=needs_schema)
+    except BaseException:
+        db.close()
+        raise

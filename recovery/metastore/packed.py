@@ -44,7 +44,7 @@ def open_readable(path: Path, *, timeout_s: float = 1.0, needs_schema: bool = Tr
         WriteFailedError: There is no room to unpack it.
         RecoveryError: As `MetaStore.open`.
     """
-    if not _is_packed(path):
+    if not is_packed(path):
         return MetaStore.open(path, write=False, timeout_s=timeout_s, needs_schema=needs_schema)
     from recovery.metastore.unpacking import unpacked  # noqa: PLC0415 # rare, and 10 ms
 
@@ -84,7 +84,7 @@ def plain_file(path: Path) -> Iterator[Path]:
         WriteFailedError: There is no room to unpack it.
         RecoveryError: The file cannot be read.
     """
-    if not _is_packed(path):
+    if not is_packed(path):
         yield require_store_file(path, Failures(path))
         return
     from recovery.metastore.unpacking import unpacked  # noqa: PLC0415 # rare, and 10 ms
@@ -106,7 +106,7 @@ def rest_of_file(path: Path) -> Iterator[tuple[Path, bool]]:
     Raises:
         RecoveryError: As `plain_file`, but for what is cut short.
     """
-    if not _is_packed(path):
+    if not is_packed(path):
         yield require_store_file(path, Failures(path)), False
         return
     from recovery.metastore.unpacking import unpacked  # noqa: PLC0415 # rare, and 10 ms
@@ -115,8 +115,15 @@ def rest_of_file(path: Path) -> Iterator[tuple[Path, bool]]:
         yield found.path, found.is_cut
 
 
-def _is_packed(path: Path) -> bool:
-    """Tell by the first bytes; whatever cannot be read is left to `MetaStore.open` to complain."""
+def is_packed(path: Path) -> bool:
+    """Tell whether a store is packed, by its first bytes.
+
+    Args:
+        path: The store.
+
+    Returns:
+        Whether it is; False for what cannot be read, of which `MetaStore.open` complains.
+    """
     try:
         if not path.is_file():
             return False

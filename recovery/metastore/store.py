@@ -54,6 +54,7 @@ class FileFacts:
         size_bytes: Its size.
         device: Its device.
         inode: Its inode.
+        is_live: Whether it is a copy that was made without the lock of the store.
     """
 
     path: Path
@@ -61,6 +62,7 @@ class FileFacts:
     size_bytes: int
     device: int
     inode: int
+    is_live: bool = False
 
 
 Progress: TypeAlias = Callable[[int, int], None]

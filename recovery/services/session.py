@@ -15,7 +15,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Final, NamedTuple, Self
 
 from recovery.errors import RecoveryError, RefusedError
-from recovery.metastore.packed import open_readable
+from recovery.metastore.packed import is_packed, open_readable
 from recovery.metastore.store import MetaStore
 from recovery.metastore.transaction import MetaTx
 from recovery.services.store_facts import StoreFacts
@@ -57,6 +57,7 @@ class Session:
         timeout_s: float = 1.0,
         needs_schema: bool = True,
         reads_packed: bool = True,
+        is_live: bool = False,
     ) -> Self:
         """Open and lock a store.
 
@@ -66,6 +67,8 @@ class Session:
             timeout_s: How long to try for the lock, in seconds.
             needs_schema: Whether to refuse a store whose migrations are not as they should be.
             reads_packed: Whether a packed copy is taken too; a plan for one could not be done.
+            is_live: Take no lock, and read a proven snapshot of a store that a server may hold. A
+                packed copy, which no server holds, is read as it is.
 
         Returns:
             The session.
@@ -77,6 +80,10 @@ class Session:
             return cls(
                 MetaStore.open(path, write=write, timeout_s=timeout_s, needs_schema=needs_schema)
             )
+        if is_live and not is_packed(path):
+            from recovery.metastore.live import open_live  # noqa: PLC0415 # rare
+
+            return cls(open_live(path, needs_schema=needs_schema))
         return cls(open_readable(path, timeout_s=timeout_s, needs_schema=needs_schema))
 
     def __enter__(self) -> Self:

@@ -23,6 +23,7 @@ class StoreFacts:
         inode: Its inode.
         txid: Its last transaction.
         level: Number of KV migrations it has been through, 0 to 21.
+        is_live: Whether this is a snapshot, made without the lock while a server may be writing.
         server_versions: The servers that last opened it for writing, such as "2.8.0 to 2.9.1".
     """
 
@@ -34,6 +35,7 @@ class StoreFacts:
     txid: int
     level: int
     server_versions: str
+    is_live: bool = False
 
     @classmethod
     def of(cls, store: MetaStore) -> Self:
@@ -41,10 +43,11 @@ class StoreFacts:
         return cls(
             path=store.file.path,
             real_path=store.file.real_path,
-            size_bytes=store.size_bytes,
+            size_bytes=store.file.size_bytes if store.file.is_live else store.size_bytes,
             device=store.file.device,
             inode=store.file.inode,
             txid=store.txid,
             level=store.level,
             server_versions=versions_of_level(store.level),
+            is_live=store.file.is_live,
         )

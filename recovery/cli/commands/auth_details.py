@@ -10,16 +10,16 @@ from recovery.cli.choices import add_id, authorization_id
 from recovery.cli.context import Context
 from recovery.cli.disclosing import disclose
 from recovery.cli.documents import StoreDocument
-from recovery.cli.options import Command, Options
+from recovery.cli.options import Command, Reading
 from recovery.cli.record_view import ShownAuthorization, details_lines
-from recovery.cli.store import find_store, open_session, show_header, store_of
+from recovery.cli.store import find_store, read_session, show_header, store_of
 from recovery.cli.words import Parser
 from recovery.errors import ExitCode
 from recovery.services.authorizations.choice import choose_authorization
 from recovery.services.authorizations.details import details_of
 
 
-class _Show(Options, frozen=True):
+class _Show(Reading, frozen=True):
     id: str
     show_tokens: bool
 
@@ -43,7 +43,7 @@ class AuthorizationDocument(StoreDocument, frozen=True, kw_only=True):
 def _show(options: _Show, context: Context) -> ExitCode:
     wanted = authorization_id(options.id)
     found = find_store(options, context)
-    with open_session(found) as session, session.view() as view:
+    with read_session(found, options, context.output) as session, session.view() as view:
         disclosure = None
         if options.show_tokens:
             disclosure = disclose(

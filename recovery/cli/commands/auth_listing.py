@@ -13,8 +13,8 @@ from recovery.cli.deliver import stored_text
 from recovery.cli.disclosing import disclose
 from recovery.cli.documents import ListDocument
 from recovery.cli.listing import plural, report_problems
-from recovery.cli.options import Command, Options, add_filter
-from recovery.cli.store import find_store, open_session, show_aside, store_of
+from recovery.cli.options import Command, Reading, add_filter
+from recovery.cli.store import find_store, read_session, show_aside, store_of
 from recovery.cli.table import Column
 from recovery.cli.words import Parser
 from recovery.discovery.search import FoundStore
@@ -40,7 +40,7 @@ COLUMNS = (  # together 80 columns at the least
 )
 
 
-class _List(Options, frozen=True):
+class _List(Reading, frozen=True):
     operators: bool
     user: str | None
     org: str | None
@@ -97,7 +97,7 @@ def _list(options: _List, context: Context) -> ExitCode:
     wanted = AuthorizationFilter(
         operators_only=options.operators, user=options.user, organization=options.org
     )
-    with open_session(found) as session, session.view() as view:
+    with read_session(found, options, context.output) as session, session.view() as view:
         inventory = Inventory(view)
         disclosure = None
         if options.show_tokens:

@@ -16,14 +16,14 @@ from recovery.cli.listing import plural, report_problems
 from recovery.cli.options import (
     Change,
     Command,
-    Options,
+    Reading,
     add_change,
     add_ensure,
     add_filter,
     add_form,
 )
 from recovery.cli.secret_input import STDIN
-from recovery.cli.store import absolute, find_store, open_session, show_header, store_of
+from recovery.cli.store import absolute, find_store, read_session, show_header, store_of
 from recovery.cli.words import Parser
 from recovery.errors import ExitCode, RefusedError
 from recovery.model.display import displayed
@@ -36,7 +36,7 @@ FILE_SIZE_BYTES_MAX = 1 << 30
 """More than 250,000 operator tokens; a store by mistake is not read into memory."""
 
 
-class _Export(Options, frozen=True):
+class _Export(Reading, frozen=True):
     file: str
     with_tokens: bool
     operators: bool
@@ -69,7 +69,7 @@ def _export(options: _Export, context: Context) -> ExitCode:
         operators_only=options.operators, user=options.user, organization=options.org
     )
     found = find_store(options, context)
-    with open_session(found) as session, session.view() as view:
+    with read_session(found, options, context.output) as session, session.view() as view:
         disclosure = None
         if options.with_tokens:
             disclosure = disclose(view.facts, "auth export --with-tokens", options, context)

@@ -10,10 +10,10 @@ from typing import Final
 
 from recovery.cli.context import Context
 from recovery.cli.documents import StoreDocument, shaped
-from recovery.cli.options import Command, Options
+from recovery.cli.options import Command, Reading
 from recovery.cli.record_view import ShownAuthorization, details_lines
 from recovery.cli.secret_input import ask_secret, read_secret
-from recovery.cli.store import find_store, open_session, show_header, store_of
+from recovery.cli.store import find_store, read_session, show_header, store_of
 from recovery.cli.words import Parser
 from recovery.errors import ExitCode
 from recovery.model.display import displayed
@@ -26,7 +26,7 @@ VERDICTS = {
 }
 
 
-class _Verify(Options, frozen=True):
+class _Verify(Reading, frozen=True):
     token_file: str | None
 
 
@@ -54,7 +54,7 @@ def _verify(options: _Verify, context: Context) -> ExitCode:
     else:
         token = read_secret(options.token_file, what="token")
     found = find_store(options, context)
-    with open_session(found) as session, session.view() as view:
+    with read_session(found, options, context.output) as session, session.view() as view:
         report = verify_token(view.tx, token)
         if options.json:
             details = report.details

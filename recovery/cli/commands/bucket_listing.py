@@ -10,8 +10,8 @@ import msgspec
 from recovery.cli.context import Context
 from recovery.cli.documents import ListDocument
 from recovery.cli.listing import plural, report_problems
-from recovery.cli.options import Command, Options
-from recovery.cli.store import find_store, open_session, show_aside, store_of
+from recovery.cli.options import Command, Reading
+from recovery.cli.store import find_store, read_session, show_aside, store_of
 from recovery.cli.table import Column
 from recovery.cli.words import Parser
 from recovery.errors import ExitCode
@@ -30,7 +30,7 @@ COLUMNS = (
 )
 
 
-class _List(Options, frozen=True):
+class _List(Reading, frozen=True):
     org: str | None
 
 
@@ -49,7 +49,7 @@ class BucketList(ListDocument, frozen=True, kw_only=True):
 def _list(options: _List, context: Context) -> ExitCode:
     found = find_store(options, context)
     output = context.output
-    with open_session(found) as session, session.view() as view:
+    with read_session(found, options, context.output) as session, session.view() as view:
         inventory = Inventory(view)
         listing = inventory.buckets(options.org)
         if options.json:

@@ -10,8 +10,8 @@ import msgspec
 from recovery.cli.context import Context
 from recovery.cli.documents import ListDocument
 from recovery.cli.listing import plural, report_problems
-from recovery.cli.options import Command, Options
-from recovery.cli.store import find_store, open_session, show_aside, store_of
+from recovery.cli.options import Command, Reading
+from recovery.cli.store import find_store, read_session, show_aside, store_of
 from recovery.cli.table import Column
 from recovery.errors import ExitCode
 from recovery.model.display import displayed
@@ -32,10 +32,10 @@ class OrganizationList(ListDocument, frozen=True, kw_only=True):
     organizations: tuple[OrganizationRow, ...] = ()
 
 
-def _list(options: Options, context: Context) -> ExitCode:
+def _list(options: Reading, context: Context) -> ExitCode:
     found = find_store(options, context)
     output = context.output
-    with open_session(found) as session, session.view() as view:
+    with read_session(found, options, context.output) as session, session.view() as view:
         inventory = Inventory(view)
         listing = inventory.organizations()
         if options.json:
@@ -54,7 +54,7 @@ def _list(options: Options, context: Context) -> ExitCode:
 LIST: Final = Command(
     description="List every organization of the store with its owners and members. The file is "
     "opened for reading only and nothing is changed.",
-    options=Options,
+    options=Reading,
     run=_list,
     document=OrganizationList,
 )

@@ -13,8 +13,8 @@ from recovery.cli.context import Context
 from recovery.cli.documents import Store, StoreDocument, shaped
 from recovery.cli.hints import Named, command_line, named_with
 from recovery.cli.listing import plural
-from recovery.cli.options import Command, Options
-from recovery.cli.store import find_store, open_session, show_header, store_of
+from recovery.cli.options import Command, Reading
+from recovery.cli.store import find_store, read_session, show_header, store_of
 from recovery.cli.way_in import and_then
 from recovery.discovery.host import Host
 from recovery.discovery.search import with_files
@@ -102,7 +102,7 @@ class CheckDocument(StoreDocument, frozen=True, kw_only=True):
     verdict: VerdictFacts
 
 
-def _check(options: Options, context: Context) -> ExitCode:
+def _check(options: Reading, context: Context) -> ExitCode:
     found = with_files(find_store(options, context), Host.here(context.environ))
     output = context.output
 
@@ -110,7 +110,7 @@ def _check(options: Options, context: Context) -> ExitCode:
         output.message(f"checking: {count} {what}")
 
     is_large = found.path.stat().st_size >= LARGE_SIZE_BYTES
-    with open_session(found, needs_schema=False) as session:
+    with read_session(found, options, output, needs_schema=False) as session:
         examination = examine(
             session,
             files=found.files,
@@ -136,7 +136,7 @@ CHECK: Final = Command(
     "L harmless debris. Ends with one verdict. The store is opened for reading only and nothing is "
     "written. It does not look into time series. Exit code 0 when nothing is wrong and somebody "
     "can get in, else 1.",
-    options=Options,
+    options=Reading,
     run=_check,
     document=CheckDocument,
 )

@@ -13,7 +13,7 @@ import msgspec
 from recovery.cli.context import Context
 from recovery.cli.documents import Document, shaped
 from recovery.cli.listing import plural
-from recovery.cli.options import Command, Options
+from recovery.cli.options import Command, Reading
 from recovery.cli.store import absolute
 from recovery.cli.usage import UsageError, required
 from recovery.cli.words import Parser
@@ -28,7 +28,7 @@ from recovery.services.stores.comparison import BucketCount, Change, compare_sto
 _SIGNS = {"added": "+", "removed": "-", "changed": "~"}
 
 
-class _Diff(Options, frozen=True):
+class _Diff(Reading, frozen=True):
     before: str | None
     after: str | None
 
@@ -69,7 +69,10 @@ def _diff(options: _Diff, context: Context) -> ExitCode:
         discover(host, bolt_path=required(value, name, "store diff")).path
         for value, name in ((options.before, "A"), (options.after, "B"))
     ]
-    with Session.open(paths[0]) as before, Session.open(paths[1]) as after:
+    with (
+        Session.open(paths[0], is_live=options.live) as before,
+        Session.open(paths[1], is_live=options.live) as after,
+    ):
         found = compare_stores(before, after)
     output = context.output
     if options.json:

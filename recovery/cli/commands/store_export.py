@@ -10,8 +10,8 @@ from recovery import __version__
 from recovery.cli.context import Context
 from recovery.cli.documents import ListDocument, shaped
 from recovery.cli.listing import report_problems
-from recovery.cli.options import Command, Options
-from recovery.cli.store import described, find_store, open_session, store_of
+from recovery.cli.options import Command, Reading
+from recovery.cli.store import described, find_store, read_session, store_of
 from recovery.cli.usage import required
 from recovery.cli.words import Parser
 from recovery.discovery.host import Host
@@ -22,7 +22,7 @@ from recovery.ports import SystemClock, SystemRng
 from recovery.services.stores.export import export_store
 
 
-class _Export(Options, frozen=True):
+class _Export(Reading, frozen=True):
     target: str | None
 
 
@@ -47,7 +47,7 @@ def _export(options: _Export, context: Context) -> ExitCode:
     found = find_store(options, context)
     if not found.is_backup:
         found = with_files(found, Host.here(context.environ))
-    with open_session(found) as session:
+    with read_session(found, options, context.output) as session:
         report = export_store(
             session,
             target,

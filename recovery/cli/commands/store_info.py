@@ -13,9 +13,9 @@ from recovery.cli.commands.ledger import moment_text
 from recovery.cli.context import Context
 from recovery.cli.documents import LedgerOperation, StoreDocument, shaped
 from recovery.cli.listing import plural, report_problems
-from recovery.cli.options import Command, Options
+from recovery.cli.options import Command, Reading
 from recovery.cli.recording import open_ledger
-from recovery.cli.store import find_store, open_session, store_of
+from recovery.cli.store import find_store, read_session, store_of
 from recovery.discovery.host import Host
 from recovery.discovery.search import FoundStore, with_files
 from recovery.errors import ExitCode
@@ -96,11 +96,11 @@ class InfoDocument(StoreDocument, frozen=True, kw_only=True):
     operations: tuple[LedgerOperation, ...]
 
 
-def _info(options: Options, context: Context) -> ExitCode:
+def _info(options: Reading, context: Context) -> ExitCode:
     found = find_store(options, context)
     if not found.is_backup:
         found = with_files(found, Host.here(context.environ))
-    with open_session(found) as session:
+    with read_session(found, options, context.output) as session:
         info = describe_store(
             session,
             sqlite_path=found.files.sqlite_path,
@@ -130,7 +130,7 @@ INFO: Final = Command(
     "tokens are stored, which users can sign in and which operator tokens there are, what influxd "
     "downgrade would take away, and what the ledger says was done last. It does not look for "
     "faults: store check does.",
-    options=Options,
+    options=Reading,
     run=_info,
     document=InfoDocument,
 )

@@ -11,9 +11,9 @@ from recovery.cli.choices import add_user_choice, user_choice
 from recovery.cli.commands.user_listing import role_text
 from recovery.cli.context import Context
 from recovery.cli.documents import StoreDocument
-from recovery.cli.options import Command, Options
+from recovery.cli.options import Command, Reading
 from recovery.cli.secret_input import ask_secret, read_secret
-from recovery.cli.store import find_store, open_session, show_header, store_of
+from recovery.cli.store import find_store, read_session, show_header, store_of
 from recovery.cli.way_in import and_then
 from recovery.cli.words import Parser
 from recovery.errors import ExitCode
@@ -23,7 +23,7 @@ from recovery.services.authorizations.listing import Inventory
 from recovery.services.tenancy.user_details import PasswordReport, UserDetails
 
 
-class _Show(Options, frozen=True):
+class _Show(Reading, frozen=True):
     username: str | None
     id: str | None
 
@@ -43,7 +43,7 @@ class PasswordDocument(StoreDocument, frozen=True, kw_only=True):
 def _show(options: _Show, context: Context) -> ExitCode:
     choice = user_choice(options.username, options.id, "user show")
     found = find_store(options, context)
-    with open_session(found) as session, session.view() as view:
+    with read_session(found, options, context.output) as session, session.view() as view:
         inventory = Inventory(view)
         details = inventory.user_details(choice)
         if options.json:
@@ -91,7 +91,7 @@ def _details_lines(details: UserDetails) -> Iterator[str]:
         yield "Tokens: none"
 
 
-class _VerifyPassword(Options, frozen=True):
+class _VerifyPassword(Reading, frozen=True):
     username: str | None
     id: str | None
     password_file: str | None
@@ -114,7 +114,7 @@ def _verify_password(options: _VerifyPassword, context: Context) -> ExitCode:
         password = ask_secret("Password: ", what="password")
     found = find_store(options, context)
     output = context.output
-    with open_session(found) as session, session.view() as view:
+    with read_session(found, options, context.output) as session, session.view() as view:
         inventory = Inventory(view)
         report = inventory.try_password(choice, password)
         if options.json:

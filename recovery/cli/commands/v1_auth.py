@@ -13,9 +13,9 @@ from recovery.cli.changing import run_planner
 from recovery.cli.context import Context
 from recovery.cli.documents import ListDocument
 from recovery.cli.listing import plural, report_problems
-from recovery.cli.options import Change, Command, Options, add_change, add_ensure
+from recovery.cli.options import Change, Command, Reading, add_change, add_ensure
 from recovery.cli.secret_input import PASSWORD_RULE, ask_new_secret, read_secret
-from recovery.cli.store import find_store, open_session, show_aside, store_of
+from recovery.cli.store import find_store, read_session, show_aside, store_of
 from recovery.cli.table import Column
 from recovery.cli.usage import UsageError
 from recovery.cli.words import Parser
@@ -61,11 +61,11 @@ class LegacyList(ListDocument, frozen=True, kw_only=True):
     legacy_authorizations: tuple[LegacyRow, ...] = ()
 
 
-def _list(options: Options, context: Context) -> ExitCode:
+def _list(options: Reading, context: Context) -> ExitCode:
     found = find_store(options, context)
     output = context.output
     problems: list[Problem] = []
-    with open_session(found) as session, session.view() as view:
+    with read_session(found, options, context.output) as session, session.view() as view:
         rows = legacy_rows(view.tx, problems)
         if options.json:
             items = map(msgspec.json.encode, rows)
@@ -84,7 +84,7 @@ LIST: Final = Command(
     description="List every 1.x-compatible authorization with its user name, what it may do, and "
     "whether it has a password. The file is opened for reading only and nothing is changed. It "
     "cannot show a password: the store holds only hashes of them.",
-    options=Options,
+    options=Reading,
     run=_list,
     document=LegacyList,
 )

@@ -1,0 +1,72 @@
+"""Reading a store that a server holds, with the Go peer in the place of the server."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from recovery.cli.options import Reading
+from recovery.cli.vocabulary import COMMANDS, load
+from recovery.errors import ExitCode
+from tests.support.every_command import command_lines
+from tests.support.locks import locked
+from tests.support.oracle import Oracle
+from tests.support.run_cli import Cli
+from tests.support.stores import OPERATOR_TOKEN, make_store
+
+READING = [words for words in COMMANDS if issubclass(load(words).options, Reading)]
+
+
+def test_a_held_store_is_refused_and_the_refusal_names_the_way(
+    cli: Cli, level21_bolt: Path, oracle: Oracle
+) -> None:
+    with oracle.hold(level21_bolt):
+        done = cli.run("auth", "list", "--bolt-path", level21_bolt)
+    assert done.code == ExitCode.BUSY
+    assert "read a snapshot of it while influxd runs with --live" in done.hint
+
+
+def test_a_change_of_a_held_store_is_not_offered_a_snapshot(
+    cli: Cli, level21_bolt: Path, oracle: Oracle
+) -> None:
+    with oracle.hold(level21_bolt):
+        done = cli.run("org", "create", "--org", "n", "--bolt-path", level21_bolt, "--yes")
+    assert "live" not in done.hint
+
+
+def test_a_snapshot_reads_the_same_and_says_that_it_is_one(
+    cli: Cli, level21_bolt: Path, oracle: Oracle
+) -> None:
+    quiet = json.loads(cli.run("auth", "list", "--bolt-path", level21_bolt, "--json").stdout)
+    content = level21_bolt.read_bytes()
+    with oracle.hold(level21_bolt):
+        done = cli.run("auth", "list", "--bolt-path", level21_bolt, "--json", "--live")
+    assert done.code == 0, done.stderr
+    live = json.loads(done.stdout)
+    assert live["authorizations"] == quiet["authorizations"]
+    assert (quiet["store"].pop("is_live"), live["store"].pop("is_live")) == (False, True)
+    assert live["store"] == quiet["store"]
+    assert "note: this is a snapshot of" in done.stderr
+    assert level21_bolt.read_bytes() == content
+    assert list(level21_bolt.parent.glob("*.bolt*")) == [level21_bolt]
+
+
+@pytest.mark.parametrize("words", READING)
+def test_every_reading_command_reads_a_held_store(cli: Cli, tmp_path: Path, words: str) -> None:
+    made = make_store(tmp_path / "influxd.bolt", level=21)
+    (cli.home / "operator").write_text(OPERATOR_TOKEN)
+    (cli.home / "password").write_text("no user has this one")
+    line = command_lines(made, cli.home)[words][0]
+    with locked(made.path, exclusive=True):
+        done = cli.run(*line, "--live")
+    assert words == "store diff" or "note: this is a snapshot of" in done.stderr
+    assert done.stdout
+    if words != "user verify-password":
+        assert done.code in {ExitCode.DONE, ExitCode.FINDINGS}, done.stderr
+
+
+def test_all_commands_that_list_or_show_records_have_it() -> None:
+    records = {"auth", "user", "org", "bucket", "v1-auth"}
+    verbs = {"list", "show", "verify", "verify-password", "export"}
+    wanted = {w for w in COMMANDS if w.split()[0] in records and w.split()[-1] in verbs}
+    assert wanted | {"store check", "store info", "store export", "store diff"} == set(READING)
