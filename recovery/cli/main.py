@@ -19,11 +19,8 @@ from itertools import pairwise
 from pathlib import Path
 from typing import Final, Protocol, TextIO
 
-import msgspec
-
 from recovery import __version__, log
 from recovery.cli.context import Context
-from recovery.cli.options import Options
 from recovery.cli.output import Output, OutputError
 from recovery.cli.parser import PROGRAM, understand
 from recovery.cli.progress import Progress, Stage
@@ -127,7 +124,10 @@ def _run(argv: Sequence[str], context: Context, stderr: TextIO) -> ExitCode:
 
 def _guided(arguments: argparse.Namespace, context: Context, stderr: TextIO) -> ExitCode | None:
     """Guide somebody who has typed no command at a terminal; None where nobody is there."""
-    from recovery.cli.guide import is_wanted, run_guide  # noqa: PLC0415 # no command needs it
+    import msgspec  # noqa: PLC0415 # no command needs any of it from here
+
+    from recovery.cli.guide import is_wanted, run_guide  # noqa: PLC0415
+    from recovery.cli.options import Options  # noqa: PLC0415
 
     if not is_wanted(context):
         return None
