@@ -365,7 +365,7 @@ class Ledger:
         """
         if not self._check_file(changed=False):
             return ()
-        with self._connected(mode="ro", changed=False) as connection:
+        with self._connected(mode=self._reading_mode(), changed=False) as connection:
             if self._version(connection, changed=False) is None:
                 return ()
             rows = connection.execute("SELECT * FROM entries ORDER BY id").fetchall()
@@ -373,6 +373,14 @@ class Ledger:
             return tuple(_entry(row) for row in rows)
         except ValueError as exc:
             raise self._error("has a row that makes no sense", changed=False) from exc
+
+    def _reading_mode(self) -> str:
+        """Let SQLite take back the row that a killed process did not end; else nothing is written.
+
+        It refuses to read before that, and cannot do it in a file opened for reading only.
+        """
+        journal = self.path.with_name(f"{self.path.name}-journal")
+        return "rw" if journal.exists() else "ro"
 
     def _first_row(
         self, intent: IntentFacts, *, phase: Phase, outcome: str, txid_before: int | None

@@ -3,6 +3,7 @@
 import os
 import re
 import resource
+import shutil
 import sqlite3
 import stat
 import subprocess
@@ -17,6 +18,7 @@ import pytest
 
 from recovery.errors import ExitCode, LedgerError
 from recovery.ledger import Actor, Ledger, default_path
+from recovery.ports import SystemClock
 from recovery.services.changes.ports import Intent, Recorder
 from tests.support.hints import hint_of
 
@@ -556,3 +558,25 @@ def test_importing_and_reading_an_absent_ledger_imports_no_database() -> None:
         [sys.executable, "-c", code], check=True, cwd=PROJECT, capture_output=True, text=True
     )
     assert done.stdout == "[]\n"
+
+
+def test_a_ledger_that_was_being_written_when_its_process_was_killed_can_be_read(
+    tmp_path: Path,
+) -> None:
+    written = tmp_path / "ledger.sqlite"
+    connection = sqlite3.connect(written, isolation_level=None)
+    connection.execute("CREATE TABLE other (a)")
+    connection.execute("PRAGMA cache_size = 1")
+    connection.execute("BEGIN IMMEDIATE")
+    connection.executemany("INSERT INTO other VALUES (?)", [("x" * 4000,)] * 50)
+    cut = tmp_path / "cut"
+    cut.mkdir()
+    for path in tmp_path.glob("ledger.sqlite*"):
+        shutil.copyfile(path, cut / path.name)
+    connection.execute("ROLLBACK")
+    connection.close()
+    assert (cut / "ledger.sqlite-journal").stat().st_size > 0
+    ledger = Ledger(path=cut / "ledger.sqlite", actor=ACTOR, clock=SystemClock())
+    with pytest.raises(LedgerError) as caught:  # it is read, and is another program's
+        ledger.entries()
+    assert "readonly" not in str(caught.value)
