@@ -147,6 +147,7 @@ COMMANDS: Final = {
     "store backup": Entry(
         "store_backup", "copy the store, consistent and verified, also while influxd is running"
     ),
+    "store backups": Entry("store_copies", "list the copies beside the store, and who needs them"),
     "store undo": Entry("store_undo", "take back what was done last, byte for byte"),
     "store compact": Entry(
         "store_salvage", "copy the store into a new, packed file, without what was deleted"

@@ -69,4 +69,10 @@ def test_all_commands_that_list_or_show_records_have_it() -> None:
     records = {"auth", "user", "org", "bucket", "v1-auth"}
     verbs = {"list", "show", "verify", "verify-password", "export"}
     wanted = {w for w in COMMANDS if w.split()[0] in records and w.split()[-1] in verbs}
-    assert wanted | {"store check", "store info", "store export", "store diff"} == set(READING)
+    assert wanted | {
+        "store backups",
+        "store check",
+        "store info",
+        "store export",
+        "store diff",
+    } == set(READING)

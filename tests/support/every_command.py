@@ -99,6 +99,7 @@ EVERY_COMMAND: Final[dict[str, tuple[tuple[str, ...], ...]]] = {
     "store repair": (("--dry-run",), ("--yes",)),
     "store backup": ((), ("{home}/copy.bolt",), ("{home}/copy.bolt.gz", "--gzip")),
     "store diff": (("{store}", "{store}"),),
+    "store backups": ((),),
     "store undo": (("--dry-run",), ("--yes",)),
     "store compact": (("{home}/compact.bolt",),),
     "store salvage": (("{home}/salvaged.bolt",),),

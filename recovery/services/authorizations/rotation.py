@@ -46,6 +46,7 @@ KEPT: Final = (
 )
 AFTERWARDS: Final = (
     "The backup still holds what leaked: delete it when the new tokens work.",
+    Run("store backups", "to see all copies that hold it"),
     Run("store compact", "for a copy without the freed pages that still hold it"),
 )
 

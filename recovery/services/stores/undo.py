@@ -211,6 +211,20 @@ def last_operation(operations: Iterable[Operation], *, txid: int) -> Operation |
     Returns:
         The operation, or None when there is none.
     """
+    standing = standing_operations(operations, txid=txid)
+    return standing[-1] if standing else None
+
+
+def standing_operations(operations: Iterable[Operation], *, txid: int) -> tuple[Operation, ...]:
+    """List what has not been taken back, and could be, the last first of all.
+
+    Args:
+        operations: All that was done to the store, oldest first.
+        txid: Its newest transaction.
+
+    Returns:
+        The operations, oldest first.
+    """
     standing: list[Operation] = []
     for one in with_whole_sessions(operations):
         if one.operation == OPERATION:
@@ -220,7 +234,7 @@ def last_operation(operations: Iterable[Operation], *, txid: int) -> Operation |
             standing.append(one)
     while standing and standing[-1].outcome in _PERHAPS and _never_wrote(standing[-1], txid):
         standing.pop()
-    return standing[-1] if standing else None
+    return tuple(standing)
 
 
 def with_whole_sessions(operations: Iterable[Operation]) -> Iterator[Operation]:
