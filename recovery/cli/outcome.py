@@ -112,6 +112,10 @@ def show_outcome(
     for line in _lines(outcome, is_dry_run=options.dry_run):
         say(line)
     if outcome.is_changed:
+        if outcome.proposal.plan.secret is not None:
+            place = path_of(destination)
+            if place is not None:
+                say(f"Token: in {displayed(str(place))}, readable for its owner alone")
         for way in outcome.proposal.plan.afterwards:
             say(_afterwards(way, options))
 

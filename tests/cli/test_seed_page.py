@@ -100,3 +100,13 @@ def test_an_id_is_taken_where_a_name_is(cli: Cli, store: MadeStore) -> None:
         done = cli.run_here(*words, "--bolt-path", store.path)
         assert done.code == 0, done.stderr
         assert "alice" in done.stdout or "acme" in done.stdout
+
+
+def test_it_is_said_where_the_token_went(cli: Cli, store: MadeStore) -> None:
+    words = ("auth", "create", "-u", "alice", "-o", "acme", "--all-access", "--yes")
+    token = cli.home / "token"
+    done = cli.run_here(*words, "--token-file", token, "--bolt-path", store.path)
+    assert (done.code, f"Token: in {token}" in done.stdout) == (0, True)
+    done = cli.run(*words, "--token-file", "-", "--bolt-path", store.path)
+    assert (done.code, len(done.stdout)) == (0, 89)
+    assert not (cli.home / "-").exists()
