@@ -86,15 +86,17 @@ def test_no_secret_shows_where_it_was_not_asked_for(
         full = [*line, *manner, "--log-level", "debug", "--reason", f"why {PASTED}"]
         done = cli.run_here(*full, own_ledger=words != "demo")
         assert done.code == 0, done.stderr
-        new = read_token(cli.home / "token")
-        if new:
+        for new in read_tokens(cli.home / "token"):
             planted.secrets += [new, hash_token(Secret(new)).reveal()]
         planted.assert_hidden(cli, done, full)
 
 
-def read_token(path: Path) -> str | None:
-    """Read a token file, if the command made one."""
-    return path.read_text().strip() if path.exists() else None
+def read_tokens(path: Path) -> list[str]:
+    """Read a token file, if the command made one: a token, or a list with the columns of rotate."""
+    lines = path.read_text().splitlines() if path.exists() else []
+    if lines[:1] == ["id,description,token"]:
+        return [line.rsplit(",", 1)[1] for line in lines[1:]]
+    return lines
 
 
 def test_no_secret_shows_in_a_refusal(cli: Cli, planted: Planted, oracle: Oracle) -> None:
