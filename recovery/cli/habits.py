@@ -55,7 +55,6 @@ SYNONYMS: Final[dict[str, str]] = {
     **{f"user {verb}": "user update" for verb in _PASSWORD},
     **{f"v1-auth {verb}": "v1-auth set-password" for verb in _PASSWORD},
     "user add": "user create",
-    "org update": "org rename",
     "org remove-owner": "org remove-member",
     "org members add": "org add-member",
     "org members remove": "org remove-member",
@@ -69,13 +68,6 @@ SYNONYMS: Final[dict[str, str]] = {
 ADVICE: Final[dict[str, str]] = {
     "auth revoke": "type influx-recovery auth set-inactive ID to refuse the token until it is set "
     "active again, or influx-recovery auth delete ID to delete it",
-    "auth rotate": "type influx-recovery auth create for a new token, and then influx-recovery "
-    "auth delete ID",
-    "org delete": "start influxd, and type influx org delete there",
-    "bucket create": "start influxd, and type influx bucket create there",
-    "bucket delete": "start influxd, and type influx bucket delete there",
-    "bucket update": "start influxd, and type influx bucket update there",
-    "v1-auth create": "start influxd, and type influx v1 auth create there",
 }
 """Commands with more than one meaning here, or none, and what can be done instead."""
 
@@ -218,12 +210,12 @@ def _continues(path: str) -> bool:
 def _of_update(command: str, path: str, argv: Sequence[str]) -> str:
     """Tell what depends on an option.
 
-    `influx user update` gives another name, and has no option for a password; `influx org members
-    add` makes an owner when told so.
+    `influx user update` and `influx org update` give another name, and have no option for a
+    password; `influx org members add` makes an owner when told so.
     """
     names = {typed.partition("=")[0] for typed in argv}
-    if path == "user update" and names & {"-n", "--name"}:
-        return "user rename"
+    if path in {"user update", "org update"} and names & {"-n", "--name"}:
+        return f"{path.partition(' ')[0]} rename"
     if path == "org members add" and "--owner" in names:
         return "org add-owner"
     return command

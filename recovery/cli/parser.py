@@ -18,7 +18,6 @@ from collections.abc import Iterator, Sequence
 from typing import Final
 
 from recovery.cli.habits import advice_for, in_our_words, known_words, with_our_options
-from recovery.cli.options import Reading, add_reading
 from recovery.cli.usage import UsageError
 from recovery.cli.vocabulary import COMMANDS, NOUNS, load
 from recovery.cli.words import (
@@ -172,6 +171,9 @@ def _add_command(place: Choices, words: str) -> None:
     )
     parser.set_defaults(command=command, words=words)
     command.add_options(parser)
+    # Imported here, with the command: what types no command needs no msgspec.
+    from recovery.cli.options import Reading, add_reading  # noqa: PLC0415
+
     if issubclass(command.options, Reading):
         add_reading(parser)
 

@@ -62,7 +62,7 @@ def test_a_packed_store_and_its_folder_list_as_the_store_itself(
 
 def test_the_output_says_which_backup_was_taken(cli: Cli, folder: Path) -> None:
     done = cli.run("user", "list", "--bolt-path", folder)
-    assert "20260101T000000Z.bolt.gz (the newest of 2 backups in the folder" in done.stdout
+    assert "20260101T000000Z.bolt.gz (the newest of 2 backups in the folder" in done.stderr
 
 
 @pytest.mark.parametrize("manner", ["--yes", "--dry-run"])

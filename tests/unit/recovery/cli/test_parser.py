@@ -22,8 +22,8 @@ from tests.support.source import PROJECT
 TAKES_WORDS: Final = {
     words: 1
     for noun, verbs in {
-        "auth": ("show", "set-active", "set-inactive", "delete", "complete", "hash", "export"),
-        "v1-auth": ("set-password", "set-active", "set-inactive", "delete"),
+        "auth": ("show", "update", "complete", "hash", "export"),
+        "v1-auth": ("create", "set-password", "set-active", "set-inactive", "delete"),
     }.items()
     for words in (f"{noun} {verb}" for verb in verbs)
 } | {"auth import": 1}
