@@ -87,7 +87,7 @@ def prepare(cli: Cli, store: Path) -> None:
     """Make what the examples take for granted: two users, some files, one operation on record."""
     (cli.home / "password").write_text(PASSWORD + "\n")
     (cli.home / "deployed.token").write_text(DEPLOYED_TOKEN + "\n")
-    write_engine(cli.home / "engine")
+    write_engine(cli.home / "lost" / "engine")
     client = cli.home / "influx"
     client.write_text(f"#!{sys.executable}\n{CLIENT}")
     client.chmod(0o700)
@@ -129,7 +129,7 @@ def placed(words: list[str], home: Path, store: Path) -> list[str]:
         elif word == NEW_STORE:
             moved.append(str(home / "new.bolt"))
         elif word == ENGINE:
-            moved.append(str(home / "engine"))
+            moved.append(str(home / "lost" / "engine"))
         else:
             moved.append(re.sub(r"^/(root|tmp)/", f"{home}/", word))
     return moved
