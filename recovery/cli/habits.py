@@ -13,6 +13,7 @@ and global.go; InfluxDB v2.9.1 cmd/influxd/recovery.
 """
 
 from collections.abc import Iterator, Sequence
+from itertools import pairwise
 from typing import Final
 
 from recovery.cli.usage import UsageError
@@ -132,6 +133,10 @@ _OF_A_SERVER: Final = frozenset(
 )  # fmt: skip
 
 
+ASKING: Final = frozenset({"-h", "--help", "--help-all"})
+"""Options after which nothing is looked at any more."""
+
+
 def in_our_words(argv: Sequence[str], valued: frozenset[str]) -> list[str]:
     """Put the words of a command into those of this program; options stay as they are.
 
@@ -140,9 +145,10 @@ def in_our_words(argv: Sequence[str], valued: frozenset[str]) -> list[str]:
         valued: The common options that take a value.
 
     Returns:
-        The same line, with `help` as `--help` and `version` as `--version`.
+        The same line, with `help` as `--help`, `help all` as `--help-all` and `version` as
+        `--version`.
     """
-    argv = ["--version" if typed == "-V" else typed for typed in argv]
+    argv = ["--version" if typed == "-V" else typed for typed in _with_help_all(argv, valued)]
     places = list(_bare_places(argv, valued))
     line: list[str | None] = list(argv)
     asks_help = False
@@ -178,13 +184,25 @@ def in_our_words(argv: Sequence[str], valued: frozenset[str]) -> list[str]:
     return [*typed, "--help"] if asks_help else typed
 
 
+def _with_help_all(argv: Sequence[str], valued: frozenset[str]) -> list[str]:
+    """Write `--help all`, and `help` with `all` at the end, as one option."""
+    for place, (typed, following) in enumerate(pairwise(argv)):
+        if typed in ASKING and following == "all":
+            return [*argv[:place], "--help-all"]
+    places = list(_bare_places(argv, valued))
+    ends = {*places[:1], *places[-1:]}
+    if len(ends) > 1 and (argv[min(ends)], argv[max(ends)]) == ("help", "all"):
+        return [*(word for place, word in enumerate(argv) if place not in ends), "--help-all"]
+    return list(argv)
+
+
 def _bare_places(argv: Sequence[str], valued: frozenset[str]) -> Iterator[int]:
     """Find the words that are neither an option nor the value of a common one."""
     is_value = False
     for place, typed in enumerate(argv):
         if is_value:
             is_value = False
-        elif typed in {"--", "-h", "--help"}:
+        elif typed == "--" or typed in ASKING:
             return
         elif typed.startswith("-"):
             is_value = typed in valued

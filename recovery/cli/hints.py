@@ -14,7 +14,7 @@ from collections.abc import Mapping
 from typing import Final, TypeAlias
 
 from recovery.cli.parser import PROGRAM, build_parser
-from recovery.cli.words import Parser
+from recovery.cli.words import Parser, is_required
 from recovery.remedy import Give, Input, Omit, Remedy, Restore, Run, Way, ways
 
 FIELDS: Final[dict[Input, tuple[str, ...]]] = {
@@ -54,7 +54,6 @@ FIELDS: Final[dict[Input, tuple[str, ...]]] = {
 """Fields of options that say something; the first that a command has is the one, or are the two,
 for it."""
 
-_REQUIRED: Final = "(required)"
 Named: TypeAlias = Mapping[Input, str | None]
 """What to say with a command; None for what has to be said and is not known."""
 
@@ -139,16 +138,10 @@ def command_line(operation: str, values: Named) -> str:
     words: list[str] = [PROGRAM, operation]
     options: list[str] = []
     for action in parser.actions:
-        if action.dest in given or _is_required(action):
+        if action.dest in given or is_required(action):
             typed = _typed(action, given.get(action.dest))
             (options if action.option_strings else words).append(typed)
     return " ".join([*words, *options])
-
-
-def _is_required(action: argparse.Action) -> bool:
-    if not action.option_strings and action.nargs != "?":
-        return True
-    return _REQUIRED in (action.help or "")  # said there, and refused by the command itself
 
 
 def actions_for(parser: Parser, what: Input) -> list[argparse.Action]:

@@ -22,8 +22,9 @@ from typing import Final, Protocol, TextIO
 from recovery import __version__, log
 from recovery.cli.context import Context
 from recovery.cli.output import Output, OutputError
-from recovery.cli.parser import PROGRAM, understand
+from recovery.cli.parser import PROGRAM, help_text, understand
 from recovery.cli.progress import Progress, Stage
+from recovery.cli.words import HelpAskedError
 from recovery.errors import ExitCode, RecoveryError, StoreDamagedError, StoreNotFoundError
 
 SHORT_HELP: Final = """\
@@ -35,7 +36,7 @@ influx-recovery gets you back into a stopped InfluxDB 2.x server, from its file 
   influx-recovery org list                the organizations, for --org
   influx-recovery demo                    watch the whole job on a sample store
 
-All commands: influx-recovery --help      One of them: influx-recovery auth list --help
+All commands: influx-recovery help all    One of them: influx-recovery auth list --help
 """
 FINDINGS_SHOWN_MAX: Final = 10
 _CHANGED: Final = {Stage.BEFORE: False, Stage.WITHIN: None, Stage.AFTER: True}
@@ -96,7 +97,11 @@ def main(argv: Sequence[str], *, environ: Mapping[str, str], stdout: TextIO, std
 
 def _run(argv: Sequence[str], context: Context, stderr: TextIO) -> ExitCode:
     """Understand the command line and do what it says."""
-    arguments, parser = understand(argv)
+    try:
+        arguments, parser = understand(argv)
+    except HelpAskedError as asked:
+        context.output.line(help_text(asked).rstrip())
+        return ExitCode.DONE
     if arguments.version:
         context.output.line(f"{PROGRAM} {__version__}")
         return ExitCode.DONE

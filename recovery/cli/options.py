@@ -53,6 +53,7 @@ class Command(NamedTuple, Generic[OptionsT]):
 
     Attributes:
         description: The first paragraph of its help: what it does and what it cannot do.
+        example: What can be typed behind the name of the program, as it stands.
         options: The type of its options.
         run: Calls one service and shows the result. Returns how it ended; raises `UsageError` for
             options that clash, and any other `RecoveryError`, which says whether anything was
@@ -62,6 +63,7 @@ class Command(NamedTuple, Generic[OptionsT]):
     """
 
     description: str
+    example: str
     options: type[OptionsT]
     run: Callable[[OptionsT, Context], ExitCode]
     add_options: Callable[[Parser], None] = lambda _: None

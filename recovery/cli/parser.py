@@ -17,12 +17,13 @@ import contextlib
 from collections.abc import Iterator, Sequence
 from typing import Final
 
-from recovery.cli.habits import advice_for, in_our_words, known_words, with_our_options
+from recovery.cli.habits import ASKING, advice_for, in_our_words, known_words, with_our_options
 from recovery.cli.usage import UsageError
 from recovery.cli.vocabulary import COMMANDS, NOUNS, load
 from recovery.cli.words import (
     COMMON_OPTIONS,
     Choices,
+    HelpAskedError,
     Parser,
     UnknownWordError,
     nearest_option,
@@ -116,7 +117,7 @@ def _words_of(argv: Sequence[str]) -> str:
     is_value = False
     for typed in argv:
         longer = f"{words} {typed}".lstrip()
-        if typed in {"-h", "--help"} or words in COMMANDS:
+        if typed in ASKING or words in COMMANDS:
             break
         if is_value:
             is_value = False
@@ -137,7 +138,8 @@ def build_parser(*, only: str | None = None) -> Parser:
     Returns:
         A parser that has done nothing yet.
     """
-    parser = Parser(prog=PROGRAM, description=_DESCRIPTION, parents=[_common(is_shown=True)])
+    parser = Parser(prog=PROGRAM, description=_DESCRIPTION, parents=[_common()])
+    parser.example = f"{PROGRAM} auth list"
     parser.set_defaults(words="", command=None)
     places = {"": parser.add_subparsers(title="commands", metavar="COMMAND", dest="noun")}
     for words in COMMANDS:
@@ -151,11 +153,27 @@ def build_parser(*, only: str | None = None) -> Parser:
     return parser
 
 
+def help_text(asked: HelpAskedError) -> str:
+    """Write the help that was asked for.
+
+    Args:
+        asked: By whom.
+
+    Returns:
+        That of a command or of a noun; for the program's name with `all`, every command too.
+    """
+    text = asked.parser.format_help(is_all=asked.is_all)
+    if not asked.is_all or asked.parser.prog != PROGRAM:
+        return text
+    width = max(map(len, COMMANDS))
+    lines = (f"  {words:{width}}  {entry.summary}" for words, entry in COMMANDS.items())
+    return "\n".join([text, "every command:", *lines, ""])
+
+
 def _add_noun(nouns: Choices, name: str) -> Choices:
     """Add a noun such as `auth`; it accepts the common options, but its help lists the verbs."""
     summary, description = NOUNS[name]
-    parents = [_common(is_shown=False)]
-    noun = nouns.add_parser(name, help=summary, description=description, parents=parents)
+    noun = nouns.add_parser(name, help=summary, description=description, parents=[_common()])
     noun.set_defaults(words=name)
     return noun.add_subparsers(title="commands", metavar="COMMAND", dest="verb")
 
@@ -167,8 +185,9 @@ def _add_command(place: Choices, words: str) -> None:
         words.rpartition(" ")[2],
         help=COMMANDS[words].summary,
         description=command.description,
-        parents=[_common(is_shown=True)],
+        parents=[_common()],
     )
+    parser.example = f"{PROGRAM} {command.example}"
     parser.set_defaults(command=command, words=words)
     command.add_options(parser)
     # Imported here, with the command: what types no command needs no msgspec.
@@ -178,40 +197,35 @@ def _add_command(place: Choices, words: str) -> None:
         add_reading(parser)
 
 
-def _common(*, is_shown: bool) -> Parser:
-    """Make a parent parser that holds the common options, listed in the help or not."""
+def _common() -> Parser:
+    """Make a parent parser that holds the common options."""
     parent = Parser(add_help=False, argument_default=argparse.SUPPRESS)
     group = parent.add_argument_group(COMMON_OPTIONS)
 
-    def text(line: str) -> str:
-        return line if is_shown else argparse.SUPPRESS
-
-    group.add_argument("--bolt-path", metavar="FILE", help=text(_BOLT_PATH_HELP))
+    group.add_argument("--bolt-path", metavar="FILE", help=_BOLT_PATH_HELP)
     group.add_argument(
         "--json",
         action="store_true",
-        help=text("print one JSON document instead of text; see influx-recovery schema"),
+        help="print one JSON document instead of text; see influx-recovery schema",
     )
-    group.add_argument("--ledger", metavar="FILE", help=text(_LEDGER_HELP))
+    group.add_argument("--ledger", metavar="FILE", help=_LEDGER_HELP)
     group.add_argument(
-        "--reason", metavar="TEXT", help=text("why this is done, for the ledger (default: none)")
+        "--reason", metavar="TEXT", help="why this is done, for the ledger (default: none)"
     )
     group.add_argument(
         "--log-level",
         choices=LOG_LEVELS,
         metavar="LEVEL",
-        help=text("log this and worse on stderr: debug, info, warning or error (default: warning)"),
+        help="log this and worse on stderr: debug, info, warning or error (default: warning)",
     )
     group.add_argument(
         "--log-format",
         choices=LOG_FORMATS,
         metavar="FORMAT",
-        help=text(
-            "console, json, or auto, which is console on a terminal and json elsewhere "
-            "(default: auto)"
-        ),
+        help="console, json, or auto, which is console on a terminal and json elsewhere "
+        "(default: auto)",
     )
-    group.add_argument("--version", action="store_true", help=text("print the version and stop"))
+    group.add_argument("--version", action="store_true", help="print the version and stop")
     return parent
 
 

@@ -1,7 +1,7 @@
 """The kind of parser that this program uses, and the words for what is mistyped.
 
-Lives here: `Parser`, `nearest_word`, `nearest_option`, `shown`. Must not live here: any command
-or option.
+Lives here: `Parser`, how its help is written, `nearest_word`, `nearest_option`, `shown`. Must not
+live here: any command or option.
 
 Invariants: a mistake raises and never exits, so that errors are worded in one place. What a person
 typed is escaped before it is repeated.
@@ -25,6 +25,10 @@ REPEATED_MAX: Final = 40
 COMMON_OPTIONS: Final = "common options"
 """Title of the group of options that every command has."""
 _HELP_COLUMN: Final = 28
+_REQUIRED: Final = "(required)"
+_COMMON_LINE: Final = (
+    "common options: --bolt-path FILE, --json, --reason TEXT and more; see --help all"
+)
 
 _SHORT: Final = 5
 """Words up to this length are near when one letter is wrong, longer ones with two."""
@@ -43,8 +47,33 @@ _GRANTING: Final = frozenset(
 """Options that are never proposed: they permit more, give away more, or ask no question."""
 
 
+class HelpAskedError(Exception):
+    """Help was asked for; what was typed beside that needs no look.
+
+    Attributes:
+        parser: Of the command, as far as it was typed.
+        is_all: Whether the common options are wanted too.
+    """
+
+    def __init__(self, parser: "Parser", *, is_all: bool) -> None:
+        self.parser = parser
+        self.is_all = is_all
+        super().__init__("help")
+
+
+class _Help(argparse.Action):
+    """Ask for help; argparse's own prints past `recovery.cli.output`, and exits."""
+
+    def __call__(self, parser: argparse.ArgumentParser, *typed: object) -> NoReturn:
+        """Stop parsing."""
+        del typed
+        if not isinstance(parser, Parser):
+            raise TypeError(type(parser).__name__)
+        raise HelpAskedError(parser, is_all=self.dest == "help_all")
+
+
 class _Formatter(argparse.HelpFormatter):
-    """Help in which the usage of a command shows only the options that it alone has."""
+    """Help whose usage is one line: what is required, and that there are options."""
 
     def __init__(self, prog: str) -> None:
         super().__init__(prog, max_help_position=_HELP_COLUMN)
@@ -56,26 +85,73 @@ class _Formatter(argparse.HelpFormatter):
         groups: Iterable[argparse._MutuallyExclusiveGroup],
         prefix: str | None = None,
     ) -> None:
-        """Add the usage, as argparse does."""
-        is_command = " " in self._prog
-        own = [action for action in actions if not (is_command and _is_common(action))]
-        super().add_usage(usage, own, groups, prefix)
+        """Add the usage; the options that may be left out are listed right below it."""
+        needed = (
+            self._usage_of(action)
+            for action in actions
+            if not action.option_strings or is_required(action)
+        )
+        super().add_usage(usage or " ".join([self._prog, *needed, "[options]"]), [], groups, prefix)
+
+    def _split_lines(self, text: str, width: int) -> list[str]:
+        """Break at blanks only: what is typed has hyphens in it."""
+        import textwrap  # noqa: PLC0415 # only help needs it
+
+        return textwrap.wrap(" ".join(text.split()), width, break_on_hyphens=False)
+
+    def _format_action(self, action: argparse.Action) -> str:
+        """Describe an option or a word; of the next word of a command line, its choices only."""
+        if action.nargs == argparse.PARSER:
+            choices = action._get_subactions()  # type: ignore[attr-defined] # noqa: SLF001 # of argparse
+            return "".join(map(super()._format_action, choices))
+        return super()._format_action(action)
+
+    def _usage_of(self, action: argparse.Action) -> str:
+        name = "".join(f"{name} " for name in action.option_strings[:1])
+        if is_required(action) and action.nargs == "?":
+            return f"{name}{action.metavar}"
+        if action.nargs == argparse.PARSER:
+            return f"{action.metavar} ..."
+        return name + self._format_args(action, str(action.metavar))
 
 
-def _is_common(action: argparse.Action) -> bool:
-    return getattr(getattr(action, "container", None), "title", None) == COMMON_OPTIONS
+def is_required(action: argparse.Action) -> bool:
+    """Say whether a command cannot do without an option or a word.
+
+    Args:
+        action: It.
+
+    Returns:
+        Whether its help says so; the command itself refuses, so that all that is missing is said
+        at once.
+    """
+    return _REQUIRED in (action.help or "") or not (
+        action.option_strings or action.nargs in {"?", argparse.PARSER}
+    )
 
 
 class Parser(argparse.ArgumentParser):
-    """An argument parser that raises its complaints and knows its commands."""
+    """An argument parser that raises its complaints and knows its commands.
+
+    Attributes:
+        example: A command that its help shows; "" for none.
+    """
 
     def __init__(self, **settings: Any) -> None:  # noqa: ANN401 # argparse's own signature
-        super().__init__(**settings, allow_abbrev=False, formatter_class=_Formatter)
+        has_help = settings.pop("add_help", True)
+        super().__init__(**settings, add_help=False, allow_abbrev=False, formatter_class=_Formatter)
+        self._positionals.title = "arguments"
+        self.example = ""
         self._choices: Choices | None = None
+        if has_help:
+            for names in (["-h", "--help"], ["--help-all"]):
+                self.add_argument(
+                    *names, action=_Help, nargs=0, default=argparse.SUPPRESS, help=argparse.SUPPRESS
+                )
 
     def add_subparsers(self, **settings: Any) -> Choices:  # type: ignore[override] # noqa: ANN401 # argparse's own
         """Add the next word, as argparse does, and remember its choices."""
-        self._choices = super().add_subparsers(**settings)
+        self._choices = super().add_subparsers(prog=self.prog, **settings)
         return self._choices
 
     @property
@@ -107,14 +183,35 @@ class Parser(argparse.ArgumentParser):
             parser = parser.children[word]
         return parser
 
-    def format_help(self) -> str:
-        """Write the help, what this command alone has first.
+    def format_help(self, *, is_all: bool = False) -> str:
+        """Write the help: what this command alone has, an example, and the way to the rest.
+
+        Args:
+            is_all: Whether the options that every command has are explained too.
 
         Returns:
-            The text.
+            The text, as wide as the terminal.
         """
-        self._action_groups.sort(key=lambda group: group.title == COMMON_OPTIONS)
-        return super().format_help()
+        formatter = self._get_formatter()
+        formatter.add_usage(self.usage, self._actions, self._mutually_exclusive_groups)
+        formatter.add_text(self.description)
+        common: list[argparse.Action] = []
+        for group in self._action_groups:
+            if group.title == COMMON_OPTIONS:
+                common = group._group_actions  # noqa: SLF001 # argparse offers no other way
+                continue
+            formatter.start_section(group.title)
+            formatter.add_text(group.description)
+            formatter.add_arguments(group._group_actions)  # noqa: SLF001 # as above
+            formatter.end_section()
+        if is_all:
+            formatter.start_section(COMMON_OPTIONS)
+            formatter.add_arguments(common)
+            formatter.end_section()
+        text = formatter.format_help()
+        if self.example:
+            text += f"\nexample:\n  {self.example}\n"
+        return text if is_all else f"{text}\n{_COMMON_LINE}\n"
 
     def error(self, message: str) -> NoReturn:
         """Raise what argparse would print.

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from recovery import __version__
+from recovery.cli.vocabulary import COMMANDS
 from tests.support.run_cli import PROJECT, Cli
 
 
@@ -37,9 +38,49 @@ def test_help_is_a_result(cli: Cli, words: list[str]) -> None:
     assert done.stdout.startswith("usage: influx-recovery")
 
 
-def test_help_has_the_options_of_the_command_itself_before_the_common_ones(cli: Cli) -> None:
-    done = cli.run("auth", "create", "--help")
-    assert done.stdout.index("\npermissions:") < done.stdout.index("\ncommon options:")
+def test_help_says_what_a_command_alone_has_then_an_example_and_the_way_to_the_rest(
+    cli: Cli,
+) -> None:
+    done = cli.run_here("auth", "create", "--help")
+    places = [done.stdout.index(f"\n{word}") for word in ("permissions:", "example:", "common ")]
+    assert places == sorted(places)
+    assert "--ledger" not in done.stdout
+    assert done.stdout.splitlines()[-1].startswith("common options: --bolt-path FILE")
+
+
+@pytest.mark.parametrize(
+    "typed",
+    [
+        *("auth create --help all", "auth create -h all", "help auth create all"),
+        *("auth create --help-all", "token create --help all"),
+    ],
+)
+def test_help_all_explains_the_common_options_too(cli: Cli, typed: str) -> None:
+    done = cli.run_here(*typed.split())
+    assert done.stdout.startswith("usage: influx-recovery auth create [options]\n")
+    assert "\ncommon options:\n  --bolt-path FILE " in done.stdout
+
+
+@pytest.mark.parametrize("typed", ["help all", "--help all"])
+def test_help_all_alone_lists_every_command(cli: Cli, typed: str) -> None:
+    lines = cli.run_here(*typed.split()).stdout.splitlines()
+    listed = [line.strip().split("  ")[0] for line in lines[lines.index("every command:") + 1 :]]
+    assert listed == list(COMMANDS)
+
+
+@pytest.mark.parametrize(
+    ("words", "usage"),
+    [
+        ("org rename", "org rename --new-name NAME [options]"),
+        ("store diff", "store diff A B [options]"),
+        ("auth show", "auth show ID [options]"),
+        ("auth delete", "auth delete [ID ...] [options]"),
+        ("auth", "auth COMMAND ... [options]"),
+    ],
+)
+def test_what_is_required_is_not_in_brackets(cli: Cli, words: str, usage: str) -> None:
+    done = cli.run_here(*words.split(), "--help")
+    assert done.stdout.splitlines()[0] == f"usage: influx-recovery {usage}"
 
 
 @pytest.mark.parametrize(

@@ -20,6 +20,7 @@ from fcntl import ioctl
 from pathlib import Path
 from typing import IO, Final
 
+from recovery.cli.habits import ASKING
 from recovery.cli.main import main
 from tests.support.documents import check_document
 from tests.support.hints import require_sound_hints
@@ -115,7 +116,12 @@ class Cli:
         )
         return _checked(words, ended)
 
-    def run_here(self, *words: object, own_ledger: bool = True) -> Ended:
+    def run_here(
+        self,
+        *words: object,
+        environ: Mapping[str, str] | None = None,
+        own_ledger: bool = True,
+    ) -> Ended:
         """Run it within this process: many times faster, and the same from the arguments on.
 
         Only for commands that ask nothing. What C code or another process prints is not seen.
@@ -125,7 +131,7 @@ class Cli:
             tempfile.TemporaryFile("w+", encoding="utf-8") as stdout,
             tempfile.TemporaryFile("w+", encoding="utf-8") as stderr,
         ):
-            code = main(argv, environ=self.environ(), stdout=stdout, stderr=stderr)
+            code = main(argv, environ=self.environ(**(environ or {})), stdout=stdout, stderr=stderr)
             stdout.seek(0)
             stderr.seek(0)
             ended = Ended(code=code, stdout=stdout.read(), stderr=stderr.read())
@@ -168,7 +174,7 @@ def _checked(words: Sequence[object], ended: Ended) -> Ended:
     """Hold every hint against the parser, and every document against the schema."""
     require_sound_hints(ended.stdout + ended.stderr, words)
     typed = [str(word) for word in words]
-    if "--json" in typed and "--help" not in typed and "-h" not in typed:
+    if "--json" in typed and not ASKING & set(typed):
         check_document(typed, ended.stdout)
     return ended
 

@@ -83,6 +83,7 @@ def _set_status(
 SET_ACTIVE: Final = Command(
     description="Set the status of one authorization, or several, to active. Servers accept their "
     "tokens again. influxd must be stopped. Changes nothing when the status is so already.",
+    example="auth set-active 08371deae98c8000",
     options=_SetActive,
     run=_set_active,
     add_options=_add_active,
@@ -93,6 +94,7 @@ SET_INACTIVE: Final = Command(
     "token's user may do when signed in to the user interface: only auth delete does. influxd must "
     "be stopped. Several are one change with one backup. Changes nothing when the status is so "
     "already.",
+    example="auth set-inactive 08371deae98c8000",
     options=_Several,
     run=_set_inactive,
     add_options=_add_inactive,
@@ -122,6 +124,7 @@ def _update(options: _Update, context: Context) -> ExitCode:
 UPDATE: Final = Command(
     description="Give one authorization another description. It cannot change its token or what it "
     "permits.",
+    example="auth update 08371deae98c8000 --description dashboard",
     options=_Update,
     run=_update,
     add_options=_add_update,
@@ -155,6 +158,7 @@ DELETE: Final = Command(
     "stopped. Several are one change with one backup. The plan warns when it is the only "
     "operator token that works. The bytes stay in freed pages of the file and in the backup: this "
     "does not wipe them.",
+    example="auth delete 08371deae98c8000",
     options=_Delete,
     run=_delete,
     add_options=_add_delete,
@@ -171,6 +175,7 @@ COMPLETE: Final = Command(
     "that came later, without which backup, restore and the configuration are refused. The token "
     "itself stays, so clients go on working. influxd must be stopped. It does not make an operator "
     "of a token that never was one, and changes nothing when none is lacking.",
+    example="auth complete 08371db24dcc8000",
     options=_One,
     run=_complete,
     add_options=_add_one,

@@ -117,6 +117,7 @@ CREATE_OPERATOR: Final = Command(
     "commits in one transaction, reads the new token back by the server's own rule, and hands it "
     "over exactly once. It cannot show that token again, cannot reveal an existing token that is "
     "hashed, and does not change any other record.",
+    example="auth create-operator --org myorg --username admin",
     options=_CreateOperator,
     run=_create_operator,
     add_options=_add_create_operator,
@@ -256,6 +257,7 @@ CREATE: Final = Command(
     "rule, and hands it over exactly once. With --token-value-file the token gets a value that "
     "clients have already. It cannot give permissions on a single dashboard or task by name: use "
     "--permissions for those, with their IDs.",
+    example="auth create --org myorg --user admin --read-buckets --description grafana",
     options=_Create,
     run=_create,
     add_options=_add_create,

@@ -65,6 +65,7 @@ SHOW: Final = Command(
     description="Show one authorization with its user, organization, permissions, and whether a "
     "server would accept its token. The file is opened for reading only and nothing is changed. "
     "The token is not shown unless asked for with --show-tokens.",
+    example="auth show 08371deae98c8000",
     options=_Show,
     run=_show,
     add_options=_add_show,

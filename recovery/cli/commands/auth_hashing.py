@@ -38,6 +38,7 @@ HASH: Final = Command(
     "InfluxDB 2.8 and later. This cannot be undone: nothing can show these tokens afterwards, and "
     "older servers cannot use them. The backup and freed pages of the file still hold the raw "
     "tokens. influxd must be stopped; the store must be of InfluxDB 2.8 or later.",
+    example="auth hash --all",
     options=_Hash,
     run=_hash,
     add_options=_add_hash,

@@ -117,6 +117,7 @@ LIST: Final = Command(
     "token, one that may do everything on this server. The file is opened for reading only and "
     "nothing is changed. Tokens are not shown unless asked for with --show-tokens, and a token "
     "that is stored as a hash cannot be shown by anything.",
+    example="auth list --operators",
     options=_List,
     run=_list,
     add_options=_add_list,

@@ -117,6 +117,7 @@ ROTATE: Final = Command(
     "influxd must be stopped. User names and passwords of 1.x clients are not touched (v1-auth "
     "set-password), nor are passwords of users. The backup, older copies and freed pages of the "
     "file still hold the old tokens or their hashes.",
+    example="auth rotate --user admin --token-file /root/new.tokens",
     options=_Rotate,
     run=_rotate,
     add_options=_add_rotate,

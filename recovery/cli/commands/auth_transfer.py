@@ -102,6 +102,7 @@ EXPORT: Final = Command(
     "record as it is stored, and the names of its user, organization and buckets. The store is "
     "opened for reading only and nothing in it is changed. Without --with-tokens the file holds no "
     "secret, and cannot be imported. It cannot turn a hash back into a token.",
+    example="auth export /root/tokens.jsonl --with-tokens",
     options=_Export,
     run=_export,
     add_options=_add_export,
@@ -150,6 +151,7 @@ IMPORT: Final = Command(
     "clients have. influxd must be stopped. Every conflict is listed before anything is written. "
     "It makes no users, organizations or buckets: those must be there, with the same IDs, or with "
     "the same names and --match-by-name.",
+    example="auth import /root/tokens.jsonl --match-by-name --ensure",
     options=_Import,
     run=_import,
     add_options=_add_import,

@@ -73,6 +73,7 @@ VERIFY: Final = Command(
     "the nearest reason why. The exit code is 0 when a server would accept it and 7 when it would "
     "not. The file is opened for reading only, nothing is changed, and the token is never printed. "
     "It does not ask a running server and cannot see one.",
+    example="auth verify --token-file /root/deployed.token",
     options=_Verify,
     run=_verify,
     add_options=_add_verify,

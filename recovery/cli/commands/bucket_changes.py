@@ -68,6 +68,7 @@ def _create(options: _Create, context: Context) -> ExitCode:
 CREATE: Final = Command(
     description="Make a bucket, with its entry in the catalogue of the storage engine, without "
     "which influxd would not start. It cannot put data into it.",
+    example="bucket create --org myorg --name pumps --retention 30d",
     options=_Create,
     run=_create,
     add_options=_add_create,
@@ -103,6 +104,7 @@ def _rename(options: _Rename, context: Context) -> ExitCode:
 RENAME: Final = Command(
     description="Give a bucket another name; its ID, its data and the tokens for it stay. Queries "
     "that name it have to be changed. It cannot rename a system bucket.",
+    example="bucket rename --org myorg --name mybucket --new-name sensors",
     options=_Rename,
     run=_rename,
     add_options=_add_rename,
@@ -154,6 +156,7 @@ def _update(options: _Update, context: Context) -> ExitCode:
 UPDATE: Final = Command(
     description="Change how long data stay in a bucket, or its description. Shard groups that are "
     "there keep their span. It cannot bring back data that a shorter time has deleted.",
+    example="bucket update --org myorg --name mybucket --retention 90d",
     options=_Update,
     run=_update,
     add_options=_add_update,
@@ -184,6 +187,7 @@ def _delete(options: _Delete, context: Context) -> ExitCode:
 DELETE: Final = Command(
     description="Delete a bucket that has no data, with its index entry and its entry in the "
     "catalogue of the storage engine. It refuses a bucket with data, and a system bucket.",
+    example="bucket delete --org myorg --name mybucket",
     options=_Delete,
     run=_delete,
     add_options=_add_delete,

@@ -69,6 +69,7 @@ LIST: Final = Command(
     description="List every bucket with its organization and its retention, and say of each "
     "whether the storage engine knows it; influxd does not start when it does not know one. The "
     "file is opened for reading only and nothing is changed.",
+    example="bucket list --org myorg",
     options=_List,
     run=_list,
     add_options=_add_list,

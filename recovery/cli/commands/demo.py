@@ -51,6 +51,7 @@ DEMO: Final = Command(
     "list who can get in, find that there is no operator token, make one. Shows each command as it "
     "would be typed and what it really prints, and removes the folder at the end. It touches no "
     "other store and needs no InfluxDB.",
+    example="demo",
     options=Options,
     run=_demo,
 )

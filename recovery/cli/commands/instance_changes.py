@@ -34,6 +34,7 @@ def _add_owner(options: _AddOwner, context: Context) -> ExitCode:
 ADD_OWNER: Final = Command(
     description="Make a user an owner of the instance, as set-up does since InfluxDB 2.4. It takes "
     "a store of level 20 or later.",
+    example="instance add-owner --username admin",
     options=_AddOwner,
     run=_add_owner,
     add_options=_add_add_owner,

@@ -78,6 +78,7 @@ LIST: Final = Command(
     description="List what was done, the newest last: all of it, or with --bolt-path only what was "
     "done to that store. The ledger is opened for reading only; a ledger that does not exist is "
     "not made.",
+    example="ledger list",
     options=Options,
     run=_list,
     document=LedgerDocument,
@@ -114,6 +115,7 @@ def _show(options: _Show, context: Context) -> ExitCode:
 SHOW: Final = Command(
     description="Show one operation: who did it with what, to which file, which records were "
     "concerned, where the backup is, and how it ended.",
+    example="ledger show 1",
     options=_Show,
     run=_show,
     add_options=_add_show,

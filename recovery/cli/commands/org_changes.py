@@ -64,6 +64,7 @@ CREATE: Final = Command(
     description="Make an organization with its two system buckets, their entries in the catalogue "
     "of the storage engine, and an owner. influxd recovery leaves the entries out, and influxd "
     "does not start on what it made.",
+    example="org create --org plant2 --owner admin",
     options=_Create,
     run=_create,
     add_options=_add_create,
@@ -90,6 +91,7 @@ def _rename(options: _Rename, context: Context) -> ExitCode:
 RENAME: Final = Command(
     description="Give an organization another name. Tasks keep a copy of the old name, as they do "
     "when a server renames it.",
+    example="org rename --org myorg --new-name plant1",
     options=_Rename,
     run=_rename,
     add_options=_add_rename,
@@ -123,6 +125,7 @@ def _update(options: _Update, context: Context) -> ExitCode:
 UPDATE: Final = Command(
     description="Give an organization another description. It cannot give it another name: org "
     "rename does that.",
+    example='org update --org myorg --description "pumps and tanks"',
     options=_Update,
     run=_update,
     add_options=_add_update,
@@ -150,6 +153,7 @@ def _delete(options: _Delete, context: Context) -> ExitCode:
 DELETE: Final = Command(
     description="Delete an organization none of whose buckets has data, with its buckets and the "
     "roles in it. Its tokens stay, as on a server. It refuses an organization with data.",
+    example="org delete --org visitors",
     options=_Delete,
     run=_delete,
     add_options=_add_delete,
@@ -193,18 +197,21 @@ _ONE_ROLE: Final = (
 )
 ADD_OWNER: Final = Command(
     description=f"Make a user an owner of an organization. {_ONE_ROLE}",
+    example="org add-owner --org myorg --username grafana",
     options=_Role,
     run=partial(_set_role, role=OWNER),
     add_options=_add_role,
 )
 ADD_MEMBER: Final = Command(
     description=f"Make a user a member of an organization. {_ONE_ROLE}",
+    example="org add-member --org myorg --username grafana",
     options=_Role,
     run=partial(_set_role, role=MEMBER),
     add_options=_add_role,
 )
 REMOVE_MEMBER: Final = Command(
     description="End the role of a user in an organization. It cannot change what tokens may do.",
+    example="org remove-member --org myorg --username grafana",
     options=_Role,
     run=_remove_role,
     add_options=_add_role,

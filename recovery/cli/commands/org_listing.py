@@ -54,6 +54,7 @@ def _list(options: Reading, context: Context) -> ExitCode:
 LIST: Final = Command(
     description="List every organization of the store with its owners and members. The file is "
     "opened for reading only and nothing is changed.",
+    example="org list",
     options=Reading,
     run=_list,
     document=OrganizationList,

@@ -23,6 +23,7 @@ SCHEMA: Final = Command(
     description="Print the JSON Schema of what all commands print with --json, with that of each "
     'command in "commands" by its words. Version 1 is frozen: fields may be added to it, and none '
     "is taken away, renamed or given another type. It opens no store.",
+    example="schema",
     options=Options,
     run=_schema,
 )

@@ -371,6 +371,7 @@ SERVE: Final = Command(
     "operator token for this run. With -- COMMAND it is served to that command alone. It cannot "
     "serve data: writes and queries are answered with 503. The commands influx auth active and "
     "influx auth inactive ignore the environment: use auth set-active and auth set-inactive.",
+    example="serve -- influx auth list",
     options=_Serve,
     run=_serve,
     add_options=_add_serve,

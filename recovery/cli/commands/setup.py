@@ -126,6 +126,7 @@ SETUP: Final = Command(
     description="Make a new store for InfluxDB 2.8 or later with a user, an organization, a bucket "
     "and an operator token, before the first start of the server. Takes the file from --bolt-path, "
     "which must not exist yet; nothing is ever replaced. It cannot set up a store that is there.",
+    example="setup --bolt-path /srv/influxd.bolt --username admin --org myorg --bucket sensors",
     options=_Setup,
     run=_setup,
     add_options=_add_setup,

@@ -81,6 +81,7 @@ BACKUP: Final = Command(
     "running, the pages of one transaction are copied and checked, which works on a local disk. "
     "The copy has all secrets of the store and gets mode 0600. It is the metadata alone: time "
     "series, and the notebooks and annotations in influxd.sqlite, are not in it.",
+    example="store backup /root/influxd.bolt.backup",
     options=_Backup,
     run=_backup,
     add_options=_add_backup,

@@ -136,6 +136,7 @@ CHECK: Final = Command(
     "L harmless debris. Ends with one verdict. The store is opened for reading only and nothing is "
     "written. It does not look into time series. Exit code 0 when nothing is wrong and somebody "
     "can get in, else 1.",
+    example="store check",
     options=Reading,
     run=_check,
     document=CheckDocument,

@@ -92,6 +92,7 @@ BACKUPS: Final = Command(
     "changes, and those that influxd leaves at an upgrade, with time, operation, size, mode, and "
     "whether store undo needs them. Warns of those that others can read. Nothing is changed; it "
     "does not look into the copies, and does not delete any.",
+    example="store backups",
     options=Reading,
     run=_backups,
     document=BackupList,

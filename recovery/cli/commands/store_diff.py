@@ -100,6 +100,7 @@ DIFF: Final = Command(
     "added, removed or changed, by name. Of tokens and passwords it only says that they differ, "
     "and of indexes it only counts. Neither is changed. Exit code 0 when both have the same "
     "content, 1 when they differ.",
+    example="store diff /root/today.bolt /var/lib/influxdb/influxd.bolt",
     options=_Diff,
     run=_diff,
     add_options=_add_diff,

@@ -77,6 +77,7 @@ EXPORT: Final = Command(
     "store check as tables with foreign keys, and the views operator_tokens and who_can_get_in. No "
     "token, hash or password is in it, so it cannot be made a store again. The store is opened for "
     "reading only.",
+    example="store export /root/inventory.sqlite",
     options=_Export,
     run=_export,
     add_options=_add_export,

@@ -117,6 +117,7 @@ FIND: Final = Command(
     "size, time, owner, level, what is in it, who holds its lock, and which servers would open it. "
     "Files are opened for reading only. What is in a store that a server holds open is not told, "
     "and what this user may not look at is said.",
+    example="store find",
     options=Options,
     run=_find,
     document=FindDocument,

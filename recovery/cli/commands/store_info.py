@@ -130,6 +130,7 @@ INFO: Final = Command(
     "tokens are stored, which users can sign in and which operator tokens there are, what influxd "
     "downgrade would take away, and what the ledger says was done last. It does not look for "
     "faults: store check does.",
+    example="store info --bolt-path /var/lib/influxdb/influxd.bolt",
     options=Reading,
     run=_info,
     document=InfoDocument,

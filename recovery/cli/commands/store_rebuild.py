@@ -223,6 +223,7 @@ REBUILD: Final = Command(
     "Users, tokens, dashboards, tasks and everything else of the lost store do not come back, but "
     "for what --from gets out of it. Nothing is ever replaced. What contradicts itself is refused "
     "and named.",
+    example="store rebuild /root/new.bolt --engine-path /var/lib/influxdb/engine --org myorg",
     options=_Rebuild,
     run=_rebuild,
     add_options=_add_rebuild,

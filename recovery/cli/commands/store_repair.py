@@ -61,6 +61,7 @@ REPAIR: Final = Command(
     "that it removes is in the plan. It cannot bring back records that are gone, or mend a damaged "
     "bolt file. That records are lost stays a finding, which the store itself keeps, until a "
     "person accepts it with --accept.",
+    example="store repair --dry-run",
     options=_Repair,
     run=_repair,
     add_options=_add_repair,

@@ -96,6 +96,7 @@ COMPACT: Final = Command(
     "smaller, and deleted records and tokens are gone from it. They are not gone from the old "
     "file, nor from the disk that it was on. The store itself is not changed; put the new file in "
     "its place with influxd stopped.",
+    example="store compact /root/compact.bolt",
     options=_Compact,
     run=_compact,
     add_options=_add_compact,
@@ -235,6 +236,7 @@ SALVAGE: Final = Command(
     "influxd would start on the result. The damaged file is not changed. It cannot bring back what "
     "is on no page any more. Exit code 0 when nothing that the file still has is left out, 1 when "
     "something is missing or doubtful, 5 when no file could be made.",
+    example="store salvage /root/salvaged.bolt",
     options=_Salvage,
     run=_salvage,
     add_options=_add_salvage,

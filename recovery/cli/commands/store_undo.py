@@ -101,6 +101,7 @@ UNDO: Final = Command(
     "a power cut leaves it as before or as after. Run again, it takes back the operation before "
     "that one. It refuses when anything else has written to the store since, such as influxd "
     "itself, and when the backup is gone. It needs the ledger that recorded the operation.",
+    example="store undo --dry-run",
     options=_Undo,
     run=_undo,
     add_options=_add_undo,

@@ -63,6 +63,7 @@ def _update(options: _Update, context: Context) -> ExitCode:
 UPDATE: Final = Command(
     description="Set the password of a user. It is asked for twice, unless a file holds it. The "
     "user has to be named: none is ever guessed. It cannot recover the old password.",
+    example="user update --username admin --activate",
     options=_Update,
     run=_update,
     add_options=_add_update,
@@ -91,6 +92,7 @@ def _rename(options: _Rename, context: Context) -> ExitCode:
 
 RENAME: Final = Command(
     description="Give a user another name to sign in with. Password, roles and tokens stay.",
+    example="user rename --username admin --new-name root",
     options=_Rename,
     run=_rename,
     add_options=_add_rename,
@@ -121,12 +123,14 @@ _WHAT_STAYS: Final = (
 )
 ACTIVATE: Final = Command(
     description=f"Set the status of a user, to let a user in again. {_WHAT_STAYS}",
+    example="user activate --username admin",
     options=_SetStatus,
     run=partial(_set_status, is_active=True),
     add_options=_add_set_status,
 )
 DEACTIVATE: Final = Command(
     description=f"Set the status of a user, to keep a user out, with all its tokens. {_WHAT_STAYS}",
+    example="user deactivate --username grafana",
     options=_SetStatus,
     run=partial(_set_status, is_active=False),
     add_options=_add_set_status,
@@ -161,6 +165,7 @@ DELETE: Final = Command(
     description="Delete a user with its password and all its roles. Its tokens are listed and "
     "stay, as they would on a server, unless --with-tokens is given. It cannot delete what the "
     "user has made: dashboards, tasks and buckets stay.",
+    example="user delete --username grafana --with-tokens",
     options=_Delete,
     run=_delete,
     add_options=_add_delete,

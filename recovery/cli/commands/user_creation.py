@@ -76,6 +76,7 @@ CREATE: Final = Command(
     description="Make an active user with a password and a role in an organization. The password "
     "is asked for twice, unless a file holds it. It cannot give the user a token; auth create does "
     "that.",
+    example="user create --username carol --owner-of myorg",
     options=_Create,
     run=_create,
     add_options=_add_create,

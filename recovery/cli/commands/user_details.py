@@ -59,6 +59,7 @@ def _show(options: _Show, context: Context) -> ExitCode:
 SHOW: Final = Command(
     description="Show one user: its roles in organizations, its tokens without the secrets, and "
     "whether it can sign in, and if not, why. Nothing is changed. It cannot show the password.",
+    example="user show --username admin",
     options=_Show,
     run=_show,
     add_options=add_user_choice,
@@ -134,6 +135,7 @@ def _verify_password(options: _VerifyPassword, context: Context) -> ExitCode:
 VERIFY_PASSWORD: Final = Command(
     description="Say whether a password is that of a user, and whether the user can sign in with "
     "it. Exit code 0 when it can, 1 when not. Nothing is changed.",
+    example="user verify-password --username admin",
     options=_VerifyPassword,
     run=_verify_password,
     add_options=_add_verify_password,

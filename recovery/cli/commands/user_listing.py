@@ -56,6 +56,7 @@ LIST: Final = Command(
     description="List every user of the store with its status and the organizations that it "
     "belongs to. The file is opened for reading only and nothing is changed. It cannot show a "
     "password: the store holds only hashes of them, and those are never printed.",
+    example="user list",
     options=Reading,
     run=_list,
     document=UserList,

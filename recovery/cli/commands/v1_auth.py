@@ -84,6 +84,7 @@ LIST: Final = Command(
     description="List every 1.x-compatible authorization with its user name, what it may do, and "
     "whether it has a password. The file is opened for reading only and nothing is changed. It "
     "cannot show a password: the store holds only hashes of them.",
+    example="v1-auth list",
     options=Reading,
     run=_list,
     document=LegacyList,
@@ -127,6 +128,7 @@ SET_PASSWORD: Final = Command(
     description="Set the password that clients of InfluxDB 1.x log in with, 8 to 72 bytes. influxd "
     "must be stopped. The password is typed twice and does not show, or comes from a file. It does "
     "not set the password of a user of InfluxDB 2: user update does.",
+    example="v1-auth set-password old-grafana",
     options=_SetPassword,
     run=_set_password,
     add_options=_add_set_password,
@@ -225,6 +227,7 @@ CREATE: Final = Command(
     description="Make a user name and password for clients of InfluxDB 1.x, with the right to read "
     "or write buckets. It cannot make the database and retention policy that 1.x clients name: "
     "influx v1 dbrp does that when influxd runs.",
+    example="v1-auth create telegraf --username admin --org myorg --write-bucket mybucket",
     options=_Create,
     run=_create,
     add_options=_add_create,
@@ -249,6 +252,7 @@ SET_ACTIVE: Final = Command(
     description="Set the status of one 1.x-compatible authorization to active. Clients can log in "
     "with it again. influxd must be stopped. It does not touch its password, and changes nothing "
     "when the status is so already.",
+    example="v1-auth set-active old-grafana",
     options=_SetStatus,
     run=partial(_set_status, is_active=True),
     add_options=_add_set_status,
@@ -257,6 +261,7 @@ SET_INACTIVE: Final = Command(
     description="Set the status of one 1.x-compatible authorization to inactive. Servers refuse "
     "its user name until it is set active. influxd must be stopped. It does not touch its "
     "password, and changes nothing when the status is so already.",
+    example="v1-auth set-inactive old-grafana",
     options=_SetStatus,
     run=partial(_set_status, is_active=False),
     add_options=_add_set_status,
@@ -283,6 +288,7 @@ DELETE: Final = Command(
     description="Delete one 1.x-compatible authorization, its password and the index entry of its "
     "user name. influxd must be stopped. It does not delete the user of InfluxDB 2 that it belongs "
     "to.",
+    example="v1-auth delete old-grafana",
     options=_Delete,
     run=_delete,
     add_options=_add_delete,

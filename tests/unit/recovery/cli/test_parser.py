@@ -149,7 +149,7 @@ def test_help_of_a_noun_lists_its_commands_and_imports_none() -> None:
         _, parser = understand(argv)
         text = parser.children["auth"].format_help()
         verbs = [words.split()[1] for words in COMMANDS if words.startswith("auth ")]
-        assert [verb for verb in verbs if f"    {verb}" not in text] == []
+        assert [verb for verb in verbs if f"\n  {verb} " not in text] == []
 
 
 def test_every_command_has_the_common_options_and_help_for_each_of_its_own() -> None:
