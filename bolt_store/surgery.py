@@ -1,7 +1,7 @@
 """Repairs of a file's outermost structure, each on a copy, and a close look at one page.
 
 Lives here: `revert`, `rebuild_freelist`, `describe_page`. Must not live here: anything that changes
-keys or values; lost content is `bolt_store.salvage`'s.
+keys or values; lost content is `bolt_store.salvaging`'s.
 
 Invariants: the source is only read. A copy gets its name when its check is clean. In a copy, no
 page of the source is written on but the meta that does not count; what is new goes there or behind

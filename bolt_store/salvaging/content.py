@@ -10,7 +10,7 @@ from typing import NamedTuple
 from bolt_store.codec.bucket import BucketValue, decode_bucket
 from bolt_store.codec.layout import LEAF_FLAG
 from bolt_store.errors import PageError
-from bolt_store.salvage.survey import Elements, Place, Survey, inline_elements
+from bolt_store.salvaging.survey import Elements, Place, Survey, inline_elements
 
 
 class Element(NamedTuple):

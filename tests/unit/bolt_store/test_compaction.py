@@ -11,7 +11,7 @@ import pytest
 
 import bolt_store
 from bolt_store import BucketContent, compact, rebuild
-from bolt_store.compact import Content
+from bolt_store.compaction import Content
 from bolt_store.errors import (
     BoltError,
     CommitError,

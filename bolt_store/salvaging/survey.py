@@ -29,8 +29,8 @@ from bolt_store.codec.layout import BRANCH_FLAG, LEAF_FLAG
 from bolt_store.codec.leaf import Leaf, decode_leaf
 from bolt_store.errors import PageError
 from bolt_store.limits import KEY_SIZE_BYTES_MAX, TREE_DEPTH_MAX
-from bolt_store.salvage.partial import sound_elements
-from bolt_store.salvage.scan import Scan
+from bolt_store.salvaging.partial import sound_elements
+from bolt_store.salvaging.scan import Scan
 
 INLINE_DEPTH_MAX: Final = 16
 """Inline buckets in inline buckets are copied once a level. bbolt reads them and writes none."""

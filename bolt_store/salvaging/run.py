@@ -19,7 +19,7 @@ from bolt_store.codec.meta import Meta, is_page_size
 from bolt_store.errors import CommitError, LimitError, invariant
 from bolt_store.file.block_file import BlockFile
 from bolt_store.file.new_file import NewFile
-from bolt_store.salvage.choose import (
+from bolt_store.salvaging.choose import (
     Candidate,
     Choice,
     MetaSlotFacts,
@@ -27,19 +27,19 @@ from bolt_store.salvage.choose import (
     choose_root,
     usable_metas,
 )
-from bolt_store.salvage.compare import Move, sequence_of, walk
-from bolt_store.salvage.content import Element
-from bolt_store.salvage.knowledge import NO_KNOWLEDGE, Knowledge
-from bolt_store.salvage.report import (
+from bolt_store.salvaging.compare import Move, sequence_of, walk
+from bolt_store.salvaging.content import Element
+from bolt_store.salvaging.knowledge import NO_KNOWLEDGE, Knowledge
+from bolt_store.salvaging.report import (
     Doubt,
     MissingRange,
     PageRange,
     SalvageMethod,
     SalvageReport,
 )
-from bolt_store.salvage.scan import BLANK_SECTOR, Progress, Scan, infer_page_size
-from bolt_store.salvage.stale import find_differences, find_loose_leaves
-from bolt_store.salvage.survey import ATTACHED, IN_TREE, Lost, Survey
+from bolt_store.salvaging.scan import BLANK_SECTOR, Progress, Scan, infer_page_size
+from bolt_store.salvaging.stale import find_differences, find_loose_leaves
+from bolt_store.salvaging.survey import ATTACHED, IN_TREE, Lost, Survey
 
 TXID_MAX: Final = (1 << 64) - 1
 

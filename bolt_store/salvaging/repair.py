@@ -27,10 +27,10 @@ from bolt_store.codec.layout import BRANCH_FLAG, LEAF_FLAG, META_PAGE_COUNT
 from bolt_store.codec.leaf import Leaf
 from bolt_store.errors import PageError
 from bolt_store.limits import TREE_DEPTH_MAX
-from bolt_store.salvage.freelist import FreePages, shared_count
-from bolt_store.salvage.knowledge import Classify
-from bolt_store.salvage.scan import STRICT, Scan
-from bolt_store.salvage.survey import Attachment, Attachments, Lost, Place, Survey
+from bolt_store.salvaging.freelist import FreePages, shared_count
+from bolt_store.salvaging.knowledge import Classify
+from bolt_store.salvaging.scan import STRICT, Scan
+from bolt_store.salvaging.survey import Attachment, Attachments, Lost, Place, Survey
 
 ROUND_COUNT_MAX: Final = 8
 """A lost branch below a lost branch takes a round more; trees are seldom deeper."""

@@ -41,8 +41,8 @@ from bolt_store.errors import PageError
 from bolt_store.file.block_file import BlockFile
 from bolt_store.file.sparse import end_of_data, is_mostly_hole
 from bolt_store.limits import ELEMENT_COUNT_MAX, PAGE_SIZE_BYTES_MIN, TREE_DEPTH_MAX
-from bolt_store.salvage.knowledge import Plausible
-from bolt_store.salvage.partial import (
+from bolt_store.salvaging.knowledge import Plausible
+from bolt_store.salvaging.partial import (
     Partial,
     Reference,
     has_blank_sector,

@@ -31,9 +31,9 @@ from bolt_store.codec.meta import Meta
 from bolt_store.errors import FormatError
 from bolt_store.file.block_file import BlockFile
 from bolt_store.file.pager import Pager
-from bolt_store.salvage.compare import Move, walk
-from bolt_store.salvage.content import elements, root_bucket
-from bolt_store.salvage.find import (
+from bolt_store.salvaging.compare import Move, walk
+from bolt_store.salvaging.content import elements, root_bucket
+from bolt_store.salvaging.find import (
     Found,
     Pair,
     best_pair,
@@ -41,12 +41,12 @@ from bolt_store.salvage.find import (
     free_lists,
     may_follow,
 )
-from bolt_store.salvage.freelist import OWN_RUN, FreePages, shared_count
-from bolt_store.salvage.knowledge import Knowledge
-from bolt_store.salvage.repair import WRONG_REFERENCES, orphan_pages, repair
-from bolt_store.salvage.report import SalvageMethod, SnapshotFacts
-from bolt_store.salvage.scan import STRICT, Scan
-from bolt_store.salvage.survey import Survey
+from bolt_store.salvaging.freelist import OWN_RUN, FreePages, shared_count
+from bolt_store.salvaging.knowledge import Knowledge
+from bolt_store.salvaging.repair import WRONG_REFERENCES, orphan_pages, repair
+from bolt_store.salvaging.report import SalvageMethod, SnapshotFacts
+from bolt_store.salvaging.scan import STRICT, Scan
+from bolt_store.salvaging.survey import Survey
 
 POOR_SHARE: Final = 2
 """A state is far poorer than another one when it has less than half of its keys and buckets."""

@@ -17,10 +17,10 @@ page once, and the number of walks is bounded. What cannot be known to be curren
 Source: spec section 3.5.
 """
 
-from bolt_store.salvage.knowledge import Classify, Knowledge, Plausible
-from bolt_store.salvage.report import SalvageMethod, SalvageReport, StaleEntry
-from bolt_store.salvage.run import salvage
-from bolt_store.salvage.stale import stale_entries
+from bolt_store.salvaging.knowledge import Classify, Knowledge, Plausible
+from bolt_store.salvaging.report import SalvageMethod, SalvageReport, StaleEntry
+from bolt_store.salvaging.run import salvage
+from bolt_store.salvaging.stale import stale_entries
 
 __all__ = [
     "Classify",

@@ -10,7 +10,7 @@ import bolt_store
 from bolt_store import snapshot
 from bolt_store.errors import CommitError, NotABoltFileError, SnapshotError
 from bolt_store.file.memory_file import MemoryFile
-from bolt_store.snapshot import snapshot_file
+from bolt_store.snapshots import snapshot_file
 from tests.support.model import Changes, Model, dump_file, problems
 from tests.support.oracle import Oracle, loop_model
 

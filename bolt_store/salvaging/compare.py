@@ -12,8 +12,8 @@ from enum import Enum, unique
 
 from bolt_store.codec.bucket import BucketValue
 from bolt_store.errors import invariant
-from bolt_store.salvage.content import Element, elements, root_bucket
-from bolt_store.salvage.survey import Lost, Place, Survey
+from bolt_store.salvaging.content import Element, elements, root_bucket
+from bolt_store.salvaging.survey import Lost, Place, Survey
 
 
 @unique

@@ -13,14 +13,14 @@ from collections.abc import Iterator
 
 from bolt_store.codec.layout import LEAF_FLAG, META_PAGE_COUNT
 from bolt_store.file.block_file import BlockFile
-from bolt_store.salvage.choose import Candidate
-from bolt_store.salvage.compare import Move, Step, walk
-from bolt_store.salvage.content import Element
-from bolt_store.salvage.freelist import LISTED
-from bolt_store.salvage.knowledge import NO_KNOWLEDGE, Knowledge
-from bolt_store.salvage.report import Differences, LooseLeaf, SalvageReport, StaleEntry
-from bolt_store.salvage.scan import DAMAGED, STRICT, Scan
-from bolt_store.salvage.survey import Attachment, Survey
+from bolt_store.salvaging.choose import Candidate
+from bolt_store.salvaging.compare import Move, Step, walk
+from bolt_store.salvaging.content import Element
+from bolt_store.salvaging.freelist import LISTED
+from bolt_store.salvaging.knowledge import NO_KNOWLEDGE, Knowledge
+from bolt_store.salvaging.report import Differences, LooseLeaf, SalvageReport, StaleEntry
+from bolt_store.salvaging.scan import DAMAGED, STRICT, Scan
+from bolt_store.salvaging.survey import Attachment, Survey
 
 
 def find_differences(chosen: Candidate, other: Candidate) -> Differences:

@@ -13,8 +13,8 @@ from dataclasses import dataclass
 from typing import Final
 
 from bolt_store.codec.layout import META_PAGE_COUNT
-from bolt_store.salvage.scan import Scan
-from bolt_store.salvage.survey import Survey
+from bolt_store.salvaging.scan import Scan
+from bolt_store.salvaging.survey import Survey
 
 LISTED: Final = 1
 OWN_RUN: Final = 2

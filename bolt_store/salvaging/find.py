@@ -17,9 +17,9 @@ from typing import Final
 
 from bolt_store.codec.layout import BRANCH_FLAG, LEAF_FLAG, META_PAGE_COUNT
 from bolt_store.limits import TREE_DEPTH_MAX
-from bolt_store.salvage.freelist import LISTED, Fit, FreePages, fit
-from bolt_store.salvage.scan import BUCKETS_ONLY, Scan
-from bolt_store.salvage.survey import Survey
+from bolt_store.salvaging.freelist import LISTED, Fit, FreePages, fit
+from bolt_store.salvaging.scan import BUCKETS_ONLY, Scan
+from bolt_store.salvaging.survey import Survey
 
 WALK_FACTOR: Final = 64
 """The search ends when it has walked so many times the pages of the file. A file in use has 2 to 16
