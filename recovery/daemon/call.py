@@ -16,7 +16,8 @@ from typing import Final, Generic, Self, TypeAlias, TypeVar
 from recovery.daemon.access import Access, Caller
 from recovery.daemon.answer import Answer, ApiError
 from recovery.daemon.bodies import Body, BodyError, read_body
-from recovery.daemon.changes import Author, Changes, Made
+from recovery.daemon.changes import Changes, Made
+from recovery.daemon.journal import Author
 from recovery.daemon.request import WRONG_DIGITS, WRONG_LENGTH, Request, to_id
 from recovery.daemon.rights import Rights
 from recovery.daemon.sessions import Sessions
@@ -192,12 +193,29 @@ class Call:
             ApiError: It was refused or it failed.
         """
         self._end_view()
-        author = Author(
+        return self.desk.changes.make(planner, self._author())
+
+    def undo(self, number: int) -> Made:
+        """Take a change of this run back. As `change`.
+
+        Args:
+            number: Which, as the journal counts.
+
+        Returns:
+            What was done.
+
+        Raises:
+            ApiError: It cannot be taken back, or that failed.
+        """
+        self._end_view()
+        return self.desk.changes.undo(number, self._author())
+
+    def _author(self) -> Author:
+        return Author(
             name=self._caller.name if self._caller else "nobody",
             peer=self.request.peer,
             client=self.request.headers.get("user-agent", ""),
         )
-        return self.desk.changes.make(planner, author)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -5,18 +5,18 @@ journal a change. Must not live here: the order of the steps of a change
 (`recovery.services.changes.sequence`), and what a change is (its planner).
 
 Invariants: a change is carried out on the thread of the store. When the outcome of a write is not
-known, nothing is written any more. The journal is in memory only, because it holds secrets.
+known, nothing is written any more.
 
 Source: spec admin-daemon 2.7 and 2.8.
 """
 
-from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from recovery.daemon.answer import ApiError
+from recovery.daemon.journal import Author, Journal, JournalEntry, TakeBack
 from recovery.errors import (
     ConflictError,
     NotFoundError,
@@ -27,7 +27,6 @@ from recovery.errors import (
     WriteFailedError,
 )
 from recovery.log import get_logger
-from recovery.metastore.table import KeyChange
 from recovery.metastore.transaction import MetaTx
 from recovery.ports import Clock
 from recovery.remedy import advice
@@ -37,64 +36,13 @@ from recovery.services.changes.plan import Manner, Outcome, Plan, Planner, Propo
 from recovery.services.changes.ports import Intent, Ports, Recorder
 from recovery.services.session import Session
 
+if TYPE_CHECKING:
+    from recovery.metastore.table import KeyChange
+
 LOG: Final = get_logger(__name__)
 OPERATION: Final = "serve"
-JOURNAL_CHANGES_MAX: Final = 10_000
-JOURNAL_SIZE_BYTES_MAX: Final = 64 << 20
-CLIENT_LENGTH_MAX: Final = 60
 CHANGES_BETWEEN_CHECKS: Final = 100
 READ_ONLY: Final = "the store is open for reading only"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Author:
-    """Who makes a change.
-
-    Attributes:
-        name: "console key", "token ID", "session of USER".
-        peer: Who is at the other end of the connection; empty when unknown.
-        client: What the client calls itself; empty when it does not.
-    """
-
-    name: str
-    peer: str = ""
-    client: str = ""
-
-    @property
-    def reason(self) -> str:
-        """All of it, for the ledger."""
-        parts = (self.name, self.peer, self.client[:CLIENT_LENGTH_MAX])
-        return ", ".join(part for part in parts if part)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class JournalEntry:
-    """One change that was made, with what is needed to take it back.
-
-    Attributes:
-        number: Counts the changes of the run, from 1.
-        operation: The command that would have done the same.
-        steps: What was written, as sentences; names in them are not escaped.
-        record_ids: Records that were made, changed or removed.
-        author: Who made it.
-        moment: When, RFC 3339.
-        intent_id: Its row in the ledger.
-        keys: Every key that it touched, with the value before and after. Secret.
-    """
-
-    number: int
-    operation: str
-    steps: tuple[str, ...]
-    record_ids: tuple[str, ...]
-    author: Author
-    moment: str
-    intent_id: int
-    keys: tuple[KeyChange, ...] = field(repr=False)
-
-    @property
-    def size_bytes(self) -> int:
-        """About what it takes in memory."""
-        return sum(one.size_bytes for one in self.keys)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -119,6 +67,7 @@ class Changes:
     """Makes the changes of one run.
 
     Attributes:
+        journal: What can be taken back.
         count: How many were made.
         stopped_by: Why nothing is written any more; None while all is well.
         backup_path: The store as it was before the first; None before that.
@@ -139,17 +88,11 @@ class Changes:
         self._recorder = recorder
         self._clock = clock
         self._backups = BackupOnce(clock, operation=OPERATION)
-        self._journal: deque[JournalEntry] = deque()
-        self._journal_size_bytes = 0
+        self.journal: Final = Journal()
         self.count = 0
         self.stopped_by: RecoveryError | None = None
         self.backup_path: Path | None = None
         self._row = _SessionRow(session, recorder, reason)
-
-    @property
-    def journal(self) -> tuple[JournalEntry, ...]:
-        """The changes that can be taken back, the oldest first."""
-        return tuple(self._journal)
 
     def make(self, planner: Planner, author: Author) -> Made:
         """Make a change. Runs on the thread of the store.
@@ -196,6 +139,28 @@ class Changes:
             mark_lost=lambda: self._mark_lost(ports.recorder.intent_id, outcome),
         )
 
+    def undo(self, number: int, author: Author) -> Made:
+        """Take one change of this run back, by a change of its own. As `make`.
+
+        A deleted token works again with its old value; a minted one works no more.
+
+        Args:
+            number: Which, as the journal counts.
+            author: Who wants it.
+
+        Returns:
+            What was done.
+
+        Raises:
+            ApiError: It cannot be taken back, because of a later change that the message names; or
+                it failed.
+        """
+        try:
+            taken_back = self.journal.take_back(number)
+        except RecoveryError as error:
+            raise self._refused(error) from error
+        return self.make(taken_back, author)
+
     def look(self) -> None:
         """Check the whole file, and write nothing any more when it is not sound."""
         if self.count and self.stopped_by is None:
@@ -218,7 +183,7 @@ class Changes:
         intent_id: int,
         author: Author,
     ) -> None:
-        """Write the journal; the oldest entries go when it is full."""
+        """Count it, and write it into the journal."""
         self.count += 1
         self.backup_path = outcome.backup_path
         entry = JournalEntry(
@@ -229,15 +194,10 @@ class Changes:
             author=author,
             moment=self._clock.now().isoformat(),
             intent_id=intent_id,
+            undoes=watched.undoes,
             keys=watched.keys,
         )
-        self._journal.append(entry)
-        self._journal_size_bytes += entry.size_bytes
-        while (
-            len(self._journal) > JOURNAL_CHANGES_MAX
-            or self._journal_size_bytes > JOURNAL_SIZE_BYTES_MAX
-        ):
-            self._journal_size_bytes -= self._journal.popleft().size_bytes
+        self.journal.add(entry)
         for warning in outcome.warnings:
             LOG.warning("change.warned", operation=entry.operation, problem=warning)
 
@@ -321,6 +281,7 @@ class _Watched:
 
     def __init__(self, planner: Planner) -> None:
         self._planner = planner
+        self.undoes = planner.entry.number if isinstance(planner, TakeBack) else None
         self.keys: tuple[KeyChange, ...] = ()
 
     @property

@@ -19,6 +19,7 @@ from recovery.daemon.answer import ApiError
 from recovery.daemon.api import (
     authorizations,
     buckets,
+    changes,
     legacy,
     members,
     organizations,
@@ -98,6 +99,8 @@ ROUTES: Final[tuple[tuple[str, str, Handler], ...]] = (
     ("PATCH", f"{_V1}/{{id}}", legacy.update),
     ("DELETE", f"{_V1}/{{id}}", legacy.delete),
     ("POST", f"{_V1}/{{id}}/password", passwords.set_of_legacy),
+    ("GET", changes.PATH, changes.list_all),
+    ("POST", f"{changes.PATH}/{{number}}/undo", changes.undo),
 )
 """The others."""
 

@@ -112,17 +112,18 @@ class Table:
         Raises:
             StoreDamagedError: A page on the way is damaged or cannot be read.
         """
-        if self._bucket is None or not key:
-            return None
-        with self._failures.translated():
-            return self._bucket.get(key) or None
+        return self.stored(key) or None
 
     def has(self, key: bytes) -> bool:
         """Tell whether a key is there, with an empty value too. Raises as `get`."""
+        return self.stored(key) is not None
+
+    def stored(self, key: bytes) -> bytes | None:
+        """Read the value of a key, which may be empty; None when it is absent. Raises as `get`."""
         if self._bucket is None or not key:
-            return False
+            return None
         with self._failures.translated():
-            return self._bucket.get(key) is not None
+            return self._bucket.get(key)
 
     def items(
         self, prefix: bytes = b"", *, start: bytes | None = None

@@ -97,7 +97,7 @@ class MetaTx:
         if self._key_changes is None:
             return
         known = self._key_changes.get((table.name, key))
-        before = table.get(key) if known is None else known.before
+        before = table.stored(key) if known is None else known.before
         self._key_changes[table.name, key] = KeyChange(table.name, key, before, value)
 
     def table_names(self) -> list[str]:
