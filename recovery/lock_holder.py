@@ -1,14 +1,17 @@
-"""Who holds the lock of a store.
+"""Who holds the lock of a store, and how that one is stopped.
 
-Lives here: reading the kernel's table of locks, and describing the processes in it. Must not live
-here: taking or breaking a lock, ending a process.
+Lives here: reading the kernel's table of locks, describing the processes in it, and the command
+that stops them. Must not live here: taking or breaking a lock, ending a process.
 
 Invariants: nothing is written and nothing is opened but files of the process table. Of a command
 line only the name of the program and a sub-command from a fixed list get out, because the rest may
 hold secrets. The answer is help for a person: a holder that cannot be seen is no error.
 
 Facts: proc(5), "/proc/locks" and "/proc/pid/fdinfo"; Linux fs/locks.c, lock_get_status and
-locks_show (device in hexadecimal, inode in decimal, locks of invisible processes left out).
+locks_show (device in hexadecimal, inode in decimal, locks of invisible processes left out);
+systemctl(1), systemd.special(7) (user@.service), machinectl(1), lxc.container.conf(5) (control
+groups lxc.payload.NAME, before 4.0 lxc/NAME); influxdb v2.9.1 cmd/influxd/launcher/cmd.go
+(`signals.WithStandardSignals`: os.Interrupt ends it cleanly, SIGTERM kills it as a crash does).
 """
 
 import os
@@ -29,9 +32,10 @@ HIDDEN_SENTENCE: Final = (
 _CONTAINER_ID_SHOWN_LENGTH: Final = 12  # what `docker ps` shows
 _COMMAND_LENGTH_MAX: Final = 64
 _NAMED_ARGUMENT_COUNT: Final = 3  # the sub-command is the first word, or follows an interpreter
+_OURS: Final = "influx-recovery"
 _SUBCOMMANDS: Final = {
     "influxd": frozenset({"run", "recovery", "upgrade", "downgrade", "inspect", "print-config"}),
-    "influx-recovery": frozenset(
+    _OURS: frozenset(
         {"auth", "user", "org", "store", "demo", "export", "ledger", "serve", "setup"}
     ),
     "bbolt": frozenset({"check", "compact", "surgery", "dump", "page", "pages", "stats", "bench"}),
@@ -52,7 +56,22 @@ _RUNTIME_NAMES: Final = {
     "crio": "kubernetes",
     "kubepods": "kubernetes",
 }
+_SYSTEM_CONTAINER: Final = re.compile(
+    r"(?:^/lxc(?:\.payload)?[./](?P<lxc>[A-Za-z0-9_-]+)"
+    r"|/systemd-nspawn@(?P<nspawn>[A-Za-z0-9_-]+)\.service"
+    r"|/machine-(?P<machine>[A-Za-z0-9_-]+)\.scope)(?=/|$)"
+)
+_INFLUXD: Final = re.compile(r"influxd[-_.0-9a-z]*")
 _UNIT_ESCAPE: Final = re.compile(r"\\x([0-9a-f]{2})")
+_USER_MANAGER: Final = re.compile(r"/user@(\d+)\.service/")
+_CARRIERS: Final = frozenset({
+    "anacron", "atd", "containerd", "cron", "crond", "cronie", "docker", "dropbear", "getty",
+    "monit", "podman", "serial-getty", "ssh", "sshd", "supervisor", "supervisord",
+})  # fmt: skip
+"""Units that run programs of others: stopping them is not what is meant."""
+_SYSTEMS: Final = ("lxc ", "machine ")
+"""Containers that run a systemd of their own."""
+_HOLDERS_NAMED_MAX: Final = 3
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -67,6 +86,8 @@ class LockHolder:
         unit: Its systemd unit, such as "influxdb.service".
         is_exclusive: Whether it holds the lock alone, as a server does.
         is_certain: False when only the inode fits and the process may not be looked into.
+        user_of_unit: Whose systemd or container engine runs it; None for that of the system.
+        is_unit_itself: Whether systemd started this very process, not a shell or cron within it.
     """
 
     pid: int
@@ -76,9 +97,49 @@ class LockHolder:
     unit: str | None
     is_exclusive: bool
     is_certain: bool
+    user_of_unit: str | None
+    is_unit_itself: bool
 
     @property
-    def sentence(self) -> str:
+    def way_to_stop(self) -> str:
+        """Say what ends it, and how it is waited for where it will end by itself."""
+        program, _, word = (self.command or "").partition(" ")
+        is_influxd = word in {"", "run"} and _INFLUXD.fullmatch(program) is not None
+        is_server = is_influxd or (program == _OURS and word == "serve")
+        stop = self._stop_command(is_server=is_server)
+        if is_server:
+            return f"stop {program if is_influxd else self.command} first: {stop}"
+        if program == _OURS:
+            return "wait until that command has ended"
+        if self.command is None:
+            return f"see what process {self.pid} is, and stop it: {stop}"
+        return f"wait until {self.command} has ended, or stop it: {stop}"
+
+    def _stop_command(self, *, is_server: bool) -> str:
+        """Name the command for it: what started it may start it again after a mere kill."""
+        if self.container:
+            runtime, _, name = self.container.partition(" ")
+            command = {
+                "docker": f"docker stop {name}",
+                "podman": f"podman stop {name}",
+                "machine": f"machinectl poweroff {name}",
+                "lxc": f"lxc-stop -n {name}",
+            }.get(runtime, "kubectl scale --replicas=0, for what runs its pod")
+            if runtime == "machine" and self.unit:
+                command = f"systemctl --machine {name} stop {self.unit}"
+            if runtime == "lxc" and self.unit:
+                command = f"systemctl stop {self.unit}, inside of the container {name}"
+            return f"{command}, as user {self.user_of_unit}" if self.user_of_unit else command
+        if self.unit and (is_server or self.is_unit_itself):
+            name = self.unit.removesuffix(".service").partition("@")[0]
+            if self.user_of_unit:
+                return f"systemctl --user stop {self.unit}, as user {self.user_of_unit}"
+            if name not in _CARRIERS:
+                return f"systemctl stop {self.unit}"
+        return f"kill -INT {self.pid}" if is_server else f"kill {self.pid}"
+
+    @property
+    def name(self) -> str:
         """Describe the process for a person."""
         facts = [
             self.command or "",
@@ -87,9 +148,12 @@ class LockHolder:
             f"unit {self.unit}" if self.unit else "",
         ]
         described = ", ".join(fact for fact in facts if fact)
-        name = f"process {self.pid} ({described})" if described else f"process {self.pid}"
-        verb = "holds" if self.is_certain else "probably holds"
-        return f"{name} {verb} the lock"
+        return f"process {self.pid} ({described})" if described else f"process {self.pid}"
+
+    @property
+    def sentence(self) -> str:
+        """Say that it holds the lock."""
+        return f"{self.name} {'holds' if self.is_certain else 'probably holds'} the lock"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -120,6 +184,16 @@ class LockUse:
         if others == 0:
             return first
         return f"{first}, and so {'does' if others == 1 else 'do'} {others} more"
+
+    @property
+    def way_to_free(self) -> str:
+        """Say what to do so that the lock is free; never how to stop what is not there."""
+        ways = dict.fromkeys(one.way_to_stop for one in self.holders[:_HOLDERS_NAMED_MAX])
+        if ways:
+            return ", and ".join(ways)
+        if self.is_view_partial:
+            return "run it as root, which tells what holds the lock and how that is stopped"
+        return "stop the container that has it, or see on the host what holds it: lslocks -u"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -177,14 +251,27 @@ def find_lock_holders(*, device: int, inode: int, proc_root: Path = PROC_ROOT) -
         certain |= {e.pid: e.is_exclusive for e in held if e.pid in openers.modes}
         probable = {e.pid: e.is_exclusive for e in held if e.pid in openers.hidden_pids}
     holders = [
-        *(_describe(proc_root, pid, mode, is_certain=True) for pid, mode in certain.items()),
-        *(_describe(proc_root, pid, mode, is_certain=False) for pid, mode in probable.items()),
+        *(_describe(proc_root, pid, mode=mode, is_certain=True) for pid, mode in certain.items()),
+        *(_describe(proc_root, pid, mode=mode, is_certain=False) for pid, mode in probable.items()),
     ]
     return LockUse(
         holders=tuple(holders),
         waiting_pids=tuple(sorted({e.pid for e in entries if e.is_blocked and e.pid > 0})),
         is_view_partial=bool(openers.hidden_pids),
     )
+
+
+def describe_process(pid: int, *, proc_root: Path = PROC_ROOT) -> LockHolder:
+    """Describe a process that keeps something else in use than a lock.
+
+    Args:
+        pid: Its process ID.
+        proc_root: Where the process table is; another place in tests.
+
+    Returns:
+        What can be seen of it.
+    """
+    return _describe(proc_root, pid, mode=False, is_certain=True)
 
 
 def _entries(table: Path, *, inode: int) -> Iterator[_Entry]:
@@ -248,19 +335,30 @@ def _lock_mode(information: Path) -> bool | None:
     return None
 
 
-def _describe(proc_root: Path, pid: int, mode: bool, *, is_certain: bool) -> LockHolder:  # noqa: FBT001 # private, and a value of the table above
+def _describe(proc_root: Path, pid: int, *, mode: bool, is_certain: bool) -> LockHolder:
     """Describe a process as far as this user may read it."""
     folder = proc_root / str(pid)
     paths = _control_group_paths(folder)
     container = _container(paths)
+    manager = next((found[1] for path in paths if (found := _USER_MANAGER.search(path))), None)
     return LockHolder(
         pid=pid,
         command=_command(folder),
         user=_user(folder, is_local=container is None),
         container=container,
-        unit=None if container else _unit(paths),
+        unit=None if container and not container.startswith(_SYSTEMS) else _unit(paths),
         is_exclusive=mode,
         is_certain=is_certain,
+        user_of_unit=manager and _user_name(int(manager), is_local=True),
+        is_unit_itself=_is_child_of_systemd(proc_root, folder),
+    )
+
+
+def _is_child_of_systemd(proc_root: Path, folder: Path) -> bool:
+    """Say whether systemd itself has started a process, or has inherited it."""
+    found = re.search(r"^PPid:\s+(\d+)", _text_of(folder / "status") or "", re.MULTILINE)
+    return (
+        found is not None and (_text_of(proc_root / found[1] / "comm") or "").strip() == "systemd"
     )
 
 
@@ -285,7 +383,10 @@ def _user(folder: Path, *, is_local: bool) -> str | None:
     found = re.search(r"^Uid:\s+\d+\s+(\d+)", _text_of(folder / "status") or "", re.MULTILINE)
     if found is None:
         return None
-    uid = int(found[1])
+    return _user_name(int(found[1]), is_local=is_local)
+
+
+def _user_name(uid: int, *, is_local: bool) -> str:
     try:
         name = pwd.getpwuid(uid).pw_name if is_local else None
     except (KeyError, OverflowError):
@@ -311,6 +412,10 @@ def _container(paths: list[str]) -> str | None:
             word = word or ("libpod" if "libpod" in path else "docker")
             runtime = _RUNTIME_NAMES.get(word, word)
             return f"{runtime} {found['id'][:_CONTAINER_ID_SHOWN_LENGTH]}"
+        system = _SYSTEM_CONTAINER.search(path)
+        if system is not None:
+            name = system["lxc"] or system["nspawn"] or system["machine"]
+            return f"{'lxc' if system['lxc'] else 'machine'} {name}"
     return None
 
 

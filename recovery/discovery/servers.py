@@ -1,8 +1,9 @@
 """Servers that this machine is set up to start, and the store that each would open.
 
 Lives here: the order in which influxd itself looks at flags, environment, configuration file and
-default, applied to the present environment, to systemd units, to the package's environment file, to
-the Docker image's entry point (inside of a container), and to the Homebrew service. Must not live
+default, applied to the present environment, to systemd units, to running processes, to the
+package's environment file, to the Docker image's entry point (inside of a container), and to the
+Homebrew service. Must not live
 here: whether those stores exist, and which of them a command should use.
 
 Invariants: what influxd takes from a configuration is taken in its order: flag, environment, file,
@@ -31,6 +32,7 @@ from recovery.discovery.configuration import (
 from recovery.discovery.containers import Container
 from recovery.discovery.host import Host
 from recovery.discovery.places import HOME_FOLDER, HOMEBREW_PREFIXES
+from recovery.discovery.processes import Running
 from recovery.discovery.systemd import Unit, read_environment_file, read_text, read_units
 from recovery.errors import ConfigurationError
 from recovery.model.display import displayed
@@ -183,6 +185,37 @@ def server_of_container(host: Host, container: Container) -> Server:
             from_file=f"read by {name}",
         )
     )
+    return _only_a_hint(server)
+
+
+def server_running(running: Running) -> Server:
+    """Say what a process of influxd has open, or is about to open.
+
+    Args:
+        running: The process.
+
+    Returns:
+        The server, which is no reason to prefer its store to another one.
+    """
+    server = _server(
+        _Start(
+            name=running.name,
+            flags=_settings_of_arguments(running.arguments),
+            environment=running.environment,
+            default_config_path=str(running.working_folder),
+            default_store=running.outside(f"{running.home}/{HOME_FOLDER}/{STORE_NAME}")
+            if running.home
+            else None,
+            default_reason=f"found in the home folder of {running.name}",
+            located=running.outside,
+            from_flag=f"--bolt-path of {running.name}",
+            from_variable=f"{BOLT_PATH_VARIABLE} of {running.name}",
+            from_file=f"read by {running.name}",
+        )
+    )
+    if running.held_path is not None:
+        held = running.outside(running.held_path)
+        server = replace(server, store_path=held, reason=f"{running.name} has it open")
     return _only_a_hint(server)
 
 

@@ -13,7 +13,14 @@ from recovery.discovery.candidate import AS_NAMED, Candidate, Files, State, besi
 from recovery.discovery.containers import read_containers
 from recovery.discovery.host import Host
 from recovery.discovery.places import Blind, Place, fixed_places, matching_places
-from recovery.discovery.servers import Server, server_here, server_of_container, servers_of_system
+from recovery.discovery.processes import read_running
+from recovery.discovery.servers import (
+    Server,
+    server_here,
+    server_of_container,
+    server_running,
+    servers_of_system,
+)
 from recovery.errors import ConfigurationError
 from recovery.model.display import displayed
 
@@ -72,21 +79,24 @@ def _finds(
         path = host.working_folder / bolt_path
         yield look_at(path, named_by, is_configured=True, files=beside(path))
     for server in (server_here(host), *servers_of_system(host)):
-        yield server
-        if server.store_path is not None:
-            yield candidate_of(server)
+        yield from _opened_by(server)
     for place in fixed_places(host):
         yield _custom(place)
     for container in read_containers(host):
         if isinstance(container, Blind):
             yield container
-            continue
-        server = server_of_container(host, container)
-        yield server
-        if server.store_path is not None:
-            yield candidate_of(server)
+        else:
+            yield from _opened_by(server_of_container(host, container))
+    for running in read_running(host):
+        yield from _opened_by(server_running(running))
     for found in matching_places(host):
         yield found if isinstance(found, Blind) else _custom(found)
+
+
+def _opened_by(server: Server) -> Iterator[Candidate | Server]:
+    yield server
+    if server.store_path is not None:
+        yield candidate_of(server)
 
 
 def candidate_of(server: Server) -> Candidate:

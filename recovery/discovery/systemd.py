@@ -22,6 +22,7 @@ from typing import Final
 from recovery.discovery.host import Host, influxd_variables
 
 UNIT_NAMES: Final = ("influxdb.service", "influxd.service", "influxdb2.service")
+"""Those of packages and of usual guides; any other unit counts that starts influxd."""
 
 _FOLDERS: Final = (
     "/etc/systemd/system",
@@ -32,6 +33,9 @@ _FOLDERS: Final = (
 )
 _SIZE_BYTES_MAX: Final = 1 << 20
 _COMMAND_PREFIXES: Final = "@-:+!"
+_PROGRAM: Final = re.compile(r"influxd[-_.0-9a-z]*\Z")
+_RUNS_A_CONTAINER: Final = frozenset({"docker", "podman", "nerdctl"})
+_INSTANCE: Final = re.compile(r"([^@]+@)(.+)(\.service)\Z")
 _VARIABLE: Final = re.compile(r"\$(?:\{([A-Z_][A-Z0-9_]*)\}|([A-Z_][A-Z0-9_]*)\b)")
 _SPECIFIER: Final = re.compile(r"%(.)")
 _SPECIFIERS: Final = {"%": "%", "E": "/etc", "S": "/var/lib", "h": "/root", "t": "/run"}
@@ -69,16 +73,50 @@ def read_units(host: Host) -> Iterator[Unit]:
         Units; an alias of another one is left out.
     """
     for name in UNIT_NAMES:
-        path = next(
-            (p for f in _FOLDERS if os.path.lexists(p := host.inside(f) / name)),
-            None,
-        )
-        if path is None or path.is_symlink():  # masked, or an alias
-            continue
-        text = read_text(path)
-        if text is not None:
-            drop_ins = [read_text(file) or "" for file in _drop_ins(host, name)]
-            yield _unit(host, name, [text, *drop_ins])
+        unit = _read_unit(host, name)
+        if unit is not None:
+            yield unit
+    for name in _other_names(host):
+        unit = _read_unit(host, name)
+        if unit is not None and _starts_influxd(unit.arguments):
+            yield unit
+
+
+def _read_unit(host: Host, name: str) -> Unit | None:
+    """Read one unit, whose file for an instance is that of its template."""
+    path = next((p for f in _FOLDERS if os.path.lexists(p := host.inside(f) / name)), None)
+    files = [name]
+    found = _INSTANCE.match(name)
+    if path is None and found is not None:
+        files.insert(0, template := found[1] + found[3])
+        path = next((p for f in _FOLDERS if os.path.lexists(p := host.inside(f) / template)), None)
+    if path is None or path.is_symlink():  # masked, or an alias
+        return None
+    text = read_text(path)
+    if text is None:
+        return None
+    drop_ins = [read_text(drop) or "" for file in files for drop in _drop_ins(host, file)]
+    instance = "" if found is None else found[2]
+    named = (one.replace("%i", instance).replace("%I", instance) for one in (text, *drop_ins))
+    return _unit(host, name, list(named))
+
+
+def _other_names(host: Host) -> list[str]:
+    """List all other units: files of their own, and instances of templates that are enabled."""
+    names: set[str] = set()
+    for folder in map(host.inside, _FOLDERS):
+        with contextlib.suppress(OSError):
+            names |= {path.name for path in folder.glob("*.service") if not path.is_symlink()}
+            names |= {path.name for path in folder.glob("*.wants/*@?*.service")}
+    return sorted(name for name in names - set(UNIT_NAMES) if not name.endswith("@.service"))
+
+
+def _starts_influxd(arguments: tuple[str, ...]) -> bool:
+    """Say whether a command is influxd, by itself or behind env, a shell and the like."""
+    words = [word for argument in arguments for word in _words(argument)]
+    if not words or os.path.basename(words[0]) in _RUNS_A_CONTAINER:  # noqa: PTH119 # a word, no path
+        return False
+    return any(_PROGRAM.match(os.path.basename(word)) for word in words)  # noqa: PTH119 # as above
 
 
 def read_environment_file(path: Path) -> dict[str, str] | None:

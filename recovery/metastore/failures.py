@@ -85,7 +85,7 @@ _SIGNATURES: Final = (
     ),
 )
 
-READ_LIVE: Final = Give(Input.LIVE, "read a snapshot of it while influxd runs")
+READ_LIVE: Final = Give(Input.LIVE, "read a snapshot of it while it is in use")
 
 
 class Failures:
@@ -190,11 +190,10 @@ class Failures:
         try:
             status = self.path.stat()
         except OSError:
-            holder, hint = "another process holds the lock", "stop influxd first"
+            holder, hint = "another process holds the lock", "wait until it has ended"
         else:
             use = find_lock_holders(device=status.st_dev, inode=status.st_ino)
-            holder = use.sentence
-            hint = _stop_hint([(one.command, one.unit, one.container) for one in use.holders])
+            holder, hint = use.sentence, use.way_to_free
         return StoreBusyError(path=self.name, holder=holder, hint=(hint, READ_LIVE))
 
     def _damaged(self, error: FormatError) -> RecoveryError:
@@ -339,17 +338,3 @@ def write_failed(
         else "do not start influxd; list the store, and restore the backup if it looks wrong"
     )
     return WriteFailedError(path=path, problem=problem, outcome=outcome, hint=hint)
-
-
-def _stop_hint(holders: list[tuple[str | None, str | None, str | None]]) -> str:
-    """Say how to stop what holds the lock, as far as that is known."""
-    command, unit, container = holders[0] if len(holders) == 1 else (None, None, None)
-    if container:
-        runtime, _, name = container.partition(" ")
-        verb = f"{runtime} stop {name}" if runtime in {"docker", "podman"} else "stop its container"
-        return f"stop influxd first: {verb}"
-    if unit:
-        return f"stop influxd first: systemctl stop {unit}"
-    if command and command.startswith("influx-recovery"):
-        return "wait until that command has ended"
-    return "stop influxd first: systemctl stop influxdb, or stop its container"

@@ -58,7 +58,7 @@ def snapshot_store(path: Path, target: Path, *, named: Path | None = None) -> Sn
         raise StoreBusyError(
             path=displayed(str(path)),
             holder=f"the server keeps writing, and {error}",
-            hint="try again in a quieter moment, or stop influxd first",
+            hint="try again in a quieter moment, or stop what writes to it",
         ) from error
     except CommitError as error:
         raise Failures(named or target).translate(error) from error

@@ -18,15 +18,16 @@ from tests.support.source import modules
 PARSER: Final = build_parser()
 OPTIONS: Final = {name for command in commands(PARSER) for name in command.options if "--" in name}
 FIRST_WORDS: Final = {*NOUNS, *(words.split()[0] for words in COMMANDS)}
-OF_INFLUXD: Final = {
+OF_OTHERS: Final = {
+    "recovery.lock_holder": {"--user"},
     "recovery.discovery.servers": {
         "--bolt-path",
         "--engine-path",
         "--sqlite-path",
         "--use-hashed-tokens",
-    }
+    },
 }
-"""Options of the server, which are read from its command line."""
+"""Options of systemctl, and of the server, which are read from its command line."""
 
 
 def texts(path: Path) -> Iterator[tuple[int, str]]:
@@ -47,7 +48,7 @@ def test_nothing_below_the_command_line_knows_what_is_typed() -> None:
             continue
         for line, text in texts(path):
             options = set(re.findall(r"(?<![\w-])--[a-z][a-z0-9-]*", text)) & OPTIONS
-            options -= OF_INFLUXD.get(name, set())
+            options -= OF_OTHERS.get(name, set())
             named = set(re.findall(rf"{PROGRAM} ([\w-]+)", text)) & FIRST_WORDS
             found += [f"{name}:{line} {word}" for word in (*options, *named)]
     assert found == []

@@ -23,7 +23,7 @@ def test_a_held_store_is_refused_and_the_refusal_names_the_way(
     with oracle.hold(level21_bolt):
         done = cli.run("auth", "list", "--bolt-path", level21_bolt)
     assert done.code == ExitCode.BUSY
-    assert "read a snapshot of it while influxd runs with --live" in done.hint
+    assert "read a snapshot of it while it is in use with --live" in done.hint
 
 
 def test_a_change_of_a_held_store_is_not_offered_a_snapshot(

@@ -20,6 +20,7 @@ from recovery.cli.usage import UsageError, required
 from recovery.cli.words import Parser
 from recovery.engine.users import pid_within
 from recovery.errors import ConflictError, ExitCode, RefusedError, StoreBusyError
+from recovery.lock_holder import describe_process
 from recovery.model.display import displayed
 from recovery.model.ids import Id, parse_id
 from recovery.model.schema import LEVEL_MAX, LEVEL_MIN, versions_of_level
@@ -340,10 +341,11 @@ def _require_level(level: int) -> None:
 def _require_stopped(engine_path: Path) -> None:
     pid = pid_within(engine_path)
     if pid is not None:
+        process = describe_process(pid)
         raise StoreBusyError(
             path=displayed(str(engine_path)),
-            holder=f"process {pid} has files in it open",
-            hint="stop influxd first, for example with: systemctl stop influxdb",
+            holder=f"{process.name} has files in it open",
+            hint=process.way_to_stop,
         )
 
 

@@ -14,6 +14,7 @@ from recovery.lock_holder import (
     HIDDEN_SENTENCE,
     UNSEEN_SENTENCE,
     LockUse,
+    describe_process,
     find_lock_holders,
 )
 from tests.support.as_other_user import run_as_nobody
@@ -101,6 +102,7 @@ class FakeProc:
         command_line: tuple[str, ...] = ("influxd",),
         cgroup: str = "0::/\n",
         uid: int = 0,
+        parent: int = 7,
         opens_store: bool = True,
     ) -> Path:
         folder = self.root / str(pid)
@@ -110,7 +112,9 @@ class FakeProc:
         (folder / "exe").symlink_to(executable)
         (folder / "cmdline").write_bytes(b"".join(a.encode() + b"\0" for a in command_line))
         (folder / "cgroup").write_text(cgroup, encoding="ascii")
-        (folder / "status").write_text(f"Name:\tx\nUid:\t7\t{uid}\t7\t7\n", encoding="ascii")
+        (folder / "status").write_text(
+            f"Name:\tx\nPPid:\t{parent}\nUid:\t7\t{uid}\t7\t7\n", encoding="ascii"
+        )
         if opens_store:
             self.open_file(pid, 3, self.store)
         return folder
@@ -356,7 +360,14 @@ def test_a_command_is_its_program_and_at_most_one_known_word(
         ),
         (f"4:memory:/kubepods/burstable/pod1-2/{CONTAINER_ID}\n", "kubernetes 3f2a9c41d0be"),
         (f"0::/kubepods/pod1/crio-{CONTAINER_ID}.scope\n", "kubernetes 3f2a9c41d0be"),
+        ("0::/lxc.payload.101/system.slice/influxdb.service\n", "lxc 101"),
+        ("0::/lxc/101/ns/system.slice/influxdb.service\n", "lxc 101"),
+        (
+            "0::/machine.slice/systemd-nspawn@db.service/payload/system.slice/influxdb.service\n",
+            "machine db",
+        ),
         ("0::/system.slice/influxdb.service\n", None),
+        ("0::/system.slice/lxc.service\n", None),
         ("0::/\n", None),
         ("nonsense\n", None),
     ],
@@ -370,10 +381,7 @@ def test_a_container_is_read_from_the_control_groups(
     assert expected == holder.container
     if expected is not None:
         assert holder.user == "1000"  # its name would be one of this system's, not the container's
-        assert (
-            f"process 812 (influxd, user 1000, container {expected}) holds the lock"
-            == proc.use().sentence
-        )
+        assert f"process 812 (influxd, user 1000, container {expected}" in proc.use().sentence
 
 
 @pytest.mark.parametrize(
@@ -436,3 +444,140 @@ def test_three_holders_are_counted(proc: FakeProc) -> None:
     assert (
         proc.use().sentence == "process 812 (influxd, user root) holds the lock, and so do 2 more"
     )
+
+
+UNIT = "0::/system.slice/influx2.service\n"
+DOCKER = f"0::/system.slice/docker-{CONTAINER_ID}.scope\n"
+ROOTLESS = (
+    f"0::/user.slice/user-0.slice/user@0.service/user.slice/libpod-{CONTAINER_ID}.scope/container\n"
+)
+NSPAWN = "0::/machine.slice/systemd-nspawn@db.service/payload/system.slice/influxdb.service\n"
+LXC = "0::/lxc.payload.101/system.slice/influxdb.service\n"
+
+
+@pytest.mark.parametrize(
+    ("program", "words", "cgroup", "expected"),
+    [
+        ("influxd", (), UNIT, "stop influxd first: systemctl stop influx2.service"),
+        ("influxd", ("run",), UNIT, "stop influxd first: systemctl stop influx2.service"),
+        ("influxd-2.9", (), UNIT, "stop influxd-2.9 first: systemctl stop influx2.service"),
+        (
+            "influxd",
+            (),
+            "0::/system.slice/system-influxdb.slice/influxdb@main.service\n",
+            "stop influxd first: systemctl stop influxdb@main.service",
+        ),
+        (
+            "influxd",
+            (),
+            "0::/user.slice/user-0.slice/user@0.service/app.slice/db.service\n",
+            "stop influxd first: systemctl --user stop db.service, as user root",
+        ),
+        ("influxd", (), "0::/\n", "stop influxd first: kill -INT 812"),
+        ("influxd", (), "0::/system.slice/cron.service\n", "stop influxd first: kill -INT 812"),
+        ("influxd", (), DOCKER, "stop influxd first: docker stop 3f2a9c41d0be"),
+        (
+            "influxd",
+            (),
+            ROOTLESS,
+            "stop influxd first: podman stop 3f2a9c41d0be, as user root",
+        ),
+        (
+            "influxd",
+            (),
+            NSPAWN,
+            "stop influxd first: systemctl --machine db stop influxdb.service",
+        ),
+        (
+            "influxd",
+            (),
+            LXC,
+            "stop influxd first: systemctl stop influxdb.service, inside of the container 101",
+        ),
+        (
+            "influxd",
+            ("recovery",),
+            "0::/\n",
+            "wait until influxd recovery has ended, or stop it: kill 812",
+        ),
+        ("flock", (), "0::/\n", "wait until flock has ended, or stop it: kill 812"),
+        (
+            "sleep",
+            (),
+            "0::/system.slice/cron.service\n",
+            "wait until sleep has ended, or stop it: kill 812",
+        ),
+        (
+            "restic",
+            (),
+            "0::/user.slice/session-4.scope\n",
+            "wait until restic has ended, or stop it: kill 812",
+        ),
+        ("restic", (), DOCKER, "wait until restic has ended, or stop it: docker stop 3f2a9c41d0be"),
+        ("influx-recovery", ("auth",), "0::/\n", "wait until that command has ended"),
+        (
+            "influx-recovery",
+            ("serve",),
+            "0::/\n",
+            "stop influx-recovery serve first: kill -INT 812",
+        ),
+        (
+            "influx-recovery",
+            ("serve",),
+            "0::/system.slice/influx-recovery.service\n",
+            "stop influx-recovery serve first: systemctl stop influx-recovery.service",
+        ),
+    ],
+)
+def test_what_holds_the_lock_is_stopped_by_what_started_it(
+    proc: FakeProc, program: str, words: tuple[str, ...], cgroup: str, expected: str
+) -> None:
+    proc.lock(812)
+    proc.process(
+        812, executable=f"/usr/bin/{program}", command_line=(program, *words), cgroup=cgroup
+    )
+    assert proc.use().way_to_free == expected
+
+
+@pytest.mark.parametrize(
+    ("manager", "expected"),
+    [
+        ("systemd", "wait until restic has ended, or stop it: systemctl stop backup.service"),
+        ("sh", "wait until restic has ended, or stop it: kill 812"),
+    ],
+)
+def test_a_unit_is_stopped_for_another_program_only_when_it_is_that_program(
+    proc: FakeProc, manager: str, expected: str
+) -> None:
+    proc.lock(812)
+    proc.process(
+        812,
+        executable="/usr/bin/restic",
+        command_line=("restic",),
+        cgroup="0::/system.slice/backup.service\n",
+        parent=1,
+    )
+    (proc.root / "1").mkdir()
+    (proc.root / "1" / "comm").write_text(f"{manager}\n", encoding="ascii")
+    assert proc.use().way_to_free == expected
+
+
+def test_several_holders_are_all_to_be_stopped(proc: FakeProc) -> None:
+    for pid, program in ((812, "flock"), (813, "restic")):
+        proc.lock(pid, mode="READ")
+        proc.process(pid, executable=f"/usr/bin/{program}", command_line=(program,))
+    assert proc.use().way_to_free == (
+        "wait until flock has ended, or stop it: kill 812, and "
+        "wait until restic has ended, or stop it: kill 813"
+    )
+
+
+def test_an_unseen_holder_is_not_said_to_be_influxd(proc: FakeProc) -> None:
+    proc.lock(0)
+    assert "influxd" not in proc.use().way_to_free
+
+
+@needs_lock_table
+def test_a_process_of_this_machine_is_described(store: Path) -> None:
+    with holding(store) as process:
+        assert describe_process(process.pid).way_to_stop == use_of(store).way_to_free

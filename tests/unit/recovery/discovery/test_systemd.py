@@ -175,3 +175,55 @@ def test_bytes_that_are_no_text_and_pipes_do_no_harm(system: FakeSystem) -> None
     first, second = read_units(system.host())
     assert first.user == "\N{REPLACEMENT CHARACTER}"
     assert (second.user, second.environment_files) == ("x", ())
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        "/usr/bin/influxd",
+        "/opt/influxdb2-2.7.12/usr/bin/influxd run",
+        "/usr/bin/env LANG=C influxd",
+        "/bin/sh -c 'exec /usr/bin/influxd --http-bind-address :9999'",
+        "/usr/lib/influxdb/scripts/influxd-systemd-start.sh",
+        "/usr/local/bin/influxd-2.9",
+    ],
+)
+def test_a_unit_of_any_name_counts_that_starts_influxd(system: FakeSystem, command: str) -> None:
+    system.write(
+        "/etc/systemd/system/influx3.service",
+        f"[Service]\nExecStart={command}\nEnvironment=INFLUXD_CONFIG_PATH=/etc/i3.toml\n",
+    )
+    system.write("/etc/systemd/system/telegraf.service", "[Service]\nExecStart=/bin/telegraf\n")
+    unit = only_unit(system)
+    assert unit.name == "influx3.service"
+    assert unit.environment == {"INFLUXD_CONFIG_PATH": "/etc/i3.toml"}
+
+
+@pytest.mark.parametrize(
+    "command",
+    ["/usr/bin/docker run --name influxd influxdb:2.7", "/usr/bin/influx ping", "", "/bin/true"],
+)
+def test_a_unit_that_starts_something_else_does_not_count(system: FakeSystem, command: str) -> None:
+    system.write("/etc/systemd/system/tsdb.service", f"[Service]\nExecStart={command}\n")
+    assert list(read_units(system.host())) == []
+
+
+def test_the_enabled_instances_of_a_template_are_units(system: FakeSystem) -> None:
+    system.write(
+        "/etc/systemd/system/tsdb@.service",
+        "[Service]\nExecStart=/usr/bin/influxd --bolt-path /srv/%i/influxd.bolt\n",
+    )
+    wants = system.at("/etc/systemd/system/multi-user.target.wants")
+    wants.mkdir()
+    for name in ("one", "two"):
+        (wants / f"tsdb@{name}.service").symlink_to("/etc/systemd/system/tsdb@.service")
+    assert [(unit.name, unit.arguments[-1]) for unit in read_units(system.host())] == [
+        ("tsdb@one.service", "/srv/one/influxd.bolt"),
+        ("tsdb@two.service", "/srv/two/influxd.bolt"),
+    ]
+
+
+def test_an_instance_with_a_file_of_its_own_hides_the_template(system: FakeSystem) -> None:
+    system.write("/lib/systemd/system/tsdb@.service", "[Service]\nExecStart=/usr/bin/influxd\n")
+    system.write("/etc/systemd/system/tsdb@x.service", "[Service]\nExecStart=/opt/influxd run\n")
+    assert only_unit(system).arguments == ("/opt/influxd", "run")

@@ -190,7 +190,7 @@ def test_a_running_server_is_named_with_its_process(level21_bolt: Path) -> None:
             error = refused(level21_bolt, write=write)
             assert isinstance(error, StoreBusyError)
             assert f"process {pid} " in error.holder
-            assert hint_of(error).startswith("stop influxd first")
+            assert hint_of(error).startswith("wait until python")
 
 
 def test_another_reader_keeps_writers_out_and_no_readers(level21_bolt: Path) -> None:
