@@ -48,6 +48,7 @@ if TYPE_CHECKING:
         TreeStats,
         bucket_tree,
         db_stats,
+        last_written_pages,
         page_infos,
     )
     from bolt_store.surgery import (
@@ -101,6 +102,7 @@ __all__ = [
     "db_stats",
     "describe_page",
     "is_same_content",
+    "last_written_pages",
     "open",
     "open_block_file",
     "open_file",
@@ -166,6 +168,7 @@ _ROOMS = {
         "TreeStats",
         "bucket_tree",
         "db_stats",
+        "last_written_pages",
         "page_infos",
     ),
     "bolt_store.surgery": (

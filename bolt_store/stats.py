@@ -185,6 +185,36 @@ def page_infos(db: DB) -> Iterator[PageInfo]:
         pgid += 1 + info.overflow
 
 
+def last_written_pages(db: DB) -> frozenset[int]:
+    """Say which pages the last commit has written.
+
+    Args:
+        db: An open file.
+
+    Returns:
+        The pages that the newest state uses and the one before does not; none when the older meta
+        cannot be used, so that nothing is known of that state.
+
+    Raises:
+        DBClosedError: The database is closed.
+        OSError: A page cannot be read.
+    """
+    pager = db.pager
+    older = pager.older.meta
+    if older is None or pager.older.problem is not None:
+        return frozenset()
+    now, before = (Check(pager, pager.snapshot(meta)) for meta in (pager.meta, older))
+    for check in (now, before):
+        for _ in check.run():
+            pass
+    count = min(len(now.pages), len(before.pages))
+    return frozenset(
+        pgid
+        for pgid, state in enumerate(now.pages)
+        if state & REACHABLE and not (pgid < count and before.pages[pgid] & REACHABLE)
+    )
+
+
 def bucket_tree(db: DB) -> Iterator[BucketInfo]:
     """Describe every bucket, depth first and in the order of the names, the root bucket first.
 

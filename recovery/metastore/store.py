@@ -18,7 +18,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
-from typing import Final, NoReturn, Self, TypeAlias
+from typing import Final, NoReturn, Self, TypeAlias, TypeVar
 
 import bolt_store
 from bolt_store import DB, BlockFile, Severity, Tx
@@ -36,6 +36,8 @@ from recovery.metastore.transaction import MetaTx
 from recovery.model.display import displayed
 from recovery.new_file import already_there
 from recovery.remedy import Give, Input
+
+T = TypeVar("T")
 
 LOG: Final = get_logger(__name__)
 STORE_NAME: Final = "influxd.bolt"
@@ -234,6 +236,15 @@ class MetaStore:
     def block_file(self) -> BlockFile:
         """Its bytes, for `recovery.metastore.rewind`."""
         return self._db.file
+
+    def described(self, describe: Callable[[DB], T]) -> T:
+        """Look at the file itself, for `recovery.metastore.pages`.
+
+        Raises:
+            StoreDamagedError: A page that is needed is damaged or cannot be read.
+        """
+        with self._failures.translated():
+            return describe(self._db)
 
     def reread(self) -> None:
         """Look at the file again under the same lock, after a write whose outcome is not known.

@@ -1,0 +1,107 @@
+"""Texts and elements of SVG.
+
+Lives here: escaping, shortening, elements. Must not live here: what is drawn.
+
+Invariants: whatever comes from a store is escaped twice over: what nobody could see becomes
+visible, and what SVG would read as markup becomes text.
+
+Source: SVG 2, sections 5 (document structure) and 11 (text); Unicode Standard Annex 11 (width).
+"""
+
+import unicodedata
+from collections.abc import Iterable
+from html import escape
+from typing import Final
+
+from recovery.model.display import displayed
+
+_WIDE: Final = frozenset("WF")
+
+
+def element(name: str, content: str = "", **attributes: str | float | None) -> str:
+    """Write one element.
+
+    Args:
+        name: Its name.
+        content: What is in it: further elements, or a text from `text_of`.
+        attributes: `_` in a name stands for `-`, and one at its end for nothing, as in `class_`.
+            None leaves an attribute out.
+
+    Returns:
+        The element.
+    """
+    written = "".join(
+        f' {key.removesuffix("_").replace("_", "-")}="{escape(_number(value))}"'
+        for key, value in attributes.items()
+        if value is not None
+    )
+    return f"<{name}{written}>{content}</{name}>" if content else f"<{name}{written}/>"
+
+
+def text_of(text: str) -> str:
+    """Make a text of a store safe to look at and to write into a picture."""
+    return escape(displayed(text))
+
+
+def shortened(text: str, width: int) -> str:
+    """Cut a text to a width, and mark that.
+
+    Args:
+        text: Any text, not escaped.
+        width: In columns of a terminal: two for a wide character.
+
+    Returns:
+        Printable text, not escaped for SVG yet.
+    """
+    shown: list[str] = []
+    room = width
+    whole = displayed(text)
+    for character in whole:
+        room -= columns_of(character)
+        if room < 0:
+            return "".join(shown[:-1]) + "…"
+        shown.append(character)
+    return whole
+
+
+def columns_of(text: str) -> int:
+    """Say how wide a text is, in columns of a terminal."""
+    return sum(
+        0
+        if unicodedata.combining(character)
+        else 2
+        if unicodedata.east_asian_width(character) in _WIDE
+        else 1
+        for character in text
+    )
+
+
+def picture(
+    name: str, *, title: str, sentence: str, size: tuple[float, float], content: Iterable[str]
+) -> str:
+    """Write a whole picture.
+
+    Args:
+        name: A name for its classes and IDs, unique on its page: letters and hyphens.
+        title: What it is.
+        sentence: What it shows, for those who do not see it.
+        size: Width and height.
+        content: Its elements.
+
+    Returns:
+        An `svg` element that fits into any width.
+    """
+    head = element("title", escape(title), id=f"{name}-title")
+    head += element("desc", text_of(sentence), id=f"{name}-sentence")
+    return element(
+        "svg",
+        head + "".join(content),
+        class_=name,
+        viewBox=f"0 0 {_number(size[0])} {_number(size[1])}",
+        role="img",
+        aria_labelledby=f"{name}-title {name}-sentence",
+    )
+
+
+def _number(value: str | float) -> str:
+    return value if isinstance(value, str) else f"{value:g}"

@@ -1,0 +1,43 @@
+"""Texts and elements of a picture."""
+
+from xml.etree import ElementTree as ET
+
+import pytest
+
+from recovery.drawing.svg import columns_of, element, picture, shortened, text_of
+
+
+@pytest.mark.parametrize(
+    ("text", "width", "expected"),
+    [
+        ("telemetry", 9, "telemetry"),
+        ("telemetry", 8, "telemet…"),
+        ("", 3, ""),
+        ("日本語", 6, "日本語"),
+        ("日本語", 5, "日…"),
+        ("a\n", 9, "a\\n"),
+    ],
+)
+def test_a_text_is_cut_to_the_columns_that_it_takes(text: str, width: int, expected: str) -> None:
+    assert expected == shortened(text, width)
+    assert columns_of(shortened(text, width)) <= width
+
+
+def test_what_a_name_carries_never_becomes_markup() -> None:
+    name = "<script>\u202e'\"&\x00"
+    parsed = ET.fromstring(element("text", text_of(name), x=1))
+    assert parsed.text == "<script>\\u202e'\"&\\x00"
+
+
+def test_an_attribute_is_escaped_and_named_as_svg_names_it() -> None:
+    written = element("a", "x", href='/?q="<', class_="b", font_size=1.5, fill=None)
+    assert written == '<a href="/?q=&quot;&lt;" class="b" font-size="1.5">x</a>'
+
+
+def test_a_picture_says_what_it_shows() -> None:
+    parsed = ET.fromstring(
+        picture("map", title="A map", sentence="two < three", size=(10, 5.5), content=["<g/>"])
+    )
+    assert (parsed.get("role"), parsed.get("viewBox")) == ("img", "0 0 10 5.5")
+    assert [one.text for one in parsed[:2]] == ["A map", "two < three"]
+    assert parsed.get("aria-labelledby") == " ".join(one.get("id", "") for one in parsed[:2])
