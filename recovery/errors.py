@@ -215,17 +215,19 @@ class NotFoundError(RecoveryError):
     Attributes:
         kind: "user", "organization", …
         name: What was asked for.
-        existing: The names that exist, as they may be shown.
+        existing: The names that exist, as they may be shown; empty also when nobody looked.
     """
 
     exit_code = ExitCode.NOT_FOUND
 
-    def __init__(self, *, kind: str, name: str, existing: Sequence[str], hint: Remedy) -> None:
+    def __init__(
+        self, *, kind: str, name: str, existing: Sequence[str] | None, hint: Remedy
+    ) -> None:
         self.kind = kind
         self.name = name
-        self.existing = tuple(existing)
-        known = ", ".join(self.existing) if existing else "none"
-        super().__init__(f"there is no {kind} {name} (there is: {known}); {UNCHANGED}", hint=hint)
+        self.existing = tuple(existing or ())
+        known = "" if existing is None else f" (there is: {', '.join(existing) or 'none'})"
+        super().__init__(f"there is no {kind} {name}{known}; {UNCHANGED}", hint=hint)
 
 
 class AmbiguousError(RecoveryError):

@@ -97,6 +97,7 @@ _OPTIONS_OF: Final[dict[str, dict[str, tuple[str, ...]]]] = {
     },
     "user rename": dict.fromkeys(("-n", "--name"), ("--new-name",)),
     "user list": dict.fromkeys(("-n", "--name"), ("--name",)),
+    "v1-auth list": {"--username": ("--username",)},
     "org": {
         **dict.fromkeys(("-n", "--name", "-i", "--id", "--org-id"), ("--org",)),
         **dict.fromkeys(("-m", "--member"), ("--username",)),
@@ -351,6 +352,10 @@ def _refuse_server_option(name: str, command: Parser) -> None:
     if name == "-o":
         raise UsageError(
             problem=f"{command.prog} has no option -o", hint="type --json for a JSON document"
+        )
+    if name == "--hide-headers":
+        raise UsageError(
+            problem=f"{command.prog} prints no table of records", hint=f"leave {name} out"
         )
     if name in _OF_A_SERVER:
         raise UsageError(

@@ -1,13 +1,158 @@
 """What all listings have in common.
 
-Lives here: the words for records that cannot be listed. Must not live here: any one listing.
+Lives here: the run of a listing from its rows to its last line, what is wanted of it, and the words
+for records that cannot be listed. Must not live here: any one listing.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
+from typing import Generic, NamedTuple, TypeVar
+
+import msgspec
 
 from recovery.cli.context import Context
+from recovery.cli.documents import ListDocument, Store
+from recovery.cli.options import Listing
+from recovery.cli.output import Output
+from recovery.cli.store import find_store, read_session, show_aside, store_of
+from recovery.cli.table import Column
+from recovery.cli.usage import UsageError
 from recovery.errors import ExitCode
+from recovery.model.display import displayed
+from recovery.remedy import Run
+from recovery.services.authorizations.listing import Listing as Rows
 from recovery.services.authorizations.listing import Problem
+from recovery.services.row_filter import FilteredRows, RowFilter
+from recovery.services.session import View
+
+Row = TypeVar("Row")
+
+
+class Listed(NamedTuple, Generic[Row]):
+    """A kind of record, as it is listed.
+
+    Attributes:
+        kind: One of them, in the singular.
+        listing: The command that lists them all.
+        sorts: What they can be sorted by: the word for it, and the field of a row.
+        columns: The headings of the table.
+        cells: Writes a row of it.
+        field: Where a document has the rows.
+        document: Makes a document without any.
+        rows_of: Reads the rows.
+    """
+
+    kind: str
+    listing: Run
+    sorts: Mapping[str, str]
+    columns: Sequence[Column]
+    cells: Callable[[Row], tuple[str, ...]]
+    field: str
+    document: Callable[[Store], ListDocument]
+    rows_of: Callable[[View], Rows[Row]]
+
+
+def run_listing(
+    listed: Listed[Row],
+    options: Listing,
+    context: Context,
+    *,
+    name: str | None = None,
+    status: str | None = None,
+) -> ExitCode:
+    """List records.
+
+    Args:
+        listed: Which.
+        options: Which of them, in which order, and how.
+        context: The world around the command.
+        name: Only those with this name; None for all.
+        status: Only those with this status; None for all.
+
+    Returns:
+        `FINDINGS` when a record could not be listed, else `DONE`.
+
+    Raises:
+        RecoveryError: There is no store, none of its records is meant, or it is damaged.
+    """
+    wanted = row_filter(options, listed.sorts, name=name, status=status)
+    found = find_store(options, context)
+    output = context.output
+    with read_session(found, options, output) as session, session.view() as view:
+        listing = listed.rows_of(view)
+        rows = FilteredRows(listing.rows, wanted, kind=listed.kind, listing=listed.listing)
+        if options.json:
+            items = map(msgspec.json.encode, rows)
+            document = listed.document(store_of(found, view.facts))
+            output.stream(document, listed.field, items, listing.problems)
+        else:
+            cells = [listed.cells(row) for row in rows]
+            show_aside(found, view.facts, output)
+            output.table(listed.columns, cells, has_headings=not options.hide_headers)
+            output.aside()
+            output.aside(f"{plural(len(cells), listed.kind)}.")
+            say_more(rows, options, output)
+    return report_problems(listing.problems, context)
+
+
+def row_filter(
+    options: Listing,
+    sorts: Mapping[str, str],
+    *,
+    name: str | None = None,
+    status: str | None = None,
+) -> RowFilter:
+    """Say what is wanted of a listing.
+
+    Args:
+        options: As it was typed.
+        sorts: What its rows can be sorted by: the word for it, and the field.
+        name: Only those with this name; None for all.
+        status: Only those with this status; None for all.
+
+    Returns:
+        It.
+
+    Raises:
+        UsageError: A number is below 0.
+    """
+    require_not_negative("--limit", options.limit)
+    require_not_negative("--offset", options.offset)
+    return RowFilter(
+        which=tuple(one for one in (options.id, name) if one is not None),
+        status=status,
+        match=options.match,
+        sort=None if options.sort is None else sorts[options.sort],
+        is_reversed=options.reverse,
+        offset=options.offset,
+        limit=options.limit,
+    )
+
+
+def require_not_negative(option: str, number: int) -> None:
+    """Refuse a number of rows that is none.
+
+    Args:
+        option: Where it was given.
+        number: It.
+
+    Raises:
+        UsageError: It is below 0.
+    """
+    if number < 0:
+        raise UsageError(problem=f"{option} {number} is below 0", hint=f"leave {option} out")
+
+
+def say_more(rows: FilteredRows[Row], options: Listing, output: Output) -> None:
+    """Say that there are more rows than were wanted.
+
+    Args:
+        rows: What was shown, to its end.
+        options: What was wanted.
+        output: Where to say it.
+    """
+    if rows.has_more:
+        following = options.offset + options.limit
+        output.aside(f"There are more: --offset {following} shows the next, --limit 0 all.")
 
 
 def report_problems(problems: Sequence[Problem], context: Context) -> ExitCode:
@@ -40,3 +185,16 @@ def plural(count: int, noun: str) -> str:
         Both, as "1 user" or "2 users".
     """
     return f"{count} {noun}" if count == 1 else f"{count} {noun}s"
+
+
+def created(text: str) -> str:
+    """Show when a record was made.
+
+    Args:
+        text: As stored, RFC 3339.
+
+    Returns:
+        The day of it; "" where the record does not say.
+    """
+    day = text[: len("2020-01-31")]
+    return day if day.replace("-", "").isdecimal() else displayed(text)

@@ -37,6 +37,18 @@ class Reading(Options, frozen=True):
     live: bool
 
 
+class Listing(Reading, frozen=True):
+    """The options of every listing of records."""
+
+    hide_headers: bool
+    id: str | None
+    limit: int
+    match: str | None
+    offset: int
+    reverse: bool
+    sort: str | None
+
+
 class Change(Options, frozen=True):
     """The options that every change of a store has."""
 
@@ -117,6 +129,70 @@ def add_reading(command: Parser) -> None:
         help="read a private, proven snapshot of the store without its lock, while influxd is "
         "running; needs room for a copy in TMPDIR (default: lock the store, which influxd must "
         "not hold)",
+    )
+
+
+def add_listing(command: Parser, *, what: str, sorts: tuple[str, ...]) -> None:
+    """Add the options of `Listing`.
+
+    Args:
+        command: A command that lists records.
+        what: One of them, with its article.
+        sorts: What they can be sorted by besides their IDs.
+    """
+    command.add_argument("--id", metavar="ID", help=f"only {what} with this ID (default: all)")
+    command.add_argument(
+        "--match",
+        metavar="TEXT",
+        help="only those with this in a name or in the description, in letters of either case "
+        "(default: all)",
+    )
+    command.add_argument(
+        "--sort",
+        choices=sorts,
+        metavar="COLUMN",
+        help=f"sort by {', '.join(sorts[:-1])} or {sorts[-1]} (default: by ID)",
+    )
+    command.add_argument(
+        "--reverse", action="store_true", help="begin at the other end (default: do not)"
+    )
+    command.add_argument(
+        "--limit",
+        type=int,
+        default=0,
+        metavar="N",
+        help="show so many at the most; 0 for all (default: 0)",
+    )
+    command.add_argument(
+        "--offset", type=int, default=0, metavar="N", help="leave out so many first (default: 0)"
+    )
+    add_hide_headers(command)
+
+
+def add_hide_headers(command: Parser) -> None:
+    """Add `--hide-headers`.
+
+    Args:
+        command: A command whose result is a table.
+    """
+    command.add_argument(
+        "--hide-headers",
+        action="store_true",
+        help="print the rows without the line above them (default: with it)",
+    )
+
+
+def add_status(command: Parser) -> None:
+    """Add `--status` to a listing.
+
+    Args:
+        command: A command that lists what has one.
+    """
+    command.add_argument(
+        "--status",
+        choices=("active", "inactive"),
+        metavar="STATUS",
+        help="only those that are active, or inactive (default: all)",
     )
 
 

@@ -100,19 +100,27 @@ class Output:
         elif text:
             self.message(text)
 
-    def table(self, columns: Sequence[Column], rows: Iterable[Sequence[str]]) -> None:
+    def table(
+        self,
+        columns: Sequence[Column],
+        rows: Iterable[Sequence[str]],
+        *,
+        has_headings: bool = True,
+    ) -> None:
         """Write a table as the result.
 
         Args:
             columns: Its headings.
             rows: Its cells, escaped.
+            has_headings: Whether the line above them is written.
 
         Raises:
             BrokenPipeError: Nobody reads stdout any more.
             OutputError: stdout cannot take it.
         """
-        is_heading = True
-        for line in table(columns, rows, width_max=self._width(self._stdout)):
+        is_heading = has_headings
+        width = self._width(self._stdout)
+        for line in table(columns, rows, width_max=width, has_headings=has_headings):
             self.line(self._styled(line, "heading", self._stdout) if is_heading else line)
             is_heading = False
 

@@ -25,14 +25,20 @@ class Column(NamedTuple):
     Attributes:
         title: Its heading.
         minimum: The narrowest that it may become by wrapping; 0 when it must not be wrapped.
+        is_spare: Whether it is left out where another would have to be wrapped for it.
     """
 
     title: str
     minimum: int = 0
+    is_spare: bool = False
 
 
 def table(
-    columns: Sequence[Column], rows: Iterable[Sequence[str]], *, width_max: int | None
+    columns: Sequence[Column],
+    rows: Iterable[Sequence[str]],
+    *,
+    width_max: int | None,
+    has_headings: bool = True,
 ) -> Iterator[str]:
     """Lay out rows below aligned headings.
 
@@ -40,25 +46,29 @@ def table(
         columns: The headings. A column that is empty in each row is left out.
         rows: Their cells, as many in each as there are columns.
         width_max: Columns of the terminal, or None for a file or a pipe, where nothing is wrapped.
+        has_headings: Whether they are written too.
 
     Yields:
         Lines without a line feed. A terminal too narrow for the table gets one block a row.
     """
     cells = [tuple(row) for row in rows]
     kept = [i for i in range(len(columns)) if not cells or any(row[i] for row in cells)]
+    needed = {
+        i: max([text_width(columns[i].title), *(text_width(row[i]) for row in cells)]) for i in kept
+    }
+    if width_max is not None and sum(needed.values()) + len(GAP) * (len(kept) - 1) > width_max:
+        kept = [i for i in kept if not columns[i].is_spare]
     heads = [columns[i] for i in kept]
     body = [[row[i] for i in kept] for row in cells]
-    widths = [
-        max([text_width(head.title), *(text_width(row[i]) for row in body)])
-        for i, head in enumerate(heads)
-    ]
+    widths = [needed[i] for i in kept]
     if width_max is not None:
         fitted = _fit(heads, widths, body, width_max)
         if fitted is None:
             yield from _blocks(heads, body, width_max)
             return
         widths = fitted
-    for row in ([head.title for head in heads], *body):
+    lines = [[head.title for head in heads], *body] if has_headings else body
+    for row in lines:
         yield from _line_up(row, widths)
 
 

@@ -229,6 +229,7 @@ class Parser(argparse.ArgumentParser):
             problem = message.removeprefix("argument ").replace(
                 "expected one argument", "a value is missing"
             )
+            problem = problem.replace("invalid int value:", "expected a whole number, found")
         raise UsageError(problem=problem, hint=f"type {self.prog} --help")
 
     def _check_value(self, action: argparse.Action, value: Any) -> None:  # noqa: ANN401 # argparse's own

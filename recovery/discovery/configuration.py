@@ -204,7 +204,7 @@ def _document(path: Path) -> object:
         "yml": _parse_yaml,
     }
     try:
-        if not path.is_file():  # opening a pipe would wait for ever
+        if not path.is_file():  # opening a pipe would wait forever
             raise _error(path, "is not a regular file")
         with path.open("rb") as file:
             content = file.read(SIZE_BYTES_MAX + 1)

@@ -150,7 +150,7 @@ def read_text(path: Path) -> str | None:
         Its text, or None if it cannot be read.
     """
     try:
-        if not path.is_file():  # opening a pipe would wait for ever
+        if not path.is_file():  # opening a pipe would wait forever
             return None
         with path.open("rb") as file:
             return file.read(_SIZE_BYTES_MAX).decode("utf-8", "replace")

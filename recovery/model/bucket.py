@@ -74,7 +74,7 @@ class Bucket:
         description: Free text.
         type: 0 for a user's bucket, 1 for a system bucket.
         policy_name: Name of a retention policy of 1.x; empty when absent.
-        retention_ns: How long data stay, in nanoseconds; 0 for ever.
+        retention_ns: How long data stay, in nanoseconds; 0 forever.
         shard_group_ns: Time span of one shard group, in nanoseconds.
         created_at: As stored, RFC 3339; empty when absent.
         updated_at: As stored, RFC 3339; empty when absent.
@@ -109,7 +109,7 @@ def shard_group_duration_ns(retention_ns: int, *, wanted_ns: int = 0) -> int:
     """Choose the time span of a shard group as the server does.
 
     Args:
-        retention_ns: How long data stay, in nanoseconds; 0 for ever.
+        retention_ns: How long data stay, in nanoseconds; 0 forever.
         wanted_ns: What was asked for; 0 for nothing.
 
     Returns:
@@ -182,7 +182,7 @@ def encode_bucket(
         kind: `TYPE_USER` or `TYPE_SYSTEM`.
         name: Its name.
         description: Free text.
-        retention_ns: How long data stay, in nanoseconds; 0 for ever.
+        retention_ns: How long data stay, in nanoseconds; 0 forever.
         shard_group_ns: Time span of one shard group, in nanoseconds.
         now: The time, as `format_time` writes it.
 

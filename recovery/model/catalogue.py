@@ -76,7 +76,7 @@ class Policy:
 
     Attributes:
         name: "autogen" for everything that InfluxDB 2.x makes.
-        retention_ns: How long, in nanoseconds; 0 for ever.
+        retention_ns: How long, in nanoseconds; 0 forever.
         shard_group_ns: Time span of one shard group, in nanoseconds.
         groups: The groups that there are, in their stored order.
     """
@@ -201,7 +201,7 @@ def with_database(
     Args:
         catalogue: The value as stored.
         name: ID of the bucket that the database is for.
-        retention_ns: How long data stay, in nanoseconds; 0 for ever.
+        retention_ns: How long data stay, in nanoseconds; 0 forever.
         shard_group_ns: Span of a shard group, in nanoseconds.
         groups: Its shard groups; the numbers of the catalogue are raised to theirs.
 
@@ -260,7 +260,7 @@ def with_policy(catalogue: bytes, *, name: str, retention_ns: int, shard_group_n
     Args:
         catalogue: The value as stored.
         name: The database.
-        retention_ns: How long data stay, in nanoseconds; 0 for ever.
+        retention_ns: How long data stay, in nanoseconds; 0 forever.
         shard_group_ns: Span of the shard groups to come, in nanoseconds.
 
     Returns:
@@ -333,7 +333,7 @@ def encode_database(
 
     Args:
         name: ID of the bucket that the database is for.
-        retention_ns: How long data stay, in nanoseconds; 0 for ever.
+        retention_ns: How long data stay, in nanoseconds; 0 forever.
         shard_group_ns: Span of a shard group, in nanoseconds.
         groups: Its shard groups.
 

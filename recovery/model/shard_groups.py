@@ -162,7 +162,7 @@ def choose_duration(
     Args:
         spans: Of all its shards, in their order.
         known_ns: The duration, if somebody knows it.
-        retention_ns: How long data stay, if somebody knows it; 0 for ever.
+        retention_ns: How long data stay, if somebody knows it; 0 forever.
 
     Returns:
         The duration, and why it is that.

@@ -100,7 +100,7 @@ def map_bucket(
     Args:
         facts: What lies on disk.
         known_ns: Its shard group duration, if somebody knows it.
-        retention_ns: How long its data stay; 0 for ever.
+        retention_ns: How long its data stay; 0 forever.
         known_groups: Groups that an older catalogue had, by shard.
         left_out: Shards that are to get no group.
 
@@ -155,7 +155,7 @@ def sort_unmapped(
         groups: Its groups.
         clashing: Numbers that other buckets have shards of.
         shard_group_ns: Its shard group duration.
-        retention_ns: How long its data stay; 0 for ever.
+        retention_ns: How long its data stay; 0 forever.
         now_ns: The time.
 
     Returns:

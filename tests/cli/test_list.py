@@ -279,3 +279,36 @@ def test_json_holds_nothing_that_a_terminal_obeys_or_hides(
     assert text.isascii()
     assert "\x7f" not in text
     assert json.dumps(odd)[1:-1].replace("\x7f", "\\u007f") in text
+
+
+@pytest.mark.parametrize(
+    ("typed", "expected"),
+    [
+        ("auth list --status inactive", []),
+        ("auth list --id {reader}", ["reader"]),
+        ("auth find -i {reader} -u bob", ["reader"]),
+        ("auth ls --limit 1 --offset 1", ["old_operator"]),
+        ("auth list --user alice --sort created --reverse", ["old_operator", "operator"]),
+    ],
+)
+def test_the_flags_of_influx_choose_rows(
+    cli: Cli, made_store: MadeStore, typed: str, expected: list[str]
+) -> None:
+    words = typed.format(reader=made_store.reader).split()
+    done = cli.run_here(*words, "--json", "--bolt-path", made_store.path)
+    found = [one["id"] for one in json.loads(done.stdout)["authorizations"]]
+    assert found == [getattr(made_store, one) for one in expected]
+
+
+@pytest.mark.parametrize("noun", ["auth", "v1-auth", "user", "org", "bucket"])
+def test_every_listing_can_be_limited_and_printed_without_headings(
+    cli: Cli, made_store: MadeStore, noun: str
+) -> None:
+    listing = (noun, "list", "--bolt-path", made_store.path)
+    whole = cli.run_here(*listing).stdout.splitlines()
+    assert whole[0].startswith("ID ")
+    assert cli.run_here(*listing, "--hide-headers").stdout.splitlines() == whole[1:]
+    limited = cli.run_here(*listing, "--limit", "1", "--hide-headers")
+    assert len(limited.stdout.splitlines()) == min(1, len(whole) - 1)
+    if len(whole) > 2:
+        assert "There are more: --offset 1 shows the next, --limit 0 all." in limited.stderr

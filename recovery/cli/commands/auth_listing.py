@@ -3,7 +3,7 @@
 Lives here: `auth list`. Must not live here: making one (`auth_creation`), and what an operator is.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Final
 
 import msgspec
@@ -12,8 +12,14 @@ from recovery.cli.context import Context
 from recovery.cli.deliver import stored_text
 from recovery.cli.disclosing import disclose
 from recovery.cli.documents import ListDocument
-from recovery.cli.listing import plural, report_problems
-from recovery.cli.options import Command, Reading, add_filter
+from recovery.cli.listing import (
+    created,
+    plural,
+    report_problems,
+    row_filter,
+    say_more,
+)
+from recovery.cli.options import Command, Listing, add_filter, add_listing, add_status
 from recovery.cli.store import find_store, read_session, show_aside, store_of
 from recovery.cli.table import Column
 from recovery.cli.words import Parser
@@ -22,12 +28,14 @@ from recovery.errors import ExitCode
 from recovery.model.display import displayed
 from recovery.model.permission import OperatorLevel, OperatorStatus
 from recovery.model.token import TokenForm
+from recovery.remedy import Run
 from recovery.services.authorizations.listing import (
     AuthorizationFilter,
     AuthorizationRow,
     Inventory,
     OperatorState,
 )
+from recovery.services.row_filter import FilteredRows
 
 COLUMNS = (  # together 80 columns at the least
     Column("ID"),
@@ -36,19 +44,29 @@ COLUMNS = (  # together 80 columns at the least
     Column("Status", 8),
     Column("Operator", 13),
     Column("Token", 8),
+    Column("Created", is_spare=True),
     Column("Description", 11),
 )
+SORTS: Final = {
+    "user": "user",
+    "org": "organization",
+    "created": "created_at",
+    "description": "description",
+}
 
 
-class _List(Reading, frozen=True):
+class _List(Listing, frozen=True):
     operators: bool
     user: str | None
     org: str | None
+    status: str | None
     show_tokens: bool
 
 
 def _add_list(command: Parser) -> None:
     add_filter(command)
+    add_status(command)
+    add_listing(command, what="the authorization", sorts=tuple(SORTS))
     command.add_argument(
         "--show-tokens",
         action="store_true",
@@ -93,6 +111,7 @@ class AuthorizationList(ListDocument, frozen=True, kw_only=True):
 
 
 def _list(options: _List, context: Context) -> ExitCode:
+    chosen = row_filter(options, SORTS, status=options.status)
     found = find_store(options, context)
     wanted = AuthorizationFilter(
         operators_only=options.operators, user=options.user, organization=options.org
@@ -103,12 +122,17 @@ def _list(options: _List, context: Context) -> ExitCode:
         if options.show_tokens:
             disclosure = disclose(inventory.facts, "auth list --show-tokens", options, context)
         listing = inventory.authorizations(wanted, disclosure)
+        rows = FilteredRows(
+            listing.rows,
+            chosen,
+            kind="authorization",
+            listing=Run("auth list", "to see what there is"),
+        )
         if options.json:
             document = AuthorizationList(store=store_of(found, inventory.facts))
-            items = _items(listing.rows)
-            context.output.stream(document, "authorizations", items, listing.problems)
+            context.output.stream(document, "authorizations", _items(rows), listing.problems)
         else:
-            _show(found, inventory, listing.rows, context)
+            _show(found, inventory, rows, options, context)
     return report_problems(listing.problems, context)
 
 
@@ -125,7 +149,7 @@ LIST: Final = Command(
 )
 
 
-def _items(rows: Iterator[AuthorizationRow]) -> Iterator[bytes]:
+def _items(rows: Iterable[AuthorizationRow]) -> Iterator[bytes]:
     encode = msgspec.json.Encoder().encode
     for row in rows:
         yield encode(
@@ -158,7 +182,11 @@ def _token(row: AuthorizationRow) -> str | None:
 
 
 def _show(
-    found: FoundStore, inventory: Inventory, rows: Iterator[AuthorizationRow], context: Context
+    found: FoundStore,
+    inventory: Inventory,
+    rows: FilteredRows[AuthorizationRow],
+    options: _List,
+    context: Context,
 ) -> None:
     """Print the table, and below it the answer to the question behind it: who can get in?"""
     output = context.output
@@ -176,9 +204,12 @@ def _show(
         for column in COLUMNS
     ]
     show_aside(found, inventory.facts, output)
-    output.table(columns, cells)
+    output.table(columns, cells, has_headings=not options.hide_headers)
     output.aside()
-    output.aside(f"{plural(len(cells), 'authorization')}; {_verdict(full_count)}")
+    shown = plural(len(cells), "authorization")
+    is_all = rows.is_all and options.user is None and options.org is None
+    output.aside(f"{shown}; {_verdict(full_count, len(cells), is_all=is_all)}")
+    say_more(rows, options, output)
     if cells:
         output.aside(_of_tokens(raw_count, len(cells), shows_tokens=shows_tokens))
 
@@ -196,13 +227,12 @@ def _of_tokens(raw_count: int, count: int, *, shows_tokens: bool) -> str:
     return "All are stored as hashes, from which nothing gives the tokens back."
 
 
-def _verdict(full_count: int) -> str:
+def _verdict(full_count: int, count: int, *, is_all: bool) -> str:
     if full_count:
         return f"{plural(full_count, 'full operator token')} that a server would accept."
-    return (
-        "none of them is a full operator token that a server would accept. To make one: "
-        "influx-recovery auth create-operator"
-    )
+    which = "it is no" if count == 1 else "none of them is a"
+    none = f"{which} full operator token that a server would accept."
+    return f"{none} To make one: influx-recovery auth create-operator" if is_all else none
 
 
 def _cells(row: AuthorizationRow) -> tuple[str, ...]:
@@ -213,6 +243,7 @@ def _cells(row: AuthorizationRow) -> tuple[str, ...]:
         displayed(row.status) + (f", unusable: {row.because[0]}" if _is_odd(row) else ""),
         _operator(row),
         displayed(_token(row) or "none"),
+        created(row.created_at),
         displayed(row.description),
     )
 

@@ -43,7 +43,7 @@ def _add_create(command: Parser) -> None:
         "--retention",
         metavar="TIME",
         default="0",
-        help="how long data stay, as 30d or 72h; 0 for ever (default: 0)",
+        help="how long data stay, as 30d or 72h; 0 forever (default: 0)",
     )
     add_change(command)
 
@@ -126,7 +126,7 @@ def _add_update(command: Parser) -> None:
     command.add_argument(
         "--retention",
         metavar="TIME",
-        help="how long data stay, as 30d or 72h, 0 for ever; older data are deleted when influxd "
+        help="how long data stay, as 30d or 72h, 0 forever; older data are deleted when influxd "
         "runs (default: keep it)",
     )
     add_change(command)

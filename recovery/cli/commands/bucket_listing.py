@@ -5,18 +5,16 @@ Lives here: `bucket list`. Must not live here: what a bucket's record means.
 
 from typing import Final
 
-import msgspec
-
 from recovery.cli.context import Context
 from recovery.cli.documents import ListDocument
-from recovery.cli.listing import plural, report_problems
-from recovery.cli.options import Command, Reading
-from recovery.cli.store import find_store, read_session, show_aside, store_of
+from recovery.cli.listing import Listed, created, run_listing
+from recovery.cli.options import Command, Listing, add_listing
 from recovery.cli.table import Column
 from recovery.cli.words import Parser
 from recovery.errors import ExitCode
 from recovery.model.bucket import DAY_NS, HOUR_NS
 from recovery.model.display import displayed
+from recovery.remedy import Run
 from recovery.services.authorizations.listing import Inventory
 from recovery.services.tenancy.bucket_listing import BucketRow
 
@@ -27,17 +25,14 @@ COLUMNS = (
     Column("Type"),
     Column("Retention"),
     Column("Engine"),
+    Column("Created", is_spare=True),
 )
-
-
-class _List(Reading, frozen=True):
-    org: str | None
-
-
-def _add_list(command: Parser) -> None:
-    command.add_argument(
-        "--org", metavar="NAME", help="only those of this organization (default: all)"
-    )
+SORTS: Final = {
+    "name": "name",
+    "org": "organization",
+    "created": "created_at",
+    "retention": "retention_ns",
+}
 
 
 class BucketList(ListDocument, frozen=True, kw_only=True):
@@ -46,23 +41,33 @@ class BucketList(ListDocument, frozen=True, kw_only=True):
     buckets: tuple[BucketRow, ...] = ()
 
 
+class _List(Listing, frozen=True):
+    name: str | None
+    org: str | None
+
+
+def _add_list(command: Parser) -> None:
+    command.add_argument(
+        "--org", metavar="NAME", help="only those of this organization (default: all)"
+    )
+    command.add_argument(
+        "--name", metavar="NAME", help="only buckets with this name (default: all)"
+    )
+    add_listing(command, what="the bucket", sorts=tuple(SORTS))
+
+
 def _list(options: _List, context: Context) -> ExitCode:
-    found = find_store(options, context)
-    output = context.output
-    with read_session(found, options, context.output) as session, session.view() as view:
-        inventory = Inventory(view)
-        listing = inventory.buckets(options.org)
-        if options.json:
-            items = map(msgspec.json.encode, listing.rows)
-            document = BucketList(store=store_of(found, inventory.facts))
-            output.stream(document, "buckets", items, listing.problems)
-        else:
-            show_aside(found, inventory.facts, output)
-            rows = [_cells(row) for row in listing.rows]
-            output.table(COLUMNS, rows)
-            output.aside()
-            output.aside(f"{plural(len(rows), 'bucket')}.")
-    return report_problems(listing.problems, context)
+    listed = Listed(
+        kind="bucket",
+        listing=Run("bucket list", "to see what there is"),
+        sorts=SORTS,
+        columns=COLUMNS,
+        cells=_cells,
+        field="buckets",
+        document=lambda store: BucketList(store=store),
+        rows_of=lambda view: Inventory(view).buckets(options.org),
+    )
+    return run_listing(listed, options, context, name=options.name)
 
 
 LIST: Final = Command(
@@ -86,12 +91,13 @@ def _cells(row: BucketRow) -> tuple[str, ...]:
         "system" if row.is_system else "user",
         _retention(row.retention_ns),
         "known" if row.is_in_catalogue else "MISSING",
+        created(row.created_at),
     )
 
 
 def _retention(retention_ns: int) -> str:
     if not retention_ns:
-        return "for ever"
+        return "infinite"
     if retention_ns % DAY_NS == 0:
         return f"{retention_ns // DAY_NS} d"
     return f"{retention_ns / HOUR_NS:g} h"

@@ -13,8 +13,8 @@ from typing import Final
 
 from recovery.cli.context import Context
 from recovery.cli.documents import Document, LedgerOperation, shaped
-from recovery.cli.listing import plural
-from recovery.cli.options import Command, Options
+from recovery.cli.listing import plural, require_not_negative
+from recovery.cli.options import Command, Options, add_hide_headers
 from recovery.cli.recording import ledger_path, open_ledger
 from recovery.cli.store import absolute
 from recovery.cli.table import Column
@@ -53,11 +53,29 @@ class OperationDocument(Document, frozen=True, kw_only=True):
     operation: LedgerOperation
 
 
-def _list(options: Options, context: Context) -> ExitCode:
+class _List(Options, frozen=True):
+    hide_headers: bool
+    limit: int
+
+
+def _add_list(command: Parser) -> None:
+    command.add_argument(
+        "--limit",
+        type=int,
+        default=0,
+        metavar="N",
+        help="show so many at the most, the newest; 0 for all (default: 0)",
+    )
+    add_hide_headers(command)
+
+
+def _list(options: _List, context: Context) -> ExitCode:
+    require_not_negative("--limit", options.limit)
     output = context.output
     operations = read_operations(open_ledger(options, context))
     if options.bolt_path is not None:
         operations = _of_store(operations, Path(options.bolt_path))
+    operations = operations[-options.limit :]
     path = ledger_path(options, context)
     if options.json:
         document = LedgerDocument(
@@ -66,11 +84,11 @@ def _list(options: Options, context: Context) -> ExitCode:
         )
         output.document(document)
         return ExitCode.DONE
-    output.prose(f"Ledger: {displayed(str(path))}")
-    output.line()
-    output.table(COLUMNS, map(_cells, operations))
-    output.line()
-    output.prose(f"{plural(len(operations), 'operation')}.")
+    output.aside(f"Ledger: {displayed(str(path))}")
+    output.aside()
+    output.table(COLUMNS, map(_cells, operations), has_headings=not options.hide_headers)
+    output.aside()
+    output.aside(f"{plural(len(operations), 'operation')}.")
     return ExitCode.DONE
 
 
@@ -79,8 +97,9 @@ LIST: Final = Command(
     "done to that store. The ledger is opened for reading only; a ledger that does not exist is "
     "not made.",
     example="ledger list",
-    options=Options,
+    options=_List,
     run=_list,
+    add_options=_add_list,
     document=LedgerDocument,
 )
 

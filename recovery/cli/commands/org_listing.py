@@ -5,16 +5,15 @@ Lives here: `org list`. Must not live here: what an organization's record means.
 
 from typing import Final
 
-import msgspec
-
 from recovery.cli.context import Context
 from recovery.cli.documents import ListDocument
-from recovery.cli.listing import plural, report_problems
-from recovery.cli.options import Command, Reading
-from recovery.cli.store import find_store, read_session, show_aside, store_of
+from recovery.cli.listing import Listed, created, run_listing
+from recovery.cli.options import Command, Listing, add_listing
 from recovery.cli.table import Column
+from recovery.cli.words import Parser
 from recovery.errors import ExitCode
 from recovery.model.display import displayed
+from recovery.remedy import Run
 from recovery.services.authorizations.listing import Inventory, Member, OrganizationRow
 
 COLUMNS = (
@@ -22,8 +21,10 @@ COLUMNS = (
     Column("Organization", 12),
     Column("Owners", 8),
     Column("Members", 8),
+    Column("Created", is_spare=True),
     Column("Description", 12),
 )
+SORTS: Final = {"name": "name", "created": "created_at"}
 
 
 class OrganizationList(ListDocument, frozen=True, kw_only=True):
@@ -32,31 +33,40 @@ class OrganizationList(ListDocument, frozen=True, kw_only=True):
     organizations: tuple[OrganizationRow, ...] = ()
 
 
-def _list(options: Reading, context: Context) -> ExitCode:
-    found = find_store(options, context)
-    output = context.output
-    with read_session(found, options, context.output) as session, session.view() as view:
-        inventory = Inventory(view)
-        listing = inventory.organizations()
-        if options.json:
-            items = map(msgspec.json.encode, listing.rows)
-            document = OrganizationList(store=store_of(found, inventory.facts))
-            output.stream(document, "organizations", items, listing.problems)
-        else:
-            show_aside(found, inventory.facts, output)
-            rows = [_cells(row) for row in listing.rows]
-            output.table(COLUMNS, rows)
-            output.aside()
-            output.aside(f"{plural(len(rows), 'organization')}.")
-    return report_problems(listing.problems, context)
+class _List(Listing, frozen=True):
+    name: str | None
+
+
+def _add_list(command: Parser) -> None:
+    command.add_argument(
+        *("--name", "--org"),
+        metavar="NAME",
+        help="only the organization with this name (default: all)",
+    )
+    add_listing(command, what="the organization", sorts=tuple(SORTS))
+
+
+def _list(options: _List, context: Context) -> ExitCode:
+    listed = Listed(
+        kind="organization",
+        listing=Run("org list", "to see what there is"),
+        sorts=SORTS,
+        columns=COLUMNS,
+        cells=_cells,
+        field="organizations",
+        document=lambda store: OrganizationList(store=store),
+        rows_of=lambda view: Inventory(view).organizations(),
+    )
+    return run_listing(listed, options, context, name=options.name)
 
 
 LIST: Final = Command(
     description="List every organization of the store with its owners and members. The file is "
     "opened for reading only and nothing is changed.",
     example="org list",
-    options=Reading,
+    options=_List,
     run=_list,
+    add_options=_add_list,
     document=OrganizationList,
 )
 
@@ -67,6 +77,7 @@ def _cells(row: OrganizationRow) -> tuple[str, ...]:
         displayed(row.name),
         ", ".join(map(_name, row.owners)) or "none",
         ", ".join(map(_name, row.members)),
+        created(row.created_at),
         displayed(row.description),
     )
 

@@ -51,7 +51,7 @@ def _add_setup(command: Parser) -> None:
         "--retention",
         metavar="TIME",
         default="0",
-        help="how long data stay in it, such as 72h, 30d or 8w; 0 is for ever (default: 0)",
+        help="how long data stay in it, such as 72h, 30d or 8w; 0 is forever (default: 0)",
     )
     source = command.add_mutually_exclusive_group()
     source.add_argument(
@@ -152,7 +152,7 @@ def retention_ns(text: str) -> int:
         text: Such as "72h", "30d", "8w" or "0".
 
     Returns:
-        It in nanoseconds; 0 for ever.
+        It in nanoseconds; 0 forever.
 
     Raises:
         UsageError: It is none.
@@ -164,7 +164,7 @@ def retention_ns(text: str) -> int:
         return 0
     raise UsageError(
         problem=f"--retention {displayed(text)} is no time of at least one hour",
-        hint="use something like 72h, 30d or 8w, or 0 for ever",
+        hint="use something like 72h, 30d or 8w, or 0 forever",
     )
 
 

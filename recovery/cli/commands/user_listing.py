@@ -5,16 +5,15 @@ Lives here: `user list`. Must not live here: what a user record means.
 
 from typing import Final
 
-import msgspec
-
 from recovery.cli.context import Context
 from recovery.cli.documents import ListDocument
-from recovery.cli.listing import plural, report_problems
-from recovery.cli.options import Command, Reading
-from recovery.cli.store import find_store, read_session, show_aside, store_of
+from recovery.cli.listing import Listed, run_listing
+from recovery.cli.options import Command, Listing, add_listing, add_status
 from recovery.cli.table import Column
+from recovery.cli.words import Parser
 from recovery.errors import ExitCode
 from recovery.model.display import displayed
+from recovery.remedy import Run
 from recovery.services.authorizations.listing import Inventory, UserRow
 from recovery.services.tenancy.user_details import Membership
 
@@ -25,6 +24,7 @@ COLUMNS = (
     Column("Password"),
     Column("Organizations", 13),
 )
+SORTS: Final = {"name": "name", "status": "status"}
 
 
 class UserList(ListDocument, frozen=True, kw_only=True):
@@ -33,23 +33,31 @@ class UserList(ListDocument, frozen=True, kw_only=True):
     users: tuple[UserRow, ...] = ()
 
 
-def _list(options: Reading, context: Context) -> ExitCode:
-    found = find_store(options, context)
-    output = context.output
-    with read_session(found, options, context.output) as session, session.view() as view:
-        inventory = Inventory(view)
-        listing = inventory.users()
-        if options.json:
-            items = map(msgspec.json.encode, listing.rows)
-            document = UserList(store=store_of(found, inventory.facts))
-            output.stream(document, "users", items, listing.problems)
-        else:
-            show_aside(found, inventory.facts, output)
-            rows = [_cells(row) for row in listing.rows]
-            output.table(COLUMNS, rows)
-            output.aside()
-            output.aside(f"{plural(len(rows), 'user')}.")
-    return report_problems(listing.problems, context)
+class _List(Listing, frozen=True):
+    name: str | None
+    status: str | None
+
+
+def _add_list(command: Parser) -> None:
+    command.add_argument(
+        "--name", "--username", metavar="NAME", help="only the user with this name (default: all)"
+    )
+    add_status(command)
+    add_listing(command, what="the user", sorts=tuple(SORTS))
+
+
+def _list(options: _List, context: Context) -> ExitCode:
+    listed = Listed(
+        kind="user",
+        listing=Run("user list", "to see what there is"),
+        sorts=SORTS,
+        columns=COLUMNS,
+        cells=_cells,
+        field="users",
+        document=lambda store: UserList(store=store),
+        rows_of=lambda view: Inventory(view).users(),
+    )
+    return run_listing(listed, options, context, name=options.name, status=options.status)
 
 
 LIST: Final = Command(
@@ -57,8 +65,9 @@ LIST: Final = Command(
     "belongs to. The file is opened for reading only and nothing is changed. It cannot show a "
     "password: the store holds only hashes of them, and those are never printed.",
     example="user list",
-    options=Reading,
+    options=_List,
     run=_list,
+    add_options=_add_list,
     document=UserList,
 )
 

@@ -7,15 +7,20 @@ Must not live here: what they write (`recovery.services.authorizations.legacy`).
 from functools import partial
 from typing import TYPE_CHECKING, Final
 
-import msgspec
-
 from recovery.cli.changing import run_planner
 from recovery.cli.context import Context
 from recovery.cli.documents import ListDocument
-from recovery.cli.listing import plural, report_problems
-from recovery.cli.options import Change, Command, Reading, add_change, add_ensure
+from recovery.cli.listing import Listed, created, run_listing
+from recovery.cli.options import (
+    Change,
+    Command,
+    Listing,
+    add_change,
+    add_ensure,
+    add_listing,
+    add_status,
+)
 from recovery.cli.secret_input import PASSWORD_RULE, ask_new_secret, read_secret
-from recovery.cli.store import find_store, read_session, show_aside, store_of
 from recovery.cli.table import Column
 from recovery.cli.usage import UsageError
 from recovery.cli.words import Parser
@@ -24,13 +29,14 @@ from recovery.model.display import displayed
 from recovery.model.password import hash_password
 from recovery.model.permission import Permission
 from recovery.ports import SystemClock, SystemRng
+from recovery.remedy import Run
 from recovery.secret import Secret
 from recovery.services.authorizations.legacy import (
     DeleteLegacy,
     LegacyRow,
     SetLegacyPassword,
     SetLegacyStatus,
-    legacy_rows,
+    list_legacy,
 )
 from recovery.services.authorizations.legacy_creation import CreateLegacy
 from recovery.services.tenancy.choosing import (
@@ -42,7 +48,6 @@ from recovery.services.tenancy.choosing import (
 
 if TYPE_CHECKING:
     from recovery.metastore.transaction import MetaTx
-    from recovery.services.authorizations.listing import Problem
 
 COLUMNS = (
     Column("ID"),
@@ -51,8 +56,10 @@ COLUMNS = (
     Column("Password"),
     Column("Organization", 12),
     Column("Permissions", 12),
+    Column("Created", is_spare=True),
     Column("Description", 12),
 )
+SORTS: Final = {"name": "username", "org": "organization", "created": "created_at"}
 
 
 class LegacyList(ListDocument, frozen=True, kw_only=True):
@@ -61,23 +68,37 @@ class LegacyList(ListDocument, frozen=True, kw_only=True):
     legacy_authorizations: tuple[LegacyRow, ...] = ()
 
 
-def _list(options: Reading, context: Context) -> ExitCode:
-    found = find_store(options, context)
-    output = context.output
-    problems: list[Problem] = []
-    with read_session(found, options, context.output) as session, session.view() as view:
-        rows = legacy_rows(view.tx, problems)
-        if options.json:
-            items = map(msgspec.json.encode, rows)
-            document = LegacyList(store=store_of(found, view.facts))
-            output.stream(document, "legacy_authorizations", items, problems)
-        else:
-            cells = [_cells(row) for row in rows]
-            show_aside(found, view.facts, output)
-            output.table(COLUMNS, cells)
-            output.aside()
-            output.aside(f"{plural(len(cells), '1.x-compatible authorization')}.")
-    return report_problems(problems, context)
+class _List(Listing, frozen=True):
+    username: str | None
+    user: str | None
+    org: str | None
+    status: str | None
+
+
+def _add_list(command: Parser) -> None:
+    command.add_argument(
+        "--username", metavar="NAME", help="only that with this 1.x user name (default: all)"
+    )
+    command.add_argument("--user", metavar="NAME", help="only those of this user (default: all)")
+    command.add_argument(
+        "--org", metavar="NAME", help="only those of this organization (default: all)"
+    )
+    add_status(command)
+    add_listing(command, what="the authorization", sorts=tuple(SORTS))
+
+
+def _list(options: _List, context: Context) -> ExitCode:
+    listed = Listed(
+        kind="1.x-compatible authorization",
+        listing=Run("v1-auth list", "to see what there is"),
+        sorts=SORTS,
+        columns=COLUMNS,
+        cells=_cells,
+        field="legacy_authorizations",
+        document=lambda store: LegacyList(store=store),
+        rows_of=lambda view: list_legacy(view, user=options.user, organization=options.org),
+    )
+    return run_listing(listed, options, context, name=options.username, status=options.status)
 
 
 LIST: Final = Command(
@@ -85,8 +106,9 @@ LIST: Final = Command(
     "whether it has a password. The file is opened for reading only and nothing is changed. It "
     "cannot show a password: the store holds only hashes of them.",
     example="v1-auth list",
-    options=Reading,
+    options=_List,
     run=_list,
+    add_options=_add_list,
     document=LegacyList,
 )
 
@@ -304,5 +326,6 @@ def _cells(row: LegacyRow) -> tuple[str, ...]:
         "set" if row.has_password else "none",
         f"missing {row.organization_id}" if organization is None else displayed(organization),
         displayed(", ".join(row.permissions)),
+        created(row.created_at),
         displayed(row.description),
     )

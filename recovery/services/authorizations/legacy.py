@@ -37,8 +37,15 @@ from recovery.ports import Clock
 from recovery.remedy import Run
 from recovery.secret import Secret
 from recovery.services.access import legacy_standing_of
+from recovery.services.authorizations.listing import Listing
 from recovery.services.changes.plan import Plan
-from recovery.services.tenancy.choosing import NAMES_SHOWN_MAX, shown_name
+from recovery.services.session import View
+from recovery.services.tenancy.choosing import (
+    NAMES_SHOWN_MAX,
+    choose_organization,
+    choose_user,
+    shown_name,
+)
 
 BUCKET: Final = "legacy/authorizationsv1"
 
@@ -99,6 +106,32 @@ def legacy_rows(tx: MetaTx, problems: list[RecordProblem]) -> Iterator[LegacyRow
             yield _row(tx, one)
         except UndecodableError as error:
             problems.append(RecordProblem(bucket=BUCKET, id=one.id, problem=error.problem))
+
+
+def list_legacy(view: View, *, user: str | None, organization: str | None) -> Listing[LegacyRow]:
+    """List 1.x-compatible authorizations.
+
+    Args:
+        view: The records.
+        user: Only those of the user with this name or ID; None for all.
+        organization: The same of an organization.
+
+    Returns:
+        The rows.
+
+    Raises:
+        NotFoundError: There is no such user or organization.
+        StoreDamagedError: The file is damaged (also while walking).
+    """
+    user_id = None if user is None else choose_user(view.tx, user).id
+    org_id = None if organization is None else choose_organization(view.tx, organization).id
+    problems: list[RecordProblem] = []
+    rows = (
+        row
+        for row in legacy_rows(view.tx, problems)
+        if user_id in {None, row.user_id} and org_id in {None, row.organization_id}
+    )
+    return Listing(rows, problems)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -166,7 +166,7 @@ class EditLegacy:
             raise NotFoundError(
                 kind="1.x authorization",
                 name=self.authorization_id,
-                existing=(),
+                existing=None,
                 hint=V1_LIST,
             )
         changes: dict[str, Value] = {"updatedAt": format_time(self.clock.now())}
@@ -217,7 +217,7 @@ class StoreLegacyPassword:
         found = store.legacy_authorizations.load(self.authorization_id)
         if found is None:
             raise NotFoundError(
-                kind="1.x authorization", name=self.authorization_id, existing=(), hint=V1_LIST
+                kind="1.x authorization", name=self.authorization_id, existing=None, hint=V1_LIST
             )
 
         def verify(tx: MetaTx) -> str | None:

@@ -196,6 +196,6 @@ class EditAuthorization:
 def require_user_and_organization(store: MetaTx, org_id: Id, user_id: Id) -> None:
     """Refuse an organization or a user that does not exist; raise `NotFoundError`."""
     if store.users.get(user_id) is None:
-        raise NotFoundError(kind="user", name=user_id, existing=(), hint=USER_LIST)
+        raise NotFoundError(kind="user", name=user_id, existing=None, hint=USER_LIST)
     if store.organizations.get(org_id) is None:
-        raise NotFoundError(kind="organization", name=org_id, existing=(), hint=ORG_LIST)
+        raise NotFoundError(kind="organization", name=org_id, existing=None, hint=ORG_LIST)

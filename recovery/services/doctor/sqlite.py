@@ -332,7 +332,7 @@ def _references(chart: Chart, name: str, connection: sqlite3.Connection) -> Iter
 
 
 def _tables(connection: sqlite3.Connection) -> set[str]:
-    """List the tables; no views, because a view can go on for ever."""
+    """List the tables; no views, because a view can go on forever."""
     query = "SELECT name FROM sqlite_master WHERE type = 'table' AND sql NOT LIKE 'CREATE VIRTUAL%'"
     return {str(row[0]) for row in connection.execute(query)} - {"sqlite_sequence"}
 

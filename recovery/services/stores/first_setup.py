@@ -40,7 +40,7 @@ class SetUpStore:
         password_hash: The bcrypt hash of its password; None for none.
         organization: The organization, as it is to be stored.
         bucket: The bucket.
-        retention_ns: How long data stay in it, in nanoseconds; 0 for ever.
+        retention_ns: How long data stay in it, in nanoseconds; 0 forever.
         token: The operator token; its maker knows it already.
         server_hashes: `use-hashed-tokens` of the server's configuration; None when unknown.
         clock: The time.

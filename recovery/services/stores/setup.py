@@ -57,7 +57,7 @@ class Setup:
         password: Its password, or None for none.
         organization: The first organization.
         bucket: The first bucket.
-        retention_ns: How long data stay in it, in nanoseconds; 0 for ever.
+        retention_ns: How long data stay in it, in nanoseconds; 0 forever.
         token: The operator token, stored as a hash; None for no token.
     """
 

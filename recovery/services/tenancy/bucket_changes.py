@@ -36,7 +36,7 @@ from recovery.services.tenancy.organization_records import count_with_data, dele
 from recovery.services.tenancy.recipes import BucketWish, change_catalogue, write_bucket
 
 BUCKET_LIST: Final = Run("bucket list", "to see them")
-SHORT_RETENTION: Final = "data stay at least an hour, or for ever with 0"
+SHORT_RETENTION: Final = "data stay at least an hour, or forever with 0"
 SHARDS_TOO_LONG: Final = "a shard group spans more time than data stay"
 
 
@@ -48,7 +48,7 @@ class CreateBucket:
         org_id: Its organization.
         name: Its name.
         description: Free text.
-        retention_ns: How long data stay, in nanoseconds; 0 for ever.
+        retention_ns: How long data stay, in nanoseconds; 0 forever.
         shard_group_ns: Span of a shard group, in nanoseconds; 0 for what suits the retention.
         clock: The time.
         rng: Randomness, for the ID.
@@ -83,7 +83,7 @@ class CreateBucket:
             raise NotFoundError(
                 kind="organization",
                 name=self.org_id,
-                existing=(),
+                existing=None,
                 hint=Run("org list", "to see them"),
             )
         _require_name(self.name)
@@ -126,7 +126,7 @@ class EditBucket:
         bucket_id: Which one.
         name: The new name; None to keep it.
         description: The new description; None to keep it.
-        retention_ns: How long data stay, in nanoseconds, 0 for ever; None to keep it.
+        retention_ns: How long data stay, in nanoseconds, 0 forever; None to keep it.
         shard_group_ns: Span of the shard groups to come, in nanoseconds, 0 for what suits the
             retention; None to keep it.
         is_touched: Whether the time of its last change moves though nothing else does.
@@ -293,7 +293,7 @@ def require_times(retention_ns: int, shard_group_ns: int) -> None:
     """Refuse times that the engine does not take.
 
     Args:
-        retention_ns: How long data stay, in nanoseconds; 0 for ever.
+        retention_ns: How long data stay, in nanoseconds; 0 forever.
         shard_group_ns: Span of a shard group, in nanoseconds.
 
     Raises:
@@ -308,7 +308,7 @@ def require_times(retention_ns: int, shard_group_ns: int) -> None:
 def _present(store: MetaTx, bucket_id: Id) -> Bucket:
     bucket = store.buckets.get(bucket_id)
     if bucket is None:
-        raise NotFoundError(kind="bucket", name=bucket_id, existing=(), hint=BUCKET_LIST)
+        raise NotFoundError(kind="bucket", name=bucket_id, existing=None, hint=BUCKET_LIST)
     return bucket
 
 

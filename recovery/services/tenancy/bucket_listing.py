@@ -25,8 +25,10 @@ class BucketRow(msgspec.Struct, frozen=True, kw_only=True):
         organization_id: 16 hex digits, or "" when the record has none.
         organization: Name; None when there is no such organization.
         is_system: Whether it is one that every organization has.
-        retention_ns: How long data stay, in nanoseconds; 0 for ever.
+        retention_ns: How long data stay, in nanoseconds; 0 forever.
         is_in_catalogue: Whether the engine knows it. If not, influxd does not start.
+        description: As stored.
+        created_at: RFC 3339, as stored; "" when absent.
     """
 
     id: str
@@ -36,6 +38,8 @@ class BucketRow(msgspec.Struct, frozen=True, kw_only=True):
     is_system: bool
     retention_ns: int
     is_in_catalogue: bool
+    description: str
+    created_at: str
 
 
 def list_buckets(
@@ -70,4 +74,6 @@ def list_buckets(
             is_system=bucket.type == TYPE_SYSTEM,
             retention_ns=bucket.retention_ns,
             is_in_catalogue=bucket.id in known,
+            description=bucket.description,
+            created_at=bucket.created_at,
         )

@@ -81,7 +81,7 @@ class UserChoice:
             return choose_user(store, self.name)
         user = store.users.get(self.user_id)
         if user is None:
-            raise NotFoundError(kind="user", name=self.user_id, existing=(), hint=USER_LIST)
+            raise NotFoundError(kind="user", name=self.user_id, existing=None, hint=USER_LIST)
         return user
 
 

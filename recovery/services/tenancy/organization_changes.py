@@ -323,7 +323,7 @@ class RemoveRole:
             raise NotFoundError(
                 kind=f"role of user {shown_name(user.name)} in the organization",
                 name=shown_name(organization.name),
-                existing=(),
+                existing=None,
                 hint=Run("user list", "to see who has which role"),
             )
         return Plan(

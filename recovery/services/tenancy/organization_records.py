@@ -385,7 +385,7 @@ def count_with_data(store: MetaTx, bucket_ids: set[Id]) -> int:
 def _present(store: MetaTx, org_id: Id) -> Organization:
     organization = store.organizations.get(org_id)
     if organization is None:
-        raise NotFoundError(kind="organization", name=org_id, existing=(), hint=ORG_LIST)
+        raise NotFoundError(kind="organization", name=org_id, existing=None, hint=ORG_LIST)
     return organization
 
 

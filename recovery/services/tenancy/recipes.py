@@ -43,7 +43,7 @@ class BucketWish:
         name: Its name.
         description: Free text.
         kind: 0 for a user's bucket, 1 for a system bucket.
-        retention_ns: How long data stay, in nanoseconds; 0 for ever.
+        retention_ns: How long data stay, in nanoseconds; 0 forever.
         bucket_id: A free ID that it has already, maybe with a catalogue entry, which is kept; None
             to draw one.
         shard_group_ns: Its shard group duration; None for what the server would choose.

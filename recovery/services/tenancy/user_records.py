@@ -195,7 +195,7 @@ class StorePassword:
 def _present(store: MetaTx, user_id: Id) -> User:
     user = store.users.get(user_id)
     if user is None:
-        raise NotFoundError(kind="user", name=user_id, existing=(), hint=USER_LIST)
+        raise NotFoundError(kind="user", name=user_id, existing=None, hint=USER_LIST)
     return user
 
 

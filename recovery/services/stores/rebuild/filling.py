@@ -5,7 +5,7 @@ Must not live here: reading the engine (`recovery.engine`), the arithmetic of gr
 (`recovery.services.shard_mapping`), what is said of it (`words`).
 
 Invariants: every bucket folder gets a bucket of the same ID, and every shard with points that can
-be read a group that holds them. Nothing expires that nobody said would: retention is for ever
+be read a group that holds them. Nothing expires that nobody said would: retention is forever
 unless it is known. What contradicts itself is refused with all of it named, never guessed.
 
 Source: spec influxdb-metadata sections 4.3 to 4.9 and 14, recipes R1, R3, R5, R6; InfluxDB v2.9.1

@@ -63,7 +63,7 @@ class KnownBucket:
     Attributes:
         name: Its name; None when that is not known.
         org_id: Its organization; None when that is not known.
-        retention_ns: How long its data stay, 0 for ever; None when that is not known.
+        retention_ns: How long its data stay, 0 forever; None when that is not known.
         shard_group_ns: Its shard group duration; None when that is not known.
         is_system: Whether it is one that every organization has; None when that is not known.
         description: Free text.
@@ -267,7 +267,7 @@ def parse_duration(text: str) -> int | None:
         text: Such as "72h0m0s", "30d", "infinite", or 0.
 
     Returns:
-        Nanoseconds, 0 for ever; None when it is none.
+        Nanoseconds, 0 forever; None when it is none.
     """
     text = text.strip().lower()
     if text in _FOREVER:

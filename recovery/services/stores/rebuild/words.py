@@ -120,7 +120,7 @@ def _told(placed: Placed) -> Iterator[str]:
     whole = None
     for span in facts.spans.values():
         whole = span.joined(whole)
-    keeps = shown_duration(placed.retention_ns) if placed.retention_ns else "for ever"
+    keeps = shown_duration(placed.retention_ns) if placed.retention_ns else "forever"
     called = "called" if placed.is_new else "which is there as"
     yield f"bucket {facts.id}, {called} {placed.name}: holds {shown or 'nothing'}"
     yield f"{_count(facts.shards, 'shard')}, {facts.size_bytes:,} bytes, {shown_span(whole)}"

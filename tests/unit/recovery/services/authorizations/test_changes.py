@@ -252,7 +252,7 @@ def test_hash_is_refused_below_level_21(tmp_path: Path) -> None:
 
 
 def test_hash_mends_a_record_that_has_both_forms(level21: MadeStore) -> None:
-    """The server leaves such a record, with its raw token, on the disk for ever."""
+    """The server leaves such a record, with its raw token, on the disk forever."""
 
     def double(tx: MetaTx) -> None:
         before = tx.authorizations.load(level21.reader)
