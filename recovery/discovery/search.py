@@ -28,7 +28,7 @@ from recovery.discovery.candidate import (
 from recovery.discovery.host import Host
 from recovery.errors import AmbiguousError, RecoveryError, StoreAccessError, StoreNotFoundError
 from recovery.model.display import displayed
-from recovery.remedy import Give, Input, Remedy, Run
+from recovery.remedy import Give, Input, Remedy, Run, ways
 
 if TYPE_CHECKING:
     from recovery.discovery.survey import Survey
@@ -36,7 +36,7 @@ if TYPE_CHECKING:
 _NAME_IT: Final = Give(Input.STORE, "name the store")
 _AS_ROOT: Final = "run it as root or as the user of influxd"
 SEARCH_ALL: Final = "search for it: find / -xdev -name '*.bolt' -size +16k"
-_NEIGHBOURS_SHOWN_MAX: Final = 3
+_SEE_ALL: Final = Run("store find", "to see which one a server would open")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -149,7 +149,7 @@ def _only(found: "Survey") -> Candidate:
             candidates=[candidate.description for candidate in full],
             hint=(
                 Give(Input.STORE, "name one of them"),
-                Run("store find", "to see which one a server would open"),
+                _SEE_ALL,
             ),
         )
     absent = [c for c in found.candidates if c.is_configured and not c.has_data]
@@ -209,24 +209,26 @@ def _refusal(candidate: Candidate, *, other: Candidate | None) -> RecoveryError:
     if other is not None:
         hint = ("mount or restore it", Give(Input.STORE, "choose the other one", str(other.path)))
     elif candidate.state is State.EMPTY:
-        hint = "look for a backup; influxd would make a new store of the empty file"
+        hint = (
+            "look for a backup, because influxd would make a new store of the empty file",
+            *ways(_hint_about(candidate)),
+        )
     else:
         hint = _hint_about(candidate)
     return StoreNotFoundError(path=path, problem=problem, hint=hint)
 
 
 def _hint_about(candidate: Candidate) -> Remedy:
-    """Look for what could have been meant: a store in the folder, or beside the missing file."""
+    """Look for what could have been meant: a store in the folder, or one of a name like it."""
+    from recovery.discovery.neighbours import stores_near  # noqa: PLC0415 # only for a refusal
+
     is_folder = candidate.state is State.NOT_A_FILE
-    folder = candidate.named_path if is_folder else candidate.named_path.parent
-    try:
-        names = sorted(path.name for path in folder.glob("*.bolt") if path.is_file())
-    except OSError:
-        names = []
-    if not names:
-        return "check the path, and that the disk is mounted"
-    first, *rest = (str(folder / name) for name in names[:_NEIGHBOURS_SHOWN_MAX])
+    paths = stores_near(candidate.named_path, is_folder=is_folder)
+    if not paths:
+        return ("check the path, and that the disk is mounted", _SEE_ALL)
+    first, *rest = paths
     return (
-        Give(Input.STORE, "name the store that is there", first),
-        *(Give(Input.STORE, "", path) for path in rest),
+        Give(Input.STORE, "name the store that is there", str(first)),
+        *(Give(Input.STORE, "", str(path)) for path in rest),
+        *([_SEE_ALL] if rest else []),
     )

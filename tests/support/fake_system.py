@@ -28,6 +28,8 @@ influxdb:x:998:998::/var/lib/influxdb:/bin/false
 bob:x:1000:1000::/srv/people/bob:/bin/bash
 """
 DATA = b"x" * 4096
+STORE = (bytes(16) + b"\xed\xda\x0c\xed").ljust(4096, b"\0") + b"organizationsv1".ljust(4096, b"\0")
+"""What looks like a store, and is none."""
 
 
 class FakeSystem:

@@ -14,7 +14,7 @@ from recovery.errors import (
     StoreNotFoundError,
 )
 from tests.support.as_other_user import run_as_nobody
-from tests.support.fake_system import FakeSystem
+from tests.support.fake_system import STORE, FakeSystem
 from tests.support.hints import hint_of
 
 needs_root = pytest.mark.skipif(os.getuid() != 0, reason="only root can become another user")
@@ -422,19 +422,22 @@ def test_a_named_store_that_is_not_there_is_refused_and_not_made(
     assert str(caught.value) == (
         f"{path} does not exist ({reason}); nothing was changed, nothing was created"
     )
-    assert hint_of(caught.value) == "check the path, and that the disk is mounted"
+    assert hint_of(caught.value) == (
+        "check the path, and that the disk is mounted, or type influx-recovery store find to see "
+        "which one a server would open"
+    )
     assert before == snapshot(system.root)
 
 
 def test_a_store_beside_the_named_one_is_suggested(system: FakeSystem) -> None:
-    near = system.store("/srv/data/influxdb.bolt")
+    near = system.store("/srv/data/influxdb.bolt", STORE)
     with pytest.raises(StoreNotFoundError) as caught:
         discover(system.host(), bolt_path=str(near.with_name("influxd.bolt")))
     assert hint_of(caught.value) == f"name the store that is there with --bolt-path {near}"
 
 
 def test_a_folder_is_refused_and_the_store_in_it_is_suggested(system: FakeSystem) -> None:
-    near = system.store("/srv/my data/influxd.bolt")
+    near = system.store("/srv/my data/influxd.bolt", STORE)
     with pytest.raises(StoreNotFoundError, match=r"is a folder \(as it was named\)") as caught:
         discover(system.host(), bolt_path=str(near.parent))
     assert hint_of(caught.value) == f"name the store that is there with --bolt-path '{near}'"

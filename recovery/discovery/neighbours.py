@@ -1,0 +1,115 @@
+"""What could have been meant by a path at which there is no store.
+
+Lives here: looking for stores in a folder and under names like the one that was typed. Must not
+live here: which store a command uses: what is found here is only ever proposed.
+
+Invariants: only files that look like a store of InfluxDB are proposed, never one that is empty, of
+another program, or something else with the right name. Nothing is opened but regular files, for
+reading; a folder with many of them is not read through.
+
+Source: bbolt 1.3.6 db.go, meta (magic 0xED0CDAED behind the header of 16 bytes of the first two
+pages); InfluxDB v2.9.1 names of bolt buckets, as in `recovery.model.schema`.
+"""
+
+import difflib
+import itertools
+import os
+import stat
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Final
+
+from recovery.discovery.backup_folder import newest_backup
+from recovery.discovery.candidate import STORE_NAME
+
+PROPOSED_MAX: Final = 3
+_MAGIC: Final = b"\xed\xda\x0c\xed"
+_META_OFFSETS: Final = (16, 4096 + 16, 16384 + 16, 65536 + 16)
+_BUCKETS: Final = (b"organizationsv1", b"usersv1", b"bucketsv1", b"authorizationsv1", b"migrations")
+_READ_BYTES: Final = 1 << 20
+_FILES_MAX: Final = 500
+_ALIKE: Final = 0.6
+_USUAL_FOLDERS: Final = (".influxdbv2", "influxdb2", "influxdb", "data", "_data")
+
+
+def stores_near(path: Path, *, is_folder: bool) -> tuple[Path, ...]:
+    """Find stores that could have been meant.
+
+    Args:
+        path: What was named.
+        is_folder: Whether it is a folder, in which the store was meant to be.
+
+    Returns:
+        A few, the likeliest first: what is named alike, then what has the usual name.
+    """
+    folders = [path] if is_folder else _folders_like(path.parent)
+    typed = STORE_NAME if is_folder else path.name
+    found = [file for folder in folders for file in _stores_in(folder, typed)]
+    if is_folder and not found:
+        found = [file for name in _USUAL_FOLDERS for file in _stores_in(path / name, typed)]
+    backups = [backup.path for folder in folders if (backup := newest_backup(folder)) is not None]
+    return tuple(dict.fromkeys((*found, *backups)))[:PROPOSED_MAX]
+
+
+def looks_like_a_store(path: Path) -> bool:
+    """Tell whether a file is worth to be proposed.
+
+    Args:
+        path: The file.
+
+    Returns:
+        Whether it is a bolt file, and has a name of a bolt bucket of InfluxDB near its beginning
+        or is too long to say.
+    """
+    try:
+        if not stat.S_ISREG(path.stat().st_mode):
+            return False
+        with path.open("rb") as file:
+            start = file.read(_READ_BYTES)
+    except OSError:
+        return False
+    if not any(start[offset : offset + len(_MAGIC)] == _MAGIC for offset in _META_OFFSETS):
+        return False
+    return len(start) == _READ_BYTES or any(name in start for name in _BUCKETS)
+
+
+def _folders_like(folder: Path) -> list[Path]:
+    """Find folders of that path, or of one that is written a little differently."""
+    found = [Path(folder.anchor or ".")]
+    for part in folder.parts[1:] if folder.anchor else folder.parts:
+        found = [child for parent in found for child in _children_like(parent, part)][:PROPOSED_MAX]
+    return found
+
+
+def _children_like(parent: Path, name: str) -> Iterator[Path]:
+    if (parent / name).is_dir():
+        yield parent / name
+        return
+    folders = {entry.name for entry in _entries(parent) if entry.is_dir()}
+    for one in _alike(name, folders):
+        yield parent / one
+
+
+def _stores_in(folder: Path, typed: str) -> Iterator[Path]:
+    """List the stores of a folder, that which is named most like what was typed first."""
+    names = {entry.name for entry in _entries(folder) if entry.is_file()}
+    alike = _alike(typed, names)
+    usual = [name for name in sorted(names) if name == STORE_NAME]
+    rest = [name for name in sorted(names) if name.endswith((".bolt", ".backup", ".db"))]
+    for name in dict.fromkeys((*alike, *usual, *rest, *sorted(names))):
+        if looks_like_a_store(folder / name):
+            yield folder / name
+
+
+def _alike(name: str, others: set[str]) -> list[str]:
+    by_lower = {other.lower(): other for other in sorted(others)}
+    near = difflib.get_close_matches(name.lower(), by_lower, n=PROPOSED_MAX, cutoff=_ALIKE)
+    return [by_lower[one] for one in near]
+
+
+def _entries(folder: Path) -> list[os.DirEntry[str]]:
+    try:
+        with os.scandir(folder) as entries:
+            return list(itertools.islice(entries, _FILES_MAX))
+    except OSError:
+        return []
