@@ -21,11 +21,13 @@ import json
 import os
 import re
 import stat
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Final, Literal, NamedTuple, Protocol, TypeAlias
+from typing import TYPE_CHECKING, Annotated, Final, Literal, NamedTuple, Protocol, TypeAlias
+
+import msgspec
 
 from recovery.errors import (
     ConflictError,
@@ -102,7 +104,11 @@ _SCHEMA: Final = (
     f"PRAGMA user_version = {_SCHEMA_VERSION}",
 )
 
+_ODD_SHOWN_MAX: Final = 5
+_NUMBER_LENGTH_MAX: Final = 20  # of 64 bits
+
 Row: TypeAlias = "dict[str, str | int | None]"
+_Decimal: TypeAlias = Annotated[str, msgspec.Meta(pattern=r"\A[0-9]{1,20}\Z")]
 
 
 class _Step(NamedTuple):
@@ -241,6 +247,33 @@ class Entry:
     digest: str | None
 
 
+class _Stored(msgspec.Struct, frozen=True, kw_only=True):
+    """A row as this tool writes it; the columns say what the fields are."""
+
+    id: int
+    intent_id: int | None
+    time: str
+    phase: Phase
+    outcome: Literal["pending", "done", "unchanged", "unknown", "undelivered", "shown"]
+    operation: str
+    host: str
+    uid: int
+    sudo_user: str | None
+    tool_version: str
+    store_path: str
+    device: _Decimal
+    inode: _Decimal
+    record_ids: tuple[str, ...]
+    reason: str | None
+    backup_path: str | None
+    txid_before: _Decimal | None
+    txid_after: _Decimal | None
+    digest: str | None = None
+
+
+_COLUMNS: Final = frozenset(_Stored.__struct_fields__) - {"digest"}
+
+
 def default_path(environment: Mapping[str, str], *, home: Path, is_root: bool) -> Path:
     """Say where the ledger is when nobody names another place.
 
@@ -269,11 +302,13 @@ class Ledger:
         path: The file; made by the first row, with its folder.
         actor: Who adds rows.
         clock: Tells when.
+        warn: Is told of what is odd in the file, as a sentence.
     """
 
     path: Path
     actor: Actor = field(repr=False)
     clock: Clock = field(repr=False)
+    warn: Callable[[str], None] = field(repr=False, default=lambda _: None)
 
     def prepare(self, intent: IntentFacts) -> None:
         """Find out whether a row can be added, before anybody is asked to confirm anything.
@@ -358,7 +393,8 @@ class Ledger:
         """Read all rows, oldest first.
 
         Returns:
-            The rows; none if there is no ledger. Nothing is created.
+            The rows; none if there is no ledger. Nothing is created. A row that something else has
+            written or changed, so that it makes no sense, is left out, and `warn` is told.
 
         Raises:
             LedgerError: The file cannot be read or is no ledger.
@@ -369,10 +405,16 @@ class Ledger:
             if self._version(connection, changed=False) is None:
                 return ()
             rows = connection.execute("SELECT * FROM entries ORDER BY id").fetchall()
-        try:
-            return tuple(_entry(row) for row in rows)
-        except ValueError as exc:
-            raise self._error("has a row that makes no sense", changed=False) from exc
+        read = [(row["id"], _entry(row)) for row in rows]
+        odd = [displayed(str(number))[:_NUMBER_LENGTH_MAX] for number, entry in read if not entry]
+        if odd:
+            shown = ", ".join(odd[:_ODD_SHOWN_MAX])
+            more = f" and {len(odd) - _ODD_SHOWN_MAX} more" if len(odd) > _ODD_SHOWN_MAX else ""
+            self.warn(
+                f"of the ledger {displayed(str(self.path))}, {'row' if len(odd) == 1 else 'rows'} "
+                f"{shown}{more} cannot be understood, and count for nothing"
+            )
+        return tuple(entry for _, entry in read if entry is not None)
 
     def _reading_mode(self) -> str:
         """Let SQLite take back the row that a killed process did not end; else nothing is written.
@@ -467,6 +509,7 @@ class Ledger:
             )
             with contextlib.closing(connection):
                 connection.row_factory = sqlite3.Row
+                connection.text_factory = lambda content: content.decode("utf-8", "replace")
                 yield connection
         except sqlite3.Error as exc:
             problem = f"cannot be used ({exc})"
@@ -503,6 +546,11 @@ class Ledger:
             return None
         if application_id != APPLICATION_ID:
             raise self._error("is the database of another program", changed=changed)
+        # A view could be anything, also one that never ends.
+        kind = connection.execute("SELECT type FROM sqlite_master WHERE name = 'entries'")
+        columns = {row["name"] for row in connection.execute("PRAGMA table_info(entries)")}
+        if [row["type"] for row in kind] != ["table"] or not columns >= _COLUMNS:
+            raise self._error("has not the table of a ledger", changed=changed)
         if version != _SCHEMA_VERSION and version not in _ADDED:
             problem = f"has version {version}, expected {_SCHEMA_VERSION}"
             raise self._error(problem, changed=changed)
@@ -539,31 +587,41 @@ def _insert(connection: "sqlite3.Connection", row: Row) -> int:
     return int(connection.execute("SELECT last_insert_rowid()").fetchone()[0])
 
 
-def _entry(row: "sqlite3.Row") -> Entry:
-    """Read a row."""
-    return Entry(
-        entry_id=row["id"],
-        intent_id=row["id"] if row["intent_id"] is None else row["intent_id"],
-        time=datetime.fromisoformat(row["time"]),
-        phase=row["phase"],
-        outcome=row["outcome"],
-        operation=row["operation"],
-        actor=Actor(
-            host=row["host"],
-            uid=row["uid"],
-            sudo_user=row["sudo_user"],
-            tool_version=row["tool_version"],
-        ),
-        store_path=row["store_path"],
-        device=int(row["device"]),
-        inode=int(row["inode"]),
-        record_ids=tuple(json.loads(row["record_ids"])),
-        reason=row["reason"],
-        backup_path=row["backup_path"],
-        txid_before=None if row["txid_before"] is None else int(row["txid_before"]),
-        txid_after=None if row["txid_after"] is None else int(row["txid_after"]),
-        digest=row["digest"] if "digest" in row.keys() else None,  # noqa: SIM118 # as above
-    )
+def _entry(row: "sqlite3.Row") -> Entry | None:
+    """Read a row, whatever another program has put there; None when it makes no sense."""
+    values: dict[str, object] = {name: row[name] for name in row.keys()}  # noqa: SIM118 # a row of sqlite3 iterates over values
+    try:
+        values["record_ids"] = json.loads(row["record_ids"])
+        stored = msgspec.convert(values, _Stored)
+        paths = (stored.store_path, stored.backup_path or "")
+        time = datetime.fromisoformat(stored.time)
+        if time.tzinfo is None or any("\0" in path for path in paths):
+            return None
+        return Entry(
+            entry_id=stored.id,
+            intent_id=stored.id if stored.intent_id is None else stored.intent_id,
+            time=time.astimezone(UTC),
+            phase=stored.phase,
+            outcome=stored.outcome,
+            operation=stored.operation,
+            actor=Actor(
+                host=stored.host,
+                uid=stored.uid,
+                sudo_user=stored.sudo_user,
+                tool_version=stored.tool_version,
+            ),
+            store_path=stored.store_path,
+            device=int(stored.device),
+            inode=int(stored.inode),
+            record_ids=stored.record_ids,
+            reason=stored.reason,
+            backup_path=stored.backup_path,
+            txid_before=None if stored.txid_before is None else int(stored.txid_before),
+            txid_after=None if stored.txid_after is None else int(stored.txid_after),
+            digest=stored.digest,
+        )
+    except (ValueError, TypeError, OverflowError, RecursionError):
+        return None
 
 
 def _path(path: Path) -> str:

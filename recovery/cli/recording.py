@@ -27,6 +27,7 @@ def open_ledger(options: Options, context: Context) -> Ledger:
         path=ledger_path(options, context),
         actor=Actor.here(context.environ, tool_version=__version__),
         clock=SystemClock(),
+        warn=lambda problem: context.output.message(f"warning: {problem}"),
     )
 
 

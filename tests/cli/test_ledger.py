@@ -1,6 +1,8 @@
 """Reading the ledger, after real changes of a real store."""
 
 import json
+import sqlite3
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -93,3 +95,26 @@ def test_a_file_that_is_no_ledger_is_refused_and_left_alone(cli: Cli) -> None:
     assert done.code != 0
     assert str(cli.ledger) in done.error
     assert before == cli.ledger.read_bytes()
+
+
+@pytest.mark.parametrize(
+    "words", [("ledger", "list"), ("store", "info"), ("store", "undo", "--yes")]
+)
+def test_an_odd_row_is_told_and_stops_nothing(
+    cli: Cli, made: MadeStore, words: tuple[str, ...]
+) -> None:
+    before = made.path.read_bytes()
+    deactivate(cli, made)
+    with closing(sqlite3.connect(cli.ledger)) as connection, connection:
+        columns = [row[1] for row in connection.execute("PRAGMA table_info(entries)")][1:]
+        values = ["x'1b5b324a'" if name == "host" else name for name in columns]
+        connection.execute(
+            f"INSERT INTO entries ({', '.join(columns)}) SELECT {', '.join(values)} FROM entries"  # noqa: S608 # names come from the table itself
+        )
+    done = cli.run(*words, "--bolt-path", made.path)
+    assert done.code == 0
+    assert "rows 3, 4 cannot be understood" in done.stderr
+    if words[1] == "undo":
+        assert made.path.read_bytes() == before
+    else:
+        assert "auth set-inactive" in done.stdout

@@ -175,7 +175,7 @@ def _cells(operation: Operation) -> tuple[str, ...]:
         str(operation.number),
         moment_text(operation.started_at),
         displayed(operation.operation),
-        operation.outcome,
+        displayed(operation.outcome),
         _by(operation),
         displayed(operation.store_path),
         displayed(operation.reason or ""),
@@ -186,7 +186,7 @@ def _lines(operation: Operation) -> Iterator[str]:
     actor = operation.actor
     ended = operation.ended_at
     yield f"Operation     {operation.number}: {displayed(operation.operation)}"
-    yield f"Outcome       {operation.outcome}"
+    yield f"Outcome       {displayed(operation.outcome)}"
     yield f"Started       {moment_text(operation.started_at)}"
     yield f"Ended         {'never recorded' if ended is None else moment_text(ended)}"
     yield f"By            {_by(operation)} (uid {actor.uid})"

@@ -97,8 +97,12 @@ def read_operations(ledger: Entries) -> tuple[Operation, ...]:
     Raises:
         LedgerError: The ledger cannot be read.
     """
+    return _operations(ledger.entries())
+
+
+def _operations(entries: Iterable[Entry]) -> tuple[Operation, ...]:
     operations: dict[int, Operation] = {}
-    for entry in ledger.entries():
+    for entry in entries:
         first = operations.get(entry.intent_id)
         if first is None:
             operations[entry.intent_id] = _begun(entry)
@@ -126,8 +130,9 @@ def find_operation(ledger: Entries, number: int) -> Operation:
         NotFoundError: There is none of that number.
         LedgerError: The ledger cannot be read.
     """
-    operations = read_operations(ledger)
-    first = {entry.entry_id: entry.intent_id for entry in ledger.entries()}.get(number)
+    entries = ledger.entries()
+    operations = _operations(entries)
+    first = {entry.entry_id: entry.intent_id for entry in entries}.get(number)
     for operation in operations:
         if operation.number == first:
             return operation

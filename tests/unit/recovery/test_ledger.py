@@ -408,16 +408,125 @@ def test_a_ledger_of_a_later_version_is_refused(ledger: Ledger) -> None:
     assert "has version 3, expected 2" in str(refusal(ledger))
 
 
-def test_a_row_that_makes_no_sense_is_an_error_of_the_ledger(ledger: Ledger) -> None:
+@pytest.mark.parametrize(
+    ("column", "value"),
+    [
+        ("id", "'twelve'"),
+        ("id", "NULL"),
+        ("intent_id", "'x'"),
+        ("intent_id", "1.5"),
+        *(
+            ("time", value)
+            for value in ("'yesterday'", "NULL", "7", "x'00'", "'2026-01-01T00:00:00'")
+        ),
+        *(("phase", value) for value in ("'later'", "NULL", "x'ff'")),
+        *(("outcome", value) for value in ("'\x1b[2J'", "NULL", "3")),
+        *(("operation", value) for value in ("NULL", "x'1b'", "4")),
+        *(("host", value) for value in ("NULL", "1")),
+        *(("uid", value) for value in ("NULL", "'\x1b[31m'", "1.5", "x'00'")),
+        ("sudo_user", "5"),
+        ("tool_version", "NULL"),
+        *(("store_path", value) for value in ("NULL", "9", "x'2f'", "'/a' || char(0) || 'b'")),
+        *(("device", value) for value in ("NULL", "'x'", "'-1'", "1.5", "'" + "9" * 5000 + "'")),
+        *(("inode", value) for value in ("NULL", "''", "' 1'")),
+        *(
+            ("record_ids", value)
+            for value in (
+                "NULL",
+                "''",
+                "'{}'",
+                "'[1]'",
+                "'[null]'",
+                "'x'",
+                "5",
+                "'" + "[" * 9999 + "'",
+            )
+        ),
+        ("reason", "5"),
+        *(("backup_path", value) for value in ("5", "x'2f'", "char(0)")),
+        *(("txid_before", value) for value in ("'x'", "'-1'", "1.5", "'1e3'")),
+        *(("txid_after", value) for value in ("'x'", "x'31'")),
+        ("digest", "5"),
+    ],
+)
+def test_a_row_that_makes_no_sense_is_left_out_and_told(
+    ledger: Ledger, column: str, value: str
+) -> None:
+    """Whatever another program has put there, the rows around it go on to count."""
     ledger.intend(intent())
     with other_program(ledger) as connection, connection:
-        columns = [row[1] for row in connection.execute("PRAGMA table_info(entries)")][1:]
-        changed = ["'yesterday'" if column == "time" else column for column in columns]
-        connection.execute(
-            f"INSERT INTO entries ({', '.join(columns)}) SELECT {', '.join(changed)} FROM entries"  # noqa: S608 # names come from the table itself
+        columns = [row[1] for row in connection.execute("PRAGMA table_info(entries)")]
+        names = ", ".join(columns)
+        kinds = ", ".join(columns).replace("id, ", "id PRIMARY KEY, ", 1)
+        for statement in (
+            f"CREATE TABLE loose ({kinds})",
+            "INSERT INTO loose SELECT * FROM entries",
+            "DROP TABLE entries",
+            "ALTER TABLE loose RENAME TO entries",
+        ):
+            connection.execute(statement)
+        values = ["7" if name == "id" else name for name in columns]
+        connection.execute(f"INSERT INTO entries ({names}) SELECT {', '.join(values)} FROM entries")  # noqa: S608 # names come from the table itself
+        connection.execute(f"UPDATE entries SET {column} = {value} WHERE id = 7")  # noqa: S608 # a value of this test
+    told: list[str] = []
+    entries = replace(ledger, warn=told.append).entries()
+    assert [entry.entry_id for entry in entries] == [1]
+    assert len(told) == 1
+    assert "cannot be understood" in told[0]
+    assert told[0].isprintable()
+
+
+def test_many_odd_rows_are_one_sentence(ledger: Ledger) -> None:
+    for _ in range(9):
+        ledger.intend(intent())
+    with other_program(ledger) as connection, connection:
+        connection.execute("DROP TRIGGER entries_are_never_changed")
+        connection.execute("UPDATE entries SET time = 'x'")
+    told: list[str] = []
+    assert replace(ledger, warn=told.append).entries() == ()
+    assert told == [
+        (
+            f"of the ledger {ledger.path}, rows 1, 2, 3, 4, 5 and 4 more cannot be understood, and "
+            "count for nothing"
         )
-    with pytest.raises(LedgerError, match="has a row that makes no sense"):
+    ]
+
+
+def test_text_that_is_no_utf8_does_not_stop_the_others(ledger: Ledger) -> None:
+    ledger.intend(intent())
+    with other_program(ledger) as connection, connection:
+        connection.execute("DROP TRIGGER entries_are_never_changed")
+        connection.execute("UPDATE entries SET reason = CAST(x'ff' AS TEXT)")
+    assert [entry.reason for entry in ledger.entries()] == ["\N{REPLACEMENT CHARACTER}"]
+
+
+@pytest.mark.parametrize(
+    "statements",
+    [
+        ("DROP TABLE entries", "CREATE TABLE entries (id INTEGER, what TEXT)"),
+        ("DROP TABLE entries", "CREATE TABLE entry (id INTEGER)"),
+        (
+            "DROP TABLE entries",
+            (
+                "CREATE VIEW entries AS WITH RECURSIVE n(id) AS "
+                "(SELECT 1 UNION ALL SELECT id + 1 FROM n) SELECT * FROM n"
+            ),
+        ),
+    ],
+)
+def test_a_file_with_our_mark_and_another_schema_is_refused(
+    ledger: Ledger, statements: tuple[str, ...]
+) -> None:
+    ledger.intend(intent())
+    with other_program(ledger) as connection, connection:
+        for statement in statements:
+            connection.execute(statement)
+    before = ledger.path.read_bytes()
+    with pytest.raises(LedgerError, match="has not the table of a ledger"):
         ledger.entries()
+    with pytest.raises(LedgerError, match="has not the table of a ledger"):
+        ledger.intend(intent())
+    assert ledger.path.read_bytes() == before
 
 
 def test_a_locked_ledger_is_refused_after_a_while(
