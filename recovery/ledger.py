@@ -23,11 +23,9 @@ import re
 import stat
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import UTC
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Final, Literal, NamedTuple, Protocol, TypeAlias
-
-import msgspec
+from typing import TYPE_CHECKING, Final, NamedTuple, Protocol, TypeAlias
 
 from recovery.errors import (
     ConflictError,
@@ -36,6 +34,7 @@ from recovery.errors import (
     StoreAccessError,
     WriteFailedError,
 )
+from recovery.ledger_rows import COLUMNS, Actor, Entry, Phase, entry_of
 from recovery.log.redaction import redact_text
 from recovery.model.display import displayed
 from recovery.model.ids import parse_id
@@ -45,8 +44,6 @@ from recovery.remedy import Give, Input
 
 if TYPE_CHECKING:
     import sqlite3
-
-Phase: TypeAlias = Literal["intent", "done", "failed", "note"]
 
 FILE_NAME: Final = "ledger.sqlite"
 FOLDER_OF_ROOT: Final = Path("/var/lib/influx-recovery")
@@ -108,7 +105,6 @@ _ODD_SHOWN_MAX: Final = 5
 _NUMBER_LENGTH_MAX: Final = 20  # of 64 bits
 
 Row: TypeAlias = "dict[str, str | int | None]"
-_Decimal: TypeAlias = Annotated[str, msgspec.Meta(pattern=r"\A[0-9]{1,20}\Z")]
 
 
 class _Step(NamedTuple):
@@ -168,110 +164,6 @@ class IntentFacts(Protocol):
     def digest(self) -> str | None:
         """What tells the commit from every other one; None when it is not known."""
         ...
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Actor:
-    """Who does it, and with what.
-
-    Attributes:
-        host: Name of the machine.
-        uid: Real user ID of the process.
-        sudo_user: Who used sudo, if anybody.
-        tool_version: Version of this tool.
-    """
-
-    host: str
-    uid: int
-    sudo_user: str | None
-    tool_version: str
-
-    @classmethod
-    def here(cls, environment: Mapping[str, str], *, tool_version: str) -> "Actor":
-        """Describe this process.
-
-        Args:
-            environment: Its environment; only SUDO_USER is looked at.
-            tool_version: Version of this tool.
-
-        Returns:
-            Who is doing something.
-        """
-        return cls(
-            host=os.uname().nodename,
-            uid=os.getuid(),
-            sudo_user=environment.get("SUDO_USER") or None,
-            tool_version=tool_version,
-        )
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Entry:
-    """One row.
-
-    Attributes:
-        entry_id: Its number, rising with time.
-        intent_id: The first row of its operation; its own number if it is that row.
-        time: When it was written.
-        phase: "intent" before the commit, "done" or "failed" after it, "note" for what changed
-            nothing and is recorded all the same.
-        outcome: "pending", "done", "unchanged", "unknown", "undelivered" or "shown".
-        operation: The command.
-        actor: Who did it.
-        store_path: The store.
-        device: Its device.
-        inode: Its inode.
-        record_ids: Records concerned.
-        reason: Why, or None.
-        backup_path: The backup, or None.
-        txid_before: Newest transaction of the store before the change, if known.
-        txid_after: And after it.
-        digest: What tells its commit from every other one; None when that was not recorded.
-    """
-
-    entry_id: int
-    intent_id: int
-    time: datetime
-    phase: str
-    outcome: str
-    operation: str
-    actor: Actor
-    store_path: str
-    device: int
-    inode: int
-    record_ids: tuple[str, ...]
-    reason: str | None
-    backup_path: str | None
-    txid_before: int | None
-    txid_after: int | None
-    digest: str | None
-
-
-class _Stored(msgspec.Struct, frozen=True, kw_only=True):
-    """A row as this tool writes it; the columns say what the fields are."""
-
-    id: int
-    intent_id: int | None
-    time: str
-    phase: Phase
-    outcome: Literal["pending", "done", "unchanged", "unknown", "undelivered", "shown"]
-    operation: str
-    host: str
-    uid: int
-    sudo_user: str | None
-    tool_version: str
-    store_path: str
-    device: _Decimal
-    inode: _Decimal
-    record_ids: tuple[str, ...]
-    reason: str | None
-    backup_path: str | None
-    txid_before: _Decimal | None
-    txid_after: _Decimal | None
-    digest: str | None = None
-
-
-_COLUMNS: Final = frozenset(_Stored.__struct_fields__) - {"digest"}
 
 
 def default_path(environment: Mapping[str, str], *, home: Path, is_root: bool) -> Path:
@@ -405,7 +297,7 @@ class Ledger:
             if self._version(connection, changed=False) is None:
                 return ()
             rows = connection.execute("SELECT * FROM entries ORDER BY id").fetchall()
-        read = [(row["id"], _entry(row)) for row in rows]
+        read = [(row["id"], entry_of(row)) for row in rows]
         odd = [displayed(str(number))[:_NUMBER_LENGTH_MAX] for number, entry in read if not entry]
         if odd:
             shown = ", ".join(odd[:_ODD_SHOWN_MAX])
@@ -549,7 +441,7 @@ class Ledger:
         # A view could be anything, also one that never ends.
         kind = connection.execute("SELECT type FROM sqlite_master WHERE name = 'entries'")
         columns = {row["name"] for row in connection.execute("PRAGMA table_info(entries)")}
-        if [row["type"] for row in kind] != ["table"] or not columns >= _COLUMNS:
+        if [row["type"] for row in kind] != ["table"] or not columns >= COLUMNS:
             raise self._error("has not the table of a ledger", changed=changed)
         if version != _SCHEMA_VERSION and version not in _ADDED:
             problem = f"has version {version}, expected {_SCHEMA_VERSION}"
@@ -585,43 +477,6 @@ def _insert(connection: "sqlite3.Connection", row: Row) -> int:
     table = sqlite_utils.Database(connection).table("entries")
     table.insert(row)
     return int(connection.execute("SELECT last_insert_rowid()").fetchone()[0])
-
-
-def _entry(row: "sqlite3.Row") -> Entry | None:
-    """Read a row, whatever another program has put there; None when it makes no sense."""
-    values: dict[str, object] = {name: row[name] for name in row.keys()}  # noqa: SIM118 # a row of sqlite3 iterates over values
-    try:
-        values["record_ids"] = json.loads(row["record_ids"])
-        stored = msgspec.convert(values, _Stored)
-        paths = (stored.store_path, stored.backup_path or "")
-        time = datetime.fromisoformat(stored.time)
-        if time.tzinfo is None or any("\0" in path for path in paths):
-            return None
-        return Entry(
-            entry_id=stored.id,
-            intent_id=stored.id if stored.intent_id is None else stored.intent_id,
-            time=time.astimezone(UTC),
-            phase=stored.phase,
-            outcome=stored.outcome,
-            operation=stored.operation,
-            actor=Actor(
-                host=stored.host,
-                uid=stored.uid,
-                sudo_user=stored.sudo_user,
-                tool_version=stored.tool_version,
-            ),
-            store_path=stored.store_path,
-            device=int(stored.device),
-            inode=int(stored.inode),
-            record_ids=stored.record_ids,
-            reason=stored.reason,
-            backup_path=stored.backup_path,
-            txid_before=None if stored.txid_before is None else int(stored.txid_before),
-            txid_after=None if stored.txid_after is None else int(stored.txid_after),
-            digest=stored.digest,
-        )
-    except (ValueError, TypeError, OverflowError, RecursionError):
-        return None
 
 
 def _path(path: Path) -> str:

@@ -9,7 +9,8 @@ from pathlib import Path
 from recovery import __version__
 from recovery.cli.context import Context
 from recovery.cli.options import Options
-from recovery.ledger import Actor, Ledger, default_path
+from recovery.ledger import Ledger, default_path
+from recovery.ledger_rows import Actor
 from recovery.ports import SystemClock
 
 

@@ -10,7 +10,8 @@ import pytest
 
 import bolt_store
 from recovery.errors import RefusedError
-from recovery.ledger import Actor, Ledger
+from recovery.ledger import Ledger
+from recovery.ledger_rows import Actor
 from recovery.model.ids import Id
 from recovery.services.authorizations.changes import DeleteAuthorization
 from recovery.services.changes.backup_rule import BackupEachChange

@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from recovery.ledger import Actor, Ledger
+from recovery.ledger import Ledger
+from recovery.ledger_rows import Actor
 from recovery.ports import SystemClock
 from tests.support.real_stores import unpack_real_store
 from tests.support.served import Served, serving

@@ -12,7 +12,8 @@ from random import Random
 import pytest
 
 from recovery.errors import RecoveryError, RefusedError
-from recovery.ledger import Actor, Ledger
+from recovery.ledger import Ledger
+from recovery.ledger_rows import Actor
 from recovery.services.authorizations.changes import SetStatus
 from recovery.services.changes.backup_rule import BackupEachChange
 from recovery.services.changes.plan import Manner, Planner

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Final, Protocol
 
 from recovery.errors import NotFoundError
-from recovery.ledger import Actor, Entry
+from recovery.ledger_rows import Actor, Entry
 from recovery.remedy import Run
 
 UNFINISHED: Final = "unfinished"

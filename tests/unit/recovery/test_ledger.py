@@ -17,7 +17,8 @@ from pathlib import Path
 import pytest
 
 from recovery.errors import ExitCode, LedgerError
-from recovery.ledger import Actor, Ledger, default_path
+from recovery.ledger import Ledger, default_path
+from recovery.ledger_rows import Actor
 from recovery.ports import SystemClock
 from recovery.services.changes.ports import Intent, Recorder
 from tests.support.hints import hint_of
@@ -284,7 +285,8 @@ def test_several_processes_write_at_once(ledger: Ledger) -> None:
     code = (
         "import sys\n"
         "from pathlib import Path\n"
-        "from recovery.ledger import Actor, Ledger\n"
+        "from recovery.ledger import Ledger\n"
+        "from recovery.ledger_rows import Actor\n"
         "from recovery.ports import SystemClock\n"
         "from recovery.services.changes.ports import Intent\n"
         "actor = Actor(host='db1', uid=0, sudo_user=None, tool_version='0')\n"
@@ -592,7 +594,8 @@ def test_no_permission_is_refused_by_reading_and_writing(tmp_path: Path, mode: i
         "import os, sys, sqlite3, sqlite_utils\n"  # now, while they can surely be read
         "from pathlib import Path\n"
         "from recovery.errors import LedgerError\n"
-        "from recovery.ledger import Actor, Ledger\n"
+        "from recovery.ledger import Ledger\n"
+        "from recovery.ledger_rows import Actor\n"
         "from recovery.ports import SystemClock\n"
         "from recovery.services.changes.ports import Intent\n"
         "folder = Path(sys.argv[1])\n"
@@ -657,7 +660,8 @@ def test_importing_and_reading_an_absent_ledger_imports_no_database() -> None:
     code = (
         "import sys\n"
         "from pathlib import Path\n"
-        "from recovery.ledger import Actor, Ledger\n"
+        "from recovery.ledger import Ledger\n"
+        "from recovery.ledger_rows import Actor\n"
         "from recovery.ports import SystemClock\n"
         "actor = Actor(host='db1', uid=0, sudo_user=None, tool_version='0')\n"
         "Ledger(path=Path('/nonexistent/l'), actor=actor, clock=SystemClock()).entries()\n"

@@ -11,7 +11,8 @@ import pytest
 
 from recovery import services
 from recovery.errors import VerificationError
-from recovery.ledger import Actor, Ledger
+from recovery.ledger import Ledger
+from recovery.ledger_rows import Actor
 from recovery.metastore.rewind import Rewinder
 from recovery.metastore.transaction import MetaTx
 from recovery.model.mapping import OWNER

@@ -6,7 +6,8 @@ from pathlib import Path
 import pytest
 
 from recovery.errors import ExitCode, NotFoundError
-from recovery.ledger import Actor, Ledger
+from recovery.ledger import Ledger
+from recovery.ledger_rows import Actor
 from recovery.services.changes.ports import Intent
 from recovery.services.stores.history import (
     UNFINISHED,

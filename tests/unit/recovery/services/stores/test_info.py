@@ -4,7 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from recovery.ledger import Actor, Ledger
+from recovery.ledger import Ledger
+from recovery.ledger_rows import Actor
 from recovery.metastore.transaction import MetaTx
 from recovery.model.password import hash_password
 from recovery.model.token import TokenForm

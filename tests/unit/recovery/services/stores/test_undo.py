@@ -16,7 +16,8 @@ from recovery.errors import (
     StoreDamagedError,
     WriteFailedError,
 )
-from recovery.ledger import Actor, Ledger
+from recovery.ledger import Ledger
+from recovery.ledger_rows import Actor
 from recovery.services.authorizations.changes import DeleteAuthorization, SetStatus
 from recovery.services.changes.backup_rule import BackupEachChange
 from recovery.services.changes.plan import Manner, Outcome, Proposal

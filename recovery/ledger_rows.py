@@ -1,0 +1,172 @@
+"""Rows of the ledger, as they are read.
+
+Lives here: `Entry`, `Actor`, and reading a row. Must not live here: the file and what is written
+into it (`recovery.ledger`).
+
+Invariants: a row is either read whole or not at all, whatever another program has put there.
+"""
+
+import json
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Annotated, Final, Literal, TypeAlias
+
+import msgspec
+
+if TYPE_CHECKING:
+    import sqlite3
+
+Phase: TypeAlias = Literal["intent", "done", "failed", "note"]
+
+_Decimal: TypeAlias = Annotated[str, msgspec.Meta(pattern=r"\A[0-9]{1,20}\Z")]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Actor:
+    """Who does it, and with what.
+
+    Attributes:
+        host: Name of the machine.
+        uid: Real user ID of the process.
+        sudo_user: Who used sudo, if anybody.
+        tool_version: Version of this tool.
+    """
+
+    host: str
+    uid: int
+    sudo_user: str | None
+    tool_version: str
+
+    @classmethod
+    def here(cls, environment: Mapping[str, str], *, tool_version: str) -> "Actor":
+        """Describe this process.
+
+        Args:
+            environment: Its environment; only SUDO_USER is looked at.
+            tool_version: Version of this tool.
+
+        Returns:
+            Who is doing something.
+        """
+        return cls(
+            host=os.uname().nodename,
+            uid=os.getuid(),
+            sudo_user=environment.get("SUDO_USER") or None,
+            tool_version=tool_version,
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Entry:
+    """One row.
+
+    Attributes:
+        entry_id: Its number, rising with time.
+        intent_id: The first row of its operation; its own number if it is that row.
+        time: When it was written.
+        phase: "intent" before the commit, "done" or "failed" after it, "note" for what changed
+            nothing and is recorded all the same.
+        outcome: "pending", "done", "unchanged", "unknown", "undelivered" or "shown".
+        operation: The command.
+        actor: Who did it.
+        store_path: The store.
+        device: Its device.
+        inode: Its inode.
+        record_ids: Records concerned.
+        reason: Why, or None.
+        backup_path: The backup, or None.
+        txid_before: Newest transaction of the store before the change, if known.
+        txid_after: And after it.
+        digest: What tells its commit from every other one; None when that was not recorded.
+    """
+
+    entry_id: int
+    intent_id: int
+    time: datetime
+    phase: str
+    outcome: str
+    operation: str
+    actor: Actor
+    store_path: str
+    device: int
+    inode: int
+    record_ids: tuple[str, ...]
+    reason: str | None
+    backup_path: str | None
+    txid_before: int | None
+    txid_after: int | None
+    digest: str | None
+
+
+class _Stored(msgspec.Struct, frozen=True, kw_only=True):
+    """A row as this tool writes it; the columns say what the fields are."""
+
+    id: int
+    intent_id: int | None
+    time: str
+    phase: Phase
+    outcome: Literal["pending", "done", "unchanged", "unknown", "undelivered", "shown"]
+    operation: str
+    host: str
+    uid: int
+    sudo_user: str | None
+    tool_version: str
+    store_path: str
+    device: _Decimal
+    inode: _Decimal
+    record_ids: tuple[str, ...]
+    reason: str | None
+    backup_path: str | None
+    txid_before: _Decimal | None
+    txid_after: _Decimal | None
+    digest: str | None = None
+
+
+COLUMNS: Final = frozenset(_Stored.__struct_fields__) - {"digest"}
+"""What a ledger has; that of the first version has no digest."""
+
+
+def entry_of(row: "sqlite3.Row") -> Entry | None:
+    """Read a row.
+
+    Args:
+        row: Of the table of the ledger.
+
+    Returns:
+        What it says; None when it makes no sense.
+    """
+    values: dict[str, object] = {name: row[name] for name in row.keys()}  # noqa: SIM118 # a row of sqlite3 iterates over values
+    try:
+        values["record_ids"] = json.loads(row["record_ids"])
+        stored = msgspec.convert(values, _Stored)
+        paths = (stored.store_path, stored.backup_path or "")
+        time = datetime.fromisoformat(stored.time)
+        if time.tzinfo is None or any("\0" in path for path in paths):
+            return None
+        return Entry(
+            entry_id=stored.id,
+            intent_id=stored.id if stored.intent_id is None else stored.intent_id,
+            time=time.astimezone(UTC),
+            phase=stored.phase,
+            outcome=stored.outcome,
+            operation=stored.operation,
+            actor=Actor(
+                host=stored.host,
+                uid=stored.uid,
+                sudo_user=stored.sudo_user,
+                tool_version=stored.tool_version,
+            ),
+            store_path=stored.store_path,
+            device=int(stored.device),
+            inode=int(stored.inode),
+            record_ids=stored.record_ids,
+            reason=stored.reason,
+            backup_path=stored.backup_path,
+            txid_before=None if stored.txid_before is None else int(stored.txid_before),
+            txid_after=None if stored.txid_after is None else int(stored.txid_after),
+            digest=stored.digest,
+        )
+    except (ValueError, TypeError, OverflowError, RecursionError):
+        return None
