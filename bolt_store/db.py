@@ -31,6 +31,7 @@ from bolt_store.errors import (
     DBClosedError,
     FormatError,
     LimitError,
+    OverwrittenError,
     PageError,
     ReadOnlyError,
     StateError,
@@ -165,8 +166,13 @@ class DB:
 
         Raises:
             DBClosedError: The database is closed.
+            OverwrittenError: Another program has written to the file.
+            OSError: The file cannot be read.
+            OverwrittenError: Another program has written to the file.
+            OSError: The file cannot be read.
         """
         self._require_usable()
+        self.require_current()
         tx = Tx(self, self._pager.snapshot(self._pager.meta), None)
         self._views.add(tx)
         return tx
@@ -180,6 +186,7 @@ class DB:
 
         Raises:
             DamagedError: The check forbids writing; nothing was changed.
+            OverwrittenError: Another program has written to the file.
             ReadOnlyError: The file was opened for reading.
             StateError: Another writing transaction is open, or the database is closed.
             OSError: A page cannot be read.
@@ -189,6 +196,7 @@ class DB:
             raise ReadOnlyError
         if self._writer is not None:
             raise StateError("a writing transaction is open already")
+        self.require_current()
         if self._state is None:
             self._state = self._prepare()
         for tx in list(self._views):
@@ -251,6 +259,16 @@ class DB:
             for finding in Check(self._pager, snapshot).run():
                 if finding.severity >= Severity.UNSAFE:
                     raise DamagedError(finding_count=1, first=str(finding))
+
+    def require_current(self) -> None:
+        """Refuse to go on with a file that another program has written to.
+
+        Raises:
+            OverwrittenError: One has.
+            OSError: The file cannot be read.
+        """
+        if not self._pager.is_current:
+            raise OverwrittenError
 
     def require_writable_pages(self, pgid: int, page_count: int) -> None:
         """Refuse to write on a page that either snapshot uses: the last guard before the disk."""

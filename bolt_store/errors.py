@@ -144,6 +144,14 @@ class LockTimeoutError(LockError):
         super().__init__(problem=f"no {kind} lock within {timeout_s:g} s, another process has it")
 
 
+class OverwrittenError(LockError):
+    """Somebody else has written to the locked file, or cut it: the lock keeps out who asks."""
+
+    def __init__(self) -> None:
+        self.problem = "another program has written to it in spite of the lock"
+        BoltError.__init__(self, self.problem)
+
+
 class StateError(BoltError):
     """The caller asks for something that the object cannot do now."""
 

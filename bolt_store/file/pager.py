@@ -90,6 +90,22 @@ class Pager:
         if self.active.meta is None or self.active.problem is not None:
             raise _unusable(self.slots)
         self.meta = self.active.meta
+        self._size_bytes = self.file.size_bytes()
+
+    @property
+    def is_current(self) -> bool:
+        """Whether the file still has the metas that were read, and room for what they name.
+
+        A lock keeps out who asks for it: `cp` of a backup over the file does not.
+
+        Raises:
+            OSError: The file cannot be read.
+        """
+        end = self.meta.high_water_mark * self.page_size_bytes
+        return self.file.size_bytes() >= min(end, self._size_bytes) and all(
+            _read_slot(self.file, known.slot, self.page_size_bytes).meta == known.meta
+            for known in self.slots
+        )
 
     @property
     def older(self) -> MetaSlot:

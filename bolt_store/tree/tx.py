@@ -67,6 +67,10 @@ class Host(Protocol):
         """Look at the tree of a meta that is not written yet; raise `BoltError` to stop it."""
         ...
 
+    def require_current(self) -> None:
+        """Refuse to write to a file that another program has written to; raise `BoltError`."""
+        ...
+
     def require_writable_pages(self, pgid: int, page_count: int) -> None:
         """Refuse to write on a page that either snapshot uses."""
         ...
@@ -267,6 +271,7 @@ class Tx:
         Raises:
             ReadOnlyError: This transaction only reads.
             TxClosedError: It has ended.
+            OverwrittenError: Another program has written to the file; nothing was written here.
             CommitError: Writing failed; its `outcome` tells what is known of the file.
             FormatError: A page needed for merging is damaged; nothing was written.
             LimitError: The file is at its last transaction id, or the values of one page do not
@@ -278,6 +283,7 @@ class Tx:
         staged = self._laid_out if self._is_laid_out else self._lay_out()
         try:
             if staged is not None:
+                self._host.require_current()
                 self._write_data(staged)
                 self._write_meta(staged)
                 self._host.committed(

@@ -23,7 +23,9 @@ from recovery.errors import (
     PasswordError,
     RecoveryError,
     RefusedError,
+    StoreBusyError,
     StoreDamagedError,
+    StoreNotFoundError,
     WriteFailedError,
 )
 from recovery.log import get_logger
@@ -204,7 +206,8 @@ class Changes:
     def _refused(self, error: RecoveryError) -> ApiError:
         """Say what went wrong, and stop writing when it is not known what is in the store now."""
         message = worded(error)
-        if error.changed is not False:
+        is_taken = isinstance(error, StoreBusyError | StoreNotFoundError)  # it was ours before
+        if error.changed is not False or is_taken:
             self.stopped_by = error
         match error:
             case WriteFailedError() | StoreDamagedError():

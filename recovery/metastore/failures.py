@@ -25,6 +25,7 @@ from bolt_store.errors import (
     LockError,
     LockTimeoutError,
     NotABoltFileError,
+    OverwrittenError,
     StateError,
     VersionError,
 )
@@ -180,6 +181,9 @@ class Failures:
         )
 
     def _locked(self, error: LockError) -> StoreBusyError:
+        if isinstance(error, OverwrittenError):
+            hint = "see what wrote to it, and begin again"
+            return StoreBusyError(path=self.name, holder=error.problem, hint=hint)
         if not isinstance(error, LockTimeoutError):
             hint = "see what has put another file there, and try again"
             if error.is_unsupported:

@@ -265,6 +265,11 @@ class MetaStore:
         with self.descriptor():
             pass
 
+    def require_untouched(self) -> None:
+        """Refuse when another program has written to it, too. Raises as `require_in_place`."""
+        with self.descriptor(), self._failures.translated():
+            self._db.require_current()
+
     @property
     def page_size_bytes(self) -> int:
         """Size of the pages of the file."""
@@ -444,7 +449,7 @@ class MetaStore:
             with self._failures.translated():
                 found = self._failures.unsound(self._db.check())
             raise found or self._failures.translate(error) from error
-        except OSError as error:
+        except (LockError, OSError) as error:
             raise self._failures.translate(error) from error
 
 

@@ -122,7 +122,10 @@ def _connected(address: int | Path) -> socket.socket:
 
 @contextmanager
 def serving(
-    store: Path, *options: str, environ: Mapping[str, str] | None = None
+    store: Path,
+    *options: str,
+    environ: Mapping[str, str] | None = None,
+    ledger: Path | None = None,
 ) -> Iterator[Served]:
     """Serve a store until the end of the block.
 
@@ -130,6 +133,7 @@ def serving(
         store: The store; key file and ledger are beside it.
         options: Further options of `serve`.
         environ: Further variables.
+        ledger: Another ledger.
 
     Yields:
         The daemon, answering.
@@ -138,8 +142,8 @@ def serving(
     process = subprocess.Popen(
         [
             *PROGRAM, "serve", "--bolt-path", str(store), "--listen", f"127.0.0.1:{port}",
-            "--key-file", str(key_file), "--ledger", str(store.with_name("ledger.sqlite")),
-            *options,
+            "--key-file", str(key_file),
+            "--ledger", str(ledger or store.with_name("ledger.sqlite")), *options,
         ],
         cwd=PROJECT,
         env={"PATH": "/usr/bin:/bin", "HOME": str(store.parent), **(environ or {})},

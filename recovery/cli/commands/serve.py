@@ -314,12 +314,13 @@ def _said(ending: "Ending", context: Context) -> ExitCode:
         if ending.backup_path is None
         else f"; the store as it was is in {displayed(str(ending.backup_path))}"
     )
-    context.output.message(
-        f"ended because {ending.cause}: {counted}{backup}; the store is free, start InfluxDB when "
-        "you are ready: systemctl start influxdb"
-    )
+    said = f"ended because {ending.cause}: {counted}{backup}"
     if ending.stopped_by is not None:
+        context.output.message(said)
         raise ending.stopped_by
+    context.output.message(
+        f"{said}; the store is free, start InfluxDB when you are ready: systemctl start influxdb"
+    )
     if ending.child_code is not None:
         raise SystemExit(ending.child_code)  # none of ours: any number that the command chose
     return ExitCode.DONE

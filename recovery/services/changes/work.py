@@ -44,6 +44,7 @@ class InPlace:
         self._is_whole = is_whole_file_checked
         self._staged: StagedChange | None = None
         self._txid_before = store.txid
+        self._has_begun = False
         self.target_path: Final = store.file.real_path
         self.backup_path: Final = backups.choose(self.target_path, plan.operation)
 
@@ -64,7 +65,8 @@ class InPlace:
 
     def commit(self) -> None:
         """Write it. As `Work.commit`."""
-        self._store.require_in_place()
+        self._store.require_untouched()
+        self._has_begun = True
         if self._staged is not None:
             self._staged.commit()
         self._backups.keep(self.backup_path)
@@ -86,6 +88,8 @@ class InPlace:
         """Look at the file again. As `Work.is_unchanged`."""
         if isinstance(error, WriteFailedError) and error.outcome == "unknown":
             return False
+        if not self._has_begun:
+            return True
         try:
             with self._store.second_look() as tx:
                 return tx.txid == self._txid_before

@@ -581,6 +581,43 @@ def test_a_file_put_in_the_place_of_the_locked_one_is_noticed(level21_bolt: Path
             store.descriptor().__enter__()
 
 
+@pytest.mark.damages
+@pytest.mark.parametrize("kind", ["older copy", "cut", "another store"])
+def test_what_another_program_wrote_under_the_lock_is_neither_read_nor_written_over(
+    level21_bolt: Path, level17_bolt: Path, kind: str
+) -> None:
+    before = level21_bolt.read_bytes()
+    with MetaStore.open(level21_bolt, write=True) as store:
+        with store.update() as tx:
+            tx.table("idsv1").put(b"id", b"0000000000000009")
+        match kind:
+            case "older copy":  # as `cp backup influxd.bolt` does it
+                level21_bolt.write_bytes(before)
+            case "cut":
+                os.truncate(level21_bolt, len(before) // 2)
+            case _:
+                level21_bolt.write_bytes(level17_bolt.read_bytes())
+        after = level21_bolt.read_bytes()
+        with pytest.raises(StoreBusyError, match="another program has written to it"):
+            store.view().__enter__()
+        with pytest.raises(StoreBusyError, match="another program has written to it"):
+            store.update().__enter__()
+    assert level21_bolt.read_bytes() == after
+
+
+@pytest.mark.damages
+def test_what_was_written_between_plan_and_commit_is_not_written_over(level21_bolt: Path) -> None:
+    before = level21_bolt.read_bytes()
+    with MetaStore.open(level21_bolt, write=True) as store:
+        with store.update() as tx:
+            tx.table("idsv1").put(b"id", b"0000000000000009")
+        with store.staged(lambda tx: tx.table("idsv1").put(b"id", b"1")) as change:
+            level21_bolt.write_bytes(before)
+            with pytest.raises(StoreBusyError, match="another program has written to it"):
+                change.commit()
+    assert level21_bolt.read_bytes() == before
+
+
 def test_creating_never_replaces(level21_bolt: Path) -> None:
     before = state_of(level21_bolt)
     with pytest.raises(ConflictError, match="exists already"):
