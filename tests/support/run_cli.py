@@ -22,6 +22,7 @@ from typing import IO, Final
 
 from recovery.cli.habits import ASKING
 from recovery.cli.main import main
+from tests.support import warm
 from tests.support.documents import check_document
 from tests.support.hints import require_sound_hints
 
@@ -97,24 +98,35 @@ class Cli:
         program: Sequence[str] = PROGRAM,
         own_ledger: bool = True,
     ) -> Ended:
-        """Run it to its end, without a controlling terminal and with nothing on stdin."""
-        done = subprocess.run(
-            [*prefix, *self.command(*words, program=program, own_ledger=own_ledger)],
-            env=self.environ(**(environ or {})),
-            stdin=subprocess.DEVNULL,
-            stdout=stdout,
-            stderr=subprocess.PIPE,
-            start_new_session=True,
-            check=False,
-            timeout=PATIENCE_S,
-            cwd=self.home,
-        )
-        ended = Ended(
-            code=done.returncode,
-            stdout=(done.stdout or b"").decode(),
-            stderr=done.stderr.decode(),
-        )
-        return _checked(words, ended)
+        """Run it to its end, without a controlling terminal and with nothing on stdin.
+
+        Another program, one that a prefix starts, and one with variables that Python reads as it
+        starts, is started from its beginning.
+        """
+        is_cold = any(name.startswith(("LC_", "LANG", "PYTHON")) for name in environ or {})
+        environ = self.environ(**(environ or {}))
+        if prefix or is_cold or program != PROGRAM:
+            done = subprocess.run(
+                [*prefix, *self.command(*words, program=program, own_ledger=own_ledger)],
+                env=environ,
+                stdin=subprocess.DEVNULL,
+                stdout=stdout,
+                stderr=subprocess.PIPE,
+                start_new_session=True,
+                check=False,
+                timeout=PATIENCE_S,
+                cwd=self.home,
+            )
+            code, out, err = done.returncode, done.stdout or b"", done.stderr
+        else:
+            code, out, err = warm.run(
+                self.command(*words, program=(), own_ledger=own_ledger),
+                environ=environ,
+                cwd=self.home,
+                stdout=None if stdout == subprocess.PIPE else stdout,
+                timeout=PATIENCE_S,
+            )
+        return _checked(words, Ended(code=code, stdout=out.decode(), stderr=err.decode()))
 
     def run_here(
         self,
@@ -149,24 +161,19 @@ class Cli:
         """Run it on a terminal of its own, which is its controlling terminal."""
         ours, theirs = pty.openpty()
         ioctl(theirs, termios.TIOCSWINSZ, struct.pack("HHHH", 24, columns, 0, 0))
-        # The leader of a new session gets the first terminal that it opens as its controlling one.
-        process = subprocess.Popen(
-            [
-                *("/bin/sh", "-c", 'exec "$@" <"$0"', os.ttyname(theirs)),
-                *self.command(*words, own_ledger=own_ledger),
-            ],
-            env=self.environ(**(environ or {})),
-            stdout=theirs if stdout is None else stdout,
-            stderr=theirs,
-            start_new_session=True,
+        process = warm.start(
+            self.command(*words, program=(), own_ledger=own_ledger),
+            environ=self.environ(**(environ or {})),
             cwd=self.home,
+            streams=(theirs, theirs if stdout is None else stdout.fileno(), theirs),
+            terminal=os.ttyname(theirs),
         )
         os.close(theirs)
         try:
             yield Terminal(ours, process, words)
         finally:
             process.kill()
-            process.wait()
+            process.wait(PATIENCE_S)
             os.close(ours)
 
 
@@ -182,9 +189,7 @@ def _checked(words: Sequence[object], ended: Ended) -> Ended:
 class Terminal:
     """The other end of a terminal on which the program runs."""
 
-    def __init__(
-        self, master: int, process: "subprocess.Popen[bytes]", words: Sequence[object]
-    ) -> None:
+    def __init__(self, master: int, process: warm.Running, words: Sequence[object]) -> None:
         self._master = master
         self._process = process
         self._words = words
@@ -205,7 +210,7 @@ class Terminal:
         while self._read():
             pass
         require_sound_hints(self.text, self._words)
-        return Ended(code=self._process.wait(timeout=PATIENCE_S), stdout=self.text, stderr="")
+        return Ended(code=self._process.wait(PATIENCE_S), stdout=self.text, stderr="")
 
     def _read(self) -> bool:
         ready, _, _ = select.select([self._master], [], [], PATIENCE_S)

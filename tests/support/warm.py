@@ -1,0 +1,207 @@
+"""The program, started from a process that has imported it already.
+
+A start of Python and the imports take ten times as long as most commands, and the tests of the
+command line are thousands of runs. So one process a worker imports all commands once and forks for
+each run. What runs is a process of its own: session, folder, environment, streams, signals and the
+interpreter's last steps. It shares the imported modules and what the interpreter takes from the
+environment before them, such as the encoding; tests of these start Python themselves.
+
+Must not live here: what a test does with a run (`tests.support.run_cli`).
+"""
+
+import gc
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from functools import cache
+from pathlib import Path
+from select import select
+from typing import IO, Final
+
+from recovery.cli.main import run as enter
+from recovery.cli.vocabulary import COMMANDS, load
+
+PROJECT: Final = Path(__file__).parents[2]
+STREAMS: Final = 3
+REQUEST_BYTES_MAX: Final = 1 << 18
+
+
+class Running:
+    """A process that was started; what tests need of `subprocess.Popen`."""
+
+    def __init__(self, report: IO[bytes]) -> None:
+        """Take the pipe that tells the number of the process, and then its end."""
+        self._report = report
+        self.pid = int(report.readline())
+        self._code: int | None = None
+
+    def wait(self, timeout: float) -> int:
+        """Wait for its end.
+
+        Args:
+            timeout: In seconds.
+
+        Returns:
+            Its exit code; negative for a signal.
+
+        Raises:
+            TimeoutError: It still runs.
+        """
+        if self._code is None:
+            if not select([self._report], [], [], timeout)[0]:
+                raise TimeoutError(f"process {self.pid} runs after {timeout} s")
+            self._code = int(self._report.readline())
+            self._report.close()
+        return self._code
+
+    def kill(self) -> None:
+        """End it at once, if it has not ended."""
+        if self._code is None:
+            with suppress(ProcessLookupError):
+                os.kill(self.pid, signal.SIGKILL)
+
+
+def start(
+    arguments: Sequence[str],
+    *,
+    environ: Mapping[str, str],
+    cwd: Path,
+    streams: tuple[int, int, int],
+    terminal: str | None = None,
+) -> Running:
+    """Start the program.
+
+    Args:
+        arguments: After the program's name.
+        environ: The whole environment.
+        cwd: The folder to start in.
+        streams: File numbers of stdin, stdout and stderr.
+        terminal: Path of the terminal that is stdin and the controlling terminal, if any.
+    """
+    told, tells = os.pipe()
+    request = json.dumps([list(arguments), dict(environ), str(cwd), terminal]).encode()
+    socket.send_fds(_starter(), [request], [*streams, tells])
+    os.close(tells)
+    return Running(os.fdopen(told, "rb", buffering=0))
+
+
+def run(
+    arguments: Sequence[str],
+    *,
+    environ: Mapping[str, str],
+    cwd: Path,
+    stdout: int | IO[bytes] | None,
+    timeout: float,
+) -> tuple[int, bytes, bytes]:
+    """Run the program to its end, with nothing on stdin and no terminal.
+
+    Args:
+        arguments: After the program's name.
+        environ: The whole environment.
+        cwd: The folder to start in.
+        stdout: Where its results go; None gives them back.
+        timeout: How long it may say nothing, in seconds.
+
+    Returns:
+        Its exit code, what it wrote to stdout and what to stderr.
+
+    Raises:
+        TimeoutError: It still runs; it is ended.
+    """
+    out, out_end = os.pipe()
+    err, err_end = os.pipe()
+    with (
+        Path(os.devnull).open("rb") as nothing,
+        os.fdopen(out, "rb", 0) as told,
+        os.fdopen(err, "rb", 0) as said,
+    ):
+        place = out_end if stdout is None else stdout
+        streams = (nothing.fileno(), place if isinstance(place, int) else place.fileno(), err_end)
+        process = start(arguments, environ=environ, cwd=cwd, streams=streams)
+        os.close(out_end)
+        os.close(err_end)
+        texts: dict[IO[bytes], bytes] = {told: b"", said: b""}
+        is_open: set[IO[bytes]] = {told, said}
+        try:
+            while is_open:
+                ready, _, _ = select(is_open, [], [], timeout)
+                if not ready:
+                    raise TimeoutError(f"{arguments} says nothing for {timeout} s: {texts}")
+                for pipe in ready:
+                    got = pipe.read(1 << 16)
+                    texts[pipe] += got
+                    if not got:
+                        is_open.remove(pipe)
+            return process.wait(timeout), texts[told], texts[said]
+        finally:
+            process.kill()
+
+
+@cache
+def _starter() -> socket.socket:
+    """Start the process that forks; it ends when this one has ended."""
+    ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+    with theirs:
+        process = subprocess.Popen(
+            [sys.executable, "-c", "from tests.support.warm import serve; serve()"],
+            stdin=theirs.fileno(),
+            env={"PATH": os.environ["PATH"], "LANG": "C.UTF-8", "PYTHONPATH": str(PROJECT)},
+        )
+    process.returncode = 0  # nobody waits for it: it ends when `ours` is closed
+    return ours
+
+
+def serve() -> None:
+    """Import all commands; then run the program in a fork for each request on stdin."""
+    for words in COMMANDS:
+        load(words)
+    gc.freeze()  # else the first collection of each fork copies all that was imported
+    requests = socket.socket(fileno=os.dup(0))
+    signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # nobody waits for the forks that wait
+    while True:
+        request, files, _, _ = socket.recv_fds(requests, REQUEST_BYTES_MAX, STREAMS + 1)
+        if not request:
+            return
+        if os.fork() == 0:
+            signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+            requests.close()
+            program = os.fork()
+            if program == 0:
+                _become(*json.loads(request), files=files)
+                enter()
+            os.write(files[STREAMS], f"{program}\n".encode())
+            _, status = os.waitpid(program, 0)
+            os.write(files[STREAMS], f"{os.waitstatus_to_exitcode(status)}\n".encode())
+            os._exit(0)
+        for file in files:
+            os.close(file)
+
+
+def _become(
+    arguments: list[str],
+    environ: dict[str, str],
+    cwd: str,
+    terminal: str | None,
+    *,
+    files: list[int],
+) -> None:
+    """Make this fork what a process just started is."""
+    os.setsid()
+    if terminal is not None:  # the first that a session's leader opens is its controlling one
+        files[0] = os.open(terminal, os.O_RDWR)
+    for number in range(STREAMS):
+        os.dup2(files[number], number)
+    for file in files:
+        os.close(file)
+    os.chdir(cwd)
+    os.environ.clear()
+    os.environ.update(environ)
+    sys.argv = ["influx-recovery", *arguments]
+    sys.stdin = os.fdopen(0, closefd=False)
+    sys.stdout = os.fdopen(1, "w", closefd=False)
+    sys.stderr = os.fdopen(2, "w", closefd=False, errors="backslashreplace", buffering=1)
