@@ -186,6 +186,35 @@ def default_path(environment: Mapping[str, str], *, home: Path, is_root: bool) -
     return folder / FOLDER_OF_ROOT.name / FILE_NAME
 
 
+def path_beside(store_path: Path) -> Path:
+    """Say where the ledger of one store is, when there can be none at the usual place.
+
+    Args:
+        store_path: The store, behind symbolic links.
+
+    Returns:
+        The path; nothing is created.
+    """
+    return store_path.with_name(f"{store_path.name}.{FILE_NAME}")
+
+
+def can_be_written(path: Path) -> bool:
+    """Tell whether a row could be added to a ledger, as far as modes and mounts tell.
+
+    Args:
+        path: The ledger, which need not exist.
+
+    Returns:
+        Whether it could.
+    """
+    folder = path.parent
+    if path.exists() and not os.access(path, os.W_OK):
+        return False
+    while not folder.exists() and folder != folder.parent:
+        folder = folder.parent
+    return folder.is_dir() and os.access(folder, os.W_OK | os.X_OK)
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Ledger:
     """The ledger of one user or one machine.

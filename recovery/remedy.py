@@ -21,6 +21,8 @@ class Input(Enum):
     STORE = auto()
     OTHER_STORE = auto()
     LEDGER = auto()
+    BACKUP = auto()
+    """A copy beside the store, to which it goes back."""
     OUTPUT = auto()
     """A new copy that is changed in place of the store."""
     TARGET = auto()

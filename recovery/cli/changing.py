@@ -66,7 +66,7 @@ def run_planner(
             is_confirmed=options.yes,
             is_result=options.dry_run and not options.json,
         ),
-        recorder=open_ledger(options, context),
+        recorder=open_ledger(options, context, found.path),
         destination=destination,
         shield=context.progress.shield,
     )

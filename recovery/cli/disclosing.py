@@ -37,7 +37,7 @@ def disclose(
     from recovery.cli.recording import open_ledger  # noqa: PLC0415 # only this needs the ledger
 
     return Disclosure.noted(
-        open_ledger(options, context),
+        open_ledger(options, context, facts.real_path),
         facts,
         operation=operation,
         reason=options.reason,

@@ -78,6 +78,7 @@ class Store(StorePath, frozen=True, kw_only=True):
         level: Its schema level.
         server_versions: Servers that leave it so.
         is_live: Whether it was read in a snapshot, made without its lock.
+        has_torn_meta: Whether one of its two metas is damaged: what was done last may be missing.
     """
 
     size_bytes: int
@@ -85,6 +86,7 @@ class Store(StorePath, frozen=True, kw_only=True):
     level: int
     server_versions: str
     is_live: bool = False
+    has_torn_meta: bool = False
 
 
 class StoreDocument(Document, frozen=True, kw_only=True):

@@ -21,6 +21,7 @@ FIELDS: Final[dict[Input, tuple[str, ...]]] = {
     Input.STORE: ("before after", "bolt_path"),
     Input.OTHER_STORE: ("after",),
     Input.LEDGER: ("ledger",),
+    Input.BACKUP: ("backup",),
     Input.OUTPUT: ("output",),
     Input.TARGET: ("target", "destination", "file", "output"),
     Input.USER: ("username", "user", "owner"),

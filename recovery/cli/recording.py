@@ -9,35 +9,47 @@ from pathlib import Path
 from recovery import __version__
 from recovery.cli.context import Context
 from recovery.cli.options import Options
-from recovery.ledger import Ledger, default_path
+from recovery.ledger import Ledger, can_be_written, default_path, path_beside
 from recovery.ledger_rows import Actor
+from recovery.model.display import displayed
 from recovery.ports import SystemClock
 
 
-def open_ledger(options: Options, context: Context) -> Ledger:
+def open_ledger(
+    options: Options, context: Context, store_path: Path | None, *, is_reading: bool = False
+) -> Ledger:
     """Choose the ledger. Nothing is made before something is recorded.
 
     Args:
         options: Its `--ledger`, if given.
         context: The environment.
+        store_path: The store that it is about, if it is about one.
+        is_reading: Whether nothing will be recorded.
 
     Returns:
         The ledger.
     """
     return Ledger(
-        path=ledger_path(options, context),
+        path=ledger_path(options, context, store_path, is_reading=is_reading),
         actor=Actor.here(context.environ, tool_version=__version__),
         clock=SystemClock(),
         warn=lambda problem: context.output.message(f"warning: {problem}"),
     )
 
 
-def ledger_path(options: Options, context: Context) -> Path:
+def ledger_path(
+    options: Options, context: Context, store_path: Path | None, *, is_reading: bool = False
+) -> Path:
     """Say where the ledger is.
+
+    The one beside the store is used where there is one, and is made where the usual place cannot
+    be written: in a container without a home, or on a system that is mounted for reading.
 
     Args:
         options: Its `--ledger`, if given.
         context: The environment.
+        store_path: The store that it is about, if it is about one.
+        is_reading: Whether nothing will be recorded.
 
     Returns:
         The path.
@@ -45,4 +57,16 @@ def ledger_path(options: Options, context: Context) -> Path:
     if options.ledger is not None:
         return Path(options.ledger)
     home = Path(context.environ.get("HOME") or "/")
-    return default_path(context.environ, home=home, is_root=os.geteuid() == 0)
+    usual = default_path(context.environ, home=home, is_root=os.geteuid() == 0)
+    if store_path is None:
+        return usual
+    beside = path_beside(store_path.resolve())
+    if beside.is_file():
+        return beside
+    if is_reading or can_be_written(usual) or not can_be_written(beside):
+        return usual
+    context.output.message(
+        f"note: the ledger is {displayed(str(beside))}, because {displayed(str(usual))} cannot be "
+        "written"
+    )
+    return beside

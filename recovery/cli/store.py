@@ -13,6 +13,7 @@ from typing import Final
 
 from recovery.cli.context import Context
 from recovery.cli.documents import Store, StorePath, shaped
+from recovery.cli.hints import command_line, named_with
 from recovery.cli.options import Options, Reading
 from recovery.cli.output import Output
 from recovery.discovery.host import Host
@@ -66,6 +67,12 @@ def read_session(
         output.message(
             f"note: this is a snapshot of {displayed(str(found.named_path))} at transaction "
             f"{facts.txid}, made without its lock; what a server writes from now on is not in it"
+        )
+    if facts.has_torn_meta:
+        salvage = command_line("store salvage", named_with(options.bolt_path, None))
+        output.message(
+            "note: one of the two metas of this file is damaged: if it was the newer one, what was "
+            f"done last is missing; what is left of it is shown by {salvage}"
         )
     return session
 

@@ -25,6 +25,8 @@ class StoreFacts:
         level: Number of KV migrations it has been through, 0 to 21.
         is_live: Whether this is a snapshot, made without the lock while a server may be writing.
         server_versions: The servers that last opened it for writing, such as "2.8.0 to 2.9.1".
+        has_torn_meta: Whether one of its two metas is damaged, so that a newer transaction than
+            `txid` may be lost.
     """
 
     path: Path
@@ -36,6 +38,7 @@ class StoreFacts:
     level: int
     server_versions: str
     is_live: bool = False
+    has_torn_meta: bool = False
 
     @classmethod
     def of(cls, store: MetaStore) -> Self:
@@ -50,4 +53,5 @@ class StoreFacts:
             level=store.level,
             server_versions=versions_of_level(store.level),
             is_live=store.file.is_live,
+            has_torn_meta=store.has_torn_meta,
         )

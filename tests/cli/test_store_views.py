@@ -25,7 +25,7 @@ def test_info_says_what_a_store_is(cli: Cli, made: MadeStore) -> None:
         f"not alice ({made.alice}): it has no password",
         f'{made.old_operator} "alice\'s old Token", user alice, partial, lacks read:notebooks',
         "Sessions are not in the store",
-        "nothing was done to it with this tool",
+        "nothing about this store",
     ):
         assert expected in done.stdout
     assert not cli.ledger.exists()
@@ -85,3 +85,21 @@ def test_find_names_a_server_that_holds_the_lock(
     assert first["problem"] is None
     assert first["contents"]["user_count"] == 1
     assert first["level"] == 21
+
+
+@pytest.mark.damages
+def test_a_torn_newest_meta_is_told_by_everything_that_reads(cli: Cli, level21_bolt: Path) -> None:
+    """What was done last is missing then, and every command reads the state before it."""
+    content = bytearray(level21_bolt.read_bytes())
+    newest = max((0, 4096), key=lambda at: int.from_bytes(content[at + 64 : at + 72], "little"))
+    content[newest + 72] ^= 1
+    level21_bolt.write_bytes(content)
+    for words in (("store", "info"), ("auth", "list"), ("user", "list", "--json")):
+        done = cli.run(*words, "--bolt-path", level21_bolt)
+        assert done.code == 0
+        assert "one of the two metas of this file is damaged" in done.stderr
+        assert f"store salvage TARGET --bolt-path {level21_bolt}" in done.stderr
+        if "--json" in words:
+            assert json.loads(done.stdout)["store"]["has_torn_meta"] is True
+        if "info" in words:
+            assert "the only one that is left" in done.stdout

@@ -15,7 +15,7 @@ from recovery.cli.context import Context
 from recovery.cli.documents import Document, LedgerOperation, shaped
 from recovery.cli.listing import plural, require_not_negative
 from recovery.cli.options import Command, Options, add_hide_headers
-from recovery.cli.recording import ledger_path, open_ledger
+from recovery.cli.recording import open_ledger
 from recovery.cli.store import absolute
 from recovery.cli.table import Column
 from recovery.cli.usage import UsageError, required
@@ -72,11 +72,13 @@ def _add_list(command: Parser) -> None:
 def _list(options: _List, context: Context) -> ExitCode:
     require_not_negative("--limit", options.limit)
     output = context.output
-    operations = read_operations(open_ledger(options, context))
+    store_path = None if options.bolt_path is None else Path(options.bolt_path)
+    ledger = open_ledger(options, context, store_path, is_reading=True)
+    operations = read_operations(ledger)
     if options.bolt_path is not None:
         operations = _of_store(operations, Path(options.bolt_path))
     operations = operations[-options.limit :]
-    path = ledger_path(options, context)
+    path = ledger.path
     if options.json:
         document = LedgerDocument(
             ledger_path=absolute(path),
@@ -116,12 +118,14 @@ def _add_show(command: Parser) -> None:
 
 def _show(options: _Show, context: Context) -> ExitCode:
     typed = required(options.number, "NUMBER", "ledger show")
+    store_path = None if options.bolt_path is None else Path(options.bolt_path)
+    ledger = open_ledger(options, context, store_path, is_reading=True)
     if not (typed.isascii() and typed.isdigit() and len(typed) <= len(str(1 << 63))):
         raise UsageError(
             problem=f"{shown(typed)} is no number of an operation",
             hint="type influx-recovery ledger list",
         )
-    operation = find_operation(open_ledger(options, context), int(typed))
+    operation = find_operation(ledger, int(typed))
     if options.json:
         document = OperationDocument(operation=shaped(operation, LedgerOperation))
         context.output.document(document)

@@ -179,7 +179,7 @@ def _serve(options: _Serve, context: Context) -> ExitCode:
                 configuration=_configuration(found, session.store.level, context, options),
             ),
             listening,
-            recorder=open_ledger(options, context),
+            recorder=open_ledger(options, context, found.path),
             clock=SystemClock(),
             rng=SystemRng(),
             when_ready=say_where,

@@ -110,7 +110,7 @@ def _setup(options: _Setup, context: Context) -> ExitCode:
             proposal,
             Ports(
                 audience=_Commander(),
-                recorder=open_ledger(options, context),
+                recorder=open_ledger(options, context, path),
                 destination=destination,
                 shield=context.progress.shield,
             ),

@@ -45,7 +45,7 @@ def _backups(options: Reading, context: Context) -> ExitCode:
     with read_session(found, options, output) as session:
         facts = session.facts()
     history = operations_of(
-        read_operations(open_ledger(options, context)),
+        read_operations(open_ledger(options, context, facts.real_path, is_reading=True)),
         facts.real_path,
         device=facts.device,
         inode=facts.inode,

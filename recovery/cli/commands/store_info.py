@@ -104,7 +104,7 @@ def _info(options: Reading, context: Context) -> ExitCode:
         info = describe_store(
             session,
             sqlite_path=found.files.sqlite_path,
-            ledger=open_ledger(options, context),
+            ledger=open_ledger(options, context, found.path, is_reading=True),
         )
     output = context.output
     if options.json:
@@ -170,6 +170,8 @@ def _lines(info: StoreInfo, found: FoundStore) -> Iterator[str]:
             f"  The SQLite file beside it has {info.sql_level} migrations, which no version leaves "
             "at this level: the two files come from different installations or moments."
         )
+    if facts.has_torn_meta:
+        yield f"Transaction: {facts.txid}, the only one that is left: the other meta is damaged"
     yield f"Contents: {contents_text(info.contents)}"
     forms = [f"{count} {form.value}" for form, count in sorted(info.contents.token_forms.items())]
     yield f"Tokens: {', '.join(forms) or 'none'}"
@@ -186,7 +188,7 @@ def _lines(info: StoreInfo, found: FoundStore) -> Iterator[str]:
             f"{one.outcome}"
         )
     if not info.operations:
-        yield "  nothing was done to it with this tool"
+        yield f"  nothing about this store{displayed(info.copies)}"
 
 
 def _access_lines(info: StoreInfo) -> Iterator[str]:

@@ -282,7 +282,7 @@ def _carried_out(
     manner = Manner(is_dry_run=options.dry_run, output_path=target, reason=options.reason)
     ports = Ports(
         audience=audience,
-        recorder=open_ledger(options, context),
+        recorder=open_ledger(options, context, target),
         destination=destination,
         shield=context.progress.shield,
     )

@@ -24,6 +24,7 @@ from recovery.model.display import displayed
 from recovery.services.changes.plan import Manner
 from recovery.services.changes.ports import Ports
 from recovery.services.stores.comparison import BucketCount, Change
+from recovery.services.stores.history import UNRECORDED, Operation
 from recovery.services.stores.undo import UndoProposal, proposed_undo
 
 CHANGES_SHOWN_MAX = 50
@@ -31,11 +32,18 @@ CHANGES_SHOWN_MAX = 50
 
 
 class _Undo(Options, frozen=True):
+    backup: str | None
     dry_run: bool
     yes: bool
 
 
 def _add_undo(command: Parser) -> None:
+    command.add_argument(
+        "--backup",
+        metavar="FILE",
+        help="go back to this backup, where the ledger that tells of it is lost (default: to the "
+        "backup of the last operation of the ledger)",
+    )
     command.add_argument(
         "--dry-run",
         action="store_true",
@@ -60,11 +68,16 @@ def _undo(options: _Undo, context: Context) -> ExitCode:
         require_a_way_to_confirm(is_confirmed=options.yes)
     found = find_store(options, context)
     output = context.output
-    ledger = open_ledger(options, context)
+    ledger = open_ledger(options, context, found.path)
     manner = Manner(is_dry_run=options.dry_run, reason=options.reason)
     with (
         open_session(found, write=manner.is_in_place, reads_packed=False) as session,
-        proposed_undo(session, ledger, manner) as proposal,
+        proposed_undo(
+            session,
+            ledger,
+            manner,
+            backup_path=None if options.backup is None else Path(options.backup),
+        ) as proposal,
     ):
         audience = PlanAudience(
             output,
@@ -100,7 +113,9 @@ UNDO: Final = Command(
     "store again what it was before, byte for byte. The file keeps its inode, owner and mode, and "
     "a power cut leaves it as before or as after. Run again, it takes back the operation before "
     "that one. It refuses when anything else has written to the store since, such as influxd "
-    "itself, and when the backup is gone. It needs the ledger that recorded the operation.",
+    "itself, and when the backup is gone. It needs the ledger that recorded the operation, "
+    "or the backup itself, which carries a mark of its change where the file system has extended "
+    "attributes.",
     example="store undo --dry-run",
     options=_Undo,
     run=_undo,
@@ -114,8 +129,8 @@ def _preface(proposal: UndoProposal) -> Iterator[str]:
     operation = proposal.operation
     lines = list(change_lines(proposal.changes, proposal.counts))
     yield (
-        f"Operation {operation.number}, {displayed(operation.operation)} of "
-        f"{moment_text(operation.started_at)}, made these changes:"
+        f"{_called(operation).capitalize()} of {moment_text(operation.started_at)}, made these "
+        "changes:"
     )
     yield from (f"  {line}" for line in lines[:CHANGES_SHOWN_MAX])
     if len(lines) > CHANGES_SHOWN_MAX:
@@ -125,12 +140,18 @@ def _preface(proposal: UndoProposal) -> Iterator[str]:
     yield ""
 
 
+def _called(operation: Operation) -> str:
+    if operation.number == UNRECORDED:
+        return displayed(operation.operation)
+    return f"operation {operation.number}, {displayed(operation.operation)}"
+
+
 def _show_end(proposal: UndoProposal, output: Output) -> None:
     target = displayed(str(proposal.store.real_path))
     operation = proposal.operation
     output.prose(
-        f"Done: {target} is what it was before operation {operation.number}, byte for byte; it was "
-        "opened again and verified."
+        f"Done: {target} is what it was before {_called(operation)}, byte for byte; it was opened "
+        "again and verified."
     )
     output.prose(f"Backup: {displayed(str(proposal.backup_path))}")
     output.prose("Next: start influxd. The backups have all secrets of the store: delete them.")

@@ -1,7 +1,7 @@
 """Verified copies of a store, made in front of a change.
 
-Lives here: `make_backup`, `PartialCopy`, and the name of a backup. Must not live here: what is done
-to a copy.
+Lives here: `make_backup`, `PartialCopy`, and the name and the mark of a backup. Must not live
+here: what is done to a copy.
 
 Invariants: the source is locked by the caller and only read. A copy gets its name when it is
 complete, on the disk, compared byte by byte and opened (`recovery.new_file` is the rest). What is a
@@ -42,6 +42,8 @@ CANNOT_COPY: Final = frozenset(
     {errno.EXDEV, errno.ENOSYS, errno.EINVAL, errno.EOPNOTSUPP, errno.EPERM, errno.EBADF}
 )
 """What copy_file_range(2) says where it is not supported."""
+MARK: Final = "user.influx-recovery.digest"
+"""Name of an extended attribute of a backup."""
 _NOT_IN_NAMES: Final = re.compile(r"[^a-z0-9]+")
 
 
@@ -89,6 +91,34 @@ def make_backup(source: MetaStore, target: Path) -> None:
             raise failed(target, "the copy opens as another state than the store", ELSEWHERE)
         copy.publish()
     LOG.info("backup.made", path=str(target), size_bytes=source.size_bytes)
+
+
+def mark_backup(path: Path, digest: str) -> None:
+    """Write on a backup which commit it was made for, where the file system has room for that.
+
+    A container that is gone takes its ledger with it; the backup stays beside the store.
+
+    Args:
+        path: The backup.
+        digest: What tells the commit from every other one.
+    """
+    with contextlib.suppress(OSError):
+        os.setxattr(path, MARK, digest.encode())
+
+
+def mark_of(path: Path) -> str | None:
+    """Read which commit a backup was made for.
+
+    Args:
+        path: The backup.
+
+    Returns:
+        The digest of that commit; None where there is no mark.
+    """
+    try:
+        return os.getxattr(path, MARK).decode("ascii", "replace")
+    except OSError:
+        return None
 
 
 class PartialCopy(StagedFile):

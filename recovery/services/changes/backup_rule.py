@@ -10,7 +10,7 @@ from typing import Protocol
 
 from recovery.metastore.store import MetaStore
 from recovery.ports import Clock
-from recovery.services.changes.backup import backup_path, make_backup
+from recovery.services.changes.backup import backup_path, make_backup, mark_backup
 
 
 class BackupRule(Protocol):
@@ -22,6 +22,10 @@ class BackupRule(Protocol):
 
     def make(self, store: MetaStore, path: Path) -> None:
         """Make the backup, unless it is there already; a `RecoveryError` stops the change."""
+        ...
+
+    def mark(self, path: Path, digest: str) -> None:
+        """Write on it which commit it was made for."""
         ...
 
     def withdraw(self, path: Path) -> None:
@@ -51,6 +55,10 @@ class BackupEachChange:
     def make(self, store: MetaStore, path: Path) -> None:
         """Copy the store, and prove the copy."""
         make_backup(store, path)
+
+    def mark(self, path: Path, digest: str) -> None:
+        """Mark the copy."""
+        mark_backup(path, digest)
 
     def withdraw(self, path: Path) -> None:
         """Remove the copy."""
@@ -83,6 +91,11 @@ class BackupOnce:
         """Copy the store, the first time."""
         if path != self._path:
             self._fresh.make(store, path)
+
+    def mark(self, path: Path, digest: str) -> None:
+        """Mark the copy with the first change; with a second one nothing proves it any more."""
+        if path != self._path:
+            self._fresh.mark(path, digest)
 
     def withdraw(self, path: Path) -> None:
         """Remove the copy, unless an earlier change needs it."""

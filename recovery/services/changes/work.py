@@ -55,6 +55,8 @@ class InPlace:
         self._staged = resources.enter_context(
             self._store.staged(self._plan.apply, is_whole_file_checked=self._is_whole)
         )
+        if self._staged.digest is not None:
+            self._backups.mark(self.backup_path, self._staged.digest)
         file = self._store.file
         return WorkFile(
             device=file.device,

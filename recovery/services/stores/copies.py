@@ -61,6 +61,24 @@ class StoreCopy(msgspec.Struct, frozen=True, kw_only=True):
     is_needed_by_undo: bool
 
 
+def made_for(path: Path) -> tuple[datetime, str] | None:
+    """Read from the name of a copy of ours when it was made, and in front of what.
+
+    Args:
+        path: The copy.
+
+    Returns:
+        The time, and the command with hyphens; None when the name is not one of ours.
+    """
+    ours = _OURS.search(path.name)
+    if ours is None:
+        return None
+    try:
+        return datetime.strptime(ours[1], _TIME).replace(tzinfo=UTC), ours[2]
+    except ValueError:  # no such day
+        return None
+
+
 def copies_of(real_path: Path, operations: tuple[Operation, ...]) -> tuple[StoreCopy, ...]:
     """List the copies beside a store.
 
@@ -87,16 +105,14 @@ def _copies(real_path: Path, needed: set[str | None]) -> Iterator[StoreCopy]:
             if not entry.is_file(follow_symlinks=False):
                 continue
             status = entry.stat(follow_symlinks=False)
-            ours = _OURS.fullmatch(rest)
-            made_at = datetime.fromtimestamp(status.st_mtime, UTC)
-            if ours is not None:
-                made_at = datetime.strptime(ours[1], _TIME).replace(tzinfo=UTC)
             path = real_path.parent / entry.name
+            ours = made_for(path)
+            made_at = datetime.fromtimestamp(status.st_mtime, UTC) if ours is None else ours[0]
             yield StoreCopy(
                 path=path,
                 made_by=Maker.INFLUXD if ours is None else Maker.OURS,
                 made_at=made_at,
-                operation=None if ours is None else ours[2],
+                operation=None if ours is None else ours[1],
                 size_bytes=status.st_size,
                 mode=f"{stat.S_IMODE(status.st_mode):04o}",
                 is_open=bool(status.st_mode & OTHERS),

@@ -18,6 +18,8 @@ from recovery.remedy import Run
 
 UNFINISHED: Final = "unfinished"
 """Outcome of an operation that has an intent and no end: it was cut off, or is going on."""
+UNRECORDED: Final = 0
+"""Number of an operation of which only its backup is known."""
 NUMBERS_SHOWN_MAX: Final = 10
 
 

@@ -23,6 +23,7 @@ from recovery.services.authorizations.listing import AuthorizationFilter, Invent
 from recovery.services.session import Session
 from recovery.services.store_facts import StoreFacts
 from recovery.services.stores.history import Entries, Operation, operations_of, read_operations
+from recovery.services.stores.lost_ledger import copies_told
 
 OPERATIONS_SHOWN: Final = 5
 SESSIONS: Final = (
@@ -110,6 +111,7 @@ class StoreInfo:
         users: Every user, and whether it can sign in.
         losses: What `influxd downgrade` would take away, as sentences.
         operations: What the ledger says was done to it last, oldest first.
+        copies: A clause on the backups of ours beside it, beginning with a semicolon, or nothing.
     """
 
     facts: StoreFacts
@@ -121,6 +123,7 @@ class StoreInfo:
     users: tuple[SignIn, ...]
     losses: tuple[str, ...]
     operations: tuple[Operation, ...]
+    copies: str
 
 
 def describe_store(session: Session, *, sqlite_path: Path | None, ledger: Entries) -> StoreInfo:
@@ -156,6 +159,7 @@ def describe_store(session: Session, *, sqlite_path: Path | None, ledger: Entrie
             users=tuple(sign_ins(view.tx)),
             losses=tuple(_losses(facts.level, contents.token_forms)),
             operations=own[-OPERATIONS_SHOWN:],
+            copies=copies_told(facts.real_path),
         )
 
 

@@ -8,7 +8,8 @@ live here: how bytes go back (`bolt_store.rewind`), how the difference is found
 Invariants: nothing is written unless it is proven that the newest transaction of the store is the
 very one that the ledger tells of: by the digest of all that it wrote, which the ledger was told
 before it was written. Of operations that were recorded without one, by an older version, the
-transaction id has to fit and their records have to be in what is taken back.
+transaction id has to fit and their records have to be in what is taken back. Where the ledger is
+lost, the digest on a backup that is named proves the same.
 
 The changes of one session are taken back as one operation: record for record, where there were
 several.
@@ -48,11 +49,13 @@ from recovery.services.stores.comparison import (
 )
 from recovery.services.stores.history import (
     UNFINISHED,
+    UNRECORDED,
     Entries,
     Operation,
     operations_of,
     read_operations,
 )
+from recovery.services.stores.lost_ledger import copies_told, marked_operation, ways_by_backup
 
 OPERATION: Final = "store undo"
 SESSION: Final = "serve"
@@ -83,13 +86,16 @@ class UndoProposal(Proposal):
 
 
 @contextmanager
-def proposed_undo(session: Session, ledger: Entries, manner: Manner) -> Iterator[UndoProposal]:
+def proposed_undo(
+    session: Session, ledger: Entries, manner: Manner, *, backup_path: Path | None = None
+) -> Iterator[UndoProposal]:
     """Plan to take back the last operation. Nothing is written.
 
     Args:
         session: The store; open for writing unless it will be a dry run.
         ledger: What was done.
-        manner: How to do it; there is no `--output`.
+        manner: How to do it; it is done in place.
+        backup_path: The backup of the operation, in the place of what the ledger says of it.
 
     Yields:
         What `Session.carry_out` takes, until the end of the block.
@@ -100,7 +106,10 @@ def proposed_undo(session: Session, ledger: Entries, manner: Manner) -> Iterator
     """
     store = session.store
     store.require_sound()
-    operation, is_resumed = _operation(store, read_operations(ledger))
+    if backup_path is None:
+        operation, is_resumed = _operation(store, read_operations(ledger))
+    else:
+        operation, is_resumed = marked_operation(store, backup_path), False
     with _opened_backup(store, operation) as backup:
         if operation.operation == SESSION:
             yield _records_back(session, backup, operation, manner)
@@ -228,13 +237,19 @@ def standing_operations(operations: Iterable[Operation], *, txid: int) -> tuple[
     standing: list[Operation] = []
     for one in with_whole_sessions(operations):
         if one.operation == OPERATION:
-            if one.outcome in _CHANGED and standing:
+            if one.outcome in _CHANGED and standing and _may_be_of(one, standing[-1]):
                 standing.pop()
         elif one.outcome in _CHANGED | _PERHAPS and not _wrote_nothing(one):
             standing.append(one)
     while standing and standing[-1].outcome in _PERHAPS and _never_wrote(standing[-1], txid):
         standing.pop()
     return tuple(standing)
+
+
+def _may_be_of(undo: Operation, operation: Operation) -> bool:
+    """Tell whether an undo can have taken back an operation, or one that is not recorded here."""
+    known = (undo.txid_before, operation.txid_before, operation.txid_after)
+    return None in known or undo.txid_before in known[1:]
 
 
 def with_whole_sessions(operations: Iterable[Operation]) -> Iterator[Operation]:
@@ -301,8 +316,10 @@ def _operation(store: MetaStore, operations: Iterable[Operation]) -> tuple[Opera
     found = last_operation(own, txid=store.txid)
     if found is None:
         raise RefusedError(
-            reason=f"the ledger knows of nothing that was done to {name} and stands",
+            reason=f"the ledger knows of nothing that was done to {name} and stands"
+            f"{copies_told(file.real_path)}",
             hint=(
+                *ways_by_backup(store),
                 Give(Input.LEDGER, "name the ledger that does"),
                 Run("ledger list", "to see what this one knows"),
             ),
@@ -335,15 +352,14 @@ def _opened_backup(store: MetaStore, operation: Operation) -> Iterator[MetaStore
         backup = MetaStore.open(path, write=False)
     except StoreNotFoundError as error:
         raise RefusedError(
-            reason=f"the backup of operation {operation.number} is gone: {error.path} "
-            f"{error.problem}",
+            reason=f"the backup of {_called(operation)} is gone: {error.path} {error.problem}",
             hint="put it back under that name",
         ) from error
     with backup:
         if backup.txid != operation.txid_before:
             raise RefusedError(
-                reason=f"{displayed(str(path))} is not the store as it was before operation "
-                f"{operation.number}: its transaction is {backup.txid}, expected "
+                reason=f"{displayed(str(path))} is not the store as it was before "
+                f"{_called(operation)}: its transaction is {backup.txid}, expected "
                 f"{operation.txid_before}",
                 hint=compare_hint(path, store.file.real_path),
             )
@@ -379,10 +395,16 @@ def _written_by_others(
 ) -> RefusedError:
     path = store.file.real_path
     return RefusedError(
-        reason=f"{displayed(str(path))} has been written by something else since operation "
-        f"{operation.number}, {operation.operation}: {problem}",
-        hint=compare_hint(backup_path, path),
+        reason=f"{displayed(str(path))} has been written by something else since "
+        f"{_called(operation)}: {problem}",
+        hint=(*ways_by_backup(store, but=backup_path), compare_hint(backup_path, path)),
     )
+
+
+def _called(operation: Operation) -> str:
+    if operation.number == UNRECORDED:
+        return f"the change for which {displayed(operation.backup_path or '')} was made"
+    return f"operation {operation.number}, {displayed(operation.operation)}"
 
 
 def _plan(operation: Operation, backup: MetaStore, *, is_resumed: bool) -> Plan:
