@@ -7,17 +7,17 @@ Source: spec influxdb-metadata section 1.2: `<UTC time as YYYYMMDDThhmmssZ>.bolt
 """
 
 import re
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
+
+import msgspec
 
 from recovery.discovery.candidate import STORE_NAME
 
 _NAME: Final = re.compile(r"(?P<time>\d{8}T\d{6}Z)\.bolt(?:\.gz)?")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class FolderBackup:
+class FolderBackup(msgspec.Struct, frozen=True, kw_only=True):
     """A backup of a store in a folder.
 
     Attributes:

@@ -11,11 +11,13 @@ import contextlib
 import errno
 import os
 import stat
-from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from enum import StrEnum, unique
 from pathlib import Path
 from typing import Final
+
+import msgspec
+from msgspec.structs import replace
 
 from recovery.model.display import displayed
 
@@ -37,8 +39,7 @@ class State(StrEnum):
     UNSEEN = "may not be looked at"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Files:
+class Files(msgspec.Struct, frozen=True, kw_only=True):
     """What belongs to a store besides itself, as far as it is known.
 
     Attributes:
@@ -71,8 +72,7 @@ class Files:
         )
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Candidate:
+class Candidate(msgspec.Struct, frozen=True, kw_only=True):
     """A file that may be a store.
 
     Attributes:
@@ -172,7 +172,7 @@ def look_at(
     *,
     opened_by: tuple[str, ...] = (),
     is_configured: bool = False,
-    files: Files = Files(),  # a constant, being frozen
+    files: Files = Files(),  # noqa: B008 - a constant, being frozen
 ) -> Candidate:
     """Look at a path.
 

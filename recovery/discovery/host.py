@@ -10,15 +10,15 @@ program can get anywhere from here. Whatever a person names counts as it is; wha
 import os
 import pwd
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
+
+import msgspec
 
 PREFIX: Final = "INFLUXD_"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Host:
+class Host(msgspec.Struct, frozen=True, kw_only=True):
     """Where to search.
 
     Attributes:
@@ -29,7 +29,7 @@ class Host:
         root: Root folder of the system: another place in tests, or for a disk mounted for rescue.
     """
 
-    environment: Mapping[str, str] = field(repr=False)
+    environment: Mapping[str, str]
     working_folder: Path
     homes: tuple[Path, ...]
     root: Path = Path("/")
@@ -37,7 +37,10 @@ class Host:
     def __post_init__(self) -> None:
         """Drop what has nothing to do with influxd, and what is empty, which counts as unset."""
         kept = influxd_variables(self.environment)
-        object.__setattr__(self, "environment", kept)
+        msgspec.structs.force_setattr(self, "environment", kept)
+
+    def __repr__(self) -> str:
+        return f"Host(root={self.root!r})"  # variables may hold secrets, a vault's token for one
 
     @classmethod
     def here(cls, environment: Mapping[str, str]) -> "Host":

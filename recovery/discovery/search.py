@@ -11,9 +11,11 @@ may not be looked at is reported.
 Facts: influxdb v2.9.1, as named in `recovery.discovery.servers` and `recovery.discovery.places`.
 """
 
-from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
+
+import msgspec
+from msgspec.structs import replace
 
 from recovery.discovery.backup_folder import FolderBackup, newest_backup
 from recovery.discovery.candidate import (
@@ -39,8 +41,7 @@ SEARCH_ALL: Final = "search for it: find / -xdev -name '*.bolt' -size +16k"
 _SEE_ALL: Final = Run("store find", "to see which one a server would open")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class FoundStore:
+class FoundStore(msgspec.Struct, frozen=True, kw_only=True):
     """The store that a command works on.
 
     Attributes:

@@ -15,10 +15,11 @@ import os
 import stat
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
 from typing import Final, NoReturn, Self, TypeAlias, TypeVar
+
+import msgspec
 
 import bolt_store
 from bolt_store import DB, BlockFile, Severity, Tx
@@ -46,8 +47,7 @@ CHECKED_AGAIN_BYTES_MAX: Final = 64 << 20
 three: before it begins, before its meta is written, and when it has been committed."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class FileFacts:
+class FileFacts(msgspec.Struct, frozen=True, kw_only=True):
     """The file of a store, as it was when it was locked.
 
     Attributes:
@@ -71,8 +71,7 @@ Progress: TypeAlias = Callable[[int, int], None]
 """Called with what is done and what there is in all."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class FileProblem:
+class FileProblem(msgspec.Struct, frozen=True, kw_only=True):
     """Something that is wrong with the bolt file itself.
 
     Attributes:

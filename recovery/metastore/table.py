@@ -11,8 +11,9 @@ Source: InfluxDB v2.9.1 bolt/kv.go (Get); spec section 2.
 """
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from typing import NamedTuple, Protocol, TypeVar
+
+import msgspec
 
 from bolt_store import Bucket
 from bolt_store.errors import BoltError, StateError
@@ -57,8 +58,7 @@ class KeyChange(NamedTuple):
         return len(self.key) + len(self.before or b"") + len(self.after or b"")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class RecordProblem:
+class RecordProblem(msgspec.Struct, frozen=True, kw_only=True):
     """A record that is not as the server wants it, most often not decodable.
 
     Attributes:

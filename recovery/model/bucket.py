@@ -8,8 +8,9 @@ v1/services/meta/data.go (shardGroupDuration, normalisedShardDuration).
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from typing import Final
+
+import msgspec
 
 from recovery.model.gojson import (
     Json,
@@ -37,8 +38,7 @@ FIELDS: Final = (
 _LONG_RETENTION_NS: Final = 180 * DAY_NS
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class SystemBucket:
+class SystemBucket(msgspec.Struct, frozen=True, kw_only=True):
     """One of the two buckets that every organization owns.
 
     Attributes:
@@ -63,8 +63,7 @@ SYSTEM_BUCKETS: Final = (
 """In the order in which the server makes them; both have shard groups of one day."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Bucket:
+class Bucket(msgspec.Struct, frozen=True, kw_only=True):
     """One InfluxDB bucket.
 
     Attributes:
@@ -91,7 +90,10 @@ class Bucket:
     shard_group_ns: int
     created_at: str
     updated_at: str
-    document: bytes = field(repr=False)
+    document: bytes
+
+    def __repr__(self) -> str:
+        return f"Bucket(id={self.id!r}, name={self.name!r})"
 
     def rewritten(self, changes: Mapping[str, Json]) -> bytes:
         """Encode the bucket with some fields changed and all others kept.

@@ -16,9 +16,10 @@ fields may lie apart).
 """
 
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from functools import lru_cache
 from typing import Final, NamedTuple
+
+import msgspec
 
 from recovery.model.ids import Id
 from recovery.model.shard_groups import ShardGroup
@@ -70,8 +71,7 @@ class CatalogueError(ValueError):
         super().__init__(problem)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Policy:
+class Policy(msgspec.Struct, frozen=True, kw_only=True):
     """How long the engine keeps data.
 
     Attributes:
@@ -87,8 +87,7 @@ class Policy:
     groups: tuple[ShardGroup, ...]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Database:
+class Database(msgspec.Struct, frozen=True, kw_only=True):
     """What the engine knows of one bucket.
 
     Attributes:
@@ -113,8 +112,7 @@ class Database:
         return tuple(group for group in found if not group.is_deleted)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Catalogue:
+class Catalogue(msgspec.Struct, frozen=True, kw_only=True):
     """What is read of a catalogue.
 
     Attributes:

@@ -6,8 +6,9 @@ permits.
 Source: InfluxDB v2.9.1 user_resource_mapping.go, tenant/storage_urm.go.
 """
 
-from dataclasses import dataclass
 from typing import Final
+
+import msgspec
 
 from recovery.model.gojson import UndecodableError, decode_fields, encode, id_field, text_field
 from recovery.model.ids import Id
@@ -21,8 +22,7 @@ INSTANCE_ID: Final = Id("0000000000000001")
 _MAPPING_TYPES: Final = frozenset({"user", "org"})
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Mapping:
+class Mapping(msgspec.Struct, frozen=True, kw_only=True):
     """Who has which role in what.
 
     Attributes:

@@ -8,8 +8,9 @@ graphic.go (IsSpace).
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from typing import Final
+
+import msgspec
 
 from recovery.model.gojson import (
     Json,
@@ -32,8 +33,7 @@ _WHITE_SPACE: Final = (
 """What Go trims. Python's `strip` would take the separators 0x1c to 0x1f as well."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Organization:
+class Organization(msgspec.Struct, frozen=True, kw_only=True):
     """One organization.
 
     Attributes:
@@ -50,7 +50,10 @@ class Organization:
     description: str
     created_at: str
     updated_at: str
-    document: bytes = field(repr=False)
+    document: bytes
+
+    def __repr__(self) -> str:
+        return f"Organization(id={self.id!r}, name={self.name!r})"
 
     def rewritten(self, changes: Mapping[str, Json]) -> bytes:
         """Encode the organization with some fields changed and all others kept.

@@ -12,7 +12,6 @@ v2.1.1, v2.2.0 and v2.4.0.
 """
 
 from collections.abc import Iterable
-from dataclasses import dataclass
 from enum import StrEnum, unique
 from typing import Final
 
@@ -99,8 +98,7 @@ class OperatorLevel(StrEnum):
     NONE = "none"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class OperatorStatus:
+class OperatorStatus(msgspec.Struct, frozen=True, kw_only=True):
     """What a permission list is worth to somebody who is locked out.
 
     Attributes:

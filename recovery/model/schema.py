@@ -8,9 +8,10 @@ sqlite/migrations/; versions from the tags v2.0.0 to v2.9.1.
 """
 
 from collections.abc import Iterable
-from dataclasses import dataclass
 from enum import StrEnum, unique
 from typing import Final
+
+import msgspec
 
 from recovery.model.gojson import UndecodableError, decode_fields, encode, text_field, time_field
 from recovery.model.ids import ID_LENGTH, parse_id
@@ -108,8 +109,7 @@ _VERSIONS_BY_BOTH: Final = {
 """Versions by the numbers of migrations in the store and in the SQLite file."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Migration:
+class Migration(msgspec.Struct, frozen=True, kw_only=True):
     """One migration as the store records it.
 
     Attributes:
@@ -143,8 +143,7 @@ class SchemaFault(StrEnum):
     """The level is that of a release before 2.0.0."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class SchemaState:
+class SchemaState(msgspec.Struct, frozen=True, kw_only=True):
     """What the migrations of a store tell.
 
     Attributes:

@@ -14,9 +14,10 @@ counts from the zero time, 1 January of year 1, so that weeks begin on Mondays.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from enum import StrEnum, unique
 from typing import Final
+
+import msgspec
 
 from recovery.model.bucket import DAY_NS, HOUR_NS, shard_group_duration_ns
 
@@ -33,8 +34,7 @@ _ZERO_TIME_NS: Final = 62_135_596_800_000_000_000
 """From Go's zero time to 1970."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True, order=True)
-class Span:
+class Span(msgspec.Struct, frozen=True, kw_only=True, order=True):
     """From one moment to another.
 
     Attributes:
@@ -62,8 +62,7 @@ class Span:
         )
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ShardGroup:
+class ShardGroup(msgspec.Struct, frozen=True, kw_only=True):
     """A group of the catalogue, with at most one shard.
 
     Attributes:
@@ -104,8 +103,7 @@ class Basis(StrEnum):
     """Nothing explains them: groups are as long as the data in them."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Duration:
+class Duration(msgspec.Struct, frozen=True, kw_only=True):
     """The shard group duration of a bucket.
 
     Attributes:

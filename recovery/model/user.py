@@ -6,8 +6,9 @@ Source: InfluxDB v2.9.1 user.go, status.go, tenant/storage_user.go.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from typing import Final
+
+import msgspec
 
 from recovery.model.gojson import (
     Json,
@@ -25,8 +26,7 @@ FIELDS: Final = ("id", "name", "oauthID", "status")
 """The fields in the order of the server's struct."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class User:
+class User(msgspec.Struct, frozen=True, kw_only=True):
     """One user.
 
     Attributes:
@@ -41,7 +41,10 @@ class User:
     name: str
     status: str
     oauth_id: str
-    document: bytes = field(repr=False)
+    document: bytes
+
+    def __repr__(self) -> str:
+        return f"User(id={self.id!r}, name={self.name!r})"
 
     @property
     def is_active(self) -> bool:

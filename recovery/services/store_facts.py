@@ -3,16 +3,16 @@
 Lives here: `StoreFacts`. Must not live here: records.
 """
 
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Self
+
+import msgspec
 
 from recovery.metastore.store import MetaStore
 from recovery.model.schema import versions_of_level
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class StoreFacts:
+class StoreFacts(msgspec.Struct, frozen=True, kw_only=True):
     """One open store.
 
     Attributes:

@@ -11,7 +11,6 @@ Source: spec influxdb-metadata sections 4.2 to 4.6, 5.4 and 8.4.
 """
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from enum import StrEnum, unique
 from typing import Final, Generic, TypeAlias, TypeVar
 
@@ -166,8 +165,7 @@ class AuthorizationRow(msgspec.Struct, frozen=True, kw_only=True):
     secret: Secret | None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class AuthorizationFilter:
+class AuthorizationFilter(msgspec.Struct, frozen=True, kw_only=True):
     """Which authorizations are wanted.
 
     Attributes:
@@ -330,8 +328,7 @@ class Inventory:
             )
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Selection:
+class _Selection(msgspec.Struct, frozen=True, kw_only=True):
     """Which authorizations are wanted, by ID."""
 
     operators_only: bool

@@ -7,8 +7,9 @@ broken is one that people need help with. An error lists the names that exist.
 """
 
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, TypeVar
+
+import msgspec
 
 from recovery.errors import AmbiguousError, NotFoundError, RefusedError
 from recovery.metastore.transaction import MetaTx
@@ -57,8 +58,7 @@ def choose_user(tx: MetaTx, name: str | None) -> User:
     return _only("user", Input.USER, name, wanted, users, _way_to_both(tx))
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class UserChoice:
+class UserChoice(msgspec.Struct, frozen=True, kw_only=True):
     """Which user a command means.
 
     Attributes:
@@ -85,8 +85,7 @@ class UserChoice:
         return user
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Chosen:
+class Chosen(msgspec.Struct, frozen=True, kw_only=True):
     """A command on a record that has to be found by name in the store first.
 
     Attributes:
