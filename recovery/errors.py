@@ -43,7 +43,7 @@ class ExitCode(IntEnum):
         return member
 
     DONE = 0, "done"
-    FINDINGS = 1, "damage was found"
+    FINDINGS = 1, "something was found: damage, or a difference between stores"
     USAGE = 2, "the command line cannot be understood"
     NOT_FOUND = 3, "no such store, user or organization"
     BUSY = 4, "store in use or locked"

@@ -68,6 +68,7 @@ def require_free(target: Path) -> None:
     Raises:
         ConflictError: Something is there.
         RefusedError: The name is one that influxd deletes.
+        StoreAccessError: There is no such folder.
     """
     if target.name.endswith(RESERVED):
         raise RefusedError(
@@ -76,6 +77,11 @@ def require_free(target: Path) -> None:
         )
     if os.path.lexists(target):
         raise already_there(target)
+    try:
+        if not stat.S_ISDIR(target.absolute().parent.stat().st_mode):
+            raise NotADirectoryError(errno.ENOTDIR, os.strerror(errno.ENOTDIR))  # as below
+    except OSError as error:
+        raise not_makeable(target, error, ELSEWHERE) from error
 
 
 def already_there(path: Path) -> ConflictError:

@@ -15,6 +15,8 @@ from typing import Final
 from recovery.remedy import Remedy, ways
 
 _ADVICE: Final = {
+    errno.ENOENT: "make the folder first (mkdir -p), or see whether its disk is mounted",
+    errno.ENOTDIR: "look at that path, where a file stands in the place of a folder",
     errno.ENOSPC: "make space there",
     errno.EFBIG: "raise the limit on the size of a file (ulimit -f)",
     errno.EDQUOT: "make space within the quota of this user there, or have it raised",

@@ -8,7 +8,8 @@ or given as --yes. The plan goes to stderr, so that stdout can carry a token alo
 the result itself, in a dry run, it goes to stdout.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from enum import Enum, unique
 
 from recovery.cli.confirm import ask, has_terminal
 from recovery.cli.output import Output
@@ -21,18 +22,32 @@ from recovery.services.changes.plan import Proposal
 YES = "yes"
 
 
-def require_a_way_to_confirm(*, is_confirmed: bool) -> None:
-    """Refuse early, before the store is touched, what nobody could say yes to.
+@unique
+class Lack(Enum):
+    """What a command needs a terminal for: what for, and what would do instead."""
+
+    TOKEN_PLACE = "show the token on", "--token-file PATH or --token-stdout"  # words
+    PASSWORD = "type the password at", "--password-file FILE"  # words
+
+
+def require_a_way_to_confirm(*, is_confirmed: bool, lacks: Iterable[Lack] = ()) -> None:
+    """Refuse at once all that nobody is there for.
 
     Args:
         is_confirmed: Whether no question will be asked.
+        lacks: What else a person would be needed for.
 
     Raises:
-        RefusedError: A question will be asked and there is no terminal to ask it on.
+        RefusedError: There is no terminal.
     """
-    if not is_confirmed and not has_terminal():
+    needed = [one.value for one in lacks]
+    if not is_confirmed:
+        needed.insert(0, ("ask for a yes on", "--yes"))
+    if needed and not has_terminal():
+        what, instead = zip(*needed, strict=True)
         raise RefusedError(
-            reason="there is no terminal to ask for a confirmation on", hint="add --yes"
+            reason=f"there is no terminal to {' and to '.join(what)}",
+            hint=f"add {', and '.join(instead)}",
         )
 
 

@@ -5,10 +5,10 @@ the order of the steps (`recovery.services.changes.sequence`), and what a comman
 planner).
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 
-from recovery.cli.audience import PlanAudience, require_a_way_to_confirm
+from recovery.cli.audience import Lack, PlanAudience, require_a_way_to_confirm
 from recovery.cli.context import Context
 from recovery.cli.options import Change
 from recovery.cli.outcome import show_outcome
@@ -30,6 +30,7 @@ def run_planner(
     *,
     destination: TokenDestination | None = None,
     require: Callable[[View], object] | None = None,
+    lacks: Iterable[Lack] = (),
 ) -> ExitCode:
     """Find the store, show the plan, ask, change the store, and say how it ended.
 
@@ -39,6 +40,7 @@ def run_planner(
         make_planner: Makes the command, once it is known which store it is for.
         destination: Where a new token goes; None for a command that makes none.
         require: Looks whether what was named is there, before `make_planner` asks for a secret.
+        lacks: What was not said and a person is needed for, besides the yes.
 
     Returns:
         How it ended.
@@ -46,8 +48,6 @@ def run_planner(
     Raises:
         RecoveryError: It was refused or it failed; the error says whether anything was changed.
     """
-    if not options.dry_run:
-        require_a_way_to_confirm(is_confirmed=options.yes)
     found = find_store(options, context)
     if found.is_backup:
         raise RefusedError(
@@ -74,10 +74,19 @@ def run_planner(
         if require is not None:
             with session.view() as view:
                 require(view)
+            _require_ways(options, lacks)
         planner = _forewarned(make_planner(found), session.store.file.size_bytes)
-        outcome = session.carry_out(session.propose(planner, manner), ports)
+        proposal = session.propose(planner, manner)
+        _require_ways(options, lacks)
+        outcome = session.carry_out(proposal, ports)
     show_outcome(outcome, found, options, context, destination=destination)
     return ExitCode.DONE
+
+
+def _require_ways(options: Change, lacks: Iterable[Lack]) -> None:
+    """Refuse what nobody is there for, once it is known that all names are right."""
+    wanted = [one for one in lacks if one is Lack.PASSWORD or not options.dry_run]
+    require_a_way_to_confirm(is_confirmed=options.yes or options.dry_run, lacks=wanted)
 
 
 def _forewarned(planner: Planner, size_bytes: int) -> Planner:

@@ -6,6 +6,7 @@ which was shown before (`recovery.cli.audience`).
 
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Final
 
 from recovery.cli.context import Context
 from recovery.cli.deliver import StdoutDestination, path_of
@@ -19,6 +20,9 @@ from recovery.remedy import Run
 from recovery.services.changes.facts import PlanFacts
 from recovery.services.changes.plan import Outcome
 from recovery.services.changes.ports import TokenDestination
+
+RECORDS_NAMED: Final = 4
+"""IDs that a sentence holds; --json has all."""
 
 
 class NewFileDocument(Document, frozen=True, kw_only=True):
@@ -133,7 +137,9 @@ def _lines(outcome: Outcome, *, is_dry_run: bool) -> Iterator[str]:
         return
     target = displayed(str(proposal.target_path))
     if outcome.backup_path is None:
-        yield f"Done: {target} was made and verified; the store itself is as it was."
+        records = proposal.plan.record_ids
+        about = f", with {', '.join(records)}" if 0 < len(records) <= RECORDS_NAMED else ""
+        yield f"Done: {target} was made and verified{about}; the store itself is as it was."
         return
     yield f"Done: {target} was changed, opened again and verified."
     yield f"Backup: {displayed(str(outcome.backup_path))}"

@@ -14,6 +14,7 @@ earlier one. `COMMON_DEFAULTS` is filled in after parsing.
 
 import argparse
 import contextlib
+import os
 from collections.abc import Iterator, Sequence
 from typing import Final
 
@@ -26,12 +27,16 @@ from recovery.cli.words import (
     HelpAskedError,
     Parser,
     UnknownWordError,
+    is_required,
     nearest_option,
     nearest_word,
     shown,
+    typed_as,
 )
 
 PROGRAM: Final = "influx-recovery"
+PATHS: Final = frozenset({"FILE", "PATH", "DIR", "TARGET", "NEW", "DEST", "DAMAGED", "A", "B"})
+"""What options and words that take a path call it."""
 
 _DESCRIPTION: Final = (
     "Get back into a stopped InfluxDB OSS 2.x server from its metadata file, influxd.bolt, alone: "
@@ -253,7 +258,56 @@ def parse_arguments(argv: Sequence[str], parser: Parser) -> argparse.Namespace:
     for name, value in COMMON_DEFAULTS.items():
         if not hasattr(arguments, name):
             setattr(arguments, name, value)
+    if arguments.command is not None:
+        command = parser.command(arguments.words)
+        _require_all(arguments, command)
+        _expand_paths(arguments, command)
     return arguments
+
+
+def _require_all(arguments: argparse.Namespace, command: Parser) -> None:
+    """Say at once all that is missing.
+
+    Raises:
+        UsageError: Something is.
+    """
+    missing = [
+        typed_as(action)
+        for action in command.actions
+        if is_required(action) and getattr(arguments, action.dest, None) is None
+    ]
+    if missing:
+        words = command.prog.partition(" ")[2]
+        raise UsageError(
+            problem=f"{words} needs {_enumerated(missing)}", hint=f"type {command.prog} --help"
+        )
+
+
+def _enumerated(words: Sequence[str]) -> str:
+    *most, last = words
+    return f"{', '.join(most)} and {last}" if most else last
+
+
+def _expand_paths(arguments: argparse.Namespace, command: Parser) -> None:
+    """Put the home folder for a tilde where no shell does, as in --bolt-path=~/influxd.bolt.
+
+    Raises:
+        UsageError: A path is empty, as that of an unset variable of a script is.
+    """
+    for action in command.actions:
+        typed = getattr(arguments, action.dest, None)
+        if action.metavar not in PATHS or not isinstance(typed, str):
+            continue
+        if not typed:
+            name = typed_as(action).partition(" ")[0]
+            raise UsageError(problem=f"{name} is empty", hint="give a path, or leave it out")
+        if typed.endswith("/") and not os.path.isdir(os.path.expanduser(typed)):  # noqa: PTH111, PTH112 # of a text
+            raise UsageError(
+                problem=f"{shown(typed)} is named as a folder, and there is none",
+                hint="make it first (mkdir -p), or name a file",
+            )
+        if typed.startswith("~"):
+            setattr(arguments, action.dest, os.path.expanduser(typed))  # noqa: PTH111 # of a text
 
 
 def commands(parser: Parser) -> Iterator[Parser]:

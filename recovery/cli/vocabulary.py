@@ -178,6 +178,7 @@ COMMANDS: Final = {
     "ledger list": Entry("ledger", "list what was done, the newest last"),
     "ledger show": Entry("ledger", "show one operation with all that is known of it"),
     "schema": Entry("schema", "print the JSON Schema of what --json prints"),
+    "completion": Entry("completion", "print what completes command lines in bash, zsh or fish"),
     "demo": Entry("demo", "watch the whole job on a sample store"),
 }
 

@@ -130,6 +130,18 @@ def is_required(action: argparse.Action) -> bool:
     )
 
 
+def typed_as(action: argparse.Action) -> str:
+    """Write an option or a word as the help does.
+
+    Args:
+        action: It.
+
+    Returns:
+        Such as "--org NAME", or "ID".
+    """
+    return " ".join([*action.option_strings[:1], str(action.metavar)])
+
+
 class Parser(argparse.ArgumentParser):
     """An argument parser that raises its complaints and knows its commands.
 
@@ -222,9 +234,14 @@ class Parser(argparse.ArgumentParser):
         Raises:
             UsageError: Always.
         """
+        missing = message.removeprefix("the following arguments are required: ")
         clash = re.fullmatch(r"argument (\S+): not allowed with argument (\S+)", message)
         if clash:
             problem = f"{clash[1]} and {clash[2]} cannot be given together"
+        elif choice := re.fullmatch(r"one of the arguments (.+) is required", message):
+            problem = f"{self.prog.partition(' ')[2]} needs {choice[1].replace(' ', ' or ')}"
+        elif missing != message:
+            problem = f"{self.prog.partition(' ')[2]} needs {missing}"
         else:
             problem = message.removeprefix("argument ").replace(
                 "expected one argument", "a value is missing"

@@ -62,7 +62,7 @@ class Host(msgspec.Struct, frozen=True, kw_only=True):
         except OSError:  # it has been removed
             working_folder = Path("/")
         return cls(
-            environment=environment,
+            environment=_at_home(environment),
             working_folder=working_folder,
             homes=tuple(dict.fromkeys(Path(home) for home in homes if home)),
         )
@@ -83,6 +83,16 @@ class Host(msgspec.Struct, frozen=True, kw_only=True):
         if path.is_relative_to(self.root):
             return f"/{path.relative_to(self.root)}"
         return str(path)
+
+
+def _at_home(environment: Mapping[str, str]) -> dict[str, str]:
+    """Put the home folder for a tilde that no shell saw, unless there is a folder of that name."""
+    return {
+        name: str(Path(value).expanduser())
+        if name.startswith(PREFIX) and value.startswith("~/") and not Path("~").is_dir()
+        else value
+        for name, value in environment.items()
+    }
 
 
 def influxd_variables(environment: Mapping[str, str]) -> dict[str, str]:

@@ -37,6 +37,9 @@ PARSER: Final = build_parser()
 
 def understood(line: str) -> str:
     """Parse a command and return its words; raises when it is not understood."""
+    named = line.removeprefix("influx-recovery ")
+    if named in COMMANDS:  # named, not typed out
+        return named
     arguments = parse_arguments(shlex.split(line)[1:], PARSER)
     assert arguments.command, line
     words: str = arguments.words

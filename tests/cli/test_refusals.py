@@ -262,18 +262,63 @@ def test_a_token_file_that_is_a_link_is_not_followed(cli: Cli, level21_bolt: Pat
     assert not (cli.home / "elsewhere").exists()
 
 
-def test_no_place_for_the_token_is_refused_before_the_store_is_looked_for(
-    cli: Cli, tmp_path: Path
+@pytest.mark.parametrize(
+    ("words", "hint"),
+    [
+        ("auth create-operator", "add --yes, and --token-file PATH or --token-stdout"),
+        ("auth create-operator --yes", "add --token-file PATH or --token-stdout"),
+        ("auth create-operator --token-stdout", "add --yes"),
+        ("user create --username bob", "add --yes, and --password-file FILE"),
+        ("v1-auth create x --read-bucket mybucket --yes", "add --password-file FILE"),
+        ("org create --org new", "add --yes"),
+    ],
+)
+def test_all_that_a_person_would_be_needed_for_is_said_at_once(
+    cli: Cli, level21_bolt: Path, words: str, hint: str
 ) -> None:
-    done = cli.run("auth", "create-operator", "--yes", "--bolt-path", tmp_path / "missing")
-    assert_refused(done, ExitCode.REFUSED, "no terminal", "--token-file PATH")
+    with untouched(level21_bolt.parent):
+        done = cli.run(*words.split(), "--bolt-path", level21_bolt)
+    assert_refused(done, ExitCode.REFUSED, "no terminal", hint)
+    assert done.hint == hint
 
 
-def test_no_terminal_and_no_yes_is_refused_before_the_store_is_looked_for(
-    cli: Cli, tmp_path: Path
+@pytest.mark.parametrize(
+    "words",
+    [
+        "auth create-operator --org nope",
+        "user create --username bob --member-of nope",
+        "user update --username nope",
+        "v1-auth create x --org nope --read-bucket mybucket",
+        "v1-auth set-password nope",
+        "org create --org myorg --owner nope --ensure",
+    ],
+)
+def test_names_are_looked_at_before_anybody_is_asked_for_anything(
+    cli: Cli, level21_bolt: Path, words: str
 ) -> None:
-    done = cli.run("auth", "create-operator", "--token-stdout", "--bolt-path", tmp_path / "missing")
-    assert_refused(done, ExitCode.REFUSED, "no terminal", "--yes")
+    done = cli.run(*words.split(), "--bolt-path", level21_bolt)
+    assert_refused(done, ExitCode.NOT_FOUND, "nope")
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        "auth create-operator --token-file {home}/exists",
+        "auth create-operator --token-file {home}/no/token",
+        "auth create-operator --output {home}/exists",
+        "auth create-operator --output {home}/no/copy",
+        "auth rotate --all --token-file {home}/exists",
+    ],
+)
+def test_a_dry_run_refuses_what_the_change_would_refuse(
+    cli: Cli, level21_bolt: Path, words: str
+) -> None:
+    (cli.home / "exists").touch()
+    typed = [*words.format(home=cli.home).split(), "--bolt-path", str(level21_bolt)]
+    dry = cli.run(*typed, "--dry-run")
+    wet = cli.run(*typed, *([] if "token-file" in words else ["--token-stdout"]), "--yes")
+    assert (dry.code, dry.error) == (wet.code, wet.error)
+    assert dry.code == ExitCode.REFUSED
 
 
 def test_a_hash_is_refused_where_the_server_knows_none(cli: Cli, level17_bolt: Path) -> None:

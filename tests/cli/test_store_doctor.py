@@ -47,11 +47,11 @@ def test_check_names_what_is_wrong_what_influxd_does_and_what_to_do(
     code, text = check(cli, broken)
     assert code == 1
     lines = text.splitlines()
-    fatal = next(number for number, line in enumerate(lines) if line.startswith("[F] I16 "))
+    fatal = next(number for number, line in enumerate(lines) if line.startswith("[fatal] I16 "))
     assert "bucketsv1" in lines[fatal]
     assert lines[fatal + 1].startswith("    effect: ")
     assert lines[fatal + 2] == "    what to do: repair adds the entry"
-    assert f"[M] I7 usersv1 {broken.bob}: " in text
+    assert f"[medium] I7 usersv1 {broken.bob}: " in text
     assert "1 of 2 findings can be mended: influx-recovery store repair --dry-run" in text
     assert lines[-1].startswith("Verdict: influxd will not start, because bucketsv1 ")
 
@@ -103,7 +103,7 @@ def test_check_reads_what_influx_backup_wrote(cli: Cli, broken: FullStore) -> No
     packed.chmod(0o600)
     done = cli.run("store", "check", "--bolt-path", packed)
     assert done.code == 1
-    assert "[F] I16 " in done.stdout
+    assert "[fatal] I16 " in done.stdout
 
 
 def test_many_records_with_the_same_fault_are_counted(cli: Cli, full: FullStore) -> None:
@@ -113,7 +113,7 @@ def test_many_records_with_the_same_fault_are_counted(cli: Cli, full: FullStore)
 
     edit(full.path, add)
     _, text = check(cli, full)
-    assert text.count("[L] I9 ") == 1
+    assert text.count("[low] I9 ") == 1
     assert " and 25 more: " in text
     assert len(json.loads(check(cli, full, "--json")[1])["findings"]) == 30
 
@@ -125,7 +125,7 @@ def test_a_damaged_file_is_a_finding_and_not_repaired(cli: Cli, full: FullStore)
     full.path.write_bytes(content)
     code, text = check(cli, full)
     assert code == 1
-    assert "[F] I1 influxd.bolt" in text
+    assert "[fatal] I1 influxd.bolt" in text
     done = cli.run("store", "repair", "--yes", "--bolt-path", full.path)
     assert done.code == 5
     assert bytes(content) == full.path.read_bytes()
@@ -140,7 +140,7 @@ def test_a_newer_store_is_checked_and_not_repaired(cli: Cli, full: FullStore) ->
     )
     code, text = check(cli, full)
     assert code == 1
-    assert f"[F] I2 migrationsv1 {key}: " in text
+    assert f"[fatal] I2 migrationsv1 {key}: " in text
     assert cli.run("store", "repair", "--yes", "--bolt-path", full.path).code == 6
 
 
@@ -165,7 +165,7 @@ def test_repair_mends_and_leaves_what_is_ambiguous(
     assert document["plan"]["verdict_after"] == "influxd will start"
     code, text = check(cli, broken)
     assert code == 1
-    assert "[F]" not in text
+    assert "[fatal]" not in text
     assert oracle.check(broken.path) == []
     assert oracle.dump(broken.path) == Dump.of_file(broken.path)
 

@@ -137,7 +137,7 @@ def test_two_different_passwords_change_nothing(run: Runner) -> None:
 def test_a_wrong_password_is_told_by_the_exit_code(run: Runner) -> None:
     words = "user verify-password --username testuser --password-file {home}/password --json"
     done = run(words, is_mutating=False)
-    assert done.code == ExitCode.FINDINGS
+    assert done.code == ExitCode.REFUSED
     assert json.loads(done.stdout)["password"]["matches"] is False
 
 

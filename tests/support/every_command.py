@@ -93,6 +93,7 @@ EVERY_COMMAND: Final[dict[str, tuple[tuple[str, ...], ...]]] = {
             *("--password-file", "{home}/password", *_TOKEN),
         ),
     ),
+    "completion": (("bash",), ("user", "--bolt-path", "{store}")),
     "demo": ((),),
     "schema": ((),),
     "store check": ((), ("--json",)),
@@ -120,7 +121,7 @@ EVERY_COMMAND: Final[dict[str, tuple[tuple[str, ...], ...]]] = {
 }
 
 
-NEEDS_NO_STORE: Final = {"demo", "schema", "store diff", "store rebuild"}
+NEEDS_NO_STORE: Final = {"completion", "demo", "schema", "store diff", "store rebuild"}
 MAKES_A_STORE: Final = {"setup"}
 NEEDS_A_CHANGE: Final = {"ledger list", "ledger show", "store undo"}
 _A_CHANGE: Final = ("auth", "set-inactive", "{reader}", "--yes")

@@ -11,7 +11,7 @@ from typing import Final
 
 import msgspec
 
-from recovery.cli.audience import require_a_way_to_confirm
+from recovery.cli.audience import Lack
 from recovery.cli.changing import run_planner
 from recovery.cli.confirm import has_terminal
 from recovery.cli.context import Context
@@ -20,7 +20,7 @@ from recovery.cli.options import Change, Command, add_change, add_ensure, add_fo
 from recovery.cli.secret_input import STDIN, read_secret
 from recovery.cli.usage import UsageError
 from recovery.cli.words import Parser
-from recovery.errors import ExitCode, RefusedError
+from recovery.errors import ExitCode
 from recovery.model.resource_types import ACTIONS, ALL_TYPES, TYPES_2_1, TYPES_2_2
 from recovery.ports import SystemClock, SystemRng
 from recovery.services.authorizations.creation import CreateAuthorization
@@ -304,23 +304,23 @@ def _run_creation(
             rng=SystemRng(),
         ),
         destination=destination,
+        lacks=() if token is not None or _has_place(options) else (Lack.TOKEN_PLACE,),
     )
 
 
 def _destination(options: _NewToken, context: Context) -> TokenDestination | None:
-    """Choose the one place of a new token, not opened yet; none is needed for a dry run."""
+    """Choose the one place of a new token, not opened yet; None where there is none or dry run."""
     require_own_stdout(is_json=options.json, is_token=options.token_stdout)
-    if options.dry_run:
+    is_without_place = not _has_place(options) and (options.dry_run or not has_terminal())
+    if is_without_place:
         return None
-    has_place = options.token_file is not None or options.token_stdout
-    if not options.yes and not has_place and not has_terminal():
-        raise RefusedError(
-            reason="there is no terminal to ask for a yes on and to show the token on",
-            hint="add --yes, and --token-file PATH or --token-stdout",
-        )
-    require_a_way_to_confirm(is_confirmed=options.yes)
-    return choose_destination(
+    chosen = choose_destination(
         token_file=options.token_file,
         is_stdout=options.token_stdout,
         stdout=context.stdout,
     )
+    return None if options.dry_run else chosen
+
+
+def _has_place(options: _NewToken) -> bool:
+    return options.token_file is not None or options.token_stdout

@@ -71,7 +71,7 @@ def _add_rotate(command: Parser) -> None:
 def _rotate(options: _Rotate, context: Context) -> ExitCode:
     chosen = _selection(options)
     destination = None
-    if not options.dry_run:
+    if options.token_file is not None or not options.dry_run:
         destination = choose_list(required(options.token_file, "--token-file PATH", "auth rotate"))
     return run_planner(
         options,

@@ -7,6 +7,7 @@ import re
 from pathlib import Path
 from typing import Final
 
+from recovery.cli.audience import Lack, require_a_way_to_confirm
 from recovery.cli.context import Context
 from recovery.cli.deliver import choose_destination, require_own_stdout
 from recovery.cli.documents import shaped
@@ -20,6 +21,7 @@ from recovery.errors import ExitCode
 from recovery.model.bucket import DAY_NS, HOUR_NS
 from recovery.model.display import displayed
 from recovery.model.token import new_token
+from recovery.new_file import require_free
 from recovery.ports import SystemClock, SystemRng
 from recovery.secret import Secret
 from recovery.services.changes.plan import Manner, Outcome, Proposal
@@ -95,6 +97,11 @@ def _setup(options: _Setup, context: Context) -> ExitCode:
         retention_ns=retention_ns(options.retention),
         token=None,
     )
+    require_free(path)
+    asks_password = not options.no_password and options.password_file is None
+    has_place = options.no_token or options.token_stdout or options.token_file is not None
+    lacks = ((Lack.PASSWORD, asks_password), (Lack.TOKEN_PLACE, not has_place))
+    require_a_way_to_confirm(is_confirmed=True, lacks=[lack for lack, is_so in lacks if is_so])
     destination = _destination(options, context)
     with proposed_setup(
         path,

@@ -132,9 +132,10 @@ CHECK: Final = Command(
     description="Check the bolt file, then every rule that the records of a store have to keep "
     "among each other, numbered I1 to I40, with the SQLite file and the engine's folder where they "
     "are there. Each finding says what influxd would do about it and what repair can do. "
-    "Severities: F influxd does not start, H access or security is broken, M a feature is broken, "
-    "L harmless debris. Ends with one verdict. The store is opened for reading only and nothing is "
-    "written. It does not look into time series. Exit code 0 when nothing is wrong and somebody "
+    "Severities: fatal, influxd does not start; high, access or security is broken; medium, a "
+    "feature is broken; low, harmless debris. Ends with one verdict. The store is opened for "
+    "reading only and nothing is written. It does not look into time series. Exit code 0 when "
+    "nothing is wrong and somebody "
     "can get in, else 1.",
     example="store check",
     options=Reading,
@@ -168,14 +169,15 @@ def _lines(examination: Examination, named: Named) -> Iterator[str]:
     is_locked = examination.verdict.outlook is Outlook.STARTS_LOCKED
     if examination.findings:
         shown = (one for one in Severity if any(f.severity is one for f in examination.findings))
-        yield f"({'; '.join(f'{one}: {one.meaning}' for one in shown)})"
+        yield f"({'; '.join(f'{one.word}: {one.meaning}' for one in shown)})"
     elif not is_locked:
         yield "Nothing is wrong."
     access = examination.verdict.access
+    operators = plural(access.full_operator_count, "full operator token")
+    lesser = plural(access.other_operator_count, "lesser one")
     yield (
-        f"Who can get in: {plural(access.sign_in_count, 'user')} with a password, "
-        f"{plural(access.full_operator_count, 'usable token')} of full operators, "
-        f"{plural(access.other_operator_count, 'usable token')} of lesser ones."
+        f"Who can get in: {plural(access.sign_in_count, 'user')} with a password, {operators}"
+        + (f" and {lesser}." if access.other_operator_count else ".")
     )
     if examination.not_looked_at:
         yield f"Not looked at: {displayed('; '.join(examination.not_looked_at))}."
@@ -210,7 +212,7 @@ def _kind_lines(kind: Sequence[Finding], named: Named, *, mark: str | None = Non
     hidden = len(kind) - SHOWN_PER_KIND
     rest = f" and {hidden} more" if hidden > 0 and not is_by_problem else ""
     problem = displayed(f"{first.problem}{_more(first)}")
-    yield f"[{mark or first.severity}] {first.number} {place}{rest}: {problem}"
+    yield f"[{mark or first.severity.word}] {first.number} {place}{rest}: {problem}"
     if is_by_problem:
         for one in kind[1:PROBLEMS_SHOWN]:
             yield f"    also: {displayed(f'{one.problem}{_more(one)}')}"

@@ -8,6 +8,7 @@ order of their steps (`recovery.services.changes.sequence`) and their decisions
 from functools import partial
 from typing import Final
 
+from recovery.cli.audience import Lack
 from recovery.cli.changing import run_planner
 from recovery.cli.choices import add_user_choice, user_choice
 from recovery.cli.context import Context
@@ -57,6 +58,7 @@ def _update(options: _Update, context: Context) -> ExitCode:
             is_ensured=options.ensure,
         ),
         require=lambda view: user.choose(view.tx),
+        lacks=(Lack.PASSWORD,) if options.password is options.password_file is None else (),
     )
 
 

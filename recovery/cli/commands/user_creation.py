@@ -4,14 +4,17 @@ Lives here: `user create`. Must not live here: its decisions
 (`recovery.services.tenancy.user_creation`).
 """
 
+from dataclasses import replace
 from typing import Final
 
+from recovery.cli.audience import Lack
 from recovery.cli.changing import run_planner
 from recovery.cli.context import Context
 from recovery.cli.options import Change, Command, add_change, add_ensure
 from recovery.cli.secret_input import add_new_password, new_password
 from recovery.cli.usage import required
 from recovery.cli.words import Parser
+from recovery.discovery.search import FoundStore
 from recovery.errors import ExitCode
 from recovery.ports import SystemClock, SystemRng
 from recovery.services.tenancy.user_creation import CreateUser
@@ -53,15 +56,9 @@ def _add_create(command: Parser) -> None:
 
 
 def _create(options: _Create, context: Context) -> ExitCode:
-    username = required(options.username, "--username NAME", "user create")
-    password = (
-        None
-        if options.no_password
-        else new_password(options.password, options.password_file, context)
-    )
-    planner = CreateUser(
-        name=username,
-        password=password,
+    bare = CreateUser(
+        name=required(options.username, "--username NAME", "user create"),
+        password=None,
         organization=options.owner_of or options.member_of,
         has_role=not options.no_org,
         is_owner=options.owner_of is not None,
@@ -69,7 +66,21 @@ def _create(options: _Create, context: Context) -> ExitCode:
         clock=SystemClock(),
         rng=SystemRng(),
     )
-    return run_planner(options, context, lambda _: planner)
+
+    def with_password(_: FoundStore) -> CreateUser:
+        if options.no_password:
+            return bare
+        password = new_password(options.password, options.password_file, context)
+        return replace(bare, password=password)
+
+    is_asked = not options.no_password and options.password is options.password_file is None
+    return run_planner(
+        options,
+        context,
+        with_password,
+        require=None if options.ensure else lambda view: bare.plan(view.tx),
+        lacks=(Lack.PASSWORD,) if is_asked else (),
+    )
 
 
 CREATE: Final = Command(

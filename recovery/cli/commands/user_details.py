@@ -129,12 +129,12 @@ def _verify_password(options: _VerifyPassword, context: Context) -> ExitCode:
                 output.prose("The user can sign in with it.")
             else:
                 output.prose(f"The user cannot sign in with it: {'; '.join(report.because)}.")
-    return ExitCode.DONE if report.can_sign_in else ExitCode.FINDINGS
+    return ExitCode.DONE if report.can_sign_in else ExitCode.REFUSED
 
 
 VERIFY_PASSWORD: Final = Command(
     description="Say whether a password is that of a user, and whether the user can sign in with "
-    "it. Exit code 0 when it can, 1 when not. Nothing is changed.",
+    "it. Exit code 0 when it can, 7 when not. Nothing is changed.",
     example="user verify-password --username admin",
     options=_VerifyPassword,
     run=_verify_password,

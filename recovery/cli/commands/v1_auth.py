@@ -7,6 +7,7 @@ Must not live here: what they write (`recovery.services.authorizations.legacy`).
 from functools import partial
 from typing import TYPE_CHECKING, Final
 
+from recovery.cli.audience import Lack
 from recovery.cli.changing import run_planner
 from recovery.cli.context import Context
 from recovery.cli.documents import ListDocument
@@ -20,10 +21,11 @@ from recovery.cli.options import (
     add_listing,
     add_status,
 )
-from recovery.cli.secret_input import PASSWORD_RULE, ask_new_secret, read_secret
+from recovery.cli.secret_input import new_password
 from recovery.cli.table import Column
 from recovery.cli.usage import UsageError
 from recovery.cli.words import Parser
+from recovery.discovery.search import FoundStore
 from recovery.errors import ExitCode
 from recovery.model.display import displayed
 from recovery.model.password import hash_password
@@ -36,6 +38,7 @@ from recovery.services.authorizations.legacy import (
     LegacyRow,
     SetLegacyPassword,
     SetLegacyStatus,
+    choose_legacy,
     list_legacy,
 )
 from recovery.services.authorizations.legacy_creation import CreateLegacy
@@ -138,12 +141,17 @@ def _add_set_password(command: Parser) -> None:
 
 
 def _set_password(options: _SetPassword, context: Context) -> ExitCode:
-    if options.password_file is None:
-        password = ask_new_secret("password", rule=PASSWORD_RULE)
-    else:
-        password = read_secret(options.password_file, what="password")
-    planner = SetLegacyPassword(which=options.which, password=password, is_ensured=options.ensure)
-    return run_planner(options, context, lambda _: planner)
+    return run_planner(
+        options,
+        context,
+        lambda _: SetLegacyPassword(
+            which=options.which,
+            password=new_password(None, options.password_file, context),
+            is_ensured=options.ensure,
+        ),
+        require=lambda view: choose_legacy(view.tx, options.which),
+        lacks=(Lack.PASSWORD,) if options.password_file is None else (),
+    )
 
 
 SET_PASSWORD: Final = Command(
@@ -211,12 +219,7 @@ def _create(options: _Create, context: Context) -> ExitCode:
             problem="v1-auth create permits nothing",
             hint="add --read-bucket BUCKET or --write-bucket BUCKET",
         )
-    password = None
-    if options.password_file is not None:
-        password = read_secret(options.password_file, what="password")
-    elif not options.no_password:
-        password = ask_new_secret("password")
-    hashed = None if password is None else Secret(hash_password(password).decode())
+    hashed: list[Secret] = []
 
     def choose(tx: "MetaTx") -> CreateLegacy:
         organization = choose_organization(tx, options.org)
@@ -236,13 +239,27 @@ def _create(options: _Create, context: Context) -> ExitCode:
             user_id=choose_user(tx, options.username).id,
             description=options.description,
             permissions=tuple(permissions),
-            password_hash=hashed,
+            password_hash=next(iter(hashed), None),
             clock=SystemClock(),
             rng=SystemRng(),
         )
 
     planner = Chosen(operation=CreateLegacy.operation, choose=choose)
-    return run_planner(options, context, lambda _: planner)
+
+    def with_password(_: FoundStore) -> Chosen:
+        if not options.no_password:
+            password = new_password(None, options.password_file, context)
+            hashed.append(Secret(hash_password(password).decode()))
+        return planner
+
+    is_asked = not options.no_password and options.password_file is None
+    return run_planner(
+        options,
+        context,
+        with_password,
+        require=lambda view: planner.plan(view.tx),
+        lacks=(Lack.PASSWORD,) if is_asked else (),
+    )
 
 
 CREATE: Final = Command(

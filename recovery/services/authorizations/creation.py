@@ -40,6 +40,7 @@ from recovery.services.authorizations.new_token import (
     what_is_wrong,
 )
 from recovery.services.authorizations.permission_request import PermissionRequest
+from recovery.services.authorizations.wording import permitted
 from recovery.services.changes.facts import PlanFacts
 from recovery.services.changes.plan import Plan
 from recovery.services.tenancy.choosing import choose_organization, choose_user, cut_name
@@ -110,7 +111,7 @@ class CreateAuthorization:
         authorization = self._record(store, user, organization, permissions, token, form)
         return Plan(
             operation=self.operation,
-            steps=self._steps(authorization, user, organization, permissions, form),
+            steps=self._steps(store, authorization, user, organization, permissions, form),
             facts=_facts(authorization, user, organization, permissions, form),
             record_ids=(authorization.id,),
             warnings=(
@@ -160,6 +161,7 @@ class CreateAuthorization:
 
     def _steps(
         self,
+        store: MetaTx,
         authorization: Authorization,
         user: User,
         organization: Organization,
@@ -169,12 +171,15 @@ class CreateAuthorization:
         stored = "itself" if form is TokenForm.RAW else "as a SHA-256 hash"
         index = "authorizationindexv1" if form is TokenForm.RAW else "authorizationhashedindexv1"
         owners = f"user {cut_name(user.name)}, organization {cut_name(organization.name)}, active"
-        permitted = summary_of(permissions)
+        allowed = permitted(store, permissions)
         if self.request.is_operator:
-            permitted = f"everything, by all {len(permissions)} permissions of this version"
+            allowed = f"everything, by all {len(permissions)} permissions of this version"
+        elif self.request.is_all_access:
+            where = f"organization {cut_name(organization.name)}"
+            allowed = f"everything in {where}, by {len(permissions)} permissions"
         steps = [
             f"add authorization {authorization.id} to authorizationsv1: {owners}",
-            f"permit {permitted}",
+            f"permit: {allowed}",
         ]
         if authorization.description:
             steps.append(f"describe it as {cut_name(authorization.description)}")
@@ -251,20 +256,6 @@ def problem_of_token(token: Secret) -> str | None:
     elif looks_like_jwt(token):
         reason = "it looks like a JSON web token, which the server never looks up"
     return reason
-
-
-def summary_of(permissions: list[Permission]) -> str:
-    """Name permissions in a sentence.
-
-    Args:
-        permissions: The list.
-
-    Returns:
-        The first of them, and how many more there are.
-    """
-    shown = [str(permission) for permission in permissions[:PERMISSIONS_SHOWN]]
-    rest = len(permissions) - len(shown)
-    return ", ".join(shown) + (f" and {rest} more" if rest else "")
 
 
 def _differences(

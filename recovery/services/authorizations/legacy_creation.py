@@ -28,8 +28,8 @@ from recovery.model.permission import Permission
 from recovery.ports import Clock, Rng
 from recovery.remedy import Run
 from recovery.secret import Secret
-from recovery.services.authorizations.creation import summary_of
 from recovery.services.authorizations.record_changes import require_user_and_organization
+from recovery.services.authorizations.wording import permitted
 from recovery.services.changes.plan import Plan
 from recovery.services.tenancy.choosing import cut_name, shown_name
 
@@ -89,7 +89,7 @@ class CreateLegacy:
         made = self._record(store)
         steps = [
             f"add the 1.x user name {cut_name(self.username)} as authorization {made.id}",
-            f"permit {summary_of(list(self.permissions))}",
+            f"permit: {permitted(store, list(self.permissions))}",
         ]
         warnings = []
         if self.password_hash is None:

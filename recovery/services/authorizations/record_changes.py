@@ -31,8 +31,8 @@ from recovery.remedy import Run
 from recovery.secret import Secret
 from recovery.services.authorizations.changes import differs
 from recovery.services.authorizations.choice import choose_authorization, described
-from recovery.services.authorizations.creation import summary_of
 from recovery.services.authorizations.new_token import FormChoice, chosen_form, unknown_token
+from recovery.services.authorizations.wording import permitted
 from recovery.services.changes.plan import Plan
 from recovery.services.tenancy.choosing import USER_LIST, cut_name
 
@@ -90,7 +90,7 @@ class IssueAuthorization:
             steps=(
                 f"add authorization {authorization.id} of user {self.user_id}, {self.status}",
                 f"in organization {self.org_id}, as {cut_name(self.description) or 'no name'}",
-                f"permit {summary_of(list(self.permissions))}",
+                f"permit: {permitted(store, list(self.permissions))}",
             ),
             facts={"authorization_id": authorization.id, "token_form": form.value},
             record_ids=(authorization.id,),

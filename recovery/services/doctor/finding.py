@@ -37,8 +37,13 @@ class Severity(StrEnum):
     LOW = "L"
 
     @property
+    def word(self) -> str:
+        """The letter as a word, for a person."""
+        return self.name.lower()
+
+    @property
     def meaning(self) -> str:
-        """What the letter says, for a person."""
+        """What that word says."""
         return {
             Severity.FATAL: "influxd does not start",
             Severity.HIGH: "access, security or data are at stake",

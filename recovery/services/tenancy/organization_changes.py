@@ -87,6 +87,7 @@ class CreateOrganization:
         existing = organization_named(store, self.name)
         if existing is not None and self.is_ensured:
             facts: PlanFacts = {"organization_id": existing.id, "organization": existing.name}
+            self._require_as_wanted(store, existing)
             step = f"organization {name} is there already"
             return Plan.nothing(self.operation, step, facts=facts, record_ids=(existing.id,))
         owner = choose_user(store, self.owner)
@@ -124,6 +125,25 @@ class CreateOrganization:
             apply=apply,
             verify=lambda tx: self._what_is_wrong(tx, owner),
         )
+
+    def _require_as_wanted(self, store: MetaTx, existing: Organization) -> None:
+        """Refuse an organization that is there and differs from what was asked for in words."""
+        name = cut_name(existing.name)
+        values = {Input.ORGANIZATION: existing.name}
+        if self.owner is not None:
+            owner = choose_user(store, self.owner)
+            role = store.mappings.get(existing.id, owner.id)
+            if role is None or role.user_type != OWNER:
+                raise RefusedError(
+                    reason=f"organization {name} is there, and user {cut_name(owner.name)} is no "
+                    "owner of it",
+                    hint=Run("org add-owner", "to make one", {**values, Input.USER: owner.name}),
+                )
+        if self.description and self.description != existing.description:
+            raise RefusedError(
+                reason=f"organization {name} is there, and its description is another one",
+                hint=Run("org update", "to change it", values),
+            )
 
     def _what_is_wrong(self, tx: MetaTx, owner: User) -> str | None:
         found = organization_named(tx, self.name)

@@ -1,11 +1,11 @@
 """The grammar: what is understood, and the quick way to understand it."""
 
+import argparse
 import shlex
 import subprocess
 import sys
 from importlib import import_module
 from pathlib import Path
-from typing import Final
 
 import msgspec
 import pytest
@@ -15,19 +15,9 @@ from recovery.cli.options import Command, Options
 from recovery.cli.parser import COMMON_DEFAULTS, build_parser, commands, parse_arguments, understand
 from recovery.cli.usage import UsageError
 from recovery.cli.vocabulary import COMMANDS, NOUNS, load
-from recovery.cli.words import Parser
+from recovery.cli.words import Parser, is_required
 from recovery.errors import ExitCode
 from tests.support.source import PROJECT
-
-TAKES_WORDS: Final = {
-    words: 1
-    for noun, verbs in {
-        "auth": ("show", "update", "complete", "hash", "export"),
-        "v1-auth": ("create", "set-password", "set-active", "set-inactive", "delete"),
-    }.items()
-    for words in (f"{noun} {verb}" for verb in verbs)
-} | {"auth import": 1}
-"""Commands that argparse does not understand without a word more."""
 
 LINES = (
     "",
@@ -85,7 +75,7 @@ def test_every_command_is_told_its_options_as_argparse_finds_them() -> None:
     """Each field is an option and each option a field, of the type that it is said to have."""
     common = {*COMMON_DEFAULTS, "words", "command", "noun", "verb"}
     for words in COMMANDS:
-        argv = [*words.split(), *(["x"] * TAKES_WORDS.get(words, 0))]
+        argv = complete(words)
         arguments, parser = understand(argv)
         options = load(words).options
         found = msgspec.convert(vars(arguments), options)
@@ -95,9 +85,25 @@ def test_every_command_is_told_its_options_as_argparse_finds_them() -> None:
         for action in parser_of(words, parser).options.values():
             if action.nargs == 0:
                 continue
-            value = "1" if action.type is int else next(iter(action.choices or ["x"]))
+            value = value_of(action)
             more, _ = understand([*argv, action.option_strings[0], value])
             msgspec.convert(vars(more), options)
+
+
+def complete(words: str) -> list[str]:
+    """Type a command with all that it cannot do without."""
+    argv = words.split()
+    if words == "auth hash":
+        argv.append("x")  # or --all
+    for action in parser_of(words, build_parser(only=words)).actions:
+        if is_required(action) and action.nargs != "*":
+            argv += [*action.option_strings[:1], value_of(action)]
+    return argv
+
+
+def value_of(action: argparse.Action) -> str:
+    """Something that an option takes."""
+    return "1" if action.type is int else str(next(iter(action.choices or ["x"])))
 
 
 def parser_of(words: str, parser: Parser) -> Parser:

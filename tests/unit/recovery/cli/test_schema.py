@@ -15,9 +15,9 @@ from tests.support.documents import PUBLISHED, check_document
 
 FROZEN = Path(__file__).parents[3] / "data" / "schema-version-1.json"
 """Version 1 as it was published first; never written again."""
-SILENT = {"demo", "schema", "serve"}
-"""Commands that have no document: a show for people, the schema, which is JSON anyway, and a
-server."""
+SILENT = {"completion", "demo", "schema", "serve"}
+"""Commands that have no document: names and scripts for shells, a show for people, the schema,
+which is JSON anyway, and a server."""
 
 
 def missing(old: object, new: object, place: str = "") -> list[str]:

@@ -1,0 +1,100 @@
+"""The command that completes command lines: for shells, and for their scripts.
+
+Lives here: `completion`. Must not live here: the scripts, which are made by man/generate.py and are
+data of the package, and what a shell does with them.
+
+Invariants: with the name of a shell it prints a file and opens no store. With a kind of record it
+is asked between two keys of somebody's typing, so it reads only, never waits for a lock, ends after
+a second whatever happens, and says nothing of what went wrong: a name that is not proposed can
+still be typed. A name that could not be typed back is left out.
+"""
+
+import os
+import signal
+from collections.abc import Callable, Iterator
+from contextlib import suppress
+from itertools import islice
+from pathlib import Path
+from types import FrameType
+from typing import Final
+
+import recovery
+from recovery.cli.context import Context
+from recovery.cli.options import Command, Options
+from recovery.cli.store import open_session
+from recovery.cli.words import Parser
+from recovery.discovery.host import Host
+from recovery.discovery.search import discover
+from recovery.errors import ExitCode, RecoveryError
+from recovery.services.authorizations.listing import AuthorizationFilter, Inventory
+
+SCRIPTS: Final = {
+    "bash": "bash/influx-recovery",
+    "zsh": "zsh/_influx-recovery",
+    "fish": "fish/influx-recovery.fish",
+}
+"""Below the folder of this package, named as each shell looks for them."""
+KINDS: Final[dict[str, Callable[[Inventory], Iterator[str]]]] = {
+    "auth": lambda found: (row.id for row in found.authorizations(AuthorizationFilter()).rows),
+    "bucket": lambda found: (row.name for row in found.buckets(None).rows if not row.is_system),
+    "org": lambda found: (row.name for row in found.organizations().rows),
+    "user": lambda found: (row.name for row in found.users().rows),
+}
+NAMES_MAX: Final = 1000
+SIZE_BYTES_MAX: Final = 64 << 20
+PATIENCE_S: Final = 1.0
+
+
+class _Completion(Options, frozen=True):
+    what: str
+
+
+def _add_completion(command: Parser) -> None:
+    command.add_argument(
+        "what",
+        choices=(*SCRIPTS, *KINDS),
+        metavar="SHELL",
+        help="bash, zsh or fish; or auth, bucket, org or user, for the names that the scripts ask "
+        "for",
+    )
+
+
+def _completion(options: _Completion, context: Context) -> ExitCode:
+    script = SCRIPTS.get(options.what)
+    if script is not None:
+        path = Path(recovery.__file__).parent / "completions" / script
+        context.output.line(path.read_text(encoding="utf-8").rstrip())
+        return ExitCode.DONE
+    signal.signal(signal.SIGALRM, _give_up)
+    signal.setitimer(signal.ITIMER_REAL, PATIENCE_S)
+    with suppress(RecoveryError, OSError):
+        for name in _names(options, context):
+            context.output.line(name)
+    signal.setitimer(signal.ITIMER_REAL, 0)
+    return ExitCode.DONE
+
+
+def _names(options: _Completion, context: Context) -> list[str]:
+    found = discover(Host.here(context.environ), bolt_path=options.bolt_path)
+    if found.path.stat().st_size > SIZE_BYTES_MAX:
+        return []
+    with open_session(found, timeout_s=0) as session, session.view() as view:
+        names = KINDS[options.what](Inventory(view))
+        return list(islice((name for name in names if name.isprintable()), NAMES_MAX))
+
+
+def _give_up(_number: int, _frame: FrameType | None) -> None:
+    """End at once: nothing has been opened for writing."""
+    os._exit(ExitCode.DONE)
+
+
+COMPLETION: Final = Command(
+    description="Print what lets a shell complete the words and options of this program, and the "
+    "names in the store that it would find. An installation puts it where shells look; else try "
+    "source <(influx-recovery completion bash). For the names it reads the store only when "
+    "nobody has locked it.",
+    example="completion bash",
+    options=_Completion,
+    run=_completion,
+    add_options=_add_completion,
+)
