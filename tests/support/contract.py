@@ -27,7 +27,7 @@ CHECKED: Final = (
     "Content-Type", "X-Platform-Error-Code", "X-Influxdb-Build", "Set-Cookie", "Allow", "Location",
     "WWW-Authenticate", "Access-Control-Allow-Origin",
 )  # fmt: skip
-_PATTERNS: Final = (
+PATTERNS: Final = (
     (re.compile(r"\$influxdb2-sha(?:256|512)\$[A-Za-z0-9_=-]+"), "<hash>"),
     (re.compile(r"[A-Za-z0-9_-]{86}=="), "<token>"),
     (re.compile(r"\d{4}-\d\d-\d\dT[0-9:.]+Z"), "<time>"),
@@ -77,7 +77,7 @@ class Names:
         for name, value in self.values.items():
             if len(value) >= 6:
                 text = text.replace(value, f"<{name}>")
-        for pattern, word in _PATTERNS:
+        for pattern, word in PATTERNS:
             text = pattern.sub(word, text)
         return _WORDS_OF_GO.sub("<words>", text)
 
@@ -156,7 +156,7 @@ def records_of(store: Path) -> Counter[tuple[str, str, str]]:
 
         def named(content: bytes) -> str:
             text = _BCRYPT.sub("<bcrypt>", content.decode("utf-8", "replace"))
-            for pattern, word in _PATTERNS[:-1]:
+            for pattern, word in PATTERNS[:-1]:
                 text = pattern.sub(word, text)
             return re.sub(r"[0-9a-f]{16}", lambda one: names.get(Id(one[0]), "<id>"), text)
 
