@@ -115,9 +115,18 @@ class Access:
     def _is_console(caller: Caller) -> bool:
         return caller.name == "console key"
 
+    def is_console_key(self, token: Secret) -> bool:
+        """Tell whether a text is the console key, in constant time; False when there is none."""
+        return self._console_key is not None and self._console_key.matches(token)
+
+    @property
+    def has_console_key(self) -> bool:
+        """Whether this run has a console key."""
+        return self._console_key is not None
+
     def _of_token(self, tx: MetaTx, token: Secret) -> Caller:
-        if self._console_key is not None and self._console_key.matches(token):
-            return self._console(tx)
+        if self.is_console_key(token):
+            return self.console_caller(tx)
         found = tx.authorizations.find(token)
         if found is None:
             raise UNAUTHORIZED
@@ -131,7 +140,8 @@ class Access:
             name=f"token {found.id}",
         )
 
-    def _console(self, tx: MetaTx) -> Caller:
+    def console_caller(self, tx: MetaTx) -> Caller:
+        """Give whoever has the console key, with all rights."""
         permissions = operator_permissions(tx.level)
         permissions += [Permission(action=one, type=INSTANCE_TYPE) for one in ("read", "write")]
         user = self._console_user(tx)
@@ -161,6 +171,10 @@ class Access:
         user_id = None if not key else self._sessions.user_of(secret_of(key))
         if user_id is None:
             raise UNAUTHORIZED
+        return self.session_caller(tx, user_id)
+
+    def session_caller(self, tx: MetaTx, user_id: Id) -> Caller:
+        """Give a user who has signed in, with the rights of a session; active or not."""
         user = tx.users.get(user_id)
         return Caller(
             rights=self._session_rights(tx, user_id),

@@ -14,7 +14,7 @@ spec admin-daemon 1.1 to 1.3, 2.3, 3.3.
 
 import asyncio
 from collections.abc import Callable, Mapping
-from typing import Final, cast
+from typing import TYPE_CHECKING, Final, cast
 
 from starlette.requests import ClientDisconnect
 from starlette.requests import Request as HttpRequest
@@ -33,6 +33,9 @@ from recovery.errors import RecoveryError
 from recovery.log import get_logger
 from recovery.remedy import advice
 
+if TYPE_CHECKING:
+    from recovery.daemon.page.router import Page
+
 LOG: Final = get_logger(__name__)
 BODY_SIZE_BYTES_MAX: Final = 1 << 20
 _TOO_LARGE: Final = "a body has at most 1 MiB here"
@@ -47,13 +50,15 @@ class Application:
             first.
     """
 
-    def __init__(self, desk: Desk, worker: Worker) -> None:
+    def __init__(self, desk: Desk, worker: Worker, page: "Page") -> None:
         """Get ready.
 
         Args:
             desk: Everything that answers are made with.
             worker: Its threads.
+            page: What a browser is shown.
         """
+        self._page = page
         self._desk = desk
         self._worker = worker
         self._throttle = Throttle()
@@ -82,6 +87,10 @@ class Application:
         try:
             connection = _connection(http.scope)
             request = await _read(http, connection)
+            if self._page.is_own(request.path):
+                return await self._page.answer(
+                    request, port=connection.port, throttle=self._throttle
+                )
             require_own_host(request, port=connection.port)
             require_own_origin(request, has_token=token_of(request) is not None)
             return await self._guarded(request)
@@ -225,6 +234,7 @@ async def _read(http: HttpRequest, connection: Connection) -> Request:
         method=http.method,
         path=raw_path.partition(b"?")[0].decode("utf-8", "surrogateescape"),
         query=parse_query(http.scope["query_string"].decode("utf-8", "surrogateescape")),
+        raw_query=http.scope["query_string"].decode("latin-1"),
         headers=headers,
         cookies=tuple(cookies),
         body=bytes(body),

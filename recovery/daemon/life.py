@@ -86,6 +86,28 @@ class Life:
         elif number != signal.SIGINT and self._process.returncode is None:
             self._process.send_signal(number)
 
+    def end(self, cause: str) -> None:
+        """End it, because somebody wants that.
+
+        Args:
+            cause: Why, as a clause.
+        """
+        self.ended_by = cause
+
+    def remaining_s(self, now_s: float) -> float | None:
+        """Say how many seconds are left if nobody asks for anything; None for ever.
+
+        Args:
+            now_s: The time, on the clock of `begin`.
+        """
+        if self._process is not None:
+            return None
+        idle_s, max_s = self._limits.idle_s, self._limits.max_s
+        left = [] if idle_s is None else [idle_s]
+        if max_s is not None:
+            left.append(max(max_s - (now_s - self._began_s), 0.0))
+        return min(left, default=None)
+
     def is_over(self, now_s: float, last_asked_s: float | None) -> bool:
         """Tell whether it is time to end.
 

@@ -32,6 +32,7 @@ class Request:
         method: Its method.
         path: The path as sent.
         query: The first value of each name.
+        raw_query: What stands behind the question mark, as sent.
         headers: The first value of each header, names in lower case.
         cookies: All Cookie headers, in order.
         body: Its body; empty when there is none.
@@ -45,6 +46,7 @@ class Request:
     cookies: tuple[str, ...] = field(default=(), repr=False)
     body: bytes = field(default=b"", repr=False)
     peer: str = ""
+    raw_query: str = ""
 
     def asked(self, name: str) -> str | None:
         """Give a value of the query; None when it is absent or empty, which is the same."""

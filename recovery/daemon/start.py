@@ -9,22 +9,26 @@ import socket
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Final
+from typing import Final, Protocol
 
 from recovery.daemon.access import Access, ConsoleKey
 from recovery.daemon.app import Application
 from recovery.daemon.call import Desk, Settings
 from recovery.daemon.changes import Changes
 from recovery.daemon.life import Child, Life, Limits
+from recovery.daemon.page.router import Page
+from recovery.daemon.page.sessions import ConsoleCode
 from recovery.daemon.serving import serve
 from recovery.daemon.sessions import Sessions
 from recovery.daemon.worker import Worker
+from recovery.discovery.candidate import Files
 from recovery.errors import RecoveryError
 from recovery.model.token import LEVEL_HASHED
 from recovery.ports import Clock, Rng
 from recovery.secret import Secret
 from recovery.services.changes.ports import Recorder
 from recovery.services.session import Session
+from recovery.services.stores.history import Entries
 
 _VERSIONS: Final = ((21, "v2.9.1"), (20, "v2.7.12"), (19, "v2.2.0"), (16, "v2.1.1"))
 _OLDEST: Final = "v2.0.9"
@@ -45,6 +49,8 @@ class RunOptions:
         server_hashes: `use-hashed-tokens` of the server; None when unknown.
         strong_passwords: `strong-passwords` of the server.
         configuration: What `/api/v2/config` shows.
+        files: What belongs to the store besides itself, as far as it is known.
+        console_code: A short code that opens the page once; None for none.
     """
 
     limits: Limits
@@ -57,6 +63,12 @@ class RunOptions:
     server_hashes: bool | None
     strong_passwords: bool
     configuration: Mapping[str, str | int | bool]
+    files: Files
+    console_code: Secret | None = field(default=None, repr=False)
+
+
+class Book(Recorder, Entries, Protocol):
+    """A ledger that is written and read."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -83,7 +95,7 @@ def run(
     options: RunOptions,
     sockets: list[socket.socket],
     *,
-    recorder: Recorder,
+    recorder: Book,
     clock: Clock,
     rng: Rng,
     when_ready: Callable[[], None] = lambda: None,
@@ -125,11 +137,15 @@ def run(
         settings=settings,
         clock=clock,
         rng=rng,
+        files=options.files,
+        entries=recorder,
     )
     worker, life = Worker(), Life(options.limits, options.child)
+    code = None if options.console_code is None else ConsoleCode(options.console_code, clock)
+    page = Page(desk, worker, life, code)
     try:
         when_ready()
-        serve(Application(desk, worker), sockets, life, when_quiet=desk.changes.look)
+        serve(Application(desk, worker, page), sockets, life, when_quiet=desk.changes.look)
     finally:
         worker.close()
         desk.changes.end()

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from enum import StrEnum, unique
 from typing import Final
 
-from recovery.drawing.svg import element, picture, shortened, text_of
+from recovery.drawing.svg import element, picture, shortened_text, text_of
 
 _WIDTH: Final = 1000.0
 _BOX_WIDTH: Final = 270.0
@@ -209,7 +209,7 @@ def _boxes(placed: dict[str, _Place]) -> Iterator[str]:
 def _text(text: str, columns: int, x: float, y: float, size: int, name: str) -> str:
     return element(
         "text",
-        text_of(shortened(text, columns)),
+        shortened_text(text, columns),
         class_=name,
         x=x,
         y=y,

@@ -43,6 +43,11 @@ def text_of(text: str) -> str:
     return escape(displayed(text))
 
 
+def shortened_text(text: str, width: int) -> str:
+    """Cut a text of a store to a width, and make it safe as `text_of` does."""
+    return escape(shortened(text, width))
+
+
 def shortened(text: str, width: int) -> str:
     """Cut a text to a width, and mark that.
 

@@ -62,6 +62,9 @@ REVEALS: Final = {
         "Secret.matches",
         "Secret.reveal",
     },
+    "recovery.daemon.page.console": {"_cookie"},
+    "recovery.daemon.page.sessions": {"_digest"},
+    "recovery.daemon.page.shown_once": {"_token_in", "show_password"},
     "recovery.services.authorizations.creation": {"problem_of_token"},
     "recovery.services.authorizations.intake": {
         "_Resolver._stored",

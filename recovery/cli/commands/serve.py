@@ -176,6 +176,7 @@ def _serve(options: _Serve, context: Context) -> ExitCode:
                 tool_version=__version__,
                 server_hashes=found.files.use_hashed_tokens,
                 strong_passwords=_is_true(context, "INFLUXD_STRONG_PASSWORDS"),
+                files=found.files,
                 configuration=_configuration(found, session.store.level, context, options),
             ),
             listening,

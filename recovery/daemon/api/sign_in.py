@@ -21,7 +21,7 @@ from recovery.model.password import password_matches
 from recovery.secret import Secret
 
 CHANGE_REQUIRED: Final = "password change required"
-_NOBODYS_HASH: Final = b"$2a$10$abcdefghijklmnopqrstuuvfQxG3Bp6SYQDKbSDHp3cAh1gOtzZNi"
+NOBODYS_HASH: Final = b"$2a$10$abcdefghijklmnopqrstuuvfQxG3Bp6SYQDKbSDHp3cAh1gOtzZNi"
 """Verified in the place of a password that does not exist."""
 
 
@@ -47,7 +47,7 @@ def sign_in(call: Call) -> Slow[bool]:
             status=HTTPStatus.NO_CONTENT, headers=((b"Set-Cookie", _cookie(key, expires)),)
         )
 
-    return Slow(work=lambda: password_matches(password, stored or _NOBODYS_HASH), then=then)
+    return Slow(work=lambda: password_matches(password, stored or NOBODYS_HASH), then=then)
 
 
 def sign_out(call: Call) -> Answer:

@@ -1,0 +1,80 @@
+"""What was found out about the store, for as long as it holds.
+
+Lives here: `Book`: the examination, the index of tokens, the map of pages, each of one state of the
+store. Must not live here: how they are found out (`recovery.services`).
+
+Invariants: an index of the state before is brought up to date where the journal says what changed;
+an examination is of the state that it names. All of it holds names and IDs and no secret.
+"""
+
+from typing import TYPE_CHECKING, Final, Generic, TypeVar
+
+from recovery.daemon.page.token_index import TokenIndex
+from recovery.services.doctor.examination import Examination, examine
+
+if TYPE_CHECKING:
+    from recovery.daemon.call import Desk
+    from recovery.services.stores.page_map import PageMap
+
+T = TypeVar("T")
+EXAMINED_AT_ONCE_BYTES_MAX: Final = 64 << 20
+"""Up to this size an examination takes less than a second, so nobody has to ask for it."""
+
+
+class _Known(Generic[T]):
+    """One thing, of one state."""
+
+    def __init__(self, txid: int, value: T) -> None:
+        self.txid = txid
+        self.value = value
+
+
+class Book:
+    """What was found out. All of it runs on the thread of the store.
+
+    Attributes:
+        entries: The ledger, to be read; None when there is none.
+    """
+
+    def __init__(self, desk: "Desk") -> None:
+        """Begin without knowing anything."""
+        self._desk = desk
+        self._examination: _Known[Examination] | None = None
+        self._tokens: TokenIndex | None = None
+        self._pages: _Known[PageMap] | None = None
+
+    def examination(self, *, is_asked_for: bool) -> Examination | None:
+        """Examine the store.
+
+        Args:
+            is_asked_for: Whether somebody wants it now, however long it takes.
+
+        Returns:
+            The examination of this state; when nobody asked for it, one of an earlier state of a
+            large store, or None when there was none.
+        """
+        session, known = self._desk.session, self._examination
+        if known is not None and known.txid == session.store.txid:
+            return known.value
+        is_small = session.store.size_bytes <= EXAMINED_AT_ONCE_BYTES_MAX
+        if not (is_small or is_asked_for):
+            return None if known is None else known.value
+        found = examine(session, files=self._desk.files, clock=self._desk.clock, rng=self._desk.rng)
+        self._examination = _Known(session.store.txid, found)
+        return found
+
+    def tokens(self) -> TokenIndex:
+        """List the tokens of this state."""
+        self._tokens = TokenIndex.of(
+            self._desk.session, self._tokens, self._desk.changes.journal.entries
+        )
+        return self._tokens
+
+    def pages(self) -> "PageMap":
+        """Look at every page of the file."""
+        from recovery.services.stores.page_map import PageMap  # noqa: PLC0415 # seldom asked for
+
+        txid = self._desk.session.store.txid
+        if self._pages is None or self._pages.txid != txid:
+            self._pages = _Known(txid, PageMap.of(self._desk.session))
+        return self._pages.value

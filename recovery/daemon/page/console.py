@@ -1,0 +1,140 @@
+"""The door: the console key, the code, or the password of a user.
+
+Lives here: `Console`. Must not live here: sessions (`recovery.daemon.page.sessions`), and what
+somebody may do then.
+
+Invariants: a key or a password is never shown again, and in no URL. A user who does not exist takes
+as long as a wrong password.
+
+Source: spec admin-daemon 2.2, 2.6 and 4.1.
+"""
+
+import asyncio
+from http import HTTPStatus
+from typing import Final
+
+from recovery.daemon.answer import Answer
+from recovery.daemon.api.sign_in import NOBODYS_HASH
+from recovery.daemon.page.form import Form
+from recovery.daemon.page.render import redirect
+from recovery.daemon.page.sessions import COOKIE, ConsoleCode, is_same, read_code
+from recovery.daemon.page.visit import PageDesk
+from recovery.daemon.passwords import faults_of
+from recovery.daemon.request import Request
+from recovery.daemon.throttle import Throttle
+from recovery.daemon.worker import Worker
+from recovery.model.ids import Id
+from recovery.model.password import password_matches
+from recovery.secret import Secret
+
+PATH: Final = "/console"
+WRONG_KEY: Final = "That is not the key of this run."
+USED_CODE: Final = "The code has been used. Take the key from the terminal."
+NO_MORE_CODE: Final = "Too many tries. Restart serve to get a new code."
+WRONG_PASSWORD: Final = "That user name or password is not right."  # noqa: S105 # a sentence
+INACTIVE: Final = "This user is inactive: open the page with the console key to activate it."
+NO_KEY: Final = "This run has no console key: sign in as a user of the store."
+NOT_OURS: Final = "This form is not of this run. Try again."
+
+
+class Console:
+    """Lets people in."""
+
+    def __init__(self, page: PageDesk, worker: Worker, code: ConsoleCode | None) -> None:
+        """Get ready.
+
+        Args:
+            page: Everything that screens are made with.
+            worker: Its threads.
+            code: A short code that opens the page once; None for none.
+        """
+        self._page = page
+        self._worker = worker
+        self._code = code
+
+    async def answer(self, method: str, request: Request, form: Form, throttle: Throttle) -> Answer:
+        """Show the door, or let somebody in.
+
+        Raises:
+            ApiError: Too many passwords were wrong, or are waiting.
+        """
+        following = Form.of(request.raw_query).get("next")
+        if method == "GET":
+            return self._shown("", following)
+        if not is_same(self._page.sessions.entry_token(PATH, form.get("once")), form.get("token")):
+            return self._shown(NOT_OURS, following, status=HTTPStatus.CONFLICT)
+        if form.has("username"):
+            problem, user_id = await self._user_of(form, throttle)
+        else:
+            problem, user_id = self._problem_of_key(form.get("key").strip()), None
+        if problem:
+            return self._shown(problem, following, status=HTTPStatus.FORBIDDEN)
+        key = self._page.sessions.open(user_id)
+        return redirect(_own_path(form.get("next")), _cookie(key))
+
+    def _problem_of_key(self, typed: str) -> str:
+        """Say what is wrong with a key or a code; "" when it is right."""
+        code = read_code(typed)
+        if code is not None and self._code is not None:
+            if self._code.take(code):
+                return ""
+            if self._code.was_used:
+                return USED_CODE
+            return NO_MORE_CODE if self._code.is_out else WRONG_KEY
+        access = self._page.desk.access
+        if not access.has_console_key:
+            return NO_KEY
+        return "" if access.is_console_key(Secret(typed)) else WRONG_KEY
+
+    async def _user_of(self, form: Form, throttle: Throttle) -> tuple[str, Id | None]:
+        """Find the user who signs in, or say what is wrong."""
+        loop = asyncio.get_running_loop()
+        throttle.require_sign_in(loop.time())
+        name, password = form.get("username"), form.secret("password")
+
+        def stored() -> tuple[Id, bool, bytes] | None:
+            with self._page.desk.session.view() as view:
+                user_id = view.tx.users.indexed_id(name)
+                user = None if user_id is None else view.tx.users.get(user_id)
+                found = None if user is None else view.tx.passwords.get(user.id)
+                return None if user is None or found is None else (user.id, user.is_inactive, found)
+
+        known = await self._worker.on_store(stored)
+        stored_hash = NOBODYS_HASH if known is None else known[2]
+        is_right = await self._worker.on_passwords(lambda: password_matches(password, stored_hash))
+        if known is None or not is_right:
+            throttle.note_sign_in(loop.time())
+            return WRONG_PASSWORD, None
+        faults = faults_of(password, is_strong=self._page.desk.settings.strong_passwords)
+        if faults:
+            return f"InfluxDB does not take this password any more: {faults[0]}.", None
+        return (INACTIVE, None) if known[1] else ("", known[0])
+
+    def _shown(self, problem: str, following: str, *, status: int = HTTPStatus.OK) -> Answer:
+        once = self._page.sessions.new_once()
+        return self._page.renderer.page(
+            "console.html",
+            {
+                "problem": problem,
+                "next": _own_path(following),
+                "once": once,
+                "token": self._page.sessions.entry_token(PATH, once),
+                "has_key": self._page.desk.access.has_console_key,
+                "has_code": self._code is not None,
+                "store_path": str(self._page.desk.session.store.file.path),
+            },
+            status=status,
+        )
+
+
+def _own_path(path: str) -> str:
+    """Take a path of this host, and the first screen for anything else."""
+    is_path = path.startswith("/") and not path.startswith("//") and "\\" not in path
+    is_plain = path.isascii() and path.isprintable() and " " not in path
+    return path if is_path and is_plain else "/"
+
+
+def _cookie(key: Secret) -> tuple[bytes, bytes]:
+    """Write the one header that carries the key of a session."""
+    text = f"{COOKIE}={key.reveal()}; Path=/; HttpOnly; SameSite=Strict"
+    return b"Set-Cookie", text.encode("ascii")

@@ -1,0 +1,103 @@
+"""Doctor: whether influxd will start, what is wrong, and what mends it.
+
+Lives here: the screen, and repair with its plan. Must not live here: what is wrong and how it is
+mended (`recovery.services.doctor`).
+
+Source: spec admin-daemon 4.11.
+"""
+
+import hashlib
+from collections import Counter
+from collections.abc import Sequence
+from typing import Final, NamedTuple
+
+from recovery.daemon.answer import Answer, ApiError
+from recovery.daemon.page.home import verdict_of
+from recovery.daemon.page.visit import Visit
+from recovery.services.changes.plan import Plan
+from recovery.services.doctor.finding import Finding, Severity
+from recovery.services.doctor.repair import RepairStore
+
+RECORDS_SHOWN: Final = 5
+OTHER_PLAN: Final = "the store was changed since this plan was shown"
+
+
+class Group(NamedTuple):
+    """Findings of one kind.
+
+    Attributes:
+        first: One of them, for what all have.
+        places: Where the first few are.
+        more: How many are not named.
+    """
+
+    first: Finding
+    places: Sequence[str]
+    more: int
+
+
+def show(visit: Visit) -> Answer:
+    """Show the verdict and all findings."""
+    visit.require_operator()
+    found = visit.page.book.examination(is_asked_for=True)
+    if found is None:  # it was asked for, so it is there
+        raise ApiError("unavailable", "the store could not be examined")
+    severities = Counter(one.severity for one in found.findings)
+    return visit.screen(
+        "doctor.html",
+        verdict=verdict_of(visit, is_asked_for=True),
+        examination=found,
+        groups=_groups(found.findings),
+        advice=_groups(found.advice),
+        counts=[(one, severities[one]) for one in Severity],
+        is_mendable=any(one.is_mendable for one in found.findings),
+        reasons=found.verdict.reasons,
+    )
+
+
+def _groups(findings: Sequence[Finding]) -> list[Group]:
+    """Put findings of one kind together, the worst first."""
+    order = list(Severity)
+    groups: dict[tuple[object, ...], list[Finding]] = {}
+    for one in sorted(findings, key=lambda one: order.index(one.severity)):
+        groups.setdefault((one.severity, one.number, one.bucket, one.problem), []).append(one)
+    return [
+        Group(same[0], [one.place for one in same[:RECORDS_SHOWN]], len(same) - RECORDS_SHOWN)
+        for same in groups.values()
+    ]
+
+
+def _repair(visit: Visit) -> RepairStore:
+    return RepairStore(
+        only=None,
+        engine_path=visit.page.desk.files.engine_path,
+        clock=visit.page.desk.clock,
+        rng=visit.page.desk.rng,
+    )
+
+
+def ask_repair(visit: Visit) -> Answer:
+    """Show what a repair would do."""
+    visit.require_operator()
+    plan = visit.plan(_repair(visit))
+    return visit.ask_plan(
+        plan,
+        title="Repair this store?",
+        sentence="All of it is one change, which can be undone. What is not listed is left alone.",
+        button="Repair",
+        back="/doctor",
+        hidden={"plan": _fingerprint(plan)},
+    )
+
+
+def repair(visit: Visit) -> Answer:
+    """Do what was shown, and nothing else."""
+    visit.require_operator()
+    if visit.form.get("plan") != _fingerprint(visit.plan(_repair(visit))):
+        raise ApiError("conflict", OTHER_PLAN)
+    return visit.changed(_repair(visit), "/doctor")
+
+
+def _fingerprint(plan: Plan) -> str:
+    """Tell a plan from another; IDs that are drawn anew each time are not in its steps."""
+    return hashlib.sha256("\n".join((*plan.steps, *plan.warnings)).encode()).hexdigest()[:32]

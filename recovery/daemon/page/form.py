@@ -1,0 +1,72 @@
+"""What was typed and ticked.
+
+Lives here: `Form`. Must not live here: what it means.
+
+Source: URL standard, section 5.1 (application/x-www-form-urlencoded parsing); HTML standard, form
+submission.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Final, Self
+from urllib.parse import unquote_to_bytes
+
+from recovery.secret import Secret
+
+FIELDS_MAX: Final = 20_000
+"""As many as a body of 1 MiB can reasonably have."""
+
+
+@dataclass(frozen=True, slots=True)
+class Form:
+    """The fields of a form, or of the query of a URL.
+
+    Attributes:
+        values: All values of each name, in order. They may be passwords and tokens.
+    """
+
+    values: Mapping[str, Sequence[str]] = field(repr=False)
+
+    @classmethod
+    def of(cls, encoded: str) -> Self:
+        """Read fields.
+
+        Args:
+            encoded: As browsers send them: names and values escaped, `&` between them.
+
+        Returns:
+            The fields; bytes that are no UTF-8 become replacement characters, as nothing that a
+            browser sends has them.
+        """
+        values: dict[str, list[str]] = {}
+        for pair in encoded.split("&", FIELDS_MAX)[:FIELDS_MAX]:
+            if pair:
+                name, _, value = pair.partition("=")
+                values.setdefault(_unescaped(name), []).append(_unescaped(value))
+        return cls(values)
+
+    def get(self, name: str, default: str = "") -> str:
+        """Give the first value of a field; the default when it is absent."""
+        found = self.values.get(name)
+        return found[0] if found else default
+
+    def all(self, name: str) -> tuple[str, ...]:
+        """Give all values of a field."""
+        return tuple(self.values.get(name, ()))
+
+    def has(self, name: str) -> bool:
+        """Tell whether a field is there, as a box that was ticked is."""
+        return name in self.values
+
+    def line(self, name: str) -> str:
+        """Give a field of one line: without line feeds, as a browser's text field has none."""
+        return self.get(name).replace("\r", "").replace("\n", "")
+
+    def secret(self, name: str) -> Secret:
+        """Give a field that nobody may see."""
+        return Secret(self.get(name))
+
+
+def _unescaped(text: str) -> str:
+    raw = unquote_to_bytes(text.replace("+", " ").encode("utf-8", "surrogateescape"))
+    return raw.decode("utf-8", "replace")

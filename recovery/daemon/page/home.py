@@ -1,0 +1,92 @@
+"""The first screen, the sheet of keys, and the end.
+
+Lives here: the verdict, who can get in and the one button that most people need; stopping. Must not
+live here: the verdict itself (`recovery.services.doctor`), and who can get in
+(`recovery.services.stores.info`).
+"""
+
+from http import HTTPStatus
+from typing import NamedTuple
+
+from recovery.daemon.answer import Answer
+from recovery.daemon.page.visit import NAVIGATION, Visit
+from recovery.services.doctor.examination import Outlook
+from recovery.services.stores.info import sign_ins
+
+SIGN_INS_SHOWN = 6
+OPERATORS_SHOWN = 6
+STOPPED_BY = "it was stopped on the page"
+
+
+class Verdict(NamedTuple):
+    """What a start of influxd would come to.
+
+    Attributes:
+        tone: "good", "bad" or "unknown".
+        sentence: It, in words.
+        finding_count: How many findings there are.
+    """
+
+    tone: str
+    sentence: str
+    finding_count: int
+
+
+def verdict_of(visit: Visit, *, is_asked_for: bool) -> Verdict:
+    """Say what a start of influxd would come to, as far as that is known."""
+    found = visit.page.book.examination(is_asked_for=is_asked_for)
+    if found is None:
+        return Verdict("unknown", "This store has not been examined yet", 0)
+    sentence = found.verdict.sentence
+    starts = found.verdict.outlook is not Outlook.DOES_NOT_START
+    return Verdict(
+        "good" if starts else "bad",
+        f"InfluxDB {sentence.removeprefix('influxd ')}",
+        len(found.findings),
+    )
+
+
+def show(visit: Visit) -> Answer:
+    """Show what somebody wants to know who has just come in."""
+    index = visit.page.book.tokens()
+    operators = [row for row in index.rows.values() if row.is_operator]
+    signing = list(sign_ins(visit.tx)) if visit.is_operator else []
+    able = [one for one in signing if not one.obstacles]
+    return visit.screen(
+        "home.html",
+        verdict=verdict_of(visit, is_asked_for=False),
+        operators=operators[:OPERATORS_SHOWN],
+        operator_count=len(operators),
+        able=able[:SIGN_INS_SHOWN],
+        able_count=len(able),
+        unable=[one for one in signing if one.obstacles][:SIGN_INS_SHOWN],
+        unable_count=len(signing) - len(able),
+        token_count=len(index.rows),
+    )
+
+
+def keys(visit: Visit) -> Answer:
+    """Show the keys that the script knows."""
+    return visit.screen("keys.html", pages=NAVIGATION)
+
+
+def ask_stop(visit: Visit) -> Answer:
+    """Ask whether to end."""
+    visit.require_operator()
+    return visit.screen("stop.html", backup=visit.page.desk.changes.backup_path)
+
+
+def stop(visit: Visit) -> Answer:
+    """End, and say what comes next on a page that needs nobody any more."""
+    visit.require_operator()
+    visit.page.lifetime.end(STOPPED_BY)
+    changes = visit.page.desk.changes
+    return visit.page.renderer.page(
+        "stopped.html",
+        {
+            "change_count": changes.count,
+            "backup": changes.backup_path,
+            "store_path": str(visit.page.desk.session.facts().path),
+        },
+        status=HTTPStatus.OK,
+    )

@@ -1,0 +1,252 @@
+"""Organizations, their members and their buckets.
+
+Lives here: the screens and forms of both. Must not live here: any of these changes themselves
+(`recovery.services.tenancy`).
+
+Source: spec admin-daemon 1.10, 1.11 and 4.10.
+"""
+
+import re
+from collections import Counter
+from typing import Final
+
+from recovery.daemon.answer import Answer, ApiError
+from recovery.daemon.page.token_index import Cut
+from recovery.daemon.page.user_acts import change_role
+from recovery.daemon.page.visit import Visit
+from recovery.model.bucket import TYPE_SYSTEM, Bucket
+from recovery.model.ids import Id, parse_id
+from recovery.model.organization import Organization
+from recovery.services.authorizations.listing import Inventory
+from recovery.services.session import View
+from recovery.services.tenancy.bucket_changes import CreateBucket, DeleteBucket, EditBucket
+from recovery.services.tenancy.organization_changes import CreateOrganization
+from recovery.services.tenancy.organization_records import DeleteOrganization, EditOrganization
+
+NO_ORGANIZATION: Final = ApiError("not found", "there is no such organization")
+NO_BUCKET: Final = ApiError("not found", "there is no such bucket")
+BAD_TIME: Final = "write the retention as 0 for ever, or as 1h, 7d or 4w"
+_TIME: Final = re.compile(r"(?P<number>[0-9]{1,6})(?P<unit>m|h|d|w)?\Z")
+_SECOND_NS: Final = 1_000_000_000
+_UNITS_S: Final = {"m": 60, "h": 3600, "d": 86_400, "w": 604_800}
+
+
+def retention_text(retention_ns: int) -> str:
+    """Write how long data stay, as a person types it: "for ever" is 0."""
+    if not retention_ns:
+        return "0"
+    seconds = retention_ns // _SECOND_NS
+    for unit in ("w", "d", "h", "m"):
+        if seconds % _UNITS_S[unit] == 0:
+            return f"{seconds // _UNITS_S[unit]}{unit}"
+    return f"{seconds}s"
+
+
+def _retention_ns(text: str) -> int:
+    """Read how long data are to stay; raise `ApiError` for what is no time."""
+    found = _TIME.match(text.strip())
+    if found is None or (found["unit"] is None and int(found["number"])):
+        raise ApiError("invalid", BAD_TIME)
+    return int(found["number"]) * _UNITS_S[found["unit"] or "m"] * _SECOND_NS
+
+
+def list_all(visit: Visit) -> Answer:
+    """Show all organizations."""
+    inventory = Inventory(View(visit.page.desk.session.facts(), visit.tx))
+    buckets = Counter(one.org_id for one in visit.tx.buckets.walk([]))
+    tokens = Counter(row.organization_id for row in visit.page.book.tokens().rows.values())
+    rows = [
+        (row, buckets[Id(row.id)], tokens[row.id])
+        for row in inventory.organizations().rows
+        if visit.may("read organization", one=Id(row.id))
+    ]
+    rows.sort(key=lambda one: (one[0].name.casefold(), one[0].id))
+    return visit.screen(
+        "organizations.html",
+        cut=Cut.of(rows, visit.asked.get("page")),
+        may_make=visit.may("create organization"),
+    )
+
+
+def new(visit: Visit) -> Answer:
+    """Show the form for a new organization."""
+    visit.rights.require("create organization")
+    users = [(one.id, one.name) for one in visit.tx.users.walk([])]
+    return visit.screen("new_organization.html", users=users)
+
+
+def make(visit: Visit) -> Answer:
+    """Make an organization with its owner and its system buckets."""
+    visit.rights.require("create organization")
+    made = visit.change(
+        CreateOrganization(
+            name=visit.form.line("name"),
+            description=visit.form.line("description"),
+            owner=visit.form.get("owner") or None,
+            is_ensured=False,
+            clock=visit.page.desk.clock,
+            rng=visit.page.desk.rng,
+        )
+    )
+    return visit.led(made, f"/organizations/{made.record_ids[0]}")
+
+
+def _of_path(visit: Visit) -> Organization:
+    org_id = visit.id()
+    visit.rights.require("read organization", one=org_id)
+    found = visit.tx.organizations.get(org_id)
+    if found is None:
+        raise NO_ORGANIZATION
+    return found
+
+
+def show(visit: Visit) -> Answer:
+    """Show one organization with its people and its buckets."""
+    found = _of_path(visit)
+    inventory = Inventory(View(visit.page.desk.session.facts(), visit.tx))
+    row = next(one for one in inventory.organizations().rows if one.id == found.id)
+    buckets = [
+        one
+        for one in visit.tx.buckets.walk([])
+        if one.org_id == found.id and visit.may("read bucket", one=one.id, org=found.id)
+    ]
+    buckets.sort(key=lambda one: (one.type == TYPE_SYSTEM, one.name.casefold(), one.id))
+    have = {one.user_id for one in (*row.owners, *row.members)}
+    return visit.screen(
+        "organization.html",
+        organization=row,
+        people_rows=[
+            *(("owner", one) for one in row.owners),
+            *(("member", one) for one in row.members),
+        ],
+        cut=Cut.of(buckets, visit.asked.get("page")),
+        retention=retention_text,
+        system=TYPE_SYSTEM,
+        others=[(one.id, one.name) for one in visit.tx.users.walk([]) if one.id not in have],
+        may_write=visit.may("write organization", one=found.id),
+        may_change_members=visit.may("change member", one=found.id, org=found.id),
+        may_make_bucket=visit.may("create bucket", org=found.id),
+    )
+
+
+def edit(visit: Visit) -> Answer:
+    """Give another name or description."""
+    found = _of_path(visit)
+    visit.rights.require("write organization", one=found.id)
+    planner = EditOrganization(
+        org_id=found.id,
+        name=visit.form.line("name"),
+        description=visit.form.line("description"),
+        clock=visit.page.desk.clock,
+    )
+    return visit.changed(planner, f"/organizations/{found.id}")
+
+
+def set_member(visit: Visit) -> Answer:
+    """Make somebody owner or member."""
+    found = _of_path(visit)
+    return _change_role(visit, found)
+
+
+def remove_member(visit: Visit) -> Answer:
+    """Take somebody's role away."""
+    found = _of_path(visit)
+    return _change_role(visit, found)
+
+
+def _change_role(visit: Visit, found: Organization) -> Answer:
+    user_id = parse_id(visit.form.get("user"))
+    if user_id is None:
+        raise ApiError("invalid", "choose a user")
+    return change_role(visit, user_id, found.id, f"/organizations/{found.id}")
+
+
+def ask_delete(visit: Visit) -> Answer:
+    """Ask whether to delete an organization without data."""
+    found = _of_path(visit)
+    visit.rights.require("write organization", one=found.id)
+    return visit.ask(
+        DeleteOrganization(org_id=found.id),
+        title="Delete this organization?",
+        sentence="Its buckets, roles and tasks go with it; its tokens stay and are worth nothing.",
+        button="Delete",
+        back=f"/organizations/{found.id}",
+        is_danger=True,
+    )
+
+
+def delete(visit: Visit) -> Answer:
+    """Delete an organization."""
+    found = _of_path(visit)
+    visit.rights.require("write organization", one=found.id)
+    return visit.changed(DeleteOrganization(org_id=found.id), "/organizations")
+
+
+def make_bucket(visit: Visit) -> Answer:
+    """Make a bucket."""
+    found = _of_path(visit)
+    visit.rights.require("create bucket", org=found.id)
+    planner = CreateBucket(
+        org_id=found.id,
+        name=visit.form.line("name"),
+        retention_ns=_retention_ns(visit.form.get("retention", "0")),
+        clock=visit.page.desk.clock,
+        rng=visit.page.desk.rng,
+    )
+    return visit.changed(planner, f"/organizations/{found.id}")
+
+
+def _bucket_of_path(visit: Visit) -> Bucket:
+    found = visit.tx.buckets.get(visit.id())
+    if found is None:
+        raise NO_BUCKET
+    visit.rights.require("read bucket", one=found.id, org=found.org_id)
+    return found
+
+
+def show_bucket(visit: Visit) -> Answer:
+    """Show one bucket."""
+    found = _bucket_of_path(visit)
+    organization = None if found.org_id is None else visit.tx.organizations.get(found.org_id)
+    return visit.screen(
+        "bucket.html",
+        bucket=found,
+        organization=organization,
+        retention=retention_text(found.retention_ns),
+        is_system=found.type == TYPE_SYSTEM,
+        may_write=visit.may("write bucket", one=found.id, org=found.org_id),
+    )
+
+
+def edit_bucket(visit: Visit) -> Answer:
+    """Give another name or retention."""
+    found = _bucket_of_path(visit)
+    visit.rights.require("write bucket", one=found.id, org=found.org_id)
+    planner = EditBucket(
+        bucket_id=found.id,
+        name=visit.form.line("name") if visit.form.has("name") else None,
+        retention_ns=_retention_ns(visit.form.get("retention", "0")),
+        clock=visit.page.desk.clock,
+    )
+    return visit.changed(planner, f"/buckets/{found.id}")
+
+
+def ask_delete_bucket(visit: Visit) -> Answer:
+    """Ask whether to delete a bucket without data."""
+    found = _bucket_of_path(visit)
+    visit.rights.require("write bucket", one=found.id, org=found.org_id)
+    return visit.ask(
+        DeleteBucket(bucket_id=found.id),
+        title="Delete this bucket?",
+        button="Delete",
+        back=f"/buckets/{found.id}",
+        is_danger=True,
+    )
+
+
+def delete_bucket(visit: Visit) -> Answer:
+    """Delete a bucket."""
+    found = _bucket_of_path(visit)
+    visit.rights.require("write bucket", one=found.id, org=found.org_id)
+    then = "/organizations" if found.org_id is None else f"/organizations/{found.org_id}"
+    return visit.changed(DeleteBucket(bucket_id=found.id), then)

@@ -1,0 +1,324 @@
+"""Which path leads to which screen, and what comes in front of all of them.
+
+Lives here: `Page`: host and origin, the session, the token of a form, sending a form twice, the
+table of screens. Must not live here: what a screen shows.
+
+Invariants: nothing is shown without a session but the console, what says that there is none, and
+static files. A form is carried out only with its own token.
+
+Source: spec admin-daemon 2.3 and 4; HTML standard, form submission; RFC 9110, section 15.4.4.
+"""
+
+import asyncio
+from collections.abc import Callable
+from http import HTTPStatus
+from typing import Final, NamedTuple
+from urllib.parse import quote
+
+from recovery.daemon.answer import STATUSES, Answer, ApiError
+from recovery.daemon.call import Call, Desk
+from recovery.daemon.changes import worded
+from recovery.daemon.origin import require_own_host, require_own_origin
+from recovery.daemon.page import (
+    backups,
+    doctor,
+    home,
+    ledger,
+    maps,
+    organizations,
+    token_acts,
+    token_making,
+    tokens,
+    user_acts,
+    users,
+)
+from recovery.daemon.page.book import Book
+from recovery.daemon.page.console import Console
+from recovery.daemon.page.form import Form
+from recovery.daemon.page.render import Renderer, redirect
+from recovery.daemon.page.sessions import (
+    COOKIE,
+    ConsoleCode,
+    PageSession,
+    PageSessions,
+)
+from recovery.daemon.page.visit import (
+    NOTHING_CHANGED,
+    SENT_BEFORE,
+    Lifetime,
+    PageDesk,
+    Visit,
+    caller_of,
+)
+from recovery.daemon.request import Request
+from recovery.daemon.throttle import Throttle
+from recovery.daemon.worker import Worker
+from recovery.errors import RecoveryError
+from recovery.log import get_logger
+from recovery.secret import Secret
+
+LOG: Final = get_logger(__name__)
+Screen = Callable[[Visit], Answer]
+_STATIC: Final = "/static/"
+_FORM_TYPE: Final = "application/x-www-form-urlencoded"
+ENDED: Final = f"Your session has ended. {NOTHING_CHANGED}"
+NOT_OURS: Final = f"This form is not of this session. {NOTHING_CHANGED} Load the page again."
+ONLY_THOSE: Final = "Only GET and POST are served here."
+FROM_ELSEWHERE: Final = "This page must be opened from this machine (127.0.0.1)."
+
+
+class Route(NamedTuple):
+    """A path, and what is there.
+
+    Attributes:
+        path: Its parts in braces stand for any one part.
+        get: Shows something.
+        post: Carries a form out; None where there is none.
+    """
+
+    path: str
+    get: Screen
+    post: Screen | None = None
+
+
+ROUTES: Final = (
+    Route("/", home.show),
+    Route("/tokens", tokens.list_tokens),
+    Route("/tokens/verify", token_acts.verify, token_acts.verify),
+    Route("/tokens/new/read-write", token_making.read_write, token_making.make_read_write),
+    Route("/tokens/new/all-access", token_making.all_access, token_making.make_all_access),
+    Route("/tokens/new/custom", token_making.custom, token_making.make_custom),
+    Route("/tokens/new/operator", token_making.operator, token_making.make_operator),
+    Route("/tokens/{id}", tokens.show_token),
+    Route("/tokens/{id}/description", tokens.show_token, token_acts.describe),
+    Route("/tokens/{id}/activate", tokens.show_token, token_acts.activate),
+    Route("/tokens/{id}/deactivate", tokens.show_token, token_acts.deactivate),
+    Route("/tokens/{id}/clone", tokens.show_token, token_acts.clone),
+    Route("/tokens/{id}/complete", token_acts.ask_complete, token_acts.complete),
+    Route("/tokens/{id}/hash", token_acts.ask_hash, token_acts.hash_it),
+    Route("/tokens/{id}/rotate", token_acts.ask_rotate, token_acts.rotate),
+    Route("/tokens/{id}/delete", token_acts.ask_delete, token_acts.delete),
+    Route("/users", users.list_users),
+    Route("/users/new", user_acts.new, user_acts.make),
+    Route("/users/{id}", users.show_user),
+    Route("/users/{id}/password", user_acts.ask_password, user_acts.set_password),
+    Route("/users/{id}/name", users.show_user, user_acts.rename),
+    Route("/users/{id}/activate", users.show_user, user_acts.activate),
+    Route("/users/{id}/deactivate", users.show_user, user_acts.deactivate),
+    Route("/users/{id}/role", users.show_user, user_acts.set_role),
+    Route("/users/{id}/instance", users.show_user, user_acts.own_instance),
+    Route("/users/{id}/delete", user_acts.ask_delete, user_acts.delete),
+    Route("/organizations", organizations.list_all),
+    Route("/organizations/new", organizations.new, organizations.make),
+    Route("/organizations/{id}", organizations.show),
+    Route("/organizations/{id}/edit", organizations.show, organizations.edit),
+    Route("/organizations/{id}/members", organizations.show, organizations.set_member),
+    Route("/organizations/{id}/remove", organizations.show, organizations.remove_member),
+    Route("/organizations/{id}/delete", organizations.ask_delete, organizations.delete),
+    Route("/organizations/{id}/buckets", organizations.show, organizations.make_bucket),
+    Route("/buckets/{id}", organizations.show_bucket, organizations.edit_bucket),
+    Route("/buckets/{id}/delete", organizations.ask_delete_bucket, organizations.delete_bucket),
+    Route("/map", maps.reach),
+    Route("/map/file", maps.pages),
+    Route("/doctor", doctor.show),
+    Route("/doctor/repair", doctor.ask_repair, doctor.repair),
+    Route("/backups", backups.show),
+    Route("/backups/undo/{number}", backups.ask_undo, backups.undo),
+    Route("/backups/undo-all", backups.ask_undo_all, backups.undo_all),
+    Route("/ledger", ledger.show),
+    Route("/ledger.csv", ledger.as_csv),
+    Route("/keys", home.keys),
+    Route("/stop", home.ask_stop, home.stop),
+)
+_TOPS: Final = frozenset(
+    {route.path.split("/")[1] for route in ROUTES} - {""} | {"console", "leave", "static"}
+)
+
+
+class Page:
+    """Answers what a browser asks for."""
+
+    def __init__(
+        self, desk: Desk, worker: Worker, lifetime: Lifetime, code: ConsoleCode | None
+    ) -> None:
+        """Get ready.
+
+        Args:
+            desk: Everything that answers are made with.
+            worker: Its threads.
+            lifetime: How long the daemon goes on.
+            code: A short code that opens the page once; None for none.
+        """
+        self._worker = worker
+        self._desk: Final = PageDesk(
+            desk=desk,
+            renderer=Renderer(),
+            sessions=PageSessions(desk.clock, desk.rng),
+            book=Book(desk),
+            lifetime=lifetime,
+        )
+        self._console = Console(self._desk, worker, code)
+
+    @staticmethod
+    def is_own(path: str) -> bool:
+        """Tell whether a path is one of the page's, also one that leads nowhere."""
+        return path == "/" or path.removeprefix("/").partition("/")[0] in _TOPS
+
+    async def answer(self, request: Request, *, port: int | None, throttle: Throttle) -> Answer:
+        """Answer a request.
+
+        Args:
+            request: The request.
+            port: The port that it came to; None on a Unix socket.
+            throttle: Counts wrong passwords.
+
+        Returns:
+            A page, a static file, or where to go.
+        """
+        if request.path.startswith(_STATIC):
+            found = self._desk.renderer.static(request.path.removeprefix(_STATIC))
+            return found or self._refused("There is no such file.", HTTPStatus.NOT_FOUND)
+        try:
+            require_own_host(request, port=port)
+            require_own_origin(request, has_token=False)
+            return await self._routed(request, throttle)
+        except ApiError as error:
+            is_elsewhere = error.code == "forbidden"
+            return self._refused(
+                FROM_ELSEWHERE if is_elsewhere else error.message, STATUSES[error.code]
+            )
+        except RecoveryError as error:
+            LOG.warning("page.failed", error=type(error).__name__)
+            return self._refused(worded(error), HTTPStatus.SERVICE_UNAVAILABLE)
+
+    async def _routed(self, request: Request, throttle: Throttle) -> Answer:
+        method = "GET" if request.method == "HEAD" else request.method
+        if method not in {"GET", "POST"}:
+            return self._refused(
+                "Only GET and POST are served here.", HTTPStatus.METHOD_NOT_ALLOWED
+            )
+        form = _body(request) if method == "POST" else Form({})
+        if request.path == "/console":
+            return await self._console.answer(method, request, form, throttle)
+        key = request.cookie(COOKIE)
+        session = self._desk.sessions.find(Secret(key)) if key and key.isascii() else None
+        if session is None or key is None:
+            return self._without_session(method, request)
+        if (method, request.path) == ("POST", "/leave"):
+            return self._leave(session, key, form)
+        return await self._shown(method, session, request, form)
+
+    async def _shown(
+        self, method: str, session: PageSession, request: Request, form: Form
+    ) -> Answer:
+        """Show a screen to somebody who may be here, or carry a form out."""
+        route, parts = _find(request.path)
+        if method == "GET":
+            return await self._run(session, request, form, parts, route.get, None)
+        if route.post is None:
+            return self._refused("There is no form here.", HTTPStatus.METHOD_NOT_ALLOWED)
+        _require_own_form(session, request.path, form)
+        return await self._run(session, request, form, parts, route.post, route.get)
+
+    def _leave(self, session: PageSession, key: str, form: Form) -> Answer:
+        _require_own_form(session, "/leave", form)
+        self._desk.sessions.close(Secret(key))
+        return redirect("/console")
+
+    async def _run(  # one for each thing that a screen needs
+        self,
+        session: PageSession,
+        request: Request,
+        form: Form,
+        parts: dict[str, str],
+        screen: Screen,
+        again: Screen | None,
+    ) -> Answer:
+        """Show a screen or carry a form out, on the thread of the store."""
+        now_s = asyncio.get_running_loop().time()
+        desk = self._desk.desk
+
+        def job() -> Answer:
+            once = form.get("once")
+            if once in session.spent:
+                led_to = session.spent[once]
+                if led_to is not None:
+                    return redirect(led_to)
+            with Call(desk, request, parts, lambda tx: caller_of(session, tx, desk)) as call:
+                visit = Visit(
+                    page=self._desk,
+                    call=call,
+                    session=session,
+                    asked=Form.of(request.raw_query),
+                    form=form,
+                    now_s=now_s,
+                )
+                try:
+                    call.caller  # noqa: B018 # refuses who may not be here any more
+                    return screen(visit) if once not in session.spent else _sent_before(visit)
+                except ApiError as error:
+                    return visit.failed(error, again)
+                except RecoveryError as error:
+                    return visit.failed(ApiError("unavailable", worded(error)), again)
+
+        return await self._worker.on_store(job)
+
+    def _without_session(self, method: str, request: Request) -> Answer:
+        if method == "POST":
+            return self._refused(ENDED, HTTPStatus.UNAUTHORIZED)
+        if request.path == "/":
+            return redirect("/console")
+        return redirect(f"/console?next={quote(request.path, safe='/')}")
+
+    def _refused(self, message: str, status: int) -> Answer:
+        """Say something to somebody who has no session, or may not have one."""
+        return self._desk.renderer.page("refused.html", {"message": message}, status=status)
+
+
+def _not_found(visit: Visit) -> Answer:
+    visit.status = HTTPStatus.NOT_FOUND
+    visit.problem = "There is no such page."
+    return visit.screen("error.html", title="Not found")
+
+
+def _sent_before(visit: Visit) -> Answer:
+    return visit.failed(ApiError("conflict", SENT_BEFORE), None)
+
+
+def _body(request: Request) -> Form:
+    """Read the fields of a form.
+
+    Raises:
+        ApiError: It is no form.
+    """
+    kind = request.headers.get("content-type", _FORM_TYPE).partition(";")[0].strip().lower()
+    if kind != _FORM_TYPE:
+        raise ApiError("invalid", "This is no form.")
+    return Form.of(request.body.decode("latin-1"))
+
+
+def _require_own_form(session: PageSession, path: str, form: Form) -> None:
+    """Refuse a form that this session was not given for this path.
+
+    Raises:
+        ApiError: 422: neither a session nor an origin is wrong, but the form.
+    """
+    once = form.get("once")
+    if not once or not session.is_own(path, once, form.get("token")):
+        raise ApiError("conflict", NOT_OURS)
+
+
+def _find(path: str) -> tuple[Route, dict[str, str]]:
+    """Find a screen, or the one that says that there is none.
+
+    A literal part goes before one in braces, as the table has it.
+    """
+    parts = path.split("/")
+    for route in ROUTES:
+        wanted = route.path.split("/")
+        if len(wanted) == len(parts) and all(
+            one.startswith("{") or one == part for one, part in zip(wanted, parts, strict=True)
+        ):
+            found = zip(wanted, parts, strict=True)
+            return route, {one.strip("{}"): part for one, part in found if one.startswith("{")}
+    return Route(path, _not_found), {}

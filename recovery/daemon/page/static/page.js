@@ -1,0 +1,89 @@
+/* Search as one types, copying, the countdown, and keys. Everything works without it. */
+"use strict";
+(() => {
+  const all = (selector, within = document) => [...within.querySelectorAll(selector)];
+  const one = (selector, within = document) => within.querySelector(selector);
+  document.documentElement.classList.add("js");
+
+  // A form is sent once: the second click of a double click finds the button asleep.
+  document.addEventListener("submit", (event) => {
+    const form = event.target;
+    if (form.method !== "post") return;
+    if (form.dataset.sent) { event.preventDefault(); return; }
+    form.dataset.sent = "1";
+    setTimeout(() => { delete form.dataset.sent; }, 4000);
+  });
+  window.addEventListener("pageshow", () => all("form").forEach((form) => { delete form.dataset.sent; }));
+
+  // Panes: filter the list, count what is ticked.
+  for (const pane of all("[data-pane]")) {
+    const search = one("[data-search]", pane), chosen = one("[data-chosen]", pane), every = one("[data-every]", pane);
+    const rows = all(".choices li:not(.none), [data-row]", pane);
+    const boxes = () => all("[name=read], [name=write]", pane);
+    const count = () => {
+      if (chosen) chosen.textContent = `${boxes().filter((box) => box.checked).length} of ${chosen.dataset.of} chosen`;
+      if (every) pane.classList.toggle("every", every.checked);
+    };
+    search?.addEventListener("input", () => {
+      const word = search.value.trim().toLowerCase();
+      for (const row of rows) row.hidden = !row.textContent.toLowerCase().includes(word);
+    });
+    search?.addEventListener("keydown", (event) => { if (event.key === "Enter") event.preventDefault(); });
+    const set = (value) => (event) => {
+      event.preventDefault();
+      for (const row of rows) if (!row.hidden || !value) for (const box of all("input", row)) box.checked = value;
+      count();
+    };
+    one("[data-all]", pane)?.addEventListener("click", set(true));
+    one("[data-none]", pane)?.addEventListener("click", set(false));
+    pane.addEventListener("change", count);
+    count();
+  }
+  // Another organization has other buckets: ask for them.
+  const organization = one("form.make select[name=organization]");
+  if (organization && one(".panes")) organization.addEventListener("change", () => {
+    const ask = document.createElement("input");
+    Object.assign(ask, { type: "hidden", name: "act", value: "organization" });
+    organization.form.append(ask);
+    organization.form.submit();
+  });
+
+  for (const button of all("[data-copy]")) button.addEventListener("click", async () => {
+    const source = document.getElementById(button.dataset.copy), said = one("[data-copied]");
+    try {
+      await navigator.clipboard.writeText(source.textContent);
+      said.textContent = "Copied";
+    } catch {
+      getSelection().selectAllChildren(source);
+      said.textContent = "Select and copy it by hand";
+    }
+  });
+
+  // The countdown to the end of the daemon.
+  const left = one("[data-count]"), warned = one("[data-warned]");
+  if (left) {
+    const end = Date.now() + Number(left.dataset.left) * 1000;
+    setInterval(() => {
+      const seconds = Math.max(0, Math.round((end - Date.now()) / 1000));
+      left.textContent = seconds > 90 ? `${Math.round(seconds / 60)} min` : `${seconds} s`;
+      if (seconds <= 60 && warned.hidden) {
+        warned.hidden = false;
+        warned.textContent = "The page stops within a minute. Load any page to keep it open.";
+      }
+    }, 1000);
+  }
+
+  // Keys, unless somebody does not want them.
+  const stored = { get: () => { try { return localStorage.getItem("keys"); } catch { return null; } }, set: (value) => { try { localStorage.setItem("keys", value); } catch { /* then it holds for this page */ } } };
+  const toggle = one("[data-keys]");
+  let on = stored.get() !== "off", wentAt = 0;
+  if (toggle) { toggle.checked = on; toggle.addEventListener("change", () => { on = toggle.checked; stored.set(on ? "on" : "off"); }); }
+  document.addEventListener("keydown", (event) => {
+    if (event.key === "Escape") for (const menu of all(".menu[open]")) { menu.open = false; one("summary", menu).focus(); }
+    if (!on || event.ctrlKey || event.metaKey || event.altKey || event.target.closest("input:not([type=checkbox]), select, textarea")) return;
+    if (event.key === "/") { const find = one("[data-find], [data-search]"); if (find) { event.preventDefault(); find.focus(); } }
+    else if (event.key === "?") location.href = "/keys";
+    else if (event.key === "g") wentAt = Date.now();
+    else if (Date.now() - wentAt < 1500) { const link = one(`nav.places a[data-key="${CSS.escape(event.key)}"]`); if (link) link.click(); }
+  });
+})();

@@ -1,0 +1,234 @@
+"""What is done with a token that is there.
+
+Lives here: description, status, clone, completing, hashing, rotating, deleting, verifying. Must not
+live here: any of these changes themselves (`recovery.services.authorizations`).
+
+Source: spec admin-daemon 4.8.
+"""
+
+from typing import Final
+
+from recovery.daemon.answer import Answer, ApiError
+from recovery.daemon.page.shown_once import show_secret
+from recovery.daemon.page.tokens import token_of_path
+from recovery.daemon.page.visit import Visit
+from recovery.model.authorization import Authorization
+from recovery.model.gojson import UndecodableError
+from recovery.services.access import NOBODY, ONLY_OPERATOR
+from recovery.services.authorizations.changes import (
+    CompleteOperator,
+    DeleteAuthorization,
+    SetStatus,
+)
+from recovery.services.authorizations.hashing import HashTokens
+from recovery.services.authorizations.new_token import FormChoice
+from recovery.services.authorizations.record_changes import EditAuthorization, IssueAuthorization
+from recovery.services.authorizations.rotation import RotateTokens
+from recovery.services.authorizations.selection import Selection
+from recovery.services.authorizations.verification import TokenVerdict, verify_token
+from recovery.services.changes.plan import Planner
+
+TYPED_WRONG: Final = "what was typed is not its description"
+
+
+def _writable(visit: Visit) -> Authorization:
+    """Give the token of the path, if it may be changed; raise `ApiError` otherwise."""
+    found = token_of_path(visit)
+    visit.rights.require("write authorization", one=found.id, org=found.org_id, user=found.user_id)
+    return found
+
+
+def _path(found: Authorization) -> str:
+    return f"/tokens/{found.id}"
+
+
+def describe(visit: Visit) -> Answer:
+    """Change the description."""
+    found = _writable(visit)
+    planner = EditAuthorization(
+        authorization_id=found.id,
+        description=visit.form.line("description"),
+        clock=visit.page.desk.clock,
+    )
+    return visit.changed(planner, _path(found))
+
+
+def activate(visit: Visit) -> Answer:
+    """Let it work again."""
+    return _set_status(visit, is_active=True)
+
+
+def deactivate(visit: Visit) -> Answer:
+    """Let it work no more; ask first where that locks somebody out."""
+    return _set_status(visit, is_active=False)
+
+
+def _set_status(visit: Visit, *, is_active: bool) -> Answer:
+    found = _writable(visit)
+    planner = SetStatus(authorization_id=found.id, is_active=is_active, clock=visit.page.desk.clock)
+    then = "/tokens" if visit.form.get("from") == "list" else _path(found)
+    return visit.changed_when_sure(
+        planner, then, title="Deactivate this token?", button="Deactivate", back=_path(found)
+    )
+
+
+def clone(visit: Visit) -> Answer:
+    """Make another token with the same rights."""
+    found = token_of_path(visit)
+    if found.org_id is None or found.user_id is None:
+        raise ApiError("unprocessable entity", "this token names no user or no organization")
+    try:
+        permissions = tuple(found.permissions())
+    except UndecodableError as error:
+        raise ApiError("unprocessable entity", "its permissions cannot be read") from error
+    visit.rights.require("create authorization", org=found.org_id, user=found.user_id)
+    visit.rights.require_held(permissions)
+    taken = {row.description for row in visit.page.book.tokens().rows.values()}
+    number = next(n for n in range(1, len(taken) + 2) if _clone_name(found, n) not in taken)
+    made = visit.change(
+        IssueAuthorization(
+            org_id=found.org_id,
+            user_id=found.user_id,
+            description=_clone_name(found, number),
+            permissions=permissions,
+            server_hashes=visit.page.desk.settings.server_hashes,
+            clock=visit.page.desk.clock,
+            rng=visit.page.desk.rng,
+        )
+    )
+    return show_secret(visit, made)
+
+
+def _clone_name(found: Authorization, number: int) -> str:
+    return f"{found.description} (clone {number})".lstrip()
+
+
+def _completing(visit: Visit) -> Planner:
+    visit.require_operator()
+    return CompleteOperator(authorization_id=_writable(visit).id, clock=visit.page.desk.clock)
+
+
+def ask_complete(visit: Visit) -> Answer:
+    """Ask whether to give an older operator what newer servers ask for."""
+    return visit.ask(
+        _completing(visit),
+        title="Complete this operator token?",
+        button="Complete",
+        back=f"/tokens/{visit.id()}",
+    )
+
+
+def complete(visit: Visit) -> Answer:
+    """Give it what is lacking."""
+    return visit.changed(_completing(visit), f"/tokens/{visit.id()}")
+
+
+def _hashing(visit: Visit) -> Planner:
+    return HashTokens(authorization_id=_writable(visit).id)
+
+
+def ask_hash(visit: Visit) -> Answer:
+    """Ask whether to keep only the hash."""
+    return visit.ask(
+        _hashing(visit),
+        title="Keep only the hash of this token?",
+        sentence="Clients go on working. The text is gone for good, and InfluxDB 2.7 and older "
+        "do not understand hashes.",
+        button="Hash",
+        back=f"/tokens/{visit.id()}",
+    )
+
+
+def hash_it(visit: Visit) -> Answer:
+    """Keep only the hash."""
+    return visit.changed(_hashing(visit), f"/tokens/{visit.id()}")
+
+
+def _rotating(visit: Visit) -> Planner:
+    found = _writable(visit)
+    if found.org_id is None or found.user_id is None:
+        raise ApiError("unprocessable entity", "this token names no user or no organization")
+    visit.rights.require("create authorization", org=found.org_id, user=found.user_id)
+    return RotateTokens(
+        selection=Selection(ids=(found.id,)),
+        keeps_inactive=visit.form.has("keep"),
+        form=FormChoice.BY_STORE,
+        server_hashes=visit.page.desk.settings.server_hashes,
+        clock=visit.page.desk.clock,
+        rng=visit.page.desk.rng,
+    )
+
+
+def ask_rotate(visit: Visit) -> Answer:
+    """Ask whether to put another value in its place, after a leak."""
+    return visit.ask(
+        _rotating(visit),
+        title="Rotate this token?",
+        sentence="A new token with the same rights takes its place. Clients that use the old one "
+        "get 401 from now on, until they have the new one.",
+        button="Rotate",
+        back=f"/tokens/{visit.id()}",
+        extra="keep",
+        is_danger=True,
+    )
+
+
+def rotate(visit: Visit) -> Answer:
+    """Put another value in its place."""
+    return show_secret(visit, visit.change(_rotating(visit)))
+
+
+def _deleting(visit: Visit) -> Planner:
+    return DeleteAuthorization(authorization_id=_writable(visit).id, is_ensured=False)
+
+
+def ask_delete(visit: Visit) -> Answer:
+    """Ask whether to delete it; its description has to be typed where nobody gets in then."""
+    found = _writable(visit)
+    plan = visit.plan(_deleting(visit))
+    is_last = not {ONLY_OPERATOR, NOBODY}.isdisjoint(plan.warnings)
+    return visit.ask_plan(
+        plan,
+        title="Delete this token?",
+        sentence="Clients that use it get 401 from now on. Undo brings it back with the same "
+        "value, until serve ends.",
+        button="Delete",
+        back=_path(found),
+        is_danger=True,
+        typed=(found.description or found.id) if is_last else None,
+    )
+
+
+def delete(visit: Visit) -> Answer:
+    """Delete it."""
+    found = _writable(visit)
+    planner = _deleting(visit)
+    is_last = not {ONLY_OPERATOR, NOBODY}.isdisjoint(visit.plan(planner).warnings)
+    if is_last and visit.form.line("typed") != (found.description or found.id):
+        raise ApiError("unprocessable entity", TYPED_WRONG)
+    return visit.changed(planner, "/tokens")
+
+
+def verify(visit: Visit) -> Answer:
+    """Say whether a pasted token works, without keeping it."""
+    if visit.form.has("secret"):
+        typed = visit.form.get("secret").strip()
+        report = verify_token(visit.tx, visit.form.secret("secret")) if typed else None
+    else:
+        report = None
+    visible = report is not None and (
+        report.details is None
+        or visit.may(
+            "read authorization",
+            one=report.details.id,
+            org=report.details.organization_id,
+            user=report.details.user_id,
+        )
+    )
+    return visit.screen(
+        "verify.html",
+        report=report,
+        is_accepted=report is not None and report.answer is TokenVerdict.ACCEPTED,
+        is_known=report is not None and report.answer is not TokenVerdict.UNKNOWN,
+        is_visible=visible,
+    )

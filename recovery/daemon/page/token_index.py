@@ -1,0 +1,339 @@
+"""All tokens of a store, to be filtered, sorted and cut into pages.
+
+Lives here: `TokenRow`, `TokenIndex`, `TokenFilter`. Must not live here: what a token is worth
+(`recovery.services.authorizations`), and how a row looks.
+
+Invariants: no row holds anything of a token's value. An index is made in one walk; after changes of
+single tokens only those are read again.
+"""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final, Self
+
+import msgspec
+
+from recovery.model.display import displayed
+from recovery.model.gojson import UndecodableError
+from recovery.model.ids import Id
+from recovery.services.authorizations.details import Details, details_of
+from recovery.services.authorizations.listing import (
+    AuthorizationFilter,
+    AuthorizationRow,
+    Inventory,
+    OperatorState,
+)
+from recovery.services.reach import Grant, Names, Reaching, Target, may_do
+
+if TYPE_CHECKING:
+    from recovery.daemon.journal import JournalEntry
+    from recovery.metastore.transaction import MetaTx
+    from recovery.services.session import Session
+
+PAGE_ROWS: Final = 100
+SORTS: Final = ("description", "owner", "created", "changed")
+_OF_TOKENS: Final = "serve auth "
+_OPERATOR: Final = "operator"
+_STATUS: Final = "status:"
+
+
+class TokenRow(msgspec.Struct, frozen=True, kw_only=True, gc=False):
+    """One token in the list.
+
+    Attributes:
+        id: 16 hex digits.
+        description: As stored, not escaped.
+        user_id: Its user; "" for none.
+        user: The name; None when there is no such user.
+        organization_id: Its organization; "" for none.
+        organization: The name; None when there is no such organization.
+        status: "active" or "inactive", as stored.
+        is_usable: Whether a server lets a client in with it.
+        because: Why not, as clauses in one text.
+        operator: Whether it is an operator token.
+        may_do: What it may do, in a few words; names in it are escaped.
+        buckets: The names of buckets that it reaches, with line feeds between them.
+        created_at: RFC 3339 as stored; "" when absent.
+        updated_at: RFC 3339 as stored; "" when absent.
+    """
+
+    id: str
+    description: str
+    user_id: str
+    user: str | None
+    organization_id: str
+    organization: str | None
+    status: str
+    is_usable: bool
+    because: str
+    operator: OperatorState
+    may_do: str
+    buckets: str
+    created_at: str
+    updated_at: str
+
+    @property
+    def state(self) -> str:
+        """The word for what it is worth: "active", "inactive" or "dead"."""
+        if self.status != "active":
+            return "inactive"
+        return "active" if self.is_usable else "dead"
+
+    @property
+    def is_operator(self) -> bool:
+        """Whether it is a full operator that works."""
+        return self.operator is OperatorState.FULL and self.is_usable
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TokenFilter:
+    """Which tokens are wanted.
+
+    Attributes:
+        text: Words that must all occur, in any case: in the description, the owner, the
+            organization, the ID, or a bucket's name. `status:inactive` and `operator` are words of
+            their own.
+        organization_id: Only tokens of this organization; "" for all.
+    """
+
+    text: str = ""
+    organization_id: str = ""
+
+    def chosen(self, rows: Iterable[TokenRow]) -> list[TokenRow]:
+        """Choose rows, in their order."""
+        words = self.text.casefold().split()
+        return [
+            row
+            for row in rows
+            if (not self.organization_id or row.organization_id == self.organization_id)
+            and all(self._fits(row, word) for word in words)
+        ]
+
+    @staticmethod
+    def _fits(row: TokenRow, word: str) -> bool:
+        if word.startswith(_STATUS):
+            return row.state == word.removeprefix(_STATUS)
+        if word == _OPERATOR and row.operator is not OperatorState.NO:
+            return True
+        return (
+            word in row.description.casefold()
+            or word in row.id
+            or word in (row.user or row.user_id).casefold()
+            or word in (row.organization or row.organization_id).casefold()
+            or word in row.buckets.casefold()
+        )
+
+
+class TokenIndex:
+    """All tokens of one state of a store.
+
+    Attributes:
+        rows: The tokens by ID, in the order of the IDs.
+        unreadable_count: Records that no server can decode, and that are therefore not here.
+    """
+
+    def __init__(
+        self,
+        rows: dict[str, TokenRow],
+        *,
+        txid: int,
+        change_number: int,
+        unreadable_count: int,
+    ) -> None:
+        """Take over rows; `of` is the usual way."""
+        self.rows = rows
+        self.unreadable_count = unreadable_count
+        self._txid = txid
+        self._change_number = change_number
+        self._sorted: dict[str, list[TokenRow]] = {}
+
+    @classmethod
+    def of(
+        cls, session: "Session", known: "TokenIndex | None", entries: "Sequence[JournalEntry]"
+    ) -> "TokenIndex":
+        """List the tokens of the newest state.
+
+        Args:
+            session: The store.
+            known: The index of an earlier state; None without one.
+            entries: The changes that were made meanwhile, and perhaps earlier ones.
+
+        Returns:
+            `known` itself, brought up to date, when single tokens were changed; else a new index.
+
+        Raises:
+            StoreDamagedError: The file is damaged.
+        """
+        if known is not None and known.follow(session, entries):
+            return known
+        with session.view() as view:
+            listing = Inventory(view).authorizations(AuthorizationFilter())
+            words = _Words(Names(view.tx))
+            rows = {row.id: words.of_row(row) for row in listing.rows}
+            unreadable = sum(one.bucket == "authorizationsv1" for one in listing.problems)
+        return cls(
+            rows,
+            txid=session.store.txid,
+            change_number=entries[-1].number if entries else 0,
+            unreadable_count=unreadable,
+        )
+
+    def sorted_by(self, name: str, *, is_descending: bool) -> list[TokenRow]:
+        """Sort all rows.
+
+        Args:
+            name: One of `SORTS`.
+            is_descending: Whether the last comes first.
+
+        Returns:
+            The rows; equal ones by ID.
+        """
+        if name not in self._sorted:
+            self._sorted[name] = sorted(self.rows.values(), key=_KEYS[name])
+        rows = self._sorted[name]
+        return rows[::-1] if is_descending else rows
+
+    @property
+    def has_operator(self) -> bool:
+        """Whether one of them is a full operator that works."""
+        return any(row.is_operator for row in self.rows.values())
+
+    def follow(self, session: "Session", entries: "Sequence[JournalEntry]") -> bool:
+        """Bring it up to date; False when that takes more than reading single tokens again."""
+        if self._txid == session.store.txid:
+            return True
+        new = [one for one in entries if one.number > self._change_number]
+        is_whole = bool(new) and new[0].number == self._change_number + 1
+        if not is_whole or not all(one.operation.startswith(_OF_TOKENS) for one in new):
+            return False
+        with session.view() as view:
+            words = _Words(Names(view.tx))
+            for record_id in dict.fromkeys(Id(one) for entry in new for one in entry.record_ids):
+                self._read_again(view.tx, record_id, words)
+        self._txid, self._change_number = session.store.txid, new[-1].number
+        self._sorted.clear()
+        return True
+
+    def _read_again(self, tx: "MetaTx", record_id: Id, words: "_Words") -> None:
+        try:
+            found = tx.authorizations.get(record_id)
+        except UndecodableError:
+            found = None
+        if found is None:
+            self.rows.pop(record_id, None)
+        else:
+            self.rows[record_id] = words.of_details(details_of(tx, found))
+
+
+class _Words:
+    """Puts what a token may do into words, each different list once."""
+
+    def __init__(self, names: Names) -> None:
+        self._reaching = Reaching(names)
+        self._known: dict[bytes, tuple[str, str]] = {}
+
+    def of_row(self, row: AuthorizationRow) -> TokenRow:
+        """Make a row of one of a listing."""
+        permissions = bytes(row.permissions)
+        if permissions not in self._known:
+            grants = self._reaching.of_list(permissions)
+            self._known[permissions] = _worded(grants, row.permission_count)
+        words, buckets = self._known[permissions]
+        return TokenRow(
+            id=row.id,
+            description=row.description,
+            user_id=row.user_id,
+            user=row.user,
+            organization_id=row.organization_id,
+            organization=row.organization,
+            status=row.status,
+            is_usable=row.is_usable,
+            because="; ".join(row.because),
+            operator=row.operator,
+            may_do=words,
+            buckets=buckets,
+            created_at=row.created_at,
+            updated_at=row.updated_at,
+        )
+
+    def of_details(self, one: Details) -> TokenRow:
+        """Make a row of a single token."""
+        permissions = one.permissions or ()
+        words, buckets = _worded(tuple(self._reaching.of(permissions)), len(permissions))
+        return TokenRow(
+            id=one.id,
+            description=one.description,
+            user_id=one.user_id or "",
+            user=one.user,
+            organization_id=one.organization_id or "",
+            organization=one.organization,
+            status=one.status,
+            is_usable=one.is_usable,
+            because="; ".join(one.because),
+            operator=_STATES.get(one.operator.level.value, OperatorState.NO),
+            may_do=words,
+            buckets=buckets,
+            created_at=one.created_at,
+            updated_at=one.updated_at,
+        )
+
+
+def _worded(grants: tuple[Grant, ...] | None, permission_count: int) -> tuple[str, str]:
+    names = [one.name for one in grants or () if one.target is Target.BUCKET]
+    return may_do(grants, permission_count), "\n".join(names)
+
+
+_STATES: Final = {state.value: state for state in OperatorState}
+_KEYS: Final = {
+    "description": lambda row: (row.description.casefold(), row.id),
+    "owner": lambda row: (displayed(row.user or row.user_id).casefold(), row.id),
+    "created": lambda row: (row.created_at, row.id),
+    "changed": lambda row: (row.updated_at, row.id),
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Cut:
+    """One page of a list.
+
+    Attributes:
+        rows: Its rows.
+        first: Number of the first of them, from 1; 0 when there is none.
+        last: Number of the last of them.
+        total: How many there are on all pages.
+        number: Number of the page, from 1.
+        page_count: How many pages there are, at least 1.
+    """
+
+    rows: Sequence[object]
+    first: int
+    last: int
+    total: int
+    number: int
+    page_count: int
+
+    @classmethod
+    def of(cls, rows: Sequence[object], asked: str, size: int = PAGE_ROWS) -> Self:
+        """Cut a page out of a list.
+
+        Args:
+            rows: The whole list.
+            asked: The number of the page, as it was asked for; anything else means the first.
+            size: Rows of a page.
+
+        Returns:
+            The page; the last one when there are not so many.
+        """
+        page_count = max(1, -(-len(rows) // size))
+        number = int(asked) if asked.isascii() and asked.isdigit() and len(asked) < 10 else 1  # noqa: PLR2004 # digits enough
+        number = min(max(number, 1), page_count)
+        start = (number - 1) * size
+        shown = rows[start : start + size]
+        return cls(
+            rows=shown,
+            first=start + 1 if shown else 0,
+            last=start + len(shown),
+            total=len(rows),
+            number=number,
+            page_count=page_count,
+        )

@@ -1,0 +1,298 @@
+"""Generate API Token: read/write, all access, custom, operator.
+
+Lives here: the four forms, and what they ask `CreateAuthorization` for. Must not live here: which
+permissions a choice means (`recovery.services.authorizations.permission_request`).
+
+Source: InfluxDB UI 2.0.9, "Generate Read/Write Token"; spec admin-daemon 4.3 to 4.7.
+"""
+
+from collections import Counter
+from collections.abc import Sequence
+from typing import Final, NamedTuple
+
+from recovery.daemon.answer import Answer, ApiError
+from recovery.daemon.page.shown_once import show_secret
+from recovery.daemon.page.visit import Visit
+from recovery.model.bucket import TYPE_SYSTEM
+from recovery.model.ids import Id, parse_id
+from recovery.model.organization import Organization
+from recovery.model.permission import LEVEL_2_2, operator_permissions, types_of_level
+from recovery.model.user import User
+from recovery.services.authorizations.creation import CreateAuthorization
+from recovery.services.authorizations.new_token import FormChoice
+from recovery.services.authorizations.permission_request import PermissionRequest
+from recovery.services.reach import Names, Reaching
+
+CHOICES_MAX: Final = 100
+"""Buckets that a pane offers at once; the others are found by searching."""
+NO_BUCKET: Final = "Choose at least one bucket to read or write."
+NO_PERMISSION: Final = "Choose at least one permission."
+NO_TICK: Final = "Tick that you understand what an operator token can do."
+NO_USER: Final = "Choose a user: the store has none that is active."
+NO_ORGANIZATION: Final = "Choose an organization: the store has none."
+
+
+class Choice(NamedTuple):
+    """One entry of a list to choose from.
+
+    Attributes:
+        id: 16 hex digits.
+        name: As stored, not escaped.
+        is_chosen: Whether it is chosen.
+        is_possible: Whether it can be.
+        note: Why not, or what else there is to say.
+    """
+
+    id: str
+    name: str
+    is_chosen: bool
+    is_possible: bool = True
+    note: str = ""
+
+
+class Pane(NamedTuple):
+    """The buckets to read, or to write.
+
+    Attributes:
+        action: "read" or "write".
+        search: What they were searched by.
+        choices: Those that were found, and all that are chosen.
+        chosen_count: How many are chosen.
+        bucket_count: How many there are.
+        hidden_count: How many were found and are not shown.
+        is_all: Whether all are meant, also future ones.
+    """
+
+    action: str
+    search: str
+    choices: Sequence[Choice]
+    chosen_count: int
+    bucket_count: int
+    hidden_count: int
+    is_all: bool
+
+
+def read_write(visit: Visit) -> Answer:
+    """Show the form with two panes."""
+    organization = _organization(visit)
+    panes = [_pane(visit, action, organization) for action in ("read", "write")]
+    return _form(
+        visit,
+        "new_read_write.html",
+        organization,
+        panes=panes,
+        words=_words(visit, organization, _buckets_wanted(visit)),
+        is_without_buckets=not any(pane.bucket_count for pane in panes),
+    )
+
+
+def make_read_write(visit: Visit) -> Answer:
+    """Make the token, or search first."""
+    if visit.form.get("act") != "save":
+        return read_write(visit)
+    request = _buckets_wanted(visit)
+    if request is None:
+        raise ApiError("invalid", NO_BUCKET)
+    return _make(visit, request)
+
+
+def all_access(visit: Visit) -> Answer:
+    """Show the form for everything in one organization."""
+    return _form(visit, "new_all_access.html", _organization(visit))
+
+
+def make_all_access(visit: Visit) -> Answer:
+    """Make the token."""
+    if visit.form.get("act") != "save":
+        return all_access(visit)
+    return _make(visit, PermissionRequest(is_all_access=True))
+
+
+def custom(visit: Visit) -> Answer:
+    """Show the form with all types."""
+    organization = _organization(visit)
+    kinds = [
+        (kind, kind in visit.form.all("read"), kind in visit.form.all("write"))
+        for kind in types_of_level(visit.tx.level)
+    ]
+    return _form(
+        visit,
+        "new_custom.html",
+        organization,
+        kinds=kinds,
+        words=_words(visit, organization, _types_wanted(visit)),
+    )
+
+
+def make_custom(visit: Visit) -> Answer:
+    """Make the token."""
+    if visit.form.get("act") != "save":
+        return custom(visit)
+    request = _types_wanted(visit)
+    if request is None:
+        raise ApiError("invalid", NO_PERMISSION)
+    return _make(visit, request)
+
+
+def operator(visit: Visit) -> Answer:
+    """Show the form for a token that can do everything."""
+    visit.require_operator()
+    level = visit.tx.level
+    return _form(
+        visit,
+        "new_operator.html",
+        _organization(visit),
+        permission_count=len(operator_permissions(level)),
+        is_older=level < LEVEL_2_2,
+        versions=visit.page.desk.session.facts().server_versions,
+    )
+
+
+def make_operator(visit: Visit) -> Answer:
+    """Make the token."""
+    visit.require_operator()
+    if visit.form.get("act") != "save":
+        return operator(visit)
+    if not visit.form.has("understood"):
+        raise ApiError("invalid", NO_TICK)
+    return _make(visit, PermissionRequest(is_operator=True), operation="auth create-operator")
+
+
+def _make(visit: Visit, request: PermissionRequest, *, operation: str = "auth create") -> Answer:
+    """Mint a token, if the visitor may give away what it permits."""
+    organization, user_id = _organization(visit), parse_id(visit.form.get("user"))
+    if organization is None:
+        raise ApiError("invalid", NO_ORGANIZATION)
+    if user_id is None:
+        raise ApiError("invalid", NO_USER)
+    visit.rights.require("create authorization", org=organization.id, user=user_id)
+    planner = CreateAuthorization(
+        operation=operation,
+        username=user_id,
+        organization=organization.id,
+        description=visit.form.line("description"),
+        request=request,
+        form=FormChoice.BY_STORE,
+        server_hashes=visit.page.desk.settings.server_hashes,
+        clock=visit.page.desk.clock,
+        rng=visit.page.desk.rng,
+    )
+    if not visit.is_operator:
+        visit.rights.require_held(
+            request.resolve(visit.tx, organization=organization, user_id=user_id)
+        )
+    return show_secret(visit, visit.change(planner))
+
+
+def _organization(visit: Visit) -> Organization | None:
+    """Give the organization that is chosen, else the one with the most buckets."""
+    organizations = _organizations(visit)
+    counts = Counter(one.org_id for one in visit.tx.buckets.walk([]))
+    organizations.sort(key=lambda one: -counts[one.id])
+    wanted = visit.form.get("organization") or visit.asked.get("organization")
+    chosen = [one for one in organizations if one.id == wanted]
+    return next(iter([*chosen, *organizations]), None)
+
+
+def _organizations(visit: Visit) -> list[Organization]:
+    return [
+        one for one in visit.tx.organizations.walk([]) if visit.may("read organization", one=one.id)
+    ]
+
+
+def _form(
+    visit: Visit, template: str, organization: Organization | None, **context: object
+) -> Answer:
+    """Show a form with what all four have."""
+    return visit.screen(
+        template,
+        organization=organization,
+        organizations=_organizations(visit),
+        users=_users(visit),
+        description=visit.form.line("description") or visit.asked.line("description"),
+        server_versions=visit.page.desk.session.facts().server_versions,
+        **context,
+    )
+
+
+def _users(visit: Visit) -> list[Choice]:
+    """List whom the token may be for, with the visitor's own user chosen."""
+    wanted = visit.form.get("user") or visit.call.caller.user_id
+    users = [one for one in visit.tx.users.walk([]) if visit.may("write user", one=one.id)]
+    return [_user(one, wanted) for one in users]
+
+
+def _user(one: User, wanted: str | None) -> Choice:
+    return Choice(
+        id=one.id,
+        name=one.name,
+        is_chosen=one.id == wanted and not one.is_inactive,
+        is_possible=not one.is_inactive,
+        note="inactive: its tokens are refused" if one.is_inactive else "",
+    )
+
+
+def _pane(visit: Visit, action: str, organization: Organization | None) -> Pane:
+    """List the buckets of a pane: what is chosen, and what was searched for."""
+    org_id = None if organization is None else organization.id
+    buckets = sorted(
+        (one for one in visit.tx.buckets.walk([]) if one.org_id == org_id),
+        key=lambda one: (one.type == TYPE_SYSTEM, one.name.casefold(), one.id),
+    )
+    search = visit.form.line(f"search-{action}").strip()
+    chosen = set(visit.form.all(action))
+    found = [one for one in buckets if search.casefold() in one.name.casefold() or one.id == search]
+    match visit.form.get("act"):
+        case act if act == f"all-{action}":
+            chosen |= {one.id for one in found}
+        case act if act == f"none-{action}":
+            chosen -= {one.id for one in found}
+    shown = [one for one in buckets if one.id in chosen]
+    rest = [one for one in found if one.id not in chosen]
+    kept = {one.id for one in (*shown, *rest[:CHOICES_MAX])}
+    return Pane(
+        action=action,
+        search=search,
+        choices=[
+            Choice(one.id, one.name, one.id in chosen, note="system" * (one.type == TYPE_SYSTEM))
+            for one in buckets
+            if one.id in kept
+        ],
+        chosen_count=len(shown),
+        bucket_count=len(buckets),
+        hidden_count=max(len(rest) - CHOICES_MAX, 0),
+        is_all=visit.form.has(f"every-{action}"),
+    )
+
+
+def _buckets_wanted(visit: Visit) -> PermissionRequest | None:
+    """Read what the panes say; None when they say nothing."""
+    every = {action: visit.form.has(f"every-{action}") for action in ("read", "write")}
+    request = PermissionRequest(
+        read_buckets=() if every["read"] else visit.form.all("read"),
+        write_buckets=() if every["write"] else visit.form.all("write"),
+        read_types=("buckets",) if every["read"] else (),
+        write_types=("buckets",) if every["write"] else (),
+    )
+    return None if request.clash else request
+
+
+def _types_wanted(visit: Visit) -> PermissionRequest | None:
+    """Read the table of types; None when nothing is ticked."""
+    known = types_of_level(visit.tx.level)
+    request = PermissionRequest(
+        read_types=tuple(one for one in visit.form.all("read") if one in known),
+        write_types=tuple(one for one in visit.form.all("write") if one in known),
+    )
+    return None if request.clash else request
+
+
+def _words(
+    visit: Visit, organization: Organization | None, request: PermissionRequest | None
+) -> list[str]:
+    """Say in words what a token would be permitted; nothing before something is chosen."""
+    if request is None or organization is None:
+        return []
+    permissions = request.resolve(visit.tx, organization=organization, user_id=Id("0" * 15 + "1"))
+    grants = Reaching(Names(visit.tx)).of(permissions)
+    return [f"{one.action_words} {one.words}" for one in grants]

@@ -1,0 +1,76 @@
+"""Users: the list, and one user.
+
+Lives here: what these two screens show. Must not live here: what is done with a user (`user_acts`),
+and whether one can sign in (`recovery.model.standing`).
+
+Source: spec admin-daemon 4.9.
+"""
+
+from collections import Counter
+
+from recovery.daemon.answer import Answer, ApiError
+from recovery.daemon.page.token_index import Cut
+from recovery.daemon.page.visit import Visit
+from recovery.model.ids import Id
+from recovery.model.user import User
+from recovery.services.authorizations.listing import Inventory
+from recovery.services.session import View
+from recovery.services.stores.info import sign_ins
+from recovery.services.tenancy.user_details import describe_user
+
+NOT_FOUND = ApiError("not found", "there is no such user")
+
+
+def list_users(visit: Visit) -> Answer:
+    """Show the list."""
+    wanted = visit.asked.line("find").strip()
+    view = View(visit.page.desk.session.facts(), visit.tx)
+    standings = {one.id: one for one in sign_ins(visit.tx)}
+    tokens = Counter(row.user_id for row in visit.page.book.tokens().rows.values())
+    rows = [
+        (row, standings[row.id], tokens[row.id])
+        for row in Inventory(view).users().rows
+        if visit.may("read user", one=Id(row.id))
+    ]
+    total = len(rows)
+    rows = [
+        one for one in rows if wanted.casefold() in one[0].name.casefold() or wanted == one[0].id
+    ]
+    rows.sort(key=lambda one: (one[0].name.casefold(), one[0].id))
+    return visit.screen(
+        "users.html",
+        cut=Cut.of(rows, visit.asked.get("page")),
+        total=total,
+        find=wanted,
+        may_make=visit.may("create user"),
+    )
+
+
+def user_of_path(visit: Visit) -> User:
+    """Give the user of the path, if it may be read; raise `ApiError` otherwise."""
+    user_id = visit.id()
+    visit.rights.require("read user", one=user_id)
+    found = visit.tx.users.get(user_id)
+    if found is None:
+        raise NOT_FOUND
+    return found
+
+
+def show_user(visit: Visit) -> Answer:
+    """Show one user."""
+    found = user_of_path(visit)
+    details = describe_user(visit.tx, found)
+    rows = visit.page.book.tokens().rows
+    organizations = [
+        (one.id, one.name)
+        for one in visit.tx.organizations.walk([])
+        if visit.may("change member", one=one.id, org=one.id)
+    ]
+    return visit.screen(
+        "user.html",
+        user=details,
+        is_inactive=found.is_inactive,
+        tokens=[rows[one.id] for one in details.tokens if one.id in rows],
+        organizations=organizations,
+        may_write=visit.may("write user", one=Id(details.id)),
+    )

@@ -1,0 +1,365 @@
+"""One request of the page while it is answered, on the thread of the store.
+
+Lives here: `Visit`, and what the screens share: plans, changes, the line about what was done, the
+box about what went wrong. Must not live here: screens.
+
+Invariants: a form is carried out once, however often it is sent: the second time it leads where the
+first did. What goes wrong is said on the screen that it was asked from, with what was typed.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from http import HTTPStatus
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any, Final, Protocol
+from urllib.parse import quote
+
+from recovery.daemon.access import USER_INACTIVE, Caller
+from recovery.daemon.answer import STATUSES, Answer, ApiError
+from recovery.daemon.call import Call
+from recovery.daemon.changes import Made, worded
+from recovery.daemon.page.form import Form
+from recovery.daemon.page.render import Renderer, redirect
+from recovery.daemon.page.sessions import PageSession, PageSessions
+from recovery.daemon.rights import Rights
+from recovery.errors import RecoveryError
+from recovery.metastore.transaction import MetaTx
+from recovery.model.ids import Id
+from recovery.services.changes.plan import Manner, Plan, Planner
+
+if TYPE_CHECKING:
+    from recovery.daemon.call import Desk
+    from recovery.daemon.journal import JournalEntry
+    from recovery.daemon.page.book import Book
+
+NOTHING_CHANGED: Final = "Nothing was changed."
+NOT_ALLOWED: Final = "Your user may not do this. " + NOTHING_CHANGED
+SENT_BEFORE: Final = (
+    "This form was sent before, and what it made has been shown. If a new secret was not copied, "
+    "delete what it belongs to and make another."
+)
+NAVIGATION: Final = (
+    ("/tokens", "API Tokens", "t"),
+    ("/users", "Users", "u"),
+    ("/organizations", "Organizations", "o"),
+    ("/map", "Map", "m"),
+    ("/doctor", "Doctor", "d"),
+    ("/backups", "Backups and undo", "b"),
+    ("/ledger", "Ledger", "l"),
+)
+
+
+class Lifetime(Protocol):
+    """How long the daemon goes on."""
+
+    def remaining_s(self, now_s: float) -> float | None:
+        """Say how many seconds are left if nobody asks for anything; None for ever."""
+        ...
+
+    def end(self, cause: str) -> None:
+        """End it."""
+        ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PageDesk:
+    """Everything that screens are made with, besides what answers of the API need.
+
+    Attributes:
+        desk: What those need.
+        renderer: Makes pages.
+        sessions: Who has opened the page.
+        book: What was found out about the store and holds until the next change.
+        lifetime: How long the daemon goes on.
+    """
+
+    desk: "Desk"
+    renderer: Renderer
+    sessions: PageSessions
+    book: "Book"
+    lifetime: Lifetime
+
+
+@dataclass(slots=True, kw_only=True)
+class Visit:
+    """One request.
+
+    Attributes:
+        page: Everything that screens are made with.
+        call: The request as the API has it: the records, who asks, changes.
+        session: Who has opened the page.
+        asked: The fields of the URL.
+        form: The fields of the body.
+        now_s: The time, on the clock of `Lifetime`.
+        problem: What went wrong with the form that is shown again; "" when nothing did.
+    """
+
+    page: PageDesk
+    call: Call
+    session: PageSession
+    asked: Form
+    form: Form = field(repr=False)
+    now_s: float
+    problem: str = ""
+    status: int = HTTPStatus.OK
+
+    @property
+    def tx(self) -> MetaTx:
+        """The records, as they are now."""
+        return self.call.tx
+
+    @property
+    def rights(self) -> Rights:
+        """What may be done."""
+        return self.call.rights
+
+    @property
+    def path(self) -> str:
+        """The path, as it was asked for."""
+        return self.call.request.path
+
+    @property
+    def is_operator(self) -> bool:
+        """Whether everything may be done."""
+        return self.rights.is_operator(self.tx.level)
+
+    def id(self, name: str = "id") -> Id:
+        """Read an ID of the path; raise `ApiError` when it is none."""
+        return self.call.id(name)
+
+    def may(
+        self, what: str, *, one: Id | None = None, org: Id | None = None, user: Id | None = None
+    ) -> bool:
+        """As `Rights.may`."""
+        return self.rights.may(what, one=one, org=org, user=user)
+
+    def require_operator(self) -> None:
+        """Refuse what only an operator may do or see.
+
+        Raises:
+            ApiError: 403.
+        """
+        if not self.is_operator:
+            raise ApiError("forbidden", NOT_ALLOWED + " Open the page with the console key.")
+
+    def plan(self, planner: Planner) -> Plan:
+        """Say what a change would do, without doing it.
+
+        Args:
+            planner: The change.
+
+        Returns:
+            Its plan.
+
+        Raises:
+            ApiError: It is refused.
+        """
+        try:
+            return self.page.desk.session.propose(planner, Manner(is_dry_run=True)).plan
+        except RecoveryError as error:
+            raise ApiError("unprocessable entity", worded(error)) from error
+
+    def change(self, planner: Planner) -> Made:
+        """Change the store; raise `ApiError` when that is refused or fails."""
+        return self.call.change(planner)
+
+    def changed(self, planner: Planner, then: str) -> Answer:
+        """Change the store, and lead to a page that says so.
+
+        Args:
+            planner: The change.
+            then: The path of that page.
+
+        Returns:
+            The answer to the form.
+
+        Raises:
+            ApiError: It was refused or it failed.
+        """
+        return self.led(self.change(planner), then)
+
+    def changed_when_sure(
+        self, planner: Planner, then: str, *, title: str, button: str, back: str
+    ) -> Answer:
+        """Change the store, but ask first where the plan warns of something.
+
+        Args:
+            planner: The change.
+            then: The path of the page that says what was done.
+            title: The question.
+            button: The yes.
+            back: Where the no leads.
+
+        Returns:
+            The question, or the answer to the form.
+
+        Raises:
+            ApiError: It was refused or it failed.
+        """
+        if not self.form.has("sure"):
+            plan = self.plan(planner)
+            if plan.warnings and plan.is_needed:
+                kept = {
+                    name: self.form.get(name)
+                    for name in self.form.values
+                    if name not in {"once", "token"}
+                }
+                return self.ask_plan(
+                    plan, title=title, button=button, back=back, hidden={**kept, "sure": "1"}
+                )
+        return self.changed(planner, then)
+
+    def ask(self, planner: Planner, **asked: Any) -> Answer:  # noqa: ANN401 # as ask_plan
+        """Ask whether to make a change; what else is said is as for `ask_plan`."""
+        return self.ask_plan(self.plan(planner), **asked)
+
+    def ask_plan(  # noqa: PLR0913 # what a question needs
+        self,
+        plan: Plan,
+        *,
+        title: str,
+        button: str,
+        back: str,
+        sentence: str = "",
+        is_danger: bool = False,
+        typed: str | None = None,
+        extra: str = "",
+        hidden: Mapping[str, str] = MappingProxyType({}),
+    ) -> Answer:
+        """Show what a change would do, and ask.
+
+        Args:
+            plan: What would be done.
+            title: The question.
+            button: The yes.
+            back: Where the no leads.
+            sentence: What else is worth knowing.
+            is_danger: Whether the button says no by its looks.
+            typed: What has to be typed; None for nothing.
+            extra: A box that can be ticked, by its name in the template; "" for none.
+            hidden: Further fields that come back with the yes.
+
+        Returns:
+            The question.
+        """
+        return self.screen(
+            "confirm.html",
+            title=title,
+            plan=plan,
+            button=button,
+            back=back,
+            sentence=sentence,
+            is_danger=is_danger,
+            typed=typed,
+            extra=extra,
+            hidden=dict(hidden),
+        )
+
+    def led(self, made: Made, then: str) -> Answer:
+        """Lead to a page that says what was done."""
+        number = self.page.desk.changes.count if made.is_changed else 0
+        path = f"{then}{'&' if '?' in then else '?'}done={number}"
+        self.session.spend(self.form.get("once"), path)
+        return redirect(path)
+
+    def shown_once(self, template: str, **context: object) -> Answer:
+        """Answer a form with a page that shows a secret, which no other page ever does."""
+        self.session.spend(self.form.get("once"), None)
+        return self.screen(template, made=self._entry(self.page.desk.changes.count), **context)
+
+    def screen(self, template: str, **context: object) -> Answer:
+        """Make a page of a template.
+
+        Args:
+            template: Name of its file.
+            context: What it names besides what every page has.
+
+        Returns:
+            The answer.
+        """
+        return self.page.renderer.page(
+            template, {**self._everywhere(), **context}, status=self.status
+        )
+
+    def failed(self, error: ApiError, again: "Callable[[Visit], Answer] | None") -> Answer:
+        """Say what went wrong, on the screen that it was asked from."""
+        self.problem = self.worded(error)
+        self.status = STATUSES[error.code]
+        if again is not None:
+            try:
+                return again(self)
+            except ApiError as other:
+                self.problem = self.worded(other)
+        return self.screen("error.html", title="That did not work")
+
+    def worded(self, error: ApiError) -> str:
+        """Put an error into the two sentences that every error here has."""
+        message = error.message[:1].upper() + error.message[1:]
+        if error.code == "unauthorized" and message.endswith("is unauthorized"):
+            message = f"Your user may not do this ({error.message})."
+        if error.message == USER_INACTIVE:
+            message = "Your user is inactive."
+        message = message if message.endswith((".", "!", "?")) else f"{message}."
+        if self.page.desk.changes.stopped_by is None and "hanged" not in message:
+            message = f"{message} {NOTHING_CHANGED}"
+        return message
+
+    def _everywhere(self) -> dict[str, object]:
+        changes = self.page.desk.changes
+        facts = self.page.desk.session.facts()
+        remaining_s = self.page.lifetime.remaining_s(self.now_s)
+        top = f"/{self.path.split('/')[1]}"
+        return {
+            "navigation": NAVIGATION,
+            "here_path": self.path,
+            "here": "/organizations" if top == "/buckets" else top,
+            "store_path": str(facts.path),
+            "is_read_only": not self.page.desk.session.store.is_writable,
+            "is_stopped": changes.stopped_by is not None,
+            "change_count": changes.count,
+            "stops_in_min": None if remaining_s is None else max(1, round(remaining_s / 60)),
+            "stops_in_s": None if remaining_s is None else round(remaining_s),
+            "visitor": self.call.caller.name,
+            "is_operator": self.is_operator,
+            "problem": self.problem,
+            "done": self._entry(_number(self.asked.get("done"))),
+            "is_unneeded": self.asked.get("done") == "0",
+            "new_form": self._new_form,
+            "form": self.form,
+            "q": lambda text: quote(text, safe=""),
+        }
+
+    def _new_form(self, action: str) -> Mapping[str, str]:
+        """Draw the number of a form, and its token."""
+        once = self.page.sessions.new_once()
+        return {"once": once, "token": self.session.form_token(action, once)}
+
+    def _entry(self, number: int) -> "JournalEntry | None":
+        entries = self.page.desk.changes.journal.entries
+        return next((one for one in reversed(entries) if one.number == number), None)
+
+
+def _number(text: str) -> int:
+    return int(text) if text.isascii() and text.isdigit() and len(text) < 10 else -1  # noqa: PLR2004 # digits enough
+
+
+def caller_of(visit_session: PageSession, tx: MetaTx, desk: "Desk") -> Caller:
+    """Find out who has opened the page.
+
+    Args:
+        visit_session: The session.
+        tx: The records.
+        desk: Everything that answers are made with.
+
+    Returns:
+        Who asks, with all rights.
+
+    Raises:
+        ApiError: 403: the user is gone or inactive.
+    """
+    if visit_session.user_id is None:
+        return desk.access.console_caller(tx)
+    user = tx.users.get(visit_session.user_id)
+    if user is None or user.is_inactive:
+        raise ApiError("forbidden", USER_INACTIVE)
+    return desk.access.session_caller(tx, user.id)
