@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from bolt_store.file.block_file import BlockFile
     from bolt_store.file.sparse import data_ranges
     from bolt_store.file.unlocked import open_block_file
+    from bolt_store.leftovers import LeftoverLeaf, leftover_leaves
     from bolt_store.rewind import (
         NotRewindableError,
         Rewind,
@@ -77,6 +78,7 @@ __all__ = [
     "Finding",
     "Item",
     "Knowledge",
+    "LeftoverLeaf",
     "Meta",
     "NotRewindableError",
     "PageDescription",
@@ -103,6 +105,7 @@ __all__ = [
     "describe_page",
     "is_same_content",
     "last_written_pages",
+    "leftover_leaves",
     "open",
     "open_block_file",
     "open_file",
@@ -139,6 +142,10 @@ _ROOMS = {
     "bolt_store.file.block_file": ("BlockFile",),
     "bolt_store.file.sparse": ("data_ranges",),
     "bolt_store.file.unlocked": ("open_block_file",),
+    "bolt_store.leftovers": (
+        "LeftoverLeaf",
+        "leftover_leaves",
+    ),
     "bolt_store.rewind": (
         "NotRewindableError",
         "Rewind",

@@ -177,6 +177,24 @@ class DB:
         self._views.add(tx)
         return tx
 
+    def view_older(self) -> Tx | None:
+        """Begin to read the state before the newest one, as far as its pages are still there.
+
+        Returns:
+            The transaction; None when the older meta cannot be used, so that there is no such
+            state. A page that was used again since is met as damage.
+
+        Raises:
+            DBClosedError: The database is closed.
+        """
+        self._require_usable()
+        older = self._pager.older
+        if older.meta is None or older.problem is not None:
+            return None
+        tx = Tx(self, self._pager.snapshot(older.meta), None)
+        self._views.add(tx)
+        return tx
+
     def update(self, *, full_check: bool = False) -> Tx:
         """Begin a writing transaction.
 

@@ -156,6 +156,6 @@ def _afterwards(way: str | Run, options: Change) -> str:
     """Say what remains to be done, as it can be typed."""
     if isinstance(way, str):
         return way
-    named = named_with(options.bolt_path, options.ledger)
+    named = named_with(options.output or options.bolt_path, options.ledger)
     line = command_line(way.operation, {**named, **way.values})
     return f"{way.purpose[:1].upper()}{way.purpose[1:]}: {line}"

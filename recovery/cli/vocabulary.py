@@ -96,6 +96,9 @@ COMMANDS: Final = {
     "auth delete": Entry(
         "auth_changes", "delete authorizations, so that their tokens are worth nothing"
     ),
+    "auth undelete": Entry(
+        "auth_undeletion", "bring deleted authorizations back, so that their tokens work again"
+    ),
     "auth rotate": Entry(
         "auth_rotation", "replace tokens that leaked by new ones with the same rights"
     ),
@@ -124,6 +127,7 @@ COMMANDS: Final = {
     "user activate": Entry("user_changes", "let a user in again"),
     "user deactivate": Entry("user_changes", "keep a user out, with all its tokens"),
     "user delete": Entry("user_changes", "delete a user with its password and roles"),
+    "user undelete": Entry("user_undeletion", "bring a deleted user back, with password and roles"),
     "user verify-password": Entry("user_details", "try a password without a server"),
     "org list": Entry("org_listing", "list every organization, with owners and members"),
     "org create": Entry("org_changes", "make an organization that influxd starts with"),

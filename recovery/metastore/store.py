@@ -343,6 +343,26 @@ class MetaStore:
             tx.rollback()
 
     @contextmanager
+    def view_older(self) -> Iterator[MetaTx | None]:
+        """Read the state before the newest one.
+
+        Yields:
+            Its records; None when there is no such state any more.
+
+        Raises:
+            StoreDamagedError: A page that is needed was used again, or is damaged.
+        """
+        with self._failures.translated():
+            tx = self._db.view_older()
+        if tx is None:
+            yield None
+            return
+        try:
+            yield MetaTx(tx, self._failures, level=self.level)
+        finally:
+            tx.rollback()
+
+    @contextmanager
     def update(self) -> Iterator[MetaTx]:
         """Change the store in one transaction: committed at the end of the block.
 

@@ -85,6 +85,16 @@ class Users:
         """Write a user that is there; its name must not change. Raises as `Table.put`."""
         self._records.put(user.id.encode(), user.document)
 
+    def restore(self, user: User) -> None:
+        """Write a user as it once was, with its index entry; ID and name are free.
+
+        Raises:
+            StoreDamagedError: A bucket is missing, or a page on the way is damaged.
+            RefusedError: The name does not fit into a key.
+        """
+        self.put(user)
+        self._index.put(user.name.encode("utf-8", "surrogateescape"), user.id.encode())
+
     def rename(self, before: User, after: User) -> None:
         """Write a user under a new name, and move its index entry.
 

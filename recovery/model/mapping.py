@@ -19,6 +19,25 @@ ORGS: Final = "orgs"
 INSTANCE: Final = "instance"
 INSTANCE_ID: Final = Id("0000000000000001")
 
+RESOURCE_TABLES: Final = {
+    "authorizations": "authorizationsv1",
+    "buckets": "bucketsv1",
+    "checks": "checksv1",
+    "dashboards": "dashboardsv2",
+    "documents": "templates/documents/meta",
+    "labels": "labelsv1",
+    "notificationEndpoints": "notificationEndpointv1",
+    "notificationRules": "notificationRulev1",
+    ORGS: "organizationsv1",
+    "scrapers": "scraperv2",
+    "sources": "sourcesv1",
+    "tasks": "tasksv1",
+    "telegrafs": "telegrafv1",
+    "users": "usersv1",
+    "variables": "variablesv1",
+}
+"""Where the resources of a type are, for those that the bolt file has."""
+
 _MAPPING_TYPES: Final = frozenset({"user", "org"})
 
 

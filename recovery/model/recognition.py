@@ -11,12 +11,14 @@ Source: InfluxDB v2.9.1 kv/user, kv/org, tenant/storage_bucket.go, authorization
 records are JSON objects under their ID in 16 hexadecimal digits.
 """
 
+import re
 from dataclasses import dataclass, field
 from enum import StrEnum, unique
 from typing import Final
 
 from recovery.model.gojson import UndecodableError, decode_fields, fold, text_field
 from recovery.model.ids import ID_LENGTH, parse_id
+from recovery.model.permission import decode_permissions
 
 
 @unique
@@ -134,6 +136,26 @@ def _has_long_token(value: bytes) -> bool:
     return any(len(text) >= TOKEN_LENGTH_MIN for text in texts)
 
 
+def is_api_authorization(value: bytes) -> bool:
+    """Tell whether an authorization certainly belongs to an API token, and not to a 1.x client.
+
+    The two look alike, but for what a 1.x client never has: a hash, a token as servers draw them,
+    or a permission on anything but buckets. Its user name is no secret, and would be a token.
+
+    Args:
+        value: A record that `recognize` takes for an authorization.
+    """
+    try:
+        fields = decode_fields(value)
+        if text_field(fields, "hashedToken") or _DRAWN.fullmatch(text_field(fields, "token")):
+            return True
+        permissions = decode_permissions(bytes(fields.get(fold("permissions"), b"null")))
+    except UndecodableError:
+        return False
+    return any(one.type != "buckets" for one in permissions)
+
+
+_DRAWN: Final = re.compile(r"[A-Za-z0-9_-]{86}==")
 _AUTHORIZATION: Final = frozenset(map(fold, ("userID", "permissions")))
 _BUCKET: Final = frozenset(map(fold, ("orgID", "name", "retentionPeriod")))
 _USER: Final = frozenset(map(fold, ("id", "name", "status")))

@@ -69,10 +69,13 @@ REVEALS: Final = {
     "recovery.services.authorizations.intake": {
         "_Resolver._stored",
         "_Resolver.resolve",
-        "_hash_text",
-        "_hashes_of_raw",
     },
     "recovery.services.authorizations.rotation": {"_listed", "_successor"},
+    "recovery.services.authorizations.token_owners": {
+        "TokenOwners.__init__",
+        "TokenOwners.owner",
+        "hash_text",
+    },
     "recovery.services.authorizations.verification": {"_reasons", "verify_token"},
     "recovery.services.doctor.authorizations": {"key_of"},
     "recovery.services.authorizations.hashing": {"_Moves._obstacle", "_hashed"},

@@ -34,6 +34,7 @@ EVERY_COMMAND: Final[dict[str, tuple[tuple[str, ...], ...]]] = {
     "auth set-inactive": (("{reader}", "--yes"), ("{reader}", "{hashed}", "--yes")),
     "auth update": (("{reader}", "--description", "read by day", "--yes"),),
     "auth delete": (("{reader}", "--yes"), ("--all-but", "{operator}", "--yes")),
+    "auth undelete": ((), ("{reader}", "--yes")),
     "auth rotate": (
         ("--all", "--except", "{operator}", "--dry-run"),
         ("{operator}", "{hashed}", "--yes", *_TOKEN),
@@ -72,6 +73,7 @@ EVERY_COMMAND: Final[dict[str, tuple[tuple[str, ...], ...]]] = {
     "user activate": (("--username", "bob", "--yes"),),
     "user deactivate": (("--username", "bob", "--yes"),),
     "user delete": (("--username", "bob", "--with-tokens", "--yes"),),
+    "user undelete": ((), ("--username", "bob", "--with-tokens", "--yes")),
     "user verify-password": (("--username", "alice", "--password-file", "{home}/password"),),
     "org list": ((),),
     "org create": (("--org", "new", "--owner", "alice", "--yes"),),
@@ -125,6 +127,10 @@ NEEDS_NO_STORE: Final = {"completion", "demo", "schema", "store diff", "store re
 MAKES_A_STORE: Final = {"setup"}
 NEEDS_A_CHANGE: Final = {"ledger list", "ledger show", "store undo"}
 _A_CHANGE: Final = ("auth", "set-inactive", "{reader}", "--yes")
+NEEDS_A_DELETION: Final = {
+    "auth undelete": ("auth", "delete", "{reader}", "--yes"),
+    "user undelete": ("user", "delete", "--username", "bob", "--with-tokens", "--yes"),
+}
 NEEDS_AN_EXPORT: Final = {"auth import"}
 _AN_EXPORT: Final = ("auth", "export", "{home}/tokens.jsonl", "--with-tokens")
 
@@ -154,6 +160,8 @@ def command_lines(made: MadeStore, home: Path) -> dict[str, list[list[str]]]:
 def _lines(words: str, lines: Iterable[tuple[str, ...]]) -> Iterator[tuple[str, ...]]:
     if words in NEEDS_A_CHANGE:
         yield _A_CHANGE
+    if words in NEEDS_A_DELETION:
+        yield NEEDS_A_DELETION[words]
     if words in NEEDS_AN_EXPORT:
         yield _AN_EXPORT
     for line in lines:

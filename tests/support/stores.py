@@ -38,6 +38,7 @@ from recovery.services.tenancy.recipes import (
     write_role,
     write_user,
 )
+from recovery.services.undeletion.traces import CopyFile, Traces, gather
 from tests.support.oracle import Dump, Path_
 from tests.support.ports import FixedClock
 
@@ -277,6 +278,13 @@ def disclosure(path: Path) -> Disclosure:
     return Disclosure.noted(ListRecorder(), facts, operation="auth list", reason=None)
 
 
+def traces_of(path: Path, *copies: Path) -> Traces:
+    """Look for what was deleted from a store: in copies that are named, or in the store itself."""
+    files = [CopyFile(path=copy, made_at=None, is_named=True) for copy in copies]
+    with Session.open(path) as session:
+        return gather(session.store, files, has_own=not copies)
+
+
 @contextmanager
 def open_inventory(path: Path, *, timeout_s: float = 1.0) -> Iterator[Inventory]:
     """List what is in a store, in a session of its own."""
@@ -323,6 +331,13 @@ class Difference:
         """Names of the buckets, without the keys, some of which are secrets."""
         parts = (("added", self.added), ("removed", self.removed), ("changed", self.changed))
         return {word: sorted(bucket for bucket, _ in keys) for word, keys in parts if keys}
+
+
+def all_keys(path: Path) -> Keys:
+    """Return all keys of a store, as this program reads them."""
+    with MetaStore.open(path, write=False) as store, store.view() as tx:
+        names = tx.table_names()
+        return {(name, key): value for name in names for key, value in tx.table(name).items()}
 
 
 def keys_of(dump: Dump) -> Keys:

@@ -29,7 +29,7 @@ from recovery.model.gojson import UndecodableError, format_time
 from recovery.model.ids import Id
 from recovery.model.permission import OperatorLevel, OperatorStatus, Permission
 from recovery.ports import Clock
-from recovery.remedy import Run
+from recovery.remedy import Input, Run
 from recovery.services.access import Loss, loss_warnings
 from recovery.services.authorizations.choice import (
     absent,
@@ -172,6 +172,7 @@ class DeleteAuthorization:
             warnings=(*warnings, FREED_PAGES),
             apply=lambda tx: tx.authorizations.delete(self.authorization_id),
             verify=self._verify,
+            afterwards=(bring_back(self.authorization_id),),
         )
 
     def _found(self, store: MetaTx) -> tuple[str | None, tuple[str, ...]]:
@@ -262,6 +263,12 @@ class CompleteOperator:
             apply=lambda tx: tx.authorizations.update(before, after),
             verify=lambda tx: differs(tx, (after,)),
         )
+
+
+def bring_back(*authorization_ids: Id) -> Run:
+    """Name what takes a deletion back, of all that is deleted where it is one."""
+    values = {Input.ID: authorization_ids[0]} if len(authorization_ids) == 1 else {}
+    return Run("auth undelete", "if it was a mistake, to bring back what was deleted", values)
 
 
 def unneeded(operation: str, why: str, authorization: Authorization) -> Plan:

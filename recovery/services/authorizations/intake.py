@@ -27,13 +27,14 @@ from recovery.model.display import displayed
 from recovery.model.ids import Id
 from recovery.model.organization import index_name
 from recovery.model.permission import Permission
-from recovery.model.token import LEVEL_HASHED, VARIANTS, TokenForm, hash_token, hash_variant
+from recovery.model.token import LEVEL_HASHED, TokenForm, hash_token, hash_variant
 from recovery.remedy import Give, Input, Run
 from recovery.secret import Secret
 from recovery.services.authorizations.changes import differs
 from recovery.services.authorizations.creation import problem_of_token
 from recovery.services.authorizations.new_token import FormChoice, chosen_form
 from recovery.services.authorizations.permission_request import refusal_of
+from recovery.services.authorizations.token_owners import TokenOwners, hash_text
 from recovery.services.authorizations.transfer import Line, LineError, decode_lines
 from recovery.services.changes.plan import Plan
 
@@ -132,7 +133,7 @@ class _Resolver:
         self._users = {one.name: one.id for one in store.users.walk([])}
         self._organizations = {index_name(o.name): o.id for o in store.organizations.walk([])}
         self._buckets = {(b.org_id, b.name): b.id for b in store.buckets.walk([])}
-        self._hashes_of_raw = _hashes_of_raw(store)
+        self._tokens = TokenOwners(store)
         self._claimed: set[str] = set()
         self.warnings: list[str] = []
 
@@ -172,7 +173,7 @@ class _Resolver:
         if found is None or (found.user_id, found.org_id) != (wanted.user_id, wanted.org_id):
             return False
         return (
-            _hash_text(found) == _hash_text(wanted)
+            hash_text(found) == hash_text(wanted)
             and found.is_active == wanted.is_active
             and set(found.permissions()) == set(wanted.permissions())
         )
@@ -181,24 +182,14 @@ class _Resolver:
         """Take ID and token of a record, or say who has them."""
         if self._store.authorizations.has_id(wanted.id):
             return f"there is another authorization {wanted.id}, or the same with other rights"
-        hashed = _hash_text(wanted)
+        hashed = hash_text(wanted)
         if {wanted.id, hashed} & self._claimed:
             return "another line has the same ID or the same token"
-        owner = self._token_owner(wanted, hashed)
+        owner = self._tokens.owner(wanted)
         if owner is not None:
             return f"its token is that of authorization {owner}"
         self._claimed |= {wanted.id, hashed}
         return None
-
-    def _token_owner(self, wanted: Authorization, hashed: str) -> Id | None:
-        authorizations = self._store.authorizations
-        if wanted.token is not None:
-            keys = [hash_token(wanted.token, one) for one in VARIANTS]
-            entries = [authorizations.raw_entry(wanted.token)]
-            entries += [authorizations.hashed_entry(key) for key in keys]
-        else:
-            entries = [authorizations.hashed_entry(Secret(hashed)), self._hashes_of_raw.get(hashed)]
-        return next((found for found in entries if found is not None), None)
 
     def _owner(self, kind: str, wanted: Id | None, name: str | None) -> Id:
         """Find the user or the organization of a line in this store."""
@@ -263,23 +254,6 @@ class _Resolver:
         if hash_variant(before.hashed_token.reveal()) is None:
             raise _ConflictError("its hash is of no known kind")
         return None, before.hashed_token
-
-
-def _hashes_of_raw(store: MetaTx) -> dict[str, Id]:
-    """Hash every raw token of the store, to notice one that comes back as a hash."""
-    return {
-        hash_token(one.token, variant).reveal(): one.id
-        for one in store.authorizations.walk([])
-        if one.token is not None
-        for variant in VARIANTS
-    }
-
-
-def _hash_text(authorization: Authorization) -> str:
-    """Give the token of a record a form in which raw and hashed ones compare."""
-    if authorization.token is not None:
-        return hash_token(authorization.token).reveal()
-    return "" if authorization.hashed_token is None else authorization.hashed_token.reveal()
 
 
 def _refusal(conflicts: list[str], line_count: int) -> RefusedError:

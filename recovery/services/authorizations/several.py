@@ -16,7 +16,7 @@ from recovery.model.gojson import format_time
 from recovery.model.ids import Id
 from recovery.ports import Clock
 from recovery.services.access import Loss, loss_warnings
-from recovery.services.authorizations.changes import FREED_PAGES
+from recovery.services.authorizations.changes import FREED_PAGES, bring_back
 from recovery.services.authorizations.selection import Selection, left_alone, named
 from recovery.services.changes.facts import PlanFacts
 from recovery.services.changes.plan import Plan
@@ -80,6 +80,7 @@ class DeleteSeveral:
             ),
             apply=lambda tx: tx.authorizations.delete_all(ids),
             verify=lambda tx: _still_there(tx, ids),
+            afterwards=(bring_back(*ids),),
         )
 
 

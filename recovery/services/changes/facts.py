@@ -109,6 +109,7 @@ class PlanFacts(TypedDict, total=False):
     permission_count: int
     added_permissions: list[str]
     with_tokens: bool
+    origins: list[str]
     has_password: bool
     had_password: bool
     is_activated: bool

@@ -15,6 +15,7 @@ from recovery.model.mapping import (
     INSTANCE_ID,
     ORGS,
     OWNER,
+    RESOURCE_TABLES,
     Mapping,
     by_user_key,
     decode_mapping,
@@ -28,25 +29,6 @@ from recovery.services.doctor.indexes import IndexAudit, index_rules
 
 TABLE: Final = "userresourcemappingsv1"
 INDEX: Final = "userresourcemappingsbyuserindexv1"
-RESOURCE_TABLES: Final = {
-    "authorizations": "authorizationsv1",
-    "buckets": "bucketsv1",
-    "checks": "checksv1",
-    "dashboards": "dashboardsv2",
-    "documents": "templates/documents/meta",
-    "labels": "labelsv1",
-    "notificationEndpoints": "notificationEndpointv1",
-    "notificationRules": "notificationRulev1",
-    ORGS: "organizationsv1",
-    "scrapers": "scraperv2",
-    "sources": "sourcesv1",
-    "tasks": "tasksv1",
-    "telegrafs": "telegrafv1",
-    "users": "usersv1",
-    "variables": "variablesv1",
-}
-"""Where the resources of a type are, for those that the bolt file has."""
-
 KNOWN_TYPES: Final = frozenset({*ALL_TYPES, INSTANCE})
 
 UNDECODABLE: Final = Rule(

@@ -19,6 +19,7 @@ from recovery.model.authorization import Authorization
 from recovery.model.ids import Id
 from recovery.model.password import hash_password, password_matches, require_acceptable
 from recovery.model.user import ACTIVE, INACTIVE, User, decode_user
+from recovery.remedy import Input, Run
 from recovery.secret import Secret
 from recovery.services.access import Loss, loss_warnings
 from recovery.services.changes.plan import Plan
@@ -287,6 +288,13 @@ class DeleteUser:
             else (),
             apply=apply,
             verify=lambda tx: _is_left(tx, user),
+            afterwards=(
+                Run(
+                    "user undelete",
+                    "if it was a mistake, to bring the user back",
+                    {Input.ID: user.id} | ({Input.WITH_TOKENS: None} if goes else {}),
+                ),
+            ),
         )
 
     def _warnings(self, store: MetaTx, user: User, *, is_kept: bool) -> tuple[str, ...]:

@@ -71,6 +71,8 @@ from recovery.services.tenancy.user_changes import (
 )
 from recovery.services.tenancy.user_creation import CreateUser
 from recovery.services.tenancy.user_records import AddUser, EditUser, StorePassword
+from recovery.services.undeletion.tokens import UndeleteTokens
+from recovery.services.undeletion.users import UndeleteUser
 from tests.support.drawing import exported
 from tests.support.ports import FixedClock
 from tests.support.real_stores import unpack_real_store
@@ -84,6 +86,7 @@ from tests.support.stores import (
     edit,
     make_store,
     run_change,
+    traces_of,
     undo,
 )
 
@@ -149,6 +152,16 @@ def repair_of_a_fault(made: MadeStore) -> Planner:
     return RepairStore(only=None, clock=CLOCK, rng=SystemRng())
 
 
+def undeletion_of_a_token(made: MadeStore) -> Planner:
+    change(made.path, DeleteAuthorization(authorization_id=made.reader, is_ensured=False))
+    return UndeleteTokens(ids=(made.reader,), traces=traces_of(made.path), deletions={})
+
+
+def undeletion_of_a_user(made: MadeStore) -> Planner:
+    change(made.path, DeleteUser(user=BOB, with_tokens=True))
+    return UndeleteUser(user=BOB, traces=traces_of(made.path), with_tokens=True)
+
+
 def set_up_of_a_fresh_store(made: MadeStore) -> Planner:
     made.path.unlink()
     unpack_real_store("influxd-2.9.1-fresh", made.path)
@@ -184,6 +197,8 @@ PLANNERS: dict[str, Callable[[MadeStore], Planner]] = {
         clock=CLOCK,
         rng=SeededRng(),
     ),
+    "UndeleteTokens": undeletion_of_a_token,
+    "UndeleteUser": undeletion_of_a_user,
     "CompleteOperator": lambda made: CompleteOperator(
         authorization_id=made.old_operator, clock=CLOCK
     ),

@@ -1,0 +1,140 @@
+"""The command that brings deleted authorizations back.
+
+Lives here: `auth undelete`. Must not live here: where they are looked for and what is written
+(`recovery.services.undeletion`).
+"""
+
+from typing import Final
+
+from recovery.cli.changing import run_planner
+from recovery.cli.choices import authorization_id
+from recovery.cli.context import Context
+from recovery.cli.listing import plural
+from recovery.cli.options import Command
+from recovery.cli.outcome import ChangeDocument
+from recovery.cli.store import absolute, find_store, show_aside, store_of
+from recovery.cli.table import Column
+from recovery.cli.traces import Undeletion, add_undeletion, find_traces, origin_text
+from recovery.cli.words import Parser
+from recovery.discovery.search import FoundStore
+from recovery.errors import ExitCode
+from recovery.model.display import displayed
+from recovery.model.permission import OperatorLevel
+from recovery.services.session import Session
+from recovery.services.undeletion.tokens import DeletedToken, UndeleteTokens, list_deleted_tokens
+from recovery.services.undeletion.traces import Origin
+
+COLUMNS: Final = (
+    Column("ID"),
+    Column("User", 6),
+    Column("Org", 6),
+    Column("Operator"),
+    Column("Updated", 10),
+    Column("Found in", 14),
+    Column("Can return", 10),
+    Column("Description", 11),
+)
+
+SECONDS_LENGTH: Final = len("2026-01-02T03:04:05")
+
+
+class _Undelete(Undeletion, frozen=True):
+    id: tuple[str, ...]
+
+
+def _add_undelete(command: Parser) -> None:
+    command.add_argument(
+        "id",
+        nargs="*",
+        metavar="ID",
+        help="an authorization to bring back, 16 hex digits; there may be several (default: list "
+        "what can be brought back)",
+    )
+    add_undeletion(command, wanted="the authorizations are there")
+
+
+class DeletedTokens(ChangeDocument, frozen=True, kw_only=True):
+    """What --json prints: without an ID a list, with one a change."""
+
+    deleted: tuple[DeletedToken, ...] = ()
+
+
+def _undelete(options: _Undelete, context: Context) -> ExitCode:
+    ids = tuple(map(authorization_id, options.id))
+    found = find_store(options, context)
+    with Session.open(found.path, is_live=options.live) as session:
+        traces, deletions = find_traces(session, options, context)
+        if not ids:
+            with session.view() as view:
+                rows = tuple(list_deleted_tokens(view.tx, traces, deletions))
+            _show(found, session, rows, options, context)
+            return ExitCode.DONE
+    planner = UndeleteTokens(ids=ids, traces=traces, deletions=deletions, is_ensured=options.ensure)
+    return run_planner(options, context, lambda _: planner)
+
+
+UNDELETE: Final = Command(
+    description="List the authorizations that were deleted and can be brought back, or bring some "
+    "of them back by their IDs: each as it was, with its index entries, so that its token works "
+    "again, also one that is stored as a hash. They are looked for in the state before the last "
+    "one, on freed pages, and in the copies beside the store. influxd must be stopped. No token is "
+    "shown. What contradicts the store is refused, and what is missing is named. What has been "
+    "written over is gone.",
+    example="auth undelete 08371deae98c8000",
+    options=_Undelete,
+    run=_undelete,
+    add_options=_add_undelete,
+    document=DeletedTokens,
+)
+
+
+def _show(
+    found: FoundStore,
+    session: Session,
+    rows: tuple[DeletedToken, ...],
+    options: _Undelete,
+    context: Context,
+) -> None:
+    facts, output = session.facts(), context.output
+    if options.json:
+        output.document(
+            DeletedTokens(
+                store=store_of(found, facts),
+                operation="auth undelete",
+                is_dry_run=True,
+                target_path=absolute(found.named_path),
+                backup_path=None,
+                token_path=None,
+                record_ids=(),
+                plan={},
+                warnings=(),
+                deleted=rows,
+            )
+        )
+        return
+    show_aside(found, facts, output)
+    if rows:
+        output.table(COLUMNS, [_cells(row, found) for row in rows])
+        output.aside()
+    output.aside(f"{plural(len(rows), 'deleted authorization')} found.")
+    for row in rows:
+        if row.because is not None:
+            output.aside(f"{row.id} cannot return: {displayed(row.because)}.")
+        if row.deleted_by is not None:
+            output.aside(f"{row.id} went with {displayed(row.deleted_by)}.")
+    if any(row.because is None for row in rows):
+        output.aside("To bring one back: influx-recovery auth undelete ID")
+
+
+def _cells(row: DeletedToken, found: FoundStore) -> tuple[str, ...]:
+    origin = Origin(place=row.place, path=row.source_path, made_at=row.source_made_at)
+    return (
+        row.id,
+        displayed(row.user) if row.user is not None else f"missing {row.user_id or ''}".strip(),
+        displayed(row.organization) if row.organization is not None else "missing",
+        "no" if row.operator is OperatorLevel.NONE else row.operator.value,
+        displayed(row.updated_at[:SECONDS_LENGTH]),
+        origin_text(origin, found),
+        "yes" if row.because is None else "no",
+        displayed(row.description),
+    )

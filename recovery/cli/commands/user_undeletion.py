@@ -1,0 +1,143 @@
+"""The command that brings a deleted user back.
+
+Lives here: `user undelete`. Must not live here: where users are looked for and what is written
+(`recovery.services.undeletion`).
+"""
+
+from typing import Final
+
+from recovery.cli.changing import run_planner
+from recovery.cli.choices import add_user_choice, user_choice
+from recovery.cli.context import Context
+from recovery.cli.listing import plural
+from recovery.cli.options import Command
+from recovery.cli.outcome import ChangeDocument
+from recovery.cli.store import absolute, find_store, show_aside, store_of
+from recovery.cli.table import Column
+from recovery.cli.traces import Undeletion, add_undeletion, find_traces, origin_text
+from recovery.cli.words import Parser
+from recovery.discovery.search import FoundStore
+from recovery.errors import ExitCode
+from recovery.model.display import displayed
+from recovery.services.session import Session
+from recovery.services.undeletion.traces import Origin
+from recovery.services.undeletion.users import DeletedUser, UndeleteUser, list_deleted_users
+
+COLUMNS: Final = (
+    Column("ID"),
+    Column("Name", 8),
+    Column("Status"),
+    Column("Password"),
+    Column("Roles", 10),
+    Column("Tokens"),
+    Column("Found in", 14),
+    Column("Can return", 10),
+)
+
+
+class _Undelete(Undeletion, frozen=True):
+    username: str | None
+    id: str | None
+    with_tokens: bool
+
+
+def _add_undelete(command: Parser) -> None:
+    add_user_choice(command)
+    command.add_argument(
+        "--with-tokens",
+        action="store_true",
+        help="bring back its deleted authorizations, too (default: the user alone)",
+    )
+    add_undeletion(command, wanted="the user is there")
+
+
+class DeletedUsers(ChangeDocument, frozen=True, kw_only=True):
+    """What --json prints: without a user a list, with one a change."""
+
+    deleted: tuple[DeletedUser, ...] = ()
+
+
+def _undelete(options: _Undelete, context: Context) -> ExitCode:
+    found = find_store(options, context)
+    is_listing = options.username is None and options.id is None
+    with Session.open(found.path, is_live=options.live) as session:
+        traces, deletions = find_traces(session, options, context)
+        if is_listing:
+            with session.view() as view:
+                rows = tuple(list_deleted_users(view.tx, traces, deletions))
+            _show(found, session, rows, options, context)
+            return ExitCode.DONE
+    planner = UndeleteUser(
+        user=user_choice(options.username, options.id, "user undelete"),
+        traces=traces,
+        with_tokens=options.with_tokens,
+        is_ensured=options.ensure,
+    )
+    return run_planner(options, context, lambda _: planner)
+
+
+UNDELETE: Final = Command(
+    description="List the users that were deleted and can be brought back, or bring one back: "
+    "under its ID and its name, with its password and its roles as far as they are found, so that "
+    "it can sign in again and its tokens work. Users are looked for in the state before the last "
+    "one, on freed pages, and in the copies beside the store. influxd must be stopped. Nothing "
+    "secret is shown. It is refused when another user has the name. Its logins of InfluxDB 1.x do "
+    "not come back, and what has been written over is gone.",
+    example="user undelete --username grafana --with-tokens",
+    options=_Undelete,
+    run=_undelete,
+    add_options=_add_undelete,
+    document=DeletedUsers,
+)
+
+
+def _show(
+    found: FoundStore,
+    session: Session,
+    rows: tuple[DeletedUser, ...],
+    options: _Undelete,
+    context: Context,
+) -> None:
+    facts, output = session.facts(), context.output
+    if options.json:
+        output.document(
+            DeletedUsers(
+                store=store_of(found, facts),
+                operation="user undelete",
+                is_dry_run=True,
+                target_path=absolute(found.named_path),
+                backup_path=None,
+                token_path=None,
+                record_ids=(),
+                plan={},
+                warnings=(),
+                deleted=rows,
+            )
+        )
+        return
+    show_aside(found, facts, output)
+    if rows:
+        output.table(COLUMNS, [_cells(row, found) for row in rows])
+        output.aside()
+    output.aside(f"{plural(len(rows), 'deleted user')} found.")
+    for row in rows:
+        if row.because is not None:
+            output.aside(f"{displayed(row.name)} cannot return: {displayed(row.because)}.")
+        if row.deleted_by is not None:
+            output.aside(f"{displayed(row.name)} went with {displayed(row.deleted_by)}.")
+    if any(row.because is None for row in rows):
+        output.aside("To bring one back: influx-recovery user undelete --username NAME")
+
+
+def _cells(row: DeletedUser, found: FoundStore) -> tuple[str, ...]:
+    origin = Origin(place=row.place, path=row.source_path, made_at=row.source_made_at)
+    return (
+        row.id,
+        displayed(row.name),
+        displayed(row.status) or "none",
+        "yes" if row.has_password else "no",
+        displayed(", ".join(row.roles)) or "none",
+        str(len(row.token_ids)),
+        origin_text(origin, found),
+        "yes" if row.because is None else "no",
+    )

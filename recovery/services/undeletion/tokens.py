@@ -1,0 +1,342 @@
+"""Bring deleted authorizations back, so that their tokens work again.
+
+Lives here: `UndeleteTokens`, a planner, and `list_deleted_tokens`. Must not live here: where what
+was deleted is looked for (`traces`).
+
+Invariants: a record goes back byte for byte, under its ID, with its index entries. What would
+contradict the store, or would not work in it, is refused with what is missing. Nothing that is
+shown holds a token or a hash.
+
+Source: InfluxDB v2.9.1 authorization/storage_authorization.go (CreateAuthorization); spec
+influxdb-metadata sections 4.6, 5.4 and 13.2.
+"""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Final, NamedTuple
+
+import msgspec
+
+from recovery.errors import NotFoundError, RefusedError
+from recovery.metastore.transaction import MetaTx
+from recovery.model.authorization import Authorization, OperatorClassifier
+from recovery.model.ids import Id
+from recovery.model.permission import OperatorLevel
+from recovery.model.token import LEVEL_HASHED, TokenForm
+from recovery.remedy import Input, Remedy, Run
+from recovery.services.authorizations.changes import differs
+from recovery.services.authorizations.choice import described
+from recovery.services.authorizations.token_owners import TokenOwners
+from recovery.services.changes.plan import Plan
+from recovery.services.tenancy.choosing import cut_name
+from recovery.services.undeletion.traces import Place, TokenTrace, Traces
+
+if TYPE_CHECKING:
+    from recovery.services.changes.facts import PlanFacts
+
+LISTING: Final = Run("auth undelete", "to see what can be brought back")
+WORKS_AGAIN: Final = "whoever has such a token can use it again"
+
+
+class Obstacle(NamedTuple):
+    """Why a record cannot be brought back.
+
+    Attributes:
+        problem: Why, as a clause.
+        remedy: What would help.
+    """
+
+    problem: str
+    remedy: Remedy
+
+
+class DeletedToken(msgspec.Struct, frozen=True, kw_only=True):
+    """An authorization that is not in the store any more. Holds no secret.
+
+    Attributes:
+        id: Its ID.
+        description: As stored, not escaped.
+        status: As stored.
+        user_id: Its user.
+        user: Name of the user, also of one that is deleted, too; None when it is not known.
+        organization_id: Its organization.
+        organization: Name of the organization; None when there is no such organization.
+        token_form: How its token is stored.
+        operator: How much of an operator it is.
+        permission_count: Number of permissions.
+        created_at: As stored.
+        updated_at: As stored.
+        place: In which part of which file it was found.
+        source_path: The copy; None for the store itself.
+        source_made_at: When the copy was made; None for the store.
+        version_count: How many different states of it were found; this is the newest.
+        deleted_by: The operation of this tool that deleted it; None when that is not known.
+        because: What is in the way of bringing it back; None when nothing is.
+    """
+
+    id: str
+    description: str
+    status: str
+    user_id: str | None
+    user: str | None
+    organization_id: str | None
+    organization: str | None
+    token_form: TokenForm
+    operator: OperatorLevel
+    permission_count: int
+    created_at: str
+    updated_at: str
+    place: Place
+    source_path: Path | None
+    source_made_at: datetime | None
+    version_count: int
+    deleted_by: str | None
+    because: str | None
+
+
+def list_deleted_tokens(
+    store: MetaTx, traces: Traces, deletions: Mapping[str, str]
+) -> Iterator[DeletedToken]:
+    """Say of each deleted authorization what it is, and whether it can be brought back.
+
+    Args:
+        store: The store, as it is.
+        traces: What was found.
+        deletions: Which operation of the ledger deleted what, by ID.
+
+    Yields:
+        In the order of the IDs, which is that of their making.
+
+    Raises:
+        StoreDamagedError: The file is damaged.
+    """
+    owners = TokenOwners(store)
+    classifier = OperatorClassifier(level=store.level)
+    for one, found in sorted(traces.tokens.items()):
+        best = found[0]
+        record = best.authorization
+        user = store.users.get(record.user_id) if record.user_id else None
+        organization = store.organizations.get(record.org_id) if record.org_id else None
+        obstacle = obstacle_to(store, record, owners, traces)
+        summary = classifier.summary(record)
+        yield DeletedToken(
+            id=one,
+            description=record.description,
+            status=record.status,
+            user_id=record.user_id,
+            user=user.name if user else traces.user_name(record.user_id),
+            organization_id=record.org_id,
+            organization=organization.name if organization else None,
+            token_form=record.form,
+            operator=summary.operator.level,
+            permission_count=summary.count,
+            created_at=record.created_at,
+            updated_at=record.updated_at,
+            place=best.origin.place,
+            source_path=best.origin.path,
+            source_made_at=best.origin.made_at,
+            version_count=len(found),
+            deleted_by=deletions.get(one),
+            because=obstacle.problem if obstacle else None,
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class UndeleteTokens:
+    """The command `auth undelete`.
+
+    Attributes:
+        ids: Which authorizations.
+        traces: What was found of deleted ones.
+        deletions: Which operation of the ledger deleted what, by ID.
+        is_ensured: Whether it is well when some are there.
+    """
+
+    ids: tuple[Id, ...]
+    traces: Traces
+    deletions: Mapping[str, str]
+    is_ensured: bool = False
+
+    @property
+    def operation(self) -> str:
+        """The command."""
+        return "auth undelete"
+
+    def plan(self, store: MetaTx) -> Plan:
+        """Plan to put the records back.
+
+        Args:
+            store: The store, as it is.
+
+        Returns:
+            The records with their index entries; nothing when all are there and that is well.
+
+        Raises:
+            NotFoundError: Nothing of such an authorization was found.
+            RefusedError: One is there, its token is, or something that it needs is missing.
+            StoreDamagedError: The file is damaged.
+        """
+        owners = TokenOwners(store)
+        chosen: list[TokenTrace] = []
+        for one in dict.fromkeys(self.ids):
+            if self.is_ensured and store.authorizations.has_id(one):
+                continue
+            chosen.append(self._found(store, one, owners))
+        records = tuple(trace.authorization for trace in chosen)
+        facts: PlanFacts = {
+            "authorization_ids": [one.id for one in records],
+            "origins": [str(trace.origin) for trace in chosen],
+        }
+        if not records:
+            step = "nothing: the authorizations are there"
+            return Plan.nothing(self.operation, step, facts=facts, record_ids=self.ids)
+        return Plan(
+            operation=self.operation,
+            steps=tuple(
+                step
+                for trace in chosen
+                for step in restoring_steps(described(store, trace.authorization), trace)
+            ),
+            facts=facts,
+            record_ids=tuple(one.id for one in records),
+            warnings=(
+                WORKS_AGAIN,
+                *(warning for one in chosen for warning in self._warnings(store, one)),
+            ),
+            apply=lambda tx: restore(tx, records),
+            verify=lambda tx: differs(tx, records),
+        )
+
+    def _found(self, store: MetaTx, wanted: Id, owners: TokenOwners) -> TokenTrace:
+        if store.authorizations.has_id(wanted):
+            raise RefusedError(
+                reason=f"there is an authorization {wanted} in the store",
+                hint=Run("auth show", "to look at it", {Input.ID: wanted}),
+            )
+        found = self.traces.tokens.get(wanted)
+        if not found:
+            raise NotFoundError(
+                kind="deleted authorization",
+                name=wanted,
+                existing=[
+                    f"{one} {cut_name(traces[0].authorization.description)}".strip()
+                    for one, traces in sorted(self.traces.tokens.items())[-NAMES_SHOWN_MAX:]
+                ],
+                hint=LISTING,
+            )
+        obstacle = obstacle_to(store, found[0].authorization, owners, self.traces)
+        if obstacle is not None:
+            raise RefusedError(
+                reason=f"authorization {wanted} cannot be brought back: {obstacle.problem}",
+                hint=obstacle.remedy,
+            )
+        return found[0]
+
+    def _warnings(self, store: MetaTx, trace: TokenTrace) -> Iterator[str]:
+        record = trace.authorization
+        user = store.users.get(record.user_id) if record.user_id else None
+        deleted_by = self.deletions.get(record.id, "")
+        if deleted_by.startswith("auth rotate"):
+            yield f"{deleted_by} replaced authorization {record.id}: perhaps its token has leaked"
+        if not record.is_active:
+            yield f"authorization {record.id} was inactive when it was deleted, and still is"
+        if user is not None and user.is_inactive:
+            yield f"its user {cut_name(user.name)} is inactive, so that servers answer 403"
+        others = len(self.traces.tokens[record.id]) - 1
+        if others:
+            yield (
+                f"{others + 1} states of authorization {record.id} were found; this is the one "
+                f"that was changed last ({record.updated_at or 'at an unknown time'})"
+            )
+
+
+NAMES_SHOWN_MAX: Final = 20
+
+
+def obstacle_to(
+    store: MetaTx,
+    record: Authorization,
+    owners: TokenOwners,
+    traces: Traces,
+    *,
+    returning_user: Id | None = None,
+) -> Obstacle | None:
+    """Say why a record cannot be brought back.
+
+    Args:
+        store: The store, as it is.
+        record: A record whose ID is free.
+        owners: The tokens of the store.
+        traces: What else was found.
+        returning_user: A user that is brought back with it.
+
+    Returns:
+        The obstacle; None when there is none.
+
+    Raises:
+        StoreDamagedError: The file is damaged.
+    """
+    new_token = Run("auth create", "for a new token")
+    if record.form in {TokenForm.NONE, TokenForm.UNKNOWN}:
+        return Obstacle("no server could find its token", new_token)
+    if record.hashed_token is not None and store.level < LEVEL_HASHED:
+        problem = f"its token is hashed, and servers of level {store.level} know no hashes"
+        return Obstacle(problem, new_token)
+    owner = owners.owner(record)
+    if owner is not None:
+        problem = f"its token is that of authorization {owner}"
+        return Obstacle(problem, Run("auth show", "to look at that", {Input.ID: owner}))
+    if record.user_id != returning_user and (gone := _missing_user(store, record, traces)):
+        return gone
+    if record.org_id is None or store.organizations.get(record.org_id) is None:
+        which = "" if record.org_id is None else f"{record.org_id} "
+        ways = (
+            Run("store undo", "if the deletion was done with this tool"),
+            Run("auth create", "for a new token in another organization"),
+        )
+        return Obstacle(f"its organization {which}is missing", ways)
+    return None
+
+
+def _missing_user(store: MetaTx, record: Authorization, traces: Traces) -> Obstacle | None:
+    """Say that the user of a record is not there; a record without one is let in."""
+    missing = record.user_id
+    if missing is None or store.users.get(missing) is not None:
+        return None
+    name = traces.user_name(missing)
+    if name is None:
+        way = Run("auth create", "for a new token of another user")
+        return Obstacle(f"its user {missing} is missing, and nothing of it was found", way)
+    way = Run("user undelete", "to bring that back first", {Input.ID: missing})
+    return Obstacle(f"its user {cut_name(name)} ({missing}) is deleted, too", way)
+
+
+def restore(tx: MetaTx, records: tuple[Authorization, ...]) -> None:
+    """Write records with their index entries. Raises as `Authorizations.insert`."""
+    for one in records:
+        tx.authorizations.insert(one)
+
+
+def restoring_steps(name: str, trace: TokenTrace) -> tuple[str, ...]:
+    """Say what is done for one record.
+
+    Args:
+        name: What it is called.
+        trace: Where it was found.
+
+    Returns:
+        Steps of a plan; not escaped.
+    """
+    form = trace.authorization.form
+    index = {
+        TokenForm.RAW: "authorizationindexv1",
+        TokenForm.BOTH: "authorizationindexv1 and authorizationhashedindexv1",
+    }.get(form, "authorizationhashedindexv1")
+    count = len(trace.authorization.permissions())
+    permissions = f"{count} {'permission' if count == 1 else 'permissions'}"
+    return (
+        f"put {name} back with {permissions}, as it is in {trace.origin}",
+        f"put its token back into {index}",
+    )

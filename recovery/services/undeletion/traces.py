@@ -1,0 +1,320 @@
+"""What is left of users and tokens that were deleted.
+
+Lives here: `gather`, which looks for them in the state before the newest one, on freed pages and in
+copies. Must not live here: which copies there are, and putting anything back (`tokens`, `users`).
+
+A record that is on a freed page says neither when it was deleted nor, where it is a user, which of
+two passwords was the last one. So a copy, or the older state, of which all parts are of one moment,
+counts before freed pages, and passwords that contradict each other count as none.
+
+Invariants: only records of IDs that the store lacks are kept, and only those that a server could
+decode. A record of a 1.x client is never taken for one of an API token: its user name, which is no
+secret, would be a token.
+
+Source: InfluxDB v2.9.1 authorization/storage_authorization.go and tenant/storage_user.go
+(DeleteAuthorization, DeleteUser) remove keys, and bbolt keeps the bytes of freed pages.
+"""
+
+from collections.abc import Iterable, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import StrEnum, unique
+from pathlib import Path
+from typing import Final
+
+from recovery.errors import RecoveryError
+from recovery.metastore.leftovers import leftover_records
+from recovery.metastore.packed import open_readable
+from recovery.metastore.store import MetaStore
+from recovery.metastore.transaction import MetaTx
+from recovery.model.authorization import ACTIVE, INACTIVE, Authorization, decode_authorization
+from recovery.model.gojson import UndecodableError
+from recovery.model.ids import ID_LENGTH, Id, parse_id
+from recovery.model.mapping import MEMBER, Mapping, decode_mapping
+from recovery.model.recognition import RecordKind, is_api_authorization, recognize
+from recovery.model.user import User, decode_user
+from recovery.secret import Secret
+
+_AUTHORIZATIONS: Final = RecordKind.AUTHORIZATION.value
+_USERS: Final = RecordKind.USER.value
+_PASSWORDS: Final = "userspasswordv1"  # the name of a bolt bucket
+_ROLES: Final = "userresourcemappingsv1"
+_BCRYPT_START: Final = b"$2"
+
+
+@unique
+class Place(StrEnum):
+    """Where in a file a record was found, the most trustworthy first."""
+
+    OLDER = "older snapshot"
+    COPY = "copy"
+    FREED = "freed pages"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Origin:
+    """Where a record was found.
+
+    Attributes:
+        place: In which part of the file.
+        path: The copy; None for the store itself.
+        made_at: When the copy was made, as far as its name or file tells; None for the store.
+    """
+
+    place: Place
+    path: Path | None = None
+    made_at: datetime | None = None
+
+    def __str__(self) -> str:
+        if self.path is None:
+            return f"the {self.place.value} of the store"
+        if self.place is Place.COPY:
+            return str(self.path)
+        return f"the {self.place.value} of {self.path}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TokenTrace:
+    """An authorization that is not in the store any more.
+
+    Attributes:
+        origin: Where it was found.
+        authorization: The record.
+    """
+
+    origin: Origin
+    authorization: Authorization
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class UserTrace:
+    """A user that is not in the store any more.
+
+    Attributes:
+        origin: Where it was found.
+        user: The record.
+        password: The hash of its password; None when none was found, or more than one.
+        roles: Its roles.
+    """
+
+    origin: Origin
+    user: User
+    password: Secret | None
+    roles: tuple[Mapping, ...]
+
+
+@dataclass(slots=True, kw_only=True)
+class Traces:
+    """All that was found, by ID, the best of each first.
+
+    Attributes:
+        tokens: Authorizations; several of one ID differ.
+        users: Users; several of one ID differ.
+        problems: Which places could not be looked at, as clauses.
+    """
+
+    tokens: dict[Id, list[TokenTrace]] = field(default_factory=dict)
+    users: dict[Id, list[UserTrace]] = field(default_factory=dict)
+    problems: list[str] = field(default_factory=list)
+
+    def user_name(self, user_id: Id | None) -> str | None:
+        """Name a user that was found; None for one that was not."""
+        found = self.users.get(user_id) if user_id is not None else None
+        return found[0].user.name if found else None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CopyFile:
+    """A copy of the store, or of an earlier one.
+
+    Attributes:
+        path: Where it is.
+        made_at: When it was made; None when that is not known.
+        is_named: Whether a person named it: then it has to be readable, and its freed pages are
+            looked at, too.
+    """
+
+    path: Path
+    made_at: datetime | None
+    is_named: bool
+
+
+def gather(store: MetaStore, copies: Sequence[CopyFile], *, has_own: bool) -> Traces:
+    """Look for deleted users and authorizations.
+
+    Args:
+        store: The store, open.
+        copies: Where else to look, the newest first.
+        has_own: Whether to look on the pages of the store itself.
+
+    Returns:
+        What was found.
+
+    Raises:
+        RecoveryError: The store, or a copy that was named, cannot be read.
+    """
+    traces = Traces()
+    with store.view() as tx:
+        finder = _Finder(tx, traces)
+        if has_own:
+            finder.look_at_pages(store, None, None)
+        for copy in copies:
+            try:
+                with open_readable(copy.path, needs_schema=False) as other:
+                    finder.look_at_copy(other, copy)
+            except RecoveryError as error:
+                if copy.is_named:
+                    raise
+                traces.problems.append(str(error))
+    finder.finish()
+    return traces
+
+
+class _Finder:
+    """Keeps what the store lacks."""
+
+    def __init__(self, present: MetaTx, traces: Traces) -> None:
+        self._present = present
+        self._traces = traces
+        self._places: dict[Origin, int] = {}
+
+    def look_at_copy(self, copy: MetaStore, file: CopyFile) -> None:
+        origin = Origin(place=Place.COPY, path=file.path, made_at=file.made_at)
+        with copy.view() as tx:
+            self._take_state(tx, origin)
+        if file.is_named:
+            self.look_at_pages(copy, file.path, file.made_at)
+
+    def look_at_pages(self, store: MetaStore, path: Path | None, made_at: datetime | None) -> None:
+        """Look at the older state, which may be gone in part, and at freed pages."""
+        with suppress(RecoveryError), store.view_older() as older:
+            if older is not None:
+                self._take_state(older, Origin(place=Place.OLDER, path=path, made_at=made_at))
+        self._take_leftovers(store, Origin(place=Place.FREED, path=path, made_at=made_at))
+
+    def finish(self) -> None:
+        """Put the best of each ID first: the record that was changed last, then the best place."""
+        rank = {origin: (_RANKS[origin.place], at) for origin, at in self._places.items()}
+        for tokens in self._traces.tokens.values():
+            tokens.sort(key=lambda one: rank[one.origin])
+            tokens.sort(key=lambda one: one.authorization.updated_at.rstrip("Z"), reverse=True)
+        for users in self._traces.users.values():
+            users.sort(key=lambda one: (*rank[one.origin], not one.user.is_active))
+
+    def _take_state(self, tx: MetaTx, origin: Origin) -> None:
+        """Take what one state has, all of which is of one moment."""
+        for key, value in tx.table(_AUTHORIZATIONS).items():
+            self._take_token(origin, key, value)
+        for key, value in tx.table(_USERS).items():
+            user = _decoded_user(key, value)
+            if user is not None and not self._present.users.has_id(user.id):
+                stored = tx.passwords.get(user.id)
+                self._add_user(
+                    origin,
+                    user,
+                    [] if stored is None else [stored],
+                    [one for one in tx.mappings.of_user(user.id) if one.user_id == user.id],
+                )
+
+    def _take_leftovers(self, store: MetaStore, origin: Origin) -> None:
+        """Take what lies on freed pages; a page that does not tell its bucket is known by it."""
+        left = _Leftovers()
+        for leaf in leftover_records(store):
+            bucket = None if leaf.bucket is None else leaf.bucket.decode(errors="replace")
+            pairs = list(zip(leaf.keys, leaf.values, strict=True))
+            if bucket == _AUTHORIZATIONS or (
+                # All records of one page are of one bucket, so that one of them tells.
+                bucket is None and any(_is_token_for_sure(*pair) for pair in pairs)
+            ):
+                for key, value in pairs:
+                    self._take_token(origin, key, value)
+            for key, value in pairs:
+                left.take(bucket, key, value)
+        for user in left.users:
+            if not self._present.users.has_id(user.id):
+                passwords = left.passwords.get(user.id.encode(), ())
+                self._add_user(origin, user, passwords, left.roles_of(user.id))
+
+    def _take_token(self, origin: Origin, key: bytes, value: bytes) -> None:
+        found = parse_id(key)
+        if found is None or self._present.authorizations.has_id(found):
+            return
+        try:
+            one = decode_authorization(value)
+            one.permissions()
+        except UndecodableError:
+            return
+        if one.id != found or one.status not in {ACTIVE, INACTIVE, ""}:
+            return
+        known = self._traces.tokens.setdefault(found, [])
+        if all(other.authorization.document != one.document for other in known):
+            self._place(origin)
+            known.append(TokenTrace(origin=origin, authorization=one))
+
+    def _add_user(
+        self, origin: Origin, user: User, passwords: Iterable[bytes], roles: Iterable[Mapping]
+    ) -> None:
+        known = self._traces.users.setdefault(user.id, [])
+        if all(other.user.document != user.document for other in known):
+            self._place(origin)
+            hashes = [one.decode() for one in passwords if one.isascii()]
+            known.append(
+                UserTrace(
+                    origin=origin,
+                    user=user,
+                    password=Secret(hashes[0]) if len(hashes) == 1 else None,
+                    roles=tuple(roles),
+                )
+            )
+
+    def _place(self, origin: Origin) -> None:
+        self._places.setdefault(origin, len(self._places))
+
+
+_RANKS: Final = {place: rank for rank, place in enumerate(Place)}
+
+
+def _is_token_for_sure(key: bytes, value: bytes) -> bool:
+    found = recognize(key, value)
+    is_authorization = found is not None and found.kind is RecordKind.AUTHORIZATION
+    return is_authorization and is_api_authorization(value)
+
+
+class _Leftovers:
+    """Parts of users, as freed pages have them."""
+
+    def __init__(self) -> None:
+        self.users: list[User] = []
+        self.passwords: dict[bytes, set[bytes]] = {}
+        self._roles: dict[Id, dict[Id, Mapping]] = {}
+
+    def take(self, bucket: str | None, key: bytes, value: bytes) -> None:
+        if bucket == _USERS or (bucket is None and _is_user(key, value)):
+            user = _decoded_user(key, value)
+            self.users += [] if user is None else [user]
+        if bucket in {None, _PASSWORDS} and value.startswith(_BCRYPT_START):
+            self.passwords.setdefault(key, set()).add(value)
+        if bucket in {None, _ROLES} and len(key) == 2 * ID_LENGTH:
+            with suppress(UndecodableError):
+                role = decode_mapping(value)
+                own = self._roles.setdefault(role.user_id, {})
+                # Of two roles in one resource, nothing tells the later one: the lesser is safe.
+                if role.resource_id not in own or role.user_type == MEMBER:
+                    own[role.resource_id] = role
+
+    def roles_of(self, user_id: Id) -> Iterable[Mapping]:
+        return self._roles.get(user_id, {}).values()
+
+
+def _is_user(key: bytes, value: bytes) -> bool:
+    found = recognize(key, value)
+    return found is not None and found.kind is RecordKind.USER
+
+
+def _decoded_user(key: bytes, value: bytes) -> User | None:
+    try:
+        user = decode_user(value)
+    except UndecodableError:
+        return None
+    return user if user.id.encode() == key and user.name else None

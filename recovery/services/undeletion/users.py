@@ -1,0 +1,349 @@
+"""Bring a deleted user back, with password and roles.
+
+Lives here: `UndeleteUser`, a planner, and `list_deleted_users`. Must not live here: where what was
+deleted is looked for (`traces`).
+
+Invariants: the record goes back byte for byte, under its ID and its name. A role goes back only
+where its resource is still there and the user has no other role in it.
+
+Source: InfluxDB v2.9.1 tenant/storage_user.go (CreateUser), tenant/storage_urm.go; spec
+influxdb-metadata sections 4.2 and 4.5.
+"""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, ClassVar, Final
+
+import msgspec
+
+from recovery.errors import NotFoundError, RefusedError
+from recovery.metastore.transaction import MetaTx
+from recovery.model.authorization import Authorization
+from recovery.model.ids import Id
+from recovery.model.mapping import INSTANCE, ORGS, RESOURCE_TABLES
+from recovery.model.mapping import Mapping as Role
+from recovery.remedy import Input, Run
+from recovery.services.authorizations.changes import differs
+from recovery.services.authorizations.token_owners import TokenOwners
+from recovery.services.changes.plan import Plan
+from recovery.services.tenancy.choosing import UserChoice, cut_name, shown_name
+from recovery.services.tenancy.user_creation import user_named
+from recovery.services.undeletion.tokens import (
+    WORKS_AGAIN,
+    obstacle_to,
+    restore,
+    restoring_steps,
+)
+from recovery.services.undeletion.traces import Place, TokenTrace, Traces, UserTrace
+
+if TYPE_CHECKING:
+    from recovery.services.changes.facts import PlanFacts
+
+LISTING: Final = Run("user undelete", "to see who can be brought back")
+UNSURE: Final = (
+    "freed pages do not tell what was last: a password or a role that was changed before the user "
+    "was deleted may be an older one"
+)
+NAMES_SHOWN_MAX: Final = 20
+
+
+class DeletedUser(msgspec.Struct, frozen=True, kw_only=True):
+    """A user that is not in the store any more. Holds no secret.
+
+    Attributes:
+        id: Its ID.
+        name: As stored, not escaped.
+        status: As stored.
+        has_password: Whether a password was found with it, and only one.
+        roles: Its roles, as "owner of acme".
+        token_ids: Its authorizations that were found deleted, too.
+        place: In which part of which file it was found.
+        source_path: The copy; None for the store itself.
+        source_made_at: When the copy was made; None for the store.
+        version_count: How many different states of it were found.
+        deleted_by: The operation of this tool that deleted it; None when that is not known.
+        because: What is in the way of bringing it back; None when nothing is.
+    """
+
+    id: str
+    name: str
+    status: str
+    has_password: bool
+    roles: tuple[str, ...]
+    token_ids: tuple[str, ...]
+    place: Place
+    source_path: Path | None
+    source_made_at: datetime | None
+    version_count: int
+    deleted_by: str | None
+    because: str | None
+
+
+def list_deleted_users(
+    store: MetaTx, traces: Traces, deletions: Mapping[str, str]
+) -> Iterator[DeletedUser]:
+    """Say of each deleted user what it is, and whether it can be brought back.
+
+    Args:
+        store: The store, as it is.
+        traces: What was found.
+        deletions: Which operation of the ledger deleted what, by ID.
+
+    Yields:
+        In the order of the IDs.
+
+    Raises:
+        StoreDamagedError: The file is damaged.
+    """
+    for one, found in sorted(traces.users.items()):
+        best = found[0]
+        taken = _name_taken(store, best)
+        yield DeletedUser(
+            id=one,
+            name=best.user.name,
+            status=best.user.status,
+            has_password=best.password is not None,
+            roles=tuple(_role_text(store, role) for role in best.roles),
+            token_ids=tuple(trace.authorization.id for trace in _tokens_of(traces, one)),
+            place=best.origin.place,
+            source_path=best.origin.path,
+            source_made_at=best.origin.made_at,
+            version_count=len(found),
+            deleted_by=deletions.get(one),
+            because=None if taken is None else f"user {taken} has its name",
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class UndeleteUser:
+    """The command `user undelete`.
+
+    Attributes:
+        user: Which user.
+        traces: What was found of deleted ones.
+        with_tokens: Whether its deleted authorizations come back, too.
+        is_ensured: Whether it is well when the user is there.
+    """
+
+    operation: ClassVar[str] = "user undelete"
+
+    user: UserChoice
+    traces: Traces
+    with_tokens: bool
+    is_ensured: bool = False
+
+    def plan(self, store: MetaTx) -> Plan:
+        """Plan to put the user back.
+
+        Args:
+            store: The store, as it is.
+
+        Returns:
+            The user with index entry, password and roles, and with its tokens where asked for.
+
+        Raises:
+            NotFoundError: Nothing of such a user was found.
+            RefusedError: There is a user of its ID or its name.
+            StoreDamagedError: The file is damaged.
+        """
+        present = self._present(store)
+        if present is not None:
+            if self.is_ensured:
+                return Plan.nothing(
+                    self.operation,
+                    "nothing: the user is there",
+                    facts={"user_id": present},
+                    record_ids=(present,),
+                )
+            raise RefusedError(
+                reason=f"there is a user {present} in the store",
+                hint=Run("user show", "to look at it", {Input.ID: present}),
+            )
+        trace = self._found()
+        user = trace.user
+        taken = _name_taken(store, trace)
+        if taken is not None:
+            raise RefusedError(
+                reason=f"user {cut_name(user.name)} cannot be brought back: user {taken} has its "
+                "name",
+                hint=Run("user rename", "to give that one another name first", {Input.ID: taken}),
+            )
+        roles = tuple(role for role in trace.roles if _is_possible(store, role))
+        tokens = self._tokens(store, user.id) if self.with_tokens else ()
+        records = tuple(one.authorization for one in tokens)
+        facts: PlanFacts = {
+            "user_id": user.id,
+            "user": user.name,
+            "has_password": trace.password is not None,
+            "authorization_ids": [one.id for one in records],
+            "with_tokens": self.with_tokens,
+            "origins": [str(trace.origin), *(str(one.origin) for one in tokens)],
+        }
+
+        def apply(tx: MetaTx) -> None:
+            tx.users.restore(user)
+            if trace.password is not None:
+                tx.passwords.put(user.id, trace.password)
+            for role in roles:
+                tx.mappings.put(role)
+            restore(tx, records)
+
+        return Plan(
+            operation=self.operation,
+            steps=tuple(self._steps(store, trace, roles, tokens)),
+            facts=facts,
+            record_ids=(user.id, *(one.id for one in records)),
+            warnings=tuple(self._warnings(store, trace, roles, records)),
+            apply=apply,
+            verify=lambda tx: self._what_is_wrong(tx, trace, roles, records),
+            afterwards=()
+            if trace.password is not None
+            else (Run("user update", "to give it a password", {Input.ID: user.id}),),
+        )
+
+    def _present(self, store: MetaTx) -> Id | None:
+        """Find the user in the store: by ID, or by name where none of that name is deleted."""
+        if self.user.user_id is not None:
+            return self.user.user_id if store.users.has_id(self.user.user_id) else None
+        name = self.user.name or ""
+        if any(one.user.name == name for found in self.traces.users.values() for one in found):
+            return None
+        return _id_of_name(store, name)
+
+    def _found(self) -> UserTrace:
+        everybody = self.traces.users
+        if self.user.user_id is not None:
+            found = everybody.get(self.user.user_id, [])[:1]
+        else:
+            named = (
+                [one for one in states if one.user.name == self.user.name]
+                for states in everybody.values()
+            )
+            found = [states[0] for states in named if states]
+        if not found:
+            raise NotFoundError(
+                kind="deleted user",
+                name=self.user.user_id or shown_name(self.user.name or ""),
+                existing=[
+                    f"{shown_name(one[0].user.name)} ({key})"
+                    for key, one in sorted(everybody.items())[-NAMES_SHOWN_MAX:]
+                ],
+                hint=LISTING,
+            )
+        if len(found) > 1:
+            which = ", ".join(one.user.id for one in found)
+            raise RefusedError(
+                reason=f"several deleted users had the name {shown_name(found[0].user.name)}: "
+                f"{which}",
+                hint=Run("user undelete", "with one of these IDs", {Input.ID: None}),
+            )
+        return found[0]
+
+    def _tokens(self, store: MetaTx, user_id: Id) -> tuple[TokenTrace, ...]:
+        owners = TokenOwners(store)
+        return tuple(
+            one
+            for one in _tokens_of(self.traces, user_id)
+            if obstacle_to(store, one.authorization, owners, self.traces, returning_user=user_id)
+            is None
+        )
+
+    def _steps(
+        self,
+        store: MetaTx,
+        trace: UserTrace,
+        roles: tuple[Role, ...],
+        tokens: tuple[TokenTrace, ...],
+    ) -> Iterator[str]:
+        name = cut_name(trace.user.name)
+        yield f"put user {name} ({trace.user.id}) back, as it is in {trace.origin}"
+        if trace.password is not None:
+            yield "put its password back"
+        for role in roles:
+            yield f"make it {_role_text(store, role)}"
+        for one in tokens:
+            record = one.authorization
+            text = f"authorization {record.id} ({cut_name(record.description) or 'no description'})"
+            yield from restoring_steps(text, one)
+
+    def _warnings(
+        self,
+        store: MetaTx,
+        trace: UserTrace,
+        roles: tuple[Role, ...],
+        records: tuple[Authorization, ...],
+    ) -> Iterator[str]:
+        user = trace.user
+        if trace.origin.place is Place.FREED:
+            yield UNSURE
+        if trace.password is None:
+            yield "no password was found, or more than one: the user cannot sign in yet"
+        if user.is_inactive:
+            yield "the user was inactive when it was deleted, and still is"
+        if not roles:
+            yield "no role of it can be given back: it will belong to no organization"
+        for role in trace.roles:
+            if role not in roles:
+                yield f"left out: {_role_text(store, role)}, which is not there or taken"
+        kept = sum(one.user_id == user.id for one in store.authorizations.walk([]))
+        if kept or records:
+            yield WORKS_AGAIN
+        left = len(_tokens_of(self.traces, user.id)) - len(records)
+        if left and self.with_tokens:
+            yield f"{left} of its deleted tokens cannot be brought back; auth undelete says why"
+        elif left:
+            yield f"{left} of its tokens were deleted, too; they can be brought back with the user"
+
+    @staticmethod
+    def _what_is_wrong(
+        tx: MetaTx, trace: UserTrace, roles: tuple[Role, ...], records: tuple[Authorization, ...]
+    ) -> str | None:
+        user = trace.user
+        found = tx.users.get(user.id)
+        if found is None or found.document != user.document:
+            return "the user is not as planned"
+        if tx.users.indexed_id(user.name) != user.id:
+            return "the index does not lead to the user"
+        if trace.password is not None and not tx.passwords.has(user.id):
+            return "its password is not there"
+        if any(not tx.mappings.is_indexed(one.resource_id, user.id) for one in roles):
+            return "one of its roles is not there"
+        return differs(tx, records)
+
+
+def _tokens_of(traces: Traces, user_id: Id) -> list[TokenTrace]:
+    return [
+        found[0] for found in traces.tokens.values() if found[0].authorization.user_id == user_id
+    ]
+
+
+def _name_taken(store: MetaTx, trace: UserTrace) -> Id | None:
+    return _id_of_name(store, trace.user.name)
+
+
+def _id_of_name(store: MetaTx, name: str) -> Id | None:
+    """Find who has a name, in the index or in a record that the index has lost."""
+    named = user_named(store, name)
+    return store.users.indexed_id(name) or (named.id if named else None)
+
+
+def _is_possible(store: MetaTx, role: Role) -> bool:
+    """Tell whether a role can be given back: its resource is there, and holds no role of it."""
+    if store.mappings.has(role.resource_id, role.user_id):
+        return False
+    if role.resource_type == INSTANCE:
+        return True
+    table = RESOURCE_TABLES.get(role.resource_type)
+    return table is not None and store.table(table).has(role.resource_id.encode())
+
+
+def _role_text(store: MetaTx, role: Role) -> str:
+    if role.resource_type == INSTANCE:
+        return f"{role.user_type} of the instance"
+    if role.resource_type == ORGS:
+        organization = store.organizations.get(role.resource_id)
+        name = cut_name(organization.name) if organization else f"organization {role.resource_id}"
+        return f"{role.user_type} of {name}"
+    return f"{role.user_type} of {role.resource_type} {role.resource_id}"
