@@ -5,6 +5,7 @@ for records that cannot be listed. Must not live here: any one listing.
 """
 
 from collections.abc import Callable, Mapping, Sequence
+from datetime import datetime
 from typing import Generic, NamedTuple, TypeVar
 
 import msgspec
@@ -198,3 +199,15 @@ def created(text: str) -> str:
     """
     day = text[: len("2020-01-31")]
     return day if day.replace("-", "").isdecimal() else displayed(text)
+
+
+def moment_text(moment: datetime) -> str:
+    """Write a time as RFC 3339, to the second.
+
+    Args:
+        moment: The time, in UTC.
+
+    Returns:
+        It.
+    """
+    return f"{moment:%Y-%m-%dT%H:%M:%SZ}"

@@ -8,8 +8,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
 
-from recovery.cli.commands.ledger import moment_text
 from recovery.cli.context import Context
+from recovery.cli.listing import moment_text
 from recovery.cli.options import Change, add_change, add_ensure
 from recovery.cli.recording import open_ledger
 from recovery.cli.store import absolute
@@ -77,7 +77,7 @@ def find_traces(
     """
     facts = session.facts()
     history = operations_of(
-        read_operations(open_ledger(options, context)),
+        read_operations(open_ledger(options, context, facts.real_path, is_reading=True)),
         facts.real_path,
         device=facts.device,
         inode=facts.inode,

@@ -11,28 +11,27 @@ byte to `close`. No page is written before the check of the whole file has passe
 Source: spec bbolt-format sections 2.9 and 2.11; spec influxdb-metadata sections 2 and 6.
 """
 
-import os
 import stat
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from types import TracebackType
-from typing import Final, NoReturn, Self, TypeAlias, TypeVar
+from typing import Final, Self, TypeAlias, TypeVar
 
 import msgspec
 
 import bolt_store
 from bolt_store import DB, BlockFile, Severity, Tx
-from bolt_store.errors import BoltError, DamagedError, LockError, ReadOnlyError
+from bolt_store.errors import BoltError, DamagedError, LockError
 from recovery.errors import StoreNotFoundError
 from recovery.log import get_logger
 from recovery.metastore.failures import (
     NAME_STORE,
     Failures,
     not_found,
-    open_unnoticed,
 )
 from recovery.metastore.recognition import recognised_level
+from recovery.metastore.second_look import SecondLook
 from recovery.metastore.transaction import MetaTx
 from recovery.model.display import displayed
 from recovery.new_file import already_there
@@ -493,75 +492,6 @@ class StagedChange:
         """
         with self._failures.translated():
             self._tx.commit()
-
-
-class SecondLook:
-    """A read-only block file without a lock of its own."""
-
-    def __init__(self, path: Path, device: int, inode: int) -> None:
-        """Open the file at a path, provided that it is the one that is locked.
-
-        Args:
-            path: The store, behind symbolic links.
-            device: Device of the locked file.
-            inode: Inode of the locked file.
-
-        Raises:
-            OSError: It cannot be opened.
-            LockError: Another file is there.
-        """
-        self._descriptor = open_unnoticed(path)
-        status = os.fstat(self._descriptor)
-        if (status.st_dev, status.st_ino) != (device, inode):
-            self.close()
-            raise LockError(problem="another file has been put in its place")
-
-    def fileno(self) -> int:
-        """Return the descriptor, which keeps belonging to this object."""
-        return self._descriptor
-
-    def size_bytes(self) -> int:
-        """Return the present size."""
-        return os.fstat(self._descriptor).st_size
-
-    def data_ranges(self, start: int = 0) -> Iterator[tuple[int, int]]:
-        """Give the ranges from `start` on that are stored; what is between them is zero."""
-        return bolt_store.data_ranges(self._descriptor, start)
-
-    def read_at(self, offset: int, size_bytes: int) -> bytes:
-        """Return the bytes at `offset`, fewer only where the file ends."""
-        data = os.pread(self._descriptor, size_bytes, offset)
-        while data and len(data) < size_bytes:
-            more = os.pread(self._descriptor, size_bytes - len(data), offset + len(data))
-            if not more:
-                break
-            data += more
-        return data
-
-    def write_at(self, offset: int, data: bytes) -> NoReturn:  # noqa: ARG002 # of the protocol
-        """Refuse.
-
-        Raises:
-            ReadOnlyError: Always.
-        """
-        raise ReadOnlyError
-
-    def sync(self) -> None:
-        """Do nothing: nothing is ever written."""
-
-    def resize(self, size_bytes: int) -> NoReturn:  # noqa: ARG002 # of the protocol
-        """Refuse.
-
-        Raises:
-            ReadOnlyError: Always.
-        """
-        raise ReadOnlyError
-
-    def close(self) -> None:
-        """Release the file. Closing twice is allowed."""
-        if self._descriptor >= 0:
-            os.close(self._descriptor)
-            self._descriptor = -1
 
 
 def require_store_file(path: Path, failures: Failures) -> Path:

@@ -7,13 +7,12 @@ Invariants: nothing is made, also no ledger.
 """
 
 from collections.abc import Iterator
-from datetime import datetime
 from pathlib import Path
 from typing import Final
 
 from recovery.cli.context import Context
 from recovery.cli.documents import Document, LedgerOperation, shaped
-from recovery.cli.listing import plural, require_not_negative
+from recovery.cli.listing import moment_text, plural, require_not_negative
 from recovery.cli.options import Command, Options, add_hide_headers
 from recovery.cli.recording import open_ledger
 from recovery.cli.store import absolute
@@ -144,18 +143,6 @@ SHOW: Final = Command(
     add_options=_add_show,
     document=OperationDocument,
 )
-
-
-def moment_text(moment: datetime) -> str:
-    """Write a time as RFC 3339, to the second.
-
-    Args:
-        moment: The time, in UTC.
-
-    Returns:
-        It.
-    """
-    return f"{moment:%Y-%m-%dT%H:%M:%SZ}"
 
 
 def _of_store(operations: tuple[Operation, ...], path: Path) -> tuple[Operation, ...]:

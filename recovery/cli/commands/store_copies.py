@@ -7,9 +7,9 @@ Lives here: `store backups`. Must not live here: how copies are found
 from datetime import datetime
 from typing import Final
 
-from recovery.cli.commands.ledger import moment_text
 from recovery.cli.context import Context
 from recovery.cli.documents import StoreDocument
+from recovery.cli.listing import moment_text
 from recovery.cli.options import Command, Reading
 from recovery.cli.recording import open_ledger
 from recovery.cli.store import find_store, read_session, show_header, store_of

@@ -12,11 +12,10 @@ from typing import Final, Self
 
 import msgspec
 
-from recovery.cli.commands.ledger import moment_text
 from recovery.cli.commands.store_info import ContentsFacts, contents_text
 from recovery.cli.context import Context
 from recovery.cli.documents import Document, shaped
-from recovery.cli.listing import plural
+from recovery.cli.listing import moment_text, plural
 from recovery.cli.options import Command, Options
 from recovery.cli.store import NAMED_BY, absolute
 from recovery.discovery.candidate import Candidate, State

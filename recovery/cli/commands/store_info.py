@@ -9,10 +9,9 @@ from typing import Final, Self
 
 import msgspec
 
-from recovery.cli.commands.ledger import moment_text
 from recovery.cli.context import Context
 from recovery.cli.documents import LedgerOperation, StoreDocument, shaped
-from recovery.cli.listing import plural, report_problems
+from recovery.cli.listing import moment_text, plural, report_problems
 from recovery.cli.options import Command, Reading
 from recovery.cli.recording import open_ledger
 from recovery.cli.store import find_store, read_session, store_of

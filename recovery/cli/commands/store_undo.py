@@ -9,10 +9,10 @@ from pathlib import Path
 from typing import Final
 
 from recovery.cli.audience import PlanAudience, require_a_way_to_confirm
-from recovery.cli.commands.ledger import moment_text
 from recovery.cli.commands.store_diff import change_lines
 from recovery.cli.context import Context
 from recovery.cli.documents import LedgerOperation, shaped
+from recovery.cli.listing import moment_text
 from recovery.cli.options import Command, Options, add_yes
 from recovery.cli.outcome import ChangeDocument, outcome_fields
 from recovery.cli.output import Output
