@@ -8,8 +8,10 @@ whole, up to `LIVE_BYTES_MAX`. Who holds a lock is looked up before the file is 
 this process is never named.
 """
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Final
+
+from msgspec import structs
 
 from recovery.discovery.candidate import AS_NAMED, Candidate, State
 from recovery.discovery.host import Host
@@ -97,7 +99,9 @@ def _read(candidate: Candidate) -> tuple[StoreFacts, Contents]:
             raise
     with open_live(candidate.path) as store:
         facts, contents = _counted(Session(store))
-        return replace(facts, size_bytes=candidate.size_bytes), contents  # not that of the copy
+        return structs.replace(
+            facts, size_bytes=candidate.size_bytes
+        ), contents  # not that of the copy
 
 
 def _counted(session: Session) -> tuple[StoreFacts, Contents]:
