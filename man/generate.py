@@ -14,16 +14,15 @@ from pathlib import Path
 from typing import Final
 
 import shtab
+from argparse_manpage.manpage import Manpage
 
 from recovery import __version__
 from recovery.cli.commands.completion import SCRIPTS
-from recovery.cli.parser import PATHS, PROGRAM, build_parser, commands
-from recovery.cli.vocabulary import COMMANDS, NOUNS
+from recovery.cli.parser import PATHS, PROGRAM, build_parser, commands, common_options
+from recovery.cli.vocabulary import COMMANDS, NOUNS, load
 from recovery.cli.words import Parser
 
 HERE: Final = Path(__file__).resolve().parent
-PAGE: Final = HERE / f"{PROGRAM}.8"
-SERVE_PAGE: Final = HERE / f"{PROGRAM}-serve.8"
 SECTIONS: Final = ("exit_status", "environment", "files", "security", "examples", "see_also")
 COMPLETIONS: Final = HERE.parent / "recovery" / "completions"
 NAMED: Final = {
@@ -41,70 +40,106 @@ NEW_NAMES: Final = {
 """Where such an option names one that is to be made."""
 _NO_HYPHENS: Final = ".nh\n.ad l"
 """An option broken by a hyphen cannot be copied, and justified text stretches examples."""
+_SEE_ALSO: Final = f".BR {PROGRAM} (8),\n.BR {PROGRAM} (7)".replace("-", "\\-")
 EPOCH: Final = "1767225600"
 """Date on the page, 2026-01-01: fixed, so that the page changes only when its words do."""
 
+os.environ["COLUMNS"] = "80"  # noqa: TID251 # argparse takes the width from nowhere else
+os.environ["SOURCE_DATE_EPOCH"] = EPOCH  # noqa: TID251 # argparse-manpage reads it there
 
-def render() -> str:
-    """Write out the page.
+
+def render_pages() -> dict[Path, str]:
+    """Write out section 8 of the manual.
 
     Returns:
-        Its source for troff.
+        The source for troff of each page: one for each first word, and the one that leads to them.
     """
-    os.environ["COLUMNS"] = "80"  # noqa: TID251 # argparse takes the width from nowhere else
-    os.environ["SOURCE_DATE_EPOCH"] = EPOCH  # noqa: TID251 # argparse-manpage reads it there
-    from argparse_manpage.manpage import Manpage  # noqa: PLC0415 # after the two lines above
+    words = list(dict.fromkeys(words.split()[0] for words in COMMANDS))
+    pages = {HERE / f"{PROGRAM}.8": _main_page(words)}
+    for word in words:
+        pages[HERE / f"{PROGRAM}-{word}.8"] = _page_of(word)
+    return pages
 
-    parser = build_parser()
-    _hide_common_options(parser)
-    for command in commands(parser):
-        command.usage = " ".join(command.format_usage().split()[1:])  # troff breaks the lines
-    page = Manpage(
-        parser,
-        {
-            "project_name": PROGRAM,
-            "version": __version__,
-            "manual_section": "8",
-            "manual_title": "System administration",
-            "description": "get back into a stopped InfluxDB OSS 2.x server",
-        },
-        format="single-commands-section",
+
+def _main_page(words: list[str]) -> str:
+    """Write what all commands have in common, and where each is."""
+    root = build_parser(only="")
+    parser = Parser(prog=PROGRAM, description=root.description, parents=[common_options()])
+    parser.usage = f"{PROGRAM} COMMAND ... [options]"
+    page = _page(parser, "get back into a stopped InfluxDB OSS 2.x server")
+    entries = "".join(
+        f".TP\n.BR {_escaped(f'{PROGRAM}-{word}')} (8)\n{_escaped(_summary(word))}\n"
+        for word in words
     )
+    page.add_section("COMMANDS", ">", entries.strip())
     for section in SECTIONS:
         page.parse_include(str(HERE / f"{section}.inc"))
-    title, _, text = str(page).partition("\n")
-    return f"{title}\n{_NO_HYPHENS}\n{text}"
+    return _finished(page)
 
 
-def render_serve() -> str:
-    """Write out the page of the daemon.
+def _page_of(word: str) -> str:
+    """Write what a noun, or a command without one, can be told."""
+    parser = build_parser().command(word)
+    common = set(parser.options) if word in NOUNS else set(build_parser(only="").options)
+    _hide(parser, common)
+    for command in commands(parser):
+        _hide(command, common)
+        command.usage = " ".join(command.format_usage().split()[1:])  # troff breaks the lines
+    parser.usage = parser.usage or f"{PROGRAM} {word} COMMAND ... [options]"
+    parser.prog = f"{PROGRAM}-{word}"
+    page = _page(parser, _summary(word))
+    if (HERE / f"{word}.inc").is_file():
+        page.parse_include(str(HERE / f"{word}.inc"))
+    lines = (
+        f".TP\n.B {_escaped(f'{PROGRAM} {load(words).example}')}\n{_escaped(entry.summary)}\n"
+        for words, entry in COMMANDS.items()
+        if words.split()[0] == word
+    )
+    page.add_section("EXAMPLES", ">", "\n" + "".join(lines).strip())
+    page.add_section("SEE ALSO", ">", _SEE_ALSO)
+    return _finished(page)
 
-    Returns:
-        Its source for troff.
-    """
-    os.environ["COLUMNS"] = "80"  # noqa: TID251 # as above
-    os.environ["SOURCE_DATE_EPOCH"] = EPOCH  # noqa: TID251 # as above
-    from argparse_manpage.manpage import Manpage  # noqa: PLC0415 # as above
 
-    parser = build_parser().command("serve")
-    _hide_common(parser, set(build_parser().options) - {"-h", "--help"})
-    parser.prog = f"{PROGRAM}-serve"
-    usage = " ".join(parser.format_usage().split()[2:])
-    parser.usage = f"{PROGRAM} serve {usage}"
-    page = Manpage(
+def _page(parser: Parser, description: str) -> Manpage:
+    """Begin a page with what the parser knows."""
+    return Manpage(
         parser,
         {
             "project_name": PROGRAM,
             "version": __version__,
             "manual_section": "8",
             "manual_title": "System administration",
-            "description": "serve the API of a stopped InfluxDB OSS 2.x server",
+            "description": description,
         },
         format="single-commands-section",
     )
-    page.parse_include(str(HERE / "serve.inc"))
+
+
+def _finished(page: Manpage) -> str:
     title, _, text = str(page).partition("\n")
-    return f"{title}\n{_NO_HYPHENS}\n{text}"
+    # A heading names a command as it is typed, and not by the name of the page.
+    typed = text.replace(f".SS \\fB{_escaped(page.prog)} ", f".SS \\fB{_words_of(page.prog)} ")
+    return f"{title}\n{_NO_HYPHENS}\n{typed}"
+
+
+def _words_of(page: str) -> str:
+    """Write the name of a page as the beginning of a command line."""
+    return _escaped(f"{PROGRAM} {page.removeprefix(f'{PROGRAM}-')}")
+
+
+def _summary(word: str) -> str:
+    return NOUNS[word].summary if word in NOUNS else COMMANDS[word].summary
+
+
+def _escaped(text: str) -> str:
+    return text.replace("\\", "\\e").replace("-", "\\-")
+
+
+def _hide(parser: Parser, common: set[str]) -> None:
+    """Leave common options to the main page, instead of repeating them below every command."""
+    for name, action in parser.options.items():
+        if name in common:
+            action.help = argparse.SUPPRESS
 
 
 def render_completions() -> dict[Path, str]:
@@ -162,7 +197,7 @@ def main(argv: list[str]) -> int:
     parser.add_argument("--check", action="store_true", help="compare, write nothing")
     is_check = parser.parse_args(argv).check
     drifted = 0
-    made = {PAGE: render(), SERVE_PAGE: render_serve(), **render_completions()}
+    made = {**render_pages(), **render_completions()}
     for page, text in made.items():
         if not is_check:
             page.write_text(text)
@@ -170,20 +205,6 @@ def main(argv: list[str]) -> int:
             sys.stderr.write(f"{page.name} has drifted: run python man/generate.py\n")
             drifted = 1
     return drifted
-
-
-def _hide_common_options(parser: Parser) -> None:
-    """Leave them to the section OPTIONS, instead of repeating them below every command."""
-    common = set(parser.options) - {"-h", "--help"}
-    for child in parser.children.values():
-        _hide_common(child, common)
-        _hide_common_options(child)
-
-
-def _hide_common(parser: Parser, common: set[str]) -> None:
-    for name, action in parser.options.items():
-        if name in common:
-            action.help = argparse.SUPPRESS
 
 
 if __name__ == "__main__":

@@ -143,7 +143,7 @@ def build_parser(*, only: str | None = None) -> Parser:
     Returns:
         A parser that has done nothing yet.
     """
-    parser = Parser(prog=PROGRAM, description=_DESCRIPTION, parents=[_common()])
+    parser = Parser(prog=PROGRAM, description=_DESCRIPTION, parents=[common_options()])
     parser.example = f"{PROGRAM} auth list"
     parser.set_defaults(words="", command=None)
     places = {"": parser.add_subparsers(title="commands", metavar="COMMAND", dest="noun")}
@@ -178,7 +178,7 @@ def help_text(asked: HelpAskedError) -> str:
 def _add_noun(nouns: Choices, name: str) -> Choices:
     """Add a noun such as `auth`; it accepts the common options, but its help lists the verbs."""
     summary, description = NOUNS[name]
-    noun = nouns.add_parser(name, help=summary, description=description, parents=[_common()])
+    noun = nouns.add_parser(name, help=summary, description=description, parents=[common_options()])
     noun.set_defaults(words=name)
     return noun.add_subparsers(title="commands", metavar="COMMAND", dest="verb")
 
@@ -190,7 +190,7 @@ def _add_command(place: Choices, words: str) -> None:
         words.rpartition(" ")[2],
         help=COMMANDS[words].summary,
         description=command.description,
-        parents=[_common()],
+        parents=[common_options()],
     )
     parser.example = f"{PROGRAM} {command.example}"
     parser.set_defaults(command=command, words=words)
@@ -202,8 +202,12 @@ def _add_command(place: Choices, words: str) -> None:
         add_reading(parser)
 
 
-def _common() -> Parser:
-    """Make a parent parser that holds the common options."""
+def common_options() -> Parser:
+    """Describe the options that every command has.
+
+    Returns:
+        A parser to be a parent of others.
+    """
     parent = Parser(add_help=False, argument_default=argparse.SUPPRESS)
     group = parent.add_argument_group(COMMON_OPTIONS)
 

@@ -20,8 +20,7 @@ from tests.support.absent import absent
 from tests.support.source import PROJECT
 
 README: Final = (PROJECT / "README.md").read_text()
-PAGE: Final = PROJECT / "man" / "influx-recovery.8"
-SERVE_PAGE: Final = PROJECT / "man" / "influx-recovery-serve.8"
+PAGES: Final = sorted((PROJECT / "man").glob("*.[78]"))
 
 
 def typed_in_readme() -> list[str]:
@@ -103,7 +102,7 @@ def test_the_manual_is_what_the_parser_says() -> None:
     assert (done.returncode, done.stderr) == (0, "")
 
 
-@pytest.mark.parametrize("page", [PAGE, SERVE_PAGE], ids=lambda page: page.name)
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
 def test_troff_has_nothing_to_say_about_the_manual(page: Path) -> None:
     if shutil.which("groff") is None:
         absent("no groff: apt-get install groff")
@@ -111,7 +110,16 @@ def test_troff_has_nothing_to_say_about_the_manual(page: Path) -> None:
         ["groff", "-man", "-ww", "-Tutf8", page], capture_output=True, text=True, check=True
     )
     assert done.stderr == ""
-    assert "EXAMPLES" in re.sub(r"\x1b\[[0-9;]*m|.\x08", "", done.stdout)
+    text = re.sub(r"\x1b\[[0-9;]*m|.\x08", "", done.stdout)
+    assert "SEE ALSO" in text
+    assert page.suffix == ".7" or "EXAMPLES" in text
+
+
+def test_the_main_page_is_short_and_names_every_other() -> None:
+    text = (PROJECT / "man" / "influx-recovery.8").read_text().replace("\\-", "-")
+    others = {page.stem for page in PAGES} - {"influx-recovery"}
+    assert [page for page in sorted(others) if f".BR {page} (8)" not in text] == []
+    assert len(text.splitlines()) < 350
 
 
 def test_no_help_text_begins_with_what_troff_takes_for_a_request() -> None:

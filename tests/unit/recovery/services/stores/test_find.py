@@ -1,9 +1,9 @@
 """Every store of a machine, with what is in it."""
 
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from msgspec.structs import replace
 
 from recovery.services.stores.find import FoundFile, find_stores
 from tests.support.fake_system import FakeSystem
