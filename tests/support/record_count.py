@@ -125,7 +125,7 @@ class Counter:
                 continue
             if page[8] == BRANCH:
                 children = self._children(page)
-                if children is None:
+                if children is None or not _is_inside([key for key, _ in children], low, high):
                     continue
                 seen.add(pgid)
                 ends = [key for key, _ in children[1:]] + [high]
@@ -138,8 +138,7 @@ class Counter:
             if elements is None:
                 continue
             seen.add(pgid)
-            inside = [one for one in elements if one[1] >= low and (high is None or one[1] < high)]
-            if len(inside) == len(elements):
+            if _is_inside([key for _, key, _ in elements], low, high):
                 self._take(elements, path, found, seen)
 
     def _take(
@@ -160,3 +159,8 @@ class Counter:
                     self._tree(root, inner, found, seen)
                 elif len(value) >= 32 and (nested := self._elements(value[16:])) is not None:
                     self._take(nested, inner, found, seen)
+
+
+def _is_inside(keys: list[bytes], low: bytes, high: bytes | None) -> bool:
+    """Tell whether a page belongs where it is referred to: no key lies outside of its range."""
+    return not keys or (keys[0] >= low and (high is None or keys[-1] < high))
