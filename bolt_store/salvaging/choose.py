@@ -26,26 +26,29 @@ Source: spec section 3.5, step 0 and cases A, B and F; section 3.1 for what a lo
 from dataclasses import dataclass, replace
 from typing import Final
 
-from bolt_store.codec.layout import FREELIST_FLAG, LEAF_FLAG, META_PAGE_COUNT
-from bolt_store.codec.meta import Meta
-from bolt_store.errors import FormatError
-from bolt_store.file.block_file import BlockFile
-from bolt_store.file.pager import Pager
+from bolt_store.codec.layout import LEAF_FLAG
+from bolt_store.salvaging.candidate import (
+    Candidate,
+    MetaSlotFacts,
+    from_pair,
+    named_candidates,
+    repaired,
+)
 from bolt_store.salvaging.compare import Move, walk
-from bolt_store.salvaging.content import elements, root_bucket
 from bolt_store.salvaging.find import (
+    SURVEY_COUNT_MAX,
     Found,
-    Pair,
     best_pair,
     find_snapshots,
     free_lists,
     may_follow,
 )
-from bolt_store.salvaging.freelist import OWN_RUN, FreePages, shared_count
+from bolt_store.salvaging.freelist import OWN_RUN
+from bolt_store.salvaging.joining import joined
 from bolt_store.salvaging.knowledge import Knowledge
-from bolt_store.salvaging.repair import WRONG_REFERENCES, orphan_pages, repair
-from bolt_store.salvaging.report import SalvageMethod, SnapshotFacts
-from bolt_store.salvaging.scan import STRICT, Scan
+from bolt_store.salvaging.repair import WRONG_REFERENCES
+from bolt_store.salvaging.report import SalvageMethod
+from bolt_store.salvaging.scan import BUCKETS_ONLY, Scan
 from bolt_store.salvaging.survey import Survey
 
 POOR_SHARE: Final = 2
@@ -56,119 +59,6 @@ STATE_COUNT: Final = 2
 
 PART_SHARE: Final = 10
 """One transaction seldom deletes a tenth of all."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class MetaSlotFacts:
-    """A usable meta, and the slot that it is in."""
-
-    slot: int
-    meta: Meta
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Candidate:
-    """A state of the file that could be chosen.
-
-    Attributes:
-        survey: Its tree.
-        free: Its freelist, None when there is none that can be used.
-        named_by: The meta that names its tree or at least its freelist, None when none does.
-        high_water_mark: Where the pages of later states begin.
-        orphans: Its orphans; None where no freelist is stored, or none fits.
-    """
-
-    survey: Survey
-    free: FreePages | None
-    named_by: MetaSlotFacts | None
-    high_water_mark: int
-    orphans: tuple[int, ...] | None = None
-
-    @property
-    def is_clean(self) -> bool:
-        """Whether nothing is lost or doubtful in its tree."""
-        return not self.survey.problem_count
-
-    @property
-    def is_torn(self) -> bool:
-        """Whether a page of its tree is a former state of itself, so that no range tells of it."""
-        return any(flaw.code == "branch.separator" for flaw in self.survey.flaws)
-
-    @property
-    def is_named(self) -> bool:
-        """Whether a meta names its root."""
-        return self.named_by is not None and self.named_by.meta.root_pgid == self.survey.root_pgid
-
-    @property
-    def is_proven(self) -> bool:
-        """Whether its tree is whole and its freelist has all pages that the tree has not."""
-        if not self.is_clean or not self.survey.bucket_count:
-            return False
-        if self.free is None:
-            return self.named_by is not None and self.named_by.meta.freelist_pgid is None
-        return self.is_covering
-
-    @property
-    def is_covering(self) -> bool:
-        """Whether its freelist has all pages that its tree has not, and no other."""
-        return self.free is not None and not self.orphans and not self.has_conflicts
-
-    @property
-    def has_conflicts(self) -> bool:
-        """Whether its freelist lists pages that its tree has."""
-        return self.free is not None and bool(shared_count(self.survey.reach, self.free.mask))
-
-    @property
-    def is_freelist_lost(self) -> bool:
-        """Whether its freelist cannot be read, or contradicts its tree."""
-        named_by = self.named_by
-        if self.free is None:
-            return named_by is not None and named_by.meta.freelist_pgid is not None
-        return self.has_conflicts
-
-    @property
-    def unexplained_count(self) -> int:
-        """Pages that a lost branch may have led to and that cannot be read, or not whole.
-
-        Without a lost branch, a page that is nowhere is a leak of bbolt's.
-        """
-        survey, free = self.survey, self.free
-        if free is None or not survey.attached:
-            return 0
-        known = {lost.pgid for lost in survey.lost.values()}
-        kinds = survey.scan.kinds
-        return sum(
-            not (survey.reach[pgid] or free.mask[pgid] or kinds[pgid] & STRICT or pgid in known)
-            for pgid in range(META_PAGE_COUNT, min(len(survey.reach), self.high_water_mark))
-        )
-
-    @property
-    def total(self) -> int:
-        """How much it has: keys and buckets."""
-        return self.survey.key_count + self.survey.bucket_count
-
-    def names(self) -> frozenset[bytes]:
-        """Return the names of its top-level buckets. Raises as `choose`."""
-        survey = self.survey
-        return frozenset(element.key for element in elements(survey, root_bucket(survey)))
-
-    @property
-    def facts(self) -> SnapshotFacts:
-        """What is known of it."""
-        survey, free = self.survey, self.free
-        return SnapshotFacts(
-            slot=self.named_by.slot if self.named_by else None,
-            txid=self.named_by.meta.txid if self.named_by else None,
-            root_pgid=survey.root_pgid,
-            freelist_pgid=free.pgid if free is not None else None,
-            bucket_count=survey.bucket_count,
-            key_count=survey.key_count,
-            lost_count=len(survey.lost),
-            flaw_count=len(survey.flaws),
-            conflict_count=shared_count(survey.reach, free.mask) if free is not None else None,
-            is_freelist_lost=self.is_freelist_lost,
-            orphan_count=None if self.orphans is None else len(self.orphans),
-        )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -190,38 +80,15 @@ class Choice:
     is_complete: bool
 
 
-def usable_metas(file: BlockFile) -> tuple[MetaSlotFacts, ...]:
-    """Return the metas whose numbers are possible, the newer one first.
-
-    Args:
-        file: The file.
-
-    Returns:
-        None, one or two.
-
-    Raises:
-        OSError: The file cannot be read.
-    """
-    try:
-        pager = Pager(file)
-    except FormatError:
-        return ()
-    return tuple(
-        MetaSlotFacts(slot=slot.slot, meta=slot.meta)
-        for slot in sorted(pager.slots, key=lambda slot: slot.rank, reverse=True)
-        if slot.meta is not None and slot.problem is None
-    )
-
-
 def choose_root(
     scan: Scan, metas: tuple[MetaSlotFacts, ...], root_pgid: int, knowledge: Knowledge
 ) -> Choice:
     """Take the root that the caller names, with the freelist that fits it best."""
-    named = _named_candidates(scan, metas)
+    named = named_candidates(scan, metas)
     given = [candidate for candidate in named if candidate.survey.root_pgid == root_pgid]
     if not given:
-        given = [_from_pair(best_pair(Survey(scan, root_pgid), free_lists(scan)), ())]
-    chosen = _repaired(given[0], knowledge)
+        given = [from_pair(best_pair(Survey(scan, root_pgid), free_lists(scan)), ())]
+    chosen = repaired(given[0], knowledge, named)
     return Choice(
         method=SalvageMethod.CHOSEN,
         chosen=chosen,
@@ -250,14 +117,14 @@ def choose(
         PageError: A page has changed since the scan.
         OSError: A page cannot be read.
     """
-    named = _named_candidates(scan, metas)
+    named = named_candidates(scan, metas)
     essential = knowledge.essential
     # Where one meta is lost, the state that it named may be the newer one, and still be there.
     is_newest = len(metas) > 1 and bool(named) and named[0].named_by == metas[0]
     if is_newest and named[0].is_proven and not _lacks_more(named[0], named, essential):
         return _made(named[0], named, metas, {}, is_complete=True)
     found = find_snapshots(scan)
-    pool = [_repaired(candidate, knowledge) for candidate in _in_order(named, found, metas)]
+    pool = [repaired(candidate, knowledge, named) for candidate in _in_order(named, found, metas)]
     best: Candidate | None = None
     for candidate in pool:
         if candidate.survey.bucket_count and (
@@ -265,6 +132,13 @@ def choose(
             or _is_better(candidate, best, found, essential, is_meta_lost=len(metas) < STATE_COUNT)
         ):
             best = candidate
+    if best is not None and not best.is_named and not best.is_proven:
+        # What looks like a root may be one of several pages below a lost one.
+        # With a freelist, the others are its orphans.
+        cut_off = [pgid for pgid in best.orphans or () if scan.kinds[pgid] & BUCKETS_ONLY]
+        beside = [Survey(scan, pgid) for pgid in cut_off[:SURVEY_COUNT_MAX]]
+        whole = joined(best.survey, [*found.tops, *beside])
+        best = best if whole is None else replace(best, survey=whole, orphans=None)
     if best is None:
         # A new file has no bucket yet, and is whole.
         best = next((seen for seen in pool if seen.is_named and seen.is_clean), None)
@@ -279,8 +153,8 @@ def _in_order(
     A meta with a wrong root still names a freelist, and the tree that fits that exactly is its
     state. So is the tree of which a meta names an inner page: the meta is older than its page.
     """
-    exact = [_from_pair(pair, metas) for pair in found.exact]
-    others = [_from_pair(pair, metas) for pair in (*found.leaky, *found.best)]
+    exact = [from_pair(pair, metas) for pair in found.exact]
+    others = [from_pair(pair, metas) for pair in (*found.leaky, *found.best)]
     unnamed = [*exact, *others]
     pool: list[Candidate] = []
     if len(metas) == 1:
@@ -323,6 +197,21 @@ def _may_be_after(newer: Candidate, older: Candidate) -> bool:
     return _may_follow(newer, older) or not _may_follow(older, newer)
 
 
+def _is_after(newer: Candidate, older: Candidate) -> bool:
+    """Tell whether a state that no meta names was written later, as in a copy of a live file.
+
+    The metas are copied first, so that pages may be of a state that they do not know.
+    """
+    is_sure = newer.is_covering and newer.free is not None and older.free is not None
+    return is_sure and _may_follow(newer, older) and not _may_follow(older, newer)
+
+
+def _is_part(part: Candidate, whole: Candidate) -> bool:
+    """Tell whether a state is the inner page of the tree of another one, and no state itself."""
+    bucket = whole.survey.owners.get(part.survey.root_pgid)
+    return bucket is not None and bucket.above is None and not part.is_covering
+
+
 def _may_follow(newer: Candidate, older: Candidate) -> bool:
     if newer.free is None or older.free is None:
         return True
@@ -363,7 +252,10 @@ def _is_better(
     ):
         return not _is_poor(other, best)
     return _has_more(other, best) and (
-        (best.is_torn and other.is_proven) or _is_poor(best, other) or _gives_back(other, best)
+        (best.is_torn and other.is_proven)
+        or _is_poor(best, other)
+        or _gives_back(other, best)
+        or _is_after(other, best)
     )
 
 
@@ -371,7 +263,7 @@ def _is_better_than_unnamed(
     other: Candidate, best: Candidate, found: Found, *, is_meta_lost: bool
 ) -> bool:
     """Tell whether a state is to be preferred to one of which nothing says when it was."""
-    if _is_poor(best, other):
+    if _is_poor(best, other) or (_has_more(other, best) and _is_part(best, other)):
         return True
     if best.is_proven and other.is_proven:
         return not found.is_order_certain and _has_more(other, best)
@@ -492,7 +384,9 @@ def _made(
     if chosen is not None and chosen.is_named:
         method = SalvageMethod.CLEAN if chosen.is_clean else SalvageMethod.REPAIRED
     elif chosen is not None:
-        method = SalvageMethod.FOUND if chosen.is_clean else SalvageMethod.GUESSED
+        # Without a freelist nothing tells a whole tree from one below a lost root.
+        is_found = chosen.is_clean and chosen.free is not None
+        method = SalvageMethod.FOUND if is_found else SalvageMethod.GUESSED
     return Choice(
         method=method,
         chosen=chosen,
@@ -511,7 +405,8 @@ def _others(
     chosen: Candidate | None, candidates: list[Candidate], parents: dict[int, int]
 ) -> tuple[Candidate, ...]:
     """Return the candidates with another root than the chosen one, but for parts of other trees."""
-    seen = set() if chosen is None else {chosen.survey.root_pgid}
+    owners = {} if chosen is None else chosen.survey.owners
+    seen = {pgid for pgid, bucket in owners.items() if bucket.above is None}
     others = []
     for candidate in candidates:
         root = candidate.survey.root_pgid
@@ -519,68 +414,3 @@ def _others(
             seen.add(root)
             others.append(candidate)
     return tuple(others)
-
-
-def _named_candidates(scan: Scan, metas: tuple[MetaSlotFacts, ...]) -> list[Candidate]:
-    """Look at what the metas name, the newer one first; one tree is looked at once."""
-    candidates: list[Candidate] = []
-    for named_by in metas:
-        pgid = named_by.meta.freelist_pgid
-        free = None
-        if pgid is not None and scan.kind(pgid) == FREELIST_FLAG:
-            free = FreePages(scan, pgid)
-        if any(named_by.meta.root_pgid == seen.survey.root_pgid for seen in candidates):
-            continue
-        survey = Survey(scan, named_by.meta.root_pgid)
-        mark = named_by.meta.high_water_mark
-        candidates.append(
-            Candidate(survey=survey, free=free, named_by=named_by, high_water_mark=mark)
-        )
-    return [_with_orphans(candidate, candidates) for candidate in candidates]
-
-
-def _with_orphans(candidate: Candidate, candidates: list[Candidate]) -> Candidate:
-    free = candidate.free
-    if free is None:
-        meta = candidate.named_by.meta if candidate.named_by else None
-        if meta is None or meta.freelist_pgid is None:
-            return candidate
-    others = bytearray(candidate.survey.scan.page_count)
-    for other in candidates:
-        if other is not candidate and (free is None or candidate.has_conflicts):
-            # A freelist that was not written leaves the former one, in which the pages of the
-            # former snapshot are still in use. They are no orphans. Any other freelist lists them,
-            # unless the tree has lost what they are in both states.
-            listed = other.free.mask if other.free is not None else bytes(len(others))
-            for pgid, (used, mark) in enumerate(zip(other.survey.reach, listed, strict=True)):
-                others[pgid] |= used or mark == OWN_RUN
-    if free is None:
-        # Its freelist is lost. What any other one lists was free once, and may be left over.
-        for pgid in candidate.survey.scan.freelist_pgids:
-            for listed_pgid, mark in enumerate(FreePages(candidate.survey.scan, pgid).mask):
-                others[listed_pgid] |= mark
-    mask = others if free is None else free.mask
-    orphans = orphan_pages(candidate.survey, mask, candidate.high_water_mark, others)
-    return replace(candidate, orphans=tuple(orphans))
-
-
-def _from_pair(pair: Pair, metas: tuple[MetaSlotFacts, ...]) -> Candidate:
-    if pair.free is None or pair.fit is None:
-        end = pair.survey.scan.page_count
-        return Candidate(survey=pair.survey, free=None, named_by=None, high_water_mark=end)
-    named_by = [meta for meta in metas if meta.meta.freelist_pgid == pair.free.pgid]
-    return Candidate(
-        survey=pair.survey,
-        free=pair.free,
-        named_by=named_by[0] if len(named_by) == 1 else None,
-        high_water_mark=pair.fit.high_water_mark,
-        orphans=tuple(orphan_pages(pair.survey, pair.free.mask, pair.fit.high_water_mark)),
-    )
-
-
-def _repaired(candidate: Candidate, knowledge: Knowledge) -> Candidate:
-    survey = repair(candidate.survey, candidate.free, candidate.high_water_mark, knowledge.classify)
-    orphans = candidate.orphans
-    if orphans is not None and survey is not candidate.survey:
-        orphans = tuple(pgid for pgid in orphans if not survey.reach[pgid])
-    return replace(candidate, survey=survey, orphans=orphans)

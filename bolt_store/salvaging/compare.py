@@ -76,6 +76,8 @@ class _Frame:
         """Tell whether the first state has lost the range that the key is in."""
         if self.step.left is None:
             return self.step.is_missing
+        if self.step.left.value is None:
+            return True  # nothing of this bucket can be read but its name
         index = bisect_right(self._holes, key, key=lambda hole: hole[0]) - 1
         if index < 0:
             return False

@@ -69,6 +69,7 @@ class Found:
         exact: Pairs that are a snapshot, the newest first.
         leaky: Pairs that would be one, but for a few pages that neither has; the newest first.
         best: The roots from which most can be reached and that are no such pair.
+        tops: What looks like a root and is in no other tree.
         parents: Branches above the pages that look like roots and are inner pages of a tree.
         is_order_certain: Whether the order of the pairs follows from the pages.
         is_complete: Whether every candidate was looked at.
@@ -77,6 +78,7 @@ class Found:
     exact: tuple[Pair, ...]
     leaky: tuple[Pair, ...]
     best: tuple[Pair, ...]
+    tops: tuple[Survey, ...]
     parents: dict[int, int]
     is_order_certain: bool
     is_complete: bool
@@ -117,19 +119,20 @@ def find_snapshots(scan: Scan) -> Found:
     parents |= halves
     ordered, is_certain = _newest_first(exact or leaky)
     paired = {pair.survey.root_pgid for pair in ordered}
-    best = _ranked(
-        [
-            survey
-            for survey in surveys
-            if survey.root_pgid not in paired and survey.root_pgid not in parents
-        ]
-    )
+    others = [
+        survey
+        for survey in surveys
+        if survey.root_pgid not in paired and survey.root_pgid not in parents
+    ]
+    tops = [survey for survey in others if _is_top(survey, others)]
+    best = _ranked(tops or others)
     return Found(
         exact=tuple(ordered) if exact else (),
         leaky=() if exact else tuple(ordered),
         best=tuple(
             best_pair(Survey(scan, survey.root_pgid), lists) for survey in best[:BEST_COUNT_MAX]
         ),
+        tops=tuple(tops),
         parents=parents,
         is_order_certain=is_certain,
         is_complete=is_complete and scan.is_complete,
@@ -259,20 +262,15 @@ def _keep_best(surveys: list[Survey]) -> list[Survey]:
     return [survey for survey in surveys if survey is not worst]
 
 
-def _ranked(surveys: list[Survey]) -> list[Survey]:
+def _ranked(tops: list[Survey]) -> list[Survey]:
     """Return the candidates that reach most, those before that nothing is lost in.
 
     A small root that nothing is lost in is a left-over from the beginning of the file, not better
     than a large one with a hole.
     """
-    tops = [survey for survey in surveys if _is_top(survey, surveys)] or surveys
-    most = max((survey.key_count + survey.bucket_count for survey in tops), default=0)
-    large = [
-        survey
-        for survey in tops
-        if (survey.key_count + survey.bucket_count) * LARGE_SHARE >= most * (LARGE_SHARE - 1)
-    ]
-    return sorted(large, key=lambda survey: (survey.problem_count > 0, -survey.key_count))
+    most = max((survey.total for survey in tops), default=0)
+    large = [survey for survey in tops if survey.total * LARGE_SHARE >= most * (LARGE_SHARE - 1)]
+    return sorted(large, key=lambda survey: (survey.problem_count > 0, -survey.total))
 
 
 def _is_top(survey: Survey, surveys: list[Survey]) -> bool:

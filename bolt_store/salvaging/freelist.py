@@ -28,6 +28,7 @@ class FreePages:
         pgid: Its first page.
         page_count: Length of its own run.
         mask: A byte for each page of the file: 0, or one of the values above.
+        beyond_count: Number of ids behind the end of the file.
         lists_itself: Whether its own run is listed, which no freelist does.
         id_count: Number of ids, also those behind the end of the file.
         high_water_mark_min: One more than the largest id, its own run included.
@@ -48,6 +49,7 @@ class FreePages:
         self.pgid = pgid
         self.page_count = scan.run_length(pgid)
         self.mask = bytearray(scan.page_count)
+        self.beyond_count = sum(free >= scan.page_count for free in ids)
         for free in ids:
             if free < scan.page_count:
                 self.mask[free] = LISTED

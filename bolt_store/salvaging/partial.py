@@ -94,7 +94,7 @@ def sound_elements(page: bytes, page_count: int) -> Partial | None:
     whole = [
         slot
         for slot in slots
-        if not _touches(slot, stretches) and _is_value(page, slot, page_count)
+        if not _touches(slot, stretches) and _is_whole(page, slot, page_count)
     ]
     keys = [page[slot.start : slot.value_start] for slot in whole]
     leaf, indexes, end = Leaf([], [], []), [], 0
@@ -202,13 +202,16 @@ def _count(page: bytes, slots: list[_Slot]) -> int:
     return max(seen, count) if is_possible and count <= ELEMENT_COUNT_MAX else seen
 
 
-def _is_value(page: bytes, slot: _Slot, page_count: int) -> bool:
-    """Tell whether the value of an element is plain, or can be that of a bucket."""
+def _is_whole(page: bytes, slot: _Slot, page_count: int) -> bool:
+    """Tell whether an element is plain, or can be a bucket."""
     if not slot.flag:
         return True
+    key, value = page[slot.start : slot.value_start], page[slot.value_start : slot.end]
     try:
-        bucket = decode_bucket(page[slot.value_start : slot.end], pgid=None)
+        bucket = decode_bucket(value, pgid=None)
     except PageError:
+        return False
+    if _has_lost_end(key, value):
         return False
     return bucket.inline_page is not None or bucket.root_pgid < page_count
 
@@ -219,11 +222,15 @@ def has_lost_bucket(leaf: Leaf) -> bool:
     A name that ends in zeros is in order, too, and all that was in the bucket would be under it.
     """
     for flag, key, value in zip(leaf.flags, leaf.keys, leaf.values, strict=True):
-        stretch = _STRETCH.search(key + value) if flag else None
-        # A name may be fifty times one letter; what a disk cannot read comes as zeros or ones.
-        if stretch is not None and stretch.start() < len(key) and stretch[1] in _BLANK_BYTES:
+        if flag and _has_lost_end(key, value):
             return True
     return False
+
+
+def _has_lost_end(name: bytes, value: bytes) -> bool:
+    stretch = _STRETCH.search(name + value)
+    # A name may be fifty times one letter; what a disk cannot read comes as zeros or ones.
+    return stretch is not None and stretch.start() < len(name) and stretch[1] in _BLANK_BYTES
 
 
 def has_blank_sector(used: bytes) -> bool:

@@ -17,9 +17,9 @@ Source: spec section 3.5, case D, with 720 trials in which nothing was lost and 
 """
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Final
+from typing import Final, TypeAlias
 
 from bolt_store.codec.branch import Branch
 from bolt_store.codec.bucket import decode_bucket
@@ -27,10 +27,16 @@ from bolt_store.codec.layout import BRANCH_FLAG, LEAF_FLAG, META_PAGE_COUNT
 from bolt_store.codec.leaf import Leaf
 from bolt_store.errors import PageError
 from bolt_store.limits import TREE_DEPTH_MAX
+from bolt_store.salvaging.compare import Move, walk
 from bolt_store.salvaging.freelist import FreePages, shared_count
 from bolt_store.salvaging.knowledge import Classify
 from bolt_store.salvaging.scan import STRICT, Scan
 from bolt_store.salvaging.survey import Attachment, Attachments, Lost, Place, Survey
+
+Path: TypeAlias = tuple[bytes, ...]
+"""Names of a bucket from the top down."""
+Paths: TypeAlias = Mapping[int, frozenset[Path]]
+"""The buckets that orphans can belong to, by their page; of those that are not here, any."""
 
 ROUND_COUNT_MAX: Final = 8
 """A lost branch below a lost branch takes a round more; trees are seldom deeper."""
@@ -66,7 +72,11 @@ class Orphan:
 
 
 def repair(
-    survey: Survey, free: FreePages | None, high_water_mark: int, classify: Classify | None
+    survey: Survey,
+    free: FreePages | None,
+    high_water_mark: int,
+    classify: Classify | None,
+    others: Sequence[Survey] = (),
 ) -> Survey:
     """Put orphans back into the holes of a tree, as far as there is no choice.
 
@@ -75,6 +85,7 @@ def repair(
         free: Its freelist; None when there is no usable one.
         high_water_mark: Where the pages of later states begin.
         classify: Tells buckets apart where keys do not.
+        others: Other states of the file, in which the keys of an orphan may still be in place.
 
     Returns:
         The survey after that; the same one when nothing was put back.
@@ -89,7 +100,8 @@ def repair(
         holes = [lost for lost in survey.holes if lost.pgid is not None]
         pgids = orphan_pages(survey, free.mask, high_water_mark) if holes else []
         orphans = top_orphans(survey, pgids)
-        found = _assign(holes, orphans, classify)
+        paths = _paths_of(survey.scan, orphans, classify, others) if orphans else {}
+        found = _assign(holes, orphans, paths)
         if not found:
             break
         attached = {**survey.attached, **found}
@@ -135,7 +147,7 @@ def top_orphans(survey: Survey, pgids: list[int]) -> list[Orphan]:
     below: set[int] = set()
     for pgid in pgids:
         below.update(_references(scan, pgid))
-    orphans = (_describe(scan, pgid) for pgid in pgids if pgid not in below)
+    orphans = (describe(scan, pgid) for pgid in pgids if pgid not in below)
     return [orphan for orphan in orphans if orphan is not None]
 
 
@@ -153,7 +165,7 @@ def _references(scan: Scan, pgid: int) -> Iterator[int]:
                 continue
 
 
-def _describe(scan: Scan, pgid: int) -> Orphan | None:
+def describe(scan: Scan, pgid: int) -> Orphan | None:
     """Walk down both edges of a subtree; None for an empty leaf and for what has no leaf."""
     first, height = _edge(scan, pgid, 0)
     last, _ = _edge(scan, pgid, -1)
@@ -184,11 +196,53 @@ def _edge(scan: Scan, pgid: int, index: int) -> tuple[Leaf | Branch[int], int]:
     return scan.branch(pgid), TREE_DEPTH_MAX
 
 
-def _assign(holes: list[Lost], orphans: list[Orphan], classify: Classify | None) -> Attachments:
+def _paths_of(
+    scan: Scan, orphans: list[Orphan], classify: Classify | None, others: Sequence[Survey]
+) -> Paths:
+    """Find out which buckets orphans can belong to: by what they hold, and where that was before.
+
+    A bucket of which nothing shows that a part is lost gives no hole. Without this, all of it would
+    go where something else is missing.
+    """
+    found: dict[int, frozenset[Path]] = {}
+    keys: dict[int, list[bytes]] = {}
+    for orphan in orphans:
+        path = classify(*orphan.sample) if classify is not None and orphan.sample else None
+        if path is not None:
+            found[orphan.pgid] = frozenset({path})
+        else:
+            leaf, _ = _edge(scan, orphan.pgid, 0)
+            keys[orphan.pgid] = leaf.keys
+    wanted = {key for some in keys.values() for key in some}
+    known: dict[bytes, set[Path]] = {}
+    for other in others if wanted else ():
+        for path, key in _keyed(other):
+            if key in wanted:
+                known.setdefault(key, set()).add(path)
+    for pgid, some in keys.items():
+        seen = [known[key] for key in some if key in known]
+        if seen and 2 * len(seen) >= len(some):
+            found[pgid] = frozenset[Path]().union(*seen)
+    return found
+
+
+def _keyed(survey: Survey) -> Iterator[tuple[Path, bytes]]:
+    """Give all keys of a state with the bucket that they are in."""
+    path: list[bytes] = []
+    for step in walk(survey, None):
+        if step.move is Move.LEAVE:
+            path.pop()
+        elif step.left is not None:
+            yield tuple(path), step.left.key
+            if step.move is Move.ENTER:
+                path.append(step.left.key)
+
+
+def _assign(holes: list[Lost], orphans: list[Orphan], paths: Paths) -> Attachments:
     """Decide which orphans go into which hole."""
     if len(holes) * len(orphans) > COMPARISON_COUNT_MAX:
         return {}
-    itself = _one_to_one(holes, orphans)
+    itself = _one_to_one(holes, orphans, paths)
     taken = {orphan.pgid for orphan in itself.values()}
     found: dict[Place, tuple[Attachment, ...]] = {
         place: (Attachment(orphan.pgid, orphan.first_key, is_itself=True),)
@@ -200,7 +254,7 @@ def _assign(holes: list[Lost], orphans: list[Orphan], classify: Classify | None)
     children: dict[Place, list[Orphan]] = {}
     for orphan in orphans:
         if orphan.pgid not in taken:
-            hole = _parent_of(orphan, list(open_holes.values()), classify)
+            hole = _parent_of(orphan, list(open_holes.values()), paths)
             if hole is not None:
                 children.setdefault(hole.place, []).append(orphan)
     for place, given in children.items():
@@ -212,9 +266,14 @@ def _assign(holes: list[Lost], orphans: list[Orphan], classify: Classify | None)
     return found
 
 
-def _one_to_one(holes: list[Lost], orphans: list[Orphan]) -> dict[Place, Orphan]:
+def _one_to_one(holes: list[Lost], orphans: list[Orphan], paths: Paths) -> dict[Place, Orphan]:
     """Find the orphans that are themselves what a hole should refer to."""
-    fits = [(hole, orphan) for hole in holes for orphan in orphans if _may_be(orphan, hole)]
+    fits = [
+        (hole, orphan)
+        for hole in holes
+        for orphan in orphans
+        if _may_be(orphan, hole) and _may_be_in(orphan, hole, paths)
+    ]
     by_hole = Counter(hole.place for hole, _ in fits)
     by_orphan = Counter(orphan.pgid for _, orphan in fits)
     return {
@@ -234,17 +293,21 @@ def _may_be(orphan: Orphan, hole: Lost) -> bool:
     return hole.code in WRONG_REFERENCES
 
 
-def _parent_of(orphan: Orphan, holes: list[Lost], classify: Classify | None) -> Lost | None:
+def _parent_of(orphan: Orphan, holes: list[Lost], paths: Paths) -> Lost | None:
     """Return the one hole that an orphan can be a child of; None when there is a choice or none."""
-    possible = [hole for hole in holes if _may_be_below(orphan, hole)]
+    possible = [
+        hole for hole in holes if _may_be_below(orphan, hole) and _may_be_in(orphan, hole, paths)
+    ]
     if len(possible) > 1:
         exact = [hole for hole in possible if hole.first_key == orphan.first_key]
         if len(exact) == 1:
             return exact[0]
-    if len(possible) > 1 and classify is not None and orphan.sample is not None:
-        path = classify(*orphan.sample)
-        possible = [hole for hole in possible if hole.tree.bucket.path == path]
     return possible[0] if len(possible) == 1 else None
+
+
+def _may_be_in(orphan: Orphan, hole: Lost, paths: Paths) -> bool:
+    possible = paths.get(orphan.pgid)
+    return possible is None or hole.tree.bucket.path in possible
 
 
 def _may_be_below(orphan: Orphan, hole: Lost) -> bool:

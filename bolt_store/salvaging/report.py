@@ -11,6 +11,8 @@ from dataclasses import dataclass, field
 from enum import StrEnum, unique
 from typing import Final, Literal
 
+from bolt_store.salvaging.survey import MISPLACED
+
 DAMAGED_CODES: Final = frozenset({"page.damaged", "bucket.inline"})
 """Codes of pages of which only the sound elements were taken."""
 
@@ -29,7 +31,8 @@ class SalvageMethod(StrEnum):
     REPAIRED = "repaired snapshot"
     """A damaged snapshot that a meta names, as far as it can be read and put together."""
     GUESSED = "guessed root"
-    """A damaged tree that no meta names: the root from which most can be reached."""
+    """A tree that no meta and no freelist vouches for: what most can be reached from, alone or as
+    one of several parts of a lost root."""
     CHOSEN = "given root"
     """The root page that the caller named."""
     NOTHING = "nothing"
@@ -43,7 +46,7 @@ class SnapshotFacts:
     Attributes:
         slot: The meta that names it; None when it was found without one.
         txid: Its transaction id; None when it is not known.
-        root_pgid: Its root page.
+        root_pgid: Its root page; 0 for the parts of a root that is lost.
         freelist_pgid: Its freelist; None when it has none or it cannot be used.
         bucket_count: Buckets that can be reached.
         key_count: Keys with plain values that can be reached.
@@ -227,6 +230,8 @@ class SalvageReport:
         sure = self.is_newest and self.is_search_complete and not self.orphan_count
         if not self.is_written or self.snapshots[0].is_freelist_lost:
             return False
+        if any(missing.code == MISPLACED for missing in self.missing):
+            return False  # what was put back may be as misplaced
         return sure and not unfilled and not self.doubts and not self.unexplained_count
 
     @property
@@ -296,29 +301,37 @@ class SalvageReport:
 
     def _why(self) -> str:
         """Say why the chosen state was preferred."""
-        chosen = f"root page {self.snapshots[0].root_pgid} was taken"
+        facts = self.snapshots[0]
         match self.method:
             case SalvageMethod.CHOSEN:
-                return f"{chosen}, because it was asked for"
+                reason = "it was asked for"
             case SalvageMethod.CLEAN if self.is_newest:
-                return f"{chosen}, because it is the newest state and all of it can be read"
+                reason = "it is the newest state and all of it can be read"
             case SalvageMethod.CLEAN:
-                return (
-                    f"{chosen}, because a meta names it and all of it can be read, and nothing "
-                    "that may be newer has more"
+                reason = (
+                    "a meta names it and all of it can be read, and nothing that may be newer has "
+                    "more"
                 )
             case SalvageMethod.FOUND:
-                return (
-                    f"{chosen}, because all of it can be read, and it has more than what the "
-                    "metas name, or comes after it"
+                reason = (
+                    "all of it can be read, and it has more than what the metas name, or comes "
+                    "after it"
                 )
-            case _ if self.is_newest:
+            case SalvageMethod.GUESSED if not facts.root_pgid:
                 return (
-                    f"{chosen}, because it is the newest state, and no other one that can be "
-                    "trusted gives back more of what is lost in it"
+                    "the root page is lost; the pages were taken that may have been below it and "
+                    "exclude each other in nothing, and they may still be of different states"
+                )
+            case SalvageMethod.GUESSED if not facts.lost_count:
+                reason = "no other one has more; it may be a part of what was there"
+            case _ if self.is_newest:
+                reason = (
+                    "it is the newest state, and no other one that can be trusted gives back more "
+                    "of what is lost in it"
                 )
             case _:
-                return f"{chosen}, because no other state that can be trusted has more"
+                reason = "no other state that can be trusted has more"
+        return f"root page {facts.root_pgid} was taken, because {reason}"
 
     def _about_what_is_left(self) -> Iterator[str]:
         found = self.differences
@@ -357,6 +370,7 @@ def _range(taken: PageRange) -> str:
 
 def _about_snapshot(facts: SnapshotFacts) -> str:
     name = "a snapshot without a meta" if facts.slot is None else f"meta {facts.slot}"
+    root = f"root page {facts.root_pgid}" if facts.root_pgid else "the parts of a lost root"
     txid = "" if facts.txid is None else f", txid {facts.txid}"
     freelist = "no usable freelist"
     if facts.freelist_pgid is not None:
@@ -366,7 +380,7 @@ def _about_snapshot(facts: SnapshotFacts) -> str:
             f"{_count(facts.orphan_count or 0, 'orphan')}"
         )
     return (
-        f"{name}{txid}: root page {facts.root_pgid}, {_count(facts.bucket_count, 'bucket')}, "
+        f"{name}{txid}: {root}, {_count(facts.bucket_count, 'bucket')}, "
         f"{_count(facts.key_count, 'key')}, {facts.lost_count} lost, {facts.flaw_count} doubtful, "
         f"{freelist}"
     )
@@ -383,7 +397,7 @@ def _about_missing(missing: MissingRange) -> str:
         return f"{where} and {more} more: damaged, and left out [{missing.code}]"
     if missing.lost_pgid is None:
         return f"{where}: damaged, and left out [{missing.code}]"
-    what = f" (page {missing.lost_pgid})"
+    what = f" (page {missing.lost_pgid})" if missing.lost_pgid else ""
     if missing.attached_pgids:
         pages = ", ".join(map(str, missing.attached_pgids[:RANGES_SHOWN_MAX]))
         return f"{where}: what it refers to{what} is lost; put back: {pages} [{missing.code}]"

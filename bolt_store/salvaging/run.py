@@ -19,14 +19,8 @@ from bolt_store.codec.meta import Meta, is_page_size
 from bolt_store.errors import CommitError, LimitError, invariant
 from bolt_store.file.block_file import BlockFile
 from bolt_store.file.new_file import NewFile
-from bolt_store.salvaging.choose import (
-    Candidate,
-    Choice,
-    MetaSlotFacts,
-    choose,
-    choose_root,
-    usable_metas,
-)
+from bolt_store.salvaging.candidate import Candidate, MetaSlotFacts, usable_metas
+from bolt_store.salvaging.choose import Choice, choose, choose_root
 from bolt_store.salvaging.compare import Move, sequence_of, walk
 from bolt_store.salvaging.content import Element
 from bolt_store.salvaging.knowledge import NO_KNOWLEDGE, Knowledge

@@ -108,6 +108,7 @@ class Scan:
         page_count: Whole pages that the file has, without those in the hole that it may end in.
         kinds: A byte for each page: 0, or the kind with the marks above.
         freelist_pgids: The pages that can be a freelist.
+        misplaced_pgids: Those that were revived in vain because they are pages of another place.
         is_complete: Whether every run could be looked at.
     """
 
@@ -137,6 +138,7 @@ class Scan:
         )
         self.kinds: Final = bytearray(self.page_count)
         self.freelist_pgids: Final[list[int]] = []
+        self.misplaced_pgids: Final[set[int]] = set()
         self.is_complete = True
         self._overflows: Final[dict[int, int]] = {}
         self._credit = OVERFLOW_READ_FACTOR * self.page_count
@@ -202,7 +204,9 @@ class Scan:
         page = self.file.read_at(pgid * self.page_size_bytes, self.page_size_bytes)
         (stated, flags, _, _) = PAGE_HEADER.unpack_from(page)
         # A whole page of another place was written here by mistake: none of it belongs here.
-        if flags not in _KINDS or not _kind_of(page, stated):
+        if flags in _KINDS and _kind_of(page, stated):
+            self.misplaced_pgids.add(pgid)
+        else:
             self.kinds[pgid] = _damaged_kind(page, self.page_count)
 
     def is_plausible(self, path: tuple[bytes, ...], key: bytes, value: bytes) -> bool:

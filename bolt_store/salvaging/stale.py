@@ -13,7 +13,7 @@ from collections.abc import Iterator
 
 from bolt_store.codec.layout import LEAF_FLAG, META_PAGE_COUNT
 from bolt_store.file.block_file import BlockFile
-from bolt_store.salvaging.choose import Candidate
+from bolt_store.salvaging.candidate import Candidate
 from bolt_store.salvaging.compare import Move, Step, walk
 from bolt_store.salvaging.content import Element
 from bolt_store.salvaging.freelist import LISTED

@@ -38,6 +38,9 @@ INLINE_DEPTH_MAX: Final = 16
 RESTART_COUNT_MAX: Final = 4
 """Each walk finds all pages that were given to the wrong one, but for those below them."""
 
+MISPLACED: Final = "page.misplaced"
+"""Code of a place in which a page of another place was written, so that others may be as well."""
+
 IN_TREE: Final = 1
 ATTACHED: Final = 2
 """Values of `Survey.reach`: found from the root, and put back in its place by salvage."""
@@ -258,6 +261,11 @@ class Survey:
         return len(self.reach) - self.reach.count(0)
 
     @property
+    def total(self) -> int:
+        """How much was reached: keys and buckets."""
+        return self.key_count + self.bucket_count
+
+    @property
     def holes(self) -> list[Lost]:
         """The lost pages that nothing was put in the place of."""
         return [lost for place, lost in self.lost.items() if place not in self.attached]
@@ -304,8 +312,7 @@ class Survey:
             return "page.shared"
         self.scan.revive(ref.pgid)
         if not self.scan.kind(ref.pgid):
-            in_file = 1 < ref.pgid < self.scan.page_count
-            return "page.unreadable" if in_file else "page.range"
+            return self._why_unreadable(ref.pgid)
         if self.scan.kind(ref.pgid) not in (BRANCH_FLAG, LEAF_FLAG):
             return "page.kind"
         if ref.depth > TREE_DEPTH_MAX:
@@ -314,6 +321,11 @@ class Survey:
             self._dispute(ref)
             return "page.shared"
         return None
+
+    def _why_unreadable(self, pgid: int) -> str:
+        if pgid in self.scan.misplaced_pgids:
+            return MISPLACED
+        return "page.unreadable" if 1 < pgid < self.scan.page_count else "page.range"
 
     def _dispute(self, ref: _Ref) -> None:
         """Take a page away from one that fits less, and note that the walk must begin again."""
@@ -472,14 +484,17 @@ class Survey:
             self.key_count += len(leaf.keys)
             return
         below: list[_Ref | _Inline] = []
-        for index, flag, key, value in zip(
-            found.indexes, leaf.flags, leaf.keys, leaf.values, strict=True
+        for at, (index, flag, key, value) in enumerate(
+            zip(found.indexes, leaf.flags, leaf.keys, leaf.values, strict=True)
         ):
             where = (*place, index)
             if flag:
-                self._add_bucket(
-                    Tree(BucketPlace(where, key, tree.bucket)), value, mark, inline_depth, below
-                )
+                inner = Tree(BucketPlace(where, key, tree.bucket))
+                if not self._add_bucket(inner, value, mark, inline_depth, below):
+                    # Where the value of a bucket is none, its name may be wrong, too.
+                    low = leaf.keys[at - 1] + b"\0" if at else key
+                    end = leaf.keys[at + 1] if at + 1 < len(leaf.keys) else key + b"\0"
+                    self._lose_element(where, tree, "bucket.value", (low, end))
             elif len(key) > KEY_SIZE_BYTES_MAX:
                 # No file may hold it, so that no range of keys is missing with it.
                 self._lose_element(where, tree, "key.size", (b"", b""))
@@ -496,20 +511,21 @@ class Survey:
         mark: int,
         inline_depth: int,
         below: list[_Ref | _Inline],
-    ) -> None:
+    ) -> bool:
+        """Count a bucket and put it on the stack; tell whether its value can be one."""
         place = tree.bucket.place
         self.bucket_count += 1
         try:
             bucket = decode_bucket(value, pgid=None)
         except PageError:
-            self._lose_bucket(place, tree, "bucket.value")
-            return
+            return False
         if bucket.inline_page is None:
             below.append(_Ref(place, bucket.root_pgid, None, None, 0, tree, mark, is_exact=False))
         elif inline_depth < INLINE_DEPTH_MAX:
             below.append(_Inline(place, bucket.inline_page, tree, mark, inline_depth))
         else:
             self._lose_bucket(place, tree, "bucket.nesting")
+        return True
 
     def _lose_bucket(self, place: Place, tree: Tree, code: str) -> None:
         """Note a bucket whose name is all that can be read of it."""

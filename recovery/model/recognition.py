@@ -19,6 +19,7 @@ from typing import Final
 from recovery.model.gojson import UndecodableError, decode_fields, fold, text_field
 from recovery.model.ids import ID_LENGTH, parse_id
 from recovery.model.permission import decode_permissions
+from recovery.model.schema import BUCKETS_OF_ANY_LEVEL
 
 
 @unique
@@ -109,11 +110,13 @@ def is_plausible(path: tuple[bytes, ...], key: bytes, value: bytes) -> bool:
     """Say whether a bolt bucket can have a key and a value; what is not known here, it can.
 
     Args:
-        path: Names of the bolt buckets from the top down.
+        path: Names of the bolt buckets from the top down; empty for the name of one itself.
         key: The key.
         value: The value.
     """
-    name = path[0].decode(errors="replace") if path else ""
+    if not path:
+        return key.decode(errors="replace") in BUCKETS_OF_ANY_LEVEL
+    name = path[0].decode(errors="replace")
     if name not in _JSON_BUCKETS:
         return True
     try:

@@ -83,6 +83,10 @@ _BUCKETS_BY_MIGRATION: Final = {
     20: ("remotesv2", "replicationsv2"),
     21: ("authorizationhashedindexv1",),
 }  # fmt: skip
+BUCKETS_OF_ANY_LEVEL: Final = frozenset(_ALWAYS).union(
+    *_BUCKETS_BY_MIGRATION.values(), ("sessionsv1",)
+)
+"""Every name that a server has ever given to a top-level bolt bucket."""
 _SESSIONS_ADDED: Final = 1
 _SESSIONS_REMOVED: Final = 6
 
