@@ -206,8 +206,11 @@ def judge(content: bytes, past: Lively, folder: Path) -> str | None:
     is_in_number = bool(report.missing) and len(got) == len(past.truth)
     if report.is_complete and got not in sound and not is_in_number:
         return "it is called complete and is not"
-    if len(usable) > 1 and past.truths.get(usable[0].txid) == frozenset(named[0]):
+    newest = past.truths.get(usable[0].txid) if len(usable) > 1 else None
+    if newest == frozenset(named[0] if named else ()):
         return None if got == named[0] else "the newest state was whole"
+    if newest is not None and got == named[0] and len(got) == len(newest):
+        return None
     for root in (*(meta.root for meta in usable), *counter.roots()):
         found = counter.records(root)
         is_more = len(found & past.truth) > len(got & past.truth)
