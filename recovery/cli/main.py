@@ -10,6 +10,7 @@ unforeseen exception is never shown, because nobody knows what it holds; its typ
 import argparse
 import io
 import os
+import shlex
 import sys
 import traceback
 from collections.abc import Mapping, Sequence
@@ -39,6 +40,15 @@ influx-recovery gets you back into a stopped InfluxDB 2.x server, from its file 
 All commands: influx-recovery help all    One of them: influx-recovery auth list --help
 """
 FINDINGS_SHOWN_MAX: Final = 10
+OURS: Final = ("recovery", "bolt_store")
+PACKAGE_OF: Final = {
+    "_yaml": "PyYAML",
+    "backports": "backports.zstd",
+    "jinja2": "Jinja2",
+    "sqlite_utils": "sqlite-utils",
+    "yaml": "PyYAML",
+}
+"""Packages whose modules have another name."""
 _CHANGED: Final = {Stage.BEFORE: False, Stage.WITHIN: None, Stage.AFTER: True}
 
 
@@ -90,6 +100,8 @@ def main(argv: Sequence[str], *, environ: Mapping[str, str], stdout: TextIO, std
         output.error(f"{error}; {progress.stage.value}", "look for free space, or print elsewhere")
         is_changed = progress.stage is Stage.AFTER
         code = ExitCode.DONE if is_changed else ExitCode.WRITE_FAILED
+    except ModuleNotFoundError as error:
+        code = _missing(error, output, report, progress, is_debugging=is_debugging)
     except Exception as error:  # noqa: BLE001 # the only place: the last words for our own bugs
         code = _confess(error, output, report, progress, is_debugging=is_debugging)
     return code
@@ -226,6 +238,30 @@ def _confess(
         is_changed=_CHANGED[progress.stage],
     )
     return ExitCode.INTERNAL
+
+
+def _missing(
+    error: ModuleNotFoundError,
+    output: Output,
+    report: Report,
+    progress: Progress,
+    *,
+    is_debugging: bool,
+) -> ExitCode:
+    """Say which package this Python lacks, as in a virtual environment that was not filled."""
+    module = error.name or ""
+    is_bundled = hasattr(sys, "frozen")  # nothing can be installed into the one file
+    if is_bundled or module.partition(".")[0] in OURS:
+        return _confess(error, output, report, progress, is_debugging=is_debugging)
+    package = PACKAGE_OF.get(module.partition(".")[0], module)
+    report(
+        ExitCode.REFUSED,
+        f"{package} is missing: {sys.executable} does not have this package, which "
+        f"{PROGRAM} needs; {progress.stage.value}",
+        f"{shlex.quote(sys.executable)} -m pip install {package}",
+        is_changed=_CHANGED[progress.stage],
+    )
+    return ExitCode.REFUSED
 
 
 def run() -> None:

@@ -8,7 +8,7 @@ types, and with a copy of version 1 from which nothing may be missing.
 """
 
 import json
-from pathlib import PurePath
+from pathlib import Path, PurePath
 from typing import Any, Final
 
 import msgspec
@@ -76,4 +76,4 @@ def text() -> str:
 
 
 if __name__ == "__main__":
-    SCHEMA_FILE.write_text(text())
+    Path(str(SCHEMA_FILE)).write_text(text())

@@ -187,6 +187,11 @@ def test_names_say_what_a_thing_is() -> None:
     assert found == set()
 
 
+def test_data_of_the_package_is_read_as_a_resource() -> None:
+    found = [name for name, path in modules() if re.search(r"\b__file__\b", path.read_text())]
+    assert found == [], "in the one file nothing has a path: use importlib.resources.files"
+
+
 @pytest.mark.parametrize("package", PACKAGES)
 def test_every_module_says_what_lives_in_it(package: str) -> None:
     describes_room = re.compile("lives here|the public door", re.IGNORECASE)

@@ -7,9 +7,9 @@ from typing import Final
 
 PROJECT: Final = Path(__file__).parents[2]
 PACKAGES: Final = ("bolt_store", "recovery")
-_FOLDERS: Final = (*PACKAGES, "tests", "man", ".ci")
+_FOLDERS: Final = (*PACKAGES, "tests", "man", "distribution", ".ci")
 _FILES: Final = ("README.md", "pyproject.toml", "LICENSE", ".pre-commit-config.yaml", ".gitignore")
-_TEXT: Final = {".py", ".md", ".toml", ".inc", ".8", ".go", ".txt", ".yaml", ".sh", ""}
+_TEXT: Final = {".py", ".md", ".toml", ".inc", ".8", ".go", ".txt", ".yaml", ".sh", ".c", ""}
 
 
 def modules(*packages: str) -> Iterator[tuple[str, Path]]:

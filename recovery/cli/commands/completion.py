@@ -13,12 +13,11 @@ import os
 import signal
 from collections.abc import Callable, Iterator
 from contextlib import suppress
+from importlib.resources import files
 from itertools import islice
-from pathlib import Path
 from types import FrameType
 from typing import Final
 
-import recovery
 from recovery.cli.context import Context
 from recovery.cli.options import Command, Options
 from recovery.cli.store import open_session
@@ -62,8 +61,8 @@ def _add_completion(command: Parser) -> None:
 def _completion(options: _Completion, context: Context) -> ExitCode:
     script = SCRIPTS.get(options.what)
     if script is not None:
-        path = Path(recovery.__file__).parent / "completions" / script
-        context.output.line(path.read_text(encoding="utf-8").rstrip())
+        text = files("recovery").joinpath("completions", script).read_text(encoding="utf-8")
+        context.output.line(text.rstrip())
         return ExitCode.DONE
     signal.signal(signal.SIGALRM, _give_up)
     signal.setitimer(signal.ITIMER_REAL, PATIENCE_S)

@@ -3,15 +3,14 @@
 Lives here: `schema`. Must not live here: the schema (`recovery.cli.schema`).
 """
 
-from pathlib import Path
+from importlib.resources import files
 from typing import Final
 
-import recovery
 from recovery.cli.context import Context
 from recovery.cli.options import Command, Options
 from recovery.errors import ExitCode
 
-SCHEMA_FILE: Final = Path(recovery.__file__).with_name("schema.json")
+SCHEMA_FILE: Final = files("recovery") / "schema.json"
 
 
 def _schema(_: Options, context: Context) -> ExitCode:

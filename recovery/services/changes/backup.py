@@ -193,8 +193,10 @@ def _fill(readable: int, writable: int, target: Path) -> None:
 def _copy(readable: int, writable: int, start: int, end: int) -> None:
     """Copy a stored part inside of the kernel, and by hand where that is not supported."""
     done = start
+    # Python has the call where its C library has it, from glibc 2.27.
+    is_possible = hasattr(os, "copy_file_range")
     try:
-        while done < end:
+        while is_possible and done < end:
             chunk = min(COPY_CHUNK_BYTES, end - done)
             copied = os.copy_file_range(readable, writable, chunk, done, done)
             if not copied:  # some file systems say so instead of an error
