@@ -59,6 +59,8 @@ class Input(Enum):
     LIVE = auto()
     """A snapshot, in place of the store that a server holds."""
     DRY_RUN = auto()
+    RESTORED = auto()
+    """That the restore is done."""
     PAGE_SIZE = auto()
     ROOT_PAGE = auto()
     CONFIRMATION = auto()

@@ -46,6 +46,7 @@ FIELDS: Final[dict[Input, tuple[str, ...]]] = {
     Input.OVERLAPS: ("allow_overlaps",),
     Input.LIVE: ("live",),
     Input.DRY_RUN: ("dry_run",),
+    Input.RESTORED: ("restored",),
     Input.PAGE_SIZE: ("page_size",),
     Input.ROOT_PAGE: ("root_page",),
     Input.CONFIRMATION: ("yes",),

@@ -152,6 +152,9 @@ COMMANDS: Final = {
         "store_backup", "copy the store, consistent and verified, also while influxd is running"
     ),
     "store backups": Entry("store_copies", "list the copies beside the store, and who needs them"),
+    "store prepare-restore": Entry(
+        "store_restoring", "make a backup of a server that hashes tokens restorable in full"
+    ),
     "store undo": Entry("store_undo", "take back what was done last, byte for byte"),
     "store compact": Entry(
         "store_salvage", "copy the store into a new, packed file, without what was deleted"

@@ -10,6 +10,7 @@ from recovery.cli.vocabulary import COMMANDS
 from recovery.model.password import hash_password
 from recovery.model.token import hash_token, new_token
 from recovery.secret import Secret
+from tests.support.backup_folder import write_backup_folder
 from tests.support.canaries import forms, leaks
 from tests.support.engine_files import write_engine
 from tests.support.every_command import EVERY_COMMAND, command_lines
@@ -79,6 +80,7 @@ def test_no_secret_shows_where_it_was_not_asked_for(
 ) -> None:
     (cli.home / "operator").write_text(f"{OPERATOR_TOKEN}\n")
     write_engine(cli.home / "engine")
+    write_backup_folder(cli.home / "backup", planted.made.path)
     (cli.home / "password").write_text(f"{PASSWORD}\n")
     if words == "demo":
         manner = [word for word in manner if word != "--json"]

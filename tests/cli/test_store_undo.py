@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.support.backup_folder import write_backup_folder
 from tests.support.engine_files import write_engine
 from tests.support.every_command import EVERY_COMMAND, command_lines
 from tests.support.oracle import Oracle
@@ -26,6 +27,7 @@ def test_every_change_is_taken_back_byte_for_byte(cli: Cli, made: MadeStore) -> 
     """All changing commands run one after the other, and are taken back in reverse."""
     (cli.home / "operator").write_text(f"{OPERATOR_TOKEN}\n")
     write_engine(cli.home / "engine")
+    write_backup_folder(cli.home / "backup", made.path)
     (cli.home / "password").write_text("a new password\n")
     inode = made.path.stat().st_ino
     states = []

@@ -5,9 +5,9 @@ tests/cli/test_canaries.py fails.
 
 Invariants: each line is for a fresh store of `tests.support.stores.make_store` at level 21 in which
 alice has a password. `{home}` stands for a folder with the files "operator" (alice's token) and
-"password" and the folder "engine"; other words in braces are attributes of `MadeStore`. Each line
-ends with exit code 0 and asks nothing. None asks for a secret to be shown, but `{home}/token` may
-get a new one, and `{home}/tokens.jsonl` all of them.
+"password", the folder "engine" and a backup of the store in "backup"; other words in braces are
+attributes of `MadeStore`. Each line ends with exit code 0 and asks nothing. None asks for a secret
+to be shown, but `{home}/token` may get a new one, and `{home}/tokens.jsonl` all of them.
 """
 
 from collections.abc import Iterable, Iterator
@@ -103,6 +103,7 @@ EVERY_COMMAND: Final[dict[str, tuple[tuple[str, ...], ...]]] = {
     "store backup": ((), ("{home}/copy.bolt",), ("{home}/copy.bolt.gz", "--gzip")),
     "store diff": (("{store}", "{store}"),),
     "store backups": ((),),
+    "store prepare-restore": (("{home}/backup",), ("--after", "--dry-run")),
     "store undo": (("--dry-run",), ("--yes",)),
     "store compact": (("{home}/compact.bolt",),),
     "store salvage": (("{home}/salvaged.bolt",),),

@@ -11,10 +11,11 @@ import msgspec
 
 from recovery.cli.context import Context
 from recovery.cli.documents import LedgerOperation, StoreDocument, shaped
+from recovery.cli.hints import quoted
 from recovery.cli.listing import moment_text, plural, report_problems
 from recovery.cli.options import Command, Reading
 from recovery.cli.recording import open_ledger
-from recovery.cli.store import find_store, read_session, store_of
+from recovery.cli.store import absolute, find_store, read_session, store_of
 from recovery.discovery.host import Host
 from recovery.discovery.search import FoundStore, with_files
 from recovery.errors import ExitCode
@@ -29,6 +30,7 @@ from recovery.services.stores.info import (
     StoreInfo,
     describe_store,
 )
+from recovery.services.stores.restoring import restore_problem
 
 
 class OperatorFacts(msgspec.Struct, frozen=True, kw_only=True):
@@ -93,6 +95,7 @@ class InfoDocument(StoreDocument, frozen=True, kw_only=True):
     users: tuple[SignInFacts, ...]
     downgrade_losses: tuple[str, ...]
     operations: tuple[LedgerOperation, ...]
+    restore_problem: str | None = None
 
 
 def _info(options: Reading, context: Context) -> ExitCode:
@@ -105,6 +108,8 @@ def _info(options: Reading, context: Context) -> ExitCode:
             sqlite_path=found.files.sqlite_path,
             ledger=open_ledger(options, context, found.path, is_reading=True),
         )
+        with session.view() as view:
+            problem = restore_problem(view.tx) if found.is_backup else None
     output = context.output
     if options.json:
         output.document(
@@ -116,11 +121,17 @@ def _info(options: Reading, context: Context) -> ExitCode:
                 contents=ContentsFacts.of(info.contents),
                 users=tuple(SignInFacts.of(user) for user in info.users),
                 downgrade_losses=info.losses,
+                restore_problem=problem,
             )
         )
     else:
         for line in _lines(info, found):
             output.prose(line)
+        if problem is not None:
+            folder = quoted(str(absolute(found.path).parent))
+            output.line()
+            output.prose(f"influx restore --full of this backup would fail: {displayed(problem)}.")
+            output.prose(f"First: influx-recovery store prepare-restore {folder}")
     return report_problems(info.contents.problems, context)
 
 

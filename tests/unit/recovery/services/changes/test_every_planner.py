@@ -47,6 +47,8 @@ from recovery.services.stores.first_setup import SetUpStore
 from recovery.services.stores.rebuild.known import Known
 from recovery.services.stores.rebuild.parts import EngineFacts, Wishes
 from recovery.services.stores.rebuild.planner import RebuildStore
+from recovery.services.stores.restoring import DESCRIPTION as RESTORE_DESCRIPTION
+from recovery.services.stores.restoring import EndRestore
 from recovery.services.tenancy.bucket_changes import CreateBucket, DeleteBucket, EditBucket
 from recovery.services.tenancy.choosing import UserChoice
 from recovery.services.tenancy.organization_changes import (
@@ -152,6 +154,14 @@ def repair_of_a_fault(made: MadeStore) -> Planner:
     return RepairStore(only=None, clock=CLOCK, rng=SystemRng())
 
 
+def end_of_a_restore(made: MadeStore) -> Planner:
+    wanted = EditAuthorization(
+        authorization_id=made.reader, description=RESTORE_DESCRIPTION, clock=CLOCK
+    )
+    change(made.path, wanted)
+    return EndRestore()
+
+
 def undeletion_of_a_token(made: MadeStore) -> Planner:
     change(made.path, DeleteAuthorization(authorization_id=made.reader, is_ensured=False))
     return UndeleteTokens(ids=(made.reader,), traces=traces_of(made.path), deletions={})
@@ -197,6 +207,7 @@ PLANNERS: dict[str, Callable[[MadeStore], Planner]] = {
         clock=CLOCK,
         rng=SeededRng(),
     ),
+    "EndRestore": end_of_a_restore,
     "UndeleteTokens": undeletion_of_a_token,
     "UndeleteUser": undeletion_of_a_user,
     "CompleteOperator": lambda made: CompleteOperator(

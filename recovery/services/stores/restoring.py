@@ -1,0 +1,407 @@
+"""Making a backup of `influx backup` restorable in full, and setting things back afterwards.
+
+Lives here: `restoring_token`, which says whether a backup needs it, `prepare_restore`, which makes
+a prepared copy of the folder, and `EndRestore`, the planner that removes what was added. Must not
+live here: which folder, and the words.
+
+`influx restore --full` uploads the metadata first. The server answers with the token of the first
+active operator that it finds, by ID, and the client goes on with that. Where the server keeps
+hashes that token is empty, and all that follows is refused with 401. So the copy gets one more
+operator, with a raw token and an ID in front of all others.
+
+Invariants: nothing in the backup is written; its other files are the same files in the copy where
+the file system allows that, and copies where not. The copy has its name when all of it is there.
+
+Source: InfluxDB v2.9.1 http/restore_service.go (getOperatorToken, handleRestoreKVStore); influx CLI
+v2.8.0 clients/restore/restore.go (loadManifests, fullRestore), internal/backup_restore/manifest.go.
+"""
+
+import gzip
+import json
+import os
+import shutil
+from collections.abc import Iterator
+from contextlib import ExitStack
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, ClassVar, Final
+
+import msgspec
+
+from recovery.errors import RefusedError, StoreNotFoundError, WriteFailedError
+from recovery.metastore.packed import plain_file
+from recovery.metastore.store import MetaStore
+from recovery.metastore.transaction import MetaTx
+from recovery.model.authorization import (
+    Authorization,
+    OperatorClassifier,
+    decode_authorization,
+    encode_authorization,
+)
+from recovery.model.display import displayed
+from recovery.model.gojson import UndecodableError, format_time
+from recovery.model.ids import Id, parse_id
+from recovery.model.mapping import OWNER
+from recovery.model.permission import OperatorLevel, operator_permissions
+from recovery.model.token import new_token
+from recovery.new_file import MODE, PrivateFolder, failed, not_makeable, require_free
+from recovery.ports import Clock, Rng
+from recovery.remedy import Give, Input, Run
+from recovery.services.access import Loss, loss_warnings, standing_of
+from recovery.services.changes.plan import Plan
+from recovery.services.changes.ports import Intent, Recorder
+
+if TYPE_CHECKING:
+    from recovery.services.changes.facts import PlanFacts
+
+OPERATION: Final = "store prepare-restore"
+DESCRIPTION: Final = "for influx restore --full only: made by influx-recovery, to be deleted"
+MANIFEST_BYTES_MAX: Final = 1 << 28
+GZIP: Final = 1
+"""How a manifest says that a file is compressed."""
+
+
+class PreparedRestore(msgspec.Struct, frozen=True, kw_only=True):
+    """What was made, or is not needed. Holds no secret.
+
+    Attributes:
+        source_path: The backup.
+        target_path: Its prepared copy.
+        manifest_path: The manifest of the backup that a restore takes the metadata from.
+        is_needed: Whether a full restore would fail without it.
+        because: Why, as a clause.
+        authorization_id: The operator that was added; None when nothing was made.
+        link_count: Files of the copy that are the same files as in the backup.
+        copy_count: Files that had to be copied.
+    """
+
+    source_path: Path
+    target_path: Path
+    manifest_path: Path
+    is_needed: bool
+    because: str
+    authorization_id: str | None = None
+    link_count: int = 0
+    copy_count: int = 0
+
+
+def restore_problem(tx: MetaTx) -> str | None:
+    """Say why `influx restore --full` cannot go on behind the metadata of a store.
+
+    Args:
+        tx: Its records.
+
+    Returns:
+        Why, as a clause; None when it can.
+
+    Raises:
+        StoreDamagedError: The file is damaged.
+    """
+    first = _first_operator(tx)
+    if first is None:
+        return "no active authorization is a full operator"
+    if first.token is None:
+        return f"the server would hand back the token of authorization {first.id}, and has a hash"
+    if not standing_of(tx, first).is_usable:
+        return f"the server would hand back the token of authorization {first.id} and refuse it"
+    return None
+
+
+def _first_operator(tx: MetaTx) -> Authorization | None:
+    classifier = OperatorClassifier(level=tx.level)
+    for one in tx.authorizations.walk([]):
+        try:
+            if one.is_active and classifier.status(one).level is OperatorLevel.FULL:
+                return one
+        except UndecodableError:
+            continue
+    return None
+
+
+def prepare_restore(  # what, where to, and what is needed for it
+    folder: Path,
+    target: Path,
+    *,
+    recorder: Recorder,
+    reason: str | None,
+    clock: Clock,
+    rng: Rng,
+    is_dry_run: bool,
+) -> PreparedRestore:
+    """Make a copy of a backup that can be restored in full.
+
+    Args:
+        folder: What `influx backup` wrote.
+        target: The copy; nothing may be there.
+        recorder: The ledger.
+        reason: Why, for the ledger.
+        clock: The time.
+        rng: Cryptographic randomness.
+        is_dry_run: Whether to stop before anything is made.
+
+    Returns:
+        What was made; nothing where the backup can be restored as it is.
+
+    Raises:
+        StoreNotFoundError: The folder has no manifest, or lacks the metadata.
+        ConflictError: Something is at the target.
+        WriteFailedError: The copy cannot be made; nothing is left of it.
+        RecoveryError: The metadata cannot be read.
+    """
+    manifest_path, manifest = _manifest(folder)
+    store_path = folder / manifest["kv"]["fileName"]
+    with plain_file(store_path) as plain, MetaStore.open(plain, write=False) as store:
+        store.require_sound()
+        with store.view() as tx:
+            problem = restore_problem(tx)
+            record = None if problem is None else _restoring_operator(tx, clock, rng)
+    report = PreparedRestore(
+        source_path=folder,
+        target_path=target,
+        manifest_path=manifest_path,
+        is_needed=record is not None,
+        because=problem or "the server would hand back a token that works",
+        authorization_id=None if record is None else record.id,
+    )
+    if record is None:
+        return report
+    require_free(target)
+    if is_dry_run:
+        return report
+    return _made(report, manifest, record, recorder=recorder, reason=reason)
+
+
+def _made(
+    report: PreparedRestore,
+    manifest: dict[str, Any],
+    record: Authorization,
+    *,
+    recorder: Recorder,
+    reason: str | None,
+) -> PreparedRestore:
+    target = report.target_path
+    try:
+        private = PrivateFolder(target.parent)
+    except OSError as error:
+        raise not_makeable(target, error, _elsewhere()) from error
+    with private, ExitStack() as undo:
+        copy = private.path / target.name
+        kv = manifest["kv"]
+        try:
+            copy.mkdir(MODE | 0o100)
+            packed = copy / kv["fileName"]
+            _add_operator(report.source_path / kv["fileName"], private.path, packed, record, kv)
+            kv["size"] = packed.stat().st_size
+            text = json.dumps(manifest, indent=2, ensure_ascii=False)
+            _write(copy / report.manifest_path.name, text.encode())
+            linked, copied = _take_over(report.source_path, copy)
+            _sync_folder(copy)
+            status = packed.stat()
+        except OSError as error:
+            raise failed(target, error, _elsewhere()) from error
+        except WriteFailedError as error:  # it names a file that nobody has seen
+            raise failed(target, error.problem, _elsewhere()) from error
+        intent = Intent(
+            operation=OPERATION,
+            store_path=target / kv["fileName"],
+            device=status.st_dev,
+            inode=status.st_ino,
+            record_ids=(record.id,),
+            backup_path=None,
+            reason=reason,
+        )
+        recorder.prepare(intent)
+        number = recorder.intend(intent)
+        undo.callback(recorder.conclude, number, "unchanged")
+        require_free(target)
+        try:
+            copy.rename(target)
+            undo.callback(target.rename, copy)
+            _sync_folder(target.parent)
+        except OSError as error:
+            raise failed(target, error, _elsewhere()) from error
+        undo.pop_all()
+        recorder.conclude(number, "done")
+    return msgspec.structs.replace(report, link_count=linked, copy_count=copied)
+
+
+def _manifest(folder: Path) -> tuple[Path, dict[str, Any]]:
+    """Read the newest manifest, which is the one that a restore takes the metadata from."""
+    name_it = Give(Input.BACKUP, "name the folder of a backup")
+    try:
+        paths = sorted(path for path in folder.glob("*.manifest") if path.is_file())
+        content = paths[-1].read_bytes()[:MANIFEST_BYTES_MAX] if paths else b""
+    except OSError as error:
+        problem = f"cannot be read ({error.strerror})"
+        raise StoreNotFoundError(
+            path=displayed(str(folder)), problem=problem, hint=name_it
+        ) from error
+    if not paths:
+        problem = "is no folder with a manifest, as influx backup writes one"
+        raise StoreNotFoundError(path=displayed(str(folder)), problem=problem, hint=name_it)
+    found: dict[str, Any] = {}
+    try:
+        found = json.loads(content)
+        name = found["kv"]["fileName"]
+        is_name = isinstance(name, str) and name and Path(name).name == name
+        found["kv"]["compression"] = int(found["kv"].get("compression", 0))
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
+        is_name = False
+    if not is_name:
+        raise StoreNotFoundError(
+            path=displayed(str(paths[-1])),
+            problem="is no manifest that names the metadata of a backup",
+            hint="take another backup",
+        )
+    return paths[-1], found
+
+
+def _restoring_operator(tx: MetaTx, clock: Clock, rng: Rng) -> Authorization:
+    """Make an operator with a raw token, in front of all other authorizations."""
+    first = next((key for key, _ in tx.table("authorizationsv1").items()), None)
+    number = int(first, 16) if first is not None and parse_id(first) else 1 << 60
+    if number <= 1:
+        raise RefusedError(
+            reason="no ID is free in front of the authorizations of the backup",
+            hint="take another backup",
+        )
+    user_id, org_id = _owner(tx)
+    document = encode_authorization(
+        authorization_id=Id(f"{number - 1:016x}"),
+        token=new_token(rng),
+        hashed_token=None,
+        description=DESCRIPTION,
+        org_id=org_id,
+        user_id=user_id,
+        permissions=operator_permissions(tx.level),
+        now=format_time(clock.now()),
+    )
+    return decode_authorization(document)
+
+
+def _owner(tx: MetaTx) -> tuple[Id, Id]:
+    """Choose whose the new operator is: servers refuse a token whose user is inactive."""
+    for user in tx.users.walk([]):
+        roles = tx.mappings.of_user(user.id) if user.is_active else ()
+        for role in sorted(roles, key=lambda one: one.user_type != OWNER):
+            if tx.organizations.get(role.resource_id) is not None:
+                return user.id, role.resource_id
+    raise RefusedError(
+        reason="no user of the backup is active and belongs to an organization",
+        hint=(
+            "unpack the metadata, and make one there",
+            Run("user create", "to make one", {Input.STORE: None, Input.USER: None}),
+        ),
+    )
+
+
+def _add_operator(
+    source: Path, room: Path, packed: Path, record: Authorization, kv: dict[str, Any]
+) -> None:
+    """Write the metadata with one more operator, as the manifest says that it is packed."""
+    is_packed = kv["compression"] == GZIP
+    plain = room / "influxd.bolt" if is_packed else packed
+    with plain_file(source) as unpacked:
+        shutil.copyfile(unpacked, plain)
+    plain.chmod(MODE)
+    with MetaStore.open(plain, write=True) as store, store.update() as tx:
+        tx.authorizations.insert(record)
+    with MetaStore.open(plain, write=False) as store, store.view() as tx:
+        problem = restore_problem(tx)
+        if problem is not None:
+            raise failed(packed, problem, _elsewhere())
+    if is_packed:
+        with (
+            plain.open("rb") as whole,
+            open(os.open(packed, os.O_WRONLY | os.O_CREAT | os.O_EXCL, MODE), "wb") as raw,  # noqa: PTH123 # a descriptor, not a path
+        ):
+            with gzip.GzipFile(filename="", mode="wb", fileobj=raw, mtime=0) as zipped:
+                shutil.copyfileobj(whole, zipped)
+            raw.flush()
+            os.fsync(raw.fileno())
+
+
+def _take_over(source: Path, copy: Path) -> tuple[int, int]:
+    """Give the copy all other files of the backup; return how many were linked and copied."""
+    linked = copied = 0
+    for path in sorted(source.iterdir()):
+        target = copy / path.name
+        if not path.is_file() or target.exists():
+            continue
+        try:
+            target.hardlink_to(path.resolve())
+            linked += 1
+        except OSError:  # another file system, or one that has no links
+            with path.open("rb") as whole:
+                descriptor = os.open(target, os.O_WRONLY | os.O_CREAT | os.O_EXCL, MODE)
+                with open(descriptor, "wb") as new:  # noqa: PTH123 # a descriptor, not a path
+                    shutil.copyfileobj(whole, new)
+                    new.flush()
+                    os.fsync(new.fileno())
+            copied += 1
+    return linked, copied
+
+
+def _write(path: Path, content: bytes) -> None:
+    with open(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, MODE), "wb") as new:  # noqa: PTH123 # a descriptor, not a path
+        new.write(content)
+        new.flush()
+        os.fsync(new.fileno())
+
+
+def _sync_folder(path: Path) -> None:
+    descriptor = os.open(path, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def _elsewhere() -> Give:
+    return Give(Input.TARGET, "name a place on another disk")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EndRestore:
+    """The command `store prepare-restore --after`: what was added for the restore goes again."""
+
+    operation: ClassVar[str] = OPERATION
+
+    def plan(self, store: MetaTx) -> Plan:
+        """Plan to delete what `prepare_restore` added.
+
+        Args:
+            store: The restored store.
+
+        Returns:
+            The deletion; nothing when nothing of it is there.
+
+        Raises:
+            StoreDamagedError: The file is damaged.
+        """
+        ids = tuple(_added(store))
+        facts: PlanFacts = {"authorization_ids": list(ids)}
+        if not ids:
+            step = "nothing: no authorization that was added for a restore is there"
+            return Plan.nothing(self.operation, step, facts=facts)
+        return Plan(
+            operation=self.operation,
+            steps=tuple(
+                f"delete authorization {one}, which was added for the restore, with its token"
+                for one in ids
+            ),
+            facts=facts,
+            record_ids=ids,
+            warnings=loss_warnings(store, Loss(authorization_ids=frozenset(ids))),
+            apply=lambda tx: tx.authorizations.delete_all(ids),
+            verify=lambda tx: (
+                "it is still there" if any(map(tx.authorizations.has_id, ids)) else None
+            ),
+            afterwards=("The prepared copy of the backup has that token, too: remove the copy.",),
+        )
+
+
+def _added(store: MetaTx) -> Iterator[Id]:
+    for one in store.authorizations.walk([]):
+        if one.description == DESCRIPTION:
+            yield one.id
