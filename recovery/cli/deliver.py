@@ -180,6 +180,14 @@ class ConsoleKeyDestination(TerminalDestination):
         return "\nConsole key, an operator token until this ends, shown only this once:\n\n"
 
 
+class ConsoleCodeDestination(TerminalDestination):
+    """The controlling terminal, for the code that opens the page of `serve` once."""
+
+    @staticmethod
+    def _head(record_id: str) -> str:  # noqa: ARG004 # there is none
+        return "For the page in a browser also this code, once and within ten minutes:\n\n"
+
+
 class FileDestination:
     """A new file that only its owner can read."""
 

@@ -10,6 +10,7 @@ Source: InfluxDB v2.9.1 authz.go (matchesV1), http/config.go (operators); spec i
 sections 8.2 to 8.4.
 """
 
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from enum import StrEnum, unique
 from typing import Final
@@ -117,6 +118,22 @@ class Reaching:
         """Get ready for the lists of one state of a store."""
         self._names = names
         self._known: dict[bytes, tuple[Grant, ...] | None] = {}
+        self._numbers: dict[tuple[Grant, ...], int] = {}
+        self._last: tuple[msgspec.Raw | None, tuple[Grant, ...] | None] = (None, None)
+        self._last_number: tuple[tuple[Grant, ...] | None, int] = (None, -1)
+
+    def of_raw(self, permissions: msgspec.Raw) -> tuple[Grant, ...] | None:
+        """As `of_list`, for the list of a row; rows with the same list follow one another."""
+        if self._last[0] is not permissions:
+            self._last = (permissions, self.of_list(bytes(permissions)))
+        return self._last[1]
+
+    def number_of(self, grants: tuple[Grant, ...]) -> int:
+        """Number different grants, so that those that are alike are found at once."""
+        if self._last_number[0] is not grants:
+            number = self._numbers.setdefault(grants, len(self._numbers))
+            self._last_number = (grants, number)
+        return self._last_number[1]
 
     def of_list(self, permissions: bytes) -> tuple[Grant, ...] | None:
         """Say what a stored list reaches; None when no server can decode it."""
@@ -356,23 +373,23 @@ def reach_of(
     known = {one.id for one in users}
     ways = [way for way in _role_ways(view.tx, names, users) if wants(way.grants)]
     listing = Inventory(view).authorizations(AuthorizationFilter())
-    bundles: dict[tuple[str, tuple[Grant, ...], bool], Way] = {}
-    apart: list[Way] = []
+    bundles: dict[tuple[str, int, bool], list[Way]] = {}
+    counts: Counter[tuple[str, int, bool]] = Counter()
     token_count = 0
     for row in listing.rows:
         if row.user_id not in known and (user is not None or row.user is not None):
             continue
-        grants = reaching.of_list(bytes(row.permissions)) or ()
+        grants = reaching.of_raw(row.permissions) or ()
         if not wants(grants):
             continue
         token_count += 1
-        if token_count <= apart_max:
-            apart.append(_way(row, grants))
-        key = (row.user_id, grants, row.is_usable)
-        before = bundles.get(key)
-        count = 1 if before is None else before.count + 1
-        bundles[key] = msgspec.structs.replace(before or _way(row, grants), count=count)
-    ways += apart if token_count <= apart_max else map(_bundled, bundles.values())
+        key = (row.user_id, reaching.number_of(grants), row.is_usable)
+        counts[key] += 1
+        if token_count <= apart_max or key not in bundles:
+            bundles.setdefault(key, []).append(_way(row, grants))
+    is_apart = token_count <= apart_max
+    for key, bundle in bundles.items():
+        ways += bundle if is_apart else [_bundled(bundle[0], counts[key])]
     order = {one.id: place for place, one in enumerate(users)}
     ways.sort(key=lambda way: (order.get(Id(way.user_id), len(order)), way.token_id is not None))
     if bucket is not None:
@@ -381,10 +398,10 @@ def reach_of(
     return Reach(users=users, ways=tuple(ways), token_count=token_count)
 
 
-def _bundled(way: Way) -> Way:
-    if way.count == 1:
+def _bundled(way: Way, count: int) -> Way:
+    if count == 1:
         return way
-    return msgspec.structs.replace(way, label=f"{way.count} tokens alike")
+    return msgspec.structs.replace(way, label=f"{count} tokens alike", count=count)
 
 
 def _wanting(names: Names, bucket: str | None) -> Callable[[tuple[Grant, ...]], bool]:

@@ -21,7 +21,12 @@ from typing import TYPE_CHECKING, Final
 
 from recovery import __version__
 from recovery.cli.context import Context
-from recovery.cli.deliver import ConsoleKeyDestination, FileDestination, environment_of_child
+from recovery.cli.deliver import (
+    ConsoleCodeDestination,
+    ConsoleKeyDestination,
+    FileDestination,
+    environment_of_child,
+)
 from recovery.cli.listing import plural
 from recovery.cli.options import Command, Options
 from recovery.cli.recording import open_ledger
@@ -42,6 +47,7 @@ if TYPE_CHECKING:
 
 LISTEN_EXAMPLE: Final = "127.0.0.1:8086"
 PRIVATE: Final = "127.0.0.1:0"
+NO_PAGE: Final = f"add --listen {LISTEN_EXAMPLE}, because browsers do not open a socket"
 _LETTERS: Final = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_0"
 _KEY_LENGTH: Final = 88
 _DURATION: Final = re.compile(r"(?P<number>[0-9]{1,6})(?P<unit>s|m|h)\Z")
@@ -153,15 +159,18 @@ def _serve(options: _Serve, context: Context) -> ExitCode:
         key = None if options.no_console_key else _new_key()
         child = _child(options, context, key, listening, opened)
         where = ", ".join(_described(one) for one in listening)
+        code = None
         if key is not None and child is None:
-            _hand_over(key, options.key_file)
+            code = _hand_over(key, options.key_file)
+        pages = [_described(one) for one in listening if one.family != socket.AF_UNIX]
 
         def say_where() -> None:
             if child is None:
                 how = "for reading" if options.read_only else "alone"
+                page = f"open {pages[0]} in a browser" if pages else NO_PAGE
                 context.output.message(
                     f"serving {displayed(str(found.named_path))} on {where}; the store is locked "
-                    f"{how}, influxd cannot start until this ends (Ctrl-C)"
+                    f"{how}, influxd cannot start until this ends (Ctrl-C); for the page {page}"
                 )
 
         ending = run(
@@ -177,6 +186,7 @@ def _serve(options: _Serve, context: Context) -> ExitCode:
                 server_hashes=found.files.use_hashed_tokens,
                 strong_passwords=_is_true(context, "INFLUXD_STRONG_PASSWORDS"),
                 files=found.files,
+                console_code=code,
                 configuration=_configuration(found, session.store.level, context, options),
             ),
             listening,
@@ -333,8 +343,15 @@ def _new_key() -> Secret:
     return Secret("".join(_LETTERS[byte & 63] for byte in drawn))
 
 
-def _hand_over(key: Secret, key_file: str | None) -> None:
+def _hand_over(key: Secret, key_file: str | None) -> Secret | None:
     """Give the key to its one place, before anything is served.
+
+    Args:
+        key: The key.
+        key_file: Where it goes; None for the terminal.
+
+    Returns:
+        A code that opens the page once, shown beside the key on a terminal; None in a file.
 
     Raises:
         RecoveryError: It cannot be given.
@@ -342,6 +359,14 @@ def _hand_over(key: Secret, key_file: str | None) -> None:
     destination = ConsoleKeyDestination() if key_file is None else FileDestination(Path(key_file))
     destination.open(key.length_bytes + 1)
     destination.deliver(key, record_id="console key")
+    if key_file is not None:
+        return None
+    from recovery.daemon.page.sessions import new_code  # noqa: PLC0415 # only this serves
+
+    code, beside = new_code(SystemRng()), ConsoleCodeDestination()
+    beside.open(code.length_bytes + 1)
+    beside.deliver(code, record_id="code of the page")
+    return code
 
 
 def _is_true(context: Context, variable: str) -> bool:

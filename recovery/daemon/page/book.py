@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING, Final, Generic, TypeVar
 
 from recovery.daemon.page.token_index import TokenIndex
 from recovery.services.doctor.examination import Examination, examine
+from recovery.services.reach import Reach, reach_of
+from recovery.services.stores.info import SignIn, sign_ins
 
 if TYPE_CHECKING:
     from recovery.daemon.call import Desk
@@ -42,6 +44,8 @@ class Book:
         self._examination: _Known[Examination] | None = None
         self._tokens: TokenIndex | None = None
         self._pages: _Known[PageMap] | None = None
+        self._sign_ins: _Known[dict[str, SignIn]] | None = None
+        self._reach: _Known[tuple[tuple[str | None, str | None], Reach]] | None = None
 
     def examination(self, *, is_asked_for: bool) -> Examination | None:
         """Examine the store.
@@ -69,6 +73,24 @@ class Book:
             self._desk.session, self._tokens, self._desk.changes.journal.entries
         )
         return self._tokens
+
+    def sign_ins(self) -> dict[str, SignIn]:
+        """Judge every user of this state, by ID."""
+        session = self._desk.session
+        if self._sign_ins is None or self._sign_ins.txid != session.store.txid:
+            with session.view() as view:
+                found = {one.id: one for one in sign_ins(view.tx)}
+            self._sign_ins = _Known(session.store.txid, found)
+        return self._sign_ins.value
+
+    def reach(self, *, user: str | None, bucket: str | None) -> Reach:
+        """Find out who can reach what in this state."""
+        session, wanted, known = self._desk.session, (user, bucket), self._reach
+        if known is None or known.txid != session.store.txid or known.value[0] != wanted:
+            with session.view() as view:
+                found = reach_of(view, user=user, bucket=bucket)
+            known = self._reach = _Known(session.store.txid, (wanted, found))
+        return known.value[1]
 
     def pages(self) -> "PageMap":
         """Look at every page of the file."""

@@ -11,7 +11,6 @@ from typing import NamedTuple
 from recovery.daemon.answer import Answer
 from recovery.daemon.page.visit import NAVIGATION, Visit
 from recovery.services.doctor.examination import Outlook
-from recovery.services.stores.info import sign_ins
 
 SIGN_INS_SHOWN = 6
 OPERATORS_SHOWN = 6
@@ -50,7 +49,7 @@ def show(visit: Visit) -> Answer:
     """Show what somebody wants to know who has just come in."""
     index = visit.page.book.tokens()
     operators = [row for row in index.rows.values() if row.is_operator]
-    signing = list(sign_ins(visit.tx)) if visit.is_operator else []
+    signing = list(visit.page.book.sign_ins().values()) if visit.is_operator else []
     able = [one for one in signing if not one.obstacles]
     return visit.screen(
         "home.html",

@@ -12,9 +12,7 @@ from typing import Final
 from recovery.daemon.answer import Answer
 from recovery.daemon.page.token_index import Cut
 from recovery.daemon.page.visit import Visit
-from recovery.services.reach import reach_of
 from recovery.services.reach_picture import Links, draw_reach_of
-from recovery.services.session import View
 from recovery.services.stores.page_map import MEANINGS
 
 LINKS: Final = Links(user=lambda one: f"/users/{one}", token=lambda one: f"/tokens/{one}")
@@ -26,8 +24,7 @@ def reach(visit: Visit) -> Answer:
     visit.require_operator()
     user = visit.asked.line("user").strip() or None
     bucket = visit.asked.line("bucket").strip() or None
-    view = View(visit.page.desk.session.facts(), visit.tx)
-    found = reach_of(view, user=user, bucket=bucket)
+    found = visit.page.book.reach(user=user, bucket=bucket)
     return visit.screen(
         "map.html",
         reach=found,

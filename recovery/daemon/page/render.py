@@ -21,6 +21,7 @@ from typing import Final
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from recovery.daemon.answer import Answer, Headers
+from recovery.drawing.svg import shortened
 from recovery.model.display import displayed
 
 PACKAGE: Final = "recovery.daemon.page"
@@ -49,6 +50,7 @@ _TYPES: Final = {
 }
 _UNITS: Final = ("B", "KiB", "MiB", "GiB", "TiB")
 _KIBI: Final = 1024
+_BRIEF_COLUMNS: Final = 90
 
 
 class Renderer:
@@ -74,7 +76,7 @@ class Renderer:
             auto_reload=False,
         )
         self._environment.filters.update(
-            shown=displayed, day=day, moment=moment, size=size, count=count
+            shown=displayed, brief=brief, day=day, moment=moment, size=size, count=count
         )
         self._environment.globals["static"] = self._names.__getitem__
 
@@ -124,6 +126,11 @@ def redirect(path: str, *more: tuple[bytes, bytes]) -> Answer:
     """
     location = (b"Location", path.encode("ascii"))
     return Answer(status=HTTPStatus.SEE_OTHER, headers=(location, *SAFETY, _NOT_STORED, *more))
+
+
+def brief(text: str) -> str:
+    """Shorten a text for a list, and make it safe to look at."""
+    return shortened(text, _BRIEF_COLUMNS)
 
 
 def day(text: str) -> str:

@@ -84,6 +84,7 @@ class Route(NamedTuple):
 ROUTES: Final = (
     Route("/", home.show),
     Route("/tokens", tokens.list_tokens),
+    Route("/tokens/status", tokens.list_tokens, token_acts.set_status),
     Route("/tokens/verify", token_acts.verify, token_acts.verify),
     Route("/tokens/new/read-write", token_making.read_write, token_making.make_read_write),
     Route("/tokens/new/all-access", token_making.all_access, token_making.make_all_access),

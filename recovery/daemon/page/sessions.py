@@ -143,7 +143,7 @@ class ConsoleCode:
 def new_code(rng: Rng) -> Secret:
     """Draw a code."""
     drawn = rng.token_bytes(CODE_LENGTH)
-    return Secret("".join(CODE_LETTERS[byte & 31] for byte in drawn))
+    return _hyphenated("".join(CODE_LETTERS[byte & 31] for byte in drawn))
 
 
 def read_code(typed: str) -> Secret | None:
@@ -151,7 +151,12 @@ def read_code(typed: str) -> Secret | None:
     letters = "".join(one for one in typed.upper() if one not in " -\t")
     if len(letters) != CODE_LENGTH or not letters.isascii() or not letters.isalnum():
         return None
-    return Secret(letters)
+    return _hyphenated(letters)
+
+
+def _hyphenated(letters: str) -> Secret:
+    half = CODE_LENGTH // 2
+    return Secret(f"{letters[:half]}-{letters[half:]}")
 
 
 def is_same(expected: str, found: str) -> bool:

@@ -9,11 +9,14 @@ Source: spec admin-daemon 4.8.
 from typing import Final
 
 from recovery.daemon.answer import Answer, ApiError
+from recovery.daemon.api.authorizations import present
 from recovery.daemon.page.shown_once import show_secret
 from recovery.daemon.page.tokens import token_of_path
 from recovery.daemon.page.visit import Visit
+from recovery.daemon.request import to_id
 from recovery.model.authorization import Authorization
 from recovery.model.gojson import UndecodableError
+from recovery.model.ids import Id
 from recovery.services.access import NOBODY, ONLY_OPERATOR
 from recovery.services.authorizations.changes import (
     CompleteOperator,
@@ -65,10 +68,26 @@ def deactivate(visit: Visit) -> Answer:
 
 def _set_status(visit: Visit, *, is_active: bool) -> Answer:
     found = _writable(visit)
-    planner = SetStatus(authorization_id=found.id, is_active=is_active, clock=visit.page.desk.clock)
-    then = "/tokens" if visit.form.get("from") == "list" else _path(found)
+    return _change_status(visit, found.id, is_active=is_active, then=_path(found))
+
+
+def set_status(visit: Visit) -> Answer:
+    """Activate or deactivate one of the list, by the button that was pressed."""
+    is_active = visit.form.has("activate")
+    token_id = to_id(visit.form.get("activate" if is_active else "deactivate"))
+    found = present(visit.tx.authorizations.get(token_id))
+    for what in ("read authorization", "write authorization"):
+        visit.rights.require(what, one=found.id, org=found.org_id, user=found.user_id)
+    return _change_status(visit, found.id, is_active=is_active, then="/tokens")
+
+
+def _change_status(visit: Visit, token_id: Id, *, is_active: bool, then: str) -> Answer:
     return visit.changed_when_sure(
-        planner, then, title="Deactivate this token?", button="Deactivate", back=_path(found)
+        SetStatus(authorization_id=token_id, is_active=is_active, clock=visit.page.desk.clock),
+        then,
+        title="Deactivate this token?",
+        button="Deactivate",
+        back=then,
     )
 
 

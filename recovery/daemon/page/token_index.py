@@ -231,14 +231,13 @@ class _Words:
     def __init__(self, names: Names) -> None:
         self._reaching = Reaching(names)
         self._known: dict[bytes, tuple[str, str]] = {}
+        self._last: tuple[msgspec.Raw | None, tuple[str, str]] = (None, ("", ""))
 
     def of_row(self, row: AuthorizationRow) -> TokenRow:
         """Make a row of one of a listing."""
-        permissions = bytes(row.permissions)
-        if permissions not in self._known:
-            grants = self._reaching.of_list(permissions)
-            self._known[permissions] = _worded(grants, row.permission_count)
-        words, buckets = self._known[permissions]
+        if self._last[0] is not row.permissions:
+            self._last = (row.permissions, self._words_of(row))
+        words, buckets = self._last[1]
         return TokenRow(
             id=row.id,
             description=row.description,
@@ -255,6 +254,13 @@ class _Words:
             created_at=row.created_at,
             updated_at=row.updated_at,
         )
+
+    def _words_of(self, row: AuthorizationRow) -> tuple[str, str]:
+        permissions = bytes(row.permissions)
+        if permissions not in self._known:
+            grants = self._reaching.of_list(permissions)
+            self._known[permissions] = _worded(grants, row.permission_count)
+        return self._known[permissions]
 
     def of_details(self, one: Details) -> TokenRow:
         """Make a row of a single token."""

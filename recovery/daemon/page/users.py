@@ -15,7 +15,6 @@ from recovery.model.ids import Id
 from recovery.model.user import User
 from recovery.services.authorizations.listing import Inventory
 from recovery.services.session import View
-from recovery.services.stores.info import sign_ins
 from recovery.services.tenancy.user_details import describe_user
 
 NOT_FOUND = ApiError("not found", "there is no such user")
@@ -25,7 +24,7 @@ def list_users(visit: Visit) -> Answer:
     """Show the list."""
     wanted = visit.asked.line("find").strip()
     view = View(visit.page.desk.session.facts(), visit.tx)
-    standings = {one.id: one for one in sign_ins(visit.tx)}
+    standings = visit.page.book.sign_ins()
     tokens = Counter(row.user_id for row in visit.page.book.tokens().rows.values())
     rows = [
         (row, standings[row.id], tokens[row.id])

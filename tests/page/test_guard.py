@@ -1,0 +1,254 @@
+"""Who is let in at the page, and what makes a form one of ours."""
+
+import os
+import re
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from recovery.secret import Secret
+from recovery.services.tenancy.choosing import UserChoice
+from recovery.services.tenancy.user_changes import SetPassword
+from tests.support.run_cli import Cli
+from tests.support.served import Served, free_port, serving
+from tests.support.stores import MadeStore, change, make_store
+from tests.support.visitor import Visitor
+
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory: pytest.TempPathFactory) -> MadeStore:
+    made = make_store(tmp_path_factory.mktemp("page-guard") / "influxd.bolt", level=21)
+    for user_id in (made.alice, made.bob):
+        change(
+            made.path,
+            SetPassword(
+                user=UserChoice(name=None, user_id=user_id),
+                password=Secret("canary-password"),
+                is_activated=False,
+                is_ensured=False,
+            ),
+        )
+    return made
+
+
+@pytest.fixture(scope="module")
+def served(made: MadeStore) -> Iterator[Served]:
+    with serving(made.path) as running:
+        yield running
+
+
+@pytest.fixture
+def visitor(served: Served) -> Visitor:
+    return Visitor(served)
+
+
+def change_count(visitor: Visitor) -> str:
+    found = re.search(r"(\d+) changes? in this session", visitor.get("/keys").text)
+    assert found
+    return found[1]
+
+
+@pytest.mark.parametrize(
+    "path", ["/tokens", "/users/x", "/map", "/nosuch/of/all", "/tokens/new/operator"]
+)
+def test_nobody_sees_anything_without_a_session(served: Served, path: str) -> None:
+    stranger = Visitor(served, enter=False)
+    reply = stranger.get(path)
+    if path.startswith("/nosuch"):
+        assert reply.status == 404
+    else:
+        assert (reply.status, reply.location) == (303, f"/console?next={path}")
+    assert reply.body == "" or "canary" not in reply.body
+
+
+@pytest.mark.parametrize("key", ["", "short-key", "A" * 88, "canary-operator-token-0123456789"])
+def test_a_wrong_key_opens_nothing(served: Served, key: str) -> None:
+    stranger = Visitor(served, enter=False)
+    reply = stranger.enter(key)
+    assert (reply.status, stranger.cookie) == (403, "")
+    assert "That is not the key of this run." in reply.text
+    assert not key or key not in reply.body
+
+
+def test_the_key_leads_where_somebody_wanted_to_go_and_only_here(served: Served) -> None:
+    stranger = Visitor(served, enter=False)
+    page = stranger.get("/console?next=/users")
+    assert stranger.send(page, "/console", {"key": served.key}).location == "/users"
+    for elsewhere in ("//evil.test", "https://evil.test/", "/\\evil.test", "/%0d%0aX:y"):
+        page = stranger.get(f"/console?next={elsewhere}")
+        assert stranger.send(page, "/console", {"key": served.key}).location == "/"
+
+
+def test_the_cookie_is_for_this_page_alone(served: Served) -> None:
+    stranger = Visitor(served, enter=False)
+    cookie = stranger.enter(served.key).header("Set-Cookie") or ""
+    name, _, attributes = cookie.partition("; ")
+    assert (name.split("=")[0], attributes) == (
+        "influx-recovery",
+        "Path=/; HttpOnly; SameSite=Strict",
+    )
+    key = name.split("=", 1)[1]
+    assert (
+        served.ask("GET", "/api/v2/me", headers={"Cookie": f"influxdb-oss-session={key}"}).status
+        == 401
+    )
+    assert served.ask("GET", "/api/v2/me", token=key).status == 401
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [
+        {"Host": "evil.test"},
+        {"Host": "127.0.0.1:1"},
+        {"X-Forwarded-Host": "evil.test"},
+        {"Origin": "http://evil.test"},
+        {"Origin": "null"},
+        {"Sec-Fetch-Site": "cross-site"},
+        {"Sec-Fetch-Site": "same-site"},
+        {"Sec-Fetch-Site": "cross-site", "Authorization": "Token x"},
+    ],
+)
+def test_a_form_from_elsewhere_is_refused_with_everything_else_right(
+    visitor: Visitor, made: MadeStore, headers: dict[str, str]
+) -> None:
+    page = f"/tokens/{made.reader}"
+    form = visitor.get(page).form(f"{page}/description")
+    fields = {**form.fields, "description": "stolen"}
+    reply = visitor.ask("POST", form.action, fields, headers)
+    assert (reply.status, "127.0.0.1" in reply.text) == (403, True)
+    assert "stolen" not in visitor.get(page).body
+
+
+@pytest.mark.parametrize("field", ["once", "token"])
+@pytest.mark.parametrize("value", [None, "", "0" * 64, "ÿ"])
+def test_a_form_without_its_own_token_is_refused(
+    visitor: Visitor, made: MadeStore, field: str, value: str | None
+) -> None:
+    page = f"/tokens/{made.reader}"
+    form = visitor.get(page).form(f"{page}/description")
+    fields = {**form.fields, "description": "stolen", field: value or ""}
+    if value is None:
+        del fields[field]
+    reply = visitor.ask("POST", form.action, fields)
+    assert (reply.status, "not of this session" in reply.text) == (422, True)
+    assert "stolen" not in visitor.get(page).body
+
+
+def test_a_form_of_another_path_or_another_session_is_refused(
+    served: Served, visitor: Visitor, made: MadeStore
+) -> None:
+    page = f"/tokens/{made.reader}"
+    form = visitor.get(page).form(f"{page}/description")
+    fields = {**form.fields, "description": "stolen"}
+    assert visitor.ask("POST", f"/tokens/{made.hashed}/description", fields).status == 422
+    assert Visitor(served).ask("POST", form.action, fields).status == 422
+    assert visitor.ask("POST", form.action, {}, {"Content-Type": "text/plain"}).status == 400
+
+
+def test_a_form_sent_twice_is_carried_out_once(visitor: Visitor, made: MadeStore) -> None:
+    page = f"/tokens/{made.hashed}"
+    form = visitor.get(page)
+    fields = {"description": f"twice {os.getpid()}"}
+    before = int(change_count(visitor))
+    first = visitor.send(form, f"{page}/description", fields)
+    second = visitor.send(form, f"{page}/description", fields)
+    assert (first.status, first.location) == (303, second.location)
+    assert int(change_count(visitor)) == before + 1
+    visitor.get(first.location)
+    visitor.get(first.location)
+    assert int(change_count(visitor)) == before + 1
+
+
+def test_a_session_that_ended_changes_nothing(served: Served, made: MadeStore) -> None:
+    visitor = Visitor(served)
+    page = f"/tokens/{made.reader}"
+    form = visitor.get(page).form(f"{page}/description")
+    assert visitor.fill("/keys", "/leave").location == "/console"
+    reply = visitor.ask("POST", form.action, {**form.fields, "description": "late"})
+    assert (reply.status, "Your session has ended. Nothing was changed." in reply.text) == (
+        401,
+        True,
+    )
+    assert "late" not in Visitor(served).get(page).body
+
+
+def test_two_tabs_do_not_disturb_each_other(visitor: Visitor, made: MadeStore) -> None:
+    page = f"/tokens/{made.reader}"
+    tabs = [visitor.get(page) for _ in range(2)]
+    for number, tab in enumerate(tabs):
+        reply = visitor.send(tab, f"{page}/description", {"description": f"tab {number}"})
+        assert reply.status == 303
+        assert f"tab {number}" in visitor.get(reply.location).text
+
+
+def test_a_user_sees_and_does_what_a_session_of_influxdb_may(
+    served: Served, made: MadeStore
+) -> None:
+    bob = Visitor(served, enter=False)
+    assert bob.sign_in("bob", "canary-password").location == "/"
+    assert "session of bob" in bob.get("/").text
+    listed = bob.get("/tokens").text
+    assert "alice's Token" not in listed
+    for path in (
+        "/doctor",
+        "/ledger",
+        "/backups",
+        "/map",
+        "/map/file",
+        "/stop",
+        "/tokens/new/operator",
+    ):
+        assert bob.get(path).status == 403, path
+    for path in (f"/tokens/{made.operator}", f"/users/{made.alice}", "/users/new"):
+        assert bob.get(path).status == 401, path
+    own = f"/users/{made.bob}"
+    assert "Done." in bob.do(own, f"{own}/name", {"name": "bobby"}).text
+    path = "/tokens/new/read-write"
+    refused = bob.fill(path, path, {"every-write": "1", "organization": made.org, "act": "save"})
+    assert (refused.status, "may not do this" in refused.text) == (401, True)
+    bob.do(own, f"{own}/name", {"name": "bob"})
+
+
+def test_wrong_passwords_are_counted_and_say_nothing(served: Served) -> None:
+    stranger = Visitor(served, enter=False)
+    sentences = {
+        stranger.sign_in(name, "wrong password").text for name in ("alice", "nobody", "", "bob")
+    }
+    assert len(sentences) == 1
+    codes = [stranger.sign_in("alice", "wrong password").status for _ in range(8)]
+    assert codes[-1] == 429
+
+
+def test_the_code_on_the_terminal_opens_the_page_once(tmp_path: Path) -> None:
+    made = make_store(tmp_path / "influxd.bolt", level=21)
+    port, cli = free_port(), Cli(tmp_path / "home")
+    words = ("serve", "--bolt-path", made.path, "--listen", f"127.0.0.1:{port}")
+    with cli.at_terminal(*words) as terminal:
+        terminal.wait_for("in a browser")
+        found = re.search(r"\n([A-Z2-9]{4}-[A-Z2-9]{4})\r?\n", terminal.text)
+        assert found, terminal.text
+        served = Served(port=port, key="", process=None)  # type: ignore[arg-type] # of the terminal
+        phone = Visitor(served, enter=False)
+        assert phone.enter("WRNG-CQDE").status == 403
+        assert phone.enter(found[1].lower().replace("-", " ")).location == "/"
+        assert phone.get("/tokens").status == 200
+        again = Visitor(served, enter=False).enter(found[1])
+        assert "The code has been used. Take the key from the terminal." in again.text
+        phone.fill("/stop", "/stop")
+        deadline = time.monotonic() + 20
+        assert terminal.end().code == 0
+        assert time.monotonic() < deadline
+
+
+def test_reading_only_says_so_and_offers_no_change(tmp_path: Path) -> None:
+    made = make_store(tmp_path / "influxd.bolt", level=21)
+    with serving(made.path, "--read-only") as running:
+        visitor = Visitor(running)
+        page = visitor.get(f"/tokens/{made.reader}")
+        assert "reading only" in page.text
+        assert [form.action for form in page.forms] == ["/leave"]
+        path = "/tokens/new/operator"
+        reply = visitor.fill(path, path, {"act": "save", "understood": "1"})
+        assert (reply.status, "open for reading only" in reply.text) == (503, True)

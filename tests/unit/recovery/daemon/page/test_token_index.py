@@ -1,0 +1,141 @@
+"""The list of tokens: filtered, sorted, cut, and brought up to date."""
+
+from pathlib import Path
+
+import msgspec
+import pytest
+
+from recovery.daemon.journal import Author, JournalEntry
+from recovery.daemon.page.token_index import Cut, TokenFilter, TokenIndex, TokenRow
+from recovery.services.authorizations.changes import DeleteAuthorization, SetStatus
+from recovery.services.changes.plan import Manner, Planner
+from recovery.services.changes.ports import Ports
+from recovery.services.session import Session
+from tests.support.ports import FixedClock
+from tests.support.stores import (
+    CHANGED_AT,
+    ListRecorder,
+    MadeStore,
+    YesAudience,
+    make_store,
+)
+
+
+@pytest.fixture
+def made(tmp_path: Path) -> MadeStore:
+    return make_store(tmp_path / "influxd.bolt", level=21)
+
+
+def index(made: MadeStore) -> TokenIndex:
+    with Session.open(made.path) as session:
+        return TokenIndex.of(session, None, ())
+
+
+def found(made: MadeStore, **wanted: str) -> set[str]:
+    rows = index(made).rows.values()
+    return {row.id for row in TokenFilter(**wanted).chosen(rows)}
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("", {"operator", "old_operator", "reader", "hashed"}),
+        ("operator", {"operator", "old_operator"}),
+        ("ALICE old", {"old_operator"}),
+        ("bob", {"reader", "hashed"}),
+        ("sensors", {"reader"}),
+        ("acme reads", {"reader", "hashed"}),
+        ("status:active bob", {"reader", "hashed"}),
+        ("status:dead", set()),
+        ("nosuch", set()),
+    ],
+)
+def test_all_words_of_a_filter_must_fit(made: MadeStore, text: str, expected: set[str]) -> None:
+    assert found(made, text=text) == {getattr(made, name) for name in expected}
+
+
+def test_an_id_and_an_organization_are_filters(made: MadeStore) -> None:
+    assert found(made, text=made.reader) == {made.reader}
+    assert found(made, organization_id=made.other_org) == set()
+    assert len(found(made, organization_id=made.org)) == 4
+
+
+def test_rows_are_sorted_in_either_direction(made: MadeStore) -> None:
+    rows = index(made)
+    names = [row.description for row in rows.sorted_by("description", is_descending=False)]
+    assert names == sorted(names, key=str.casefold)
+    backwards = [row.description for row in rows.sorted_by("description", is_descending=True)]
+    assert backwards == names[::-1]
+
+
+def test_the_state_of_a_token_is_one_word() -> None:
+    row = TokenRow(
+        **dict.fromkeys(
+            ("id", "description", "user_id", "user", "organization_id", "organization"), ""
+        ),
+        status="active",
+        is_usable=True,
+        because="",
+        operator="no",  # type: ignore[arg-type] # not looked at
+        may_do="",
+        buckets="",
+        created_at="",
+        updated_at="",
+    )
+    states = [
+        msgspec.structs.replace(row, status=status, is_usable=usable).state
+        for status, usable in (("active", True), ("active", False), ("inactive", False))
+    ]
+    assert states == ["active", "dead", "inactive"]
+
+
+def carried_out(session: Session, planner: Planner, number: int) -> JournalEntry:
+    ports = Ports(audience=YesAudience(), recorder=ListRecorder())
+    plan = session.carry_out(session.propose(planner, Manner()), ports).proposal.plan
+    return JournalEntry(
+        number=number,
+        operation=f"serve {plan.operation}",
+        steps=plan.steps,
+        record_ids=plan.record_ids,
+        author=Author(name="test"),
+        moment="",
+        intent_id=0,
+        undoes=None,
+        keys=(),
+    )
+
+
+def test_after_changes_of_tokens_the_index_is_as_a_new_one(made: MadeStore) -> None:
+    clock = FixedClock(CHANGED_AT)
+    with Session.open(made.path, write=True) as session:
+        known = TokenIndex.of(session, None, ())
+        planners: tuple[Planner, ...] = (
+            SetStatus(authorization_id=made.reader, is_active=False, clock=clock),
+            DeleteAuthorization(authorization_id=made.old_operator, is_ensured=False),
+        )
+        entries = tuple(carried_out(session, one, number) for number, one in enumerate(planners, 1))
+        after = TokenIndex.of(session, known, entries)
+        assert after is known
+        assert after.rows == TokenIndex.of(session, None, ()).rows
+        assert after.rows[made.reader].state == "inactive"
+        forgotten = TokenIndex.of(
+            session, TokenIndex({}, txid=0, change_number=0, unreadable_count=0), ()
+        )
+        assert forgotten.rows == after.rows
+
+
+@pytest.mark.parametrize(
+    ("count", "asked", "expected"),
+    [
+        (0, "", (0, 0, 0, 1, 1)),
+        (5, "1", (1, 5, 5, 1, 1)),
+        (250, "2", (101, 200, 250, 2, 3)),
+        (250, "99", (201, 250, 250, 3, 3)),
+        (250, "-1", (1, 100, 250, 1, 3)),
+        (250, "x" * 99, (1, 100, 250, 1, 3)),
+    ],
+)
+def test_a_page_is_cut_out(count: int, asked: str, expected: tuple[int, ...]) -> None:
+    cut = Cut.of(list(range(count)), asked)
+    assert (cut.first, cut.last, cut.total, cut.number, cut.page_count) == expected
+    assert list(cut.rows) == list(range(count))[max(cut.first - 1, 0) : cut.last]
