@@ -40,6 +40,8 @@ assert urllib.request.urlopen(urllib.request.Request(url, headers=headers)).stat
 
 PARSER: Final = build_parser()
 NEEDED: Final = {
+    "auth undelete": ["auth delete 08371deae98c8000"],
+    "user undelete": ["user delete --username grafana --with-tokens"],
     "auth import": ["auth export /root/tokens.jsonl --with-tokens"],
     "store diff": ["store backup /root/today.bolt"],
     "org delete": ["org create --org visitors --owner admin"],
