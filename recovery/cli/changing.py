@@ -68,15 +68,18 @@ def run_planner(
         ),
         recorder=open_ledger(options, context, found.path),
         destination=destination,
+        waiting=context.output.waiting,
         shield=context.progress.shield,
     )
+    waiting = context.output.waiting
     with open_session(found, write=manner.is_in_place, reads_packed=False) as session:
         if require is not None:
             with session.view() as view:
                 require(view)
             _require_ways(options, lacks)
         planner = _forewarned(make_planner(found), session.store.file.size_bytes)
-        proposal = session.propose(planner, manner)
+        with waiting("checking the store"):
+            proposal = session.propose(planner, manner)
         _require_ways(options, lacks)
         outcome = session.carry_out(proposal, ports)
     show_outcome(outcome, found, options, context, destination=destination)

@@ -86,7 +86,8 @@ def run_listing(
             document = listed.document(store_of(found, view.facts))
             output.stream(document, listed.field, items, listing.problems)
         else:
-            cells = [listed.cells(row) for row in rows]
+            with output.waiting("reading the records"):
+                cells = [listed.cells(row) for row in rows]
             show_aside(found, view.facts, output)
             output.table(listed.columns, cells, has_headings=not options.hide_headers)
             output.aside()

@@ -17,6 +17,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Final, TextIO
 
 from recovery.cli.table import Column, table, wrap
+from recovery.cli.waiting import Waiting
 
 if TYPE_CHECKING:
     from recovery.cli.documents import Document, ListDocument
@@ -43,6 +44,7 @@ class Output:
     """Where the program writes.
 
     Attributes:
+        waiting: The line that says what takes its time; a context manager.
         has_result: Whether a JSON document was begun, so that nothing else may follow it.
     """
 
@@ -52,6 +54,11 @@ class Output:
         self.has_result = False
         self._columns = environ.get("COLUMNS", "")
         self._may_colour = not environ.get("NO_COLOR") and environ.get("TERM") != "dumb"
+        self.waiting: Final = Waiting(
+            stderr,
+            is_shown=stderr.isatty() and environ.get("TERM") != "dumb",
+            width=lambda: self._width(stderr) or _WIDTH_IF_UNKNOWN,
+        )
         for stream in (stdout, stderr):
             if isinstance(stream, io.TextIOWrapper):
                 stream.reconfigure(errors="backslashreplace")
@@ -66,6 +73,7 @@ class Output:
             BrokenPipeError: Nobody reads stdout any more.
             OutputError: stdout cannot take it.
         """
+        self.waiting.clear()
         with _stdout_errors():
             print(text, file=self._stdout)
 
@@ -166,13 +174,15 @@ class Output:
         head = json.dumps({**fields, name: []})
         pending = bytearray(head.removesuffix("]}").encode())
         separator = b"\n"
-        for item in items:
-            pending += separator
-            pending += item if _is_plain(item) else _escaped(item.decode()).encode()
-            separator = b",\n"
-            if len(pending) >= CHUNK_BYTES:
-                self._write(pending)
-                pending.clear()
+        is_elsewhere = not self._stdout.isatty()
+        with self.waiting("writing the records") if is_elsewhere else contextlib.nullcontext():
+            for item in items:
+                pending += separator
+                pending += item if _is_plain(item) else _escaped(item.decode()).encode()
+                separator = b",\n"
+                if len(pending) >= CHUNK_BYTES:
+                    self._write(pending)
+                    pending.clear()
         shown = [{"bucket": p.bucket, "id": p.id, "problem": p.problem} for p in problems]
         pending += f'\n],"problems":{json.dumps(shown)}}}\n'.encode()
         self._write(pending)
@@ -237,6 +247,7 @@ class Output:
             self._stdout.buffer.flush()
 
     def _to_stderr(self, line: str) -> None:
+        self.waiting.clear()
         with contextlib.suppress(OSError, ValueError):
             print(line, file=self._stderr, flush=True)
 

@@ -61,7 +61,8 @@ def read_session(
     Raises:
         RecoveryError: It cannot be opened; the error says what it is instead.
     """
-    session = Session.open(found.path, needs_schema=needs_schema, is_live=options.live)
+    with output.waiting("opening the store"):
+        session = Session.open(found.path, needs_schema=needs_schema, is_live=options.live)
     facts = session.facts()
     if facts.is_live:
         output.message(

@@ -194,11 +194,12 @@ def _show(
     full_count = 0
     shows_tokens = False
     raw_count = 0
-    for row in rows:
-        cells.append(_cells(row))
-        full_count += row.operator is OperatorState.FULL and row.is_usable
-        raw_count += row.token_form is TokenForm.RAW
-        shows_tokens = shows_tokens or row.secret is not None
+    with output.waiting("reading the records"):
+        for row in rows:
+            cells.append(_cells(row))
+            full_count += row.operator is OperatorState.FULL and row.is_usable
+            raw_count += row.token_form is TokenForm.RAW
+            shows_tokens = shows_tokens or row.secret is not None
     columns = [
         Column(column.title) if shows_tokens and column.title == "Token" else column
         for column in COLUMNS

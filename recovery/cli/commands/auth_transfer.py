@@ -73,7 +73,8 @@ def _export(options: _Export, context: Context) -> ExitCode:
         disclosure = None
         if options.with_tokens:
             disclosure = disclose(view.facts, "auth export --with-tokens", options, context)
-        exported = export_authorizations(view.tx, target, wanted, disclosure)
+        with context.output.waiting("writing the authorizations"):
+            exported = export_authorizations(view.tx, target, wanted, disclosure)
         if options.json:
             context.output.document(
                 shaped(

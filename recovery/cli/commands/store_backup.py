@@ -53,10 +53,11 @@ class BackupDocument(StorePathDocument, frozen=True, kw_only=True):
 def _backup(options: _Backup, context: Context) -> ExitCode:
     found = find_store(options, context)
     destination = None if options.destination is None else Path(options.destination)
-    report = back_up(
-        found.path, destination, is_compressed=options.gzip, moment=SystemClock().now()
-    )
     output = context.output
+    with output.waiting("copying the store and proving the copy"):
+        report = back_up(
+            found.path, destination, is_compressed=options.gzip, moment=SystemClock().now()
+        )
     if options.json:
         output.document(
             shaped(

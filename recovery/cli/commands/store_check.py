@@ -35,8 +35,6 @@ OF_THE_FILE: Final = "I1"
 DO_NOT_START: Final = (
     "Do not start influxd on this file: it is damaged, and influxd writes over what can be saved"
 )
-LARGE_SIZE_BYTES: Final = 64 << 20
-"""A smaller store is checked before anybody wonders."""
 
 
 class ForecastFacts(msgspec.Struct, frozen=True, kw_only=True):
@@ -106,17 +104,16 @@ def _check(options: Reading, context: Context) -> ExitCode:
     found = with_files(find_store(options, context), Host.here(context.environ))
     output = context.output
 
-    def tell(what: str, count: int) -> None:
-        output.message(f"checking: {count} {what}")
-
-    is_large = found.path.stat().st_size >= LARGE_SIZE_BYTES
-    with read_session(found, options, output, needs_schema=False) as session:
+    with (
+        read_session(found, options, output, needs_schema=False) as session,
+        output.waiting("checking the store") as tell,
+    ):
         examination = examine(
             session,
             files=found.files,
             clock=SystemClock(),
             rng=SystemRng(),
-            progress=tell if is_large else None,
+            progress=tell,
         )
     if options.json:
         output.document(_document(examination, store_of(found, examination.facts)))

@@ -72,6 +72,7 @@ def _diff(options: _Diff, context: Context) -> ExitCode:
     with (
         Session.open(paths[0], is_live=options.live) as before,
         Session.open(paths[1], is_live=options.live) as after,
+        context.output.waiting("comparing the stores"),
     ):
         found = compare_stores(before, after)
     output = context.output

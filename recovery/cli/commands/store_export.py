@@ -47,7 +47,11 @@ def _export(options: _Export, context: Context) -> ExitCode:
     found = find_store(options, context)
     if not found.is_backup:
         found = with_files(found, Host.here(context.environ))
-    with read_session(found, options, context.output) as session:
+    output = context.output
+    with (
+        read_session(found, options, output) as session,
+        output.waiting("writing the inventory"),
+    ):
         report = export_store(
             session,
             target,
@@ -56,7 +60,6 @@ def _export(options: _Export, context: Context) -> ExitCode:
             clock=SystemClock(),
             rng=SystemRng(),
         )
-    output = context.output
     if options.json:
         store = store_of(found, report.facts)
         output.document(shaped(report, InventoryDocument, store=store, target_path=target))

@@ -102,7 +102,10 @@ def _info(options: Reading, context: Context) -> ExitCode:
     found = find_store(options, context)
     if not found.is_backup:
         found = with_files(found, Host.here(context.environ))
-    with read_session(found, options, context.output) as session:
+    with (
+        read_session(found, options, context.output) as session,
+        context.output.waiting("looking at the records"),
+    ):
         info = describe_store(
             session,
             sqlite_path=found.files.sqlite_path,

@@ -185,7 +185,8 @@ def _rebuild(options: _Rebuild, context: Context) -> ExitCode:
     _require_level(options.level)
     if not options.dry_run:
         require_a_way_to_confirm(is_confirmed=options.yes)
-    engine = read_engine(engine_path)
+    with context.output.waiting("reading the engine") as tell:
+        engine = read_engine(engine_path, tell)
     if options.ensure and target.exists():
         return _ensured(target, engine, options, context)
     require_free(target)
@@ -284,6 +285,7 @@ def _carried_out(
         audience=audience,
         recorder=open_ledger(options, context, target),
         destination=destination,
+        waiting=context.output.waiting,
         shield=context.progress.shield,
     )
     with Session.open(base.path) as session:

@@ -67,8 +67,9 @@ class CompactDocument(StorePathDocument, frozen=True, kw_only=True):
 def _compact(options: _Compact, context: Context) -> ExitCode:
     target = Path(required(options.target, "TARGET", "store compact")).absolute()
     found = find_store(options, context)
-    facts, prospect = compact(found.path, target, clock=SystemClock(), rng=SystemRng())
     output = context.output
+    with output.waiting("packing the store into a new file"):
+        facts, prospect = compact(found.path, target, clock=SystemClock(), rng=SystemRng())
     if options.json:
         output.document(
             shaped(
@@ -188,16 +189,17 @@ def _salvage(options: _Salvage, context: Context) -> ExitCode:
     target = Path(required(options.target, "TARGET", "store salvage")).absolute()
     _require_sensible(options.page_size, options.root_page)
     found = find_store(options, context)
-    facts, prospect = salvage(
-        found.path,
-        target,
-        page_size_bytes=options.page_size,
-        root_pgid=options.root_page,
-        use_older=options.use_older,
-        clock=SystemClock(),
-        rng=SystemRng(),
-    )
     output = context.output
+    with output.waiting("reading page by page"):
+        facts, prospect = salvage(
+            found.path,
+            target,
+            page_size_bytes=options.page_size,
+            root_pgid=options.root_page,
+            use_older=options.use_older,
+            clock=SystemClock(),
+            rng=SystemRng(),
+        )
     if options.json:
         output.document(
             shaped(

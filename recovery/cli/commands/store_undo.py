@@ -87,7 +87,13 @@ def _undo(options: _Undo, context: Context) -> ExitCode:
             preface=tuple(_preface(proposal)),
         )
         outcome = session.carry_out(
-            proposal, Ports(audience=audience, recorder=ledger, shield=context.progress.shield)
+            proposal,
+            Ports(
+                audience=audience,
+                recorder=ledger,
+                waiting=output.waiting,
+                shield=context.progress.shield,
+            ),
         )
     for warning in outcome.warnings:
         output.message(f"warning: {warning}")

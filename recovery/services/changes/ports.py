@@ -105,6 +105,7 @@ class Ports:
         audience: Who sees the plan and says yes.
         recorder: The ledger.
         destination: Where a new token goes; may be None for changes without one.
+        waiting: A context in which a person sees what takes its time.
         shield: A context in which Ctrl-C waits; held from just before the commit to the end of the
             delivery, so that a token in force is never lost by it.
     """
@@ -112,4 +113,5 @@ class Ports:
     audience: Audience
     recorder: Recorder
     destination: TokenDestination | None = None
+    waiting: Callable[[str], AbstractContextManager[object]] = nullcontext
     shield: Callable[[], AbstractContextManager[None]] = nullcontext

@@ -126,11 +126,13 @@ class _Run:
                 room_bytes = self._plan.secret.length_bytes + len("\n")
                 self._warnings.extend(self._destination.open(room_bytes))
                 undo.callback(self._destination.discard)
-            file = work.prepare(resources, undo)
+            with self._ports.waiting("copying the store and working the change out"):
+                file = work.prepare(resources, undo)
             intent_id = self._ports.recorder.intend(self._intent(file), txid_before=file.txid)
             undo.callback(self._conclude, intent_id, "unchanged", txid_after=file.txid)
             with self._ports.shield():
-                self._commit(undo, intent_id)
+                with self._ports.waiting("writing the change and reading it again"):
+                    self._commit(undo, intent_id)
                 if work.is_lasting:
                     undo.pop_all()
                 self._conclude(intent_id, "done", txid_after=work.txid)

@@ -335,7 +335,7 @@ def examine_file(store: MetaStore, progress: Progress | None = None) -> Iterator
         nonlocal told
         if progress is not None and done * PAGE_STEPS // max(of, 1) > told:
             told = done * PAGE_STEPS // max(of, 1)
-            progress(f"pages of {of}", done)
+            progress(f"pages of {of:,}", done)
 
     pages: dict[tuple[int | None, Rule], list[str]] = {}
     try:
