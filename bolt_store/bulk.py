@@ -226,7 +226,7 @@ class BulkWriter:
     def _push(self, tree: "_Tree", depth: int, key: bytes, pgid: int) -> None:
         """Add a finished page to the branch above it, and write that one when it is full."""
         if depth == len(tree.levels):
-            tree.levels.append(_Level([], []))
+            tree.levels.append(_Level())
         level = tree.levels[depth]
         level.push(key, pgid, self._page_size)
         if level.full_count and len(level.keys) >= level.full_count + CHILD_COUNT_MIN:
@@ -259,7 +259,6 @@ class BulkWriter:
             self._flushed_page_count = self.page_count
 
 
-@dataclass(slots=True, eq=False)
 class _Level(Branch[int]):
     """The entries of one level that are not in a written branch yet.
 
@@ -268,8 +267,12 @@ class _Level(Branch[int]):
         full_count: How many fill the next branch; 0 while all of them fit into it.
     """
 
-    size_bytes: int = PAGE_HEADER_SIZE_BYTES
-    full_count: int = 0
+    __slots__ = ("full_count", "size_bytes")
+
+    def __init__(self) -> None:
+        super().__init__([], [])
+        self.size_bytes = PAGE_HEADER_SIZE_BYTES
+        self.full_count = 0
 
     def push(self, key: bytes, pgid: int, page_size_bytes: int) -> None:
         self.keys.append(key)

@@ -14,13 +14,9 @@ Source: bbolt v1.3.6 db.go (Open, init, beginRWTx); spec sections 1.4, 2.9 and 2
 """
 
 import os
-from collections.abc import Iterator
-from dataclasses import dataclass
 from types import TracebackType
-from typing import Final, Literal, Self
+from typing import TYPE_CHECKING, Final, Literal, NamedTuple, Self
 
-from bolt_store.check import REACHABLE, Check, Finding, Progress, Severity, pages_of_older
-from bolt_store.check import check as check_pages
 from bolt_store.codec.freelist import encode_freelist
 from bolt_store.codec.layout import META_PAGE_COUNT
 from bolt_store.codec.leaf import Leaf, encode_leaf
@@ -42,15 +38,20 @@ from bolt_store.file.os_file import OsFile, sync_directory
 from bolt_store.file.pager import Pager
 from bolt_store.limits import PAGE_SIZE_BYTES_MIN
 from bolt_store.tree.freelist import Freelist
+from bolt_store.tree.pages import REACHABLE
 from bolt_store.tree.tx import Tx
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from bolt_store.check import Finding, Progress
 
 NEW_FREELIST_PGID: Final = 2
 NEW_ROOT_PGID: Final = 3
 NEW_PAGE_COUNT: Final = 4
 
 
-@dataclass(slots=True, kw_only=True)
-class _WriterState:
+class _WriterState(NamedTuple):
     """What a writer carries from one transaction to the next.
 
     Attributes:
@@ -146,7 +147,7 @@ class DB:
         self._pager.refresh()
         self._is_lost = False
 
-    def check(self, progress: Progress | None = None) -> Iterator[Finding]:
+    def check(self, progress: "Progress | None" = None) -> "Iterator[Finding]":
         """Check the whole file; damage is what it yields, never an exception.
 
         Args:
@@ -159,7 +160,9 @@ class DB:
             DBClosedError: The database is closed.
             OSError: A page cannot be read (while iterating).
         """
-        return check_pages(self.pager, progress)
+        from bolt_store.check import check  # noqa: PLC0415 - reading needs none
+
+        return check(self.pager, progress)
 
     def view(self) -> Tx:
         """Begin a reading transaction. It stays valid until the next but one commit begins.
@@ -231,11 +234,13 @@ class DB:
 
     def _prepare(self) -> _WriterState:
         """Check the file, and find out which pages may be written on."""
+        from bolt_store.check import Check, pages_of_older  # noqa: PLC0415
+
         check = Check(self._pager, self._pager.snapshot(self._pager.meta))
         bad_count = 0
         first = ""
         for finding in check.run():
-            if finding.severity >= Severity.UNSAFE:
+            if finding.forbids_writing:
                 bad_count += 1
                 first = first or str(finding)
         if bad_count:
@@ -274,8 +279,10 @@ class DB:
                 problem = "does not hold what was just written to it"
                 raise PageError(pgid=pgid, code="page.unwritten", problem=problem)
         if self._full_check:
+            from bolt_store.check import Check  # noqa: PLC0415
+
             for finding in Check(self._pager, snapshot).run():
-                if finding.severity >= Severity.UNSAFE:
+                if finding.forbids_writing:
                     raise DamagedError(finding_count=1, first=str(finding))
 
     def require_current(self) -> None:

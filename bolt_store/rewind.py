@@ -29,7 +29,6 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Final
 
-from bolt_store.check import Severity
 from bolt_store.codec.layout import META_PAGE_COUNT
 from bolt_store.db import DB
 from bolt_store.errors import BoltError
@@ -94,7 +93,7 @@ def plan_rewind(file: BlockFile, backup: BlockFile) -> Rewind:
         OSError: One of them cannot be read.
     """
     before = DB(backup, write=False)
-    bad = [str(finding) for finding in before.check() if finding.severity >= Severity.UNSAFE]
+    bad = [str(finding) for finding in before.check() if finding.forbids_writing]
     if bad:
         raise NotRewindableError(f"the backup is damaged: {bad[0]}")
     if file.size_bytes() < backup.size_bytes():

@@ -17,7 +17,7 @@ Source: spec section 2.10 and the measurements there; bbolt v1.3.6 tx.go (Commit
 
 import os
 import time
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Final
 
 from bolt_store.check import Check, Finding, Progress, Severity
@@ -104,7 +104,7 @@ def snapshot_file(
             copied = _copy(source, new.file, progress)
             if isinstance(copied, Meta):
                 findings = _check(new.file)
-                unsafe = [finding for finding in findings if finding.severity >= Severity.UNSAFE]
+                unsafe = [finding for finding in findings if finding.forbids_writing]
                 if not unsafe:
                     size = new.file.size_bytes()
                     new.publish()
@@ -149,7 +149,7 @@ def _copy(source: BlockFile, target: BlockFile, progress: Progress | None) -> Me
 
 def _write_metas(target: BlockFile, meta: Meta, slot: int) -> None:
     """Name the copied state in both metas, as bbolt's own backup does."""
-    older = replace(meta, txid=max(meta.txid - 1, 0))
+    older = meta._replace(txid=max(meta.txid - 1, 0))
     for number, content in ((slot, meta), (META_PAGE_COUNT - 1 - slot, older)):
         write(target, number * meta.page_size_bytes, encode_meta(content, slot=number))
 

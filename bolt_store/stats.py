@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from enum import StrEnum, unique
 
-from bolt_store.check import FREE, REACHABLE, Check
+from bolt_store.check import Check
 from bolt_store.codec.branch import branch_size_bytes, decode_branch
 from bolt_store.codec.bucket import BucketValue, decode_bucket
 from bolt_store.codec.layout import (
@@ -31,6 +31,7 @@ from bolt_store.db import DB
 from bolt_store.errors import CycleError, PageError
 from bolt_store.file.pager import Snapshot
 from bolt_store.limits import TREE_DEPTH_MAX
+from bolt_store.tree.pages import FREE, REACHABLE
 
 
 @unique

@@ -14,9 +14,9 @@ section 3.3.
 
 import os
 from collections.abc import Iterator
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 
-from bolt_store.check import REACHABLE, Check, Finding, Progress, Severity
+from bolt_store.check import Check, Finding, Progress
 from bolt_store.codec.freelist import decode_freelist, encode_freelist, freelist_size_bytes
 from bolt_store.codec.layout import (
     BRANCH_ELEMENT,
@@ -44,6 +44,7 @@ from bolt_store.errors import (
 )
 from bolt_store.file.new_file import NewFile, chunks, extend, write
 from bolt_store.file.pager import Pager
+from bolt_store.tree.pages import REACHABLE
 from bolt_store.tree.tx import next_txid
 
 
@@ -147,7 +148,7 @@ def revert(
         raise SurgeryError(problem="the other meta is the newer one")
     check = Check(pager, pager.snapshot(older), progress)
     _require_clean(check.run(), "the older tree")
-    meta = replace(older, txid=next_txid(pager.meta.txid, pager.older.slot), is_signed=True)
+    meta = older._replace(txid=next_txid(pager.meta.txid, pager.older.slot), is_signed=True)
     with NewFile(target, like=source.file) as new:
         _copy_all(source, new, progress)
         return _finish(source, new, meta)
@@ -179,7 +180,7 @@ def rebuild_freelist(
     pager = source.pager
     before = pager.meta
     # Without its freelist, the file is looked at as one that stores none.
-    unlisted = replace(before, freelist_pgid=None)
+    unlisted = before._replace(freelist_pgid=None)
     check = Check(pager, pager.snapshot(unlisted), progress)
     _require_clean(check.run(), "the file")
     free = [pgid for pgid, state in enumerate(check.pages) if not state & REACHABLE]
@@ -188,8 +189,7 @@ def rebuild_freelist(
     page_count = run_length(freelist_size_bytes(len(free)), size)
     pgid = before.high_water_mark
     page = encode_freelist(free, pgid=pgid, page_count=page_count, page_size_bytes=size)
-    meta = replace(
-        before,
+    meta = before._replace(
         freelist_pgid=pgid,
         high_water_mark=pgid + page_count,
         txid=next_txid(before.txid, pager.older.slot),
@@ -209,7 +209,7 @@ def _require_clean(findings: Iterator[Finding], what: str) -> None:
 def _unsafe(findings: Iterator[Finding]) -> Iterator[Finding]:
     """Keep what makes writing unsafe; what concerns the metas is judged by whoever chose one."""
     for finding in findings:
-        if finding.severity >= Severity.UNSAFE and not finding.code.startswith("meta."):
+        if finding.forbids_writing and not finding.code.startswith("meta."):
             yield finding
 
 

@@ -19,10 +19,8 @@ import contextlib
 import errno
 import fcntl
 import os
-import shutil
 import signal
 import stat
-import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Final, Self, TypeAlias
@@ -110,7 +108,9 @@ class PrivateFolder:
             OSError: It cannot be made.
         """
         with _uninterrupted():
-            self.path: Final = Path(tempfile.mkdtemp(prefix=STAGE_PREFIX, dir=parent))
+            from tempfile import mkdtemp  # noqa: PLC0415 - most commands make no file
+
+            self.path: Final = Path(mkdtemp(prefix=STAGE_PREFIX, dir=parent))
             self._lock = _locked(self.path)
         _sweep(parent, self.path)
 
@@ -124,7 +124,9 @@ class PrivateFolder:
         """Remove it with all that is in it. Does not raise; calling it again is allowed."""
         if self._lock >= 0:
             with _uninterrupted():
-                shutil.rmtree(self.path, ignore_errors=True)
+                from shutil import rmtree  # noqa: PLC0415
+
+                rmtree(self.path, ignore_errors=True)
                 os.close(self._lock)
                 self._lock = -1
 
@@ -422,7 +424,9 @@ def _remove_abandoned(folder: Path, now: float) -> None:
         if status.st_uid != os.geteuid() or now - status.st_mtime < ABANDONED_AGE_S:
             return
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)  # fails while its maker lives
-        shutil.rmtree(folder, ignore_errors=True)
+        from shutil import rmtree  # noqa: PLC0415
+
+        rmtree(folder, ignore_errors=True)
         LOG.info("leftover.removed", path=str(folder))
     finally:
         os.close(descriptor)

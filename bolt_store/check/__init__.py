@@ -17,12 +17,10 @@ from collections.abc import Iterator
 from bolt_store.check.finding import Finding, Severity
 from bolt_store.check.metas import check_metas
 from bolt_store.check.older import pages_of_older
-from bolt_store.check.walk import FREE, REACHABLE, Check, Progress
+from bolt_store.check.walk import Check, Progress
 from bolt_store.file.pager import Pager
 
 __all__ = [
-    "FREE",
-    "REACHABLE",
     "Check",
     "Finding",
     "Progress",

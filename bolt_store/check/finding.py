@@ -5,8 +5,8 @@ Lives here: `Finding` and `Severity`. Must not live here: how a finding is made.
 Invariants: no finding holds a byte of a key or a value.
 """
 
-from dataclasses import dataclass
 from enum import IntEnum, unique
+from typing import NamedTuple
 
 
 @unique
@@ -23,8 +23,7 @@ class Severity(IntEnum):
     """Some of the content cannot be read, or cannot be trusted."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Finding:
+class Finding(NamedTuple):
     """One thing that is wrong with a file, or worth knowing.
 
     Attributes:
@@ -40,6 +39,11 @@ class Finding:
     pgid: int | None
     problem: str
     path: tuple[int, ...] = ()
+
+    @property
+    def forbids_writing(self) -> bool:
+        """Whether the next commit could destroy something, or something cannot be read."""
+        return self.severity >= Severity.UNSAFE
 
     def __str__(self) -> str:
         where = "" if self.pgid is None else f"page {self.pgid}: "

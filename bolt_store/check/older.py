@@ -8,8 +8,9 @@ Source: spec section 2.11.
 from typing import Final
 
 from bolt_store.check.finding import Severity
-from bolt_store.check.walk import REACHABLE, Check, stretches
+from bolt_store.check.walk import Check, stretches
 from bolt_store.file.pager import Pager
+from bolt_store.tree.pages import REACHABLE
 
 _REACHABLE_ONLY: Final = bytes(value & REACHABLE for value in range(256))
 

@@ -40,6 +40,7 @@ from bolt_store.errors import FormatError, PageError
 from bolt_store.file.pager import Pager, Snapshot
 from bolt_store.limits import INLINE_DEPTH_MAX, TREE_DEPTH_MAX
 from bolt_store.tree.node import KEYS_PER_PAGE_MIN
+from bolt_store.tree.pages import FREE, REACHABLE
 
 Progress = Callable[[int, int], None]
 """Called now and then with the pages done and the pages in all."""
@@ -51,12 +52,8 @@ PATH_PAGES_MAX: Final = 256
 HOLE_TOLD_BYTES: Final = 1 << 30
 """bbolt reserves 16 MiB behind its pages (AllocSize); a gigabyte is somebody else's."""
 
-REACHABLE: Final = 1
-FREE: Final = 2
 
-
-@dataclass(frozen=True, slots=True)
-class _Way:
+class _Way(NamedTuple):
     """The pages from the root to one page, shared by all that are below it."""
 
     pgid: int

@@ -5,7 +5,6 @@ Lives here: branch pages. Must not live here: walking down to the children.
 Source: bbolt v1.3.6 page.go (branchPageElement), node.go (write).
 """
 
-from dataclasses import dataclass
 from typing import Generic, TypeVar
 
 from bolt_store.codec.keys import ascend
@@ -23,7 +22,6 @@ from bolt_store.limits import ELEMENT_COUNT_MAX
 ChildT = TypeVar("ChildT")
 
 
-@dataclass(slots=True, eq=False)
 class Branch(Generic[ChildT]):
     """The elements of a branch page, in two columns of equal length.
 
@@ -32,8 +30,11 @@ class Branch(Generic[ChildT]):
         children: Page id of each child; in a changed tree also the changed child itself.
     """
 
-    keys: list[bytes]
-    children: list[ChildT]
+    __slots__ = ("children", "keys")
+
+    def __init__(self, keys: list[bytes], children: list[ChildT]) -> None:
+        self.keys = keys
+        self.children = children
 
 
 def decode_branch(page: bytes, *, pgid: int) -> Branch[int]:

@@ -6,7 +6,7 @@ bucket can do (`bolt_store.tree.bucket`).
 Source: bbolt v1.3.6 bucket.go (type bucket, Bucket.openBucket, Bucket.write).
 """
 
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from bolt_store.codec.layout import (
     BUCKET_HEADER,
@@ -17,8 +17,7 @@ from bolt_store.codec.layout import (
 from bolt_store.errors import PageError, invariant
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class BucketValue:
+class BucketValue(NamedTuple):
     """A bucket as its parent stores it.
 
     Attributes:

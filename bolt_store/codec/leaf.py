@@ -10,7 +10,6 @@ cost more than everything else together.
 Source: bbolt v1.3.6 page.go (leafPageElement), node.go (write).
 """
 
-from dataclasses import dataclass
 from typing import NamedTuple
 
 from bolt_store.codec.keys import ascend
@@ -27,7 +26,6 @@ from bolt_store.errors import PageError, invariant
 from bolt_store.limits import ELEMENT_COUNT_MAX
 
 
-@dataclass(slots=True, eq=False)
 class Leaf:
     """The elements of a leaf page, in three columns of equal length.
 
@@ -37,9 +35,12 @@ class Leaf:
         values: The value behind each key.
     """
 
-    flags: list[int]
-    keys: list[bytes]
-    values: list[bytes]
+    __slots__ = ("flags", "keys", "values")
+
+    def __init__(self, flags: list[int], keys: list[bytes], values: list[bytes]) -> None:
+        self.flags = flags
+        self.keys = keys
+        self.values = values
 
 
 def leaf_element_count(page: bytes, *, pgid: int | None) -> int:

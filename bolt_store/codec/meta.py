@@ -6,7 +6,7 @@ which of two metas counts (`bolt_store.file.pager`).
 Source: bbolt v1.3.6 db.go, type meta, meta.validate, meta.sum64.
 """
 
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from bolt_store.codec.fnv import fnv1a_64
 from bolt_store.codec.layout import (
@@ -27,8 +27,7 @@ from bolt_store.errors import ChecksumError, NotABoltFileError, VersionError, in
 from bolt_store.limits import PAGE_SIZE_BYTES_MAX, PAGE_SIZE_BYTES_MIN
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Meta:
+class Meta(NamedTuple):
     """The content of one meta page.
 
     Attributes:

@@ -109,7 +109,7 @@ def _meta_slot_json(db: bolt_store.DB, number: int) -> dict[str, object]:
 
 
 def _meta_json(meta: Meta) -> dict[str, object]:
-    return asdict(meta)
+    return meta._asdict()
 
 
 def _info_lines(content: dict[str, object], stats: bolt_store.DBStats | None) -> Iterator[str]:

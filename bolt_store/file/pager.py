@@ -10,8 +10,7 @@ Source: bbolt v1.3.6 db.go (Open, meta); v1.3.7 db.go (getPageSize); spec sectio
 """
 
 from collections.abc import Iterator
-from dataclasses import dataclass
-from typing import Final
+from typing import Final, NamedTuple
 
 from bolt_store.codec.layout import META_END_BYTES, META_PAGE_COUNT, PAGE_HEADER
 from bolt_store.codec.meta import Meta, decode_meta, implausibility
@@ -31,8 +30,7 @@ from bolt_store.limits import PAGE_SIZE_BYTES_MAX, PAGE_SIZE_BYTES_MIN, RUN_SIZE
 _TREE_PAGE_FLAGS: Final = frozenset({1, 2, 0x10})
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class MetaSlot:
+class MetaSlot(NamedTuple):
     """What was found in one of the two meta pages.
 
     Attributes:

@@ -8,7 +8,6 @@ Source: bbolt v1.3.6 bucket.go; spec sections 1.7, 2.4 and 2.11.
 
 from bisect import bisect_left
 from collections.abc import Iterator
-from dataclasses import replace
 from itertools import chain
 from typing import Final, Protocol
 
@@ -338,10 +337,10 @@ class Bucket:
         if self._tree.is_changed:
             return encode_bucket(self._flush_tree())
         if self._stored is None:
-            return encode_bucket(replace(_EMPTY, sequence=self._sequence))
+            return encode_bucket(_EMPTY._replace(sequence=self._sequence))
         if self._stored.sequence == self._sequence:
             return None
-        return encode_bucket(replace(self._stored, sequence=self._sequence))
+        return encode_bucket(self._stored._replace(sequence=self._sequence))
 
     def flush_root(self) -> int | None:
         """Write the root bucket, which is never inline; return its new root page or None."""

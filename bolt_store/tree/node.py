@@ -6,7 +6,6 @@ Must not live here: which node a key belongs to (`btree`), page allocation (`fre
 Source: bbolt v1.3.6 node.go (splitTwo, splitIndex, rebalance); spec sections 2.2 and 2.3.
 """
 
-from dataclasses import dataclass
 from itertools import pairwise
 from typing import Final, TypeAlias
 
@@ -22,7 +21,6 @@ FILL_DEFAULT: Final = 0.5
 """How full a page is filled when it is split (bbolt DefaultFillPercent)."""
 
 
-@dataclass(slots=True, eq=False)
 class LeafNode(Leaf):
     """A leaf being changed.
 
@@ -32,11 +30,20 @@ class LeafNode(Leaf):
         is_shrunk: Whether an element was deleted, so that it may have to merge.
     """
 
-    run: tuple[int, int] | None = None
-    is_shrunk: bool = False
+    __slots__ = ("is_shrunk", "run")
+
+    def __init__(
+        self,
+        flags: list[int],
+        keys: list[bytes],
+        values: list[bytes],
+        run: tuple[int, int] | None = None,
+    ) -> None:
+        super().__init__(flags, keys, values)
+        self.run = run
+        self.is_shrunk = False
 
 
-@dataclass(slots=True, eq=False)
 class BranchNode(Branch["Child"]):
     """A branch being changed. Its changed children stand in it themselves, the others as page ids.
 
@@ -45,8 +52,14 @@ class BranchNode(Branch["Child"]):
         is_shrunk: Whether a child was removed, so that it may have to merge.
     """
 
-    run: tuple[int, int] | None = None
-    is_shrunk: bool = False
+    __slots__ = ("is_shrunk", "run")
+
+    def __init__(
+        self, keys: list[bytes], children: list["Child"], run: tuple[int, int] | None = None
+    ) -> None:
+        super().__init__(keys, children)
+        self.run = run
+        self.is_shrunk = False
 
 
 Node: TypeAlias = LeafNode | BranchNode

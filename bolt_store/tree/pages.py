@@ -15,6 +15,10 @@ from bolt_store.codec.layout import BRANCH_FLAG
 from bolt_store.codec.leaf import Leaf, decode_leaf
 from bolt_store.file.pager import Snapshot
 
+REACHABLE: Final = 1
+FREE: Final = 2
+"""What the byte of a page says where each page has one; a sound page has one of the two bits."""
+
 BRANCHES_KEPT_MAX: Final = 2048
 """Decoded branches kept; at 4 KiB a page they lead to some 100,000 leaves."""
 

@@ -18,11 +18,9 @@ again tells. Nothing written in steps 3 to 5 is part of any snapshot until then.
 Source: bbolt v1.3.6 tx.go (Commit); spec sections 2.1, 2.5, 2.6 and 2.11.
 """
 
-import hashlib
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass, replace
 from types import TracebackType
-from typing import Final, Literal, Protocol, Self
+from typing import Final, Literal, NamedTuple, Protocol, Self
 
 from bolt_store.codec.bucket import BucketValue
 from bolt_store.codec.freelist import encode_freelist
@@ -90,8 +88,7 @@ class Host(Protocol):
         ...
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Staged:
+class _Staged(NamedTuple):
     """A commit whose pages are laid out and not yet written."""
 
     meta: Meta
@@ -110,7 +107,9 @@ def state_digest(meta_page: bytes, runs: Iterable[bytes]) -> str:
         meta_page: The whole meta page.
         runs: The pages that the state has and the one before it has not, by ascending page ids.
     """
-    digest = hashlib.sha256(meta_page)
+    from hashlib import sha256  # noqa: PLC0415 - only a commit needs it
+
+    digest = sha256(meta_page)
     for run in runs:
         digest.update(run)
     return digest.hexdigest()
@@ -322,8 +321,7 @@ class Tx:
         self._staged[pgid] = encode_freelist(
             free, pgid=pgid, page_count=page_count, page_size_bytes=size
         )
-        meta = replace(
-            self._meta,
+        meta = self._meta._replace(
             root_pgid=root,
             freelist_pgid=pgid,
             high_water_mark=freelist.high_water_mark,

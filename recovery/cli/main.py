@@ -12,7 +12,6 @@ import io
 import os
 import shlex
 import sys
-import traceback
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from functools import partial
@@ -225,6 +224,8 @@ def _confess(
     error: Exception, output: Output, report: Report, progress: Progress, *, is_debugging: bool
 ) -> ExitCode:
     """Say that we have made a mistake, and where, without the text of the exception."""
+    import traceback  # noqa: PLC0415 - only our own bugs need it
+
     frames = traceback.extract_tb(error.__traceback__)
     if is_debugging:
         output.message_lines("".join(traceback.format_list(frames)).splitlines())

@@ -10,7 +10,6 @@ be written is an error. Text from a store is escaped before it comes here.
 
 import contextlib
 import io
-import json
 import os
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -142,6 +141,8 @@ class Output:
             BrokenPipeError: Nobody reads stdout any more.
             OutputError: stdout cannot take it.
         """
+        import json  # noqa: PLC0415 - most output is no JSON
+
         from recovery.cli.documents import plain  # noqa: PLC0415 # only --json needs msgspec
 
         self.line(_escaped(json.dumps(plain(content))))
@@ -171,6 +172,8 @@ class Output:
         self.has_result = True
         fields = plain(content)
         del fields["problems"]
+        import json  # noqa: PLC0415
+
         head = json.dumps({**fields, name: []})
         pending = bytearray(head.removesuffix("]}").encode())
         separator = b"\n"

@@ -13,9 +13,8 @@ import shlex
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Final, Literal
+from typing import TYPE_CHECKING, Final, Literal
 
-from bolt_store import Finding, Severity
 from bolt_store.errors import (
     BoltError,
     ChecksumError,
@@ -42,6 +41,9 @@ from recovery.errors import (
 from recovery.model.display import displayed
 from recovery.remedy import Give, Input, Remedy, Run
 from recovery.system_advice import advice_on
+
+if TYPE_CHECKING:
+    from bolt_store import Finding
 
 FINDINGS_SHOWN: Final = 5
 """A damaged file can have as many findings as pages; the first tell where to look."""
@@ -139,7 +141,7 @@ class Failures:
                     path=path, problem=f"cannot be used: {error}", hint=_RESTORE
                 )
 
-    def unsound(self, findings: Iterable[Finding]) -> StoreDamagedError | None:
+    def unsound(self, findings: "Iterable[Finding]") -> StoreDamagedError | None:
         """Judge what the check found.
 
         Args:
@@ -148,7 +150,7 @@ class Failures:
         Returns:
             An error that names the first of those that forbid writing, or None.
         """
-        bad = [finding for finding in findings if finding.severity >= Severity.UNSAFE]
+        bad = [finding for finding in findings if finding.forbids_writing]
         if not bad:
             return None
         first_of_page = list({finding.pgid: str(finding) for finding in reversed(bad)}.values())

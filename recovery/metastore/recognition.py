@@ -9,11 +9,9 @@ writes over what can be saved.
 Source: spec influxdb-metadata sections 4.1, 6.
 """
 
-from collections.abc import Callable, Iterable
 from contextlib import suppress
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
-from bolt_store import Finding
 from recovery.errors import SchemaError, StoreDamagedError
 from recovery.metastore.failures import Failures
 from recovery.metastore.transaction import MetaTx
@@ -28,6 +26,11 @@ from recovery.model.schema import (
     schema_state,
 )
 from recovery.remedy import Give, Input, Remedy, Run
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+
+    from bolt_store import Finding
 
 START_ONCE: Final = "start influxd of the version that was here last, and stop it again"
 SCHEMA_HINTS: Final[dict[SchemaFault, Remedy]] = {
@@ -48,7 +51,7 @@ def recognised_level(
     tx: MetaTx,
     failures: Failures,
     *,
-    check: Callable[[], Iterable[Finding]],
+    check: "Callable[[], Iterable[Finding]]",
     needs_schema: bool,
 ) -> int:
     """Read the schema level of a store.

@@ -21,7 +21,7 @@ from typing import Final, Self, TypeAlias, TypeVar
 import msgspec
 
 import bolt_store
-from bolt_store import DB, BlockFile, Severity, Tx
+from bolt_store import DB, BlockFile, Tx
 from bolt_store.errors import BoltError, DamagedError, LockError
 from recovery.errors import StoreNotFoundError
 from recovery.log import get_logger
@@ -305,12 +305,12 @@ class MetaStore:
         """
         try:
             for finding in self._db.check(progress):
-                if finding.severity > Severity.INFO:
+                if finding.severity > bolt_store.Severity.INFO:
                     yield FileProblem(
                         code=finding.code,
                         page=finding.pgid,
                         problem=str(finding),
-                        is_damage=finding.severity >= Severity.UNSAFE,
+                        is_damage=finding.forbids_writing,
                     )
         except (BoltError, OSError) as error:
             raise self._failures.translate(error) from error

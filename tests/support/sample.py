@@ -5,7 +5,6 @@ has migrated it, made by our own recipes, so that a fresh clone needs nothing fr
 """
 
 from collections.abc import Iterator
-from dataclasses import replace
 from datetime import UTC, datetime
 from functools import lru_cache
 from pathlib import Path
@@ -79,7 +78,7 @@ def _sample(level: int) -> bytes:
     )
     for txid in (_TXIDS[level] - 1, _TXIDS[level]):
         at = txid % 2 * PAGE_SIZE
-        page = encode_meta(replace(newest, txid=txid), slot=txid % 2)
+        page = encode_meta(newest._replace(txid=txid), slot=txid % 2)
         content[at : at + len(page)] = page
     return bytes(content)
 

@@ -1,7 +1,6 @@
 """Salvage: damage of every class that the field has shown, and what comes back from it."""
 
 from collections.abc import Callable
-from dataclasses import replace
 from pathlib import Path
 from random import Random
 from typing import TypeAlias
@@ -85,8 +84,8 @@ def test_d3_a_root_that_is_a_freelist_is_found_by_the_freelist_that_the_meta_nam
     damage = past.damaged()
     wrong = damage.meta.freelist_pgid
     assert wrong is not None
-    damage.sign(damage.slot, replace(damage.meta, root_pgid=wrong))
-    damage.sign(1 - damage.slot, replace(damage.older, root_pgid=wrong))
+    damage.sign(damage.slot, damage.meta._replace(root_pgid=wrong))
+    damage.sign(1 - damage.slot, damage.older._replace(root_pgid=wrong))
     report, model = run(damage)
     assert model == past.states[-1]
     assert (report.method, report.is_newest) == (SalvageMethod.FOUND, True)

@@ -11,10 +11,11 @@ import pytest
 
 import bolt_store
 from bolt_store import Severity
-from bolt_store.check import FREE, REACHABLE, Check
+from bolt_store.check import Check
 from bolt_store.errors import DamagedError
 from bolt_store.file.memory_file import MemoryFile
 from bolt_store.file.pager import Pager
+from bolt_store.tree.pages import FREE, REACHABLE
 from tests.support.bolt_files import key, memory_db, sample
 from tests.support.surgery import BRANCH, LEAF, NOT_STORED, Patient
 

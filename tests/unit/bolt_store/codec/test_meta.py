@@ -1,7 +1,5 @@
 """The meta page: vectors of real files, its checksum, and what makes its numbers impossible."""
 
-from dataclasses import replace
-
 import pytest
 
 from bolt_store.codec.meta import Meta, decode_meta, encode_meta, implausibility, is_page_size
@@ -33,7 +31,7 @@ PAIRS = [
             "01000000000000000400000000000000 edda0ced02000000 00100000 00000000 0300000000000000"
             "0000000000000000 0200000000000000 0400000000000000 0100000000000000 0f4879511a354c26"
         ),
-        replace(NEW, txid=1),
+        NEW._replace(txid=1),
     ),
     (
         0,
@@ -41,7 +39,7 @@ PAIRS = [
             "00000000000000000400000000000000 edda0ced02000000 00400000 00000000 0300000000000000"
             "0000000000000000 0200000000000000 0400000000000000 0000000000000000 7ef3dd0de347f390"
         ),
-        replace(NEW, page_size_bytes=16384),
+        NEW._replace(page_size_bytes=16384),
     ),
     (
         1,
@@ -49,7 +47,7 @@ PAIRS = [
             "01000000000000000400000000000000 edda0ced02000000 00400000 00000000 0300000000000000"
             "0000000000000000 0200000000000000 0400000000000000 0100000000000000 9f3dcd18ec0eeeaf"
         ),
-        replace(NEW, page_size_bytes=16384, txid=1),
+        NEW._replace(page_size_bytes=16384, txid=1),
     ),
     (
         1,
@@ -100,7 +98,7 @@ def test_f1_a_meta_and_its_bytes_are_each_other(slot: int, text: str, meta: Meta
 def test_f1_the_checksums_of_new_files_are_those_of_bbolt(
     page_size_bytes: int, txid: int, checksum: int
 ) -> None:
-    meta = replace(NEW, page_size_bytes=page_size_bytes, txid=txid)
+    meta = NEW._replace(page_size_bytes=page_size_bytes, txid=txid)
     assert checksum == int.from_bytes(encode_meta(meta, slot=txid)[72:80], "little")
 
 
@@ -115,11 +113,11 @@ def test_each_flipped_bit_is_seen() -> None:
 def test_f3_a_checksum_of_0_is_told_apart_from_a_right_one() -> None:
     head = bytearray(image(PAIRS[0][1]))
     head[72:80] = bytes(8)
-    assert replace(NEW, is_signed=False) == decode_meta(bytes(head))
+    assert NEW._replace(is_signed=False) == decode_meta(bytes(head))
 
 
 def test_a_meta_read_unsigned_is_written_signed() -> None:
-    page = encode_meta(replace(NEW, is_signed=False), slot=0)
+    page = encode_meta(NEW._replace(is_signed=False), slot=0)
     assert decode_meta(page) == NEW
 
 
@@ -151,15 +149,15 @@ def test_a_file_of_a_big_endian_machine_is_named_as_such() -> None:
 @pytest.mark.parametrize(
     "meta",
     [
-        replace(NEW, page_size_bytes=4095),
-        replace(NEW, page_size_bytes=256),
-        replace(NEW, page_size_bytes=1 << 25),
-        replace(NEW, page_size_bytes=0),
-        replace(NEW, high_water_mark=3),
-        replace(NEW, root_pgid=1),
-        replace(NEW, root_pgid=4),
-        replace(NEW, freelist_pgid=0),
-        replace(NEW, freelist_pgid=4),
+        NEW._replace(page_size_bytes=4095),
+        NEW._replace(page_size_bytes=256),
+        NEW._replace(page_size_bytes=1 << 25),
+        NEW._replace(page_size_bytes=0),
+        NEW._replace(high_water_mark=3),
+        NEW._replace(root_pgid=1),
+        NEW._replace(root_pgid=4),
+        NEW._replace(freelist_pgid=0),
+        NEW._replace(freelist_pgid=4),
     ],
 )
 def test_impossible_numbers_are_said_and_never_written(meta: Meta) -> None:
@@ -169,7 +167,7 @@ def test_impossible_numbers_are_said_and_never_written(meta: Meta) -> None:
 
 
 def test_numbers_at_the_edge_are_possible() -> None:
-    assert implausibility(replace(NEW, root_pgid=2, freelist_pgid=3, txid=(1 << 64) - 1)) is None
+    assert implausibility(NEW._replace(root_pgid=2, freelist_pgid=3, txid=(1 << 64) - 1)) is None
 
 
 def test_there_is_no_third_slot() -> None:

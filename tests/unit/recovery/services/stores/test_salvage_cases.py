@@ -1,6 +1,5 @@
 """Damages that people reported, made in stores of real servers: the best of each comes back."""
 
-from dataclasses import replace
 from pathlib import Path
 from random import Random
 from typing import Final
@@ -101,7 +100,7 @@ def test_half_a_root_is_not_taken_for_the_root(run: Salvaged) -> None:
     root = damage.meta.root_pgid
     damage.sign(
         damage.slot,
-        replace(damage.meta, root_pgid=damage.children(root)[0], freelist_pgid=root),
+        damage.meta._replace(root_pgid=damage.children(root)[0], freelist_pgid=root),
     )
     facts, model = run(damage.content)
     assert model == content_of(image)
