@@ -16,13 +16,14 @@ Source: bbolt v1.3.6 freelist.go (free, release), tx.go (Commit); spec section 3
 from collections.abc import Iterator
 from typing import Final, NamedTuple
 
-from bolt_store.check import REACHABLE, Check
+from bolt_store.check import Check
 from bolt_store.codec.bucket import decode_bucket
 from bolt_store.codec.layout import LEAF_FLAG, META_PAGE_COUNT, PAGE_HEADER, PAGE_HEADER_SIZE_BYTES
 from bolt_store.codec.leaf import Leaf, decode_leaf
 from bolt_store.db import DB
 from bolt_store.errors import PageError
 from bolt_store.salvaging.partial import sound_elements
+from bolt_store.tree.pages import REACHABLE
 
 LEFTOVER_RUN_BYTES_MAX: Final = 1 << 24
 """A longer run is forged, or holds one value of a size that nobody looks for here."""

@@ -87,7 +87,9 @@ def rebuild_free_pages(context: Context) -> ExitCode:
 def _show_surgery(context: Context, report: SurgeryReport) -> ExitCode:
     arguments, output = context.arguments, context.output
     if arguments.json:
-        output.document({"file": arguments.file, "target": arguments.target, **asdict(report)})
+        metas = {"before": report.before._asdict(), "after": report.after._asdict()}
+        document = {"file": arguments.file, "target": arguments.target, **asdict(report)}
+        output.document(document | metas)
         return ExitCode.DONE
     before, after = report.before, report.after
     output.line(

@@ -8,10 +8,11 @@ and is not there is an error, before anything has been shown.
 """
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, fields
 from datetime import UTC, datetime
 from itertools import chain, islice
 from typing import Any, Final, Generic, TypeVar
+
+import msgspec
 
 from recovery.errors import NotFoundError
 from recovery.model.display import displayed
@@ -28,8 +29,7 @@ EXISTING_MAX: Final = 20
 _LAST: Final = datetime.max.replace(tzinfo=UTC)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class RowFilter:
+class RowFilter(msgspec.Struct, frozen=True, kw_only=True):
     """What is wanted of a listing.
 
     Attributes:
@@ -88,7 +88,7 @@ class FilteredRows(Generic[Row]):
             NotFoundError: A record was named, and is not there.
             StoreDamagedError: The file is damaged.
         """
-        self.is_all = all(getattr(wanted, one.name) == one.default for one in fields(wanted))
+        self.is_all = wanted == RowFilter()
         self.has_more = False
         self._wanted = wanted
         self._rows = rows
