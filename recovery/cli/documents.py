@@ -79,6 +79,8 @@ class Store(StorePath, frozen=True, kw_only=True):
         server_versions: Servers that leave it so.
         is_live: Whether it was read in a snapshot, made without its lock.
         has_torn_meta: Whether one of its two metas is damaged: what was done last may be missing.
+        missing_buckets: Bolt buckets that every such store has, and this one has not: what was in
+            them is not listed.
     """
 
     size_bytes: int
@@ -87,6 +89,7 @@ class Store(StorePath, frozen=True, kw_only=True):
     server_versions: str
     is_live: bool = False
     has_torn_meta: bool = False
+    missing_buckets: tuple[str, ...] = ()
 
 
 class StoreDocument(Document, frozen=True, kw_only=True):

@@ -22,6 +22,10 @@ from recovery.model.display import displayed
 from recovery.services.session import Session
 from recovery.services.store_facts import StoreFacts
 
+_LISTED: Final = frozenset(
+    {"usersv1", "organizationsv1", "authorizationsv1", "bucketsv1", "userresourcemappingsv1"}
+)
+_MISSING_SHOWN_MAX: Final = 4
 NAMED_BY: Final = "from --bolt-path"
 
 
@@ -75,7 +79,22 @@ def read_session(
             "note: one of the two metas of this file is damaged: if it was the newer one, what was "
             f"done last is missing; what is left of it is shown by {salvage}"
         )
+    if facts.missing_buckets:
+        output.message(_incomplete(facts, options))
     return session
+
+
+def _incomplete(facts: StoreFacts, options: Reading) -> str:
+    """Say what cannot be listed because the place for it is not there."""
+    names = sorted(facts.missing_buckets, key=lambda name: (name not in _LISTED, name))
+    shown = ", ".join(names[:_MISSING_SHOWN_MAX])
+    rest = len(names) - _MISSING_SHOWN_MAX
+    check = command_line("store check", named_with(options.bolt_path, options.ledger))
+    return (
+        f"warning: not everything could be read: the bolt {'buckets' if names[1:] else 'bucket'} "
+        f"{shown}{f' and {rest} more' if rest > 0 else ''} that every such store has "
+        f"{'are' if names[1:] else 'is'} missing, so what was there is not listed; see {check}"
+    )
 
 
 def open_session(

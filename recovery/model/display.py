@@ -53,6 +53,18 @@ def displayed(text: str) -> str:
     )
 
 
+def is_typeable(text: str) -> bool:
+    """Tell whether a person who sees a text can type it: nothing in it is hidden.
+
+    Args:
+        text: Any text.
+
+    Returns:
+        Whether it is shown as it is, but for its backslashes.
+    """
+    return displayed(text) == text.replace("\\", "\\\\")
+
+
 def _has_odd_blanks(text: str) -> bool:
     return text[:1] == " " or text[-1:] == " " or "  " in text
 

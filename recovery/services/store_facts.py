@@ -27,6 +27,7 @@ class StoreFacts(msgspec.Struct, frozen=True, kw_only=True):
         server_versions: The servers that last opened it for writing, such as "2.8.0 to 2.9.1".
         has_torn_meta: Whether one of its two metas is damaged, so that a newer transaction than
             `txid` may be lost.
+        missing_buckets: Bolt buckets that every store of this level has, and this one has not.
     """
 
     path: Path
@@ -39,6 +40,7 @@ class StoreFacts(msgspec.Struct, frozen=True, kw_only=True):
     server_versions: str
     is_live: bool = False
     has_torn_meta: bool = False
+    missing_buckets: tuple[str, ...] = ()
 
     @classmethod
     def of(cls, store: MetaStore) -> Self:
@@ -54,4 +56,5 @@ class StoreFacts(msgspec.Struct, frozen=True, kw_only=True):
             server_versions=versions_of_level(store.level),
             is_live=store.file.is_live,
             has_torn_meta=store.has_torn_meta,
+            missing_buckets=store.missing_buckets(),
         )

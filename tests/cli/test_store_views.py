@@ -6,9 +6,11 @@ from pathlib import Path
 
 import pytest
 
+from tests.support.full_store import change as change_record
+from tests.support.full_store import remove_table
 from tests.support.oracle import Oracle
 from tests.support.run_cli import Cli
-from tests.support.stores import MadeStore, make_store
+from tests.support.stores import MadeStore, edit, make_store
 
 
 @pytest.fixture
@@ -103,3 +105,33 @@ def test_a_torn_newest_meta_is_told_by_everything_that_reads(cli: Cli, level21_b
             assert json.loads(done.stdout)["store"]["has_torn_meta"] is True
         if "info" in words:
             assert "the only one that is left" in done.stdout
+
+
+@pytest.mark.parametrize("bucket", ["usersv1", "organizationsv1", "authorizationsv1", "bucketsv1"])
+def test_what_cannot_be_listed_because_its_bucket_is_missing_is_told(
+    cli: Cli, made: MadeStore, bucket: str
+) -> None:
+    """A half of a root still reads, and is no store without users."""
+    remove_table(made.path, bucket)
+    for words in (("auth", "list"), ("user", "list"), ("org", "list", "--json"), ("store", "info")):
+        done = cli.run(*words, "--bolt-path", made.path)
+        assert f"not everything could be read: the bolt bucket {bucket}" in done.stderr
+        assert f"store check --bolt-path {made.path}" in done.stderr
+        if "--json" in words:
+            assert json.loads(done.stdout)["store"]["missing_buckets"] == [bucket]
+
+
+def test_nothing_is_said_to_be_missing_from_a_whole_store(
+    cli: Cli, level17_bolt: Path, made: MadeStore
+) -> None:
+    for path in (level17_bolt, made.path):
+        assert cli.run("store", "info", "--bolt-path", path).stderr == ""
+
+
+def test_a_name_that_cannot_be_typed_is_shown_with_its_id(cli: Cli, made: MadeStore) -> None:
+    edit(made.path, lambda tx: change_record(tx, "usersv1", made.alice, name="al\u200bice"))
+    done = cli.run("user", "show", "--username", "alice", "--bolt-path", made.path)
+    assert done.code == 3
+    assert f"al\\u200bice ({made.alice})" in done.error
+    assert done.hint == "name one of these in the same letters, or by its ID, with --username NAME"
+    assert cli.run("user", "show", "--username", made.alice, "--bolt-path", made.path).code == 0

@@ -32,6 +32,7 @@ from recovery.model.catalogue import (
     empty_catalogue,
     with_database,
 )
+from recovery.model.display import is_typeable
 from recovery.model.gojson import UndecodableError, format_time
 from recovery.model.goshape import BUCKET as BUCKET_SHAPE
 from recovery.model.goshape import can_decode
@@ -159,6 +160,15 @@ NO_NAME: Final = Rule(
     remedy="repair takes it from the index, where just one entry leads to it; else give it one "
     "with a running influxd, by its ID: influx bucket update",
 )
+HARD_NAME: Final = Rule(
+    number="I15",
+    severity=Severity.LOW,
+    problem="is a bucket whose name has characters that cannot be seen",
+    effect="it is not found by the name that one reads and types",
+    remedy="give it another name, by its ID",
+    operations=("bucket rename",),
+    is_advice=True,
+)
 NAMES: Final = index_rules(
     "I16",
     missing=(Severity.MEDIUM, "the bucket is not found by name, and writes to it fail"),
@@ -245,6 +255,8 @@ def _bucket(chart: Chart, bucket: Bucket) -> Iterator[Finding]:
         yield NO_ORG.broken(TABLE, bucket.id)
     if not bucket.name:
         yield NO_NAME.broken(TABLE, bucket.id)
+    elif not is_typeable(bucket.name):
+        yield HARD_NAME.broken(TABLE, bucket.id)
     if bucket.type not in {TYPE_USER, TYPE_SYSTEM}:
         yield ODD_TYPE.broken(TABLE, bucket.id)
     elif bucket.name.startswith("_") and bucket.type != TYPE_SYSTEM:

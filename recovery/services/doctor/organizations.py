@@ -11,6 +11,7 @@ from typing import Final
 
 from recovery.metastore.transaction import MetaTx
 from recovery.model.bucket import SYSTEM_BUCKETS, TYPE_SYSTEM, SystemBucket
+from recovery.model.display import is_typeable
 from recovery.model.gojson import UndecodableError, format_time
 from recovery.model.ids import ID_LENGTH
 from recovery.model.organization import decode_organization, index_name
@@ -45,6 +46,15 @@ NO_NAME: Final = Rule(
     effect="not found by name",
     remedy="repair takes it from the index, where just one entry leads to it; else give it one",
     operations=("org rename",),
+)
+HARD_NAME: Final = Rule(
+    number="I14",
+    severity=Severity.LOW,
+    problem="is an organization whose name has characters that cannot be seen",
+    effect="it is not found by the name that one reads and types",
+    remedy="give it another name, by its ID",
+    operations=("org rename",),
+    is_advice=True,
 )
 NAMES: Final = index_rules(
     "I14",
@@ -115,6 +125,8 @@ def examine_organizations(chart: Chart) -> Iterator[Finding]:
             audit.want(name, key)
         else:
             yield NO_NAME.broken(TABLE, key)
+        if not is_typeable(org.name):
+            yield HARD_NAME.broken(TABLE, key)
     _note_lost_organizations(chart)
     for finding in audit.findings(chart.orgs):
         yield spared(finding) if finding.id in chart.lost_orgs else finding

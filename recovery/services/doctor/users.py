@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from typing import Final
 
 from recovery.metastore.transaction import MetaTx
+from recovery.model.display import is_typeable
 from recovery.model.gojson import UndecodableError
 from recovery.model.password import is_password_hash
 from recovery.model.user import ACTIVE, INACTIVE, User, decode_user
@@ -46,6 +47,15 @@ NO_NAME: Final = Rule(
     remedy="repair takes it from the index, where just one entry leads to this user; else give it "
     "one",
     operations=("user rename",),
+)
+HARD_NAME: Final = Rule(
+    number="I6",
+    severity=Severity.LOW,
+    problem="is a user whose name has characters that cannot be seen",
+    effect="it is not found by the name that one reads and types",
+    remedy="give it another name, by its ID",
+    operations=("user rename",),
+    is_advice=True,
 )
 NO_STATUS: Final = Rule(
     number="I7",
@@ -147,6 +157,8 @@ def _user(chart: Chart, user: User) -> Iterator[Finding]:
         chart.inactive_users.add(user.id)
     if not user.name:
         yield NO_NAME.broken(TABLE, user.id)
+    elif not is_typeable(user.name):
+        yield HARD_NAME.broken(TABLE, user.id)
     if not user.status:
         yield NO_STATUS.broken(TABLE, user.id, mend=_activating(user))
     elif user.status not in {ACTIVE, INACTIVE}:

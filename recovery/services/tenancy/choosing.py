@@ -14,7 +14,7 @@ import msgspec
 from recovery.errors import AmbiguousError, NotFoundError, RefusedError
 from recovery.metastore.transaction import MetaTx
 from recovery.model.bucket import Bucket
-from recovery.model.display import displayed
+from recovery.model.display import displayed, is_typeable
 from recovery.model.ids import Id, parse_id
 from recovery.model.organization import Organization, index_name
 from recovery.model.user import User
@@ -200,9 +200,20 @@ def _only(  # what is asked for, what there is, and what to do without
     raise NotFoundError(
         kind=kind,
         name=shown_name(name or ""),
-        existing=_first(shown_name(one.name) for one in existing),
-        hint=Give(what, "name one of these, in the same letters,"),
+        existing=_first(_recognisable(one) for one in existing),
+        hint=Give(what, "name one of these in the same letters, or by its ID,")
+        if any(not _is_plain(one.name) for one in existing)
+        else Give(what, "name one of these, in the same letters,"),
     )
+
+
+def _recognisable(one: User | Organization) -> str:
+    """Show a name, with the ID beside it where it may not be what it looks like."""
+    return shown_name(one.name) if _is_plain(one.name) else f"{shown_name(one.name)} ({one.id})"
+
+
+def _is_plain(name: str) -> bool:
+    return name.isascii() and is_typeable(name)
 
 
 def cut_name(name: str) -> str:

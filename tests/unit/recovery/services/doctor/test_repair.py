@@ -198,6 +198,32 @@ def test_advice_is_no_finding(full: FullStore) -> None:
     assert NOBODY not in repr(examination)
 
 
+@pytest.mark.parametrize("odd", ["a\u200bb", "a\u202eb", "a\x1b[31m", "\ufe0fa", " a", "a\u00a0b"])
+@pytest.mark.parametrize(
+    ("table", "number", "operation"),
+    [
+        ("usersv1", "I6", "user rename"),
+        ("organizationsv1", "I14", "org rename"),
+        ("bucketsv1", "I15", "bucket rename"),
+    ],
+)
+def test_a_name_that_cannot_be_typed_is_advice_to_rename_it(
+    full: FullStore, table: str, number: str, operation: str, odd: str
+) -> None:
+    record = {"usersv1": full.alice, "organizationsv1": full.org, "bucketsv1": full.bucket}[table]
+    edit(full.path, lambda tx: change_record(tx, table, record, name=odd))
+    found = [one for one in examined(full.path).advice if one.bucket == table]
+    assert [(one.number, one.id, one.operations) for one in found] == [
+        (number, record, (operation,))
+    ]
+
+
+@pytest.mark.parametrize("name", ["müller", "Ω", "a b", "back\\slash", "日本"])
+def test_a_name_in_other_letters_is_no_advice(full: FullStore, name: str) -> None:
+    edit(full.path, lambda tx: change_record(tx, "usersv1", full.alice, name=name))
+    assert [one for one in examined(full.path).advice if one.bucket == "usersv1"] == []
+
+
 def test_every_command_that_a_remedy_names_is_there() -> None:
     known = set(COMMANDS)
     named = set()
