@@ -21,6 +21,8 @@ import msgspec
 from recovery.model.gojson import (
     UndecodableError,
     decode_fields,
+    encode,
+    encode_text,
     fold,
     integer_field,
     is_time,
@@ -41,6 +43,8 @@ _DURATION: Final = re.compile(
     r"[-+]?(?:0|(?:(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:ns|us|µs|μs|ms|s|m|h))+)\Z"
 )
 """What Go's time.ParseDuration reads."""
+_FLUX_DURATION: Final = re.compile(r"(?:[0-9]{1,18}[^\W\d_]+)*\Z")
+"""A duration of Flux as notifications read it: with any unit, or without anything."""
 
 
 def can_decode(document: bytes, shape: Shape) -> bool:
@@ -56,12 +60,86 @@ def can_decode(document: bytes, shape: Shape) -> bool:
     if document.strip(b" \t\r\n") == _NULL:
         return True  # which leaves the struct as it was
     try:
-        fields = decode_fields(document)
+        members = _members(document)
     except UndecodableError:
         return False
-    return all(
-        name not in shape or shape[name](bytes(value).strip()) for name, value in fields.items()
-    )
+    return all(name not in shape or shape[name](value.strip()) for name, value in members)
+
+
+def require_decodable(document: bytes, shape: Shape) -> None:
+    """Refuse what a server cannot decode into a struct.
+
+    Args:
+        document: The value.
+        shape: The struct.
+
+    Raises:
+        UndecodableError: It cannot.
+    """
+    if not can_decode(document, shape):
+        raise UndecodableError(problem="a field of it is not as the server expects")
+
+
+def repeats(document: bytes) -> bool:
+    """Tell whether an object may have a field twice, of which Go decodes both and keeps the last.
+
+    Args:
+        document: The value; an object.
+
+    Returns:
+        False where it is as long as its parts, as whatever a server writes is.
+
+    Raises:
+        UndecodableError: It is no JSON object.
+    """
+    fields = decode_fields(document)
+    # Two quotes, a colon and a comma or the last brace for each, and the first brace.
+    return len(document) != 1 + sum(len(name) + len(fields[name]) + 4 for name in fields)
+
+
+class _Pairs(list[tuple[str, object]]):
+    """An object with all that it says more than once."""
+
+
+class _Number(str):
+    """A number as it is written."""
+
+    __slots__ = ()
+
+
+def _members(document: bytes) -> list[tuple[str, bytes]]:
+    """List folded names and values of an object, as often as they are there.
+
+    Raises:
+        UndecodableError: It is no JSON object.
+    """
+    if repeats(document):
+        import json  # noqa: PLC0415 # only for documents that no server has written
+
+        text = document.decode("utf-8", "replace")
+        try:
+            found = json.loads(
+                text, object_pairs_hook=_Pairs, parse_int=_Number, parse_float=_Number
+            )
+            return [(fold(name), _written(value)) for name, value in found]
+        except (ValueError, RecursionError):
+            pass
+    return [(name, bytes(value)) for name, value in decode_fields(document).items()]
+
+
+def _written(value: object) -> bytes:
+    match value:
+        case _Pairs():
+            parts = (encode_text(name) + b":" + _written(item) for name, item in value)
+            return b"{" + b",".join(parts) + b"}"
+        case list():
+            return b"[" + b",".join(map(_written, value)) + b"]"
+        case _Number():
+            return value.encode()
+        case str():
+            return encode_text(value)
+        case _:
+            return encode(bool(value) if value is not None else None)
 
 
 def _text(raw: bytes) -> str | None:
@@ -103,12 +181,38 @@ def is_integer(raw: bytes) -> bool:
     return True
 
 
+def is_small_integer(raw: bytes) -> bool:
+    """Tell whether a value decodes into a 32-bit integer."""
+    return is_integer(raw) and -(1 << 31) <= int(raw if raw != _NULL else b"0") < 1 << 31
+
+
+def is_text_map(raw: bytes) -> bool:
+    """Tell whether a value decodes into a map of strings."""
+    if raw == _NULL:
+        return True
+    try:
+        return all(is_text(value.strip()) for _, value in _members(raw))
+    except UndecodableError:
+        return False
+
+
 def is_duration(raw: bytes) -> bool:
     """Tell whether a value decodes into InfluxDB's Duration, which takes no null."""
     if raw[:1] in b"-0123456789":
         return True
     text = _text(raw) if raw[:1] == b'"' else None
     return text is not None and _DURATION.match(text) is not None
+
+
+def is_schedule(raw: bytes) -> bool:
+    """Tell whether a value is a duration of notifications: what is left without its two ends.
+
+    A number of one digit has no two ends, and ends the request in a panic.
+    Source: InfluxDB v2.9.1 notification/duration.go (UnmarshalJSON, parseDuration).
+    """
+    if raw == _NULL:
+        return True
+    return len(raw) > 1 and _FLUX_DURATION.match(raw[1:-1].decode("utf-8", "replace")) is not None
 
 
 def is_object(raw: bytes) -> bool:
@@ -203,9 +307,49 @@ SOURCE: Final = _shape(
 
 RULE: Final = _shape(
     id=is_id, name=is_text, description=is_text, endpointID=is_id, orgID=is_id, ownerID=is_id,
-    taskID=is_id, type=is_text, status=is_text, createdAt=is_moment, updatedAt=is_moment,
+    taskID=is_id, type=is_text, createdAt=is_moment, updatedAt=is_moment,
+    runbookLink=is_text, sleepUntil=is_moment, every=is_schedule, offset=is_schedule,
+    tagRules=list_of(is_object), statusRules=list_of(is_object), channel=is_text,
+    messageTemplate=is_text, parseMode=is_text, disableWebPagePreview=is_boolean,
 )  # fmt: skip
-"""Type Base of notification/rule/rule.go, as far as every type of rule has it."""
+"""Type Base of notification/rule/rule.go, and what slack.go, pagerduty.go and telegram.go add."""
+
+CHECK: Final = _shape(
+    id=is_id, name=is_text, description=is_text, orgID=is_id, ownerID=is_id, taskID=is_id,
+    type=is_text, statusMessageTemplate=is_text, cron=is_text, every=is_schedule,
+    offset=is_schedule, createdAt=is_moment, updatedAt=is_moment,
+)  # fmt: skip
+"""Type Base of notification/check/check.go; type Custom has the first of them."""
+
+ENDPOINT: Final = _shape(
+    id=is_id, name=is_text, description=is_text, orgID=is_id, status=is_text, type=is_text,
+    url=is_text, clientURL=is_text, authMethod=is_text, method=is_text, contentTemplate=is_text,
+    createdAt=is_moment, updatedAt=is_moment,
+)  # fmt: skip
+"""Type Base of notification/endpoint/endpoint.go, and texts of http.go and pagerduty.go."""
+
+DBRP: Final = _shape(
+    id=is_id, database=is_text, retention_policy=is_text, default=is_boolean, virtual=is_boolean,
+    orgID=is_id, bucketID=is_id,
+)  # fmt: skip
+"""Type DBRPMapping of dbrp_mapping.go."""
+
+TELEGRAF: Final = _shape(
+    id=is_id, orgID=is_id, name=is_text, description=is_text, config=is_text, metadata=is_object,
+)  # fmt: skip
+"""Type TelegrafConfig of telegraf.go."""
+
+DASHBOARD: Final = _shape(
+    id=is_id, orgID=is_id, name=is_text, description=is_text, owner=is_id,
+    cells=list_of(struct(_shape(
+        id=is_id, x=is_small_integer, y=is_small_integer, w=is_small_integer, h=is_small_integer,
+    ))),
+    meta=struct(_shape(createdAt=is_moment, updatedAt=is_moment)),
+)  # fmt: skip
+"""Types Dashboard, Cell, CellProperty (32-bit integers) and DashboardMeta of dashboard.go."""
+
+LABEL: Final = _shape(id=is_id, orgID=is_id, name=is_text, properties=is_text_map)
+"""Type Label of label.go."""
 
 
 def can_decode_runs(document: bytes) -> bool:

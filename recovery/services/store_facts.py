@@ -8,8 +8,9 @@ from typing import Self
 
 import msgspec
 
+from recovery.errors import RecoveryError
 from recovery.metastore.store import MetaStore
-from recovery.model.schema import versions_of_level
+from recovery.model.schema import buckets_of_level, versions_of_level
 
 
 class StoreFacts(msgspec.Struct, frozen=True, kw_only=True):
@@ -56,5 +57,15 @@ class StoreFacts(msgspec.Struct, frozen=True, kw_only=True):
             server_versions=versions_of_level(store.level),
             is_live=store.file.is_live,
             has_torn_meta=store.has_torn_meta,
-            missing_buckets=store.missing_buckets(),
+            missing_buckets=_missing_buckets(store),
         )
+
+
+def _missing_buckets(store: MetaStore) -> tuple[str, ...]:
+    """Compare with what its level wants; what cannot be read is told by whoever reads it."""
+    try:
+        with store.view() as tx:
+            found = set(tx.table_names())
+    except RecoveryError:
+        return ()
+    return tuple(sorted(buckets_of_level(store.level) - found))

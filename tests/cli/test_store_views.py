@@ -59,7 +59,7 @@ def test_info_shows_what_was_done_last(cli: Cli, made: MadeStore) -> None:
 
 def test_find_lists_what_is_named_with_what_is_in_it(cli: Cli, made: MadeStore) -> None:
     done = cli.run("store", "find", "--json", "--bolt-path", made.path)
-    first, *_ = json.loads(done.stdout)["stores"]
+    (first,) = (one for one in json.loads(done.stdout)["stores"] if one["path"] == str(made.path))
     assert done.code == 0
     assert (first["path"], first["level"], first["problem"]) == (str(made.path), 21, None)
     assert first["contents"]["user_count"] == 2

@@ -117,7 +117,8 @@ def _fill(tx: MetaTx, made: FullStore) -> None:
         put(tx, "userresourcemappingsv1", key, mapping | resource)
         put(tx, "userresourcemappingsbyuserindexv1", f"{alice}/{key}", key)
     task = {"id": TASK, "orgID": org, "org": "acme", "ownerID": alice, "name": "t", "flux": "x"}
-    put(tx, "tasksv1", TASK, task | {"status": "active", "createdAt": NOW, "updatedAt": NOW})
+    task |= {"every": "1h", "status": "active", "createdAt": NOW, "updatedAt": NOW}
+    put(tx, "tasksv1", TASK, task)
     put(tx, "taskIndexsv1", f"{org}/{TASK}", TASK)
     put(tx, "taskRunsv1", f"{TASK}/0d00000000000001", {"id": "0d00000000000001", "taskID": TASK})
     put(tx, "taskRunsv1", f"{TASK}/manualRuns", "[]")

@@ -24,7 +24,7 @@ from recovery.model.authorization import (
 )
 from recovery.model.gojson import UndecodableError, decode_fields, fold, text_field
 from recovery.model.goshape import AUTHORIZATION as SHAPE
-from recovery.model.goshape import can_decode
+from recovery.model.goshape import can_decode, repeats, require_decodable
 from recovery.model.permission import (
     ACTIONS,
     INSTANCE,
@@ -246,6 +246,8 @@ class _Examiner:
             chart.count(TABLE)
             try:
                 authorization = decode_authorization(document)
+                if repeats(document):
+                    require_decodable(document, SHAPE)
                 judgement = self._judge.of(authorization)
             except UndecodableError:
                 population.opaque.add(text_of(key))

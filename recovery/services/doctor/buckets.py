@@ -35,7 +35,7 @@ from recovery.model.catalogue import (
 from recovery.model.display import is_typeable
 from recovery.model.gojson import UndecodableError, format_time
 from recovery.model.goshape import BUCKET as BUCKET_SHAPE
-from recovery.model.goshape import can_decode
+from recovery.model.goshape import can_decode, require_decodable
 from recovery.model.ids import ID_LENGTH, parse_id
 from recovery.services.doctor.chart import BUCKETS_LOOKED_AT, Chart, as_id, text_of
 from recovery.services.doctor.finding import Finding, Mend, Rule, Severity, putting
@@ -220,6 +220,7 @@ def examine_buckets(chart: Chart) -> Iterator[Finding]:
     for rank, (key, document) in enumerate(table.items()):
         try:
             bucket = decode_bucket(document)
+            require_decodable(document, BUCKET_SHAPE)
         except UndecodableError:
             chart.buckets.opaque.add(text_of(key))
             has_no_id = can_decode(document, BUCKET_SHAPE)

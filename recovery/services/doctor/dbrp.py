@@ -18,6 +18,7 @@ from recovery.model.gojson import (
     required_id_field,
     text_field,
 )
+from recovery.model.goshape import DBRP, require_decodable
 from recovery.model.ids import Id
 from recovery.services.doctor.chart import Chart, Population, text_of
 from recovery.services.doctor.finding import Finding, Rule, Severity, deleting, putting, spared
@@ -188,6 +189,7 @@ def _chosen(mappings: list[_Dbrp]) -> tuple[_Dbrp, str]:
 
 
 def _decode(document: bytes) -> _Dbrp:
+    require_decodable(document, DBRP)
     fields = decode_fields(document)
     return _Dbrp(
         id=required_id_field(fields, "id"),

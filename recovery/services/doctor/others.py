@@ -9,7 +9,7 @@ import base64
 import binascii
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, NamedTuple
 
 import msgspec
 
@@ -22,7 +22,18 @@ from recovery.model.gojson import (
     required_id_field,
     text_field,
 )
-from recovery.model.goshape import RULE, SCRAPER, SOURCE, Shape, can_decode
+from recovery.model.goshape import (
+    CHECK,
+    DASHBOARD,
+    ENDPOINT,
+    LABEL,
+    RULE,
+    SCRAPER,
+    SOURCE,
+    TELEGRAF,
+    Shape,
+    can_decode,
+)
 from recovery.model.ids import ID_LENGTH, Id, parse_id
 from recovery.services.doctor.chart import Chart, Population, text_of
 from recovery.services.doctor.finding import Finding, Rule, Severity, deleting, spared
@@ -34,6 +45,9 @@ DASHBOARDS_BY_ORG: Final = "orgsdashboardsv1"
 VARIABLES_BY_ORG: Final = "variableorgsv1"
 VIEWS: Final = "dashboardcellviewsv1"
 LABELS: Final = "labelsv1"
+CHECKS: Final = "checksv1"
+ENDPOINTS: Final = "notificationEndpointv1"
+TASKS: Final = "tasksv1"
 LABEL_MAPPINGS: Final = "labelmappingsv1"
 DOTTED_CAPITAL_I: Final = "\N{LATIN CAPITAL LETTER I WITH DOT ABOVE}"
 
@@ -220,10 +234,8 @@ KINDS: Final = (
     _kind(LABELS, "labelindexv1", "label", _by_label_name),
     _kind("variablesv1", "variablesindexv1", "variable", _by_lower_name),
     _kind("variablesv1", VARIABLES_BY_ORG, "variable", _by_id, value=_nothing),
-    _kind("checksv1", "checkindexv1", "check", _by_name),
-    _kind(
-        "notificationEndpointv1", "notificationEndpointIndexv1", "notification endpoint", _by_name
-    ),
+    _kind(CHECKS, "checkindexv1", "check", _by_name),
+    _kind(ENDPOINTS, "notificationEndpointIndexv1", "notification endpoint", _by_name),
     _kind("telegrafv1", "telegrafbyorgindexv1", "Telegraf configuration", _by_slash_id),
     _Kind(
         number="I32",
@@ -237,6 +249,15 @@ KINDS: Final = (
 )
 
 
+SHAPES: Final[dict[str, Shape]] = {
+    DASHBOARDS: DASHBOARD,
+    LABELS: LABEL,
+    "telegrafv1": TELEGRAF,
+    CHECKS: CHECK,
+    ENDPOINTS: ENDPOINT,
+}
+"""What a server wants to decode of records that have an index, where listing fails otherwise."""
+
 RULES: Final = "notificationRulev1"
 RULE_TYPES: Final = frozenset({"slack", "pagerduty", "http", "telegram"})
 """Source: InfluxDB v2.9.1 notification/rule/rule.go (typeToRule)."""
@@ -246,6 +267,47 @@ PLAIN: Final[tuple[tuple[str, str, Shape], ...]] = (
     ("sourcesv1", "source", SOURCE),
 )
 """Records without an index, and what a server wants to decode."""
+
+
+class _Reference(NamedTuple):
+    """A field that names another record.
+
+    Attributes:
+        table: Where the records are.
+        field: The field.
+        target: Where what it names has to be.
+        rule: How bad it is when it is not there.
+    """
+
+    table: str
+    field: str
+    target: str
+    rule: Rule
+
+
+def _reference(
+    table: str, field: str, target: str, words: tuple[str, str], effect: str
+) -> _Reference:
+    what, other = words
+    rule = Rule(
+        number="I32",
+        severity=Severity.MEDIUM,
+        problem=f"is a {what} whose {other} does not exist",
+        effect=effect,
+        remedy=f"repair cannot make it again: delete the {what}, and make it anew",
+    )
+    return _Reference(table, field, target, rule)
+
+
+REFERENCES: Final = (
+    _reference(CHECKS, "taskID", TASKS, ("check", "task"), "it is listed, and never runs"),
+    _reference(
+        RULES, "taskID", TASKS, ("notification rule", "task"), "it is listed, and never runs"
+    ),
+    _reference(
+        RULES, "endpointID", ENDPOINTS, ("notification rule", "endpoint"), "it notifies nobody"
+    ),
+)
 
 
 def examine_others(chart: Chart) -> Iterator[Finding]:
@@ -265,8 +327,24 @@ def examine_others(chart: Chart) -> Iterator[Finding]:
     for kind in KINDS:
         yield from _indexed(chart, kind, populations)
     yield from _plain(chart)
+    for reference in REFERENCES:
+        yield from _dangling(chart, reference)
     yield from _views(chart, populations[DASHBOARDS])
     yield from _label_mappings(chart, populations[LABELS])
+
+
+def _dangling(chart: Chart, reference: _Reference) -> Iterator[Finding]:
+    """Look for records that name another one which is not there."""
+    if not chart.has_records(reference.target):
+        return  # that all of them are gone is a finding of its own
+    table, target = chart.tx.table(reference.table), chart.tx.table(reference.target)
+    for key, document in table.items():
+        try:
+            named = id_field(decode_fields(document), reference.field)
+        except UndecodableError:
+            continue
+        if named is not None and not target.has(named.encode()):
+            yield reference.rule.broken(reference.table, key)
 
 
 def _plain(chart: Chart) -> Iterator[Finding]:
@@ -338,6 +416,9 @@ def _indexed(chart: Chart, kind: _Kind, populations: dict[str, Population]) -> I
 
 def _record(kind: _Kind, key: bytes, document: bytes) -> _Named | None:
     """Read a record; None when it cannot be understood, or is under a wrong key."""
+    shape = SHAPES.get(kind.table)
+    if shape is not None and not can_decode(document, shape):
+        return None
     try:
         record = kind.read(decode_fields(document))
     except UndecodableError:

@@ -14,11 +14,13 @@ from recovery.metastore.transaction import MetaTx
 from recovery.model.gojson import (
     UndecodableError,
     decode_fields,
+    encode_text,
     id_field,
     patched,
     required_id_field,
+    text_field,
 )
-from recovery.model.goshape import TASK, can_decode
+from recovery.model.goshape import TASK, is_schedule, require_decodable
 from recovery.model.ids import ID_LENGTH, Id
 from recovery.services.doctor.chart import Chart, Population, text_of
 from recovery.services.doctor.finding import Finding, Mend, Rule, Severity, deleting, spared
@@ -67,6 +69,13 @@ WRONG_KEY: Final = Rule(
     problem="is a task whose key is not its ID",
     effect=f"listed, and not found by its ID; {STOPS}",
     remedy="repair cannot know which of the two is right",
+)
+NEVER_RUNS: Final = Rule(
+    number="I27",
+    severity=Severity.MEDIUM,
+    problem="is an active task without a script, or without a schedule that can be read",
+    effect="it is listed, and never runs",
+    remedy="repair cannot know what it was: write its script again with influx task update",
 )
 BAD_RUN: Final = Rule(
     number="I27",
@@ -136,6 +145,8 @@ def examine_tasks(chart: Chart) -> Iterator[Finding]:
             yield chart.stopping(finding, NO_SERVER if is_found else stops)
             continue
         tasks.known.add(task.id)
+        if _never_runs(document):
+            yield NEVER_RUNS.broken(TABLE, key)
         if chart.orgs.has(task.org_id) or index.get(_index_key(task)) == key:
             audit.want(_index_key(task), key)
         yield from _task(chart, task, stops, places)
@@ -218,6 +229,16 @@ def _has_traces(chart: Chart, org_id: Id | None) -> bool:
     )
 
 
+def _never_runs(document: bytes) -> bool:
+    """Tell whether an active task has no script, or no schedule that can be read."""
+    fields = decode_fields(document)
+    if text_field(fields, "status") != "active":
+        return False
+    every, cron = text_field(fields, "every"), text_field(fields, "cron")
+    is_scheduled = bool(cron or every) and (bool(cron) or is_schedule(encode_text(every)))
+    return not is_scheduled or not text_field(fields, "flux").strip()
+
+
 def _runs(chart: Chart, tasks: Population) -> Iterator[Finding]:
     if not tasks.is_there:
         return
@@ -231,8 +252,7 @@ def _runs(chart: Chart, tasks: Population) -> Iterator[Finding]:
 
 
 def _decode(document: bytes) -> _Task:
-    if not can_decode(document, TASK):
-        raise UndecodableError(problem="a field of it is not as the server expects")
+    require_decodable(document, TASK)
     fields = decode_fields(document)
     return _Task(
         id=required_id_field(fields, "id"),

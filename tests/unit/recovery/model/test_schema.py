@@ -61,13 +61,18 @@ def test_a_new_migration_has_the_quotes_of_its_name_escaped() -> None:
     )
 
 
+@pytest.mark.parametrize("member", [b"", b'"id":null,', b'"id":"0bad0bad0bad0bad",'])
+def test_a_migration_goes_by_its_key_and_not_by_the_id_in_it(member: bytes) -> None:
+    document = SAMPLE.replace(b'"id":"0000000000000015",', member)
+    assert decode_migration(SAMPLE_KEY, document).ordinal == 21
+
+
 @pytest.mark.parametrize(
     ("key", "document"),
     [
         (b"21", SAMPLE),
-        (b"0000000000000014", SAMPLE),
         (b"00000000000000zz", SAMPLE),
-        (SAMPLE_KEY, SAMPLE.replace(b'"id":"0000000000000015",', b"")),
+        (SAMPLE_KEY, SAMPLE.replace(b'"id":"0000000000000015",', b'"id":"15",')),
         (SAMPLE_KEY, SAMPLE.replace(b"2025-02-05", b"2025-02-30")),
         (SAMPLE_KEY, b"[]"),
     ],
