@@ -59,6 +59,9 @@ class Input(Enum):
     LIVE = auto()
     """A snapshot, in place of the store that a server holds."""
     DRY_RUN = auto()
+    PRUNE = auto()
+    """That copies are to be removed."""
+    GIVE_UP_UNDO = auto()
     RESTORED = auto()
     """That the restore is done."""
     PAGE_SIZE = auto()

@@ -51,6 +51,27 @@ def require_a_way_to_confirm(*, is_confirmed: bool, lacks: Iterable[Lack] = ()) 
         )
 
 
+def asked(question: str) -> bool:
+    """Ask for a yes at the terminal.
+
+    Args:
+        question: One line, escaped.
+
+    Returns:
+        Whether the answer is yes.
+
+    Raises:
+        RefusedError: The terminal has gone.
+    """
+    try:
+        return ask(question).casefold() == YES
+    except OSError as error:
+        raise RefusedError(
+            reason=f"the terminal cannot be used for the question ({error.strerror})",
+            hint="add --yes",
+        ) from None
+
+
 class PlanAudience:
     """Shows the plan and asks at the terminal."""
 
@@ -100,14 +121,7 @@ class PlanAudience:
         """
         if self._is_confirmed:
             return True
-        question = f"Type yes to change {displayed(str(proposal.target_path))}: "
-        try:
-            return ask(question).casefold() == YES
-        except OSError as error:
-            raise RefusedError(
-                reason=f"the terminal cannot be used for the question ({error.strerror})",
-                hint="add --yes",
-            ) from None
+        return asked(f"Type yes to change {displayed(str(proposal.target_path))}: ")
 
 
 def _plan_lines(proposal: Proposal, found: FoundStore, preface: tuple[str, ...]) -> Iterator[str]:

@@ -46,6 +46,8 @@ FIELDS: Final[dict[Input, tuple[str, ...]]] = {
     Input.OVERLAPS: ("allow_overlaps",),
     Input.LIVE: ("live",),
     Input.DRY_RUN: ("dry_run",),
+    Input.PRUNE: ("action",),
+    Input.GIVE_UP_UNDO: ("give_up_undo",),
     Input.RESTORED: ("restored",),
     Input.PAGE_SIZE: ("page_size",),
     Input.ROOT_PAGE: ("root_page",),

@@ -1,7 +1,10 @@
 """The copies beside a store, as a person or a script sees them."""
 
 import json
+import re
 from pathlib import Path
+
+import pytest
 
 from tests.support.run_cli import Cli
 from tests.support.stores import make_store
@@ -35,3 +38,123 @@ def test_copies_are_listed_with_who_needs_them(cli: Cli, tmp_path: Path) -> None
 def test_a_store_without_copies(cli: Cli, tmp_path: Path) -> None:
     made = make_store(tmp_path / "influxd.bolt", level=21)
     assert "0 copies, 0 bytes" in cli.run("store", "backups", "--bolt-path", made.path).stdout
+
+
+@pytest.fixture
+def store(cli: Cli, tmp_path: Path) -> Path:
+    """A store with a copy of the first change, which stands, of one taken back, and of influxd."""
+    made = make_store(tmp_path / "influxd.bolt", level=21)
+    for words in (
+        ("auth", "set-inactive", made.reader),
+        ("auth", "delete", made.hashed),
+        ("store", "undo"),
+    ):
+        assert cli.run_here(*words, "--bolt-path", made.path, "--yes").code == 0
+    upgrade = tmp_path / "influxd.bolt.pre-2.9.1-upgrade.backup"
+    upgrade.write_bytes(made.path.read_bytes())
+    upgrade.chmod(0o600)
+    return made.path
+
+
+def left(store: Path) -> set[str]:
+    return {path.name.split(".")[-2] for path in store.parent.glob("influxd.bolt.*.backup")}
+
+
+def test_pruning_keeps_what_undo_needs_and_what_influxd_left(cli: Cli, store: Path) -> None:
+    done = cli.run_here("store", "backups", "prune", "--bolt-path", store, "--yes")
+    assert done.code == 0, done.stderr
+    assert left(store) == {"auth-set-inactive", "1-upgrade"}
+    assert "2 copies removed" in done.stdout
+    assert "auth-delete.backup" in done.stderr
+    assert cli.run_here("store", "undo", "--bolt-path", store, "--yes").code == 0
+
+
+def test_all_can_be_removed_when_that_is_said(cli: Cli, store: Path) -> None:
+    words = ("store", "backups", "prune", "--give-up-undo", "--also-influxd", "--json", "--yes")
+    document = json.loads(cli.run_here(*words, "--bolt-path", store).stdout)
+    assert len(document["removed_paths"]) == 4
+    assert (document["is_dry_run"], document["is_changed"]) == (False, False)
+    assert left(store) == set()
+    listed = cli.run_here("ledger", "list")
+    assert "store backups prune" in listed.stdout
+    assert cli.run_here("store", "undo", "--bolt-path", store, "--yes").code == 7
+
+
+def test_a_dry_run_removes_nothing(cli: Cli, store: Path) -> None:
+    before = left(store)
+    done = cli.run_here("store", "backups", "prune", "--dry-run", "--bolt-path", store)
+    assert "remove" in done.stdout
+    assert left(store) == before
+
+
+@pytest.mark.parametrize(
+    ("words", "stays"),
+    [
+        (("--keep", "1"), {"auth-set-inactive", "store-undo", "1-upgrade"}),
+        (("--keep", "9"), {"auth-set-inactive", "auth-delete", "store-undo", "1-upgrade"}),
+        (("--older-than", "1h"), {"auth-set-inactive", "auth-delete", "store-undo", "1-upgrade"}),
+        (("--keep", "1", "--give-up-undo"), {"store-undo", "1-upgrade"}),
+    ],
+)
+def test_the_newest_and_the_young_stay(
+    cli: Cli, store: Path, words: tuple[str, ...], stays: set[str]
+) -> None:
+    assert (
+        cli.run_here("store", "backups", "prune", *words, "--bolt-path", store, "--yes").code == 0
+    )
+    assert left(store) == stays
+
+
+def test_without_the_ledger_all_copies_of_this_tool_stay(cli: Cli, store: Path) -> None:
+    """They are all that undo has then."""
+    before = left(store)
+    cli.ledger.unlink()
+    assert cli.run_here("store", "backups", "prune", "--bolt-path", store, "--yes").code == 0
+    assert left(store) == before
+
+
+@pytest.mark.parametrize(
+    "words",
+    [("--keep", "1"), ("list", "--yes"), ("prune", "--keep", "-1"), ("prune", "--older-than", "x")],
+)
+def test_options_that_make_no_sense_are_refused(
+    cli: Cli, store: Path, words: tuple[str, ...]
+) -> None:
+    before = left(store)
+    assert cli.run_here("store", "backups", *words, "--bolt-path", store).code == 2
+    assert left(store) == before
+
+
+def test_nothing_is_removed_without_a_yes(cli: Cli, store: Path) -> None:
+    before = left(store)
+    refused = cli.run("store", "backups", "prune", "--bolt-path", store)
+    assert (refused.code, "add --yes" in refused.hint) == (7, True)
+    assert left(store) == before
+    with cli.at_terminal("store", "backups", "prune", "--bolt-path", store) as terminal:
+        terminal.wait_for("Type yes")
+        terminal.type("no\n")
+        assert terminal.end().code == 7
+    assert left(store) == before
+
+
+def test_the_end_of_a_rotation_offers_it_and_that_works(cli: Cli, store: Path) -> None:
+    token = cli.home / "tokens.csv"
+    words = ("auth", "rotate", "--all", "--token-file", token, "--bolt-path", store, "--yes")
+    done = cli.run_here(*words)
+    text = " ".join(done.stdout.split())
+    offered = re.search(r"influx-recovery (store backups prune .*?) To see", text)
+    assert offered is not None, text
+    assert cli.run_here(*offered[1].split(), "--yes").code == 0
+    assert left(store) == {"1-upgrade"}
+
+
+def test_a_copy_that_cannot_be_removed_is_told(
+    cli: Cli, store: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(path: Path, **_: object) -> None:
+        raise OSError(1, "Operation not permitted", str(path))
+
+    monkeypatch.setattr(Path, "unlink", refuse)
+    refused = cli.run_here("store", "backups", "prune", "--bolt-path", store, "--yes")
+    assert refused.code == 7
+    assert "cannot be removed (Operation not permitted), 0 others were" in refused.error

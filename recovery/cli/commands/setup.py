@@ -152,11 +152,12 @@ class _Commander:
         return True
 
 
-def retention_ns(text: str) -> int:
-    """Read a retention.
+def retention_ns(text: str, option: str = "--retention") -> int:
+    """Read a retention, or another length of time.
 
     Args:
         text: Such as "72h", "30d", "8w" or "0".
+        option: Where it was given.
 
     Returns:
         It in nanoseconds; 0 forever.
@@ -170,7 +171,7 @@ def retention_ns(text: str) -> int:
     if text in {"0", "0h", "0d", "0w"}:
         return 0
     raise UsageError(
-        problem=f"--retention {displayed(text)} is no time of at least one hour",
+        problem=f"{option} {displayed(text)} is no time of at least one hour",
         hint="use something like 72h, 30d or 8w, or 0 forever",
     )
 

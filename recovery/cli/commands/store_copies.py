@@ -1,23 +1,33 @@
-"""The command that lists the copies of a store.
+"""The command that lists and removes the copies of a store.
 
-Lives here: `store backups`. Must not live here: how copies are found
+Lives here: `store backups`. Must not live here: how copies are found and which can go
 (`recovery.services.stores.copies`).
 """
 
-from datetime import datetime
+from datetime import datetime, timedelta
+from pathlib import Path
 from typing import Final
 
+from recovery.cli.audience import asked, require_a_way_to_confirm
+from recovery.cli.commands.setup import retention_ns
 from recovery.cli.context import Context
 from recovery.cli.documents import StoreDocument
-from recovery.cli.listing import moment_text
-from recovery.cli.options import Command, Reading
+from recovery.cli.listing import moment_text, plural
+from recovery.cli.options import Command, Reading, add_yes
 from recovery.cli.recording import open_ledger
-from recovery.cli.store import find_store, read_session, show_header, store_of
+from recovery.cli.store import described, find_store, read_session, show_header, store_of
 from recovery.cli.table import Column
-from recovery.errors import ExitCode
+from recovery.cli.usage import UsageError
+from recovery.cli.words import Parser
+from recovery.discovery.search import FoundStore
+from recovery.errors import ExitCode, RefusedError
+from recovery.ledger import Ledger
 from recovery.model.display import displayed
 from recovery.ports import SystemClock
-from recovery.services.stores.copies import Maker, StoreCopy, copies_of
+from recovery.remedy import Give, Input
+from recovery.services.changes.ports import Intent
+from recovery.services.store_facts import StoreFacts
+from recovery.services.stores.copies import Maker, Pruning, StoreCopy, copies_of, remove_copies
 from recovery.services.stores.history import operations_of, read_operations
 from recovery.services.stores.undo import standing_operations
 
@@ -33,37 +43,141 @@ COLUMNS: Final = (
 HOUR_S: Final = 3600
 
 
+PRUNE: Final = "prune"
+
+
+class _Backups(Reading, frozen=True):
+    action: str
+    keep: int | None
+    older_than: str | None
+    give_up_undo: bool
+    also_influxd: bool
+    dry_run: bool
+    yes: bool
+
+
+def _add_backups(command: Parser) -> None:
+    command.add_argument(
+        "action",
+        nargs="?",
+        choices=("list", PRUNE),
+        default="list",
+        metavar="list|prune",
+        help="prune removes those that store undo does not need (default: list)",
+    )
+    command.add_argument(
+        "--keep",
+        type=int,
+        metavar="N",
+        help="when pruning, keep the N newest (default: none but those that undo needs)",
+    )
+    command.add_argument(
+        "--older-than",
+        metavar="AGE",
+        help="when pruning, keep those that are younger, as in 12h, 30d or 8w (default: any age)",
+    )
+    command.add_argument(
+        "--give-up-undo",
+        action="store_true",
+        help="when pruning, remove those that store undo needs, too; what was done cannot be taken "
+        "back then (default: they stay)",
+    )
+    command.add_argument(
+        "--also-influxd",
+        action="store_true",
+        help="when pruning, remove those that influxd left at an upgrade, too (default: they stay)",
+    )
+    command.add_argument(
+        "--dry-run",
+        action="store_true",
+        help="stop after showing what would be removed (default: go on and ask)",
+    )
+    add_yes(command)
+
+
 class BackupList(StoreDocument, frozen=True, kw_only=True):
-    """What --json prints."""
+    """What --json prints.
+
+    Attributes:
+        backups: The copies, as they were found.
+        removed_paths: Those that were removed, or would have been.
+        is_dry_run: Whether nothing was removed.
+    """
 
     backups: tuple[StoreCopy, ...]
+    removed_paths: tuple[Path, ...] = ()
+    is_dry_run: bool = True
 
 
-def _backups(options: Reading, context: Context) -> ExitCode:
+def _backups(options: _Backups, context: Context) -> ExitCode:
+    pruning = _pruning(options)
+    if pruning is not None and not options.dry_run:
+        require_a_way_to_confirm(is_confirmed=options.yes)
     found = find_store(options, context)
-    output = context.output
-    with read_session(found, options, output) as session:
+    with read_session(found, options, context.output) as session:
         facts = session.facts()
-    history = operations_of(
-        read_operations(open_ledger(options, context, facts.real_path, is_reading=True)),
-        facts.real_path,
-        device=facts.device,
-        inode=facts.inode,
+        ledger = open_ledger(options, context, facts.real_path, is_reading=pruning is None)
+        history = operations_of(
+            read_operations(ledger), facts.real_path, device=facts.device, inode=facts.inode
+        )
+        copies = copies_of(facts.real_path, standing_operations(history, txid=facts.txid))
+        now = SystemClock().now()
+        if pruning is None:
+            document = BackupList(store=store_of(found, facts), backups=copies)
+            _show(document, found, facts, options, context)
+            return ExitCode.DONE
+        chosen = pruning.choose(copies, now=now)
+        document = BackupList(
+            store=store_of(found, facts),
+            backups=copies,
+            removed_paths=tuple(copy.path for copy in chosen),
+            is_dry_run=options.dry_run,
+        )
+        _prune(document, chosen, ledger, found, facts, options, context)
+    return ExitCode.DONE
+
+
+def _pruning(options: _Backups) -> Pruning | None:
+    given = (
+        options.keep is not None or options.older_than is not None or options.give_up_undo
+        or options.also_influxd or options.dry_run or options.yes
+    )  # fmt: skip
+    if options.action != PRUNE:
+        if given:
+            raise UsageError(
+                problem="such options belong to prune",
+                hint="type influx-recovery store backups --help",
+            )
+        return None
+    if options.keep is not None and options.keep < 0:
+        raise UsageError(problem="--keep needs a number that is not negative", hint="use --keep 3")
+    age = timedelta(0)
+    if options.older_than is not None:
+        age = timedelta(microseconds=retention_ns(options.older_than, "--older-than") / 1000)
+    return Pruning(
+        kept_count=options.keep or 0,
+        age_min=age,
+        gives_up_undo=options.give_up_undo,
+        with_influxd=options.also_influxd,
     )
-    copies = copies_of(facts.real_path, standing_operations(history, txid=facts.txid))
+
+
+def _show(
+    document: BackupList, found: FoundStore, facts: StoreFacts, options: _Backups, context: Context
+) -> None:
+    output, copies = context.output, document.backups
     if options.json:
-        output.document(BackupList(store=store_of(found, facts), backups=copies))
-        return ExitCode.DONE
+        output.document(document)
+        return
     show_header(found, facts, output)
-    now = SystemClock().now()
     if copies:
+        now = SystemClock().now()
         output.table(COLUMNS, [_cells(copy, now) for copy in copies])
         output.line()
     total = sum(copy.size_bytes for copy in copies)
     output.prose(
-        f"{len(copies)} {'copy' if len(copies) == 1 else 'copies'}, "
-        f"{total:,} bytes. Each has all secrets of its time, also tokens that were deleted or "
-        "rotated since."
+        f"{_copies(len(copies))}, {total:,} bytes. Each has all secrets of its time, also tokens "
+        "that were deleted or rotated since."
     )
     for copy in copies:
         if copy.is_open:
@@ -71,7 +185,60 @@ def _backups(options: Reading, context: Context) -> ExitCode:
                 f"warning: others than its owner can use {displayed(str(copy.path))} (mode "
                 f"{copy.mode}), with all tokens in it: chmod 600"
             )
-    return ExitCode.DONE
+
+
+def _prune(  # what, and all that is told of it
+    document: BackupList,
+    chosen: tuple[StoreCopy, ...],
+    ledger: Ledger,
+    found: FoundStore,
+    facts: StoreFacts,
+    options: _Backups,
+    context: Context,
+) -> None:
+    output = context.output
+    say = output.message if options.json or not options.dry_run else output.prose
+    say(described(found, facts))
+    say("")
+    kept = len(document.backups) - len(chosen)
+    say(f"Plan of store backups prune: {_copies(kept)} {'stays' if kept == 1 else 'stay'}.")
+    for copy in chosen:
+        undo = "; store undo needs it" if copy.is_needed_by_undo else ""
+        say(f"  - remove {displayed(str(copy.path))} ({copy.size_bytes:,} bytes{undo})")
+    if chosen and not options.dry_run:
+        if not options.yes and not asked(f"Type yes to remove {plural(len(chosen), 'file')}: "):
+            raise RefusedError(
+                reason="the plan was not confirmed",
+                hint=("run it again and answer yes", Give(Input.CONFIRMATION, "say yes before")),
+            )
+        ledger.note(
+            Intent(
+                operation="store backups prune",
+                store_path=facts.real_path,
+                device=facts.device,
+                inode=facts.inode,
+                record_ids=(),
+                backup_path=None,
+                reason=options.reason,
+            )
+        )
+        remove_copies(chosen)
+    if options.json:
+        output.document(document)
+    elif options.dry_run:
+        output.prose("Dry run: nothing was removed. Leave out --dry-run to do it.")
+    elif not chosen:
+        output.prose("Nothing was removed: there is none that can go.")
+    else:
+        total = sum(copy.size_bytes for copy in chosen)
+        output.prose(
+            f"Done: {_copies(len(chosen))} removed, {total:,} bytes. The disk may "
+            "keep their bytes until it needs the room."
+        )
+
+
+def _copies(count: int) -> str:
+    return f"{count} copy" if count == 1 else f"{count} copies"
 
 
 def _cells(copy: StoreCopy, now: datetime) -> tuple[str, ...]:
@@ -90,10 +257,13 @@ def _cells(copy: StoreCopy, now: datetime) -> tuple[str, ...]:
 BACKUPS: Final = Command(
     description="List the copies that lie beside the store: those that this tool made in front of "
     "changes, and those that influxd leaves at an upgrade, with time, operation, size, mode, and "
-    "whether store undo needs them. Warns of those that others can read. Nothing is changed; it "
-    "does not look into the copies, and does not delete any.",
-    example="store backups",
-    options=Reading,
+    "whether store undo needs them. Warns of those that others can read. With prune it removes "
+    "copies, after showing which: never one that store undo needs, nor one of influxd, unless that "
+    "is said. It does not look into the copies, and it does not touch the store. It cannot wipe: "
+    "a disk may keep the bytes of a removed file for a while.",
+    example="store backups prune --older-than 30d --dry-run",
+    options=_Backups,
     run=_backups,
+    add_options=_add_backups,
     document=BackupList,
 )

@@ -45,7 +45,12 @@ KEPT: Final = (
     "session of their users goes on having their rights until they are deleted"
 )
 AFTERWARDS: Final = (
-    "The backup still holds what leaked: delete it when the new tokens work.",
+    "The backup still holds what leaked. When the new tokens work:",
+    Run(
+        "store backups",
+        "to remove it with all copies of this tool, after which nothing can be undone",
+        {Input.PRUNE: "prune", Input.GIVE_UP_UNDO: None},
+    ),
     Run("store backups", "to see all copies that hold it"),
     Run("store compact", "for a copy without the freed pages that still hold it"),
 )

@@ -1,9 +1,10 @@
 """The copies of a store that lie beside it.
 
-Lives here: `copies_of`. Must not live here: making one (`recovery.services.changes.backup`).
+Lives here: `copies_of`, which of them can go (`Pruning`), and `remove_copies`. Must not live here:
+making one (`recovery.services.changes.backup`).
 
-Invariants: nothing is opened and nothing is changed; a copy is known by its name, and what undo
-needs by the ledger.
+Invariants: nothing is opened; a copy is known by its name, and what undo needs by the ledger. Where
+the ledger knows nothing of the store, its copies are all that undo has, so that it needs them all.
 
 Source: `backup_path` in `recovery.services.changes.backup` for our names; InfluxDB v2.9.1
 cmd/influxd/launcher/launcher.go ("%s.pre-%s-upgrade.backup") for those of influxd.
@@ -12,16 +13,21 @@ cmd/influxd/launcher/launcher.go ("%s.pre-%s-upgrade.backup") for those of influ
 import os
 import re
 import stat
-from collections.abc import Iterator
-from datetime import UTC, datetime
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 from enum import StrEnum, unique
 from pathlib import Path
 from typing import Final
 
 import msgspec
 
+from recovery.errors import RefusedError
 from recovery.metastore.failures import Failures
+from recovery.model.display import displayed
+from recovery.new_file import sync_folder
 from recovery.services.stores.history import Operation
+from recovery.system_advice import advice_on
 
 OTHERS: Final = stat.S_IRWXG | stat.S_IRWXO
 _OURS: Final = re.compile(r"\.(\d{8}T\d{6}Z)\.([a-z0-9-]+)(?:\.\d+)?\.backup\Z")
@@ -92,11 +98,11 @@ def copies_of(real_path: Path, operations: tuple[Operation, ...]) -> tuple[Store
     Raises:
         RecoveryError: The folder cannot be read.
     """
-    needed = {one.backup_path for one in operations}
+    needed = {one.backup_path for one in operations} if operations else None
     return tuple(sorted(_copies(real_path, needed), key=lambda one: (one.made_at, one.path)))
 
 
-def _copies(real_path: Path, needed: set[str | None]) -> Iterator[StoreCopy]:
+def _copies(real_path: Path, needed: set[str | None] | None) -> Iterator[StoreCopy]:
     with Failures(real_path.parent).translated(), os.scandir(real_path.parent) as entries:
         for entry in entries:
             rest = entry.name.removeprefix(real_path.name)
@@ -116,5 +122,65 @@ def _copies(real_path: Path, needed: set[str | None]) -> Iterator[StoreCopy]:
                 size_bytes=status.st_size,
                 mode=f"{stat.S_IMODE(status.st_mode):04o}",
                 is_open=bool(status.st_mode & OTHERS),
-                is_needed_by_undo=str(path) in needed,
+                is_needed_by_undo=ours is not None if needed is None else str(path) in needed,
             )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Pruning:
+    """Which copies can go.
+
+    Attributes:
+        kept_count: So many of the newest stay.
+        age_min: Younger ones stay.
+        gives_up_undo: Whether those go, too, that store undo needs.
+        with_influxd: Whether those go, too, that influxd left at an upgrade.
+    """
+
+    kept_count: int = 0
+    age_min: timedelta = timedelta(0)
+    gives_up_undo: bool = False
+    with_influxd: bool = False
+
+    def choose(self, copies: Iterable[StoreCopy], *, now: datetime) -> tuple[StoreCopy, ...]:
+        """Choose what goes.
+
+        Args:
+            copies: The copies of a store, the oldest first.
+            now: The time.
+
+        Returns:
+            Those that can go, the oldest first.
+        """
+        eligible = [one for one in copies if self.with_influxd or one.made_by is Maker.OURS]
+        older = eligible[: len(eligible) - self.kept_count] if self.kept_count else eligible
+        return tuple(
+            one
+            for one in older
+            if now - one.made_at >= self.age_min
+            and (self.gives_up_undo or not one.is_needed_by_undo)
+        )
+
+
+def remove_copies(copies: Iterable[StoreCopy]) -> None:
+    """Remove copies, durably.
+
+    Args:
+        copies: Which.
+
+    Raises:
+        RefusedError: One cannot be removed; the error says how many were.
+    """
+    folders = {}
+    for count, copy in enumerate(copies):
+        try:
+            copy.path.unlink(missing_ok=True)
+        except OSError as error:
+            raise RefusedError(
+                reason=f"{displayed(str(copy.path))} cannot be removed ({error.strerror}), {count} "
+                "others were; the store is as it was",
+                hint=advice_on(error.errno, otherwise="look at that folder, and try again"),
+            ) from error
+        folders[copy.path.parent] = copy.path
+    for path in folders.values():
+        sync_folder(path, lambda _: None)
