@@ -77,7 +77,8 @@ def test_each_operation_that_would_help_can_be_typed(
 ) -> None:
     assert words in COMMANDS, module
     assert [what for what in inputs if not actions_for(PARSER.command(words), what)] == []
-    line = command_line(words, dict.fromkeys(inputs, "x"))
+    choices = {one: actions_for(PARSER.command(words), one)[0].choices for one in inputs}
+    line = command_line(words, {one: str([*(found or "x")][-1]) for one, found in choices.items()})
     assert complaint(f"type {line}", words) is None
 
 
