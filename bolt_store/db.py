@@ -38,7 +38,7 @@ from bolt_store.file.os_file import OsFile, sync_directory
 from bolt_store.file.pager import Pager
 from bolt_store.limits import PAGE_SIZE_BYTES_MIN
 from bolt_store.tree.freelist import Freelist
-from bolt_store.tree.pages import REACHABLE
+from bolt_store.tree.pages import REACHABLE, Pages
 from bolt_store.tree.tx import Tx
 
 if TYPE_CHECKING:
@@ -90,6 +90,7 @@ class DB:
         self._writer: Tx | None = None
         self._views: set[Tx] = set()
         self._state: _WriterState | None = None
+        self._pages: Pages | None = None
         self._full_check = False
 
     def __enter__(self) -> Self:
@@ -142,7 +143,7 @@ class DB:
             raise DBClosedError
         for tx in [*self._views, *([self._writer] if self._writer else [])]:
             tx.rollback()
-        self._state = None
+        self._state = self._pages = None
         self._is_lost = True
         self._pager.refresh()
         self._is_lost = False
@@ -176,7 +177,7 @@ class DB:
         """
         self._require_usable()
         self.require_current()
-        tx = Tx(self, self._pager.snapshot(self._pager.meta), None)
+        tx = Tx(self, self._newest_pages(), None)
         self._views.add(tx)
         return tx
 
@@ -194,7 +195,7 @@ class DB:
         older = self._pager.older
         if older.meta is None or older.problem is not None:
             return None
-        tx = Tx(self, self._pager.snapshot(older.meta), None)
+        tx = Tx(self, Pages(self._pager.snapshot(older.meta)), None)
         self._views.add(tx)
         return tx
 
@@ -229,8 +230,14 @@ class DB:
             high_water_mark=self._state.high_water_mark,
         )
         self._full_check = full_check
-        self._writer = Tx(self, self._pager.snapshot(self._pager.meta), freelist)
+        self._writer = Tx(self, self._newest_pages(), freelist)
         return self._writer
+
+    def _newest_pages(self) -> Pages:
+        """Give the decoded pages of the newest state, which its transactions share."""
+        if self._pages is None or self._pages.snapshot.meta != self._pager.meta:
+            self._pages = Pages(self._pager.snapshot(self._pager.meta))
+        return self._pages
 
     def _prepare(self) -> _WriterState:
         """Check the file, and find out which pages may be written on."""

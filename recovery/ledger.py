@@ -22,7 +22,7 @@ import os
 import re
 import stat
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, NamedTuple, Protocol, TypeAlias
@@ -224,12 +224,29 @@ class Ledger:
         actor: Who adds rows.
         clock: Tells when.
         warn: Is told of what is odd in the file, as a sentence.
+        kept: Keeps the file open from row to row; None to open it for each.
     """
 
     path: Path
     actor: Actor = field(repr=False)
     clock: Clock = field(repr=False)
     warn: Callable[[str], None] = field(repr=False, default=lambda _: None)
+    kept: "_Kept | None" = field(repr=False, default=None)
+
+    @contextlib.contextmanager
+    def open_throughout(self) -> "Iterator[Ledger]":
+        """Keep the file open from row to row, for whoever adds many.
+
+        Opening it and looking what it is takes longer than the row. Nobody is kept out meanwhile.
+
+        Yields:
+            The same ledger. A file that is put in the place of this one is noticed at each row.
+        """
+        kept = _Kept()
+        try:
+            yield replace(self, kept=kept)
+        finally:
+            kept.close()
 
     def prepare(self, intent: IntentFacts) -> None:
         """Find out whether a row can be added, before anybody is asked to confirm anything.
@@ -400,12 +417,9 @@ class Ledger:
             cause = exc.__cause__
             problem = f"cannot be made ({_reason(cause) if isinstance(cause, OSError) else exc})"
             raise self._error(problem, changed=changed) from exc
-        self._check_file(changed=changed)
-        with self._connected(mode="rw", changed=changed) as connection:
-            connection.execute("PRAGMA synchronous = EXTRA")
-            connection.execute("PRAGMA foreign_keys = ON")
+        with self._opened(changed=changed) as (connection, is_known):
             connection.execute("BEGIN IMMEDIATE")
-            version = self._version(connection, changed=changed)
+            version = _SCHEMA_VERSION if is_known else self._version(connection, changed=changed)
             if version is None:
                 for statement in _SCHEMA:
                     connection.execute(statement)
@@ -417,42 +431,73 @@ class Ledger:
                 connection.execute("COMMIT")
 
     @contextlib.contextmanager
-    def _connected(self, *, mode: str, changed: bool | None) -> "Iterator[sqlite3.Connection]":
-        """Open the file, which exists, and close it; an open transaction is rolled back then."""
+    def _opened(self, *, changed: bool | None) -> "Iterator[tuple[sqlite3.Connection, bool]]":
+        """Give the connection that is kept, or a new one; keep it when a row was added with it.
+
+        Yields:
+            The connection, and whether its file is known to be a ledger of this version.
+        """
+        file = self._check_file(changed=changed)
+        known = None if self.kept is None or file is None else self.kept.take(file)
+        with contextlib.ExitStack() as opened:
+            connection = opened.enter_context(self._connected(known, mode="rw", changed=changed))
+            if known is None:
+                connection.execute("PRAGMA synchronous = EXTRA")
+                connection.execute("PRAGMA foreign_keys = ON")
+            yield connection, known is not None
+            if self.kept is not None and file is not None:
+                self.kept.keep(connection, file)
+
+    @contextlib.contextmanager
+    def _connected(
+        self, known: "sqlite3.Connection | None" = None, *, mode: str, changed: bool | None
+    ) -> "Iterator[sqlite3.Connection]":
+        """Open the file, which exists, and close it unless it is kept; what is not committed goes.
+
+        Args:
+            known: A connection that is open already.
+            mode: "ro" or "rw".
+            changed: Whether the store was changed, if this fails.
+        """
         import sqlite3  # noqa: PLC0415 # most runs have nothing to do with the ledger
 
         try:
-            connection = sqlite3.connect(
+            connection = known or sqlite3.connect(
                 f"{self.path.absolute().as_uri()}?mode={mode}",
                 uri=True,
                 timeout=_BUSY_TIMEOUT_S,
                 isolation_level=None,
+                check_same_thread=False,  # one that is kept is closed where the program ends
             )
-            with contextlib.closing(connection):
-                connection.row_factory = sqlite3.Row
-                connection.text_factory = lambda content: content.decode("utf-8", "replace")
+            connection.row_factory = sqlite3.Row
+            connection.text_factory = lambda content: content.decode("utf-8", "replace")
+            try:
                 yield connection
+            finally:
+                if self.kept is None or self.kept.connection is not connection:
+                    connection.close()
         except sqlite3.Error as exc:
             problem = f"cannot be used ({exc})"
             raise self._error(problem, changed=changed) from exc
 
-    def _check_file(self, *, changed: bool | None) -> bool:
+    def _check_file(self, *, changed: bool | None) -> tuple[int, int] | None:
         """Refuse what is no plain file; through a link, SQLite would make the target.
 
         Returns:
-            False if there is nothing of that name.
+            Its device and inode; None if there is nothing of that name.
         """
         try:
-            mode = self.path.lstat().st_mode
+            status = self.path.lstat()
         except (FileNotFoundError, NotADirectoryError):
-            return False
+            return None
         except OSError as exc:
             problem = f"cannot be looked at ({_reason(exc)})"
             raise self._error(problem, changed=changed) from exc
-        if not stat.S_ISREG(mode):
-            problem = "is a symbolic link" if stat.S_ISLNK(mode) else "is not a regular file"
+        if not stat.S_ISREG(status.st_mode):
+            is_link = stat.S_ISLNK(status.st_mode)
+            problem = "is a symbolic link" if is_link else "is not a regular file"
             raise self._error(problem, changed=changed)
-        return True
+        return status.st_dev, status.st_ino
 
     def _version(self, connection: "sqlite3.Connection", *, changed: bool | None) -> int | None:
         """Say of which version a ledger is; refuse a file that is something else.
@@ -483,6 +528,31 @@ class Ledger:
         )
 
 
+class _Kept:
+    """A connection that waits for the next row."""
+
+    def __init__(self) -> None:
+        self.connection: sqlite3.Connection | None = None
+        self._file = (0, 0)
+
+    def take(self, file: tuple[int, int]) -> "sqlite3.Connection | None":
+        """Hand the connection out, if it has this very file open."""
+        if file != self._file:
+            self.close()
+        taken, self.connection = self.connection, None
+        return taken
+
+    def keep(self, connection: "sqlite3.Connection", file: tuple[int, int]) -> None:
+        """Put one aside for the next row."""
+        self.connection, self._file = connection, file
+
+    def close(self) -> None:
+        """Close it, if one waits."""
+        if self.connection is not None:
+            self.connection.close()
+            self.connection = None
+
+
 def _make_folder(folder: Path) -> None:
     """Make a folder and those above it, for the user alone."""
     if folder.is_dir():
@@ -501,11 +571,10 @@ def _make_file(path: Path) -> None:
 
 def _insert(connection: "sqlite3.Connection", row: Row) -> int:
     """Add a row."""
-    import sqlite_utils  # noqa: PLC0415 # slow to import, and imports pandas where it is installed
-
-    table = sqlite_utils.Database(connection).table("entries")
-    table.insert(row)
-    return int(connection.execute("SELECT last_insert_rowid()").fetchone()[0])
+    names = ", ".join(row)
+    values = ", ".join(f":{name}" for name in row)
+    added = connection.execute(f"INSERT INTO entries ({names}) VALUES ({values})", row)  # noqa: S608 # names of columns, which are ours
+    return int(added.lastrowid or 0)
 
 
 def _path(path: Path) -> str:

@@ -34,7 +34,6 @@ from bolt_store.errors import (
     invariant,
 )
 from bolt_store.file.block_file import BlockFile
-from bolt_store.file.pager import Snapshot
 from bolt_store.limits import TXID_MAX
 from bolt_store.tree.btree import Storage
 from bolt_store.tree.bucket import Bucket
@@ -122,12 +121,12 @@ class Tx:
     exception; a reading one just ends.
     """
 
-    def __init__(self, host: Host, snapshot: Snapshot, freelist: Freelist | None) -> None:
+    def __init__(self, host: Host, pages: Pages, freelist: Freelist | None) -> None:
         """Begin; `DB.view` and `DB.update` are the ways to get a transaction.
 
         Args:
             host: The open database.
-            snapshot: The pages to start from.
+            pages: The pages to start from.
             freelist: The free pages for a writing transaction, None for a reading one.
         """
         self._host = host
@@ -136,8 +135,8 @@ class Tx:
         self._laid_out: _Staged | None = None
         self._is_open = True
         self._is_laid_out = False
-        self._meta: Final = snapshot.meta
-        self.pages: Final = Pages(snapshot)
+        self._meta: Final = pages.snapshot.meta
+        self.pages: Final = pages
         self.is_writable: Final = freelist is not None
         root = BucketValue(
             root_pgid=self._meta.root_pgid,

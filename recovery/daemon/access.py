@@ -21,6 +21,7 @@ from recovery.daemon.request import Request
 from recovery.daemon.rights import Rights, permissions_of_role, permissions_of_self
 from recovery.daemon.sessions import COOKIE, Sessions
 from recovery.metastore.transaction import MetaTx
+from recovery.model.authorization import Authorization
 from recovery.model.gojson import UndecodableError
 from recovery.model.ids import Id
 from recovery.model.mapping import INSTANCE, ORGS, OWNER
@@ -88,6 +89,8 @@ class Access:
         self._console_key = console_key
         self._as_user = as_user
         self._known: dict[Id, tuple[int, Rights]] = {}
+        self._known_console: tuple[int, Caller] | None = None
+        self._known_lists: dict[tuple[bytes, bool], Rights] = {}
 
     def caller_of(self, tx: MetaTx, request: Request) -> Caller:
         """Find out who asks.
@@ -130,18 +133,33 @@ class Access:
         found = tx.authorizations.find(token)
         if found is None:
             raise UNAUTHORIZED
-        try:
-            permissions = found.permissions()
-        except UndecodableError:
-            raise UNAUTHORIZED from None
         return Caller(
-            rights=Rights(permissions, is_active=found.is_active),
+            rights=self._token_rights(found),
             user_id=found.user_id,
             name=f"token {found.id}",
         )
 
+    def _token_rights(self, found: Authorization) -> Rights:
+        """Sort the permissions of a token, once for each list of them."""
+        key = (found.permissions_json, found.is_active)
+        known = self._known_lists.get(key)
+        if known is None:
+            try:
+                known = Rights(found.permissions(), is_active=found.is_active)
+            except UndecodableError:
+                raise UNAUTHORIZED from None
+            if len(self._known_lists) >= _KNOWN_MAX:
+                self._known_lists.clear()
+            self._known_lists[key] = known
+        return known
+
     def console_caller(self, tx: MetaTx) -> Caller:
-        """Give whoever has the console key, with all rights."""
+        """Give whoever has the console key, with all rights, once for each state of the store."""
+        if self._known_console is None or self._known_console[0] != tx.txid:
+            self._known_console = (tx.txid, self._console(tx))
+        return self._known_console[1]
+
+    def _console(self, tx: MetaTx) -> Caller:
         permissions = operator_permissions(tx.level)
         permissions += [Permission(action=one, type=INSTANCE_TYPE) for one in ("read", "write")]
         user = self._console_user(tx)

@@ -7,10 +7,11 @@ even look for the authorizations.
 """
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from functools import cached_property
 
 from bolt_store import Tx
+from bolt_store.errors import BucketNotFoundError, IncompatibleValueError
 from recovery.errors import StoreDamagedError
 from recovery.metastore.authorizations import Authorizations, LegacyAuthorizations
 from recovery.metastore.buckets import Buckets
@@ -42,6 +43,7 @@ class MetaTx:
         self._tx = tx
         self._failures = failures
         self._key_changes: dict[tuple[str, bytes], KeyChange] | None = None
+        self._tables: dict[str, Table] = {}
         self.level = level
 
     def damaged(self, problem: str) -> StoreDamagedError:
@@ -72,10 +74,16 @@ class MetaTx:
         Raises:
             StoreDamagedError: A page on the way is damaged or cannot be read.
         """
-        with self._failures.translated():
-            key = name.encode()
-            bucket = self._tx.bucket(key) if self._tx.has_bucket(key) else None
-        return Table(name, bucket, self._failures, note=self._note)
+        known = self._tables.get(name)
+        if known is not None:
+            return known
+        bucket = None
+        with self._failures.translated(), suppress(BucketNotFoundError, IncompatibleValueError):
+            bucket = self._tx.bucket(name.encode())
+        table = Table(name, bucket, self._failures, note=self._note)
+        if bucket is not None:  # a missing one may be made yet
+            self._tables[name] = table
+        return table
 
     @contextmanager
     def watched(self) -> Iterator[list[KeyChange]]:

@@ -1,7 +1,8 @@
 """A store with very many authorizations, written in one go.
 
 Half of the tokens are raw and half hashed, each has its index entry, and each authorization has the
-44 permissions of an operator, so that nothing about them is easier than in the worst real store.
+44 permissions of an operator unless fewer are wanted, so that nothing about them is easier than in
+the worst real store.
 """
 
 import hashlib
@@ -15,7 +16,7 @@ import bolt_store
 from recovery.model.authorization import encode_authorization
 from recovery.model.gojson import format_time
 from recovery.model.ids import Id
-from recovery.model.permission import operator_permissions
+from recovery.model.permission import Permission, operator_permissions
 from recovery.secret import Secret
 from tests.support.stores import MADE_AT, MadeStore, make_store
 
@@ -25,11 +26,11 @@ FIRST_ID: Final = 0x0D00_0000_0000_1000
 Pairs = list[tuple[bytes, bytes]]
 
 
-def make_large_store(path: Path, *, count: int) -> MadeStore:
+def make_large_store(path: Path, *, count: int, permission_count: int = 44) -> MadeStore:
     """Make a store with `count` authorizations more than `make_store` gives it."""
     seed = path.with_name(path.name + ".seed")
     made = make_store(seed, level=LEVEL)
-    records, raw, hashed = _authorizations(made, count)
+    records, raw, hashed = _authorizations(made, count, permission_count)
     more = {
         b"authorizationsv1": records,
         b"authorizationindexv1": raw,
@@ -41,9 +42,14 @@ def make_large_store(path: Path, *, count: int) -> MadeStore:
     return made
 
 
-def _authorizations(made: MadeStore, count: int) -> tuple[Pairs, Pairs, Pairs]:
+def _authorizations(
+    made: MadeStore, count: int, permission_count: int
+) -> tuple[Pairs, Pairs, Pairs]:
     draw = Random(count)
-    templates = {is_hashed: _template(made, is_hashed=is_hashed) for is_hashed in (False, True)}
+    permissions = operator_permissions(LEVEL)[:permission_count]
+    templates = {
+        is_hashed: _template(made, permissions, is_hashed=is_hashed) for is_hashed in (False, True)
+    }
     records: Pairs = []
     raw: Pairs = []
     hashed: Pairs = []
@@ -62,7 +68,9 @@ def _authorizations(made: MadeStore, count: int) -> tuple[Pairs, Pairs, Pairs]:
     return records, raw, hashed
 
 
-def _template(made: MadeStore, *, is_hashed: bool) -> tuple[bytes, bytes, bytes]:
+def _template(
+    made: MadeStore, permissions: list[Permission], *, is_hashed: bool
+) -> tuple[bytes, bytes, bytes]:
     """Encode one record, and cut it where the ID and the token are."""
     sample = "T" * 62
     document = encode_authorization(
@@ -72,7 +80,7 @@ def _template(made: MadeStore, *, is_hashed: bool) -> tuple[bytes, bytes, bytes]
         description="one of very many",
         org_id=made.org,
         user_id=made.alice,
-        permissions=operator_permissions(LEVEL),
+        permissions=permissions,
         now=format_time(MADE_AT),
     )
     head, _, rest = document.partition(b"f" * 16)

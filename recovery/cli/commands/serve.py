@@ -190,7 +190,9 @@ def _serve(options: _Serve, context: Context) -> ExitCode:
                 configuration=_configuration(found, session.store.level, context, options),
             ),
             listening,
-            recorder=open_ledger(options, context, found.path),
+            recorder=opened.enter_context(
+                open_ledger(options, context, found.path).open_throughout()
+            ),
             clock=SystemClock(),
             rng=SystemRng(),
             when_ready=say_where,
