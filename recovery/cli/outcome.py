@@ -126,7 +126,7 @@ def show_outcome(
 
 def _lines(outcome: Outcome, *, is_dry_run: bool) -> Iterator[str]:
     proposal = outcome.proposal
-    if is_dry_run:
+    if is_dry_run and proposal.plan.is_needed:
         yield "Dry run: nothing was written. Leave out --dry-run to do it."
         return
     if not outcome.is_changed:

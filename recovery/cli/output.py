@@ -26,6 +26,8 @@ _NOT_PLAIN: Final = re.compile(r"[^\x00-\x7e]")
 CHUNK_BYTES: Final = 1 << 18
 """Written at once: so large that system calls cost nothing, so small that it stays in the cache."""
 
+_FIELD: Final = re.compile(r" *\S+(?: \S+)? {2,}(?=\S)")
+"""A name in front of a value, as "Operator       full"."""
 _STYLES: Final = {"error": "31", "heading": "1", "hint": "36"}
 _WIDTH_IF_UNKNOWN: Final = 80
 _PROSE_WIDTH_MAX: Final = 100
@@ -267,6 +269,12 @@ class Output:
         words = text.lstrip(" ")
         indent = len(text) - len(words)
         hanging = indent + (len("- ") if words.startswith(("- ", "! ")) else 0)
+        field = _FIELD.match(text)
+        if field and field.end() + max(map(len, words.split())) <= width:
+            hanging = field.end()
+            room = max(min(width, _PROSE_WIDTH_MAX) - hanging, _PROSE_WIDTH_MIN)
+            first, *rest = wrap(text[hanging:], room, breaks_words=False)
+            return [field[0] + first, *(" " * hanging + line for line in rest)]
         room = max(min(width, _PROSE_WIDTH_MAX) - hanging, _PROSE_WIDTH_MIN)
         first, *rest = wrap(words, room, breaks_words=False)
         return [" " * indent + first, *(" " * hanging + line for line in rest)]

@@ -149,24 +149,32 @@ def test_a_listing_changes_nothing_at_all(cli: Cli, level21_bolt: Path, noun: st
     assert list(cli.home.iterdir()) == []
 
 
-@pytest.mark.pty
-@pytest.mark.parametrize("columns", [50, 80, 132])
-@pytest.mark.parametrize("noun", ["user", "org", "auth"])
+@pytest.mark.parametrize("noun", ["user", "org", "auth", "bucket", "v1-auth"])
 def test_tables_fit_the_terminal(
-    cli: Cli, made_store: MadeStore, noun: str, columns: int, *, update_golden: bool
+    cli: Cli, made_store: MadeStore, noun: str, *, update_golden: bool
 ) -> None:
-    environ = {"INFLUXD_BOLT_PATH": str(made_store.path), "NO_COLOR": "1"}
-    with cli.at_terminal(noun, "list", columns=columns, environ=environ) as terminal:
-        done = terminal.end()
-    head, _, body = done.stdout.partition("\n\n")
-    golden = GOLDEN / f"{noun}_list_{columns}.txt"
+    environ = {"INFLUXD_BOLT_PATH": str(made_store.path)}
+    shown = ""
+    for columns in (40, 60, 80, 132):
+        done = cli.shown_here(noun, "list", columns=columns, environ=environ)
+        head, _, body = done.stdout.partition("\n\n")
+        assert done.code == 0
+        assert str(made_store.path) in head, "a path is never broken"
+        assert "(from INFLUXD_BOLT_PATH)" in head.replace("\n", " ")
+        assert columns >= max(map(len, body.splitlines()))
+        shown += f"== {columns} columns\n{body}"
+    golden = GOLDEN / f"{noun}_list.txt"
     if update_golden:
-        golden.write_text(body)
-    assert done.code == 0
-    assert str(made_store.path) in head, "a path is never broken"
-    assert "(from INFLUXD_BOLT_PATH)" in head.replace("\n", " ")
-    assert columns >= max(map(len, body.splitlines()))
-    assert golden.read_text() == body
+        golden.write_text(shown)
+    assert golden.read_text() == shown
+
+
+@pytest.mark.pty
+def test_the_width_of_a_terminal_is_that_which_it_has(cli: Cli, made_store: MadeStore) -> None:
+    words = ("user", "list", "--bolt-path", made_store.path)
+    with cli.at_terminal(*words, columns=40, environ={"NO_COLOR": "1"}) as terminal:
+        text = terminal.end().stdout
+    assert "ID             0cff2e2708da0001\n" in text
 
 
 @pytest.mark.pty

@@ -5,6 +5,7 @@ an environment of its own, so that nothing of the machine that runs the tests ge
 the real home folder, no ledger of root.
 """
 
+import io
 import os
 import pty
 import select
@@ -149,6 +150,20 @@ class Cli:
             ended = Ended(code=code, stdout=stdout.read(), stderr=stderr.read())
         return _checked(words, ended)
 
+    def shown_here(self, *words: object, columns: int, environ: Mapping[str, str]) -> Ended:
+        """Run it within this process as on a terminal of some width, and return what it shows.
+
+        Only for commands that ask nothing; nothing is known of colours.
+        """
+        argv = self.command(*words, program=())
+        with tempfile.TemporaryFile() as file, _Screen(file, encoding="utf-8") as screen:
+            environ = self.environ(COLUMNS=str(columns), NO_COLOR="1", **environ)
+            code = main(argv, environ=environ, stdout=screen, stderr=screen)
+            screen.seek(0)
+            ended = Ended(code=code, stdout=screen.read(), stderr="")
+        require_sound_hints(ended.stdout, words)
+        return ended
+
     @contextmanager
     def at_terminal(
         self,
@@ -175,6 +190,14 @@ class Cli:
             process.kill()
             process.wait(PATIENCE_S)
             os.close(ours)
+
+
+class _Screen(io.TextIOWrapper):
+    """A file that says that somebody looks at it."""
+
+    def isatty(self) -> bool:
+        """Say so."""
+        return True
 
 
 def _checked(words: Sequence[object], ended: Ended) -> Ended:

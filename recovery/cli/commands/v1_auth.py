@@ -342,7 +342,7 @@ def _cells(row: LegacyRow) -> tuple[str, ...]:
         displayed(row.status),
         "set" if row.has_password else "none",
         f"missing {row.organization_id}" if organization is None else displayed(organization),
-        displayed(", ".join(row.permissions)),
+        displayed(row.permitted) or "none",
         created(row.created_at),
         displayed(row.description),
     )

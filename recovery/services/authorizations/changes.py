@@ -160,12 +160,17 @@ class DeleteAuthorization:
                 f"nothing: there is no authorization {self.authorization_id}",
                 facts=facts,
             )
-        hashed = f"{hashed_count} in authorizationhashedindexv1"
+        counts = {"authorizationindexv1": raw_count, "authorizationhashedindexv1": hashed_count}
+        entries = [
+            f"{'the entry' if count == 1 else f'{count} entries'} in {index}"
+            for index, count in counts.items()
+            if count
+        ]
         return Plan(
             operation=self.operation,
             steps=(
                 f"delete {name} from {BUCKET}",
-                f"delete what leads to it: {raw_count} entries in authorizationindexv1, {hashed}",
+                f"delete what leads to it: {' and '.join(entries) or 'nothing does'}",
             ),
             facts=facts,
             record_ids=(self.authorization_id,),

@@ -38,6 +38,7 @@ from recovery.remedy import Run
 from recovery.secret import Secret
 from recovery.services.access import legacy_standing_of
 from recovery.services.authorizations.listing import Listing
+from recovery.services.authorizations.wording import permitted
 from recovery.services.changes.plan import Plan
 from recovery.services.session import View
 from recovery.services.tenancy.choosing import (
@@ -67,6 +68,7 @@ class LegacyRow(msgspec.Struct, frozen=True, kw_only=True):
         is_usable: Whether a server lets a 1.x client in with it.
         because: Why not, as clauses, the one that counts first; empty when it is usable.
         permissions: What it may do, as texts.
+        permitted: The same in the words of the user interface.
         created_at: RFC 3339 as stored; "" when absent.
         updated_at: RFC 3339 as stored; "" when absent.
     """
@@ -84,6 +86,7 @@ class LegacyRow(msgspec.Struct, frozen=True, kw_only=True):
     is_usable: bool
     because: tuple[str, ...]
     permissions: tuple[str, ...]
+    permitted: str
     created_at: str
     updated_at: str
 
@@ -376,6 +379,7 @@ def _row(tx: MetaTx, one: Authorization) -> LegacyRow:
         is_usable=standing.is_usable,
         because=standing.because,
         permissions=tuple(str(permission) for permission in one.permissions()),
+        permitted=permitted(tx, one.permissions()),
         created_at=one.created_at,
         updated_at=one.updated_at,
     )

@@ -7,6 +7,7 @@ Invariants: names come out as they are stored, to be escaped by whoever shows th
 cut. What has no name is called by its ID.
 """
 
+from collections.abc import Sequence
 from typing import Final
 
 from recovery.metastore.transaction import MetaTx
@@ -18,7 +19,7 @@ from recovery.services.tenancy.choosing import cut_name
 PHRASES_SHOWN: Final = 8
 
 
-def permitted(store: MetaTx, permissions: list[Permission]) -> str:
+def permitted(store: MetaTx, permissions: Sequence[Permission]) -> str:
     """Say what permissions allow.
 
     Args:

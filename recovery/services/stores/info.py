@@ -234,8 +234,8 @@ def _losses(level: int, forms: Mapping[TokenForm, int]) -> Iterator[str]:
     hashed = sum(forms.get(form, 0) for form in _HASHES)
     if level >= LEVEL_HASHED and hashed:
         yield (
-            f"Below 2.8: the index of hashes, so {hashed} hashed tokens stop working, also after "
-            "a new upgrade."
+            f"Below 2.8: the index of hashes, so that of the tokens {hashed} stop working, also "
+            "after a new upgrade."
         )
     if level >= _LEVEL_REMOTES:
         yield (
