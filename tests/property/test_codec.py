@@ -104,6 +104,7 @@ METAS = st.builds(
     freelist_pgid=st.none() | st.integers(2, (1 << 64) - 2),
     high_water_mark=U64,
     txid=U64,
+    is_signed=st.just(True),  # noqa: FBT003 - as every meta is that is written
 ).filter(lambda meta: implausibility(meta) is None)
 
 
