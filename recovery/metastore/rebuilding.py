@@ -10,7 +10,7 @@ failure nothing is left. No sentence of a report holds a key or a value.
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final, NamedTuple
 
@@ -20,9 +20,11 @@ from recovery.errors import RefusedError, StoreDamagedError
 from recovery.metastore.failures import Failures
 from recovery.metastore.packed import plain_file, rest_of_file
 from recovery.model.recognition import (
+    COUNTED,
     Recognized,
     RecordKind,
     bucket_of,
+    is_api_authorization,
     is_plausible,
     recognize,
 )
@@ -83,12 +85,24 @@ class LeftAside:
         pgid: The page that it lies on.
         is_free: Whether its page is listed as free, so that it was deleted or changed since.
         is_in_other_state: Whether another state of the file has it.
+        is_certain: Whether it is certain in which bolt bucket it was: what looks like an
+            authorization may be the login of a 1.x client, whose name would be a token.
+        key: Its key.
+        value: Its value, which may be a secret.
     """
 
     record: Recognized
     pgid: int
+    is_certain: bool
+    key: bytes = field(repr=False)
+    value: bytes = field(repr=False)
     is_free: bool
     is_in_other_state: bool
+
+    @property
+    def may_be_lost(self) -> bool:
+        """Whether nothing tells that it was deleted or changed since."""
+        return not self.is_free and not self.is_in_other_state
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -110,6 +124,8 @@ class SalvageFacts:
             file; empty when there is none.
         missing_names: Bolt buckets that a store of its level has and the new file lacks.
         left_aside: Records that could be read and are not in the new file.
+        put_back_counts: How many of them of each kind were put back, because it was asked for.
+        put_back_notes: What was not put back, and what was mended, as sentences.
     """
 
     is_written: bool
@@ -124,6 +140,8 @@ class SalvageFacts:
     record_counts: dict[RecordKind, int]
     missing_names: tuple[str, ...]
     left_aside: tuple[LeftAside, ...]
+    put_back_counts: dict[RecordKind, int] = field(default_factory=dict)
+    put_back_notes: tuple[str, ...] = ()
 
 
 def compact_store(path: Path, new: StagedFile) -> CompactFacts:
@@ -198,7 +216,7 @@ def salvage_store(
                 knowledge=_KNOWLEDGE,
             )
             size_bytes = source.size_bytes()
-            found = _look_into(new.path) if report.is_written else _NOTHING
+            found = look_into(new.path) if report.is_written else _NOTHING
             left_aside = tuple(_left_aside(source, report, found.ids))
         except LimitError as error:
             raise RefusedError(
@@ -240,20 +258,33 @@ def _about_the_packing(*, is_cut: bool, size_bytes: int) -> Iterator[str]:
         )
 
 
-class _Content(NamedTuple):
-    """What a new file holds: counts of records, names that it lacks, and the IDs."""
+class Content(NamedTuple):
+    """What a new file holds: counts of records, names that it lacks, the IDs, and sums."""
 
     counts: dict[RecordKind, int]
     missing_names: tuple[str, ...]
     ids: frozenset[tuple[RecordKind, str]]
+    bucket_count: int = 0
+    key_count: int = 0
 
 
-_NOTHING: Final = _Content({}, (), frozenset())
+_NOTHING: Final = Content({}, (), frozenset())
 
 
-def _look_into(target: Path) -> _Content:
-    """Count the records of a new file; name the bolt buckets that it lacks, and list the IDs."""
+def look_into(target: Path) -> Content:
+    """Count the records of a new file; name the bolt buckets that it lacks, and list the IDs.
+
+    Args:
+        target: The file.
+
+    Returns:
+        What it holds.
+
+    Raises:
+        BoltError: It cannot be read.
+    """
     with bolt_store.open(target) as db, db.view() as tx:
+        sums = bolt_store.db_stats(db)
         names = {name.decode(errors="replace") for name, _ in tx.buckets()}
         ids = {
             (kind, key.decode("ascii", "replace"))
@@ -266,7 +297,9 @@ def _look_into(target: Path) -> _Content:
     counts = Counter(kind for kind, _ in ids)
     expected = buckets_of_level(level or LEVEL_MAX)
     missing = tuple(sorted(set(expected) - names))
-    return _Content({kind: counts[kind] for kind in RecordKind}, missing, frozenset(ids))
+    keys = sums.root.element_count + sums.buckets.element_count - sums.bucket_count
+    of_kinds = {kind: counts[kind] for kind in COUNTED}
+    return Content(of_kinds, missing, frozenset(ids), sums.bucket_count, keys)
 
 
 def _left_aside(
@@ -278,7 +311,7 @@ def _left_aside(
     found: dict[tuple[RecordKind, str], LeftAside] = {}
     for entry in bolt_store.stale_entries(source, report, knowledge=_KNOWLEDGE):
         record = None if entry.value is None else recognize(entry.key, entry.value)
-        if record is None or (record.kind, record.id) in ids:
+        if record is None or entry.value is None or (record.kind, record.id) in ids:
             continue
         known = found.get((record.kind, record.id))
         if known is None or (known.is_free and not entry.is_listed_free):
@@ -287,8 +320,19 @@ def _left_aside(
                 pgid=entry.place[0],
                 is_free=entry.is_listed_free,
                 is_in_other_state=entry.origin == "snapshot",
+                is_certain=_is_certain(record.kind, entry.path, entry.value),
+                key=entry.key,
+                value=entry.value,
             )
-    yield from sorted(found.values(), key=lambda one: (one.is_free, one.record.kind, one.record.id))
+    yield from sorted(
+        found.values(),
+        key=lambda one: (not one.may_be_lost, one.is_free, one.record.kind, one.record.id),
+    )
+
+
+def _is_certain(kind: RecordKind, path: tuple[bytes, ...] | None, value: bytes) -> bool:
+    is_ambiguous = kind is RecordKind.AUTHORIZATION and path != (kind.value.encode(),)
+    return not is_ambiguous or is_api_authorization(value)
 
 
 @contextmanager

@@ -16,8 +16,10 @@ from dataclasses import dataclass, field
 from enum import StrEnum, unique
 from typing import Final
 
-from recovery.model.gojson import UndecodableError, decode_fields, fold, text_field
+from recovery.model.gojson import Fields, UndecodableError, decode_fields, fold, text_field
 from recovery.model.ids import ID_LENGTH, parse_id
+from recovery.model.mapping import decode_mapping, mapping_key
+from recovery.model.password import is_password_hash
 from recovery.model.permission import decode_permissions
 from recovery.model.schema import BUCKETS_OF_ANY_LEVEL
 
@@ -30,6 +32,8 @@ class RecordKind(StrEnum):
     ORGANIZATION = "organizationsv1"
     BUCKET = "bucketsv1"
     AUTHORIZATION = "authorizationsv1"
+    ROLE = "userresourcemappingsv1"
+    PASSWORD = "userspasswordv1"  # noqa: S105 # the name of a bolt bucket
 
     @property
     def word(self) -> str:
@@ -42,13 +46,19 @@ _WORDS: Final = {
     RecordKind.ORGANIZATION: "organization",
     RecordKind.BUCKET: "bucket",
     RecordKind.AUTHORIZATION: "authorization",
+    RecordKind.ROLE: "role",
+    RecordKind.PASSWORD: "password",
 }
-_KINDS: Final = frozenset(kind.value for kind in RecordKind)
+COUNTED: Final = (
+    RecordKind.USER, RecordKind.ORGANIZATION, RecordKind.BUCKET, RecordKind.AUTHORIZATION,
+)  # fmt: skip
+"""What a person asks for first."""
+_KINDS: Final = frozenset(kind.value for kind in RecordKind) - {RecordKind.PASSWORD.value}
 _JSON_BUCKETS: Final = frozenset(
     {
         *_KINDS, "dashboardsv2", "tasksv1", "sourcesv1", "variablesv1",
         "labelsv1", "checksv1", "notificationRulev1", "notificationEndpointv1", "dbrpv1",
-        "telegrafv1", "scraperv2", "userresourcemappingsv1", "legacy/authorizationsv1",
+        "telegrafv1", "scraperv2", "legacy/authorizationsv1",
         "v1_pkger_stacks",
     }
 )  # fmt: skip
@@ -61,7 +71,7 @@ class Recognized:
 
     Attributes:
         kind: What it is.
-        id: Its ID.
+        id: Its ID; of a role those of the resource and of the user, of a password that of the user.
         name: Its name; of an authorization the description. Never a token.
     """
 
@@ -80,19 +90,32 @@ def recognize(key: bytes, value: bytes) -> Recognized | None:
     Returns:
         The record; None when it is none of these kinds, or not whole.
     """
-    if len(key) != ID_LENGTH or parse_id(key) is None:
-        return None
     try:
-        fields = decode_fields(value)
-        if text_field(fields, "id").encode() != key:
+        if len(key) == 2 * ID_LENGTH:
+            return _role(key, value)
+        if len(key) != ID_LENGTH or parse_id(key) is None:
             return None
-        kind = _kind(frozenset(fields))
-        if kind is None:
-            return None
-        name = text_field(fields, "description" if kind is RecordKind.AUTHORIZATION else "name")
+        if is_password_hash(value):
+            return Recognized(kind=RecordKind.PASSWORD, id=key.decode("ascii"), name="")
+        return _with_id(key, decode_fields(value))
     except UndecodableError:
         return None
+
+
+def _with_id(key: bytes, fields: Fields) -> Recognized | None:
+    kind = _kind(frozenset(fields))
+    if kind is None or text_field(fields, "id").encode() != key:
+        return None
+    name = text_field(fields, "description" if kind is RecordKind.AUTHORIZATION else "name")
     return Recognized(kind=kind, id=key.decode("ascii"), name=name)
+
+
+def _role(key: bytes, value: bytes) -> Recognized | None:
+    role = decode_mapping(value)
+    if mapping_key(role.resource_id, role.user_id) != key:
+        return None
+    name = f"{role.user_type} of {role.resource_type} {role.resource_id}"
+    return Recognized(kind=RecordKind.ROLE, id=key.decode("ascii"), name=name)
 
 
 def bucket_of(key: bytes, value: bytes) -> tuple[bytes, ...] | None:
@@ -103,6 +126,8 @@ def bucket_of(key: bytes, value: bytes) -> tuple[bytes, ...] | None:
     if found.kind is RecordKind.AUTHORIZATION and not _has_long_token(value):
         # Authorizations of the 1.x API look the same; their token is a user name.
         return None
+    if found.kind is RecordKind.PASSWORD:
+        return None  # those of the 1.x API look the same
     return (found.kind.value.encode(),)
 
 

@@ -201,6 +201,19 @@ def buckets_of_level(level: int) -> frozenset[str]:
     return frozenset(names)
 
 
+def level_shown_by(names: Iterable[str]) -> int:
+    """Tell from its top-level bolt buckets which level a store has at least.
+
+    Args:
+        names: Their names.
+
+    Returns:
+        The highest level that adds one of them; 0 when none does.
+    """
+    there = set(names)
+    return max((at for at, added in _BUCKETS_BY_MIGRATION.items() if there & set(added)), default=0)
+
+
 def versions_of_level(level: int) -> str:
     """Name the InfluxDB versions that leave a store at a level.
 

@@ -96,3 +96,34 @@ def test_numbers_that_make_no_sense_are_refused(cli: Cli, level21_bolt: Path, op
     done = cli.run("store", "salvage", "new.bolt", option, "-7", "--bolt-path", level21_bolt)
     assert done.code not in {0, 70}, done.stderr
     assert not (cli.home / "new.bolt").exists()
+
+
+@pytest.mark.damages
+def test_what_is_left_aside_comes_back_by_the_command_that_is_told(
+    cli: Cli, level21_bolt: Path
+) -> None:
+    """The reference to the tokens, and every freelist, are lost."""
+    data = bytearray(level21_bolt.read_bytes())
+    with bolt_store.open(level21_bolt) as db:
+        size = db.meta.page_size_bytes
+        root = next(
+            one.root_pgid for one in bolt_store.bucket_tree(db) if one.name == b"authorizationsv1"
+        )
+    reference = b"authorizationsv1" + root.to_bytes(8, "little")
+    data = data.replace(reference, reference[:16] + b"\xff" * 8)
+    for pgid in range(2, len(data) // size):
+        if data[pgid * size + 8] == 16:
+            data[pgid * size : (pgid + 1) * size] = bytes(size)
+    level21_bolt.write_bytes(data)
+    done = cli.run("store", "salvage", "new.bolt", "--bolt-path", level21_bolt)
+    [line] = [line for line in done.stdout.splitlines() if "--put-back lost" in line]
+    again = cli.run(*shlex.split(line)[1:])
+    assert again.code == 1
+    assert "Put back: " in again.stdout
+    target = shlex.split(line)[3]
+    assert cli.run("store", "check", "--bolt-path", target).code == 0
+    document = json.loads(
+        cli.run(*shlex.split(line)[1:3], "third", *shlex.split(line)[4:], "--json").stdout
+    )
+    assert document["is_newest"] is True
+    assert document["put_back_counts"]["authorization"] > 0

@@ -5,7 +5,7 @@ Lives here: `store compact` and `store salvage`. Must not live here: how the fil
 """
 
 import shlex
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Final, Self
 
@@ -108,6 +108,7 @@ COMPACT: Final = Command(
 class _Salvage(Options, frozen=True):
     target: str | None
     use_older: bool
+    put_back: list[str]
     page_size: int | None
     root_page: int | None
 
@@ -119,6 +120,16 @@ def _add_salvage(command: Parser) -> None:
         action="store_true",
         help="fill what is missing with what the older snapshot in the file has; deleted tokens "
         "and former passwords may come back by that (default: leave it missing)",
+    )
+    command.add_argument(
+        "--put-back",
+        metavar="WHAT",
+        action="append",
+        default=[],
+        help="put records that are left aside into the new file as well, make their index entries, "
+        "and mend the rest as store repair does: lost for those that may be lost, all for those "
+        "too that were deleted or changed, or the ID of one; may be given several times (default: "
+        "list them)",
     )
     command.add_argument(
         "--page-size",
@@ -173,6 +184,7 @@ class SalvageDocument(StorePathDocument, frozen=True, kw_only=True):
 
     target_path: Path | None
     is_complete: bool
+    is_newest: bool
     method: str
     bucket_count: int
     key_count: int
@@ -181,6 +193,8 @@ class SalvageDocument(StorePathDocument, frozen=True, kw_only=True):
     record_counts: dict[str, int]
     missing_bolt_buckets: tuple[str, ...]
     left_aside: tuple[LeftAsideRecord, ...]
+    put_back_counts: dict[str, int]
+    put_back_notes: tuple[str, ...]
     alternatives: tuple[OtherState, ...]
     verdict: NewFileVerdict | None
 
@@ -197,6 +211,7 @@ def _salvage(options: _Salvage, context: Context) -> ExitCode:
             page_size_bytes=options.page_size,
             root_pgid=options.root_page,
             use_older=options.use_older,
+            put_back=frozenset(options.put_back),
             clock=SystemClock(),
             rng=SystemRng(),
         )
@@ -208,7 +223,8 @@ def _salvage(options: _Salvage, context: Context) -> ExitCode:
                 store=store_path_of(found),
                 target_path=target if facts.is_written else None,
                 report=facts.sentences,
-                record_counts={kind.word: count for kind, count in facts.record_counts.items()},
+                record_counts=_by_word(facts.record_counts),
+                put_back_counts=_by_word(facts.put_back_counts),
                 missing_bolt_buckets=facts.missing_names,
                 left_aside=tuple(LeftAsideRecord.of(one) for one in facts.left_aside),
                 verdict=None if prospect is None else shaped(prospect, NewFileVerdict),
@@ -218,10 +234,16 @@ def _salvage(options: _Salvage, context: Context) -> ExitCode:
         output.prose(f"Store: {displayed(str(found.named_path))} ({found.reason})")
         for sentence in facts.sentences:
             output.prose(f"  - {sentence}")
-        _show_left_aside(facts, context)
-        _show_alternatives(facts, target, found, context)
+        again = _Again(target, options, found)
+        _show_left_aside(facts, again, context)
+        _show_alternatives(facts, again, context)
         if prospect is not None:
-            output.prose(f"New file: {displayed(str(target))}, with {_counts_text(facts)}")
+            if facts.put_back_counts:
+                output.prose(f"Put back: {_counts_text(facts.put_back_counts)}")
+            for note in facts.put_back_notes:
+                output.prose(f"  - {note}")
+            counts = _counts_text(facts.record_counts)
+            output.prose(f"New file: {displayed(str(target))}, with {counts}")
             output.prose(_prospect_text(prospect))
             for sentence, commands in _what_next(facts):
                 output.prose(sentence)
@@ -246,12 +268,38 @@ SALVAGE: Final = Command(
 )
 
 
-def _counts_text(facts: SalvageFacts) -> str:
-    counts = [plural(count, kind.word) for kind, count in facts.record_counts.items()]
-    return f"{', '.join(counts[:-1])} and {counts[-1]}"
+def _by_word(counts: Mapping[RecordKind, int]) -> dict[str, int]:
+    return {kind.word: count for kind, count in counts.items()}
 
 
-def _show_left_aside(facts: SalvageFacts, context: Context) -> None:
+def _counts_text(counts: Mapping[RecordKind, int]) -> str:
+    *some, last = [plural(count, kind.word) for kind, count in counts.items()]
+    return f"{', '.join(some)} and {last}" if some else last
+
+
+class _Again:
+    """The same command with one thing more, into a file of its own."""
+
+    def __init__(self, target: Path, options: _Salvage, found: FoundStore) -> None:
+        self._target = target
+        self._options = options
+        self._path = found.named_path
+
+    def line(self, option: str, value: str) -> str:
+        """Word it, as it can be typed."""
+        options = self._options
+        words = [f"{self._target}.{option.removeprefix('--')}-{value}", option, value]
+        if options.page_size is not None:
+            words += ["--page-size", str(options.page_size)]
+        if options.root_page is not None and option != "--root-page":
+            words += ["--root-page", str(options.root_page)]
+        if options.use_older and option != "--root-page":
+            words += ["--use-older"]
+        words += ["--bolt-path", str(self._path)]
+        return f"  influx-recovery store salvage {shlex.join(words)}"
+
+
+def _show_left_aside(facts: SalvageFacts, again: _Again, context: Context) -> None:
     """List the records that are not in the new file, those that may be current first."""
     if not facts.left_aside:
         return
@@ -270,11 +318,17 @@ def _show_left_aside(facts: SalvageFacts, context: Context) -> None:
     if len(facts.left_aside) > RECORDS_SHOWN_MAX:
         more = len(facts.left_aside) - RECORDS_SHOWN_MAX
         context.output.prose(f"  - and {more} more; --json lists all")
+    lost = sum(left.may_be_lost for left in facts.left_aside)
+    if lost:
+        context.output.prose(f"To put back {plural(lost, 'record')} that may be lost:")
+        context.output.line(again.line("--put-back", "lost"))
+    if lost < len(facts.left_aside):
+        known = next(left for left in facts.left_aside if not left.may_be_lost)
+        context.output.prose("To put back one that was deleted or changed, by its ID, as in:")
+        context.output.line(again.line("--put-back", known.record.id))
 
 
-def _show_alternatives(
-    facts: SalvageFacts, target: Path, found: FoundStore, context: Context
-) -> None:
+def _show_alternatives(facts: SalvageFacts, again: _Again, context: Context) -> None:
     """Name the other states of the file, each with the command that takes it."""
     for other in facts.alternatives:
         of = "no known transaction" if other.txid is None else f"transaction {other.txid}"
@@ -284,11 +338,7 @@ def _show_alternatives(
             f"{plural(other.key_count, 'key')}{loss}. To take it, with what was deleted or "
             "changed since:"
         )
-        name = f"{target}.page-{other.root_pgid}"
-        context.output.line(
-            f"  influx-recovery store salvage {shlex.quote(name)} --root-page {other.root_pgid} "
-            f"--bolt-path {shlex.quote(str(found.named_path))}"
-        )
+        context.output.line(again.line("--root-page", str(other.root_pgid)))
 
 
 def _what_next(facts: SalvageFacts) -> Iterator[tuple[str, tuple[str, ...]]]:
@@ -297,7 +347,7 @@ def _what_next(facts: SalvageFacts) -> Iterator[tuple[str, tuple[str, ...]]]:
     Yields:
         A sentence, and the commands that follow from it, without the file.
     """
-    if not facts.is_newest or facts.stale_key_count:
+    if not facts.is_newest or facts.stale_key_count or facts.put_back_counts:
         yield (
             (
                 "Tokens and users that were deleted, and passwords that were changed, may be back "

@@ -4,7 +4,7 @@ Lives here: `compact` and `salvage`. Must not live here: how they are made
 (`recovery.metastore.rebuilding`), and what is examined (`recovery.services.doctor`).
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from recovery.discovery.candidate import Files
@@ -14,12 +14,15 @@ from recovery.metastore.rebuilding import (
     LeftAside,
     SalvageFacts,
     compact_store,
+    look_into,
     salvage_store,
 )
 from recovery.new_file import MODE, StagedFile
 from recovery.ports import Clock, Rng
 from recovery.services.doctor.examination import examine
 from recovery.services.session import Session
+from recovery.services.stores.putting_back import chosen
+from recovery.services.stores.putting_back import put_back as put_records_back
 
 __all__ = ["LeftAside", "Prospect", "SalvageFacts", "compact", "salvage"]
 
@@ -67,6 +70,7 @@ def salvage(
     page_size_bytes: int | None,
     root_pgid: int | None,
     use_older: bool,
+    put_back: frozenset[str] = frozenset(),
     clock: Clock,
     rng: Rng,
 ) -> tuple[SalvageFacts, Prospect | None]:
@@ -78,6 +82,7 @@ def salvage(
         page_size_bytes: Its page size; None to find it out.
         root_pgid: Its root page; None to find it out.
         use_older: Whether to fill what is missing with what the older snapshot has.
+        put_back: What of the records that are left aside is wanted, as `chosen` has it.
         clock: The time, for the examination.
         rng: Randomness, for the examination.
 
@@ -95,12 +100,36 @@ def salvage(
             root_pgid=root_pgid,
             use_older=use_older,
         )
+        wanted = chosen(facts.left_aside, put_back)
+        if wanted:
+            facts = _with_put_back(new.path, facts, wanted, clock, rng)
         if not facts.is_written:
             return facts, None
         prospect = _prospect(new.path, clock, rng)
         new.publish()
         new.keep()
     return facts, prospect
+
+
+def _with_put_back(
+    path: Path, facts: SalvageFacts, wanted: list[LeftAside], clock: Clock, rng: Rng
+) -> SalvageFacts:
+    """Put records back; where no root was found, into an empty store."""
+    done = put_records_back(path, wanted, is_new=not facts.is_written, clock=clock, rng=rng)
+    found = look_into(path)
+    return replace(
+        facts,
+        is_written=True,
+        key_count=found.key_count,
+        bucket_count=found.bucket_count,
+        record_counts=found.counts,
+        missing_names=found.missing_names,
+        put_back_counts=done.counts,
+        put_back_notes=done.notes,
+        left_aside=tuple(
+            left for left in facts.left_aside if (left.record.kind, left.record.id) not in found.ids
+        ),
+    )
 
 
 def _prospect(target: Path, clock: Clock, rng: Rng) -> Prospect:

@@ -19,12 +19,12 @@ from recovery.metastore.rebuilding import salvage_store
 from recovery.metastore.store import MetaStore
 from recovery.metastore.transaction import MetaTx
 from recovery.model.display import displayed
-from recovery.model.gojson import UndecodableError, format_time
-from recovery.model.ids import IdSource, parse_id
-from recovery.model.schema import LEVEL_MAX, LEVEL_MIN, buckets_of_level, decode_migration
+from recovery.model.gojson import format_time
+from recovery.model.ids import IdSource
 from recovery.new_file import StagedFile
 from recovery.ports import Clock, Rng
-from recovery.services.tenancy.recipes import INSTANCE_ID_KEY, INSTANCE_ID_TABLE, write_empty_store
+from recovery.services.stores.completing import complete_store
+from recovery.services.tenancy.recipes import write_empty_store
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -76,7 +76,11 @@ def base_store(
         notes = () if damaged is None else _salvage(damaged, path)
         is_salvaged = path.exists()
         if is_salvaged:
-            _complete(path, level=level, clock=clock, rng=rng)
+            with (
+                MetaStore.open(path, write=True, needs_schema=False) as store,
+                store.update() as tx,
+            ):
+                complete_store(tx, level=level, clock=clock, rng=rng)
         else:
             _make(path, level=level, clock=clock, rng=rng)
         owner = engine_path.stat()
@@ -108,42 +112,3 @@ def _make(path: Path, *, level: int, clock: Clock, rng: Rng) -> None:
         write_empty_store(tx, level=level, ids=ids, rng=rng, now=now)
 
     MetaStore.create(path, level=level, fill=fill)
-
-
-def _complete(path: Path, *, level: int, clock: Clock, rng: Rng) -> None:
-    """Add what every store has and the salvaged one lacks, without which none can be opened."""
-    with MetaStore.open(path, write=True, needs_schema=False) as store, store.update() as tx:
-        wanted = _level(tx, level)
-        for name in sorted(buckets_of_level(wanted)):
-            if not tx.table(name).is_there:
-                tx.create_table(name)
-        ordinals = _ordinals(tx)
-        for ordinal in range(1, wanted + 1):
-            if ordinal not in ordinals:
-                tx.migrations.insert(ordinal, format_time(clock.now()))
-        found = tx.table(INSTANCE_ID_TABLE).get(INSTANCE_ID_KEY)
-        if found is None or parse_id(found) is None:
-            made = IdSource(clock, rng).snowflake()
-            tx.table(INSTANCE_ID_TABLE).put(INSTANCE_ID_KEY, made.encode())
-
-
-def _level(tx: MetaTx, level: int) -> int:
-    """Keep the level of what was salvaged, if its migrations are whole; else take the wanted one.
-
-    Servers that are newer run those again that are lost at the end, which harms nothing.
-    """
-    ordinals = _ordinals(tx)
-    highest = max(ordinals, default=0)
-    if len(ordinals) == highest and LEVEL_MIN <= highest <= LEVEL_MAX:
-        return highest
-    return max(level, min(highest, LEVEL_MAX))
-
-
-def _ordinals(tx: MetaTx) -> set[int]:
-    found = set()
-    for key, document in tx.table("migrationsv1").items():
-        with suppress(UndecodableError):
-            migration = decode_migration(key, document)
-            if migration.is_finished:
-                found.add(migration.ordinal)
-    return found
