@@ -147,7 +147,7 @@ def _fit(
         if not spare:
             return None
         narrowed = {i: [*fitted[:i], fitted[i] - 1, *fitted[i + 1 :]] for i in spare}
-        best = min(spare, key=lambda i: (_line_count(sample, narrowed[i]), -fitted[i]))
+        best = min(spare, key=lambda i: (*_cost(sample, narrowed[i]), -fitted[i]))
         fitted = narrowed[best]
         excess -= 1
     return fitted
@@ -159,11 +159,16 @@ def _sample(body: Sequence[Sequence[str]]) -> list[Sequence[str]]:
     return [*body[:SAMPLE_ROWS], *longest[:SAMPLE_ROWS]]
 
 
-def _line_count(rows: Iterable[Sequence[str]], widths: Sequence[int]) -> int:
-    return sum(
-        max(len(_cell_lines(cell, width)) for cell, width in zip(row, widths, strict=True))
-        for row in rows
-    )
+def _cost(rows: Iterable[Sequence[str]], widths: Sequence[int]) -> tuple[int, int]:
+    """Count the lines that rows take, and the cells in which a word is broken."""
+    lines, broken = 0, 0
+    for row in rows:
+        lines += max(len(_cell_lines(cell, width)) for cell, width in zip(row, widths, strict=True))
+        broken += sum(
+            len(cell) > width and max(map(text_width, cell.split(" "))) > width
+            for cell, width in zip(row, widths, strict=True)
+        )
+    return lines, broken
 
 
 def _line_up(row: Sequence[str], widths: Sequence[int]) -> Iterator[str]:

@@ -78,3 +78,13 @@ def test_wrapping_loses_nothing_but_blanks(text: str, width: int) -> None:
 @given(WORDS)
 def test_prose_never_breaks_a_word(text: str) -> None:
     assert " ".join(wrap(text, 4, breaks_words=False)).split() == text.split()
+
+
+def test_a_column_is_narrowed_where_no_word_is_broken_for_it() -> None:
+    columns = (Column("Org", 3), Column("Description", 11))
+    rows = [("example-org", "a token for the dashboard")]
+    assert list(table(columns, rows, width_max=30)) == [
+        "Org          Description",
+        "example-org  a token for the",
+        "             dashboard",
+    ]
