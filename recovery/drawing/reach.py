@@ -96,6 +96,7 @@ def draw_reach(
         title="Who can reach what",
         sentence=sentence,
         size=(_WIDTH, height),
+        has_links=any(box.href is not None for column in columns for box in column),
         content=(*_headings(), *_ways(placed, lines), *_boxes(placed), _legend(height)),
     )
 

@@ -82,7 +82,13 @@ def columns_of(text: str) -> int:
 
 
 def picture(
-    name: str, *, title: str, sentence: str, size: tuple[float, float], content: Iterable[str]
+    name: str,
+    *,
+    title: str,
+    sentence: str,
+    size: tuple[float, float],
+    content: Iterable[str],
+    has_links: bool = False,
 ) -> str:
     """Write a whole picture.
 
@@ -92,6 +98,8 @@ def picture(
         sentence: What it shows, for those who do not see it.
         size: Width and height.
         content: Its elements.
+        has_links: Whether parts of it lead somewhere; an image has no parts for those who do not
+            see it, so it is a group then.
 
     Returns:
         An `svg` element that fits into any width.
@@ -103,7 +111,7 @@ def picture(
         head + "".join(content),
         class_=name,
         viewBox=f"0 0 {_number(size[0])} {_number(size[1])}",
-        role="img",
+        role="group" if has_links else "img",
         aria_labelledby=f"{name}-title {name}-sentence",
     )
 
