@@ -84,12 +84,18 @@ def authorization_id(text: str) -> Id:
     Raises:
         UsageError: It is none.
     """
+    return _typed_id(text, hint="type influx-recovery auth list to see the IDs")
+
+
+def new_id(text: str | None) -> Id | None:
+    """Read the ID that something new is to have; None for any. Raises as `authorization_id`."""
+    return None if text is None else _typed_id(text, hint="leave it out for a new ID")
+
+
+def _typed_id(text: str, *, hint: str) -> Id:
     found = parse_id(text)
     if found is None:
-        raise UsageError(
-            problem=f"{shown(text)} is no ID, which has 16 hex digits",
-            hint="type influx-recovery auth list to see the IDs",
-        )
+        raise UsageError(problem=f"{shown(text)} is no ID, which has 16 hex digits", hint=hint)
     return found
 
 

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from tests.support.run_cli import Cli
+from tests.support.stores import make_store
 
 REPORT = (
     "import sys, os, io; from recovery.cli.main import main\n"
@@ -39,3 +40,21 @@ def test_a_listing_imports_neither_ledger_nor_log_library(
     assert not found & (
         HEAVY | {"recovery.ledger", "recovery.daemon", "recovery.services.changes.sequence"}
     )
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["user", "list"],
+        ["auth", "set-inactive", "{reader}", "--yes"],
+        ["store", "check"],
+        ["serve", "--help"],
+    ],
+)
+def test_only_serve_itself_imports_what_serves(
+    cli: Cli, tmp_path: Path, words: Sequence[str]
+) -> None:
+    made = make_store(tmp_path / "influxd.bolt", level=21)
+    where = [] if "--help" in words else ["--bolt-path", made.path]
+    found = modules(cli, *(word.format(reader=made.reader) for word in words), *where)
+    assert not found & {"starlette", "uvicorn", "h11", "jinja2", "anyio", "asyncio"}

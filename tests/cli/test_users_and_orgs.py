@@ -9,7 +9,9 @@ import pytest
 
 from recovery.errors import ExitCode
 from tests.support.invariants import assert_invariants
+from tests.support.real_stores import unpack_real_store
 from tests.support.run_cli import Cli, Ended
+from tests.support.stores import make_store
 
 MINT = "auth create-operator --username testuser --org myorg"
 PASSWORD = "canary-password-on-a-terminal"
@@ -168,6 +170,41 @@ def test_a_new_store_is_for_its_owner_and_nothing_is_replaced(cli: Cli, tmp_path
     assert again.code == ExitCode.REFUSED
     assert store.read_bytes() == before
     assert not os.path.lexists(cli.home / "token2")
+
+
+def test_a_store_that_nobody_has_set_up_is_set_up_in_place(cli: Cli, tmp_path: Path) -> None:
+    store = unpack_real_store("influxd-2.9.1-fresh", tmp_path / "influxd.bolt")
+    line = (
+        *("setup", "--bolt-path", store, "--username", "admin", "--org", "first"),
+        *("--bucket", "data", "--no-password", "--token-file", cli.home / "token"),
+    )
+    assert cli.run(*line).code == ExitCode.REFUSED  # nobody said yes
+    assert cli.run(*line, "--yes").code == 0
+    assert_invariants(store)
+    verified = cli.run("auth", "verify", "--token-file", cli.home / "token", "--bolt-path", store)
+    assert verified.code == 0, verified.stderr
+    assert len(list(tmp_path.glob("*.setup.backup"))) == 1
+    again = cli.run(*line[:-1], cli.home / "token2", "--yes")
+    assert (again.code, again.hint.startswith("type influx-recovery user list")) == (7, True)
+    assert not (cli.home / "token2").exists()
+    refused = cli.run(*line[:-2], "--no-token", "--yes")
+    assert refused.code == ExitCode.USAGE
+
+
+def test_a_user_gets_a_given_id_and_the_tokens_that_name_it(cli: Cli, tmp_path: Path) -> None:
+    made = make_store(tmp_path / "influxd.bolt", level=21)
+    where = ("--bolt-path", made.path, "--yes")
+    assert cli.run_here("user", "delete", "--username", "bob", *where).code == 0
+    line = ("user", "create", "--username", "rob", "--no-password", "--no-org", "--id")
+    done = cli.run_here(*line, made.bob, *where)
+    assert (done.code, "tokens name this ID" in done.stdout + done.stderr) == (0, True)
+    listed = cli.run_here("user", "list", "--bolt-path", made.path, "--json")
+    users = {one["id"]: one["name"] for one in json.loads(listed.stdout)["users"]}
+    assert users[made.bob] == "rob"
+    assert cli.run_here(*line, made.alice, *where).code == ExitCode.REFUSED
+    assert cli.run_here(*line, made.bob, "--ensure", *where).code == 0
+    assert cli.run_here(*line, "0000000000000abc", "--ensure", *where).code == ExitCode.REFUSED
+    assert cli.run_here(*line, "bob", *where).code == ExitCode.USAGE
 
 
 @pytest.mark.parametrize("retention", ["7", "30m", "-1d", "1.5h", "forever", ""])

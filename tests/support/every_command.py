@@ -67,6 +67,7 @@ EVERY_COMMAND: Final[dict[str, tuple[tuple[str, ...], ...]]] = {
     "user create": (
         ("--username", "carol", "--password-file", "{home}/password", "--no-org", "--yes"),
         ("--username", "dave", "--no-password", "--owner-of", "acme", "--yes"),
+        ("--username", "dan", "--no-password", "--no-org", "--id", "00000000000000da", "--yes"),
     ),
     "user update": (("--username", "alice", "--password-file", "{home}/password", "--yes"),),
     "user rename": (("--username", "bob", "--new-name", "robert", "--yes"),),

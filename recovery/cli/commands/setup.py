@@ -8,15 +8,17 @@ from pathlib import Path
 from typing import Final
 
 from recovery.cli.audience import Lack, require_a_way_to_confirm
+from recovery.cli.changing import run_planner
 from recovery.cli.context import Context
 from recovery.cli.deliver import choose_destination, require_own_stdout
 from recovery.cli.documents import shaped
-from recovery.cli.options import Command, Options
+from recovery.cli.options import Change, Command, Options, add_yes
 from recovery.cli.outcome import NewFileDocument, outcome_fields
 from recovery.cli.recording import open_ledger
 from recovery.cli.secret_input import PASSWORD_RULE, ask_new_secret, read_secret
 from recovery.cli.usage import UsageError, required
 from recovery.cli.words import Parser
+from recovery.discovery.search import FoundStore
 from recovery.errors import ExitCode
 from recovery.model.bucket import DAY_NS, HOUR_NS
 from recovery.model.display import displayed
@@ -27,6 +29,7 @@ from recovery.secret import Secret
 from recovery.services.changes.plan import Manner, Outcome, Proposal
 from recovery.services.changes.ports import Ports, TokenDestination
 from recovery.services.changes.sequence import carry_out
+from recovery.services.stores.first_setup import SetUpStore, first_setup, require_empty
 from recovery.services.stores.setup import Setup, SetupResult, proposed_setup
 
 UNITS_NS = {"h": HOUR_NS, "d": DAY_NS, "w": 7 * DAY_NS}
@@ -43,6 +46,7 @@ class _Setup(Options, frozen=True):
     token_file: str | None
     token_stdout: bool
     no_token: bool
+    yes: bool
 
 
 def _add_setup(command: Parser) -> None:
@@ -85,6 +89,7 @@ def _add_setup(command: Parser) -> None:
         action="store_true",
         help="make no operator token (default: make one)",
     )
+    add_yes(command)
 
 
 def _setup(options: _Setup, context: Context) -> ExitCode:
@@ -97,11 +102,10 @@ def _setup(options: _Setup, context: Context) -> ExitCode:
         retention_ns=retention_ns(options.retention),
         token=None,
     )
+    if path.is_file() and path.stat().st_size:
+        return _set_up_there(wanted, options, context)
     require_free(path)
-    asks_password = not options.no_password and options.password_file is None
-    has_place = options.no_token or options.token_stdout or options.token_file is not None
-    lacks = ((Lack.PASSWORD, asks_password), (Lack.TOKEN_PLACE, not has_place))
-    require_a_way_to_confirm(is_confirmed=True, lacks=[lack for lack, is_so in lacks if is_so])
+    require_a_way_to_confirm(is_confirmed=True, lacks=_lacks(options))
     destination = _destination(options, context)
     with proposed_setup(
         path,
@@ -129,10 +133,47 @@ def _setup(options: _Setup, context: Context) -> ExitCode:
     return ExitCode.DONE
 
 
+def _set_up_there(wanted: Setup, options: _Setup, context: Context) -> ExitCode:
+    """Set up a store that a server has made and nobody has set up: a change as any other."""
+    if options.no_token:
+        raise UsageError(
+            problem="--no-token is for a new file, and this store is there", hint="leave it out"
+        )
+    destination = _destination(options, context)
+
+    def planner(found: FoundStore) -> SetUpStore:
+        complete = wanted.with_secrets(password=_password(options), token=new_token(SystemRng()))
+        return first_setup(
+            complete,
+            server_hashes=found.files.use_hashed_tokens,
+            clock=SystemClock(),
+            rng=SystemRng(),
+        )
+
+    common = {name: getattr(options, name) for name in Options.__struct_fields__}
+    return run_planner(
+        Change(**common, output=None, dry_run=False, yes=options.yes),
+        context,
+        planner,
+        destination=destination,
+        require=lambda view: require_empty(view.tx),
+        lacks=_lacks(options),
+    )
+
+
+def _lacks(options: _Setup) -> list[Lack]:
+    """Say what was not said and a person is needed for."""
+    asks_password = not options.no_password and options.password_file is None
+    has_place = options.no_token or options.token_stdout or options.token_file is not None
+    lacks = ((Lack.PASSWORD, asks_password), (Lack.TOKEN_PLACE, not has_place))
+    return [lack for lack, is_so in lacks if is_so]
+
+
 SETUP: Final = Command(
     description="Make a new store for InfluxDB 2.8 or later with a user, an organization, a bucket "
-    "and an operator token, before the first start of the server. Takes the file from --bolt-path, "
-    "which must not exist yet; nothing is ever replaced. It cannot set up a store that is there.",
+    "and an operator token, before the first start of the server. Takes the file from --bolt-path. "
+    "A store that is there is set up in place, after a question, when a server has made it and "
+    "nobody has set it up yet; any other is left alone.",
     example="setup --bolt-path /srv/influxd.bolt --username admin --org myorg --bucket sensors",
     options=_Setup,
     run=_setup,

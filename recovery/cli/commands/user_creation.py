@@ -9,6 +9,7 @@ from typing import Final
 
 from recovery.cli.audience import Lack
 from recovery.cli.changing import run_planner
+from recovery.cli.choices import new_id
 from recovery.cli.context import Context
 from recovery.cli.options import Change, Command, add_change, add_ensure
 from recovery.cli.secret_input import add_new_password, new_password
@@ -22,6 +23,7 @@ from recovery.services.tenancy.user_creation import CreateUser
 
 class _Create(Change, frozen=True):
     username: str | None
+    id: str | None
     password_file: str | None
     password: str | None
     no_password: bool
@@ -33,6 +35,12 @@ class _Create(Change, frozen=True):
 
 def _add_create(command: Parser) -> None:
     command.add_argument("--username", metavar="NAME", help="name of the new user (required)")
+    command.add_argument(
+        "--id",
+        metavar="ID",
+        help="give it this ID, 16 hex digits, as of a deleted user whose tokens are still "
+        "there (default: a new one)",
+    )
     add_new_password(command, or_none=True)
     role = command.add_mutually_exclusive_group()
     role.add_argument(
@@ -63,6 +71,7 @@ def _create(options: _Create, context: Context) -> ExitCode:
         has_role=not options.no_org,
         is_owner=options.owner_of is not None,
         is_ensured=options.ensure,
+        user_id=new_id(options.id),
         clock=SystemClock(),
         rng=SystemRng(),
     )

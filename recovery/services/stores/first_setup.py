@@ -12,13 +12,14 @@ Source: InfluxDB v2.9.1 tenant/service_onboarding.go; spec admin-daemon 1.6 and 
 from dataclasses import dataclass, field
 from typing import ClassVar
 
-from recovery.errors import ConflictError
+from recovery.errors import ConflictError, RefusedError
 from recovery.metastore.transaction import MetaTx
 from recovery.model.authorization import Authorization, decode_authorization, encode_authorization
 from recovery.model.bucket import TYPE_USER
 from recovery.model.gojson import format_time
 from recovery.model.ids import Id, IdSource, unused
 from recovery.model.mapping import INSTANCE, INSTANCE_ID, OWNER, Mapping
+from recovery.model.password import hash_password
 from recovery.model.permission import LEVEL_INSTANCE, operator_permissions
 from recovery.model.token import TokenForm, hash_token
 from recovery.ports import Clock, Rng
@@ -26,6 +27,7 @@ from recovery.remedy import Run
 from recovery.secret import Secret
 from recovery.services.authorizations.new_token import FormChoice, chosen_form
 from recovery.services.changes.plan import Plan
+from recovery.services.stores.setup import Setup, require_wanted
 from recovery.services.tenancy.bucket_changes import require_times
 from recovery.services.tenancy.choosing import cut_name
 from recovery.services.tenancy.recipes import BucketWish, write_bucket, write_organization
@@ -41,7 +43,8 @@ class SetUpStore:
         organization: The organization, as it is to be stored.
         bucket: The bucket.
         retention_ns: How long data stay in it, in nanoseconds; 0 forever.
-        token: The operator token; its maker knows it already.
+        token: The operator token.
+        is_delivered: Whether it is handed over once it is in force; else its maker has it already.
         server_hashes: `use-hashed-tokens` of the server's configuration; None when unknown.
         clock: The time.
         rng: Randomness, for IDs.
@@ -55,6 +58,7 @@ class SetUpStore:
     bucket: str
     retention_ns: int
     token: Secret = field(repr=False)
+    is_delivered: bool = False
     server_hashes: bool | None
     clock: Clock
     rng: Rng
@@ -73,10 +77,7 @@ class SetUpStore:
             RefusedError: The times do not go together, or no ID is free.
             StoreDamagedError: The file is damaged.
         """
-        if not is_empty(store):
-            raise ConflictError(
-                kind="set-up", name="", hint=Run("user list", "to see who is there")
-            )
+        require_empty(store)
         require_times(self.retention_ns, 0)
         ids = IdSource(self.clock, self.rng)
         user_id = unused(ids.snowflake, store.users.has_id)
@@ -130,6 +131,8 @@ class SetUpStore:
             record_ids=(user_id, org_id, bucket_id, authorization.id),
             apply=apply,
             verify=lambda tx: self._what_is_wrong(tx, authorization),
+            secret=self.token if self.is_delivered else None,
+            subject_id=authorization.id,
         )
 
     def _authorization(
@@ -157,6 +160,50 @@ class SetUpStore:
         if tx.users.indexed_id(self.username) != planned.user_id:
             return "a server would not find the user"
         return None
+
+
+def first_setup(wanted: Setup, *, server_hashes: bool | None, clock: Clock, rng: Rng) -> SetUpStore:
+    """Plan to set up a store that is there, with a token that is handed over.
+
+    Args:
+        wanted: What it is to hold, with a token.
+        server_hashes: `use-hashed-tokens` of the server's configuration; None when unknown.
+        clock: The time.
+        rng: Randomness, for IDs.
+
+    Returns:
+        The change.
+
+    Raises:
+        PasswordError: The password breaks a rule of the server.
+        RefusedError: A name cannot be one, or there is no token.
+    """
+    require_wanted(wanted)
+    password, token = wanted.password, wanted.token
+    if token is None:
+        raise RefusedError(reason="a set-up without a token is of no use", hint="make one")
+    return SetUpStore(
+        username=wanted.username,
+        password_hash=None if password is None else Secret(hash_password(password).decode()),
+        organization=wanted.organization,
+        bucket=wanted.bucket,
+        retention_ns=wanted.retention_ns,
+        token=token,
+        is_delivered=True,
+        server_hashes=server_hashes,
+        clock=clock,
+        rng=rng,
+    )
+
+
+def require_empty(store: MetaTx) -> None:
+    """Refuse a store that somebody has set up.
+
+    Raises:
+        ConflictError: Somebody has.
+    """
+    if not is_empty(store):
+        raise ConflictError(kind="set-up", name="", hint=Run("user list", "to see who is there"))
 
 
 def is_empty(store: MetaTx) -> bool:

@@ -9,7 +9,7 @@ gets a role in an organization, without which somebody who signs in sees nothing
 Source: spec influxdb-metadata sections 4.2, 9.4 and recipes R3 and R5.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import ClassVar, Final
 
 from recovery.errors import ConflictError, RefusedError
@@ -44,6 +44,7 @@ class CreateUser:
         has_role: Whether the user gets a role at all.
         is_owner: Whether that role is owner, otherwise member.
         is_ensured: Whether a user that is there already, as wanted, is a success.
+        user_id: The ID that it is to have; None for a new one.
         clock: The time.
         rng: Randomness, for the ID.
     """
@@ -56,6 +57,7 @@ class CreateUser:
     has_role: bool
     is_owner: bool
     is_ensured: bool
+    user_id: Id | None = None
     clock: Clock
     rng: Rng
 
@@ -69,7 +71,7 @@ class CreateUser:
             One new user with its index entry, password and role.
 
         Raises:
-            ConflictError: The name is taken.
+            ConflictError: The name or the ID is taken.
             NotFoundError: There is no such organization.
             PasswordError: The password breaks a rule of the server.
             RefusedError: The name cannot be one.
@@ -88,8 +90,18 @@ class CreateUser:
                 name=shown_name(self.name),
                 hint="choose another name; the entry leads to a user that does not exist",
             )
-        user_id = unused(IdSource(self.clock, self.rng).snowflake, store.users.has_id)
-        return self._new(user_id, organization)
+        if self.user_id is not None and store.users.has_id(self.user_id):
+            raise ConflictError(kind="user", name=self.user_id, hint="choose another ID")
+        ids = IdSource(self.clock, self.rng)
+        user_id = self.user_id or unused(ids.snowflake, store.users.has_id)
+        plan = self._new(user_id, organization)
+        if self.user_id is None:
+            return plan
+        heirs = sum(one.user_id == user_id for one in store.authorizations.walk([]))
+        if not heirs:
+            return plan
+        inherited = f"{heirs} tokens name this ID: they are this user's, and work from now on"
+        return replace(plan, warnings=(*plan.warnings, inherited))
 
     def _new(self, user_id: Id, organization: Organization | None) -> Plan:
         role = OWNER if self.is_owner else MEMBER
@@ -140,6 +152,8 @@ class CreateUser:
                 ),
             )
         problem = self._what_is_wrong(store, user.id, organization)
+        if self.user_id not in {None, user.id}:
+            problem = f"its ID is {user.id}"
         if problem is not None:
             raise RefusedError(
                 reason=f"user {shown_name(self.name)} is there and is not as wanted: {problem}",
