@@ -163,7 +163,7 @@ def completed(words: list[str], home: Path, number: int) -> list[str]:
     """Add what a person would answer at the terminal."""
     arguments = vars(PARSER.parse_args(words))
     added = []
-    if arguments.get("yes") is False and not arguments.get("dry_run"):
+    if arguments.get("yes") is arguments.get("dry_run") is False:
         added.append("--yes")
     if arguments.get("password_file", "") is None:
         added += ["--password-file", str(home / "password")]
