@@ -349,10 +349,10 @@ BREAKAGES: Final = (
     _b("two buckets with one name", "I16 M, I16 M, I17 M", _add_bucket_twin, mended=False),
     # Mappings.
     _b("mapping undecodable", "I19 H",
-       lambda tx, m: put(tx, MAPPINGS, f"{m.org}{m.bob}", GARBAGE), mended=True,
+       lambda tx, m: put(tx, MAPPINGS, f"{m.org}{m.bob}", GARBAGE), mended=False,
        levels=ALL_LEVELS),
     _b("mapping with an unknown role", "I19 H",
-       lambda tx, m: change(tx, MAPPINGS, f"{m.org}{m.bob}", userType="boss"), mended=True),
+       lambda tx, m: change(tx, MAPPINGS, f"{m.org}{m.bob}", userType="boss"), mended=False),
     _b("mapping under a wrong key", "I19 M",
        lambda tx, m: change(tx, MAPPINGS, f"{m.org}{m.bob}", userID=m.alice), mended=False),
     _b("mapping of an unknown type", "I19 L",

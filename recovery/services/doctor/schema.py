@@ -152,6 +152,8 @@ WITNESSES: Final[dict[str, tuple[str, ...]]] = {
     "organizationsv1": ("organizationindexv1",),
     "scraperv2": (),
     "secretsv1": (),
+    "sourcesv1": (),
+    "taskRunsv1": ("tasksv1",),
     "tasksv1": ("taskIndexsv1",),
     "telegrafv1": ("telegrafbyorgindexv1",),
     "userresourcemappingsv1": ("userresourcemappingsbyuserindexv1",),
@@ -252,8 +254,8 @@ def _missing(chart: Chart, name: str) -> Finding:
         return rule.broken(name, mend=_making(name) if can_be_filled else None)
     if name in REMADE_HARMLESSLY:
         return REMADE_BUCKET.broken(name, mend=_making(name))
-    is_loaded = name == "tasksv1" or (name == "bucketsv1" and bool(chart.stuck_orgs))
-    is_fatal = name in FATAL_BUCKETS or (is_loaded and chart.likely_server in FROM_2_5)
+    is_loaded = _is_loaded(chart, name) and chart.likely_server in FROM_2_5
+    is_fatal = name in FATAL_BUCKETS or is_loaded
     if name in WITNESSES and not _was_empty(chart, name):
         rule = LOST_FATAL_BUCKET if is_fatal else LOST_BUCKET
         return rule.broken(name, mend=_making(name, sequence=EMPTIED), giving_up=_making(name))

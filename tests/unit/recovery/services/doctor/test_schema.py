@@ -21,13 +21,13 @@ FATAL = {
 LOST = {
     "authorizationsv1", "checksv1", "dashboardcellviewsv1", "dashboardsv2", "dbrpv1",
     "legacy/authorizationPasswordv1", "notificationEndpointv1", "organizationsv1", "scraperv2",
-    "secretsv1", "telegrafv1", "userresourcemappingsv1", "userspasswordv1", "usersv1",
+    "secretsv1", "sourcesv1", "telegrafv1", "userresourcemappingsv1", "userspasswordv1", "usersv1",
     "v1_pkger_stacks", "variablesv1",
 }  # fmt: skip
 """Bolt buckets of records without which a server starts."""
 LOST_FATAL = {
-    "labelsv1", "labelmappingsv1", "legacy/authorizationsv1", "notificationRulev1", "tasksv1",
-    "bucketsv1",
+    "labelsv1", "labelmappingsv1", "legacy/authorizationsv1", "notificationRulev1", "taskRunsv1",
+    "tasksv1", "bucketsv1",
 }  # fmt: skip
 """Bolt buckets of records without which no server starts."""
 REMADE = {"telegrafPluginsv1", "remotesv2", "replicationsv2", "idsv1"}
