@@ -5,6 +5,7 @@ the order of the steps (`recovery.services.changes.sequence`), and what a comman
 planner).
 """
 
+import shlex
 from collections.abc import Callable, Iterable
 from pathlib import Path
 
@@ -52,7 +53,7 @@ def run_planner(
     if found.is_backup:
         raise RefusedError(
             reason=f"{displayed(str(found.path))} is a backup, and backups are only read",
-            hint="make a copy of it (unpack it with gunzip), and name that with --bolt-path",
+            hint=f"{_copying(found.path)}, and name what that makes with --bolt-path",
         )
     manner = Manner(
         is_dry_run=options.dry_run,
@@ -90,6 +91,22 @@ def _require_ways(options: Change, lacks: Iterable[Lack]) -> None:
     """Refuse what nobody is there for, once it is known that all names are right."""
     wanted = [one for one in lacks if one is Lack.PASSWORD or not options.dry_run]
     require_a_way_to_confirm(is_confirmed=options.yes or options.dry_run, lacks=wanted)
+
+
+def _copying(path: Path) -> str:
+    """Say how a backup becomes a store of its own."""
+    from recovery.metastore.packing import (  # noqa: PLC0415 # only for a refusal
+        HEAD_BYTES,
+        packing_of,
+        unpacking_command,
+    )
+
+    with path.open("rb") as file:
+        packing = packing_of(file.read(HEAD_BYTES))
+    if packing is not None:
+        return f"unpack it: {unpacking_command(path, packing)}"
+    name = displayed(str(path))
+    return f"make a copy of it: cp -n {shlex.quote(name)} {shlex.quote(f'{name}.copy')}"
 
 
 def _forewarned(planner: Planner, size_bytes: int) -> Planner:

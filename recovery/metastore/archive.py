@@ -1,15 +1,16 @@
 """Finding the store in what people pack their backups into.
 
-Lives here: `find_store`, which reads gzip, xz, zstd and tar from front to back, and a packed store
-in a tar. Must not live here: where the store is written to (`recovery.metastore.unpacking`).
+Lives here: `find_store`, which reads gzip, xz, zstd, bzip2 and tar from front to back, and a packed
+store in a tar. Must not live here: where the store is written to (`recovery.metastore.unpacking`),
+and how a file is packed (`recovery.metastore.packing`).
 
 Invariants: nothing is read twice and nothing is kept but the head of a stream, so that neither a
 long archive nor one that unpacks without end takes memory.
 
-Source: RFC 1952, RFC 8878, the .xz file format 1.2.1, POSIX pax for the first bytes; spec
-influxdb-metadata section 1.2 for the names in a backup of `influx backup`.
+Source: spec influxdb-metadata section 1.2 for the names in a backup of `influx backup`.
 """
 
+import bz2
 import gzip
 import lzma
 import re
@@ -21,14 +22,10 @@ from importlib import import_module
 from pathlib import PurePosixPath
 from typing import IO, Final, Protocol, cast
 
-GZIP_START: Final = b"\x1f\x8b"
-XZ_START: Final = b"\xfd7zXZ\0"
-ZSTD_START: Final = b"\x28\xb5\x2f\xfd"
-TAR_MARK: Final = b"ustar"
-TAR_MARK_OFFSET: Final = 257
+from recovery.metastore.packing import BZIP2, GZIP, HEAD_BYTES, TAR, XZ, ZSTD, packing_of
+
 STORE_MARK: Final = bytes.fromhex("edda0ced")
 STORE_MARK_OFFSET: Final = 16
-HEAD_BYTES: Final = 512
 CHUNK_BYTES: Final = 1 << 20
 HEADER_BYTES_MAX: Final = 1 << 24
 """More than this in the header of one member of a tar is forged."""
@@ -127,7 +124,7 @@ def find_store(source: IO[bytes]) -> Iterator[Stream]:
         raise NoStoreError("has nothing in it")
     if _is_store(head):
         yield stream
-    elif _is_tar(head):
+    elif packing_of(head) is TAR:
         yield from _in_tar(stream)
     else:
         raise NoStoreError("holds something else than a store")
@@ -188,18 +185,15 @@ def _is_store(head: bytes) -> bool:
     return head[STORE_MARK_OFFSET:].startswith(STORE_MARK)
 
 
-def _is_tar(head: bytes) -> bool:
-    return head[TAR_MARK_OFFSET:].startswith(TAR_MARK)
-
-
 def _unpacked(stream: Stream) -> Stream:
     unpacker = _unpacker(stream.peek())
     return stream if unpacker is None else Stream(unpacker(stream))
 
 
 def _unpacker(head: bytes) -> Callable[[Stream], _Source] | None:
-    table = {GZIP_START: _gzip, XZ_START: _xz, ZSTD_START: _Zstd}
-    return next((opener for start, opener in table.items() if head.startswith(start)), None)
+    table = {GZIP: _gzip, XZ: _xz, ZSTD: _Zstd, BZIP2: _Bzip2}
+    found = packing_of(head)
+    return None if found is None else table.get(found)
 
 
 def _gzip(stream: Stream) -> _Source:
@@ -208,6 +202,21 @@ def _gzip(stream: Stream) -> _Source:
 
 def _xz(stream: Stream) -> _Source:
     return lzma.LZMAFile(cast("IO[bytes]", stream))
+
+
+class _Bzip2:
+    """Bzip2, whose errors of its content are those of a disk."""
+
+    def __init__(self, stream: Stream) -> None:
+        self._file = bz2.BZ2File(cast("IO[bytes]", stream))
+
+    def read1(self, size: int, /) -> bytes:
+        try:
+            return self._file.read1(size)
+        except OSError as error:
+            if error.errno is not None:  # of the disk
+                raise
+            raise EOFError("bzip2 data is damaged") from error
 
 
 class _Zstd:

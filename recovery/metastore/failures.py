@@ -9,7 +9,6 @@ value. Bugs (`InvariantError`, `StateError`) are not translated: they are not th
 
 import errno
 import os
-import shlex
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -77,16 +76,7 @@ GRID_PAGES: Final = 256
 PAGES_MIN: Final = 3
 """So many page headers with the right number are no accident."""
 PAGE_KINDS: Final = frozenset({0x01, 0x02, 0x10})
-_SIGNATURES: Final = (
-    (b"\x1f\x8b", "is gzip-compressed", "unpack it first: gunzip -k {path}"),
-    (b"\xfd7zXZ\0", "is xz-compressed", "unpack it first: unxz -k {path}"),
-    (b"\x28\xb5\x2f\xfd", "is zstd-compressed", "unpack it first: unzstd {path}"),
-    (
-        b"SQLite format 3\0",
-        "is an SQLite file, not the bolt store",
-        "name influxd.bolt, which usually lies beside influxd.sqlite",
-    ),
-)
+_SQLITE: Final = b"SQLite format 3\0"
 
 READ_LIVE: Final = Give(Input.LIVE, "read a snapshot of it while it is in use")
 
@@ -225,17 +215,28 @@ class Failures:
 
     def _what_else(self) -> tuple[str, Remedy]:
         """Say what a file is that is no bolt file."""
+        from recovery.metastore.packing import (  # noqa: PLC0415 # only for what is no store
+            HEAD_BYTES,
+            TAR,
+            packing_of,
+            unpacking_command,
+        )
+
         try:
             descriptor = open_unnoticed(self.path)
         except OSError:
             return "is not a bolt file", NAME_STORE
         try:
-            start = os.read(descriptor, 16)
+            start = os.read(descriptor, HEAD_BYTES)
         finally:
             os.close(descriptor)
-        for signature, problem, hint in _SIGNATURES:
-            if start.startswith(signature):
-                return problem, hint.format(path=shlex.quote(self.name))
+        packing = packing_of(start)
+        if packing is not None:
+            problem = "is a tar archive" if packing is TAR else f"is packed with {packing.name}"
+            return problem, f"unpack it first: {unpacking_command(self.path, packing)}"
+        if start.startswith(_SQLITE):
+            hint = "name influxd.bolt, which usually lies beside influxd.sqlite"
+            return "is an SQLite file, not the bolt store", hint
         if has_bolt_pages(self.path):
             return f"is a bolt file without a usable meta page: {DO_NOT_START}", _RESTORE
         return "is not a bolt file", "name the file influxd.bolt of the server, or a copy of it"

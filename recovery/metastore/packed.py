@@ -6,25 +6,19 @@ packing, and any way to write: a packed store is only read.
 Invariants: what is unpacked has lost its name by the time that it is read, so that no crash later
 on leaves secrets behind.
 
-Source: spec influxdb-metadata section 1.2 (`influx backup`); recovery.metastore.archive for the
-first bytes, which are repeated here because that module takes time to import.
+Source: spec influxdb-metadata section 1.2 (`influx backup`); recovery.metastore.archive for
+what is in it.
 """
 
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Final
 
 import bolt_store
 from recovery.metastore.failures import Failures, open_unnoticed
+from recovery.metastore.packing import HEAD_BYTES, packing_of
 from recovery.metastore.store import FileFacts, MetaStore, require_store_file
-
-HEAD_BYTES: Final = 512
-PACKED_STARTS: Final = (b"\x1f\x8b", b"\xfd7zXZ\0", b"\x28\xb5\x2f\xfd")
-"""Of gzip, xz and zstd."""
-TAR_MARK: Final = b"ustar"
-TAR_MARK_OFFSET: Final = 257
 
 
 def open_readable(path: Path, *, timeout_s: float = 1.0, needs_schema: bool = True) -> MetaStore:
@@ -132,8 +126,7 @@ def is_packed(path: Path) -> bool:
         return False
     try:
         head = os.read(descriptor, HEAD_BYTES)
-        is_tar = head[TAR_MARK_OFFSET:].startswith(TAR_MARK)
-        return is_tar or head.startswith(PACKED_STARTS)
+        return packing_of(head) is not None
     except OSError:
         return False
     finally:

@@ -273,6 +273,12 @@ class MetaStore:
         """Size of the pages of the file."""
         return self._db.meta.page_size_bytes
 
+    @property
+    def used_bytes(self) -> int:
+        """Where the pages end that one of the two snapshots can have; what is behind is no data."""
+        metas = [slot.meta for slot in self._db.pager.slots if slot.meta is not None]
+        return max(meta.high_water_mark * meta.page_size_bytes for meta in metas)
+
     def require_sound(self) -> None:
         """Check the whole file, and refuse one that is not safe to write.
 

@@ -36,8 +36,8 @@ UNDECODABLE: Final = Rule(
     severity=Severity.HIGH,
     problem="is a membership that cannot be understood",
     effect="every session of that user fails",
-    remedy="repair leaves it alone, because it cannot know which role it was: ask for its removal by "
-    "this number, and make it again",
+    remedy="repair leaves it alone, because it cannot know which role it was: ask for its removal "
+    "by this number, and make it again",
     operations=("org add-member", "org add-owner"),
     is_on_request=True,
 )

@@ -24,6 +24,7 @@ from typing import Final
 from recovery.errors import SchemaError, StoreBusyError
 from recovery.log import get_logger
 from recovery.metastore.live import snapshot_store
+from recovery.metastore.sparse import data_ranges
 from recovery.metastore.store import MetaStore
 from recovery.new_file import MODE, StagedFile, failed
 from recovery.services.changes.backup import backup_path, make_backup
@@ -85,6 +86,8 @@ def back_up(
     with StagedFile(target, elsewhere=ELSEWHERE) as new:
         plain = new.path.with_name(f"{new.path.name}{PLAIN}") if is_compressed else new.path
         is_live, level, txid = _copy(store_path, plain, target)
+        if is_compressed:
+            _cut_hole_behind(plain, target)
         store_size_bytes = plain.stat().st_size
         if is_compressed:
             _compress(plain, new.path, target)
@@ -140,6 +143,23 @@ def _level_of(path: Path) -> int | None:
             return copy.level
     except SchemaError:
         return None
+
+
+def _cut_hole_behind(path: Path, target: Path) -> None:
+    """Cut off the hole at the end of a copy, which would be packed byte by byte: up to a terabyte.
+
+    Raises:
+        RecoveryError: It cannot be opened, or cut.
+    """
+    with MetaStore.open(path, write=False, needs_schema=False) as copy:
+        used_bytes = copy.used_bytes
+    try:
+        with path.open("r+b") as file:
+            size_bytes = os.fstat(file.fileno()).st_size
+            end = max((end for _, end in data_ranges(file.fileno())), default=0)
+            os.ftruncate(file.fileno(), min(max(end, used_bytes), size_bytes))
+    except OSError as error:
+        raise failed(target, error, ELSEWHERE) from error
 
 
 def _compress(plain: Path, packed_path: Path, target: Path) -> None:

@@ -243,7 +243,7 @@ def sqlite_file() -> bytes:
         (b"hello", "is not a bolt file", "name the file influxd.bolt"),
         (b"x", "is not a bolt file", "name the file influxd.bolt"),
         (bytes(range(256)) * 256, "is not a bolt file", "name the file influxd.bolt"),
-        (gzip.compress(bytes(70000)), "is gzip-compressed", "gunzip -k"),
+        (gzip.compress(bytes(70000)), "is packed with gzip", "gunzip -c"),
         (sqlite_file(), "is an SQLite file", "beside influxd.sqlite"),
     ],
     ids=["zeros", "text", "one byte", "bytes", "gzip", "sqlite"],

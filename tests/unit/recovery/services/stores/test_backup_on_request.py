@@ -3,6 +3,7 @@
 import contextlib
 import errno
 import gzip
+import os
 import stat
 from datetime import UTC, datetime
 from pathlib import Path
@@ -209,3 +210,16 @@ def test_ctrl_c_at_any_point_leaves_nothing_of_a_backup(
         backup(made.path, tmp_path, is_compressed=is_compressed)
     assert names(tmp_path) == ["store"]
     assert names(made.path.parent) == ["influxd.bolt"]
+
+
+@pytest.mark.timeout(30)
+def test_the_hole_behind_a_store_is_not_packed(made: MadeStore) -> None:
+    """Byte by byte a terabyte would take hours, and be read as long again to compare it."""
+    before = content(made.path)
+    size_bytes = made.path.stat().st_size
+    os.truncate(made.path, 1 << 40)
+    report = backup(made.path, is_compressed=True)
+    assert report.store_size_bytes == size_bytes
+    unpacked = report.path.with_name("unpacked.bolt")
+    unpacked.write_bytes(gzip.decompress(report.path.read_bytes()))
+    assert content(unpacked) == before
