@@ -10,9 +10,12 @@ from pathlib import Path
 import pytest
 
 from recovery.errors import ExitCode
+from recovery.metastore.transaction import MetaTx
+from tests.support.full_store import change as change_record
 from tests.support.mounts import make_read_only, mounted
 from tests.support.oracle import Oracle, Script
 from tests.support.run_cli import Cli, Ended
+from tests.support.stores import edit, make_store
 
 LIST = ("auth", "list")
 CREATE = ("auth", "create-operator", "--yes", "--token-stdout")
@@ -390,3 +393,22 @@ def test_an_internal_error_shows_its_place_and_no_text_of_the_exception(cli: Cli
         assert_refused(done, ExitCode.INTERNAL, "KeyError", "README.md")
         assert ("in fail" in done.stderr) == bool(more)
         assert "canary" not in done.stderr
+
+
+@pytest.mark.parametrize(("name", "owned"), [("acme", "acme"), ("a\u200bb", "{org}")])
+def test_the_only_organization_is_named_in_the_hint_where_no_user_is_left(
+    cli: Cli, tmp_path: Path, name: str, owned: str
+) -> None:
+    """There is nothing to be guessed, and the hint can be typed as it is."""
+    made = make_store(tmp_path / "influxd.bolt", level=21)
+
+    def lose(tx: MetaTx) -> None:
+        for table in ("usersv1", "organizationsv1"):
+            for key in [key for key, _ in tx.table(table).items() if key != made.org.encode()]:
+                tx.table(table).delete(key)
+        change_record(tx, "organizationsv1", made.org, name=name)
+
+    edit(made.path, lose)
+    done = cli.run(*CREATE, "--bolt-path", made.path)
+    assert_refused(done, ExitCode.REFUSED, "the store has no user")
+    assert f"--username NAME --owner-of {owned.format(org=made.org)} to make" in done.hint

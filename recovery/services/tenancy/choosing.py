@@ -6,6 +6,7 @@ Invariants: a name is looked for among the records, not only in the index: a sto
 broken is one that people need help with. An error lists the names that exist.
 """
 
+import itertools
 from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Final, TypeVar
 
@@ -170,12 +171,21 @@ def _way_to_both(tx: MetaTx) -> Remedy:
     Setup is open only while there is neither; a salvaged store can have lost one of the two.
     """
     create_org = Run("org create", "to make one", {Input.ORGANIZATION: None})
+    owner, owned = _only_name(tx.users.walk([])), _only_name(tx.organizations.walk([]))
     if tx.table(USERS).is_empty and tx.table(ORGANIZATIONS).is_empty:
         return Run("user create", "", {Input.USER: None, Input.NO_ORGANIZATION: None}, create_org)
     if tx.table(USERS).is_empty:
-        values = {Input.USER: None, Input.ORGANIZATION: None}
+        values = {Input.USER: None, Input.ORGANIZATION: owned}
         return Run("user create", "to make a user who owns it", values)
-    return create_org._replace(values={Input.ORGANIZATION: None, Input.USER: None})
+    return create_org._replace(values={Input.ORGANIZATION: None, Input.USER: owner})
+
+
+def _only_name(found: Iterable[User | Organization]) -> str | None:
+    """Name the only one that there is, by its ID where the name cannot be typed."""
+    first = list(itertools.islice(found, 2))
+    if len(first) != 1:
+        return None
+    return first[0].name if _is_plain(first[0].name) and first[0].name else first[0].id
 
 
 def _only(  # what is asked for, what there is, and what to do without

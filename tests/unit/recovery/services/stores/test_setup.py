@@ -155,3 +155,29 @@ def test_a_set_up_whose_token_cannot_be_delivered_leaves_nothing_and_can_be_run_
     assert list(tmp_path.iterdir()) == []
     make(path, wanted())
     assert_invariants(path)
+
+
+class InterruptedRecorder(ListRecorder):
+    """Is interrupted by Ctrl-C while it writes down that the store was made."""
+
+    def conclude(self, intent_id: int, outcome: str, *, txid_after: int | None = None) -> None:
+        """Be interrupted once."""
+        if outcome == "done" and not self.outcomes:
+            self.outcomes.append("interrupted")
+            raise KeyboardInterrupt
+        super().conclude(intent_id, outcome, txid_after=txid_after)
+
+
+def test_ctrl_c_while_the_ledger_is_written_leaves_nothing_and_the_ledger_says_so(
+    tmp_path: Path,
+) -> None:
+    """Words and file agree: nothing is in force, and it can be run again."""
+    path = tmp_path / "influxd.bolt"
+    recorder, destination = InterruptedRecorder(), MemoryDestination()
+    with pytest.raises(KeyboardInterrupt):
+        make(path, wanted(), destination, recorder)
+    assert recorder.outcomes == ["interrupted", "unchanged"]
+    assert list(tmp_path.iterdir()) == []
+    assert destination.delivered == []
+    make(path, wanted())
+    assert_invariants(path)

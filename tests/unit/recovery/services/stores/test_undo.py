@@ -1,8 +1,11 @@
 """Taking back what was done last: what is taken back, and what is refused."""
 
+import json
 import shutil
+import sqlite3
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from contextlib import closing
+from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from pathlib import Path
 
@@ -18,11 +21,13 @@ from recovery.errors import (
 )
 from recovery.ledger import Ledger
 from recovery.ledger_rows import Actor
+from recovery.metastore.transaction import MetaTx
 from recovery.services.authorizations.changes import DeleteAuthorization, SetStatus
 from recovery.services.changes.backup_rule import BackupEachChange
-from recovery.services.changes.plan import Manner, Outcome, Proposal
+from recovery.services.changes.plan import Manner, Outcome, Plan, Proposal
 from recovery.services.changes.ports import Intent, Ports
 from recovery.services.stores.undo import OPERATION, UndoProposal
+from tests.support.hints import hint_of
 from tests.support.locks import locked
 from tests.support.ports import FixedClock
 from tests.support.stores import (
@@ -285,3 +290,98 @@ def test_an_undo_that_was_cut_off_is_ended_by_the_next(
     assert world.content() != before
     assert world.undo()[0].is_resumed
     assert world.content() == before
+
+
+def test_an_undo_that_fails_before_its_first_write_has_changed_nothing(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    before = world.content()
+    world.deactivate()
+    after = world.content()
+
+    def fail(_file: OsFile, _offset: int, _data: bytes) -> None:
+        raise OSError(28, "No space left on device")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(OsFile, "write_at", fail)
+        with pytest.raises(WriteFailedError, match="nothing was changed") as caught:
+            world.undo()
+    assert caught.value.exit_code is ExitCode.WRITE_FAILED
+    assert world.outcomes()[-1] == (OPERATION, "unchanged")
+    assert world.content() == after
+    world.undo()
+    assert world.content() == before
+
+
+def _forget_digest(world: World, record_ids: list[str] | None = None) -> None:
+    """Make the ledger one of an older version, which recorded no digests."""
+    with closing(sqlite3.connect(world.ledger.path)) as connection, connection:
+        connection.execute("DROP TRIGGER entries_are_never_changed")
+        connection.execute("UPDATE entries SET digest = NULL")
+        if record_ids is not None:
+            connection.execute("UPDATE entries SET record_ids = ?", (json.dumps(record_ids),))
+
+
+def test_an_operation_of_an_older_ledger_is_taken_back_by_its_records(world: World) -> None:
+    before = world.content()
+    world.deactivate()
+    _forget_digest(world)
+    world.undo()
+    assert world.content() == before
+
+
+@pytest.mark.parametrize("record_ids", [[], ["0bad0bad0bad0bad"]])
+def test_an_operation_of_an_older_ledger_whose_records_are_not_concerned_is_refused(
+    world: World, record_ids: list[str]
+) -> None:
+    """The only child of a backup need not be ours: a server may have made it."""
+    world.deactivate()
+    _forget_digest(world, record_ids)
+    after = world.content()
+    with pytest.raises(RefusedError, match="does not concern") as caught:
+        world.undo()
+    assert "store diff" in hint_of(caught.value, "store undo")
+    assert world.content() == after
+
+
+@dataclass(frozen=True)
+class Replaced:
+    """Switches a token off, and finds another file in the place of the store afterwards."""
+
+    planner: SetStatus
+    path: Path
+    content: bytes
+
+    @property
+    def operation(self) -> str:
+        return self.planner.operation
+
+    def plan(self, store: MetaTx) -> Plan:
+        return replace(self.planner.plan(store), verify=self._put)
+
+    def _put(self, _: MetaTx) -> str:
+        other = self.path.with_name("other")
+        other.write_bytes(self.content)
+        other.rename(self.path)
+        return "a record is not as planned"
+
+
+def test_what_was_put_in_the_place_of_the_store_meanwhile_is_left_alone(world: World) -> None:
+    """Its outcome is not known, and nobody is told to copy the backup over the other file."""
+    planner = SetStatus(authorization_id=world.made.reader, is_active=False, clock=world.clock)
+    ports = Ports(audience=YesAudience(), recorder=world.ledger)
+    manner = Manner(backups=BackupEachChange(world.clock))
+    with pytest.raises(WriteFailedError) as caught:
+        run_change(
+            world.made.path,
+            Replaced(planner, world.made.path, b"other"),
+            manner=manner,
+            ports=ports,
+        )
+    error = caught.value
+    assert error.exit_code is ExitCode.OUTCOME_UNKNOWN
+    assert "nothing was changed" not in str(error)
+    assert "cp " not in hint_of(error)
+    assert f"store info --bolt-path {error.backup_path}" in hint_of(error)
+    assert world.content() == b"other"
+    assert world.outcomes()[-1] == ("auth set-inactive", "unknown")
