@@ -177,6 +177,9 @@ COMMANDS: Final = {
     "store diff": Entry(
         "store_diff", "say what is different between two stores, by name and without secrets"
     ),
+    "store report": Entry(
+        "store_report", "write one page of HTML about the store, with pictures and without secrets"
+    ),
     "store export": Entry(
         "store_export",
         "write users, organizations, buckets, tokens and findings to an SQLite file",

@@ -1,6 +1,6 @@
 """Text from the store, made safe to look at.
 
-Lives here: `displayed`. Must not live here: tables, colours, widths.
+Lives here: `displayed`, and sizes in words. Must not live here: tables, colours, widths.
 
 Whoever may create a user or an organization chooses its name freely, so a name may try to move the
 cursor, to reorder the line, to forge another line, or to look like another name.
@@ -82,3 +82,15 @@ def _escaped(character: str) -> str:
     if number <= _BYTE_MAX:
         return f"\\x{number:02x}"
     return f"\\u{number:04x}" if number <= _BMP_MAX else f"\\U{number:08x}"
+
+
+_UNITS: Final = ("B", "KiB", "MiB", "GiB", "TiB")
+_KIBI: Final = 1024
+
+
+def size_text(size_bytes: int) -> str:
+    """Write a size for a person, as "128.0 KiB"."""
+    number, unit = float(size_bytes), 0
+    while number >= _KIBI and unit < len(_UNITS) - 1:
+        number, unit = number / _KIBI, unit + 1
+    return f"{number:.0f} {_UNITS[unit]}" if unit == 0 else f"{number:.1f} {_UNITS[unit]}"

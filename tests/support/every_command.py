@@ -117,6 +117,7 @@ EVERY_COMMAND: Final[dict[str, tuple[tuple[str, ...], ...]]] = {
         ),
     ),
     "store export": (("{home}/inventory.sqlite",),),
+    "store report": (("{home}/report.html",),),
     "store find": ((),),
     "store info": ((),),
     "serve": (),  # it ends when it is told to: see tests/daemon

@@ -22,7 +22,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from recovery.daemon.answer import Answer, Headers
 from recovery.drawing.svg import shortened
-from recovery.model.display import displayed
+from recovery.model.display import displayed, size_text
 
 PACKAGE: Final = "recovery.daemon.page"
 HTML: Final = b"text/html; charset=utf-8"
@@ -48,8 +48,6 @@ _TYPES: Final = {
     "js": b"text/javascript; charset=utf-8",
     "svg": b"image/svg+xml",
 }
-_UNITS: Final = ("B", "KiB", "MiB", "GiB", "TiB")
-_KIBI: Final = 1024
 _BRIEF_COLUMNS: Final = 90
 
 
@@ -76,7 +74,7 @@ class Renderer:
             auto_reload=False,
         )
         self._environment.filters.update(
-            shown=displayed, brief=brief, day=day, moment=moment, size=size, count=count
+            shown=displayed, brief=brief, day=day, moment=moment, size=size_text, count=count
         )
         self._environment.globals["static"] = self._names.__getitem__
 
@@ -145,14 +143,6 @@ def moment(value: str | datetime) -> str:
     if len(value) < 19 or value[10] != "T":  # noqa: PLR2004 # YYYY-MM-DDTHH:MM:SS
         return displayed(value)
     return f"{value[:10]} {value[11:19]} UTC"
-
-
-def size(size_bytes: int) -> str:
-    """Write a size for a person."""
-    number, unit = float(size_bytes), 0
-    while number >= _KIBI and unit < len(_UNITS) - 1:
-        number, unit = number / _KIBI, unit + 1
-    return f"{number:.0f} {_UNITS[unit]}" if unit == 0 else f"{number:.1f} {_UNITS[unit]}"
 
 
 def count(number: int, noun: str, plural: str | None = None) -> str:

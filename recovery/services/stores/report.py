@@ -1,0 +1,166 @@
+"""A report on a store, as one page that can be sent along with a question.
+
+Lives here: `Report`, what it has to say, and `write_report`, which makes the file. Must not live
+here: how pictures are drawn (`recovery.drawing`) and what is found out (the services it asks).
+
+Invariants: the page loads nothing from anywhere and runs nothing. No token, hash or password is in
+it: it has what listings show. Every text is escaped by the template, and what nobody could see is
+made visible. Of a damaged store it has what could be read, and says what could not.
+"""
+
+import os
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
+from importlib.resources import files as package_files
+from pathlib import Path
+from typing import Final, TypeVar
+
+from recovery.discovery.candidate import Files
+from recovery.drawing.svg import shortened
+from recovery.errors import RecoveryError
+from recovery.model.display import displayed, size_text
+from recovery.new_file import MODE, StagedFile, failed
+from recovery.ports import Clock, Rng
+from recovery.services.doctor.examination import Examination, examine
+from recovery.services.reach import Reach, reach_of
+from recovery.services.reach_picture import draw_reach_of
+from recovery.services.session import Session
+from recovery.services.store_facts import StoreFacts
+from recovery.services.stores.history import Entries
+from recovery.services.stores.info import StoreInfo, describe_store
+from recovery.services.stores.page_map import MEANINGS, PageMap
+
+TEMPLATE: Final = "report.html"
+ROWS_MAX: Final = 200
+"""Rows of one table; what is beyond is counted."""
+_T = TypeVar("_T")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Report:
+    """All that the page says; a part that could not be read is None, and is in `problems`.
+
+    Attributes:
+        facts: The store.
+        made_at: When.
+        tool_version: Of this program.
+        host: The machine.
+        examination: What is wrong, and what influxd would do.
+        info: Users, tokens, contents, and what was done last.
+        reach: Who can reach what.
+        pages: What the pages of the file are for.
+        problems: Why a part is missing, as sentences.
+    """
+
+    facts: StoreFacts
+    made_at: datetime
+    tool_version: str
+    host: str
+    examination: Examination
+    info: StoreInfo | None
+    reach: Reach | None
+    pages: PageMap | None
+    problems: tuple[str, ...]
+
+
+def report_on(
+    session: Session, *, files: Files, ledger: Entries, tool_version: str, clock: Clock, rng: Rng
+) -> Report:
+    """Look at everything that the report tells.
+
+    Args:
+        session: The store, opened whatever its schema is.
+        files: What belongs to it.
+        ledger: What was done to it.
+        tool_version: Of this program.
+        clock: The time.
+        rng: Randomness, for the doctor.
+
+    Returns:
+        The report.
+
+    Raises:
+        StoreDamagedError: Nothing of the store can be read.
+        LedgerError: The ledger cannot be read.
+    """
+    problems: list[str] = []
+    examination = examine(session, files=files, clock=clock, rng=rng)
+    return Report(
+        facts=session.facts(),
+        made_at=clock.now(),
+        tool_version=tool_version,
+        host=os.uname().nodename,
+        examination=examination,
+        info=_part(
+            lambda: describe_store(session, sqlite_path=files.sqlite_path, ledger=ledger), problems
+        ),
+        reach=_part(lambda: _reach(session), problems),
+        pages=_part(lambda: PageMap.of(session), problems),
+        problems=tuple(problems),
+    )
+
+
+def _reach(session: Session) -> Reach:
+    with session.view() as view:
+        return reach_of(view)
+
+
+def _part(find_out: Callable[[], _T], problems: list[str]) -> _T | None:
+    try:
+        return find_out()
+    except RecoveryError as error:
+        problems.append(str(error))
+        return None
+
+
+def write_report(report: Report, target: Path) -> None:
+    """Write the page into a new file of mode 0600.
+
+    Args:
+        report: What it says.
+        target: The file; nothing may be there.
+
+    Raises:
+        ConflictError: Something is there.
+        StoreAccessError: This user may not make files there.
+        WriteFailedError: It cannot be written; nothing is left of it.
+    """
+    content = page_of(report).encode(errors="backslashreplace")
+    with StagedFile(target) as new:
+        try:
+            descriptor = os.open(new.path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, MODE)
+            with open(descriptor, "wb") as file:  # noqa: PTH123 # a descriptor, not a path
+                file.write(content)
+        except OSError as error:
+            raise failed(target, error) from error
+        new.publish()
+        new.keep()
+
+
+def page_of(report: Report) -> str:
+    """Write the page.
+
+    Args:
+        report: What it says.
+
+    Returns:
+        HTML with its style in it.
+    """
+    from jinja2 import Environment, StrictUndefined  # noqa: PLC0415 # 60 ms, for one command
+
+    environment = Environment(
+        autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
+    )
+    environment.filters.update(
+        shown=lambda text: displayed(str(text)),
+        size=size_text,
+        cut=lambda text: shortened(str(text), 90),
+    )
+    source = package_files(__package__ or "").joinpath(TEMPLATE).read_text(encoding="utf-8")
+    return environment.from_string(source).render(
+        report=report,
+        reach_picture=None if report.reach is None else draw_reach_of(report.reach),
+        meanings=MEANINGS,
+        rows_max=ROWS_MAX,
+    )
