@@ -26,6 +26,7 @@ from recovery.metastore.transaction import MetaTx
 from recovery.model.ids import Id
 from recovery.ports import Clock, Rng
 from recovery.services.changes.plan import Planner
+from recovery.services.changes.ports import Recorder
 from recovery.services.session import Session
 from recovery.services.stores.history import Entries
 
@@ -69,6 +70,7 @@ class Desk:
         rng: Randomness.
         files: What belongs to the store besides itself, as far as it is known.
         entries: The ledger, to be read.
+        recorder: The ledger, to be written, for what changes another file than the store.
     """
 
     session: Session = field(repr=False)
@@ -80,6 +82,7 @@ class Desk:
     rng: Rng
     files: Files
     entries: Entries
+    recorder: Recorder
 
 
 class Call:

@@ -139,6 +139,7 @@ def run(
         rng=rng,
         files=options.files,
         entries=recorder,
+        recorder=recorder,
     )
     worker, life = Worker(), Life(options.limits, options.child)
     code = None if options.console_code is None else ConsoleCode(options.console_code, clock)

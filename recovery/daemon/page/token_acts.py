@@ -78,7 +78,10 @@ def set_status(visit: Visit) -> Answer:
     found = present(visit.tx.authorizations.get(token_id))
     for what in ("read authorization", "write authorization"):
         visit.rights.require(what, one=found.id, org=found.org_id, user=found.user_id)
-    return _change_status(visit, found.id, is_active=is_active, then="/tokens")
+    back = visit.form.get("back")
+    is_ours = back.startswith("/tokens?") and back.isascii() and back.isprintable()
+    then = back.removesuffix("?") if is_ours else "/tokens"
+    return _change_status(visit, found.id, is_active=is_active, then=then)
 
 
 def _change_status(visit: Visit, token_id: Id, *, is_active: bool, then: str) -> Answer:

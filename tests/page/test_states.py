@@ -1,0 +1,114 @@
+"""The page on stores that are not as they should be: damaged records, nothing in it, odd names."""
+
+from pathlib import Path
+
+from recovery.metastore.transaction import MetaTx
+from recovery.model.ids import Id
+from recovery.services.tenancy.choosing import UserChoice
+from recovery.services.tenancy.user_changes import DeleteUser
+from tests.support.backup_folder import write_backup_folder
+from tests.support.real_stores import unpack_real_store
+from tests.support.run_cli import Cli
+from tests.support.served import serving
+from tests.support.stores import change, edit, make_store
+from tests.support.visitor import Visitor
+
+
+def test_doctor_shows_what_is_wrong_and_repairs_it_with_its_plan(tmp_path: Path) -> None:
+    made = make_store(tmp_path / "influxd.bolt", level=21)
+    cli = Cli(tmp_path / "home")
+
+    def lose_the_index(tx: MetaTx) -> None:
+        for key, value in list(tx.table("userindexv1").items()):
+            if value == made.bob.encode():
+                tx.table("userindexv1").delete(key)
+
+    edit(made.path, lose_the_index)
+    with serving(made.path) as running:
+        visitor = Visitor(running)
+        assert "1 finding" in visitor.get("/").text
+        found = visitor.get("/doctor").text
+        assert "Effect:" in found
+        assert made.bob in found
+        asked = visitor.get("/doctor/repair")
+        assert made.bob in asked.text
+        stale = visitor.send(asked, "/doctor/repair", {"plan": "0" * 32})
+        assert (stale.status, "changed since this plan was shown" in stale.text) == (422, True)
+        done = visitor.do("/doctor/repair", "/doctor/repair")
+        assert "Done." in done.text
+        assert "Nothing is wrong." in done.text
+        visitor.fill("/stop", "/stop")
+        running.process.wait(timeout=20)
+    assert cli.run_here("--bolt-path", made.path, "store", "check").code == 0
+
+
+def test_a_token_of_a_deleted_user_is_called_dead(tmp_path: Path) -> None:
+    made = make_store(tmp_path / "influxd.bolt", level=21)
+    user = UserChoice(name=None, user_id=made.bob)
+    change(made.path, DeleteUser(user=user, with_tokens=False))
+    with serving(made.path) as running:
+        visitor = Visitor(running)
+        assert "dead" in visitor.get("/tokens?find=status:dead").text
+        assert "2 of 4 API tokens" in visitor.get("/tokens?find=status:dead").text
+        page = visitor.get(f"/tokens/{made.reader}").text
+        assert "This token cannot be used: its user does not exist" in page
+        refused = visitor.fill(f"/tokens/{made.reader}", f"/tokens/{made.reader}/clone")
+        assert (refused.status, "nothing was changed" in refused.text) == (404, True)
+        assert "deleted user" in visitor.get("/map").text
+        assert Id(made.bob) not in visitor.get("/users").text
+
+
+def test_a_store_with_nothing_in_it_says_what_to_do(tmp_path: Path) -> None:
+    store = unpack_real_store("influxd-2.9.1-fresh", tmp_path / "influxd.bolt")
+    with serving(store) as running:
+        visitor = Visitor(running)
+        for path, sentence in (
+            ("/", "No operator token here works"),
+            ("/tokens", "This store has no API tokens."),
+            ("/users", "This store has no users."),
+            ("/organizations", "This store has no organizations."),
+            ("/map", "This store has no users, roles or tokens."),
+            ("/map/file", "The pages of the file"),
+            ("/tokens/new/read-write", "the store has none"),
+            ("/doctor", "InfluxDB will start"),
+        ):
+            reply = visitor.get(path)
+            assert (reply.status, sentence in reply.text) == (200, True), path
+        path = "/tokens/new/operator"
+        refused = visitor.fill(path, path, {"act": "save", "understood": "1"})
+        assert (refused.status, "the store has none" in refused.text) == (400, True)
+
+
+def test_a_backup_is_prepared_for_a_restore_and_the_command_is_shown(tmp_path: Path) -> None:
+    held = make_store(tmp_path / "influxd.bolt", level=21)
+    store = unpack_real_store("influxd-2.9.1-used", tmp_path / "backed-up.bolt")
+    folder = tmp_path / "backup"
+    write_backup_folder(folder, store)
+    path = "/backups/restore"
+    with serving(held.path) as running:
+        visitor = Visitor(running)
+        looked = visitor.fill(path, path, {"folder": str(folder), "act": "look"})
+        assert "It needs a prepared copy." in looked.text
+        assert not folder.with_name("backup.prepared").exists()
+        made = visitor.send(looked, path, {"act": "prepare"})
+        assert f"--token TOKEN {folder}.prepared" in made.text
+        assert folder.with_name("backup.prepared").is_dir()
+        assert "prepare-restore" in visitor.get("/ledger").text
+        for wrong in ("backup", "/nosuch/folder"):
+            refused = visitor.fill(path, path, {"folder": wrong, "act": "prepare"})
+            assert (refused.status in {400, 422}, "othing was changed" in refused.text) == (
+                True,
+                True,
+            )
+
+
+def test_a_button_of_the_list_leads_back_to_where_it_was(tmp_path: Path) -> None:
+    made = make_store(tmp_path / "influxd.bolt", level=21)
+    with serving(made.path) as running:
+        visitor = Visitor(running)
+        page = "/tokens?find=bob&sort=owner"
+        reply = visitor.fill(page, "/tokens/status", {"deactivate": made.reader})
+        assert reply.location == "/tokens?find=bob&sort=owner&done=1"
+        assert "inactive" in visitor.get(reply.location).text
+        sent = {"activate": made.reader, "back": "https://evil.test/"}
+        assert visitor.fill(page, "/tokens/status", sent).location == "/tokens?done=2"
