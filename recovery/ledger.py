@@ -261,8 +261,9 @@ class Ledger:
         """
         row = self._first_row(intent, phase="intent", outcome="pending", txid_before=None)
         with self._writing(changed=False) as connection:
+            connection.execute("SAVEPOINT tried")
             _insert(connection, row)
-            connection.execute("ROLLBACK")
+            connection.execute("ROLLBACK TO tried")  # the tables stay: a kept file counts on them
 
     def intend(self, intent: IntentFacts, *, txid_before: int | None = None) -> int:
         """Record what is about to be done.

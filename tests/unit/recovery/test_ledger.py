@@ -693,3 +693,11 @@ def test_a_ledger_that_was_being_written_when_its_process_was_killed_can_be_read
     with pytest.raises(LedgerError) as caught:  # it is read, and is another program's
         ledger.entries()
     assert "readonly" not in str(caught.value)
+
+
+def test_a_new_ledger_that_is_kept_open_takes_a_row_after_it_was_tried(ledger: Ledger) -> None:
+    """What trying takes back must not be the tables that the next row counts on."""
+    with ledger.open_throughout() as kept:
+        kept.prepare(intent())
+        kept.intend(intent())
+    assert len(ledger.entries()) == 1
