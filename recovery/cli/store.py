@@ -73,13 +73,13 @@ def read_session(
             f"note: this is a snapshot of {displayed(str(found.named_path))} at transaction "
             f"{facts.txid}, made without its lock; what a server writes from now on is not in it"
         )
-    if facts.has_torn_meta:
+    if facts.has_torn_meta and needs_schema:
         salvage = command_line("store salvage", named_with(options.bolt_path, None))
         output.message(
             "note: one of the two metas of this file is damaged: if it was the newer one, what was "
             f"done last is missing; what is left of it is shown by {salvage}"
         )
-    if facts.missing_buckets:
+    if facts.missing_buckets and needs_schema:
         output.message(_incomplete(facts, options))
     return session
 

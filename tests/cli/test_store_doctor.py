@@ -7,7 +7,15 @@ from pathlib import Path
 import pytest
 
 from recovery.metastore.transaction import MetaTx
-from tests.support.full_store import FullStore, change, drop, keys_of_file, make_full_store, put
+from tests.support.full_store import (
+    FullStore,
+    change,
+    drop,
+    keys_of_file,
+    make_full_store,
+    put,
+    remove_table,
+)
 from tests.support.oracle import Dump, Oracle
 from tests.support.run_cli import Cli
 from tests.support.stores import edit
@@ -220,3 +228,23 @@ def test_a_store_in_use_is_neither_checked_nor_repaired(
     with oracle.hold(full.path):
         for words in (("store", "check"), ("store", "repair", "--yes")):
             assert cli.run(*words, "--bolt-path", full.path).code == 4
+
+
+@pytest.mark.damages
+def test_of_a_damaged_file_only_salvage_is_to_be_typed(cli: Cli, level21_bolt: Path) -> None:
+    """Whatever would change it refuses it, so that no other command helps."""
+    remove_table(level21_bolt, "secretsv1")
+    remove_table(level21_bolt, "scraperv2")
+    content = bytearray(level21_bolt.read_bytes())
+    newest = max((0, 4096), key=lambda at: int.from_bytes(content[at + 64 : at + 72], "little"))
+    freelist = int.from_bytes(content[newest + 48 : newest + 56], "little")
+    content[freelist * 4096 + 8] = 2
+    level21_bolt.write_bytes(content)
+    done = cli.run("store", "check", "--bolt-path", level21_bolt)
+    assert done.code == 1
+    typed = {
+        line.split(" --")[0].strip() for line in done.stdout.splitlines() if "      influx" in line
+    }
+    assert typed == {"influx-recovery store salvage TARGET"}
+    assert "I3 scraperv2, secretsv1: is a bolt bucket" in done.stdout
+    assert "salvage the file first, and check what that makes" in done.stdout

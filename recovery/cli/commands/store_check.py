@@ -32,6 +32,7 @@ SHOWN_PER_KIND: Final = 5
 PROBLEMS_SHOWN: Final = 8
 """Of those findings that differ in more than the record; a kind takes ten lines at most."""
 OF_THE_FILE: Final = "I1"
+OF_BUCKETS: Final = "I3"
 DO_NOT_START: Final = (
     "Do not start influxd on this file: it is damaged, and influxd writes over what can be saved"
 )
@@ -160,9 +161,10 @@ def _lines(examination: Examination, named: Named) -> Iterator[str]:
     for severity in Severity:
         found = [one for one in examination.findings if one.severity is severity]
         for kind in _kinds(found):
-            yield from _kind_lines(kind, named)
+            is_for_later = examination.is_damaged and kind[0].number != OF_THE_FILE
+            yield from _kind_lines(kind, named, is_for_later=is_for_later)
     for kind in _kinds(examination.advice):
-        yield from _kind_lines(kind, named, mark="advice")
+        yield from _kind_lines(kind, named, is_for_later=examination.is_damaged, mark="advice")
     is_locked = examination.verdict.outlook is Outlook.STARTS_LOCKED
     if examination.findings:
         shown = (one for one in Severity if any(f.severity is one for f in examination.findings))
@@ -193,19 +195,26 @@ def _is_mendable(finding: Finding) -> bool:
 
 
 def _kinds(findings: Sequence[Finding]) -> Iterator[list[Finding]]:
-    """Group findings that differ in the record only, and all that are about pages of the file."""
-    groups: dict[tuple[str, str, str, str], list[Finding]] = {}
+    """Group findings that differ in the record only, and all that are about pages of the file.
+
+    Findings about whole bolt buckets differ in the bucket only.
+    """
+    groups: dict[tuple[str, ...], list[Finding]] = {}
     for one in findings:
         problem = "" if one.number == OF_THE_FILE else one.problem
-        groups.setdefault((one.number, one.bucket, problem, one.remedy), []).append(one)
+        bucket = "" if one.id is None and one.number == OF_BUCKETS else one.bucket
+        groups.setdefault((one.number, bucket, problem, one.effect, one.remedy), []).append(one)
     yield from groups.values()
 
 
-def _kind_lines(kind: Sequence[Finding], named: Named, *, mark: str | None = None) -> Iterator[str]:
+def _kind_lines(
+    kind: Sequence[Finding], named: Named, *, is_for_later: bool, mark: str | None = None
+) -> Iterator[str]:
     first = kind[0]
     is_by_problem = any(one.problem != first.problem for one in kind)
     ids = [one.id for one in kind[:SHOWN_PER_KIND] if one.id is not None]
-    place = " ".join((displayed(first.bucket), ", ".join(ids))).rstrip()
+    buckets = list(dict.fromkeys(displayed(one.bucket) for one in kind[:SHOWN_PER_KIND]))
+    place = " ".join((", ".join(buckets), ", ".join(ids))).rstrip()
     hidden = len(kind) - SHOWN_PER_KIND
     rest = f" and {hidden} more" if hidden > 0 and not is_by_problem else ""
     problem = displayed(f"{first.problem}{_more(first)}")
@@ -216,6 +225,10 @@ def _kind_lines(kind: Sequence[Finding], named: Named, *, mark: str | None = Non
         if len(kind) > PROBLEMS_SHOWN:
             yield f"    and {len(kind) - PROBLEMS_SHOWN} more (--json has all)"
     yield f"    effect: {first.effect}"
+    if is_for_later:  # a damaged file is refused by whatever would change it
+        yield "    what to do: salvage the file first, and check what that makes"
+        yield ""
+        return
     yield f"    what to do: {displayed(first.remedy)}"
     for line in _what_to_type(first, named, is_alone=len(kind) == 1):
         yield f"      {line}"

@@ -5,8 +5,8 @@ index wants which keys.
 
 Invariants: an entry that leads to a record which cannot be decoded is left in peace, because nobody
 knows what that record wants. Of two records that want the same key none is preferred. The last
-entry that leads to a record is never taken away: it works, whatever the record says. Where more
-records are lost than are left, their entries are the last trace of them and stay.
+entry that leads to a record is never taken away: it works, whatever the record says. Where several
+records are lost, their entries are the last trace of them and stay until the loss is accepted.
 """
 
 from collections.abc import Callable, Iterable, Iterator
@@ -33,6 +33,8 @@ KEEPS_WORKING: Final = (
 KEEPS_OTHER: Final = (
     "repair leaves the entry where it leads: nothing else leads to the record that has it now"
 )
+LOST_MIN: Final = 3
+"""One or two entries may be what a server has left behind; of more, the records are lost."""
 LOST_RECORD: Final = "is a record that is lost, and the index and others still have what it was"
 LOST: Final = "leads to records that are gone, and to more of them than there are left"
 LOST_EFFECT: Final = "what these records held is lost, and the index is the last trace of them"
@@ -316,7 +318,8 @@ class IndexAudit:
         for target, keys in foreign.items():
             yield from self._foreign(target, keys, is_served=target in served)
         yield from self._revivals(orphans, worse)
-        if len(orphans) > len(population.known) + len(population.opaque):
+        left_count = len(population.known) + len(population.opaque)
+        if len(orphans) >= LOST_MIN or len(orphans) > left_count:
             gone = [(self._index.name, key) for keys in orphans.values() for key in keys]
             yield self._rules.lost.broken(self._index.name, giving_up=deleting(*gone))
             return

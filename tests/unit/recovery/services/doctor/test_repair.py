@@ -30,6 +30,7 @@ from tests.support.full_store import (
     drop,
     keys_of_file,
     make_full_store,
+    open_tables,
     remove_table,
 )
 from tests.support.full_store import change as change_record
@@ -222,6 +223,31 @@ def test_a_name_that_cannot_be_typed_is_advice_to_rename_it(
 def test_a_name_in_other_letters_is_no_advice(full: FullStore, name: str) -> None:
     edit(full.path, lambda tx: change_record(tx, "usersv1", full.alice, name=name))
     assert [one for one in examined(full.path).advice if one.bucket == "usersv1"] == []
+
+
+@pytest.mark.parametrize("count", [2, 3])
+def test_traces_of_several_lost_records_stay_until_the_loss_is_accepted(
+    full: FullStore, count: int
+) -> None:
+    """A page of records that is gone is no debris: the index has their tokens and names."""
+    numbers = [f"0d{number:014x}" for number in range(count)]
+
+    def lose(tx: MetaTx) -> None:
+        for number in numbers:
+            tx.table("authorizationindexv1").put(f"canary-{number}".encode(), number.encode())
+
+    def left() -> set[bytes]:
+        with open_tables(full.path) as store, store.view() as tx:
+            return {value for _, value in tx.table("authorizationindexv1").items()}
+
+    edit(full.path, lose)
+    change(full.path, repair())
+    is_loss = count > 2
+    assert left().issuperset(number.encode() for number in numbers) is is_loss
+    assert words(examined(full.path)) == (("I25 H",) if is_loss else ())
+    change(full.path, repair(accepted=("I25",)))
+    assert not left() & {number.encode() for number in numbers}
+    assert words(examined(full.path)) == ()
 
 
 def test_every_command_that_a_remedy_names_is_there() -> None:
