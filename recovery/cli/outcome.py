@@ -50,8 +50,13 @@ class NewFileDocument(Document, frozen=True, kw_only=True):
 
 
 class ChangeDocument(NewFileDocument, frozen=True, kw_only=True):
-    """What --json prints after a change of a store."""
+    """What --json prints after a change of a store.
 
+    Attributes:
+        is_needed: Whether there was anything to do; False where all was as wanted.
+    """
+
+    is_needed: bool
     store: Store
 
 
@@ -108,6 +113,7 @@ def show_outcome(
                 outcome,
                 ChangeDocument,
                 store=store_of(found, outcome.proposal.store),
+                is_needed=outcome.proposal.plan.is_needed,
                 **outcome_fields(outcome, is_dry_run=options.dry_run, destination=destination),
             )
         )

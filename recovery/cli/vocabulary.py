@@ -75,6 +75,12 @@ NOUNS: Final = {
         "find, back up, compare and mend stores",
         "The store itself, the file influxd.bolt, as a whole.",
     ),
+    "recipe": Noun(
+        "files and steps for containers, clusters, timers, a NAS and many hosts",
+        "Files and steps for where this is not typed by hand on the machine of the store: "
+        "containers, clusters, timers, a NAS, a rescue system, many hosts at once. They are filled "
+        "with what is found here.",
+    ),
     "ledger": Noun(
         "see what was done to which store, when, by whom and why",
         "The record of what this tool has done. Nothing is ever taken out of it, and no token is "
@@ -187,6 +193,9 @@ COMMANDS: Final = {
     "serve": Entry(
         "serve", "serve the API of the stopped server, for the clients that people have"
     ),
+    "recipe list": Entry("recipe", "list the recipes"),
+    "recipe show": Entry("recipe", "print the files of a recipe, filled with what is found here"),
+    "recipe write": Entry("recipe", "write the files of a recipe into a folder"),
     "ledger list": Entry("ledger", "list what was done, the newest last"),
     "ledger show": Entry("ledger", "show one operation with all that is known of it"),
     "schema": Entry("schema", "print the JSON Schema of what --json prints"),

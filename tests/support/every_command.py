@@ -121,6 +121,9 @@ EVERY_COMMAND: Final[dict[str, tuple[tuple[str, ...], ...]]] = {
     "store find": ((),),
     "store info": ((),),
     "serve": (),  # it ends when it is told to: see tests/daemon
+    "recipe list": ((),),
+    "recipe show": (("docker",), ("systemd", "--set", "unit=influxd.service")),
+    "recipe write": (("backup", "{home}/recipe"),),
     "ledger list": ((),),
     "ledger show": (("1",),),
 }

@@ -102,6 +102,7 @@ def _show(
                 store=store_of(found, facts),
                 operation="auth undelete",
                 is_dry_run=True,
+                is_needed=False,
                 target_path=absolute(found.named_path),
                 backup_path=None,
                 token_path=None,

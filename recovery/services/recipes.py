@@ -1,0 +1,317 @@
+"""Recipes: what to copy where the program is not run by hand on the machine of the store.
+
+Lives here: finding the values that a recipe is filled with, and filling and writing it. Must not
+live here: any recipe, which are the files of the folder recovery/recipes, and the list of them,
+recipes.toml there.
+
+Invariants: every value is quoted as the file that it goes into wants it, so that a folder with a
+space or a quote in its name gives a file that still means what it says. Nothing is overwritten.
+"""
+
+import json
+import re
+import shlex
+import shutil
+import sys
+import tomllib
+from collections.abc import Mapping
+from functools import cache
+from importlib.resources import files
+from importlib.resources.abc import Traversable
+from pathlib import Path, PurePosixPath
+from typing import Final, Literal
+
+import msgspec
+
+from recovery.discovery.candidate import Candidate
+from recovery.discovery.containers import Container, read_containers
+from recovery.discovery.host import Host
+from recovery.discovery.survey import survey
+from recovery.errors import NotFoundError, RefusedError
+from recovery.model.display import displayed
+from recovery.new_file import ClaimedFile, not_makeable, require_free
+
+Source = Literal["given", "found", "assumed"]
+
+PLACE: Final = re.compile(r"@([A-Z_]+)@")
+ASSUMED: Final = {
+    "CLAIM": "influxdb",
+    "CONTAINER": "influxdb",
+    "GID": "1000",
+    "IMAGE": "influxdb:2.7",
+    "NAMESPACE": "default",
+    "PROGRAM": "/usr/local/bin/influx-recovery",
+    "RECOVERY_REPOSITORY": "registry.example/influx-recovery",
+    "RECOVERY_TAG": "1",
+    "SERVICE": "influxdb",
+    "STORE": "/var/lib/influxdb/influxd.bolt",
+    "STORE_INSIDE": "/var/lib/influxdb2/influxd.bolt",
+    "UID": "1000",
+    "UNIT": "influxdb.service",
+    "VOLUME": "data",
+    "WORKLOAD": "statefulset/influxdb",
+}
+"""Names of the packages, of the official image (user 1000) and of its chart."""
+SHELL: Final = frozenset({".sh", ".md"})
+YAML: Final = frozenset({".yaml"})
+UNITS: Final = frozenset({".service", ".timer"})
+_NUMBERS: Final = frozenset({"UID", "GID"})
+_NEEDS_QUOTES: Final = re.compile(r"[\s\"'\\]")
+
+
+class Recipe(msgspec.Struct, frozen=True, kw_only=True):
+    """A recipe.
+
+    Attributes:
+        name: How it is called.
+        summary: What it is for, in a line.
+        files: Where each of its files comes from, by the path that it gets.
+        values: What it is filled with besides what is found.
+    """
+
+    name: str
+    summary: str
+    files: dict[str, str]
+    values: dict[str, str] = {}
+
+
+class Value(msgspec.Struct, frozen=True, kw_only=True):
+    """What a place in a recipe is filled with.
+
+    Attributes:
+        name: Of the place, in small letters, as it is given.
+        text: The value.
+        source: Whether somebody gave it, this machine has it, or packages and images have it so.
+    """
+
+    name: str
+    text: str
+    source: Source
+
+
+class RecipeFile(msgspec.Struct, frozen=True, kw_only=True):
+    """A file of a recipe, filled.
+
+    Attributes:
+        name: Its path below the folder of the recipe.
+        text: Its content.
+        is_executable: Whether it is to be run.
+    """
+
+    name: str
+    text: str
+    is_executable: bool
+
+
+class FilledRecipe(msgspec.Struct, frozen=True, kw_only=True):
+    """A recipe, filled.
+
+    Attributes:
+        recipe: Which one.
+        values: What it was filled with, only what it has places for.
+        files: Its files.
+    """
+
+    recipe: Recipe
+    values: tuple[Value, ...]
+    files: tuple[RecipeFile, ...]
+
+
+@cache
+def recipes() -> tuple[Recipe, ...]:
+    """Give all recipes, in the order of the list."""
+    table = tomllib.loads(_folder().joinpath("recipes.toml").read_text(encoding="utf-8"))
+    return tuple(msgspec.convert({"name": name, **facts}, Recipe) for name, facts in table.items())
+
+
+def fill(name: str, host: Host, *, bolt_path: str | None, given: Mapping[str, str]) -> FilledRecipe:
+    """Fill a recipe with what this machine has. Nothing is opened for writing.
+
+    Args:
+        name: Which one.
+        host: Where to look.
+        bolt_path: The store, if somebody named it.
+        given: Values that somebody gave, by the name of the place in small letters.
+
+    Returns:
+        It, with where each value comes from.
+
+    Raises:
+        NotFoundError: There is no such recipe, or no place in it for a value that is given.
+        RefusedError: A value cannot be written into a file.
+    """
+    recipe = _named(name)
+    sources = {target: _source_text(source) for target, source in recipe.files.items()}
+    places = {place for text in sources.values() for place in PLACE.findall(text)}
+    wanted = places - recipe.values.keys()
+    _require_places(recipe, wanted, given)
+    values = {value.name.upper(): value for value in _values(host, bolt_path, given)}
+    texts = {place: value.text for place, value in values.items()} | recipe.values
+    return FilledRecipe(
+        recipe=recipe,
+        values=tuple(values[place] for place in sorted(wanted & values.keys())),
+        files=tuple(
+            RecipeFile(
+                name=target,
+                text=_filled(text, texts, PurePosixPath(target).suffix),
+                is_executable=text.startswith("#!"),
+            )
+            for target, text in sources.items()
+        ),
+    )
+
+
+def write(filled: FilledRecipe, folder: Path) -> tuple[Path, ...]:
+    """Write the files of a recipe.
+
+    Args:
+        filled: The recipe.
+        folder: Where; made if it is not there.
+
+    Returns:
+        The files.
+
+    Raises:
+        ConflictError: One of them is there already; nothing was written.
+        WriteFailedError: There is no room; what was written before is left.
+    """
+    targets = [folder / file.name for file in filled.files]
+    for place in {target.parent for target in targets}:
+        try:
+            place.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise not_makeable(place, error, "name a folder that you may write to") from error
+    for target in targets:
+        require_free(target)
+    for target, file in zip(targets, filled.files, strict=True):
+        with ClaimedFile(target) as new:
+            new.write(file.text.encode())
+            new.keep()
+        target.chmod(0o755 if file.is_executable else 0o644)
+    return tuple(targets)
+
+
+def _named(name: str) -> Recipe:
+    for recipe in recipes():
+        if recipe.name == name:
+            return recipe
+    raise NotFoundError(
+        kind="recipe",
+        name=displayed(name),
+        existing=[recipe.name for recipe in recipes()],
+        hint="name one of these",
+    )
+
+
+def _require_places(recipe: Recipe, wanted: set[str], given: Mapping[str, str]) -> None:
+    settable = sorted(
+        name.lower()
+        for name in wanted - {"USER", "FOLDER_INSIDE", "RECOVERY_IMAGE"} | _parts_of(wanted)
+    )
+    for name, text in given.items():
+        if name not in settable:
+            raise NotFoundError(
+                kind=f"value of the recipe {recipe.name} with the name",
+                name=displayed(name),
+                existing=settable,
+                hint="give one of these",
+            )
+        if not text or not text.isprintable():
+            raise RefusedError(
+                reason=f"the value of {name} is empty or has characters that cannot be shown",
+                hint="give a text of one line",
+            )
+        if name.upper() in _NUMBERS and not text.isdecimal():
+            raise RefusedError(reason=f"{name} is a number", hint="see `id` for it")
+
+
+def _parts_of(wanted: set[str]) -> set[str]:
+    """Give the values that the composed ones are made of."""
+    parts = {
+        "USER": {"UID", "GID"},
+        "FOLDER_INSIDE": {"STORE_INSIDE"},
+        "RECOVERY_IMAGE": {"RECOVERY_REPOSITORY", "RECOVERY_TAG"},
+    }
+    return {part for place in wanted for part in parts.get(place, ())}
+
+
+def _values(host: Host, bolt_path: str | None, given: Mapping[str, str]) -> list[Value]:
+    """Decide every value: what is given before what is found, and that before custom."""
+    found = _found(host, bolt_path)
+    named = {"STORE": bolt_path} if bolt_path is not None else {}
+    wished = {name.upper(): text for name, text in given.items()} | named
+    layers: tuple[tuple[Source, Mapping[str, str]], ...] = (
+        ("assumed", ASSUMED), ("found", found), ("given", wished),
+    )  # fmt: skip
+    values = {
+        name: Value(name=name.lower(), text=text, source=source)
+        for source, layer in layers
+        for name, text in layer.items()
+    }
+    text = {name: value.text for name, value in values.items()}
+    composed = {
+        "USER": f"{text['UID']}:{text['GID']}",
+        "FOLDER_INSIDE": str(PurePosixPath(text["STORE_INSIDE"]).parent),
+        "RECOVERY_IMAGE": f"{text['RECOVERY_REPOSITORY']}:{text['RECOVERY_TAG']}",
+    }
+    origin = {"USER": "UID", "FOLDER_INSIDE": "STORE_INSIDE", "RECOVERY_IMAGE": "RECOVERY_TAG"}
+    return [
+        *values.values(),
+        *(
+            Value(name=name.lower(), text=text, source=values[origin[name]].source)
+            for name, text in composed.items()
+        ),
+    ]
+
+
+def _found(host: Host, bolt_path: str | None) -> dict[str, str]:
+    """Say what this machine has: the store that is named or the first with data, and its server."""
+    found: dict[str, str] = {}
+    program = sys.executable if hasattr(sys, "frozen") else shutil.which("influx-recovery")
+    if program is not None:
+        found["PROGRAM"] = program
+    here = [one for one in survey(host, bolt_path=bolt_path).candidates if one.has_data]
+    if here:
+        found |= _of_store(here[0])
+    containers = [one for one in read_containers(host) if isinstance(one, Container)]
+    if containers:
+        found["CONTAINER"] = containers[0].name
+        inside = containers[0].environment.get("INFLUXD_BOLT_PATH")
+        if inside is not None:
+            found["STORE_INSIDE"] = inside
+    return found
+
+
+def _of_store(candidate: Candidate) -> dict[str, str]:
+    found = {"STORE": str(candidate.path)}
+    if candidate.uid is not None and candidate.gid is not None:
+        found |= {"UID": str(candidate.uid), "GID": str(candidate.gid)}
+    unit = next((one for one in candidate.opened_by if one.endswith(".service")), None)
+    return found if unit is None else found | {"UNIT": unit}
+
+
+def _filled(text: str, values: Mapping[str, str], suffix: str) -> str:
+    return PLACE.sub(lambda place: _quoted(place[1], values[place[1]], suffix), text)
+
+
+def _quoted(name: str, text: str, suffix: str) -> str:
+    """Write a value as the file wants it: a word of the shell, of YAML, or of a unit."""
+    if suffix in SHELL:
+        return shlex.quote(text)
+    if suffix in YAML:
+        return text if name in _NUMBERS else json.dumps(text)
+    if suffix in UNITS:
+        escaped = text.replace("%", "%%")
+        if _NEEDS_QUOTES.search(text):
+            backslashed = escaped.replace("\\", "\\\\").replace('"', '\\"')
+            return f'"{backslashed}"'
+        return escaped
+    return text
+
+
+def _source_text(source: str) -> str:
+    return _folder().joinpath(source).read_text(encoding="utf-8")
+
+
+def _folder() -> Traversable:
+    return files("recovery") / "recipes"
