@@ -25,6 +25,7 @@ from recovery.daemon.rights import Rights
 from recovery.errors import RecoveryError
 from recovery.metastore.transaction import MetaTx
 from recovery.model.ids import Id
+from recovery.remedy import Run, advice, ways
 from recovery.services.changes.plan import Manner, Plan, Planner
 
 if TYPE_CHECKING:
@@ -294,7 +295,10 @@ class Visit:
 
     def worded(self, error: ApiError) -> str:
         """Put an error into the two sentences that every error here has."""
-        message = error.message[:1].upper() + error.message[1:]
+        message = error.message
+        if isinstance(error.__cause__, RecoveryError):
+            message = f"{error.__cause__}; {_advice(error.__cause__)}"
+        message = message[:1].upper() + message[1:]
         if error.code == "unauthorized" and message.endswith("is unauthorized"):
             message = f"Your user may not do this ({error.message})."
         if error.message == USER_INACTIVE:
@@ -337,6 +341,27 @@ class Visit:
     def _entry(self, number: int) -> "JournalEntry | None":
         entries = self.page.desk.changes.journal.entries
         return next((one for one in reversed(entries) if one.number == number), None)
+
+
+def _advice(error: RecoveryError) -> str:
+    """Say what to do next, with pages in the place of commands."""
+    return ", or ".join(
+        f"look at {_PLACES[way.operation.split()[0]]} {way.purpose}".rstrip()
+        if isinstance(way, Run) and way.operation.split()[0] in _PLACES
+        else advice(way)
+        for way in ways(error.hint)
+    )
+
+
+_PLACES: Final = {
+    "auth": "API Tokens",
+    "user": "Users",
+    "org": "Organizations",
+    "bucket": "Organizations",
+    "store": "Doctor",
+    "ledger": "Ledger",
+}
+"""Where what a command does is done here, by the first word of its name."""
 
 
 def _number(text: str) -> int:
