@@ -201,3 +201,16 @@ def test_every_module_says_what_lives_in_it(package: str) -> None:
         if not describes_room.search(ast.get_docstring(ast.parse(path.read_text())) or "")
     }
     assert lacking == set()
+
+
+def test_the_top_level_has_the_folders_that_were_ordered() -> None:
+    tracked = subprocess.run(
+        ["git", "ls-files", "-z"], cwd=PROJECT, capture_output=True, text=True, check=True
+    ).stdout.split("\0")
+    folders = {path.split("/")[0] for path in tracked if "/" in path}
+    assert {one for one in folders if not one.startswith(".")} == {
+        "bolt_store",
+        "man",
+        "recovery",
+        "tests",
+    }

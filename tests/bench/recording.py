@@ -1,4 +1,4 @@
-"""Record a session for the README: `python -m tests.bench.recording` writes docs/session.svg.
+"""Record a session for the README: `python -m tests.bench.recording` writes its picture.
 
 The demonstration runs on a terminal of 80 columns, and what was on it becomes a picture. Its token
 is that of a store which is gone; it is left out all the same, so that nobody copies a habit.
@@ -16,7 +16,7 @@ COLUMNS: Final = 80
 LINE_PX: Final = 17
 CHARACTER_PX: Final = 8.4
 MARGIN_PX: Final = 14
-TARGET: Final = PROJECT / "docs" / "session.svg"
+TARGET: Final = PROJECT / "man/pictures/session.svg"
 _STYLE: Final = (
     "text{font:14px ui-monospace,Menlo,Consolas,monospace;fill:#d8dee9;white-space:pre}"
     ".typed{fill:#a3be8c;font-weight:bold}.said{fill:#88c0d0}rect{fill:#20242c}"

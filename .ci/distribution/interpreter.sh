@@ -2,7 +2,7 @@
 # Build what the one file starts with: CPython and the libraries it needs, linked statically into
 # the launcher, for glibc 2.17 and x86-64.
 #
-#   distribution/interpreter.sh FOLDER     makes FOLDER/launcher, python, Lib and components
+#   .ci/distribution/interpreter.sh FOLDER     makes FOLDER/launcher, python, Lib and components
 #
 # Sources: Debian's package of CPython, with Debian's security patches; static libraries of Debian's
 # -dev packages; the compiler and the symbols of the older glibc from ziglang, all from the package
@@ -18,10 +18,11 @@ readonly SOURCE=python3.13
 readonly GLIBC=2.17       # CentOS 7 and all that came later, the NAS of ten years too
 readonly LIBRARIES=(ssl crypto sqlite3 z bz2 lzma)
 readonly LIBRARY_PACKAGES=(libssl-dev libsqlite3-dev zlib1g-dev libbz2-dev liblzma-dev)
+readonly NOT_TO_BE_HAD=3 # exit status where the indexes do not serve the compiler or the sources
 readonly MULTIARCH=x86_64-linux-gnu
 
 die() {
-    echo "distribution/interpreter.sh: $*" >&2
+    echo ".ci/distribution/interpreter.sh: $*" >&2
     exit 1
 }
 
@@ -44,7 +45,7 @@ export SOURCE_DATE_EPOCH=1767225600 ZIG_GLOBAL_CACHE_DIR=$work/zig-cache LC_ALL=
 echo "compiler"
 python3 -m venv "$work/venv"
 "$work/venv/bin/pip" install -q --disable-pip-version-check --only-binary :all: \
-    --require-hashes -r build.lock
+    --require-hashes -r build.lock || exit "$NOT_TO_BE_HAD"
 zig=$("$work/venv/bin/python" -c 'import ziglang; print(ziglang.__path__[0])')/zig
 printf '#!/bin/sh\nexec "%s" cc -target x86_64-linux-gnu.%s "$@"\n' "$zig" "$GLIBC" >"$work/bin/cc"
 printf '#!/bin/sh\nexec "%s" ar "$@"\n' "$zig" >"$work/bin/ar"
@@ -64,8 +65,8 @@ apt_source() {
         -o Dir::State::Lists="$work/apt/lists" -o Dir::Cache="$work/apt" \
         -o APT::Sandbox::User="$(id -un)" "$@"
 }
-apt_source update
-(cd "$work" && apt_source source --download-only "$SOURCE")
+apt_source update || exit "$NOT_TO_BE_HAD"
+(cd "$work" && apt_source source --download-only "$SOURCE") || exit "$NOT_TO_BE_HAD"
 dpkg-source --no-check -x "$work/$SOURCE"_*.dsc "$work/source" >"$work/source.log"
 
 echo "libraries"
