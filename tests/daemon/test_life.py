@@ -1,20 +1,26 @@
 """How a run of the daemon ends, and what it leaves: against real processes."""
 
+import base64
+import contextlib
+import http.client
 import os
+import re
 import shutil
 import signal
 import socket
 import stat
 import subprocess
+import threading
 import time
 from pathlib import Path
 from typing import Final
 
 import pytest
 
+from recovery.services.session import Session
 from tests.support.real_stores import unpack_real_store
-from tests.support.run_cli import PATIENCE_S, PROGRAM, PROJECT
-from tests.support.served import Served, serving
+from tests.support.run_cli import PATIENCE_S, PROGRAM, PROJECT, Cli
+from tests.support.served import Reply, Served, serving, talk
 
 AUTHS: Final = "/api/v2/authorizations"
 
@@ -164,6 +170,61 @@ def test_it_ends_by_itself_and_removes_its_socket(store: Path) -> None:
     assert (done.returncode, "no request for 1 s" in done.stderr) == (0, True)
     assert stat.S_IMODE(opened.parent.stat().st_mode) == 0o700
     assert not opened.exists()
+
+
+def test_it_ends_at_the_latest_whatever_is_asked(store: Path) -> None:
+    began = time.monotonic()
+    with serving(store, "--max", "3s", "--idle", "0s", "--read-only") as served:
+        while served.process.poll() is None and time.monotonic() - began < PATIENCE_S:
+            with contextlib.suppress(OSError, http.client.HTTPException):
+                served.ask("GET", "/api/v2/me", token=served.key)
+            time.sleep(0.05)
+        assert time.monotonic() - began >= 3
+        _, said = served.process.communicate(timeout=PATIENCE_S)
+    assert (served.process.returncode, "it has run for 3 s" in said) == (0, True)
+
+
+def test_it_waits_for_the_lock_as_long_as_it_was_told_to(store: Path) -> None:
+    with Session.open(store, write=True):
+        began = time.monotonic()
+        refused = ran(store, "serve", "--wait", "2s", "--", "true")
+        assert time.monotonic() - began >= 2
+    assert (refused.returncode, "holds the lock" in refused.stderr) == (4, True)
+    held = Session.open(store, write=True)
+    releasing = threading.Timer(1.0, held.close)
+    releasing.start()
+    done = ran(store, "serve", "--wait", "30s", "--", "true")
+    releasing.join()
+    assert done.returncode == 0, done.stderr
+
+
+@pytest.mark.pty
+def test_the_key_is_shown_once_on_the_terminal_and_nowhere_else(store: Path) -> None:
+    cli = Cli(store.parent / "home")
+    opened = store.parent / "run" / "http.sock"
+    with cli.at_terminal("serve", "--bolt-path", store, "--socket", opened) as terminal:
+        terminal.wait_for("influxd cannot start")
+        keys = re.findall(r"[A-Za-z0-9_]{88}", terminal.text)
+        assert len(keys) == 1
+        lines = ("GET /api/v2/me HTTP/1.1", "Host: a", f"Authorization: Token {keys[0]}")
+        head = "\r\n".join([*lines, "Connection: close", "", ""])
+        assert talk(opened, head.encode()).startswith(b"HTTP/1.1 200")
+        terminal.type("\x03")
+        ended = terminal.end()
+    assert (ended.code, ended.stdout.count(keys[0])) == (0, 1)
+
+
+def test_too_many_wrong_passwords_are_answered_with_429_and_a_token_is_not(store: Path) -> None:
+    def sign_in(served: Served, password: str) -> Reply:
+        pair = base64.b64encode(f"admin:{password}".encode()).decode()
+        return served.ask("POST", "/api/v2/signin", headers={"Authorization": f"Basic {pair}"})
+
+    with serving(store, "--read-only") as served:
+        assert [sign_in(served, f"guess {n}").status for n in range(11)] == [401] * 10 + [429]
+        refused = sign_in(served, "golden-pass-1")
+        assert (refused.status, refused.json["code"]) == (429, "too many requests")
+        assert "wait a minute" in refused.json["message"]
+        assert served.ask("GET", "/api/v2/me", token=served.key).status == 200
 
 
 REFUSED: Final = (

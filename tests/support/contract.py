@@ -174,28 +174,44 @@ def _shape(value: Any) -> Any:  # noqa: ANN401 # JSON
     return f"list of {len(value)}" if isinstance(value, list) else type(value).__name__
 
 
+def _body_of(reply: Reply) -> Any:  # noqa: ANN401 # JSON
+    try:
+        return json.loads(reply.body) if reply.body.strip() else None
+    except ValueError:
+        return reply.body.decode()
+
+
+def _look_away(_: dict[str, Any], __: Reply) -> None:
+    return None
+
+
 class Player:
     """Sends requests in order, and notes what is not as it should be."""
 
     def __init__(self, served: Served) -> None:
-        self._served = served
+        self.served = served
         self._names = Names()
 
-    def play(self, step: dict[str, Any]) -> list[str]:
+    def play(
+        self, step: dict[str, Any], look: Callable[[dict[str, Any], Reply], None] = _look_away
+    ) -> list[str]:
         """Send one request.
 
         Args:
             step: It, with what is expected.
+            look: Is shown the answer.
 
         Returns:
             What is different, one line each.
         """
-        reply = self._ask(step)
-        try:
-            body = json.loads(reply.body) if reply.body.strip() else None
-        except ValueError:
-            body = reply.body.decode()
-        self._names.save(step.get("save", {}), body, reply.header("Set-Cookie"))
+        reply = self.ask(step)
+        self._names.save(step.get("save", {}), _body_of(reply), reply.header("Set-Cookie"))
+        look(step, reply)
+        return self.judge(step, reply)
+
+    def judge(self, step: dict[str, Any], reply: Reply) -> list[str]:
+        """Compare an answer; it need not be one that was given. As `play`."""
+        body = _body_of(reply)
         if step["level"] == "none":
             return []
         expected = step["expected"]
@@ -218,7 +234,8 @@ class Player:
             if expected[key] != found[key]
         ]
 
-    def _ask(self, step: dict[str, Any]) -> Reply:
+    def ask(self, step: dict[str, Any]) -> Reply:
+        """Send one request, and look at nothing."""
         headers = {**self._auth(step.get("auth")), **self._names.filled(step.get("headers", {}))}
         body: object = None
         if "json" in step:
@@ -226,7 +243,7 @@ class Player:
         elif "body" in step:
             body = self._names.filled(step["body"]).encode("utf-8", "surrogateescape")
         path = self._names.filled(step["path"])
-        return self._served.ask(step["method"], path, body=body, headers=headers)
+        return self.served.ask(step["method"], path, body=body, headers=headers)
 
     def _auth(self, auth: str | None) -> dict[str, str]:
         if auth is None:

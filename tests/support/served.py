@@ -44,11 +44,13 @@ class Served:
         port: Where, on 127.0.0.1.
         key: Its console key.
         process: It.
+        socket: A Unix socket to ask on, in the place of the port; None for the port.
     """
 
     port: int
     key: str
     process: subprocess.Popen[str]
+    socket: Path | None = None
 
     def ask(
         self,
@@ -61,6 +63,8 @@ class Served:
     ) -> Reply:
         """Send one request on a connection of its own."""
         connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=PATIENCE_S)
+        if self.socket is not None:
+            connection.sock = _connected(self.socket)
         sent = dict(headers or {})
         if token is not None:
             sent["Authorization"] = f"Token {token}"
