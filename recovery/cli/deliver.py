@@ -145,12 +145,20 @@ class TerminalDestination:
             DeliveryError: The terminal did not take it.
         """
         try:
-            write_all(self._terminal, f"{self._head(record_id)}{secret.reveal()}\n\n".encode())
+            lines = f"{self._head(record_id)}{secret.reveal()}\n\n{self._note(secret)}"
+            write_all(self._terminal, lines.encode())
         except OSError as error:
             raise _undelivered(record_id, error) from None
         finally:
             self._opened.close()
         return ()
+
+    def _note(self, secret: Secret) -> str:
+        """Say so when the terminal is too narrow to show it in one line."""
+        with contextlib.suppress(OSError):
+            if 0 < os.get_terminal_size(self._terminal).columns < secret.length_bytes:
+                return "(It takes two lines here and is one word; --token-file takes it whole.)\n\n"
+        return ""
 
     @staticmethod
     def _head(record_id: str) -> str:

@@ -97,6 +97,8 @@ _OPTIONS_OF: Final[dict[str, dict[str, tuple[str, ...]]]] = {
     },
     "user rename": dict.fromkeys(("-n", "--name"), ("--new-name",)),
     "user list": dict.fromkeys(("-n", "--name"), ("--name",)),
+    "bucket": dict.fromkeys(("-i", "--id"), ("--id", "--name")),
+    "bucket rename": {"-n": ("--new-name",), **dict.fromkeys(("-i", "--id"), ("--name",))},
     "v1-auth list": {"--username": ("--username",)},
     "org": {
         **dict.fromkeys(("-n", "--name", "-i", "--id", "--org-id"), ("--org",)),
@@ -230,9 +232,12 @@ def _of_update(command: str, path: str, argv: Sequence[str]) -> str:
     """Tell what depends on an option.
 
     `influx user update` and `influx org update` give another name, and have no option for a
-    password; `influx org members add` makes an owner when told so.
+    password; `influx bucket update` does so where the bucket is named by its ID;
+    `influx org members add` makes an owner when told so.
     """
     names = {typed.partition("=")[0] for typed in argv}
+    if path == "bucket update" and names >= {"-n", "-i"}:
+        return "bucket rename"
     if path in {"user update", "org update"} and names & {"-n", "--name"}:
         return f"{path.partition(' ')[0]} rename"
     if path == "org members add" and "--owner" in names:

@@ -26,6 +26,12 @@ _NOT_PLAIN: Final = re.compile(r"[^\x00-\x7e]")
 CHUNK_BYTES: Final = 1 << 18
 """Written at once: so large that system calls cost nothing, so small that it stays in the cache."""
 
+_BOND: Final = "\0"
+"""Stands for a blank at which a line is not broken."""
+_COMMAND: Final = re.compile(
+    r"\binflux-recovery .+?(?=, | to (?!standard)|; |\??$| or influx-recovery| which )"
+)
+"""A command, up to where the sentence around it goes on."""
 _FIELD: Final = re.compile(r" *\S+(?: \S+)? {2,}(?=\S)")
 """A name in front of a value, as "Operator       full"."""
 _STYLES: Final = {"error": "31", "heading": "1", "hint": "36"}
@@ -213,8 +219,8 @@ class Output:
     def error(self, sentence: str, hint: str | None) -> None:
         """Write the two lines that end a command which did not do its work.
 
-        A script can count on two lines. On a terminal the sentence is wrapped, but not the hint,
-        because it is there to be copied.
+        A script can count on two lines. On a terminal both are wrapped, but no command of the hint
+        is broken, because it is there to be copied.
 
         Args:
             sentence: What happened, and whether anything was changed.
@@ -226,7 +232,10 @@ class Output:
         for line in (f"{mark} {first.lstrip()}", *rest):
             self._to_stderr(line)
         if hint:
-            self._to_stderr(f"{self._styled('hint:', 'hint', self._stderr)} {_one_line(hint)}")
+            first, *rest = self._wrapped(" " * len("hint: ") + _one_line(hint), self._stderr)
+            self._to_stderr(f"{self._styled('hint:', 'hint', self._stderr)} {first.lstrip()}")
+            for line in rest:
+                self._to_stderr(line)
 
     def close(self) -> None:
         """Flush the result, so that a full disk is an error and not a silence.
@@ -262,22 +271,16 @@ class Output:
         return f"\x1b[{_STYLES[style]}m{text}\x1b[0m"
 
     def _wrapped(self, text: str, stream: TextIO) -> list[str]:
-        """Wrap a sentence to a terminal; all lines keep its indent, and hang below its words."""
+        """Wrap a sentence to a terminal; all lines keep its indent, and hang below its words.
+
+        A command in it stays in one piece, also where it is longer than the line: the terminal
+        breaks it then, and gives it back whole when it is copied.
+        """
         width = self._width(stream)
         if width is None:
             return [text]
-        words = text.lstrip(" ")
-        indent = len(text) - len(words)
-        hanging = indent + (len("- ") if words.startswith(("- ", "! ")) else 0)
-        field = _FIELD.match(text)
-        if field and field.end() + max(map(len, words.split())) <= width:
-            hanging = field.end()
-            room = max(min(width, _PROSE_WIDTH_MAX) - hanging, _PROSE_WIDTH_MIN)
-            first, *rest = wrap(text[hanging:], room, breaks_words=False)
-            return [field[0] + first, *(" " * hanging + line for line in rest)]
-        room = max(min(width, _PROSE_WIDTH_MAX) - hanging, _PROSE_WIDTH_MIN)
-        first, *rest = wrap(words, room, breaks_words=False)
-        return [" " * indent + first, *(" " * hanging + line for line in rest)]
+        bound = _COMMAND.sub(lambda found: found[0].replace(" ", _BOND), text)
+        return [line.replace(_BOND, " ") for line in _hung(bound, width)]
 
     def _width(self, stream: TextIO) -> int | None:
         """Measure a terminal; None for anything else, where lines are as long as they are."""
@@ -289,6 +292,21 @@ class Output:
             return os.get_terminal_size(stream.fileno()).columns or _WIDTH_IF_UNKNOWN
         except OSError:
             return _WIDTH_IF_UNKNOWN
+
+
+def _hung(text: str, width: int) -> Iterator[str]:
+    """Break a sentence; what follows the first line hangs below its words, or below a value."""
+    words = text.lstrip(" ")
+    indent = len(text) - len(words)
+    hanging = indent + (len("- ") if words.startswith(("- ", "! ")) else 0)
+    head = " " * indent
+    field = _FIELD.match(text)
+    if field and field.end() + max(map(len, words.split())) <= width:
+        head, words, hanging = field[0], text[field.end() :], field.end()
+    room = max(min(width, _PROSE_WIDTH_MAX) - hanging, _PROSE_WIDTH_MIN)
+    first, *rest = wrap(words, room, breaks_words=False)
+    yield head + first
+    yield from (" " * hanging + line for line in rest)
 
 
 @contextlib.contextmanager

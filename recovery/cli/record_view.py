@@ -79,7 +79,7 @@ def details_lines(details: Details) -> Iterator[str]:
     yield f"Organization   {_name(details.organization, details.organization_id)}"
     yield f"Status         {displayed(details.status)}"
     yield f"Usable         {'yes' if details.is_usable else f'no: {details.because[0]}'}"
-    yield f"Token          {displayed(token_text(details) or 'none')}"
+    yield f"Token          {displayed(token_text(details) or 'none')}{_how_to_see(details)}"
     yield f"Operator       {str(details.operator) or 'no'}"
     yield f"Created        {displayed(details.created_at) or 'unknown'}"
     yield f"Updated        {displayed(details.updated_at) or 'unknown'}"
@@ -105,6 +105,12 @@ def token_text(details: Details) -> str | None:
     if details.stored is not None:
         return stored_text(details.stored)
     return f"REDACTED ({details.token_form.value})"
+
+
+def _how_to_see(details: Details) -> str:
+    """Say how a token that is stored as it is can be seen, as runbooks for influxd do."""
+    is_hidden = details.token_form is TokenForm.RAW and details.stored is None
+    return "; --show-tokens shows it, which the ledger records" if is_hidden else ""
 
 
 def _name(name: str | None, record_id: str | None) -> str:

@@ -4,34 +4,39 @@ Lives here: the words for each obstacle. Must not live here: what is an obstacle
 (`recovery.model.standing`).
 """
 
-import shlex
 from collections.abc import Iterable
 from typing import Final
 
-from recovery.model.display import displayed
+from recovery.cli.hints import Named, command_line
 from recovery.model.standing import Obstacle
+from recovery.remedy import Input
 
-_COMMANDS: Final = {
-    Obstacle.NO_NAME: "influx-recovery user rename --id {id} --new-name NAME",
-    Obstacle.NO_ENTRY: "influx-recovery store repair",
-    Obstacle.NO_PASSWORD: "influx-recovery user update --id {id}",
-    Obstacle.BAD_PASSWORD: "influx-recovery user update --id {id}",
-    Obstacle.INACTIVE: "influx-recovery user activate --id {id}",
-    Obstacle.NO_ROLE: "influx-recovery org add-owner --username {name}",
+_OPERATIONS: Final = {
+    Obstacle.NO_NAME: "user rename",
+    Obstacle.NO_ENTRY: "store repair",
+    Obstacle.NO_PASSWORD: "user update",
+    Obstacle.BAD_PASSWORD: "user update",
+    Obstacle.INACTIVE: "user activate",
+    Obstacle.NO_ROLE: "org add-owner",
 }
 
 
-def and_then(obstacles: Iterable[Obstacle], *, user_id: str, name: str) -> str:
+def and_then(obstacles: Iterable[Obstacle], named: Named, *, user_id: str, name: str) -> str:
     """Name the commands that let a user in, one after the other.
 
     Args:
         obstacles: What is in the way.
+        named: What was named at the command at hand, so that these are about the same store.
         user_id: The user.
         name: Its name, not escaped.
 
     Returns:
         A command for each obstacle, without repeats, with "and then" between.
     """
-    quoted = shlex.quote(displayed(name))
-    words = (_COMMANDS[one].format(id=user_id, name=quoted) for one in obstacles)
-    return ", and then ".join(dict.fromkeys(words))
+    lines = []
+    for obstacle in obstacles:
+        operation = _OPERATIONS[obstacle]
+        by_id = not operation.startswith("org ")  # there a user is named
+        which = {Input.ID: user_id} if by_id else {Input.USER: name}
+        lines.append(command_line(operation, {**named, **which}))
+    return ", and then ".join(dict.fromkeys(lines))

@@ -170,6 +170,7 @@ def test_a_person_sees_the_plan_types_yes_and_gets_the_token_on_the_terminal(
     assert any(value.startswith("$influxdb2-sha256$") for value in hashes)
     assert token not in hashes
     assert done.stdout.count(token) == 1
+    assert "two lines here and is one word" in done.stdout, "80 columns are too few for it"
 
 
 @pytest.mark.pty

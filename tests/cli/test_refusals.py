@@ -412,3 +412,17 @@ def test_the_only_organization_is_named_in_the_hint_where_no_user_is_left(
     done = cli.run(*CREATE, "--bolt-path", made.path)
     assert_refused(done, ExitCode.REFUSED, "the store has no user")
     assert f"--username NAME --owner-of {owned.format(org=made.org)} to make" in done.hint
+
+
+@pytest.mark.parametrize("columns", [40, 80])
+def test_a_hint_is_wrapped_and_no_command_in_it_is_broken(
+    cli: Cli, level21_bolt: Path, columns: int
+) -> None:
+    environ = {"INFLUXD_BOLT_PATH": str(level21_bolt)}
+    words = ("user", "create", "--username", "testuser", "--no-password", "--yes")
+    lines = cli.shown_here(*words, columns=columns, environ=environ).stdout.splitlines()
+    at = next(number for number, line in enumerate(lines) if line.startswith("hint: "))
+    command = f"influx-recovery user update --ledger {cli.ledger} --id 08371db1dd8c8000"
+    assert command in [line.strip() for line in lines[at + 1 :]]
+    others = [line for line in lines[at:] if command not in line]
+    assert max(map(len, others)) <= columns

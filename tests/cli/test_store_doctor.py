@@ -92,7 +92,10 @@ def test_nobody_can_get_in_ends_with_1(cli: Cli, full: FullStore) -> None:
     assert code == 1
     *_, verdict, hint = text.splitlines()
     assert verdict == "Verdict: influxd will start, but nobody can get in."
-    assert hint == f"Next: influx-recovery user activate --id {full.alice}"
+    assert hint == (
+        f"Next: influx-recovery user activate --bolt-path {full.path} --ledger {cli.ledger} "
+        f"--id {full.alice}"
+    ), "about the same store"
     assert "Nothing is wrong." not in text
 
 

@@ -44,7 +44,8 @@ def require_sound_hints(text: str, words: Sequence[object]) -> None:
         text: What was written, or what is on the terminal.
         words: What was typed to get it.
     """
-    for line in _STYLE.sub("", text).splitlines():
+    whole = _STYLE.sub("", text).replace("\n      ", " ")  # what a terminal has wrapped
+    for line in whole.splitlines():
         if line.startswith("hint: "):
             problem = complaint(
                 line.removeprefix("hint: "), typed_words([str(one) for one in words])

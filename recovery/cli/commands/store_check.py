@@ -187,7 +187,7 @@ def _lines(examination: Examination, named: Named) -> Iterator[str]:
     yield f"Verdict: {displayed(examination.verdict.sentence)}."
     if is_locked and access.nearest is not None:
         near = access.nearest
-        yield f"Next: {and_then(near.obstacles, user_id=near.user_id, name=near.name)}"
+        yield f"Next: {and_then(near.obstacles, named, user_id=near.user_id, name=near.name)}"
 
 
 def _is_mendable(finding: Finding) -> bool:

@@ -11,6 +11,7 @@ from recovery.cli.choices import add_user_choice, user_choice
 from recovery.cli.commands.user_listing import role_text
 from recovery.cli.context import Context
 from recovery.cli.documents import StoreDocument
+from recovery.cli.hints import Named, named_with
 from recovery.cli.options import Command, Reading
 from recovery.cli.secret_input import ask_secret, read_secret
 from recovery.cli.store import find_store, read_session, show_header, store_of
@@ -51,7 +52,7 @@ def _show(options: _Show, context: Context) -> ExitCode:
             context.output.document(UserDocument(store=store, user=details))
             return ExitCode.DONE
         show_header(found, inventory.facts, context.output)
-    for line in _details_lines(details):
+    for line in _details_lines(details, named_with(options.bolt_path, options.ledger)):
         context.output.prose(line)
     return ExitCode.DONE
 
@@ -74,14 +75,14 @@ _SIGN_INS: Final = {
 }
 
 
-def _details_lines(details: UserDetails) -> Iterator[str]:
+def _details_lines(details: UserDetails, named: Named) -> Iterator[str]:
     yield f"User {displayed(details.name)}, {details.id}"
     yield f"Status: {displayed(details.status) or 'not set'}"
     if details.can_sign_in:
         yield "Sign-in: possible, with the password"
     else:
         yield f"Sign-in: {_SIGN_INS[details.answer]}: {'; '.join(details.because)}"
-        yield f"Next: {and_then(details.because, user_id=details.id, name=details.name)}"
+        yield f"Next: {and_then(details.because, named, user_id=details.id, name=details.name)}"
     roles = [role_text(membership) for membership in details.memberships]
     if details.is_instance_owner:
         roles.append("the instance (owner)")
