@@ -300,6 +300,8 @@ def with_our_options(argv: Sequence[str], words: str, command: Parser) -> list[s
     bare = list(_BARE.get(words, ()))
     rest = [typed for typed in words.split() if typed in argv]
     said: dict[str, str] = {}
+    # influx v1 auth create has no word for the new name; ours has, and a user of 2.x beside it.
+    is_named_so = ("v1-auth create", "" if _has_own_word(argv, words, command) else "--username")
     is_value, is_over, is_dropped = False, False, False
     for place, typed in enumerate(argv):
         name, equals, value = typed.partition("=")
@@ -312,7 +314,7 @@ def with_our_options(argv: Sequence[str], words: str, command: Parser) -> list[s
         elif not typed.startswith("-") or typed == "-":
             line += _bare_word(typed, rest, bare)
         else:
-            ours = _option(name, words, command)
+            ours = "" if (words, name) == is_named_so else _option(name, words, command)
             if ours is None:
                 _refuse_server_option(name, command)
                 line.append(typed)
@@ -328,6 +330,24 @@ def with_our_options(argv: Sequence[str], words: str, command: Parser) -> list[s
             line += [ours + equals + value] if ours else ([value] if equals else [])
             is_value = takes_value and not equals
     return [typed for typed in line if not (words == "org add-owner" and typed == "--owner")]
+
+
+def _has_own_word(argv: Sequence[str], words: str, command: Parser) -> bool:
+    """Say whether there is a word besides those of the command and the values of options."""
+    rest = words.split()
+    is_value = False
+    for typed in argv:
+        name, equals, _ = typed.partition("=")
+        if is_value:
+            is_value = False
+        elif typed.startswith("-"):
+            action = command.options.get(_option(name, words, command) or name)
+            is_value = action is not None and action.nargs != 0 and not equals
+        elif typed in rest:
+            rest.remove(typed)
+        else:
+            return True
+    return False
 
 
 def _bare_word(typed: str, rest: list[str], bare: list[str]) -> list[str]:

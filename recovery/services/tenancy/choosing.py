@@ -107,7 +107,7 @@ def choose_bucket(tx: MetaTx, name: str, organization: Organization) -> Bucket:
 
     Args:
         tx: The records.
-        name: Its name, exactly.
+        name: Its name, exactly, or its ID; a bucket that is called so goes first.
         organization: The organization.
 
     Returns:
@@ -118,7 +118,9 @@ def choose_bucket(tx: MetaTx, name: str, organization: Organization) -> Bucket:
         StoreDamagedError: The file is damaged.
     """
     existing = [one for one in tx.buckets.walk([]) if one.org_id == organization.id]
-    found = next((one for one in existing if one.name == name), None)
+    wanted_id = parse_id(name)
+    named = (one for one in existing if one.name == name)
+    found = next(named, None) or next((one for one in existing if one.id == wanted_id), None)
     if found is None:
         raise NotFoundError(
             kind="bucket",

@@ -57,6 +57,13 @@ MEANT: Final = {
     "--token-stdout",
     "help": "--help",
     "version": "--version",
+    "v1 auth create --username x --read-bucket b -o o": "v1-auth create x --read-bucket b --org o",
+    "v1 auth create x --username u --read-bucket b": (
+        "v1-auth create x --username u --read-bucket b"
+    ),
+    f"bucket update -i {ID} -n new": f"bucket rename --name {ID} --new-name new",
+    f"bucket update --id {ID} -r 30d": f"bucket update --name {ID} --retention 30d",
+    f"bucket delete -i {ID}": f"bucket delete --name {ID}",
     "-V": "--version",
 }
 
