@@ -121,7 +121,8 @@ NO_ORG: Final = Rule(
     severity=Severity.MEDIUM,
     problem="is a bucket of an organization that does not exist",
     effect="its data take up disk space, and nobody can read or delete them",
-    remedy="repair leaves it alone: the organization may come back with a backup",
+    remedy="repair takes it from the index, where just one entry leads to it; else it leaves it "
+    "alone: the organization may come back with a backup",
 )
 NO_ORG_ID: Final = Rule(
     number="I15",
@@ -129,7 +130,8 @@ NO_ORG_ID: Final = Rule(
     problem="is a bucket that names no organization",
     effect="listing the buckets fails with 400 for everybody, no organization can be deleted, and "
     "1.x writes end with status 500",
-    remedy="repair cannot know whose it is: restore a backup of the store",
+    remedy="repair takes it from the index, where just one entry leads to it; else it cannot know "
+    "whose it is: restore a backup of the store",
 )
 NO_ID: Final = Rule(
     number="I15",
