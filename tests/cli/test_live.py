@@ -51,6 +51,28 @@ def test_a_snapshot_reads_the_same_and_says_that_it_is_one(
     assert list(level21_bolt.parent.glob("*.bolt*")) == [level21_bolt]
 
 
+def test_a_store_that_is_being_written_reads_the_same_each_time(
+    cli: Cli, level21_bolt: Path, oracle: Oracle
+) -> None:
+    """The peer commits all the time, and each commit uses pages that were just freed."""
+    words = ("auth", "list", "--bolt-path", level21_bolt, "--json")
+    quiet = json.loads(cli.run_here(*words).stdout)
+    txids = []
+    with oracle.loop(level21_bolt) as stop:
+        for _ in range(6):
+            done = cli.run_here(*words, "--live")
+            assert done.code == 0, done.stderr
+            live = json.loads(done.stdout)
+            assert live["authorizations"] == quiet["authorizations"]
+            txids.append(live["store"]["txid"])
+        checked = cli.run_here("store", "check", "--live", "--json", "--bolt-path", level21_bolt)
+        assert json.loads(checked.stdout)["findings"] == []
+        commits = stop()
+    assert txids == sorted(txids)
+    assert quiet["store"]["txid"] < txids[0] < txids[-1] <= quiet["store"]["txid"] + commits + 1
+    assert list(level21_bolt.parent.glob("*.bolt*")) == [level21_bolt]
+
+
 @pytest.mark.parametrize("words", READING)
 def test_every_reading_command_reads_a_held_store(cli: Cli, tmp_path: Path, words: str) -> None:
     made = make_store(tmp_path / "influxd.bolt", level=21)
@@ -74,5 +96,6 @@ def test_all_commands_that_list_or_show_records_have_it() -> None:
         "store check",
         "store info",
         "store export",
+        "store report",
         "store diff",
     } == set(READING)
