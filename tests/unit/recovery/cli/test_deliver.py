@@ -7,8 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from recovery.cli.deliver import FileDestination
+from recovery.cli.deliver import FileDestination, ListDestination
 from recovery.errors import DeliveryError, RefusedError
+from recovery.remedy import Run
 from recovery.secret import Secret
 from tests.support.as_other_user import run_as_nobody
 
@@ -37,6 +38,37 @@ def test_a_file_without_room_is_refused_and_removed(
     with pytest.raises(RefusedError, match="No space left"):
         FileDestination(tmp_path / "token").open(89)
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("call", ["write", "fsync"])
+def test_tokens_of_a_rotation_that_are_lost_can_be_taken_back(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, call: str
+) -> None:
+    """There is no single one to delete: only undo brings the old ones back."""
+    destination = ListDestination(tmp_path / "tokens")
+    destination.open(89)
+
+    def fail(*_: object) -> int:
+        raise OSError(errno.EIO, os.strerror(errno.EIO))
+
+    monkeypatch.setattr(os, call, fail)
+    if call == "fsync":  # written, and perhaps not on the disk: better kept than lost
+        warnings = destination.deliver(TOKEN, record_id=RECORD_ID)
+        assert all("cannot be synced" in one for one in warnings)
+        assert (warnings != ()) == (tmp_path / "tokens").exists()
+        return
+    with pytest.raises(DeliveryError, match=RECORD_ID) as caught:
+        destination.deliver(TOKEN, record_id=RECORD_ID)
+    assert isinstance(caught.value.hint, Run)
+    assert caught.value.hint.operation == "store undo"
+    assert TOKEN.reveal() not in str(caught.value)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_list_that_was_never_opened_is_not_delivered(tmp_path: Path) -> None:
+    with pytest.raises(DeliveryError) as caught:
+        ListDestination(tmp_path / "tokens").deliver(TOKEN, record_id=RECORD_ID)
+    assert isinstance(caught.value.hint, Run)
 
 
 def failing_sync(monkeypatch: pytest.MonkeyPatch, *, of_folder: bool) -> None:
