@@ -2,7 +2,6 @@
 
 import re
 from collections.abc import Iterator
-from html import unescape
 from pathlib import Path
 from shutil import copyfile
 
@@ -16,7 +15,7 @@ from recovery.secret import Secret
 from tests.support.run_cli import Cli
 from tests.support.served import Served, serving
 from tests.support.stores import MadeStore, make_store
-from tests.support.visitor import PageReply, Visitor
+from tests.support.visitor import Visitor
 
 TIME = re.compile(rb"20\d\d-\d\d-\d\dT[0-9:.]+Z")
 
@@ -50,12 +49,6 @@ def content(path: Path) -> dict[tuple[bytes, bytes], bytes]:
             for name, bucket in tx.buckets()
             for key, value in bucket.items()
         }
-
-
-def secret_of(reply: PageReply) -> str:
-    found = re.search(r'id="secret" tabindex="0">([^<]+)<', reply.body)
-    assert found, reply.text
-    return unescape(found[1])
 
 
 def stopped(visitor: Visitor, served: Served) -> None:
@@ -148,7 +141,7 @@ def test_an_operator_token_is_made_in_three_steps_and_shown_once(
     page = visitor.get("/tokens/new/operator")
     fields = {"act": "save", "understood": "1", "description": "recovery 4711"}
     reply = visitor.send(page, "/tokens/new/operator", fields)
-    token = secret_of(reply)
+    token = reply.secret
     assert (reply.status, len(token)) == (200, 88)
     assert "the store keeps only its hash" in reply.text
     again = visitor.send(page, "/tokens/new/operator", fields)
@@ -167,123 +160,14 @@ def test_an_operator_token_is_made_in_three_steps_and_shown_once(
     assert cli.run_here("--bolt-path", made.path, "store", "check").code == 0
 
 
-def permissions_of(served: Served, reply: PageReply) -> list[str]:
-    found = re.search(r"<code>([0-9a-f]{16})</code>", reply.body)
-    assert found
-    record = served.ask("GET", f"/api/v2/authorizations/{found[1]}", token=served.key).json
-    return sorted(
-        f"{one['action']}:{one['resource']['type']}/{one['resource'].get('id', '*')}"
-        for one in record["permissions"]
-    )
-
-
-@pytest.mark.parametrize(
-    ("fields", "expected"),
-    [
-        (
-            {"read": ["{bucket}"], "write": ["{bucket}"]},
-            ["read:buckets/{bucket}", "write:buckets/{bucket}"],
-        ),
-        ({"read": ["{bucket}"], "every-write": "1"}, ["read:buckets/{bucket}", "write:buckets/*"]),
-        ({"every-read": "1"}, ["read:buckets/*"]),
-    ],
-)
-def test_a_read_write_token_permits_what_was_ticked(
-    made: MadeStore,
-    served: Served,
-    visitor: Visitor,
-    fields: dict[str, str | list[str]],
-    expected: list[str],
-) -> None:
-    def filled(text: str) -> str:
-        return text.format(bucket=made.bucket)
-
-    sent = {
-        name: [filled(one) for one in value] if isinstance(value, list) else value
-        for name, value in fields.items()
-    }
-    path = "/tokens/new/read-write"
-    reply = visitor.fill(path, path, {**sent, "organization": made.org, "act": "save"})
-    assert permissions_of(served, reply) == [filled(one) for one in expected]
-
-
-def test_without_scripts_a_search_keeps_the_ticks_and_says_what_it_will_be(
-    made: MadeStore, visitor: Visitor
-) -> None:
-    path = "/tokens/new/read-write"
-    reply = visitor.fill(
-        path,
-        path,
-        {"read": [made.bucket], "search-write": "moni", "act": "find", "organization": made.org},
-    )
-    form = reply.form(path)
-    assert form.fields["read"] == [made.bucket]
-    assert "May read acme / sensors." in reply.text
-    assert (reply.status, reply.body.count('name="write"')) == (200, 1)
-    chosen = visitor.send(reply, path, {"act": "all-write"}).form(path)
-    assert len(chosen.fields["write"]) == 1
-
-
-def test_nothing_chosen_is_said_and_nothing_is_made(visitor: Visitor) -> None:
-    for kind, message in (
-        ("read-write", "Choose at least one bucket to read or write."),
-        ("custom", "Choose at least one permission."),
-        ("operator", "Tick that you understand"),
-    ):
-        path = f"/tokens/new/{kind}"
-        reply = visitor.fill(path, path, {"act": "save", "description": "kept"})
-        assert (reply.status, reply.form(path).fields["description"]) == (400, "kept")
-        assert message in reply.text
-        assert "Nothing was changed." in reply.text
-    assert "0 changes in this session" in visitor.get("/").text
-
-
-def test_all_access_and_custom_tokens_are_made(
-    served: Served, visitor: Visitor, made: MadeStore
-) -> None:
-    path = "/tokens/new/all-access"
-    reply = visitor.fill(path, path, {"organization": made.org, "act": "save"})
-    assert len(permissions_of(served, reply)) == 43
-    path = "/tokens/new/custom"
-    sent = {
-        "organization": made.org,
-        "read": ["tasks"],
-        "write": ["tasks", "labels"],
-        "act": "save",
-    }
-    reply = visitor.fill(path, path, sent)
-    expected = ["read:tasks/*", "write:labels/*", "write:tasks/*"]
-    assert permissions_of(served, reply) == expected
-
-
-def test_a_clone_has_the_rights_of_its_original(
-    served: Served, visitor: Visitor, made: MadeStore
-) -> None:
-    for number in (1, 2):
-        page = f"/tokens/{made.hashed}"
-        reply = visitor.fill(page, f"{page}/clone")
-        assert f"reads buckets (clone {number})" in reply.text
-        assert permissions_of(served, reply) == ["read:buckets/*"]
-        assert served.ask("GET", "/api/v2/buckets", token=secret_of(reply)).status == 200
-
-
 def test_a_rotated_token_works_in_the_place_of_the_old_one(
     served: Served, visitor: Visitor, made: MadeStore
 ) -> None:
     page = f"/tokens/{made.hashed}/rotate"
     reply = visitor.fill(page, page)
-    token = secret_of(reply)
+    token = reply.secret
     assert served.ask("GET", "/api/v2/buckets", token=token).status == 200
     assert visitor.get(f"/tokens/{made.hashed}").status == 404
-
-
-def test_a_pasted_token_is_judged_and_forgotten(visitor: Visitor) -> None:
-    path = "/tokens/verify"
-    right = visitor.fill(path, path, {"secret": "canary-reader-token-0123456789"})
-    assert "Yes: a server accepts it." in right.text
-    assert "canary-reader" not in right.body
-    wrong = visitor.fill(path, path, {"secret": "canary-nosuch-token-0123456789"})
-    assert "No record has this token." in wrong.text
 
 
 def test_the_last_way_in_is_taken_away_only_when_its_name_is_typed(
@@ -309,7 +193,7 @@ def test_a_password_is_reset_and_the_user_signs_in(
     typed = {"password": "one-two-3", "again": "one-two-3", "how": "typed"}
     assert "Done." in visitor.do(path, path, typed).text
     made_for_her = visitor.fill(path, path, {"how": "made"})
-    password = secret_of(made_for_her)
+    password = made_for_her.secret
     assert password not in visitor.get("/").body
     other = Visitor(served, enter=False)
     assert other.sign_in("alice", "one-two-3").status == 403
@@ -322,7 +206,7 @@ def test_a_user_is_made_with_a_role_and_a_password(
 ) -> None:
     sent = {"name": "carol", "organization": made.org, "role": "member", "how": "made"}
     reply = visitor.fill("/users/new", "/users/new", sent)
-    password = secret_of(reply)
+    password = reply.secret
     found = served.ask("GET", "/api/v2/users?name=carol", token=served.key).json["users"][0]
     page = visitor.get(f"/users/{found['id']}").text
     assert "Member of acme" in page
@@ -332,23 +216,6 @@ def test_a_user_is_made_with_a_role_and_a_password(
         stored = tx.passwords.get(Id(found["id"]))
     assert stored is not None
     assert password_matches(Secret(password), stored)
-
-
-def test_an_organization_and_a_bucket_are_made_and_deleted(
-    served: Served, visitor: Visitor
-) -> None:
-    reply = visitor.do("/organizations/new", "/organizations/new", {"name": "plant"})
-    assert "plant" in reply.text
-    path = next(form.action for form in reply.forms if form.action.endswith("/buckets"))
-    page = path.removesuffix("/buckets")
-    assert "machines" in visitor.do(page, path, {"name": "machines", "retention": "4w"}).text
-    bad = visitor.fill(page, path, {"name": "more", "retention": "soon"})
-    assert (bad.status, "0 for ever" in bad.text) == (400, True)
-    listed = served.ask("GET", "/api/v2/buckets?org=plant", token=served.key).json["buckets"]
-    seconds = {one["name"]: one["retentionRules"] for one in listed}["machines"][0]["everySeconds"]
-    assert seconds == 28 * 86400
-    assert "Done." in visitor.do(f"{page}/delete", f"{page}/delete").text
-    assert visitor.get(page).status == 404
 
 
 def test_one_change_and_all_changes_are_taken_back(

@@ -4,8 +4,10 @@ Lives here: `Visitor`, `PageReply`. Must not live here: what is expected of a pa
 """
 
 import http.client
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from html import unescape
 from html.parser import HTMLParser
 from urllib.parse import urlencode
 
@@ -111,6 +113,13 @@ class PageReply:
     def text(self) -> str:
         """What a person reads, with single blanks."""
         return " ".join(" ".join(self._read().pieces).split())
+
+    @property
+    def secret(self) -> str:
+        """The secret that is shown this once."""
+        found = re.search(r'id="secret" tabindex="0">([^<]+)<', self.body)
+        assert found, self.text
+        return unescape(found[1])
 
     @property
     def links(self) -> list[str]:

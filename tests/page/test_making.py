@@ -1,0 +1,153 @@
+"""What is made on the page, in one daemon: tokens of every kind, organizations, buckets."""
+
+import re
+from collections.abc import Iterator
+
+import pytest
+
+from tests.support.served import Served, serving
+from tests.support.stores import MadeStore, make_store
+from tests.support.visitor import PageReply, Visitor
+
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory: pytest.TempPathFactory) -> MadeStore:
+    return make_store(tmp_path_factory.mktemp("making") / "influxd.bolt", level=21)
+
+
+@pytest.fixture(scope="module")
+def served(made: MadeStore) -> Iterator[Served]:
+    with serving(made.path) as running:
+        yield running
+
+
+@pytest.fixture
+def visitor(served: Served) -> Visitor:
+    return Visitor(served)
+
+
+def permissions_of(served: Served, reply: PageReply) -> list[str]:
+    found = re.search(r"<code>([0-9a-f]{16})</code>", reply.body)
+    assert found
+    record = served.ask("GET", f"/api/v2/authorizations/{found[1]}", token=served.key).json
+    return sorted(
+        f"{one['action']}:{one['resource']['type']}/{one['resource'].get('id', '*')}"
+        for one in record["permissions"]
+    )
+
+
+@pytest.mark.parametrize(
+    ("fields", "expected"),
+    [
+        (
+            {"read": ["{bucket}"], "write": ["{bucket}"]},
+            ["read:buckets/{bucket}", "write:buckets/{bucket}"],
+        ),
+        ({"read": ["{bucket}"], "every-write": "1"}, ["read:buckets/{bucket}", "write:buckets/*"]),
+        ({"every-read": "1"}, ["read:buckets/*"]),
+    ],
+)
+def test_a_read_write_token_permits_what_was_ticked(
+    made: MadeStore,
+    served: Served,
+    visitor: Visitor,
+    fields: dict[str, str | list[str]],
+    expected: list[str],
+) -> None:
+    def filled(text: str) -> str:
+        return text.format(bucket=made.bucket)
+
+    sent = {
+        name: [filled(one) for one in value] if isinstance(value, list) else value
+        for name, value in fields.items()
+    }
+    path = "/tokens/new/read-write"
+    reply = visitor.fill(path, path, {**sent, "organization": made.org, "act": "save"})
+    assert permissions_of(served, reply) == [filled(one) for one in expected]
+
+
+def test_without_scripts_a_search_keeps_the_ticks_and_says_what_it_will_be(
+    made: MadeStore, visitor: Visitor
+) -> None:
+    path = "/tokens/new/read-write"
+    reply = visitor.fill(
+        path,
+        path,
+        {"read": [made.bucket], "search-write": "moni", "act": "find", "organization": made.org},
+    )
+    form = reply.form(path)
+    assert form.fields["read"] == [made.bucket]
+    assert "May read acme / sensors." in reply.text
+    assert (reply.status, reply.body.count('name="write"')) == (200, 1)
+    chosen = visitor.send(reply, path, {"act": "all-write"}).form(path)
+    assert len(chosen.fields["write"]) == 1
+
+
+def test_nothing_chosen_is_said_and_nothing_is_made(visitor: Visitor) -> None:
+    before = visitor.get("/backups").text.count("console key")
+    for kind, message in (
+        ("read-write", "Choose at least one bucket to read or write."),
+        ("custom", "Choose at least one permission."),
+        ("operator", "Tick that you understand"),
+    ):
+        path = f"/tokens/new/{kind}"
+        reply = visitor.fill(path, path, {"act": "save", "description": "kept"})
+        assert (reply.status, reply.form(path).fields["description"]) == (400, "kept")
+        assert message in reply.text
+        assert "Nothing was changed." in reply.text
+    assert visitor.get("/backups").text.count("console key") == before
+
+
+def test_all_access_and_custom_tokens_are_made(
+    served: Served, visitor: Visitor, made: MadeStore
+) -> None:
+    path = "/tokens/new/all-access"
+    reply = visitor.fill(path, path, {"organization": made.org, "act": "save"})
+    assert len(permissions_of(served, reply)) == 43
+    path = "/tokens/new/custom"
+    sent = {
+        "organization": made.org,
+        "read": ["tasks"],
+        "write": ["tasks", "labels"],
+        "act": "save",
+    }
+    reply = visitor.fill(path, path, sent)
+    expected = ["read:tasks/*", "write:labels/*", "write:tasks/*"]
+    assert permissions_of(served, reply) == expected
+
+
+def test_a_clone_has_the_rights_of_its_original(
+    served: Served, visitor: Visitor, made: MadeStore
+) -> None:
+    for number in (1, 2):
+        page = f"/tokens/{made.hashed}"
+        reply = visitor.fill(page, f"{page}/clone")
+        assert f"reads buckets (clone {number})" in reply.text
+        assert permissions_of(served, reply) == ["read:buckets/*"]
+        assert served.ask("GET", "/api/v2/buckets", token=reply.secret).status == 200
+
+
+def test_a_pasted_token_is_judged_and_forgotten(visitor: Visitor) -> None:
+    path = "/tokens/verify"
+    right = visitor.fill(path, path, {"secret": "canary-reader-token-0123456789"})
+    assert "Yes: a server accepts it." in right.text
+    assert "canary-reader" not in right.body
+    wrong = visitor.fill(path, path, {"secret": "canary-nosuch-token-0123456789"})
+    assert "No record has this token." in wrong.text
+
+
+def test_an_organization_and_a_bucket_are_made_and_deleted(
+    served: Served, visitor: Visitor
+) -> None:
+    reply = visitor.do("/organizations/new", "/organizations/new", {"name": "plant"})
+    assert "plant" in reply.text
+    path = next(form.action for form in reply.forms if form.action.endswith("/buckets"))
+    page = path.removesuffix("/buckets")
+    assert "machines" in visitor.do(page, path, {"name": "machines", "retention": "4w"}).text
+    bad = visitor.fill(page, path, {"name": "more", "retention": "soon"})
+    assert (bad.status, "0 for ever" in bad.text) == (400, True)
+    listed = served.ask("GET", "/api/v2/buckets?org=plant", token=served.key).json["buckets"]
+    seconds = {one["name"]: one["retentionRules"] for one in listed}["machines"][0]["everySeconds"]
+    assert seconds == 28 * 86400
+    assert "Done." in visitor.do(f"{page}/delete", f"{page}/delete").text
+    assert visitor.get(page).status == 404
