@@ -86,6 +86,8 @@ def test_it_refuses_in_a_sentence_with_a_way_out(cli: Cli, made: MadeStore) -> N
     assert (refused.code, refused.stdout) == (7, "")
     assert "its user bob" in refused.error
     assert "nothing was changed" in refused.error
+    listed = cli.run_here("auth", "undelete", *store)
+    assert "To bring a user back: influx-recovery user undelete --with-tokens" in listed.stderr
     assert cli.run_here(*words(refused.hint.split(" to bring")[0]), "--yes").code == 0
     assert cli.run_here("auth", "undelete", made.reader, "--yes", *store).code == 0
 

@@ -125,6 +125,8 @@ def _show(
             output.aside(f"{row.id} went with {displayed(row.deleted_by)}.")
     if any(row.because is None for row in rows):
         output.aside("To bring one back: influx-recovery auth undelete ID")
+    elif any(row.is_user_deleted for row in rows):
+        output.aside("To bring a user back: influx-recovery user undelete --with-tokens")
 
 
 def _cells(row: DeletedToken, found: FoundStore) -> tuple[str, ...]:

@@ -74,6 +74,7 @@ class DeletedToken(msgspec.Struct, frozen=True, kw_only=True):
         version_count: How many different states of it were found; this is the newest.
         deleted_by: The operation of this tool that deleted it; None when that is not known.
         because: What is in the way of bringing it back; None when nothing is.
+        is_user_deleted: Whether its user is what is missing, and can be brought back.
     """
 
     id: str
@@ -94,6 +95,7 @@ class DeletedToken(msgspec.Struct, frozen=True, kw_only=True):
     version_count: int
     deleted_by: str | None
     because: str | None
+    is_user_deleted: bool = False
 
 
 def list_deleted_tokens(
@@ -140,6 +142,7 @@ def list_deleted_tokens(
             version_count=len(found),
             deleted_by=deletions.get(one),
             because=obstacle.problem if obstacle else None,
+            is_user_deleted=user is None and record.user_id in traces.users,
         )
 
 
