@@ -1,7 +1,7 @@
 """The seam between the engine and storage.
 
 Lives here: the `BlockFile` protocol. Must not live here: an implementation. Real files are in
-`os_file`, files in memory in `memory_file`, and tests bring their own that lose writes or fail.
+`os_file`; tests bring their own: in memory, and such that lose writes or fail.
 """
 
 from collections.abc import Iterator

@@ -242,7 +242,7 @@ def _is_better(
         return _is_better_than_unnamed(other, best, found, is_meta_lost=is_meta_lost)
     if best.is_clean:
         return _has_more(other, best) and _is_better_than_whole(other, best, found)
-    if other.is_proven and (
+    if (other.is_proven or (other.is_covering and _has_no_other_loss(other, best))) and (
         # Pages that its freelist gives to others, or that a whole state has in another bucket, are
         # not its own: what it has may be theirs. So it is with what was put back, when most of
         # what should have been put back is still missing.
@@ -343,7 +343,8 @@ def _is_cut_off(candidate: Candidate) -> bool:
 
 def _gives_back(other: Candidate, best: Candidate) -> bool:
     """Tell whether a state has more of what is lost in a newer one than it lacks of the rest."""
-    is_left_over = not (other.is_clean or other.is_covering) or _leads_astray(other, best)
+    is_whole = other.is_clean or other.is_covering or _has_no_other_loss(other, best)
+    is_left_over = not is_whole or _leads_astray(other, best)
     if not other.is_named and (is_left_over or not _agree(best, other)):
         return False
     gained = lacking = 0
@@ -357,6 +358,17 @@ def _gives_back(other: Candidate, best: Candidate) -> bool:
         elif step.right is None:
             lacking += 1
     return gained > lacking
+
+
+def _has_no_other_loss(other: Candidate, best: Candidate) -> bool:
+    """Tell whether a state lacks only pages that another one lacks, too: it is whole but for them.
+
+    A state whose pages were used again lacks others.
+    """
+    pages = {lost.pgid for lost in best.survey.lost.values()} - {None}
+    return not other.survey.flaws and pages.issuperset(
+        lost.pgid for lost in other.survey.lost.values()
+    )
 
 
 def _agree(first: Candidate, second: Candidate) -> bool:

@@ -9,9 +9,9 @@ import pytest
 import bolt_store
 from bolt_store.check import Check, Severity, pages_of_older
 from bolt_store.db import new_pages
-from bolt_store.file.memory_file import MemoryFile
 from bolt_store.file.pager import Pager
 from tests.support.block_files import CrashFile, CrashImage
+from tests.support.memory_file import MemoryFile
 from tests.support.model import Changes, Model, copy_model, dump_file, problems
 from tests.support.oracle import Oracle
 

@@ -10,8 +10,8 @@ import pytest
 import bolt_store
 from bolt_store.db import new_pages
 from bolt_store.errors import CommitError, StateError
-from bolt_store.file.memory_file import MemoryFile
 from tests.support.block_files import FaultFile
+from tests.support.memory_file import MemoryFile
 from tests.support.model import Changes, Model, copy_model, dump_file, problems
 
 FAULTS: dict[str, Callable[[], OSError | None]] = {

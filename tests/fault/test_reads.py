@@ -9,7 +9,7 @@ import pytest
 import bolt_store
 from bolt_store.db import new_pages
 from bolt_store.errors import CommitError
-from bolt_store.file.memory_file import MemoryFile
+from tests.support.memory_file import MemoryFile
 from tests.support.model import Changes, Model, copy_model, dump_file, problems
 
 

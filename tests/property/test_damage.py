@@ -20,8 +20,8 @@ import pytest
 import bolt_store
 from bolt_store import Severity
 from bolt_store.errors import BoltError, DamagedError, FormatError, LimitError
-from bolt_store.file.memory_file import MemoryFile
 from tests.support.bolt_files import key, memory_db, sample, value
+from tests.support.memory_file import MemoryFile
 from tests.support.mutants import Mutator
 from tests.support.surgery import NOT_STORED, Patient
 

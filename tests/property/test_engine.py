@@ -20,7 +20,7 @@ from hypothesis.stateful import (
 import bolt_store
 from bolt_store.db import new_pages
 from bolt_store.errors import BucketExistsError, BucketNotFoundError, IncompatibleValueError
-from bolt_store.file.memory_file import MemoryFile
+from tests.support.memory_file import MemoryFile
 from tests.support.model import problems
 from tests.support.surgery import NOT_STORED, Patient
 

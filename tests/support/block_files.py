@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from random import Random
 
-from bolt_store.file.memory_file import MemoryFile
+from tests.support.memory_file import MemoryFile
 
 SECTOR_BYTES = 512
 

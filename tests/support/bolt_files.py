@@ -5,7 +5,7 @@ from contextlib import contextmanager
 
 import bolt_store
 from bolt_store.db import new_pages
-from bolt_store.file.memory_file import MemoryFile
+from tests.support.memory_file import MemoryFile
 from tests.support.model import Model, dump_file, problems
 from tests.support.surgery import Patient
 

@@ -9,7 +9,7 @@ from typing import NamedTuple
 import bolt_store
 from bolt_store.codec.meta import encode_meta
 from bolt_store.db import new_pages
-from bolt_store.file.memory_file import MemoryFile
+from tests.support.memory_file import MemoryFile
 from tests.support.model import Model
 
 NAMES = tuple(b"bucket%02d" % number for number in range(10))

@@ -5,8 +5,8 @@ from typing import Final
 
 import bolt_store
 from bolt_store import SalvageReport, salvage
-from bolt_store.file.memory_file import MemoryFile
 from tests.support.history import NAMES, Damage, History, flat, tree_of
+from tests.support.memory_file import MemoryFile
 from tests.support.model import Model, dump_file, problems
 
 NO_KNOWLEDGE: Final = bolt_store.Knowledge()

@@ -9,7 +9,7 @@ from struct import pack_into, unpack_from
 from typing import Final
 
 import bolt_store
-from bolt_store.file.memory_file import MemoryFile
+from tests.support.memory_file import MemoryFile
 
 BRANCH: Final = 1
 LEAF: Final = 2

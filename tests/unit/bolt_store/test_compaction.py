@@ -23,7 +23,7 @@ from bolt_store.errors import (
     LimitError,
     TxClosedError,
 )
-from bolt_store.file.memory_file import MemoryFile
+from tests.support.memory_file import MemoryFile
 from tests.support.model import Changes, Model, dump_file, problems
 from tests.support.oracle import Dump, Oracle, Script, Session
 from tests.support.turns import require_sound

@@ -21,8 +21,8 @@ from bolt_store.errors import (
     StateError,
     TxClosedError,
 )
-from bolt_store.file.memory_file import MemoryFile
 from tests.support.bolt_files import key, memory_db, reopened, sample, value
+from tests.support.memory_file import MemoryFile
 from tests.support.model import dump_file, problems
 from tests.support.mounts import make_read_only, mounted
 from tests.support.surgery import NOT_STORED, Patient

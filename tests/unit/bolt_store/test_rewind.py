@@ -6,7 +6,6 @@ import pytest
 
 import bolt_store
 from bolt_store.db import new_pages
-from bolt_store.file.memory_file import MemoryFile
 from bolt_store.rewind import (
     NotRewindableError,
     apply_rewind,
@@ -14,6 +13,7 @@ from bolt_store.rewind import (
     plan_rewind,
 )
 from tests.support.block_files import CrashFile, FaultFile
+from tests.support.memory_file import MemoryFile
 from tests.support.model import Changes, Model, dump_file, problems
 
 PAGE_SIZES = [1024, 4096, 16384]

@@ -10,8 +10,8 @@ import pytest
 import bolt_store
 from bolt_store import SalvageMethod, salvage, stale_entries
 from bolt_store.errors import CommitError
-from bolt_store.file.memory_file import MemoryFile
 from tests.support.history import NAMES, Damage, flat, history, tree_of
+from tests.support.memory_file import MemoryFile
 from tests.support.oracle import Dump, Oracle
 from tests.support.salvaging import (
     KNOWLEDGE,

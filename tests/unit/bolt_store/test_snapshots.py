@@ -9,8 +9,8 @@ import pytest
 import bolt_store
 from bolt_store import snapshot
 from bolt_store.errors import CommitError, NotABoltFileError, SnapshotError
-from bolt_store.file.memory_file import MemoryFile
 from bolt_store.snapshots import snapshot_file
+from tests.support.memory_file import MemoryFile
 from tests.support.model import Changes, Model, dump_file, problems
 from tests.support.oracle import Oracle, loop_model
 

@@ -16,8 +16,8 @@ from bolt_store import (
     rebuild,
 )
 from bolt_store.errors import DBClosedError, FormatError
-from bolt_store.file.memory_file import MemoryFile
 from tests.support.bolt_tool import BoltTool, ToolPage
+from tests.support.memory_file import MemoryFile
 from tests.support.model import Changes, Model
 from tests.support.oracle import Oracle
 

@@ -9,7 +9,7 @@ import pytest
 import bolt_store
 from bolt_store import describe_page, page_infos, rebuild_freelist, revert
 from bolt_store.errors import CommitError, SurgeryError, TruncatedError
-from bolt_store.file.memory_file import MemoryFile
+from tests.support.memory_file import MemoryFile
 from tests.support.model import Changes, Model, copy_model, dump_file, problems
 from tests.support.oracle import Oracle, Script
 

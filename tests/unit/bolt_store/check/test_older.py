@@ -1,9 +1,9 @@
 """Which pages a commit leaves alone because the older snapshot uses them."""
 
 from bolt_store.check import Check, pages_of_older
-from bolt_store.file.memory_file import MemoryFile
 from bolt_store.file.pager import Pager
 from tests.support.bolt_files import key, sample
+from tests.support.memory_file import MemoryFile
 from tests.support.surgery import NOT_STORED, Patient
 
 

@@ -13,10 +13,10 @@ import bolt_store
 from bolt_store import Severity
 from bolt_store.check import Check
 from bolt_store.errors import DamagedError
-from bolt_store.file.memory_file import MemoryFile
 from bolt_store.file.pager import Pager
 from bolt_store.tree.pages import FREE, REACHABLE
 from tests.support.bolt_files import key, memory_db, sample
+from tests.support.memory_file import MemoryFile
 from tests.support.surgery import BRANCH, LEAF, NOT_STORED, Patient
 
 PAGE_SIZE = 1024

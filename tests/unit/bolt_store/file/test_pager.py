@@ -14,8 +14,8 @@ from bolt_store.errors import (
     TruncatedError,
     VersionError,
 )
-from bolt_store.file.memory_file import MemoryFile
 from bolt_store.file.pager import Pager
+from tests.support.memory_file import MemoryFile
 from tests.support.surgery import NOT_STORED, Patient
 
 PAGE_SIZES = [512, 1024, 4096, 16384, 65536, 1 << 20, 1 << 24]

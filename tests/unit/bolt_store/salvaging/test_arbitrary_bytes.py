@@ -11,8 +11,8 @@ import pytest
 
 import bolt_store
 from bolt_store import SalvageMethod, SalvageReport, salvage, stale_entries
-from bolt_store.file.memory_file import MemoryFile
 from tests.support.history import history
+from tests.support.memory_file import MemoryFile
 from tests.support.model import problems
 
 PAGE_SIZE = 1024

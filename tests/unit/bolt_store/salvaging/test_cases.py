@@ -8,8 +8,8 @@ import pytest
 import bolt_store
 from bolt_store import SalvageMethod, salvage, stale_entries
 from bolt_store.codec.layout import FREELIST_FLAG
-from bolt_store.file.memory_file import MemoryFile
 from tests.support.history import NAMES, Damage, History, flat, history, tree_of
+from tests.support.memory_file import MemoryFile
 from tests.support.model import dump_file
 from tests.support.oracle import Oracle
 from tests.support.salvaging import (

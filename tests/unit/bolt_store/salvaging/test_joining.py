@@ -6,8 +6,8 @@ import pytest
 
 import bolt_store
 from bolt_store import SalvageMethod, stale_entries
-from bolt_store.file.memory_file import MemoryFile
 from tests.support.history import Damage
+from tests.support.memory_file import MemoryFile
 from tests.support.model import Model, dump_file
 from tests.support.real_stores import real_store_bytes
 from tests.support.salvaging import Salvager

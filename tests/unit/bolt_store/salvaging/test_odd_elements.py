@@ -8,7 +8,7 @@ from bolt_store.codec.bucket import BucketValue, encode_bucket
 from bolt_store.codec.leaf import Leaf, encode_leaf
 from bolt_store.codec.meta import encode_meta
 from bolt_store.db import new_pages
-from bolt_store.file.memory_file import MemoryFile
+from tests.support.memory_file import MemoryFile
 from tests.support.model import Model, dump_file, problems
 
 PAGE_SIZE = 4096

@@ -7,13 +7,13 @@ import pytest
 
 import bolt_store
 from bolt_store.errors import CycleError, FormatError, LimitError, PageError
-from bolt_store.file.memory_file import MemoryFile
 from bolt_store.file.pager import Pager
 from bolt_store.tree.btree import BTree, child_index, tree_runs
 from bolt_store.tree.cursor import Cursor
 from bolt_store.tree.node import LeafNode
 from bolt_store.tree.pages import Pages
 from tests.support.bolt_files import SAMPLE_KEY_COUNT, key, memory_db, reopened, sample, value
+from tests.support.memory_file import MemoryFile
 from tests.support.surgery import BRANCH, Patient
 
 PAGE_SIZE = 1024

@@ -18,8 +18,8 @@ from bolt_store.errors import (
     TxClosedError,
     ValueTooLargeError,
 )
-from bolt_store.file.memory_file import MemoryFile
 from tests.support.bolt_files import key, memory_db, reopened, sample, value
+from tests.support.memory_file import MemoryFile
 from tests.support.model import Model, dump_bucket, problems
 from tests.support.surgery import Patient
 

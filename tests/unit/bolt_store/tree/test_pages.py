@@ -5,12 +5,12 @@ import pytest
 from bolt_store.codec.branch import Branch
 from bolt_store.codec.leaf import Leaf
 from bolt_store.errors import PageError
-from bolt_store.file.memory_file import MemoryFile
 from bolt_store.file.pager import Pager
 from bolt_store.tree import pages as module
 from bolt_store.tree.btree import BTree
 from bolt_store.tree.pages import Pages
 from tests.support.bolt_files import sample
+from tests.support.memory_file import MemoryFile
 from tests.support.surgery import BRANCH, LEAF, Patient
 
 

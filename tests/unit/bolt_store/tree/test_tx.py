@@ -14,9 +14,9 @@ from bolt_store.errors import (
     StateError,
     TxClosedError,
 )
-from bolt_store.file.memory_file import MemoryFile
 from bolt_store.tree.tx import next_txid
 from tests.support.bolt_files import key, memory_db, reopened, sample, value
+from tests.support.memory_file import MemoryFile
 from tests.support.model import dump_file, problems
 from tests.support.surgery import Patient
 

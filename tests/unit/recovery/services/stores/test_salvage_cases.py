@@ -7,11 +7,11 @@ from typing import Final
 import pytest
 
 import bolt_store
-from bolt_store.file.memory_file import MemoryFile
 from recovery.metastore.rebuilding import SalvageFacts
 from recovery.model.recognition import RecordKind
 from recovery.services.stores.salvage import salvage
 from tests.support.history import Damage
+from tests.support.memory_file import MemoryFile
 from tests.support.model import Model, dump_file
 from tests.support.ports import FixedClock
 from tests.support.real_stores import real_store_bytes

@@ -1,7 +1,6 @@
 """A block file in memory.
 
-Lives here: `MemoryFile`, for tests and for work on bytes that have no file. Must not live here:
-anything that a file on disk would not do.
+Lives here: `MemoryFile`. Must not live here: anything that a file on disk would not do.
 """
 
 from bolt_store.file.block_file import BlockFile

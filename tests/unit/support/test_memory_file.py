@@ -1,6 +1,6 @@
 """A file in memory does what a file on disk does."""
 
-from bolt_store.file.memory_file import MemoryFile
+from tests.support.memory_file import MemoryFile
 
 
 def test_reading_past_the_end_gives_fewer_bytes() -> None:
