@@ -35,7 +35,7 @@ class LeftoverLeaf(NamedTuple):
     Attributes:
         pgid: The page.
         bucket: Name of the inline bucket; None for a page that does not tell its bucket.
-        keys: The keys.
+        keys: Ascending; buckets are left out.
         values: The value of each.
     """
 

@@ -81,8 +81,8 @@ def plan_rewind(file: BlockFile, backup: BlockFile) -> Rewind:
     """Prove that a file can go back to a backup, and say what has to be written.
 
     Args:
-        file: The file.
-        backup: The file as it was before its last transaction.
+        file: As it is now.
+        backup: The same file as it was before its last transaction.
 
     Returns:
         What has to be written.
@@ -122,7 +122,7 @@ def apply_rewind(rewind: Rewind, file: BlockFile, backup: BlockFile) -> None:
     Args:
         rewind: What has to be written.
         file: The file, locked exclusively.
-        backup: The backup.
+        backup: What the plan was made with, unchanged since.
 
     Raises:
         OSError: It cannot be written. Running it again, with a new plan, ends what was begun.

@@ -10,7 +10,7 @@ Source: bbolt v1.3.6 bucket.go (Stats), tx.go (Page), cmd/bbolt (pages, stats).
 """
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from enum import StrEnum, unique
 
 from bolt_store.check import Check
@@ -97,16 +97,10 @@ class TreeStats:
 
     def add(self, other: "TreeStats") -> None:
         """Add the sums of another tree; of the depths the larger one counts."""
-        self.depth = max(self.depth, other.depth)
-        self.branch_page_count += other.branch_page_count
-        self.branch_overflow_count += other.branch_overflow_count
-        self.branch_used_bytes += other.branch_used_bytes
-        self.leaf_page_count += other.leaf_page_count
-        self.leaf_overflow_count += other.leaf_overflow_count
-        self.leaf_used_bytes += other.leaf_used_bytes
-        self.inline_used_bytes += other.inline_used_bytes
-        self.element_count += other.element_count
-        self.nested_count += other.nested_count
+        depth = max(self.depth, other.depth)
+        for one in fields(self):
+            setattr(self, one.name, getattr(self, one.name) + getattr(other, one.name))
+        self.depth = depth
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -338,8 +332,7 @@ def _tree_stats(
         stats.depth = 1
         stats.inline_used_bytes = leaf_size_bytes(leaf)
         _add_elements(stats, leaf, nested, None)
-        return stats, nested
-    pending = [(bucket.root_pgid, 1)]
+    pending = [] if bucket.inline_page is not None else [(bucket.root_pgid, 1)]
     while pending:
         pgid, depth = pending.pop()
         page = snapshot.page(pgid)

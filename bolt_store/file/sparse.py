@@ -60,7 +60,7 @@ def is_mostly_hole(file: BlockFile, offset: int, size_bytes: int) -> bool:
     sparse copy may have holes where its values are zeros.
 
     Args:
-        file: The file.
+        file: An open one; of one that is no real file nothing is a hole.
         offset: Where the run begins.
         size_bytes: Its length.
 

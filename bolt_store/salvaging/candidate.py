@@ -142,7 +142,7 @@ def usable_metas(file: BlockFile) -> tuple[MetaSlotFacts, ...]:
     """Return the metas whose numbers are possible, the newer one first.
 
     Args:
-        file: The file.
+        file: Read at its first pages.
 
     Returns:
         None, one or two.

@@ -17,6 +17,11 @@ place of an earlier one only when it gives back more:
 - than one that no meta names: when it has more, and nothing says that it is older. Of whole states
   the order of their pages says so, as far as it is certain.
 
+A state that covers its freelist and can only have been written later is later, whatever the metas
+say: in a copy of a live file they are older than its pages. One that lacks only pages that another
+one lacks as well is whole but for them. What is a page below a lost root is put together with the
+others (`joining`).
+
 Above all stands what the caller knows to be essential: a state without these buckets loses against
 one that has them, unless that is far poorer. A state without a bucket is none.
 
@@ -231,6 +236,7 @@ def _is_better(
 
     Where a meta is lost, what no meta names may well be the newer state.
     """
+    # Without users and organizations nobody gets in, however much else there is.
     if _lacks_more(best, [other], essential):
         return not _is_poor(other, best)
     if _lacks_more(other, [best], essential):
@@ -265,6 +271,7 @@ def _is_better_than_unnamed(
     """Tell whether a state is to be preferred to one of which nothing says when it was."""
     if _is_poor(best, other) or (_has_more(other, best) and _is_part(best, other)):
         return True
+    # Both are states that the file was in: the order of the pages decides, where it can.
     if best.is_proven and other.is_proven:
         return not found.is_order_certain and _has_more(other, best)
     if not _has_more(other, best) or _leads_astray(other, best) or not _agree(best, other):
@@ -280,6 +287,7 @@ def _is_better_than_whole(other: Candidate, best: Candidate, found: Found) -> bo
     """Tell whether a state with more is to be preferred to a newer one that seems to be whole."""
     if (best.is_proven and best.is_named) or not other.is_clean:
         return False
+    # A whole tree below another root is half of what that leads to.
     if best.survey.root_pgid in found.parents or _is_poor(best, other):
         return True
     if not other.is_named and not other.is_proven:

@@ -17,7 +17,7 @@ class Element(NamedTuple):
     """One key of a bucket.
 
     Attributes:
-        key: The key.
+        key: As stored.
         value: The plain value, or the bucket; None for a bucket whose value cannot be read.
         place: Where it lies.
     """

@@ -109,6 +109,7 @@ def find_snapshots(scan: Scan) -> Found:
         survey = Survey(scan, pgid)
         credit -= survey.page_count + survey.problem_count + 1
         survey.forget_details()
+        # What leads to no bucket is worth nothing, and many a page looks like an empty root.
         if survey.bucket_count:
             surveys.append(survey)
             surveys = _keep_best(surveys)

@@ -162,8 +162,8 @@ class StaleEntry:
         place: Page and element indexes.
         path: Names of the bucket that it is in, from the top down; for an entry from a page what
             the classifier says, None when it does not know.
-        key: The key.
-        value: The value; None for a bucket.
+        key: As stored.
+        value: As stored; None for a bucket.
         is_missing: Whether it lies in a range that is missing in the new file.
         is_listed_free: Whether a freelist lists its page.
     """

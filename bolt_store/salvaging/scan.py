@@ -82,7 +82,7 @@ def infer_page_size(file: BlockFile) -> int | None:
     """Find the page size for which most page headers name their own place.
 
     Args:
-        file: The file.
+        file: Looked at as far as something is stored in it.
 
     Returns:
         The page size, or None when no header names its place under any.

@@ -98,7 +98,7 @@ class Tree:
     """The tree of one bucket, as far as it was walked.
 
     Attributes:
-        bucket: The bucket.
+        bucket: Whose tree it is.
         leaf_depth: Depth of its leaves, None when none was seen.
     """
 
@@ -558,8 +558,8 @@ def inline_elements(page: bytes, page_count: int) -> tuple[Elements | None, bool
     """Decode an inline page; of a damaged one, what is sound.
 
     Args:
-        page: The page.
-        page_count: Pages of the file.
+        page: From its header on, without the header of the bucket.
+        page_count: Pages of the file, of which a bucket in it has one as its root.
 
     Returns:
         Its elements, None when there are none to be had; and whether it is damaged.

@@ -111,7 +111,7 @@ class BTree:
             OSError: A page cannot be read.
         """
         if self.find(key) == (flags, value):
-            return
+            return  # new pages up to the root for nothing, and a new state to no purpose
         leaf = self._leaf_for_change(key)
         index = bisect_left(leaf.keys, key)
         if index < len(leaf.keys) and leaf.keys[index] == key:
@@ -162,6 +162,7 @@ class BTree:
                 node = self.resolve(node.children[way[-1][1]])
             seeking = False
             if not node.keys:
+                # A page cleared by bbolt's surgery is empty; of more than there are, some repeat.
                 empty_count += 1
                 if empty_count > self.page_count_max:
                     raise CycleError(pgid=0)
@@ -222,6 +223,7 @@ class BTree:
             root = self.root
             if len(root.children) > 1:
                 return
+            # A branch with one child is a level for nothing; bbolt makes none.
             _free(root, storage)
             self.root = self._load(root.children[0]) if root.children else LeafNode([], [], [])
 
@@ -244,6 +246,7 @@ class BTree:
         while index < len(branch.children) and len(branch.children) > 1:
             child = branch.children[index]
             if isinstance(child, int) or not child.is_shrunk:
+                # What lost nothing has not become too small, and bbolt leaves it alone, too.
                 index += 1
             elif is_undersized(child, self._pages.page_size_bytes):
                 index = self._merge_child(branch, index, storage)
@@ -269,7 +272,7 @@ class BTree:
         """
         root = self.root
         if not isinstance(root, LeafNode) or any(root.flags):
-            return None
+            return None  # bbolt reads buckets in an inline one, and writes none
         if node_size_bytes(root) > size_bytes_max:
             return None
         _free(root, storage)
@@ -292,6 +295,7 @@ class BTree:
             return self.root
         entries = self._spill_node(self.root, storage, fill)
         while len(entries) > 1:
+            # The root was split: its parts need one above them, which may be too large again.
             grown = BranchNode([key for key, _ in entries], [pgid for _, pgid in entries])
             entries = self._spill_node(grown, storage, fill)
         self.root = entries[0][1]

@@ -60,6 +60,7 @@ class Freelist:
             pgid = ids[index]
             del ids[index : index + page_count]
             return pgid
+        # No run is long enough, although single pages may be free: the file grows.
         pgid = self.high_water_mark
         self.high_water_mark += page_count
         return pgid
@@ -70,7 +71,7 @@ class Freelist:
         start = self._start
         for index in range(self._start, len(ids)):
             if index > start and ids[index] != ids[index - 1] + 1:
-                start = index
+                start = index  # a page in use lies between the two
             if index - start + 1 == page_count:
                 return start
         return None
