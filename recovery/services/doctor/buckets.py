@@ -37,6 +37,7 @@ from recovery.model.gojson import UndecodableError, format_time
 from recovery.model.goshape import BUCKET as BUCKET_SHAPE
 from recovery.model.goshape import can_decode, require_decodable
 from recovery.model.ids import ID_LENGTH, parse_id
+from recovery.model.schema import buckets_of_level
 from recovery.services.doctor.chart import BUCKETS_LOOKED_AT, Chart, as_id, text_of
 from recovery.services.doctor.finding import Finding, Mend, Rule, Severity, putting
 from recovery.services.doctor.indexes import Adoption, IndexAudit, index_rules
@@ -312,11 +313,15 @@ class _Catalogue:
     def read(self) -> Iterator[Finding]:
         """Decode it."""
         table = self._chart.tx.table(CATALOGUE)
+        has_buckets = not self._chart.tx.table(TABLE).is_empty
         if not table.is_there:
+            # Where the migrations are lost, too, the server makes it, empty, and then stops.
+            if has_buckets and CATALOGUE not in buckets_of_level(self._chart.level):
+                yield NO_CATALOGUE.broken(CATALOGUE)
             return
         stored = self._chart.tx.catalogue.read()
         if stored is None:
-            if not self._chart.tx.table(TABLE).is_empty:
+            if has_buckets:
                 mend = None if self._chart.engine is None else _making_catalogue(self._chart)
                 yield NO_CATALOGUE.broken(CATALOGUE, mend=mend)
             return

@@ -173,3 +173,15 @@ def test_a_new_instance_id_is_one(tmp_path: Path) -> None:
     stored = keys_of_file(full.path)["idsv1", b"id"]
     assert len(stored) == 16
     assert int(stored, 16) > 0
+
+
+def test_without_migrations_and_catalogue_influxd_misses_the_metadata_of_buckets(
+    tmp_path: Path,
+) -> None:
+    """What is salvaged of a cut file may be so: seen with a real 2.9.1, "Missing metadata"."""
+    full = make_full_store(tmp_path / "influxd.bolt")
+    for name in ("migrationsv1", "v1_tsm1_metadata"):
+        remove_table(full.path, name)
+    found = examined(full.path)
+    assert "I13 F" in words(found)
+    assert found.verdict.outlook is Outlook.DOES_NOT_START
