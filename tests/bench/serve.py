@@ -160,7 +160,8 @@ def main() -> None:
             print(f"until /health: {time.perf_counter() - began:.2f} s")
             print(f"CPU until then: {cpu_s(served.process.pid):.2f} s")
             get_ms = measure_requests(served, idle, made)
-        path = Path(place) / "large.bolt"
+        path = Path(place) / "large" / "large.bolt"
+        path.parent.mkdir()
         make_large_store(path, count=count, permission_count=2)
         with serving(path) as served:
             ours = Measured(served.port, served.process.pid, served.key)

@@ -230,6 +230,7 @@ def test_too_many_wrong_passwords_are_answered_with_429_and_a_token_is_not(store
 REFUSED: Final = (
     (("--listen", "127.0.0.1:0"), 7, "--key-file"),
     (("--idle", "soon"), 2, "--idle 90s"),
+    (("--key-file", "/dev/null"), 7, "hint: name a new file with --key-file"),
     (("--no-console-key", "--", "true"), 2, "leave it out"),
     (("--", "no-such-program"), 7, "program"),
 )

@@ -359,7 +359,13 @@ def _hand_over(key: Secret, key_file: str | None) -> Secret | None:
         RecoveryError: It cannot be given.
     """
     destination = ConsoleKeyDestination() if key_file is None else FileDestination(Path(key_file))
-    destination.open(key.length_bytes + 1)
+    try:
+        destination.open(key.length_bytes + 1)
+    except RefusedError as error:
+        if key_file is None:
+            raise
+        reason = error.reason.replace("token file", "key file", 1)
+        raise RefusedError(reason=reason, hint="name a new file with --key-file") from error
     destination.deliver(key, record_id="console key")
     if key_file is not None:
         return None
