@@ -77,6 +77,7 @@ def outcome_fields(
     return {
         "operation": plan.operation,
         "is_dry_run": is_dry_run,
+        "is_needed": plan.is_needed,
         "is_changed": outcome.is_changed,
         "target_path": absolute(outcome.proposal.target_path),
         "backup_path": outcome.backup_path,
@@ -113,7 +114,6 @@ def show_outcome(
                 outcome,
                 ChangeDocument,
                 store=store_of(found, outcome.proposal.store),
-                is_needed=outcome.proposal.plan.is_needed,
                 **outcome_fields(outcome, is_dry_run=options.dry_run, destination=destination),
             )
         )

@@ -27,6 +27,7 @@ _LISTED: Final = frozenset(
 )
 _MISSING_SHOWN_MAX: Final = 4
 NAMED_BY: Final = "from --bolt-path"
+_NAMING: Final = ("INFLUXD_BOLT_PATH", "INFLUXD_CONFIG_PATH")
 
 
 def find_store(options: Options, context: Context) -> FoundStore:
@@ -42,6 +43,9 @@ def find_store(options: Options, context: Context) -> FoundStore:
     Raises:
         RecoveryError: There is none, or more than one.
     """
+    for name in _NAMING if options.bolt_path is None else ():
+        if context.environ.get(name) == "":
+            context.output.message(f"note: {name} is empty, which counts as not set")
     found = discover(Host.here(context.environ), bolt_path=options.bolt_path, named_by=NAMED_BY)
     for note in found.notes:
         context.output.message(f"note: {note}")

@@ -38,6 +38,7 @@ if TYPE_CHECKING:
 _NAME_IT: Final = Give(Input.STORE, "name the store")
 _AS_ROOT: Final = "run it as root or as the user of influxd"
 SEARCH_ALL: Final = "search for it: find / -xdev -name '*.bolt' -size +16k"
+_SEE_PLACES: Final = Run("store find", "to see which places were looked at")
 _SEE_ALL: Final = Run("store find", "to see which one a server would open")
 
 
@@ -162,7 +163,7 @@ def _only(found: "Survey") -> Candidate:
         raise StoreNotFoundError(
             path=STORE_NAME,
             problem=f"is neither configured nor at any of the known places{blind}",
-            hint=(_NAME_IT, _AS_ROOT, SEARCH_ALL) if blind else (_NAME_IT, SEARCH_ALL),
+            hint=(_NAME_IT, *([_AS_ROOT] if blind else []), _SEE_PLACES, SEARCH_ALL),
         )
     return chosen[0]
 

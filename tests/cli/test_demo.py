@@ -17,7 +17,7 @@ def test_the_demonstration_does_the_whole_job_and_leaves_nothing(cli: Cli, tmp_p
     environ = {"TMPDIR": str(folder), "INFLUXD_BOLT_PATH": "/nowhere", "INFLUXD_CONFIG_PATH": "/x"}
     done = cli.run("demo", environ=environ, own_ledger=False)
     assert (done.code, done.stderr) == (0, "")
-    assert "none of them is a full operator token" in done.stdout
+    assert "it is no full operator token" in done.stdout
     assert re.search(r"^[\w-]{86}==$", done.stdout, re.MULTILINE)
     assert "1 full operator token that a server would accept" in done.stdout
     assert list(folder.iterdir()) == []

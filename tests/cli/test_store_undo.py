@@ -12,7 +12,7 @@ from tests.support.oracle import Oracle
 from tests.support.run_cli import Cli
 from tests.support.stores import OPERATOR_TOKEN, MadeStore, make_store
 
-NOT_HERE = {"setup", "store undo", "auth import"}
+NOT_HERE = {"setup", "store backups", "store undo", "auth import"}
 """Commands that make a store of their own, or need something that another command has made."""
 
 
