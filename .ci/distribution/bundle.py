@@ -24,6 +24,8 @@ from typing import Final
 MEMBER_DATE: Final = (2026, 1, 1, 0, 0, 0)
 PACKAGES: Final = ("bolt_store", "recovery")
 MADE_FROM: Final = PurePosixPath("made-from")
+RECIPES: Final = PurePosixPath("recovery/recipes")
+"""Modules in it are handed out and never imported."""
 EXTENSIONS: Final = PurePosixPath("extensions")
 NOT_READ: Final = (".c", ".h", ".pyi", ".pyx", ".pxd", ".pyc", ".rst")
 NOT_IMPORTED: Final = frozenset(
@@ -50,7 +52,7 @@ def members(stdlib: Path, site: Path) -> Iterator[tuple[PurePosixPath, bytes]]:
     found = dict(_files(stdlib)) | dict(_files(site))
     found[PurePosixPath("start.py")] = Path(__file__).with_name("start.py")
     for name, path in sorted(found.items()):
-        if name.suffix == ".py":
+        if name.suffix == ".py" and RECIPES not in name.parents:
             yield name.with_suffix(".pyc"), bytecode(name, path.read_bytes())
         elif name.suffix == ".so":
             module = ".".join((*name.parent.parts, name.name.partition(".")[0]))

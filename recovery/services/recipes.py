@@ -154,7 +154,7 @@ def fill(name: str, host: Host, *, bolt_path: str | None, given: Mapping[str, st
             RecipeFile(
                 name=target,
                 text=_filled(text, texts, PurePosixPath(target).suffix),
-                is_executable=text.startswith("#!"),
+                is_executable=PurePosixPath(target).suffix == ".sh",
             )
             for target, text in sources.items()
         ),

@@ -137,3 +137,5 @@ def test_every_command_is_in_it(bundle: Path, tmp_path: Path) -> None:
                 capture_output=True, text=True, check=False, env={},
             )  # fmt: skip
             assert done.returncode == 0, (arguments, done.stderr)
+    shown = subprocess.run([bundle, "recipe", "show", "ansible"], capture_output=True, check=True)
+    assert b"AnsibleModule(" in shown.stdout

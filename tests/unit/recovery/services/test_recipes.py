@@ -27,7 +27,12 @@ def filled(name: str, host: Host, **given: str) -> dict[str, str]:
 
 def test_every_file_of_the_folder_belongs_to_a_recipe() -> None:
     folder = files("recovery") / "recipes"
-    there = {one.name for one in folder.iterdir() if one.is_file()} - {"recipes.toml"}
+    place = Path(str(folder))
+    there = {
+        str(path.relative_to(place))
+        for path in place.rglob("*")
+        if path.is_file() and "__pycache__" not in path.parts
+    } - {"recipes.toml"}
     assert there == {source for recipe in recipes() for source in recipe.files.values()}
     assert len(tomllib.loads((folder / "recipes.toml").read_text())) == len(recipes())
 
