@@ -262,6 +262,8 @@ def _is_better(
         or _is_poor(best, other)
         or _gives_back(other, best)
         or _is_after(other, best)
+        # A former page in the place of the root hides what is below the one that was there.
+        or (other.is_named and bool(other.names() - best.names()) and _is_cut_off(best))
     )
 
 

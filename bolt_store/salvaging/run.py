@@ -146,7 +146,7 @@ def _finish(writer: BulkWriter, chosen: Candidate, metas: tuple[MetaSlotFacts, .
 
 def _verify(file: BlockFile, meta: Meta, writer: BulkWriter) -> None:
     """Walk what was written as if it were damaged, and count."""
-    survey = Survey(Scan(file, meta.page_size_bytes, None), meta.root_pgid)
+    survey = Survey(Scan(file, meta.page_size_bytes, None, is_own=True), meta.root_pgid)
     counted = (survey.bucket_count, survey.key_count)
     if survey.problem_count or counted != (writer.bucket_count, writer.key_count):
         raise _not_as_planned("what was written does not read back")

@@ -118,6 +118,8 @@ class Scan:
         page_size_bytes: int,
         progress: Progress | None,
         plausible: Plausible | None = None,
+        *,
+        is_own: bool = False,
     ) -> None:
         """Look at every page.
 
@@ -126,11 +128,13 @@ class Scan:
             page_size_bytes: Its page size.
             progress: Called now and then with the pages done and the pages in all.
             plausible: Judges the elements of damaged pages; by default all are plausible.
+            is_own: Whether this package has just written the file: no disk has lost a sector of it.
 
         Raises:
             OSError: The file cannot be read.
         """
         self._plausible: Final = plausible
+        self._is_own: Final = is_own
         self.file: Final = file
         self.page_size_bytes: Final = page_size_bytes
         self.page_count: Final = (
@@ -310,7 +314,7 @@ class Scan:
                 ):
                     continue
                 page = self.file.read_at(pgid * size, size * (overflow + 1))
-            kind = _kind_of(page, pgid) or (
+            kind = _kind_of(page, pgid, is_own=self._is_own) or (
                 _damaged_kind(page, self.page_count) if flags != FREELIST_FLAG else 0
             )
             if kind:
@@ -357,12 +361,12 @@ def _may_be_a_run(page: bytes, size_bytes: int) -> bool:
     return bool(flag <= BUCKET_FLAG and start + pos >= table_end and end <= size_bytes)
 
 
-def _kind_of(page: bytes, pgid: int) -> int:
+def _kind_of(page: bytes, pgid: int, *, is_own: bool = False) -> int:
     """Return the kind of a run with its marks; 0 when it is not readable."""
     flags = page[8]
     try:
         if flags == LEAF_FLAG:
-            return _kind_of_leaf(page, pgid)
+            return _kind_of_leaf(page, pgid, is_own=is_own)
         if flags == BRANCH_FLAG:
             return _kind_of_branch(page, pgid)
         ids = decode_freelist(page, pgid=pgid)
@@ -382,7 +386,7 @@ def _damaged_kind(page: bytes, page_count: int) -> int:
     return BRANCH_FLAG | DAMAGED if sound_references(page) is not None else 0
 
 
-def _kind_of_leaf(page: bytes, pgid: int) -> int:
+def _kind_of_leaf(page: bytes, pgid: int, *, is_own: bool) -> int:
     leaf = decode_leaf(page, pgid=pgid)
     kind = LEAF_FLAG
     if len(leaf.keys) > ELEMENT_COUNT_MAX:
@@ -390,7 +394,7 @@ def _kind_of_leaf(page: bytes, pgid: int) -> int:
     size = leaf_size_bytes(leaf)
     if has_blank_sector(page[:size]):
         kind |= BLANK_SECTOR
-    if any(leaf.flags) and has_lost_bucket(leaf):
+    if not is_own and any(leaf.flags) and has_lost_bucket(leaf):
         raise PageError(pgid=pgid, code="bucket.inline", problem="has lost a sector")
     again = encode_leaf(leaf, pgid=0, page_size_bytes=0)
     if again[PAGE_HEADER_SIZE_BYTES:] == page[PAGE_HEADER_SIZE_BYTES:size]:
