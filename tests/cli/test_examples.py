@@ -18,6 +18,7 @@ from recovery.secret import Secret
 from recovery.services.tenancy.choosing import UserChoice
 from recovery.services.tenancy.user_changes import RenameUser
 from recovery.services.tenancy.user_creation import CreateUser
+from tests.support.backup_folder import write_backup_folder
 from tests.support.engine_files import write_engine
 from tests.support.ports import FixedClock
 from tests.support.run_cli import PROJECT, Cli, Ended
@@ -27,6 +28,7 @@ PAGES: Final = (PROJECT / "man" / "examples.inc", PROJECT / "man" / "influx-reco
 PROGRAM: Final = "influx-recovery"
 STORE: Final = "/var/lib/influxdb/influxd.bolt"
 NEW_STORE: Final = "/srv/influxd.bolt"
+BACKUP_FOLDER: Final = "/srv/backup"
 ENGINE: Final = "/var/lib/influxdb/engine"
 PASSWORD: Final = "an-example-password"
 DEPLOYED_TOKEN: Final = "an-example-token-of-some-length"
@@ -130,6 +132,7 @@ def prepare(cli: Cli, store: Path) -> None:
             rng=SeededRng(3),
         ),
     )
+    write_backup_folder(cli.home / "backup", store)
     done = cli.run_here(
         *("user", "update", "--username", "admin", "--yes"),
         *("--password-file", cli.home / "password", "--bolt-path", store),
@@ -152,6 +155,8 @@ def placed(words: list[str], home: Path, store: Path) -> list[str]:
             moved.append(str(store))
         elif word == NEW_STORE:
             moved.append(str(home / "new.bolt"))
+        elif word == BACKUP_FOLDER:
+            moved.append(str(home / "backup"))
         elif word == ENGINE:
             moved.append(str(home / "lost" / "engine"))
         else:
@@ -163,7 +168,8 @@ def completed(words: list[str], home: Path, number: int) -> list[str]:
     """Add what a person would answer at the terminal."""
     arguments = vars(PARSER.parse_args(words))
     added = []
-    if arguments.get("yes") is arguments.get("dry_run") is False:
+    is_change = arguments["words"] != "store backups" or "prune" in words
+    if is_change and arguments.get("yes") is arguments.get("dry_run") is False:
         added.append("--yes")
     if arguments.get("password_file", "") is None:
         added += ["--password-file", str(home / "password")]
