@@ -103,7 +103,7 @@ EVERY_COMMAND: Final[dict[str, tuple[tuple[str, ...], ...]]] = {
     "store repair": (("--dry-run",), ("--yes",)),
     "store backup": ((), ("{home}/copy.bolt",), ("{home}/copy.bolt.gz", "--gzip")),
     "store diff": (("{store}", "{store}"),),
-    "store backups": ((), ("prune", "--give-up-undo", "--yes")),
+    "store backups": ((), ("prune", "--keep", "9", "--yes")),
     "store prepare-restore": (("{home}/backup",), ("--after", "--dry-run")),
     "store undo": (("--dry-run",), ("--yes",)),
     "store compact": (("{home}/compact.bolt",),),
