@@ -71,7 +71,7 @@ class RestoreDocument(NewFileDocument, frozen=True, kw_only=True):
 
     store: Store | None = None
     source_path: Path | None = None
-    is_needed: bool | None = None
+    is_needed: bool
     because: str | None = None
     restore_command: str | None = None
     after_command: str | None = None
