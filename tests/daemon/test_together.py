@@ -55,7 +55,8 @@ class Writer(threading.Thread):
         return reply.body
 
 
-@pytest.mark.parametrize("steps", [15, pytest.param(400, marks=pytest.mark.slow)])
+@pytest.mark.timeout(300)
+@pytest.mark.parametrize("steps", [15, pytest.param(150, marks=pytest.mark.slow)])
 def test_lists_are_whole_while_others_write_and_what_was_answered_is_there(
     tmp_path: Path, oracle: Oracle, steps: int
 ) -> None:
