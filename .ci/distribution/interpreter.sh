@@ -112,6 +112,7 @@ if ! make -j"$(nproc)" -f Makefile -f launcher.mk launcher pybuilddir.txt >"$wor
 fi
 
 rm -rf "$folder/Lib"
+strip -s launcher # what is left has no folder of this machine in it
 cp launcher python "$folder"
 cp -r Lib "$folder/Lib"
 # What sysconfig knows of the build, without the folders of this machine.
