@@ -213,6 +213,14 @@ class Scan:
         else:
             self.kinds[pgid] = _damaged_kind(page, self.page_count)
 
+    def doubt(self, pgid: int) -> bool:
+        """Take a leaf that bbolt did not write so for a damaged one; tell whether it is one now."""
+        kind = self.kinds[pgid]
+        if kind & (STRICT | DAMAGED) or sound_elements(self.run(pgid), self.page_count) is None:
+            return False
+        self.kinds[pgid] = kind | DAMAGED
+        return True
+
     def is_plausible(self, path: tuple[bytes, ...], key: bytes, value: bytes) -> bool:
         """Tell whether an element of a damaged page can be one."""
         return self._plausible is None or self._plausible(path, key, value)

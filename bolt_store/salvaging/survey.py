@@ -292,6 +292,11 @@ class Survey:
                     self._bounds[ref.pgid] = (ref.first_key, ref.end_key)
                 found = self.elements_of(ref.pgid)
                 code = self._take(ref, found.leaf.keys)
+                if code == "key.range" and self.scan.doubt(ref.pgid):
+                    # One wrong key or length is no reason to lose a whole page.
+                    self._bounds[ref.pgid] = (ref.first_key, ref.end_key)
+                    found = self.elements_of(ref.pgid)
+                    code = self._take(ref, found.leaf.keys)
                 if code is None:
                     self._look_at_leaf(ref, found, stack)
             else:
