@@ -160,7 +160,7 @@ def test_a_survey_tells_of_every_host_in_one_file(collections: Path, fleet: Path
     for number in (*range(SOUND), *IN_USE):
         level, operators, is_sound, verdict = rows[f"host{number:02}"]
         assert (level, is_sound) == (21, 1)
-        assert operators >= 2
+        assert operators >= 1  # a rotation may have come first
         assert "will start" in verdict
     for number in (*DAMAGED, EMPTY, MISSING):
         assert rows[f"host{number:02}"][2] in {0, None}
