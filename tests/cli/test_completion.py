@@ -15,7 +15,6 @@ from pathlib import Path
 import pytest
 
 from recovery.cli.commands.completion import KINDS, SCRIPTS
-from tests.support.absent import absent
 from tests.support.locks import locked
 from tests.support.run_cli import PATIENCE_S, PROJECT, Cli
 from tests.support.stores import make_store
@@ -73,7 +72,7 @@ def test_bash_completes_words_options_and_names_and_quotes_what_it_would_obey(
 
 def test_fish_completes_names(environ: Mapping[str, str], tmp_path: Path) -> None:
     if shutil.which("fish") is None:
-        absent("no fish: apt-get install fish")
+        pytest.skip("no fish: apt-get install fish")
     script = f"source {COMPLETIONS / SCRIPTS['fish']}\n"
     script += "complete -C 'influx-recovery user show --username '"
     done = subprocess.run(
@@ -101,7 +100,7 @@ def test_the_tabulator_completes_a_name_at_a_prompt(
     }
     argv, load = start[shell]
     if shutil.which(shell) is None:
-        absent(f"no {shell}: apt-get install {shell}")
+        pytest.skip(f"no {shell}: apt-get install {shell}")
     with typing(argv, {**environ, "PS1": "$ "}, tmp_path) as terminal:
         terminal.type(f"{load}; echo rea''dy\n", wait_for="ready")
         terminal.type("influx-recovery user show --username al\t", wait_for="--username alice")

@@ -15,7 +15,6 @@ import yaml
 from recovery.discovery.host import Host
 from recovery.services.recipes import fill, recipes, write
 from tests.support import containers
-from tests.support.absent import absent
 from tests.support.bundled import require_bundle
 from tests.support.fake_system import FakeSystem
 from tests.support.run_cli import PATIENCE_S
@@ -32,7 +31,7 @@ def tool(module: str) -> ModuleType:
     try:
         return import_module(module)
     except ModuleNotFoundError:
-        absent(f"{module} is not installed: pip install -e '.[distribution]'")
+        pytest.skip(f"{module} is not installed: pip install -e '.[distribution]'")
 
 
 @pytest.fixture
@@ -49,7 +48,7 @@ def written(name: str, host: Host, folder: Path, **given: str) -> dict[str, Path
 def test_shellcheck_finds_nothing(name: str, host: Host, tmp_path: Path) -> None:
     checker = Path(sys.executable).with_name("shellcheck")
     if not checker.exists():
-        absent("shellcheck is not installed: pip install -e '.[distribution]'")
+        pytest.skip("shellcheck is not installed: pip install -e '.[distribution]'")
     scripts = [path for path in written(name, host, tmp_path).values() if path.suffix == ".sh"]
     if scripts:
         done = subprocess.run([checker, *scripts], capture_output=True, text=True, check=False)
@@ -59,7 +58,7 @@ def test_shellcheck_finds_nothing(name: str, host: Host, tmp_path: Path) -> None
 @pytest.mark.parametrize("name", ["systemd", "backup"])
 def test_systemd_finds_nothing_wrong(name: str, host: Host, tmp_path: Path) -> None:
     if shutil.which("systemd-analyze") is None:
-        absent("systemd-analyze is not installed")
+        pytest.skip("systemd-analyze is not installed")
     units = written(name, host, tmp_path, program=sys.executable)
     done = subprocess.run(
         ["systemd-analyze", "verify", "--man=no", *units.values()],
@@ -200,7 +199,7 @@ def test_the_entry_point_of_the_chart_ensures_the_token_at_each_start(
 
 def test_a_disk_in_a_rescue_system(host: Host, machine: Path, tmp_path: Path) -> None:
     if shutil.which("mkfs.ext4") is None:
-        absent("mkfs.ext4 is not installed")
+        pytest.skip("mkfs.ext4 is not installed")
     tree = tmp_path / "tree" / "srv" / "metrics"
     tree.mkdir(parents=True)
     make_store(tree / "influxd.bolt", level=21)

@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING, Any, Final
 
 import pytest
 
-from tests.support.absent import absent
 from tests.support.served import Served, serving
 from tests.support.stores import MadeStore, make_store
 
@@ -45,11 +44,11 @@ def served(made: MadeStore) -> Iterator[Served]:
 @pytest.fixture(scope="module")
 def browser() -> Iterator["Browser"]:
     if not Path(CHROMIUM).exists():
-        absent("no Chromium: apt-get install chromium")
+        pytest.skip("no Chromium: apt-get install chromium")
     try:
         from playwright.sync_api import sync_playwright  # noqa: PLC0415 # a development dependency
     except ImportError:
-        absent("no Playwright: pip install playwright")
+        pytest.skip("no Playwright: pip install playwright")
     with sync_playwright() as driver:
         found = driver.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
         yield found
