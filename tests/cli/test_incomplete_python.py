@@ -31,12 +31,19 @@ def run_lacking(module: str, *arguments: str) -> tuple[int, list[str]]:
 
 
 @pytest.mark.parametrize(
-    ("module", "package"), [("msgspec", "msgspec"), ("sqlite_utils", "sqlite-utils")]
+    ("module", "package", "words"),
+    [
+        ("msgspec", "msgspec", ["demo"]),
+        ("sqlite_utils", "sqlite-utils", ["store", "export", "new.sqlite", "--bolt-path"]),
+    ],
 )
 def test_a_missing_package_is_named_with_the_command_that_brings_it(
-    module: str, package: str
+    level21_bolt: Path, tmp_path: Path, module: str, package: str, words: list[str]
 ) -> None:
-    code, said = run_lacking(module, "demo")
+    words = [str(tmp_path / word) if word.endswith("sqlite") else word for word in words]
+    if words[-1] == "--bolt-path":
+        words.append(str(level21_bolt))
+    code, said = run_lacking(module, *words)
     assert code == 7
     error, hint = (line for line in said if line.startswith(("error: ", "hint: ")))
     assert error.startswith(f"error: {package} is missing: ")

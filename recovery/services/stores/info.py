@@ -233,9 +233,10 @@ def _losses(level: int, forms: Mapping[TokenForm, int]) -> Iterator[str]:
     """Say what `influxd downgrade` takes away, the nearest target first."""
     hashed = sum(forms.get(form, 0) for form in _HASHES)
     if level >= LEVEL_HASHED and hashed:
+        tokens = "1 hashed token" if hashed == 1 else f"{hashed} hashed tokens"
         yield (
-            f"Below 2.8: the index of hashes, so that of the tokens {hashed} stop working, also "
-            "after a new upgrade."
+            f"Below 2.8: the index of hashes, so {tokens} will not work any more, also after a new "
+            "upgrade."
         )
     if level >= _LEVEL_REMOTES:
         yield (

@@ -23,6 +23,8 @@ MOMENT = datetime(2026, 1, 2, 3, 4, 5, 999999, tzinfo=UTC)
 OPERATION = "auth create-operator"
 NAME = "level21.bolt.20260102T030405Z.auth-create-operator.backup"
 
+IMPORTS = "recovery.services.changes.backup, bolt_store.check, hashlib, shutil, tempfile"
+
 AS_NOBODY = """
 from recovery.errors import RecoveryError
 from recovery.metastore.store import MetaStore
@@ -163,7 +165,7 @@ def test_a_folder_of_somebody_else_is_refused(level21_bolt: Path, public_folder:
         AS_NOBODY,
         path,
         public_folder / "copy",
-        imports="recovery.services.changes.backup, bolt_store",
+        imports=IMPORTS,
     )
     code, sentence = said.split("|")
     assert int(code) == ExitCode.REFUSED
@@ -181,8 +183,7 @@ def test_whoever_may_not_give_files_away_still_gets_a_backup(
     path.chmod(0o444)
     public_folder.chmod(0o777)
     target = public_folder / "copy"
-    imports = "recovery.services.changes.backup, bolt_store"
-    assert run_as_nobody(AS_NOBODY, path, target, imports=imports) == "made"
+    assert run_as_nobody(AS_NOBODY, path, target, imports=IMPORTS) == "made"
     assert target.stat().st_uid == 65534
     assert stat.S_IMODE(target.stat().st_mode) == 0o600
 
