@@ -116,8 +116,9 @@ def ask(machine: EmptyMachine, path: str) -> bytes:
 def test_serve_answers_there(served: EmptyMachine) -> None:
     if shutil.which("curl") is None:
         pytest.skip("curl is not installed")
-    for folder in served.data.parents[:3]:  # pytest makes them for root alone
-        folder.chmod(folder.stat().st_mode | 0o011)
+    for folder in served.data.parents:
+        if folder.name.startswith(("pytest-", "popen-", "test_")):  # made for root alone
+            folder.chmod(folder.stat().st_mode | 0o011)
     assert b'"alice"' in ask(served, "/api/v2/users")
 
 

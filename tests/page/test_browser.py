@@ -171,7 +171,8 @@ def test_the_main_job_is_done_by_keyboard_alone(tab: Tab, served: Served) -> Non
     here = tab()
     here.go("/console")
     keyboard = here.page.keyboard
-    keyboard.type(served.key)  # the field has the focus
+    here.page.wait_for_function("document.activeElement.tagName === 'INPUT'")  # by itself
+    keyboard.type(served.key)
     keyboard.press("Enter")
     here.page.wait_for_selector("text=Who can get in")
     keyboard.press("g")
