@@ -9,6 +9,7 @@ from typing import Final
 from recovery.cli.changing import run_planner
 from recovery.cli.choices import authorization_id
 from recovery.cli.context import Context
+from recovery.cli.hints import command_line, named_with
 from recovery.cli.listing import plural
 from recovery.cli.options import Command
 from recovery.cli.outcome import ChangeDocument
@@ -20,6 +21,7 @@ from recovery.discovery.search import FoundStore
 from recovery.errors import ExitCode
 from recovery.model.display import displayed
 from recovery.model.permission import OperatorLevel
+from recovery.remedy import Input
 from recovery.services.session import Session
 from recovery.services.undeletion.tokens import DeletedToken, UndeleteTokens, list_deleted_tokens
 from recovery.services.undeletion.traces import Origin
@@ -123,10 +125,14 @@ def _show(
             output.aside(f"{row.id} cannot return: {displayed(row.because)}.")
         if row.deleted_by is not None:
             output.aside(f"{row.id} went with {displayed(row.deleted_by)}.")
+    named = named_with(options.bolt_path, options.ledger)
     if any(row.because is None for row in rows):
-        output.aside("To bring one back: influx-recovery auth undelete ID")
+        output.aside(
+            f"To bring one back: {command_line('auth undelete', {Input.ID: None, **named})}"
+        )
     elif any(row.is_user_deleted for row in rows):
-        output.aside("To bring a user back: influx-recovery user undelete --with-tokens")
+        line = command_line("user undelete", {Input.WITH_TOKENS: None, **named})
+        output.aside(f"To bring a user back: {line}")
 
 
 def _cells(row: DeletedToken, found: FoundStore) -> tuple[str, ...]:

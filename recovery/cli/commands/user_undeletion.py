@@ -9,6 +9,7 @@ from typing import Final
 from recovery.cli.changing import run_planner
 from recovery.cli.choices import add_user_choice, user_choice
 from recovery.cli.context import Context
+from recovery.cli.hints import command_line, named_with
 from recovery.cli.listing import plural
 from recovery.cli.options import Command
 from recovery.cli.outcome import ChangeDocument
@@ -19,6 +20,7 @@ from recovery.cli.words import Parser
 from recovery.discovery.search import FoundStore
 from recovery.errors import ExitCode
 from recovery.model.display import displayed
+from recovery.remedy import Input
 from recovery.services.session import Session
 from recovery.services.undeletion.traces import Origin
 from recovery.services.undeletion.users import DeletedUser, UndeleteUser, list_deleted_users
@@ -127,7 +129,9 @@ def _show(
         if row.deleted_by is not None:
             output.aside(f"{displayed(row.name)} went with {displayed(row.deleted_by)}.")
     if any(row.because is None for row in rows):
-        output.aside("To bring one back: influx-recovery user undelete --username NAME")
+        named = named_with(options.bolt_path, options.ledger)
+        line = command_line("user undelete", {Input.USER: None, **named})
+        output.aside(f"To bring one back: {line}")
 
 
 def _cells(row: DeletedUser, found: FoundStore) -> tuple[str, ...]:
