@@ -1,7 +1,7 @@
 """The command that compares two stores.
 
 Lives here: `store diff`, and the words for what is different. Must not live here: the comparison
-(`recovery.services.stores.comparison`).
+(`recovery.services.stores.diff`).
 """
 
 from collections.abc import Iterator, Sequence
@@ -23,7 +23,7 @@ from recovery.errors import ExitCode
 from recovery.model.display import displayed
 from recovery.services.session import Session
 from recovery.services.store_facts import StoreFacts
-from recovery.services.stores.comparison import BucketCount, Change, compare_stores
+from recovery.services.stores.diff import BucketCount, Change, compare_stores
 
 _SIGNS = {"added": "+", "removed": "-", "changed": "~"}
 

@@ -23,7 +23,7 @@ from recovery.errors import ExitCode
 from recovery.model.display import displayed
 from recovery.services.changes.plan import Manner
 from recovery.services.changes.ports import Ports
-from recovery.services.stores.comparison import BucketCount, Change
+from recovery.services.stores.diff import BucketCount, Change
 from recovery.services.stores.history import UNRECORDED, Operation
 from recovery.services.stores.undo import UndoProposal, proposed_undo
 

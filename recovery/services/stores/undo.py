@@ -2,7 +2,7 @@
 
 Lives here: `proposed_undo`: which operation it takes back, and the proof that it is ours. Must not
 live here: how bytes go back (`bolt_store.rewind`), how the difference is found
-(`recovery.services.stores.comparison`), and the order of the steps, which is that of every change
+(`recovery.services.stores.diff`), and the order of the steps, which is that of every change
 (`recovery.services.changes.sequence`).
 
 Invariants: nothing is written unless it is proven that the newest transaction of the store is the
@@ -40,7 +40,7 @@ from recovery.services.changes.backup_rule import BackupRule
 from recovery.services.changes.plan import Manner, Plan, Proposal, WorkFile
 from recovery.services.changes.work import InPlace
 from recovery.services.session import Session
-from recovery.services.stores.comparison import (
+from recovery.services.stores.diff import (
     BucketCount,
     Change,
     compare_counts,

@@ -12,7 +12,7 @@ from recovery.secret import Secret
 from recovery.services.authorizations.changes import DeleteAuthorization, SetStatus
 from recovery.services.authorizations.hashing import HashTokens
 from recovery.services.session import Session
-from recovery.services.stores.comparison import BucketCount, Change, Comparison, compare_stores
+from recovery.services.stores.diff import BucketCount, Change, Comparison, compare_stores
 from recovery.services.tenancy.choosing import UserChoice
 from recovery.services.tenancy.user_changes import RenameUser
 from tests.support.ports import FixedClock
