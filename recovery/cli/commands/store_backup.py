@@ -1,7 +1,7 @@
 """The command that copies a store.
 
 Lives here: `store backup`. Must not live here: how a copy is made
-(`recovery.services.stores.backup_on_request`).
+(`recovery.services.stores.backup`).
 """
 
 from pathlib import Path
@@ -15,7 +15,7 @@ from recovery.cli.words import Parser
 from recovery.errors import ExitCode
 from recovery.model.display import displayed
 from recovery.ports import SystemClock
-from recovery.services.stores.backup_on_request import BackupReport, back_up
+from recovery.services.stores.backup import BackupReport, back_up
 
 
 class _Backup(Options, frozen=True):

@@ -20,7 +20,7 @@ from recovery.errors import (
     StoreNotFoundError,
     WriteFailedError,
 )
-from recovery.services.stores.backup_on_request import BackupReport, back_up
+from recovery.services.stores.backup import BackupReport, back_up
 from tests.support.locks import locked
 from tests.support.model import Model, dump_file
 from tests.support.stores import MadeStore, make_store
