@@ -17,7 +17,7 @@ from recovery.cli.words import Parser
 from recovery.discovery.search import FoundStore
 from recovery.model.display import displayed
 from recovery.services.session import Session
-from recovery.services.stores.copies import copies_of
+from recovery.services.stores.backups import copies_of
 from recovery.services.stores.history import Operation, operations_of, read_operations
 from recovery.services.undeletion.traces import CopyFile, Origin, Traces, gather
 

@@ -158,7 +158,7 @@ COMMANDS: Final = {
         "store_backup", "copy the store, consistent and verified, also while influxd is running"
     ),
     "store backups": Entry(
-        "store_copies", "list the copies beside the store and who needs them, or prune them"
+        "store_backups", "list the copies beside the store and who needs them, or prune them"
     ),
     "store prepare-restore": Entry(
         "store_restoring", "make a backup of a server that hashes tokens restorable in full"

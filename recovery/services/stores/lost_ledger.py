@@ -18,7 +18,7 @@ from recovery.metastore.store import MetaStore
 from recovery.model.display import displayed
 from recovery.remedy import Give, Input, Restore
 from recovery.services.changes.backup import mark_of
-from recovery.services.stores.copies import Maker, StoreCopy, copies_of, made_for
+from recovery.services.stores.backups import Maker, StoreCopy, copies_of, made_for
 from recovery.services.stores.history import UNFINISHED, UNRECORDED, Operation
 
 

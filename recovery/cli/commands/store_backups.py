@@ -1,7 +1,7 @@
 """The command that lists and removes the copies of a store.
 
 Lives here: `store backups`. Must not live here: how copies are found and which can go
-(`recovery.services.stores.copies`).
+(`recovery.services.stores.backups`).
 """
 
 from datetime import datetime, timedelta
@@ -27,7 +27,7 @@ from recovery.ports import SystemClock
 from recovery.remedy import Give, Input
 from recovery.services.changes.ports import Intent
 from recovery.services.store_facts import StoreFacts
-from recovery.services.stores.copies import Maker, Pruning, StoreCopy, copies_of, remove_copies
+from recovery.services.stores.backups import Maker, Pruning, StoreCopy, copies_of, remove_copies
 from recovery.services.stores.history import operations_of, read_operations
 from recovery.services.stores.undo import standing_operations
 
