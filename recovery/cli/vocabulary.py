@@ -161,7 +161,7 @@ COMMANDS: Final = {
         "store_backups", "list the copies beside the store and who needs them, or prune them"
     ),
     "store prepare-restore": Entry(
-        "store_restoring", "make a backup of a server that hashes tokens restorable in full"
+        "store_prepare_restore", "make a backup of a server that hashes tokens restorable in full"
     ),
     "store undo": Entry("store_undo", "take back what was done last, byte for byte"),
     "store compact": Entry(

@@ -30,7 +30,7 @@ from recovery.services.stores.info import (
     StoreInfo,
     describe_store,
 )
-from recovery.services.stores.restoring import restore_problem
+from recovery.services.stores.prepare_restore import restore_problem
 
 
 class OperatorFacts(msgspec.Struct, frozen=True, kw_only=True):

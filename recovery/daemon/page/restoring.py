@@ -1,7 +1,7 @@
 """Preparing a backup of `influx backup`, so that it can be restored in full.
 
 Lives here: the form and what comes of it. Must not live here: what is missing in such a backup and
-how it is added (`recovery.services.stores.restoring`).
+how it is added (`recovery.services.stores.prepare_restore`).
 """
 
 from pathlib import Path
@@ -11,7 +11,7 @@ from recovery.daemon.answer import Answer, ApiError
 from recovery.daemon.changes import worded
 from recovery.daemon.page.visit import Visit
 from recovery.errors import RecoveryError
-from recovery.services.stores.restoring import PreparedRestore, prepare_restore
+from recovery.services.stores.prepare_restore import PreparedRestore, prepare_restore
 
 SUFFIX: Final = ".prepared"
 WHOLE_PATH: Final = "write the whole path of the folder, from / on"

@@ -44,11 +44,11 @@ from recovery.services.changes.plan import Manner, Plan, Planner
 from recovery.services.changes.ports import Ports
 from recovery.services.doctor.repair import RepairStore
 from recovery.services.stores.first_setup import SetUpStore
+from recovery.services.stores.prepare_restore import DESCRIPTION as RESTORE_DESCRIPTION
+from recovery.services.stores.prepare_restore import EndRestore
 from recovery.services.stores.rebuild.known import Known
 from recovery.services.stores.rebuild.parts import EngineFacts, Wishes
 from recovery.services.stores.rebuild.planner import RebuildStore
-from recovery.services.stores.restoring import DESCRIPTION as RESTORE_DESCRIPTION
-from recovery.services.stores.restoring import EndRestore
 from recovery.services.tenancy.bucket_changes import CreateBucket, DeleteBucket, EditBucket
 from recovery.services.tenancy.choosing import UserChoice
 from recovery.services.tenancy.organization_changes import (

@@ -1,7 +1,7 @@
 """The command that makes a backup restorable in full.
 
 Lives here: `store prepare-restore`. Must not live here: what is missing in such a backup and how it
-is added (`recovery.services.stores.restoring`).
+is added (`recovery.services.stores.prepare_restore`).
 """
 
 from pathlib import Path
@@ -21,7 +21,7 @@ from recovery.errors import ExitCode
 from recovery.model.display import displayed
 from recovery.ports import SystemClock, SystemRng
 from recovery.remedy import Input
-from recovery.services.stores.restoring import (
+from recovery.services.stores.prepare_restore import (
     OPERATION,
     EndRestore,
     PreparedRestore,

@@ -20,7 +20,7 @@ from recovery.metastore.transaction import MetaTx
 from recovery.model.ids import Id
 from recovery.services.authorizations.changes import SetStatus
 from recovery.services.authorizations.hashing import HashTokens
-from recovery.services.stores.restoring import (
+from recovery.services.stores.prepare_restore import (
     DESCRIPTION,
     EndRestore,
     PreparedRestore,
