@@ -79,7 +79,7 @@ REVEALS: Final = {
     "recovery.services.authorizations.verification": {"_reasons", "verify_token"},
     "recovery.services.doctor.authorizations": {"key_of"},
     "recovery.services.authorizations.hashing": {"_Moves._obstacle", "_hashed"},
-    "recovery.services.authorizations.legacy": {
+    "recovery.services.authorizations.v1_auth": {
         "SetLegacyPassword._verify",
         "SetLegacyPassword.plan",
         "_row",

@@ -19,10 +19,14 @@ from recovery.services.authorizations.creation import CreateAuthorization
 from recovery.services.authorizations.export import export_authorizations
 from recovery.services.authorizations.hashing import HashTokens
 from recovery.services.authorizations.intake import ImportAuthorizations
-from recovery.services.authorizations.legacy import DeleteLegacy, SetLegacyPassword, SetLegacyStatus
 from recovery.services.authorizations.listing import AuthorizationFilter
 from recovery.services.authorizations.new_token import FormChoice
 from recovery.services.authorizations.permission_request import PermissionRequest
+from recovery.services.authorizations.v1_auth import (
+    DeleteLegacy,
+    SetLegacyPassword,
+    SetLegacyStatus,
+)
 from recovery.services.changes.plan import Planner
 from recovery.services.tenancy.choosing import UserChoice
 from recovery.services.tenancy.organization_changes import (

@@ -1,7 +1,7 @@
 """The commands on 1.x-compatible authorizations.
 
 Lives here: `v1-auth list`, `create`, `set-password`, `set-active`, `set-inactive` and `delete`.
-Must not live here: what they write (`recovery.services.authorizations.legacy`).
+Must not live here: what they write (`recovery.services.authorizations.v1_auth`).
 """
 
 from functools import partial
@@ -33,7 +33,7 @@ from recovery.model.permission import Permission
 from recovery.ports import SystemClock, SystemRng
 from recovery.remedy import Run
 from recovery.secret import Secret
-from recovery.services.authorizations.legacy import (
+from recovery.services.authorizations.v1_auth import (
     DeleteLegacy,
     LegacyRow,
     SetLegacyPassword,
@@ -41,7 +41,7 @@ from recovery.services.authorizations.legacy import (
     choose_legacy,
     list_legacy,
 )
-from recovery.services.authorizations.legacy_creation import CreateLegacy
+from recovery.services.authorizations.v1_auth_creation import CreateLegacy
 from recovery.services.tenancy.choosing import (
     Chosen,
     choose_bucket,

@@ -24,8 +24,8 @@ from recovery.daemon.call import Call
 from recovery.model.authorization import Authorization
 from recovery.model.gojson import UndecodableError
 from recovery.model.ids import Id
-from recovery.services.authorizations.legacy import DeleteLegacy
-from recovery.services.authorizations.legacy_creation import CreateLegacy, EditLegacy
+from recovery.services.authorizations.v1_auth import DeleteLegacy
+from recovery.services.authorizations.v1_auth_creation import CreateLegacy, EditLegacy
 
 LIST: Final = "/private/legacy/authorizations"
 NOT_FOUND: Final = ApiError("not found", "authorization not found")

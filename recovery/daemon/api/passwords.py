@@ -18,7 +18,7 @@ from recovery.daemon.passwords import basic_of, require_good
 from recovery.model.ids import Id, parse_id
 from recovery.model.password import hash_password, password_matches
 from recovery.secret import Secret
-from recovery.services.authorizations.legacy_creation import StoreLegacyPassword
+from recovery.services.authorizations.v1_auth_creation import StoreLegacyPassword
 from recovery.services.changes.plan import Planner
 from recovery.services.tenancy.user_records import StorePassword
 

@@ -27,18 +27,22 @@ from recovery.services.authorizations.changes import (
 from recovery.services.authorizations.creation import CreateAuthorization
 from recovery.services.authorizations.hashing import HashTokens
 from recovery.services.authorizations.intake import ImportAuthorizations
-from recovery.services.authorizations.legacy import DeleteLegacy, SetLegacyPassword, SetLegacyStatus
-from recovery.services.authorizations.legacy_creation import (
-    CreateLegacy,
-    EditLegacy,
-    StoreLegacyPassword,
-)
 from recovery.services.authorizations.new_token import FormChoice
 from recovery.services.authorizations.permission_request import PermissionRequest
 from recovery.services.authorizations.record_changes import EditAuthorization, IssueAuthorization
 from recovery.services.authorizations.rotation import RotateTokens
 from recovery.services.authorizations.selection import Selection
 from recovery.services.authorizations.several import DeleteSeveral, SetStatusOfSeveral
+from recovery.services.authorizations.v1_auth import (
+    DeleteLegacy,
+    SetLegacyPassword,
+    SetLegacyStatus,
+)
+from recovery.services.authorizations.v1_auth_creation import (
+    CreateLegacy,
+    EditLegacy,
+    StoreLegacyPassword,
+)
 from recovery.services.changes.backup_rule import BackupEachChange
 from recovery.services.changes.plan import Manner, Plan, Planner
 from recovery.services.changes.ports import Ports

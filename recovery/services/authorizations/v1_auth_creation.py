@@ -1,7 +1,7 @@
 """Make and edit 1.x-compatible authorizations.
 
 Lives here: the planners of `v1-auth create` and `v1-auth update`. Must not live here: the others
-(`recovery.services.authorizations.legacy`).
+(`recovery.services.authorizations.v1_auth`).
 
 Invariants: the user name is free; it stands where other authorizations have their token, and is
 never hashed.
