@@ -134,7 +134,7 @@ class Actor(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class LedgerOperation(msgspec.Struct, frozen=True, kw_only=True):
-    """One operation, as the ledger has it; `recovery.services.stores.history` says of what."""
+    """One operation, as the ledger has it; `recovery.services.ledger` says of what."""
 
     number: int
     operation: str

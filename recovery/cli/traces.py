@@ -16,9 +16,9 @@ from recovery.cli.store import absolute
 from recovery.cli.words import Parser
 from recovery.discovery.search import FoundStore
 from recovery.model.display import displayed
+from recovery.services.ledger import Operation, operations_of, read_operations
 from recovery.services.session import Session
 from recovery.services.stores.backups import copies_of
-from recovery.services.stores.history import Operation, operations_of, read_operations
 from recovery.services.undeletion.traces import CopyFile, Origin, Traces, gather
 
 DELETING: Final = frozenset({"auth delete", "auth rotate", "user delete"})

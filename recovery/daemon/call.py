@@ -27,8 +27,8 @@ from recovery.model.ids import Id
 from recovery.ports import Clock, Rng
 from recovery.services.changes.plan import Planner
 from recovery.services.changes.ports import Recorder
+from recovery.services.ledger import Entries
 from recovery.services.session import Session
-from recovery.services.stores.history import Entries
 
 T = TypeVar("T")
 

@@ -27,8 +27,8 @@ from recovery.model.token import LEVEL_HASHED
 from recovery.ports import Clock, Rng
 from recovery.secret import Secret
 from recovery.services.changes.ports import Recorder
+from recovery.services.ledger import Entries
 from recovery.services.session import Session
-from recovery.services.stores.history import Entries
 
 _VERSIONS: Final = ((21, "v2.9.1"), (20, "v2.7.12"), (19, "v2.2.0"), (16, "v2.1.1"))
 _OLDEST: Final = "v2.0.9"

@@ -1,7 +1,7 @@
 """The commands on the ledger.
 
 Lives here: `ledger list` and `ledger show`. Must not live here: what a row means
-(`recovery.services.stores.history`).
+(`recovery.services.ledger`).
 
 Invariants: nothing is made, also no ledger.
 """
@@ -21,7 +21,7 @@ from recovery.cli.usage import UsageError, required
 from recovery.cli.words import Parser, shown
 from recovery.errors import ExitCode
 from recovery.model.display import displayed
-from recovery.services.stores.history import (
+from recovery.services.ledger import (
     Operation,
     find_operation,
     operations_of,

@@ -26,9 +26,9 @@ from recovery.model.display import displayed
 from recovery.ports import SystemClock
 from recovery.remedy import Give, Input
 from recovery.services.changes.ports import Intent
+from recovery.services.ledger import operations_of, read_operations
 from recovery.services.store_facts import StoreFacts
 from recovery.services.stores.backups import Maker, Pruning, StoreCopy, copies_of, remove_copies
-from recovery.services.stores.history import operations_of, read_operations
 from recovery.services.stores.undo import standing_operations
 
 COLUMNS: Final = (

@@ -23,8 +23,8 @@ from recovery.errors import ExitCode
 from recovery.model.display import displayed
 from recovery.services.changes.plan import Manner
 from recovery.services.changes.ports import Ports
+from recovery.services.ledger import UNRECORDED, Operation
 from recovery.services.stores.diff import BucketCount, Change
-from recovery.services.stores.history import UNRECORDED, Operation
 from recovery.services.stores.undo import UndoProposal, proposed_undo
 
 CHANGES_SHOWN_MAX = 50

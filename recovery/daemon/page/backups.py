@@ -14,8 +14,8 @@ from recovery.daemon.journal import JournalEntry
 from recovery.daemon.page.token_index import Cut
 from recovery.daemon.page.visit import Visit
 from recovery.errors import RecoveryError
+from recovery.services.ledger import operations_of, read_operations
 from recovery.services.stores.backups import copies_of
-from recovery.services.stores.history import operations_of, read_operations
 from recovery.services.stores.undo import standing_operations
 
 TYPED_WRONG: Final = "what was typed is not the name of the file"

@@ -1,7 +1,7 @@
 """The ledger: what was done, by whom, with what outcome.
 
 Lives here: the table, its filter, and the same as CSV. Must not live here: what a row means
-(`recovery.services.stores.history`).
+(`recovery.services.ledger`).
 
 Source: RFC 4180; spec admin-daemon 4.14.
 """
@@ -16,7 +16,7 @@ from recovery.daemon.page.render import SAFETY, moment
 from recovery.daemon.page.token_index import Cut
 from recovery.daemon.page.visit import Visit
 from recovery.model.display import displayed
-from recovery.services.stores.history import Operation, read_operations
+from recovery.services.ledger import Operation, read_operations
 
 COLUMNS: Final = ("number", "time", "operation", "outcome", "by", "store", "records", "reason")
 _FORMULA: Final = ("=", "+", "-", "@", "\t", "\r")

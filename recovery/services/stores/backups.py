@@ -26,7 +26,7 @@ from recovery.errors import RefusedError
 from recovery.metastore.failures import Failures
 from recovery.model.display import displayed
 from recovery.new_file import sync_folder
-from recovery.services.stores.history import Operation
+from recovery.services.ledger import Operation
 from recovery.system_advice import advice_on
 
 OTHERS: Final = stat.S_IRWXG | stat.S_IRWXO

@@ -20,9 +20,9 @@ from recovery.model.standing import Answer, Obstacle
 from recovery.model.token import LEVEL_HASHED, TokenForm
 from recovery.services.access import sign_in_of, users_with_rights
 from recovery.services.authorizations.listing import AuthorizationFilter, Inventory, OperatorState
+from recovery.services.ledger import Entries, Operation, operations_of, read_operations
 from recovery.services.session import Session
 from recovery.services.store_facts import StoreFacts
-from recovery.services.stores.history import Entries, Operation, operations_of, read_operations
 from recovery.services.stores.lost_ledger import copies_told
 
 OPERATIONS_SHOWN: Final = 5

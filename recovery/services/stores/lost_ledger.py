@@ -18,8 +18,8 @@ from recovery.metastore.store import MetaStore
 from recovery.model.display import displayed
 from recovery.remedy import Give, Input, Restore
 from recovery.services.changes.backup import mark_of
+from recovery.services.ledger import UNFINISHED, UNRECORDED, Operation
 from recovery.services.stores.backups import Maker, StoreCopy, copies_of, made_for
-from recovery.services.stores.history import UNFINISHED, UNRECORDED, Operation
 
 
 def marked_operation(store: MetaStore, path: Path) -> Operation:

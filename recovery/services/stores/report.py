@@ -23,11 +23,11 @@ from recovery.model.display import displayed, size_text
 from recovery.new_file import MODE, StagedFile, failed
 from recovery.ports import Clock, Rng
 from recovery.services.doctor.examination import Examination, examine
+from recovery.services.ledger import Entries
 from recovery.services.reach import Reach, reach_of
 from recovery.services.reach_picture import draw_reach_of
 from recovery.services.session import Session
 from recovery.services.store_facts import StoreFacts
-from recovery.services.stores.history import Entries
 from recovery.services.stores.info import StoreInfo, describe_store
 from recovery.services.stores.page_map import MEANINGS, PageMap
 

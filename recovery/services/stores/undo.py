@@ -39,6 +39,14 @@ from recovery.remedy import Give, Input, Run
 from recovery.services.changes.backup_rule import BackupRule
 from recovery.services.changes.plan import Manner, Plan, Proposal, WorkFile
 from recovery.services.changes.work import InPlace
+from recovery.services.ledger import (
+    UNFINISHED,
+    UNRECORDED,
+    Entries,
+    Operation,
+    operations_of,
+    read_operations,
+)
 from recovery.services.session import Session
 from recovery.services.stores.diff import (
     BucketCount,
@@ -46,14 +54,6 @@ from recovery.services.stores.diff import (
     compare_counts,
     compare_records,
     ids_not_concerned,
-)
-from recovery.services.stores.history import (
-    UNFINISHED,
-    UNRECORDED,
-    Entries,
-    Operation,
-    operations_of,
-    read_operations,
 )
 from recovery.services.stores.lost_ledger import copies_told, marked_operation, ways_by_backup
 

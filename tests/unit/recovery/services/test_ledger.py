@@ -9,7 +9,7 @@ from recovery.errors import ExitCode, NotFoundError
 from recovery.ledger import Ledger
 from recovery.ledger_rows import Actor
 from recovery.services.changes.ports import Intent
-from recovery.services.stores.history import (
+from recovery.services.ledger import (
     UNFINISHED,
     find_operation,
     operations_of,
