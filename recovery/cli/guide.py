@@ -102,7 +102,7 @@ def _look(found: "FoundStore", context: "Context") -> _State:
         AuthorizationFilter,
         Inventory,
     )
-    from recovery.services.doctor.examination import examine  # noqa: PLC0415
+    from recovery.services.doctor.check import examine  # noqa: PLC0415
     from recovery.services.stores.info import sign_ins  # noqa: PLC0415
 
     head = f"Store: {displayed(str(found.named_path))} ({found.reason})"

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 import bolt_store
-from recovery.services.doctor.examination import Outlook
+from recovery.services.doctor.check import Outlook
 from tests.support.breakages import BREAKAGES
 from tests.support.doctor import examined, repair
 from tests.support.full_store import make_full_store

@@ -5,7 +5,7 @@ from typing import Final
 
 from recovery.discovery.candidate import Files
 from recovery.ports import SystemRng
-from recovery.services.doctor.examination import Examination, examine
+from recovery.services.doctor.check import Examination, examine
 from recovery.services.doctor.repair import RepairStore
 from recovery.services.session import Session
 from tests.support.ports import FixedClock

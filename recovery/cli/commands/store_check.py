@@ -23,7 +23,7 @@ from recovery.model.display import displayed
 from recovery.ports import SystemClock, SystemRng
 from recovery.remedy import Input
 from recovery.services.changes.facts import FindingFacts
-from recovery.services.doctor.examination import Examination, Forecast, Outlook, examine
+from recovery.services.doctor.check import Examination, Forecast, Outlook, examine
 from recovery.services.doctor.finding import Finding, Severity
 from recovery.services.doctor.repair import facts_of
 

@@ -14,7 +14,7 @@ from recovery.cli.usage import UsageError
 from recovery.cli.words import Parser, shown
 from recovery.errors import ExitCode
 from recovery.ports import SystemClock, SystemRng
-from recovery.services.doctor.examination import NUMBERS
+from recovery.services.doctor.check import NUMBERS
 from recovery.services.doctor.repair import RepairStore
 
 

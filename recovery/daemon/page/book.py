@@ -10,7 +10,7 @@ an examination is of the state that it names. All of it holds names and IDs and 
 from typing import TYPE_CHECKING, Final, Generic, TypeVar
 
 from recovery.daemon.page.token_index import TokenIndex
-from recovery.services.doctor.examination import Examination, examine
+from recovery.services.doctor.check import Examination, examine
 from recovery.services.reach import Reach, reach_of
 from recovery.services.stores.info import SignIn, sign_ins
 

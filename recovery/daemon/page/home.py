@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 from recovery.daemon.answer import Answer
 from recovery.daemon.page.visit import NAVIGATION, Visit
-from recovery.services.doctor.examination import Outlook
+from recovery.services.doctor.check import Outlook
 
 SIGN_INS_SHOWN = 6
 OPERATORS_SHOWN = 6

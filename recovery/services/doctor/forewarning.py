@@ -16,7 +16,7 @@ from recovery.metastore.pending import PendingTx
 from recovery.metastore.transaction import MetaTx
 from recovery.ports import Clock, Rng
 from recovery.services.changes.plan import Plan, Planner
-from recovery.services.doctor.examination import examine_records, new_chart, verdict_on
+from recovery.services.doctor.check import examine_records, new_chart, verdict_on
 from recovery.services.doctor.finding import Finding
 
 EXAMINED_BYTES_MAX: Final = 64 << 20

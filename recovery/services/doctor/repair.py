@@ -25,7 +25,7 @@ from recovery.ports import Clock, Rng
 from recovery.remedy import Give, Input
 from recovery.services.changes.facts import FindingFacts, PlanFacts
 from recovery.services.changes.plan import Plan
-from recovery.services.doctor.examination import (
+from recovery.services.doctor.check import (
     Verdict,
     examine_records,
     new_chart,

@@ -19,7 +19,7 @@ from recovery.model.mapping import ORGS
 from recovery.model.permission import decode_permissions
 from recovery.ports import Clock, Rng
 from recovery.services.authorizations.listing import AuthorizationFilter, Inventory
-from recovery.services.doctor.examination import Examination, examine
+from recovery.services.doctor.check import Examination, examine
 from recovery.services.session import Session
 from recovery.services.store_facts import StoreFacts
 from recovery.services.stores.info import SignIn, sign_ins

@@ -22,7 +22,7 @@ from recovery.errors import RecoveryError
 from recovery.model.display import displayed, size_text
 from recovery.new_file import MODE, StagedFile, failed
 from recovery.ports import Clock, Rng
-from recovery.services.doctor.examination import Examination, examine
+from recovery.services.doctor.check import Examination, examine
 from recovery.services.ledger import Entries
 from recovery.services.reach import Reach, reach_of
 from recovery.services.reach_picture import draw_reach_of

@@ -19,7 +19,7 @@ from recovery.metastore.rebuilding import (
 )
 from recovery.new_file import MODE, StagedFile
 from recovery.ports import Clock, Rng
-from recovery.services.doctor.examination import examine
+from recovery.services.doctor.check import examine
 from recovery.services.session import Session
 from recovery.services.stores.putting_back import chosen
 from recovery.services.stores.putting_back import put_back as put_records_back

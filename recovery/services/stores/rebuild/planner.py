@@ -23,7 +23,7 @@ from recovery.services.authorizations.new_token import (
 )
 from recovery.services.changes.plan import Plan
 from recovery.services.doctor.chart import Progress
-from recovery.services.doctor.examination import examine_records, new_chart
+from recovery.services.doctor.check import examine_records, new_chart
 from recovery.services.doctor.finding import Severity
 from recovery.services.doctor.repair import RepairStore
 from recovery.services.stores.rebuild.filling import Filling

@@ -23,7 +23,7 @@ from recovery.services.authorizations.listing import (
 )
 from recovery.services.authorizations.verification import TokenVerdict, verify_token
 from recovery.services.changes.plan import Planner
-from recovery.services.doctor.examination import Examination, Outlook, examine
+from recovery.services.doctor.check import Examination, Outlook, examine
 from recovery.services.session import Session
 from recovery.services.tenancy.choosing import UserChoice
 from recovery.services.tenancy.organization_changes import RemoveRole

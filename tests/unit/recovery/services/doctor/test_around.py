@@ -13,7 +13,7 @@ import pytest
 import bolt_store
 from recovery.discovery.candidate import Files
 from recovery.model.schema import SQL_MIGRATIONS
-from recovery.services.doctor.examination import Outlook
+from recovery.services.doctor.check import Outlook
 from tests.support.doctor import examined, words
 from tests.support.full_store import FullStore, make_full_store
 from tests.support.stores import edit

@@ -15,7 +15,7 @@ from recovery.metastore.transaction import MetaTx
 from recovery.model.catalogue import decode_catalogue
 from recovery.remedy import Input
 from recovery.services import doctor
-from recovery.services.doctor.examination import Outlook
+from recovery.services.doctor.check import Outlook
 from recovery.services.doctor.finding import Rule, Severity
 from recovery.services.doctor.indexes import IndexRules
 from tests.support import breakages

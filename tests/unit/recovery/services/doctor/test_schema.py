@@ -7,7 +7,7 @@ import pytest
 from recovery.errors import RecoveryError
 from recovery.metastore.transaction import MetaTx
 from recovery.model.schema import buckets_of_level
-from recovery.services.doctor.examination import Outlook
+from recovery.services.doctor.check import Outlook
 from recovery.services.doctor.schema import WITNESSES
 from tests.support.doctor import INDEXES, examined, repair, words
 from tests.support.full_store import keys_of_file, make_full_store, put, remove_table

@@ -19,7 +19,7 @@ from recovery.model.ids import Id
 from recovery.model.shard_groups import ShardGroup, Span
 from recovery.services.changes.plan import Manner, Outcome
 from recovery.services.changes.ports import Ports
-from recovery.services.doctor.examination import Outlook, examine
+from recovery.services.doctor.check import Outlook, examine
 from recovery.services.doctor.finding import Finding
 from recovery.services.doctor.repair import RepairStore
 from recovery.services.session import Session

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from recovery.discovery.candidate import Files
-from recovery.services.doctor.examination import Outlook
+from recovery.services.doctor.check import Outlook
 from tests.support.doctor import examined, words
 from tests.support.verdicts import Case, break_store, cases, every
 

@@ -13,7 +13,7 @@ from recovery.model.ids import Id
 from recovery.model.password import password_matches
 from recovery.model.shard_groups import Span
 from recovery.secret import Secret
-from recovery.services.doctor.examination import Outlook, examine
+from recovery.services.doctor.check import Outlook, examine
 from recovery.services.session import Session
 from recovery.services.shard_mapping import ShardName
 from recovery.services.stores.rebuild.parts import Wishes

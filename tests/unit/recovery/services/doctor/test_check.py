@@ -7,7 +7,7 @@ from _pytest.mark.structures import ParameterSet
 
 import bolt_store
 from recovery.ports import SystemRng
-from recovery.services.doctor.examination import Outlook
+from recovery.services.doctor.check import Outlook
 from recovery.services.stores.sample import make_sample_store
 from tests.support.breakages import BREAKAGES, Breakage
 from tests.support.doctor import examined, repair, words
