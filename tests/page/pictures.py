@@ -30,7 +30,7 @@ from recovery.model.password import hash_password
 from recovery.model.permission import Permission, all_access_permissions, operator_permissions
 from recovery.model.token import hash_token
 from recovery.secret import Secret
-from recovery.services.tenancy.recipes import (
+from recovery.services.tenancy.writing import (
     BucketWish,
     write_bucket,
     write_empty_store,

@@ -21,7 +21,7 @@ from recovery.model.password import hash_password
 from recovery.model.permission import Permission, operator_permissions
 from recovery.ports import SystemRng
 from recovery.secret import Secret
-from recovery.services.tenancy.recipes import (
+from recovery.services.tenancy.writing import (
     BucketWish,
     write_bucket,
     write_empty_store,

@@ -30,7 +30,7 @@ from recovery.services.changes.ports import Audience, Intent, Ports
 from recovery.services.disclosure import Disclosure
 from recovery.services.session import Session
 from recovery.services.stores.undo import UndoProposal, proposed_undo
-from recovery.services.tenancy.recipes import (
+from recovery.services.tenancy.writing import (
     BucketWish,
     write_bucket,
     write_empty_store,

@@ -20,7 +20,7 @@ from recovery.services.doctor.finding import Finding, Mend, Rule, Severity, spar
 from recovery.services.doctor.indexes import Adoption, IndexAudit, index_rules
 from recovery.services.doctor.servers import FROM_2_5
 from recovery.services.doctor.startup import TASKS_BUCKET
-from recovery.services.tenancy.recipes import BucketWish, write_bucket
+from recovery.services.tenancy.writing import BucketWish, write_bucket
 
 TABLE: Final = "organizationsv1"
 INDEX: Final = "organizationindexv1"

@@ -23,7 +23,7 @@ from recovery.model.schema import (
 from recovery.services.doctor.chart import Chart
 from recovery.services.doctor.finding import Finding, Mend, Rule, Severity
 from recovery.services.doctor.servers import FROM_2_5
-from recovery.services.tenancy.recipes import INSTANCE_ID_KEY, INSTANCE_ID_TABLE
+from recovery.services.tenancy.writing import INSTANCE_ID_KEY, INSTANCE_ID_TABLE
 
 TABLE: Final = "migrationsv1"
 NEEDS_BACKUP: Final = "repair cannot do it: restore a backup of the store"

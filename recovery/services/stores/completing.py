@@ -10,7 +10,7 @@ from recovery.model.gojson import UndecodableError, format_time
 from recovery.model.ids import IdSource, parse_id
 from recovery.model.schema import LEVEL_MAX, LEVEL_MIN, buckets_of_level, decode_migration
 from recovery.ports import Clock, Rng
-from recovery.services.tenancy.recipes import INSTANCE_ID_KEY, INSTANCE_ID_TABLE
+from recovery.services.tenancy.writing import INSTANCE_ID_KEY, INSTANCE_ID_TABLE
 
 
 def complete_store(tx: MetaTx, *, level: int, clock: Clock, rng: Rng) -> None:

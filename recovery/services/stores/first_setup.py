@@ -30,7 +30,7 @@ from recovery.services.changes.plan import Plan
 from recovery.services.stores.setup import Setup, require_wanted
 from recovery.services.tenancy.bucket_changes import require_times
 from recovery.services.tenancy.choosing import cut_name
-from recovery.services.tenancy.recipes import BucketWish, write_bucket, write_organization
+from recovery.services.tenancy.writing import BucketWish, write_bucket, write_organization
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

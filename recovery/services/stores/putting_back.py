@@ -25,7 +25,7 @@ from recovery.model.schema import LEVEL_MAX, LEVEL_MIN, level_shown_by
 from recovery.ports import Clock, Rng
 from recovery.services.doctor.repair import RepairStore
 from recovery.services.stores.completing import complete_store
-from recovery.services.tenancy.recipes import write_empty_store
+from recovery.services.tenancy.writing import write_empty_store
 
 LOST: Final = "lost"
 ALL: Final = "all"

@@ -22,7 +22,7 @@ from recovery.model.permission import Permission
 from recovery.model.schema import LEVEL_MAX
 from recovery.model.token import hash_token, new_token
 from recovery.ports import Clock, Rng
-from recovery.services.tenancy.recipes import (
+from recovery.services.tenancy.writing import (
     BucketWish,
     write_bucket,
     write_empty_store,

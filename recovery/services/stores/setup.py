@@ -36,14 +36,14 @@ from recovery.ports import Clock, Rng
 from recovery.secret import Secret
 from recovery.services.changes.plan import Manner, Plan, Proposal, WorkFile
 from recovery.services.store_facts import StoreFacts
-from recovery.services.tenancy.recipes import (
+from recovery.services.tenancy.user_creation import require_name
+from recovery.services.tenancy.writing import (
     BucketWish,
     write_bucket,
     write_empty_store,
     write_organization,
     write_user,
 )
-from recovery.services.tenancy.user_creation import require_name
 
 OPERATION: Final = "setup"
 

@@ -33,7 +33,7 @@ from recovery.remedy import Run
 from recovery.services.changes.plan import Plan
 from recovery.services.tenancy.choosing import cut_name, shown_name
 from recovery.services.tenancy.organization_records import count_with_data, delete_bucket
-from recovery.services.tenancy.recipes import BucketWish, change_catalogue, write_bucket
+from recovery.services.tenancy.writing import BucketWish, change_catalogue, write_bucket
 
 BUCKET_LIST: Final = Run("bucket list", "to see them")
 SHORT_RETENTION: Final = "data stay at least an hour, or forever with 0"

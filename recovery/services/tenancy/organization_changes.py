@@ -29,8 +29,8 @@ from recovery.services.tenancy.choosing import (
     cut_name,
     shown_name,
 )
-from recovery.services.tenancy.recipes import write_organization
 from recovery.services.tenancy.user_creation import require_name
+from recovery.services.tenancy.writing import write_organization
 
 if TYPE_CHECKING:
     from recovery.services.changes.facts import PlanFacts

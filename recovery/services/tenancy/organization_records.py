@@ -26,7 +26,7 @@ from recovery.ports import Clock, Rng
 from recovery.remedy import Run
 from recovery.services.changes.plan import Plan
 from recovery.services.tenancy.choosing import cut_name, shown_name
-from recovery.services.tenancy.recipes import change_catalogue, write_organization
+from recovery.services.tenancy.writing import change_catalogue, write_organization
 
 if TYPE_CHECKING:
     from recovery.services.changes.facts import PlanFacts

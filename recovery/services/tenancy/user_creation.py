@@ -24,7 +24,7 @@ from recovery.remedy import Input, Run
 from recovery.secret import Secret
 from recovery.services.changes.plan import Plan
 from recovery.services.tenancy.choosing import choose_organization, cut_name, shown_name
-from recovery.services.tenancy.recipes import write_role
+from recovery.services.tenancy.writing import write_role
 
 NO_SIGN_IN: Final = "without a password nobody can sign in as this user; tokens can be made for it"
 WITHOUT_ROLE: Final = (

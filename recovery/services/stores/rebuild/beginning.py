@@ -24,7 +24,7 @@ from recovery.model.ids import IdSource
 from recovery.new_file import StagedFile
 from recovery.ports import Clock, Rng
 from recovery.services.stores.completing import complete_store
-from recovery.services.tenancy.recipes import write_empty_store
+from recovery.services.tenancy.writing import write_empty_store
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -62,7 +62,8 @@ from recovery.services.shard_mapping import (
 from recovery.services.stores.rebuild.known import Known, KnownBucket, kind_of
 from recovery.services.stores.rebuild.parts import EngineFacts, Filled, Placed, Wishes
 from recovery.services.tenancy.choosing import choose_user
-from recovery.services.tenancy.recipes import (
+from recovery.services.tenancy.user_creation import require_name
+from recovery.services.tenancy.writing import (
     SYSTEM_WISHES,
     BucketWish,
     write_bucket,
@@ -70,7 +71,6 @@ from recovery.services.tenancy.recipes import (
     write_role,
     write_user,
 )
-from recovery.services.tenancy.user_creation import require_name
 
 USERNAME: Final = "admin"
 ORGANIZATION: Final = "recovered"

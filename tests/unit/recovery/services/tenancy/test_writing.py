@@ -13,7 +13,7 @@ from recovery.model.catalogue import KEY, database_names
 from recovery.model.gojson import format_time
 from recovery.model.ids import Id, IdSource
 from recovery.model.mapping import MEMBER, OWNER
-from recovery.services.tenancy.recipes import (
+from recovery.services.tenancy.writing import (
     BucketWish,
     write_bucket,
     write_organization,
