@@ -1,25 +1,30 @@
-"""Where deleted records are looked for.
+"""Where deleted records are looked for, and the list of them.
 
 Lives here: the options and steps that `auth undelete` and `user undelete` have in common. Must not
 live here: the search itself (`recovery.services.undeletion.traces`).
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
-from typing import Final
+from typing import Any, Final, Generic, NamedTuple, TypeVar
 
 from recovery.cli.context import Context
-from recovery.cli.listing import moment_text
+from recovery.cli.hints import command_line, named_with
+from recovery.cli.listing import moment_text, plural
 from recovery.cli.options import Change, add_change, add_ensure
 from recovery.cli.recording import open_ledger
-from recovery.cli.store import absolute
+from recovery.cli.store import absolute, show_aside, store_of
+from recovery.cli.table import Column
 from recovery.cli.words import Parser
 from recovery.discovery.search import FoundStore
 from recovery.model.display import displayed
+from recovery.remedy import Input
 from recovery.services.ledger import Operation, operations_of, read_operations
 from recovery.services.session import Session
 from recovery.services.stores.backups import copies_of
-from recovery.services.undeletion.traces import CopyFile, Origin, Traces, gather
+from recovery.services.undeletion.traces import CopyFile, Deleted, Traces, gather
+
+Row = TypeVar("Row", bound=Deleted)
 
 DELETING: Final = frozenset({"auth delete", "auth rotate", "user delete"})
 
@@ -112,18 +117,82 @@ def _deletions(history: tuple[Operation, ...]) -> dict[str, str]:
     }
 
 
-def origin_text(origin: Origin, found: FoundStore) -> str:
-    """Say where a record was found, for a table.
+class Listed(NamedTuple, Generic[Row]):
+    """What differs between the lists of the two commands.
 
-    Args:
-        origin: Where.
-        found: The store, beside which a copy needs no folder.
-
-    Returns:
-        It, escaped.
+    Attributes:
+        operation: The command.
+        document: What --json prints: a `ChangeDocument` with `deleted`.
+        kind: What a row is, in the singular.
+        input: What names a row to the command.
+        name: What a person calls a row; not escaped.
+        columns: Of the table.
+        cells: Makes a line of it, given where the row was found and whether it can return.
     """
-    if origin.path is None:
-        return origin.place.value
-    path = origin.path
+
+    operation: str
+    document: Any
+    kind: str
+    input: Input
+    name: Callable[[Row], str]
+    columns: Sequence[Column]
+    cells: Callable[[Row, str, str], tuple[str, ...]]
+
+
+def show_deleted(
+    listed: Listed[Row],
+    rows: Sequence[Row],
+    found: FoundStore,
+    session: Session,
+    options: Undeletion,
+    context: Context,
+) -> None:
+    """List what was found: as JSON, or to a person with what is in the way of bringing it back."""
+    facts, output = session.facts(), context.output
+    if options.json:
+        output.document(
+            listed.document(
+                store=store_of(found, facts),
+                operation=listed.operation,
+                is_dry_run=True,
+                is_needed=False,
+                target_path=absolute(found.named_path),
+                backup_path=None,
+                token_path=None,
+                record_ids=(),
+                plan={},
+                warnings=(),
+                deleted=tuple(rows),
+            )
+        )
+        return
+    show_aside(found, facts, output)
+    if rows:
+        output.table(
+            listed.columns,
+            [
+                listed.cells(row, _origin(row, found), "yes" if row.because is None else "no")
+                for row in rows
+            ],
+        )
+        output.aside()
+    output.aside(f"{plural(len(rows), listed.kind)} found.")
+    for row in rows:
+        name = displayed(listed.name(row))
+        if row.because is not None:
+            output.aside(f"{name} cannot return: {displayed(row.because)}.")
+        if row.deleted_by is not None:
+            output.aside(f"{name} went with {displayed(row.deleted_by)}.")
+    if any(row.because is None for row in rows):
+        named = named_with(options.bolt_path, options.ledger)
+        line = command_line(listed.operation, {listed.input: None, **named})
+        output.aside(f"To bring one back: {line}")
+
+
+def _origin(row: Deleted, found: FoundStore) -> str:
+    """Say where a record was found; a copy beside the store needs no folder."""
+    path = row.source_path
+    if path is None:
+        return row.place.value
     name = path.name if path.parent == found.path.resolve().parent else str(path)
     return displayed(name)

@@ -10,32 +10,18 @@ from recovery.cli.changing import run_planner
 from recovery.cli.choices import authorization_id
 from recovery.cli.context import Context
 from recovery.cli.hints import command_line, named_with
-from recovery.cli.listing import plural
 from recovery.cli.options import Command
 from recovery.cli.outcome import ChangeDocument
-from recovery.cli.store import absolute, find_store, show_aside, store_of
+from recovery.cli.store import find_store
 from recovery.cli.table import Column
-from recovery.cli.traces import Undeletion, add_undeletion, find_traces, origin_text
+from recovery.cli.traces import Listed, Undeletion, add_undeletion, find_traces, show_deleted
 from recovery.cli.words import Parser
-from recovery.discovery.search import FoundStore
 from recovery.errors import ExitCode
 from recovery.model.display import displayed
 from recovery.model.permission import OperatorLevel
 from recovery.remedy import Input
 from recovery.services.session import Session
 from recovery.services.undeletion.tokens import DeletedToken, UndeleteTokens, list_deleted_tokens
-from recovery.services.undeletion.traces import Origin
-
-COLUMNS: Final = (
-    Column("ID"),
-    Column("User", 6),
-    Column("Org", 6),
-    Column("Operator"),
-    Column("Updated", 10),
-    Column("Found in", 14),
-    Column("Can return", 10),
-    Column("Description", 11),
-)
 
 SECONDS_LENGTH: Final = len("2026-01-02T03:04:05")
 
@@ -69,10 +55,21 @@ def _undelete(options: _Undelete, context: Context) -> ExitCode:
         if not ids:
             with session.view() as view:
                 rows = tuple(list_deleted_tokens(view.tx, traces, deletions))
-            _show(found, session, rows, options, context)
+            show_deleted(LISTED, rows, found, session, options, context)
+            _say_whose(rows, options, context)
             return ExitCode.DONE
     planner = UndeleteTokens(ids=ids, traces=traces, deletions=deletions, is_ensured=options.ensure)
     return run_planner(options, context, lambda _: planner)
+
+
+def _say_whose(rows: tuple[DeletedToken, ...], options: _Undelete, context: Context) -> None:
+    """Say how the users come back, where that is all that helps."""
+    if options.json or any(row.because is None for row in rows):
+        return
+    if any(row.is_user_deleted for row in rows):
+        named = named_with(options.bolt_path, options.ledger)
+        line = command_line("user undelete", {Input.WITH_TOKENS: None, **named})
+        context.output.aside(f"To bring a user back: {line}")
 
 
 UNDELETE: Final = Command(
@@ -90,60 +87,34 @@ UNDELETE: Final = Command(
 )
 
 
-def _show(
-    found: FoundStore,
-    session: Session,
-    rows: tuple[DeletedToken, ...],
-    options: _Undelete,
-    context: Context,
-) -> None:
-    facts, output = session.facts(), context.output
-    if options.json:
-        output.document(
-            DeletedTokens(
-                store=store_of(found, facts),
-                operation="auth undelete",
-                is_dry_run=True,
-                is_needed=False,
-                target_path=absolute(found.named_path),
-                backup_path=None,
-                token_path=None,
-                record_ids=(),
-                plan={},
-                warnings=(),
-                deleted=rows,
-            )
-        )
-        return
-    show_aside(found, facts, output)
-    if rows:
-        output.table(COLUMNS, [_cells(row, found) for row in rows])
-        output.aside()
-    output.aside(f"{plural(len(rows), 'deleted authorization')} found.")
-    for row in rows:
-        if row.because is not None:
-            output.aside(f"{row.id} cannot return: {displayed(row.because)}.")
-        if row.deleted_by is not None:
-            output.aside(f"{row.id} went with {displayed(row.deleted_by)}.")
-    named = named_with(options.bolt_path, options.ledger)
-    if any(row.because is None for row in rows):
-        output.aside(
-            f"To bring one back: {command_line('auth undelete', {Input.ID: None, **named})}"
-        )
-    elif any(row.is_user_deleted for row in rows):
-        line = command_line("user undelete", {Input.WITH_TOKENS: None, **named})
-        output.aside(f"To bring a user back: {line}")
-
-
-def _cells(row: DeletedToken, found: FoundStore) -> tuple[str, ...]:
-    origin = Origin(place=row.place, path=row.source_path, made_at=row.source_made_at)
+def _cells(row: DeletedToken, origin: str, can_return: str) -> tuple[str, ...]:
     return (
         row.id,
         displayed(row.user) if row.user is not None else f"missing {row.user_id or ''}".strip(),
         displayed(row.organization) if row.organization is not None else "missing",
         "no" if row.operator is OperatorLevel.NONE else row.operator.value,
         displayed(row.updated_at[:SECONDS_LENGTH]),
-        origin_text(origin, found),
-        "yes" if row.because is None else "no",
+        origin,
+        can_return,
         displayed(row.description),
     )
+
+
+LISTED: Final = Listed(
+    operation="auth undelete",
+    document=DeletedTokens,
+    kind="deleted authorization",
+    input=Input.ID,
+    name=lambda row: row.id,
+    columns=(
+        Column("ID"),
+        Column("User", 6),
+        Column("Org", 6),
+        Column("Operator"),
+        Column("Updated", 10),
+        Column("Found in", 14),
+        Column("Can return", 10),
+        Column("Description", 11),
+    ),
+    cells=_cells,
+)

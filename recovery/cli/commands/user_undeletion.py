@@ -9,32 +9,17 @@ from typing import Final
 from recovery.cli.changing import run_planner
 from recovery.cli.choices import add_user_choice, user_choice
 from recovery.cli.context import Context
-from recovery.cli.hints import command_line, named_with
-from recovery.cli.listing import plural
 from recovery.cli.options import Command
 from recovery.cli.outcome import ChangeDocument
-from recovery.cli.store import absolute, find_store, show_aside, store_of
+from recovery.cli.store import find_store
 from recovery.cli.table import Column
-from recovery.cli.traces import Undeletion, add_undeletion, find_traces, origin_text
+from recovery.cli.traces import Listed, Undeletion, add_undeletion, find_traces, show_deleted
 from recovery.cli.words import Parser
-from recovery.discovery.search import FoundStore
 from recovery.errors import ExitCode
 from recovery.model.display import displayed
 from recovery.remedy import Input
 from recovery.services.session import Session
-from recovery.services.undeletion.traces import Origin
 from recovery.services.undeletion.users import DeletedUser, UndeleteUser, list_deleted_users
-
-COLUMNS: Final = (
-    Column("ID"),
-    Column("Name", 8),
-    Column("Status"),
-    Column("Password"),
-    Column("Roles", 10),
-    Column("Tokens"),
-    Column("Found in", 14),
-    Column("Can return", 10),
-)
 
 
 class _Undelete(Undeletion, frozen=True):
@@ -67,7 +52,7 @@ def _undelete(options: _Undelete, context: Context) -> ExitCode:
         if is_listing:
             with session.view() as view:
                 rows = tuple(list_deleted_users(view.tx, traces, deletions))
-            _show(found, session, rows, options, context)
+            show_deleted(LISTED, rows, found, session, options, context)
             return ExitCode.DONE
     planner = UndeleteUser(
         user=user_choice(options.username, options.id, "user undelete"),
@@ -93,49 +78,7 @@ UNDELETE: Final = Command(
 )
 
 
-def _show(
-    found: FoundStore,
-    session: Session,
-    rows: tuple[DeletedUser, ...],
-    options: _Undelete,
-    context: Context,
-) -> None:
-    facts, output = session.facts(), context.output
-    if options.json:
-        output.document(
-            DeletedUsers(
-                store=store_of(found, facts),
-                operation="user undelete",
-                is_dry_run=True,
-                is_needed=False,
-                target_path=absolute(found.named_path),
-                backup_path=None,
-                token_path=None,
-                record_ids=(),
-                plan={},
-                warnings=(),
-                deleted=rows,
-            )
-        )
-        return
-    show_aside(found, facts, output)
-    if rows:
-        output.table(COLUMNS, [_cells(row, found) for row in rows])
-        output.aside()
-    output.aside(f"{plural(len(rows), 'deleted user')} found.")
-    for row in rows:
-        if row.because is not None:
-            output.aside(f"{displayed(row.name)} cannot return: {displayed(row.because)}.")
-        if row.deleted_by is not None:
-            output.aside(f"{displayed(row.name)} went with {displayed(row.deleted_by)}.")
-    if any(row.because is None for row in rows):
-        named = named_with(options.bolt_path, options.ledger)
-        line = command_line("user undelete", {Input.USER: None, **named})
-        output.aside(f"To bring one back: {line}")
-
-
-def _cells(row: DeletedUser, found: FoundStore) -> tuple[str, ...]:
-    origin = Origin(place=row.place, path=row.source_path, made_at=row.source_made_at)
+def _cells(row: DeletedUser, origin: str, can_return: str) -> tuple[str, ...]:
     return (
         row.id,
         displayed(row.name),
@@ -143,6 +86,26 @@ def _cells(row: DeletedUser, found: FoundStore) -> tuple[str, ...]:
         "yes" if row.has_password else "no",
         displayed(", ".join(row.roles)) or "none",
         str(len(row.token_ids)),
-        origin_text(origin, found),
-        "yes" if row.because is None else "no",
+        origin,
+        can_return,
     )
+
+
+LISTED: Final = Listed(
+    operation="user undelete",
+    document=DeletedUsers,
+    kind="deleted user",
+    input=Input.USER,
+    name=lambda row: row.name,
+    columns=(
+        Column("ID"),
+        Column("Name", 8),
+        Column("Status"),
+        Column("Password"),
+        Column("Roles", 10),
+        Column("Tokens"),
+        Column("Found in", 14),
+        Column("Can return", 10),
+    ),
+    cells=_cells,
+)

@@ -13,11 +13,7 @@ influxdb-metadata sections 4.6, 5.4 and 13.2.
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from datetime import datetime
-from pathlib import Path
 from typing import TYPE_CHECKING, Final, NamedTuple
-
-import msgspec
 
 from recovery.errors import NotFoundError, RefusedError
 from recovery.metastore.transaction import MetaTx
@@ -31,7 +27,7 @@ from recovery.services.authorizations.choice import described
 from recovery.services.authorizations.token_owners import TokenOwners
 from recovery.services.changes.plan import Plan
 from recovery.services.tenancy.choosing import cut_name
-from recovery.services.undeletion.traces import Place, TokenTrace, Traces
+from recovery.services.undeletion.traces import Deleted, TokenTrace, Traces
 
 if TYPE_CHECKING:
     from recovery.services.changes.facts import PlanFacts
@@ -52,11 +48,10 @@ class Obstacle(NamedTuple):
     remedy: Remedy
 
 
-class DeletedToken(msgspec.Struct, frozen=True, kw_only=True):
-    """An authorization that is not in the store any more. Holds no secret.
+class DeletedToken(Deleted, frozen=True, kw_only=True):
+    """An authorization that is not in the store any more.
 
     Attributes:
-        id: Its ID.
         description: As stored, not escaped.
         status: As stored.
         user_id: Its user.
@@ -68,16 +63,9 @@ class DeletedToken(msgspec.Struct, frozen=True, kw_only=True):
         permission_count: Number of permissions.
         created_at: As stored.
         updated_at: As stored.
-        place: In which part of which file it was found.
-        source_path: The copy; None for the store itself.
-        source_made_at: When the copy was made; None for the store.
-        version_count: How many different states of it were found; this is the newest.
-        deleted_by: The operation of this tool that deleted it; None when that is not known.
-        because: What is in the way of bringing it back; None when nothing is.
         is_user_deleted: Whether its user is what is missing, and can be brought back.
     """
 
-    id: str
     description: str
     status: str
     user_id: str | None
@@ -89,13 +77,10 @@ class DeletedToken(msgspec.Struct, frozen=True, kw_only=True):
     permission_count: int
     created_at: str
     updated_at: str
-    place: Place
-    source_path: Path | None
-    source_made_at: datetime | None
-    version_count: int
-    deleted_by: str | None
-    because: str | None
     is_user_deleted: bool = False
+
+
+NAMES_SHOWN_MAX: Final = 20
 
 
 def list_deleted_tokens(
@@ -253,9 +238,6 @@ class UndeleteTokens:
                 f"{others + 1} states of authorization {record.id} were found; this is the one "
                 f"that was changed last ({record.updated_at or 'at an unknown time'})"
             )
-
-
-NAMES_SHOWN_MAX: Final = 20
 
 
 def obstacle_to(

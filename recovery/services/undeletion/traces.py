@@ -23,6 +23,8 @@ from enum import StrEnum, unique
 from pathlib import Path
 from typing import Final
 
+import msgspec
+
 from recovery.errors import RecoveryError
 from recovery.metastore.leftovers import leftover_records
 from recovery.metastore.packed import open_readable
@@ -72,6 +74,28 @@ class Origin:
         if self.place is Place.COPY:
             return str(self.path)
         return f"the {self.place.value} of {self.path}"
+
+
+class Deleted(msgspec.Struct, frozen=True, kw_only=True):
+    """A record that is not in the store any more. Holds no secret.
+
+    Attributes:
+        id: Its ID.
+        place: In which part of which file it was found.
+        source_path: The copy; None for the store itself.
+        source_made_at: When the copy was made; None for the store.
+        version_count: How many different states of it were found; this is the newest.
+        deleted_by: The operation of this tool that deleted it; None when that is not known.
+        because: What is in the way of bringing it back; None when nothing is.
+    """
+
+    id: str
+    place: Place
+    source_path: Path | None
+    source_made_at: datetime | None
+    version_count: int
+    deleted_by: str | None
+    because: str | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -12,11 +12,7 @@ influxdb-metadata sections 4.2 and 4.5.
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from datetime import datetime
-from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar, Final
-
-import msgspec
 
 from recovery.errors import NotFoundError, RefusedError
 from recovery.metastore.transaction import MetaTx
@@ -31,12 +27,13 @@ from recovery.services.changes.plan import Plan
 from recovery.services.tenancy.choosing import UserChoice, cut_name, shown_name
 from recovery.services.tenancy.user_creation import user_named
 from recovery.services.undeletion.tokens import (
+    NAMES_SHOWN_MAX,
     WORKS_AGAIN,
     obstacle_to,
     restore,
     restoring_steps,
 )
-from recovery.services.undeletion.traces import Place, TokenTrace, Traces, UserTrace
+from recovery.services.undeletion.traces import Deleted, Place, TokenTrace, Traces, UserTrace
 
 if TYPE_CHECKING:
     from recovery.services.changes.facts import PlanFacts
@@ -46,39 +43,24 @@ UNSURE: Final = (
     "freed pages do not tell what was last: a password or a role that was changed before the user "
     "was deleted may be an older one"
 )
-NAMES_SHOWN_MAX: Final = 20
 
 
-class DeletedUser(msgspec.Struct, frozen=True, kw_only=True):
-    """A user that is not in the store any more. Holds no secret.
+class DeletedUser(Deleted, frozen=True, kw_only=True):
+    """A user that is not in the store any more.
 
     Attributes:
-        id: Its ID.
         name: As stored, not escaped.
         status: As stored.
         has_password: Whether a password was found with it, and only one.
         roles: Its roles, as "owner of acme".
         token_ids: Its authorizations that were found deleted, too.
-        place: In which part of which file it was found.
-        source_path: The copy; None for the store itself.
-        source_made_at: When the copy was made; None for the store.
-        version_count: How many different states of it were found.
-        deleted_by: The operation of this tool that deleted it; None when that is not known.
-        because: What is in the way of bringing it back; None when nothing is.
     """
 
-    id: str
     name: str
     status: str
     has_password: bool
     roles: tuple[str, ...]
     token_ids: tuple[str, ...]
-    place: Place
-    source_path: Path | None
-    source_made_at: datetime | None
-    version_count: int
-    deleted_by: str | None
-    because: str | None
 
 
 def list_deleted_users(
