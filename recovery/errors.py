@@ -94,7 +94,6 @@ class ConfigurationError(RecoveryError):
     """A configuration file that says where the store is cannot be understood.
 
     Attributes:
-        path: The file.
         problem: What is wrong with it, as a clause, without anything it contains but names of keys.
     """
 
@@ -110,7 +109,6 @@ class StoreNotFoundError(RecoveryError):
     """There is no usable store where one was looked for.
 
     Attributes:
-        path: Where.
         problem: What is there instead, as a clause: "does not exist", "is empty (0 bytes)".
     """
 
@@ -157,7 +155,6 @@ class StoreDamagedError(RecoveryError):
 
     Attributes:
         path: The store.
-        problem: What is wrong, as a clause.
         findings: What the check found, as sentences.
     """
 
@@ -288,7 +285,6 @@ class LedgerError(RecoveryError):
 
     Attributes:
         path: The ledger.
-        problem: What is wrong, as a clause.
     """
 
     exit_code = ExitCode.REFUSED

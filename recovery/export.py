@@ -33,7 +33,6 @@ class Table(NamedTuple):
     """A table.
 
     Attributes:
-        name: Its name.
         columns: Its columns with their types in Python.
         key: The columns that are its primary key.
         references: Columns that refer to the column "id" of another table.

@@ -203,9 +203,6 @@ def can_be_written(path: Path) -> bool:
 
     Args:
         path: The ledger, which need not exist.
-
-    Returns:
-        Whether it could.
     """
     folder = path.parent
     if path.exists() and not os.access(path, os.W_OK):

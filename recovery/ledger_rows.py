@@ -31,7 +31,6 @@ class Actor:
         host: Name of the machine.
         uid: Real user ID of the process.
         sudo_user: Who used sudo, if anybody.
-        tool_version: Version of this tool.
     """
 
     host: str
@@ -45,7 +44,6 @@ class Actor:
 
         Args:
             environment: Its environment; only SUDO_USER is looked at.
-            tool_version: Version of this tool.
 
         Returns:
             Who is doing something.
@@ -69,16 +67,11 @@ class Entry:
         phase: "intent" before the commit, "done" or "failed" after it, "note" for what changed
             nothing and is recorded all the same.
         outcome: "pending", "done", "unchanged", "unknown", "undelivered" or "shown".
-        operation: The command.
         actor: Who did it.
-        store_path: The store.
-        device: Its device.
-        inode: Its inode.
         record_ids: Records concerned.
         reason: Why, or None.
         backup_path: The backup, or None.
         txid_before: Newest transaction of the store before the change, if known.
-        txid_after: And after it.
         digest: What tells its commit from every other one; None when that was not recorded.
     """
 

@@ -101,9 +101,6 @@ class PrivateFolder:
     def __init__(self, parent: Path) -> None:
         """Make it, and remove what killed processes of this user have left beside it.
 
-        Args:
-            parent: Where.
-
         Raises:
             OSError: It cannot be made.
         """
@@ -216,9 +213,6 @@ class ClaimedFile:
 
     It has no buffer of the standard library's, which would try to write once more while a failure
     is being cleaned up.
-
-    Attributes:
-        target: The file.
     """
 
     def __init__(
@@ -317,7 +311,6 @@ def sync_folder(path: Path, on_unsynced: Unsynced | None = None) -> None:
     """Make the name of a new or removed file durable.
 
     Args:
-        path: The file.
         on_unsynced: Told when that fails; None makes it a failure.
 
     Raises:

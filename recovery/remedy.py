@@ -137,9 +137,6 @@ def ways(remedy: Remedy) -> tuple[Way, ...]:
 
     Args:
         remedy: One way, or several.
-
-    Returns:
-        All of them.
     """
     return (remedy,) if isinstance(remedy, str | Give | Omit | Run | Restore) else remedy
 

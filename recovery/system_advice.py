@@ -67,9 +67,6 @@ def advice_on(code: int | None, *, otherwise: Remedy | None = None) -> Remedy:
 def reason_of(error: OSError) -> str:
     """Give the words of the system for an error.
 
-    Args:
-        error: The error.
-
     Returns:
         Such as "No space left on device".
     """

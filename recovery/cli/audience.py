@@ -88,7 +88,6 @@ class PlanAudience:
 
         Args:
             output: Where the plan goes.
-            found: The store as it was found.
             is_confirmed: Whether the yes was given on the command line.
             is_result: Whether the plan is all that is wanted, so that it belongs on stdout.
             preface: Lines in front of the plan, escaped.

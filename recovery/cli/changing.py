@@ -36,15 +36,10 @@ def run_planner(
     """Find the store, show the plan, ask, change the store, and say how it ended.
 
     Args:
-        options: The options of the command.
-        context: The world around the command.
         make_planner: Makes the command, once it is known which store it is for.
         destination: Where a new token goes; None for a command that makes none.
         require: Looks whether what was named is there, before `make_planner` asks for a secret.
         lacks: What was not said and a person is needed for, besides the yes.
-
-    Returns:
-        How it ended.
 
     Raises:
         RecoveryError: It was refused or it failed; the error says whether anything was changed.

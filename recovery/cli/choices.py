@@ -55,7 +55,6 @@ def selection(ids: Sequence[str], spared: Sequence[str], command: str) -> Select
     Args:
         ids: Those that were named.
         spared: Its `--all-but`.
-        command: The command.
 
     Returns:
         The choice.
@@ -77,9 +76,6 @@ def authorization_id(text: str) -> Id:
 
     Args:
         text: What was typed.
-
-    Returns:
-        The ID.
 
     Raises:
         UsageError: It is none.
@@ -118,10 +114,6 @@ def user_choice(name: str | None, id_text: str | None, command: str) -> UserChoi
     Args:
         name: Its `--username`.
         id_text: Its `--id`.
-        command: The command.
-
-    Returns:
-        The choice.
 
     Raises:
         UsageError: Neither was given.

@@ -369,9 +369,6 @@ def stored_text(secret: Secret) -> str:
 
     Args:
         secret: The token or its hash, as stored.
-
-    Returns:
-        It, as text.
     """
     return secret.reveal()
 

@@ -22,10 +22,8 @@ def disclose(
     """Write down that secrets are going to be shown, before the first one is.
 
     Args:
-        facts: The store.
         operation: The command, with the option that asks for secrets.
         options: Their `--ledger` and `--reason`.
-        context: The world around the command.
         record_ids: Whose secrets, where it is not those of all.
 
     Returns:

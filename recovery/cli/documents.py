@@ -73,9 +73,7 @@ class Store(StorePath, frozen=True, kw_only=True):
     """A store.
 
     Attributes:
-        size_bytes: Its size.
         txid: Its newest transaction.
-        level: Its schema level.
         server_versions: Servers that leave it so.
         is_live: Whether it was read in a snapshot, made without its lock.
         has_torn_meta: Whether one of its two metas is damaged: what was done last may be missing.
@@ -110,7 +108,6 @@ class Problem(msgspec.Struct, frozen=True, kw_only=True):
     Attributes:
         bucket: Its bolt bucket.
         id: Its ID; None where the key is none.
-        problem: What is wrong.
     """
 
     bucket: str
@@ -172,9 +169,6 @@ def shaped(value: object, shape: type[Shape], **more: object) -> Shape:
 
 def plain(document: Document) -> dict[str, Any]:
     """Arrange a document as JSON is.
-
-    Args:
-        document: The document.
 
     Returns:
         Objects, lists, texts and numbers. A path that is not UTF-8 has surrogates in it.

@@ -44,9 +44,6 @@ class _State(NamedTuple):
 def is_wanted(context: "Context") -> bool:
     """Say whether a person is there to answer.
 
-    Args:
-        context: The world around the command.
-
     Returns:
         Whether results go to a terminal, and there is one to ask at.
     """
@@ -60,7 +57,6 @@ def run_guide(
 
     Args:
         options: The common options that were typed.
-        context: The world around the command.
         run: Runs a command line of this program, and says how it ended.
 
     Returns:

@@ -114,9 +114,6 @@ def named_with(bolt_path: str | None, ledger: str | None) -> Named:
     Args:
         bolt_path: The `--bolt-path` of the command at hand.
         ledger: Its `--ledger`.
-
-    Returns:
-        What was given.
     """
     named = {Input.STORE: bolt_path, Input.LEDGER: ledger}
     return {what: value for what, value in named.items() if value is not None}

@@ -63,9 +63,7 @@ def run_listing(
     """List records.
 
     Args:
-        listed: Which.
         options: Which of them, in which order, and how.
-        context: The world around the command.
         name: Only those with this name; None for all.
         status: Only those with this status; None for all.
 
@@ -111,9 +109,6 @@ def row_filter(
         name: Only those with this name; None for all.
         status: Only those with this status; None for all.
 
-    Returns:
-        It.
-
     Raises:
         UsageError: A number is below 0.
     """
@@ -133,10 +128,6 @@ def row_filter(
 def require_not_negative(option: str, number: int) -> None:
     """Refuse a number of rows that is none.
 
-    Args:
-        option: Where it was given.
-        number: It.
-
     Raises:
         UsageError: It is below 0.
     """
@@ -150,7 +141,6 @@ def say_more(rows: FilteredRows[Row], options: Listing, output: Output) -> None:
     Args:
         rows: What was shown, to its end.
         options: What was wanted.
-        output: Where to say it.
     """
     if rows.has_more:
         following = options.offset + options.limit
@@ -180,7 +170,6 @@ def plural(count: int, noun: str) -> str:
     """Put a number before a noun.
 
     Args:
-        count: The number.
         noun: The noun in the singular, with a regular plural.
 
     Returns:
@@ -207,8 +196,5 @@ def moment_text(moment: datetime) -> str:
 
     Args:
         moment: The time, in UTC.
-
-    Returns:
-        It.
     """
     return f"{moment:%Y-%m-%dT%H:%M:%SZ}"

@@ -66,7 +66,6 @@ class Command(NamedTuple, Generic[OptionsT]):
     Attributes:
         description: The first paragraph of its help: what it does and what it cannot do.
         example: What can be typed behind the name of the program, as it stands.
-        options: The type of its options.
         run: Calls one service and shows the result. Returns how it ended; raises `UsageError` for
             options that clash, and any other `RecoveryError`, which says whether anything was
             changed.
@@ -83,10 +82,6 @@ class Command(NamedTuple, Generic[OptionsT]):
 
     def run_with(self, found: argparse.Namespace, context: Context) -> ExitCode:
         """Run it with what was typed.
-
-        Args:
-            found: What argparse found.
-            context: The world around the command.
 
         Returns:
             How it ended.

@@ -29,7 +29,6 @@ class NewFileDocument(Document, frozen=True, kw_only=True):
     """What --json prints after a change that makes a store of its own.
 
     Attributes:
-        operation: The command.
         is_dry_run: Whether it stopped after the plan.
         target_path: The file that was made or changed, or would have been.
         backup_path: The backup; None when there is none.
@@ -100,8 +99,6 @@ def show_outcome(
 
     Args:
         outcome: How it ended.
-        found: The store as it was found.
-        options: The options of the command.
         context: Where to say it.
         destination: Where the token went; nothing else may be on stdout when it went there.
     """

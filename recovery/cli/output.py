@@ -142,9 +142,6 @@ class Output:
     def document(self, content: "Document") -> None:
         """Write one JSON document on one line as the result.
 
-        Args:
-            content: The document.
-
         Raises:
             BrokenPipeError: Nobody reads stdout any more.
             OutputError: stdout cannot take it.

@@ -25,9 +25,6 @@ def open_ledger(
         context: The environment.
         store_path: The store that it is about, if it is about one.
         is_reading: Whether nothing will be recorded.
-
-    Returns:
-        The ledger.
     """
     return Ledger(
         path=ledger_path(options, context, store_path, is_reading=is_reading),
@@ -50,9 +47,6 @@ def ledger_path(
         context: The environment.
         store_path: The store that it is about, if it is about one.
         is_reading: Whether nothing will be recorded.
-
-    Returns:
-        The path.
     """
     if options.ledger is not None:
         return Path(options.ledger)

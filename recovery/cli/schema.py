@@ -26,9 +26,6 @@ ERROR: Final = "error"
 def document_of(command: Command[Any]) -> type[Document] | None:
     """Say what a command prints with --json.
 
-    Args:
-        command: The command.
-
     Returns:
         The type of its document; None for one that has nothing to say to a program.
     """

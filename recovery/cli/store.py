@@ -58,13 +58,9 @@ def read_session(
     """Open the store that was found for reading, as `open_session` does, or a snapshot of it.
 
     Args:
-        found: The store as it was found.
         options: Whether it is to be a snapshot.
         output: Where it is said that it is one.
         needs_schema: As in `open_session`.
-
-    Returns:
-        The session.
 
     Raises:
         RecoveryError: It cannot be opened; the error says what it is instead.
@@ -112,14 +108,10 @@ def open_session(
     """Open the store that was found; close it, or use it as a context manager.
 
     Args:
-        found: The store as it was found.
         write: Lock it exclusively and allow changes; otherwise lock it shared.
         needs_schema: Whether to refuse a store whose migrations are not as they should be.
         reads_packed: Whether a packed copy is taken too.
         timeout_s: How long to try for the lock, in seconds.
-
-    Returns:
-        The session.
 
     Raises:
         RecoveryError: It cannot be opened; the error says what it is instead.
@@ -137,7 +129,6 @@ def described(found: FoundStore, facts: StoreFacts) -> str:
     """Name the store, say why it is this one, and what it is.
 
     Args:
-        found: The store as it was found.
         facts: The store as it was opened.
 
     Returns:
@@ -153,7 +144,6 @@ def show_header(found: FoundStore, facts: StoreFacts, output: Output) -> None:
     """Write the lines above a table.
 
     Args:
-        found: The store as it was found.
         facts: The store as it was opened.
         output: Where to write.
     """
@@ -165,7 +155,6 @@ def show_aside(found: FoundStore, facts: StoreFacts, output: Output) -> None:
     """Write the lines above a table, where a script does not take them for rows.
 
     Args:
-        found: The store as it was found.
         facts: The store as it was opened.
         output: Where to write.
     """
@@ -177,7 +166,6 @@ def store_of(found: FoundStore, facts: StoreFacts) -> Store:
     """Describe the store for a program.
 
     Args:
-        found: The store as it was found.
         facts: The store as it was opened.
 
     Returns:
@@ -188,9 +176,6 @@ def store_of(found: FoundStore, facts: StoreFacts) -> Store:
 
 def store_path_of(found: FoundStore) -> StorePath:
     """Describe a store that was not opened as one.
-
-    Args:
-        found: The store as it was found.
 
     Returns:
         A part of a document about it.

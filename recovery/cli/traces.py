@@ -41,7 +41,6 @@ def add_undeletion(command: Parser, *, wanted: str) -> None:
     """Add the options of `Undeletion`.
 
     Args:
-        command: The command.
         wanted: What may be there already, as a clause.
     """
     command.add_argument(
@@ -68,11 +67,6 @@ def find_traces(
     session: Session, options: Undeletion, context: Context
 ) -> tuple[Traces, dict[str, str]]:
     """Look for what was deleted, and say which places could not be looked at.
-
-    Args:
-        session: The store, open.
-        options: The options of the command.
-        context: The world around the command.
 
     Returns:
         What was found, and which operation of the ledger deleted what, by ID.
@@ -121,7 +115,6 @@ class Listed(NamedTuple, Generic[Row]):
     """What differs between the lists of the two commands.
 
     Attributes:
-        operation: The command.
         document: What --json prints: a `ChangeDocument` with `deleted`.
         kind: What a row is, in the singular.
         input: What names a row to the command.

@@ -25,12 +25,7 @@ def required(value: str | None, option: str, command: str) -> str:
     """Return the value of an option that a command cannot do without.
 
     Args:
-        value: What was given.
         option: The option with its value, as in the help.
-        command: The command.
-
-    Returns:
-        The value.
 
     Raises:
         UsageError: Nothing was given.

@@ -209,9 +209,6 @@ def load(words: str) -> "Command[Any]":
 
     Args:
         words: One of `COMMANDS`.
-
-    Returns:
-        The command.
     """
     module = importlib.import_module(f"recovery.cli.commands.{COMMANDS[words].module}")
     command: Command[Any] = getattr(module, words.rsplit(maxsplit=1)[-1].replace("-", "_").upper())

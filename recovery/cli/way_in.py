@@ -27,7 +27,6 @@ def and_then(obstacles: Iterable[Obstacle], named: Named, *, user_id: str, name:
     Args:
         obstacles: What is in the way.
         named: What was named at the command at hand, so that these are about the same store.
-        user_id: The user.
         name: Its name, not escaped.
 
     Returns:

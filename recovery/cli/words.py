@@ -118,9 +118,6 @@ class _Formatter(argparse.HelpFormatter):
 def is_required(action: argparse.Action) -> bool:
     """Say whether a command cannot do without an option or a word.
 
-    Args:
-        action: It.
-
     Returns:
         Whether its help says so; the command itself refuses, so that all that is missing is said
         at once.
@@ -132,9 +129,6 @@ def is_required(action: argparse.Action) -> bool:
 
 def typed_as(action: argparse.Action) -> str:
     """Write an option or a word as the help does.
-
-    Args:
-        action: It.
 
     Returns:
         Such as "--org NAME", or "ID".
@@ -186,9 +180,6 @@ class Parser(argparse.ArgumentParser):
 
         Args:
             words: The command; "" for this parser.
-
-        Returns:
-            Its parser.
         """
         parser = self
         for word in words.split():
@@ -277,7 +268,6 @@ def nearest_word(typed: str, meanings: Mapping[str, str]) -> str | None:
     """Find which command was probably meant.
 
     Args:
-        typed: What was typed.
         meanings: What could have been, each with the command that it means.
 
     Returns:

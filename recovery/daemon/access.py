@@ -95,16 +95,11 @@ class Access:
     def caller_of(self, tx: MetaTx, request: Request) -> Caller:
         """Find out who asks.
 
-        Args:
-            tx: The records.
-            request: The request.
-
         Returns:
             Who asks, with all rights.
 
         Raises:
             ApiError: 401 or 403.
-            StoreDamagedError: The file is damaged.
         """
         token = token_of(request)
         caller = self._of_session(tx, request) if token is None else self._of_token(tx, token)
@@ -226,15 +221,8 @@ _KNOWN_MAX: Final = 100
 def user_permissions(tx: MetaTx, user_id: Id) -> list[Permission]:
     """Give what a user's roles and the user itself permit, without those of its tokens.
 
-    Args:
-        tx: The records.
-        user_id: The user.
-
     Returns:
         The permissions in the server's order.
-
-    Raises:
-        StoreDamagedError: The file is damaged.
     """
     permissions: list[Permission] = []
     for mapping in tx.mappings.of_user(user_id):

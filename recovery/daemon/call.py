@@ -62,12 +62,9 @@ class Desk:
 
     Attributes:
         session: The store. Only the thread of the store touches it.
-        changes: What changes it.
         access: Who asks.
         sessions: Who has signed in.
         settings: The server that this stands for.
-        clock: The time.
-        rng: Randomness.
         files: What belongs to the store besides itself, as far as it is known.
         entries: The ledger, to be read.
         recorder: The ledger, to be written, for what changes another file than the store.
@@ -162,9 +159,6 @@ class Call:
             name: Its place.
             prefix: Words in front of the error.
 
-        Returns:
-            The ID.
-
         Raises:
             ApiError: It is none.
         """
@@ -193,9 +187,6 @@ class Call:
             read: Reads, and raises `BodyError`.
             code: The error code for that.
             prefix: Words in front of the error.
-
-        Returns:
-            What it read.
 
         Raises:
             ApiError: It could not be read.

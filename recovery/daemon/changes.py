@@ -83,7 +83,6 @@ class Changes:
         Args:
             session: The store, open for writing or for reading.
             recorder: The ledger.
-            clock: The time.
             reason: Why all of it is done, for the ledger.
         """
         self._session = session

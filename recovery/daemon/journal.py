@@ -116,9 +116,6 @@ class Journal:
     def take_back(self, number: int) -> "TakeBack":
         """Get ready to take a change back.
 
-        Args:
-            number: Which.
-
         Returns:
             The change that does it.
 
@@ -160,15 +157,11 @@ class TakeBack:
     def plan(self, store: MetaTx) -> Plan:
         """Plan to write what was there before it.
 
-        Args:
-            store: The store, as it is.
-
         Returns:
             Every key that it touched, as it was.
 
         Raises:
             RefusedError: A later change touched the same, or hangs on it; the error says which.
-            StoreDamagedError: The file is damaged.
         """
         for one in self.entry.keys:
             if store.table(one.table).stored(one.key) != one.after:

@@ -33,7 +33,6 @@ def require_own_host(request: Request, *, port: int | None) -> None:
     """Refuse a request that names another host.
 
     Args:
-        request: The request.
         port: The port that it came to; None on a Unix socket, where no name leads to.
 
     Raises:
@@ -54,7 +53,6 @@ def require_own_origin(request: Request, *, has_token: bool) -> None:
     """Refuse a request of a page of another origin.
 
     Args:
-        request: The request.
         has_token: Whether it has a token header.
 
     Raises:

@@ -30,7 +30,6 @@ def faults_of(password: Secret, *, is_strong: bool) -> list[str]:
     """Say what is wrong with a new password.
 
     Args:
-        password: The password.
         is_strong: Whether it must have three classes of characters.
 
     Returns:

@@ -45,9 +45,6 @@ def peer_of(connected: socket.socket) -> Peer:
 
     Args:
         connected: A connection of a Unix socket.
-
-    Returns:
-        Who it is.
     """
     raw = connected.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, _CREDENTIALS.size)
     pid, uid, _ = _CREDENTIALS.unpack(raw)

@@ -29,7 +29,6 @@ class Request:
     """One request with its whole body.
 
     Attributes:
-        method: Its method.
         path: The path as sent.
         query: The first value of each name.
         raw_query: What stands behind the question mark, as sent.
@@ -91,9 +90,6 @@ def to_id(text: str, *, prefix: str = "") -> Id:
     Args:
         text: What was sent.
         prefix: Words in front of the error.
-
-    Returns:
-        The ID.
 
     Raises:
         ApiError: It is none.

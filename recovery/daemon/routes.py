@@ -188,7 +188,6 @@ def find_route(method: str, path: str) -> Found:
     """Find what answers a request.
 
     Args:
-        method: Its method.
         path: Its path as sent.
 
     Returns:

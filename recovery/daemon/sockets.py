@@ -65,9 +65,6 @@ def listening_on_path(path: Path) -> Iterator[socket.socket]:
     Args:
         path: Where; its folder is made when it is not there. No thread may run yet.
 
-    Yields:
-        The socket.
-
     Raises:
         RefusedError: It cannot be made there, or would not be safe there.
     """
@@ -102,9 +99,6 @@ def listening_on_address(address: str) -> socket.socket:
 
     Args:
         address: As "127.0.0.1:8086", "[::1]:8086", "localhost:0".
-
-    Returns:
-        The socket.
 
     Raises:
         RefusedError: It is no such address, or cannot be had.

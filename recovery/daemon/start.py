@@ -105,10 +105,7 @@ def run(
     Args:
         session: The store, locked.
         options: How.
-        sockets: Where.
         recorder: The ledger.
-        clock: The time.
-        rng: Randomness.
         when_ready: Called when all is made, in front of the first request.
 
     Returns:

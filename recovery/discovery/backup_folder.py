@@ -21,7 +21,6 @@ class FolderBackup(msgspec.Struct, frozen=True, kw_only=True):
     """A backup of a store in a folder.
 
     Attributes:
-        path: The file.
         count: How many backups the folder has.
     """
 

@@ -77,20 +77,16 @@ class Candidate(msgspec.Struct, frozen=True, kw_only=True):
 
     Attributes:
         path: The file itself, all links followed.
-        named_path: The path as it was named.
         reasons: Why it is a candidate, short phrases, the strongest first.
         opened_by: Servers that would open it, such as "influxdb.service".
         is_configured: Whether a configuration names it, in contrast to a place known by custom.
         files: What belongs to it.
-        state: What is there.
         problem: Why it is of no use, as a clause; empty if it holds data.
         size_bytes: Its size; this and the rest is None if it may not be looked at.
         modified_at: When it was last written.
         uid: Its owner.
         gid: Its group.
         mode: Its permissions, without the type of file.
-        device: Its device.
-        inode: Its inode.
     """
 
     path: Path
@@ -177,14 +173,10 @@ def look_at(
     """Look at a path.
 
     Args:
-        named_path: The path.
         reason: Why, as a short phrase.
         opened_by: Servers that would open it.
         is_configured: Whether a configuration names it.
         files: What belongs to it.
-
-    Returns:
-        What is there.
     """
     blank = Candidate(
         path=named_path,

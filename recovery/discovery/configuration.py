@@ -74,7 +74,6 @@ class Configuration:
     """One configuration file.
 
     Attributes:
-        path: The file.
         settings: What it says.
         keys_of_1x: Keys in it for which every influxd 2.x refuses to start.
     """
@@ -110,9 +109,6 @@ def locate_configuration(place: Path) -> Path | None:
 
     A name with one of the known extensions, in any case, is a file; any other is a folder with a
     file `config.<extension>` in it.
-
-    Args:
-        place: The path.
 
     Returns:
         The file, or None if there is none, which is no error for influxd.

@@ -62,9 +62,6 @@ class Container:
 def read_containers(host: Host) -> Iterator[Container | Blind]:
     """Read the containers that Docker knows, running or not.
 
-    Args:
-        host: Where to search.
-
     Yields:
         Containers of InfluxDB, and the folder of Docker if it may not be listed.
     """

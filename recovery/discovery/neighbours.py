@@ -54,9 +54,6 @@ def stores_near(path: Path, *, is_folder: bool) -> tuple[Path, ...]:
 def looks_like_a_store(path: Path) -> bool:
     """Tell whether a file is worth to be proposed.
 
-    Args:
-        path: The file.
-
     Returns:
         Whether it is a bolt file, and has a name of a bolt bucket of InfluxDB near its beginning
         or is too long to say.

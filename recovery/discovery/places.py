@@ -89,9 +89,6 @@ PLACES: Final = tuple(dict.fromkeys(path for path, _ in (*_FIXED, *_PATTERNS)))
 def fixed_places(host: Host) -> Iterator[Place]:
     """List the places with a fixed name, in the order in which they are looked at.
 
-    Args:
-        host: Where to search.
-
     Yields:
         Places, whether there is something or not.
     """
@@ -105,9 +102,6 @@ def fixed_places(host: Host) -> Iterator[Place]:
 
 def matching_places(host: Host) -> Iterator[Place | Blind]:
     """Walk the places with names that differ from one system to the next.
-
-    Args:
-        host: Where to search.
 
     Yields:
         Places where there is something, and folders that may not be listed.

@@ -71,9 +71,6 @@ class Running:
 def read_running(host: Host) -> Iterator[Running]:
     """Look for processes of influxd.
 
-    Args:
-        host: Where to search.
-
     Yields:
         Those that this user may look into, by number.
     """

@@ -47,7 +47,6 @@ class FoundStore(msgspec.Struct, frozen=True, kw_only=True):
 
     Attributes:
         path: The file itself, all links followed.
-        named_path: The path as it was named.
         reason: Why this one, as a short phrase that every output shows.
         files: What belongs to it.
         notes: What a person should know about the search, as sentences.
@@ -66,7 +65,6 @@ def discover(host: Host, *, bolt_path: str | None, named_by: str = AS_NAMED) -> 
     """Decide which store a command works on.
 
     Args:
-        host: Where to search.
         bolt_path: What a person names, if anything.
         named_by: How it was named, as a phrase.
 
@@ -106,7 +104,6 @@ def with_files(found: FoundStore, host: Host) -> FoundStore:
     this command names beside another store was put there by a person, and is taken.
 
     Args:
-        found: The store.
         host: Where to look for servers.
 
     Returns:

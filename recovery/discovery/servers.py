@@ -82,7 +82,6 @@ class _Start:
     Attributes:
         name: As in `Server`.
         flags: Settings on its command line.
-        environment: Its environment.
         default_config_path: Used where the environment names no configuration.
         default_store: Used where nothing names the store.
         default_reason: How to call that.
@@ -138,9 +137,6 @@ def server_here(host: Host) -> Server:
 def servers_of_system(host: Host) -> Iterator[Server]:
     """Say what the servers that this system starts would open.
 
-    Args:
-        host: Where to search.
-
     Yields:
         Servers of systemd, else of the package without systemd, else of the package's lone
         configuration; then those of the Docker image and of Homebrew.
@@ -161,10 +157,6 @@ def servers_of_system(host: Host) -> Iterator[Server]:
 
 def server_of_container(host: Host, container: Container) -> Server:
     """Say what a container would open, as a path on the host.
-
-    Args:
-        host: Where to search.
-        container: The container.
 
     Returns:
         The server. The configuration is read only if it is in a mounted folder.

@@ -44,7 +44,6 @@ def survey(host: Host, *, bolt_path: str | None = None, named_by: str = AS_NAMED
     """List every store that this machine may have, and what its servers would open.
 
     Args:
-        host: Where to search.
         bolt_path: What a person names, if anything.
         named_by: How it was named, as a phrase.
 
@@ -104,9 +103,6 @@ def candidate_of(server: Server) -> Candidate:
 
     Args:
         server: A server that has one.
-
-    Returns:
-        What is there.
 
     Raises:
         ValueError: The server has no store.

@@ -66,9 +66,6 @@ class Unit:
 def read_units(host: Host) -> Iterator[Unit]:
     """Read the units that start an influxd, if they are installed and not masked.
 
-    Args:
-        host: Where to search.
-
     Yields:
         Units; an alias of another one is left out.
     """
@@ -122,9 +119,6 @@ def _starts_influxd(arguments: tuple[str, ...]) -> bool:
 def read_environment_file(path: Path) -> dict[str, str] | None:
     """Read a file of variables.
 
-    Args:
-        path: The file.
-
     Returns:
         Its variables of influxd, or None if it cannot be read.
     """
@@ -142,9 +136,6 @@ def read_environment_file(path: Path) -> dict[str, str] | None:
 
 def read_text(path: Path) -> str | None:
     """Read a small text file.
-
-    Args:
-        path: The file.
 
     Returns:
         Its text, or None if it cannot be read.

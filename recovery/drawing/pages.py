@@ -61,8 +61,6 @@ class PageRun:
     """Neighbouring pages of one use.
 
     Attributes:
-        count: How many.
-        use: What they are for.
         is_new: Whether the last change wrote them.
     """
 

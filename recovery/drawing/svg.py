@@ -22,13 +22,9 @@ def element(name: str, content: str = "", **attributes: str | float | None) -> s
     """Write one element.
 
     Args:
-        name: Its name.
         content: What is in it: further elements, or a text from `text_of`.
         attributes: `_` in a name stands for `-`, and one at its end for nothing, as in `class_`.
             None leaves an attribute out.
-
-    Returns:
-        The element.
     """
     written = "".join(
         f' {key.removesuffix("_").replace("_", "-")}="{escape(_number(value))}"'
@@ -94,7 +90,6 @@ def picture(
 
     Args:
         name: A name for its classes and IDs, unique on its page: letters and hyphens.
-        title: What it is.
         sentence: What it shows, for those who do not see it.
         size: Width and height.
         content: Its elements.

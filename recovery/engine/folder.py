@@ -47,7 +47,6 @@ class ShardFacts:
         id: Its number, which no other shard of the engine has.
         span: The time of its points; None when there are none, or none that can be read.
         size_bytes: Size of its TSM files and WAL segments.
-        file_count: Number of them.
         is_in_data: Whether it has a folder in `data`, without which the server does not open it.
         problems: What is damaged, each as a sentence without a full stop that names the file.
     """
@@ -189,7 +188,6 @@ class EngineFolder:
         """Read the indexes and the WAL of a shard.
 
         Args:
-            bucket_id: Its bucket.
             shard_id: Its number.
             measurements: Learns the measurements.
 

@@ -72,7 +72,6 @@ def split(series: bytes, separator: bytes = b",") -> Iterator[bytes]:
 
     Args:
         series: A key without its field.
-        separator: One byte.
 
     Yields:
         The parts; at least one.

@@ -41,8 +41,6 @@ class Run:
 
     Attributes:
         size_bytes: Size of all of them.
-        key_count: Number of them.
-        last_key: The last of them.
         first_ns: The first time of all.
         last_ns: The last time of all.
     """

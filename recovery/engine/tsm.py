@@ -61,8 +61,6 @@ class TsmFacts:
 
     Attributes:
         span: The time of all its points, also of those that a tombstone takes away.
-        key_count: Number of keys.
-        index_size_bytes: Size of the index.
     """
 
     span: Span
@@ -75,7 +73,6 @@ def read_tsm(read_at: ReadAt, size_bytes: int, measurements: Measurements) -> Ts
 
     Args:
         read_at: Reads the file.
-        size_bytes: Its size.
         measurements: Learns the measurements; also those in front of a damage.
 
     Returns:

@@ -19,7 +19,6 @@ def pid_within(folder: Path, *, proc_root: Path = PROC_ROOT) -> int | None:
     """Find a process that has a file within a folder open.
 
     Args:
-        folder: The folder.
         proc_root: Where the processes are described.
 
     Returns:

@@ -68,7 +68,6 @@ def read_wal(read_at: ReadAt, size_bytes: int, measurements: Measurements) -> Wa
 
     Args:
         read_at: Reads the file.
-        size_bytes: Its size.
         measurements: Learns the measurements.
 
     Returns:

@@ -47,9 +47,6 @@ def redact(_logger: object, _method: str, event: Mapping[str, object]) -> dict[s
 
     Args:
         event: The event with all its facts.
-
-    Returns:
-        A new event of plain values.
     """
     return {
         _clean_name(name): _clean(value, name=name, depth=0, keeps_lines=name == "exception")
@@ -61,7 +58,6 @@ def _clean(value: object, *, name: str, depth: int, keeps_lines: bool = False) -
     """Make one value safe to show.
 
     Args:
-        value: The value.
         name: Its name, which may say that it is a secret.
         depth: How deep it lies in the event; a limit, since a value may hold itself.
         keeps_lines: Whether line ends stay as they are.

@@ -43,11 +43,7 @@ class Authorizations:
         return self._records.keyed_records(decode_authorization, problems, start=start)
 
     def get(self, authorization_id: Id) -> Authorization | None:
-        """Read one authorization; None when there is none or it cannot be decoded.
-
-        Raises:
-            StoreDamagedError: A page on the way is damaged or cannot be read.
-        """
+        """Read one authorization; None when there is none or it cannot be decoded."""
         document = self._records.get(authorization_id.encode())
         if document is None:
             return None
@@ -88,9 +84,6 @@ class Authorizations:
 
         Returns:
             The authorization, or None when a server would answer 401.
-
-        Raises:
-            StoreDamagedError: A page on the way is damaged or cannot be read.
         """
         found = look_up(
             token,
@@ -125,9 +118,6 @@ class Authorizations:
 
         Args:
             authorization: A decoded new record, with a free ID and an unknown token.
-
-        Raises:
-            StoreDamagedError: A bucket is missing, or a page on the way is damaged.
         """
         authorization_id = authorization.id.encode()
         self._records.put(authorization_id, authorization.document)
@@ -139,15 +129,11 @@ class Authorizations:
     def load(self, authorization_id: Id) -> Authorization | None:
         """Read one authorization that a command names.
 
-        Args:
-            authorization_id: Its ID.
-
         Returns:
             The record, or None when there is none.
 
         Raises:
             RecordError: It cannot be decoded.
-            StoreDamagedError: A page on the way is damaged or cannot be read.
         """
         return _load(self._records, authorization_id)
 
@@ -172,9 +158,6 @@ class Authorizations:
         Args:
             before: As it is stored.
             after: As it is to be; with the same ID.
-
-        Raises:
-            StoreDamagedError: A bucket is missing, or a page on the way is damaged.
         """
         for index, old, new in (
             (self._raw_index, before.token, after.token),
@@ -190,23 +173,11 @@ class Authorizations:
         All entries are walked: one that the record does not account for, or that belongs to a
         record which cannot be decoded, would stay behind as a credential of servers up to 2.7.
 
-        Args:
-            authorization_id: Its ID.
-
-        Raises:
-            StoreDamagedError: A bucket is missing, or a page on the way is damaged.
         """
         self.delete_all((authorization_id,))
 
     def delete_all(self, authorization_ids: Collection[Id]) -> None:
-        """Remove several, as `delete` removes one, with one walk of the indexes for all.
-
-        Args:
-            authorization_ids: Their IDs.
-
-        Raises:
-            StoreDamagedError: A bucket is missing, or a page on the way is damaged.
-        """
+        """Remove several, as `delete` removes one, with one walk of the indexes for all."""
         for one in authorization_ids:
             self._records.delete(one.encode())
         for index in (self._raw_index, self._hashed_index):
@@ -223,14 +194,8 @@ class Authorizations:
     def entry_counts(self, authorization_id: Id) -> tuple[int, int]:
         """Count the index entries that lead to an authorization.
 
-        Args:
-            authorization_id: Its ID.
-
         Returns:
             Those in the raw index, and those in the index of hashes.
-
-        Raises:
-            StoreDamagedError: A page on the way is damaged or cannot be read.
         """
         return (
             len(_keys_leading_to(self._raw_index, authorization_id)),
@@ -353,11 +318,7 @@ class LegacyAuthorizations:
         return self._records.has(authorization_id.encode())
 
     def has_password(self, authorization_id: Id) -> bool:
-        """Tell whether one has a password, without which it cannot log in.
-
-        Raises:
-            StoreDamagedError: A page on the way is damaged or cannot be read.
-        """
+        """Tell whether one has a password, without which it cannot log in."""
         return self._passwords.get(authorization_id.encode()) is not None
 
     def load(self, authorization_id: Id) -> Authorization | None:
@@ -383,11 +344,7 @@ class LegacyAuthorizations:
         return len(_keys_leading_to(self._index, authorization_id))
 
     def password_hash(self, authorization_id: Id) -> Secret | None:
-        """Read the stored hash of a password; None when there is none or it is no text.
-
-        Raises:
-            StoreDamagedError: A page on the way is damaged or cannot be read.
-        """
+        """Read the stored hash of a password; None when there is none or it is no text."""
         found = self._passwords.get(authorization_id.encode())
         try:
             return None if found is None else Secret(found.decode())
@@ -409,11 +366,7 @@ class LegacyAuthorizations:
             self._index.put(authorization.token.reveal().encode(), authorization.id.encode())
 
     def delete(self, authorization_id: Id) -> None:
-        """Remove one, its password and every index entry that leads to it.
-
-        Raises:
-            StoreDamagedError: A bucket is missing, or a page on the way is damaged.
-        """
+        """Remove one, its password and every index entry that leads to it."""
         self._records.delete(authorization_id.encode())
         self._passwords.delete(authorization_id.encode())
         for key in _keys_leading_to(self._index, authorization_id):

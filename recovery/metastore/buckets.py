@@ -44,11 +44,7 @@ class Buckets:
         return parse_id(found) if found else None
 
     def indexed_of(self, org_id: Id) -> list[Id]:
-        """List the buckets of an organization by the index, in the order of their names.
-
-        Raises:
-            StoreDamagedError: A page on the way is damaged or cannot be read.
-        """
+        """List the buckets of an organization by the index, in the order of their names."""
         entries = self._index.items(prefix=index_key(org_id, ""))
         return [found for _, value in entries if (found := parse_id(value)) is not None]
 
@@ -60,7 +56,6 @@ class Buckets:
             after: As it is to be; its name is free.
 
         Raises:
-            StoreDamagedError: A bucket is missing, or a page on the way is damaged.
             RefusedError: The name does not fit into a key.
         """
         self._unindex(before)
@@ -83,11 +78,7 @@ class Buckets:
             self._index.delete(index_key(bucket.org_id, bucket.name))
 
     def has_id(self, bucket_id: Id) -> bool:
-        """Tell whether an ID is taken, by an undecodable record too.
-
-        Raises:
-            StoreDamagedError: A page on the way is damaged or cannot be read.
-        """
+        """Tell whether an ID is taken, by an undecodable record too."""
         return self._records.has(bucket_id.encode())
 
     def insert(self, bucket_id: Id, org_id: Id, name: str, document: bytes) -> None:
@@ -95,12 +86,10 @@ class Buckets:
 
         Args:
             bucket_id: A free ID.
-            org_id: The organization.
             name: A name that is free in it.
             document: The record.
 
         Raises:
-            StoreDamagedError: A bucket is missing, or a page on the way is damaged.
             RefusedError: The name does not fit into a key.
         """
         self._records.put(bucket_id.encode(), document)

@@ -19,11 +19,7 @@ class Catalogue:
         self._table = table(BUCKET)
 
     def read(self) -> bytes | None:
-        """Read the whole value; None when there is none.
-
-        Raises:
-            StoreDamagedError: A page on the way is damaged or cannot be read.
-        """
+        """Read the whole value; None when there is none."""
         return self._table.get(KEY)
 
     def write(self, value: bytes) -> None:

@@ -278,9 +278,6 @@ class Failures:
 def has_bolt_pages(path: Path) -> bool:
     """Tell whether a file without metas has pages of bolt.
 
-    Args:
-        path: The file.
-
     Returns:
         Whether, for some size of pages, several of the first ones have their own number and a kind
         that a page of data can have.
@@ -309,9 +306,6 @@ def has_bolt_pages(path: Path) -> bool:
 
 def open_unnoticed(path: Path) -> int:
     """Open a file for reading without changing its access time, where that is permitted.
-
-    Args:
-        path: The file.
 
     Returns:
         A descriptor for the caller to close.

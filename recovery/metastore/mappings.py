@@ -36,9 +36,6 @@ class Mappings:
 
         Yields:
             The others.
-
-        Raises:
-            StoreDamagedError: A page on the way is damaged or cannot be read.
         """
         for key, document in self._records.items():
             problem = ""
@@ -53,11 +50,7 @@ class Mappings:
                 problems.append(RecordProblem(bucket=self._records.name, id=None, problem=problem))
 
     def put(self, mapping: Mapping) -> None:
-        """Write a mapping with its index entry, in the place of one of that user and resource.
-
-        Raises:
-            StoreDamagedError: A bucket is missing, or a page on the way is damaged.
-        """
+        """Write a mapping with its index entry, in the place of one of that user and resource."""
         key = mapping_key(mapping.resource_id, mapping.user_id)
         document = encode_mapping(
             user_id=mapping.user_id,
@@ -74,11 +67,7 @@ class Mappings:
         self._by_user.delete(by_user_key(resource_id, user_id))
 
     def get(self, resource_id: Id, user_id: Id) -> Mapping | None:
-        """Read the role of a user in a resource; None without one, or if it cannot be decoded.
-
-        Raises:
-            StoreDamagedError: A page on the way is damaged or cannot be read.
-        """
+        """Read the role of a user in a resource; None without one, or if it cannot be decoded."""
         document = self._records.get(mapping_key(resource_id, user_id))
         try:
             return None if document is None else decode_mapping(document)
@@ -94,9 +83,6 @@ class Mappings:
 
         Returns:
             Those that can be decoded, in the order of their resources.
-
-        Raises:
-            StoreDamagedError: A page on the way is damaged or cannot be read.
         """
         documents = (
             self._records.get(key) for _, key in self._by_user.items(prefix=f"{user_id}/".encode())
@@ -118,9 +104,6 @@ class Mappings:
 
         Returns:
             Number of mappings.
-
-        Raises:
-            StoreDamagedError: A bucket is missing, or a page on the way is damaged.
         """
         suffix = user_id.encode()
         keys = [key for key, _ in self._records.items() if is_key_of_user(key, suffix)]

@@ -26,7 +26,6 @@ class Migrations:
 
         Raises:
             RecordError: One cannot be decoded.
-            StoreDamagedError: A page on the way is damaged or cannot be read.
         """
         found = []
         for number, (key, document) in enumerate(self._table.items(), start=1):

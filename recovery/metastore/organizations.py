@@ -31,11 +31,7 @@ class Organizations:
         return self._records.records(decode_organization, problems)
 
     def get(self, org_id: Id) -> Organization | None:
-        """Read one organization; None when there is none or it cannot be decoded.
-
-        Raises:
-            StoreDamagedError: A page on the way is damaged or cannot be read.
-        """
+        """Read one organization; None when there is none or it cannot be decoded."""
         document = self._records.get(org_id.encode())
         if document is None:
             return None
@@ -54,11 +50,9 @@ class Organizations:
         Args:
             org_id: A free ID.
             name: A free name.
-            description: Free text.
             now: The time, RFC 3339.
 
         Raises:
-            StoreDamagedError: A bucket is missing, or a page on the way is damaged.
             RefusedError: The name does not fit into a key.
         """
         document = encode_organization(org_id=org_id, name=name, description=description, now=now)
@@ -82,7 +76,6 @@ class Organizations:
             after: The same organization with a name that is free.
 
         Raises:
-            StoreDamagedError: A bucket is missing, or a page on the way is damaged.
             RefusedError: The name does not fit into a key.
         """
         self._unindex(before)
@@ -95,9 +88,6 @@ class Organizations:
 
         Args:
             organization: As it is stored.
-
-        Raises:
-            StoreDamagedError: A bucket is missing, or a page on the way is damaged.
         """
         self._unindex(organization)
         self._records.delete(organization.id.encode())

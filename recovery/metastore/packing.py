@@ -64,11 +64,7 @@ def unpacking_command(path: Path, packing: Packing) -> str:
     """Say what to type to unpack a file; it stays, and nothing that is there is replaced unasked.
 
     Args:
-        path: The file.
         packing: How it is packed.
-
-    Returns:
-        The command.
     """
     name = shlex.quote(displayed(str(path)))
     if packing is TAR or _TAR_NAMES.search(path.name):  # tar knows all of these packings

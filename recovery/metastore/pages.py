@@ -21,7 +21,6 @@ class PageRun(NamedTuple):
     """Neighbouring pages that are used alike.
 
     Attributes:
-        page_count: How many.
         use: "meta", "freelist", "branch", "leaf", "overflow", "free" or "unreachable".
         is_new: Whether the last commit wrote them.
     """
@@ -35,10 +34,8 @@ class BucketSize(NamedTuple):
     """What one bolt bucket takes, with those nested in it.
 
     Attributes:
-        name: Its name.
         page_count: Its pages; 0 when all of it lies inside a page of the root bucket.
         used_bytes: Bytes that mean something.
-        key_count: Its keys.
     """
 
     name: str
@@ -52,7 +49,6 @@ class PageUsage:
     """What the pages of a store are used for.
 
     Attributes:
-        page_size_bytes: Size of a page.
         runs: All pages, in the order of the file.
         buckets: What each bolt bucket takes, in the order of the names.
     """
@@ -70,9 +66,6 @@ def page_usage(store: MetaStore) -> PageUsage:
 
     Returns:
         What they are used for.
-
-    Raises:
-        StoreDamagedError: A page that is needed is damaged or cannot be read.
     """
     return store.described(_usage)
 

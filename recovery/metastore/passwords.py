@@ -20,19 +20,11 @@ class Passwords:
         self._table = table("userspasswordv1")
 
     def has(self, user_id: Id) -> bool:
-        """Tell whether a user has a password.
-
-        Raises:
-            StoreDamagedError: A page on the way is damaged or cannot be read.
-        """
+        """Tell whether a user has a password."""
         return self._table.get(user_id.encode()) is not None
 
     def get(self, user_id: Id) -> bytes | None:
-        """Read what is stored as the password of a user; it is as secret as the password.
-
-        Raises:
-            StoreDamagedError: A page on the way is damaged or cannot be read.
-        """
+        """Read what is stored as the password of a user; it is as secret as the password."""
         return self._table.get(user_id.encode())
 
     def put(self, user_id: Id, password_hash: Secret) -> None:

@@ -65,12 +65,6 @@ class PendingTable(Table):
         Args:
             prefix: Only keys that begin with it.
             start: Only keys at or above it.
-
-        Yields:
-            Key and value.
-
-        Raises:
-            StoreDamagedError: A page on the way is damaged or cannot be read.
         """
         changed = dict(self._changes.values)
         added = [
@@ -163,9 +157,6 @@ class PendingTx(MetaTx):
 
         Yields:
             Name of the bucket, key, and the value that it has now.
-
-        Raises:
-            StoreDamagedError: A page on the way is damaged or cannot be read.
         """
         for name, changes in self._changes.items():
             below = self._below.table(name)

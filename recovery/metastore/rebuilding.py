@@ -48,7 +48,6 @@ class CompactFacts:
         source_size_bytes: Size of the store.
         size_bytes: Size of the new file.
         bucket_count: Bolt buckets in it.
-        key_count: Keys in it.
     """
 
     source_size_bytes: int
@@ -65,7 +64,6 @@ class Alternative:
         root_pgid: Its root page, which names it.
         txid: Its transaction; None when no meta names it.
         bucket_count: Bolt buckets in it.
-        key_count: Keys in it.
         lost_count: Places in it where something cannot be read.
     """
 
@@ -81,13 +79,11 @@ class LeftAside:
     """A record that could be read and is not in the new file.
 
     Attributes:
-        record: What it is.
         pgid: The page that it lies on.
         is_free: Whether its page is listed as free, so that it was deleted or changed since.
         is_in_other_state: Whether another state of the file has it.
         is_certain: Whether it is certain in which bolt bucket it was: what looks like an
             authorization may be the login of a 1.x client, whose name would be a token.
-        key: Its key.
         value: Its value, which may be a secret.
     """
 
@@ -116,7 +112,6 @@ class SalvageFacts:
             one, what was deleted since may be back.
         method: Where the content comes from, in two words.
         bucket_count: Bolt buckets in the new file.
-        key_count: Keys in it.
         stale_key_count: Those of them that come from the other snapshot and may be outdated.
         sentences: The whole report, without full stops.
         alternatives: Other states of the file that could be taken instead, the best first.
@@ -273,9 +268,6 @@ _NOTHING: Final = Content({}, (), frozenset())
 
 def look_into(target: Path) -> Content:
     """Count the records of a new file; name the bolt buckets that it lacks, and list the IDs.
-
-    Args:
-        target: The file.
 
     Returns:
         What it holds.

@@ -35,7 +35,6 @@ class Rewinder:
         """Prove that the store can go back, and say what has to be written.
 
         Args:
-            store: The store.
             backup: Its backup, open for reading.
 
         Raises:

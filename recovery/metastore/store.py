@@ -52,9 +52,6 @@ class FileFacts(msgspec.Struct, frozen=True, kw_only=True):
     Attributes:
         path: As it was named.
         real_path: Behind symbolic links; what is written is beside this.
-        size_bytes: Its size.
-        device: Its device.
-        inode: Its inode.
         is_live: Whether it is a copy that was made without the lock of the store.
     """
 
@@ -87,12 +84,7 @@ class FileProblem(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class MetaStore:
-    """An open store. Close it, or use it as a context manager.
-
-    Attributes:
-        file: The file.
-        level: Its schema level.
-    """
+    """An open store. Close it, or use it as a context manager."""
 
     def __init__(
         self,
@@ -130,9 +122,6 @@ class MetaStore:
             timeout_s: How long to try for the lock, in seconds.
             needs_schema: Whether to refuse a store whose migrations are not as they should be. Who
                 only looks for faults takes any, and the level that is most likely.
-
-        Returns:
-            The open store.
 
         Raises:
             StoreNotFoundError: It does not exist, or is empty.
@@ -236,11 +225,7 @@ class MetaStore:
         return self._db.file
 
     def described(self, describe: Callable[[DB], T]) -> T:
-        """Look at the file itself, for `recovery.metastore.pages`.
-
-        Raises:
-            StoreDamagedError: A page that is needed is damaged or cannot be read.
-        """
+        """Look at the file itself, for `recovery.metastore.pages`."""
         with self._failures.translated():
             return describe(self._db)
 
@@ -336,9 +321,6 @@ class MetaStore:
 
         Yields:
             The records.
-
-        Raises:
-            StoreDamagedError: A page that is needed is damaged or cannot be read.
         """
         with self._failures.translated():
             tx = self._db.view()

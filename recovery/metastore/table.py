@@ -39,7 +39,6 @@ class KeyChange(NamedTuple):
 
     Attributes:
         table: The bolt bucket.
-        key: The key.
         before: The value before; None when there was none.
         after: The value now; None when there is none.
     """
@@ -88,7 +87,6 @@ class Table:
         """Wrap a bucket; `MetaTx.table` is the way to get one.
 
         Args:
-            name: Its name.
             bucket: The bucket, or None when the store lacks it.
             failures: Translates what the engine raises.
             note: Called in front of each change of a key with the value that it will have.
@@ -108,9 +106,6 @@ class Table:
 
         Returns:
             The value; None when it is absent or empty.
-
-        Raises:
-            StoreDamagedError: A page on the way is damaged or cannot be read.
         """
         return self.stored(key) or None
 
@@ -136,9 +131,6 @@ class Table:
 
         Yields:
             Key and value; buckets inside of this one are left out, as InfluxDB has none.
-
-        Raises:
-            StoreDamagedError: A page on the way is damaged or cannot be read.
         """
         if self._bucket is None:
             return
@@ -171,9 +163,6 @@ class Table:
 
         Yields:
             The records that can be decoded.
-
-        Raises:
-            StoreDamagedError: A page on the way is damaged or cannot be read.
         """
         for _, record in self.keyed_records(decode, problems):
             yield record
@@ -191,9 +180,6 @@ class Table:
             decode: As for `records`.
             problems: As for `records`.
             start: Only keys at or above it.
-
-        Yields:
-            Key and record.
         """
         for key, value in self.items(start=start):
             try:

@@ -65,14 +65,8 @@ class MetaTx:
     def table(self, name: str) -> Table:
         """Return one bolt bucket as a table.
 
-        Args:
-            name: Its name.
-
         Returns:
             The table; one that the store lacks reads as empty.
-
-        Raises:
-            StoreDamagedError: A page on the way is damaged or cannot be read.
         """
         known = self._tables.get(name)
         if known is not None:
@@ -113,9 +107,6 @@ class MetaTx:
 
         Returns:
             Their names in the order of the file; bytes that are no text are escaped.
-
-        Raises:
-            StoreDamagedError: A page on the way is damaged or cannot be read.
         """
         with self._failures.translated():
             return [name.decode(errors="backslashreplace") for name, _ in self._tx.buckets()]

@@ -57,9 +57,6 @@ def unpacked(path: Path, failures: Failures, *, needs_whole: bool) -> Iterator[U
         failures: Translates what cannot be read of it.
         needs_whole: Refuse what is cut short; otherwise unpack it as far as it goes.
 
-    Yields:
-        What was unpacked.
-
     Raises:
         StoreDamagedError: What is packed is no bolt file, or cannot be unpacked whole.
         WriteFailedError: There is no room to unpack it.
@@ -80,9 +77,6 @@ def unpacked(path: Path, failures: Failures, *, needs_whole: bool) -> Iterator[U
 
 def private_folder() -> PrivateFolder:
     """Make a private folder where temporary files go.
-
-    Returns:
-        The folder.
 
     Raises:
         WriteFailedError: It cannot be made.

@@ -42,11 +42,7 @@ class Users:
         return {key.decode("latin-1"): user for key, user in found}
 
     def get(self, user_id: Id) -> User | None:
-        """Read one user; None when there is none or it cannot be decoded.
-
-        Raises:
-            StoreDamagedError: A page on the way is damaged or cannot be read.
-        """
+        """Read one user; None when there is none or it cannot be decoded."""
         document = self._records.get(user_id.encode())
         if document is None:
             return None
@@ -74,7 +70,6 @@ class Users:
             oauth_id: A name elsewhere, which servers keep and do not use.
 
         Raises:
-            StoreDamagedError: A bucket is missing, or a page on the way is damaged.
             RefusedError: The name does not fit into a key.
         """
         document = encode_user(user_id=user_id, name=name, status=status, oauth_id=oauth_id)
@@ -89,7 +84,6 @@ class Users:
         """Write a user as it once was, with its index entry; ID and name are free.
 
         Raises:
-            StoreDamagedError: A bucket is missing, or a page on the way is damaged.
             RefusedError: The name does not fit into a key.
         """
         self.put(user)
@@ -103,7 +97,6 @@ class Users:
             after: The same user with a name that is free.
 
         Raises:
-            StoreDamagedError: A bucket is missing, or a page on the way is damaged.
             RefusedError: The name does not fit into a key.
         """
         self._unindex(before)

@@ -60,7 +60,6 @@ class Authorization(msgspec.Struct, frozen=True, kw_only=True, eq=False):
     """One authorization.
 
     Attributes:
-        id: Its ID.
         token: The raw token; None when only a hash is stored, and in a dead record. Of a legacy
             authorization: the 1.x user name, which is no secret.
         hashed_token: The stored hash, or None.
@@ -115,9 +114,6 @@ class Authorization(msgspec.Struct, frozen=True, kw_only=True, eq=False):
 
         Args:
             changes: New values by field name; None removes the field.
-
-        Returns:
-            The new document.
         """
         return patched(self.document, changes, order=FIELDS)
 
@@ -127,9 +123,6 @@ class Authorization(msgspec.Struct, frozen=True, kw_only=True, eq=False):
         Args:
             status: `ACTIVE` or `INACTIVE`.
             now: The time, as `format_time` writes it.
-
-        Returns:
-            The new document.
         """
         return self.rewritten({"status": status, "updatedAt": now})
 
@@ -200,18 +193,12 @@ def encode_authorization(  # noqa: PLR0913 # one argument a field of the record
     """Encode a new authorization, byte for byte as the server would.
 
     Args:
-        authorization_id: Its ID.
         token: The raw token, when it is to be stored raw.
         hashed_token: The hash, when it is to be stored hashed.
-        description: Free text.
-        org_id: The organization.
         user_id: The owner.
         permissions: What it permits.
         now: The time, as `format_time` writes it.
         status: "active" or "inactive".
-
-    Returns:
-        The document.
     """
     record: dict[str, Json] = {"id": authorization_id}
     if token is not None:
@@ -252,23 +239,13 @@ class OperatorClassifier:
     """
 
     def __init__(self, *, level: int) -> None:
-        """Prepare for the authorizations of one store.
-
-        Args:
-            level: Its schema level.
-        """
+        """Prepare for the authorizations of one store."""
         self._level = level
         self._last: dict[int, tuple[bytes, PermissionSummary]] = {}
         self._known: dict[bytes, PermissionSummary] = {}
 
     def summary(self, authorization: Authorization) -> PermissionSummary:
         """Sum up the permission list of an authorization.
-
-        Args:
-            authorization: The record.
-
-        Returns:
-            The summary.
 
         Raises:
             UndecodableError: The server could not decode the list, and so not the record.
@@ -291,12 +268,6 @@ class OperatorClassifier:
 
     def status(self, authorization: Authorization) -> OperatorStatus:
         """Say how much of an operator an authorization is.
-
-        Args:
-            authorization: The record.
-
-        Returns:
-            The status.
 
         Raises:
             UndecodableError: The server could not decode the list, and so not the record.

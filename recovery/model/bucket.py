@@ -42,7 +42,6 @@ class SystemBucket(msgspec.Struct, frozen=True, kw_only=True):
     """One of the two buckets that every organization owns.
 
     Attributes:
-        name: Its name.
         description: As the server writes it.
         retention_ns: How long data stay, in nanoseconds.
     """
@@ -69,8 +68,6 @@ class Bucket(msgspec.Struct, frozen=True, kw_only=True):
     Attributes:
         id: Its ID, which is also the name of its database in the engine's catalogue.
         org_id: The organization, or None where the record has none.
-        name: The name.
-        description: Free text.
         type: 0 for a user's bucket, 1 for a system bucket.
         policy_name: Name of a retention policy of 1.x; empty when absent.
         retention_ns: How long data stay, in nanoseconds; 0 forever.
@@ -100,9 +97,6 @@ class Bucket(msgspec.Struct, frozen=True, kw_only=True):
 
         Args:
             changes: New values by field name; None removes the field.
-
-        Returns:
-            The new document.
         """
         return patched(self.document, changes, order=FIELDS)
 
@@ -128,7 +122,6 @@ def index_key(org_id: Id, name: str) -> bytes:
     """Build the key of a bucket in `bucketindexv1`.
 
     Args:
-        org_id: Its organization.
         name: Its name, case kept.
 
     Returns:
@@ -142,9 +135,6 @@ def decode_bucket(document: bytes) -> Bucket:
 
     Args:
         document: A value in `bucketsv1`.
-
-    Returns:
-        The bucket.
 
     Raises:
         UndecodableError: The server could not decode it, or it has no ID.
@@ -179,17 +169,10 @@ def encode_bucket(
     """Encode a new bucket, byte for byte as the server would.
 
     Args:
-        bucket_id: Its ID.
-        org_id: Its organization.
         kind: `TYPE_USER` or `TYPE_SYSTEM`.
-        name: Its name.
-        description: Free text.
         retention_ns: How long data stay, in nanoseconds; 0 forever.
         shard_group_ns: Time span of one shard group, in nanoseconds.
         now: The time, as `format_time` writes it.
-
-    Returns:
-        The document.
     """
     return encode(
         {

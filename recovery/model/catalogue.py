@@ -333,7 +333,6 @@ def encode_database(
         name: ID of the bucket that the database is for.
         retention_ns: How long data stay, in nanoseconds; 0 forever.
         shard_group_ns: Span of a shard group, in nanoseconds.
-        groups: Its shard groups.
 
     Returns:
         Tag, length and content.

@@ -213,9 +213,6 @@ def required_id_field(fields: Fields, name: str) -> Id:
         fields: The object.
         name: The name of the field as the server writes it.
 
-    Returns:
-        The ID.
-
     Raises:
         UndecodableError: It is absent or no ID.
     """
@@ -270,9 +267,6 @@ def time_field(fields: Fields, name: str) -> str:
 
 def is_time(text: str) -> bool:
     """Tell whether Go reads a text as a time.
-
-    Args:
-        text: The text.
 
     Returns:
         Whether it is RFC 3339, or near enough for Go.

@@ -225,9 +225,6 @@ def list_of(check: Check) -> Check:
 
     Args:
         check: Tells of each element.
-
-    Returns:
-        The check.
     """
 
     def is_list(raw: bytes) -> bool:
@@ -246,9 +243,6 @@ def struct(shape: Shape) -> Check:
 
     Args:
         shape: Its fields.
-
-    Returns:
-        The check.
     """
     return lambda raw: can_decode(raw, shape)
 

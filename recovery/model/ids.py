@@ -89,11 +89,7 @@ class IdSource:
         return Id(f"{self._last:016x}")
 
     def random(self) -> Id:
-        """Make an ID of an organization or a bucket: random, without three awkward bytes.
-
-        Returns:
-            A new ID.
-        """
+        """Make an ID of an organization or a bucket: random, without three awkward bytes."""
         while True:
             drawn = self._rng.token_bytes(_ID_SIZE_BYTES)
             safe = bytes(byte + 1 if byte in _SEPARATORS else byte for byte in drawn)

@@ -45,10 +45,8 @@ class Mapping(msgspec.Struct, frozen=True, kw_only=True):
     """Who has which role in what.
 
     Attributes:
-        user_id: The user.
         user_type: "owner" or "member".
         resource_type: "orgs", "buckets", "instance", …
-        resource_id: The resource.
     """
 
     user_id: Id
@@ -60,10 +58,6 @@ class Mapping(msgspec.Struct, frozen=True, kw_only=True):
 def mapping_key(resource_id: Id, user_id: Id) -> bytes:
     """Build the key of a mapping in `userresourcemappingsv1`.
 
-    Args:
-        resource_id: The resource.
-        user_id: The user.
-
     Returns:
         Both, without anything between them: one user has one role in one resource.
     """
@@ -72,10 +66,6 @@ def mapping_key(resource_id: Id, user_id: Id) -> bytes:
 
 def by_user_key(resource_id: Id, user_id: Id) -> bytes:
     """Build the key of a mapping in `userresourcemappingsbyuserindexv1`.
-
-    Args:
-        resource_id: The resource.
-        user_id: The user.
 
     Returns:
         The user, a slash, and the key of the mapping, which is the value there as well.
@@ -88,9 +78,6 @@ def decode_mapping(document: bytes) -> Mapping:
 
     Args:
         document: A value in `userresourcemappingsv1`.
-
-    Returns:
-        The mapping.
 
     Raises:
         UndecodableError: The server could not decode it, or it would break each session of the
@@ -118,13 +105,9 @@ def encode_mapping(*, user_id: Id, user_type: str, resource_type: str, resource_
     """Encode a mapping, byte for byte as the server would.
 
     Args:
-        user_id: The user.
         user_type: `OWNER` or `MEMBER`.
         resource_type: `ORGS`, `INSTANCE` or another type of resource.
         resource_id: The resource; `INSTANCE_ID` for the instance.
-
-    Returns:
-        The document.
     """
     return encode(
         {

@@ -37,9 +37,7 @@ class Organization(msgspec.Struct, frozen=True, kw_only=True):
     """One organization.
 
     Attributes:
-        id: Its ID.
         name: The name as stored, which may have blanks around it.
-        description: Free text.
         created_at: As stored, RFC 3339; empty when absent.
         updated_at: As stored, RFC 3339; empty when absent.
         document: The record as stored.
@@ -60,9 +58,6 @@ class Organization(msgspec.Struct, frozen=True, kw_only=True):
 
         Args:
             changes: New values by field name; None removes the field.
-
-        Returns:
-            The new document.
         """
         return patched(self.document, changes, order=FIELDS)
 
@@ -85,9 +80,6 @@ def decode_organization(document: bytes) -> Organization:
     Args:
         document: A value in `organizationsv1`.
 
-    Returns:
-        The organization.
-
     Raises:
         UndecodableError: The server could not decode it, or it has no ID.
     """
@@ -106,13 +98,7 @@ def encode_organization(*, org_id: Id, name: str, description: str, now: str) ->
     """Encode a new organization, byte for byte as the server would.
 
     Args:
-        org_id: Its ID.
-        name: Its name.
-        description: Free text.
         now: The time, as `format_time` writes it.
-
-    Returns:
-        The document.
     """
     return encode(
         {"id": org_id, "name": name, "description": description, "createdAt": now, "updatedAt": now}

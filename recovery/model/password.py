@@ -31,9 +31,6 @@ _MINOR: Final = re.compile(rb"\A\$2[a-z]?\$")
 def require_acceptable(password: Secret) -> None:
     """Refuse a new password that a server of any version would not take.
 
-    Args:
-        password: The password.
-
     Raises:
         PasswordError: It has less than 8 or more than 72 bytes, or holds a zero byte.
     """
@@ -52,9 +49,6 @@ def require_acceptable(password: Secret) -> None:
 
 def hash_password(password: Secret) -> bytes:
     """Hash a password as the server does: bcrypt, cost 10, `$2a$`.
-
-    Args:
-        password: The password.
 
     Returns:
         The 60 bytes to be stored in `userspasswordv1`. They are as secret as the password.

@@ -124,9 +124,6 @@ class OperatorStatus(msgspec.Struct, frozen=True, kw_only=True):
 def types_of_level(level: int) -> tuple[str, ...]:
     """List the resource types that a token of a schema level can name.
 
-    Args:
-        level: The schema level.
-
     Returns:
         18, 20 or 22 types, in the server's order.
     """
@@ -137,9 +134,6 @@ def types_of_level(level: int) -> tuple[str, ...]:
 
 def operator_permissions(level: int) -> list[Permission]:
     """List what an operator token of a schema level has.
-
-    Args:
-        level: The schema level.
 
     Returns:
         36, 40 or 44 permissions, in the order in which setup stores them.
@@ -153,8 +147,6 @@ def all_access_permissions(level: int, *, org_id: Id, user_id: Id) -> list[Permi
     """List what an all-access token has: everything in one organization.
 
     Args:
-        level: The schema level.
-        org_id: The organization.
         user_id: The owner of the token.
 
     Returns:
@@ -177,9 +169,6 @@ def classify(permissions: Iterable[Permission], *, level: int) -> OperatorStatus
     Args:
         permissions: The list.
         level: The schema level, which decides how many types there are.
-
-    Returns:
-        The status.
     """
     held: set[tuple[str, str]] = set()
     for permission in permissions:

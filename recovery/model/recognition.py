@@ -70,7 +70,6 @@ class Recognized:
     """A record that is known by its content.
 
     Attributes:
-        kind: What it is.
         id: Its ID; of a role those of the resource and of the user, of a password that of the user.
         name: Its name; of an authorization the description. Never a token.
     """
@@ -82,10 +81,6 @@ class Recognized:
 
 def recognize(key: bytes, value: bytes) -> Recognized | None:
     """Say which record a key and a value are.
-
-    Args:
-        key: The key.
-        value: The value.
 
     Returns:
         The record; None when it is none of these kinds, or not whole.
@@ -136,8 +131,6 @@ def is_plausible(path: tuple[bytes, ...], key: bytes, value: bytes) -> bool:
 
     Args:
         path: Names of the bolt buckets from the top down; empty for the name of one itself.
-        key: The key.
-        value: The value.
     """
     if not path:
         return key.decode(errors="replace") in BUCKETS_OF_ANY_LEVEL

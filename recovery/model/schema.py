@@ -125,7 +125,6 @@ class Migration(msgspec.Struct, frozen=True, kw_only=True):
 
     Attributes:
         ordinal: Its number, from the key.
-        name: Its name.
         is_finished: Whether it has an end time.
     """
 
@@ -186,9 +185,6 @@ def schema_state(migrations: Iterable[Migration]) -> SchemaState:
 def buckets_of_level(level: int) -> frozenset[str]:
     """List the top-level bolt buckets of a complete store.
 
-    Args:
-        level: The schema level.
-
     Returns:
         Their names.
     """
@@ -204,9 +200,6 @@ def buckets_of_level(level: int) -> frozenset[str]:
 def level_shown_by(names: Iterable[str]) -> int:
     """Tell from its top-level bolt buckets which level a store has at least.
 
-    Args:
-        names: Their names.
-
     Returns:
         The highest level that adds one of them; 0 when none does.
     """
@@ -216,9 +209,6 @@ def level_shown_by(names: Iterable[str]) -> int:
 
 def versions_of_level(level: int) -> str:
     """Name the InfluxDB versions that leave a store at a level.
-
-    Args:
-        level: The schema level.
 
     Returns:
         Such as "InfluxDB 2.8 to 2.9", or "unknown".
@@ -251,9 +241,6 @@ def decode_migration(key: bytes, document: bytes) -> Migration:
     Args:
         key: Its key, the number as 16 hexadecimal digits.
         document: Its value.
-
-    Returns:
-        The migration.
 
     Raises:
         UndecodableError: The server could not decode it.

@@ -69,7 +69,6 @@ class ShardGroup(msgspec.Struct, frozen=True, kw_only=True):
         id: Its number within the catalogue.
         start_ns: Its first moment, in nanoseconds since 1970.
         end_ns: The first moment after it.
-        shard_ids: Its shards.
         is_deleted: Whether the server has given it up.
     """
 
@@ -138,7 +137,6 @@ def explains(spans: Sequence[Span], duration_ns: int) -> bool:
 
     Args:
         spans: Of all shards of a bucket, in their order.
-        duration_ns: The duration.
 
     Returns:
         Whether each lies in one window, and no two in the same.

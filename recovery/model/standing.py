@@ -57,7 +57,6 @@ class Standing(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """What a server would answer, and why.
 
     Attributes:
-        answer: The answer.
         because: Why it is not `ACCEPTED`, as clauses, the one that counts first; empty when it is.
     """
 
@@ -79,7 +78,6 @@ class SignInStanding(msgspec.Struct, frozen=True, kw_only=True):
     """What a server would answer to a sign-in with the right password, and why.
 
     Attributes:
-        answer: The answer.
         obstacles: All that stands in the way, the one that counts first.
     """
 
@@ -135,7 +133,6 @@ def stops_hashing(authorization: Authorization, *, level: int) -> bool:
     It hashes each raw token at each start, and cannot encode such a record again.
 
     Args:
-        authorization: The record.
         level: Schema level of the store.
 
     Returns:
@@ -163,7 +160,6 @@ def token_standing(
     """Judge the token of a record.
 
     Args:
-        authorization: The record.
         user: Its user; None when there is none, or it cannot be decoded.
         level: Schema level of the store.
         has_entry: Whether the look-up of a server that finds the store as it is leads from the
@@ -172,9 +168,6 @@ def token_standing(
         has_opaque_permissions: Whether its permissions cannot be decoded.
         server_hashes: `use-hashed-tokens` of the server; None when unknown. Then the answer is the
             worse of both, and the reason tells of the other.
-
-    Returns:
-        The standing.
     """
     if server_hashes is not False and stops_hashing(authorization, level=level):
         return _STOPS_WITHOUT_ORG if authorization.org_id is None else _STOPS_BY_STATUS
@@ -209,12 +202,8 @@ def found_standing(
     """Judge a record that a server's look-up has led to, whatever token led there.
 
     Args:
-        authorization: The record.
         user: Its user; None when there is none, or it cannot be decoded.
         has_opaque_user: Whether its user has a record that cannot be decoded.
-
-    Returns:
-        The standing.
     """
     # A record without any user ID is let in: the server asks for the user of valid IDs only.
     if authorization.user_id is not None:
@@ -230,10 +219,6 @@ def found_standing(
 def works_on_1x(standing: Standing, user: User | None) -> bool:
     """Tell whether a token is taken by the 1.x endpoints /write and /query, too.
 
-    Args:
-        standing: Its standing.
-        user: Its user.
-
     Returns:
         Whether it is: those want a user whose status is exactly "active".
     """
@@ -246,14 +231,10 @@ def sign_in_standing(
     """Judge a sign-in with the right password.
 
     Args:
-        user: The user.
         has_entry: Whether the index of names leads to it.
         stored_password: What is stored as its password, if anything.
         has_rights: Whether it has a role in an organization or in the instance, or a token that
             shows organizations, whose permissions count in a session as well.
-
-    Returns:
-        The standing.
     """
     obstacles = tuple(
         obstacle

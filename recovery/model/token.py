@@ -124,7 +124,6 @@ def form_to_write(level: int, *, has_hashed: bool, server_hashes: bool | None) -
     store raw tokens and has never stored another.
 
     Args:
-        level: The schema level.
         has_hashed: Whether any record or index of the store holds a hash.
         server_hashes: `use-hashed-tokens` of the server's configuration; None when unknown.
 

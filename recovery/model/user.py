@@ -30,7 +30,6 @@ class User(msgspec.Struct, frozen=True, kw_only=True):
     """One user.
 
     Attributes:
-        id: Its ID.
         name: The name, exactly as stored; it is the key of the name index.
         status: "active" or "inactive". Users made by `influxd recovery` have an empty one.
         oauth_id: A name elsewhere, which servers keep and do not use; empty when absent.
@@ -61,9 +60,6 @@ class User(msgspec.Struct, frozen=True, kw_only=True):
 
         Args:
             changes: New values by field name; None removes the field.
-
-        Returns:
-            The new document.
         """
         return patched(self.document, changes, order=FIELDS)
 
@@ -73,9 +69,6 @@ def decode_user(document: bytes) -> User:
 
     Args:
         document: A value in `usersv1`.
-
-    Returns:
-        The user.
 
     Raises:
         UndecodableError: The server could not decode it, or it has no ID.
@@ -94,13 +87,8 @@ def encode_user(*, user_id: Id, name: str, status: str = ACTIVE, oauth_id: str =
     """Encode a new user, byte for byte as the server would.
 
     Args:
-        user_id: Its ID.
-        name: Its name.
         status: "active" or "inactive".
         oauth_id: A name elsewhere; left out when empty.
-
-    Returns:
-        The document.
     """
     oauth: dict[str, Json] = {"oauthID": oauth_id} if oauth_id else {}
     return encode({"id": user_id, "name": name, **oauth, "status": status})

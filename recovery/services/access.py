@@ -41,7 +41,6 @@ class TokenFacts(msgspec.Struct, frozen=True, kw_only=True):
     """What a store says of a token besides its record.
 
     Attributes:
-        authorization: The record.
         user: Its user; None when there is none, or it cannot be decoded.
         has_opaque_user: Whether its user has a record that cannot be decoded.
         has_opaque_permissions: Whether its permissions cannot be decoded.
@@ -68,18 +67,7 @@ class TokenFacts(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def token_facts(tx: MetaTx, authorization: Authorization) -> TokenFacts:
-    """Collect what the judge has to be told of one record, by point look-ups.
-
-    Args:
-        tx: The records.
-        authorization: The record.
-
-    Returns:
-        The facts.
-
-    Raises:
-        StoreDamagedError: The file is damaged.
-    """
+    """Collect what the judge has to be told of one record, by point look-ups."""
     user_id = authorization.user_id
     user = None if user_id is None else tx.users.get(user_id)
     try:
@@ -105,14 +93,7 @@ def legacy_standing_of(tx: MetaTx, authorization: Authorization) -> Standing:
     """Judge a 1.x log-in, by point look-ups.
 
     Args:
-        tx: The records.
         authorization: The record in `legacy/authorizationsv1`.
-
-    Returns:
-        Its standing.
-
-    Raises:
-        StoreDamagedError: The file is damaged.
     """
     legacy = tx.legacy_authorizations
     stored = legacy.stored_password(authorization.id)
@@ -128,15 +109,7 @@ def sign_in_of(tx: MetaTx, user: User, *, has_rights: bool) -> SignInStanding:
     """Judge a sign-in with the right password.
 
     Args:
-        tx: The records.
-        user: The user.
         has_rights: Whether it is among `users_with_rights`.
-
-    Returns:
-        Its standing.
-
-    Raises:
-        StoreDamagedError: The file is damaged.
     """
     return sign_in_standing(
         user,
@@ -149,15 +122,8 @@ def sign_in_of(tx: MetaTx, user: User, *, has_rights: bool) -> SignInStanding:
 def is_role(tx: MetaTx, mapping: Mapping) -> bool:
     """Tell whether a mapping lets its user see anything at all.
 
-    Args:
-        tx: The records.
-        mapping: The mapping.
-
     Returns:
         Whether it is a role in the instance or in an organization that exists.
-
-    Raises:
-        StoreDamagedError: The file is damaged.
     """
     if mapping.resource_type == ORGS:
         return tx.organizations.get(mapping.resource_id) is not None
@@ -170,7 +136,6 @@ def users_with_rights(
     """Say who would see something after a sign-in.
 
     Args:
-        tx: The records.
         gone: Authorizations that are not to count.
         gone_user: A user who is not to count.
 
@@ -178,9 +143,6 @@ def users_with_rights(
         Users with a role, or with the token of an administrator or operator: the permissions of
         all tokens of a user, inactive ones too, count in its sessions. Those of lesser tokens do
         as well, but show no organization, and without one the browser shows nothing.
-
-    Raises:
-        StoreDamagedError: The file is damaged.
     """
     found = {mapping.user_id for mapping in tx.mappings.walk([]) if is_role(tx, mapping)}
     level = operator_levels(tx)
@@ -220,9 +182,6 @@ def loss_warnings(tx: MetaTx, loss: Loss) -> tuple[str, ...]:
     Returns:
         A warning when the last usable full operator goes, one for each organization that loses its
         last owner, and one when nobody at all is left; not escaped.
-
-    Raises:
-        StoreDamagedError: The file is damaged.
     """
     operators = list(_usable_operators(tx))
     is_left = any(not loss.concerns(one) for one in operators)
@@ -270,9 +229,6 @@ def sole_owner_warnings(
 
     Yields:
         A sentence for each; not escaped.
-
-    Raises:
-        StoreDamagedError: The file is damaged.
     """
     owners: dict[tuple[str, Id], set[Id]] = {}
     for mapping in tx.mappings.walk([]):

@@ -56,7 +56,6 @@ class Disclosure:
 
         Args:
             notes: The ledger.
-            facts: The store.
             operation: The command, with the option that asks for secrets.
             reason: Why, in the operator's words.
             record_ids: Whose secrets, where it is not those of all.

@@ -37,19 +37,14 @@ class Operation:
 
     Attributes:
         number: Number of its first row.
-        operation: The command.
         started_at: When the first row was written.
         ended_at: When the last one was; None when there is only one.
         outcome: "done", "unchanged", "unknown", "undelivered", "shown" or "unfinished".
         actor: Who did it.
-        store_path: The store.
-        device: Its device.
-        inode: Its inode.
         record_ids: Records concerned.
         reason: Why, or None.
         backup_path: The backup, or None.
         txid_before: Newest transaction of the store before it, if known.
-        txid_after: And after it.
         digest: What tells its commit from every other one; None when that was not recorded.
     """
 
@@ -77,11 +72,6 @@ class Operation:
 
         Args:
             path: The store, behind symbolic links.
-            device: Its device.
-            inode: Its inode.
-
-        Returns:
-            Whether it was.
         """
         is_file = (self.device, self.inode) == (device, inode)
         return is_file or self.store_path == str(path.absolute())
@@ -89,12 +79,6 @@ class Operation:
 
 def read_operations(ledger: Entries) -> tuple[Operation, ...]:
     """Read the operations of a ledger, oldest first.
-
-    Args:
-        ledger: The ledger.
-
-    Returns:
-        The operations.
 
     Raises:
         LedgerError: The ledger cannot be read.
@@ -122,11 +106,7 @@ def find_operation(ledger: Entries, number: int) -> Operation:
     """Find one operation.
 
     Args:
-        ledger: The ledger.
         number: Number of its first row, or of any later one.
-
-    Returns:
-        The operation.
 
     Raises:
         NotFoundError: There is none of that number.
@@ -154,8 +134,6 @@ def operations_of(
     Args:
         operations: Operations, oldest first.
         path: The store, behind symbolic links.
-        device: Its device.
-        inode: Its inode.
 
     Returns:
         Those of the store, oldest first.

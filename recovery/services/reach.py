@@ -238,7 +238,6 @@ def may_do(grants: tuple[Grant, ...] | None, permission_count: int) -> str:
 
     Args:
         grants: What it reaches; None when that cannot be decoded.
-        permission_count: Number of its permissions.
 
     Returns:
         Such as "all access", "read/write · telemetry", "read · 3 buckets", "12 permissions"; names
@@ -296,7 +295,6 @@ class ReachUser(msgspec.Struct, frozen=True, kw_only=True):
 
     Attributes:
         id: The user.
-        name: Its name.
         can_sign_in: Whether a sign-in with the right password works.
     """
 
@@ -311,7 +309,6 @@ class Reach(msgspec.Struct, frozen=True, kw_only=True):
     Attributes:
         users: All users, or those who are asked for.
         ways: Their ways, by user: roles first, then tokens. Tokens of deleted users come last.
-        token_count: How many tokens that is.
     """
 
     users: tuple[ReachUser, ...]
@@ -362,9 +359,6 @@ def reach_of(
 
     Returns:
         Users and their ways.
-
-    Raises:
-        StoreDamagedError: The file is damaged.
     """
     names = Names(view.tx)
     reaching = Reaching(names)

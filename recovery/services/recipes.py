@@ -107,9 +107,7 @@ class FilledRecipe(msgspec.Struct, frozen=True, kw_only=True):
     """A recipe, filled.
 
     Attributes:
-        recipe: Which one.
         values: What it was filled with, only what it has places for.
-        files: Its files.
     """
 
     recipe: Recipe
@@ -128,7 +126,6 @@ def fill(name: str, host: Host, *, bolt_path: str | None, given: Mapping[str, st
     """Fill a recipe with what this machine has. Nothing is opened for writing.
 
     Args:
-        name: Which one.
         host: Where to look.
         bolt_path: The store, if somebody named it.
         given: Values that somebody gave, by the name of the place in small letters.
@@ -165,11 +162,7 @@ def write(filled: FilledRecipe, folder: Path) -> tuple[Path, ...]:
     """Write the files of a recipe.
 
     Args:
-        filled: The recipe.
         folder: Where; made if it is not there.
-
-    Returns:
-        The files.
 
     Raises:
         ConflictError: One of them is there already; nothing was written.

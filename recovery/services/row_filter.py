@@ -80,13 +80,11 @@ class FilteredRows(Generic[Row]):
 
         Args:
             rows: All rows.
-            wanted: Which are wanted.
             kind: What they are, as "user".
             listing: The command that lists them all.
 
         Raises:
             NotFoundError: A record was named, and is not there.
-            StoreDamagedError: The file is damaged.
         """
         self.is_all = wanted == RowFilter()
         self.has_more = False

@@ -26,12 +26,7 @@ if TYPE_CHECKING:
 
 
 class View(NamedTuple):
-    """One state of a store.
-
-    Attributes:
-        facts: The store.
-        tx: Its records.
-    """
+    """One state of a store."""
 
     facts: StoreFacts
     tx: MetaTx
@@ -111,9 +106,6 @@ class Session:
 
         Yields:
             It. A change that is carried out before the end of the block does not show in it.
-
-        Raises:
-            StoreDamagedError: A page that is needed is damaged or cannot be read.
         """
         with self.store.view() as tx:
             yield View(self.facts(), tx)

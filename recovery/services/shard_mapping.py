@@ -39,7 +39,6 @@ class ShardName:
     """One shard of one bucket.
 
     Attributes:
-        bucket_id: The bucket.
         shard_id: Its number.
     """
 
@@ -103,9 +102,6 @@ def map_bucket(
         retention_ns: How long its data stay; 0 forever.
         known_groups: Groups that an older catalogue had, by shard.
         left_out: Shards that are to get no group.
-
-    Returns:
-        The groups.
     """
     spans = {
         shard_id: span
@@ -152,14 +148,9 @@ def sort_unmapped(
 
     Args:
         spans: The time of the points of shards that are in none of its groups.
-        groups: Its groups.
         clashing: Numbers that other buckets have shards of.
         shard_group_ns: Its shard group duration.
         retention_ns: How long its data stay; 0 forever.
-        now_ns: The time.
-
-    Returns:
-        All of them, sorted.
     """
     expired = [
         shard_id
@@ -213,8 +204,6 @@ def conflict_with_group(
     """Name the other shard that a shard overlaps.
 
     Args:
-        bucket_id: The bucket.
-        shard_id: The shard.
         span: The time of its points.
         database: The entry of the bucket in the catalogue.
         spans: The time of the points of all its shards that are in no group.

@@ -19,9 +19,6 @@ class StoreFacts(msgspec.Struct, frozen=True, kw_only=True):
     Attributes:
         path: The file, as it was named.
         real_path: The file behind symbolic links.
-        size_bytes: Its size.
-        device: Its device.
-        inode: Its inode.
         txid: Its last transaction.
         level: Number of KV migrations it has been through, 0 to 21.
         is_live: Whether this is a snapshot, made without the lock while a server may be writing.

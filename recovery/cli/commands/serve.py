@@ -349,7 +349,6 @@ def _hand_over(key: Secret, key_file: str | None) -> Secret | None:
     """Give the key to its one place, before anything is served.
 
     Args:
-        key: The key.
         key_file: Where it goes; None for the terminal.
 
     Returns:

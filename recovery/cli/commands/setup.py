@@ -198,7 +198,6 @@ def retention_ns(text: str, option: str = "--retention") -> int:
 
     Args:
         text: Such as "72h", "30d", "8w" or "0".
-        option: Where it was given.
 
     Returns:
         It in nanoseconds; 0 forever.

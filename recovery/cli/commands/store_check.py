@@ -44,7 +44,6 @@ class ForecastFacts(msgspec.Struct, frozen=True, kw_only=True):
     Attributes:
         server: The kind, as a phrase.
         first_version: The first release of the kind.
-        last_version: The last one.
         use_hashed_tokens: Whether it hashes tokens; None where no server of the kind can.
         outlook: What would happen.
         reasons: Why it would not start.

@@ -155,9 +155,6 @@ def contents_text(contents: Contents) -> str:
 
     Args:
         contents: How much it is.
-
-    Returns:
-        The phrase.
     """
     full = sum(1 for one in contents.operators if one.state.value == "full")
     partial = len(contents.operators) - full

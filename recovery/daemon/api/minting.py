@@ -30,10 +30,8 @@ class Wanted:
     """A token that is asked for.
 
     Attributes:
-        org_id: Its organization.
         user_id: Its user; None for the caller's.
         status: "active" or "inactive".
-        description: Free text.
         permissions: What it is to permit; at least one.
         username: The 1.x user name; empty for an API token.
     """
@@ -50,11 +48,7 @@ def read_wanted(call: Call, *, is_legacy: bool = False) -> Wanted:
     """Read what is asked for.
 
     Args:
-        call: The request.
         is_legacy: Whether it has a 1.x user name.
-
-    Returns:
-        It.
 
     Raises:
         ApiError: 400.
@@ -107,7 +101,6 @@ def require_may_mint(call: Call, wanted: Wanted) -> tuple[Id, Id]:
     """Refuse what the caller may not give away, and what does not fit together.
 
     Args:
-        call: The request.
         wanted: What is asked for.
 
     Returns:

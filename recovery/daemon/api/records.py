@@ -145,7 +145,6 @@ class TokenViews:
         """Get ready.
 
         Args:
-            tx: The records.
             prefix: What the links of the records begin with.
         """
         self._tx = tx
@@ -157,7 +156,6 @@ class TokenViews:
         """Show an authorization.
 
         Args:
-            one: The record.
             token: The text of its token, when it was just made; by default what the record holds.
 
         Returns:

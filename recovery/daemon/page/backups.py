@@ -26,7 +26,6 @@ class Row(NamedTuple):
     """A change of this session.
 
     Attributes:
-        entry: It.
         undone_by: The change that took it back; None when none did.
     """
 

@@ -23,7 +23,6 @@ class Verdict(NamedTuple):
     Attributes:
         tone: "good", "bad" or "unknown".
         sentence: It, in words.
-        finding_count: How many findings there are.
     """
 
     tone: str

@@ -87,9 +87,6 @@ class Renderer:
             template: Name of its file.
             context: What the template names.
             status: HTTP status of the answer.
-
-        Returns:
-            The answer.
         """
         text = self._environment.get_template(template).render(context)
         return Answer(

@@ -51,7 +51,6 @@ def show_password(visit: Visit, password: Secret, *, name: str, then: str) -> An
 
     Args:
         visit: The request that made it.
-        password: The password.
         name: The user's name.
         then: Where "I have it" leads.
 

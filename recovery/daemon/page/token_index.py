@@ -154,15 +154,11 @@ class TokenIndex:
         """List the tokens of the newest state.
 
         Args:
-            session: The store.
             known: The index of an earlier state; None without one.
             entries: The changes that were made meanwhile, and perhaps earlier ones.
 
         Returns:
             `known` itself, brought up to date, when single tokens were changed; else a new index.
-
-        Raises:
-            StoreDamagedError: The file is damaged.
         """
         if known is not None and known.follow(session, entries):
             return known
@@ -303,7 +299,6 @@ class Cut:
     """One page of a list.
 
     Attributes:
-        rows: Its rows.
         first: Number of the first of them, from 1; 0 when there is none.
         last: Number of the last of them.
         total: How many there are on all pages.

@@ -57,8 +57,6 @@ class Pane(NamedTuple):
         action: "read" or "write".
         search: What they were searched by.
         choices: Those that were found, and all that are chosen.
-        chosen_count: How many are chosen.
-        bucket_count: How many there are.
         hidden_count: How many were found and are not shown.
         is_all: Whether all are meant, also future ones.
     """

@@ -176,8 +176,6 @@ def change_role(visit: Visit, user_id: Id, org_id: Id | None, then: str) -> Answ
 
     Args:
         visit: The request, with the field `role`: "owner", "member" or "none".
-        user_id: Whose.
-        org_id: In which organization.
         then: Where it leads.
 
     Returns:

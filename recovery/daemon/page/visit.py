@@ -149,9 +149,6 @@ class Visit:
         Args:
             planner: The change.
 
-        Returns:
-            Its plan.
-
         Raises:
             ApiError: It is refused.
         """
@@ -274,9 +271,6 @@ class Visit:
         Args:
             template: Name of its file.
             context: What it names besides what every page has.
-
-        Returns:
-            The answer.
         """
         return self.page.renderer.page(
             template, {**self._everywhere(), **context}, status=self.status
@@ -372,8 +366,6 @@ def caller_of(visit_session: PageSession, tx: MetaTx, desk: "Desk") -> Caller:
     """Find out who has opened the page.
 
     Args:
-        visit_session: The session.
-        tx: The records.
         desk: Everything that answers are made with.
 
     Returns:

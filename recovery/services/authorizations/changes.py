@@ -53,13 +53,7 @@ FREED_PAGES: Final = (
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SetStatus:
-    """The commands `auth set-active` and `auth set-inactive`.
-
-    Attributes:
-        authorization_id: Which one.
-        is_active: What it is to be.
-        clock: The time.
-    """
+    """The commands `auth set-active` and `auth set-inactive`."""
 
     authorization_id: Id
     is_active: bool
@@ -73,16 +67,12 @@ class SetStatus:
     def plan(self, store: MetaTx) -> Plan:
         """Plan the new status.
 
-        Args:
-            store: The store, as it is.
-
         Returns:
             One record rewritten; nothing when it has this status.
 
         Raises:
             NotFoundError: There is no such authorization.
             RecordError: It cannot be decoded.
-            StoreDamagedError: The file is damaged.
         """
         before = choose_authorization(store, self.authorization_id)
         status = ACTIVE if self.is_active else INACTIVE
@@ -119,7 +109,6 @@ class DeleteAuthorization:
     """The command `auth delete`.
 
     Attributes:
-        authorization_id: Which one.
         is_ensured: Whether it is well when there is none.
         has_warnings: Whether to look for what a person should be warned of, which reads all tokens.
     """
@@ -136,16 +125,12 @@ class DeleteAuthorization:
     def plan(self, store: MetaTx) -> Plan:
         """Plan the deletion of the record and of every index entry that leads to it.
 
-        Args:
-            store: The store, as it is.
-
         Returns:
             The deletion, of a record that cannot be decoded too; nothing when there is none and
             that is well.
 
         Raises:
             NotFoundError: There is no such authorization.
-            StoreDamagedError: The file is damaged.
         """
         name, warnings = self._found(store)
         raw_count, hashed_count = store.authorizations.entry_counts(self.authorization_id)
@@ -209,12 +194,7 @@ class DeleteAuthorization:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CompleteOperator:
-    """The command `auth complete`.
-
-    Attributes:
-        authorization_id: Which one.
-        clock: The time.
-    """
+    """The command `auth complete`."""
 
     authorization_id: Id
     clock: Clock
@@ -227,9 +207,6 @@ class CompleteOperator:
     def plan(self, store: MetaTx) -> Plan:
         """Plan the permissions that an older operator token lacks.
 
-        Args:
-            store: The store, as it is.
-
         Returns:
             One record with more permissions; nothing when it lacks none.
 
@@ -237,7 +214,6 @@ class CompleteOperator:
             NotFoundError: There is no such authorization.
             RecordError: It cannot be decoded.
             RefusedError: It is no operator token.
-            StoreDamagedError: The file is damaged.
         """
         before = choose_authorization(store, self.authorization_id)
         name = described(store, before)
@@ -280,7 +256,6 @@ def unneeded(operation: str, why: str, authorization: Authorization) -> Plan:
     """Plan nothing.
 
     Args:
-        operation: The command.
         why: Why nothing is needed, as a clause.
         authorization: The record that is as wanted.
 
@@ -303,9 +278,6 @@ def differs(tx: MetaTx, planned: Iterable[Authorization]) -> str | None:
 
     Returns:
         What is wrong, as a clause; None when nothing is.
-
-    Raises:
-        StoreDamagedError: The file is damaged.
     """
     for wanted in planned:
         found = tx.authorizations.get(wanted.id)

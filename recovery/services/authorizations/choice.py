@@ -23,17 +23,12 @@ LIST_HINT: Final = Run("auth list", "to see the IDs")
 def choose_authorization(tx: MetaTx, authorization_id: Id) -> Authorization:
     """Choose an authorization.
 
-    Args:
-        tx: The records.
-        authorization_id: Its ID.
-
     Returns:
         The record.
 
     Raises:
         NotFoundError: There is none; the error lists the first of those that exist.
         RecordError: It cannot be decoded.
-        StoreDamagedError: The file is damaged.
     """
     found = tx.authorizations.load(authorization_id)
     if found is None:
@@ -45,14 +40,10 @@ def absent(tx: MetaTx, authorization_id: Id) -> NotFoundError:
     """Return the error for an authorization that does not exist.
 
     Args:
-        tx: The records.
         authorization_id: What was asked for.
 
     Returns:
         The error; it lists the first of those that exist.
-
-    Raises:
-        StoreDamagedError: The file is damaged.
     """
     first = [
         f"{one.id} {shown_name(one.description)}".strip()
@@ -68,15 +59,8 @@ def absent(tx: MetaTx, authorization_id: Id) -> NotFoundError:
 def described(tx: MetaTx, authorization: Authorization) -> str:
     """Name an authorization in a sentence.
 
-    Args:
-        tx: The records.
-        authorization: The record.
-
     Returns:
         Such as "authorization 08371db24dcc8000 (alice's Token; user alice)"; not escaped.
-
-    Raises:
-        StoreDamagedError: The file is damaged.
     """
     user = tx.users.get(authorization.user_id) if authorization.user_id else None
     owner = f"user {user.name}" if user else "no such user"

@@ -57,7 +57,6 @@ class CreateAuthorization:
     """The commands `auth create` and `auth create-operator`.
 
     Attributes:
-        operation: The command.
         username: Who gets the token; None for the only user.
         organization: The organization it belongs to; None for the only one.
         description: Text of the record; None for "NAME's Recovery Token".
@@ -66,8 +65,6 @@ class CreateAuthorization:
         server_hashes: `use-hashed-tokens` of the server's configuration; None when unknown.
         token: The token that it is to have; None for a new one.
         is_ensured: Whether it is well when the given token has these permissions already.
-        clock: The time.
-        rng: Cryptographic randomness.
     """
 
     operation: str = "auth create"
@@ -84,9 +81,6 @@ class CreateAuthorization:
 
     def plan(self, store: MetaTx) -> Plan:
         """Choose user, organization, permissions, form, ID and token.
-
-        Args:
-            store: The store, as it is.
 
         Returns:
             One new record and one index entry; nothing, when that was asked for and is so.
@@ -219,9 +213,6 @@ class CreateAuthorization:
 def require_usable_token(token: Secret) -> None:
     """Refuse a given token that clients could not use, or that others could guess.
 
-    Args:
-        token: The token.
-
     Raises:
         RefusedError: As `problem_of_token` says.
     """
@@ -235,9 +226,6 @@ def require_usable_token(token: Secret) -> None:
 
 def problem_of_token(token: Secret) -> str | None:
     """Say why clients could not use a token, or why others could guess it.
-
-    Args:
-        token: The token.
 
     Returns:
         That it is too short or too long, looks like a JSON web token, is a hash, or has characters

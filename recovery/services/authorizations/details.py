@@ -78,15 +78,7 @@ def details_of(
     """Say everything about an authorization that has been read.
 
     Args:
-        tx: The records.
-        authorization: The record.
         disclosure: The right to add what is stored of its token; None to leave it out.
-
-    Returns:
-        The details.
-
-    Raises:
-        StoreDamagedError: The file is damaged.
     """
     user = tx.users.get(authorization.user_id) if authorization.user_id else None
     organization = _organization(tx, authorization)

@@ -30,7 +30,6 @@ class Exported:
 
     Attributes:
         count: Number of authorizations.
-        record_ids: Their IDs.
         problems: Records that could not be exported.
     """
 
@@ -45,13 +44,8 @@ def export_authorizations(
     """Write authorizations into a new file.
 
     Args:
-        tx: The records.
         target: The file; nothing may be there.
-        wanted: Which authorizations.
         disclosure: The right to let their tokens and hashes go with them; None to keep them back.
-
-    Returns:
-        What is in the file.
 
     Raises:
         NotFoundError: No user or organization has the name asked for.

@@ -52,9 +52,6 @@ class HashTokens:
     def plan(self, store: MetaTx) -> Plan:
         """Plan the move from raw tokens to hashes.
 
-        Args:
-            store: The store, as it is.
-
         Returns:
             Rewritten records with another index entry each; nothing when none is raw.
 
@@ -63,7 +60,6 @@ class HashTokens:
             RecordError: It cannot be decoded.
             RefusedError: The store is below level 21, the record has no token, or another
                 record has the same.
-            StoreDamagedError: The file is damaged.
         """
         if store.level < LEVEL_HASHED:
             raise RefusedError(

@@ -69,15 +69,11 @@ class ImportAuthorizations:
     def plan(self, store: MetaTx) -> Plan:
         """Decide what each line becomes, or refuse all of them with every conflict.
 
-        Args:
-            store: The store, as it is.
-
         Returns:
             New records with an index entry each.
 
         Raises:
             RefusedError: There are conflicts, or no lines.
-            StoreDamagedError: The file is damaged.
         """
         form = chosen_form(store, self.form, server_hashes=self.server_hashes)
         resolver = _Resolver(store, form, is_matched_by_name=self.is_matched_by_name)

@@ -84,7 +84,6 @@ class Member(msgspec.Struct, frozen=True, kw_only=True):
     """A user with a role.
 
     Attributes:
-        user_id: The user.
         user: Its name; None when there is no such record.
     """
 
@@ -140,7 +139,6 @@ class AuthorizationRow(msgspec.Struct, frozen=True, kw_only=True):
         is_usable: Whether a server would let a client in with it.
         because: Why not, as clauses, the one that counts first; empty when it is usable.
         permissions: The stored JSON array, for passing on as it is.
-        permission_count: Number of permissions.
         created_at: RFC 3339 as stored; "" when absent.
         updated_at: RFC 3339 as stored; "" when absent.
         secret: The stored token or else hash; None unless asked for.
@@ -192,26 +190,12 @@ class Inventory:
         self._tx: Final = view.tx
 
     def users(self) -> Listing[UserRow]:
-        """List all users.
-
-        Returns:
-            The rows.
-
-        Raises:
-            StoreDamagedError: The file is damaged (also while walking).
-        """
+        """List all users."""
         problems: list[Problem] = []
         return Listing(self._user_rows(problems), problems)
 
     def organizations(self) -> Listing[OrganizationRow]:
-        """List all organizations.
-
-        Returns:
-            The rows.
-
-        Raises:
-            StoreDamagedError: The file is damaged (also while walking).
-        """
+        """List all organizations."""
         problems: list[Problem] = []
         return Listing(self._organization_rows(problems), problems)
 
@@ -221,12 +205,8 @@ class Inventory:
         Args:
             organization: Only those of the organization with this name; None for all.
 
-        Returns:
-            The rows.
-
         Raises:
             NotFoundError: There is no such organization.
-            StoreDamagedError: The file is damaged (also while walking).
         """
         chosen = None if organization is None else choose_organization(self._tx, organization)
         problems: list[Problem] = []
@@ -238,7 +218,6 @@ class Inventory:
 
         Raises:
             NotFoundError: There is no such user.
-            StoreDamagedError: The file is damaged.
         """
         return describe_user(self._tx, choice.choose(self._tx))
 
@@ -247,7 +226,6 @@ class Inventory:
 
         Raises:
             NotFoundError: There is no such user.
-            StoreDamagedError: The file is damaged.
         """
         return verify_password(self._tx, choice.choose(self._tx), password)
 
@@ -257,17 +235,12 @@ class Inventory:
         """List authorizations.
 
         Args:
-            wanted: Which ones.
             disclosure: The right to let rows carry what is stored of the token; None for rows
                 without.
-
-        Returns:
-            The rows.
 
         Raises:
             NotFoundError: No user or organization has the name asked for; the error lists those
                 that exist. Raised here, before the first row.
-            StoreDamagedError: The file is damaged (also while walking).
         """
         user = None if wanted.user is None else choose_user(self._tx, wanted.user)
         organization = (

@@ -35,12 +35,10 @@ def require_active(tx: MetaTx, user: User) -> None:
     """Refuse a user whose tokens no server takes.
 
     Args:
-        tx: The records.
         user: Who is to get a token.
 
     Raises:
         RefusedError: The user is inactive.
-        StoreDamagedError: The file is damaged.
     """
     if not user.is_inactive:
         return
@@ -60,7 +58,6 @@ def chosen_form(store: MetaTx, choice: FormChoice, *, server_hashes: bool | None
     """Decide how to store a token.
 
     Args:
-        store: The store.
         choice: What was asked for.
         server_hashes: `use-hashed-tokens` of the server's configuration; None when unknown.
 
@@ -69,7 +66,6 @@ def chosen_form(store: MetaTx, choice: FormChoice, *, server_hashes: bool | None
 
     Raises:
         RefusedError: A hash was asked for below level 21.
-        StoreDamagedError: The file is damaged.
     """
     match choice:
         case FormChoice.RAW:
@@ -93,16 +89,8 @@ def chosen_form(store: MetaTx, choice: FormChoice, *, server_hashes: bool | None
 def unknown_token(store: MetaTx, rng: Rng) -> Secret:
     """Draw a token that no index knows in any form.
 
-    Args:
-        store: The store.
-        rng: Randomness.
-
-    Returns:
-        The token.
-
     Raises:
         RefusedError: As many tries as the server makes have met tokens that are known.
-        StoreDamagedError: The file is damaged.
     """
     for _ in range(DRAWS_MAX):
         token = new_token(rng)
@@ -118,7 +106,6 @@ def warnings_of(user: User, form: TokenForm, *, server_hashes: bool | None) -> t
     """Say what is odd about a new token that will work all the same.
 
     Args:
-        user: Whose it is.
         form: How it will be stored.
         server_hashes: `use-hashed-tokens` of the server's configuration; None when unknown.
 
@@ -141,14 +128,9 @@ def what_is_wrong(tx: MetaTx, planned: Authorization, token: Secret) -> str | No
 
     Args:
         tx: The re-opened store.
-        planned: The record as it was planned.
-        token: The token.
 
     Returns:
         What is wrong, as a clause; None when nothing is.
-
-    Raises:
-        StoreDamagedError: The file is damaged.
     """
     found = tx.authorizations.find(token)
     if found is None:

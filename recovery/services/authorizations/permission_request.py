@@ -111,7 +111,6 @@ class PermissionRequest:
         Raises:
             RefusedError: It is impossible, or a server of this level would refuse it.
             NotFoundError: A bucket does not exist in the organization.
-            StoreDamagedError: The file is damaged.
         """
         if self.clash is not None:
             raise RefusedError(reason=self.clash, hint="ask for one of them only")
@@ -176,7 +175,6 @@ def refusal_of(permissions: Iterable[Permission], *, level: int, org_id: Id | No
 
     Args:
         permissions: The list.
-        level: The schema level.
         org_id: The organization of the authorization.
 
     Returns:

@@ -47,14 +47,9 @@ class IssueAuthorization:
     """A new authorization with a new token, as a server makes it.
 
     Attributes:
-        org_id: Its organization.
-        user_id: Its user.
         status: "active" or "inactive".
-        description: Free text.
         permissions: What it permits.
         server_hashes: `use-hashed-tokens` of the server's configuration; None when unknown.
-        clock: The time.
-        rng: Cryptographic randomness.
     """
 
     operation: ClassVar[str] = "auth create"
@@ -70,9 +65,6 @@ class IssueAuthorization:
 
     def plan(self, store: MetaTx) -> Plan:
         """Choose form, ID and token.
-
-        Args:
-            store: The store, as it is.
 
         Returns:
             One new record and one index entry.
@@ -129,12 +121,10 @@ class EditAuthorization:
     """The command `auth update`: another description or status, or both in one change.
 
     Attributes:
-        authorization_id: Which one.
         description: The new description; None to keep it.
         status: The new status; None to keep it.
         is_touched: Whether the time of its last change moves though nothing else does, as a server
             does it.
-        clock: The time.
     """
 
     operation: ClassVar[str] = "auth update"
@@ -148,16 +138,12 @@ class EditAuthorization:
     def plan(self, store: MetaTx) -> Plan:
         """Plan the new fields.
 
-        Args:
-            store: The store, as it is.
-
         Returns:
             One record rewritten; nothing when it is as wanted, unless it is to be touched.
 
         Raises:
             NotFoundError: There is no such authorization.
             RecordError: It cannot be decoded.
-            StoreDamagedError: The file is damaged.
         """
         before = choose_authorization(store, self.authorization_id)
         changes: dict[str, Value] = {}

@@ -76,8 +76,6 @@ class RotateTokens:
         keeps_inactive: Whether the old ones stay, inactive; otherwise they are deleted.
         form: How to store the new tokens.
         server_hashes: `use-hashed-tokens` of the server's configuration; None when unknown.
-        clock: The time.
-        rng: Cryptographic randomness.
     """
 
     selection: Selection
@@ -95,9 +93,6 @@ class RotateTokens:
     def plan(self, store: MetaTx) -> Plan:
         """Draw a new ID and a new token for each.
 
-        Args:
-            store: The store, as it is.
-
         Returns:
             The new records in the place of the old ones; nothing when nothing is chosen.
 
@@ -106,7 +101,6 @@ class RotateTokens:
             RecordError: One that was named cannot be decoded.
             RefusedError: One that was named has no token, or hashes are asked for and the servers
                 of the store know none.
-            StoreDamagedError: The file is damaged.
         """
         form = chosen_form(store, self.form, server_hashes=self.server_hashes)
         now = format_time(self.clock.now())

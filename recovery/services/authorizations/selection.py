@@ -41,7 +41,6 @@ class Selection:
         """Walk what is chosen, each record once.
 
         Args:
-            tx: The records.
             problems: Gets the records that cannot be understood, and so are not chosen.
 
         Yields:
@@ -50,7 +49,6 @@ class Selection:
         Raises:
             NotFoundError: There is no such authorization, user or organization.
             RecordError: A record that was named cannot be decoded.
-            StoreDamagedError: The file is damaged.
         """
         if self.ids is not None:
             for one in dict.fromkeys(self.ids):
@@ -78,7 +76,6 @@ def named(tx: MetaTx, ids: Iterable[Id], verb: str) -> Iterator[str]:
 
     Args:
         tx: The records, as they are before it.
-        ids: Which.
         verb: What happens to each, as an imperative.
 
     Yields:

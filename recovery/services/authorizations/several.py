@@ -27,7 +27,6 @@ class DeleteSeveral:
     """The command `auth delete` on several.
 
     Attributes:
-        selection: Which.
         is_ensured: Whether it is well when some that were named are not there.
     """
 
@@ -42,16 +41,12 @@ class DeleteSeveral:
     def plan(self, store: MetaTx) -> Plan:
         """Plan the deletion of the records and of every index entry that leads to one of them.
 
-        Args:
-            store: The store, as it is.
-
         Returns:
             The deletion; nothing when nothing is chosen.
 
         Raises:
             NotFoundError: There is no such authorization.
             RecordError: One that was named cannot be decoded.
-            StoreDamagedError: The file is damaged.
         """
         problems: list[RecordProblem] = []
         chosen = self.selection
@@ -86,13 +81,7 @@ class DeleteSeveral:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SetStatusOfSeveral:
-    """The commands `auth set-active` and `auth set-inactive` on several.
-
-    Attributes:
-        selection: Which.
-        is_active: What they are to be.
-        clock: The time.
-    """
+    """The commands `auth set-active` and `auth set-inactive` on several."""
 
     selection: Selection
     is_active: bool
@@ -106,16 +95,12 @@ class SetStatusOfSeveral:
     def plan(self, store: MetaTx) -> Plan:
         """Plan the new status of those that have another.
 
-        Args:
-            store: The store, as it is.
-
         Returns:
             Records rewritten; nothing when all that are chosen have this status.
 
         Raises:
             NotFoundError: There is no such authorization.
             RecordError: One that was named cannot be decoded.
-            StoreDamagedError: The file is damaged.
         """
         status = ACTIVE if self.is_active else INACTIVE
         now = format_time(self.clock.now())

@@ -16,11 +16,7 @@ class TokenOwners:
     """The tokens of a store. Looks at all its records once."""
 
     def __init__(self, store: MetaTx) -> None:
-        """Hash every raw token of the store, to notice one that comes back as a hash.
-
-        Raises:
-            StoreDamagedError: The file is damaged.
-        """
+        """Hash every raw token of the store, to notice one that comes back as a hash."""
         self._authorizations = store.authorizations
         self._hashes_of_raw = {
             hash_token(one.token, variant).reveal(): one.id
@@ -32,14 +28,8 @@ class TokenOwners:
     def owner(self, wanted: Authorization) -> Id | None:
         """Say which authorization of the store has the token of a record that is not in it.
 
-        Args:
-            wanted: The record.
-
         Returns:
             The other one; None when the token is free.
-
-        Raises:
-            StoreDamagedError: The file is damaged.
         """
         entries = []
         if wanted.token is not None:

@@ -48,7 +48,6 @@ class Line:
 
     Attributes:
         number: Which line it is, from 1.
-        authorization: The record.
         names: What its IDs stand for.
     """
 
@@ -75,7 +74,6 @@ def encode_line(authorization: Authorization, names: Names, *, with_token: bool)
     """Write an authorization as a line.
 
     Args:
-        authorization: The record.
         names: What its IDs stand for.
         with_token: Whether the token or its hash goes with it.
 

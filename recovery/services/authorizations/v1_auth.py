@@ -95,14 +95,10 @@ def legacy_rows(tx: MetaTx, problems: list[RecordProblem]) -> Iterator[LegacyRow
     """List all 1.x-compatible authorizations.
 
     Args:
-        tx: The records.
         problems: Gets one entry for each record that cannot be listed.
 
     Yields:
         The rows, in the order of their IDs.
-
-    Raises:
-        StoreDamagedError: The file is damaged.
     """
     for one in tx.legacy_authorizations.walk(problems):
         try:
@@ -119,12 +115,8 @@ def list_legacy(view: View, *, user: str | None, organization: str | None) -> Li
         user: Only those of the user with this name or ID; None for all.
         organization: The same of an organization.
 
-    Returns:
-        The rows.
-
     Raises:
         NotFoundError: There is no such user or organization.
-        StoreDamagedError: The file is damaged (also while walking).
     """
     user_id = None if user is None else choose_user(view.tx, user).id
     org_id = None if organization is None else choose_organization(view.tx, organization).id
@@ -156,9 +148,6 @@ class SetLegacyPassword:
     def plan(self, store: MetaTx) -> Plan:
         """Plan the new password.
 
-        Args:
-            store: The store, as it is.
-
         Returns:
             One key; nothing when the password is this one and that is well.
 
@@ -166,7 +155,6 @@ class SetLegacyPassword:
             NotFoundError: There is no such authorization.
             RecordError: It cannot be decoded.
             PasswordError: A server would not take the password.
-            StoreDamagedError: The file is damaged.
         """
         found = choose_legacy(store, self.which)
         require_acceptable(self.password)
@@ -199,8 +187,6 @@ class SetLegacyStatus:
 
     Attributes:
         which: ID or user name.
-        is_active: What it is to be.
-        clock: The time.
     """
 
     which: str
@@ -215,16 +201,12 @@ class SetLegacyStatus:
     def plan(self, store: MetaTx) -> Plan:
         """Plan the new status.
 
-        Args:
-            store: The store, as it is.
-
         Returns:
             One record rewritten; nothing when it has this status.
 
         Raises:
             NotFoundError: There is no such authorization.
             RecordError: It cannot be decoded.
-            StoreDamagedError: The file is damaged.
         """
         before = choose_legacy(store, self.which)
         status = ACTIVE if self.is_active else INACTIVE
@@ -263,9 +245,6 @@ class DeleteLegacy:
     def plan(self, store: MetaTx) -> Plan:
         """Plan the deletion of the record, its index entries and its password.
 
-        Args:
-            store: The store, as it is.
-
         Returns:
             The deletion, of a record that cannot be decoded too when its ID was given; nothing
             when there is none and that is well.
@@ -273,7 +252,6 @@ class DeleteLegacy:
         Raises:
             NotFoundError: There is no such authorization.
             RefusedError: Several records have the user name.
-            StoreDamagedError: The file is damaged.
         """
         try:
             found = choose_legacy(store, self.which)
@@ -321,7 +299,6 @@ def choose_legacy(store: MetaTx, which: str) -> Authorization:
     """Choose a 1.x-compatible authorization.
 
     Args:
-        store: The store.
         which: Its ID, which goes first, or its user name.
 
     Returns:
@@ -331,7 +308,6 @@ def choose_legacy(store: MetaTx, which: str) -> Authorization:
         NotFoundError: There is none; the error lists the first of those that exist.
         RecordError: It cannot be decoded.
         RefusedError: Several records have the user name.
-        StoreDamagedError: The file is damaged.
     """
     wanted_id = parse_id(which)
     if wanted_id is not None:

@@ -45,13 +45,10 @@ class CreateLegacy:
 
     Attributes:
         username: The 1.x user name; a name, and no secret.
-        org_id: Its organization.
         user_id: The user of 2.x behind it.
         status: "active" or "inactive".
-        description: Free text.
         permissions: What it permits.
         password_hash: The bcrypt hash of its password; None for no password.
-        clock: The time.
         rng: Randomness, for the ID.
     """
 
@@ -70,16 +67,12 @@ class CreateLegacy:
     def plan(self, store: MetaTx) -> Plan:
         """Choose the ID.
 
-        Args:
-            store: The store, as it is.
-
         Returns:
             One new record with its index entry, and its password.
 
         Raises:
             ConflictError: The user name is taken.
             NotFoundError: There is no such user or organization.
-            StoreDamagedError: The file is damaged.
         """
         require_user_and_organization(store, self.org_id, self.user_id)
         if store.legacy_authorizations.indexed_id(self.username) is not None:
@@ -134,10 +127,8 @@ class EditLegacy:
     """Another description or status of a 1.x authorization, or both in one change.
 
     Attributes:
-        authorization_id: Which one.
         description: The new description; None to keep it.
         status: The new status; None to keep it.
-        clock: The time.
     """
 
     operation: ClassVar[str] = "v1-auth update"
@@ -150,16 +141,12 @@ class EditLegacy:
     def plan(self, store: MetaTx) -> Plan:
         """Plan the new fields; the time of the last change moves in any case, as on a server.
 
-        Args:
-            store: The store, as it is.
-
         Returns:
             One record rewritten.
 
         Raises:
             NotFoundError: There is no such authorization.
             RecordError: It cannot be decoded.
-            StoreDamagedError: The file is damaged.
         """
         before = store.legacy_authorizations.load(self.authorization_id)
         if before is None:
@@ -191,7 +178,6 @@ class StoreLegacyPassword:
     """A password of a 1.x authorization, hashed before.
 
     Attributes:
-        authorization_id: Whose.
         password_hash: Its bcrypt hash.
     """
 
@@ -203,16 +189,12 @@ class StoreLegacyPassword:
     def plan(self, store: MetaTx) -> Plan:
         """Plan the new password.
 
-        Args:
-            store: The store, as it is.
-
         Returns:
             One key.
 
         Raises:
             NotFoundError: There is no such authorization.
             RecordError: It cannot be decoded.
-            StoreDamagedError: The file is damaged.
         """
         found = store.legacy_authorizations.load(self.authorization_id)
         if found is None:

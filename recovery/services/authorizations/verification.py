@@ -70,14 +70,10 @@ def verify_token(tx: MetaTx, token: Secret) -> TokenReport:
     """Find out what a server would say to a token.
 
     Args:
-        tx: The records.
         token: What a client would send.
 
     Returns:
         Which record has it and whether it works, or the nearest reason why nothing has it.
-
-    Raises:
-        StoreDamagedError: The file is damaged.
     """
     found = tx.authorizations.find(token) if token.reveal() else None
     if found is not None:

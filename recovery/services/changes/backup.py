@@ -78,7 +78,6 @@ def make_backup(source: MetaStore, target: Path) -> None:
     """Copy a locked store to a new file, and prove that the copy is good.
 
     Args:
-        source: The store.
         target: The new file.
 
     Raises:
@@ -129,7 +128,6 @@ class PartialCopy(StagedFile):
         """Copy a locked store, wait until the copy is on the disk, and compare it.
 
         Args:
-            source: The store.
             target: The name that the copy will have.
 
         Returns:

@@ -72,7 +72,6 @@ class Plan:
         """Plan nothing, because all is as wanted.
 
         Args:
-            operation: The command.
             step: What is as wanted, as a sentence.
             facts: The same for a program.
             record_ids: The records that were looked at.
@@ -102,7 +101,11 @@ class Planner(Protocol):
         ...
 
     def plan(self, store: MetaTx) -> Plan:
-        """Decide what to do, reading only; raise a `RecoveryError` to refuse."""
+        """Decide what to do, reading only; raise a `RecoveryError` to refuse.
+
+        Args:
+            store: The store, as it is.
+        """
         ...
 
 
@@ -137,8 +140,6 @@ class WorkFile:
     """The file that is about to be written, as the ledger is told.
 
     Attributes:
-        device: Its device.
-        inode: Its inode.
         txid: Its newest transaction; None for a new store.
         digest: What tells the planned commit from every other one; None when it is not known.
     """

@@ -58,10 +58,7 @@ class Intent:
     """What the ledger is told before the commit. No secrets.
 
     Attributes:
-        operation: The command.
         store_path: The file that will be written.
-        device: Its device.
-        inode: Its inode.
         record_ids: Records that will be made, changed or removed.
         backup_path: The verified backup; None where the store itself is left alone.
         reason: Why, in the operator's words.

@@ -144,7 +144,6 @@ class InCopy:
         """Get ready; nothing is written yet.
 
         Args:
-            store: The store.
             plan: What is to be done.
             target_path: Where the copy will be.
 

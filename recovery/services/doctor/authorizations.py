@@ -197,9 +197,6 @@ def examine_authorizations(chart: Chart) -> Iterator[Finding]:
 
     Yields:
         What is wrong.
-
-    Raises:
-        StoreDamagedError: A page on the way is damaged or cannot be read.
     """
     examiner = _Examiner(chart)
     yield from examiner.records()
@@ -380,13 +377,6 @@ def standing_by_server(chart: Chart, authorization: Authorization) -> dict[Serve
 
     Args:
         chart: The store.
-        authorization: The record.
-
-    Returns:
-        Its standing by kind of server.
-
-    Raises:
-        StoreDamagedError: A page on the way is damaged or cannot be read.
     """
     facts = token_facts(chart.tx, authorization)
     return {
@@ -462,9 +452,6 @@ def key_of(secret: Secret) -> bytes:
 
     Args:
         secret: The text in the record.
-
-    Returns:
-        The key.
     """
     return secret.reveal().encode()
 

@@ -203,9 +203,6 @@ def examine_buckets(chart: Chart) -> Iterator[Finding]:
 
     Yields:
         What is wrong.
-
-    Raises:
-        StoreDamagedError: A page on the way is damaged or cannot be read.
     """
     table = chart.tx.table(TABLE)
     chart.buckets.is_there = chart.has_records(TABLE)

@@ -68,8 +68,6 @@ class Repairer:
     """What a mend needs to make new records.
 
     Attributes:
-        clock: The time.
-        rng: Randomness.
         ids: New IDs.
     """
 
@@ -83,7 +81,6 @@ class Nearest:
     """The user who lacks least to sign in.
 
     Attributes:
-        user_id: The user.
         name: Its name, not escaped.
         obstacles: What stands in the way.
     """
@@ -120,20 +117,14 @@ class Chart:
     """What is known so far.
 
     Attributes:
-        tx: The records.
-        level: Schema level.
         sql_level: Number of migrations in the SQLite file; None without one.
         use_hashed_tokens: What the configuration of its server says; None when it says nothing.
         repairer: For mends that make records.
-        users: The users.
         inactive_users: Users whose status is exactly "inactive".
         users_with_rights: Users with a role or a token, who would see something.
         lost_users: Users without a record, of whom more is left than debris.
         lost_orgs: Organizations without a record, which have a bucket.
         orgs: The organizations.
-        buckets: The buckets.
-        authorizations: The authorizations.
-        labels: The labels.
         system_buckets: Organizations that have a bucket of a name, by that name.
         stuck_orgs: Organizations whose bucket "_tasks" the server needs to start, and cannot find.
         explained_orgs: Those of them of which a finding says what is wrong.

@@ -205,7 +205,6 @@ class Examination:
     """What was found.
 
     Attributes:
-        facts: The store.
         findings: What is wrong.
         advice: What is worth knowing, although nothing is broken.
         verdict: What a start of influxd would come to.
@@ -236,7 +235,6 @@ def examine(
     Args:
         session: The store, opened whatever its schema is.
         files: What belongs to it; what is not there is not looked at.
-        clock: The time.
         rng: Randomness, for mends.
         progress: Told now and then how far it is.
 
@@ -294,9 +292,6 @@ def new_chart(
     """Begin a chart.
 
     Args:
-        tx: The records.
-        clock: The time.
-        rng: Randomness.
         progress: Told now and then how far it is.
         made: Bolt buckets that a repair has made, whose records stay unknown to it.
         engine_path: The engine's folder; None where it is not to be looked at.
@@ -320,7 +315,6 @@ def examine_file(store: MetaStore, progress: Progress | None = None) -> Iterator
     """Check the bolt file.
 
     Args:
-        store: The store.
         progress: Told now and then how far it is.
 
     Yields:
@@ -365,9 +359,6 @@ def examine_records(chart: Chart) -> Iterator[Finding]:
 
     Yields:
         What is wrong, and advice.
-
-    Raises:
-        StoreDamagedError: A page on the way is damaged or cannot be read.
     """
     note_stuck_orgs(chart)
     for examiner in EXAMINERS:
@@ -380,9 +371,6 @@ def verdict_on(findings: Sequence[Finding], chart: Chart) -> Verdict:
     Args:
         findings: All that was found.
         chart: The store, after its examination.
-
-    Returns:
-        The verdict.
     """
     forecasts = {server: _forecast(server, findings, chart) for server in Server}
     likely = chart.likely_server

@@ -111,9 +111,6 @@ def examine_dbrp(chart: Chart) -> Iterator[Finding]:
 
     Yields:
         What is wrong.
-
-    Raises:
-        StoreDamagedError: A page on the way is damaged or cannot be read.
     """
     population = Population(is_there=chart.has_records(TABLE))
     by_database = IndexAudit(chart.tx.table(BY_DATABASE), TABLE, INDEX)

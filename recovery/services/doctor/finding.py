@@ -130,7 +130,6 @@ class Rule:
     Attributes:
         number: The invariant.
         severity: How bad that is, unless the case says otherwise.
-        problem: What is wrong.
         effect: What the server does about it.
         remedy: What repair does about it, or why not.
         operations: As in `Finding`.
@@ -163,14 +162,10 @@ class Rule:
         Args:
             bucket: The bolt bucket.
             key: The record's ID, as text or as a key; what is no ID is left out of the finding.
-            mend: Mends it.
             giving_up: Takes the last traces of lost records away.
             severity: How bad this case is, if not as usual.
             problem: What is wrong in this case, if not as usual.
             remedy: What repair does in this case, if not as usual.
-
-        Returns:
-            The finding.
         """
         return Finding(
             number=self.number,
@@ -209,11 +204,6 @@ def putting(table: str, key: bytes, value: bytes) -> Mend:
 
     Args:
         table: The bolt bucket.
-        key: The key.
-        value: Its value.
-
-    Returns:
-        The mend.
     """
 
     def put(tx: MetaTx) -> None:
@@ -227,9 +217,6 @@ def deleting(*keys: tuple[str, bytes]) -> Mend:
 
     Args:
         keys: Each a bolt bucket and a key in it.
-
-    Returns:
-        The mend.
     """
 
     def delete(tx: MetaTx) -> None:

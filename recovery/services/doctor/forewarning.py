@@ -33,7 +33,6 @@ class Forewarned:
 
         Args:
             planner: The command.
-            clock: The time.
             rng: Randomness, which the examination wants for mends that are not made.
         """
         self._planner = planner
@@ -47,9 +46,6 @@ class Forewarned:
 
     def plan(self, store: MetaTx) -> Plan:
         """Plan the change, and look at what it would leave.
-
-        Args:
-            store: The store, as it is.
 
         Returns:
             The plan, with a warning where influxd will not start.

@@ -96,9 +96,6 @@ def index_rules(
         extra: Severity and effect of an entry without a record.
         foreign: Severity and effect of an entry that its record does not want, if not as `extra`.
         is_used: As in `IndexRules`.
-
-    Returns:
-        The rules.
     """
     foreign = foreign or extra
     return IndexRules(
@@ -166,7 +163,6 @@ class IndexAudit:
         """Begin.
 
         Args:
-            index: The index.
             records: Name of the bolt bucket of the records.
             rules: How bad it is when something is wrong.
             target: Tells of key and value which record they lead to, where the value is not read;
@@ -193,7 +189,6 @@ class IndexAudit:
         """Say what a record wants in the index.
 
         Args:
-            key: The key there.
             value: Its value, most often the ID of the record.
         """
         known = self._wanted.setdefault(key, value)

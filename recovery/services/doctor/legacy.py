@@ -112,9 +112,6 @@ def examine_legacy(chart: Chart) -> Iterator[Finding]:
 
     Yields:
         What is wrong.
-
-    Raises:
-        StoreDamagedError: A page on the way is damaged or cannot be read.
     """
     table = chart.tx.table(TABLE)
     population = Population(is_there=chart.has_records(TABLE))

@@ -103,9 +103,6 @@ def examine_mappings(chart: Chart) -> Iterator[Finding]:
 
     Yields:
         What is wrong.
-
-    Raises:
-        StoreDamagedError: A page on the way is damaged or cannot be read.
     """
     table = chart.tx.table(TABLE)
     known = Population(is_there=chart.has_records(TABLE))

@@ -100,9 +100,6 @@ def examine_organizations(chart: Chart) -> Iterator[Finding]:
 
     Yields:
         What is wrong.
-
-    Raises:
-        StoreDamagedError: A page on the way is damaged or cannot be read.
     """
     table = chart.tx.table(TABLE)
     chart.orgs.is_there = chart.has_records(TABLE)

@@ -107,7 +107,6 @@ class _Kind:
     Attributes:
         number: The invariant.
         table: Where the records are.
-        index: Where the index is.
         key: Makes the key in the index.
         value: Makes the value there.
         read: Reads what a key is made of.
@@ -124,14 +123,7 @@ class _Kind:
 
 
 def lowered(name: str) -> str:
-    """Make a name lower-case as Go does, one letter for each letter.
-
-    Args:
-        name: The name.
-
-    Returns:
-        It in lower case.
-    """
+    """Make a name lower-case as Go does, one letter for each letter."""
     letters = name.replace(DOTTED_CAPITAL_I, "i")
     return "".join(letter.lower() for letter in letters)
 
@@ -274,7 +266,6 @@ class _Reference(NamedTuple):
 
     Attributes:
         table: Where the records are.
-        field: The field.
         target: Where what it names has to be.
         rule: How bad it is when it is not there.
     """
@@ -318,9 +309,6 @@ def examine_others(chart: Chart) -> Iterator[Finding]:
 
     Yields:
         What is wrong.
-
-    Raises:
-        StoreDamagedError: A page on the way is damaged or cannot be read.
     """
     yield from _secrets(chart)
     populations: dict[str, Population] = {}

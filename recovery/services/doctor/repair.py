@@ -58,8 +58,6 @@ class RepairStore:
             for all that are safe.
         accepted: Numbers of the invariants by which records are lost, and the loss is accepted.
         engine_path: The engine's folder, whose shards may be mapped; None when it is not known.
-        clock: The time.
-        rng: Randomness, for IDs.
     """
 
     operation: ClassVar[str] = "store repair"
@@ -73,15 +71,11 @@ class RepairStore:
     def plan(self, store: MetaTx) -> Plan:
         """Plan every mend that is wanted and safe.
 
-        Args:
-            store: The store, as it is.
-
         Returns:
             The mends, and what stays as it is.
 
         Raises:
             RefusedError: The repair would leave something new that is wrong.
-            StoreDamagedError: The file is damaged.
         """
         trial = _Trial(
             PendingTx(store), clock=self.clock, rng=self.rng, engine_path=self.engine_path
@@ -247,9 +241,6 @@ def _id_of(name: str, key: bytes, value: bytes) -> str | None:
 
 def facts_of(finding: Finding) -> FindingFacts:
     """Describe a finding for a program.
-
-    Args:
-        finding: The finding.
 
     Returns:
         Its fields.

@@ -186,9 +186,6 @@ def examine_schema(chart: Chart) -> Iterator[Finding]:
 
     Yields:
         What is wrong.
-
-    Raises:
-        StoreDamagedError: A page on the way is damaged or cannot be read.
     """
     yield from _migrations(chart)
     yield from _buckets(chart)

@@ -73,7 +73,6 @@ def likely_server(level: int, *, sql_level: int | None, use_hashed_tokens: bool 
     """Tell which kind of server is started on a store next, if nobody up- or downgrades.
 
     Args:
-        level: The schema level.
         sql_level: Number of migrations in the SQLite file; None without one.
         use_hashed_tokens: What the configuration of its server says; None when it says nothing.
 

@@ -133,9 +133,6 @@ def examine_shards(chart: Chart) -> Iterator[Finding]:
 
     Yields:
         What is wrong.
-
-    Raises:
-        StoreDamagedError: A page on the way is damaged or cannot be read.
     """
     if chart.engine is None or not chart.buckets.is_there:
         return
@@ -156,8 +153,6 @@ class Disk:
     """What lies in the engine's folder, beside the catalogue.
 
     Attributes:
-        engine: The folder.
-        catalogue: The catalogue.
         folders: The folders of buckets, by ID.
     """
 
@@ -167,7 +162,6 @@ class Disk:
         Raises:
             CatalogueError: There is no catalogue that can be understood.
             StoreAccessError: This user may not look at the folder.
-            StoreDamagedError: A page on the way is damaged or cannot be read.
         """
         self._chart = chart
         self.engine = engine
@@ -192,7 +186,6 @@ class Disk:
         """Read the shards of a bucket that the catalogue does not know.
 
         Args:
-            folder: Its folder.
             bucket: Its record, if there is one.
 
         Returns:
@@ -243,7 +236,6 @@ def groups_on_disk(chart: Chart, bucket: Bucket, *, shard_group_ns: int) -> tupl
 
     Args:
         chart: The store.
-        bucket: The bucket.
         shard_group_ns: Its shard group duration.
 
     Returns:
@@ -267,7 +259,6 @@ def raised(chart: Chart, catalogue: bytes) -> bytes:
 
     Args:
         chart: The store.
-        catalogue: Its catalogue.
 
     Returns:
         The catalogue to be stored.

@@ -156,9 +156,6 @@ def sql_level(path: Path | None) -> int | None:
 def organizations_of(path: Path) -> list[Id]:
     """List the organizations that an SQLite file names.
 
-    Args:
-        path: The file, which is there.
-
     Returns:
         Their IDs, without repeats; none when it cannot be read.
     """

@@ -38,9 +38,6 @@ def note_stuck_orgs(chart: Chart) -> None:
 
     Args:
         chart: The store; learns them.
-
-    Raises:
-        StoreDamagedError: A page on the way is damaged or cannot be read.
     """
     loaded = {loaded_org(chart.tx, document) for _, document in loaded_tasks(chart.tx)}
     for org_id in loaded - {None}:
@@ -50,9 +47,6 @@ def note_stuck_orgs(chart: Chart) -> None:
 
 def loaded_tasks(tx: MetaTx) -> Iterator[tuple[bytes, bytes]]:
     """Give the tasks that influxd loads.
-
-    Args:
-        tx: The records.
 
     Yields:
         Key and document.
@@ -82,7 +76,6 @@ def loaded_org(tx: MetaTx, document: bytes) -> Id | None:
     """Read the organization whose bucket "_tasks" is needed for a task.
 
     Args:
-        tx: The records.
         document: The task.
 
     Returns:
@@ -100,7 +93,6 @@ def finds_itself(tx: MetaTx, document: bytes) -> bool:
     """Tell whether influxd finds the task again by its ID, and an organization in it.
 
     Args:
-        tx: The records.
         document: A task that it has listed.
 
     Returns:
@@ -115,7 +107,6 @@ def bad_runs(tx: MetaTx, found: Id) -> Iterator[bytes]:
     """Look for runs of a task that influxd cannot decode.
 
     Args:
-        tx: The records.
         found: The task.
 
     Yields:
@@ -136,10 +127,6 @@ def bad_runs(tx: MetaTx, found: Id) -> Iterator[bytes]:
 
 def finds_tasks_bucket(tx: MetaTx, org_id: str) -> bool:
     """Tell whether influxd finds the bucket "_tasks" of an organization.
-
-    Args:
-        tx: The records.
-        org_id: The organization.
 
     Returns:
         Whether its entry in the index leads to a bucket that can be decoded, whosever it is.

@@ -120,9 +120,6 @@ def examine_tasks(chart: Chart) -> Iterator[Finding]:
 
     Yields:
         What is wrong.
-
-    Raises:
-        StoreDamagedError: A page on the way is damaged or cannot be read.
     """
     table = chart.tx.table(TABLE)
     tasks = Population(is_there=chart.has_records(TABLE))

@@ -108,9 +108,6 @@ def examine_users(chart: Chart) -> Iterator[Finding]:
 
     Yields:
         What is wrong.
-
-    Raises:
-        StoreDamagedError: A page on the way is damaged or cannot be read.
     """
     table = chart.tx.table(TABLE)
     index = chart.tx.table(INDEX)
@@ -180,12 +177,6 @@ def count_sign_ins(chart: Chart) -> Iterator[Finding]:
 
     Args:
         chart: The store, after its memberships and authorizations.
-
-    Yields:
-        Nothing.
-
-    Raises:
-        StoreDamagedError: A page on the way is damaged or cannot be read.
     """
     sign_in_count, nearest = 0, None
     for user_id in sorted(chart.users.known):

@@ -47,7 +47,6 @@ class BackupReport:
         path: The copy.
         store_path: The store, behind symbolic links.
         size_bytes: Size of the copy as it is on the disk.
-        store_size_bytes: Size of the store that is in it.
         txid: Transaction id of the state that is in it.
         level: Schema level of the store; None when it is not known here.
         is_live: Whether it was made without the lock, while a server was holding it.
@@ -70,7 +69,6 @@ def back_up(
     """Copy a store to a new file and prove that the copy is whole.
 
     Args:
-        store_path: The store.
         destination: The new file, or a folder for it; None for a file beside the store.
         is_compressed: Whether to compress it.
         moment: The time, for the name.

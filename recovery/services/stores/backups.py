@@ -46,12 +46,10 @@ class StoreCopy(msgspec.Struct, frozen=True, kw_only=True):
     """A copy beside a store.
 
     Attributes:
-        path: Where it is.
         made_by: Who left it.
         made_at: When, by its name; else when it was written last.
         operation: The command in front of which it was made, as its name has it: "auth-delete";
             None for a copy of influxd, which makes one before an upgrade.
-        size_bytes: Its size.
         mode: Its permissions, in octal.
         is_open: Whether others than its owner can read or write it.
         is_needed_by_undo: Whether store undo needs it, for this operation or an earlier one.
@@ -147,7 +145,6 @@ class Pruning:
 
         Args:
             copies: The copies of a store, the oldest first.
-            now: The time.
 
         Returns:
             Those that can go, the oldest first.
@@ -164,9 +161,6 @@ class Pruning:
 
 def remove_copies(copies: Iterable[StoreCopy]) -> None:
     """Remove copies, durably.
-
-    Args:
-        copies: Which.
 
     Raises:
         RefusedError: One cannot be removed; the error says how many were.

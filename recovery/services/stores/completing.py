@@ -21,9 +21,6 @@ def complete_store(tx: MetaTx, *, level: int, clock: Clock, rng: Rng) -> None:
         level: The schema level where the migrations do not tell it.
         clock: The time, for migrations.
         rng: Randomness, for the ID of the instance.
-
-    Raises:
-        StoreDamagedError: A page on the way is damaged or cannot be read.
     """
     wanted = _level(tx, level)
     for name in sorted(buckets_of_level(wanted)):

@@ -32,7 +32,6 @@ class ExportReport:
     """What was written.
 
     Attributes:
-        facts: The store.
         row_counts: Number of rows by table.
         problems: Records that cannot be understood and are in no table but the findings.
     """
@@ -48,11 +47,8 @@ def export_store(
     """Write the inventory of a store to a new SQLite file. The store is only read.
 
     Args:
-        session: The store.
         target: Where nothing may be yet.
         files: What belongs to the store, for the findings.
-        tool_version: Version of this tool.
-        clock: The time.
         rng: Randomness, for the examination.
 
     Returns:

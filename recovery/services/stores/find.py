@@ -67,9 +67,6 @@ def find_stores(host: Host, *, bolt_path: str | None, named_by: str = AS_NAMED) 
         host: Where to look.
         bolt_path: What a person names, if anything.
         named_by: How it was named, as a phrase.
-
-    Returns:
-        All that was found.
     """
     found = survey(host, bolt_path=bolt_path, named_by=named_by)
     errors = [f"{one.path} {one.problem}" for one in found.errors]

@@ -41,13 +41,10 @@ class SetUpStore:
         username: The user, who owns the organization and the instance.
         password_hash: The bcrypt hash of its password; None for none.
         organization: The organization, as it is to be stored.
-        bucket: The bucket.
         retention_ns: How long data stay in it, in nanoseconds; 0 forever.
         token: The operator token.
         is_delivered: Whether it is handed over once it is in force; else its maker has it already.
         server_hashes: `use-hashed-tokens` of the server's configuration; None when unknown.
-        clock: The time.
-        rng: Randomness, for IDs.
     """
 
     operation: ClassVar[str] = "setup"
@@ -66,16 +63,12 @@ class SetUpStore:
     def plan(self, store: MetaTx) -> Plan:
         """Plan what the server's set-up writes.
 
-        Args:
-            store: The store, as it is.
-
         Returns:
             The four records with all that belongs to them.
 
         Raises:
             ConflictError: It is set up.
             RefusedError: The times do not go together, or no ID is free.
-            StoreDamagedError: The file is damaged.
         """
         require_empty(store)
         require_times(self.retention_ns, 0)
@@ -168,8 +161,6 @@ def first_setup(wanted: Setup, *, server_hashes: bool | None, clock: Clock, rng:
     Args:
         wanted: What it is to hold, with a token.
         server_hashes: `use-hashed-tokens` of the server's configuration; None when unknown.
-        clock: The time.
-        rng: Randomness, for IDs.
 
     Returns:
         The change.

@@ -79,8 +79,6 @@ class Contents:
     """How much is in a store.
 
     Attributes:
-        organization_count: Organizations.
-        user_count: Users.
         bucket_count: InfluxDB buckets.
         authorization_count: Authorizations, without those of 1.x.
         operators: Operator tokens, full and partial, in the order of their IDs.
@@ -103,7 +101,6 @@ class StoreInfo:
 
     Attributes:
         facts: The file and its level.
-        page_size_bytes: Size of its pages.
         sql_level: Number of migrations in the SQLite file beside it; None without one.
         server_versions: Which servers left it so, by both files as far as they are there.
         is_mixed: Whether no server leaves the two files at these levels.
@@ -130,12 +127,8 @@ def describe_store(session: Session, *, sqlite_path: Path | None, ledger: Entrie
     """Say what there is to say about a store. Nothing is changed.
 
     Args:
-        session: The store.
         sqlite_path: The SQLite file that belongs to it, if any.
         ledger: What was done.
-
-    Returns:
-        What there is to say.
 
     Raises:
         RecoveryError: The store or the ledger cannot be read.
@@ -171,9 +164,6 @@ def count_contents(inventory: Inventory) -> Contents:
 
     Returns:
         How much there is.
-
-    Raises:
-        StoreDamagedError: The file is damaged.
     """
     users, organizations = inventory.users(), inventory.organizations()
     buckets = inventory.buckets(None)
@@ -212,14 +202,8 @@ def count_contents(inventory: Inventory) -> Contents:
 def sign_ins(tx: MetaTx) -> Iterator[SignIn]:
     """Judge every user in one walk over the roles.
 
-    Args:
-        tx: The records.
-
     Yields:
         Every user, and whether it can sign in.
-
-    Raises:
-        StoreDamagedError: The file is damaged.
     """
     with_rights = users_with_rights(tx)
     for user in tx.users.walk([]):

@@ -26,7 +26,6 @@ def marked_operation(store: MetaStore, path: Path) -> Operation:
     """Say what a backup itself tells of the operation that it was made for.
 
     Args:
-        store: The store.
         path: The backup.
 
     Returns:
@@ -65,7 +64,6 @@ def ways_by_backup(store: MetaStore, *, but: Path | None = None) -> tuple[Give, 
     """Find the backup beside a store to which it can be proven to go back.
 
     Args:
-        store: The store.
         but: A backup that is not meant.
 
     Returns:

@@ -30,7 +30,6 @@ class PageMap:
     """The pages of one state of a store.
 
     Attributes:
-        page_size_bytes: Size of a page.
         counts: How many pages each use has, the uses in the order of `PageUse`.
         new_count: How many of them the last change wrote.
         buckets: The bolt buckets, the largest first.
@@ -47,14 +46,8 @@ class PageMap:
     def of(cls, session: Session) -> Self:
         """Look at every page of an open store.
 
-        Args:
-            session: The store.
-
         Returns:
             The map.
-
-        Raises:
-            StoreDamagedError: A page that is needed is damaged or cannot be read.
         """
         return cls.from_usage(page_usage(session.store))
 

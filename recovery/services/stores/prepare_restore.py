@@ -88,14 +88,8 @@ class PreparedRestore(msgspec.Struct, frozen=True, kw_only=True):
 def restore_problem(tx: MetaTx) -> str | None:
     """Say why `influx restore --full` cannot go on behind the metadata of a store.
 
-    Args:
-        tx: Its records.
-
     Returns:
         Why, as a clause; None when it can.
-
-    Raises:
-        StoreDamagedError: The file is damaged.
     """
     first = _first_operator(tx)
     if first is None:
@@ -135,8 +129,6 @@ def prepare_restore(  # what, where to, and what is needed for it
         target: The copy; nothing may be there.
         recorder: The ledger.
         reason: Why, for the ledger.
-        clock: The time.
-        rng: Cryptographic randomness.
         is_dry_run: Whether to stop before anything is made.
 
     Returns:
@@ -375,9 +367,6 @@ class EndRestore:
 
         Returns:
             The deletion; nothing when nothing of it is there.
-
-        Raises:
-            StoreDamagedError: The file is damaged.
         """
         ids = tuple(_added(store))
         facts: PlanFacts = {"authorization_ids": list(ids)}

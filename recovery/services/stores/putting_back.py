@@ -59,7 +59,6 @@ def chosen(left_aside: Sequence[LeftAside], wanted: frozenset[str]) -> list[Left
     """Find what was asked for among what was left aside.
 
     Args:
-        left_aside: What was left aside.
         wanted: IDs, `LOST` for what may be lost, `ALL` for everything.
 
     Returns:
@@ -90,8 +89,6 @@ def put_back(
         path: The store.
         records: What to put back.
         is_new: Whether there is no file yet, because no root was found.
-        clock: The time.
-        rng: Randomness, for IDs.
 
     Returns:
         What was written.

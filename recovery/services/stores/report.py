@@ -42,10 +42,7 @@ class Report:
     """All that the page says; a part that could not be read is None, and is in `problems`.
 
     Attributes:
-        facts: The store.
-        made_at: When.
         tool_version: Of this program.
-        host: The machine.
         examination: What is wrong, and what influxd would do.
         info: Users, tokens, contents, and what was done last.
         reach: Who can reach what.
@@ -74,11 +71,7 @@ def report_on(
         files: What belongs to it.
         ledger: What was done to it.
         tool_version: Of this program.
-        clock: The time.
         rng: Randomness, for the doctor.
-
-    Returns:
-        The report.
 
     Raises:
         StoreDamagedError: Nothing of the store can be read.

@@ -42,7 +42,6 @@ class SampleStore:
     """What is in the store that was made.
 
     Attributes:
-        path: The file.
         organization: Its only organization.
         usernames: Its users, the owner of the organization first.
     """
@@ -62,9 +61,6 @@ def make_sample_store(path: Path, *, clock: Clock, rng: Rng) -> SampleStore:
         path: The new file; nothing may be there.
         clock: The time, for the records.
         rng: Randomness, for IDs and the token.
-
-    Returns:
-        What is in it.
 
     Raises:
         ConflictError: Something is there; it is left alone.

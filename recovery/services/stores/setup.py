@@ -79,9 +79,6 @@ class SetupResult:
 
     Attributes:
         path: The new store.
-        user_id: The user.
-        organization_id: The organization.
-        bucket_id: The bucket.
         authorization_id: The operator token; None when none was wanted.
     """
 
@@ -94,11 +91,7 @@ class SetupResult:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SetupProposal(Proposal):
-    """A new store that is complete and has not got its name yet.
-
-    Attributes:
-        made: What is in it.
-    """
+    """A new store that is complete and has not got its name yet."""
 
     made: SetupResult
 
@@ -111,10 +104,8 @@ def proposed_setup(
 
     Args:
         path: The new file; nothing may be there.
-        wanted: What is to be in it.
         manner: Why; it is neither a dry run nor a copy.
         clock: The time, for the records.
-        rng: Randomness, for IDs.
 
     Yields:
         What `recovery.services.changes.sequence.carry_out` takes; at the end of the block nothing

@@ -45,12 +45,8 @@ class CreateBucket:
     """The command `bucket create`.
 
     Attributes:
-        org_id: Its organization.
-        name: Its name.
-        description: Free text.
         retention_ns: How long data stay, in nanoseconds; 0 forever.
         shard_group_ns: Span of a shard group, in nanoseconds; 0 for what suits the retention.
-        clock: The time.
         rng: Randomness, for the ID.
     """
 
@@ -67,9 +63,6 @@ class CreateBucket:
     def plan(self, store: MetaTx) -> Plan:
         """Plan the bucket with its catalogue entry.
 
-        Args:
-            store: The store, as it is.
-
         Returns:
             Both, and the index entry.
 
@@ -77,7 +70,6 @@ class CreateBucket:
             ConflictError: The organization has a bucket of that name.
             NotFoundError: There is no such organization.
             RefusedError: It cannot be a name, or the times do not go together.
-            StoreDamagedError: The file is damaged.
         """
         if store.organizations.get(self.org_id) is None:
             raise NotFoundError(
@@ -123,14 +115,12 @@ class EditBucket:
     """The commands `bucket rename` and `bucket update`.
 
     Attributes:
-        bucket_id: Which one.
         name: The new name; None to keep it.
         description: The new description; None to keep it.
         retention_ns: How long data stay, in nanoseconds, 0 forever; None to keep it.
         shard_group_ns: Span of the shard groups to come, in nanoseconds, 0 for what suits the
             retention; None to keep it.
         is_touched: Whether the time of its last change moves though nothing else does.
-        clock: The time.
     """
 
     bucket_id: Id
@@ -151,9 +141,6 @@ class EditBucket:
     def plan(self, store: MetaTx) -> Plan:
         """Plan the new fields, and those of the catalogue with them.
 
-        Args:
-            store: The store, as it is.
-
         Returns:
             One record rewritten with its index entry and its policy; nothing when it is as wanted.
 
@@ -161,7 +148,6 @@ class EditBucket:
             ConflictError: The organization has a bucket of that name.
             NotFoundError: There is no such bucket.
             RefusedError: It cannot be a name, or the times do not go together.
-            StoreDamagedError: The file is damaged.
         """
         before = _present(store, self.bucket_id)
         changes = self._changes(store, before)
@@ -242,11 +228,7 @@ class EditBucket:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DeleteBucket:
-    """The command `bucket delete`: only a user's bucket without data.
-
-    Attributes:
-        bucket_id: Which one.
-    """
+    """The command `bucket delete`: only a user's bucket without data."""
 
     operation: ClassVar[str] = "bucket delete"
 
@@ -255,16 +237,9 @@ class DeleteBucket:
     def plan(self, store: MetaTx) -> Plan:
         """Plan the deletion with index entry, catalogue entry and roles.
 
-        Args:
-            store: The store, as it is.
-
-        Returns:
-            All of it.
-
         Raises:
             NotFoundError: There is no such bucket.
             RefusedError: It is a system bucket, or has data.
-            StoreDamagedError: The file is damaged.
         """
         bucket = _present(store, self.bucket_id)
         if bucket.type == TYPE_SYSTEM:

@@ -48,15 +48,8 @@ def list_buckets(
     """List the buckets of a store.
 
     Args:
-        tx: The records.
         org_id: Only those of this organization; None for all.
         problems: Gets one entry for each record that cannot be listed.
-
-    Yields:
-        The rows.
-
-    Raises:
-        StoreDamagedError: The file is damaged.
     """
     organizations = {one.id: one.name for one in tx.organizations.walk([])}
     try:

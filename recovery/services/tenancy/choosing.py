@@ -38,17 +38,12 @@ def choose_user(tx: MetaTx, name: str | None) -> User:
     """Choose a user.
 
     Args:
-        tx: The records.
         name: The name, exactly, or the ID; None for the only user.
-
-    Returns:
-        The user.
 
     Raises:
         NotFoundError: No user has this name; the error lists those that exist.
         AmbiguousError: No name was given and there are several, or several have it.
         RefusedError: There is no user at all.
-        StoreDamagedError: The file is damaged.
     """
     users = list(tx.users.walk([]))
     wanted = users if name is None else [user for user in users if user.name == name]
@@ -76,7 +71,6 @@ class UserChoice(msgspec.Struct, frozen=True, kw_only=True):
         Raises:
             NotFoundError: There is none.
             AmbiguousError: Several have the name.
-            StoreDamagedError: The file is damaged.
         """
         if self.user_id is None:
             return choose_user(store, self.name)
@@ -90,7 +84,6 @@ class Chosen(msgspec.Struct, frozen=True, kw_only=True):
     """A command on a record that has to be found by name in the store first.
 
     Attributes:
-        operation: The command.
         choose: Finds the record, and makes the command on it.
     """
 
@@ -106,16 +99,10 @@ def choose_bucket(tx: MetaTx, name: str, organization: Organization) -> Bucket:
     """Choose a bucket of an organization.
 
     Args:
-        tx: The records.
         name: Its name, exactly, or its ID; a bucket that is called so goes first.
-        organization: The organization.
-
-    Returns:
-        The bucket.
 
     Raises:
         NotFoundError: There is none; the error lists those that exist.
-        StoreDamagedError: The file is damaged.
     """
     existing = [one for one in tx.buckets.walk([]) if one.org_id == organization.id]
     wanted_id = parse_id(name)
@@ -135,18 +122,13 @@ def choose_organization(tx: MetaTx, name: str | None) -> Organization:
     """Choose an organization.
 
     Args:
-        tx: The records.
         name: The name; white space around it does not count, as on the server. Or the ID; None for
             the only organization.
-
-    Returns:
-        The organization.
 
     Raises:
         NotFoundError: No organization has this name; the error lists those that exist.
         AmbiguousError: No name was given and there are several, or several have it.
         RefusedError: There is no organization at all.
-        StoreDamagedError: The file is damaged.
     """
     found = list(tx.organizations.walk([]))
     wanted = found

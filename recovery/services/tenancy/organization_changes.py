@@ -49,11 +49,8 @@ class CreateOrganization:
 
     Attributes:
         name: The new name; white space around it is taken off.
-        description: Free text.
         owner: Name of the user who will own it; None for the only user.
         is_ensured: Whether an organization that is there already is a success.
-        clock: The time.
-        rng: Randomness, for IDs.
     """
 
     operation: ClassVar[str] = "org create"
@@ -68,9 +65,6 @@ class CreateOrganization:
     def plan(self, store: MetaTx) -> Plan:
         """Plan the organization with all that the server needs beside it.
 
-        Args:
-            store: The store, as it is.
-
         Returns:
             The organization, its two system buckets, their entries in the engine's catalogue, an
             owner.
@@ -80,7 +74,6 @@ class CreateOrganization:
             ConflictError: The name is taken.
             NotFoundError: There is no such user.
             RefusedError: It cannot be a name.
-            StoreDamagedError: The file is damaged.
         """
         require_name("organization", self.name)
         name = cut_name(index_name(self.name))
@@ -165,7 +158,6 @@ class RenameOrganization:
     Attributes:
         name: Its name; None for the only one.
         new_name: Its new name; white space around it is taken off.
-        clock: The time.
     """
 
     operation: ClassVar[str] = "org rename"
@@ -177,9 +169,6 @@ class RenameOrganization:
     def plan(self, store: MetaTx) -> Plan:
         """Plan the new name.
 
-        Args:
-            store: The store, as it is.
-
         Returns:
             The record rewritten and its index entry moved; nothing when it has this name.
 
@@ -187,7 +176,6 @@ class RenameOrganization:
             ConflictError: Another organization has the name.
             NotFoundError: There is no such organization.
             RefusedError: It cannot be a name.
-            StoreDamagedError: The file is damaged.
         """
         require_name("organization", self.new_name)
         found = choose_organization(store, self.name)
@@ -239,16 +227,12 @@ class SetRole:
     def plan(self, store: MetaTx) -> Plan:
         """Plan the role.
 
-        Args:
-            store: The store, as it is.
-
         Returns:
             One mapping with its index entry, in the place of another role; nothing when the user
             has this role.
 
         Raises:
             NotFoundError: There is no such user or organization.
-            StoreDamagedError: The file is damaged.
         """
         user = choose_user(store, self.username)
         organization = choose_organization(store, self.organization)
@@ -277,16 +261,12 @@ class SetInstanceOwner:
     def plan(self, store: MetaTx) -> Plan:
         """Plan the role.
 
-        Args:
-            store: The store, as it is.
-
         Returns:
             One mapping with its index entry; nothing when the user has this role.
 
         Raises:
             NotFoundError: There is no such user.
             RefusedError: The servers of this level know no such role.
-            StoreDamagedError: The file is damaged.
         """
         if store.level < LEVEL_INSTANCE:
             raise RefusedError(
@@ -325,15 +305,11 @@ class RemoveRole:
     def plan(self, store: MetaTx) -> Plan:
         """Plan the end of a role, be it owner or member.
 
-        Args:
-            store: The store, as it is.
-
         Returns:
             One mapping removed with its index entry.
 
         Raises:
             NotFoundError: There is no such user or organization, or the user has no role in it.
-            StoreDamagedError: The file is damaged.
         """
         user = choose_user(store, self.username)
         organization = choose_organization(store, self.organization)

@@ -40,10 +40,7 @@ class AddOrganization:
 
     Attributes:
         name: Its name, kept as it is; white space around it does not tell names apart.
-        description: Free text.
         owner_id: Who owns it; None for nobody.
-        clock: The time.
-        rng: Randomness, for IDs.
     """
 
     operation: ClassVar[str] = "org create"
@@ -57,16 +54,12 @@ class AddOrganization:
     def plan(self, store: MetaTx) -> Plan:
         """Plan the organization with its system buckets and catalogue entries.
 
-        Args:
-            store: The store, as it is.
-
         Returns:
             All that a server makes.
 
         Raises:
             ConflictError: The name is taken.
             RefusedError: The name is empty.
-            StoreDamagedError: The file is damaged.
         """
         _require_free_name(store, self.name)
         ids = IdSource(self.clock, self.rng)
@@ -98,12 +91,10 @@ class EditOrganization:
     """The command `org update`: another name or description, or both in one change.
 
     Attributes:
-        org_id: Which one.
         name: The new name; None to keep it.
         description: The new description; None to keep it.
         is_touched: Whether the time of its last change moves though nothing else does, as a server
             does it.
-        clock: The time.
     """
 
     operation: ClassVar[str] = "org update"
@@ -117,9 +108,6 @@ class EditOrganization:
     def plan(self, store: MetaTx) -> Plan:
         """Plan the new fields.
 
-        Args:
-            store: The store, as it is.
-
         Returns:
             One record rewritten and its index entry moved; nothing when it is as wanted.
 
@@ -127,7 +115,6 @@ class EditOrganization:
             ConflictError: The name is taken.
             NotFoundError: There is no such organization.
             RefusedError: The name is empty.
-            StoreDamagedError: The file is damaged.
         """
         before = _present(store, self.org_id)
         changes: dict[str, Value] = {}
@@ -173,11 +160,7 @@ class EditOrganization:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DeleteOrganization:
-    """The command `org delete`: only where no bucket of it has data.
-
-    Attributes:
-        org_id: Which one.
-    """
+    """The command `org delete`: only where no bucket of it has data."""
 
     operation: ClassVar[str] = "org delete"
 
@@ -186,16 +169,12 @@ class DeleteOrganization:
     def plan(self, store: MetaTx) -> Plan:
         """Plan what goes with the organization.
 
-        Args:
-            store: The store, as it is.
-
         Returns:
             The organization, its buckets with their catalogue entries and roles, its own roles.
 
         Raises:
             NotFoundError: There is no such organization.
             RefusedError: It has data.
-            StoreDamagedError: The file is damaged.
         """
         organization = _present(store, self.org_id)
         buckets = [one for one in store.buckets.walk([]) if one.org_id == organization.id]
@@ -245,8 +224,6 @@ class AddRole:
     """A role by the server's rule: who has one in a resource gets no other.
 
     Attributes:
-        user_id: Whose.
-        org_id: In which organization.
         role: `OWNER` or `MEMBER`.
     """
 
@@ -262,15 +239,11 @@ class AddRole:
     def plan(self, store: MetaTx) -> Plan:
         """Plan the role.
 
-        Args:
-            store: The store, as it is.
-
         Returns:
             One mapping with its index entry.
 
         Raises:
             ConflictError: The user has a role there.
-            StoreDamagedError: The file is damaged.
         """
         if store.mappings.has(self.org_id, self.user_id):
             raise ConflictError(
@@ -301,12 +274,7 @@ class AddRole:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EndRole:
-    """The end of a role, whatever it is.
-
-    Attributes:
-        user_id: Whose.
-        org_id: In which organization.
-    """
+    """The end of a role, whatever it is."""
 
     operation: ClassVar[str] = "org remove-member"
 
@@ -316,14 +284,8 @@ class EndRole:
     def plan(self, store: MetaTx) -> Plan:
         """Plan the end.
 
-        Args:
-            store: The store, as it is.
-
         Returns:
             One mapping removed with its index entry; nothing when there is none.
-
-        Raises:
-            StoreDamagedError: The file is damaged.
         """
         ids = (self.org_id, self.user_id)
         facts: PlanFacts = {"user_id": self.user_id, "organization_id": self.org_id}
@@ -343,7 +305,6 @@ def delete_bucket(tx: MetaTx, bucket_id: Id) -> None:
     """Remove a bucket with its index entry, its catalogue entry and its roles.
 
     Args:
-        tx: The records.
         bucket_id: A bucket without data.
 
     Raises:
@@ -360,10 +321,6 @@ def delete_bucket(tx: MetaTx, bucket_id: Id) -> None:
 
 def count_with_data(store: MetaTx, bucket_ids: set[Id]) -> int:
     """Count the buckets that have a shard group, given up ones included.
-
-    Args:
-        store: The records.
-        bucket_ids: Which buckets.
 
     Returns:
         How many of them have.

@@ -40,7 +40,6 @@ class SetPassword:
     """The command `user update`.
 
     Attributes:
-        user: Which user.
         password: The new password.
         is_activated: Whether to set the status to active too.
         is_ensured: Whether to leave a password that is already this one as it is.
@@ -56,16 +55,12 @@ class SetPassword:
     def plan(self, store: MetaTx) -> Plan:
         """Hash the password.
 
-        Args:
-            store: The store, as it is.
-
         Returns:
             One password, and the status where asked for.
 
         Raises:
             NotFoundError: There is no such user.
             PasswordError: The password breaks a rule of the server.
-            StoreDamagedError: The file is damaged.
         """
         require_acceptable(self.password)
         user = self.user.choose(store)
@@ -118,12 +113,7 @@ class SetPassword:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SetUserStatus:
-    """The commands `user activate` and `user deactivate`.
-
-    Attributes:
-        user: Which user.
-        is_active: What it is to be.
-    """
+    """The commands `user activate` and `user deactivate`."""
 
     user: UserChoice
     is_active: bool
@@ -136,15 +126,11 @@ class SetUserStatus:
     def plan(self, store: MetaTx) -> Plan:
         """Plan the new status.
 
-        Args:
-            store: The store, as it is.
-
         Returns:
             One record rewritten; nothing when it has this status.
 
         Raises:
             NotFoundError: There is no such user.
-            StoreDamagedError: The file is damaged.
         """
         user = self.user.choose(store)
         status = ACTIVE if self.is_active else INACTIVE
@@ -172,12 +158,7 @@ class SetUserStatus:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RenameUser:
-    """The command `user rename`.
-
-    Attributes:
-        user: Which user.
-        new_name: Its new name.
-    """
+    """The command `user rename`."""
 
     operation: ClassVar[str] = "user rename"
 
@@ -187,9 +168,6 @@ class RenameUser:
     def plan(self, store: MetaTx) -> Plan:
         """Plan the new name.
 
-        Args:
-            store: The store, as it is.
-
         Returns:
             The record rewritten and its index entry moved; nothing when it has this name.
 
@@ -197,7 +175,6 @@ class RenameUser:
             ConflictError: Another user has the name.
             NotFoundError: There is no such user.
             RefusedError: It cannot be a name.
-            StoreDamagedError: The file is damaged.
         """
         require_name("user", self.new_name)
         user = self.user.choose(store)
@@ -231,7 +208,6 @@ class DeleteUser:
     """The command `user delete`.
 
     Attributes:
-        user: Which user.
         with_tokens: Whether its authorizations go too.
         has_warnings: Whether to look for what a person should be warned of, which reads all tokens.
     """
@@ -245,15 +221,11 @@ class DeleteUser:
     def plan(self, store: MetaTx) -> Plan:
         """Plan what goes with the user.
 
-        Args:
-            store: The store, as it is.
-
         Returns:
             The user, its index entry, its password, its roles, and where asked for its tokens.
 
         Raises:
             NotFoundError: There is no such user.
-            StoreDamagedError: The file is damaged.
         """
         user = self.user.choose(store)
         name = cut_name(user.name)

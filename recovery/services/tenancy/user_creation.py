@@ -45,7 +45,6 @@ class CreateUser:
         is_owner: Whether that role is owner, otherwise member.
         is_ensured: Whether a user that is there already, as wanted, is a success.
         user_id: The ID that it is to have; None for a new one.
-        clock: The time.
         rng: Randomness, for the ID.
     """
 
@@ -64,9 +63,6 @@ class CreateUser:
     def plan(self, store: MetaTx) -> Plan:
         """Choose the ID, hash the password.
 
-        Args:
-            store: The store, as it is.
-
         Returns:
             One new user with its index entry, password and role.
 
@@ -75,7 +71,6 @@ class CreateUser:
             NotFoundError: There is no such organization.
             PasswordError: The password breaks a rule of the server.
             RefusedError: The name cannot be one.
-            StoreDamagedError: The file is damaged.
         """
         require_name("user", self.name)
         if self.password is not None:

@@ -22,7 +22,6 @@ class Membership(msgspec.Struct, frozen=True, kw_only=True):
     """A user's role in an organization.
 
     Attributes:
-        organization_id: The organization.
         organization: Its name; None when there is no such record.
         role: "owner" or "member".
     """
@@ -73,18 +72,7 @@ class UserDetails(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def describe_user(tx: MetaTx, user: User) -> UserDetails:
-    """Collect what there is to know about a user.
-
-    Args:
-        tx: The records.
-        user: The user.
-
-    Returns:
-        The details.
-
-    Raises:
-        StoreDamagedError: The file is damaged.
-    """
+    """Collect what there is to know about a user."""
     roles = [one for one in tx.mappings.walk([]) if one.user_id == user.id]
     memberships = []
     for role in roles:
@@ -142,15 +130,10 @@ def verify_password(tx: MetaTx, user: User, password: Secret) -> PasswordReport:
     """Try a password as a sign-in does. Nothing is written.
 
     Args:
-        tx: The records.
-        user: The user.
         password: What somebody would type.
 
     Returns:
         What a server would say.
-
-    Raises:
-        StoreDamagedError: The file is damaged.
     """
     details = describe_user(tx, user)
     stored = tx.passwords.get(user.id)

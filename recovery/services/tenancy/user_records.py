@@ -30,11 +30,9 @@ class AddUser:
     """A user without password and role.
 
     Attributes:
-        name: Its name.
         user_id: Its ID; None for a new one.
         status: "active" or "inactive".
         oauth_id: A name elsewhere; empty for none.
-        clock: The time.
         rng: Randomness, for the ID.
     """
 
@@ -50,16 +48,12 @@ class AddUser:
     def plan(self, store: MetaTx) -> Plan:
         """Choose the ID.
 
-        Args:
-            store: The store, as it is.
-
         Returns:
             One new record with its index entry.
 
         Raises:
             ConflictError: Name or ID is taken.
             RefusedError: The name is empty.
-            StoreDamagedError: The file is damaged.
         """
         _require_free_name(store, self.name)
         if self.user_id is not None and store.users.has_id(self.user_id):
@@ -82,7 +76,6 @@ class EditUser:
     """Another name or status of a user, or both in one change.
 
     Attributes:
-        user_id: Which user.
         name: The new name; None to keep it.
         status: The new status; None to keep it.
     """
@@ -96,9 +89,6 @@ class EditUser:
     def plan(self, store: MetaTx) -> Plan:
         """Plan the new fields.
 
-        Args:
-            store: The store, as it is.
-
         Returns:
             One record rewritten and its index entry moved; nothing when it is as wanted.
 
@@ -106,7 +96,6 @@ class EditUser:
             ConflictError: The name is taken.
             NotFoundError: There is no such user.
             RefusedError: The name is empty.
-            StoreDamagedError: The file is damaged.
         """
         before = _present(store, self.user_id)
         changes: dict[str, Value] = {}
@@ -152,7 +141,6 @@ class StorePassword:
     """A password of a user, hashed before.
 
     Attributes:
-        user_id: Whose.
         password_hash: Its bcrypt hash.
     """
 
@@ -164,15 +152,11 @@ class StorePassword:
     def plan(self, store: MetaTx) -> Plan:
         """Plan the new password.
 
-        Args:
-            store: The store, as it is.
-
         Returns:
             One key.
 
         Raises:
             NotFoundError: There is no such user.
-            StoreDamagedError: The file is damaged.
         """
         user = _present(store, self.user_id)
 

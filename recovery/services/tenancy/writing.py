@@ -40,8 +40,6 @@ class BucketWish:
     """A bucket to be made.
 
     Attributes:
-        name: Its name.
-        description: Free text.
         kind: 0 for a user's bucket, 1 for a system bucket.
         retention_ns: How long data stay, in nanoseconds; 0 forever.
         bucket_id: A free ID that it has already, maybe with a catalogue entry, which is kept; None
@@ -97,12 +95,7 @@ def write_user(tx: MetaTx, *, name: str, ids: IdSource) -> Id:
     """Write an active user without a password (R3).
 
     Args:
-        tx: The records.
         name: A name that no user has.
-        ids: For its ID.
-
-    Returns:
-        Its ID.
 
     Raises:
         RefusedError: The name does not fit into a key, or no ID is free.
@@ -129,17 +122,12 @@ def write_organization(
     Without the catalogue entries the server would exit at its next start.
 
     Args:
-        tx: The records.
         name: A name that no organization has, with white space around it taken off.
-        description: Free text.
         owner_id: A user; None for nobody.
         ids: For its ID and those of the buckets.
         now: The time, RFC 3339.
         org_id: A free ID that was drawn before; None to draw one.
         system_buckets: Those of them that it does not have; None for new ones.
-
-    Returns:
-        Its ID.
 
     Raises:
         RefusedError: The name does not fit into a key, or no ID is free.
@@ -159,14 +147,8 @@ def write_bucket(tx: MetaTx, wish: BucketWish, *, org_id: Id, ids: IdSource, now
     """Write a bucket with its catalogue entry.
 
     Args:
-        tx: The records.
         wish: What it is like; its name is free in the organization.
-        org_id: Its organization.
-        ids: For its ID.
         now: The time, RFC 3339.
-
-    Returns:
-        Its ID.
 
     Raises:
         RefusedError: The name does not fit into a key, or no ID is free.
@@ -205,7 +187,6 @@ def change_catalogue(tx: MetaTx, change: Callable[[bytes], bytes]) -> None:
     """Rewrite the engine's catalogue.
 
     Args:
-        tx: The records.
         change: Makes the new value of the stored one; raises `CatalogueError`.
 
     Raises:
@@ -226,9 +207,6 @@ def write_role(tx: MetaTx, *, org_id: Id, user_id: Id, role: str) -> None:
     """Make a user an owner or a member of an organization, in the place of another role (R5).
 
     Args:
-        tx: The records.
-        org_id: The organization.
-        user_id: The user.
         role: `OWNER` or `MEMBER`.
 
     Raises:

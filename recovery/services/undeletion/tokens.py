@@ -54,13 +54,10 @@ class DeletedToken(Deleted, frozen=True, kw_only=True):
     Attributes:
         description: As stored, not escaped.
         status: As stored.
-        user_id: Its user.
         user: Name of the user, also of one that is deleted, too; None when it is not known.
-        organization_id: Its organization.
         organization: Name of the organization; None when there is no such organization.
         token_form: How its token is stored.
         operator: How much of an operator it is.
-        permission_count: Number of permissions.
         created_at: As stored.
         updated_at: As stored.
         is_user_deleted: Whether its user is what is missing, and can be brought back.
@@ -89,15 +86,11 @@ def list_deleted_tokens(
     """Say of each deleted authorization what it is, and whether it can be brought back.
 
     Args:
-        store: The store, as it is.
         traces: What was found.
         deletions: Which operation of the ledger deleted what, by ID.
 
     Yields:
         In the order of the IDs, which is that of their making.
-
-    Raises:
-        StoreDamagedError: The file is damaged.
     """
     owners = TokenOwners(store)
     classifier = OperatorClassifier(level=store.level)
@@ -155,16 +148,12 @@ class UndeleteTokens:
     def plan(self, store: MetaTx) -> Plan:
         """Plan to put the records back.
 
-        Args:
-            store: The store, as it is.
-
         Returns:
             The records with their index entries; nothing when all are there and that is well.
 
         Raises:
             NotFoundError: Nothing of such an authorization was found.
             RefusedError: One is there, its token is, or something that it needs is missing.
-            StoreDamagedError: The file is damaged.
         """
         owners = TokenOwners(store)
         chosen: list[TokenTrace] = []
@@ -251,7 +240,6 @@ def obstacle_to(
     """Say why a record cannot be brought back.
 
     Args:
-        store: The store, as it is.
         record: A record whose ID is free.
         owners: The tokens of the store.
         traces: What else was found.
@@ -259,9 +247,6 @@ def obstacle_to(
 
     Returns:
         The obstacle; None when there is none.
-
-    Raises:
-        StoreDamagedError: The file is damaged.
     """
     new_token = Run("auth create", "for a new token")
     if record.form in {TokenForm.NONE, TokenForm.UNKNOWN}:

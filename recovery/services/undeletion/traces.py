@@ -80,7 +80,6 @@ class Deleted(msgspec.Struct, frozen=True, kw_only=True):
     """A record that is not in the store any more. Holds no secret.
 
     Attributes:
-        id: Its ID.
         place: In which part of which file it was found.
         source_path: The copy; None for the store itself.
         source_made_at: When the copy was made; None for the store.
@@ -104,7 +103,6 @@ class TokenTrace:
 
     Attributes:
         origin: Where it was found.
-        authorization: The record.
     """
 
     origin: Origin
@@ -117,9 +115,7 @@ class UserTrace:
 
     Attributes:
         origin: Where it was found.
-        user: The record.
         password: The hash of its password; None when none was found, or more than one.
-        roles: Its roles.
     """
 
     origin: Origin
@@ -153,7 +149,6 @@ class CopyFile:
     """A copy of the store, or of an earlier one.
 
     Attributes:
-        path: Where it is.
         made_at: When it was made; None when that is not known.
         is_named: Whether a person named it: then it has to be readable, and its freed pages are
             looked at, too.

@@ -69,15 +69,11 @@ def list_deleted_users(
     """Say of each deleted user what it is, and whether it can be brought back.
 
     Args:
-        store: The store, as it is.
         traces: What was found.
         deletions: Which operation of the ledger deleted what, by ID.
 
     Yields:
         In the order of the IDs.
-
-    Raises:
-        StoreDamagedError: The file is damaged.
     """
     for one, found in sorted(traces.users.items()):
         best = found[0]
@@ -103,7 +99,6 @@ class UndeleteUser:
     """The command `user undelete`.
 
     Attributes:
-        user: Which user.
         traces: What was found of deleted ones.
         with_tokens: Whether its deleted authorizations come back, too.
         is_ensured: Whether it is well when the user is there.
@@ -119,16 +114,12 @@ class UndeleteUser:
     def plan(self, store: MetaTx) -> Plan:
         """Plan to put the user back.
 
-        Args:
-            store: The store, as it is.
-
         Returns:
             The user with index entry, password and roles, and with its tokens where asked for.
 
         Raises:
             NotFoundError: Nothing of such a user was found.
             RefusedError: There is a user of its ID or its name.
-            StoreDamagedError: The file is damaged.
         """
         present = self._present(store)
         if present is not None:

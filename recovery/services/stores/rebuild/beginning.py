@@ -32,7 +32,6 @@ class Base:
     """The store that is there to begin with.
 
     Attributes:
-        path: The file.
         is_salvaged: Whether records of the lost store are in it.
         notes: What the salvage said, as sentences without a full stop.
     """
@@ -53,7 +52,6 @@ def base_store(
         damaged: The lost store, as far as there is something of it; None for an empty one.
         level: Schema level of an empty one.
         clock: The time, for its records.
-        rng: Randomness, for IDs.
 
     Yields:
         The store, closed.

@@ -101,7 +101,6 @@ class Filling:
         Args:
             tx: The records, of which nothing is written yet.
             engine: What lies on disk.
-            known: What is known of it.
             wishes: What was asked for.
             clock: The time, for the records.
             rng: Randomness, for IDs and the token.

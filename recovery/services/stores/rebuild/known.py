@@ -66,7 +66,6 @@ class KnownBucket:
         retention_ns: How long its data stay, 0 forever; None when that is not known.
         shard_group_ns: Its shard group duration; None when that is not known.
         is_system: Whether it is one that every organization has; None when that is not known.
-        description: Free text.
         groups: Groups that it had, by shard.
     """
 
@@ -97,7 +96,6 @@ class Known:
 
     Attributes:
         organizations: Their names, by ID.
-        buckets: By ID.
         organization_id: ID of the organization of what is known in none; None when it is not known.
         notes: What the files disagree on and what is worth knowing, each as a sentence without a
             full stop.
@@ -112,7 +110,6 @@ class Known:
         """Add what a file knows of a bucket.
 
         Args:
-            bucket_id: The bucket.
             bucket: What it knows.
             source: The file.
         """
@@ -142,9 +139,6 @@ def read_known(paths: Iterable[Path]) -> Known:
 
     Args:
         paths: Each an older store, plain or packed, a folder of `influx backup`, or a list.
-
-    Returns:
-        All of it.
 
     Raises:
         StoreNotFoundError: One is not there.
@@ -177,11 +171,7 @@ def learn_store(known: Known, tx: MetaTx, *, source: str) -> None:
 
     Args:
         known: Learns it.
-        tx: The records.
         source: The file.
-
-    Raises:
-        StoreDamagedError: A page on the way is damaged or cannot be read.
     """
     if tx.table("organizationsv1").is_there:
         for organization in tx.organizations.walk([]):
@@ -229,7 +219,6 @@ def learn_sqlite(known: Known, path: Path, *, is_named: bool) -> None:
 
     Args:
         known: Learns it, unless it knows an organization.
-        path: The file.
         is_named: Whether it was asked for, so that it is missed when it is not there.
 
     Raises:

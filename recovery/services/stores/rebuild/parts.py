@@ -72,8 +72,6 @@ class Placed:
     Attributes:
         facts: What lies there.
         map: Its groups.
-        name: Its name.
-        org_id: Its organization.
         retention_ns: How long its data stay; 0 forever.
         is_new: Whether its record is made now.
         is_system: Whether it is one that every organization has.

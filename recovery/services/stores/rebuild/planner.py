@@ -67,8 +67,6 @@ class RebuildStore:
         known: What other files know.
         wishes: What was asked for.
         mends: Whether to mend first what can be mended, because the store was salvaged.
-        clock: The time.
-        rng: Cryptographic randomness.
     """
 
     operation: ClassVar[str] = OPERATION
@@ -162,14 +160,10 @@ def missing(tx: MetaTx, engine: EngineFacts) -> Iterator[str]:
     """Find what lies on disk and is not in a store.
 
     Args:
-        tx: The records.
         engine: What lies on disk.
 
     Yields:
         Sentences without a full stop.
-
-    Raises:
-        StoreDamagedError: A page on the way is damaged or cannot be read.
     """
     try:
         catalogue = decode_catalogue(tx.catalogue.read() or b"")
