@@ -14,7 +14,6 @@ Source: bbolt v1.3.6 db.go (Open, init, beginRWTx); spec sections 1.4, 2.9 and 2
 """
 
 import os
-from types import TracebackType
 from typing import TYPE_CHECKING, Final, Literal, NamedTuple, Self
 
 from bolt_store.codec.freelist import encode_freelist
@@ -96,12 +95,7 @@ class DB:
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self.close()
 
     def close(self) -> None:

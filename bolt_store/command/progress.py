@@ -8,7 +8,6 @@ it. It is drawn again when its percentage changes, and erased at the end.
 
 import contextlib
 from collections.abc import Mapping
-from types import TracebackType
 from typing import Final, Self, TextIO
 
 WIDTH: Final = 30
@@ -34,12 +33,7 @@ class Bar:
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self.erase()
 
     def erase(self) -> None:

@@ -13,7 +13,7 @@ Source: InfluxDB v2.9.1 kit/transport/http/api.go, http/errors.go; spec admin-da
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from http import HTTPStatus
-from typing import TYPE_CHECKING, Final, Protocol
+from typing import TYPE_CHECKING, Final, Protocol, TypeVar
 
 import msgspec
 
@@ -45,6 +45,7 @@ _ESCAPES: Final = (
     ("\u2029".encode(), b"\\u2029"),
 )
 
+Record = TypeVar("Record")
 Headers = tuple[tuple[bytes, bytes], ...]
 
 
@@ -91,6 +92,12 @@ class ApiError(Exception):
         self.code = code
         self.message = message
         super().__init__(code)
+
+    def unless(self, record: Record | None) -> Record:
+        """Take what was found; raise this where there is none."""
+        if record is None:
+            raise self
+        return record
 
     def answer(self) -> Answer:
         """Write it as the server does."""

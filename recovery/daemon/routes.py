@@ -1,10 +1,9 @@
 """Which path leads to which function.
 
 Lives here: the table of routes, what is open without authentication, what is not served. Must not
-live here: what a route answers (`recovery.daemon.api`).
+live here: what a route answers (`recovery.daemon.api`), how paths are compared (`paths`).
 
-Invariants: paths are compared as sent, byte for byte; one slash at the end is allowed. A literal
-part goes before one in braces, if it has the method.
+Invariants: one slash at the end of a path is allowed.
 
 Source: InfluxDB v2.9.1 http/api_handler.go, http/platform_handler.go (RegisterNoAuthRoute),
 tenant/http_server_*.go, authorization/http_server.go, v1/authorization/http_server.go; spec
@@ -12,8 +11,7 @@ admin-daemon 1.3, 1.5 and 1.13.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
-from typing import Final
+from typing import Final, NamedTuple
 
 from recovery.daemon.answer import ApiError
 from recovery.daemon.api import (
@@ -30,6 +28,7 @@ from recovery.daemon.api import (
     users,
 )
 from recovery.daemon.call import Handler
+from recovery.daemon.paths import Paths
 from recovery.daemon.request import Request
 
 API: Final = "/api/v2"
@@ -134,8 +133,7 @@ NOT_SERVED: Final = ApiError(
 _V1_DATA: Final = frozenset({"/write", "/query"})
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Found:
+class Found(NamedTuple):
     """What was found for a path.
 
     Attributes:
@@ -147,41 +145,17 @@ class Found:
     """
 
     handler: Handler | None = None
-    parts: Mapping[str, str] = field(default_factory=dict)
+    parts: Mapping[str, str] = {}
     is_known: bool = False
     is_light: bool = False
     is_elsewhere: bool = False
 
 
-class _Node:
-    """One step of a path."""
-
-    __slots__ = ("children", "methods", "name")
-
-    def __init__(self) -> None:
-        self.children: dict[str, _Node] = {}
-        self.methods: dict[str, tuple[Handler, bool]] = {}
-        self.name = ""
-
-
-_ANY: Final = "{}"
-
-
-def _tree() -> _Node:
-    root = _Node()
-    for is_light, routes in ((True, LIGHT), (False, ROUTES)):
-        for method, path, handler in routes:
-            node = root
-            for part in path.split("/")[1:]:
-                key = _ANY if part.startswith("{") else part
-                child = node.children.setdefault(key, _Node())
-                child.name = part.strip("{}") if key == _ANY else child.name
-                node = child
-            node.methods[method] = (handler, is_light)
-    return root
-
-
-_ROOT: Final = _tree()
+_PATHS: Final = Paths(
+    (method, path, (handler, is_light))
+    for is_light, routes in ((True, LIGHT), (False, ROUTES))
+    for method, path, handler in routes
+)
 
 
 def find_route(method: str, path: str) -> Found:
@@ -193,37 +167,12 @@ def find_route(method: str, path: str) -> Found:
     Returns:
         The function, or why there is none.
     """
-    parts = path.removesuffix("/").split("/")[1:]
-    found = _search(_ROOT, parts, method, {})
-    if found is not None and found.handler is not None:
-        return found
-    is_elsewhere = path in _V1_DATA or _is_elsewhere(parts)
-    if found is None:
-        return Found(is_elsewhere=is_elsewhere)
-    return Found(is_known=True, parts=found.parts, is_elsewhere=is_elsewhere)
-
-
-def _search(node: _Node, rest: list[str], method: str, parts: dict[str, str]) -> Found | None:
-    """Go down; what has the method goes before what only has the path."""
-    if not rest:
-        if not node.methods:
-            return None
-        known = node.methods.get(method)
-        if known is None:
-            return Found(is_known=True, parts=parts)
-        return Found(handler=known[0], parts=parts, is_known=True, is_light=known[1])
-    head, *tail = rest
-    found = None
-    if head in node.children and head != _ANY:
-        found = _search(node.children[head], tail, method, parts)
-        if found is not None and found.handler is not None:
-            return found
-    child = node.children.get(_ANY)
-    if child is not None and head:
-        other = _search(child, tail, method, {**parts, child.name: head})
-        if other is not None and (other.handler is not None or found is None):
-            return other
-    return found
+    found = _PATHS.find(method, path.removesuffix("/"))
+    if found.target is not None:
+        handler, is_light = found.target
+        return Found(handler, found.parts, is_known=True, is_light=is_light)
+    is_elsewhere = path in _V1_DATA or _is_elsewhere(path.split("/")[1:])
+    return Found(None, found.parts, found.is_known, is_elsewhere=is_elsewhere)
 
 
 def _is_elsewhere(parts: list[str]) -> bool:

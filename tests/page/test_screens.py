@@ -141,7 +141,7 @@ def test_every_form_goes_where_a_form_is_carried_out(visitor: Visitor, made: Mad
         ("/buckets/00000000000000aa", 404),
         ("/backups/undo/7", 404),
         ("/map/nothing", 404),
-        ("/tokens/", 400),
+        ("/tokens/", 404),
     ],
 )
 def test_what_is_not_there_is_said_on_a_page(visitor: Visitor, path: str, status: int) -> None:

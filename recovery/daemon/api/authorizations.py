@@ -62,7 +62,7 @@ def list_all(call: Call) -> Answer:
     if org_id is None and org is not None:
         org_id = organization_by_name(call, org).id
     if authorization_id is not None:
-        found = present(call.tx.authorizations.get(authorization_id))
+        found = NOT_FOUND.unless(call.tx.authorizations.get(authorization_id))
         records = list(_shown([found], call.rights, TokenViews(call.tx)))
         return json_answer({"links": {"self": LIST}, "authorizations": records})
     slices = _Slices(call.rights, user_id=user_id, org_id=org_id)
@@ -97,7 +97,7 @@ def create(call: Call) -> Answer:
             rng=call.desk.rng,
         )
     )
-    found = present(call.tx.authorizations.get(Id(made.record_ids[0])))
+    found = NOT_FOUND.unless(call.tx.authorizations.get(Id(made.record_ids[0])))
     text = "" if made.secret is None else new_token_text(made.secret)
     record = TokenViews(call.tx).record(found, token=text)
     answer = json_answer(record, status=HTTPStatus.CREATED)
@@ -121,12 +121,14 @@ def update(call: Call) -> Answer:
             clock=call.desk.clock,
         )
     )
-    return json_answer(TokenViews(call.tx).record(present(call.tx.authorizations.get(found.id))))
+    return json_answer(
+        TokenViews(call.tx).record(NOT_FOUND.unless(call.tx.authorizations.get(found.id)))
+    )
 
 
 def delete(call: Call) -> Answer:
     """Delete a token."""
-    found = present(call.tx.authorizations.get(call.id()))
+    found = NOT_FOUND.unless(call.tx.authorizations.get(call.id()))
     call.rights.require("write authorization", one=found.id, org=found.org_id, user=found.user_id)
     call.change(
         DeleteAuthorization(authorization_id=found.id, is_ensured=False, has_warnings=False)
@@ -140,20 +142,9 @@ def readable(call: Call) -> Authorization:
     Raises:
         ApiError: 404 or 401.
     """
-    found = present(call.tx.authorizations.get(call.id()))
+    found = NOT_FOUND.unless(call.tx.authorizations.get(call.id()))
     call.rights.require("read authorization", one=found.id, org=found.org_id, user=found.user_id)
     return found
-
-
-def present(authorization: Authorization | None) -> Authorization:
-    """Take what was found, or refuse.
-
-    Raises:
-        ApiError: 404.
-    """
-    if authorization is None:
-        raise NOT_FOUND
-    return authorization
 
 
 def _shown(found: list[Authorization], rights: Rights, views: TokenViews) -> list[object]:

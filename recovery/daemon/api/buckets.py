@@ -47,7 +47,7 @@ def _found(call: Call, page: Page) -> list[Bucket]:
     org_id = request.asked_id("orgID")
     org, name, bucket_id = request.asked("org"), request.asked("name"), request.asked_id("id")
     if bucket_id is not None:
-        return [_present(call.tx.buckets.get(bucket_id))]
+        return [NOT_FOUND.unless(call.tx.buckets.get(bucket_id))]
     if org_id is None and org is not None:
         org_id = organization_by_name(call, org).id
     if org_id is None:
@@ -59,7 +59,7 @@ def _found(call: Call, page: Page) -> list[Bucket]:
     found = call.tx.buckets.indexed_id(org_id, name)
     if found is None:
         raise ApiError("not found", f"bucket {json.dumps(name, ensure_ascii=False)} not found")
-    return [_present(call.tx.buckets.get(found))]
+    return [NOT_FOUND.unless(call.tx.buckets.get(found))]
 
 
 def _of_organization(call: Call, org_id: Id, page: Page) -> list[Bucket]:
@@ -70,7 +70,7 @@ def _of_organization(call: Call, org_id: Id, page: Page) -> list[Bucket]:
     ids = ids[max(page.offset, 0) :]
     if page.after is not None:
         ids = ids[ids.index(page.after) + 1 :] if page.after in ids else []
-    return [_present(call.tx.buckets.get(one)) for one in ids[: page.limit]]
+    return [NOT_FOUND.unless(call.tx.buckets.get(one)) for one in ids[: page.limit]]
 
 
 def _links(call: Call, page: Page, count: int) -> dict[str, str]:
@@ -147,7 +147,7 @@ def create(call: Call) -> Answer:
             rng=call.desk.rng,
         )
     )
-    bucket = _present(call.tx.buckets.get(Id(made.record_ids[0])))
+    bucket = NOT_FOUND.unless(call.tx.buckets.get(Id(made.record_ids[0])))
     return json_answer(bucket_record(bucket), status=HTTPStatus.CREATED)
 
 
@@ -162,7 +162,7 @@ def update(call: Call) -> Answer:
 
     name, description, rules = call.decoded(read, "invalid", prefix=UNREADABLE)
     _require_one_rule(rules)
-    bucket = _present(call.tx.buckets.get(bucket_id))
+    bucket = NOT_FOUND.unless(call.tx.buckets.get(bucket_id))
     if name is not None:
         readable_bucket(call)
     call.rights.require("write bucket", one=bucket_id, org=bucket.org_id)
@@ -179,13 +179,13 @@ def update(call: Call) -> Answer:
             clock=call.desk.clock,
         )
     )
-    return json_answer(bucket_record(_present(call.tx.buckets.get(bucket_id))))
+    return json_answer(bucket_record(NOT_FOUND.unless(call.tx.buckets.get(bucket_id))))
 
 
 def delete(call: Call) -> Answer:
     """Delete a bucket that has no data."""
     bucket_id = call.id()
-    bucket = _present(call.tx.buckets.get(bucket_id))
+    bucket = NOT_FOUND.unless(call.tx.buckets.get(bucket_id))
     call.rights.require("write bucket", one=bucket_id, org=bucket.org_id)
     if bucket.type == TYPE_SYSTEM:
         raise ApiError("invalid", "system buckets cannot be deleted")
@@ -252,7 +252,7 @@ def readable_bucket(call: Call, *, prefix: str = "") -> Bucket:
     Raises:
         ApiError: 404 or 401.
     """
-    bucket = _present(call.tx.buckets.get(call.id(prefix=prefix)))
+    bucket = NOT_FOUND.unless(call.tx.buckets.get(call.id(prefix=prefix)))
     if bucket.type == TYPE_SYSTEM:
         call.rights.require("read organization", one=bucket.org_id)
     else:
@@ -264,9 +264,3 @@ def _may_read(call: Call, bucket: Bucket) -> bool:
     if bucket.type == TYPE_SYSTEM:
         return call.rights.may("read organization", one=bucket.org_id)
     return call.rights.may("read bucket", one=bucket.id, org=bucket.org_id)
-
-
-def _present(bucket: Bucket | None) -> Bucket:
-    if bucket is None:
-        raise NOT_FOUND
-    return bucket

@@ -38,10 +38,10 @@ def list_all(call: Call) -> Answer:
     authorization_id, name = request.asked_id("id"), request.asked("token")
     legacy = call.tx.legacy_authorizations
     if authorization_id is not None:
-        found = [present(legacy.get(authorization_id))]
+        found = [NOT_FOUND.unless(legacy.get(authorization_id))]
     elif name is not None:
         indexed = legacy.indexed_id(name)
-        found = [present(None if indexed is None else legacy.get(indexed))]
+        found = [NOT_FOUND.unless(None if indexed is None else legacy.get(indexed))]
     else:
         found = [
             one
@@ -91,7 +91,7 @@ def create(call: Call) -> Answer:
             rng=call.desk.rng,
         )
     )
-    found = present(call.tx.legacy_authorizations.get(Id(made.record_ids[0])))
+    found = NOT_FOUND.unless(call.tx.legacy_authorizations.get(Id(made.record_ids[0])))
     record = TokenViews(call.tx, prefix=LIST).record(found)
     return json_answer(record, status=HTTPStatus.CREATED)
 
@@ -112,13 +112,13 @@ def update(call: Call) -> Answer:
             clock=call.desk.clock,
         )
     )
-    after = present(call.tx.legacy_authorizations.get(found.id))
+    after = NOT_FOUND.unless(call.tx.legacy_authorizations.get(found.id))
     return json_answer(TokenViews(call.tx, prefix=LIST).record(after))
 
 
 def delete(call: Call) -> Answer:
     """Delete one with its password."""
-    found = present(call.tx.legacy_authorizations.get(call.id()))
+    found = NOT_FOUND.unless(call.tx.legacy_authorizations.get(call.id()))
     call.rights.require("write authorization", one=found.id, org=found.org_id, user=found.user_id)
     call.change(DeleteLegacy(which=found.id, is_ensured=False))
     return NO_CONTENT
@@ -130,17 +130,6 @@ def readable(call: Call) -> Authorization:
     Raises:
         ApiError: 404 or 401.
     """
-    found = present(call.tx.legacy_authorizations.get(call.id()))
+    found = NOT_FOUND.unless(call.tx.legacy_authorizations.get(call.id()))
     call.rights.require("read authorization", one=found.id, org=found.org_id, user=found.user_id)
     return found
-
-
-def present(authorization: Authorization | None) -> Authorization:
-    """Take what was found, or refuse.
-
-    Raises:
-        ApiError: 404.
-    """
-    if authorization is None:
-        raise NOT_FOUND
-    return authorization

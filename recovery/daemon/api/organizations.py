@@ -45,7 +45,7 @@ def _found(call: Call, page: Page) -> list[Organization]:
     org_id = parse_id(request.asked("orgID") or "")
     user_id = parse_id(request.asked("userID") or "")
     if org_id is not None:
-        return [present(call.tx.organizations.get(org_id))]
+        return [NOT_FOUND.unless(call.tx.organizations.get(org_id))]
     if name is not None:
         return [organization_by_name(call, name)]
     if user_id is None and not call.rights.may("read organizations"):
@@ -82,14 +82,14 @@ def organization_by_name(call: Call, name: str) -> Organization:
     org_id = call.tx.organizations.indexed_id(name)
     if org_id is None:
         raise ApiError("not found", f'organization name "{name}" not found')
-    return present(call.tx.organizations.get(org_id))
+    return NOT_FOUND.unless(call.tx.organizations.get(org_id))
 
 
 def show(call: Call) -> Answer:
     """Show one organization."""
     org_id = call.id()
     call.rights.require("read organization", one=org_id)
-    return json_answer(organization_record(present(call.tx.organizations.get(org_id))))
+    return json_answer(organization_record(NOT_FOUND.unless(call.tx.organizations.get(org_id))))
 
 
 def create(call: Call) -> Answer:
@@ -114,7 +114,7 @@ def create(call: Call) -> Answer:
             rng=call.desk.rng,
         )
     )
-    organization = present(call.tx.organizations.get(Id(made.record_ids[0])))
+    organization = NOT_FOUND.unless(call.tx.organizations.get(Id(made.record_ids[0])))
     return json_answer(organization_record(organization), status=HTTPStatus.CREATED)
 
 
@@ -126,7 +126,7 @@ def update(call: Call) -> Answer:
         lambda: (body.text("name"), body.text("description")), "invalid", prefix=UNREADABLE
     )
     call.rights.require("write organization", one=org_id)
-    before = present(call.tx.organizations.get(org_id))
+    before = NOT_FOUND.unless(call.tx.organizations.get(org_id))
     if name is not None and name != before.name:
         _require_free(call, name)
     call.change(
@@ -138,7 +138,7 @@ def update(call: Call) -> Answer:
             clock=call.desk.clock,
         )
     )
-    return json_answer(organization_record(present(call.tx.organizations.get(org_id))))
+    return json_answer(organization_record(NOT_FOUND.unless(call.tx.organizations.get(org_id))))
 
 
 def delete(call: Call) -> Answer:
@@ -175,14 +175,3 @@ def _require_free(call: Call, name: str) -> None:
     require_org_name(name)
     if call.tx.organizations.indexed_id(name) is not None:
         raise ApiError("conflict", f"organization with name {name} already exists")
-
-
-def present(organization: Organization | None) -> Organization:
-    """Take what was found, or refuse.
-
-    Raises:
-        ApiError: 404.
-    """
-    if organization is None:
-        raise NOT_FOUND
-    return organization

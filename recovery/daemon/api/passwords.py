@@ -12,7 +12,7 @@ from collections.abc import Callable
 from typing import Final
 
 from recovery.daemon.answer import NO_CONTENT, Answer, ApiError
-from recovery.daemon.api.legacy import present
+from recovery.daemon.api.legacy import NOT_FOUND
 from recovery.daemon.call import Call, Slow
 from recovery.daemon.passwords import basic_of, require_good
 from recovery.model.ids import Id, parse_id
@@ -92,7 +92,7 @@ def set_of_legacy(call: Call) -> Slow[bytes]:
     authorization_id = parse_id(call.parts["id"])
     if authorization_id is None:
         raise ApiError("internal error", "invalid authorization ID provided in route")
-    found = present(call.tx.legacy_authorizations.get(authorization_id))
+    found = NOT_FOUND.unless(call.tx.legacy_authorizations.get(authorization_id))
     call.rights.require("write user", one=found.user_id)
     _require_good(call, password)
     return _hashing(

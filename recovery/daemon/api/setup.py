@@ -15,7 +15,7 @@ from http import HTTPStatus
 from typing import Final
 
 from recovery.daemon.answer import Answer, ApiError, json_answer
-from recovery.daemon.api.authorizations import present as present_token
+from recovery.daemon.api.authorizations import NOT_FOUND
 from recovery.daemon.api.buckets import require_bucket_name
 from recovery.daemon.api.organizations import require_org_name
 from recovery.daemon.api.records import (
@@ -119,7 +119,7 @@ def _shown(call: Call, made: list[Id], token: Secret) -> Answer:
     user_id, org_id, bucket_id, authorization_id = made
     user, organization = call.tx.users.get(user_id), call.tx.organizations.get(org_id)
     bucket = call.tx.buckets.get(bucket_id)
-    authorization = present_token(call.tx.authorizations.get(authorization_id))
+    authorization = NOT_FOUND.unless(call.tx.authorizations.get(authorization_id))
     return json_answer(
         {
             "user": None if user is None else user_record(user),

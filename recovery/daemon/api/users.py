@@ -32,7 +32,7 @@ def list_all(call: Call) -> Answer:
     user_id, name = call.request.asked_id("id"), call.request.asked("name")
     tx = call.tx
     if user_id is not None:
-        found = [_present(tx.users.get(user_id))]
+        found = [NOT_FOUND.unless(tx.users.get(user_id))]
     elif name is not None:
         found = [user_by_name(call, name)]
     else:
@@ -49,14 +49,14 @@ def user_by_name(call: Call, name: str) -> User:
         ApiError: 404.
     """
     user_id = call.tx.users.indexed_id(name)
-    return _present(None if user_id is None else call.tx.users.get(user_id))
+    return NOT_FOUND.unless(None if user_id is None else call.tx.users.get(user_id))
 
 
 def show(call: Call) -> Answer:
     """Show one user."""
     user_id = call.id()
     call.rights.require("read user", one=user_id)
-    return json_answer(user_record(_present(call.tx.users.get(user_id))))
+    return json_answer(user_record(NOT_FOUND.unless(call.tx.users.get(user_id))))
 
 
 def me(call: Call) -> Answer:
@@ -65,7 +65,7 @@ def me(call: Call) -> Answer:
     call.rights.require("read user", one=user_id)
     if user_id is None:
         raise ApiError("unauthorized", "the console key acts for no user: the store has none")
-    return json_answer(user_record(_present(call.tx.users.get(user_id))))
+    return json_answer(user_record(NOT_FOUND.unless(call.tx.users.get(user_id))))
 
 
 def create(call: Call) -> Answer:
@@ -94,7 +94,7 @@ def create(call: Call) -> Answer:
             rng=call.desk.rng,
         )
     )
-    user = _present(call.tx.users.get(Id(made.record_ids[0])))
+    user = NOT_FOUND.unless(call.tx.users.get(Id(made.record_ids[0])))
     return json_answer(user_record(user), status=HTTPStatus.CREATED)
 
 
@@ -106,20 +106,20 @@ def update(call: Call) -> Answer:
     if status is not None:
         require_known_status(status)
     call.rights.require("write user", one=user_id)
-    user = _present(call.tx.users.get(user_id))
+    user = NOT_FOUND.unless(call.tx.users.get(user_id))
     if name is not None and name != user.name:
         _require_free(call, name)
         if not name:
             raise NO_KEY
     call.change(EditUser(user_id=user_id, name=name, status=status))
-    return json_answer(user_record(_present(call.tx.users.get(user_id))))
+    return json_answer(user_record(NOT_FOUND.unless(call.tx.users.get(user_id))))
 
 
 def delete(call: Call) -> Answer:
     """Delete a user with its password and roles; its tokens stay."""
     user_id = call.id()
     call.rights.require("write user", one=user_id)
-    _present(call.tx.users.get(user_id))
+    NOT_FOUND.unless(call.tx.users.get(user_id))
     choice = UserChoice(name=None, user_id=user_id)
     call.change(DeleteUser(user=choice, with_tokens=False, has_warnings=False))
     return NO_CONTENT
@@ -144,11 +144,5 @@ def permissions(call: Call) -> Answer:
     """List what a user may do by its roles; one who is not there has no permissions."""
     user_id = call.id()
     call.rights.require("read user", one=user_id)
-    _present(call.tx.users.get(user_id))
+    NOT_FOUND.unless(call.tx.users.get(user_id))
     return json_answer(permission_records(user_permissions(call.tx, user_id)))
-
-
-def _present(user: User | None) -> User:
-    if user is None:
-        raise NOT_FOUND
-    return user

@@ -94,10 +94,7 @@ def make(visit: Visit) -> Answer:
 def _of_path(visit: Visit) -> Organization:
     org_id = visit.id()
     visit.rights.require("read organization", one=org_id)
-    found = visit.tx.organizations.get(org_id)
-    if found is None:
-        raise NO_ORGANIZATION
-    return found
+    return NO_ORGANIZATION.unless(visit.tx.organizations.get(org_id))
 
 
 def show(visit: Visit) -> Answer:
@@ -197,9 +194,7 @@ def make_bucket(visit: Visit) -> Answer:
 
 
 def _bucket_of_path(visit: Visit) -> Bucket:
-    found = visit.tx.buckets.get(visit.id())
-    if found is None:
-        raise NO_BUCKET
+    found = NO_BUCKET.unless(visit.tx.buckets.get(visit.id()))
     visit.rights.require("read bucket", one=found.id, org=found.org_id)
     return found
 

@@ -51,6 +51,7 @@ from recovery.daemon.page.visit import (
     Visit,
     caller_of,
 )
+from recovery.daemon.paths import Paths
 from recovery.daemon.request import Request
 from recovery.daemon.throttle import Throttle
 from recovery.daemon.worker import Worker
@@ -133,6 +134,7 @@ ROUTES: Final = (
     Route("/keys", home.keys),
     Route("/stop", home.ask_stop, home.stop),
 )
+_PATHS: Final = Paths(("", route.path, route) for route in ROUTES)
 _TOPS: Final = frozenset(
     {route.path.split("/")[1] for route in ROUTES} - {""} | {"console", "leave", "static"}
 )
@@ -197,9 +199,7 @@ class Page:
     async def _routed(self, request: Request, throttle: Throttle) -> Answer:
         method = "GET" if request.method == "HEAD" else request.method
         if method not in {"GET", "POST"}:
-            return self._refused(
-                "Only GET and POST are served here.", HTTPStatus.METHOD_NOT_ALLOWED
-            )
+            return self._refused(ONLY_THOSE, HTTPStatus.METHOD_NOT_ALLOWED)
         form = _body(request) if method == "POST" else Form({})
         if request.path == "/console":
             return await self._console.answer(method, request, form, throttle)
@@ -215,7 +215,8 @@ class Page:
         self, method: str, session: PageSession, request: Request, form: Form
     ) -> Answer:
         """Show a screen to somebody who may be here, or carry a form out."""
-        route, parts = _find(request.path)
+        found = _PATHS.find("", request.path)
+        route, parts = found.target or Route(request.path, _not_found), found.parts
         if method == "GET":
             return await self._run(session, request, form, parts, route.get, None)
         if route.post is None:
@@ -309,19 +310,3 @@ def _require_own_form(session: PageSession, path: str, form: Form) -> None:
     once = form.get("once")
     if not once or not session.is_own(path, once, form.get("token")):
         raise ApiError("conflict", NOT_OURS)
-
-
-def _find(path: str) -> tuple[Route, dict[str, str]]:
-    """Find a screen, or the one that says that there is none.
-
-    A literal part goes before one in braces, as the table has it.
-    """
-    parts = path.split("/")
-    for route in ROUTES:
-        wanted = route.path.split("/")
-        if len(wanted) == len(parts) and all(
-            one.startswith("{") or one == part for one, part in zip(wanted, parts, strict=True)
-        ):
-            found = zip(wanted, parts, strict=True)
-            return route, {one.strip("{}"): part for one, part in found if one.startswith("{")}
-    return Route(path, _not_found), {}

@@ -9,7 +9,7 @@ Source: spec admin-daemon 4.8.
 from typing import Final
 
 from recovery.daemon.answer import Answer, ApiError
-from recovery.daemon.api.authorizations import present
+from recovery.daemon.api.authorizations import NOT_FOUND
 from recovery.daemon.page.shown_once import show_secret
 from recovery.daemon.page.tokens import token_of_path
 from recovery.daemon.page.visit import Visit
@@ -75,7 +75,7 @@ def set_status(visit: Visit) -> Answer:
     """Activate or deactivate one of the list, by the button that was pressed."""
     is_active = visit.form.has("activate")
     token_id = to_id(visit.form.get("activate" if is_active else "deactivate"))
-    found = present(visit.tx.authorizations.get(token_id))
+    found = NOT_FOUND.unless(visit.tx.authorizations.get(token_id))
     for what in ("read authorization", "write authorization"):
         visit.rights.require(what, one=found.id, org=found.org_id, user=found.user_id)
     back = visit.form.get("back")

@@ -7,7 +7,7 @@ Source: InfluxDB UI 2.0.9, "Generate Read/Write Token"; spec admin-daemon 4.3 to
 """
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Final, NamedTuple
 
 from recovery.daemon.answer import Answer, ApiError
@@ -86,12 +86,7 @@ def read_write(visit: Visit) -> Answer:
 
 def make_read_write(visit: Visit) -> Answer:
     """Make the token, or search first."""
-    if visit.form.get("act") != "save":
-        return read_write(visit)
-    request = _buckets_wanted(visit)
-    if request is None:
-        raise ApiError("invalid", NO_BUCKET)
-    return _make(visit, request)
+    return _saved(visit, read_write, _buckets_wanted(visit), NO_BUCKET)
 
 
 def all_access(visit: Visit) -> Answer:
@@ -101,9 +96,7 @@ def all_access(visit: Visit) -> Answer:
 
 def make_all_access(visit: Visit) -> Answer:
     """Make the token."""
-    if visit.form.get("act") != "save":
-        return all_access(visit)
-    return _make(visit, PermissionRequest(is_all_access=True))
+    return _saved(visit, all_access, PermissionRequest(is_all_access=True))
 
 
 def custom(visit: Visit) -> Answer:
@@ -124,12 +117,7 @@ def custom(visit: Visit) -> Answer:
 
 def make_custom(visit: Visit) -> Answer:
     """Make the token."""
-    if visit.form.get("act") != "save":
-        return custom(visit)
-    request = _types_wanted(visit)
-    if request is None:
-        raise ApiError("invalid", NO_PERMISSION)
-    return _make(visit, request)
+    return _saved(visit, custom, _types_wanted(visit), NO_PERMISSION)
 
 
 def operator(visit: Visit) -> Answer:
@@ -149,15 +137,23 @@ def operator(visit: Visit) -> Answer:
 def make_operator(visit: Visit) -> Answer:
     """Make the token."""
     visit.require_operator()
+    request = PermissionRequest(is_operator=True) if visit.form.has("understood") else None
+    return _saved(visit, operator, request, NO_TICK, operation="auth create-operator")
+
+
+def _saved(
+    visit: Visit,
+    form: Callable[[Visit], Answer],
+    request: PermissionRequest | None,
+    lacking: str = "",
+    *,
+    operation: str = "auth create",
+) -> Answer:
+    """Mint a token, if that was asked for and the visitor may give away what it permits."""
     if visit.form.get("act") != "save":
-        return operator(visit)
-    if not visit.form.has("understood"):
-        raise ApiError("invalid", NO_TICK)
-    return _make(visit, PermissionRequest(is_operator=True), operation="auth create-operator")
-
-
-def _make(visit: Visit, request: PermissionRequest, *, operation: str = "auth create") -> Answer:
-    """Mint a token, if the visitor may give away what it permits."""
+        return form(visit)
+    if request is None:
+        raise ApiError("invalid", lacking)
     organization, user_id = _organization(visit), parse_id(visit.form.get("user"))
     if organization is None:
         raise ApiError("invalid", NO_ORGANIZATION)

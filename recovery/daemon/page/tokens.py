@@ -12,7 +12,7 @@ from typing import Final, NamedTuple
 from urllib.parse import urlencode
 
 from recovery.daemon.answer import Answer
-from recovery.daemon.api.authorizations import present
+from recovery.daemon.api.authorizations import NOT_FOUND
 from recovery.daemon.page.token_index import SORTS, Cut, TokenFilter, TokenRow
 from recovery.daemon.page.visit import Visit
 from recovery.model.authorization import Authorization
@@ -101,7 +101,7 @@ def _url(fields: dict[str, str]) -> str:
 
 def token_of_path(visit: Visit) -> Authorization:
     """Give the token of the path, if it may be read; raise `ApiError` otherwise."""
-    found = present(visit.tx.authorizations.get(visit.id()))
+    found = NOT_FOUND.unless(visit.tx.authorizations.get(visit.id()))
     visit.rights.require("read authorization", one=found.id, org=found.org_id, user=found.user_id)
     return found
 

@@ -49,10 +49,7 @@ def user_of_path(visit: Visit) -> User:
     """Give the user of the path, if it may be read; raise `ApiError` otherwise."""
     user_id = visit.id()
     visit.rights.require("read user", one=user_id)
-    found = visit.tx.users.get(user_id)
-    if found is None:
-        raise NOT_FOUND
-    return found
+    return NOT_FOUND.unless(visit.tx.users.get(user_id))
 
 
 def show_user(visit: Visit) -> Answer:
