@@ -13,28 +13,10 @@ description:
   - Ensures that a token is an operator token, or makes a new one into a file on the host.
   - The server has to be stopped; the store is backed up first, and verified after.
   - Without O(token_value) each run makes a new token, unless the file O(token_file) is there.
-attributes:
-  check_mode:
-    description: Stops after the plan.
-    support: full
-  diff_mode:
-    description: Shows the plan, without secrets.
-    support: full
+extends_documentation_fragment:
+  - influx_recovery.admin.store
+  - influx_recovery.admin.store.writing
 options:
-  bolt_path:
-    description: The store, the file influxd.bolt on the host.
-    type: path
-    required: true
-  program:
-    description: Where influx-recovery is on the host.
-    type: path
-    default: influx-recovery
-  ledger:
-    description: The record of what was done; the program has one by itself.
-    type: path
-  reason:
-    description: Why this is done, for the ledger.
-    type: str
   username:
     description: User who gets the token; the only user needs no name.
     type: str

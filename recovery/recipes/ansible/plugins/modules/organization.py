@@ -11,28 +11,10 @@ version_added: "0.1.0"
 author: influx-recovery (@influx-recovery)
 description:
   - Ensures that there is an organization, with the buckets that influxd wants in one.
-attributes:
-  check_mode:
-    description: Stops after the plan.
-    support: full
-  diff_mode:
-    description: Shows the plan, without secrets.
-    support: full
+extends_documentation_fragment:
+  - influx_recovery.admin.store
+  - influx_recovery.admin.store.writing
 options:
-  bolt_path:
-    description: The store, the file influxd.bolt on the host.
-    type: path
-    required: true
-  program:
-    description: Where influx-recovery is on the host.
-    type: path
-    default: influx-recovery
-  ledger:
-    description: The record of what was done; the program has one by itself.
-    type: path
-  reason:
-    description: Why this is done, for the ledger.
-    type: str
   org:
     description: Name of the organization.
     type: str

@@ -11,29 +11,9 @@ version_added: "0.1.0"
 author: influx-recovery (@influx-recovery)
 description:
   - Checks the file and every record. Damage is a result, and no failure of the module.
-attributes:
-  check_mode:
-    description: Stops after the plan.
-    support: full
-  diff_mode:
-    description: Shows the plan, without secrets.
-    support: none
-options:
-  bolt_path:
-    description: The store, the file influxd.bolt on the host.
-    type: path
-    required: true
-  program:
-    description: Where influx-recovery is on the host.
-    type: path
-    default: influx-recovery
-  ledger:
-    description: The record of what was done; the program has one by itself.
-    type: path
-  live:
-    description: Read a snapshot while the server runs.
-    type: bool
-    default: true
+extends_documentation_fragment:
+  - influx_recovery.admin.store
+  - influx_recovery.admin.store.reading
 """
 
 EXAMPLES = r"""
