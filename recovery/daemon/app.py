@@ -23,15 +23,21 @@ from starlette.types import Receive, Scope, Send
 from recovery.daemon.access import UNAUTHORIZED, token_of
 from recovery.daemon.answer import NOT_ALLOWED, Answer, ApiError, Headers
 from recovery.daemon.call import Call, Desk, Handler, Slow
+from recovery.daemon.changes import refusal
 from recovery.daemon.origin import require_own_host, require_own_origin
 from recovery.daemon.protocol import Connection
 from recovery.daemon.request import Request, parse_query
-from recovery.daemon.routes import NOT_SERVED, PATH_NOT_FOUND, find_route, needs_caller
+from recovery.daemon.routes import (
+    NOT_SERVED,
+    PATH_NOT_FOUND,
+    find_route,
+    is_of_api,
+    needs_caller,
+)
 from recovery.daemon.throttle import Throttle
 from recovery.daemon.worker import Worker
 from recovery.errors import RecoveryError
 from recovery.log import get_logger
-from recovery.remedy import advice
 
 if TYPE_CHECKING:
     from recovery.daemon.page.router import Page
@@ -98,7 +104,7 @@ class Application:
             return error.answer()
         except RecoveryError as error:
             LOG.warning("request.failed", error=type(error).__name__)
-            return ApiError("unavailable", f"{error}; {advice(error.hint)}").answer()
+            return refusal(error).answer()
         except ClientDisconnect:
             raise
         except Exception as error:  # the loop goes on whatever one request met
@@ -126,7 +132,7 @@ class Application:
         if found.handler is not None and found.is_light and not needs_caller(request):
             return self._light(found.handler, request, found.parts)
         if found.handler is None and not needs_caller(request):
-            is_known = found.is_known or request.method == "OPTIONS"
+            is_known = found.is_known or (request.method == "OPTIONS" and is_of_api(request.path))
             return NOT_ALLOWED if is_known else PATH_NOT_FOUND.answer()
 
         def job() -> "Answer | Slow[bool] | Slow[bytes] | Slow[bytes | None]":

@@ -204,23 +204,10 @@ class Changes:
 
     def _refused(self, error: RecoveryError) -> ApiError:
         """Say what went wrong, and stop writing when it is not known what is in the store now."""
-        message = worded(error)
         is_taken = isinstance(error, StoreBusyError | StoreNotFoundError)  # it was ours before
         if error.changed is not False or is_taken:
             self.stopped_by = error
-        match error:
-            case WriteFailedError() | StoreDamagedError():
-                return ApiError("unavailable", message)
-            case NotFoundError():
-                return ApiError("not found", message)
-            case ConflictError():
-                return ApiError("conflict", message)
-            case PasswordError():
-                return ApiError("invalid", message)
-            case RefusedError():
-                return ApiError("unprocessable entity", message)
-            case _:
-                return ApiError("unavailable", message)
+        return refusal(error)
 
     def _mark_lost(self, intent_id: int, outcome: Outcome) -> None:
         """Record that a token is in force and nobody has it."""
@@ -228,6 +215,24 @@ class Changes:
             self._recorder.conclude(intent_id, "undelivered", txid_after=outcome.txid)
         except RecoveryError as error:
             LOG.warning("ledger.failed", operation="undelivered", problem=str(error))
+
+
+def refusal(error: RecoveryError) -> ApiError:
+    """Give the answer to a request that an error has ended."""
+    match error:
+        case WriteFailedError() | StoreDamagedError():
+            code = "unavailable"
+        case NotFoundError():
+            code = "not found"
+        case ConflictError():
+            code = "conflict"
+        case PasswordError():
+            code = "invalid"
+        case RefusedError():
+            code = "unprocessable entity"
+        case _:
+            code = "unavailable"
+    return ApiError(code, worded(error))
 
 
 def worded(error: RecoveryError) -> str:

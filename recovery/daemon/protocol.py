@@ -13,6 +13,7 @@ unix(7), SO_PEERCRED; tcp(7); spec admin-daemon 2.1 and 2.5.
 
 import asyncio
 import os
+import re
 import socket
 from typing import Any, Final, cast
 
@@ -32,11 +33,15 @@ REQUEST_TIMEOUT_S: Final = 20.0
 ANSWER_TIMEOUT_S: Final = 60.0
 _SETTLING_S: Final = 0.02
 """How long the other end of a loopback connection takes at most to say that it has gone."""
+_NO_ASCII: Final = re.compile(rb"[\x80-\xff]")
+_ABSOLUTE: Final = re.compile(rb"(?i:https?)://(?P<host>[^/?#]*)(?P<rest>.*)", re.DOTALL)
 _ONCE: Final = (b"origin", b"sec-fetch-site", b"x-forwarded-host")
 _PHRASES: Final = {
     400: ("invalid", "Bad Request", "the request is no HTTP/1.1 as it is taken here"),
+    417: ("invalid", "Expectation Failed", "only 100-continue can be expected here"),
     431: ("invalid", "Request Header Fields Too Large", "the headers are larger than 32 KiB"),
     501: ("invalid", "Not Implemented", "this transfer encoding is not implemented"),
+    505: ("invalid", "HTTP Version Not Supported", "only HTTP/1.1 and 1.0 are spoken here"),
     503: ("unavailable", "Service Unavailable", "too many connections: close one and try again"),
 }
 
@@ -50,12 +55,24 @@ class _Strict(h11.Connection):
 
     status = 400
 
+    def receive_data(self, data: bytes) -> None:
+        """As h11's, with the bytes of a target escaped that are no ASCII.
+
+        A shell sends a name with an umlaut as it is typed, and the server takes it.
+        """
+        if self.their_state is h11.IDLE and not self.trailing_data[0]:
+            line, end, rest = data.partition(b"\n")
+            if not line.isascii():
+                data = _NO_ASCII.sub(lambda found: b"%%%02X" % found[0][0], line) + end + rest
+        super().receive_data(data)
+
     def next_event(self) -> Any:  # noqa: ANN401 # as h11 has it
-        """As h11's, with further refusals."""
+        """As h11's, with further refusals, and every target a path."""
         try:
             event = super().next_event()
             if isinstance(event, h11.Request):
                 _require_one_reading(event)
+                event = _with_path(event)
         except h11.RemoteProtocolError as error:
             self.status = error.error_status_hint
             raise
@@ -71,6 +88,26 @@ def _require_one_reading(event: h11.Request) -> None:
         raise h11.RemoteProtocolError("two ways to tell the length of the body")
     if any(names.count(name) > 1 for name in _ONCE):
         raise h11.RemoteProtocolError("a header that says where a request comes from is repeated")
+    if not event.http_version.startswith(b"1."):
+        raise h11.RemoteProtocolError("another version of HTTP", error_status_hint=505)
+    expected = [value.lower() for name, value in event.headers if name == b"expect"]
+    if expected not in ([], [b"100-continue"]):
+        raise h11.RemoteProtocolError("something else is expected", error_status_hint=417)
+
+
+def _with_path(event: h11.Request) -> h11.Request:
+    """Turn a target with a host, as a proxy sends it, into the path and that host."""
+    found = _ABSOLUTE.match(event.target)
+    if found is None:
+        return event
+    others = [(name, value) for name, value in event.headers if name != b"host"]
+    path = found["rest"] if found["rest"].startswith(b"/") else b"/" + found["rest"]
+    return h11.Request(
+        method=event.method,
+        target=path,
+        headers=[(b"Host", found["host"]), *others],
+        http_version=event.http_version,
+    )
 
 
 class Connection(H11Protocol):

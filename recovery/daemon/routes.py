@@ -3,7 +3,7 @@
 Lives here: the table of routes, what is open without authentication, what is not served. Must not
 live here: what a route answers (`recovery.daemon.api`), how paths are compared (`paths`).
 
-Invariants: one slash at the end of a path is allowed.
+Invariants: slashes at the end of a path are allowed where the server allows them.
 
 Source: InfluxDB v2.9.1 http/api_handler.go, http/platform_handler.go (RegisterNoAuthRoute),
 tenant/http_server_*.go, authorization/http_server.go, v1/authorization/http_server.go; spec
@@ -43,9 +43,12 @@ LIGHT: Final[tuple[tuple[str, str, Handler], ...]] = (
     ("HEAD", "/health", system.health),
     ("GET", "/ping", system.ping),
     ("HEAD", "/ping", system.ping),
-    ("POST", "/ping", system.ping_refused),
+    ("OPTIONS", "/ping", system.ping_methods),
+    *((method, "/ping", system.ping_refused) for method in ("POST", "PUT", "PATCH", "DELETE")),
     ("GET", "/ready", system.ready),
+    ("HEAD", "/ready", system.ready),
     ("GET", API, system.links),
+    ("HEAD", API, system.links),
 )
 """Routes that need no store and no authentication."""
 
@@ -167,12 +170,20 @@ def find_route(method: str, path: str) -> Found:
     Returns:
         The function, or why there is none.
     """
-    found = _PATHS.find(method, path.removesuffix("/"))
+    found = _PATHS.find(method, _without_slashes(path))
     if found.target is not None:
         handler, is_light = found.target
         return Found(handler, found.parts, is_known=True, is_light=is_light)
     is_elsewhere = path in _V1_DATA or _is_elsewhere(path.split("/")[1:])
-    return Found(None, found.parts, found.is_known, is_elsewhere=is_elsewhere)
+    return Found(None, found.parts, found.is_known and not is_elsewhere, is_elsewhere=is_elsewhere)
+
+
+def _without_slashes(path: str) -> str:
+    """Take away what slashes a server takes at the end: two, one behind the API, none at ping."""
+    bare = path.removesuffix("/")
+    if bare == "/ping":
+        return path
+    return bare if bare == f"{API}/" else bare.removesuffix("/")
 
 
 def _is_elsewhere(parts: list[str]) -> bool:
@@ -180,6 +191,8 @@ def _is_elsewhere(parts: list[str]) -> bool:
         case ["api", "v2", name, *_] if name in ELSEWHERE:
             return True
         case ["api", "v2", "orgs", _, "secrets", *_]:
+            return True
+        case ["api", "v2", "buckets", _, "members" | "owners" | "labels", *_]:
             return True
         case _:
             return False
@@ -192,5 +205,9 @@ def needs_caller(request: Request) -> bool:
         return False  # the server answers it in front of everything else
     if path in _V1_DATA:
         return True
-    is_below = any(path == top or path.startswith(f"{top}/") for top in (API, "/private"))
-    return is_below and (request.method, path) not in OPEN
+    return is_of_api(path) and (request.method, path) not in OPEN
+
+
+def is_of_api(path: str) -> bool:
+    """Tell whether a path is below what only somebody is answered on."""
+    return any(path == top or path.startswith(f"{top}/") for top in (API, "/private"))

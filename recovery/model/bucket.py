@@ -27,6 +27,8 @@ from recovery.model.ids import Id
 
 HOUR_NS: Final = 3_600_000_000_000
 DAY_NS: Final = 24 * HOUR_NS
+NS_MAX: Final = (1 << 63) - 1
+"""The longest time that Go's `time.Duration` holds, 292 years."""
 TYPE_USER: Final = 0
 TYPE_SYSTEM: Final = 1
 FIELDS: Final = (
@@ -106,12 +108,12 @@ def shard_group_duration_ns(retention_ns: int, *, wanted_ns: int = 0) -> int:
 
     Args:
         retention_ns: How long data stay, in nanoseconds; 0 forever.
-        wanted_ns: What was asked for; 0 for nothing.
+        wanted_ns: What was asked for, which may be negative; 0 for nothing.
 
     Returns:
         The span in nanoseconds, at least an hour.
     """
-    if wanted_ns > 0:
+    if wanted_ns:
         return max(wanted_ns, HOUR_NS)
     if retention_ns == 0 or retention_ns >= _LONG_RETENTION_NS:
         return 7 * DAY_NS
@@ -155,7 +157,7 @@ def decode_bucket(document: bytes) -> Bucket:
     )
 
 
-def encode_bucket(
+def encode_bucket(  # noqa: PLR0913 # the fields of a record
     *,
     bucket_id: Id,
     org_id: Id,
@@ -165,6 +167,7 @@ def encode_bucket(
     retention_ns: int,
     shard_group_ns: int,
     now: str,
+    policy_name: str = "",
 ) -> bytes:
     """Encode a new bucket, byte for byte as the server would.
 
@@ -173,6 +176,7 @@ def encode_bucket(
         retention_ns: How long data stay, in nanoseconds; 0 forever.
         shard_group_ns: Time span of one shard group, in nanoseconds.
         now: The time, as `format_time` writes it.
+        policy_name: Name of a retention policy of 1.x; empty for none.
     """
     return encode(
         {
@@ -181,6 +185,7 @@ def encode_bucket(
             "type": kind,
             "name": name,
             "description": description,
+            **({"rp": policy_name} if policy_name else {}),
             "retentionPeriod": retention_ns,
             "shardGroupDuration": shard_group_ns,
             "createdAt": now,

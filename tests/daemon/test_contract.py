@@ -55,8 +55,8 @@ def test_each_request_is_answered_as_the_server_answers_it(tmp_path: Path, oracl
     assert unnoticed == []
     tried = {find_route(method, path.replace("ID", "0" * 16)).handler for method, path, _ in kinds}
     left_out = {path for _, path, handler in (*LIGHT, *ROUTES) if handler not in tried}
-    assert left_out == {  # the time since the start, and what no server has
-        "/ready", "/private/recovery/changes", "/private/recovery/changes/{number}/undo",
+    assert left_out == {  # the time since the start, OPTIONS, and what no server has
+        "/ready", "/ping", "/private/recovery/changes", "/private/recovery/changes/{number}/undo",
     }  # fmt: skip
     checked = subprocess.run(
         [*PROGRAM, "store", "check", "--json", "--bolt-path", store],
@@ -74,6 +74,18 @@ def test_each_request_is_answered_as_the_server_answers_it(tmp_path: Path, oracl
         "legacy/authorizationPasswordv1", "userindexv1", "usersv1",
     ]  # fmt: skip
     assert not ours - servers
+
+
+def test_what_clients_may_ask_besides_is_answered_as_the_server_answers_it(
+    tmp_path: Path, oracle: Oracle
+) -> None:
+    """Odd queries, bodies, slashes, schemes and rights: answers of a real 2.9.1, as above."""
+    store = unpack_real_store("influxd-2.9.1-fresh", tmp_path / "influxd.bolt")
+    with serving(store) as served:
+        player = Player(served)
+        different = [line for step in steps("further") for line in player.play(step)]
+    assert different == []
+    assert oracle.check(store) == []
 
 
 @pytest.mark.slow

@@ -19,14 +19,25 @@ from recovery.daemon.api.paging import Page
 from recovery.daemon.api.records import bucket_record
 from recovery.daemon.bodies import Body
 from recovery.daemon.call import Call
-from recovery.model.bucket import TYPE_SYSTEM, Bucket
+from recovery.model.bucket import HOUR_NS, TYPE_SYSTEM, Bucket, shard_group_duration_ns
 from recovery.model.ids import Id
 from recovery.services.tenancy.bucket_changes import CreateBucket, DeleteBucket, EditBucket
 from recovery.services.tenancy.organization_records import count_with_data
 
 NOT_FOUND: Final = ApiError("not found", "bucket not found")
+CORRUPT: Final = "corrupt ID provided: "
 LIST: Final = "/api/v2/buckets"
-SECOND_NS: Final = 1_000_000_000
+SHORT_RETENTION: Final = ApiError(
+    "internal error", "retention policy duration must be at least 1h0m0s"
+)
+LONG_SHARDS: Final = ApiError(
+    "internal error", "retention policy duration must be greater than the shard duration"
+)
+OLD_SHARDS: Final = ApiError(
+    "unprocessable entity",
+    "shard-group duration must also be updated to be smaller than new retention duration",
+)
+_SECOND_NS: Final = 1_000_000_000
 
 
 def list_all(call: Call) -> Answer:
@@ -84,6 +95,7 @@ def _links(call: Call, page: Page, count: int) -> dict[str, str]:
         "org": asked.asked("org") or "",
         "orgID": (asked.asked("orgID") or "").lower(),
         "id": "",
+        "sortBy": asked.asked("sortBy") or "",
     }
     if asked.asked("id"):
         wanted["id"] = (asked.asked("id") or "").lower()
@@ -107,12 +119,12 @@ def _links(call: Call, page: Page, count: int) -> dict[str, str]:
 
 def show(call: Call) -> Answer:
     """Show one bucket."""
-    return json_answer(bucket_record(readable_bucket(call)))
+    return json_answer(bucket_record(_readable(call)))
 
 
 def labels(call: Call) -> Answer:
     """List its labels: none, as labels are not served."""
-    readable_bucket(call)
+    bucket_with_parts(call)
     return json_answer({"links": {"self": "/api/v2/labels"}, "labels": []})
 
 
@@ -120,12 +132,13 @@ def create(call: Call) -> Answer:
     """Make a bucket of a user."""
     body = call.body("invalid", prefix=UNREADABLE)
 
-    def read() -> tuple[Id | None, str, str, list[_Rule]]:
-        body.text("rp")
+    def read() -> tuple[Id | None, list[str], list[_Rule]]:
         rules = [_rule(one) for one in body.bodies("retentionRules")]
-        return body.id("orgID"), body.text("name") or "", body.text("description") or "", rules
+        texts = [body.text(field) or "" for field in ("name", "description", "rp")]
+        return body.id("orgID"), texts, rules
 
-    org_id, name, description, rules = call.decoded(read, "invalid", prefix=UNREADABLE)
+    org_id, texts, rules = call.decoded(read, "invalid", prefix=UNREADABLE)
+    name, description, policy_name = texts
     if org_id is None:
         raise ApiError("invalid", "organization id must be provided")
     _require_one_rule(rules)
@@ -136,13 +149,16 @@ def create(call: Call) -> Answer:
     if call.tx.buckets.indexed_id(org_id, name) is not None:
         raise ApiError("conflict", f"bucket with name {name} already exists")
     rule = rules[0] if rules else _Rule(0, 0)
+    retention_ns, shard_group_ns = to_ns(rule.every_s or 0), to_ns(rule.shard_group_s or 0)
+    _require_times(retention_ns, shard_group_duration_ns(retention_ns, wanted_ns=shard_group_ns))
     made = call.change(
         CreateBucket(
             org_id=org_id,
             name=name,
             description=description,
-            retention_ns=(rule.every_s or 0) * SECOND_NS,
-            shard_group_ns=(rule.shard_group_s or 0) * SECOND_NS,
+            retention_ns=retention_ns,
+            shard_group_ns=shard_group_ns,
+            policy_name=policy_name,
             clock=call.desk.clock,
             rng=call.desk.rng,
         )
@@ -164,17 +180,24 @@ def update(call: Call) -> Answer:
     _require_one_rule(rules)
     bucket = NOT_FOUND.unless(call.tx.buckets.get(bucket_id))
     if name is not None:
-        readable_bucket(call)
+        _readable(call)
     call.rights.require("write bucket", one=bucket_id, org=bucket.org_id)
     rule = rules[0] if rules else _Rule(None, None)
     _require_renamable(call, bucket, name)
+    retention_ns = None if rule.every_s is None else to_ns(rule.every_s)
+    shard_group_ns = None if rule.shard_group_s is None else to_ns(rule.shard_group_s)
+    if rules:
+        stays_ns = bucket.retention_ns if retention_ns is None else retention_ns
+        wanted_ns = bucket.shard_group_ns if shard_group_ns is None else shard_group_ns
+        shards_ns = shard_group_duration_ns(stays_ns, wanted_ns=wanted_ns)
+        _require_times(stays_ns, shards_ns, otherwise=OLD_SHARDS)
     call.change(
         EditBucket(
             bucket_id=bucket_id,
             name=name,
             description=description,
-            retention_ns=None if rule.every_s is None else rule.every_s * SECOND_NS,
-            shard_group_ns=None if rule.shard_group_s is None else rule.shard_group_s * SECOND_NS,
+            retention_ns=retention_ns,
+            shard_group_ns=shard_group_ns,
             is_touched=True,
             clock=call.desk.clock,
         )
@@ -221,6 +244,32 @@ def _require_one_rule(rules: list[_Rule]) -> None:
             )
 
 
+def to_ns(seconds: int) -> int:
+    """Turn seconds into nanoseconds, in the 64 bits that Go has for them.
+
+    Args:
+        seconds: Any 64-bit integer.
+
+    Returns:
+        The product; one that is too large wraps around, so that it may be negative.
+    """
+    return (seconds * _SECOND_NS + (1 << 63)) % (1 << 64) - (1 << 63)
+
+
+def _require_times(
+    retention_ns: int, shard_group_ns: int, *, otherwise: ApiError = LONG_SHARDS
+) -> None:
+    """Refuse times that the engine does not take, in its words.
+
+    Raises:
+        ApiError: Mostly 500, as the engine's errors have no code.
+    """
+    if retention_ns and retention_ns < HOUR_NS:
+        raise SHORT_RETENTION
+    if retention_ns and retention_ns < shard_group_ns:
+        raise otherwise
+
+
 def require_bucket_name(name: str) -> None:
     """Refuse what a server takes for no name of a user's bucket.
 
@@ -246,13 +295,25 @@ def _require_renamable(call: Call, bucket: Bucket, name: str | None) -> None:
         raise ApiError("conflict", "bucket name is not unique")
 
 
-def readable_bucket(call: Call, *, prefix: str = "") -> Bucket:
+def bucket_with_parts(call: Call) -> Bucket:
+    """Give the bucket of a path that goes on behind it, if it exists and may be read.
+
+    Raises:
+        ApiError: 404 otherwise, without saying which.
+    """
+    bucket = call.tx.buckets.get(call.id(prefix=CORRUPT))
+    if bucket is None or not _may_read(call, bucket):
+        raise ApiError("not found", "404 page not found")
+    return bucket
+
+
+def _readable(call: Call) -> Bucket:
     """Give the bucket of the path, if it exists and may be read.
 
     Raises:
         ApiError: 404 or 401.
     """
-    bucket = NOT_FOUND.unless(call.tx.buckets.get(call.id(prefix=prefix)))
+    bucket = NOT_FOUND.unless(call.tx.buckets.get(call.id()))
     if bucket.type == TYPE_SYSTEM:
         call.rights.require("read organization", one=bucket.org_id)
     else:

@@ -102,7 +102,7 @@ def update(call: Call) -> Answer:
     description, status = read_edit(call)
     found = readable(call)
     call.rights.require("write authorization", one=found.id, org=found.org_id, user=found.user_id)
-    require_storable(call, status)
+    require_storable(status)
     TokenViews(call.tx, prefix=LIST).record(found)  # refuses what could not be shown
     call.change(
         EditLegacy(

@@ -11,14 +11,13 @@ from http import HTTPStatus
 from typing import Final
 
 from recovery.daemon.answer import NO_CONTENT, Answer, ApiError, json_answer
-from recovery.daemon.api.buckets import readable_bucket
+from recovery.daemon.api.buckets import CORRUPT, bucket_with_parts
 from recovery.daemon.api.records import user_record
 from recovery.daemon.call import Call
 from recovery.model.ids import Id
 from recovery.model.mapping import MEMBER, ORGS, OWNER
 from recovery.services.tenancy.organization_records import AddRole, EndRole
 
-CORRUPT: Final = "corrupt ID provided: "
 NO_PAGE: Final = ApiError("not found", "404 page not found")
 _BUCKETS: Final = "buckets"
 
@@ -35,12 +34,12 @@ def list_owners(call: Call) -> Answer:
 
 def list_bucket_members(call: Call) -> Answer:
     """List the members of a bucket."""
-    return _listed(call, _BUCKETS, readable_bucket(call, prefix=CORRUPT).id, MEMBER)
+    return _listed(call, _BUCKETS, _bucket(call), MEMBER)
 
 
 def list_bucket_owners(call: Call) -> Answer:
     """List the owners of a bucket."""
-    return _listed(call, _BUCKETS, readable_bucket(call, prefix=CORRUPT).id, OWNER)
+    return _listed(call, _BUCKETS, _bucket(call), OWNER)
 
 
 def add_member(call: Call) -> Answer:
@@ -100,6 +99,18 @@ def _organization(call: Call) -> Id:
     if not may_read or call.tx.organizations.get(org_id) is None:
         raise NO_PAGE
     return org_id
+
+
+def _bucket(call: Call) -> Id:
+    """Give the bucket of the path, if it and its organization may be read.
+
+    Raises:
+        ApiError: 404 otherwise.
+    """
+    bucket = bucket_with_parts(call)
+    if not call.rights.may("read organization", one=bucket.org_id):
+        raise ApiError("not found", "not found")
+    return bucket.id
 
 
 def _listed(call: Call, kind: str, resource_id: Id, role: str) -> Answer:

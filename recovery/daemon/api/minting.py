@@ -18,7 +18,6 @@ from recovery.daemon.call import Call
 from recovery.model.authorization import ACTIVE, INACTIVE
 from recovery.model.ids import Id
 from recovery.model.permission import INSTANCE, Permission, types_of_level
-from recovery.model.token import LEVEL_HASHED
 
 UNREADABLE: Final = "invalid json structure: "
 UNABLE: Final = ApiError("invalid", "unable to create token")
@@ -149,12 +148,15 @@ def read_edit(call: Call) -> tuple[str | None, str | None]:
     return description, ACTIVE if status == "" else status
 
 
-def require_storable(call: Call, status: str | None) -> None:
+def require_storable(status: str | None, *, prefix: str = "") -> None:
     """Refuse a status that the server could not store.
+
+    Args:
+        status: As wanted; None for the one that is there.
+        prefix: What the server says first.
 
     Raises:
         ApiError: 400.
     """
     if status not in {None, ACTIVE, INACTIVE}:
-        first = "encodeAuthorization: " if call.desk.settings.level >= LEVEL_HASHED else ""
-        raise ApiError("invalid", f"{first}unknown authorization status")
+        raise ApiError("invalid", f"{prefix}unknown authorization status")

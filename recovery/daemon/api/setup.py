@@ -16,7 +16,7 @@ from typing import Final
 
 from recovery.daemon.answer import Answer, ApiError, json_answer
 from recovery.daemon.api.authorizations import NOT_FOUND
-from recovery.daemon.api.buckets import require_bucket_name
+from recovery.daemon.api.buckets import require_bucket_name, to_ns
 from recovery.daemon.api.organizations import require_org_name
 from recovery.daemon.api.records import (
     bucket_record,
@@ -33,7 +33,6 @@ from recovery.secret import Secret
 from recovery.services.stores.first_setup import SetUpStore, is_empty
 
 DONE: Final = ApiError("conflict", "onboarding has already been completed")
-SECOND_NS: Final = 1_000_000_000
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -108,7 +107,7 @@ def _read(call: Call) -> _Wanted:
             password=Secret(texts[1]),
             organization=texts[2],
             bucket=texts[3],
-            retention_ns=seconds * SECOND_NS if seconds > 0 else nanoseconds,
+            retention_ns=to_ns(seconds) if seconds > 0 else nanoseconds,
             token=Secret(token) if token else None,
         )
 

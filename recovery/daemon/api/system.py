@@ -62,7 +62,8 @@ FLAGS: Final = {
     "refreshSingleCell": True,
     "timeFilterFlags": False,
 }
-_PING_METHODS: Final = b"GET, HEAD, OPTIONS"
+_PING_METHODS: Final = (b"Allow", b"GET, HEAD, OPTIONS")
+_PING_VARIES: Final = (b"Vary", b"Accept-Encoding")
 
 
 def health(call: Call) -> Answer:
@@ -82,7 +83,12 @@ def health(call: Call) -> Answer:
 
 def ping(_: Call) -> Answer:
     """Say no more than the headers do."""
-    return Answer(status=HTTPStatus.NO_CONTENT)
+    return Answer(status=HTTPStatus.NO_CONTENT, headers=(_PING_VARIES,))
+
+
+def ping_methods(_: Call) -> Answer:
+    """Say how it may be asked."""
+    return Answer(status=HTTPStatus.OK, headers=(_PING_METHODS, _PING_VARIES))
 
 
 def ping_refused(_: Call) -> Answer:
@@ -91,7 +97,7 @@ def ping_refused(_: Call) -> Answer:
         status=HTTPStatus.METHOD_NOT_ALLOWED,
         body=b"Method Not Allowed\n",
         content_type=b"text/plain; charset=utf-8",
-        headers=((b"Allow", _PING_METHODS), (b"X-Content-Type-Options", b"nosniff")),
+        headers=(_PING_METHODS, _PING_VARIES, (b"X-Content-Type-Options", b"nosniff")),
     )
 
 

@@ -3,18 +3,47 @@
 Lives here: `InPlace` and `InCopy`. Must not live here: the order of the steps (`sequence`).
 """
 
+from collections.abc import Callable
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Final
 
 from recovery.errors import RecoveryError, VerificationError, WriteFailedError
 from recovery.metastore.store import MetaStore, StagedChange
+from recovery.metastore.transaction import MetaTx
 from recovery.model.display import displayed
 from recovery.new_file import require_free
 from recovery.remedy import Input, Remedy, Restore, Run
 from recovery.services.changes.backup import PartialCopy
 from recovery.services.changes.backup_rule import BackupRule
 from recovery.services.changes.plan import Plan, WorkFile
+
+
+def _foreseen(plan: Plan, target_path: Path) -> Callable[[MetaTx], None]:
+    """Give a plan's change with the look at what came about, before a byte of it is written.
+
+    Args:
+        plan: What is to be done.
+        target_path: The file, for the error.
+
+    Returns:
+        What lays the change out, and raises `WriteFailedError` when it is not as planned: nothing
+        was written then.
+    """
+
+    def apply(tx: MetaTx) -> None:
+        plan.apply(tx)
+        problem = plan.verify(tx)
+        if problem is not None:
+            path = str(target_path)
+            raise WriteFailedError(
+                path=displayed(path),
+                problem=problem,
+                outcome="unchanged",
+                hint=Run("store check", "to see what the store is like", {Input.STORE: path}),
+            )
+
+    return apply
 
 
 class InPlace:
@@ -53,7 +82,9 @@ class InPlace:
         self._backups.make(self._store, self.backup_path)
         undo.callback(self._backups.withdraw, self.backup_path)
         self._staged = resources.enter_context(
-            self._store.staged(self._plan.apply, is_whole_file_checked=self._is_whole)
+            self._store.staged(
+                _foreseen(self._plan, self.target_path), is_whole_file_checked=self._is_whole
+            )
         )
         if self._staged.digest is not None:
             self._backups.mark(self.backup_path, self._staged.digest)
@@ -163,7 +194,9 @@ class InCopy:
         self._copy = PartialCopy.of(self._store, self.target_path)
         undo.callback(self._copy.withdraw)
         self._target = resources.enter_context(MetaStore.open(self._copy.path, write=True))
-        self._staged = resources.enter_context(self._target.staged(self._plan.apply))
+        self._staged = resources.enter_context(
+            self._target.staged(_foreseen(self._plan, self.target_path))
+        )
         file = self._target.file
         return WorkFile(
             device=file.device,

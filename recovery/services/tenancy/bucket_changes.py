@@ -18,6 +18,7 @@ from recovery.errors import ConflictError, NotFoundError, RefusedError
 from recovery.metastore.transaction import MetaTx
 from recovery.model.bucket import (
     HOUR_NS,
+    NS_MAX,
     TYPE_SYSTEM,
     TYPE_USER,
     Bucket,
@@ -38,6 +39,7 @@ from recovery.services.tenancy.writing import BucketWish, change_catalogue, writ
 BUCKET_LIST: Final = Run("bucket list", "to see them")
 SHORT_RETENTION: Final = "data stay at least an hour, or forever with 0"
 SHARDS_TOO_LONG: Final = "a shard group spans more time than data stay"
+LONG_RETENTION: Final = "no server can keep data for more than 292 years, but forever with 0"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -47,6 +49,7 @@ class CreateBucket:
     Attributes:
         retention_ns: How long data stay, in nanoseconds; 0 forever.
         shard_group_ns: Span of a shard group, in nanoseconds; 0 for what suits the retention.
+        policy_name: Name of a retention policy of 1.x, kept with it; empty for none.
         rng: Randomness, for the ID.
     """
 
@@ -57,6 +60,7 @@ class CreateBucket:
     description: str = ""
     retention_ns: int = 0
     shard_group_ns: int = 0
+    policy_name: str = ""
     clock: Clock
     rng: Rng
 
@@ -91,6 +95,7 @@ class CreateBucket:
             retention_ns=self.retention_ns,
             bucket_id=bucket_id,
             shard_group_ns=shard_group_ns,
+            policy_name=self.policy_name,
         )
 
         def apply(tx: MetaTx) -> None:
@@ -272,9 +277,12 @@ def require_times(retention_ns: int, shard_group_ns: int) -> None:
         shard_group_ns: Span of a shard group, in nanoseconds.
 
     Raises:
-        RefusedError: Data stay less than an hour, or less than a shard group spans.
+        RefusedError: Data stay less than an hour, or less than a shard group spans, or a time does
+            not fit into the 64 bits that a server has for it.
     """
-    if 0 < retention_ns < HOUR_NS:
+    if max(retention_ns, shard_group_ns) > NS_MAX:
+        raise RefusedError(reason=LONG_RETENTION, hint="give a shorter time")
+    if retention_ns and retention_ns < HOUR_NS:
         raise RefusedError(reason=SHORT_RETENTION, hint="give a longer time")
     if 0 < retention_ns < shard_group_ns:
         raise RefusedError(reason=SHARDS_TOO_LONG, hint="give a shorter span of a shard group")

@@ -46,6 +46,7 @@ class BucketWish:
             to draw one.
         shard_group_ns: Its shard group duration; None for what the server would choose.
         groups: Shard groups that it has already.
+        policy_name: Name of a retention policy of 1.x, kept with it; empty for none.
     """
 
     name: str
@@ -55,6 +56,7 @@ class BucketWish:
     bucket_id: Id | None = None
     shard_group_ns: int | None = None
     groups: tuple[ShardGroup, ...] = ()
+    policy_name: str = ""
 
 
 SYSTEM_WISHES = tuple(
@@ -165,6 +167,7 @@ def write_bucket(tx: MetaTx, wish: BucketWish, *, org_id: Id, ids: IdSource, now
         retention_ns=wish.retention_ns,
         shard_group_ns=shard_group_ns,
         now=now,
+        policy_name=wish.policy_name,
     )
     tx.buckets.insert(bucket_id, org_id, wish.name, document)
 

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from recovery import services
-from recovery.errors import VerificationError
+from recovery.errors import VerificationError, WriteFailedError
 from recovery.ledger import Ledger
 from recovery.ledger_rows import Actor
 from recovery.metastore.rewind import Rewinder
@@ -327,9 +327,11 @@ def test_every_planner_there_is_stands_in_the_table() -> None:
 @pytest.mark.parametrize("name", PLANNERS)
 def test_what_did_not_come_about_is_noticed(made: MadeStore, name: str) -> None:
     planner = Idle(PLANNERS[name](made))
-    with pytest.raises(VerificationError) as caught:
+    before = made.path.read_bytes()
+    with pytest.raises(WriteFailedError) as caught:
         change(made.path, planner, destination=MemoryDestination())
-    assert caught.value.backup_path is not None
+    assert caught.value.outcome == "unchanged"
+    assert made.path.read_bytes() == before
 
 
 @pytest.mark.parametrize("name", PLANNERS)

@@ -52,6 +52,7 @@ ORDER = [
     "confirm",
     "open",
     "apply",
+    "foresee",
     "intend",
     "shield",
     "verify",
@@ -72,7 +73,8 @@ class Witness:
         looks: Called at each event, before anything is raised.
         answer: What `confirm` returns.
         content: What the planned change writes.
-        problem: What its verification finds.
+        problem: What its verification finds when it is committed.
+        foreseen: What it finds before that.
         is_needed: Whether there is anything to do.
         with_secret: Whether there is something to deliver.
     """
@@ -84,6 +86,7 @@ class Witness:
     answer: bool = True
     content: bytes = AFTER
     problem: str | None = None
+    foreseen: str | None = None
     is_needed: bool = True
     with_secret: bool = True
     intents: list[Intent] = field(default_factory=list)
@@ -127,9 +130,10 @@ class Witness:
 
     def verify(self, tx: MetaTx) -> str | None:
         """Look."""
-        self.note("verify")
+        is_ahead = self.events[-1] == "apply"
+        self.note("foresee" if is_ahead else "verify")
         assert tx.table("idsv1").get(KEY) == self.content
-        return self.problem
+        return self.foreseen if is_ahead else self.problem
 
     # -- the audience
 
@@ -533,6 +537,15 @@ def test_the_restoring_command_can_be_pasted(tmp_path: Path, level21_bolt: Path)
     command = hint_of(error).removeprefix("restore the backup: ")
     assert os.system(command) == 0  # noqa: S605 # as a person would paste it
     assert path.read_bytes() == level21_bolt.read_bytes()
+
+
+def test_a_change_that_does_not_come_out_as_planned_is_not_written(witness: Witness) -> None:
+    witness.foreseen = "the key has another value"
+    error = witness.fail()
+    assert (error.exit_code, error.changed) == (ExitCode.WRITE_FAILED, False)
+    assert "the key has another value" in str(error)
+    assert "intend" not in witness.events
+    assert (value(witness.path), names(witness)) == (BEFORE, ["level21.bolt"])
 
 
 def test_a_result_that_is_not_as_planned_keeps_the_backup(witness: Witness) -> None:

@@ -351,6 +351,7 @@ class Replaced:
     planner: SetStatus
     path: Path
     content: bytes
+    looks: list[MetaTx] = field(default_factory=list)
 
     @property
     def operation(self) -> str:
@@ -359,7 +360,10 @@ class Replaced:
     def plan(self, store: MetaTx) -> Plan:
         return replace(self.planner.plan(store), verify=self._put)
 
-    def _put(self, _: MetaTx) -> str:
+    def _put(self, tx: MetaTx) -> str | None:
+        self.looks.append(tx)
+        if len(self.looks) == 1:  # in front of the commit
+            return None
         other = self.path.with_name("other")
         other.write_bytes(self.content)
         other.rename(self.path)
