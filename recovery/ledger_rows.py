@@ -9,7 +9,6 @@ Invariants: a row is either read whole or not at all, whatever another program h
 import json
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Annotated, Final, Literal, TypeAlias
 
@@ -23,8 +22,7 @@ Phase: TypeAlias = Literal["intent", "done", "failed", "note"]
 _Decimal: TypeAlias = Annotated[str, msgspec.Meta(pattern=r"\A[0-9]{1,20}\Z")]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Actor:
+class Actor(msgspec.Struct, frozen=True, kw_only=True):
     """Who does it, and with what.
 
     Attributes:
@@ -56,8 +54,7 @@ class Actor:
         )
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Entry:
+class Entry(msgspec.Struct, frozen=True, kw_only=True):
     """One row.
 
     Attributes:

@@ -18,9 +18,10 @@ import os
 import pwd
 import re
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
+
+import msgspec
 
 PROC_ROOT: Final = Path("/proc")
 UNSEEN_SENTENCE: Final = "a process in another container or namespace holds the lock"
@@ -74,8 +75,7 @@ _SYSTEMS: Final = ("lxc ", "machine ")
 _HOLDERS_NAMED_MAX: Final = 3
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class LockHolder:
+class LockHolder(msgspec.Struct, frozen=True, kw_only=True):
     """One process that holds the lock.
 
     Attributes:
@@ -156,8 +156,7 @@ class LockHolder:
         return f"{self.name} {'holds' if self.is_certain else 'probably holds'} the lock"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class LockUse:
+class LockUse(msgspec.Struct, frozen=True, kw_only=True):
     """What is known about the lock of one file.
 
     Attributes:
@@ -196,8 +195,7 @@ class LockUse:
         return "stop the container that has it, or see on the host what holds it: lslocks -u"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Entry:
+class _Entry(msgspec.Struct, frozen=True, kw_only=True):
     """One flock line of the table."""
 
     pid: int
@@ -206,8 +204,7 @@ class _Entry:
     is_blocked: bool
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Openers:
+class _Openers(msgspec.Struct, frozen=True, kw_only=True):
     """Processes that have the file open.
 
     Attributes:

@@ -16,6 +16,8 @@ import hmac
 from dataclasses import dataclass, field
 from typing import Final
 
+import msgspec
+
 from recovery.daemon.answer import ApiError
 from recovery.daemon.request import Request
 from recovery.daemon.rights import Rights, permissions_of_role, permissions_of_self
@@ -35,8 +37,7 @@ USER_INACTIVE: Final = "User is inactive"
 _SCHEMES: Final = ("token ", "bearer ")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Caller:
+class Caller(msgspec.Struct, frozen=True, kw_only=True):
     """Who asks.
 
     Attributes:

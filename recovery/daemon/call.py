@@ -12,6 +12,8 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Final, Generic, Self, TypeAlias, TypeVar
 
+import msgspec
+
 from recovery.daemon.access import Access, Caller
 from recovery.daemon.answer import Answer, ApiError
 from recovery.daemon.bodies import Body, BodyError, read_body
@@ -32,8 +34,7 @@ from recovery.services.session import Session
 T = TypeVar("T")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Settings:
+class Settings(msgspec.Struct, frozen=True, kw_only=True):
     """What the daemon knows of the server that it stands for.
 
     Attributes:

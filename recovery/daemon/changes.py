@@ -11,9 +11,11 @@ Source: spec admin-daemon 2.7 and 2.8.
 """
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
+
+from msgspec.structs import replace
 
 from recovery.daemon.answer import ApiError
 from recovery.daemon.journal import Author, Journal, JournalEntry, TakeBack

@@ -15,6 +15,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import ClassVar, Final
 
+import msgspec
+
 from recovery.errors import NotFoundError, RefusedError
 from recovery.metastore.table import KeyChange
 from recovery.metastore.transaction import MetaTx
@@ -26,8 +28,7 @@ SIZE_BYTES_MAX: Final = 64 << 20
 CLIENT_LENGTH_MAX: Final = 60
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Author:
+class Author(msgspec.Struct, frozen=True, kw_only=True):
     """Who makes a change.
 
     Attributes:
@@ -140,8 +141,7 @@ class Journal:
         return TakeBack(entry=found, later=[one for one in self._entries if one.number > number])
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class TakeBack:
+class TakeBack(msgspec.Struct, frozen=True, kw_only=True):
     """One change of this run, taken back.
 
     Attributes:

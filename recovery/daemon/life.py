@@ -15,13 +15,14 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
+import msgspec
+
 QUIET_BEFORE_CHECK_S: Final = 300.0
 KILLED: Final = 128
 """What a shell adds to the number of the signal that ended a command."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Limits:
+class Limits(msgspec.Struct, frozen=True, kw_only=True):
     """When to end without being told.
 
     Attributes:

@@ -10,17 +10,17 @@ import contextlib
 import pwd
 import socket
 import struct
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
+
+import msgspec
 
 _CREDENTIALS: Final = struct.Struct("3i")
 _NOBODY: Final = 0xFFFFFFFF
 """What the kernel gives as login of a process that nobody's login began."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Peer:
+class Peer(msgspec.Struct, frozen=True, kw_only=True):
     """A process that has connected.
 
     Attributes:

@@ -10,9 +10,10 @@ minutes), session/http_server.go (encodeCookieSession); spec admin-daemon 1.7.
 """
 
 import hashlib
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Final
+
+import msgspec
 
 from recovery.model.ids import Id
 from recovery.model.token import new_token
@@ -25,8 +26,7 @@ RENEWAL: Final = timedelta(minutes=5)
 SESSIONS_MAX: Final = 10_000
 
 
-@dataclass(slots=True, kw_only=True)
-class _Session:
+class _Session(msgspec.Struct, kw_only=True):
     user_id: Id
     expires_at: datetime
 

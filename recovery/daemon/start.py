@@ -7,9 +7,10 @@ Source: spec admin-daemon 1.1 (the version by level) and 2.7.
 
 import socket
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final, Protocol
+
+import msgspec
 
 from recovery.daemon.access import Access, ConsoleKey
 from recovery.daemon.app import Application
@@ -34,8 +35,7 @@ _VERSIONS: Final = ((21, "v2.9.1"), (20, "v2.7.12"), (19, "v2.2.0"), (16, "v2.1.
 _OLDEST: Final = "v2.0.9"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class RunOptions:
+class RunOptions(msgspec.Struct, frozen=True, kw_only=True):
     """How to serve.
 
     Attributes:
@@ -56,7 +56,7 @@ class RunOptions:
     limits: Limits
     child: Child | None
     reason: str | None
-    console_key: Secret | None = field(repr=False)
+    console_key: Secret | None
     as_user: str | None
     version: str | None
     tool_version: str
@@ -64,15 +64,14 @@ class RunOptions:
     strong_passwords: bool
     configuration: Mapping[str, str | int | bool]
     files: Files
-    console_code: Secret | None = field(default=None, repr=False)
+    console_code: Secret | None = None
 
 
 class Book(Recorder, Entries, Protocol):
     """A ledger that is written and read."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Ending:
+class Ending(msgspec.Struct, frozen=True, kw_only=True):
     """How a run ended.
 
     Attributes:

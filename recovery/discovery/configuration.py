@@ -14,9 +14,11 @@ spf13/viper SupportedExts.
 import json
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from typing import Final
+
+import msgspec
+from msgspec.structs import replace
 
 from recovery.discovery.host import PREFIX
 from recovery.errors import ConfigurationError
@@ -43,8 +45,7 @@ _HINT: Final = ("mend that file", Give(Input.STORE, "name the store"))
 _LINE: Final = re.compile(r"at line (\d+)")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Settings:
+class Settings(msgspec.Struct, frozen=True, kw_only=True):
     """What a server is told about its files, as it is written; None where nothing is said.
 
     Attributes:
@@ -62,15 +63,14 @@ class Settings:
     def over(self, weaker: "Settings") -> "Settings":
         """Put these settings over weaker ones, which hold where these say nothing."""
         said = {
-            field.name: getattr(self, field.name)
-            for field in fields(self)
-            if getattr(self, field.name) is not None
+            name: getattr(self, name)
+            for name in self.__struct_fields__
+            if getattr(self, name) is not None
         }
         return replace(weaker, **said)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Configuration:
+class Configuration(msgspec.Struct, frozen=True, kw_only=True):
     """One configuration file.
 
     Attributes:

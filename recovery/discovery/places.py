@@ -10,10 +10,11 @@ containers/storage; Kubernetes pkg/volume.
 """
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Final
+
+import msgspec
 
 from recovery.discovery.candidate import STORE_NAME
 from recovery.discovery.host import Host
@@ -22,8 +23,7 @@ HOME_FOLDER: Final = ".influxdbv2"
 HOMEBREW_PREFIXES: Final = ("/opt/homebrew", "/usr/local", "/home/linuxbrew/.linuxbrew")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Place:
+class Place(msgspec.Struct, frozen=True, kw_only=True):
     """One place.
 
     Attributes:
@@ -37,8 +37,7 @@ class Place:
     engine_path: Path | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Blind:
+class Blind(msgspec.Struct, frozen=True, kw_only=True):
     """A folder that may not be listed.
 
     Attributes:

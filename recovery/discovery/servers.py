@@ -15,9 +15,11 @@ influxdata-docker influxdb/2.x entrypoint.sh; Homebrew formula influxdb.
 """
 
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final
+
+import msgspec
+from msgspec.structs import replace
 
 from recovery.discovery.candidate import SQLITE_NAME, STORE_NAME, Files
 from recovery.discovery.configuration import (
@@ -51,8 +53,7 @@ _PASSWD_HOME_FIELD: Final = 5
 _USUAL_HOMES: Final = {"root": "/root", "influxdb": "/var/lib/influxdb"}
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Server:
+class Server(msgspec.Struct, frozen=True, kw_only=True):
     """One server, and what it would open.
 
     Attributes:
@@ -75,8 +76,7 @@ class Server:
     notes: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Start:
+class _Start(msgspec.Struct, frozen=True, kw_only=True):
     """How a server is started.
 
     Attributes:

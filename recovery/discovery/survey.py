@@ -7,7 +7,8 @@ Invariants: nothing is created or changed. What may not be looked at is reported
 """
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+
+import msgspec
 
 from recovery.discovery.candidate import AS_NAMED, Candidate, Files, State, beside, look_at
 from recovery.discovery.containers import read_containers
@@ -25,8 +26,7 @@ from recovery.errors import ConfigurationError
 from recovery.model.display import displayed
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Survey:
+class Survey(msgspec.Struct, frozen=True, kw_only=True):
     """All stores that this machine may have.
 
     Attributes:

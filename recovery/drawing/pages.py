@@ -12,9 +12,10 @@ Source: SVG 2, section 9.3 (path data).
 
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from enum import StrEnum, unique
 from typing import Final
+
+import msgspec
 
 from recovery.drawing.svg import element, picture, text_of
 
@@ -56,8 +57,7 @@ _SHADES: Final = {
 """How dark each is where there is no style sheet."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class PageRun:
+class PageRun(msgspec.Struct, frozen=True, kw_only=True):
     """Neighbouring pages of one use.
 
     Attributes:
@@ -69,8 +69,7 @@ class PageRun:
     is_new: bool = False
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Share:
+class Share(msgspec.Struct, frozen=True, kw_only=True):
     """One part of a whole.
 
     Attributes:

@@ -7,9 +7,10 @@ differs by the form of the line, not by its colour alone.
 """
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from enum import StrEnum, unique
 from typing import Final
+
+import msgspec
 
 from recovery.drawing.svg import element, picture, shortened_text, text_of
 
@@ -37,8 +38,7 @@ class Strength(StrEnum):
     """Does not work: inactive, its user gone, or no look-up leads to it."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Box:
+class Box(msgspec.Struct, frozen=True, kw_only=True):
     """A user, a token or role, or what is reached.
 
     Attributes:
@@ -56,8 +56,7 @@ class Box:
     is_faded: bool = False
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Line:
+class Line(msgspec.Struct, frozen=True, kw_only=True):
     """A way from a box to one in the next column.
 
     Attributes:
@@ -101,8 +100,7 @@ def draw_reach(
     )
 
 
-@dataclass(frozen=True, slots=True)
-class _Place:
+class _Place(msgspec.Struct, frozen=True):
     """Where a box stands."""
 
     box: Box

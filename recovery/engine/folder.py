@@ -15,9 +15,10 @@ import errno
 import os
 import re
 from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
+
+import msgspec
 
 from recovery.engine.keys import Measurements
 from recovery.engine.tsm import ReadAt, TsmError, read_tsm
@@ -39,8 +40,7 @@ _NOT_ALLOWED: Final = frozenset({errno.EACCES, errno.EPERM})
 _SERIES: Final = "_series"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ShardFacts:
+class ShardFacts(msgspec.Struct, frozen=True, kw_only=True):
     """What the files of one shard tell.
 
     Attributes:
@@ -64,8 +64,7 @@ class ShardFacts:
         return not self.file_count
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class BucketFolder:
+class BucketFolder(msgspec.Struct, frozen=True, kw_only=True):
     """The folders of one bucket.
 
     Attributes:
@@ -79,8 +78,7 @@ class BucketFolder:
     oddities: tuple[str, ...]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class BucketFacts:
+class BucketFacts(msgspec.Struct, frozen=True, kw_only=True):
     """What the files of one bucket tell.
 
     Attributes:

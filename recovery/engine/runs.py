@@ -15,10 +15,11 @@ behind the one before it; what is read is what the walk would read.
 import sys
 from array import array
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from operator import gt
 from struct import Struct
 from typing import Final
+
+import msgspec
 
 SAMPLE: Final = 64
 """Keys that are looked at to find out how they repeat."""
@@ -35,8 +36,7 @@ _KEY_SIZE: Final = Struct(">H")
 _ONE_BLOCK: Final = b"\0\1"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Run:
+class Run(msgspec.Struct, frozen=True, kw_only=True):
     """Keys that lie alike.
 
     Attributes:

@@ -15,9 +15,10 @@ Source: InfluxDB v2.9.1 tsdb/engine/tsm1/writer.go, reader.go (`verifyVersion`,
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from struct import Struct
 from typing import Final, TypeAlias
+
+import msgspec
 
 from recovery.engine.keys import Measurements, prefix
 from recovery.engine.runs import BLOCK_KIND_MAX, find_run
@@ -55,8 +56,7 @@ class TsmError(ValueError):
         super().__init__(problem)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class TsmFacts:
+class TsmFacts(msgspec.Struct, frozen=True, kw_only=True):
     """What an index tells.
 
     Attributes:

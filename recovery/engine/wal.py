@@ -18,10 +18,11 @@ element of 3 bytes gives more than 64).
 """
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from struct import Struct, iter_unpack
 from struct import error as StructError  # noqa: N812 # it is a class
 from typing import Final
+
+import msgspec
 
 from recovery.engine.keys import Measurements
 from recovery.engine.tsm import ReadAt
@@ -47,8 +48,7 @@ class _WalError(ValueError):
     """An entry cannot be understood; the text is a clause whose subject is the segment."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class WalFacts:
+class WalFacts(msgspec.Struct, frozen=True, kw_only=True):
     """What a segment tells.
 
     Attributes:

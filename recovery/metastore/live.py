@@ -5,8 +5,9 @@ Lives here: `snapshot_store`, which calls the engine's protocol and translates i
 when it is used.
 """
 
-from dataclasses import dataclass
 from pathlib import Path
+
+import msgspec
 
 import bolt_store
 from bolt_store.errors import BoltError, CommitError, SnapshotError
@@ -18,8 +19,7 @@ from recovery.model.display import displayed
 from recovery.new_file import already_there
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class SnapshotFacts:
+class SnapshotFacts(msgspec.Struct, frozen=True, kw_only=True):
     """What was copied.
 
     Attributes:

@@ -6,9 +6,10 @@ Source: bbolt v1.3.6 tx.go (Page), bucket.go (Stats).
 """
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from itertools import groupby
 from typing import Final, NamedTuple
+
+import msgspec
 
 import bolt_store
 from bolt_store import DB, PageInfo, PageState
@@ -44,8 +45,7 @@ class BucketSize(NamedTuple):
     key_count: int
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class PageUsage:
+class PageUsage(msgspec.Struct, frozen=True, kw_only=True):
     """What the pages of a store are used for.
 
     Attributes:

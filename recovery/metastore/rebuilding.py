@@ -14,6 +14,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final, NamedTuple
 
+import msgspec
+
 import bolt_store
 from bolt_store.errors import BoltError, CommitError, DamagedError, LimitError
 from recovery.errors import RefusedError, StoreDamagedError
@@ -40,8 +42,7 @@ _KNOWLEDGE: Final = bolt_store.Knowledge(
 )
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class CompactFacts:
+class CompactFacts(msgspec.Struct, frozen=True, kw_only=True):
     """What a packed file was made of.
 
     Attributes:
@@ -56,8 +57,7 @@ class CompactFacts:
     key_count: int
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Alternative:
+class Alternative(msgspec.Struct, frozen=True, kw_only=True):
     """A state of a damaged file that was not taken.
 
     Attributes:
@@ -101,8 +101,7 @@ class LeftAside:
         return not self.is_free and not self.is_in_other_state
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class SalvageFacts:
+class SalvageFacts(msgspec.Struct, frozen=True, kw_only=True):
     """What was got out of a damaged file.
 
     Attributes:
@@ -135,7 +134,7 @@ class SalvageFacts:
     record_counts: dict[RecordKind, int]
     missing_names: tuple[str, ...]
     left_aside: tuple[LeftAside, ...]
-    put_back_counts: dict[RecordKind, int] = field(default_factory=dict)
+    put_back_counts: dict[RecordKind, int] = msgspec.field(default_factory=dict)
     put_back_notes: tuple[str, ...] = ()
 
 

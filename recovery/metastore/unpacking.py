@@ -13,9 +13,10 @@ import os
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
+
+import msgspec
 
 from recovery.errors import StoreDamagedError, WriteFailedError
 from recovery.metastore.archive import CUT, NoStoreError, UnpackerMissingError, find_store
@@ -35,8 +36,7 @@ _HINT: Final = "take another backup, or unpack this one, with tar xf or gunzip, 
 _HINT_ZSTD: Final = "unpack it with unzstd, or install backports.zstd beside this program"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Unpacked:
+class Unpacked(msgspec.Struct, frozen=True, kw_only=True):
     """A file that was unpacked.
 
     Attributes:

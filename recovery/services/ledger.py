@@ -7,10 +7,12 @@ Invariants: only reads; a ledger that does not exist has no operations and is no
 """
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
 from typing import Final, Protocol
+
+import msgspec
+from msgspec.structs import replace
 
 from recovery.errors import NotFoundError
 from recovery.ledger_rows import Actor, Entry
@@ -31,8 +33,7 @@ class Entries(Protocol):
         ...
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Operation:
+class Operation(msgspec.Struct, frozen=True, kw_only=True):
     """One operation, from its first row to its last.
 
     Attributes:

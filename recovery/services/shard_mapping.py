@@ -10,9 +10,10 @@ the same time, or two shards with one number, come from no single server.
 """
 
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Final
+
+import msgspec
 
 from recovery.engine.folder import BucketFacts, BucketFolder, ShardFacts
 from recovery.model.bucket import DAY_NS, HOUR_NS
@@ -34,8 +35,7 @@ _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND_NS: Final = 1000
 
 
-@dataclass(frozen=True, slots=True, kw_only=True, order=True)
-class ShardName:
+class ShardName(msgspec.Struct, frozen=True, order=True, kw_only=True):
     """One shard of one bucket.
 
     Attributes:
@@ -49,8 +49,7 @@ class ShardName:
         return f"{self.bucket_id}/{self.shard_id}"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Conflict:
+class Conflict(msgspec.Struct, frozen=True, kw_only=True):
     """Two shards that cannot both be right.
 
     Attributes:
@@ -69,8 +68,7 @@ class Conflict:
         return f"the shards {self.one} and {self.other} {self.problem}"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class BucketMap:
+class BucketMap(msgspec.Struct, frozen=True, kw_only=True):
     """The groups of one bucket.
 
     Attributes:
@@ -118,8 +116,7 @@ def map_bucket(
     )
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Unmapped:
+class Unmapped(msgspec.Struct, frozen=True, kw_only=True):
     """Shards of one bucket that lie on disk and are in no group.
 
     Attributes:

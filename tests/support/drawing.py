@@ -1,9 +1,10 @@
 """Changes drawn at random, of every kind."""
 
-from dataclasses import replace
 from pathlib import Path
 from random import Random
 from typing import TYPE_CHECKING
+
+from msgspec.structs import replace
 
 from recovery.metastore.store import MetaStore
 from recovery.metastore.transaction import MetaTx

@@ -1,8 +1,9 @@
 """Rebuilding a store in tests, as the command does, without a terminal."""
 
 from collections.abc import Iterable
-from dataclasses import replace
 from pathlib import Path
+
+from msgspec.structs import replace
 
 from recovery.metastore.store import MetaStore
 from recovery.model.catalogue import Catalogue, decode_catalogue

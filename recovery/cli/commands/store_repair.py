@@ -4,8 +4,9 @@ Lives here: the step from its options to its planner. Must not live here: what i
 (`recovery.services.doctor`).
 """
 
-from dataclasses import replace
 from typing import Final
+
+from msgspec.structs import replace
 
 from recovery.cli.changing import run_planner
 from recovery.cli.context import Context

@@ -4,8 +4,9 @@ Lives here: `user create`. Must not live here: its decisions
 (`recovery.services.tenancy.user_creation`).
 """
 
-from dataclasses import replace
 from typing import Final
+
+from msgspec.structs import replace
 
 from recovery.cli.audience import Lack
 from recovery.cli.changing import run_planner

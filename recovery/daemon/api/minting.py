@@ -8,8 +8,9 @@ Source: InfluxDB v2.9.1 authorization/http_server.go (Validate), authorization/m
 admin-daemon 1.4 and 1.8.
 """
 
-from dataclasses import dataclass
 from typing import Final
+
+import msgspec
 
 from recovery.daemon.answer import ApiError
 from recovery.daemon.api.users import require_known_status
@@ -24,8 +25,7 @@ UNABLE: Final = ApiError("invalid", "unable to create token")
 _ACTIONS: Final = ("read", "write")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Wanted:
+class Wanted(msgspec.Struct, frozen=True, kw_only=True):
     """A token that is asked for.
 
     Attributes:

@@ -7,8 +7,9 @@ Source: InfluxDB v2.9.1 paging.go (DecodeFindOptions), Go strconv (Atoi, ParseBo
 
 import re
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
 from typing import Final, TypeVar
+
+import msgspec
 
 from recovery.daemon.answer import ApiError
 from recovery.daemon.request import Request, id_fault
@@ -25,8 +26,7 @@ _BOOLEANS: Final = {
 }
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Page:
+class Page(msgspec.Struct, frozen=True, kw_only=True):
     """One page.
 
     Attributes:

@@ -10,9 +10,10 @@ Source: InfluxDB v2.9.1 tenant/service_onboarding.go, tenant/http_server_onboard
 admin-daemon 1.6 and 1.13.
 """
 
-from dataclasses import dataclass, field
 from http import HTTPStatus
 from typing import Final
+
+import msgspec
 
 from recovery.daemon.answer import Answer, ApiError, json_answer
 from recovery.daemon.api.authorizations import NOT_FOUND
@@ -35,16 +36,15 @@ from recovery.services.stores.first_setup import SetUpStore, is_empty
 DONE: Final = ApiError("conflict", "onboarding has already been completed")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Wanted:
+class _Wanted(msgspec.Struct, frozen=True, kw_only=True):
     """What is asked for."""
 
     username: str
-    password: Secret = field(repr=False)
+    password: Secret
     organization: str
     bucket: str
     retention_ns: int
-    token: Secret | None = field(repr=False)
+    token: Secret | None
 
 
 def is_allowed(call: Call) -> Answer:

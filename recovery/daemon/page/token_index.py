@@ -8,7 +8,6 @@ single tokens only those are read again.
 """
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, Self
 
 import msgspec
@@ -85,8 +84,7 @@ class TokenRow(msgspec.Struct, frozen=True, kw_only=True, gc=False):
         return self.operator is OperatorState.FULL and self.is_usable
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class TokenFilter:
+class TokenFilter(msgspec.Struct, frozen=True, kw_only=True):
     """Which tokens are wanted.
 
     Attributes:
@@ -294,8 +292,7 @@ _KEYS: Final = {
 }
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Cut:
+class Cut(msgspec.Struct, frozen=True, kw_only=True):
     """One page of a list.
 
     Attributes:

@@ -14,6 +14,8 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Final, Protocol
 from urllib.parse import quote
 
+import msgspec
+
 from recovery.daemon.access import USER_INACTIVE, Caller
 from recovery.daemon.answer import STATUSES, Answer, ApiError
 from recovery.daemon.call import Call
@@ -62,8 +64,7 @@ class Lifetime(Protocol):
         ...
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class PageDesk:
+class PageDesk(msgspec.Struct, frozen=True, kw_only=True):
     """Everything that screens are made with, besides what answers of the API need.
 
     Attributes:

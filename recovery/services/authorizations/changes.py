@@ -13,8 +13,9 @@ influxdb-metadata sections 6.4, 7.1, 8.4 and recipes R2 and R8.
 """
 
 from collections.abc import Iterable
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
+
+import msgspec
 
 from recovery.errors import RecordError, RefusedError
 from recovery.metastore.transaction import MetaTx
@@ -51,8 +52,7 @@ FREED_PAGES: Final = (
 )
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class SetStatus:
+class SetStatus(msgspec.Struct, frozen=True, kw_only=True):
     """The commands `auth set-active` and `auth set-inactive`."""
 
     authorization_id: Id
@@ -104,8 +104,7 @@ class SetStatus:
         return (*warnings, STILL_OPERATOR) if is_operator else warnings
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class DeleteAuthorization:
+class DeleteAuthorization(msgspec.Struct, frozen=True, kw_only=True):
     """The command `auth delete`.
 
     Attributes:
@@ -192,8 +191,7 @@ class DeleteAuthorization:
         return None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class CompleteOperator:
+class CompleteOperator(msgspec.Struct, frozen=True, kw_only=True):
     """The command `auth complete`."""
 
     authorization_id: Id

@@ -10,8 +10,9 @@ Source: InfluxDB v2.9.1 authorization/storage_authorization.go, authorization/se
 (uniqueAuthToken); spec influxdb-metadata sections 4.6, 5.1 to 5.4, 7.3 and recipe R1.
 """
 
-from dataclasses import dataclass
 from typing import Final
+
+import msgspec
 
 from recovery.errors import ConflictError, RefusedError
 from recovery.metastore.transaction import MetaTx
@@ -52,8 +53,7 @@ TOKEN_LENGTH_MAX: Final = 4096
 PERMISSIONS_SHOWN: Final = 12
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class CreateAuthorization:
+class CreateAuthorization(msgspec.Struct, frozen=True, kw_only=True):
     """The commands `auth create` and `auth create-operator`.
 
     Attributes:

@@ -10,7 +10,7 @@ Source: InfluxDB v2.9.1 http/authentication_middleware.go, authorization/storage
 spec influxdb-metadata sections 4.6, 5.4 and 8.4.
 """
 
-from dataclasses import dataclass, field
+import msgspec
 
 from recovery.metastore.transaction import MetaTx
 from recovery.model.authorization import Authorization
@@ -25,8 +25,7 @@ from recovery.services.access import standing_of
 from recovery.services.disclosure import Disclosure
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Details:
+class Details(msgspec.Struct, frozen=True, kw_only=True):
     """One authorization with everything that decides what it is good for.
 
     Attributes:
@@ -69,7 +68,7 @@ class Details:
     works_on_1x: bool
     created_at: str
     updated_at: str
-    stored: Secret | None = field(default=None, repr=False)
+    stored: Secret | None = None
 
 
 def details_of(

@@ -9,8 +9,9 @@ hashes only when that was asked for.
 """
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
+
+import msgspec
 
 from recovery.metastore.table import RecordProblem
 from recovery.metastore.transaction import MetaTx
@@ -24,8 +25,7 @@ from recovery.services.disclosure import Disclosure
 from recovery.services.tenancy.choosing import choose_organization, choose_user
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Exported:
+class Exported(msgspec.Struct, frozen=True, kw_only=True):
     """What is in the file.
 
     Attributes:

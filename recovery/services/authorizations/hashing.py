@@ -13,9 +13,10 @@ sections 5.3, 7.1 and 13.2 (I25).
 """
 
 from collections.abc import Iterable
-from dataclasses import dataclass
 from hashlib import sha256
 from typing import Final
+
+import msgspec
 
 from recovery.errors import RefusedError
 from recovery.metastore.table import RecordProblem
@@ -34,8 +35,7 @@ NOT_UNDONE: Final = (
 )
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class HashTokens:
+class HashTokens(msgspec.Struct, frozen=True, kw_only=True):
     """The command `auth hash`.
 
     Attributes:

@@ -12,7 +12,6 @@ auth.go (Valid); spec influxdb-metadata sections 8.1, 8.3, 10.3 and 11.2.
 """
 
 from collections.abc import Iterable
-from dataclasses import dataclass
 from typing import Final
 
 import msgspec
@@ -52,8 +51,7 @@ HOW_TO_WRITE: Final = (
 )
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class PermissionRequest:
+class PermissionRequest(msgspec.Struct, frozen=True, kw_only=True):
     """What was asked for. Everything but the first two adds up.
 
     Attributes:

@@ -10,8 +10,9 @@ Source: InfluxDB v2.9.1 authorization/service.go (CreateAuthorization, UpdateAut
 influxdb-metadata 7.3 and admin-daemon 1.8.
 """
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar, Final
+
+import msgspec
 
 from recovery.errors import NotFoundError
 from recovery.metastore.transaction import MetaTx
@@ -42,8 +43,7 @@ if TYPE_CHECKING:
 ORG_LIST: Final = Run("org list", "to see them")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class IssueAuthorization:
+class IssueAuthorization(msgspec.Struct, frozen=True, kw_only=True):
     """A new authorization with a new token, as a server makes it.
 
     Attributes:
@@ -116,8 +116,7 @@ class IssueAuthorization:
         return None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class EditAuthorization:
+class EditAuthorization(msgspec.Struct, frozen=True, kw_only=True):
     """The command `auth update`: another description or status, or both in one change.
 
     Attributes:

@@ -8,8 +8,9 @@ Invariants: nothing in it is overlooked: what is not understood is refused.
 Source: InfluxDB v2.9.1 authorization/http_server.go (postAuthorizationRequest).
 """
 
-from dataclasses import dataclass
 from typing import Final, Self
+
+import msgspec
 
 from recovery.errors import RefusedError
 from recovery.model.authorization import ACTIVE
@@ -20,8 +21,7 @@ from recovery.services.authorizations.permission_request import HOW_TO_WRITE
 _FIELDS: Final = frozenset(map(fold, ("status", "orgID", "userID", "description", "permissions")))
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class RequestBody:
+class RequestBody(msgspec.Struct, frozen=True, kw_only=True):
     """What a request says.
 
     Attributes:

@@ -14,9 +14,10 @@ for one destination, so that none is in force that was not handed over.
 import csv
 import io
 from collections.abc import Iterator
-from dataclasses import dataclass
 from hashlib import sha256
 from typing import TYPE_CHECKING, Final
+
+import msgspec
 
 from recovery.errors import RefusedError
 from recovery.metastore.table import RecordProblem
@@ -56,8 +57,7 @@ AFTERWARDS: Final = (
 )
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Turn:
+class _Turn(msgspec.Struct, frozen=True, kw_only=True):
     """One authorization that is replaced."""
 
     old_id: Id
@@ -67,8 +67,7 @@ class _Turn:
     digest: bytes
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class RotateTokens:
+class RotateTokens(msgspec.Struct, frozen=True, kw_only=True):
     """The command `auth rotate`.
 
     Attributes:

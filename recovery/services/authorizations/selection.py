@@ -7,8 +7,9 @@ of the finger there would hit the one that was to stay.
 """
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
 from typing import Final
+
+import msgspec
 
 from recovery.metastore.table import RecordProblem
 from recovery.metastore.transaction import MetaTx
@@ -21,8 +22,7 @@ NAMED_MAX: Final = 20
 """Records that a plan names one by one."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Selection:
+class Selection(msgspec.Struct, frozen=True, kw_only=True):
     """Some authorizations of a store.
 
     Attributes:

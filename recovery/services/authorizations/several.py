@@ -7,7 +7,7 @@ and which ones are meant (`selection`).
 Invariants: the cost grows with the store, and not with the store times the number of records.
 """
 
-from dataclasses import dataclass
+import msgspec
 
 from recovery.metastore.table import RecordProblem
 from recovery.metastore.transaction import MetaTx
@@ -22,8 +22,7 @@ from recovery.services.changes.facts import PlanFacts
 from recovery.services.changes.plan import Plan
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class DeleteSeveral:
+class DeleteSeveral(msgspec.Struct, frozen=True, kw_only=True):
     """The command `auth delete` on several.
 
     Attributes:
@@ -79,8 +78,7 @@ class DeleteSeveral:
         )
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class SetStatusOfSeveral:
+class SetStatusOfSeveral(msgspec.Struct, frozen=True, kw_only=True):
     """The commands `auth set-active` and `auth set-inactive` on several."""
 
     selection: Selection

@@ -27,8 +27,7 @@ VERSION: Final = 1
 KIND: Final = "authorization"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Names:
+class Names(msgspec.Struct, frozen=True, kw_only=True):
     """What the IDs of an authorization stand for.
 
     Attributes:

@@ -11,7 +11,6 @@ influxdb-metadata sections 4.7, 5.5 and 13.2 (I29).
 """
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
 from typing import ClassVar, Final
 
 import msgspec
@@ -129,8 +128,7 @@ def list_legacy(view: View, *, user: str | None, organization: str | None) -> Li
     return Listing(rows, problems)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class SetLegacyPassword:
+class SetLegacyPassword(msgspec.Struct, frozen=True, kw_only=True):
     """The command `v1-auth set-password`.
 
     Attributes:
@@ -142,7 +140,7 @@ class SetLegacyPassword:
     operation: ClassVar[str] = "v1-auth set-password"
 
     which: str
-    password: Secret = field(repr=False)
+    password: Secret
     is_ensured: bool
 
     def plan(self, store: MetaTx) -> Plan:
@@ -181,8 +179,7 @@ class SetLegacyPassword:
         return None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class SetLegacyStatus:
+class SetLegacyStatus(msgspec.Struct, frozen=True, kw_only=True):
     """The commands `v1-auth set-active` and `v1-auth set-inactive`.
 
     Attributes:
@@ -228,8 +225,7 @@ class SetLegacyStatus:
         )
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class DeleteLegacy:
+class DeleteLegacy(msgspec.Struct, frozen=True, kw_only=True):
     """The command `v1-auth delete`.
 
     Attributes:

@@ -10,8 +10,9 @@ Source: InfluxDB v2.9.1 v1/authorization/service.go (CreateAuthorization, Update
 influxdb-metadata 4.7 and admin-daemon 1.12.
 """
 
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, ClassVar, Final
+
+import msgspec
 
 from recovery.errors import ConflictError, NotFoundError
 from recovery.metastore.transaction import MetaTx
@@ -39,8 +40,7 @@ if TYPE_CHECKING:
 V1_LIST: Final = Run("v1-auth list", "to see all of them")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class CreateLegacy:
+class CreateLegacy(msgspec.Struct, frozen=True, kw_only=True):
     """The command `v1-auth create`.
 
     Attributes:
@@ -60,7 +60,7 @@ class CreateLegacy:
     status: str = ACTIVE
     description: str
     permissions: tuple[Permission, ...]
-    password_hash: Secret | None = field(default=None, repr=False)
+    password_hash: Secret | None = None
     clock: Clock
     rng: Rng
 
@@ -122,8 +122,7 @@ class CreateLegacy:
         )
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class EditLegacy:
+class EditLegacy(msgspec.Struct, frozen=True, kw_only=True):
     """Another description or status of a 1.x authorization, or both in one change.
 
     Attributes:
@@ -173,8 +172,7 @@ class EditLegacy:
         )
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class StoreLegacyPassword:
+class StoreLegacyPassword(msgspec.Struct, frozen=True, kw_only=True):
     """A password of a 1.x authorization, hashed before.
 
     Attributes:
@@ -184,7 +182,7 @@ class StoreLegacyPassword:
     operation: ClassVar[str] = "v1-auth set-password"
 
     authorization_id: Id
-    password_hash: Secret = field(repr=False)
+    password_hash: Secret
 
     def plan(self, store: MetaTx) -> Plan:
         """Plan the new password.

@@ -12,10 +12,11 @@ influxdb-metadata sections 5.3, 5.4 and 7.2.
 """
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from enum import StrEnum, unique
 from typing import Final
 from urllib.parse import unquote
+
+import msgspec
 
 from recovery.metastore.transaction import MetaTx
 from recovery.model.authorization import Authorization
@@ -49,8 +50,7 @@ class TokenVerdict(StrEnum):
     """No record has it: 401."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class TokenReport:
+class TokenReport(msgspec.Struct, frozen=True, kw_only=True):
     """What is known about a token.
 
     Attributes:

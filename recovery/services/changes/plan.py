@@ -7,9 +7,10 @@ module of its own.
 
 from collections.abc import Callable
 from contextlib import ExitStack
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol, Self
+
+import msgspec
 
 from recovery.errors import WriteFailedError
 from recovery.metastore.transaction import MetaTx
@@ -25,8 +26,7 @@ def _do_nothing(_: MetaTx) -> None:
     return None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Plan:
+class Plan(msgspec.Struct, frozen=True, kw_only=True):
     """What a command is going to do, decided and not done yet.
 
     Attributes:
@@ -52,12 +52,16 @@ class Plan:
     record_ids: tuple[str, ...]
     warnings: tuple[str, ...] = ()
     is_needed: bool = True
-    apply: Callable[[MetaTx], None] = field(repr=False)
-    verify: Callable[[MetaTx], str | None] = field(repr=False)
-    secret: Secret | None = field(default=None, repr=False)
+    apply: Callable[[MetaTx], None]
+    verify: Callable[[MetaTx], str | None]
+    secret: Secret | None = None
     subject_id: str | None = None
     afterwards: tuple[str | Run, ...] = ()
     stops: str | None = None
+
+    def __repr__(self) -> str:
+        """Name it alone: what its functions hold may be secret."""
+        return f"Plan({self.operation!r})"
 
     @classmethod
     def nothing(
@@ -109,8 +113,7 @@ class Planner(Protocol):
         ...
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Manner:
+class Manner(msgspec.Struct, frozen=True, kw_only=True):
     """How a change is to be done, apart from what it is.
 
     Attributes:
@@ -126,7 +129,7 @@ class Manner:
     is_dry_run: bool = False
     output_path: Path | None = None
     reason: str | None = None
-    backups: BackupRule = field(default_factory=lambda: BackupEachChange(SystemClock()))
+    backups: BackupRule = msgspec.field(default_factory=lambda: BackupEachChange(SystemClock()))
     is_whole_file_checked: bool = True
 
     @property
@@ -135,8 +138,7 @@ class Manner:
         return not self.is_dry_run and self.output_path is None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class WorkFile:
+class WorkFile(msgspec.Struct, frozen=True, kw_only=True):
     """The file that is about to be written, as the ledger is told.
 
     Attributes:
@@ -213,8 +215,7 @@ class Work(Protocol):
         ...
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Proposal:
+class Proposal(msgspec.Struct, frozen=True, kw_only=True):
     """All that is shown before the question.
 
     Attributes:
@@ -226,8 +227,8 @@ class Proposal:
 
     plan: Plan
     store: StoreFacts
-    work: Work = field(repr=False)
-    manner: Manner = field(repr=False)
+    work: Work
+    manner: Manner
 
     @property
     def target_path(self) -> Path:
@@ -240,8 +241,7 @@ class Proposal:
         return self.work.backup_path
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Outcome:
+class Outcome(msgspec.Struct, frozen=True, kw_only=True):
     """How a change ended; failures are exceptions.
 
     Attributes:

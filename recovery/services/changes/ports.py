@@ -6,9 +6,10 @@ here: their implementations.
 
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager, nullcontext
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
+
+import msgspec
 
 from recovery.secret import Secret
 from recovery.services.changes.plan import Proposal
@@ -53,8 +54,7 @@ class TokenDestination(Protocol):
         ...
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Intent:
+class Intent(msgspec.Struct, frozen=True, kw_only=True):
     """What the ledger is told before the commit. No secrets.
 
     Attributes:
@@ -94,8 +94,7 @@ class Recorder(Protocol):
         ...
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Ports:
+class Ports(msgspec.Struct, frozen=True, kw_only=True):
     """What a change needs from outside.
 
     Attributes:

@@ -13,8 +13,9 @@ Source: spec influxdb-metadata section 14 ("Common"), bbolt-format section 2.11.
 
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
-from dataclasses import replace
 from typing import Final
+
+from msgspec.structs import replace
 
 from recovery.errors import UNCHANGED, DeliveryError, RecoveryError, RefusedError
 from recovery.log import get_logger

@@ -11,8 +11,10 @@ Source: spec influxdb-metadata sections 4.6, 5.3, 5.4, 7, 8, 13.2.
 """
 
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Final
+
+import msgspec
 
 from recovery.metastore.transaction import MetaTx
 from recovery.model.authorization import (
@@ -205,8 +207,7 @@ def examine_authorizations(chart: Chart) -> Iterator[Finding]:
         yield NO_OPERATOR.broken(TABLE)
 
 
-@dataclass(frozen=True, slots=True)
-class _Judgement:
+class _Judgement(msgspec.Struct, frozen=True):
     """What a permission list is like."""
 
     level: OperatorLevel
@@ -225,7 +226,7 @@ class _Examiner:
         # Source: InfluxDB v2.7.12 and v2.9.1 authorization/storage_authorization.go
         # (GetAuthorizationByToken, validateToken).
         is_used = chart.level < LEVEL_HASHED
-        rules = replace(TOKENS, is_used=is_used)
+        rules = msgspec.structs.replace(TOKENS, is_used=is_used)
         adopt = self._adopting if is_used else None
         found = None if is_used else self._has_token
         self._raw = IndexAudit(self._raw_index, TABLE, rules, adopt=adopt, is_found=found)

@@ -12,8 +12,10 @@ Source: spec influxdb-metadata sections 6.3 and 13.1 (which server does what).
 """
 
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from typing import Final, TypeAlias
+
+import msgspec
 
 from recovery.engine.folder import EngineFolder
 from recovery.metastore.transaction import MetaTx
@@ -39,8 +41,7 @@ Progress: TypeAlias = Callable[[str, int], None]
 """Called with what is looked at, as "records of usersv1", and how many of that so far."""
 
 
-@dataclass(slots=True)
-class Population:
+class Population(msgspec.Struct):
     """The IDs of one kind of record.
 
     Attributes:
@@ -49,8 +50,8 @@ class Population:
         is_there: Whether their bolt bucket is there at all.
     """
 
-    known: set[str] = field(default_factory=set)
-    opaque: set[str] = field(default_factory=set)
+    known: set[str] = msgspec.field(default_factory=set)
+    opaque: set[str] = msgspec.field(default_factory=set)
     is_there: bool = True
 
     def has(self, record_id: str | None) -> bool:
@@ -63,8 +64,7 @@ class Population:
         return not self.known and not self.opaque
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Repairer:
+class Repairer(msgspec.Struct, frozen=True, kw_only=True):
     """What a mend needs to make new records.
 
     Attributes:
@@ -76,8 +76,7 @@ class Repairer:
     ids: IdSource
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Nearest:
+class Nearest(msgspec.Struct, frozen=True, kw_only=True):
     """The user who lacks least to sign in.
 
     Attributes:
@@ -90,8 +89,7 @@ class Nearest:
     obstacles: tuple[Obstacle, ...]
 
 
-@dataclass(slots=True, kw_only=True)
-class Access:
+class Access(msgspec.Struct, kw_only=True):
     """Who could get in.
 
     Attributes:
@@ -112,8 +110,7 @@ class Access:
         return bool(self.sign_in_count or self.full_operator_count or self.other_operator_count)
 
 
-@dataclass(slots=True, kw_only=True)
-class Chart:
+class Chart(msgspec.Struct, kw_only=True):
     """What is known so far.
 
     Attributes:
@@ -143,28 +140,28 @@ class Chart:
     sql_level: int | None = None
     use_hashed_tokens: bool | None = None
     repairer: Repairer
-    users: Population = field(default_factory=Population)
-    inactive_users: set[str] = field(default_factory=set)
-    users_with_rights: set[str] = field(default_factory=set)
-    lost_users: set[str] = field(default_factory=set)
-    lost_orgs: set[str] = field(default_factory=set)
-    orgs: Population = field(default_factory=Population)
-    buckets: Population = field(default_factory=Population)
-    authorizations: Population = field(default_factory=Population)
-    labels: Population = field(default_factory=Population)
-    system_buckets: dict[str, set[str]] = field(default_factory=dict)
-    stuck_orgs: set[str] = field(default_factory=set)
-    explained_orgs: set[str] = field(default_factory=set)
-    owners: set[str] = field(default_factory=set)
+    users: Population = msgspec.field(default_factory=Population)
+    inactive_users: set[str] = msgspec.field(default_factory=set)
+    users_with_rights: set[str] = msgspec.field(default_factory=set)
+    lost_users: set[str] = msgspec.field(default_factory=set)
+    lost_orgs: set[str] = msgspec.field(default_factory=set)
+    orgs: Population = msgspec.field(default_factory=Population)
+    buckets: Population = msgspec.field(default_factory=Population)
+    authorizations: Population = msgspec.field(default_factory=Population)
+    labels: Population = msgspec.field(default_factory=Population)
+    system_buckets: dict[str, set[str]] = msgspec.field(default_factory=dict)
+    stuck_orgs: set[str] = msgspec.field(default_factory=set)
+    explained_orgs: set[str] = msgspec.field(default_factory=set)
+    owners: set[str] = msgspec.field(default_factory=set)
     has_instance_owner: bool = False
-    accesses: dict[Server, Access] = field(
+    accesses: dict[Server, Access] = msgspec.field(
         default_factory=lambda: {server: Access() for server in Server}
     )
     can_extend_catalogue: bool = False
     made: frozenset[str] = frozenset()
     engine: EngineFolder | None = None
     progress: Progress | None = None
-    counts: dict[str, int] = field(default_factory=dict)
+    counts: dict[str, int] = msgspec.field(default_factory=dict)
 
     def has_records(self, table: str) -> bool:
         """Tell whether it can be known which records a bolt bucket has."""

@@ -10,10 +10,12 @@ Source: spec influxdb-metadata section 13.
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from enum import StrEnum, unique
 from pathlib import Path
 from typing import Final, TypeAlias
+
+import msgspec
 
 from recovery.discovery.candidate import Files
 from recovery.engine.folder import EngineFolder
@@ -124,8 +126,7 @@ class Outlook(StrEnum):
     DOES_NOT_START = "does not start"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Forecast:
+class Forecast(msgspec.Struct, frozen=True, kw_only=True):
     """What a start of one kind of server would come to.
 
     Attributes:
@@ -157,8 +158,7 @@ class Forecast:
             yield f"and for {len(self.reasons) - REASONS_SHOWN} more reasons, which are above"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Verdict:
+class Verdict(msgspec.Struct, frozen=True, kw_only=True):
     """The end of an examination.
 
     Attributes:
@@ -200,8 +200,7 @@ class Verdict:
         return "; but ".join((f"{self.likely.server.value} {self.likely.end}", *different))
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Examination:
+class Examination(msgspec.Struct, frozen=True, kw_only=True):
     """What was found.
 
     Attributes:

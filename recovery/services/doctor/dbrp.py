@@ -6,8 +6,9 @@ Source: spec influxdb-metadata sections 4.10, 13.2.
 """
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import Final
+
+import msgspec
 
 from recovery.model.gojson import (
     Fields,
@@ -88,8 +89,7 @@ USELESS_DEFAULT: Final = Rule(
 )
 
 
-@dataclass(frozen=True, slots=True)
-class _Dbrp:
+class _Dbrp(msgspec.Struct, frozen=True):
     id: Id
     org_id: Id | None
     bucket_id: Id | None

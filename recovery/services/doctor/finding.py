@@ -11,6 +11,8 @@ from dataclasses import dataclass, field, replace
 from enum import StrEnum, unique
 from typing import Final, TypeAlias
 
+import msgspec
+
 from recovery.metastore.transaction import MetaTx
 from recovery.model.ids import ID_LENGTH
 from recovery.services.doctor.servers import ALL_SERVERS, NO_SERVER, Server
@@ -123,8 +125,7 @@ class Finding:
         return self.bucket if self.id is None else f"{self.bucket} {self.id}"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Rule:
+class Rule(msgspec.Struct, frozen=True, kw_only=True):
     """One way in which an invariant can be broken.
 
     Attributes:

@@ -9,8 +9,9 @@ records are examined as they will be. Nothing is refused by that: the change is 
 of several that are needed.
 """
 
-from dataclasses import replace
 from typing import Final
+
+from msgspec.structs import replace
 
 from recovery.metastore.pending import PendingTx
 from recovery.metastore.transaction import MetaTx

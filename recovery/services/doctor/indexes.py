@@ -10,8 +10,10 @@ records are lost, their entries are the last trace of them and stay until the lo
 """
 
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Final
+
+import msgspec
 
 from recovery.metastore.table import Table
 from recovery.model.ids import ID_LENGTH
@@ -44,8 +46,7 @@ LOST_REMEDY: Final = (
 )
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class IndexRules:
+class IndexRules(msgspec.Struct, frozen=True, kw_only=True):
     """How bad it is when an index is not as its records want it.
 
     Attributes:
@@ -65,8 +66,7 @@ class IndexRules:
     is_used: bool
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Adoption:
+class Adoption(msgspec.Struct, frozen=True, kw_only=True):
     """How a record can be made to want the one entry that leads to it.
 
     Attributes:

@@ -8,7 +8,6 @@ Source: spec influxdb-metadata sections 4.8, 4.11, 13.2.
 import base64
 import binascii
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from typing import Final, NamedTuple
 
 import msgspec
@@ -91,8 +90,7 @@ LISTING_FAILS: Final = "it is left out of lists, or listing fails"
 ASK_BACKUP: Final = "repair cannot know what it was: restore a backup of the store"
 
 
-@dataclass(frozen=True, slots=True)
-class _Named:
+class _Named(msgspec.Struct, frozen=True):
     """What every kind of record here has."""
 
     id: Id
@@ -100,8 +98,7 @@ class _Named:
     name: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Kind:
+class _Kind(msgspec.Struct, frozen=True, kw_only=True):
     """A kind of record, and its index.
 
     Attributes:

@@ -13,9 +13,10 @@ Source: spec influxdb-metadata section 13.2 ("Repair order").
 
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import ClassVar, Final
+
+import msgspec
 
 from recovery.errors import RefusedError
 from recovery.metastore.pending import PendingTx
@@ -49,8 +50,7 @@ RECORD_IDS_MAX: Final = 1000
 """Kept in the ledger; a store with more damage than that is told by its backup."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class RepairStore:
+class RepairStore(msgspec.Struct, frozen=True, kw_only=True):
     """The command `store repair`.
 
     Attributes:

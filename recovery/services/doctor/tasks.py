@@ -7,8 +7,10 @@ Source: spec influxdb-metadata sections 4.11, 13.1, 13.2.
 """
 
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Final
+
+import msgspec
 
 from recovery.metastore.transaction import MetaTx
 from recovery.model.gojson import (
@@ -105,8 +107,7 @@ NO_TASK: Final = Rule(
 )
 
 
-@dataclass(frozen=True, slots=True)
-class _Task:
+class _Task(msgspec.Struct, frozen=True):
     id: Id
     org_id: Id | None
     owner_id: Id | None

@@ -16,10 +16,11 @@ import gzip
 import os
 import zlib
 from collections.abc import Iterator
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final
+
+import msgspec
 
 from recovery.errors import SchemaError, StoreBusyError
 from recovery.log import get_logger
@@ -39,8 +40,7 @@ COMPRESSION_LEVEL: Final = 6
 LOCK_TIMEOUT_S: Final = 1.0
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class BackupReport:
+class BackupReport(msgspec.Struct, frozen=True, kw_only=True):
     """What was made.
 
     Attributes:

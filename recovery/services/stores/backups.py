@@ -14,7 +14,6 @@ import os
 import re
 import stat
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum, unique
 from pathlib import Path
@@ -124,8 +123,7 @@ def _copies(real_path: Path, needed: set[str | None] | None) -> Iterator[StoreCo
             )
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Pruning:
+class Pruning(msgspec.Struct, frozen=True, kw_only=True):
     """Which copies can go.
 
     Attributes:

@@ -11,7 +11,6 @@ Source: spec influxdb-metadata section 4 for the buckets, and which of their key
 """
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass
 from typing import Final, Literal, NamedTuple, TypeAlias
 
 import msgspec
@@ -73,8 +72,7 @@ class BucketCount(msgspec.Struct, frozen=True, kw_only=True):
     changed: int
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Comparison:
+class Comparison(msgspec.Struct, frozen=True, kw_only=True):
     """What is different between two stores.
 
     Attributes:
@@ -293,8 +291,7 @@ def _quoted(value: object) -> str:
 # -- kinds of records ----------------------------------------------------------------------------
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Kind:
+class _Kind(msgspec.Struct, frozen=True, kw_only=True):
     """What the records of a bucket are called.
 
     Attributes:

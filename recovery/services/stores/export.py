@@ -7,8 +7,9 @@ Invariants: no row has a token, a hash or a password. Records stream.
 """
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from pathlib import Path
+
+import msgspec
 
 from recovery.discovery.candidate import Files
 from recovery.export import Row, write_export
@@ -27,8 +28,7 @@ from recovery.services.stores.info import SignIn, sign_ins
 EVERYTHING = AuthorizationFilter()
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ExportReport:
+class ExportReport(msgspec.Struct, frozen=True, kw_only=True):
     """What was written.
 
     Attributes:

@@ -8,9 +8,9 @@ whole, up to `LIVE_BYTES_MAX`. Who holds a lock is looked up before the file is 
 this process is never named.
 """
 
-from dataclasses import dataclass
 from typing import Final
 
+import msgspec
 from msgspec import structs
 
 from recovery.discovery.candidate import AS_NAMED, Candidate, State
@@ -28,8 +28,7 @@ LIVE_BYTES_MAX: Final = 64 << 20
 """Largest store in use that is copied to be counted; most have less than a tenth of this."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class FoundFile:
+class FoundFile(msgspec.Struct, frozen=True, kw_only=True):
     """A file that may be a store.
 
     Attributes:
@@ -47,8 +46,7 @@ class FoundFile:
     problem: str | None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class FoundFiles:
+class FoundFiles(msgspec.Struct, frozen=True, kw_only=True):
     """All that was found on a machine.
 
     Attributes:

@@ -9,8 +9,9 @@ transaction: where the server leaves a user behind that nobody can sign in as, t
 Source: InfluxDB v2.9.1 tenant/service_onboarding.go; spec admin-daemon 1.6 and 1.13.
 """
 
-from dataclasses import dataclass, field
 from typing import ClassVar
+
+import msgspec
 
 from recovery.errors import ConflictError, RefusedError
 from recovery.metastore.transaction import MetaTx
@@ -33,8 +34,7 @@ from recovery.services.tenancy.choosing import cut_name
 from recovery.services.tenancy.writing import BucketWish, write_bucket, write_organization
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class SetUpStore:
+class SetUpStore(msgspec.Struct, frozen=True, kw_only=True):
     """The first user, organization, bucket and operator token.
 
     Attributes:
@@ -50,11 +50,11 @@ class SetUpStore:
     operation: ClassVar[str] = "setup"
 
     username: str
-    password_hash: Secret | None = field(repr=False)
+    password_hash: Secret | None
     organization: str
     bucket: str
     retention_ns: int
-    token: Secret = field(repr=False)
+    token: Secret
     is_delivered: bool = False
     server_hashes: bool | None
     clock: Clock

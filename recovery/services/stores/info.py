@@ -9,9 +9,10 @@ Source: spec influxdb-metadata sections 4.8 (sessions), 6.3 (levels), 7 (tokens 
 
 from collections import Counter
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
+
+import msgspec
 
 from recovery.metastore.table import RecordProblem
 from recovery.metastore.transaction import MetaTx
@@ -34,8 +35,7 @@ _LEVEL_REMOTES: Final = 19
 _LEVEL_NOTEBOOKS: Final = 16
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class SignIn:
+class SignIn(msgspec.Struct, frozen=True, kw_only=True):
     """A user, and whether it gets in with the right password.
 
     Attributes:
@@ -51,8 +51,7 @@ class SignIn:
     obstacles: tuple[Obstacle, ...]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class OperatorToken:
+class OperatorToken(msgspec.Struct, frozen=True, kw_only=True):
     """An operator token.
 
     Attributes:
@@ -74,8 +73,7 @@ class OperatorToken:
     because: tuple[str, ...]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Contents:
+class Contents(msgspec.Struct, frozen=True, kw_only=True):
     """How much is in a store.
 
     Attributes:
@@ -95,8 +93,7 @@ class Contents:
     problems: tuple[RecordProblem, ...]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class StoreInfo:
+class StoreInfo(msgspec.Struct, frozen=True, kw_only=True):
     """One store as a whole.
 
     Attributes:

@@ -6,8 +6,9 @@ how pictures are written (`recovery.drawing`).
 
 from collections import Counter
 from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import Final, Self
+
+import msgspec
 
 from recovery.drawing.pages import PageRun, PageUse, Share, draw_pages, draw_shares
 from recovery.metastore.pages import BucketSize, PageUsage, page_usage
@@ -25,8 +26,7 @@ MEANINGS: Final = {
 }
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class PageMap:
+class PageMap(msgspec.Struct, frozen=True, kw_only=True):
     """The pages of one state of a store.
 
     Attributes:

@@ -22,7 +22,6 @@ import os
 import shutil
 from collections.abc import Iterator
 from contextlib import ExitStack
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Final
 
@@ -353,8 +352,7 @@ def _elsewhere() -> Give:
     return Give(Input.TARGET, "name a place on another disk")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class EndRestore:
+class EndRestore(msgspec.Struct, frozen=True, kw_only=True):
     """The command `store prepare-restore --after`: what was added for the restore goes again."""
 
     operation: ClassVar[str] = OPERATION

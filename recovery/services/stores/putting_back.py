@@ -9,9 +9,10 @@ is put back is a record only when its content says of what kind it is; its index
 
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
+
+import msgspec
 
 from recovery.errors import RefusedError
 from recovery.metastore.pending import PendingTx
@@ -42,8 +43,7 @@ _REFERENCES: Final = {"userID": RecordKind.USER, "orgID": RecordKind.ORGANIZATIO
 """The fields that name another record."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class PutBack:
+class PutBack(msgspec.Struct, frozen=True, kw_only=True):
     """What was put back.
 
     Attributes:

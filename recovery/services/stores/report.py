@@ -10,11 +10,12 @@ made visible. Of a damaged store it has what could be read, and says what could 
 
 import os
 from collections.abc import Callable
-from dataclasses import dataclass
 from datetime import datetime
 from importlib.resources import files as package_files
 from pathlib import Path
 from typing import Final, TypeVar
+
+import msgspec
 
 from recovery.discovery.candidate import Files
 from recovery.drawing.svg import shortened
@@ -37,8 +38,7 @@ ROWS_MAX: Final = 200
 _T = TypeVar("_T")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Report:
+class Report(msgspec.Struct, frozen=True, kw_only=True):
     """All that the page says; a part that could not be read is None, and is in `problems`.
 
     Attributes:

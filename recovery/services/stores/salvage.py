@@ -4,8 +4,10 @@ Lives here: `compact` and `salvage`. Must not live here: how they are made
 (`recovery.metastore.rebuilding`), and what is examined (`recovery.services.doctor`).
 """
 
-from dataclasses import dataclass, replace
 from pathlib import Path
+
+import msgspec
+from msgspec.structs import replace
 
 from recovery.discovery.candidate import Files
 from recovery.errors import RecoveryError
@@ -27,8 +29,7 @@ from recovery.services.stores.putting_back import put_back as put_records_back
 __all__ = ["LeftAside", "Prospect", "SalvageFacts", "compact", "salvage"]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Prospect:
+class Prospect(msgspec.Struct, frozen=True, kw_only=True):
     """What influxd would do with a new file.
 
     Attributes:

@@ -7,9 +7,10 @@ Invariants: no existing file is ever touched.
 Source: spec influxdb-metadata sections 4.1 to 4.9 and 6.1, recipes R3, R5 and R6.
 """
 
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
+
+import msgspec
 
 from recovery.metastore.store import MetaStore
 from recovery.metastore.transaction import MetaTx
@@ -37,8 +38,7 @@ OTHER_NAME: Final = "bob"
 BUCKET: Final = "sensors"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class SampleStore:
+class SampleStore(msgspec.Struct, frozen=True, kw_only=True):
     """What is in the store that was made.
 
     Attributes:

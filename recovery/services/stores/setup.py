@@ -13,9 +13,11 @@ Source: InfluxDB v2.9.1 tenant/service_onboarding.go; spec influxdb-metadata sec
 
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final, Self
+
+import msgspec
+from msgspec.structs import replace
 
 from recovery.errors import RefusedError, WriteFailedError
 from recovery.metastore.store import MetaStore
@@ -48,8 +50,7 @@ from recovery.services.tenancy.writing import (
 OPERATION: Final = "setup"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Setup:
+class Setup(msgspec.Struct, frozen=True, kw_only=True):
     """What a new store is to hold.
 
     Attributes:
@@ -73,8 +74,7 @@ class Setup:
         return replace(self, password=password, token=token)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class SetupResult:
+class SetupResult(msgspec.Struct, frozen=True, kw_only=True):
     """What was made.
 
     Attributes:
@@ -89,8 +89,7 @@ class SetupResult:
     authorization_id: Id | None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class SetupProposal(Proposal):
+class SetupProposal(Proposal, frozen=True, kw_only=True):
     """A new store that is complete and has not got its name yet."""
 
     made: SetupResult

@@ -19,9 +19,10 @@ An operation that was taken back counts no more, so the next `undo` takes back t
 
 from collections.abc import Iterable, Iterator
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final
+
+from msgspec.structs import replace
 
 from recovery.errors import (
     RecoveryError,
@@ -64,8 +65,7 @@ _CHANGED: Final = frozenset({"done", "undelivered"})
 _PERHAPS: Final = frozenset({"unknown", UNFINISHED})
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class UndoProposal(Proposal):
+class UndoProposal(Proposal, frozen=True, kw_only=True):
     """All that is shown before the question.
 
     Attributes:

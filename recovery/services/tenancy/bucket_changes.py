@@ -11,8 +11,9 @@ Source: InfluxDB v2.9.1 tenant/service_bucket.go, tenant/storage_bucket.go, stor
 NormalisedShardDuration); spec influxdb-metadata 4.4 and 4.9, admin-daemon 1.11.
 """
 
-from dataclasses import dataclass
 from typing import ClassVar, Final
+
+import msgspec
 
 from recovery.errors import ConflictError, NotFoundError, RefusedError
 from recovery.metastore.transaction import MetaTx
@@ -42,8 +43,7 @@ SHARDS_TOO_LONG: Final = "a shard group spans more time than data stay"
 LONG_RETENTION: Final = "no server can keep data for more than 292 years, but forever with 0"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class CreateBucket:
+class CreateBucket(msgspec.Struct, frozen=True, kw_only=True):
     """The command `bucket create`.
 
     Attributes:
@@ -115,8 +115,7 @@ class CreateBucket:
         )
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class EditBucket:
+class EditBucket(msgspec.Struct, frozen=True, kw_only=True):
     """The commands `bucket rename` and `bucket update`.
 
     Attributes:
@@ -231,8 +230,7 @@ class EditBucket:
         return changes
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class DeleteBucket:
+class DeleteBucket(msgspec.Struct, frozen=True, kw_only=True):
     """The command `bucket delete`: only a user's bucket without data."""
 
     operation: ClassVar[str] = "bucket delete"

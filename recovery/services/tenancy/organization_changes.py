@@ -7,8 +7,9 @@ Lives here: the planners of `org create`, `org rename`, `org add-owner`, `add-me
 Source: spec influxdb-metadata sections 4.3, 4.5, 4.9, 9.5 and recipes R5, R6 and R7.
 """
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar, Final
+
+import msgspec
 
 from recovery.errors import ConflictError, NotFoundError, RefusedError
 from recovery.metastore.transaction import MetaTx
@@ -43,8 +44,7 @@ TASKS_KEEP_NAME: Final = (
 )
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class CreateOrganization:
+class CreateOrganization(msgspec.Struct, frozen=True, kw_only=True):
     """The command `org create`.
 
     Attributes:
@@ -151,8 +151,7 @@ class CreateOrganization:
         return None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class RenameOrganization:
+class RenameOrganization(msgspec.Struct, frozen=True, kw_only=True):
     """The command `org rename`.
 
     Attributes:
@@ -205,8 +204,7 @@ class RenameOrganization:
         )
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class SetRole:
+class SetRole(msgspec.Struct, frozen=True, kw_only=True):
     """The commands `org add-owner` and `org add-member`.
 
     Attributes:
@@ -246,8 +244,7 @@ class SetRole:
         return _role_plan(store, self.operation, user, wanted, what)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class SetInstanceOwner:
+class SetInstanceOwner(msgspec.Struct, frozen=True, kw_only=True):
     """The command `instance add-owner`.
 
     Attributes:
@@ -288,8 +285,7 @@ class SetInstanceOwner:
         return _role_plan(store, self.operation, user, wanted, "owner of the instance")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class RemoveRole:
+class RemoveRole(msgspec.Struct, frozen=True, kw_only=True):
     """The command `org remove-member`.
 
     Attributes:

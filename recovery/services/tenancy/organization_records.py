@@ -11,8 +11,9 @@ Source: InfluxDB v2.9.1 tenant/service_org.go, tenant/storage_org.go, tenant/sto
 influxdb-metadata 4.3 and 4.5, admin-daemon 1.10.
 """
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar, Final
+
+import msgspec
 
 from recovery.errors import ConflictError, NotFoundError, RefusedError
 from recovery.metastore.transaction import MetaTx
@@ -34,8 +35,7 @@ if TYPE_CHECKING:
 ORG_LIST: Final = Run("org list", "to see them")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class AddOrganization:
+class AddOrganization(msgspec.Struct, frozen=True, kw_only=True):
     """A new organization.
 
     Attributes:
@@ -86,8 +86,7 @@ class AddOrganization:
         )
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class EditOrganization:
+class EditOrganization(msgspec.Struct, frozen=True, kw_only=True):
     """The command `org update`: another name or description, or both in one change.
 
     Attributes:
@@ -158,8 +157,7 @@ class EditOrganization:
         )
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class DeleteOrganization:
+class DeleteOrganization(msgspec.Struct, frozen=True, kw_only=True):
     """The command `org delete`: only where no bucket of it has data."""
 
     operation: ClassVar[str] = "org delete"
@@ -219,8 +217,7 @@ class DeleteOrganization:
         )
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class AddRole:
+class AddRole(msgspec.Struct, frozen=True, kw_only=True):
     """A role by the server's rule: who has one in a resource gets no other.
 
     Attributes:
@@ -272,8 +269,7 @@ class AddRole:
         )
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class EndRole:
+class EndRole(msgspec.Struct, frozen=True, kw_only=True):
     """The end of a role, whatever it is."""
 
     operation: ClassVar[str] = "org remove-member"

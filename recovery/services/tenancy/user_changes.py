@@ -10,8 +10,10 @@ Source: spec influxdb-metadata sections 4.2, 5.5, 9.4, 11.3 and recipes R4, R7 a
 """
 
 from collections.abc import Iterable
-from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, ClassVar, Final
+
+import msgspec
+from msgspec.structs import replace
 
 from recovery.errors import ConflictError
 from recovery.metastore.transaction import MetaTx
@@ -35,8 +37,7 @@ TOKENS_STAY: Final = (
 )
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class SetPassword:
+class SetPassword(msgspec.Struct, frozen=True, kw_only=True):
     """The command `user update`.
 
     Attributes:
@@ -111,8 +112,7 @@ class SetPassword:
         return None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class SetUserStatus:
+class SetUserStatus(msgspec.Struct, frozen=True, kw_only=True):
     """The commands `user activate` and `user deactivate`."""
 
     user: UserChoice
@@ -156,8 +156,7 @@ class SetUserStatus:
         )
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class RenameUser:
+class RenameUser(msgspec.Struct, frozen=True, kw_only=True):
     """The command `user rename`."""
 
     operation: ClassVar[str] = "user rename"
@@ -203,8 +202,7 @@ class RenameUser:
         )
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class DeleteUser:
+class DeleteUser(msgspec.Struct, frozen=True, kw_only=True):
     """The command `user delete`.
 
     Attributes:

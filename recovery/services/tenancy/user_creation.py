@@ -9,8 +9,10 @@ gets a role in an organization, without which somebody who signs in sees nothing
 Source: spec influxdb-metadata sections 4.2, 9.4 and recipes R3 and R5.
 """
 
-from dataclasses import dataclass, replace
 from typing import ClassVar, Final
+
+import msgspec
+from msgspec.structs import replace
 
 from recovery.errors import ConflictError, RefusedError
 from recovery.metastore.transaction import MetaTx
@@ -33,8 +35,7 @@ WITHOUT_ROLE: Final = (
 )
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class CreateUser:
+class CreateUser(msgspec.Struct, frozen=True, kw_only=True):
     """The command `user create`.
 
     Attributes:

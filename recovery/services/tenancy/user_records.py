@@ -9,8 +9,9 @@ Source: InfluxDB v2.9.1 tenant/storage_user.go (CreateUser, UpdateUser), tenant/
 (SetPassword); spec admin-daemon 1.9.
 """
 
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, ClassVar
+
+import msgspec
 
 from recovery.errors import ConflictError, NotFoundError, RefusedError
 from recovery.metastore.transaction import MetaTx
@@ -25,8 +26,7 @@ if TYPE_CHECKING:
     from recovery.model.gojson import Json as Value
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class AddUser:
+class AddUser(msgspec.Struct, frozen=True, kw_only=True):
     """A user without password and role.
 
     Attributes:
@@ -71,8 +71,7 @@ class AddUser:
         )
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class EditUser:
+class EditUser(msgspec.Struct, frozen=True, kw_only=True):
     """Another name or status of a user, or both in one change.
 
     Attributes:
@@ -136,8 +135,7 @@ class EditUser:
         )
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class StorePassword:
+class StorePassword(msgspec.Struct, frozen=True, kw_only=True):
     """A password of a user, hashed before.
 
     Attributes:
@@ -147,7 +145,7 @@ class StorePassword:
     operation: ClassVar[str] = "user update"
 
     user_id: Id
-    password_hash: Secret = field(repr=False)
+    password_hash: Secret
 
     def plan(self, store: MetaTx) -> Plan:
         """Plan the new password.

@@ -10,7 +10,8 @@ Source: spec influxdb-metadata section 14, recipes R1, R3, R5 and R6; sections 4
 """
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+
+import msgspec
 
 from recovery.metastore.transaction import MetaTx
 from recovery.model.bucket import (
@@ -35,8 +36,7 @@ INSTANCE_ID_TABLE = "idsv1"
 INSTANCE_ID_KEY = b"id"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class BucketWish:
+class BucketWish(msgspec.Struct, frozen=True, kw_only=True):
     """A bucket to be made.
 
     Attributes:

@@ -12,8 +12,9 @@ influxdb-metadata sections 4.6, 5.4 and 13.2.
 """
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, NamedTuple
+
+import msgspec
 
 from recovery.errors import NotFoundError, RefusedError
 from recovery.metastore.transaction import MetaTx
@@ -124,8 +125,7 @@ def list_deleted_tokens(
         )
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class UndeleteTokens:
+class UndeleteTokens(msgspec.Struct, frozen=True, kw_only=True):
     """The command `auth undelete`.
 
     Attributes:

@@ -17,7 +17,6 @@ Source: InfluxDB v2.9.1 authorization/storage_authorization.go and tenant/storag
 
 from collections.abc import Iterable, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum, unique
 from pathlib import Path
@@ -54,8 +53,7 @@ class Place(StrEnum):
     FREED = "freed pages"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Origin:
+class Origin(msgspec.Struct, frozen=True, kw_only=True):
     """Where a record was found.
 
     Attributes:
@@ -97,8 +95,7 @@ class Deleted(msgspec.Struct, frozen=True, kw_only=True):
     because: str | None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class TokenTrace:
+class TokenTrace(msgspec.Struct, frozen=True, kw_only=True):
     """An authorization that is not in the store any more.
 
     Attributes:
@@ -109,8 +106,7 @@ class TokenTrace:
     authorization: Authorization
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class UserTrace:
+class UserTrace(msgspec.Struct, frozen=True, kw_only=True):
     """A user that is not in the store any more.
 
     Attributes:
@@ -124,8 +120,7 @@ class UserTrace:
     roles: tuple[Mapping, ...]
 
 
-@dataclass(slots=True, kw_only=True)
-class Traces:
+class Traces(msgspec.Struct, kw_only=True):
     """All that was found, by ID, the best of each first.
 
     Attributes:
@@ -134,9 +129,9 @@ class Traces:
         problems: Which places could not be looked at, as clauses.
     """
 
-    tokens: dict[Id, list[TokenTrace]] = field(default_factory=dict)
-    users: dict[Id, list[UserTrace]] = field(default_factory=dict)
-    problems: list[str] = field(default_factory=list)
+    tokens: dict[Id, list[TokenTrace]] = msgspec.field(default_factory=dict)
+    users: dict[Id, list[UserTrace]] = msgspec.field(default_factory=dict)
+    problems: list[str] = msgspec.field(default_factory=list)
 
     def user_name(self, user_id: Id | None) -> str | None:
         """Name a user that was found; None for one that was not."""
@@ -144,8 +139,7 @@ class Traces:
         return found[0].user.name if found else None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class CopyFile:
+class CopyFile(msgspec.Struct, frozen=True, kw_only=True):
     """A copy of the store, or of an earlier one.
 
     Attributes:

@@ -11,8 +11,9 @@ influxdb-metadata sections 4.2 and 4.5.
 """
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar, Final
+
+import msgspec
 
 from recovery.errors import NotFoundError, RefusedError
 from recovery.metastore.transaction import MetaTx
@@ -94,8 +95,7 @@ def list_deleted_users(
         )
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class UndeleteUser:
+class UndeleteUser(msgspec.Struct, frozen=True, kw_only=True):
     """The command `user undelete`.
 
     Attributes:

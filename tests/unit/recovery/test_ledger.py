@@ -14,6 +14,7 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+import msgspec
 import pytest
 
 from recovery.errors import ExitCode, LedgerError
@@ -397,7 +398,7 @@ def test_a_ledger_of_the_first_version_is_read_and_gets_what_it_lacks_with_its_n
     assert (first.txid_before, first.digest) == (7, None)
     ledger.prepare(intent())
     assert ledger.entries() == (first,)
-    ledger.intend(replace(intent(), digest="ab" * 32))
+    ledger.intend(msgspec.structs.replace(intent(), digest="ab" * 32))
     assert [entry.digest for entry in ledger.entries()] == [None, "ab" * 32]
     ledger.conclude(2, "done")
     assert ledger.entries()[-1].digest == "ab" * 32

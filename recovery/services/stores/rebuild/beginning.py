@@ -11,8 +11,9 @@ import os
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
 from pathlib import Path
+
+import msgspec
 
 from recovery.errors import StoreDamagedError, WriteFailedError
 from recovery.metastore.rebuilding import salvage_store
@@ -27,8 +28,7 @@ from recovery.services.stores.completing import complete_store
 from recovery.services.tenancy.writing import write_empty_store
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Base:
+class Base(msgspec.Struct, frozen=True, kw_only=True):
     """The store that is there to begin with.
 
     Attributes:

@@ -14,8 +14,9 @@ notification/check/check.go (tags of statuses).
 """
 
 from collections.abc import Sequence
-from dataclasses import replace
 from typing import Final
+
+from msgspec.structs import replace
 
 from recovery.engine.folder import BucketFacts, BucketFolder
 from recovery.errors import ConflictError, RefusedError

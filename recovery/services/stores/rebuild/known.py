@@ -15,12 +15,12 @@ import csv
 import io
 import re
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, field, replace
 from datetime import datetime
 from pathlib import Path
 from typing import Final
 
 import msgspec
+from msgspec.structs import replace
 
 from recovery.discovery.backup_folder import newest_backup
 from recovery.errors import RefusedError, StoreNotFoundError
@@ -56,8 +56,7 @@ _COLUMNS: Final = {
 _USUAL_COLUMNS: Final = ("id", "name", "retention", "duration", "org_id")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class KnownBucket:
+class KnownBucket(msgspec.Struct, frozen=True, kw_only=True):
     """What is known of one bucket.
 
     Attributes:
@@ -75,7 +74,7 @@ class KnownBucket:
     shard_group_ns: int | None = None
     is_system: bool | None = None
     description: str = ""
-    groups: Mapping[int, Span] = field(default_factory=dict)
+    groups: Mapping[int, Span] = msgspec.field(default_factory=dict)
 
     def completed(self, other: "KnownBucket") -> "KnownBucket":
         """Fill what is not known here with what another file knows."""
@@ -90,8 +89,7 @@ class KnownBucket:
         )
 
 
-@dataclass(slots=True, kw_only=True)
-class Known:
+class Known(msgspec.Struct, kw_only=True):
     """What is known of a lost store.
 
     Attributes:
@@ -101,10 +99,10 @@ class Known:
             full stop.
     """
 
-    organizations: dict[Id, str] = field(default_factory=dict)
-    buckets: dict[Id, KnownBucket] = field(default_factory=dict)
+    organizations: dict[Id, str] = msgspec.field(default_factory=dict)
+    buckets: dict[Id, KnownBucket] = msgspec.field(default_factory=dict)
     organization_id: Id | None = None
-    notes: list[str] = field(default_factory=list)
+    notes: list[str] = msgspec.field(default_factory=list)
 
     def learn_bucket(self, bucket_id: Id, bucket: KnownBucket, *, source: str) -> None:
         """Add what a file knows of a bucket.

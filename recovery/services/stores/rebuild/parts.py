@@ -5,8 +5,10 @@ the other (`filling`).
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
 from typing import Self
+
+import msgspec
+from msgspec.structs import replace
 
 from recovery.engine.folder import BucketFacts
 from recovery.model.ids import Id
@@ -16,8 +18,7 @@ from recovery.services.shard_mapping import BucketMap, ShardName
 from recovery.services.stores.rebuild.known import Known
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class EngineFacts:
+class EngineFacts(msgspec.Struct, frozen=True, kw_only=True):
     """What lies on disk.
 
     Attributes:
@@ -36,8 +37,7 @@ class EngineFacts:
         return max((shard.id for one in self.buckets for shard in one.shards), default=0)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Wishes:
+class Wishes(msgspec.Struct, frozen=True, kw_only=True):
     """What was asked for.
 
     Attributes:
@@ -54,9 +54,9 @@ class Wishes:
     organization: str | None = None
     organization_id: Id | None = None
     username: str | None = None
-    password: Secret | None = field(default=None, repr=False)
+    password: Secret | None = None
     has_password: bool = False
-    names: Mapping[Id, str] = field(default_factory=dict)
+    names: Mapping[Id, str] = msgspec.field(default_factory=dict)
     left_out: frozenset[ShardName] = frozenset()
     allows_overlaps: bool = False
 
@@ -65,8 +65,7 @@ class Wishes:
         return replace(self, password=password)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Placed:
+class Placed(msgspec.Struct, frozen=True, kw_only=True):
     """One bucket of the new store that is on disk.
 
     Attributes:
@@ -86,8 +85,7 @@ class Placed:
     is_system: bool
 
 
-@dataclass(slots=True, kw_only=True)
-class Filled:
+class Filled(msgspec.Struct, kw_only=True):
     """What a store was filled with.
 
     Attributes:
@@ -108,11 +106,11 @@ class Filled:
     user: User | None = None
     is_new_user: bool = False
     has_new_password: bool = False
-    org_id: Id = field(default=Id(""))
-    placed: list[Placed] = field(default_factory=list)
-    bare: list[tuple[Id, str]] = field(default_factory=list)
-    notes: list[str] = field(default_factory=list)
-    mapped: set[tuple[str, int]] = field(default_factory=set)
+    org_id: Id = Id("")
+    placed: list[Placed] = msgspec.field(default_factory=list)
+    bare: list[tuple[Id, str]] = msgspec.field(default_factory=list)
+    notes: list[str] = msgspec.field(default_factory=list)
+    mapped: set[tuple[str, int]] = msgspec.field(default_factory=set)
 
     @property
     def owner(self) -> User:

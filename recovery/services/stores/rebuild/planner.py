@@ -6,9 +6,10 @@ what is written (`filling`), what is said of it (`words`), the file that the sto
 """
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
 from typing import ClassVar, Final
+
+import msgspec
 
 from recovery.engine.folder import EngineFolder
 from recovery.errors import RefusedError
@@ -58,8 +59,7 @@ def read_engine(path: Path, progress: Progress | None = None) -> EngineFacts:
     return EngineFacts(path=str(path), buckets=tuple(buckets), oddities=tuple(folder.oddities()))
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class RebuildStore:
+class RebuildStore(msgspec.Struct, frozen=True, kw_only=True):
     """The command `store rebuild`, on a store that is new or was salvaged.
 
     Attributes:

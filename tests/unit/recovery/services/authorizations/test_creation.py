@@ -2,10 +2,10 @@
 
 import json
 import shutil
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from msgspec.structs import replace
 
 from recovery.errors import NotFoundError, RefusedError
 from recovery.metastore.store import MetaStore
@@ -52,7 +52,7 @@ def planner(request: PermissionRequest = READ_SENSORS, **fields: object) -> Crea
         clock=FixedClock(CHANGED_AT),
         rng=SeededRng(7),
     )
-    return replace(made, **fields)  # type: ignore[arg-type] # names are checked by replace
+    return replace(made, **fields)
 
 
 @pytest.fixture(params=LEVELS, ids="level{}".format)

@@ -4,10 +4,10 @@ import importlib
 import inspect
 import pkgutil
 from collections.abc import Callable
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from msgspec.structs import replace
 
 from recovery import services
 from recovery.errors import VerificationError, WriteFailedError
@@ -132,7 +132,7 @@ def creation(**fields: object) -> CreateAuthorization:
         clock=CLOCK,
         rng=SeededRng(),
     )
-    return replace(made, **fields)  # type: ignore[arg-type] # any of its fields
+    return replace(made, **fields)
 
 
 def import_of_another(made: MadeStore) -> Planner:

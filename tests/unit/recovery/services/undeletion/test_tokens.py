@@ -1,9 +1,9 @@
 """Deleted authorizations come back, and their tokens work; what contradicts the store does not."""
 
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from msgspec.structs import replace
 
 import bolt_store
 from recovery.errors import NotFoundError, RefusedError

@@ -1,9 +1,9 @@
 """Deleted users come back with what belongs to them."""
 
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from msgspec.structs import replace
 
 from recovery.errors import NotFoundError, RefusedError
 from recovery.metastore.store import MetaStore
