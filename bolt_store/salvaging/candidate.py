@@ -79,6 +79,17 @@ class Candidate:
         return self.free is not None and not self.orphans and not self.has_conflicts
 
     @property
+    def is_accounted(self) -> bool:
+        """Whether its freelist has all pages that its tree has not or refers to in vain.
+
+        A page that is a former state of itself is not cut off, it only cannot be taken.
+        """
+        lost = {lost.pgid for lost in self.survey.lost.values()}
+        return (
+            self.free is not None and not self.has_conflicts and lost.issuperset(self.orphans or ())
+        )
+
+    @property
     def has_conflicts(self) -> bool:
         """Whether its freelist lists pages that its tree has."""
         return self.free is not None and bool(shared_count(self.survey.reach, self.free.mask))
@@ -223,9 +234,14 @@ def repaired(candidate: Candidate, knowledge: Knowledge, named: list[Candidate])
     """Put back what is cut off; what the metas name tells where it was. Raises as `choose`."""
     others = [other.survey for other in named if other is not candidate]
     survey = repair(
-        candidate.survey, candidate.free, candidate.high_water_mark, knowledge.classify, others
+        candidate.survey,
+        candidate.free,
+        candidate.high_water_mark,
+        knowledge.classify,
+        others,
+        is_named=candidate.is_named,
     )
     orphans = candidate.orphans
-    if orphans is not None and survey is not candidate.survey:
-        orphans = tuple(pgid for pgid in orphans if not survey.reach[pgid])
+    if survey is not candidate.survey and candidate.free is not None:
+        orphans = tuple(orphan_pages(survey, candidate.free.mask, candidate.high_water_mark))
     return replace(candidate, survey=survey, orphans=orphans)

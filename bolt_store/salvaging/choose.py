@@ -207,7 +207,7 @@ def _is_after(newer: Candidate, older: Candidate) -> bool:
 
     The metas are copied first, so that pages may be of a state that they do not know.
     """
-    is_sure = newer.is_covering and newer.free is not None and older.free is not None
+    is_sure = newer.is_accounted and older.free is not None
     return is_sure and _may_follow(newer, older) and not _may_follow(older, newer)
 
 

@@ -68,7 +68,7 @@ def _leaves(survey: Survey, bucket: Element) -> Iterator[tuple[Place, Elements]]
         return
     if value.inline_page is not None:
         if bucket.place not in survey.lost:
-            found, _ = inline_elements(value.inline_page, survey.scan.page_count)
+            found, _ = inline_elements(survey.scan, bucket.place, value.inline_page)
             if found is not None:
                 yield bucket.place, found
         return

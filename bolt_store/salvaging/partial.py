@@ -5,7 +5,8 @@ alone. Must not live here: whether an element belongs where the page is referred
 
 A disk loses sectors of 512 or 4,096 bytes, so most elements of a damaged page are as they were.
 Such an element lies inside of the page, begins where its neighbour ends, as in every page that
-bbolt writes, has a key in order, and where it is a bucket, its value can be one. What overlaps a
+bbolt writes, has a key in order, and where it is a bucket, its value can be one. One wrong bit in
+its row of the table is corrected by its neighbours. What overlaps a
 long stretch of one and the same byte is not sound: that is what a lost sector reads as, and no sum
 tells of it.
 
@@ -16,13 +17,17 @@ Source: bbolt v1.3.6 node.go (write) for elements without gaps; spec section 3.5
 
 import re
 from bisect import bisect_left
+from collections import Counter
 from collections.abc import Iterator
+from itertools import pairwise
+from operator import itemgetter
 from typing import Final, NamedTuple
 
 from bolt_store.codec.bucket import decode_bucket
 from bolt_store.codec.layout import (
     BRANCH_ELEMENT,
     BUCKET_FLAG,
+    BUCKET_HEADER_SIZE_BYTES,
     ELEMENT_SIZE_BYTES,
     LEAF_ELEMENT,
     PAGE_HEADER,
@@ -70,7 +75,7 @@ class Reference(NamedTuple):
 
 
 class _Slot(NamedTuple):
-    """An element as the table has it: where its bytes lie."""
+    """An element: where its bytes lie."""
 
     element_index: int
     flag: int
@@ -79,22 +84,35 @@ class _Slot(NamedTuple):
     end: int
 
 
-def sound_elements(page: bytes, page_count: int) -> Partial | None:
+class _Row(NamedTuple):
+    """A row of the table."""
+
+    flag: int
+    pos: int
+    key_size: int
+    value_size: int
+
+
+def sound_elements(page: bytes, page_count: int, offset: int = 0) -> Partial | None:
     """Find the sound elements of a leaf.
 
     Args:
         page: The whole run; its header may be damaged, too.
         page_count: Pages of the file, of which a bucket has one as its root.
+        offset: Where in a sector it begins: an inline page, anywhere.
 
     Returns:
         What is sound; None when nothing is.
     """
-    slots = _chained(page, list(_leaf_slots(page)))
+    slots = _chained(page, _mended(page, list(_leaf_slots(page)), page_count))
     stretches = _stretches(page)
+    gone = _lost_sectors(slots, _count(page, slots), offset)
     whole = [
         slot
         for slot in slots
-        if not _touches(slot, stretches) and _is_whole(page, slot, page_count)
+        if not _touches(slot, stretches)
+        and gone.isdisjoint(_sectors(slot.start, slot.end, offset))
+        and _is_whole(page, slot, page_count)
     ]
     keys = [page[slot.start : slot.value_start] for slot in whole]
     leaf, indexes, end = Leaf([], [], []), [], 0
@@ -164,6 +182,115 @@ def _branch_slots(page: bytes) -> Iterator[_Slot]:
         end = start + key_size
         if key_size and start >= at and end <= len(page):
             yield _Slot(index, 0, start, end, end)
+
+
+def _mended(page: bytes, slots: list[_Slot], page_count: int) -> list[_Slot]:
+    """Correct the elements of which one number has a wrong bit.
+
+    Elements lie side by side, so that the table says twice where each begins: as its own place, and
+    as the end of the one before. Of the two, that is right whose row agrees with its other side.
+
+    Args:
+        page: The whole run.
+        slots: What can be an element, ascending.
+        page_count: Pages of the file.
+    """
+    count = int.from_bytes(page[10:12], "little")
+    table_end = PAGE_HEADER_SIZE_BYTES + ELEMENT_SIZE_BYTES * count
+    if not count or table_end > len(page):
+        return slots
+    rows = [_Row(*row) for row in LEAF_ELEMENT.iter_unpack(page[PAGE_HEADER_SIZE_BYTES:table_end])]
+    by_index = {slot.element_index: slot for slot in slots}
+    for index, (low, high) in enumerate(pairwise(_bounds(page, table_end, rows, page_count))):
+        if low is None or high is None:
+            continue
+        slot = by_index.get(index)
+        if (
+            slot is None
+            or (slot.start, slot.end) != (low, high)
+            or not _is_whole(page, slot, page_count)
+        ):
+            mended = _fitted(page, rows, index, (low, high), page_count)
+            if mended is not None:
+                by_index[index] = mended
+            elif slot is not None and (slot.start < low or slot.end > high):
+                del by_index[index]
+    return [by_index[index] for index in sorted(by_index)]
+
+
+def _bounds(page: bytes, table_end: int, rows: list[_Row], page_count: int) -> list[int | None]:
+    """Return where each element begins and the last one ends; None where nothing agrees."""
+    starts = [
+        PAGE_HEADER_SIZE_BYTES + ELEMENT_SIZE_BYTES * index + row.pos
+        for index, row in enumerate(rows)
+    ]
+    ends = [start + row.key_size + row.value_size for start, row in zip(starts, rows, strict=True)]
+    last = len(rows) - 1
+    found: list[int | None] = [table_end]
+    for index in range(1, last + 1):
+        before = ends[index - 1]
+        if index < last:
+            is_right = ends[index] == starts[index + 1]
+        else:
+            is_right = ends[last] == _end_of_page(page, rows, starts[last], page_count)
+        if before == starts[index] or is_right:
+            found.append(starts[index])
+        else:
+            left = ends[index - 2] if index > 1 else table_end
+            found.append(before if starts[index - 1] == left else None)
+    low = found[last]
+    if low is not None and starts[last] != low:
+        found.append(low + ends[last] - starts[last])
+    else:
+        found.append(_end_of_page(page, rows, starts[last], page_count))
+    return found
+
+
+def _end_of_page(page: bytes, rows: list[_Row], start: int, page_count: int) -> int:
+    """Tell where the last element ends, of which its row alone says how long it is."""
+    if not any(page[:PGID_SIZE_BYTES]):
+        return len(page)  # an inline one
+    row = rows[-1]
+    value_start = start + row.key_size
+    stated = value_start + row.value_size
+    end = len(page.rstrip(b"\0"))
+    if any(other.flag for other in rows[:-1]) or len(rows) == 1:
+        root = int.from_bytes(page[value_start : value_start + PGID_SIZE_BYTES], "little")
+        bucket_end = value_start + BUCKET_HEADER_SIZE_BYTES
+        if 0 < root < page_count and end <= bucket_end <= len(page):
+            return bucket_end
+    # A value may end in zeros; but where one bit makes it end without, it does.
+    is_one_bit = end > value_start and (end - value_start ^ row.value_size).bit_count() == 1
+    is_stated = end <= stated <= len(page) and not is_one_bit
+    return stated if is_stated and (page[stated - 1] or len(rows) == 1) else end
+
+
+def _fitted(
+    page: bytes, rows: list[_Row], index: int, bounds: tuple[int, int], page_count: int
+) -> _Slot | None:
+    """Make the element of which a row says all but one number; None when it says less."""
+    row = rows[index]
+    low, high = bounds
+    size = high - low
+    flag = row.flag & BUCKET_FLAG
+    if not PAGE_HEADER_SIZE_BYTES < low < high <= len(page) or (flag ^ row.flag).bit_count() > 1:
+        return None
+    # Among plain elements, what says to be a bucket and cannot be one is plain.
+    is_plain = 2 * sum(not other.flag for other in rows) > len(rows)
+    flags = [flag, 0] if row.flag and is_plain else [flag]
+    options = []
+    for key_size in (row.key_size, size - row.value_size):
+        value_size = size - key_size
+        changed = (key_size ^ row.key_size).bit_count() + (value_size ^ row.value_size).bit_count()
+        # One wrong bit, or none where it is the place that was wrong.
+        if 0 < key_size <= size and changed <= 1:
+            alike = sum(
+                (other.key_size == key_size) + (other.value_size == value_size) for other in rows
+            )
+            slots = [_Slot(index, flag, low, low + key_size, high) for flag in flags]
+            options += [(alike, slot) for slot in slots if _is_whole(page, slot, page_count)][:1]
+    # What most elements have is right; else the key is, as anybody else reads it.
+    return max(options, key=itemgetter(0))[1] if options else None
 
 
 def _chained(page: bytes, slots: list[_Slot]) -> list[_Slot]:
@@ -257,6 +384,24 @@ def _stretches(page: bytes) -> list[tuple[int, int]]:
         last = end // SECTOR_SIZE_BYTES * SECTOR_SIZE_BYTES
         found.append((first, last) if first < last else (start, end))
     return found
+
+
+def _lost_sectors(slots: list[_Slot], count: int, offset: int) -> set[int]:
+    """Find the sectors of which two rows of the table make no sense: what else they have, neither.
+
+    Of one row, a bit may be wrong.
+    """
+    seen = {slot.element_index for slot in slots}
+    votes: Counter[int] = Counter()
+    for index in range(count):
+        if index not in seen:
+            start = PAGE_HEADER_SIZE_BYTES + ELEMENT_SIZE_BYTES * index
+            votes.update(_sectors(start, start + ELEMENT_SIZE_BYTES, offset))
+    return {sector for sector, vote_count in votes.items() if vote_count > 1}
+
+
+def _sectors(start: int, end: int, offset: int) -> range:
+    return range((start + offset) // SECTOR_SIZE_BYTES, -(-(end + offset) // SECTOR_SIZE_BYTES))
 
 
 def _touches(slot: _Slot, stretches: list[tuple[int, int]]) -> bool:

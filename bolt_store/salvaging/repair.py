@@ -13,13 +13,17 @@ there are at least two, for no branch has less. Where there is a choice, nothing
 without a readable freelist or with one that contradicts the tree: what is current could not be
 told from what is left over.
 
+A sound page may have been written to the place of another one, or be a former state of itself. Then
+the pages below the right one are orphans. A page with something wrong below it is taken for such a
+one when without it fewer pages are left unexplained.
+
 Source: spec section 3.5, case D, with 720 trials in which nothing was lost and nothing wrong.
 """
 
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Final, TypeAlias
+from typing import Final, NamedTuple, TypeAlias
 
 from bolt_store.codec.branch import Branch
 from bolt_store.codec.bucket import decode_bucket
@@ -45,6 +49,15 @@ COMPARISON_COUNT_MAX: Final = 1_000_000
 """Orphans times holes that are compared; a file with more damage than that needs a person."""
 
 CHILD_COUNT_MIN: Final = 2
+
+WRONG_PAGE_COUNT_MAX: Final = 4
+"""Pages of one state that are taken for misplaced at most."""
+
+SUSPECT_COUNT_MAX: Final = 16
+"""Pages of which each is left out in turn: each costs a walk."""
+
+SUSPECT_HEIGHT_MAX: Final = 3
+"""A misplaced page is found by what is wrong in it, below it, and in the buckets that it names."""
 
 WRONG_REFERENCES: Final = frozenset({"page.range", "page.kind", "page.shared", "key.range"})
 """Why something is lost although the page that was meant may be whole."""
@@ -77,6 +90,8 @@ def repair(
     high_water_mark: int,
     classify: Classify | None,
     others: Sequence[Survey] = (),
+    *,
+    is_named: bool = False,
 ) -> Survey:
     """Put orphans back into the holes of a tree, as far as there is no choice.
 
@@ -86,6 +101,8 @@ def repair(
         high_water_mark: Where the pages of later states begin.
         classify: Tells buckets apart where keys do not.
         others: Other states of the file, in which the keys of an orphan may still be in place.
+        is_named: Whether a meta names both tree and freelist, so that a page of which much is lost
+            may be taken for a misplaced one. Of a left-over tree, pages were used again.
 
     Returns:
         The survey after that; the same one when nothing was put back.
@@ -94,19 +111,81 @@ def repair(
         PageError: A page has changed since the scan.
         OSError: A page cannot be read.
     """
-    if free is None or shared_count(survey.reach, free.mask):
+    if free is None:
         return survey
-    for _ in range(ROUND_COUNT_MAX):
-        holes = [lost for lost in survey.holes if lost.pgid is not None]
-        pgids = orphan_pages(survey, free.mask, high_water_mark) if holes else []
-        orphans = top_orphans(survey, pgids)
-        paths = _paths_of(survey.scan, orphans, classify, others) if orphans else {}
-        found = _assign(holes, orphans, paths)
-        if not found:
+    mend = _Mend(free, high_water_mark, classify, others)
+    best = mend.put_back(survey)
+    for _ in range(WRONG_PAGE_COUNT_MAX if is_named else 0):
+        unexplained = mend.unexplained_count(best)
+        better = None
+        for pgid in _suspects(best, free) if unexplained and best.problem_count else ():
+            wrong = best.wrong_pgids | {pgid}
+            other = mend.put_back(Survey(best.scan, best.root_pgid, None, wrong))
+            left = mend.unexplained_count(other)
+            if left < unexplained and (other.total >= best.total or not left):
+                better, unexplained = other, left
+        if better is None:
             break
-        attached = {**survey.attached, **found}
-        survey = Survey(survey.scan, survey.root_pgid, attached)
-    return survey
+        best = better
+    return best
+
+
+class _Mend(NamedTuple):
+    """What orphans are put back by. The fields are the arguments of `repair`."""
+
+    free: FreePages
+    high_water_mark: int
+    classify: Classify | None
+    others: Sequence[Survey]
+
+    def put_back(self, survey: Survey) -> Survey:
+        """Put orphans back, unless the freelist contradicts the tree."""
+        if shared_count(survey.reach, self.free.mask):
+            return survey
+        for _ in range(ROUND_COUNT_MAX):
+            holes = [lost for lost in survey.holes if lost.pgid is not None]
+            pgids = self._orphans(survey) if holes else []
+            orphans = top_orphans(survey, pgids)
+            paths = _paths_of(survey.scan, orphans, self.classify, self.others) if orphans else {}
+            found = _assign(holes, orphans, paths)
+            if not found:
+                break
+            attached = {**survey.attached, **found}
+            survey = Survey(survey.scan, survey.root_pgid, attached, survey.wrong_pgids)
+        return survey
+
+    def unexplained_count(self, survey: Survey) -> int:
+        """Count the pages that are in neither the tree nor the freelist, or in both."""
+        return len(self._orphans(survey)) + shared_count(survey.reach, self.free.mask)
+
+    def _orphans(self, survey: Survey) -> list[int]:
+        return orphan_pages(survey, self.free.mask, self.high_water_mark)
+
+
+def _suspects(survey: Survey, free: FreePages) -> list[int]:
+    """Return the pages that may not be what should be there, those with most wrong below first.
+
+    A page that was written to the place of another one, or a former state of the page itself, is
+    sound; but what it refers to is lost, or free, or belongs to others.
+    """
+    scan = survey.scan
+    above: dict[int, int] = {}
+    for pgid in survey.owners:
+        for below in _references(scan, pgid):
+            above.setdefault(below, pgid)
+    wrong = [lost.place[0] for lost in survey.lost.values() if lost.place]
+    wrong += [flaw.pgid for flaw in survey.flaws]
+    wrong += [pgid for pgid in survey.owners if free.mask[pgid]]
+    votes: Counter[int] = Counter()
+    for pgid in wrong:
+        page: int | None = pgid
+        for _ in range(SUSPECT_HEIGHT_MAX):
+            if page is None:
+                break
+            votes[page] += 1
+            page = above.get(page)
+    votes.pop(survey.root_pgid, None)
+    return [pgid for pgid, _ in votes.most_common(SUSPECT_COUNT_MAX)]
 
 
 def orphan_pages(
@@ -134,7 +213,9 @@ def orphan_pages(
         if pgid < end or not kind & STRICT or not kind & (BRANCH_FLAG | LEAF_FLAG):
             continue
         run = slice(pgid, pgid + scan.run_length(pgid))
-        if not (any(survey.reach[run]) or any(free[run]) or any(others[run])):
+        if pgid not in survey.wrong_pgids and not (
+            any(survey.reach[run]) or any(free[run]) or any(others[run])
+        ):
             found.append(pgid)
             # Inside of a run there may be left-overs that look like pages.
             end = run.stop

@@ -35,7 +35,13 @@ from bolt_store.codec.layout import (
     PAGE_HEADER,
     PAGE_HEADER_SIZE_BYTES,
 )
-from bolt_store.codec.leaf import Leaf, decode_leaf, encode_leaf, leaf_size_bytes
+from bolt_store.codec.leaf import (
+    Leaf,
+    decode_leaf,
+    decode_leaf_keys,
+    encode_leaf,
+    leaf_size_bytes,
+)
 from bolt_store.codec.meta import is_page_size
 from bolt_store.errors import PageError
 from bolt_store.file.block_file import BlockFile
@@ -407,6 +413,8 @@ def _kind_of_leaf(page: bytes, pgid: int, *, is_own: bool) -> int:
     again = encode_leaf(leaf, pgid=0, page_size_bytes=0)
     if again[PAGE_HEADER_SIZE_BYTES:] == page[PAGE_HEADER_SIZE_BYTES:size]:
         kind |= STRICT
+    elif not is_own and not decode_leaf_keys(page, pgid=pgid).is_packed:
+        raise PageError(pgid=pgid, code="element.place", problem="has elements with gaps")
     if leaf.flags and all(leaf.flags):
         kind |= BUCKETS_ONLY
     return kind

@@ -26,7 +26,7 @@ from typing import Final, NamedTuple, TypeAlias
 
 from bolt_store.codec.bucket import decode_bucket
 from bolt_store.codec.layout import BRANCH_FLAG, LEAF_FLAG
-from bolt_store.codec.leaf import Leaf, decode_leaf
+from bolt_store.codec.leaf import Leaf, decode_leaf, leaf_size_bytes
 from bolt_store.errors import PageError
 from bolt_store.limits import KEY_SIZE_BYTES_MAX, TREE_DEPTH_MAX
 from bolt_store.salvaging.partial import sound_elements
@@ -197,6 +197,7 @@ class Survey:
     Attributes:
         root_pgid: The root page of the root bucket.
         attached: What was put in the place of lost branches.
+        wrong_pgids: Pages that are not what should be there, however sound they look.
         reach: A byte for each page of the file: 0, or how it was reached.
         owners: The bucket that each page that was taken belongs to.
         lost: What was lost, by its place.
@@ -207,13 +208,20 @@ class Survey:
         bucket_count: Buckets, the root bucket not included.
     """
 
-    def __init__(self, scan: Scan, root_pgid: int, attached: Attachments | None = None) -> None:
+    def __init__(
+        self,
+        scan: Scan,
+        root_pgid: int,
+        attached: Attachments | None = None,
+        wrong_pgids: frozenset[int] = frozenset(),
+    ) -> None:
         """Walk.
 
         Args:
             scan: Of the file.
             root_pgid: Where to begin; any number.
             attached: What to put in the place of lost branches.
+            wrong_pgids: Pages to take for lost.
 
         Raises:
             PageError: A page has changed since the scan.
@@ -222,6 +230,7 @@ class Survey:
         self.scan: Final = scan
         self.root_pgid: Final = root_pgid
         self.attached: Final = attached or {}
+        self.wrong_pgids: Final = wrong_pgids
         self._bounds: dict[int, tuple[bytes | None, bytes | None]] = {}
         self._denied: set[Place] = set()
         for _ in range(RESTART_COUNT_MAX):
@@ -316,7 +325,7 @@ class Survey:
         if ref.place in self._denied:
             return "page.shared"
         self.scan.revive(ref.pgid)
-        if not self.scan.kind(ref.pgid):
+        if not self.scan.kind(ref.pgid) or ref.pgid in self.wrong_pgids:
             return self._why_unreadable(ref.pgid)
         if self.scan.kind(ref.pgid) not in (BRANCH_FLAG, LEAF_FLAG):
             return "page.kind"
@@ -328,7 +337,7 @@ class Survey:
         return None
 
     def _why_unreadable(self, pgid: int) -> str:
-        if pgid in self.scan.misplaced_pgids:
+        if pgid in self.scan.misplaced_pgids or pgid in self.wrong_pgids:
             return MISPLACED
         return "page.unreadable" if 1 < pgid < self.scan.page_count else "page.range"
 
@@ -436,7 +445,7 @@ class Survey:
         self._look_at_elements((ref.pgid,), found, tree, ref.mark, 0, stack, is_damaged=is_damaged)
 
     def _visit_inline(self, visit: _Inline, stack: list[_Ref | _Inline]) -> None:
-        found, is_damaged = inline_elements(visit.page, self.scan.page_count)
+        found, is_damaged = inline_elements(self.scan, visit.place, visit.page)
         if found is None:
             self._lose_bucket(visit.place, visit.tree, "bucket.inline")
             return
@@ -559,22 +568,30 @@ class Survey:
         )
 
 
-def inline_elements(page: bytes, page_count: int) -> tuple[Elements | None, bool]:
+def inline_elements(scan: Scan, place: Place, page: bytes) -> tuple[Elements | None, bool]:
     """Decode an inline page; of a damaged one, what is sound.
 
     Args:
+        scan: Of the file.
+        place: Of the bucket.
         page: From its header on, without the header of the bucket.
-        page_count: Pages of the file, of which a bucket in it has one as its root.
 
     Returns:
         Its elements, None when there are none to be had; and whether it is damaged.
+
+    Raises:
+        OSError: The page that it lies on cannot be read.
     """
     try:
         leaf = decode_leaf(page, pgid=None)
     except PageError:
-        found = sound_elements(page, page_count)
-        return (Elements(*found) if found is not None else None), True
-    return Elements(leaf, range(len(leaf.keys)), len(leaf.keys)), False
+        leaf = None
+    if leaf is not None and leaf_size_bytes(leaf) == len(page):
+        return Elements(leaf, range(len(leaf.keys)), len(leaf.keys)), False
+    # Which sectors it shares with the rest of its page tells what was lost together.
+    offset = max(scan.run(place[0]).find(page), 0)
+    found = sound_elements(page, scan.page_count, offset)
+    return (Elements(*found) if found is not None else None), True
 
 
 def _clipped(key: bytes, ref: _Ref) -> bytes:

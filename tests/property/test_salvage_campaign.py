@@ -257,13 +257,16 @@ def any_lively(random: Random) -> Lively:
 
 MISSED_ONCE = (
     "6001-38", "6002-40", "6002-235", "6002-298", "6002-337", "6003-89", "6003-192", "6003-459",
-    "7002-47", "7002-492", "8002-67",
+    "7002-47", "7002-492", "8002-67", "9001-342", "9002-136", "9002-92", "10-181", "10-281",
+    "20001-288", "20003-207",
 )  # fmt: skip
 """Trials that failed, each of another kind: pages below a lost root; a name that ends in what a
 lost sector reads as; an end that is cut off; a damaged key that is still in order; a newer state
 that no meta names; an orphan of another bucket; a name whose value cannot be read; a leaf that is
 taken for the root above it; a state that lacks what the newest one lacks; pages in wrong places,
-one of them in that of the root."""
+one of them in that of the root; a branch that is a former state of itself, or of another tree; a
+wrong bit in the size of a bucket, of a key, of a value that others beside it have as well; a newer
+state with pages that are older than itself; the key beside a lost table."""
 
 
 @pytest.mark.parametrize("trial", MISSED_ONCE)
@@ -274,14 +277,10 @@ def test_what_was_missed_once_is_found(trial: str, tmp_path: Path) -> None:
     assert judge(bytes(damage(past, random)), past, tmp_path) is None
 
 
-MISSED_STILL = {"10-181"}
-"""What is not found yet: a bit in a page of the newest state, 218 of 222 records."""
-
-
 def test_never_less_than_the_best_of_what_is_still_there(tmp_path: Path) -> None:
     done, wrong = run_campaign(10, 200, tmp_path, any_lively)
     assert set(done) == {damage.__name__ for damage in DAMAGES}
-    assert {one.split(maxsplit=1)[0] for one in wrong} == MISSED_STILL
+    assert wrong == []
 
 
 def test_never_less_than_the_best_of_a_torn_copy_of_what_bbolt_wrote(

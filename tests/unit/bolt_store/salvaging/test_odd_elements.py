@@ -1,6 +1,7 @@
 """Elements that no writer makes: each costs itself, and nothing beside it."""
 
 from pathlib import Path
+from random import Random
 
 import bolt_store
 from bolt_store import SalvageReport, salvage
@@ -8,6 +9,7 @@ from bolt_store.codec.bucket import BucketValue, encode_bucket
 from bolt_store.codec.leaf import Leaf, encode_leaf
 from bolt_store.codec.meta import encode_meta
 from bolt_store.db import new_pages
+from bolt_store.salvaging.partial import sound_elements
 from tests.support.memory_file import MemoryFile
 from tests.support.model import Model, dump_file, problems
 
@@ -119,3 +121,37 @@ def test_an_empty_file_is_an_empty_file_again(tmp_path: Path) -> None:
     report, model = run(MemoryFile(new_pages(PAGE_SIZE)), tmp_path)
     assert model == {}
     assert report.is_complete
+
+
+def test_one_wrong_bit_in_the_table_costs_no_element() -> None:
+    random = Random(1)
+    keys = [b"%016x" % number for number in range(4)]
+    values = [b"{%s}" % random.randbytes(length) for length in (56, 60, 72, 58)]
+    for pgid in (0, 3):
+        page = leaf_page([(0, *pair) for pair in zip(keys, values, strict=True)], pgid=pgid)
+        for bit in range(16 * 8, (16 + 4 * 16) * 8):
+            damaged = bytearray(page)
+            damaged[bit // 8] ^= 1 << bit % 8
+            found = sound_elements(bytes(damaged), page_count=9)
+            assert found is not None, bit
+            assert (found.leaf.flags, found.leaf.keys, found.leaf.values) == ([0] * 4, keys, values)
+
+
+def test_what_shares_a_sector_with_a_lost_table_is_lost() -> None:
+    random = Random(2)
+    entries = [(0, b"%016x" % number, random.randbytes(16)) for number in range(20)]
+    page = bytearray(leaf_page(entries, pgid=0))
+    # Most of the table and, in the same sector, the first keys.
+    page[48:512] = random.randbytes(464)
+    assert sound_elements(bytes(page), page_count=9) is None
+
+
+def test_one_wrong_bit_in_the_table_of_a_root_costs_no_bucket() -> None:
+    buckets = [(1, b"bucket%d" % number, inline([(0, b"k", b"v")])) for number in range(3)]
+    for bit in range(16 * 8, (16 + 3 * 16) * 8, 7):
+        page = bytearray(leaf_page(buckets, pgid=3))
+        page[bit // 8] ^= 1 << bit % 8
+        found = sound_elements(bytes(page), page_count=9)
+        assert found is not None
+        is_flag = (bit - 16 * 8) % (16 * 8) < 32
+        assert is_flag or found.leaf.keys == [name for _, name, _ in buckets], bit
