@@ -7,8 +7,8 @@ The layout is `data/<bucket ID>/autogen/<shard ID>/NNNNNNNNN-NNNNNNNNN.tsm` and
 `wal/<bucket ID>/autogen/<shard ID>/_NNNNN.wal`. The server opens the shards that have a folder in
 `data`, whatever the catalogue says; a query reaches those of the catalogue.
 
-Source: InfluxDB v2.9.1 storage/engine.go (`NewEngine`), tsdb/store.go (`findShards`),
-tsdb/engine/tsm1/wal.go (`segmentFileNames`), file_store.go (`FileStore.Open`).
+Source: InfluxDB v2.9.1 storage/engine.go (`NewEngine`), tsdb/store.go (`findShards`,
+`CreateShard`), tsdb/engine/tsm1/wal.go (`segmentFileNames`), file_store.go (`FileStore.Open`).
 """
 
 import errno
@@ -36,6 +36,9 @@ SHARD_ID_MAX: Final = (1 << 63) - 1
 
 _SHARD: Final = re.compile(r"[1-9][0-9]{0,18}\Z")
 _BAD: Final = ".tsm.bad"
+_PUT_ASIDE: Final = (
+    "; influxd puts it aside, and opens the rest of the shard only when it is started again"
+)
 _NOT_ALLOWED: Final = frozenset({errno.EACCES, errno.EPERM})
 _SERIES: Final = "_series"
 
@@ -154,13 +157,33 @@ class EngineFolder:
             if parse_id(name) != name
         ]
 
+    def _link(self, relative: str) -> list[str]:
+        """Say that a folder is a link, if it is one on a level where the server follows none."""
+        if not relative.startswith(DATA) or not (self.path / relative).is_symlink():
+            return []
+        told = f"{displayed(relative)} is a symbolic link, which influxd does not follow"
+        return [f"{told}: put the folder itself there, or mount it"]
+
     def shard_id_max(self) -> int:
         """Give the highest number of a shard, 0 when there is none.
+
+        The server opens every folder with a number, also one of another retention policy or of no
+        bucket, and would write a new shard of such a number into that folder.
 
         Raises:
             StoreAccessError: This user may not look.
         """
-        return max((max(one.shard_ids, default=0) for one in self.buckets()), default=0)
+        return max(
+            (
+                int(name)
+                for root in (DATA, WAL)
+                for database in self._folders(root)
+                for policy in self._folders(f"{root}/{database}")
+                for name in self._folders(f"{root}/{database}/{policy}")
+                if _SHARD.match(name) and int(name) <= SHARD_ID_MAX
+            ),
+            default=0,
+        )
 
     def read_bucket(self, folder: BucketFolder) -> BucketFacts:
         """Read the shards of a bucket.
@@ -220,9 +243,11 @@ class EngineFolder:
         shard_ids: set[int] = set()
         oddities = []
         for root in (DATA, WAL):
+            oddities += self._link(f"{root}/{bucket_id}")
             for policy in self._folders(f"{root}/{bucket_id}"):
                 relative = f"{root}/{bucket_id}/{policy}"
                 if policy == POLICY:
+                    oddities += self._link(relative)
                     for name in self._folders(relative):
                         if _SHARD.match(name) and int(name) <= SHARD_ID_MAX:
                             shard_ids.add(int(name))
@@ -278,10 +303,13 @@ class _Shard:
 
     def _read_tsm(self, relative: str, read_at: ReadAt, size_bytes: int) -> Span | None:
         try:
-            return read_tsm(read_at, size_bytes, self._measurements).span
+            facts = read_tsm(read_at, size_bytes, self._measurements)
         except TsmError as error:
-            self._tell(relative, error.problem)
+            self._tell(relative, error.problem + (_PUT_ASIDE if error.is_put_aside else ""))
             return None
+        if facts.problem is not None:
+            self._tell(relative, facts.problem)
+        return facts.span
 
     def _read_wal(self, relative: str, read_at: ReadAt, size_bytes: int) -> Span | None:
         try:

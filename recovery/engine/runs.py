@@ -21,6 +21,8 @@ from typing import Final
 
 import msgspec
 
+from recovery.model.shard_groups import TIME_NS_MAX, TIME_NS_MIN
+
 SAMPLE: Final = 64
 """Keys that are looked at to find out how they repeat."""
 PERIOD_MAX: Final = 24
@@ -85,15 +87,16 @@ def find_run(piece: bytes, start: int) -> Run | None:
     if sys.byteorder == "little":
         firsts.byteswap()
         lasts.byteswap()
-    if any(map(gt, firsts, lasts)):
+    first_ns, last_ns = min(firsts), max(lasts)
+    if any(map(gt, firsts, lasts)) or not TIME_NS_MIN <= first_ns <= last_ns <= TIME_NS_MAX:
         return None
     last_start = starts[-1] + (repeats - 1) * stride + _KEY_SIZE_BYTES
     return Run(
         size_bytes=stride * repeats,
         key_count=period * repeats,
         last_key=piece[last_start : last_start + sizes[period - 1]],
-        first_ns=min(firsts),
-        last_ns=max(lasts),
+        first_ns=first_ns,
+        last_ns=last_ns,
     )
 
 

@@ -49,10 +49,13 @@ class TsmError(ValueError):
 
     Attributes:
         problem: Why, as a clause whose subject is the file.
+        is_put_aside: Whether the server cannot open it either: it renames it to .tsm.bad, and
+            opens the shard without it only when it is started again.
     """
 
-    def __init__(self, *, problem: str) -> None:
+    def __init__(self, *, problem: str, is_put_aside: bool = True) -> None:
         self.problem = problem
+        self.is_put_aside = is_put_aside
         super().__init__(problem)
 
 
@@ -61,11 +64,14 @@ class TsmFacts(msgspec.Struct, frozen=True, kw_only=True):
 
     Attributes:
         span: The time of all its points, also of those that a tombstone takes away.
+        problem: What is wrong in it and keeps neither a server nor this from the rest, as a clause
+            whose subject is the file; None when nothing is.
     """
 
     span: Span
     key_count: int
     index_size_bytes: int
+    problem: str | None
 
 
 def read_tsm(read_at: ReadAt, size_bytes: int, measurements: Measurements) -> TsmFacts:
@@ -86,12 +92,13 @@ def read_tsm(read_at: ReadAt, size_bytes: int, measurements: Measurements) -> Ts
     reader = _Index(read_at, start, end, measurements)
     while reader.offset < end:
         reader.read_piece()
-    if not TIME_NS_MIN <= reader.first_ns <= reader.last_ns <= TIME_NS_MAX:
-        raise TsmError(problem="has a time in its index that no point can have")
+    if reader.first_ns > reader.last_ns:
+        raise TsmError(problem="has no time in its index that a point can have", is_put_aside=False)
     return TsmFacts(
         span=Span(first_ns=reader.first_ns, last_ns=reader.last_ns),
         key_count=reader.key_count,
         index_size_bytes=end - start,
+        problem=reader.problem,
     )
 
 
@@ -115,6 +122,7 @@ class _Index:
         first_ns: The first time so far.
         last_ns: The last time so far.
         key_count: Number of keys so far.
+        problem: As in `TsmFacts`.
     """
 
     def __init__(self, read_at: ReadAt, start: int, end: int, measurements: Measurements) -> None:
@@ -126,6 +134,7 @@ class _Index:
         self.first_ns = TIME_NS_MAX + 1
         self.last_ns = TIME_NS_MIN - 1
         self.key_count = 0
+        self.problem: str | None = None
 
     def read_piece(self) -> None:
         """Read on, as many whole keys as a piece holds.
@@ -173,6 +182,7 @@ class _Index:
         """
         unpack = _ONE_BLOCK.unpack_from
         whole = len(piece) - _ONE_BLOCK.size
+        lowest, highest = TIME_NS_MIN, TIME_NS_MAX
         first_ns, last_ns = self.first_ns, self.last_ns
         key_size = _key_size(piece, start)
         position = start + _KEY_SIZE.size + key_size  # of what follows the key
@@ -182,16 +192,23 @@ class _Index:
             kind, block_count, first, last, next_size = unpack(piece, position)
             behind = position
             if block_count != 1:
-                behind += ((block_count or 1) - 1) * _BLOCK_SIZE_BYTES
+                if not block_count:
+                    raise TsmError(
+                        problem="has a key without a block: influxd panics at it, so move it away",
+                        is_put_aside=False,
+                    )
+                behind += (block_count - 1) * _BLOCK_SIZE_BYTES
                 if behind > whole:
                     break
                 _, _, _, last, next_size = unpack(piece, behind)
-            if first > last or kind > BLOCK_KIND_MAX or not block_count:
-                raise TsmError(problem="has a block in its index that cannot be")
-            if first < first_ns:  # noqa: PLR1730 # min() takes four times as long
-                first_ns = first
-            if last > last_ns:  # noqa: PLR1730 # as above
-                last_ns = last
+            if kind > BLOCK_KIND_MAX or not lowest <= first <= last <= highest:
+                # The server believes it and answers from the other keys, so these count.
+                self.problem = "has a block in its index that cannot be, which is left out"
+            else:
+                if first < first_ns:  # noqa: PLR1730 # min() takes four times as long
+                    first_ns = first
+                if last > last_ns:  # noqa: PLR1730 # as above
+                    last_ns = last
             last_position, last_size, key_size = position, key_size, next_size
             position = behind + _ONE_BLOCK.size + next_size
             count += 1

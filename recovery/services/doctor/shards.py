@@ -228,7 +228,7 @@ class Disk:
 
     def shard_id_max(self) -> int:
         """Return the highest number of a shard."""
-        return max(self._owners, default=0)
+        return max(self.engine.shard_id_max(), max(self._owners, default=0))
 
 
 def groups_on_disk(chart: Chart, bucket: Bucket, *, shard_group_ns: int) -> tuple[ShardGroup, ...]:

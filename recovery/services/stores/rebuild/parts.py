@@ -25,16 +25,13 @@ class EngineFacts(msgspec.Struct, frozen=True, kw_only=True):
         path: The engine's folder, for a person.
         buckets: What its files tell.
         oddities: What is in it and is not understood, as sentences without a full stop.
+        shard_id_max: The highest number of a shard, also of one that is of no bucket.
     """
 
     path: str
     buckets: tuple[BucketFacts, ...]
     oddities: tuple[str, ...]
-
-    @property
-    def shard_id_max(self) -> int:
-        """The highest number of a shard; 0 when there is none."""
-        return max((shard.id for one in self.buckets for shard in one.shards), default=0)
+    shard_id_max: int
 
 
 class Wishes(msgspec.Struct, frozen=True, kw_only=True):

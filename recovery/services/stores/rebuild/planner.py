@@ -56,7 +56,12 @@ def read_engine(path: Path, progress: Progress | None = None) -> EngineFacts:
         buckets.append(folder.read_bucket(one))
         if progress is not None:
             progress("bucket folders", len(buckets))
-    return EngineFacts(path=str(path), buckets=tuple(buckets), oddities=tuple(folder.oddities()))
+    return EngineFacts(
+        path=str(path),
+        buckets=tuple(buckets),
+        oddities=tuple(folder.oddities()),
+        shard_id_max=folder.shard_id_max(),
+    )
 
 
 class RebuildStore(msgspec.Struct, frozen=True, kw_only=True):

@@ -80,13 +80,29 @@ def test_what_is_no_bucket_and_no_shard_is_left_alone_and_said(tmp_path: Path) -
     for name in ("x", "08", "9" * 20):
         (folder.parent / name).mkdir()
     (folder.parents[1] / "_series").mkdir()
-    (folder.parents[1] / "monthly" / "3").mkdir(parents=True)
+    (folder.parents[1] / "monthly" / "31").mkdir(parents=True)
+    (tmp_path / "data" / "_internal" / "autogen" / "32").mkdir(parents=True)
     engine = EngineFolder(tmp_path)
     assert [one.id for one in engine.buckets()] == [BUCKET]
     assert engine.buckets()[0].shard_ids == (7,)
     assert len(engine.oddities()) == 3
     assert len(engine.buckets()[0].oddities) == 4
-    assert engine.shard_id_max() == 7
+    assert engine.shard_id_max() == 32  # the server opens that as well
+
+
+def test_a_link_that_the_server_does_not_follow_is_told(tmp_path: Path) -> None:
+    folder = write_shard(tmp_path, BUCKET, 7, keys=KEYS)
+    away = tmp_path / "away"
+    folder.rename(away)
+    folder.symlink_to(away)  # of a shard the server asks only for its name
+    (bucket,) = EngineFolder(tmp_path).buckets()
+    assert bucket.oddities == ()
+    bucket_folder = folder.parents[1]
+    bucket_folder.rename(tmp_path / "moved")
+    bucket_folder.symlink_to(tmp_path / "moved")
+    (bucket,) = EngineFolder(tmp_path).buckets()
+    assert bucket.shard_ids == (7,)
+    assert "symbolic link" in bucket.oddities[0]
 
 
 def test_what_is_no_engine_is_refused(tmp_path: Path) -> None:

@@ -296,7 +296,7 @@ PLANNERS: dict[str, Callable[[MadeStore], Planner]] = {
     "SetUpStore": set_up_of_a_fresh_store,
     "RepairStore": repair_of_a_fault,
     "RebuildStore": lambda _: RebuildStore(
-        engine=EngineFacts(path="engine", buckets=(), oddities=()),
+        engine=EngineFacts(path="engine", buckets=(), oddities=(), shard_id_max=0),
         known=Known(),
         wishes=Wishes(username="carol", organization="third"),
         mends=False,
