@@ -1,6 +1,6 @@
 """Where deleted records are looked for, and the list of them.
 
-Lives here: the options and steps that `auth undelete` and `user undelete` have in common. Must not
+Lives here: the options and steps that the commands named undelete have in common. Must not
 live here: the search itself (`recovery.services.undeletion.traces`).
 """
 
@@ -26,7 +26,7 @@ from recovery.services.undeletion.traces import CopyFile, Deleted, Traces, gathe
 
 Row = TypeVar("Row", bound=Deleted)
 
-DELETING: Final = frozenset({"auth delete", "auth rotate", "user delete"})
+DELETING: Final = frozenset({"auth delete", "auth rotate", "user delete", "v1-auth delete"})
 
 
 class Undeletion(Change, frozen=True):
@@ -112,7 +112,7 @@ def _deletions(history: tuple[Operation, ...]) -> dict[str, str]:
 
 
 class Listed(NamedTuple, Generic[Row]):
-    """What differs between the lists of the two commands.
+    """What differs between the lists of the commands.
 
     Attributes:
         document: What --json prints: a `ChangeDocument` with `deleted`.

@@ -123,6 +123,9 @@ COMMANDS: Final = {
     "v1-auth set-active": Entry("v1_auth", "set one 1.x-compatible authorization active"),
     "v1-auth set-inactive": Entry("v1_auth", "set one 1.x-compatible authorization inactive"),
     "v1-auth delete": Entry("v1_auth", "delete one 1.x-compatible authorization with its password"),
+    "v1-auth undelete": Entry(
+        "v1_auth_undeletion", "bring a deleted 1.x-compatible authorization back, with its password"
+    ),
     "user list": Entry("user_listing", "list every user, with status and organizations"),
     "user show": Entry(
         "user_details", "say all about one user: roles, tokens, and whether it can sign in"

@@ -1,4 +1,4 @@
-"""auth undelete and user undelete, with the real program."""
+"""auth undelete, user undelete and v1-auth undelete, with the real program."""
 
 import json
 import shlex
@@ -41,6 +41,19 @@ def test_the_end_of_a_user_s_deletion_names_the_way_back(cli: Cli, made: MadeSto
     assert again.code == 0, again.stderr
     shown = cli.run_here("user", "show", "--username", "bob", "--json", "--bolt-path", made.path)
     assert json.loads(shown.stdout)["user"]["id"] == made.bob
+
+
+def test_the_end_of_a_1x_login_s_deletion_names_the_way_back(cli: Cli, made: MadeStore) -> None:
+    store = ("--bolt-path", made.path)
+    before = all_keys(made.path)
+    done = cli.run_here("v1-auth", "delete", "grafana", "--yes", *store)
+    hinted = " ".join(done.stdout[done.stdout.index("influx-recovery v1-auth undel") :].split())
+    listed = cli.run_here("v1-auth", "undelete", *store)
+    assert f"{made.legacy}  grafana" in listed.stdout
+    assert "grafana went with v1-auth delete of " in listed.stderr
+    again = cli.run_here(*words(hinted), "--yes")
+    assert again.code == 0, again.stderr
+    assert all_keys(made.path) == before
 
 
 def test_without_an_id_it_lists_and_changes_nothing(cli: Cli, made: MadeStore) -> None:

@@ -62,6 +62,7 @@ EVERY_COMMAND: Final[dict[str, tuple[tuple[str, ...], ...]]] = {
     "v1-auth set-active": (("grafana", "--yes"),),
     "v1-auth set-inactive": (("grafana", "--yes"),),
     "v1-auth delete": (("grafana", "--yes"),),
+    "v1-auth undelete": ((), ("grafana", "--yes")),
     "user list": ((),),
     "user show": (("--username", "alice"),),
     "user create": (
@@ -136,6 +137,7 @@ _A_CHANGE: Final = ("auth", "set-inactive", "{reader}", "--yes")
 NEEDS_A_DELETION: Final = {
     "auth undelete": ("auth", "delete", "{reader}", "--yes"),
     "user undelete": ("user", "delete", "--username", "bob", "--with-tokens", "--yes"),
+    "v1-auth undelete": ("v1-auth", "delete", "grafana", "--yes"),
 }
 NEEDS_AN_EXPORT: Final = {"auth import"}
 _AN_EXPORT: Final = ("auth", "export", "{home}/tokens.jsonl", "--with-tokens")

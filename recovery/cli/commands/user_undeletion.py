@@ -68,8 +68,8 @@ UNDELETE: Final = Command(
     "under its ID and its name, with its password and its roles as far as they are found, so that "
     "it can sign in again and its tokens work. Users are looked for in the state before the last "
     "one, on freed pages, and in the copies beside the store. influxd must be stopped. Nothing "
-    "secret is shown. It is refused when another user has the name. Its logins of InfluxDB 1.x do "
-    "not come back, and what has been written over is gone.",
+    "secret is shown. It is refused when another user has the name. v1-auth undelete brings its "
+    "logins of InfluxDB 1.x back. What has been written over is gone.",
     example="user undelete --username grafana --with-tokens",
     options=_Undelete,
     run=_undelete,

@@ -33,7 +33,7 @@ from recovery.model.password import (
     require_acceptable,
 )
 from recovery.ports import Clock
-from recovery.remedy import Run
+from recovery.remedy import Input, Run
 from recovery.secret import Secret
 from recovery.services.access import legacy_standing_of
 from recovery.services.authorizations.listing import Listing
@@ -279,6 +279,9 @@ class DeleteLegacy(msgspec.Struct, frozen=True, kw_only=True):
             warnings=warnings,
             apply=lambda tx: tx.legacy_authorizations.delete(gone),
             verify=lambda tx: self._verify(tx, gone),
+            afterwards=(
+                Run("v1-auth undelete", "if it was a mistake, to bring it back", {Input.ID: gone}),
+            ),
         )
 
     @staticmethod

@@ -258,29 +258,43 @@ def obstacle_to(
     if owner is not None:
         problem = f"its token is that of authorization {owner}"
         return Obstacle(problem, Run("auth show", "to look at that", {Input.ID: owner}))
-    if record.user_id != returning_user and (gone := _missing_user(store, record, traces)):
-        return gone
+    return missing_owner(store, record, traces, new="auth create", returning_user=returning_user)
+
+
+def missing_owner(
+    store: MetaTx,
+    record: Authorization,
+    traces: Traces,
+    *,
+    new: str,
+    returning_user: Id | None = None,
+) -> Obstacle | None:
+    """Say that the user or the organization of a record is not there.
+
+    Args:
+        traces: What else was found.
+        new: The command that makes a new one.
+        returning_user: A user that is brought back with it.
+
+    Returns:
+        The obstacle; None when there is none. A record without a user is let in.
+    """
+    missing = record.user_id
+    if missing not in {None, returning_user} and store.users.get(Id(missing or "")) is None:
+        name = traces.user_name(missing)
+        if name is None:
+            problem = f"its user {missing} is missing, and nothing of it was found"
+            return Obstacle(problem, Run(new, "for a new one of another user"))
+        way = Run("user undelete", "to bring that back first", {Input.ID: missing})
+        return Obstacle(f"its user {cut_name(name)} ({missing}) is deleted, too", way)
     if record.org_id is None or store.organizations.get(record.org_id) is None:
         which = "" if record.org_id is None else f"{record.org_id} "
         ways = (
             Run("store undo", "if the deletion was done with this tool"),
-            Run("auth create", "for a new token in another organization"),
+            Run(new, "for a new one in another organization"),
         )
         return Obstacle(f"its organization {which}is missing", ways)
     return None
-
-
-def _missing_user(store: MetaTx, record: Authorization, traces: Traces) -> Obstacle | None:
-    """Say that the user of a record is not there; a record without one is let in."""
-    missing = record.user_id
-    if missing is None or store.users.get(missing) is not None:
-        return None
-    name = traces.user_name(missing)
-    if name is None:
-        way = Run("auth create", "for a new token of another user")
-        return Obstacle(f"its user {missing} is missing, and nothing of it was found", way)
-    way = Run("user undelete", "to bring that back first", {Input.ID: missing})
-    return Obstacle(f"its user {cut_name(name)} ({missing}) is deleted, too", way)
 
 
 def restore(tx: MetaTx, records: tuple[Authorization, ...]) -> None:

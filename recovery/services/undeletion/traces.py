@@ -40,6 +40,8 @@ from recovery.secret import Secret
 _AUTHORIZATIONS: Final = RecordKind.AUTHORIZATION.value
 _USERS: Final = RecordKind.USER.value
 _PASSWORDS: Final = "userspasswordv1"  # the name of a bolt bucket
+_LOGINS: Final = "legacy/authorizationsv1"
+_LOGIN_PASSWORDS: Final = "legacy/authorizationPasswordv1"  # the name of a bolt bucket
 _ROLES: Final = "userresourcemappingsv1"
 _BCRYPT_START: Final = b"$2"
 
@@ -120,17 +122,34 @@ class UserTrace(msgspec.Struct, frozen=True, kw_only=True):
     roles: tuple[Mapping, ...]
 
 
+class LoginTrace(msgspec.Struct, frozen=True, kw_only=True):
+    """A 1.x-compatible authorization that is not in the store any more.
+
+    Attributes:
+        origin: Where it was found.
+        username: Its 1.x user name, which is no secret.
+        password: The hash of its password; None when none was found, or more than one.
+    """
+
+    origin: Origin
+    authorization: Authorization
+    username: str
+    password: Secret | None
+
+
 class Traces(msgspec.Struct, kw_only=True):
     """All that was found, by ID, the best of each first.
 
     Attributes:
         tokens: Authorizations; several of one ID differ.
         users: Users; several of one ID differ.
+        logins: 1.x-compatible authorizations; several of one ID differ.
         problems: Which places could not be looked at, as clauses.
     """
 
     tokens: dict[Id, list[TokenTrace]] = msgspec.field(default_factory=dict)
     users: dict[Id, list[UserTrace]] = msgspec.field(default_factory=dict)
+    logins: dict[Id, list[LoginTrace]] = msgspec.field(default_factory=dict)
     problems: list[str] = msgspec.field(default_factory=list)
 
     def user_name(self, user_id: Id | None) -> str | None:
@@ -209,9 +228,13 @@ class _Finder:
     def finish(self) -> None:
         """Put the best of each ID first: the record that was changed last, then the best place."""
         rank = {origin: (_RANKS[origin.place], at) for origin, at in self._places.items()}
-        for tokens in self._traces.tokens.values():
-            tokens.sort(key=lambda one: rank[one.origin])
-            tokens.sort(key=lambda one: one.authorization.updated_at.rstrip("Z"), reverse=True)
+        found: Iterable[list[TokenTrace] | list[LoginTrace]] = (
+            *self._traces.tokens.values(),
+            *self._traces.logins.values(),
+        )
+        for states in found:
+            states.sort(key=lambda one: rank[one.origin])
+            states.sort(key=lambda one: one.authorization.updated_at.rstrip("Z"), reverse=True)
         for users in self._traces.users.values():
             users.sort(key=lambda one: (*rank[one.origin], not one.user.is_active))
 
@@ -230,9 +253,14 @@ class _Finder:
                     [one for one in tx.mappings.of_user(user.id) if one.user_id == user.id],
                 )
 
+        for key, value in tx.table(_LOGINS).items():
+            password = tx.table(_LOGIN_PASSWORDS).get(key)
+            self._take_login(origin, key, value, [] if password is None else [password])
+
     def _take_leftovers(self, store: MetaStore, origin: Origin) -> None:
         """Take what lies on freed pages; a page that does not tell its bucket is known by it."""
         left = _Leftovers()
+        logins: list[tuple[bytes, bytes]] = []
         for leaf in leftover_records(store):
             bucket = None if leaf.bucket is None else leaf.bucket.decode(errors="replace")
             pairs = list(zip(leaf.keys, leaf.values, strict=True))
@@ -242,28 +270,50 @@ class _Finder:
             ):
                 for key, value in pairs:
                     self._take_token(origin, key, value)
+            elif bucket == _LOGINS or (bucket is None and any(map(self._is_login, leaf.keys))):
+                logins += pairs
             for key, value in pairs:
                 left.take(bucket, key, value)
         for user in left.users:
             if not self._present.users.has_id(user.id):
                 passwords = left.passwords.get(user.id.encode(), ())
                 self._add_user(origin, user, passwords, left.roles_of(user.id))
+        for key, value in logins:
+            self._take_login(origin, key, value, left.passwords.get(key, ()))
+
+    def _is_login(self, key: bytes) -> bool:
+        """Tell whether a key is that of a 1.x authorization that is there, or was found."""
+        found = parse_id(key)
+        is_known = self._present.legacy_authorizations.has_id
+        return found is not None and (found in self._traces.logins or is_known(found))
 
     def _take_token(self, origin: Origin, key: bytes, value: bytes) -> None:
-        found = parse_id(key)
-        if found is None or self._present.authorizations.has_id(found):
+        one = _decoded_authorization(key, value)
+        if one is None or self._present.authorizations.has_id(one.id):
             return
-        try:
-            one = decode_authorization(value)
-            one.permissions()
-        except UndecodableError:
-            return
-        if one.id != found or one.status not in {ACTIVE, INACTIVE, ""}:
-            return
-        known = self._traces.tokens.setdefault(found, [])
+        known = self._traces.tokens.setdefault(one.id, [])
         if all(other.authorization.document != one.document for other in known):
             self._place(origin)
             known.append(TokenTrace(origin=origin, authorization=one))
+
+    def _take_login(
+        self, origin: Origin, key: bytes, value: bytes, passwords: Iterable[bytes]
+    ) -> None:
+        one = _decoded_authorization(key, value)
+        is_there = self._present.legacy_authorizations.has_id
+        if one is None or one.token is None or is_there(one.id):
+            return
+        known = self._traces.logins.setdefault(one.id, [])
+        if all(other.authorization.document != one.document for other in known):
+            self._place(origin)
+            known.append(
+                LoginTrace(
+                    origin=origin,
+                    authorization=one,
+                    username=one.token.reveal(),
+                    password=_only(passwords),
+                )
+            )
 
     def _add_user(
         self, origin: Origin, user: User, passwords: Iterable[bytes], roles: Iterable[Mapping]
@@ -271,12 +321,11 @@ class _Finder:
         known = self._traces.users.setdefault(user.id, [])
         if all(other.user.document != user.document for other in known):
             self._place(origin)
-            hashes = [one.decode() for one in passwords if one.isascii()]
             known.append(
                 UserTrace(
                     origin=origin,
                     user=user,
-                    password=Secret(hashes[0]) if len(hashes) == 1 else None,
+                    password=_only(passwords),
                     roles=tuple(roles),
                 )
             )
@@ -306,7 +355,7 @@ class _Leftovers:
         if bucket == _USERS or (bucket is None and _is_user(key, value)):
             user = _decoded_user(key, value)
             self.users += [] if user is None else [user]
-        if bucket in {None, _PASSWORDS} and value.startswith(_BCRYPT_START):
+        if bucket in {None, _PASSWORDS, _LOGIN_PASSWORDS} and value.startswith(_BCRYPT_START):
             self.passwords.setdefault(key, set()).add(value)
         if bucket in {None, _ROLES} and len(key) == 2 * ID_LENGTH:
             with suppress(UndecodableError):
@@ -318,6 +367,21 @@ class _Leftovers:
 
     def roles_of(self, user_id: Id) -> Iterable[Mapping]:
         return self._roles.get(user_id, {}).values()
+
+
+def _only(passwords: Iterable[bytes]) -> Secret | None:
+    hashes = [one.decode() for one in passwords if one.isascii()]
+    return Secret(hashes[0]) if len(hashes) == 1 else None
+
+
+def _decoded_authorization(key: bytes, value: bytes) -> Authorization | None:
+    """Decode an authorization under its key; None for one that no server would take."""
+    try:
+        one = decode_authorization(value)
+        one.permissions()
+    except UndecodableError:
+        return None
+    return one if one.id.encode() == key and one.status in {ACTIVE, INACTIVE, ""} else None
 
 
 def _is_user(key: bytes, value: bytes) -> bool:

@@ -268,6 +268,13 @@ class UndeleteUser(msgspec.Struct, frozen=True, kw_only=True):
             yield f"{left} of its deleted tokens cannot be brought back; auth undelete says why"
         elif left:
             yield f"{left} of its tokens were deleted, too; they can be brought back with the user"
+        yield from self._login_warnings(user.id)
+
+    def _login_warnings(self, user_id: Id) -> Iterator[str]:
+        logins = self.traces.logins.values()
+        count = sum(states[0].authorization.user_id == user_id for states in logins)
+        if count:
+            yield f"{count} of its 1.x logins were deleted, too; v1-auth undelete lists them"
 
     @staticmethod
     def _what_is_wrong(

@@ -1,0 +1,251 @@
+"""Bring a deleted 1.x-compatible authorization back, so that its user name and password work again.
+
+Lives here: `UndeleteLogin`, a planner, and `list_deleted_logins`. Must not live here: where what
+was deleted is looked for (`traces`).
+
+Invariants: the record goes back byte for byte, under its ID, with the entry of its user name and
+with the hash of its password as it was found. A user name that leads to another one is not taken
+away from it.
+
+Source: InfluxDB v2.9.1 v1/authorization/storage.go (CreateAuthorization); spec influxdb-metadata
+sections 4.7 and 5.5.
+"""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import ClassVar, Final
+
+from recovery.errors import NotFoundError, RefusedError
+from recovery.metastore.transaction import MetaTx
+from recovery.model.authorization import Authorization
+from recovery.model.ids import parse_id
+from recovery.remedy import Input, Run
+from recovery.services.changes.plan import Plan
+from recovery.services.tenancy.choosing import cut_name, shown_name
+from recovery.services.undeletion.tokens import NAMES_SHOWN_MAX, Obstacle, missing_owner
+from recovery.services.undeletion.traces import Deleted, LoginTrace, Place, Traces
+
+LISTING: Final = Run("v1-auth undelete", "to see what can be brought back")
+
+
+class DeletedLogin(Deleted, frozen=True, kw_only=True):
+    """A 1.x-compatible authorization that is not in the store any more.
+
+    Attributes:
+        username: The 1.x user name, not escaped.
+        description: As stored, not escaped.
+        status: As stored.
+        user: Name of the user, also of one that is deleted, too; None when it is not known.
+        organization: Name of the organization; None when there is no such organization.
+        has_password: Whether a password was found with it, and only one.
+        created_at: As stored.
+        updated_at: As stored.
+    """
+
+    username: str
+    description: str
+    status: str
+    user_id: str | None
+    user: str | None
+    organization_id: str | None
+    organization: str | None
+    has_password: bool
+    permission_count: int
+    created_at: str
+    updated_at: str
+
+
+def list_deleted_logins(
+    store: MetaTx, traces: Traces, deletions: Mapping[str, str]
+) -> Iterator[DeletedLogin]:
+    """Say of each deleted 1.x authorization what it is, and whether it can be brought back.
+
+    Args:
+        traces: What was found.
+        deletions: Which operation of the ledger deleted what, by ID.
+
+    Yields:
+        In the order of the IDs.
+    """
+    for one, found in sorted(traces.logins.items()):
+        best = found[0]
+        record = best.authorization
+        user = store.users.get(record.user_id) if record.user_id else None
+        organization = store.organizations.get(record.org_id) if record.org_id else None
+        obstacle = _obstacle_to(store, best, traces)
+        yield DeletedLogin(
+            id=one,
+            username=best.username,
+            description=record.description,
+            status=record.status,
+            user_id=record.user_id,
+            user=user.name if user else traces.user_name(record.user_id),
+            organization_id=record.org_id,
+            organization=organization.name if organization else None,
+            has_password=best.password is not None,
+            permission_count=len(record.permissions()),
+            created_at=record.created_at,
+            updated_at=record.updated_at,
+            place=best.origin.place,
+            source_path=best.origin.path,
+            source_made_at=best.origin.made_at,
+            version_count=len(found),
+            deleted_by=deletions.get(one),
+            because=obstacle.problem if obstacle else None,
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class UndeleteLogin:
+    """The command `v1-auth undelete`.
+
+    Attributes:
+        which: ID or user name.
+        traces: What was found of deleted ones.
+        is_ensured: Whether it is well when it is there.
+    """
+
+    operation: ClassVar[str] = "v1-auth undelete"
+
+    which: str
+    traces: Traces
+    is_ensured: bool = False
+
+    def plan(self, store: MetaTx) -> Plan:
+        """Plan to put the record back.
+
+        Returns:
+            The record with the entry of its user name, and its password; nothing when it is there
+            and that is well.
+
+        Raises:
+            NotFoundError: Nothing of such an authorization was found.
+            RefusedError: It is there, its user name is another's, or something that it needs is
+                missing.
+        """
+        present = self._present(store)
+        if present is not None:
+            if not self.is_ensured:
+                raise RefusedError(
+                    reason=f"there is a 1.x authorization {present.id} in the store",
+                    hint=Run("v1-auth list", "to look at it"),
+                )
+            return Plan.nothing(
+                self.operation,
+                "nothing: the authorization is there",
+                facts={"authorization_id": present.id},
+                record_ids=(present.id,),
+            )
+        trace = self._found()
+        record, password = trace.authorization, trace.password
+        obstacle = _obstacle_to(store, trace, self.traces)
+        if obstacle is not None:
+            raise RefusedError(
+                reason=f"1.x authorization {record.id} cannot be brought back: {obstacle.problem}",
+                hint=obstacle.remedy,
+            )
+        name = f"1.x authorization {record.id} (user name {cut_name(trace.username)})"
+        steps = [
+            f"put {name} back, as it is in {trace.origin}",
+            "put its user name back into legacy/authorizationindexv1",
+        ]
+        if password is not None:
+            steps.append("put its password back")
+
+        def apply(tx: MetaTx) -> None:
+            tx.legacy_authorizations.insert(record)
+            if password is not None:
+                tx.legacy_authorizations.put_password(record.id, password)
+
+        return Plan(
+            operation=self.operation,
+            steps=tuple(steps),
+            facts={
+                "authorization_id": record.id,
+                "username": trace.username,
+                "has_password": password is not None,
+                "origins": [str(trace.origin)],
+            },
+            record_ids=(record.id,),
+            warnings=tuple(self._warnings(trace)),
+            apply=apply,
+            verify=lambda tx: _what_is_wrong(tx, trace),
+            afterwards=()
+            if password is not None
+            else (Run("v1-auth set-password", "to give it a password", {Input.ID: record.id}),),
+        )
+
+    def _present(self, store: MetaTx) -> Authorization | None:
+        """Find it in the store: by ID, or by name where none of that name is deleted."""
+        wanted = parse_id(self.which)
+        if wanted is not None and store.legacy_authorizations.has_id(wanted):
+            return store.legacy_authorizations.load(wanted)
+        if self._named():
+            return None
+        found = store.legacy_authorizations.indexed_id(self.which)
+        return None if found is None else store.legacy_authorizations.get(found)
+
+    def _named(self) -> list[LoginTrace]:
+        """Find what the ID or the user name means, of each ID its best state."""
+        wanted = parse_id(self.which)
+        if wanted is not None and wanted in self.traces.logins:
+            return self.traces.logins[wanted][:1]
+        states = self.traces.logins.values()
+        return [one[0] for one in states if one[0].username == self.which]
+
+    def _found(self) -> LoginTrace:
+        found = self._named()
+        if not found:
+            raise NotFoundError(
+                kind="deleted 1.x authorization",
+                name=shown_name(self.which),
+                existing=[
+                    f"{one} {shown_name(states[0].username)}"
+                    for one, states in sorted(self.traces.logins.items())[-NAMES_SHOWN_MAX:]
+                ],
+                hint=LISTING,
+            )
+        if len(found) > 1:
+            which = ", ".join(one.authorization.id for one in found)
+            raise RefusedError(
+                reason=f"several deleted 1.x authorizations had the user name "
+                f"{shown_name(self.which)}: {which}",
+                hint=Run("v1-auth undelete", "with one of these IDs", {Input.ID: None}),
+            )
+        return found[0]
+
+    def _warnings(self, trace: LoginTrace) -> Iterator[str]:
+        if trace.password is None:
+            yield "no password was found, or more than one: nobody can log in with it yet"
+        else:
+            yield "whoever knows its password can log in again"
+        if trace.origin.place is Place.FREED:
+            yield (
+                "freed pages do not tell what was last: a password that was changed before the "
+                "deletion may be an older one"
+            )
+        if not trace.authorization.is_active:
+            yield "it was inactive when it was deleted, and still is"
+
+
+def _obstacle_to(store: MetaTx, trace: LoginTrace, traces: Traces) -> Obstacle | None:
+    """Say why a record cannot be brought back; None when it can."""
+    records = store.legacy_authorizations.walk([])
+    same = (one.id for one in records if one.token and one.token.reveal() == trace.username)
+    taken = next(same, None) or store.legacy_authorizations.indexed_id(trace.username)
+    if taken is not None:
+        way = Run("v1-auth delete", "if that one is not needed", {Input.ID: taken})
+        return Obstacle(f"1.x authorization {taken} has its user name", way)
+    return missing_owner(store, trace.authorization, traces, new="v1-auth create")
+
+
+def _what_is_wrong(tx: MetaTx, trace: LoginTrace) -> str | None:
+    record = trace.authorization
+    found = tx.legacy_authorizations.get(record.id)
+    if found is None or found.document != record.document:
+        return f"1.x authorization {record.id} is not as planned"
+    if not tx.legacy_authorizations.leads_home(record):
+        return f"its user name does not lead to 1.x authorization {record.id}"
+    if trace.password is not None and not tx.legacy_authorizations.has_password(record.id):
+        return "its password is not there"
+    return None
