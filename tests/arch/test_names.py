@@ -33,6 +33,7 @@ ELSEWHERE: Final = {
     "store_repair": "doctor.repair",
     "user_listing": "authorizations.listing",
     "user_undeletion": "undeletion.users",
+    "v1_auth_undeletion": "undeletion.logins",
 }
 
 SEVERAL: Final = {"changes", "transfer", "details"}

@@ -79,6 +79,8 @@ REVEALS: Final = {
     "recovery.services.authorizations.verification": {"_reasons", "verify_token"},
     "recovery.services.doctor.authorizations": {"key_of"},
     "recovery.services.authorizations.hashing": {"_Moves._obstacle", "_hashed"},
+    "recovery.services.undeletion.logins": {"_obstacle_to"},
+    "recovery.services.undeletion.traces": {"_Finder._take_login"},
     "recovery.services.authorizations.v1_auth": {
         "SetLegacyPassword._verify",
         "SetLegacyPassword.plan",

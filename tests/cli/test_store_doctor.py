@@ -201,7 +201,9 @@ def test_a_repair_can_be_taken_back_to_the_last_byte(cli: Cli, broken: FullStore
 
 def test_only_what_is_named_is_mended(cli: Cli, broken: FullStore) -> None:
     edit(broken.path, lambda tx: drop(tx, "userindexv1", "bob"))
-    done = cli.run("store", "repair", "--only", "i8", "--yes", "--bolt-path", broken.path)
+    done = cli.run(
+        "store", "repair", "--only", "i8", "--only", "I9", "--yes", "--bolt-path", broken.path
+    )
     assert done.code == 0
     keys = keys_of_file(broken.path)
     assert ("userindexv1", b"bob") in keys

@@ -20,23 +20,27 @@ from recovery.services.doctor.repair import RepairStore
 
 
 class _Repair(Change, frozen=True):
-    only: str | None
-    accept: str | None
+    only: list[str]
+    accept: list[str]
 
 
 def _add_repair(command: Parser) -> None:
     command.add_argument(
         "--only",
+        action="append",
+        default=[],
         metavar="NUMBERS",
         help="mend only these, such as I16,I25; what is mended on request only has to be named "
-        "here (default: all that is safe)",
+        "here; may be repeated (default: all that is safe)",
     )
     command.add_argument(
         "--accept",
+        action="append",
+        default=[],
         metavar="NUMBERS",
         help="accept that the records are lost which store check reports by these numbers, such as "
-        "I3,I21: what is left of them is removed, and they are no finding any more (default: "
-        "losses stay findings)",
+        "I3,I21: what is left of them is removed, and they are no finding any more; may be "
+        "repeated (default: losses stay findings)",
     )
     add_change(command)
 
@@ -44,8 +48,8 @@ def _add_repair(command: Parser) -> None:
 def _repair(options: _Repair, context: Context) -> ExitCode:
     only, accepted = options.only, options.accept
     planner = RepairStore(
-        only=None if only is None else _numbers("--only", only),
-        accepted=frozenset() if accepted is None else _numbers("--accept", accepted),
+        only=_numbers("--only", ",".join(only)) if only else None,
+        accepted=_numbers("--accept", ",".join(accepted)) if accepted else frozenset(),
         clock=SystemClock(),
         rng=SystemRng(),
     )

@@ -26,6 +26,7 @@ from recovery.services.undeletion.tokens import NAMES_SHOWN_MAX, Obstacle, missi
 from recovery.services.undeletion.traces import Deleted, LoginTrace, Place, Traces
 
 LISTING: Final = Run("v1-auth undelete", "to see what can be brought back")
+NEW_LOGIN: Final = Run("v1-auth create", "for a new one")
 
 
 class DeletedLogin(Deleted, frozen=True, kw_only=True):
@@ -236,7 +237,7 @@ def _obstacle_to(store: MetaTx, trace: LoginTrace, traces: Traces) -> Obstacle |
     if taken is not None:
         way = Run("v1-auth delete", "if that one is not needed", {Input.ID: taken})
         return Obstacle(f"1.x authorization {taken} has its user name", way)
-    return missing_owner(store, trace.authorization, traces, new="v1-auth create")
+    return missing_owner(store, trace.authorization, traces, new=NEW_LOGIN)
 
 
 def _what_is_wrong(tx: MetaTx, trace: LoginTrace) -> str | None:

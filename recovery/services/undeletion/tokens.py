@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     from recovery.services.changes.facts import PlanFacts
 
 LISTING: Final = Run("auth undelete", "to see what can be brought back")
+NEW_TOKEN: Final = Run("auth create", "for a new token")
 WORKS_AGAIN: Final = "whoever has such a token can use it again"
 
 
@@ -248,17 +249,16 @@ def obstacle_to(
     Returns:
         The obstacle; None when there is none.
     """
-    new_token = Run("auth create", "for a new token")
     if record.form in {TokenForm.NONE, TokenForm.UNKNOWN}:
-        return Obstacle("no server could find its token", new_token)
+        return Obstacle("no server could find its token", NEW_TOKEN)
     if record.hashed_token is not None and store.level < LEVEL_HASHED:
         problem = f"its token is hashed, and servers of level {store.level} know no hashes"
-        return Obstacle(problem, new_token)
+        return Obstacle(problem, NEW_TOKEN)
     owner = owners.owner(record)
     if owner is not None:
         problem = f"its token is that of authorization {owner}"
         return Obstacle(problem, Run("auth show", "to look at that", {Input.ID: owner}))
-    return missing_owner(store, record, traces, new="auth create", returning_user=returning_user)
+    return missing_owner(store, record, traces, new=NEW_TOKEN, returning_user=returning_user)
 
 
 def missing_owner(
@@ -266,14 +266,14 @@ def missing_owner(
     record: Authorization,
     traces: Traces,
     *,
-    new: str,
+    new: Run,
     returning_user: Id | None = None,
 ) -> Obstacle | None:
     """Say that the user or the organization of a record is not there.
 
     Args:
         traces: What else was found.
-        new: The command that makes a new one.
+        new: How a new one is made.
         returning_user: A user that is brought back with it.
 
     Returns:
@@ -284,14 +284,14 @@ def missing_owner(
         name = traces.user_name(missing)
         if name is None:
             problem = f"its user {missing} is missing, and nothing of it was found"
-            return Obstacle(problem, Run(new, "for a new one of another user"))
+            return Obstacle(problem, new)
         way = Run("user undelete", "to bring that back first", {Input.ID: missing})
         return Obstacle(f"its user {cut_name(name)} ({missing}) is deleted, too", way)
     if record.org_id is None or store.organizations.get(record.org_id) is None:
         which = "" if record.org_id is None else f"{record.org_id} "
         ways = (
             Run("store undo", "if the deletion was done with this tool"),
-            Run(new, "for a new one in another organization"),
+            new,
         )
         return Obstacle(f"its organization {which}is missing", ways)
     return None
