@@ -12,8 +12,9 @@ sections 4.7 and 5.5.
 """
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from typing import ClassVar, Final
+
+import msgspec
 
 from recovery.errors import NotFoundError, RefusedError
 from recovery.metastore.transaction import MetaTx
@@ -96,8 +97,7 @@ def list_deleted_logins(
         )
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class UndeleteLogin:
+class UndeleteLogin(msgspec.Struct, frozen=True, kw_only=True):
     """The command `v1-auth undelete`.
 
     Attributes:
