@@ -54,29 +54,16 @@ class Actor(msgspec.Struct, frozen=True, kw_only=True):
         )
 
 
-class Entry(msgspec.Struct, frozen=True, kw_only=True):
-    """One row.
+class Done(msgspec.Struct, frozen=True, kw_only=True):
+    """What was done, to which store, by whom.
 
     Attributes:
-        entry_id: Its number, rising with time.
-        intent_id: The first row of its operation; its own number if it is that row.
-        time: When it was written.
-        phase: "intent" before the commit, "done" or "failed" after it, "note" for what changed
-            nothing and is recorded all the same.
-        outcome: "pending", "done", "unchanged", "unknown", "undelivered" or "shown".
-        actor: Who did it.
         record_ids: Records concerned.
         reason: Why, or None.
         backup_path: The backup, or None.
         txid_before: Newest transaction of the store before the change, if known.
-        digest: What tells its commit from every other one; None when that was not recorded.
     """
 
-    entry_id: int
-    intent_id: int
-    time: datetime
-    phase: str
-    outcome: str
     operation: str
     actor: Actor
     store_path: str
@@ -87,6 +74,26 @@ class Entry(msgspec.Struct, frozen=True, kw_only=True):
     backup_path: str | None
     txid_before: int | None
     txid_after: int | None
+
+
+class Entry(Done, frozen=True, kw_only=True):
+    """One row.
+
+    Attributes:
+        entry_id: Its number, rising with time.
+        intent_id: The first row of its operation; its own number if it is that row.
+        time: When it was written.
+        phase: "intent" before the commit, "done" or "failed" after it, "note" for what changed
+            nothing and is recorded all the same.
+        outcome: "pending", "done", "unchanged", "unknown", "undelivered" or "shown".
+        digest: What tells its commit from every other one; None when that was not recorded.
+    """
+
+    entry_id: int
+    intent_id: int
+    time: datetime
+    phase: str
+    outcome: str
     digest: str | None
 
 

@@ -10,7 +10,6 @@ One thing has one name in all documents: `because` says why something is refused
 a file that was made or changed, IDs end in `_id`, and paths are absolute.
 """
 
-from datetime import datetime
 from pathlib import Path, PurePath
 from typing import Any, Literal, TypeVar
 
@@ -119,34 +118,6 @@ class ListDocument(StoreDocument, frozen=True, kw_only=True):
     """A list of records."""
 
     problems: tuple[Problem, ...] = ()
-
-
-class Actor(msgspec.Struct, frozen=True, kw_only=True):
-    """Who did it, and with what."""
-
-    host: str
-    uid: int
-    sudo_user: str | None
-    tool_version: str
-
-
-class LedgerOperation(msgspec.Struct, frozen=True, kw_only=True):
-    """One operation, as the ledger has it; `recovery.services.ledger` says of what."""
-
-    number: int
-    operation: str
-    started_at: datetime
-    ended_at: datetime | None
-    outcome: str
-    actor: Actor
-    store_path: str
-    device: int
-    inode: int
-    record_ids: tuple[str, ...]
-    reason: str | None
-    backup_path: str | None
-    txid_before: int | None
-    txid_after: int | None
 
 
 def shaped(value: object, shape: type[Shape], **more: object) -> Shape:

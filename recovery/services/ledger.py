@@ -11,11 +11,10 @@ from datetime import datetime
 from pathlib import Path
 from typing import Final, Protocol
 
-import msgspec
 from msgspec.structs import replace
 
 from recovery.errors import NotFoundError
-from recovery.ledger_rows import Actor, Entry
+from recovery.ledger_rows import Done, Entry
 from recovery.remedy import Run
 
 UNFINISHED: Final = "unfinished"
@@ -33,7 +32,7 @@ class Entries(Protocol):
         ...
 
 
-class Operation(msgspec.Struct, frozen=True, kw_only=True):
+class LedgerOperation(Done, frozen=True, kw_only=True):
     """One operation, from its first row to its last.
 
     Attributes:
@@ -41,28 +40,21 @@ class Operation(msgspec.Struct, frozen=True, kw_only=True):
         started_at: When the first row was written.
         ended_at: When the last one was; None when there is only one.
         outcome: "done", "unchanged", "unknown", "undelivered", "shown" or "unfinished".
-        actor: Who did it.
-        record_ids: Records concerned.
-        reason: Why, or None.
-        backup_path: The backup, or None.
-        txid_before: Newest transaction of the store before it, if known.
-        digest: What tells its commit from every other one; None when that was not recorded.
     """
 
     number: int
-    operation: str
     started_at: datetime
     ended_at: datetime | None
     outcome: str
-    actor: Actor
-    store_path: str
-    device: int
-    inode: int
-    record_ids: tuple[str, ...]
-    reason: str | None
-    backup_path: str | None
-    txid_before: int | None
-    txid_after: int | None
+
+
+class Operation(LedgerOperation, frozen=True, kw_only=True):
+    """An operation with what proves it, which is for no eyes.
+
+    Attributes:
+        digest: What tells its commit from every other one; None when that was not recorded.
+    """
+
     digest: str | None
 
     def is_of(self, path: Path, *, device: int, inode: int) -> bool:
@@ -144,20 +136,11 @@ def operations_of(
 
 def _begun(entry: Entry) -> Operation:
     return Operation(
+        **{name: getattr(entry, name) for name in Done.__struct_fields__},
         number=entry.intent_id,
-        operation=entry.operation,
         started_at=entry.time,
         ended_at=None,
         outcome=UNFINISHED if entry.outcome == "pending" else entry.outcome,
-        actor=entry.actor,
-        store_path=entry.store_path,
-        device=entry.device,
-        inode=entry.inode,
-        record_ids=entry.record_ids,
-        reason=entry.reason,
-        backup_path=entry.backup_path,
-        txid_before=entry.txid_before,
-        txid_after=entry.txid_after,
         digest=entry.digest,
     )
 

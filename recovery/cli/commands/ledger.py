@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Final
 
 from recovery.cli.context import Context
-from recovery.cli.documents import Document, LedgerOperation, shaped
+from recovery.cli.documents import Document, shaped
 from recovery.cli.listing import moment_text, plural, require_not_negative
 from recovery.cli.options import Command, Options, add_hide_headers
 from recovery.cli.recording import open_ledger
@@ -22,6 +22,7 @@ from recovery.cli.words import Parser, shown
 from recovery.errors import ExitCode
 from recovery.model.display import displayed
 from recovery.services.ledger import (
+    LedgerOperation,
     Operation,
     find_operation,
     operations_of,

@@ -10,7 +10,7 @@ from typing import Final, Self
 import msgspec
 
 from recovery.cli.context import Context
-from recovery.cli.documents import LedgerOperation, StoreDocument, shaped
+from recovery.cli.documents import StoreDocument, shaped
 from recovery.cli.hints import quoted
 from recovery.cli.listing import moment_text, plural, report_problems
 from recovery.cli.options import Command, Reading
@@ -22,6 +22,7 @@ from recovery.errors import ExitCode
 from recovery.model.display import displayed
 from recovery.model.standing import Obstacle
 from recovery.services.authorizations.listing import OperatorState
+from recovery.services.ledger import LedgerOperation
 from recovery.services.stores.info import (
     SESSIONS,
     Contents,

@@ -11,7 +11,7 @@ from typing import Final
 from recovery.cli.audience import PlanAudience, require_a_way_to_confirm
 from recovery.cli.commands.store_diff import change_lines
 from recovery.cli.context import Context
-from recovery.cli.documents import LedgerOperation, shaped
+from recovery.cli.documents import shaped
 from recovery.cli.listing import moment_text
 from recovery.cli.options import Command, Options, add_yes
 from recovery.cli.outcome import ChangeDocument, outcome_fields
@@ -23,7 +23,7 @@ from recovery.errors import ExitCode
 from recovery.model.display import displayed
 from recovery.services.changes.plan import Manner
 from recovery.services.changes.ports import Ports
-from recovery.services.ledger import UNRECORDED, Operation
+from recovery.services.ledger import UNRECORDED, LedgerOperation, Operation
 from recovery.services.stores.diff import BucketCount, Change
 from recovery.services.stores.undo import UndoProposal, proposed_undo
 
