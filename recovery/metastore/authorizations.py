@@ -8,13 +8,13 @@ Source: InfluxDB v2.9.1 authorization/storage_authorization.go, v1/authorization
 sections 4.6, 4.7 and 5.4.
 """
 
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Collection
 from typing import Final
 
 from recovery.errors import RecordError
-from recovery.metastore.table import RecordProblem, Table
+from recovery.metastore.records import Records
+from recovery.metastore.table import Table
 from recovery.model.authorization import Authorization, decode_authorization
-from recovery.model.gojson import UndecodableError
 from recovery.model.ids import Id, parse_id
 from recovery.model.token import VARIANTS, hash_token, look_up, record_matches
 from recovery.secret import Secret
@@ -23,51 +23,27 @@ ENTRIES_KEPT_MAX: Final = 500_000
 """Index entries kept in memory by a listing, at some 200 bytes each; beyond, each is looked up."""
 
 
-class Authorizations:
+class Authorizations(Records[Authorization]):
     """`authorizationsv1`, its index of raw tokens, and from level 21 its index of hashes."""
 
     def __init__(self, table: Callable[[str], Table]) -> None:
         """Open them; `MetaTx.authorizations` is the way to get one. Raises as `MetaTx.table`."""
-        self._records = table("authorizationsv1")
+        super().__init__(table("authorizationsv1"), decode_authorization)
         self._raw_index = table("authorizationindexv1")
         self._hashed_index = table("authorizationhashedindexv1")
 
-    def walk(self, problems: list[RecordProblem]) -> Iterator[Authorization]:
-        """Walk all authorizations. Raises and takes `problems` as `Table.records`."""
-        return self._records.records(decode_authorization, problems)
-
-    def walk_keyed(
-        self, problems: list[RecordProblem], *, start: bytes | None = None
-    ) -> Iterator[tuple[bytes, Authorization]]:
-        """Walk all, each with its key. Raises and takes arguments as `Table.keyed_records`."""
-        return self._records.keyed_records(decode_authorization, problems, start=start)
-
-    def get(self, authorization_id: Id) -> Authorization | None:
-        """Read one authorization; None when there is none or it cannot be decoded."""
-        document = self._records.get(authorization_id.encode())
-        if document is None:
-            return None
-        try:
-            return decode_authorization(document)
-        except UndecodableError:
-            return None
-
-    def has_id(self, authorization_id: Id) -> bool:
-        """Tell whether an ID is taken, by an undecodable record too. Raises as `get`."""
-        return self._records.has(authorization_id.encode())
-
     @property
     def has_hashed(self) -> bool:
-        """Whether the index of hashes holds anything. Raises as `get`."""
+        """Whether the index of hashes holds anything."""
         return not self._hashed_index.is_empty
 
     @property
     def has_raw(self) -> bool:
-        """Whether the index of raw tokens holds anything. Raises as `get`."""
+        """Whether the index of raw tokens holds anything."""
         return not self._raw_index.is_empty
 
     def is_known(self, token: Secret) -> bool:
-        """Tell whether an index knows a token, raw or under any hash. Raises as `get`."""
+        """Tell whether an index knows a token, raw or under any hash."""
         variants = [hash_token(token, variant) for variant in VARIANTS]
         return self._raw_index.has(token.reveal().encode()) or any(
             self._hashed_index.has(hashed.reveal().encode()) for hashed in variants
@@ -101,7 +77,7 @@ class Authorizations:
         """Tell whether the look-up of a server leads from the token of a record to this record.
 
         Returns:
-            Whether it does; False for a record without a token. Raises as `get`.
+            Whether it does; False for a record without a token.
         """
         return _leads_home(authorization, self._raw_index, self._hashed_index)
 
@@ -138,7 +114,7 @@ class Authorizations:
         return _load(self._records, authorization_id)
 
     def raw_entry(self, token: Secret) -> Id | None:
-        """Look a token up in the raw index alone; the record is not looked at. Raises as `get`."""
+        """Look a token up in the raw index alone; the record is not looked at."""
         return _entry(self._raw_index, token)
 
     def hashed_entry(self, hashed: Secret) -> Id | None:
@@ -148,7 +124,7 @@ class Authorizations:
             hashed: The whole text of the hash.
 
         Returns:
-            Where the entry leads, or None. Raises as `get`.
+            Where the entry leads, or None.
         """
         return _entry(self._hashed_index, hashed)
 
@@ -172,7 +148,6 @@ class Authorizations:
 
         All entries are walked: one that the record does not account for, or that belongs to a
         record which cannot be decoded, would stay behind as a credential of servers up to 2.7.
-
         """
         self.delete_all((authorization_id,))
 
@@ -185,7 +160,7 @@ class Authorizations:
                 index.delete(key)
 
     def leads_to_any(self, authorization_ids: Collection[Id]) -> bool:
-        """Tell whether any index entry leads to one of these. Raises as `entry_counts`."""
+        """Tell whether any index entry leads to one of these."""
         return any(
             _keys_leading_to(index, *authorization_ids)
             for index in (self._raw_index, self._hashed_index)
@@ -286,36 +261,14 @@ def _keys_leading_to(index: Table, *authorization_ids: Id) -> list[bytes]:
     return [key for key, found in index.items() if found in values]
 
 
-class LegacyAuthorizations:
+class LegacyAuthorizations(Records[Authorization]):
     """`legacy/authorizationsv1`, its index of user names, and its passwords."""
 
     def __init__(self, table: Callable[[str], Table]) -> None:
         """Open them; `MetaTx.legacy_authorizations` is the way. Raises as `MetaTx.table`."""
-        self._records = table("legacy/authorizationsv1")
+        super().__init__(table("legacy/authorizationsv1"), decode_authorization)
         self._index = table("legacy/authorizationindexv1")
         self._passwords = table("legacy/authorizationPasswordv1")
-
-    def walk(self, problems: list[RecordProblem]) -> Iterator[Authorization]:
-        """Walk all of them. Raises and takes `problems` as `Table.records`."""
-        return self._records.records(decode_authorization, problems)
-
-    def walk_keyed(
-        self, problems: list[RecordProblem], *, start: bytes | None = None
-    ) -> Iterator[tuple[bytes, Authorization]]:
-        """Walk all, each with its key. Raises and takes arguments as `Table.keyed_records`."""
-        return self._records.keyed_records(decode_authorization, problems, start=start)
-
-    def get(self, authorization_id: Id) -> Authorization | None:
-        """Read one; None when there is none or it cannot be decoded. Raises as `has_password`."""
-        document = self._records.get(authorization_id.encode())
-        try:
-            return None if document is None else decode_authorization(document)
-        except UndecodableError:
-            return None
-
-    def has_id(self, authorization_id: Id) -> bool:
-        """Tell whether an ID is taken. Raises as `has_password`."""
-        return self._records.has(authorization_id.encode())
 
     def has_password(self, authorization_id: Id) -> bool:
         """Tell whether one has a password, without which it cannot log in."""
@@ -326,21 +279,21 @@ class LegacyAuthorizations:
         return _load(self._records, authorization_id)
 
     def indexed_id(self, username: str) -> Id | None:
-        """Look a 1.x user name up in the index, as a log-in does. Raises as `has_password`."""
+        """Look a 1.x user name up in the index, as a log-in does."""
         found = self._index.get(username.encode())
         return parse_id(found) if found else None
 
     def leads_home(self, authorization: Authorization) -> bool:
-        """Tell whether the 1.x user name of a record leads to it. Raises as `has_password`."""
+        """Tell whether the 1.x user name of a record leads to it."""
         name = authorization.token
         return name is not None and _entry(self._index, name) == authorization.id
 
     def stored_password(self, authorization_id: Id) -> bytes | None:
-        """Read what is stored as a password; None when nothing is. Raises as `has_password`."""
+        """Read what is stored as a password; None when nothing is."""
         return self._passwords.get(authorization_id.encode())
 
     def entry_count(self, authorization_id: Id) -> int:
-        """Count the user names that lead to one. Raises as `has_password`."""
+        """Count the user names that lead to one."""
         return len(_keys_leading_to(self._index, authorization_id))
 
     def password_hash(self, authorization_id: Id) -> Secret | None:
@@ -354,10 +307,6 @@ class LegacyAuthorizations:
     def put_password(self, authorization_id: Id, password_hash: Secret) -> None:
         """Set the bcrypt hash of a password. Raises as `Table.put`."""
         self._passwords.put(authorization_id.encode(), password_hash.reveal().encode())
-
-    def put(self, authorization: Authorization) -> None:
-        """Write one that is there; its user name must not change. Raises as `Table.put`."""
-        self._records.put(authorization.id.encode(), authorization.document)
 
     def insert(self, authorization: Authorization) -> None:
         """Write a new one with its index entry. Raises as `Table.put`."""

@@ -75,7 +75,7 @@ class Mappings:
             return None
 
     def has(self, resource_id: Id, user_id: Id) -> bool:
-        """Tell whether a user has a role in a resource, an undecodable one too. Raises as `get`."""
+        """Tell whether a user has a role in a resource, an undecodable one too."""
         return self._records.has(mapping_key(resource_id, user_id))
 
     def of_user(self, user_id: Id) -> list[Mapping]:

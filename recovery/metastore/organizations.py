@@ -5,11 +5,11 @@ Lives here: `Organizations`. Must not live here: their buckets (`buckets`) and m
 Source: InfluxDB v2.9.1 tenant/storage_org.go; spec section 4.3.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 
-from recovery.metastore.table import RecordProblem, Table
-from recovery.model.gojson import UndecodableError
-from recovery.model.ids import Id, parse_id
+from recovery.metastore.records import NamedRecords
+from recovery.metastore.table import Table
+from recovery.model.ids import Id
 from recovery.model.organization import (
     Organization,
     decode_organization,
@@ -18,31 +18,21 @@ from recovery.model.organization import (
 )
 
 
-class Organizations:
+class Organizations(NamedRecords[Organization]):
     """`organizationsv1` and `organizationindexv1`."""
 
     def __init__(self, table: Callable[[str], Table]) -> None:
         """Open both; `MetaTx.organizations` is the way to get one. Raises as `MetaTx.table`."""
-        self._records = table("organizationsv1")
-        self._index = table("organizationindexv1")
+        super().__init__(
+            table("organizationsv1"),
+            table("organizationindexv1"),
+            decode_organization,
+            lambda organization: _key(organization.name),
+        )
 
-    def walk(self, problems: list[RecordProblem]) -> Iterator[Organization]:
-        """Walk all organizations. Raises and takes `problems` as `Table.records`."""
-        return self._records.records(decode_organization, problems)
-
-    def get(self, org_id: Id) -> Organization | None:
-        """Read one organization; None when there is none or it cannot be decoded."""
-        document = self._records.get(org_id.encode())
-        if document is None:
-            return None
-        try:
-            return decode_organization(document)
-        except UndecodableError:
-            return None
-
-    def has_id(self, org_id: Id) -> bool:
-        """Tell whether an ID is taken, by an undecodable record too. Raises as `get`."""
-        return self._records.has(org_id.encode())
+    def indexed_id(self, name: str) -> Id | None:
+        """Look a name up in the index, as the server does."""
+        return self._indexed(_key(name))
 
     def insert(self, org_id: Id, *, name: str, description: str, now: str) -> None:
         """Write a new organization with its index entry; it needs buckets and an owner too.
@@ -57,42 +47,8 @@ class Organizations:
         """
         document = encode_organization(org_id=org_id, name=name, description=description, now=now)
         self._records.put(org_id.encode(), document)
-        self._index.put(index_name(name).encode("utf-8", "surrogateescape"), org_id.encode())
+        self._index.put(_key(name), org_id.encode())
 
-    def indexed_id(self, name: str) -> Id | None:
-        """Look a name up in the index, as the server does. Raises as `get`."""
-        found = self._index.get(index_name(name).encode("utf-8", "surrogateescape"))
-        return parse_id(found) if found else None
 
-    def put(self, organization: Organization) -> None:
-        """Write an organization that is there; its name must not change. Raises as `delete`."""
-        self._records.put(organization.id.encode(), organization.document)
-
-    def rename(self, before: Organization, after: Organization) -> None:
-        """Write an organization under a new name, and move its index entry.
-
-        Args:
-            before: As it is stored.
-            after: The same organization with a name that is free.
-
-        Raises:
-            RefusedError: The name does not fit into a key.
-        """
-        self._unindex(before)
-        self.put(after)
-        key = index_name(after.name).encode("utf-8", "surrogateescape")
-        self._index.put(key, after.id.encode())
-
-    def delete(self, organization: Organization) -> None:
-        """Remove an organization with its index entry; its buckets and roles stay.
-
-        Args:
-            organization: As it is stored.
-        """
-        self._unindex(organization)
-        self._records.delete(organization.id.encode())
-
-    def _unindex(self, organization: Organization) -> None:
-        """Remove the index entry of an organization, unless it leads to another one."""
-        if self.indexed_id(organization.name) == organization.id:
-            self._index.delete(index_name(organization.name).encode("utf-8", "surrogateescape"))
+def _key(name: str) -> bytes:
+    return index_name(name).encode("utf-8", "surrogateescape")

@@ -52,7 +52,7 @@ class PendingTable(Table):
         return self._below.get(key)
 
     def has(self, key: bytes) -> bool:
-        """Tell whether a key is there, with an empty value too. Raises as `get`."""
+        """Tell whether a key is there, with an empty value too."""
         if key in self._changes.values:
             return self._changes.values[key] is not None
         return self._below.has(key)

@@ -110,11 +110,11 @@ class Table:
         return self.stored(key) or None
 
     def has(self, key: bytes) -> bool:
-        """Tell whether a key is there, with an empty value too. Raises as `get`."""
+        """Tell whether a key is there, with an empty value too."""
         return self.stored(key) is not None
 
     def stored(self, key: bytes) -> bytes | None:
-        """Read the value of a key, which may be empty; None when it is absent. Raises as `get`."""
+        """Read the value of a key, which may be empty; None when it is absent."""
         if self._bucket is None or not key:
             return None
         with self._failures.translated():
@@ -146,7 +146,7 @@ class Table:
 
     @property
     def is_empty(self) -> bool:
-        """Whether it has no key at all. Raises as `items`."""
+        """Whether it has no key at all."""
         return next(self.items(), None) is None
 
     def records(

@@ -199,7 +199,7 @@ class RenameOrganization(msgspec.Struct, frozen=True, kw_only=True):
             facts=facts,
             record_ids=(found.id,),
             warnings=(TASKS_KEEP_NAME,),
-            apply=lambda tx: tx.organizations.rename(found, after),
+            apply=lambda tx: tx.organizations.update(found, after),
             verify=lambda tx: _is_misplaced(tx, after),
         )
 

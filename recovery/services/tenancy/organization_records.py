@@ -135,12 +135,6 @@ class EditOrganization(msgspec.Struct, frozen=True, kw_only=True):
         changes["updatedAt"] = format_time(self.clock.now())
         after = decode_organization(before.rewritten(changes))
 
-        def apply(tx: MetaTx) -> None:
-            if is_renamed:
-                tx.organizations.rename(before, after)
-            else:
-                tx.organizations.put(after)
-
         def verify(tx: MetaTx) -> str | None:
             found = tx.organizations.get(after.id)
             if found is None or found.document != after.document:
@@ -152,7 +146,7 @@ class EditOrganization(msgspec.Struct, frozen=True, kw_only=True):
             steps=(f"change {what} of organization {name}",),
             facts={"organization_id": before.id, "fields": sorted(changes)},
             record_ids=(before.id,),
-            apply=apply,
+            apply=lambda tx: tx.organizations.update(before, after),
             verify=verify,
         )
 

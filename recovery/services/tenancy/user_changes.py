@@ -194,7 +194,7 @@ class RenameUser(msgspec.Struct, frozen=True, kw_only=True):
             steps=(f"rename user {before} to {name}, in usersv1 and userindexv1",),
             facts=facts,
             record_ids=(user.id,),
-            apply=lambda tx: tx.users.rename(user, after),
+            apply=lambda tx: tx.users.update(user, after),
             verify=lambda tx: (
                 _differs(tx, after)
                 or ("the index does not lead to the user" if _is_lost(tx, after, user) else None)

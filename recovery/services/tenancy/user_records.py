@@ -113,12 +113,6 @@ class EditUser(msgspec.Struct, frozen=True, kw_only=True):
             )
         after = decode_user(before.rewritten(changes))
 
-        def apply(tx: MetaTx) -> None:
-            if "name" in changes:
-                tx.users.rename(before, after)
-            else:
-                tx.users.put(after)
-
         def verify(tx: MetaTx) -> str | None:
             found = tx.users.get(after.id)
             if found is None or found.document != after.document:
@@ -130,7 +124,7 @@ class EditUser(msgspec.Struct, frozen=True, kw_only=True):
             steps=(f"change {' and '.join(sorted(changes))} of user {name}",),
             facts={"user_id": before.id, "fields": sorted(changes)},
             record_ids=(before.id,),
-            apply=apply,
+            apply=lambda tx: tx.users.update(before, after),
             verify=verify,
         )
 
