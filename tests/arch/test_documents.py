@@ -13,10 +13,11 @@ from typing import Final
 import pytest
 
 from recovery.cli.main import SHORT_HELP
-from recovery.cli.parser import build_parser, commands, parse_arguments
+from recovery.cli.parser import commands, parse_arguments
 from recovery.cli.vocabulary import COMMANDS
 from recovery.errors import ExitCode, RecoveryError
 from tests.support.absent import absent
+from tests.support.hints import whole_parser
 from tests.support.source import PROJECT
 
 README: Final = (PROJECT / "README.md").read_text()
@@ -31,7 +32,7 @@ def typed_in_readme() -> list[str]:
     return found + re.findall(r"`(influx-recovery [^`]+)`", README)
 
 
-PARSER: Final = build_parser()
+PARSER: Final = whole_parser()
 
 
 def understood(line: str) -> str:

@@ -203,7 +203,8 @@ def is_noticed(path: Path, tree: ast.Module, tests: Sequence[str]) -> bool:
         nowhere = os.open(os.devnull, os.O_WRONLY)
         os.dup2(nowhere, 1)
         os.dup2(nowhere, 2)
-        name = ".".join(path.relative_to(PROJECT).with_suffix("").parts)
+        parts = path.relative_to(PROJECT).with_suffix("").parts
+        name = ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
         sys.meta_path.insert(0, _Changed(name, path, tree))
         options = ["-x", "-q", "-n", "0", "-p", "no:cacheprovider", "--hypothesis-seed=0"]
         options += ["-W", "ignore::pytest.PytestAssertRewriteWarning"]  # of what is loaded already

@@ -6,8 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from recovery.cli.parser import build_parser, parse_arguments
+from recovery.cli.parser import parse_arguments
 from recovery.errors import ExitCode
+from tests.support.hints import whole_parser
 from tests.support.run_cli import Cli
 
 
@@ -30,7 +31,7 @@ def test_each_command_that_the_demonstration_shows_can_be_typed(cli: Cli) -> Non
     commands = [shlex.split(line) for line in shown if line.startswith("influx-recovery ")]
     assert len(commands) == 5
     for words in commands:
-        assert parse_arguments(words[1:], build_parser()).command
+        assert parse_arguments(words[1:], whole_parser()).command
 
 
 @pytest.mark.parametrize("words", [["--json"], ["--bolt-path", "x"], ["--ledger", "x"]])

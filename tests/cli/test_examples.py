@@ -10,7 +10,6 @@ from typing import Final
 
 import pytest
 
-from recovery.cli.parser import build_parser
 from recovery.cli.vocabulary import COMMANDS, load
 from recovery.metastore.transaction import MetaTx
 from recovery.model.authorization import decode_authorization
@@ -20,6 +19,7 @@ from recovery.services.tenancy.user_changes import RenameUser
 from recovery.services.tenancy.user_creation import CreateUser
 from tests.support.backup_folder import write_backup_folder
 from tests.support.engine_files import write_engine
+from tests.support.hints import whole_parser
 from tests.support.ports import FixedClock
 from tests.support.run_cli import PROJECT, Cli, Ended
 from tests.support.stores import CHANGED_AT, SeededRng, change, edit
@@ -40,7 +40,7 @@ assert urllib.request.urlopen(urllib.request.Request(url, headers=headers)).stat
 """
 """What stands in for the influx command, which asks the same of the daemon."""
 
-PARSER: Final = build_parser()
+PARSER: Final = whole_parser()
 NEEDED: Final = {
     "auth undelete": ["auth delete 08371deae98c8000"],
     "user undelete": ["user delete --username grafana --with-tokens"],

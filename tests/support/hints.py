@@ -33,7 +33,8 @@ _BELOW_A_FINDING: Final = f"      {PROGRAM} "
 
 
 @cache
-def _parser() -> Parser:
+def whole_parser() -> Parser:
+    """Describe every command, once a process: that takes half a second."""
     return build_parser()
 
 
@@ -64,7 +65,7 @@ def hint_of(error: RecoveryError, command: str = "auth list") -> str:
         The sentence, which can be typed.
     """
     arguments = argparse.Namespace(words=command, bolt_path=None, ledger=None)
-    hint = AtHand(arguments, _parser()).hint(error.hint)
+    hint = AtHand(arguments, whole_parser()).hint(error.hint)
     assert complaint(hint, command) is None, f"{hint}\n{complaint(hint, command)}"
     return hint
 
@@ -85,7 +86,7 @@ def complaint(hint: str, command: str) -> str | None:
     rest = _FOREIGN.sub("", _OURS.sub("", hint))
     if command not in COMMANDS:
         return None
-    known = set(_parser().command(command).options)
+    known = set(whole_parser().command(command).options)
     unknown = [name for name in _OPTION.findall(rest) if name not in known]
     return f"{command} has no {', '.join(unknown)}" if unknown else None
 
@@ -98,7 +99,7 @@ def _command_complaint(line: str) -> str | None:
             return None if not words or words in {*COMMANDS, *NOUNS} else f"no command {words}"
         if " ".join(argv) in COMMANDS:  # named, not typed out: "it belongs to auth delete"
             return None
-        arguments = parse_arguments(argv, _parser())
+        arguments = parse_arguments(argv, whole_parser())
     except (UsageError, ValueError) as error:
         return f"{line}: {error}"
     return None if arguments.command is not None else f"{line} is no whole command"

@@ -94,11 +94,13 @@ def mixed(pgid: int) -> bytes:
 
 
 def inline_in_inline() -> bytes:
-    leaf = struct.pack("<QHHI", 0, 2, 0, 0)
+    inside_out = [struct.pack("<QHHI", 0, 2, 0, 0)]
+    size = len(inside_out[0])
     for _ in range(8000):
-        value = bytes(16) + leaf
-        leaf = struct.pack("<QHHI", 0, 2, 1, 0)
-        leaf += struct.pack("<IIII", 1, 16, 1, len(value)) + b"k" + value
+        header = struct.pack("<QHHI", 0, 2, 1, 0)
+        inside_out.append(header + struct.pack("<IIII", 1, 16, 1, 16 + size) + b"k" + bytes(16))
+        size += len(inside_out[-1])
+    leaf = b"".join(reversed(inside_out))
     page_count = -(-len(leaf) // PAGE_SIZE)
     run_ = struct.pack("<QHHI", 2, 2, 1, page_count - 1) + leaf[16:]
     return bytes(2 * PAGE_SIZE) + run_.ljust(page_count * PAGE_SIZE, b"\0")

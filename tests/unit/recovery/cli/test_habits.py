@@ -7,10 +7,11 @@ from typing import Final
 import pytest
 
 from recovery.cli.habits import ADVICE, SYNONYMS, in_our_words, with_our_options
-from recovery.cli.parser import VALUED, build_parser, parse_arguments, understand
+from recovery.cli.parser import VALUED, parse_arguments, understand
 from recovery.cli.usage import UsageError
 from recovery.cli.vocabulary import COMMANDS
 from recovery.cli.words import HelpAskedError
+from tests.support.hints import whole_parser
 
 ID: Final = "08371db1dd8c8000"
 
@@ -185,20 +186,14 @@ def test_the_list_of_typos_is_long_enough() -> None:
     assert len(typos()) >= 200
 
 
-PARSER: Final = build_parser()
-
-
 def answer_to(line: str) -> str:
-    """Say what is answered: the hint, or the command where it happens to be a word that is known.
-
-    The whole grammar is made once here; to make it again for each line takes minutes.
-    """
+    """Say what is answered: the hint, or the command where it happens to be a known word."""
     argv = in_our_words(line.split(), VALUED)
     words = " ".join(argv[:2])
     try:
         if words in COMMANDS:
-            argv = with_our_options(argv, words, PARSER.command(words))
-        parse_arguments(argv, PARSER)
+            argv = with_our_options(argv, words, whole_parser().command(words))
+        parse_arguments(argv, whole_parser())
     except UsageError as refused:
         return str(refused.hint)
     return words
@@ -225,5 +220,5 @@ def test_no_slip_is_answered_with_more_rights_or_the_opposite(line: str) -> None
 
 def test_nothing_is_translated_in_a_line_of_our_own_words() -> None:
     line = ["--reason", "recovery", "auth", "create", "--org", "help", "--read-bucket", "version"]
-    whole = vars(parse_arguments(line, build_parser()))
+    whole = vars(parse_arguments(line, whole_parser()))
     assert vars(understand(line)[0]) == whole

@@ -7,11 +7,10 @@ import subprocess
 import pytest
 
 from recovery.cli.hints import AtHand, command_line, quoted
-from recovery.cli.parser import build_parser
 from recovery.remedy import Give, Input, Omit, Remedy, Run
-from tests.support.hints import complaint
+from tests.support.hints import complaint, whole_parser
 
-PARSER = build_parser()
+PARSER = whole_parser()
 
 
 def hint(remedy: Remedy, command: str, **given: str) -> str:

@@ -17,6 +17,7 @@ from recovery.cli.usage import UsageError
 from recovery.cli.vocabulary import COMMANDS, NOUNS, load
 from recovery.cli.words import Parser, is_required
 from recovery.errors import ExitCode
+from tests.support.hints import whole_parser
 from tests.support.source import PROJECT
 
 LINES = (
@@ -50,14 +51,14 @@ MISTAKES = (
 def test_the_quick_way_understands_the_same_as_the_whole_grammar(line: str) -> None:
     argv = shlex.split(line)
     quick, _ = understand(argv)
-    assert vars(parse_arguments(argv, build_parser())) == vars(quick)
+    assert vars(parse_arguments(argv, whole_parser())) == vars(quick)
 
 
 @pytest.mark.parametrize("line", MISTAKES)
 def test_the_quick_way_words_mistakes_as_the_whole_grammar_does(line: str) -> None:
     argv = shlex.split(line)
     with pytest.raises(UsageError) as whole:
-        parse_arguments(argv, build_parser())
+        parse_arguments(argv, whole_parser())
     with pytest.raises(UsageError) as quick:
         understand(argv)
     assert (str(whole.value), whole.value.hint) == (str(quick.value), quick.value.hint)
@@ -160,7 +161,7 @@ def test_help_of_a_noun_lists_its_commands_and_imports_none() -> None:
 
 def test_every_command_has_the_common_options_and_help_for_each_of_its_own() -> None:
     common = {f"--{name.replace('_', '-')}" for name in COMMON_DEFAULTS}
-    for command in commands(build_parser()):
+    for command in commands(whole_parser()):
         assert common <= set(command.options), command.prog
         for action in command.options.values():
             assert action.help, f"{command.prog} {action.option_strings}"
@@ -169,7 +170,7 @@ def test_every_command_has_the_common_options_and_help_for_each_of_its_own() -> 
 def test_no_option_takes_a_value_in_one_command_and_none_in_another() -> None:
     """Unknown options are found before argparse reads the line, by one table for all commands."""
     seen: dict[str, bool] = {}
-    for command in commands(build_parser()):
+    for command in commands(whole_parser()):
         for name, action in command.options.items():
             takes_value = action.nargs != 0
             assert seen.setdefault(name, takes_value) == takes_value, f"{command.prog} {name}"
