@@ -1,6 +1,7 @@
 """What all tests share: options, hypothesis profiles, the oracles and the real stores."""
 
 import shutil
+import signal
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
@@ -9,6 +10,7 @@ import pytest
 from hypothesis import settings
 
 import bolt_store
+from tests.support import bcrypt_memory
 from tests.support.absent import IS_CI, absent
 from tests.support.bolt_tool import BoltTool
 from tests.support.go_build import PROJECT, OracleAbsentError, build_bolt_tool, build_peer
@@ -38,6 +40,10 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 def pytest_configure(config: pytest.Config) -> None:
     """Declare the markers of these fixtures, and refuse what CI must not do."""
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+        # A shell gives that to what it starts with "&", and each process that is started inherits
+        # it: Ctrl-C would do nothing in the tests of Ctrl-C.
+        signal.signal(signal.SIGINT, signal.default_int_handler)
     config.addinivalue_line(
         "markers", "damages: harms the store it was given, which is not checked afterwards"
     )
@@ -56,6 +62,14 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     slow = [item for item in items if item.get_closest_marker("slow")]
     items[:] = [item for item in items if not item.get_closest_marker("slow")]
     config.hook.pytest_deselected(items=slow)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def remembered_hashes() -> Iterator[None]:
+    """Let the same password and salt be hashed once a process."""
+    with pytest.MonkeyPatch.context() as patch:
+        bcrypt_memory.install(patch)
+        yield
 
 
 @pytest.fixture(scope="session")
