@@ -98,7 +98,7 @@ BANNED_WORDS: Final = (
     r"r-seed-",
 )
 BANNED_NAMES: Final = re.compile(r"(?:utils?|common|base|managers?|helpers?|misc)\Z")
-BANNED_FUNCTIONS: Final = re.compile(r"_*(?:handle|process)_")
+BANNED_FUNCTIONS: Final = re.compile(r"\bdef (_*(?:handle|process)_\w*)")
 
 
 def test_no_module_is_too_long() -> None:
@@ -110,7 +110,7 @@ def test_no_function_is_too_long() -> None:
     too_long = {
         f"{name}:{node.name}": length
         for name, path in modules()
-        for _, node in scopes(path)
+        for node in ast.walk(ast.parse(path.read_text()))
         if isinstance(node, ast.FunctionDef) and (length := _code_lines(node)) > FUNCTION_LINES_MAX
     }
     assert too_long == {}
@@ -128,7 +128,8 @@ def _code_lines(function: ast.FunctionDef) -> int:
 def test_secrets_are_revealed_in_known_places_only() -> None:
     found: dict[str, set[str]] = {}
     for name, path in modules("recovery"):
-        for scope, node in scopes(path):
+        is_worth_parsing = re.search(r"\.(reveal|_text)\b", path.read_text())
+        for scope, node in scopes(path) if is_worth_parsing else ():
             if isinstance(node, ast.Attribute) and node.attr in {"reveal", "_text"}:
                 found.setdefault(name, set()).add(scope)
     assert found == REVEALS
@@ -138,7 +139,8 @@ def test_outside_of_bolt_store_only_its_door_and_its_errors_are_imported() -> No
     found = {
         f"{name} imports {imported}"
         for name, path in modules("recovery", "man")
-        for _, node in scopes(path)
+        if "bolt_store." in path.read_text()
+        for node in ast.walk(ast.parse(path.read_text()))
         for imported in _imports(node)
         if imported.startswith("bolt_store.") and imported != "bolt_store.errors"
     }
@@ -167,9 +169,8 @@ def test_the_contracts_between_rooms_hold() -> None:
     assert "0 broken" in done.stdout
 
 
-@pytest.mark.parametrize("pattern", BANNED_WORDS)
-def test_no_file_has_words_that_do_not_belong_here(pattern: str) -> None:
-    banned = re.compile(pattern, re.IGNORECASE)
+def test_no_file_has_words_that_do_not_belong_here() -> None:
+    banned = re.compile("|".join(BANNED_WORDS), re.IGNORECASE)
     found = {
         str(path.relative_to(PROJECT))
         for path in text_files()
@@ -181,10 +182,9 @@ def test_no_file_has_words_that_do_not_belong_here(pattern: str) -> None:
 def test_names_say_what_a_thing_is() -> None:
     found = {name for name, _ in modules() if BANNED_NAMES.match(name.rpartition(".")[2])}
     found |= {
-        f"{name}:{node.name}"
+        f"{name}:{function}"
         for name, path in modules()
-        for _, node in scopes(path)
-        if isinstance(node, ast.FunctionDef) and BANNED_FUNCTIONS.match(node.name)
+        for function in BANNED_FUNCTIONS.findall(path.read_text())
     }
     assert found == set()
 
@@ -200,7 +200,7 @@ def test_every_module_says_what_lives_in_it(package: str) -> None:
     lacking = {
         name
         for name, path in modules(package)
-        if not describes_room.search(ast.get_docstring(ast.parse(path.read_text())) or "")
+        if not describes_room.search(path.read_text().split('"""')[1])
     }
     assert lacking == set()
 

@@ -16,7 +16,7 @@ import pytest
 import bolt_store
 from tests.support.model import Model, dump_file, problems
 
-RUN_COUNT = 240
+RUN_COUNT = 120
 SLOW_RUN_COUNT = 20_000
 RING = 150
 COMMIT_TIME_S = 0.002

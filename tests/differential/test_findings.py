@@ -20,8 +20,8 @@ from tests.support.oracle import Oracle, OracleCrashError, OracleError, Shape
 from tests.support.turns import RandomScripts, play
 
 PAGE_SIZE_BYTES = 1024
-MUTANTS = 240
-COMPARABLE_MIN = 100
+MUTANTS = 100
+COMPARABLE_MIN = 40
 
 ASTRAY = {
     "branch.separator",

@@ -10,7 +10,7 @@ from tests.support.model import problems
 from tests.support.oracle import Commit, Dump, Oracle, Script, Session
 from tests.support.turns import RandomScripts, play
 
-TURNS = 200
+TURNS = 80
 TURNS_SLOW = 1000
 VARIANTS = pytest.mark.parametrize(
     ("page_size_bytes", "flags"),

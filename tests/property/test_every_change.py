@@ -42,7 +42,7 @@ def run_sequence(tmp_path: Path, level: int, seed: int) -> int:
     return changed
 
 
-@pytest.mark.parametrize("seed", range(4))
+@pytest.mark.parametrize("seed", range(2))
 @pytest.mark.parametrize("level", LEVELS)
 def test_no_sequence_of_changes_breaks_an_invariant(tmp_path: Path, level: int, seed: int) -> None:
     assert run_sequence(tmp_path, level, seed) > 0
@@ -50,7 +50,7 @@ def test_no_sequence_of_changes_breaks_an_invariant(tmp_path: Path, level: int, 
 
 @pytest.mark.slow
 @pytest.mark.timeout(600)
-@pytest.mark.parametrize("seed", range(100, 160))
+@pytest.mark.parametrize("seed", range(2, 60))
 @pytest.mark.parametrize("level", LEVELS)
 def test_no_sequence_of_changes_breaks_an_invariant_in_a_long_campaign(
     tmp_path: Path, level: int, seed: int

@@ -278,7 +278,7 @@ def test_what_was_missed_once_is_found(trial: str, tmp_path: Path) -> None:
 
 
 def test_never_less_than_the_best_of_what_is_still_there(tmp_path: Path) -> None:
-    done, wrong = run_campaign(10, 200, tmp_path, any_lively)
+    done, wrong = run_campaign(10, 100, tmp_path, any_lively)
     assert set(done) == {damage.__name__ for damage in DAMAGES}
     assert wrong == []
 
