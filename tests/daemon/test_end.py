@@ -4,7 +4,6 @@ import contextlib
 import http.client
 import json
 import signal
-import subprocess
 import threading
 import time
 from pathlib import Path
@@ -12,8 +11,9 @@ from typing import Final
 
 import pytest
 
+from tests.support import warm
 from tests.support.real_stores import unpack_real_store
-from tests.support.run_cli import PATIENCE_S, PROGRAM, PROJECT
+from tests.support.run_cli import PATIENCE_S, PROJECT
 from tests.support.served import Served, serving
 
 AUTHS: Final = "/api/v2/authorizations"
@@ -31,13 +31,13 @@ def minted(served: Served, body: dict[str, object], answered: list[str]) -> None
 
 
 def known(store: Path, *words: str) -> str:
-    done = subprocess.run(
-        [*PROGRAM, *words, "--json", "--bolt-path", str(store),
+    code, stdout, stderr = warm.run(
+        [*words, "--json", "--bolt-path", str(store),
          "--ledger", str(store.with_name("ledger.sqlite"))],
-        cwd=PROJECT, capture_output=True, text=True, check=False, timeout=PATIENCE_S,
+        environ={"HOME": str(store.parent)}, cwd=PROJECT, timeout=PATIENCE_S,
     )  # fmt: skip
-    assert done.returncode == 0, done.stderr
-    return done.stdout
+    assert code == 0, stderr
+    return stdout
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGKILL])

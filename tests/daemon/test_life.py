@@ -18,6 +18,7 @@ from typing import Final
 import pytest
 
 from recovery.services.session import Session
+from tests.support import warm
 from tests.support.real_stores import unpack_real_store
 from tests.support.run_cli import PATIENCE_S, PROGRAM, PROJECT, Cli
 from tests.support.served import Reply, Served, serving, talk
@@ -36,11 +37,17 @@ def ran(store: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
         words = (*arguments, "--bolt-path", str(store))
     place = store.parent / "ledger.sqlite"
     at = words.index("--bolt-path")
-    return subprocess.run(
-        [*PROGRAM, *words[:at], "--ledger", str(place), *words[at:]],
-        cwd=PROJECT, env={"PATH": "/usr/bin:/bin", "HOME": str(store.parent)},
-        capture_output=True, text=True, check=False, timeout=PATIENCE_S,
-    )  # fmt: skip
+    return program(store, *words[:at], "--ledger", str(place), *words[at:])
+
+
+def program(store: Path, *words: str) -> subprocess.CompletedProcess[str]:
+    code, stdout, stderr = warm.run(
+        words,
+        environ={"PATH": "/usr/bin:/bin", "HOME": str(store.parent)},
+        cwd=PROJECT,
+        timeout=PATIENCE_S,
+    )
+    return subprocess.CompletedProcess(words, code, stdout, stderr)
 
 
 def body_of(served: Served, description: str) -> dict[str, object]:
@@ -83,10 +90,7 @@ def test_a_session_has_one_backup_and_is_taken_back_as_one_operation(store: Path
     assert undone.returncode == 0, undone.stderr
     after = ran(store, "auth", "list", "--json").stdout
     assert "number 1" not in after
-    compared = subprocess.run(
-        [*PROGRAM, "store", "diff", str(before), str(store)],
-        cwd=PROJECT, capture_output=True, text=True, check=False,
-    )  # fmt: skip
+    compared = program(store, "store", "diff", str(before), str(store))
     assert compared.returncode == 0, compared.stdout
     assert ran(store, "store", "check").returncode in {0, 1}
     again = ran(store, "store", "undo", "--yes")
@@ -241,11 +245,7 @@ def test_what_would_be_open_or_useless_is_refused_before_it_begins(
     store: Path, number: int
 ) -> None:
     options, code, said = REFUSED[number]
-    done = subprocess.run(
-        [*PROGRAM, "serve", "--bolt-path", str(store), *options],
-        cwd=PROJECT, env={"PATH": "/usr/bin:/bin", "HOME": str(store.parent)},
-        capture_output=True, text=True, check=False, start_new_session=True,
-    )  # fmt: skip
+    done = program(store, "serve", "--bolt-path", str(store), *options)
     assert (done.returncode, said in done.stderr) == (code, True), done.stderr
 
 

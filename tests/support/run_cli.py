@@ -118,7 +118,7 @@ class Cli:
                 timeout=PATIENCE_S,
                 cwd=self.home,
             )
-            code, out, err = done.returncode, done.stdout or b"", done.stderr
+            code, out, err = done.returncode, (done.stdout or b"").decode(), done.stderr.decode()
         else:
             code, out, err = warm.run(
                 self.command(*words, program=(), own_ledger=own_ledger),
@@ -127,7 +127,7 @@ class Cli:
                 stdout=None if stdout == subprocess.PIPE else stdout,
                 timeout=PATIENCE_S,
             )
-        return _checked(words, Ended(code=code, stdout=out.decode(), stderr=err.decode()))
+        return _checked(words, Ended(code=code, stdout=out, stderr=err))
 
     def run_here(
         self,

@@ -7,7 +7,6 @@ import http.client
 import json
 import signal
 import socket
-import subprocess
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
@@ -15,7 +14,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from tests.support.run_cli import PATIENCE_S, PROGRAM, PROJECT
+from tests.support import warm
+from tests.support.run_cli import PATIENCE_S, PROJECT
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -49,7 +49,7 @@ class Served:
 
     port: int
     key: str
-    process: subprocess.Popen[str]
+    process: warm.Piped
     socket: Path | None = None
 
     def ask(
@@ -143,17 +143,14 @@ def serving(
         The daemon, answering.
     """
     port, key_file = free_port(), store.with_name("console.key")
-    process = subprocess.Popen(
+    process = warm.start_piped(
         [
-            *PROGRAM, "serve", "--bolt-path", str(store), "--listen", f"127.0.0.1:{port}",
+            "serve", "--bolt-path", str(store), "--listen", f"127.0.0.1:{port}",
             "--key-file", str(key_file),
             "--ledger", str(ledger or store.with_name("ledger.sqlite")), *options,
         ],
         cwd=PROJECT,
-        env={"PATH": "/usr/bin:/bin", "HOME": str(store.parent), **(environ or {})},
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
+        environ={"PATH": "/usr/bin:/bin", "HOME": str(store.parent), **(environ or {})},
     )  # fmt: skip
     try:
         _await(port, process)
@@ -161,14 +158,14 @@ def serving(
     finally:
         if process.poll() is None:
             process.send_signal(signal.SIGTERM)
-        process.communicate(timeout=PATIENCE_S)
+        process.communicate(PATIENCE_S)
 
 
-def _await(port: int, process: subprocess.Popen[str]) -> None:
+def _await(port: int, process: warm.Piped) -> None:
     deadline = time.monotonic() + PATIENCE_S
     while time.monotonic() < deadline:
         if process.poll() is not None:
-            _, stderr = process.communicate()
+            _, stderr = process.communicate(PATIENCE_S)
             raise AssertionError(f"serve ended with {process.returncode}: {stderr}")
         try:  # it listens before it answers
             with socket.create_connection(("127.0.0.1", port), timeout=PATIENCE_S) as asked:

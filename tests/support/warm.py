@@ -19,6 +19,7 @@ import sys
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from functools import cache
+from importlib import import_module
 from pathlib import Path
 from select import select
 from typing import IO, Final
@@ -59,11 +60,61 @@ class Running:
             self._report.close()
         return self._code
 
+    def poll(self) -> int | None:
+        """Tell its exit code, None while it runs."""
+        with suppress(TimeoutError):
+            return self.wait(0)
+        return None
+
+    @property
+    def returncode(self) -> int | None:
+        """As `poll`."""
+        return self.poll()
+
+    def send_signal(self, number: int) -> None:
+        """Send it a signal, if it has not ended."""
+        if self.poll() is None:
+            with suppress(ProcessLookupError):
+                os.kill(self.pid, number)
+
     def kill(self) -> None:
         """End it at once, if it has not ended."""
-        if self._code is None:
-            with suppress(ProcessLookupError):
-                os.kill(self.pid, signal.SIGKILL)
+        self.send_signal(signal.SIGKILL)
+
+
+class Piped(Running):
+    """A process whose stdout and stderr are read here."""
+
+    def __init__(self, report: IO[bytes], *pipes: int) -> None:
+        """Take the other ends of both, or that of stderr only."""
+        super().__init__(report)
+        self._pipes = [os.fdopen(pipe, "rb", 0) for pipe in pipes]
+        self._texts = dict.fromkeys(self._pipes, b"")
+
+    def communicate(self, timeout: float) -> tuple[str, str]:
+        """Read both to their ends, and wait for that of the process.
+
+        Args:
+            timeout: How long it may say nothing, in seconds.
+
+        Returns:
+            What it wrote to stdout, which is nothing where that was not read here; and to stderr.
+
+        Raises:
+            TimeoutError: It still runs.
+        """
+        while is_open := [pipe for pipe in self._pipes if not pipe.closed]:
+            ready, _, _ = select(is_open, [], [], timeout)
+            if not ready:
+                raise TimeoutError(f"says nothing for {timeout} s: {[*self._texts.values()]}")
+            for pipe in ready:
+                got = pipe.read(1 << 16)
+                self._texts[pipe] += got
+                if not got:
+                    pipe.close()
+        self.wait(timeout)
+        texts = [text.decode() for text in self._texts.values()]
+        return ("" if len(texts) == 1 else texts[0]), texts[-1]
 
 
 def start(
@@ -83,11 +134,54 @@ def start(
         streams: File numbers of stdin, stdout and stderr.
         terminal: Path of the terminal that is stdin and the controlling terminal, if any.
     """
+    return Running(
+        _request(arguments, environ=environ, cwd=cwd, streams=streams, terminal=terminal)
+    )
+
+
+def _request(
+    arguments: Sequence[str],
+    *,
+    environ: Mapping[str, str],
+    cwd: Path,
+    streams: tuple[int, int, int],
+    terminal: str | None,
+) -> IO[bytes]:
+    """Ask for a fork; return the pipe that tells of it."""
     told, tells = os.pipe()
     request = json.dumps([list(arguments), dict(environ), str(cwd), terminal]).encode()
     socket.send_fds(_starter(), [request], [*streams, tells])
     os.close(tells)
-    return Running(os.fdopen(told, "rb", buffering=0))
+    return os.fdopen(told, "rb", buffering=0)
+
+
+def start_piped(
+    arguments: Sequence[str],
+    *,
+    environ: Mapping[str, str],
+    cwd: Path,
+    stdout: int | IO[bytes] | None = None,
+) -> Piped:
+    """Start the program with nothing on stdin and no terminal.
+
+    Args:
+        arguments: After the program's name.
+        environ: The whole environment.
+        cwd: The folder to start in.
+        stdout: Where its results go; None lets them be read.
+    """
+    out, out_end = os.pipe()
+    err, err_end = os.pipe()
+    place = out_end if stdout is None else stdout
+    with Path(os.devnull).open("rb") as nothing:
+        streams = (nothing.fileno(), place if isinstance(place, int) else place.fileno(), err_end)
+        report = _request(arguments, environ=environ, cwd=cwd, streams=streams, terminal=None)
+    os.close(out_end)
+    os.close(err_end)
+    if stdout is None:
+        return Piped(report, out, err)
+    os.close(out)
+    return Piped(report, err)
 
 
 def run(
@@ -95,9 +189,9 @@ def run(
     *,
     environ: Mapping[str, str],
     cwd: Path,
-    stdout: int | IO[bytes] | None,
+    stdout: int | IO[bytes] | None = None,
     timeout: float,
-) -> tuple[int, bytes, bytes]:
+) -> tuple[int, str, str]:
     """Run the program to its end, with nothing on stdin and no terminal.
 
     Args:
@@ -113,33 +207,12 @@ def run(
     Raises:
         TimeoutError: It still runs; it is ended.
     """
-    out, out_end = os.pipe()
-    err, err_end = os.pipe()
-    with (
-        Path(os.devnull).open("rb") as nothing,
-        os.fdopen(out, "rb", 0) as told,
-        os.fdopen(err, "rb", 0) as said,
-    ):
-        place = out_end if stdout is None else stdout
-        streams = (nothing.fileno(), place if isinstance(place, int) else place.fileno(), err_end)
-        process = start(arguments, environ=environ, cwd=cwd, streams=streams)
-        os.close(out_end)
-        os.close(err_end)
-        texts: dict[IO[bytes], bytes] = {told: b"", said: b""}
-        is_open: set[IO[bytes]] = {told, said}
-        try:
-            while is_open:
-                ready, _, _ = select(is_open, [], [], timeout)
-                if not ready:
-                    raise TimeoutError(f"{arguments} says nothing for {timeout} s: {texts}")
-                for pipe in ready:
-                    got = pipe.read(1 << 16)
-                    texts[pipe] += got
-                    if not got:
-                        is_open.remove(pipe)
-            return process.wait(timeout), texts[told], texts[said]
-        finally:
-            process.kill()
+    process = start_piped(arguments, environ=environ, cwd=cwd, stdout=stdout)
+    try:
+        texts = process.communicate(timeout)
+        return (process.wait(timeout), *texts)
+    finally:
+        process.kill()
 
 
 @cache
@@ -160,6 +233,7 @@ def serve() -> None:
     """Import all commands; then run the program in a fork for each request on stdin."""
     for words in COMMANDS:
         load(words)
+    import_module("recovery.daemon.start")  # `serve` itself imports it when it is typed
     gc.freeze()  # else the first collection of each fork copies all that was imported
     requests = socket.socket(fileno=os.dup(0))
     signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # nobody waits for the forks that wait
