@@ -37,11 +37,13 @@ class MetaSlot(NamedTuple):
         slot: 0 or 1.
         meta: The meta, when magic, version and checksum (or the absence of one) are right.
         problem: Why there is none, or why its numbers cannot be; None when it is usable.
+        page: What was read.
     """
 
     slot: int
     meta: Meta | None
     problem: FormatError | None
+    page: bytes
 
     @property
     def rank(self) -> tuple[bool, int, int]:
@@ -101,7 +103,8 @@ class Pager:
         """
         end = self.meta.high_water_mark * self.page_size_bytes
         return self.file.size_bytes() >= min(end, self._size_bytes) and all(
-            _read_slot(self.file, known.slot, self.page_size_bytes).meta == known.meta
+            _page_of_slot(self.file, known.slot, self.page_size_bytes) == known.page
+            or _read_slot(self.file, known.slot, self.page_size_bytes).meta == known.meta
             for known in self.slots
         )
 
@@ -197,21 +200,24 @@ class Snapshot:
         return TruncatedError(expected_bytes=expected, found_bytes=self._file.size_bytes())
 
 
+def _page_of_slot(file: BlockFile, slot: int, page_size_bytes: int) -> bytes:
+    return bytes(file.read_at(slot * page_size_bytes, META_END_BYTES))
+
+
 def _read_slot(file: BlockFile, slot: int, page_size_bytes: int) -> MetaSlot:
     """Read one meta page; whatever is wrong with it is data."""
-    page = file.read_at(slot * page_size_bytes, META_END_BYTES)
+    page = _page_of_slot(file, slot, page_size_bytes)
     try:
         meta = decode_meta(page)
     except FormatError as error:
-        return MetaSlot(slot=slot, meta=None, problem=error)
+        return MetaSlot(slot=slot, meta=None, problem=error, page=page)
     problem = implausibility(meta)
     if problem is None and meta.page_size_bytes != page_size_bytes:
         problem = f"page size {meta.page_size_bytes} differs from the place of this page"
     if problem is None:
-        return MetaSlot(slot=slot, meta=meta, problem=None)
-    return MetaSlot(
-        slot=slot, meta=meta, problem=PageError(pgid=slot, code="meta.implausible", problem=problem)
-    )
+        return MetaSlot(slot=slot, meta=meta, problem=None, page=page)
+    fault = PageError(pgid=slot, code="meta.implausible", problem=problem)
+    return MetaSlot(slot=slot, meta=meta, problem=fault, page=page)
 
 
 def _discover_page_size(file: BlockFile) -> int:

@@ -205,6 +205,10 @@ class Tx:
         """Walk the top-level buckets in the order of their names. Raises as `Bucket.items`."""
         return self._root.buckets()
 
+    def bucket_names(self) -> Iterator[bytes]:
+        """Walk the names of the top-level buckets, in their order. Raises as `Bucket.items`."""
+        return (name for name, value in self._root.items() if value is None)
+
     def create_bucket(self, name: bytes) -> Bucket:
         """Make a top-level bucket. Raises as `Bucket.create_bucket`."""
         return self._root.create_bucket(name)

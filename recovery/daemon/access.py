@@ -91,6 +91,7 @@ class Access:
         self._as_user = as_user
         self._known: dict[Id, tuple[int, Rights]] = {}
         self._known_console: tuple[int, Caller] | None = None
+        self._console_rights: Rights | None = None
         self._known_lists: dict[tuple[bytes, bool], Rights] = {}
 
     def caller_of(self, tx: MetaTx, request: Request) -> Caller:
@@ -156,11 +157,13 @@ class Access:
         return self._known_console[1]
 
     def _console(self, tx: MetaTx) -> Caller:
-        permissions = operator_permissions(tx.level)
-        permissions += [Permission(action=one, type=INSTANCE_TYPE) for one in ("read", "write")]
+        if self._console_rights is None:
+            permissions = operator_permissions(tx.level)
+            permissions += [Permission(action=one, type=INSTANCE_TYPE) for one in ("read", "write")]
+            self._console_rights = Rights(permissions)
         user = self._console_user(tx)
         return Caller(
-            rights=Rights(permissions),
+            rights=self._console_rights,
             user_id=None if user is None else user.id,
             name="console key",
         )

@@ -205,8 +205,8 @@ class _SliceJob:
     def __call__(self) -> bytes | None:
         if self._answer.slices is None:
             return None
-        with self._desk.session.view() as view:
-            return self._answer.slices.next(view.tx)
+        with self._desk.session.store.view() as tx:
+            return self._answer.slices.next(tx)
 
 
 def _connection(scope: Scope) -> Connection:

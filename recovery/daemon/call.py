@@ -128,7 +128,7 @@ class Call:
     def tx(self) -> MetaTx:
         """The records, as they are now."""
         if self._tx is None:
-            self._tx = self._opened.enter_context(self.desk.session.view()).tx
+            self._tx = self._opened.enter_context(self.desk.session.store.view())
         return self._tx
 
     @property

@@ -74,12 +74,12 @@ class RecordProblem(msgspec.Struct, frozen=True, kw_only=True):
 class Table:
     """One bolt bucket. One that is missing reads as empty, and refuses to be written."""
 
-    __slots__ = ("_bucket", "_failures", "_note", "name")
+    __slots__ = ("_failures", "_find", "_found", "_note", "name")
 
     def __init__(
         self,
         name: str,
-        bucket: Bucket | None,
+        find: Callable[[], Bucket | None],
         failures: Failures,
         *,
         note: Callable[["Table", bytes, bytes | None], None] | None = None,
@@ -87,14 +87,24 @@ class Table:
         """Wrap a bucket; `MetaTx.table` is the way to get one.
 
         Args:
-            bucket: The bucket, or None when the store lacks it.
+            find: Gives the bucket, or None when the store lacks it. Called when it is needed: most
+                requests need few of the tables that a repository has.
             failures: Translates what the engine raises.
             note: Called in front of each change of a key with the value that it will have.
         """
         self.name = name
-        self._bucket = bucket
+        self._find = find
+        self._found: Bucket | None = None
         self._failures = failures
         self._note = note
+
+    @property
+    def _bucket(self) -> Bucket | None:
+        """The bucket; one that is missing may be made yet."""
+        if self._found is None:
+            with self._failures.translated():
+                self._found = self._find()
+        return self._found
 
     @property
     def is_there(self) -> bool:
@@ -115,10 +125,11 @@ class Table:
 
     def stored(self, key: bytes) -> bytes | None:
         """Read the value of a key, which may be empty; None when it is absent."""
-        if self._bucket is None or not key:
+        bucket = self._bucket
+        if bucket is None or not key:
             return None
         with self._failures.translated():
-            return self._bucket.get(key)
+            return bucket.get(key)
 
     def items(
         self, prefix: bytes = b"", *, start: bytes | None = None
@@ -132,11 +143,12 @@ class Table:
         Yields:
             Key and value; buckets inside of this one are left out, as InfluxDB has none.
         """
-        if self._bucket is None:
+        bucket = self._bucket
+        if bucket is None:
             return
         # An exception of the caller between two items does not pass through here.
         try:
-            for key, value in self._bucket.items(prefix=prefix, start=start):
+            for key, value in bucket.items(prefix=prefix, start=start):
                 if value is not None:
                     yield key, value
         except StateError:
@@ -197,7 +209,8 @@ class Table:
     @property
     def sequence(self) -> int:
         """The number that bbolt keeps with a bucket, which InfluxDB does not use; 0 without one."""
-        return 0 if self._bucket is None else self._bucket.sequence
+        bucket = self._bucket
+        return 0 if bucket is None else bucket.sequence
 
     def set_sequence(self, sequence: int) -> None:
         """Set that number. Raises as `put`."""
@@ -227,6 +240,7 @@ class Table:
             bucket.delete(key)
 
     def _required(self) -> Bucket:
-        if self._bucket is None:
+        bucket = self._bucket
+        if bucket is None:
             raise self._failures.bucket_missing(f"the bucket {self.name}")
-        return self._bucket
+        return bucket

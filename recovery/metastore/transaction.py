@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from functools import cached_property
 
-from bolt_store import Tx
+from bolt_store import Bucket, Tx
 from bolt_store.errors import BucketNotFoundError, IncompatibleValueError
 from recovery.errors import StoreDamagedError
 from recovery.metastore.authorizations import Authorizations, LegacyAuthorizations
@@ -69,15 +69,15 @@ class MetaTx:
             The table; one that the store lacks reads as empty.
         """
         known = self._tables.get(name)
-        if known is not None:
-            return known
-        bucket = None
-        with self._failures.translated(), suppress(BucketNotFoundError, IncompatibleValueError):
-            bucket = self._tx.bucket(name.encode())
-        table = Table(name, bucket, self._failures, note=self._note)
-        if bucket is not None:  # a missing one may be made yet
-            self._tables[name] = table
-        return table
+        if known is None:
+            known = Table(name, lambda: self._bucket(name), self._failures, note=self._note)
+            self._tables[name] = known
+        return known
+
+    def _bucket(self, name: str) -> Bucket | None:
+        with suppress(BucketNotFoundError, IncompatibleValueError):
+            return self._tx.bucket(name.encode())
+        return None
 
     @contextmanager
     def watched(self) -> Iterator[list[KeyChange]]:
@@ -109,7 +109,7 @@ class MetaTx:
             Their names in the order of the file; bytes that are no text are escaped.
         """
         with self._failures.translated():
-            return [name.decode(errors="backslashreplace") for name, _ in self._tx.buckets()]
+            return [name.decode(errors="backslashreplace") for name in self._tx.bucket_names()]
 
     def create_table(self, name: str) -> Table:
         """Make a bolt bucket that is not there yet.
@@ -118,7 +118,8 @@ class MetaTx:
             StoreDamagedError: It is there, or a page on the way is damaged.
         """
         with self._failures.translated():
-            return Table(name, self._tx.create_bucket(name.encode()), self._failures)
+            created = self._tx.create_bucket(name.encode())
+        return Table(name, lambda: created, self._failures)
 
     @cached_property
     def users(self) -> Users:
