@@ -84,12 +84,15 @@ def run_listing(
             document = listed.document(store_of(found, view.facts))
             output.stream(document, listed.field, items, listing.problems)
         else:
-            with output.waiting("reading the records"):
-                cells = [listed.cells(row) for row in rows]
             show_aside(found, view.facts, output)
-            output.table(listed.columns, cells, has_headings=not options.hide_headers)
+            output.table(
+                listed.columns,
+                map(listed.cells, rows),
+                has_headings=not options.hide_headers,
+                what="reading the records",
+            )
             output.aside()
-            output.aside(f"{plural(len(cells), listed.kind)}.")
+            output.aside(f"{plural(rows.count, listed.kind)}.")
             say_more(rows, options, output)
     return report_problems(listing.problems, context)
 

@@ -13,6 +13,7 @@ import io
 import os
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from itertools import islice
 from typing import TYPE_CHECKING, Final, TextIO
 
 from recovery.cli.table import Column, table, wrap
@@ -25,6 +26,8 @@ if TYPE_CHECKING:
 _NOT_PLAIN: Final = re.compile(r"[^\x00-\x7e]")
 CHUNK_BYTES: Final = 1 << 18
 """Written at once: so large that system calls cost nothing, so small that it stays in the cache."""
+
+LINES_AT_ONCE: Final = 1000
 
 _BOND: Final = "\0"
 """Stands for a blank at which a line is not broken."""
@@ -121,23 +124,33 @@ class Output:
         rows: Iterable[Sequence[str]],
         *,
         has_headings: bool = True,
+        what: str = "",
     ) -> None:
         """Write a table as the result.
 
         Args:
             columns: Its headings.
-            rows: Its cells, escaped.
+            rows: Its cells, escaped. They are not held where there are very many.
             has_headings: Whether the line above them is written.
+            what: What is being done while the rows come; "" where that takes no time.
 
         Raises:
             BrokenPipeError: Nobody reads stdout any more.
             OutputError: stdout cannot take it.
         """
-        is_heading = has_headings
         width = self._width(self._stdout)
-        for line in table(columns, rows, width_max=width, has_headings=has_headings):
-            self.line(self._styled(line, "heading", self._stdout) if is_heading else line)
-            is_heading = False
+        lines = table(columns, rows, width_max=width, has_headings=has_headings)
+        with self.waiting(what) if what else contextlib.nullcontext():
+            for line in islice(lines, 1):
+                self.line(self._styled(line, "heading", self._stdout) if has_headings else line)
+            if width is None:
+                self._lines(lines)
+        self._lines(lines)
+
+    def _lines(self, lines: Iterator[str]) -> None:
+        """Write many lines, a thousand at a time."""
+        while some := list(islice(lines, LINES_AT_ONCE)):
+            self.line("\n".join(some))
 
     def document(self, content: "Document") -> None:
         """Write one JSON document on one line as the result.

@@ -9,7 +9,9 @@ character here moves the cursor.
 """
 
 import unicodedata
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from itertools import chain, islice
+from operator import itemgetter
 from typing import Final, NamedTuple
 
 GAP: Final = "  "
@@ -17,6 +19,8 @@ CELL_LINES_MAX: Final = 6
 """A longer cell ends in "..."; the whole text is in --json."""
 ELLIPSIS: Final = "..."
 SAMPLE_ROWS: Final = 20
+LAID_OUT_ROWS: Final = 10_000
+"""Rows that are held to find out how wide the columns have to be."""
 
 
 class Column(NamedTuple):
@@ -44,32 +48,54 @@ def table(
 
     Args:
         columns: The headings. A column that is empty in each row is left out.
-        rows: Their cells, as many in each as there are columns.
+        rows: Their cells, as many in each as there are columns. Of a longer list than
+            `LAID_OUT_ROWS`, those rows decide about the columns, and the others are not held: a
+            wider cell among them is wrapped at a terminal, and elsewhere moves what is behind it.
         width_max: Columns of the terminal, or None for a file or a pipe, where nothing is wrapped.
         has_headings: Whether they are written too.
 
     Yields:
         Lines without a line feed. A terminal too narrow for the table gets one block a row.
     """
-    cells = [tuple(row) for row in rows]
-    kept = [i for i in range(len(columns)) if not cells or any(row[i] for row in cells)]
-    needed = {
-        i: max([text_width(columns[i].title), *(text_width(row[i]) for row in cells)]) for i in kept
-    }
+    rest = iter(rows)
+    cells = list(islice(rest, LAID_OUT_ROWS))
+    distinct = [set(column) for column in zip(*cells, strict=True)] or [{""} for _ in columns]
+    # Of what is not known to be empty in each row, nothing is left out.
+    may_be_more = len(cells) == LAID_OUT_ROWS
+    kept = [i for i in range(len(columns)) if may_be_more or not cells or distinct[i] != {""}]
+    needed = {i: max(text_width(columns[i].title), *map(text_width, distinct[i])) for i in kept}
     if width_max is not None and sum(needed.values()) + len(GAP) * (len(kept) - 1) > width_max:
         kept = [i for i in kept if not columns[i].is_spare]
     heads = [columns[i] for i in kept]
-    body = [[row[i] for i in kept] for row in cells]
+    pick = _picker(kept)
     widths = [needed[i] for i in kept]
     if width_max is not None:
-        fitted = _fit(heads, widths, body, width_max)
+        fitted = _fit(heads, widths, [pick(row) for row in cells], width_max)
         if fitted is None:
-            yield from _blocks(heads, body, width_max)
+            yield from _blocks(heads, map(pick, chain(cells, rest)), width_max)
             return
         widths = fitted
-    lines = [[head.title for head in heads], *body] if has_headings else body
-    for row in lines:
-        yield from _line_up(row, widths)
+    if has_headings:
+        yield from _line_up([head.title for head in heads], widths)
+    template = GAP.join(f"%-{width}s" for width in widths)
+    length = sum(widths) + len(GAP) * (len(widths) - 1)
+    for row in map(pick, chain(cells, rest)):
+        line = template % row
+        # A line has this length only where each cell fits into its column.
+        if len(line) == length and line.isascii():
+            yield line.rstrip()
+        elif width_max is None:
+            yield GAP.join(map(_padded, row, widths)).rstrip()
+        else:
+            yield from _line_up(row, widths)
+
+
+def _picker(kept: Sequence[int]) -> Callable[[Sequence[str]], tuple[str, ...]]:
+    """Make what takes the cells of these columns out of a row."""
+    if len(kept) == 1:
+        (only,) = kept
+        return lambda row: (row[only],)
+    return itemgetter(*kept)
 
 
 def text_width(text: str) -> int:

@@ -73,6 +73,7 @@ class FilteredRows(Generic[Row]):
     Attributes:
         is_all: Whether nothing in particular was wanted.
         has_more: Whether rows were left out by the limit; known when all have been walked.
+        count: Rows given so far.
     """
 
     def __init__(self, rows: Iterator[Row], wanted: RowFilter, *, kind: str, listing: Run) -> None:
@@ -88,6 +89,7 @@ class FilteredRows(Generic[Row]):
         """
         self.is_all = wanted == RowFilter()
         self.has_more = False
+        self.count = 0
         self._wanted = wanted
         self._rows = rows
         if self.is_all:
@@ -107,11 +109,12 @@ class FilteredRows(Generic[Row]):
 
     def __iter__(self) -> Iterator[Row]:
         """Go through the rows."""
-        if not self._wanted.limit:
-            yield from islice(self._rows, self._wanted.offset, None)
-            return
-        yield from islice(self._rows, self._wanted.offset, self._wanted.offset + self._wanted.limit)
-        self.has_more = next(self._rows, None) is not None
+        begin = self._wanted.offset
+        end = begin + self._wanted.limit if self._wanted.limit else None
+        for row in islice(self._rows, begin, end):
+            self.count += 1
+            yield row
+        self.has_more = end is not None and next(self._rows, None) is not None
 
 
 def _is_called(row: object, which: str) -> bool:

@@ -40,8 +40,8 @@ from recovery.services.tenancy.user_details import (
 
 Row = TypeVar("Row")
 
-JUDGEMENTS_MAX: Final = 4096
-"""Different permission lists whose wording is remembered, as many as the classifier remembers."""
+GROUPS_MAX: Final = 4096
+"""Groups of like authorizations that are remembered, as many as the classifier has lists."""
 
 Problem: TypeAlias = RecordProblem
 """A record that is not as the server wants it."""
@@ -122,12 +122,16 @@ class OperatorState(StrEnum):
     NO = "no"
 
 
-class AuthorizationRow(msgspec.Struct, frozen=True, kw_only=True):
+class AuthorizationRow(msgspec.Struct, frozen=True):
     """One authorization, with the names that its IDs stand for.
 
     Attributes:
         id: 16 hex digits.
         description: As stored, not escaped.
+        created_at: RFC 3339 as stored; "" when absent.
+        updated_at: RFC 3339 as stored; "" when absent.
+        secret: The stored token or else hash; None unless asked for.
+        group: A number that only rows have which differ in nothing but the fields above.
         status: "active" or "inactive", as stored.
         user_id: 16 hex digits, or "" when the record has none.
         user: Name of the user; None when there is no such user.
@@ -139,13 +143,14 @@ class AuthorizationRow(msgspec.Struct, frozen=True, kw_only=True):
         is_usable: Whether a server would let a client in with it.
         because: Why not, as clauses, the one that counts first; empty when it is usable.
         permissions: The stored JSON array, for passing on as it is.
-        created_at: RFC 3339 as stored; "" when absent.
-        updated_at: RFC 3339 as stored; "" when absent.
-        secret: The stored token or else hash; None unless asked for.
     """
 
     id: str
     description: str
+    created_at: str
+    updated_at: str
+    secret: Secret | None
+    group: int
     status: str
     user_id: str
     user: str | None
@@ -158,9 +163,6 @@ class AuthorizationRow(msgspec.Struct, frozen=True, kw_only=True):
     because: tuple[str, ...]
     permissions: msgspec.Raw
     permission_count: int
-    created_at: str
-    updated_at: str
-    secret: Secret | None
 
 
 class AuthorizationFilter(msgspec.Struct, frozen=True, kw_only=True):
@@ -314,6 +316,29 @@ class _Selection(msgspec.Struct, frozen=True, kw_only=True):
             self.org_id is None or authorization.org_id == self.org_id
         )
 
+    @property
+    def is_all(self) -> bool:
+        """Whether it wants each."""
+        return self.user_id is None and self.org_id is None
+
+
+_Shared: TypeAlias = tuple[
+    int,
+    str,
+    str,
+    str | None,
+    str,
+    str | None,
+    TokenForm,
+    OperatorState,
+    tuple[str, ...],
+    bool,
+    tuple[str, ...],
+    msgspec.Raw,
+    int,
+]
+"""The fields of a row from `group` on."""
+
 
 class _AuthorizationRows:
     """Joins authorizations with what they refer to.
@@ -340,13 +365,15 @@ class _AuthorizationRows:
         }
         self._classifier = OperatorClassifier(level=tx.level)
         self._has_entry: Callable[[Authorization], bool] = tx.authorizations.index_check()
-        self._judged: dict[int, _Judgement] = {}
+        self._shared: dict[tuple[object, ...], _Shared] = {}
+        self._group_count = 0
 
     def walk(self) -> Iterator[AuthorizationRow]:
         """Make the rows."""
-        wants, operators_only = self._selection.wants, self._selection.operators_only
+        wants, is_all = self._selection.wants, self._selection.is_all
+        operators_only = self._selection.operators_only
         for key, authorization in self._tx.authorizations.walk_keyed(self._problems):
-            if not wants(authorization):
+            if not (is_all or wants(authorization)):
                 continue
             try:
                 summary = self._classifier.summary(authorization)
@@ -359,32 +386,48 @@ class _AuthorizationRows:
                     )
                 )
                 continue
-            judgement = self._judge(summary)
-            if operators_only and judgement.operator is OperatorState.NO:
+            if operators_only and summary.operator.level not in _OPERATOR_STATES:
                 continue
             is_found = key == authorization.id.encode() and self._has_entry(authorization)
-            yield self._row(authorization, summary, judgement, is_found=is_found)
+            secret = None
+            if self._show_tokens:
+                secret = authorization.token or authorization.hashed_token
+            yield AuthorizationRow(  # by position: names would take seven times as long
+                authorization.id,
+                authorization.description,
+                authorization.created_at,
+                authorization.updated_at,
+                secret,
+                *self._shared_by(authorization, summary, is_found=is_found),
+            )
 
-    def _judge(self, summary: PermissionSummary) -> "_Judgement":
-        """Word what a permission list is worth; the same summary comes again and again."""
-        judgement = self._judged.get(id(summary))
-        if judgement is None or judgement.summary is not summary:
-            judgement = _Judgement.of(summary)
-            if len(self._judged) >= JUDGEMENTS_MAX:
-                self._judged.clear()
-            self._judged[id(summary)] = judgement
-        return judgement
-
-    def _row(
-        self,
-        authorization: Authorization,
-        summary: PermissionSummary,
-        judgement: "_Judgement",
-        *,
-        is_found: bool,
-    ) -> AuthorizationRow:
-        user = self._users.get(authorization.user_id or "")
+    def _shared_by(
+        self, authorization: Authorization, summary: PermissionSummary, *, is_found: bool
+    ) -> _Shared:
+        """Word what an authorization has in common with others; the same comes again and again."""
         form = authorization.form
+        key = (
+            authorization.status,
+            authorization.user_id,
+            authorization.org_id,
+            id(form),  # the hash of an enumerated value takes longer than all of this
+            is_found,
+            summary,
+        )
+        shared = self._shared.get(key)
+        if shared is None:
+            self._group_count += 1
+            shared = self._words(authorization, summary, is_found=is_found)
+            if len(self._shared) >= GROUPS_MAX:
+                self._shared.clear()
+            if summary.is_remembered:
+                self._shared[key] = shared
+        return shared
+
+    def _words(
+        self, authorization: Authorization, summary: PermissionSummary, *, is_found: bool
+    ) -> _Shared:
+        user = self._users.get(authorization.user_id or "")
         standing = token_standing(
             authorization,
             user,
@@ -392,49 +435,22 @@ class _AuthorizationRows:
             has_entry=is_found,
             has_opaque_user=user is None and authorization.user_id in self._opaque_users,
         )
-        secret = None
-        if self._show_tokens:
-            secret = authorization.token or authorization.hashed_token
-        return AuthorizationRow(
-            id=authorization.id,
-            description=authorization.description,
-            status=authorization.status or "active",
-            user_id=authorization.user_id or "",
-            user=None if user is None else user.name,
-            organization_id=authorization.org_id or "",
-            organization=self._organizations.get(authorization.org_id),
-            token_form=form,
-            operator=judgement.operator,
-            lacks=judgement.lacks,
-            is_usable=standing.is_usable,
-            because=standing.because,
-            permissions=judgement.permissions,
-            permission_count=summary.count,
-            created_at=authorization.created_at,
-            updated_at=authorization.updated_at,
-            secret=secret,
-        )
-
-
-class _Judgement(msgspec.Struct, frozen=True, kw_only=True):
-    """What is said of all authorizations with one permission list."""
-
-    summary: PermissionSummary
-    operator: OperatorState
-    lacks: tuple[str, ...]
-    permissions: msgspec.Raw
-
-    @classmethod
-    def of(cls, summary: PermissionSummary) -> "_Judgement":
-        """Word a summary."""
-        level = summary.operator.level
-        operator = _OPERATOR_STATES.get(level, OperatorState.NO)
+        operator = _OPERATOR_STATES.get(summary.operator.level, OperatorState.NO)
         lacks = summary.operator.lacks if operator is OperatorState.PARTIAL else ()
-        return cls(
-            summary=summary,
-            operator=operator,
-            lacks=tuple(f"{action}:{kind}" for action, kind in lacks),
-            permissions=msgspec.Raw(summary.permissions_json),
+        return (
+            self._group_count,
+            authorization.status or "active",
+            authorization.user_id or "",
+            None if user is None else user.name,
+            authorization.org_id or "",
+            self._organizations.get(authorization.org_id),
+            authorization.form,
+            operator,
+            tuple(f"{action}:{kind}" for action, kind in lacks),
+            standing.is_usable,
+            standing.because,
+            msgspec.Raw(summary.permissions_json),
+            summary.count,
         )
 
 

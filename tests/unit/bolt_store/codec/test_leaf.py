@@ -1,6 +1,8 @@
 """The leaf page: one table of bytes and values, and every way to break the format."""
 
+from collections.abc import Callable
 from struct import pack
+from typing import TypeVar
 
 import pytest
 
@@ -16,6 +18,7 @@ from bolt_store.codec.leaf import (
 )
 from bolt_store.errors import InvariantError, PageError
 
+Decoded = TypeVar("Decoded")
 Columns = tuple[list[int], list[bytes], list[bytes]]
 
 # (page size, 0 for inline; bytes without padding; flags, keys, values). The pages have the id 6.
@@ -221,3 +224,38 @@ def test_a_leaf_that_would_be_refused_on_reading_is_never_written(leaf: Leaf) ->
 def test_unknown_element_flags_are_never_written() -> None:
     with pytest.raises(InvariantError):
         encode_leaf(Leaf([2], [b"a"], [b""]), pgid=6, page_size_bytes=4096)
+
+
+def attempt(decode: Callable[..., Decoded], page: bytes) -> Decoded | str:
+    """Decode a page, or say what is wrong with it."""
+    try:
+        return decode(page, pgid=6)
+    except PageError as error:
+        return error.code
+
+
+def element_by_element(page: bytes) -> Columns:
+    """Decode as `decode_leaf` does, by the slow way alone."""
+    count = leaf_element_count(page, pgid=6)
+    found = [decode_leaf_element(page, index, pgid=6) for index in range(count)]
+    flags, keys, values = zip(*found, strict=True)
+    return list(flags), list(keys), list(values)
+
+
+@pytest.mark.parametrize("count", [1, 3, 4, 9])
+def test_one_changed_byte_among_elements_of_one_size_is_read_as_it_stands(count: int) -> None:
+    """They are compared with a pattern as a whole, and nothing may hide behind that."""
+    keys = [b"key%d" % number for number in range(count)]
+    page = encode_leaf(Leaf([0] * count, keys, [b"value"] * count), pgid=6, page_size_bytes=512)
+    assert columns(decode_leaf(page, pgid=6)) == element_by_element(page)
+    for place in range(16, 16 + 25 * count):
+        changed = bytearray(page)
+        changed[place] ^= 1 << place % 8
+        wrong = bytes(changed)
+        leaf, keys = attempt(decode_leaf, wrong), attempt(decode_leaf_keys, wrong)
+        if isinstance(leaf, str) or isinstance(keys, str):
+            assert leaf == keys
+            continue
+        assert columns(leaf) == element_by_element(wrong)
+        assert all(map(bytes.__lt__, leaf.keys, leaf.keys[1:]))
+        assert keys.keys == leaf.keys

@@ -1,8 +1,12 @@
 """Tables: everything fits, no ID is broken, and nothing is lost without a sign."""
 
+from collections.abc import Iterator
+
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+import recovery.cli.table as room
 from recovery.cli.table import ELLIPSIS, Column, table, text_width, wrap
 
 COLUMNS = (Column("ID"), Column("Name", 6), Column("Words", 6))
@@ -88,3 +92,33 @@ def test_a_column_is_narrowed_where_no_word_is_broken_for_it() -> None:
         "example-org  a token for the",
         "             dashboard",
     ]
+
+
+def test_a_long_list_is_laid_out_by_its_first_rows(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What comes later is whole: moved in a file, wrapped at a terminal, and no column lacks."""
+    monkeypatch.setattr(room, "LAID_OUT_ROWS", 2)
+    rows = (("1", "ann", ""), ("2", "bo", ""), ("3", "charlotte", "late"), ("4", "漢", "x"))
+    assert lines(*rows) == [
+        "ID  Name  Words",
+        "1   ann",
+        "2   bo",
+        "3   charlotte  late",
+        "4   漢    x",
+    ]
+    assert lines(*rows, width=20)[3:] == ["3   char  late", "    lott", "    e", "4   漢    x"]
+    assert lines(*rows[:2]) == ["ID  Name  Words", "1   ann", "2   bo"]
+
+
+def test_a_list_is_not_held(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(room, "LAID_OUT_ROWS", 2)
+    taken: list[int] = []
+
+    def rows() -> Iterator[tuple[str, ...]]:
+        for number in range(9):
+            taken.append(number)
+            yield (str(number), "ann", "x")
+
+    found = table(COLUMNS, rows(), width_max=None)
+    assert next(found) == "ID  Name  Words"
+    assert len(taken) == 2
+    assert len(list(found)) == 9

@@ -97,12 +97,12 @@ def test_a_token_is_known_raw_and_under_each_hash(made: MadeStore) -> None:
     assert known == [True, True, True, False]
 
 
-@pytest.mark.parametrize("entries_kept", [1, 500_000])
+@pytest.mark.parametrize("look_ups", [0, 2, 256])
 def test_a_listing_tells_which_records_have_their_entry(
-    made: MadeStore, monkeypatch: pytest.MonkeyPatch, entries_kept: int
+    made: MadeStore, monkeypatch: pytest.MonkeyPatch, look_ups: int
 ) -> None:
-    """With the index in memory, and with one too large for that."""
-    monkeypatch.setattr(room, "ENTRIES_KEPT_MAX", entries_kept)
+    """By look-ups, by the indexes read at once, and by one after the other."""
+    monkeypatch.setattr(room, "LOOK_UPS_MAX", look_ups)
 
     def spoil(tx: MetaTx) -> None:
         tx.table(RAW_INDEX).put(READER_TOKEN.encode(), made.operator.encode())

@@ -3,6 +3,8 @@
 import json
 import re
 import tracemalloc
+from collections.abc import Callable
+from random import Random
 
 import msgspec
 import pytest
@@ -11,6 +13,7 @@ from recovery.model.authorization import (
     FIELDS,
     INACTIVE,
     Authorization,
+    AuthorizationDecoder,
     OperatorClassifier,
     decode_authorization,
     encode_authorization,
@@ -282,3 +285,56 @@ def test_a_list_with_broken_utf8_is_passed_on_mended() -> None:
 def test_a_list_that_the_server_could_not_decode_is_refused(permissions: bytes) -> None:
     with pytest.raises(UndecodableError):
         OperatorClassifier(level=21).summary(_with_permissions(permissions))
+
+
+# -- many records --------------------------------------------------------------------------------
+
+
+def _outcome(decode: Callable[[bytes], Authorization], document: bytes) -> object:
+    """Everything that is read of a document, or why it is refused."""
+    try:
+        found = decode(document)
+        return (_facts(found), found.permissions_json, found.document)
+    except UndecodableError as error:
+        return error.problem
+
+
+LIST = SAMPLE[SAMPLE.index(b"[") : SAMPLE.index(b"]") + 1]
+
+
+@pytest.mark.parametrize(
+    "document",
+    [
+        SAMPLE.replace(b"active", b"inactive").replace(b'token"', b'hashedToken"'),
+        SAMPLE.replace(LIST, LIST.replace(b"read", b"writ")),
+        SAMPLE.replace(LIST, b"null"),
+        SAMPLE.replace(b"testuser", "\N{SNOWMAN}".encode()),
+        SAMPLE.replace(b"testuser", b"\xff"),
+        SAMPLE.replace(b"testuser", rb"\u003c"),
+        SAMPLE.replace(b"testuser", b',\\"permissions\\":' + LIST),
+        SAMPLE.replace(b"2021-09-28T08:56:23", b"2020-02-29T08:56:23"),
+        SAMPLE.replace(b"2021-09-28T08:56:23", b"2021-02-29T08:56:23"),
+        SAMPLE.replace(b"}", b',"permissions":null}', SAMPLE.count(b"}")),
+        SAMPLE[:-1] + b',"permissions":null}',
+        SAMPLE[:-1] + b',"createdAt":"2021-09-28T08:56:23Z"}',
+        SAMPLE + b" ",
+        SAMPLE + b"x",
+        SAMPLE.replace(b'"permissions":' + LIST, b'"more":{"permissions":' + LIST + b"}"),
+    ],
+)
+def test_a_decoder_of_many_reads_each_record_as_it_is_read_alone(document: bytes) -> None:
+    decode = AuthorizationDecoder().decode
+    decode(SAMPLE)
+    for each in (document, SAMPLE, document):
+        assert _outcome(decode_authorization, each) == _outcome(decode, each)
+
+
+def test_a_decoder_of_many_is_not_misled_by_a_damaged_byte() -> None:
+    decode = AuthorizationDecoder().decode
+    decode(SAMPLE)
+    draw = Random(1)
+    bytes_ = b'"\\{}[]:,0aZ \x00\xff'
+    for place in range(len(SAMPLE)):
+        for end in (place, place + 1):
+            wrong = SAMPLE[:place] + bytes([draw.choice(bytes_)]) + SAMPLE[end:]
+            assert _outcome(decode_authorization, wrong) == _outcome(decode, wrong)
