@@ -26,7 +26,6 @@ Row: TypeAlias = Mapping[str, Value]
 ELSEWHERE: Final = "name a file in another folder"
 APPLICATION_ID: Final = 0x49525831
 """Marks the file as ours in its header: "IRX1"."""
-_BATCH_SIZE: Final = 5000
 
 
 class Table(NamedTuple):
@@ -169,7 +168,10 @@ def _fill(connection: "Connection", rows: Mapping[str, Iterable[Row]]) -> dict[s
             pk=table.key if len(table.key) > 1 else table.key[0],
             foreign_keys=[(column, other, "id") for column, other in table.references.items()],
         )
-        made.insert_all(map(dict, rows.get(table.name, ())), ignore=True, batch_size=_BATCH_SIZE)
+        # One statement for all rows, where insert_all builds a new one for some hundred each.
+        values = ", ".join(f":{column}" for column in table.columns)
+        insert = f"INSERT OR IGNORE INTO {table.name} VALUES ({values})"  # noqa: S608 # own names
+        connection.executemany(insert, rows.get(table.name, ()))
         for column in table.references:
             if column != table.key[0]:
                 made.create_index([column])

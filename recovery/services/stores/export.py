@@ -17,7 +17,7 @@ from recovery.metastore.table import RecordProblem
 from recovery.metastore.transaction import MetaTx
 from recovery.model.gojson import UndecodableError, format_time
 from recovery.model.mapping import ORGS
-from recovery.model.permission import decode_permissions
+from recovery.model.permission import Permission, decode_permissions
 from recovery.ports import Clock, Rng
 from recovery.services.authorizations.listing import AuthorizationFilter, Inventory
 from recovery.services.doctor.check import Examination, examine
@@ -175,12 +175,15 @@ def _authorizations(inventory: Inventory, problems: list[RecordProblem]) -> Iter
 
 
 def _permissions(inventory: Inventory) -> Iterator[Row]:
+    """Give all of them; the rows of a group have the same ones."""
+    known: tuple[int, list[Permission]] = (0, [])
     for row in inventory.authorizations(EVERYTHING).rows:
-        try:
-            permissions = decode_permissions(bytes(row.permissions))
-        except UndecodableError:
-            continue
-        for position, one in enumerate(permissions):
+        if row.group != known[0]:
+            try:
+                known = (row.group, decode_permissions(bytes(row.permissions)))
+            except UndecodableError:
+                continue
+        for position, one in enumerate(known[1]):
             yield {
                 "authorization_id": row.id,
                 "position": position,
