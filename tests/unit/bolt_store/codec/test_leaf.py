@@ -252,10 +252,10 @@ def test_one_changed_byte_among_elements_of_one_size_is_read_as_it_stands(count:
         changed = bytearray(page)
         changed[place] ^= 1 << place % 8
         wrong = bytes(changed)
-        leaf, keys = attempt(decode_leaf, wrong), attempt(decode_leaf_keys, wrong)
-        if isinstance(leaf, str) or isinstance(keys, str):
-            assert leaf == keys
+        leaf, alone = attempt(decode_leaf, wrong), attempt(decode_leaf_keys, wrong)
+        if isinstance(leaf, str) or isinstance(alone, str):
+            assert leaf == alone
             continue
         assert columns(leaf) == element_by_element(wrong)
         assert all(map(bytes.__lt__, leaf.keys, leaf.keys[1:]))
-        assert keys.keys == leaf.keys
+        assert alone.keys == leaf.keys
