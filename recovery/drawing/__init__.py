@@ -7,3 +7,10 @@ Invariants: a picture has no script, no style of its own, no reference to anythi
 secret. It says what it shows in a title and a sentence, for those who do not see it. Colours come
 from classes and from `currentColor`; without any style sheet it is black on white and still right.
 """
+
+from importlib.resources import files
+
+
+def style() -> str:
+    """Give the style sheet of the pictures, for the page around them."""
+    return files(__name__).joinpath("style.css").read_text(encoding="utf-8")

@@ -21,6 +21,7 @@ from typing import Final
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from recovery.daemon.answer import Answer, Headers
+from recovery.drawing import style
 from recovery.drawing.svg import shortened
 from recovery.model.display import displayed, size_text
 
@@ -62,6 +63,8 @@ class Renderer:
             stem, _, kind = one.name.rpartition(".")
             if kind in _TYPES:
                 content = one.read_bytes()
+                if kind == "css":
+                    content = style().encode() + content
                 name = f"{stem}-{hashlib.sha256(content).hexdigest()[:16]}.{kind}"
                 self._static[name] = (content, _TYPES[kind])
                 self._names[one.name] = f"/static/{name}"

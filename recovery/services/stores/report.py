@@ -18,6 +18,7 @@ from typing import Final, TypeVar
 import msgspec
 
 from recovery.discovery.candidate import Files
+from recovery.drawing import style
 from recovery.drawing.svg import shortened
 from recovery.errors import RecoveryError
 from recovery.model.display import displayed, size_text
@@ -153,6 +154,7 @@ def page_of(report: Report) -> str:
     source = package_files(__package__ or "").joinpath(TEMPLATE).read_text(encoding="utf-8")
     return environment.from_string(source).render(
         report=report,
+        drawing_style=style(),
         reach_picture=None if report.reach is None else draw_reach_of(report.reach),
         meanings=MEANINGS,
         rows_max=ROWS_MAX,
