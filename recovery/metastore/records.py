@@ -54,6 +54,10 @@ class Records(Generic[Record]):
         except UndecodableError:
             return None
 
+    def holds(self, record: Record) -> bool:
+        """Tell whether a record is there, byte for byte."""
+        return self._records.get(record.id.encode()) == record.document
+
     def has_id(self, record_id: Id) -> bool:
         """Tell whether an ID is taken, by an undecodable record too."""
         return self._records.has(record_id.encode())

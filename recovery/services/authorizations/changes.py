@@ -13,7 +13,7 @@ influxdb-metadata sections 6.4, 7.1, 8.4 and recipes R2 and R8.
 """
 
 from collections.abc import Iterable
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, ClassVar, Final
 
 import msgspec
 
@@ -112,14 +112,11 @@ class DeleteAuthorization(msgspec.Struct, frozen=True, kw_only=True):
         has_warnings: Whether to look for what a person should be warned of, which reads all tokens.
     """
 
+    operation: ClassVar[str] = "auth delete"
+
     authorization_id: Id
     is_ensured: bool
     has_warnings: bool = True
-
-    @property
-    def operation(self) -> str:
-        """The command."""
-        return "auth delete"
 
     def plan(self, store: MetaTx) -> Plan:
         """Plan the deletion of the record and of every index entry that leads to it.
@@ -194,13 +191,10 @@ class DeleteAuthorization(msgspec.Struct, frozen=True, kw_only=True):
 class CompleteOperator(msgspec.Struct, frozen=True, kw_only=True):
     """The command `auth complete`."""
 
+    operation: ClassVar[str] = "auth complete"
+
     authorization_id: Id
     clock: Clock
-
-    @property
-    def operation(self) -> str:
-        """The command."""
-        return "auth complete"
 
     def plan(self, store: MetaTx) -> Plan:
         """Plan the permissions that an older operator token lacks.
@@ -278,8 +272,7 @@ def differs(tx: MetaTx, planned: Iterable[Authorization]) -> str | None:
         What is wrong, as a clause; None when nothing is.
     """
     for wanted in planned:
-        found = tx.authorizations.get(wanted.id)
-        if found is None or found.document != wanted.document:
+        if not tx.authorizations.holds(wanted):
             return f"authorization {wanted.id} is not as planned"
         for token, entry in (
             (wanted.token, tx.authorizations.raw_entry),

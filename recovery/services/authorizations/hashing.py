@@ -14,7 +14,7 @@ sections 5.3, 7.1 and 13.2 (I25).
 
 from collections.abc import Iterable
 from hashlib import sha256
-from typing import Final
+from typing import ClassVar, Final
 
 import msgspec
 
@@ -42,12 +42,9 @@ class HashTokens(msgspec.Struct, frozen=True, kw_only=True):
         authorization_id: Which one; None for all.
     """
 
-    authorization_id: Id | None
+    operation: ClassVar[str] = "auth hash"
 
-    @property
-    def operation(self) -> str:
-        """The command."""
-        return "auth hash"
+    authorization_id: Id | None
 
     def plan(self, store: MetaTx) -> Plan:
         """Plan the move from raw tokens to hashes.

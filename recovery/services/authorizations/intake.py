@@ -13,7 +13,7 @@ Source: spec influxdb-metadata sections 4.6, 5.3, 7.3 and 13.2 (I23 to I25).
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
-from typing import Final
+from typing import ClassVar, Final
 
 from recovery.errors import RefusedError
 from recovery.metastore.transaction import MetaTx
@@ -55,16 +55,13 @@ class ImportAuthorizations:
         server_hashes: `use-hashed-tokens` of the server's configuration; None when unknown.
     """
 
+    operation: ClassVar[str] = "auth import"
+
     content: bytes = field(repr=False)
     is_matched_by_name: bool
     is_ensured: bool
     form: FormChoice
     server_hashes: bool | None
-
-    @property
-    def operation(self) -> str:
-        """The command."""
-        return "auth import"
 
     def plan(self, store: MetaTx) -> Plan:
         """Decide what each line becomes, or refuse all of them with every conflict.

@@ -10,11 +10,10 @@ Source: InfluxDB v2.9.1 authorization/service.go (CreateAuthorization, UpdateAut
 influxdb-metadata 7.3 and admin-daemon 1.8.
 """
 
-from typing import TYPE_CHECKING, ClassVar, Final
+from typing import TYPE_CHECKING, ClassVar
 
 import msgspec
 
-from recovery.errors import NotFoundError
 from recovery.metastore.transaction import MetaTx
 from recovery.model.authorization import (
     ACTIVE,
@@ -22,25 +21,21 @@ from recovery.model.authorization import (
     decode_authorization,
     encode_authorization,
 )
-from recovery.model.gojson import Json as Value
 from recovery.model.gojson import format_time
 from recovery.model.ids import Id, IdSource, unused
 from recovery.model.permission import Permission
 from recovery.model.token import TokenForm, hash_token
 from recovery.ports import Clock, Rng
-from recovery.remedy import Run
 from recovery.secret import Secret
 from recovery.services.authorizations.changes import differs
 from recovery.services.authorizations.choice import choose_authorization, described
 from recovery.services.authorizations.new_token import FormChoice, chosen_form, unknown_token
 from recovery.services.authorizations.wording import permitted
 from recovery.services.changes.plan import Plan
-from recovery.services.tenancy.choosing import USER_LIST, cut_name
+from recovery.services.tenancy.choosing import cut_name, differing, organization_of, user_of
 
 if TYPE_CHECKING:
     from recovery.services.changes.facts import PlanFacts
-
-ORG_LIST: Final = Run("org list", "to see them")
 
 
 class IssueAuthorization(msgspec.Struct, frozen=True, kw_only=True):
@@ -145,11 +140,7 @@ class EditAuthorization(msgspec.Struct, frozen=True, kw_only=True):
             RecordError: It cannot be decoded.
         """
         before = choose_authorization(store, self.authorization_id)
-        changes: dict[str, Value] = {}
-        if self.status is not None and self.status != before.status:
-            changes["status"] = self.status
-        if self.description is not None and self.description != before.description:
-            changes["description"] = self.description
+        changes = differing(before, status=self.status, description=self.description)
         facts: PlanFacts = {
             "authorization_id": before.id,
             "fields": sorted(changes),
@@ -180,7 +171,5 @@ class EditAuthorization(msgspec.Struct, frozen=True, kw_only=True):
 
 def require_user_and_organization(store: MetaTx, org_id: Id, user_id: Id) -> None:
     """Refuse an organization or a user that does not exist; raise `NotFoundError`."""
-    if store.users.get(user_id) is None:
-        raise NotFoundError(kind="user", name=user_id, existing=None, hint=USER_LIST)
-    if store.organizations.get(org_id) is None:
-        raise NotFoundError(kind="organization", name=org_id, existing=None, hint=ORG_LIST)
+    user_of(store, user_id)
+    organization_of(store, org_id)

@@ -15,7 +15,7 @@ import csv
 import io
 from collections.abc import Iterator
 from hashlib import sha256
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, ClassVar, Final
 
 import msgspec
 
@@ -77,17 +77,14 @@ class RotateTokens(msgspec.Struct, frozen=True, kw_only=True):
         server_hashes: `use-hashed-tokens` of the server's configuration; None when unknown.
     """
 
+    operation: ClassVar[str] = "auth rotate"
+
     selection: Selection
     keeps_inactive: bool
     form: FormChoice
     server_hashes: bool | None
     clock: Clock
     rng: Rng
-
-    @property
-    def operation(self) -> str:
-        """The command."""
-        return "auth rotate"
 
     def plan(self, store: MetaTx) -> Plan:
         """Draw a new ID and a new token for each.

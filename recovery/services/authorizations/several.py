@@ -7,6 +7,8 @@ and which ones are meant (`selection`).
 Invariants: the cost grows with the store, and not with the store times the number of records.
 """
 
+from typing import ClassVar
+
 import msgspec
 
 from recovery.metastore.table import RecordProblem
@@ -29,13 +31,10 @@ class DeleteSeveral(msgspec.Struct, frozen=True, kw_only=True):
         is_ensured: Whether it is well when some that were named are not there.
     """
 
+    operation: ClassVar[str] = "auth delete"
+
     selection: Selection
     is_ensured: bool
-
-    @property
-    def operation(self) -> str:
-        """The command."""
-        return "auth delete"
 
     def plan(self, store: MetaTx) -> Plan:
         """Plan the deletion of the records and of every index entry that leads to one of them.

@@ -10,7 +10,7 @@ Source: InfluxDB v2.9.1 v1/authorization/service.go, storage.go, http/legacy/; s
 influxdb-metadata sections 4.7, 5.5 and 13.2 (I29).
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from typing import ClassVar, Final
 
 import msgspec
@@ -221,7 +221,11 @@ class SetLegacyStatus(msgspec.Struct, frozen=True, kw_only=True):
             },
             record_ids=(before.id,),
             apply=lambda tx: tx.legacy_authorizations.put(after),
-            verify=_same_document(after),
+            verify=lambda tx: (
+                None
+                if tx.legacy_authorizations.holds(after)
+                else f"1.x authorization {after.id} is not as planned"
+            ),
         )
 
 
@@ -381,13 +385,3 @@ def _unneeded(operation: str, one: Authorization, why: str) -> Plan:
         f"nothing: {_described(one)} {why}",
         facts={"authorization_id": one.id},
     )
-
-
-def _same_document(wanted: Authorization) -> Callable[[MetaTx], str | None]:
-    def verify(tx: MetaTx) -> str | None:
-        found = tx.legacy_authorizations.load(wanted.id)
-        if found is None or found.document != wanted.document:
-            return f"1.x authorization {wanted.id} is not as planned"
-        return None
-
-    return verify

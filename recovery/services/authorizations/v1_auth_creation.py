@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, ClassVar, Final
 
 import msgspec
 
-from recovery.errors import ConflictError, NotFoundError
+from recovery.errors import ConflictError
 from recovery.metastore.transaction import MetaTx
 from recovery.model.authorization import (
     ACTIVE,
@@ -32,7 +32,7 @@ from recovery.secret import Secret
 from recovery.services.authorizations.record_changes import require_user_and_organization
 from recovery.services.authorizations.wording import permitted
 from recovery.services.changes.plan import Plan
-from recovery.services.tenancy.choosing import cut_name, shown_name
+from recovery.services.tenancy.choosing import cut_name, existing, shown_name
 
 if TYPE_CHECKING:
     from recovery.services.changes.facts import PlanFacts
@@ -147,14 +147,7 @@ class EditLegacy(msgspec.Struct, frozen=True, kw_only=True):
             NotFoundError: There is no such authorization.
             RecordError: It cannot be decoded.
         """
-        before = store.legacy_authorizations.load(self.authorization_id)
-        if before is None:
-            raise NotFoundError(
-                kind="1.x authorization",
-                name=self.authorization_id,
-                existing=None,
-                hint=V1_LIST,
-            )
+        before = _existing(store, self.authorization_id)
         changes: dict[str, Value] = {"updatedAt": format_time(self.clock.now())}
         if self.status is not None:
             changes["status"] = self.status
@@ -194,11 +187,7 @@ class StoreLegacyPassword(msgspec.Struct, frozen=True, kw_only=True):
             NotFoundError: There is no such authorization.
             RecordError: It cannot be decoded.
         """
-        found = store.legacy_authorizations.load(self.authorization_id)
-        if found is None:
-            raise NotFoundError(
-                kind="1.x authorization", name=self.authorization_id, existing=None, hint=V1_LIST
-            )
+        found = _existing(store, self.authorization_id)
 
         def verify(tx: MetaTx) -> str | None:
             stored = tx.legacy_authorizations.password_hash(found.id)
@@ -216,10 +205,14 @@ class StoreLegacyPassword(msgspec.Struct, frozen=True, kw_only=True):
         )
 
 
+def _existing(store: MetaTx, wanted: Id) -> Authorization:
+    found = store.legacy_authorizations.load(wanted)
+    return existing(found, "1.x authorization", wanted, V1_LIST)
+
+
 def _what_is_wrong(tx: MetaTx, planned: Authorization) -> str | None:
-    found = tx.legacy_authorizations.get(planned.id)
-    if found is None or found.document != planned.document:
+    if not tx.legacy_authorizations.holds(planned):
         return f"1.x authorization {planned.id} is not as planned"
-    if not tx.legacy_authorizations.leads_home(found):
+    if not tx.legacy_authorizations.leads_home(planned):
         return "a server would not find it by its user name"
     return None

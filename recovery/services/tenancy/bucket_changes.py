@@ -15,7 +15,7 @@ from typing import ClassVar, Final
 
 import msgspec
 
-from recovery.errors import ConflictError, NotFoundError, RefusedError
+from recovery.errors import ConflictError, RefusedError
 from recovery.metastore.transaction import MetaTx
 from recovery.model.bucket import (
     HOUR_NS,
@@ -31,13 +31,17 @@ from recovery.model.gojson import Json as Value
 from recovery.model.gojson import format_time
 from recovery.model.ids import Id, IdSource, unused
 from recovery.ports import Clock, Rng
-from recovery.remedy import Run
 from recovery.services.changes.plan import Plan
-from recovery.services.tenancy.choosing import cut_name, shown_name
+from recovery.services.tenancy.choosing import (
+    bucket_of,
+    cut_name,
+    differing,
+    organization_of,
+    shown_name,
+)
 from recovery.services.tenancy.organization_records import count_with_data, delete_bucket
 from recovery.services.tenancy.writing import BucketWish, change_catalogue, write_bucket
 
-BUCKET_LIST: Final = Run("bucket list", "to see them")
 SHORT_RETENTION: Final = "data stay at least an hour, or forever with 0"
 SHARDS_TOO_LONG: Final = "a shard group spans more time than data stay"
 LONG_RETENTION: Final = "no server can keep data for more than 292 years, but forever with 0"
@@ -75,13 +79,7 @@ class CreateBucket(msgspec.Struct, frozen=True, kw_only=True):
             NotFoundError: There is no such organization.
             RefusedError: It cannot be a name, or the times do not go together.
         """
-        if store.organizations.get(self.org_id) is None:
-            raise NotFoundError(
-                kind="organization",
-                name=self.org_id,
-                existing=None,
-                hint=Run("org list", "to see them"),
-            )
+        organization_of(store, self.org_id)
         _require_name(self.name)
         _require_free(store, self.org_id, self.name)
         shard_group_ns = shard_group_duration_ns(self.retention_ns, wanted_ns=self.shard_group_ns)
@@ -153,7 +151,7 @@ class EditBucket(msgspec.Struct, frozen=True, kw_only=True):
             NotFoundError: There is no such bucket.
             RefusedError: It cannot be a name, or the times do not go together.
         """
-        before = _present(store, self.bucket_id)
+        before = bucket_of(store, self.bucket_id)
         changes = self._changes(store, before)
         name = cut_name(before.name)
         if not changes and not self.is_touched:
@@ -184,12 +182,6 @@ class EditBucket(msgspec.Struct, frozen=True, kw_only=True):
                     ),
                 )
 
-        def verify(tx: MetaTx) -> str | None:
-            found = tx.buckets.get(after.id)
-            if found is None or found.document != after.document:
-                return "the bucket is not as planned"
-            return None
-
         shorter = after.retention_ns and not 0 < before.retention_ns <= after.retention_ns
         return Plan(
             operation=self.operation,
@@ -200,12 +192,12 @@ class EditBucket(msgspec.Struct, frozen=True, kw_only=True):
             if has_other_times and shorter
             else (),
             apply=apply,
-            verify=verify,
+            verify=lambda tx: None if tx.buckets.holds(after) else "the bucket is not as planned",
         )
 
     def _changes(self, store: MetaTx, before: Bucket) -> dict[str, Value]:
-        changes: dict[str, Value] = {}
-        if self.name is not None and self.name != before.name:
+        changes = differing(before, name=self.name, description=self.description)
+        if self.name is not None and "name" in changes:
             if before.type == TYPE_SYSTEM:
                 raise RefusedError(
                     reason="system buckets cannot be renamed", hint="name another bucket"
@@ -213,9 +205,6 @@ class EditBucket(msgspec.Struct, frozen=True, kw_only=True):
             _require_name(self.name)
             if before.org_id is not None:
                 _require_free(store, before.org_id, self.name)
-            changes["name"] = self.name
-        if self.description is not None and self.description != before.description:
-            changes["description"] = self.description
         retention_ns = before.retention_ns if self.retention_ns is None else self.retention_ns
         shard_group_ns = (
             before.shard_group_ns
@@ -244,7 +233,7 @@ class DeleteBucket(msgspec.Struct, frozen=True, kw_only=True):
             NotFoundError: There is no such bucket.
             RefusedError: It is a system bucket, or has data.
         """
-        bucket = _present(store, self.bucket_id)
+        bucket = bucket_of(store, self.bucket_id)
         if bucket.type == TYPE_SYSTEM:
             raise RefusedError(
                 reason="system buckets cannot be deleted", hint="name another bucket"
@@ -284,13 +273,6 @@ def require_times(retention_ns: int, shard_group_ns: int) -> None:
         raise RefusedError(reason=SHORT_RETENTION, hint="give a longer time")
     if 0 < retention_ns < shard_group_ns:
         raise RefusedError(reason=SHARDS_TOO_LONG, hint="give a shorter span of a shard group")
-
-
-def _present(store: MetaTx, bucket_id: Id) -> Bucket:
-    bucket = store.buckets.get(bucket_id)
-    if bucket is None:
-        raise NotFoundError(kind="bucket", name=bucket_id, existing=None, hint=BUCKET_LIST)
-    return bucket
 
 
 def _require_name(name: str) -> None:

@@ -16,6 +16,7 @@ from recovery.errors import AmbiguousError, NotFoundError, RefusedError
 from recovery.metastore.transaction import MetaTx
 from recovery.model.bucket import Bucket
 from recovery.model.display import displayed, is_typeable
+from recovery.model.gojson import Json
 from recovery.model.ids import Id, parse_id
 from recovery.model.organization import Organization, index_name
 from recovery.model.user import User
@@ -28,10 +29,57 @@ if TYPE_CHECKING:
 
 NAMES_SHOWN_MAX: Final = 20
 USER_LIST: Final = Run("user list", "to see who there is")
+ORG_LIST: Final = Run("org list", "to see them")
+BUCKET_LIST: Final = Run("bucket list", "to see them")
 NAME_LENGTH_MAX: Final = 100
 """A longer name is cut: somebody may have given a token where a name is wanted."""
 
 Named = TypeVar("Named", User, Organization)
+Record = TypeVar("Record")
+
+
+def user_of(store: MetaTx, user_id: Id) -> User:
+    """Give the user of an ID; raise `NotFoundError` where there is none."""
+    return existing(store.users.get(user_id), "user", user_id, USER_LIST)
+
+
+def organization_of(store: MetaTx, org_id: Id) -> Organization:
+    """Give the organization of an ID; raise `NotFoundError` where there is none."""
+    return existing(store.organizations.get(org_id), "organization", org_id, ORG_LIST)
+
+
+def bucket_of(store: MetaTx, bucket_id: Id) -> Bucket:
+    """Give the bucket of an ID; raise `NotFoundError` where there is none."""
+    return existing(store.buckets.get(bucket_id), "bucket", bucket_id, BUCKET_LIST)
+
+
+def existing(record: Record | None, kind: str, record_id: Id, listing: Run) -> Record:
+    """Take what was found.
+
+    Args:
+        kind: What it is, for a sentence.
+        listing: What lists those that there are.
+
+    Raises:
+        NotFoundError: Nothing was.
+    """
+    if record is None:
+        raise NotFoundError(kind=kind, name=record_id, existing=None, hint=listing)
+    return record
+
+
+def differing(record: object, **wanted: "Json | None") -> dict[str, Json]:
+    """Give the fields of a record that are to be changed.
+
+    Args:
+        record: A record that has all of them.
+        wanted: The values that they are to have; None for one that is kept.
+    """
+    return {
+        name: value
+        for name, value in wanted.items()
+        if value is not None and value != getattr(record, name)
+    }
 
 
 def choose_user(tx: MetaTx, name: str | None) -> User:
@@ -74,10 +122,7 @@ class UserChoice(msgspec.Struct, frozen=True, kw_only=True):
         """
         if self.user_id is None:
             return choose_user(store, self.name)
-        user = store.users.get(self.user_id)
-        if user is None:
-            raise NotFoundError(kind="user", name=self.user_id, existing=None, hint=USER_LIST)
-        return user
+        return user_of(store, self.user_id)
 
 
 class Chosen(msgspec.Struct, frozen=True, kw_only=True):
@@ -113,7 +158,7 @@ def choose_bucket(tx: MetaTx, name: str, organization: Organization) -> Bucket:
             kind="bucket",
             name=shown_name(name),
             existing=_first(shown_name(one.name) for one in existing),
-            hint=Run("bucket list", "to see them"),
+            hint=BUCKET_LIST,
         )
     return found
 

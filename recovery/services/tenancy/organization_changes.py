@@ -395,8 +395,7 @@ def _has_role(tx: MetaTx, wanted: Mapping) -> bool:
 
 
 def _is_misplaced(tx: MetaTx, after: Organization) -> str | None:
-    found = tx.organizations.get(after.id)
-    if found is None or found.document != after.document:
+    if not tx.organizations.holds(after):
         return "the organization is not as planned"
     if tx.organizations.indexed_id(after.name) != after.id:
         return "a server would not find the organization by its new name"

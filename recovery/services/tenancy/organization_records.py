@@ -11,28 +11,25 @@ Source: InfluxDB v2.9.1 tenant/service_org.go, tenant/storage_org.go, tenant/sto
 influxdb-metadata 4.3 and 4.5, admin-daemon 1.10.
 """
 
-from typing import TYPE_CHECKING, ClassVar, Final
+from typing import TYPE_CHECKING, ClassVar
 
 import msgspec
 
-from recovery.errors import ConflictError, NotFoundError, RefusedError
+from recovery.errors import ConflictError, RefusedError
 from recovery.metastore.transaction import MetaTx
 from recovery.model.catalogue import CatalogueError, decode_catalogue, without_database
-from recovery.model.gojson import Json as Value
 from recovery.model.gojson import format_time
 from recovery.model.ids import Id, IdSource, unused
 from recovery.model.mapping import ORGS, Mapping
-from recovery.model.organization import Organization, decode_organization, index_name
+from recovery.model.organization import decode_organization, index_name
 from recovery.ports import Clock, Rng
 from recovery.remedy import Run
 from recovery.services.changes.plan import Plan
-from recovery.services.tenancy.choosing import cut_name, shown_name
+from recovery.services.tenancy.choosing import cut_name, differing, organization_of, shown_name
 from recovery.services.tenancy.writing import change_catalogue, write_organization
 
 if TYPE_CHECKING:
     from recovery.services.changes.facts import PlanFacts
-
-ORG_LIST: Final = Run("org list", "to see them")
 
 
 class AddOrganization(msgspec.Struct, frozen=True, kw_only=True):
@@ -115,13 +112,10 @@ class EditOrganization(msgspec.Struct, frozen=True, kw_only=True):
             NotFoundError: There is no such organization.
             RefusedError: The name is empty.
         """
-        before = _present(store, self.org_id)
-        changes: dict[str, Value] = {}
-        if self.name is not None and self.name != before.name:
-            _require_free_name(store, self.name)
-            changes["name"] = self.name
-        if self.description is not None and self.description != before.description:
-            changes["description"] = self.description
+        before = organization_of(store, self.org_id)
+        changes = differing(before, name=self.name, description=self.description)
+        if "name" in changes:
+            _require_free_name(store, self.name or "")
         name = cut_name(before.name)
         if not changes and not self.is_touched:
             return Plan.nothing(
@@ -136,8 +130,7 @@ class EditOrganization(msgspec.Struct, frozen=True, kw_only=True):
         after = decode_organization(before.rewritten(changes))
 
         def verify(tx: MetaTx) -> str | None:
-            found = tx.organizations.get(after.id)
-            if found is None or found.document != after.document:
+            if not tx.organizations.holds(after):
                 return "the organization is not as planned"
             return _is_lost(tx, after.id, after.name) if is_renamed else None
 
@@ -168,7 +161,7 @@ class DeleteOrganization(msgspec.Struct, frozen=True, kw_only=True):
             NotFoundError: There is no such organization.
             RefusedError: It has data.
         """
-        organization = _present(store, self.org_id)
+        organization = organization_of(store, self.org_id)
         buckets = [one for one in store.buckets.walk([]) if one.org_id == organization.id]
         full_count = count_with_data(store, {one.id for one in buckets})
         if full_count:
@@ -327,13 +320,6 @@ def count_with_data(store: MetaTx, bucket_ids: set[Id]) -> int:
         for database in catalogue.databases
         if database.name in bucket_ids and any(policy.groups for policy in database.policies)
     )
-
-
-def _present(store: MetaTx, org_id: Id) -> Organization:
-    organization = store.organizations.get(org_id)
-    if organization is None:
-        raise NotFoundError(kind="organization", name=org_id, existing=None, hint=ORG_LIST)
-    return organization
 
 
 def _require_free_name(store: MetaTx, name: str) -> None:

@@ -106,10 +106,7 @@ class SetPassword(msgspec.Struct, frozen=True, kw_only=True):
         stored = tx.passwords.get(user.id)
         if stored is None or not password_matches(self.password, stored):
             return "a server would not accept the new password"
-        found = tx.users.get(user.id)
-        if found is None or found.document != user.document:
-            return "the user is not as planned"
-        return None
+        return None if tx.users.holds(user) else "the user is not as planned"
 
 
 class SetUserStatus(msgspec.Struct, frozen=True, kw_only=True):
@@ -302,8 +299,7 @@ def _sign_in_warnings(store: MetaTx, user: User) -> tuple[str, ...]:
 
 
 def _differs(tx: MetaTx, user: User) -> str | None:
-    found = tx.users.get(user.id)
-    return None if found is not None and found.document == user.document else "it differs"
+    return None if tx.users.holds(user) else "it differs"
 
 
 def _is_lost(tx: MetaTx, after: User, before: User) -> bool:

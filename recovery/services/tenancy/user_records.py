@@ -9,21 +9,18 @@ Source: InfluxDB v2.9.1 tenant/storage_user.go (CreateUser, UpdateUser), tenant/
 (SetPassword); spec admin-daemon 1.9.
 """
 
-from typing import TYPE_CHECKING, ClassVar
+from typing import ClassVar
 
 import msgspec
 
-from recovery.errors import ConflictError, NotFoundError, RefusedError
+from recovery.errors import ConflictError, RefusedError
 from recovery.metastore.transaction import MetaTx
 from recovery.model.ids import Id, IdSource, unused
-from recovery.model.user import ACTIVE, User, decode_user
+from recovery.model.user import ACTIVE, decode_user
 from recovery.ports import Clock, Rng
 from recovery.secret import Secret
 from recovery.services.changes.plan import Plan
-from recovery.services.tenancy.choosing import USER_LIST, cut_name, shown_name
-
-if TYPE_CHECKING:
-    from recovery.model.gojson import Json as Value
+from recovery.services.tenancy.choosing import cut_name, differing, shown_name, user_of
 
 
 class AddUser(msgspec.Struct, frozen=True, kw_only=True):
@@ -96,13 +93,10 @@ class EditUser(msgspec.Struct, frozen=True, kw_only=True):
             NotFoundError: There is no such user.
             RefusedError: The name is empty.
         """
-        before = _present(store, self.user_id)
-        changes: dict[str, Value] = {}
-        if self.name is not None and self.name != before.name:
-            _require_free_name(store, self.name)
-            changes["name"] = self.name
-        if self.status is not None and self.status != before.status:
-            changes["status"] = self.status
+        before = user_of(store, self.user_id)
+        changes = differing(before, name=self.name, status=self.status)
+        if "name" in changes:
+            _require_free_name(store, self.name or "")
         name = cut_name(before.name)
         if not changes:
             return Plan.nothing(
@@ -114,8 +108,7 @@ class EditUser(msgspec.Struct, frozen=True, kw_only=True):
         after = decode_user(before.rewritten(changes))
 
         def verify(tx: MetaTx) -> str | None:
-            found = tx.users.get(after.id)
-            if found is None or found.document != after.document:
+            if not tx.users.holds(after):
                 return "the user is not as planned"
             return _is_lost(tx, after.id, after.name) if "name" in changes else None
 
@@ -150,7 +143,7 @@ class StorePassword(msgspec.Struct, frozen=True, kw_only=True):
         Raises:
             NotFoundError: There is no such user.
         """
-        user = _present(store, self.user_id)
+        user = user_of(store, self.user_id)
 
         def verify(tx: MetaTx) -> str | None:
             stored = tx.passwords.get(user.id)
@@ -166,13 +159,6 @@ class StorePassword(msgspec.Struct, frozen=True, kw_only=True):
             apply=lambda tx: tx.passwords.put(user.id, self.password_hash),
             verify=verify,
         )
-
-
-def _present(store: MetaTx, user_id: Id) -> User:
-    user = store.users.get(user_id)
-    if user is None:
-        raise NotFoundError(kind="user", name=user_id, existing=None, hint=USER_LIST)
-    return user
 
 
 def _require_free_name(store: MetaTx, name: str) -> None:

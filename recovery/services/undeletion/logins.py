@@ -242,8 +242,7 @@ def _obstacle_to(store: MetaTx, trace: LoginTrace, traces: Traces) -> Obstacle |
 
 def _what_is_wrong(tx: MetaTx, trace: LoginTrace) -> str | None:
     record = trace.authorization
-    found = tx.legacy_authorizations.get(record.id)
-    if found is None or found.document != record.document:
+    if not tx.legacy_authorizations.holds(record):
         return f"1.x authorization {record.id} is not as planned"
     if not tx.legacy_authorizations.leads_home(record):
         return f"its user name does not lead to 1.x authorization {record.id}"

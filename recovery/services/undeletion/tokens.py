@@ -12,7 +12,7 @@ influxdb-metadata sections 4.6, 5.4 and 13.2.
 """
 
 from collections.abc import Iterator, Mapping
-from typing import TYPE_CHECKING, Final, NamedTuple
+from typing import TYPE_CHECKING, ClassVar, Final, NamedTuple
 
 import msgspec
 
@@ -136,15 +136,12 @@ class UndeleteTokens(msgspec.Struct, frozen=True, kw_only=True):
         is_ensured: Whether it is well when some are there.
     """
 
+    operation: ClassVar[str] = "auth undelete"
+
     ids: tuple[Id, ...]
     traces: Traces
     deletions: Mapping[str, str]
     is_ensured: bool = False
-
-    @property
-    def operation(self) -> str:
-        """The command."""
-        return "auth undelete"
 
     def plan(self, store: MetaTx) -> Plan:
         """Plan to put the records back.

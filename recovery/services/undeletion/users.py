@@ -281,8 +281,7 @@ class UndeleteUser(msgspec.Struct, frozen=True, kw_only=True):
         tx: MetaTx, trace: UserTrace, roles: tuple[Role, ...], records: tuple[Authorization, ...]
     ) -> str | None:
         user = trace.user
-        found = tx.users.get(user.id)
-        if found is None or found.document != user.document:
+        if not tx.users.holds(user):
             return "the user is not as planned"
         if tx.users.indexed_id(user.name) != user.id:
             return "the index does not lead to the user"
