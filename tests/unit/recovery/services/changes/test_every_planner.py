@@ -77,6 +77,7 @@ from recovery.services.tenancy.user_changes import (
 )
 from recovery.services.tenancy.user_creation import CreateUser
 from recovery.services.tenancy.user_records import AddUser, EditUser, StorePassword
+from recovery.services.undeletion.logins import UndeleteLogin
 from recovery.services.undeletion.tokens import UndeleteTokens
 from recovery.services.undeletion.users import UndeleteUser
 from tests.support.drawing import exported
@@ -176,6 +177,11 @@ def undeletion_of_a_user(made: MadeStore) -> Planner:
     return UndeleteUser(user=BOB, traces=traces_of(made.path), with_tokens=True)
 
 
+def undeletion_of_a_login(made: MadeStore) -> Planner:
+    change(made.path, DeleteLegacy(which="grafana", is_ensured=False))
+    return UndeleteLogin(which="grafana", traces=traces_of(made.path))
+
+
 def set_up_of_a_fresh_store(made: MadeStore) -> Planner:
     made.path.unlink()
     unpack_real_store("influxd-2.9.1-fresh", made.path)
@@ -214,6 +220,7 @@ PLANNERS: dict[str, Callable[[MadeStore], Planner]] = {
     "EndRestore": end_of_a_restore,
     "UndeleteTokens": undeletion_of_a_token,
     "UndeleteUser": undeletion_of_a_user,
+    "UndeleteLogin": undeletion_of_a_login,
     "CompleteOperator": lambda made: CompleteOperator(
         authorization_id=made.old_operator, clock=CLOCK
     ),
