@@ -1,7 +1,7 @@
 """`python -m recovery`, and the entry point of the installed command.
 
 Lives here: the way in, for any Python that can be met, so in words that Python 2 reads, too. Must
-not live here: anything else, see `recovery.cli.main`.
+not live here: anything else, see `recovery.cli.start`.
 """
 
 import sys
@@ -14,7 +14,7 @@ if sys.version_info < (3, 11):  # noqa: UP036 # pip does not install it there, b
         )
     )
 
-from recovery.cli.main import run
+from recovery.cli.start import run
 
 __all__ = ["run"]
 

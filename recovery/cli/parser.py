@@ -16,7 +16,7 @@ import argparse
 import contextlib
 import os
 from collections.abc import Iterator, Sequence
-from typing import Final
+from typing import TYPE_CHECKING, Any, Final
 
 from recovery.cli.habits import ASKING, advice_for, in_our_words, known_words, with_our_options
 from recovery.cli.usage import UsageError
@@ -33,6 +33,9 @@ from recovery.cli.words import (
     shown,
     typed_as,
 )
+
+if TYPE_CHECKING:
+    from recovery.cli.options import Command
 
 PROGRAM: Final = "influx-recovery"
 PATHS: Final = frozenset({"FILE", "PATH", "DIR", "TARGET", "NEW", "DEST", "DAMAGED", "A", "B"})
@@ -94,13 +97,17 @@ def understand(argv: Sequence[str]) -> tuple[argparse.Namespace, Parser]:
     """
     ours = in_our_words(argv, VALUED)
     words = _words_of(ours)
-    parser = build_parser(only=words)
     if words in COMMANDS:
-        ours = with_our_options(ours, words, parser.command(words))
-    with contextlib.suppress(UsageError):
-        arguments = parse_arguments(ours, parser)
-        if arguments.words == words:
-            return arguments, parser
+        parser = command_parser(words)
+        ours = with_our_options(ours, words, parser)
+        options = _without_words(ours, words)
+        if options is not None:
+            with contextlib.suppress(UsageError):
+                return parse_arguments(options, parser), parser
+    else:
+        parser = build_parser(only=words)
+        with contextlib.suppress(UsageError):
+            return parse_arguments(ours, parser), parser
     parser = build_parser()
     return parse_arguments(ours, parser), parser
 
@@ -133,6 +140,49 @@ def _words_of(argv: Sequence[str]) -> str:
     return words
 
 
+def _without_words(argv: Sequence[str], words: str) -> list[str] | None:
+    """Take the words of a command away.
+
+    Returns:
+        What was typed beside them; None where something else than a common option stands between
+        them, which only the whole parser judges rightly.
+    """
+    rest = words.split()
+    options: list[str] = []
+    is_value = False
+    for place, typed in enumerate(argv):
+        if is_value:
+            is_value = False
+        elif typed == rest[0]:
+            del rest[0]
+            if not rest:
+                return [*options, *argv[place + 1 :]]
+            continue
+        elif typed in VALUED:
+            is_value = True
+        elif typed not in _FLAGS and typed.partition("=")[0] not in VALUED:
+            break
+        options.append(typed)
+    return None
+
+
+def command_parser(words: str) -> Parser:
+    """Describe one command alone, as somebody sees it who has typed its words.
+
+    Args:
+        words: One of `COMMANDS`.
+
+    Returns:
+        A parser of what can stand beside the words.
+    """
+    command = load(words)
+    parser = Parser(
+        prog=f"{PROGRAM} {words}", description=command.description, parents=[common_options()]
+    )
+    _add_options(parser, words, command)
+    return parser
+
+
 def build_parser(*, only: str | None = None) -> Parser:
     """Describe the command line.
 
@@ -146,7 +196,7 @@ def build_parser(*, only: str | None = None) -> Parser:
     parser = Parser(prog=PROGRAM, description=_DESCRIPTION, parents=[common_options()])
     parser.example = f"{PROGRAM} auth list"
     parser.set_defaults(words="", command=None)
-    places = {"": parser.add_subparsers(title="commands", metavar="COMMAND", dest="noun")}
+    places = {"": parser.add_subparsers(title="commands", metavar="COMMAND")}
     for words in COMMANDS:
         noun = words.rpartition(" ")[0]
         if noun not in places and (not only or only.partition(" ")[0] == noun):
@@ -180,7 +230,7 @@ def _add_noun(nouns: Choices, name: str) -> Choices:
     summary, description = NOUNS[name]
     noun = nouns.add_parser(name, help=summary, description=description, parents=[common_options()])
     noun.set_defaults(words=name)
-    return noun.add_subparsers(title="commands", metavar="COMMAND", dest="verb")
+    return noun.add_subparsers(title="commands", metavar="COMMAND")
 
 
 def _add_command(place: Choices, words: str) -> None:
@@ -192,6 +242,11 @@ def _add_command(place: Choices, words: str) -> None:
         description=command.description,
         parents=[common_options()],
     )
+    _add_options(parser, words, command)
+
+
+def _add_options(parser: Parser, words: str, command: "Command[Any]") -> None:
+    """Add what a command takes besides the common options."""
     parser.example = f"{PROGRAM} {command.example}"
     parser.set_defaults(command=command, words=words)
     command.add_options(parser)

@@ -14,6 +14,10 @@ from typing import Any, Final, NoReturn, TypeAlias
 
 from recovery.cli.usage import UsageError
 
+# What argparse says is put into other words in `Parser.error`, so it must stay in English; and a
+# catalogue of translations would be looked for each time.
+argparse._ = str  # type: ignore[attr-defined]
+
 Choices: TypeAlias = "argparse._SubParsersAction[Parser]"  # noqa: SLF001 # has no public name
 """The place of the next word of a command line, where its choices are added."""
 
@@ -25,6 +29,9 @@ REPEATED_MAX: Final = 40
 COMMON_OPTIONS: Final = "common options"
 """Title of the group of options that every command has."""
 _HELP_COLUMN: Final = 28
+_WIDTH: Final = 78
+"""Of what argparse lays out while a command is described, to see that it can be. It would ask the
+terminal, sixteen times in a listing."""
 _REQUIRED: Final = "(required)"
 _COMMON_LINE: Final = (
     "common options: --bolt-path FILE, --json, --reason TEXT and more; see --help all"
@@ -75,8 +82,8 @@ class _Help(argparse.Action):
 class _Formatter(argparse.HelpFormatter):
     """Help whose usage is one line: what is required, and that there are options."""
 
-    def __init__(self, prog: str) -> None:
-        super().__init__(prog, max_help_position=_HELP_COLUMN)
+    def __init__(self, prog: str, width: int = _WIDTH) -> None:
+        super().__init__(prog, max_help_position=_HELP_COLUMN, width=width)
 
     def add_usage(
         self,
@@ -179,10 +186,10 @@ class Parser(argparse.ArgumentParser):
         """Find the parser of a command, below this one.
 
         Args:
-            words: The command; "" for this parser.
+            words: The command; "" for this parser, and a parser of one command is its own.
         """
         parser = self
-        for word in words.split():
+        for word in words.split() if self.children else ():
             parser = parser.children[word]
         return parser
 
@@ -195,7 +202,9 @@ class Parser(argparse.ArgumentParser):
         Returns:
             The text, as wide as the terminal.
         """
-        formatter = self._get_formatter()
+        import shutil  # noqa: PLC0415 # only help needs it
+
+        formatter = _Formatter(self.prog, shutil.get_terminal_size().columns - 2)
         formatter.add_usage(self.usage, self._actions, self._mutually_exclusive_groups)
         formatter.add_text(self.description)
         common: list[argparse.Action] = []

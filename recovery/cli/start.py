@@ -1,0 +1,28 @@
+"""The start of the installed command.
+
+Lives here: `run`, and the answer to `--version`, for which the rest is not imported. Must not live
+here: anything else, see `recovery.cli.main`.
+"""
+
+import os
+import sys
+
+from recovery import __version__
+
+
+def run() -> None:
+    """Run the program as a process does; the entry point."""
+    if sys.argv[1:] == ["--version"] and sys.stdout and _is_version_said():
+        return
+    from recovery.cli.main import run as run_whole  # noqa: PLC0415 # see above
+
+    run_whole()
+
+
+def _is_version_said() -> bool:
+    """Say the version; False where stdout does not take it, which the whole program reports."""
+    try:
+        os.write(1, f"influx-recovery {__version__}\n".encode())
+    except OSError:
+        return False
+    return True
