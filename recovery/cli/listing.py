@@ -20,8 +20,8 @@ from recovery.cli.usage import UsageError
 from recovery.errors import ExitCode
 from recovery.model.display import displayed
 from recovery.remedy import Run
-from recovery.services.authorizations.listing import Listing as Rows
-from recovery.services.authorizations.listing import Problem
+from recovery.services.listing import Listing as Rows
+from recovery.services.listing import Problem
 from recovery.services.row_filter import FilteredRows, RowFilter
 from recovery.services.session import View
 

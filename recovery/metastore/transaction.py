@@ -2,27 +2,30 @@
 
 Lives here: `MetaTx`. Must not live here: what a repository does.
 
-Invariants: a repository is made when it is first asked for, so that a listing of users does not
-even look for the authorizations.
+Invariants: a repository is imported and made when it is first asked for, so that a listing of users
+does not even look for the authorizations.
 """
 
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from functools import cached_property
+from typing import TYPE_CHECKING
 
 from bolt_store import Bucket, Tx
 from bolt_store.errors import BucketNotFoundError, IncompatibleValueError
 from recovery.errors import StoreDamagedError
-from recovery.metastore.authorizations import Authorizations, LegacyAuthorizations
-from recovery.metastore.buckets import Buckets
-from recovery.metastore.catalogue import Catalogue
 from recovery.metastore.failures import Failures
-from recovery.metastore.mappings import Mappings
-from recovery.metastore.migrations import Migrations
-from recovery.metastore.organizations import Organizations
-from recovery.metastore.passwords import Passwords
 from recovery.metastore.table import KeyChange, Table
-from recovery.metastore.users import Users
+
+if TYPE_CHECKING:
+    from recovery.metastore.authorizations import Authorizations, LegacyAuthorizations
+    from recovery.metastore.buckets import Buckets
+    from recovery.metastore.catalogue import Catalogue
+    from recovery.metastore.mappings import Mappings
+    from recovery.metastore.migrations import Migrations
+    from recovery.metastore.organizations import Organizations
+    from recovery.metastore.passwords import Passwords
+    from recovery.metastore.users import Users
 
 
 class MetaTx:
@@ -122,46 +125,64 @@ class MetaTx:
         return Table(name, lambda: created, self._failures)
 
     @cached_property
-    def users(self) -> Users:
+    def users(self) -> "Users":
         """Users, and the index of their names."""
+        from recovery.metastore.users import Users
+
         return Users(self.table)
 
     @cached_property
-    def passwords(self) -> Passwords:
+    def passwords(self) -> "Passwords":
         """Password hashes."""
+        from recovery.metastore.passwords import Passwords
+
         return Passwords(self.table)
 
     @cached_property
-    def organizations(self) -> Organizations:
+    def organizations(self) -> "Organizations":
         """Organizations, and the index of their names."""
+        from recovery.metastore.organizations import Organizations
+
         return Organizations(self.table)
 
     @cached_property
-    def buckets(self) -> Buckets:
+    def buckets(self) -> "Buckets":
         """InfluxDB buckets, and the index of their names."""
+        from recovery.metastore.buckets import Buckets
+
         return Buckets(self.table)
 
     @cached_property
-    def mappings(self) -> Mappings:
+    def mappings(self) -> "Mappings":
         """Who owns or belongs to what, and the index by user."""
+        from recovery.metastore.mappings import Mappings
+
         return Mappings(self.table)
 
     @cached_property
-    def authorizations(self) -> Authorizations:
+    def authorizations(self) -> "Authorizations":
         """Authorizations, and both token indexes."""
+        from recovery.metastore.authorizations import Authorizations
+
         return Authorizations(self.table)
 
     @cached_property
-    def legacy_authorizations(self) -> LegacyAuthorizations:
+    def legacy_authorizations(self) -> "LegacyAuthorizations":
         """1.x-compatible authorizations, and the index of their user names."""
+        from recovery.metastore.authorizations import LegacyAuthorizations
+
         return LegacyAuthorizations(self.table)
 
     @cached_property
-    def migrations(self) -> Migrations:
+    def migrations(self) -> "Migrations":
         """Records of the schema."""
+        from recovery.metastore.migrations import Migrations
+
         return Migrations(self.table)
 
     @cached_property
-    def catalogue(self) -> Catalogue:
+    def catalogue(self) -> "Catalogue":
         """The storage engine's catalogue."""
+        from recovery.metastore.catalogue import Catalogue
+
         return Catalogue(self.table)

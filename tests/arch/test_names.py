@@ -27,11 +27,9 @@ ELSEWHERE: Final = {
     "auth_transfer": "authorizations.export",  # and what `auth import` reads
     "auth_undeletion": "undeletion.tokens",
     "instance_changes": "tenancy.organization_changes",  # a role, as those in organizations
-    "org_listing": "authorizations.listing",  # one inventory for all that refer to each other
     "store_check": "doctor.check",
     "store_rebuild": "stores.rebuild.planner",
     "store_repair": "doctor.repair",
-    "user_listing": "authorizations.listing",
     "user_undeletion": "undeletion.users",
     "v1_auth_undeletion": "undeletion.logins",
 }

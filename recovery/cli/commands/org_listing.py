@@ -14,7 +14,11 @@ from recovery.cli.words import Parser
 from recovery.errors import ExitCode
 from recovery.model.display import displayed
 from recovery.remedy import Run
-from recovery.services.authorizations.listing import Inventory, Member, OrganizationRow
+from recovery.services.tenancy.organization_listing import (
+    Member,
+    OrganizationRow,
+    list_organizations,
+)
 
 COLUMNS = (
     Column("ID"),
@@ -55,7 +59,7 @@ def _list(options: _List, context: Context) -> ExitCode:
         cells=_cells,
         field="organizations",
         document=lambda store: OrganizationList(store=store),
-        rows_of=lambda view: Inventory(view).organizations(),
+        rows_of=lambda view: list_organizations(view.tx),
     )
     return run_listing(listed, options, context, name=options.name)
 

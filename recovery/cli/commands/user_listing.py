@@ -14,8 +14,7 @@ from recovery.cli.words import Parser
 from recovery.errors import ExitCode
 from recovery.model.display import displayed
 from recovery.remedy import Run
-from recovery.services.authorizations.listing import Inventory, UserRow
-from recovery.services.tenancy.user_details import Membership
+from recovery.services.tenancy.user_listing import Membership, UserRow, list_users
 
 COLUMNS = (
     Column("ID"),
@@ -55,7 +54,7 @@ def _list(options: _List, context: Context) -> ExitCode:
         cells=_cells,
         field="users",
         document=lambda store: UserList(store=store),
-        rows_of=lambda view: Inventory(view).users(),
+        rows_of=lambda view: list_users(view.tx),
     )
     return run_listing(listed, options, context, name=options.name, status=options.status)
 

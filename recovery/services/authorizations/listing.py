@@ -12,105 +12,34 @@ Source: spec influxdb-metadata sections 4.2 to 4.6, 5.4 and 8.4.
 
 from collections.abc import Callable, Iterator
 from enum import StrEnum, unique
-from typing import Final, Generic, TypeAlias, TypeVar
+from typing import Final
 
 import msgspec
 
-from recovery.metastore.table import RecordProblem
 from recovery.metastore.transaction import MetaTx
 from recovery.model.authorization import Authorization, OperatorClassifier, PermissionSummary
 from recovery.model.gojson import UndecodableError
 from recovery.model.ids import Id
-from recovery.model.mapping import INSTANCE, MEMBER, ORGS, OWNER
 from recovery.model.permission import OperatorLevel
 from recovery.model.standing import token_standing
 from recovery.model.token import TokenForm
 from recovery.secret import Secret
 from recovery.services.disclosure import Disclosure
+from recovery.services.listing import Listing, Problem
 from recovery.services.session import View
 from recovery.services.tenancy.bucket_listing import BucketRow, list_buckets
 from recovery.services.tenancy.choosing import UserChoice, choose_organization, choose_user
+from recovery.services.tenancy.organization_listing import OrganizationRow, list_organizations
 from recovery.services.tenancy.user_details import (
-    Membership,
     PasswordReport,
     UserDetails,
     describe_user,
     verify_password,
 )
-
-Row = TypeVar("Row")
+from recovery.services.tenancy.user_listing import UserRow, list_users
 
 GROUPS_MAX: Final = 4096
 """Groups of like authorizations that are remembered, as many as the classifier has lists."""
-
-Problem: TypeAlias = RecordProblem
-"""A record that is not as the server wants it."""
-
-
-class Listing(Generic[Row]):
-    """Rows to walk through once, and the problems met on the way.
-
-    Attributes:
-        rows: The rows, in the order of their IDs.
-        problems: Complete only when all rows have been walked.
-    """
-
-    def __init__(self, rows: Iterator[Row], problems: list[Problem]) -> None:
-        self.rows = rows
-        self.problems = problems
-
-
-class UserRow(msgspec.Struct, frozen=True, kw_only=True):
-    """One user.
-
-    Attributes:
-        id: 16 hex digits.
-        name: As stored, not escaped.
-        status: "active", "inactive", or "" as `influxd recovery user create` leaves it.
-        has_password: Whether a password is set.
-        memberships: Organizations that it owns or is a member of.
-        is_instance_owner: Whether it owns the instance (servers from 2.4 on).
-    """
-
-    id: str
-    name: str
-    status: str
-    has_password: bool
-    memberships: tuple[Membership, ...]
-    is_instance_owner: bool
-
-
-class Member(msgspec.Struct, frozen=True, kw_only=True):
-    """A user with a role.
-
-    Attributes:
-        user: Its name; None when there is no such record.
-    """
-
-    user_id: str
-    user: str | None
-
-
-class OrganizationRow(msgspec.Struct, frozen=True, kw_only=True):
-    """One organization.
-
-    Attributes:
-        id: 16 hex digits.
-        name: As stored, not escaped.
-        description: As stored.
-        created_at: RFC 3339, as stored; "" when absent.
-        updated_at: RFC 3339, as stored; "" when absent.
-        owners: Users who own it.
-        members: Users who are members.
-    """
-
-    id: str
-    name: str
-    description: str
-    created_at: str
-    updated_at: str
-    owners: tuple[Member, ...]
-    members: tuple[Member, ...]
 
 
 @unique
@@ -193,13 +122,11 @@ class Inventory:
 
     def users(self) -> Listing[UserRow]:
         """List all users."""
-        problems: list[Problem] = []
-        return Listing(self._user_rows(problems), problems)
+        return list_users(self._tx)
 
     def organizations(self) -> Listing[OrganizationRow]:
         """List all organizations."""
-        problems: list[Problem] = []
-        return Listing(self._organization_rows(problems), problems)
+        return list_organizations(self._tx)
 
     def buckets(self, organization: str | None) -> Listing[BucketRow]:
         """List InfluxDB buckets.
@@ -258,49 +185,6 @@ class Inventory:
         problems: list[Problem] = []
         rows = _AuthorizationRows(self._tx, selection, problems, show_tokens=disclosure is not None)
         return Listing(rows.walk(), problems)
-
-    def _user_rows(self, problems: list[Problem]) -> Iterator[UserRow]:
-        organizations = {one.id: one.name for one in self._tx.organizations.walk([])}
-        memberships: dict[Id, list[Membership]] = {}
-        instance_owners = set()
-        for mapping in self._tx.mappings.walk(problems):
-            if mapping.resource_type == INSTANCE and mapping.user_type == OWNER:
-                instance_owners.add(mapping.user_id)
-            elif mapping.resource_type == ORGS:
-                memberships.setdefault(mapping.user_id, []).append(
-                    Membership(
-                        organization_id=mapping.resource_id,
-                        organization=organizations.get(mapping.resource_id),
-                        role=mapping.user_type,
-                    )
-                )
-        for user in self._tx.users.walk(problems):
-            yield UserRow(
-                id=user.id,
-                name=user.name,
-                status=user.status,
-                has_password=self._tx.passwords.has(user.id),
-                memberships=tuple(memberships.get(user.id, ())),
-                is_instance_owner=user.id in instance_owners,
-            )
-
-    def _organization_rows(self, problems: list[Problem]) -> Iterator[OrganizationRow]:
-        users = {one.id: one.name for one in self._tx.users.walk([])}
-        roles: dict[tuple[Id, str], list[Member]] = {}
-        for mapping in self._tx.mappings.walk(problems):
-            if mapping.resource_type == ORGS:
-                member = Member(user_id=mapping.user_id, user=users.get(mapping.user_id))
-                roles.setdefault((mapping.resource_id, mapping.user_type), []).append(member)
-        for organization in self._tx.organizations.walk(problems):
-            yield OrganizationRow(
-                id=organization.id,
-                name=organization.name,
-                description=organization.description,
-                created_at=organization.created_at,
-                updated_at=organization.updated_at,
-                owners=tuple(roles.get((organization.id, OWNER), ())),
-                members=tuple(roles.get((organization.id, MEMBER), ())),
-            )
 
 
 class _Selection(msgspec.Struct, frozen=True, kw_only=True):

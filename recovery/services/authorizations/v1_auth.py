@@ -36,9 +36,9 @@ from recovery.ports import Clock
 from recovery.remedy import Input, Run
 from recovery.secret import Secret
 from recovery.services.access import legacy_standing_of
-from recovery.services.authorizations.listing import Listing
 from recovery.services.authorizations.wording import permitted
 from recovery.services.changes.plan import Plan
+from recovery.services.listing import Listing
 from recovery.services.session import View
 from recovery.services.tenancy.choosing import (
     NAMES_SHOWN_MAX,

@@ -16,19 +16,7 @@ from recovery.model.standing import Answer, Obstacle
 from recovery.model.user import User
 from recovery.secret import Secret
 from recovery.services.access import is_role, operator_levels, sign_in_of
-
-
-class Membership(msgspec.Struct, frozen=True, kw_only=True):
-    """A user's role in an organization.
-
-    Attributes:
-        organization: Its name; None when there is no such record.
-        role: "owner" or "member".
-    """
-
-    organization_id: str
-    organization: str | None
-    role: str
+from recovery.services.tenancy.user_listing import Membership
 
 
 class OwnToken(msgspec.Struct, frozen=True, kw_only=True):

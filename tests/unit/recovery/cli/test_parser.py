@@ -15,7 +15,7 @@ from recovery.cli.options import Command, Options
 from recovery.cli.parser import COMMON_DEFAULTS, build_parser, commands, parse_arguments, understand
 from recovery.cli.usage import UsageError
 from recovery.cli.vocabulary import COMMANDS, NOUNS, load
-from recovery.cli.words import Parser, is_required
+from recovery.cli.words import is_required
 from recovery.errors import ExitCode
 from tests.support.hints import whole_parser
 from tests.support.source import PROJECT
@@ -74,7 +74,7 @@ def test_the_last_place_of_a_common_option_wins() -> None:
 
 def test_every_command_is_told_its_options_as_argparse_finds_them() -> None:
     """Each field is an option and each option a field, of the type that it is said to have."""
-    common = {*COMMON_DEFAULTS, "words", "command", "noun", "verb"}
+    common = {*COMMON_DEFAULTS, "words", "command"}
     for words in COMMANDS:
         argv = complete(words)
         arguments, parser = understand(argv)
@@ -83,7 +83,7 @@ def test_every_command_is_told_its_options_as_argparse_finds_them() -> None:
         assert isinstance(found, Options)
         own = set(vars(arguments)) - common
         assert own == set(options.__struct_fields__) - set(Options.__struct_fields__), words
-        for action in parser_of(words, parser).options.values():
+        for action in parser.command(words).options.values():
             if action.nargs == 0:
                 continue
             value = value_of(action)
@@ -96,7 +96,7 @@ def complete(words: str) -> list[str]:
     argv = words.split()
     if words == "auth hash":
         argv.append("x")  # or --all
-    for action in parser_of(words, build_parser(only=words)).actions:
+    for action in build_parser(only=words).command(words).actions:
         if is_required(action) and action.nargs != "*":
             argv += [*action.option_strings[:1], value_of(action)]
     return argv
@@ -105,13 +105,6 @@ def complete(words: str) -> list[str]:
 def value_of(action: argparse.Action) -> str:
     """Something that an option takes."""
     return "1" if action.type is int else str(next(iter(action.choices or ["x"])))
-
-
-def parser_of(words: str, parser: Parser) -> Parser:
-    """Find the parser of a command."""
-    for word in words.split():
-        parser = parser.children[word]
-    return parser
 
 
 def test_every_module_of_commands_is_in_the_table_and_named_as_its_words() -> None:

@@ -12,15 +12,11 @@ from recovery.model.token import TokenForm
 from recovery.services.authorizations.listing import (
     AuthorizationFilter,
     AuthorizationRow,
-    Listing,
-    Member,
     OperatorState,
-    OrganizationRow,
-    Problem,
-    Row,
-    UserRow,
 )
-from recovery.services.tenancy.user_details import Membership
+from recovery.services.listing import Listing, Problem, Row
+from recovery.services.tenancy.organization_listing import Member, OrganizationRow
+from recovery.services.tenancy.user_listing import Membership, UserRow
 from tests.support.locks import locked
 from tests.support.stores import LEVELS, MadeStore, disclosure, edit, make_store, open_inventory
 

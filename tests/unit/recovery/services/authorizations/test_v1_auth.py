@@ -10,7 +10,6 @@ from recovery.errors import NotFoundError, PasswordError, RecordError, RefusedEr
 from recovery.metastore.store import MetaStore
 from recovery.metastore.transaction import MetaTx
 from recovery.secret import Secret
-from recovery.services.authorizations.listing import Problem
 from recovery.services.authorizations.v1_auth import (
     DeleteLegacy,
     LegacyRow,
@@ -18,6 +17,7 @@ from recovery.services.authorizations.v1_auth import (
     SetLegacyStatus,
     legacy_rows,
 )
+from recovery.services.listing import Problem
 from tests.support.invariants import assert_invariants
 from tests.support.oracle import Oracle
 from tests.support.ports import FixedClock
