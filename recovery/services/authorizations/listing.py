@@ -12,7 +12,7 @@ Source: spec influxdb-metadata sections 4.2 to 4.6, 5.4 and 8.4.
 
 from collections.abc import Callable, Iterator
 from enum import StrEnum, unique
-from typing import Final
+from typing import Final, TypeAlias
 
 import msgspec
 
