@@ -225,9 +225,7 @@ def _hint_about(candidate: Candidate) -> Remedy:
     paths = stores_near(candidate.named_path, is_folder=is_folder)
     if not paths:
         return ("check the path, and that the disk is mounted", _SEE_ALL)
-    first, *rest = paths
-    return (
-        Give(Input.STORE, "name the store that is there", str(first)),
-        *(Give(Input.STORE, "", str(path)) for path in rest),
-        *([_SEE_ALL] if rest else []),
-    )
+    near = str(paths[0])
+    if len(paths) == 1:
+        return Give(Input.STORE, "name the store that is there", near)
+    return ("check the path", Give(Input.STORE, "name what is there", near), _SEE_ALL)

@@ -44,8 +44,6 @@ from recovery.system_advice import advice_on
 if TYPE_CHECKING:
     from bolt_store import Finding
 
-FINDINGS_SHOWN: Final = 5
-"""A damaged file can have as many findings as pages; the first tell where to look."""
 
 NAME_STORE: Final = Give(
     Input.STORE,
@@ -58,11 +56,10 @@ NOT_THE_FILE: Final = frozenset({
 """What is in the way of a file that may be as sound as ever."""
 NO_SPACE: Final = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
 
-DO_NOT_START: Final = "do not start influxd on it, because it writes over what can be saved"
+DO_NOT_START: Final = "do not start influxd on it, it writes over what can be saved"
 _RESTORE: Final = (
     Run("store salvage", "to write what can be read into a new file", {Input.TARGET: None}),
     "restore a backup",
-    Run("store backup", "to copy once more a file that a running influxd has", {Input.STORE: None}),
 )
 _COMPACT: Final = Run(
     "store compact",
@@ -143,10 +140,8 @@ class Failures:
         bad = [finding for finding in findings if finding.forbids_writing]
         if not bad:
             return None
-        first_of_page = list({finding.pgid: str(finding) for finding in reversed(bad)}.values())
-        shown = first_of_page[::-1][:FINDINGS_SHOWN]
-        rest = f" and {len(bad) - len(shown)} more" if len(bad) > len(shown) else ""
-        listed = f"{'; '.join(shown)}{rest}"
+        # A damaged file can have as many findings as pages; the first tells where to look.
+        listed = f"{bad[0]} and {len(bad) - 1} more" if len(bad) > 1 else str(bad[0])
         is_usable = all(finding.code == EMPTY_LEAF for finding in bad)
         return StoreDamagedError(
             path=self.name,

@@ -75,7 +75,8 @@ DAMAGED_FILE: Final = Rule(
     problem="the bolt file is damaged",
     effect="do not start influxd on it, because it writes over what can be saved; it stops while "
     "it starts, or later, when it meets that page",
-    remedy="repair cannot do it: copy what can be read, or restore a backup",
+    remedy="repair cannot do it: copy what can be read, or restore a backup; and a copy that was "
+    "made beside a running influxd is torn, so make another one with store backup",
     operations=("store salvage",),
 )
 EMPTIED_PAGE: Final = Rule(
