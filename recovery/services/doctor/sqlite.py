@@ -184,7 +184,11 @@ def examine_sqlite(chart: Chart, path: Path | None) -> Iterator[Finding]:
     Yields:
         What is wrong.
     """
-    if path is None or not path.is_file():
+    if path is None or not path.exists():
+        return
+    if not path.is_file():
+        # Never opened: a pipe would wait for somebody to write into it.
+        yield NOT_SQLITE.broken(path.name)
         return
     journal = path.with_name(f"{path.name}-journal")
     if journal.is_file() and journal.stat().st_size:

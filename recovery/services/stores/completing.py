@@ -10,7 +10,12 @@ from recovery.model.gojson import UndecodableError, format_time
 from recovery.model.ids import IdSource, parse_id
 from recovery.model.schema import LEVEL_MAX, LEVEL_MIN, buckets_of_level, decode_migration
 from recovery.ports import Clock, Rng
-from recovery.services.tenancy.writing import INSTANCE_ID_KEY, INSTANCE_ID_TABLE
+from recovery.services.tenancy.writing import (
+    INSTANCE_ID_KEY,
+    INSTANCE_ID_TABLE,
+    SOURCES_TABLE,
+    write_default_source,
+)
 
 
 def complete_store(tx: MetaTx, *, level: int, clock: Clock, rng: Rng) -> None:
@@ -26,6 +31,8 @@ def complete_store(tx: MetaTx, *, level: int, clock: Clock, rng: Rng) -> None:
     for name in sorted(buckets_of_level(wanted)):
         if not tx.table(name).is_there:
             tx.create_table(name)
+            if name == SOURCES_TABLE:
+                write_default_source(tx)
     ordinals = _ordinals(tx)
     for ordinal in range(1, wanted + 1):
         if ordinal not in ordinals:

@@ -34,6 +34,12 @@ from recovery.ports import Rng
 
 INSTANCE_ID_TABLE = "idsv1"
 INSTANCE_ID_KEY = b"id"
+SOURCES_TABLE = "sourcesv1"
+DEFAULT_SOURCE_ID = Id("020f755c3c082000")
+_DEFAULT_SOURCE = (
+    b'{"id":"020f755c3c082000","orgID":"50616e67652c206c","default":true,"name":"autogen",'
+    b'"type":"self","url":"","telegraf":"","token":"","defaultRP":""}'
+)
 
 
 class BucketWish(msgspec.Struct, frozen=True, kw_only=True):
@@ -90,7 +96,16 @@ def write_empty_store(tx: MetaTx, *, level: int, ids: IdSource, rng: Rng, now: s
     for ordinal in range(1, level + 1):
         tx.migrations.insert(ordinal, now)
     tx.table(INSTANCE_ID_TABLE).put(INSTANCE_ID_KEY, ids.snowflake().encode())
+    write_default_source(tx)
     tx.catalogue.write(empty_catalogue(rng))
+
+
+def write_default_source(tx: MetaTx) -> None:
+    """Write the source that the first migration makes, as every version of the server has it.
+
+    Source: InfluxDB v2.9.1 kv/source.go, DefaultSource; the bytes are those of 2.7.12 and 2.9.1.
+    """
+    tx.table(SOURCES_TABLE).put(DEFAULT_SOURCE_ID.encode(), _DEFAULT_SOURCE)
 
 
 def write_user(tx: MetaTx, *, name: str, ids: IdSource) -> Id:

@@ -2,8 +2,9 @@
 
 import fcntl
 import hashlib
+import os
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
@@ -120,6 +121,14 @@ def test_what_is_broken_in_the_sqlite_file_is_found(
 ) -> None:
     run_sql(sqlite_path, sql)
     assert found(full, sqlite_path) == tuple(expected.split(", ") if expected else ())
+
+
+@pytest.mark.parametrize("make", [Path.mkdir, os.mkfifo])
+def test_what_is_no_file_at_the_place_of_the_sqlite_file_stops_the_server(
+    full: FullStore, tmp_path: Path, make: Callable[[Path], None]
+) -> None:
+    make(tmp_path / "odd.sqlite")
+    assert found(full, tmp_path / "odd.sqlite") == ("I33 F",)
 
 
 def test_the_order_of_the_migrations_is_that_of_their_names(

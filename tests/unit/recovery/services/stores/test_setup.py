@@ -27,6 +27,7 @@ from recovery.services.stores.setup import Setup, SetupResult, proposed_setup
 from tests.support.invariants import assert_invariants
 from tests.support.oracle import Oracle
 from tests.support.ports import FixedClock
+from tests.support.real_stores import unpack_real_store
 from tests.support.stores import (
     CHANGED_AT,
     ListRecorder,
@@ -99,6 +100,10 @@ def test_a_new_store_has_what_a_servers_own_set_up_writes(tmp_path: Path, oracle
             "sensors",
         ]
         assert [one.name for one in tx.organizations.walk([])] == ["first"]
+        written = dict(tx.table("sourcesv1").items())
+    real = unpack_real_store("influxd-2.9.1-setup", tmp_path / "real.bolt")
+    with MetaStore.open(real, write=False) as store, store.view() as tx:
+        assert written == dict(tx.table("sourcesv1").items()), "the default source"
     assert {name.decode() for (name,) in oracle.dump(path).sequences} == buckets_of_level(21)
 
 
