@@ -223,7 +223,8 @@ class NotFoundError(RecoveryError):
         self.kind = kind
         self.name = name
         self.existing = tuple(existing or ())
-        known = "" if existing is None else f" (there is: {', '.join(existing) or 'none'})"
+        verb = "are" if self.existing[1:] else "is"
+        known = "" if existing is None else f" (there {verb}: {', '.join(existing) or 'none'})"
         super().__init__(f"there is no {kind} {name}{known}; {UNCHANGED}", hint=hint)
 
 

@@ -205,11 +205,12 @@ def can_be_written(path: Path) -> bool:
         path: The ledger, which need not exist.
     """
     folder = path.parent
-    if path.exists() and not os.access(path, os.W_OK):
+    if os.access(path, os.F_OK) and not os.access(path, os.W_OK):
         return False
-    while not folder.exists() and folder != folder.parent:
+    # os.access takes a folder that may not be entered for none; the next above it then says no
+    while not os.access(folder, os.F_OK) and folder != folder.parent:
         folder = folder.parent
-    return folder.is_dir() and os.access(folder, os.W_OK | os.X_OK)
+    return os.access(folder, os.W_OK | os.X_OK)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -66,20 +66,35 @@ def require_free(target: Path) -> None:
     Raises:
         ConflictError: Something is there.
         RefusedError: The name is one that influxd deletes.
-        StoreAccessError: There is no such folder.
+        StoreAccessError: There is no such folder, or this user may not make files in it.
     """
     if target.name.endswith(RESERVED):
         raise RefusedError(
             reason=f"{displayed(str(target))} ends in {RESERVED}, and influxd deletes such files",
             hint="choose another name",
         )
-    if os.path.lexists(target):
-        raise already_there(target)
     try:
+        with contextlib.suppress(FileNotFoundError, NotADirectoryError):
+            target.lstat()
+            raise already_there(target)
         if not stat.S_ISDIR(target.absolute().parent.stat().st_mode):
             raise NotADirectoryError(errno.ENOTDIR, os.strerror(errno.ENOTDIR))  # as below
+        _require_writable(target.absolute().parent)
     except OSError as error:
         raise not_makeable(target, error, ELSEWHERE) from error
+
+
+def _require_writable(folder: Path) -> None:
+    """Find out without writing what making a file there would be answered.
+
+    Raises:
+        PermissionError: It may not be written.
+        OSError: It is on a file system that is mounted for reading.
+    """
+    if not os.access(folder, os.W_OK | os.X_OK):
+        is_read_only = os.statvfs(folder).f_flag & os.ST_RDONLY
+        code = errno.EROFS if is_read_only else errno.EACCES
+        raise OSError(code, os.strerror(code))
 
 
 def already_there(path: Path) -> ConflictError:

@@ -266,7 +266,8 @@ class SalvageReport:
             yield "no page size makes pages of this file"
             return
         how = ", as inferred from its pages" if self.is_page_size_inferred else ""
-        yield f"the file has {self.page_count} pages of {self.page_size_bytes} bytes{how}"
+        pages = "page" if self.page_count == 1 else "pages"
+        yield f"the file has {self.page_count} {pages} of {self.page_size_bytes} bytes{how}"
         if not self.is_search_complete:
             yield "so many pages claim to be long or to be roots that not all were looked at"
 

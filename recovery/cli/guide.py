@@ -9,8 +9,8 @@ command is printed before it runs, so that it can be typed the next time.
 """
 
 import shlex
-from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, Final, NamedTuple
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import TYPE_CHECKING, Final, NamedTuple, Protocol
 
 from recovery.cli.confirm import ask, has_terminal
 from recovery.cli.listing import plural
@@ -24,7 +24,20 @@ if TYPE_CHECKING:
     from recovery.discovery.search import FoundStore
 
 TRIES: Final = 3
+NAMES_SHOWN: Final = 20
 _LEAVE: Final = "leave"
+
+
+class _Named(Protocol):
+    """A record with a name."""
+
+    @property
+    def id(self) -> str:
+        """Its ID."""
+
+    @property
+    def name(self) -> str:
+        """What it is called."""
 
 
 class _State(NamedTuple):
@@ -32,13 +45,14 @@ class _State(NamedTuple):
 
     Attributes:
         lines: What is told of it.
-        users: The names that there are.
+        users: What each user is called here, and what to give for it: the name, or the ID where the
+            name cannot be typed.
         organizations: The same of organizations.
     """
 
     lines: tuple[str, ...]
-    users: tuple[str, ...] = ()
-    organizations: tuple[str, ...] = ()
+    users: Mapping[str, str] = {}
+    organizations: Mapping[str, str] = {}
 
 
 def is_wanted(context: "Context") -> bool:
@@ -115,8 +129,8 @@ def _look(found: "FoundStore", context: "Context") -> _State:
                 can = [one.name for one in sign_ins(view.tx) if not one.obstacles]
                 operators = inventory.authorizations(AuthorizationFilter(operators_only=True)).rows
                 usable = sum(one.is_usable and one.operator == "full" for one in operators)
-                users = tuple(one.name for one in inventory.users().rows)
-                organizations = tuple(one.name for one in inventory.organizations().rows)
+                users = _called(inventory.users().rows)
+                organizations = _called(inventory.organizations().rows)
         except RecoveryError as error:
             return _State((*lines, f"Who can get in is not known: {error}"))
     names = ", ".join(map(displayed, can[:5])) + (", ..." if len(can) > 5 else "")  # noqa: PLR2004
@@ -147,12 +161,26 @@ def _command(answer: int, state: _State) -> list[str] | None:
             return None
 
 
-def _name(question: str, names: Sequence[str]) -> str | None:
+def _called(rows: Iterable[_Named]) -> dict[str, str]:
+    """Say how each can be typed."""
+    return {
+        shown: row.name if shown == row.name else row.id
+        for row in rows
+        if (shown := displayed(row.name))
+    }
+
+
+def _name(question: str, names: Mapping[str, str]) -> str | None:
     """Ask which, where there are several; the command itself complains where there is none."""
     if len(names) <= 1:
-        return next(iter(names), None)
-    shown = ", ".join(map(displayed, names[:20]))
-    return ask(f"{question}({shown}) ") or None
+        return next(iter(names.values()), None)
+    more = ", ..." if len(names) > NAMES_SHOWN else ""
+    answer = ""
+    for _ in range(TRIES):
+        answer = ask(f"{question}({', '.join(list(names)[:NAMES_SHOWN])}{more}) ")
+        if not answer or answer in names or answer in names.values():
+            break
+    return names.get(answer, answer) or None
 
 
 def _number(question: str, highest: int) -> int:

@@ -99,7 +99,9 @@ class AtHand:
                 names = [_name(action) for action in found]
                 return f"leave {' and '.join(names)} out {purpose}".rstrip() if names else None
             case Run(operation, purpose, values, then):
-                line = command_line(operation, {**self._named, **values})
+                # what was named is what could not be used, where a search is to help
+                named = {} if operation == "store find" else self._named
+                line = command_line(operation, {**named, **values})
                 after = "" if then is None else f", and then {self._worded(then)}"
                 return f"type {line} {purpose}".rstrip() + after
             case Restore(backup, store):  # cp keeps owner and mode of a file that it overwrites

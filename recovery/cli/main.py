@@ -13,8 +13,8 @@ import io
 import os
 import shlex
 import sys
-from collections.abc import Mapping, Sequence
-from contextlib import suppress
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from functools import partial
 from itertools import pairwise
 from pathlib import Path
@@ -25,7 +25,7 @@ from recovery.cli.context import Context
 from recovery.cli.output import Output, OutputError
 from recovery.cli.parser import PROGRAM, help_text, understand
 from recovery.cli.progress import Progress, Stage
-from recovery.cli.words import HelpAskedError
+from recovery.cli.words import HelpAskedError, Parser
 from recovery.errors import ExitCode, RecoveryError, StoreDamagedError, StoreNotFoundError
 
 SHORT_HELP: Final = """\
@@ -100,6 +100,8 @@ def main(argv: Sequence[str], *, environ: Mapping[str, str], stdout: TextIO, std
         output.error(f"{error}; {progress.stage.value}", "look for free space, or print elsewhere")
         is_changed = progress.stage is Stage.AFTER
         code = ExitCode.DONE if is_changed else ExitCode.WRITE_FAILED
+    except OSError as error:
+        code = _denied(error, output, report, progress, is_debugging=is_debugging)
     except ModuleNotFoundError as error:
         code = _missing(error, output, report, progress, is_debugging=is_debugging)
     except Exception as error:  # noqa: BLE001 # the only place: the last words for our own bugs
@@ -118,25 +120,34 @@ def _run(argv: Sequence[str], context: Context, stderr: TextIO) -> ExitCode:
         context.output.line(f"{PROGRAM} {__version__}")
         return ExitCode.DONE
     if arguments.command is None:
-        if not arguments.words and (guided := _guided(arguments, context, stderr)) is not None:
+        with _worded(arguments, parser):
+            guided = None if arguments.words else _guided(arguments, context, stderr)
+        if guided is not None:
             return guided
         words: str = arguments.words
         text = parser.children[words].format_help() if words else SHORT_HELP
         context.output.message_lines(text.rstrip().splitlines())
         return ExitCode.USAGE
     log.configure(log_format=arguments.log_format, level=arguments.log_level, stream=stderr)
-    try:
+    with _worded(arguments, parser):
         code: ExitCode = arguments.command.run_with(arguments, context)
-    except RecoveryError as error:
-        from recovery.cli.hints import AtHand  # noqa: PLC0415 # most commands need no hint
-
-        error.hint = AtHand(arguments, parser).hint(error.hint)
-        raise
     return (
         _interrupted(partial(_report, context.output, is_json=False), context.progress)
         if context.progress.is_interrupted
         else code
     )
+
+
+@contextmanager
+def _worded(arguments: argparse.Namespace, parser: Parser) -> Iterator[None]:
+    """Put what would help into the words of the command line that was typed."""
+    try:
+        yield
+    except RecoveryError as error:
+        from recovery.cli.hints import AtHand  # noqa: PLC0415 # most commands need no hint
+
+        error.hint = AtHand(arguments, parser).hint(error.hint)
+        raise
 
 
 def _guided(arguments: argparse.Namespace, context: Context, stderr: TextIO) -> ExitCode | None:
@@ -225,13 +236,7 @@ def _confess(
     error: Exception, output: Output, report: Report, progress: Progress, *, is_debugging: bool
 ) -> ExitCode:
     """Say that we have made a mistake, and where, without the text of the exception."""
-    import traceback  # noqa: PLC0415 - only our own bugs need it
-
-    frames = traceback.extract_tb(error.__traceback__)
-    if is_debugging:
-        output.message_lines("".join(traceback.format_list(frames)).splitlines())
-    last = frames[-1] if frames else None
-    place = f" at {Path(last.filename).name}:{last.lineno}" if last else ""
+    place = _place(error, output, is_debugging=is_debugging)
     report(
         ExitCode.INTERNAL,
         f"internal error, {type(error).__name__}{place} in {PROGRAM} {__version__}; "
@@ -240,6 +245,41 @@ def _confess(
         is_changed=_CHANGED[progress.stage],
     )
     return ExitCode.INTERNAL
+
+
+def _place(error: Exception, output: Output, *, is_debugging: bool) -> str:
+    """Say where an exception comes from, and by which way where that is wanted."""
+    import traceback  # noqa: PLC0415 - only what nobody has foreseen needs it
+
+    frames = traceback.extract_tb(error.__traceback__)
+    if is_debugging:
+        output.message_lines("".join(traceback.format_list(frames)).splitlines())
+    return f" at {Path(frames[-1].filename).name}:{frames[-1].lineno}" if frames else ""
+
+
+def _denied(
+    error: OSError, output: Output, report: Report, progress: Progress, *, is_debugging: bool
+) -> ExitCode:
+    """Say what the system refused, where nobody has foreseen that it would.
+
+    The name of a file is the only text of an exception that is shown: somebody typed it, or it is
+    one of the places that the manual names.
+    """
+    if not isinstance(error.filename, str | bytes) or error.errno is None:
+        return _confess(error, output, report, progress, is_debugging=is_debugging)
+    from recovery.model.display import displayed  # noqa: PLC0415 # almost never needed
+    from recovery.system_advice import advice_on, reason_of  # noqa: PLC0415 # as above
+
+    _place(error, output, is_debugging=is_debugging)
+    name = displayed(os.fsdecode(error.filename))
+    hint = str(advice_on(error.errno))
+    report(
+        ExitCode.REFUSED,
+        f"{name} cannot be used ({reason_of(error)}); {progress.stage.value}",
+        hint,
+        is_changed=_CHANGED[progress.stage],
+    )
+    return ExitCode.REFUSED
 
 
 def _missing(

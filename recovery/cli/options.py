@@ -71,6 +71,7 @@ class Command(NamedTuple, Generic[OptionsT]):
             changed.
         add_options: Describes the options that it has besides the common ones.
         document: What it prints with --json; None where that is a `ChangeDocument`, or nothing.
+        needs_path: Whether `--bolt-path` has to be given, because nothing is looked for.
     """
 
     description: str
@@ -79,6 +80,7 @@ class Command(NamedTuple, Generic[OptionsT]):
     run: Callable[[OptionsT, Context], ExitCode]
     add_options: Callable[[Parser], None] = lambda _: None
     document: type[Document] | None = None
+    needs_path: bool = False
 
     def run_with(self, found: argparse.Namespace, context: Context) -> ExitCode:
         """Run it with what was typed.

@@ -12,7 +12,7 @@ from recovery.cli.context import Context
 from recovery.cli.deliver import StdoutDestination, path_of
 from recovery.cli.documents import Document, Store, shaped
 from recovery.cli.hints import command_line, named_with
-from recovery.cli.options import Change
+from recovery.cli.options import Change, Options
 from recovery.cli.store import absolute, store_of
 from recovery.discovery.search import FoundStore
 from recovery.model.display import displayed
@@ -116,7 +116,7 @@ def show_outcome(
         )
         return
     say = output.message if isinstance(destination, StdoutDestination) else output.prose
-    for line in _lines(outcome, is_dry_run=options.dry_run):
+    for line in _lines(outcome, options):
         say(line)
     if outcome.is_changed:
         if outcome.proposal.plan.secret is not None:
@@ -127,9 +127,9 @@ def show_outcome(
             say(_afterwards(way, options))
 
 
-def _lines(outcome: Outcome, *, is_dry_run: bool) -> Iterator[str]:
+def _lines(outcome: Outcome, options: Change) -> Iterator[str]:
     proposal = outcome.proposal
-    if is_dry_run and proposal.plan.is_needed:
+    if options.dry_run and proposal.plan.is_needed:
         yield "Dry run: nothing was written. Leave out --dry-run to do it."
         return
     if not outcome.is_changed:
@@ -149,10 +149,22 @@ def _lines(outcome: Outcome, *, is_dry_run: bool) -> Iterator[str]:
     if proposal.plan.stops is None:
         yield "Next: start influxd. The backup has all secrets of the store: delete it when done."
     else:
-        yield f"Next: {displayed(proposal.plan.stops)}."
+        yield from not_yet(proposal.plan.stops, options)
         yield "The backup has all secrets of the store: delete it when done."
     if proposal.plan.secret is not None and not proposal.plan.afterwards:
         yield f"When done with the token: influx auth delete --id {proposal.plan.subject_id}"
+
+
+def not_yet(stops: str, options: Options) -> Iterator[str]:
+    """Say that influxd will not start on what was made, and what to type about it.
+
+    Args:
+        stops: Why, as a sentence without a full stop.
+        options: Which store this command was told to use.
+    """
+    mend = "store repair" if "store repair" in stops else "store check"
+    yield f"Do not start influxd yet: {displayed(stops)}."
+    yield f"Next: {command_line(mend, named_with(options.bolt_path, options.ledger))}"
 
 
 def _afterwards(way: str | Run, options: Change) -> str:

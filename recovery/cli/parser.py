@@ -335,6 +335,8 @@ def _require_all(arguments: argparse.Namespace, command: Parser) -> None:
         for action in command.actions
         if is_required(action) and getattr(arguments, action.dest, None) is None
     ]
+    if arguments.command.needs_path and arguments.bolt_path is None:
+        missing.insert(0, "--bolt-path FILE")
     if missing:
         words = command.prog.partition(" ")[2]
         raise UsageError(

@@ -55,7 +55,7 @@ def ledger_path(
     if store_path is None:
         return usual
     beside = path_beside(store_path.resolve())
-    if beside.is_file():
+    if os.path.isfile(beside):  # noqa: PTH113 # never raises
         return beside
     if is_reading or can_be_written(usual) or not can_be_written(beside):
         return usual

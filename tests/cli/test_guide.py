@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.support.locks import locked
 from tests.support.run_cli import Cli
 from tests.support.stores import MadeStore, make_store
 
@@ -59,9 +60,37 @@ def test_who_leaves_has_changed_nothing(cli: Cli, store: MadeStore, answers: str
     assert "Nothing was done." in ended.stdout
 
 
+def test_a_name_that_is_not_there_is_asked_for_again_and_one_that_cannot_be_typed_is_its_id(
+    cli: Cli, store: MadeStore
+) -> None:
+    rename = ("user", "rename", "--id", store.bob, "--new-name", "bob\u200b", "--yes")
+    assert cli.run(*rename, "--bolt-path", store.path).code == 0
+    with cli.at_terminal("--bolt-path", store.path) as terminal:
+        terminal.wait_for("Which? ")
+        terminal.type("2\n")
+        terminal.wait_for("Whose password? (alice, bob\\u200b) ")
+        terminal.type("bab\n")
+        terminal.wait_for("bab\nWhose password? ")
+        terminal.type("bob\\u200b\n")
+        terminal.wait_for(f"$ influx-recovery user update --username {store.bob}")
+        terminal.type("\x03")
+        assert terminal.end().code == 130
+
+
 def test_without_a_store_there_is_the_short_help_and_the_reason(cli: Cli) -> None:
     with cli.at_terminal("--bolt-path", cli.home / "nothing.bolt") as terminal:
         ended = terminal.end()
     assert ended.code == 3
     assert "influx-recovery demo" in ended.stdout
     assert "error:" in ended.stdout
+    assert "check the path, and that the disk" in ended.stdout
+
+
+def test_with_a_store_in_use_the_way_out_is_said(cli: Cli, store: MadeStore) -> None:
+    with (
+        locked(store.path, exclusive=True) as pid,
+        cli.at_terminal("--bolt-path", store.path) as terminal,
+    ):
+        ended = terminal.end()
+    assert ended.code == 4
+    assert f"or stop it: kill {pid}" in ended.stdout

@@ -34,6 +34,14 @@ def assert_refused(done: Ended, code: ExitCode, *parts: str) -> None:
         assert part in done.stderr
 
 
+def without_roots_rights() -> list[str]:
+    """Give what makes root be refused as anybody is."""
+    if os.geteuid() != 0:
+        return []
+    names = "-dac_override,-dac_read_search"
+    return ["setpriv", f"--bounding-set={names}", f"--inh-caps={names}", "--"]
+
+
 @contextmanager
 def untouched(folder: Path) -> Iterator[None]:
     """Check that a folder has the same files with the same content and times afterwards.
@@ -146,14 +154,11 @@ def test_a_store_of_another_user_needs_another_user(
     cli: Cli, level21_bolt: Path, words: Sequence[str]
 ) -> None:
     """Root without the capability to pass over permissions is refused as anybody is."""
-    prefix: list[str] = []
     if os.geteuid() == 0:
         os.chown(level21_bolt, 65534, 65534)
-        names = "-dac_override,-dac_read_search"
-        prefix = ["setpriv", f"--bounding-set={names}", f"--inh-caps={names}", "--"]
     else:
         level21_bolt.chmod(0)
-    done = cli.run(*words, "--bolt-path", level21_bolt, prefix=prefix)
+    done = cli.run(*words, "--bolt-path", level21_bolt, prefix=without_roots_rights())
     if os.geteuid() == 0:
         os.chown(level21_bolt, 0, 0)
     level21_bolt.chmod(0o600)
@@ -180,7 +185,12 @@ def test_a_full_disk_before_the_write_leaves_the_store_as_it_is(
         shutil.copyfile(level21_bolt, store)
         with untouched(disk):
             done = cli.run(*CREATE, "--bolt-path", store)
+            with cli.at_terminal(*CREATE[:2], "--bolt-path", store) as terminal:
+                asked = terminal.end()
+            dry = cli.run(*CREATE[:2], "--dry-run", "--bolt-path", store)
     assert_refused(done, ExitCode.WRITE_FAILED, "free on the disk")
+    assert "free on the disk" in dry.error
+    assert "Type yes" not in asked.stdout  # nobody is asked for what is going to fail
 
 
 def test_a_limit_of_the_file_size_leaves_the_store_as_it_is(cli: Cli, level21_bolt: Path) -> None:
@@ -328,6 +338,46 @@ def test_a_hash_is_refused_where_the_server_knows_none(cli: Cli, level17_bolt: P
     with untouched(level17_bolt.parent):
         done = cli.run(*CREATE, "--hashed", "--bolt-path", level17_bolt)
     assert_refused(done, ExitCode.REFUSED, "hash")
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        "auth create-operator --yes --token-file {closed}/token",
+        "store backup {closed}/copy",
+        "store undo --yes --backup {closed}/copy",
+        "store find",
+    ],
+)
+def test_a_folder_that_may_not_be_entered_is_no_fault_of_ours(
+    cli: Cli, level21_bolt: Path, tmp_path: Path, words: str
+) -> None:
+    closed = tmp_path / "closed"
+    closed.mkdir(mode=0)
+    done = cli.run(
+        *(*words.format(closed=closed).split(), "--bolt-path", level21_bolt),
+        prefix=without_roots_rights(),
+        environ={"HOME": str(closed)},
+        own_ledger=False,
+    )
+    assert "internal error" not in done.stderr
+    assert done.code in {ExitCode.DONE, ExitCode.REFUSED}
+
+
+def test_a_refusal_of_the_system_that_nobody_foresaw_names_the_file(
+    cli: Cli, level21_bolt: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*_: object, **__: object) -> None:
+        Path("/proc/1/nothing/of/this").rmdir()
+
+    monkeypatch.setattr("recovery.cli.commands.auth_listing.find_store", refuse)
+    done = cli.run_here(*LIST, "--bolt-path", level21_bolt)
+    assert_refused(done, ExitCode.REFUSED, "/proc/1/nothing/of/this cannot be used (No such file")
+
+
+def test_setup_says_at_once_all_that_it_needs(cli: Cli) -> None:
+    done = cli.run("setup", "--org", "o")
+    assert "needs --bolt-path FILE, --username NAME and --bucket NAME" in done.error
 
 
 def test_output_never_overwrites(cli: Cli, level21_bolt: Path) -> None:

@@ -66,6 +66,8 @@ def test_pruning_keeps_what_undo_needs_and_what_influxd_left(cli: Cli, store: Pa
     assert left(store) == {"auth-set-inactive", "1-upgrade"}
     assert "2 copies removed" in done.stdout
     assert "auth-delete.backup" in done.stderr
+    again = cli.run_here("store", "backups", "prune", "--bolt-path", store, "--yes")
+    assert "store undo needs what is there; --give-up-undo lets it go" in again.stdout
     assert cli.run_here("store", "undo", "--bolt-path", store, "--yes").code == 0
 
 

@@ -52,6 +52,7 @@ def require_sound_hints(text: str, words: Sequence[object]) -> None:
                 line.removeprefix("hint: "), typed_words([str(one) for one in words])
             )
             assert problem is None, f"{line}\n{problem}"
+            assert "=<Input." not in line, f"not in words: {line}"
 
 
 def hint_of(error: RecoveryError, command: str = "auth list") -> str:

@@ -3,6 +3,7 @@
 Lives here: `setup`. Must not live here: what is in the store (`recovery.services.stores.setup`).
 """
 
+import os
 import re
 from pathlib import Path
 from typing import Final
@@ -102,7 +103,7 @@ def _setup(options: _Setup, context: Context) -> ExitCode:
         retention_ns=retention_ns(options.retention),
         token=None,
     )
-    if path.is_file() and path.stat().st_size:
+    if os.path.isfile(path) and path.stat().st_size:  # noqa: PTH113 # never raises
         return _set_up_there(wanted, options, context)
     require_free(path)
     require_a_way_to_confirm(is_confirmed=True, lacks=_lacks(options))
@@ -179,6 +180,7 @@ SETUP: Final = Command(
     run=_setup,
     add_options=_add_setup,
     document=NewFileDocument,
+    needs_path=True,
 )
 
 

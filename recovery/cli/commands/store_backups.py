@@ -111,9 +111,9 @@ class BackupList(StoreDocument, frozen=True, kw_only=True):
 
 def _backups(options: _Backups, context: Context) -> ExitCode:
     pruning = _pruning(options)
-    if pruning is not None and not options.dry_run:
-        require_a_way_to_confirm(is_confirmed=options.yes)
     found = find_store(options, context)
+    if pruning is not None:
+        require_a_way_to_confirm(is_confirmed=options.yes or options.dry_run)
     with read_session(found, options, context.output) as session:
         facts = session.facts()
         ledger = open_ledger(options, context, facts.real_path, is_reading=pruning is None)
@@ -228,13 +228,26 @@ def _prune(  # what, and all that is told of it
     elif options.dry_run:
         output.prose("Dry run: nothing was removed. Leave out --dry-run to do it.")
     elif not chosen:
-        output.prose("Nothing was removed: there is none that can go.")
+        output.prose(_why_none(document.backups, options))
     else:
         total = sum(copy.size_bytes for copy in chosen)
         output.prose(
             f"Done: {_copies(len(chosen))} removed, {total:,} bytes. The disk may "
             "keep their bytes until it needs the room."
         )
+
+
+def _why_none(copies: tuple[StoreCopy, ...], options: _Backups) -> str:
+    """Say why nothing was removed, and what would let it go."""
+    if any(copy.is_needed_by_undo for copy in copies) and not options.give_up_undo:
+        why = "store undo needs what is there; --give-up-undo lets it go"
+    elif any(copy.made_by is Maker.INFLUXD for copy in copies) and not options.also_influxd:
+        why = "influxd made what is there; --also-influxd lets it go"
+    elif copies:
+        why = "all of them are to be kept"
+    else:
+        why = "there is none"
+    return f"Nothing was removed: {why}."
 
 
 def _copies(count: int) -> str:

@@ -65,13 +65,17 @@ def _export(options: _Export, context: Context) -> ExitCode:
         output.document(shaped(report, InventoryDocument, store=store, target_path=target))
     else:
         output.prose(described(found, report.facts))
-        counts = [f"{count:,} {table}" for table, count in report.row_counts.items()]
+        counts = [_counted(count, table) for table, count in report.row_counts.items()]
         output.prose(f"New file: {displayed(str(target))}, with {', '.join(counts[1:])}")
         output.prose(
             "No token, hash or password is in it; names are. Begin with its views, operator_tokens "
             "and who_can_get_in."
         )
     return report_problems(report.problems, context)
+
+
+def _counted(count: int, table: str) -> str:
+    return f"{count:,} {table.removesuffix('s') if count == 1 else table}"
 
 
 EXPORT: Final = Command(

@@ -250,6 +250,11 @@ def _salvage(options: _Salvage, context: Context) -> ExitCode:
                 for command in commands:
                     output.line(f"  influx-recovery {command} --bolt-path {_quoted(target)}")
     if not facts.is_written:
+        output.error(
+            "no file was made, because nothing that belongs together was found; nothing was "
+            "changed, nothing was created",
+            "restore a backup, or look for one that store find names",
+        )
         return ExitCode.DAMAGED
     return ExitCode.DONE if facts.is_complete else ExitCode.FINDINGS
 

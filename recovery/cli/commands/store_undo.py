@@ -14,15 +14,18 @@ from recovery.cli.context import Context
 from recovery.cli.documents import shaped
 from recovery.cli.listing import moment_text
 from recovery.cli.options import Command, Options, add_yes
-from recovery.cli.outcome import ChangeDocument, outcome_fields
+from recovery.cli.outcome import ChangeDocument, not_yet, outcome_fields
 from recovery.cli.output import Output
 from recovery.cli.recording import open_ledger
 from recovery.cli.store import find_store, open_session, store_of
 from recovery.cli.words import Parser
+from recovery.discovery.search import FoundStore
 from recovery.errors import ExitCode
 from recovery.model.display import displayed
+from recovery.ports import SystemClock, SystemRng
 from recovery.services.changes.plan import Manner
 from recovery.services.changes.ports import Ports
+from recovery.services.doctor.forewarning import EXAMINED_BYTES_MAX, what_stops
 from recovery.services.ledger import UNRECORDED, LedgerOperation, Operation
 from recovery.services.stores.diff import BucketCount, Change
 from recovery.services.stores.undo import UndoProposal, proposed_undo
@@ -64,9 +67,8 @@ class UndoDocument(ChangeDocument, frozen=True, kw_only=True):
 
 
 def _undo(options: _Undo, context: Context) -> ExitCode:
-    if not options.dry_run:
-        require_a_way_to_confirm(is_confirmed=options.yes)
     found = find_store(options, context)
+    require_a_way_to_confirm(is_confirmed=options.yes or options.dry_run)
     output = context.output
     ledger = open_ledger(options, context, found.path)
     manner = Manner(is_dry_run=options.dry_run, reason=options.reason)
@@ -110,7 +112,7 @@ def _undo(options: _Undo, context: Context) -> ExitCode:
     elif options.dry_run:
         output.prose("Dry run: nothing was written. Leave out --dry-run to do it.")
     else:
-        _show_end(proposal, output)
+        _show_end(proposal, found, options, output)
     return ExitCode.DONE
 
 
@@ -152,7 +154,7 @@ def _called(operation: Operation) -> str:
     return f"operation {operation.number}, {displayed(operation.operation)}"
 
 
-def _show_end(proposal: UndoProposal, output: Output) -> None:
+def _show_end(proposal: UndoProposal, found: FoundStore, options: _Undo, output: Output) -> None:
     target = displayed(str(proposal.store.real_path))
     operation = proposal.operation
     output.prose(
@@ -160,4 +162,13 @@ def _show_end(proposal: UndoProposal, output: Output) -> None:
         "again and verified."
     )
     output.prose(f"Backup: {displayed(str(proposal.backup_path))}")
-    output.prose("Next: start influxd. The backups have all secrets of the store: delete them.")
+    stops = None
+    if proposal.store.size_bytes <= EXAMINED_BYTES_MAX:
+        with open_session(found) as session, session.view() as view:
+            stops = what_stops(view.tx, clock=SystemClock(), rng=SystemRng())
+    if stops is None:
+        output.prose("Next: start influxd.")
+    else:
+        for line in not_yet(stops, options):
+            output.prose(line)
+    output.prose("The backups have all secrets of the store: delete them.")

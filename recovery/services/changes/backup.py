@@ -120,6 +120,22 @@ def mark_of(path: Path) -> str | None:
         return None
 
 
+def require_room(source: MetaStore, target: Path) -> None:
+    """Refuse a copy that cannot be made, as far as that can be told without writing.
+
+    Args:
+        source: What is to be copied.
+        target: The name that the copy would have.
+
+    Raises:
+        RecoveryError: Something is there, no file can be made there, or there is no space.
+    """
+    require_free(target)
+    with source.descriptor() as readable:
+        stored_bytes = sum(end - start for start, end in data_ranges(readable))
+    _require_space(target, needed_bytes=stored_bytes + SPARE_BYTES)
+
+
 class PartialCopy(StagedFile):
     """A complete copy of a store that does not have its name yet."""
 
@@ -140,10 +156,8 @@ class PartialCopy(StagedFile):
             WriteFailedError: There is no space, the disk failed, or the copy differs.
             StoreBusyError: The store has been replaced by another file.
         """
-        require_free(target)
+        require_room(source, target)
         with source.descriptor() as readable:
-            stored_bytes = sum(end - start for start, end in data_ranges(readable))
-            _require_space(target, needed_bytes=stored_bytes + SPARE_BYTES)
             copy = cls(target, elsewhere=ELSEWHERE)
             try:
                 flags = os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC

@@ -11,6 +11,7 @@ no new file behind. The lock is held from before the first read until after the 
 Source: spec influxdb-metadata section 14 ("Common"), bbolt-format section 2.11.
 """
 
+import os
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from typing import Final
@@ -21,6 +22,7 @@ from recovery.errors import UNCHANGED, DeliveryError, RecoveryError, RefusedErro
 from recovery.log import get_logger
 from recovery.metastore.store import MetaStore
 from recovery.remedy import Give, Input
+from recovery.services.changes.backup import require_room
 from recovery.services.changes.plan import Manner, Outcome, Planner, Proposal, WorkFile
 from recovery.services.changes.ports import Intent, Ports
 from recovery.services.changes.work import InCopy, InPlace
@@ -60,6 +62,10 @@ def propose(store: MetaStore, planner: Planner, manner: Manner) -> Proposal:
         if manner.output_path is None
         else InCopy(store, plan, manner.output_path)
     )
+    if plan.is_needed:  # so that nobody is asked for what is going to fail
+        copy_path = work.backup_path or work.target_path
+        if not os.path.lexists(copy_path):  # the backup of a session is made once
+            require_room(store, copy_path)
     return Proposal(plan=plan, store=StoreFacts.of(store), work=work, manner=manner)
 
 

@@ -1,7 +1,7 @@
 """Plans of changes that say whether influxd will start afterwards.
 
-Lives here: `Forewarned`, which goes around the planner of any command. Must not live here: the
-rules, and the order of the steps of a change.
+Lives here: `Forewarned`, which goes around the planner of any command, and `what_stops`. Must not
+live here: the rules, and the order of the steps of a change.
 
 A token for a server that does not start helps nobody, and nobody looks at `store check` before a
 token is made. So each change is tried on top of the store, as `store repair` does it, and the
@@ -57,16 +57,30 @@ class Forewarned:
         plan = self._planner.plan(store)
         pending = PendingTx(store)
         plan.apply(pending)
-        chart = new_chart(pending, clock=self._clock, rng=self._rng)
-        findings = list(examine_records(chart))
-        forecast = verdict_on(findings, chart).likely
-        stopping = [finding for finding in findings if forecast.server in finding.stops]
-        if not stopping:
+        sentence = what_stops(pending, clock=self._clock, rng=self._rng)
+        if sentence is None:
             return plan
-        is_for_all = frozenset(chart.servers) <= stopping[0].stops
-        which = "influxd" if is_for_all else forecast.server.value
-        sentence = f"{which} will not start on this store, {_because(stopping)}"
         return replace(plan, warnings=(*plan.warnings, sentence), stops=sentence)
+
+
+def what_stops(tx: MetaTx, *, clock: Clock, rng: Rng) -> str | None:
+    """Say why influxd will not start on the records of a store.
+
+    Args:
+        rng: Randomness, as in `Forewarned`.
+
+    Returns:
+        A sentence without a full stop; None where nothing is seen that keeps it from starting.
+    """
+    chart = new_chart(tx, clock=clock, rng=rng)
+    findings = list(examine_records(chart))
+    forecast = verdict_on(findings, chart).likely
+    stopping = [finding for finding in findings if forecast.server in finding.stops]
+    if not stopping:
+        return None
+    is_for_all = frozenset(chart.servers) <= stopping[0].stops
+    which = "influxd" if is_for_all else forecast.server.value
+    return f"{which} will not start on this store, {_because(stopping)}"
 
 
 def _because(stopping: list[Finding]) -> str:

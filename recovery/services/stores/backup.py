@@ -108,7 +108,7 @@ def _target(
     real_path: Path, destination: Path | None, *, is_compressed: bool, moment: datetime
 ) -> Path:
     """Choose the name of the copy."""
-    if destination is not None and not destination.is_dir():
+    if destination is not None and not os.path.isdir(destination):  # noqa: PTH112 # never raises
         return destination.absolute()
     folder = real_path.parent if destination is None else destination.absolute()
     if is_compressed:

@@ -7,6 +7,7 @@ Invariants: only reads. A backup proves only what its mark says: the digest of t
 it was made for.
 """
 
+import os
 from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
@@ -35,7 +36,7 @@ def marked_operation(store: MetaStore, path: Path) -> Operation:
         RefusedError: It does not tell.
     """
     digest, made = mark_of(path), made_for(path)
-    if digest is None and path.exists():
+    if digest is None and os.access(path, os.F_OK):
         paths = str(path.absolute()), str(store.file.real_path)
         raise RefusedError(
             reason=f"{displayed(paths[0])} has no mark that proves which change it was made for",

@@ -37,6 +37,7 @@ from recovery.metastore.table import KeyChange
 from recovery.metastore.transaction import MetaTx
 from recovery.model.display import displayed
 from recovery.remedy import Give, Input, Run
+from recovery.services.changes.backup import require_room
 from recovery.services.changes.backup_rule import BackupRule
 from recovery.services.changes.plan import Manner, Plan, Proposal, WorkFile
 from recovery.services.changes.work import InPlace
@@ -316,7 +317,7 @@ def _operation(store: MetaStore, operations: Iterable[Operation]) -> tuple[Opera
     found = last_operation(own, txid=store.txid)
     if found is None:
         raise RefusedError(
-            reason=f"the ledger knows of nothing that was done to {name} and stands"
+            reason=f"the ledger knows of nothing done to {name} that is left to take back"
             f"{copies_told(file.real_path)}",
             hint=(
                 *ways_by_backup(store),
@@ -446,6 +447,7 @@ class BackInTime:
         self._txid_before = store.txid
         self.target_path: Final = store.file.real_path
         self.backup_path: Final = backups.choose(self.target_path, OPERATION)
+        require_room(store, self.backup_path)
 
     def prepare(self, resources: ExitStack, undo: ExitStack) -> WorkFile:  # noqa: ARG002 # of Work
         """Back the store up. As `Work.prepare`."""

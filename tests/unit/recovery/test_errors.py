@@ -95,7 +95,7 @@ def test_every_error_has_a_hint(error: RecoveryError) -> None:
 
 def test_an_unknown_name_is_answered_with_those_that_exist() -> None:
     error = NotFoundError(kind="user", name="ann", existing=["bob", "eve"], hint=HINT)
-    assert str(error) == "there is no user ann (there is: bob, eve); nothing was changed"
+    assert str(error) == "there is no user ann (there are: bob, eve); nothing was changed"
 
 
 def test_an_unknown_name_in_an_empty_store_says_that_there_is_none() -> None:

@@ -82,7 +82,7 @@ def test_what_this_machine_has_goes_in_before_what_is_custom(tmp_path: Path) -> 
     [("dockers", {}), ("docker", {"unit": "x.service"}), ("docker", {"engine": "nerdctl"})],
 )
 def test_what_there_is_not_is_named(name: str, given: dict[str, str], host: Host) -> None:
-    with pytest.raises(NotFoundError, match="there is: "):
+    with pytest.raises(NotFoundError, match="there are: "):
         fill(name, host, bolt_path=None, given=given)
 
 
