@@ -32,6 +32,7 @@ from recovery.errors import (
     StoreAccessError,
     WriteFailedError,
 )
+from recovery.kept import KEPT
 from recovery.log import get_logger
 from recovery.model.display import displayed
 from recovery.remedy import Remedy
@@ -209,6 +210,7 @@ class StagedFile:
 
     def keep(self) -> None:
         """Let the file stay, whatever happens from here on."""
+        KEPT.get([]).append(self.target)
         self._is_kept = True
 
     def withdraw(self) -> None:
@@ -288,6 +290,7 @@ class ClaimedFile:
         Raises:
             WriteFailedError: It cannot be made durable; leaving the context removes it.
         """
+        KEPT.get([]).append(self.target)
         with self._failing():
             os.ftruncate(self._descriptor, os.lseek(self._descriptor, 0, os.SEEK_CUR))
             try:

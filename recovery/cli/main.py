@@ -14,7 +14,7 @@ import os
 import shlex
 import sys
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from functools import partial
 from itertools import pairwise
 from pathlib import Path
@@ -25,6 +25,7 @@ from recovery.cli.context import Context
 from recovery.cli.output import Output, OutputError
 from recovery.cli.parser import PROGRAM, help_text, understand
 from recovery.cli.progress import Progress, Stage
+from recovery.cli.usage import UsageError
 from recovery.cli.words import HelpAskedError, Parser
 from recovery.errors import ExitCode, RecoveryError, StoreDamagedError, StoreNotFoundError
 
@@ -49,7 +50,6 @@ PACKAGE_OF: Final = {
     "yaml": "PyYAML",
 }
 """Packages whose modules have another name."""
-_CHANGED: Final = {Stage.BEFORE: False, Stage.WITHIN: None, Stage.AFTER: True}
 
 
 class Report(Protocol):
@@ -97,7 +97,7 @@ def main(argv: Sequence[str], *, environ: Mapping[str, str], stdout: TextIO, std
         code = ExitCode.DONE
     except OutputError as error:
         output.abandon()
-        output.error(f"{error}; {progress.stage.value}", "look for free space, or print elsewhere")
+        output.error(f"{error}; {progress.sentence}", "look for free space, or print elsewhere")
         is_changed = progress.stage is Stage.AFTER
         code = ExitCode.DONE if is_changed else ExitCode.WRITE_FAILED
     except OSError as error:
@@ -126,6 +126,9 @@ def _run(argv: Sequence[str], context: Context, stderr: TextIO) -> ExitCode:
             return guided
         words: str = arguments.words
         text = parser.children[words].format_help() if words else SHORT_HELP
+        if arguments.json:  # a script, which reads a document and no help
+            named = f"{PROGRAM} {words}".rstrip()
+            raise UsageError(problem="no whole command was named", hint=f"type {named} --help")
         context.output.message_lines(text.rstrip().splitlines())
         return ExitCode.USAGE
     log.configure(log_format=arguments.log_format, level=arguments.log_level, stream=stderr)
@@ -198,9 +201,11 @@ def _report(
     facts = ErrorFacts(
         code=code, meaning=code.meaning, message=message, hint=hint or None, findings=findings
     )
-    with suppress(BrokenPipeError, OutputError):
+    try:
         output.document(ErrorDocument(error=facts, is_changed=is_changed))
         output.close()
+    except (BrokenPipeError, OutputError):
+        output.abandon()
 
 
 def _explain(error: RecoveryError, output: Output, report: Report) -> ExitCode:
@@ -227,8 +232,8 @@ def _interrupted(report: Report, progress: Progress) -> ExitCode:
         if progress.stage is Stage.AFTER
         else "run the command again when you are ready"
     )
-    sentence = f"interrupted; {progress.stage.value}"
-    report(ExitCode.INTERRUPTED, sentence, hint, is_changed=_CHANGED[progress.stage])
+    sentence = f"interrupted; {progress.sentence}"
+    report(ExitCode.INTERRUPTED, sentence, hint, is_changed=progress.is_changed)
     return ExitCode.INTERRUPTED
 
 
@@ -240,9 +245,9 @@ def _confess(
     report(
         ExitCode.INTERNAL,
         f"internal error, {type(error).__name__}{place} in {PROGRAM} {__version__}; "
-        f"{progress.stage.value}",
+        f"{progress.sentence}",
         "report this line, and what --log-level debug adds to it, as README.md says",
-        is_changed=_CHANGED[progress.stage],
+        is_changed=progress.is_changed,
     )
     return ExitCode.INTERNAL
 
@@ -275,9 +280,9 @@ def _denied(
     hint = str(advice_on(error.errno))
     report(
         ExitCode.REFUSED,
-        f"{name} cannot be used ({reason_of(error)}); {progress.stage.value}",
+        f"{name} cannot be used ({reason_of(error)}); {progress.sentence}",
         hint,
-        is_changed=_CHANGED[progress.stage],
+        is_changed=progress.is_changed,
     )
     return ExitCode.REFUSED
 
@@ -299,9 +304,9 @@ def _missing(
     report(
         ExitCode.REFUSED,
         f"{package} is missing: {sys.executable} does not have this package, which "
-        f"{PROGRAM} needs; {progress.stage.value}",
+        f"{PROGRAM} needs; {progress.sentence}",
         f"{shlex.quote(sys.executable)} -m pip install {package}",
-        is_changed=_CHANGED[progress.stage],
+        is_changed=progress.is_changed,
     )
     return ExitCode.REFUSED
 

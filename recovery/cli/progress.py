@@ -10,11 +10,17 @@ that is in force and not delivered yet would be lost. A signal that the caller h
 """
 
 import contextlib
+import os
 import signal
 from collections.abc import Iterator
 from enum import Enum, unique
 from types import FrameType
-from typing import Final
+from typing import TYPE_CHECKING, Final
+
+from recovery.kept import KEPT
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 SIGNALS: Final = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
@@ -26,6 +32,7 @@ class Stage(Enum):
     BEFORE = "nothing was changed"
     WITHIN = "it is not known whether the store was changed"
     AFTER = "the change had been made and is in force"
+    PRUNED = "the store was not changed, and copies that were to go may be removed"
 
 
 class Progress:
@@ -39,6 +46,24 @@ class Progress:
     def __init__(self) -> None:
         self.stage = Stage.BEFORE
         self.is_interrupted = False
+        self._made: list[Path] = []
+        KEPT.set(self._made)
+
+    @property
+    def sentence(self) -> str:
+        """What is true now: of the store, and of the files that were finished."""
+        from recovery.model.display import displayed  # noqa: PLC0415 # only where something failed
+
+        there = [displayed(str(path)) for path in self._made if os.path.lexists(path)]
+        if not there or self.stage is not Stage.BEFORE:
+            return self.stage.value
+        are = "are there and are" if there[1:] else "is there and is"
+        return f"{self.stage.value} in the store; {' and '.join(there)} {are} complete"
+
+    @property
+    def is_changed(self) -> bool | None:
+        """Whether the store was changed; None where that is not known."""
+        return {Stage.WITHIN: None, Stage.AFTER: True}.get(self.stage, False)
 
     @contextlib.contextmanager
     def watching_signals(self) -> Iterator[None]:

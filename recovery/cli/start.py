@@ -5,13 +5,19 @@ here: anything else, see `recovery.cli.main`.
 """
 
 import os
+import signal
 import sys
 
 from recovery import __version__
 
 
 def run() -> None:
-    """Run the program as a process does; the entry point."""
+    """Run the program as a process does; the entry point.
+
+    Ctrl-C while it is still being loaded ends it without a word: nothing was begun.
+    """
+    if signal.getsignal(signal.SIGINT) is signal.default_int_handler:
+        signal.signal(signal.SIGINT, signal.SIG_DFL)
     if sys.argv[1:] == ["--version"] and sys.stdout and _is_version_said():
         return
     from recovery.cli.main import run as run_whole  # noqa: PLC0415 # see above

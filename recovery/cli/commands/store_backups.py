@@ -14,6 +14,7 @@ from recovery.cli.context import Context
 from recovery.cli.documents import StoreDocument
 from recovery.cli.listing import moment_text, plural
 from recovery.cli.options import Command, Reading, add_yes
+from recovery.cli.progress import Stage
 from recovery.cli.recording import open_ledger
 from recovery.cli.store import described, find_store, read_session, show_header, store_of
 from recovery.cli.table import Column
@@ -222,6 +223,7 @@ def _prune(  # what, and all that is told of it
                 reason=options.reason,
             )
         )
+        context.progress.stage = Stage.PRUNED
         remove_copies(chosen)
     if options.json:
         output.document(document)

@@ -160,7 +160,7 @@ def test_operations_are_taken_back_one_by_one(world: World) -> None:
     assert world.content() == second
     world.undo()
     assert world.content() == first
-    with pytest.raises(RefusedError, match="nothing that was done"):
+    with pytest.raises(RefusedError, match="knows of nothing done to"):
         world.undo()
 
 
@@ -190,7 +190,7 @@ def test_without_a_yes_nothing_is_written(world: World) -> None:
 
 
 def test_a_store_that_nothing_was_done_to_is_refused(world: World) -> None:
-    with pytest.raises(RefusedError, match="nothing that was done") as caught:
+    with pytest.raises(RefusedError, match="knows of nothing done to") as caught:
         world.undo()
     assert caught.value.exit_code is ExitCode.REFUSED
     assert not world.ledger.path.exists()

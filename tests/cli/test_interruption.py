@@ -1,0 +1,91 @@
+"""Ctrl-C at any moment: what is said afterwards is true at that moment."""
+
+import io
+import os
+import signal
+from collections.abc import Iterator
+from pathlib import Path
+from types import FrameType
+
+import pytest
+
+from recovery.cli.main import main
+from tests.support.run_cli import Cli
+from tests.support.stores import MadeStore, make_store
+
+MAKERS = ("store compact", "store export", "store report", "store salvage", "auth export")
+MOMENTS_MS = range(1, 61, 3)
+
+
+class Interrupting(io.TextIOWrapper):
+    """A screen at which somebody types Ctrl-C when a file is finished, before a word is shown."""
+
+    awaited = Path()
+
+    def flush(self) -> None:
+        """Type it."""
+        if self.awaited.is_file():
+            self.awaited = Path()
+            os.kill(os.getpid(), signal.SIGINT)
+        super().flush()
+
+
+def interrupted(cli: Cli, words: list[str], stdout: io.TextIOWrapper) -> tuple[int, str]:
+    stderr = io.TextIOWrapper(io.BytesIO(), encoding="utf-8", write_through=True)
+    code = main(
+        cli.command(*words, program=()), environ=cli.environ(), stdout=stdout, stderr=stderr
+    )
+    stderr.seek(0)
+    return code, stderr.read()
+
+
+@pytest.fixture
+def made(tmp_path: Path) -> MadeStore:
+    return make_store(tmp_path / "influxd.bolt", level=21)
+
+
+@pytest.mark.parametrize("words", MAKERS)
+def test_a_file_that_is_finished_is_named(cli: Cli, made: MadeStore, words: str) -> None:
+    target = cli.home / "new"
+    line = [*words.split(), str(target), "--bolt-path", str(made.path)]
+    screen = Interrupting(io.BytesIO(), encoding="utf-8")
+    screen.awaited = target
+    code, said = interrupted(cli, line, screen)
+    assert (code, target.exists()) == (130, True), said
+    assert f"nothing was changed in the store; {target} is there and is complete" in said
+
+
+@pytest.fixture
+def alarm() -> Iterator[None]:
+    def type_it(_number: int, _frame: FrameType | None) -> None:
+        os.kill(os.getpid(), signal.SIGINT)
+
+    former = signal.signal(signal.SIGALRM, type_it)
+    yield
+    signal.setitimer(signal.ITIMER_REAL, 0)
+    signal.signal(signal.SIGALRM, former)
+
+
+@pytest.mark.usefixtures("alarm")
+@pytest.mark.parametrize("words", ["store compact", "auth create-operator --yes --token-file"])
+def test_what_is_said_is_true_at_every_moment(cli: Cli, made: MadeStore, words: str) -> None:
+    ends = set()
+    for moment in MOMENTS_MS:
+        target = cli.home / f"new-{moment}"
+        before = made.path.read_bytes()
+        line = [*words.split(), str(target), "--bolt-path", str(made.path)]
+        signal.setitimer(signal.ITIMER_REAL, moment / 1000)
+        try:
+            code, said = interrupted(cli, line, io.TextIOWrapper(io.BytesIO(), encoding="utf-8"))
+        except KeyboardInterrupt:  # before the program listens, or after its end
+            code, said = -1, ""
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        is_changed = before != made.path.read_bytes()
+        ends.add(code)
+        if code == 130:
+            assert ("nothing was changed" in said) is not is_changed, said
+            assert ("is in force" in said) is is_changed, said
+            assert (str(target) in said) is (target.exists() and not is_changed), said
+        if code == 130 and not is_changed and not target.exists():
+            assert not list(cli.home.glob(".influx-recovery-*"))
+    assert 130 in ends
