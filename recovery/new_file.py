@@ -110,9 +110,13 @@ def already_there(path: Path) -> ConflictError:
 class PrivateFolder:
     """A folder that only its maker may enter. Leaving its context removes it with all in it.
 
+    So does losing it: a signal can come between its making and its context.
+
     Attributes:
         path: The folder.
     """
+
+    _lock = -1
 
     def __init__(self, parent: Path) -> None:
         """Make it, and remove what killed processes of this user have left beside it.
@@ -131,6 +135,9 @@ class PrivateFolder:
         return self
 
     def __exit__(self, *_: object) -> None:
+        self.remove()
+
+    def __del__(self) -> None:
         self.remove()
 
     def remove(self) -> None:
@@ -229,8 +236,10 @@ class ClaimedFile:
     Whoever is told when something cannot be synced keeps what was written all the same.
 
     It has no buffer of the standard library's, which would try to write once more while a failure
-    is being cleaned up.
+    is being cleaned up. It is removed when it is lost, as `PrivateFolder` is.
     """
+
+    _descriptor = -1
 
     def __init__(
         self, target: Path, *, elsewhere: Remedy = ELSEWHERE, on_unsynced: Unsynced | None = None
@@ -240,7 +249,6 @@ class ClaimedFile:
         self.target: Final = target
         self._elsewhere = elsewhere
         self._on_unsynced = on_unsynced
-        self._descriptor = -1
         flags = os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
         with _uninterrupted():
             try:
@@ -254,6 +262,9 @@ class ClaimedFile:
         return self
 
     def __exit__(self, *_: object) -> None:
+        self.withdraw()
+
+    def __del__(self) -> None:
         self.withdraw()
 
     def reserve(self, size_bytes: int) -> None:
