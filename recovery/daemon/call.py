@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Final, Generic, Self, TypeAlias, TypeVar
+from typing import Final, Generic, Protocol, Self, TypeAlias, TypeVar
 
 import msgspec
 
@@ -27,7 +27,7 @@ from recovery.metastore.transaction import MetaTx
 from recovery.model.ids import Id
 from recovery.ports import Clock, Rng
 from recovery.services.changes.plan import Planner
-from recovery.services.changes.ports import Recorder
+from recovery.services.changes.ports import Intent, Recorder
 from recovery.services.ledger import Entries
 from recovery.services.session import Session
 
@@ -56,6 +56,14 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     started: datetime
 
 
+class Notes(Recorder, Protocol):
+    """A ledger, which is also told what changes no store."""
+
+    def note(self, intent: Intent) -> int:
+        """Record it; return the number of the row. Raises as `Recorder.intend`."""
+        ...
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Desk:
     """Everything that answers are made with.
@@ -79,7 +87,7 @@ class Desk:
     rng: Rng
     files: Files
     entries: Entries
-    recorder: Recorder
+    recorder: Notes
 
 
 class Call:

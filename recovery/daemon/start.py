@@ -14,7 +14,7 @@ import msgspec
 
 from recovery.daemon.access import Access, ConsoleKey
 from recovery.daemon.app import Application
-from recovery.daemon.call import Desk, Settings
+from recovery.daemon.call import Desk, Notes, Settings
 from recovery.daemon.changes import Changes
 from recovery.daemon.life import Child, Life, Limits
 from recovery.daemon.page.router import Page
@@ -27,7 +27,6 @@ from recovery.errors import RecoveryError
 from recovery.model.token import LEVEL_HASHED
 from recovery.ports import Clock, Rng
 from recovery.secret import Secret
-from recovery.services.changes.ports import Recorder
 from recovery.services.ledger import Entries
 from recovery.services.session import Session
 
@@ -67,7 +66,7 @@ class RunOptions(msgspec.Struct, frozen=True, kw_only=True):
     console_code: Secret | None = None
 
 
-class Book(Recorder, Entries, Protocol):
+class Book(Notes, Entries, Protocol):
     """A ledger that is written and read."""
 
 

@@ -1,5 +1,6 @@
 """The page on stores that are not as they should be: damaged records, nothing in it, odd names."""
 
+import shutil
 from pathlib import Path
 
 from recovery.metastore.transaction import MetaTx
@@ -7,10 +8,12 @@ from recovery.model.ids import Id
 from recovery.services.tenancy.choosing import UserChoice
 from recovery.services.tenancy.user_changes import DeleteUser
 from tests.support.backup_folder import write_backup_folder
+from tests.support.canaries import leaks
+from tests.support.engine_files import write_engine
 from tests.support.real_stores import unpack_real_store
 from tests.support.run_cli import Cli
 from tests.support.served import serving
-from tests.support.stores import change, edit, make_store
+from tests.support.stores import OPERATOR_TOKEN, READER_TOKEN, change, edit, make_store
 from tests.support.visitor import Visitor
 
 
@@ -101,6 +104,48 @@ def test_a_backup_is_prepared_for_a_restore_and_the_command_is_shown(tmp_path: P
                 True,
                 True,
             )
+
+
+def test_a_copy_is_compared_and_deleted_and_the_backup_of_the_session_stays(tmp_path: Path) -> None:
+    made = make_store(tmp_path / "influxd.bolt", level=21)
+    name = f"{made.path.name}.20260101T000000Z.user-delete.backup"
+    other = shutil.copyfile(made.path, made.path.with_name(name))
+    delete = "/backups/copy/delete"
+    with serving(made.path) as running:
+        visitor = Visitor(running)
+        asked = visitor.get(f"{delete}?name={name}")
+        assert "store undo needs it" in asked.text  # the ledger knows nothing of this store
+        refused = visitor.send(asked, delete, {"typed": "influxd.bolt"})
+        assert (refused.status, "what was typed is not" in refused.text.lower()) == (422, True)
+        running.ask("POST", "/api/v2/users", token=running.key, body={"name": "carol"})
+        compared = visitor.get(f"/backups/copy?name={name}")
+        assert ("added" in compared.text, "carol" in compared.text) == (True, True)
+        assert not leaks((OPERATOR_TOKEN, READER_TOKEN), compared.body.encode())
+        done = visitor.fill(f"{delete}?name={name}", delete)
+        assert f"The copy {name} was deleted" in visitor.get(done.location).text
+        assert not other.exists()
+        assert "store backups prune" in visitor.get("/ledger").text
+        (own,) = tmp_path.glob("*.serve.backup")
+        kept = visitor.get(f"{delete}?name={own.name}")
+        assert (kept.status, "until the session has ended" in kept.text) == (422, True)
+        for path in (f"{delete}?name=..%2Fkey", f"/backups/copy?name={made.path.name}"):
+            assert visitor.get(path).status == 404
+        assert own.exists()
+
+
+def test_the_plan_of_a_rebuild_says_what_lies_on_disk_and_writes_nothing(tmp_path: Path) -> None:
+    made = make_store(tmp_path / "influxd.bolt", level=21)
+    write_engine(tmp_path / "engine")
+    before = sorted(tmp_path.rglob("*"))
+    with serving(made.path) as running:
+        visitor = Visitor(running)
+        assert "/doctor/rebuild" in visitor.get("/doctor").links
+        text = visitor.get("/doctor/rebuild").text
+        assert "What a rebuild would write" in text
+        assert "On disk, and not in this store" in text
+        assert "owns everything, and gets an operator token" in text
+    after = {one for one in tmp_path.rglob("*") if "ledger" not in one.name}
+    assert after - set(before) <= {made.path.with_name("console.key")}
 
 
 def test_a_button_of_the_list_leads_back_to_where_it_was(tmp_path: Path) -> None:

@@ -11,12 +11,10 @@ from typing import Final, NamedTuple
 
 from recovery.daemon.answer import Answer, ApiError
 from recovery.daemon.journal import JournalEntry
+from recovery.daemon.page.copies import copies_here
 from recovery.daemon.page.token_index import Cut
 from recovery.daemon.page.visit import Visit
 from recovery.errors import RecoveryError
-from recovery.services.ledger import operations_of, read_operations
-from recovery.services.stores.backups import copies_of
-from recovery.services.stores.undo import standing_operations
 
 TYPED_WRONG: Final = "what was typed is not the name of the file"
 ROWS: Final = 50
@@ -39,19 +37,14 @@ def show(visit: Visit) -> Answer:
     desk = visit.page.desk
     journal = desk.changes.journal
     undone = journal.undone
-    facts = desk.session.facts()
-    operations = operations_of(
-        read_operations(desk.entries), facts.real_path, device=facts.device, inode=facts.inode
-    )
-    standing = standing_operations(operations, txid=facts.txid)
     rows = [Row(one, undone.get(one.number)) for one in reversed(journal.entries)]
     return visit.screen(
         "backups.html",
         cut=Cut.of(rows, visit.asked.get("page"), ROWS),
         has_undoable=any(row.undone_by is None for row in rows),
         backup=desk.changes.backup_path,
-        copies=copies_of(facts.real_path, standing)[::-1],
-        now=desk.clock.now(),
+        copies=copies_here(visit),
+        removed=visit.asked.line("removed"),
     )
 
 

@@ -42,6 +42,7 @@ def show(visit: Visit) -> Answer:
     found = visit.page.book.examination(is_asked_for=True)
     if found is None:  # it was asked for, so it is there
         raise ApiError("unavailable", "the store could not be examined")
+    engine = visit.page.desk.files.engine_path
     severities = Counter(one.severity for one in found.findings)
     return visit.screen(
         "doctor.html",
@@ -52,6 +53,7 @@ def show(visit: Visit) -> Answer:
         counts=[(one, severities[one]) for one in Severity],
         is_mendable=any(one.is_mendable for one in found.findings),
         reasons=found.verdict.reasons,
+        has_engine=engine is not None and engine.is_dir(),
     )
 
 
