@@ -23,7 +23,7 @@ from recovery.services.stores.rebuild.known import Known, learn_store
 from recovery.services.stores.rebuild.parts import EngineFacts, Wishes
 from recovery.services.stores.rebuild.planner import RebuildStore, missing, read_engine
 
-NO_FOLDER: Final = "the engine's folder is not known: start serve with --engine-path DIR"
+NO_FOLDER: Final = "the engine's folder is not known"
 
 
 def show(visit: Visit) -> Answer:
