@@ -124,7 +124,6 @@ class StoreBusyError(RecoveryError):
     """Another process holds the lock of the store, or it cannot be locked.
 
     Attributes:
-        path: The store.
         holder: Who holds the lock, or why there is none, as a clause.
     """
 
@@ -140,7 +139,6 @@ class StoreNotLockableError(StoreBusyError):
     """The store cannot be locked, although nobody holds its lock.
 
     Attributes:
-        path: The store.
         holder: Why, as a clause.
     """
 
@@ -154,7 +152,6 @@ class StoreDamagedError(RecoveryError):
     """The file is no bolt file, or too damaged for the command.
 
     Attributes:
-        path: The store.
         findings: What the check found, as sentences.
     """
 
@@ -173,7 +170,6 @@ class SchemaError(RecoveryError):
     """The store is of a schema level that the command does not know.
 
     Attributes:
-        path: The store.
         problem: What was found, as a clause.
     """
 

@@ -128,7 +128,6 @@ def write_export(target: Path, rows: Mapping[str, Iterable[Row]]) -> Mapping[str
     """Write an inventory to a new file.
 
     Args:
-        target: The new file.
         rows: Rows for each of `TABLES`, by its name. A row whose key is there already is left out.
 
     Returns:

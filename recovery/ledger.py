@@ -267,7 +267,6 @@ class Ledger:
         """Record what is about to be done.
 
         Args:
-            intent: The operation.
             txid_before: Newest transaction of the store, if known.
 
         Returns:
@@ -312,9 +311,6 @@ class Ledger:
 
     def note(self, intent: IntentFacts) -> int:
         """Record something that changes nothing, such as a list that shows tokens.
-
-        Args:
-            intent: The operation.
 
         Returns:
             The number of the row.

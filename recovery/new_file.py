@@ -111,9 +111,6 @@ class PrivateFolder:
     """A folder that only its maker may enter. Leaving its context removes it with all in it.
 
     So does losing it: a signal can come between its making and its context.
-
-    Attributes:
-        path: The folder.
     """
 
     _lock = -1
@@ -283,9 +280,6 @@ class ClaimedFile:
 
     def write(self, content: bytes) -> None:
         """Write all of it behind what was written before.
-
-        Args:
-            content: What to write.
 
         Raises:
             WriteFailedError: It cannot be written.

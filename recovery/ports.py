@@ -34,9 +34,6 @@ class Rng(Protocol):
 
         Args:
             size_bytes: How many, at least 0.
-
-        Returns:
-            That many bytes.
         """
         ...
 
@@ -76,9 +73,6 @@ class SystemRng:
 
         Args:
             size_bytes: How many, at least 0.
-
-        Returns:
-            That many bytes.
         """
         return os.urandom(size_bytes)
 

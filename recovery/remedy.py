@@ -133,19 +133,12 @@ Remedy: TypeAlias = Way | tuple[Way, ...]
 
 
 def ways(remedy: Remedy) -> tuple[Way, ...]:
-    """List the alternatives.
-
-    Args:
-        remedy: One way, or several.
-    """
+    """List the alternatives."""
     return (remedy,) if isinstance(remedy, str | Give | Omit | Run | Restore) else remedy
 
 
 def advice(remedy: Remedy) -> str:
     """Put a remedy into words that hold for any front end.
-
-    Args:
-        remedy: One way, or several.
 
     Returns:
         Imperative clauses, which name operations and nothing that is typed.

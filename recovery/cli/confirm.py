@@ -79,7 +79,6 @@ def write_all(target: int, content: bytes) -> None:
 
     Args:
         target: An open file descriptor.
-        content: What to write.
 
     Raises:
         OSError: It cannot be written.

@@ -137,10 +137,6 @@ class TerminalDestination:
     def deliver(self, secret: Secret, *, record_id: str) -> tuple[str, ...]:
         """Show the token on a line of its own, so that it can be copied whole.
 
-        Args:
-            secret: The token.
-            record_id: The authorization that it belongs to.
-
         Raises:
             DeliveryError: The terminal did not take it.
         """
@@ -237,10 +233,6 @@ class FileDestination:
     def deliver(self, secret: Secret, *, record_id: str) -> tuple[str, ...]:
         """Write the token and a line feed, and wait until they are on the disk.
 
-        Args:
-            secret: The token.
-            record_id: The authorization that it belongs to.
-
         Returns:
             A warning when the token is in the file and may not be on the disk yet.
 
@@ -310,10 +302,6 @@ class StdoutDestination:
 
     def deliver(self, secret: Secret, *, record_id: str) -> tuple[str, ...]:
         """Print the token and a line feed.
-
-        Args:
-            secret: The token.
-            record_id: The authorization that it belongs to.
 
         Raises:
             DeliveryError: stdout did not take it.

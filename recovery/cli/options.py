@@ -85,9 +85,6 @@ class Command(NamedTuple, Generic[OptionsT]):
     def run_with(self, found: argparse.Namespace, context: Context) -> ExitCode:
         """Run it with what was typed.
 
-        Returns:
-            How it ended.
-
         Raises:
             RecoveryError: It was refused or it failed; the error says whether anything was changed.
         """

@@ -90,9 +90,6 @@ class Output:
     def prose(self, text: str) -> None:
         """Write a sentence of the result, wrapped to the terminal.
 
-        Args:
-            text: The sentence.
-
         Raises:
             BrokenPipeError: Nobody reads stdout any more.
             OutputError: stdout cannot take it.
@@ -105,9 +102,6 @@ class Output:
 
         Scripts that were written for `influxd recovery` take the first line of stdout for the
         headings, and the last for the last row.
-
-        Args:
-            text: The sentence.
 
         Raises:
             BrokenPipeError: Nobody reads stdout any more.
@@ -209,11 +203,7 @@ class Output:
         self._write(pending)
 
     def message(self, text: str = "") -> None:
-        """Write a sentence to stderr, wrapped to the terminal; drop it when that fails.
-
-        Args:
-            text: The sentence.
-        """
+        """Write a sentence to stderr, wrapped to the terminal; drop it when that fails."""
         for line in self._wrapped(text, self._stderr):
             self._to_stderr(line)
 

@@ -87,9 +87,6 @@ class Progress:
         """Make signals wait until the end of the block.
 
         The signal is not raised at the end: what was begun is reported first, see `is_interrupted`.
-
-        Yields:
-            Nothing.
         """
         self.stage = Stage.WITHIN
         yield

@@ -61,7 +61,6 @@ class Application:
 
         Args:
             desk: Everything that answers are made with.
-            worker: Its threads.
             page: What a browser is shown.
         """
         self._page = page

@@ -204,12 +204,6 @@ class Call:
     def change(self, planner: Planner) -> Made:
         """Change the store.
 
-        Args:
-            planner: The change.
-
-        Returns:
-            What was done.
-
         Raises:
             ApiError: It was refused or it failed.
         """
@@ -221,9 +215,6 @@ class Call:
 
         Args:
             number: Which, as the journal counts.
-
-        Returns:
-            What was done.
 
         Raises:
             ApiError: It cannot be taken back, or that failed.

@@ -84,7 +84,6 @@ class Changes:
 
         Args:
             session: The store, open for writing or for reading.
-            recorder: The ledger.
             reason: Why all of it is done, for the ledger.
         """
         self._session = session
@@ -101,7 +100,6 @@ class Changes:
         """Make a change. Runs on the thread of the store.
 
         Args:
-            planner: The change.
             author: Who wants it.
 
         Returns:
@@ -150,9 +148,6 @@ class Changes:
         Args:
             number: Which, as the journal counts.
             author: Who wants it.
-
-        Returns:
-            What was done.
 
         Raises:
             ApiError: It cannot be taken back, because of a later change that the message names; or

@@ -103,7 +103,6 @@ def run(
     Args:
         session: The store, locked.
         options: How.
-        recorder: The ledger.
         when_ready: Called when all is made, in front of the first request.
 
     Returns:

@@ -88,9 +88,6 @@ def settings_of_variables(environment: Mapping[str, str]) -> Settings:
 
     Args:
         environment: Its environment; an empty variable counts as unset.
-
-    Returns:
-        What it says.
     """
 
     def value(key: str) -> str | None:
@@ -136,9 +133,6 @@ def read_configuration(path: Path) -> Configuration:
 
     Args:
         path: The file; its extension says of what kind it is.
-
-    Returns:
-        What it says.
 
     Raises:
         ConfigurationError: It cannot be read or understood.

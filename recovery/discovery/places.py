@@ -27,7 +27,6 @@ class Place(msgspec.Struct, frozen=True, kw_only=True):
     """One place.
 
     Attributes:
-        path: The store.
         reason: How to call the place.
         engine_path: The folder of the time series that goes with it by custom.
     """
@@ -41,7 +40,6 @@ class Blind(msgspec.Struct, frozen=True, kw_only=True):
     """A folder that may not be listed.
 
     Attributes:
-        path: The folder.
         problem: That it may not be listed, and what the system said.
     """
 

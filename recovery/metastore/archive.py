@@ -107,9 +107,6 @@ def find_store(source: IO[bytes]) -> Iterator[Stream]:
 
     Of the backups of one folder, each with its time in its name, the newest counts.
 
-    Args:
-        source: The file.
-
     Yields:
         A store, to be read to its end before the next one is asked for. A later one replaces it.
 

@@ -140,7 +140,6 @@ class Authorizations(Records[Authorization]):
         """Write an authorization that is there, and move its index entries with it.
 
         Args:
-            before: As it is stored.
             after: As it is to be; with the same ID.
         """
         for index, old, new in (

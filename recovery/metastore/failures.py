@@ -94,9 +94,6 @@ class Failures:
     def translated(self) -> Iterator[None]:
         """Translate what the engine and the system raise inside of it.
 
-        Yields:
-            Nothing.
-
         Raises:
             RecoveryError: In the place of any `BoltError` or `OSError`.
         """

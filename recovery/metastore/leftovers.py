@@ -15,14 +15,8 @@ from recovery.metastore.store import MetaStore
 def leftover_records(store: MetaStore) -> Iterator[LeftoverLeaf]:
     """Read every leaf that a store does not use any more.
 
-    Args:
-        store: An open store.
-
     Yields:
         Keys and values, by page. They hold secrets.
-
-    Raises:
-        StoreDamagedError: A page cannot be read.
     """
     try:
         yield from store.described(bolt_store.leftover_leaves)

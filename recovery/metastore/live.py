@@ -37,7 +37,6 @@ def snapshot_store(path: Path, target: Path, *, named: Path | None = None) -> Sn
     """Copy a store without its lock, and prove that the copy is whole.
 
     Args:
-        path: The store.
         target: Where nothing may be yet.
         named: How the target is called in an error; by default by its path.
 
@@ -76,7 +75,6 @@ def open_live(path: Path, *, needs_schema: bool = True) -> MetaStore:
     read, so that no crash later on leaves secrets behind.
 
     Args:
-        path: The store.
         needs_schema: As in `MetaStore.open`.
 
     Returns:

@@ -112,9 +112,6 @@ def rest_of_file(path: Path) -> Iterator[tuple[Path, bool]]:
 def is_packed(path: Path) -> bool:
     """Tell whether a store is packed, by its first bytes.
 
-    Args:
-        path: The store.
-
     Returns:
         Whether it is; False for what cannot be read, of which `MetaStore.open` complains.
     """

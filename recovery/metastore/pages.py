@@ -61,9 +61,6 @@ class PageUsage(msgspec.Struct, frozen=True, kw_only=True):
 def page_usage(store: MetaStore) -> PageUsage:
     """Look at every page of a store.
 
-    Args:
-        store: An open store.
-
     Returns:
         What they are used for.
     """

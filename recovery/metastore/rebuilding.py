@@ -145,9 +145,6 @@ def compact_store(path: Path, new: StagedFile) -> CompactFacts:
         path: The store; may be packed by gzip.
         new: The new file; it is not published.
 
-    Returns:
-        What was written.
-
     Raises:
         StoreDamagedError: The store has content that cannot be read or trusted.
         ConflictError: Something is at the target.
@@ -189,9 +186,6 @@ def salvage_store(
         page_size_bytes: Its page size; None to find it out.
         root_pgid: Its root page; None to find it out.
         use_older: Whether to fill what is missing with what the older snapshot has.
-
-    Returns:
-        What was done.
 
     Raises:
         ConflictError: Something is at the target.

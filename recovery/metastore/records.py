@@ -105,7 +105,6 @@ class NamedRecords(Records[Record]):
         """Write a record that is there, and move its index entry where its name is another.
 
         Args:
-            before: As it is stored.
             after: As it is to be; a new name is free.
 
         Raises:

@@ -284,9 +284,6 @@ class MetaStore:
 
         Yields:
             What is wrong with it; what is only unusual is left out.
-
-        Raises:
-            StoreDamagedError: A page cannot be read.
         """
         try:
             for finding in self._db.check(progress):

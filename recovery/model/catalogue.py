@@ -175,9 +175,6 @@ def empty_catalogue(rng: Rng) -> bytes:
 
     Args:
         rng: For the number of the cluster.
-
-    Returns:
-        The value to be stored.
     """
     cluster_id = rng.randbits(63) | 1
     values = ((1, 0), (_INDEX, 1), (3, cluster_id), (7, 0), (8, 0), (9, 0))
@@ -202,9 +199,6 @@ def with_database(
         retention_ns: How long data stay, in nanoseconds; 0 forever.
         shard_group_ns: Span of a shard group, in nanoseconds.
         groups: Its shard groups; the numbers of the catalogue are raised to theirs.
-
-    Returns:
-        The value to be stored.
 
     Raises:
         CatalogueError: The catalogue cannot be understood, or has that database.
@@ -231,9 +225,6 @@ def with_groups(
         name: The database.
         added: The groups; the numbers of the catalogue are raised to theirs.
         removed: Numbers of groups that go, because what is added takes their place.
-
-    Returns:
-        The value to be stored.
 
     Raises:
         CatalogueError: The catalogue cannot be understood, or has no such database with a policy.
@@ -288,9 +279,6 @@ def without_database(catalogue: bytes, *, name: str) -> bytes:
     Args:
         catalogue: The value as stored.
         name: The database; one that is not there is well.
-
-    Returns:
-        The value to be stored.
 
     Raises:
         CatalogueError: The catalogue cannot be understood.

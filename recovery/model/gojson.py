@@ -172,7 +172,6 @@ def text_field(fields: Fields, name: str) -> str:
     """Read a text.
 
     Args:
-        fields: The object.
         name: The name of the field as the server writes it.
 
     Returns:
@@ -193,7 +192,6 @@ def id_field(fields: Fields, name: str) -> Id | None:
     """Read an ID.
 
     Args:
-        fields: The object.
         name: The name of the field as the server writes it.
 
     Returns:
@@ -215,7 +213,6 @@ def required_id_field(fields: Fields, name: str) -> Id:
     """Read an ID without which a record is of no use.
 
     Args:
-        fields: The object.
         name: The name of the field as the server writes it.
 
     Raises:
@@ -231,7 +228,6 @@ def integer_field(fields: Fields, name: str) -> int:
     """Read a 64-bit integer.
 
     Args:
-        fields: The object.
         name: The name of the field as the server writes it.
 
     Returns:
@@ -253,7 +249,6 @@ def time_field(fields: Fields, name: str) -> str:
     """Read a time.
 
     Args:
-        fields: The object.
         name: The name of the field as the server writes it.
 
     Returns:

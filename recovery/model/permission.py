@@ -167,7 +167,6 @@ def classify(permissions: Iterable[Permission], *, level: int) -> OperatorStatus
     """Say how much of an operator a permission list makes at a schema level.
 
     Args:
-        permissions: The list.
         level: The schema level, which decides how many types there are.
     """
     held: set[tuple[str, str]] = set()

@@ -151,9 +151,6 @@ class Reaching:
     def of(self, permissions: Iterable[Permission]) -> Iterator[Grant]:
         """Say what permissions reach.
 
-        Args:
-            permissions: The list.
-
         Yields:
             Few grants for many permissions: an operator's or an administrator's is one.
         """

@@ -108,14 +108,10 @@ class Session:
         """Plan a change. Nothing is written.
 
         Args:
-            planner: The command.
             manner: How to do it.
 
         Returns:
             What `carry_out` takes.
-
-        Raises:
-            RecoveryError: It was refused.
         """
         from recovery.services.changes import sequence  # noqa: PLC0415 # readers need none of it
 
@@ -127,9 +123,6 @@ class Session:
         Args:
             proposal: What is to be done, made in this session.
             ports: What that needs from outside.
-
-        Returns:
-            How it ended.
 
         Raises:
             RefusedError: Another change was made since the proposal.

@@ -45,7 +45,6 @@ class Console:
 
         Args:
             page: Everything that screens are made with.
-            worker: Its threads.
             code: A short code that opens the page once; None for none.
         """
         self._page = page

@@ -155,7 +155,6 @@ class Page:
 
         Args:
             desk: Everything that answers are made with.
-            worker: Its threads.
             lifetime: How long the daemon goes on.
             code: A short code that opens the page once; None for none.
         """

@@ -147,9 +147,6 @@ class Visit:
     def plan(self, planner: Planner) -> Plan:
         """Say what a change would do, without doing it.
 
-        Args:
-            planner: The change.
-
         Raises:
             ApiError: It is refused.
         """
@@ -166,7 +163,6 @@ class Visit:
         """Change the store, and lead to a page that says so.
 
         Args:
-            planner: The change.
             then: The path of that page.
 
         Returns:
@@ -183,7 +179,6 @@ class Visit:
         """Change the store, but ask first where the plan warns of something.
 
         Args:
-            planner: The change.
             then: The path of the page that says what was done.
             title: The question.
             button: The yes.

@@ -172,7 +172,6 @@ def refusal_of(permissions: Iterable[Permission], *, level: int, org_id: Id | No
     """Say why a server would not take a permission list.
 
     Args:
-        permissions: The list.
         org_id: The organization of the authorization.
 
     Returns:

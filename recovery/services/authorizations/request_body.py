@@ -43,9 +43,6 @@ class RequestBody(msgspec.Struct, frozen=True, kw_only=True):
         Args:
             document: JSON.
 
-        Returns:
-            What it says.
-
         Raises:
             RefusedError: It is neither, or asks for what cannot be done.
         """

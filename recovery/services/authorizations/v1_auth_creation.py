@@ -49,7 +49,6 @@ class CreateLegacy(msgspec.Struct, frozen=True, kw_only=True):
         status: "active" or "inactive".
         permissions: What it permits.
         password_hash: The bcrypt hash of its password; None for no password.
-        rng: Randomness, for the ID.
     """
 
     operation: ClassVar[str] = "v1-auth create"

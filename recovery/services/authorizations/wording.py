@@ -24,7 +24,6 @@ def permitted(store: MetaTx, permissions: Sequence[Permission]) -> str:
 
     Args:
         store: Where the names are.
-        permissions: The list.
 
     Returns:
         Such as "read bucket sensors of organization acme, read and write all tasks of

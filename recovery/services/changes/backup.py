@@ -77,9 +77,6 @@ def backup_path(store_path: Path, *, operation: str, moment: datetime) -> Path:
 def make_backup(source: MetaStore, target: Path) -> None:
     """Copy a locked store to a new file, and prove that the copy is good.
 
-    Args:
-        target: The new file.
-
     Raises:
         RecoveryError: It could not be made; the store is as it was and nothing new is left.
     """
@@ -98,7 +95,6 @@ def mark_backup(path: Path, digest: str) -> None:
     A container that is gone takes its ledger with it; the backup stays beside the store.
 
     Args:
-        path: The backup.
         digest: What tells the commit from every other one.
     """
     with contextlib.suppress(OSError):
@@ -107,9 +103,6 @@ def mark_backup(path: Path, digest: str) -> None:
 
 def mark_of(path: Path) -> str | None:
     """Read which commit a backup was made for.
-
-    Args:
-        path: The backup.
 
     Returns:
         The digest of that commit; None where there is no mark.

@@ -41,11 +41,7 @@ class BackupEachChange:
     """Makes a backup in front of each change."""
 
     def __init__(self, clock: Clock) -> None:
-        """Get ready.
-
-        Args:
-            clock: The time, for the names.
-        """
+        """Get ready."""
         self._clock = clock
 
     def choose(self, store_path: Path, operation: str) -> Path:
@@ -76,7 +72,6 @@ class BackupOnce:
         """Get ready.
 
         Args:
-            clock: The time, for the name.
             operation: The command that the session is, for the name.
         """
         self._fresh = BackupEachChange(clock)

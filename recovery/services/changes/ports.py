@@ -99,7 +99,6 @@ class Ports(msgspec.Struct, frozen=True, kw_only=True):
 
     Attributes:
         audience: Who sees the plan and says yes.
-        recorder: The ledger.
         destination: Where a new token goes; may be None for changes without one.
         waiting: A context in which a person sees what takes its time.
         shield: A context in which Ctrl-C waits; held from just before the commit to the end of the

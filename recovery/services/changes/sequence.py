@@ -43,14 +43,10 @@ def propose(store: MetaStore, planner: Planner, manner: Manner) -> Proposal:
 
     Args:
         store: The store, locked; open for writing unless it will be left alone.
-        planner: The command.
         manner: How to do it.
 
     Returns:
         What `carry_out` takes.
-
-    Raises:
-        RecoveryError: It was refused.
     """
     store.require_sound()
     with store.view() as tx:
@@ -75,9 +71,6 @@ def carry_out(proposal: Proposal, ports: Ports) -> Outcome:
     Args:
         proposal: What is to be done.
         ports: What that needs from outside.
-
-    Returns:
-        How it ended.
 
     Raises:
         RecoveryError: It was refused or it failed; the error says whether anything was changed.

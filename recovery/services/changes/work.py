@@ -23,7 +23,6 @@ def _foreseen(plan: Plan, target_path: Path) -> Callable[[MetaTx], None]:
     """Give a plan's change with the look at what came about, before a byte of it is written.
 
     Args:
-        plan: What is to be done.
         target_path: The file, for the error.
 
     Returns:
@@ -63,7 +62,6 @@ class InPlace:
 
         Args:
             store: The store, open for writing.
-            plan: What is to be done.
             backups: Which backups are made.
             is_whole_file_checked: Whether all of it is checked, and not only what is written.
         """
@@ -175,7 +173,6 @@ class InCopy:
         """Get ready; nothing is written yet.
 
         Args:
-            plan: What is to be done.
             target_path: Where the copy will be.
 
         Raises:

@@ -196,9 +196,6 @@ def examine_authorizations(chart: Chart) -> Iterator[Finding]:
 
     Args:
         chart: The store, after its users and organizations; learns who can get in.
-
-    Yields:
-        What is wrong.
     """
     examiner = _Examiner(chart)
     yield from examiner.records()
@@ -374,11 +371,7 @@ class _Examiner:
 
 
 def standing_by_server(chart: Chart, authorization: Authorization) -> dict[Server, Standing]:
-    """Judge a token once for each kind of server.
-
-    Args:
-        chart: The store.
-    """
+    """Judge a token once for each kind of server."""
     facts = token_facts(chart.tx, authorization)
     return {
         server: facts.standing(

@@ -200,9 +200,6 @@ def examine_buckets(chart: Chart) -> Iterator[Finding]:
 
     Args:
         chart: The store, after its organizations; learns the buckets.
-
-    Yields:
-        What is wrong.
     """
     table = chart.tx.table(TABLE)
     chart.buckets.is_there = chart.has_records(TABLE)

@@ -316,12 +316,6 @@ def examine_file(store: MetaStore, progress: Progress | None = None) -> Iterator
 
     Args:
         progress: Told now and then how far it is.
-
-    Yields:
-        What is wrong.
-
-    Raises:
-        StoreDamagedError: A page cannot be read.
     """
     told = 0
 
@@ -353,9 +347,6 @@ def _file_rule(found: FileProblem) -> Rule:
 
 def examine_records(chart: Chart) -> Iterator[Finding]:
     """Apply every rule on records.
-
-    Args:
-        chart: The store.
 
     Yields:
         What is wrong, and advice.

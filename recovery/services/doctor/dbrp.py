@@ -108,9 +108,6 @@ def examine_dbrp(chart: Chart) -> Iterator[Finding]:
 
     Args:
         chart: The store, after its organizations and buckets.
-
-    Yields:
-        What is wrong.
     """
     population = Population(is_there=chart.has_records(TABLE))
     by_database = IndexAudit(chart.tx.table(BY_DATABASE), TABLE, INDEX)

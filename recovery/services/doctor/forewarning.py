@@ -33,7 +33,6 @@ class Forewarned:
         """Go around a planner.
 
         Args:
-            planner: The command.
             rng: Randomness, which the examination wants for mends that are not made.
         """
         self._planner = planner

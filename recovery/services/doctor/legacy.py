@@ -109,9 +109,6 @@ def examine_legacy(chart: Chart) -> Iterator[Finding]:
 
     Args:
         chart: The store, after its users and organizations.
-
-    Yields:
-        What is wrong.
     """
     table = chart.tx.table(TABLE)
     population = Population(is_there=chart.has_records(TABLE))

@@ -100,9 +100,6 @@ def examine_mappings(chart: Chart) -> Iterator[Finding]:
 
     Args:
         chart: The store, after its users, organizations and buckets.
-
-    Yields:
-        What is wrong.
     """
     table = chart.tx.table(TABLE)
     known = Population(is_there=chart.has_records(TABLE))

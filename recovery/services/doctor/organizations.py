@@ -97,9 +97,6 @@ def examine_organizations(chart: Chart) -> Iterator[Finding]:
 
     Args:
         chart: The store; learns the organizations.
-
-    Yields:
-        What is wrong.
     """
     table = chart.tx.table(TABLE)
     chart.orgs.is_there = chart.has_records(TABLE)
@@ -135,9 +132,6 @@ def examine_system_buckets(chart: Chart) -> Iterator[Finding]:
 
     Args:
         chart: The store, after its buckets have been looked at.
-
-    Yields:
-        What is wrong.
     """
     if not chart.buckets.is_there:
         return

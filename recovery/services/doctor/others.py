@@ -303,9 +303,6 @@ def examine_others(chart: Chart) -> Iterator[Finding]:
 
     Args:
         chart: The store, after its organizations.
-
-    Yields:
-        What is wrong.
     """
     yield from _secrets(chart)
     populations: dict[str, Population] = {}

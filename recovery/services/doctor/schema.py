@@ -179,14 +179,7 @@ REMADE_HARMLESSLY: Final = frozenset({
 
 
 def examine_schema(chart: Chart) -> Iterator[Finding]:
-    """Look at migrations, bolt buckets and the instance's ID.
-
-    Args:
-        chart: The store.
-
-    Yields:
-        What is wrong.
-    """
+    """Look at migrations, bolt buckets and the instance's ID."""
     yield from _migrations(chart)
     yield from _buckets(chart)
     yield from _instance_id(chart)

@@ -130,9 +130,6 @@ def examine_shards(chart: Chart) -> Iterator[Finding]:
 
     Args:
         chart: The store, after its buckets.
-
-    Yields:
-        What is wrong.
     """
     if chart.engine is None or not chart.buckets.is_there:
         return
@@ -235,7 +232,6 @@ def groups_on_disk(chart: Chart, bucket: Bucket, *, shard_group_ns: int) -> tupl
     """Give the groups of the shards that a bucket has on disk, for an entry that it lacks.
 
     Args:
-        chart: The store.
         shard_group_ns: Its shard group duration.
 
     Returns:
@@ -256,9 +252,6 @@ def groups_on_disk(chart: Chart, bucket: Bucket, *, shard_group_ns: int) -> tupl
 
 def raised(chart: Chart, catalogue: bytes) -> bytes:
     """Let the server number its next shard behind all that are on disk.
-
-    Args:
-        chart: The store.
 
     Returns:
         The catalogue to be stored.

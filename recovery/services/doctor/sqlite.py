@@ -180,9 +180,6 @@ def examine_sqlite(chart: Chart, path: Path | None) -> Iterator[Finding]:
     Args:
         chart: The store, after all of its records.
         path: The file, if there may be one; what is not there is not missed.
-
-    Yields:
-        What is wrong.
     """
     if path is None or not path.exists():
         return

@@ -70,11 +70,7 @@ def examine_surroundings(path: Path, engine_path: Path | None) -> Iterator[Findi
     """Look at the folders around the store.
 
     Args:
-        path: The store.
         engine_path: The folder of the time series, if it is known.
-
-    Yields:
-        What is wrong.
     """
     if engine_path is not None:
         yield from _engine(engine_path)

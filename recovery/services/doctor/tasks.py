@@ -118,9 +118,6 @@ def examine_tasks(chart: Chart) -> Iterator[Finding]:
 
     Args:
         chart: The store, after its users, organizations and buckets.
-
-    Yields:
-        What is wrong.
     """
     table = chart.tx.table(TABLE)
     tasks = Population(is_there=chart.has_records(TABLE))

@@ -105,9 +105,6 @@ def examine_users(chart: Chart) -> Iterator[Finding]:
 
     Args:
         chart: The store; learns the users, and who can sign in.
-
-    Yields:
-        What is wrong.
     """
     table = chart.tx.table(TABLE)
     index = chart.tx.table(INDEX)

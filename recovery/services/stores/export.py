@@ -49,10 +49,6 @@ def export_store(
     Args:
         target: Where nothing may be yet.
         files: What belongs to the store, for the findings.
-        rng: Randomness, for the examination.
-
-    Returns:
-        What was written.
 
     Raises:
         RecoveryError: It could not be written, and nothing is left; or the store cannot be read.

@@ -26,9 +26,6 @@ from recovery.services.stores.backups import Maker, StoreCopy, copies_of, made_f
 def marked_operation(store: MetaStore, path: Path) -> Operation:
     """Say what a backup itself tells of the operation that it was made for.
 
-    Args:
-        path: The backup.
-
     Returns:
         The operation, with the digest of its commit.
 

@@ -86,12 +86,8 @@ def put_back(
     """Write records into a salvaged store, with their indexes.
 
     Args:
-        path: The store.
         records: What to put back.
         is_new: Whether there is no file yet, because no root was found.
-
-    Returns:
-        What was written.
 
     Raises:
         RecoveryError: The store cannot be written.

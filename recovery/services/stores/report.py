@@ -72,7 +72,6 @@ def report_on(
         files: What belongs to it.
         ledger: What was done to it.
         tool_version: Of this program.
-        rng: Randomness, for the doctor.
 
     Raises:
         StoreDamagedError: Nothing of the store can be read.

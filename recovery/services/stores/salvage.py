@@ -45,10 +45,7 @@ def compact(path: Path, target: Path, *, clock: Clock, rng: Rng) -> tuple[Compac
     """Copy the content of a store into a new, packed file, and examine that.
 
     Args:
-        path: The store.
         target: Where nothing may be yet.
-        clock: The time, for the examination.
-        rng: Randomness, for the examination.
 
     Returns:
         What was written, and what influxd would do with it.
@@ -78,14 +75,11 @@ def salvage(
     """Write what can be got out of a damaged store into a new file, and examine that.
 
     Args:
-        path: The store.
         target: Where nothing may be yet.
         page_size_bytes: Its page size; None to find it out.
         root_pgid: Its root page; None to find it out.
         use_older: Whether to fill what is missing with what the older snapshot has.
         put_back: What of the records that are left aside is wanted, as `chosen` has it.
-        clock: The time, for the examination.
-        rng: Randomness, for the examination.
 
     Returns:
         What was done, and what influxd would do with the new file; None when there is none.

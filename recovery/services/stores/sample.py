@@ -59,7 +59,6 @@ def make_sample_store(path: Path, *, clock: Clock, rng: Rng) -> SampleStore:
 
     Args:
         path: The new file; nothing may be there.
-        clock: The time, for the records.
         rng: Randomness, for IDs and the token.
 
     Raises:

@@ -104,7 +104,6 @@ def proposed_setup(
     Args:
         path: The new file; nothing may be there.
         manner: Why; it is neither a dry run nor a copy.
-        clock: The time, for the records.
 
     Yields:
         What `recovery.services.changes.sequence.carry_out` takes; at the end of the block nothing

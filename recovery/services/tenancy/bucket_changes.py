@@ -54,7 +54,6 @@ class CreateBucket(msgspec.Struct, frozen=True, kw_only=True):
         retention_ns: How long data stay, in nanoseconds; 0 forever.
         shard_group_ns: Span of a shard group, in nanoseconds; 0 for what suits the retention.
         policy_name: Name of a retention policy of 1.x, kept with it; empty for none.
-        rng: Randomness, for the ID.
     """
 
     operation: ClassVar[str] = "bucket create"

@@ -46,7 +46,6 @@ class CreateUser(msgspec.Struct, frozen=True, kw_only=True):
         is_owner: Whether that role is owner, otherwise member.
         is_ensured: Whether a user that is there already, as wanted, is a success.
         user_id: The ID that it is to have; None for a new one.
-        rng: Randomness, for the ID.
     """
 
     operation: ClassVar[str] = "user create"

@@ -30,7 +30,6 @@ class AddUser(msgspec.Struct, frozen=True, kw_only=True):
         user_id: Its ID; None for a new one.
         status: "active" or "inactive".
         oauth_id: A name elsewhere; empty for none.
-        rng: Randomness, for the ID.
     """
 
     operation: ClassVar[str] = "user create"

@@ -63,7 +63,6 @@ def list_deleted_logins(
     """Say of each deleted 1.x authorization what it is, and whether it can be brought back.
 
     Args:
-        traces: What was found.
         deletions: Which operation of the ledger deleted what, by ID.
 
     Yields:

@@ -88,7 +88,6 @@ def list_deleted_tokens(
     """Say of each deleted authorization what it is, and whether it can be brought back.
 
     Args:
-        traces: What was found.
         deletions: Which operation of the ledger deleted what, by ID.
 
     Yields:

@@ -98,11 +98,7 @@ class Deleted(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class TokenTrace(msgspec.Struct, frozen=True, kw_only=True):
-    """An authorization that is not in the store any more.
-
-    Attributes:
-        origin: Where it was found.
-    """
+    """An authorization that is not in the store any more."""
 
     origin: Origin
     authorization: Authorization
@@ -112,7 +108,6 @@ class UserTrace(msgspec.Struct, frozen=True, kw_only=True):
     """A user that is not in the store any more.
 
     Attributes:
-        origin: Where it was found.
         password: The hash of its password; None when none was found, or more than one.
     """
 
@@ -126,7 +121,6 @@ class LoginTrace(msgspec.Struct, frozen=True, kw_only=True):
     """A 1.x-compatible authorization that is not in the store any more.
 
     Attributes:
-        origin: Where it was found.
         username: Its 1.x user name, which is no secret.
         password: The hash of its password; None when none was found, or more than one.
     """

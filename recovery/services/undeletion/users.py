@@ -70,7 +70,6 @@ def list_deleted_users(
     """Say of each deleted user what it is, and whether it can be brought back.
 
     Args:
-        traces: What was found.
         deletions: Which operation of the ledger deleted what, by ID.
 
     Yields:

@@ -51,7 +51,6 @@ def base_store(
         engine_path: Whose owner it gets.
         damaged: The lost store, as far as there is something of it; None for an empty one.
         level: Schema level of an empty one.
-        clock: The time, for its records.
 
     Yields:
         The store, closed.

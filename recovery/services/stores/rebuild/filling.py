@@ -103,7 +103,6 @@ class Filling:
             tx: The records, of which nothing is written yet.
             engine: What lies on disk.
             wishes: What was asked for.
-            clock: The time, for the records.
             rng: Randomness, for IDs and the token.
         """
         self._tx = tx
@@ -118,14 +117,7 @@ class Filling:
         self._filled = Filled(engine=engine, known=known)
 
     def fill(self) -> Filled:
-        """Write organizations, buckets and the user.
-
-        Returns:
-            What was written.
-
-        Raises:
-            RecoveryError: It was refused.
-        """
+        """Write organizations, buckets and the user."""
         self._prepare_catalogue()
         self._require_consistent()
         self._systems = self._recognised()

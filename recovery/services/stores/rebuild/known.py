@@ -109,7 +109,6 @@ class Known(msgspec.Struct, kw_only=True):
 
         Args:
             bucket: What it knows.
-            source: The file.
         """
         known = self.buckets.get(bucket_id)
         if known is None:
@@ -169,7 +168,6 @@ def learn_store(known: Known, tx: MetaTx, *, source: str) -> None:
 
     Args:
         known: Learns it.
-        source: The file.
     """
     if tx.table("organizationsv1").is_there:
         for organization in tx.organizations.walk([]):

@@ -40,7 +40,6 @@ def read_engine(path: Path, progress: Progress | None = None) -> EngineFacts:
     """Read everything that lies in an engine's folder.
 
     Args:
-        path: The folder.
         progress: Told after each bucket how many have been read.
 
     Returns:
