@@ -23,7 +23,7 @@ import signal
 import stat
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Final, Self, TypeAlias
+from typing import BinaryIO, Final, Self, TypeAlias
 
 from recovery.errors import (
     ConflictError,
@@ -246,10 +246,9 @@ class ClaimedFile:
         self.target: Final = target
         self._elsewhere = elsewhere
         self._on_unsynced = on_unsynced
-        flags = os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
         with _uninterrupted():
             try:
-                self._descriptor = os.open(target, flags, MODE)
+                self._descriptor = create(target)
             except FileExistsError as error:
                 raise already_there(target) from error
             except OSError as error:
@@ -330,6 +329,28 @@ class ClaimedFile:
             raise failed(self.target, error, self._elsewhere) from error
 
 
+def create(path: Path) -> int:
+    """Make a file that is not there, empty and with mode 0600.
+
+    Returns:
+        Its descriptor, for reading and writing.
+
+    Raises:
+        OSError: Something is there, or it cannot be made.
+    """
+    flags = os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
+    return os.open(path, flags, MODE)
+
+
+@contextlib.contextmanager
+def written(path: Path) -> Iterator[BinaryIO]:
+    """Make a file as `create` does; what is written until the end of the block is on the disk."""
+    with open(create(path), "wb") as file:  # a descriptor, not a path
+        yield file
+        file.flush()
+        os.fsync(file.fileno())
+
+
 def sync_folder(path: Path, on_unsynced: Unsynced | None = None) -> None:
     """Make the name of a new or removed file durable.
 
@@ -407,7 +428,7 @@ def _name(path: Path, target: Path) -> None:
         path.unlink()
         return
     # Without hard links the name is claimed first, by an empty file that cannot replace anything.
-    os.close(os.open(target, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, MODE))
+    os.close(create(target))
     try:
         path.rename(target)
     except BaseException:

@@ -22,7 +22,7 @@ from recovery.errors import StoreDamagedError, WriteFailedError
 from recovery.metastore.archive import CUT, NoStoreError, UnpackerMissingError, find_store
 from recovery.metastore.failures import Failures, open_unnoticed
 from recovery.model.display import displayed
-from recovery.new_file import MODE, PrivateFolder
+from recovery.new_file import PrivateFolder, create
 from recovery.remedy import Input, Remedy, Run
 from recovery.system_advice import advice_on
 
@@ -65,7 +65,7 @@ def unpacked(path: Path, failures: Failures, *, needs_whole: bool) -> Iterator[U
     with private_folder() as folder:
         plain = folder.path / "unpacked.bolt"
         try:
-            descriptor = os.open(plain, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, MODE)
+            descriptor = create(plain)
         except OSError as error:
             raise _no_room(tempfile.gettempdir(), error) from error
         try:

@@ -24,7 +24,7 @@ from recovery.log import get_logger
 from recovery.metastore.sparse import data_ranges
 from recovery.metastore.store import MetaStore
 from recovery.model.display import displayed
-from recovery.new_file import MODE, StagedFile, failed, not_makeable, require_free
+from recovery.new_file import StagedFile, create, failed, not_makeable, require_free
 from recovery.remedy import Give, Input
 
 LOG: Final = get_logger(__name__)
@@ -153,8 +153,7 @@ class PartialCopy(StagedFile):
         with source.descriptor() as readable:
             copy = cls(target, elsewhere=ELSEWHERE)
             try:
-                flags = os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC
-                writable = os.open(copy.path, flags, MODE)
+                writable = create(copy.path)
                 try:
                     _fill(readable, writable, target)
                 finally:

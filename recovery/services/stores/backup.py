@@ -27,7 +27,7 @@ from recovery.log import get_logger
 from recovery.metastore.live import snapshot_store
 from recovery.metastore.sparse import data_ranges
 from recovery.metastore.store import MetaStore
-from recovery.new_file import MODE, StagedFile, failed
+from recovery.new_file import StagedFile, create, failed
 from recovery.services.changes.backup import backup_path, make_backup
 
 LOG: Final = get_logger(__name__)
@@ -167,8 +167,7 @@ def _compress(plain: Path, packed_path: Path, target: Path) -> None:
         WriteFailedError: It cannot be written, or what is read back is something else.
     """
     try:
-        flags = os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC
-        descriptor = os.open(packed_path, flags, MODE)
+        descriptor = create(packed_path)
         try:
             _pack(plain, descriptor)
         finally:

@@ -18,7 +18,6 @@ v2.8.0 clients/restore/restore.go (loadManifests, fullRestore), internal/backup_
 
 import gzip
 import json
-import os
 import shutil
 from collections.abc import Iterator
 from contextlib import ExitStack
@@ -43,7 +42,15 @@ from recovery.model.ids import Id, parse_id
 from recovery.model.mapping import OWNER
 from recovery.model.permission import OperatorLevel, operator_permissions
 from recovery.model.token import new_token
-from recovery.new_file import MODE, PrivateFolder, failed, not_makeable, require_free
+from recovery.new_file import (
+    MODE,
+    PrivateFolder,
+    failed,
+    not_makeable,
+    require_free,
+    sync_folder,
+    written,
+)
 from recovery.ports import Clock, Rng
 from recovery.remedy import Give, Input, Run
 from recovery.services.access import Loss, loss_warnings, standing_of
@@ -183,9 +190,10 @@ def _made(
             _add_operator(report.source_path / kv["fileName"], private.path, packed, record, kv)
             kv["size"] = packed.stat().st_size
             text = json.dumps(manifest, indent=2, ensure_ascii=False)
-            _write(copy / report.manifest_path.name, text.encode())
+            with written(copy / report.manifest_path.name) as new:
+                new.write(text.encode())
             linked, copied = _take_over(report.source_path, copy)
-            _sync_folder(copy)
+            sync_folder(packed)
             status = packed.stat()
         except OSError as error:
             raise failed(target, error, _elsewhere()) from error
@@ -207,7 +215,7 @@ def _made(
         try:
             copy.rename(target)
             undo.callback(target.rename, copy)
-            _sync_folder(target.parent)
+            sync_folder(target)
         except OSError as error:
             raise failed(target, error, _elsewhere()) from error
         undo.pop_all()
@@ -303,12 +311,10 @@ def _add_operator(
     if is_packed:
         with (
             plain.open("rb") as whole,
-            open(os.open(packed, os.O_WRONLY | os.O_CREAT | os.O_EXCL, MODE), "wb") as raw,  # noqa: PTH123 # a descriptor, not a path
+            written(packed) as raw,
+            gzip.GzipFile(filename="", mode="wb", fileobj=raw, mtime=0) as zipped,
         ):
-            with gzip.GzipFile(filename="", mode="wb", fileobj=raw, mtime=0) as zipped:
-                shutil.copyfileobj(whole, zipped)
-            raw.flush()
-            os.fsync(raw.fileno())
+            shutil.copyfileobj(whole, zipped)
 
 
 def _take_over(source: Path, copy: Path) -> tuple[int, int]:
@@ -322,29 +328,10 @@ def _take_over(source: Path, copy: Path) -> tuple[int, int]:
             target.hardlink_to(path.resolve())
             linked += 1
         except OSError:  # another file system, or one that has no links
-            with path.open("rb") as whole:
-                descriptor = os.open(target, os.O_WRONLY | os.O_CREAT | os.O_EXCL, MODE)
-                with open(descriptor, "wb") as new:  # noqa: PTH123 # a descriptor, not a path
-                    shutil.copyfileobj(whole, new)
-                    new.flush()
-                    os.fsync(new.fileno())
+            with path.open("rb") as whole, written(target) as new:
+                shutil.copyfileobj(whole, new)
             copied += 1
     return linked, copied
-
-
-def _write(path: Path, content: bytes) -> None:
-    with open(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, MODE), "wb") as new:  # noqa: PTH123 # a descriptor, not a path
-        new.write(content)
-        new.flush()
-        os.fsync(new.fileno())
-
-
-def _sync_folder(path: Path) -> None:
-    descriptor = os.open(path, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
 
 
 def _elsewhere() -> Give:

@@ -22,7 +22,7 @@ from recovery.drawing import style
 from recovery.drawing.svg import shortened
 from recovery.errors import RecoveryError
 from recovery.model.display import displayed, size_text
-from recovery.new_file import MODE, StagedFile, failed
+from recovery.new_file import StagedFile, failed, written
 from recovery.ports import Clock, Rng
 from recovery.services.doctor.check import Examination, examine
 from recovery.services.ledger import Entries
@@ -122,8 +122,7 @@ def write_report(report: Report, target: Path) -> None:
     content = page_of(report).encode(errors="backslashreplace")
     with StagedFile(target) as new:
         try:
-            descriptor = os.open(new.path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, MODE)
-            with open(descriptor, "wb") as file:  # noqa: PTH123 # a descriptor, not a path
+            with written(new.path) as file:
                 file.write(content)
         except OSError as error:
             raise failed(target, error) from error
