@@ -123,6 +123,20 @@ def test_the_main_page_is_short_and_names_every_other() -> None:
     assert len(text.splitlines()) < 350
 
 
+def test_the_map_in_the_readme_names_every_room_and_no_other() -> None:
+    drawn = README.split("## Map of the code")[1].split("```")[1]
+    named = set(re.findall(r"(?:^|  )([a-z_]+(?:/|\.py))(?= )", drawn, re.MULTILINE))
+    tops = [PROJECT / "bolt_store", PROJECT / "recovery", PROJECT / "recovery" / "services"]
+    there = {one.name for one in tops}
+    for top in tops[:2]:
+        there |= {one.name for one in top.iterdir()}
+    there |= {one.name for one in tops[2].iterdir() if one.is_dir()}
+    rooms = {f"{one}/" for one in there if "." not in one} | {
+        one for one in there if one.endswith(".py")
+    }
+    assert named - {"man/", "tests/"} == rooms - {"__pycache__/", "__init__.py", "__main__.py"}
+
+
 def test_no_help_text_begins_with_what_troff_takes_for_a_request() -> None:
     for command in commands(PARSER):
         for action in command.options.values():

@@ -216,3 +216,8 @@ def test_the_top_level_has_the_folders_that_were_ordered() -> None:
         "recovery",
         "tests",
     }
+
+
+def test_a_file_that_was_not_there_is_made_in_one_module() -> None:
+    found = {name for name, path in modules("recovery") if "O_EXCL" in path.read_text()}
+    assert found == {"recovery.new_file"}
