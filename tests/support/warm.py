@@ -236,13 +236,14 @@ def serve() -> None:
     import_module("recovery.daemon.start")  # `serve` itself imports it when it is typed
     gc.freeze()  # else the first collection of each fork copies all that was imported
     requests = socket.socket(fileno=os.dup(0))
-    signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # nobody waits for the forks that wait
     while True:
+        with suppress(ChildProcessError):  # of those that have ended: their time counts as ours
+            while os.waitpid(-1, os.WNOHANG) != (0, 0):
+                pass
         request, files, _, _ = socket.recv_fds(requests, REQUEST_BYTES_MAX, STREAMS + 1)
         if not request:
             return
         if os.fork() == 0:
-            signal.signal(signal.SIGCHLD, signal.SIG_DFL)
             requests.close()
             program = os.fork()
             if program == 0:
