@@ -16,7 +16,7 @@ from tests.support.memory_file import MemoryFile
 from tests.support.model import problems
 
 PAGE_SIZE = 1024
-PAGE_COUNT = 120
+PAGE_COUNT = 60
 
 
 def run(content: bytes, folder: Path) -> SalvageReport:
@@ -183,9 +183,9 @@ def run_mutants(seed: int, count: int, folder: Path) -> Counter[SalvageMethod]:
 
 
 def test_mutants_of_a_file_raise_nothing(tmp_path: Path) -> None:
-    methods = run_mutants(7, 50, tmp_path)
-    assert methods[SalvageMethod.CLEAN] > 5
-    assert methods[SalvageMethod.REPAIRED] > 5
+    methods = run_mutants(7, 25, tmp_path)
+    assert methods[SalvageMethod.CLEAN] > 2
+    assert methods[SalvageMethod.REPAIRED] > 2
 
 
 @pytest.mark.slow
