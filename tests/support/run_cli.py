@@ -15,7 +15,7 @@ import sys
 import tempfile
 import termios
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import chdir, contextmanager
 from dataclasses import dataclass
 from fcntl import ioctl
 from pathlib import Path
@@ -101,12 +101,17 @@ class Cli:
     ) -> Ended:
         """Run it to its end, without a controlling terminal and with nothing on stdin.
 
-        Another program, one that a prefix starts, and one with variables that Python reads as it
-        starts, is started from its beginning.
+        Within this process, where nothing asks for another: that is many times faster. Another
+        program, one that a prefix starts, and one with variables that Python reads as it starts,
+        is started from its beginning.
         """
         is_cold = any(name.startswith(("LC_", "LANG", "PYTHON")) for name in environ or {})
+        is_cold |= bool(prefix) or program != PROGRAM
+        if not is_cold and stdout == subprocess.PIPE and "serve" not in words:
+            with chdir(self.home):
+                return self.run_here(*words, environ=environ, own_ledger=own_ledger)
         environ = self.environ(**(environ or {}))
-        if prefix or is_cold or program != PROGRAM:
+        if is_cold:
             done = subprocess.run(
                 [*prefix, *self.command(*words, program=program, own_ledger=own_ledger)],
                 env=environ,
