@@ -44,6 +44,7 @@ PARSER: Final = whole_parser()
 NEEDED: Final = {
     "auth undelete": ["auth delete 08371deae98c8000"],
     "user undelete": ["user delete --username grafana --with-tokens"],
+    "v1-auth undelete": ["v1-auth delete old-grafana"],
     "auth import": ["auth export /root/tokens.jsonl --with-tokens"],
     "store diff": ["store backup /root/today.bolt"],
     "org delete": ["org create --org visitors --owner admin"],

@@ -16,6 +16,7 @@ WITHOUT_PLAN: Final = {
     "store undo",
     "auth undelete",
     "user undelete",
+    "v1-auth undelete",
 }
 """Changes that make a file of their own, or need others before them."""
 NORMAL: Final = (
