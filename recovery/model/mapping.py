@@ -55,6 +55,13 @@ class Mapping(msgspec.Struct, frozen=True, kw_only=True):
     resource_id: Id
 
 
+def instance_owner(user_id: Id) -> Mapping:
+    """Make the role that owns the whole server."""
+    return Mapping(
+        user_id=user_id, user_type=OWNER, resource_type=INSTANCE, resource_id=INSTANCE_ID
+    )
+
+
 def mapping_key(resource_id: Id, user_id: Id) -> bytes:
     """Build the key of a mapping in `userresourcemappingsv1`.
 

@@ -7,8 +7,7 @@ Lives here: its options, and what is shown. Must not live here: what is rebuilt
 from pathlib import Path
 from typing import Final
 
-from recovery.cli.audience import YES, require_a_way_to_confirm
-from recovery.cli.confirm import ask
+from recovery.cli.audience import asked, require_a_way_to_confirm
 from recovery.cli.context import Context
 from recovery.cli.deliver import StdoutDestination, choose_destination, require_own_stdout
 from recovery.cli.documents import shaped
@@ -19,7 +18,7 @@ from recovery.cli.secret_input import PASSWORD_RULE, ask_new_secret, read_secret
 from recovery.cli.usage import UsageError, required
 from recovery.cli.words import Parser
 from recovery.engine.users import pid_within
-from recovery.errors import ConflictError, ExitCode, RefusedError, StoreBusyError
+from recovery.errors import ConflictError, ExitCode, StoreBusyError
 from recovery.lock_holder import describe_process
 from recovery.model.display import displayed
 from recovery.model.ids import Id, parse_id
@@ -262,13 +261,7 @@ class _Audience:
         if self._options.yes:
             return True
         question = f"Type yes to make {displayed(str(proposal.target_path))}: "
-        try:
-            return ask(question).casefold() == YES
-        except OSError as error:
-            raise RefusedError(
-                reason=f"the terminal cannot be used for the question ({error.strerror})",
-                hint="add --yes",
-            ) from None
+        return asked(question)
 
 
 def _carried_out(

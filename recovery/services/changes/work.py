@@ -159,15 +159,35 @@ class InPlace:
         return Restore(backup, target)
 
 
-class InCopy:
-    """A plan that is carried out in a new copy; the store itself is only read.
+class OfNewFile:
+    """Work of which nothing is left when it fails.
 
     Attributes:
-        target_path: The new copy.
+        target_path: The new file.
     """
 
     is_lasting: Final = False
     backup_path: Final = None
+    target_path: Path
+
+    def is_unchanged(self, _: BaseException) -> bool:
+        """Say yes: no store is another one, and the new file is removed."""
+        return True
+
+    def failed(self, problem: str) -> WriteFailedError:
+        """Say that nothing is left of it. As `Work.failed`."""
+        return WriteFailedError(
+            path=displayed(str(self.target_path)),
+            problem=problem,
+            outcome="unchanged",
+            hint="look at the disk of that file, and try again",
+        )
+
+    unverified = failed
+
+
+class InCopy(OfNewFile):
+    """A plan that is carried out in a new copy; the store itself is only read."""
 
     def __init__(self, store: MetaStore, plan: Plan, target_path: Path) -> None:
         """Get ready; nothing is written yet.
@@ -181,7 +201,7 @@ class InCopy:
         require_free(target_path)
         self._store = store
         self._plan = plan
-        self.target_path: Final = target_path
+        self.target_path = target_path
         self._copy: PartialCopy | None = None
         self._target: MetaStore | None = None
         self._staged: StagedChange | None = None
@@ -221,21 +241,6 @@ class InCopy:
     def txid(self) -> int:
         """The newest transaction of the copy."""
         return self._opened.txid
-
-    def is_unchanged(self, _: BaseException) -> bool:
-        """Say yes: the store is as it was, and the copy is removed."""
-        return True
-
-    def failed(self, problem: str) -> WriteFailedError:
-        """Say that nothing is left of it. As `Work.failed`."""
-        return WriteFailedError(
-            path=displayed(str(self.target_path)),
-            problem=problem,
-            outcome="unchanged",
-            hint="look at the disk of that file, and try again",
-        )
-
-    unverified = failed
 
     @property
     def _opened(self) -> MetaStore:

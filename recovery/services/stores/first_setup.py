@@ -19,7 +19,7 @@ from recovery.model.authorization import Authorization, decode_authorization, en
 from recovery.model.bucket import TYPE_USER
 from recovery.model.gojson import format_time
 from recovery.model.ids import Id, IdSource, unused
-from recovery.model.mapping import INSTANCE, INSTANCE_ID, OWNER, Mapping
+from recovery.model.mapping import instance_owner
 from recovery.model.password import hash_password
 from recovery.model.permission import LEVEL_INSTANCE, operator_permissions
 from recovery.model.token import TokenForm, hash_token
@@ -90,14 +90,7 @@ class SetUpStore(msgspec.Struct, frozen=True, kw_only=True):
                 org_id=org_id,
             )  # fmt: skip
             if store.level >= LEVEL_INSTANCE:
-                tx.mappings.put(
-                    Mapping(
-                        user_id=user_id,
-                        user_type=OWNER,
-                        resource_type=INSTANCE,
-                        resource_id=INSTANCE_ID,
-                    )
-                )
+                tx.mappings.put(instance_owner(user_id))
             wish = BucketWish(
                 name=self.bucket,
                 description="",

@@ -19,15 +19,14 @@ from typing import Final, Self
 import msgspec
 from msgspec.structs import replace
 
-from recovery.errors import RefusedError, WriteFailedError
+from recovery.errors import RefusedError
 from recovery.metastore.store import MetaStore
 from recovery.metastore.transaction import MetaTx
 from recovery.model.authorization import decode_authorization, encode_authorization
 from recovery.model.bucket import TYPE_USER
-from recovery.model.display import displayed
 from recovery.model.gojson import format_time
 from recovery.model.ids import Id, IdSource, unused
-from recovery.model.mapping import INSTANCE, INSTANCE_ID, OWNER, Mapping
+from recovery.model.mapping import instance_owner
 from recovery.model.organization import index_name
 from recovery.model.password import hash_password, require_acceptable
 from recovery.model.permission import operator_permissions
@@ -37,6 +36,7 @@ from recovery.new_file import StagedFile
 from recovery.ports import Clock, Rng
 from recovery.secret import Secret
 from recovery.services.changes.plan import Manner, Plan, Proposal, WorkFile
+from recovery.services.changes.work import OfNewFile
 from recovery.services.store_facts import StoreFacts
 from recovery.services.tenancy.user_creation import require_name
 from recovery.services.tenancy.writing import (
@@ -197,15 +197,9 @@ def _what_is_wrong(tx: MetaTx, wanted: Setup, made: SetupResult) -> str | None:
     return "what was written is not what is read back"
 
 
-class NewStore:
-    """A new store, until it has its name.
+class NewStore(OfNewFile):
+    """A new store, until it has its name."""
 
-    Attributes:
-        target_path: The name.
-    """
-
-    is_lasting: Final = False
-    backup_path: Final = None
     txid: Final = 1
 
     def __init__(self, facts: StoreFacts, new: StagedFile, plan: Plan) -> None:
@@ -213,7 +207,7 @@ class NewStore:
         self._facts = facts
         self._new = new
         self._plan = plan
-        self.target_path: Final = facts.real_path
+        self.target_path = facts.real_path
 
     def prepare(self, resources: ExitStack, undo: ExitStack) -> WorkFile:  # noqa: ARG002 # of Work
         """Have it removed if it does not come about. As `Work.prepare`."""
@@ -234,21 +228,6 @@ class NewStore:
         """Give it its name. As `Work.publish`."""
         self._new.publish()
         self._new.keep()
-
-    def is_unchanged(self, _: BaseException) -> bool:
-        """Say yes: nothing is left of it."""
-        return True
-
-    def failed(self, problem: str) -> WriteFailedError:
-        """Say that nothing is left of it. As `Work.failed`."""
-        return WriteFailedError(
-            path=displayed(str(self.target_path)),
-            problem=problem,
-            outcome="unchanged",
-            hint="look at the disk of that file, and try again",
-        )
-
-    unverified = failed
 
 
 def require_wanted(wanted: Setup) -> None:
@@ -283,14 +262,7 @@ def _fill(tx: MetaTx, path: Path, wanted: Setup, *, ids: IdSource, now: str) -> 
         ids=ids,
         now=now,
     )
-    tx.mappings.put(
-        Mapping(
-            user_id=user_id,
-            user_type=OWNER,
-            resource_type=INSTANCE,
-            resource_id=INSTANCE_ID,
-        )
-    )
+    tx.mappings.put(instance_owner(user_id))
     wish = BucketWish(
         name=wanted.bucket, description="", kind=TYPE_USER, retention_ns=wanted.retention_ns
     )

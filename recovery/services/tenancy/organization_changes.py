@@ -16,7 +16,7 @@ from recovery.metastore.transaction import MetaTx
 from recovery.model.bucket import SYSTEM_BUCKETS
 from recovery.model.gojson import format_time
 from recovery.model.ids import Id, IdSource, unused
-from recovery.model.mapping import INSTANCE, INSTANCE_ID, ORGS, OWNER, Mapping
+from recovery.model.mapping import ORGS, OWNER, Mapping, instance_owner
 from recovery.model.organization import Organization, decode_organization, index_name
 from recovery.model.permission import LEVEL_INSTANCE
 from recovery.model.user import User
@@ -276,12 +276,7 @@ class SetInstanceOwner(msgspec.Struct, frozen=True, kw_only=True):
                 ),
             )
         user = choose_user(store, self.username)
-        wanted = Mapping(
-            user_id=user.id,
-            user_type=OWNER,
-            resource_type=INSTANCE,
-            resource_id=INSTANCE_ID,
-        )
+        wanted = instance_owner(user.id)
         return _role_plan(store, self.operation, user, wanted, "owner of the instance")
 
 
