@@ -18,18 +18,18 @@ import os
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any, Final
 
-from recovery.cli.habits import ASKING, advice_for, in_our_words, known_words, with_our_options
+from recovery.cli.habits import ASKING, advice_for, in_our_words, with_our_options
 from recovery.cli.usage import UsageError
 from recovery.cli.vocabulary import COMMANDS, NOUNS, load
 from recovery.cli.words import (
     COMMON_OPTIONS,
+    GRANTING,
     Choices,
     HelpAskedError,
     Parser,
     UnknownWordError,
     is_required,
     nearest_option,
-    nearest_word,
     shown,
     typed_as,
 )
@@ -409,28 +409,61 @@ def _refuse_unknown_options(argv: Sequence[str], parser: Parser) -> None:
         elif name in known:
             is_value = known[name].nargs != 0 and not equals
         elif typed[:1] in {*_TYPOGRAPHIC_DASHES} or (typed[:1] == "-" and typed != "-"):
-            raise _unknown_option(name, _named_command(argv, parser))
+            command = _named_command(argv, parser)
+            if command.children and (word := _first_unknown(argv, command)):
+                raise _unknown_word(UnknownWordError(command, word), argv)
+            raise _unknown_option(name, command)
+
+
+def _first_unknown(argv: Sequence[str], here: Parser) -> str | None:
+    """Find the word that stands where a command was expected, before any option."""
+    taken = here.prog.split()[1:]
+    for typed in argv:
+        if taken and typed == taken[0]:
+            del taken[0]
+        else:
+            return None if taken or typed.startswith("-") else typed
+    return None
 
 
 def _unknown_option(name: str, command: Parser) -> UsageError:
     plain = "--" + name.lstrip("-" + _TYPOGRAPHIC_DASHES)
-    near = nearest_option(plain, command.options)
+    hint = _other_option(name, command)
+    if hint is None and (near := nearest_option(plain, command.options)):
+        hint = f"did you mean {near}?"
     return UsageError(
-        problem=f"unknown option {shown(name)}",
-        hint=f"did you mean {near}?" if near else f"type {command.prog} --help",
+        problem=f"unknown option {shown(name)}", hint=hint or f"type {command.prog} --help"
     )
+
+
+def _other_option(name: str, command: Parser) -> str | None:
+    """Say what there is for an option that somebody knows from elsewhere."""
+    from recovery.cli.guesses import advice_on_option, option_meant  # noqa: PLC0415 # as below
+
+    advised = advice_on_option(name, command.prog.partition(" ")[2])
+    meant = option_meant(name, command.options)
+    return advised or (f"did you mean {meant}?" if meant else None)
 
 
 def _misplaced(word: str, command: Parser, parser: Parser) -> UsageError:
     """Word the complaint about something known that has no place in this command."""
     name = word.partition("=")[0]
-    owners = [other.prog for other in commands(parser) if name in other.options]
-    if owners:
+    if name.startswith("-"):
+        noun = command.prog.split()[1:2]
+        owners = [other.prog for other in commands(parser) if name in other.options]
+        owners.sort(key=lambda prog: prog.split()[1:2] != noun)
+        hint = _other_option(name, command)
+        if hint is None and owners and name not in GRANTING:
+            hint = f"it belongs to {owners[0]}"
         return UsageError(
-            problem=f"{command.prog} has no option {name}", hint=f"it belongs to {owners[0]}"
+            problem=f"{command.prog} has no option {name}",
+            hint=hint or f"type {command.prog} --help",
         )
+    longer = f"{command.prog}-{word}"
+    is_command = longer.partition(" ")[2] in COMMANDS
     return UsageError(
-        problem=f"{command.prog} takes no {shown(word)}", hint=f"type {command.prog} --help"
+        problem=f"{command.prog} takes no {shown(word)}",
+        hint=f"did you mean {longer}?" if is_command else f"type {command.prog} --help",
     )
 
 
@@ -441,26 +474,17 @@ def _unknown_word(mistake: UnknownWordError, argv: Sequence[str]) -> UsageError:
     advised = advice_for(argv)
     if advised is not None:
         return UsageError(problem=f"there is no command {shown(mistake.word)} here", hint=advised)
-    near = nearest_word(mistake.word, known_words(noun))
-    if near is not None:
-        rest = argv[list(argv).index(mistake.word) + 1 :]
-        meant = [f"{PROGRAM} {_with_verb(near, rest)}"]
-    else:
-        ours = {command.prog.split()[-1]: command.prog.split()[-1] for command in commands(here)}
-        verb = nearest_word(mistake.word, ours)
-        meant = [command.prog for command in commands(here) if command.prog.split()[-1] == verb]
+    from recovery.cli.guesses import advice_on_word, proposed  # noqa: PLC0415 # only for a mistake
+
+    elsewhere = advice_on_word(mistake.word, noun)
+    if elsewhere is not None:
+        return UsageError(problem=elsewhere[0], hint=elsewhere[1])
+    meant = proposed(mistake.word, noun, [typed for typed in argv if not typed.startswith("-")])
+    named = " or ".join(f"{PROGRAM} {words}" for words in meant)
     return UsageError(
         problem=f"unknown command {shown(mistake.word)}",
-        hint=f"did you mean {' or '.join(meant)}?" if meant else f"type {here.prog} --help",
+        hint=f"did you mean {named}?" if meant else f"type {here.prog} --help",
     )
-
-
-def _with_verb(words: str, rest: Sequence[str]) -> str:
-    """Go on from a noun that was meant, with the verb that was meant behind it."""
-    if words in COMMANDS:
-        return words
-    typed = next((word for word in rest if not word.startswith("-")), "")
-    return nearest_word(typed, known_words(words)) or words
 
 
 def _named_command(argv: Sequence[str], parser: Parser) -> Parser:

@@ -46,10 +46,10 @@ _WEIGHTY: Final = frozenset(
 )
 """Words that permit or destroy: `inactivate` and `undelete` are two letters away from the opposite
 of what they say."""
-_GRANTING: Final = frozenset(
+GRANTING: Final = frozenset(
     {"--operator", "--all-access", "--yes", "--activate", "--show-tokens", "--with-tokens"}
     | {"--token-stdout", "--no-password", "--owner-of", "--owner", "--allow-overlaps", "--accept"}
-    | {"--show-keys", "--force"}
+    | {"--show-keys", "--force", "--all"}
 )
 """Options that are never proposed: they permit more, give away more, or ask no question."""
 
@@ -310,9 +310,9 @@ def nearest_option(typed: str, options: Iterable[str]) -> str | None:
     wanted = typed.lower().replace("_", "-")
     if len(wanted) <= len("--x"):
         return None
-    known = {option: option for option in options if option.startswith("--")}
-    near = nearest_word(wanted, known)
-    if near is None or near in _GRANTING:
+    known = {option[2:]: option for option in options if option.startswith("--")}
+    near = nearest_word(wanted[2:], known)  # without the dashes, which any two have in common
+    if near is None or near in GRANTING:
         return None
     action = next((start for start in ("--read-", "--write-") if near.startswith(start)), "")
     if action and not (wanted.startswith(action) and wanted.endswith("s") == near.endswith("s")):
@@ -342,10 +342,10 @@ def shown(text: object) -> str:
         text: What was typed.
 
     Returns:
-        It, in quotes and in ASCII; only its length when it is so long that it may be a secret which
-        was pasted into the wrong place.
+        It, in quotes, with what cannot be seen escaped; only its length when it is so long that it
+        may be a secret which was pasted into the wrong place.
     """
     typed = str(text)
     if len(typed) > REPEATED_MAX:
         return f"a word of {len(typed)} characters"
-    return ascii(typed)
+    return repr(typed)

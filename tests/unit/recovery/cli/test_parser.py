@@ -96,6 +96,8 @@ def complete(words: str) -> list[str]:
     argv = words.split()
     if words == "auth hash":
         argv.append("x")  # or --all
+    if load(words).needs_path:
+        argv += ["--bolt-path", "x"]
     for action in build_parser(only=words).command(words).actions:
         if is_required(action) and action.nargs != "*":
             argv += [*action.option_strings[:1], value_of(action)]

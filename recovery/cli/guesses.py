@@ -1,0 +1,262 @@
+"""What a word that is no command, or an option that a command does not have, probably means.
+
+Lives here: words of other tools, of English and of German, by what is done with them, and the step
+from what was typed to a proposal. Must not live here: what is certain and is carried out
+(`recovery.cli.habits`), and slips of the fingers (`recovery.cli.words`).
+
+Invariants: a proposal is never carried out. It never permits more than the typed word says: no word
+but one that says so leads to `auth create-operator` or a `set-active`, and no option to one that
+answers yes. This is imported only where a command line cannot be understood.
+"""
+
+from collections.abc import Iterable, Sequence
+from typing import Final
+
+from recovery.cli.habits import known_words
+from recovery.cli.vocabulary import COMMANDS, NOUNS
+from recovery.cli.words import nearest_word
+
+
+def _words(said: str, *meant: str) -> dict[str, tuple[str, ...]]:
+    return dict.fromkeys(said.split(), meant)
+
+
+_ACTS: Final = {
+    **_words("new add make generate gen mint issue erstellen anlegen neu", "create"),
+    **_words("del destroy drop erase purge rm remove löschen loeschen entfernen", "delete"),
+    **_words("ls all find search print show-all liste auflisten anzeigen zeigen", "list"),
+    **_words("show get info describe view details inspect status whoami", "show", "list"),
+    **_words("mv name umbenennen", "rename"),
+    **_words("edit modify mod change set ändern aendern", "update"),
+    **_words("check test validate try", "verify", "verify-password"),
+    **_words("renew regenerate refresh replace roll reset rotate-all", "rotate"),
+    **_words("restore recover undrop", "undelete"),
+    **_words("undo rollback revert", "store undo"),
+    **_words("lock block suspend ban sperren", "deactivate", "set-inactive"),
+    **_words("dump save export-all", "export"),
+    **_words("hash-all", "hash"),
+}
+"""Verbs by what is done: the first that a noun has, or a whole command."""
+_RESET: Final = "pw reset reset-pw set-pw resetpassword setpassword passwort kennwort"
+_OF_NOUN: Final = {
+    "auth": {
+        **_words("operator", "create-operator"),
+        **_words("permissions scopes", "show"),
+        **_words("reveal tokens", "list"),
+    },
+    "user": {
+        **_words(_RESET, "update"),
+        **_words("role roles permissions", "show"),
+        **_words("login", "verify-password"),
+    },
+    "v1-auth": _words(_RESET, "set-password"),
+    "org": {
+        **_words("member members owner owners user users", "list"),
+        **_words("add-user adduser", "add-member"),
+        **_words("remove-user kick remove-members", "remove-member"),
+    },
+    "store": {
+        **_words("fix heal mend reparieren", "repair"),
+        **_words("doctor verify validate fsck test prüfen pruefen", "check"),
+        **_words("stat stats status show describe", "info"),
+        **_words("ls list search locate where finden suchen", "find"),
+        **_words("dump copy cp clone save snapshot sichern sicherung", "backup"),
+        **_words("rollback revert zurück", "undo"),
+        **_words("prune list-backups backup-list copies", "backups"),
+        **_words("clean cleanup vacuum shrink defrag optimize", "compact"),
+        **_words("recover rescue retten", "salvage"),
+        **_words("recreate", "rebuild"),
+        **_words("create new init", "setup"),
+        **_words("compare", "diff"),
+        **_words("sqlite to-sql export-sqlite", "export"),
+        **_words("html report-html", "report"),
+        **_words("restore wiederherstellen", "undo", "prepare-restore"),
+    },
+    "ledger": _words("log", "list"),
+    "": {
+        **_words("password passwd reset-password change-password set-password", "user update"),
+        **_words("passwort kennwort", "user update"),
+        **_words("operator", "auth create-operator"),
+        **_words("list ls show liste tokens", "auth list"),
+        **_words("whoami", "user list"),
+        **_words("useradd adduser", "user create"),
+        **_words("userdel deluser", "user delete"),
+        **_words("history log logs audit", "ledger list"),
+        **_words("server start run web ui gui api daemon", "serve"),
+    },
+}
+"""The same of one noun, which go first; those of the store are also taken without `store`."""
+_THINGS: Final = {
+    "benutzer": "user", "nutzer": "user", "person": "user", "people": "user",
+    "organisation": "org", "organisations": "org", "organisationen": "org",
+    "recipes": "recipe", "rezepte": "recipe", "backups": "store", "backup": "store",
+    "database": "bucket", "databases": "bucket", "db": "bucket",
+    "password": "user", "passwd": "user", "passwort": "user", "operator": "auth",
+}  # fmt: skip
+"""What is acted on, besides the nouns and what `habits` knows."""
+_BY_THING: Final = {"password": "user update", "passwd": "user update", "passwort": "user update"}
+_VAGUE: Final = frozenset(
+    {"ls", "new", "search", "show", "dump", "save", "copy", "init", "describe"}
+)
+"""Verbs that alone say nothing of a store."""
+_OF_A_SERVER: Final = _words(
+    "query write ping task tasks secret secrets telegrafs dashboards stacks template apply config "
+    "remote replication scripts bucket-schema server-config transpile"
+)
+_OF_THE_SYSTEM: Final = _words("systemctl service docker podman kubectl sudo kill man")
+_OTHER_TOOLS: Final = frozenset({"influx", "influxd"})
+PROPOSED_MAX: Final = 3
+
+_OPTIONS: Final = {
+    **_words("--bolt --path --file --store --db --database --data --data-dir", "--bolt-path"),
+    **_words("--orgname --org-name --organisation --orga", "--org"),
+    **_words("--user-name --usr --users --login", "--username", "--user"),
+    **_words("--format --output-format", "--json"),
+    **_words("--quiet -q --verbose -v --debug", "--log-level"),
+    **_words("--dryrun --simulate --what-if --whatif --check --test --preview --noop", "--dry-run"),
+    **_words("-n --plan", "--dry-run"),
+    **_words("--passwd --pass --pw --pwd", "--password-file"),
+    **_words("--comment --desc --note --title --beschreibung", "--description"),
+    **_words("--engine --engine-dir", "--engine-path"),
+    **_words("--sqlite --sqlite-file", "--sqlite-path"),
+    **_words("--log --loglevel", "--log-level"),
+    **_words("--bind --port --http-bind-address --address", "--listen"),
+    **_words("--why --grund", "--reason"),
+}
+"""Options of other tools; the first that the command has."""
+_ADVICE_ON_OPTIONS: Final = {
+    ("auth update", "--status"): "type influx-recovery auth set-inactive ID to refuse the token, "
+    "or influx-recovery auth set-active ID to let it in",
+    ("user update", "--status"): "type influx-recovery user deactivate --username NAME to keep the "
+    "user out, or influx-recovery user activate --username NAME to let it in",
+}
+_COLOUR: Final = frozenset({"--color", "--colour", "--no-color", "--no-colour"})
+
+
+def proposed(word: str, noun: str, bare: Sequence[str]) -> list[str]:
+    """Find the commands that were probably meant.
+
+    Args:
+        word: The first that is not known.
+        noun: The noun before it; "" for none.
+        bare: All words of the line that are no options, `word` among them.
+
+    Returns:
+        Whole commands, or a noun; none when nothing is near.
+    """
+    word = word.lower().replace("_", "-")
+    line = [one.lower().replace("_", "-") for one in bare]
+    after = line[line.index(word) + 1 :] if word in line else []
+    if not noun and word in _OTHER_TOOLS:
+        return _of_other_tool(after)
+    if after and f"{noun} {word}-{after[0]}" in COMMANDS:
+        return [f"{noun} {word}-{after[0]}"]
+    turned = None if noun else _turned([word, *after[:1]]) or _turned(word.split("-", 1))
+    if not noun and not turned and word not in _OF_NOUN[""] and (found := _ending_in(word)):
+        return found if len(found) <= PROPOSED_MAX else []
+    known = turned or _act(word, noun, has_more=bool(after))
+    if known is None and (near := nearest_word(word, known_words(noun))):
+        known = _with_verb(near, after)
+    if known or noun:
+        return [known] if known else []
+    verbs = {words.rpartition(" ")[2] for words in COMMANDS}
+    found = _ending_in(nearest_word(word, {verb: verb for verb in verbs}) or word)
+    return found if len(found) <= PROPOSED_MAX else []
+
+
+def _ending_in(verb: str) -> list[str]:
+    """Find the commands of all nouns with a verb."""
+    return [words for words in COMMANDS if words.rpartition(" ")[2] == verb]
+
+
+def advice_on_word(word: str, noun: str) -> tuple[str, str] | None:
+    """Say what there is about a word that belongs somewhere else.
+
+    Returns:
+        What is wrong, and what to do; None for a word that nothing is known of.
+    """
+    if noun:
+        return None
+    if word in _OF_A_SERVER:
+        return f"{word} needs a running server", f"start influxd, and type influx {word} --help"
+    if word in _OF_THE_SYSTEM:
+        return f"{word} is a command of the system", "type it without influx-recovery before it"
+    return None
+
+
+def option_meant(name: str, options: Iterable[str]) -> str | None:
+    """Find the option of a command that one of another tool means; None for none."""
+    have = set(options)
+    return next((one for one in _OPTIONS.get(name, ()) if one in have), None)
+
+
+def advice_on_option(name: str, command: str) -> str | None:
+    """Say what does the work of an option that a command does not have; None for none."""
+    if name in _COLOUR:
+        return "set NO_COLOR=1 for no colours, which a pipe never gets"
+    return _ADVICE_ON_OPTIONS.get((command, name))
+
+
+def _act(word: str, noun: str, *, has_more: bool) -> str | None:
+    """Find a command by the meaning of its verb."""
+    own = _OF_NOUN.get(noun, {}).get(word)
+    if own is None and not noun and word not in _VAGUE:
+        own = tuple(f"store {verb}" for verb in _OF_NOUN["store"].get(word, ()))
+    wanted = own or _ACTS.get(word, ())
+    if "show" in wanted and not has_more:  # of one, where none is named: of all
+        wanted = (*(verb for verb in wanted if verb != "show"), "show")
+    candidates = (one for verb in wanted for one in (f"{noun} {verb}".lstrip(), verb))
+    return next((one for one in candidates if one in COMMANDS), None)
+
+
+def _turned(words: Sequence[str]) -> str | None:
+    """Find a command of which the verb came first, as in `list users` and `reset-password`."""
+    if len(words) < 2:  # noqa: PLR2004 # a verb and a thing
+        return None
+    verb, thing = words
+    if thing not in _thing_names() and verb in _thing_names():
+        verb, thing = thing, verb
+    if thing in _BY_THING:
+        return _BY_THING[thing]
+    noun = _thing_names().get(thing)
+    if noun is None:
+        return None
+    if thing == "operator":
+        return "auth create-operator" if _ACTS.get(verb, (verb,))[0] == "create" else None
+    if thing in {"backup", "backups"}:
+        return "store backups"
+    exact = known_words(noun).get(verb) if verb != "show" else None
+    return exact or _act(verb, noun, has_more=False)
+
+
+def _thing_names() -> dict[str, str]:
+    plain = {word: ours for word, ours in known_words("").items() if ours in NOUNS}
+    return {**plain, **_THINGS}
+
+
+def _of_other_tool(after: Sequence[str]) -> list[str]:
+    """Take `influx auth list` and `influxd recovery auth list` for what they are."""
+    words = [word for word in after if word != "recovery"][:2]
+    found = " ".join(words)
+    if found in COMMANDS:
+        return [found]
+    noun = _thing_names().get(words[0]) if words else None
+    return (
+        []
+        if noun is None
+        else [f"{noun} {words[1]}" if f"{noun} {words[-1]}" in COMMANDS else noun]
+    )
+
+
+def _with_verb(words: str, rest: Sequence[str]) -> str:
+    """Go on from a noun that was meant, with the verb that was meant behind it."""
+    if words in COMMANDS or not rest:
+        return words
+    verb = rest[0]
+    exact = known_words(words).get(verb)
+    return (
+        exact
+        or _act(verb, words, has_more=bool(rest[1:]))
+        or nearest_word(verb, known_words(words))
+        or words
+    )
