@@ -8,6 +8,8 @@ Source: spec admin-daemon 4.8.
 
 from typing import Final
 
+import msgspec
+
 from recovery.daemon.answer import Answer, ApiError
 from recovery.daemon.api.authorizations import NOT_FOUND
 from recovery.daemon.page.shown_once import show_secret
@@ -183,8 +185,9 @@ def _rotating(visit: Visit) -> Planner:
 
 def ask_rotate(visit: Visit) -> Answer:
     """Ask whether to put another value in its place, after a leak."""
-    return visit.ask(
-        _rotating(visit),
+    plan = visit.plan(_rotating(visit))
+    return visit.ask_plan(
+        msgspec.structs.replace(plan, steps=(*plan.steps[:-1], "show the new token, once")),
         title="Rotate this token?",
         sentence="A new token with the same rights takes its place. Clients that use the old one "
         "get 401 from now on, until they have the new one.",
