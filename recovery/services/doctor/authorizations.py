@@ -230,6 +230,8 @@ class _Examiner:
         hashed_index = chart.tx.table(HASHED_INDEX)
         self._hashed = IndexAudit(hashed_index, TABLE, TOKENS, is_found=self._has_token)
         self._judge = _Judge(chart.level)
+        self._has_entry = chart.tx.authorizations.index_check()
+        self._usable: dict[tuple[object, ...], tuple[Server, ...]] = {}
 
     def records(self) -> Iterator[Finding]:
         """Look at each record."""
@@ -359,14 +361,30 @@ class _Examiner:
         )
 
     def _count_access(self, authorization: Authorization, level: OperatorLevel) -> None:
+        """Count the operators that each server would let in.
+
+        Most tokens are alike in all that a server asks about, and those are judged once. That the
+        permissions can be read is known here.
+        """
         if level is OperatorLevel.NONE:
             return
-        standings = standing_by_server(self._chart, authorization)
-        for server, standing in standings.items():
+        alike = (
+            authorization.user_id,
+            authorization.org_id is None,
+            authorization.status,
+            authorization.form,
+            self._has_entry(authorization),
+        )
+        usable = self._usable.get(alike)
+        if usable is None:
+            standings = standing_by_server(self._chart, authorization)
+            usable = tuple(server for server in standings if standings[server].is_usable)
+            self._usable[alike] = usable
+        for server in usable:
             access = self._chart.accesses[server]
-            if standing.is_usable and level is OperatorLevel.FULL:
+            if level is OperatorLevel.FULL:
                 access.full_operator_count += 1
-            elif standing.is_usable:
+            else:
                 access.other_operator_count += 1
 
 
