@@ -121,7 +121,7 @@ class PrivateFolder:
         Raises:
             OSError: It cannot be made.
         """
-        with _uninterrupted():
+        with uninterrupted():
             from tempfile import mkdtemp  # noqa: PLC0415 - most commands make no file
 
             self.path: Final = Path(mkdtemp(prefix=STAGE_PREFIX, dir=parent))
@@ -140,7 +140,7 @@ class PrivateFolder:
     def remove(self) -> None:
         """Remove it with all that is in it. Does not raise; calling it again is allowed."""
         if self._lock >= 0:
-            with _uninterrupted():
+            with uninterrupted():
                 from shutil import rmtree  # noqa: PLC0415
 
                 rmtree(self.path, ignore_errors=True)
@@ -200,7 +200,7 @@ class StagedFile:
             WriteFailedError: The content or the name cannot be made durable; nothing is left.
         """
         try:
-            with _uninterrupted():
+            with uninterrupted():
                 _make_durable(self.path)
                 _name(self.path, self.target)
                 self._is_published = True
@@ -219,7 +219,7 @@ class StagedFile:
 
     def withdraw(self) -> None:
         """Remove the file, by whichever name it has. Does not raise."""
-        with _uninterrupted():
+        with uninterrupted():
             if self._is_published:
                 self._is_published = False
                 with contextlib.suppress(OSError):
@@ -246,7 +246,7 @@ class ClaimedFile:
         self.target: Final = target
         self._elsewhere = elsewhere
         self._on_unsynced = on_unsynced
-        with _uninterrupted():
+        with uninterrupted():
             try:
                 self._descriptor = create(target)
             except FileExistsError as error:
@@ -310,7 +310,7 @@ class ClaimedFile:
         """Remove what was not kept, if it is still the file that was made here. Does not raise."""
         if self._descriptor < 0:
             return
-        with _uninterrupted():
+        with uninterrupted():
             with contextlib.suppress(OSError):
                 ours, there = os.fstat(self._descriptor), self.target.lstat()
                 if stat.S_ISREG(there.st_mode) and os.path.samestat(ours, there):
@@ -396,7 +396,7 @@ def failed(target: Path, error: OSError | str, elsewhere: Remedy = ELSEWHERE) ->
 
 
 @contextlib.contextmanager
-def _uninterrupted() -> Iterator[None]:
+def uninterrupted() -> Iterator[None]:
     """Hold signals back for a moment, so that what is made and what is known of it agree."""
     before = signal.pthread_sigmask(signal.SIG_BLOCK, SIGNALS)
     try:

@@ -54,6 +54,7 @@ def run_planner(
         is_dry_run=options.dry_run,
         output_path=None if options.output is None else Path(options.output),
         reason=options.reason,
+        is_confirmed=options.yes,
     )
     ports = Ports(
         audience=PlanAudience(

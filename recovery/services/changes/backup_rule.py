@@ -4,13 +4,19 @@ Lives here: a backup in front of each change, and one in front of the first chan
 Must not live here: how a copy is made and proven (`backup`).
 """
 
+from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 from typing import Protocol
 
 from recovery.metastore.store import MetaStore
 from recovery.ports import Clock
-from recovery.services.changes.backup import backup_path, make_backup, mark_backup
+from recovery.services.changes.backup import (
+    backup_path,
+    make_backup,
+    mark_backup,
+    nothing,
+)
 
 
 class BackupRule(Protocol):
@@ -20,8 +26,15 @@ class BackupRule(Protocol):
         """Say where the store before the change will be found. Nothing is made yet."""
         ...
 
-    def make(self, store: MetaStore, path: Path) -> None:
-        """Make the backup, unless it is there already; a `RecoveryError` stops the change."""
+    def make(
+        self, store: MetaStore, path: Path, *, meanwhile: Callable[[], None] = nothing
+    ) -> None:
+        """Make the backup, unless it is there already; a `RecoveryError` stops the change.
+
+        Args:
+            meanwhile: Done before, or beside the copying of a large store; what it raises stops
+                the change too.
+        """
         ...
 
     def mark(self, path: Path, digest: str) -> None:
@@ -48,9 +61,11 @@ class BackupEachChange:
         """Choose a new name."""
         return backup_path(store_path, operation=operation, moment=self._clock.now())
 
-    def make(self, store: MetaStore, path: Path) -> None:
+    def make(
+        self, store: MetaStore, path: Path, *, meanwhile: Callable[[], None] = nothing
+    ) -> None:
         """Copy the store, and prove the copy."""
-        make_backup(store, path)
+        make_backup(store, path, meanwhile=meanwhile)
 
     def mark(self, path: Path, digest: str) -> None:
         """Mark the copy."""
@@ -82,10 +97,14 @@ class BackupOnce:
         """Choose the name once."""
         return self._path or self._fresh.choose(store_path, self._operation)
 
-    def make(self, store: MetaStore, path: Path) -> None:
+    def make(
+        self, store: MetaStore, path: Path, *, meanwhile: Callable[[], None] = nothing
+    ) -> None:
         """Copy the store, the first time."""
         if path != self._path:
-            self._fresh.make(store, path)
+            self._fresh.make(store, path, meanwhile=meanwhile)
+        else:
+            meanwhile()
 
     def mark(self, path: Path, digest: str) -> None:
         """Mark the copy with the first change; with a second one nothing proves it any more."""

@@ -120,6 +120,7 @@ class Manner(msgspec.Struct, frozen=True, kw_only=True):
         is_dry_run: Stop after showing the plan; nothing at all is written.
         output_path: Leave the store alone and write a new copy of it here.
         reason: Why, for the ledger.
+        is_confirmed: Whether the yes was given beforehand, so that nobody waits for the plan.
         backups: Which backups are made.
         is_whole_file_checked: Whether all of it is checked again before and after the commit, where
             it is small enough; otherwise only the pages that the commit writes. For a session of
@@ -129,6 +130,7 @@ class Manner(msgspec.Struct, frozen=True, kw_only=True):
     is_dry_run: bool = False
     output_path: Path | None = None
     reason: str | None = None
+    is_confirmed: bool = False
     backups: BackupRule = msgspec.field(default_factory=lambda: BackupEachChange(SystemClock()))
     is_whole_file_checked: bool = True
 

@@ -76,8 +76,8 @@ class InPlace:
         self.backup_path: Final = backups.choose(self.target_path, plan.operation)
 
     def prepare(self, resources: ExitStack, undo: ExitStack) -> WorkFile:
-        """Back the store up, and lay the change out in memory. As `Work.prepare`."""
-        self._backups.make(self._store, self.backup_path)
+        """Back the store up, checked, and lay the change out in memory. As `Work.prepare`."""
+        self._backups.make(self._store, self.backup_path, meanwhile=self._store.require_sound)
         undo.callback(self._backups.withdraw, self.backup_path)
         self._staged = resources.enter_context(
             self._store.staged(
