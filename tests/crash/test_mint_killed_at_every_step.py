@@ -1,6 +1,7 @@
 """A mint that is killed: the store is as before or as after, whenever it happens."""
 
 import shutil
+from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import product
 from pathlib import Path
@@ -11,6 +12,7 @@ import bolt_store
 from recovery.services.authorizations.creation import CreateAuthorization
 from recovery.services.authorizations.new_token import FormChoice
 from recovery.services.authorizations.permission_request import PermissionRequest
+from recovery.services.changes import backup
 from recovery.services.changes.backup_rule import BackupEachChange
 from recovery.services.changes.plan import Manner
 from recovery.services.changes.ports import Ports
@@ -70,7 +72,9 @@ class Scene:
         run_change(
             self.path,
             planner,
-            manner=Manner(output_path=self.output_path, backups=BackupEachChange(clock)),
+            manner=Manner(
+                output_path=self.output_path, backups=BackupEachChange(clock), is_confirmed=True
+            ),
             ports=Ports(
                 audience=YesAudience(),
                 recorder=ListRecorder(),
@@ -112,16 +116,25 @@ def left_by(scene: Scene) -> list[Left]:
 
 @pytest.fixture(
     scope="module",
-    params=product(LEVELS, (FormChoice.BY_STORE, FormChoice.RAW)),
+    params=[
+        *product(LEVELS, (FormChoice.BY_STORE, FormChoice.RAW), ("in turn",)),
+        (LEVELS[1], FormChoice.BY_STORE, "side by side"),
+    ],
     ids="-".join,
 )
 def scene(
     request: pytest.FixtureRequest, stores_dir: Path, tmp_path_factory: pytest.TempPathFactory
-) -> Scene:
-    """A mint in the store itself, for each of the real stores and each form of token."""
-    level, form = request.param
+) -> Iterator[Scene]:
+    """A mint in the store itself, for each of the real stores and each form of token.
+
+    Side by side: as a large store, which is checked while it is copied.
+    """
+    level, form, manner = request.param
     folder = tmp_path_factory.mktemp("mint") / "work"
-    return Scene(original=stores_dir / level, path=folder / "influxd.bolt", form=form)
+    with pytest.MonkeyPatch.context() as patch:
+        if manner == "side by side":
+            patch.setattr(backup, "BESIDE_BYTES_MIN", 0)
+        yield Scene(original=stores_dir / level, path=folder / "influxd.bolt", form=form)
 
 
 @pytest.fixture(scope="module")

@@ -148,7 +148,10 @@ def test_a_file_of_another_user_is_refused(
     path.write_bytes(level21_bolt.read_bytes())
     path.chmod(mode)
     code, sentence, hint = run_as_nobody(
-        OPEN, path, way, imports="recovery.metastore.store, bolt_store"
+        OPEN,
+        path,
+        way,
+        imports="recovery.metastore.store, recovery.metastore.migrations, bolt_store",
     ).split("|")
     assert int(code) == ExitCode.REFUSED
     assert sentence == (
@@ -165,7 +168,7 @@ def test_a_readable_file_of_another_user_can_be_read(
     path = public_folder / "influxd.bolt"
     path.write_bytes(level21_bolt.read_bytes())
     path.chmod(0o444)
-    imports = "recovery.metastore.store, bolt_store"
+    imports = "recovery.metastore.migrations, recovery.metastore.store, bolt_store"
     assert run_as_nobody(OPEN, path, "read", imports=imports) == "opened"
 
 

@@ -4,6 +4,8 @@ import errno
 import os
 import resource
 import stat
+import threading
+import time
 from collections.abc import Callable
 from contextlib import suppress
 from datetime import UTC, datetime
@@ -14,6 +16,7 @@ import pytest
 
 from recovery.errors import ConflictError, ExitCode, RecoveryError, RefusedError, WriteFailedError
 from recovery.metastore.store import MetaStore
+from recovery.services.changes import backup as backups
 from recovery.services.changes.backup import PartialCopy, backup_path, make_backup
 from tests.support.as_other_user import run_as_nobody
 from tests.support.mounts import mounted
@@ -23,7 +26,10 @@ MOMENT = datetime(2026, 1, 2, 3, 4, 5, 999999, tzinfo=UTC)
 OPERATION = "auth create-operator"
 NAME = "level21.bolt.20260102T030405Z.auth-create-operator.backup"
 
-IMPORTS = "recovery.services.changes.backup, bolt_store.check, hashlib, shutil, tempfile"
+IMPORTS = (
+    "recovery.services.changes.backup, recovery.metastore.migrations, bolt_store.check, hashlib, "
+    "shutil, tempfile"
+)
 
 AS_NOBODY = """
 from recovery.errors import RecoveryError
@@ -360,3 +366,71 @@ def test_a_copy_that_has_something_in_a_hole_is_not_the_same(
     monkeypatch.setattr(os, "fsync", fsync_and_spoil)
     with pytest.raises(WriteFailedError, match="not what is read back"):
         back_up(path)
+
+
+@pytest.fixture
+def beside(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Take every store for a large one."""
+    monkeypatch.setattr(backups, "BESIDE_BYTES_MIN", 0)
+
+
+def back_up_beside(path: Path, meanwhile: Callable[[], None]) -> Path:
+    """Make a backup, and do something else before or beside."""
+    target = backup_path(path, operation=OPERATION, moment=MOMENT)
+    with MetaStore.open(path, write=True) as store:
+        make_backup(store, target, meanwhile=meanwhile)
+    return target
+
+
+def wait_for_a_copy(folder: Path) -> None:
+    """Wait until one has been begun."""
+    deadline = time.monotonic() + 10
+    while len(names(folder)) < 2:
+        assert time.monotonic() < deadline
+        time.sleep(0.001)
+
+
+@pytest.mark.usefixtures("beside")
+def test_a_large_store_is_copied_beside_other_work(level21_bolt: Path) -> None:
+    target = back_up_beside(level21_bolt, lambda: wait_for_a_copy(level21_bolt.parent))
+    assert target.read_bytes() == level21_bolt.read_bytes()
+    assert names(level21_bolt.parent) == ["level21.bolt", NAME]
+
+
+def test_a_small_store_is_copied_after_other_work(level21_bolt: Path) -> None:
+    seen: list[str] = []
+    back_up_beside(level21_bolt, lambda: seen.extend(names(level21_bolt.parent)))
+    assert seen == ["level21.bolt"]
+
+
+@pytest.mark.usefixtures("beside")
+@pytest.mark.parametrize("failure", [KeyboardInterrupt, RuntimeError])
+@pytest.mark.parametrize("is_copied", [False, True])
+def test_what_fails_beside_the_copying_leaves_nothing_of_the_copy(
+    level21_bolt: Path, failure: type[BaseException], *, is_copied: bool
+) -> None:
+    def fail() -> NoReturn:
+        if is_copied:
+            wait_for_a_copy(level21_bolt.parent)
+            time.sleep(0.05)
+        raise failure
+
+    with pytest.raises(failure):
+        back_up_beside(level21_bolt, fail)
+    assert names(level21_bolt.parent) == ["level21.bolt"]
+    assert threading.active_count() == 1
+
+
+@pytest.mark.usefixtures("beside")
+def test_copying_that_fails_beside_other_work_is_told_after_it(
+    level21_bolt: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(*_: object) -> NoReturn:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr(os, "copy_file_range", full)
+    done: list[bool] = []
+    with pytest.raises(WriteFailedError):
+        back_up_beside(level21_bolt, lambda: done.append(True))
+    assert done == [True]
+    assert names(level21_bolt.parent) == ["level21.bolt"]

@@ -29,6 +29,7 @@ from recovery.errors import (
 from recovery.metastore.store import MetaStore
 from recovery.metastore.transaction import MetaTx
 from recovery.secret import Secret
+from recovery.services.changes import backup
 from recovery.services.changes.backup_rule import BackupEachChange
 from recovery.services.changes.plan import Manner, Outcome, Plan, Proposal
 from recovery.services.changes.ports import Intent, Ports
@@ -221,6 +222,12 @@ class Witness:
 def witness(level21_bolt: Path) -> Witness:
     """The ports of a change of a real store."""
     return Witness(level21_bolt)
+
+
+@pytest.fixture
+def beside(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Take every store for a large one, which is checked while it is copied."""
+    monkeypatch.setattr(backup, "BESIDE_BYTES_MIN", 0)
 
 
 def value(path: Path) -> bytes | None:
@@ -725,6 +732,50 @@ def test_a_store_that_can_be_read_and_not_safely_written_is_refused_first(
         assert isinstance(error, StoreDamagedError)
         assert f"page {patient.root}" in str(error)
     assert witness.events == []
+
+
+@pytest.mark.damages
+@pytest.mark.usefixtures("beside")
+def test_a_large_store_checked_beside_its_copying_is_refused_all_the_same(
+    witness: Witness,
+) -> None:
+    """Nothing but the plan was shown by then: no intent, no copy, no place for a token."""
+    patient = Patient(witness.path.read_bytes(), page_size_bytes=4096)
+    start = patient.freelist * 4096 + 16
+    patient.content[start : start + 8] = patient.root.to_bytes(8, "little")
+    witness.path.write_bytes(patient.content)
+    for manner in (Manner(), Manner(is_confirmed=True, is_dry_run=True)):
+        assert isinstance(witness.fail(manner), StoreDamagedError)
+    assert witness.events == []
+
+    error = witness.fail(Manner(is_confirmed=True))
+    assert isinstance(error, StoreDamagedError)
+    assert f"page {patient.root}" in str(error)
+    assert witness.events == ["show", "prepare", "confirm", "open", "discard"]
+    assert names(witness) == ["level21.bolt"]
+    assert witness.path.read_bytes() == bytes(patient.content)
+
+
+@pytest.mark.damages
+@pytest.mark.usefixtures("beside")
+def test_a_plan_that_damage_keeps_from_being_made_is_refused_for_the_damage(
+    witness: Witness,
+) -> None:
+    with bolt_store.open(witness.path) as db:
+        root = db.meta.root_pgid
+    content = bytearray(witness.path.read_bytes())
+    content[root * 4096 + 10] = 0
+    witness.path.write_bytes(content)
+    assert isinstance(witness.fail(Manner(is_confirmed=True)), StoreDamagedError)
+    assert witness.events == []
+
+
+@pytest.mark.usefixtures("beside")
+def test_the_steps_come_in_their_order_with_a_large_store_too(witness: Witness) -> None:
+    before = witness.path.read_bytes()
+    witness.run(Manner(is_confirmed=True))
+    assert value(witness.path) == AFTER
+    assert witness.path.with_name(BACKUP_NAME).read_bytes() == before
 
 
 def test_a_damaged_store_is_refused_before_anything_is_planned(
