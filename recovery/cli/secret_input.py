@@ -178,6 +178,47 @@ def _refusal_of(password: Secret) -> str | None:
     return None
 
 
+def add_first_secrets(command: Parser, *, or_none: bool) -> None:
+    """Add where the password of a first user comes from, and where its operator token goes.
+
+    Args:
+        command: A command that makes both.
+        or_none: Whether there may be none.
+    """
+    source = command.add_mutually_exclusive_group()
+    source.add_argument(
+        "--password-file",
+        metavar="FILE",
+        help="read the password from this file, - for standard input (default: it is asked for "
+        "twice at the terminal)",
+    )
+    if or_none:
+        source.add_argument(
+            "--no-password",
+            action="store_true",
+            help="make a user who cannot sign in (default: the password is asked for)",
+        )
+    place = command.add_mutually_exclusive_group()
+    place.add_argument(
+        "--token-file",
+        metavar="PATH",
+        help="write the operator token to this new file, mode 0600 (default: show it on the "
+        "terminal)",
+    )
+    place.add_argument(
+        "--token-stdout",
+        action="store_true",
+        help="print the operator token, and nothing else, on standard output (default: show it "
+        "on the terminal)",
+    )
+    if or_none:
+        place.add_argument(
+            "--no-token",
+            action="store_true",
+            help="make no operator token (default: make one)",
+        )
+
+
 def add_new_password(command: Parser, *, or_none: bool) -> None:
     """Add where the new password of a user comes from.
 

@@ -221,3 +221,25 @@ def test_the_top_level_has_the_folders_that_were_ordered() -> None:
 def test_a_file_that_was_not_there_is_made_in_one_module() -> None:
     found = {name for name, path in modules("recovery") if "O_EXCL" in path.read_text()}
     assert found == {"recovery.new_file"}
+
+
+def test_values_are_structs_unless_a_field_must_not_show_or_count() -> None:
+    found = set()
+    for name, path in modules("recovery"):
+        for _, node in scopes(path):
+            if isinstance(node, ast.ClassDef) and "dataclass" in str(
+                [ast.unparse(one) for one in node.decorator_list]
+            ):
+                text = ast.unparse(node)
+                if "repr=False" not in text and "compare=False" not in text:
+                    found.add(f"{name}.{node.name}")
+    assert found == set()
+
+
+def test_what_is_said_of_every_reader_is_not_said_again() -> None:
+    found = {
+        name
+        for name, path in modules("recovery")
+        if "StoreDamagedError: The file is damaged.\n" in path.read_text()
+    }
+    assert found == set(), "recovery.metastore says it once for all"

@@ -16,7 +16,7 @@ from recovery.cli.documents import shaped
 from recovery.cli.options import Change, Command, Options, add_yes
 from recovery.cli.outcome import NewFileDocument, outcome_fields
 from recovery.cli.recording import open_ledger
-from recovery.cli.secret_input import PASSWORD_RULE, ask_new_secret, read_secret
+from recovery.cli.secret_input import PASSWORD_RULE, add_first_secrets, ask_new_secret, read_secret
 from recovery.cli.usage import UsageError, required
 from recovery.cli.words import Parser
 from recovery.discovery.search import FoundStore
@@ -60,36 +60,7 @@ def _add_setup(command: Parser) -> None:
         default="0",
         help="how long data stay in it, such as 72h, 30d or 8w; 0 is forever (default: 0)",
     )
-    source = command.add_mutually_exclusive_group()
-    source.add_argument(
-        "--password-file",
-        metavar="FILE",
-        help="read the password from this file, - for standard input (default: it is asked for "
-        "twice at the terminal)",
-    )
-    source.add_argument(
-        "--no-password",
-        action="store_true",
-        help="make a user who cannot sign in (default: the password is asked for)",
-    )
-    place = command.add_mutually_exclusive_group()
-    place.add_argument(
-        "--token-file",
-        metavar="PATH",
-        help="write the operator token to this new file, mode 0600 (default: show it on the "
-        "terminal)",
-    )
-    place.add_argument(
-        "--token-stdout",
-        action="store_true",
-        help="print the operator token, and nothing else, on standard output (default: show it "
-        "on the terminal)",
-    )
-    place.add_argument(
-        "--no-token",
-        action="store_true",
-        help="make no operator token (default: make one)",
-    )
+    add_first_secrets(command, or_none=True)
     add_yes(command)
 
 

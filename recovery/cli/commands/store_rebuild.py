@@ -14,7 +14,7 @@ from recovery.cli.documents import shaped
 from recovery.cli.options import Command, Options, add_ensure, add_yes
 from recovery.cli.outcome import NewFileDocument, outcome_fields
 from recovery.cli.recording import open_ledger
-from recovery.cli.secret_input import PASSWORD_RULE, ask_new_secret, read_secret
+from recovery.cli.secret_input import PASSWORD_RULE, add_first_secrets, ask_new_secret, read_secret
 from recovery.cli.usage import UsageError, required
 from recovery.cli.words import Parser
 from recovery.engine.users import pid_within
@@ -155,25 +155,7 @@ def _add_owner(command: Parser) -> None:
         metavar="NAME",
         help="who owns all of it (default: the only user of --from, else admin)",
     )
-    command.add_argument(
-        "--password-file",
-        metavar="FILE",
-        help="read the password from this file, - for standard input (default: it is asked for "
-        "twice at the terminal)",
-    )
-    place = command.add_mutually_exclusive_group()
-    place.add_argument(
-        "--token-file",
-        metavar="PATH",
-        help="write the operator token to this new file, mode 0600 (default: show it on the "
-        "terminal)",
-    )
-    place.add_argument(
-        "--token-stdout",
-        action="store_true",
-        help="print the operator token, and nothing else, on standard output (default: show it "
-        "on the terminal)",
-    )
+    add_first_secrets(command, or_none=False)
 
 
 def _rebuild(options: _Rebuild, context: Context) -> ExitCode:
