@@ -23,6 +23,7 @@ import signal
 import stat
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from types import TracebackType
 from typing import BinaryIO, Final, Self, TypeAlias
 
 from recovery.errors import (
@@ -188,9 +189,19 @@ class StagedFile:
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(self, *_: object) -> None:
+    def __exit__(
+        self, _: type[BaseException] | None, error: BaseException | None, __: TracebackType | None
+    ) -> None:
         if not self._is_kept:
             self.withdraw()
+        if isinstance(error, WriteFailedError) and error.path == displayed(str(self.path)):
+            # Nobody has typed the name of the private folder, and it is gone by now.
+            raise WriteFailedError(
+                path=displayed(str(self.target)),
+                problem=error.problem,
+                outcome="unchanged",
+                hint=error.hint,
+            ) from error
 
     def publish(self) -> None:
         """Give the file its name, durably. It goes away again unless `keep` is called.

@@ -363,7 +363,9 @@ class Tx:
         except BaseException as error:
             self._host.commit_failed(outcome="unchanged")
             if isinstance(error, OSError | BoltError):
-                raise CommitError(phase="data", outcome="unchanged", problem=str(error)) from error
+                raise CommitError(
+                    phase="data", outcome="unchanged", problem=_reason(error)
+                ) from error
             raise
 
     def _write_meta(self, staged: _Staged) -> None:
@@ -375,7 +377,9 @@ class Tx:
         except BaseException as error:
             self._host.commit_failed(outcome="unknown")
             if isinstance(error, OSError):
-                raise CommitError(phase="meta", outcome="unknown", problem=str(error)) from error
+                raise CommitError(
+                    phase="meta", outcome="unknown", problem=_reason(error)
+                ) from error
             raise
 
     def _grow(self, needed_bytes: int) -> None:
@@ -401,3 +405,8 @@ def next_txid(txid: int, slot: int) -> int:
     if following > TXID_MAX:
         raise LimitError("no transaction id is left")
     return following
+
+
+def _reason(error: Exception) -> str:
+    """Say what the system said, without its number."""
+    return (isinstance(error, OSError) and error.strerror) or str(error)
