@@ -22,6 +22,7 @@ from recovery.errors import RefusedError
 from recovery.metastore.pending import PendingTx
 from recovery.metastore.transaction import MetaTx
 from recovery.model.ids import ID_LENGTH
+from recovery.model.mapping import RESOURCE_TABLES
 from recovery.ports import Clock, Rng
 from recovery.remedy import Give, Input
 from recovery.services.changes.facts import FindingFacts, PlanFacts
@@ -148,14 +149,20 @@ class _Trial:
         self._engine_path = engine_path
         self._clock = clock
         self._rng = rng
+        self._blank = [name for name in set(RESOURCE_TABLES.values()) if self._is_blank(name)]
+
+    def _is_blank(self, name: str) -> bool:
+        table = self._pending.table(name)
+        return table.is_there and table.is_empty
 
     def examine(self) -> tuple[list[Finding], Verdict]:
         """Examine the records with what has been mended so far.
 
-        The records of a bolt bucket that this repair made stay unknown: nothing is judged by their
-        absence.
+        The records of a bolt bucket that this repair made, or that were all gone before it wrote
+        the first ones, stay unknown: nothing is judged by their absence.
         """
-        return self._examine(self._pending.made)
+        filled = {name for name in self._blank if not self._is_blank(name)}
+        return self._examine(self._pending.made | filled)
 
     def examine_as_written(self) -> tuple[list[Finding], Verdict]:
         """Examine the records as the next check will find them."""

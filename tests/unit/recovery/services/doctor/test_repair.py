@@ -13,6 +13,7 @@ from recovery.discovery.candidate import Files
 from recovery.metastore.store import MetaStore
 from recovery.metastore.transaction import MetaTx
 from recovery.model.catalogue import decode_catalogue
+from recovery.model.mapping import Mapping
 from recovery.remedy import Input
 from recovery.services import doctor
 from recovery.services.doctor.check import Outlook
@@ -387,3 +388,23 @@ def test_no_key_of_a_token_index_is_in_the_plan(full: FullStore) -> None:
     outcome = change(full.path, repair())
     assert "removes 1 key of authorizationindexv1" in outcome.proposal.plan.steps
     assert secret not in repr(outcome.proposal.plan.facts)
+
+
+def test_a_membership_of_a_lost_bucket_is_kept_when_the_system_buckets_are_made_again(
+    full: FullStore,
+) -> None:
+    member = Mapping(
+        user_id=full.alice, user_type="member", resource_type="buckets", resource_id=full.bucket
+    )
+    edit(full.path, lambda tx: tx.mappings.put(member))
+
+    def lose(tx: MetaTx) -> None:
+        for name in ("bucketsv1", "bucketindexv1"):
+            for key in [key for key, _ in tx.table(name).items()]:
+                tx.table(name).delete(key)
+
+    edit(full.path, lose)
+    change(full.path, repair())
+    with MetaStore.open(full.path, write=False) as store, store.view() as tx:
+        assert not tx.table("bucketsv1").is_empty
+        assert member in list(tx.mappings.walk([]))
