@@ -55,6 +55,11 @@ class Mapping(msgspec.Struct, frozen=True, kw_only=True):
     resource_id: Id
 
 
+def organization_role(user_id: Id, org_id: Id, role: str) -> Mapping:
+    """Make a role in an organization; it is `OWNER` or `MEMBER`."""
+    return Mapping(user_id=user_id, user_type=role, resource_type=ORGS, resource_id=org_id)
+
+
 def instance_owner(user_id: Id) -> Mapping:
     """Make the role that owns the whole server."""
     return Mapping(

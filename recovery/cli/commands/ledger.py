@@ -186,13 +186,10 @@ def _lines(operation: Operation) -> Iterator[str]:
     yield f"Reason        {displayed(operation.reason or 'none given')}"
     yield f"Store         {displayed(operation.store_path)}"
     yield f"File          device {operation.device}, inode {operation.inode}"
-    yield f"Transaction   {_number(operation.txid_before)} before, {_after(operation)} after"
+    before, after = _number(operation.txid_before), _number(operation.txid_after)
+    yield f"Transaction   {before} before, {after} after"
     yield f"Backup        {displayed(operation.backup_path or 'none')}"
     yield f"Records       {', '.join(map(displayed, operation.record_ids)) or 'none'}"
-
-
-def _after(operation: Operation) -> str:
-    return _number(operation.txid_after)
 
 
 def _number(txid: int | None) -> str:

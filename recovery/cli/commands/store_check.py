@@ -179,7 +179,8 @@ def _lines(examination: Examination, named: Named) -> Iterator[str]:
     )
     if examination.not_looked_at:
         yield f"Not looked at: {displayed('; '.join(examination.not_looked_at))}."
-    mendable = 0 if examination.is_damaged else sum(map(_is_mendable, examination.findings))
+    findings = () if examination.is_damaged else examination.findings
+    mendable = sum(one.is_mendable for one in findings)
     if mendable:
         count = plural(len(examination.findings), "finding")
         yield f"{mendable} of {count} can be mended: influx-recovery store repair --dry-run"
@@ -187,10 +188,6 @@ def _lines(examination: Examination, named: Named) -> Iterator[str]:
     if is_locked and access.nearest is not None:
         near = access.nearest
         yield f"Next: {and_then(near.obstacles, named, user_id=near.user_id, name=near.name)}"
-
-
-def _is_mendable(finding: Finding) -> bool:
-    return finding.is_mendable
 
 
 def _kinds(findings: Sequence[Finding]) -> Iterator[list[Finding]]:

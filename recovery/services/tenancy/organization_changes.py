@@ -16,7 +16,7 @@ from recovery.metastore.transaction import MetaTx
 from recovery.model.bucket import SYSTEM_BUCKETS
 from recovery.model.gojson import format_time
 from recovery.model.ids import Id, IdSource, unused
-from recovery.model.mapping import ORGS, OWNER, Mapping, instance_owner
+from recovery.model.mapping import OWNER, Mapping, instance_owner, organization_role
 from recovery.model.organization import Organization, decode_organization, index_name
 from recovery.model.permission import LEVEL_INSTANCE
 from recovery.model.user import User
@@ -234,12 +234,7 @@ class SetRole(msgspec.Struct, frozen=True, kw_only=True):
         """
         user = choose_user(store, self.username)
         organization = choose_organization(store, self.organization)
-        wanted = Mapping(
-            user_id=user.id,
-            user_type=self.role,
-            resource_type=ORGS,
-            resource_id=organization.id,
-        )
+        wanted = organization_role(user.id, organization.id, self.role)
         what = f"{self.role} of the organization {cut_name(organization.name)}"
         return _role_plan(store, self.operation, user, wanted, what)
 

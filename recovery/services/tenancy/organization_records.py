@@ -20,7 +20,7 @@ from recovery.metastore.transaction import MetaTx
 from recovery.model.catalogue import CatalogueError, decode_catalogue, without_database
 from recovery.model.gojson import format_time
 from recovery.model.ids import Id, IdSource, unused
-from recovery.model.mapping import ORGS, Mapping
+from recovery.model.mapping import organization_role
 from recovery.model.organization import decode_organization, index_name
 from recovery.ports import Clock, Rng
 from recovery.remedy import Run
@@ -235,12 +235,7 @@ class AddRole(msgspec.Struct, frozen=True, kw_only=True):
                 name=f"{self.user_id} in {self.org_id}",
                 hint=Run("org remove-member", "to end that one first"),
             )
-        wanted = Mapping(
-            user_id=self.user_id,
-            user_type=self.role,
-            resource_type=ORGS,
-            resource_id=self.org_id,
-        )
+        wanted = organization_role(self.user_id, self.org_id, self.role)
         return Plan(
             operation=self.operation,
             steps=(f"make user {self.user_id} {self.role} of organization {self.org_id}",),

@@ -27,7 +27,7 @@ from recovery.model.catalogue import (
     with_database,
 )
 from recovery.model.ids import Id, IdSource, unused
-from recovery.model.mapping import ORGS, OWNER, Mapping
+from recovery.model.mapping import OWNER, organization_role
 from recovery.model.schema import buckets_of_level
 from recovery.model.shard_groups import ShardGroup
 from recovery.ports import Rng
@@ -230,5 +230,4 @@ def write_role(tx: MetaTx, *, org_id: Id, user_id: Id, role: str) -> None:
     Raises:
         StoreDamagedError: A bucket is missing, or the file is damaged.
     """
-    mapping = Mapping(user_id=user_id, user_type=role, resource_type=ORGS, resource_id=org_id)
-    tx.mappings.put(mapping)
+    tx.mappings.put(organization_role(user_id, org_id, role))
