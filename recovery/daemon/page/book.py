@@ -60,12 +60,18 @@ class Book:
         session, known = self._desk.session, self._examination
         if known is not None and known.txid == session.store.txid:
             return known.value
-        is_small = session.store.size_bytes <= EXAMINED_AT_ONCE_BYTES_MAX
-        if not (is_small or is_asked_for):
+        if not (self.is_examined or is_asked_for):
             return None if known is None else known.value
         found = examine(session, files=self._desk.files, clock=self._desk.clock, rng=self._desk.rng)
         self._examination = _Known(session.store.txid, found)
         return found
+
+    @property
+    def is_examined(self) -> bool:
+        """Whether an examination of this state is there, or takes less than a second."""
+        store, known = self._desk.session.store, self._examination
+        is_known = known is not None and known.txid == store.txid
+        return is_known or store.size_bytes <= EXAMINED_AT_ONCE_BYTES_MAX
 
     def tokens(self) -> TokenIndex:
         """List the tokens of this state."""

@@ -37,8 +37,11 @@ class Group(NamedTuple):
 
 
 def show(visit: Visit) -> Answer:
-    """Show the verdict and all findings."""
+    """Show the verdict and all findings; of a large store, first that it is looked at."""
     visit.require_operator()
+    if not visit.asked.has("look") and not visit.page.book.is_examined:
+        size_bytes = visit.page.desk.session.store.size_bytes
+        return visit.screen("looking.html", size_bytes=size_bytes)
     found = visit.page.book.examination(is_asked_for=True)
     if found is None:  # it was asked for, so it is there
         raise ApiError("unavailable", "the store could not be examined")
