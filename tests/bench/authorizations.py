@@ -17,13 +17,10 @@ import statistics
 import tempfile
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Final
 
-from tests.bench.main_job import MIB, PROGRAM, Measure, Table, measure
+from tests.bench.main_job import MIB, PROGRAM, SMALL_COUNT, Measure, Table, measure
 from tests.support.large_store import make_large_store
 from tests.support.stores import HASHED_TOKEN
-
-SMALL_COUNT: Final = 1_000
 
 
 class Bench:
