@@ -17,7 +17,14 @@ import pytest
 from recovery.errors import ConflictError, ExitCode, RecoveryError, RefusedError, WriteFailedError
 from recovery.metastore.store import MetaStore
 from recovery.services.changes import backup as backups
-from recovery.services.changes.backup import PartialCopy, backup_path, make_backup
+from recovery.services.changes.backup import (
+    MARK,
+    PartialCopy,
+    backup_path,
+    make_backup,
+    mark_backup,
+    mark_of,
+)
 from tests.support.as_other_user import run_as_nobody
 from tests.support.mounts import mounted
 from tests.support.stores import make_store
@@ -101,6 +108,30 @@ def test_a_dangling_link_is_a_taken_name(level21_bolt: Path) -> None:
 def test_odd_operations_make_plain_names() -> None:
     path = backup_path(Path("/none/x"), operation="User: 'Réset' ../..", moment=MOMENT)
     assert path == Path("/none/x.20260102T030405Z.user-r-set.backup")
+
+
+def test_a_store_has_room_for_many_backups_of_one_second(tmp_path: Path) -> None:
+    path = tmp_path / "x"
+    for number in range(1, 1000):
+        taken = backup_path(path, operation="a", moment=MOMENT)
+        assert taken.name == f"x.20260102T030405Z.a.{f'{number}.' * (number > 1)}backup"
+        taken.touch()
+    with pytest.raises(RefusedError, match="all names for a backup are taken"):
+        backup_path(path, operation="a", moment=MOMENT)
+
+
+def test_a_mark_is_read_as_it_was_written(tmp_path: Path) -> None:
+    path = tmp_path / "backup"
+    path.touch()
+    assert mark_of(path) is None
+    mark_backup(path, "0a" * 32)
+    assert mark_of(path) in {"0a" * 32, None}, "None on a file system without attributes"
+    if mark_of(path) is not None:
+        assert os.getxattr(path, "user.influx-recovery.digest") == b"0a" * 32
+        os.setxattr(path, MARK, b"\xff")
+        assert mark_of(path) == "\ufffd"
+    mark_backup(tmp_path / "absent", "0a")
+    assert mark_of(tmp_path / "absent") is None
 
 
 def test_the_name_of_a_backup_is_on_the_disk_before_anything_is_changed(

@@ -1,6 +1,8 @@
 """The sequence of every change: its order, and what is left when each of its steps fails."""
 
 import errno
+import io
+import json
 import os
 import re
 import shutil
@@ -14,6 +16,7 @@ import pytest
 from msgspec.structs import replace
 
 import bolt_store
+from recovery import log
 from recovery.errors import (
     ConflictError,
     DeliveryError,
@@ -33,6 +36,7 @@ from recovery.services.changes import backup
 from recovery.services.changes.backup_rule import BackupEachChange
 from recovery.services.changes.plan import Manner, Outcome, Plan, Proposal
 from recovery.services.changes.ports import Intent, Ports
+from recovery.services.changes.sequence import TORN_META
 from tests.support.hints import hint_of
 from tests.support.locks import locked
 from tests.support.mounts import mounted
@@ -607,6 +611,32 @@ def test_a_ledger_that_fails_after_the_commit_stops_nothing(witness: Witness, ou
     assert value(witness.path) == AFTER
 
 
+def test_a_change_and_a_ledger_that_fails_are_logged(witness: Witness) -> None:
+    stream = io.StringIO()
+    log.configure(log_format="json", level="info", stream=stream)
+    try:
+        witness.fails["conclude done"] = LEDGER
+        witness.run()
+    finally:
+        log.configure(level="error", stream=io.StringIO())
+    made, changed, failed = map(json.loads, stream.getvalue().splitlines())
+    assert (made["event"], made["path"]) == ("backup.made", str(backup_of(witness)))
+    assert (changed["event"], changed["operation"]) == ("store.changed", "test set")
+    assert (changed["level"], changed["txid"]) == ("info", TXID + 1)
+    assert (failed["event"], failed["level"]) == ("ledger.failed", "warning")
+    assert (failed["operation"], failed["outcome"]) == ("test set", "done")
+
+
+def test_an_unknown_outcome_concerns_no_destination_that_is_not_needed(
+    witness: Witness, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    witness.with_secret = False
+    failing_sync(monkeypatch, 2)
+    witness.fails["verify"] = LEDGER
+    witness.fail()
+    assert "discard" not in witness.events
+
+
 def test_a_ledger_that_fails_hides_no_other_error(witness: Witness) -> None:
     witness.fails["shield"] = REFUSAL
     witness.fails["conclude unchanged"] = LEDGER
@@ -776,6 +806,25 @@ def test_the_steps_come_in_their_order_with_a_large_store_too(witness: Witness) 
     witness.run(Manner(is_confirmed=True))
     assert value(witness.path) == AFTER
     assert witness.path.with_name(BACKUP_NAME).read_bytes() == before
+
+
+@pytest.mark.damages
+def test_a_torn_meta_is_told_of_where_the_change_writes_over_it(
+    witness: Witness, to_copy: Manner
+) -> None:
+    assert TORN_META not in witness.run(Manner(is_dry_run=True)).proposal.plan.warnings
+    patient = Patient(witness.path.read_bytes(), page_size_bytes=4096)
+    patient.set_meta(1 - patient.newest, checksum=1)
+    for manner, is_needed, is_told in (
+        (Manner(is_dry_run=True), True, True),
+        (Manner(is_dry_run=True), False, False),
+        (to_copy, True, False),
+        (Manner(), True, True),
+    ):
+        witness.path.write_bytes(patient.content)
+        witness.is_needed = is_needed
+        witness.run(manner)
+        assert (TORN_META in witness.proposals[-1].plan.warnings) is is_told
 
 
 def test_a_damaged_store_is_refused_before_anything_is_planned(
