@@ -9,6 +9,7 @@ import hashlib
 import json
 import urllib.parse
 from collections.abc import Iterable, Iterator
+from functools import lru_cache
 
 PART_LENGTH = 16
 """This many characters of a secret in one piece are a leak, too."""
@@ -37,9 +38,14 @@ def leaks(secrets: Iterable[str], content: bytes) -> list[str]:
     return [
         f"{secret[:8]}… as {form[:24]!r}"
         for secret in secrets
-        for form in {*forms(secret), *_parts(secret)}
+        for form in _forms_and_parts(secret)
         if form in content
     ]
+
+
+@lru_cache
+def _forms_and_parts(secret: str) -> frozenset[bytes]:
+    return frozenset({*forms(secret), *_parts(secret)})
 
 
 def _parts(secret: str) -> Iterator[bytes]:
