@@ -3,9 +3,12 @@
 import subprocess
 import sys
 from pathlib import Path
+from typing import Final
 
 NOBODY_UID = 65534
 
+_LATE: Final = "recovery.metastore.migrations"
+"""What each opening of a store imports when it is needed, which is too late for another user."""
 _PROLOGUE = f"""
 import os, sys
 from pathlib import Path
@@ -27,7 +30,7 @@ def run_as_nobody(code: str, *arguments: object, imports: str) -> str:
         What it printed, without the last line end.
     """
     return subprocess.run(
-        [sys.executable, "-c", f"import {imports}{_PROLOGUE}{code}", *map(str, arguments)],
+        [sys.executable, "-c", f"import {_LATE}, {imports}{_PROLOGUE}{code}", *map(str, arguments)],
         check=True,
         capture_output=True,
         text=True,
