@@ -75,7 +75,7 @@ _SYSTEMS: Final = ("lxc ", "machine ")
 _HOLDERS_NAMED_MAX: Final = 3
 
 
-class LockHolder(msgspec.Struct, frozen=True, kw_only=True):
+class Holder(msgspec.Struct, frozen=True, kw_only=True):
     """One process that holds the lock.
 
     Attributes:
@@ -86,8 +86,6 @@ class LockHolder(msgspec.Struct, frozen=True, kw_only=True):
         unit: Its systemd unit, such as "influxdb.service".
         is_exclusive: Whether it holds the lock alone, as a server does.
         is_certain: False when only the inode fits and the process may not be looked into.
-        user_of_unit: Whose systemd or container engine runs it; None for that of the system.
-        is_unit_itself: Whether systemd started this very process, not a shell or cron within it.
     """
 
     pid: int
@@ -97,6 +95,16 @@ class LockHolder(msgspec.Struct, frozen=True, kw_only=True):
     unit: str | None
     is_exclusive: bool
     is_certain: bool
+
+
+class LockHolder(Holder, frozen=True, kw_only=True):
+    """A holder with what tells how it is stopped.
+
+    Attributes:
+        user_of_unit: Whose systemd or container engine runs it; None for that of the system.
+        is_unit_itself: Whether systemd started this very process, not a shell or cron within it.
+    """
+
     user_of_unit: str | None
     is_unit_itself: bool
 

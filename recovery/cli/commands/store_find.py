@@ -23,20 +23,9 @@ from recovery.discovery.host import Host
 from recovery.discovery.places import PLACES
 from recovery.discovery.search import SEARCH_ALL
 from recovery.errors import ExitCode
+from recovery.lock_holder import Holder
 from recovery.model.display import displayed
 from recovery.services.stores.find import FoundFile, find_stores
-
-
-class Holder(msgspec.Struct, frozen=True, kw_only=True):
-    """A process that holds the lock; `LockHolder` says what the fields are."""
-
-    pid: int
-    command: str | None
-    user: str | None
-    container: str | None
-    unit: str | None
-    is_exclusive: bool
-    is_certain: bool
 
 
 class StoreFile(msgspec.Struct, frozen=True, kw_only=True):
