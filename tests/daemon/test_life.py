@@ -8,6 +8,7 @@ import re
 import shutil
 import signal
 import socket
+import sqlite3
 import stat
 import subprocess
 import threading
@@ -95,6 +96,29 @@ def test_a_session_has_one_backup_and_is_taken_back_as_one_operation(store: Path
     assert ran(store, "store", "check").returncode in {0, 1}
     again = ran(store, "store", "undo", "--yes")
     assert again.returncode != 0
+
+
+def test_a_session_that_was_killed_before_it_wrote_its_last_change_is_taken_back(
+    store: Path,
+) -> None:
+    """The row of that change has no end, and names a token that is not there."""
+    with serving(store) as served:
+        for number in range(2):
+            mint(served, f"number {number}")
+        served.process.send_signal(signal.SIGKILL)
+    with contextlib.closing(sqlite3.connect(store.with_name("ledger.sqlite"))) as ledger, ledger:
+        columns = [row[1] for row in ledger.execute("PRAGMA table_info(entries)")][1:]
+        changed = {"txid_before": "(SELECT max(txid_after) FROM entries)", "digest": "'none'"}
+        changed["record_ids"] = """'["0bad0bad0bad0bad"]'"""
+        values = ", ".join(changed.get(name, name) for name in columns)
+        ledger.execute(
+            f"INSERT INTO entries ({', '.join(columns)}) SELECT {values} FROM entries"  # noqa: S608
+            " WHERE phase = 'intent' ORDER BY id DESC LIMIT 1"
+        )
+    assert "unfinished" in ran(store, "ledger", "list").stdout
+    undone = ran(store, "store", "undo", "--yes")
+    assert undone.returncode == 0, undone.stderr
+    assert "number" not in ran(store, "auth", "list").stdout
 
 
 def test_a_session_of_one_change_is_taken_back_byte_for_byte(store: Path) -> None:

@@ -236,13 +236,13 @@ def standing_operations(operations: Iterable[Operation], *, txid: int) -> tuple[
         The operations, oldest first.
     """
     standing: list[Operation] = []
-    for one in with_whole_sessions(operations):
+    for one in with_whole_sessions(operations, txid=txid):
         if one.operation == OPERATION:
             if one.outcome in _CHANGED and standing and _may_be_of(one, standing[-1]):
                 standing.pop()
         elif one.outcome in _CHANGED | _PERHAPS and not _wrote_nothing(one):
             standing.append(one)
-    while standing and standing[-1].outcome in _PERHAPS and _never_wrote(standing[-1], txid):
+    while standing and _was_cut_off(standing[-1], txid):
         standing.pop()
     return tuple(standing)
 
@@ -253,14 +253,15 @@ def _may_be_of(undo: Operation, operation: Operation) -> bool:
     return None in known or undo.txid_before in known[1:]
 
 
-def with_whole_sessions(operations: Iterable[Operation]) -> Iterator[Operation]:
+def with_whole_sessions(operations: Iterable[Operation], *, txid: int) -> Iterator[Operation]:
     """Put one operation in the place of all changes that were made in one session.
 
     A session has one backup, of the state before its first change. With a single change it is that
-    change, which has a digest.
+    change, which has a digest. A last change that was cut off before it wrote is none of them.
 
     Args:
         operations: All that was done to the store, oldest first.
+        txid: Its newest transaction.
 
     Yields:
         The operations; a session stands where its first row is.
@@ -273,6 +274,8 @@ def with_whole_sessions(operations: Iterable[Operation]) -> Iterator[Operation]:
     for one in listed:
         if one.operation == SESSION:
             changes = members.get(one.backup_path, [])
+            while len(changes) > 1 and _was_cut_off(changes[-1], txid):
+                changes.pop()
             if changes:
                 yield _whole(one, changes)
         elif not one.operation.startswith(f"{SESSION} "):
@@ -298,8 +301,10 @@ def _wrote_nothing(operation: Operation) -> bool:
     return operation.txid_before is not None and operation.txid_before == operation.txid_after
 
 
-def _never_wrote(operation: Operation, txid: int) -> bool:
-    return operation.txid_before is None or txid <= operation.txid_before
+def _was_cut_off(operation: Operation, txid: int) -> bool:
+    """Tell whether it has no end, and the store is as it was before it."""
+    has_not_written = operation.txid_before is None or txid <= operation.txid_before
+    return operation.outcome in _PERHAPS and has_not_written
 
 
 def _operation(store: MetaStore, operations: Iterable[Operation]) -> tuple[Operation, bool]:
