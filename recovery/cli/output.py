@@ -5,7 +5,8 @@ is shown, which the commands decide, and new tokens, which leave through `recove
 
 Invariants: results go to stdout, everything else to stderr. A message that cannot be written is
 dropped, because a closed stderr must never stop a job on the store half way; a result that cannot
-be written is an error. Text from a store is escaped before it comes here.
+be written is an error: `BrokenPipeError` where nobody reads stdout any more, else `OutputError`.
+Text from a store is escaped before it comes here.
 """
 
 import contextlib
@@ -78,22 +79,13 @@ class Output:
 
         Args:
             text: The line, without its line feed.
-
-        Raises:
-            BrokenPipeError: Nobody reads stdout any more.
-            OutputError: stdout cannot take it.
         """
         self.waiting.clear()
         with _stdout_errors():
             print(text, file=self._stdout)
 
     def prose(self, text: str) -> None:
-        """Write a sentence of the result, wrapped to the terminal.
-
-        Raises:
-            BrokenPipeError: Nobody reads stdout any more.
-            OutputError: stdout cannot take it.
-        """
+        """Write a sentence of the result, wrapped to the terminal."""
         for line in self._wrapped(text, self._stdout):
             self.line(line)
 
@@ -102,10 +94,6 @@ class Output:
 
         Scripts that were written for `influxd recovery` take the first line of stdout for the
         headings, and the last for the last row.
-
-        Raises:
-            BrokenPipeError: Nobody reads stdout any more.
-            OutputError: stdout cannot take it.
         """
         if self._stdout.isatty():
             self.prose(text)
@@ -127,10 +115,6 @@ class Output:
             rows: Its cells, escaped. They are not held where there are very many.
             has_headings: Whether the line above them is written.
             what: What is being done while the rows come; "" where that takes no time.
-
-        Raises:
-            BrokenPipeError: Nobody reads stdout any more.
-            OutputError: stdout cannot take it.
         """
         width = self._width(self._stdout)
         lines = table(columns, rows, width_max=width, has_headings=has_headings)
@@ -147,12 +131,7 @@ class Output:
             self.line("\n".join(some))
 
     def document(self, content: "Document") -> None:
-        """Write one JSON document on one line as the result.
-
-        Raises:
-            BrokenPipeError: Nobody reads stdout any more.
-            OutputError: stdout cannot take it.
-        """
+        """Write one JSON document on one line as the result."""
         import json  # noqa: PLC0415 - most output is no JSON
 
         from recovery.cli.documents import plain  # noqa: PLC0415 # only --json needs msgspec
@@ -174,10 +153,6 @@ class Output:
             name: Field that holds the list.
             items: Its items, each encoded as JSON. Each gets a line of its own.
             problems: What could not be listed; read after the last item. It gets the last field.
-
-        Raises:
-            BrokenPipeError: Nobody reads stdout any more.
-            OutputError: stdout cannot take it.
         """
         from recovery.cli.documents import plain  # noqa: PLC0415 # as above
 
@@ -238,12 +213,7 @@ class Output:
                 self._to_stderr(line)
 
     def close(self) -> None:
-        """Flush the result, so that a full disk is an error and not a silence.
-
-        Raises:
-            BrokenPipeError: Nobody reads stdout any more.
-            OutputError: stdout cannot take it.
-        """
+        """Flush the result, so that a full disk is an error and not a silence."""
         with _stdout_errors():
             self._stdout.flush()
 

@@ -5,4 +5,8 @@ argparse, printing, the terminal, the environment, exit codes.
 
 Invariants: everything that a person or a program is shown leaves as data. Time, randomness, the
 ledger, the question and the token's destination come in as protocols.
+
+What the name of an error says is not said again at each function: that what was named is not there
+(`NotFoundError`), that a record cannot be decoded (`RecordError`), that a rule of the server for
+passwords is broken (`PasswordError`). `Raises` has what is more than that.
 """

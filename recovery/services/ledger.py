@@ -71,11 +71,7 @@ class Operation(LedgerOperation, frozen=True, kw_only=True):
 
 
 def read_operations(ledger: Entries) -> tuple[Operation, ...]:
-    """Read the operations of a ledger, oldest first.
-
-    Raises:
-        LedgerError: The ledger cannot be read.
-    """
+    """Read the operations of a ledger, oldest first."""
     return _operations(ledger.entries())
 
 
@@ -103,7 +99,6 @@ def find_operation(ledger: Entries, number: int) -> Operation:
 
     Raises:
         NotFoundError: There is none of that number.
-        LedgerError: The ledger cannot be read.
     """
     entries = ledger.entries()
     operations = _operations(entries)

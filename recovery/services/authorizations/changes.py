@@ -69,10 +69,6 @@ class SetStatus(msgspec.Struct, frozen=True, kw_only=True):
 
         Returns:
             One record rewritten; nothing when it has this status.
-
-        Raises:
-            NotFoundError: There is no such authorization.
-            RecordError: It cannot be decoded.
         """
         before = choose_authorization(store, self.authorization_id)
         status = ACTIVE if self.is_active else INACTIVE
@@ -124,9 +120,6 @@ class DeleteAuthorization(msgspec.Struct, frozen=True, kw_only=True):
         Returns:
             The deletion, of a record that cannot be decoded too; nothing when there is none and
             that is well.
-
-        Raises:
-            NotFoundError: There is no such authorization.
         """
         name, warnings = self._found(store)
         raw_count, hashed_count = store.authorizations.entry_counts(self.authorization_id)
@@ -203,8 +196,6 @@ class CompleteOperator(msgspec.Struct, frozen=True, kw_only=True):
             One record with more permissions; nothing when it lacks none.
 
         Raises:
-            NotFoundError: There is no such authorization.
-            RecordError: It cannot be decoded.
             RefusedError: It is no operator token.
         """
         before = choose_authorization(store, self.authorization_id)

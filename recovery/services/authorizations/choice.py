@@ -28,7 +28,6 @@ def choose_authorization(tx: MetaTx, authorization_id: Id) -> Authorization:
 
     Raises:
         NotFoundError: There is none; the error lists the first of those that exist.
-        RecordError: It cannot be decoded.
     """
     found = tx.authorizations.load(authorization_id)
     if found is None:

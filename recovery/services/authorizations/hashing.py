@@ -53,8 +53,6 @@ class HashTokens(msgspec.Struct, frozen=True, kw_only=True):
             Rewritten records with another index entry each; nothing when none is raw.
 
         Raises:
-            NotFoundError: There is no such authorization.
-            RecordError: It cannot be decoded.
             RefusedError: The store is below level 21, the record has no token, or another
                 record has the same.
         """

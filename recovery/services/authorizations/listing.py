@@ -133,9 +133,6 @@ class Inventory:
 
         Args:
             organization: Only those of the organization with this name; None for all.
-
-        Raises:
-            NotFoundError: There is no such organization.
         """
         chosen = None if organization is None else choose_organization(self._tx, organization)
         problems: list[Problem] = []
@@ -143,19 +140,11 @@ class Inventory:
         return Listing(list_buckets(self._tx, org_id=org_id, problems=problems), problems)
 
     def user_details(self, choice: UserChoice) -> UserDetails:
-        """Say all about one user.
-
-        Raises:
-            NotFoundError: There is no such user.
-        """
+        """Say all about one user."""
         return describe_user(self._tx, choice.choose(self._tx))
 
     def try_password(self, choice: UserChoice, password: Secret) -> PasswordReport:
-        """Try a password of a user as a sign-in does.
-
-        Raises:
-            NotFoundError: There is no such user.
-        """
+        """Try a password of a user as a sign-in does."""
         return verify_password(self._tx, choice.choose(self._tx), password)
 
     def authorizations(

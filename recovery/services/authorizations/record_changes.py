@@ -65,7 +65,6 @@ class IssueAuthorization(msgspec.Struct, frozen=True, kw_only=True):
             One new record and one index entry.
 
         Raises:
-            NotFoundError: There is no such user or organization.
             StoreDamagedError: The file is damaged, or lacks a bucket.
         """
         require_user_and_organization(store, self.org_id, self.user_id)
@@ -134,10 +133,6 @@ class EditAuthorization(msgspec.Struct, frozen=True, kw_only=True):
 
         Returns:
             One record rewritten; nothing when it is as wanted, unless it is to be touched.
-
-        Raises:
-            NotFoundError: There is no such authorization.
-            RecordError: It cannot be decoded.
         """
         before = choose_authorization(store, self.authorization_id)
         changes = differing(before, status=self.status, description=self.description)

@@ -43,7 +43,6 @@ class DeleteSeveral(msgspec.Struct, frozen=True, kw_only=True):
             The deletion; nothing when nothing is chosen.
 
         Raises:
-            NotFoundError: There is no such authorization.
             RecordError: One that was named cannot be decoded.
         """
         problems: list[RecordProblem] = []
@@ -96,7 +95,6 @@ class SetStatusOfSeveral(msgspec.Struct, frozen=True, kw_only=True):
             Records rewritten; nothing when all that are chosen have this status.
 
         Raises:
-            NotFoundError: There is no such authorization.
             RecordError: One that was named cannot be decoded.
         """
         status = ACTIVE if self.is_active else INACTIVE

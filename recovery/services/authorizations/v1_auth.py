@@ -113,9 +113,6 @@ def list_legacy(view: View, *, user: str | None, organization: str | None) -> Li
         view: The records.
         user: Only those of the user with this name or ID; None for all.
         organization: The same of an organization.
-
-    Raises:
-        NotFoundError: There is no such user or organization.
     """
     user_id = None if user is None else choose_user(view.tx, user).id
     org_id = None if organization is None else choose_organization(view.tx, organization).id
@@ -150,8 +147,6 @@ class SetLegacyPassword(msgspec.Struct, frozen=True, kw_only=True):
             One key; nothing when the password is this one and that is well.
 
         Raises:
-            NotFoundError: There is no such authorization.
-            RecordError: It cannot be decoded.
             PasswordError: A server would not take the password.
         """
         found = choose_legacy(store, self.which)
@@ -200,10 +195,6 @@ class SetLegacyStatus(msgspec.Struct, frozen=True, kw_only=True):
 
         Returns:
             One record rewritten; nothing when it has this status.
-
-        Raises:
-            NotFoundError: There is no such authorization.
-            RecordError: It cannot be decoded.
         """
         before = choose_legacy(store, self.which)
         status = ACTIVE if self.is_active else INACTIVE
@@ -250,7 +241,6 @@ class DeleteLegacy(msgspec.Struct, frozen=True, kw_only=True):
             when there is none and that is well.
 
         Raises:
-            NotFoundError: There is no such authorization.
             RefusedError: Several records have the user name.
         """
         try:
@@ -309,7 +299,6 @@ def choose_legacy(store: MetaTx, which: str) -> Authorization:
 
     Raises:
         NotFoundError: There is none; the error lists the first of those that exist.
-        RecordError: It cannot be decoded.
         RefusedError: Several records have the user name.
     """
     wanted_id = parse_id(which)

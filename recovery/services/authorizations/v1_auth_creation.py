@@ -71,7 +71,6 @@ class CreateLegacy(msgspec.Struct, frozen=True, kw_only=True):
 
         Raises:
             ConflictError: The user name is taken.
-            NotFoundError: There is no such user or organization.
         """
         require_user_and_organization(store, self.org_id, self.user_id)
         if store.legacy_authorizations.indexed_id(self.username) is not None:
@@ -141,10 +140,6 @@ class EditLegacy(msgspec.Struct, frozen=True, kw_only=True):
 
         Returns:
             One record rewritten.
-
-        Raises:
-            NotFoundError: There is no such authorization.
-            RecordError: It cannot be decoded.
         """
         before = _existing(store, self.authorization_id)
         changes: dict[str, Value] = {"updatedAt": format_time(self.clock.now())}
@@ -181,10 +176,6 @@ class StoreLegacyPassword(msgspec.Struct, frozen=True, kw_only=True):
 
         Returns:
             One key.
-
-        Raises:
-            NotFoundError: There is no such authorization.
-            RecordError: It cannot be decoded.
         """
         found = _existing(store, self.authorization_id)
 

@@ -209,9 +209,7 @@ class PartialCopy(StagedFile):
             The copy, in a private folder beside its place.
 
         Raises:
-            ConflictError: Something is at the target.
             RefusedError: The name is one that influxd deletes.
-            StoreAccessError: This user may not make files there.
             WriteFailedError: There is no space, the disk failed, or the copy differs.
             StoreBusyError: The store has been replaced by another file.
         """

@@ -159,7 +159,6 @@ def first_setup(wanted: Setup, *, server_hashes: bool | None, clock: Clock, rng:
         The change.
 
     Raises:
-        PasswordError: The password breaks a rule of the server.
         RefusedError: A name cannot be one, or there is no token.
     """
     require_wanted(wanted)

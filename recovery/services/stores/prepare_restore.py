@@ -141,7 +141,6 @@ def prepare_restore(  # what, where to, and what is needed for it
 
     Raises:
         StoreNotFoundError: The folder has no manifest, or lacks the metadata.
-        ConflictError: Something is at the target.
         WriteFailedError: The copy cannot be made; nothing is left of it.
         RecoveryError: The metadata cannot be read.
     """

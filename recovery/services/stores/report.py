@@ -75,7 +75,6 @@ def report_on(
 
     Raises:
         StoreDamagedError: Nothing of the store can be read.
-        LedgerError: The ledger cannot be read.
     """
     problems: list[str] = []
     examination = examine(session, files=files, clock=clock, rng=rng)
@@ -115,8 +114,6 @@ def write_report(report: Report, target: Path) -> None:
         target: The file; nothing may be there.
 
     Raises:
-        ConflictError: Something is there.
-        StoreAccessError: This user may not make files there.
         WriteFailedError: It cannot be written; nothing is left of it.
     """
     content = page_of(report).encode(errors="backslashreplace")

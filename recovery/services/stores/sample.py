@@ -63,7 +63,6 @@ def make_sample_store(path: Path, *, clock: Clock, rng: Rng) -> SampleStore:
 
     Raises:
         ConflictError: Something is there; it is left alone.
-        StoreAccessError: This user may not make it.
         WriteFailedError: It cannot be written; nothing is left of it.
     """
     ids = IdSource(clock, rng)

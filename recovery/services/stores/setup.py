@@ -111,10 +111,7 @@ def proposed_setup(
 
     Raises:
         ConflictError: Something is there; it is left alone.
-        PasswordError: The password breaks a rule of the server.
         RefusedError: A name cannot be one.
-        StoreAccessError: This user may not make it.
-        WriteFailedError: It cannot be written.
     """
     require_wanted(wanted)
     target = path.absolute()
@@ -234,7 +231,6 @@ def require_wanted(wanted: Setup) -> None:
     """Refuse a set-up that a server would refuse.
 
     Raises:
-        PasswordError: The password breaks a rule of the server.
         RefusedError: A name cannot be one.
     """
     require_name("user", wanted.username)

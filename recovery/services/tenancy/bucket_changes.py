@@ -75,7 +75,6 @@ class CreateBucket(msgspec.Struct, frozen=True, kw_only=True):
 
         Raises:
             ConflictError: The organization has a bucket of that name.
-            NotFoundError: There is no such organization.
             RefusedError: It cannot be a name, or the times do not go together.
         """
         organization_of(store, self.org_id)
@@ -147,7 +146,6 @@ class EditBucket(msgspec.Struct, frozen=True, kw_only=True):
 
         Raises:
             ConflictError: The organization has a bucket of that name.
-            NotFoundError: There is no such bucket.
             RefusedError: It cannot be a name, or the times do not go together.
         """
         before = bucket_of(store, self.bucket_id)
@@ -229,7 +227,6 @@ class DeleteBucket(msgspec.Struct, frozen=True, kw_only=True):
         """Plan the deletion with index entry, catalogue entry and roles.
 
         Raises:
-            NotFoundError: There is no such bucket.
             RefusedError: It is a system bucket, or has data.
         """
         bucket = bucket_of(store, self.bucket_id)

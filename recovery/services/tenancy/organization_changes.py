@@ -72,7 +72,6 @@ class CreateOrganization(msgspec.Struct, frozen=True, kw_only=True):
         Raises:
             AmbiguousError: No owner was named and there are several users.
             ConflictError: The name is taken.
-            NotFoundError: There is no such user.
             RefusedError: It cannot be a name.
         """
         require_name("organization", self.name)
@@ -173,7 +172,6 @@ class RenameOrganization(msgspec.Struct, frozen=True, kw_only=True):
 
         Raises:
             ConflictError: Another organization has the name.
-            NotFoundError: There is no such organization.
             RefusedError: It cannot be a name.
         """
         require_name("organization", self.new_name)
@@ -228,9 +226,6 @@ class SetRole(msgspec.Struct, frozen=True, kw_only=True):
         Returns:
             One mapping with its index entry, in the place of another role; nothing when the user
             has this role.
-
-        Raises:
-            NotFoundError: There is no such user or organization.
         """
         user = choose_user(store, self.username)
         organization = choose_organization(store, self.organization)
@@ -257,7 +252,6 @@ class SetInstanceOwner(msgspec.Struct, frozen=True, kw_only=True):
             One mapping with its index entry; nothing when the user has this role.
 
         Raises:
-            NotFoundError: There is no such user.
             RefusedError: The servers of this level know no such role.
         """
         if store.level < LEVEL_INSTANCE:

@@ -109,7 +109,6 @@ class EditOrganization(msgspec.Struct, frozen=True, kw_only=True):
 
         Raises:
             ConflictError: The name is taken.
-            NotFoundError: There is no such organization.
             RefusedError: The name is empty.
         """
         before = organization_of(store, self.org_id)
@@ -158,7 +157,6 @@ class DeleteOrganization(msgspec.Struct, frozen=True, kw_only=True):
             The organization, its buckets with their catalogue entries and roles, its own roles.
 
         Raises:
-            NotFoundError: There is no such organization.
             RefusedError: It has data.
         """
         organization = organization_of(store, self.org_id)
@@ -284,9 +282,6 @@ def delete_bucket(tx: MetaTx, bucket_id: Id) -> None:
 
     Args:
         bucket_id: A bucket without data.
-
-    Raises:
-        StoreDamagedError: A bucket is missing, or the file or the catalogue is damaged.
     """
     bucket = tx.buckets.get(bucket_id)
     if bucket is None:
@@ -302,9 +297,6 @@ def count_with_data(store: MetaTx, bucket_ids: set[Id]) -> int:
 
     Returns:
         How many of them have.
-
-    Raises:
-        StoreDamagedError: The catalogue cannot be understood.
     """
     try:
         catalogue = decode_catalogue(store.catalogue.read() or b"")

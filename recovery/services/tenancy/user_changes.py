@@ -58,10 +58,6 @@ class SetPassword(msgspec.Struct, frozen=True, kw_only=True):
 
         Returns:
             One password, and the status where asked for.
-
-        Raises:
-            NotFoundError: There is no such user.
-            PasswordError: The password breaks a rule of the server.
         """
         require_acceptable(self.password)
         user = self.user.choose(store)
@@ -125,9 +121,6 @@ class SetUserStatus(msgspec.Struct, frozen=True, kw_only=True):
 
         Returns:
             One record rewritten; nothing when it has this status.
-
-        Raises:
-            NotFoundError: There is no such user.
         """
         user = self.user.choose(store)
         status = ACTIVE if self.is_active else INACTIVE
@@ -169,7 +162,6 @@ class RenameUser(msgspec.Struct, frozen=True, kw_only=True):
 
         Raises:
             ConflictError: Another user has the name.
-            NotFoundError: There is no such user.
             RefusedError: It cannot be a name.
         """
         require_name("user", self.new_name)
@@ -218,9 +210,6 @@ class DeleteUser(msgspec.Struct, frozen=True, kw_only=True):
 
         Returns:
             The user, its index entry, its password, its roles, and where asked for its tokens.
-
-        Raises:
-            NotFoundError: There is no such user.
         """
         user = self.user.choose(store)
         name = cut_name(user.name)

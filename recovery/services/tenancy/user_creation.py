@@ -68,8 +68,6 @@ class CreateUser(msgspec.Struct, frozen=True, kw_only=True):
 
         Raises:
             ConflictError: The name or the ID is taken.
-            NotFoundError: There is no such organization.
-            PasswordError: The password breaks a rule of the server.
             RefusedError: The name cannot be one.
         """
         require_name("user", self.name)

@@ -89,7 +89,6 @@ class EditUser(msgspec.Struct, frozen=True, kw_only=True):
 
         Raises:
             ConflictError: The name is taken.
-            NotFoundError: There is no such user.
             RefusedError: The name is empty.
         """
         before = user_of(store, self.user_id)
@@ -138,9 +137,6 @@ class StorePassword(msgspec.Struct, frozen=True, kw_only=True):
 
         Returns:
             One key.
-
-        Raises:
-            NotFoundError: There is no such user.
         """
         user = user_of(store, self.user_id)
 

@@ -89,7 +89,6 @@ def write_empty_store(tx: MetaTx, *, level: int, ids: IdSource, rng: Rng, now: s
 
     Raises:
         StoreDamagedError: The file is not new.
-        WriteFailedError: It cannot be written.
     """
     for name in sorted(buckets_of_level(level)):
         tx.create_table(name)
@@ -116,7 +115,6 @@ def write_user(tx: MetaTx, *, name: str, ids: IdSource) -> Id:
 
     Raises:
         RefusedError: The name does not fit into a key, or no ID is free.
-        StoreDamagedError: A bucket is missing, or the file is damaged.
     """
     user_id = unused(ids.snowflake, tx.users.has_id)
     tx.users.insert(user_id, name)
@@ -148,7 +146,6 @@ def write_organization(
 
     Raises:
         RefusedError: The name does not fit into a key, or no ID is free.
-        StoreDamagedError: A bucket is missing, or the file or the catalogue is damaged.
     """
     if org_id is None:
         org_id = unused(ids.random, tx.organizations.has_id)
@@ -169,7 +166,6 @@ def write_bucket(tx: MetaTx, wish: BucketWish, *, org_id: Id, ids: IdSource, now
 
     Raises:
         RefusedError: The name does not fit into a key, or no ID is free.
-        StoreDamagedError: A bucket is missing, or the file or the catalogue is damaged.
     """
     bucket_id = wish.bucket_id or unused(ids.random, tx.buckets.has_id)
     shard_group_ns = wish.shard_group_ns or shard_group_duration_ns(wish.retention_ns)
@@ -226,8 +222,5 @@ def write_role(tx: MetaTx, *, org_id: Id, user_id: Id, role: str) -> None:
 
     Args:
         role: `OWNER` or `MEMBER`.
-
-    Raises:
-        StoreDamagedError: A bucket is missing, or the file is damaged.
     """
     tx.mappings.put(organization_role(user_id, org_id, role))
