@@ -40,10 +40,12 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 def pytest_configure(config: pytest.Config) -> None:
     """Declare the markers of these fixtures, and refuse what CI must not do."""
+    # A shell ignores the one in what it starts with "&", nohup the other, and what is started here
+    # would inherit that: the tests of them need them.
     if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
-        # A shell gives that to what it starts with "&", and each process that is started inherits
-        # it: Ctrl-C would do nothing in the tests of Ctrl-C.
         signal.signal(signal.SIGINT, signal.default_int_handler)
+    if signal.getsignal(signal.SIGHUP) is signal.SIG_IGN:
+        signal.signal(signal.SIGHUP, lambda *_: None)  # none of ours, and default in a new process
     config.addinivalue_line(
         "markers", "damages: harms the store it was given, which is not checked afterwards"
     )
