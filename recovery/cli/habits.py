@@ -121,6 +121,7 @@ _BARE: Final[dict[str, tuple[str, ...]]] = {
         for verb in ("show", "create", "update", "activate", "deactivate", "delete")
     },
     "user verify-password": ("--username",),
+    "user undelete": ("--username",),
     "user rename": ("--username", "--new-name"),
     "org create": ("--org",),
     "org rename": ("--org", "--new-name"),

@@ -247,7 +247,11 @@ class Parser(argparse.ArgumentParser):
                 "expected one argument", "a value is missing"
             )
             problem = problem.replace("invalid int value:", "expected a whole number, found")
-        raise UsageError(problem=problem, hint=f"type {self.prog} --help")
+        hint = f"type {self.prog} --help"
+        if problem.endswith(": a value is missing"):
+            name = problem.partition(": ")[0].partition("/")[0]
+            hint = f"give one, as {name}=VALUE where it begins with a dash, or {hint}"
+        raise UsageError(problem=problem, hint=hint)
 
     def _check_value(self, action: argparse.Action, value: Any) -> None:  # noqa: ANN401 # argparse's own
         """Refuse a value that is not one of the choices, and name the nearest that is."""
@@ -256,7 +260,7 @@ class Parser(argparse.ArgumentParser):
             return
         if action is self._choices:
             raise UnknownWordError(self, str(value))
-        name = "/".join(action.option_strings)
+        name = "/".join(action.option_strings) or str(action.metavar)
         near = nearest_word(str(value), {choice: choice for choice in choices})
         raise UsageError(
             problem=f"{name} {shown(value)}: expected one of {', '.join(choices)}",

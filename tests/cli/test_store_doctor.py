@@ -60,8 +60,20 @@ def test_check_names_what_is_wrong_what_influxd_does_and_what_to_do(
     assert lines[fatal + 1].startswith("    effect: ")
     assert lines[fatal + 2] == "    what to do: repair adds the entry"
     assert f"[medium] I7 usersv1 {broken.bob}: " in text
-    assert "1 of 2 findings can be mended: influx-recovery store repair --dry-run" in text
+    assert "1 of 2 findings can be mended: influx-recovery store repair --bolt-path" in text
     assert lines[-1].startswith("Verdict: influxd will not start, because bucketsv1 ")
+
+
+def test_what_to_type_about_organizations_names_them(cli: Cli, full: FullStore) -> None:
+    for org, name in ((full.org, "a\u200b"), (full.other_org, "b\u200b")):
+        words = ("org", "rename", "--org", org, "--new-name", name, "--yes")
+        assert cli.run(*words, "--bolt-path", full.path).code == 0
+        _, text = check(cli, full)
+        expected = full.org if org == full.org else "ORG"
+        typed = (
+            f"influx-recovery org rename --bolt-path {full.path} --org {expected} --new-name NAME"
+        )
+        assert typed in " ".join(text.split())
 
 
 def test_check_tells_a_program_the_same(cli: Cli, broken: FullStore) -> None:

@@ -203,7 +203,14 @@ def _show(
     output.aside()
     shown = plural(rows.count, "authorization")
     is_all = rows.is_all and options.user is None and options.org is None
-    output.aside(f"{shown}; {_verdict(tally.full_count, rows.count, is_all=is_all)}")
+    output.aside(f"{shown}; {_verdict(tally.full_count, rows.count)}")
+    has_none = is_all and not tally.full_count
+    is_hash_shown = tally.shows_tokens and tally.raw_count < rows.count
+    if has_none or is_hash_shown:
+        from recovery.cli.hints import command_line, named_with  # noqa: PLC0415 # seldom needed
+
+        named = named_with(options.bolt_path, options.ledger)
+        output.aside(f"To make one that works: {command_line('auth create-operator', named)}")
     say_more(rows, options, output)
     if rows.count:
         output.aside(_of_tokens(tally.raw_count, rows.count, shows_tokens=tally.shows_tokens))
@@ -256,7 +263,7 @@ def _of_tokens(raw_count: int, count: int, *, shows_tokens: bool) -> str:
     """Say what can be shown of tokens, and that a hash is none."""
     hashed = (
         "What is stored as a hash begins with $influxdb2- and is no token: nothing gives the token "
-        "back. To have one that works: influx-recovery auth create-operator"
+        "back."
     )
     if shows_tokens:
         return hashed if raw_count < count else "These are the tokens themselves."
@@ -265,12 +272,11 @@ def _of_tokens(raw_count: int, count: int, *, shows_tokens: bool) -> str:
     return "All are stored as hashes, from which nothing gives the tokens back."
 
 
-def _verdict(full_count: int, count: int, *, is_all: bool) -> str:
+def _verdict(full_count: int, count: int) -> str:
     if full_count:
         return f"{plural(full_count, 'full operator token')} that a server would accept."
     which = "it is no" if count == 1 else "none of them is a"
-    none = f"{which} full operator token that a server would accept."
-    return f"{none} To make one: influx-recovery auth create-operator" if is_all else none
+    return f"{which} full operator token that a server would accept."
 
 
 def _words(row: AuthorizationRow) -> tuple[str, ...]:

@@ -183,7 +183,8 @@ def _lines(examination: Examination, named: Named) -> Iterator[str]:
     mendable = sum(one.is_mendable for one in findings)
     if mendable:
         count = plural(len(examination.findings), "finding")
-        yield f"{mendable} of {count} can be mended: influx-recovery store repair --dry-run"
+        repair = command_line("store repair", {**named, Input.DRY_RUN: ""})
+        yield f"{mendable} of {count} can be mended: {repair}"
     yield f"Verdict: {displayed(examination.verdict.sentence)}."
     if is_locked and access.nearest is not None:
         near = access.nearest
@@ -233,8 +234,10 @@ def _kind_lines(
 
 def _what_to_type(finding: Finding, named: Named, *, is_alone: bool) -> Iterator[str]:
     """Write what a person can do about a record, or about several records."""
-    record = {Input.ID: finding.id if is_alone else None}
+    record: Named = {Input.ID: finding.id if is_alone else None}
     for operation in finding.operations:
+        if operation.startswith("org "):  # where the record itself is the organization
+            record = {Input.ORGANIZATION: record[Input.ID]}
         yield command_line(operation, {**named, **record})
     if finding.is_on_request and finding.mend is not None:
         yield command_line("store repair", {**named, Input.ONLY: finding.number})

@@ -1,12 +1,15 @@
 """Words and options of other tools, of English and of German: what is proposed for them."""
 
 import re
+from functools import cache
 from typing import Final
 
 import pytest
 
-from recovery.cli.parser import understand
+from recovery.cli.habits import in_our_words, with_our_options
+from recovery.cli.parser import VALUED, build_parser, parse_arguments
 from recovery.cli.usage import UsageError
+from recovery.cli.vocabulary import COMMANDS
 
 COMMANDS_MEANT: Final = {
     "auth create": "auth creat|auth crete -o main|auth new|auth add|auth make|auth generate|"
@@ -85,9 +88,17 @@ HELP_ONLY: Final = (
 """What no proposal may be made for: it would permit or destroy more than what was typed."""
 
 
+_whole_parser = cache(build_parser)
+
+
 def hint_of(line: str) -> str:
-    with pytest.raises(UsageError) as refused:
-        understand(line.split())
+    """Say what is answered, as `understand` does where a line is mistyped."""
+    argv = in_our_words(line.split(), VALUED)
+    words = " ".join(argv[:2])
+    with pytest.raises(UsageError) as refused:  # noqa: PT012 # either may see it
+        if words in COMMANDS:
+            argv = with_our_options(argv, words, _whole_parser().command(words))
+        parse_arguments(argv, _whole_parser())
     return str(refused.value.hint)
 
 
@@ -118,3 +129,4 @@ def test_what_only_a_server_does_is_told_so(word: str) -> None:
 def test_an_option_whose_work_another_command_does_leads_there() -> None:
     assert "influx-recovery auth set-inactive ID" in hint_of("auth update --status inactive")
     assert "NO_COLOR=1" in hint_of("auth list --no-color")
+    assert "as --bolt-path=VALUE where it begins with a dash" in hint_of("auth list --bolt-path -x")

@@ -1,0 +1,100 @@
+"""Views and plans at every width, as a person sees them."""
+
+import re
+import shutil
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Final
+
+import pytest
+
+from recovery.ledger import Ledger
+from recovery.ledger_rows import Actor
+from recovery.services.changes.ports import Intent
+from tests.support.ports import FixedClock
+from tests.support.run_cli import PROJECT, Cli
+from tests.support.stores import CHANGED_AT, OPERATOR_TOKEN, MadeStore, make_store
+
+GOLDEN: Final = PROJECT / "tests" / "golden" / "views.txt"
+WIDTHS: Final = (40, 60, 80, 132)
+NORMAL: Final = (
+    (re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9:]{8}"), "0000-00-00T00:00:00"),
+    (re.compile(r"[0-9]{8}T[0-9]{6}Z"), "00000000T000000Z"),
+    (re.compile(r"\b(?!0cff2e2708da|375b8fa296750048|1805eaca7a7b8279)[0-9a-f]{16}\b"), "0" * 16),
+)
+"""What differs from run to run, by something as long."""
+
+
+@pytest.fixture
+def folder() -> Iterator[Path]:
+    """A folder whose path is as long in every run, so that lines break where they did."""
+    folder = Path(tempfile.mkdtemp(prefix="store-", dir="/tmp"))  # see above
+    yield folder
+    shutil.rmtree(folder)
+
+
+def write_ledger(cli: Cli, path: Path) -> None:
+    """Record two operations of other people."""
+    for host, user, operation, reason in (
+        ("nas", "alice", "auth create-operator", "lost the token, ticket 4711"),
+        ("nas", None, "store repair", None),
+    ):
+        ledger = Ledger(
+            path=cli.home / "others.sqlite",
+            actor=Actor(host=host, uid=0, sudo_user=user, tool_version="0.1.0"),
+            clock=FixedClock(CHANGED_AT),
+        )
+        intent = Intent(
+            operation=operation,
+            store_path=path,
+            device=1,
+            inode=2,
+            record_ids=("0cff2e2708da0005",),
+            backup_path=path,
+            reason=reason,
+        )
+        number = ledger.intend(intent, txid_before=7)
+        ledger.conclude(number, "done", txid_after=8)
+
+
+def lines(made: MadeStore, cli: Cli) -> list[str]:
+    store = f"--bolt-path {made.path}"
+    return [
+        "recipe list",
+        f"ledger list --ledger {cli.home / 'others.sqlite'}",
+        f"store backups {store}",
+        f"store backups prune --dry-run --give-up-undo {store}",
+        f"store undo --dry-run {store}",
+        f"auth undelete {made.reader} --dry-run {store}",
+        f"auth undelete {store}",
+        f"user undelete {store}",
+        f"auth rotate --all --token-file {cli.home}/new --dry-run {store}",
+        f"auth hash --all --dry-run {store}",
+        f"auth import {cli.home}/exported --dry-run {store}",
+        f"store rebuild {made.path.parent}/new --engine-path {cli.home}/no --dry-run",
+    ]
+
+
+def test_every_view_and_plan_fits(folder: Path, *, update_golden: bool) -> None:
+    cli = Cli(folder / "home")
+    made = make_store(folder / "influxd.bolt", level=21)
+    path = ("--bolt-path", str(made.path), "--yes")
+    assert (
+        cli.run_here("auth", "export", cli.home / "exported", "--with-tokens", *path[:2]).code == 0
+    )
+    assert cli.run_here("user", "delete", "bob", "--with-tokens", *path).code == 0
+    write_ledger(cli, Path("/var/lib/influxdb/influxd.bolt"))
+    shown = ""
+    for line in lines(made, cli):
+        for columns in WIDTHS:
+            done = cli.shown_here(*line.split(), columns=columns, environ={})
+            typed = " ".join(line.split(" --bolt-path")[0].split(" --ledger")[0].split())
+            shown += f"== {columns} columns: {typed}\n{done.stdout}\n"
+    shown = shown.replace(str(folder), f"{folder.parent}/store-XXXXXXXX")
+    for pattern, name in NORMAL:
+        shown = pattern.sub(name, shown)
+    if update_golden:
+        GOLDEN.write_text(shown)
+    assert GOLDEN.read_text() == shown
+    assert OPERATOR_TOKEN not in shown
