@@ -65,15 +65,11 @@ def test_check_names_what_is_wrong_what_influxd_does_and_what_to_do(
 
 
 def test_what_to_type_about_organizations_names_them(cli: Cli, full: FullStore) -> None:
-    for org, name in ((full.org, "a\u200b"), (full.other_org, "b\u200b")):
-        words = ("org", "rename", "--org", org, "--new-name", name, "--yes")
+    for org, named in ((full.org, full.org), (full.other_org, "NAME")):
+        words = ("org", "rename", "--org", org, "--new-name", f"{org}\u200b", "--yes")
         assert cli.run(*words, "--bolt-path", full.path).code == 0
         _, text = check(cli, full)
-        expected = full.org if org == full.org else "ORG"
-        typed = (
-            f"influx-recovery org rename --bolt-path {full.path} --org {expected} --new-name NAME"
-        )
-        assert typed in " ".join(text.split())
+        assert f"--org {named} --new-name NAME" in text
 
 
 def test_check_tells_a_program_the_same(cli: Cli, broken: FullStore) -> None:

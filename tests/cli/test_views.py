@@ -20,10 +20,11 @@ GOLDEN: Final = PROJECT / "tests" / "golden" / "views.txt"
 WIDTHS: Final = (40, 60, 80, 132)
 NORMAL: Final = (
     (re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9:]{8}"), "0000-00-00T00:00:00"),
-    (re.compile(r"[0-9]{8}T[0-9]{6}Z"), "00000000T000000Z"),
     (re.compile(r"\b(?!0cff2e2708da|375b8fa296750048|1805eaca7a7b8279)[0-9a-f]{16}\b"), "0" * 16),
 )
 """What differs from run to run, by something as long."""
+IN_NAMES: Final = re.compile(r"(?<=bolt\.)[0-9]+|[0-9]*T[0-9]{6}Z")
+"""Times in names of backups, which a narrow table breaks anywhere."""
 
 
 @pytest.fixture
@@ -94,6 +95,7 @@ def test_every_view_and_plan_fits(folder: Path, *, update_golden: bool) -> None:
     shown = shown.replace(str(folder), f"{folder.parent}/store-XXXXXXXX")
     for pattern, name in NORMAL:
         shown = pattern.sub(name, shown)
+    shown = IN_NAMES.sub(lambda found: re.sub("[0-9]", "0", found[0]), shown)
     if update_golden:
         GOLDEN.write_text(shown)
     assert GOLDEN.read_text() == shown
