@@ -200,14 +200,20 @@ class AuthorizationDecoder:
 
     Nearly all of a record is a permission list that was met before. Where one follows the fields in
     front of it, as they lie in what a server has written, it is compared and not read again.
+
+    Attributes:
+        was_known: Whether the last record was read so: each field is in it once, and all of it is
+            text in UTF-8.
     """
 
     def __init__(self) -> None:
         """Know no list yet."""
+        self.was_known = False
         self._lists: dict[int, bytes] = {}
 
     def decode(self, document: bytes) -> Authorization:
         """Decode one. Takes, returns and raises as `decode_authorization`."""
+        self.was_known = False
         head = _HEAD.match(document)
         # A list is a value of its own wherever it stands, so what follows it is outside of it.
         tail = None if head is None else _TAIL.match(document, document.rfind(_TAIL_BEGIN))
@@ -220,7 +226,7 @@ class AuthorizationDecoder:
         token, hashed = head[2], head[3]
         created_at, updated_at = tail.groups()
         try:
-            return Authorization(
+            authorization = Authorization(
                 Id(head[1].decode()),
                 Secret(token.decode()) if token else None,
                 Secret(hashed.decode()) if hashed else None,
@@ -235,16 +241,26 @@ class AuthorizationDecoder:
             )
         except UnicodeDecodeError:
             return decode_authorization(document)
+        self.was_known = True
+        return authorization
 
     def _learned(self, document: bytes) -> Authorization:
         """Decode a record with another list than the last one of that length, and remember it."""
         authorization = decode_authorization(document)
         found = authorization.permissions_json
-        if len(found) <= _KNOWN_LIST_SIZE_BYTES_MAX:
+        if len(found) <= _KNOWN_LIST_SIZE_BYTES_MAX and _is_utf8(found):
             if len(self._lists) >= _KNOWN_LISTS_MAX:
                 self._lists.clear()
             self._lists[len(found)] = found
         return authorization
+
+
+def _is_utf8(document: bytes) -> bool:
+    try:
+        document.decode()
+    except UnicodeDecodeError:
+        return False
+    return True
 
 
 def encode_authorization(  # noqa: PLR0913 # one argument a field of the record
@@ -347,9 +363,7 @@ class OperatorClassifier:
 
     def _read(self, document: bytes) -> PermissionSummary:
         permissions = decode_permissions(document)
-        try:
-            document.decode()
-        except UnicodeDecodeError:
+        if not _is_utf8(document):
             document = encode([permission.to_json() for permission in permissions])
         return PermissionSummary(
             operator=classify(permissions, level=self._level),

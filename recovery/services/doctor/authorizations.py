@@ -21,6 +21,7 @@ from recovery.model.authorization import (
     ACTIVE,
     INACTIVE,
     Authorization,
+    AuthorizationDecoder,
     OperatorClassifier,
     decode_authorization,
 )
@@ -239,11 +240,12 @@ class _Examiner:
         table = self._tx.table(TABLE)
         population = chart.authorizations
         population.is_there = chart.has_records(TABLE)
+        decoder = AuthorizationDecoder()
         for key, document in table.items():
             chart.count(TABLE)
             try:
-                authorization = decode_authorization(document)
-                if repeats(document):
+                authorization = decoder.decode(document)
+                if not decoder.was_known and repeats(document):
                     require_decodable(document, SHAPE)
                 judgement = self._judge.of(authorization)
             except UndecodableError:
