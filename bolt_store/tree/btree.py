@@ -89,13 +89,20 @@ class BTree:
             OSError: A page cannot be read.
         """
         child: Child = self.root
+        node_or_page = self._pages.node_or_page
         for _ in range(TREE_DEPTH_MAX):
-            node = self._pages.node_or_page(child) if isinstance(child, int) else child
+            node = node_or_page(child) if isinstance(child, int) else child
             if isinstance(node, bytes):
                 return find_in_leaf(node, key, pgid=child if isinstance(child, int) else None)
+            keys = node.keys
             if isinstance(node, Leaf):
-                return _find_in_leaf(node, key)
-            child = node.children[child_index(node.keys, key)]
+                index = bisect_left(keys, key)
+                if index < len(keys) and keys[index] == key:
+                    return node.flags[index], node.values[index]
+                return None
+            # As `child_index`, without a call.
+            index = bisect_right(keys, key)
+            child = node.children[index - 1 if index else 0]
         raise _too_deep(child)
 
     def put(self, key: bytes, value: bytes, flags: int) -> None:
@@ -320,13 +327,6 @@ class BTree:
 def child_index(keys: list[bytes], key: bytes) -> int:
     """Return the index of the child that `key` belongs to."""
     return max(bisect_right(keys, key) - 1, 0)
-
-
-def _find_in_leaf(leaf: Leaf, key: bytes) -> tuple[int, bytes] | None:
-    index = bisect_left(leaf.keys, key)
-    if index < len(leaf.keys) and leaf.keys[index] == key:
-        return leaf.flags[index], leaf.values[index]
-    return None
 
 
 def _free(node: Node, storage: Storage) -> None:

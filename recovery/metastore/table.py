@@ -128,8 +128,12 @@ class Table:
         bucket = self._bucket
         if bucket is None or not key:
             return None
-        with self._failures.translated():
+        try:  # not `translated`, which takes as long as the look-up
             return bucket.get(key)
+        except StateError:
+            raise
+        except (BoltError, OSError) as error:
+            raise self._failures.translate(error) from error
 
     def items(
         self, prefix: bytes = b"", *, start: bytes | None = None

@@ -28,6 +28,7 @@ from recovery.model.gojson import (
     UndecodableError,
     decode_fields,
     encode,
+    encode_text,
     fold,
     id_field,
     is_time,
@@ -142,6 +143,32 @@ class Authorization(msgspec.Struct, frozen=True, eq=False):
             now: The time, as `format_time` writes it.
         """
         return self.rewritten({"status": status, "updatedAt": now})
+
+    def with_hash(self, hashed: Secret) -> "Authorization":
+        """Put a hash into the place of the raw token, and keep all else.
+
+        Args:
+            hashed: What `hash_token` makes of the token.
+
+        Returns:
+            The new record.
+        """
+        text = hashed.reveal()
+        head = _HEAD.match(self.document)
+        end = len(self.document) if head is None else head.end() + len(self.permissions_json)
+        if (
+            head is None
+            or head[2] is None
+            or head[3] is not None
+            or not self.document.startswith(self.permissions_json, head.end())
+            or _TAIL.match(self.document, end) is None
+        ):
+            return decode_authorization(self.rewritten({"token": None, "hashedToken": text}))
+        begin = head.end(1) + len('",')
+        name_and_value = b'"hashedToken":' + encode_text(text)
+        rest = self.document[head.end(2) + len('"') :]
+        document = self.document[:begin] + name_and_value + rest
+        return msgspec.structs.replace(self, token=None, hashed_token=hashed, document=document)
 
     def with_permissions_added(self, added: Sequence[Permission], *, now: str) -> bytes:
         """Encode the authorization with more permissions behind those it has.

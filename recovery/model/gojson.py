@@ -292,16 +292,21 @@ def patched(document: bytes, changes: Mapping[str, Json], *, order: Sequence[str
         UndecodableError: The stored document is no JSON object.
     """
     encoded = {name: bytes(value) for name, value in _members(document).items()}
+    named: dict[str, list[str]] = {}
+    for key in encoded:
+        named.setdefault(fold(key), []).append(key)
     for name, value in changes.items():
-        known = [key for key in encoded if fold(key) == fold(name)]
+        known = named.get(fold(name), [])
         for key in known if value is None else known[1:]:
             del encoded[key]
         if value is None:
-            continue
-        if known:
+            named.pop(fold(name), None)
+        elif known:
             encoded[known[0]] = encode(value)
+            named[fold(name)] = known[:1]
         else:
             encoded = _inserted(encoded, name, encode(value), order)
+            named[fold(name)] = [name]
     return _object(encoded.items())
 
 

@@ -42,7 +42,7 @@ REVEALS: Final = {
     "recovery.daemon.passwords": {"_class_count"},
     "recovery.daemon.access": {"ConsoleKey.of"},
     "recovery.daemon.sessions": {"_digest"},
-    "recovery.model.authorization": {"encode_authorization"},
+    "recovery.model.authorization": {"Authorization.with_hash", "encode_authorization"},
     # They are hashed, compared, or measured.
     "recovery.model.password": {
         "hash_password",
@@ -78,7 +78,7 @@ REVEALS: Final = {
     },
     "recovery.services.authorizations.verification": {"_reasons", "verify_token"},
     "recovery.services.doctor.authorizations": {"key_of"},
-    "recovery.services.authorizations.hashing": {"_Moves._obstacle", "_hashed"},
+    "recovery.services.authorizations.hashing": {"_Moves._obstacle"},
     "recovery.services.undeletion.logins": {"_obstacle_to"},
     "recovery.services.undeletion.traces": {"_Finder._take_login"},
     "recovery.services.authorizations.v1_auth": {

@@ -21,7 +21,7 @@ import msgspec
 from recovery.errors import RefusedError
 from recovery.metastore.table import RecordProblem
 from recovery.metastore.transaction import MetaTx
-from recovery.model.authorization import Authorization, decode_authorization
+from recovery.model.authorization import Authorization
 from recovery.model.ids import Id
 from recovery.model.token import LEVEL_HASHED, TokenForm, hash_token
 from recovery.remedy import Input, Run
@@ -161,10 +161,7 @@ class _Moves:
 
 def _hashed(before: Authorization) -> Authorization:
     """Replace a raw token by its hash."""
-    if before.token is None:
-        return before
-    hashed = hash_token(before.token).reveal()
-    return decode_authorization(before.rewritten({"token": None, "hashedToken": hashed}))
+    return before if before.token is None else before.with_hash(hash_token(before.token))
 
 
 def _step(store: MetaTx, ids: tuple[Id, ...]) -> str:

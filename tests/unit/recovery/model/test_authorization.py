@@ -18,7 +18,7 @@ from recovery.model.authorization import (
     decode_authorization,
     encode_authorization,
 )
-from recovery.model.gojson import UndecodableError, encode
+from recovery.model.gojson import Json, UndecodableError, encode
 from recovery.model.ids import Id
 from recovery.model.permission import OperatorLevel, Permission, operator_permissions
 from recovery.model.token import TokenForm, hash_token
@@ -338,3 +338,23 @@ def test_a_decoder_of_many_is_not_misled_by_a_damaged_byte() -> None:
         for end in (place, place + 1):
             wrong = SAMPLE[:place] + bytes([draw.choice(bytes_)]) + SAMPLE[end:]
             assert _outcome(decode_authorization, wrong) == _outcome(decode, wrong)
+
+
+@pytest.mark.parametrize(
+    "document",
+    [
+        SAMPLE,
+        SAMPLE.replace(b'"status"', b'"hashedToken":"$influxdb2-sha256$x","status"'),
+        SAMPLE[:-1] + b',"Token":"another","more":[1]}',
+        SAMPLE.replace(b"testuser", rb"\u003c"),
+        SAMPLE.replace(b'"id"', b' "id"'),
+    ],
+)
+def test_a_hash_takes_the_place_of_the_token_as_any_field_is_changed(document: bytes) -> None:
+    before = decode_authorization(document)
+    assert before.token is not None
+    hashed = hash_token(before.token)
+    changes: dict[str, Json] = {"token": None, "hashedToken": hashed.reveal()}
+    after = before.with_hash(hashed)
+    assert after.document == before.rewritten(changes)
+    assert _facts(after) == _facts(decode_authorization(after.document))
