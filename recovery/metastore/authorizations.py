@@ -10,7 +10,7 @@ sections 4.6, 4.7 and 5.4.
 
 from array import array
 from bisect import bisect_left
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Iterable, Iterator
 from typing import Final
 
 from recovery.errors import RecordError
@@ -110,6 +110,28 @@ class Authorizations(Records[Authorization]):
         if authorization.hashed_token is not None:
             self._hashed_index.put(authorization.hashed_token.reveal().encode(), authorization_id)
 
+    def insert_all(self, authorizations: Iterable[Authorization]) -> None:
+        """Write many, each as `insert` does, and the entries of each index in their order.
+
+        A tree that has no such key yet takes one at its end in no time, and for one in its middle
+        moves all that is behind it.
+
+        Args:
+            authorizations: Decoded records, best in the order of their IDs.
+        """
+        entries: list[tuple[Table, list[tuple[bytes, bytes]]]] = [
+            (self._raw_index, []),
+            (self._hashed_index, []),
+        ]
+        for one in authorizations:
+            self.put(one)
+            for (_, found), key in zip(entries, (one.token, one.hashed_token), strict=True):
+                if key is not None:
+                    found.append((key.reveal().encode(), one.id.encode()))
+        for index, found in entries:
+            for entry, value in sorted(found):
+                index.put(entry, value)
+
     def load(self, authorization_id: Id) -> Authorization | None:
         """Read one authorization that a command names.
 
@@ -142,13 +164,32 @@ class Authorizations(Records[Authorization]):
         Args:
             after: As it is to be; with the same ID.
         """
+        self._unindex(before, after)
+        self.insert(after)
+
+    def update_all(self, changes: Iterable[tuple[Authorization, Authorization]]) -> None:
+        """Write many, each as `update` does, and their new index entries as `insert_all` does.
+
+        Args:
+            changes: Each as it is stored, and as it is to be.
+        """
+        self.insert_all(self._unindexed(changes))
+
+    def _unindexed(
+        self, changes: Iterable[tuple[Authorization, Authorization]]
+    ) -> Iterator[Authorization]:
+        for before, after in changes:
+            self._unindex(before, after)
+            yield after
+
+    def _unindex(self, before: Authorization, after: Authorization) -> None:
+        """Take out the index entries of a record that it does not want any more."""
         for index, old, new in (
             (self._raw_index, before.token, after.token),
             (self._hashed_index, before.hashed_token, after.hashed_token),
         ):
             if old is not None and (new is None or not old.matches(new)):
                 _remove_entry(index, old, before.id)
-        self.insert(after)
 
     def delete(self, authorization_id: Id) -> None:
         """Remove an authorization and every index entry that leads to it.

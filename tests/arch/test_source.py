@@ -28,6 +28,7 @@ REVEALS: Final = {
     # They become keys and values of the store.
     "recovery.metastore.authorizations": {
         "Authorizations.insert",
+        "Authorizations.insert_all",
         "Authorizations.is_known",
         "LegacyAuthorizations.insert",
         "LegacyAuthorizations.put_password",

@@ -129,10 +129,10 @@ class _Moves:
 
     def apply(self, tx: MetaTx) -> None:
         """Write all of them."""
-        for one in self._digests:
-            before = tx.authorizations.load(one)
-            if before is not None:
-                tx.authorizations.update(before, _hashed(before))
+        loaded = (tx.authorizations.load(one) for one in self._digests)
+        tx.authorizations.update_all(
+            (before, _hashed(before)) for before in loaded if before is not None
+        )
 
     def what_is_wrong(self, tx: MetaTx) -> str | None:
         """Say which record, or index entry, is not as planned."""

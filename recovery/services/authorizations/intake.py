@@ -11,9 +11,9 @@ organization of the record, no token is there twice, raw or hashed.
 Source: spec influxdb-metadata sections 4.6, 5.3, 7.3 and 13.2 (I23 to I25).
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
-from typing import ClassVar, Final
+from typing import TYPE_CHECKING, ClassVar, Final
 
 from recovery.errors import RefusedError
 from recovery.metastore.transaction import MetaTx
@@ -37,6 +37,9 @@ from recovery.services.authorizations.permission_request import refusal_of
 from recovery.services.authorizations.token_owners import TokenOwners, hash_text
 from recovery.services.authorizations.transfer import Line, LineError, decode_lines
 from recovery.services.changes.plan import Plan
+
+if TYPE_CHECKING:
+    from recovery.model.gojson import Json
 
 CONFLICTS_SHOWN: Final = 20
 STEPS_SHOWN: Final = 20
@@ -128,6 +131,8 @@ class _Resolver:
         self._buckets = {(b.org_id, b.name): b.id for b in store.buckets.walk([])}
         self._tokens = TokenOwners(store)
         self._claimed: set[str] = set()
+        self._last: tuple[Sequence[Permission], tuple[Id | None, Id], Sequence[Permission]] | None
+        self._last = None
         self.warnings: list[str] = []
 
     def resolve(self, line: Line) -> Authorization:
@@ -137,28 +142,46 @@ class _Resolver:
         org_id = self._owner("organization", before.org_id, line.names.organization)
         if before.status not in {ACTIVE, INACTIVE, ""}:
             raise _ConflictError("its status is neither active nor inactive")
-        permissions = before.permissions()
-        matched = [self._matched(one, line, user_id, org_id) for one in permissions]
-        reason = refusal_of(matched, level=self._store.level, org_id=org_id)
-        if reason is not None:
-            raise _ConflictError(reason)
-        if not matched:
-            raise _ConflictError("it permits nothing")
+        matched = self._rights(line, user_id, org_id)
         token, hashed = self._stored(before)
-        changes = {
+        is_kept = (
+            matched == line.permissions
+            and bool(before.status)
+            and (before.org_id, before.user_id) == (org_id, user_id)
+            and before.form is not TokenForm.BOTH
+        )
+        if line.is_plain and is_kept:  # all that may have to be written anew is the token
+            return before if before.token is None or hashed is None else before.with_hash(hashed)
+        changes: dict[str, Json] = {
             "token": None if token is None else token.reveal(),
             "hashedToken": None if hashed is None else hashed.reveal(),
             "status": before.status or ACTIVE,
             "orgID": org_id,
             "userID": user_id,
         }
-        if matched != permissions:
-            document = before.rewritten(
-                {**changes, "permissions": [one.to_json() for one in matched]}
-            )
-        else:
-            document = before.rewritten(changes)
-        return decode_authorization(document)
+        if matched != line.permissions:
+            changes["permissions"] = [one.to_json() for one in matched]
+        return decode_authorization(before.rewritten(changes))
+
+    def _rights(self, line: Line, user_id: Id, org_id: Id) -> Sequence[Permission]:
+        """Give the permissions of a line the IDs of this store, or refuse them.
+
+        Lines with the same permissions follow each other by the thousand.
+        """
+        key = (line.authorization.org_id, org_id)
+        if self._last is not None and self._last[0] is line.permissions and self._last[1] == key:
+            return self._last[2]
+        matched = line.permissions
+        if self._by_name:
+            matched = [self._matched(one, line, user_id, org_id) for one in matched]
+        reason = refusal_of(matched, level=self._store.level, org_id=org_id)
+        if reason is not None:
+            raise _ConflictError(reason)
+        if not matched:
+            raise _ConflictError("it permits nothing")
+        if not self._by_name or all(one.id is None for one in matched):
+            self._last = (line.permissions, key, matched)
+        return matched
 
     def is_present(self, wanted: Authorization) -> bool:
         """Tell whether the store has this token with these rights, under this ID."""
@@ -200,10 +223,8 @@ class _Resolver:
         return wanted
 
     def _matched(self, one: Permission, line: Line, user_id: Id, org_id: Id) -> Permission:
-        """Give a permission the IDs that things have in this store."""
+        """Give a permission the IDs that things of the same names have in this store."""
         before = line.authorization
-        if not self._by_name:
-            return one
         permission_org = org_id if one.org_id == before.org_id else one.org_id
         resource = one.id
         if resource is not None and one.type == "orgs" and resource == before.org_id:
@@ -287,8 +308,5 @@ def _steps(made: list[Authorization], present: list[Id], form: TokenForm) -> Ite
 
 
 def _inserting(made: list[Authorization]) -> Callable[[MetaTx], None]:
-    def apply(tx: MetaTx) -> None:
-        for authorization in made:
-            tx.authorizations.insert(authorization)
-
-    return apply
+    ordered = sorted(made, key=lambda one: one.id)
+    return lambda tx: tx.authorizations.insert_all(ordered)

@@ -12,16 +12,17 @@ Invariants: `repr` gives no line away. No error holds a byte of one.
 Source: spec influxdb-metadata section 4.6; the form itself is ours.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from io import BytesIO
 from typing import Final
 
 import msgspec
 
-from recovery.model.authorization import Authorization, decode_authorization
+from recovery.model.authorization import Authorization, AuthorizationDecoder
 from recovery.model.gojson import Json, UndecodableError, encode, mended
 from recovery.model.ids import Id, parse_id
+from recovery.model.permission import Permission
 
 VERSION: Final = 1
 KIND: Final = "authorization"
@@ -47,11 +48,15 @@ class Line:
 
     Attributes:
         number: Which line it is, from 1.
+        permissions: What it permits; not to be changed, because like lines share it.
+        is_plain: Whether its record lies as a server writes it: each field once, none missing.
         names: What its IDs stand for.
     """
 
     number: int
     authorization: Authorization = field(repr=False)
+    permissions: Sequence[Permission]
+    is_plain: bool
     names: Names
 
 
@@ -110,10 +115,11 @@ def decode_lines(content: bytes) -> Iterator[Line | LineError]:
     Yields:
         Each line, or what is wrong with it.
     """
+    decoder = _LineDecoder()
     for number, text in enumerate(BytesIO(content), start=1):
         if text.strip():
             try:
-                yield _decoded(number, text)
+                yield decoder.decode(number, text)
             except LineError as error:
                 yield error
 
@@ -132,24 +138,48 @@ class _Outer(msgspec.Struct):
 _OUTER: Final = msgspec.json.Decoder(_Outer)
 
 
-def _decoded(number: int, text: bytes) -> Line:
-    try:
-        outer = _OUTER.decode(text)
-    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
-        outer = None
-    if outer is None:
-        raise LineError(number=number, problem="it is no line of an export")
-    if outer.version != VERSION or outer.kind != KIND:
-        raise LineError(number=number, problem="it is of another kind or version")
-    problem = None
-    authorization = None
-    try:
-        authorization = decode_authorization(bytes(outer.record))
-        authorization.permissions()
-    except UndecodableError as error:
-        problem = error.problem
-    if authorization is None or problem is not None:
-        raise LineError(number=number, problem=f"its record cannot be understood ({problem})")
-    buckets = {found: name for key, name in outer.buckets.items() if (found := parse_id(key))}
-    names = Names(user=outer.user, organization=outer.organization, buckets=buckets)
-    return Line(number=number, authorization=authorization, names=names)
+class _LineDecoder:
+    """Decodes many lines; the permissions of those that permit the same once."""
+
+    def __init__(self) -> None:
+        self._decoder = AuthorizationDecoder()
+        self._last: tuple[bytes | None, list[Permission]] = (None, [])
+
+    def decode(self, number: int, text: bytes) -> Line:
+        """Decode one.
+
+        Raises:
+            LineError: It cannot be understood.
+        """
+        try:
+            outer = _OUTER.decode(text)
+        except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
+            outer = None
+        if outer is None:
+            raise LineError(number=number, problem="it is no line of an export")
+        if outer.version != VERSION or outer.kind != KIND:
+            raise LineError(number=number, problem="it is of another kind or version")
+        problem = None
+        authorization = None
+        permissions: list[Permission] = []
+        try:
+            authorization = self._decoder.decode(bytes(outer.record))
+            permissions = self._permissions(authorization)
+        except UndecodableError as error:
+            problem = error.problem
+        if authorization is None or problem is not None:
+            raise LineError(number=number, problem=f"its record cannot be understood ({problem})")
+        buckets = {found: name for key, name in outer.buckets.items() if (found := parse_id(key))}
+        names = Names(user=outer.user, organization=outer.organization, buckets=buckets)
+        return Line(
+            number=number,
+            authorization=authorization,
+            permissions=permissions,
+            is_plain=self._decoder.was_known,
+            names=names,
+        )
+
+    def _permissions(self, authorization: Authorization) -> list[Permission]:
+        if authorization.permissions_json != self._last[0]:
+            self._last = (authorization.permissions_json, authorization.permissions())
+        return self._last[1]
