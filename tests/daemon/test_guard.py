@@ -17,6 +17,7 @@ import pytest
 
 from tests.support.real_stores import unpack_real_store
 from tests.support.served import Served, serving, talk
+from tests.support.visitor import Visitor
 
 ME: Final = "/api/v2/me"
 ORGS: Final = "/api/v2/orgs"
@@ -275,12 +276,14 @@ def test_65_connections_are_one_too_many(served: Served, on_socket: Path) -> Non
     assert status(talk(served.port, GET + HOST + CLOSE + b"\r\n")) == 200
 
 
-def test_random_bytes_get_an_error_or_nothing(served: Served) -> None:
+@pytest.mark.parametrize("count", [60, pytest.param(40_000, marks=pytest.mark.slow)])
+@pytest.mark.timeout(900)
+def test_random_bytes_get_an_error_or_nothing(served: Served, count: int) -> None:
     import random  # noqa: PLC0415 # seeded
 
     drawn = random.Random(13)
     whole = POST + b"Transfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n0\r\n\r\n"
-    for number in range(60):
+    for number in range(count):
         request = bytearray(whole if number % 2 else drawn.randbytes(drawn.randrange(1, 300)))
         for _ in range(drawn.randrange(4)):
             request[drawn.randrange(len(request))] = drawn.randrange(256)
@@ -298,6 +301,16 @@ def test_who_sends_a_byte_a_second_is_left_after_20_seconds(served: Served) -> N
                 opened.sendall(bytes([byte]))
                 time.sleep(1)
         assert 15 < time.monotonic() - began < 30
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(900)
+def test_ten_thousand_wrong_keys_open_nothing_and_keep_nobody_out(served: Served) -> None:
+    visitor = Visitor(served, enter=False)
+    for number in range(10_000):
+        reply = visitor.enter(f"{number:08d}")
+        assert (reply.status, reply.header("Set-Cookie")) == (403, None)
+    assert visitor.enter(served.key).status == 303
 
 
 def test_wrong_tokens_become_slow_and_a_right_one_does_not(served: Served) -> None:
