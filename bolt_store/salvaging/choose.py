@@ -250,9 +250,10 @@ def _is_better(
         return _has_more(other, best) and _is_better_than_whole(other, best, found)
     if (other.is_proven or (other.is_covering and _has_no_other_loss(other, best))) and (
         # Pages that its freelist gives to others, or that a whole state has in another bucket, are
-        # not its own: what it has may be theirs. So it is with what was put back, when most of
-        # what should have been put back is still missing.
-        best.has_conflicts
+        # not its own: what it has may be theirs. Where it has lost nothing else, its freelist is
+        # what is wrong. So it is with what was put back, when most of what should have been put
+        # back is still missing.
+        (best.has_conflicts and not _has_no_other_loss(best, other))
         or not _agree(best, other)
         or (best.survey.attached and _is_cut_off(best))
     ):
