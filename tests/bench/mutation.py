@@ -40,7 +40,7 @@ TARGETS: Final[dict[str, tuple[str, ...]]] = {
         "tests/property/test_permission.py",
         f"{SERVICES}/authorizations/test_listing.py",
     ),
-    "recovery/services/changes": (f"{SERVICES}/changes",),
+    "recovery/services/changes": (f"{SERVICES}/changes", f"{SERVICES}/test_session.py"),
     "recovery/services/authorizations": (f"{SERVICES}/authorizations", f"{SERVICES}/changes"),
     "recovery/services/tenancy": (f"{SERVICES}/tenancy", f"{SERVICES}/changes"),
 }

@@ -33,6 +33,7 @@ from recovery.metastore.store import MetaStore
 from recovery.metastore.transaction import MetaTx
 from recovery.secret import Secret
 from recovery.services.changes import backup
+from recovery.services.changes.backup import mark_backup, mark_of
 from recovery.services.changes.backup_rule import BackupEachChange
 from recovery.services.changes.plan import Manner, Outcome, Plan, Proposal
 from recovery.services.changes.ports import Intent, Ports
@@ -311,6 +312,16 @@ def test_the_ledger_is_told_everything_but_the_secret(witness: Witness) -> None:
     ]
     assert re.fullmatch("[0-9a-f]{64}", witness.intents[0].digest or "")
     assert SECRET not in repr((witness.intents, witness.proposals))
+
+
+def test_the_backup_bears_the_mark_of_the_commit_where_it_can(witness: Witness) -> None:
+    probe = witness.path.with_name("probe")
+    probe.touch()
+    witness.run()
+    digest = witness.intents[0].digest
+    assert digest is not None
+    mark_backup(probe, digest)
+    assert mark_of(backup_of(witness)) == mark_of(probe)
 
 
 def test_inode_owner_group_mode_and_link_stay(witness: Witness, tmp_path: Path) -> None:
