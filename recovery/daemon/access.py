@@ -44,13 +44,11 @@ class Caller(msgspec.Struct, frozen=True, kw_only=True):
         rights: What it may do.
         user_id: For whom; None when for nobody.
         name: Who, for the ledger: "console key", "token ID", "session of USER".
-        has_basic: Whether the request may carry a password besides, as only sessions do.
     """
 
     rights: Rights
     user_id: Id | None
     name: str
-    is_session: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -197,7 +195,6 @@ class Access:
             rights=self._session_rights(tx, user_id),
             user_id=user_id,
             name=f"session of {user_id if user is None else user.name}",
-            is_session=True,
         )
 
     def _session_rights(self, tx: MetaTx, user_id: Id) -> Rights:

@@ -139,11 +139,6 @@ class Connection(H11Protocol):
         """What every answer carries."""
         return cast("Headers", getattr(self.config.app, "own_headers", ()))
 
-    @property
-    def is_on_socket(self) -> bool:
-        """Whether this is a connection of a Unix socket."""
-        return self.port is None
-
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override] # as uvicorn's
         """Look who it is, and begin to wait for a request."""
         opened: socket.socket = transport.get_extra_info("socket")

@@ -50,7 +50,6 @@ TOKEN_LENGTH_MIN: Final = 16
 """With the 64 characters that tokens are made of: 96 bits, which nobody guesses over a network."""
 TOKEN_LENGTH_MAX: Final = 4096
 """Longer ones do not fit beside the other headers of a request."""
-PERMISSIONS_SHOWN: Final = 12
 
 
 class CreateAuthorization(msgspec.Struct, frozen=True, kw_only=True):
