@@ -34,6 +34,7 @@ NOT_IMPORTED: Final = frozenset(
         "test", "tkinter", "turtle.py", "turtledemo", "venv",  # no terminal program, no pip, no C
         "bin", "share", "pip",  # sqlite-utils installs its plug-ins with pip; here are none
         "tzdata",  # sqlite-utils asks dateutil for dates; all times here are UTC
+        "RECORD", "direct_url.json", "INSTALLER", "REQUESTED",  # say in which folder it was made
         "__pycache__", "site-packages",
     }
 )  # fmt: skip

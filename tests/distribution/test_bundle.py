@@ -6,6 +6,7 @@ import shutil
 import signal
 import subprocess
 import time
+import zipfile
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
@@ -16,7 +17,7 @@ from recovery.cli.vocabulary import COMMANDS
 from tests.support.as_other_user import NOBODY_UID
 from tests.support.bundled import EmptyMachine, require_bundle
 from tests.support.every_command import command_lines
-from tests.support.run_cli import PATIENCE_S
+from tests.support.run_cli import PATIENCE_S, PROJECT
 from tests.support.stores import make_store
 
 SIZE_MAX_BYTES: Final = 40_000_000
@@ -40,6 +41,14 @@ def machine(bundle: Path, tmp_path: Path) -> EmptyMachine:
 
 def test_it_is_small_enough_to_be_carried(bundle: Path) -> None:
     assert bundle.stat().st_size <= SIZE_MAX_BYTES
+
+
+def test_it_tells_nothing_of_the_folder_that_it_was_made_in(bundle: Path) -> None:
+    """Else two clones would not give the same bytes."""
+    folder = str(PROJECT).encode()
+    with zipfile.ZipFile(bundle) as archive:
+        assert [name for name in archive.namelist() if folder in archive.read(name)] == []
+        assert [name for name in archive.namelist() if name.endswith("/RECORD")] == []
 
 
 def test_it_asks_for_a_glibc_of_2012(bundle: Path) -> None:
