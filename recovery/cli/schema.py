@@ -7,6 +7,7 @@ Invariants: `python -m recovery.cli.schema` writes the file again. A test compar
 types, and with a copy of version 1 from which nothing may be missing.
 """
 
+import inspect
 import json
 from pathlib import Path, PurePath
 from typing import Any, Final
@@ -50,6 +51,9 @@ def schema() -> dict[str, Any]:
     references, components = msgspec.json.schema_components(
         types.values(), schema_hook=_schema_of, ref_template="#/$defs/{name}"
     )
+    for component in components.values():  # since 3.13 Python cuts the indentation off itself
+        if "description" in component:
+            component["description"] = inspect.cleandoc(component["description"])
     commands = dict(zip(types, references, strict=True))
     return {
         "$schema": DIALECT,
