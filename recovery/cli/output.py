@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from recovery.cli.documents import Document, ListDocument
     from recovery.metastore.table import RecordProblem
 
-_NOT_PLAIN: Final = re.compile(r"[^\x00-\x7e]")
+_NOT_PLAIN: Final = r"[^\x00-\x7e]"
 CHUNK_BYTES: Final = 1 << 18
 """Written at once: so large that system calls cost nothing, so small that it stays in the cache."""
 
@@ -32,11 +32,11 @@ LINES_AT_ONCE: Final = 1000
 
 _BOND: Final = "\0"
 """Stands for a blank at which a line is not broken."""
-_COMMAND: Final = re.compile(
+_COMMAND: Final = (
     r"\binflux-recovery .+?(?=, | to (?!standard)|; |\??$| or influx-recovery| which )"
 )
 """A command, up to where the sentence around it goes on."""
-_FIELD: Final = re.compile(r" *\S+(?: \S+)? {2,}(?=\S)")
+_FIELD: Final = r" *\S+(?: \S+)? {2,}(?=\S)"
 """A name in front of a value, as "Operator       full"."""
 _STYLES: Final = {"error": "31", "heading": "1", "hint": "36"}
 _WIDTH_IF_UNKNOWN: Final = 80
@@ -249,7 +249,7 @@ class Output:
         width = self._width(stream)
         if width is None:
             return [text]
-        bound = _COMMAND.sub(lambda found: found[0].replace(" ", _BOND), text)
+        bound = re.sub(_COMMAND, lambda found: found[0].replace(" ", _BOND), text)
         return [line.replace(_BOND, " ") for line in _hung(bound, width)]
 
     def _width(self, stream: TextIO) -> int | None:
@@ -270,7 +270,7 @@ def _hung(text: str, width: int) -> Iterator[str]:
     indent = len(text) - len(words)
     hanging = indent + (len("- ") if words.startswith(("- ", "! ")) else 0)
     head = " " * indent
-    field = _FIELD.match(text)
+    field = re.match(_FIELD, text)
     if field and field.end() + max(map(len, words.split())) <= width:
         head, words, hanging = field[0], text[field.end() :], field.end()
     room = max(min(width, _PROSE_WIDTH_MAX) - hanging, _PROSE_WIDTH_MIN)
@@ -300,7 +300,7 @@ def _is_plain(document: bytes) -> bool:
 
 def _escaped(document: str) -> str:
     """Escape in JSON what a terminal would obey or hide; such characters are in strings only."""
-    return _NOT_PLAIN.sub(_escape, document)
+    return re.sub(_NOT_PLAIN, _escape, document)
 
 
 def _escape(found: re.Match[str]) -> str:

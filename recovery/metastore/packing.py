@@ -43,7 +43,7 @@ TAR: Final = Packing((), "tar", "tar xf", ".tar")
 
 _TAR_MARK: Final = b"ustar"
 _TAR_MARK_OFFSET: Final = 257
-_TAR_NAMES: Final = re.compile(r"\.(?:tar(?:\.\w+)?|tgz|txz|tbz2?|tzst)\Z", re.IGNORECASE)
+_TAR_NAMES: Final = r"(?i)\.(?:tar(?:\.\w+)?|tgz|txz|tbz2?|tzst)\Z"  # compiled where it is used
 
 
 def packing_of(head: bytes) -> Packing | None:
@@ -67,7 +67,7 @@ def unpacking_command(path: Path, packing: Packing) -> str:
         packing: How it is packed.
     """
     name = shlex.quote(displayed(str(path)))
-    if packing is TAR or _TAR_NAMES.search(path.name):  # tar knows all of these packings
+    if packing is TAR or re.search(_TAR_NAMES, path.name):  # tar knows all of these packings
         return f"tar xkf {name}"
     if path.suffix == packing.suffix:
         return f"{packing.command} -k {name}"

@@ -46,7 +46,7 @@ _ESCAPES: Final = {
     "\t": "\\t",
 }
 _ESCAPED: Final = re.compile('[\x00-\x1f"\\\\<>&\u2028\u2029\ud800-\udfff]')
-_SURROGATE: Final = re.compile("[\ud800-\udfff]")
+_SURROGATE: Final = "[\ud800-\udfff]"  # seldom met, so it is compiled where it is
 _REPLACEMENT: Final = "\N{REPLACEMENT CHARACTER}"
 
 _MOST_DAYS: Final = (
@@ -160,12 +160,12 @@ def mended(document: bytes) -> bytes:
     """
     import json  # noqa: PLC0415 # only for documents that no server has written
 
-    text = _SURROGATE.sub(_REPLACEMENT, document.decode("utf-8", "surrogateescape"))
+    text = re.sub(_SURROGATE, _REPLACEMENT, document.decode("utf-8", "surrogateescape"))
     try:
         plain = json.dumps(json.loads(text), ensure_ascii=False, separators=(",", ":"))
     except (ValueError, RecursionError):
         return document
-    return _SURROGATE.sub(_REPLACEMENT, plain).encode()
+    return re.sub(_SURROGATE, _REPLACEMENT, plain).encode()
 
 
 def text_field(fields: Fields, name: str) -> str:
@@ -361,7 +361,7 @@ def _escape(found: re.Match[str]) -> str:
     character = found.group()
     if character in _ESCAPES:
         return _ESCAPES[character]
-    if _SURROGATE.match(character):
+    if re.match(_SURROGATE, character):
         return "\\ufffd"
     return f"\\u{ord(character):04x}"
 
