@@ -811,6 +811,18 @@ def test_a_plan_that_damage_keeps_from_being_made_is_refused_for_the_damage(
     assert witness.events == []
 
 
+@pytest.mark.damages
+@pytest.mark.usefixtures("beside")
+def test_a_large_store_of_which_nothing_is_copied_is_checked_at_once(witness: Witness) -> None:
+    patient = Patient(witness.path.read_bytes(), page_size_bytes=4096)
+    start = patient.freelist * 4096 + 16
+    patient.content[start : start + 8] = patient.root.to_bytes(8, "little")
+    witness.path.write_bytes(patient.content)
+    witness.is_needed = False
+    assert isinstance(witness.fail(Manner(is_confirmed=True)), StoreDamagedError)
+    assert witness.events == []
+
+
 @pytest.mark.usefixtures("beside")
 def test_the_steps_come_in_their_order_with_a_large_store_too(witness: Witness) -> None:
     before = witness.path.read_bytes()
