@@ -112,10 +112,11 @@ def test_odd_operations_make_plain_names() -> None:
 
 def test_a_store_has_room_for_many_backups_of_one_second(tmp_path: Path) -> None:
     path = tmp_path / "x"
-    for number in range(1, 1000):
-        taken = backup_path(path, operation="a", moment=MOMENT)
-        assert taken.name == f"x.20260102T030405Z.a.{f'{number}.' * (number > 1)}backup"
-        taken.touch()
+    for number in range(1, 999):
+        (tmp_path / f"x.20260102T030405Z.a.{f'{number}.' * (number > 1)}backup").touch()
+    last = backup_path(path, operation="a", moment=MOMENT)
+    assert last.name == "x.20260102T030405Z.a.999.backup"
+    last.touch()
     with pytest.raises(RefusedError, match="all names for a backup are taken"):
         backup_path(path, operation="a", moment=MOMENT)
 
