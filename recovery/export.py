@@ -128,7 +128,8 @@ def write_export(target: Path, rows: Mapping[str, Iterable[Row]]) -> Mapping[str
     """Write an inventory to a new file.
 
     Args:
-        rows: Rows for each of `TABLES`, by its name. A row whose key is there already is left out.
+        rows: Rows for each of `TABLES`, by its name, with a value for each of its columns. A row
+            whose key is there already is left out.
 
     Returns:
         Number of rows by table.

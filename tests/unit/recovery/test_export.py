@@ -14,6 +14,11 @@ from recovery.errors import ConflictError, RefusedError, StoreAccessError, Write
 from recovery.export import TABLES, VIEWS, Row, write_export
 
 
+def user(**values: str) -> Row:
+    table = next(table for table in TABLES if table.name == "users")
+    return dict.fromkeys(table.columns) | values
+
+
 def ask(path: Path, question: str) -> list[tuple[object, ...]]:
     with closing(sqlite3.connect(path)) as connection:
         return connection.execute(question).fetchall()
@@ -45,7 +50,7 @@ def test_references_are_declared_and_what_dangles_is_found(tmp_path: Path) -> No
 
 
 def test_a_second_row_of_one_key_is_left_out(tmp_path: Path) -> None:
-    rows: list[Row] = [{"id": "1", "name": "first"}, {"id": "1", "name": "second"}]
+    rows = [user(id="1", name="first"), user(id="1", name="second")]
     counts = write_export(tmp_path / "new.sqlite", {"users": rows})
     assert counts["users"] == 1
     assert ask(tmp_path / "new.sqlite", "SELECT name FROM users") == [("first",)]
@@ -71,7 +76,7 @@ def test_a_folder_that_is_not_there_is_refused(tmp_path: Path) -> None:
 
 def test_an_error_among_the_rows_leaves_nothing(tmp_path: Path) -> None:
     def rows() -> Iterator[Row]:
-        yield {"id": "1", "name": "first"}
+        yield user(id="1", name="first")
         raise RefusedError(reason="no more", hint="none")
 
     with pytest.raises(RefusedError):
@@ -91,7 +96,7 @@ def test_a_failing_disk_leaves_nothing(tmp_path: Path, monkeypatch: pytest.Monke
 
 def test_ctrl_c_among_the_rows_leaves_nothing(tmp_path: Path) -> None:
     def rows() -> Iterator[Row]:
-        yield {"id": "1", "name": "first"}
+        yield user(id="1", name="first")
         raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
