@@ -165,7 +165,7 @@ def ask_new_secret(what: str, *, rule: str = "") -> Secret:
         else:
             problem = "The two differ.\n"
     raise RefusedError(
-        reason=f"no {what} was typed twice in {TRIES} tries that would do",
+        reason=f"none of {TRIES} tries gave a {what} that is allowed and was typed the same twice",
         hint=f"run the command again, or give the {what} in a file with --password-file",
     )
 

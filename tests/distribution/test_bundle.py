@@ -132,6 +132,7 @@ def test_serve_answers_there(served: EmptyMachine) -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(600)  # some eighty starts of the one file
 def test_every_command_is_in_it(bundle: Path, tmp_path: Path) -> None:
     for words in COMMANDS:
         done = subprocess.run(
