@@ -18,7 +18,7 @@ import re
 from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Final, Self
+from typing import TYPE_CHECKING, Final, Self
 
 from recovery.errors import RefusedError
 from recovery.log import get_logger
@@ -34,6 +34,9 @@ from recovery.new_file import (
     uninterrupted,
 )
 from recovery.remedy import Give, Input
+
+if TYPE_CHECKING:
+    from threading import Thread
 
 LOG: Final = get_logger(__name__)
 ELSEWHERE: Final = Give(Input.OUTPUT, "make a changed copy in another folder")
@@ -136,20 +139,31 @@ def _copied(source: MetaStore, target: Path, meanwhile: Callable[[], None]) -> "
 
     thread = Thread(target=copy, name="backup")
     try:
-        with uninterrupted():  # as a thread begins it stays: signals come to the one that waits
+        # As a thread begins it stays: signals come to the one that waits. A small container may
+        # have no thread left: then one comes after the other.
+        with uninterrupted(), contextlib.suppress(RuntimeError):
             thread.start()
         meanwhile()
-        thread.join()
+        if thread.ident is None:
+            copy()
+        else:
+            thread.join()
     except BaseException:
         with uninterrupted():
             is_stopped.set()
-            thread.join()
-            if isinstance(made[0], PartialCopy):
-                made[0].withdraw()
+            _withdraw_from(thread, made)
         raise
     if isinstance(made[0], BaseException):
         raise made[0]
     return made[0]
+
+
+def _withdraw_from(thread: "Thread", made: list["PartialCopy | BaseException"]) -> None:
+    if thread.ident is not None:
+        thread.join()
+    for one in made:
+        if isinstance(one, PartialCopy):
+            one.withdraw()
 
 
 def mark_backup(path: Path, digest: str) -> None:

@@ -429,6 +429,20 @@ def test_a_large_store_is_copied_beside_other_work(level21_bolt: Path) -> None:
     assert names(level21_bolt.parent) == ["level21.bolt", NAME]
 
 
+@pytest.mark.usefixtures("beside")
+def test_a_large_store_is_copied_after_other_work_where_no_thread_can_be_had(
+    level21_bolt: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(_: threading.Thread) -> NoReturn:
+        raise RuntimeError("can't start new thread")
+
+    monkeypatch.setattr(threading.Thread, "start", refuse)
+    seen: list[str] = []
+    target = back_up_beside(level21_bolt, lambda: seen.extend(names(level21_bolt.parent)))
+    assert seen == ["level21.bolt"]
+    assert target.read_bytes() == level21_bolt.read_bytes()
+
+
 def test_a_small_store_is_copied_after_other_work(level21_bolt: Path) -> None:
     seen: list[str] = []
     back_up_beside(level21_bolt, lambda: seen.extend(names(level21_bolt.parent)))
