@@ -67,11 +67,40 @@ def ask(question: str) -> str:
         answer = b""
         try:
             write_all(terminal, question.encode(errors="backslashreplace"))
-            answer = os.read(terminal, _ANSWER_BYTES_MAX)
+            answer = read_line(terminal, _ANSWER_BYTES_MAX)
         finally:
             if not answer.endswith(b"\n"):  # the end of the input, or Ctrl-C
                 write_all(terminal, b"\n")
         return answer.decode(errors="replace").strip()
+
+
+def read_line(terminal: int, size_bytes: int) -> bytes:
+    """Wait for a line and read it.
+
+    A signal in the moment before the waiting begins would be seen only with the next key: it is
+    written to a pipe, too, which is waited for with the terminal.
+
+    Args:
+        terminal: An open file descriptor; this is the main thread.
+        size_bytes: What is read at most.
+
+    Raises:
+        OSError: It cannot be read.
+        KeyboardInterrupt: It was Ctrl-C.
+    """
+    import select  # noqa: PLC0415 # few commands ask
+    import signal  # noqa: PLC0415
+
+    woken, waking = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)
+    before = signal.set_wakeup_fd(waking, warn_on_full_buffer=False)
+    try:
+        while terminal not in select.select([terminal, woken], [], [])[0]:
+            os.read(woken, size_bytes)
+        return os.read(terminal, size_bytes)
+    finally:
+        signal.set_wakeup_fd(before)
+        os.close(waking)
+        os.close(woken)
 
 
 def write_all(target: int, content: bytes) -> None:

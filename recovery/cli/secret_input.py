@@ -9,7 +9,6 @@ secret, because every editor adds it; everything else is.
 
 import codecs
 import contextlib
-import os
 import sys
 import termios
 import unicodedata
@@ -17,7 +16,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
 
-from recovery.cli.confirm import controlling_terminal, has_terminal, write_all
+from recovery.cli.confirm import controlling_terminal, has_terminal, read_line, write_all
 from recovery.cli.context import Context
 from recovery.cli.words import Parser
 from recovery.errors import PasswordError, RefusedError
@@ -133,7 +132,7 @@ def ask_secret(question: str, *, what: str) -> Secret:
     with controlling_terminal() as terminal, _without_echo(terminal):
         write_all(terminal, question.encode(errors="backslashreplace"))
         try:
-            line = os.read(terminal, SECRET_SIZE_BYTES_MAX)
+            line = read_line(terminal, SECRET_SIZE_BYTES_MAX)
         finally:
             write_all(terminal, b"\n")
     return _secret(line.removesuffix(b"\n"), what=what, name="the terminal")
