@@ -34,7 +34,7 @@ from recovery.errors import (
     StoreAccessError,
     WriteFailedError,
 )
-from recovery.ledger_rows import COLUMNS, Actor, Entry, Phase, entry_of
+from recovery.ledger_rows import COLUMNS, Actor, Entry, Phase, entry_of, is_undecodable
 from recovery.log.redaction import redact_text
 from recovery.model.display import displayed
 from recovery.model.ids import parse_id
@@ -104,7 +104,7 @@ _SCHEMA: Final = (
 _ODD_SHOWN_MAX: Final = 5
 _NUMBER_LENGTH_MAX: Final = 20  # of 64 bits
 
-Row: TypeAlias = "dict[str, str | int | None]"
+Row: TypeAlias = "dict[str, str | bytes | int | None]"
 
 
 class _Step(NamedTuple):
@@ -572,9 +572,10 @@ def _insert(connection: "sqlite3.Connection", row: Row) -> int:
     return int(added.lastrowid or 0)
 
 
-def _path(path: Path) -> str:
-    """Write a path as text that SQLite can hold, whatever bytes are in its name."""
-    return str(path.absolute()).encode("utf-8", "backslashreplace").decode()
+def _path(path: Path) -> str | bytes:
+    """Write a path as text, or as the bytes that it has where they are no text."""
+    text = str(path.absolute())
+    return os.fsencode(text) if is_undecodable(text) else text
 
 
 def _number(number: int | None) -> str | None:

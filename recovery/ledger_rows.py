@@ -121,6 +121,7 @@ class _Stored(msgspec.Struct, frozen=True, kw_only=True):
     digest: str | None = None
 
 
+_PATHS: Final = ("store_path", "backup_path")
 COLUMNS: Final = frozenset(_Stored.__struct_fields__) - {"digest"}
 """What a ledger has; that of the first version has no digest."""
 
@@ -137,6 +138,8 @@ def entry_of(row: "sqlite3.Row") -> Entry | None:
     values: dict[str, object] = {name: row[name] for name in row.keys()}  # noqa: SIM118 # a row of sqlite3 iterates over values
     try:
         values["record_ids"] = json.loads(row["record_ids"])
+        for name in _PATHS:
+            values[name] = _path(values[name])
         stored = msgspec.convert(values, _Stored)
         paths = (stored.store_path, stored.backup_path or "")
         time = datetime.fromisoformat(stored.time)
@@ -167,3 +170,20 @@ def entry_of(row: "sqlite3.Row") -> Entry | None:
         )
     except (ValueError, TypeError, OverflowError, RecursionError):
         return None
+
+
+def is_undecodable(text: str) -> bool:
+    """Say whether a path has bytes that are no text, which Python holds as surrogates.
+
+    Returns:
+        Whether SQLite must be given its bytes: it takes no such text.
+    """
+    return any("\udc80" <= character <= "\udcff" for character in text)
+
+
+def _path(stored: object) -> object:
+    """Give bytes as a path; whatever else was stored as it is."""
+    if not isinstance(stored, bytes):
+        return stored
+    text = os.fsdecode(stored)
+    return text if is_undecodable(text) else stored

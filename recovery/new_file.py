@@ -194,8 +194,9 @@ class StagedFile:
     ) -> None:
         if not self._is_kept:
             self.withdraw()
-        if isinstance(error, WriteFailedError) and error.path == displayed(str(self.path)):
-            # Nobody has typed the name of the private folder, and it is gone by now.
+        if isinstance(error, WriteFailedError) and error.path.startswith(
+            displayed(str(self._folder.path))
+        ):  # nobody has typed the name of the private folder, and it is gone by now
             raise WriteFailedError(
                 path=displayed(str(self.target)),
                 problem=error.problem,

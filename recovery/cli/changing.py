@@ -5,7 +5,6 @@ the order of the steps (`recovery.services.changes.sequence`), and what a comman
 planner).
 """
 
-import shlex
 from collections.abc import Callable, Iterable
 from pathlib import Path
 
@@ -17,7 +16,7 @@ from recovery.cli.recording import open_ledger
 from recovery.cli.store import find_store, open_session
 from recovery.discovery.search import FoundStore
 from recovery.errors import ExitCode, RefusedError
-from recovery.model.display import displayed
+from recovery.model.display import displayed, quoted
 from recovery.ports import SystemClock, SystemRng
 from recovery.services.changes.plan import Manner, Planner
 from recovery.services.changes.ports import Ports, TokenDestination
@@ -101,8 +100,7 @@ def _copying(path: Path) -> str:
         packing = packing_of(file.read(HEAD_BYTES))
     if packing is not None:
         return f"unpack it: {unpacking_command(path, packing)}"
-    name = displayed(str(path))
-    return f"make a copy of it: cp -n {shlex.quote(name)} {shlex.quote(f'{name}.copy')}"
+    return f"make a copy of it: cp -n {quoted(str(path))} {quoted(f'{path}.copy')}"
 
 
 def _forewarned(planner: Planner, size_bytes: int) -> Planner:

@@ -9,12 +9,12 @@ run instead is given the store and the ledger that this one was given.
 """
 
 import argparse
-import shlex
 from collections.abc import Mapping
 from typing import Final, TypeAlias
 
 from recovery.cli.parser import PROGRAM, build_parser
 from recovery.cli.words import Parser, is_required
+from recovery.model.display import quoted
 from recovery.remedy import Give, Input, Omit, Remedy, Restore, Run, Way, ways
 
 FIELDS: Final[dict[Input, tuple[str, ...]]] = {
@@ -183,24 +183,3 @@ def _typed(action: argparse.Action, value: str | None) -> str:
 
 def _name(action: argparse.Action) -> str:
     return action.option_strings[0] if action.option_strings else str(action.metavar)
-
-
-def quoted(text: str) -> str:
-    """Quote a value so that a shell gives it back.
-
-    Args:
-        text: The value; bytes of a path that are no text are surrogates, as Python has them.
-
-    Returns:
-        It, in printable ASCII where it has anything that a terminal might not show.
-    """
-    if text.isprintable():
-        return shlex.quote(text)
-    inner = "".join(_escaped(character) for character in text)
-    return f"$'{inner}'"
-
-
-def _escaped(character: str) -> str:
-    if character.isprintable() and character not in "'\\":
-        return character
-    return "".join(f"\\x{byte:02x}" for byte in character.encode(errors="surrogateescape"))

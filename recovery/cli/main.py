@@ -8,13 +8,13 @@ unforeseen exception is never shown, because nobody knows what it holds; its typ
 """
 
 import argparse
+import contextlib
 import gc
 import io
 import os
 import shlex
 import sys
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
 from functools import partial
 from itertools import pairwise
 from pathlib import Path
@@ -30,7 +30,8 @@ from recovery.cli.words import HelpAskedError, Parser
 from recovery.errors import ExitCode, RecoveryError, StoreDamagedError, StoreNotFoundError
 
 SHORT_HELP: Final = """\
-influx-recovery gets you back into a stopped InfluxDB 2.x server, from its file influxd.bolt alone.
+influx-recovery gets you back into a stopped InfluxDB 2.x server, from its
+metadata file influxd.bolt alone.
 
   influx-recovery auth list               who can get in
   influx-recovery auth create-operator    make a new operator token
@@ -38,7 +39,8 @@ influx-recovery gets you back into a stopped InfluxDB 2.x server, from its file 
   influx-recovery org list                the organizations, for --org
   influx-recovery demo                    watch the whole job on a sample store
 
-All commands: influx-recovery help all    One of them: influx-recovery auth list --help
+All commands: influx-recovery help all
+One of them:  influx-recovery auth list --help
 """
 FINDINGS_SHOWN_MAX: Final = 10
 OURS: Final = ("recovery", "bolt_store")
@@ -141,7 +143,7 @@ def _run(argv: Sequence[str], context: Context, stderr: TextIO) -> ExitCode:
     )
 
 
-@contextmanager
+@contextlib.contextmanager
 def _worded(arguments: argparse.Namespace, parser: Parser) -> Iterator[None]:
     """Put what would help into the words of the command line that was typed."""
     try:
@@ -315,8 +317,20 @@ def run() -> None:
     """Run the program as a process does; the entry point."""
     stdout, stderr = (stream or _closed() for stream in (sys.stdout, sys.stderr))
     code = main(sys.argv[1:], environ=os.environ, stdout=stdout, stderr=stderr)
+    _let_go(stderr)
     gc.freeze()  # looking through all that ends with the process is a twelfth of a listing's work
     sys.exit(code)
+
+
+def _let_go(stream: TextIO) -> None:
+    """Drop what a stream still holds and nobody takes: Python would end with 120 because of it."""
+    try:
+        stream.flush()
+    except (OSError, ValueError):
+        with contextlib.suppress(OSError, ValueError):
+            nowhere = os.open(os.devnull, os.O_WRONLY)
+            os.dup2(nowhere, stream.fileno())
+            os.close(nowhere)
 
 
 def _closed() -> TextIO:

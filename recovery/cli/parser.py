@@ -220,9 +220,20 @@ def help_text(asked: HelpAskedError) -> str:
     text = asked.parser.format_help(is_all=asked.is_all)
     if not asked.is_all or asked.parser.prog != PROGRAM:
         return text
+    import shutil  # noqa: PLC0415 # only help needs them
+    import textwrap  # noqa: PLC0415
+
     width = max(map(len, COMMANDS))
-    lines = (f"  {words:{width}}  {entry.summary}" for words, entry in COMMANDS.items())
-    return "\n".join([text, "every command:", *lines, ""])
+    lines = [text, "every command:"]
+    for words, entry in COMMANDS.items():
+        lines += textwrap.wrap(
+            f"{words:{width}}  {entry.summary}",
+            shutil.get_terminal_size().columns - 2,
+            initial_indent="  ",
+            subsequent_indent=" " * (width + 4),
+            break_on_hyphens=False,
+        )
+    return "\n".join([*lines, ""])
 
 
 def _add_noun(nouns: Choices, name: str) -> Choices:

@@ -8,11 +8,10 @@ first bytes; gzip(1), xz(1), zstd(1), bzip2(1) for the suffixes that they want, 
 """
 
 import re
-import shlex
 from pathlib import Path
 from typing import Final, NamedTuple
 
-from recovery.model.display import displayed
+from recovery.model.display import quoted
 
 HEAD_BYTES: Final = 512
 
@@ -66,9 +65,9 @@ def unpacking_command(path: Path, packing: Packing) -> str:
     Args:
         packing: How it is packed.
     """
-    name = shlex.quote(displayed(str(path)))
+    name = quoted(str(path))
     if packing is TAR or re.search(_TAR_NAMES, path.name):  # tar knows all of these packings
         return f"tar xkf {name}"
     if path.suffix == packing.suffix:
         return f"{packing.command} -k {name}"
-    return f"{packing.command} -c {name} > {shlex.quote(displayed(f'{path}.unpacked'))}"
+    return f"{packing.command} -c {name} > {quoted(f'{path}.unpacked')}"

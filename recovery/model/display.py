@@ -1,6 +1,7 @@
 """Text from the store, made safe to look at.
 
-Lives here: `displayed`, and sizes in words. Must not live here: tables, colours, widths.
+Lives here: `displayed`, `quoted` for what is to be typed, and sizes in words. Must not live here:
+tables, colours, widths.
 
 Whoever may create a user or an organization chooses its name freely, so a name may try to move the
 cursor, to reorder the line, to forge another line, or to look like another name.
@@ -82,6 +83,29 @@ def _escaped(character: str) -> str:
     if number <= _BYTE_MAX:
         return f"\\x{number:02x}"
     return f"\\u{number:04x}" if number <= _BMP_MAX else f"\\U{number:08x}"
+
+
+def quoted(text: str) -> str:
+    """Quote a value so that a shell gives it back.
+
+    Args:
+        text: The value; bytes of a path that are no text are surrogates, as Python has them.
+
+    Returns:
+        It, in printable ASCII where it has anything that a terminal might not show.
+    """
+    if text.isprintable():
+        import shlex  # noqa: PLC0415 # most output has nothing to be typed
+
+        return shlex.quote(text)
+    inner = "".join(_as_bytes(character) for character in text)
+    return f"$'{inner}'"
+
+
+def _as_bytes(character: str) -> str:
+    if character.isprintable() and character not in "'\\":
+        return character
+    return "".join(f"\\x{byte:02x}" for byte in character.encode(errors="surrogateescape"))
 
 
 _UNITS: Final = ("B", "KiB", "MiB", "GiB", "TiB")

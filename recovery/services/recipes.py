@@ -178,7 +178,7 @@ def write(filled: FilledRecipe, folder: Path) -> tuple[Path, ...]:
         require_free(target)
     for target, file in zip(targets, filled.files, strict=True):
         with ClaimedFile(target) as new:
-            new.write(file.text.encode())
+            new.write(file.text.encode(errors="surrogateescape"))
             new.keep()
         target.chmod(0o755 if file.is_executable else 0o644)
     return tuple(targets)

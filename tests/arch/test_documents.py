@@ -54,6 +54,7 @@ def test_each_documented_command_can_be_typed(line: str) -> None:
 def test_the_short_help_can_be_typed() -> None:
     lines = re.findall(r"^  (influx-recovery .*?)(?:  |$)", SHORT_HELP, re.MULTILINE)
     assert len(lines) == 5
+    assert max(map(len, SHORT_HELP.splitlines())) <= 80
     for line in lines:
         assert understood(line)
 

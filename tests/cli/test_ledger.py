@@ -25,7 +25,8 @@ def test_a_ledger_that_does_not_exist_is_empty_and_is_not_made(cli: Cli) -> None
     done = cli.run("ledger", "list")
     assert done.code == 0
     assert len(done.stdout.splitlines()) == 1
-    assert "0 operations." in done.stderr
+    assert f"Ledger: {cli.ledger}" in done.stderr
+    assert "There is no ledger at that place yet." in done.stderr
     assert not cli.ledger.exists()
 
 

@@ -107,7 +107,13 @@ def test_an_engine_that_is_in_use_is_refused(cli: Cli) -> None:
         ((*WORDS, "--password-file", "password", "--yes"), 7),
     ],
 )
-def test_what_cannot_be_is_refused(cli: Cli, words: tuple[str, ...], code: int) -> None:
+@pytest.mark.parametrize("is_script", [True, False])
+def test_what_cannot_be_is_refused_whoever_asks(
+    cli: Cli, words: tuple[str, ...], code: int, *, is_script: bool
+) -> None:
+    """Where nobody is there to be asked, too, what was typed is looked at first."""
+    if not is_script:
+        words = tuple(word for word in words if word not in HOW)
     done = cli.run(*words)
     assert done.code == code, done.stderr
     assert done.hint

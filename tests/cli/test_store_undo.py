@@ -1,6 +1,7 @@
 """Taking back real changes with the real program."""
 
 import json
+import os
 from pathlib import Path
 
 import pytest
@@ -85,16 +86,31 @@ def test_undo_asks_at_the_terminal(cli: Cli, made: MadeStore, changed: bytes) ->
         assert (made.path.read_bytes() == changed) is is_undone
 
 
+@pytest.mark.usefixtures("changed")
 def test_undo_without_a_yes_or_a_terminal_is_refused(cli: Cli, made: MadeStore) -> None:
     done = cli.run("store", "undo", "--bolt-path", made.path)
     assert (done.code, done.hint) == (7, "add --yes")
 
 
-def test_undo_of_nothing_is_refused(cli: Cli, made: MadeStore) -> None:
-    done = cli.run("store", "undo", "--yes", "--bolt-path", made.path)
+@pytest.mark.parametrize("yes", [(), ("--yes",)])
+def test_undo_of_nothing_is_refused(cli: Cli, made: MadeStore, yes: tuple[str, ...]) -> None:
+    done = cli.run("store", "undo", *yes, "--bolt-path", made.path)
     assert done.code == 7
     assert "nothing was changed" in done.error
     assert "--ledger" in done.hint
+
+
+def test_a_path_whose_bytes_are_no_text_is_found_again(cli: Cli, tmp_path: Path) -> None:
+    folder = tmp_path / os.fsdecode(b"b\xff\xe9d")
+    folder.mkdir()
+    made = make_store(folder / "influxd.bolt", level=21)
+    before = made.path.read_bytes()
+    words = ("auth", "set-inactive", made.reader, "--yes", "--bolt-path", made.path)
+    assert cli.run(*words).code == 0
+    pruned = cli.run("store", "backups", "prune", "--bolt-path", made.path)
+    assert (pruned.code, "1 copy stays" in pruned.stderr) == (0, True), pruned.stderr
+    done = cli.run("store", "undo", "--yes", "--bolt-path", made.path)
+    assert (done.code, made.path.read_bytes() == before) == (0, True), done.stderr
 
 
 def test_undo_refuses_what_a_server_has_written_since(

@@ -1,6 +1,8 @@
 """What can be typed, and what is said when it is mistyped, by the real program."""
 
 import json
+import shlex
+import subprocess
 import tomllib
 from pathlib import Path
 
@@ -64,8 +66,13 @@ def test_help_all_explains_the_common_options_too(cli: Cli, typed: str) -> None:
 @pytest.mark.parametrize("typed", ["help all", "--help all"])
 def test_help_all_alone_lists_every_command(cli: Cli, typed: str) -> None:
     lines = cli.run_here(*typed.split()).stdout.splitlines()
-    listed = [line.strip().split("  ")[0] for line in lines[lines.index("every command:") + 1 :]]
+    listed = [
+        line.strip().split("  ")[0]
+        for line in lines[lines.index("every command:") + 1 :]
+        if not line.startswith("   ")
+    ]
     assert listed == list(COMMANDS)
+    assert max(map(len, lines)) <= 80
 
 
 @pytest.mark.parametrize(
@@ -138,3 +145,12 @@ def test_the_words_of_influxd_recovery_are_understood(cli: Cli, level17_bolt: Pa
         "--token-stdout", "--bolt-path", level17_bolt,
     )  # fmt: skip
     assert (done.code, len(done.stdout)) == (0, 89)
+
+
+def test_a_stderr_that_takes_nothing_leaves_the_exit_code_as_it_is(cli: Cli) -> None:
+    """Python itself would make it 120."""
+    line = shlex.join(cli.command("auth", "show", "none"))
+    done = subprocess.run(
+        ["sh", "-c", f"exec {line} 2>/dev/full"], env=cli.environ(), check=False, cwd=cli.home
+    )
+    assert done.returncode == 2

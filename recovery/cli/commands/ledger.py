@@ -90,7 +90,10 @@ def _list(options: _List, context: Context) -> ExitCode:
     output.aside()
     output.table(COLUMNS, map(_cells, operations), has_headings=not options.hide_headers)
     output.aside()
-    output.aside(f"{plural(len(operations), 'operation')}.")
+    if operations or path.exists():
+        output.aside(f"{plural(len(operations), 'operation')}.")
+    else:
+        output.aside("There is no ledger at that place yet. The first change to a store makes it.")
     return ExitCode.DONE
 
 

@@ -113,8 +113,6 @@ class BackupList(StoreDocument, frozen=True, kw_only=True):
 def _backups(options: _Backups, context: Context) -> ExitCode:
     pruning = _pruning(options)
     found = find_store(options, context)
-    if pruning is not None:
-        require_a_way_to_confirm(is_confirmed=options.yes or options.dry_run)
     with read_session(found, options, context.output) as session:
         facts = session.facts()
         ledger = open_ledger(options, context, facts.real_path, is_reading=pruning is None)
@@ -128,6 +126,8 @@ def _backups(options: _Backups, context: Context) -> ExitCode:
             _show(document, found, facts, options, context)
             return ExitCode.DONE
         chosen = pruning.choose(copies, now=now)
+        nothing_to_ask = options.yes or options.dry_run or not chosen
+        require_a_way_to_confirm(is_confirmed=nothing_to_ask)
         document = BackupList(
             store=store_of(found, facts),
             backups=copies,

@@ -10,7 +10,7 @@ from typing import Final
 from recovery.cli.changing import run_planner
 from recovery.cli.context import Context
 from recovery.cli.documents import Store
-from recovery.cli.hints import command_line, quoted
+from recovery.cli.hints import command_line
 from recovery.cli.options import Change, Command, add_change
 from recovery.cli.outcome import NewFileDocument
 from recovery.cli.recording import open_ledger
@@ -18,7 +18,7 @@ from recovery.cli.store import absolute
 from recovery.cli.usage import UsageError, required
 from recovery.cli.words import Parser
 from recovery.errors import ExitCode
-from recovery.model.display import displayed
+from recovery.model.display import displayed, quoted
 from recovery.ports import SystemClock, SystemRng
 from recovery.remedy import Input
 from recovery.services.stores.prepare_restore import (

@@ -4,10 +4,11 @@ Lives here: its options, and what is shown. Must not live here: what is rebuilt
 (`recovery.services.stores.rebuild`).
 """
 
+import os
 from pathlib import Path
 from typing import Final
 
-from recovery.cli.audience import asked, require_a_way_to_confirm
+from recovery.cli.audience import Lack, asked, require_a_way_to_confirm
 from recovery.cli.context import Context
 from recovery.cli.deliver import StdoutDestination, choose_destination, require_own_stdout
 from recovery.cli.documents import shaped
@@ -17,6 +18,7 @@ from recovery.cli.recording import open_ledger
 from recovery.cli.secret_input import PASSWORD_RULE, add_first_secrets, ask_new_secret, read_secret
 from recovery.cli.usage import UsageError, required
 from recovery.cli.words import Parser
+from recovery.engine.folder import EngineFolder
 from recovery.engine.users import pid_within
 from recovery.errors import ConflictError, ExitCode, StoreBusyError
 from recovery.lock_holder import describe_process
@@ -164,25 +166,29 @@ def _rebuild(options: _Rebuild, context: Context) -> ExitCode:
     require_own_stdout(is_json=options.json, is_token=options.token_stdout)
     wishes = _wishes(options)
     _require_level(options.level)
-    if not options.dry_run:
-        require_a_way_to_confirm(is_confirmed=options.yes)
-    with context.output.waiting("reading the engine") as tell:
-        engine = read_engine(engine_path, tell)
-    if options.ensure and target.exists():
-        return _ensured(target, engine, options, context)
-    require_free(target)
-    _require_stopped(engine_path)
+    EngineFolder(engine_path)  # refuses another folder, before anything that takes its time
+    is_there = options.ensure and target.exists()
+    if not is_there:
+        require_free(target)
     known = read_known([Path(name) for name in options.names])
     sqlite_path = Path(options.sqlite_path or target.with_name("influxd.sqlite"))
     learn_sqlite(known, sqlite_path, is_named=options.sqlite_path is not None)
-    destination = None if options.dry_run else _destination(options, context)
-    if wishes.has_password and not options.dry_run:
-        wishes = wishes.with_password(_password(options))
-    clock, rng = SystemClock(), SystemRng()
     damaged = None if options.damaged is None else Path(options.damaged)
+    has_all = damaged is None or os.path.exists(damaged)  # noqa: PTH110 # never raises
+    if has_all and not (is_there or options.dry_run):  # else it is refused, before any question
+        require_a_way_to_confirm(is_confirmed=options.yes, lacks=_lacks(options, wishes))
+    with context.output.waiting("reading the engine") as tell:
+        engine = read_engine(engine_path, tell)
+    if is_there:
+        return _ensured(target, engine, options, context)
+    _require_stopped(engine_path)
+    clock, rng = SystemClock(), SystemRng()
     with base_store(
         engine_path, damaged=damaged, level=options.level, clock=clock, rng=rng
     ) as base:
+        destination = None if options.dry_run else _destination(options, context)
+        if wishes.has_password and not options.dry_run:
+            wishes = wishes.with_password(_password(options))
         planner = RebuildStore(
             engine=engine,
             known=known,
@@ -324,6 +330,14 @@ def _require_stopped(engine_path: Path) -> None:
             holder=f"{process.name} has files in it open",
             hint=process.way_to_stop,
         )
+
+
+def _lacks(options: _Rebuild, wishes: Wishes) -> list[Lack]:
+    """Say what was not said and a person is needed for."""
+    asks_password = wishes.has_password and options.password_file is None
+    has_place = options.token_stdout or options.token_file is not None
+    lacks = ((Lack.PASSWORD, asks_password), (Lack.TOKEN_PLACE, not has_place))
+    return [lack for lack, is_so in lacks if is_so]
 
 
 def _password(options: _Rebuild) -> Secret:

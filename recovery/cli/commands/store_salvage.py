@@ -4,7 +4,6 @@ Lives here: `store compact` and `store salvage`. Must not live here: how the fil
 (`recovery.services.stores.salvage`).
 """
 
-import shlex
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Final, Self
@@ -20,7 +19,7 @@ from recovery.cli.usage import UsageError, required
 from recovery.cli.words import Parser
 from recovery.discovery.search import FoundStore
 from recovery.errors import ExitCode
-from recovery.model.display import displayed
+from recovery.model.display import displayed, quoted
 from recovery.model.recognition import RecordKind
 from recovery.ports import SystemClock, SystemRng
 from recovery.services.stores.salvage import (
@@ -248,7 +247,7 @@ def _salvage(options: _Salvage, context: Context) -> ExitCode:
             for sentence, commands in _what_next(facts):
                 output.prose(sentence)
                 for command in commands:
-                    output.line(f"  influx-recovery {command} --bolt-path {_quoted(target)}")
+                    output.line(f"  influx-recovery {command} --bolt-path {quoted(str(target))}")
     if not facts.is_written:
         output.error(
             "no file was made, because nothing that belongs together was found; nothing was "
@@ -301,7 +300,7 @@ class _Again:
         if options.use_older and option != "--root-page":
             words += ["--use-older"]
         words += ["--bolt-path", str(self._path)]
-        return f"  influx-recovery store salvage {shlex.join(words)}"
+        return f"  influx-recovery store salvage {' '.join(map(quoted, words))}"
 
 
 def _show_left_aside(facts: SalvageFacts, again: _Again, context: Context) -> None:
@@ -385,10 +384,6 @@ def _what_next(facts: SalvageFacts) -> Iterator[tuple[str, tuple[str, ...]]]:
                 "auth create-operator --username NAME --org ORG",
             ),
         )
-
-
-def _quoted(path: Path) -> str:
-    return shlex.quote(str(path))
 
 
 def _require_sensible(page_size: int | None, root_page: int | None) -> None:

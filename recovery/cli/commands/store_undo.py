@@ -68,7 +68,6 @@ class UndoDocument(ChangeDocument, frozen=True, kw_only=True):
 
 def _undo(options: _Undo, context: Context) -> ExitCode:
     found = find_store(options, context)
-    require_a_way_to_confirm(is_confirmed=options.yes or options.dry_run)
     output = context.output
     ledger = open_ledger(options, context, found.path)
     manner = Manner(is_dry_run=options.dry_run, reason=options.reason)
@@ -81,6 +80,7 @@ def _undo(options: _Undo, context: Context) -> ExitCode:
             backup_path=None if options.backup is None else Path(options.backup),
         ) as proposal,
     ):
+        require_a_way_to_confirm(is_confirmed=options.yes or options.dry_run)
         audience = PlanAudience(
             output,
             found=found,

@@ -168,7 +168,7 @@ HARD_NAME: Final = Rule(
     severity=Severity.LOW,
     problem="is a bucket whose name has characters that cannot be seen",
     effect="it is not found by the name that one reads and types",
-    remedy="give it another name, by its ID",
+    remedy="give it another name, with its ID in the place of the first NAME",
     operations=("bucket rename",),
     is_advice=True,
 )

@@ -232,14 +232,20 @@ def test_what_a_living_process_makes_is_left_to_it(tmp_path: Path) -> None:
     assert names(tmp_path) == ["new", "other"]
 
 
-def test_a_write_that_fails_is_told_by_the_name_that_was_asked_for(tmp_path: Path) -> None:
+@pytest.mark.parametrize("suffix", ["", ".plain"])
+def test_a_write_that_fails_is_told_by_the_name_that_was_asked_for(
+    tmp_path: Path, suffix: str
+) -> None:
     target = tmp_path / "new"
     with (
         pytest.raises(WriteFailedError, match=f"^writing {target} failed") as caught,
         StagedFile(target) as new,
     ):
         raise WriteFailedError(
-            path=str(new.path), problem="no space", outcome="unchanged", hint="make space there"
+            path=f"{new.path}{suffix}",
+            problem="no space",
+            outcome="unchanged",
+            hint="make space there",
         )
     assert caught.value.hint == "make space there"
     assert names(tmp_path) == []

@@ -1,12 +1,10 @@
 """Remedies in the words of the command line."""
 
 import argparse
-import shlex
-import subprocess
 
 import pytest
 
-from recovery.cli.hints import AtHand, command_line, quoted
+from recovery.cli.hints import AtHand, command_line
 from recovery.remedy import Give, Input, Omit, Remedy, Run
 from tests.support.hints import complaint, whole_parser
 
@@ -80,16 +78,6 @@ def test_another_command_gets_the_store_and_the_ledger_of_this_one() -> None:
     assert command_line("user update", {Input.USER: None}) == (
         "influx-recovery user update --username NAME"
     )
-
-
-@pytest.mark.parametrize("name", ["plain", "two words", "it's", "a\nb\x1b[2J", "\udcff/x", "ä"])
-def test_a_shell_gives_back_what_was_quoted(name: str) -> None:
-    assert quoted(name).isprintable()
-    done = subprocess.run(
-        ["bash", "-c", f"printf %s {quoted(name)}"], capture_output=True, check=True
-    )
-    assert done.stdout == name.encode(errors="surrogateescape")
-    assert shlex.split(quoted("two words")) == ["two words"]
 
 
 @pytest.mark.parametrize(

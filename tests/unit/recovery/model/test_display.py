@@ -1,8 +1,11 @@
 """Names of a store as a person sees them."""
 
+import shlex
+import subprocess
+
 import pytest
 
-from recovery.model.display import displayed
+from recovery.model.display import displayed, quoted
 
 
 @pytest.mark.parametrize(
@@ -44,3 +47,13 @@ def test_what_cannot_be_seen_is_escaped(text: str, expected: str) -> None:
 def test_different_texts_never_look_the_same() -> None:
     texts = ["a b", "a  b", "a\u00a0b", "a\\x20b", "a\\\\x20b", "a\tb", "a\\tb", " a b", "a b "]
     assert len(texts) == len({displayed(text) for text in texts})
+
+
+@pytest.mark.parametrize("name", ["plain", "two words", "it's", "a\nb\x1b[2J", "\udcff/x", "ä"])
+def test_a_shell_gives_back_what_was_quoted(name: str) -> None:
+    assert quoted(name).isprintable()
+    done = subprocess.run(
+        ["bash", "-c", f"printf %s {quoted(name)}"], capture_output=True, check=True
+    )
+    assert done.stdout == name.encode(errors="surrogateescape")
+    assert shlex.split(quoted("two words")) == ["two words"]

@@ -1,5 +1,6 @@
 """Recipes are filled with what a machine has, quoted as each file wants it, and never overwrite."""
 
+import os
 import shlex
 import tomllib
 from importlib.resources import files
@@ -101,3 +102,9 @@ def test_files_are_written_once_and_scripts_can_be_run(tmp_path: Path, host: Hos
     with pytest.raises(ConflictError):
         write(recipe, tmp_path / "new" / "folder")
     assert (made[0].read_bytes(), made[1].exists()) == (before, False)
+
+
+def test_a_path_whose_bytes_are_no_text_is_written_as_it_is(tmp_path: Path, host: Host) -> None:
+    store = os.fsdecode(b"/srv/\xff/influxd.bolt")
+    (made,) = write(fill("rescue", host, bolt_path=store, given={}), tmp_path)
+    assert os.fsencode(store) in made.read_bytes()
