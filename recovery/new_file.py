@@ -33,7 +33,7 @@ from recovery.errors import (
     StoreAccessError,
     WriteFailedError,
 )
-from recovery.kept import KEPT
+from recovery.kept import KEPT, UNFINISHED
 from recovery.log import get_logger
 from recovery.model.display import displayed
 from recovery.remedy import Remedy
@@ -109,10 +109,7 @@ def already_there(path: Path) -> ConflictError:
 
 
 class PrivateFolder:
-    """A folder that only its maker may enter. Leaving its context removes it with all in it.
-
-    So does losing it: a signal can come between its making and its context.
-    """
+    """A folder that only its maker may enter. Leaving its context removes it with all in it."""
 
     _lock = -1
 
@@ -127,15 +124,13 @@ class PrivateFolder:
 
             self.path: Final = Path(mkdtemp(prefix=STAGE_PREFIX, dir=parent))
             self._lock = _locked(self.path)
+            UNFINISHED.get(set()).add(self.remove)
         _sweep(parent, self.path)
 
     def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_: object) -> None:
-        self.remove()
-
-    def __del__(self) -> None:
         self.remove()
 
     def remove(self) -> None:
@@ -147,6 +142,7 @@ class PrivateFolder:
                 rmtree(self.path, ignore_errors=True)
                 os.close(self._lock)
                 self._lock = -1
+                UNFINISHED.get(set()).discard(self.remove)
 
 
 class StagedFile:
@@ -216,6 +212,7 @@ class StagedFile:
                 _make_durable(self.path)
                 _name(self.path, self.target)
                 self._is_published = True
+                UNFINISHED.get(set()).add(self.withdraw)
                 sync_folder(self.target, self._on_unsynced)
                 self._folder.remove()
         except FileExistsError as error:
@@ -226,8 +223,10 @@ class StagedFile:
 
     def keep(self) -> None:
         """Let the file stay, whatever happens from here on."""
-        KEPT.get([]).append(self.target)
-        self._is_kept = True
+        with uninterrupted():
+            KEPT.get([]).append(self.target)
+            self._is_kept = True
+            UNFINISHED.get(set()).discard(self.withdraw)
 
     def withdraw(self) -> None:
         """Remove the file, by whichever name it has. Does not raise."""
@@ -236,6 +235,7 @@ class StagedFile:
                 self._is_published = False
                 with contextlib.suppress(OSError):
                     self.target.unlink()
+                UNFINISHED.get(set()).discard(self.withdraw)
             self._folder.remove()
 
 
@@ -245,7 +245,7 @@ class ClaimedFile:
     Whoever is told when something cannot be synced keeps what was written all the same.
 
     It has no buffer of the standard library's, which would try to write once more while a failure
-    is being cleaned up. It is removed when it is lost, as `PrivateFolder` is.
+    is being cleaned up.
     """
 
     _descriptor = -1
@@ -265,14 +265,12 @@ class ClaimedFile:
                 raise already_there(target) from error
             except OSError as error:
                 raise not_makeable(target, error, elsewhere) from error
+            UNFINISHED.get(set()).add(self.withdraw)
 
     def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_: object) -> None:
-        self.withdraw()
-
-    def __del__(self) -> None:
         self.withdraw()
 
     def reserve(self, size_bytes: int) -> None:
@@ -332,6 +330,7 @@ class ClaimedFile:
     def _close(self) -> None:
         os.close(self._descriptor)
         self._descriptor = -1
+        UNFINISHED.get(set()).discard(self.withdraw)
 
     @contextlib.contextmanager
     def _failing(self) -> Iterator[None]:
@@ -460,10 +459,11 @@ def _sweep(parent: Path, own: Path) -> None:
     """Remove what killed processes of this user have left. Does not raise."""
     with contextlib.suppress(OSError):
         now = own.stat().st_mtime
-        for entry in os.scandir(parent):
-            if entry.name.startswith(STAGE_PREFIX) and entry.name != own.name:
-                with contextlib.suppress(OSError):
-                    _remove_abandoned(Path(entry.path), now)
+        with os.scandir(parent) as entries:
+            for entry in entries:
+                if entry.name.startswith(STAGE_PREFIX) and entry.name != own.name:
+                    with contextlib.suppress(OSError):
+                        _remove_abandoned(Path(entry.path), now)
 
 
 def _remove_abandoned(folder: Path, now: float) -> None:

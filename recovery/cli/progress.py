@@ -12,12 +12,12 @@ that is in force and not delivered yet would be lost. A signal that the caller h
 import contextlib
 import os
 import signal
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from enum import Enum, unique
 from types import FrameType
 from typing import TYPE_CHECKING, Final
 
-from recovery.kept import KEPT
+from recovery.kept import KEPT, UNFINISHED
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -48,6 +48,8 @@ class Progress:
         self.is_interrupted = False
         self._made: list[Path] = []
         KEPT.set(self._made)
+        self._unfinished: set[Callable[[], None]] = set()
+        UNFINISHED.set(self._unfinished)
 
     @property
     def sentence(self) -> str:
@@ -69,6 +71,8 @@ class Progress:
     def watching_signals(self) -> Iterator[None]:
         """Turn the usual signals to stop into `KeyboardInterrupt`, except within the shield.
 
+        At the end what was made and not finished is gone.
+
         Yields:
             Nothing; the former handlers come back at the end.
         """
@@ -79,8 +83,12 @@ class Progress:
                     signal.signal(number, self._interrupt)
             yield
         finally:
+            before = signal.pthread_sigmask(signal.SIG_BLOCK, SIGNALS)
+            for withdraw in tuple(self._unfinished):
+                withdraw()
             for number, handler in former.items():
                 signal.signal(number, handler)
+            signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
     @contextlib.contextmanager
     def shield(self) -> Iterator[None]:
