@@ -107,6 +107,7 @@ def _look(found: "FoundStore", context: "Context") -> _State:
     from recovery.cli.store import open_session  # noqa: PLC0415 # as above
     from recovery.discovery.host import Host  # noqa: PLC0415
     from recovery.discovery.search import with_files  # noqa: PLC0415
+    from recovery.model.standing import Answer  # noqa: PLC0415
     from recovery.ports import SystemClock, SystemRng  # noqa: PLC0415
     from recovery.services.authorizations.listing import (  # noqa: PLC0415
         AuthorizationFilter,
@@ -126,16 +127,20 @@ def _look(found: "FoundStore", context: "Context") -> _State:
         try:
             with session.view() as view:
                 inventory = Inventory(view)
-                can = [one.name for one in sign_ins(view.tx) if not one.obstacles]
+                signing = list(sign_ins(view.tx))
                 operators = inventory.authorizations(AuthorizationFilter(operators_only=True)).rows
                 usable = sum(one.is_usable and one.operator == "full" for one in operators)
                 users = _called(inventory.users().rows)
                 organizations = _called(inventory.organizations().rows)
         except RecoveryError as error:
             return _State((*lines, f"Who can get in is not known: {error}"))
+    can = [one.name for one in signing if not one.obstacles]
+    refused = sum(one.answer is Answer.FORBIDDEN for one in signing)
     names = ", ".join(map(displayed, can[:5])) + (", ..." if len(can) > 5 else "")  # noqa: PLR2004
     lines += [
-        f"Sign-in: {plural(len(can), 'user')} can, with a password" + (f": {names}" if can else ""),
+        f"Sign-in: {plural(len(can), 'user')} can, with a password"
+        + (f": {names}" if can else "")
+        + (f"; {plural(refused, 'inactive one')} too, and gets nothing but 403" if refused else ""),
         f"Operator tokens: {plural(usable, 'full one')} that a server would accept",
         f"There are {plural(len(users), 'user')} and {plural(len(organizations), 'organization')}.",
     ]

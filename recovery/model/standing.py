@@ -52,6 +52,26 @@ class Obstacle(StrEnum):
     INACTIVE = "it is inactive"
     NO_ROLE = "it has no role in any organization, so it would see nothing"
 
+    @property
+    def told(self) -> str:
+        """The same clause for a person, who may have seen that a sign-in seems to work."""
+        return told(self)
+
+
+def told(because: str) -> str:
+    """Say a reason to a person.
+
+    Args:
+        because: An obstacle, or another clause.
+
+    Returns:
+        The clause, with how it looks where that hides it.
+    """
+    return f"{because}{SEEMS_TO_WORK}" if because is Obstacle.INACTIVE else because
+
+
+SEEMS_TO_WORK: Final = ", so a sign-in is answered with 204, and all that follows with 403"
+
 
 class Standing(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """What a server would answer, and why.

@@ -33,7 +33,7 @@ ONLY_OPERATOR: Final = (
 )
 NOBODY: Final = (
     "afterwards nobody can get in: no operator token is left that a server would accept, and no "
-    "user who can sign in; only this tool lets somebody in again"
+    "user who gets in with a password; only this tool lets somebody in again"
 )
 
 

@@ -455,7 +455,7 @@ def _role_ways(tx: MetaTx, names: Names, users: tuple[ReachUser, ...]) -> Iterat
             grants=(grant,),
             is_operator=mapping.resource_type == INSTANCE and role == OWNER,
             is_usable=user.can_sign_in,
-            because=() if user.can_sign_in else ("the user cannot sign in",),
+            because=() if user.can_sign_in else ("the user does not get in",),
         )
 
 

@@ -107,6 +107,20 @@ def test_nobody_can_get_in_ends_with_1(cli: Cli, full: FullStore) -> None:
     assert "Nothing is wrong." not in text
 
 
+def test_an_inactive_user_signs_in_and_is_refused_all_that_follows(
+    cli: Cli, full: FullStore
+) -> None:
+    """As 2.9.1 and 2.7.12 do: 204 with a session, and 403 for each request in it."""
+    edit(full.path, lambda tx: change(tx, "usersv1", full.alice, status="inactive"))
+    seems = "a sign-in is answered with 204, and all that follows with 403"
+    assert f"Who cannot: 1 inactive user with a password; {seems}." in check(cli, full)[1]
+    document = json.loads(check(cli, full, "--json")[1])
+    assert document["verdict"]["users_refused_after_sign_in"] == 1
+    assert document["verdict"]["users_who_can_sign_in"] == 0
+    info = cli.run("--bolt-path", full.path, "store", "info").stdout
+    assert f"not alice ({full.alice}): it is inactive, so {seems}" in info
+
+
 def test_check_changes_nothing_and_leaves_nothing(cli: Cli, broken: FullStore) -> None:
     before = broken.path.read_bytes(), broken.path.stat()
     check(cli, broken)

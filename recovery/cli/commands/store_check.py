@@ -23,6 +23,7 @@ from recovery.model.display import displayed
 from recovery.ports import SystemClock, SystemRng
 from recovery.remedy import Input
 from recovery.services.changes.facts import FindingFacts
+from recovery.services.doctor.chart import Access
 from recovery.services.doctor.check import Examination, Forecast, Outlook, examine
 from recovery.services.doctor.finding import Finding, Severity
 from recovery.services.doctor.repair import facts_of
@@ -48,6 +49,8 @@ class ForecastFacts(msgspec.Struct, frozen=True, kw_only=True):
         outlook: What would happen.
         reasons: Why it would not start.
         users_who_can_sign_in: How many get in with a password.
+        users_refused_after_sign_in: How many sign in (204) and are refused all that follows (403),
+            because they are inactive.
         usable_full_operator_tokens: How many tokens may do everything.
         usable_other_operator_tokens: How many may at least administer users and tokens.
     """
@@ -59,6 +62,7 @@ class ForecastFacts(msgspec.Struct, frozen=True, kw_only=True):
     outlook: Outlook
     reasons: tuple[str, ...]
     users_who_can_sign_in: int
+    users_refused_after_sign_in: int
     usable_full_operator_tokens: int
     usable_other_operator_tokens: int
 
@@ -74,6 +78,7 @@ class ForecastFacts(msgspec.Struct, frozen=True, kw_only=True):
             outlook=forecast.outlook,
             reasons=forecast.reasons,
             users_who_can_sign_in=forecast.access.sign_in_count,
+            users_refused_after_sign_in=forecast.access.refused_count,
             usable_full_operator_tokens=forecast.access.full_operator_count,
             usable_other_operator_tokens=forecast.access.other_operator_count,
         )
@@ -86,6 +91,7 @@ class VerdictFacts(msgspec.Struct, frozen=True, kw_only=True):
     sentence: str
     reasons: tuple[str, ...]
     users_who_can_sign_in: int
+    users_refused_after_sign_in: int
     usable_full_operator_tokens: int
     usable_other_operator_tokens: int
     forecasts: tuple[ForecastFacts, ...]
@@ -170,13 +176,7 @@ def _lines(examination: Examination, named: Named) -> Iterator[str]:
         yield f"({'; '.join(f'{one.word}: {one.meaning}' for one in shown)})"
     elif not is_locked:
         yield "Nothing is wrong."
-    access = examination.verdict.access
-    operators = plural(access.full_operator_count, "full operator token")
-    lesser = plural(access.other_operator_count, "lesser one")
-    yield (
-        f"Who can get in: {plural(access.sign_in_count, 'user')} with a password, {operators}"
-        + (f" and {lesser}." if access.other_operator_count else ".")
-    )
+    yield from _access_lines(examination.verdict.access)
     if examination.not_looked_at:
         yield f"Not looked at: {displayed('; '.join(examination.not_looked_at))}."
     findings = () if examination.is_damaged else examination.findings
@@ -186,9 +186,23 @@ def _lines(examination: Examination, named: Named) -> Iterator[str]:
         repair = command_line("store repair", {**named, Input.DRY_RUN: ""})
         yield f"{mendable} of {count} can be mended: {repair}"
     yield f"Verdict: {displayed(examination.verdict.sentence)}."
-    if is_locked and access.nearest is not None:
-        near = access.nearest
+    near = examination.verdict.access.nearest
+    if is_locked and near is not None:
         yield f"Next: {and_then(near.obstacles, named, user_id=near.user_id, name=near.name)}"
+
+
+def _access_lines(access: Access) -> Iterator[str]:
+    operators = plural(access.full_operator_count, "full operator token")
+    lesser = plural(access.other_operator_count, "lesser one")
+    yield (
+        f"Who can get in: {plural(access.sign_in_count, 'user')} with a password, {operators}"
+        + (f" and {lesser}." if access.other_operator_count else ".")
+    )
+    if access.refused_count:
+        yield (
+            f"Who cannot: {plural(access.refused_count, 'inactive user')} with a password; "
+            "a sign-in is answered with 204, and all that follows with 403."
+        )
 
 
 def _kinds(findings: Sequence[Finding]) -> Iterator[list[Finding]]:

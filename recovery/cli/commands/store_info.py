@@ -203,14 +203,15 @@ def _lines(info: StoreInfo, found: FoundStore) -> Iterator[str]:
 
 def _access_lines(info: StoreInfo) -> Iterator[str]:
     """Say who can get in, and how."""
-    yield "Users who can sign in with their password:"
+    yield "Users who get in with their password:"
     able = [user for user in info.users if not user.obstacles]
     yield from (f"  {displayed(user.name)} ({user.id})" for user in able)
     if not able:
         yield "  none"
     for user in info.users:
         if user.obstacles:
-            yield f"  not {displayed(user.name)} ({user.id}): {'; '.join(user.obstacles)}"
+            because = "; ".join(one.told for one in user.obstacles)
+            yield f"  not {displayed(user.name)} ({user.id}): {because}"
     yield "Operator tokens:"
     for token in info.contents.operators:
         yield f"  {_operator_text(token)}"

@@ -19,7 +19,7 @@ from recovery.cli.way_in import and_then
 from recovery.cli.words import Parser
 from recovery.errors import ExitCode
 from recovery.model.display import displayed
-from recovery.model.standing import Answer
+from recovery.model.standing import Answer, told
 from recovery.services.authorizations.listing import Inventory
 from recovery.services.tenancy.user_details import PasswordReport, UserDetails
 
@@ -127,9 +127,10 @@ def _verify_password(options: _VerifyPassword, context: Context) -> ExitCode:
             word = "is" if report.matches else "is not"
             output.prose(f"This {word} the password of user {displayed(report.user)}.")
             if report.can_sign_in:
-                output.prose("The user can sign in with it.")
+                output.prose("The user gets in with it.")
             else:
-                output.prose(f"The user cannot sign in with it: {'; '.join(report.because)}.")
+                because = "; ".join(map(told, report.because))
+                output.prose(f"The user does not get in with it: {because}.")
     return ExitCode.DONE if report.can_sign_in else ExitCode.REFUSED
 
 

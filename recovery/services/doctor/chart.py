@@ -93,13 +93,15 @@ class Access(msgspec.Struct, kw_only=True):
     """Who could get in.
 
     Attributes:
-        sign_in_count: Users who can sign in with a password.
+        sign_in_count: Users who get in with a password.
+        refused_count: Users whose sign-in is answered with 204, and all that follows with 403.
         full_operator_count: Usable tokens that are full operators.
         other_operator_count: Usable tokens that can at least administer users and tokens.
         nearest: Who lacks least to sign in; None when there is no user, or nothing is lacking.
     """
 
     sign_in_count: int = 0
+    refused_count: int = 0
     full_operator_count: int = 0
     other_operator_count: int = 0
     nearest: Nearest | None = None

@@ -5,6 +5,7 @@ Lives here: the rules I6 to I9. Must not live here: what users own.
 Source: spec influxdb-metadata sections 4.2, 5.4, 5.5, 13.2.
 """
 
+from collections import Counter
 from collections.abc import Iterator
 from typing import Final
 
@@ -12,6 +13,7 @@ from recovery.metastore.transaction import MetaTx
 from recovery.model.display import is_typeable
 from recovery.model.gojson import UndecodableError
 from recovery.model.password import is_password_hash
+from recovery.model.standing import Answer
 from recovery.model.user import ACTIVE, INACTIVE, User, decode_user
 from recovery.services.access import sign_in_of
 from recovery.services.doctor.chart import Chart, Nearest, as_id, text_of
@@ -170,23 +172,26 @@ def _passwords(chart: Chart) -> Iterator[Finding]:
 
 
 def count_sign_ins(chart: Chart) -> Iterator[Finding]:
-    """Count who can sign in; there is nothing to find.
+    """Count who gets in with a password; there is nothing to find.
 
     Args:
         chart: The store, after its memberships and authorizations.
     """
-    sign_in_count, nearest = 0, None
+    answers: Counter[Answer] = Counter()
+    nearest = None
     for user_id in sorted(chart.users.known):
         user = chart.tx.users.get(as_id(user_id))
         if user is None:
             continue
         standing = sign_in_of(chart.tx, user, has_rights=user_id in chart.users_with_rights)
+        answers[standing.answer] += 1
         if standing.is_usable:
-            sign_in_count += 1
-        elif nearest is None or len(standing.obstacles) < len(nearest.obstacles):
+            continue
+        if nearest is None or len(standing.obstacles) < len(nearest.obstacles):
             nearest = Nearest(user_id=user_id, name=user.name, obstacles=standing.obstacles)
     for access in chart.accesses.values():
-        access.sign_in_count, access.nearest = sign_in_count, nearest
+        access.sign_in_count, access.nearest = answers[Answer.ACCEPTED], nearest
+        access.refused_count = answers[Answer.FORBIDDEN]
     yield from ()
 
 

@@ -113,7 +113,7 @@ def test_the_ways_of_all_users_are_told(made: MadeStore) -> None:
     assert [(u.name, u.can_sign_in) for u in found.users] == [("alice", False), ("bob", False)]
     ways = {(way.user, way.label): way for way in found.ways}
     assert ways["alice", "alice's Token"].is_operator
-    assert ways["alice", "owner of acme"].because == ("the user cannot sign in",)
+    assert ways["alice", "owner of acme"].because == ("the user does not get in",)
     assert words(ways["bob", "member of acme"].grants) == [("everything in acme", "read")]
     assert found.token_count == 4
     assert found.sentence.startswith("2 users, 4 tokens: alice can reach everything; ")
