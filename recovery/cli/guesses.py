@@ -1,8 +1,8 @@
 """What a word that is no command, or an option that a command does not have, probably means.
 
-Lives here: words of other tools, of English and of German, by what is done with them, and the step
-from what was typed to a proposal. Must not live here: what is certain and is carried out
-(`recovery.cli.habits`), and slips of the fingers (`recovery.cli.words`).
+Lives here: words of other tools, of English, German, French and Spanish, by what is done with
+them, and the step from what was typed to a proposal. Must not live here: what is certain and is
+carried out (`recovery.cli.habits`), and slips of the fingers (`recovery.cli.words`).
 
 Invariants: a proposal is never carried out. It never permits more than the typed word says: no word
 but one that says so leads to `auth create-operator` or a `set-active`, and no option to one that
@@ -23,21 +23,29 @@ def _words(said: str, *meant: str) -> dict[str, tuple[str, ...]]:
 
 _ACTS: Final = {
     **_words("new add make generate gen mint issue erstellen anlegen neu", "create"),
-    **_words("del destroy drop erase purge rm remove löschen loeschen entfernen", "delete"),
+    **_words("creer ajouter crear anadir", "create"),
+    **_words("del destroy drop erase purge rm remove loschen loeschen entfernen", "delete"),
+    **_words("supprimer effacer borrar eliminar", "delete"),
     **_words("ls all find search print show-all liste auflisten anzeigen zeigen", "list"),
+    **_words("lister afficher listar mostrar", "list"),
     **_words("show get info describe view details inspect status whoami", "show", "list"),
-    **_words("mv name umbenennen", "rename"),
-    **_words("edit modify mod change set ändern aendern", "update"),
+    **_words("mv name umbenennen renommer renombrar", "rename"),
+    **_words("edit modify mod change set andern aendern modifier cambiar", "update"),
     **_words("check test validate try", "verify", "verify-password"),
     **_words("renew regenerate refresh replace roll reset rotate-all", "rotate"),
     **_words("restore recover undrop", "undelete"),
     **_words("undo rollback revert", "store undo"),
-    **_words("lock block suspend ban sperren", "deactivate", "set-inactive"),
+    **_words("lock block suspend ban sperren deaktivieren", "deactivate", "set-inactive"),
+    **_words("desactiver bloquer desactivar bloquear", "deactivate", "set-inactive"),
+    **_words("aktivieren activer activar", "activate", "set-active"),
     **_words("dump save export-all", "export"),
     **_words("hash-all", "hash"),
 }
 """Verbs by what is done: the first that a noun has, or a whole command."""
-_RESET: Final = "pw reset reset-pw set-pw resetpassword setpassword passwort kennwort"
+_RESET: Final = (
+    "pw reset reset-pw set-pw resetpassword setpassword passwort kennwort mot-de-passe motdepasse "
+    "contrasena"
+)
 _OF_NOUN: Final = {
     "auth": {
         **_words("operator", "create-operator"),
@@ -56,12 +64,13 @@ _OF_NOUN: Final = {
         **_words("remove-user kick remove-members", "remove-member"),
     },
     "store": {
-        **_words("fix heal mend reparieren", "repair"),
-        **_words("doctor verify validate fsck test prüfen pruefen", "check"),
+        **_words("fix heal mend reparieren reparer reparar", "repair"),
+        **_words("doctor verify validate fsck test prufen pruefen verifier verificar", "check"),
         **_words("stat stats status show describe", "info"),
         **_words("ls list search locate where finden suchen", "find"),
         **_words("dump copy cp clone save snapshot sichern sicherung", "backup"),
-        **_words("rollback revert zurück", "undo"),
+        **_words("sauvegarder respaldar respaldo", "backup"),
+        **_words("rollback revert zuruck ruckgangig annuler deshacer", "undo"),
         **_words("prune list-backups backup-list copies", "backups"),
         **_words("clean cleanup vacuum shrink defrag optimize", "compact"),
         **_words("recover rescue retten", "salvage"),
@@ -75,36 +84,59 @@ _OF_NOUN: Final = {
     "ledger": _words("log", "list"),
     "": {
         **_words("password passwd reset-password change-password set-password", "user update"),
-        **_words("passwort kennwort", "user update"),
+        **_words("passwort kennwort mot-de-passe motdepasse contrasena", "user update"),
         **_words("operator", "auth create-operator"),
         **_words("list ls show liste tokens", "auth list"),
         **_words("whoami", "user list"),
         **_words("useradd adduser", "user create"),
         **_words("userdel deluser", "user delete"),
         **_words("history log logs audit", "ledger list"),
-        **_words("server start run web ui gui api daemon", "serve"),
+        **_words("server web ui gui api daemon", "serve"),
     },
 }
 """The same of one noun, which go first; those of the store are also taken without `store`."""
 _THINGS: Final = {
     "benutzer": "user", "nutzer": "user", "person": "user", "people": "user",
+    "utilisateur": "user", "utilisateurs": "user", "usuario": "user", "usuarios": "user",
+    "organizacion": "org", "jeton": "auth", "jetons": "auth",
     "organisation": "org", "organisations": "org", "organisationen": "org",
     "recipes": "recipe", "rezepte": "recipe", "backups": "store", "backup": "store",
     "database": "bucket", "databases": "bucket", "db": "bucket",
     "password": "user", "passwd": "user", "passwort": "user", "operator": "auth",
+    "mot-de-passe": "user", "contrasena": "user",
 }  # fmt: skip
 """What is acted on, besides the nouns and what `habits` knows."""
-_BY_THING: Final = {"password": "user update", "passwd": "user update", "passwort": "user update"}
+_BY_THING: Final = dict.fromkeys(
+    ("password", "passwd", "passwort", "mot-de-passe", "contrasena"), "user update"
+)
 _VAGUE: Final = frozenset(
     {"ls", "new", "search", "show", "dump", "save", "copy", "init", "describe"}
 )
 """Verbs that alone say nothing of a store."""
-_OF_A_SERVER: Final = _words(
+_ELSEWHERE: Final = {
     "query write ping task tasks secret secrets telegrafs dashboards stacks template apply config "
-    "remote replication scripts bucket-schema server-config transpile"
-)
-_OF_THE_SYSTEM: Final = _words("systemctl service docker podman kubectl sudo kill man")
-_OTHER_TOOLS: Final = frozenset({"influx", "influxd"})
+    "remote replication scripts bucket-schema server-config transpile": (
+        "{} needs a running server",
+        "start influxd, and type influx {} --help",
+    ),
+    "inspect upgrade downgrade": ("{} is a command of influxd", "type influxd {} --help"),
+    "systemctl service docker podman kubectl sudo kill man chown chmod": (
+        "{} is a command of the system",
+        "type it without influx-recovery before it",
+    ),
+    "start stop restart run enable disable": (
+        "influx-recovery neither starts nor stops a server",
+        "type systemctl status influxdb, or what your container or NAS has for it",
+    ),
+    "lost lost-token forgot locked locked-out lockout admin admin-token root super wizard guide "
+    "menu interactive tui hilfe aide ayuda": (
+        "{} is no command",
+        "type influx-recovery alone, which says what is wrong and offers what can be done",
+    ),
+}
+"""Words that belong somewhere else: what is wrong with them, and what to do."""
+_OTHER_TOOLS: Final = frozenset({"influx", "influxd", "influx-recovery"})
+_SEPARATORS: Final = str.maketrans("_./:", "----")
 PROPOSED_MAX: Final = 3
 
 _OPTIONS: Final = {
@@ -144,14 +176,15 @@ def proposed(word: str, noun: str, bare: Sequence[str]) -> list[str]:
     Returns:
         Whole commands, or a noun; none when nothing is near.
     """
-    word = word.lower().replace("_", "-")
-    line = [one.lower().replace("_", "-") for one in bare]
+    word, *line = (_plain(one) for one in (word, *bare))
     after = line[line.index(word) + 1 :] if word in line else []
     if not noun and word in _OTHER_TOOLS:
         return _of_other_tool(after)
     if after and f"{noun} {word}-{after[0]}" in COMMANDS:
         return [f"{noun} {word}-{after[0]}"]
-    turned = None if noun else _turned([word, *after[:1]]) or _turned(word.split("-", 1))
+    if not noun and (whole := word.replace("-", " ", 1)) in COMMANDS:
+        return [whole]
+    turned = None if noun else _turned([word, *after]) or _turned(word.split("-"))
     if not noun and not turned and word not in _OF_NOUN[""] and (found := _ending_in(word)):
         return found if len(found) <= PROPOSED_MAX else []
     known = turned or _act(word, noun, has_more=bool(after))
@@ -164,24 +197,34 @@ def proposed(word: str, noun: str, bare: Sequence[str]) -> list[str]:
     return found if len(found) <= PROPOSED_MAX else []
 
 
+def _plain(word: str) -> str:
+    """Write a word without accents, with hyphens where others have other signs."""
+    import unicodedata  # noqa: PLC0415 # only for a mistake
+
+    letters = unicodedata.normalize("NFKD", word.lower()).translate(_SEPARATORS)
+    return "".join(letter for letter in letters if not unicodedata.combining(letter))
+
+
 def _ending_in(verb: str) -> list[str]:
     """Find the commands of all nouns with a verb."""
     return [words for words in COMMANDS if words.rpartition(" ")[2] == verb]
 
 
-def advice_on_word(word: str, noun: str) -> tuple[str, str] | None:
+def advice_on_word(word: str, noun: str, bare: Sequence[str]) -> tuple[str, str] | None:
     """Say what there is about a word that belongs somewhere else.
+
+    Args:
+        word: The first that is not known.
+        noun: The noun before it; "" for none.
+        bare: All words of the line that are no options.
 
     Returns:
         What is wrong, and what to do; None for a word that nothing is known of.
     """
-    if noun:
+    if noun or _BY_THING.keys() & {*bare}:
         return None
-    if word in _OF_A_SERVER:
-        return f"{word} needs a running server", f"start influxd, and type influx {word} --help"
-    if word in _OF_THE_SYSTEM:
-        return f"{word} is a command of the system", "type it without influx-recovery before it"
-    return None
+    found = (advice for words, advice in _ELSEWHERE.items() if word in words.split())
+    return next(((problem.format(word), hint.format(word)) for problem, hint in found), None)
 
 
 def option_meant(name: str, options: Iterable[str]) -> str | None:
@@ -213,7 +256,7 @@ def _turned(words: Sequence[str]) -> str | None:
     """Find a command of which the verb came first, as in `list users` and `reset-password`."""
     if len(words) < 2:  # noqa: PLR2004 # a verb and a thing
         return None
-    verb, thing = words
+    verb, thing = words[0], next((one for one in words if one in _BY_THING), words[1])
     if thing not in _thing_names() and verb in _thing_names():
         verb, thing = thing, verb
     if thing in _BY_THING:
@@ -224,7 +267,7 @@ def _turned(words: Sequence[str]) -> str | None:
     if thing == "operator":
         return "auth create-operator" if _ACTS.get(verb, (verb,))[0] == "create" else None
     if thing in {"backup", "backups"}:
-        return "store backups"
+        return "store backup" if verb not in _ACTS and thing == "backup" else "store backups"
     exact = known_words(noun).get(verb) if verb != "show" else None
     return exact or _act(verb, noun, has_more=False)
 
@@ -241,11 +284,8 @@ def _of_other_tool(after: Sequence[str]) -> list[str]:
     if found in COMMANDS:
         return [found]
     noun = _thing_names().get(words[0]) if words else None
-    return (
-        []
-        if noun is None
-        else [f"{noun} {words[1]}" if f"{noun} {words[-1]}" in COMMANDS else noun]
-    )
+    longer = f"{noun} {words[-1]}"
+    return [] if noun is None else [longer if longer in COMMANDS else noun]
 
 
 def _with_verb(words: str, rest: Sequence[str]) -> str:

@@ -27,7 +27,13 @@ from recovery.cli.parser import PROGRAM, help_text, understand
 from recovery.cli.progress import Progress, Stage
 from recovery.cli.usage import UsageError
 from recovery.cli.words import HelpAskedError, Parser
-from recovery.errors import ExitCode, RecoveryError, StoreDamagedError, StoreNotFoundError
+from recovery.errors import (
+    ExitCode,
+    NotFoundError,
+    RecoveryError,
+    StoreDamagedError,
+    StoreNotFoundError,
+)
 
 SHORT_HELP: Final = """\
 influx-recovery gets you back into a stopped InfluxDB 2.x server, from its
@@ -88,7 +94,7 @@ def main(argv: Sequence[str], *, environ: Mapping[str, str], stdout: TextIO, std
     try:
         with progress.watching_signals():
             context = Context(output=output, stdout=stdout, environ=environ, progress=progress)
-            code = _run(argv, context, stderr)
+            code = _run_typed(argv, context, stderr)
             output.close()
     except RecoveryError as error:
         code = _explain(error, output, report)
@@ -109,6 +115,16 @@ def main(argv: Sequence[str], *, environ: Mapping[str, str], stdout: TextIO, std
     except Exception as error:  # noqa: BLE001 # the only place: the last words for our own bugs
         code = _confess(error, output, report, progress, is_debugging=is_debugging)
     return code
+
+
+def _run_typed(argv: Sequence[str], context: Context, stderr: TextIO) -> ExitCode:
+    """Do what a command line says, and say so where it is one that was pasted badly."""
+    try:
+        return _run(argv, context, stderr)
+    except (UsageError, NotFoundError) as error:
+        from recovery.cli.pasted import explained  # noqa: PLC0415 # only for a mistake
+
+        raise explained(argv, error) from None
 
 
 def _run(argv: Sequence[str], context: Context, stderr: TextIO) -> ExitCode:

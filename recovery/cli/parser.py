@@ -15,6 +15,7 @@ earlier one. `COMMON_DEFAULTS` is filled in after parsing.
 import argparse
 import contextlib
 import os
+import re
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any, Final
 
@@ -40,6 +41,8 @@ if TYPE_CHECKING:
 PROGRAM: Final = "influx-recovery"
 PATHS: Final = frozenset({"FILE", "PATH", "DIR", "TARGET", "NEW", "DEST", "DAMAGED", "A", "B"})
 """What options and words that take a path call it."""
+_NAMES: Final = frozenset({"NAME", "ID", "ORG", "USER"})
+"""The same of what takes a name, or an ID in its place."""
 
 _DESCRIPTION: Final = (
     "Get back into a stopped InfluxDB OSS 2.x server from its metadata file, influxd.bolt, alone: "
@@ -47,8 +50,16 @@ _DESCRIPTION: Final = (
     "network, and it works on the file, so influxd has to be stopped first. It cannot reveal a "
     "token that is stored as a hash, and it does not read or change time series."
 )
-_TYPOGRAPHIC_DASHES: Final = "\N{EN DASH}\N{EM DASH}\N{MINUS SIGN}\N{HYPHEN}\N{HORIZONTAL BAR}"
+TYPOGRAPHIC_DASHES: Final = (
+    "\N{EN DASH}\N{EM DASH}\N{MINUS SIGN}\N{HYPHEN}\N{HORIZONTAL BAR}"
+    "\N{NON-BREAKING HYPHEN}\N{FIGURE DASH}"
+)
 
+
+_OF_NO_ONE_STORE: Final = frozenset({"store diff", "store find", "demo", "schema"}) | {
+    words for words in COMMANDS if words.startswith(("recipe ", "completion "))
+}
+"""Commands that are not about the store which --bolt-path names."""
 
 LOG_FORMATS: Final = ("auto", "console", "json")
 LOG_LEVELS: Final = ("debug", "info", "warning", "error")
@@ -364,10 +375,15 @@ def _expand_paths(arguments: argparse.Namespace, command: Parser) -> None:
     """Put the home folder for a tilde where no shell does, as in --bolt-path=~/influxd.bolt.
 
     Raises:
-        UsageError: A path is empty, as that of an unset variable of a script is.
+        UsageError: A path or a name is empty, as that of an unset variable of a script is.
     """
     for action in command.actions:
         typed = getattr(arguments, action.dest, None)
+        if not typed and action.metavar in _NAMES and typed is not None and typed != []:
+            name = typed_as(action).partition(" ")[0]
+            raise UsageError(
+                problem=f"{name} is empty", hint="give a name or an ID, or leave it out"
+            )
         if action.metavar not in PATHS or not isinstance(typed, str):
             continue
         if not typed:
@@ -419,7 +435,7 @@ def _refuse_unknown_options(argv: Sequence[str], parser: Parser) -> None:
             return
         elif name in known:
             is_value = known[name].nargs != 0 and not equals
-        elif typed[:1] in {*_TYPOGRAPHIC_DASHES} or (typed[:1] == "-" and typed != "-"):
+        elif typed[:1] in {*TYPOGRAPHIC_DASHES} or (typed[:1] == "-" and typed != "-"):
             command = _named_command(argv, parser)
             if command.children and (word := _first_unknown(argv, command)):
                 raise _unknown_word(UnknownWordError(command, word), argv)
@@ -438,7 +454,7 @@ def _first_unknown(argv: Sequence[str], here: Parser) -> str | None:
 
 
 def _unknown_option(name: str, command: Parser) -> UsageError:
-    plain = "--" + name.lstrip("-" + _TYPOGRAPHIC_DASHES)
+    plain = "--" + name.lstrip("-" + TYPOGRAPHIC_DASHES)
     hint = _other_option(name, command)
     if hint is None and (near := nearest_option(plain, command.options)):
         hint = f"did you mean {near}?"
@@ -471,11 +487,23 @@ def _misplaced(word: str, command: Parser, parser: Parser) -> UsageError:
             hint=hint or f"type {command.prog} --help",
         )
     longer = f"{command.prog}-{word}"
-    is_command = longer.partition(" ")[2] in COMMANDS
-    return UsageError(
-        problem=f"{command.prog} takes no {shown(word)}",
-        hint=f"did you mean {longer}?" if is_command else f"type {command.prog} --help",
-    )
+    option = "--" + re.split("[=:]", name)[0]
+    if longer.partition(" ")[2] in COMMANDS:
+        hint = f"did you mean {longer}?"
+    elif option in command.options and option not in GRANTING:
+        hint = f"did you mean {option}?"
+    elif _is_like_path(word) and command.prog.partition(" ")[2] not in _OF_NO_ONE_STORE:
+        hint = "name the store with --bolt-path FILE"
+    else:
+        hint = f"type {command.prog} --help"
+    return UsageError(problem=f"{command.prog} takes no {shown(word)}", hint=hint)
+
+
+def _is_like_path(word: str) -> bool:
+    """Say whether a word that is not understood is the path of a file; Windows has `/help`."""
+    if word in {"/?", "/h", "/help"}:
+        return False
+    return word.startswith(("/", "./", "../", "~/")) or word.endswith((".bolt", ".backup"))
 
 
 def _unknown_word(mistake: UnknownWordError, argv: Sequence[str]) -> UsageError:
@@ -487,10 +515,17 @@ def _unknown_word(mistake: UnknownWordError, argv: Sequence[str]) -> UsageError:
         return UsageError(problem=f"there is no command {shown(mistake.word)} here", hint=advised)
     from recovery.cli.guesses import advice_on_word, proposed  # noqa: PLC0415 # only for a mistake
 
-    elsewhere = advice_on_word(mistake.word, noun)
+    bare = [typed for typed in argv if not typed.startswith("-")]
+    elsewhere = advice_on_word(mistake.word, noun, bare)
     if elsewhere is not None:
         return UsageError(problem=elsewhere[0], hint=elsewhere[1])
-    meant = proposed(mistake.word, noun, [typed for typed in argv if not typed.startswith("-")])
+    if not noun and _is_like_path(mistake.word):
+        return UsageError(
+            problem=f"{shown(mistake.word)} is no command",
+            hint="name the store with --bolt-path FILE behind a command, as in influx-recovery "
+            "auth list --bolt-path FILE",
+        )
+    meant = proposed(mistake.word, noun, bare)
     named = " or ".join(f"{PROGRAM} {words}" for words in meant)
     return UsageError(
         problem=f"unknown command {shown(mistake.word)}",

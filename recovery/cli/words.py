@@ -246,9 +246,17 @@ class Parser(argparse.ArgumentParser):
             problem = message.removeprefix("argument ").replace(
                 "expected one argument", "a value is missing"
             )
-            problem = problem.replace("invalid int value:", "expected a whole number, found")
         hint = f"type {self.prog} --help"
-        if problem.endswith(": a value is missing"):
+        number = re.fullmatch(r"(\S+): invalid int value: '(.*)'", problem, re.DOTALL)
+        switch = re.fullmatch(r"(\S+): ignored explicit argument .*", problem, re.DOTALL)
+        if number:
+            problem = f"{number[1]}: expected a whole number, found {_found(number[2])}"
+        elif switch:
+            problem, hint = (
+                f"{switch[1]} takes no value",
+                f"give {switch[1]} alone, or leave it out",
+            )
+        elif problem.endswith(": a value is missing"):
             name = problem.partition(": ")[0].partition("/")[0]
             hint = f"give one, as {name}=VALUE where it begins with a dash, or {hint}"
         raise UsageError(problem=problem, hint=hint)
@@ -337,6 +345,10 @@ def _distance(first: str, second: str) -> int:
             further.append(least)
         before, row = row, further
     return row[-1]
+
+
+def _found(escaped: str) -> str:
+    return f"'{escaped}'" if len(escaped) <= REPEATED_MAX else shown(escaped)
 
 
 def shown(text: object) -> str:

@@ -13,24 +13,33 @@ from recovery.cli.vocabulary import COMMANDS
 
 COMMANDS_MEANT: Final = {
     "auth create": "auth creat|auth crete -o main|auth new|auth add|auth make|auth generate|"
-    "auth mint|token new|auth erstellen",
+    "auth mint|token new|auth erstellen|auth creer|auth créer|auth crear|token erstellen|"
+    "new token|gen-token",
     "auth create-operator": "auth create-oper|auth create_operator|auth create operator|"
-    "create operator|operator create|new operator|operator|create-operator",
+    "create operator|operator create|new operator|operator|create-operator|auth/create-operator|"
+    "auth.create-operator|auth create.operator|operator token",
     "auth list": "list-tokens|list tokens|show tokens|show-tokens|auth all|auth print|auth view|"
-    "auth get|auth anzeigen|auth reveal|list|ls|influx auth list|influxd recovery auth list",
+    "auth get|auth anzeigen|auth reveal|list|ls|influx auth list|influxd recovery auth list|"
+    "auth lister|auth mostrar|auth listar|auth:list|tokens auflisten|get-token",
     "auth show": "auth get 0000000000000001|auth permissions",
-    "auth delete": "auth del|auth destroy|auth drop|auth löschen",
+    "auth delete": "auth del|auth destroy|auth drop|auth löschen|auth supprimer 1|"
+    "auth eliminar 1|auth borrar 1|auth loeschen",
     "auth rotate": "auth renew|auth regenerate|auth refresh|auth replace|rotate|auth rotate-all",
     "auth undelete": "auth restore|auth recover|auth undelet",
     "auth verify": "auth check|auth test|auth validate|auth verfy",
     "auth export": "auth dump|auth export-all",
-    "auth set-inactive": "auth lock|auth block|auth set inactive|auth set-inactiv",
-    "user list": "list users|list-users|benutzer list|whoami|user all",
+    "auth set-inactive": "auth lock|auth block|auth set inactive|auth set-inactiv|auth sperren 1|"
+    "auth deaktivieren 1|auth desactivar 1|auth bloquear 1",
+    "user list": "list users|list-users|benutzer list|whoami|user all|user.list|"
+    "utilisateurs liste|usuario listar|lister utilisateurs",
     "user update": "user pw|user reset|user set-pw|reset password|reset-password|change password|"
-    "set password|password|passwort|user edit",
-    "user create": "user new|useradd admin|adduser",
-    "user delete": "user del|user drop|userdel|user destroy",
-    "user deactivate": "user lock|user ban|user sperren",
+    "set password|password|passwort|user edit|user mot-de-passe admin|user contraseña|contraseña|"
+    "mot-de-passe|passwort vergessen|reset admin password|reset-admin-password|forgot password|"
+    "lost password|user:passwort",
+    "user create": "user new|useradd admin|adduser|user ajouter a|user créer a|user crear a",
+    "user delete": "user del|user drop|userdel|user destroy|user borrar a|user supprimer a",
+    "user deactivate": "user lock|user ban|user sperren|user deaktivieren a|user bloquear a|"
+    "user désactiver a",
     "user show": "user get admin|user info admin|user roles",
     "user verify-password": "user login|user check",
     "org list": "organisation list|Organisation list|show orgs|org members|org owners|org get",
@@ -38,13 +47,16 @@ COMMANDS_MEANT: Final = {
     "org add-owner": "org add owner|org addowner",
     "org remove-member": "org kick|org remove-user|org remove member",
     "bucket list": "database list|db list|show databases|bucket info",
-    "store check": "fsck|doctor|store doctor|store verify|store fsck|check",
-    "store repair": "fix|store fix|store mend|heal",
+    "store check": "fsck|doctor|store doctor|store verify|store fsck|check|store vérifier|"
+    "store verificar|store prüfen",
+    "store repair": "fix|store fix|store mend|heal|store réparer|store reparar|store reparieren",
     "store info": "status|store stat|store stats|store show|info",
     "store find": "store ls|store list|store where|store locate|find",
-    "store backup": "backup|store bakup|store copy|store dump|store snapshot|snapshot",
+    "store backup": "backup|store bakup|store copy|store dump|store snapshot|snapshot|"
+    "store sauvegarder|store respaldo|influx backup|backup full",
     "store backups": "store prune|store list-backups|list backups",
-    "store undo": "undo|store revert|store rollback|auth undo|store restore|restore",
+    "store undo": "undo|store revert|store rollback|auth undo|store restore|restore|rückgängig|"
+    "annuler|deshacer|store zurück",
     "store compact": "vacuum|store shrink|store clean|store defrag|compact",
     "store salvage": "store rescue|rescue|recover|store salvge",
     "store diff": "store compare|compare|diff",
@@ -53,6 +65,8 @@ COMMANDS_MEANT: Final = {
     "setup": "store create|store init|store new",
     "ledger list": "history|log|logs|audit|ledger log",
     "serve": "server|web|gui|api|daemon",
+    "user activate": "user aktivieren a|user activar a|user activer a",
+    "auth set-active": "auth aktivieren 1|auth activer 1",
     "recipe list": "recipes list|receipe list",
     "v1-auth create": "v1-auth add x|v1auth create",
     "v1-auth set-password": "v1-auth pw x|v1-auth reset x",
@@ -82,7 +96,8 @@ HELP_ONLY: Final = (
     "auth create-operator --assume-yes", "auth create-operator --batch", "user delete --cascade a",
     "auth create-operator --no-backup", "auth list --show-token", "auth list --reveal",
     "auth delete --all", "auth delete --force 1", "store repair --force", "store undo --force",
-    "user delete --with-token a", "delete", "stop", "dbrp list", "auth create-operator --ja",
+    "user delete --with-token a", "delete",
+    "dbrp list", "reset", "unlock", "force-unlock", "auth create-operator --ja",
     "auth create-operator --print-token", "auth create-operator --stdout",
 )  # fmt: skip
 """What no proposal may be made for: it would permit or destroy more than what was typed."""
@@ -124,6 +139,55 @@ def test_nothing_is_proposed_that_goes_further_than_what_was_typed(line: str) ->
 @pytest.mark.parametrize("word", ["query", "ping", "task list", "write", "telegrafs"])
 def test_what_only_a_server_does_is_told_so(word: str) -> None:
     assert hint_of(word) == f"start influxd, and type influx {word.split(maxsplit=1)[0]} --help"
+
+
+@pytest.mark.parametrize(
+    ("line", "hint"),
+    [
+        ("inspect report-tsm", "type influxd inspect --help"),
+        ("stop", "type systemctl status influxdb, or what your container or NAS has for it"),
+        (
+            "start influxdb",
+            "type systemctl status influxdb, or what your container or NAS has for it",
+        ),
+        ("sudo influx-recovery auth list", "type it without influx-recovery before it"),
+        ("lost token", "type influx-recovery alone, "),
+        ("admin-token", "type influx-recovery alone, "),
+        ("store check /srv/influxd.bolt", "name the store with --bolt-path FILE"),
+        ("store salvage /a /b", "name the store with --bolt-path FILE"),
+        ("/srv/influxd.bolt", "name the store with --bolt-path FILE behind a command"),
+        ("store diff /a /b /c", "type influx-recovery store diff --help"),
+        ("/help", "type influx-recovery --help"),
+        ("auth list org=main", "did you mean --org?"),
+        ("auth list org main", "did you mean --org?"),
+        ("auth create all-access", "type influx-recovery auth create --help"),
+        ("auth list --json=true", "give --json alone, or leave it out"),
+        ("auth create-operator --org= --username a", "give a name or an ID, or leave it out"),
+    ],
+)
+def test_a_word_that_belongs_elsewhere_is_told_where(line: str, hint: str) -> None:
+    assert hint_of(line).startswith(hint)
+
+
+def _slips(word: str) -> set[str]:
+    """Swap, leave out and double each letter of a word."""
+    places = range(len(word))
+    swapped = (word[:i] + word[i + 1 : i + 2] + word[i] + word[i + 2 :] for i in places)
+    short = (word[:i] + word[i + 1 :] for i in places)
+    doubled = (word[:i] + word[i] + word[i:] for i in places)
+    return {*swapped, *short, *doubled} - {word}
+
+
+@pytest.mark.parametrize("words", [*COMMANDS])
+def test_a_slip_leads_to_what_was_meant_or_to_help(words: str) -> None:
+    noun, _, verb = words.rpartition(" ")
+    for slip in sorted(_slips(verb)):
+        line = f"{noun} {slip}".split()
+        if not slip or " ".join(in_our_words(line, VALUED)) in COMMANDS:
+            continue  # `store backups` without its last letter
+        hint = hint_of(" ".join(line))
+        own = f"did you mean influx-recovery {words}?"
+        assert hint in {own, f"type influx-recovery {noun} --help".replace("  ", " ")}, line
 
 
 def test_an_option_whose_work_another_command_does_leads_there() -> None:

@@ -1,0 +1,193 @@
+"""What comes along when a command line is pasted: signs that look like those of a keyboard.
+
+Lives here: `explained`, which says so where a command line fails because of them. Must not live
+here: the words and options themselves.
+
+Invariants: nothing is carried out that was not typed. A line is proposed only when it is
+understood, has nothing in it but what was typed, and no secret.
+
+Facts: WordPress and word processors put an en dash or an em dash for two hyphens, and curled quotes
+for straight ones; web pages use the no-break space and the soft hyphen; an editor of Windows ends a
+line with a carriage return; a backslash at the end of a line joins it with the next one only where
+nothing follows it.
+"""
+
+import os
+import re
+from collections.abc import Callable, Iterator, Sequence
+from typing import Final, NamedTuple
+
+from recovery.cli.parser import PROGRAM, TYPOGRAPHIC_DASHES, understand
+from recovery.cli.usage import UsageError
+from recovery.cli.vocabulary import COMMANDS, NOUNS
+from recovery.cli.words import REPEATED_MAX, HelpAskedError, shown
+from recovery.errors import NotFoundError, RecoveryError
+from recovery.model.display import quoted
+
+_CONFIDING: Final = r"-[pt]|--(?:pass|passwd|password|pw|pwd|token|secret)"
+"""Options of ours and of others that have one for a value."""
+_OPENING: Final = (
+    "\N{LEFT DOUBLE QUOTATION MARK}\N{LEFT SINGLE QUOTATION MARK}"
+    "\N{DOUBLE LOW-9 QUOTATION MARK}\N{SINGLE LOW-9 QUOTATION MARK}"
+    "\N{LEFT-POINTING DOUBLE ANGLE QUOTATION MARK}\N{SINGLE LEFT-POINTING ANGLE QUOTATION MARK}"
+    "\N{RIGHT DOUBLE QUOTATION MARK}\N{RIGHT SINGLE QUOTATION MARK}\N{DOUBLE PRIME}\N{PRIME}"
+)
+_CLOSING: Final = (
+    "\N{RIGHT DOUBLE QUOTATION MARK}\N{RIGHT SINGLE QUOTATION MARK}"
+    "\N{LEFT DOUBLE QUOTATION MARK}\N{LEFT SINGLE QUOTATION MARK}"
+    "\N{RIGHT-POINTING DOUBLE ANGLE QUOTATION MARK}\N{SINGLE RIGHT-POINTING ANGLE QUOTATION MARK}"
+    "\N{DOUBLE PRIME}\N{PRIME}"
+)
+_BLANKS: Final = "\u00a0\u2000-\u200a\u202f\u205f\u3000"
+_UNSEEN: Final = "\u00ad\u200b-\u200f\u202a-\u202e\u2060-\u2064\u2066-\u2069\ufeff"
+_LINE_END: Final = r"(?:\\?\r?\n|\\|\r)$"
+_VERBS: Final = frozenset(word for words in COMMANDS for word in words.split())
+
+
+class _Kind(NamedTuple):
+    """Signs of one kind: what a word with them is like, and how a line is without them."""
+
+    what: str
+    plain: Callable[[Sequence[str]], list[str]]
+
+
+def explained(argv: Sequence[str], error: RecoveryError) -> RecoveryError:
+    """Say that a command line failed because of what came along as it was pasted.
+
+    Args:
+        argv: What was typed after the program's name.
+        error: What was wrong with it.
+
+    Returns:
+        An error that says so, with the line that was meant; `error` where it has another reason.
+    """
+    if not isinstance(error, UsageError | NotFoundError):
+        return error
+    line, whats = list(argv), list[str]()
+    for kind in _KINDS:
+        plain = kind.plain(line)
+        if plain != line:
+            whats.append(kind.what)
+            line = plain
+    if not whats or not _is_understood(line):
+        return error
+    is_shown = all(map(_is_shown, line))
+    meant = f"{PROGRAM} {' '.join(map(quoted, line))}" if is_shown else None
+    if isinstance(error, NotFoundError):
+        if meant is not None and (_values(line) - _values(argv)) & {*error.existing}:
+            error.hint = f"type {meant}, because what was typed {' and '.join(whats)}"
+        return error
+    word = next(word for word in argv if word not in line)
+    return UsageError(
+        problem=f"{shown(word)} {' and '.join(whats)}",
+        hint=f"type {meant}" if meant else "type the line by hand",
+    )
+
+
+def _values(line: Sequence[str]) -> set[str]:
+    return {part for word in line for part in (word, word.partition("=")[2])}
+
+
+def _is_understood(line: Sequence[str]) -> bool:
+    try:
+        understand(line)
+    except HelpAskedError:
+        return True
+    except RecoveryError:
+        return False
+    return True
+
+
+def _is_shown(word: str) -> bool:
+    """Say whether a word may be repeated: a long one may be a secret, if it is no path."""
+    if re.fullmatch(_CONFIDING, word.partition("=")[0]):
+        return False
+    path = word.partition("=")[2] or word
+    is_path = "/" in path and os.path.isdir(os.path.dirname(path))  # noqa: PTH112, PTH120 # of a text
+    return len(word) <= REPEATED_MAX or is_path
+
+
+def _with_hyphens(line: Sequence[str]) -> list[str]:
+    """Put hyphens for dashes before the name of an option, and within the words of a command."""
+    return [_hyphened(word) for word in line]
+
+
+def _hyphened(word: str) -> str:
+    name, equals, value = word.partition("=")
+    if not re.search(f"[{TYPOGRAPHIC_DASHES}]", name):
+        return word
+    rest = name.lstrip(f"-{TYPOGRAPHIC_DASHES}")
+    plain = re.sub(f"[{TYPOGRAPHIC_DASHES}]", "-", rest)
+    if rest != name:
+        return ("--" if len(plain) > 1 else "-") + plain + equals + value
+    return plain if plain in _VERBS else word
+
+
+def _without_quotes(line: Sequence[str]) -> list[str]:
+    """Take curled quotes away, and join what stands between them to one word."""
+    found: list[str] = []
+    rest = iter(line)
+    for word in rest:
+        name, equals, value = word.partition("=") if word.startswith("-") else ("", "", word)
+        if value[:1] and value[0] in _OPENING:
+            value = value[1:]
+            while value[-1:] not in _CLOSING and (following := next(rest, None)) is not None:
+                value += f" {following}"
+            value = value[:-1] if value[-1:] and value[-1] in _CLOSING else value
+        found.append(name + equals + value)
+    return found
+
+
+def _with_blanks(line: Sequence[str]) -> list[str]:
+    return [part for word in line for part in re.split(f"[{_BLANKS}]+", word) if part or not word]
+
+
+def _without_unseen(line: Sequence[str]) -> list[str]:
+    return [plain for word in line if (plain := re.sub(f"[{_UNSEEN}]", "", word)) or not word]
+
+
+def _without_line_ends(line: Sequence[str]) -> list[str]:
+    plain = (re.sub(_LINE_END, "", re.sub(r"^\\\r?\n", "", word)) for word in line)
+    return [after for word, after in zip(line, plain, strict=True) if after or not word]
+
+
+def _parted(line: Sequence[str]) -> list[str]:
+    """Part the words of a command, or an option and its value, that are one word by quotes."""
+    return [part for word in line for part in _parts(word)]
+
+
+def _parts(word: str) -> list[str]:
+    parts = word.split()
+    is_option = word.startswith("--") and "=" not in word
+    is_command = parts[:1] and (parts[0] in NOUNS or (parts[0] in _VERBS and "--" in word))
+    return parts if len(parts) > 1 and (is_option or is_command) else [word]
+
+
+def _with_tight_equals(line: Sequence[str]) -> list[str]:
+    """Join an option to its value where there are blanks beside the sign between them."""
+    return list(_tightened(line))
+
+
+def _tightened(line: Sequence[str]) -> Iterator[str]:
+    pending = ""
+    for place, word in enumerate(line):
+        following = next(iter(line[place + 1 : place + 2]), "")
+        is_open = word == "=" or (word.startswith("--") and word.endswith("="))
+        is_loose = word.startswith("--") and "=" not in word and following.startswith("=")
+        pending += word
+        if not (is_loose or (is_open and following)):
+            yield pending
+            pending = ""
+    if pending:
+        yield pending
+
+
+_KINDS: Final = (
+    _Kind("has a character that cannot be seen", _without_unseen),
+    _Kind("has the end of a line in it", _without_line_ends),
+    _Kind("has a blank of a web page, which parts no words", _with_blanks),
+    _Kind("has a dash where hyphens belong", _with_hyphens),
+    _Kind("has curled quotes, which no shell takes away", _without_quotes),
+    _Kind("is one word because of the quotes around it", _parted),
+    _Kind("has blanks beside its =", _with_tight_equals),
+)
