@@ -3,8 +3,9 @@
 Lives here: `Body`, the first JSON object of a body, and its fields by type. Must not live here:
 which fields a request has, and what a wrong one is answered with.
 
-Invariants: names fit without regard to case, the last of a repeated name counts, null leaves a
-field unset, unknown names are ignored, and only the first value of the body is read. A `BodyError`
+Invariants: names fit without regard to case, the last of a repeated name counts, but each must have
+the right type, null leaves a field as it is, or unset where the server keeps a pointer to it,
+unknown names are ignored, and only the first value of the body is read. A `BodyError`
 says what Go's decoder says where a client may look at it, and nothing that was sent beyond one
 character and the names of types.
 
@@ -43,13 +44,18 @@ class _Number(str):
 class Body:
     """One JSON object of a body."""
 
-    def __init__(self, fields: Mapping[str, object]) -> None:
+    def __init__(self, fields: Mapping[str, list[object]]) -> None:
         """Take its values by folded name; `read_body` is the way to get one."""
         self._fields = fields
 
     def text(self, name: str) -> str | None:
         """Give a text; None when it is absent or null."""
         return self._typed(name, _as_text)
+
+    def new_text(self, name: str) -> str | None:
+        """Give a text that a record shall have; None when it is absent, or null at the end."""
+        found = self.text(name)
+        return None if self._fields.get(fold(name), [None])[-1] is None else found
 
     def id(self, name: str) -> Id | None:
         """Give an ID; None when it is absent or null."""
@@ -87,8 +93,8 @@ class Body:
         )
 
     def _typed(self, name: str, read: Callable[[object, str], T]) -> T | None:
-        found = self._fields.get(fold(name))
-        return None if found is None else read(found, name)
+        found = [one for one in self._fields.get(fold(name), ()) if one is not None]
+        return [read(one, name) for one in found][-1] if found else None
 
 
 def read_body(document: bytes) -> Body:
@@ -113,7 +119,7 @@ def read_body(document: bytes) -> Body:
     except json.JSONDecodeError as error:
         raise BodyError(_words_of(text, error.pos)) from None
     except RecursionError:
-        raise BodyError("exceeded max depth") from None
+        raise BodyError(f"invalid character '{text[start]}' exceeded max depth") from None
     return Body({}) if found is None else _as_body(found, "")
 
 
@@ -132,12 +138,11 @@ def _refuse_constant(name: str) -> NoReturn:
     raise json.JSONDecodeError("not JSON", name, 0)
 
 
-def _object(pairs: list[tuple[str, object]]) -> dict[str, object]:
-    """Keep the last value of each name; null does not replace one."""
-    found: dict[str, object] = {}
+def _object(pairs: list[tuple[str, object]]) -> dict[str, list[object]]:
+    """Keep all values of each name, in their order."""
+    found: dict[str, list[object]] = {}
     for name, value in pairs:
-        if value is not None:
-            found[fold(name)] = value
+        found.setdefault(fold(name), []).append(value)
     return found
 
 
@@ -178,9 +183,10 @@ def _as_text(value: object, name: str) -> str:
 def _as_id(value: object, name: str) -> Id:
     if not isinstance(value, str) or isinstance(value, _Number):
         raise _wrong(value, name, "platform.ID")
-    found = parse_id(value)
+    text = _as_text(value, name)
+    found = parse_id(text)
     if found is None:
-        raise BodyError(id_fault(value))
+        raise BodyError(id_fault(text))
     return found
 
 

@@ -44,7 +44,7 @@ LIGHT: Final[tuple[tuple[str, str, Handler], ...]] = (
     ("GET", "/ping", system.ping),
     ("HEAD", "/ping", system.ping),
     ("OPTIONS", "/ping", system.ping_methods),
-    *((method, "/ping", system.ping_refused) for method in ("POST", "PUT", "PATCH", "DELETE")),
+    *((method, "/ping", system.ping_refused) for method in ("POST", "PUT", "PATCH", "DELETE", "TRACE")),
     ("GET", "/ready", system.ready),
     ("HEAD", "/ready", system.ready),
     ("GET", API, system.links),
@@ -133,6 +133,7 @@ NOT_SERVED: Final = ApiError(
     "unavailable",
     "influxd is stopped: influx-recovery serves tokens, users and organizations only",
 )
+_ONE_SLASH: Final = (f"{API}/", "/password/", "/permissions/")
 _V1_DATA: Final = frozenset({"/write", "/query"})
 
 
@@ -174,26 +175,26 @@ def find_route(method: str, path: str) -> Found:
     if found.target is not None:
         handler, is_light = found.target
         return Found(handler, found.parts, is_known=True, is_light=is_light)
-    is_elsewhere = path in _V1_DATA or _is_elsewhere(path.split("/")[1:])
+    is_elsewhere = path in _V1_DATA or _is_elsewhere(method, path.split("/")[1:])
     return Found(None, found.parts, found.is_known and not is_elsewhere, is_elsewhere=is_elsewhere)
 
 
 def _without_slashes(path: str) -> str:
-    """Take away what slashes a server takes at the end: two, one behind the API, none at ping."""
+    """Take away what slashes a server takes at the end: two, one behind some, none at ping."""
     bare = path.removesuffix("/")
-    if bare == "/ping":
+    if bare.removesuffix("/") == "/ping":
         return path
-    return bare if bare == f"{API}/" else bare.removesuffix("/")
+    return bare if bare.endswith(_ONE_SLASH) else bare.removesuffix("/")
 
 
-def _is_elsewhere(parts: list[str]) -> bool:
+def _is_elsewhere(method: str, parts: list[str]) -> bool:
     match parts:
         case ["api", "v2", name, *_] if name in ELSEWHERE:
             return True
         case ["api", "v2", "orgs", _, "secrets", *_]:
             return True
-        case ["api", "v2", "buckets", _, "members" | "owners" | "labels", *_]:
-            return True
+        case ["api", "v2", "buckets", _, "members" | "owners" | "labels", *one]:
+            return method == ("DELETE" if any(one) else "POST")
         case _:
             return False
 

@@ -174,7 +174,7 @@ def update(call: Call) -> Answer:
 
     def read() -> tuple[str | None, str | None, list[_Rule]]:
         rules = [_rule(one) for one in body.bodies("retentionRules")]
-        return body.text("name"), body.text("description"), rules
+        return body.new_text("name"), body.new_text("description"), rules
 
     name, description, rules = call.decoded(read, "invalid", prefix=UNREADABLE)
     _require_one_rule(rules)

@@ -143,7 +143,7 @@ def read_edit(call: Call) -> tuple[str | None, str | None]:
     """
     body = call.body("internal error")
     description, status = call.decoded(
-        lambda: (body.text("description"), body.text("status")), "internal error"
+        lambda: (body.new_text("description"), body.new_text("status")), "internal error"
     )
     return description, ACTIVE if status == "" else status
 

@@ -123,7 +123,7 @@ def update(call: Call) -> Answer:
     org_id = call.id()
     body = call.body("invalid", prefix=UNREADABLE)
     name, description = call.decoded(
-        lambda: (body.text("name"), body.text("description")), "invalid", prefix=UNREADABLE
+        lambda: (body.new_text("name"), body.new_text("description")), "invalid", prefix=UNREADABLE
     )
     call.rights.require("write organization", one=org_id)
     before = NOT_FOUND.unless(call.tx.organizations.get(org_id))

@@ -12,13 +12,14 @@ from typing import Final, TypeVar
 import msgspec
 
 from recovery.daemon.answer import ApiError
-from recovery.daemon.request import Request, id_fault
+from recovery.daemon.request import WRONG_DIGITS, Request, id_fault
 from recovery.model.ids import Id, parse_id
 
 T = TypeVar("T")
 
 LIMIT_DEFAULT: Final = 20
 LIMIT_MAX: Final = 100
+ID_MAX: Final = "f" * 16
 _NUMBER: Final = re.compile(r"[+-]?[0-9]{1,19}\Z")
 _BOOLEANS: Final = {
     **dict.fromkeys(("1", "t", "T", "true", "TRUE", "True"), True),
@@ -81,10 +82,15 @@ class Page(msgspec.Struct, frozen=True, kw_only=True):
         Returns:
             From behind `after` on; backwards it begins with the first one above `after`, and gives
             nothing when there is none above.
+
+        Raises:
+            ApiError: No ID comes behind `after`.
         """
         if self.after is None:
             found = [item for _, item in keyed]
             return found[::-1] if self.is_descending else found
+        if self.after == ID_MAX:
+            raise ApiError("invalid", WRONG_DIGITS)  # the server adds one to it, and has zero
         seek = f"{int(self.after, 16) + 1:016x}".encode()
         place = next((n for n, (key, _) in enumerate(keyed) if key >= seek), None)
         if place is None:
