@@ -44,7 +44,10 @@ LIGHT: Final[tuple[tuple[str, str, Handler], ...]] = (
     ("GET", "/ping", system.ping),
     ("HEAD", "/ping", system.ping),
     ("OPTIONS", "/ping", system.ping_methods),
-    *((method, "/ping", system.ping_refused) for method in ("POST", "PUT", "PATCH", "DELETE", "TRACE")),
+    *(
+        (method, "/ping", system.ping_refused)
+        for method in ("POST", "PUT", "PATCH", "DELETE", "TRACE")
+    ),
     ("GET", "/ready", system.ready),
     ("HEAD", "/ready", system.ready),
     ("GET", API, system.links),

@@ -102,7 +102,9 @@ def update(call: Call) -> Answer:
     """Change name, status, or both."""
     user_id = call.id()
     body = call.body("internal error")
-    name, status = call.decoded(lambda: (body.new_text("name"), body.new_text("status")), "internal error")
+    name, status = call.decoded(
+        lambda: (body.new_text("name"), body.new_text("status")), "internal error"
+    )
     if status is not None:
         require_known_status(status)
     call.rights.require("write user", one=user_id)
