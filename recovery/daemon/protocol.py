@@ -35,6 +35,8 @@ _SETTLING_S: Final = 0.02
 """How long the other end of a loopback connection takes at most to say that it has gone."""
 _NO_ASCII: Final = re.compile(rb"[\x80-\xff]")
 _ABSOLUTE: Final = re.compile(rb"(?i:https?)://(?P<host>[^/?#]*)(?P<rest>.*)", re.DOTALL)
+_PATH: Final = re.compile(rb"\*\Z|/(?:[^%?]|%[0-9A-Fa-f]{2})*(?:\?|\Z)")
+_CONTROL: Final = re.compile(rb"[\x00-\x08\x0a-\x1f\x7f]")
 _ONCE: Final = (b"origin", b"sec-fetch-site", b"x-forwarded-host")
 _PHRASES: Final = {
     400: ("invalid", "Bad Request", "the request is no HTTP/1.1 as it is taken here"),
@@ -86,6 +88,10 @@ def _require_one_reading(event: h11.Request) -> None:
     names = [name for name, _ in event.headers]
     if b"content-length" in names and b"transfer-encoding" in names:
         raise h11.RemoteProtocolError("two ways to tell the length of the body")
+    if event.http_version == b"1.0" and b"transfer-encoding" in names:
+        raise h11.RemoteProtocolError("a body in chunks, which HTTP/1.0 has not")
+    if any(_CONTROL.search(value) for _, value in event.headers):
+        raise h11.RemoteProtocolError("a control character in a header")
     if any(names.count(name) > 1 for name in _ONCE):
         raise h11.RemoteProtocolError("a header that says where a request comes from is repeated")
     if not event.http_version.startswith(b"1."):
@@ -99,6 +105,8 @@ def _with_path(event: h11.Request) -> h11.Request:
     """Turn a target with a host, as a proxy sends it, into the path and that host."""
     found = _ABSOLUTE.match(event.target)
     if found is None:
+        if not _PATH.match(event.target):
+            raise h11.RemoteProtocolError("neither a path nor a URL is asked for")
         return event
     others = [(name, value) for name, value in event.headers if name != b"host"]
     path = found["rest"] if found["rest"].startswith(b"/") else b"/" + found["rest"]

@@ -219,6 +219,28 @@ PROBES: Final = {
         413,
     ),
     "length of 100 digits": (POST + b"Content-Length: " + b"9" * 100 + b"\r\n\r\n", 400),
+    # These and those above that are taken are answered by influxd 2.9.1 with the same status.
+    "chunks in HTTP/1.0": (
+        b"POST /health HTTP/1.0\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n0\r\n\r\n",
+        400,
+    ),
+    "control character in a header": (GET + HOST + CLOSE + b"X: a\x01b\r\n\r\n", 400),
+    "DEL in a header": (GET + HOST + CLOSE + b"X: a\x7fb\r\n\r\n", 400),
+    "tab in a header": (GET + HOST + CLOSE + b"X:\ta\tb\r\n\r\n", 200),
+    "Latin-1 in a header": (GET + HOST + CLOSE + b"X: \xfc\r\n\r\n", 200),
+    "header without a colon": (GET + HOST + CLOSE + b"nonsense\r\n\r\n", 400),
+    "header without a name": (GET + HOST + CLOSE + b": x\r\n\r\n", 400),
+    "no slash": (b"GET health HTTP/1.1\r\n" + HOST + CLOSE + b"\r\n", 400),
+    "backslash": (b"GET \\health HTTP/1.1\r\n" + HOST + CLOSE + b"\r\n", 400),
+    "only a query": (b"GET ?x=1 HTTP/1.1\r\n" + HOST + CLOSE + b"\r\n", 400),
+    "broken escape in the path": (b"GET /health%zz HTTP/1.1\r\n" + HOST + CLOSE + b"\r\n", 400),
+    "two spaces": (b"GET  /health HTTP/1.1\r\n" + HOST + CLOSE + b"\r\n", 400),
+    "method with a bracket": (b"G(T /health HTTP/1.1\r\n" + HOST + CLOSE + b"\r\n", 400),
+    "lines without CR": (b"GET /health HTTP/1.1\nHost: localhost\nConnection: close\n\n", 200),
+    "100 headers": (
+        GET + HOST + CLOSE + b"".join(b"X%d: a\r\n" % one for one in range(100)) + b"\r\n",
+        200,
+    ),
 }  # fmt: skip
 
 
