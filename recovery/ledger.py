@@ -561,7 +561,7 @@ def _make_file(path: Path) -> None:
     """Make an empty file for the user alone, unless something has the name already."""
     if not os.path.lexists(path):
         with contextlib.suppress(ConflictError), ClaimedFile(path) as file:
-            file.keep()
+            file.keep(is_wanted=False)
 
 
 def _insert(connection: "sqlite3.Connection", row: Row) -> int:

@@ -298,13 +298,17 @@ class ClaimedFile:
             while rest:
                 rest = rest[os.write(self._descriptor, rest) :]
 
-    def keep(self) -> None:
+    def keep(self, *, is_wanted: bool = True) -> None:
         """Cut the file behind what was written, wait until it is on the disk, and let it stay.
+
+        Args:
+            is_wanted: Whether somebody asked for the file, and is told that it is there.
 
         Raises:
             WriteFailedError: It cannot be made durable; leaving the context removes it.
         """
-        KEPT.get([]).append(self.target)
+        if is_wanted:
+            KEPT.get([]).append(self.target)
         with self._failing():
             os.ftruncate(self._descriptor, os.lseek(self._descriptor, 0, os.SEEK_CUR))
             try:

@@ -10,7 +10,7 @@ nor a pasted script can answer by accident. Whatever was typed ahead is thrown a
 import contextlib
 import os
 import termios
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Final
 
 TERMINAL_PATH: Final = "/dev/tty"
@@ -62,20 +62,23 @@ def ask(question: str) -> str:
         KeyboardInterrupt: The answer was Ctrl-C.
     """
     with controlling_terminal() as terminal:
-        with contextlib.suppress(termios.error):
-            termios.tcflush(terminal, termios.TCIFLUSH)
+
+        def begin() -> None:
+            with contextlib.suppress(termios.error):
+                termios.tcflush(terminal, termios.TCIFLUSH)
+            write_all(terminal, question.encode(errors="backslashreplace"))
+
         answer = b""
         try:
-            write_all(terminal, question.encode(errors="backslashreplace"))
-            answer = read_line(terminal, _ANSWER_BYTES_MAX)
+            answer = read_line(terminal, _ANSWER_BYTES_MAX, begin)
         finally:
             if not answer.endswith(b"\n"):  # the end of the input, or Ctrl-C
                 write_all(terminal, b"\n")
         return answer.decode(errors="replace").strip()
 
 
-def read_line(terminal: int, size_bytes: int) -> bytes:
-    """Wait for a line and read it.
+def read_line(terminal: int, size_bytes: int, begin: Callable[[], None]) -> bytes:
+    """Ask, wait for a line and read it.
 
     A signal in the moment before the waiting begins would be seen only with the next key: it is
     written to a pipe, too, which is waited for with the terminal.
@@ -83,6 +86,8 @@ def read_line(terminal: int, size_bytes: int) -> bytes:
     Args:
         terminal: An open file descriptor; this is the main thread.
         size_bytes: What is read at most.
+        begin: Makes the terminal as it has to be, and asks. It is called again when somebody goes
+            on after Ctrl-Z: the shell has made the terminal as it likes it, with an echo.
 
     Raises:
         OSError: It cannot be read.
@@ -93,11 +98,15 @@ def read_line(terminal: int, size_bytes: int) -> bytes:
 
     woken, waking = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)
     before = signal.set_wakeup_fd(waking, warn_on_full_buffer=False)
+    former = signal.signal(signal.SIGCONT, lambda *_: None)  # a handler, so that it is written
     try:
+        begin()
         while terminal not in select.select([terminal, woken], [], [])[0]:
-            os.read(woken, size_bytes)
+            if signal.SIGCONT in os.read(woken, size_bytes):
+                begin()
         return os.read(terminal, size_bytes)
     finally:
+        signal.signal(signal.SIGCONT, former)
         signal.set_wakeup_fd(before)
         os.close(waking)
         os.close(woken)

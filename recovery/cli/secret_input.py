@@ -9,6 +9,7 @@ secret, because every editor adds it; everything else is.
 
 import codecs
 import contextlib
+import errno
 import sys
 import termios
 import unicodedata
@@ -129,10 +130,14 @@ def ask_secret(question: str, *, what: str) -> Secret:
             reason=f"there is no terminal to ask for the {what}",
             hint=f"give the {what} in a file, or on standard input with -",
         )
-    with controlling_terminal() as terminal, _without_echo(terminal):
-        write_all(terminal, question.encode(errors="backslashreplace"))
+    with controlling_terminal() as terminal, _restored(terminal):
+
+        def begin() -> None:
+            _end_echo(terminal)
+            write_all(terminal, question.encode(errors="backslashreplace"))
+
         try:
-            line = read_line(terminal, SECRET_SIZE_BYTES_MAX)
+            line = read_line(terminal, SECRET_SIZE_BYTES_MAX, begin)
         finally:
             write_all(terminal, b"\n")
     return _secret(line.removesuffix(b"\n"), what=what, name="the terminal")
@@ -271,17 +276,27 @@ def new_password(text: str | None, path: str | None, context: Context) -> Secret
 
 
 @contextlib.contextmanager
-def _without_echo(terminal: int) -> Iterator[None]:
-    """Turn the echo off, and back on whatever happens."""
+def _restored(terminal: int) -> Iterator[None]:
+    """Make the terminal as it was, whatever happens."""
     try:
         before = termios.tcgetattr(terminal)
     except termios.error:
         yield
         return
-    quiet = termios.tcgetattr(terminal)
-    quiet[3] &= ~termios.ECHO
-    termios.tcsetattr(terminal, termios.TCSAFLUSH, quiet)
     try:
         yield
     finally:
         termios.tcsetattr(terminal, termios.TCSAFLUSH, before)
+
+
+def _end_echo(terminal: int) -> None:
+    """Turn the echo off; in the background that waits until somebody fetches the program back."""
+    is_interrupted = True
+    while is_interrupted:
+        try:
+            quiet = termios.tcgetattr(terminal)
+            quiet[3] &= ~termios.ECHO
+            termios.tcsetattr(terminal, termios.TCSAFLUSH, quiet)
+            is_interrupted = False
+        except termios.error as error:  # no terminal, or SIGCONT while it waited
+            is_interrupted = error.args[0] == errno.EINTR

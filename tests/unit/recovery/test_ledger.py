@@ -18,6 +18,7 @@ import msgspec
 import pytest
 
 from recovery.errors import ExitCode, LedgerError
+from recovery.kept import KEPT
 from recovery.ledger import Ledger, default_path
 from recovery.ledger_rows import Actor
 from recovery.ports import SystemClock
@@ -154,6 +155,15 @@ def test_a_path_of_any_bytes_can_be_recorded(ledger: Ledger) -> None:
     ledger.intend(intent(store_path=Path(os.fsdecode(path))))
     (entry,) = ledger.entries()
     assert path == os.fsencode(entry.store_path)
+
+
+def test_a_new_ledger_is_no_file_that_somebody_asked_for(ledger: Ledger) -> None:
+    """Whoever is interrupted is not told that it is there and complete."""
+    told: list[Path] = []
+    before = KEPT.set(told)
+    ledger.intend(intent())
+    KEPT.reset(before)
+    assert (told, ledger.path.exists()) == ([], True)
 
 
 def test_a_relative_path_is_recorded_as_absolute(
