@@ -390,9 +390,12 @@ def _expand_paths(arguments: argparse.Namespace, command: Parser) -> None:
             name = typed_as(action).partition(" ")[0]
             raise UsageError(problem=f"{name} is empty", hint="give a path, or leave it out")
         if typed.endswith("/") and not os.path.isdir(os.path.expanduser(typed)):  # noqa: PTH111, PTH112 # of a text
+            is_file = os.path.lexists(os.path.expanduser(typed.rstrip("/")))  # noqa: PTH111 # as above
             raise UsageError(
                 problem=f"{shown(typed)} is named as a folder, and there is none",
-                hint="make it first (mkdir -p), or name a file",
+                hint="leave out the / at its end, because a file has that name"
+                if is_file
+                else "make it first (mkdir -p), or name a file",
             )
         if typed.startswith("~"):
             setattr(arguments, action.dest, os.path.expanduser(typed))  # noqa: PTH111 # of a text

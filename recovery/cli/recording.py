@@ -25,13 +25,19 @@ def open_ledger(
         context: The environment.
         store_path: The store that it is about, if it is about one.
         is_reading: Whether nothing will be recorded.
+
+    Raises:
+        LedgerError: This is a dry run, and what is there cannot be the ledger of a real one.
     """
-    return Ledger(
+    ledger = Ledger(
         path=ledger_path(options, context, store_path, is_reading=is_reading),
         actor=Actor.here(context.environ, tool_version=__version__),
         clock=SystemClock(),
         warn=lambda problem: context.output.message(f"warning: {problem}"),
     )
+    if getattr(options, "dry_run", False):
+        ledger.require_usable()
+    return ledger
 
 
 def ledger_path(

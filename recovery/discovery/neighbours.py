@@ -15,7 +15,7 @@ import difflib
 import itertools
 import os
 import stat
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Final
 
@@ -59,7 +59,8 @@ def looks_like_a_store(path: Path) -> bool:
         or is too long to say.
     """
     try:
-        if not stat.S_ISREG(path.stat().st_mode):
+        status = path.stat()
+        if not (stat.S_ISREG(status.st_mode) and status.st_size):  # /proc/kmsg never ends
             return False
         with path.open("rb") as file:
             start = file.read(_READ_BYTES)
@@ -82,14 +83,14 @@ def _children_like(parent: Path, name: str) -> Iterator[Path]:
     if (parent / name).is_dir():
         yield parent / name
         return
-    folders = {entry.name for entry in _entries(parent) if entry.is_dir()}
+    folders = {entry.name for entry in _entries(parent) if _is_so(entry.is_dir)}
     for one in _alike(name, folders):
         yield parent / one
 
 
 def _stores_in(folder: Path, typed: str) -> Iterator[Path]:
     """List the stores of a folder, that which is named most like what was typed first."""
-    names = {entry.name for entry in _entries(folder) if entry.is_file()}
+    names = {entry.name for entry in _entries(folder) if _is_so(entry.is_file)}
     alike = _alike(typed, names)
     usual = [name for name in sorted(names) if name == STORE_NAME]
     rest = [name for name in sorted(names) if name.endswith((".bolt", ".backup", ".db"))]
@@ -102,6 +103,13 @@ def _alike(name: str, others: set[str]) -> list[str]:
     by_lower = {other.lower(): other for other in sorted(others)}
     near = difflib.get_close_matches(name.lower(), by_lower, n=PROPOSED_MAX, cutoff=_ALIKE)
     return [by_lower[one] for one in near]
+
+
+def _is_so(look: Callable[[], bool]) -> bool:
+    try:
+        return look()
+    except OSError:  # such as a link that leads to itself
+        return False
 
 
 def _entries(folder: Path) -> list[os.DirEntry[str]]:

@@ -1,8 +1,10 @@
 """Reading the ledger, after real changes of a real store."""
 
 import json
+import os
 import sqlite3
 from contextlib import closing
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -119,3 +121,21 @@ def test_an_odd_row_is_told_and_stops_nothing(
         assert made.path.read_bytes() == before
     else:
         assert "auth set-inactive" in done.stdout
+
+
+@pytest.mark.parametrize("kind", ["folder", "pipe", "link", "text"])
+def test_a_dry_run_refuses_what_is_no_ledger_as_the_real_run_does(
+    cli: Cli, made: MadeStore, kind: str
+) -> None:
+    make = {
+        "folder": cli.ledger.mkdir,
+        "pipe": partial(os.mkfifo, cli.ledger),
+        "link": partial(cli.ledger.symlink_to, "elsewhere"),
+        "text": partial(cli.ledger.write_bytes, b"something else" * 99),
+    }
+    make[kind]()
+    before = made.path.read_bytes()
+    for how in ("--dry-run", "--yes"):
+        done = cli.run("auth", "set-inactive", made.reader, how, "--bolt-path", made.path)
+        assert (done.code, f"the ledger {cli.ledger}" in done.error) == (7, True), done.stderr
+    assert before == made.path.read_bytes()

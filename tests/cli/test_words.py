@@ -154,3 +154,8 @@ def test_a_stderr_that_takes_nothing_leaves_the_exit_code_as_it_is(cli: Cli) -> 
         ["sh", "-c", f"exec {line} 2>/dev/full"], env=cli.environ(), check=False, cwd=cli.home
     )
     assert done.returncode == 2
+
+
+def test_a_file_with_a_slash_behind_it_is_named_without_it(cli: Cli, level21_bolt: Path) -> None:
+    done = cli.run("auth", "list", "--bolt-path", f"{level21_bolt}/")
+    assert (done.code, "leave out the / at its end" in done.hint) == (2, True)

@@ -26,6 +26,7 @@ def folder(tmp_path: Path) -> Path:
     (tmp_path / "folder.bolt").mkdir()
     os.mkfifo(tmp_path / "pipe.bolt")
     (tmp_path / "gone.bolt").symlink_to(tmp_path / "nowhere")
+    (tmp_path / "round.bolt").symlink_to("round.bolt")
     return tmp_path
 
 
@@ -84,3 +85,9 @@ def test_a_store_with_a_torn_first_meta_or_too_long_to_read_through_counts(tmp_p
 def test_nothing_is_proposed_where_nothing_may_be_looked_at(tmp_path: Path) -> None:
     assert stores_near(tmp_path / "a" / "b" / "c", is_folder=False) == ()
     assert stores_near(tmp_path, is_folder=True) == ()
+
+
+def test_a_file_without_a_size_is_not_read() -> None:
+    """Some of those of the kernel give nothing for a long time, or something for ever."""
+    assert not looks_like_a_store(Path("/proc/kmsg"))
+    assert stores_near(Path("/proc/influxd.bolt"), is_folder=False) == ()
