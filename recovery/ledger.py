@@ -322,16 +322,6 @@ class Ledger:
         with self._writing(changed=False) as connection:
             return _insert(connection, row)
 
-    def require_usable(self) -> None:
-        """Refuse what is there and can be no ledger. Nothing is made.
-
-        Raises:
-            LedgerError: It is no plain file, cannot be read, or is something else.
-        """
-        if self._check_file(changed=False):
-            with self._connected(mode=self._reading_mode(), changed=False) as connection:
-                self._version(connection, changed=False)
-
     def entries(self) -> tuple[Entry, ...]:
         """Read all rows, oldest first.
 

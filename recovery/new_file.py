@@ -59,11 +59,12 @@ Unsynced: TypeAlias = Callable[[OSError], None]
 """Told that a folder cannot be synced, where that is a warning and no failure."""
 
 
-def require_free(target: Path) -> None:
+def require_free(target: Path, elsewhere: Remedy = ELSEWHERE) -> None:
     """Refuse a name that is taken, or that influxd deletes.
 
     Args:
         target: Where a file is to be made.
+        elsewhere: What to do where no file can be made.
 
     Raises:
         ConflictError: Something is there.
@@ -83,7 +84,7 @@ def require_free(target: Path) -> None:
             raise NotADirectoryError(errno.ENOTDIR, os.strerror(errno.ENOTDIR))  # as below
         _require_writable(target.absolute().parent)
     except OSError as error:
-        raise not_makeable(target, error, ELSEWHERE) from error
+        raise not_makeable(target, error, elsewhere) from error
 
 
 def _require_writable(folder: Path) -> None:
@@ -170,7 +171,7 @@ class StagedFile:
             StoreAccessError: This user may not make files there.
             WriteFailedError: There is no room.
         """
-        require_free(target)
+        require_free(target, elsewhere)
         self.target: Final = target
         self._elsewhere = elsewhere
         self._on_unsynced = on_unsynced
@@ -254,7 +255,7 @@ class ClaimedFile:
         self, target: Path, *, elsewhere: Remedy = ELSEWHERE, on_unsynced: Unsynced | None = None
     ) -> None:
         """Make the file, empty and with mode 0600. Takes and raises what `StagedFile` does."""
-        require_free(target)
+        require_free(target, elsewhere)
         self.target: Final = target
         self._elsewhere = elsewhere
         self._on_unsynced = on_unsynced

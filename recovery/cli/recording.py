@@ -36,7 +36,7 @@ def open_ledger(
         warn=lambda problem: context.output.message(f"warning: {problem}"),
     )
     if getattr(options, "dry_run", False):
-        ledger.require_usable()
+        ledger.entries()  # refuses what is no ledger, as recording would
     return ledger
 
 

@@ -3,6 +3,7 @@
 import json
 import os
 import sqlite3
+from collections.abc import Callable
 from contextlib import closing
 from functools import partial
 from pathlib import Path
@@ -11,6 +12,8 @@ import pytest
 
 from tests.support.run_cli import Cli
 from tests.support.stores import MadeStore, make_store
+
+Make = Callable[[], object]
 
 
 @pytest.fixture
@@ -127,7 +130,7 @@ def test_an_odd_row_is_told_and_stops_nothing(
 def test_a_dry_run_refuses_what_is_no_ledger_as_the_real_run_does(
     cli: Cli, made: MadeStore, kind: str
 ) -> None:
-    make = {
+    make: dict[str, Make] = {
         "folder": cli.ledger.mkdir,
         "pipe": partial(os.mkfifo, cli.ledger),
         "link": partial(cli.ledger.symlink_to, "elsewhere"),

@@ -200,7 +200,7 @@ def require_room(source: MetaStore, target: Path) -> None:
     Raises:
         RecoveryError: Something is there, no file can be made there, or there is no space.
     """
-    require_free(target)
+    require_free(target, ELSEWHERE)
     with source.descriptor() as readable:
         stored_bytes = sum(end - start for start, end in data_ranges(readable))
     _require_space(target, needed_bytes=stored_bytes + SPARE_BYTES)

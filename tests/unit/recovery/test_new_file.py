@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from recovery.errors import ConflictError, RefusedError, StoreAccessError, WriteFailedError
-from recovery.new_file import STAGE_PREFIX, ClaimedFile, StagedFile
+from recovery.new_file import STAGE_PREFIX, ClaimedFile, StagedFile, require_free
 
 CONTENT = b"canary"
 Make = Callable[[Path], None]
@@ -249,3 +249,13 @@ def test_a_write_that_fails_is_told_by_the_name_that_was_asked_for(
         )
     assert caught.value.hint == "make space there"
     assert names(tmp_path) == []
+
+
+@pytest.mark.parametrize("make", [require_free, lambda path, way: StagedFile(path, elsewhere=way)])
+def test_where_no_file_can_be_made_the_way_of_who_asked_is_told(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, make: Callable[[Path, str], object]
+) -> None:
+    monkeypatch.setattr(os, "access", lambda *_: False)
+    with pytest.raises(StoreAccessError) as caught:
+        make(tmp_path / "new", "make a copy")
+    assert "make a copy" in caught.value.hint
