@@ -17,7 +17,7 @@ from typing import Final
 
 from bolt_store.codec.layout import BRANCH_FLAG, LEAF_FLAG, META_PAGE_COUNT
 from bolt_store.limits import TREE_DEPTH_MAX
-from bolt_store.salvaging.freelist import LISTED, Fit, FreePages, fit
+from bolt_store.salvaging.freelist import LISTED, Fit, FreePages, fit, page_set
 from bolt_store.salvaging.scan import BUCKETS_ONLY, Scan
 from bolt_store.salvaging.survey import Survey
 
@@ -32,8 +32,11 @@ file grows, so does its list."""
 SURVEY_COUNT_MAX: Final = 64
 """Candidates kept at a time."""
 
-CHAIN_COUNT_MAX: Final = 8
+CHAIN_COUNT_MAX: Final = 6
 """Snapshots whose order is found by comparing each with each."""
+
+SKIPPED_COUNT_MAX: Final = 16
+"""Freelists that are looked at for a state whose pages a writer may have skipped."""
 
 LARGE_SHARE: Final = 10
 """A root counts as large when it reaches nine tenths of what the largest one reaches."""
@@ -334,19 +337,36 @@ def _newest_first(pairs: list[Pair]) -> tuple[list[Pair], bool]:
 
 
 def _chain_lengths(group: list[Pair]) -> list[int]:
-    """Return for each snapshot how many can have been written one on top of the other up to it."""
-    before = [
+    """Return for each snapshot how many can have been written one on top of the other up to it.
+
+    What was freed and written again is lost to all states before. So in the order of time no page
+    of a whole state is in use, then free, then in use again.
+    """
+    after = [
         [
             index
-            for index, older in enumerate(group)
-            if older is not newer and _may_follow(newer, older) and not _may_follow(older, newer)
+            for index, newer in enumerate(group)
+            if newer is not older and _may_follow(newer, older)
         ]
-        for newer in group
+        for older in group
     ]
+    used = [_pages_in_use(pair) for pair in group]
     lengths = [1] * len(group)
-    for _ in group:
-        lengths = [1 + max((lengths[index] for index in indexes), default=0) for indexes in before]
+    chains: list[tuple[tuple[int, ...], int]] = [((index,), 0) for index in range(len(group))]
+    while chains:
+        chain, freed = chains.pop()
+        last = chain[-1]
+        lengths[last] = max(lengths[last], len(chain))
+        for index in after[last]:
+            if index not in chain and not used[index] & freed:
+                chains.append(((*chain, index), freed | (used[last] & ~used[index])))
     return lengths
+
+
+def _pages_in_use(pair: Pair) -> int:
+    """Return a number with a bit set for each page of a tree and of its freelist."""
+    own = pair.free.mask if pair.free is not None else bytes(len(pair.survey.reach))
+    return page_set(pair.survey.reach) | page_set(own.replace(bytes([LISTED]), b"\0"))
 
 
 def _high_water_mark(pair: Pair) -> int:
@@ -388,4 +408,8 @@ def may_follow(scan: Scan, newer: FreePages, older: FreePages, ends: tuple[int, 
     if any(scan.run_length(pgid) > 1 or not scan.kind(pgid) for pgid in new):
         # A run goes where it fits, which need not be lowest.
         return True
-    return new == free[: len(new)]
+    if new == free[: len(new)]:
+        return True
+    # A writer that keeps the state before, for a reader or to go back to it, skips its pages.
+    lists = (set(scan.freelist(pgid)) for pgid in scan.freelist_pgids[:SKIPPED_COUNT_MAX])
+    return any(new == [pgid for pgid in free if pgid in listed][: len(new)] for listed in lists)

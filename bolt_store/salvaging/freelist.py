@@ -98,8 +98,12 @@ def fit(survey: Survey, free: FreePages) -> Fit:
 
 def shared_count(first: bytes | bytearray, second: bytes | bytearray) -> int:
     """Count the pages that two masks have in common, without looking at one after the other."""
-    pages = (int.from_bytes(mask.translate(_IS_SET), "little") for mask in (first, second))
-    return (next(pages) & next(pages)).bit_count()
+    return (page_set(first) & page_set(second)).bit_count()
+
+
+def page_set(mask: bytes | bytearray) -> int:
+    """Return a number with one bit set for each page that a mask has."""
+    return int.from_bytes(mask.translate(_IS_SET), "little")
 
 
 _IS_SET: Final = bytes([0]) + bytes([1]) * 255

@@ -214,7 +214,7 @@ class Scan:
         page = self.file.read_at(pgid * self.page_size_bytes, self.page_size_bytes)
         (stated, flags, _, _) = PAGE_HEADER.unpack_from(page)
         # A whole page of another place was written here by mistake: none of it belongs here.
-        if flags in _KINDS and _kind_of(page, stated):
+        if flags in _KINDS and stated != pgid and _kind_of(page, stated):
             self.misplaced_pgids.add(pgid)
         else:
             self.kinds[pgid] = _damaged_kind(page, self.page_count)
@@ -316,9 +316,10 @@ class Scan:
             pgid, flags, _, overflow = PAGE_HEADER.unpack_from(window, index * size)
             if pgid != first + index or flags not in _KINDS or pgid < META_PAGE_COUNT:
                 continue
+            page = window[index * size : (index + 1) * size]
+            overflow = self._sound_overflow(page, pgid, overflow)
             if pgid + overflow >= self.page_count:
                 continue
-            page = window[index * size : (index + 1) * size]
             if overflow:
                 run_bytes = size * (overflow + 1)
                 if (
@@ -338,6 +339,22 @@ class Scan:
                 if kind & FREELIST_FLAG:
                     self.freelist_pgids.append(pgid)
 
+    def _sound_overflow(self, page: bytes, pgid: int, stated: int) -> int:
+        """Return how many pages follow: what the elements need where the header contradicts them.
+
+        One wrong bit in it takes the pages of others, or leads beyond the end of the file.
+        """
+        size = self.page_size_bytes
+        end = _end_of_elements(page)
+        needed = (end - 1) // size
+        # A run whose last page is just full may be followed by an empty one.
+        if not end or needed <= stated <= end // size or pgid + needed >= self.page_count:
+            return stated
+        if needed and not self._pay(needed + 1):
+            return stated
+        run = self.file.read_at(pgid * size, (needed + 1) * size) if needed else page
+        return needed if _kind_of(run, pgid, is_own=self._is_own) & STRICT else stated
+
     def _pay(self, page_count: int) -> bool:
         """Bound what overlapping runs cost; tell whether this one may be read."""
         self._credit -= page_count
@@ -353,6 +370,20 @@ def _stored_windows(file: BlockFile, size_bytes: int) -> Iterator[int]:
         for offset in range(max(start // size_bytes * size_bytes, done), end, size_bytes):
             yield offset
             done = offset + size_bytes
+
+
+def _end_of_elements(page: bytes) -> int:
+    """Tell from the first page of a run where its last element ends; 0 when that cannot be told."""
+    _, flags, count, _ = PAGE_HEADER.unpack_from(page)
+    at = PAGE_HEADER_SIZE_BYTES + ELEMENT_SIZE_BYTES * (count - 1)
+    if flags == FREELIST_FLAG or not count or at + ELEMENT_SIZE_BYTES > len(page):
+        return 0
+    if flags == LEAF_FLAG:
+        _, pos, key_size, value_size = LEAF_ELEMENT.unpack_from(page, at)
+    else:
+        pos, key_size, _ = BRANCH_ELEMENT.unpack_from(page, at)
+        value_size = 0
+    return int(at + pos + key_size + value_size)
 
 
 def _may_be_a_run(page: bytes, size_bytes: int) -> bool:

@@ -63,6 +63,26 @@ def test_case_a_goes_on_with_a_damaged_tree(run: Salvager) -> None:
     assert guessed
 
 
+@pytest.mark.parametrize(("page_size", "seed"), [(1024, 207), (4096, 204), (4096, 224)])
+def test_case_a_finds_the_newest_state_where_a_writer_keeps_the_one_before(
+    run: Salvager, page_size: int, seed: int
+) -> None:
+    past = history(seed, page_size_bytes=page_size, commit_count=12)
+    _, model = run(past.damaged().wipe_metas())
+    assert model == past.states[-1]
+
+
+def test_a_wrong_number_of_overflow_pages_loses_nothing(run: Salvager) -> None:
+    past = history(1, page_size_bytes=1024)
+    tree = tree_of(past.newest)
+    for pgid in (tree.leaves[0], tree.branches[0]):
+        for bit in (0, 2, 7, 30):
+            damage = past.damaged()
+            overflow = int.from_bytes(damage.page(pgid)[12:16], "little") ^ 1 << bit
+            _, model = run(damage.put(pgid, overflow.to_bytes(4, "little"), at=12))
+            assert model == past.states[-1]
+
+
 def test_case_b_a_lost_root_leaves_the_older_snapshot(run: Salvager) -> None:
     past = history(1)
     damage = past.damaged()
