@@ -357,9 +357,11 @@ def _chain_lengths(group: list[Pair]) -> list[int]:
         chain, freed = chains.pop()
         last = chain[-1]
         lengths[last] = max(lengths[last], len(chain))
-        for index in after[last]:
-            if index not in chain and not used[index] & freed:
-                chains.append(((*chain, index), freed | (used[last] & ~used[index])))
+        chains += [
+            ((*chain, index), freed | (used[last] & ~used[index]))
+            for index in after[last]
+            if index not in chain and not used[index] & freed
+        ]
     return lengths
 
 
