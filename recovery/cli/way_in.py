@@ -16,6 +16,7 @@ _OPERATIONS: Final = {
     Obstacle.NO_ENTRY: "store repair",
     Obstacle.NO_PASSWORD: "user update",
     Obstacle.BAD_PASSWORD: "user update",
+    Obstacle.SESSION_FAILS: "store check",
     Obstacle.INACTIVE: "user activate",
     Obstacle.NO_ROLE: "org add-owner",
 }

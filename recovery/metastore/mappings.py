@@ -10,12 +10,13 @@ from contextlib import suppress
 
 from recovery.metastore.table import RecordProblem, Table
 from recovery.model.gojson import UndecodableError
-from recovery.model.ids import Id
+from recovery.model.ids import ID_LENGTH, Id
 from recovery.model.mapping import (
     Mapping,
     by_user_key,
     decode_mapping,
     encode_mapping,
+    is_passed_over,
     mapping_key,
 )
 
@@ -48,6 +49,30 @@ class Mappings:
                 problem = error.problem
             if problem:
                 problems.append(RecordProblem(bucket=self._records.name, id=None, problem=problem))
+
+    @property
+    def are_there(self) -> bool:
+        """Whether the store has both bolt buckets, without which a server answers no session."""
+        return self._records.is_there and self._by_user.is_there
+
+    def walk_by_user(self) -> Iterator[tuple[Id, Mapping | None]]:
+        """Walk the mappings of all users as the server finds them: by the index.
+
+        Yields:
+            The user of an entry, and the mapping that it leads to, which can be one of another
+            user; None when one of the two cannot be understood.
+        """
+        documents = dict(self._records.items())
+        for key, entry in self._by_user.items():
+            user_id, slash, _ = key.decode("latin-1").partition("/")
+            document = documents.get(entry)
+            if slash and (document is None or is_passed_over(document)):
+                continue
+            try:
+                mapping = decode_mapping(document) if document is not None and slash else None
+            except UndecodableError:
+                mapping = None
+            yield Id(user_id[:ID_LENGTH]), mapping
 
     def put(self, mapping: Mapping) -> None:
         """Write a mapping with its index entry, in the place of one of that user and resource."""

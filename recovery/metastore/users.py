@@ -9,7 +9,7 @@ from collections.abc import Callable
 
 from recovery.metastore.records import NamedRecords
 from recovery.metastore.table import RecordProblem, Table
-from recovery.model.ids import Id
+from recovery.model.ids import Id, parse_id
 from recovery.model.user import ACTIVE, User, decode_user, encode_user
 
 
@@ -36,6 +36,11 @@ class Users(NamedRecords[User]):
     def indexed_id(self, name: str) -> Id | None:
         """Look a name up in the index, as a sign-in does."""
         return self._indexed(_key(name))
+
+    def found_ids(self) -> set[Id]:
+        """Give the users to whom the index leads, by whatever name."""
+        found = (parse_id(entry) for _, entry in self._index.items())
+        return {one for one in found if one is not None}
 
     def insert(self, user_id: Id, name: str, *, status: str = ACTIVE, oauth_id: str = "") -> None:
         """Write a new user with its index entry.

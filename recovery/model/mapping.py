@@ -113,6 +113,15 @@ def decode_mapping(document: bytes) -> Mapping:
     )
 
 
+def is_passed_over(document: bytes) -> bool:
+    """Tell whether a server decodes a mapping and finds that it is nobody's, or in nothing."""
+    try:
+        fields = decode_fields(document)
+        return id_field(fields, "userID") is None or id_field(fields, "resourceID") is None
+    except UndecodableError:
+        return False
+
+
 def encode_mapping(*, user_id: Id, user_type: str, resource_type: str, resource_id: Id) -> bytes:
     """Encode a mapping, byte for byte as the server would.
 

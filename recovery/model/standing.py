@@ -49,6 +49,9 @@ class Obstacle(StrEnum):
     NO_ENTRY = "the index of names does not lead to it"
     NO_PASSWORD = "it has no password"  # noqa: S105 # a sentence
     BAD_PASSWORD = "what is stored as its password is no bcrypt hash"  # noqa: S105 # a sentence
+    SESSION_FAILS = (
+        "a membership or a token cannot be understood by which its rights are worked out"
+    )
     INACTIVE = "it is inactive"
     NO_ROLE = "it has no role in any organization, so it would see nothing"
 
@@ -67,10 +70,14 @@ def told(because: str) -> str:
     Returns:
         The clause, with how it looks where that hides it.
     """
-    return f"{because}{SEEMS_TO_WORK}" if because is Obstacle.INACTIVE else because
+    code = _SEEMS_TO_WORK.get(because)
+    if code is None:
+        return because
+    return f"{because}, so a sign-in is answered with 204, and all that follows with {code}"
 
 
-SEEMS_TO_WORK: Final = ", so a sign-in is answered with 204, and all that follows with 403"
+_SEEMS_TO_WORK: Final[dict[str, int]] = {Obstacle.SESSION_FAILS: 401, Obstacle.INACTIVE: 403}
+"""What keeps a user out behind a sign-in that itself works, and with which answer."""
 
 
 class Standing(msgspec.Struct, frozen=True, kw_only=True, gc=False):
@@ -246,28 +253,35 @@ def works_on_1x(standing: Standing, user: User | None) -> bool:
 
 
 def sign_in_standing(
-    user: User, *, has_entry: bool, stored_password: bytes | None, has_rights: bool
+    user: User,
+    *,
+    has_entry: bool,
+    stored_password: bytes | None,
+    has_rights: bool,
+    has_session: bool = True,
 ) -> SignInStanding:
     """Judge a sign-in with the right password.
 
     Args:
-        has_entry: Whether the index of names leads to it.
+        has_entry: Whether the index of names leads to it, by whatever name: with that it signs in.
         stored_password: What is stored as its password, if anything.
+        has_session: Whether the server can work out its rights, which it does at each request.
         has_rights: Whether it has a role in an organization or in the instance, or a token that
             shows organizations, whose permissions count in a session as well.
     """
     obstacles = tuple(
         obstacle
         for obstacle, stands in (
-            (Obstacle.NO_NAME, not user.name),
+            (Obstacle.NO_NAME, not user.name and not has_entry),
             (Obstacle.NO_ENTRY, bool(user.name) and not has_entry),
             (Obstacle.NO_PASSWORD, stored_password is None),
             (
                 Obstacle.BAD_PASSWORD,
                 stored_password is not None and not is_password_hash(stored_password),
             ),
+            (Obstacle.SESSION_FAILS, not has_session),
             (Obstacle.INACTIVE, user.is_inactive),
-            (Obstacle.NO_ROLE, not has_rights),
+            (Obstacle.NO_ROLE, has_session and not has_rights),
         )
         if stands
     )
@@ -278,6 +292,7 @@ def sign_in_standing(
 
 
 _SIGN_INS: Final = {
+    Obstacle.SESSION_FAILS: Answer.POWERLESS,
     Obstacle.INACTIVE: Answer.FORBIDDEN,
     Obstacle.NO_ROLE: Answer.POWERLESS,
 }

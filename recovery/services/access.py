@@ -8,13 +8,14 @@ organizations a session is shown); spec influxdb-metadata sections 5.4, 5.5, 8.4
 """
 
 from collections.abc import Callable, Collection, Iterator
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 import msgspec
 
 from recovery.metastore.transaction import MetaTx
 from recovery.model.authorization import Authorization, OperatorClassifier
 from recovery.model.gojson import UndecodableError
+from recovery.model.goshape import AUTHORIZATION, can_decode
 from recovery.model.ids import Id
 from recovery.model.mapping import INSTANCE, ORGS, OWNER, Mapping
 from recovery.model.permission import OperatorLevel
@@ -26,6 +27,9 @@ from recovery.model.standing import (
     token_standing,
 )
 from recovery.model.user import User
+
+if TYPE_CHECKING:
+    from recovery.metastore.table import RecordProblem
 
 ONLY_OPERATOR: Final = (
     "this is the only full operator token that a server would accept; afterwards only this tool "
@@ -105,17 +109,49 @@ def legacy_standing_of(tx: MetaTx, authorization: Authorization) -> Standing:
     )
 
 
-def sign_in_of(tx: MetaTx, user: User, *, has_rights: bool) -> SignInStanding:
-    """Judge a sign-in with the right password.
+class Rights(msgspec.Struct, frozen=True, kw_only=True):
+    """What a server reads of all users when one signs in and when a session asks for something.
 
-    Args:
-        has_rights: Whether it is among `users_with_rights`.
+    Attributes:
+        found: Users to whom some name leads in the index, not always the name of their record.
+        seeing: Users with a role, or with a token that shows organizations.
+        failing: Users with a membership that cannot be understood: each of their requests fails.
+        is_readable: Whether memberships and authorizations can be read; otherwise the requests of
+            all sessions fail.
     """
-    return sign_in_standing(
-        user,
-        has_entry=tx.users.indexed_id(user.name) == user.id,
-        stored_password=tx.passwords.get(user.id),
-        has_rights=has_rights,
+
+    found: set[Id]
+    seeing: set[Id]
+    failing: set[Id]
+    is_readable: bool
+
+    def sign_in(self, tx: MetaTx, user: User) -> SignInStanding:
+        """Judge a sign-in of a user with the right password."""
+        return sign_in_standing(
+            user,
+            has_entry=user.id in self.found,
+            stored_password=tx.passwords.get(user.id),
+            has_rights=user.id in self.seeing,
+            has_session=self.is_readable and user.id not in self.failing,
+        )
+
+
+def role_rights(tx: MetaTx) -> Rights:
+    """Work out what users see by their roles alone.
+
+    As a server does, by the index of memberships by user: a role that it does not lead to is none.
+    """
+    seeing, failing = set(), set()
+    for user_id, mapping in tx.mappings.walk_by_user():
+        if mapping is None:
+            failing.add(user_id)
+        elif mapping.user_id == user_id and is_role(tx, mapping):
+            seeing.add(user_id)
+    return Rights(
+        found=tx.users.found_ids(),
+        seeing=seeing,
+        failing=failing,
+        is_readable=tx.mappings.are_there,
     )
 
 
@@ -123,35 +159,45 @@ def is_role(tx: MetaTx, mapping: Mapping) -> bool:
     """Tell whether a mapping lets its user see anything at all.
 
     Returns:
-        Whether it is a role in the instance or in an organization that exists.
+        Whether it is a role in the instance or in an organization that exists under its ID.
     """
     if mapping.resource_type == ORGS:
-        return tx.organizations.get(mapping.resource_id) is not None
+        organization = tx.organizations.get(mapping.resource_id)
+        return organization is not None and organization.id == mapping.resource_id
     return mapping.resource_type == INSTANCE
 
 
-def users_with_rights(
-    tx: MetaTx, *, gone: Collection[Id] = (), gone_user: Id | None = None
-) -> set[Id]:
-    """Say who would see something after a sign-in.
+def rights(tx: MetaTx, *, gone: Collection[Id] = (), gone_user: Id | None = None) -> Rights:
+    """Work out who would see something after a sign-in.
 
     Args:
         gone: Authorizations that are not to count.
         gone_user: A user who is not to count.
 
     Returns:
-        Users with a role, or with the token of an administrator or operator: the permissions of
-        all tokens of a user, inactive ones too, count in its sessions. Those of lesser tokens do
-        as well, but show no organization, and without one the browser shows nothing.
+        By roles, and by tokens of an administrator or operator: the permissions of all tokens of a
+        user, inactive ones too, count in its sessions. Those of lesser tokens do as well, but show
+        no organization, and without one the browser shows nothing.
     """
-    found = {mapping.user_id for mapping in tx.mappings.walk([]) if is_role(tx, mapping)}
+    by_role = role_rights(tx)
     level = operator_levels(tx)
-    found |= {
+    problems: list[RecordProblem] = []
+    seeing = by_role.seeing | {
         one.user_id
-        for one in tx.authorizations.walk([])
+        for one in tx.authorizations.walk(problems)
         if one.user_id is not None and one.id not in gone and level(one) is not OperatorLevel.NONE
     }
-    return found - {gone_user} if gone_user is not None else found
+    return msgspec.structs.replace(
+        by_role,
+        seeing=seeing - {gone_user} if gone_user is not None else seeing,
+        is_readable=by_role.is_readable and not (problems and _breaks_sessions(tx)),
+    )
+
+
+def _breaks_sessions(tx: MetaTx) -> bool:
+    """Tell whether a server cannot list the authorizations, from which it takes permissions."""
+    documents = (document for _, document in tx.table("authorizationsv1").items())
+    return not all(can_decode(document, AUTHORIZATION) for document in documents)
 
 
 class Loss(msgspec.Struct, frozen=True, kw_only=True):
@@ -257,11 +303,7 @@ def sole_owner_warnings(
 
 def _is_anybody_locked_out(tx: MetaTx, loss: Loss, *, is_operator: bool) -> bool:
     """Tell whether somebody could get in, by an operator token or a sign-in, and nobody then."""
-    before = users_with_rights(tx)
-    after = users_with_rights(tx, gone=loss.authorization_ids, gone_user=loss.user_id)
-    usable = {
-        user.id
-        for user in tx.users.walk([])
-        if sign_in_of(tx, user, has_rights=user.id in before).is_usable
-    }
-    return (is_operator or bool(usable)) and not usable & after
+    before = rights(tx)
+    after = rights(tx, gone=loss.authorization_ids, gone_user=loss.user_id)
+    usable = {user.id for user in tx.users.walk([]) if before.sign_in(tx, user).is_usable}
+    return (is_operator or bool(usable)) and not usable & after.seeing

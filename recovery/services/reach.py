@@ -29,7 +29,7 @@ from recovery.model.permission import (
     classify,
     decode_permissions,
 )
-from recovery.services.access import sign_in_of, users_with_rights
+from recovery.services.access import rights
 from recovery.services.authorizations.listing import (
     AuthorizationFilter,
     AuthorizationRow,
@@ -423,11 +423,11 @@ def _wanting(names: Names, bucket: str | None) -> Callable[[tuple[Grant, ...]], 
 
 
 def _users(tx: MetaTx, wanted: str | None) -> Iterator[ReachUser]:
-    with_rights = users_with_rights(tx)
+    known = rights(tx)
     for user in tx.users.walk([]):
         if wanted is None or wanted in {user.id, user.name}:
-            standing = sign_in_of(tx, user, has_rights=user.id in with_rights)
-            yield ReachUser(id=user.id, name=user.name, can_sign_in=standing.is_usable)
+            can_sign_in = known.sign_in(tx, user).is_usable
+            yield ReachUser(id=user.id, name=user.name, can_sign_in=can_sign_in)
 
 
 def _role_ways(tx: MetaTx, names: Names, users: tuple[ReachUser, ...]) -> Iterator[Way]:

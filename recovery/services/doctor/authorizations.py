@@ -61,7 +61,7 @@ UNDECODABLE: Final = Rule(
     severity=Severity.HIGH,
     problem="is an authorization that cannot be understood",
     effect="influxd 2.8 and later stops: Failed creating new authorization store; before, listing "
-    "authorizations fails as a whole",
+    "authorizations fails as a whole, and each request after a sign-in ends with status 401",
     remedy="repair cannot know what it was: restore a backup, or give its token up",
     operations=("auth delete",),
 )
@@ -284,7 +284,7 @@ class _Examiner:
         yield from self._token(authorization)
         self._count_access(authorization, judgement.level)
         if authorization.user_id is not None and judgement.level is not OperatorLevel.NONE:
-            chart.users_with_rights.add(authorization.user_id)
+            chart.users_with_tokens.add(authorization.user_id)
 
     def _unwritable(self, finding: Finding, authorization: Authorization) -> Finding:
         """Say that a record which is to be hashed cannot be written again."""
@@ -443,6 +443,7 @@ def _undecodable(chart: Chart, key: bytes, document: bytes) -> Finding:
     if can_decode(document, SHAPE):
         finding = NO_ID.broken(TABLE, key)
         return chart.stopping(finding, {Server.HASHING} if _is_hashed_at_start(document) else ())
+    chart.can_list_authorizations = False
     # A server that brings the store up to level 19 reads them all, too (migrations 16, 17, 19).
     stopped = FROM_2_8 if chart.level >= LEVEL_TOKENS_MIGRATED else ALL_SERVERS - {Server.TO_2_4}
     return chart.stopping(UNDECODABLE.broken(TABLE, key), stopped)

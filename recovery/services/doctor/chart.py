@@ -120,7 +120,8 @@ class Chart(msgspec.Struct, kw_only=True):
         use_hashed_tokens: What the configuration of its server says; None when it says nothing.
         repairer: For mends that make records.
         inactive_users: Users whose status is exactly "inactive".
-        users_with_rights: Users with a role or a token, who would see something.
+        users_with_tokens: Users with a token that shows organizations.
+        can_list_authorizations: Whether a server can decode each of them.
         lost_users: Users without a record, of whom more is left than debris.
         lost_orgs: Organizations without a record, which have a bucket.
         orgs: The organizations.
@@ -144,7 +145,8 @@ class Chart(msgspec.Struct, kw_only=True):
     repairer: Repairer
     users: Population = msgspec.field(default_factory=Population)
     inactive_users: set[str] = msgspec.field(default_factory=set)
-    users_with_rights: set[str] = msgspec.field(default_factory=set)
+    users_with_tokens: set[Id] = msgspec.field(default_factory=set)
+    can_list_authorizations: bool = True
     lost_users: set[str] = msgspec.field(default_factory=set)
     lost_orgs: set[str] = msgspec.field(default_factory=set)
     orgs: Population = msgspec.field(default_factory=Population)

@@ -22,7 +22,6 @@ from recovery.model.mapping import (
     mapping_key,
 )
 from recovery.model.permission import ALL_TYPES
-from recovery.services.access import is_role
 from recovery.services.doctor.chart import Chart, Population, text_of
 from recovery.services.doctor.finding import Finding, Rule, Severity, deleting, spared
 from recovery.services.doctor.indexes import IndexAudit, index_rules
@@ -120,8 +119,6 @@ def examine_mappings(chart: Chart) -> Iterator[Finding]:
         known.known.add(text_of(key))
         audit.want(by_user_key(mapping.resource_id, mapping.user_id), key)
         yield from _mapping(chart, mapping)
-        if is_role(chart.tx, mapping):
-            chart.users_with_rights.add(mapping.user_id)
     yield from audit.findings(known)
     yield from _owners(chart)
 

@@ -85,6 +85,14 @@ USED_BUCKET: Final = Rule(
     effect="requests that need it end with status 500",
     remedy="repair makes it, and fills it as far as the other records tell",
 )
+ACCESS_BUCKET: Final = Rule(
+    number="I3",
+    severity=Severity.HIGH,
+    problem=_NO_BUCKET,
+    effect="nobody gets in with a password: each sign-in, or each request after it, ends with "
+    "status 401",
+    remedy="repair makes it, and fills it as far as the other records tell",
+)
 REMADE_BUCKET: Final = Rule(
     number="I3",
     severity=Severity.LOW,
@@ -136,6 +144,7 @@ FATAL_BUCKETS: Final = frozenset({
     "authorizationindexv1", "authorizationhashedindexv1", "labelsv1", "labelmappingsv1",
     "labelindexv1", "legacy/authorizationsv1", "legacy/authorizationindexv1", "notificationRulev1",
 })  # fmt: skip
+ACCESS_BUCKETS: Final = frozenset({"userindexv1", "userresourcemappingsbyuserindexv1"})
 WITNESSES: Final[dict[str, tuple[str, ...]]] = {
     "authorizationsv1": ("authorizationindexv1", "authorizationhashedindexv1"),
     "bucketsv1": ("bucketindexv1",),
@@ -249,7 +258,8 @@ def _missing(chart: Chart, name: str) -> Finding:
     if name in WITNESSES and not _was_empty(chart, name):
         rule = LOST_FATAL_BUCKET if is_fatal else LOST_BUCKET
         return rule.broken(name, mend=_making(name, sequence=EMPTIED), giving_up=_making(name))
-    return (FATAL_BUCKET if is_fatal else USED_BUCKET).broken(name, mend=_making(name))
+    rule = ACCESS_BUCKET if name in ACCESS_BUCKETS else USED_BUCKET
+    return (FATAL_BUCKET if is_fatal else rule).broken(name, mend=_making(name))
 
 
 def _was_empty(chart: Chart, name: str) -> bool:

@@ -9,13 +9,15 @@ from collections import Counter
 from collections.abc import Iterator
 from typing import Final
 
+import msgspec
+
 from recovery.metastore.transaction import MetaTx
 from recovery.model.display import is_typeable
 from recovery.model.gojson import UndecodableError
 from recovery.model.password import is_password_hash
 from recovery.model.standing import Answer
 from recovery.model.user import ACTIVE, INACTIVE, User, decode_user
-from recovery.services.access import sign_in_of
+from recovery.services.access import role_rights
 from recovery.services.doctor.chart import Chart, Nearest, as_id, text_of
 from recovery.services.doctor.finding import Finding, Mend, Rule, Severity, deleting, spared
 from recovery.services.doctor.indexes import Adoption, IndexAudit, index_rules
@@ -179,11 +181,17 @@ def count_sign_ins(chart: Chart) -> Iterator[Finding]:
     """
     answers: Counter[Answer] = Counter()
     nearest = None
+    by_role = role_rights(chart.tx)
+    known = msgspec.structs.replace(
+        by_role,
+        seeing=by_role.seeing | chart.users_with_tokens,
+        is_readable=by_role.is_readable and chart.can_list_authorizations,
+    )
     for user_id in sorted(chart.users.known):
         user = chart.tx.users.get(as_id(user_id))
         if user is None:
             continue
-        standing = sign_in_of(chart.tx, user, has_rights=user_id in chart.users_with_rights)
+        standing = known.sign_in(chart.tx, user)
         answers[standing.answer] += 1
         if standing.is_usable:
             continue

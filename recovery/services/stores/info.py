@@ -19,7 +19,7 @@ from recovery.metastore.transaction import MetaTx
 from recovery.model.schema import versions_of_level, versions_of_levels
 from recovery.model.standing import Answer, Obstacle
 from recovery.model.token import LEVEL_HASHED, TokenForm
-from recovery.services.access import sign_in_of, users_with_rights
+from recovery.services.access import rights
 from recovery.services.authorizations.listing import AuthorizationFilter, Inventory, OperatorState
 from recovery.services.ledger import Entries, Operation, operations_of, read_operations
 from recovery.services.session import Session
@@ -202,9 +202,9 @@ def sign_ins(tx: MetaTx) -> Iterator[SignIn]:
     Yields:
         Every user, and whether it can sign in.
     """
-    with_rights = users_with_rights(tx)
+    known = rights(tx)
     for user in tx.users.walk([]):
-        standing = sign_in_of(tx, user, has_rights=user.id in with_rights)
+        standing = known.sign_in(tx, user)
         yield SignIn(
             id=user.id, name=user.name, answer=standing.answer, obstacles=standing.obstacles
         )

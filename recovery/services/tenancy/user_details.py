@@ -11,11 +11,10 @@ import msgspec
 from recovery.metastore.transaction import MetaTx
 from recovery.model.mapping import INSTANCE, ORGS, OWNER
 from recovery.model.password import PASSWORD_SIZE_BYTES_MAX, password_matches
-from recovery.model.permission import OperatorLevel
 from recovery.model.standing import Answer, Obstacle
 from recovery.model.user import User
 from recovery.secret import Secret
-from recovery.services.access import is_role, operator_levels, sign_in_of
+from recovery.services.access import rights
 from recovery.services.tenancy.user_listing import Membership
 
 
@@ -74,11 +73,7 @@ def describe_user(tx: MetaTx, user: User) -> UserDetails:
                 )
             )
     tokens = [one for one in tx.authorizations.walk([]) if one.user_id == user.id]
-    level = operator_levels(tx)
-    has_rights = any(is_role(tx, role) for role in roles) or any(
-        level(one) is not OperatorLevel.NONE for one in tokens
-    )
-    standing = sign_in_of(tx, user, has_rights=has_rights)
+    standing = rights(tx).sign_in(tx, user)
     return UserDetails(
         id=user.id,
         name=user.name,

@@ -11,10 +11,10 @@ from recovery.metastore.transaction import MetaTx
 from recovery.model.ids import Id
 from recovery.model.mapping import INSTANCE, INSTANCE_ID, MEMBER, Mapping
 from recovery.model.password import hash_password
-from recovery.model.standing import Answer
+from recovery.model.standing import Answer, Obstacle
 from recovery.ports import SystemRng
 from recovery.secret import Secret
-from recovery.services.access import NOBODY, ONLY_OPERATOR, Loss, loss_warnings
+from recovery.services.access import NOBODY, ONLY_OPERATOR, Loss, loss_warnings, rights
 from recovery.services.authorizations.changes import DeleteAuthorization
 from recovery.services.authorizations.details import details_of
 from recovery.services.authorizations.listing import (
@@ -24,11 +24,13 @@ from recovery.services.authorizations.listing import (
 from recovery.services.authorizations.verification import TokenVerdict, verify_token
 from recovery.services.changes.plan import Planner
 from recovery.services.doctor.check import Examination, Outlook, examine
+from recovery.services.doctor.finding import Severity
 from recovery.services.session import Session
 from recovery.services.tenancy.choosing import UserChoice
 from recovery.services.tenancy.organization_changes import RemoveRole
 from recovery.services.tenancy.user_changes import DeleteUser, SetUserStatus
 from recovery.services.tenancy.user_details import describe_user
+from tests.support.full_store import change, drop, put, remove_table
 from tests.support.ports import FixedClock
 from tests.support.stores import (
     MADE_AT,
@@ -287,3 +289,102 @@ def test_an_owner_that_is_inactive_owns_nothing(made: MadeStore) -> None:
     edit(made.path, share)
     planner = RemoveRole(username="alice", organization="other")
     assert any("only owner" in one for one in warnings_of(made, planner))
+
+
+MAPPINGS = "userresourcemappingsv1"
+BY_USER = "userresourcemappingsbyuserindexv1"
+SessionSpoil = Callable[[MetaTx, MadeStore], None]
+
+
+def _of_bob(made: MadeStore) -> tuple[str, str]:
+    key = f"{made.org}{made.bob}"
+    return key, f"{made.bob}/{key}"
+
+
+SESSIONS: dict[str, tuple[SessionSpoil, tuple[Obstacle, ...]]] = {
+    "as it was": (lambda _tx, _made: None, ()),
+    "no entry by user": (
+        lambda tx, made: drop(tx, BY_USER, _of_bob(made)[1]),
+        (Obstacle.NO_ROLE,),
+    ),
+    "entry by user that leads to one of another": (
+        lambda tx, made: put(tx, BY_USER, _of_bob(made)[1], f"{made.org}{made.alice}"),
+        (Obstacle.NO_ROLE,),
+    ),
+    "entry by user without a slash": (
+        lambda tx, made: put(tx, BY_USER, f"{made.bob}x", _of_bob(made)[0]),
+        (Obstacle.SESSION_FAILS,),
+    ),
+    "membership that is no JSON": (
+        lambda tx, made: put(tx, MAPPINGS, _of_bob(made)[0], b"{g"),
+        (Obstacle.SESSION_FAILS,),
+    ),
+    "membership of an unknown role": (
+        lambda tx, made: change(tx, MAPPINGS, _of_bob(made)[0], userType="boss"),
+        (Obstacle.SESSION_FAILS,),
+    ),
+    "membership of nobody": (
+        lambda tx, made: change(tx, MAPPINGS, _of_bob(made)[0], userID=None),
+        (Obstacle.NO_ROLE,),
+    ),
+    "membership in nothing": (
+        lambda tx, made: change(tx, MAPPINGS, _of_bob(made)[0], resourceID=None),
+        (Obstacle.NO_ROLE,),
+    ),
+    "membership in an unknown kind of resource": (
+        lambda tx, made: change(tx, MAPPINGS, _of_bob(made)[0], resourceType="zz"),
+        (Obstacle.NO_ROLE,),
+    ),
+    "organization with another ID in its record": (
+        lambda tx, made: change(tx, "organizationsv1", made.org, id="0fffffffffffffff"),
+        (Obstacle.NO_ROLE,),
+    ),
+    "organization that is no JSON": (
+        lambda tx, made: put(tx, "organizationsv1", made.org, b"{g"),
+        (Obstacle.NO_ROLE,),
+    ),
+    "authorization of somebody else that is no JSON": (
+        lambda tx, made: put(tx, "authorizationsv1", made.operator, b"{g"),
+        (Obstacle.SESSION_FAILS,),
+    ),
+    "name in the record that is not the one in the index": (
+        lambda tx, made: change(tx, "usersv1", made.bob, name="zed"),
+        (),
+    ),
+    "no name in the record": (lambda tx, made: change(tx, "usersv1", made.bob, name=""), ()),
+    "no entry of the name": (
+        lambda tx, _made: drop(tx, "userindexv1", "bob"),
+        (Obstacle.NO_ENTRY,),
+    ),
+}
+"""What keeps a user out, as 2.7.12 and 2.9.1 did: 204, then a list of organizations, which an
+obstacle makes empty or 401. The authorization is a word of 2.7.12 alone: 2.9.1 does not start."""
+
+
+@pytest.mark.parametrize("spoil", SESSIONS)
+def test_what_a_user_sees_after_a_sign_in_is_what_servers_show(tmp_path: Path, spoil: str) -> None:
+    made = make_store(tmp_path / "influxd.bolt", level=20)
+    edit(made.path, lambda tx: with_password(tx, made.bob))
+    edit(made.path, lambda tx: [tx.authorizations.delete(one) for one in _tokens_of_bob(tx, made)])
+    break_, obstacles = SESSIONS[spoil]
+    edit(made.path, lambda tx: break_(tx, made))
+    with MetaStore.open(made.path, write=False) as store, store.view() as tx:
+        bob = tx.users.get(made.bob)
+        assert bob is not None
+        assert describe_user(tx, bob).because == obstacles
+        assert rights(tx).sign_in(tx, bob).obstacles == obstacles
+    assert checked(made.path).verdict.access.sign_in_count == (not obstacles)
+
+
+@pytest.mark.parametrize("name", [MAPPINGS, BY_USER])
+def test_no_session_works_without_a_bolt_bucket_of_memberships(made: MadeStore, name: str) -> None:
+    edit(made.path, lambda tx: with_password(tx, made.alice))
+    assert checked(made.path).verdict.access.sign_in_count == 1
+    remove_table(made.path, name)
+    assert checked(made.path).verdict.access.sign_in_count == 0
+    (finding,) = (one for one in checked(made.path).findings if one.bucket == name)
+    assert finding.severity is Severity.HIGH
+
+
+def _tokens_of_bob(tx: MetaTx, made: MadeStore) -> list[Id]:
+    return [one.id for one in tx.authorizations.walk([]) if one.user_id == made.bob]

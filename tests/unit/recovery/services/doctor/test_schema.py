@@ -30,6 +30,7 @@ LOST_FATAL = {
     "tasksv1", "bucketsv1",
 }  # fmt: skip
 """Bolt buckets of records without which no server starts."""
+ACCESS = {"userindexv1", "userresourcemappingsbyuserindexv1"}
 REMADE = {"telegrafPluginsv1", "remotesv2", "replicationsv2", "idsv1"}
 MADE = sorted(buckets_of_level(21) - LOST - LOST_FATAL - {"migrationsv1", "v1_tsm1_metadata"})
 
@@ -41,7 +42,7 @@ def test_an_index_that_is_missing_is_filled_again_to_the_last_key(
     full = make_full_store(tmp_path / "influxd.bolt")
     before = keys_of_file(full.path)
     remove_table(full.path, name)
-    assert ("I3 F" if name in FATAL else "I3 M",) == words(examined(full.path))
+    assert ("I3 F" if name in FATAL else "I3 H" if name in ACCESS else "I3 M",) == words(examined(full.path))
     change(full.path, repair())
     assert words(examined(full.path)) == ()
     assert before == keys_of_file(full.path)
@@ -54,7 +55,7 @@ def test_a_bucket_that_is_missing_is_made_and_nothing_else_is_wrong_then(
     full = make_full_store(tmp_path / "influxd.bolt")
     remove_table(full.path, name)
     found = examined(full.path)
-    severity = "F" if name in FATAL else "L" if name in REMADE else "M"
+    severity = "F" if name in FATAL else "L" if name in REMADE else "H" if name in ACCESS else "M"
     assert f"I3 {severity}" in words(found)
     assert (severity == "F") is (found.verdict.outlook is Outlook.DOES_NOT_START)
     change(full.path, repair())
