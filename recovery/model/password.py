@@ -24,8 +24,10 @@ PASSWORD_SIZE_BYTES_MAX: Final = 72
 
 _COST: Final = 10
 _PREFIX: Final = b"2a"
-_HASH: Final = re.compile(rb"\$2[a-z]?\$(?:0[4-9]|[12][0-9]|3[01])\$[./A-Za-z0-9]{53}\Z")
-_MINOR: Final = re.compile(rb"\A\$2[a-z]?\$")
+_HASH: Final = re.compile(
+    rb"\$[\0-2](?:\$|[^$].)(0[4-9]|[12][0-9]|3[01]).([./A-Za-z0-9]{53})", re.DOTALL
+)
+"""What Go's bcrypt takes: it looks at the letter of the version no further, nor at what follows."""
 
 
 def require_acceptable(password: Secret) -> None:
@@ -69,7 +71,7 @@ def is_password_hash(stored: bytes) -> bool:
         stored: A value in `userspasswordv1` or `legacy/authorizationPasswordv1`.
 
     Returns:
-        Whether it is a bcrypt hash with nothing around it.
+        Whether it begins with a bcrypt hash; what follows it, as a line feed, does not count.
     """
     return _HASH.match(stored) is not None
 
@@ -86,8 +88,9 @@ def password_matches(password: Secret, stored: bytes) -> bool:
     """
     import bcrypt  # noqa: PLC0415 # only commands on passwords need it
 
-    if not is_password_hash(stored):
+    found = _HASH.match(stored)
+    if found is None:
         return False
     typed = password.reveal().encode()[:PASSWORD_SIZE_BYTES_MAX]
     # The library knows the letters a, b, x and y; Go takes any letter and computes the same.
-    return bcrypt.checkpw(typed, _MINOR.sub(b"$2b$", stored))
+    return bcrypt.checkpw(typed, b"$2b$%b$%b" % found.groups())

@@ -121,6 +121,17 @@ def test_an_inactive_user_signs_in_and_is_refused_all_that_follows(
     assert f"not alice ({full.alice}): it is inactive, so {seems}" in info
 
 
+def test_what_is_refused_is_not_named_as_what_to_type(cli: Cli, full: FullStore) -> None:
+    """A store without a migration is not changed, so neither is anything else that is wrong."""
+    edit(full.path, lambda tx: drop(tx, "userindexv1", "bob"))
+    assert "1 of 1 finding can be mended" in check(cli, full)[1]
+    edit(full.path, lambda tx: drop(tx, "migrationsv1", f"{5:016x}"))
+    text = check(cli, full)[1]
+    assert "    what to do: I2 comes first" in text
+    assert "influx-recovery" not in text
+    assert cli.run("--bolt-path", full.path, "store", "repair", "--dry-run").code == 6
+
+
 def test_check_changes_nothing_and_leaves_nothing(cli: Cli, broken: FullStore) -> None:
     before = broken.path.read_bytes(), broken.path.stat()
     check(cli, broken)

@@ -33,7 +33,12 @@ SHOWN_PER_KIND: Final = 5
 PROBLEMS_SHOWN: Final = 8
 """Of those findings that differ in more than the record; a kind takes ten lines at most."""
 OF_THE_FILE: Final = "I1"
+OF_MIGRATIONS: Final = "I2"
 OF_BUCKETS: Final = "I3"
+SALVAGE_FIRST: Final = "salvage the file first, and check what that makes"
+MIGRATIONS_FIRST: Final = (
+    "I2 comes first: nothing is changed in a store whose migrations are not as they should be"
+)
 DO_NOT_START: Final = (
     "Do not start influxd on this file: it is damaged, and influxd writes over what can be saved"
 )
@@ -166,10 +171,10 @@ def _lines(examination: Examination, named: Named) -> Iterator[str]:
     for severity in Severity:
         found = [one for one in examination.findings if one.severity is severity]
         for kind in _kinds(found):
-            is_for_later = examination.is_damaged and kind[0].number != OF_THE_FILE
-            yield from _kind_lines(kind, named, is_for_later=is_for_later)
+            yield from _kind_lines(kind, named, before=_before(examination, kind[0].number))
     for kind in _kinds(examination.advice):
-        yield from _kind_lines(kind, named, is_for_later=examination.is_damaged, mark="advice")
+        before = _before(examination, kind[0].number)
+        yield from _kind_lines(kind, named, before=before, mark="advice")
     is_locked = examination.verdict.outlook is Outlook.STARTS_LOCKED
     if examination.findings:
         shown = (one for one in Severity if any(f.severity is one for f in examination.findings))
@@ -179,7 +184,8 @@ def _lines(examination: Examination, named: Named) -> Iterator[str]:
     yield from _access_lines(examination.verdict.access)
     if examination.not_looked_at:
         yield f"Not looked at: {displayed('; '.join(examination.not_looked_at))}."
-    findings = () if examination.is_damaged else examination.findings
+    is_refused = examination.is_damaged or examination.is_refused
+    findings = () if is_refused else examination.findings
     mendable = sum(one.is_mendable for one in findings)
     if mendable:
         count = plural(len(examination.findings), "finding")
@@ -218,8 +224,15 @@ def _kinds(findings: Sequence[Finding]) -> Iterator[list[Finding]]:
     yield from groups.values()
 
 
+def _before(examination: Examination, number: str) -> str | None:
+    """Say what comes before a finding is mended, where every change is refused until then."""
+    if examination.is_damaged:
+        return None if number == OF_THE_FILE else SALVAGE_FIRST
+    return MIGRATIONS_FIRST if examination.is_refused and number != OF_MIGRATIONS else None
+
+
 def _kind_lines(
-    kind: Sequence[Finding], named: Named, *, is_for_later: bool, mark: str | None = None
+    kind: Sequence[Finding], named: Named, *, before: str | None, mark: str | None = None
 ) -> Iterator[str]:
     first = kind[0]
     is_by_problem = any(one.problem != first.problem for one in kind)
@@ -236,8 +249,8 @@ def _kind_lines(
         if len(kind) > PROBLEMS_SHOWN:
             yield f"    and {len(kind) - PROBLEMS_SHOWN} more (--json has all)"
     yield f"    effect: {first.effect}"
-    if is_for_later:  # a damaged file is refused by whatever would change it
-        yield "    what to do: salvage the file first, and check what that makes"
+    if before is not None:
+        yield f"    what to do: {before}"
         yield ""
         return
     yield f"    what to do: {displayed(first.remedy)}"

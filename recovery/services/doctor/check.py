@@ -19,10 +19,11 @@ import msgspec
 
 from recovery.discovery.candidate import Files
 from recovery.engine.folder import EngineFolder
-from recovery.errors import StoreAccessError, StoreDamagedError, StoreNotFoundError
+from recovery.errors import RecordError, StoreAccessError, StoreDamagedError, StoreNotFoundError
 from recovery.metastore.store import FileProblem, MetaStore
 from recovery.metastore.transaction import MetaTx
 from recovery.model.ids import IdSource
+from recovery.model.schema import schema_state
 from recovery.ports import Clock, Rng
 from recovery.services.doctor.authorizations import examine_authorizations
 from recovery.services.doctor.buckets import examine_buckets
@@ -208,6 +209,8 @@ class Examination(msgspec.Struct, frozen=True, kw_only=True):
         findings: What is wrong.
         advice: What is worth knowing, although nothing is broken.
         verdict: What a start of influxd would come to.
+        is_refused: Whether every change is refused, because the migrations are not as they should
+            be.
         not_looked_at: What belongs to the store, was not looked at, and can keep influxd from
             starting; each with the reason.
     """
@@ -216,6 +219,7 @@ class Examination(msgspec.Struct, frozen=True, kw_only=True):
     findings: tuple[Finding, ...]
     advice: tuple[Finding, ...]
     verdict: Verdict
+    is_refused: bool = False
     not_looked_at: tuple[str, ...] = ()
 
     @property
@@ -255,17 +259,27 @@ def examine(
         try:
             findings.extend(examine_records(chart))  # those before an error are kept
             findings.extend(examine_sqlite(chart, files.sqlite_path))
+            is_refused = _is_refused(tx)
         except StoreDamagedError:
             if not findings:
                 raise
+            is_refused = True
     findings.extend(examine_surroundings(store.file.real_path, files.engine_path))
     return Examination(
         facts=session.facts(),
         findings=tuple(one for one in findings if not one.is_advice),
         advice=tuple(one for one in findings if one.is_advice),
         verdict=verdict_on(findings, chart),
+        is_refused=is_refused,
         not_looked_at=tuple(_not_looked_at(files)),
     )
+
+
+def _is_refused(tx: MetaTx) -> bool:
+    try:
+        return schema_state(tx.migrations.all()).fault is not None
+    except RecordError:
+        return True
 
 
 def _not_looked_at(files: Files) -> Iterator[str]:

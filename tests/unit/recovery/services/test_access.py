@@ -365,7 +365,7 @@ obstacle makes empty or 401. The authorization is a word of 2.7.12 alone: 2.9.1 
 def test_what_a_user_sees_after_a_sign_in_is_what_servers_show(tmp_path: Path, spoil: str) -> None:
     made = make_store(tmp_path / "influxd.bolt", level=20)
     edit(made.path, lambda tx: with_password(tx, made.bob))
-    edit(made.path, lambda tx: [tx.authorizations.delete(one) for one in _tokens_of_bob(tx, made)])
+    edit(made.path, lambda tx: tx.authorizations.delete_all(_tokens_of_bob(tx, made)))
     break_, obstacles = SESSIONS[spoil]
     edit(made.path, lambda tx: break_(tx, made))
     with MetaStore.open(made.path, write=False) as store, store.view() as tx:

@@ -42,7 +42,9 @@ def test_an_index_that_is_missing_is_filled_again_to_the_last_key(
     full = make_full_store(tmp_path / "influxd.bolt")
     before = keys_of_file(full.path)
     remove_table(full.path, name)
-    assert ("I3 F" if name in FATAL else "I3 H" if name in ACCESS else "I3 M",) == words(examined(full.path))
+    assert ("I3 F" if name in FATAL else "I3 H" if name in ACCESS else "I3 M",) == words(
+        examined(full.path)
+    )
     change(full.path, repair())
     assert words(examined(full.path)) == ()
     assert before == keys_of_file(full.path)
