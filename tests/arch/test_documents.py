@@ -48,7 +48,10 @@ def understood(line: str) -> str:
 
 @pytest.mark.parametrize("line", typed_in_readme())
 def test_each_documented_command_can_be_typed(line: str) -> None:
-    assert understood(line)
+    """What stands for a value is called as in the help of the command."""
+    command = PARSER.command(understood(line))
+    named = {one for action in command.actions for one in str(action.metavar).split("|")}
+    assert {word.rstrip("…") for word in line.split() if word.rstrip("…").isupper()} <= named
 
 
 def test_the_short_help_can_be_typed() -> None:

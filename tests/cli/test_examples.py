@@ -60,6 +60,17 @@ def blocks() -> list[list[list[str]]]:
     text = "".join(page.read_text() for page in PAGES)
     text = text.replace("\\e\n", "").replace("\\-", "-")
     found = re.findall(r"^\.nf\n\.RS\n(.*?)^\.RE\n", text, flags=re.MULTILINE | re.DOTALL)
+    readme = (PROJECT / "README.md").read_text()
+    for typed in re.findall(r"^```console\n(.*?)^```$", readme, re.MULTILINE | re.DOTALL):
+        lines = (line.removeprefix("# ") for line in typed.splitlines())
+        # A server without a command of its own ends when somebody ends it: see tests/daemon.
+        found.append(
+            "\n".join(
+                line
+                for line in lines
+                if not line.startswith(("#", f"{PROGRAM} serve --l", f"{PROGRAM} serve --k"))
+            )
+        )
     return [[shlex.split(line) for line in block.splitlines()] for block in found]
 
 
