@@ -26,7 +26,7 @@ from recovery.metastore.transaction import MetaTx
 from recovery.model.authorization import Authorization
 from recovery.model.gojson import UndecodableError
 from recovery.model.ids import Id
-from recovery.model.mapping import INSTANCE, ORGS, OWNER
+from recovery.model.mapping import INSTANCE_ID, ORGS, OWNER
 from recovery.model.permission import INSTANCE as INSTANCE_TYPE
 from recovery.model.permission import Permission, operator_permissions
 from recovery.model.user import User
@@ -167,19 +167,26 @@ class Access:
         )
 
     def _console_user(self, tx: MetaTx) -> User | None:
-        """Choose for whom the console key acts."""
+        """Choose for whom the console key acts; walk all users only when no owner is found."""
+        if self._as_user is not None:
+            named = tx.users.indexed_id(self._as_user)
+            user = None if named is None else tx.users.get(named)
+            if user is not None and user.name == self._as_user and not user.is_inactive:
+                return user
+        else:
+            for mapping in tx.mappings.of_resource(INSTANCE_ID):  # in the order of the users' IDs
+                user = tx.users.get(mapping.user_id) if mapping.user_type == OWNER else None
+                if user is not None and not user.is_inactive:
+                    return user
         users = [user for user in tx.users.walk([]) if not user.is_inactive]
         if self._as_user is not None:
             return next((user for user in users if user.name == self._as_user), None)
-        owners: dict[str, set[Id]] = {INSTANCE: set(), ORGS: set()}
-        for mapping in tx.mappings.walk([]):
-            if mapping.user_type == OWNER and mapping.resource_type in owners:
-                owners[mapping.resource_type].add(mapping.user_id)
-
-        def rank(user: User) -> tuple[bool, bool, Id]:
-            return user.id not in owners[INSTANCE], user.id not in owners[ORGS], user.id
-
-        return min(users, key=rank, default=None)
+        owners = {
+            mapping.user_id
+            for mapping in tx.mappings.walk([])
+            if (mapping.user_type, mapping.resource_type) == (OWNER, ORGS)
+        }
+        return min(users, key=lambda user: (user.id not in owners, user.id), default=None)
 
     def _of_session(self, tx: MetaTx, request: Request) -> Caller:
         key = request.cookie(COOKIE)
