@@ -33,12 +33,13 @@ from recovery.services.doctor.check import (
     new_chart,
     verdict_on,
 )
-from recovery.services.doctor.finding import Finding, Identity, Mend, shown_id
+from recovery.services.doctor.finding import Finding, Identity, Mend, Severity, shown_id
 from recovery.services.doctor.servers import Server
 
 ROUNDS_MAX: Final = 8
 """A mend can make room for another one, as an index that is made has to be filled; two rounds are
 the rule."""
+SEVERITIES: Final = tuple(Severity)
 IDS_SHOWN: Final = 3
 LEFT_SHOWN: Final = 20
 ASKED: Final = "repair does it, because it was asked for by number"
@@ -192,7 +193,7 @@ class _Trial:
             What was mended, of all rounds.
 
         Raises:
-            RefusedError: Something is left that was not there before.
+            RefusedError: Something is left that was not there before, and is no less bad.
         """
         known = {finding.identity for finding in before}
         mended: list[Finding] = []
@@ -212,7 +213,12 @@ class _Trial:
                 break
             found, _ = self.examine()
         new = [one for one in found if one.identity not in known and not one.is_advice]
-        if all(one.is_loss or one.is_on_request for one in new):  # traces of an old loss
+        worst = min((SEVERITIES.index(one.severity) for one in mended), default=0)
+        # Traces of an old loss; and what was mended can cost less, as a check without its task.
+        if all(
+            one.is_loss or one.is_on_request or SEVERITIES.index(one.severity) > worst
+            for one in new
+        ):
             return mended
         raise RefusedError(
             reason="the repair would leave something wrong that is right now",

@@ -63,14 +63,18 @@ UNDECODABLE: Final = Rule(
     severity=Severity.MEDIUM,
     problem="is a task that cannot be understood",
     effect=f"it does not run, and listing the tasks fails; {STOPS}",
-    remedy="repair cannot know what it was: restore a backup of the store",
+    remedy="repair cannot know what it was: restore a backup of the store, or give the task up and "
+    "ask for its removal by this number",
+    is_on_request=True,
 )
 WRONG_KEY: Final = Rule(
     number="I27",
     severity=Severity.MEDIUM,
     problem="is a task whose key is not its ID",
     effect=f"listed, and not found by its ID; {STOPS}",
-    remedy="repair cannot know which of the two is right",
+    remedy="repair cannot know which of the two is right: asked for by this number, it puts the "
+    "task where its ID says, unless one is there already",
+    is_on_request=True,
 )
 NEVER_RUNS: Final = Rule(
     number="I27",
@@ -130,13 +134,13 @@ def examine_tasks(chart: Chart) -> Iterator[Finding]:
             task = _decode(document)
         except UndecodableError:
             tasks.opaque.add(text_of(key))
-            yield chart.stopping(UNDECODABLE.broken(TABLE, key), stops)
+            yield chart.stopping(UNDECODABLE.broken(TABLE, key, mend=_giving_up(key)), stops)
             continue
         yield from _bad_runs(chart, task, stops)
         if key != task.id.encode():
             tasks.opaque.update((text_of(key), task.id))
             is_found = finds_itself(chart.tx, document)
-            finding = WRONG_KEY.broken(TABLE, key)
+            finding = WRONG_KEY.broken(TABLE, key, mend=_moving(key, task.id.encode()))
             yield chart.stopping(finding, NO_SERVER if is_found else stops)
             continue
         tasks.known.add(task.id)
@@ -254,6 +258,30 @@ def _decode(document: bytes) -> _Task:
         org_id=id_field(fields, "orgID"),
         owner_id=id_field(fields, "ownerID"),
     )
+
+
+def _giving_up(key: bytes) -> Mend:
+    """Remove a task of which nothing but its key is known, with its runs."""
+
+    def give_up(tx: MetaTx) -> None:
+        index = tx.table(INDEX)
+        for entry in [entry for entry, value in index.items() if value == key]:
+            index.delete(entry)
+        tx.table(TABLE).delete(key)
+        _removing_runs(key)(tx)
+
+    return give_up
+
+
+def _moving(key: bytes, task_id: bytes) -> Mend:
+    def move(tx: MetaTx) -> None:
+        table = tx.table(TABLE)
+        document = table.get(key) or b""
+        table.delete(key)
+        if not table.has(task_id):
+            table.put(task_id, document)
+
+    return move
 
 
 def _index_key(task: _Task) -> bytes:

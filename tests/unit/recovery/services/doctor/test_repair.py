@@ -22,6 +22,7 @@ from recovery.services.doctor.indexes import IndexRules
 from tests.support import breakages
 from tests.support.doctor import examined, repair, words
 from tests.support.full_store import (
+    CHECK,
     DBRP,
     LABEL,
     NOBODY,
@@ -32,6 +33,7 @@ from tests.support.full_store import (
     keys_of_file,
     make_full_store,
     open_tables,
+    put,
     remove_table,
 )
 from tests.support.full_store import change as change_record
@@ -408,3 +410,44 @@ def test_a_membership_of_a_lost_bucket_is_kept_when_the_system_buckets_are_made_
     with MetaStore.open(full.path, write=False) as store, store.view() as tx:
         assert not tx.table("bucketsv1").is_empty
         assert member in list(tx.mappings.walk([]))
+
+
+@pytest.mark.parametrize("table", ["checksv1", "notificationRulev1"])
+def test_a_task_that_stops_the_server_is_taken_out_although_a_check_or_rule_needs_it(
+    full: FullStore, table: str
+) -> None:
+    """The task is lost anyway; what is left of the loss is told in the plan."""
+    document = {"id": CHECK, "orgID": full.org, "type": "slack", "name": "n", "taskID": TASK}
+
+    def spoil(tx: MetaTx) -> None:
+        if table == "checksv1":
+            change_record(tx, table, CHECK, taskID=TASK)
+        else:
+            put(tx, table, CHECK, document)
+        put(tx, "tasksv1", TASK, b"{g")
+
+    edit(full.path, spoil)
+    assert examined(full.path).verdict.outlook is Outlook.DOES_NOT_START
+    done = change(full.path, repair("I27"))
+    left = examined(full.path)
+    assert left.verdict.outlook is not Outlook.DOES_NOT_START
+    (finding,) = left.findings
+    assert finding.problem.endswith("whose task does not exist")
+    assert any(finding.problem in one for one in done.proposal.plan.warnings)
+
+
+def test_the_tasks_of_a_deleted_organization_are_removed_although_its_checks_name_them(
+    full: FullStore,
+) -> None:
+    """As a server before 2.9 leaves them when it deletes an organization."""
+    break_named(full, "task of a deleted organization")
+
+    def add_check(tx: MetaTx) -> None:
+        change_record(tx, "checksv1", CHECK, orgID=full.other_org, taskID="0b00000000000001")
+        drop(tx, "checkindexv1", f"{full.org}Check")
+        put(tx, "checkindexv1", f"{full.other_org}Check", CHECK)
+
+    edit(full.path, add_check)
+    assert words(examined(full.path)) == ("I26 F",)
+    change(full.path, repair())
+    assert words(examined(full.path)) == ()
