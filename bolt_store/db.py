@@ -123,6 +123,28 @@ class DB:
         """The slot that the next meta goes to."""
         return self._pager.older.slot
 
+    def beside(self) -> "DB":
+        """Open the same file once more, for another thread that reads under this lock.
+
+        What it reads is proven only if this one has committed nothing meanwhile.
+
+        Returns:
+            A database of its own, which sees the newest state of now; close it.
+
+        Raises:
+            StateError: It is no file of the operating system.
+            OSError: It cannot be opened or read.
+        """
+        self._require_usable()
+        if not isinstance(self.file, OsFile):
+            raise StateError("only a file of the operating system can be read beside")
+        file = self.file.beside()
+        try:
+            return DB(file, write=False)
+        except BaseException:
+            file.close()
+            raise
+
     def reread(self) -> None:
         """Look at the file again, after a commit with an unknown outcome or a write from outside.
 

@@ -96,6 +96,16 @@ class OsFile(BlockFile):
         """Return the descriptor, which keeps belonging to this object."""
         return self._descriptor
 
+    def beside(self) -> "OsFile":
+        """Open the same file once more for reading, under the same lock.
+
+        The lock is held until both are closed.
+
+        Raises:
+            OSError: There is no descriptor to be had.
+        """
+        return OsFile(fcntl.fcntl(self._descriptor, fcntl.F_DUPFD_CLOEXEC, 0), write=False)
+
     def size_bytes(self) -> int:
         """Return the present size."""
         return os.fstat(self._descriptor).st_size
@@ -167,7 +177,8 @@ class OsFile(BlockFile):
         """Release the file and its lock. Closing twice is allowed."""
         if not self._is_closed:
             self._is_closed = True
-            os.close(self._descriptor)
+            descriptor, self._descriptor = self._descriptor, -1
+            os.close(descriptor)
 
 
 def _open(path: str | os.PathLike[str], access: int) -> int:

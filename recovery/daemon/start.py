@@ -142,6 +142,7 @@ def run(
         when_ready()
         serve(Application(desk, worker, page), sockets, life, when_quiet=desk.changes.look)
     finally:
+        page.close()
         worker.close()
         desk.changes.end()
     return Ending(

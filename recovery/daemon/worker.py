@@ -1,10 +1,11 @@
 """The one thread that owns the store.
 
-Lives here: `Worker`, which runs jobs one after the other, and a second thread for passwords. Must
-not live here: what a job does.
+Lives here: `Worker`, which runs jobs one after the other, a second thread for passwords, and a
+third for what only reads and takes long. Must not live here: what a job does.
 
 Invariants: whatever touches the store runs on the first thread, in the order of arrival, so that a
-job sees one state and nobody changes it meanwhile. Passwords are hashed on the other, one at a
+job sees one state and nobody changes it meanwhile. What reads for long has a thread and a store of
+its own beside it. Passwords are hashed on the other, one at a
 time, so that a flood of sign-ins costs one core and never keeps the store waiting.
 
 Source: spec admin-daemon 3.3, and 2.6 for the length of the queue.
@@ -12,7 +13,7 @@ Source: spec admin-daemon 3.3, and 2.6 for the length of the queue.
 
 import asyncio
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Final, TypeVar
 
 from recovery.daemon.answer import ApiError
@@ -29,7 +30,16 @@ class Worker:
         """Start without a job; the threads begin with the first."""
         self._store = ThreadPoolExecutor(max_workers=1, thread_name_prefix="store")
         self._passwords = ThreadPoolExecutor(max_workers=1, thread_name_prefix="passwords")
+        self._reading = ThreadPoolExecutor(max_workers=1, thread_name_prefix="reading")
         self._waiting_count = 0
+
+    def beside(self, job: Callable[[], T]) -> Future[T]:
+        """Begin a job that reads for long, in a store of its own.
+
+        Returns:
+            What it will return.
+        """
+        return self._reading.submit(job)
 
     async def on_store(self, job: Callable[[], T]) -> T:
         """Run a job on the thread of the store.
@@ -64,5 +74,6 @@ class Worker:
 
     def close(self) -> None:
         """Finish the jobs in hand and end the threads."""
+        self._reading.shutdown(cancel_futures=True)
         self._store.shutdown()
         self._passwords.shutdown()

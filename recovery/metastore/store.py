@@ -183,6 +183,25 @@ class MetaStore:
             path.unlink()
             raise
 
+    def beside(self) -> "MetaStore":
+        """Open the same store once more, for another thread that reads under this lock.
+
+        What it reads is proven only if `txid` is still the same when all has been read.
+
+        Returns:
+            A store of its own, which cannot be written; close it.
+
+        Raises:
+            RecoveryError: It cannot be read.
+        """
+        with self._failures.translated():
+            db = self._db.beside()
+        try:
+            return MetaStore(db, self.file, self._failures, write=False, needs_schema=False)
+        except BaseException:
+            db.close()
+            raise
+
     def __enter__(self) -> Self:
         return self
 

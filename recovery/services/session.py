@@ -80,6 +80,13 @@ class Session:
             return cls(open_live(path, needs_schema=needs_schema))
         return cls(open_readable(path, timeout_s=timeout_s, needs_schema=needs_schema))
 
+    def beside(self) -> "Session":
+        """Open the same store once more, for another thread that only reads. Raises as `open`.
+
+        What it reads is proven only if no change was made here until all has been read.
+        """
+        return Session(self.store.beside())
+
     def __enter__(self) -> Self:
         return self
 

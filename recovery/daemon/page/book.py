@@ -4,10 +4,13 @@ Lives here: `Book`: the examination, the index of tokens, the map of pages, each
 store. Must not live here: how they are found out (`recovery.services`).
 
 Invariants: an index of the state before is brought up to date where the journal says what changed;
-an examination is of the state that it names. All of it holds names and IDs and no secret.
+an examination is of the state that it names. All of it holds names and IDs and no secret. What
+takes long is found out beside the thread of the store, in a store of its own, and counts only if
+nothing was changed meanwhile.
 """
 
-from typing import TYPE_CHECKING, Final, Generic, TypeVar
+import time
+from typing import TYPE_CHECKING, Final, Generic, NamedTuple, TypeVar, cast
 
 from recovery.daemon.page.token_index import TokenIndex
 from recovery.services.doctor.check import Examination, examine
@@ -15,12 +18,45 @@ from recovery.services.reach import Reach, reach_of
 from recovery.services.stores.info import SignIn, sign_ins
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+    from concurrent.futures import Future
+
     from recovery.daemon.call import Desk
+    from recovery.daemon.worker import Worker
+    from recovery.services.session import Session
     from recovery.services.stores.page_map import PageMap
 
 T = TypeVar("T")
 EXAMINED_AT_ONCE_BYTES_MAX: Final = 64 << 20
 """Up to this size an examination takes less than a second, so nobody has to ask for it."""
+TRIES_MAX: Final = 3
+"""So often a change may come between; then all others have to wait."""
+TASKS_MAX: Final = 8
+
+
+class NotYetKnown(Exception):  # noqa: N818 # nothing is wrong
+    """Something is being found out.
+
+    Attributes:
+        what: What is done, as a sentence without its end.
+        seconds: For how long already.
+        future: Is done when it is known.
+    """
+
+    def __init__(self, what: str, seconds: float, future: "Future[object]") -> None:
+        self.what = what
+        self.seconds = seconds
+        self.future = future
+        super().__init__(what)
+
+
+class _Task(NamedTuple):
+    """Something that is being found out, or has been."""
+
+    txid: int
+    tries: int
+    began_s: float
+    future: "Future[object]"
 
 
 class _Known(Generic[T]):
@@ -32,15 +68,19 @@ class _Known(Generic[T]):
 
 
 class Book:
-    """What was found out. All of it runs on the thread of the store.
+    """What was found out. All of it runs on the thread of the store, but for `beside`'s jobs.
 
     Attributes:
-        entries: The ledger, to be read; None when there is none.
+        is_patient: Whether who asks comes back for an answer. Who has sent a form gets it at once.
     """
 
-    def __init__(self, desk: "Desk") -> None:
+    def __init__(self, desk: "Desk", worker: "Worker") -> None:
         """Begin without knowing anything."""
+        self.is_patient = False
         self._desk = desk
+        self._worker = worker
+        self._tasks: dict[object, _Task] = {}
+        self._read: Session | None = None
         self._examination: _Known[Examination] | None = None
         self._tokens: TokenIndex | None = None
         self._pages: _Known[PageMap] | None = None
@@ -62,9 +102,64 @@ class Book:
             return known.value
         if not (self.is_examined or is_asked_for):
             return None if known is None else known.value
-        found = examine(session, files=self._desk.files, clock=self._desk.clock, rng=self._desk.rng)
+        desk = self._desk
+        found = self.beside(
+            "examination",
+            "Looking at every page and record of the store",
+            lambda one: examine(one, files=desk.files, clock=desk.clock, rng=desk.rng),
+        )
         self._examination = _Known(session.store.txid, found)
         return found
+
+    def beside(
+        self,
+        name: object,
+        what: str,
+        find_out: "Callable[[Session], T]",
+        *,
+        is_long: bool = False,
+    ) -> T:
+        """Find something out without keeping others waiting, where that takes long.
+
+        Args:
+            name: Tells it from all else.
+            what: What is done, as a sentence without its end.
+            find_out: Only reads; runs on another thread, in a session of its own.
+            is_long: Whether it takes long in a small store too.
+
+        Returns:
+            It, of the newest state.
+
+        Raises:
+            NotYetKnown: It is being found out; ask again.
+            RecoveryError: It cannot be found out.
+        """
+        session, found = self._desk.session, self._tasks.get(name)
+        is_large = session.store.size_bytes > EXAMINED_AT_ONCE_BYTES_MAX
+        tries = 0
+        if found is not None:
+            if not found.future.done():
+                raise NotYetKnown(what, time.monotonic() - found.began_s, found.future)
+            if found.txid == session.store.txid:
+                return cast("T", found.future.result())
+            del self._tasks[name]
+            tries = found.tries
+        if not (self.is_patient and (is_large or is_long)) or tries >= TRIES_MAX:
+            return find_out(session)
+        while len(self._tasks) >= TASKS_MAX:
+            del self._tasks[next(iter(self._tasks))]
+        future = self._worker.beside(lambda: cast("object", self._found_out(find_out)))
+        self._tasks[name] = _Task(session.store.txid, tries + 1, time.monotonic(), future)
+        raise NotYetKnown(what, 0, future)
+
+    def _found_out(self, find_out: "Callable[[Session], T]") -> T:
+        with self._desk.session.beside() as self._read:
+            return find_out(self._read)
+
+    def close(self) -> None:
+        """Give up what is being found out: its file is closed under it."""
+        if self._read is not None:
+            self._read.close()
 
     @property
     def is_examined(self) -> bool:
@@ -75,9 +170,14 @@ class Book:
 
     def tokens(self) -> TokenIndex:
         """List the tokens of this state."""
-        self._tokens = TokenIndex.of(
-            self._desk.session, self._tokens, self._desk.changes.journal.entries
-        )
+        session, entries = self._desk.session, self._desk.changes.journal.entries
+        if self._tokens is None or not self._tokens.follow(session, entries):
+            number = entries[-1].number if entries else 0
+            self._tokens = self.beside(
+                "tokens",
+                "Reading all API tokens",
+                lambda one: TokenIndex.of(one, change_number=number),
+            )
         return self._tokens
 
     def sign_ins(self) -> dict[str, SignIn]:
@@ -93,8 +193,11 @@ class Book:
         """Find out who can reach what in this state."""
         session, wanted, known = self._desk.session, (user, bucket), self._reach
         if known is None or known.txid != session.store.txid or known.value[0] != wanted:
-            with session.view() as view:
-                found = reach_of(view, user=user, bucket=bucket)
+            found = self.beside(
+                ("reach", *wanted),
+                "Finding out who can reach what",
+                lambda one: _reach_of(one, *wanted),
+            )
             known = self._reach = _Known(session.store.txid, (wanted, found))
         return known.value[1]
 
@@ -104,5 +207,11 @@ class Book:
 
         txid = self._desk.session.store.txid
         if self._pages is None or self._pages.txid != txid:
-            self._pages = _Known(txid, PageMap.of(self._desk.session))
+            found = self.beside("pages", "Looking at every page of the file", PageMap.of)
+            self._pages = _Known(txid, found)
         return self._pages.value
+
+
+def _reach_of(session: "Session", user: str | None, bucket: str | None) -> Reach:
+    with session.view() as view:
+        return reach_of(view, user=user, bucket=bucket)

@@ -22,7 +22,7 @@ from recovery.services.changes.ports import Intent
 from recovery.services.ledger import operations_of, read_operations
 from recovery.services.session import Session
 from recovery.services.stores.backups import StoreCopy, copies_of, remove_copies
-from recovery.services.stores.diff import compare_stores
+from recovery.services.stores.diff import Comparison, compare_stores
 from recovery.services.stores.undo import standing_operations
 
 GONE: Final = ApiError("not found", "there is no such copy beside the store")
@@ -51,11 +51,19 @@ def compare(visit: Visit) -> Answer:
     """Show what has become different since a copy was made, by name."""
     copy = _asked(visit)
     try:
-        with Session.open(copy.path) as before:
-            found = compare_stores(before, visit.page.desk.session)
+        found = visit.page.book.beside(
+            ("copy", copy.path),
+            "Comparing the copy with the store",
+            lambda now: _compared(copy, now),
+        )
     except RecoveryError as error:
         raise ApiError("unprocessable entity", str(error)) from error
     return visit.screen("copy.html", copy=copy, found=found)
+
+
+def _compared(copy: StoreCopy, now: Session) -> Comparison:
+    with Session.open(copy.path) as before:
+        return compare_stores(before, now)
 
 
 def ask_delete(visit: Visit) -> Answer:

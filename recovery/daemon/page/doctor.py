@@ -37,11 +37,8 @@ class Group(NamedTuple):
 
 
 def show(visit: Visit) -> Answer:
-    """Show the verdict and all findings; of a large store, first that it is looked at."""
+    """Show the verdict and all findings."""
     visit.require_operator()
-    if not visit.asked.has("look") and not visit.page.book.is_examined:
-        size_bytes = visit.page.desk.session.store.size_bytes
-        return visit.screen("looking.html", size_bytes=size_bytes)
     found = visit.page.book.examination(is_asked_for=True)
     if found is None:  # it was asked for, so it is there
         raise ApiError("unavailable", "the store could not be examined")
@@ -84,7 +81,10 @@ def _repair(visit: Visit) -> RepairStore:
 def ask_repair(visit: Visit) -> Answer:
     """Show what a repair would do."""
     visit.require_operator()
-    plan = visit.plan(_repair(visit))
+    planner = _repair(visit)
+    plan = visit.page.book.beside(
+        "repair", "Planning the repair", lambda one: visit.plan(planner, one)
+    )
     return visit.ask_plan(
         plan,
         title="Repair this store?",

@@ -9,12 +9,13 @@ Source: spec admin-daemon 4.11 and 4.13.
 """
 
 from pathlib import Path
-from typing import Final
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 from recovery.daemon.answer import Answer, ApiError
 from recovery.daemon.changes import worded
 from recovery.daemon.page.visit import Visit
 from recovery.errors import RecoveryError, RefusedError
+from recovery.metastore.transaction import MetaTx
 from recovery.model.display import displayed
 from recovery.services.changes.plan import Manner, Plan
 from recovery.services.session import Session
@@ -22,6 +23,9 @@ from recovery.services.stores.rebuild.beginning import base_store
 from recovery.services.stores.rebuild.known import Known, learn_store
 from recovery.services.stores.rebuild.parts import EngineFacts, Wishes
 from recovery.services.stores.rebuild.planner import RebuildStore, missing, read_engine
+
+if TYPE_CHECKING:
+    from recovery.daemon.call import Desk
 
 NO_FOLDER: Final = "the engine's folder is not known"
 
@@ -32,10 +36,14 @@ def show(visit: Visit) -> Answer:
     path = visit.page.desk.files.engine_path
     if path is None:
         raise ApiError("not found", NO_FOLDER)
+    desk = visit.page.desk
     try:
-        engine = read_engine(path)
-        lacking = tuple(missing(visit.tx, engine))
-        plan, refusal = _plan(visit, path, engine)
+        engine, lacking, plan, refusal = visit.page.book.beside(
+            "rebuild",
+            "Reading the engine's folder",
+            lambda one: _looked_at(desk, path, one),
+            is_long=True,
+        )
     except RecoveryError as error:
         raise ApiError("unprocessable entity", str(error)) from error
     return visit.screen(
@@ -49,11 +57,32 @@ def show(visit: Visit) -> Answer:
     )
 
 
-def _plan(visit: Visit, path: Path, engine: EngineFacts) -> tuple[Plan | None, str]:
+class Looked(NamedTuple):
+    """What was found in the engine's folder.
+
+    Attributes:
+        lacking: What the store has not.
+        plan: What a rebuild would do; None when it would be refused.
+        refusal: Why; "" otherwise.
+    """
+
+    engine: EngineFacts
+    lacking: tuple[str, ...]
+    plan: Plan | None
+    refusal: str
+
+
+def _looked_at(desk: "Desk", path: Path, read: Session) -> Looked:
+    engine = read_engine(path)
+    with read.view() as view:
+        lacking = tuple(missing(view.tx, engine))
+        return Looked(engine, lacking, *_plan(desk, view.tx, path, engine))
+
+
+def _plan(desk: "Desk", tx: MetaTx, path: Path, engine: EngineFacts) -> tuple[Plan | None, str]:
     """Plan the rebuild; where it would be refused, say why: one wants to know that beforehand."""
-    desk = visit.page.desk
     known = Known()
-    learn_store(known, visit.tx, source="the store that is served")
+    learn_store(known, tx, source="the store that is served")
     planner = RebuildStore(
         engine=engine,
         known=known,

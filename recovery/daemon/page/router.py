@@ -11,6 +11,7 @@ Source: spec admin-daemon 2.3 and 4; HTML standard, form submission; RFC 9110, s
 
 import asyncio
 from collections.abc import Callable
+from functools import partial
 from http import HTTPStatus
 from typing import Final, NamedTuple
 from urllib.parse import quote
@@ -35,7 +36,7 @@ from recovery.daemon.page import (
     user_acts,
     users,
 )
-from recovery.daemon.page.book import Book
+from recovery.daemon.page.book import Book, NotYetKnown
 from recovery.daemon.page.console import Console
 from recovery.daemon.page.form import Form
 from recovery.daemon.page.render import Renderer, redirect
@@ -64,6 +65,9 @@ from recovery.secret import Secret
 LOG: Final = get_logger(__name__)
 Screen = Callable[[Visit], Answer]
 _STATIC: Final = "/static/"
+WAIT_S: Final = 0.4
+WAITS_MAX: Final = 2
+"""So often and so long a screen waits for what takes long, before it says so."""
 _FORM_TYPE: Final = "application/x-www-form-urlencoded"
 ENDED: Final = f"Your session has ended. {NOTHING_CHANGED}"
 NOT_OURS: Final = f"This form is not of this session. {NOTHING_CHANGED} Load the page again."
@@ -163,10 +167,14 @@ class Page:
             desk=desk,
             renderer=Renderer(),
             sessions=PageSessions(desk.clock, desk.rng),
-            book=Book(desk),
+            book=Book(desk, worker),
             lifetime=lifetime,
         )
         self._console = Console(self._desk, worker, code)
+
+    def close(self) -> None:
+        """Give up what is being found out for somebody."""
+        self._desk.book.close()
 
     @staticmethod
     def is_own(path: str) -> bool:
@@ -242,11 +250,15 @@ class Page:
         screen: Screen,
         again: Screen | None,
     ) -> Answer:
-        """Show a screen or carry a form out, on the thread of the store."""
+        """Show a screen or carry a form out, on the thread of the store.
+
+        What takes long is waited for here, and then shown as being found out: the page asks again.
+        """
         now_s = asyncio.get_running_loop().time()
         desk = self._desk.desk
 
-        def job() -> Answer:
+        def job(*, is_last: bool) -> Answer:
+            self._desk.book.is_patient = again is None
             once = form.get("once")
             if once in session.spent:
                 led_to = session.spent[once]
@@ -264,12 +276,22 @@ class Page:
                 try:
                     call.caller  # noqa: B018 # refuses who may not be here any more
                     return screen(visit) if once not in session.spent else _sent_before(visit)
+                except NotYetKnown as waiting:
+                    if not is_last:
+                        raise
+                    seconds = int(waiting.seconds)
+                    return visit.screen("waiting.html", what=waiting.what, seconds=seconds)
                 except ApiError as error:
                     return visit.failed(error, again)
                 except RecoveryError as error:
                     return visit.failed(ApiError("unavailable", worded(error)), again)
 
-        return await self._worker.on_store(job)
+        for _ in range(WAITS_MAX):
+            try:
+                return await self._worker.on_store(partial(job, is_last=False))
+            except NotYetKnown as waiting:
+                await asyncio.wait([asyncio.wrap_future(waiting.future)], timeout=WAIT_S)
+        return await self._worker.on_store(partial(job, is_last=True))
 
     def _without_session(self, method: str, request: Request) -> Answer:
         if method == "POST":

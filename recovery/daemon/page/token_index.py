@@ -146,20 +146,12 @@ class TokenIndex:
         self._sorted: dict[str, list[TokenRow]] = {}
 
     @classmethod
-    def of(
-        cls, session: "Session", known: "TokenIndex | None", entries: "Sequence[JournalEntry]"
-    ) -> "TokenIndex":
+    def of(cls, session: "Session", *, change_number: int = 0) -> "TokenIndex":
         """List the tokens of the newest state.
 
         Args:
-            known: The index of an earlier state; None without one.
-            entries: The changes that were made meanwhile, and perhaps earlier ones.
-
-        Returns:
-            `known` itself, brought up to date, when single tokens were changed; else a new index.
+            change_number: The last change that was made, as the journal counts.
         """
-        if known is not None and known.follow(session, entries):
-            return known
         with session.view() as view:
             listing = Inventory(view).authorizations(AuthorizationFilter())
             words = _Words(Names(view.tx))
@@ -168,7 +160,7 @@ class TokenIndex:
         return cls(
             rows,
             txid=session.store.txid,
-            change_number=entries[-1].number if entries else 0,
+            change_number=change_number,
             unreadable_count=unreadable,
         )
 

@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     from recovery.daemon.call import Desk
     from recovery.daemon.journal import JournalEntry
     from recovery.daemon.page.book import Book
+    from recovery.services.session import Session
 
 NOTHING_CHANGED: Final = "Nothing was changed."
 NOT_ALLOWED: Final = "Your user may not do this. " + NOTHING_CHANGED
@@ -144,14 +145,18 @@ class Visit:
         if not self.is_operator:
             raise ApiError("forbidden", NOT_ALLOWED + " Open the page with the console key.")
 
-    def plan(self, planner: Planner) -> Plan:
+    def plan(self, planner: Planner, session: "Session | None" = None) -> Plan:
         """Say what a change would do, without doing it.
+
+        Args:
+            session: Where to look; None for the store that is served.
 
         Raises:
             ApiError: It is refused.
         """
         try:
-            return self.page.desk.session.propose(planner, Manner(is_dry_run=True)).plan
+            looked_at = session or self.page.desk.session
+            return looked_at.propose(planner, Manner(is_dry_run=True)).plan
         except RecoveryError as error:
             raise ApiError("unprocessable entity", worded(error)) from error
 
