@@ -8,13 +8,15 @@ The layout is `data/<bucket ID>/autogen/<shard ID>/NNNNNNNNN-NNNNNNNNN.tsm` and
 `data`, whatever the catalogue says; a query reaches those of the catalogue.
 
 Source: InfluxDB v2.9.1 storage/engine.go (`NewEngine`), tsdb/store.go (`findShards`,
-`CreateShard`), tsdb/engine/tsm1/wal.go (`segmentFileNames`), file_store.go (`FileStore.Open`).
+`CreateShard`), tsdb/shard.go (`Shard.openNoLock`: a shard without `index` is indexed anew),
+tsdb/series_file.go (`SeriesFilePartitionN`), tsdb/engine/tsm1/wal.go (`segmentFileNames`),
+file_store.go (`FileStore.Open`).
 """
 
 import errno
 import os
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Final
 
@@ -41,6 +43,8 @@ _PUT_ASIDE: Final = (
 )
 _NOT_ALLOWED: Final = frozenset({errno.EACCES, errno.EPERM})
 _SERIES: Final = "_series"
+_SERIES_PARTITIONS: Final = tuple(f"{number:02x}" for number in range(8))
+_INDEX: Final = "index"
 
 
 class ShardFacts(msgspec.Struct, frozen=True, kw_only=True):
@@ -260,9 +264,24 @@ class EngineFolder:
                         f"{displayed(relative)} is of another retention policy than autogen, "
                         "which InfluxDB 2.x does not query"
                     )
+        oddities += self._lost_series(f"{DATA}/{bucket_id}", shard_ids)
         return BucketFolder(
             id=bucket_id, shard_ids=tuple(sorted(shard_ids)), oddities=tuple(oddities)
         )
+
+    def _lost_series(self, relative: str, shard_ids: Iterable[int]) -> list[str]:
+        """Say that the series of a bucket are lost while the indexes that need them are not.
+
+        The numbers in an index mean nothing then, and influxd answers without the points.
+        """
+        policy = f"{relative}/{POLICY}"
+        if all(self._names(f"{relative}/{_SERIES}/{one}") for one in _SERIES_PARTITIONS):
+            return []
+        if not any(_INDEX in self._folders(f"{policy}/{one}") for one in shard_ids):
+            return []
+        told = f"{relative}/{_SERIES} is not whole, and influxd finds no point of the series lost"
+        moved = f"move it and the folders {policy}/*/{_INDEX} out of {DATA}"
+        return [f"{told}: {moved}, and influxd makes all of them again when it starts"]
 
     def _folders(self, relative: str) -> list[str]:
         """List the folders in a folder; none where it is not there."""

@@ -105,6 +105,26 @@ def test_a_link_that_the_server_does_not_follow_is_told(tmp_path: Path) -> None:
     assert "symbolic link" in bucket.oddities[0]
 
 
+def test_indexes_whose_series_are_lost_are_told(tmp_path: Path) -> None:
+    """With a real server such a bucket answers with no point; without its indexes, with all."""
+    folder = write_shard(tmp_path, BUCKET, 7, keys=KEYS)
+
+    def told() -> tuple[str, ...]:
+        (bucket,) = EngineFolder(tmp_path).buckets()
+        return bucket.oddities
+
+    assert told() == ()  # influxd indexes a shard without an index by itself
+    (folder / "index").mkdir()
+    assert f"data/{BUCKET}/_series is not whole" in told()[0]
+    for number in range(8):
+        partition = folder.parents[1] / "_series" / f"{number:02x}"
+        partition.mkdir(parents=True)
+        (partition / "0000").write_bytes(b"")
+    assert told() == ()
+    (folder.parents[1] / "_series" / "05" / "0000").unlink()
+    assert "is not whole" in told()[0]
+
+
 def test_what_is_no_engine_is_refused(tmp_path: Path) -> None:
     with pytest.raises(StoreNotFoundError):
         EngineFolder(tmp_path)
