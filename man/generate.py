@@ -18,8 +18,9 @@ from argparse_manpage.manpage import Manpage
 
 from recovery import __version__
 from recovery.cli.commands.completion import SCRIPTS
-from recovery.cli.parser import PATHS, PROGRAM, build_parser, commands, common_options
-from recovery.cli.vocabulary import COMMANDS, NOUNS, load
+from recovery.cli.parser import build_parser, commands, common_options
+from recovery.cli.plain import PATHS
+from recovery.cli.vocabulary import COMMANDS, NOUNS, PROGRAM, load
 from recovery.cli.words import Parser
 
 HERE: Final = Path(__file__).resolve().parent

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Final, NamedTuple, Protocol
 
 from recovery.cli.confirm import ask, has_terminal
 from recovery.cli.listing import plural
-from recovery.cli.parser import PROGRAM
+from recovery.cli.vocabulary import PROGRAM
 from recovery.errors import ExitCode, RecoveryError
 from recovery.model.display import displayed
 

@@ -12,7 +12,8 @@ import argparse
 from collections.abc import Mapping
 from typing import Final, TypeAlias
 
-from recovery.cli.parser import PROGRAM, build_parser
+from recovery.cli.parser import build_parser
+from recovery.cli.vocabulary import PROGRAM
 from recovery.cli.words import Parser, is_required
 from recovery.model.display import quoted
 from recovery.remedy import Give, Input, Omit, Remedy, Restore, Run, Way, ways

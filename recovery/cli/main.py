@@ -7,26 +7,24 @@ Invariants: each way to fail ends in two lines on stderr and a documented exit c
 unforeseen exception is never shown, because nobody knows what it holds; its type and its place are.
 """
 
-import argparse
 import contextlib
 import gc
 import io
 import os
-import shlex
 import sys
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import partial
 from itertools import pairwise
 from pathlib import Path
-from typing import Final, Protocol, TextIO
+from typing import TYPE_CHECKING, Any, Final, Protocol, TextIO, TypeAlias
 
 from recovery import __version__, log
 from recovery.cli.context import Context
 from recovery.cli.output import Output, OutputError
-from recovery.cli.parser import PROGRAM, help_text, understand
+from recovery.cli.plain import plainly_typed
 from recovery.cli.progress import Progress, Stage
 from recovery.cli.usage import UsageError
-from recovery.cli.words import HelpAskedError, Parser
+from recovery.cli.vocabulary import PROGRAM
 from recovery.errors import (
     ExitCode,
     NotFoundError,
@@ -34,6 +32,13 @@ from recovery.errors import (
     StoreDamagedError,
     StoreNotFoundError,
 )
+
+if TYPE_CHECKING:
+    import argparse
+
+    from recovery.cli.words import Parser
+
+    Understood: TypeAlias = tuple[argparse.Namespace, Parser]
 
 SHORT_HELP: Final = """\
 influx-recovery gets you back into a stopped InfluxDB 2.x server, from its
@@ -129,8 +134,26 @@ def _run_typed(argv: Sequence[str], context: Context, stderr: TextIO) -> ExitCod
 
 def _run(argv: Sequence[str], context: Context, stderr: TextIO) -> ExitCode:
     """Understand the command line and do what it says."""
+    typed = plainly_typed(argv)
+    if typed is None:
+        return _run_parsed(argv, context, stderr)
+    return _run_command(typed, context, stderr, partial(_understood, argv))
+
+
+def _understood(argv: Sequence[str]) -> "Understood":
+    """Ask argparse what a command line means."""
+    from recovery.cli.parser import understand  # noqa: PLC0415 # needed for what is not plain
+
+    return understand(argv)
+
+
+def _run_parsed(argv: Sequence[str], context: Context, stderr: TextIO) -> ExitCode:
+    """Do the same with all that can be typed: help, habits, mistakes."""
+    from recovery.cli.parser import help_text  # noqa: PLC0415 # as above
+    from recovery.cli.words import HelpAskedError  # noqa: PLC0415 # as above
+
     try:
-        arguments, parser = understand(argv)
+        arguments, parser = _understood(argv)
     except HelpAskedError as asked:
         context.output.line(help_text(asked).rstrip())
         return ExitCode.DONE
@@ -138,7 +161,7 @@ def _run(argv: Sequence[str], context: Context, stderr: TextIO) -> ExitCode:
         context.output.line(f"{PROGRAM} {__version__}")
         return ExitCode.DONE
     if arguments.command is None:
-        with _worded(arguments, parser):
+        with _worded(lambda: (arguments, parser)):
             guided = None if arguments.words else _guided(arguments, context, stderr)
         if guided is not None:
             return guided
@@ -149,9 +172,24 @@ def _run(argv: Sequence[str], context: Context, stderr: TextIO) -> ExitCode:
             raise UsageError(problem="no whole command was named", hint=f"type {named} --help")
         context.output.message_lines(text.rstrip().splitlines())
         return ExitCode.USAGE
-    log.configure(log_format=arguments.log_format, level=arguments.log_level, stream=stderr)
-    with _worded(arguments, parser):
-        code: ExitCode = arguments.command.run_with(arguments, context)
+    return _run_command(vars(arguments), context, stderr, lambda: (arguments, parser))
+
+
+def _run_command(
+    typed: Mapping[str, Any],
+    context: Context,
+    stderr: TextIO,
+    understood: "Callable[[], Understood]",
+) -> ExitCode:
+    """Do what a command line says.
+
+    Args:
+        typed: The values of all options, by field.
+        understood: Gives the same as argparse sees it, which hints are worded by.
+    """
+    log.configure(log_format=typed["log_format"], level=typed["log_level"], stream=stderr)
+    with _worded(understood):
+        code: ExitCode = typed["command"].run_with(typed, context)
     return (
         _interrupted(partial(_report, context.output, is_json=False), context.progress)
         if context.progress.is_interrupted
@@ -160,18 +198,18 @@ def _run(argv: Sequence[str], context: Context, stderr: TextIO) -> ExitCode:
 
 
 @contextlib.contextmanager
-def _worded(arguments: argparse.Namespace, parser: Parser) -> Iterator[None]:
+def _worded(understood: "Callable[[], Understood]") -> Iterator[None]:
     """Put what would help into the words of the command line that was typed."""
     try:
         yield
     except RecoveryError as error:
         from recovery.cli.hints import AtHand  # noqa: PLC0415 # most commands need no hint
 
-        error.hint = AtHand(arguments, parser).hint(error.hint)
+        error.hint = AtHand(*understood()).hint(error.hint)
         raise
 
 
-def _guided(arguments: argparse.Namespace, context: Context, stderr: TextIO) -> ExitCode | None:
+def _guided(arguments: "argparse.Namespace", context: Context, stderr: TextIO) -> ExitCode | None:
     """Guide somebody who has typed no command at a terminal; None where nobody is there."""
     import msgspec  # noqa: PLC0415 # no command needs any of it from here
 
@@ -318,6 +356,8 @@ def _missing(
     is_bundled = hasattr(sys, "frozen")  # nothing can be installed into the one file
     if is_bundled or module.partition(".")[0] in OURS:
         return _confess(error, output, report, progress, is_debugging=is_debugging)
+    import shlex  # noqa: PLC0415 # nothing else needs it
+
     package = PACKAGE_OF.get(module.partition(".")[0], module)
     report(
         ExitCode.REFUSED,

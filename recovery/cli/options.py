@@ -8,16 +8,17 @@ types. It is filled from what argparse found by one function, which refuses a va
 so that neither mypy nor a reader is told something else than what happens.
 """
 
-import argparse
-from collections.abc import Callable
-from typing import Generic, NamedTuple, TypeVar
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, Generic, NamedTuple, TypeVar
 
 import msgspec
 
 from recovery.cli.context import Context
 from recovery.cli.documents import Document
-from recovery.cli.words import Parser
 from recovery.errors import ExitCode
+
+if TYPE_CHECKING:
+    from recovery.cli.words import Parser
 
 
 class Options(msgspec.Struct, frozen=True):
@@ -78,20 +79,29 @@ class Command(NamedTuple, Generic[OptionsT]):
     example: str
     options: type[OptionsT]
     run: Callable[[OptionsT, Context], ExitCode]
-    add_options: Callable[[Parser], None] = lambda _: None
+    add_options: "Callable[[Parser], None]" = lambda _: None
     document: type[Document] | None = None
     needs_path: bool = False
 
-    def run_with(self, found: argparse.Namespace, context: Context) -> ExitCode:
+    def describe(self, parser: "Parser") -> None:
+        """Describe the options that it has besides those of every command."""
+        self.add_options(parser)
+        if issubclass(self.options, Reading):
+            add_reading(parser)
+
+    def run_with(self, found: Mapping[str, object], context: Context) -> ExitCode:
         """Run it with what was typed.
+
+        Args:
+            found: The values of all options, by field.
 
         Raises:
             RecoveryError: It was refused or it failed; the error says whether anything was changed.
         """
-        return self.run(msgspec.convert(vars(found), self.options), context)
+        return self.run(msgspec.convert(found, self.options), context)
 
 
-def add_change(command: Parser) -> None:
+def add_change(command: "Parser") -> None:
     """Add the options of `Change`.
 
     Args:
@@ -111,7 +121,7 @@ def add_change(command: Parser) -> None:
     add_yes(command)
 
 
-def add_reading(command: Parser) -> None:
+def add_reading(command: "Parser") -> None:
     """Add the options of `Reading`.
 
     Args:
@@ -126,7 +136,7 @@ def add_reading(command: Parser) -> None:
     )
 
 
-def add_listing(command: Parser, *, what: str, sorts: tuple[str, ...]) -> None:
+def add_listing(command: "Parser", *, what: str, sorts: tuple[str, ...]) -> None:
     """Add the options of `Listing`.
 
     Args:
@@ -163,7 +173,7 @@ def add_listing(command: Parser, *, what: str, sorts: tuple[str, ...]) -> None:
     add_hide_headers(command)
 
 
-def add_hide_headers(command: Parser) -> None:
+def add_hide_headers(command: "Parser") -> None:
     """Add `--hide-headers`.
 
     Args:
@@ -176,7 +186,7 @@ def add_hide_headers(command: Parser) -> None:
     )
 
 
-def add_status(command: Parser) -> None:
+def add_status(command: "Parser") -> None:
     """Add `--status` to a listing.
 
     Args:
@@ -190,7 +200,7 @@ def add_status(command: Parser) -> None:
     )
 
 
-def add_yes(command: Parser) -> None:
+def add_yes(command: "Parser") -> None:
     """Add `--yes`.
 
     Args:
@@ -203,7 +213,7 @@ def add_yes(command: Parser) -> None:
     )
 
 
-def add_ensure(command: Parser, *, wanted: str, otherwise: str = "refuse") -> None:
+def add_ensure(command: "Parser", *, wanted: str, otherwise: str = "refuse") -> None:
     """Add `--ensure`.
 
     Args:
@@ -218,7 +228,7 @@ def add_ensure(command: Parser, *, wanted: str, otherwise: str = "refuse") -> No
     )
 
 
-def add_filter(command: Parser) -> None:
+def add_filter(command: "Parser") -> None:
     """Add which authorizations are wanted.
 
     Args:
@@ -235,7 +245,7 @@ def add_filter(command: Parser) -> None:
     )
 
 
-def add_form(command: Parser) -> None:
+def add_form(command: "Parser") -> None:
     """Add in which form a new token is stored, as the field `form`, a `FormChoice`.
 
     Args:

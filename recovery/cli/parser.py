@@ -1,9 +1,9 @@
 """The command line: what can be typed, and what is said when it is mistyped.
 
-Lives here: `build_parser`, which the man page is made from too, `parse_arguments`, and the options
-that every command has. Must not live here: anything heavy, anything done at import, the
-environment, the words (`recovery.cli.vocabulary`), and the options of a command, which stand beside
-what it does in `recovery.cli.commands`.
+Lives here: `build_parser`, which the man page is made from too, and `parse_arguments`. Must not
+live here: anything heavy, anything done at import, the environment, the words
+(`recovery.cli.vocabulary`), the options that every command has (`recovery.cli.plain`), and those of
+one command, which stand beside what it does in `recovery.cli.commands`.
 
 Invariants: only the command that was typed is imported, unless it was mistyped. A mistake raises
 `UsageError` and never exits, so that errors are worded in one place. What a person typed is escaped
@@ -20,8 +20,9 @@ from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any, Final
 
 from recovery.cli.habits import ASKING, advice_for, in_our_words, with_our_options
+from recovery.cli.plain import COMMON_DEFAULTS, FLAGS, PATHS, VALUED, add_common
 from recovery.cli.usage import UsageError
-from recovery.cli.vocabulary import COMMANDS, NOUNS, load
+from recovery.cli.vocabulary import COMMANDS, NOUNS, PROGRAM, load
 from recovery.cli.words import (
     COMMON_OPTIONS,
     GRANTING,
@@ -38,12 +39,8 @@ from recovery.cli.words import (
 if TYPE_CHECKING:
     from recovery.cli.options import Command
 
-PROGRAM: Final = "influx-recovery"
-PATHS: Final = frozenset({"FILE", "PATH", "DIR", "TARGET", "NEW", "DEST", "DAMAGED", "A", "B"})
-"""What options and words that take a path call it."""
 _NAMES: Final = frozenset({"NAME", "ID", "ORG", "USER"})
-"""The same of what takes a name, or an ID in its place."""
-
+"""What options and words that take a name, or an ID in its place, call it."""
 _DESCRIPTION: Final = (
     "Get back into a stopped InfluxDB OSS 2.x server from its metadata file, influxd.bolt, alone: "
     "list who can get in, and make a new operator token. It needs no token, no password and no "
@@ -60,34 +57,6 @@ _OF_NO_ONE_STORE: Final = frozenset({"store diff", "store find", "demo", "schema
     words for words in COMMANDS if words.startswith(("recipe ", "completion "))
 }
 """Commands that are not about the store which --bolt-path names."""
-
-LOG_FORMATS: Final = ("auto", "console", "json")
-LOG_LEVELS: Final = ("debug", "info", "warning", "error")
-
-COMMON_DEFAULTS: Final[dict[str, object]] = {
-    "bolt_path": None,
-    "json": False,
-    "ledger": None,
-    "log_format": "auto",
-    "log_level": "warning",
-    "reason": None,
-    "version": False,
-}
-_FLAGS: Final = {"--json", "--version"}
-"""Common options that take no value."""
-VALUED: Final = frozenset(f"--{name.replace('_', '-')}" for name in COMMON_DEFAULTS) - _FLAGS
-"""Common options that take one."""
-
-_BOLT_PATH_HELP: Final = (
-    "the store, influxd.bolt; commands that only read also take it compressed (gzip, xz, zstd) or "
-    "in a tar, or the folder of an influx backup (default: INFLUXD_BOLT_PATH, then the "
-    "configuration file that INFLUXD_CONFIG_PATH names, then the places where packages and images "
-    "put it)"
-)
-_LEDGER_HELP: Final = (
-    "SQLite file that records what was done, never a secret (default: in the state folder of the "
-    "user; see FILES in the manual)"
-)
 
 
 def understand(argv: Sequence[str]) -> tuple[argparse.Namespace, Parser]:
@@ -171,7 +140,7 @@ def _without_words(argv: Sequence[str], words: str) -> list[str] | None:
             continue
         elif typed in VALUED:
             is_value = True
-        elif typed not in _FLAGS and typed.partition("=")[0] not in VALUED:
+        elif typed not in FLAGS and typed.partition("=")[0] not in VALUED:
             break
         options.append(typed)
     return None
@@ -271,12 +240,7 @@ def _add_options(parser: Parser, words: str, command: "Command[Any]") -> None:
     """Add what a command takes besides the common options."""
     parser.example = f"{PROGRAM} {command.example}"
     parser.set_defaults(command=command, words=words)
-    command.add_options(parser)
-    # Imported here, with the command: what types no command needs no msgspec.
-    from recovery.cli.options import Reading, add_reading  # noqa: PLC0415
-
-    if issubclass(command.options, Reading):
-        add_reading(parser)
+    command.describe(parser)
 
 
 def common_options() -> Parser:
@@ -286,32 +250,7 @@ def common_options() -> Parser:
         A parser to be a parent of others.
     """
     parent = Parser(add_help=False, argument_default=argparse.SUPPRESS)
-    group = parent.add_argument_group(COMMON_OPTIONS)
-
-    group.add_argument("--bolt-path", metavar="FILE", help=_BOLT_PATH_HELP)
-    group.add_argument(
-        "--json",
-        action="store_true",
-        help="print one JSON document instead of text; see influx-recovery schema",
-    )
-    group.add_argument("--ledger", metavar="FILE", help=_LEDGER_HELP)
-    group.add_argument(
-        "--reason", metavar="TEXT", help="why this is done, for the ledger (default: none)"
-    )
-    group.add_argument(
-        "--log-level",
-        choices=LOG_LEVELS,
-        metavar="LEVEL",
-        help="log this and worse on stderr: debug, info, warning or error (default: warning)",
-    )
-    group.add_argument(
-        "--log-format",
-        choices=LOG_FORMATS,
-        metavar="FORMAT",
-        help="console, json, or auto, which is console on a terminal and json elsewhere "
-        "(default: auto)",
-    )
-    group.add_argument("--version", action="store_true", help="print the version and stop")
+    add_common(parent.add_argument_group(COMMON_OPTIONS))
     return parent
 
 

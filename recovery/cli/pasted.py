@@ -17,9 +17,9 @@ import re
 from collections.abc import Callable, Iterator, Sequence
 from typing import Final, NamedTuple
 
-from recovery.cli.parser import PROGRAM, TYPOGRAPHIC_DASHES, understand
+from recovery.cli.parser import TYPOGRAPHIC_DASHES, understand
 from recovery.cli.usage import UsageError
-from recovery.cli.vocabulary import COMMANDS, NOUNS
+from recovery.cli.vocabulary import COMMANDS, NOUNS, PROGRAM
 from recovery.cli.words import REPEATED_MAX, HelpAskedError, shown
 from recovery.errors import NotFoundError, RecoveryError
 from recovery.model.display import quoted

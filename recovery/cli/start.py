@@ -4,11 +4,16 @@ Lives here: `run`, and the answer to `--version`, for which the rest is not impo
 here: anything else, see `recovery.cli.main`.
 """
 
+import gc
 import os
 import signal
 import sys
 
 from recovery import __version__
+
+_COLLECTED_AT = 100_000
+"""New containers before cycles among them are looked for. A start makes fewer, and what it imports
+stays: looking through that would be a twentieth of a listing's work."""
 
 
 def run() -> None:
@@ -20,6 +25,7 @@ def run() -> None:
         signal.signal(signal.SIGINT, signal.SIG_DFL)
     if sys.argv[1:] == ["--version"] and sys.stdout and _is_version_said():
         return
+    gc.set_threshold(_COLLECTED_AT)
     from recovery.cli.main import run as run_whole  # noqa: PLC0415 # see above
 
     run_whole()

@@ -13,7 +13,6 @@ from typing import Final
 
 from recovery.cli.context import Context
 from recovery.cli.documents import Store, StorePath, shaped
-from recovery.cli.hints import command_line, named_with
 from recovery.cli.options import Options, Reading
 from recovery.cli.output import Output
 from recovery.discovery.host import Host
@@ -74,6 +73,8 @@ def read_session(
             f"{facts.txid}, made without its lock; what a server writes from now on is not in it"
         )
     if facts.has_torn_meta and needs_schema:
+        from recovery.cli.hints import command_line, named_with  # noqa: PLC0415 # seldom so
+
         salvage = command_line("store salvage", named_with(options.bolt_path, None))
         output.message(
             "note: one of the two metas of this file is damaged: if it was the newer one, what was "
@@ -86,6 +87,8 @@ def read_session(
 
 def _incomplete(facts: StoreFacts, options: Reading) -> str:
     """Say what cannot be listed because the place for it is not there."""
+    from recovery.cli.hints import command_line, named_with  # noqa: PLC0415 # seldom so
+
     names = sorted(facts.missing_buckets, key=lambda name: (name not in _LISTED, name))
     shown = ", ".join(names[:_MISSING_SHOWN_MAX])
     rest = len(names) - _MISSING_SHOWN_MAX

@@ -1,10 +1,15 @@
 """The error for a command line that cannot be understood.
 
-Lives here: `UsageError`. Must not live here: refusals that depend on the store; those are in
-`recovery.errors`.
+Lives here: `UsageError`, and what is required. Must not live here: refusals that depend on the
+store; those are in `recovery.errors`.
 """
 
+from typing import Final
+
 from recovery.errors import ExitCode, RecoveryError
+
+REQUIRED: Final = "(required)"
+"""In the help of an option or a word that a command cannot do without."""
 
 
 class UsageError(RecoveryError):

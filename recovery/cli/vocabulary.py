@@ -19,6 +19,9 @@ if TYPE_CHECKING:
     from recovery.cli.options import Command
 
 
+PROGRAM: Final = "influx-recovery"
+
+
 class Entry(NamedTuple):
     """A line of the help.
 

@@ -12,7 +12,7 @@ import re
 from collections.abc import Iterable, Mapping
 from typing import Any, Final, NoReturn, TypeAlias
 
-from recovery.cli.usage import UsageError
+from recovery.cli.usage import REQUIRED, UsageError
 
 # What argparse says is put into other words in `Parser.error`, so it must stay in English; and a
 # catalogue of translations would be looked for each time.
@@ -32,7 +32,6 @@ _HELP_COLUMN: Final = 28
 _WIDTH: Final = 78
 """Of what argparse lays out while a command is described, to see that it can be. It would ask the
 terminal, sixteen times in a listing."""
-_REQUIRED: Final = "(required)"
 _COMMON_LINE: Final = (
     "common options: --bolt-path FILE, --json, --reason TEXT and more; see --help all"
 )
@@ -129,7 +128,7 @@ def is_required(action: argparse.Action) -> bool:
         Whether its help says so; the command itself refuses, so that all that is missing is said
         at once.
     """
-    return _REQUIRED in (action.help or "") or not (
+    return REQUIRED in (action.help or "") or not (
         action.option_strings or action.nargs in {"?", argparse.PARSER}
     )
 

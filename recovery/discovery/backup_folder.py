@@ -14,7 +14,7 @@ import msgspec
 
 from recovery.discovery.candidate import STORE_NAME
 
-_NAME: Final = re.compile(r"(?P<time>\d{8}T\d{6}Z)\.bolt(?:\.gz)?")
+_NAME: Final = r"\d{8}T\d{6}Z\.bolt(?:\.gz)?"  # compiled where a folder was named
 
 
 class FolderBackup(msgspec.Struct, frozen=True, kw_only=True):
@@ -43,7 +43,7 @@ def newest_backup(folder: Path) -> FolderBackup | None:
         names = sorted(path.name for path in folder.iterdir())
     except (OSError, ValueError):
         return None
-    backups = [name for name in names if _NAME.fullmatch(name)]
+    backups = [name for name in names if re.fullmatch(_NAME, name)]
     if not backups or STORE_NAME in names:
         return None
     return FolderBackup(path=folder / backups[-1], count=len(backups))

@@ -66,7 +66,7 @@ _TIME: Final = re.compile(rf"[0-9]{{4}}-(?:{_MOST_DAYS}|(?P<leap_day>02-29)){_CL
 _NULL: Final = msgspec.Raw(b"null")
 _MEMBERS: Final = msgspec.json.Decoder(dict[str, msgspec.Raw])
 _TEXT: Final = msgspec.json.Decoder(str | None)
-_INTEGER: Final = re.compile(rb"-?[0-9]{1,19}\Z")
+_INTEGER: Final = rb"-?[0-9]{1,19}\Z"
 
 
 class UndecodableError(ValueError):
@@ -239,7 +239,7 @@ def integer_field(fields: Fields, name: str) -> int:
     raw = bytes(fields.get(fold(name), _NULL))
     if raw == b"null":
         return 0
-    number = int(raw) if _INTEGER.match(raw) else _INT64_MAX + 1
+    number = int(raw) if re.match(_INTEGER, raw) else _INT64_MAX + 1
     if not _INT64_MIN <= number <= _INT64_MAX:
         raise UndecodableError(problem=f"{name} is no 64-bit integer")
     return number

@@ -9,8 +9,8 @@ from typing import Final
 import pytest
 
 from recovery.cli.hints import FIELDS, actions_for, command_line
-from recovery.cli.parser import PROGRAM, commands
-from recovery.cli.vocabulary import COMMANDS, NOUNS
+from recovery.cli.parser import commands
+from recovery.cli.vocabulary import COMMANDS, NOUNS, PROGRAM
 from recovery.remedy import Input
 from tests.support.hints import complaint, whole_parser
 from tests.support.source import modules

@@ -13,9 +13,9 @@ from functools import cache
 from typing import Final
 
 from recovery.cli.hints import AtHand
-from recovery.cli.parser import PROGRAM, build_parser, parse_arguments, typed_words
+from recovery.cli.parser import build_parser, parse_arguments, typed_words
 from recovery.cli.usage import UsageError
-from recovery.cli.vocabulary import COMMANDS, NOUNS
+from recovery.cli.vocabulary import COMMANDS, NOUNS, PROGRAM
 from recovery.cli.words import Parser
 from recovery.errors import RecoveryError
 

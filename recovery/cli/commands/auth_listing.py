@@ -4,7 +4,7 @@ Lives here: `auth list`. Must not live here: making one (`auth_creation`), and w
 """
 
 from collections.abc import Iterable, Iterator
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 import msgspec
 
@@ -22,7 +22,6 @@ from recovery.cli.listing import (
 from recovery.cli.options import Command, Listing, add_filter, add_listing, add_status
 from recovery.cli.store import find_store, read_session, show_aside, store_of
 from recovery.cli.table import Column
-from recovery.cli.words import Parser
 from recovery.discovery.search import FoundStore
 from recovery.errors import ExitCode
 from recovery.model.display import displayed
@@ -37,6 +36,9 @@ from recovery.services.authorizations.listing import (
     OperatorState,
 )
 from recovery.services.row_filter import FilteredRows
+
+if TYPE_CHECKING:
+    from recovery.cli.words import Parser
 
 COLUMNS = (  # together 80 columns at the least
     Column("ID"),
@@ -64,7 +66,7 @@ class _List(Listing, frozen=True):
     show_tokens: bool
 
 
-def _add_list(command: Parser) -> None:
+def _add_list(command: "Parser") -> None:
     add_filter(command)
     add_status(command)
     add_listing(command, what="the authorization", sorts=tuple(SORTS))

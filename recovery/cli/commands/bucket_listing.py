@@ -3,20 +3,22 @@
 Lives here: `bucket list`. Must not live here: what a bucket's record means.
 """
 
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from recovery.cli.context import Context
 from recovery.cli.documents import ListDocument
 from recovery.cli.listing import Listed, created, run_listing
 from recovery.cli.options import Command, Listing, add_listing
 from recovery.cli.table import Column
-from recovery.cli.words import Parser
 from recovery.errors import ExitCode
 from recovery.model.bucket import DAY_NS, HOUR_NS
 from recovery.model.display import displayed
 from recovery.remedy import Run
 from recovery.services.authorizations.listing import Inventory
 from recovery.services.tenancy.bucket_listing import BucketRow
+
+if TYPE_CHECKING:
+    from recovery.cli.words import Parser
 
 COLUMNS = (
     Column("ID"),
@@ -46,7 +48,7 @@ class _List(Listing, frozen=True):
     org: str | None
 
 
-def _add_list(command: Parser) -> None:
+def _add_list(command: "Parser") -> None:
     command.add_argument(
         "--org", metavar="NAME", help="only those of this organization (default: all)"
     )

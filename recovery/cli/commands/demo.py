@@ -16,8 +16,8 @@ from typing import Final
 from recovery.cli.context import Context
 from recovery.cli.main import main
 from recovery.cli.options import Command, Options
-from recovery.cli.parser import PROGRAM
 from recovery.cli.usage import UsageError
+from recovery.cli.vocabulary import PROGRAM
 from recovery.discovery.configuration import BOLT_PATH_VARIABLE
 from recovery.errors import ExitCode
 from recovery.ports import SystemClock, SystemRng

@@ -3,14 +3,13 @@
 Lives here: `org list`. Must not live here: what an organization's record means.
 """
 
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from recovery.cli.context import Context
 from recovery.cli.documents import ListDocument
 from recovery.cli.listing import Listed, created, run_listing
 from recovery.cli.options import Command, Listing, add_listing
 from recovery.cli.table import Column
-from recovery.cli.words import Parser
 from recovery.errors import ExitCode
 from recovery.model.display import displayed
 from recovery.remedy import Run
@@ -19,6 +18,9 @@ from recovery.services.tenancy.organization_listing import (
     OrganizationRow,
     list_organizations,
 )
+
+if TYPE_CHECKING:
+    from recovery.cli.words import Parser
 
 COLUMNS = (
     Column("ID"),
@@ -41,7 +43,7 @@ class _List(Listing, frozen=True):
     name: str | None
 
 
-def _add_list(command: Parser) -> None:
+def _add_list(command: "Parser") -> None:
     command.add_argument(
         *("--name", "--org"),
         metavar="NAME",

@@ -3,18 +3,20 @@
 Lives here: `user list`. Must not live here: what a user record means.
 """
 
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from recovery.cli.context import Context
 from recovery.cli.documents import ListDocument
 from recovery.cli.listing import Listed, run_listing
 from recovery.cli.options import Command, Listing, add_listing, add_status
 from recovery.cli.table import Column
-from recovery.cli.words import Parser
 from recovery.errors import ExitCode
 from recovery.model.display import displayed
 from recovery.remedy import Run
 from recovery.services.tenancy.user_listing import Membership, UserRow, list_users
+
+if TYPE_CHECKING:
+    from recovery.cli.words import Parser
 
 COLUMNS = (
     Column("ID"),
@@ -37,7 +39,7 @@ class _List(Listing, frozen=True):
     status: str | None
 
 
-def _add_list(command: Parser) -> None:
+def _add_list(command: "Parser") -> None:
     command.add_argument(
         "--name", "--username", metavar="NAME", help="only the user with this name (default: all)"
     )

@@ -7,7 +7,8 @@ from typing import Final
 import pytest
 
 from recovery.cli.habits import in_our_words, with_our_options
-from recovery.cli.parser import VALUED, build_parser, parse_arguments
+from recovery.cli.parser import build_parser, parse_arguments
+from recovery.cli.plain import VALUED
 from recovery.cli.usage import UsageError
 from recovery.cli.vocabulary import COMMANDS
 

@@ -7,7 +7,8 @@ from typing import Final
 import pytest
 
 from recovery.cli.habits import ADVICE, SYNONYMS, in_our_words, with_our_options
-from recovery.cli.parser import VALUED, parse_arguments, understand
+from recovery.cli.parser import parse_arguments, understand
+from recovery.cli.plain import VALUED
 from recovery.cli.usage import UsageError
 from recovery.cli.vocabulary import COMMANDS
 from recovery.cli.words import HelpAskedError

@@ -12,7 +12,8 @@ import pytest
 
 import recovery.cli.commands
 from recovery.cli.options import Command, Options
-from recovery.cli.parser import COMMON_DEFAULTS, build_parser, commands, parse_arguments, understand
+from recovery.cli.parser import build_parser, commands, parse_arguments, understand
+from recovery.cli.plain import COMMON_DEFAULTS, plainly_typed
 from recovery.cli.usage import UsageError
 from recovery.cli.vocabulary import COMMANDS, NOUNS, load
 from recovery.cli.words import is_required
@@ -63,6 +64,33 @@ def test_the_quick_way_words_mistakes_as_the_whole_grammar_does(line: str) -> No
         understand(argv)
     assert (str(whole.value), whole.value.hint) == (str(quick.value), quick.value.hint)
     assert quick.value.exit_code is ExitCode.USAGE
+
+
+@pytest.mark.parametrize("words", COMMANDS)
+def test_what_is_plain_is_understood_as_argparse_does(words: str) -> None:
+    """Each option alone and all together, with values of every kind; None is never wrong."""
+    options = build_parser(only=words).command(words).options
+    lines: list[list[str]] = [[]]
+    for name, action in options.items():
+        if action.nargs == 0:
+            lines += [[name], [f"{name}=x"]]
+            continue
+        for value in (value_of(action), "x", "", "-", "-1", "--json", "~/x", "x/", " 7", "help"):
+            lines += [[name, value], [f"{name}={value}"]]
+        lines.append([name])
+    everything = [word for line in lines[1::2] for word in line if words == "user list"]
+    for line in [*lines, everything]:
+        argv = [*words.split(), *line]
+        plain = plainly_typed(argv)
+        if plain is not None:
+            assert plain == vars(understand(argv)[0]), argv
+
+
+def test_a_listing_as_it_is_mostly_typed_is_plain() -> None:
+    for line in ("user list", "auth list --bolt-path=x --json", "org list --bolt-path x --limit 3"):
+        assert plainly_typed(line.split()) is not None
+    for line in (*MISTAKES, "auth list --help", "auth list --version", "auth ls", "help"):
+        assert plainly_typed(shlex.split(line)) is None
 
 
 def test_the_last_place_of_a_common_option_wins() -> None:
