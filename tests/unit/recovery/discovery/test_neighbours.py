@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+import bolt_store
 from recovery.discovery.neighbours import looks_like_a_store, stores_near
 from tests.support.fake_system import STORE
 
@@ -80,6 +81,27 @@ def test_a_store_with_a_torn_first_meta_or_too_long_to_read_through_counts(tmp_p
     os.truncate(long, 2 << 20)
     assert looks_like_a_store(torn)
     assert looks_like_a_store(long)
+
+
+def test_a_store_that_opens_comes_before_a_damaged_one_that_is_named_more_alike(
+    tmp_path: Path, level21_bolt: Path
+) -> None:
+    whole = level21_bolt.read_bytes()
+    (tmp_path / "influxd.bolt").write_bytes(b"")
+    (tmp_path / "influxd.bolt.1").write_bytes(whole[: len(whole) // 4])
+    (tmp_path / "influxd.bolt.2").write_bytes(
+        whole[:16] + bytes(64) + whole[80:4096] + bytes(4096) + whole[8192:]
+    )
+    level21_bolt.rename(tmp_path / "of-friday")
+    assert near(tmp_path / "influxd.bolt")[0] == "of-friday"
+
+
+def test_a_file_of_another_program_is_not_proposed_however_long_it_is(tmp_path: Path) -> None:
+    foreign = tmp_path / "influxd.bolt.old"
+    with bolt_store.create(foreign) as db, db.update() as tx:
+        tx.create_bucket(b"Dashboards").put(b"x", bytes(3 << 20))
+    assert foreign.stat().st_size > 2 << 20
+    assert near(tmp_path / "influxd.bolt") == []
 
 
 def test_nothing_is_proposed_where_nothing_may_be_looked_at(tmp_path: Path) -> None:
