@@ -103,8 +103,8 @@ FIND: Final = Command(
     description="List every file on this machine that is or may be a store: by --bolt-path, "
     "environment, configuration, systemd units, packages, containers and home folders. Each with "
     "size, time, owner, level, what is in it, who holds its lock, and which servers would open it. "
-    "Files are opened for reading only. What is in a store that a server holds open is not told, "
-    "and what this user may not look at is said.",
+    "Files are opened for reading only. What is in a store that a server holds open is not shown; "
+    "what this user may not look at is named.",
     example="store find",
     options=Options,
     run=_find,

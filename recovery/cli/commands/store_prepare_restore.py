@@ -105,13 +105,14 @@ def _prepare(options: _Prepare, context: Context) -> ExitCode:
 
 
 PREPARE_RESTORE: Final = Command(
-    description="Make a backup of influx backup restorable in full. influx restore --full fails "
-    "with 401 behind the metadata where the server stores tokens as hashes, as InfluxDB 2.9 does, "
-    "because the server hands back the first operator's token, and has none. This makes a copy of "
-    "the folder in which one more operator token comes first, checks it, and prints the command "
-    "that restores it. The backup itself is never written; the large files of the copy are links "
-    "to it where the disk is the same. With --after it deletes that token from the restored store. "
-    "It cannot restore by itself. Whoever still has an operator token of the backup can do without "
+    description="Make a backup of influx backup restorable in full. Where the server stores tokens as "
+    "hashes, as InfluxDB 2.9 does, influx restore --full ends with 401 after the "
+    "metadata: it goes on with the first operator token of the backup, and of that there "
+    "is no more than the hash. This makes a copy of the folder in which one more operator "
+    "token comes first, checks it, and prints the command that restores it. The backup "
+    "itself is never written; the large files of the copy are links to it where the disk "
+    "is the same. With --after it deletes that token from the restored store. It cannot "
+    "restore by itself. Whoever still has an operator token of the backup can do without "
     "it, with --operator-token of influx restore.",
     example="store prepare-restore /srv/backup",
     options=_Prepare,

@@ -61,11 +61,10 @@ def _repair(options: _Repair, context: Context) -> ExitCode:
 REPAIR: Final = Command(
     description="Mend what store check found, as far as that is safe: missing bolt buckets, "
     "indexes, catalogue entries, system buckets, debris. All of it in one transaction, after the "
-    "plan was shown, and checked again afterwards: nothing is wrong then that was right before. "
-    "What is ambiguous is left and said: it never guesses, and takes nothing away that works; all "
-    "that it removes is in the plan. It cannot bring back records that are gone, or mend a damaged "
-    "bolt file. That records are lost stays a finding, which the store itself keeps, until a "
-    "person accepts it with --accept.",
+    "plan was shown, and checked again, so that nothing is wrong afterwards that was right before. "
+    "It never guesses: what is ambiguous is left and named. It takes nothing away that works, and "
+    "all that it removes is in the plan. It cannot bring back records that are gone, or mend a "
+    "damaged bolt file. Lost records stay a finding until a person accepts the loss with --accept.",
     example="store repair --dry-run",
     options=_Repair,
     run=_repair,

@@ -125,9 +125,9 @@ def _add_salvage(command: Parser) -> None:
         metavar="WHAT",
         action="append",
         default=[],
-        help="put records that are left aside into the new file as well, make their index entries, "
-        "and mend the rest as store repair does: lost for those that may be lost, all for those "
-        "too that were deleted or changed, or the ID of one; may be given several times (default: "
+        help="put records that were left aside into the new file too, with their index entries, "
+        "and mend the rest as store repair does. WHAT is lost (those that may be lost), all (those "
+        "too that were deleted or changed), or the ID of one; may be given several times (default: "
         "list them)",
     )
     command.add_argument(
