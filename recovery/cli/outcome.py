@@ -120,11 +120,17 @@ def show_outcome(
         say(line)
     if outcome.is_changed:
         if outcome.proposal.plan.secret is not None:
-            place = path_of(destination)
-            if place is not None:
-                say(f"Token: in {displayed(str(place))}, readable for its owner alone")
+            for line in token_place(destination):
+                say(line)
         for way in outcome.proposal.plan.afterwards:
             say(_afterwards(way, options))
+
+
+def token_place(destination: TokenDestination | None) -> Iterator[str]:
+    """Say in which file a new token is; nothing where it was shown otherwise."""
+    place = path_of(destination)
+    if place is not None:
+        yield f"Token: in {displayed(str(place))}, readable for its owner alone"
 
 
 def _lines(outcome: Outcome, options: Change) -> Iterator[str]:

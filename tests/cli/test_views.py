@@ -5,13 +5,19 @@ import shutil
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Final
 
 import pytest
 
+from recovery.cli.commands import store_find
+from recovery.discovery.host import Host
 from recovery.ledger import Ledger
 from recovery.ledger_rows import Actor
 from recovery.services.changes.ports import Intent
+from tests.support.backup_folder import write_backup_folder
+from tests.support.engine_files import write_engine
+from tests.support.fake_system import FakeSystem
 from tests.support.ports import FixedClock
 from tests.support.run_cli import PROJECT, Cli
 from tests.support.stores import CHANGED_AT, OPERATOR_TOKEN, MadeStore, make_store
@@ -61,6 +67,8 @@ def write_ledger(cli: Cli, path: Path) -> None:
 
 def lines(made: MadeStore, cli: Cli) -> list[str]:
     store = f"--bolt-path {made.path}"
+    engine, password = f"{cli.home}/engine", f"--password-file {cli.home}/password"
+    first = "--username ann --org acme --bucket sensors"
     return [
         "recipe list",
         f"ledger list --ledger {cli.home / 'others.sqlite'}",
@@ -74,12 +82,43 @@ def lines(made: MadeStore, cli: Cli) -> list[str]:
         f"auth hash --all --dry-run {store}",
         f"auth import {cli.home}/exported --dry-run {store}",
         f"store rebuild {made.path.parent}/new --engine-path {cli.home}/no --dry-run",
+        f"store rebuild {made.path.parent}/new --engine-path {cli.home}/engine --dry-run",
+        f"store prepare-restore {cli.home}/backup --dry-run",
+        f"store prepare-restore {cli.home}/hashed --dry-run",
+        f"store prepare-restore {cli.home}/hashed {{new}}",
+        f"store compact {{new}} {store}",
+        f"store export {{new}} {store}",
+        f"auth import {cli.home}/exported --output {{new}} --yes {store}",
+        f"store rebuild {{new}} --engine-path {engine} --yes --token-file {{new}}.token {password}",
+        f"setup {first} --no-password --bolt-path {{new}} --token-file {{new}}.token",
+        "store find",
     ]
 
 
-def test_every_view_and_plan_fits(folder: Path, *, update_golden: bool) -> None:
+def a_machine(root: Path, store: bytes) -> Host:
+    """Give a server with a package, a container, two backups and a file of something else."""
+    machine = FakeSystem(root)
+    machine.install_package()
+    machine.store("/var/lib/influxdb/influxd.bolt", store)
+    machine.store("/var/lib/docker/volumes/influx/_data/influxd.bolt", store)
+    machine.write("/home/ann/.influxdbv2/influxd.bolt", b"")
+    return machine.host()
+
+
+def test_every_view_and_plan_fits(
+    folder: Path, monkeypatch: pytest.MonkeyPatch, *, update_golden: bool
+) -> None:
     cli = Cli(folder / "home")
     made = make_store(folder / "influxd.bolt", level=21)
+    host = a_machine(folder / "root", made.path.read_bytes())
+    monkeypatch.setattr(store_find, "Host", SimpleNamespace(here=lambda _: host))
+    write_engine(cli.home / "engine")
+    write_backup_folder(cli.home / "backup", made.path)
+    hashed = cli.home / "hashed.bolt"
+    hashing = ("auth", "hash", "--all", "--yes", "--output", hashed, "--bolt-path", made.path)
+    assert cli.run_here(*hashing).code == 0
+    write_backup_folder(cli.home / "hashed", hashed)
+    (cli.home / "password").write_text("a good password\n")
     path = ("--bolt-path", str(made.path), "--yes")
     assert (
         cli.run_here("auth", "export", cli.home / "exported", "--with-tokens", *path[:2]).code == 0
@@ -87,9 +126,10 @@ def test_every_view_and_plan_fits(folder: Path, *, update_golden: bool) -> None:
     assert cli.run_here("user", "delete", "bob", "--with-tokens", *path).code == 0
     write_ledger(cli, Path("/var/lib/influxdb/influxd.bolt"))
     shown = ""
-    for line in lines(made, cli):
+    for number, line in enumerate(lines(made, cli)):
         for columns in WIDTHS:
-            done = cli.shown_here(*line.split(), columns=columns, environ={})
+            words = line.format(new=f"{folder}/new-{columns:03}-{number:02}").split()
+            done = cli.shown_here(*words, columns=columns, environ={})
             typed = " ".join(line.split(" --bolt-path")[0].split(" --ledger")[0].split())
             shown += f"== {columns} columns: {typed}\n{done.stdout}\n"
     shown = shown.replace(str(folder), f"{folder.parent}/store-XXXXXXXX")

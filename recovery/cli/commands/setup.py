@@ -14,7 +14,7 @@ from recovery.cli.context import Context
 from recovery.cli.deliver import choose_destination, require_own_stdout
 from recovery.cli.documents import shaped
 from recovery.cli.options import Change, Command, Options, add_yes
-from recovery.cli.outcome import NewFileDocument, outcome_fields
+from recovery.cli.outcome import NewFileDocument, outcome_fields, token_place
 from recovery.cli.recording import open_ledger
 from recovery.cli.secret_input import PASSWORD_RULE, add_first_secrets, ask_new_secret, read_secret
 from recovery.cli.usage import UsageError, required
@@ -227,4 +227,6 @@ def _show(
         return
     say = output.message if options.token_stdout else output.prose
     say(f"Done: {displayed(str(made.path))} was made and verified.")
+    for line in token_place(destination):
+        say(line)
     say("Next: give the file to the user that influxd runs as (chown), and start influxd.")

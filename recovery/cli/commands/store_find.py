@@ -89,7 +89,7 @@ def _find(options: Options, context: Context) -> ExitCode:
                 output.prose(line)
             output.line()
         with_data = sum(1 for file in found.files if file.candidate.has_data)
-        output.prose(f"{plural(with_data, 'file')} with data.")
+        output.prose(f"{plural(with_data, 'file') if with_data else 'No file'} with data.")
         for note in found.notes:
             output.message(f"note: {displayed(note)}")
     has_data = any(file.candidate.has_data for file in found.files)

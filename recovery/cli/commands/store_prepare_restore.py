@@ -105,8 +105,8 @@ def _prepare(options: _Prepare, context: Context) -> ExitCode:
 
 
 PREPARE_RESTORE: Final = Command(
-    description="Make a backup of influx backup restorable in full. Where the server stores tokens as "
-    "hashes, as InfluxDB 2.9 does, influx restore --full ends with 401 after the "
+    description="Make a backup of influx backup restorable in full. Where the server stores "
+    "tokens as hashes, as InfluxDB 2.9 does, influx restore --full ends with 401 after the "
     "metadata: it goes on with the first operator token of the backup, and of that there "
     "is no more than the hash. This makes a copy of the folder in which one more operator "
     "token comes first, checks it, and prints the command that restores it. The backup "
@@ -152,7 +152,8 @@ def _show(report: PreparedRestore, options: _Prepare, context: Context) -> None:
     output.prose(f"Backup: {displayed(str(report.source_path))}")
     if not report.is_needed:
         output.prose(f"It can be restored as it is: {report.because}. Nothing was made.")
-        output.prose(f"Restore: {restore}")
+        output.prose("Restore, with the address of the new server and an operator token of it:")
+        output.line(f"  {restore}")
         return
     output.prose(f"A full restore of it would fail: {displayed(report.because)}.")
     if not is_made:

@@ -13,7 +13,7 @@ from recovery.cli.context import Context
 from recovery.cli.deliver import StdoutDestination, choose_destination, require_own_stdout
 from recovery.cli.documents import shaped
 from recovery.cli.options import Command, Options, add_ensure, add_yes
-from recovery.cli.outcome import NewFileDocument, outcome_fields
+from recovery.cli.outcome import NewFileDocument, outcome_fields, token_place
 from recovery.cli.recording import open_ledger
 from recovery.cli.secret_input import PASSWORD_RULE, add_first_secrets, ask_new_secret, read_secret
 from recovery.cli.usage import UsageError, required
@@ -415,6 +415,8 @@ def _show(
         return
     shown = displayed(str(target))
     say(f"Done: {shown} was made and verified.")
+    for line in token_place(destination):
+        say(line)
     say(
         "Next: see that influxd may write it (ls -l), start influxd, and rename what you recognise."
     )

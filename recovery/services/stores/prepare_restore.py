@@ -101,7 +101,7 @@ def restore_problem(tx: MetaTx) -> str | None:
     if first is None:
         return "no active authorization is a full operator"
     if first.token is None:
-        return f"the server would hand back the token of authorization {first.id}, and has a hash"
+        return f"the server has only the hash of the token that it would use, {first.id}"
     if not standing_of(tx, first).is_usable:
         return f"the server would hand back the token of authorization {first.id} and refuse it"
     return None
