@@ -37,7 +37,7 @@ if TYPE_CHECKING:
 
 _NAME_IT: Final = Give(Input.STORE, "name the store")
 _AS_ROOT: Final = "run it as root or as the user of influxd"
-SEARCH_ALL: Final = "search for it: find / -xdev -name '*.bolt' -size +16k"
+SEARCH_ALL: Final = "search for it: find / -path /proc -prune -o -name '*.bolt' -size +16k -print"
 _SEE_PLACES: Final = Run("store find", "to see which places were looked at")
 _SEE_ALL: Final = Run("store find", "to see which one a server would open")
 

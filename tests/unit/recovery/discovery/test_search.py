@@ -376,7 +376,8 @@ def test_nothing_anywhere_is_said_in_one_sentence(system: FakeSystem) -> None:
     )
     assert hint_of(caught.value) == (
         "name the store with --bolt-path FILE, or type influx-recovery store find to see which "
-        "places were looked at, or search for it: find / -xdev -name '*.bolt' -size +16k"
+        "places were looked at, or search for it: find / -path /proc -prune -o -name '*.bolt' "
+        "-size +16k -print"
     )
     assert before == snapshot(system.root)
 
