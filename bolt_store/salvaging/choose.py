@@ -288,8 +288,12 @@ def _is_better_than_unnamed(
 
 def _is_better_than_whole(other: Candidate, best: Candidate, found: Found) -> bool:
     """Tell whether a state with more is to be preferred to a newer one that seems to be whole."""
-    if (best.is_proven and best.is_named) or not other.is_clean:
+    if best.is_proven and best.is_named:
         return False
+    if not other.is_clean:
+        # A page of another place that is sound hides that all below the right one is lost.
+        is_older = other.is_named and not best.is_proven
+        return is_older and _is_poorer(best, other) and _is_cut_off(best)
     # A whole tree below another root is half of what that leads to.
     if best.survey.root_pgid in found.parents or _is_poor(best, other):
         return True
@@ -355,7 +359,7 @@ def _is_cut_off(candidate: Candidate) -> bool:
 def _gives_back(other: Candidate, best: Candidate) -> bool:
     """Tell whether a state has more of what is lost in a newer one than it lacks of the rest."""
     is_whole = other.is_clean or other.is_covering or _has_no_other_loss(other, best)
-    is_left_over = not is_whole or _leads_astray(other, best)
+    is_left_over = not is_whole or _leads_astray(other, best) or _has_cut_off(other, best)
     if not other.is_named and (is_left_over or not _agree(best, other)):
         return False
     gained = lacking = 0
@@ -369,6 +373,11 @@ def _gives_back(other: Candidate, best: Candidate) -> bool:
         elif step.right is None:
             lacking += 1
     return gained > lacking
+
+
+def _has_cut_off(other: Candidate, best: Candidate) -> bool:
+    """Tell whether a state has pages cut off that a newer one has not: others took their place."""
+    return not set(other.orphans or ()) <= set(best.orphans or ())
 
 
 def _has_no_other_loss(other: Candidate, best: Candidate) -> bool:
@@ -430,6 +439,7 @@ def _others(
     """Return the candidates with another root than the chosen one, but for parts of other trees."""
     owners = {} if chosen is None else chosen.survey.owners
     seen = {pgid for pgid, bucket in owners.items() if bucket.above is None}
+    seen.update(() if chosen is None else (chosen.survey.root_pgid,))
     others = []
     for candidate in candidates:
         root = candidate.survey.root_pgid

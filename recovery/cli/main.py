@@ -267,10 +267,11 @@ def _report(
 def _explain(error: RecoveryError, output: Output, report: Report) -> ExitCode:
     findings: tuple[str, ...] = ()
     if isinstance(error, StoreDamagedError):
-        shown = error.findings[:FINDINGS_SHOWN_MAX]
+        further = [finding for finding in error.findings if finding not in str(error)]
+        shown = further[:FINDINGS_SHOWN_MAX]
         output.message_lines(f"found: {finding}" for finding in shown)
-        if len(error.findings) > len(shown):
-            output.message_lines([f"found: and {len(error.findings) - len(shown)} more"])
+        if len(further) > len(shown):
+            output.message_lines([f"found: and {len(further) - len(shown)} more"])
         findings = tuple(map(str, error.findings))
     report(
         error.exit_code,

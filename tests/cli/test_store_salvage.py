@@ -8,6 +8,7 @@ import pytest
 
 import bolt_store
 from tests.support.hints import complaint
+from tests.support.large_store import make_large_store
 from tests.support.oracle import Oracle
 from tests.support.run_cli import Cli
 
@@ -73,6 +74,51 @@ def test_what_salvage_tells_to_type_can_be_typed_and_works(cli: Cli, level21_bol
     assert again.code in {0, 1}, again.stderr
     assert "because it was asked for" in again.stdout
     assert (cli.home / "new.bolt").exists()
+
+
+@pytest.mark.damages
+def test_each_thing_is_said_once(cli: Cli, level21_bolt: Path) -> None:
+    """Whatever is damaged: no line twice."""
+    size = 4096
+    content = bytearray(level21_bolt.read_bytes())
+    with bolt_store.open(level21_bolt) as db:
+        leaves = [
+            info.pgid
+            for info in bolt_store.page_infos(db)
+            if info.kind == "leaf" and info.state == "used" and info.pgid != db.meta.root_pgid
+        ]
+        root = db.meta.root_pgid
+    for pgid in [root, *leaves]:
+        content[pgid * size + 8] = 0
+    level21_bolt.write_bytes(content)
+    done = cli.run("store", "salvage", "new.bolt", "--bolt-path", level21_bolt)
+    lines = [line for line in done.stdout.splitlines() if line.startswith(("  - ", "Another"))]
+    assert len(lines) == len(set(lines))
+    assert "losss" not in done.stdout
+    refused = cli.run("auth", "list", "--bolt-path", level21_bolt)
+    assert refused.code == 5
+    told = [line.removeprefix("found: ") for line in refused.stderr.splitlines()]
+    assert not [line for line in told if line in refused.error]
+    check = cli.run("store", "check", "--bolt-path", level21_bolt)
+    assert "neither in use nor listed as free" in check.stdout
+    assert "store compact" not in check.stdout, "it refuses a damaged file"
+
+
+@pytest.mark.damages
+def test_of_many_losses_of_a_kind_ten_are_shown(cli: Cli) -> None:
+    path = cli.home / "large.bolt"
+    make_large_store(path, count=300, permission_count=1)
+    content = bytearray(path.read_bytes())
+    with bolt_store.open(path) as db:
+        leaves = [info.pgid for info in bolt_store.page_infos(db) if info.kind == "leaf"]
+    for pgid in leaves[:15]:
+        content[pgid * 4096 : pgid * 4096 + 4096] = bytes(4096)
+    path.write_bytes(content)
+    done = cli.run("store", "salvage", "new.bolt", "--bolt-path", path)
+    assert done.stdout.count(" is lost, and its range of keys [page.unreadable]") == 10
+    assert "  - and 5 more of this kind, which --json has [page.unreadable]" in done.stdout
+    told = cli.run("store", "salvage", "more.bolt", "--json", "--bolt-path", path).stdout
+    assert told.count("[page.unreadable]") == 15
 
 
 def test_salvage_of_noise_ends_with_5_and_makes_nothing(cli: Cli) -> None:

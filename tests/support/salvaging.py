@@ -35,6 +35,8 @@ class Salvager:
         )
         assert file.content() == before
         assert report.is_written == self.target.exists()
+        roots = [facts.root_pgid for facts in report.snapshots if facts.root_pgid]
+        assert len(roots) == len(set(roots))
         if not report.is_written:
             return report, {}
         with bolt_store.open(self.target) as db:

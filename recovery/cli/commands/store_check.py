@@ -171,9 +171,9 @@ def _lines(examination: Examination, named: Named) -> Iterator[str]:
     for severity in Severity:
         found = [one for one in examination.findings if one.severity is severity]
         for kind in _kinds(found):
-            yield from _kind_lines(kind, named, before=_before(examination, kind[0].number))
+            yield from _kind_lines(kind, named, before=_before(examination, kind[0]))
     for kind in _kinds(examination.advice):
-        before = _before(examination, kind[0].number)
+        before = _before(examination, kind[0])
         yield from _kind_lines(kind, named, before=before, mark="advice")
     is_locked = examination.verdict.outlook is Outlook.STARTS_LOCKED
     if examination.findings:
@@ -224,11 +224,13 @@ def _kinds(findings: Sequence[Finding]) -> Iterator[list[Finding]]:
     yield from groups.values()
 
 
-def _before(examination: Examination, number: str) -> str | None:
+def _before(examination: Examination, finding: Finding) -> str | None:
     """Say what comes before a finding is mended, where every change is refused until then."""
     if examination.is_damaged:
-        return None if number == OF_THE_FILE else SALVAGE_FIRST
-    return MIGRATIONS_FIRST if examination.is_refused and number != OF_MIGRATIONS else None
+        is_the_damage = finding.number == OF_THE_FILE and finding.severity is Severity.FATAL
+        return None if is_the_damage else SALVAGE_FIRST
+    is_for_later = examination.is_refused and finding.number != OF_MIGRATIONS
+    return MIGRATIONS_FIRST if is_for_later else None
 
 
 def _kind_lines(

@@ -4,7 +4,8 @@ Lives here: `store compact` and `store salvage`. Must not live here: how the fil
 (`recovery.services.stores.salvage`).
 """
 
-from collections.abc import Iterator, Mapping
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Final, Self
 
@@ -33,6 +34,8 @@ from recovery.services.stores.salvage import (
 PAGE_SIZES = tuple(1 << exponent for exponent in range(9, 25))
 """512 bytes to 16 MiB, as the engine allows them."""
 RECORDS_SHOWN_MAX = 20
+SENTENCES_SHOWN_MAX = 10
+"""Of losses of one kind; --json has all."""
 FIRST_PAGE = 2
 """The pages before it are the metas."""
 
@@ -231,7 +234,7 @@ def _salvage(options: _Salvage, context: Context) -> ExitCode:
         )
     else:
         output.prose(f"Store: {displayed(str(found.named_path))} ({found.reason})")
-        for sentence in facts.sentences:
+        for sentence in _shown(facts.sentences):
             output.prose(f"  - {sentence}")
         again = _Again(target, options, found)
         _show_left_aside(facts, again, context)
@@ -270,6 +273,22 @@ SALVAGE: Final = Command(
     add_options=_add_salvage,
     document=SalvageDocument,
 )
+
+
+def _shown(sentences: Sequence[str]) -> Iterator[str]:
+    """Give the sentences, of those that end in the same code the first ten."""
+    kinds = [
+        sentence.rpartition(" [")[2] if sentence.endswith("]") else "" for sentence in sentences
+    ]
+    counts = Counter(kinds)
+    seen: Counter[str] = Counter()
+    for kind, sentence in zip(kinds, sentences, strict=True):
+        seen[kind] += 1
+        if not kind or seen[kind] <= SENTENCES_SHOWN_MAX:
+            yield sentence
+        elif seen[kind] == counts[kind]:
+            hidden = counts[kind] - SENTENCES_SHOWN_MAX
+            yield f"and {hidden} more of this kind, which --json has [{kind}"
 
 
 def _by_word(counts: Mapping[RecordKind, int]) -> dict[str, int]:
@@ -336,7 +355,7 @@ def _show_alternatives(facts: SalvageFacts, again: _Again, context: Context) -> 
     """Name the other states of the file, each with the command that takes it."""
     for other in facts.alternatives:
         of = "no known transaction" if other.txid is None else f"transaction {other.txid}"
-        loss = f", with {plural(other.lost_count, 'loss')}" if other.lost_count else ""
+        loss = f", with {plural(other.lost_count, 'lost part')}" if other.lost_count else ""
         context.output.prose(
             f"Another state ({of}): {plural(other.bucket_count, 'bolt bucket')} and "
             f"{plural(other.key_count, 'key')}{loss}. To take it, with what was deleted or "
