@@ -8,11 +8,13 @@ differs by the form of the line, not by its colour alone.
 
 from collections.abc import Iterator, Sequence
 from enum import StrEnum, unique
+from html import escape
 from typing import Final
 
 import msgspec
 
-from recovery.drawing.svg import element, picture, shortened_text, text_of
+from recovery.drawing.svg import element, fitted_text, picture
+from recovery.model.display import displayed
 
 _WIDTH: Final = 1000.0
 _BOX_WIDTH: Final = 270.0
@@ -21,8 +23,9 @@ _STEP: Final = 68.0
 _TOP: Final = 44.0
 _LEFTS: Final = (0.0, 365.0, 730.0)
 _HEADINGS: Final = ("Users", "Tokens and roles", "Reach")
-_LABEL_COLUMNS: Final = 29
-_NOTE_COLUMNS: Final = 35
+_LABEL_SIZE: Final = 15
+_NOTE_SIZE: Final = 12
+_TEXT_WIDTH: Final = _BOX_WIDTH - 28
 _LEGEND: Final = "solid: works now · dashed: does not · thick: an operator's"
 
 
@@ -43,10 +46,11 @@ class Box(msgspec.Struct, frozen=True, kw_only=True):
 
     Attributes:
         key: Unique in the picture.
-        label: Its name, not escaped; shortened where it does not fit.
+        label: Its name; shortened where it does not fit.
         note: A second line, smaller; "" for none.
         href: Where a click on it leads; None for nowhere.
         is_faded: Whether it is worth nothing now.
+        is_shown: Whether names in the label are escaped already.
     """
 
     key: str
@@ -54,6 +58,7 @@ class Box(msgspec.Struct, frozen=True, kw_only=True):
     note: str = ""
     href: str | None = None
     is_faded: bool = False
+    is_shown: bool = False
 
 
 class Line(msgspec.Struct, frozen=True, kw_only=True):
@@ -183,7 +188,8 @@ def _ways(placed: dict[str, _Place], lines: Sequence[Line]) -> Iterator[str]:
 def _boxes(placed: dict[str, _Place]) -> Iterator[str]:
     for place in placed.values():
         box = place.box
-        content = element("title", text_of(f"{box.label} {box.note}".strip()))
+        label = box.label if box.is_shown else displayed(box.label)
+        content = element("title", escape(f"{label} {displayed(box.note)}".strip()))
         content += element(
             "rect",
             x=place.left + 1,
@@ -196,19 +202,19 @@ def _boxes(placed: dict[str, _Place]) -> Iterator[str]:
             stroke_dasharray="3 4" if box.is_faded else None,
         )
         label_y = place.middle + (-3 if box.note else 5)
-        content += _text(box.label, _LABEL_COLUMNS, place.left + 14, label_y, 15, "label")
+        left = place.left + 14
+        content += _text(label, left, label_y, _LABEL_SIZE, "label")
         if box.note:
-            content += _text(
-                box.note, _NOTE_COLUMNS, place.left + 14, place.middle + 16, 12, "note"
-            )
+            note = displayed(box.note)
+            content += _text(note, left, place.middle + 16, _NOTE_SIZE, "note")
         group = element("g", content, class_="box faded" if box.is_faded else "box")
         yield group if box.href is None else element("a", group, href=box.href)
 
 
-def _text(text: str, columns: int, x: float, y: float, size: int, name: str) -> str:
+def _text(text: str, x: float, y: float, size: int, name: str) -> str:
     return element(
         "text",
-        shortened_text(text, columns),
+        fitted_text(text, _TEXT_WIDTH / size),
         class_=name,
         x=x,
         y=y,

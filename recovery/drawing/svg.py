@@ -39,9 +39,32 @@ def text_of(text: str) -> str:
     return escape(displayed(text))
 
 
-def shortened_text(text: str, width: int) -> str:
-    """Cut a text of a store to a width, and make it safe as `text_of` does."""
-    return escape(shortened(text, width))
+def fitted_text(text: str, width_em: float) -> str:
+    """Cut a text to a width in the picture.
+
+    Args:
+        text: As `displayed` gives it.
+        width_em: In sizes of the font. Widths of letters are those of a wide sans serif, in bold.
+
+    Returns:
+        The text, safe to write into a picture.
+    """
+    room, fitting = width_em, 0
+    for place, character in enumerate(text):
+        room -= _width_em(character)
+        if room < 0:
+            return escape(text[:fitting] + "…")
+        if room >= 1:  # the dots have room behind it
+            fitting = place + 1
+    return escape(text)
+
+
+def _width_em(character: str) -> float:
+    if columns_of(character) > 1 or character in "mwMW@%…":
+        return 1.05
+    if character in "iljtfrI.,:;'|![]() -":
+        return 0.42
+    return 0.8 if character.isupper() else 0.68
 
 
 def shortened(text: str, width: int) -> str:

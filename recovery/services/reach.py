@@ -323,9 +323,10 @@ class Reach(msgspec.Struct, frozen=True, kw_only=True):
         dead = sum(way.count for way in self.ways if not way.is_usable)
         who = f"{_listed(list(whole))} can reach everything" if whole else "nobody reaches all"
         users, tokens = len(self.users), self.token_count
+        broken = f"; {dead} of the ways {'does' if dead == 1 else 'do'} not work" if dead else ""
         return (
             f"{users} user{'' if users == 1 else 's'}, {tokens} token{'' if tokens == 1 else 's'}: "
-            f"{who}; {dead or 'none'} of the ways {'does' if dead == 1 else 'do'} not work"
+            f"{who}{broken}"
         )
 
 

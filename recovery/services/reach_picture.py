@@ -48,7 +48,9 @@ def draw_reach_of(reach: Reach, links: Links = NO_LINKS) -> str:
     shown_users = {way.user_id for way in ways} or {one.id for one in reach.users[:BOXES_MAX]}
     users = [*_users(reach, shown_users, links)]
     grants = {grant.key: grant for way in ways for grant in way.grants}
-    reached = [Box(key=_key(one), label=one.words) for one in grants.values()][:BOXES_MAX]
+    reached = [Box(key=_key(one), label=one.words, is_shown=True) for one in grants.values()][
+        :BOXES_MAX
+    ]
     left_out = len(reach.ways) - len(ways)
     tokens = [_token(number, way, links) for number, way in enumerate(ways)]
     if left_out:
@@ -92,6 +94,7 @@ def _token(number: int, way: Way, links: Links) -> Box:
         note=note,
         href=None if way.token_id is None or way.count > 1 else links.token(way.token_id),
         is_faded=not way.is_usable,
+        is_shown=way.token_id is None,
     )
 
 

@@ -83,7 +83,7 @@ def test_a_store_with_nothing_in_it_says_what_to_do(tmp_path: Path) -> None:
     with serving(store) as running:
         visitor = Visitor(running)
         for path, sentence in (
-            ("/", "No operator token here works"),
+            ("/", "There is nothing to recover in it."),
             ("/tokens", "This store has no API tokens."),
             ("/users", "This store has no users."),
             ("/organizations", "This store has no organizations."),

@@ -53,6 +53,7 @@ def show(visit: Visit) -> Answer:
     return visit.screen(
         "home.html",
         verdict=verdict_of(visit, is_asked_for=False),
+        is_bare=visit.is_operator and not signing and not index.rows,
         operators=operators[:OPERATORS_SHOWN],
         operator_count=len(operators),
         able=able[:SIGN_INS_SHOWN],

@@ -4,7 +4,7 @@ from xml.etree import ElementTree as ET
 
 import pytest
 
-from recovery.drawing.svg import columns_of, element, picture, shortened, text_of
+from recovery.drawing.svg import columns_of, element, fitted_text, picture, shortened, text_of
 
 
 @pytest.mark.parametrize(
@@ -41,3 +41,17 @@ def test_a_picture_says_what_it_shows() -> None:
     assert (parsed.get("role"), parsed.get("viewBox")) == ("img", "0 0 10 5.5")
     assert [one.text for one in parsed[:2]] == ["A map", "two < three"]
     assert parsed.get("aria-labelledby") == " ".join(one.get("id", "") for one in parsed[:2])
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("iot-center", "iot-center"),
+        ("i" * 24, "i" * 24),
+        ("w" * 11, "wwwwwwwww…"),
+        ("\N{FACE WITH TEARS OF JOY}" * 11, "\N{FACE WITH TEARS OF JOY}" * 9 + "…"),
+        ("<" * 20, "&lt;" * 13 + "…"),
+    ],
+)
+def test_a_text_in_a_picture_is_cut_by_the_width_of_its_letters(text: str, expected: str) -> None:
+    assert fitted_text(text, 10.5) == expected

@@ -6,7 +6,9 @@ from xml.etree import ElementTree as ET
 
 import pytest
 
+from recovery.metastore.transaction import MetaTx
 from recovery.model.ids import Id
+from recovery.model.organization import decode_organization
 from recovery.model.permission import (
     ALL_TYPES,
     Permission,
@@ -20,7 +22,7 @@ from recovery.services.session import Session
 from recovery.services.tenancy.choosing import UserChoice
 from recovery.services.tenancy.user_changes import DeleteUser
 from tests.support.ports import FixedClock
-from tests.support.stores import CHANGED_AT, MadeStore, change, make_store
+from tests.support.stores import CHANGED_AT, MadeStore, change, edit, make_store
 
 
 @pytest.fixture
@@ -168,6 +170,20 @@ def test_the_picture_has_each_user_and_each_way_with_its_link(made: MadeStore) -
         link.get("href") for link in svg.iter("a")
     }
     assert sum("/tokens/" in (link.get("href") or "") for link in svg.iter("a")) == 4
+
+
+def test_a_name_in_the_picture_is_escaped_once(made: MadeStore) -> None:
+    edit(made.path, lambda tx: _rename(tx, made.org, "a\\b "))
+    with Session.open(made.path) as session, session.view() as view:
+        drawn = draw_reach_of(reach_of(view))
+    texts = {one.text for one in ET.fromstring(drawn).iter() if one.text}  # ours
+    assert {"owner of a\\\\b\\x20", "everything in a\\\\b\\x20"} <= texts
+
+
+def _rename(tx: MetaTx, org_id: Id, name: str) -> None:
+    org = tx.organizations.get(org_id)
+    assert org is not None
+    tx.organizations.update(org, decode_organization(org.rewritten({"name": name})))
 
 
 def test_what_is_left_out_of_the_picture_is_counted(
