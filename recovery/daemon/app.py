@@ -25,6 +25,7 @@ from recovery.daemon.answer import NOT_ALLOWED, Answer, ApiError, Headers
 from recovery.daemon.call import Call, Desk, Handler, Slow
 from recovery.daemon.changes import refusal
 from recovery.daemon.origin import require_own_host, require_own_origin
+from recovery.daemon.page.tops import is_of_page
 from recovery.daemon.protocol import Connection
 from recovery.daemon.request import Request, parse_query
 from recovery.daemon.routes import (
@@ -56,14 +57,15 @@ class Application:
             first.
     """
 
-    def __init__(self, desk: Desk, worker: Worker, page: "Page") -> None:
+    def __init__(self, desk: Desk, worker: Worker, load_page: "Callable[[], Page]") -> None:
         """Get ready.
 
         Args:
             desk: Everything that answers are made with.
-            page: What a browser is shown.
+            load_page: Makes what a browser is shown; called when one asks.
         """
-        self._page = page
+        self._load_page = load_page
+        self._page: Page | None = None
         self._desk = desk
         self._worker = worker
         self._throttle = Throttle()
@@ -72,6 +74,11 @@ class Application:
             (b"X-Influxdb-Build", b"OSS"),
             (b"X-Influxdb-Version", desk.settings.version.encode()),
         )
+
+    def close(self) -> None:
+        """Give up what is being found out for the page."""
+        if self._page is not None:
+            self._page.close()
 
     async def on_store(self, job: Callable[[], None]) -> None:
         """Do something on the thread of the store, between two requests."""
@@ -92,7 +99,9 @@ class Application:
         try:
             connection = _connection(http.scope)
             request = await _read(http, connection)
-            if self._page.is_own(request.path):
+            if is_of_page(request.path):
+                if self._page is None:
+                    self._page = self._load_page()
                 return await self._page.answer(
                     request, port=connection.port, throttle=self._throttle
                 )

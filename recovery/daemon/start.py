@@ -8,7 +8,7 @@ Source: spec admin-daemon 1.1 (the version by level) and 2.7.
 import socket
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Final, Protocol
+from typing import TYPE_CHECKING, Final, Protocol
 
 import msgspec
 
@@ -17,7 +17,6 @@ from recovery.daemon.app import Application
 from recovery.daemon.call import Desk, Notes, Settings
 from recovery.daemon.changes import Changes
 from recovery.daemon.life import Child, Life, Limits
-from recovery.daemon.page.router import Page
 from recovery.daemon.page.sessions import ConsoleCode
 from recovery.daemon.serving import serve
 from recovery.daemon.sessions import Sessions
@@ -29,6 +28,9 @@ from recovery.ports import Clock, Rng
 from recovery.secret import Secret
 from recovery.services.ledger import Entries
 from recovery.services.session import Session
+
+if TYPE_CHECKING:
+    from recovery.daemon.page.router import Page
 
 _VERSIONS: Final = ((21, "v2.9.1"), (20, "v2.7.12"), (19, "v2.2.0"), (16, "v2.1.1"))
 _OLDEST: Final = "v2.0.9"
@@ -137,12 +139,18 @@ def run(
     )
     worker, life = Worker(), Life(options.limits, options.child)
     code = None if options.console_code is None else ConsoleCode(options.console_code, clock)
-    page = Page(desk, worker, life, code)
+
+    def load_page() -> "Page":
+        from recovery.daemon.page.router import Page  # noqa: PLC0415 # a quarter of the start
+
+        return Page(desk, worker, life, code)
+
+    application = Application(desk, worker, load_page)
     try:
         when_ready()
-        serve(Application(desk, worker, page), sockets, life, when_quiet=desk.changes.look)
+        serve(application, sockets, life, when_quiet=desk.changes.look)
     finally:
-        page.close()
+        application.close()
         worker.close()
         desk.changes.end()
     return Ending(

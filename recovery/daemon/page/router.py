@@ -144,9 +144,6 @@ ROUTES: Final = (
     Route("/stop", home.ask_stop, home.stop),
 )
 _PATHS: Final = Paths(("", route.path, route) for route in ROUTES)
-_TOPS: Final = frozenset(
-    {route.path.split("/")[1] for route in ROUTES} - {""} | {"console", "leave", "static"}
-)
 
 
 class Page:
@@ -175,11 +172,6 @@ class Page:
     def close(self) -> None:
         """Give up what is being found out for somebody."""
         self._desk.book.close()
-
-    @staticmethod
-    def is_own(path: str) -> bool:
-        """Tell whether a path is one of the page's, also one that leads nowhere."""
-        return path == "/" or path.removeprefix("/").partition("/")[0] in _TOPS
 
     async def answer(self, request: Request, *, port: int | None, throttle: Throttle) -> Answer:
         """Answer a request.
