@@ -22,10 +22,12 @@ import os
 import re
 import stat
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field, replace
 from datetime import UTC
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, NamedTuple, Protocol, TypeAlias
+
+import msgspec
+from msgspec.structs import replace
 
 from recovery.errors import (
     ConflictError,
@@ -213,8 +215,7 @@ def can_be_written(path: Path) -> bool:
     return os.access(folder, os.W_OK | os.X_OK)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Ledger:
+class Ledger(msgspec.Struct, frozen=True, kw_only=True):
     """The ledger of one user or one machine.
 
     Attributes:
@@ -226,10 +227,13 @@ class Ledger:
     """
 
     path: Path
-    actor: Actor = field(repr=False)
-    clock: Clock = field(repr=False)
-    warn: Callable[[str], None] = field(repr=False, default=lambda _: None)
-    kept: "_Kept | None" = field(repr=False, default=None)
+    actor: Actor
+    clock: Clock
+    warn: Callable[[str], None] = lambda _: None
+    kept: "_Kept | None" = None
+
+    def __repr__(self) -> str:
+        return f"Ledger(path={self.path!r})"
 
     @contextlib.contextmanager
     def open_throughout(self) -> "Iterator[Ledger]":

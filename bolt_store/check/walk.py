@@ -11,7 +11,6 @@ Source: bbolt v1.3.6 tx.go (check), v1.3.7 tx_check.go; spec sections 1.11, 3.1 
 import re
 from collections.abc import Callable, Iterator
 from contextlib import suppress
-from dataclasses import dataclass
 from typing import Final, NamedTuple
 
 from bolt_store.check.finding import Finding, Severity
@@ -68,7 +67,6 @@ class _Way(NamedTuple):
         return tuple(reversed(pgids))
 
 
-@dataclass(slots=True)
 class _Tree:
     """What is known of one bucket's tree.
 
@@ -78,9 +76,12 @@ class _Tree:
         leaf_depth: Depth of the first leaf seen; all others must have it too.
     """
 
-    is_root_bucket: bool
-    inline_depth: int = 0
-    leaf_depth: int | None = None
+    __slots__ = ("inline_depth", "is_root_bucket", "leaf_depth")
+
+    def __init__(self, *, is_root_bucket: bool, inline_depth: int = 0) -> None:
+        self.is_root_bucket = is_root_bucket
+        self.inline_depth = inline_depth
+        self.leaf_depth: int | None = None
 
 
 class _Visit(NamedTuple):

@@ -7,15 +7,15 @@ Invariants: the store below is only read. `apply` writes the very changes that w
 """
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+
+import msgspec
 
 from recovery.errors import StoreDamagedError
 from recovery.metastore.table import Table
 from recovery.metastore.transaction import MetaTx
 
 
-@dataclass(slots=True)
-class _Changes:
+class _Changes(msgspec.Struct):
     """What is to become of one bucket.
 
     Attributes:
@@ -24,9 +24,12 @@ class _Changes:
         sequence: Its new sequence; None where that stays.
     """
 
-    values: dict[bytes, bytes | None] = field(default_factory=dict, repr=False)
+    values: dict[bytes, bytes | None] = {}  # msgspec makes one for each
     is_new: bool = False
     sequence: int | None = None
+
+    def __repr__(self) -> str:
+        return f"_Changes({len(self.values)} keys)"
 
 
 class PendingTable(Table):

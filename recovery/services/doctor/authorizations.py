@@ -11,10 +11,10 @@ Source: spec influxdb-metadata sections 4.6, 5.3, 5.4, 7, 8, 13.2.
 """
 
 from collections.abc import Iterator
-from dataclasses import replace
 from typing import Final
 
 import msgspec
+from msgspec.structs import replace
 
 from recovery.metastore.transaction import MetaTx
 from recovery.model.authorization import (

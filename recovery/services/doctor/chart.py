@@ -12,10 +12,10 @@ Source: spec influxdb-metadata sections 6.3 and 13.1 (which server does what).
 """
 
 from collections.abc import Callable, Iterable
-from dataclasses import replace
 from typing import Final, TypeAlias
 
 import msgspec
+from msgspec.structs import replace
 
 from recovery.engine.folder import EngineFolder
 from recovery.metastore.transaction import MetaTx

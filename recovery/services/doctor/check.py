@@ -10,12 +10,12 @@ Source: spec influxdb-metadata section 13.
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
-from dataclasses import replace
 from enum import StrEnum, unique
 from pathlib import Path
 from typing import Final, TypeAlias
 
 import msgspec
+from msgspec.structs import replace
 
 from recovery.discovery.candidate import Files
 from recovery.engine.folder import EngineFolder

@@ -7,11 +7,11 @@ be secrets. A mend changes nothing but what its finding is about.
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass, field, replace
 from enum import StrEnum, unique
 from typing import Final, TypeAlias
 
 import msgspec
+from msgspec.structs import replace
 
 from recovery.metastore.transaction import MetaTx
 from recovery.model.ids import ID_LENGTH
@@ -54,8 +54,7 @@ class Severity(StrEnum):
         }[self]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Finding:
+class Finding(msgspec.Struct, frozen=True, kw_only=True):
     """One thing that is wrong with a store.
 
     Attributes:
@@ -87,10 +86,10 @@ class Finding:
     operations: tuple[str, ...] = ()
     is_advice: bool = False
     is_on_request: bool = False
-    mend: Mend | None = field(default=None, repr=False, compare=False)
+    mend: Mend | None = None
     stopped: frozenset[Server] | None = None
     details: tuple[str, ...] = ()
-    giving_up: Mend | None = field(default=None, repr=False, compare=False)
+    giving_up: Mend | None = None
 
     @property
     def stops(self) -> frozenset[Server]:

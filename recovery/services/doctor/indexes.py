@@ -10,10 +10,10 @@ records are lost, their entries are the last trace of them and stay until the lo
 """
 
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import replace
 from typing import Final
 
 import msgspec
+from msgspec.structs import replace
 
 from recovery.metastore.table import Table
 from recovery.model.ids import ID_LENGTH

@@ -7,10 +7,10 @@ Source: spec influxdb-metadata sections 4.11, 13.1, 13.2.
 """
 
 from collections.abc import Iterator
-from dataclasses import replace
 from typing import Final
 
 import msgspec
+from msgspec.structs import replace
 
 from recovery.metastore.transaction import MetaTx
 from recovery.model.gojson import (

@@ -10,7 +10,7 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -484,7 +484,7 @@ def test_a_row_that_makes_no_sense_is_left_out_and_told(
         connection.execute(f"INSERT INTO entries ({names}) SELECT {', '.join(values)} FROM entries")  # noqa: S608 # names come from the table itself
         connection.execute(f"UPDATE entries SET {column} = {value} WHERE id = 7")  # noqa: S608 # a value of this test
     told: list[str] = []
-    entries = replace(ledger, warn=told.append).entries()
+    entries = msgspec.structs.replace(ledger, warn=told.append).entries()
     assert [entry.entry_id for entry in entries] == [1]
     assert len(told) == 1
     assert "cannot be understood" in told[0]
@@ -498,7 +498,7 @@ def test_many_odd_rows_are_one_sentence(ledger: Ledger) -> None:
         connection.execute("DROP TRIGGER entries_are_never_changed")
         connection.execute("UPDATE entries SET time = 'x'")
     told: list[str] = []
-    assert replace(ledger, warn=told.append).entries() == ()
+    assert msgspec.structs.replace(ledger, warn=told.append).entries() == ()
     assert told == [
         (
             f"of the ledger {ledger.path}, rows 1, 2, 3, 4, 5 and 4 more cannot be understood, and "
