@@ -40,7 +40,7 @@ from recovery.model.permission import (
     types_of_level,
 )
 from recovery.remedy import Give, Input
-from recovery.services.tenancy.choosing import NAMES_SHOWN_MAX, shown_name
+from recovery.services.tenancy.choosing import shown_name, shown_names
 
 GLOBAL_TYPES: Final = frozenset({"orgs", "users"})
 """Types that no organization holds."""
@@ -265,13 +265,10 @@ def _bucket(wanted: str, buckets: list[Bucket]) -> Bucket:
     for bucket in buckets:
         if bucket.name == wanted:
             return bucket
-    existing = [shown_name(bucket.name) for bucket in buckets[:NAMES_SHOWN_MAX]]
-    if len(buckets) > NAMES_SHOWN_MAX:
-        existing.append("and more")
     raise NotFoundError(
         kind="bucket",
         name=shown_name(wanted),
-        existing=existing,
+        existing=shown_names([bucket.name for bucket in buckets], like=wanted),
         hint=(
             "name a bucket of the organization that the token belongs to",
             Give(Input.ORGANIZATION, "choose another organization"),

@@ -28,6 +28,8 @@ if TYPE_CHECKING:
     from recovery.services.changes.plan import Plan, Planner
 
 NAMES_SHOWN_MAX: Final = 20
+_COMPARED_MAX: Final = 5000
+"""Of so many names the nearest is looked for, which takes a tenth of a second."""
 USER_LIST: Final = Run("user list", "to see who there is")
 ORG_LIST: Final = Run("org list", "to see them")
 BUCKET_LIST: Final = Run("bucket list", "to see them")
@@ -157,7 +159,7 @@ def choose_bucket(tx: MetaTx, name: str, organization: Organization) -> Bucket:
         raise NotFoundError(
             kind="bucket",
             name=shown_name(name),
-            existing=_first(shown_name(one.name) for one in existing),
+            existing=shown_names([one.name for one in existing], like=name),
             hint=BUCKET_LIST,
         )
     return found
@@ -239,7 +241,7 @@ def _only(  # what is asked for, what there is, and what to do without
     raise NotFoundError(
         kind=kind,
         name=shown_name(name or ""),
-        existing=_first(_recognisable(one) for one in existing),
+        existing=_first(map(_recognisable, _nearest_first(existing, name or ""))),
         hint=Give(what, "name one of these in the same letters, or by its ID,")
         if any(not _is_plain(one.name) for one in existing)
         else Give(what, "name one of these, in the same letters,"),
@@ -265,6 +267,35 @@ def cut_name(name: str) -> str:
 def shown_name(name: str) -> str:
     """Return a name as it may stand in an error: escaped, and not longer than a name is."""
     return displayed(cut_name(name))
+
+
+def shown_names(names: Iterable[str], *, like: str) -> list[str]:
+    """Return names as they may stand in an error.
+
+    Args:
+        like: What was typed; the names that are nearest to it come first.
+    """
+    return _first(map(shown_name, _alike(list(names), like, str)))
+
+
+def _nearest_first(existing: list[Named], name: str) -> list[Named]:
+    return _alike(existing, name, lambda one: one.name)
+
+
+def _alike(found: list[Record], typed: str, name_of: Callable[[Record], str]) -> list[Record]:
+    """Put first what was probably meant; of very many that would take too long."""
+    if len(found) > _COMPARED_MAX:
+        return found
+    import difflib  # noqa: PLC0415 # only for a mistake
+
+    names = {name_of(one).casefold() for one in found}
+    near = difflib.get_close_matches(typed.casefold(), names)
+    return sorted(
+        found,
+        key=lambda one: (
+            near.index(name) if (name := name_of(one).casefold()) in near else len(near)
+        ),
+    )
 
 
 def _first(names: Iterable[str]) -> list[str]:
