@@ -32,6 +32,7 @@ _HINT_CUT: Final = (
     "take another backup",
     Run("store salvage", "to get out what is in this one", {Input.TARGET: None}),
 )
+_HINT_LOST: Final = "take another backup; not a byte of a store can be unpacked from this one"
 _HINT: Final = "take another backup, or unpack this one, with tar xf or gunzip, and name the store"
 _HINT_ZSTD: Final = "unpack it with unzstd, or install backports.zstd beside this program"
 
@@ -111,7 +112,9 @@ def _unpack(path: Path, descriptor: int, failures: Failures, *, needs_whole: boo
         except CUT as error:
             if needs_whole or not size_bytes:
                 problem = "cannot be unpacked: it is cut short or damaged"
-                raise _damaged(failures, problem, _HINT_CUT) from error
+                raise _damaged(
+                    failures, problem, _HINT_CUT if size_bytes else _HINT_LOST
+                ) from error
             return True
         except NoStoreError as error:
             problem = f"is packed, and {displayed(str(error))}"

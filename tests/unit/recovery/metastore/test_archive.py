@@ -109,6 +109,12 @@ def test_what_is_cut_is_unpacked_as_far_as_it_goes_for_salvage_only(
     path.write_bytes(packed[: len(packed) - (30000 if name.endswith("tar") else len(packed) // 4)])
     with pytest.raises(StoreDamagedError, match="cut short"):
         open_readable(path)
+    head = path.with_name(f"head-{name}")
+    head.write_bytes(packed[: 20 if not name.endswith("tar") else 600])
+    for read in (open_readable, lambda path: rest_of_file(path).__enter__()):
+        with pytest.raises(StoreDamagedError) as caught:
+            read(head)
+        assert "store salvage" not in repr(caught.value.hint), "which gives nothing, either"
     try:
         with rest_of_file(path) as (plain, is_cut):
             assert is_cut
