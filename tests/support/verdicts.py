@@ -1,4 +1,4 @@
-"""What a real server did with stores that were broken in one place each, as kept in `tests/data`.
+"""What real servers did with stores that were broken in a place or two, as kept in `tests/data`.
 
 Each case is data: operations on a store that a real server made, and the server's word. An
 operation is a list: its name, and texts of which each character is a byte.
@@ -8,16 +8,18 @@ import json
 import lzma
 import sqlite3
 from collections.abc import Iterator, Sequence
-from contextlib import closing
+from contextlib import closing, suppress
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 from typing import Final
 
 import bolt_store
+from recovery.services.doctor.servers import Server
 
 FOLDER: Final = Path(__file__).parents[1] / "data" / "verdicts"
 NAMES: Final = ("influxd.bolt", "influxd.sqlite")
+SERVERS: Final = {"2.7": Server.TO_2_7, "raw": Server.RAW, "hash": Server.HASHING}
 OF_BOLT: Final = frozenset({"drop", "empty", "put", "delete"})
 
 
@@ -28,14 +30,18 @@ class Case:
     Attributes:
         name: What is broken, in words.
         ops: The operations.
-        starts: Whether influxd 2.9.1 started on it.
+        starts: Whether the server started on it.
         gets_in: Whether somebody got in then; None where it did not start.
+        base: The store that is broken; empty for that of the first campaign.
+        server: Which server it was; by default 2.9.1 as it comes.
     """
 
     name: str
     ops: Sequence[Sequence[str]]
     starts: bool
     gets_in: bool | None
+    base: str = ""
+    server: Server = Server.HASHING
 
 
 @lru_cache(maxsize=1)
@@ -49,13 +55,31 @@ def cases() -> tuple[Case, ...]:
 
 
 @lru_cache(maxsize=1)
-def _base() -> dict[str, bytes]:
-    return {name: lzma.decompress((FOLDER / f"{name}.xz").read_bytes()) for name in NAMES}
+def siblings() -> tuple[Case, ...]:
+    """Read the cases of the second campaign: three stores, each with the servers that it is for."""
+    lines = lzma.decompress((FOLDER / "siblings.jsonl.xz").read_bytes()).splitlines()
+    return tuple(
+        Case(
+            name=f"{one['name']} ({mode})",
+            ops=one["ops"],
+            starts=starts,
+            gets_in=gets_in,
+            base=f"{one['base']}.",
+            server=SERVERS[mode],
+        )
+        for one in map(json.loads, lines)
+        for mode, (starts, gets_in) in one["servers"].items()
+    )
+
+
+@lru_cache(maxsize=4)
+def _base(base: str) -> dict[str, bytes]:
+    return {name: lzma.decompress((FOLDER / f"{base}{name}.xz").read_bytes()) for name in NAMES}
 
 
 def break_store(folder: Path, case: Case) -> Path:
     """Write the store of a case, with what belongs to it, into an empty folder."""
-    for name, content in _base().items():
+    for name, content in _base(case.base).items():
         (folder / name).write_bytes(content)
         (folder / name).chmod(0o600)
     store = folder / NAMES[0]
@@ -72,6 +96,8 @@ def break_store(folder: Path, case: Case) -> Path:
 
 def _change(tx: bolt_store.Tx, name: str, texts: list[bytes]) -> None:
     bucket, *rest = texts
+    if bucket not in dict(tx.buckets()):  # the other one of two faults has taken it away
+        return
     match name:
         case "put":
             tx.bucket(bucket).put(rest[0], rest[1])
@@ -90,7 +116,8 @@ def _change_folder(folder: Path, name: str, texts: list[str]) -> None:
     match name:
         case "sql":
             with closing(sqlite3.connect(folder / NAMES[1])) as connection:
-                connection.executescript(texts[0])
+                with suppress(sqlite3.Error):  # what is not done twice, in a case of two faults
+                    connection.executescript(texts[0])
                 connection.commit()
         case "mkdir":
             (folder / texts[0]).mkdir(parents=True, exist_ok=True)
@@ -102,5 +129,5 @@ def _change_folder(folder: Path, name: str, texts: list[str]) -> None:
 
 
 def every(step: int) -> Iterator[Case]:
-    """Give every so many of the cases."""
-    yield from cases()[::step]
+    """Give every so many of the cases of both campaigns."""
+    yield from (*cases(), *siblings())[::step]

@@ -1,4 +1,4 @@
-"""The forecast is the server's: held against what a real influxd 2.9.1 did with broken stores."""
+"""The forecast is the server's: held against what real influxd did with broken stores."""
 
 import shutil
 from pathlib import Path
@@ -8,9 +8,9 @@ import pytest
 from recovery.discovery.candidate import Files
 from recovery.services.doctor.check import Outlook
 from tests.support.doctor import examined, words
-from tests.support.verdicts import Case, break_store, cases, every
+from tests.support.verdicts import Case, break_store, cases, every, siblings
 
-STEP = 40
+STEP = 60
 """The default run takes a part of the cases that is spread over all kinds."""
 
 
@@ -20,7 +20,10 @@ def forecast(folder: Path, case: Case) -> Outlook:
     folder.mkdir()
     store = break_store(folder, case)
     files = Files(sqlite_path=folder / "influxd.sqlite", engine_path=folder / "engine")
-    return examined(store, files).verdict.outlook
+    verdict = examined(store, files).verdict
+    forecasts = {one.server: one.outlook for one in (verdict.likely, *verdict.others)}
+    # The first campaign has stores that 2.9.1 migrates, or of which it reads no level.
+    return forecasts[case.server] if case.base else verdict.outlook
 
 
 def expected(case: Case) -> Outlook:
@@ -51,4 +54,5 @@ def test_a_part_of_the_forecasts_is_what_the_server_did(tmp_path: Path) -> None:
 @pytest.mark.timeout(900)
 def test_every_forecast_is_what_the_server_did(tmp_path: Path) -> None:
     assert len(cases()) > 2000
-    assert wrong(tmp_path / "store", list(cases())) == []
+    assert len(siblings()) > 1000
+    assert wrong(tmp_path / "store", [*cases(), *siblings()]) == []
