@@ -110,6 +110,15 @@ def test_a_listing_imports_neither_ledger_nor_log_library(
     )
 
 
+def test_a_mint_does_not_import_dataclasses(cli: Cli, tmp_path: Path) -> None:
+    """They bring `inspect` along, and took an eighth of a mint in a small store."""
+    made = make_store(tmp_path / "influxd.bolt", level=21)
+    words = ["auth", "create-operator", "--org", "acme", "--username", "alice", "--yes"]
+    found = modules(cli, *words, "--token-stdout", "--bolt-path", made.path)
+    assert "recovery.services.changes.sequence" in found
+    assert not found & {"dataclasses", "inspect"}
+
+
 @pytest.mark.parametrize(
     "words",
     [
