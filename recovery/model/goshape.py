@@ -144,9 +144,9 @@ def _written(value: object) -> bytes:
 
 def _text(raw: bytes) -> str | None:
     """Return the text that a value is, or None."""
-    for document in (raw, mended(raw)):
+    for read in (bytes, mended):  # mending is for few values, and takes longer than the rest
         try:
-            return _TEXT.decode(document)
+            return _TEXT.decode(read(raw))
         except (msgspec.MsgspecError, UnicodeDecodeError):
             continue
     return None

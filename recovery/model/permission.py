@@ -246,9 +246,9 @@ def raw_entries(document: bytes) -> list[bytes]:
     Raises:
         UndecodableError: It is no list.
     """
-    for attempt in (document, mended(document)):
+    for read in (bytes, mended):
         try:
-            return [bytes(entry) for entry in _RAW_ENTRIES.decode(attempt) or ()]
+            return [bytes(entry) for entry in _RAW_ENTRIES.decode(read(document)) or ()]
         except (msgspec.MsgspecError, RecursionError):
             continue
     raise UndecodableError(problem="permissions are no list")
