@@ -229,9 +229,12 @@ def loss_warnings(tx: MetaTx, loss: Loss) -> tuple[str, ...]:
         A warning when the last usable full operator goes, one for each organization that loses its
         last owner, and one when nobody at all is left; not escaped.
     """
-    operators = list(_usable_operators(tx))
-    is_left = any(not loss.concerns(one) for one in operators)
-    is_last = bool(operators) and not is_left
+    is_last = is_left = False
+    for one in _usable_operators(tx):
+        is_left = not loss.concerns(one)
+        is_last = not is_left
+        if is_left:
+            break
     warnings = [ONLY_OPERATOR] if is_last else []
     if loss.user_id is not None:
         warnings += sole_owner_warnings(tx, loss.user_id)
