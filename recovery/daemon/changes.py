@@ -159,6 +159,11 @@ class Changes:
             raise self._refused(error) from error
         return self.make(taken_back, author)
 
+    @property
+    def running_intent_id(self) -> int | None:
+        """Number of the ledger's row that stands for this run; None before the first change."""
+        return self._row.intent_id
+
     def look(self) -> None:
         """Check the whole file, and write nothing any more when it is not sound."""
         if self.count and self.stopped_by is None:
@@ -244,7 +249,7 @@ class _SessionRow:
         self._session = session
         self._recorder = recorder
         self._reason = reason
-        self._intent_id: int | None = None
+        self.intent_id: int | None = None
 
     def begin(self, backup_path: Path | None) -> None:
         """Write it, before the first change.
@@ -252,7 +257,7 @@ class _SessionRow:
         Raises:
             LedgerError: It cannot be written.
         """
-        if self._intent_id is not None:
+        if self.intent_id is not None:
             return
         facts = self._session.facts()
         intent = Intent(
@@ -265,13 +270,13 @@ class _SessionRow:
             reason=self._reason,
             digest=None,
         )
-        self._intent_id = self._recorder.intend(intent, txid_before=facts.txid)
+        self.intent_id = self._recorder.intend(intent, txid_before=facts.txid)
 
     def end(self, count: int, *, is_known: bool) -> None:
         """Write how it ended; a ledger that fails by now is only a warning."""
-        if self._intent_id is None:
+        if self.intent_id is None:
             return
-        intent_id, self._intent_id = self._intent_id, None
+        intent_id, self.intent_id = self.intent_id, None
         outcome = ("done" if count else "unchanged") if is_known else "unknown"
         txid = self._session.store.txid if is_known else None
         try:

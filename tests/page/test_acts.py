@@ -240,6 +240,7 @@ def test_the_ledger_says_who_did_what_and_a_spreadsheet_runs_nothing(
 ) -> None:
     page = f"/tokens/{made.reader}"
     visitor.do(page, f"{page}/deactivate")
+    assert "serve running" in visitor.get("/ledger").text
     reply = visitor.get("/ledger?find=set-inactive")
     assert "serve auth set-inactive" in reply.text
     assert "console key" in reply.text

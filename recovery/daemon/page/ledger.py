@@ -33,6 +33,7 @@ def show(visit: Visit) -> Answer:
         cut=Cut.of(rows, visit.asked.get("page")),
         find=wanted,
         by=_by,
+        running=visit.page.desk.changes.running_intent_id,
     )
 
 
