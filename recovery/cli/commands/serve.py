@@ -13,7 +13,6 @@ import os
 import re
 import shutil
 import socket
-import tempfile
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
@@ -299,8 +298,10 @@ def _child(
     if not options.child or key is None:
         return None
     from recovery.daemon.life import Child  # noqa: PLC0415 # only this serves
+    from recovery.metastore.unpacking import private_folder  # noqa: PLC0415 # as above
 
-    folder = opened.enter_context(tempfile.TemporaryDirectory(prefix="influx-recovery-"))
+    # The influx CLI may write the key there; the next private folder removes what a kill leaves.
+    folder = opened.enter_context(private_folder())
     program = shutil.which(options.child[0]) or options.child[0]
     return Child(
         command=(program, *options.child[1:]),
@@ -308,7 +309,7 @@ def _child(
             context.environ,
             host=_described(listening[0]),
             key=key,
-            configs_path=Path(folder) / "configs",
+            configs_path=folder.path / "configs",
         ),
     )
 

@@ -2,24 +2,24 @@
 
 Lives here: `base_store`. Must not live here: what is written into it (`filling`).
 
-Invariants: it lies in a folder of its own that only this user may enter, and is gone afterwards.
+Invariants: it lies in a folder of its own that only this user may enter, and is gone afterwards;
+what a killed process leaves of it, the next one removes.
 Its owner is that of the engine's folder, as far as this user may choose, because influxd has to
 write it.
 """
 
 import os
-import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import msgspec
 
-from recovery.errors import StoreDamagedError, WriteFailedError
+from recovery.errors import StoreDamagedError
 from recovery.metastore.rebuilding import salvage_store
 from recovery.metastore.store import MetaStore
 from recovery.metastore.transaction import MetaTx
-from recovery.model.display import displayed
+from recovery.metastore.unpacking import private_folder
 from recovery.model.gojson import format_time
 from recovery.model.ids import IdSource
 from recovery.new_file import StagedFile
@@ -59,17 +59,8 @@ def base_store(
         WriteFailedError: There is no room for it.
         RecoveryError: The damaged store cannot be read.
     """
-    try:
-        folder = tempfile.TemporaryDirectory(prefix="influx-recovery-")
-    except OSError as error:
-        raise WriteFailedError(
-            path=displayed(tempfile.gettempdir()),
-            problem=os.strerror(error.errno or 0),
-            outcome="unchanged",
-            hint="make space there, or name another folder with TMPDIR",
-        ) from error
-    with folder as name:
-        path = Path(name) / "influxd.bolt"
+    with private_folder() as folder:
+        path = folder.path / "influxd.bolt"
         notes = () if damaged is None else _salvage(damaged, path)
         is_salvaged = path.exists()
         if is_salvaged:
