@@ -224,6 +224,17 @@ def test_a_file_that_was_not_there_is_made_in_one_module() -> None:
     assert found == {"recovery.new_file"}
 
 
+def test_a_temporary_folder_is_one_that_the_next_command_sweeps_after_a_kill() -> None:
+    makers = ("TemporaryDirectory", "mkdtemp", "NamedTemporaryFile", "mkstemp")
+    found = {
+        name
+        for name, path in modules("recovery")
+        if any(maker in path.read_text() for maker in makers)
+    }
+    # The demonstration has no secret but those that it makes for itself.
+    assert found == {"recovery.new_file", "recovery.cli.commands.demo"}
+
+
 def test_values_are_structs_unless_a_field_must_not_show_or_count() -> None:
     found = set()
     for name, path in modules("recovery"):
