@@ -291,7 +291,7 @@ def _not_looked_at(files: Files) -> Iterator[str]:
     if engine_path is None:
         yield f"the engine's folder (nothing says where it is; {ENGINE_VARIABLE} can)"
     elif not engine_path.exists():
-        yield f"the engine's folder ({engine_path} is not there; {ENGINE_VARIABLE} names another)"
+        yield f"the engine's folder ({engine_path} is not there; {ENGINE_VARIABLE} can name one)"
 
 
 def new_chart(
