@@ -1,16 +1,20 @@
-"""Which new files stay, and which go when a command ends.
+"""Which new files stay, which go when a command ends, and the moments in which neither may change.
 
-Lives here: `KEPT` and `UNFINISHED`. Must not live here: how a file is made (`recovery.new_file`),
-and what is said of it.
+Lives here: `KEPT`, `UNFINISHED` and `uninterrupted`. Must not live here: how a file is made
+(`recovery.new_file`), and what is said of it.
 """
 
-from collections.abc import Callable
+import contextlib
+import signal
+from collections.abc import Callable, Iterator
 from contextvars import ContextVar
 from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
     from pathlib import Path
 
+SIGNALS: Final = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+"""The usual ones that ask a program to stop."""
 KEPT: Final[ContextVar["list[Path]"]] = ContextVar("KEPT")
 """Where whoever has to say what is there, also in the middle of a command, finds the files that it
 has finished. Each is noted before it stays, so that none is there without a note; one that is noted
@@ -20,3 +24,13 @@ UNFINISHED: Final[ContextVar[set[Callable[[], None]]]] = ContextVar("UNFINISHED"
 """What removes what a command has made and not finished, for whoever ends it: a signal can come
 where no `with` holds the new thing yet, or where its `with` has begun to end.
 """
+
+
+@contextlib.contextmanager
+def uninterrupted() -> Iterator[None]:
+    """Hold signals back for a moment, so that what is made and what is known of it agree."""
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, SIGNALS)
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)

@@ -19,7 +19,6 @@ import contextlib
 import errno
 import fcntl
 import os
-import signal
 import stat
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -33,7 +32,7 @@ from recovery.errors import (
     StoreAccessError,
     WriteFailedError,
 )
-from recovery.kept import KEPT, UNFINISHED
+from recovery.kept import KEPT, UNFINISHED, uninterrupted
 from recovery.log import get_logger
 from recovery.model.display import displayed
 from recovery.remedy import Remedy
@@ -45,7 +44,6 @@ RESERVED: Final = ".tmp"
 STAGE_PREFIX: Final = ".influx-recovery-"
 ABANDONED_AGE_S: Final = 60.0
 """A younger folder without a lock may be one that its maker is about to lock."""
-SIGNALS: Final = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 CANNOT_LINK: Final = frozenset(
     {errno.EPERM, errno.ENOSYS, errno.EOPNOTSUPP, errno.EMLINK, errno.EINVAL}
 )
@@ -409,16 +407,6 @@ def failed(target: Path, error: OSError | str, elsewhere: Remedy = ELSEWHERE) ->
         outcome="unchanged",
         hint=advice_on(code, otherwise=elsewhere),
     )
-
-
-@contextlib.contextmanager
-def uninterrupted() -> Iterator[None]:
-    """Hold signals back for a moment, so that what is made and what is known of it agree."""
-    before = signal.pthread_sigmask(signal.SIG_BLOCK, SIGNALS)
-    try:
-        yield
-    finally:
-        signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
 def _make_durable(path: Path) -> None:

@@ -15,14 +15,12 @@ import signal
 from collections.abc import Callable, Iterator
 from enum import Enum, unique
 from types import FrameType
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
-from recovery.kept import KEPT, UNFINISHED
+from recovery.kept import KEPT, SIGNALS, UNFINISHED, uninterrupted
 
 if TYPE_CHECKING:
     from pathlib import Path
-
-SIGNALS: Final = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
 @unique
@@ -83,12 +81,11 @@ class Progress:
                     signal.signal(number, self._interrupt)
             yield
         finally:
-            before = signal.pthread_sigmask(signal.SIG_BLOCK, SIGNALS)
-            for withdraw in tuple(self._unfinished):
-                withdraw()
-            for number, handler in former.items():
-                signal.signal(number, handler)
-            signal.pthread_sigmask(signal.SIG_SETMASK, before)
+            with uninterrupted():
+                for withdraw in tuple(self._unfinished):
+                    withdraw()
+                for number, handler in former.items():
+                    signal.signal(number, handler)
 
     @contextlib.contextmanager
     def shield(self) -> Iterator[None]:

@@ -24,10 +24,10 @@ from uvicorn import Config, Server
 from recovery.daemon.app import Application
 from recovery.daemon.life import QUIET_BEFORE_CHECK_S, Life
 from recovery.daemon.protocol import HEAD_SIZE_BYTES_MAX, Connection
+from recovery.kept import SIGNALS
 
 KEEP_ALIVE_S: Final = 30
 GRACE_S: Final = 10
-SIGNALS: Final = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
 def serve(

@@ -21,6 +21,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final, Self
 
 from recovery.errors import RefusedError
+from recovery.kept import uninterrupted
 from recovery.log import get_logger
 from recovery.metastore.sparse import data_ranges
 from recovery.metastore.store import MetaStore
@@ -31,7 +32,6 @@ from recovery.new_file import (
     failed,
     not_makeable,
     require_free,
-    uninterrupted,
 )
 from recovery.remedy import Give, Input
 

@@ -5,7 +5,8 @@ import signal
 
 import pytest
 
-from recovery.cli.progress import SIGNALS, Progress, Stage
+from recovery.cli.progress import Progress, Stage
+from recovery.kept import SIGNALS
 
 
 @pytest.mark.parametrize("number", SIGNALS)
