@@ -45,6 +45,18 @@ _NOT_ALLOWED: Final = frozenset({errno.EACCES, errno.EPERM})
 _SERIES: Final = "_series"
 _SERIES_PARTITIONS: Final = tuple(f"{number:02x}" for number in range(8))
 _INDEX: Final = "index"
+_ENTRY_AT: Final = 5
+"""Where the first entry of a series segment is; a flag of 0 says that there is none."""
+
+SERIES_LOST: Final = "has lost the series in its folder _series that the indexes of its shards need"
+SERIES_LOST_EFFECT: Final = (
+    "influxd answers without the points of these series, although they are on disk"
+)
+SERIES_LOST_REMEDY: Final = (
+    "while influxd is stopped, move _series and the folder index of each of its shards out of data "
+    "(data/<bucket>/_series, data/<bucket>/autogen/*/index): influxd makes all of them again when "
+    "it starts"
+)
 
 
 class ShardFacts(msgspec.Struct, frozen=True, kw_only=True):
@@ -78,11 +90,13 @@ class BucketFolder(msgspec.Struct, frozen=True, kw_only=True):
         id: The bucket.
         shard_ids: Its shards, in their order.
         oddities: What is in it and is not understood, each as a sentence without a full stop.
+        has_lost_series: Whether the numbers in the indexes of its shards mean nothing.
     """
 
     id: Id
     shard_ids: tuple[int, ...]
     oddities: tuple[str, ...]
+    has_lost_series: bool = False
 
 
 class BucketFacts(msgspec.Struct, frozen=True, kw_only=True):
@@ -264,24 +278,39 @@ class EngineFolder:
                         f"{displayed(relative)} is of another retention policy than autogen, "
                         "which InfluxDB 2.x does not query"
                     )
-        oddities += self._lost_series(f"{DATA}/{bucket_id}", shard_ids)
+        has_lost_series = self._has_lost_series(f"{DATA}/{bucket_id}", shard_ids)
+        if has_lost_series:
+            told = f"{DATA}/{bucket_id} {SERIES_LOST}, and {SERIES_LOST_EFFECT}"
+            oddities.append(f"{told}: {SERIES_LOST_REMEDY}")
         return BucketFolder(
-            id=bucket_id, shard_ids=tuple(sorted(shard_ids)), oddities=tuple(oddities)
+            id=bucket_id,
+            shard_ids=tuple(sorted(shard_ids)),
+            oddities=tuple(oddities),
+            has_lost_series=has_lost_series,
         )
 
-    def _lost_series(self, relative: str, shard_ids: Iterable[int]) -> list[str]:
-        """Say that the series of a bucket are lost while the indexes that need them are not.
+    def _has_lost_series(self, relative: str, shard_ids: Iterable[int]) -> bool:
+        """Tell whether the series of a bucket are lost while the indexes that need them are not.
 
-        The numbers in an index mean nothing then, and influxd answers without the points.
+        A server that was started since has made the folder again, and nothing is in it.
         """
-        policy = f"{relative}/{POLICY}"
-        if all(self._names(f"{relative}/{_SERIES}/{one}") for one in _SERIES_PARTITIONS):
-            return []
-        if not any(_INDEX in self._folders(f"{policy}/{one}") for one in shard_ids):
-            return []
-        told = f"{relative}/{_SERIES} is not whole, and influxd finds no point of the series lost"
-        moved = f"move it and the folders {policy}/*/{_INDEX} out of {DATA}"
-        return [f"{told}: {moved}, and influxd makes all of them again when it starts"]
+        shards = [f"{relative}/{POLICY}/{one}" for one in shard_ids]
+        if not any(_INDEX in self._folders(one) for one in shards):
+            return False
+        partitions = [f"{relative}/{_SERIES}/{one}" for one in _SERIES_PARTITIONS]
+        segments = [[f"{one}/{name}" for name in self._names(one)] for one in partitions]
+        if not all(segments):
+            return True
+        has_points = any(name.endswith(".tsm") for one in shards for name in self._names(one))
+        return has_points and not any(self._has_entry(one[0]) for one in segments)
+
+    def _has_entry(self, relative: str) -> bool:
+        """Tell whether a segment of series has an entry, or cannot be read."""
+        try:
+            with (self.path / relative).open("rb") as segment:
+                return segment.read(_ENTRY_AT + 1)[_ENTRY_AT:] != b"\0"
+        except OSError:
+            return True
 
     def _folders(self, relative: str) -> list[str]:
         """List the folders in a folder; none where it is not there."""

@@ -14,7 +14,13 @@ Source: spec influxdb-metadata section 4.9; InfluxDB v2.9.1 v1/services/meta/dat
 from collections.abc import Collection, Iterator, Mapping
 from typing import Final
 
-from recovery.engine.folder import BucketFolder, EngineFolder
+from recovery.engine.folder import (
+    SERIES_LOST,
+    SERIES_LOST_EFFECT,
+    SERIES_LOST_REMEDY,
+    BucketFolder,
+    EngineFolder,
+)
 from recovery.engine.keys import Measurements
 from recovery.errors import StoreAccessError
 from recovery.metastore.transaction import MetaTx
@@ -106,6 +112,13 @@ NO_SHARD_AT_ALL: Final = Rule(
     "engine's folder",
     remedy="repair leaves them alone: see that the right engine's folder is in place",
 )
+LOST_SERIES: Final = Rule(
+    number="I39",
+    severity=Severity.HIGH,
+    problem=SERIES_LOST,
+    effect=SERIES_LOST_EFFECT,
+    remedy=f"repair moves no data: {SERIES_LOST_REMEDY}",
+)
 NO_RECORD: Final = Rule(
     number="I40",
     severity=Severity.HIGH,
@@ -140,6 +153,8 @@ def examine_shards(chart: Chart) -> Iterator[Finding]:
     for database in disk.catalogue.databases:
         yield from _groups(disk, database)
     for folder in disk.folders.values():
+        if folder.has_lost_series:
+            yield LOST_SERIES.broken(CATALOGUE, folder.id)
         if folder.id in chart.buckets.known:
             yield from _shards(disk, folder)
         elif folder.id not in chart.buckets.opaque and folder.shard_ids:

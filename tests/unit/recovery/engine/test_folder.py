@@ -109,20 +109,34 @@ def test_indexes_whose_series_are_lost_are_told(tmp_path: Path) -> None:
     """With a real server such a bucket answers with no point; without its indexes, with all."""
     folder = write_shard(tmp_path, BUCKET, 7, keys=KEYS)
 
-    def told() -> tuple[str, ...]:
+    def is_lost() -> bool:
         (bucket,) = EngineFolder(tmp_path).buckets()
-        return bucket.oddities
+        assert bucket.has_lost_series is any("_series" in one for one in bucket.oddities)
+        return bucket.has_lost_series
 
-    assert told() == ()  # influxd indexes a shard without an index by itself
+    assert not is_lost()  # influxd indexes a shard without an index by itself
     (folder / "index").mkdir()
-    assert f"data/{BUCKET}/_series is not whole" in told()[0]
+    assert is_lost()
+    segments = [folder.parents[1] / "_series" / f"{number:02x}" / "0000" for number in range(8)]
+    for segment in segments:
+        segment.parent.mkdir(parents=True)
+        segment.write_bytes(b"SSEG\1\0\0")
+    assert is_lost()  # a server has made them again, with nothing in them
+    segments[3].write_bytes(b"SSEG\1\1\0")
+    assert not is_lost()
+    segments[5].unlink()
+    assert is_lost()
+
+
+def test_series_are_not_missed_where_no_point_is(tmp_path: Path) -> None:
+    folder = write_shard(tmp_path, BUCKET, 7)
+    (folder / "index").mkdir()
     for number in range(8):
         partition = folder.parents[1] / "_series" / f"{number:02x}"
         partition.mkdir(parents=True)
-        (partition / "0000").write_bytes(b"")
-    assert told() == ()
-    (folder.parents[1] / "_series" / "05" / "0000").unlink()
-    assert "is not whole" in told()[0]
+        (partition / "0000").write_bytes(b"SSEG\1\0\0")
+    (bucket,) = EngineFolder(tmp_path).buckets()
+    assert not bucket.has_lost_series
 
 
 def test_what_is_no_engine_is_refused(tmp_path: Path) -> None:

@@ -209,6 +209,21 @@ def test_all_shards_missing_is_a_finding_and_some_are_advice(store: Path, tmp_pa
     assert CLIMATE not in {one.id for one in _examined(store, engine)[0]}
 
 
+def test_lost_series_beside_living_indexes_are_told(store: Path, engine: Path) -> None:
+    policy = engine / "data" / POWER / "autogen"
+    indexes = [shard / "index" for shard in policy.iterdir()]
+    try:
+        for index in indexes:
+            index.mkdir()
+        (found,) = _examined(store, engine)[0]
+        assert (found.number, found.severity, found.id) == ("I39", "H", POWER)
+        assert "data/<bucket>/autogen/*/index" in found.remedy
+    finally:
+        for index in indexes:
+            index.rmdir()
+    assert _numbers(store, engine) == []
+
+
 def _changed_folder(
     tmp_path: Path, bucket_id: str, shard_id: int, first_ns: int, last_ns: int
 ) -> Path:
