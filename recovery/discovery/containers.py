@@ -20,9 +20,7 @@ from pathlib import Path, PurePosixPath
 from typing import Final
 
 from recovery.discovery.host import Host, influxd_variables
-from recovery.discovery.places import Blind
-
-DOCKER_FOLDER: Final = "/var/lib/docker"
+from recovery.discovery.places import DOCKER_FOLDERS, Blind, matches
 
 _SIZE_BYTES_MAX: Final = 8 << 20
 _DATA_FOLDERS: Final = frozenset({"/var/lib/influxdb2", "/root/.influxdbv2"})
@@ -65,28 +63,24 @@ def read_containers(host: Host) -> Iterator[Container | Blind]:
     Yields:
         Containers of InfluxDB, and the folder of Docker if it may not be listed.
     """
-    folder = host.inside(DOCKER_FOLDER) / "containers"
-    try:
-        paths = sorted(folder.iterdir())
-    except (FileNotFoundError, NotADirectoryError):
-        return
-    except OSError as exc:
-        yield Blind(path=folder, problem=f"may not be listed ({exc.strerror})")
-        return
-    for path in paths:
-        with contextlib.suppress(OSError, ValueError, RecursionError):  # being written, or gone
-            with (path / "config.v2.json").open("rb") as file:
-                document = json.loads(file.read(_SIZE_BYTES_MAX))
-            container = _container(host, document)
-            if container is not None:
-                yield container
+    for pattern in DOCKER_FOLDERS:
+        for found in matches(host.root, f"{pattern}/containers/*/config.v2.json"):
+            if isinstance(found, Blind):
+                yield found
+                continue
+            with contextlib.suppress(OSError, ValueError, RecursionError):  # being written, or gone
+                with found.open("rb") as file:
+                    document = json.loads(file.read(_SIZE_BYTES_MAX))
+                container = _container(host, found.parents[2], document)
+                if container is not None:
+                    yield container
 
 
-def _container(host: Host, document: object) -> Container | None:
+def _container(host: Host, docker: Path, document: object) -> Container | None:
     """Understand the settings of a container."""
     config = _part(document, "Config")
     image = str(_part(config, "Image") or "")
-    mounts = _mounts(host, _part(document, "MountPoints"))
+    mounts = _mounts(host, docker, _part(document, "MountPoints"))
     pairs = [str(item).partition("=") for item in _items(_part(config, "Env"))]
     environment = influxd_variables({name: value for name, sign, value in pairs if sign})
     if "influxdb" not in image and not environment and not _DATA_FOLDERS & mounts.keys():
@@ -95,7 +89,7 @@ def _container(host: Host, document: object) -> Container | None:
     return Container(name=name, environment=environment, mounts=mounts)
 
 
-def _mounts(host: Host, points: object) -> dict[str, Path]:
+def _mounts(host: Host, docker: Path, points: object) -> dict[str, Path]:
     """Read where the folders of a container are on the host."""
     mounts: dict[str, Path] = {}
     for target, point in points.items() if isinstance(points, dict) else ():
@@ -104,7 +98,7 @@ def _mounts(host: Host, points: object) -> dict[str, Path]:
         if isinstance(source, str) and source:
             mounts[str(target)] = host.inside(source)
         elif isinstance(volume, str) and volume and "/" not in volume:
-            mounts[str(target)] = host.inside(DOCKER_FOLDER) / "volumes" / volume / "_data"
+            mounts[str(target)] = docker / "volumes" / volume / "_data"
     return mounts
 
 

@@ -6,14 +6,15 @@ among them (`recovery.discovery.search`), and how a source is read.
 Invariants: nothing is created or changed. What may not be looked at is reported.
 """
 
-from collections.abc import Iterator
+import itertools
+from collections.abc import Iterable, Iterator
 
 import msgspec
 
 from recovery.discovery.candidate import AS_NAMED, Candidate, Files, State, beside, look_at
 from recovery.discovery.containers import read_containers
 from recovery.discovery.host import Host
-from recovery.discovery.places import Blind, Place, fixed_places, matching_places
+from recovery.discovery.places import Blind, Place, fixed_places, further_places, matching_places
 from recovery.discovery.processes import read_running
 from recovery.discovery.servers import (
     Server,
@@ -40,12 +41,20 @@ class Survey(msgspec.Struct, frozen=True, kw_only=True):
     errors: tuple[ConfigurationError, ...]
 
 
-def survey(host: Host, *, bolt_path: str | None = None, named_by: str = AS_NAMED) -> Survey:
+def survey(
+    host: Host,
+    *,
+    bolt_path: str | None = None,
+    named_by: str = AS_NAMED,
+    is_everywhere: bool = False,
+) -> Survey:
     """List every store that this machine may have, and what its servers would open.
 
     Args:
         bolt_path: What a person names, if anything.
         named_by: How it was named, as a phrase.
+        is_everywhere: Whether to look where copies are kept, too, although a store was found; they
+            never make the choice of a server's own store ambiguous.
 
     Returns:
         Candidates. Known places without a file are left out.
@@ -54,7 +63,12 @@ def survey(host: Host, *, bolt_path: str | None = None, named_by: str = AS_NAMED
     notes: list[str] = []
     errors: list[ConfigurationError] = []
     blind: dict[str, list[str]] = {}
-    for item in _finds(host, bolt_path, named_by):
+
+    def further() -> Iterator[Candidate | Server | Blind]:
+        if is_everywhere or not any(one.has_data or one.is_configured for one in merged.values()):
+            yield from _customary(further_places(host))
+
+    for item in itertools.chain(_finds(host, bolt_path, named_by), further()):
         if isinstance(item, Blind):
             blind.setdefault(item.problem, []).append(displayed(str(item.path)))
         elif isinstance(item, Server):
@@ -79,8 +93,7 @@ def _finds(
         yield look_at(path, named_by, is_configured=True, files=beside(path))
     for server in (server_here(host), *servers_of_system(host)):
         yield from _opened_by(server)
-    for place in fixed_places(host):
-        yield _custom(place)
+    yield from _customary(fixed_places(host))
     for container in read_containers(host):
         if isinstance(container, Blind):
             yield container
@@ -88,8 +101,7 @@ def _finds(
             yield from _opened_by(server_of_container(host, container))
     for running in read_running(host):
         yield from _opened_by(server_running(running))
-    for found in matching_places(host):
-        yield found if isinstance(found, Blind) else _custom(found)
+    yield from _customary(matching_places(host))
 
 
 def _opened_by(server: Server) -> Iterator[Candidate | Server]:
@@ -118,7 +130,11 @@ def candidate_of(server: Server) -> Candidate:
     )
 
 
-def _custom(place: Place) -> Candidate:
-    """Look at a place known by custom."""
-    files = Files(engine_path=place.engine_path).over(beside(place.path))
-    return look_at(place.path, place.reason, files=files)
+def _customary(places: Iterable[Place | Blind]) -> Iterator[Candidate | Blind]:
+    """Look at places known by custom."""
+    for place in places:
+        if isinstance(place, Blind):
+            yield place
+        else:
+            files = Files(engine_path=place.engine_path).over(beside(place.path))
+            yield look_at(place.path, place.reason, files=files)

@@ -99,6 +99,7 @@ class FakeSystem:
         image: str = "influxdb:2.7",
         environment: dict[str, str] | None = None,
         mounts: dict[str, dict[str, str]],
+        docker: str = "/var/lib/docker",
     ) -> None:
         """Let Docker know of a container."""
         document = {
@@ -109,4 +110,4 @@ class FakeSystem:
             },
             "MountPoints": mounts,
         }
-        self.write(f"/var/lib/docker/containers/{name}-id/config.v2.json", json.dumps(document))
+        self.write(f"{docker}/containers/{name}-id/config.v2.json", json.dumps(document))

@@ -20,7 +20,7 @@ from recovery.cli.options import Command, Options
 from recovery.cli.store import NAMED_BY, absolute
 from recovery.discovery.candidate import Candidate, State
 from recovery.discovery.host import Host
-from recovery.discovery.places import PLACES
+from recovery.discovery.places import LOOKED_AT
 from recovery.discovery.search import SEARCH_ALL
 from recovery.errors import ExitCode
 from recovery.lock_holder import Holder
@@ -94,7 +94,8 @@ def _find(options: Options, context: Context) -> ExitCode:
             output.message(f"note: {displayed(note)}")
     has_data = any(file.candidate.has_data for file in found.files)
     if not has_data:
-        output.message("Looked at: " + ", ".join(PLACES) + ".")
+        for sentence in LOOKED_AT:
+            output.message(sentence)
         output.message(f"To {SEARCH_ALL.replace('search for it', 'search everywhere')}")
     return ExitCode.DONE if has_data else ExitCode.NOT_FOUND
 

@@ -66,7 +66,7 @@ def find_stores(host: Host, *, bolt_path: str | None, named_by: str = AS_NAMED) 
         bolt_path: What a person names, if anything.
         named_by: How it was named, as a phrase.
     """
-    found = survey(host, bolt_path=bolt_path, named_by=named_by)
+    found = survey(host, bolt_path=bolt_path, named_by=named_by, is_everywhere=True)
     errors = [f"{one.path} {one.problem}" for one in found.errors]
     return FoundFiles(files=tuple(map(_look_into, found.candidates)), notes=(*found.notes, *errors))
 

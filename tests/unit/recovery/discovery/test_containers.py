@@ -50,6 +50,20 @@ def test_a_named_volume_without_source_is_where_docker_keeps_it(system: FakeSyst
     )
 
 
+@pytest.mark.parametrize(
+    "docker",
+    ["/volume1/@docker", "/share/CE_CACHEDEV1_DATA/Container/container-station-data/lib/docker"],
+)
+def test_a_docker_that_keeps_its_containers_elsewhere_is_read(
+    system: FakeSystem, docker: str
+) -> None:
+    system.run_container(
+        "tsdb", mounts={"/var/lib/influxdb2": {"Source": "", "Name": "data"}}, docker=docker
+    )
+    (container,) = containers(system)
+    assert container.mounts == {"/var/lib/influxdb2": system.at(f"{docker}/volumes/data/_data")}
+
+
 @pytest.mark.parametrize("volume", ["../../../etc", "/etc", "a/b"])
 def test_a_volume_cannot_lead_out_of_the_folder_of_volumes(system: FakeSystem, volume: str) -> None:
     system.run_container("tsdb", mounts={"/data": {"Source": "", "Name": volume}})

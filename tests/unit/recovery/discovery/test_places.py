@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from recovery.discovery.places import Place, fixed_places, matching_places
+from recovery.discovery.places import Blind, Place, fixed_places, further_places, matching_places
 from tests.support.fake_system import FakeSystem
 
 
@@ -39,3 +39,23 @@ def test_a_link_to_nothing_is_something(system: FakeSystem) -> None:
     link.parent.mkdir(parents=True)
     link.symlink_to("/nowhere")
     assert [place.path for place in matching_places(system.host())] == [link]
+
+
+def test_a_folder_named_like_a_pattern_is_a_folder(system: FakeSystem) -> None:
+    store = system.store("/home/*/.influxdbv2/influxd.bolt")
+    assert [place.path for place in matching_places(system.host())] == [store]
+
+
+def test_file_systems_of_other_machines_are_named_and_not_looked_into(system: FakeSystem) -> None:
+    """One whose server is gone would never answer."""
+    system.store("/mnt/far away/var/lib/influxdb/influxd.bolt")
+    near = system.store("/mnt/near/var/lib/influxdb/influxd.bolt")
+    system.write(
+        "/proc/self/mounts",
+        "nas:/x /mnt/far\\040away nfs4 rw 0 0\n/dev/sdb1 /mnt/near ext4 rw 0 0\n\nodd\n",
+    )
+    found = list(further_places(system.host()))
+    assert [place.path for place in found if isinstance(place, Place)] == [near]
+    assert {(place.path, place.problem) for place in found if isinstance(place, Blind)} == {
+        (system.at("/mnt/far away"), "is on another machine and was not looked into")
+    }

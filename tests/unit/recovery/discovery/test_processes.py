@@ -121,7 +121,7 @@ def test_no_password_of_a_server_gets_out(system: FakeSystem) -> None:
 
 
 def test_other_programs_and_ended_processes_are_passed_over(system: FakeSystem) -> None:
-    store = system.store("/srv/influxd.bolt")
+    store = system.store("/elsewhere/influxd.bolt")
     start(system, 812, program="flock", holds=store)
     start(system, 813, holds=store)
     for link in ("exe", "cwd"):

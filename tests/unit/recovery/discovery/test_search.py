@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from recovery.discovery import FoundStore, discover, with_files
+from recovery.discovery.survey import survey
 from recovery.errors import (
     AmbiguousError,
     ConfigurationError,
@@ -151,6 +152,44 @@ def test_a_configuration_with_keys_of_1x_is_noted(system: FakeSystem) -> None:
     )
 
 
+FURTHER = {
+    "/volume1/docker/influxdb2/influxd.bolt": "found in a container's folder of a NAS",
+    "/volume2/docker/home/influxdb/influxd.bolt": "found in a container's folder of a NAS",
+    "/share/Container/influxdb/influxd.bolt": "found in a container's folder of a NAS",
+    "/share/CACHEDEV1_DATA/Container/influxdb/data/influxd.bolt": (
+        "found in a container's folder of a NAS"
+    ),
+    "/mnt/user/appdata/influxdb/data/influxd.bolt": "found in an application's folder of Unraid",
+    "/mnt/.ix-apps/app_mounts/influxdb/data/influxd.bolt": (
+        "found in an application's folder of TrueNAS"
+    ),
+    "/mnt/tank/ix-applications/releases/influxdb/volumes/ix_volumes/data/influxd.bolt": (
+        "found in an application's folder of TrueNAS"
+    ),
+    "/srv/dev-disk-by-uuid-1/appdata/influxdb/influxd.bolt": (
+        "found in an application's folder of a NAS"
+    ),
+    "/DATA/AppData/influxdb2/influxd.bolt": "found in an application's folder of CasaOS",
+    "/home/bob/IOTstack/volumes/influxdb2/data/influxd.bolt": (
+        "found in a container's folder of IOTstack"
+    ),
+    "/mnt/data/supervisor/addons/data/a0d7b954_influxdbv2/influxdb/influxd.bolt": (
+        "found in an add-on of Home Assistant"
+    ),
+    "/addon_configs/a0d7b954_influxdbv2/influxd.bolt": "found in an add-on of Home Assistant",
+    "/data/influxdb2/influxd.bolt": "found in the folder for data",
+    "/data/influxd.bolt": "found in the folder for data",
+    "/bitnami/influxdb/influxd.bolt": "found in the folder for data of the Bitnami image",
+    "/var/lib/rancher/k3s/storage/pvc-1_ns_data/influxd.bolt": "found in a Kubernetes volume",
+    "/var/snap/influxdb/common/influxd.bolt": "found in the folder of a snap",
+    "/opt/stack/influxdb/influxd.bolt": "found in a program's folder",
+    "/mnt/sysroot/var/lib/influxdb/influxd.bolt": "found in a mounted system",
+    "/mnt/root/.influxdbv2/influxd.bolt": "found in a mounted system",
+    "/run/media/alice/disk/var/lib/influxdb2/influxd.bolt": "found in a mounted system",
+    "/var/lib/lxc/101/rootfs/var/lib/influxdb/influxd.bolt": "found in a system container",
+    "/rpool/data/subvol-101-disk-0/var/lib/influxdb/influxd.bolt": "found in a system container",
+}
+"""Where people and other systems keep a store, or a copy of one."""
 PLACES = {
     "/root/.influxdbv2/influxd.bolt": "found in the home folder of root",
     "/var/lib/influxdb/.influxdbv2/influxd.bolt": "found in the home folder of the package's user",
@@ -174,6 +213,11 @@ PLACES = {
     "/var/lib/kubelet/pods/p/volumes/kubernetes.io~csi/pvc/influxd.bolt": (
         "found in a Kubernetes volume"
     ),
+    "/volume1/@docker/volumes/v/_data/influxd.bolt": "found in a Docker volume",
+    "/var/snap/docker/common/var-lib-docker/volumes/v/_data/influxd.bolt": (
+        "found in a Docker volume"
+    ),
+    **FURTHER,
 }
 
 
@@ -188,6 +232,33 @@ def test_a_store_at_a_known_place_is_found_without_any_configuration(
     assert found.files.sqlite_path == store.parent / "influxd.sqlite"
     assert found.files.engine_path == store.parent / "engine"
     assert before == snapshot(system.root)
+
+
+@pytest.mark.parametrize("path", FURTHER)
+def test_a_copy_elsewhere_does_not_make_the_choice_of_a_server_s_store_ambiguous(
+    system: FakeSystem, path: str
+) -> None:
+    store = system.store("/var/lib/influxdb/influxd.bolt")
+    copy = system.store(path)
+    assert discover(system.host(), bolt_path=None).path == store
+    listed = survey(system.host(), is_everywhere=True).candidates
+    assert [candidate.path for candidate in listed] == [store, copy]
+
+
+def test_a_copy_is_not_taken_in_place_of_a_store_that_a_configuration_names(
+    system: FakeSystem,
+) -> None:
+    system.install_package()
+    system.store("/mnt/backup/var/lib/influxdb/influxd.bolt")
+    with pytest.raises(StoreNotFoundError, match=r"does not exist \(bolt-path in /etc"):
+        discover(system.host(), bolt_path=None)
+
+
+def test_two_copies_elsewhere_are_not_chosen_from(system: FakeSystem) -> None:
+    for name in ("a", "b"):
+        system.store(f"/volume1/docker/{name}/influxd.bolt")
+    with pytest.raises(AmbiguousError):
+        discover(system.host(), bolt_path=None)
 
 
 def test_the_store_of_the_person_is_found_in_the_home_folder(system: FakeSystem) -> None:
