@@ -23,6 +23,8 @@ from recovery.daemon.request import Request
 _HOST: Final = re.compile(
     r"(?:127\.0\.0\.1|localhost|\[::1\])(?::(?P<port>[0-9]{1,5}))?\Z", re.IGNORECASE
 )
+_NO_DOMAIN: Final = re.compile(r"[a-z0-9_-]*(?::[0-9]{1,5})?\Z", re.IGNORECASE)
+"""What people write before the path where the socket is what leads there; no such name is sold."""
 _SAFE_METHODS: Final = frozenset({"GET", "HEAD", "OPTIONS"})
 _OWN_SITES: Final = frozenset({"same-origin", "none"})
 UNKNOWN_HOST: Final = "unknown host: use 127.0.0.1 or localhost"
@@ -33,19 +35,18 @@ def require_own_host(request: Request, *, port: int | None) -> None:
     """Refuse a request that names another host.
 
     Args:
-        port: The port that it came to; None on a Unix socket, where no name leads to.
+        port: The port that it came to; None on a Unix socket, to which any port may lead
+            (`ssh -L 8086:/run/…`), so that there a name can be made to lead to it, too.
 
     Raises:
         ApiError: 403.
     """
-    if port is None:
-        return
     for name in ("host", "x-forwarded-host"):
         host = request.headers.get(name)
-        if host is None:
+        if host is None or (port is None and _NO_DOMAIN.match(host)):
             continue
         found = _HOST.match(host)
-        if found is None or found["port"] not in {None, str(port)}:
+        if found is None or (port is not None and found["port"] not in {None, str(port)}):
             raise ApiError("forbidden", UNKNOWN_HOST)
 
 

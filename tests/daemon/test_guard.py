@@ -136,14 +136,26 @@ def test_a_change_without_a_token_must_come_from_our_own_page(
     assert (status(answer) == 403) == is_refused
 
 
-def test_any_host_is_taken_on_the_socket_and_a_foreign_origin_is_not(
-    served: Served, on_socket: Path
+@pytest.mark.parametrize("host", ["a", "influx:1", "", "LocalHost:8086", "127.0.0.1:1", "[::1]:80"])
+def test_what_nobody_can_make_lead_here_is_taken_on_the_socket(
+    served: Served, on_socket: Path, host: str
 ) -> None:
     token = filled(CREDENTIALS["token"], served)
-    assert status(talk(on_socket, sent("GET", ME, "Host: any.test", *token))) == 200
-    foreign = sent("GET", ME, "Host: any.test", "Origin: http://evil.test", *token)
+    assert status(talk(on_socket, sent("GET", ME, f"Host: {host}", *token))) == 200
+    foreign = sent("GET", ME, f"Host: {host}", "Origin: http://evil.test", *token)
     assert status(talk(on_socket, foreign)) == 403
-    assert status(talk(on_socket, sent("GET", ME, "Host: any.test"))) == 401
+    assert status(talk(on_socket, sent("GET", ME, f"Host: {host}"))) == 401
+
+
+@pytest.mark.parametrize(
+    "host", ["evil.test", "evil.test:8086", "evil.", "a.localhost.test", "10.0.0.1", "[::2]", "a@b"]
+)
+def test_a_socket_behind_a_forwarded_port_is_not_reached_by_a_name_that_leads_there(
+    served: Served, on_socket: Path, host: str
+) -> None:
+    for line in (f"Host: {host}", f"Host: localhost\r\nX-Forwarded-Host: {host}"):
+        request = sent("GET", ME, line, *filled(CREDENTIALS["token"], served))
+        assert status(talk(on_socket, request)) == 403
 
 
 def test_the_socket_is_private_from_its_folder_on(on_socket: Path) -> None:
