@@ -1,12 +1,13 @@
 """How every command that changes a store is run.
 
-Lives here: `run_planner`, between the options of a command and a session. Must not live here:
-the order of the steps (`recovery.services.changes.sequence`), and what a command writes (its
-planner).
+Lives here: `run_planner` and `planned`, between the options of a command and a session. Must not
+live here: the order of the steps (`recovery.services.changes.sequence`), and what a command writes
+(its planner).
 """
 
 from collections.abc import Callable, Iterable
 from pathlib import Path
+from typing import TypeVar
 
 from recovery.cli.audience import Lack, PlanAudience, require_a_way_to_confirm
 from recovery.cli.context import Context
@@ -21,6 +22,18 @@ from recovery.ports import SystemClock, SystemRng
 from recovery.services.changes.plan import Manner, Planner
 from recovery.services.changes.ports import Ports, TokenDestination
 from recovery.services.session import View
+
+ChangeT = TypeVar("ChangeT", bound=Change)
+
+
+def planned(make_planner: Callable[[ChangeT], Planner]) -> Callable[[ChangeT, Context], ExitCode]:
+    """Make the run of a command of which its options say all."""
+
+    def run(options: ChangeT, context: Context) -> ExitCode:
+        planner = make_planner(options)
+        return run_planner(options, context, lambda _: planner)
+
+    return run
 
 
 def run_planner(

@@ -51,7 +51,7 @@ class Listing(Reading, frozen=True):
 
 
 class Change(Options, frozen=True):
-    """The options that every change of a store has."""
+    """The options of every change of a store, run by `recovery.cli.changing`; added the same."""
 
     output: str | None
     dry_run: bool
@@ -87,7 +87,9 @@ class Command(NamedTuple, Generic[OptionsT]):
         """Describe the options that it has besides those of every command."""
         self.add_options(parser)
         if issubclass(self.options, Reading):
-            add_reading(parser)
+            _add_reading(parser)
+        if issubclass(self.options, Change):
+            _add_change(parser)
 
     def run_with(self, found: Mapping[str, object], context: Context) -> ExitCode:
         """Run it with what was typed.
@@ -101,12 +103,7 @@ class Command(NamedTuple, Generic[OptionsT]):
         return self.run(msgspec.convert(found, self.options), context)
 
 
-def add_change(command: "Parser") -> None:
-    """Add the options of `Change`.
-
-    Args:
-        command: A command that is run by `recovery.cli.changing`.
-    """
+def _add_change(command: "Parser") -> None:
     command.add_argument(
         "--output",
         metavar="FILE",
@@ -121,12 +118,7 @@ def add_change(command: "Parser") -> None:
     add_yes(command)
 
 
-def add_reading(command: "Parser") -> None:
-    """Add the options of `Reading`.
-
-    Args:
-        command: A command that only reads a store.
-    """
+def _add_reading(command: "Parser") -> None:
     command.add_argument(
         "--live",
         action="store_true",

@@ -318,16 +318,13 @@ def _expand_paths(arguments: argparse.Namespace, command: Parser) -> None:
     """
     for action in command.actions:
         typed = getattr(arguments, action.dest, None)
-        if not typed and action.metavar in _NAMES and typed is not None and typed != []:
+        is_path = action.metavar in PATHS
+        if typed == "" and (is_path or action.metavar in _NAMES):
             name = typed_as(action).partition(" ")[0]
-            raise UsageError(
-                problem=f"{name} is empty", hint="give a name or an ID, or leave it out"
-            )
-        if action.metavar not in PATHS or not isinstance(typed, str):
+            what = "path" if is_path else "name or an ID"
+            raise UsageError(problem=f"{name} is empty", hint=f"give a {what}, or leave it out")
+        if not is_path or not isinstance(typed, str):
             continue
-        if not typed:
-            name = typed_as(action).partition(" ")[0]
-            raise UsageError(problem=f"{name} is empty", hint="give a path, or leave it out")
         if typed.endswith("/") and not os.path.isdir(os.path.expanduser(typed)):  # noqa: PTH111, PTH112 # of a text
             is_file = os.path.lexists(os.path.expanduser(typed.rstrip("/")))  # noqa: PTH111 # as above
             raise UsageError(

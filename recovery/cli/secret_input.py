@@ -15,7 +15,7 @@ import termios
 import unicodedata
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from recovery.cli.confirm import controlling_terminal, has_terminal, read_line, write_all
 from recovery.cli.context import Context
@@ -28,6 +28,9 @@ from recovery.model.password import (
     require_acceptable,
 )
 from recovery.secret import Secret
+
+if TYPE_CHECKING:
+    from argparse import _ActionsContainer
 
 STDIN: Final = "-"
 SECRET_SIZE_BYTES_MAX: Final = 65_536
@@ -189,13 +192,7 @@ def add_first_secrets(command: Parser, *, or_none: bool) -> None:
         command: A command that makes both.
         or_none: Whether there may be none.
     """
-    source = command.add_mutually_exclusive_group()
-    source.add_argument(
-        "--password-file",
-        metavar="FILE",
-        help="read the password from this file, - for standard input (default: it is asked for "
-        "twice at the terminal)",
-    )
+    source = _add_password_file(command)
     if or_none:
         source.add_argument(
             "--no-password",
@@ -230,13 +227,7 @@ def add_new_password(command: Parser, *, or_none: bool) -> None:
         command: A command that sets one.
         or_none: Whether there may be none.
     """
-    source = command.add_mutually_exclusive_group()
-    source.add_argument(
-        "--password-file",
-        metavar="FILE",
-        help="read the password from this file, - for standard input (default: it is asked for "
-        "twice at the terminal)",
-    )
+    source = _add_password_file(command)
     source.add_argument(
         "--password",
         metavar="TEXT",
@@ -249,6 +240,17 @@ def add_new_password(command: Parser, *, or_none: bool) -> None:
             action="store_true",
             help="make a user who cannot sign in, only own tokens (default: it is asked for)",
         )
+
+
+def _add_password_file(command: Parser) -> "_ActionsContainer":
+    source = command.add_mutually_exclusive_group()
+    source.add_argument(
+        "--password-file",
+        metavar="FILE",
+        help="read the password from this file, - for standard input (default: it is asked for "
+        "twice at the terminal)",
+    )
+    return source
 
 
 def new_password(text: str | None, path: str | None, context: Context) -> Secret:

@@ -4,21 +4,26 @@ Lives here: the options and steps that the commands named undelete have in commo
 live here: the search itself (`recovery.services.undeletion.traces`).
 """
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
-from typing import Any, Final, Generic, NamedTuple, TypeVar
+from typing import Final, Generic, NamedTuple, TypeVar
 
+from recovery.cli.changing import run_planner
 from recovery.cli.context import Context
 from recovery.cli.hints import command_line, named_with
 from recovery.cli.listing import moment_text, plural
-from recovery.cli.options import Change, add_change, add_ensure
+from recovery.cli.options import Change, add_ensure
+from recovery.cli.outcome import ChangeDocument
 from recovery.cli.recording import open_ledger
-from recovery.cli.store import absolute, show_aside, store_of
+from recovery.cli.store import absolute, find_store, show_aside, store_of
 from recovery.cli.table import Column
 from recovery.cli.words import Parser
 from recovery.discovery.search import FoundStore
+from recovery.errors import ExitCode
+from recovery.metastore.transaction import MetaTx
 from recovery.model.display import displayed
 from recovery.remedy import Input
+from recovery.services.changes.plan import Planner
 from recovery.services.ledger import Operation, operations_of, read_operations
 from recovery.services.session import Session
 from recovery.services.stores.backups import copies_of
@@ -60,20 +65,39 @@ def add_undeletion(command: Parser, *, wanted: str) -> None:
         "in TMPDIR (default: lock the store, which influxd must not hold)",
     )
     add_ensure(command, wanted=wanted)
-    add_change(command)
 
 
-def find_traces(
-    session: Session, options: Undeletion, context: Context
-) -> tuple[Traces, dict[str, str]]:
-    """Look for what was deleted, and say which places could not be looked at.
+def run_undeletion(
+    listed: "Listed[Row]",
+    options: Undeletion,
+    context: Context,
+    make_planner: Callable[[Traces, dict[str, str]], Planner] | None,
+) -> ExitCode:
+    """Look for what was deleted, and list it or bring some of it back.
 
-    Returns:
-        What was found, and which operation of the ledger deleted what, by ID.
+    Args:
+        make_planner: Makes the command, of what was found and which operation of the ledger deleted
+            what, by ID; None to list.
 
     Raises:
-        RecoveryError: The store, or a copy that was named, cannot be read.
+        RecoveryError: It was refused or it failed; the error says whether anything was changed.
     """
+    found = find_store(options, context)
+    with Session.open(found.path, is_live=options.live) as session:
+        traces, deletions = _find_traces(session, options, context)
+        if make_planner is None:
+            with session.view() as view:
+                rows = tuple(listed.rows(view.tx, traces, deletions))
+            _show_deleted(listed, rows, found, session, options, context)
+            return ExitCode.DONE
+    planner = make_planner(traces, deletions)
+    return run_planner(options, context, lambda _: planner)
+
+
+def _find_traces(
+    session: Session, options: Undeletion, context: Context
+) -> tuple[Traces, dict[str, str]]:
+    """Look for what was deleted, and say which places could not be looked at."""
     facts = session.facts()
     history = operations_of(
         read_operations(open_ledger(options, context, facts.real_path, is_reading=True)),
@@ -119,20 +143,24 @@ class Listed(NamedTuple, Generic[Row]):
         kind: What a row is, in the singular.
         input: What names a row to the command.
         name: What a person calls a row; not escaped.
+        rows: Makes them of what was found and which operation of the ledger deleted what, by ID.
         columns: Of the table.
         cells: Makes a line of it, given where the row was found and whether it can return.
+        more: What helps beside the command itself, of all rows; None where nothing does.
     """
 
     operation: str
-    document: Any
+    document: Callable[..., ChangeDocument]
     kind: str
     input: Input
     name: Callable[[Row], str]
+    rows: Callable[[MetaTx, Traces, dict[str, str]], Iterable[Row]]
     columns: Sequence[Column]
     cells: Callable[[Row, str, str], tuple[str, ...]]
+    needs_user: Callable[[Row], bool] = lambda _: False
 
 
-def show_deleted(
+def _show_deleted(
     listed: Listed[Row],
     rows: Sequence[Row],
     found: FoundStore,
@@ -176,10 +204,13 @@ def show_deleted(
             output.aside(f"{name} cannot return: {displayed(row.because)}.")
         if row.deleted_by is not None:
             output.aside(f"{name} went with {displayed(row.deleted_by)}.")
+    named = named_with(options.bolt_path, options.ledger)
     if any(row.because is None for row in rows):
-        named = named_with(options.bolt_path, options.ledger)
         line = command_line(listed.operation, {listed.input: None, **named})
         output.aside(f"To bring one back: {line}")
+    elif any(map(listed.needs_user, rows)):
+        line = command_line("user undelete", {Input.WITH_TOKENS: None, **named})
+        output.aside(f"To bring a user back: {line}")
 
 
 def _origin(row: Deleted, found: FoundStore) -> str:

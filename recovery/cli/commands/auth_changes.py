@@ -6,13 +6,11 @@ here: what they write (`recovery.services.authorizations.changes`, and `several`
 
 from typing import TYPE_CHECKING, Final
 
-from recovery.cli.changing import run_planner
+from recovery.cli.changing import planned
 from recovery.cli.choices import add_all_but, add_id, add_ids, authorization_id, selection
-from recovery.cli.context import Context
-from recovery.cli.options import Change, Command, add_change, add_ensure
+from recovery.cli.options import Change, Command, add_ensure
 from recovery.cli.usage import required
 from recovery.cli.words import Parser
-from recovery.errors import ExitCode
 from recovery.ports import SystemClock
 from recovery.services.authorizations.changes import (
     CompleteOperator,
@@ -31,11 +29,6 @@ class _One(Change, frozen=True):
     id: str
 
 
-def _add_one(command: Parser) -> None:
-    add_id(command)
-    add_change(command)
-
-
 class _SetActive(Change, frozen=True):
     id: tuple[str, ...]
 
@@ -45,39 +38,25 @@ class _Several(Change, frozen=True):
     all_but: tuple[str, ...]
 
 
-def _add_active(command: Parser) -> None:
-    add_ids(command)
-    add_change(command)
-
-
 def _add_inactive(command: Parser) -> None:
     add_ids(command)
     add_all_but(command)
-    add_change(command)
 
 
-def _set_active(options: _SetActive, context: Context) -> ExitCode:
-    return _set_status(
-        options, selection(options.id, (), "auth set-active"), context, is_active=True
-    )
+def _set_active(options: _SetActive) -> "Planner":
+    return _set_status(selection(options.id, (), "auth set-active"), is_active=True)
 
 
-def _set_inactive(options: _Several, context: Context) -> ExitCode:
+def _set_inactive(options: _Several) -> "Planner":
     chosen = selection(options.id, options.all_but, "auth set-inactive")
-    return _set_status(options, chosen, context, is_active=False)
+    return _set_status(chosen, is_active=False)
 
 
-def _set_status(
-    options: Change, chosen: Selection, context: Context, *, is_active: bool
-) -> ExitCode:
-    planner: Planner
+def _set_status(chosen: Selection, *, is_active: bool) -> "Planner":
     if chosen.ids is not None and len(chosen.ids) == 1:
-        planner = SetStatus(
-            authorization_id=chosen.ids[0], is_active=is_active, clock=SystemClock()
-        )
-    else:
-        planner = SetStatusOfSeveral(selection=chosen, is_active=is_active, clock=SystemClock())
-    return run_planner(options, context, lambda _: planner)
+        one = chosen.ids[0]
+        return SetStatus(authorization_id=one, is_active=is_active, clock=SystemClock())
+    return SetStatusOfSeveral(selection=chosen, is_active=is_active, clock=SystemClock())
 
 
 SET_ACTIVE: Final = Command(
@@ -85,8 +64,8 @@ SET_ACTIVE: Final = Command(
     "tokens again. influxd must be stopped. Changes nothing when the status is so already.",
     example="auth set-active 08371deae98c8000",
     options=_SetActive,
-    run=_set_active,
-    add_options=_add_active,
+    run=planned(_set_active),
+    add_options=add_ids,
 )
 SET_INACTIVE: Final = Command(
     description="Set the status of one authorization, of several, or of all but some to inactive. "
@@ -96,7 +75,7 @@ SET_INACTIVE: Final = Command(
     "already.",
     example="auth set-inactive 08371deae98c8000",
     options=_Several,
-    run=_set_inactive,
+    run=planned(_set_inactive),
     add_options=_add_inactive,
 )
 
@@ -109,16 +88,14 @@ class _Update(Change, frozen=True):
 def _add_update(command: Parser) -> None:
     add_id(command)
     command.add_argument("--description", metavar="TEXT", help="the new description (required)")
-    add_change(command)
 
 
-def _update(options: _Update, context: Context) -> ExitCode:
-    planner = EditAuthorization(
+def _update(options: _Update) -> EditAuthorization:
+    return EditAuthorization(
         authorization_id=authorization_id(options.id),
         description=required(options.description, "--description TEXT", "auth update"),
         clock=SystemClock(),
     )
-    return run_planner(options, context, lambda _: planner)
 
 
 UPDATE: Final = Command(
@@ -126,7 +103,7 @@ UPDATE: Final = Command(
     "permits.",
     example="auth update 08371deae98c8000 --description dashboard",
     options=_Update,
-    run=_update,
+    run=planned(_update),
     add_options=_add_update,
 )
 
@@ -139,17 +116,13 @@ def _add_delete(command: Parser) -> None:
     add_ids(command)
     add_all_but(command)
     add_ensure(command, wanted="there is no such authorization")
-    add_change(command)
 
 
-def _delete(options: _Delete, context: Context) -> ExitCode:
+def _delete(options: _Delete) -> "Planner":
     chosen = selection(options.id, options.all_but, "auth delete")
-    planner: Planner
     if chosen.ids is not None and len(chosen.ids) == 1:
-        planner = DeleteAuthorization(authorization_id=chosen.ids[0], is_ensured=options.ensure)
-    else:
-        planner = DeleteSeveral(selection=chosen, is_ensured=options.ensure)
-    return run_planner(options, context, lambda _: planner)
+        return DeleteAuthorization(authorization_id=chosen.ids[0], is_ensured=options.ensure)
+    return DeleteSeveral(selection=chosen, is_ensured=options.ensure)
 
 
 DELETE: Final = Command(
@@ -160,14 +133,13 @@ DELETE: Final = Command(
     "does not wipe them.",
     example="auth delete 08371deae98c8000",
     options=_Delete,
-    run=_delete,
+    run=planned(_delete),
     add_options=_add_delete,
 )
 
 
-def _complete(options: _One, context: Context) -> ExitCode:
-    planner = CompleteOperator(authorization_id=authorization_id(options.id), clock=SystemClock())
-    return run_planner(options, context, lambda _: planner)
+def _complete(options: _One) -> CompleteOperator:
+    return CompleteOperator(authorization_id=authorization_id(options.id), clock=SystemClock())
 
 
 COMPLETE: Final = Command(
@@ -177,6 +149,6 @@ COMPLETE: Final = Command(
     "of a token that never was one, and changes nothing when none is lacking.",
     example="auth complete 08371db24dcc8000",
     options=_One,
-    run=_complete,
-    add_options=_add_one,
+    run=planned(_complete),
+    add_options=add_id,
 )

@@ -16,7 +16,7 @@ from recovery.cli.changing import run_planner
 from recovery.cli.confirm import has_terminal
 from recovery.cli.context import Context
 from recovery.cli.deliver import choose_destination, require_own_stdout
-from recovery.cli.options import Change, Command, add_change, add_ensure, add_form
+from recovery.cli.options import Change, Command, add_ensure, add_form
 from recovery.cli.secret_input import STDIN, read_secret
 from recovery.cli.usage import UsageError
 from recovery.cli.words import Parser
@@ -83,7 +83,6 @@ def _add_new_token(command: Parser) -> None:
         "new random token)",
     )
     add_ensure(command, wanted="the value given is a token with just these rights already")
-    add_change(command)
 
 
 class _CreateOperator(_NewToken, frozen=True):

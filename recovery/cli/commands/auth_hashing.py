@@ -6,12 +6,10 @@ Lives here: `auth hash`. Must not live here: what it writes
 
 from typing import Final
 
-from recovery.cli.changing import run_planner
+from recovery.cli.changing import planned
 from recovery.cli.choices import authorization_id
-from recovery.cli.context import Context
-from recovery.cli.options import Change, Command, add_change
+from recovery.cli.options import Change, Command
 from recovery.cli.words import Parser
-from recovery.errors import ExitCode
 from recovery.services.authorizations.hashing import HashTokens
 
 
@@ -24,12 +22,11 @@ def _add_hash(command: Parser) -> None:
     which = command.add_mutually_exclusive_group(required=True)
     which.add_argument("id", nargs="?", metavar="ID", help="the authorization, 16 hex digits")
     which.add_argument("--all", action="store_true", help="every authorization with a raw token")
-    add_change(command)
 
 
-def _hash(options: _Hash, context: Context) -> ExitCode:
+def _hash(options: _Hash) -> HashTokens:
     wanted = None if options.id is None else authorization_id(options.id)  # None means all
-    return run_planner(options, context, lambda _: HashTokens(authorization_id=wanted))
+    return HashTokens(authorization_id=wanted)
 
 
 HASH: Final = Command(
@@ -40,6 +37,6 @@ HASH: Final = Command(
     "tokens. influxd must be stopped; the store must be of InfluxDB 2.8 or later.",
     example="auth hash --all",
     options=_Hash,
-    run=_hash,
+    run=planned(_hash),
     add_options=_add_hash,
 )

@@ -10,7 +10,7 @@ from recovery.cli.changing import run_planner
 from recovery.cli.choices import add_ids, authorization_id
 from recovery.cli.context import Context
 from recovery.cli.deliver import choose_list
-from recovery.cli.options import Change, Command, add_change, add_form
+from recovery.cli.options import Change, Command, add_form
 from recovery.cli.usage import UsageError, required
 from recovery.cli.words import Parser
 from recovery.errors import ExitCode
@@ -65,7 +65,6 @@ def _add_rotate(command: Parser) -> None:
         help="write the new tokens to this new file, mode 0600, as CSV with the columns id, "
         "description and token; needed but for --dry-run",
     )
-    add_change(command)
 
 
 def _rotate(options: _Rotate, context: Context) -> ExitCode:

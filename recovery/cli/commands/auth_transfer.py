@@ -17,7 +17,6 @@ from recovery.cli.options import (
     Change,
     Command,
     Reading,
-    add_change,
     add_ensure,
     add_filter,
     add_form,
@@ -128,7 +127,6 @@ def _add_import(command: Parser) -> None:
     )
     add_ensure(command, wanted="an authorization is there already with the same rights")
     add_form(command)
-    add_change(command)
 
 
 def _import(options: _Import, context: Context) -> ExitCode:

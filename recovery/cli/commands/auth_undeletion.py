@@ -6,22 +6,19 @@ Lives here: `auth undelete`. Must not live here: where they are looked for and w
 
 from typing import Final
 
-from recovery.cli.changing import run_planner
 from recovery.cli.choices import authorization_id
 from recovery.cli.context import Context
-from recovery.cli.hints import command_line, named_with
 from recovery.cli.options import Command
 from recovery.cli.outcome import ChangeDocument
-from recovery.cli.store import find_store
 from recovery.cli.table import Column
-from recovery.cli.traces import Listed, Undeletion, add_undeletion, find_traces, show_deleted
+from recovery.cli.traces import Listed, Undeletion, add_undeletion, run_undeletion
 from recovery.cli.words import Parser
 from recovery.errors import ExitCode
 from recovery.model.display import displayed
 from recovery.model.permission import OperatorLevel
 from recovery.remedy import Input
-from recovery.services.session import Session
 from recovery.services.undeletion.tokens import DeletedToken, UndeleteTokens, list_deleted_tokens
+from recovery.services.undeletion.traces import Traces
 
 SECONDS_LENGTH: Final = len("2026-01-02T03:04:05")
 
@@ -49,27 +46,13 @@ class DeletedTokens(ChangeDocument, frozen=True, kw_only=True):
 
 def _undelete(options: _Undelete, context: Context) -> ExitCode:
     ids = tuple(map(authorization_id, options.id))
-    found = find_store(options, context)
-    with Session.open(found.path, is_live=options.live) as session:
-        traces, deletions = find_traces(session, options, context)
-        if not ids:
-            with session.view() as view:
-                rows = tuple(list_deleted_tokens(view.tx, traces, deletions))
-            show_deleted(LISTED, rows, found, session, options, context)
-            _say_whose(rows, options, context)
-            return ExitCode.DONE
-    planner = UndeleteTokens(ids=ids, traces=traces, deletions=deletions, is_ensured=options.ensure)
-    return run_planner(options, context, lambda _: planner)
 
+    def planner(traces: Traces, deletions: dict[str, str]) -> UndeleteTokens:
+        return UndeleteTokens(
+            ids=ids, traces=traces, deletions=deletions, is_ensured=options.ensure
+        )
 
-def _say_whose(rows: tuple[DeletedToken, ...], options: _Undelete, context: Context) -> None:
-    """Say how the users come back, where that is all that helps."""
-    if options.json or any(row.because is None for row in rows):
-        return
-    if any(row.is_user_deleted for row in rows):
-        named = named_with(options.bolt_path, options.ledger)
-        line = command_line("user undelete", {Input.WITH_TOKENS: None, **named})
-        context.output.aside(f"To bring a user back: {line}")
+    return run_undeletion(LISTED, options, context, planner if ids else None)
 
 
 UNDELETE: Final = Command(
@@ -106,6 +89,7 @@ LISTED: Final = Listed(
     kind="deleted authorization",
     input=Input.ID,
     name=lambda row: row.id,
+    rows=list_deleted_tokens,
     columns=(
         Column("ID"),
         Column("User", 6),
@@ -117,4 +101,5 @@ LISTED: Final = Listed(
         Column("Description", 11),
     ),
     cells=_cells,
+    needs_user=lambda row: row.is_user_deleted,
 )

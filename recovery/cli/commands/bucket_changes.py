@@ -6,13 +6,11 @@ Lives here: `bucket create`, `rename`, `update` and `delete`. Must not live here
 
 from typing import Final
 
-from recovery.cli.changing import run_planner
+from recovery.cli.changing import planned
 from recovery.cli.commands.setup import retention_ns
-from recovery.cli.context import Context
-from recovery.cli.options import Change, Command, add_change
+from recovery.cli.options import Change, Command
 from recovery.cli.usage import UsageError, required
 from recovery.cli.words import Parser
-from recovery.errors import ExitCode
 from recovery.ports import SystemClock, SystemRng
 from recovery.services.tenancy.bucket_changes import CreateBucket, DeleteBucket, EditBucket
 from recovery.services.tenancy.choosing import Chosen, choose_bucket, choose_organization
@@ -25,7 +23,7 @@ class _Create(Change, frozen=True):
     retention: str
 
 
-def _add_which(command: Parser, *, what: str) -> None:
+def _add_which(command: Parser, *, what: str = "bucket") -> None:
     command.add_argument(
         "--org",
         metavar="NAME",
@@ -45,13 +43,12 @@ def _add_create(command: Parser) -> None:
         default="0",
         help="how long data stay, as 30d or 72h; 0 forever (default: 0)",
     )
-    add_change(command)
 
 
-def _create(options: _Create, context: Context) -> ExitCode:
+def _create(options: _Create) -> Chosen:
     name = required(options.name, "--name NAME", "bucket create")
     stay_ns = retention_ns(options.retention)
-    planner = Chosen(
+    return Chosen(
         operation=CreateBucket.operation,
         choose=lambda tx: CreateBucket(
             org_id=choose_organization(tx, options.org).id,
@@ -62,7 +59,6 @@ def _create(options: _Create, context: Context) -> ExitCode:
             rng=SystemRng(),
         ),
     )
-    return run_planner(options, context, lambda _: planner)
 
 
 CREATE: Final = Command(
@@ -70,7 +66,7 @@ CREATE: Final = Command(
     "which influxd would not start. It cannot put data into it.",
     example="bucket create --org myorg --name pumps --retention 30d",
     options=_Create,
-    run=_create,
+    run=planned(_create),
     add_options=_add_create,
 )
 
@@ -82,15 +78,14 @@ class _Rename(Change, frozen=True):
 
 
 def _add_rename(command: Parser) -> None:
-    _add_which(command, what="bucket")
+    _add_which(command)
     command.add_argument("--new-name", metavar="NAME", help="the new name (required)")
-    add_change(command)
 
 
-def _rename(options: _Rename, context: Context) -> ExitCode:
+def _rename(options: _Rename) -> Chosen:
     name = required(options.name, "--name NAME", "bucket rename")
     new_name = required(options.new_name, "--new-name NAME", "bucket rename")
-    planner = Chosen(
+    return Chosen(
         operation="bucket rename",
         choose=lambda tx: EditBucket(
             bucket_id=choose_bucket(tx, name, choose_organization(tx, options.org)).id,
@@ -98,7 +93,6 @@ def _rename(options: _Rename, context: Context) -> ExitCode:
             clock=SystemClock(),
         ),
     )
-    return run_planner(options, context, lambda _: planner)
 
 
 RENAME: Final = Command(
@@ -106,7 +100,7 @@ RENAME: Final = Command(
     "that name it have to be changed. It cannot rename a system bucket.",
     example="bucket rename --org myorg --name mybucket --new-name sensors",
     options=_Rename,
-    run=_rename,
+    run=planned(_rename),
     add_options=_add_rename,
 )
 
@@ -119,7 +113,7 @@ class _Update(Change, frozen=True):
 
 
 def _add_update(command: Parser) -> None:
-    _add_which(command, what="bucket")
+    _add_which(command)
     command.add_argument(
         "--description", metavar="TEXT", help="the new description (default: keep it)"
     )
@@ -129,10 +123,9 @@ def _add_update(command: Parser) -> None:
         help="how long data stay, as 30d or 72h, 0 forever; older data are deleted when influxd "
         "runs (default: keep it)",
     )
-    add_change(command)
 
 
-def _update(options: _Update, context: Context) -> ExitCode:
+def _update(options: _Update) -> Chosen:
     name = required(options.name, "--name NAME", "bucket update")
     if options.description is None and options.retention is None:
         raise UsageError(
@@ -140,7 +133,7 @@ def _update(options: _Update, context: Context) -> ExitCode:
             hint="add --description TEXT or --retention TIME",
         )
     stay_ns = None if options.retention is None else retention_ns(options.retention)
-    planner = Chosen(
+    return Chosen(
         operation="bucket update",
         choose=lambda tx: EditBucket(
             bucket_id=choose_bucket(tx, name, choose_organization(tx, options.org)).id,
@@ -150,7 +143,6 @@ def _update(options: _Update, context: Context) -> ExitCode:
             clock=SystemClock(),
         ),
     )
-    return run_planner(options, context, lambda _: planner)
 
 
 UPDATE: Final = Command(
@@ -158,7 +150,7 @@ UPDATE: Final = Command(
     "there keep their span. It cannot bring back data that a shorter time has deleted.",
     example="bucket update --org myorg --name mybucket --retention 90d",
     options=_Update,
-    run=_update,
+    run=planned(_update),
     add_options=_add_update,
 )
 
@@ -168,20 +160,14 @@ class _Delete(Change, frozen=True):
     name: str | None
 
 
-def _add_delete(command: Parser) -> None:
-    _add_which(command, what="bucket")
-    add_change(command)
-
-
-def _delete(options: _Delete, context: Context) -> ExitCode:
+def _delete(options: _Delete) -> Chosen:
     name = required(options.name, "--name NAME", "bucket delete")
-    planner = Chosen(
+    return Chosen(
         operation=DeleteBucket.operation,
         choose=lambda tx: DeleteBucket(
-            bucket_id=choose_bucket(tx, name, choose_organization(tx, options.org)).id
+            bucket_id=choose_bucket(tx, name, choose_organization(tx, options.org)).id,
         ),
     )
-    return run_planner(options, context, lambda _: planner)
 
 
 DELETE: Final = Command(
@@ -189,6 +175,6 @@ DELETE: Final = Command(
     "catalogue of the storage engine. It refuses a bucket with data, and a system bucket.",
     example="bucket delete --org myorg --name mybucket",
     options=_Delete,
-    run=_delete,
-    add_options=_add_delete,
+    run=planned(_delete),
+    add_options=_add_which,
 )

@@ -6,12 +6,10 @@ Lives here: `instance add-owner`. Must not live here: its decisions
 
 from typing import Final
 
-from recovery.cli.changing import run_planner
-from recovery.cli.context import Context
-from recovery.cli.options import Change, Command, add_change
+from recovery.cli.changing import planned
+from recovery.cli.options import Change, Command
 from recovery.cli.usage import required
 from recovery.cli.words import Parser
-from recovery.errors import ExitCode
 from recovery.services.tenancy.organization_changes import SetInstanceOwner
 
 
@@ -21,14 +19,12 @@ class _AddOwner(Change, frozen=True):
 
 def _add_add_owner(command: Parser) -> None:
     command.add_argument("--username", metavar="NAME", help="the user, by name (required)")
-    add_change(command)
 
 
-def _add_owner(options: _AddOwner, context: Context) -> ExitCode:
-    planner = SetInstanceOwner(
+def _add_owner(options: _AddOwner) -> SetInstanceOwner:
+    return SetInstanceOwner(
         username=required(options.username, "--username NAME", "instance add-owner")
     )
-    return run_planner(options, context, lambda _: planner)
 
 
 ADD_OWNER: Final = Command(
@@ -36,6 +32,6 @@ ADD_OWNER: Final = Command(
     "a store of level 20 or later.",
     example="instance add-owner --username admin",
     options=_AddOwner,
-    run=_add_owner,
+    run=planned(_add_owner),
     add_options=_add_add_owner,
 )

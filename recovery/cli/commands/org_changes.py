@@ -9,12 +9,10 @@ here: the order of their steps (`recovery.services.changes.sequence`) and their 
 from functools import partial
 from typing import Final
 
-from recovery.cli.changing import run_planner
-from recovery.cli.context import Context
-from recovery.cli.options import Change, Command, add_change, add_ensure
+from recovery.cli.changing import planned
+from recovery.cli.options import Change, Command, add_ensure
 from recovery.cli.usage import required
 from recovery.cli.words import Parser
-from recovery.errors import ExitCode
 from recovery.model.mapping import MEMBER, OWNER
 from recovery.ports import SystemClock, SystemRng
 from recovery.services.tenancy.choosing import Chosen, choose_organization
@@ -45,11 +43,10 @@ def _add_create(command: Parser) -> None:
         help="user who will own it (default: the only user; with several, name one)",
     )
     add_ensure(command, wanted="there is an organization of this name")
-    add_change(command)
 
 
-def _create(options: _Create, context: Context) -> ExitCode:
-    planner = CreateOrganization(
+def _create(options: _Create) -> CreateOrganization:
+    return CreateOrganization(
         name=required(options.org, "--org NAME", "org create"),
         description=options.description,
         owner=options.owner,
@@ -57,7 +54,6 @@ def _create(options: _Create, context: Context) -> ExitCode:
         clock=SystemClock(),
         rng=SystemRng(),
     )
-    return run_planner(options, context, lambda _: planner)
 
 
 CREATE: Final = Command(
@@ -66,7 +62,7 @@ CREATE: Final = Command(
     "does not start on what it made.",
     example="org create --org plant2 --owner admin",
     options=_Create,
-    run=_create,
+    run=planned(_create),
     add_options=_add_create,
 )
 
@@ -79,13 +75,11 @@ class _Rename(Change, frozen=True):
 def _add_rename(command: Parser) -> None:
     _add_org(command)
     command.add_argument("--new-name", metavar="NAME", help="the new name (required)")
-    add_change(command)
 
 
-def _rename(options: _Rename, context: Context) -> ExitCode:
+def _rename(options: _Rename) -> RenameOrganization:
     new_name = required(options.new_name, "--new-name NAME", "org rename")
-    planner = RenameOrganization(name=options.org, new_name=new_name, clock=SystemClock())
-    return run_planner(options, context, lambda _: planner)
+    return RenameOrganization(name=options.org, new_name=new_name, clock=SystemClock())
 
 
 RENAME: Final = Command(
@@ -93,7 +87,7 @@ RENAME: Final = Command(
     "when a server renames it.",
     example="org rename --org myorg --new-name plant1",
     options=_Rename,
-    run=_rename,
+    run=planned(_rename),
     add_options=_add_rename,
 )
 
@@ -106,12 +100,11 @@ class _Update(Change, frozen=True):
 def _add_update(command: Parser) -> None:
     _add_org(command)
     command.add_argument("--description", metavar="TEXT", help="the new description (required)")
-    add_change(command)
 
 
-def _update(options: _Update, context: Context) -> ExitCode:
+def _update(options: _Update) -> Chosen:
     description = required(options.description, "--description TEXT", "org update")
-    planner = Chosen(
+    return Chosen(
         operation=EditOrganization.operation,
         choose=lambda tx: EditOrganization(
             org_id=choose_organization(tx, options.org).id,
@@ -119,7 +112,6 @@ def _update(options: _Update, context: Context) -> ExitCode:
             clock=SystemClock(),
         ),
     )
-    return run_planner(options, context, lambda _: planner)
 
 
 UPDATE: Final = Command(
@@ -127,7 +119,7 @@ UPDATE: Final = Command(
     "rename does that.",
     example='org update --org myorg --description "pumps and tanks"',
     options=_Update,
-    run=_update,
+    run=planned(_update),
     add_options=_add_update,
 )
 
@@ -138,16 +130,14 @@ class _Delete(Change, frozen=True):
 
 def _add_delete(command: Parser) -> None:
     command.add_argument("--org", metavar="NAME", help="the organization (required)")
-    add_change(command)
 
 
-def _delete(options: _Delete, context: Context) -> ExitCode:
+def _delete(options: _Delete) -> Chosen:
     name = required(options.org, "--org NAME", "org delete")
-    planner = Chosen(
+    return Chosen(
         operation=DeleteOrganization.operation,
         choose=lambda tx: DeleteOrganization(org_id=choose_organization(tx, name).id),
     )
-    return run_planner(options, context, lambda _: planner)
 
 
 DELETE: Final = Command(
@@ -155,7 +145,7 @@ DELETE: Final = Command(
     "roles in it. Its tokens stay, as on a server. It refuses an organization with data.",
     example="org delete --org visitors",
     options=_Delete,
-    run=_delete,
+    run=planned(_delete),
     add_options=_add_delete,
 )
 
@@ -168,7 +158,6 @@ class _Role(Change, frozen=True):
 def _add_role(command: Parser) -> None:
     _add_org(command)
     command.add_argument("--username", metavar="NAME", help="the user, by name (required)")
-    add_change(command)
 
 
 def _add_org(command: Parser) -> None:
@@ -179,16 +168,14 @@ def _add_org(command: Parser) -> None:
     )
 
 
-def _set_role(options: _Role, context: Context, *, role: str) -> ExitCode:
+def _set_role(options: _Role, *, role: str) -> SetRole:
     username = required(options.username, "--username NAME", f"org add-{role}")
-    planner = SetRole(username=username, organization=options.org, role=role)
-    return run_planner(options, context, lambda _: planner)
+    return SetRole(username=username, organization=options.org, role=role)
 
 
-def _remove_role(options: _Role, context: Context) -> ExitCode:
+def _remove_role(options: _Role) -> RemoveRole:
     username = required(options.username, "--username NAME", "org remove-member")
-    planner = RemoveRole(username=username, organization=options.org)
-    return run_planner(options, context, lambda _: planner)
+    return RemoveRole(username=username, organization=options.org)
 
 
 _ONE_ROLE: Final = (
@@ -199,20 +186,20 @@ ADD_OWNER: Final = Command(
     description=f"Make a user an owner of an organization. {_ONE_ROLE}",
     example="org add-owner --org myorg --username grafana",
     options=_Role,
-    run=partial(_set_role, role=OWNER),
+    run=planned(partial(_set_role, role=OWNER)),
     add_options=_add_role,
 )
 ADD_MEMBER: Final = Command(
     description=f"Make a user a member of an organization. {_ONE_ROLE}",
     example="org add-member --org myorg --username grafana",
     options=_Role,
-    run=partial(_set_role, role=MEMBER),
+    run=planned(partial(_set_role, role=MEMBER)),
     add_options=_add_role,
 )
 REMOVE_MEMBER: Final = Command(
     description="End the role of a user in an organization. It cannot change what tokens may do.",
     example="org remove-member --org myorg --username grafana",
     options=_Role,
-    run=_remove_role,
+    run=planned(_remove_role),
     add_options=_add_role,
 )

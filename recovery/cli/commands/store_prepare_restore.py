@@ -11,7 +11,7 @@ from recovery.cli.changing import run_planner
 from recovery.cli.context import Context
 from recovery.cli.documents import Store
 from recovery.cli.hints import command_line
-from recovery.cli.options import Change, Command, add_change
+from recovery.cli.options import Change, Command
 from recovery.cli.outcome import NewFileDocument
 from recovery.cli.recording import open_ledger
 from recovery.cli.store import absolute
@@ -57,7 +57,6 @@ def _add_prepare(command: Parser) -> None:
         help="when the restore is done and the server stopped: delete from the store what was "
         "added for it (default: prepare a backup)",
     )
-    add_change(command)
 
 
 class RestoreDocument(NewFileDocument, frozen=True, kw_only=True):

@@ -10,7 +10,7 @@ from msgspec.structs import replace
 
 from recovery.cli.changing import run_planner
 from recovery.cli.context import Context
-from recovery.cli.options import Change, Command, add_change
+from recovery.cli.options import Change, Command
 from recovery.cli.usage import UsageError
 from recovery.cli.words import Parser, shown
 from recovery.errors import ExitCode
@@ -42,7 +42,6 @@ def _add_repair(command: Parser) -> None:
         "I3,I21: what is left of them is removed, and they are no finding any more; may be "
         "repeated (default: losses stay findings)",
     )
-    add_change(command)
 
 
 def _repair(options: _Repair, context: Context) -> ExitCode:

@@ -9,10 +9,10 @@ from functools import partial
 from typing import Final
 
 from recovery.cli.audience import Lack
-from recovery.cli.changing import run_planner
+from recovery.cli.changing import planned, run_planner
 from recovery.cli.choices import add_user_choice, user_choice
 from recovery.cli.context import Context
-from recovery.cli.options import Change, Command, add_change, add_ensure
+from recovery.cli.options import Change, Command, add_ensure
 from recovery.cli.secret_input import add_new_password, new_password
 from recovery.cli.usage import required
 from recovery.cli.words import Parser
@@ -43,7 +43,6 @@ def _add_update(command: Parser) -> None:
         help="set the status of the user to active too (default: leave it)",
     )
     add_ensure(command, wanted="the user has this password", otherwise="set it again")
-    add_change(command)
 
 
 def _update(options: _Update, context: Context) -> ExitCode:
@@ -81,22 +80,20 @@ class _Rename(Change, frozen=True):
 def _add_rename(command: Parser) -> None:
     add_user_choice(command)
     command.add_argument("--new-name", metavar="NAME", help="the new name (required)")
-    add_change(command)
 
 
-def _rename(options: _Rename, context: Context) -> ExitCode:
-    planner = RenameUser(
+def _rename(options: _Rename) -> RenameUser:
+    return RenameUser(
         user=user_choice(options.username, options.id, "user rename"),
         new_name=required(options.new_name, "--new-name NAME", "user rename"),
     )
-    return run_planner(options, context, lambda _: planner)
 
 
 RENAME: Final = Command(
     description="Give a user another name to sign in with. Password, roles and tokens stay.",
     example="user rename --username admin --new-name root",
     options=_Rename,
-    run=_rename,
+    run=planned(_rename),
     add_options=_add_rename,
 )
 
@@ -106,17 +103,9 @@ class _SetStatus(Change, frozen=True):
     id: str | None
 
 
-def _add_set_status(command: Parser) -> None:
-    add_user_choice(command)
-    add_change(command)
-
-
-def _set_status(options: _SetStatus, context: Context, *, is_active: bool) -> ExitCode:
+def _set_status(options: _SetStatus, *, is_active: bool) -> SetUserStatus:
     words = "user activate" if is_active else "user deactivate"
-    planner = SetUserStatus(
-        user=user_choice(options.username, options.id, words), is_active=is_active
-    )
-    return run_planner(options, context, lambda _: planner)
+    return SetUserStatus(user=user_choice(options.username, options.id, words), is_active=is_active)
 
 
 _WHAT_STAYS: Final = (
@@ -127,15 +116,15 @@ ACTIVATE: Final = Command(
     description=f"Set the status of a user, to let a user in again. {_WHAT_STAYS}",
     example="user activate --username admin",
     options=_SetStatus,
-    run=partial(_set_status, is_active=True),
-    add_options=_add_set_status,
+    run=planned(partial(_set_status, is_active=True)),
+    add_options=add_user_choice,
 )
 DEACTIVATE: Final = Command(
     description=f"Set the status of a user, to keep a user out, with all its tokens. {_WHAT_STAYS}",
     example="user deactivate --username grafana",
     options=_SetStatus,
-    run=partial(_set_status, is_active=False),
-    add_options=_add_set_status,
+    run=planned(partial(_set_status, is_active=False)),
+    add_options=add_user_choice,
 )
 
 
@@ -152,15 +141,13 @@ def _add_delete(command: Parser) -> None:
         action="store_true",
         help="delete the authorizations of the user too (default: they stay, and answer 403)",
     )
-    add_change(command)
 
 
-def _delete(options: _Delete, context: Context) -> ExitCode:
-    planner = DeleteUser(
+def _delete(options: _Delete) -> DeleteUser:
+    return DeleteUser(
         user=user_choice(options.username, options.id, "user delete"),
         with_tokens=options.with_tokens,
     )
-    return run_planner(options, context, lambda _: planner)
 
 
 DELETE: Final = Command(
@@ -169,6 +156,6 @@ DELETE: Final = Command(
     "user has made: dashboards, tasks and buckets stay.",
     example="user delete --username grafana --with-tokens",
     options=_Delete,
-    run=_delete,
+    run=planned(_delete),
     add_options=_add_delete,
 )

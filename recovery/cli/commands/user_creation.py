@@ -12,7 +12,7 @@ from recovery.cli.audience import Lack
 from recovery.cli.changing import run_planner
 from recovery.cli.choices import new_id
 from recovery.cli.context import Context
-from recovery.cli.options import Change, Command, add_change, add_ensure
+from recovery.cli.options import Change, Command, add_ensure
 from recovery.cli.secret_input import add_new_password, new_password
 from recovery.cli.usage import required
 from recovery.cli.words import Parser
@@ -61,7 +61,6 @@ def _add_create(command: Parser) -> None:
         "the only organization)",
     )
     add_ensure(command, wanted="the user is there, active, with this password and role")
-    add_change(command)
 
 
 def _create(options: _Create, context: Context) -> ExitCode:

@@ -6,19 +6,17 @@ Lives here: `user undelete`. Must not live here: where users are looked for and 
 
 from typing import Final
 
-from recovery.cli.changing import run_planner
 from recovery.cli.choices import add_user_choice, user_choice
 from recovery.cli.context import Context
 from recovery.cli.options import Command
 from recovery.cli.outcome import ChangeDocument
-from recovery.cli.store import find_store
 from recovery.cli.table import Column
-from recovery.cli.traces import Listed, Undeletion, add_undeletion, find_traces, show_deleted
+from recovery.cli.traces import Listed, Undeletion, add_undeletion, run_undeletion
 from recovery.cli.words import Parser
 from recovery.errors import ExitCode
 from recovery.model.display import displayed
 from recovery.remedy import Input
-from recovery.services.session import Session
+from recovery.services.undeletion.traces import Traces
 from recovery.services.undeletion.users import DeletedUser, UndeleteUser, list_deleted_users
 
 
@@ -45,22 +43,16 @@ class DeletedUsers(ChangeDocument, frozen=True, kw_only=True):
 
 
 def _undelete(options: _Undelete, context: Context) -> ExitCode:
-    found = find_store(options, context)
+    def planner(traces: Traces, _: dict[str, str]) -> UndeleteUser:
+        return UndeleteUser(
+            user=user_choice(options.username, options.id, "user undelete"),
+            traces=traces,
+            with_tokens=options.with_tokens,
+            is_ensured=options.ensure,
+        )
+
     is_listing = options.username is None and options.id is None
-    with Session.open(found.path, is_live=options.live) as session:
-        traces, deletions = find_traces(session, options, context)
-        if is_listing:
-            with session.view() as view:
-                rows = tuple(list_deleted_users(view.tx, traces, deletions))
-            show_deleted(LISTED, rows, found, session, options, context)
-            return ExitCode.DONE
-    planner = UndeleteUser(
-        user=user_choice(options.username, options.id, "user undelete"),
-        traces=traces,
-        with_tokens=options.with_tokens,
-        is_ensured=options.ensure,
-    )
-    return run_planner(options, context, lambda _: planner)
+    return run_undeletion(LISTED, options, context, None if is_listing else planner)
 
 
 UNDELETE: Final = Command(
@@ -97,6 +89,7 @@ LISTED: Final = Listed(
     kind="deleted user",
     input=Input.USER,
     name=lambda row: row.name,
+    rows=list_deleted_users,
     columns=(
         Column("ID"),
         Column("Name", 8),

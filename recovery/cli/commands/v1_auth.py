@@ -8,7 +8,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Final
 
 from recovery.cli.audience import Lack
-from recovery.cli.changing import run_planner
+from recovery.cli.changing import planned, run_planner
 from recovery.cli.context import Context
 from recovery.cli.documents import ListDocument
 from recovery.cli.listing import Listed, created, run_listing
@@ -16,7 +16,6 @@ from recovery.cli.options import (
     Change,
     Command,
     Listing,
-    add_change,
     add_ensure,
     add_listing,
     add_status,
@@ -137,7 +136,6 @@ def _add_set_password(command: Parser) -> None:
         "twice at the terminal)",
     )
     add_ensure(command, wanted="the password is this one already")
-    add_change(command)
 
 
 def _set_password(options: _SetPassword, context: Context) -> ExitCode:
@@ -210,7 +208,6 @@ def _add_create(command: Parser) -> None:
         action="store_true",
         help="set no password; nobody can log in with it until v1-auth set-password (default: ask)",
     )
-    add_change(command)
 
 
 def _create(options: _Create, context: Context) -> ExitCode:
@@ -277,14 +274,8 @@ class _SetStatus(Change, frozen=True):
     which: str
 
 
-def _add_set_status(command: Parser) -> None:
-    _add_which(command)
-    add_change(command)
-
-
-def _set_status(options: _SetStatus, context: Context, *, is_active: bool) -> ExitCode:
-    planner = SetLegacyStatus(which=options.which, is_active=is_active, clock=SystemClock())
-    return run_planner(options, context, lambda _: planner)
+def _set_status(options: _SetStatus, *, is_active: bool) -> SetLegacyStatus:
+    return SetLegacyStatus(which=options.which, is_active=is_active, clock=SystemClock())
 
 
 SET_ACTIVE: Final = Command(
@@ -293,8 +284,8 @@ SET_ACTIVE: Final = Command(
     "when the status is so already.",
     example="v1-auth set-active old-grafana",
     options=_SetStatus,
-    run=partial(_set_status, is_active=True),
-    add_options=_add_set_status,
+    run=planned(partial(_set_status, is_active=True)),
+    add_options=_add_which,
 )
 SET_INACTIVE: Final = Command(
     description="Set the status of one 1.x-compatible authorization to inactive. Servers refuse "
@@ -302,8 +293,8 @@ SET_INACTIVE: Final = Command(
     "password, and changes nothing when the status is so already.",
     example="v1-auth set-inactive old-grafana",
     options=_SetStatus,
-    run=partial(_set_status, is_active=False),
-    add_options=_add_set_status,
+    run=planned(partial(_set_status, is_active=False)),
+    add_options=_add_which,
 )
 
 
@@ -315,12 +306,10 @@ class _Delete(Change, frozen=True):
 def _add_delete(command: Parser) -> None:
     _add_which(command)
     add_ensure(command, wanted="there is no such authorization")
-    add_change(command)
 
 
-def _delete(options: _Delete, context: Context) -> ExitCode:
-    planner = DeleteLegacy(which=options.which, is_ensured=options.ensure)
-    return run_planner(options, context, lambda _: planner)
+def _delete(options: _Delete) -> DeleteLegacy:
+    return DeleteLegacy(which=options.which, is_ensured=options.ensure)
 
 
 DELETE: Final = Command(
@@ -329,7 +318,7 @@ DELETE: Final = Command(
     "to.",
     example="v1-auth delete old-grafana",
     options=_Delete,
-    run=_delete,
+    run=planned(_delete),
     add_options=_add_delete,
 )
 

@@ -6,18 +6,15 @@ Lives here: `v1-auth undelete`. Must not live here: where it is looked for and w
 
 from typing import Final
 
-from recovery.cli.changing import run_planner
 from recovery.cli.context import Context
 from recovery.cli.options import Command
 from recovery.cli.outcome import ChangeDocument
-from recovery.cli.store import find_store
 from recovery.cli.table import Column
-from recovery.cli.traces import Listed, Undeletion, add_undeletion, find_traces, show_deleted
+from recovery.cli.traces import Listed, Undeletion, add_undeletion, run_undeletion
 from recovery.cli.words import Parser
 from recovery.errors import ExitCode
 from recovery.model.display import displayed
 from recovery.remedy import Input
-from recovery.services.session import Session
 from recovery.services.undeletion.logins import DeletedLogin, UndeleteLogin, list_deleted_logins
 
 
@@ -43,16 +40,15 @@ class DeletedLogins(ChangeDocument, frozen=True, kw_only=True):
 
 
 def _undelete(options: _Undelete, context: Context) -> ExitCode:
-    found = find_store(options, context)
-    with Session.open(found.path, is_live=options.live) as session:
-        traces, deletions = find_traces(session, options, context)
-        if options.which is None:
-            with session.view() as view:
-                rows = tuple(list_deleted_logins(view.tx, traces, deletions))
-            show_deleted(LISTED, rows, found, session, options, context)
-            return ExitCode.DONE
-    planner = UndeleteLogin(which=options.which, traces=traces, is_ensured=options.ensure)
-    return run_planner(options, context, lambda _: planner)
+    which = options.which
+    if which is None:
+        return run_undeletion(LISTED, options, context, None)
+    return run_undeletion(
+        LISTED,
+        options,
+        context,
+        lambda traces, _: UndeleteLogin(which=which, traces=traces, is_ensured=options.ensure),
+    )
 
 
 UNDELETE: Final = Command(
@@ -88,6 +84,7 @@ LISTED: Final = Listed(
     kind="deleted 1.x authorization",
     input=Input.ID,
     name=lambda row: row.username,
+    rows=list_deleted_logins,
     columns=(
         Column("ID"),
         Column("User name", 9),
