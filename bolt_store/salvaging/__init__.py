@@ -6,7 +6,8 @@ found; `freelist` tells whether a tree and a freelist belong together; `knowledg
 caller can tell; `find` searches snapshots that no meta names; `candidate` is one of the
 states, and `choose` decides between all of them; `joining` puts parts of a lost root together;
 `repair` puts back what a lost branch led to; `compare` walks two states side by side; `run` writes
-the new file; `stale` lists what is left aside; `report` says it all.
+the new file; `stale` lists what is left aside; `report` says it all. `beginning` finds files that
+begin elsewhere than at the first byte.
 
 Must not live here: the engine. No meta, no tree and no freelist of the file is believed, so nothing
 of `bolt_store.tree`, `bolt_store.db` or `bolt_store.check` is used, which believe the metas.
@@ -18,6 +19,7 @@ page once, and the number of walks is bounded. What cannot be known to be curren
 Source: spec section 3.5.
 """
 
+from bolt_store.salvaging.beginning import likely_beginnings, named_beginnings
 from bolt_store.salvaging.knowledge import Classify, Knowledge, Plausible
 from bolt_store.salvaging.report import SalvageMethod, SalvageReport, StaleEntry
 from bolt_store.salvaging.run import salvage
@@ -30,6 +32,8 @@ __all__ = [
     "SalvageMethod",
     "SalvageReport",
     "StaleEntry",
+    "likely_beginnings",
+    "named_beginnings",
     "salvage",
     "stale_entries",
 ]

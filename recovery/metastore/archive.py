@@ -24,6 +24,8 @@ from typing import IO, Final, Protocol, cast
 
 from recovery.metastore.packing import BZIP2, GZIP, HEAD_BYTES, TAR, XZ, ZSTD, packing_of
 
+LAYERS_MAX: Final = 4
+"""How often a file may have been packed."""
 STORE_MARK: Final = bytes.fromhex("edda0ced")
 STORE_MARK_OFFSET: Final = 16
 CHUNK_BYTES: Final = 1 << 20
@@ -183,8 +185,12 @@ def _is_store(head: bytes) -> bool:
 
 
 def _unpacked(stream: Stream) -> Stream:
-    unpacker = _unpacker(stream.peek())
-    return stream if unpacker is None else Stream(unpacker(stream))
+    for _ in range(LAYERS_MAX):  # there are files that unpack to themselves
+        unpacker = _unpacker(stream.peek())
+        if unpacker is None:
+            break
+        stream = Stream(unpacker(stream))
+    return stream
 
 
 def _unpacker(head: bytes) -> Callable[[Stream], _Source] | None:

@@ -67,12 +67,6 @@ _COMPACT: Final = Run(
     {Input.TARGET: None},
 )
 EMPTY_LEAF: Final = "leaf.empty"
-GRID_SIZES: Final = (4096, 16384, 65536, 8192, 32768, 2048, 1024)
-"""Sizes of pages to be tried, the usual ones first."""
-GRID_PAGES: Final = 256
-PAGES_MIN: Final = 3
-"""So many page headers with the right number are no accident."""
-PAGE_KINDS: Final = frozenset({0x01, 0x02, 0x10})
 _SQLITE: Final = b"SQLite format 3\0"
 
 READ_LIVE: Final = Give(Input.LIVE, "read a snapshot of it while it is in use")
@@ -207,6 +201,10 @@ class Failures:
 
     def _what_else(self) -> tuple[str, Remedy]:
         """Say what a file is that is no bolt file."""
+        from recovery.metastore.altered import (  # noqa: PLC0415 # only for what is no store
+            alteration_of,
+            has_bolt_pages,
+        )
         from recovery.metastore.packing import (  # noqa: PLC0415 # only for what is no store
             HEAD_BYTES,
             TAR,
@@ -219,18 +217,21 @@ class Failures:
         except OSError:
             return "is not a bolt file", NAME_STORE
         try:
-            start = os.read(descriptor, HEAD_BYTES)
+            start = os.pread(descriptor, HEAD_BYTES, 0)
+            packing = packing_of(start)
+            if packing is not None:
+                problem = "is a tar archive" if packing is TAR else f"is packed with {packing.name}"
+                return problem, f"unpack it first: {unpacking_command(self.path, packing)}"
+            if start.startswith(_SQLITE):
+                hint = "name influxd.bolt, which usually lies beside influxd.sqlite"
+                return "is an SQLite file, not the bolt store", hint
+            if has_bolt_pages(descriptor):
+                return f"is a bolt file without a usable meta page: {DO_NOT_START}", _RESTORE
+            altered = alteration_of(self.path, descriptor, is_whole=False)
         finally:
             os.close(descriptor)
-        packing = packing_of(start)
-        if packing is not None:
-            problem = "is a tar archive" if packing is TAR else f"is packed with {packing.name}"
-            return problem, f"unpack it first: {unpacking_command(self.path, packing)}"
-        if start.startswith(_SQLITE):
-            hint = "name influxd.bolt, which usually lies beside influxd.sqlite"
-            return "is an SQLite file, not the bolt store", hint
-        if has_bolt_pages(self.path):
-            return f"is a bolt file without a usable meta page: {DO_NOT_START}", _RESTORE
+        if altered is not None:
+            return altered
         return "is not a bolt file", "name the file influxd.bolt of the server, or a copy of it"
 
     def _os_failure(self, error: OSError) -> RecoveryError:
@@ -265,35 +266,6 @@ class Failures:
                     problem=f"cannot be read ({reason})",
                     hint="copy what can be read of it to another disk, and work on the copy",
                 )
-
-
-def has_bolt_pages(path: Path) -> bool:
-    """Tell whether a file without metas has pages of bolt.
-
-    Returns:
-        Whether, for some size of pages, several of the first ones have their own number and a kind
-        that a page of data can have.
-    """
-    try:
-        descriptor = open_unnoticed(path)
-    except OSError:
-        return False
-    try:
-        for size_bytes in GRID_SIZES:
-            numbers = range(2, GRID_PAGES)
-            headers = (os.pread(descriptor, 16, number * size_bytes) for number in numbers)
-            found = sum(
-                int.from_bytes(header[:8], "little") == number
-                and int.from_bytes(header[8:10], "little") in PAGE_KINDS
-                for number, header in zip(numbers, headers, strict=True)
-            )
-            if found >= PAGES_MIN:
-                return True
-    except OSError:
-        return False
-    finally:
-        os.close(descriptor)
-    return False
 
 
 def open_unnoticed(path: Path) -> int:

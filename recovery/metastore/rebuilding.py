@@ -7,6 +7,7 @@ Invariants: the source is only read, under a shared lock. Nothing that exists is
 failure nothing is left. No sentence of a report holds a key or a value.
 """
 
+import os
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -19,7 +20,8 @@ import msgspec
 import bolt_store
 from bolt_store.errors import BoltError, CommitError, DamagedError, LimitError
 from recovery.errors import RefusedError, StoreDamagedError
-from recovery.metastore.failures import Failures
+from recovery.metastore.altered import alteration_of
+from recovery.metastore.failures import Failures, open_unnoticed
 from recovery.metastore.packed import plain_file, rest_of_file
 from recovery.model.recognition import (
     COUNTED,
@@ -193,6 +195,8 @@ def salvage_store(
         RecoveryError: The store cannot be read.
     """
     with _translated(path, new.target), rest_of_file(path) as (plain, is_cut):
+        if page_size_bytes is None and root_pgid is None:
+            _require_unaltered(plain)
         source = bolt_store.open_block_file(plain)
         try:
             report = bolt_store.salvage(
@@ -236,6 +240,22 @@ def salvage_store(
         missing_names=found.missing_names,
         left_aside=left_aside,
     )
+
+
+def _require_unaltered(path: Path) -> None:
+    """Refuse what has to be turned back before any page of it is where it belongs.
+
+    Raises:
+        StoreDamagedError: It is such a file.
+        OSError: It cannot be read.
+    """
+    descriptor = open_unnoticed(path)
+    try:
+        found = alteration_of(path, descriptor, is_whole=True)
+    finally:
+        os.close(descriptor)
+    if found is not None:
+        raise StoreDamagedError(path=Failures(path).name, problem=found.problem, hint=found.hint)
 
 
 def _about_the_packing(*, is_cut: bool, size_bytes: int) -> Iterator[str]:

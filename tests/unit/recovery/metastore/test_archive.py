@@ -41,6 +41,8 @@ PACKERS: dict[str, Callable[[bytes], bytes]] = {
     "influxd.bolt.xz": lzma.compress,
     "influxd.bolt.bz2": bz2.compress,
     "influxd.bolt.zst": zstd,
+    "influxd.bolt.gz.gz": lambda store: gzip.compress(gzip.compress(store)),
+    "influxd.bolt.bz2.gz": lambda store: gzip.compress(bz2.compress(store)),
     "volume.tar": lambda store: tar(**{"influxd.bolt": store}),
     "volume.tar.gz": lambda store: gzip.compress(tar(**{"influxd.bolt": store})),
     "volume.tar.bz2": lambda store: bz2.compress(tar(**{"influxd.bolt": store})),
@@ -63,6 +65,15 @@ def test_a_store_is_read_in_whatever_it_is_packed(made: MadeStore, name: str) ->
     path.write_bytes(PACKERS[name](made.path.read_bytes()))
     with open_readable(path) as store, store.view() as tx:
         assert [user.name for user in tx.users.walk([])] == ["alice", "bob"]
+
+
+def test_what_is_packed_without_end_is_not_unpacked_further(made: MadeStore) -> None:
+    content = made.path.read_bytes()
+    for _ in range(9):
+        content = gzip.compress(content)
+    made.path.write_bytes(content)
+    with pytest.raises(StoreDamagedError, match="something else"), open_readable(made.path):
+        pass
 
 
 def test_of_the_backups_of_one_folder_the_newest_is_read(made: MadeStore) -> None:

@@ -242,7 +242,7 @@ def sqlite_file() -> bytes:
 @pytest.mark.parametrize(
     ("content", "problem", "hint"),
     [
-        (b"\0" * 65536, "is not a bolt file", "name the file influxd.bolt"),
+        (b"\0" * 65536, "it has nothing but zeros in it", "restore a backup"),
         (b"hello", "is not a bolt file", "name the file influxd.bolt"),
         (b"x", "is not a bolt file", "name the file influxd.bolt"),
         (bytes(range(256)) * 256, "is not a bolt file", "name the file influxd.bolt"),

@@ -115,7 +115,7 @@ def test_a_damaged_store_is_not_compacted_but_salvaged(made: MadeStore, tmp_path
 
 def test_where_there_is_nothing_no_file_is_made(tmp_path: Path) -> None:
     path = tmp_path / "influxd.bolt"
-    path.write_bytes(bytes(100_000))
+    path.write_bytes(b"x" * 100_000)
     facts, prospect = salvaged(path, tmp_path / "new")
     assert (facts.is_written, prospect) == (False, None)
     assert sorted(one.name for one in tmp_path.iterdir()) == ["influxd.bolt"]
