@@ -27,13 +27,13 @@ from recovery.services.doctor.chart import Access
 from recovery.services.doctor.check import Examination, Forecast, Outlook, examine
 from recovery.services.doctor.finding import Finding, Severity
 from recovery.services.doctor.repair import facts_of
+from recovery.services.doctor.schema import OF_MIGRATIONS
 
 SHOWN_PER_KIND: Final = 5
 """Records named one by one for each kind of finding; --json has all."""
 PROBLEMS_SHOWN: Final = 8
 """Of those findings that differ in more than the record; a kind takes ten lines at most."""
 OF_THE_FILE: Final = "I1"
-OF_MIGRATIONS: Final = "I2"
 OF_BUCKETS: Final = "I3"
 SALVAGE_FIRST: Final = "salvage the file first, and check what that makes"
 MIGRATIONS_FIRST: Final = (

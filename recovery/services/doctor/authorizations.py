@@ -43,6 +43,7 @@ from recovery.services.access import token_facts
 from recovery.services.doctor.chart import Chart, text_of
 from recovery.services.doctor.finding import Finding, Mend, Rule, Severity
 from recovery.services.doctor.indexes import Adoption, IndexAudit, index_rules
+from recovery.services.doctor.records import wrong_key
 from recovery.services.doctor.servers import ALL_SERVERS, FROM_2_8, Server
 
 TABLE: Final = "authorizationsv1"
@@ -72,13 +73,7 @@ NO_ID: Final = Rule(
     effect="listed, and not found by its ID",
     remedy="repair cannot know which one it was: restore a backup of the store",
 )
-WRONG_KEY: Final = Rule(
-    number="I23",
-    severity=Severity.HIGH,
-    problem="is an authorization whose key is not its ID",
-    effect="listed, and not found by its ID",
-    remedy="repair cannot know which of the two is right",
-)
+WRONG_KEY: Final = wrong_key("I23", "an authorization")
 ODD_STATUS: Final = Rule(
     number="I23",
     severity=Severity.MEDIUM,

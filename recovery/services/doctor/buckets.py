@@ -41,6 +41,7 @@ from recovery.model.schema import buckets_of_level
 from recovery.services.doctor.chart import BUCKETS_LOOKED_AT, Chart, as_id, text_of
 from recovery.services.doctor.finding import Finding, Mend, Rule, Severity, putting
 from recovery.services.doctor.indexes import Adoption, IndexAudit, index_rules
+from recovery.services.doctor.records import BY_ITS_ID, hard_name, undecodable, wrong_key
 from recovery.services.doctor.servers import ALL_SERVERS, FROM_2_5
 from recovery.services.doctor.shards import groups_on_disk, raised
 from recovery.services.doctor.startup import TASKS_BUCKET
@@ -103,20 +104,10 @@ TWICE: Final = Rule(
     effect="influxd goes by the first of the two",
     remedy="repair leaves it alone: it does no harm",
 )
-UNDECODABLE: Final = Rule(
-    number="I15",
-    severity=Severity.FATAL,
-    problem="is a bucket that cannot be understood",
-    effect="influxd stops: Failed to retrieve buckets",
-    remedy="repair cannot know what it was: restore a backup of the store",
+UNDECODABLE: Final = undecodable(
+    "I15", "a bucket", "influxd stops: Failed to retrieve buckets", Severity.FATAL
 )
-WRONG_KEY: Final = Rule(
-    number="I15",
-    severity=Severity.HIGH,
-    problem="is a bucket whose key is not its ID",
-    effect="listed, and not found by its ID",
-    remedy="repair cannot know which of the two is right",
-)
+WRONG_KEY: Final = wrong_key("I15", "a bucket")
 NO_ORG: Final = Rule(
     number="I15",
     severity=Severity.MEDIUM,
@@ -163,15 +154,7 @@ NO_NAME: Final = Rule(
     remedy="repair takes it from the index, where just one entry leads to it; else give it one "
     "with a running influxd, by its ID: influx bucket update",
 )
-HARD_NAME: Final = Rule(
-    number="I15",
-    severity=Severity.LOW,
-    problem="is a bucket whose name has characters that cannot be seen",
-    effect="it is not found by the name that one reads and types",
-    remedy="give it another name, with its ID in the place of the first NAME",
-    operations=("bucket rename",),
-    is_advice=True,
-)
+HARD_NAME: Final = hard_name("I15", "a bucket", "bucket rename", BY_ITS_ID)
 NAMES: Final = index_rules(
     "I16",
     missing=(Severity.MEDIUM, "the bucket is not found by name, and writes to it fail"),

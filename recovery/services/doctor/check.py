@@ -19,11 +19,10 @@ from msgspec.structs import replace
 
 from recovery.discovery.candidate import Files
 from recovery.engine.folder import EngineFolder
-from recovery.errors import RecordError, StoreAccessError, StoreDamagedError, StoreNotFoundError
+from recovery.errors import StoreAccessError, StoreDamagedError, StoreNotFoundError
 from recovery.metastore.store import FileProblem, MetaStore
 from recovery.metastore.transaction import MetaTx
 from recovery.model.ids import IdSource
-from recovery.model.schema import schema_state
 from recovery.ports import Clock, Rng
 from recovery.services.doctor.authorizations import examine_authorizations
 from recovery.services.doctor.buckets import examine_buckets
@@ -34,7 +33,7 @@ from recovery.services.doctor.legacy import examine_legacy
 from recovery.services.doctor.mappings import examine_mappings
 from recovery.services.doctor.organizations import examine_organizations, examine_system_buckets
 from recovery.services.doctor.others import examine_others
-from recovery.services.doctor.schema import examine_schema
+from recovery.services.doctor.schema import OF_MIGRATIONS, examine_schema
 from recovery.services.doctor.servers import Server
 from recovery.services.doctor.shards import examine_shards
 from recovery.services.doctor.sqlite import examine_sqlite, sql_level
@@ -259,7 +258,7 @@ def examine(
         try:
             findings.extend(examine_records(chart))  # those before an error are kept
             findings.extend(examine_sqlite(chart, files.sqlite_path))
-            is_refused = _is_refused(tx)
+            is_refused = any(one.number == OF_MIGRATIONS for one in findings)
         except StoreDamagedError:
             if not findings:
                 raise
@@ -273,13 +272,6 @@ def examine(
         is_refused=is_refused,
         not_looked_at=tuple(_not_looked_at(files)),
     )
-
-
-def _is_refused(tx: MetaTx) -> bool:
-    try:
-        return schema_state(tx.migrations.all()).fault is not None
-    except RecordError:
-        return True
 
 
 def _not_looked_at(files: Files) -> Iterator[str]:

@@ -12,7 +12,6 @@ import msgspec
 
 from recovery.model.gojson import (
     Fields,
-    UndecodableError,
     decode_fields,
     fold,
     id_field,
@@ -24,6 +23,7 @@ from recovery.model.ids import Id
 from recovery.services.doctor.chart import Chart, Population, text_of
 from recovery.services.doctor.finding import Finding, Rule, Severity, deleting, putting, spared
 from recovery.services.doctor.indexes import IndexAudit, index_rules
+from recovery.services.doctor.records import well_kept, wrong_key
 
 TABLE: Final = "dbrpv1"
 BY_DATABASE: Final = "dbrpbyorganddbindexv1"
@@ -39,13 +39,7 @@ UNDECODABLE: Final = Rule(
     effect="listing DBRP mappings fails",
     remedy="repair cannot know what it was: make it again with influx v1 dbrp create",
 )
-WRONG_KEY: Final = Rule(
-    number="I28",
-    severity=Severity.MEDIUM,
-    problem="is a DBRP mapping whose key is not its ID",
-    effect="listed, and not found by its ID",
-    remedy="repair cannot know which of the two is right",
-)
+WRONG_KEY: Final = wrong_key("I28", "a DBRP mapping", Severity.MEDIUM)
 NO_ORG: Final = Rule(
     number="I28",
     severity=Severity.MEDIUM,
@@ -109,22 +103,15 @@ def examine_dbrp(chart: Chart) -> Iterator[Finding]:
     Args:
         chart: The store, after its organizations and buckets.
     """
-    population = Population(is_there=chart.has_records(TABLE))
+    population = Population()
     by_database = IndexAudit(chart.tx.table(BY_DATABASE), TABLE, INDEX)
     by_org = IndexAudit(chart.tx.table(BY_ORG), TABLE, INDEX)
     databases: dict[bytes, list[_Dbrp]] = {}
-    for key, document in chart.tx.table(TABLE).items():
-        try:
-            dbrp = _decode(document)
-        except UndecodableError:
-            population.opaque.add(text_of(key))
-            yield UNDECODABLE.broken(TABLE, key)
+    for found in well_kept(TABLE, chart, population, _decode, (UNDECODABLE, WRONG_KEY)):
+        if isinstance(found, Finding):
+            yield found
             continue
-        if key != dbrp.id.encode():
-            population.opaque.update((text_of(key), dbrp.id))
-            yield WRONG_KEY.broken(TABLE, key)
-            continue
-        population.known.add(dbrp.id)
+        key, dbrp = found
         databases.setdefault(dbrp.database_key, []).append(dbrp)
         if not dbrp.is_virtual:
             by_database.want(dbrp.database_key + f"/{dbrp.id}".encode(), key)

@@ -12,12 +12,20 @@ from typing import Final
 from recovery.metastore.transaction import MetaTx
 from recovery.model.bucket import SYSTEM_BUCKETS, TYPE_SYSTEM, SystemBucket
 from recovery.model.display import is_typeable
-from recovery.model.gojson import UndecodableError, format_time
+from recovery.model.gojson import format_time
 from recovery.model.ids import ID_LENGTH
-from recovery.model.organization import decode_organization, index_name
+from recovery.model.organization import Organization, decode_organization, index_name
 from recovery.services.doctor.chart import Chart, as_id, text_of
 from recovery.services.doctor.finding import Finding, Mend, Rule, Severity, spared
-from recovery.services.doctor.indexes import Adoption, IndexAudit, index_rules
+from recovery.services.doctor.indexes import IndexAudit, index_rules
+from recovery.services.doctor.records import (
+    BY_ITS_ID,
+    hard_name,
+    naming,
+    undecodable,
+    well_kept,
+    wrong_key,
+)
 from recovery.services.doctor.servers import FROM_2_5
 from recovery.services.doctor.startup import TASKS_BUCKET
 from recovery.services.tenancy.writing import BucketWish, write_bucket
@@ -25,20 +33,10 @@ from recovery.services.tenancy.writing import BucketWish, write_bucket
 TABLE: Final = "organizationsv1"
 INDEX: Final = "organizationindexv1"
 
-UNDECODABLE: Final = Rule(
-    number="I14",
-    severity=Severity.HIGH,
-    problem="is an organization that cannot be understood",
-    effect="left out of lists, and an error when asked for",
-    remedy="repair cannot know what it was: restore a backup of the store",
+UNDECODABLE: Final = undecodable(
+    "I14", "an organization", "left out of lists, and an error when asked for"
 )
-WRONG_KEY: Final = Rule(
-    number="I14",
-    severity=Severity.HIGH,
-    problem="is an organization whose key is not its ID",
-    effect="listed, and not found by its ID",
-    remedy="repair cannot know which of the two is right",
-)
+WRONG_KEY: Final = wrong_key("I14", "an organization")
 NO_NAME: Final = Rule(
     number="I14",
     severity=Severity.HIGH,
@@ -47,15 +45,7 @@ NO_NAME: Final = Rule(
     remedy="repair takes it from the index, where just one entry leads to it; else give it one",
     operations=("org rename",),
 )
-HARD_NAME: Final = Rule(
-    number="I14",
-    severity=Severity.LOW,
-    problem="is an organization whose name has characters that cannot be seen",
-    effect="it is not found by the name that one reads and types",
-    remedy="give it another name, with its ID in the place of the first NAME",
-    operations=("org rename",),
-    is_advice=True,
-)
+HARD_NAME: Final = hard_name("I14", "an organization", "org rename", BY_ITS_ID)
 NAMES: Final = index_rules(
     "I14",
     missing=(Severity.HIGH, "not found by name, also by clients that write with org="),
@@ -98,22 +88,15 @@ def examine_organizations(chart: Chart) -> Iterator[Finding]:
     Args:
         chart: The store; learns the organizations.
     """
-    table = chart.tx.table(TABLE)
-    chart.orgs.is_there = chart.has_records(TABLE)
-    index = chart.tx.table(INDEX)
-    audit = IndexAudit(index, TABLE, NAMES, adopt=lambda *place: _adopting(chart, *place))
-    for key, document in table.items():
-        try:
-            org = decode_organization(document)
-        except UndecodableError:
-            chart.orgs.opaque.add(text_of(key))
-            yield UNDECODABLE.broken(TABLE, key)
+    remedies = TAKES_NAME, TAKES_OTHER_NAME
+    adopt = naming(TABLE, chart, decode_organization, _has_name, remedies)
+    audit = IndexAudit(chart.tx.table(INDEX), TABLE, NAMES, adopt=adopt)
+    rules = UNDECODABLE, WRONG_KEY
+    for found in well_kept(TABLE, chart, chart.orgs, decode_organization, rules):
+        if isinstance(found, Finding):
+            yield found
             continue
-        if key != org.id.encode():
-            chart.orgs.opaque.update((text_of(key), org.id))
-            yield WRONG_KEY.broken(TABLE, key)
-            continue
-        chart.orgs.known.add(org.id)
+        key, org = found
         name = index_name(org.name).encode("utf-8", "surrogateescape")
         if name:
             audit.want(name, key)
@@ -154,21 +137,8 @@ def examine_system_buckets(chart: Chart) -> Iterator[Finding]:
             yield chart.stopping(finding, FROM_2_5) if is_stuck else finding
 
 
-def _adopting(chart: Chart, key: bytes, entry: bytes) -> Adoption | None:
-    """Give an organization the name by which it is found."""
-    org = decode_organization(chart.tx.table(TABLE).get(key) or b"")
-    try:
-        name = entry.decode()
-    except UnicodeDecodeError:
-        return None
-
-    def rename(tx: MetaTx) -> None:
-        now = decode_organization(tx.table(TABLE).get(key) or b"")
-        tx.table(TABLE).put(key, now.rewritten({"name": name}))
-
-    has_name = bool(index_name(org.name))
-    remedy = TAKES_OTHER_NAME if has_name else TAKES_NAME
-    return Adoption(mend=rename, remedy=remedy, is_on_request=has_name)
+def _has_name(org: Organization) -> bool:
+    return bool(index_name(org.name))
 
 
 def _note_lost_organizations(chart: Chart) -> None:

@@ -37,6 +37,7 @@ from recovery.model.ids import ID_LENGTH, Id, parse_id
 from recovery.services.doctor.chart import Chart, Population, text_of
 from recovery.services.doctor.finding import Finding, Rule, Severity, deleting, spared
 from recovery.services.doctor.indexes import IndexAudit, IndexRules, index_rules
+from recovery.services.doctor.records import undecodable
 
 SECRETS: Final = "secretsv1"
 DASHBOARDS: Final = "dashboardsv2"
@@ -85,9 +86,6 @@ UNLABELLED: Final = Rule(
     effect="the labels of that resource may not be listed",
     remedy="repair removes the labelling",
 )
-UNDECODABLE: Final = "is a record that cannot be understood"
-LISTING_FAILS: Final = "it is left out of lists, or listing fails"
-ASK_BACKUP: Final = "repair cannot know what it was: restore a backup of the store"
 
 
 class _Named(msgspec.Struct, frozen=True):
@@ -335,13 +333,8 @@ def _dangling(chart: Chart, reference: _Reference) -> Iterator[Finding]:
 def _plain(chart: Chart) -> Iterator[Finding]:
     """Look at the kinds of records that have no index."""
     for name, what, shape in PLAIN:
-        rule = Rule(
-            number="I32",
-            severity=Severity.MEDIUM,
-            problem=f"is a {what} that cannot be understood",
-            effect=f"listing each {what} ends with an error",
-            remedy=ASK_BACKUP,
-        )
+        effect = f"listing each {what} ends with an error"
+        rule = undecodable("I32", f"a {what}", effect, Severity.MEDIUM)
         for key, document in chart.tx.table(name).items():
             if not _is_plain(name, document, shape):
                 yield rule.broken(name, key)
@@ -380,13 +373,8 @@ def _indexed(chart: Chart, kind: _Kind, populations: dict[str, Population]) -> I
     # Source: InfluxDB v2.9.1 dashboards/service.go, kv/variable.go (putVariableOrgsIndex).
     target = _last_id if kind.index in {DASHBOARDS_BY_ORG, VARIABLES_BY_ORG} else None
     audit = IndexAudit(chart.tx.table(kind.index), kind.table, kind.rules, target=target)
-    rule = Rule(
-        number=kind.number,
-        severity=Severity.MEDIUM,
-        problem=UNDECODABLE,
-        effect=LISTING_FAILS,
-        remedy=ASK_BACKUP,
-    )
+    effect = "it is left out of lists, or listing fails"
+    rule = undecodable(kind.number, "a record", effect, Severity.MEDIUM)
     for key, document in table.items():
         record = _record(kind, key, document)
         if record is None:

@@ -8,6 +8,8 @@ Source: spec influxdb-metadata sections 4.1, 4.8, 6.1, 13.2.
 from collections.abc import Iterator
 from typing import Final
 
+from msgspec.structs import replace
+
 from recovery.metastore.transaction import MetaTx
 from recovery.model.catalogue import BUCKET as CATALOGUE
 from recovery.model.gojson import UndecodableError
@@ -26,45 +28,47 @@ from recovery.services.doctor.servers import FROM_2_5
 from recovery.services.tenancy.writing import INSTANCE_ID_KEY, INSTANCE_ID_TABLE
 
 TABLE: Final = "migrationsv1"
+OF_MIGRATIONS: Final = "I2"
+"""What is wrong with these makes every change be refused."""
 NEEDS_BACKUP: Final = "repair cannot do it: restore a backup of the store"
 
 UNDECODABLE: Final = Rule(
-    number="I2",
+    number=OF_MIGRATIONS,
     severity=Severity.FATAL,
     problem="is a migration that cannot be understood",
     effect="influxd stops: decoding migration id",
     remedy=NEEDS_BACKUP,
 )
 UNKNOWN: Final = Rule(
-    number="I2",
+    number=OF_MIGRATIONS,
     severity=Severity.FATAL,
     problem="is a migration that InfluxDB 2.9 does not know",
     effect="influxd up to 2.9 stops: DB contains record of unknown migration",
     remedy="start the newer influxd that made it, or restore a backup",
 )
 RENAMED: Final = Rule(
-    number="I2",
+    number=OF_MIGRATIONS,
     severity=Severity.FATAL,
     problem="is a migration with another name than its number has",
     effect="influxd stops: expected another migration",
     remedy=NEEDS_BACKUP,
 )
 UNFINISHED: Final = Rule(
-    number="I2",
+    number=OF_MIGRATIONS,
     severity=Severity.LOW,
     problem="is a migration that was not finished",
     effect="the next start of influxd runs it again",
     remedy="start influxd of the version that was here last once",
 )
 GAP: Final = Rule(
-    number="I2",
+    number=OF_MIGRATIONS,
     severity=Severity.MEDIUM,
     problem="is missing among the migrations, and later ones are there",
     effect="influxd does not notice, and what that migration makes may be missing",
     remedy=NEEDS_BACKUP,
 )
 OLD: Final = Rule(
-    number="I2",
+    number=OF_MIGRATIONS,
     severity=Severity.MEDIUM,
     problem="has fewer migrations than any final release makes",
     effect="the next start of influxd runs the rest, also on an empty store",
@@ -78,20 +82,16 @@ FATAL_BUCKET: Final = Rule(
     effect="influxd stops while it starts",
     remedy="repair makes it, and fills it as far as the other records tell",
 )
-USED_BUCKET: Final = Rule(
-    number="I3",
+USED_BUCKET: Final = replace(
+    FATAL_BUCKET,
     severity=Severity.MEDIUM,
-    problem=_NO_BUCKET,
     effect="requests that need it end with status 500",
-    remedy="repair makes it, and fills it as far as the other records tell",
 )
-ACCESS_BUCKET: Final = Rule(
-    number="I3",
+ACCESS_BUCKET: Final = replace(
+    FATAL_BUCKET,
     severity=Severity.HIGH,
-    problem=_NO_BUCKET,
     effect="nobody gets in with a password: each sign-in, or each request after it, ends with "
     "status 401",
-    remedy="repair makes it, and fills it as far as the other records tell",
 )
 REMADE_BUCKET: Final = Rule(
     number="I3",

@@ -14,6 +14,8 @@ Source: spec influxdb-metadata section 4.9; InfluxDB v2.9.1 v1/services/meta/dat
 from collections.abc import Collection, Iterator, Mapping
 from typing import Final
 
+from msgspec.structs import replace
+
 from recovery.engine.folder import (
     SERIES_LOST,
     SERIES_LOST_EFFECT,
@@ -127,14 +129,12 @@ NO_RECORD: Final = Rule(
     remedy="repair makes a bucket for it when asked for by this number",
     is_on_request=True,
 )
-NO_RECORD_ASKED: Final = Rule(
-    number="I40",
-    severity=Severity.HIGH,
-    problem=NO_RECORD.problem,
-    effect=NO_RECORD.effect,
+NO_RECORD_ASKED: Final = replace(
+    NO_RECORD,
     remedy="repair cannot make a bucket for it, because there is not exactly one organization "
     "that it can belong to, or its shards contradict each other: store rebuild makes a new store "
     "from all folders",
+    is_on_request=False,
 )
 
 

@@ -13,14 +13,21 @@ import msgspec
 
 from recovery.metastore.transaction import MetaTx
 from recovery.model.display import is_typeable
-from recovery.model.gojson import UndecodableError
-from recovery.model.password import is_password_hash
 from recovery.model.standing import Answer
 from recovery.model.user import ACTIVE, INACTIVE, User, decode_user
 from recovery.services.access import role_rights
 from recovery.services.doctor.chart import Chart, Nearest, as_id, text_of
-from recovery.services.doctor.finding import Finding, Mend, Rule, Severity, deleting, spared
-from recovery.services.doctor.indexes import Adoption, IndexAudit, index_rules
+from recovery.services.doctor.finding import Finding, Mend, Rule, Severity, spared
+from recovery.services.doctor.indexes import IndexAudit, index_rules
+from recovery.services.doctor.records import (
+    hard_name,
+    naming,
+    password_rules,
+    passwords,
+    undecodable,
+    well_kept,
+    wrong_key,
+)
 
 TABLE: Final = "usersv1"
 INDEX: Final = "userindexv1"
@@ -29,20 +36,10 @@ BY_USER: Final = "userresourcemappingsbyuserindexv1"
 TRACES_MIN: Final = 2
 """One thing that is left of a user is debris, two are a user whose record is lost."""
 
-UNDECODABLE: Final = Rule(
-    number="I6",
-    severity=Severity.HIGH,
-    problem="is a user that cannot be understood",
-    effect="left out of lists, and an error when asked for by ID",
-    remedy="repair cannot know what it was: restore a backup of the store",
+UNDECODABLE: Final = undecodable(
+    "I6", "a user", "left out of lists, and an error when asked for by ID"
 )
-WRONG_KEY: Final = Rule(
-    number="I6",
-    severity=Severity.HIGH,
-    problem="is a user whose key is not its ID",
-    effect="listed, and not found by its ID",
-    remedy="repair cannot know which of the two is right",
-)
+WRONG_KEY: Final = wrong_key("I6", "a user")
 NO_NAME: Final = Rule(
     number="I6",
     severity=Severity.HIGH,
@@ -52,15 +49,7 @@ NO_NAME: Final = Rule(
     "one",
     operations=("user rename",),
 )
-HARD_NAME: Final = Rule(
-    number="I6",
-    severity=Severity.LOW,
-    problem="is a user whose name has characters that cannot be seen",
-    effect="it is not found by the name that one reads and types",
-    remedy="give it another name, by its ID",
-    operations=("user rename",),
-    is_advice=True,
-)
+HARD_NAME: Final = hard_name("I6", "a user", "user rename", "give it another name, by its ID")
 NO_STATUS: Final = Rule(
     number="I7",
     severity=Severity.MEDIUM,
@@ -87,21 +76,7 @@ TAKES_OTHER_NAME: Final = (
     "repair leaves it alone, because the user signs in by that name: asked for it, repair "
     "gives the user that name"
 )
-ORPHAN_PASSWORD: Final = Rule(
-    number="I9",
-    severity=Severity.LOW,
-    problem="is a password of a user that does not exist",
-    effect="nothing",
-    remedy="repair removes it",
-)
-BAD_PASSWORD: Final = Rule(
-    number="I9",
-    severity=Severity.HIGH,
-    problem="is a password hash that cannot be one",
-    effect="the user cannot sign in",
-    remedy="set a new one",
-    operations=("user update",),
-)
+PASSWORD_RULES: Final = password_rules("I9", "a user", "the user cannot sign in", "user update")
 
 
 def examine_users(chart: Chart) -> Iterator[Finding]:
@@ -110,28 +85,21 @@ def examine_users(chart: Chart) -> Iterator[Finding]:
     Args:
         chart: The store; learns the users, and who can sign in.
     """
-    table = chart.tx.table(TABLE)
-    index = chart.tx.table(INDEX)
-    chart.users.is_there = chart.has_records(TABLE)
-    audit = IndexAudit(index, TABLE, NAMES, adopt=lambda *place: _adopting(chart, *place))
-    for key, document in table.items():
-        try:
-            user = decode_user(document)
-        except UndecodableError:
-            chart.users.opaque.add(text_of(key))
-            yield UNDECODABLE.broken(TABLE, key)
+    remedies = TAKES_NAME, TAKES_OTHER_NAME
+    adopt = naming(TABLE, chart, decode_user, lambda user: bool(user.name), remedies)
+    audit = IndexAudit(chart.tx.table(INDEX), TABLE, NAMES, adopt=adopt)
+    for found in well_kept(TABLE, chart, chart.users, decode_user, (UNDECODABLE, WRONG_KEY)):
+        if isinstance(found, Finding):
+            yield found
             continue
-        if key != user.id.encode():
-            chart.users.opaque.update((text_of(key), user.id))
-            yield WRONG_KEY.broken(TABLE, key)
-            continue
+        key, user = found
         yield from _user(chart, user)
         if user.name:
             audit.want(_name_key(user), key)
     _note_lost_users(chart)
     for finding in audit.findings(chart.users):
         yield spared(finding) if finding.id in chart.lost_users else finding
-    yield from _passwords(chart)
+    yield from passwords(PASSWORDS, chart, chart.users, PASSWORD_RULES, chart.lost_users)
 
 
 def _note_lost_users(chart: Chart) -> None:
@@ -150,7 +118,6 @@ def _note_lost_users(chart: Chart) -> None:
 
 
 def _user(chart: Chart, user: User) -> Iterator[Finding]:
-    chart.users.known.add(user.id)
     if user.status == INACTIVE:
         chart.inactive_users.add(user.id)
     if not user.name:
@@ -158,19 +125,9 @@ def _user(chart: Chart, user: User) -> Iterator[Finding]:
     elif not is_typeable(user.name):
         yield HARD_NAME.broken(TABLE, user.id)
     if not user.status:
-        yield NO_STATUS.broken(TABLE, user.id, mend=_activating(user))
+        yield NO_STATUS.broken(TABLE, user.id, mend=_activating(user.id.encode()))
     elif user.status not in {ACTIVE, INACTIVE}:
         yield ODD_STATUS.broken(TABLE, user.id)
-
-
-def _passwords(chart: Chart) -> Iterator[Finding]:
-    for key, stored in chart.tx.table(PASSWORDS).items():
-        if not chart.users.has(text_of(key)):
-            finding = ORPHAN_PASSWORD.broken(PASSWORDS, key, mend=deleting((PASSWORDS, key)))
-            is_trace = chart.users.is_blank or finding.id in chart.lost_users
-            yield spared(finding) if is_trace else finding
-        elif not is_password_hash(stored):
-            yield BAD_PASSWORD.broken(PASSWORDS, key)
 
 
 def count_sign_ins(chart: Chart) -> Iterator[Finding]:
@@ -203,30 +160,12 @@ def count_sign_ins(chart: Chart) -> Iterator[Finding]:
     yield from ()
 
 
-def _activating(user: User) -> Mend:
-    return _rewriting(user.id.encode(), {"status": ACTIVE})
-
-
-def _adopting(chart: Chart, key: bytes, entry: bytes) -> Adoption | None:
-    """Give a user the name by which it is found."""
-    user = decode_user(chart.tx.table(TABLE).get(key) or b"")
-    try:
-        name = entry.decode()
-    except UnicodeDecodeError:
-        return None
-    return Adoption(
-        mend=_rewriting(key, {"name": name}),
-        remedy=TAKES_NAME if not user.name else TAKES_OTHER_NAME,
-        is_on_request=bool(user.name),
-    )
-
-
-def _rewriting(key: bytes, changes: dict[str, str]) -> Mend:
-    def rewrite(tx: MetaTx) -> None:
+def _activating(key: bytes) -> Mend:
+    def activate(tx: MetaTx) -> None:
         user = decode_user(tx.table(TABLE).get(key) or b"")
-        tx.table(TABLE).put(key, user.rewritten(changes))
+        tx.table(TABLE).put(key, user.rewritten({"status": ACTIVE}))
 
-    return rewrite
+    return activate
 
 
 def _name_key(user: User) -> bytes:

@@ -1,0 +1,168 @@
+"""What records of several kinds have in common: how they are read, named, and protected.
+
+Lives here: the walk over records that are under their ID, and the rules and mends that more than
+one kind has. Must not live here: what only one kind can have.
+"""
+
+from collections.abc import Callable, Collection, Iterator
+from typing import Final, Protocol, TypeVar
+
+from recovery.metastore.transaction import MetaTx
+from recovery.model.authorization import Authorization
+from recovery.model.gojson import UndecodableError
+from recovery.model.ids import Id
+from recovery.model.organization import Organization
+from recovery.model.password import is_password_hash
+from recovery.model.user import User
+from recovery.services.doctor.chart import Chart, Population, text_of
+from recovery.services.doctor.finding import Finding, Rule, Severity, deleting, spared
+from recovery.services.doctor.indexes import Adoption
+
+BY_ITS_ID: Final = "give it another name, with its ID in the place of the first NAME"
+
+
+class _Record(Protocol):
+    @property
+    def id(self) -> Id: ...
+
+
+RecordT = TypeVar("RecordT", bound=_Record)
+NamedT = TypeVar("NamedT", bound=Authorization | Organization | User)
+
+
+def undecodable(number: str, what: str, effect: str, severity: Severity = Severity.HIGH) -> Rule:
+    """Write down the rule that a server can decode a record; `what` is it with its article."""
+    return Rule(
+        number=number,
+        severity=severity,
+        problem=f"is {what} that cannot be understood",
+        effect=effect,
+        remedy="repair cannot know what it was: restore a backup of the store",
+    )
+
+
+def wrong_key(number: str, what: str, severity: Severity = Severity.HIGH) -> Rule:
+    """Write down the rule that a record is under its ID; `what` is it with its article."""
+    return Rule(
+        number=number,
+        severity=severity,
+        problem=f"is {what} whose key is not its ID",
+        effect="listed, and not found by its ID",
+        remedy="repair cannot know which of the two is right",
+    )
+
+
+def hard_name(number: str, what: str, operation: str, remedy: str) -> Rule:
+    """Write down the rule that a name can be read; `what` is what has it, with its article."""
+    return Rule(
+        number=number,
+        severity=Severity.LOW,
+        problem=f"is {what} whose name has characters that cannot be seen",
+        effect="it is not found by the name that one reads and types",
+        remedy=remedy,
+        operations=(operation,),
+        is_advice=True,
+    )
+
+
+def well_kept(
+    table: str,
+    chart: Chart,
+    population: Population,
+    decode: Callable[[bytes], RecordT],
+    rules: tuple[Rule, Rule],
+) -> Iterator[tuple[bytes, RecordT] | Finding]:
+    """Walk the records of a bolt bucket.
+
+    Args:
+        population: Learns which there are.
+        rules: That a record can be decoded, and that it is under its ID.
+
+    Yields:
+        Key and record of each that is, and a finding for each that is not.
+    """
+    population.is_there = chart.has_records(table)
+    for key, document in chart.tx.table(table).items():
+        try:
+            record = decode(document)
+        except UndecodableError:
+            population.opaque.add(text_of(key))
+            yield rules[0].broken(table, key)
+            continue
+        if key != record.id.encode():
+            population.opaque.update((text_of(key), record.id))
+            yield rules[1].broken(table, key)
+            continue
+        population.known.add(record.id)
+        yield key, record
+
+
+def naming(
+    table: str,
+    chart: Chart,
+    decode: Callable[[bytes], NamedT],
+    has_name: Callable[[NamedT], bool],
+    remedies: tuple[str, str],
+    *,
+    field: str = "name",
+) -> Callable[[bytes, bytes], Adoption | None]:
+    """Make what gives a record the name by which its index finds it, as `IndexAudit` takes it.
+
+    Args:
+        has_name: Tells of a record whether it has another one, which is replaced on request only.
+        remedies: What is done where it has none, and where it has one.
+        field: Where a record has its name.
+    """
+
+    def adopt(key: bytes, entry: bytes) -> Adoption | None:
+        try:
+            name = entry.decode()
+        except UnicodeDecodeError:
+            return None
+
+        def rename(tx: MetaTx) -> None:
+            now = decode(tx.table(table).get(key) or b"")
+            tx.table(table).put(key, now.rewritten({field: name}))
+
+        is_other = has_name(decode(chart.tx.table(table).get(key) or b""))
+        return Adoption(mend=rename, remedy=remedies[is_other], is_on_request=is_other)
+
+    return adopt
+
+
+def password_rules(number: str, whose: str, effect: str, operation: str) -> tuple[Rule, Rule]:
+    """Write down the rules that passwords have an owner, and are hashes, which `operation` sets."""
+    return (
+        Rule(
+            number=number,
+            severity=Severity.LOW,
+            problem=f"is a password of {whose} that does not exist",
+            effect="nothing",
+            remedy="repair removes it",
+        ),
+        Rule(
+            number=number,
+            severity=Severity.HIGH,
+            problem="is a password hash that cannot be one",
+            effect=effect,
+            remedy="set a new one",
+            operations=(operation,),
+        ),
+    )
+
+
+def passwords(
+    table: str,
+    chart: Chart,
+    owners: Population,
+    rules: tuple[Rule, Rule],
+    lost: Collection[str] = (),
+) -> Iterator[Finding]:
+    """Look at passwords of users or 1.x authorizations; what is left of the lost is spared."""
+    for key, stored in chart.tx.table(table).items():
+        if not owners.has(text_of(key)):
+            finding = rules[0].broken(table, key, mend=deleting((table, key)))
+            is_trace = owners.is_blank or finding.id in lost
+            yield spared(finding) if is_trace else finding
+        elif not is_password_hash(stored):
+            yield rules[1].broken(table, key)
