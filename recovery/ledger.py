@@ -189,23 +189,12 @@ def default_path(environment: Mapping[str, str], *, home: Path, is_root: bool) -
 
 
 def path_beside(store_path: Path) -> Path:
-    """Say where the ledger of one store is, when there can be none at the usual place.
-
-    Args:
-        store_path: The store, behind symbolic links.
-
-    Returns:
-        The path; nothing is created.
-    """
+    """Say where the ledger of one store is, when there can be none at the usual place."""
     return store_path.with_name(f"{store_path.name}.{FILE_NAME}")
 
 
 def can_be_written(path: Path) -> bool:
-    """Tell whether a row could be added to a ledger, as far as modes and mounts tell.
-
-    Args:
-        path: The ledger, which need not exist.
-    """
+    """Tell whether a row could be added to a ledger, maybe a new one, by modes and mounts."""
     folder = path.parent
     if os.access(path, os.F_OK) and not os.access(path, os.W_OK):
         return False
@@ -314,10 +303,7 @@ class Ledger(msgspec.Struct, frozen=True, kw_only=True):
             _insert(connection, row)
 
     def note(self, intent: IntentFacts) -> int:
-        """Record something that changes nothing, such as a list that shows tokens.
-
-        Returns:
-            The number of the row.
+        """Record something that changes nothing, such as a list that shows tokens; give its number.
 
         Raises:
             LedgerError: It cannot be recorded.
@@ -364,11 +350,7 @@ class Ledger(msgspec.Struct, frozen=True, kw_only=True):
     def _first_row(
         self, intent: IntentFacts, *, phase: Phase, outcome: str, txid_before: int | None
     ) -> Row:
-        """Make the row of a new operation, refusing what may not get in.
-
-        Raises:
-            ValueError: A record ID is no ID, or the operation is no command.
-        """
+        """Make the row of a new operation; raise `ValueError` for what may not get in."""
         if not _OPERATION.match(intent.operation):
             raise ValueError("operation is not the words of a command")
         record_ids = [parse_id(record_id) for record_id in intent.record_ids]
@@ -480,10 +462,9 @@ class Ledger(msgspec.Struct, frozen=True, kw_only=True):
             raise self._error(problem, changed=changed) from exc
 
     def _check_file(self, *, changed: bool | None) -> tuple[int, int] | None:
-        """Refuse what is no plain file; through a link, SQLite would make the target.
+        """Refuse what is no plain file, and give its device and inode; None if there is nothing.
 
-        Returns:
-            Its device and inode; None if there is nothing of that name.
+        Through a link, SQLite would make the target.
         """
         try:
             status = self.path.lstat()
@@ -499,11 +480,7 @@ class Ledger(msgspec.Struct, frozen=True, kw_only=True):
         return status.st_dev, status.st_ino
 
     def _version(self, connection: "sqlite3.Connection", *, changed: bool | None) -> int | None:
-        """Say of which version a ledger is; refuse a file that is something else.
-
-        Returns:
-            None for a file without any content.
-        """
+        """Say of which version a ledger is, None if it is empty; refuse what is something else."""
         application_id = connection.execute("PRAGMA application_id").fetchone()[0]
         version = connection.execute("PRAGMA user_version").fetchone()[0]
         object_count = connection.execute("SELECT count(*) FROM sqlite_master").fetchone()[0]

@@ -38,14 +38,7 @@ class Actor(msgspec.Struct, frozen=True, kw_only=True):
 
     @classmethod
     def here(cls, environment: Mapping[str, str], *, tool_version: str) -> "Actor":
-        """Describe this process.
-
-        Args:
-            environment: Its environment; only SUDO_USER is looked at.
-
-        Returns:
-            Who is doing something.
-        """
+        """Describe this process; of its environment only SUDO_USER is looked at."""
         return cls(
             host=os.uname().nodename,
             uid=os.getuid(),
@@ -127,14 +120,7 @@ COLUMNS: Final = frozenset(_Stored.__struct_fields__) - {"digest"}
 
 
 def entry_of(row: "sqlite3.Row") -> Entry | None:
-    """Read a row.
-
-    Args:
-        row: Of the table of the ledger.
-
-    Returns:
-        What it says; None when it makes no sense.
-    """
+    """Read a row of the table of the ledger; None when it makes no sense."""
     values: dict[str, object] = {name: row[name] for name in row.keys()}  # noqa: SIM118 # a row of sqlite3 iterates over values
     try:
         values["record_ids"] = json.loads(row["record_ids"])
@@ -173,11 +159,7 @@ def entry_of(row: "sqlite3.Row") -> Entry | None:
 
 
 def is_undecodable(text: str) -> bool:
-    """Say whether a path has bytes that are no text, which Python holds as surrogates.
-
-    Returns:
-        Whether SQLite must be given its bytes: it takes no such text.
-    """
+    """Say whether a path has bytes that are no text, which SQLite must be given as bytes."""
     return any("\udc80" <= character <= "\udcff" for character in text)
 
 

@@ -267,15 +267,7 @@ def find_lock_holders(*, device: int, inode: int, proc_root: Path = PROC_ROOT) -
 
 
 def describe_process(pid: int, *, proc_root: Path = PROC_ROOT) -> LockHolder:
-    """Describe a process that keeps something else in use than a lock.
-
-    Args:
-        pid: Its process ID.
-        proc_root: Where the process table is; another place in tests.
-
-    Returns:
-        What can be seen of it.
-    """
+    """Describe a process that keeps something else in use than a lock, as far as it can be seen."""
     return _describe(proc_root, pid, mode=False, is_certain=True)
 
 

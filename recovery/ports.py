@@ -18,11 +18,7 @@ class Clock(Protocol):
     """Tells the time."""
 
     def now(self) -> datetime:
-        """Tell the time.
-
-        Returns:
-            The current time, aware, in UTC.
-        """
+        """Tell the current time, aware, in UTC."""
         ...
 
 
@@ -30,22 +26,11 @@ class Rng(Protocol):
     """Draws random numbers that nobody can predict."""
 
     def token_bytes(self, size_bytes: int) -> bytes:
-        """Draw random bytes.
-
-        Args:
-            size_bytes: How many, at least 0.
-        """
+        """Draw random bytes, at least 0."""
         ...
 
     def randbits(self, count: int) -> int:
-        """Draw a random number.
-
-        Args:
-            count: How many bits it may have, at least 1.
-
-        Returns:
-            A number from 0 to 2 ** count - 1, each equally likely.
-        """
+        """Draw a number from 0 to 2 ** count - 1, each equally likely; `count` is at least 1."""
         ...
 
 
@@ -53,11 +38,7 @@ class SystemClock:
     """The clock of this machine."""
 
     def now(self) -> datetime:
-        """Tell the time.
-
-        Returns:
-            The current time, aware, in UTC.
-        """
+        """Tell the current time, aware, in UTC."""
         return datetime.now(UTC)
 
 
@@ -69,22 +50,11 @@ class SystemRng:
     """
 
     def token_bytes(self, size_bytes: int) -> bytes:
-        """Draw random bytes.
-
-        Args:
-            size_bytes: How many, at least 0.
-        """
+        """Draw random bytes, at least 0."""
         return os.urandom(size_bytes)
 
     def randbits(self, count: int) -> int:
-        """Draw a random number.
-
-        Args:
-            count: How many bits it may have, at least 1.
-
-        Returns:
-            A number from 0 to 2 ** count - 1, each equally likely.
-        """
+        """Draw a number from 0 to 2 ** count - 1, each equally likely; `count` is at least 1."""
         byte_count = (count + _BITS_PER_BYTE - 1) // _BITS_PER_BYTE
         excess_bits = byte_count * _BITS_PER_BYTE - count
         return int.from_bytes(os.urandom(byte_count)) >> excess_bits

@@ -138,11 +138,7 @@ def ways(remedy: Remedy) -> tuple[Way, ...]:
 
 
 def advice(remedy: Remedy) -> str:
-    """Put a remedy into words that hold for any front end.
-
-    Returns:
-        Imperative clauses, which name operations and nothing that is typed.
-    """
+    """Put a remedy into imperative clauses, which name operations and nothing that is typed."""
     return ", or ".join(map(_advice, ways(remedy)))
 
 

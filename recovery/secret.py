@@ -37,22 +37,11 @@ class Secret:
         self._text = text
 
     def reveal(self) -> str:
-        """Give the secret away.
-
-        Returns:
-            The secret as text.
-        """
+        """Give the secret away, as text."""
         return self._text
 
     def matches(self, other: "Secret") -> bool:
-        """Compare in a time that does not depend on where the two differ.
-
-        Args:
-            other: Another secret.
-
-        Returns:
-            Whether both are the same text.
-        """
+        """Compare in a time that does not depend on where the two differ."""
         from hmac import compare_digest  # noqa: PLC0415 # costs 3 ms, and listings never compare
 
         return compare_digest(self._text.encode(), other.reveal().encode())

@@ -65,9 +65,5 @@ def advice_on(code: int | None, *, otherwise: Remedy | None = None) -> Remedy:
 
 
 def reason_of(error: OSError) -> str:
-    """Give the words of the system for an error.
-
-    Returns:
-        Such as "No space left on device".
-    """
+    """Give the words of the system for an error, such as "No space left on device"."""
     return os.strerror(error.errno) if error.errno else type(error).__name__

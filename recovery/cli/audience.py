@@ -98,11 +98,7 @@ class PlanAudience:
         self._is_confirmed = is_confirmed
 
     def show_plan(self, proposal: Proposal) -> None:
-        """Show what will be written, and where.
-
-        Args:
-            proposal: All that there is to show.
-        """
+        """Show what will be written, and where."""
         for line in _plan_lines(proposal, self._found, self._preface):
             self._say(line)
 

@@ -14,31 +14,19 @@ from recovery.services.tenancy.choosing import UserChoice
 
 
 def add_id(command: Parser) -> None:
-    """Add which authorization is meant.
-
-    Args:
-        command: A command on one authorization.
-    """
+    """Add which authorization is meant."""
     command.add_argument("id", metavar="ID", help="the authorization, 16 hex digits")
 
 
 def add_ids(command: Parser) -> None:
-    """Add which authorizations are meant, as the field `id`.
-
-    Args:
-        command: A command on several authorizations.
-    """
+    """Add which authorizations are meant, as the field `id`."""
     command.add_argument(
         "id", nargs="*", metavar="ID", help="an authorization, 16 hex digits; there may be several"
     )
 
 
 def add_all_but(command: Parser) -> None:
-    """Add which authorizations are not meant.
-
-    Args:
-        command: A command that can be given all.
-    """
+    """Add which authorizations are not meant, of all."""
     command.add_argument(
         "--all-but",
         nargs="+",
@@ -96,11 +84,7 @@ def _typed_id(text: str, *, hint: str) -> Id:
 
 
 def add_user_choice(command: Parser) -> None:
-    """Add which user is meant.
-
-    Args:
-        command: A command on one user.
-    """
+    """Add which user is meant."""
     choice = command.add_mutually_exclusive_group()
     choice.add_argument(
         "--username", metavar="NAME", help="the user, by name (this or --id is required)"

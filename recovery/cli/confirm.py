@@ -36,11 +36,7 @@ def controlling_terminal() -> Iterator[int]:
 
 
 def has_terminal() -> bool:
-    """Say whether there is a controlling terminal.
-
-    Returns:
-        Whether it can be opened.
-    """
+    """Say whether there is a controlling terminal that can be opened."""
     try:
         with controlling_terminal():
             return True

@@ -121,11 +121,7 @@ class TerminalDestination:
         self._terminal = -1
 
     def open(self, room_bytes: int) -> tuple[str, ...]:  # noqa: ARG002 # of the protocol
-        """Open the terminal.
-
-        Raises:
-            RefusedError: It has gone.
-        """
+        """Open the terminal; raise `RefusedError` when it has gone."""
         try:
             self._terminal = self._opened.enter_context(controlling_terminal())
         except OSError as error:
@@ -135,11 +131,7 @@ class TerminalDestination:
         return ()
 
     def deliver(self, secret: Secret, *, record_id: str) -> tuple[str, ...]:
-        """Show the token on a line of its own, so that it can be copied whole.
-
-        Raises:
-            DeliveryError: The terminal did not take it.
-        """
+        """Show the token on a line of its own, to be copied whole, or raise `DeliveryError`."""
         try:
             lines = f"{self._head(record_id)}{secret.reveal()}\n\n{self._note(secret)}"
             write_all(self._terminal, lines.encode())
@@ -285,11 +277,7 @@ class StdoutDestination:
         self._stdout = stdout
 
     def open(self, room_bytes: int) -> tuple[str, ...]:
-        """Make sure that stdout takes something.
-
-        Raises:
-            RefusedError: It does not, being closed for example.
-        """
+        """Raise `RefusedError` unless stdout takes something; it may be closed."""
         try:
             self._stdout.flush()
             _require_room(self._stdout.fileno(), room_bytes)
@@ -301,11 +289,7 @@ class StdoutDestination:
         return ()
 
     def deliver(self, secret: Secret, *, record_id: str) -> tuple[str, ...]:
-        """Print the token and a line feed.
-
-        Raises:
-            DeliveryError: stdout did not take it.
-        """
+        """Print the token and a line feed, or raise `DeliveryError`."""
         try:
             self._stdout.flush()
             write_all(self._stdout.fileno(), f"{secret.reveal()}\n".encode())
@@ -318,14 +302,7 @@ class StdoutDestination:
 
 
 def path_of(destination: "TokenDestination | None") -> Path | None:
-    """Say in which new file a token is.
-
-    Args:
-        destination: Where it went.
-
-    Returns:
-        The file, by its absolute path; None when it is in none.
-    """
+    """Say in which new file a token is, by its absolute path; None when it is in none."""
     return destination.path.absolute() if isinstance(destination, FileDestination) else None
 
 
@@ -353,20 +330,12 @@ def environment_of_child(
 
 
 def stored_text(secret: Secret) -> str:
-    """Give away what a store holds of a token, for a listing that was asked for it in words.
-
-    Args:
-        secret: The token or its hash, as stored.
-    """
+    """Give away what a store holds of a token, for a listing that was asked for it in words."""
     return secret.reveal()
 
 
 def _require_room(descriptor: int, room_bytes: int) -> None:
-    """Look whether what is behind a descriptor would take a token now.
-
-    Raises:
-        OSError: It would not.
-    """
+    """Raise `OSError` unless what is behind a descriptor would take a token now."""
     os.write(descriptor, b"")  # fails at once where nothing can be written
     status = os.fstat(descriptor)
     if stat.S_ISREG(status.st_mode):

@@ -121,15 +121,10 @@ class ListDocument(StoreDocument, frozen=True, kw_only=True):
 
 
 def shaped(value: object, shape: type[Shape], **more: object) -> Shape:
-    """Take what a document has to say out of a value.
+    """Take what a document has to say out of a value with attributes of the same names and types.
 
     Args:
-        value: Anything with attributes of the same names and types.
-        shape: A struct.
         more: Fields that the value has not, or not so.
-
-    Returns:
-        The struct.
     """
     if more:
         names = (one for one in shape.__struct_fields__ if one not in more)  # type: ignore[attr-defined] # a struct
@@ -139,11 +134,7 @@ def shaped(value: object, shape: type[Shape], **more: object) -> Shape:
 
 
 def plain(document: Document) -> dict[str, Any]:
-    """Arrange a document as JSON is.
-
-    Returns:
-        Objects, lists, texts and numbers. A path that is not UTF-8 has surrogates in it.
-    """
+    """Arrange a document as JSON is; a path that is not UTF-8 has surrogates in it."""
     arranged: dict[str, Any] = msgspec.to_builtins(document, enc_hook=path_text)
     return arranged
 

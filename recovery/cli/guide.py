@@ -56,11 +56,7 @@ class _State(NamedTuple):
 
 
 def is_wanted(context: "Context") -> bool:
-    """Say whether a person is there to answer.
-
-    Returns:
-        Whether results go to a terminal, and there is one to ask at.
-    """
+    """Say whether results go to a terminal and a person is there to answer."""
     return context.stdout.isatty() and has_terminal()
 
 

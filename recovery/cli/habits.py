@@ -247,14 +247,7 @@ def _of_update(command: str, path: str, argv: Sequence[str]) -> str:
 
 
 def advice_for(argv: Sequence[str]) -> str | None:
-    """Say what can be done instead of a command that has no single meaning here.
-
-    Args:
-        argv: What was typed, after `in_our_words`.
-
-    Returns:
-        An imperative clause; None when it is no such command.
-    """
+    """Say what can be done, as a clause, instead of a command that has no single meaning here."""
     words = [typed for typed in argv if not typed.startswith("-")]
     words[:1] = [_NOUNS.get(word, word) for word in words[:1]]
     typed = " ".join(words)
@@ -263,14 +256,7 @@ def advice_for(argv: Sequence[str]) -> str | None:
 
 
 def known_words(noun: str) -> dict[str, str]:
-    """List what can be typed behind a noun, habits too.
-
-    Args:
-        noun: One of `NOUNS`, or "" for the first word.
-
-    Returns:
-        The command or noun that each word means.
-    """
+    """List what can be typed behind a noun, or "" for the first word, and which word each means."""
     found = {
         words.rpartition(" ")[2]: ours
         for words, ours in [*SYNONYMS.items(), *((own, own) for own in COMMANDS)]

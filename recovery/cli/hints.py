@@ -67,24 +67,12 @@ class AtHand:
     """The command line that somebody typed, as far as hints depend on it."""
 
     def __init__(self, arguments: argparse.Namespace, parser: Parser) -> None:
-        """Look at it.
-
-        Args:
-            arguments: What was typed: a whole command.
-            parser: What understood it.
-        """
+        """Look at a whole command that was typed, and at the parser that understood it."""
         self._parser = parser.command(arguments.words)
         self._named = named_with(arguments.bolt_path, arguments.ledger)
 
     def hint(self, remedy: Remedy) -> str:
-        """Put a remedy into words.
-
-        Args:
-            remedy: What would help.
-
-        Returns:
-            One imperative sentence, without a full stop.
-        """
+        """Put a remedy into one imperative sentence, without a full stop."""
         worded = [text for way in ways(remedy) if (text := self._worded(way)) is not None]
         if not worded:  # this command can be told none of it, but what is meant still helps
             worded = [way.advice for way in ways(remedy) if isinstance(way, Give)]
@@ -112,26 +100,16 @@ class AtHand:
 
 
 def named_with(bolt_path: str | None, ledger: str | None) -> Named:
-    """Say what another command is to be given as well, so that it is about the same.
-
-    Args:
-        bolt_path: The `--bolt-path` of the command at hand.
-        ledger: Its `--ledger`.
-    """
+    """Say what another command is to be given as well, so that it is about the same store."""
     named = {Input.STORE: bolt_path, Input.LEDGER: ledger}
     return {what: value for what, value in named.items() if value is not None}
 
 
 def command_line(operation: str, values: Named) -> str:
-    """Write a command as it can be typed.
+    """Write a command as it can be typed; what is not known and needed is named as in the help.
 
     Args:
-        operation: Its words.
-        values: What to say with it; None where that is not known. What it has no option for is
-            left out.
-
-    Returns:
-        The line; what is not known and is needed is named as in the help.
+        values: What to say with it, None where that is not known; what has no option is left out.
     """
     parser = build_parser(only=operation).command(operation)
     given = {
@@ -149,15 +127,7 @@ def command_line(operation: str, values: Named) -> str:
 
 
 def actions_for(parser: Parser, what: Input) -> list[argparse.Action]:
-    """Find the options or words that say something in a command.
-
-    Args:
-        parser: The parser of the command.
-        what: What is to be said.
-
-    Returns:
-        The best, or two that are alternatives; none when the command has none for it.
-    """
+    """Find the option or word that says something in a command, the best or two alternatives."""
     known = {action.dest: action for action in reversed(parser.actions)}
     for fields in FIELDS[what]:
         if all(field in known for field in fields.split()):

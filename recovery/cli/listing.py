@@ -129,11 +129,7 @@ def row_filter(
 
 
 def require_not_negative(option: str, number: int) -> None:
-    """Refuse a number of rows that is none.
-
-    Raises:
-        UsageError: It is below 0.
-    """
+    """Raise `UsageError` for a number of rows below 0."""
     if number < 0:
         raise UsageError(problem=f"{option} {number} is below 0", hint=f"leave {option} out")
 
@@ -151,11 +147,7 @@ def say_more(rows: FilteredRows[Row], options: Listing, output: Output) -> None:
 
 
 def report_problems(problems: Sequence[Problem], context: Context) -> ExitCode:
-    """Name the records that could not be listed.
-
-    Args:
-        problems: What the listing met; complete only after its last row.
-        context: Where to say it.
+    """Name the records that could not be listed; what a listing met is complete at its last row.
 
     Returns:
         `FINDINGS` when there is one, so that a script can tell, else `DONE`.
@@ -170,34 +162,16 @@ def report_problems(problems: Sequence[Problem], context: Context) -> ExitCode:
 
 
 def plural(count: int, noun: str) -> str:
-    """Put a number before a noun.
-
-    Args:
-        noun: The noun in the singular, with a regular plural.
-
-    Returns:
-        Both, as "1 user" or "2 users".
-    """
+    """Put a number before a noun that has a regular plural, as "1 user" or "2 users"."""
     return f"{count} {noun}" if count == 1 else f"{count} {noun}s"
 
 
 def created(text: str) -> str:
-    """Show when a record was made.
-
-    Args:
-        text: As stored, RFC 3339.
-
-    Returns:
-        The day of it; "" where the record does not say.
-    """
+    """Show the day on which a record was made; "" where the record does not say."""
     day = text[: len("2020-01-31")]
     return day if day.replace("-", "").isdecimal() else displayed(text)
 
 
 def moment_text(moment: datetime) -> str:
-    """Write a time as RFC 3339, to the second.
-
-    Args:
-        moment: The time, in UTC.
-    """
+    """Write a time, in UTC, as RFC 3339, to the second."""
     return f"{moment:%Y-%m-%dT%H:%M:%SZ}"

@@ -132,8 +132,7 @@ def add_listing(command: "Parser", *, what: str, sorts: tuple[str, ...]) -> None
     """Add the options of `Listing`.
 
     Args:
-        command: A command that lists records.
-        what: One of them, with its article.
+        what: One of the records, with its article.
         sorts: What they can be sorted by besides their IDs.
     """
     command.add_argument("--id", metavar="ID", help=f"only {what} with this ID (default: all)")
@@ -166,11 +165,7 @@ def add_listing(command: "Parser", *, what: str, sorts: tuple[str, ...]) -> None
 
 
 def add_hide_headers(command: "Parser") -> None:
-    """Add `--hide-headers`.
-
-    Args:
-        command: A command whose result is a table.
-    """
+    """Add `--hide-headers`, for a result that is a table."""
     command.add_argument(
         "--hide-headers",
         action="store_true",
@@ -179,11 +174,7 @@ def add_hide_headers(command: "Parser") -> None:
 
 
 def add_status(command: "Parser") -> None:
-    """Add `--status` to a listing.
-
-    Args:
-        command: A command that lists what has one.
-    """
+    """Add `--status` to a listing."""
     command.add_argument(
         "--status",
         choices=("active", "inactive"),
@@ -193,11 +184,7 @@ def add_status(command: "Parser") -> None:
 
 
 def add_yes(command: "Parser") -> None:
-    """Add `--yes`.
-
-    Args:
-        command: A command that asks before it changes anything.
-    """
+    """Add `--yes`, for a command that asks before it changes anything."""
     command.add_argument(
         "--yes",
         action="store_true",
@@ -209,7 +196,6 @@ def add_ensure(command: "Parser", *, wanted: str, otherwise: str = "refuse") -> 
     """Add `--ensure`.
 
     Args:
-        command: A command that can be repeated.
         wanted: What may be so already, as a clause.
         otherwise: What is done without it.
     """
@@ -221,11 +207,7 @@ def add_ensure(command: "Parser", *, wanted: str, otherwise: str = "refuse") -> 
 
 
 def add_filter(command: "Parser") -> None:
-    """Add which authorizations are wanted.
-
-    Args:
-        command: A command on many authorizations.
-    """
+    """Add which authorizations are wanted, of many."""
     command.add_argument(
         "--operators",
         action="store_true",
@@ -238,11 +220,7 @@ def add_filter(command: "Parser") -> None:
 
 
 def add_form(command: "Parser") -> None:
-    """Add in which form a new token is stored, as the field `form`, a `FormChoice`.
-
-    Args:
-        command: A command that makes a token.
-    """
+    """Add in which form a new token is stored, as the field `form`, a `FormChoice`."""
     form = command.add_mutually_exclusive_group()
     form.add_argument(
         "--hashed",

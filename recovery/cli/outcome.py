@@ -62,16 +62,7 @@ class ChangeDocument(NewFileDocument, frozen=True, kw_only=True):
 def outcome_fields(
     outcome: Outcome, *, is_dry_run: bool, destination: TokenDestination | None
 ) -> dict[str, object]:
-    """Take what documents say of a change out of how it ended.
-
-    Args:
-        outcome: How it ended.
-        is_dry_run: Whether it stopped after the plan.
-        destination: Where the token went, if there was one.
-
-    Returns:
-        Fields of a `NewFileDocument`.
-    """
+    """Take what documents say of how a change ended, as fields of a `NewFileDocument`."""
     plan = outcome.proposal.plan
     return {
         "operation": plan.operation,
@@ -98,8 +89,6 @@ def show_outcome(
     """Say how a change ended: as JSON, or to a person.
 
     Args:
-        outcome: How it ended.
-        context: Where to say it.
         destination: Where the token went; nothing else may be on stdout when it went there.
     """
     output = context.output

@@ -76,11 +76,7 @@ class Output:
                 stream.reconfigure(errors="backslashreplace")
 
     def line(self, text: str = "") -> None:
-        """Write one line of the result.
-
-        Args:
-            text: The line, without its line feed.
-        """
+        """Write one line of the result, given without its line feed."""
         self.waiting.clear()
         with _stdout_errors():
             print(text, file=self._stdout)
@@ -184,11 +180,7 @@ class Output:
             self._to_stderr(line)
 
     def message_lines(self, lines: Iterable[str]) -> None:
-        """Write lines to stderr as they are; drop them when that fails.
-
-        Args:
-            lines: Lines without line feeds.
-        """
+        """Write lines without line feeds to stderr as they are; drop them when that fails."""
         for line in lines:
             self._to_stderr(line)
 

@@ -93,14 +93,7 @@ def understand(argv: Sequence[str]) -> tuple[argparse.Namespace, Parser]:
 
 
 def typed_words(argv: Sequence[str]) -> str:
-    """Find the words of a command, as far as they were typed before help was asked for.
-
-    Args:
-        argv: What was typed after the program's name.
-
-    Returns:
-        A command, a noun, or "".
-    """
+    """Find a command or a noun, as far as it was typed before help was asked for, or ""."""
     return _words_of(in_our_words(argv, VALUED))
 
 
@@ -147,14 +140,7 @@ def _without_words(argv: Sequence[str], words: str) -> list[str] | None:
 
 
 def command_parser(words: str) -> Parser:
-    """Describe one command alone, as somebody sees it who has typed its words.
-
-    Args:
-        words: One of `COMMANDS`.
-
-    Returns:
-        A parser of what can stand beside the words.
-    """
+    """Describe one command alone, as somebody sees it who has typed its words."""
     command = load(words)
     parser = Parser(
         prog=f"{PROGRAM} {words}", description=command.description, parents=[common_options()]
@@ -189,14 +175,7 @@ def build_parser(*, only: str | None = None) -> Parser:
 
 
 def help_text(asked: HelpAskedError) -> str:
-    """Write the help that was asked for.
-
-    Args:
-        asked: By whom.
-
-    Returns:
-        That of a command or of a noun; for the program's name with `all`, every command too.
-    """
+    """Write the help of a command or noun; for the program's name with `all`, of every command."""
     text = asked.parser.format_help(is_all=asked.is_all)
     if not asked.is_all or asked.parser.prog != PROGRAM:
         return text
@@ -244,11 +223,7 @@ def _add_options(parser: Parser, words: str, command: "Command[Any]") -> None:
 
 
 def common_options() -> Parser:
-    """Describe the options that every command has.
-
-    Returns:
-        A parser to be a parent of others.
-    """
+    """Describe the options that every command has, as a parser to be a parent of others."""
     parent = Parser(add_help=False, argument_default=argparse.SUPPRESS)
     add_common(parent.add_argument_group(COMMON_OPTIONS))
     return parent
@@ -286,11 +261,7 @@ def parse_arguments(argv: Sequence[str], parser: Parser) -> argparse.Namespace:
 
 
 def _require_all(arguments: argparse.Namespace, command: Parser) -> None:
-    """Say at once all that is missing.
-
-    Raises:
-        UsageError: Something is.
-    """
+    """Say at once, by `UsageError`, all that is missing."""
     missing = [
         typed_as(action)
         for action in command.actions
@@ -338,14 +309,7 @@ def _expand_paths(arguments: argparse.Namespace, command: Parser) -> None:
 
 
 def commands(parser: Parser) -> Iterator[Parser]:
-    """Find all complete commands.
-
-    Args:
-        parser: Where to begin.
-
-    Yields:
-        The parsers that have no further word, in the order of the help.
-    """
+    """Find all complete commands, which have no further word, in the order of the help."""
     if not parser.children:
         yield parser
     for child in parser.children.values():

@@ -52,15 +52,7 @@ class _Kind(NamedTuple):
 
 
 def explained(argv: Sequence[str], error: RecoveryError) -> RecoveryError:
-    """Say that a command line failed because of what came along as it was pasted.
-
-    Args:
-        argv: What was typed after the program's name.
-        error: What was wrong with it.
-
-    Returns:
-        An error that says so, with the line that was meant; `error` where it has another reason.
-    """
+    """Say that a command line failed because of what came along as it was pasted, if it did."""
     if not isinstance(error, UsageError | NotFoundError):
         return error
     line, whats = list(argv), list[str]()

@@ -109,14 +109,7 @@ class _Table:
 
 
 def plainly_typed(argv: Sequence[str]) -> dict[str, Any] | None:
-    """Understand a plain command line.
-
-    Args:
-        argv: What was typed after the program's name.
-
-    Returns:
-        What `recovery.cli.parser.understand` finds, by field; None where that has to look.
-    """
+    """Understand a plain command line; None where `recovery.cli.parser.understand` has to look."""
     words = next((" ".join(argv[:n]) for n in (2, 1) if " ".join(argv[:n]) in COMMANDS), None)
     if words is None:
         return None
@@ -157,11 +150,7 @@ def _values(typed: Sequence[str], options: dict[str, _Option]) -> dict[str, Any]
 
 
 def add_common(group: "_ActionsContainer") -> None:
-    """Describe the options that every command has.
-
-    Args:
-        group: Where.
-    """
+    """Describe the options that every command has."""
     group.add_argument("--bolt-path", metavar="FILE", help=_BOLT_PATH_HELP)
     group.add_argument(
         "--json",

@@ -65,14 +65,7 @@ class ShownAuthorization(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def details_lines(details: Details) -> Iterator[str]:
-    """Describe an authorization for a person.
-
-    Args:
-        details: The authorization.
-
-    Yields:
-        Lines, escaped.
-    """
+    """Describe an authorization for a person, in escaped lines."""
     yield f"Authorization  {details.id}"
     yield f"Description    {displayed(details.description) or 'none'}"
     yield f"User           {_name(details.user, details.user_id)}{_user_status(details)}"
@@ -92,14 +85,7 @@ def details_lines(details: Details) -> Iterator[str]:
 
 
 def token_text(details: Details) -> str | None:
-    """Say what is stored of the token, or only how.
-
-    Args:
-        details: The authorization.
-
-    Returns:
-        What is stored when that was asked for, else its form; None when nothing is stored.
-    """
+    """Say what is stored of the token when that was asked for, else how; None for nothing."""
     if details.token_form is TokenForm.NONE:
         return None
     if details.stored is not None:

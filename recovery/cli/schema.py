@@ -25,11 +25,7 @@ ERROR: Final = "error"
 
 
 def document_of(command: Command[Any]) -> type[Document] | None:
-    """Say what a command prints with --json.
-
-    Returns:
-        The type of its document; None for one that has nothing to say to a program.
-    """
+    """Give the type of what a command prints with --json; None where that is nothing."""
     if command.document is not None or not issubclass(command.options, Change):
         return command.document
     from recovery.cli.outcome import ChangeDocument  # noqa: PLC0415 # only changes need it
@@ -38,11 +34,7 @@ def document_of(command: Command[Any]) -> type[Document] | None:
 
 
 def schema() -> dict[str, Any]:
-    """Make the schema.
-
-    Returns:
-        It: a document of any command, with those of each command in "commands" by its words.
-    """
+    """Make the schema of any document; those of each command are in "commands" by its words."""
     found = {words: document_of(load(words)) for words in COMMANDS}
     types: dict[str, type[Document]] = {
         words: document for words, document in found.items() if document is not None

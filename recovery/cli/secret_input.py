@@ -189,7 +189,6 @@ def add_first_secrets(command: Parser, *, or_none: bool) -> None:
     """Add where the password of a first user comes from, and where its operator token goes.
 
     Args:
-        command: A command that makes both.
         or_none: Whether there may be none.
     """
     source = _add_password_file(command)
@@ -224,7 +223,6 @@ def add_new_password(command: Parser, *, or_none: bool) -> None:
     """Add where the new password of a user comes from.
 
     Args:
-        command: A command that sets one.
         or_none: Whether there may be none.
     """
     source = _add_password_file(command)

@@ -129,14 +129,7 @@ def open_session(
 
 
 def described(found: FoundStore, facts: StoreFacts) -> str:
-    """Name the store, say why it is this one, and what it is.
-
-    Args:
-        facts: The store as it was opened.
-
-    Returns:
-        One line.
-    """
+    """Name the open store, say why it is this one, and what it is, in one line."""
     return (
         f"Store: {displayed(str(found.named_path))} ({found.reason}); "
         f"schema level {facts.level}, {facts.server_versions}"
@@ -144,45 +137,24 @@ def described(found: FoundStore, facts: StoreFacts) -> str:
 
 
 def show_header(found: FoundStore, facts: StoreFacts, output: Output) -> None:
-    """Write the lines above a table.
-
-    Args:
-        facts: The store as it was opened.
-        output: Where to write.
-    """
+    """Write the lines above a table."""
     output.prose(described(found, facts))
     output.line()
 
 
 def show_aside(found: FoundStore, facts: StoreFacts, output: Output) -> None:
-    """Write the lines above a table, where a script does not take them for rows.
-
-    Args:
-        facts: The store as it was opened.
-        output: Where to write.
-    """
+    """Write the lines above a table, where a script does not take them for rows."""
     output.aside(described(found, facts))
     output.aside()
 
 
 def store_of(found: FoundStore, facts: StoreFacts) -> Store:
-    """Describe the store for a program.
-
-    Args:
-        facts: The store as it was opened.
-
-    Returns:
-        A part of every document about it.
-    """
+    """Describe an open store for a program, as a part of every document about it."""
     return shaped(facts, Store, path=absolute(found.named_path), reason=found.reason)
 
 
 def store_path_of(found: FoundStore) -> StorePath:
-    """Describe a store that was not opened as one.
-
-    Returns:
-        A part of a document about it.
-    """
+    """Describe a store that was not opened as one, for a document about it."""
     return StorePath(
         path=absolute(found.named_path), real_path=found.path.resolve(), reason=found.reason
     )

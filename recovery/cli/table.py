@@ -99,14 +99,7 @@ def _picker(kept: Sequence[int]) -> Callable[[Sequence[str]], tuple[str, ...]]:
 
 
 def text_width(text: str) -> int:
-    """Measure text in columns of a terminal.
-
-    Args:
-        text: Text without control characters.
-
-    Returns:
-        Its width; an East Asian wide character takes two columns, a combining mark none.
-    """
+    """Measure text without control characters in columns of a terminal; wide letters take two."""
     if text.isascii():
         return len(text)
     return sum(
@@ -156,11 +149,7 @@ def _head(text: str, width: int) -> str:
 def _fit(
     heads: Sequence[Column], widths: Sequence[int], body: Sequence[Sequence[str]], width_max: int
 ) -> list[int] | None:
-    """Take width from columns until all of them fit, where it costs the fewest lines.
-
-    Returns:
-        The widths, or None when not even the narrowest fit.
-    """
+    """Take width from columns until all fit, where it costs the fewest lines; None if none do."""
     fitted = list(widths)
     excess = sum(fitted) + len(GAP) * (len(fitted) - 1) - width_max
     sample = _sample(body)

@@ -122,11 +122,9 @@ class _Formatter(argparse.HelpFormatter):
 
 
 def is_required(action: argparse.Action) -> bool:
-    """Say whether a command cannot do without an option or a word.
+    """Say whether a command cannot do without an option or a word, by its help.
 
-    Returns:
-        Whether its help says so; the command itself refuses, so that all that is missing is said
-        at once.
+    The command itself refuses, so that all that is missing is said at once.
     """
     return REQUIRED in (action.help or "") or not (
         action.option_strings or action.nargs in {"?", argparse.PARSER}
@@ -134,11 +132,7 @@ def is_required(action: argparse.Action) -> bool:
 
 
 def typed_as(action: argparse.Action) -> str:
-    """Write an option or a word as the help does.
-
-    Returns:
-        Such as "--org NAME", or "ID".
-    """
+    """Write an option or a word as the help does, such as "--org NAME", or "ID"."""
     return " ".join([*action.option_strings[:1], str(action.metavar)])
 
 
@@ -197,9 +191,6 @@ class Parser(argparse.ArgumentParser):
 
         Args:
             is_all: Whether the options that every command has are explained too.
-
-        Returns:
-            The text, as wide as the terminal.
         """
         import shutil  # noqa: PLC0415 # only help needs it
 
@@ -309,15 +300,7 @@ def nearest_word(typed: str, meanings: Mapping[str, str]) -> str | None:
 
 
 def nearest_option(typed: str, options: Iterable[str]) -> str | None:
-    """Find which option was probably meant, never one that permits or gives away more.
-
-    Args:
-        typed: What was typed, with two dashes.
-        options: Those of the command.
-
-    Returns:
-        The nearest long option, or None.
-    """
+    """Find the long option that was probably meant, never one that permits or gives away more."""
     wanted = typed.lower().replace("_", "-")
     if len(wanted) <= len("--x"):
         return None
@@ -351,14 +334,9 @@ def _found(escaped: str) -> str:
 
 
 def shown(text: object) -> str:
-    """Quote what a person typed, with everything unprintable escaped.
+    """Quote what a person typed, with what cannot be seen escaped.
 
-    Args:
-        text: What was typed.
-
-    Returns:
-        It, in quotes, with what cannot be seen escaped; only its length when it is so long that it
-        may be a secret which was pasted into the wrong place.
+    Only its length where it is so long that it may be a secret, pasted into the wrong place.
     """
     typed = str(text)
     if len(typed) > REPEATED_MAX:

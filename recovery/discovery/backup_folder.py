@@ -29,14 +29,7 @@ class FolderBackup(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def newest_backup(folder: Path) -> FolderBackup | None:
-    """Find the newest backup of a store in a folder.
-
-    Args:
-        folder: What was named.
-
-    Returns:
-        The newest, or None when it is no folder, or holds none, or holds a store of its own.
-    """
+    """Find the newest backup of a store in a folder that holds no store of its own."""
     try:
         if not folder.is_dir():
             return None

@@ -53,14 +53,7 @@ class Files(msgspec.Struct, frozen=True, kw_only=True):
     use_hashed_tokens: bool | None = None
 
     def over(self, other: "Files") -> "Files":
-        """Fill what is not known from elsewhere.
-
-        Args:
-            other: What is known elsewhere.
-
-        Returns:
-            All that is known; of what both know, this one counts.
-        """
+        """Fill what is not known with what is known elsewhere."""
         return Files(
             sqlite_path=self.sqlite_path or other.sqlite_path,
             engine_path=self.engine_path or other.engine_path,
@@ -131,14 +124,7 @@ class Candidate(msgspec.Struct, frozen=True, kw_only=True):
         return f"{displayed(str(self.path))} ({', '.join(facts)})"
 
     def merged(self, other: "Candidate") -> "Candidate":
-        """Add what another name of the same file tells.
-
-        Args:
-            other: The weaker of the two, unless it alone is configured.
-
-        Returns:
-            The stronger candidate with all reasons.
-        """
+        """Add what another name of the same file tells, the weaker one unless it is configured."""
         if other.is_configured and not self.is_configured:
             return other.merged(self)
         return replace(
@@ -150,15 +136,7 @@ class Candidate(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def beside(path: Path) -> Files:
-    """Say what belongs to a store of which only the path is known.
-
-    Args:
-        path: The store as it was named.
-
-    Returns:
-        The SQLite file, which influxd by default expects in the same folder, and the engine's
-        folder, which every package puts there.
-    """
+    """Say what influxd and packages put beside a store of which only the path is known."""
     return Files(sqlite_path=path.parent / SQLITE_NAME, engine_path=path.parent / ENGINE_NAME)
 
 

@@ -84,11 +84,7 @@ class Configuration(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def settings_of_variables(environment: Mapping[str, str]) -> Settings:
-    """Read the environment of a server.
-
-    Args:
-        environment: Its environment; an empty variable counts as unset.
-    """
+    """Read the environment of a server; an empty variable counts as unset."""
 
     def value(key: str) -> str | None:
         return environment.get(PREFIX + key.upper().replace("-", "_")) or None
@@ -151,14 +147,7 @@ def read_configuration(path: Path) -> Configuration:
 
 
 def parse_switch(value: object) -> bool | None:
-    """Read a switch as influxd does.
-
-    Args:
-        value: What is written.
-
-    Returns:
-        The switch, or None where influxd would find neither true nor false.
-    """
+    """Read a switch as influxd does; None where it would find neither true nor false."""
     if isinstance(value, bool):
         return value
     if isinstance(value, int):

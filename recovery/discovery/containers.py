@@ -41,14 +41,7 @@ class Container:
     mounts: dict[str, Path]
 
     def outside(self, path: str) -> Path | None:
-        """Find a file of the container on the host.
-
-        Args:
-            path: Its path in the container.
-
-        Returns:
-            Its path on the host, or None if it is in no mounted folder.
-        """
+        """Find a file of the container on the host; None if it is in no mounted folder."""
         inner = PurePosixPath(path)
         for parent in (inner, *inner.parents):  # the longest mount counts
             source = self.mounts.get(str(parent))
@@ -58,11 +51,7 @@ class Container:
 
 
 def read_containers(host: Host) -> Iterator[Container | Blind]:
-    """Read the containers that Docker knows, running or not.
-
-    Yields:
-        Containers of InfluxDB, and the folder of Docker if it may not be listed.
-    """
+    """Read the containers of InfluxDB that Docker knows, running or not, or that it is hidden."""
     for pattern in DOCKER_FOLDERS:
         for found in matches(host.root, f"{pattern}/containers/*/config.v2.json"):
             if isinstance(found, Blind):

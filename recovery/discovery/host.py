@@ -44,14 +44,7 @@ class Host(msgspec.Struct, frozen=True, kw_only=True):
 
     @classmethod
     def here(cls, environment: Mapping[str, str]) -> "Host":
-        """Describe this machine as this process sees it.
-
-        Args:
-            environment: The environment of the process; HOME and SUDO_USER are looked at, too.
-
-        Returns:
-            Where to search.
-        """
+        """Describe this machine as this process sees it; HOME and SUDO_USER count, too."""
         homes = [
             _home_of(os.geteuid()),
             environment.get("HOME"),
@@ -68,14 +61,7 @@ class Host(msgspec.Struct, frozen=True, kw_only=True):
         )
 
     def inside(self, path: str | Path) -> Path:
-        """Find a path that a file under the root folder names.
-
-        Args:
-            path: An absolute path, as the system itself would write it.
-
-        Returns:
-            The same below `root`.
-        """
+        """Find an absolute path that a file under the root folder names."""
         return self.root / str(path).lstrip("/")
 
     def seen_from_inside(self, path: Path) -> str:
@@ -96,14 +82,7 @@ def _at_home(environment: Mapping[str, str]) -> dict[str, str]:
 
 
 def influxd_variables(environment: Mapping[str, str]) -> dict[str, str]:
-    """Pick the variables that influxd reads.
-
-    Args:
-        environment: Any environment.
-
-    Returns:
-        Those with its prefix that are not empty.
-    """
+    """Pick the variables that influxd reads and that are not empty."""
     return {name: value for name, value in environment.items() if name.startswith(PREFIX) and value}
 
 

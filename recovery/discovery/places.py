@@ -161,11 +161,7 @@ LOOKED_AT: Final = (
 
 
 def fixed_places(host: Host) -> Iterator[Place]:
-    """List the places with a fixed name, in the order in which they are looked at.
-
-    Yields:
-        Places, whether there is something or not.
-    """
+    """List the places with a fixed name, in the order in which they are looked at."""
     for path, reason in _FIXED[:1]:
         yield _place(host.inside(path), reason)
     for home in host.homes:
@@ -175,11 +171,7 @@ def fixed_places(host: Host) -> Iterator[Place]:
 
 
 def matching_places(host: Host) -> Iterator[Place | Blind]:
-    """Walk the places with names that differ from one system to the next.
-
-    Yields:
-        Places where there is something, and folders that may not be listed.
-    """
+    """Walk the places with names that differ from one system to the next, and what is hidden."""
     for pattern, reason in _PATTERNS:
         for found in matches(host.root, pattern):
             yield found if isinstance(found, Blind) else _place(found, reason)

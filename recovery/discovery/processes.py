@@ -69,11 +69,7 @@ class Running:
 
 
 def read_running(host: Host) -> Iterator[Running]:
-    """Look for processes of influxd.
-
-    Yields:
-        Those that this user may look into, by number.
-    """
+    """Look for processes of influxd that this user may look into, by number."""
     table = host.inside(PROC_FOLDER)
     try:
         numbers = sorted(int(entry.name) for entry in table.iterdir() if entry.name.isdecimal())
@@ -88,11 +84,7 @@ def read_running(host: Host) -> Iterator[Running]:
 
 
 def _read(table: Path, pid: int) -> Running:
-    """Read what one process was started with.
-
-    Raises:
-        OSError: It may not be looked into.
-    """
+    """Read what one process was started with; raise `OSError` if it may not be looked into."""
     folder = table / str(pid)
     pairs = (item.partition("=") for item in _strings(folder / "environ"))
     environment = {name: value for name, sign, value in pairs if sign}

@@ -134,13 +134,7 @@ def with_files(found: FoundStore, host: Host) -> FoundStore:
 
 
 def _only(found: "Survey") -> Candidate:
-    """Pick the one store with data.
-
-    Raises:
-        StoreNotFoundError: There is none.
-        StoreAccessError: A configured one may not be looked at.
-        AmbiguousError: There are several.
-    """
+    """Pick the one store with data; raise where there is none, several, or one that is hidden."""
     full = [candidate for candidate in found.candidates if candidate.has_data]
     if len(full) > 1:
         raise AmbiguousError(
@@ -166,12 +160,7 @@ def _only(found: "Survey") -> Candidate:
 
 
 def _accepted(candidate: Candidate, *, notes: tuple[str, ...]) -> FoundStore:
-    """Take a candidate if it can be used.
-
-    Raises:
-        StoreNotFoundError: It is no file with content.
-        StoreAccessError: It may not be read or looked at.
-    """
+    """Take a candidate if it can be used; raise `StoreNotFoundError` or `StoreAccessError`."""
     if candidate.state is not State.HOLDS_DATA:
         raise _refusal(candidate, other=None)
     return FoundStore(
@@ -184,12 +173,7 @@ def _accepted(candidate: Candidate, *, notes: tuple[str, ...]) -> FoundStore:
 
 
 def _accepted_backup(backup: FolderBackup, named_by: str) -> FoundStore:
-    """Take the newest backup in a folder, if it can be used.
-
-    Raises:
-        StoreNotFoundError: It is no file with content.
-        StoreAccessError: It may not be read or looked at.
-    """
+    """Take the newest backup in a folder; raise `StoreNotFoundError` or `StoreAccessError`."""
     which = "the backup" if backup.count == 1 else f"the newest of {backup.count} backups"
     reason = f"{which} in the folder {named_by}"
     found = _accepted(look_at(backup.path, reason), notes=())

@@ -158,8 +158,7 @@ def servers_of_system(host: Host) -> Iterator[Server]:
 def server_of_container(host: Host, container: Container) -> Server:
     """Say what a container would open, as a path on the host.
 
-    Returns:
-        The server. The configuration is read only if it is in a mounted folder.
+    The configuration is read only if it is in a mounted folder.
     """
     store = container.outside(f"/var/lib/influxdb2/{STORE_NAME}")
     store = store or container.outside(f"/root/{HOME_FOLDER}/{STORE_NAME}")
@@ -181,14 +180,7 @@ def server_of_container(host: Host, container: Container) -> Server:
 
 
 def server_running(running: Running) -> Server:
-    """Say what a process of influxd has open, or is about to open.
-
-    Args:
-        running: The process.
-
-    Returns:
-        The server, which is no reason to prefer its store to another one.
-    """
+    """Say what a process of influxd has open or is about to, which makes no store preferred."""
     server = _server(
         _Start(
             name=running.name,

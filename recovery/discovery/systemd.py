@@ -64,11 +64,7 @@ class Unit:
 
 
 def read_units(host: Host) -> Iterator[Unit]:
-    """Read the units that start an influxd, if they are installed and not masked.
-
-    Yields:
-        Units; an alias of another one is left out.
-    """
+    """Read the units, not aliases, that start an influxd, if they are installed and not masked."""
     for name in UNIT_NAMES:
         unit = _read_unit(host, name)
         if unit is not None:
@@ -117,11 +113,7 @@ def _starts_influxd(arguments: tuple[str, ...]) -> bool:
 
 
 def read_environment_file(path: Path) -> dict[str, str] | None:
-    """Read a file of variables.
-
-    Returns:
-        Its variables of influxd, or None if it cannot be read.
-    """
+    """Read the variables of influxd in a file; None if it cannot be read."""
     text = read_text(path)
     if text is None:
         return None
@@ -135,11 +127,7 @@ def read_environment_file(path: Path) -> dict[str, str] | None:
 
 
 def read_text(path: Path) -> str | None:
-    """Read a small text file.
-
-    Returns:
-        Its text, or None if it cannot be read.
-    """
+    """Read a small text file; None if it cannot be read."""
     try:
         if not path.is_file():  # opening a pipe would wait forever
             return None

@@ -82,14 +82,10 @@ class Share(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def draw_pages(runs: Sequence[PageRun], *, sentence: str) -> str:
-    """Draw the pages of a file.
+    """Draw the pages of a file, in their order, as an `svg` element with the class "pages".
 
     Args:
-        runs: All pages, in the order of the file.
         sentence: What the picture shows, for those who do not see it.
-
-    Returns:
-        An `svg` element with the class "pages".
     """
     page_count = sum(run.count for run in runs)
     pages_a_square = 1

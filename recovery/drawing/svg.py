@@ -68,15 +68,7 @@ def _width_em(character: str) -> float:
 
 
 def shortened(text: str, width: int) -> str:
-    """Cut a text to a width, and mark that.
-
-    Args:
-        text: Any text, not escaped.
-        width: In columns of a terminal: two for a wide character.
-
-    Returns:
-        Printable text, not escaped for SVG yet.
-    """
+    """Cut a text to a width in columns of a terminal, mark that, and make it printable."""
     shown: list[str] = []
     room = width
     whole = displayed(text)

@@ -150,11 +150,7 @@ class EngineFolder:
             )
 
     def buckets(self) -> list[BucketFolder]:
-        """List the buckets and their shards, without opening a file.
-
-        Raises:
-            StoreAccessError: This user may not look.
-        """
+        """List the buckets and their shards, opening no file; raise `StoreAccessError`."""
         names = {name for root in (DATA, WAL) for name in self._folders(root)}
         found = []
         for name in sorted(names):
@@ -164,11 +160,7 @@ class EngineFolder:
         return found
 
     def oddities(self) -> list[str]:
-        """List the folders that are none of a bucket, each as a sentence without a full stop.
-
-        Raises:
-            StoreAccessError: This user may not look.
-        """
+        """List, in sentences, the folders that are no bucket's; raise `StoreAccessError`."""
         return [
             f"{displayed(f'{DATA}/{name}')} has no name of a bucket and is left alone"
             for name in self._folders(DATA)

@@ -27,11 +27,7 @@ class Measurements:
         self.has_more = False
 
     def note(self, key: bytes) -> None:
-        """Note the measurement of a key.
-
-        Args:
-            key: A whole key, or one without its field.
-        """
+        """Note the measurement of a whole key, or of one without its field."""
         parts = split(key.partition(FIELD_SEPARATOR)[0])
         raw = next(parts)
         if raw in self._seen:
@@ -54,28 +50,14 @@ class Measurements:
 
 
 def prefix(key: bytes) -> bytes:
-    """Give what the keys of one measurement begin with, and no other.
-
-    Args:
-        key: A whole key.
-
-    Returns:
-        The measurement, with what ends it: a comma in front of tags, else the separator.
-    """
+    """Give what the keys of the measurement of a key begin with, and no other."""
     series = key.partition(FIELD_SEPARATOR)[0]
     raw = next(split(series))
     return raw + (b"," if len(raw) < len(series) else FIELD_SEPARATOR)
 
 
 def split(series: bytes, separator: bytes = b",") -> Iterator[bytes]:
-    """Cut a key at its separators that are not escaped.
-
-    Args:
-        series: A key without its field.
-
-    Yields:
-        The parts; at least one.
-    """
+    """Cut a key without its field at its separators that are not escaped; at least one part."""
     start = position = 0
     while True:
         position = series.find(separator, position)

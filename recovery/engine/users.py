@@ -16,14 +16,7 @@ PROC_ROOT: Final = Path("/proc")
 
 
 def pid_within(folder: Path, *, proc_root: Path = PROC_ROOT) -> int | None:
-    """Find a process that has a file within a folder open.
-
-    Args:
-        proc_root: Where the processes are described.
-
-    Returns:
-        Its number; None when there is none that this user may look at.
-    """
+    """Find a process that this user may look at and that has a file within a folder open."""
     within = f"{folder.resolve()}/"
     for process in _listed(proc_root):
         if process.name.isdigit():

@@ -90,11 +90,7 @@ def read_wal(read_at: ReadAt, size_bytes: int, measurements: Measurements) -> Wa
 
 
 def _entries(read_at: ReadAt, size_bytes: int) -> Iterator[bytes]:
-    """Give the entries, unpacked; one that adds no points as no bytes.
-
-    Raises:
-        _WalError: One is not whole.
-    """
+    """Give the entries, unpacked; one that adds no points as no bytes. Raises `_WalError`."""
     import cramjam  # noqa: PLC0415 # 10 ms, and most shards have no WAL
 
     offset = 0
@@ -133,11 +129,7 @@ def _unpacked_size(packed: bytes) -> int:
 
 
 def _read_write(entry: bytes, measurements: Measurements) -> Span | None:
-    """Find the first and the last time of an entry that adds points.
-
-    Raises:
-        _WalError: It cannot be understood.
-    """
+    """Find the first and last time of an entry that adds points; raise `_WalError` otherwise."""
     first_ns, last_ns = TIME_NS_MAX, TIME_NS_MIN
     position = 0
     try:

@@ -47,14 +47,7 @@ def configure(
 
 
 def get_logger(name: str) -> "Logger":
-    """Make the logger of a module.
-
-    Args:
-        name: The module, `__name__`.
-
-    Returns:
-        A logger that imports nothing until it writes.
-    """
+    """Make the logger of a module, `__name__`, which imports nothing until it writes."""
     return Logger({"logger": name})
 
 

@@ -82,27 +82,15 @@ class Authorizations(Records[Authorization]):
         return authorization
 
     def leads_home(self, authorization: Authorization) -> bool:
-        """Tell whether the look-up of a server leads from the token of a record to this record.
-
-        Returns:
-            Whether it does; False for a record without a token.
-        """
+        """Tell whether the look-up of a server leads from the token of a record to this record."""
         return _leads_home(authorization, self._raw_index, self._hashed_index)
 
     def index_check(self) -> Callable[[Authorization], bool]:
-        """Return `leads_home` for many records.
-
-        Raises:
-            StoreDamagedError: A page of an index is damaged or cannot be read (the test too).
-        """
+        """Return `leads_home` for many records."""
         return _IndexCheck(self._raw_index, self._hashed_index).has_entry
 
     def insert(self, authorization: Authorization) -> None:
-        """Write a new authorization with its index entry.
-
-        Args:
-            authorization: A decoded new record, with a free ID and an unknown token.
-        """
+        """Write a new authorization, with a free ID and an unknown token, with its index entry."""
         authorization_id = authorization.id.encode()
         self._records.put(authorization_id, authorization.document)
         if authorization.token is not None:
@@ -133,14 +121,7 @@ class Authorizations(Records[Authorization]):
                 index.put(entry, value)
 
     def load(self, authorization_id: Id) -> Authorization | None:
-        """Read one authorization that a command names.
-
-        Returns:
-            The record, or None when there is none.
-
-        Raises:
-            RecordError: It cannot be decoded.
-        """
+        """Read one authorization that a command names; raise `RecordError` if it is undecodable."""
         return _load(self._records, authorization_id)
 
     def raw_entry(self, token: Secret) -> Id | None:
@@ -148,14 +129,7 @@ class Authorizations(Records[Authorization]):
         return _entry(self._raw_index, token)
 
     def hashed_entry(self, hashed: Secret) -> Id | None:
-        """Look a stored hash up in the index of hashes; the record is not looked at.
-
-        Args:
-            hashed: The whole text of the hash.
-
-        Returns:
-            Where the entry leads, or None.
-        """
+        """Look a stored hash up in the index of hashes; the record is not looked at."""
         return _entry(self._hashed_index, hashed)
 
     def update(self, before: Authorization, after: Authorization) -> None:
@@ -215,11 +189,7 @@ class Authorizations(Records[Authorization]):
         )
 
     def entry_counts(self, authorization_id: Id) -> tuple[int, int]:
-        """Count the index entries that lead to an authorization.
-
-        Returns:
-            Those in the raw index, and those in the index of hashes.
-        """
+        """Count the entries that lead to an authorization, in the raw index and that of hashes."""
         return (
             len(_keys_leading_to(self._raw_index, authorization_id)),
             len(_keys_leading_to(self._hashed_index, authorization_id)),

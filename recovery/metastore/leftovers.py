@@ -13,11 +13,7 @@ from recovery.metastore.store import MetaStore
 
 
 def leftover_records(store: MetaStore) -> Iterator[LeftoverLeaf]:
-    """Read every leaf that a store does not use any more.
-
-    Yields:
-        Keys and values, by page. They hold secrets.
-    """
+    """Read every leaf that a store does not use any more, by page. They hold secrets."""
     try:
         yield from store.described(bolt_store.leftover_leaves)
     except (BoltError, OSError) as error:

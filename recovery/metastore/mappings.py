@@ -30,14 +30,7 @@ class Mappings:
         self._by_user = table("userresourcemappingsbyuserindexv1")
 
     def walk(self, problems: list[RecordProblem]) -> Iterator[Mapping]:
-        """Walk all mappings.
-
-        Args:
-            problems: Gets one entry for each mapping that cannot be decoded.
-
-        Yields:
-            The others.
-        """
+        """Walk all mappings that can be decoded; problems get one entry for each other."""
         for key, document in self._records.items():
             problem = ""
             try:
@@ -104,11 +97,7 @@ class Mappings:
         return self._records.has(mapping_key(resource_id, user_id))
 
     def of_user(self, user_id: Id) -> list[Mapping]:
-        """List the roles of a user as the server finds them: by the index.
-
-        Returns:
-            Those that can be decoded, in the order of their resources.
-        """
+        """List the decodable roles of a user as the server finds them: by the index."""
         documents = (
             self._records.get(key) for _, key in self._by_user.items(prefix=f"{user_id}/".encode())
         )
@@ -125,11 +114,7 @@ class Mappings:
         return self._by_user.get(key) == mapping_key(resource_id, user_id)
 
     def delete_of_user(self, user_id: Id) -> int:
-        """Remove every mapping of a user, with all its index entries.
-
-        Returns:
-            Number of mappings.
-        """
+        """Remove every mapping of a user, with all its index entries; give their number."""
         suffix = user_id.encode()
         keys = [key for key, _ in self._records.items() if is_key_of_user(key, suffix)]
         for key in keys:

@@ -22,11 +22,7 @@ class Migrations:
         self._table = table("migrationsv1")
 
     def all(self) -> list[Migration]:
-        """Read all records, in the order of their numbers.
-
-        Raises:
-            RecordError: One cannot be decoded.
-        """
+        """Read all, in the order of their numbers; raise `RecordError` if one cannot be decoded."""
         found = []
         for number, (key, document) in enumerate(self._table.items(), start=1):
             try:

@@ -110,11 +110,7 @@ def rest_of_file(path: Path) -> Iterator[tuple[Path, bool]]:
 
 
 def is_packed(path: Path) -> bool:
-    """Tell whether a store is packed, by its first bytes.
-
-    Returns:
-        Whether it is; False for what cannot be read, of which `MetaStore.open` complains.
-    """
+    """Tell whether a store is packed, by its first bytes; not of what cannot be read."""
     try:
         if not path.is_file():
             return False

@@ -46,25 +46,14 @@ _TAR_NAMES: Final = r"(?i)\.(?:tar(?:\.\w+)?|tgz|txz|tbz2?|tzst)\Z"  # compiled 
 
 
 def packing_of(head: bytes) -> Packing | None:
-    """Tell how a file is packed.
-
-    Args:
-        head: Its first `HEAD_BYTES` bytes.
-
-    Returns:
-        How; None for what is not packed.
-    """
+    """Tell by its first `HEAD_BYTES` bytes how a file is packed; None for one that is not."""
     if head[_TAR_MARK_OFFSET:].startswith(_TAR_MARK):
         return TAR
     return next((one for one in (GZIP, XZ, ZSTD, BZIP2) if head.startswith(one.starts)), None)
 
 
 def unpacking_command(path: Path, packing: Packing) -> str:
-    """Say what to type to unpack a file; it stays, and nothing that is there is replaced unasked.
-
-    Args:
-        packing: How it is packed.
-    """
+    """Say what to type to unpack a file; it stays, and nothing there is replaced unasked."""
     name = quoted(str(path))
     if packing is TAR or re.search(_TAR_NAMES, path.name):  # tar knows all of these packings
         return f"tar xkf {name}"

@@ -59,11 +59,7 @@ class PageUsage(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def page_usage(store: MetaStore) -> PageUsage:
-    """Look at every page of a store.
-
-    Returns:
-        What they are used for.
-    """
+    """Look at every page of a store."""
     return store.described(_usage)
 
 

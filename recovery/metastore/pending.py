@@ -111,11 +111,7 @@ class PendingTx(MetaTx):
     """The records of a store with changes that are not written yet."""
 
     def __init__(self, below: MetaTx) -> None:
-        """Lay changes over a transaction, at first none.
-
-        Args:
-            below: A transaction that stays open as long as this is used.
-        """
+        """Lay changes, at first none, over a transaction that stays open as long as this is."""
         self._below = below
         self._changes: dict[str, _Changes] = {}
         self.level = below.level
@@ -156,11 +152,7 @@ class PendingTx(MetaTx):
         return frozenset(name for name, changes in self._changes.items() if changes.is_new)
 
     def removed(self) -> Iterator[tuple[str, bytes, bytes]]:
-        """Walk what is there and is to go.
-
-        Yields:
-            Name of the bucket, key, and the value that it has now.
-        """
+        """Walk bucket, key and present value of what is there and is to go."""
         for name, changes in self._changes.items():
             below = self._below.table(name)
             for key, value in changes.values.items():

@@ -91,11 +91,7 @@ class NamedRecords(Records[Record]):
         return parse_id(found) if found else None
 
     def restore(self, record: Record) -> None:
-        """Write a record as it once was, with its index entry; ID and name are free.
-
-        Raises:
-            RefusedError: The name does not fit into a key.
-        """
+        """Write a record as it once was, with its index entry; ID and name are free."""
         self.put(record)
         key = self._index_key(record)
         if key is not None:

@@ -59,22 +59,14 @@ class SecondLook:
         return data
 
     def write_at(self, offset: int, data: bytes) -> NoReturn:  # noqa: ARG002 # of the protocol
-        """Refuse.
-
-        Raises:
-            ReadOnlyError: Always.
-        """
+        """Refuse, by `ReadOnlyError`."""
         raise ReadOnlyError
 
     def sync(self) -> None:
         """Do nothing: nothing is ever written."""
 
     def resize(self, size_bytes: int) -> NoReturn:  # noqa: ARG002 # of the protocol
-        """Refuse.
-
-        Raises:
-            ReadOnlyError: Always.
-        """
+        """Refuse, by `ReadOnlyError`."""
         raise ReadOnlyError
 
     def close(self) -> None:

@@ -219,11 +219,7 @@ class MetaStore:
 
     @property
     def size_bytes(self) -> int:
-        """Its present size.
-
-        Raises:
-            StoreDamagedError: It cannot be looked at.
-        """
+        """Its present size; raises `StoreDamagedError` where it cannot be looked at."""
         with self._failures.translated():
             return self._db.file.size_bytes()
 
@@ -243,10 +239,9 @@ class MetaStore:
             return describe(self._db)
 
     def reread(self) -> None:
-        """Look at the file again under the same lock, after a write whose outcome is not known.
+        """Look at the file again under the same lock, or raise `StoreDamagedError`.
 
-        Raises:
-            StoreDamagedError: It cannot be read any more.
+        To be called after a write whose outcome is not known.
         """
         with self._failures.translated():
             self._db.reread()
@@ -324,14 +319,7 @@ class MetaStore:
 
     @contextmanager
     def view(self, *, level: int | None = None) -> Iterator[MetaTx]:
-        """Read one consistent state.
-
-        Args:
-            level: Schema level to assume; the store's by default.
-
-        Yields:
-            The records.
-        """
+        """Read one consistent state, at the store's schema level or another."""
         with self._failures.translated():
             tx = self._db.view()
         try:
@@ -483,11 +471,7 @@ class StagedChange:
         self._failures: Final = failures
 
     def commit(self) -> None:
-        """Write it.
-
-        Raises:
-            WriteFailedError: It failed; the error says whether the store is as it was.
-        """
+        """Write it; a `WriteFailedError` says whether the store is as it was."""
         with self._failures.translated():
             self._tx.commit()
 

@@ -112,11 +112,7 @@ class Table:
         return self._bucket is not None
 
     def get(self, key: bytes) -> bytes | None:
-        """Read the value of a key.
-
-        Returns:
-            The value; None when it is absent or empty.
-        """
+        """Read the value of a key; None when it is absent or empty."""
         return self.stored(key) or None
 
     def has(self, key: bytes) -> bool:

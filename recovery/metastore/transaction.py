@@ -50,14 +50,7 @@ class MetaTx:
         self.level = level
 
     def damaged(self, problem: str) -> StoreDamagedError:
-        """Return the error for a store that cannot be worked on.
-
-        Args:
-            problem: What is wrong, as a clause whose subject is the store.
-
-        Returns:
-            An error that names the store.
-        """
+        """Return the error for a store that cannot be worked on; `problem` is a clause about it."""
         return self._failures.damaged(problem)
 
     @property
@@ -66,11 +59,7 @@ class MetaTx:
         return self._tx.txid
 
     def table(self, name: str) -> Table:
-        """Return one bolt bucket as a table.
-
-        Returns:
-            The table; one that the store lacks reads as empty.
-        """
+        """Return one bolt bucket as a table; one that the store lacks reads as empty."""
         known = self._tables.get(name)
         if known is None:
             known = Table(name, lambda: self._bucket(name), self._failures, note=self._note)
@@ -106,20 +95,12 @@ class MetaTx:
         self._key_changes[table.name, key] = KeyChange(table.name, key, before, value)
 
     def table_names(self) -> list[str]:
-        """List the bolt buckets of the store.
-
-        Returns:
-            Their names in the order of the file; bytes that are no text are escaped.
-        """
+        """List the bolt buckets in the order of the file; bytes that are no text are escaped."""
         with self._failures.translated():
             return [name.decode(errors="backslashreplace") for name in self._tx.bucket_names()]
 
     def create_table(self, name: str) -> Table:
-        """Make a bolt bucket that is not there yet.
-
-        Raises:
-            StoreDamagedError: It is there, or a page on the way is damaged.
-        """
+        """Make a bolt bucket that is not there yet; raise `StoreDamagedError` if it is."""
         with self._failures.translated():
             created = self._tx.create_bucket(name.encode())
         return Table(name, lambda: created, self._failures)

@@ -77,11 +77,7 @@ def unpacked(path: Path, failures: Failures, *, needs_whole: bool) -> Iterator[U
 
 
 def private_folder() -> PrivateFolder:
-    """Make a private folder where temporary files go.
-
-    Raises:
-        WriteFailedError: It cannot be made.
-    """
+    """Make a private folder where temporary files go, or raise `WriteFailedError`."""
     parent = tempfile.gettempdir()
     try:
         return PrivateFolder(Path(parent))

@@ -23,14 +23,7 @@ class Users(NamedRecords[User]):
         )
 
     def by_key(self, problems: list[RecordProblem]) -> dict[str, User]:
-        """Read all users by the ID that finds them, which is their key.
-
-        Args:
-            problems: Gets one entry for each user that cannot be decoded or is misplaced.
-
-        Returns:
-            What `get` returns for each ID.
-        """
+        """Read all users by the key that finds them; problems get those left out or misplaced."""
         return {key.decode("latin-1"): user for key, user in self.walk_keyed(problems)}
 
     def indexed_id(self, name: str) -> Id | None:

@@ -117,42 +117,19 @@ class Authorization(msgspec.Struct, frozen=True, eq=False):
         return token_form(self.token, self.hashed_token)
 
     def permissions(self) -> list[Permission]:
-        """Decode the permission list.
-
-        Returns:
-            The permissions in their stored order.
-
-        Raises:
-            UndecodableError: The server could not decode it.
-        """
+        """Decode the permissions, in their order; raise `UndecodableError` if no server could."""
         return decode_permissions(self.permissions_json)
 
     def rewritten(self, changes: Mapping[str, Json]) -> bytes:
-        """Encode the authorization with some fields changed and all others kept.
-
-        Args:
-            changes: New values by field name; None removes the field.
-        """
+        """Encode the authorization with fields changed, None removes one, and all others kept."""
         return patched(self.document, changes, order=FIELDS)
 
     def with_status(self, status: str, *, now: str) -> bytes:
-        """Encode the authorization with another status.
-
-        Args:
-            status: `ACTIVE` or `INACTIVE`.
-            now: The time, as `format_time` writes it.
-        """
+        """Encode the authorization with another status; `now` is by `format_time`."""
         return self.rewritten({"status": status, "updatedAt": now})
 
     def with_hash(self, hashed: Secret) -> "Authorization":
-        """Put a hash into the place of the raw token, and keep all else.
-
-        Args:
-            hashed: What `hash_token` makes of the token.
-
-        Returns:
-            The new record.
-        """
+        """Put a hash, as `hash_token` makes it, into the place of the raw token; keep all else."""
         text = hashed.reveal()
         head = _HEAD.match(self.document)
         end = len(self.document) if head is None else head.end() + len(self.permissions_json)
@@ -359,11 +336,7 @@ class OperatorClassifier:
         self._known: dict[bytes, PermissionSummary] = {}
 
     def summary(self, authorization: Authorization) -> PermissionSummary:
-        """Sum up the permission list of an authorization.
-
-        Raises:
-            UndecodableError: The server could not decode the list, and so not the record.
-        """
+        """Sum up the permission list; raise `UndecodableError` where no server could decode it."""
         document = authorization.permissions_json
         if len(document) > _KNOWN_LIST_SIZE_BYTES_MAX:
             return self._read(document)
@@ -381,11 +354,7 @@ class OperatorClassifier:
         return summary
 
     def status(self, authorization: Authorization) -> OperatorStatus:
-        """Say how much of an operator an authorization is.
-
-        Raises:
-            UndecodableError: The server could not decode the list, and so not the record.
-        """
+        """Say how much of an operator it is; raise `UndecodableError` where no server could."""
         return self.summary(authorization).operator
 
     def _read(self, document: bytes) -> PermissionSummary:

@@ -95,11 +95,7 @@ class Bucket(msgspec.Struct, frozen=True, kw_only=True):
         return f"Bucket(id={self.id!r}, name={self.name!r})"
 
     def rewritten(self, changes: Mapping[str, Json]) -> bytes:
-        """Encode the bucket with some fields changed and all others kept.
-
-        Args:
-            changes: New values by field name; None removes the field.
-        """
+        """Encode the bucket with fields changed, None removes one, and all others kept."""
         return patched(self.document, changes, order=FIELDS)
 
 
@@ -121,14 +117,7 @@ def shard_group_duration_ns(retention_ns: int, *, wanted_ns: int = 0) -> int:
 
 
 def index_key(org_id: Id, name: str) -> bytes:
-    """Build the key of a bucket in `bucketindexv1`.
-
-    Args:
-        name: Its name, case kept.
-
-    Returns:
-        Both, without anything between them.
-    """
+    """Build the key of a bucket in `bucketindexv1`; the case of its name is kept."""
     return f"{org_id}{name}".encode("utf-8", "surrogateescape")
 
 

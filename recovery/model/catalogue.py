@@ -171,11 +171,7 @@ def decode_catalogue(catalogue: bytes) -> Catalogue:
 
 
 def empty_catalogue(rng: Rng) -> bytes:
-    """Make a catalogue without databases, as the server does at its first start.
-
-    Args:
-        rng: For the number of the cluster.
-    """
+    """Make a catalogue without databases, as the server does at its first start."""
     cluster_id = rng.randbits(63) | 1
     values = ((1, 0), (_INDEX, 1), (3, cluster_id), (7, 0), (8, 0), (9, 0))
     return b"".join(_number_field(number, value) for number, value in values)

@@ -55,14 +55,7 @@ def displayed(text: str) -> str:
 
 
 def is_typeable(text: str) -> bool:
-    """Tell whether a person who sees a text can type it: nothing in it is hidden.
-
-    Args:
-        text: Any text.
-
-    Returns:
-        Whether it is shown as it is, but for its backslashes.
-    """
+    """Tell whether a person who sees a text can type it: nothing in it is hidden."""
     return displayed(text) == text.replace("\\", "\\\\")
 
 
@@ -86,14 +79,7 @@ def _escaped(character: str) -> str:
 
 
 def quoted(text: str) -> str:
-    """Quote a value so that a shell gives it back.
-
-    Args:
-        text: The value; bytes of a path that are no text are surrogates, as Python has them.
-
-    Returns:
-        It, in printable ASCII where it has anything that a terminal might not show.
-    """
+    """Quote a value so that a shell gives it back, in ASCII where a terminal might not."""
     if text.isprintable():
         import shlex  # noqa: PLC0415 # most output has nothing to be typed
 

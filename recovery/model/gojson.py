@@ -107,14 +107,7 @@ def encode(value: Json) -> bytes:
 
 
 def encode_text(text: str) -> bytes:
-    """Encode a text as Go would.
-
-    Args:
-        text: Any text, lone surrogates included.
-
-    Returns:
-        UTF-8, between quotes.
-    """
+    """Encode a text, lone surrogates included, as Go would."""
     return f'"{_ESCAPED.sub(_escape, text)}"'.encode()
 
 
@@ -266,11 +259,7 @@ def time_field(fields: Fields, name: str) -> str:
 
 
 def is_time(text: str) -> bool:
-    """Tell whether Go reads a text as a time.
-
-    Returns:
-        Whether it is RFC 3339, or near enough for Go.
-    """
+    """Tell whether Go reads a text as a time: it is RFC 3339, or near enough for Go."""
     found = _TIME.match(text)
     if found is None:
         return False
@@ -311,14 +300,7 @@ def patched(document: bytes, changes: Mapping[str, Json], *, order: Sequence[str
 
 
 def format_time(moment: datetime) -> str:
-    """Write a time as Go does: RFC 3339, the second's fraction without trailing zeros.
-
-    Args:
-        moment: An aware time; it is written in UTC.
-
-    Returns:
-        Such as `2021-09-28T12:55:25.442475Z`.
-    """
+    """Write an aware time as Go does, in UTC: `2021-09-28T12:55:25.442475Z`."""
     text = moment.astimezone(UTC).replace(tzinfo=None).isoformat()
     return f"{text.rstrip('0') if '.' in text else text}Z"
 

@@ -48,15 +48,7 @@ _FLUX_DURATION: Final = re.compile(r"(?:[0-9]{1,18}[^\W\d_]+)*\Z")
 
 
 def can_decode(document: bytes, shape: Shape) -> bool:
-    """Tell whether a server decodes a stored value into a struct.
-
-    Args:
-        document: The value.
-        shape: The struct.
-
-    Returns:
-        Whether it does, whatever the record is worth then.
-    """
+    """Tell whether a server decodes a value into a struct, whatever the record is worth then."""
     if document.strip(b" \t\r\n") == _NULL:
         return True  # which leaves the struct as it was
     try:
@@ -108,11 +100,7 @@ class _Number(str):
 
 
 def _members(document: bytes) -> list[tuple[str, bytes]]:
-    """List folded names and values of an object, as often as they are there.
-
-    Raises:
-        UndecodableError: It is no JSON object.
-    """
+    """List folded names and values of an object, as often as they are; raise `UndecodableError`."""
     if repeats(document):
         import json  # noqa: PLC0415 # only for documents that no server has written
 
@@ -221,11 +209,7 @@ def is_object(raw: bytes) -> bool:
 
 
 def list_of(check: Check) -> Check:
-    """Make a check of a list.
-
-    Args:
-        check: Tells of each element.
-    """
+    """Make a check of a list, from one of its elements."""
 
     def is_list(raw: bytes) -> bool:
         if raw == _NULL:
@@ -239,11 +223,7 @@ def list_of(check: Check) -> Check:
 
 
 def struct(shape: Shape) -> Check:
-    """Make a check of a struct inside of another.
-
-    Args:
-        shape: Its fields.
-    """
+    """Make a check of a struct inside of another."""
     return lambda raw: can_decode(raw, shape)
 
 
@@ -347,13 +327,9 @@ LABEL: Final = _shape(id=is_id, orgID=is_id, name=is_text, properties=is_text_ma
 
 
 def can_decode_runs(document: bytes) -> bool:
-    """Tell whether a server decodes the list of the runs that a person asked for, and survives it.
+    """Tell whether a server decodes the value under `manualRuns`, and survives it.
 
-    Args:
-        document: The value under `manualRuns`.
-
-    Returns:
-        Whether it does. A null in the list is decoded, and then followed as a pointer.
+    A null in the list is decoded, and then followed as a pointer.
     """
     is_run = struct(RUN)
     return list_of(lambda raw: raw != _NULL and is_run(raw))(document.strip(b" \t\r\n"))

@@ -58,12 +58,7 @@ class IdSource:
     """Makes IDs as one server process would."""
 
     def __init__(self, clock: Clock, rng: Rng) -> None:
-        """Draw a machine number.
-
-        Args:
-            clock: For the time in an ID.
-            rng: For the machine number and for random IDs.
-        """
+        """Draw a machine number; the clock is for the time in an ID."""
         self._clock = clock
         self._rng = rng
         self._machine = rng.randbits(64) % (MACHINE_MAX + 1)

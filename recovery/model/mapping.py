@@ -68,20 +68,12 @@ def instance_owner(user_id: Id) -> Mapping:
 
 
 def mapping_key(resource_id: Id, user_id: Id) -> bytes:
-    """Build the key of a mapping in `userresourcemappingsv1`.
-
-    Returns:
-        Both, without anything between them: one user has one role in one resource.
-    """
+    """Build the key of a mapping in `userresourcemappingsv1`: a user has one in a resource."""
     return f"{resource_id}{user_id}".encode("ascii")
 
 
 def by_user_key(resource_id: Id, user_id: Id) -> bytes:
-    """Build the key of a mapping in `userresourcemappingsbyuserindexv1`.
-
-    Returns:
-        The user, a slash, and the key of the mapping, which is the value there as well.
-    """
+    """Build the key of a mapping in `userresourcemappingsbyuserindexv1`."""
     return f"{user_id}/{resource_id}{user_id}".encode("ascii")
 
 

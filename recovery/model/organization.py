@@ -54,23 +54,12 @@ class Organization(msgspec.Struct, frozen=True, kw_only=True):
         return f"Organization(id={self.id!r}, name={self.name!r})"
 
     def rewritten(self, changes: Mapping[str, Json]) -> bytes:
-        """Encode the organization with some fields changed and all others kept.
-
-        Args:
-            changes: New values by field name; None removes the field.
-        """
+        """Encode the organization with fields changed, None removes one, and all others kept."""
         return patched(self.document, changes, order=FIELDS)
 
 
 def index_name(name: str) -> str:
-    """Trim a name as the index has it.
-
-    Args:
-        name: The name of an organization.
-
-    Returns:
-        The name without white space around it; case kept.
-    """
+    """Trim a name of an organization as the index has it; case is kept."""
     return name.strip(_WHITE_SPACE)
 
 
@@ -95,11 +84,7 @@ def decode_organization(document: bytes) -> Organization:
 
 
 def encode_organization(*, org_id: Id, name: str, description: str, now: str) -> bytes:
-    """Encode a new organization, byte for byte as the server would.
-
-    Args:
-        now: The time, as `format_time` writes it.
-    """
+    """Encode a new organization, byte for byte as the server would; `now` is by `format_time`."""
     return encode(
         {"id": org_id, "name": name, "description": description, "createdAt": now, "updatedAt": now}
     )

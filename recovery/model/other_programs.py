@@ -41,13 +41,6 @@ SIGNATURES: Final = (
 
 
 def other_program(names: Collection[str]) -> str | None:
-    """Guess whose bolt file it is.
-
-    Args:
-        names: Its bolt buckets, none of which is InfluxDB's.
-
-    Returns:
-        The program, as it may stand in "it looks like a file of …"; None when it is not known.
-    """
+    """Guess by its bolt buckets whose file it is, none of InfluxDB's; None when it is not known."""
     found = frozenset(names)
     return next((program for program, needed in SIGNATURES if needed <= found), None)

@@ -65,26 +65,14 @@ def hash_password(password: Secret) -> bytes:
 
 
 def is_password_hash(stored: bytes) -> bool:
-    """Tell whether the server could verify any password with what is stored.
-
-    Args:
-        stored: A value in `userspasswordv1` or `legacy/authorizationPasswordv1`.
-
-    Returns:
-        Whether it begins with a bcrypt hash; what follows it, as a line feed, does not count.
-    """
+    """Tell whether a stored password begins with a bcrypt hash; what follows, does not count."""
     return _HASH.match(stored) is not None
 
 
 def password_matches(password: Secret, stored: bytes) -> bool:
     """Verify a password as a server does at sign-in: bytes behind the 72nd do not count.
 
-    Args:
-        password: What a person would type.
-        stored: A value in `userspasswordv1` or `legacy/authorizationPasswordv1`.
-
-    Returns:
-        Whether it is the password; False as well for what is no bcrypt hash.
+    False as well for what is stored and is no bcrypt hash.
     """
     import bcrypt  # noqa: PLC0415 # only commands on passwords need it
 

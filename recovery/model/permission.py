@@ -72,11 +72,7 @@ class Permission(msgspec.Struct, frozen=True, kw_only=True, gc=False):
         return f"{self.action}:{'/'.join(parts)}"
 
     def to_json(self) -> dict[str, Json]:
-        """Arrange it as the server stores it.
-
-        Returns:
-            An object to be encoded.
-        """
+        """Arrange it as the server stores it."""
         resource: dict[str, Json] = {"type": self.type}
         if self.id is not None:
             resource["id"] = self.id
@@ -122,36 +118,21 @@ class OperatorStatus(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def types_of_level(level: int) -> tuple[str, ...]:
-    """List the resource types that a token of a schema level can name.
-
-    Returns:
-        18, 20 or 22 types, in the server's order.
-    """
+    """List the 18, 20 or 22 resource types that a token of a level can name, as the server does."""
     if level >= LEVEL_2_2:
         return ALL_TYPES
     return (*BASE_TYPES, *TYPES_2_1) if level >= LEVEL_2_1 else BASE_TYPES
 
 
 def operator_permissions(level: int) -> list[Permission]:
-    """List what an operator token of a schema level has.
-
-    Returns:
-        36, 40 or 44 permissions, in the order in which setup stores them.
-    """
+    """List the 36, 40 or 44 permissions of an operator token of a level, as setup stores them."""
     return [
         Permission(action=action, type=kind) for kind in types_of_level(level) for action in ACTIONS
     ]
 
 
 def all_access_permissions(level: int, *, org_id: Id, user_id: Id) -> list[Permission]:
-    """List what an all-access token has: everything in one organization.
-
-    Args:
-        user_id: The owner of the token.
-
-    Returns:
-        35, 39 or 43 permissions, in the order in which the `influx` command sends them.
-    """
+    """List the 35, 39 or 43 permissions of an all-access token, as the `influx` command does."""
     permissions: list[Permission] = []
     for kind in types_of_level(level):
         if kind == "orgs":
@@ -164,11 +145,7 @@ def all_access_permissions(level: int, *, org_id: Id, user_id: Id) -> list[Permi
 
 
 def classify(permissions: Iterable[Permission], *, level: int) -> OperatorStatus:
-    """Say how much of an operator a permission list makes at a schema level.
-
-    Args:
-        level: The schema level, which decides how many types there are.
-    """
+    """Say how much of an operator a permission list makes at a schema level."""
     held: set[tuple[str, str]] = set()
     for permission in permissions:
         if permission.type == INSTANCE and level >= LEVEL_INSTANCE:

@@ -80,11 +80,7 @@ class Recognized:
 
 
 def recognize(key: bytes, value: bytes) -> Recognized | None:
-    """Say which record a key and a value are.
-
-    Returns:
-        The record; None when it is none of these kinds, or not whole.
-    """
+    """Say which record a key and a value are; None for none of these kinds, or not a whole one."""
     try:
         if len(key) == 2 * ID_LENGTH:
             return _role(key, value)

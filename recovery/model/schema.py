@@ -168,14 +168,7 @@ class SchemaState(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def schema_state(migrations: Iterable[Migration]) -> SchemaState:
-    """Judge the migrations of a store.
-
-    Args:
-        migrations: All records of `migrationsv1`.
-
-    Returns:
-        Level and what is wrong.
-    """
+    """Judge the migrations of a store, all records of `migrationsv1`."""
     found = sorted(migrations, key=lambda migration: migration.ordinal)
     level = max((migration.ordinal for migration in found if migration.is_finished), default=0)
     fault, sentence = _identity_fault(found) or _order_fault(found, level) or (None, "")
@@ -183,11 +176,7 @@ def schema_state(migrations: Iterable[Migration]) -> SchemaState:
 
 
 def buckets_of_level(level: int) -> frozenset[str]:
-    """List the top-level bolt buckets of a complete store.
-
-    Returns:
-        Their names.
-    """
+    """List the top-level bolt buckets of a complete store."""
     names = set(_ALWAYS)
     for ordinal, added in _BUCKETS_BY_MIGRATION.items():
         if ordinal <= level:
@@ -198,21 +187,13 @@ def buckets_of_level(level: int) -> frozenset[str]:
 
 
 def level_shown_by(names: Iterable[str]) -> int:
-    """Tell from its top-level bolt buckets which level a store has at least.
-
-    Returns:
-        The highest level that adds one of them; 0 when none does.
-    """
+    """Tell from its top-level bolt buckets which level a store has at least; 0 where none tells."""
     there = set(names)
     return max((at for at, added in _BUCKETS_BY_MIGRATION.items() if there & set(added)), default=0)
 
 
 def versions_of_level(level: int) -> str:
-    """Name the InfluxDB versions that leave a store at a level.
-
-    Returns:
-        Such as "InfluxDB 2.8 to 2.9", or "unknown".
-    """
+    """Name the versions that leave a store at a level: "InfluxDB 2.8 to 2.9", or "unknown"."""
     if level <= 0:
         return "unknown"
     return next((f"InfluxDB {text}" for highest, text in _VERSIONS if level <= highest), "unknown")
@@ -260,15 +241,7 @@ def decode_migration(key: bytes, document: bytes) -> Migration:
 
 
 def encode_migration(ordinal: int, now: str) -> tuple[bytes, bytes]:
-    """Encode the record of a finished migration, byte for byte as the server would.
-
-    Args:
-        ordinal: Its number, from 1 to `LEVEL_MAX`.
-        now: The time, as `format_time` writes it.
-
-    Returns:
-        Key and document.
-    """
+    """Encode the key and record of a finished migration, byte for byte as the server would."""
     key = f"{ordinal:0{ID_LENGTH}x}"
     document = encode(
         {"id": key, "name": MIGRATIONS[ordinal - 1], "started_at": now, "finished_at": now}

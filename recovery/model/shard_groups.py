@@ -117,15 +117,7 @@ class Duration(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def window(moment_ns: int, duration_ns: int) -> Span:
-    """Give the part of time that the server makes a new group for.
-
-    Args:
-        moment_ns: A moment, in nanoseconds since 1970.
-        duration_ns: The shard group duration.
-
-    Returns:
-        It, cut at the first and the last moment that there are.
-    """
+    """Give the part of time that the server makes a new group for, cut at the ends of all time."""
     start_ns = moment_ns - (moment_ns + _ZERO_TIME_NS) % duration_ns
     return Span(
         first_ns=max(start_ns, TIME_NS_MIN), last_ns=min(start_ns + duration_ns - 1, TIME_NS_MAX)
@@ -133,14 +125,7 @@ def window(moment_ns: int, duration_ns: int) -> Span:
 
 
 def explains(spans: Sequence[Span], duration_ns: int) -> bool:
-    """Tell whether a duration can be the one that shards were made with.
-
-    Args:
-        spans: Of all shards of a bucket, in their order.
-
-    Returns:
-        Whether each lies in one window, and no two in the same.
-    """
+    """Tell whether all shards lie in one window of a duration each, and no two in the same."""
     before = None
     for span in spans:
         number = (span.first_ns + _ZERO_TIME_NS) // duration_ns

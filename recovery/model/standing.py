@@ -62,14 +62,7 @@ class Obstacle(StrEnum):
 
 
 def told(because: str) -> str:
-    """Say a reason to a person.
-
-    Args:
-        because: An obstacle, or another clause.
-
-    Returns:
-        The clause, with how it looks where that hides it.
-    """
+    """Say a reason to a person, with how it looks where the clause hides it."""
     code = _SEEMS_TO_WORK.get(because)
     if code is None:
         return because
@@ -244,11 +237,7 @@ def found_standing(
 
 
 def works_on_1x(standing: Standing, user: User | None) -> bool:
-    """Tell whether a token is taken by the 1.x endpoints /write and /query, too.
-
-    Returns:
-        Whether it is: those want a user whose status is exactly "active".
-    """
+    """Tell whether the 1.x endpoints take a token, whose user has to be "active" exactly."""
     return standing.is_usable and user is not None and user.is_active
 
 

@@ -56,14 +56,7 @@ class TokenForm(StrEnum):
 
 
 def new_token(rng: Rng) -> Secret:
-    """Make a token as the server does.
-
-    Args:
-        rng: Where the randomness comes from.
-
-    Returns:
-        64 random bytes in the URL-safe base64 alphabet with padding: 88 characters.
-    """
+    """Make a token as the server does: 64 random bytes in URL-safe base64, 88 characters."""
     return Secret(_to_base64(rng.token_bytes(TOKEN_SIZE_BYTES)))
 
 
@@ -84,28 +77,13 @@ def hash_token(token: Secret, variant: str = SHA256) -> Secret:
 
 
 def hash_variant(hashed: str) -> str | None:
-    """Tell by which hash a stored text was made.
-
-    Args:
-        hashed: The text in the record.
-
-    Returns:
-        `SHA256` or `SHA512`; None when no server could match a token with it.
-    """
+    """Tell by which hash a stored text was made; None when no server could match it."""
     found = _HASH.match(hashed)
     return None if found is None else found["sha256"] or found["sha512"]
 
 
 def token_form(token: Secret | None, hashed: Secret | None) -> TokenForm:
-    """Say how a record keeps its token.
-
-    Args:
-        token: The raw token in it.
-        hashed: The hash in it.
-
-    Returns:
-        The form; `UNKNOWN` is a hash that no server could use.
-    """
+    """Say how a record keeps its token; `UNKNOWN` is a hash that no server could use."""
     if hashed is None:
         return TokenForm.NONE if token is None else TokenForm.RAW
     if token is not None:
@@ -138,13 +116,9 @@ def form_to_write(level: int, *, has_hashed: bool, server_hashes: bool | None) -
 
 
 def looks_like_jwt(token: Secret) -> bool:
-    """Tell whether the server would take a token for a JSON web token, and so never look it up.
+    """Tell whether a server would take a token for a JSON web token, and so never look it up.
 
-    Args:
-        token: What a client would send.
-
-    Returns:
-        Whether it is three parts with dots between, of which the first two are JSON objects.
+    That is three parts with dots between, of which the first two are JSON objects.
     """
     parts = token.reveal().split(".")
     return len(parts) == _JWT_PART_COUNT and all(_is_json_segment(part) for part in parts[:2])

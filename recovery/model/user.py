@@ -56,11 +56,7 @@ class User(msgspec.Struct, frozen=True, kw_only=True):
         return self.status == INACTIVE
 
     def rewritten(self, changes: Mapping[str, Json]) -> bytes:
-        """Encode the user with some fields changed and all others kept.
-
-        Args:
-            changes: New values by field name; None removes the field.
-        """
+        """Encode the user with fields changed, None removes one, and all others kept."""
         return patched(self.document, changes, order=FIELDS)
 
 
@@ -84,11 +80,6 @@ def decode_user(document: bytes) -> User:
 
 
 def encode_user(*, user_id: Id, name: str, status: str = ACTIVE, oauth_id: str = "") -> bytes:
-    """Encode a new user, byte for byte as the server would.
-
-    Args:
-        status: "active" or "inactive".
-        oauth_id: A name elsewhere; left out when empty.
-    """
+    """Encode a new user, byte for byte as the server would; an empty `oauth_id` is left out."""
     oauth: dict[str, Json] = {"oauthID": oauth_id} if oauth_id else {}
     return encode({"id": user_id, "name": name, **oauth, "status": status})

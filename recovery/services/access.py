@@ -94,11 +94,7 @@ def standing_of(tx: MetaTx, authorization: Authorization) -> Standing:
 
 
 def legacy_standing_of(tx: MetaTx, authorization: Authorization) -> Standing:
-    """Judge a 1.x log-in, by point look-ups.
-
-    Args:
-        authorization: The record in `legacy/authorizationsv1`.
-    """
+    """Judge a 1.x log-in of a record in `legacy/authorizationsv1`, by point look-ups."""
     legacy = tx.legacy_authorizations
     stored = legacy.stored_password(authorization.id)
     return legacy_standing(
@@ -156,11 +152,7 @@ def role_rights(tx: MetaTx) -> Rights:
 
 
 def is_role(tx: MetaTx, mapping: Mapping) -> bool:
-    """Tell whether a mapping lets its user see anything at all.
-
-    Returns:
-        Whether it is a role in the instance or in an organization that exists under its ID.
-    """
+    """Tell whether a mapping lets its user see the instance, or an organization that exists."""
     if mapping.resource_type == ORGS:
         organization = tx.organizations.get(mapping.resource_id)
         return organization is not None and organization.id == mapping.resource_id
@@ -269,16 +261,7 @@ def operator_levels(tx: MetaTx) -> Callable[[Authorization], OperatorLevel]:
 def sole_owner_warnings(
     tx: MetaTx, user_id: Id, *, organization_id: Id | None = None
 ) -> Iterator[str]:
-    """Warn of what a user alone owns.
-
-    Args:
-        tx: The records, as they are before the change.
-        user_id: Who is about to own nothing any more.
-        organization_id: The only organization that it is about; None for all, and the instance.
-
-    Yields:
-        A sentence for each; not escaped.
-    """
+    """Warn, in sentences, of what a user alone owns: in one organization, or everywhere."""
     owners: dict[tuple[str, Id], set[Id]] = {}
     for mapping in tx.mappings.walk([]):
         if mapping.user_type != OWNER or not is_role(tx, mapping):

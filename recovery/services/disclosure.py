@@ -33,11 +33,7 @@ class Disclosure:
     """
 
     def __init__(self, note_id: int, proof: object) -> None:
-        """Do not call this: `noted` is the way to get one.
-
-        Raises:
-            TypeError: Nothing was written down.
-        """
+        """Do not call this, which raises `TypeError`: `noted` is the way to get one."""
         if proof is not _NOTED:
             raise TypeError("Disclosure.noted is the way to get one")
         self.note_id: Final = note_id

@@ -117,15 +117,7 @@ def find_operation(ledger: Entries, number: int) -> Operation:
 def operations_of(
     operations: Iterable[Operation], path: Path, *, device: int, inode: int
 ) -> tuple[Operation, ...]:
-    """Pick the operations that were done to one store.
-
-    Args:
-        operations: Operations, oldest first.
-        path: The store, behind symbolic links.
-
-    Returns:
-        Those of the store, oldest first.
-    """
+    """Pick the operations that were done to one store, by its real path or its file."""
     return tuple(one for one in operations if one.is_of(path, device=device, inode=inode))
 
 

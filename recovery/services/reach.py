@@ -149,11 +149,7 @@ class Reaching:
         return self._known[permissions]
 
     def of(self, permissions: Iterable[Permission]) -> Iterator[Grant]:
-        """Say what permissions reach.
-
-        Yields:
-            Few grants for many permissions: an operator's or an administrator's is one.
-        """
+        """Say what permissions reach, in few grants: an operator's or an administrator's is one."""
         held = list(permissions)
         if classify(held, level=self._names.level).is_operator:
             yield Grant(target=Target.EVERYTHING)

@@ -35,15 +35,7 @@ NO_LINKS: Final = Links(_nowhere, _nowhere)
 
 
 def draw_reach_of(reach: Reach, links: Links = NO_LINKS) -> str:
-    """Draw who can reach what.
-
-    Args:
-        reach: Users and their ways.
-        links: Where boxes lead.
-
-    Returns:
-        An `svg` element.
-    """
+    """Draw who can reach what; links say where boxes lead."""
     ways = reach.ways[:BOXES_MAX]
     shown_users = {way.user_id for way in ways} or {one.id for one in reach.users[:BOXES_MAX]}
     users = [*_users(reach, shown_users, links)]

@@ -51,14 +51,7 @@ class RowFilter(msgspec.Struct, frozen=True, kw_only=True):
     limit: int = 0
 
     def wants(self, row: object) -> bool:
-        """Tell by what a row says.
-
-        Args:
-            row: A row of any listing.
-
-        Returns:
-            Whether it is wanted, wherever it stands.
-        """
+        """Tell by what a row of any listing says whether it is wanted, wherever it stands."""
         if self.status is not None and getattr(row, "status", None) != self.status:
             return False
         if not all(_is_called(row, one) for one in self.which):

@@ -103,23 +103,12 @@ class Session:
 
     @contextmanager
     def view(self) -> Iterator[View]:
-        """Read the newest state.
-
-        Yields:
-            It. A change that is carried out before the end of the block does not show in it.
-        """
+        """Read the newest state. A change that is carried out in the block does not show in it."""
         with self.store.view() as tx:
             yield View(self.facts(), tx)
 
     def propose(self, planner: "Planner", manner: "Manner") -> "Proposal":
-        """Plan a change. Nothing is written.
-
-        Args:
-            manner: How to do it.
-
-        Returns:
-            What `carry_out` takes.
-        """
+        """Plan a change, for `carry_out`. Nothing is written."""
         from recovery.services.changes import sequence  # noqa: PLC0415 # readers need none of it
 
         return sequence.propose(self.store, planner, manner)

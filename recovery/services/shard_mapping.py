@@ -219,14 +219,7 @@ def conflict_with_group(
 
 
 def same_numbers(folders: Iterable[BucketFolder]) -> Iterator[Conflict]:
-    """Find shards of two buckets that have one number, of which the server opens one only.
-
-    Args:
-        folders: All buckets on disk.
-
-    Yields:
-        What cannot be.
-    """
+    """Find shards of two buckets that have one number, of which the server opens one only."""
     owners: dict[int, Id] = {}
     for folder in folders:
         for shard_id in folder.shard_ids:

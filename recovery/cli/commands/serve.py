@@ -233,11 +233,7 @@ def _require_possible(options: _Serve, context: Context) -> None:
 
 
 def _seconds(option: str, text: str) -> float:
-    """Read a time.
-
-    Raises:
-        UsageError: It is none.
-    """
+    """Read a time; raise `UsageError` for what is none."""
     found = _DURATION.match(text)
     if found is None:
         raise UsageError(

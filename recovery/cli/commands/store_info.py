@@ -151,11 +151,7 @@ INFO: Final = Command(
 
 
 def contents_text(contents: Contents) -> str:
-    """Say in one phrase how much is in a store.
-
-    Args:
-        contents: How much it is.
-    """
+    """Say in one phrase how much is in a store."""
     full = sum(1 for one in contents.operators if one.state.value == "full")
     partial = len(contents.operators) - full
     return ", ".join(

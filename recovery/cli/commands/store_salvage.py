@@ -365,11 +365,7 @@ def _show_alternatives(facts: SalvageFacts, again: _Again, context: Context) -> 
 
 
 def _what_next(facts: SalvageFacts) -> Iterator[tuple[str, tuple[str, ...]]]:
-    """Say what is to be looked at, and what is missing before anybody can get in.
-
-    Yields:
-        A sentence, and the commands that follow from it, without the file.
-    """
+    """Say what to look at and what is missing for a way in, with commands without the file."""
     if not facts.is_newest or facts.stale_key_count or facts.put_back_counts:
         yield (
             (
@@ -406,11 +402,7 @@ def _what_next(facts: SalvageFacts) -> Iterator[tuple[str, tuple[str, ...]]]:
 
 
 def _require_sensible(page_size: int | None, root_page: int | None) -> None:
-    """Refuse numbers that no bolt file can have.
-
-    Raises:
-        UsageError: One of them is such a number.
-    """
+    """Refuse numbers that no bolt file can have; raise `UsageError`."""
     hint = "type influx-recovery store salvage --help"
     if page_size is not None and page_size not in PAGE_SIZES:
         raise UsageError(problem=f"no bolt file has pages of {page_size} bytes", hint=hint)

@@ -87,14 +87,7 @@ def _cells(row: UserRow) -> tuple[str, ...]:
 
 
 def role_text(membership: Membership) -> str:
-    """Say what role a user has where.
-
-    Args:
-        membership: The role.
-
-    Returns:
-        It, escaped: "acme (owner)".
-    """
+    """Say what role a user has where, escaped: "acme (owner)"."""
     name = membership.organization
     shown = f"missing {membership.organization_id}" if name is None else displayed(name)
     return f"{shown} ({membership.role})"

@@ -65,11 +65,7 @@ class SetStatus(msgspec.Struct, frozen=True, kw_only=True):
         return "auth set-active" if self.is_active else "auth set-inactive"
 
     def plan(self, store: MetaTx) -> Plan:
-        """Plan the new status.
-
-        Returns:
-            One record rewritten; nothing when it has this status.
-        """
+        """Plan one record rewritten; nothing when it has this status."""
         before = choose_authorization(store, self.authorization_id)
         status = ACTIVE if self.is_active else INACTIVE
         name = described(store, before)
@@ -115,11 +111,9 @@ class DeleteAuthorization(msgspec.Struct, frozen=True, kw_only=True):
     has_warnings: bool = True
 
     def plan(self, store: MetaTx) -> Plan:
-        """Plan the deletion of the record and of every index entry that leads to it.
+        """Plan the end of the record, decodable or not, and of every index entry that leads to it.
 
-        Returns:
-            The deletion, of a record that cannot be decoded too; nothing when there is none and
-            that is well.
+        Nothing when there is none and that is well.
         """
         name, warnings = self._found(store)
         raw_count, hashed_count = store.authorizations.entry_counts(self.authorization_id)
@@ -190,10 +184,7 @@ class CompleteOperator(msgspec.Struct, frozen=True, kw_only=True):
     clock: Clock
 
     def plan(self, store: MetaTx) -> Plan:
-        """Plan the permissions that an older operator token lacks.
-
-        Returns:
-            One record with more permissions; nothing when it lacks none.
+        """Plan the permissions that an older operator token lacks; nothing when it lacks none.
 
         Raises:
             RefusedError: It is no operator token.
@@ -236,15 +227,7 @@ def bring_back(*authorization_ids: Id) -> Run:
 
 
 def unneeded(operation: str, why: str, authorization: Authorization) -> Plan:
-    """Plan nothing.
-
-    Args:
-        why: Why nothing is needed, as a clause.
-        authorization: The record that is as wanted.
-
-    Returns:
-        A plan that writes nothing.
-    """
+    """Plan nothing, for a record that is as wanted; `why` is a clause."""
     return Plan.nothing(
         operation,
         f"nothing: {why}",
@@ -253,11 +236,7 @@ def unneeded(operation: str, why: str, authorization: Authorization) -> Plan:
 
 
 def differs(tx: MetaTx, planned: Iterable[Authorization]) -> str | None:
-    """Compare records with what was planned, and look for their index entries.
-
-    Args:
-        tx: The re-opened store.
-        planned: The records as they should be.
+    """Compare a re-opened store with records as planned, and look for their index entries.
 
     Returns:
         What is wrong, as a clause; None when nothing is.

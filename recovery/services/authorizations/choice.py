@@ -21,14 +21,7 @@ LIST_HINT: Final = Run("auth list", "to see the IDs")
 
 
 def choose_authorization(tx: MetaTx, authorization_id: Id) -> Authorization:
-    """Choose an authorization.
-
-    Returns:
-        The record.
-
-    Raises:
-        NotFoundError: There is none; the error lists the first of those that exist.
-    """
+    """Choose one, or raise `NotFoundError`, which lists the first of those that there are."""
     found = tx.authorizations.load(authorization_id)
     if found is None:
         raise absent(tx, authorization_id)
@@ -36,14 +29,7 @@ def choose_authorization(tx: MetaTx, authorization_id: Id) -> Authorization:
 
 
 def absent(tx: MetaTx, authorization_id: Id) -> NotFoundError:
-    """Return the error for an authorization that does not exist.
-
-    Args:
-        authorization_id: What was asked for.
-
-    Returns:
-        The error; it lists the first of those that exist.
-    """
+    """Return the error for an authorization that is not there; it lists the first that are."""
     first = [
         f"{one.id} {shown_name(one.description)}".strip()
         for one in islice(tx.authorizations.walk([]), NAMES_SHOWN_MAX + 1)
@@ -56,11 +42,7 @@ def absent(tx: MetaTx, authorization_id: Id) -> NotFoundError:
 
 
 def described(tx: MetaTx, authorization: Authorization) -> str:
-    """Name an authorization in a sentence.
-
-    Returns:
-        Such as "authorization 08371db24dcc8000 (alice's Token; user alice)"; not escaped.
-    """
+    """Name it in a sentence: "authorization 08371db24dcc8000 (alice's Token; user alice)"."""
     user = tx.users.get(authorization.user_id) if authorization.user_id else None
     owner = f"user {user.name}" if user else "no such user"
     text = authorization.description or "no description"

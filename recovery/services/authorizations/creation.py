@@ -210,11 +210,7 @@ class CreateAuthorization(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def require_usable_token(token: Secret) -> None:
-    """Refuse a given token that clients could not use, or that others could guess.
-
-    Raises:
-        RefusedError: As `problem_of_token` says.
-    """
+    """Raise `RefusedError` for a token that clients could not use, or that others could guess."""
     reason = problem_of_token(token)
     if reason is not None:
         raise RefusedError(

@@ -74,11 +74,7 @@ class Details(msgspec.Struct, frozen=True, kw_only=True):
 def details_of(
     tx: MetaTx, authorization: Authorization, disclosure: Disclosure | None = None
 ) -> Details:
-    """Say everything about an authorization that has been read.
-
-    Args:
-        disclosure: The right to add what is stored of its token; None to leave it out.
-    """
+    """Say everything about an authorization that has been read, and with a right what is stored."""
     user = tx.users.get(authorization.user_id) if authorization.user_id else None
     organization = _organization(tx, authorization)
     permissions = _permissions(authorization)

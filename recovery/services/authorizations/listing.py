@@ -129,11 +129,7 @@ class Inventory:
         return list_organizations(self._tx)
 
     def buckets(self, organization: str | None) -> Listing[BucketRow]:
-        """List InfluxDB buckets.
-
-        Args:
-            organization: Only those of the organization with this name; None for all.
-        """
+        """List InfluxDB buckets, only those of the organization with a name, or all."""
         chosen = None if organization is None else choose_organization(self._tx, organization)
         problems: list[Problem] = []
         org_id = None if chosen is None else chosen.id

@@ -87,11 +87,7 @@ def chosen_form(store: MetaTx, choice: FormChoice, *, server_hashes: bool | None
 
 
 def unknown_token(store: MetaTx, rng: Rng) -> Secret:
-    """Draw a token that no index knows in any form.
-
-    Raises:
-        RefusedError: As many tries as the server makes have met tokens that are known.
-    """
+    """Draw a token that no index knows; raise `RefusedError` after as many tries as the server."""
     for _ in range(DRAWS_MAX):
         token = new_token(rng)
         if not store.authorizations.is_known(token):
@@ -124,14 +120,7 @@ def warnings_of(user: User, form: TokenForm, *, server_hashes: bool | None) -> t
 
 
 def what_is_wrong(tx: MetaTx, planned: Authorization, token: Secret) -> str | None:
-    """Look for a token as a server does, and say what would keep a client out.
-
-    Args:
-        tx: The re-opened store.
-
-    Returns:
-        What is wrong, as a clause; None when nothing is.
-    """
+    """Look for a token as a server does; say what would keep a client out, or None."""
     found = tx.authorizations.find(token)
     if found is None:
         return "a server would not find the new token"

@@ -124,14 +124,7 @@ class PermissionRequest(msgspec.Struct, frozen=True, kw_only=True):
         return list(dict.fromkeys(found))
 
     def warnings(self, permissions: Iterable[Permission]) -> tuple[str, ...]:
-        """Say what a list permits beyond what somebody may expect who has written it.
-
-        Args:
-            permissions: The list, resolved.
-
-        Returns:
-            A sentence when a permission of the document names no organization.
-        """
+        """Warn of a permission of the document that names no organization, and so counts in all."""
         if self.document is None:
             return ()
         named = {*self.read_types, *self.write_types}

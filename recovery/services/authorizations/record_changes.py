@@ -59,14 +59,7 @@ class IssueAuthorization(msgspec.Struct, frozen=True, kw_only=True):
     rng: Rng
 
     def plan(self, store: MetaTx) -> Plan:
-        """Choose form, ID and token.
-
-        Returns:
-            One new record and one index entry.
-
-        Raises:
-            StoreDamagedError: The file is damaged, or lacks a bucket.
-        """
+        """Choose form, ID and token, for one new record and one index entry."""
         require_user_and_organization(store, self.org_id, self.user_id)
         form = chosen_form(store, FormChoice.BY_STORE, server_hashes=self.server_hashes)
         token = unknown_token(store, self.rng)
@@ -129,11 +122,7 @@ class EditAuthorization(msgspec.Struct, frozen=True, kw_only=True):
     clock: Clock
 
     def plan(self, store: MetaTx) -> Plan:
-        """Plan the new fields.
-
-        Returns:
-            One record rewritten; nothing when it is as wanted, unless it is to be touched.
-        """
+        """Plan one record rewritten; nothing when it is as wanted, unless it is to be touched."""
         before = choose_authorization(store, self.authorization_id)
         changes = differing(before, status=self.status, description=self.description)
         facts: PlanFacts = {

@@ -72,15 +72,7 @@ class Selection(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def named(tx: MetaTx, ids: Iterable[Id], verb: str) -> Iterator[str]:
-    """Say what happens to several records, each by name up to a number.
-
-    Args:
-        tx: The records, as they are before it.
-        verb: What happens to each, as an imperative.
-
-    Yields:
-        Steps of a plan; not escaped.
-    """
+    """Say what happens to several records, by an imperative, each by name up to a number."""
     chosen = tuple(ids)
     for one in chosen[:NAMED_MAX]:
         found = tx.authorizations.get(one)
@@ -90,14 +82,7 @@ def named(tx: MetaTx, ids: Iterable[Id], verb: str) -> Iterator[str]:
 
 
 def left_alone(problems: Iterable[RecordProblem]) -> tuple[str, ...]:
-    """Warn of records that were not chosen because nobody can read them.
-
-    Args:
-        problems: What `Selection.walk` met.
-
-    Returns:
-        A sentence for each.
-    """
+    """Warn of records that were not chosen because nobody can read them, each in a sentence."""
     return tuple(
         f"authorization {one.id} cannot be understood and stays as it is" for one in problems
     )

@@ -37,10 +37,7 @@ class DeleteSeveral(msgspec.Struct, frozen=True, kw_only=True):
     is_ensured: bool
 
     def plan(self, store: MetaTx) -> Plan:
-        """Plan the deletion of the records and of every index entry that leads to one of them.
-
-        Returns:
-            The deletion; nothing when nothing is chosen.
+        """Plan the end of the records and of every index entry that leads to one, if any is chosen.
 
         Raises:
             RecordError: One that was named cannot be decoded.
@@ -89,10 +86,7 @@ class SetStatusOfSeveral(msgspec.Struct, frozen=True, kw_only=True):
         return "auth set-active" if self.is_active else "auth set-inactive"
 
     def plan(self, store: MetaTx) -> Plan:
-        """Plan the new status of those that have another.
-
-        Returns:
-            Records rewritten; nothing when all that are chosen have this status.
+        """Plan the new status of those that have another; nothing when none has.
 
         Raises:
             RecordError: One that was named cannot be decoded.

@@ -26,11 +26,7 @@ class TokenOwners:
         }
 
     def owner(self, wanted: Authorization) -> Id | None:
-        """Say which authorization of the store has the token of a record that is not in it.
-
-        Returns:
-            The other one; None when the token is free.
-        """
+        """Say which one of the store has the token of a record that is not in it, if any."""
         entries = []
         if wanted.token is not None:
             keys = [hash_token(wanted.token, one) for one in VARIANTS]

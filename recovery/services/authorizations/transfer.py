@@ -75,14 +75,11 @@ class LineError(ValueError):
 
 
 def encode_line(authorization: Authorization, names: Names, *, with_token: bool) -> bytes:
-    """Write an authorization as a line.
+    """Write an authorization as one JSON object and a line feed.
 
     Args:
         names: What its IDs stand for.
         with_token: Whether the token or its hash goes with it.
-
-    Returns:
-        One JSON object and a line feed.
     """
     record = authorization.document
     if not with_token:
@@ -107,14 +104,7 @@ def _on_one_line(record: bytes) -> bytes:
 
 
 def decode_lines(content: bytes) -> Iterator[Line | LineError]:
-    """Read all lines.
-
-    Args:
-        content: A whole file; empty lines do not count.
-
-    Yields:
-        Each line, or what is wrong with it.
-    """
+    """Read all lines but empty ones, or what is wrong with them."""
     decoder = _LineDecoder()
     for number, text in enumerate(BytesIO(content), start=1):
         if text.strip():
@@ -146,11 +136,7 @@ class _LineDecoder:
         self._last: tuple[bytes | None, list[Permission]] = (None, [])
 
     def decode(self, number: int, text: bytes) -> Line:
-        """Decode one.
-
-        Raises:
-            LineError: It cannot be understood.
-        """
+        """Decode one; raise `LineError` if it cannot be understood."""
         try:
             outer = _OUTER.decode(text)
         except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):

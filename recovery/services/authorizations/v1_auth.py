@@ -91,14 +91,7 @@ class LegacyRow(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def legacy_rows(tx: MetaTx, problems: list[RecordProblem]) -> Iterator[LegacyRow]:
-    """List all 1.x-compatible authorizations.
-
-    Args:
-        problems: Gets one entry for each record that cannot be listed.
-
-    Yields:
-        The rows, in the order of their IDs.
-    """
+    """List all 1.x-compatible authorizations by ID; problems get those that cannot be listed."""
     for one in tx.legacy_authorizations.walk(problems):
         try:
             yield _row(tx, one)
@@ -107,13 +100,7 @@ def legacy_rows(tx: MetaTx, problems: list[RecordProblem]) -> Iterator[LegacyRow
 
 
 def list_legacy(view: View, *, user: str | None, organization: str | None) -> Listing[LegacyRow]:
-    """List 1.x-compatible authorizations.
-
-    Args:
-        view: The records.
-        user: Only those of the user with this name or ID; None for all.
-        organization: The same of an organization.
-    """
+    """List 1.x-compatible authorizations, of a user and an organization by name or ID."""
     user_id = None if user is None else choose_user(view.tx, user).id
     org_id = None if organization is None else choose_organization(view.tx, organization).id
     problems: list[RecordProblem] = []
@@ -141,10 +128,7 @@ class SetLegacyPassword(msgspec.Struct, frozen=True, kw_only=True):
     is_ensured: bool
 
     def plan(self, store: MetaTx) -> Plan:
-        """Plan the new password.
-
-        Returns:
-            One key; nothing when the password is this one and that is well.
+        """Plan one key; nothing when the password is this one and that is well.
 
         Raises:
             PasswordError: A server would not take the password.
@@ -191,11 +175,7 @@ class SetLegacyStatus(msgspec.Struct, frozen=True, kw_only=True):
         return "v1-auth set-active" if self.is_active else "v1-auth set-inactive"
 
     def plan(self, store: MetaTx) -> Plan:
-        """Plan the new status.
-
-        Returns:
-            One record rewritten; nothing when it has this status.
-        """
+        """Plan one record rewritten; nothing when it has this status."""
         before = choose_legacy(store, self.which)
         status = ACTIVE if self.is_active else INACTIVE
         if before.status == status:
@@ -234,11 +214,10 @@ class DeleteLegacy(msgspec.Struct, frozen=True, kw_only=True):
     is_ensured: bool
 
     def plan(self, store: MetaTx) -> Plan:
-        """Plan the deletion of the record, its index entries and its password.
+        """Plan the end of the record, its index entries and its password.
 
-        Returns:
-            The deletion, of a record that cannot be decoded too when its ID was given; nothing
-            when there is none and that is well.
+        A record that cannot be decoded goes too when its ID was given; nothing when there is none
+        and that is well.
 
         Raises:
             RefusedError: Several records have the user name.

@@ -64,10 +64,7 @@ class CreateLegacy(msgspec.Struct, frozen=True, kw_only=True):
     rng: Rng
 
     def plan(self, store: MetaTx) -> Plan:
-        """Choose the ID.
-
-        Returns:
-            One new record with its index entry, and its password.
+        """Choose the ID, for one new record with its index entry, and its password.
 
         Raises:
             ConflictError: The user name is taken.
@@ -136,11 +133,7 @@ class EditLegacy(msgspec.Struct, frozen=True, kw_only=True):
     clock: Clock
 
     def plan(self, store: MetaTx) -> Plan:
-        """Plan the new fields; the time of the last change moves in any case, as on a server.
-
-        Returns:
-            One record rewritten.
-        """
+        """Plan one record rewritten; the time of its last change moves in any case."""
         before = _existing(store, self.authorization_id)
         changes: dict[str, Value] = {"updatedAt": format_time(self.clock.now())}
         if self.status is not None:
@@ -172,11 +165,7 @@ class StoreLegacyPassword(msgspec.Struct, frozen=True, kw_only=True):
     password_hash: Secret
 
     def plan(self, store: MetaTx) -> Plan:
-        """Plan the new password.
-
-        Returns:
-            One key.
-        """
+        """Plan one key: the new password."""
         found = _existing(store, self.authorization_id)
 
         def verify(tx: MetaTx) -> str | None:

@@ -67,14 +67,7 @@ class TokenReport(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def verify_token(tx: MetaTx, token: Secret) -> TokenReport:
-    """Find out what a server would say to a token.
-
-    Args:
-        token: What a client would send.
-
-    Returns:
-        Which record has it and whether it works, or the nearest reason why nothing has it.
-    """
+    """Say which record has a token and what a server says to it, or why none has."""
     found = tx.authorizations.find(token) if token.reveal() else None
     if found is not None:
         return _known(tx, found)

@@ -105,11 +105,7 @@ class Planner(Protocol):
         ...
 
     def plan(self, store: MetaTx) -> Plan:
-        """Decide what to do, reading only; raise a `RecoveryError` to refuse.
-
-        Args:
-            store: The store, as it is.
-        """
+        """Decide what to do, reading only; raise a `RecoveryError` to refuse."""
         ...
 
 

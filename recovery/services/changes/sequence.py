@@ -231,11 +231,7 @@ def _clause(error: RecoveryError) -> str:
 
 @contextmanager
 def _undone_on_failure() -> Iterator[ExitStack]:
-    """Give a stack whose callbacks run, last first, when the block fails, and only then.
-
-    Yields:
-        The stack. `pop_all` on it forgets what was registered.
-    """
+    """Give a stack whose callbacks run, last first, if the block fails; `pop_all` forgets them."""
     with ExitStack() as undo:
         yield undo
         undo.pop_all()

@@ -188,11 +188,7 @@ NO_OPERATOR: Final = Rule(
 
 
 def examine_authorizations(chart: Chart) -> Iterator[Finding]:
-    """Look at authorizations and at where their tokens lead.
-
-    Args:
-        chart: The store, after its users and organizations; learns who can get in.
-    """
+    """Look at authorizations and where their tokens lead, after users and organizations."""
     examiner = _Examiner(chart)
     yield from examiner.records()
     yield from examiner.indexes()
@@ -458,11 +454,7 @@ def _lacks_permissions(authorization: Authorization) -> bool:
 
 
 def key_of(secret: Secret) -> bytes:
-    """Return what a token, a hash or a 1.x user name is in an index, to be compared only.
-
-    Args:
-        secret: The text in the record.
-    """
+    """Return what a token, a hash or a 1.x user name is in an index, to be compared only."""
     return secret.reveal().encode()
 
 

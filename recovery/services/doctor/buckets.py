@@ -179,11 +179,7 @@ TAKES_OTHER_NAME: Final = (
 
 
 def examine_buckets(chart: Chart) -> Iterator[Finding]:
-    """Look at buckets, their names and their entries in the catalogue.
-
-    Args:
-        chart: The store, after its organizations; learns the buckets.
-    """
+    """Look at buckets, their names and their entries in the catalogue, after the organizations."""
     table = chart.tx.table(TABLE)
     chart.buckets.is_there = chart.has_records(TABLE)
     index = chart.tx.table(INDEX)

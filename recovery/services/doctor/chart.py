@@ -198,12 +198,7 @@ class Chart(msgspec.Struct, kw_only=True):
     def stopping(self, finding: Finding, servers: Iterable[Server]) -> Finding:
         """Say that a finding keeps some kinds of servers from starting.
 
-        Args:
-            finding: The finding, as bad as it is where it stops nothing.
-            servers: The kinds that do not start.
-
-        Returns:
-            The same; fatal if the server that is most likely started next is one of them.
+        It gets fatal if the server that is most likely started next is one of them.
         """
         stopped = frozenset(servers)
         is_fatal = self.likely_server in stopped

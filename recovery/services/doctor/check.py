@@ -318,11 +318,7 @@ def new_chart(
 
 
 def examine_file(store: MetaStore, progress: Progress | None = None) -> Iterator[Finding]:
-    """Check the bolt file.
-
-    Args:
-        progress: Told now and then how far it is.
-    """
+    """Check the bolt file."""
     told = 0
 
     def on_pages(done: int, of: int) -> None:
@@ -352,23 +348,14 @@ def _file_rule(found: FileProblem) -> Rule:
 
 
 def examine_records(chart: Chart) -> Iterator[Finding]:
-    """Apply every rule on records.
-
-    Yields:
-        What is wrong, and advice.
-    """
+    """Apply every rule on records."""
     note_stuck_orgs(chart)
     for examiner in EXAMINERS:
         yield from examiner(chart)
 
 
 def verdict_on(findings: Sequence[Finding], chart: Chart) -> Verdict:
-    """Judge.
-
-    Args:
-        findings: All that was found.
-        chart: The store, after its examination.
-    """
+    """Judge all that was found, after the examination."""
     forecasts = {server: _forecast(server, findings, chart) for server in Server}
     likely = chart.likely_server
     others = (forecasts[server] for server in chart.servers if server is not likely)

@@ -98,11 +98,7 @@ class _Dbrp(msgspec.Struct, frozen=True):
 
 
 def examine_dbrp(chart: Chart) -> Iterator[Finding]:
-    """Look at DBRP mappings, their indexes and defaults.
-
-    Args:
-        chart: The store, after its organizations and buckets.
-    """
+    """Look at DBRP mappings, their indexes and defaults, after organizations and buckets."""
     population = Population()
     by_database = IndexAudit(chart.tx.table(BY_DATABASE), TABLE, INDEX)
     by_org = IndexAudit(chart.tx.table(BY_ORG), TABLE, INDEX)

@@ -184,14 +184,7 @@ class Rule(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def shown_id(key: str | bytes | None) -> str | None:
-    """Return a key if it may be shown.
-
-    Args:
-        key: Any key.
-
-    Returns:
-        It, when it is an ID, else None.
-    """
+    """Return a key if it is an ID, and so may be shown."""
     if key is None:
         return None
     text = key if isinstance(key, str) else key.decode("latin-1")
@@ -200,11 +193,7 @@ def shown_id(key: str | bytes | None) -> str | None:
 
 
 def putting(table: str, key: bytes, value: bytes) -> Mend:
-    """Make a mend that sets one key.
-
-    Args:
-        table: The bolt bucket.
-    """
+    """Make a mend that sets one key of a bolt bucket."""
 
     def put(tx: MetaTx) -> None:
         tx.table(table).put(key, value)
@@ -213,11 +202,7 @@ def putting(table: str, key: bytes, value: bytes) -> Mend:
 
 
 def deleting(*keys: tuple[str, bytes]) -> Mend:
-    """Make a mend that removes keys.
-
-    Args:
-        keys: Each a bolt bucket and a key in it.
-    """
+    """Make a mend that removes keys, each named by its bolt bucket and itself."""
 
     def delete(tx: MetaTx) -> None:
         for table, key in keys:
@@ -227,12 +212,5 @@ def deleting(*keys: tuple[str, bytes]) -> Mend:
 
 
 def spared(finding: Finding) -> Finding:
-    """Let a trace of a lost record be removed on request only.
-
-    Args:
-        finding: A finding that the trace is debris.
-
-    Returns:
-        The same, to be mended only where its number is named.
-    """
+    """Let a trace of a lost record be removed only where the number of its finding is named."""
     return replace(finding, is_on_request=True, remedy=SPARED)

@@ -30,11 +30,7 @@ class Forewarned:
     """A command whose plan says so when influxd will not start on what it leaves."""
 
     def __init__(self, planner: Planner, *, clock: Clock, rng: Rng) -> None:
-        """Go around a planner.
-
-        Args:
-            rng: Randomness, which the examination wants for mends that are not made.
-        """
+        """Go around a planner; the examination wants randomness, for mends that are not made."""
         self._planner = planner
         self._clock = clock
         self._rng = rng
@@ -45,14 +41,7 @@ class Forewarned:
         return self._planner.operation
 
     def plan(self, store: MetaTx) -> Plan:
-        """Plan the change, and look at what it would leave.
-
-        Returns:
-            The plan, with a warning where influxd will not start.
-
-        Raises:
-            RecoveryError: The planner refuses.
-        """
+        """Plan the change, with a warning where influxd will not start on what it would leave."""
         plan = self._planner.plan(store)
         pending = PendingTx(store)
         plan.apply(pending)
@@ -63,14 +52,7 @@ class Forewarned:
 
 
 def what_stops(tx: MetaTx, *, clock: Clock, rng: Rng) -> str | None:
-    """Say why influxd will not start on the records of a store.
-
-    Args:
-        rng: Randomness, as in `Forewarned`.
-
-    Returns:
-        A sentence without a full stop; None where nothing is seen that keeps it from starting.
-    """
+    """Say, without a full stop, why influxd will not start on a store; None if nothing is seen."""
     chart = new_chart(tx, clock=clock, rng=rng)
     findings = list(examine_records(chart))
     forecast = verdict_on(findings, chart).likely

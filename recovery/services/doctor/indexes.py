@@ -186,11 +186,7 @@ class IndexAudit:
         self._rivals: dict[bytes, list[bytes]] = {}
 
     def want(self, key: bytes, value: bytes) -> None:
-        """Say what a record wants in the index.
-
-        Args:
-            value: Its value, most often the ID of the record.
-        """
+        """Say what a record wants in the index; the value is most often its ID."""
         known = self._wanted.setdefault(key, value)
         if known != value:
             self._rivals.setdefault(key, [known]).append(value)

@@ -86,11 +86,7 @@ NO_PASSWORD: Final = Rule(
 
 
 def examine_legacy(chart: Chart) -> Iterator[Finding]:
-    """Look at 1.x-compatible authorizations.
-
-    Args:
-        chart: The store, after its users and organizations.
-    """
+    """Look at 1.x-compatible authorizations, after the users and organizations."""
     population = Population()
     remedies = TAKES_NAME, TAKES_OTHER_NAME
     adopt = naming(TABLE, chart, decode_authorization, _has_name, remedies, field="token")

@@ -95,11 +95,7 @@ NO_INSTANCE_OWNER: Final = Rule(
 
 
 def examine_mappings(chart: Chart) -> Iterator[Finding]:
-    """Look at memberships and their index.
-
-    Args:
-        chart: The store, after its users, organizations and buckets.
-    """
+    """Look at memberships and their index, after users, organizations and buckets."""
     table = chart.tx.table(TABLE)
     known = Population(is_there=chart.has_records(TABLE))
     audit = IndexAudit(chart.tx.table(INDEX), TABLE, BY_USER)

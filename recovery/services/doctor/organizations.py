@@ -83,11 +83,7 @@ DATA_TABLES: Final = (
 
 
 def examine_organizations(chart: Chart) -> Iterator[Finding]:
-    """Look at organizations and their names.
-
-    Args:
-        chart: The store; learns the organizations.
-    """
+    """Look at organizations and their names, which the chart learns."""
     remedies = TAKES_NAME, TAKES_OTHER_NAME
     adopt = naming(TABLE, chart, decode_organization, _has_name, remedies)
     audit = IndexAudit(chart.tx.table(INDEX), TABLE, NAMES, adopt=adopt)
@@ -111,11 +107,7 @@ def examine_organizations(chart: Chart) -> Iterator[Finding]:
 
 
 def examine_system_buckets(chart: Chart) -> Iterator[Finding]:
-    """Look whether each organization has its two system buckets.
-
-    Args:
-        chart: The store, after its buckets have been looked at.
-    """
+    """Look whether each organization has its two system buckets, after all buckets."""
     if not chart.buckets.is_there:
         return
     for org_id in sorted(chart.orgs.known):

@@ -297,11 +297,7 @@ REFERENCES: Final = (
 
 
 def examine_others(chart: Chart) -> Iterator[Finding]:
-    """Look at everything else that has an index or names another record.
-
-    Args:
-        chart: The store, after its organizations.
-    """
+    """Look at all else that has an index or names another record, after the organizations."""
     yield from _secrets(chart)
     populations: dict[str, Population] = {}
     for kind in KINDS:

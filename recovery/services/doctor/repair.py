@@ -71,10 +71,7 @@ class RepairStore(msgspec.Struct, frozen=True, kw_only=True):
     rng: Rng
 
     def plan(self, store: MetaTx) -> Plan:
-        """Plan every mend that is wanted and safe.
-
-        Returns:
-            The mends, and what stays as it is.
+        """Plan every mend that is wanted and safe, and say what stays.
 
         Raises:
             RefusedError: The repair would leave something new that is wrong.
@@ -253,11 +250,7 @@ def _id_of(name: str, key: bytes, value: bytes) -> str | None:
 
 
 def facts_of(finding: Finding) -> FindingFacts:
-    """Describe a finding for a program.
-
-    Returns:
-        Its fields.
-    """
+    """Describe a finding for a program."""
     return {
         "number": finding.number,
         "severity": str(finding.severity),

@@ -139,11 +139,7 @@ NO_RECORD_ASKED: Final = replace(
 
 
 def examine_shards(chart: Chart) -> Iterator[Finding]:
-    """Compare the folders of the engine with the catalogue and the records.
-
-    Args:
-        chart: The store, after its buckets.
-    """
+    """Compare the folders of the engine with the catalogue and the records, after the buckets."""
     if chart.engine is None or not chart.buckets.is_there:
         return
     try:
@@ -244,14 +240,7 @@ class Disk:
 
 
 def groups_on_disk(chart: Chart, bucket: Bucket, *, shard_group_ns: int) -> tuple[ShardGroup, ...]:
-    """Give the groups of the shards that a bucket has on disk, for an entry that it lacks.
-
-    Args:
-        shard_group_ns: Its shard group duration.
-
-    Returns:
-        The groups; none where the engine's folder is not known.
-    """
+    """Give the groups of the shards a bucket has on disk; none where the folder is not known."""
     if chart.engine is None:
         return ()
     try:
@@ -266,11 +255,7 @@ def groups_on_disk(chart: Chart, bucket: Bucket, *, shard_group_ns: int) -> tupl
 
 
 def raised(chart: Chart, catalogue: bytes) -> bytes:
-    """Let the server number its next shard behind all that are on disk.
-
-    Returns:
-        The catalogue to be stored.
-    """
+    """Let the server number its next shard behind all that are on disk; give the new catalogue."""
     if chart.engine is None:
         return catalogue
     try:

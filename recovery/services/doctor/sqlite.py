@@ -136,14 +136,7 @@ NO_BUCKET: Final = Rule(
 
 
 def sql_level(path: Path | None) -> int | None:
-    """Count the migrations of the SQLite file.
-
-    Args:
-        path: The file, if there may be one.
-
-    Returns:
-        Their number; None without a file, or when it cannot be told.
-    """
+    """Count the migrations of the SQLite file; None without one, or when it cannot be told."""
     if path is None or not path.is_file():
         return None
     try:
@@ -154,11 +147,7 @@ def sql_level(path: Path | None) -> int | None:
 
 
 def organizations_of(path: Path) -> list[Id]:
-    """List the organizations that an SQLite file names.
-
-    Returns:
-        Their IDs, without repeats; none when it cannot be read.
-    """
+    """List the organizations that an SQLite file names, each once; none when it cannot be read."""
     found: set[Id] = set()
     try:
         with closing(_connect(path)) as connection:
@@ -175,12 +164,7 @@ def organizations_of(path: Path) -> list[Id]:
 
 
 def examine_sqlite(chart: Chart, path: Path | None) -> Iterator[Finding]:
-    """Look at the SQLite file.
-
-    Args:
-        chart: The store, after all of its records.
-        path: The file, if there may be one; what is not there is not missed.
-    """
+    """Look at the SQLite file, after all records; one that is not there is not missed."""
     if path is None or not path.exists():
         return
     if not path.is_file():

@@ -34,11 +34,7 @@ TASKS_BUCKET: Final = SYSTEM_BUCKETS[0].name
 
 
 def note_stuck_orgs(chart: Chart) -> None:
-    """Learn which organizations keep influxd from starting, for want of a bucket "_tasks".
-
-    Args:
-        chart: The store; learns them.
-    """
+    """Learn which organizations keep influxd from starting, for want of a bucket "_tasks"."""
     loaded = {loaded_org(chart.tx, document) for _, document in loaded_tasks(chart.tx)}
     for org_id in loaded - {None}:
         if org_id is not None and not finds_tasks_bucket(chart.tx, org_id):
@@ -46,11 +42,7 @@ def note_stuck_orgs(chart: Chart) -> None:
 
 
 def loaded_tasks(tx: MetaTx) -> Iterator[tuple[bytes, bytes]]:
-    """Give the tasks that influxd loads.
-
-    Yields:
-        Key and document.
-    """
+    """Give key and document of the tasks that influxd loads."""
     for rank, item in enumerate(tx.table(TASKS).items()):
         if rank >= LOADED_TASKS:
             return
@@ -58,14 +50,7 @@ def loaded_tasks(tx: MetaTx) -> Iterator[tuple[bytes, bytes]]:
 
 
 def task_id(document: bytes) -> Id | None:
-    """Read the ID by which influxd goes on from the list of tasks.
-
-    Args:
-        document: The task.
-
-    Returns:
-        The ID; None when there is none.
-    """
+    """Read the ID by which influxd goes on from the list of tasks; None when there is none."""
     try:
         return id_field(decode_fields(document), "id")
     except UndecodableError:
@@ -73,14 +58,7 @@ def task_id(document: bytes) -> Id | None:
 
 
 def loaded_org(tx: MetaTx, document: bytes) -> Id | None:
-    """Read the organization whose bucket "_tasks" is needed for a task.
-
-    Args:
-        document: The task.
-
-    Returns:
-        That of the record which its ID leads to; None when there is none.
-    """
+    """Read the organization of the record that a task's ID leads to; None when there is none."""
     found = task_id(document)
     stored = None if found is None else tx.table(TASKS).get(found.encode())
     try:
@@ -90,28 +68,14 @@ def loaded_org(tx: MetaTx, document: bytes) -> Id | None:
 
 
 def finds_itself(tx: MetaTx, document: bytes) -> bool:
-    """Tell whether influxd finds the task again by its ID, and an organization in it.
-
-    Args:
-        document: A task that it has listed.
-
-    Returns:
-        Whether it does.
-    """
+    """Tell whether influxd finds a listed task again by its ID, and an organization in it."""
     found = task_id(document)
     stored = None if found is None else tx.table(TASKS).get(found.encode())
     return stored is not None and can_decode(stored, TASK) and loaded_org(tx, document) is not None
 
 
 def bad_runs(tx: MetaTx, found: Id) -> Iterator[bytes]:
-    """Look for runs of a task that influxd cannot decode.
-
-    Args:
-        found: The task.
-
-    Yields:
-        Their keys. The list of the current runs ends where a run names another task.
-    """
+    """Give the keys of runs that influxd cannot decode, up to one that names another task."""
     runs = tx.table(RUNS)
     manual = runs.get(found.encode() + MANUAL_RUNS)
     if manual is not None and not can_decode_runs(manual):
@@ -126,11 +90,7 @@ def bad_runs(tx: MetaTx, found: Id) -> Iterator[bytes]:
 
 
 def finds_tasks_bucket(tx: MetaTx, org_id: str) -> bool:
-    """Tell whether influxd finds the bucket "_tasks" of an organization.
-
-    Returns:
-        Whether its entry in the index leads to a bucket that can be decoded, whosever it is.
-    """
+    """Tell whether the index leads to a decodable "_tasks" of an organization, whosever it is."""
     entry = tx.table("bucketindexv1").get(f"{org_id}{TASKS_BUCKET}".encode())
     bucket_id = None if entry is None else parse_id(entry)
     stored = None if bucket_id is None else tx.table("bucketsv1").get(bucket_id.encode())

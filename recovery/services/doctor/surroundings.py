@@ -67,11 +67,7 @@ LEFTOVER: Final = Rule(
 
 
 def examine_surroundings(path: Path, engine_path: Path | None) -> Iterator[Finding]:
-    """Look at the folders around the store.
-
-    Args:
-        engine_path: The folder of the time series, if it is known.
-    """
+    """Look at the folders around the store, and at that of the time series if it is known."""
     if engine_path is not None:
         yield from _engine(engine_path)
     with suppress(OSError):

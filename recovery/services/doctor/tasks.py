@@ -118,11 +118,7 @@ class _Task(msgspec.Struct, frozen=True):
 
 
 def examine_tasks(chart: Chart) -> Iterator[Finding]:
-    """Look at tasks, their index and their runs.
-
-    Args:
-        chart: The store, after its users, organizations and buckets.
-    """
+    """Look at tasks, their index and their runs, after users, organizations and buckets."""
     table = chart.tx.table(TABLE)
     tasks = Population(is_there=chart.has_records(TABLE))
     index = chart.tx.table(INDEX)

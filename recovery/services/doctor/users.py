@@ -80,11 +80,7 @@ PASSWORD_RULES: Final = password_rules("I9", "a user", "the user cannot sign in"
 
 
 def examine_users(chart: Chart) -> Iterator[Finding]:
-    """Look at users, their names and their passwords.
-
-    Args:
-        chart: The store; learns the users, and who can sign in.
-    """
+    """Look at users, names and passwords; the chart learns the users."""
     remedies = TAKES_NAME, TAKES_OTHER_NAME
     adopt = naming(TABLE, chart, decode_user, lambda user: bool(user.name), remedies)
     audit = IndexAudit(chart.tx.table(INDEX), TABLE, NAMES, adopt=adopt)
@@ -131,11 +127,7 @@ def _user(chart: Chart, user: User) -> Iterator[Finding]:
 
 
 def count_sign_ins(chart: Chart) -> Iterator[Finding]:
-    """Count who gets in with a password; there is nothing to find.
-
-    Args:
-        chart: The store, after its memberships and authorizations.
-    """
+    """Count who gets in with a password, after memberships and authorizations; finds nothing."""
     answers: Counter[Answer] = Counter()
     nearest = None
     by_role = role_rights(chart.tx)

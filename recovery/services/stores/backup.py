@@ -144,11 +144,7 @@ def _level_of(path: Path) -> int | None:
 
 
 def _cut_hole_behind(path: Path, target: Path) -> None:
-    """Cut off the hole at the end of a copy, which would be packed byte by byte: up to a terabyte.
-
-    Raises:
-        RecoveryError: It cannot be opened, or cut.
-    """
+    """Cut off the hole at the end of a copy, which would be packed byte by byte: up to 1 TB."""
     with MetaStore.open(path, write=False, needs_schema=False) as copy:
         used_bytes = copy.used_bytes
     try:
@@ -161,11 +157,7 @@ def _cut_hole_behind(path: Path, target: Path) -> None:
 
 
 def _compress(plain: Path, packed_path: Path, target: Path) -> None:
-    """Compress a copy, unpack it again, and compare.
-
-    Raises:
-        WriteFailedError: It cannot be written, or what is read back is something else.
-    """
+    """Compress a copy, unpack it again, and compare; raise `WriteFailedError` if that fails."""
     try:
         descriptor = create(packed_path)
         try:

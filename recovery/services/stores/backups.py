@@ -65,13 +65,9 @@ class StoreCopy(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def made_for(path: Path) -> tuple[datetime, str] | None:
-    """Read from the name of a copy of ours when it was made, and in front of what.
+    """Read from the name of a copy of ours when it was made, and in front of which command.
 
-    Args:
-        path: The copy.
-
-    Returns:
-        The time, and the command with hyphens; None when the name is not one of ours.
+    Its words have hyphens between; None when the name is not one of ours.
     """
     ours = _OURS.search(path.name)
     if ours is None:
@@ -139,14 +135,7 @@ class Pruning(msgspec.Struct, frozen=True, kw_only=True):
     with_influxd: bool = False
 
     def choose(self, copies: Iterable[StoreCopy], *, now: datetime) -> tuple[StoreCopy, ...]:
-        """Choose what goes.
-
-        Args:
-            copies: The copies of a store, the oldest first.
-
-        Returns:
-            Those that can go, the oldest first.
-        """
+        """Choose what goes of the copies of a store; both are in order, the oldest first."""
         eligible = [one for one in copies if self.with_influxd or one.made_by is Maker.OURS]
         older = eligible[: len(eligible) - self.kept_count] if self.kept_count else eligible
         return tuple(
@@ -158,11 +147,7 @@ class Pruning(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def remove_copies(copies: Iterable[StoreCopy]) -> None:
-    """Remove copies, durably.
-
-    Raises:
-        RefusedError: One cannot be removed; the error says how many were.
-    """
+    """Remove copies, durably; a `RefusedError` says how many were."""
     folders = {}
     for count, copy in enumerate(copies):
         try:

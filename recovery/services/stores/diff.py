@@ -116,18 +116,7 @@ def compare_stores(before: Session, after: Session) -> Comparison:
 
 
 def compare_records(before: MetaTx, after: MetaTx) -> Iterator[Change]:
-    """Compare the records that have names.
-
-    Args:
-        before: The first store.
-        after: The second one.
-
-    Yields:
-        What is different.
-
-    Raises:
-        StoreDamagedError: One of them is damaged.
-    """
+    """Compare the records that have names; raise `StoreDamagedError` where one is damaged."""
     names = _names(before) | _names(after)
     for bucket, kind in _KINDS.items():
         for pair in _differences(before.table(bucket), after.table(bucket)):
@@ -135,11 +124,7 @@ def compare_records(before: MetaTx, after: MetaTx) -> Iterator[Change]:
 
 
 def compare_counts(before: MetaTx, after: MetaTx) -> Iterator[BucketCount]:
-    """Count what is different in all other buckets. Takes and raises as `compare_records`.
-
-    Yields:
-        Buckets in which something is.
-    """
+    """Count what is different in all other buckets. Takes and raises as `compare_records`."""
     present = dict.fromkeys([*before.table_names(), *after.table_names()])
     for bucket in present:
         if bucket in _KINDS:

@@ -180,11 +180,7 @@ def first_setup(wanted: Setup, *, server_hashes: bool | None, clock: Clock, rng:
 
 
 def require_empty(store: MetaTx) -> None:
-    """Refuse a store that somebody has set up.
-
-    Raises:
-        ConflictError: Somebody has.
-    """
+    """Refuse, by `ConflictError`, a store that somebody has set up."""
     if not is_empty(store):
         raise ConflictError(kind="set-up", name="", hint=Run("user list", "to see who is there"))
 

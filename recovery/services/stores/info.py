@@ -154,14 +154,7 @@ def describe_store(session: Session, *, sqlite_path: Path | None, ledger: Entrie
 
 
 def count_contents(inventory: Inventory) -> Contents:
-    """Count what is in a store, and pick its operator tokens.
-
-    Args:
-        inventory: Its records.
-
-    Returns:
-        How much there is.
-    """
+    """Count what is in a store, and pick its operator tokens."""
     users, organizations = inventory.users(), inventory.organizations()
     buckets = inventory.buckets(None)
     listing = inventory.authorizations(AuthorizationFilter())
@@ -197,11 +190,7 @@ def count_contents(inventory: Inventory) -> Contents:
 
 
 def sign_ins(tx: MetaTx) -> Iterator[SignIn]:
-    """Judge every user in one walk over the roles.
-
-    Yields:
-        Every user, and whether it can sign in.
-    """
+    """Judge whether each user can sign in, in one walk over the roles."""
     known = rights(tx)
     for user in tx.users.walk([]):
         standing = known.sign_in(tx, user)

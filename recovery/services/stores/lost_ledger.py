@@ -59,14 +59,7 @@ def marked_operation(store: MetaStore, path: Path) -> Operation:
 
 
 def ways_by_backup(store: MetaStore, *, but: Path | None = None) -> tuple[Give, ...]:
-    """Find the backup beside a store to which it can be proven to go back.
-
-    Args:
-        but: A backup that is not meant.
-
-    Returns:
-        At most one way.
-    """
+    """Find the backup beside a store, but one, to which it can be proven to go back."""
     for copy in reversed(_copies(store.file.real_path)):
         digest = None if copy.path == but else mark_of(copy.path)
         if digest is None:
@@ -80,14 +73,7 @@ def ways_by_backup(store: MetaStore, *, but: Path | None = None) -> tuple[Give, 
 
 
 def copies_told(real_path: Path) -> str:
-    """Say which backups of ours lie beside a store.
-
-    Args:
-        real_path: The store, behind symbolic links.
-
-    Returns:
-        A clause that begins with a semicolon; nothing when there are none.
-    """
+    """Say which backups of ours lie beside a store, in a clause after a semicolon, or ""."""
     copies = _copies(real_path)
     if not copies:
         return ""

@@ -44,11 +44,7 @@ class PageMap(msgspec.Struct, frozen=True, kw_only=True):
 
     @classmethod
     def of(cls, session: Session) -> Self:
-        """Look at every page of an open store.
-
-        Returns:
-            The map.
-        """
+        """Look at every page of an open store."""
         return cls.from_usage(page_usage(session.store))
 
     @classmethod

@@ -92,11 +92,7 @@ class PreparedRestore(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def restore_problem(tx: MetaTx) -> str | None:
-    """Say why `influx restore --full` cannot go on behind the metadata of a store.
-
-    Returns:
-        Why, as a clause; None when it can.
-    """
+    """Say why `influx restore --full` cannot go on behind a store's metadata; None when it can."""
     first = _first_operator(tx)
     if first is None:
         return "no active authorization is a full operator"
@@ -343,14 +339,7 @@ class EndRestore(msgspec.Struct, frozen=True, kw_only=True):
     operation: ClassVar[str] = OPERATION
 
     def plan(self, store: MetaTx) -> Plan:
-        """Plan to delete what `prepare_restore` added.
-
-        Args:
-            store: The restored store.
-
-        Returns:
-            The deletion; nothing when nothing of it is there.
-        """
+        """Plan to delete what `prepare_restore` added; nothing when nothing of it is there."""
         ids = tuple(_added(store))
         facts: PlanFacts = {"authorization_ids": list(ids)}
         if not ids:

@@ -128,14 +128,7 @@ def write_report(report: Report, target: Path) -> None:
 
 
 def page_of(report: Report) -> str:
-    """Write the page.
-
-    Args:
-        report: What it says.
-
-    Returns:
-        HTML with its style in it.
-    """
+    """Write the page, HTML with its style in it."""
     from jinja2 import Environment, StrictUndefined  # noqa: PLC0415 # 60 ms, for one command
 
     environment = Environment(

@@ -228,11 +228,7 @@ class NewStore(OfNewFile):
 
 
 def require_wanted(wanted: Setup) -> None:
-    """Refuse a set-up that a server would refuse.
-
-    Raises:
-        RefusedError: A name cannot be one.
-    """
+    """Refuse a set-up that a server would refuse, by `RefusedError`."""
     require_name("user", wanted.username)
     require_name("organization", wanted.organization)
     require_name("bucket", wanted.bucket)

@@ -172,15 +172,7 @@ def _records_back(
 
 
 def key_changes(before: MetaTx, after: MetaTx) -> Iterator[KeyChange]:
-    """Find every key that has another value in one of two states. It gives secrets.
-
-    Args:
-        before: One state.
-        after: Another.
-
-    Yields:
-        Each key once.
-    """
+    """Find every key that has another value in one of two states, each once. It gives secrets."""
     for name in dict.fromkeys((*before.table_names(), *after.table_names())):
         old = dict(before.table(name).items())
         new = dict(after.table(name).items())
@@ -190,12 +182,7 @@ def key_changes(before: MetaTx, after: MetaTx) -> Iterator[KeyChange]:
 
 
 def put_back(tx: MetaTx, keys: Iterable[KeyChange]) -> None:
-    """Give keys the values that they had before.
-
-    Args:
-        tx: A transaction that may write.
-        keys: What was changed.
-    """
+    """Give changed keys the values that they had before."""
     for one in keys:
         table = tx.table(one.table)
         if one.before is None:
@@ -380,11 +367,7 @@ def _require_ours(  # two open stores, and what is known of them
     before: MetaTx,
     after: MetaTx,
 ) -> None:
-    """Refuse to take back a transaction that is not proven to be that of the operation.
-
-    Raises:
-        RefusedError: It is not.
-    """
+    """Raise `RefusedError` for a transaction that is not proven to be that of the operation."""
     if operation.digest is not None:
         if operation.digest != digest:
             problem = "its newest transaction is another one"

@@ -68,10 +68,7 @@ class CreateBucket(msgspec.Struct, frozen=True, kw_only=True):
     rng: Rng
 
     def plan(self, store: MetaTx) -> Plan:
-        """Plan the bucket with its catalogue entry.
-
-        Returns:
-            Both, and the index entry.
+        """Plan the bucket with its index entry and its catalogue entry.
 
         Raises:
             ConflictError: The organization has a bucket of that name.
@@ -139,10 +136,7 @@ class EditBucket(msgspec.Struct, frozen=True, kw_only=True):
         return "bucket rename" if is_rename else "bucket update"
 
     def plan(self, store: MetaTx) -> Plan:
-        """Plan the new fields, and those of the catalogue with them.
-
-        Returns:
-            One record rewritten with its index entry and its policy; nothing when it is as wanted.
+        """Plan one record rewritten with its entry and its policy; nothing when it is as wanted.
 
         Raises:
             ConflictError: The organization has a bucket of that name.
@@ -224,11 +218,7 @@ class DeleteBucket(msgspec.Struct, frozen=True, kw_only=True):
     bucket_id: Id
 
     def plan(self, store: MetaTx) -> Plan:
-        """Plan the deletion with index entry, catalogue entry and roles.
-
-        Raises:
-            RefusedError: It is a system bucket, or has data.
-        """
+        """Plan the end of a user's bucket without data, with its entries and roles."""
         bucket = bucket_of(store, self.bucket_id)
         if bucket.type == TYPE_SYSTEM:
             raise RefusedError(

@@ -45,12 +45,7 @@ class BucketRow(msgspec.Struct, frozen=True, kw_only=True):
 def list_buckets(
     tx: MetaTx, *, org_id: Id | None, problems: list[RecordProblem]
 ) -> Iterator[BucketRow]:
-    """List the buckets of a store.
-
-    Args:
-        org_id: Only those of this organization; None for all.
-        problems: Gets one entry for each record that cannot be listed.
-    """
+    """List the buckets of a store, or of one organization; problems get those that cannot be."""
     organizations = {one.id: one.name for one in tx.organizations.walk([])}
     try:
         known = set(database_names(tx.catalogue.read() or b""))

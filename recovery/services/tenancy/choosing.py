@@ -71,12 +71,7 @@ def existing(record: Record | None, kind: str, record_id: Id, listing: Run) -> R
 
 
 def differing(record: object, **wanted: "Json | None") -> dict[str, Json]:
-    """Give the fields of a record that are to be changed.
-
-    Args:
-        record: A record that has all of them.
-        wanted: The values that they are to have; None for one that is kept.
-    """
+    """Give the fields of a record that are to be changed; one that is wanted as None is kept."""
     return {
         name: value
         for name, value in wanted.items()
@@ -116,12 +111,7 @@ class UserChoice(msgspec.Struct, frozen=True, kw_only=True):
     user_id: Id | None
 
     def choose(self, store: MetaTx) -> User:
-        """Find the user.
-
-        Raises:
-            NotFoundError: There is none.
-            AmbiguousError: Several have the name.
-        """
+        """Find the user; raise `NotFoundError` or `AmbiguousError`."""
         if self.user_id is None:
             return choose_user(store, self.name)
         return user_of(store, self.user_id)
@@ -270,11 +260,7 @@ def shown_name(name: str) -> str:
 
 
 def shown_names(names: Iterable[str], *, like: str) -> list[str]:
-    """Return names as they may stand in an error.
-
-    Args:
-        like: What was typed; the names that are nearest to it come first.
-    """
+    """Return names as they may stand in an error, those nearest to what was typed first."""
     return _first(map(shown_name, _alike(list(names), like, str)))
 
 

@@ -63,11 +63,7 @@ class CreateOrganization(msgspec.Struct, frozen=True, kw_only=True):
     rng: Rng
 
     def plan(self, store: MetaTx) -> Plan:
-        """Plan the organization with all that the server needs beside it.
-
-        Returns:
-            The organization, its two system buckets, their entries in the engine's catalogue, an
-            owner.
+        """Plan the organization, its system buckets, their catalogue entries, and an owner.
 
         Raises:
             AmbiguousError: No owner was named and there are several users.
@@ -165,10 +161,7 @@ class RenameOrganization(msgspec.Struct, frozen=True, kw_only=True):
     clock: Clock
 
     def plan(self, store: MetaTx) -> Plan:
-        """Plan the new name.
-
-        Returns:
-            The record rewritten and its index entry moved; nothing when it has this name.
+        """Plan the record rewritten and its index entry moved; nothing when it has this name.
 
         Raises:
             ConflictError: Another organization has the name.
@@ -221,12 +214,7 @@ class SetRole(msgspec.Struct, frozen=True, kw_only=True):
         return f"org add-{self.role}"
 
     def plan(self, store: MetaTx) -> Plan:
-        """Plan the role.
-
-        Returns:
-            One mapping with its index entry, in the place of another role; nothing when the user
-            has this role.
-        """
+        """Plan one mapping, in the place of another role; nothing when the user has this role."""
         user = choose_user(store, self.username)
         organization = choose_organization(store, self.organization)
         wanted = organization_role(user.id, organization.id, self.role)
@@ -246,10 +234,7 @@ class SetInstanceOwner(msgspec.Struct, frozen=True, kw_only=True):
     username: str
 
     def plan(self, store: MetaTx) -> Plan:
-        """Plan the role.
-
-        Returns:
-            One mapping with its index entry; nothing when the user has this role.
+        """Plan one mapping; nothing when the user has this role.
 
         Raises:
             RefusedError: The servers of this level know no such role.
@@ -283,10 +268,7 @@ class RemoveRole(msgspec.Struct, frozen=True, kw_only=True):
     organization: str | None
 
     def plan(self, store: MetaTx) -> Plan:
-        """Plan the end of a role, be it owner or member.
-
-        Returns:
-            One mapping removed with its index entry.
+        """Plan one mapping removed with its index entry, be it of an owner or a member.
 
         Raises:
             NotFoundError: There is no such user or organization, or the user has no role in it.

@@ -49,10 +49,7 @@ class AddOrganization(msgspec.Struct, frozen=True, kw_only=True):
     rng: Rng
 
     def plan(self, store: MetaTx) -> Plan:
-        """Plan the organization with its system buckets and catalogue entries.
-
-        Returns:
-            All that a server makes.
+        """Plan all that a server makes: system buckets and catalogue entries, too.
 
         Raises:
             ConflictError: The name is taken.
@@ -102,10 +99,7 @@ class EditOrganization(msgspec.Struct, frozen=True, kw_only=True):
     clock: Clock
 
     def plan(self, store: MetaTx) -> Plan:
-        """Plan the new fields.
-
-        Returns:
-            One record rewritten and its index entry moved; nothing when it is as wanted.
+        """Plan one record rewritten and its index entry moved; nothing when it is as wanted.
 
         Raises:
             ConflictError: The name is taken.
@@ -151,10 +145,7 @@ class DeleteOrganization(msgspec.Struct, frozen=True, kw_only=True):
     org_id: Id
 
     def plan(self, store: MetaTx) -> Plan:
-        """Plan what goes with the organization.
-
-        Returns:
-            The organization, its buckets with their catalogue entries and roles, its own roles.
+        """Plan the end of the organization, of its buckets with their entries and of all its roles.
 
         Raises:
             RefusedError: It has data.
@@ -219,14 +210,7 @@ class AddRole(msgspec.Struct, frozen=True, kw_only=True):
         return f"org add-{self.role}"
 
     def plan(self, store: MetaTx) -> Plan:
-        """Plan the role.
-
-        Returns:
-            One mapping with its index entry.
-
-        Raises:
-            ConflictError: The user has a role there.
-        """
+        """Plan one mapping; raise `ConflictError` where the user has a role."""
         if store.mappings.has(self.org_id, self.user_id):
             raise ConflictError(
                 kind="role of user",
@@ -258,11 +242,7 @@ class EndRole(msgspec.Struct, frozen=True, kw_only=True):
     org_id: Id
 
     def plan(self, store: MetaTx) -> Plan:
-        """Plan the end.
-
-        Returns:
-            One mapping removed with its index entry; nothing when there is none.
-        """
+        """Plan one mapping removed with its index entry; nothing when there is none."""
         ids = (self.org_id, self.user_id)
         facts: PlanFacts = {"user_id": self.user_id, "organization_id": self.org_id}
         if not store.mappings.has(*ids):
@@ -278,11 +258,7 @@ class EndRole(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def delete_bucket(tx: MetaTx, bucket_id: Id) -> None:
-    """Remove a bucket with its index entry, its catalogue entry and its roles.
-
-    Args:
-        bucket_id: A bucket without data.
-    """
+    """Remove a bucket without data, with its entries in index and catalogue and its roles."""
     bucket = tx.buckets.get(bucket_id)
     if bucket is None:
         return
@@ -293,11 +269,7 @@ def delete_bucket(tx: MetaTx, bucket_id: Id) -> None:
 
 
 def count_with_data(store: MetaTx, bucket_ids: set[Id]) -> int:
-    """Count the buckets that have a shard group, given up ones included.
-
-    Returns:
-        How many of them have.
-    """
+    """Count the buckets that have a shard group, given up ones included."""
     try:
         catalogue = decode_catalogue(store.catalogue.read() or b"")
     except CatalogueError as error:

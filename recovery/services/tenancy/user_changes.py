@@ -54,11 +54,7 @@ class SetPassword(msgspec.Struct, frozen=True, kw_only=True):
     is_ensured: bool
 
     def plan(self, store: MetaTx) -> Plan:
-        """Hash the password.
-
-        Returns:
-            One password, and the status where asked for.
-        """
+        """Plan one password, hashed, and the status where asked for."""
         require_acceptable(self.password)
         user = self.user.choose(store)
         name = cut_name(user.name)
@@ -117,11 +113,7 @@ class SetUserStatus(msgspec.Struct, frozen=True, kw_only=True):
         return "user activate" if self.is_active else "user deactivate"
 
     def plan(self, store: MetaTx) -> Plan:
-        """Plan the new status.
-
-        Returns:
-            One record rewritten; nothing when it has this status.
-        """
+        """Plan one record rewritten; nothing when it has this status."""
         user = self.user.choose(store)
         status = ACTIVE if self.is_active else INACTIVE
         name = cut_name(user.name)
@@ -155,10 +147,7 @@ class RenameUser(msgspec.Struct, frozen=True, kw_only=True):
     new_name: str
 
     def plan(self, store: MetaTx) -> Plan:
-        """Plan the new name.
-
-        Returns:
-            The record rewritten and its index entry moved; nothing when it has this name.
+        """Plan the record rewritten and its index entry moved; nothing when it has this name.
 
         Raises:
             ConflictError: Another user has the name.
@@ -206,11 +195,7 @@ class DeleteUser(msgspec.Struct, frozen=True, kw_only=True):
     has_warnings: bool = True
 
     def plan(self, store: MetaTx) -> Plan:
-        """Plan what goes with the user.
-
-        Returns:
-            The user, its index entry, its password, its roles, and where asked for its tokens.
-        """
+        """Plan the end of a user, its index entry, password, roles, and if asked for its tokens."""
         user = self.user.choose(store)
         name = cut_name(user.name)
         tokens = _authorizations_of(store.authorizations.walk([]), user.id)

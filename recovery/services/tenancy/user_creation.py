@@ -61,10 +61,7 @@ class CreateUser(msgspec.Struct, frozen=True, kw_only=True):
     rng: Rng
 
     def plan(self, store: MetaTx) -> Plan:
-        """Choose the ID, hash the password.
-
-        Returns:
-            One new user with its index entry, password and role.
+        """Plan one new user with its index entry, password and role.
 
         Raises:
             ConflictError: The name or the ID is taken.
@@ -193,11 +190,7 @@ def user_named(store: MetaTx, name: str) -> User | None:
 
 
 def require_name(kind: str, name: str) -> None:
-    """Refuse what cannot be a name.
-
-    Raises:
-        RefusedError: It is empty, or is not text.
-    """
+    """Refuse, by `RefusedError`, what cannot be a name: it is empty, or is not text."""
     if not name.strip():
         raise RefusedError(reason=f"the name of the {kind} is empty", hint="give it a name")
     try:

@@ -110,14 +110,7 @@ class PasswordReport(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def verify_password(tx: MetaTx, user: User, password: Secret) -> PasswordReport:
-    """Try a password as a sign-in does. Nothing is written.
-
-    Args:
-        password: What somebody would type.
-
-    Returns:
-        What a server would say.
-    """
+    """Try a password as a sign-in does, and say what a server would. Nothing is written."""
     details = describe_user(tx, user)
     stored = tx.passwords.get(user.id)
     matches = stored is not None and password_matches(password, stored)

@@ -42,10 +42,7 @@ class AddUser(msgspec.Struct, frozen=True, kw_only=True):
     rng: Rng
 
     def plan(self, store: MetaTx) -> Plan:
-        """Choose the ID.
-
-        Returns:
-            One new record with its index entry.
+        """Plan one new record, of a new ID or the given one, with its index entry.
 
         Raises:
             ConflictError: Name or ID is taken.
@@ -82,10 +79,7 @@ class EditUser(msgspec.Struct, frozen=True, kw_only=True):
     status: str | None = None
 
     def plan(self, store: MetaTx) -> Plan:
-        """Plan the new fields.
-
-        Returns:
-            One record rewritten and its index entry moved; nothing when it is as wanted.
+        """Plan one record rewritten and its index entry moved; nothing when it is as wanted.
 
         Raises:
             ConflictError: The name is taken.
@@ -133,11 +127,7 @@ class StorePassword(msgspec.Struct, frozen=True, kw_only=True):
     password_hash: Secret
 
     def plan(self, store: MetaTx) -> Plan:
-        """Plan the new password.
-
-        Returns:
-            One key.
-        """
+        """Plan one key: the new password."""
         user = user_of(store, self.user_id)
 
         def verify(tx: MetaTx) -> str | None:

@@ -218,9 +218,5 @@ def change_catalogue(tx: MetaTx, change: Callable[[bytes], bytes]) -> None:
 
 
 def write_role(tx: MetaTx, *, org_id: Id, user_id: Id, role: str) -> None:
-    """Make a user an owner or a member of an organization, in the place of another role (R5).
-
-    Args:
-        role: `OWNER` or `MEMBER`.
-    """
+    """Make a user `OWNER` or `MEMBER` of an organization, in the place of another role (R5)."""
     tx.mappings.put(organization_role(user_id, org_id, role))

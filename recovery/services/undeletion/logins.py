@@ -60,14 +60,7 @@ class DeletedLogin(Deleted, frozen=True, kw_only=True):
 def list_deleted_logins(
     store: MetaTx, traces: Traces, deletions: Mapping[str, str]
 ) -> Iterator[DeletedLogin]:
-    """Say of each deleted 1.x authorization what it is, and whether it can be brought back.
-
-    Args:
-        deletions: Which operation of the ledger deleted what, by ID.
-
-    Yields:
-        In the order of the IDs.
-    """
+    """Say of each deleted 1.x authorization, by ID, what it is, and whether it can return."""
     for one, found in sorted(traces.logins.items()):
         best = found[0]
         record = best.authorization
@@ -112,16 +105,11 @@ class UndeleteLogin(msgspec.Struct, frozen=True, kw_only=True):
     is_ensured: bool = False
 
     def plan(self, store: MetaTx) -> Plan:
-        """Plan to put the record back.
-
-        Returns:
-            The record with the entry of its user name, and its password; nothing when it is there
-            and that is well.
+        """Plan the record, its user name's entry and its password; nothing if it may be there.
 
         Raises:
             NotFoundError: Nothing of such an authorization was found.
-            RefusedError: It is there, its user name is another's, or something that it needs is
-                missing.
+            RefusedError: It is there, its user name is another's, or what it needs is missing.
         """
         present = self._present(store)
         if present is not None:

@@ -85,14 +85,7 @@ NAMES_SHOWN_MAX: Final = 20
 def list_deleted_tokens(
     store: MetaTx, traces: Traces, deletions: Mapping[str, str]
 ) -> Iterator[DeletedToken]:
-    """Say of each deleted authorization what it is, and whether it can be brought back.
-
-    Args:
-        deletions: Which operation of the ledger deleted what, by ID.
-
-    Yields:
-        In the order of the IDs, which is that of their making.
-    """
+    """Say of each deleted authorization, by ID, what it is, and whether it can be brought back."""
     owners = TokenOwners(store)
     classifier = OperatorClassifier(level=store.level)
     for one, found in sorted(traces.tokens.items()):
@@ -143,10 +136,7 @@ class UndeleteTokens(msgspec.Struct, frozen=True, kw_only=True):
     is_ensured: bool = False
 
     def plan(self, store: MetaTx) -> Plan:
-        """Plan to put the records back.
-
-        Returns:
-            The records with their index entries; nothing when all are there and that is well.
+        """Plan the records with their index entries; nothing when all are there and that is well.
 
         Raises:
             NotFoundError: Nothing of such an authorization was found.

@@ -67,14 +67,7 @@ class DeletedUser(Deleted, frozen=True, kw_only=True):
 def list_deleted_users(
     store: MetaTx, traces: Traces, deletions: Mapping[str, str]
 ) -> Iterator[DeletedUser]:
-    """Say of each deleted user what it is, and whether it can be brought back.
-
-    Args:
-        deletions: Which operation of the ledger deleted what, by ID.
-
-    Yields:
-        In the order of the IDs.
-    """
+    """Say of each deleted user, by ID, what it is, and whether it can be brought back."""
     for one, found in sorted(traces.users.items()):
         best = found[0]
         taken = _name_taken(store, best)
@@ -111,10 +104,7 @@ class UndeleteUser(msgspec.Struct, frozen=True, kw_only=True):
     is_ensured: bool = False
 
     def plan(self, store: MetaTx) -> Plan:
-        """Plan to put the user back.
-
-        Returns:
-            The user with index entry, password and roles, and with its tokens where asked for.
+        """Plan the user with index entry, password and roles, and with its tokens where asked for.
 
         Raises:
             NotFoundError: Nothing of such a user was found.

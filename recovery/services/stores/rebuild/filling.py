@@ -134,11 +134,7 @@ class Filling:
         return self._filled
 
     def operator_token(self) -> tuple[Authorization, Secret]:
-        """Write an operator token of the owner.
-
-        Returns:
-            The record, and the token.
-        """
+        """Write an operator token of the owner, and give both."""
         user = self._filled.owner
         form = chosen_form(self._tx, FormChoice.BY_STORE, server_hashes=None)
         token = unknown_token(self._tx, self._rng)

@@ -105,11 +105,7 @@ class Known(msgspec.Struct, kw_only=True):
     notes: list[str] = msgspec.field(default_factory=list)
 
     def learn_bucket(self, bucket_id: Id, bucket: KnownBucket, *, source: str) -> None:
-        """Add what a file knows of a bucket.
-
-        Args:
-            bucket: What it knows.
-        """
+        """Add what a file knows of a bucket."""
         known = self.buckets.get(bucket_id)
         if known is None:
             self.buckets[bucket_id] = bucket
@@ -164,11 +160,7 @@ def read_known(paths: Iterable[Path]) -> Known:
 
 
 def learn_store(known: Known, tx: MetaTx, *, source: str) -> None:
-    """Learn what the records of a store know.
-
-    Args:
-        known: Learns it.
-    """
+    """Learn what the records of a store know."""
     if tx.table("organizationsv1").is_there:
         for organization in tx.organizations.walk([]):
             known.learn_organization(organization.id, organization.name, source=source)

@@ -161,14 +161,7 @@ class RebuildStore(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def missing(tx: MetaTx, engine: EngineFacts) -> Iterator[str]:
-    """Find what lies on disk and is not in a store.
-
-    Args:
-        engine: What lies on disk.
-
-    Yields:
-        Sentences without a full stop.
-    """
+    """Find what lies on disk and is not in a store; a sentence without a full stop for each."""
     try:
         catalogue = decode_catalogue(tx.catalogue.read() or b"")
     except CatalogueError as error:
