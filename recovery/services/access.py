@@ -7,7 +7,7 @@ Source: InfluxDB v2.9.1 session/service.go (getPermissionSet), tenant/http_serve
 organizations a session is shown); spec influxdb-metadata sections 5.4, 5.5, 8.4.
 """
 
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Final
 
 import msgspec
@@ -111,6 +111,7 @@ class Rights(msgspec.Struct, frozen=True, kw_only=True):
     Attributes:
         found: Users to whom some name leads in the index, not always the name of their record.
         seeing: Users with a role, or with a token that shows organizations.
+        kept: Those of them who still see something after a loss.
         failing: Users with a membership that cannot be understood: each of their requests fails.
         is_readable: Whether memberships and authorizations can be read; otherwise the requests of
             all sessions fail.
@@ -118,6 +119,7 @@ class Rights(msgspec.Struct, frozen=True, kw_only=True):
 
     found: set[Id]
     seeing: set[Id]
+    kept: set[Id]
     failing: set[Id]
     is_readable: bool
 
@@ -146,6 +148,7 @@ def role_rights(tx: MetaTx) -> Rights:
     return Rights(
         found=tx.users.found_ids(),
         seeing=seeing,
+        kept=seeing,
         failing=failing,
         is_readable=tx.mappings.are_there,
     )
@@ -159,12 +162,17 @@ def is_role(tx: MetaTx, mapping: Mapping) -> bool:
     return mapping.resource_type == INSTANCE
 
 
-def rights(tx: MetaTx, *, gone: Collection[Id] = (), gone_user: Id | None = None) -> Rights:
-    """Work out who would see something after a sign-in.
+def rights(
+    tx: MetaTx,
+    loss: "Loss | None" = None,
+    *,
+    note: Callable[[Authorization], object] = lambda _: None,
+) -> Rights:
+    """Work out who would see something after a sign-in, in one walk over the authorizations.
 
     Args:
-        gone: Authorizations that are not to count.
-        gone_user: A user who is not to count.
+        loss: What a change takes away; None for nothing.
+        note: Called with each authorization, for who wants to know more of them.
 
     Returns:
         By roles, and by tokens of an administrator or operator: the permissions of all tokens of a
@@ -174,16 +182,17 @@ def rights(tx: MetaTx, *, gone: Collection[Id] = (), gone_user: Id | None = None
     by_role = role_rights(tx)
     level = operator_levels(tx)
     problems: list[RecordProblem] = []
-    seeing = by_role.seeing | {
-        one.user_id
-        for one in tx.authorizations.walk(problems)
-        if one.user_id is not None and one.id not in gone and level(one) is not OperatorLevel.NONE
-    }
-    return msgspec.structs.replace(
-        by_role,
-        seeing=seeing - {gone_user} if gone_user is not None else seeing,
-        is_readable=by_role.is_readable and not (problems and _breaks_sessions(tx)),
-    )
+    seeing, kept = set(by_role.seeing), set(by_role.seeing)
+    for one in tx.authorizations.walk(problems):
+        note(one)
+        if one.user_id is not None and level(one) is not OperatorLevel.NONE:
+            seeing.add(one.user_id)
+            if loss is None or not loss.concerns(one):
+                kept.add(one.user_id)
+    if loss is not None and loss.user_id is not None:
+        kept.discard(loss.user_id)
+    is_readable = by_role.is_readable and not (problems and _breaks_sessions(tx))
+    return msgspec.structs.replace(by_role, seeing=seeing, kept=kept, is_readable=is_readable)
 
 
 def _breaks_sessions(tx: MetaTx) -> bool:
@@ -289,7 +298,6 @@ def sole_owner_warnings(
 
 def _is_anybody_locked_out(tx: MetaTx, loss: Loss, *, is_operator: bool) -> bool:
     """Tell whether somebody could get in, by an operator token or a sign-in, and nobody then."""
-    before = rights(tx)
-    after = rights(tx, gone=loss.authorization_ids, gone_user=loss.user_id)
-    usable = {user.id for user in tx.users.walk([]) if before.sign_in(tx, user).is_usable}
-    return (is_operator or bool(usable)) and not usable & after.seeing
+    known = rights(tx, loss)
+    usable = {user.id for user in tx.users.walk([]) if known.sign_in(tx, user).is_usable}
+    return (is_operator or bool(usable)) and not usable & known.kept

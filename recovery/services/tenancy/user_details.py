@@ -9,6 +9,7 @@ influxdb-metadata sections 4.2, 4.5, 5.4, 5.5 and I6 to I9.
 import msgspec
 
 from recovery.metastore.transaction import MetaTx
+from recovery.model.authorization import Authorization
 from recovery.model.mapping import INSTANCE, ORGS, OWNER
 from recovery.model.password import PASSWORD_SIZE_BYTES_MAX, password_matches
 from recovery.model.standing import Answer, Obstacle
@@ -72,8 +73,13 @@ def describe_user(tx: MetaTx, user: User) -> UserDetails:
                     role=role.user_type,
                 )
             )
-    tokens = [one for one in tx.authorizations.walk([]) if one.user_id == user.id]
-    standing = rights(tx).sign_in(tx, user)
+    tokens: list[OwnToken] = []
+
+    def note(one: Authorization) -> None:
+        if one.user_id == user.id:
+            tokens.append(OwnToken(id=one.id, description=one.description, status=one.status))
+
+    standing = rights(tx, note=note).sign_in(tx, user)
     return UserDetails(
         id=user.id,
         name=user.name,
@@ -85,9 +91,7 @@ def describe_user(tx: MetaTx, user: User) -> UserDetails:
         is_instance_owner=any(
             role.resource_type == INSTANCE and role.user_type == OWNER for role in roles
         ),
-        tokens=tuple(
-            OwnToken(id=one.id, description=one.description, status=one.status) for one in tokens
-        ),
+        tokens=tuple(tokens),
     )
 
 
