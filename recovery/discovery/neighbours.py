@@ -5,12 +5,11 @@ live here: which store a command uses: what is found here is only ever proposed.
 
 Invariants: only files that look like a store of InfluxDB are proposed, never one that is empty, of
 another program, or something else with the right name; one that a server could open comes before
-one that is damaged. Nothing is opened but regular files, for
-reading; a folder with many of them is not read through.
+one that is damaged. Nothing is opened but regular files, for reading; a folder with many of them is
+not read through.
 
-Source: bbolt 1.3.6 db.go, meta (magic 0xED0CDAED behind the header of 16 bytes of the first two
-pages, the FNV-1a sum of its first 56 bytes behind them), page.go; InfluxDB v2.9.1 names of bolt
-buckets, as in `recovery.model.schema`.
+Source: bbolt 1.3.6 db.go (the magic 0xED0CDAED behind the header of 16 bytes of the first two
+pages); names of bolt buckets, as in `recovery.model.schema`.
 """
 
 import difflib
@@ -19,19 +18,17 @@ import os
 import stat
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from struct import Struct
-from typing import BinaryIO, Final
+from typing import Final
 
 from recovery.discovery.backup_folder import newest_backup
 from recovery.discovery.candidate import STORE_NAME
+from recovery.metastore.recognition import names_in
 from recovery.model.schema import LEVEL_MAX, buckets_of_level
 
 PROPOSED_MAX: Final = 3
 _MAGIC: Final = b"\xed\xda\x0c\xed"
 _META_OFFSETS: Final = (16, 4096 + 16, 16384 + 16, 65536 + 16)
 _BUCKETS: Final = (b"organizationsv1", b"usersv1", b"bucketsv1", b"authorizationsv1", b"migrations")
-_META: Final = Struct("<IIIIQQQQQQ")
-"""Magic, version, page size, flags, root, its sequence, freelist, high water mark, txid, sum."""
 _READ_BYTES: Final = 1 << 20
 _FILES_MAX: Final = 500
 _ALIKE: Final = 0.6
@@ -74,53 +71,22 @@ def looks_like_a_store(path: Path) -> bool:
             start = file.read(_READ_BYTES)
             if not any(start[offset : offset + len(_MAGIC)] == _MAGIC for offset in _META_OFFSETS):
                 return False
-            root = _root(file, start, status.st_size)
     except OSError:
         return False
-    if root is not None:
-        return _is_of_influxdb(root)
+    names = names_in(path)
+    if names is not None:
+        return _are_of_influxdb(names)
     return len(start) == _READ_BYTES or any(name in start for name in _BUCKETS)
 
 
 def opens(path: Path) -> bool:
     """Tell whether a server could open a store; what is wrong further inside is not looked for."""
-    try:
-        with path.open("rb") as file:
-            start = file.read(_META_OFFSETS[-1] + _META.size)
-            root = _root(file, start, path.stat().st_size)
-    except OSError:
-        return False
-    return root is not None and _is_of_influxdb(root)
+    names = names_in(path)
+    return names is not None and _are_of_influxdb(names)
 
 
-def _root(file: BinaryIO, start: bytes, size_bytes: int) -> bytes | None:
-    """Read the root page by the newest meta that is sound; None without one in its place."""
-    found = []
-    for offset in _META_OFFSETS:
-        stored = start[offset : offset + _META.size]
-        if len(stored) < _META.size or not stored.startswith(_MAGIC):
-            continue
-        _, _, page_size, _, root, _, _, pages, txid, checksum = _META.unpack(stored)
-        is_whole = pages * page_size <= size_bytes and root < pages
-        if is_whole and checksum == _fnv(stored[:-8]):
-            found.append((txid, root * page_size, page_size))
-    if not found:
-        return None
-    _, place, page_size = max(found)
-    file.seek(place)
-    page = file.read(min(page_size, _READ_BYTES))
-    return page if int.from_bytes(page[:8], "little") * page_size == place else None
-
-
-def _is_of_influxdb(root: bytes) -> bool:
-    return any(name.encode() in root for name in buckets_of_level(LEVEL_MAX))
-
-
-def _fnv(content: bytes) -> int:
-    total = 0xCBF29CE484222325
-    for byte in content:
-        total = (total ^ byte) * 0x100000001B3 % (1 << 64)
-    return total
+def _are_of_influxdb(names: frozenset[str]) -> bool:
+    return not names.isdisjoint(buckets_of_level(LEVEL_MAX))
 
 
 def _folders_like(folder: Path) -> list[Path]:

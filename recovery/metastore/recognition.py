@@ -1,6 +1,6 @@
 """Whether a bolt file is a store of InfluxDB, and of which schema level.
 
-Lives here: `recognised_level`. Must not live here: opening and locking (`store`).
+Lives here: `recognised_level`, `names_in`. Must not live here: opening and locking (`store`).
 
 Invariants: nothing that the migrations seem to say counts before the whole file has been checked: a
 page that lost its content looks like a store that no server has used yet, and influxd started on it
@@ -10,8 +10,11 @@ Source: spec influxdb-metadata sections 4.1, 6.
 """
 
 from contextlib import suppress
+from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
+import bolt_store
+from bolt_store.errors import BoltError
 from recovery.errors import SchemaError, StoreDamagedError
 from recovery.metastore.failures import Failures
 from recovery.metastore.transaction import MetaTx
@@ -78,6 +81,16 @@ def recognised_level(
     if needs_schema:
         _require_level(tx, failures)
     return min(state.level, LEVEL_MAX)
+
+
+def names_in(path: Path) -> frozenset[str] | None:
+    """Name the top-level bolt buckets of a file, without its lock; None where bbolt could not."""
+    try:
+        file = bolt_store.open_block_file(path, lock=False)
+        with bolt_store.open_file(file, write=False) as db, db.view() as tx:
+            return frozenset(name.decode(errors="replace") for name in tx.bucket_names())
+    except (BoltError, OSError):
+        return None
 
 
 def _require_influxdb(tx: MetaTx, failures: Failures) -> None:
