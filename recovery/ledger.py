@@ -262,9 +262,6 @@ class Ledger(msgspec.Struct, frozen=True, kw_only=True):
         Args:
             txid_before: Newest transaction of the store, if known.
 
-        Returns:
-            The number of the row, for `conclude`.
-
         Raises:
             LedgerError: It cannot be recorded. The store must be left alone then.
         """

@@ -52,17 +52,7 @@ def require_a_way_to_confirm(*, is_confirmed: bool, lacks: Iterable[Lack] = ()) 
 
 
 def asked(question: str) -> bool:
-    """Ask for a yes at the terminal.
-
-    Args:
-        question: One line, escaped.
-
-    Returns:
-        Whether the answer is yes.
-
-    Raises:
-        RefusedError: The terminal has gone.
-    """
+    """Ask an escaped question at the terminal; raise `RefusedError` where that has gone."""
     try:
         return ask(question).casefold() == YES
     except OSError as error:
@@ -103,17 +93,7 @@ class PlanAudience:
             self._say(line)
 
     def confirm(self, proposal: Proposal) -> bool:
-        """Ask for a yes, unless it was given on the command line.
-
-        Args:
-            proposal: What was shown.
-
-        Returns:
-            Whether the answer is yes.
-
-        Raises:
-            RefusedError: The terminal has gone.
-        """
+        """Ask for a yes, unless it was given on the command line; may raise `RefusedError`."""
         if self._is_confirmed:
             return True
         return asked(f"Type yes to change {displayed(str(proposal.target_path))}: ")

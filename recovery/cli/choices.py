@@ -40,15 +40,8 @@ def add_all_but(command: Parser) -> None:
 def selection(ids: Sequence[str], spared: Sequence[str], command: str) -> Selection:
     """Say which authorizations a command means; none is never all.
 
-    Args:
-        ids: Those that were named.
-        spared: Its `--all-but`.
-
-    Returns:
-        The choice.
-
     Raises:
-        UsageError: Neither was given, or both; or something is no ID.
+        UsageError: Neither or both were given; or something is no ID.
     """
     if bool(ids) == bool(spared):
         problem = "IDs and --all-but cannot be given together" if ids else "no ID was given"
@@ -60,14 +53,7 @@ def selection(ids: Sequence[str], spared: Sequence[str], command: str) -> Select
 
 
 def authorization_id(text: str) -> Id:
-    """Read the ID of an authorization that was typed.
-
-    Args:
-        text: What was typed.
-
-    Raises:
-        UsageError: It is none.
-    """
+    """Read the ID of an authorization that was typed; raise `UsageError` for what is none."""
     return _typed_id(text, hint="type influx-recovery auth list to see the IDs")
 
 
@@ -93,15 +79,7 @@ def add_user_choice(command: Parser) -> None:
 
 
 def user_choice(name: str | None, id_text: str | None, command: str) -> UserChoice:
-    """Say which user a command means; one is never guessed.
-
-    Args:
-        name: Its `--username`.
-        id_text: Its `--id`.
-
-    Raises:
-        UsageError: Neither was given.
-    """
+    """Say which user a command means; raise `UsageError` for none, which is never guessed."""
     if id_text is not None:
         user_id = parse_id(id_text)
         return UserChoice(name=id_text if user_id is None else None, user_id=user_id)

@@ -45,13 +45,7 @@ def has_terminal() -> bool:
 
 
 def ask(question: str) -> str:
-    """Ask a question at the controlling terminal.
-
-    Args:
-        question: One line, escaped.
-
-    Returns:
-        The line typed, without blanks around it; empty at the end of the input.
+    """Ask an escaped question at the controlling terminal; "" at the end of the input.
 
     Raises:
         OSError: There is no controlling terminal.
@@ -109,14 +103,7 @@ def read_line(terminal: int, size_bytes: int, begin: Callable[[], None]) -> byte
 
 
 def write_all(target: int, content: bytes) -> None:
-    """Write all of it; one call of the system may take less.
-
-    Args:
-        target: An open file descriptor.
-
-    Raises:
-        OSError: It cannot be written.
-    """
+    """Write all of it, or raise `OSError`; one call of the system may take less."""
     rest = memoryview(content)
     while rest:
         rest = rest[os.write(target, rest) :]

@@ -51,10 +51,6 @@ def choose_destination(
     Args:
         token_file: Path of a new file, if one was named.
         is_stdout: Whether stdout was asked for in words.
-        stdout: Standard output.
-
-    Returns:
-        The place, not opened yet.
 
     Raises:
         RefusedError: No place was named and there is no terminal, or the file exists.
@@ -72,17 +68,7 @@ def choose_destination(
 
 
 def choose_list(token_file: str) -> "TokenDestination":
-    """Choose the file that several tokens go to.
-
-    Args:
-        token_file: Path of a new file.
-
-    Returns:
-        The place, not opened yet.
-
-    Raises:
-        RefusedError: The file exists.
-    """
+    """Choose the new file that several tokens go to; raise `RefusedError` where it exists."""
     return ListDestination(_free(token_file))
 
 
@@ -97,15 +83,7 @@ def _free(token_file: str) -> Path:
 
 
 def require_own_stdout(*, is_json: bool, is_token: bool) -> None:
-    """Refuse to print a token and a JSON document on the same standard output.
-
-    Args:
-        is_json: Whether the document goes there.
-        is_token: Whether the token does.
-
-    Raises:
-        UsageError: Both do.
-    """
+    """Refuse, by `UsageError`, a token and a JSON document on the same standard output."""
     if is_json and is_token:
         raise UsageError(
             problem="--json and --token-stdout both claim standard output",

@@ -94,9 +94,6 @@ class Command(NamedTuple, Generic[OptionsT]):
     def run_with(self, found: Mapping[str, object], context: Context) -> ExitCode:
         """Run it with what was typed.
 
-        Args:
-            found: The values of all options, by field.
-
         Raises:
             RecoveryError: It was refused or it failed; the error says whether anything was changed.
         """

@@ -66,9 +66,6 @@ def understand(argv: Sequence[str]) -> tuple[argparse.Namespace, Parser]:
     typed is described at first. Whatever that does not understand is given to the whole parser,
     which knows all that could have been meant.
 
-    Args:
-        argv: What was typed after the program's name.
-
     Returns:
         The values of all options, and the parser that found them.
 
@@ -232,10 +229,6 @@ def common_options() -> Parser:
 def parse_arguments(argv: Sequence[str], parser: Parser) -> argparse.Namespace:
     """Understand a command line.
 
-    Args:
-        argv: What was typed after the program's name.
-        parser: What can be typed.
-
     Returns:
         The values of all options. `command` is None when no command was named.
 
@@ -317,15 +310,7 @@ def commands(parser: Parser) -> Iterator[Parser]:
 
 
 def _refuse_unknown_options(argv: Sequence[str], parser: Parser) -> None:
-    """Look for options that no command has, before argparse takes their values for commands.
-
-    Args:
-        argv: What was typed.
-        parser: What can be typed.
-
-    Raises:
-        UsageError: There is one.
-    """
+    """Look for options that no command has, before argparse takes their values for commands."""
     known = dict(parser.options)
     for command in commands(parser):
         known.update(command.options)

@@ -21,8 +21,6 @@ def open_ledger(
     """Choose the ledger. Nothing is made before something is recorded.
 
     Args:
-        options: Its `--ledger`, if given.
-        context: The environment.
         store_path: The store that it is about, if it is about one.
         is_reading: Whether nothing will be recorded.
 

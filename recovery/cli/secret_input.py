@@ -51,7 +51,6 @@ def read_secret(path: str, *, what: str, is_line: bool = True) -> Secret:
 
     Args:
         path: The file; "-" for stdin.
-        what: Such as "password", for the errors.
         is_line: Whether it is one line of characters that can be typed.
 
     Returns:
@@ -115,14 +114,7 @@ def _problem_of_line(text: str) -> str | None:
 
 
 def ask_secret(question: str, *, what: str) -> Secret:
-    """Ask for a secret at the controlling terminal, without echo.
-
-    Args:
-        question: One line, escaped.
-        what: Such as "password", for the errors.
-
-    Returns:
-        What was typed.
+    """Ask an escaped question at the controlling terminal, without echo of the secret.
 
     Raises:
         RefusedError: There is no terminal, or nothing was typed.
@@ -150,11 +142,7 @@ def ask_new_secret(what: str, *, rule: str = "") -> Secret:
     """Ask for a new secret twice, and again when the two differ or the rule is not kept.
 
     Args:
-        what: Such as "password".
         rule: What it has to be like, as a sentence; "" for a secret that is no password.
-
-    Returns:
-        What was typed both times.
 
     Raises:
         RefusedError: There is no terminal, nothing was typed, or no try was well.
@@ -252,15 +240,7 @@ def _add_password_file(command: Parser) -> "_ActionsContainer":
 
 
 def new_password(text: str | None, path: str | None, context: Context) -> Secret:
-    """Get the new password of a user from where it was said to be.
-
-    Args:
-        text: The password itself, from `--password`.
-        path: The file that holds it, from `--password-file`.
-        context: Where to warn.
-
-    Returns:
-        The password; it was asked for when neither was given.
+    """Get the new password of a user from where it was said to be, or ask for it.
 
     Raises:
         RefusedError: It cannot be read.

@@ -30,14 +30,7 @@ _NAMING: Final = ("INFLUXD_BOLT_PATH", "INFLUXD_CONFIG_PATH")
 
 
 def find_store(options: Options, context: Context) -> FoundStore:
-    """Decide which store to work on, and warn of what was odd about the search.
-
-    Args:
-        options: Its `--bolt-path`, if given.
-        context: The environment.
-
-    Returns:
-        The store; it has not been opened.
+    """Decide which store to work on, and warn of what was odd about the search; open nothing.
 
     Raises:
         RecoveryError: There is none, or more than one.

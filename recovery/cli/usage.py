@@ -27,14 +27,7 @@ class UsageError(RecoveryError):
 
 
 def required(value: str | None, option: str, command: str) -> str:
-    """Return the value of an option that a command cannot do without.
-
-    Args:
-        option: The option with its value, as in the help.
-
-    Raises:
-        UsageError: Nothing was given.
-    """
+    """Return the value of an option that a command cannot do without, or raise `UsageError`."""
     if value is None:
         raise UsageError(
             problem=f"{command} needs {option}", hint=f"type influx-recovery {command} --help"

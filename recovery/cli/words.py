@@ -216,14 +216,7 @@ class Parser(argparse.ArgumentParser):
         return text if is_all else f"{text}\n{_COMMON_LINE}\n"
 
     def error(self, message: str) -> NoReturn:
-        """Raise what argparse would print.
-
-        Args:
-            message: The complaint in argparse's words.
-
-        Raises:
-            UsageError: Always.
-        """
+        """Raise as `UsageError` what argparse would print."""
         missing = message.removeprefix("the following arguments are required: ")
         clash = re.fullmatch(r"argument (\S+): not allowed with argument (\S+)", message)
         if clash:

@@ -125,14 +125,7 @@ def locate_configuration(place: Path) -> Path | None:
 
 
 def read_configuration(path: Path) -> Configuration:
-    """Read a configuration file.
-
-    Args:
-        path: The file; its extension says of what kind it is.
-
-    Raises:
-        ConfigurationError: It cannot be read or understood.
-    """
+    """Read a configuration file, of the kind that its extension says, or `ConfigurationError`."""
     table = _table(path)
     return Configuration(
         path=path,

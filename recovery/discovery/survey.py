@@ -111,14 +111,7 @@ def _opened_by(server: Server) -> Iterator[Candidate | Server]:
 
 
 def candidate_of(server: Server) -> Candidate:
-    """Look at the store of a server.
-
-    Args:
-        server: A server that has one.
-
-    Raises:
-        ValueError: The server has no store.
-    """
+    """Look at the store of a server that has one; raise `ValueError` where it has none."""
     if server.store_path is None:
         raise ValueError("a server without a store is no candidate")
     return look_at(

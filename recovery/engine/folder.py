@@ -196,17 +196,7 @@ class EngineFolder:
         )
 
     def read_bucket(self, folder: BucketFolder) -> BucketFacts:
-        """Read the shards of a bucket.
-
-        Args:
-            folder: As `buckets` lists it.
-
-        Returns:
-            What they tell.
-
-        Raises:
-            StoreAccessError: This user may not read them.
-        """
+        """Read the shards of a bucket; raise `StoreAccessError` where this user may not."""
         measurements = Measurements()
         shards = tuple(
             self.read_shard(folder.id, shard_id, measurements) for shard_id in folder.shard_ids
@@ -216,14 +206,7 @@ class EngineFolder:
         )
 
     def read_shard(self, bucket_id: Id, shard_id: int, measurements: Measurements) -> ShardFacts:
-        """Read the indexes and the WAL of a shard.
-
-        Args:
-            shard_id: Its number.
-            measurements: Learns the measurements.
-
-        Returns:
-            What they tell.
+        """Read the indexes and the WAL of a shard, for its facts and its measurements.
 
         Raises:
             StoreAccessError: This user may not read it.

@@ -78,11 +78,7 @@ def read_tsm(read_at: ReadAt, size_bytes: int, measurements: Measurements) -> Ts
     """Read the index of a TSM file.
 
     Args:
-        read_at: Reads the file.
         measurements: Learns the measurements; also those in front of a damage.
-
-    Returns:
-        What it tells.
 
     Raises:
         TsmError: The file is damaged, or none.

@@ -67,11 +67,7 @@ def read_wal(read_at: ReadAt, size_bytes: int, measurements: Measurements) -> Wa
     """Read a WAL segment, as far as it is whole.
 
     Args:
-        read_at: Reads the file.
         measurements: Learns the measurements.
-
-    Returns:
-        What it tells.
 
     Raises:
         OSError: It cannot be read.

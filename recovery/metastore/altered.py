@@ -68,9 +68,6 @@ def alteration_of(path: Path, descriptor: int, *, is_whole: bool) -> Alteration 
         descriptor: The open file.
         is_whole: Look through all of it for a store, as in the image of a disk.
 
-    Returns:
-        What it is; None for a store in its place, damaged or not, and where nothing shows.
-
     Raises:
         OSError: It cannot be read.
     """

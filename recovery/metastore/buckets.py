@@ -38,11 +38,6 @@ class Buckets(NamedRecords[Bucket]):
     def insert(self, bucket_id: Id, org_id: Id, name: str, document: bytes) -> None:
         """Write a new bucket with its index entry; the catalogue needs an entry too.
 
-        Args:
-            bucket_id: A free ID.
-            name: A name that is free in it.
-            document: The record.
-
         Raises:
             RefusedError: The name does not fit into a key.
         """

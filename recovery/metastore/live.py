@@ -40,9 +40,6 @@ def snapshot_store(path: Path, target: Path, *, named: Path | None = None) -> Sn
         target: Where nothing may be yet.
         named: How the target is called in an error; by default by its path.
 
-    Returns:
-        What was copied.
-
     Raises:
         StoreBusyError: It is written too often for a whole copy; nothing is left.
         ConflictError: Something is at the target.

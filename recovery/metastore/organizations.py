@@ -37,11 +37,6 @@ class Organizations(NamedRecords[Organization]):
     def insert(self, org_id: Id, *, name: str, description: str, now: str) -> None:
         """Write a new organization with its index entry; it needs buckets and an owner too.
 
-        Args:
-            org_id: A free ID.
-            name: A free name.
-            now: The time, RFC 3339.
-
         Raises:
             RefusedError: The name does not fit into a key.
         """

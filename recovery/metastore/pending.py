@@ -160,10 +160,7 @@ class PendingTx(MetaTx):
                     yield name, key, below.get(key) or b""
 
     def apply(self, tx: MetaTx) -> None:
-        """Write the changes.
-
-        Args:
-            tx: The records of the same store, in a transaction that can be written.
+        """Write the changes into the records of the same store.
 
         Raises:
             StoreDamagedError: A bucket or a page is not as it was.

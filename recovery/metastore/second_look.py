@@ -21,11 +21,6 @@ class SecondLook:
     def __init__(self, path: Path, device: int, inode: int) -> None:
         """Open the file at a path, provided that it is the one that is locked.
 
-        Args:
-            path: The store, behind symbolic links.
-            device: Device of the locked file.
-            inode: Inode of the locked file.
-
         Raises:
             OSError: It cannot be opened.
             LockError: Another file is there.

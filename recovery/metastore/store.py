@@ -479,10 +479,6 @@ class StagedChange:
 def require_store_file(path: Path, failures: Failures) -> Path:
     """Look at what a path leads to, before anything is opened.
 
-    Args:
-        path: The store, as it was named.
-        failures: Translates what the system raises.
-
     Returns:
         The file behind symbolic links.
 

@@ -36,13 +36,7 @@ class Users(NamedRecords[User]):
         return {one for one in found if one is not None}
 
     def insert(self, user_id: Id, name: str, *, status: str = ACTIVE, oauth_id: str = "") -> None:
-        """Write a new user with its index entry.
-
-        Args:
-            user_id: A free ID.
-            name: A free name.
-            status: "active" or "inactive".
-            oauth_id: A name elsewhere, which servers keep and do not use.
+        """Write a new user, ID and name of which are free, with its index entry.
 
         Raises:
             RefusedError: The name does not fit into a key.

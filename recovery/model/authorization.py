@@ -150,10 +150,6 @@ class Authorization(msgspec.Struct, frozen=True, eq=False):
     def with_permissions_added(self, added: Sequence[Permission], *, now: str) -> bytes:
         """Encode the authorization with more permissions behind those it has.
 
-        Args:
-            added: What to add.
-            now: The time, as `format_time` writes it.
-
         Returns:
             The new document; the permissions that were there keep their bytes.
 

@@ -122,14 +122,7 @@ def index_key(org_id: Id, name: str) -> bytes:
 
 
 def decode_bucket(document: bytes) -> Bucket:
-    """Decode a stored bucket.
-
-    Args:
-        document: A value in `bucketsv1`.
-
-    Raises:
-        UndecodableError: The server could not decode it, or it has no ID.
-    """
+    """Decode a value of `bucketsv1`; raise `UndecodableError` where the server could not."""
     fields = decode_fields(document)
     return Bucket(
         id=required_id_field(fields, "id"),

@@ -144,13 +144,7 @@ class _Field(NamedTuple):
 
 
 def decode_catalogue(catalogue: bytes) -> Catalogue:
-    """Read a catalogue as the server does, with everything that it requires.
-
-    Args:
-        catalogue: The value as stored.
-
-    Returns:
-        Its databases.
+    """Read the databases of a stored catalogue as the server does, with all that it requires.
 
     Raises:
         CatalogueError: It cannot be understood, or lacks a required field: the server would not
@@ -270,15 +264,7 @@ def with_policy(catalogue: bytes, *, name: str, retention_ns: int, shard_group_n
 
 
 def without_database(catalogue: bytes, *, name: str) -> bytes:
-    """Remove a database, and count up the index.
-
-    Args:
-        catalogue: The value as stored.
-        name: The database; one that is not there is well.
-
-    Raises:
-        CatalogueError: The catalogue cannot be understood.
-    """
+    """Remove a database, if it is there, and count up the index; may raise `CatalogueError`."""
     known = decode_catalogue(catalogue)
     if known.database(name) is None:
         return catalogue
@@ -290,14 +276,7 @@ def without_database(catalogue: bytes, *, name: str) -> bytes:
 
 
 def with_shard_id_max(catalogue: bytes, shard_id_max: int) -> bytes:
-    """Let the server number its next shard behind all that are on disk.
-
-    Args:
-        catalogue: The value as stored.
-        shard_id_max: The highest number of a shard.
-
-    Returns:
-        The value to be stored; the same when it is high enough.
+    """Let the server number its next shard behind all that are on disk; may change nothing.
 
     Raises:
         CatalogueError: The catalogue cannot be understood.
@@ -417,17 +396,7 @@ def _with_groups_in_policy(
 
 
 def database_names(catalogue: bytes) -> list[str]:
-    """List the names of all databases.
-
-    Args:
-        catalogue: The value as stored.
-
-    Returns:
-        The names in their stored order.
-
-    Raises:
-        CatalogueError: The catalogue cannot be understood.
-    """
+    """List the names of all databases, in their order; may raise `CatalogueError`."""
     return [database.name for database in decode_catalogue(catalogue).databases]
 
 

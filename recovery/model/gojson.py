@@ -125,13 +125,7 @@ def fold(name: str) -> str:
 
 
 def decode_fields(document: bytes) -> Fields:
-    """Take a stored object apart, without looking into its values.
-
-    Args:
-        document: The value as stored.
-
-    Returns:
-        Its values by folded name. They are valid JSON in valid UTF-8.
+    """Take a stored object apart, into values of valid JSON by folded name.
 
     Raises:
         UndecodableError: It is no JSON object.
@@ -162,17 +156,7 @@ def mended(document: bytes) -> bytes:
 
 
 def text_field(fields: Fields, name: str) -> str:
-    """Read a text.
-
-    Args:
-        name: The name of the field as the server writes it.
-
-    Returns:
-        The text; absent and null are the empty text, as in Go.
-
-    Raises:
-        UndecodableError: It is something else.
-    """
+    """Read a text; absent and null are the empty text, as in Go, and others `UndecodableError`."""
     raw = fields.get(fold(name), _NULL)
     try:
         return _TEXT.decode(raw) or ""
@@ -182,13 +166,7 @@ def text_field(fields: Fields, name: str) -> str:
 
 
 def id_field(fields: Fields, name: str) -> Id | None:
-    """Read an ID.
-
-    Args:
-        name: The name of the field as the server writes it.
-
-    Returns:
-        The ID; None when absent or null, which is the invalid ID zero to Go.
+    """Read an ID; None when absent or null, which is the invalid ID zero to Go.
 
     Raises:
         UndecodableError: It is something else; an empty text and a written zero are, too.
@@ -203,14 +181,7 @@ def id_field(fields: Fields, name: str) -> Id | None:
 
 
 def required_id_field(fields: Fields, name: str) -> Id:
-    """Read an ID without which a record is of no use.
-
-    Args:
-        name: The name of the field as the server writes it.
-
-    Raises:
-        UndecodableError: It is absent or no ID.
-    """
+    """Read an ID without which a record is of no use; raise `UndecodableError` for none."""
     found = id_field(fields, name)
     if found is None:
         raise UndecodableError(problem=f"it has no {name}")
@@ -218,17 +189,7 @@ def required_id_field(fields: Fields, name: str) -> Id:
 
 
 def integer_field(fields: Fields, name: str) -> int:
-    """Read a 64-bit integer.
-
-    Args:
-        name: The name of the field as the server writes it.
-
-    Returns:
-        The number; absent and null are 0, as in Go.
-
-    Raises:
-        UndecodableError: It is something else.
-    """
+    """Read a 64-bit integer; absent and null are 0, as in Go, and others `UndecodableError`."""
     raw = bytes(fields.get(fold(name), _NULL))
     if raw == b"null":
         return 0
@@ -239,13 +200,7 @@ def integer_field(fields: Fields, name: str) -> int:
 
 
 def time_field(fields: Fields, name: str) -> str:
-    """Read a time.
-
-    Args:
-        name: The name of the field as the server writes it.
-
-    Returns:
-        The time as stored, RFC 3339 with up to nanoseconds and any zone; empty when absent.
+    """Read a time as stored, RFC 3339 with up to nanoseconds and any zone; "" when absent.
 
     Raises:
         UndecodableError: It is no time.

@@ -59,24 +59,13 @@ def can_decode(document: bytes, shape: Shape) -> bool:
 
 
 def require_decodable(document: bytes, shape: Shape) -> None:
-    """Refuse what a server cannot decode into a struct.
-
-    Args:
-        document: The value.
-        shape: The struct.
-
-    Raises:
-        UndecodableError: It cannot.
-    """
+    """Refuse, by `UndecodableError`, what a server cannot decode into a struct."""
     if not can_decode(document, shape):
         raise UndecodableError(problem="a field of it is not as the server expects")
 
 
 def repeats(document: bytes) -> bool:
     """Tell whether an object may have a field twice, of which Go decodes both and keeps the last.
-
-    Args:
-        document: The value; an object.
 
     Returns:
         False where it is as long as its parts, as whatever a server writes is.

@@ -99,9 +99,6 @@ def unused(make: Callable[[], Id], is_taken: Callable[[Id], bool]) -> Id:
         make: `IdSource.snowflake` or `IdSource.random`.
         is_taken: Looks in the bucket of the records.
 
-    Returns:
-        The first ID that is free.
-
     Raises:
         RefusedError: As many tries as the server makes have met records; this does not happen by
             chance.

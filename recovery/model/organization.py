@@ -64,14 +64,7 @@ def index_name(name: str) -> str:
 
 
 def decode_organization(document: bytes) -> Organization:
-    """Decode a stored organization.
-
-    Args:
-        document: A value in `organizationsv1`.
-
-    Raises:
-        UndecodableError: The server could not decode it, or it has no ID.
-    """
+    """Decode a value of `organizationsv1`; raise `UndecodableError` where the server could not."""
     fields = decode_fields(document)
     return Organization(
         id=required_id_field(fields, "id"),

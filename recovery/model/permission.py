@@ -185,9 +185,6 @@ _EMPTY_OBJECT: Final = msgspec.Raw(b"{}")
 def decode_permissions(document: bytes) -> list[Permission]:
     """Read a stored permission list.
 
-    Args:
-        document: The JSON of the list. Types and actions that no server knows are kept.
-
     Returns:
         The permissions in their stored order; none for null.
 
@@ -212,17 +209,7 @@ def decode_permissions(document: bytes) -> list[Permission]:
 
 
 def raw_entries(document: bytes) -> list[bytes]:
-    """Take a permission list apart, without looking into its entries.
-
-    Args:
-        document: The JSON of the list.
-
-    Returns:
-        The JSON of each entry; none for null.
-
-    Raises:
-        UndecodableError: It is no list.
-    """
+    """Take the JSON of a permission list apart, none for null; raise `UndecodableError`."""
     for read in (bytes, mended):
         try:
             return [bytes(entry) for entry in _RAW_ENTRIES.decode(read(document)) or ()]

@@ -217,15 +217,7 @@ def versions_of_levels(level: int, sql_level: int) -> str | None:
 
 
 def decode_migration(key: bytes, document: bytes) -> Migration:
-    """Decode a record of `migrationsv1`.
-
-    Args:
-        key: Its key, the number as 16 hexadecimal digits.
-        document: Its value.
-
-    Raises:
-        UndecodableError: The server could not decode it.
-    """
+    """Decode a record of `migrationsv1`; raise `UndecodableError` where the server could not."""
     ordinal = parse_id(key)
     if ordinal is None or len(key) != ID_LENGTH:
         raise UndecodableError(problem="its key is no number")

@@ -61,14 +61,7 @@ class User(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def decode_user(document: bytes) -> User:
-    """Decode a stored user.
-
-    Args:
-        document: A value in `usersv1`.
-
-    Raises:
-        UndecodableError: The server could not decode it, or it has no ID.
-    """
+    """Decode a value of `usersv1`; raise `UndecodableError` where the server could not."""
     fields = decode_fields(document)
     return User(
         id=required_id_field(fields, "id"),

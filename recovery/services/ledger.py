@@ -92,14 +92,7 @@ def _operations(entries: Iterable[Entry]) -> tuple[Operation, ...]:
 
 
 def find_operation(ledger: Entries, number: int) -> Operation:
-    """Find one operation.
-
-    Args:
-        number: Number of its first row, or of any later one.
-
-    Raises:
-        NotFoundError: There is none of that number.
-    """
+    """Find one operation by the number of any of its rows, or raise `NotFoundError`."""
     entries = ledger.entries()
     operations = _operations(entries)
     first = {entry.entry_id: entry.intent_id for entry in entries}.get(number)

@@ -64,9 +64,6 @@ class Session:
             is_live: Take no lock, and read a proven snapshot of a store that a server may hold. A
                 packed copy, which no server holds, is read as it is.
 
-        Returns:
-            The session.
-
         Raises:
             RecoveryError: It cannot be opened; the error says what it is instead.
         """
@@ -115,10 +112,6 @@ class Session:
 
     def carry_out(self, proposal: "Proposal", ports: "Ports") -> "Outcome":
         """Show a proposal, ask, and do it.
-
-        Args:
-            proposal: What is to be done, made in this session.
-            ports: What that needs from outside.
 
         Raises:
             RefusedError: Another change was made since the proposal.

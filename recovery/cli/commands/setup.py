@@ -167,17 +167,7 @@ class _Commander:
 
 
 def retention_ns(text: str, option: str = "--retention") -> int:
-    """Read a retention, or another length of time.
-
-    Args:
-        text: Such as "72h", "30d", "8w" or "0".
-
-    Returns:
-        It in nanoseconds; 0 forever.
-
-    Raises:
-        UsageError: It is none.
-    """
+    """Read a time, as "72h", "30d", "8w" or "0", in nanoseconds, 0 forever; or `UsageError`."""
     found = _RETENTION.match(text)
     if found is not None and int(found["count"]):
         return int(found["count"]) * UNITS_NS[found["unit"]]

@@ -32,14 +32,7 @@ class FormChoice(StrEnum):
 
 
 def require_active(tx: MetaTx, user: User) -> None:
-    """Refuse a user whose tokens no server takes.
-
-    Args:
-        user: Who is to get a token.
-
-    Raises:
-        RefusedError: The user is inactive.
-    """
+    """Refuse, by `RefusedError`, a user whose tokens no server takes."""
     if not user.is_inactive:
         return
     hint: Remedy

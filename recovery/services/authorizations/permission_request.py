@@ -98,11 +98,6 @@ class PermissionRequest(msgspec.Struct, frozen=True, kw_only=True):
     def resolve(self, tx: MetaTx, *, organization: Organization, user_id: Id) -> list[Permission]:
         """Work out the permissions.
 
-        Args:
-            tx: The records, for the names of buckets.
-            organization: The organization of the token.
-            user_id: The user of the token.
-
         Returns:
             The permissions, each once: buckets, then types, then those of the document.
 

@@ -38,14 +38,7 @@ class RequestBody(msgspec.Struct, frozen=True, kw_only=True):
 
     @classmethod
     def of(cls, document: bytes) -> Self:
-        """Read the body of a request, or only the array of permissions in it.
-
-        Args:
-            document: JSON.
-
-        Raises:
-            RefusedError: It is neither, or asks for what cannot be done.
-        """
+        """Read the body of a request, or only its permissions; raise `RefusedError` for others."""
         if not document.lstrip().startswith(b"{"):
             return cls(permissions=document)
         try:

@@ -273,9 +273,6 @@ def choose_legacy(store: MetaTx, which: str) -> Authorization:
     Args:
         which: Its ID, which goes first, or its user name.
 
-    Returns:
-        The record.
-
     Raises:
         NotFoundError: There is none; the error lists the first of those that exist.
         RefusedError: Several records have the user name.

@@ -82,10 +82,6 @@ def propose(store: MetaStore, planner: Planner, manner: Manner) -> Proposal:
 def carry_out(proposal: Proposal, ports: Ports) -> Outcome:
     """Show a proposal, ask, and do it: from the question to the delivery.
 
-    Args:
-        proposal: What is to be done.
-        ports: What that needs from outside.
-
     Raises:
         RecoveryError: It was refused or it failed; the error says whether anything was changed.
     """

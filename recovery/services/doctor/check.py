@@ -238,11 +238,7 @@ def examine(
     Args:
         session: The store, opened whatever its schema is.
         files: What belongs to it; what is not there is not looked at.
-        rng: Randomness, for mends.
         progress: Told now and then how far it is.
-
-    Returns:
-        What was found.
 
     Raises:
         StoreDamagedError: Nothing of it can be read.

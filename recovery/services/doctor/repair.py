@@ -184,7 +184,6 @@ class _Trial:
 
         Args:
             wanted: Gives what is to be done about a finding.
-            before: What is wrong with the store as it is.
 
         Returns:
             What was mended, of all rounds.

@@ -193,9 +193,6 @@ class Disk:
     def unmapped(self, folder: BucketFolder, bucket: Bucket | None) -> tuple[Unmapped, list[int]]:
         """Read the shards of a bucket that the catalogue does not know.
 
-        Args:
-            bucket: Its record, if there is one.
-
         Returns:
             What can be done with them, and those of which no point can be read.
 

@@ -85,9 +85,6 @@ def copies_of(real_path: Path, operations: tuple[Operation, ...]) -> tuple[Store
         real_path: The store, behind symbolic links.
         operations: What was done to it and stands, as `standing_operations` gives it.
 
-    Returns:
-        The copies, the oldest first.
-
     Raises:
         RecoveryError: The folder cannot be read.
     """

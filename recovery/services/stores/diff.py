@@ -94,18 +94,7 @@ class Comparison(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def compare_stores(before: Session, after: Session) -> Comparison:
-    """Compare two stores.
-
-    Args:
-        before: The first.
-        after: The second.
-
-    Returns:
-        What is different.
-
-    Raises:
-        RecoveryError: One of them cannot be read.
-    """
+    """Compare two stores; raise `RecoveryError` where one cannot be read."""
     with before.view() as left, after.view() as right:
         return Comparison(
             before=left.facts,
@@ -140,8 +129,6 @@ def ids_not_concerned(before: MetaTx, after: MetaTx, ids: Iterable[str]) -> tupl
     """Pick the IDs that no difference between two stores has to do with.
 
     Args:
-        before: The first store.
-        after: The second one.
         ids: IDs of records.
 
     Returns:

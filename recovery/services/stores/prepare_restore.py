@@ -132,9 +132,6 @@ def prepare_restore(  # what, where to, and what is needed for it
         reason: Why, for the ledger.
         is_dry_run: Whether to stop before anything is made.
 
-    Returns:
-        What was made; nothing where the backup can be restored as it is.
-
     Raises:
         StoreNotFoundError: The folder has no manifest, or lacks the metadata.
         WriteFailedError: The copy cannot be made; nothing is left of it.

@@ -107,15 +107,7 @@ def _part(find_out: Callable[[], _T], problems: list[str]) -> _T | None:
 
 
 def write_report(report: Report, target: Path) -> None:
-    """Write the page into a new file of mode 0600.
-
-    Args:
-        report: What it says.
-        target: The file; nothing may be there.
-
-    Raises:
-        WriteFailedError: It cannot be written; nothing is left of it.
-    """
+    """Write the page into a new file of mode 0600; a `WriteFailedError` leaves nothing."""
     content = page_of(report).encode(errors="backslashreplace")
     with StagedFile(target) as new:
         try:

@@ -44,9 +44,6 @@ class Prospect(msgspec.Struct, frozen=True, kw_only=True):
 def compact(path: Path, target: Path, *, clock: Clock, rng: Rng) -> tuple[CompactFacts, Prospect]:
     """Copy the content of a store into a new, packed file, and examine that.
 
-    Args:
-        target: Where nothing may be yet.
-
     Returns:
         What was written, and what influxd would do with it.
 

@@ -56,15 +56,7 @@ def bucket_of(store: MetaTx, bucket_id: Id) -> Bucket:
 
 
 def existing(record: Record | None, kind: str, record_id: Id, listing: Run) -> Record:
-    """Take what was found.
-
-    Args:
-        kind: What it is, for a sentence.
-        listing: What lists those that there are.
-
-    Raises:
-        NotFoundError: Nothing was.
-    """
+    """Take what was found, or raise `NotFoundError`, which says what lists those that are."""
     if record is None:
         raise NotFoundError(kind=kind, name=record_id, existing=None, hint=listing)
     return record

@@ -108,10 +108,7 @@ def write_default_source(tx: MetaTx) -> None:
 
 
 def write_user(tx: MetaTx, *, name: str, ids: IdSource) -> Id:
-    """Write an active user without a password (R3).
-
-    Args:
-        name: A name that no user has.
+    """Write an active user, of a name that no user has, without a password (R3).
 
     Raises:
         RefusedError: The name does not fit into a key, or no ID is free.
@@ -198,10 +195,7 @@ def write_bucket(tx: MetaTx, wish: BucketWish, *, org_id: Id, ids: IdSource, now
 
 
 def change_catalogue(tx: MetaTx, change: Callable[[bytes], bytes]) -> None:
-    """Rewrite the engine's catalogue.
-
-    Args:
-        change: Makes the new value of the stored one; raises `CatalogueError`.
+    """Rewrite the engine's catalogue by a change that may raise `CatalogueError`.
 
     Raises:
         StoreDamagedError: There is none, or it cannot be understood.

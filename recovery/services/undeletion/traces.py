@@ -170,12 +170,8 @@ def gather(store: MetaStore, copies: Sequence[CopyFile], *, has_own: bool) -> Tr
     """Look for deleted users and authorizations.
 
     Args:
-        store: The store, open.
         copies: Where else to look, the newest first.
         has_own: Whether to look on the pages of the store itself.
-
-    Returns:
-        What was found.
 
     Raises:
         RecoveryError: The store, or a copy that was named, cannot be read.

@@ -42,9 +42,6 @@ def read_engine(path: Path, progress: Progress | None = None) -> EngineFacts:
     Args:
         progress: Told after each bucket how many have been read.
 
-    Returns:
-        What its files tell.
-
     Raises:
         StoreNotFoundError: It is not there, or is none.
         StoreAccessError: This user may not read it.
@@ -83,13 +80,7 @@ class RebuildStore(msgspec.Struct, frozen=True, kw_only=True):
     rng: Rng
 
     def plan(self, store: MetaTx) -> Plan:
-        """Try everything on top of the store, and say what it comes to.
-
-        Args:
-            store: The store that is to be filled.
-
-        Returns:
-            What was tried.
+        """Try everything on top of the store that is to be filled, and say what it comes to.
 
         Raises:
             RefusedError: Something contradicts itself, or is missing.
