@@ -355,6 +355,8 @@ BREAKAGES: Final = (
        lambda tx, m: change(tx, MAPPINGS, f"{m.org}{m.bob}", userType="boss"), mended=False),
     _b("mapping under a wrong key", "I19 M",
        lambda tx, m: change(tx, MAPPINGS, f"{m.org}{m.bob}", userID=m.alice), mended=False),
+    _b("mapping moved to a wrong key", "I19 M",
+       lambda tx, m: _rekey(tx, MAPPINGS, f"{m.org}{m.bob}", f"{m.org}{NOBODY}"), mended=False),
     _b("mapping of an unknown type", "I19 L",
        lambda tx, m: change(tx, MAPPINGS, f"{m.org}{m.bob}", resourceType="new"), mended=False),
     _b("mapping of no user", "I19 L", lambda tx, m: _add_mapping(tx, m.org, NOBODY), mended=True),
@@ -540,6 +542,13 @@ BREAKAGES: Final = (
        lambda tx, m: put(tx, "checkindexv1", f"{m.org}gone", NOBODY), mended=True),
     _b("check under a wrong key", "I32 M",
        lambda tx, _: change(tx, "checksv1", CHECK, id=NOBODY), mended=False),
+    _b("dashboard under a wrong key", "I31 M", lambda tx, _: _rekey(
+        tx, "dashboardsv2", DASHBOARD, NOBODY), mended=False),
+    _b("label under a wrong key", "I32 M",
+       lambda tx, _: _rekey(tx, "labelsv1", LABEL, NOBODY), mended=False),
+    _b("scraper under a wrong key", "I32 M", lambda tx, m: put(tx, "scraperv2", NOBODY, {
+           "id": CHECK, "name": "s", "type": "prometheus", "url": "u", "orgID": m.org,
+       }), mended=False),
     _b("endpoint not in the index", "I32 M",
        lambda tx, m: drop(tx, "notificationEndpointIndexv1", f"{m.org}End"), mended=True),
     _b("endpoint leads elsewhere", "I32 M",

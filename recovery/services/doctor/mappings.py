@@ -108,8 +108,9 @@ def examine_mappings(chart: Chart) -> Iterator[Finding]:
             mend = deleting((TABLE, key), (INDEX, entry))
             yield UNDECODABLE.broken(TABLE, key[ID_LENGTH:], mend=mend)
             continue
-        if key != mapping_key(mapping.resource_id, mapping.user_id):
-            known.opaque.add(text_of(key))
+        own_key = mapping_key(mapping.resource_id, mapping.user_id)
+        if key != own_key:
+            known.opaque.update((text_of(key), text_of(own_key)))
             yield WRONG_KEY.broken(TABLE, mapping.user_id)
             continue
         known.known.add(text_of(key))

@@ -8,6 +8,7 @@ Source: spec influxdb-metadata sections 4.8, 4.11, 13.2.
 import base64
 import binascii
 from collections.abc import Callable, Iterator
+from functools import partial
 from typing import Final, NamedTuple
 
 import msgspec
@@ -31,13 +32,13 @@ from recovery.model.goshape import (
     SOURCE,
     TELEGRAF,
     Shape,
-    can_decode,
+    require_decodable,
 )
 from recovery.model.ids import ID_LENGTH, Id, parse_id
 from recovery.services.doctor.chart import Chart, Population, text_of
 from recovery.services.doctor.finding import Finding, Rule, Severity, deleting, spared
 from recovery.services.doctor.indexes import IndexAudit, IndexRules, index_rules
-from recovery.services.doctor.records import undecodable
+from recovery.services.doctor.records import undecodable, well_kept, wrong_key
 
 SECRETS: Final = "secretsv1"
 DASHBOARDS: Final = "dashboardsv2"
@@ -330,22 +331,22 @@ def _plain(chart: Chart) -> Iterator[Finding]:
     """Look at the kinds of records that have no index."""
     for name, what, shape in PLAIN:
         effect = f"listing each {what} ends with an error"
-        rule = undecodable("I32", f"a {what}", effect, Severity.MEDIUM)
-        for key, document in chart.tx.table(name).items():
-            if not _is_plain(name, document, shape):
-                yield rule.broken(name, key)
+        rules = (
+            undecodable("I32", f"a {what}", effect, Severity.MEDIUM),
+            wrong_key("I32", f"a {what}", Severity.MEDIUM),
+        )
+        decode = partial(_decode_plain, name, shape)
+        for one in well_kept(name, chart, Population(), decode, rules):
+            if isinstance(one, Finding):
+                yield one
 
 
-def _is_plain(name: str, document: bytes, shape: Shape) -> bool:
-    if not can_decode(document, shape):
-        return False
-    try:
-        fields = decode_fields(document)
-        required_id_field(fields, "id")
-        required_id_field(fields, "orgID")
-        return name != RULES or text_field(fields, "type") in RULE_TYPES
-    except UndecodableError:
-        return False
+def _decode_plain(name: str, shape: Shape, document: bytes) -> _Named:
+    require_decodable(document, shape)
+    fields = decode_fields(document)
+    if name == RULES and text_field(fields, "type") not in RULE_TYPES:
+        raise UndecodableError(problem="its type is not known")
+    return _read(fields)
 
 
 def _secrets(chart: Chart) -> Iterator[Finding]:
@@ -361,38 +362,31 @@ def _secrets(chart: Chart) -> Iterator[Finding]:
 
 def _indexed(chart: Chart, kind: _Kind, populations: dict[str, Population]) -> Iterator[Finding]:
     """Compare one kind of record with one of its indexes."""
-    table = chart.tx.table(kind.table)
     is_new = kind.table not in populations
-    population = populations.setdefault(kind.table, Population())
-    population.is_there = chart.has_records(kind.table)
+    population = populations[kind.table] = Population()
     # The server writes no value there and reads none.
     # Source: InfluxDB v2.9.1 dashboards/service.go, kv/variable.go (putVariableOrgsIndex).
     target = _last_id if kind.index in {DASHBOARDS_BY_ORG, VARIABLES_BY_ORG} else None
     audit = IndexAudit(chart.tx.table(kind.index), kind.table, kind.rules, target=target)
     effect = "it is left out of lists, or listing fails"
-    rule = undecodable(kind.number, "a record", effect, Severity.MEDIUM)
-    for key, document in table.items():
-        record = _record(kind, key, document)
-        if record is None:
-            population.opaque.add(text_of(key))
-            if is_new:
-                yield rule.broken(kind.table, key)
-            continue
-        population.known.add(text_of(key))
-        audit.want(kind.key(record).encode("utf-8", "surrogateescape"), kind.value(record))
+    rules = (
+        undecodable(kind.number, "a record", effect, Severity.MEDIUM),
+        wrong_key(kind.number, "a record", Severity.MEDIUM),
+    )
+    for one in well_kept(kind.table, chart, population, partial(_decode, kind), rules):
+        if not isinstance(one, Finding):
+            record = one[1]
+            audit.want(kind.key(record).encode("utf-8", "surrogateescape"), kind.value(record))
+        elif is_new:
+            yield one
     yield from audit.findings(population)
 
 
-def _record(kind: _Kind, key: bytes, document: bytes) -> _Named | None:
-    """Read a record; None when it cannot be understood, or is under a wrong key."""
+def _decode(kind: _Kind, document: bytes) -> _Named:
     shape = SHAPES.get(kind.table)
-    if shape is not None and not can_decode(document, shape):
-        return None
-    try:
-        record = kind.read(decode_fields(document))
-    except UndecodableError:
-        return None
-    return record if key == record.id.encode() else None
+    if shape is not None:
+        require_decodable(document, shape)
+    return kind.read(decode_fields(document))
 
 
 def _last_id(key: bytes, _value: bytes) -> bytes:
