@@ -7,7 +7,7 @@ Invariants: no message holds a byte of a key or a value. `InvariantError` stands
 `BoltError`, so that no handler for a damaged file hides a bug of ours.
 """
 
-from typing import Literal
+from typing import ClassVar, Literal
 
 
 class BoltError(Exception):
@@ -246,32 +246,33 @@ class KeyRequiredError(LimitError):
         super().__init__("a key needs at least 1 byte")
 
 
-class KeyTooLargeError(LimitError):
-    """The key or bucket name is too long.
+class TooLargeError(LimitError):
+    """A part of an item is too long.
 
     Attributes:
+        what: Which part.
         found_bytes: Its size.
         limit_bytes: The largest size allowed.
     """
 
-    def __init__(self, *, found_bytes: int, limit_bytes: int) -> None:
-        self.found_bytes = found_bytes
-        self.limit_bytes = limit_bytes
-        super().__init__(f"key has {found_bytes} bytes, at most {limit_bytes} are possible")
-
-
-class ValueTooLargeError(LimitError):
-    """The value is too long.
-
-    Attributes:
-        found_bytes: Its size.
-        limit_bytes: The largest size allowed.
-    """
+    what: ClassVar[str]
 
     def __init__(self, *, found_bytes: int, limit_bytes: int) -> None:
         self.found_bytes = found_bytes
         self.limit_bytes = limit_bytes
-        super().__init__(f"value has {found_bytes} bytes, at most {limit_bytes} are possible")
+        super().__init__(f"{self.what} has {found_bytes} bytes, at most {limit_bytes} are possible")
+
+
+class KeyTooLargeError(TooLargeError):
+    """The key or bucket name is too long."""
+
+    what = "key"
+
+
+class ValueTooLargeError(TooLargeError):
+    """The value is too long."""
+
+    what = "value"
 
 
 class CommitError(BoltError):

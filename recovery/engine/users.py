@@ -10,15 +10,12 @@ TSM file open).
 from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
-from typing import Final
-
-PROC_ROOT: Final = Path("/proc")
 
 
-def pid_within(folder: Path, *, proc_root: Path = PROC_ROOT) -> int | None:
+def pid_within(folder: Path) -> int | None:
     """Find a process that this user may look at and that has a file within a folder open."""
     within = f"{folder.resolve()}/"
-    for process in _listed(proc_root):
+    for process in _listed(Path("/proc")):
         if process.name.isdigit():
             for descriptor in _listed(process / "fd"):
                 with suppress(OSError):

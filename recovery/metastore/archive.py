@@ -61,15 +61,15 @@ class Stream:
         self._head = b""
         self._position = 0
 
-    def peek(self, size_bytes: int = HEAD_BYTES) -> bytes:
-        """Return so many of the next bytes, fewer where the stream ends or is cut."""
+    def peek(self) -> bytes:
+        """Return the next `HEAD_BYTES` bytes, fewer where the stream ends or is cut."""
         try:
-            while len(self._head) < size_bytes and (more := self._source.read1(CHUNK_BYTES)):
+            while len(self._head) < HEAD_BYTES and (more := self._source.read1(CHUNK_BYTES)):
                 self._head += more
         except CUT:
             if not self._head:
                 raise
-        return self._head[:size_bytes]
+        return self._head[:HEAD_BYTES]
 
     def read1(self, size: int = CHUNK_BYTES) -> bytes:
         """Return some of the next bytes; none at the end."""

@@ -152,7 +152,6 @@ class Chart(msgspec.Struct, kw_only=True):
     orgs: Population = msgspec.field(default_factory=Population)
     buckets: Population = msgspec.field(default_factory=Population)
     authorizations: Population = msgspec.field(default_factory=Population)
-    labels: Population = msgspec.field(default_factory=Population)
     system_buckets: dict[str, set[str]] = msgspec.field(default_factory=dict)
     stuck_orgs: set[str] = msgspec.field(default_factory=set)
     explained_orgs: set[str] = msgspec.field(default_factory=set)

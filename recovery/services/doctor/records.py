@@ -5,12 +5,12 @@ one kind has. Must not live here: what only one kind can have.
 """
 
 from collections.abc import Callable, Collection, Iterator
-from typing import Final, Protocol, TypeVar
+from typing import Final, TypeVar
 
+from recovery.metastore.table import Identified
 from recovery.metastore.transaction import MetaTx
 from recovery.model.authorization import Authorization
 from recovery.model.gojson import UndecodableError
-from recovery.model.ids import Id
 from recovery.model.organization import Organization
 from recovery.model.password import is_password_hash
 from recovery.model.user import User
@@ -21,12 +21,7 @@ from recovery.services.doctor.indexes import Adoption
 BY_ITS_ID: Final = "give it another name, with its ID in the place of the first NAME"
 
 
-class _Record(Protocol):
-    @property
-    def id(self) -> Id: ...
-
-
-RecordT = TypeVar("RecordT", bound=_Record)
+RecordT = TypeVar("RecordT", bound=Identified)
 NamedT = TypeVar("NamedT", bound=Authorization | Organization | User)
 
 
