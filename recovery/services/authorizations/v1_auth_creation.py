@@ -14,7 +14,6 @@ from typing import TYPE_CHECKING, ClassVar, Final
 
 import msgspec
 
-from recovery.errors import ConflictError
 from recovery.metastore.transaction import MetaTx
 from recovery.model.authorization import (
     ACTIVE,
@@ -32,7 +31,7 @@ from recovery.secret import Secret
 from recovery.services.authorizations.record_changes import require_user_and_organization
 from recovery.services.authorizations.wording import permitted
 from recovery.services.changes.plan import Plan
-from recovery.services.tenancy.choosing import cut_name, existing, shown_name
+from recovery.services.tenancy.choosing import cut_name, existing, require_free
 
 if TYPE_CHECKING:
     from recovery.services.changes.facts import PlanFacts
@@ -70,10 +69,8 @@ class CreateLegacy(msgspec.Struct, frozen=True, kw_only=True):
             ConflictError: The user name is taken.
         """
         require_user_and_organization(store, self.org_id, self.user_id)
-        if store.legacy_authorizations.indexed_id(self.username) is not None:
-            raise ConflictError(
-                kind="1.x user name", name=shown_name(self.username), hint="choose another name"
-            )
+        holder = store.legacy_authorizations.indexed_id(self.username)
+        require_free("1.x user name", self.username, holder)
         made = self._record(store)
         steps = [
             f"add the 1.x user name {cut_name(self.username)} as authorization {made.id}",

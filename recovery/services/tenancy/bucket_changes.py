@@ -15,7 +15,7 @@ from typing import ClassVar, Final
 
 import msgspec
 
-from recovery.errors import ConflictError, RefusedError
+from recovery.errors import RefusedError
 from recovery.metastore.transaction import MetaTx
 from recovery.model.bucket import (
     HOUR_NS,
@@ -37,7 +37,7 @@ from recovery.services.tenancy.choosing import (
     cut_name,
     differing,
     organization_of,
-    shown_name,
+    require_free,
 )
 from recovery.services.tenancy.organization_records import count_with_data, delete_bucket
 from recovery.services.tenancy.writing import BucketWish, change_catalogue, write_bucket
@@ -76,7 +76,7 @@ class CreateBucket(msgspec.Struct, frozen=True, kw_only=True):
         """
         organization_of(store, self.org_id)
         _require_name(self.name)
-        _require_free(store, self.org_id, self.name)
+        require_free("bucket", self.name, store.buckets.indexed_id(self.org_id, self.name))
         shard_group_ns = shard_group_duration_ns(self.retention_ns, wanted_ns=self.shard_group_ns)
         require_times(self.retention_ns, shard_group_ns)
         ids = IdSource(self.clock, self.rng)
@@ -195,7 +195,8 @@ class EditBucket(msgspec.Struct, frozen=True, kw_only=True):
                 )
             _require_name(self.name)
             if before.org_id is not None:
-                _require_free(store, before.org_id, self.name)
+                holder = store.buckets.indexed_id(before.org_id, self.name)
+                require_free("bucket", self.name, holder)
         retention_ns = before.retention_ns if self.retention_ns is None else self.retention_ns
         shard_group_ns = (
             before.shard_group_ns
@@ -267,11 +268,6 @@ def _require_name(name: str) -> None:
             reason="the name of a bucket cannot be empty, begin with _ or hold a quotation mark",
             hint="give it another name",
         )
-
-
-def _require_free(store: MetaTx, org_id: Id, name: str) -> None:
-    if store.buckets.indexed_id(org_id, name) is not None:
-        raise ConflictError(kind="bucket", name=shown_name(name), hint="choose another name")
 
 
 def _is_lost(tx: MetaTx, bucket_id: Id, org_id: Id, name: str) -> str | None:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Final, TypeVar
 
 import msgspec
 
-from recovery.errors import AmbiguousError, NotFoundError, RefusedError
+from recovery.errors import AmbiguousError, ConflictError, NotFoundError, RefusedError
 from recovery.metastore.transaction import MetaTx
 from recovery.model.bucket import Bucket
 from recovery.model.display import displayed, is_typeable
@@ -60,6 +60,12 @@ def existing(record: Record | None, kind: str, record_id: Id, listing: Run) -> R
     if record is None:
         raise NotFoundError(kind=kind, name=record_id, existing=None, hint=listing)
     return record
+
+
+def require_free(kind: str, name: str, holder: Id | None) -> None:
+    """Refuse, by `ConflictError`, a name that somebody has."""
+    if holder is not None:
+        raise ConflictError(kind=kind, name=shown_name(name), hint="choose another name")
 
 
 def differing(record: object, **wanted: "Json | None") -> dict[str, Json]:

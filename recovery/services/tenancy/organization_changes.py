@@ -30,6 +30,7 @@ from recovery.services.tenancy.choosing import (
     cut_name,
     shown_name,
 )
+from recovery.services.tenancy.organization_records import has_role
 from recovery.services.tenancy.user_creation import require_name
 from recovery.services.tenancy.writing import write_organization
 
@@ -336,7 +337,7 @@ def _role_plan(store: MetaTx, operation: str, user: User, wanted: Mapping, what:
         "resource_id": wanted.resource_id,
     }
     ids = (wanted.resource_id, user.id)
-    if _has_role(store, wanted):
+    if has_role(store, wanted):
         return Plan.nothing(
             operation, f"user {name} is {what} already", facts=facts, record_ids=ids
         )
@@ -350,13 +351,7 @@ def _role_plan(store: MetaTx, operation: str, user: User, wanted: Mapping, what:
         record_ids=ids,
         warnings=() if user.is_active else (inactive,),
         apply=lambda tx: tx.mappings.put(wanted),
-        verify=lambda tx: None if _has_role(tx, wanted) else "a server would not see the role",
-    )
-
-
-def _has_role(tx: MetaTx, wanted: Mapping) -> bool:
-    return tx.mappings.get(wanted.resource_id, wanted.user_id) == wanted and (
-        tx.mappings.is_indexed(wanted.resource_id, wanted.user_id)
+        verify=lambda tx: None if has_role(tx, wanted) else "a server would not see the role",
     )
 
 

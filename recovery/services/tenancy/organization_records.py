@@ -20,12 +20,12 @@ from recovery.metastore.transaction import MetaTx
 from recovery.model.catalogue import CatalogueError, decode_catalogue, without_database
 from recovery.model.gojson import format_time
 from recovery.model.ids import Id, IdSource, unused
-from recovery.model.mapping import organization_role
+from recovery.model.mapping import Mapping, organization_role
 from recovery.model.organization import decode_organization, index_name
 from recovery.ports import Clock, Rng
 from recovery.remedy import Run
 from recovery.services.changes.plan import Plan
-from recovery.services.tenancy.choosing import cut_name, differing, organization_of, shown_name
+from recovery.services.tenancy.choosing import cut_name, differing, organization_of, require_free
 from recovery.services.tenancy.writing import change_catalogue, write_organization
 
 if TYPE_CHECKING:
@@ -224,12 +224,7 @@ class AddRole(msgspec.Struct, frozen=True, kw_only=True):
             facts={"user_id": self.user_id, "organization_id": self.org_id, "role": self.role},
             record_ids=(self.org_id, self.user_id),
             apply=lambda tx: tx.mappings.put(wanted),
-            verify=lambda tx: (
-                None
-                if tx.mappings.get(self.org_id, self.user_id) == wanted
-                and tx.mappings.is_indexed(self.org_id, self.user_id)
-                else "a server would not see the role"
-            ),
+            verify=lambda tx: None if has_role(tx, wanted) else "a server would not see the role",
         )
 
 
@@ -255,6 +250,13 @@ class EndRole(msgspec.Struct, frozen=True, kw_only=True):
             apply=lambda tx: tx.mappings.delete(*ids),
             verify=lambda tx: "the role is still there" if tx.mappings.has(*ids) else None,
         )
+
+
+def has_role(tx: MetaTx, wanted: Mapping) -> bool:
+    """Tell whether a server sees a role: its record and its entry in the index are there."""
+    return tx.mappings.get(wanted.resource_id, wanted.user_id) == wanted and (
+        tx.mappings.is_indexed(wanted.resource_id, wanted.user_id)
+    )
 
 
 def delete_bucket(tx: MetaTx, bucket_id: Id) -> None:
@@ -284,10 +286,7 @@ def count_with_data(store: MetaTx, bucket_ids: set[Id]) -> int:
 def _require_free_name(store: MetaTx, name: str) -> None:
     if not index_name(name):
         raise RefusedError(reason="the name of the organization is empty", hint="give it a name")
-    if store.organizations.indexed_id(name) is not None:
-        raise ConflictError(
-            kind="organization", name=shown_name(index_name(name)), hint="choose another name"
-        )
+    require_free("organization", index_name(name), store.organizations.indexed_id(name))
 
 
 def _is_lost(tx: MetaTx, org_id: Id, name: str) -> str | None:

@@ -15,7 +15,6 @@ from typing import TYPE_CHECKING, ClassVar, Final
 import msgspec
 from msgspec.structs import replace
 
-from recovery.errors import ConflictError
 from recovery.metastore.transaction import MetaTx
 from recovery.model.authorization import Authorization
 from recovery.model.ids import Id
@@ -25,8 +24,8 @@ from recovery.remedy import Input, Run
 from recovery.secret import Secret
 from recovery.services.access import Loss, loss_warnings
 from recovery.services.changes.plan import Plan
-from recovery.services.tenancy.choosing import UserChoice, cut_name, shown_name
-from recovery.services.tenancy.user_creation import require_name, user_named
+from recovery.services.tenancy.choosing import UserChoice, cut_name, require_free
+from recovery.services.tenancy.user_creation import id_of_name, require_name
 
 if TYPE_CHECKING:
     from recovery.services.changes.facts import PlanFacts
@@ -161,11 +160,7 @@ class RenameUser(msgspec.Struct, frozen=True, kw_only=True):
             return Plan.nothing(
                 self.operation, f"{name} is its name already", facts=facts, record_ids=(user.id,)
             )
-        taken = store.users.indexed_id(self.new_name) or user_named(store, self.new_name)
-        if taken is not None:
-            raise ConflictError(
-                kind="user", name=shown_name(self.new_name), hint="choose another name"
-            )
+        require_free("user", self.new_name, id_of_name(store, self.new_name))
         after = decode_user(user.rewritten({"name": self.new_name}))
         return Plan(
             operation=self.operation,

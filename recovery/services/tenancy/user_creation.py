@@ -189,6 +189,12 @@ def user_named(store: MetaTx, name: str) -> User | None:
     return next((user for user in store.users.walk([]) if user.name == name), None)
 
 
+def id_of_name(store: MetaTx, name: str) -> Id | None:
+    """Find who has a name, in the index or in a record that the index has lost."""
+    named = user_named(store, name)
+    return store.users.indexed_id(name) or (named.id if named else None)
+
+
 def require_name(kind: str, name: str) -> None:
     """Refuse, by `RefusedError`, what cannot be a name: it is empty, or is not text."""
     if not name.strip():

@@ -20,7 +20,7 @@ from recovery.model.user import ACTIVE, decode_user
 from recovery.ports import Clock, Rng
 from recovery.secret import Secret
 from recovery.services.changes.plan import Plan
-from recovery.services.tenancy.choosing import cut_name, differing, shown_name, user_of
+from recovery.services.tenancy.choosing import cut_name, differing, require_free, user_of
 
 
 class AddUser(msgspec.Struct, frozen=True, kw_only=True):
@@ -149,8 +149,7 @@ class StorePassword(msgspec.Struct, frozen=True, kw_only=True):
 def _require_free_name(store: MetaTx, name: str) -> None:
     if not name:
         raise RefusedError(reason="the name of the user is empty", hint="give it a name")
-    if store.users.indexed_id(name) is not None:
-        raise ConflictError(kind="user", name=shown_name(name), hint="choose another name")
+    require_free("user", name, store.users.indexed_id(name))
 
 
 def _is_lost(tx: MetaTx, user_id: Id, name: str) -> str | None:

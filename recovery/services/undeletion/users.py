@@ -26,7 +26,7 @@ from recovery.services.authorizations.changes import differs
 from recovery.services.authorizations.token_owners import TokenOwners
 from recovery.services.changes.plan import Plan
 from recovery.services.tenancy.choosing import UserChoice, cut_name, shown_name
-from recovery.services.tenancy.user_creation import user_named
+from recovery.services.tenancy.user_creation import id_of_name
 from recovery.services.undeletion.tokens import (
     NAMES_SHOWN_MAX,
     WORKS_AGAIN,
@@ -70,7 +70,7 @@ def list_deleted_users(
     """Say of each deleted user, by ID, what it is, and whether it can be brought back."""
     for one, found in sorted(traces.users.items()):
         best = found[0]
-        taken = _name_taken(store, best)
+        taken = id_of_name(store, best.user.name)
         yield DeletedUser(
             id=one,
             name=best.user.name,
@@ -125,7 +125,7 @@ class UndeleteUser(msgspec.Struct, frozen=True, kw_only=True):
             )
         trace = self._found()
         user = trace.user
-        taken = _name_taken(store, trace)
+        taken = id_of_name(store, user.name)
         if taken is not None:
             raise RefusedError(
                 reason=f"user {cut_name(user.name)} cannot be brought back: user {taken} has its "
@@ -172,7 +172,7 @@ class UndeleteUser(msgspec.Struct, frozen=True, kw_only=True):
         name = self.user.name or ""
         if any(one.user.name == name for found in self.traces.users.values() for one in found):
             return None
-        return _id_of_name(store, name)
+        return id_of_name(store, name)
 
     def _found(self) -> UserTrace:
         everybody = self.traces.users
@@ -285,16 +285,6 @@ def _tokens_of(traces: Traces, user_id: Id) -> list[TokenTrace]:
     return [
         found[0] for found in traces.tokens.values() if found[0].authorization.user_id == user_id
     ]
-
-
-def _name_taken(store: MetaTx, trace: UserTrace) -> Id | None:
-    return _id_of_name(store, trace.user.name)
-
-
-def _id_of_name(store: MetaTx, name: str) -> Id | None:
-    """Find who has a name, in the index or in a record that the index has lost."""
-    named = user_named(store, name)
-    return store.users.indexed_id(name) or (named.id if named else None)
 
 
 def _is_possible(store: MetaTx, role: Role) -> bool:
