@@ -10,9 +10,10 @@ value of the store.
 
 from collections.abc import Sequence
 from enum import IntEnum, unique
-from typing import Final, Literal, Self
+from typing import TYPE_CHECKING, Final, Literal, Self
 
-from recovery.remedy import Remedy
+if TYPE_CHECKING:
+    from recovery.remedy import Remedy
 
 UNCHANGED: Final = "nothing was changed"
 
@@ -69,7 +70,7 @@ class RecoveryError(Exception):
     exit_code: ExitCode = ExitCode.REFUSED
     changed: bool | None = False
 
-    def __init__(self, sentence: str, *, hint: Remedy) -> None:
+    def __init__(self, sentence: str, *, hint: "Remedy") -> None:
         self.hint = hint
         super().__init__(sentence)
 
@@ -84,7 +85,7 @@ class StoreAccessError(RecoveryError):
 
     exit_code = ExitCode.REFUSED
 
-    def __init__(self, *, path: str, problem: str, hint: Remedy) -> None:
+    def __init__(self, *, path: str, problem: str, hint: "Remedy") -> None:
         self.path = path
         self.problem = problem
         super().__init__(f"{path} {problem}; {UNCHANGED}", hint=hint)
@@ -99,7 +100,7 @@ class ConfigurationError(RecoveryError):
 
     exit_code = ExitCode.REFUSED
 
-    def __init__(self, *, path: str, problem: str, hint: Remedy) -> None:
+    def __init__(self, *, path: str, problem: str, hint: "Remedy") -> None:
         self.path = path
         self.problem = problem
         super().__init__(f"{path} {problem}; {UNCHANGED}", hint=hint)
@@ -114,7 +115,7 @@ class StoreNotFoundError(RecoveryError):
 
     exit_code = ExitCode.NOT_FOUND
 
-    def __init__(self, *, path: str, problem: str, hint: Remedy) -> None:
+    def __init__(self, *, path: str, problem: str, hint: "Remedy") -> None:
         self.path = path
         self.problem = problem
         super().__init__(f"{path} {problem}; {UNCHANGED}, nothing was created", hint=hint)
@@ -129,7 +130,7 @@ class StoreBusyError(RecoveryError):
 
     exit_code = ExitCode.BUSY
 
-    def __init__(self, *, path: str, holder: str, hint: Remedy) -> None:
+    def __init__(self, *, path: str, holder: str, hint: "Remedy") -> None:
         self.path = path
         self.holder = holder
         super().__init__(f"{path} is in use: {holder}; {UNCHANGED}", hint=hint)
@@ -158,7 +159,7 @@ class StoreDamagedError(RecoveryError):
     exit_code = ExitCode.DAMAGED
 
     def __init__(
-        self, *, path: str, problem: str, hint: Remedy, findings: Sequence[str] = ()
+        self, *, path: str, problem: str, hint: "Remedy", findings: Sequence[str] = ()
     ) -> None:
         self.path = path
         self.problem = problem
@@ -175,7 +176,7 @@ class SchemaError(RecoveryError):
 
     exit_code = ExitCode.SCHEMA
 
-    def __init__(self, *, path: str, problem: str, hint: Remedy) -> None:
+    def __init__(self, *, path: str, problem: str, hint: "Remedy") -> None:
         self.path = path
         self.problem = problem
         super().__init__(f"{path} {problem}; {UNCHANGED}", hint=hint)
@@ -214,7 +215,7 @@ class NotFoundError(RecoveryError):
     exit_code = ExitCode.NOT_FOUND
 
     def __init__(
-        self, *, kind: str, name: str, existing: Sequence[str] | None, hint: Remedy
+        self, *, kind: str, name: str, existing: Sequence[str] | None, hint: "Remedy"
     ) -> None:
         self.kind = kind
         self.name = name
@@ -234,7 +235,7 @@ class AmbiguousError(RecoveryError):
 
     exit_code = ExitCode.REFUSED
 
-    def __init__(self, *, kind: str, candidates: Sequence[str], hint: Remedy) -> None:
+    def __init__(self, *, kind: str, candidates: Sequence[str], hint: "Remedy") -> None:
         self.kind = kind
         self.candidates = tuple(candidates)
         listed = ", ".join(self.candidates)
@@ -253,7 +254,7 @@ class RefusedError(RecoveryError):
 
     exit_code = ExitCode.REFUSED
 
-    def __init__(self, *, reason: str, hint: Remedy) -> None:
+    def __init__(self, *, reason: str, hint: "Remedy") -> None:
         self.reason = reason
         super().__init__(f"{reason}; {UNCHANGED}", hint=hint)
 
@@ -266,7 +267,7 @@ class ConflictError(RefusedError):
         name: Its name, as it may be shown; empty for what has no name that may be shown.
     """
 
-    def __init__(self, *, kind: str, name: str, hint: Remedy) -> None:
+    def __init__(self, *, kind: str, name: str, hint: "Remedy") -> None:
         self.kind = kind
         self.name = name
         what = f"{kind} {name}" if name else f"this {kind}"
@@ -286,7 +287,7 @@ class LedgerError(RecoveryError):
 
     exit_code = ExitCode.REFUSED
 
-    def __init__(self, *, path: str, problem: str, changed: bool | None, hint: Remedy) -> None:
+    def __init__(self, *, path: str, problem: str, changed: bool | None, hint: "Remedy") -> None:
         self.path = path
         self.problem = problem
         self.changed = changed
@@ -309,7 +310,7 @@ class DeliveryError(RecoveryError):
     exit_code = ExitCode.NOT_DELIVERED
     changed = True
 
-    def __init__(self, *, authorization_id: str, problem: str, hint: Remedy) -> None:
+    def __init__(self, *, authorization_id: str, problem: str, hint: "Remedy") -> None:
         self.authorization_id = authorization_id
         self.problem = problem
         super().__init__(
@@ -335,7 +336,7 @@ class WriteFailedError(RecoveryError):
         path: str,
         problem: str,
         outcome: Literal["unchanged", "unknown"],
-        hint: Remedy,
+        hint: "Remedy",
         backup_path: str | None = None,
     ) -> None:
         self.path = path
@@ -353,7 +354,7 @@ class WriteFailedError(RecoveryError):
 class VerificationError(WriteFailedError):
     """The change was committed, and the re-opened store is not as planned."""
 
-    def __init__(self, *, path: str, problem: str, hint: Remedy, backup_path: str | None) -> None:
+    def __init__(self, *, path: str, problem: str, hint: "Remedy", backup_path: str | None) -> None:
         super().__init__(
             path=path, problem=problem, outcome="unknown", hint=hint, backup_path=backup_path
         )

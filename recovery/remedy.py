@@ -11,7 +11,9 @@ names it.
 from collections.abc import Mapping
 from enum import Enum, auto, unique
 from types import MappingProxyType
-from typing import NamedTuple, TypeAlias
+from typing import TypeAlias
+
+import msgspec
 
 
 @unique
@@ -73,7 +75,7 @@ class Input(Enum):
     """An address of this machine to serve on."""
 
 
-class Give(NamedTuple):
+class Give(msgspec.Struct, frozen=True):
     """Do the same again, and say something with it.
 
     Attributes:
@@ -87,7 +89,7 @@ class Give(NamedTuple):
     value: str | None = None
 
 
-class Omit(NamedTuple):
+class Omit(msgspec.Struct, frozen=True):
     """Do the same again, and leave something out.
 
     Attributes:
@@ -99,7 +101,7 @@ class Omit(NamedTuple):
     purpose: str = ""
 
 
-class Run(NamedTuple):
+class Run(msgspec.Struct, frozen=True):
     """Do something else.
 
     Attributes:
@@ -115,7 +117,7 @@ class Run(NamedTuple):
     then: "Run | None" = None
 
 
-class Restore(NamedTuple):
+class Restore(msgspec.Struct, frozen=True):
     """Put a backup into the place of the store, with the server stopped.
 
     Attributes:

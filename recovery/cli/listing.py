@@ -6,7 +6,7 @@ for records that cannot be listed. Must not live here: any one listing.
 
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
-from typing import Generic, NamedTuple, TypeVar
+from typing import Generic, TypeVar
 
 import msgspec
 
@@ -28,7 +28,7 @@ from recovery.services.session import View
 Row = TypeVar("Row")
 
 
-class Listed(NamedTuple, Generic[Row]):
+class Listed(msgspec.Struct, Generic[Row], frozen=True):
     """A kind of record, as it is listed.
 
     Attributes:

@@ -9,7 +9,7 @@ so that neither mypy nor a reader is told something else than what happens.
 """
 
 from collections.abc import Callable, Mapping
-from typing import TYPE_CHECKING, Generic, NamedTuple, TypeVar
+from typing import TYPE_CHECKING, Generic, TypeVar
 
 import msgspec
 
@@ -61,7 +61,7 @@ class Change(Options, frozen=True):
 OptionsT = TypeVar("OptionsT", bound=Options)
 
 
-class Command(NamedTuple, Generic[OptionsT]):
+class Command(msgspec.Struct, Generic[OptionsT], frozen=True):
     """A command: what it takes, and what it does.
 
     Attributes:

@@ -9,14 +9,16 @@ first bytes; gzip(1), xz(1), zstd(1), bzip2(1) for the suffixes that they want, 
 
 import re
 from pathlib import Path
-from typing import Final, NamedTuple
+from typing import Final
+
+import msgspec
 
 from recovery.model.display import quoted
 
 HEAD_BYTES: Final = 512
 
 
-class Packing(NamedTuple):
+class Packing(msgspec.Struct, frozen=True):
     """A way to pack a file.
 
     Attributes:

@@ -11,7 +11,7 @@ Source: InfluxDB v2.9.1 bolt/kv.go (Get); spec section 2.
 """
 
 from collections.abc import Callable, Iterator
-from typing import NamedTuple, Protocol, TypeVar
+from typing import Protocol, TypeVar
 
 import msgspec
 
@@ -34,7 +34,7 @@ class Identified(Protocol):
 Record = TypeVar("Record", bound=Identified)
 
 
-class KeyChange(NamedTuple):
+class KeyChange(msgspec.Struct, frozen=True):
     """What a change did to one key. It holds secrets.
 
     Attributes:

@@ -45,8 +45,8 @@ _ESCAPES: Final = {
     "\r": "\\r",
     "\t": "\\t",
 }
-_ESCAPED: Final = re.compile('[\x00-\x1f"\\\\<>&\u2028\u2029\ud800-\udfff]')
-_SURROGATE: Final = "[\ud800-\udfff]"  # seldom met, so it is compiled where it is
+_ESCAPED: Final = '[\x00-\x1f"\\\\<>&\u2028\u2029\ud800-\udfff]'
+_SURROGATE: Final = "[\ud800-\udfff]"
 _REPLACEMENT: Final = "\N{REPLACEMENT CHARACTER}"
 
 _MOST_DAYS: Final = (
@@ -60,7 +60,7 @@ _CLOCK: Final = (
 MOST_TIMES: Final = rf"[0-9]{{4}}-(?:{_MOST_DAYS}){_CLOCK}"
 """Matches each text that `is_time` accepts, but for those of a leap day."""
 
-_TIME: Final = re.compile(rf"[0-9]{{4}}-(?:{_MOST_DAYS}|(?P<leap_day>02-29)){_CLOCK}\Z")
+_TIME: Final = rf"[0-9]{{4}}-(?:{_MOST_DAYS}|(?P<leap_day>02-29)){_CLOCK}\Z"
 """What Go's time.Time reads: RFC 3339, and the few liberties that its parser takes."""
 
 _NULL: Final = msgspec.Raw(b"null")
@@ -108,7 +108,7 @@ def encode(value: Json) -> bytes:
 
 def encode_text(text: str) -> bytes:
     """Encode a text, lone surrogates included, as Go would."""
-    return f'"{_ESCAPED.sub(_escape, text)}"'.encode()
+    return f'"{re.sub(_ESCAPED, _escape, text)}"'.encode()
 
 
 def fold(name: str) -> str:
@@ -215,7 +215,7 @@ def time_field(fields: Fields, name: str) -> str:
 
 def is_time(text: str) -> bool:
     """Tell whether Go reads a text as a time: it is RFC 3339, or near enough for Go."""
-    found = _TIME.match(text)
+    found = re.match(_TIME, text)
     if found is None:
         return False
     return found["leap_day"] is None or _is_leap(int(text[:4]))

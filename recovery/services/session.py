@@ -11,7 +11,9 @@ session belongs to one thread.
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import TYPE_CHECKING, Final, NamedTuple, Self
+from typing import TYPE_CHECKING, Final, Self
+
+import msgspec
 
 from recovery.errors import RecoveryError, RefusedError
 from recovery.metastore.packed import is_packed, open_readable
@@ -24,7 +26,7 @@ if TYPE_CHECKING:
     from recovery.services.changes.ports import Ports
 
 
-class View(NamedTuple):
+class View(msgspec.Struct, frozen=True):
     """One state of a store."""
 
     facts: StoreFacts

@@ -196,7 +196,7 @@ def _way_to_both(tx: MetaTx) -> Remedy:
     if tx.table(USERS).is_empty:
         values = {Input.USER: None, Input.ORGANIZATION: owned}
         return Run("user create", "to make a user who owns it", values)
-    return create_org._replace(values={Input.ORGANIZATION: None, Input.USER: owner})
+    return Run("org create", "to make one", {Input.ORGANIZATION: None, Input.USER: owner})
 
 
 def _only_name(found: Iterable[User | Organization]) -> str | None:

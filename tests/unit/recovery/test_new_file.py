@@ -14,6 +14,7 @@ import pytest
 
 from recovery.errors import ConflictError, RefusedError, StoreAccessError, WriteFailedError
 from recovery.new_file import STAGE_PREFIX, ClaimedFile, StagedFile, require_free
+from recovery.remedy import advice
 
 CONTENT = b"canary"
 Make = Callable[[Path], None]
@@ -258,4 +259,4 @@ def test_where_no_file_can_be_made_the_way_of_who_asked_is_told(
     monkeypatch.setattr(os, "access", lambda *_: False)
     with pytest.raises(StoreAccessError) as caught:
         make(tmp_path / "new", "make a copy")
-    assert "make a copy" in caught.value.hint
+    assert "make a copy" in advice(caught.value.hint)

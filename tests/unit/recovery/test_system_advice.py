@@ -5,6 +5,7 @@ import os
 
 import pytest
 
+from recovery.remedy import advice
 from recovery.system_advice import advice_on, reason_of
 
 CODES = set(errno.errorcode)
@@ -12,25 +13,25 @@ CODES = set(errno.errorcode)
 
 @pytest.mark.parametrize("code", sorted(CODES - {errno.ENOSPC, errno.EDQUOT}))
 def test_space_is_made_only_where_space_is_missing(code: int) -> None:
-    assert "make space" not in advice_on(code)
+    assert "make space" not in advice(advice_on(code))
 
 
 def test_a_full_disk_and_a_full_quota_are_two_things() -> None:
     assert advice_on(errno.ENOSPC, otherwise="name another") == ("make space there", "name another")
-    assert "quota" in advice_on(errno.EDQUOT)
+    assert "quota" in advice(advice_on(errno.EDQUOT))
 
 
 @pytest.mark.parametrize("code", [errno.EPERM, errno.EACCES])
 def test_root_is_not_told_to_become_root(code: int, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(os, "geteuid", lambda: 0)
-    assert "as root" not in advice_on(code)
+    assert "as root" not in advice(advice_on(code))
     monkeypatch.setattr(os, "geteuid", lambda: 1000)
-    assert "as root" in advice_on(code)
+    assert "as root" in advice(advice_on(code))
 
 
 def test_an_immutable_file_is_named_to_root(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(os, "geteuid", lambda: 0)
-    assert "chattr" in advice_on(errno.EPERM)
+    assert "chattr" in advice(advice_on(errno.EPERM))
 
 
 @pytest.mark.parametrize("code", [errno.EMFILE, errno.ENFILE, errno.ENOMEM])

@@ -13,6 +13,7 @@ import bolt_store
 from recovery.errors import ConflictError, RefusedError, StoreBusyError, StoreDamagedError
 from recovery.metastore.rebuilding import CompactFacts, SalvageFacts
 from recovery.model.recognition import RecordKind
+from recovery.remedy import advice
 from recovery.services.authorizations.changes import DeleteAuthorization
 from recovery.services.stores.salvage import Prospect, compact, salvage
 from tests.support.locks import locked
@@ -104,7 +105,7 @@ def test_a_damaged_store_is_not_compacted_but_salvaged(made: MadeStore, tmp_path
     made.path.write_bytes(data)
     with pytest.raises(StoreDamagedError) as caught:
         compacted(made.path, tmp_path / "new")
-    assert "store salvage" in caught.value.hint
+    assert "store salvage" in advice(caught.value.hint)
     assert not (tmp_path / "new").exists()
     facts, _ = salvaged(made.path, tmp_path / "new")
     assert (facts.is_written, facts.is_complete) == (True, False)

@@ -9,7 +9,7 @@ from recovery.errors import NotFoundError, RefusedError
 from recovery.metastore.store import MetaStore
 from recovery.metastore.transaction import MetaTx
 from recovery.model.ids import Id
-from recovery.remedy import Run
+from recovery.remedy import Run, ways
 from recovery.secret import Secret
 from recovery.services.authorizations.v1_auth import DeleteLegacy, SetLegacyPassword
 from recovery.services.tenancy.choosing import UserChoice
@@ -117,8 +117,7 @@ def test_what_contradicts_the_store_is_refused(
     edit(made.path, lambda tx: spoil(tx, made))
     with pytest.raises(RefusedError, match=problem) as refused:
         change(made.path, undeletion(made.path, made.legacy, copy))
-    hint = refused.value.hint
-    hints = [hint] if isinstance(hint, Run) else list(hint or ())
+    hints = ways(refused.value.hint)
     assert command in [one.operation for one in hints if isinstance(one, Run)]
 
 
