@@ -38,7 +38,7 @@ from bolt_store.file.pager import Pager
 from bolt_store.limits import PAGE_SIZE_BYTES_MIN
 from bolt_store.tree.freelist import Freelist
 from bolt_store.tree.pages import REACHABLE, Pages
-from bolt_store.tree.tx import Tx
+from bolt_store.tree.tx import StagedPages, Tx
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -285,7 +285,7 @@ class DB:
 
     # -- for the transaction (see `bolt_store.tree.tx.Host`) -----------------------------------
 
-    def verify_new_tree(self, meta: Meta, written: dict[int, bytes]) -> None:
+    def verify_new_tree(self, meta: Meta, written: StagedPages) -> None:
         """Look at a new tree before its meta is written.
 
         Args:
@@ -329,7 +329,7 @@ class DB:
             invariant(state.kept_back.isdisjoint(run), "the older tree is kept")
 
     def committed(
-        self, meta: Meta, *, free: list[int], freed: set[int], written: dict[int, bytes]
+        self, meta: Meta, *, free: list[int], freed: set[int], written: StagedPages
     ) -> None:
         """Take over the state that is in force now.
 
@@ -349,8 +349,7 @@ class DB:
         in_use.extend(bytes(meta.high_water_mark - len(in_use)))
         for pgid in freed:
             in_use[pgid] = 0
-        for pgid, run in written.items():
-            count = len(run) // meta.page_size_bytes
+        for pgid, count in written.page_counts():
             in_use[pgid : pgid + count] = bytes([REACHABLE]) * count
         self._state = _WriterState(
             free=free,

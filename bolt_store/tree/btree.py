@@ -14,10 +14,10 @@ loaded.
 """
 
 from bisect import bisect_left, bisect_right
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from typing import Protocol
 
-from bolt_store.codec.branch import Branch, encode_branch
+from bolt_store.codec.branch import Branch
 from bolt_store.codec.layout import run_length
 from bolt_store.codec.leaf import Leaf, encode_leaf, find_in_leaf
 from bolt_store.errors import CycleError, LimitError, PageError
@@ -46,8 +46,8 @@ class Storage(Protocol):
         """Tell whether a page was given back by this transaction."""
         ...
 
-    def store(self, page_count: int, encode: Callable[[int], bytes]) -> int:
-        """Allocate a run, and keep its bytes, as made by `encode(pgid)`, for the commit."""
+    def store(self, node: Node, page_count: int) -> int:
+        """Allocate a run for a node that nobody changes any more, and keep it for the commit."""
         ...
 
 
@@ -348,15 +348,8 @@ def _store(part: Node, storage: Storage, page_size_bytes: int) -> tuple[bytes, i
     size = node_size_bytes(part)
     if size > RUN_SIZE_BYTES_MAX:  # up to four values stay together, whatever their size
         raise LimitError("the values of neighbouring keys do not fit into the 4 GiB of one page")
-    page_count = run_length(size, page_size_bytes)
-
-    def encode(pgid: int) -> bytes:
-        if isinstance(part, LeafNode):
-            return encode_leaf(part, pgid=pgid, page_size_bytes=page_size_bytes)
-        stored = Branch(part.keys, [child for child in part.children if isinstance(child, int)])
-        return encode_branch(stored, pgid=pgid, page_size_bytes=page_size_bytes)
-
-    return (part.keys[0] if part.keys else b""), storage.store(page_count, encode)
+    pgid = storage.store(part, run_length(size, page_size_bytes))
+    return (part.keys[0] if part.keys else b""), pgid
 
 
 def _too_deep(child: Child) -> CycleError:

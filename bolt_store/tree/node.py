@@ -9,9 +9,9 @@ Source: bbolt v1.3.6 node.go (splitTwo, splitIndex, rebalance); spec sections 2.
 from itertools import pairwise
 from typing import Final, TypeAlias
 
-from bolt_store.codec.branch import Branch, branch_size_bytes
+from bolt_store.codec.branch import Branch, branch_size_bytes, encode_branch
 from bolt_store.codec.layout import ELEMENT_SIZE_BYTES, PAGE_HEADER_SIZE_BYTES
-from bolt_store.codec.leaf import Leaf, leaf_size_bytes
+from bolt_store.codec.leaf import Leaf, encode_leaf, leaf_size_bytes
 from bolt_store.limits import ELEMENT_COUNT_MAX
 
 KEYS_PER_PAGE_MIN: Final = 2
@@ -71,6 +71,14 @@ def node_size_bytes(node: Node) -> int:
     if isinstance(node, LeafNode):
         return leaf_size_bytes(node)
     return branch_size_bytes(node.keys)
+
+
+def encode_node(node: Node, *, pgid: int, page_size_bytes: int) -> bytes:
+    """Encode a node whose children have their pages. Arguments and result as `encode_leaf`."""
+    if isinstance(node, LeafNode):
+        return encode_leaf(node, pgid=pgid, page_size_bytes=page_size_bytes)
+    stored = Branch(node.keys, [child for child in node.children if isinstance(child, int)])
+    return encode_branch(stored, pgid=pgid, page_size_bytes=page_size_bytes)
 
 
 def is_undersized(node: Node, page_size_bytes: int) -> bool:

@@ -18,12 +18,13 @@ again tells. Nothing written in steps 3 to 5 is part of any snapshot until then.
 Source: bbolt v1.3.6 tx.go (Commit); spec sections 2.1, 2.5, 2.6 and 2.11.
 """
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from types import TracebackType
 from typing import Final, Literal, NamedTuple, Protocol, Self
 
 from bolt_store.codec.bucket import BucketValue
 from bolt_store.codec.freelist import encode_freelist
+from bolt_store.codec.layout import run_length
 from bolt_store.codec.meta import Meta, encode_meta
 from bolt_store.errors import (
     BoltError,
@@ -38,6 +39,7 @@ from bolt_store.limits import TXID_MAX
 from bolt_store.tree.btree import Storage
 from bolt_store.tree.bucket import Bucket
 from bolt_store.tree.freelist import Freelist
+from bolt_store.tree.node import Node, encode_node, node_size_bytes
 from bolt_store.tree.pages import Pages
 
 GROWTH_PAGES_MIN: Final = 16
@@ -60,7 +62,7 @@ class Host(Protocol):
         """The slot that the next meta goes to: the one that does not count now."""
         ...
 
-    def verify_new_tree(self, meta: Meta, written: dict[int, bytes]) -> None:
+    def verify_new_tree(self, meta: Meta, written: "StagedPages") -> None:
         """Look at the tree of a meta that is not written yet; raise `BoltError` to stop it."""
         ...
 
@@ -73,7 +75,7 @@ class Host(Protocol):
         ...
 
     def committed(
-        self, meta: Meta, *, free: list[int], freed: set[int], written: dict[int, bytes]
+        self, meta: Meta, *, free: list[int], freed: set[int], written: "StagedPages"
     ) -> None:
         """Take over the state that is in force now."""
         ...
@@ -87,12 +89,49 @@ class Host(Protocol):
         ...
 
 
+class StagedPages(Mapping[int, bytes]):
+    """The runs that a commit is going to write, by their first page.
+
+    A changed node becomes bytes when it is asked for, each time: a record that has a page of its
+    own takes up to twice as much on it, and a change of all records of a large store would hold
+    both.
+    """
+
+    def __init__(self, page_size_bytes: int) -> None:
+        """Begin without a run."""
+        self._page_size_bytes = page_size_bytes
+        self._runs: dict[int, Node | bytes] = {}
+
+    def add(self, pgid: int, run: Node | bytes) -> None:
+        """Lay a run out: a node that nobody changes any more, or its bytes."""
+        invariant(pgid not in self._runs, "no page is allocated twice")
+        self._runs[pgid] = run
+
+    def __getitem__(self, pgid: int) -> bytes:
+        run = self._runs[pgid]
+        if isinstance(run, bytes):
+            return run
+        return encode_node(run, pgid=pgid, page_size_bytes=self._page_size_bytes)
+
+    def __iter__(self) -> Iterator[int]:
+        return iter(self._runs)
+
+    def __len__(self) -> int:
+        return len(self._runs)
+
+    def page_counts(self) -> Iterator[tuple[int, int]]:
+        """Walk the runs: first page, and number of pages."""
+        for pgid, run in self._runs.items():
+            size = len(run) if isinstance(run, bytes) else node_size_bytes(run)
+            yield pgid, run_length(size, self._page_size_bytes)
+
+
 class _Staged(NamedTuple):
     """A commit whose pages are laid out and not yet written."""
 
     meta: Meta
     meta_page: bytes
-    pages: dict[int, bytes]
+    pages: StagedPages
     free: list[int]
 
 
@@ -131,7 +170,7 @@ class Tx:
         """
         self._host = host
         self._freelist = freelist
-        self._staged: dict[int, bytes] = {}
+        self._staged = StagedPages(pages.page_size_bytes)
         self._laid_out: _Staged | None = None
         self._is_open = True
         self._is_laid_out = False
@@ -227,11 +266,10 @@ class Tx:
         """Tell whether a page was given back by this transaction."""
         return pgid in self._free_pages().freed
 
-    def store(self, page_count: int, encode: Callable[[int], bytes]) -> int:
-        """Allocate a run, and keep its bytes for the commit."""
+    def store(self, node: Node, page_count: int) -> int:
+        """Allocate a run for a node, and keep it for the commit."""
         pgid = self._free_pages().allocate(page_count)
-        invariant(pgid not in self._staged, "no page is allocated twice")
-        self._staged[pgid] = encode(pgid)
+        self._staged.add(pgid, node)
         return pgid
 
     def _free_pages(self) -> Freelist:
@@ -321,9 +359,8 @@ class Tx:
         size = self.pages.page_size_bytes
         pgid, page_count = freelist.allocate_own_run(size)
         free = freelist.ids()
-        self._staged[pgid] = encode_freelist(
-            free, pgid=pgid, page_count=page_count, page_size_bytes=size
-        )
+        run = encode_freelist(free, pgid=pgid, page_count=page_count, page_size_bytes=size)
+        self._staged.add(pgid, run)
         meta = self._meta._replace(
             root_pgid=root,
             freelist_pgid=pgid,

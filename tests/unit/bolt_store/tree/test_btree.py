@@ -1,6 +1,5 @@
 """The shape of a tree through puts and deletes, and trees that lead around in circles."""
 
-from collections.abc import Callable
 from random import Random
 
 import pytest
@@ -10,7 +9,7 @@ from bolt_store.errors import CycleError, FormatError, LimitError, PageError
 from bolt_store.file.pager import Pager
 from bolt_store.tree.btree import BTree, child_index, tree_runs
 from bolt_store.tree.cursor import Cursor
-from bolt_store.tree.node import LeafNode
+from bolt_store.tree.node import LeafNode, Node
 from bolt_store.tree.pages import Pages
 from tests.support.bolt_files import SAMPLE_KEY_COUNT, key, memory_db, reopened, sample, value
 from tests.support.memory_file import MemoryFile
@@ -344,8 +343,8 @@ def test_values_that_do_not_fit_into_one_page_run_are_refused_before_anything_is
         def is_freed(self, pgid: int) -> bool:
             raise AssertionError(pgid)
 
-        def store(self, page_count: int, encode: Callable[[int], bytes]) -> int:
-            raise AssertionError(page_count, encode)
+        def store(self, node: Node, page_count: int) -> int:
+            raise AssertionError(node, page_count)
 
     node = LeafNode([0] * 3, [b"a", b"b", b"c"], [Huge(), Huge(), Huge()])
     with pytest.raises(LimitError):

@@ -1,6 +1,7 @@
 """The life of a transaction, and the order in which a commit touches the file."""
 
 import errno
+import tracemalloc
 from typing import Literal
 
 import pytest
@@ -415,3 +416,23 @@ def test_an_interrupt_while_writing_the_meta_leaves_the_outcome_unknown() -> Non
             tx.bucket(b"small").put(b"k", b"v")
         with pytest.raises(StateError):
             db.update()
+
+
+def test_pages_that_are_laid_out_do_not_lie_in_memory_beside_their_records() -> None:
+    record_bytes, count = PAGE_SIZE // 2 + 100, 1000
+    with memory_db() as (db, _):
+        tx = db.update()
+        bucket = tx.create_bucket(b"large")
+        tracemalloc.start()
+        try:
+            for number in range(count):
+                bucket.put(key(number), bytes(record_bytes))
+            before_bytes, _ = tracemalloc.get_traced_memory()
+            tracemalloc.reset_peak()
+            tx.stage()
+            _, peak_bytes = tracemalloc.get_traced_memory()
+        finally:
+            tracemalloc.stop()
+        tx.commit()
+        assert peak_bytes - before_bytes < count * record_bytes // 2
+        assert problems(db) == []
