@@ -13,6 +13,7 @@ from recovery.cli.documents import Store
 from recovery.cli.hints import command_line
 from recovery.cli.options import Change, Command
 from recovery.cli.outcome import NewFileDocument
+from recovery.cli.output import Output
 from recovery.cli.recording import open_ledger
 from recovery.cli.store import absolute
 from recovery.cli.usage import UsageError, required
@@ -72,6 +73,7 @@ class RestoreDocument(NewFileDocument, frozen=True, kw_only=True):
     source_path: Path | None = None
     is_needed: bool
     because: str | None = None
+    left_out: tuple[str, ...] = ()
     restore_command: str | None = None
     after_command: str | None = None
 
@@ -143,8 +145,9 @@ def _show(report: PreparedRestore, options: _Prepare, context: Context) -> None:
                 source_path=report.source_path,
                 is_needed=report.is_needed,
                 because=report.because,
+                left_out=report.left_out,
                 restore_command=restore,
-                after_command=after if report.is_needed else None,
+                after_command=after if report.authorization_id is not None else None,
             )
         )
         return
@@ -154,22 +157,33 @@ def _show(report: PreparedRestore, options: _Prepare, context: Context) -> None:
         output.prose("Restore, with the address of the new server and an operator token of it:")
         output.line(f"  {restore}")
         return
+    _show_needed(report, output, is_made=is_made, restore=restore, after=after)
+
+
+def _show_needed(
+    report: PreparedRestore, output: Output, *, is_made: bool, restore: str, after: str
+) -> None:
+    target = displayed(str(report.target_path))
+    operator = report.authorization_id
     output.prose(f"A full restore of it would fail: {displayed(report.because)}.")
+    for sentence in report.left_out:
+        output.prose(f"Left out: {sentence}.")
     if not is_made:
+        added = "with one more operator token" if operator else "without what is left out"
         output.prose(
-            f"Dry run: nothing was written. It would make {displayed(str(report.target_path))} "
-            "with one more operator token. Leave out --dry-run to do it."
+            f"Dry run: nothing was written. It would make {target} {added}. Leave out --dry-run "
+            "to do it."
         )
         return
-    output.prose(
-        f"Done: {displayed(str(report.target_path))} is a copy of it with operator "
-        f"{report.authorization_id} in front; it was checked. The backup is as it was."
-    )
-    output.prose(
-        "The copy holds the token of that operator: keep it as safe as the store, and remove it "
-        "when the restore is done."
-    )
+    added = f" with operator {operator} in front; it was checked" if operator else ""
+    output.prose(f"Done: {target} is a copy of it{added}. The backup is as it was.")
+    if operator:
+        output.prose(
+            "The copy holds the token of that operator: keep it as safe as the store, and remove "
+            "it when the restore is done."
+        )
     output.prose("Next, with the address of the new server and an operator token of it:")
     output.line(f"  {restore}")
-    output.prose("Then stop that server, and delete the added operator from its store:")
-    output.line(f"  {after}")
+    if operator:
+        output.prose("Then stop that server, and delete the added operator from its store:")
+        output.line(f"  {after}")

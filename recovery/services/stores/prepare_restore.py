@@ -7,19 +7,23 @@ live here: which folder, and the words.
 `influx restore --full` uploads the metadata first. The server answers with the token of the first
 active operator that it finds, by ID, and the client goes on with that. Where the server keeps
 hashes that token is empty, and all that follows is refused with 401. So the copy gets one more
-operator, with a raw token and an ID in front of all others.
+operator, with a raw token and an ID in front of all others. The client reads all manifests of the
+folder: the newest names the metadata, and the newest of each bucket its shards. It gives up in
+front of the metadata where one cannot be read, and behind it at the first shard whose file is
+missing or that the metadata do not have. So the copy leaves these out.
 
 Invariants: nothing in the backup is written; its other files are the same files in the copy where
 the file system allows that, and copies where not. The copy has its name when all of it is there.
 
 Source: InfluxDB v2.9.1 http/restore_service.go (getOperatorToken, handleRestoreKVStore); influx CLI
-v2.8.0 clients/restore/restore.go (loadManifests, fullRestore), internal/backup_restore/manifest.go.
+v2.8.0 clients/restore/restore.go (loadManifests, fullRestore), clients/restore/manifest.go
+(readManifest), internal/backup_restore/manifest.go.
 """
 
 import gzip
 import json
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Final
@@ -36,6 +40,7 @@ from recovery.model.authorization import (
     decode_authorization,
     encode_authorization,
 )
+from recovery.model.catalogue import CatalogueError, decode_catalogue
 from recovery.model.display import displayed
 from recovery.model.gojson import UndecodableError, format_time
 from recovery.model.ids import Id, parse_id
@@ -63,6 +68,9 @@ if TYPE_CHECKING:
 OPERATION: Final = "store prepare-restore"
 DESCRIPTION: Final = "for influx restore --full only: made by influx-recovery, to be deleted"
 MANIFEST_BYTES_MAX: Final = 1 << 28
+VERSIONS: Final = (0, 2)
+"""Versions of a manifest that the client knows; those of InfluxDB 2.0 have none."""
+SHARDS_SHOWN: Final = 10
 GZIP: Final = 1
 """How a manifest says that a file is compressed."""
 
@@ -76,7 +84,8 @@ class PreparedRestore(msgspec.Struct, frozen=True, kw_only=True):
         manifest_path: The manifest of the backup that a restore takes the metadata from.
         is_needed: Whether a full restore would fail without it.
         because: Why, as a clause.
-        authorization_id: The operator that was added; None when nothing was made.
+        authorization_id: The operator that was added; None when none is needed.
+        left_out: What the client would stop at, each as a sentence without a full stop.
         link_count: Files of the copy that are the same files as in the backup.
         copy_count: Files that had to be copied.
     """
@@ -87,6 +96,7 @@ class PreparedRestore(msgspec.Struct, frozen=True, kw_only=True):
     is_needed: bool
     because: str
     authorization_id: str | None = None
+    left_out: tuple[str, ...] = ()
     link_count: int = 0
     copy_count: int = 0
 
@@ -137,33 +147,37 @@ def prepare_restore(  # what, where to, and what is needed for it
         WriteFailedError: The copy cannot be made; nothing is left of it.
         RecoveryError: The metadata cannot be read.
     """
-    manifest_path, manifest = _manifest(folder)
-    store_path = folder / manifest["kv"]["fileName"]
+    manifests, left_out = _manifests(folder)
+    newest = manifests[0]
+    store_path = folder / newest.content["kv"]["fileName"]
     with plain_file(store_path) as plain, MetaStore.open(plain, write=False) as store:
         store.require_sound()
         with store.view() as tx:
             problem = restore_problem(tx)
             record = None if problem is None else _restoring_operator(tx, clock, rng)
+            left_out += _leave_out(manifests, folder, _shard_ids(tx))
+    token = problem or "the server would hand back a token that works"
     report = PreparedRestore(
         source_path=folder,
         target_path=target,
-        manifest_path=manifest_path,
-        is_needed=record is not None,
-        because=problem or "the server would hand back a token that works",
+        manifest_path=newest.path,
+        is_needed=record is not None or bool(left_out),
+        because=token if record is not None or not left_out else "the client would stop in it",
         authorization_id=None if record is None else record.id,
+        left_out=tuple(left_out),
     )
-    if record is None:
+    if not report.is_needed:
         return report
     require_free(target)
     if is_dry_run:
         return report
-    return _made(report, manifest, record, recorder=recorder, reason=reason)
+    return _made(report, manifests, record, recorder=recorder, reason=reason)
 
 
 def _made(
     report: PreparedRestore,
-    manifest: dict[str, Any],
-    record: Authorization,
+    manifests: Sequence["_Manifest"],
+    record: Authorization | None,
     *,
     recorder: Recorder,
     reason: str | None,
@@ -175,16 +189,19 @@ def _made(
         raise not_makeable(target, error, _elsewhere()) from error
     with private, ExitStack() as undo:
         copy = private.path / target.name
-        kv = manifest["kv"]
+        kv = manifests[0].content["kv"]
         try:
             copy.mkdir(MODE | 0o100)
             packed = copy / kv["fileName"]
-            _add_operator(report.source_path / kv["fileName"], private.path, packed, record, kv)
-            kv["size"] = packed.stat().st_size
-            text = json.dumps(manifest, indent=2, ensure_ascii=False)
-            with written(copy / report.manifest_path.name) as new:
-                new.write(text.encode())
-            linked, copied = _take_over(report.source_path, copy)
+            if record is not None:
+                source = report.source_path / kv["fileName"]
+                _add_operator(source, private.path, packed, record, kv)
+                kv["size"] = packed.stat().st_size
+            for one in manifests:
+                if one.is_changed or one is manifests[0]:
+                    with written(copy / one.path.name) as new:
+                        new.write(json.dumps(one.content, indent=2, ensure_ascii=False).encode())
+            linked, copied = _take_over(report.source_path, copy, {one.path for one in manifests})
             sync_folder(packed)
             status = packed.stat()
         except OSError as error:
@@ -196,7 +213,7 @@ def _made(
             store_path=target / kv["fileName"],
             device=status.st_dev,
             inode=status.st_ino,
-            record_ids=(record.id,),
+            record_ids=() if record is None else (record.id,),
             backup_path=None,
             reason=reason,
         )
@@ -215,12 +232,33 @@ def _made(
     return msgspec.structs.replace(report, link_count=linked, copy_count=copied)
 
 
-def _manifest(folder: Path) -> tuple[Path, dict[str, Any]]:
-    """Read the newest manifest, which is the one that a restore takes the metadata from."""
+class _Manifest(msgspec.Struct, kw_only=True):
+    """A manifest, and whether something was left out of it."""
+
+    path: Path
+    content: dict[str, Any]
+    is_changed: bool = False
+
+
+def _manifests(folder: Path) -> tuple[list[_Manifest], list[str]]:
+    """Read the manifests, the newest first.
+
+    Returns:
+        Those that can be read, of which the first names the metadata, and a sentence on each other.
+    """
     name_it = Give(Input.BACKUP, "name the folder of a backup")
+    found, unreadable = [], []
     try:
-        paths = sorted(path for path in folder.glob("*.manifest") if path.is_file())
-        content = paths[-1].read_bytes()[:MANIFEST_BYTES_MAX] if paths else b""
+        paths = sorted((one for one in folder.glob("*.manifest") if one.is_file()), reverse=True)
+        for path in paths:
+            content = _read(path)
+            if content is None:
+                unreadable.append(
+                    f"{displayed(path.name)} cannot be read as a manifest, and the client refuses "
+                    "the whole folder for it"
+                )
+            else:
+                found.append(_Manifest(path=path, content=content))
     except OSError as error:
         problem = f"cannot be read ({error.strerror})"
         raise StoreNotFoundError(
@@ -229,21 +267,112 @@ def _manifest(folder: Path) -> tuple[Path, dict[str, Any]]:
     if not paths:
         problem = "is no folder with a manifest, as influx backup writes one"
         raise StoreNotFoundError(path=displayed(str(folder)), problem=problem, hint=name_it)
-    found: dict[str, Any] = {}
-    try:
-        found = json.loads(content)
-        name = found["kv"]["fileName"]
-        is_name = isinstance(name, str) and name and Path(name).name == name
-        found["kv"]["compression"] = int(found["kv"].get("compression", 0))
-    except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
-        is_name = False
-    if not is_name:
+    if not found:
         raise StoreNotFoundError(
-            path=displayed(str(paths[-1])),
+            path=displayed(str(paths[0])),
             problem="is no manifest that names the metadata of a backup",
             hint="take another backup",
         )
-    return paths[-1], found
+    if unreadable and paths[0] != found[0].path:
+        unreadable.append(f"so the metadata are those of {displayed(found[0].path.name)}")
+    return found, unreadable
+
+
+def _read(path: Path) -> dict[str, Any] | None:
+    """Read a manifest; None for what is none, or none that the client knows."""
+    try:
+        found: dict[str, Any] = json.loads(path.read_bytes()[:MANIFEST_BYTES_MAX])
+        name = found["kv"]["fileName"]
+        found["kv"]["compression"] = int(found["kv"].get("compression", 0))
+        is_known = found.get("manifestVersion", 0) in VERSIONS and all(map(_shards, _lists(found)))
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
+        return None
+    is_name = isinstance(name, str) and name and Path(name).name == name
+    return found if is_name and is_known else None
+
+
+def _lists(manifest: dict[str, Any]) -> Iterator[tuple[str, dict[str, Any], str]]:
+    """Walk the lists of shards: the bucket that each is of, and what has it under which name."""
+    if not manifest.get("manifestVersion", 0):
+        yield "", manifest, "files"
+    for bucket in manifest.get("buckets") or ():
+        name = f"{bucket.get('organizationName')}/{bucket.get('bucketName')}"
+        for policy in bucket.get("retentionPolicies") or ():
+            for group in policy.get("shardGroups") or ():
+                yield name, group, "shards"
+
+
+def _shards(place: tuple[str, dict[str, Any], str]) -> bool:
+    """Look at every field of a list that will be needed; raise what `_read` catches."""
+    _, holder, key = place
+    return all(
+        isinstance(one["fileName"], str) and isinstance(_number(one), int)
+        for one in holder.get(key) or ()
+    )
+
+
+def _number(shard: dict[str, Any]) -> int:
+    return int(shard["id"] if "id" in shard else shard["shardID"])
+
+
+def _leave_out(manifests: list[_Manifest], folder: Path, known: frozenset[int]) -> list[str]:
+    """Take out of the manifests what the client would stop at.
+
+    Args:
+        manifests: The newest first: what an older one says of a bucket does not count.
+        known: The shards that the metadata have.
+
+    Returns:
+        A sentence on each bucket of which something was taken out.
+    """
+    lost: dict[str, list[int]] = {}
+    unknown: dict[str, list[int]] = {}
+    seen: set[str] = set()
+    for manifest in manifests:
+        is_old = not manifest.content.get("manifestVersion", 0)  # they are looked up in the store
+        for name, holder, key in _lists(manifest.content):
+            if name in seen:
+                continue
+            kept = []
+            for shard in holder.get(key) or ():
+                number = _number(shard)
+                if not (folder / shard["fileName"]).is_file():
+                    lost.setdefault(name, []).append(number)
+                elif number not in known and not is_old:
+                    unknown.setdefault(name, []).append(number)
+                else:
+                    kept.append(shard)
+            if len(kept) != len(holder.get(key) or ()):
+                holder[key] = kept
+                manifest.is_changed = True
+        seen.update(name for name, _, _ in _lists(manifest.content))
+    return [
+        *(
+            f"the files of {_of(name, ids)} are missing from the backup"
+            for name, ids in lost.items()
+        ),
+        *(
+            f"the metadata do not have {_of(name, ids)} any more: they were deleted before it"
+            for name, ids in unknown.items()
+        ),
+    ]
+
+
+def _of(name: str, ids: list[int]) -> str:
+    shown = ", ".join(map(str, sorted(ids)[:SHARDS_SHOWN]))
+    more = f" and {len(ids) - SHARDS_SHOWN} more" if len(ids) > SHARDS_SHOWN else ""
+    return f"the shards {shown}{more}" + (f" of bucket {displayed(name)}" if name else "")
+
+
+def _shard_ids(tx: MetaTx) -> frozenset[int]:
+    """List the shards that a server makes from the catalogue, so that they can be restored."""
+    try:
+        databases = decode_catalogue(tx.catalogue.read() or b"").databases
+    except CatalogueError:
+        return frozenset()
+    return frozenset(
+        number for database in databases for group in database.groups for number in group.shard_ids
+    )
 
 
 def _restoring_operator(tx: MetaTx, clock: Clock, rng: Rng) -> Authorization:
@@ -309,12 +438,17 @@ def _add_operator(
             shutil.copyfileobj(whole, zipped)
 
 
-def _take_over(source: Path, copy: Path) -> tuple[int, int]:
-    """Give the copy all other files of the backup; return how many were linked and copied."""
+def _take_over(source: Path, copy: Path, manifests: set[Path]) -> tuple[int, int]:
+    """Give the copy all other files of the backup, and of its manifests these.
+
+    Returns:
+        How many were linked, and copied.
+    """
     linked = copied = 0
     for path in sorted(source.iterdir()):
         target = copy / path.name
-        if not path.is_file() or target.exists():
+        is_unreadable = path.suffix == ".manifest" and path not in manifests
+        if not path.is_file() or target.exists() or is_unreadable:
             continue
         try:
             target.hardlink_to(path.resolve())

@@ -17,7 +17,10 @@ from recovery.errors import (
 )
 from recovery.metastore.store import MetaStore
 from recovery.metastore.transaction import MetaTx
+from recovery.model.bucket import DAY_NS
+from recovery.model.catalogue import with_groups
 from recovery.model.ids import Id
+from recovery.model.shard_groups import ShardGroup
 from recovery.services.authorizations.changes import SetStatus
 from recovery.services.authorizations.hashing import HashTokens
 from recovery.services.stores.prepare_restore import (
@@ -149,6 +152,116 @@ def test_of_several_backups_in_a_folder_the_newest_counts(scene: Scene, tmp_path
     report = scene.prepare()
     assert report.manifest_path.name == "20260102T030405Z.manifest"
     assert len(list(scene.target.iterdir())) == 8
+
+
+SHARD = 7
+FILES = {"here": "20260102T030405Z.1.tar.gz", "gone": "20260102T030405Z.2.tar.gz"}
+
+
+def with_shards(scene: Scene, time: str, shards: dict[str, tuple[int, str]]) -> Path:
+    """Let a manifest name a shard of each of these buckets; the metadata have number 7."""
+
+    def fill(tx: MetaTx) -> None:
+        group = ShardGroup(id=SHARD, start_ns=0, end_ns=DAY_NS, shard_ids=(SHARD,))
+        bucket = next(iter(tx.buckets.walk([])))
+        catalogue = tx.catalogue.read() or b""
+        tx.catalogue.write(with_groups(catalogue, name=bucket.id, added=(group,)))
+
+    edit(scene.store, fill)
+    write_backup_folder(scene.folder, scene.store)
+    path = scene.folder / f"{time}.manifest"
+    content = json.loads((scene.folder / "20260102T030405Z.manifest").read_text())
+    content["buckets"] = [
+        {
+            "organizationName": "acme",
+            "bucketName": name,
+            "retentionPolicies": [
+                {"shardGroups": [{"shards": [{"id": number, "fileName": FILES[file]}]}]}
+            ],
+        }
+        for name, (number, file) in shards.items()
+    ]
+    path.write_text(json.dumps(content))
+    return path
+
+
+def shards_in(path: Path) -> dict[str, list[int]]:
+    """Give the shards that a manifest names for each bucket."""
+    return {
+        bucket["bucketName"]: [
+            shard["id"]
+            for policy in bucket["retentionPolicies"]
+            for group in policy["shardGroups"]
+            for shard in group["shards"]
+        ]
+        for bucket in json.loads(path.read_text())["buckets"]
+    }
+
+
+def test_what_the_client_would_stop_at_behind_the_metadata_is_left_out(scene: Scene) -> None:
+    shards = {"whole": (SHARD, "here"), "lost": (SHARD, "gone"), "deleted": (8, "here")}
+    path = with_shards(scene, "20260102T030405Z", shards)
+    report = scene.prepare()
+    assert report.left_out == (
+        "the files of the shards 7 of bucket acme/lost are missing from the backup",
+        (
+            "the metadata do not have the shards 8 of bucket acme/deleted any more: they were "
+            "deleted before it"
+        ),
+    )
+    kept = {"whole": [SHARD], "lost": [], "deleted": []}
+    assert shards_in(scene.target / path.name) == kept
+    assert shards_in(path) == {"whole": [7], "lost": [7], "deleted": [8]}
+
+
+def test_only_the_newest_manifest_of_a_bucket_counts(scene: Scene) -> None:
+    with_shards(scene, "20260102T030405Z", {"whole": (SHARD, "here")})
+    old = "20250102T030405Z"
+    path = scene.folder / f"{old}.manifest"
+    content = (scene.folder / "20260102T030405Z.manifest").read_text()
+    path.write_text(content.replace(f'"id": {SHARD}', '"id": 3'))
+    other = content.replace("whole", "other").replace(f'"id": {SHARD}', '"id": 3')
+    (scene.folder / "20240102T030405Z.manifest").write_text(other)
+    report = scene.prepare()
+    assert len(report.left_out) == 1
+    assert "the shards 3 of bucket acme/other" in report.left_out[0]
+    assert (scene.target / path.name).samefile(path)
+    assert shards_in(scene.target / "20240102T030405Z.manifest") == {"other": []}
+
+
+@pytest.mark.parametrize("name", ["._20260102T030405Z.manifest", "zz.manifest"])
+@pytest.mark.parametrize("text", ["", '{"manifestVersion": 3, "kv": {"fileName": "a"}}'])
+def test_a_manifest_that_nobody_can_read_is_left_out(scene: Scene, name: str, text: str) -> None:
+    (scene.folder / name).write_text(text)
+    report = scene.prepare()
+    assert report.left_out[0].startswith(f"{name} cannot be read as a manifest")
+    assert ("so the metadata are those of" in report.left_out[-1]) == name.startswith("z")
+    assert not (scene.target / name).exists()
+    assert problem_of(scene.restored()) is None
+
+
+def test_a_backup_that_needs_no_operator_gets_none_with_what_is_left_out(scene: Scene) -> None:
+    store = unpack_real_store("influxd-2.9.1-raw-setup", scene.store)
+    write_backup_folder(scene.folder, store)
+    (scene.folder / "odd.manifest").mkdir()
+    assert not scene.prepare().is_needed
+    (scene.folder / "20250102T030405Z.manifest").touch()
+    report = scene.prepare()
+    assert report.is_needed
+    assert report.authorization_id is None
+    assert (scene.target / scene.kv.name).samefile(scene.kv)
+
+
+def test_a_manifest_of_2_0_names_its_files_elsewhere(scene: Scene) -> None:
+    for path in scene.folder.iterdir():
+        path.unlink()
+    kv = write_backup_folder(scene.folder, scene.store, packed=False)
+    path = scene.folder / "20260102T030405Z.manifest"
+    files = [{"shardID": number, "fileName": file} for number, file in enumerate(FILES.values())]
+    path.write_text(json.dumps({"kv": {"fileName": kv.name, "size": 5}, "files": files}))
+    report = scene.prepare()
+    assert report.left_out == ("the files of the shards 1 are missing from the backup",)
+    assert json.loads((scene.target / path.name).read_text())["files"] == files[:1]
 
 
 def test_metadata_that_is_not_compressed_stays_so(scene: Scene) -> None:
