@@ -17,6 +17,7 @@ from typing import Final
 
 import msgspec
 
+from recovery.drawing.svg import shortened
 from recovery.metastore.transaction import MetaTx
 from recovery.model.display import displayed
 from recovery.model.gojson import UndecodableError
@@ -40,6 +41,8 @@ from recovery.services.session import View
 WAYS_APART_MAX: Final = 40
 """Up to so many ways are told one by one; more are bundled by owner and rights."""
 _KNOWN_LISTS_MAX: Final = 10_000
+NAME_COLUMNS_MAX: Final = 32
+"""What a name may take in the few words for a token, in columns of a terminal."""
 
 
 @unique
@@ -234,7 +237,7 @@ def may_do(grants: tuple[Grant, ...] | None, permission_count: int) -> str:
 
     Returns:
         Such as "all access", "read/write · telemetry", "read · 3 buckets", "12 permissions"; names
-        are escaped.
+        are escaped, and long ones are cut.
     """
     if not grants:
         return "cannot be read" if grants is None else "nothing"
@@ -254,7 +257,8 @@ def _buckets_in_words(grants: tuple[Grant, ...]) -> str:
     if len(grants) > 1:
         return f"{doing} · {len(grants)} buckets"
     only = grants[0]
-    return f"{doing} · {displayed(only.name) if only.target is Target.BUCKET else 'all buckets'}"
+    is_one = only.target is Target.BUCKET
+    return f"{doing} · {shortened(only.name, NAME_COLUMNS_MAX) if is_one else 'all buckets'}"
 
 
 class Way(msgspec.Struct, frozen=True, kw_only=True):

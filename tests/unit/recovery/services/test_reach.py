@@ -81,6 +81,16 @@ def test_one_bucket_is_named(made: MadeStore, actions: tuple[str, ...], expected
     assert expected == may_do(reached(made, permissions), len(permissions))
 
 
+def test_a_long_name_is_cut_where_few_words_are_wanted() -> None:
+    for name, shown in (
+        ("温度計" * 20, "温度計" * 5 + "…"),
+        ("b" * 32, "b" * 32),
+        ("b" * 33, "b" * 31 + "…"),
+    ):
+        grant = Grant(target=Target.BUCKET, id=Id("00000000000000aa"), name=name, actions=("read",))
+        assert may_do((grant,), 1) == f"read · {shown}"
+
+
 def test_a_bucket_without_an_organization_is_found_by_its_id(made: MadeStore) -> None:
     one = Permission(action="read", type="buckets", id=made.bucket)
     assert words(reached(made, [one])) == [("acme / sensors", "read")]
