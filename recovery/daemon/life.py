@@ -103,11 +103,18 @@ class Life:
         """
         if self._process is not None:
             return None
-        idle_s, max_s = self._limits.idle_s, self._limits.max_s
-        left = [] if idle_s is None else [idle_s]
-        if max_s is not None:
-            left.append(max(max_s - (now_s - self._began_s), 0.0))
-        return min(left, default=None)
+        left = (self._limits.idle_s, self.longest_s(now_s))
+        return min((one for one in left if one is not None), default=None)
+
+    def longest_s(self, now_s: float) -> float | None:
+        """Say how many seconds are left however much is asked for; None for ever.
+
+        Args:
+            now_s: The time, on the clock of `begin`.
+        """
+        if self._process is not None or self._limits.max_s is None:
+            return None
+        return max(self._limits.max_s - (now_s - self._began_s), 0.0)
 
     def is_over(self, now_s: float, last_asked_s: float | None) -> bool:
         """Tell whether it is time to end.

@@ -252,6 +252,22 @@ def test_back_reload_and_a_double_click_repeat_nothing(
     assert "once and for all" in here.text
 
 
+def test_what_is_typed_stays_when_the_page_is_kept_open(
+    tab: Tab, served: Served, made: MadeStore
+) -> None:
+    here = tab()
+    here.enter(served.key)
+    here.go(f"/tokens/{made.hashed}")
+    here.page.fill("#description", "half of a sen")
+    here.click("text=keep open")
+    here.page.wait_for_selector("text=Kept open.")
+    assert here.page.input_value("#description") == "half of a sen"
+    here.page.context.clear_cookies()
+    here.click("text=keep open")
+    here.page.wait_for_selector("text=your session has ended: copy what you have typed")
+    assert here.page.input_value("#description") == "half of a sen"
+
+
 def _changes(here: Watched) -> int:
     found = re.search(r"(\d+) changes? in this session", here.text)
     assert found

@@ -81,6 +81,13 @@ def test_the_key_leads_where_somebody_wanted_to_go_and_only_here(served: Served)
         assert stranger.send(page, "/console", {"key": served.key}).location == "/"
 
 
+def test_keeping_open_leads_back_and_nowhere_else(visitor: Visitor, served: Served) -> None:
+    assert visitor.get("/keep-open?next=/users").location == "/users"
+    assert visitor.get("/keep-open?next=https://evil.test/").location == "/"
+    stranger = Visitor(served, enter=False)
+    assert stranger.get("/keep-open?next=/users").location.startswith("/console")
+
+
 def test_the_cookie_is_for_this_page_alone(served: Served) -> None:
     stranger = Visitor(served, enter=False)
     cookie = stranger.enter(served.key).header("Set-Cookie") or ""

@@ -16,7 +16,7 @@ from typing import Final
 from recovery.daemon.answer import Answer
 from recovery.daemon.api.sign_in import NOBODYS_HASH
 from recovery.daemon.page.form import Form
-from recovery.daemon.page.render import redirect
+from recovery.daemon.page.render import own_path, redirect
 from recovery.daemon.page.sessions import COOKIE, ConsoleCode, is_same, read_code
 from recovery.daemon.page.visit import PageDesk
 from recovery.daemon.passwords import faults_of
@@ -69,7 +69,7 @@ class Console:
         if problem:
             return self._shown(problem, following, status=HTTPStatus.FORBIDDEN)
         key = self._page.sessions.open(user_id)
-        return redirect(_own_path(form.get("next")), _cookie(key))
+        return redirect(own_path(form.get("next")), _cookie(key))
 
     def _problem_of_key(self, typed: str) -> str:
         """Say what is wrong with a key or a code; "" when it is right."""
@@ -115,7 +115,7 @@ class Console:
             "console.html",
             {
                 "problem": problem,
-                "next": _own_path(following),
+                "next": own_path(following),
                 "once": once,
                 "token": self._page.sessions.entry_token(PATH, once),
                 "has_key": self._page.desk.access.has_console_key,
@@ -124,13 +124,6 @@ class Console:
             },
             status=status,
         )
-
-
-def _own_path(path: str) -> str:
-    """Take a path of this host, and the first screen for anything else."""
-    is_path = path.startswith("/") and not path.startswith("//") and "\\" not in path
-    is_plain = path.isascii() and path.isprintable() and " " not in path
-    return path if is_path and is_plain else "/"
 
 
 def _cookie(key: Secret) -> tuple[bytes, bytes]:

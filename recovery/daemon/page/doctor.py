@@ -14,6 +14,7 @@ from typing import Final, NamedTuple
 from recovery.daemon.answer import Answer, ApiError
 from recovery.daemon.page.home import verdict_of
 from recovery.daemon.page.visit import Visit
+from recovery.daemon.page.words import Place, doing, record_of
 from recovery.services.changes.plan import Plan
 from recovery.services.doctor.finding import Finding, Severity
 from recovery.services.doctor.repair import RepairStore
@@ -27,13 +28,15 @@ class Group(NamedTuple):
 
     Attributes:
         first: One of them, for what all have.
-        places: Where the first few are.
+        places: The records of the first few.
         more: How many are not named.
+        ways: Where something can be done about it here.
     """
 
     first: Finding
-    places: Sequence[str]
+    places: Sequence[Place]
     more: int
+    ways: Sequence[Place]
 
 
 def show(visit: Visit) -> Answer:
@@ -64,7 +67,12 @@ def _groups(findings: Sequence[Finding]) -> list[Group]:
     for one in sorted(findings, key=lambda one: order.index(one.severity)):
         groups.setdefault((one.severity, one.number, one.bucket, one.problem), []).append(one)
     return [
-        Group(same[0], [one.place for one in same[:RECORDS_SHOWN]], len(same) - RECORDS_SHOWN)
+        Group(
+            same[0],
+            [record_of(one) for one in same[:RECORDS_SHOWN]],
+            len(same) - RECORDS_SHOWN,
+            doing(same[0].operations),
+        )
         for same in groups.values()
     ]
 

@@ -9,6 +9,7 @@ from http import HTTPStatus
 from typing import NamedTuple
 
 from recovery.daemon.answer import Answer
+from recovery.daemon.page.render import own_path, redirect
 from recovery.daemon.page.visit import NAVIGATION, Visit
 from recovery.services.doctor.check import Outlook
 
@@ -67,6 +68,11 @@ def show(visit: Visit) -> Answer:
 def keys(visit: Visit) -> Answer:
     """Show the keys that the script knows."""
     return visit.screen("keys.html", pages=NAVIGATION)
+
+
+def keep_open(visit: Visit) -> Answer:
+    """Lead back: that somebody asked for anything has set the clock back already."""
+    return redirect(own_path(visit.asked.get("next")))
 
 
 def ask_stop(visit: Visit) -> Answer:

@@ -21,6 +21,7 @@ from typing import Final
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from recovery.daemon.answer import Answer, Headers
+from recovery.daemon.page.words import as_sentence, plain
 from recovery.drawing import style
 from recovery.drawing.svg import shortened
 from recovery.model.display import displayed, size_text
@@ -77,7 +78,14 @@ class Renderer:
             auto_reload=False,
         )
         self._environment.filters.update(
-            shown=displayed, brief=brief, day=day, moment=moment, size=size_text, count=count
+            shown=displayed,
+            sentence=as_sentence,
+            plain=plain,
+            brief=brief,
+            day=day,
+            moment=moment,
+            size=size_text,
+            count=count,
         )
         self._environment.globals["static"] = self._names.__getitem__
 
@@ -124,6 +132,13 @@ def redirect(path: str, *more: tuple[bytes, bytes]) -> Answer:
     """
     location = (b"Location", path.encode("ascii"))
     return Answer(status=HTTPStatus.SEE_OTHER, headers=(location, *SAFETY, _NOT_STORED, *more))
+
+
+def own_path(path: str) -> str:
+    """Take a path of this host, and the first screen for anything else."""
+    is_path = path.startswith("/") and not path.startswith("//") and "\\" not in path
+    is_plain = path.isascii() and path.isprintable() and " " not in path
+    return path if is_path and is_plain else "/"
 
 
 def brief(text: str) -> str:

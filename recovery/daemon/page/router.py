@@ -47,6 +47,7 @@ from recovery.daemon.page.sessions import (
     PageSessions,
 )
 from recovery.daemon.page.visit import (
+    NO_SUCH_PAGE,
     NOTHING_CHANGED,
     SENT_BEFORE,
     Lifetime,
@@ -69,7 +70,10 @@ WAIT_S: Final = 0.4
 WAITS_MAX: Final = 2
 """So often and so long a screen waits for what takes long, before it says so."""
 _FORM_TYPE: Final = "application/x-www-form-urlencoded"
-ENDED: Final = f"Your session has ended. {NOTHING_CHANGED}"
+ENDED: Final = (
+    f"Your session has ended. {NOTHING_CHANGED} Open the console again: it leads back to the form, "
+    "where what you typed has to be typed once more."
+)
 NOT_OURS: Final = f"This form is not of this session. {NOTHING_CHANGED} Load the page again."
 ONLY_THOSE: Final = "Only GET and POST are served here."
 FROM_ELSEWHERE: Final = "This page must be opened from this machine (127.0.0.1)."
@@ -140,6 +144,7 @@ ROUTES: Final = (
     Route("/backups/restore", restoring.ask, restoring.prepare),
     Route("/ledger", ledger.show),
     Route("/ledger.csv", ledger.as_csv),
+    Route("/keep-open", home.keep_open),
     Route("/keys", home.keys),
     Route("/stop", home.ask_stop, home.stop),
 )
@@ -286,21 +291,24 @@ class Page:
         return await self._worker.on_store(partial(job, is_last=True))
 
     def _without_session(self, method: str, request: Request) -> Answer:
-        if method == "POST":
-            return self._refused(ENDED, HTTPStatus.UNAUTHORIZED)
-        if request.path == "/":
-            return redirect("/console")
-        return redirect(f"/console?next={quote(request.path, safe='/')}")
+        way = "/console"
+        if request.path != "/":
+            way += f"?next={quote(request.path, safe='/')}"
+        return (
+            self._refused(ENDED, HTTPStatus.UNAUTHORIZED, way)
+            if method == "POST"
+            else redirect(way)
+        )
 
-    def _refused(self, message: str, status: int) -> Answer:
+    def _refused(self, message: str, status: int, way: str = "/console") -> Answer:
         """Say something to somebody who has no session, or may not have one."""
-        return self._desk.renderer.page("refused.html", {"message": message}, status=status)
+        return self._desk.renderer.page(
+            "refused.html", {"message": message, "way": way}, status=status
+        )
 
 
-def _not_found(visit: Visit) -> Answer:
-    visit.status = HTTPStatus.NOT_FOUND
-    visit.problem = "There is no such page."
-    return visit.screen("error.html", title="Not found")
+def _not_found(_: Visit) -> Answer:
+    raise ApiError("not found", NO_SUCH_PAGE)
 
 
 def _sent_before(visit: Visit) -> Answer:

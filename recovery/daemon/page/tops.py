@@ -8,8 +8,8 @@ from typing import Final
 
 TOPS: Final = frozenset(
     {
-        "backups", "buckets", "console", "doctor", "keys", "leave", "ledger", "ledger.csv", "map",
-        "organizations", "static", "stop", "tokens", "users",
+        "backups", "buckets", "console", "doctor", "keep-open", "keys", "leave", "ledger",
+        "ledger.csv", "map", "organizations", "static", "stop", "tokens", "users",
     }
 )  # fmt: skip
 

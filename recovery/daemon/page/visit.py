@@ -23,11 +23,11 @@ from recovery.daemon.changes import Made, worded
 from recovery.daemon.page.form import Form
 from recovery.daemon.page.render import Renderer, redirect
 from recovery.daemon.page.sessions import PageSession, PageSessions
+from recovery.daemon.page.words import advice_of, as_sentence
 from recovery.daemon.rights import Rights
 from recovery.errors import RecoveryError
 from recovery.metastore.transaction import MetaTx
-from recovery.model.ids import Id
-from recovery.remedy import Run, advice, ways
+from recovery.model.ids import Id, parse_id
 from recovery.services.changes.plan import Manner, Plan, Planner
 
 if TYPE_CHECKING:
@@ -42,6 +42,14 @@ SENT_BEFORE: Final = (
     "This form was sent before, and what it made has been shown. If a new secret was not copied, "
     "delete what it belongs to and make another."
 )
+NO_SUCH_PAGE: Final = "there is no such page"
+_NOT_THERE: Final = {
+    "authorization not found": "there is no such API token",
+    "user not found": "there is no such user",
+    "organization not found": "there is no such organization",
+    "bucket not found": "there is no such bucket",
+}
+"""What the API says in the server's words, in those of this page."""
 NAVIGATION: Final = (
     ("/tokens", "API Tokens", "t"),
     ("/users", "Users", "u"),
@@ -58,6 +66,10 @@ class Lifetime(Protocol):
 
     def remaining_s(self, now_s: float) -> float | None:
         """Say how many seconds are left if nobody asks for anything; None for ever."""
+        ...
+
+    def longest_s(self, now_s: float) -> float | None:
+        """Say how many seconds are left however much is asked for; None for ever."""
         ...
 
     def end(self, cause: str) -> None:
@@ -127,8 +139,11 @@ class Visit:
         return self.rights.is_operator(self.tx.level)
 
     def id(self, name: str = "id") -> Id:
-        """Read an ID of the path; raise `ApiError` when it is none."""
-        return self.call.id(name)
+        """Read an ID of the path; raise `ApiError` when it is none, as no page has it then."""
+        found = parse_id(self.call.parts[name])
+        if found is None:
+            raise ApiError("invalid", NO_SUCH_PAGE)
+        return found
 
     def may(
         self, what: str, *, one: Id | None = None, org: Id | None = None, user: Id | None = None
@@ -286,19 +301,19 @@ class Visit:
                 return again(self)
             except ApiError as other:
                 self.problem = self.worded(other)
-        return self.screen("error.html", title="That did not work")
+        is_nowhere = error.code == "not found"
+        return self.screen("error.html", title="Not found" if is_nowhere else "That did not work")
 
     def worded(self, error: ApiError) -> str:
         """Put an error into the two sentences that every error here has."""
         message = error.message
         if isinstance(error.__cause__, RecoveryError):
-            message = f"{error.__cause__}; {_advice(error.__cause__)}"
-        message = message[:1].upper() + message[1:]
+            message = f"{error.__cause__}; {advice_of(error.__cause__)}"
         if error.code == "unauthorized" and message.endswith("is unauthorized"):
             message = f"Your user may not do this ({error.message})."
         if error.message == USER_INACTIVE:
             message = "Your user is inactive."
-        message = message if message.endswith((".", "!", "?")) else f"{message}."
+        message = as_sentence(_NOT_THERE.get(message, message))
         if self.page.desk.changes.stopped_by is None and "hanged" not in message:
             message = f"{message} {NOTHING_CHANGED}"
         return message
@@ -318,6 +333,7 @@ class Visit:
             "change_count": changes.count,
             "stops_in_min": None if remaining_s is None else max(1, round(remaining_s / 60)),
             "stops_in_s": None if remaining_s is None else round(remaining_s),
+            "longest_s": self.page.lifetime.longest_s(self.now_s),
             "visitor": self.call.caller.name,
             "is_operator": self.is_operator,
             "problem": self.problem,
@@ -336,27 +352,6 @@ class Visit:
     def _entry(self, number: int) -> "JournalEntry | None":
         entries = self.page.desk.changes.journal.entries
         return next((one for one in reversed(entries) if one.number == number), None)
-
-
-def _advice(error: RecoveryError) -> str:
-    """Say what to do next, with pages in the place of commands."""
-    return ", or ".join(
-        f"look at {_PLACES[way.operation.split()[0]]} {way.purpose}".rstrip()
-        if isinstance(way, Run) and way.operation.split()[0] in _PLACES
-        else advice(way)
-        for way in ways(error.hint)
-    )
-
-
-_PLACES: Final = {
-    "auth": "API Tokens",
-    "user": "Users",
-    "org": "Organizations",
-    "bucket": "Organizations",
-    "store": "Doctor",
-    "ledger": "Ledger",
-}
-"""Where what a command does is done here, by the first word of its name."""
 
 
 def _number(text: str) -> int:

@@ -62,14 +62,21 @@
   // The countdown to the end of the daemon.
   const left = one("[data-count]"), warned = one("[data-warned]");
   if (left) {
-    const end = Date.now() + Number(left.dataset.left) * 1000;
+    const opened = Date.now(), longest = Number(left.dataset.longest || Infinity);
+    const endFrom = (now) => Math.min(now + Number(left.dataset.left) * 1000, opened + longest * 1000);
+    let end = endFrom(opened);
+    const tell = (text) => { warned.hidden = false; warned.textContent = text; };
+    one("[data-keep]").addEventListener("click", (event) => {
+      event.preventDefault();  // what is typed here stays
+      const asked = new Image();
+      asked.onload = () => { end = endFrom(Date.now()); tell("Kept open."); };
+      asked.onerror = () => tell("The page has stopped, or your session has ended: copy what you have typed, and load the page again.");
+      asked.src = `/keep-open?next=${new URL(one("link[rel=icon]").href).pathname}&at=${Date.now()}`;
+    });
     setInterval(() => {
       const seconds = Math.max(0, Math.round((end - Date.now()) / 1000));
       left.textContent = seconds > 90 ? `${Math.round(seconds / 60)} min` : `${seconds} s`;
-      if (seconds <= 60 && warned.hidden) {
-        warned.hidden = false;
-        warned.textContent = "The page stops within a minute. Load any page to keep it open.";
-      }
+      if (seconds === 60) tell("The page stops within a minute, unless you keep it open.");
     }, 1000);
   }
 

@@ -1,0 +1,118 @@
+"""The words of plans, findings and errors, as the user interface of InfluxDB has them.
+
+Lives here: `plain`, `as_sentence`, `advice_of`, `doing`, `record_of`. Must not live here: what is
+said (`recovery.services`).
+
+Invariants: only names of bolt buckets, and the word "authorization" beside an ID, a number or an
+article are put into other words, so that a name of the store stays as it is.
+"""
+
+import re
+from collections.abc import Iterable
+from typing import Final, NamedTuple
+
+from recovery.errors import RecoveryError
+from recovery.model.ids import ID_LENGTH
+from recovery.remedy import Run, advice, ways
+from recovery.services.doctor.finding import Finding
+
+_TABLE: Final = (
+    "(?:(?:legacy/)?authorization(?:s|index|hashedindex|Password)|users|userindex|userspassword|"
+    "organizations|organizationindex|buckets|bucketindex|"
+    "userresourcemappings|userresourcemappingsbyuserindex)v1"
+)
+_PLACED: Final = re.compile(
+    rf",? (?:to|from|in|of) (?P<tables>{_TABLE}(?: and {_TABLE})*)(?![\w.])"
+)
+_AUTHORIZATION: Final = re.compile(
+    r"(?<!1\.x )(?<!legacy )\b(?P<before>an |[0-9]+ )?authorization(?P<many>s?)"
+    rf"(?P<after> [0-9a-f]{{{ID_LENGTH}}}\b)?"
+)
+
+
+class Place(NamedTuple):
+    """A page where something is done."""
+
+    title: str
+    path: str
+
+
+_TOKENS: Final = Place("API Tokens", "/tokens")
+_USERS: Final = Place("Users", "/users")
+_ORGANIZATIONS: Final = Place("Organizations", "/organizations")
+_PLACES: Final = {
+    "auth": _TOKENS,
+    "user": _USERS,
+    "instance": _USERS,
+    "org": _ORGANIZATIONS,
+    "bucket": _ORGANIZATIONS,
+    "store": Place("Doctor", "/doctor"),
+    "ledger": Place("Ledger", "/ledger"),
+}
+"""Where what a command does is done here, by the first word of its name."""
+_RECORDS: Final = {
+    "authorizationsv1": Place("API token", "/tokens/"),
+    "usersv1": Place("user", "/users/"),
+    "userspasswordv1": Place("password of user", "/users/"),
+    "organizationsv1": Place("organization", "/organizations/"),
+    "bucketsv1": Place("bucket", "/buckets/"),
+    "userresourcemappingsv1": Place("role", ""),
+}
+"""What a bolt bucket holds, and where one of its records is shown, by its ID."""
+
+
+def plain(text: str) -> str:
+    """Put a sentence into words without names of bolt buckets.
+
+    Args:
+        text: Of a plan, of a finding or of an error.
+
+    Returns:
+        The same, with API tokens in the place of authorizations.
+    """
+    return _AUTHORIZATION.sub(_as_token, _PLACED.sub(_without_tables, text))
+
+
+def _without_tables(found: re.Match[str]) -> str:
+    return " in the index" if all("index" in one for one in found["tables"].split(" and ")) else ""
+
+
+def _as_token(found: re.Match[str]) -> str:
+    before, after = found["before"] or "", found["after"] or ""
+    return f"{before}API token{found['many']}{after}" if before or after else found[0]
+
+
+def as_sentence(text: str) -> str:
+    """As `plain`, with a capital letter and a full stop."""
+    text = plain(text)
+    return (
+        f"{text[:1].upper()}{text[1:]}{'' if text.endswith(('.', '!', '?')) else '.'}"
+        if text
+        else ""
+    )
+
+
+def advice_of(error: RecoveryError) -> str:
+    """Say what to do next, with pages in the place of commands."""
+    return ", or ".join(
+        f"look at {_PLACES[way.operation.split()[0]].title} {way.purpose}".rstrip()
+        if isinstance(way, Run) and way.operation.split()[0] in _PLACES
+        else advice(way)
+        for way in ways(error.hint)
+    )
+
+
+def doing(operations: Iterable[str]) -> tuple[Place, ...]:
+    """Say where operations are done here, each place once; what is not done here is left out."""
+    found = (_PLACES.get(one.split()[0]) for one in operations)
+    return tuple(dict.fromkeys(one for one in found if one is not None))
+
+
+def record_of(finding: Finding) -> Place:
+    """Name the record of a finding, and give its page: "" where it has none."""
+    kind = _RECORDS.get(finding.bucket)
+    if kind is None:
+        return Place(finding.place, "")
+    if finding.id is None:
+        return Place(f"{kind.title}s", "")
+    return Place(f"{kind.title} {finding.id}", kind.path and f"{kind.path}{finding.id}")
