@@ -16,10 +16,12 @@ import shutil
 import subprocess
 import sys
 import tempfile
+import time
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Final, NamedTuple
 
+import bolt_store
 from tests.support.go_build import build_peer
 from tests.support.large_store import make_large_store
 from tests.support.stores import make_store
@@ -167,6 +169,26 @@ class Bench:
         plain, large = best([self.ours("user list", one) for one in (small, sparse)], 5)
         print(f"user list, 10 GiB sparse / {counts[0]:,} tokens {large.cpu_s / plain.cpu_s:6.2f}")
 
+    def snapshot(self, count: int) -> None:
+        """Compare a snapshot of a store with its copy by cp, both on the disk when it ends."""
+        store = self.store(count)
+        copy, target = self.folder / "copy", self.folder / "snapshot"
+        times: tuple[list[float], list[float]] = ([], [])
+        for _ in range(3):
+            start = time.perf_counter()
+            subprocess.run(["cp", store, copy], check=True)
+            subprocess.run(["sync", copy], check=True)
+            times[0].append(time.perf_counter() - start)
+            start = time.perf_counter()
+            bolt_store.snapshot(store, target)
+            times[1].append(time.perf_counter() - start)
+            copy.unlink()
+            target.unlink()
+        cp_s, snapshot_s = map(min, times)
+        size = store.stat().st_size / MIB
+        print(f"snapshot of {size:.0f} MiB {snapshot_s:.2f} s, cp and sync {cp_s:.2f} s: ", end="")
+        print(f"{snapshot_s / cp_s:.2f} (aim 2)", flush=True)
+
     def _copy(self, store: Path) -> Path:
         """Copy a store: influxd recovery opens what it reads for writing."""
         return Path(shutil.copyfile(store, self.folder / "work.bolt"))
@@ -184,6 +206,7 @@ def main() -> None:
         bench = Bench(Path(name), arguments.influxd)
         bench.listings(arguments.count)
         bench.jobs(arguments.count // 10)
+        bench.snapshot(arguments.count)
         bench.growth([1_000, arguments.count, *([1_000_000] if arguments.million else [])])
 
 
