@@ -76,7 +76,7 @@ def report_on(
     Raises:
         StoreDamagedError: Nothing of the store can be read.
     """
-    problems: list[str] = []
+    lacks: dict[str, list[str]] = {}
     examination = examine(session, files=files, clock=clock, rng=rng)
     return Report(
         facts=session.facts(),
@@ -85,11 +85,13 @@ def report_on(
         host=os.uname().nodename,
         examination=examination,
         info=_part(
-            lambda: describe_store(session, sqlite_path=files.sqlite_path, ledger=ledger), problems
+            "what is in it and what was done",
+            lambda: describe_store(session, sqlite_path=files.sqlite_path, ledger=ledger),
+            lacks,
         ),
-        reach=_part(lambda: _reach(session), problems),
-        pages=_part(lambda: PageMap.of(session), problems),
-        problems=tuple(problems),
+        reach=_part("who can reach what", lambda: _reach(session), lacks),
+        pages=_part("its pages", lambda: PageMap.of(session), lacks),
+        problems=tuple(f"{', '.join(parts)}: {why}" for why, parts in lacks.items()),
     )
 
 
@@ -98,11 +100,11 @@ def _reach(session: Session) -> Reach:
         return reach_of(view)
 
 
-def _part(find_out: Callable[[], _T], problems: list[str]) -> _T | None:
+def _part(name: str, find_out: Callable[[], _T], lacks: dict[str, list[str]]) -> _T | None:
     try:
         return find_out()
     except RecoveryError as error:
-        problems.append(str(error))
+        lacks.setdefault(str(error), []).append(name)
         return None
 
 

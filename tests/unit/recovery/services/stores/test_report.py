@@ -126,6 +126,14 @@ def test_it_says_the_verdict_and_every_finding(made: MadeStore) -> None:
         assert f"<td>{finding.number}</td>" in page
 
 
+def test_empty_bolt_buckets_share_one_line(made: MadeStore) -> None:
+    page = page_of(report_of(made.path))
+    rows, _, line = page.partition("Empty: ")
+    assert "telegrafv1" in line.partition("</p>")[0]
+    assert "telegrafv1" not in rows
+    assert "authorizationsv1" in rows
+
+
 def test_of_a_damaged_store_it_has_what_can_be_read(made: MadeStore) -> None:
     content = bytearray(made.path.read_bytes())
     with Session.open(made.path) as session:
@@ -133,9 +141,11 @@ def test_of_a_damaged_store_it_has_what_can_be_read(made: MadeStore) -> None:
     content[root * 4096 + 8] = 0x55
     made.path.write_bytes(content)
     report = report_of(made.path)
-    assert report.problems
+    (problem,) = report.problems  # one reason is said once
     page = page_of(report)
     assert Tags(page).open == []
+    assert problem.startswith("what is in it and what was done, who can reach what")
+    assert "<td>It " not in page
     assert "Do not start influxd on it" in page
     assert "Not in this report:" in page
 
