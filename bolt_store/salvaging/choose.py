@@ -48,13 +48,13 @@ from bolt_store.salvaging.find import (
     free_lists,
     may_follow,
 )
-from bolt_store.salvaging.freelist import OWN_RUN
+from bolt_store.salvaging.freelist import LISTED, OWN_RUN
 from bolt_store.salvaging.joining import joined
 from bolt_store.salvaging.knowledge import Knowledge
 from bolt_store.salvaging.repair import WRONG_REFERENCES
 from bolt_store.salvaging.report import SalvageMethod
 from bolt_store.salvaging.scan import BUCKETS_ONLY, Scan
-from bolt_store.salvaging.survey import Survey
+from bolt_store.salvaging.survey import IN_TREE, Survey
 
 POOR_SHARE: Final = 2
 """A state is far poorer than another one when it has less than half of its keys and buckets."""
@@ -129,7 +129,8 @@ def choose(
     if is_newest and named[0].is_proven and not _lacks_more(named[0], named, essential):
         return _made(named[0], named, metas, {}, is_complete=True)
     found = find_snapshots(scan)
-    pool = [repaired(candidate, knowledge, named) for candidate in _in_order(named, found, metas)]
+    ordered = _in_order(named, found, metas)
+    pool = [repaired(candidate, knowledge, ordered) for candidate in ordered]
     best: Candidate | None = None
     for candidate in pool:
         if candidate.survey.bucket_count and (
@@ -248,18 +249,19 @@ def _is_better(
         return _is_better_than_unnamed(other, best, found, is_meta_lost=is_meta_lost)
     if best.is_clean:
         return _has_more(other, best) and _is_better_than_whole(other, best, found)
-    if (other.is_proven or (other.is_covering and _has_no_other_loss(other, best))) and (
+    is_as_whole = other.is_covering and not best.is_covering and _has_no_other_loss(other, best)
+    if (other.is_proven or is_as_whole) and (
         # Pages that its freelist gives to others, or that a whole state has in another bucket, are
         # not its own: what it has may be theirs. Where it has lost nothing else, its freelist is
         # what is wrong. So it is with what was put back, when most of what should have been put
         # back is still missing.
         (best.has_conflicts and not _has_no_other_loss(best, other))
         or not _agree(best, other)
-        or (best.survey.attached and _is_cut_off(best))
+        or (0 < _attached_count(best) < len(best.orphans or ()) and _is_cut_off(best))
     ):
         return not _is_poor(other, best)
     return _has_more(other, best) and (
-        (best.is_torn and other.is_proven)
+        (other.is_proven and (best.is_torn or _lacks_what_it_wrote(best, other)))
         or _is_poor(best, other)
         or _gives_back(other, best)
         or _is_after(other, best)
@@ -304,6 +306,7 @@ def _is_better_than_whole(other: Candidate, best: Candidate, found: Found) -> bo
         (other.is_proven and is_doubtful and _is_poorer(best, other))
         or bool(other.names() - best.names())
         or _is_cut_off(best)
+        or (other.is_proven and _lacks_what_it_wrote(best, other))
     )
 
 
@@ -315,7 +318,7 @@ def _leads_astray(other: Candidate, best: Candidate) -> bool:
         lost.code in WRONG_REFERENCES
         and lost.pgid is not None
         and lost.pgid < len(used)
-        and (used[lost.pgid] or own[lost.pgid] == OWN_RUN)
+        and (used[lost.pgid] == IN_TREE or own[lost.pgid] == OWN_RUN)
         for lost in other.survey.lost.values()
     )
 
@@ -356,6 +359,22 @@ def _is_cut_off(candidate: Candidate) -> bool:
     return 2 * len(absent) > len(keys)
 
 
+def _attached_count(candidate: Candidate) -> int:
+    return sum(map(len, candidate.survey.attached.values()))
+
+
+def _lacks_what_it_wrote(newer: Candidate, older: Candidate) -> bool:
+    """Tell whether a state has taken free pages of the one before for what its tree has not.
+
+    bbolt leaks pages that were in use before, never such as it has just taken.
+    """
+    if newer.free is None or older.free is None or not _may_follow(newer, older):
+        return False
+    listed, end = older.free.mask, older.high_water_mark
+    unknown = set(newer.orphans or ()) - {lost.pgid for lost in newer.survey.lost.values()}
+    return any(listed[pgid] == LISTED or pgid >= end for pgid in unknown)
+
+
 def _gives_back(other: Candidate, best: Candidate) -> bool:
     """Tell whether a state has more of what is lost in a newer one than it lacks of the rest."""
     is_whole = other.is_clean or other.is_covering or _has_no_other_loss(other, best)
@@ -370,7 +389,7 @@ def _gives_back(other: Candidate, best: Candidate) -> bool:
             continue
         if step.left is None:
             gained += step.is_missing
-        elif step.right is None:
+        elif step.right is None or (step.move is Move.KEY and step.left.value != step.right.value):
             lacking += 1
     return gained > lacking
 

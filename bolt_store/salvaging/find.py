@@ -330,39 +330,45 @@ def _newest_first(pairs: list[Pair]) -> tuple[list[Pair], bool]:
     group = [pair for pair in ordered if _high_water_mark(pair) == top][:CHAIN_COUNT_MAX]
     if len(group) == 1:
         return ordered, True
-    lengths = _chain_lengths(group)
+    lengths = _chain_lengths(group, ordered[len(group) :])
     ranked = sorted(range(len(group)), key=lambda index: -lengths[index])
     is_certain = lengths[ranked[0]] > lengths[ranked[1]]
     return [group[index] for index in ranked] + ordered[len(group) :], is_certain
 
 
-def _chain_lengths(group: list[Pair]) -> list[int]:
+def _chain_lengths(group: list[Pair], before: list[Pair]) -> list[int]:
     """Return for each snapshot how many can have been written one on top of the other up to it.
 
     What was freed and written again is lost to all states before. So in the order of time no page
     of a whole state is in use, then free, then in use again.
     """
-    after = [
-        [
-            index
-            for index, newer in enumerate(group)
-            if newer is not older and _may_follow(newer, older)
-        ]
-        for older in group
-    ]
     used = [_pages_in_use(pair) for pair in group]
+    lists = [_list_pgid(pair) for pair in group]
+    unsure = frozenset(group[0].survey.scan.freelist_pgids) - set(map(_list_pgid, before))
     lengths = [1] * len(group)
     chains: list[tuple[tuple[int, ...], int]] = [((index,), 0) for index in range(len(group))]
     while chains:
         chain, freed = chains.pop()
         last = chain[-1]
         lengths[last] = max(lengths[last], len(chain))
+        # What is not before in the chain is no state whose pages could have been skipped.
+        after = frozenset(pgid for index, pgid in enumerate(lists) if index not in chain)
         chains += [
             ((*chain, index), freed | (used[last] & ~used[index]))
-            for index in after[last]
-            if index not in chain and not used[index] & freed
+            for index, pair in enumerate(group)
+            if index not in chain
+            and not used[index] & freed
+            and (
+                _may_follow(pair, group[last], after)
+                # What the first one skipped may be written over, and the list of it.
+                or (len(chain) == 1 and not _may_follow(group[last], pair, unsure))
+            )
         ]
     return lengths
+
+
+def _list_pgid(pair: Pair) -> int:
+    return pair.free.pgid if pair.free is not None else 0
 
 
 def _pages_in_use(pair: Pair) -> int:
@@ -375,18 +381,20 @@ def _high_water_mark(pair: Pair) -> int:
     return pair.fit.high_water_mark if pair.fit is not None else 0
 
 
-def _may_follow(newer: Pair, older: Pair) -> bool:
+def _may_follow(newer: Pair, older: Pair, after: frozenset[int]) -> bool:
     if newer.free is None or older.free is None:
         return True
-    return may_follow(
-        newer.survey.scan,
-        newer.free,
-        older.free,
-        (_high_water_mark(newer), _high_water_mark(older)),
-    )
+    ends = _high_water_mark(newer), _high_water_mark(older)
+    return may_follow(newer.survey.scan, newer.free, older.free, ends, after)
 
 
-def may_follow(scan: Scan, newer: FreePages, older: FreePages, ends: tuple[int, int]) -> bool:
+def may_follow(
+    scan: Scan,
+    newer: FreePages,
+    older: FreePages,
+    ends: tuple[int, int],
+    after: frozenset[int] = frozenset(),
+) -> bool:
     """Tell whether one state can have been written on top of another one by bbolt.
 
     Only their freelists are looked at, so that it can be told of damaged trees, too.
@@ -396,22 +404,21 @@ def may_follow(scan: Scan, newer: FreePages, older: FreePages, ends: tuple[int, 
         newer: The freelist of what may be newer.
         older: The freelist of what may be older.
         ends: The high water marks of the two.
+        after: Freelists of states that were not before the older one.
     """
     new_end, old_end = ends
     if new_end != old_end:
         # The mark never falls.
         return new_end > old_end
-    new = [
-        pgid
-        for pgid in range(META_PAGE_COUNT, min(new_end, scan.page_count))
-        if newer.mask[pgid] != LISTED and older.mask[pgid] == LISTED
-    ]
-    free = [pgid for pgid, listed in enumerate(older.mask) if listed == LISTED]
+    free = [pgid for pgid, mark in enumerate(older.mask) if mark == LISTED]
+    new = [pgid for pgid in free if newer.mask[pgid] != LISTED]
     if any(scan.run_length(pgid) > 1 or not scan.kind(pgid) for pgid in new):
         # A run goes where it fits, which need not be lowest.
         return True
     if new == free[: len(new)]:
         return True
     # A writer that keeps the state before, for a reader or to go back to it, skips its pages.
-    lists = (set(scan.freelist(pgid)) for pgid in scan.freelist_pgids[:SKIPPED_COUNT_MAX])
-    return any(new == [pgid for pgid in free if pgid in listed][: len(new)] for listed in lists)
+    pgids = [pgid for pgid in scan.freelist_pgids if pgid < old_end and pgid not in after]
+    lists = (scan.freelist(pgid) for pgid in pgids[:SKIPPED_COUNT_MAX])
+    skipped = (set(ids) for ids in lists if not ids or ids[-1] < old_end)
+    return any(new == [pgid for pgid in free if pgid in listed][: len(new)] for listed in skipped)

@@ -12,7 +12,6 @@ one is taken. Nothing tells that all parts are of one state, so the result is a 
 from collections.abc import Sequence
 from typing import Final
 
-from bolt_store.errors import invariant
 from bolt_store.salvaging.freelist import shared_count
 from bolt_store.salvaging.repair import Orphan, describe
 from bolt_store.salvaging.scan import Scan
@@ -53,13 +52,10 @@ def joined(survey: Survey, others: Sequence[Survey]) -> Survey | None:
     if len(taken) == 1:
         return None
     parts = sorted((part for part, _ in taken), key=lambda part: part.first_key)
-    whole = Survey(
-        scan,
-        LOST_ROOT,
-        {(): tuple(Attachment(part.pgid, part.first_key, is_itself=False) for part in parts)},
-    )
-    invariant(whole.total >= survey.total, "parts that share nothing are all taken")
-    return whole
+    below = tuple(Attachment(part.pgid, part.first_key, is_itself=False) for part in parts)
+    whole = Survey(scan, LOST_ROOT, {**survey.attached, (): below}, survey.wrong_pgids)
+    # What was put back below the one may have been taken by another one.
+    return whole if whole.total >= survey.total else None
 
 
 def _is_beside(part: Orphan, survey: Survey, other: Orphan, other_survey: Survey) -> bool:

@@ -190,14 +190,25 @@ def test_case_d_the_children_of_a_lost_branch_are_put_back(run: Salvager) -> Non
 
 
 def test_case_d_two_lost_branches_of_two_buckets_need_a_classifier(run: Salvager) -> None:
+    """Without one, a former state tells it, as long as something is left of that."""
     past, branches = history_with_two_shared_branches()
-    damage = past.damaged().wipe(*branches)
+    _, model = run(past.damaged().wipe(*branches))
+    assert model == past.states[-1]
+    damage = past.damaged().wipe(*branches, *former_pages(past))
     without, poorer = run(damage)
     assert true_count(poorer, past) < len(flat(past.states[-1]))
     assert not without.is_complete
     report, model = run(damage, knowledge=KNOWLEDGE)
     assert model == past.states[-1]
     assert report.is_complete
+
+
+def former_pages(past: History) -> list[int]:
+    """Return the pages that no state has any more that a meta names."""
+    shared = tree_of(past.newest).shared
+    with bolt_store.open_file(MemoryFile(past.newest), write=False) as db:
+        infos = [info for info in bolt_store.page_infos(db) if info.state == "free"]
+    return [info.pgid for info in infos if info.pgid not in shared]
 
 
 def history_with_two_shared_branches() -> tuple[History, list[int]]:
