@@ -361,7 +361,7 @@ def _chain_lengths(group: list[Pair], before: list[Pair]) -> list[int]:
             and (
                 _may_follow(pair, group[last], after)
                 # What the first one skipped may be written over, and the list of it.
-                or (len(chain) == 1 and not _may_follow(group[last], pair, unsure))
+                or (len(chain) == 1 and not _may_follow(group[last], pair, unsure, is_sure=True))
             )
         ]
     return lengths
@@ -381,11 +381,12 @@ def _high_water_mark(pair: Pair) -> int:
     return pair.fit.high_water_mark if pair.fit is not None else 0
 
 
-def _may_follow(newer: Pair, older: Pair, after: frozenset[int]) -> bool:
+def _may_follow(newer: Pair, older: Pair, after: frozenset[int], *, is_sure: bool = False) -> bool:
     if newer.free is None or older.free is None:
         return True
     ends = _high_water_mark(newer), _high_water_mark(older)
-    return may_follow(newer.survey.scan, newer.free, older.free, ends, after)
+    scan = newer.survey.scan
+    return may_follow(scan, newer.free, older.free, ends, after, is_sure=is_sure)
 
 
 def may_follow(
@@ -394,6 +395,8 @@ def may_follow(
     older: FreePages,
     ends: tuple[int, int],
     after: frozenset[int] = frozenset(),
+    *,
+    is_sure: bool = False,
 ) -> bool:
     """Tell whether one state can have been written on top of another one by bbolt.
 
@@ -405,6 +408,7 @@ def may_follow(
         older: The freelist of what may be older.
         ends: The high water marks of the two.
         after: Freelists of states that were not before the older one.
+        is_sure: Require that the pages show it, where by default they must not show the contrary.
     """
     new_end, old_end = ends
     if new_end != old_end:
@@ -414,7 +418,7 @@ def may_follow(
     new = [pgid for pgid in free if newer.mask[pgid] != LISTED]
     if any(scan.run_length(pgid) > 1 or not scan.kind(pgid) for pgid in new):
         # A run goes where it fits, which need not be lowest.
-        return True
+        return not is_sure
     if new == free[: len(new)]:
         return True
     # A writer that keeps the state before, for a reader or to go back to it, skips its pages.
