@@ -43,7 +43,7 @@ def call(module, words, *, data=None, expected=(0,)):
 def change(module, words, *, data=None):
     """Make a change, or with check mode only plan it, and end the module with what came of it."""
     manner = ["--dry-run"] if module.check_mode else ["--yes"]
-    document, _ = call(module, [*words, *manner], data=data)
+    document = call(module, [*words, *manner], data=data)[0]
     is_changed = document["is_needed"] if module.check_mode else document["is_changed"]
     plan = {key: value for key, value in document["plan"].items() if key != "permissions"}
     result = {

@@ -110,6 +110,5 @@ def main():
     change(module, [*words, "--token-file", found["token_file"]])
 
 
-
 if __name__ == "__main__":
     main()

@@ -77,6 +77,5 @@ def main():
     change(module, words)
 
 
-
 if __name__ == "__main__":
     main()

@@ -59,6 +59,5 @@ def main():
     module.exit_json(changed=False, is_sound=code == 0, verdict=verdict, check=document)
 
 
-
 if __name__ == "__main__":
     main()

@@ -48,6 +48,5 @@ def main():
     module.exit_json(changed=False, info=document)
 
 
-
 if __name__ == "__main__":
     main()

@@ -106,6 +106,5 @@ def main():
     change(module, words, data=found["token_value"])
 
 
-
 if __name__ == "__main__":
     main()

@@ -94,6 +94,5 @@ def main():
     change(module, words, data=found["password"])
 
 
-
 if __name__ == "__main__":
     main()
