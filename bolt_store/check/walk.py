@@ -106,6 +106,14 @@ class _Visit(NamedTuple):
     inline_page: bytes | None = None
 
 
+_Stack = list[Iterator[_Visit]]
+"""What is still to be visited, the next last."""
+
+
+def _alone(visit: _Visit) -> Iterator[_Visit]:
+    return iter((visit,))
+
+
 class Check:
     """One run of the check over one snapshot.
 
@@ -258,10 +266,13 @@ class Check:
             OSError: A page cannot be read.
         """
         root = _Tree(is_root_bucket=True)
-        stack = [_Visit(root, self._snapshot.meta.root_pgid, 0, None, None, None)]
+        stack = [_alone(_Visit(root, self._snapshot.meta.root_pgid, 0, None, None, None))]
         found = self._found
         while stack:
-            visit = stack.pop()
+            visit = next(stack[-1], None)
+            if visit is None:
+                stack.pop()
+                continue
             page = self._enter(visit)
             if page is not None:
                 is_branch = page[8] == BRANCH_FLAG and visit.pgid is not None
@@ -310,9 +321,7 @@ class Check:
         if not self._mark_run(pgid, len(page) // self._snapshot.page_size_bytes):
             problem = "its overflow is part of another page's run"
             self._report(visit, "page.shared", Severity.FATAL, problem)
-        self._visited_count += 1
-        if self._progress is not None and self._visited_count % PROGRESS_PAGES == 0:
-            self._progress(self._visited_count, self._page_count)
+        self._count_visit()
         return page
 
     def _look_at_inline_header(self, visit: _Visit) -> None:
@@ -337,14 +346,14 @@ class Check:
             pages[page] |= REACHABLE
         return is_new
 
-    def _look_at_branch(self, visit: _Visit, page: bytes, stack: list[_Visit]) -> None:
+    def _look_at_branch(self, visit: _Visit, page: bytes, stack: _Stack) -> None:
         pgid = visit.pgid or 0
         try:
             branch = decode_branch(page, pgid=pgid)
         except FormatError as error:
             self._found.append(_from_error(error, pgid, Severity.FATAL, visit.above))
             branch = _readable_children(page, self._page_count)
-            self._push_children(visit._replace(end_key=None), branch, stack, are_sound=False)
+            stack.append(self._children(visit._replace(end_key=None), branch, are_sound=False))
             return
         if len(branch.keys) < KEYS_PER_PAGE_MIN:
             problem = "is a branch with one child, expected two or more"
@@ -352,20 +361,54 @@ class Check:
         if not is_packed_branch(page):
             self._report(visit, "element.gap", Severity.INFO, "has bytes between its keys")
         self._look_at_bounds(visit, branch.keys)
-        self._push_children(visit, branch, stack, are_sound=True)
+        stack.append(self._children(visit, branch, are_sound=True))
 
-    def _push_children(
-        self, visit: _Visit, branch: Branch[int], stack: list[_Visit], *, are_sound: bool
-    ) -> None:
-        """Put the children on the stack, the last first; keys of a damaged branch bind nothing."""
+    def _children(self, visit: _Visit, branch: Branch[int], *, are_sound: bool) -> Iterator[_Visit]:
+        """Give the children in which there may be something; a damaged branch's keys bind nothing.
+
+        Most pages are leaves with nothing to be said of them: to visit each takes twice as long.
+        """
         way = _Way(visit.pgid or 0, visit.above)
-        tree, depth, end_key = visit.tree, visit.depth + 1, visit.end_key
-        for index in range(len(branch.children) - 1, -1, -1):
-            key = branch.keys[index] if are_sound else None
-            stack.append(_Visit(tree, branch.children[index], depth, key, end_key, way))
-            end_key = key
+        tree, depth = visit.tree, visit.depth + 1
+        keys: list[bytes | None] = [*branch.keys] if are_sound else [None] * len(branch.children)
+        ends = [*keys[1:], visit.end_key]
+        for child, key, end_key in zip(branch.children, keys, ends, strict=False):
+            is_passed = (
+                depth == tree.leaf_depth
+                and not tree.is_root_bucket
+                and key is not None
+                and self._is_plain_leaf(child, key, end_key)
+            )
+            if not is_passed:
+                yield _Visit(tree, child, depth, key, end_key, way)
 
-    def _look_at_leaf(self, visit: _Visit, page: bytes, stack: list[_Visit]) -> None:
+    def _is_plain_leaf(self, pgid: int, first_key: bytes, end_key: bytes | None) -> bool:
+        """Tell whether a page is a leaf with nothing to be said of it; if so, mark its run."""
+        try:
+            page = self._snapshot.page(pgid)
+            keys, has_buckets, is_packed = decode_leaf_keys(page, pgid=pgid)
+        except FormatError:
+            return False
+        page_count = len(page) // self._snapshot.page_size_bytes
+        if (
+            not is_packed
+            or has_buckets
+            or not keys
+            or keys[0] != first_key
+            or (end_key is not None and keys[-1] >= end_key)
+            or any(self.pages[pgid : pgid + page_count])
+        ):
+            return False
+        self._mark_run(pgid, page_count)
+        self._count_visit()
+        return True
+
+    def _count_visit(self) -> None:
+        self._visited_count += 1
+        if self._progress is not None and self._visited_count % PROGRESS_PAGES == 0:
+            self._progress(self._visited_count, self._page_count)
+
+    def _look_at_leaf(self, visit: _Visit, page: bytes, stack: _Stack) -> None:
         tree = visit.tree
         if tree.leaf_depth is None:
             tree.leaf_depth = visit.depth
@@ -388,7 +431,7 @@ class Check:
                 flag, _, value = decode_leaf_element(page, index, pgid=visit.pgid)
                 self._look_at_value(visit, index, flag, value, stack)
 
-    def _look_at_elements(self, visit: _Visit, page: bytes, stack: list[_Visit]) -> None:
+    def _look_at_elements(self, visit: _Visit, page: bytes, stack: _Stack) -> None:
         """Look at a damaged leaf element by element, and go on with what is sound."""
         try:
             count = leaf_element_count(page, pgid=visit.pgid)
@@ -431,7 +474,7 @@ class Check:
             self._report(visit, "key.range", Severity.FATAL, problem)
 
     def _look_at_value(
-        self, visit: _Visit, index: int, flag: int, value: bytes, stack: list[_Visit]
+        self, visit: _Visit, index: int, flag: int, value: bytes, stack: _Stack
     ) -> None:
         """Look at one value of a leaf; go into it when it is a bucket."""
         if flag != BUCKET_FLAG:
@@ -448,14 +491,14 @@ class Check:
         way = visit.above if visit.pgid is None else _Way(visit.pgid, visit.above)
         if bucket.inline_page is None:
             tree = _Tree(is_root_bucket=False)
-            stack.append(_Visit(tree, bucket.root_pgid, 0, None, None, way))
+            stack.append(_alone(_Visit(tree, bucket.root_pgid, 0, None, None, way)))
             return
         tree = _Tree(is_root_bucket=False, inline_depth=visit.tree.inline_depth + 1)
         if tree.inline_depth > INLINE_DEPTH_MAX:
             problem = f"element {index} is nested deeper than {INLINE_DEPTH_MAX} inline buckets"
             self._report(visit, "bucket.depth", Severity.UNSAFE, problem)
             return
-        stack.append(_Visit(tree, None, 0, None, None, way, bucket.inline_page))
+        stack.append(_alone(_Visit(tree, None, 0, None, None, way, bucket.inline_page)))
 
 
 def _from_error(

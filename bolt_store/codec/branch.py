@@ -5,6 +5,8 @@ Lives here: branch pages. Must not live here: walking down to the children.
 Source: bbolt v1.3.6 page.go (branchPageElement), node.go (write).
 """
 
+from itertools import accumulate, pairwise
+from operator import add
 from typing import Generic, TypeVar
 
 from bolt_store.codec.keys import ascend
@@ -64,10 +66,38 @@ def decode_branch(page: bytes, *, pgid: int) -> Branch[int]:
     if table_end > len(page):
         problem = f"{count} elements do not fit into {len(page)} bytes"
         raise PageError(pgid=pgid, code="element.table", problem=problem)
+    element = PAGE_HEADER_SIZE_BYTES
+    positions, sizes, children = zip(
+        *BRANCH_ELEMENT.iter_unpack(page[element:table_end]), strict=True
+    )
+    ends = list(accumulate(sizes, initial=table_end))
+    # bbolt packs without gaps, so each key starts where the one before ends.
+    if list(map(add, positions, range(element, table_end, ELEMENT_SIZE_BYTES))) == ends[:-1]:
+        keys = [page[start:end] for start, end in pairwise(ends)]
+        if ends[-1] <= len(page) and min(children) >= META_PAGE_COUNT and ascend(keys):
+            return Branch(keys, list(children))
+    return _decode_unpacked(page, count, pgid=pgid)
+
+
+def is_packed_branch(page: bytes) -> bool:
+    """Tell whether the keys of a sound branch page lie in order and without gaps, as bbolt's do."""
+    count = page[10] | page[11] << 8
+    table_end = PAGE_HEADER_SIZE_BYTES + ELEMENT_SIZE_BYTES * count
+    expected = ELEMENT_SIZE_BYTES * count
+    for pos, key_size, _ in BRANCH_ELEMENT.iter_unpack(page[PAGE_HEADER_SIZE_BYTES:table_end]):
+        if pos != expected:
+            return False
+        expected += key_size - ELEMENT_SIZE_BYTES
+    return True
+
+
+def _decode_unpacked(page: bytes, count: int, *, pgid: int) -> Branch[int]:
+    """Decode element by element: the way for gaps, and to name what is wrong."""
+    element = PAGE_HEADER_SIZE_BYTES
+    table_end = element + ELEMENT_SIZE_BYTES * count
     branch: Branch[int] = Branch([], [])
     previous = b""
     room = len(page) - table_end
-    element = PAGE_HEADER_SIZE_BYTES
     for pos, key_size, child in BRANCH_ELEMENT.iter_unpack(page[element:table_end]):
         start = element + pos
         room -= key_size
@@ -92,18 +122,6 @@ def decode_branch(page: bytes, *, pgid: int) -> Branch[int]:
         previous = key
         element += ELEMENT_SIZE_BYTES
     return branch
-
-
-def is_packed_branch(page: bytes) -> bool:
-    """Tell whether the keys of a sound branch page lie in order and without gaps, as bbolt's do."""
-    count = page[10] | page[11] << 8
-    table_end = PAGE_HEADER_SIZE_BYTES + ELEMENT_SIZE_BYTES * count
-    expected = ELEMENT_SIZE_BYTES * count
-    for pos, key_size, _ in BRANCH_ELEMENT.iter_unpack(page[PAGE_HEADER_SIZE_BYTES:table_end]):
-        if pos != expected:
-            return False
-        expected += key_size - ELEMENT_SIZE_BYTES
-    return True
 
 
 def branch_size_bytes(keys: list[bytes]) -> int:

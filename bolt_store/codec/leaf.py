@@ -162,9 +162,11 @@ def _alike(page: bytes, count: int, table_end: int) -> _Alike | None:
 
     Comparing the whole table with the one that it has to be replaces the look at each element.
     """
+    if count not in _ALIKE_COUNTS:
+        return None
     sizes = page[PAGE_HEADER_SIZE_BYTES + 8 : PAGE_HEADER_SIZE_BYTES + ELEMENT_SIZE_BYTES]
     # The last element first: it tells most pages of unlike elements, for next to nothing.
-    if count not in _ALIKE_COUNTS or page[table_end - 8 : table_end] != sizes:
+    if page[table_end - 8 : table_end] != sizes:
         return None
     _, _, key_size, value_size = LEAF_ELEMENT.unpack_from(page, PAGE_HEADER_SIZE_BYTES)
     if table_end + count * (key_size + value_size) > len(page):
@@ -202,6 +204,11 @@ def decode_leaf_keys(page: bytes, *, pgid: int | None) -> LeafKeys:
     """
     count = leaf_element_count(page, pgid=pgid)
     table_end = PAGE_HEADER_SIZE_BYTES + ELEMENT_SIZE_BYTES * count
+    if count == 1:  # as in `decode_leaf`
+        flag, pos, key_size, value_size = LEAF_ELEMENT.unpack_from(page, PAGE_HEADER_SIZE_BYTES)
+        end = table_end + key_size
+        if pos == ELEMENT_SIZE_BYTES and not flag and key_size and end + value_size <= len(page):
+            return LeafKeys([page[table_end:end]], has_buckets=False, is_packed=True)
     alike = _alike(page, count, table_end)
     if alike is not None:
         keys = list(alike.keys.unpack_from(page, table_end))

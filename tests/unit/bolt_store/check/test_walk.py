@@ -5,6 +5,7 @@ findings before.
 """
 
 from collections.abc import Callable
+from pathlib import Path
 from struct import pack, pack_into
 
 import pytest
@@ -785,3 +786,69 @@ def test_a_check_that_is_not_read_to_its_end_has_looked_at_little() -> None:
         reads.clear()
         assert next(iter(db.check())).code == "meta.invalid"
     assert len(reads) <= 2
+
+
+def large_records(tmp_path: Path) -> Patient:
+    """Return a file whose leaves have one large record each, below two levels of branches."""
+    source, target = tmp_path / "source", tmp_path / "target"
+    with bolt_store.create(source) as db, db.update() as tx:
+        bucket = tx.create_bucket(b"large")
+        for number in range(300):
+            bucket.put(key(number), b"v" * 3000)
+    with bolt_store.open(source) as db:
+        bolt_store.compact(db, target)
+    return Patient(target.read_bytes(), page_size_bytes=4096)
+
+
+def a_gap(patient: Patient, leaf: int) -> None:
+    first_key = patient.key(leaf, 0)
+    patient.set_element(leaf, 0, pos=20)
+    patient.write(patient.key_offset(leaf, 0), first_key)
+
+
+def a_child_too_high(patient: Patient, leaf: int) -> None:
+    patient.set_element(patient.bucket_root(b"large"), 1, child=leaf)
+
+
+def the_same_child_twice(patient: Patient, leaf: int) -> None:
+    root = patient.bucket_root(b"large")
+    parent = next(pgid for pgid in patient.children(root) if leaf in patient.children(pgid))
+    index = patient.children(parent).index(leaf)
+    patient.set_element(parent, index + 1, child=leaf)
+
+
+@pytest.mark.parametrize(
+    ("code", "damage"),
+    [
+        ("page.id", lambda patient, leaf: patient.set_header(leaf, id=1)),
+        ("page.kind", lambda patient, leaf: patient.set_header(leaf, flags=0x10)),
+        ("page.flags", lambda patient, leaf: patient.set_header(leaf, flags=0x12)),
+        ("leaf.empty", lambda patient, leaf: patient.set_header(leaf, count=0)),
+        ("element.bounds", lambda patient, leaf: patient.set_header(leaf, count=2)),
+        ("page.overflow", lambda patient, leaf: patient.set_header(leaf, overflow=1 << 20)),
+        ("element.flags", lambda patient, leaf: patient.set_element(leaf, 0, flags=2)),
+        ("bucket.size", lambda patient, leaf: patient.set_element(leaf, 0, flags=1, vsize=1)),
+        ("element.gap", a_gap),
+        ("branch.separator", lambda patient, leaf: patient.set_element(leaf, 0, ksize=19)),
+        (
+            "branch.separator",
+            lambda patient, leaf: patient.write(patient.key_offset(leaf, 0), b"l"),
+        ),
+        ("element.bounds", lambda patient, leaf: patient.set_element(leaf, 0, vsize=1 << 31)),
+        ("tree.uneven", a_child_too_high),
+        ("page.shared", the_same_child_twice),
+        (
+            "bucket.plain",
+            lambda patient, _: patient.set_meta(patient.newest, root=patient.bucket_root(b"large")),
+        ),
+    ],
+)
+def test_a_leaf_of_one_record_is_looked_at_as_closely_as_any(
+    tmp_path: Path, code: str, damage: Callable[[Patient, int], object]
+) -> None:
+    patient = large_records(tmp_path)
+    before = [finding.code for finding in patient.findings()]
+    leaf = patient.children(patient.children(patient.bucket_root(b"large"))[1])[0]
+    assert (code in before, patient.header(leaf, "count")) == (False, 1)
+    damage(patient, leaf)
+    assert (code, leaf) in [(finding.code, finding.pgid) for finding in patient.findings()]
