@@ -36,8 +36,8 @@ from bolt_store.file.block_file import BlockFile
 from bolt_store.stats import PageState, page_infos
 from bolt_store.tree.tx import state_digest
 
-CHUNK_BYTES: Final = 1 << 20
-"""Compared at once; a multiple of every page size that is usual."""
+CHUNK_BYTES: Final = 1 << 16
+"""Compared at once, see `CHUNK_SIZE_BYTES`; a multiple of every page size that is usual."""
 _IN_USE: Final = frozenset({PageState.USED, PageState.CONFLICT})
 
 

@@ -42,8 +42,9 @@ LOG: Final = get_logger(__name__)
 ELSEWHERE: Final = Give(Input.OUTPUT, "make a changed copy in another folder")
 COPY_CHUNK_BYTES: Final = 1 << 26
 """Copied by the kernel at once; Ctrl-C works between two of them."""
-COMPARE_CHUNK_BYTES: Final = 1 << 18
-"""Compared at once; two of these fit into the processor's cache."""
+COMPARE_CHUNK_BYTES: Final = 1 << 16
+"""Compared at once. From 128 KiB on, each piece would be memory fresh from the system, which takes
+twice as long as the reading itself."""
 BESIDE_BYTES_MIN: Final = 64 << 20
 """A smaller store is copied and checked in a quarter of a second, one after the other."""
 SPARE_BYTES: Final = 1 << 20

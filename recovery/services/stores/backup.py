@@ -35,7 +35,7 @@ OPERATION: Final = "store backup"
 ELSEWHERE: Final = "name a place on another disk"
 PLAIN: Final = ".plain"
 """Behind the name of a compressed copy while there is a plain one."""
-CHUNK_BYTES: Final = 1 << 20
+CHUNK_BYTES: Final = 1 << 16
 COMPRESSION_LEVEL: Final = 6
 LOCK_TIMEOUT_S: Final = 1.0
 

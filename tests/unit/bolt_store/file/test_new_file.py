@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from bolt_store.errors import CommitError, ReadOnlyError
-from bolt_store.file.new_file import NewFile, chunks, write
+from bolt_store.file.new_file import CHUNK_SIZE_BYTES, NewFile, chunks, write
 from bolt_store.file.os_file import OsFile
 from bolt_store.file.unlocked import open_unlocked
 
@@ -161,11 +161,11 @@ def test_a_failed_write_is_told_from_a_failed_read(tmp_path: Path) -> None:
 
 
 def test_a_file_is_read_in_chunks_to_its_end(tmp_path: Path) -> None:
-    content = os.urandom((1 << 20) + 5)
+    content = os.urandom(CHUNK_SIZE_BYTES + 5)
     (tmp_path / "source").write_bytes(content)
     source = open_unlocked(tmp_path / "source")
     assert b"".join(data for _, data in chunks(source, 1 << 30)) == content
-    assert [offset for offset, _ in chunks(source, 1 << 30)] == [0, 1 << 20]
+    assert [offset for offset, _ in chunks(source, 1 << 30)] == [0, CHUNK_SIZE_BYTES]
     source.close()
 
 
