@@ -180,6 +180,13 @@ def add_status(command: "Parser") -> None:
     )
 
 
+def add_only(command: "Parser", option: str, what: str, *, only: str = "the only one") -> None:
+    """Add whom or what a command is about, which has to be named where there are several."""
+    command.add_argument(
+        option, metavar="NAME", help=f"{what} (default: {only}; with several, name one)"
+    )
+
+
 def add_yes(command: "Parser") -> None:
     """Add `--yes`, for a command that asks before it changes anything."""
     command.add_argument(

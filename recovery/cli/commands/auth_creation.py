@@ -16,7 +16,7 @@ from recovery.cli.changing import run_planner
 from recovery.cli.confirm import has_terminal
 from recovery.cli.context import Context
 from recovery.cli.deliver import choose_destination, require_own_stdout
-from recovery.cli.options import Change, Command, add_ensure, add_form
+from recovery.cli.options import Change, Command, add_ensure, add_form, add_only
 from recovery.cli.secret_input import STDIN, read_secret
 from recovery.cli.usage import UsageError
 from recovery.cli.words import Parser
@@ -51,12 +51,7 @@ def _add_owner(command: Parser, *names: str) -> None:
         metavar="NAME",
         help="user who gets the token (default: the only user; with several, name one)",
     )
-    command.add_argument(
-        "--org",
-        metavar="NAME",
-        help="organization that the token belongs to (default: the only one; with several, name "
-        "one)",
-    )
+    add_only(command, "--org", "organization that the token belongs to")
 
 
 def _add_new_token(command: Parser) -> None:

@@ -8,7 +8,7 @@ from typing import Final
 
 from recovery.cli.changing import planned
 from recovery.cli.commands.setup import retention_ns
-from recovery.cli.options import Change, Command
+from recovery.cli.options import Change, Command, add_only
 from recovery.cli.usage import UsageError, required
 from recovery.cli.words import Parser
 from recovery.ports import SystemClock, SystemRng
@@ -24,11 +24,7 @@ class _Create(Change, frozen=True):
 
 
 def _add_which(command: Parser, *, what: str = "bucket") -> None:
-    command.add_argument(
-        "--org",
-        metavar="NAME",
-        help="its organization (default: the only one; with several, name one)",
-    )
+    add_only(command, "--org", "its organization")
     command.add_argument("--name", metavar="NAME", help=f"name of the {what} (required)")
 
 

@@ -10,7 +10,7 @@ from functools import partial
 from typing import Final
 
 from recovery.cli.changing import planned
-from recovery.cli.options import Change, Command, add_ensure
+from recovery.cli.options import Change, Command, add_ensure, add_only
 from recovery.cli.usage import required
 from recovery.cli.words import Parser
 from recovery.model.mapping import MEMBER, OWNER
@@ -37,11 +37,7 @@ def _add_create(command: Parser) -> None:
     command.add_argument(
         "--description", metavar="TEXT", default="", help="free text (default: none)"
     )
-    command.add_argument(
-        "--owner",
-        metavar="NAME",
-        help="user who will own it (default: the only user; with several, name one)",
-    )
+    add_only(command, "--owner", "user who will own it", only="the only user")
     add_ensure(command, wanted="there is an organization of this name")
 
 
@@ -161,11 +157,7 @@ def _add_role(command: Parser) -> None:
 
 
 def _add_org(command: Parser) -> None:
-    command.add_argument(
-        "--org",
-        metavar="NAME",
-        help="the organization (default: the only one; with several, name one)",
-    )
+    add_only(command, "--org", "the organization")
 
 
 def _set_role(options: _Role, *, role: str) -> SetRole:

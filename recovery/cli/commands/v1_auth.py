@@ -18,6 +18,7 @@ from recovery.cli.options import (
     Listing,
     add_ensure,
     add_listing,
+    add_only,
     add_status,
 )
 from recovery.cli.secret_input import new_password
@@ -176,16 +177,8 @@ class _Create(Change, frozen=True):
 
 def _add_create(command: Parser) -> None:
     command.add_argument("which", metavar="NAME", help="the new 1.x user name")
-    command.add_argument(
-        "--username",
-        metavar="NAME",
-        help="the user of InfluxDB 2 behind it (default: the only one; with several, name one)",
-    )
-    command.add_argument(
-        "--org",
-        metavar="NAME",
-        help="its organization (default: the only one; with several, name one)",
-    )
+    add_only(command, "--username", "the user of InfluxDB 2 behind it")
+    add_only(command, "--org", "its organization")
     command.add_argument(
         "--description", metavar="TEXT", default="", help="free text (default: none)"
     )
