@@ -393,6 +393,17 @@ def test_when_all_is_as_wanted_nothing_is_asked_or_written(witness: Witness) -> 
     unchanged(witness, original)
 
 
+def test_a_plan_of_nothing_is_one_that_is_not_needed(witness: Witness) -> None:
+    witness.plan = lambda _: Plan.nothing(  # type: ignore[method-assign] # the planner's only method
+        "test set", "it is as wanted", facts={}, record_ids=(RECORD_ID,)
+    )
+    original = witness.path.read_bytes()
+    assert not witness.run().is_changed
+    assert witness.proposals[-1].plan.steps == ("it is as wanted",)
+    assert witness.events == ["show"]
+    unchanged(witness, original)
+
+
 def test_a_no_stops_it(witness: Witness) -> None:
     original = witness.path.read_bytes()
     witness.answer = False
@@ -773,6 +784,24 @@ def test_a_store_that_can_be_read_and_not_safely_written_is_refused_first(
         assert isinstance(error, StoreDamagedError)
         assert f"page {patient.root}" in str(error)
     assert witness.events == []
+
+
+@pytest.mark.damages
+def test_all_of_a_store_is_checked_again_unless_a_session_has_done_so(witness: Witness) -> None:
+    """Damage where the change writes nothing, by somebody who ignores the lock."""
+    whole = witness.path.read_bytes()
+    elsewhere = Patient(whole, page_size_bytes=4096).bucket_root(b"authorizationsv1")
+
+    def look(event: str) -> None:
+        if event == "apply":
+            with witness.path.open("r+b") as file:
+                file.seek(elsewhere * 4096)
+                file.write(bytes(8))
+
+    witness.looks = look
+    assert f"page {elsewhere}" in str(witness.fail())
+    witness.path.write_bytes(whole)
+    assert witness.run(Manner(is_whole_file_checked=False)).is_changed
 
 
 @pytest.mark.damages
