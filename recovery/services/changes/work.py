@@ -54,6 +54,7 @@ class InPlace:
     """
 
     is_lasting: Final = True
+    _staged: StagedChange  # from `prepare` on
 
     def __init__(
         self, store: MetaStore, plan: Plan, backups: BackupRule, *, is_whole_file_checked: bool
@@ -69,7 +70,6 @@ class InPlace:
         self._plan = plan
         self._backups = backups
         self._is_whole = is_whole_file_checked
-        self._staged: StagedChange | None = None
         self._txid_before = store.txid
         self._has_begun = False
         self.target_path: Final = store.file.real_path
@@ -98,8 +98,7 @@ class InPlace:
         """Write it. As `Work.commit`."""
         self._store.require_untouched()
         self._has_begun = True
-        if self._staged is not None:
-            self._staged.commit()
+        self._staged.commit()
         self._backups.keep(self.backup_path)
 
     def verify(self) -> str | None:
@@ -189,6 +188,11 @@ class OfNewFile:
 class InCopy(OfNewFile):
     """A plan that is carried out in a new copy; the store itself is only read."""
 
+    # From `prepare` on:
+    _copy: PartialCopy
+    _target: MetaStore
+    _staged: StagedChange
+
     def __init__(self, store: MetaStore, plan: Plan, target_path: Path) -> None:
         """Get ready; nothing is written yet.
 
@@ -202,9 +206,6 @@ class InCopy(OfNewFile):
         self._store = store
         self._plan = plan
         self.target_path = target_path
-        self._copy: PartialCopy | None = None
-        self._target: MetaStore | None = None
-        self._staged: StagedChange | None = None
 
     def prepare(self, resources: ExitStack, undo: ExitStack) -> WorkFile:
         """Copy the store, and lay the change out in memory. As `Work.prepare`."""
@@ -224,26 +225,18 @@ class InCopy(OfNewFile):
 
     def commit(self) -> None:
         """Write it. As `Work.commit`."""
-        if self._staged is not None:
-            self._staged.commit()
+        self._staged.commit()
 
     def verify(self) -> str | None:
         """Read the copy again from its first byte. As `Work.verify`."""
-        with self._opened.second_look() as tx:
+        with self._target.second_look() as tx:
             return self._plan.verify(tx)
 
     def publish(self) -> None:
         """Give the copy its name. As `Work.publish`."""
-        if self._copy is not None:
-            self._copy.publish()
+        self._copy.publish()
 
     @property
     def txid(self) -> int:
         """The newest transaction of the copy."""
-        return self._opened.txid
-
-    @property
-    def _opened(self) -> MetaStore:
-        if self._target is None:
-            raise RuntimeError("prepare comes first")
-        return self._target
+        return self._target.txid

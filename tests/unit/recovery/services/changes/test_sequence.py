@@ -393,10 +393,16 @@ def test_when_all_is_as_wanted_nothing_is_asked_or_written(witness: Witness) -> 
     unchanged(witness, original)
 
 
-def test_a_plan_of_nothing_is_one_that_is_not_needed(witness: Witness) -> None:
-    witness.plan = lambda _: Plan.nothing(  # type: ignore[method-assign] # the planner's only method
-        "test set", "it is as wanted", facts={}, record_ids=(RECORD_ID,)
-    )
+class AsWanted(Witness):
+    """Has nothing to do."""
+
+    def plan(self, store: MetaTx) -> Plan:  # noqa: ARG002 # of the protocol
+        """Plan nothing."""
+        return Plan.nothing("test set", "it is as wanted", facts={}, record_ids=(RECORD_ID,))
+
+
+def test_a_plan_of_nothing_is_one_that_is_not_needed(level21_bolt: Path) -> None:
+    witness = AsWanted(level21_bolt)
     original = witness.path.read_bytes()
     assert not witness.run().is_changed
     assert witness.proposals[-1].plan.steps == ("it is as wanted",)
