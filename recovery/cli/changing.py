@@ -14,14 +14,14 @@ from recovery.cli.context import Context
 from recovery.cli.options import Change
 from recovery.cli.outcome import show_outcome
 from recovery.cli.recording import open_ledger
-from recovery.cli.store import find_store, open_session
+from recovery.cli.store import find_store
 from recovery.discovery.search import FoundStore
 from recovery.errors import ExitCode, RefusedError
 from recovery.model.display import displayed, quoted
 from recovery.ports import SystemClock, SystemRng
 from recovery.services.changes.plan import Manner, Planner
 from recovery.services.changes.ports import Ports, TokenDestination
-from recovery.services.session import View
+from recovery.services.session import Session, View
 
 ChangeT = TypeVar("ChangeT", bound=Change)
 
@@ -81,7 +81,7 @@ def run_planner(
         shield=context.progress.shield,
     )
     waiting = context.output.waiting
-    with open_session(found, write=manner.is_in_place, reads_packed=False) as session:
+    with Session.open(found.path, write=manner.is_in_place, reads_packed=False) as session:
         if require is not None:
             with session.view() as view:
                 require(view)

@@ -100,8 +100,7 @@ def run_guide(
 
 def _look(found: "FoundStore", context: "Context") -> _State:
     """Look at a store, as `store info` and `store check` do."""
-    from recovery.cli.store import open_session  # noqa: PLC0415 # as above
-    from recovery.discovery.host import Host  # noqa: PLC0415
+    from recovery.discovery.host import Host  # noqa: PLC0415 # as above
     from recovery.discovery.search import with_files  # noqa: PLC0415
     from recovery.model.standing import Answer  # noqa: PLC0415
     from recovery.ports import SystemClock, SystemRng  # noqa: PLC0415
@@ -110,12 +109,13 @@ def _look(found: "FoundStore", context: "Context") -> _State:
         Inventory,
     )
     from recovery.services.doctor.check import examine  # noqa: PLC0415
+    from recovery.services.session import Session  # noqa: PLC0415
     from recovery.services.stores.info import sign_ins  # noqa: PLC0415
 
     head = f"Store: {displayed(str(found.named_path))} ({found.reason})"
     if not found.is_backup:
         found = with_files(found, Host.here(context.environ))
-    with open_session(found, needs_schema=False) as session:
+    with Session.open(found.path, needs_schema=False) as session:
         verdict = examine(
             session, files=found.files, clock=SystemClock(), rng=SystemRng(), progress=None
         ).verdict

@@ -47,12 +47,12 @@ def find_store(options: Options, context: Context) -> FoundStore:
 def read_session(
     found: FoundStore, options: Reading, output: Output, *, needs_schema: bool = True
 ) -> Session:
-    """Open the store that was found for reading, as `open_session` does, or a snapshot of it.
+    """Open the store that was found for reading, or a snapshot of it, as `Session.open` does.
 
     Args:
         options: Whether it is to be a snapshot.
         output: Where it is said that it is one.
-        needs_schema: As in `open_session`.
+        needs_schema: As in `Session.open`.
 
     Raises:
         RecoveryError: It cannot be opened; the error says what it is instead.
@@ -90,34 +90,6 @@ def _incomplete(facts: StoreFacts, options: Reading) -> str:
         f"warning: not everything could be read: the bolt {'buckets' if names[1:] else 'bucket'} "
         f"{shown}{f' and {rest} more' if rest > 0 else ''} that every such store has "
         f"{'are' if names[1:] else 'is'} missing, so what was there is not listed; see {check}"
-    )
-
-
-def open_session(
-    found: FoundStore,
-    *,
-    write: bool = False,
-    needs_schema: bool = True,
-    reads_packed: bool = True,
-    timeout_s: float = 1.0,
-) -> Session:
-    """Open the store that was found; close it, or use it as a context manager.
-
-    Args:
-        write: Lock it exclusively and allow changes; otherwise lock it shared.
-        needs_schema: Whether to refuse a store whose migrations are not as they should be.
-        reads_packed: Whether a packed copy is taken too.
-        timeout_s: How long to try for the lock, in seconds.
-
-    Raises:
-        RecoveryError: It cannot be opened; the error says what it is instead.
-    """
-    return Session.open(
-        found.path,
-        write=write,
-        needs_schema=needs_schema,
-        reads_packed=reads_packed,
-        timeout_s=timeout_s,
     )
 
 

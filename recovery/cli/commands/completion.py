@@ -20,12 +20,12 @@ from typing import Final
 
 from recovery.cli.context import Context
 from recovery.cli.options import Command, Options
-from recovery.cli.store import open_session
 from recovery.cli.words import Parser
 from recovery.discovery.host import Host
 from recovery.discovery.search import discover
 from recovery.errors import ExitCode, RecoveryError
 from recovery.services.authorizations.listing import AuthorizationFilter, Inventory
+from recovery.services.session import Session
 
 SCRIPTS: Final = {
     "bash": "bash/influx-recovery",
@@ -77,7 +77,7 @@ def _names(options: _Completion, context: Context) -> list[str]:
     found = discover(Host.here(context.environ), bolt_path=options.bolt_path)
     if found.path.stat().st_size > SIZE_BYTES_MAX:
         return []
-    with open_session(found, timeout_s=0) as session, session.view() as view:
+    with Session.open(found.path, timeout_s=0) as session, session.view() as view:
         names = KINDS[options.what](Inventory(view))
         return list(islice((name for name in names if name.isprintable()), NAMES_MAX))
 

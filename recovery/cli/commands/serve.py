@@ -29,7 +29,7 @@ from recovery.cli.deliver import (
 from recovery.cli.listing import plural
 from recovery.cli.options import Command, Options
 from recovery.cli.recording import open_ledger
-from recovery.cli.store import find_store, open_session
+from recovery.cli.store import find_store
 from recovery.cli.usage import UsageError
 from recovery.cli.words import Parser
 from recovery.discovery.host import Host
@@ -39,6 +39,7 @@ from recovery.model.display import displayed
 from recovery.model.token import LEVEL_HASHED
 from recovery.ports import SystemClock, SystemRng
 from recovery.secret import Secret
+from recovery.services.session import Session
 
 if TYPE_CHECKING:
     from recovery.daemon.life import Child
@@ -152,7 +153,7 @@ def _serve(options: _Serve, context: Context) -> ExitCode:
     with ExitStack() as opened:
         listening = opened.enter_context(_listening(options, context))
         session = opened.enter_context(
-            open_session(found, write=not options.read_only, timeout_s=wait_s)
+            Session.open(found.path, write=not options.read_only, timeout_s=wait_s)
         )
         session.store.require_sound()
         key = None if options.no_console_key else _new_key()

@@ -17,7 +17,7 @@ from recovery.cli.options import Command, Options, add_yes
 from recovery.cli.outcome import ChangeDocument, not_yet, outcome_fields
 from recovery.cli.output import Output
 from recovery.cli.recording import open_ledger
-from recovery.cli.store import find_store, open_session, store_of
+from recovery.cli.store import find_store, store_of
 from recovery.cli.words import Parser
 from recovery.discovery.search import FoundStore
 from recovery.errors import ExitCode
@@ -27,6 +27,7 @@ from recovery.services.changes.plan import Manner
 from recovery.services.changes.ports import Ports
 from recovery.services.doctor.forewarning import EXAMINED_BYTES_MAX, what_stops
 from recovery.services.ledger import UNRECORDED, LedgerOperation, Operation
+from recovery.services.session import Session
 from recovery.services.stores.diff import BucketCount, Change
 from recovery.services.stores.undo import UndoProposal, proposed_undo
 
@@ -72,7 +73,7 @@ def _undo(options: _Undo, context: Context) -> ExitCode:
     ledger = open_ledger(options, context, found.path)
     manner = Manner(is_dry_run=options.dry_run, reason=options.reason)
     with (
-        open_session(found, write=manner.is_in_place, reads_packed=False) as session,
+        Session.open(found.path, write=manner.is_in_place, reads_packed=False) as session,
         proposed_undo(
             session,
             ledger,
@@ -164,7 +165,7 @@ def _show_end(proposal: UndoProposal, found: FoundStore, options: _Undo, output:
     output.prose(f"Backup: {displayed(str(proposal.backup_path))}")
     stops = None
     if proposal.store.size_bytes <= EXAMINED_BYTES_MAX:
-        with open_session(found) as session, session.view() as view:
+        with Session.open(found.path) as session, session.view() as view:
             stops = what_stops(view.tx, clock=SystemClock(), rng=SystemRng())
     if stops is None:
         output.prose("Next: start influxd.")
