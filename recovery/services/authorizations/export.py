@@ -22,7 +22,7 @@ from recovery.new_file import ClaimedFile
 from recovery.services.authorizations.listing import AuthorizationFilter
 from recovery.services.authorizations.transfer import Names, encode_line
 from recovery.services.disclosure import Disclosure
-from recovery.services.tenancy.choosing import choose_organization, choose_user
+from recovery.services.tenancy.choosing import Whose
 
 
 class Exported(msgspec.Struct, frozen=True, kw_only=True):
@@ -74,10 +74,7 @@ class _Chosen:
     ) -> None:
         self._tx = tx
         self._problems = problems
-        self._user = None if wanted.user is None else choose_user(tx, wanted.user).id
-        self._org = (
-            None if wanted.organization is None else choose_organization(tx, wanted.organization).id
-        )
+        self._whose = Whose.named(tx, user=wanted.user, organization=wanted.organization)
         self._operators_only = wanted.operators_only
         self._classifier = OperatorClassifier(level=tx.level)
         self._users = {one.id: one.name for one in tx.users.walk([])}
@@ -94,12 +91,7 @@ class _Chosen:
                 problem = RecordProblem(bucket="authorizationsv1", id=one.id, problem=error.problem)
                 self._problems.append(problem)
                 continue
-            is_wanted = (
-                self._user in {None, one.user_id}
-                and self._org in {None, one.org_id}
-                and (is_operator or not self._operators_only)
-            )
-            if is_wanted:
+            if self._whose.wants(one) and (is_operator or not self._operators_only):
                 yield one
 
     def names(self, authorization: Authorization) -> Names:

@@ -19,7 +19,6 @@ import msgspec
 from recovery.metastore.transaction import MetaTx
 from recovery.model.authorization import Authorization, OperatorClassifier, PermissionSummary
 from recovery.model.gojson import UndecodableError
-from recovery.model.ids import Id
 from recovery.model.permission import OperatorLevel
 from recovery.model.standing import token_standing
 from recovery.model.token import TokenForm
@@ -28,7 +27,7 @@ from recovery.services.disclosure import Disclosure
 from recovery.services.listing import Listing, Problem
 from recovery.services.session import View
 from recovery.services.tenancy.bucket_listing import BucketRow, list_buckets
-from recovery.services.tenancy.choosing import UserChoice, choose_organization, choose_user
+from recovery.services.tenancy.choosing import UserChoice, Whose
 from recovery.services.tenancy.organization_listing import OrganizationRow, list_organizations
 from recovery.services.tenancy.user_details import (
     PasswordReport,
@@ -130,9 +129,8 @@ class Inventory:
 
     def buckets(self, organization: str | None) -> Listing[BucketRow]:
         """List InfluxDB buckets, only those of the organization with a name, or all."""
-        chosen = None if organization is None else choose_organization(self._tx, organization)
+        org_id = Whose.named(self._tx, user=None, organization=organization).org_id
         problems: list[Problem] = []
-        org_id = None if chosen is None else chosen.id
         return Listing(list_buckets(self._tx, org_id=org_id, problems=problems), problems)
 
     def user_details(self, choice: UserChoice) -> UserDetails:
@@ -156,39 +154,9 @@ class Inventory:
             NotFoundError: No user or organization has the name asked for; the error lists those
                 that exist. Raised here, before the first row.
         """
-        user = None if wanted.user is None else choose_user(self._tx, wanted.user)
-        organization = (
-            None
-            if wanted.organization is None
-            else choose_organization(self._tx, wanted.organization)
-        )
-        selection = _Selection(
-            operators_only=wanted.operators_only,
-            user_id=None if user is None else user.id,
-            org_id=None if organization is None else organization.id,
-        )
         problems: list[Problem] = []
-        rows = _AuthorizationRows(self._tx, selection, problems, show_tokens=disclosure is not None)
+        rows = _AuthorizationRows(self._tx, wanted, problems, show_tokens=disclosure is not None)
         return Listing(rows.walk(), problems)
-
-
-class _Selection(msgspec.Struct, frozen=True, kw_only=True):
-    """Which authorizations are wanted, by ID."""
-
-    operators_only: bool
-    user_id: Id | None
-    org_id: Id | None
-
-    def wants(self, authorization: Authorization) -> bool:
-        """Tell by everything but the permissions."""
-        return (self.user_id is None or authorization.user_id == self.user_id) and (
-            self.org_id is None or authorization.org_id == self.org_id
-        )
-
-    @property
-    def is_all(self) -> bool:
-        """Whether it wants each."""
-        return self.user_id is None and self.org_id is None
 
 
 _Shared: TypeAlias = tuple[
@@ -218,18 +186,19 @@ class _AuthorizationRows:
     def __init__(
         self,
         tx: MetaTx,
-        selection: _Selection,
+        wanted: AuthorizationFilter,
         problems: list[Problem],
         *,
         show_tokens: bool,
     ) -> None:
         self._tx = tx
-        self._selection = selection
+        self._whose = Whose.named(tx, user=wanted.user, organization=wanted.organization)
+        self._operators_only = wanted.operators_only
         self._problems = problems
         self._show_tokens = show_tokens
         self._users = tx.users.by_key(problems)
         self._opaque_users = {one.id for one in problems} - self._users.keys()
-        self._organizations: dict[Id | None, str] = {
+        self._organizations: dict[str | None, str] = {
             one.id: one.name for one in tx.organizations.walk(problems)
         }
         self._classifier = OperatorClassifier(level=tx.level)
@@ -239,8 +208,8 @@ class _AuthorizationRows:
 
     def walk(self) -> Iterator[AuthorizationRow]:
         """Make the rows."""
-        wants, is_all = self._selection.wants, self._selection.is_all
-        operators_only = self._selection.operators_only
+        wants, is_all = self._whose.wants, self._whose == Whose(None, None)
+        operators_only = self._operators_only
         for key, authorization in self._tx.authorizations.walk_keyed(self._problems):
             if not (is_all or wants(authorization)):
                 continue

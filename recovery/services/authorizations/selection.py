@@ -16,7 +16,7 @@ from recovery.metastore.transaction import MetaTx
 from recovery.model.authorization import Authorization
 from recovery.model.ids import Id
 from recovery.services.authorizations.choice import absent, choose_authorization, described
-from recovery.services.tenancy.choosing import choose_organization, choose_user
+from recovery.services.tenancy.choosing import Whose
 
 NAMED_MAX: Final = 20
 """Records that a plan names one by one."""
@@ -57,17 +57,10 @@ class Selection(msgspec.Struct, frozen=True, kw_only=True):
         for one in self.spared:
             if not tx.authorizations.has_id(one):
                 raise absent(tx, one)
-        user = None if self.user is None else choose_user(tx, self.user).id
-        organization = (
-            None if self.organization is None else choose_organization(tx, self.organization).id
-        )
+        whose = Whose.named(tx, user=self.user, organization=self.organization)
         spared = frozenset(self.spared)
         for found in tx.authorizations.walk(problems):
-            if (
-                found.id not in spared
-                and user in {None, found.user_id}
-                and organization in {None, found.org_id}
-            ):
+            if found.id not in spared and whose.wants(found):
                 yield found
 
 

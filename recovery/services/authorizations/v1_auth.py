@@ -42,8 +42,7 @@ from recovery.services.listing import Listing
 from recovery.services.session import View
 from recovery.services.tenancy.choosing import (
     NAMES_SHOWN_MAX,
-    choose_organization,
-    choose_user,
+    Whose,
     shown_name,
 )
 
@@ -101,13 +100,12 @@ def legacy_rows(tx: MetaTx, problems: list[RecordProblem]) -> Iterator[LegacyRow
 
 def list_legacy(view: View, *, user: str | None, organization: str | None) -> Listing[LegacyRow]:
     """List 1.x-compatible authorizations, of a user and an organization by name or ID."""
-    user_id = None if user is None else choose_user(view.tx, user).id
-    org_id = None if organization is None else choose_organization(view.tx, organization).id
+    whose = Whose.named(view.tx, user=user, organization=organization)
     problems: list[RecordProblem] = []
     rows = (
         row
         for row in legacy_rows(view.tx, problems)
-        if user_id in {None, row.user_id} and org_id in {None, row.organization_id}
+        if whose.user_id in {None, row.user_id} and whose.org_id in {None, row.organization_id}
     )
     return Listing(rows, problems)
 

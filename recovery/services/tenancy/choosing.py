@@ -8,12 +8,13 @@ broken is one that people need help with. An error lists the names that exist.
 
 import itertools
 from collections.abc import Callable, Iterable
-from typing import TYPE_CHECKING, Final, TypeVar
+from typing import TYPE_CHECKING, Final, Self, TypeVar
 
 import msgspec
 
 from recovery.errors import AmbiguousError, ConflictError, NotFoundError, RefusedError
 from recovery.metastore.transaction import MetaTx
+from recovery.model.authorization import Authorization
 from recovery.model.bucket import Bucket
 from recovery.model.display import displayed, is_typeable
 from recovery.model.gojson import Json
@@ -113,6 +114,27 @@ class UserChoice(msgspec.Struct, frozen=True, kw_only=True):
         if self.user_id is None:
             return choose_user(store, self.name)
         return user_of(store, self.user_id)
+
+
+class Whose(msgspec.Struct, frozen=True):
+    """Of which user and which organization records are wanted; None for all."""
+
+    user_id: Id | None
+    org_id: Id | None
+
+    @classmethod
+    def named(cls, tx: MetaTx, *, user: str | None, organization: str | None) -> Self:
+        """Choose both, by name or ID. Raises as `choose_user` and `choose_organization`."""
+        return cls(
+            None if user is None else choose_user(tx, user).id,
+            None if organization is None else choose_organization(tx, organization).id,
+        )
+
+    def wants(self, one: Authorization) -> bool:
+        """Tell whether an authorization is theirs."""
+        return (self.user_id is None or one.user_id == self.user_id) and (
+            self.org_id is None or one.org_id == self.org_id
+        )
 
 
 class Chosen(msgspec.Struct, frozen=True, kw_only=True):
