@@ -4,7 +4,7 @@ Lives here: `InPlace` and `InCopy`. Must not live here: the order of the steps (
 """
 
 from collections.abc import Callable
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from pathlib import Path
 from typing import Final
 
@@ -78,7 +78,7 @@ class InPlace:
     def prepare(self, resources: ExitStack, undo: ExitStack) -> WorkFile:
         """Back the store up, checked, and lay the change out in memory. As `Work.prepare`."""
         self._backups.make(self._store, self.backup_path, meanwhile=self._store.require_sound)
-        undo.callback(self._backups.withdraw, self.backup_path)
+        undo.callback(self._withdraw)
         self._staged = resources.enter_context(
             self._store.staged(
                 _foreseen(self._plan, self.target_path), is_whole_file_checked=self._is_whole
@@ -93,6 +93,12 @@ class InPlace:
             txid=self._txid_before,
             digest=self._staged.digest,
         )
+
+    def _withdraw(self) -> None:
+        """Remove the backup, but where others wrote to the store: it may be the last whole copy."""
+        with suppress(RecoveryError):
+            self._store.require_untouched()
+            self._backups.withdraw(self.backup_path)
 
     def commit(self) -> None:
         """Write it. As `Work.commit`."""

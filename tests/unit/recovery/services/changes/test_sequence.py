@@ -470,6 +470,41 @@ def test_a_failure_before_the_commit_leaves_everything_as_it_was(
     unchanged(witness, original)
 
 
+@pytest.mark.damages
+def test_a_store_that_others_write_in_spite_of_the_lock_is_left_to_them(witness: Witness) -> None:
+    """They emptied it: nothing of ours was begun, and the backup is the last whole copy."""
+    original = witness.path.read_bytes()
+
+    def look(event: str) -> None:
+        if event == "shield":
+            witness.path.write_bytes(b"")
+
+    witness.looks = look
+    assert isinstance(witness.fail(), StoreBusyError)
+    assert witness.events[-2:] == ["conclude unchanged", "discard"]
+    assert witness.path.read_bytes() == b""
+    assert backup_of(witness).read_bytes() == original
+
+
+class WritesNothing(Witness):
+    """Finds that there is nothing to write only when it comes to it."""
+
+    def apply(self, tx: MetaTx) -> None:  # noqa: ARG002 # of the protocol
+        """Write nothing."""
+        self.note("apply")
+
+    def conclude(self, intent_id: int, outcome: str, *, txid_after: int | None = None) -> None:
+        """Write down."""
+        assert (intent_id, outcome, txid_after) == (77, "done", TXID)
+
+
+def test_a_change_that_writes_nothing_has_no_commit_to_be_told_by(level21_bolt: Path) -> None:
+    witness = WritesNothing(level21_bolt, content=BEFORE)
+    witness.run()
+    assert [intent.digest for intent in witness.intents] == [None]
+    assert mark_of(backup_of(witness)) is None
+
+
 def test_a_disk_without_room_for_the_backup_stops_it(tmp_path: Path, level21_bolt: Path) -> None:
     with mounted(tmp_path / "small", size_bytes=100 << 10) as folder:
         path = folder / "level21.bolt"
