@@ -124,9 +124,9 @@ class Authorization(msgspec.Struct, frozen=True, eq=False):
         """Encode the authorization with fields changed, None removes one, and all others kept."""
         return patched(self.document, changes, order=FIELDS)
 
-    def with_status(self, status: str, *, now: str) -> bytes:
-        """Encode the authorization with another status; `now` is by `format_time`."""
-        return self.rewritten({"status": status, "updatedAt": now})
+    def with_status(self, status: str, *, now: str) -> "Authorization":
+        """Give it another status; `now` is by `format_time`."""
+        return decode_authorization(self.rewritten({"status": status, "updatedAt": now}))
 
     def with_hash(self, hashed: Secret) -> "Authorization":
         """Put a hash, as `hash_token` makes it, into the place of the raw token; keep all else."""
@@ -147,18 +147,16 @@ class Authorization(msgspec.Struct, frozen=True, eq=False):
         document = self.document[:begin] + name_and_value + rest
         return msgspec.structs.replace(self, token=None, hashed_token=hashed, document=document)
 
-    def with_permissions_added(self, added: Sequence[Permission], *, now: str) -> bytes:
-        """Encode the authorization with more permissions behind those it has.
-
-        Returns:
-            The new document; the permissions that were there keep their bytes.
+    def with_permissions_added(self, added: Sequence[Permission], *, now: str) -> "Authorization":
+        """Put more permissions behind those it has, which keep their bytes.
 
         Raises:
             UndecodableError: The stored list is none.
         """
         permissions: list[Json] = [*_raw_list(self.permissions_json)]
         permissions += [permission.to_json() for permission in added]
-        return self.rewritten({"permissions": permissions, "updatedAt": now})
+        changes: dict[str, Json] = {"permissions": permissions, "updatedAt": now}
+        return decode_authorization(self.rewritten(changes))
 
 
 def decode_authorization(document: bytes) -> Authorization:

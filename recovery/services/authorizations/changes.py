@@ -24,7 +24,6 @@ from recovery.model.authorization import (
     INACTIVE,
     Authorization,
     OperatorClassifier,
-    decode_authorization,
 )
 from recovery.model.gojson import UndecodableError, format_time
 from recovery.model.ids import Id
@@ -71,7 +70,7 @@ class SetStatus(msgspec.Struct, frozen=True, kw_only=True):
         name = described(store, before)
         if before.status == status:
             return unneeded(self.operation, f"{name} is {status} already", before)
-        after = decode_authorization(before.with_status(status, now=format_time(self.clock.now())))
+        after = before.with_status(status, now=format_time(self.clock.now()))
         return Plan(
             operation=self.operation,
             steps=(f"set the status of {name} to {status}",),
@@ -201,9 +200,7 @@ class CompleteOperator(msgspec.Struct, frozen=True, kw_only=True):
                 hint=Run("auth create-operator", "to make one"),
             )
         added = [Permission(action=action, type=kind) for action, kind in status.lacks]
-        after = decode_authorization(
-            before.with_permissions_added(added, now=format_time(self.clock.now()))
-        )
+        after = before.with_permissions_added(added, now=format_time(self.clock.now()))
         return Plan(
             operation=self.operation,
             steps=(

@@ -174,7 +174,7 @@ class RotateTokens(msgspec.Struct, frozen=True, kw_only=True):
                 continue
             tx.authorizations.insert(_successor(before, turn.new_id, turn.token, form, now))
             if self.keeps_inactive and before.is_active:
-                after = decode_authorization(before.with_status(INACTIVE, now=now))
+                after = before.with_status(INACTIVE, now=now)
                 tx.authorizations.update(before, after)
         if not self.keeps_inactive:
             tx.authorizations.delete_all(tuple(turn.old_id for turn in turns))

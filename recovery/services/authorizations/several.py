@@ -13,7 +13,7 @@ import msgspec
 
 from recovery.metastore.table import RecordProblem
 from recovery.metastore.transaction import MetaTx
-from recovery.model.authorization import ACTIVE, INACTIVE, decode_authorization
+from recovery.model.authorization import ACTIVE, INACTIVE
 from recovery.model.gojson import format_time
 from recovery.model.ids import Id
 from recovery.ports import Clock
@@ -105,7 +105,7 @@ class SetStatusOfSeveral(msgspec.Struct, frozen=True, kw_only=True):
             for one in ids:
                 before = tx.authorizations.load(one)
                 if before is not None:
-                    after = decode_authorization(before.with_status(status, now=now))
+                    after = before.with_status(status, now=now)
                     tx.authorizations.update(before, after)
 
         def verify(tx: MetaTx) -> str | None:

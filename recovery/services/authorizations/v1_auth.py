@@ -22,7 +22,6 @@ from recovery.model.authorization import (
     ACTIVE,
     INACTIVE,
     Authorization,
-    decode_authorization,
 )
 from recovery.model.gojson import UndecodableError, format_time
 from recovery.model.ids import Id, parse_id
@@ -178,8 +177,7 @@ class SetLegacyStatus(msgspec.Struct, frozen=True, kw_only=True):
         status = ACTIVE if self.is_active else INACTIVE
         if before.status == status:
             return _unneeded(self.operation, before, f"is {status} already")
-        document = before.with_status(status, now=format_time(self.clock.now()))
-        after = decode_authorization(document)
+        after = before.with_status(status, now=format_time(self.clock.now()))
         return Plan(
             operation=self.operation,
             steps=(f"set the status of {_described(before)} to {status}",),

@@ -104,8 +104,8 @@ def test_an_inactive_token_is_refused_and_says_so(level21: MadeStore) -> None:
     def deactivate(tx: MetaTx) -> None:
         before = tx.authorizations.load(level21.reader)
         assert before is not None
-        document = before.with_status("inactive", now="2026-01-01T00:00:00Z")
-        tx.table("authorizationsv1").put(level21.reader.encode(), document)
+        inactive = before.with_status("inactive", now="2026-01-01T00:00:00Z")
+        tx.table("authorizationsv1").put(level21.reader.encode(), inactive.document)
 
     edit(level21.path, deactivate)
     report = verify(level21.path, READER_TOKEN)
