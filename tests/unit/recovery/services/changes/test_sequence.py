@@ -34,7 +34,7 @@ from recovery.metastore.transaction import MetaTx
 from recovery.secret import Secret
 from recovery.services.changes import backup
 from recovery.services.changes.backup import mark_backup, mark_of
-from recovery.services.changes.backup_rule import BackupEachChange
+from recovery.services.changes.backup_rule import BackupEachChange, BackupOnce, BackupRule
 from recovery.services.changes.plan import Manner, Outcome, Plan, Proposal
 from recovery.services.changes.ports import Intent, Ports
 from recovery.services.changes.sequence import TORN_META
@@ -84,6 +84,7 @@ class Witness:
         foreseen: What it finds before that.
         is_needed: Whether there is anything to do.
         with_secret: Whether there is something to deliver.
+        rule: Which backups are made.
     """
 
     path: Path
@@ -100,6 +101,7 @@ class Witness:
     proposals: list[Proposal] = field(default_factory=list)
     delivered: list[str] = field(default_factory=list)
     opened_with: tuple[str, ...] = ()
+    rule: BackupRule = field(default_factory=lambda: BackupEachChange(FixedClock(CHANGED_AT)))
 
     def note(self, event: str) -> None:
         """Write an event down."""
@@ -206,7 +208,7 @@ class Witness:
         return run_change(
             self.path,
             self,
-            manner=replace(manner or Manner(), backups=BackupEachChange(FixedClock(CHANGED_AT))),
+            manner=replace(manner or Manner(), backups=self.rule),
             timeout_s=0,
             ports=Ports(
                 audience=self,
@@ -600,6 +602,50 @@ def test_a_meta_that_cannot_be_written_leaves_the_outcome_unknown(
     assert witness.events[-2:] == ["conclude unknown", "discard"]
     assert value(witness.path) == BEFORE
     assert backup_of(witness).exists()
+
+
+def test_the_backup_of_an_unknown_outcome_stays_that_of_its_session(
+    witness: Witness, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    witness.rule = BackupOnce(FixedClock(CHANGED_AT), operation="serve")
+    failing_sync(monkeypatch, 2)
+    error = witness.fail()
+    assert isinstance(error, WriteFailedError)
+    kept = Path(error.backup_path or "")
+    assert kept.exists()
+    assert witness.rule.choose(witness.path, "test set") == kept
+
+
+@pytest.mark.damages
+def test_what_cannot_be_read_again_after_the_commit_is_not_known(witness: Witness) -> None:
+    original = witness.path.read_bytes()
+
+    def look(event: str) -> None:
+        if event == "verify":
+            witness.path.write_bytes(b"")
+            raise KeyboardInterrupt
+
+    witness.looks = look
+    with pytest.raises(KeyboardInterrupt):
+        witness.run()
+    assert witness.events[-2:] == ["conclude unknown", "discard"]
+    assert backup_of(witness).read_bytes() == original
+
+
+@pytest.mark.damages
+def test_a_file_that_took_the_place_of_the_store_is_not_to_be_overwritten(witness: Witness) -> None:
+    def look(event: str) -> None:
+        if event == "verify":
+            other = witness.path.with_name("other")
+            other.write_bytes(b"of somebody else")
+            other.replace(witness.path)
+
+    witness.looks = look
+    witness.problem = "the key has another value"
+    hint = hint_of(witness.fail())
+    assert hint is not None
+    assert hint.startswith("leave alone what is there now")
+    assert str(backup_of(witness)) in hint
 
 
 def test_the_restoring_command_can_be_pasted(tmp_path: Path, level21_bolt: Path) -> None:
