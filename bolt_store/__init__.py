@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from bolt_store.db import DB, create, open, open_file  # noqa: A004 - bolt_store.open
     from bolt_store.file.block_file import BlockFile
     from bolt_store.file.sparse import data_ranges
-    from bolt_store.file.unlocked import open_block_file
+    from bolt_store.file.unlocked import open_again, open_block_file
     from bolt_store.leftovers import LeftoverLeaf, leftover_leaves
     from bolt_store.rewind import (
         NotRewindableError,
@@ -111,6 +111,7 @@ __all__ = [
     "likely_beginnings",
     "named_beginnings",
     "open",
+    "open_again",
     "open_block_file",
     "open_file",
     "page_infos",
@@ -145,7 +146,7 @@ _ROOMS = {
     ),
     "bolt_store.file.block_file": ("BlockFile",),
     "bolt_store.file.sparse": ("data_ranges",),
-    "bolt_store.file.unlocked": ("open_block_file",),
+    "bolt_store.file.unlocked": ("open_again", "open_block_file"),
     "bolt_store.leftovers": (
         "LeftoverLeaf",
         "leftover_leaves",

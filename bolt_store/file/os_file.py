@@ -63,9 +63,8 @@ class OsFile(BlockFile):
             LockTimeoutError: Another process holds the lock.
             LockError: The file system cannot lock, or the file was replaced meanwhile.
         """
-        descriptor = _open(path, os.O_RDWR if write else os.O_RDONLY)
+        descriptor = open_regular(path, os.O_RDWR if write else os.O_RDONLY)
         try:
-            _require_regular(descriptor, path)
             _lock(descriptor, exclusive=write, timeout_s=timeout_s)
             _require_same_file(descriptor, path)
         except BaseException:
@@ -181,6 +180,24 @@ class OsFile(BlockFile):
             os.close(descriptor)
 
 
+def open_regular(path: str | os.PathLike[str], access: int) -> int:
+    """Open a regular file that is there, without a lock, and give the descriptor.
+
+    Args:
+        access: `os.O_RDONLY` or `os.O_RDWR`.
+
+    Raises:
+        OSError: It cannot be opened, or is not a regular file.
+    """
+    descriptor = _open(path, access)
+    mode = os.fstat(descriptor).st_mode
+    if not stat.S_ISREG(mode):
+        os.close(descriptor)
+        code = errno.EISDIR if stat.S_ISDIR(mode) else errno.EINVAL
+        raise OSError(code, "not a regular file", os.fspath(path))
+    return descriptor
+
+
 def _open(path: str | os.PathLike[str], access: int) -> int:
     """Open, so that reading leaves the access time alone where this user may ask for that.
 
@@ -193,13 +210,6 @@ def _open(path: str | os.PathLike[str], access: int) -> int:
         except PermissionError:
             pass  # not the owner, or not permitted at all: the next call tells which
     return os.open(path, access | _FLAGS)
-
-
-def _require_regular(descriptor: int, path: str | os.PathLike[str]) -> None:
-    mode = os.fstat(descriptor).st_mode
-    if not stat.S_ISREG(mode):
-        code = errno.EISDIR if stat.S_ISDIR(mode) else errno.EINVAL
-        raise OSError(code, "not a regular file", os.fspath(path))
 
 
 def _lock(descriptor: int, *, exclusive: bool, timeout_s: float) -> None:

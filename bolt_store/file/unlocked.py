@@ -1,18 +1,17 @@
 """Opening a file to read it as it is, also one that somebody else has locked.
 
-Lives here: `open_unlocked`, `open_block_file`. Must not live here: any way to write without the
-lock.
+Lives here: `open_unlocked`, `open_again`, `open_block_file`. Must not live here: any way to write
+without the lock.
 
 What is read this way may change at any moment. Only the live snapshot, which proves its copy
-afterwards, and salvage, which trusts nothing, can use it.
+afterwards, salvage, which trusts nothing, and who holds the lock already can use it.
 """
 
-import errno
 import os
-import stat
 
+from bolt_store.errors import LockError
 from bolt_store.file.block_file import BlockFile
-from bolt_store.file.os_file import OsFile
+from bolt_store.file.os_file import OsFile, open_regular
 
 
 def open_block_file(
@@ -49,11 +48,19 @@ def open_unlocked(path: str | os.PathLike[str]) -> OsFile:
     Raises:
         OSError: It cannot be opened, or is not a regular file.
     """
-    # O_NONBLOCK: opening a named pipe by mistake must not hang.
-    descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK | os.O_NOCTTY)
-    mode = os.fstat(descriptor).st_mode
-    if not stat.S_ISREG(mode):
-        os.close(descriptor)
-        code = errno.EISDIR if stat.S_ISDIR(mode) else errno.EINVAL
-        raise OSError(code, "not a regular file", os.fspath(path))
-    return OsFile(descriptor, write=False)
+    return OsFile(open_regular(path, os.O_RDONLY), write=False)
+
+
+def open_again(path: str | os.PathLike[str], *, device: int, inode: int) -> OsFile:
+    """Open a file for reading that the caller has locked already, under a descriptor of its own.
+
+    Raises:
+        OSError: As `open_unlocked`.
+        LockError: Another file has been put in its place.
+    """
+    file = open_unlocked(path)
+    status = os.fstat(file.fileno())
+    if (status.st_dev, status.st_ino) != (device, inode):
+        file.close()
+        raise LockError(problem="another file has been put in its place")
+    return file

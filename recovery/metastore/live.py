@@ -13,7 +13,7 @@ import bolt_store
 from bolt_store.errors import BoltError, CommitError, SnapshotError
 from recovery.errors import StoreBusyError
 from recovery.metastore.failures import Failures
-from recovery.metastore.store import FileFacts, MetaStore
+from recovery.metastore.store import MetaStore
 from recovery.metastore.unpacking import private_folder
 from recovery.model.display import displayed
 from recovery.new_file import already_there
@@ -85,20 +85,6 @@ def open_live(path: Path, *, needs_schema: bool = True) -> MetaStore:
     with private_folder() as folder:
         copy = folder.path / path.name
         snapshot_store(path, copy)
-        failures = Failures(path)
-        with failures.translated():
-            status = path.stat()
+        with Failures(path).translated():
             db = bolt_store.open(copy)
-    try:
-        file = FileFacts(
-            path=path,
-            real_path=path.resolve(),
-            size_bytes=status.st_size,
-            device=status.st_dev,
-            inode=status.st_ino,
-            is_live=True,
-        )
-        return MetaStore(db, file, failures, write=False, needs_schema=needs_schema)
-    except BaseException:
-        db.close()
-        raise
+    return MetaStore.over(db, path, path, needs_schema=needs_schema, is_live=True)

@@ -18,7 +18,7 @@ from pathlib import Path
 import bolt_store
 from recovery.metastore.failures import Failures, open_unnoticed
 from recovery.metastore.packing import HEAD_BYTES, packing_of
-from recovery.metastore.store import FileFacts, MetaStore, require_store_file
+from recovery.metastore.store import MetaStore, require_store_file
 
 
 def open_readable(path: Path, *, timeout_s: float = 1.0, needs_schema: bool = True) -> MetaStore:
@@ -44,22 +44,9 @@ def open_readable(path: Path, *, timeout_s: float = 1.0, needs_schema: bool = Tr
 
     failures = Failures(path)
     with unpacked(path, failures, needs_whole=True) as found:
-        plain = found.path
         with failures.translated():
-            db = bolt_store.open(plain, timeout_s=timeout_s)
-        try:
-            status = plain.stat()
-            file = FileFacts(
-                path=path,
-                real_path=path.resolve(),
-                size_bytes=status.st_size,
-                device=status.st_dev,
-                inode=status.st_ino,
-            )
-            return MetaStore(db, file, failures, write=False, needs_schema=needs_schema)
-        except BaseException:
-            db.close()
-            raise
+            db = bolt_store.open(found.path, timeout_s=timeout_s)
+        return MetaStore.over(db, path, found.path, needs_schema=needs_schema)
 
 
 @contextmanager
@@ -78,21 +65,17 @@ def plain_file(path: Path) -> Iterator[Path]:
         WriteFailedError: There is no room to unpack it.
         RecoveryError: The file cannot be read.
     """
-    if not is_packed(path):
-        yield require_store_file(path, Failures(path))
-        return
-    from recovery.metastore.unpacking import unpacked  # noqa: PLC0415 # rare, and 10 ms
-
-    with unpacked(path, Failures(path), needs_whole=True) as found:
-        yield found.path
+    with rest_of_file(path, needs_whole=True) as (plain, _):
+        yield plain
 
 
 @contextmanager
-def rest_of_file(path: Path) -> Iterator[tuple[Path, bool]]:
+def rest_of_file(path: Path, *, needs_whole: bool = False) -> Iterator[tuple[Path, bool]]:
     """Give a store as a plain file, and of a packed one what can still be unpacked.
 
     Args:
         path: The store, or a packed copy of one.
+        needs_whole: Whether what is cut short is refused.
 
     Yields:
         As `plain_file`, and whether the end of it is missing because the packed file is cut short.
@@ -105,7 +88,7 @@ def rest_of_file(path: Path) -> Iterator[tuple[Path, bool]]:
         return
     from recovery.metastore.unpacking import unpacked  # noqa: PLC0415 # rare, and 10 ms
 
-    with unpacked(path, Failures(path), needs_whole=False) as found:
+    with unpacked(path, Failures(path), needs_whole=needs_whole) as found:
         yield found.path, found.is_cut
 
 

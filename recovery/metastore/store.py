@@ -30,7 +30,6 @@ from recovery.metastore.failures import (
     not_found,
 )
 from recovery.metastore.recognition import recognised_level
-from recovery.metastore.second_look import SecondLook
 from recovery.metastore.transaction import MetaTx
 from recovery.model.display import displayed
 from recovery.new_file import already_there
@@ -133,24 +132,45 @@ class MetaStore:
         real_path = require_store_file(path, failures)
         with failures.translated():
             db = bolt_store.open(real_path, write=write, timeout_s=timeout_s)
-        try:
-            with failures.translated():
-                status = real_path.stat()
-            file = FileFacts(
-                path=path,
-                real_path=real_path,
-                size_bytes=status.st_size,
-                device=status.st_dev,
-                inode=status.st_ino,
-            )
-            store = cls(db, file, failures, write=write, needs_schema=needs_schema)
-        except BaseException:
-            db.close()
-            raise
+        store = cls.over(db, path, real_path, write=write, needs_schema=needs_schema)
         LOG.debug(
             "store.opened", path=str(path), schema_level=store.level, txid=store.txid, write=write
         )
         return store
+
+    @classmethod
+    def over(
+        cls,
+        db: DB,
+        path: Path,
+        plain: Path,
+        *,
+        write: bool = False,
+        needs_schema: bool,
+        is_live: bool = False,
+    ) -> Self:
+        """Take over an open database, which is closed if that fails. Raises as `open`.
+
+        Args:
+            path: The store, as it was named.
+            plain: The file whose size, device and inode count: itself, or what was unpacked of it.
+        """
+        failures = Failures(path)
+        try:
+            with failures.translated():
+                status = plain.stat()
+                file = FileFacts(
+                    path=path,
+                    real_path=path.resolve(),
+                    size_bytes=status.st_size,
+                    device=status.st_dev,
+                    inode=status.st_ino,
+                    is_live=is_live,
+                )
+            return cls(db, file, failures, write=write, needs_schema=needs_schema)
+        except BaseException:
+            db.close()
+            raise
 
     @classmethod
     def create(cls, path: Path, *, level: int, fill: Callable[[MetaTx], None]) -> None:
@@ -416,8 +436,9 @@ class MetaStore:
             StoreDamagedError: What the check found.
             StoreBusyError: Another file is at the path now.
         """
+        file = self.file
         with self._failures.translated():
-            again = SecondLook(self.file.real_path, self.file.device, self.file.inode)
+            again = bolt_store.open_again(file.real_path, device=file.device, inode=file.inode)
             db = bolt_store.open_file(again, write=False)
         with db:
             if is_whole_file_checked and again.size_bytes() <= CHECKED_AGAIN_BYTES_MAX:
@@ -437,8 +458,9 @@ class MetaStore:
             StoreBusyError: Another file is at the path now.
             StoreAccessError: It cannot be opened again.
         """
+        file = self.file
         with self._failures.translated():
-            again = SecondLook(self.file.real_path, self.file.device, self.file.inode)
+            again = bolt_store.open_again(file.real_path, device=file.device, inode=file.inode)
         try:
             yield again.fileno()
         finally:
