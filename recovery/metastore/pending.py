@@ -48,17 +48,11 @@ class PendingTable(Table):
         """Whether the store has this bucket, or is to get it."""
         return self._changes.is_new or self._below.is_there
 
-    def get(self, key: bytes) -> bytes | None:
-        """Read the value of a key. Returns and raises as `Table.get`."""
+    def stored(self, key: bytes) -> bytes | None:
+        """Read the value of a key, which may be empty. Returns and raises as `Table.stored`."""
         if key in self._changes.values:
-            return self._changes.values[key] or None
-        return self._below.get(key)
-
-    def has(self, key: bytes) -> bool:
-        """Tell whether a key is there, with an empty value too."""
-        if key in self._changes.values:
-            return self._changes.values[key] is not None
-        return self._below.has(key)
+            return self._changes.values[key]
+        return self._below.stored(key)
 
     def items(
         self, prefix: bytes = b"", *, start: bytes | None = None
@@ -156,8 +150,9 @@ class PendingTx(MetaTx):
         for name, changes in self._changes.items():
             below = self._below.table(name)
             for key, value in changes.values.items():
-                if value is None and below.has(key):
-                    yield name, key, below.get(key) or b""
+                present = below.stored(key)
+                if value is None and present is not None:
+                    yield name, key, present
 
     def apply(self, tx: MetaTx) -> None:
         """Write the changes into the records of the same store.
@@ -180,9 +175,4 @@ class PendingTx(MetaTx):
 
     def _differing(self, name: str, changes: _Changes) -> Iterator[bytes]:
         below = self._below.table(name)
-        for key, value in changes.values.items():
-            if value is None:
-                if below.has(key):
-                    yield key
-            elif not below.has(key) or (below.get(key) or b"") != value:
-                yield key
+        return (key for key, value in changes.values.items() if below.stored(key) != value)

@@ -52,11 +52,11 @@ def test_a_trial_reads_as_the_store_will_after_it(
         do(table, changes)
         tried = list(table.items(prefix))
         keys = [key for key, _ in there + changes]
-        seen = [(table.get(key), table.has(key)) for key in keys]
+        seen = [(table.get(key), table.has(key), table.stored(key)) for key in keys]
         pending.apply(tx)
         real = tx.table(NAME)
         assert list(real.items(prefix)) == tried
-        assert [(real.get(key), real.has(key)) for key in keys] == seen
+        assert [(real.get(key), real.has(key), real.stored(key)) for key in keys] == seen
         raise Dropped
     assert not any(key[0] == NAME for key in keys_of_file(made.path))
 
