@@ -27,6 +27,7 @@ from recovery.model.gojson import (
     integer_field,
     is_time,
     mended,
+    text_field,
 )
 from recovery.model.ids import parse_id
 
@@ -311,8 +312,21 @@ DASHBOARD: Final = _shape(
 )  # fmt: skip
 """Types Dashboard, Cell, CellProperty (32-bit integers) and DashboardMeta of dashboard.go."""
 
+VIEW: Final = _shape(
+    id=is_id, name=is_text,
+    properties=lambda raw: _is_known_view(raw) and can_decode(raw, _shape(type=is_text)),
+)  # fmt: skip
+"""Types View and ViewProperties of dashboard.go, of which each is decoded by its shape."""
+
 LABEL: Final = _shape(id=is_id, orgID=is_id, name=is_text, properties=is_text_map)
 """Type Label of label.go."""
+
+
+def _is_known_view(raw: bytes) -> bool:
+    try:
+        return text_field(decode_fields(raw), "shape") in {"chronograf-v2", "empty"}
+    except UndecodableError:
+        return False
 
 
 def can_decode_runs(document: bytes) -> bool:

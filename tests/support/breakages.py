@@ -198,11 +198,6 @@ def _early_hash(tx: MetaTx, made: FullStore) -> None:
     drop(tx, RAW, READER_TOKEN)
 
 
-def _runs_of_nothing(tx: MetaTx, _: FullStore) -> None:
-    put(tx, "taskRunsv1", f"{NOBODY}/a", "{}")
-    put(tx, "taskRunsv1", f"{NOBODY}/b", "{}")
-
-
 def _one_name_not_in_the_index(tx: MetaTx, made: FullStore) -> None:
     change(tx, USERS, made.bob, name="alice")
     drop(tx, "userindexv1", "alice")
@@ -364,9 +359,9 @@ BREAKAGES: Final = (
     _b("mapping not in the index", "I21 H",
        lambda tx, m: drop(tx, BY_USER, f"{m.bob}/{m.org}{m.bob}"), mended=True,
        levels=ALL_LEVELS),
-    _b("index entry of no mapping", "I21 L",
+    _b("index entry of a lost mapping", "I21 H",
        lambda tx, m: put(tx, BY_USER, f"{m.bob}/{m.other_org}{m.bob}", f"{m.other_org}{m.bob}"),
-       mended=True),
+       mended=False),
     # Authorizations.
     _b("authorization undecodable", "I23 F",
        lambda tx, m: put(tx, AUTHS, m.reader, GARBAGE), mended=False),
@@ -401,8 +396,6 @@ BREAKAGES: Final = (
        lambda tx, m: change(tx, AUTHS, m.reader,
                             permissions=_permission(type="buckets", orgID=m.other_org)),
        mended=False),
-    _b("authorization of no user", "I24 L",
-       lambda tx, m: change(tx, AUTHS, m.reader, userID=NOBODY), mended=False),
     _b("authorization of no organization", "I24 H",
        lambda tx, m: change(tx, AUTHS, m.hashed, orgID=NOBODY, permissions=[]), mended=False),
     _b("token not in the index", "I25 H",
@@ -464,8 +457,6 @@ BREAKAGES: Final = (
        lambda tx, m: drop(tx, "taskIndexsv1", f"{m.org}/{TASK}"), mended=True),
     _b("index entry of no task", "I27 M",
        lambda tx, m: put(tx, "taskIndexsv1", f"{m.org}/{NOBODY}", NOBODY), mended=True),
-    _b("runs of no task", "I27 L",
-       _runs_of_nothing, mended=True),
     # DBRP mappings.
     _b("DBRP mapping undecodable", "I28 M",
        lambda tx, _: put(tx, "dbrpv1", DBRP, GARBAGE), mended=False),
@@ -495,8 +486,6 @@ BREAKAGES: Final = (
        lambda tx, m: change(tx, LEGACY, m.legacy, status="gone"), mended=False),
     _b("1.x authorization without a name", "I29 L, I29 H",
        lambda tx, m: change(tx, LEGACY, m.legacy, token=None), mended=True),
-    _b("1.x authorization of no user", "I29 H",
-       lambda tx, m: change(tx, LEGACY, m.legacy, userID=NOBODY), mended=False),
     _b("1.x authorization of no organization", "I29 H",
        lambda tx, m: change(tx, LEGACY, m.legacy, orgID=NOBODY), mended=False),
     _b("1.x name not in the index", "I29 H",
@@ -504,14 +493,9 @@ BREAKAGES: Final = (
        levels=ALL_LEVELS),
     _b("1.x name of nothing", "I29 M",
        lambda tx, _: put(tx, "legacy/authorizationindexv1", "gone", NOBODY), mended=True),
-    _b("1.x password of nothing", "I29 L",
-       lambda tx, _: put(tx, "legacy/authorizationPasswordv1", NOBODY, PASSWORD_HASH),
-       mended=True),
     _b("1.x password that is no hash", "I29 H",
        lambda tx, m: put(tx, "legacy/authorizationPasswordv1", m.legacy, "x"), mended=False),
     # The rest.
-    _b("secret of no organization", "I30 L",
-       lambda tx, _: put(tx, "secretsv1", f"{NOBODY}key", "YQ=="), mended=False),
     _b("secret that is no base64", "I30 M",
        lambda tx, m: put(tx, "secretsv1", f"{m.org}other", "canary!"), mended=False),
     _b("dashboard undecodable", "I31 M",
@@ -523,15 +507,20 @@ BREAKAGES: Final = (
     _b("cell without a view", "I31 M",
        lambda tx, _: drop(tx, "dashboardcellviewsv1", f"{DASHBOARD}{CELL}"), mended=False),
     _b("view of no dashboard", "I31 L",
-       lambda tx, _: put(tx, "dashboardcellviewsv1", f"{NOBODY}{CELL}", "{}"), mended=True),
+       lambda tx, _: put(tx, "dashboardcellviewsv1", f"{NOBODY}{CELL}", "{}"), mended=False),
+    _b("view undecodable", "I31 M", lambda tx, _: put(
+        tx, "dashboardcellviewsv1", f"{DASHBOARD}{CELL}", {"id": CELL, "properties": {}}),
+       mended=False),
+    _b("check of no type", "I32 M",
+       lambda tx, _: change(tx, "checksv1", CHECK, type=None), mended=False),
+    _b("endpoint of an unknown type", "I32 M",
+       lambda tx, _: change(tx, "notificationEndpointv1", ENDPOINT, type="smtp"), mended=False),
     _b("label not in the index", "I32 M",
        lambda tx, m: drop(tx, "labelindexv1", f"{m.org}red"), mended=True),
     _b("label index entry of nothing", "I32 M",
        lambda tx, m: put(tx, "labelindexv1", f"{m.org}blue", NOBODY), mended=True),
     _b("label undecodable", "I32 M",
        lambda tx, _: put(tx, "labelsv1", LABEL, GARBAGE), mended=False),
-    _b("labelling with no label", "I32 L",
-       lambda tx, _: put(tx, "labelmappingsv1", f"{TASK}{NOBODY}", "{}"), mended=True),
     _b("variable not in the index of names", "I32 M",
        lambda tx, m: drop(tx, "variablesindexv1", f"{m.org}var"), mended=True),
     _b("variable not in the index of organizations", "I32 M",
@@ -586,8 +575,6 @@ BREAKAGES: Final = (
        lambda tx, _: put(tx, "scraperv2", NOBODY, b""), mended=False),
     _b("source that names no organization", "I32 M",
        lambda tx, _: put(tx, "sourcesv1", NOBODY, {"id": NOBODY}), mended=False),
-    _b("hashed authorization of no user", "I24 L",
-       lambda tx, m: change(tx, AUTHS, m.hashed, userID=NOBODY), mended=False),
     _b("permission list that is none", "I23 F",
        lambda tx, m: change(tx, AUTHS, m.reader, permissions="canary"), mended=False),
     _b("organization of blanks left by a deletion", "I14 H",

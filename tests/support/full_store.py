@@ -138,9 +138,10 @@ def _fill(tx: MetaTx, made: FullStore) -> None:
     put(tx, "variablesv1", VARIABLE, _named(org, VARIABLE, "Var"))
     put(tx, "variablesindexv1", f"{org}var", VARIABLE)
     put(tx, "variableorgsv1", f"{org}{VARIABLE}", b"")
-    put(tx, "checksv1", CHECK, _named(org, CHECK, "Check"))
+    put(tx, "checksv1", CHECK, _named(org, CHECK, "Check") | {"type": "deadman"})
     put(tx, "checkindexv1", f"{org}Check", CHECK)
-    put(tx, "notificationEndpointv1", ENDPOINT, _named(org, ENDPOINT, "End"))
+    endpoint = _named(org, ENDPOINT, "End") | {"type": "slack"}
+    put(tx, "notificationEndpointv1", ENDPOINT, endpoint)
     put(tx, "notificationEndpointIndexv1", f"{org}End", ENDPOINT)
     put(tx, "telegrafv1", TELEGRAF, _named(org, TELEGRAF, "tel"))
     put(tx, "telegrafbyorgindexv1", f"{org}/{TELEGRAF}", TELEGRAF)

@@ -41,7 +41,7 @@ from recovery.model.token import LEVEL_HASHED, TokenForm, record_matches
 from recovery.secret import Secret
 from recovery.services.access import token_facts
 from recovery.services.doctor.chart import Chart, text_of
-from recovery.services.doctor.finding import Finding, Mend, Rule, Severity
+from recovery.services.doctor.finding import DEBRIS, Finding, Mend, Rule, Severity, spared
 from recovery.services.doctor.indexes import Adoption, IndexAudit, index_rules
 from recovery.services.doctor.records import wrong_key
 from recovery.services.doctor.servers import ALL_SERVERS, FROM_2_8, Server
@@ -117,7 +117,8 @@ NO_USER: Final = Rule(
     problem="is an authorization of a user that does not exist",
     effect="the token is answered with 403, User is inactive, and the API does not list it; "
     "influxd leaves the tokens of a user whom it deletes",
-    remedy="repair removes it where it is asked to",
+    remedy=DEBRIS,
+    is_advice=True,
     is_on_request=True,
 )
 NO_ORG: Final = Rule(
@@ -267,7 +268,9 @@ class _Examiner:
             yield NO_PERMISSIONS.broken(TABLE, authorization.id)
         has_user = chart.users.has(authorization.user_id)
         if not has_user:
-            yield NO_USER.broken(TABLE, authorization.id, mend=_removing(authorization))
+            finding = NO_USER.broken(TABLE, authorization.id, mend=_removing(authorization))
+            is_trace = chart.users.is_blank or authorization.user_id in chart.lost_users
+            yield spared(finding) if is_trace else finding
         if authorization.org_id is None:
             yield self._unwritable(NO_ORG_ID.broken(TABLE, authorization.id), authorization)
         elif not chart.orgs.has(authorization.org_id):

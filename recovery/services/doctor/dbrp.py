@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from typing import Final
 
 import msgspec
+from msgspec.structs import replace
 
 from recovery.model.gojson import (
     Fields,
@@ -115,7 +116,8 @@ def examine_dbrp(chart: Chart) -> Iterator[Finding]:
         if not chart.orgs.has(dbrp.org_id):
             yield NO_ORG.broken(TABLE, dbrp.id)
         elif not chart.buckets.has(dbrp.bucket_id):
-            yield NO_BUCKET.broken(TABLE, dbrp.id)
+            # influxd leaves a bucket's own mapping where it deletes the bucket.
+            yield replace(NO_BUCKET, is_advice=dbrp.is_virtual).broken(TABLE, dbrp.id)
     yield from by_database.findings(population)
     if chart.level >= LEVEL_BY_ORG:
         yield from by_org.findings(population)

@@ -23,6 +23,7 @@ Mend: TypeAlias = Callable[[MetaTx], None]
 Identity: TypeAlias = tuple[str, str, str | None, str]
 """Number, bolt bucket, ID and problem of a finding."""
 
+DEBRIS: Final = "repair removes it where it is asked to: influxd itself has left it behind"
 SPARED: Final = (
     "repair leaves it alone, because it is left of something whose record is lost: restore a "
     "backup, or ask for its removal by this number"
@@ -213,4 +214,4 @@ def deleting(*keys: tuple[str, bytes]) -> Mend:
 
 def spared(finding: Finding) -> Finding:
     """Let a trace of a lost record be removed only where the number of its finding is named."""
-    return replace(finding, is_on_request=True, remedy=SPARED)
+    return replace(finding, is_on_request=True, is_advice=False, remedy=SPARED)

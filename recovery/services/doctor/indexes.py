@@ -18,7 +18,15 @@ from msgspec.structs import replace
 from recovery.metastore.table import Table
 from recovery.model.ids import ID_LENGTH
 from recovery.services.doctor.chart import Population, text_of
-from recovery.services.doctor.finding import Finding, Mend, Rule, Severity, deleting, putting
+from recovery.services.doctor.finding import (
+    Finding,
+    Mend,
+    Rule,
+    Severity,
+    deleting,
+    putting,
+    spared,
+)
 
 NO_ENTRY: Final = "has no entry in the index"
 WRONG_ENTRY: Final = "is not where its entry in the index leads"
@@ -158,6 +166,7 @@ class IndexAudit:
         target: Callable[[bytes, bytes], bytes] | None = None,
         adopt: Callable[[bytes, bytes], Adoption | None] | None = None,
         is_found: Callable[[bytes], bool] | None = None,
+        is_trace: Callable[[bytes], bool] | None = None,
         revive: Callable[[bytes, bytes], Adoption | None] | None = None,
     ) -> None:
         """Begin.
@@ -171,6 +180,8 @@ class IndexAudit:
                 the record can be made to want it; None where it cannot.
             is_found: Tells of a record's key whether the server finds the record without this
                 index, so that no entry here is its last.
+            is_trace: Tells of the key of a record that is lost whether other things are left of it,
+                so that its entries are spared.
             revive: Tells of the key of a record that is lost, and of the key of the one entry that
                 leads there, how the record can be made again; None where it cannot.
         """
@@ -181,6 +192,7 @@ class IndexAudit:
         self._target = target or _value
         self._adopt = adopt
         self._is_found = is_found
+        self._is_trace = is_trace
         self._revive = revive
         self._wanted: dict[bytes, bytes] = {}
         self._rivals: dict[bytes, list[bytes]] = {}
@@ -317,7 +329,9 @@ class IndexAudit:
         for target, keys in orphans.items():
             for key in keys:
                 mend = deleting((self._index.name, key))
-                yield self._rules.extra.broken(self._index.name, target[-ID_LENGTH:], mend=mend)
+                finding = self._rules.extra.broken(self._index.name, target[-ID_LENGTH:], mend=mend)
+                is_trace = self._is_trace is not None and self._is_trace(target)
+                yield spared(finding) if is_trace else finding
 
     def _revivals(
         self, orphans: dict[bytes, list[bytes]], worse: Callable[[bytes, Finding], Finding]

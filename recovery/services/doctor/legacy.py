@@ -8,10 +8,12 @@ Source: spec influxdb-metadata sections 4.7, 13.2.
 from collections.abc import Iterator
 from typing import Final
 
+from msgspec.structs import replace
+
 from recovery.model.authorization import ACTIVE, INACTIVE, Authorization, decode_authorization
 from recovery.services.doctor.authorizations import key_of
-from recovery.services.doctor.chart import Chart, Population
-from recovery.services.doctor.finding import Finding, Rule, Severity
+from recovery.services.doctor.chart import Chart, Population, text_of
+from recovery.services.doctor.finding import DEBRIS, Finding, Rule, Severity
 from recovery.services.doctor.indexes import IndexAudit, index_rules
 from recovery.services.doctor.records import (
     naming,
@@ -38,11 +40,12 @@ ODD_STATUS: Final = Rule(
 )
 NO_USER: Final = Rule(
     number="I29",
-    severity=Severity.HIGH,
+    severity=Severity.LOW,
     problem="is a 1.x authorization of a user that does not exist",
-    effect="refused, and the API does not list it",
+    effect="refused, and the API does not list it; influxd leaves those of a user whom it deletes",
     remedy="repair leaves it alone: restore the user, or delete it",
     operations=("v1-auth delete",),
+    is_advice=True,
 )
 NO_ORG: Final = Rule(
     number="I29",
@@ -71,8 +74,12 @@ TAKES_NAME: Final = "repair gives it the user name of that entry, by which it lo
 TAKES_OTHER_NAME: Final = (
     "repair leaves it alone, because that name logs in: asked for it, repair gives it that name"
 )
-PASSWORD_RULES: Final = password_rules(
+ORPHAN_PASSWORD, BAD_PASSWORD = password_rules(
     "I29", "a 1.x authorization", "the 1.x user cannot log in", "v1-auth set-password"
+)
+PASSWORD_RULES: Final = (
+    replace(ORPHAN_PASSWORD, remedy=DEBRIS, is_advice=True, is_on_request=True),
+    BAD_PASSWORD,
 )
 NO_PASSWORD: Final = Rule(
     number="I29",
@@ -90,7 +97,9 @@ def examine_legacy(chart: Chart) -> Iterator[Finding]:
     population = Population()
     remedies = TAKES_NAME, TAKES_OTHER_NAME
     adopt = naming(TABLE, chart, decode_authorization, _has_name, remedies, field="token")
-    audit = IndexAudit(chart.tx.table(INDEX), TABLE, NAMES, adopt=adopt)
+    index = chart.tx.table(INDEX)
+    is_trace = chart.tx.table(PASSWORDS).has
+    audit = IndexAudit(index, TABLE, NAMES, adopt=adopt, is_trace=is_trace)
     for found in well_kept(TABLE, chart, population, _decode, (UNDECODABLE, WRONG_KEY)):
         if isinstance(found, Finding):
             yield found
@@ -100,7 +109,8 @@ def examine_legacy(chart: Chart) -> Iterator[Finding]:
             audit.want(key_of(authorization.token), key)
         yield from _record(chart, authorization)
     yield from audit.findings(population)
-    yield from passwords(PASSWORDS, chart, population, PASSWORD_RULES)
+    named = {text_of(value) for _, value in index.items()}
+    yield from passwords(PASSWORDS, chart, population, PASSWORD_RULES, named)
 
 
 def _decode(document: bytes) -> Authorization:

@@ -8,6 +8,8 @@ Source: spec influxdb-metadata sections 4.5, 13.2.
 from collections.abc import Iterator
 from typing import Final
 
+from msgspec.structs import replace
+
 from recovery.model.gojson import UndecodableError
 from recovery.model.ids import ID_LENGTH
 from recovery.model.mapping import (
@@ -73,6 +75,11 @@ BY_USER: Final = index_rules(
     missing=(Severity.HIGH, "the user lacks the rights of that membership"),
     extra=(Severity.LOW, "influxd ignores the entry"),
 )
+LOST: Final = "names a membership whose record is lost"
+LOST_REMEDY: Final = (
+    "repair leaves it alone, because nothing else tells of that membership, and it cannot know "
+    "which role it was: make it again"
+)
 NO_OWNER: Final = Rule(
     number="I22",
     severity=Severity.HIGH,
@@ -98,7 +105,9 @@ def examine_mappings(chart: Chart) -> Iterator[Finding]:
     """Look at memberships and their index, after users, organizations and buckets."""
     table = chart.tx.table(TABLE)
     known = Population(is_there=chart.has_records(TABLE))
-    audit = IndexAudit(chart.tx.table(INDEX), TABLE, BY_USER)
+    audit = IndexAudit(
+        chart.tx.table(INDEX), TABLE, BY_USER, is_trace=lambda key: _is_wanted(chart, key)
+    )
     for key, document in table.items():
         try:
             mapping = decode_mapping(document)
@@ -116,8 +125,30 @@ def examine_mappings(chart: Chart) -> Iterator[Finding]:
         known.known.add(text_of(key))
         audit.want(by_user_key(mapping.resource_id, mapping.user_id), key)
         yield from _mapping(chart, mapping)
-    yield from audit.findings(known)
+    for finding in audit.findings(known):
+        yield _lost(finding) if finding.is_on_request else finding
     yield from _owners(chart)
+
+
+def _is_wanted(chart: Chart, key: bytes) -> bool:
+    """Tell whether a lost membership was one of a user in something that are both there.
+
+    A server that removes a membership, a user or an organization removes its entry as well.
+    """
+    resource_id, user_id = text_of(key[:ID_LENGTH]), text_of(key[ID_LENGTH:])
+    resources = {INSTANCE_ID, *chart.orgs.known, *chart.buckets.known}
+    return user_id in chart.users.known and resource_id in resources
+
+
+def _lost(finding: Finding) -> Finding:
+    return replace(
+        finding,
+        severity=Severity.HIGH,
+        problem=LOST,
+        effect=BY_USER.missing.effect,
+        remedy=LOST_REMEDY,
+        operations=UNDECODABLE.operations,
+    )
 
 
 def _mapping(chart: Chart, mapping: Mapping) -> Iterator[Finding]:

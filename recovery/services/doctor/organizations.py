@@ -16,7 +16,7 @@ from recovery.model.gojson import format_time
 from recovery.model.ids import ID_LENGTH
 from recovery.model.organization import Organization, decode_organization, index_name
 from recovery.services.doctor.chart import Chart, as_id, text_of
-from recovery.services.doctor.finding import Finding, Mend, Rule, Severity, spared
+from recovery.services.doctor.finding import Finding, Mend, Rule, Severity
 from recovery.services.doctor.indexes import IndexAudit, index_rules
 from recovery.services.doctor.records import (
     BY_ITS_ID,
@@ -86,7 +86,13 @@ def examine_organizations(chart: Chart) -> Iterator[Finding]:
     """Look at organizations and their names, which the chart learns."""
     remedies = TAKES_NAME, TAKES_OTHER_NAME
     adopt = naming(TABLE, chart, decode_organization, _has_name, remedies)
-    audit = IndexAudit(chart.tx.table(INDEX), TABLE, NAMES, adopt=adopt)
+    audit = IndexAudit(
+        chart.tx.table(INDEX),
+        TABLE,
+        NAMES,
+        adopt=adopt,
+        is_trace=lambda org_id: text_of(org_id) in chart.lost_orgs,
+    )
     rules = UNDECODABLE, WRONG_KEY
     for found in well_kept(TABLE, chart, chart.orgs, decode_organization, rules):
         if isinstance(found, Finding):
@@ -101,8 +107,7 @@ def examine_organizations(chart: Chart) -> Iterator[Finding]:
         if not is_typeable(org.name):
             yield HARD_NAME.broken(TABLE, key)
     _note_lost_organizations(chart)
-    for finding in audit.findings(chart.orgs):
-        yield spared(finding) if finding.id in chart.lost_orgs else finding
+    yield from audit.findings(chart.orgs)
     yield from _open_setup(chart)
 
 

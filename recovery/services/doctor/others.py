@@ -31,12 +31,22 @@ from recovery.model.goshape import (
     SCRAPER,
     SOURCE,
     TELEGRAF,
+    VIEW,
     Shape,
+    can_decode,
     require_decodable,
 )
 from recovery.model.ids import ID_LENGTH, Id, parse_id
 from recovery.services.doctor.chart import Chart, Population, text_of
-from recovery.services.doctor.finding import Finding, Rule, Severity, deleting, spared
+from recovery.services.doctor.finding import (
+    DEBRIS,
+    SPARED,
+    Finding,
+    Rule,
+    Severity,
+    deleting,
+    spared,
+)
 from recovery.services.doctor.indexes import IndexAudit, IndexRules, index_rules
 from recovery.services.doctor.records import undecodable, well_kept, wrong_key
 
@@ -48,6 +58,7 @@ VIEWS: Final = "dashboardcellviewsv1"
 LABELS: Final = "labelsv1"
 CHECKS: Final = "checksv1"
 ENDPOINTS: Final = "notificationEndpointv1"
+RULES: Final = "notificationRulev1"
 TASKS: Final = "tasksv1"
 LABEL_MAPPINGS: Final = "labelmappingsv1"
 DOTTED_CAPITAL_I: Final = "\N{LATIN CAPITAL LETTER I WITH DOT ABOVE}"
@@ -58,6 +69,7 @@ NO_ORG_OF_SECRET: Final = Rule(
     problem="is a secret of an organization that does not exist",
     effect="nobody can use it",
     remedy="repair leaves it alone: the organization may come back with a backup",
+    is_advice=True,
 )
 BAD_SECRET: Final = Rule(
     number="I30",
@@ -78,14 +90,20 @@ NO_CELL: Final = Rule(
     severity=Severity.LOW,
     problem="is a view of a dashboard that does not exist",
     effect="nothing",
-    remedy="repair removes it",
+    remedy=SPARED,
+    is_on_request=True,
+)
+BAD_VIEW: Final = undecodable(
+    "I31", "a view of a cell", "its dashboard ends with an error", Severity.MEDIUM
 )
 UNLABELLED: Final = Rule(
     number="I32",
     severity=Severity.LOW,
     problem="is labelled with a label that does not exist",
-    effect="the labels of that resource may not be listed",
-    remedy="repair removes the labelling",
+    effect="nothing",
+    remedy=DEBRIS,
+    is_advice=True,
+    is_on_request=True,
 )
 
 
@@ -243,18 +261,21 @@ SHAPES: Final[dict[str, Shape]] = {
     "telegrafv1": TELEGRAF,
     CHECKS: CHECK,
     ENDPOINTS: ENDPOINT,
+    RULES: RULE,
+    "scraperv2": SCRAPER,
+    "sourcesv1": SOURCE,
 }
-"""What a server wants to decode of records that have an index, where listing fails otherwise."""
+"""What a server wants to decode, where listing fails otherwise."""
 
-RULES: Final = "notificationRulev1"
-RULE_TYPES: Final = frozenset({"slack", "pagerduty", "http", "telegram"})
-"""Source: InfluxDB v2.9.1 notification/rule/rule.go (typeToRule)."""
-PLAIN: Final[tuple[tuple[str, str, Shape], ...]] = (
-    (RULES, "notification rule", RULE),
-    ("scraperv2", "scraper", SCRAPER),
-    ("sourcesv1", "source", SOURCE),
-)
-"""Records without an index, and what a server wants to decode."""
+PLAIN: Final = ((RULES, "notification rule"), ("scraperv2", "scraper"), ("sourcesv1", "source"))
+"""Records without an index."""
+ENDPOINT_TYPES: Final = frozenset({"slack", "pagerduty", "http", "telegram"})
+TYPES: Final = {
+    RULES: ENDPOINT_TYPES,
+    ENDPOINTS: ENDPOINT_TYPES,
+    CHECKS: frozenset({"deadman", "threshold", "custom"}),
+}
+"""Source: InfluxDB v2.9.1 typeToRule, typeToEndpoint, typeToCheck of `notification`."""
 
 
 class _Reference(NamedTuple):
@@ -329,24 +350,25 @@ def _dangling(chart: Chart, reference: _Reference) -> Iterator[Finding]:
 
 def _plain(chart: Chart) -> Iterator[Finding]:
     """Look at the kinds of records that have no index."""
-    for name, what, shape in PLAIN:
+    for name, what in PLAIN:
         effect = f"listing each {what} ends with an error"
         rules = (
             undecodable("I32", f"a {what}", effect, Severity.MEDIUM),
             wrong_key("I32", f"a {what}", Severity.MEDIUM),
         )
-        decode = partial(_decode_plain, name, shape)
+        decode = partial(_decode, name, _read)
         for one in well_kept(name, chart, Population(), decode, rules):
             if isinstance(one, Finding):
                 yield one
 
 
-def _decode_plain(name: str, shape: Shape, document: bytes) -> _Named:
-    require_decodable(document, shape)
+def _decode(table: str, read: Callable[[Fields], _Named], document: bytes) -> _Named:
+    if table in SHAPES:
+        require_decodable(document, SHAPES[table])
     fields = decode_fields(document)
-    if name == RULES and text_field(fields, "type") not in RULE_TYPES:
+    if table in TYPES and text_field(fields, "type") not in TYPES[table]:
         raise UndecodableError(problem="its type is not known")
-    return _read(fields)
+    return read(fields)
 
 
 def _secrets(chart: Chart) -> Iterator[Finding]:
@@ -373,20 +395,14 @@ def _indexed(chart: Chart, kind: _Kind, populations: dict[str, Population]) -> I
         undecodable(kind.number, "a record", effect, Severity.MEDIUM),
         wrong_key(kind.number, "a record", Severity.MEDIUM),
     )
-    for one in well_kept(kind.table, chart, population, partial(_decode, kind), rules):
+    decode = partial(_decode, kind.table, kind.read)
+    for one in well_kept(kind.table, chart, population, decode, rules):
         if not isinstance(one, Finding):
             record = one[1]
             audit.want(kind.key(record).encode("utf-8", "surrogateescape"), kind.value(record))
         elif is_new:
             yield one
     yield from audit.findings(population)
-
-
-def _decode(kind: _Kind, document: bytes) -> _Named:
-    shape = SHAPES.get(kind.table)
-    if shape is not None:
-        require_decodable(document, shape)
-    return kind.read(decode_fields(document))
 
 
 def _last_id(key: bytes, _value: bytes) -> bytes:
@@ -399,8 +415,9 @@ def _views(chart: Chart, dashboards: Population) -> Iterator[Finding]:
     for item in chart.tx.table(VIEWS).items():
         key = item[0]
         if not dashboards.has(text_of(key[:ID_LENGTH])):
-            finding = NO_CELL.broken(VIEWS, key[:ID_LENGTH], mend=deleting((VIEWS, key)))
-            yield spared(finding) if dashboards.is_blank else finding
+            yield NO_CELL.broken(VIEWS, key[:ID_LENGTH], mend=deleting((VIEWS, key)))
+        elif not can_decode(item[1], VIEW):
+            yield BAD_VIEW.broken(VIEWS, key[:ID_LENGTH])
     views = chart.tx.table(VIEWS)
     for key, document in chart.tx.table(DASHBOARDS).items():
         if text_of(key) in dashboards.known and any(
@@ -421,9 +438,10 @@ def _cells(document: bytes) -> list[Id]:
 
 
 def _label_mappings(chart: Chart, labels: Population) -> Iterator[Finding]:
+    named = {value for _, value in chart.tx.table("labelindexv1").items()}
     for item in chart.tx.table(LABEL_MAPPINGS).items():
         key = item[0]
         if not labels.has(text_of(key[ID_LENGTH:])):
             mend = deleting((LABEL_MAPPINGS, key))
             finding = UNLABELLED.broken(LABEL_MAPPINGS, key[:ID_LENGTH], mend=mend)
-            yield spared(finding) if labels.is_blank else finding
+            yield spared(finding) if key[ID_LENGTH:] in named else finding

@@ -157,7 +157,7 @@ def passwords(
     for key, stored in chart.tx.table(table).items():
         if not owners.has(text_of(key)):
             finding = rules[0].broken(table, key, mend=deleting((table, key)))
-            is_trace = owners.is_blank or finding.id in lost
+            is_trace = (owners.is_blank and not finding.is_advice) or finding.id in lost
             yield spared(finding) if is_trace else finding
         elif not is_password_hash(stored):
             yield rules[1].broken(table, key)

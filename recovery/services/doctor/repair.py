@@ -119,7 +119,8 @@ class RepairStore(msgspec.Struct, frozen=True, kw_only=True):
 
     def _warnings(self, left: Sequence[Finding], before: Sequence[Finding]) -> Iterator[str]:
         """Say what stays, and what was asked for and is not there."""
-        asked = [one for one in before if one.is_advice and one.number in (self.only or ())]
+        advice = [one for one in before if one.is_advice and one.mend is None]
+        asked = [one for one in advice if one.number in (self.only or ())]
         yield from _staying([*asked, *left])
         found = {one.number for one in before}
         for number in sorted((self.only or frozenset()) - found):

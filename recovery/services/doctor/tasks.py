@@ -25,7 +25,7 @@ from recovery.model.gojson import (
 from recovery.model.goshape import TASK, is_schedule, require_decodable
 from recovery.model.ids import ID_LENGTH, Id
 from recovery.services.doctor.chart import Chart, Population, text_of
-from recovery.services.doctor.finding import Finding, Mend, Rule, Severity, deleting, spared
+from recovery.services.doctor.finding import DEBRIS, Finding, Mend, Rule, Severity, deleting, spared
 from recovery.services.doctor.indexes import Adoption, IndexAudit, index_rules
 from recovery.services.doctor.servers import FROM_2_5, NO_SERVER, Server
 from recovery.services.doctor.startup import LOADED_TASKS, bad_runs, finds_itself
@@ -43,7 +43,7 @@ NO_ORG: Final = Rule(
     number="I26",
     severity=Severity.HIGH,
     problem="is a task of an organization that does not exist",
-    effect=f"nobody can see it; {STOPS} and the organization has no bucket _tasks",
+    effect=f"nobody can see it; where the organization has no bucket _tasks either, {STOPS}",
     remedy="repair removes it with its runs, as nothing else is left of that organization",
 )
 OTHER_ORG: Final = "repair puts the organization back that its index names"
@@ -107,7 +107,9 @@ NO_TASK: Final = Rule(
     severity=Severity.LOW,
     problem="are runs of a task that does not exist",
     effect="nothing",
-    remedy="repair removes them",
+    remedy=DEBRIS,
+    is_advice=True,
+    is_on_request=True,
 )
 
 
@@ -237,12 +239,13 @@ def _never_runs(document: bytes) -> bool:
 def _runs(chart: Chart, tasks: Population) -> Iterator[Finding]:
     if not tasks.is_there:
         return
+    named = {value for _, value in chart.tx.table(INDEX).items()}
     last = b""
     for item in chart.tx.table(RUNS).items():
         task_id = item[0][:ID_LENGTH]
         if task_id != last and not tasks.has(text_of(task_id)):
             finding = NO_TASK.broken(RUNS, task_id, mend=_removing_runs(task_id))
-            yield spared(finding) if tasks.is_blank else finding
+            yield spared(finding) if task_id in named else finding
         last = task_id
 
 

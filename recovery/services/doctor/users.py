@@ -17,7 +17,7 @@ from recovery.model.standing import Answer
 from recovery.model.user import ACTIVE, INACTIVE, User, decode_user
 from recovery.services.access import role_rights
 from recovery.services.doctor.chart import Chart, Nearest, as_id, text_of
-from recovery.services.doctor.finding import Finding, Mend, Rule, Severity, spared
+from recovery.services.doctor.finding import Finding, Mend, Rule, Severity
 from recovery.services.doctor.indexes import IndexAudit, index_rules
 from recovery.services.doctor.records import (
     hard_name,
@@ -83,7 +83,13 @@ def examine_users(chart: Chart) -> Iterator[Finding]:
     """Look at users, names and passwords; the chart learns the users."""
     remedies = TAKES_NAME, TAKES_OTHER_NAME
     adopt = naming(TABLE, chart, decode_user, lambda user: bool(user.name), remedies)
-    audit = IndexAudit(chart.tx.table(INDEX), TABLE, NAMES, adopt=adopt)
+    audit = IndexAudit(
+        chart.tx.table(INDEX),
+        TABLE,
+        NAMES,
+        adopt=adopt,
+        is_trace=lambda user_id: text_of(user_id) in chart.lost_users,
+    )
     for found in well_kept(TABLE, chart, chart.users, decode_user, (UNDECODABLE, WRONG_KEY)):
         if isinstance(found, Finding):
             yield found
@@ -93,8 +99,7 @@ def examine_users(chart: Chart) -> Iterator[Finding]:
         if user.name:
             audit.want(_name_key(user), key)
     _note_lost_users(chart)
-    for finding in audit.findings(chart.users):
-        yield spared(finding) if finding.id in chart.lost_users else finding
+    yield from audit.findings(chart.users)
     yield from passwords(PASSWORDS, chart, chart.users, PASSWORD_RULES, chart.lost_users)
 
 

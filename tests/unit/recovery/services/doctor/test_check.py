@@ -14,6 +14,7 @@ from tests.support.doctor import examined, repair, words
 from tests.support.full_store import make_full_store
 from tests.support.oracle import Dump, Oracle
 from tests.support.ports import FixedClock
+from tests.support.real_stores import unpack_real_store
 from tests.support.stores import CHANGED_AT, LEVELS, change, edit, make_store
 from tests.support.surgery import Patient
 
@@ -94,6 +95,25 @@ def test_nothing_is_found_in_the_stores_of_real_servers(
     for path in (level17_bolt, level21_bolt):
         assert words(examined(path)) == ()
         assert examined(path).verdict.outlook is Outlook.STARTS
+
+
+def test_what_a_server_leaves_of_what_it_deletes_is_no_finding(tmp_path: Path) -> None:
+    path = unpack_real_store("influxd-2.9.1-left-behind", tmp_path / "influxd.bolt")
+    examination = examined(path)
+    assert words(examination) == ()
+    told = {(one.bucket, one.is_on_request) for one in examination.advice}
+    assert told == {
+        ("authorizationsv1", True),
+        ("dbrpv1", False),
+        ("labelmappingsv1", True),
+        ("legacy/authorizationPasswordv1", True),
+        ("legacy/authorizationsv1", False),
+        ("secretsv1", False),
+        ("taskRunsv1", True),
+    }
+    assert change(path, repair()).is_changed is False
+    change(path, repair("I24", "I27", "I29", "I32"))
+    assert not any(one.is_on_request for one in examined(path).advice)
 
 
 def test_nothing_is_wrong_with_the_sample_store_but_nobody_can_get_in(tmp_path: Path) -> None:

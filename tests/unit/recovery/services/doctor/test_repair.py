@@ -86,7 +86,7 @@ def test_a_dry_run_writes_nothing_and_tells_what_will_become_of_the_verdict(
 
 
 def test_tokens_of_no_user_are_removed_on_request_only(full: FullStore) -> None:
-    break_named(full, "authorization of no user")
+    edit(full.path, lambda tx: change_record(tx, "authorizationsv1", full.reader, userID=NOBODY))
     assert change(full.path, repair()).is_changed is False
     change(full.path, repair("I24"))
     keys = keys_of_file(full.path)
@@ -96,7 +96,7 @@ def test_tokens_of_no_user_are_removed_on_request_only(full: FullStore) -> None:
 
 
 def test_hashed_tokens_of_no_user_are_removed_on_request_too(full: FullStore) -> None:
-    break_named(full, "hashed authorization of no user")
+    edit(full.path, lambda tx: change_record(tx, "authorizationsv1", full.hashed, userID=NOBODY))
     before = len(keys_of_file(full.path))
     change(full.path, repair("I24"))
     assert before - 2 == len(keys_of_file(full.path))
