@@ -22,7 +22,7 @@ class Verdict(NamedTuple):
     """What a start of influxd would come to.
 
     Attributes:
-        tone: "good", "bad" or "unknown".
+        tone: "good", "locked", "bad" or "unknown".
         sentence: It, in words.
     """
 
@@ -31,16 +31,21 @@ class Verdict(NamedTuple):
     finding_count: int
 
 
+_TONES = {
+    Outlook.STARTS: "good",
+    Outlook.STARTS_LOCKED: "locked",
+    Outlook.DOES_NOT_START: "bad",
+}
+
+
 def verdict_of(visit: Visit, *, is_asked_for: bool) -> Verdict:
     """Say what a start of influxd would come to, as far as that is known."""
     found = visit.page.book.examination(is_asked_for=is_asked_for)
     if found is None:
         return Verdict("unknown", "This store has not been examined yet", 0)
-    sentence = found.verdict.sentence
-    starts = found.verdict.outlook is not Outlook.DOES_NOT_START
     return Verdict(
-        "good" if starts else "bad",
-        f"InfluxDB {sentence.removeprefix('influxd ')}",
+        _TONES[found.verdict.outlook],
+        f"InfluxDB {found.verdict.sentence.removeprefix('influxd ')}",
         len(found.findings),
     )
 
