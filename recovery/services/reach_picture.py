@@ -70,7 +70,7 @@ def _user(one: ReachUser, links: Links) -> Box:
     return Box(
         key=f"user {one.id}",
         label=one.name,
-        note="" if one.can_sign_in else "does not get in",
+        note="" if one.can_sign_in else "cannot sign in",
         href=links.user(one.id),
         is_faded=not one.can_sign_in,
     )

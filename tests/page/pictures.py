@@ -91,7 +91,7 @@ def _take_all(page: "Page", served: Served) -> None:
 def _take(page: "Page", name: str) -> None:
     page.evaluate("document.activeElement.blur()")
     # The usual place, and not a temporary folder with another name each time.
-    page.evaluate(f"document.querySelector('.where').textContent = '{USUAL_PATH}'")
+    page.evaluate(f"document.querySelector('.where bdi').textContent = '{USUAL_PATH}'")
     page.screenshot(path=FOLDER / f"page-{name}.png")
 
 

@@ -9,7 +9,7 @@ from http import HTTPStatus
 from typing import NamedTuple
 
 from recovery.daemon.answer import Answer
-from recovery.daemon.page.render import own_path, redirect
+from recovery.daemon.page.render import count, own_path, redirect
 from recovery.daemon.page.visit import NAVIGATION, Visit
 from recovery.services.doctor.check import Outlook
 
@@ -23,12 +23,14 @@ class Verdict(NamedTuple):
 
     Attributes:
         tone: "good", "locked", "bad" or "unknown".
-        sentence: It, in words.
+        sentence: It, in a few words.
+        details: Why it does not start, and which server would fare differently; "" for neither.
     """
 
     tone: str
     sentence: str
-    finding_count: int
+    details: str = ""
+    finding_count: int = 0
 
 
 _TONES = {
@@ -42,10 +44,14 @@ def verdict_of(visit: Visit, *, is_asked_for: bool) -> Verdict:
     """Say what a start of influxd would come to, as far as that is known."""
     found = visit.page.book.examination(is_asked_for=is_asked_for)
     if found is None:
-        return Verdict("unknown", "This store has not been examined yet", 0)
+        return Verdict("unknown", "This store has not been examined yet")
+    likely, is_plain = found.verdict.likely, not found.verdict.depends
+    starts = likely.outlook is not Outlook.DOES_NOT_START
+    end = likely.end if starts else f"will not start: {count(len(likely.reasons), 'reason')}"
     return Verdict(
-        _TONES[found.verdict.outlook],
-        f"InfluxDB {found.verdict.sentence.removeprefix('influxd ')}",
+        _TONES[likely.outlook],
+        f"InfluxDB {end}",
+        "" if starts and is_plain else found.verdict.sentence,
         len(found.findings),
     )
 

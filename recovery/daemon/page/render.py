@@ -21,7 +21,7 @@ from typing import Final
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from recovery.daemon.answer import Answer, Headers
-from recovery.daemon.page.words import as_sentence, plain
+from recovery.daemon.page.words import as_sentence, plain, told
 from recovery.drawing import style
 from recovery.drawing.svg import shortened
 from recovery.model.display import displayed, size_text
@@ -81,6 +81,7 @@ class Renderer:
             shown=displayed,
             sentence=as_sentence,
             plain=plain,
+            told=told,
             brief=brief,
             day=day,
             moment=moment,

@@ -1,7 +1,7 @@
 """The words of plans, findings and errors, as the user interface of InfluxDB has them.
 
-Lives here: `plain`, `as_sentence`, `advice_of`, `doing`, `record_of`. Must not live here: what is
-said (`recovery.services`).
+Lives here: `plain`, `as_sentence`, `told`, `advice_of`, `doing`, `record_of`. Must not live here:
+what is said (`recovery.services`).
 
 Invariants: only names of bolt buckets, and the word "authorization" beside an ID, a number or an
 article are put into other words, so that a name of the store stays as it is.
@@ -24,6 +24,10 @@ _TABLE: Final = (
 _PLACED: Final = re.compile(
     rf",? (?:to|from|in|of) (?P<tables>{_TABLE}(?: and {_TABLE})*)(?![\w.])"
 )
+_FINDING: Final = re.compile(
+    rf"\b(?P<number>I[0-9]{{1,2}}): (?P<table>[\w/]+)(?P<id> [0-9a-f]{{{ID_LENGTH}}}\b)?"
+)
+_SERVER: Final = re.compile(r"(?<![\w./-])influxd(?![\w./-])")
 _AUTHORIZATION: Final = re.compile(
     r"(?<!1\.x )(?<!legacy )\b(?P<before>an |[0-9]+ )?authorization(?P<many>s?)"
     rf"(?P<after> [0-9a-f]{{{ID_LENGTH}}}\b)?"
@@ -70,7 +74,14 @@ def plain(text: str) -> str:
     Returns:
         The same, with API tokens in the place of authorizations.
     """
-    return _AUTHORIZATION.sub(_as_token, _PLACED.sub(_without_tables, text))
+    text = _FINDING.sub(_as_finding, _PLACED.sub(_without_tables, text))
+    return _AUTHORIZATION.sub(_as_token, text)
+
+
+def _as_finding(found: re.Match[str]) -> str:
+    kind = _RECORDS.get(found["table"])
+    name = found["table"] if kind is None else f"{kind.title}{'' if found['id'] else 's'}"
+    return f"finding {found['number']}: {name}{found['id'] or ''}"
 
 
 def _without_tables(found: re.Match[str]) -> str:
@@ -90,6 +101,11 @@ def as_sentence(text: str) -> str:
         if text
         else ""
     )
+
+
+def told(text: str) -> str:
+    """As `as_sentence`, for a clause of a finding: it has no names of the store."""
+    return as_sentence(_SERVER.sub("InfluxDB", text))
 
 
 def advice_of(error: RecoveryError) -> str:

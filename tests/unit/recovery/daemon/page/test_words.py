@@ -2,7 +2,7 @@
 
 import pytest
 
-from recovery.daemon.page.words import as_sentence, doing, plain, record_of
+from recovery.daemon.page.words import as_sentence, doing, plain, record_of, told
 from recovery.services.doctor.finding import Finding, Severity
 
 ID = "0f1450d0702ab000"
@@ -20,6 +20,9 @@ ID = "0f1450d0702ab000"
         ("add it to organizationsv1 and organizationindexv1", "add it"),
         ("set it (its bcrypt hash, in userspasswordv1)", "set it (its bcrypt hash)"),
         ("its 5 authorizations stay", "its 5 API tokens stay"),
+        (f"I8: usersv1 {ID} has no entry", f"finding I8: user {ID} has no entry"),
+        ("stays: I9: usersv1 x", "stays: finding I9: users x"),
+        ("I4: idsv1 is odd", "finding I4: idsv1 is odd"),
         ("is an authorization of nobody", "is an API token of nobody"),
     ],
 )
@@ -44,6 +47,10 @@ def test_a_name_of_the_store_stays_as_it_is(told: str) -> None:
 
 def test_a_clause_becomes_a_sentence() -> None:
     assert [as_sentence(one) for one in ("", "it is so", "Is it?")] == ["", "It is so.", "Is it?"]
+
+
+def test_a_clause_of_a_finding_has_the_name_of_the_server() -> None:
+    assert told("influxd stops: see influxd.bolt") == "InfluxDB stops: see influxd.bolt."
 
 
 def test_a_finding_leads_to_its_record_and_to_where_something_can_be_done() -> None:
