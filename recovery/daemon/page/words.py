@@ -60,7 +60,16 @@ _RECORDS: Final = {
     "userspasswordv1": Place("password of user", "/users/"),
     "organizationsv1": Place("organization", "/organizations/"),
     "bucketsv1": Place("bucket", "/buckets/"),
-    "userresourcemappingsv1": Place("role", ""),
+    "userresourcemappingsv1": Place("roles", ""),
+    "userresourcemappingsbyuserindexv1": Place("index of roles", ""),
+    "authorizationindexv1": Place("index of API tokens", ""),
+    "authorizationhashedindexv1": Place("index of API tokens", ""),
+    "userindexv1": Place("index of users", ""),
+    "organizationindexv1": Place("index of organizations", ""),
+    "bucketindexv1": Place("index of buckets", ""),
+    "idsv1": Place("ID of the server", ""),
+    "migrationsv1": Place("migrations", ""),
+    "v1_tsm1_metadata": Place("catalogue of the engine", ""),
 }
 """What a bolt bucket holds, and where one of its records is shown, by its ID."""
 
@@ -79,9 +88,12 @@ def plain(text: str) -> str:
 
 
 def _as_finding(found: re.Match[str]) -> str:
-    kind = _RECORDS.get(found["table"])
-    name = found["table"] if kind is None else f"{kind.title}{'' if found['id'] else 's'}"
-    return f"finding {found['number']}: {name}{found['id'] or ''}"
+    return f"finding {found['number']}: {_named(found['table'], (found['id'] or '').strip())}"
+
+
+def _named(table: str, record_id: str) -> str:
+    kind = _RECORDS.get(table, Place(table, ""))
+    return f"{kind.title} {record_id}" if record_id else kind.title + "s" * bool(kind.path)
 
 
 def _without_tables(found: re.Match[str]) -> str:
@@ -126,9 +138,8 @@ def doing(operations: Iterable[str]) -> tuple[Place, ...]:
 
 def record_of(finding: Finding) -> Place:
     """Name the record of a finding, and give its page: "" where it has none."""
-    kind = _RECORDS.get(finding.bucket)
-    if kind is None:
-        return Place(finding.place, "")
-    if finding.id is None:
-        return Place(f"{kind.title}s", "")
-    return Place(f"{kind.title} {finding.id}", kind.path and f"{kind.path}{finding.id}")
+    path = _RECORDS.get(finding.bucket, Place("", "")).path
+    return Place(
+        _named(finding.bucket, finding.id or ""),
+        f"{path}{finding.id}" if path and finding.id else "",
+    )

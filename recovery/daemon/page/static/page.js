@@ -59,6 +59,9 @@
     }
   });
 
+  // What is being found out is asked for again.
+  if (one("[data-wait]")) setTimeout(() => location.reload(), 1000);
+
   // The countdown to the end of the daemon.
   const left = one("[data-count]"), warned = one("[data-warned]");
   if (left) {

@@ -22,7 +22,7 @@ ID = "0f1450d0702ab000"
         ("its 5 authorizations stay", "its 5 API tokens stay"),
         (f"I8: usersv1 {ID} has no entry", f"finding I8: user {ID} has no entry"),
         ("stays: I9: usersv1 x", "stays: finding I9: users x"),
-        ("I4: idsv1 is odd", "finding I4: idsv1 is odd"),
+        ("I4: idsv1 is odd", "finding I4: ID of the server is odd"),
         ("is an authorization of nobody", "is an API token of nobody"),
     ],
 )
