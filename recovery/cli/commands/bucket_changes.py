@@ -7,6 +7,7 @@ Lives here: `bucket create`, `rename`, `update` and `delete`. Must not live here
 from typing import Final
 
 from recovery.cli.changing import planned
+from recovery.cli.choices import new_id
 from recovery.cli.commands.setup import retention_ns
 from recovery.cli.options import Change, Command, add_only
 from recovery.cli.usage import UsageError, required
@@ -21,6 +22,7 @@ class _Create(Change, frozen=True):
     name: str | None
     description: str
     retention: str
+    id: str | None
 
 
 def _add_which(command: Parser, *, what: str = "bucket") -> None:
@@ -39,11 +41,18 @@ def _add_create(command: Parser) -> None:
         default="0",
         help="how long data stay, as 30d or 72h; 0 forever (default: 0)",
     )
+    command.add_argument(
+        "--id",
+        metavar="ID",
+        help="the ID of a bucket whose data are on disk and whose record is lost, as store check "
+        "says (default: a new one)",
+    )
 
 
 def _create(options: _Create) -> Chosen:
     name = required(options.name, "--name NAME", "bucket create")
     stay_ns = retention_ns(options.retention)
+    bucket_id = new_id(options.id)
     return Chosen(
         operation=CreateBucket.operation,
         choose=lambda tx: CreateBucket(
@@ -51,6 +60,7 @@ def _create(options: _Create) -> Chosen:
             name=name,
             description=options.description,
             retention_ns=stay_ns,
+            bucket_id=bucket_id,
             clock=SystemClock(),
             rng=SystemRng(),
         ),

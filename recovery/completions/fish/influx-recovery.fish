@@ -780,6 +780,7 @@ complete -c influx-recovery -n '_shtab_influx_recovery_using bucket create' -l o
 complete -c influx-recovery -n '_shtab_influx_recovery_using bucket create' -l name -x -d 'name of the new bucket (required)'
 complete -c influx-recovery -n '_shtab_influx_recovery_using bucket create' -l description -x -d 'free text (default: none)'
 complete -c influx-recovery -n '_shtab_influx_recovery_using bucket create' -l retention -x -d 'how long data stay, as 30d or 72h; 0 forever (default: 0)'
+complete -c influx-recovery -n '_shtab_influx_recovery_using bucket create' -l id -x -d 'the ID of a bucket whose data are on disk and whose record is lost, as store check says (default: a new one)'
 complete -c influx-recovery -n '_shtab_influx_recovery_using bucket create' -l output -xka "(__fish_complete_path (commandline -ct))" -d 'leave the store as it is and make the change in this new copy of it (default: change the store itself)'
 complete -c influx-recovery -n '_shtab_influx_recovery_using bucket create' -l dry-run -d 'stop after showing the plan; nothing is written (default: go on and ask)'
 complete -c influx-recovery -n '_shtab_influx_recovery_using bucket create' -l yes -d 'do not ask; for scripts (default: a person types yes at the terminal)'

@@ -131,9 +131,15 @@ NO_RECORD: Final = Rule(
 )
 NO_RECORD_ASKED: Final = replace(
     NO_RECORD,
-    remedy="repair cannot make a bucket for it, because there is not exactly one organization "
-    "that it can belong to, or its shards contradict each other: store rebuild makes a new store "
-    "from all folders",
+    remedy="repair cannot make a bucket for it, because its shards contradict each other: store "
+    "rebuild makes a new store from all folders",
+    is_on_request=False,
+)
+NO_RECORD_WHOSE: Final = replace(
+    NO_RECORD,
+    remedy="repair cannot tell which organization it belongs to: make a bucket of that ID in the "
+    "right one, and then repair maps its shards when asked for I37",
+    operations=("bucket create",),
     is_on_request=False,
 )
 
@@ -318,8 +324,11 @@ def _without_record(chart: Chart, disk: Disk, folder: BucketFolder) -> Iterator[
     unmapped, _ = disk.unmapped(folder, None)
     is_clear = not (unmapped.overlapping or unmapped.clashing or unmapped.expired)
     organizations = sorted(chart.orgs.known)
-    if len(organizations) != 1 or chart.orgs.opaque or not is_clear:
+    if not is_clear:
         yield NO_RECORD_ASKED.broken(TABLE, folder.id)
+        return
+    if len(organizations) != 1 or chart.orgs.opaque:
+        yield NO_RECORD_WHOSE.broken(TABLE, folder.id)
         return
     mend = _making(chart, disk, folder.id, as_id(organizations[0]), unmapped.placeable)
     yield NO_RECORD.broken(TABLE, folder.id, mend=mend)

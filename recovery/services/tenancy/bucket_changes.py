@@ -15,7 +15,7 @@ from typing import ClassVar, Final
 
 import msgspec
 
-from recovery.errors import RefusedError
+from recovery.errors import ConflictError, RefusedError
 from recovery.metastore.transaction import MetaTx
 from recovery.model.bucket import (
     HOUR_NS,
@@ -54,6 +54,8 @@ class CreateBucket(msgspec.Struct, frozen=True, kw_only=True):
         retention_ns: How long data stay, in nanoseconds; 0 forever.
         shard_group_ns: Span of a shard group, in nanoseconds; 0 for what suits the retention.
         policy_name: Name of a retention policy of 1.x, kept with it; empty for none.
+        bucket_id: Its ID, for one whose data are on disk and whose record is lost; None for a new
+            one.
     """
 
     operation: ClassVar[str] = "bucket create"
@@ -64,6 +66,7 @@ class CreateBucket(msgspec.Struct, frozen=True, kw_only=True):
     retention_ns: int = 0
     shard_group_ns: int = 0
     policy_name: str = ""
+    bucket_id: Id | None = None
     clock: Clock
     rng: Rng
 
@@ -71,7 +74,7 @@ class CreateBucket(msgspec.Struct, frozen=True, kw_only=True):
         """Plan the bucket with its index entry and its catalogue entry.
 
         Raises:
-            ConflictError: The organization has a bucket of that name.
+            ConflictError: The organization has a bucket of that name, or there is one of that ID.
             RefusedError: It cannot be a name, or the times do not go together.
         """
         organization_of(store, self.org_id)
@@ -80,7 +83,9 @@ class CreateBucket(msgspec.Struct, frozen=True, kw_only=True):
         shard_group_ns = shard_group_duration_ns(self.retention_ns, wanted_ns=self.shard_group_ns)
         require_times(self.retention_ns, shard_group_ns)
         ids = IdSource(self.clock, self.rng)
-        bucket_id = unused(ids.random, store.buckets.has_id)
+        bucket_id = self.bucket_id or unused(ids.random, store.buckets.has_id)
+        if store.buckets.has_id(bucket_id):
+            raise ConflictError(kind="bucket", name=bucket_id, hint="choose another ID")
         wish = BucketWish(
             name=self.name,
             description=self.description,

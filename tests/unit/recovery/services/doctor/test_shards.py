@@ -3,9 +3,11 @@
 from collections.abc import Callable
 from pathlib import Path
 
+import msgspec
 import pytest
 
 from recovery.discovery.candidate import Files
+from recovery.errors import ConflictError
 from recovery.metastore.transaction import MetaTx
 from recovery.model.bucket import DAY_NS, HOUR_NS
 from recovery.model.catalogue import (
@@ -17,12 +19,15 @@ from recovery.model.catalogue import (
 )
 from recovery.model.ids import Id
 from recovery.model.shard_groups import ShardGroup, Span
-from recovery.services.changes.plan import Manner, Outcome
+from recovery.services.changes.plan import Manner, Outcome, Planner
 from recovery.services.changes.ports import Ports
 from recovery.services.doctor.check import Outlook, examine
 from recovery.services.doctor.finding import Finding
 from recovery.services.doctor.repair import RepairStore
 from recovery.services.session import Session
+from recovery.services.tenancy.bucket_changes import CreateBucket
+from recovery.services.tenancy.choosing import choose_organization
+from recovery.services.tenancy.organization_records import AddOrganization
 from tests.support.engine_files import write_shard
 from tests.support.plant import ALARMS, CLIMATE, POWER, unpack, unpack_engine
 from tests.support.ports import FixedClock
@@ -72,6 +77,10 @@ def _repaired(store: Path, engine: Path, *only: str) -> Outcome:
         clock=FixedClock(CHANGED_AT),
         rng=SeededRng(),
     )
+    return _changed(store, planner)
+
+
+def _changed(store: Path, planner: Planner) -> Outcome:
     ports = Ports(audience=YesAudience(), recorder=ListRecorder())
     return run_change(store, planner, manner=Manner(), ports=ports)
 
@@ -179,6 +188,30 @@ def test_a_folder_without_a_record_gets_a_bucket_on_request(store: Path, tmp_pat
     with Session.open(store) as session, session.view() as view:
         bucket = next(one for one in view.tx.buckets.walk([]) if one.id == STRANGE)
     assert (bucket.name, bucket.retention_ns) == (f"recovered-{STRANGE}", 0)
+
+
+def test_a_folder_of_one_of_two_organizations_is_mapped_once_somebody_says_whose_it_is(
+    store: Path, tmp_path: Path
+) -> None:
+    engine = tmp_path / "engine"
+    write_shard(engine, STRANGE, 200, keys={b"m,t=1#!~#f": [(POINT_NS, POINT_NS + HOUR_NS)]})
+    clock, rng = FixedClock(CHANGED_AT), SeededRng()
+    second = AddOrganization(name="second", description="", owner_id=None, clock=clock, rng=rng)
+    _changed(store, second)
+    found = next(one for one in _examined(store, engine)[0] if one.number == "I40")
+    assert found.mend is None
+    assert found.operations == ("bucket create",)
+    with Session.open(store) as session, session.view() as view:
+        org_id = choose_organization(view.tx, "second").id
+    planner = CreateBucket(org_id=org_id, name="b", bucket_id=STRANGE, clock=clock, rng=rng)
+    _changed(store, planner)
+    assert _repaired(store, engine, "I37").is_changed
+    (span,) = _groups(store, STRANGE).values()
+    assert span.holds(Span(first_ns=POINT_NS, last_ns=POINT_NS + HOUR_NS))
+    assert catalogue_of(store).shard_id_max == 200
+    assert not {"I37", "I40"}.intersection(_numbers(store, engine))
+    with pytest.raises(ConflictError, match=STRANGE):
+        _changed(store, msgspec.structs.replace(planner, name="c"))
 
 
 def test_groups_without_shards_are_removed(store: Path, engine: Path) -> None:
