@@ -267,6 +267,8 @@ def _what_to_type(finding: Finding, named: Named, *, is_alone: bool) -> Iterator
     for operation in finding.operations:
         if operation.startswith("org "):  # where the record itself is the organization
             record = {Input.ORGANIZATION: record[Input.ID]}
+        if operation == "bucket create":  # nobody else knows whose it is
+            record = {**record, Input.ORGANIZATION: None}
         yield command_line(operation, {**named, **record})
     if finding.is_on_request and finding.mend is not None:
         yield command_line("store repair", {**named, Input.ONLY: finding.number})
