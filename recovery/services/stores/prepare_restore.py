@@ -283,12 +283,13 @@ def _read(path: Path) -> dict[str, Any] | None:
     try:
         found: dict[str, Any] = json.loads(path.read_bytes()[:MANIFEST_BYTES_MAX])
         name = found["kv"]["fileName"]
+        is_sqlite = isinstance((found.get("sql") or {"fileName": ""})["fileName"], str)
         found["kv"]["compression"] = int(found["kv"].get("compression", 0))
         is_known = found.get("manifestVersion", 0) in VERSIONS and all(map(_shards, _lists(found)))
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
         return None
     is_name = isinstance(name, str) and name and Path(name).name == name
-    return found if is_name and is_known else None
+    return found if is_name and is_sqlite and is_known else None
 
 
 def _lists(manifest: dict[str, Any]) -> Iterator[tuple[str, dict[str, Any], str]]:
@@ -325,6 +326,14 @@ def _leave_out(manifests: list[_Manifest], folder: Path, known: frozenset[int]) 
     Returns:
         A sentence on each bucket of which something was taken out.
     """
+    sentences = []
+    sqlite = manifests[0].content.get("sql")
+    if sqlite and not (folder / sqlite["fileName"]).is_file():
+        manifests[0].content["sql"] = None
+        sentences.append(
+            "the SQLite file is missing from the backup, so the server keeps its own, with its own "
+            "annotations and replications"
+        )
     lost: dict[str, list[int]] = {}
     unknown: dict[str, list[int]] = {}
     seen: set[str] = set()
@@ -347,6 +356,7 @@ def _leave_out(manifests: list[_Manifest], folder: Path, known: frozenset[int]) 
                 manifest.is_changed = True
         seen.update(name for name, _, _ in _lists(manifest.content))
     return [
+        *sentences,
         *(
             f"the files of {_of(name, ids)} are missing from the backup"
             for name, ids in lost.items()

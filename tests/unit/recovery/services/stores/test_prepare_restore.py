@@ -214,6 +214,14 @@ def test_what_the_client_would_stop_at_behind_the_metadata_is_left_out(scene: Sc
     assert shards_in(path) == {"whole": [7], "lost": [7], "deleted": [8]}
 
 
+def test_a_sqlite_file_that_is_missing_is_left_out(scene: Scene) -> None:
+    (scene.folder / "20260102T030405Z.sqlite.gz").unlink()
+    (sentence,) = scene.prepare().left_out
+    assert sentence.startswith("the SQLite file is missing")
+    manifest = json.loads((scene.target / "20260102T030405Z.manifest").read_text())
+    assert manifest["sql"] is None
+
+
 def test_only_the_newest_manifest_of_a_bucket_counts(scene: Scene) -> None:
     with_shards(scene, "20260102T030405Z", {"whole": (SHARD, "here")})
     old = "20250102T030405Z"
