@@ -3,8 +3,9 @@
 Lives here: reading a secret without echo, and from a file or stdin. Must not live here: secrets
 that go out (`recovery.cli.deliver`).
 
-Invariants: what was typed is never shown. One line feed at the end of a file is not part of the
-secret, because every editor adds it; everything else is.
+Invariants: what was typed is never shown. One line end at the end of a file and a byte order mark
+at its beginning are not part of the secret, because editors add them; everything else is, and what
+nobody means to type is said before anything is done with it.
 """
 
 import codecs
@@ -18,7 +19,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from recovery.cli.confirm import controlling_terminal, has_terminal, read_line, write_all
-from recovery.cli.context import Context
+from recovery.cli.output import Output
 from recovery.cli.words import Parser
 from recovery.errors import PasswordError, RefusedError
 from recovery.model.display import displayed
@@ -30,11 +31,14 @@ from recovery.model.password import (
 from recovery.secret import Secret
 
 if TYPE_CHECKING:
-    from argparse import _ActionsContainer
+    import argparse
 
 STDIN: Final = "-"
 SECRET_SIZE_BYTES_MAX: Final = 65_536
 """More is no password and no token, but a file named by mistake."""
+_QUOTES: Final = frozenset(
+    {'""', "''", "``", "\u2018\u2019", "\u201c\u201d", "\u201e\u201c", "\xab\xbb"}
+)
 TRIES: Final = 3
 PASSWORD_RULE: Final = (
     f"A password has {PASSWORD_SIZE_BYTES_MIN} to {PASSWORD_SIZE_BYTES_MAX} bytes, and does not "
@@ -46,12 +50,12 @@ SEEN_BY_ALL: Final = (
 )
 
 
-def read_secret(path: str, *, what: str, is_line: bool = True) -> Secret:
+def read_secret(path: str, *, what: str, output: Output | None) -> Secret:
     """Read a secret from a file or from stdin.
 
     Args:
         path: The file; "-" for stdin.
-        is_line: Whether it is one line of characters that can be typed.
+        output: Where to say what is odd about a line; None for a document, which has many.
 
     Returns:
         The secret, without one line feed at its end, and without the byte order mark that some
@@ -77,10 +81,10 @@ def read_secret(path: str, *, what: str, is_line: bool = True) -> Secret:
             hint=f"name a file that holds the {what} and nothing else, or - for standard input",
         ) from None
     content = content.removeprefix(codecs.BOM_UTF8).removesuffix(b"\n").removesuffix(b"\r")
-    return _secret(content, what=what, name=name, is_line=is_line)
+    return _secret(content, what=what, name=name, output=output)
 
 
-def _secret(content: bytes, *, what: str, name: str, is_line: bool = True) -> Secret:
+def _secret(content: bytes, *, what: str, name: str, output: Output | None) -> Secret:
     problem = None
     text = ""
     if not content:
@@ -92,14 +96,46 @@ def _secret(content: bytes, *, what: str, name: str, is_line: bool = True) -> Se
             text = content.decode()
         except UnicodeDecodeError:
             problem = "is not UTF-8"
-        if is_line:
+        if output is not None:
             problem = problem or _problem_of_line(text)
     if problem is not None:
         raise RefusedError(
             reason=f"the {what} from {name} {problem}",
             hint=f"give the {what} and nothing else",
         )
+    if output is not None:
+        _warn_of_oddities(text, f"the {what} from {name}", output)
     return Secret(text)
+
+
+def _warn_of_oddities(text: str, name: str, output: Output) -> None:
+    """Say what a secret has in it that is easily there by mistake; it stays as it is."""
+    oddities = [
+        *(
+            f"{verb} with {_named(one)}"
+            for verb, one in (("begins", text[0]), ("ends", text[-1]))
+            if _is_unseen(one)
+        ),
+        *(f"has {_named(one)} in it" for one in sorted({*text[1:-1]} - {" "}) if _is_unseen(one)),
+    ]
+    if len(text) > 1 and text[0] + text[-1] in _QUOTES:
+        oddities.append("is in quotation marks")
+    if not unicodedata.is_normalized("NFC", text):
+        oddities.append("has accents apart from their letters, which no keyboard sends")
+    if oddities:
+        output.message(
+            f"warning: {name} {' and '.join(oddities)}; that is taken as it is, as a part of it"
+        )
+
+
+def _is_unseen(one: str) -> bool:
+    return unicodedata.category(one) in {"Zs", "Cf"}
+
+
+def _named(one: str) -> str:
+    if one == " ":
+        return "a blank"
+    return f"U+{ord(one):04X} ({unicodedata.name(one, 'without a name').lower()})"
 
 
 def _problem_of_line(text: str) -> str | None:
@@ -113,8 +149,11 @@ def _problem_of_line(text: str) -> str | None:
     return None
 
 
-def ask_secret(question: str, *, what: str) -> Secret:
+def ask_secret(question: str, *, what: str, output: Output | None) -> Secret:
     """Ask an escaped question at the controlling terminal, without echo of the secret.
+
+    Args:
+        output: Where to say what is odd about it; None for one that is only compared.
 
     Raises:
         RefusedError: There is no terminal, or nothing was typed.
@@ -135,42 +174,46 @@ def ask_secret(question: str, *, what: str) -> Secret:
             line = read_line(terminal, SECRET_SIZE_BYTES_MAX, begin)
         finally:
             write_all(terminal, b"\n")
-    return _secret(line.removesuffix(b"\n"), what=what, name="the terminal")
+    return _secret(line.removesuffix(b"\n"), what=what, name="the terminal", output=output)
 
 
-def ask_new_secret(what: str, *, rule: str = "") -> Secret:
-    """Ask for a new secret twice, and again when the two differ or the rule is not kept.
-
-    Args:
-        rule: What it has to be like, as a sentence; "" for a secret that is no password.
+def _ask_new_password(output: Output) -> Secret:
+    """Ask for a new password twice, and again when the two differ or the rule is not kept.
 
     Raises:
         RefusedError: There is no terminal, nothing was typed, or no try was well.
         KeyboardInterrupt: The answer was Ctrl-C.
     """
-    notice = f"{rule}\nNew {what}: " if rule else f"New {what}: "
     problem = ""
     for _ in range(TRIES):
-        first = ask_secret(f"{problem}{notice}", what=what)
-        refused = _refusal_of(first) if rule else None
-        if refused is not None:
-            problem = f"That is not possible: {refused}.\n"
-        elif first.matches(ask_secret(f"New {what}, again: ", what=what)):
-            return first
-        else:
+        question = f"{problem}{PASSWORD_RULE}\nNew password: "
+        try:
+            first = ask_secret(question, what="password", output=output)
+            require_acceptable(first)
+            if first.matches(ask_secret("New password, again: ", what="password", output=None)):
+                return first
             problem = "The two differ.\n"
+        except (RefusedError, PasswordError) as error:
+            if not has_terminal():
+                raise
+            problem = f"That is not possible: {error.reason}.\n"
     raise RefusedError(
-        reason=f"none of {TRIES} tries gave a {what} that is allowed and was typed the same twice",
-        hint=f"run the command again, or give the {what} in a file with --password-file",
+        reason=f"none of {TRIES} tries gave a password that is allowed and was typed the same "
+        "twice",
+        hint="run the command again, or give the password in a file with --password-file",
     )
 
 
-def _refusal_of(password: Secret) -> str | None:
-    try:
-        require_acceptable(password)
-    except PasswordError as error:
-        return error.reason
-    return None
+def add_password_file(
+    place: "Parser | argparse._MutuallyExclusiveGroup", *, asked: str = "twice at the terminal"
+) -> None:
+    """Add the file that holds a password, which is asked for where none is named."""
+    place.add_argument(
+        "--password-file",
+        metavar="FILE",
+        help="read the password from this file, - for standard input (default: it is asked for "
+        f"{asked})",
+    )
 
 
 def add_first_secrets(command: Parser, *, or_none: bool) -> None:
@@ -179,7 +222,8 @@ def add_first_secrets(command: Parser, *, or_none: bool) -> None:
     Args:
         or_none: Whether there may be none.
     """
-    source = _add_password_file(command)
+    source = command.add_mutually_exclusive_group()
+    add_password_file(source)
     if or_none:
         source.add_argument(
             "--no-password",
@@ -213,7 +257,8 @@ def add_new_password(command: Parser, *, or_none: bool) -> None:
     Args:
         or_none: Whether there may be none.
     """
-    source = _add_password_file(command)
+    source = command.add_mutually_exclusive_group()
+    add_password_file(source)
     source.add_argument(
         "--password",
         metavar="TEXT",
@@ -228,30 +273,21 @@ def add_new_password(command: Parser, *, or_none: bool) -> None:
         )
 
 
-def _add_password_file(command: Parser) -> "_ActionsContainer":
-    source = command.add_mutually_exclusive_group()
-    source.add_argument(
-        "--password-file",
-        metavar="FILE",
-        help="read the password from this file, - for standard input (default: it is asked for "
-        "twice at the terminal)",
-    )
-    return source
-
-
-def new_password(text: str | None, path: str | None, context: Context) -> Secret:
+def new_password(text: str | None, path: str | None, output: Output) -> Secret:
     """Get the new password of a user from where it was said to be, or ask for it.
 
     Raises:
         RefusedError: It cannot be read.
     """
     if text is not None:
-        context.output.message(SEEN_BY_ALL)
+        output.message(SEEN_BY_ALL)
+        if text:
+            _warn_of_oddities(text, "the password", output)
         return Secret(text)
     return (
-        ask_new_secret("password", rule=PASSWORD_RULE)
+        _ask_new_password(output)
         if path is None
-        else read_secret(path, what="password")
+        else read_secret(path, what="password", output=output)
     )
 
 

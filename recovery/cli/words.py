@@ -16,7 +16,7 @@ from recovery.cli.usage import REQUIRED, UsageError
 
 # What argparse says is put into other words in `Parser.error`, so it must stay in English; and a
 # catalogue of translations would be looked for each time.
-argparse._ = str  # type: ignore[attr-defined]
+argparse._ = lambda text: text  # type: ignore[attr-defined] # None is asked for, too
 
 Choices: TypeAlias = "argparse._SubParsersAction[Parser]"  # noqa: SLF001 # has no public name
 """The place of the next word of a command line, where its choices are added."""
@@ -251,7 +251,7 @@ class Parser(argparse.ArgumentParser):
             return
         if action is self._choices:
             raise UnknownWordError(self, str(value))
-        name = "/".join(action.option_strings) or str(action.metavar)
+        name = "/".join(action.option_strings) or self.prog
         near = nearest_word(str(value), {choice: choice for choice in choices})
         raise UsageError(
             problem=f"{name} {shown(value)}: expected one of {', '.join(choices)}",

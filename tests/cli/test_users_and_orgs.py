@@ -120,6 +120,25 @@ def test_no_password_is_asked_for_a_user_who_is_not_there(run: Runner) -> None:
     assert (done.code, "New password" in done.stdout) == (ExitCode.NOT_FOUND, False)
 
 
+def test_a_password_that_is_empty_or_too_short_is_asked_for_again(run: Runner) -> None:
+    words = ("user", "update", "--username", "testuser", "--bolt-path", run.store)
+    with run.cli.at_terminal(*words) as terminal:
+        for typed, problem in (("", "is empty"), ("short", "this one has 5")):
+            terminal.wait_for("New password: ")
+            terminal.text = ""
+            terminal.type(f"{typed}\n")
+            terminal.wait_for(problem)
+        terminal.wait_for("New password: ")
+        terminal.type(f"{PASSWORD} \n")
+        terminal.wait_for("ends with a blank")
+        terminal.wait_for("again: ")
+        terminal.type(f"{PASSWORD} \n")
+        terminal.wait_for("Type yes")
+        terminal.type("yes\n")
+        done = terminal.end()
+    assert done.code == 0
+
+
 def test_two_different_passwords_change_nothing(run: Runner) -> None:
     before = run.store.read_bytes()
     words = ("user", "update", "--username", "testuser", "--bolt-path", run.store)

@@ -169,7 +169,7 @@ def _add_permissions(command: Parser) -> None:
                 action="append_const",
                 const=kind,
                 default=[],
-                help=f"{action} all {kind}{_scope(kind)}{_since(kind)}",
+                help=f"{action} all {_WORDS.get(kind, kind)}{_scope(kind)}{_since(kind)}",
             )
     group.add_argument(
         "--permissions",
@@ -178,6 +178,15 @@ def _add_permissions(command: Parser) -> None:
         "array, or the whole body of the request, whose description, orgID and userID count too; "
         "- for standard input; added to those named by options",
     )
+
+
+_WORDS: Final = {
+    "orgs": "organizations",
+    "notificationRules": "notification rules",
+    "notificationEndpoints": "notification endpoints",
+    "dbrp": "mappings of 1.x databases",
+    "remotes": "remote connections",
+}
 
 
 def _scope(kind: str) -> str:
@@ -230,7 +239,7 @@ def _body(options: _Create) -> RequestBody | None:
     if options.permissions is None:
         return None
     # No secret, but read the same way; it ends here as bytes again.
-    text = read_secret(options.permissions, what="list of permissions", is_line=False)
+    text = read_secret(options.permissions, what="list of permissions", output=None)
     return RequestBody.of(text.reveal().encode())
 
 
@@ -280,7 +289,7 @@ def _run_creation(
             )
         destination = _destination(options, context)
     else:
-        token = read_secret(options.token_value_file, what="token")
+        token = read_secret(options.token_value_file, what="token", output=context.output)
     return run_planner(
         options,
         context,

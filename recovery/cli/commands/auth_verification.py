@@ -50,9 +50,11 @@ class Verdict(StoreDocument, frozen=True, kw_only=True):
 
 def _verify(options: _Verify, context: Context) -> ExitCode:
     if options.token_file is None:
-        token = ask_secret("Type the token (it does not show): ", what="token")
+        token = ask_secret(
+            "Type the token (it does not show): ", what="token", output=context.output
+        )
     else:
-        token = read_secret(options.token_file, what="token")
+        token = read_secret(options.token_file, what="token", output=context.output)
     found = find_store(options, context)
     with read_session(found, options, context.output) as session, session.view() as view:
         report = verify_token(view.tx, token)

@@ -16,7 +16,7 @@ from recovery.cli.documents import shaped
 from recovery.cli.options import Change, Command, Options, add_yes
 from recovery.cli.outcome import NewFileDocument, outcome_fields, token_place
 from recovery.cli.recording import open_ledger
-from recovery.cli.secret_input import PASSWORD_RULE, add_first_secrets, ask_new_secret, read_secret
+from recovery.cli.secret_input import add_first_secrets, new_password
 from recovery.cli.usage import UsageError, required
 from recovery.cli.words import Parser
 from recovery.discovery.search import FoundStore
@@ -82,7 +82,7 @@ def _setup(options: _Setup, context: Context) -> ExitCode:
     with proposed_setup(
         path,
         wanted.with_secrets(
-            password=_password(options),
+            password=_password(options, context),
             token=None if destination is None else new_token(SystemRng()),
         ),
         manner=Manner(reason=options.reason),
@@ -114,7 +114,9 @@ def _set_up_there(wanted: Setup, options: _Setup, context: Context) -> ExitCode:
     destination = _destination(options, context)
 
     def planner(found: FoundStore) -> SetUpStore:
-        complete = wanted.with_secrets(password=_password(options), token=new_token(SystemRng()))
+        complete = wanted.with_secrets(
+            password=_password(options, context), token=new_token(SystemRng())
+        )
         return first_setup(
             complete,
             server_hashes=found.files.use_hashed_tokens,
@@ -179,12 +181,10 @@ def retention_ns(text: str, option: str = "--retention") -> int:
     )
 
 
-def _password(options: _Setup) -> Secret | None:
+def _password(options: _Setup, context: Context) -> Secret | None:
     if options.no_password:
         return None
-    if options.password_file is not None:
-        return read_secret(options.password_file, what="password")
-    return ask_new_secret("password", rule=PASSWORD_RULE)
+    return new_password(None, options.password_file, context.output)
 
 
 def _destination(options: _Setup, context: Context) -> TokenDestination | None:

@@ -15,7 +15,7 @@ from recovery.cli.documents import shaped
 from recovery.cli.options import Command, Options, add_ensure, add_yes
 from recovery.cli.outcome import NewFileDocument, outcome_fields, token_place
 from recovery.cli.recording import open_ledger
-from recovery.cli.secret_input import PASSWORD_RULE, add_first_secrets, ask_new_secret, read_secret
+from recovery.cli.secret_input import add_first_secrets, new_password
 from recovery.cli.usage import UsageError, required
 from recovery.cli.words import Parser
 from recovery.engine.folder import EngineFolder
@@ -28,7 +28,6 @@ from recovery.model.schema import LEVEL_MAX, LEVEL_MIN, versions_of_level
 from recovery.new_file import require_free
 from recovery.ports import SystemClock, SystemRng
 from recovery.remedy import Input, Run
-from recovery.secret import Secret
 from recovery.services.changes.plan import Manner, Outcome, Proposal
 from recovery.services.changes.ports import Ports, TokenDestination
 from recovery.services.session import Session
@@ -188,7 +187,7 @@ def _rebuild(options: _Rebuild, context: Context) -> ExitCode:
     ) as base:
         destination = None if options.dry_run else _destination(options, context)
         if wishes.has_password and not options.dry_run:
-            wishes = wishes.with_password(_password(options))
+            wishes = wishes.with_password(new_password(None, options.password_file, context.output))
         planner = RebuildStore(
             engine=engine,
             known=known,
@@ -338,12 +337,6 @@ def _lacks(options: _Rebuild, wishes: Wishes) -> list[Lack]:
     has_place = options.token_stdout or options.token_file is not None
     lacks = ((Lack.PASSWORD, asks_password), (Lack.TOKEN_PLACE, not has_place))
     return [lack for lack, is_so in lacks if is_so]
-
-
-def _password(options: _Rebuild) -> Secret:
-    if options.password_file is not None:
-        return read_secret(options.password_file, what="password")
-    return ask_new_secret("password", rule=PASSWORD_RULE)
 
 
 def _destination(options: _Rebuild, context: Context) -> TokenDestination:

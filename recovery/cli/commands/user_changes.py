@@ -52,7 +52,7 @@ def _update(options: _Update, context: Context) -> ExitCode:
         context,
         lambda _: SetPassword(
             user=user,
-            password=new_password(options.password, options.password_file, context),
+            password=new_password(options.password, options.password_file, context.output),
             is_activated=options.activate,
             is_ensured=options.ensure,
         ),
@@ -108,19 +108,16 @@ def _set_status(options: _SetStatus, *, is_active: bool) -> SetUserStatus:
     return SetUserStatus(user=user_choice(options.username, options.id, words), is_active=is_active)
 
 
-_WHAT_STAYS: Final = (
-    "Its password, roles and tokens stay as they are. It cannot end a session of a running server; "
-    "a restart does."
-)
+_WHAT_STAYS: Final = "Its password, roles and tokens stay as they are."
 ACTIVATE: Final = Command(
-    description=f"Set the status of a user, to let a user in again. {_WHAT_STAYS}",
+    description=f"Set a user active, to let it in again. {_WHAT_STAYS}",
     example="user activate --username admin",
     options=_SetStatus,
     run=planned(partial(_set_status, is_active=True)),
     add_options=add_user_choice,
 )
 DEACTIVATE: Final = Command(
-    description=f"Set the status of a user, to keep a user out, with all its tokens. {_WHAT_STAYS}",
+    description=f"Set a user inactive, to keep it out, with all its tokens. {_WHAT_STAYS}",
     example="user deactivate --username grafana",
     options=_SetStatus,
     run=planned(partial(_set_status, is_active=False)),

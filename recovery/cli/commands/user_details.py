@@ -13,7 +13,7 @@ from recovery.cli.context import Context
 from recovery.cli.documents import StoreDocument
 from recovery.cli.hints import Named, named_with
 from recovery.cli.options import Command, Reading
-from recovery.cli.secret_input import ask_secret, read_secret
+from recovery.cli.secret_input import add_password_file, ask_secret, read_secret
 from recovery.cli.store import find_store, read_session, show_header, store_of
 from recovery.cli.way_in import and_then
 from recovery.cli.words import Parser
@@ -101,19 +101,15 @@ class _VerifyPassword(Reading, frozen=True):
 
 def _add_verify_password(command: Parser) -> None:
     add_user_choice(command)
-    command.add_argument(
-        "--password-file",
-        metavar="FILE",
-        help="read the password from this file, - for standard input (default: it is asked for)",
-    )
+    add_password_file(command, asked="at the terminal")
 
 
 def _verify_password(options: _VerifyPassword, context: Context) -> ExitCode:
     choice = user_choice(options.username, options.id, "user verify-password")
     if options.password_file is not None:
-        password = read_secret(options.password_file, what="password")
+        password = read_secret(options.password_file, what="password", output=context.output)
     else:
-        password = ask_secret("Password: ", what="password")
+        password = ask_secret("Password: ", what="password", output=context.output)
     found = find_store(options, context)
     output = context.output
     with read_session(found, options, context.output) as session, session.view() as view:

@@ -21,7 +21,7 @@ from recovery.cli.options import (
     add_only,
     add_status,
 )
-from recovery.cli.secret_input import new_password
+from recovery.cli.secret_input import add_password_file, new_password
 from recovery.cli.table import Column
 from recovery.cli.usage import UsageError
 from recovery.cli.words import Parser
@@ -130,12 +130,7 @@ class _SetPassword(Change, frozen=True):
 
 def _add_set_password(command: Parser) -> None:
     _add_which(command)
-    command.add_argument(
-        "--password-file",
-        metavar="FILE",
-        help="the new password is in this file, or on standard input for - (default: type it "
-        "twice at the terminal)",
-    )
+    add_password_file(command)
     add_ensure(command, wanted="the password is this one already")
 
 
@@ -145,7 +140,7 @@ def _set_password(options: _SetPassword, context: Context) -> ExitCode:
         context,
         lambda _: SetLegacyPassword(
             which=options.which,
-            password=new_password(None, options.password_file, context),
+            password=new_password(None, options.password_file, context.output),
             is_ensured=options.ensure,
         ),
         require=lambda view: choose_legacy(view.tx, options.which),
@@ -191,15 +186,12 @@ def _add_create(command: Parser) -> None:
             help=f"let it {action} this bucket, by name; may be repeated (default: none)",
         )
     password = command.add_mutually_exclusive_group()
-    password.add_argument(
-        "--password-file",
-        metavar="PATH",
-        help="read its password from this file (default: ask for it twice)",
-    )
+    add_password_file(password)
     password.add_argument(
         "--no-password",
         action="store_true",
-        help="set no password; nobody can log in with it until v1-auth set-password (default: ask)",
+        help="set no password; nobody can log in with it until v1-auth set-password (default: "
+        "it is asked for)",
     )
 
 
@@ -238,7 +230,7 @@ def _create(options: _Create, context: Context) -> ExitCode:
 
     def with_password(_: FoundStore) -> Chosen:
         if not options.no_password:
-            password = new_password(None, options.password_file, context)
+            password = new_password(None, options.password_file, context.output)
             hashed.append(Secret(hash_password(password).decode()))
         return planner
 

@@ -80,7 +80,7 @@ def test_after_ctrl_z_a_secret_is_not_shown_either(
         os.write(person, b"hidden one\n")
 
     waiting(monkeypatch, lambda: as_shells_do(terminal), type_it)
-    assert ask_secret("Password: ", what="password").reveal() == "hidden one"
+    assert ask_secret("Password: ", what="password", output=None).reveal() == "hidden one"
     shown = os.read(person, 1000)
     assert (shown.count(b"Password: "), b"hidden" in shown, echoes) == (2, False, [False])
     assert has_echo(terminal)

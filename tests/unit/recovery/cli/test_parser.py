@@ -178,6 +178,7 @@ def test_help_of_a_noun_lists_its_commands_and_imports_none() -> None:
     for argv in (["auth"], ["--reason", "user", "auth"]):
         _, parser = understand(argv)
         text = parser.children["auth"].format_help()
+        assert "\ncommands:\n  list  " in text, "nothing stands between"
         verbs = [words.split()[1] for words in COMMANDS if words.startswith("auth ")]
         assert [verb for verb in verbs if f"\n  {verb} " not in text] == []
 
