@@ -12,7 +12,7 @@ from recovery.cli.changing import run_planner
 from recovery.cli.context import Context
 from recovery.cli.hints import command_line, named_with
 from recovery.cli.listing import moment_text, plural
-from recovery.cli.options import Change, add_ensure
+from recovery.cli.options import Change, Options, add_ensure
 from recovery.cli.outcome import ChangeDocument
 from recovery.cli.recording import open_ledger
 from recovery.cli.store import absolute, find_store, show_aside, store_of
@@ -84,7 +84,7 @@ def run_undeletion(
     """
     found = find_store(options, context)
     with Session.open(found.path, is_live=options.live) as session:
-        traces, deletions = _find_traces(session, options, context)
+        traces, deletions = find_traces(session, options, context, options.source)
         if make_planner is None:
             with session.view() as view:
                 rows = tuple(listed.rows(view.tx, traces, deletions))
@@ -94,10 +94,14 @@ def run_undeletion(
     return run_planner(options, context, lambda _: planner)
 
 
-def _find_traces(
-    session: Session, options: Undeletion, context: Context
+def find_traces(
+    session: Session, options: Options, context: Context, named: Sequence[str] = ()
 ) -> tuple[Traces, dict[str, str]]:
-    """Look for what was deleted, and say which places could not be looked at."""
+    """Look for what was deleted, and say which places could not be looked at.
+
+    Args:
+        named: The only copies to look into.
+    """
     facts = session.facts()
     history = operations_of(
         read_operations(open_ledger(options, context, facts.real_path, is_reading=True)),
@@ -105,10 +109,8 @@ def _find_traces(
         device=facts.device,
         inode=facts.inode,
     )
-    named = [
-        CopyFile(path=absolute(Path(one)), made_at=None, is_named=True) for one in options.source
-    ]
-    copies = named or list(_known_copies(facts.real_path, history))
+    copies = [CopyFile(path=absolute(Path(one)), made_at=None, is_named=True) for one in named]
+    copies = copies or list(_known_copies(facts.real_path, history))
     traces = gather(session.store, copies, has_own=not named)
     for problem in traces.problems:
         context.output.message(f"warning: a copy was not looked at: {problem}")

@@ -107,6 +107,32 @@ def test_nobody_can_get_in_ends_with_1(cli: Cli, full: FullStore) -> None:
     assert "Nothing is wrong." not in text
 
 
+@pytest.mark.parametrize("others", [(), ("bob",)], ids=["alone", "with another"])
+def test_after_the_last_owner_was_deleted_the_way_back_is_named_and_works(
+    cli: Cli, others: tuple[str, ...]
+) -> None:
+    path, password = cli.home / "new.bolt", cli.home / "password"
+    password.write_text("long-enough-1\n")
+    place = ("--yes", "--bolt-path", path)
+    words = ("setup", "--org", "acme", "--username", "alice", "--bucket", "data")
+    made = cli.run(*words, "--password-file", password, "--no-token", *place)
+    assert made.code == 0, made.stderr
+    for other in others:
+        assert cli.run("user", "create", other, "--no-password", *place).code == 0
+    assert cli.run("user", "delete", "alice", "--with-tokens", *place).code == 0
+    *_, verdict, first, second = cli.run("store", "check", "--bolt-path", path).stdout.splitlines()
+    if others:
+        assert second.startswith("Or: influx-recovery user update ")
+    else:
+        verdict, first = first, second
+    assert verdict == "Verdict: influxd will start, but nobody can get in."
+    line, comma, why = first.removeprefix("Next: influx-recovery ").partition(",")
+    assert (comma, why) == (",", " to bring alice back, who was deleted")
+    back = cli.run(*line.split(), "--yes", own_ledger=False)
+    assert back.code == 0, back.stderr
+    assert "1 user with a password" in cli.run("store", "check", "--bolt-path", path).stdout
+
+
 def test_an_inactive_user_signs_in_and_is_refused_all_that_follows(
     cli: Cli, full: FullStore
 ) -> None:

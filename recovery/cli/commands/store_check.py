@@ -15,6 +15,7 @@ from recovery.cli.hints import Named, command_line, named_with
 from recovery.cli.listing import plural
 from recovery.cli.options import Command, Reading
 from recovery.cli.store import find_store, read_session, show_header, store_of
+from recovery.cli.traces import find_traces
 from recovery.cli.way_in import and_then
 from recovery.discovery.host import Host
 from recovery.discovery.search import with_files
@@ -28,6 +29,8 @@ from recovery.services.doctor.check import Examination, Forecast, Outlook, exami
 from recovery.services.doctor.finding import Finding, Severity
 from recovery.services.doctor.repair import facts_of
 from recovery.services.doctor.schema import OF_MIGRATIONS
+from recovery.services.session import Session
+from recovery.services.undeletion.users import list_deleted_users
 
 SHOWN_PER_KIND: Final = 5
 """Records named one by one for each kind of finding; --json has all."""
@@ -126,12 +129,16 @@ def _check(options: Reading, context: Context) -> ExitCode:
             rng=SystemRng(),
             progress=tell,
         )
+        is_locked = examination.verdict.outlook is Outlook.STARTS_LOCKED
+        ways = list(_ways_in(examination, session, options, context)) if is_locked else []
     if options.json:
         output.document(_document(examination, store_of(found, examination.facts)))
     else:
         show_header(found, examination.facts, output)
         for line in _lines(examination, named_with(options.bolt_path, options.ledger)):
             output.prose(line)
+        for place, line in enumerate(ways):
+            output.prose(f"{'Or' if place else 'Next'}: {line}")
     is_well = not examination.findings and examination.verdict.outlook is Outlook.STARTS
     return ExitCode.DONE if is_well else ExitCode.FINDINGS
 
@@ -192,9 +199,25 @@ def _lines(examination: Examination, named: Named) -> Iterator[str]:
         repair = command_line("store repair", {**named, Input.DRY_RUN: ""})
         yield f"{mendable} of {count} can be mended: {repair}"
     yield f"Verdict: {displayed(examination.verdict.sentence)}."
+
+
+def _ways_in(
+    examination: Examination, session: Session, options: Reading, context: Context
+) -> Iterator[str]:
+    """Name the commands that let somebody in again: who was deleted, and who lacks least."""
+    named = named_with(options.bolt_path, options.ledger)
     near = examination.verdict.access.nearest
-    if is_locked and near is not None:
-        yield f"Next: {and_then(near.obstacles, named, user_id=near.user_id, name=near.name)}"
+    with session.view() as view:
+        traces, _ = find_traces(session, options, context)
+        deleted = [one for one in list_deleted_users(view.tx, traces, {}) if one.would_get_in]
+    if len(deleted) == 1:
+        line = command_line("user undelete", {**named, Input.ID: deleted[0].id})
+        yield f"{line}, to bring {displayed(deleted[0].name)} back, who was deleted"
+    elif deleted:
+        count = f"{len(deleted)} deleted users"
+        yield f"{command_line('user undelete', named)}, to see {count} who could be brought back"
+    if near is not None:
+        yield and_then(near.obstacles, named, user_id=near.user_id, name=near.name)
 
 
 def _access_lines(access: Access) -> Iterator[str]:

@@ -17,7 +17,7 @@ import msgspec
 
 from recovery.errors import NotFoundError, RefusedError
 from recovery.metastore.transaction import MetaTx
-from recovery.model.authorization import Authorization
+from recovery.model.authorization import INACTIVE, Authorization
 from recovery.model.ids import Id
 from recovery.model.mapping import INSTANCE, ORGS, RESOURCE_TABLES
 from recovery.model.mapping import Mapping as Role
@@ -62,6 +62,12 @@ class DeletedUser(Deleted, frozen=True, kw_only=True):
     has_password: bool
     roles: tuple[str, ...]
     token_ids: tuple[str, ...]
+
+    @property
+    def would_get_in(self) -> bool:
+        """Whether it can be brought back, and would sign in and see something then."""
+        is_able = self.has_password and bool(self.roles) and self.status != INACTIVE
+        return is_able and self.because is None
 
 
 def list_deleted_users(
