@@ -8,6 +8,7 @@ Nothing is wider than `width_max` unless such a column alone is. Text has been e
 character here moves the cursor.
 """
 
+import re
 import unicodedata
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from itertools import chain, islice
@@ -18,6 +19,8 @@ GAP: Final = "  "
 CELL_LINES_MAX: Final = 6
 """A longer cell ends in "..."; the whole text is in --json."""
 ELLIPSIS: Final = "..."
+_UNIT: Final = r"\\(?:x[0-9a-f]{2}|u[0-9a-f]{4}|U[0-9a-f]{8}|.)|."
+"""A character as `recovery.model.display` writes it; compiled where a word has to be broken."""
 SAMPLE_ROWS: Final = 20
 LAID_OUT_ROWS: Final = 10_000
 """Rows that are held to find out how wide the columns have to be."""
@@ -104,7 +107,7 @@ def text_width(text: str) -> int:
         return len(text)
     return sum(
         0
-        if unicodedata.combining(character)
+        if unicodedata.category(character) in {"Mn", "Me"}
         else 2
         if unicodedata.east_asian_width(character) in "WF"
         else 1
@@ -140,10 +143,17 @@ def wrap(text: str, width: int, *, breaks_words: bool = True) -> list[str]:
 
 
 def _head(text: str, width: int) -> str:
-    end = min(len(text), width)
-    while end > 1 and text_width(text[:end]) > width:
-        end -= 1
-    return text[:end]
+    """Take what fits, but no part of an escaped character, nor a letter without its marks.
+
+    Where not even the first fits, it is broken.
+    """
+    end, room = 0, 0
+    for unit in re.finditer(_UNIT, text, re.DOTALL):
+        room += text_width(unit[0])
+        if room > width:
+            break
+        end = unit.end()
+    return text[: end or width]
 
 
 def _fit(

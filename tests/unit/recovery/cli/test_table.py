@@ -48,6 +48,23 @@ def test_long_cells_are_wrapped_at_blanks_until_the_table_fits() -> None:
     ]
 
 
+@pytest.mark.parametrize(
+    ("cell", "expected"),
+    [
+        (r"abcd\x1bef", ["abcd", r"\x1bef"]),
+        (r"ab\u202ecd", ["ab", r"\u202e", "cd"]),
+        (r"abcde\\\\f", ["abcde", r"\\\\f"]),
+        (r"abc\U000e0041", ["abc", r"\U000e", "0041"]),  # as wide as two columns
+        ("abcde\N{COMBINING ACUTE ACCENT}f", ["abcde\N{COMBINING ACUTE ACCENT}f"]),
+        ("abcdef\N{COMBINING ACUTE ACCENT}g", ["abcdef\N{COMBINING ACUTE ACCENT}", "g"]),
+        ("कुकुकुकुकुकुक", ["कुकुकुकुकुकु", "क"]),
+        ("漢字漢字", ["漢字漢", "字"]),
+    ],
+)
+def test_no_character_is_broken(cell: str, expected: list[str]) -> None:
+    assert wrap(cell, 6) == expected
+
+
 def test_a_cell_of_many_lines_ends_with_a_sign() -> None:
     found = lines(("1", "ann", "word " * 40), width=20)
     assert found[-1].endswith(ELLIPSIS)
