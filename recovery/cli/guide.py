@@ -136,9 +136,9 @@ def _look(found: "FoundStore", context: "Context") -> _State:
     lines += [
         f"Sign-in: {plural(len(can), 'user')} can, with a password"
         + (f": {names}" if can else "")
-        + (f"; {plural(refused, 'inactive one')} too, and gets nothing but 403" if refused else ""),
+        + (f"; {plural(refused, 'inactive one')} would get nothing but 403" if refused else ""),
         f"Operator tokens: {plural(usable, 'full one')} that a server would accept",
-        f"There are {plural(len(users), 'user')} and {plural(len(organizations), 'organization')}.",
+        f"In it: {plural(len(users), 'user')} and {plural(len(organizations), 'organization')}.",
     ]
     return _State(tuple(lines), users, organizations)
 

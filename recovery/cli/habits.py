@@ -136,6 +136,23 @@ _OF_A_SERVER: Final = frozenset(
     }
 )  # fmt: skip
 
+_OF_INFLUXD: Final = (
+    "--assets-path", "--config-path", "--e2e-testing", "--engine-path", "--feature-flags",
+    "--flux-log-enabled", "--hardening-enabled", "--http-", "--influxql-", "--instance-id",
+    "--metrics-disabled", "--new-meta-store", "--no-tasks", "--overwrite-pid-file", "--pid-file",
+    "--pprof-disabled", "--query-", "--reporting-disabled", "--secret-store", "--session-",
+    "--sqlite-path", "--storage-", "--strong-passwords", "--template-file-urls-disabled",
+    "--testing-", "--tls-", "--tracing-type", "--ui-disabled", "--use-hashed-tokens", "--vault-",
+)  # fmt: skip
+"""Options of influxd, or how several of them begin."""
+_FOR_TOKENS: Final = {
+    "--token-value-file": "--token-value-file FILE gives the new token the value in a file",
+    "--token-stdout": "--token-file PATH is the new file for the new token",
+    "--token-file": "type the token when it is asked for, or give --token-file FILE with the token "
+    "in it",
+}
+"""What there is for a token in a command, by an option that tells them apart."""
+
 
 ASKING: Final = frozenset({"-h", "--help", "--help-all"})
 """Options after which nothing is looked at any more."""
@@ -360,6 +377,8 @@ def _has_word(command: Parser) -> bool:
 
 
 def _refuse_server_option(name: str, command: Parser) -> None:
+    from recovery.cli.guesses import option_meant  # noqa: PLC0415 # only for a mistake
+
     if name == "-o":
         raise UsageError(
             problem=f"{command.prog} has no option -o", hint="type --json for a JSON document"
@@ -369,10 +388,20 @@ def _refuse_server_option(name: str, command: Parser) -> None:
             problem=f"{command.prog} prints no table of records", hint=f"leave {name} out"
         )
     if name in _OF_A_SERVER:
+        instead = (text for option, text in _FOR_TOKENS.items() if option in command.options)
+        is_token = name in {"-t", "--token"}
+        store = "--bolt-path FILE names the store"
         raise UsageError(
             problem=f"{name} is for a running server, and {command.prog} works on the file of a "
             "stopped one",
-            hint=f"leave {name} out; --bolt-path FILE names the store",
+            hint=f"leave {name} out; {next(instead, store) if is_token else store}",
+        )
+    if name.startswith(_OF_INFLUXD) and option_meant(name, command.options) is None:
+        path = name in {"--engine-path", "--sqlite-path", "--config-path"}
+        variable = f"INFLUXD_{name[2:].replace('-', '_').upper()}"
+        raise UsageError(
+            problem=f"{name} is an option of influxd, and {command.prog} does not start it",
+            hint=f"leave {name} out" + (f"; the variable {variable} says it" if path else ""),
         )
 
 

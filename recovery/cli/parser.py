@@ -39,6 +39,8 @@ from recovery.cli.words import (
 if TYPE_CHECKING:
     from recovery.cli.options import Command
 
+_OWNERS_MAX: Final = 2
+"""With more, the commands that have an option say nothing about what was meant."""
 _NAMES: Final = frozenset({"NAME", "ID", "ORG", "USER"})
 """What options and words that take a name, or an ID in its place, call it."""
 _DESCRIPTION: Final = (
@@ -366,10 +368,10 @@ def _misplaced(word: str, command: Parser, parser: Parser) -> UsageError:
     if name.startswith("-"):
         noun = command.prog.split()[1:2]
         owners = [other.prog for other in commands(parser) if name in other.options]
-        owners.sort(key=lambda prog: prog.split()[1:2] != noun)
+        owners = [prog for prog in owners if prog.split()[1:2] == noun] or owners
         hint = _other_option(name, command)
-        if hint is None and owners and name not in GRANTING:
-            hint = f"it belongs to {owners[0]}"
+        if hint is None and 0 < len(owners) <= _OWNERS_MAX and name not in GRANTING:
+            hint = f"it belongs to {' and '.join(owners)}"
         return UsageError(
             problem=f"{command.prog} has no option {name}",
             hint=hint or f"type {command.prog} --help",

@@ -110,6 +110,9 @@ def test_the_examples_work_in_their_order(
 ) -> None:
     """Run as a script would: with a yes, and with a file for what a person types."""
     prepare(cli, level21_bolt)
+    if ["user", "undelete"] in ours(block):  # a mistake that the person has made before
+        (mistake,) = NEEDED["user undelete"]
+        assert follow(cli, level21_bolt, mistake.split(), 0).code == 0
     for number, words in enumerate(ours(block)):
         done = follow(cli, level21_bolt, words, number)
         expected = EXPECTED.get(" ".join(words[:2]), {0})

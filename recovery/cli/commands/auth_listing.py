@@ -206,16 +206,16 @@ def _show(
     shown = plural(rows.count, "authorization")
     is_all = rows.is_all and options.user is None and options.org is None
     output.aside(f"{shown}; {_verdict(tally.full_count, rows.count)}")
+    if rows.count:
+        output.aside(_of_tokens(tally.raw_count, rows.count, shows_tokens=tally.shows_tokens))
     has_none = is_all and not tally.full_count
     is_hash_shown = tally.shows_tokens and tally.raw_count < rows.count
     if has_none or is_hash_shown:
         from recovery.cli.hints import command_line, named_with  # noqa: PLC0415 # seldom needed
 
         named = named_with(options.bolt_path, options.ledger)
-        output.aside(f"To make one that works: {command_line('auth create-operator', named)}")
+        output.aside(f"To make one that can be used: {command_line('auth create-operator', named)}")
     say_more(rows, options, output)
-    if rows.count:
-        output.aside(_of_tokens(tally.raw_count, rows.count, shows_tokens=tally.shows_tokens))
 
 
 class _Tally:

@@ -102,8 +102,9 @@ def _find(options: Options, context: Context) -> ExitCode:
 
 FIND: Final = Command(
     description="List every file on this machine that is or may be a store: by --bolt-path, "
-    "environment, configuration, systemd units, packages, containers and home folders. Each with "
-    "size, time, owner, level, what is in it, who holds its lock, and which servers would open it. "
+    "environment, configuration, systemd units, packages, containers, home folders, and where a "
+    "NAS, Home Assistant, Kubernetes and mounted systems have their data. Each with size, time, "
+    "owner, level, what is in it, who holds its lock, and which servers would open it. "
     "Files are opened for reading only. What is in a store that a server holds open is not shown; "
     "what this user may not look at is named.",
     example="store find",

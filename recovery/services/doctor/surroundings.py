@@ -45,14 +45,14 @@ OPEN_STORE: Final = Rule(
     severity=Severity.HIGH,
     problem="can be read or written by others than its owner, with all tokens in it",
     effect="influxd does not mind",
-    remedy="repair changes no modes: chmod 600",
+    remedy="repair changes no modes: type chmod 600 and the path of the file",
 )
 OPEN_COPY: Final = Rule(
     number="I35",
     severity=Severity.HIGH,
     problem="is a copy of the store that everybody can read, with all tokens in it",
     effect="influxd leaves such copies when it is upgraded",
-    remedy="repair changes no modes: chmod 600, or delete it",
+    remedy="repair changes no modes: type chmod 600 and its path, or delete it",
 )
 
 

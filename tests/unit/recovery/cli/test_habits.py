@@ -103,6 +103,9 @@ def test_each_habit_means_a_command_and_none_hides_one() -> None:
         ("auth list --host http://x", "for a running server"),
         ("auth list -t token", "for a running server"),
         ("auth list -c config", "for a running server"),
+        ("auth list --http-bind-address :8086", "an option of influxd"),
+        ("store check --engine-path /srv/engine", "an option of influxd"),
+        ("auth create-operator --use-hashed-tokens", "an option of influxd"),
         ("auth create -o a --org b", "say the same"),
         ("auth create --org-id acme", "no ID"),
         ("auth list -o json", "names an organization"),
@@ -113,6 +116,28 @@ def test_what_means_nothing_on_a_file_gets_a_sentence(line: str, problem: str) -
     with pytest.raises(UsageError) as refused:
         understand(line.split())
     assert problem in str(refused.value)
+
+
+@pytest.mark.parametrize(
+    ("line", "hint"),
+    [
+        ("auth verify --token s3cret", "type the token when it is asked for, or give --token-file"),
+        ("auth verify -t s3cret", "leave -t out; type the token when it is asked for"),
+        ("auth create --token s3cret", "leave --token out; --token-value-file FILE gives the new"),
+        ("setup -t s3cret", "leave -t out; --token-file PATH is the new file for the new token"),
+        ("auth list --token s3cret", "leave --token out; --bolt-path FILE names the store"),
+        ("store check --engine-path=/e", "leave --engine-path out; the variable INFLUXD_ENGINE_PA"),
+        ("serve --http-bind-address :1", "did you mean --listen?"),
+        ("auth list --dry-run", "type influx-recovery auth list --help"),
+        ("auth show --description x", "type influx-recovery auth show --help"),
+        ("store check --only I22", "it belongs to influx-recovery store repair"),
+        ("store backups prun", "type influx-recovery store backups prune"),
+    ],
+)
+def test_what_there_is_in_place_of_an_option_is_said(line: str, hint: str) -> None:
+    with pytest.raises(UsageError) as refused:
+        understand(line.split())
+    assert hint in str(refused.value.hint)
 
 
 @pytest.mark.parametrize("words", ADVICE)
