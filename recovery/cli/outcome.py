@@ -129,8 +129,8 @@ def _lines(outcome: Outcome, options: Change) -> Iterator[str]:
         return
     if not outcome.is_changed:
         # A repair that has nothing to do may leave a lot.
-        is_left = bool(proposal.plan.facts.get("left"))
-        reason = "There is nothing to mend" if is_left else "The store is already as wanted"
+        is_repair = proposal.plan.operation == "store repair"
+        reason = "There is nothing to mend" if is_repair else "The store is already as wanted"
         yield f"{reason}: nothing was written."
         return
     target = displayed(str(proposal.target_path))

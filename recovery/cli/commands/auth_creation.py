@@ -216,7 +216,10 @@ def _create(options: _Create, context: Context) -> ExitCode:
         document=None if body is None else body.permissions,
     )
     if request.clash is not None:
-        raise UsageError(problem=request.clash, hint="type influx-recovery auth create --help")
+        raise UsageError(
+            problem=request.clash,
+            hint="type influx-recovery auth create --help, which lists what can be permitted",
+        )
     if body is not None:
         options = msgspec.structs.replace(
             options,

@@ -91,6 +91,9 @@ class SetPassword(msgspec.Struct, frozen=True, kw_only=True):
             warnings=_sign_in_warnings(store, after),
             apply=apply,
             verify=lambda tx: self._what_is_wrong(tx, after),
+            afterwards=()
+            if after.is_active
+            else (Run("user activate", "to let the user in", {Input.ID: user.id}),),
         )
 
     def _what_is_wrong(self, tx: MetaTx, user: User) -> str | None:
