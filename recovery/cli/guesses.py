@@ -22,7 +22,7 @@ def _words(said: str, *meant: str) -> dict[str, tuple[str, ...]]:
 
 
 _ACTS: Final = {
-    **_words("new add make generate gen mint issue erstellen anlegen neu", "create"),
+    **_words("new add make generate gen mint issue erstellen anlegen neu neuer", "create"),
     **_words("creer ajouter crear anadir", "create"),
     **_words("del destroy drop erase purge rm remove loschen loeschen entfernen", "delete"),
     **_words("supprimer effacer borrar eliminar", "delete"),
@@ -82,9 +82,13 @@ _OF_NOUN: Final = {
         **_words("restore wiederherstellen", "undo", "prepare-restore"),
     },
     "ledger": _words("log", "list"),
+    "recipe": {
+        **_words("docker podman compose kubernetes kubernetes-init helm systemd", "show"),
+        **_words("backup synology qnap home-assistant rescue ansible", "show"),
+    },
     "": {
         **_words("password passwd reset-password change-password set-password", "user update"),
-        **_words("passwort kennwort mot-de-passe motdepasse contrasena", "user update"),
+        **_words("passwort kennwort mot mot-de-passe motdepasse contrasena", "user update"),
         **_words("operator", "auth create-operator"),
         **_words("list ls show liste tokens", "auth list"),
         **_words("whoami", "user list"),
@@ -137,6 +141,7 @@ _ELSEWHERE: Final = {
 """Words that belong somewhere else: what is wrong with them, and what to do."""
 _OTHER_TOOLS: Final = frozenset({"influx", "influxd", "influx-recovery"})
 _SEPARATORS: Final = str.maketrans("_./:", "----")
+_JOINED: Final = dict.fromkeys(map(ord, " -"))
 PROPOSED_MAX: Final = 3
 
 _OPTIONS: Final = {
@@ -147,7 +152,7 @@ _OPTIONS: Final = {
     **_words("--quiet -q --verbose -v --debug", "--log-level"),
     **_words("--dryrun --simulate --what-if --whatif --check --test --preview --noop", "--dry-run"),
     **_words("-n --plan", "--dry-run"),
-    **_words("--passwd --pass --pw --pwd", "--password-file"),
+    **_words("--passwd --pass --pw --pwd --password -p", "--password-file"),
     **_words("--comment --desc --note --title --beschreibung", "--description"),
     **_words("--engine --engine-dir", "--engine-path"),
     **_words("--sqlite --sqlite-file", "--sqlite-path"),
@@ -182,7 +187,8 @@ def proposed(word: str, noun: str, bare: Sequence[str]) -> list[str]:
         return _of_other_tool(after)
     if after and f"{noun} {word}-{after[0]}" in COMMANDS:
         return [f"{noun} {word}-{after[0]}"]
-    if not noun and (whole := word.replace("-", " ", 1)) in COMMANDS:
+    whole = {words.translate(_JOINED): words for words in COMMANDS}.get(word.translate(_JOINED))
+    if not noun and whole is not None:
         return [whole]
     turned = None if noun else _turned([word, *after]) or _turned(word.split("-"))
     if not noun and not turned and word not in _OF_NOUN[""] and (found := _ending_in(word)):

@@ -125,6 +125,9 @@ _BARE: Final[dict[str, tuple[str, ...]]] = {
     "user rename": ("--username", "--new-name"),
     "org create": ("--org",),
     "org rename": ("--org", "--new-name"),
+    **{f"org {verb}": ("--org",) for verb in ("update", "delete")},
+    **{f"bucket {verb}": ("--name",) for verb in ("create", "update", "delete")},
+    "bucket rename": ("--name", "--new-name"),
     "instance add-owner": ("--username",),
 }
 """What a word without an option's name means in a command that has only options."""

@@ -41,6 +41,7 @@ if TYPE_CHECKING:
 
 _OWNERS_MAX: Final = 2
 """With more, the commands that have an option say nothing about what was meant."""
+_NAMING: Final = ("--username", "--user", "--org", "--name")
 _NAMES: Final = frozenset({"NAME", "ID", "ORG", "USER"})
 """What options and words that take a name, or an ID in its place, call it."""
 _DESCRIPTION: Final = (
@@ -344,7 +345,7 @@ def _first_unknown(argv: Sequence[str], here: Parser) -> str | None:
 
 
 def _unknown_option(name: str, command: Parser) -> UsageError:
-    plain = "--" + name.lstrip("-" + TYPOGRAPHIC_DASHES)
+    plain = "--" + re.split("[:\"']", name)[0].lstrip("-" + TYPOGRAPHIC_DASHES)
     hint = _other_option(name, command)
     if hint is None and (near := nearest_option(plain, command.options)):
         hint = f"did you mean {near}?"
@@ -384,9 +385,17 @@ def _misplaced(word: str, command: Parser, parser: Parser) -> UsageError:
         hint = f"did you mean {option}?"
     elif _is_like_path(word) and command.prog.partition(" ")[2] not in _OF_NO_ONE_STORE:
         hint = "name the store with --bolt-path FILE"
+    elif option not in command.options and (naming := _naming(command)):
+        hint = f"say what it is, with {naming}"
     else:
         hint = f"type {command.prog} --help"
     return UsageError(problem=f"{command.prog} takes no {shown(word)}", hint=hint)
+
+
+def _naming(command: Parser) -> str:
+    """List the options of a command that take a name."""
+    found = (typed_as(command.options[one]) for one in _NAMING if one in command.options)
+    return " or ".join(dict.fromkeys(found))
 
 
 def _is_like_path(word: str) -> bool:

@@ -12,6 +12,7 @@ line with a carriage return; a backslash at the end of a line joins it with the 
 nothing follows it.
 """
 
+import itertools
 import os
 import re
 from collections.abc import Callable, Iterator, Sequence
@@ -41,6 +42,8 @@ _CLOSING: Final = (
 _BLANKS: Final = "\u00a0\u2000-\u200a\u202f\u205f\u3000"
 _UNSEEN: Final = "\u00ad\u200b-\u200f\u202a-\u202e\u2060-\u2064\u2066-\u2069\ufeff"
 _LINE_END: Final = r"(?:\\?\r?\n|\\|\r)$"
+_STARTS_US: Final = r"(?:\S*/)?influx-recovery:?"
+_PROMPT: Final = r"\S*[$#%>]|\[\S+@\S+|~|sudo|doas|influxd?"
 _VERBS: Final = frozenset(word for words in COMMANDS for word in words.split())
 
 
@@ -97,6 +100,14 @@ def _is_shown(word: str) -> bool:
     path = word.partition("=")[2] or word
     is_path = "/" in path and os.path.isdir(os.path.dirname(path))  # noqa: PTH112, PTH120 # of a text
     return len(word) <= REPEATED_MAX or is_path
+
+
+def _without_prompt(line: Sequence[str]) -> list[str]:
+    """Take away what a shell shows before a line, and what starts this program or the like."""
+    own = next((i for i, word in enumerate(line) if re.fullmatch(_STARTS_US, word)), -1)
+    if own > 0 and line[0] not in _VERBS:
+        return list(line[own + 1 :])
+    return list(itertools.dropwhile(re.compile(f"{_STARTS_US}|{_PROMPT}").fullmatch, line))
 
 
 def _with_hyphens(line: Sequence[str]) -> list[str]:
@@ -175,6 +186,7 @@ def _tightened(line: Sequence[str]) -> Iterator[str]:
 
 
 _KINDS: Final = (
+    _Kind("stands before a command and is no part of it", _without_prompt),
     _Kind("has a character that cannot be seen", _without_unseen),
     _Kind("has the end of a line in it", _without_line_ends),
     _Kind("has a blank of a web page, which parts no words", _with_blanks),

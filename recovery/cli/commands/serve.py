@@ -223,7 +223,7 @@ def _require_possible(options: _Serve, context: Context) -> None:
     if options.child and shutil.which(options.child[0]) is None:
         raise RefusedError(
             reason=f"there is no program {displayed(options.child[0])}",
-            hint="name a program that can be run after --",
+            hint="name a program behind --, or nothing, to serve until Ctrl-C",
         )
     if options.listen and _IN_KUBERNETES in context.environ and not options.probes_pass:
         raise RefusedError(

@@ -19,7 +19,8 @@ COMMANDS_MEANT: Final = {
     "auth create-operator": "auth create-oper|auth create_operator|auth create operator|"
     "create operator|operator create|new operator|operator|create-operator|auth/create-operator|"
     "auth.create-operator|auth create.operator|operator token",
-    "auth list": "list-tokens|list tokens|show tokens|show-tokens|auth all|auth print|auth view|"
+    "auth list": "authlist|authList|"
+    "list-tokens|list tokens|show tokens|show-tokens|auth all|auth print|auth view|"
     "auth get|auth anzeigen|auth reveal|list|ls|influx auth list|influxd recovery auth list|"
     "auth lister|auth mostrar|auth listar|auth:list|tokens auflisten|get-token",
     "auth show": "auth get 0000000000000001|auth permissions",

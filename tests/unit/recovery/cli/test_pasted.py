@@ -42,6 +42,15 @@ PASTED: Final = {
         ["auth", "list --org", "myorg", "--json"],
         ["auth", "list", "--org myorg", "--json"],
         ["auth", "list", "—org", "myorg\u00a0--json\r"],
+        *(
+            [*before.split(), *LIST.split()]
+            for before in (
+                *("$", "#", "~ #", "root@nas:~#", "[root@nas /]$", "sudo", "influx", "%"),
+                *("influx-recovery", "./influx-recovery", "/opt/bin/influx-recovery", "doas"),
+                *("# influx-recovery", "ann@nas:~$ sudo influx-recovery", "influx-recovery:"),
+                "docker exec -it influxdb influx-recovery",
+            )
+        ),
     ],
     "auth list --org=myorg": [
         ["auth", "list", "--org=", "myorg"],
@@ -94,6 +103,9 @@ def test_what_came_along_is_said_and_the_line_without_it_is_proposed(
         ["auth", "list", "--orgx", "“a”"],
         ["auth", "create", "-d", "“a”", "--nothing"],
         ["auth", "list", "--", "–x"],
+        ["auth", "lst", "--org", "influx-recovery"],
+        ["auth", "create", "--nothing", "-d", "influx-recovery", "auth", "list"],
+        ["$", "auth", "lst"],
     ],
 )
 def test_a_mistake_of_another_kind_keeps_its_own_answer(argv: list[str]) -> None:
