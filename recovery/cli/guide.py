@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Final, NamedTuple, Protocol
 from recovery.cli.confirm import ask, has_terminal
 from recovery.cli.listing import plural
 from recovery.cli.vocabulary import PROGRAM
-from recovery.errors import ExitCode, RecoveryError
+from recovery.errors import ExitCode, RecoveryError, StoreDamagedError
 from recovery.model.display import displayed
 
 if TYPE_CHECKING:
@@ -100,7 +100,8 @@ def run_guide(
 
 def _look(found: "FoundStore", context: "Context") -> _State:
     """Look at a store, as `store info` and `store check` do."""
-    from recovery.discovery.host import Host  # noqa: PLC0415 # as above
+    from recovery.cli.way_in import DO_NOT_START  # noqa: PLC0415 # as above
+    from recovery.discovery.host import Host  # noqa: PLC0415
     from recovery.discovery.search import with_files  # noqa: PLC0415
     from recovery.model.standing import Answer  # noqa: PLC0415
     from recovery.ports import SystemClock, SystemRng  # noqa: PLC0415
@@ -128,6 +129,8 @@ def _look(found: "FoundStore", context: "Context") -> _State:
                 usable = sum(one.is_usable and one.operator == "full" for one in operators)
                 users = _called(inventory.users().rows)
                 organizations = _called(inventory.organizations().rows)
+        except StoreDamagedError:
+            return _State((*lines, f"{DO_NOT_START}."))
         except RecoveryError as error:
             return _State((*lines, f"Who can get in is not known: {error}"))
     can = [one.name for one in signing if not one.obstacles]
@@ -152,6 +155,8 @@ def _command(answer: int, state: _State) -> list[str] | None:
             named = [*(["--org", org] if org else []), *(["--username", user] if user else [])]
             return ["auth", "create-operator", *named]
         case 2:
+            if not state.users:  # not even looked at, where nothing else is known either
+                return _new_user(state) if state.organizations else ["user", "list"]
             user = _name("Whose password? ", state.users)
             return ["user", "update", *(["--username", user] if user else [])]
         case 3:
@@ -160,6 +165,14 @@ def _command(answer: int, state: _State) -> list[str] | None:
             return ["store", "undo"]
         case _:
             return None
+
+
+def _new_user(state: _State) -> list[str] | None:
+    """Ask for what makes a user, where there is none who could get a password."""
+    name = ask("There is no user any more. What is the new one called? ")
+    org = _name("Which organization will it own? ", state.organizations)
+    named = ["--owner-of", org] if org else []
+    return ["user", "create", "--username", name, *named] if name else None
 
 
 def _called(rows: Iterable[_Named]) -> dict[str, str]:

@@ -380,8 +380,6 @@ def _has_word(command: Parser) -> bool:
 
 
 def _refuse_server_option(name: str, command: Parser) -> None:
-    from recovery.cli.guesses import option_meant  # noqa: PLC0415 # only for a mistake
-
     if name == "-o":
         raise UsageError(
             problem=f"{command.prog} has no option -o", hint="type --json for a JSON document"
@@ -399,7 +397,7 @@ def _refuse_server_option(name: str, command: Parser) -> None:
             "stopped one",
             hint=f"leave {name} out; {next(instead, store) if is_token else store}",
         )
-    if name.startswith(_OF_INFLUXD) and option_meant(name, command.options) is None:
+    if name.startswith(_OF_INFLUXD) and "--listen" not in command.options:
         path = name in {"--engine-path", "--sqlite-path", "--config-path"}
         variable = f"INFLUXD_{name[2:].replace('-', '_').upper()}"
         raise UsageError(

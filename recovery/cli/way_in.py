@@ -11,6 +11,9 @@ from recovery.cli.hints import Named, command_line
 from recovery.model.standing import Obstacle
 from recovery.remedy import Input
 
+DO_NOT_START: Final = (
+    "Do not start influxd on this file: it is damaged, and influxd writes over what can be saved"
+)
 _OPERATIONS: Final = {
     Obstacle.NO_NAME: "user rename",
     Obstacle.NO_ENTRY: "store repair",

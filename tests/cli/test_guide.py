@@ -4,9 +4,10 @@ from pathlib import Path
 
 import pytest
 
+from recovery.metastore.transaction import MetaTx
 from tests.support.locks import locked
 from tests.support.run_cli import Cli
-from tests.support.stores import MadeStore, make_store
+from tests.support.stores import MadeStore, edit, make_store
 
 pytestmark = pytest.mark.pty
 
@@ -45,6 +46,42 @@ def test_a_number_runs_a_command_on_the_same_store(
         terminal.type(f"{number}\n")
         ended = terminal.end()
     assert f"$ influx-recovery {words} --bolt-path {store.path}" in ended.stdout.replace("\n", "")
+
+
+def test_where_nobody_is_left_the_new_password_is_that_of_a_new_user(
+    cli: Cli, store: MadeStore
+) -> None:
+    def delete_all(tx: MetaTx) -> None:
+        for user in list(tx.users.walk([])):
+            tx.users.delete(user)
+
+    edit(store.path, delete_all)
+    with cli.at_terminal("--bolt-path", store.path) as terminal:
+        terminal.wait_for("Which? ")
+        terminal.type("2\n")
+        terminal.wait_for("What is the new one called? ")
+        terminal.type("me\n")
+        terminal.wait_for("Which organization")
+        terminal.type("acme\n")
+        terminal.wait_for("New password: ")
+        terminal.type("\x03")
+        ended = terminal.end()
+    assert "$ influx-recovery user create --username me --owner-of acme" in ended.stdout
+
+
+@pytest.mark.parametrize("number", ["1", "2", "4"])
+def test_whatever_is_wanted_of_a_damaged_store_ends_with_the_way_out(
+    cli: Cli, store: MadeStore, number: str
+) -> None:
+    content = bytearray(store.path.read_bytes())
+    content[2 << 12 :] = bytes(len(content) - (2 << 12))
+    store.path.write_bytes(content)
+    with cli.at_terminal("--bolt-path", store.path, columns=132) as terminal:
+        terminal.wait_for("Which? ")
+        assert "Do not start influxd on this file" in terminal.text
+        terminal.type(f"{number}\n")
+        ended = terminal.end()
+    assert "influx-recovery store salvage TARGET" in ended.stdout
 
 
 @pytest.mark.parametrize("answers", ["5\n", "\n", "9\n9\nx\n"])

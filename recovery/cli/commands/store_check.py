@@ -16,7 +16,7 @@ from recovery.cli.listing import plural
 from recovery.cli.options import Command, Reading
 from recovery.cli.store import find_store, read_session, show_header, store_of
 from recovery.cli.traces import find_traces
-from recovery.cli.way_in import and_then
+from recovery.cli.way_in import DO_NOT_START, and_then
 from recovery.discovery.host import Host
 from recovery.discovery.search import with_files
 from recovery.errors import ExitCode
@@ -41,9 +41,6 @@ OF_BUCKETS: Final = "I3"
 SALVAGE_FIRST: Final = "salvage the file first, and check what that makes"
 MIGRATIONS_FIRST: Final = (
     "I2 comes first: nothing is changed in a store whose migrations are not as they should be"
-)
-DO_NOT_START: Final = (
-    "Do not start influxd on this file: it is damaged, and influxd writes over what can be saved"
 )
 
 

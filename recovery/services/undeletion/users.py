@@ -229,8 +229,11 @@ class UndeleteUser(msgspec.Struct, frozen=True, kw_only=True):
         yield f"put user {name} ({trace.user.id}) back, as it is in {trace.origin}"
         if trace.password is not None:
             yield "put its password back"
-        for role in roles:
-            yield f"make it {_role_text(store, role)}"
+        for role in trace.roles:
+            if role in roles:
+                yield f"make it {_role_text(store, role)}"
+            elif _is_there(store, role):
+                yield f"leave the role that is still there (before: {_role_text(store, role)})"
         for one in tokens:
             record = one.authorization
             text = f"authorization {record.id} ({cut_name(record.description) or 'no description'})"
@@ -250,11 +253,11 @@ class UndeleteUser(msgspec.Struct, frozen=True, kw_only=True):
             yield "no password was found, or more than one: the user cannot sign in yet"
         if user.is_inactive:
             yield "the user was inactive when it was deleted, and still is"
-        if not roles:
+        if not roles and not any(_is_there(store, role) for role in trace.roles):
             yield "no role of it can be given back: it will belong to no organization"
         for role in trace.roles:
-            if role not in roles:
-                yield f"left out: {_role_text(store, role)}, which is not there or taken"
+            if role not in roles and not _is_there(store, role):
+                yield f"left out: {_role_text(store, role)}, which is not there"
         kept = sum(one.user_id == user.id for one in store.authorizations.walk([]))
         if kept or records:
             yield WORKS_AGAIN
@@ -295,12 +298,16 @@ def _tokens_of(traces: Traces, user_id: Id) -> list[TokenTrace]:
 
 def _is_possible(store: MetaTx, role: Role) -> bool:
     """Tell whether a role can be given back: its resource is there, and holds no role of it."""
-    if store.mappings.has(role.resource_id, role.user_id):
+    if _is_there(store, role):
         return False
     if role.resource_type == INSTANCE:
         return True
     table = RESOURCE_TABLES.get(role.resource_type)
     return table is not None and store.table(table).has(role.resource_id.encode())
+
+
+def _is_there(store: MetaTx, role: Role) -> bool:
+    return store.mappings.has(role.resource_id, role.user_id)
 
 
 def _role_text(store: MetaTx, role: Role) -> str:

@@ -135,6 +135,15 @@ def test_a_role_in_what_is_gone_is_left_out(made: MadeStore) -> None:
         assert [one.resource_id for one in tx.mappings.of_user(made.bob)] == [made.org]
 
 
+def test_a_role_that_is_still_there_is_no_role_that_is_lost(made: MadeStore) -> None:
+    """As after the bolt bucket of the users was lost, and nothing else."""
+    edit(made.path, lambda tx: tx.table("usersv1").delete(made.bob.encode()))
+    edit(made.path, lambda tx: tx.table("userindexv1").delete(b"bob"))
+    plan = change(made.path, undeletion(made.path)).proposal.plan
+    assert any(one.startswith("leave the role that is still there (before: ") for one in plan.steps)
+    assert not [one for one in plan.warnings if "no role" in one or one.startswith("left out")]
+
+
 def test_a_user_without_a_password_is_told_the_next_step(made: MadeStore) -> None:
     change(made.path, DeleteUser(user=BOB, with_tokens=False))
     plan = change(made.path, undeletion(made.path)).proposal.plan
