@@ -12,10 +12,12 @@ import shlex
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Final, NamedTuple, Protocol
 
+from msgspec.structs import replace
+
 from recovery.cli.confirm import ask, has_terminal
 from recovery.cli.listing import plural
 from recovery.cli.vocabulary import PROGRAM
-from recovery.errors import ExitCode, RecoveryError, StoreDamagedError
+from recovery.errors import AmbiguousError, ExitCode, RecoveryError, StoreDamagedError
 from recovery.model.display import displayed
 
 if TYPE_CHECKING:
@@ -78,7 +80,14 @@ def run_guide(
     """
     from recovery.cli.store import find_store  # noqa: PLC0415 # this is also imported without need
 
-    found = find_store(options, context)
+    try:
+        found = find_store(options, context)
+    except AmbiguousError:
+        path = _one_of_several(context)
+        if path is None:
+            raise
+        options = replace(options, bolt_path=path)
+        found = find_store(options, context)
     state = _look(found, context)
     for line in state.lines:
         context.output.prose(line)
@@ -96,6 +105,22 @@ def run_guide(
     context.output.line(f"$ {PROGRAM} {shlex.join(argv)}")
     context.output.close()
     return run(argv)
+
+
+def _one_of_several(context: "Context") -> str | None:
+    """Ask which store is meant, where there are several; None when none is."""
+    from recovery.discovery.host import Host  # noqa: PLC0415 # as above
+    from recovery.discovery.survey import survey  # noqa: PLC0415
+
+    stores = [one for one in survey(Host.here(context.environ)).candidates if one.has_data]
+    context.output.line(f"There are {plural(len(stores), 'store')} here.")
+    for number, store in enumerate(stores, 1):
+        context.output.prose(f"  {number}  {store.description}")
+    none = len(stores) + 1
+    context.output.line(f"  {none}  {_LEAVE}")
+    context.output.line()
+    answer = _number("Which store? ", none)
+    return None if answer == none else str(stores[answer - 1].path)
 
 
 def _look(found: "FoundStore", context: "Context") -> _State:

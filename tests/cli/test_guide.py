@@ -69,6 +69,22 @@ def test_where_nobody_is_left_the_new_password_is_that_of_a_new_user(
     assert "$ influx-recovery user create --username me --owner-of acme" in ended.stdout
 
 
+def test_of_several_stores_one_is_chosen_by_number(cli: Cli, store: MadeStore) -> None:
+    other = cli.home / ".influxdbv2" / "influxd.bolt"
+    other.parent.mkdir()
+    other.write_bytes(store.path.read_bytes())
+    (cli.home / "config.toml").write_text(f'bolt-path = "{store.path}"\n')
+    with cli.at_terminal(columns=200) as terminal:
+        terminal.wait_for("Which store? ")
+        (line,) = (one for one in terminal.text.splitlines() if str(other) in one)
+        terminal.type(f"{line.split()[0]}\n")
+        terminal.wait_for("Which? ")
+        assert f"{other}" in terminal.text.partition("Which store? ")[2]
+        terminal.type("3\n")
+        ended = terminal.end()
+    assert f"$ influx-recovery store check --bolt-path {other}" in ended.stdout.replace("\n", "")
+
+
 @pytest.mark.parametrize("number", ["1", "2", "4"])
 def test_whatever_is_wanted_of_a_damaged_store_ends_with_the_way_out(
     cli: Cli, store: MadeStore, number: str
