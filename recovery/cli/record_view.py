@@ -79,6 +79,10 @@ def details_lines(details: Details) -> Iterator[str]:
     if details.permissions is None:
         yield "Permissions    cannot be decoded"
         return
+    if details.operator.level == "full":
+        count = len(details.permissions)
+        yield f"Permissions    {count}: everything on this server (--json has all)"
+        return
     yield f"Permissions    {len(details.permissions)}"
     for permission in details.permissions:
         yield f"  {displayed(str(permission))}"
