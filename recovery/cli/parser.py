@@ -372,7 +372,7 @@ def _misplaced(word: str, command: Parser, parser: Parser) -> UsageError:
         owners = [prog for prog in owners if prog.split()[1:2] == noun] or owners
         hint = _other_option(name, command)
         if hint is None and 0 < len(owners) <= _OWNERS_MAX and name not in GRANTING:
-            hint = f"it belongs to {' and '.join(owners)}"
+            hint = f"it belongs to {', or '.join(owners)}"
         return UsageError(
             problem=f"{command.prog} has no option {name}",
             hint=hint or f"type {command.prog} --help",
