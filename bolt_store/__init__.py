@@ -28,6 +28,7 @@ if TYPE_CHECKING:
         Rewind,
         apply_rewind,
         is_same_content,
+        newest_digest,
         plan_rewind,
     )
     from bolt_store.salvaging import (
@@ -110,6 +111,7 @@ __all__ = [
     "leftover_leaves",
     "likely_beginnings",
     "named_beginnings",
+    "newest_digest",
     "open",
     "open_again",
     "open_block_file",
@@ -156,6 +158,7 @@ _ROOMS = {
         "Rewind",
         "apply_rewind",
         "is_same_content",
+        "newest_digest",
         "plan_rewind",
     ),
     "bolt_store.salvaging": (

@@ -33,7 +33,7 @@ from bolt_store.codec.layout import META_PAGE_COUNT
 from bolt_store.db import DB
 from bolt_store.errors import BoltError
 from bolt_store.file.block_file import BlockFile
-from bolt_store.stats import PageState, page_infos
+from bolt_store.stats import PageState, last_written_pages, page_infos
 from bolt_store.tree.tx import state_digest
 
 CHUNK_BYTES: Final = 1 << 16
@@ -100,11 +100,10 @@ def plan_rewind(file: BlockFile, backup: BlockFile) -> Rewind:
         raise NotRewindableError("the file is shorter than its backup")
     page_size = before.meta.page_size_bytes
     different = list(_different_pages(file, backup, page_size))
-    used = _used_runs(before)
     # Not `txid % 2`: a restored file has its newest meta in either slot.
     if before.pager.active.slot in different:
         raise NotRewindableError("the meta of the backup is not in the file any more")
-    if _pages(used).intersection(different):
+    if _used_pages(before).intersection(different):
         raise NotRewindableError("pages that the backup uses are different in the file")
     metas = [pgid for pgid in different if pgid < META_PAGE_COUNT]
     return Rewind(
@@ -112,7 +111,34 @@ def plan_rewind(file: BlockFile, backup: BlockFile) -> Rewind:
         meta_pgid=metas[0] if metas else None,
         pgids=tuple(pgid for pgid in different if pgid >= META_PAGE_COUNT),
         size_bytes=backup.size_bytes(),
-        digest=_digest(file, used) if metas else None,
+        digest=newest_digest(file) if metas else None,
+    )
+
+
+def newest_digest(file: BlockFile) -> str | None:
+    """Digest the newest commit of a file, as `Tx.stage` told it before: its meta and its pages.
+
+    A commit never writes on a page that the state before uses, and all that it writes is in its own
+    state; so it wrote the pages that are in one state and not in the other.
+
+    Args:
+        file: As it is now.
+
+    Returns:
+        The digest; None when nothing is known of the state before.
+
+    Raises:
+        BoltError: It is no sound bolt file.
+        OSError: It cannot be read.
+    """
+    after = DB(file, write=False)
+    size, written = after.meta.page_size_bytes, last_written_pages(after)
+    runs = [info for info in page_infos(after) if info.pgid in written]
+    if not runs:
+        return None
+    return state_digest(
+        file.read_at(after.pager.active.slot * size, size),
+        (file.read_at(run.pgid * size, (1 + run.overflow) * size) for run in runs),
     )
 
 
@@ -156,32 +182,14 @@ def _stored(one: BlockFile, other: BlockFile, step: int) -> Iterator[int]:
             done = offset + step
 
 
-def _used_runs(db: DB) -> dict[int, int]:
-    """Return the runs that the newest state uses: first page, number of pages."""
+def _used_pages(db: DB) -> set[int]:
+    """Return the pages that the newest state uses."""
     return {
-        info.pgid: 1 + info.overflow
+        info.pgid + more
         for info in page_infos(db)
         if info.state in _IN_USE and info.pgid >= META_PAGE_COUNT
+        for more in range(1 + info.overflow)
     }
-
-
-def _pages(runs: dict[int, int]) -> set[int]:
-    return {pgid + more for pgid, count in runs.items() for more in range(count)}
-
-
-def _digest(file: BlockFile, used_before: dict[int, int]) -> str:
-    """Digest the newest state of a file as its commit did: its meta, and the pages it wrote.
-
-    A commit never writes on a page that the state before uses, and all that it writes is in its own
-    state; so it wrote the pages that are in one state and not in the other.
-    """
-    after = DB(file, write=False)
-    size, kept = after.meta.page_size_bytes, _pages(used_before)
-    new = sorted(run for run in _used_runs(after).items() if run[0] not in kept)
-    return state_digest(
-        file.read_at(after.pager.active.slot * size, size),
-        (file.read_at(pgid * size, count * size) for pgid, count in new),
-    )
 
 
 def _different_pages(file: BlockFile, backup: BlockFile, page_size: int) -> Iterator[int]:

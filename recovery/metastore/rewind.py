@@ -1,14 +1,20 @@
 """Going back by one transaction, in the words of the person who asked.
 
-Lives here: `Rewinder`. Must not live here: the proof and the writes (`bolt_store`), which
-transaction it is, and whether anybody wants that (`recovery.services.stores.undo`).
+Lives here: `Rewinder`, `last_digest`. Must not live here: the proof and the writes (`bolt_store`),
+which transaction it is, and whether anybody wants that (`recovery.services.stores.undo`).
 """
 
 import os
 from pathlib import Path
 from typing import Final
 
-from bolt_store import NotRewindableError, apply_rewind, is_same_content, plan_rewind
+from bolt_store import (
+    NotRewindableError,
+    apply_rewind,
+    is_same_content,
+    newest_digest,
+    plan_rewind,
+)
 from recovery.errors import RefusedError, WriteFailedError
 from recovery.metastore.failures import Failures
 from recovery.metastore.store import MetaStore
@@ -22,6 +28,16 @@ def compare_hint(backup: Path, store: Path) -> Run:
     """Say how to see what would be lost."""
     paths = {Input.STORE: str(backup), Input.OTHER_STORE: str(store)}
     return Run("store diff", "to see what has been written since", paths)
+
+
+def last_digest(store: MetaStore) -> str | None:
+    """Tell the newest commit of a store, as the ledger was told it; None when it cannot be told.
+
+    Raises:
+        StoreDamagedError: It cannot be read.
+    """
+    with Failures(store.file.path).translated():
+        return newest_digest(store.block_file)
 
 
 class Rewinder:

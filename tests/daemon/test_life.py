@@ -122,6 +122,43 @@ def test_a_session_that_was_killed_before_it_wrote_its_last_change_is_taken_back
     assert "number" not in ran(store, "auth", "list").stdout
 
 
+@pytest.mark.parametrize("end", [signal.SIGTERM, signal.SIGKILL])
+def test_a_session_is_taken_back_that_made_what_is_gone_again(
+    store: Path, end: signal.Signals
+) -> None:
+    before = shutil.copyfile(store, store.with_name("before.bolt"))
+    with serving(store) as served:
+        mint(served, "goes")
+        mint(served, "stays")
+        listed = served.ask("GET", AUTHS, token=served.key).json["authorizations"]
+        made = {one["description"]: one["id"] for one in listed}
+        assert served.ask("DELETE", f"{AUTHS}/{made['goes']}", token=served.key).status == 204
+        served.process.send_signal(end)
+        served.process.communicate(timeout=PATIENCE_S)
+    undone = ran(store, "store", "undo", "--yes")
+    assert (undone.returncode, "has the records that it had" in undone.stdout) == (0, True)
+    assert program(store, "store", "diff", str(before), str(store)).returncode == 0
+
+
+def test_a_session_is_not_taken_back_when_something_else_has_written_the_same_transaction(
+    store: Path,
+) -> None:
+    """Made of the same file with as many changes, it has the same txid."""
+    other = Path(shutil.copyfile(store, store.with_name("other.bolt")))
+    for path in (store, other):
+        store.with_name("console.key").unlink(missing_ok=True)
+        with serving(path, ledger=path.with_suffix(".sqlite")) as served:
+            mint(served, "first")
+            mint(served, "second")
+    store.write_bytes(other.read_bytes())
+    ledger = str(store.with_suffix(".sqlite"))
+    undone = program(store, "store", "undo", "--yes", "--bolt-path", str(store), "--ledger", ledger)
+    assert (undone.returncode, "its newest transaction is another one" in undone.stderr) == (
+        7,
+        True,
+    )
+
+
 def test_a_session_of_one_change_is_taken_back_byte_for_byte(store: Path) -> None:
     content = store.read_bytes()
     with serving(store) as served:

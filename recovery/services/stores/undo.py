@@ -31,7 +31,7 @@ from recovery.errors import (
     VerificationError,
     WriteFailedError,
 )
-from recovery.metastore.rewind import UNDO_AGAIN, Rewinder, compare_hint
+from recovery.metastore.rewind import UNDO_AGAIN, Rewinder, compare_hint, last_digest
 from recovery.metastore.store import MetaStore
 from recovery.metastore.table import KeyChange
 from recovery.metastore.transaction import MetaTx
@@ -145,7 +145,7 @@ def _records_back(
     """
     store = session.store
     with backup.view() as before, store.view() as after:
-        _require_ours(store, backup, operation, None, before, after)
+        _require_ours(store, backup, operation, last_digest(store), before, after)
         keys = tuple(key_changes(before, after))
         changes = tuple(compare_records(before, after))
         counts = tuple(compare_counts(before, after))
@@ -279,6 +279,7 @@ def _whole(session: Operation, changes: list[Operation]) -> Operation:
         outcome=last.outcome,
         record_ids=tuple(ids),
         txid_after=last.txid_after,
+        digest=last.digest,
         ended_at=last.ended_at,
     )
 
