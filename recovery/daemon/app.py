@@ -27,7 +27,7 @@ from recovery.daemon.changes import refusal
 from recovery.daemon.origin import require_own_host, require_own_origin
 from recovery.daemon.page.tops import is_of_page
 from recovery.daemon.protocol import Connection
-from recovery.daemon.request import Request, parse_query
+from recovery.daemon.request import Request, parse_query, path_of
 from recovery.daemon.routes import (
     NOT_SERVED,
     PATH_NOT_FOUND,
@@ -45,6 +45,10 @@ if TYPE_CHECKING:
 
 LOG: Final = get_logger(__name__)
 BODY_SIZE_BYTES_MAX: Final = 1 << 20
+_METHODS: Final = frozenset(
+    {"CONNECT", "DELETE", "GET", "HEAD", "OPTIONS", "PATCH", "POST", "PUT", "TRACE"}
+)
+"""What the router of the server knows; any other is refused in front of everything else."""
 _TOO_LARGE: Final = "a body has at most 1 MiB here"
 
 
@@ -136,6 +140,8 @@ class Application:
 
     async def _routed(self, request: Request) -> Answer:
         """Find the handler, after it is known who asks where that is asked for."""
+        if request.method not in _METHODS:
+            return NOT_ALLOWED
         found = find_route(request.method, request.path)
         if found.handler is not None and found.is_light and not needs_caller(request):
             return self._light(found.handler, request, found.parts)
@@ -246,7 +252,7 @@ async def _read(http: HttpRequest, connection: Connection) -> Request:
     raw_path: bytes = http.scope["raw_path"]
     return Request(
         method=http.method,
-        path=raw_path.partition(b"?")[0].decode("utf-8", "surrogateescape"),
+        path=path_of(raw_path.partition(b"?")[0]),
         query=parse_query(http.scope["query_string"].decode("utf-8", "surrogateescape")),
         raw_query=http.scope["query_string"].decode("latin-1"),
         headers=headers,

@@ -191,6 +191,8 @@ def _as_id(value: object, name: str) -> Id:
 
 
 def _as_moment(value: object, name: str) -> str:
+    if not isinstance(value, str) or isinstance(value, _Number):
+        raise BodyError("Time.UnmarshalJSON: input is not a JSON string")
     text = _as_text(value, name)
     if not is_time(text):
         raise BodyError("json: cannot unmarshal string into Go value of type time.Time")

@@ -3,23 +3,24 @@
 Lives here: `Request`, and the query of a URL by Go's rules. Must not live here: bodies
 (`recovery.daemon.bodies`), and who asks (`recovery.daemon.access`).
 
-Invariants: paths are compared as sent, without unescaping. Text that is no UTF-8 is kept in
-surrogates, as names of a store may hold such bytes.
+Invariants: a path is unescaped only where Go would have escaped it in the very same way. Text that
+is no UTF-8 is kept in surrogates, as names of a store may hold such bytes.
 
-Source: Go net/url url.go (parseQuery, unescape), net/http cookie.go (readCookies); spec
-admin-daemon 1.1 and 1.3.
+Source: Go net/url url.go (setPath, shouldEscape, parseQuery, unescape), net/http cookie.go
+(readCookies); spec admin-daemon 1.1 and 1.3.
 """
 
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Final
-from urllib.parse import unquote_to_bytes
+from urllib.parse import quote, unquote_to_bytes
 
 from recovery.daemon.answer import ApiError
 from recovery.model.ids import ID_LENGTH, Id, parse_id
 
 _BROKEN_ESCAPE: Final = re.compile(r"%(?![0-9A-Fa-f]{2})")
+_PLAIN_IN_PATHS: Final = "$&+,/:;=@"
 WRONG_LENGTH: Final = "id must have a length of 16 bytes"
 WRONG_DIGITS: Final = "invalid ID"
 
@@ -29,7 +30,7 @@ class Request:
     """One request with its whole body.
 
     Attributes:
-        path: The path as sent.
+        path: The path, as `path_of` reads it.
         query: The first value of each name.
         raw_query: What stands behind the question mark, as sent.
         headers: The first value of each header, names in lower case.
@@ -64,6 +65,22 @@ class Request:
                 if equals and found == name:
                     return value.removeprefix('"').removesuffix('"')
         return None
+
+
+def path_of(target: bytes) -> str:
+    """Read the path of a target as the server's router does.
+
+    Args:
+        target: The path as sent, without a query.
+
+    Returns:
+        It, unescaped if it is escaped as Go does it; any other stays as it is.
+    """
+    if b"%" in target:
+        plain = unquote_to_bytes(target)
+        if quote(plain, safe=_PLAIN_IN_PATHS).encode() == target:
+            target = plain
+    return target.decode("utf-8", "surrogateescape")
 
 
 def parse_query(text: str) -> dict[str, str]:

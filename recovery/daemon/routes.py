@@ -32,6 +32,8 @@ from recovery.daemon.paths import Paths
 from recovery.daemon.request import Request
 
 API: Final = "/api/v2"
+_RESOURCES: Final = f"{API}/resources"
+_FLAGS: Final = f"{API}/flags"
 _AUTHS: Final = f"{API}/authorizations"
 _USERS: Final = f"{API}/users"
 _ORGS: Final = f"{API}/orgs"
@@ -56,8 +58,10 @@ LIGHT: Final[tuple[tuple[str, str, Handler], ...]] = (
 """Routes that need no store and no authentication."""
 
 ROUTES: Final[tuple[tuple[str, str, Handler], ...]] = (
-    ("GET", f"{API}/resources", system.resources),
-    ("GET", f"{API}/flags", system.flags),
+    ("GET", _RESOURCES, system.resources),
+    ("HEAD", _RESOURCES, system.resources),
+    ("GET", _FLAGS, system.flags),
+    ("HEAD", _FLAGS, system.flags),
     ("GET", f"{API}/config", system.configuration),
     ("GET", f"{API}/me", users.me),
     ("PUT", f"{API}/me/password", passwords.change_own),
@@ -136,7 +140,11 @@ NOT_SERVED: Final = ApiError(
     "unavailable",
     "influxd is stopped: influx-recovery serves tokens, users and organizations only",
 )
+_OF_SECRETS: Final = frozenset({"GET", "PATCH", "POST", "DELETE"})
+_MOUNTED: Final = (f"{_RESOURCES}/", f"{_FLAGS}/")
+"""What answers on every path below it."""
 _ONE_SLASH: Final = (f"{API}/", "/password/", "/permissions/")
+_OF_API: Final = (API, "/private/", "/v1")
 _V1_DATA: Final = frozenset({"/write", "/query"})
 
 
@@ -178,28 +186,34 @@ def find_route(method: str, path: str) -> Found:
     if found.target is not None:
         handler, is_light = found.target
         return Found(handler, found.parts, is_known=True, is_light=is_light)
-    is_elsewhere = path in _V1_DATA or _is_elsewhere(method, path.split("/")[1:])
-    return Found(None, found.parts, found.is_known and not is_elsewhere, is_elsewhere=is_elsewhere)
+    served = path in _V1_DATA or _is_elsewhere(method, path.split("/")[1:])
+    is_known = served is False or (served is None and found.is_known)
+    return Found(None, found.parts, is_known, is_elsewhere=served is True)
 
 
 def _without_slashes(path: str) -> str:
     """Take away what slashes a server takes at the end: two, one behind some, none at ping."""
+    if path.startswith(_MOUNTED):
+        return path[: path.index("/", len(API) + 1)]
     bare = path.removesuffix("/")
     if bare.removesuffix("/") == "/ping":
         return path
     return bare if bare.endswith(_ONE_SLASH) else bare.removesuffix("/")
 
 
-def _is_elsewhere(method: str, parts: list[str]) -> bool:
+def _is_elsewhere(method: str, parts: list[str]) -> bool | None:
+    """Tell whether influxd serves what this does not; False for another method of that path."""
     match parts:
         case ["api", "v2", name, *_] if name in ELSEWHERE:
             return True
         case ["api", "v2", "orgs", _, "secrets", *_]:
-            return True
-        case ["api", "v2", "buckets", _, "members" | "owners" | "labels", *one]:
-            return method == ("DELETE" if any(one) else "POST")
+            return method in _OF_SECRETS
+        case ["api", "v2", "buckets", _, "members" | "owners" | "labels", one, *end] if one:
+            return None if any(end) else method == "DELETE"
+        case ["api", "v2", "buckets", _, "members" | "owners" | "labels", *rest] if not any(rest):
+            return True if method == "POST" else None
         case _:
-            return False
+            return None
 
 
 def needs_caller(request: Request) -> bool:
@@ -213,5 +227,5 @@ def needs_caller(request: Request) -> bool:
 
 
 def is_of_api(path: str) -> bool:
-    """Tell whether a path is below what only somebody is answered on."""
-    return any(path == top or path.startswith(f"{top}/") for top in (API, "/private"))
+    """Tell whether a path begins like what only somebody is answered on."""
+    return path.startswith(_OF_API)

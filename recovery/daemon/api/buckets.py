@@ -21,7 +21,12 @@ from recovery.daemon.bodies import Body
 from recovery.daemon.call import Call
 from recovery.model.bucket import HOUR_NS, TYPE_SYSTEM, Bucket, shard_group_duration_ns
 from recovery.model.ids import Id
-from recovery.services.tenancy.bucket_changes import CreateBucket, DeleteBucket, EditBucket
+from recovery.services.tenancy.bucket_changes import (
+    CreateBucket,
+    DeleteBucket,
+    EditBucket,
+    times_after,
+)
 from recovery.services.tenancy.organization_records import count_with_data
 
 NOT_FOUND: Final = ApiError("not found", "bucket not found")
@@ -159,6 +164,7 @@ def create(call: Call) -> Answer:
             retention_ns=retention_ns,
             shard_group_ns=shard_group_ns,
             policy_name=policy_name,
+            may_be_nameless=True,
             clock=call.desk.clock,
             rng=call.desk.rng,
         )
@@ -187,10 +193,8 @@ def update(call: Call) -> Answer:
     retention_ns = None if rule.every_s is None else to_ns(rule.every_s)
     shard_group_ns = None if rule.shard_group_s is None else to_ns(rule.shard_group_s)
     if rules:
-        stays_ns = bucket.retention_ns if retention_ns is None else retention_ns
-        wanted_ns = bucket.shard_group_ns if shard_group_ns is None else shard_group_ns
-        shards_ns = shard_group_duration_ns(stays_ns, wanted_ns=wanted_ns)
-        _require_times(stays_ns, shards_ns, otherwise=OLD_SHARDS)
+        times = times_after(call.tx, bucket, retention_ns, shard_group_ns)
+        _require_times(*times, otherwise=OLD_SHARDS)
     call.change(
         EditBucket(
             bucket_id=bucket_id,
@@ -199,6 +203,7 @@ def update(call: Call) -> Answer:
             retention_ns=retention_ns,
             shard_group_ns=shard_group_ns,
             is_touched=True,
+            may_be_nameless=True,
             clock=call.desk.clock,
         )
     )

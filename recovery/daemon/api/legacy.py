@@ -79,6 +79,9 @@ def create(call: Call) -> Answer:
     org_id, user_id = require_may_mint(call, wanted)
     if call.tx.legacy_authorizations.indexed_id(wanted.username) is not None:
         raise ApiError("conflict", "token already exists")
+    for one in wanted.permissions:
+        if one.type == "buckets" and one.id is not None and not call.tx.buckets.has_id(one.id):
+            raise ApiError("not found", "bucket not found when creating auth")
     made = call.change(
         CreateLegacy(
             username=wanted.username,

@@ -80,8 +80,8 @@ class Page(msgspec.Struct, frozen=True, kw_only=True):
             keyed: All records with their keys, in the order of the keys.
 
         Returns:
-            From behind `after` on; backwards it begins with the first one above `after`, and gives
-            nothing when there is none above.
+            From behind `after` on; backwards it begins with the first one above `after`, or with
+            the last one when there is none above.
 
         Raises:
             ApiError: No ID comes behind `after`.
@@ -92,9 +92,7 @@ class Page(msgspec.Struct, frozen=True, kw_only=True):
         if self.after == ID_MAX:
             raise ApiError("invalid", WRONG_DIGITS)  # the server adds one to it, and has zero
         seek = f"{int(self.after, 16) + 1:016x}".encode()
-        place = next((n for n, (key, _) in enumerate(keyed) if key >= seek), None)
-        if place is None:
-            return []
+        place = next((n for n, (key, _) in enumerate(keyed) if key >= seek), len(keyed))
         if self.is_descending:
             return [item for _, item in keyed[place::-1]]
         return [item for _, item in keyed[place:]]

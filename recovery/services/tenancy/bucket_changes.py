@@ -40,7 +40,12 @@ from recovery.services.tenancy.choosing import (
     require_free,
 )
 from recovery.services.tenancy.organization_records import count_with_data, delete_bucket
-from recovery.services.tenancy.writing import BucketWish, change_catalogue, write_bucket
+from recovery.services.tenancy.writing import (
+    BucketWish,
+    change_catalogue,
+    policy_of,
+    write_bucket,
+)
 
 SHORT_RETENTION: Final = "data stay at least an hour, or forever with 0"
 SHARDS_TOO_LONG: Final = "a shard group spans more time than data stay"
@@ -56,6 +61,7 @@ class CreateBucket(msgspec.Struct, frozen=True, kw_only=True):
         policy_name: Name of a retention policy of 1.x, kept with it; empty for none.
         bucket_id: Its ID, for one whose data are on disk and whose record is lost; None for a new
             one.
+        may_be_nameless: Whether an empty name is taken, as a server takes it.
     """
 
     operation: ClassVar[str] = "bucket create"
@@ -67,6 +73,7 @@ class CreateBucket(msgspec.Struct, frozen=True, kw_only=True):
     shard_group_ns: int = 0
     policy_name: str = ""
     bucket_id: Id | None = None
+    may_be_nameless: bool = False
     clock: Clock
     rng: Rng
 
@@ -78,7 +85,7 @@ class CreateBucket(msgspec.Struct, frozen=True, kw_only=True):
             RefusedError: It cannot be a name, or the times do not go together.
         """
         organization_of(store, self.org_id)
-        _require_name(self.name)
+        _require_name(self.name, may_be_empty=self.may_be_nameless)
         require_free("bucket", self.name, store.buckets.indexed_id(self.org_id, self.name))
         shard_group_ns = shard_group_duration_ns(self.retention_ns, wanted_ns=self.shard_group_ns)
         require_times(self.retention_ns, shard_group_ns)
@@ -123,6 +130,7 @@ class EditBucket(msgspec.Struct, frozen=True, kw_only=True):
         shard_group_ns: Span of the shard groups to come, in nanoseconds, 0 for what suits the
             retention; None to keep it.
         is_touched: Whether the time of its last change moves though nothing else does.
+        may_be_nameless: Whether an empty name is taken, as a server takes it.
     """
 
     bucket_id: Id
@@ -131,6 +139,7 @@ class EditBucket(msgspec.Struct, frozen=True, kw_only=True):
     retention_ns: int | None = None
     shard_group_ns: int | None = None
     is_touched: bool = False
+    may_be_nameless: bool = False
     clock: Clock
 
     @property
@@ -160,10 +169,10 @@ class EditBucket(msgspec.Struct, frozen=True, kw_only=True):
         what = " and ".join(sorted(changes)) or "the time of the last change"
         changes["updatedAt"] = format_time(self.clock.now())
         after = decode_bucket(before.rewritten(changes))
-        has_other_times = (before.retention_ns, before.shard_group_ns) != (
-            after.retention_ns,
-            after.shard_group_ns,
+        retention_ns, shard_group_ns = times_after(
+            store, before, self.retention_ns, self.shard_group_ns
         )
+        has_other_times = bool({"retentionPeriod", "shardGroupDuration"} & set(changes))
 
         def apply(tx: MetaTx) -> None:
             tx.buckets.update(before, after)
@@ -173,8 +182,8 @@ class EditBucket(msgspec.Struct, frozen=True, kw_only=True):
                     lambda catalogue: with_policy(
                         catalogue,
                         name=after.id,
-                        retention_ns=after.retention_ns,
-                        shard_group_ns=after.shard_group_ns,
+                        retention_ns=retention_ns,
+                        shard_group_ns=shard_group_ns,
                     ),
                 )
 
@@ -198,21 +207,15 @@ class EditBucket(msgspec.Struct, frozen=True, kw_only=True):
                 raise RefusedError(
                     reason="system buckets cannot be renamed", hint="name another bucket"
                 )
-            _require_name(self.name)
+            _require_name(self.name, may_be_empty=self.may_be_nameless)
             if before.org_id is not None:
                 holder = store.buckets.indexed_id(before.org_id, self.name)
                 require_free("bucket", self.name, holder)
-        retention_ns = before.retention_ns if self.retention_ns is None else self.retention_ns
-        shard_group_ns = (
-            before.shard_group_ns
-            if self.shard_group_ns is None
-            else shard_group_duration_ns(retention_ns, wanted_ns=self.shard_group_ns)
-        )
-        require_times(retention_ns, shard_group_ns)
-        if retention_ns != before.retention_ns:
-            changes["retentionPeriod"] = retention_ns
-        if shard_group_ns != before.shard_group_ns:
-            changes["shardGroupDuration"] = shard_group_ns
+        require_times(*times_after(store, before, self.retention_ns, self.shard_group_ns))
+        if self.retention_ns not in {None, before.retention_ns}:
+            changes["retentionPeriod"] = self.retention_ns
+        if self.shard_group_ns not in {None, before.shard_group_ns}:
+            changes["shardGroupDuration"] = self.shard_group_ns
         return changes
 
 
@@ -248,6 +251,28 @@ class DeleteBucket(msgspec.Struct, frozen=True, kw_only=True):
         )
 
 
+def times_after(
+    store: MetaTx, before: Bucket, retention_ns: int | None, shard_group_ns: int | None
+) -> tuple[int, int]:
+    """Give what the engine will hold to after an edit; the record says what was asked for.
+
+    Args:
+        before: The bucket.
+        retention_ns: The new retention, in nanoseconds; None to keep it.
+        shard_group_ns: The wanted span of a shard group; None to keep what the engine has.
+
+    Returns:
+        Retention and span of a shard group, in nanoseconds.
+    """
+    stays_ns = before.retention_ns if retention_ns is None else retention_ns
+    if shard_group_ns is not None:
+        return stays_ns, shard_group_duration_ns(stays_ns, wanted_ns=shard_group_ns)
+    policy = policy_of(store, before.id)
+    if policy is not None:
+        return stays_ns, policy.shard_group_ns
+    return stays_ns, shard_group_duration_ns(before.retention_ns, wanted_ns=before.shard_group_ns)
+
+
 def require_times(retention_ns: int, shard_group_ns: int) -> None:
     """Refuse times that the engine does not take.
 
@@ -267,8 +292,8 @@ def require_times(retention_ns: int, shard_group_ns: int) -> None:
         raise RefusedError(reason=SHARDS_TOO_LONG, hint="give a shorter span of a shard group")
 
 
-def _require_name(name: str) -> None:
-    if not name or name.startswith("_") or '"' in name:
+def _require_name(name: str, *, may_be_empty: bool) -> None:
+    if not (name or may_be_empty) or name.startswith("_") or '"' in name:
         raise RefusedError(
             reason="the name of a bucket cannot be empty, begin with _ or hold a quotation mark",
             hint="give it another name",

@@ -22,7 +22,9 @@ from recovery.model.bucket import (
 )
 from recovery.model.catalogue import (
     CatalogueError,
+    Policy,
     database_names,
+    decode_catalogue,
     empty_catalogue,
     with_database,
 )
@@ -192,6 +194,18 @@ def write_bucket(tx: MetaTx, wish: BucketWish, *, org_id: Id, ids: IdSource, now
 
     change_catalogue(tx, extended)
     return bucket_id
+
+
+def policy_of(tx: MetaTx, bucket_id: Id) -> Policy | None:
+    """Give what the engine's catalogue says of a bucket; None when it says nothing."""
+    catalogue = tx.catalogue.read()
+    if catalogue is None:
+        return None
+    try:
+        found = decode_catalogue(catalogue).database(bucket_id)
+    except CatalogueError:
+        return None
+    return None if found is None else found.policy
 
 
 def change_catalogue(tx: MetaTx, change: Callable[[bytes], bytes]) -> None:
