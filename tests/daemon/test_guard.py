@@ -256,11 +256,96 @@ PROBES: Final = {
 }  # fmt: skip
 
 
-@pytest.mark.parametrize("probe", PROBES)
+MORE_PROBES: Final = {
+    "CL exp": (POST + b"Content-Length: 5e0\r\n\r\nhello", 400),
+    "TE identity alone": (POST + b"Transfer-Encoding: identity\r\n\r\nhello", 501),
+    "TE twice": (
+        POST + b"Transfer-Encoding: chunked\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n",
+        501,
+    ),
+    "TE identity": (POST + b"Transfer-Encoding: identity\r\nContent-Length: 5\r\n\r\nhello", 501),
+    "TE chunked, gzip": (
+        POST + b"Transfer-Encoding: chunked, gzip\r\n\r\n5\r\nhello\r\n0\r\n\r\n",
+        501,
+    ),
+    "TE tab": (POST + b"Transfer-Encoding:\tchunked\r\n\r\n5\r\nhello\r\n0\r\n\r\n", 405),
+    "TE vtab": (POST + b"Transfer-Encoding:\x0bchunked\r\n\r\n5\r\nhello\r\n0\r\n\r\n", 400),
+    "TE quoted": (POST + b'Transfer-Encoding: "chunked"\r\n\r\n5\r\nhello\r\n0\r\n\r\n', 501),
+    "TE semicolon": (POST + b"Transfer-Encoding: chunked;x\r\n\r\n5\r\nhello\r\n0\r\n\r\n", 501),
+    "TE comma": (POST + b"Transfer-Encoding: chunked,\r\n\r\n5\r\nhello\r\n0\r\n\r\n", 501),
+    "TE underscore": (POST + b"Transfer_Encoding: chunked\r\nContent-Length: 0\r\n\r\n", 405),
+    "CL zeros": (POST + b"Content-Length: 0005\r\n\r\nhello", 405),
+    "CL space behind": (POST + b"Content-Length: 5 \r\n\r\nhello", 405),
+    "CL empty": (POST + b"Content-Length: \r\n\r\n", 400),
+    "CL minus": (POST + b"Content-Length: -1\r\n\r\n", 400),
+    "CL hex": (POST + b"Content-Length: 0x5\r\n\r\nhello", 400),
+    "CL arabic": (POST + b"Content-Length: \xd9\xa5\r\n\r\nhello", 400),
+    "chunk ext": (POST + b"Transfer-Encoding: chunked\r\n\r\n5;a=b\r\nhello\r\n0\r\n\r\n", 405),
+    "chunk space": (POST + b"Transfer-Encoding: chunked\r\n\r\n5 \r\nhello\r\n0\r\n\r\n", 405),
+    "chunk space before": (
+        POST + b"Transfer-Encoding: chunked\r\n\r\n 5\r\nhello\r\n0\r\n\r\n",
+        400,
+    ),
+    "chunk minus": (POST + b"Transfer-Encoding: chunked\r\n\r\n-5\r\nhello\r\n0\r\n\r\n", 400),
+    "chunk plus": (POST + b"Transfer-Encoding: chunked\r\n\r\n+5\r\nhello\r\n0\r\n\r\n", 400),
+    "chunk empty size": (POST + b"Transfer-Encoding: chunked\r\n\r\n\r\nhello\r\n0\r\n\r\n", 400),
+    "chunk wrong end": (POST + b"Transfer-Encoding: chunked\r\n\r\n5\r\nhelloxx0\r\n\r\n", 400),
+    "chunk underscore": (
+        POST + b"Transfer-Encoding: chunked\r\n\r\n0_5\r\nhello\r\n0\r\n\r\n",
+        400,
+    ),
+    "trailer": (POST + b"Transfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n0\r\nX: 1\r\n\r\n", 405),
+    "trailer host": (
+        POST + b"Transfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n0\r\nHost: evil.test\r\n\r\n",
+        405,
+    ),
+    "trailer bad": (
+        POST + b"Transfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n0\r\nnonsense\r\n\r\n",
+        400,
+    ),
+    "fold first": (GET + b" X: a\r\nHost: localhost\r\nConnection: close\r\n\r\n", 400),
+    "bare CR": (GET + HOST + CLOSE + b"X: a\rb\r\n\r\n", 400),
+    "LF LF": (b"\n\nGET /health HTTP/1.1\r\n" + HOST + CLOSE + b"\r\n", 400),
+    "CRLF first": (b"\r\nGET /health HTTP/1.1\r\n" + HOST + CLOSE + b"\r\n", 400),
+    "http lower": (b"GET /health http/1.1\r\n" + HOST + CLOSE + b"\r\n", 400),
+    "1.1x": (b"GET /health HTTP/1.1x\r\n" + HOST + CLOSE + b"\r\n", 400),
+    "1.2": (b"GET /health HTTP/1.2\r\n" + HOST + CLOSE + b"\r\n", 200),
+    "no version space": (b"GET /health \r\n" + HOST + CLOSE + b"\r\n", 400),
+    "host space": (GET + b"Host: localhost evil.test\r\nConnection: close\r\n\r\n", 403),
+    "host port empty": (GET + b"Host: localhost:\r\nConnection: close\r\n\r\n", 403),
+    "host dot": (GET + b"Host: localhost.\r\nConnection: close\r\n\r\n", 403),
+    "host short": (GET + b"Host: 127.1\r\nConnection: close\r\n\r\n", 403),
+    "host mapped": (GET + b"Host: [::ffff:127.0.0.1]\r\nConnection: close\r\n\r\n", 403),
+    "host 8bit": (GET + b"Host: l\xc3\xb6calhost\r\nConnection: close\r\n\r\n", 403),
+    "options star": (b"OPTIONS * HTTP/1.1\r\n" + HOST + CLOSE + b"\r\n", 404),
+    "get star": (b"GET * HTTP/1.1\r\n" + HOST + CLOSE + b"\r\n", 404),
+    "fragment": (b"GET /health#x HTTP/1.1\r\n" + HOST + CLOSE + b"\r\n", 404),
+    "tab in target": (b"GET /hea\tlth HTTP/1.1\r\n" + HOST + CLOSE + b"\r\n", 400),
+    "NUL in target": (b"GET /health\x00 HTTP/1.1\r\n" + HOST + CLOSE + b"\r\n", 400),
+    "DEL in target": (b"GET /health\x7f HTTP/1.1\r\n" + HOST + CLOSE + b"\r\n", 400),
+    "8bit target": (b"GET /h\xe9alth HTTP/1.1\r\n" + HOST + CLOSE + b"\r\n", 404),
+    "ftp": (b"GET ftp://localhost/health HTTP/1.1\r\n" + HOST + CLOSE + b"\r\n", 400),
+    "absolute user": (
+        b"GET http://u:p@localhost/health HTTP/1.1\r\n" + HOST + CLOSE + b"\r\n",
+        403,
+    ),
+    "absolute no host header": (
+        b"GET http://localhost/health HTTP/1.1\r\nConnection: close\r\n\r\n",
+        400,
+    ),
+    "header name space": (GET + HOST + CLOSE + b"X Y: 1\r\n\r\n", 400),
+    "header name colon": (GET + HOST + CLOSE + b":X: 1\r\n\r\n", 400),
+    "method empty": (b" /health HTTP/1.1\r\n" + HOST + CLOSE + b"\r\n", 400),
+    "only CRLF": (b"\r\n\r\n", 400),
+}
+"""Odder ones: lengths, encodings, chunks, lines, versions, hosts, targets and names."""
+
+
+@pytest.mark.parametrize("probe", [*PROBES, *MORE_PROBES])
 def test_what_http_allows_in_two_ways_is_refused_and_the_rest_is_taken(
     served: Served, on_socket: Path, probe: str
 ) -> None:
-    request, expected = PROBES[probe]
+    request, expected = (PROBES | MORE_PROBES)[probe]
     for address in (served.port, on_socket):
         answer = talk(address, request, timeout_s=0.5)
         assert status(answer) == expected, answer[:200]
