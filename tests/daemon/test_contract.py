@@ -13,7 +13,7 @@ import pytest
 
 from recovery.daemon.routes import LIGHT, ROUTES, find_route
 from tests.support.absent import absent
-from tests.support.contract import Player, records_of, steps
+from tests.support.contract import Player, records_of, steps, steps_of
 from tests.support.oracle import Oracle
 from tests.support.real_stores import unpack_real_store
 from tests.support.run_cli import PROGRAM, PROJECT
@@ -85,6 +85,50 @@ def test_what_clients_may_ask_besides_is_answered_as_the_server_answers_it(
         different = [line for step in steps("further") for line in player.play(step)]
     assert different == []
     assert oracle.check(store) == []
+
+
+@pytest.mark.parametrize("number", range(10))
+def test_their_siblings_are_answered_as_the_server_answers_them(
+    tmp_path: Path, oracle: Oracle, number: int
+) -> None:
+    """Rights, sessions, IDs of other kinds, lives of records, pages, fields, heads, methods, times.
+
+    Each begins with a set-up of its own.
+    """
+    played = list(steps("siblings"))
+    begins = [at for at, step in enumerate(played) if step["name"] == "set up"]
+    begin, end = [*begins, len(played)][number : number + 2]
+    store = unpack_real_store("influxd-2.9.1-fresh", tmp_path / "influxd.bolt")
+    with serving(store) as served:
+        player = Player(served)
+        different = [line for step in played[begin:end] for line in player.play(step)]
+    assert different == []
+    assert oracle.check(store) == []
+
+
+@pytest.mark.parametrize(
+    ("name", "store_name"),
+    [
+        ("roles", "2.9.1-setup"),
+        ("many", "2.9.1-setup"),
+        ("strong", "2.9.1-setup"),
+        ("setup-min", "2.9.1-fresh"),
+        ("raw-tokens", "2.9.1-raw-fresh"),
+        ("2.7.12", "2.7.12-fresh"),
+    ],
+)
+def test_other_servers_and_stores_are_stood_for_as_well(
+    tmp_path: Path, name: str, store_name: str
+) -> None:
+    store = unpack_real_store(f"influxd-{store_name}", tmp_path / "influxd.bolt")
+    environ = {
+        "INFLUXD_STRONG_PASSWORDS": str(name == "strong").lower(),
+        "INFLUXD_USE_HASHED_TOKENS": str(name != "raw-tokens").lower(),
+    }
+    with serving(store, environ=environ) as served:
+        player = Player(served)
+        different = [line for step in steps_of(name) for line in player.play(step)]
+    assert different == []
 
 
 @pytest.mark.slow
