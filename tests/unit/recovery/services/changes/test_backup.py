@@ -7,7 +7,7 @@ import stat
 import threading
 import time
 from collections.abc import Callable
-from contextlib import suppress
+from contextlib import nullcontext, suppress
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import NoReturn
@@ -299,6 +299,25 @@ def test_a_disk_that_writes_something_else_is_noticed(
     monkeypatch.setattr(os, "fsync", spoil)
     error = failed(level21_bolt, level21_bolt.with_name("copy"))
     assert "what was written is not what is read back" in str(error)
+
+
+@pytest.mark.parametrize("level", [20, 21])
+def test_a_copy_that_opens_as_another_state_is_none(
+    level21_bolt: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, level: int
+) -> None:
+    """Another transaction, with the level of the store or without: both have to be the same."""
+    other = make_store(tmp_path / "other", level=level).path
+    target = level21_bolt.with_name("copy")
+    with (
+        MetaStore.open(level21_bolt, write=False) as store,
+        MetaStore.open(other, write=False) as seen,
+    ):
+        assert seen.txid != store.txid
+        monkeypatch.setattr(MetaStore, "open", lambda *_, **__: nullcontext(seen))
+        with pytest.raises(WriteFailedError, match="opens as another state"):
+            make_backup(store, target)
+        monkeypatch.undo()
+    assert not target.exists()
 
 
 @pytest.mark.parametrize("code", [errno.EXDEV, errno.ENOSYS, errno.EOPNOTSUPP, None])
