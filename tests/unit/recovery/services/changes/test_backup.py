@@ -462,7 +462,10 @@ def test_a_large_store_is_copied_after_other_work_where_no_thread_can_be_had(
     assert target.read_bytes() == level21_bolt.read_bytes()
 
 
-def test_a_small_store_is_copied_after_other_work(level21_bolt: Path) -> None:
+def test_a_small_store_is_copied_after_other_work(
+    level21_bolt: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(threading.Thread, "start", lambda _: pytest.fail("a thread was begun"))
     seen: list[str] = []
     back_up_beside(level21_bolt, lambda: seen.extend(names(level21_bolt.parent)))
     assert seen == ["level21.bolt"]
@@ -484,6 +487,29 @@ def test_what_fails_beside_the_copying_leaves_nothing_of_the_copy(
         back_up_beside(level21_bolt, fail)
     assert names(level21_bolt.parent) == ["level21.bolt"]
     assert threading.active_count() == 1
+
+
+@pytest.mark.usefixtures("beside")
+def test_the_copying_stops_where_the_copy_is_not_wanted_any_more(
+    level21_bolt: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    real, chunks = os.copy_file_range, 0
+
+    def slowly(source: int, target: int, count: int, begin: int, end: int) -> int:
+        nonlocal chunks
+        chunks += 1
+        time.sleep(0.05)
+        return real(source, target, count, begin, end)
+
+    def fail() -> NoReturn:
+        wait_for_a_copy(level21_bolt.parent)
+        raise RuntimeError
+
+    monkeypatch.setattr(backups, "COPY_CHUNK_BYTES", 1024)
+    monkeypatch.setattr(os, "copy_file_range", slowly)
+    with pytest.raises(RuntimeError):
+        back_up_beside(level21_bolt, fail)
+    assert chunks < level21_bolt.stat().st_size // 1024 // 2
 
 
 @pytest.mark.usefixtures("beside")
