@@ -14,7 +14,6 @@ import msgspec
 
 from recovery.errors import AmbiguousError, ConflictError, NotFoundError, RefusedError
 from recovery.metastore.transaction import MetaTx
-from recovery.model.authorization import Authorization
 from recovery.model.bucket import Bucket
 from recovery.model.display import displayed, is_typeable
 from recovery.model.gojson import Json
@@ -23,10 +22,12 @@ from recovery.model.organization import Organization, index_name
 from recovery.model.user import User
 from recovery.remedy import Give, Input, Remedy, Run
 
+if TYPE_CHECKING:
+    from recovery.model.authorization import Authorization
+    from recovery.services.changes.plan import Plan, Planner
+
 USERS: Final = "usersv1"
 ORGANIZATIONS: Final = "organizationsv1"
-if TYPE_CHECKING:
-    from recovery.services.changes.plan import Plan, Planner
 
 NAMES_SHOWN_MAX: Final = 20
 _COMPARED_MAX: Final = 5000
@@ -130,7 +131,7 @@ class Whose(msgspec.Struct, frozen=True):
             None if organization is None else choose_organization(tx, organization).id,
         )
 
-    def wants(self, one: Authorization) -> bool:
+    def wants(self, one: "Authorization") -> bool:
         """Tell whether an authorization is theirs."""
         return (self.user_id is None or one.user_id == self.user_id) and (
             self.org_id is None or one.org_id == self.org_id
