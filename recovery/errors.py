@@ -75,50 +75,48 @@ class RecoveryError(Exception):
         super().__init__(sentence)
 
 
-class StoreAccessError(RecoveryError):
-    """The system does not let this process use a store, or write where it has to.
+class FileError(RecoveryError):
+    """Something is wrong with a file or folder, and nothing was changed.
 
     Attributes:
         path: The file or folder.
-        problem: What the system said, as a clause: "may not be read by user nobody".
+        problem: What, as a clause whose subject it is.
+        end: What that means for the store.
     """
 
-    exit_code = ExitCode.REFUSED
+    end: str = UNCHANGED
 
     def __init__(self, *, path: str, problem: str, hint: "Remedy") -> None:
         self.path = path
         self.problem = problem
-        super().__init__(f"{path} {problem}; {UNCHANGED}", hint=hint)
+        super().__init__(f"{path} {problem}; {self.end}", hint=hint)
 
 
-class ConfigurationError(RecoveryError):
+class StoreAccessError(FileError):
+    """The system does not let this process use a store, or write where it has to.
+
+    Attributes:
+        problem: What the system said: "may not be read by user nobody".
+    """
+
+
+class ConfigurationError(FileError):
     """A configuration file that says where the store is cannot be understood.
 
     Attributes:
-        problem: What is wrong with it, as a clause, without anything it contains but names of keys.
+        problem: What is wrong with it, without anything it contains but names of keys.
     """
 
-    exit_code = ExitCode.REFUSED
 
-    def __init__(self, *, path: str, problem: str, hint: "Remedy") -> None:
-        self.path = path
-        self.problem = problem
-        super().__init__(f"{path} {problem}; {UNCHANGED}", hint=hint)
-
-
-class StoreNotFoundError(RecoveryError):
+class StoreNotFoundError(FileError):
     """There is no usable store where one was looked for.
 
     Attributes:
-        problem: What is there instead, as a clause: "does not exist", "is empty (0 bytes)".
+        problem: What is there instead: "does not exist", "is empty (0 bytes)".
     """
 
     exit_code = ExitCode.NOT_FOUND
-
-    def __init__(self, *, path: str, problem: str, hint: "Remedy") -> None:
-        self.path = path
-        self.problem = problem
-        super().__init__(f"{path} {problem}; {UNCHANGED}, nothing was created", hint=hint)
+    end = f"{UNCHANGED}, nothing was created"
 
 
 class StoreBusyError(RecoveryError):
@@ -149,7 +147,7 @@ class StoreNotLockableError(StoreBusyError):
         RecoveryError.__init__(self, f"{path} cannot be locked: {holder}; {UNCHANGED}", hint=hint)
 
 
-class StoreDamagedError(RecoveryError):
+class StoreDamagedError(FileError):
     """The file is no bolt file, or too damaged for the command.
 
     Attributes:
@@ -161,25 +159,14 @@ class StoreDamagedError(RecoveryError):
     def __init__(
         self, *, path: str, problem: str, hint: "Remedy", findings: Sequence[str] = ()
     ) -> None:
-        self.path = path
-        self.problem = problem
         self.findings = tuple(findings)
-        super().__init__(f"{path} {problem}; {UNCHANGED}", hint=hint)
+        super().__init__(path=path, problem=problem, hint=hint)
 
 
-class SchemaError(RecoveryError):
-    """The store is of a schema level that the command does not know.
-
-    Attributes:
-        problem: What was found, as a clause.
-    """
+class SchemaError(FileError):
+    """The store is of a schema level that the command does not know."""
 
     exit_code = ExitCode.SCHEMA
-
-    def __init__(self, *, path: str, problem: str, hint: "Remedy") -> None:
-        self.path = path
-        self.problem = problem
-        super().__init__(f"{path} {problem}; {UNCHANGED}", hint=hint)
 
 
 class RecordError(RecoveryError):

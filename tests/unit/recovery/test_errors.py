@@ -13,6 +13,7 @@ from recovery.errors import (
     ConflictError,
     DeliveryError,
     ExitCode,
+    FileError,
     LedgerError,
     NotFoundError,
     PasswordError,
@@ -34,6 +35,7 @@ HINT = "type the next command"
 
 EXAMPLES: list[tuple[RecoveryError, int, bool | None]] = [
     (StoreNotFoundError(path="/x/influxd.bolt", problem="does not exist", hint=HINT), 3, False),
+    (FileError(path="/x/influxd.bolt", problem="is not meant", hint=HINT), 7, False),
     (StoreAccessError(path="/x/influxd.bolt", problem="may not be read", hint=HINT), 7, False),
     (ConfigurationError(path="/x/config.toml", problem="is no TOML", hint=HINT), 7, False),
     (LedgerError(path="/x/ledger", problem="is read-only", changed=False, hint=HINT), 7, False),
