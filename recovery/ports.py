@@ -26,7 +26,7 @@ class Rng(Protocol):
     """Draws random numbers that nobody can predict."""
 
     def token_bytes(self, size_bytes: int) -> bytes:
-        """Draw random bytes, at least 0."""
+        """Draw so many random bytes."""
         ...
 
     def randbits(self, count: int) -> int:
@@ -50,7 +50,7 @@ class SystemRng:
     """
 
     def token_bytes(self, size_bytes: int) -> bytes:
-        """Draw random bytes, at least 0."""
+        """Draw so many random bytes."""
         return os.urandom(size_bytes)
 
     def randbits(self, count: int) -> int:
