@@ -34,8 +34,8 @@ OPERATION = "auth create-operator"
 NAME = "level21.bolt.20260102T030405Z.auth-create-operator.backup"
 
 IMPORTS = (
-    "recovery.services.changes.backup, recovery.metastore.migrations, bolt_store.check, hashlib, "
-    "shutil, tempfile"
+    "recovery.services.changes.backup, recovery.metastore.migrations, bolt_store.check, "
+    "bolt_store.file.unlocked, hashlib, shutil, tempfile"
 )
 
 AS_NOBODY = """
