@@ -107,6 +107,30 @@ def test_their_siblings_are_answered_as_the_server_answers_them(
 
 
 @pytest.mark.parametrize(
+    ("wish", "status", "message"),
+    [
+        (
+            {"retentionPeriodSeconds": 3599},
+            500,
+            "retention policy duration must be at least 1h0m0s",
+        ),
+        ({"retentionPeriodHrs": 72}, 500, "retention policy duration must be at least 1h0m0s"),
+        ({"org": "  "}, 400, "org name is empty"),
+        ({"password": "short"}, 400, "passwords must be between 8 and 72 characters long"),
+    ],
+)
+def test_a_set_up_that_fails_is_answered_as_by_the_server_and_leaves_the_store_open_for_another(
+    tmp_path: Path, wish: dict[str, object], status: int, message: str
+) -> None:
+    store = unpack_real_store("influxd-2.9.1-fresh", tmp_path / "influxd.bolt")
+    wanted = {"username": "a", "password": "a-password-1", "org": "o", "bucket": "b", **wish}
+    with serving(store) as served:
+        reply = served.ask("POST", "/api/v2/setup", body=wanted)
+        assert (reply.status, reply.json["message"]) == (status, message)
+        assert served.ask("GET", "/api/v2/setup").json == {"allowed": True}
+
+
+@pytest.mark.parametrize(
     ("name", "store_name"),
     [
         ("roles", "2.9.1-setup"),

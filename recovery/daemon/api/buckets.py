@@ -155,7 +155,7 @@ def create(call: Call) -> Answer:
         raise ApiError("conflict", f"bucket with name {name} already exists")
     rule = rules[0] if rules else _Rule(0, 0)
     retention_ns, shard_group_ns = to_ns(rule.every_s or 0), to_ns(rule.shard_group_s or 0)
-    _require_times(retention_ns, shard_group_duration_ns(retention_ns, wanted_ns=shard_group_ns))
+    require_times(retention_ns, shard_group_duration_ns(retention_ns, wanted_ns=shard_group_ns))
     made = call.change(
         CreateBucket(
             org_id=org_id,
@@ -194,7 +194,7 @@ def update(call: Call) -> Answer:
     shard_group_ns = None if rule.shard_group_s is None else to_ns(rule.shard_group_s)
     if rules:
         times = times_after(call.tx, bucket, retention_ns, shard_group_ns)
-        _require_times(*times, otherwise=OLD_SHARDS)
+        require_times(*times, otherwise=OLD_SHARDS)
     call.change(
         EditBucket(
             bucket_id=bucket_id,
@@ -261,10 +261,15 @@ def to_ns(seconds: int) -> int:
     return (seconds * _SECOND_NS + (1 << 63)) % (1 << 64) - (1 << 63)
 
 
-def _require_times(
+def require_times(
     retention_ns: int, shard_group_ns: int, *, otherwise: ApiError = LONG_SHARDS
 ) -> None:
     """Refuse times that the engine does not take, in its words.
+
+    Args:
+        retention_ns: How long data stay, in nanoseconds; 0 forever.
+        shard_group_ns: Span of a shard group, in nanoseconds.
+        otherwise: What is said of a span that is too long.
 
     Raises:
         ApiError: Mostly 500, as the engine's errors have no code.

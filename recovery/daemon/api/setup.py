@@ -17,7 +17,7 @@ import msgspec
 
 from recovery.daemon.answer import Answer, ApiError, json_answer
 from recovery.daemon.api.authorizations import NOT_FOUND
-from recovery.daemon.api.buckets import require_bucket_name, to_ns
+from recovery.daemon.api.buckets import require_bucket_name, require_times, to_ns
 from recovery.daemon.api.organizations import require_org_name
 from recovery.daemon.api.records import (
     bucket_record,
@@ -27,6 +27,7 @@ from recovery.daemon.api.records import (
 )
 from recovery.daemon.call import Call, Slow
 from recovery.daemon.passwords import require_good
+from recovery.model.bucket import shard_group_duration_ns
 from recovery.model.ids import Id
 from recovery.model.password import hash_password
 from recovery.model.token import new_token
@@ -71,6 +72,7 @@ def set_up(call: Call) -> Slow[bytes | None]:
         require_good(wanted.password, is_strong=call.desk.settings.strong_passwords)
     require_org_name(wanted.organization)
     require_bucket_name(wanted.bucket)
+    require_times(wanted.retention_ns, shard_group_duration_ns(wanted.retention_ns))
     token = wanted.token or new_token(call.desk.rng)
 
     def then(later: Call, hashed: bytes | None) -> Answer:
