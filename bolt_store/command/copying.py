@@ -136,7 +136,7 @@ def salvage_file(context: Context) -> ExitCode:
         )
     else:
         for sentence in report.sentences():
-            output.line(sentence)
+            output.line(str(sentence))
     if not report.is_written:
         raise CommandError(
             f"no root page was found in {shown(arguments.file)}, so "

@@ -21,7 +21,12 @@ Source: spec section 3.5.
 
 from bolt_store.salvaging.beginning import likely_beginnings, named_beginnings
 from bolt_store.salvaging.knowledge import Classify, Knowledge, Plausible
-from bolt_store.salvaging.report import SalvageMethod, SalvageReport, StaleEntry
+from bolt_store.salvaging.report import (
+    SalvageMethod,
+    SalvageReport,
+    SalvageSentence,
+    StaleEntry,
+)
 from bolt_store.salvaging.run import salvage
 from bolt_store.salvaging.stale import stale_entries
 
@@ -31,6 +36,7 @@ __all__ = [
     "Plausible",
     "SalvageMethod",
     "SalvageReport",
+    "SalvageSentence",
     "StaleEntry",
     "likely_beginnings",
     "named_beginnings",

@@ -9,7 +9,7 @@ element indexes, which `describe_page` shows.
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from enum import StrEnum, unique
-from typing import Final, Literal
+from typing import Final, Literal, NamedTuple
 
 from bolt_store.salvaging.survey import MISPLACED
 
@@ -37,6 +37,21 @@ class SalvageMethod(StrEnum):
     """The root page that the caller named."""
     NOTHING = "nothing"
     """No root was found. No file was made; what single leaves hold can be listed."""
+
+
+class SalvageSentence(NamedTuple):
+    """A part of a report in words, without a full stop.
+
+    Attributes:
+        text: The words.
+        code: Of what is lost or doubtful the reason, as in `Finding.code`.
+    """
+
+    text: str
+    code: str | None = None
+
+    def __str__(self) -> str:
+        return self.text if self.code is None else f"{self.text} [{self.code}]"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -230,7 +245,7 @@ class SalvageReport:
         sure = self.is_newest and self.is_search_complete and not self.orphan_count
         if not self.is_written or self.snapshots[0].is_freelist_lost:
             return False
-        if any(missing.code == MISPLACED for missing in self.missing):
+        if any(missing.code in {MISPLACED, "page.shared"} for missing in self.missing):
             return False  # what was put back may be as misplaced
         return sure and not unfilled and not self.doubts and not self.unexplained_count
 
@@ -242,24 +257,24 @@ class SalvageReport:
         """
         return (self.snapshots[0].orphan_count or 0) if self.is_written else 0
 
-    def sentences(self) -> Iterator[str]:
+    def sentences(self) -> Iterator[SalvageSentence]:
         """Tell it all in sentences, without a key or a value.
 
         Yields:
-            One sentence after the other, without a full stop.
+            One sentence after the other.
         """
+        yield from map(SalvageSentence, self._about_what_was_taken())
+        yield from map(_about_missing, self.missing)
+        yield from map(_about_doubt, self.doubts)
+        yield from map(SalvageSentence, self._about_what_is_left())
+
+    def _about_what_was_taken(self) -> Iterator[str]:
         yield from self._about_the_file()
-        for facts in self.snapshots:
-            yield _about_snapshot(facts)
-        if not self.is_written:
-            yield "no root page was found, so no file was made"
-        else:
+        yield from map(_about_snapshot, self.snapshots)
+        if self.is_written:
             yield from self._about_the_content()
-        for missing in self.missing:
-            yield _about_missing(missing)
-        for doubt in self.doubts:
-            yield _about_doubt(doubt)
-        yield from self._about_what_is_left()
+        else:
+            yield "no root page was found, so no file was made"
 
     def _about_the_file(self) -> Iterator[str]:
         if self.page_size_bytes is None:
@@ -351,13 +366,13 @@ class SalvageReport:
             )
 
 
-def _about_doubt(doubt: Doubt) -> str:
+def _about_doubt(doubt: Doubt) -> SalvageSentence:
     what = "may be an older state of itself"
     if doubt.code in DAMAGED_CODES:
         what = "is damaged; its sound elements were taken"
     elif doubt.code == "page.sector":
         what = "has a blank sector, as of a disk that could not read it; it was taken as it is"
-    return f"page {doubt.pgid} {what} [{doubt.code}]"
+    return SalvageSentence(f"page {doubt.pgid} {what}", doubt.code)
 
 
 def _count(number: int, word: str) -> str:
@@ -387,19 +402,19 @@ def _about_snapshot(facts: SnapshotFacts) -> str:
     )
 
 
-def _about_missing(missing: MissingRange) -> str:
+def _about_missing(missing: MissingRange) -> SalvageSentence:
     if not missing.place:
         where = "the root"
     else:
         page, *indexes = missing.place
         where = f"page {page}, element {'/'.join(map(str, indexes))}"
-    if missing.lost_pgid is None and missing.element_count > 1:
-        more = missing.element_count - 1
-        return f"{where} and {more} more: damaged, and left out [{missing.code}]"
-    if missing.lost_pgid is None:
-        return f"{where}: damaged, and left out [{missing.code}]"
     what = f" (page {missing.lost_pgid})" if missing.lost_pgid else ""
-    if missing.attached_pgids:
+    if missing.lost_pgid is None:
+        more = f" and {missing.element_count - 1} more" if missing.element_count > 1 else ""
+        text = f"{where}{more}: damaged, and left out"
+    elif missing.attached_pgids:
         pages = ", ".join(map(str, missing.attached_pgids[:RANGES_SHOWN_MAX]))
-        return f"{where}: what it refers to{what} is lost; put back: {pages} [{missing.code}]"
-    return f"{where}: what it refers to{what} is lost, and its range of keys [{missing.code}]"
+        text = f"{where}: what it refers to{what} is lost; put back: {pages}"
+    else:
+        text = f"{where}: what it refers to{what} is lost, and its range of keys"
+    return SalvageSentence(text, missing.code)

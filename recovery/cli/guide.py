@@ -135,6 +135,7 @@ def _look(found: "FoundStore", context: "Context") -> _State:
         Inventory,
     )
     from recovery.services.doctor.check import examine  # noqa: PLC0415
+    from recovery.services.doctor.surroundings import LEFTOVER  # noqa: PLC0415
     from recovery.services.session import Session  # noqa: PLC0415
     from recovery.services.stores.info import sign_ins  # noqa: PLC0415
 
@@ -142,10 +143,15 @@ def _look(found: "FoundStore", context: "Context") -> _State:
     if not found.is_backup:
         found = with_files(found, Host.here(context.environ))
     with Session.open(found.path, needs_schema=False) as session:
-        verdict = examine(
+        seen = examine(
             session, files=found.files, clock=SystemClock(), rng=SystemRng(), progress=None
-        ).verdict
-        lines = [head, f"Server: {verdict.sentence}"]
+        )
+        lines = [head, f"Server: {seen.verdict.sentence}"]
+        lines += [
+            f"Beside it, {displayed(one.bucket)} {one.problem}: {one.remedy}"
+            for one in seen.findings
+            if one.problem == LEFTOVER.problem
+        ]
         try:
             with session.view() as view:
                 inventory = Inventory(view)

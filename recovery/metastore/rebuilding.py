@@ -114,7 +114,7 @@ class SalvageFacts(msgspec.Struct, frozen=True, kw_only=True):
         method: Where the content comes from, in two words.
         bucket_count: Bolt buckets in the new file.
         stale_key_count: Those of them that come from the other snapshot and may be outdated.
-        sentences: The whole report, without full stops.
+        sentences: The whole report.
         alternatives: Other states of the file that could be taken instead, the best first.
         record_counts: How many users, organizations, buckets and authorizations are in the new
             file; empty when there is none.
@@ -131,7 +131,7 @@ class SalvageFacts(msgspec.Struct, frozen=True, kw_only=True):
     bucket_count: int
     key_count: int
     stale_key_count: int
-    sentences: tuple[str, ...]
+    sentences: tuple[bolt_store.SalvageSentence, ...]
     alternatives: tuple[Alternative, ...]
     record_counts: dict[RecordKind, int]
     missing_names: tuple[str, ...]
@@ -258,9 +258,9 @@ def _require_unaltered(path: Path) -> None:
         raise StoreDamagedError(path=Failures(path).name, problem=found.problem, hint=found.hint)
 
 
-def _about_the_packing(*, is_cut: bool, size_bytes: int) -> Iterator[str]:
+def _about_the_packing(*, is_cut: bool, size_bytes: int) -> Iterator[bolt_store.SalvageSentence]:
     if is_cut:
-        yield (
+        yield bolt_store.SalvageSentence(
             f"the packed file is cut short or damaged: {size_bytes:,} bytes could be unpacked, and "
             "what follows them is missing"
         )

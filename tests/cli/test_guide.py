@@ -37,6 +37,17 @@ def test_it_says_what_is_there_and_makes_a_token_by_a_command_that_it_shows(
     assert "shown only this once" in ended.stdout
 
 
+def test_it_names_what_a_killed_command_has_left(cli: Cli, store: MadeStore) -> None:
+    store.path.with_name(".influx-recovery-abc").mkdir(0o700)
+    with cli.at_terminal("--bolt-path", store.path) as terminal:
+        terminal.wait_for("Which? ")
+        assert "Beside it, .influx-recovery-abc is what a command that was killed" in " ".join(
+            terminal.text.split()
+        )
+        terminal.type("5\n")
+        terminal.end()
+
+
 @pytest.mark.parametrize(("number", "words"), [("3", "store check"), ("4", "store undo")])
 def test_a_number_runs_a_command_on_the_same_store(
     cli: Cli, store: MadeStore, number: str, words: str

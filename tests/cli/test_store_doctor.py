@@ -304,8 +304,10 @@ def test_of_a_damaged_file_only_salvage_is_to_be_typed(cli: Cli, level21_bolt: P
     freelist = int.from_bytes(content[newest + 48 : newest + 56], "little")
     content[freelist * 4096 + 8] = 2
     level21_bolt.write_bytes(content)
+    level21_bolt.with_name(".influx-recovery-abc").mkdir(0o700)
     done = cli.run("store", "check", "--bolt-path", level21_bolt)
     assert done.code == 1
+    assert "what to do: delete it when no command runs" in done.stdout
     typed = {
         line.split(" --")[0].strip() for line in done.stdout.splitlines() if "      influx" in line
     }

@@ -38,6 +38,8 @@ PROBLEMS_SHOWN: Final = 8
 """Of those findings that differ in more than the record; a kind takes ten lines at most."""
 OF_THE_FILE: Final = "I1"
 OF_BUCKETS: Final = "I3"
+AROUND_IT: Final = frozenset({"I34", "I35"})
+"""Of folders and files beside the store, which nothing has to come before."""
 SALVAGE_FIRST: Final = "salvage the file first, and check what that makes"
 MIGRATIONS_FIRST: Final = (
     "I2 comes first: nothing is changed in a store whose migrations are not as they should be"
@@ -246,6 +248,8 @@ def _kinds(findings: Sequence[Finding]) -> Iterator[list[Finding]]:
 
 def _before(examination: Examination, finding: Finding) -> str | None:
     """Say what comes before a finding is mended, where every change is refused until then."""
+    if finding.number in AROUND_IT:
+        return None
     if examination.is_damaged:
         is_the_damage = finding.number == OF_THE_FILE and finding.severity is Severity.FATAL
         return None if is_the_damage else SALVAGE_FIRST

@@ -5,7 +5,7 @@ Lives here: `store compact` and `store salvage`. Must not live here: how the fil
 """
 
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Final, Self
 
@@ -224,7 +224,7 @@ def _salvage(options: _Salvage, context: Context) -> ExitCode:
                 SalvageDocument,
                 store=store_path_of(found),
                 target_path=target if facts.is_written else None,
-                report=facts.sentences,
+                report=tuple(map(str, facts.sentences)),
                 record_counts=_by_word(facts.record_counts),
                 put_back_counts=_by_word(facts.put_back_counts),
                 missing_bolt_buckets=facts.missing_names,
@@ -234,7 +234,7 @@ def _salvage(options: _Salvage, context: Context) -> ExitCode:
         )
     else:
         output.prose(f"Store: {displayed(str(found.named_path))} ({found.reason})")
-        for sentence in _shown(facts.sentences):
+        for sentence in _shown(facts):
             output.prose(f"  - {sentence}")
         again = _Again(target, options, found)
         _show_left_aside(facts, again, context)
@@ -275,20 +275,17 @@ SALVAGE: Final = Command(
 )
 
 
-def _shown(sentences: Sequence[str]) -> Iterator[str]:
-    """Give the sentences, of those that end in the same code the first ten."""
-    kinds = [
-        sentence.rpartition(" [")[2] if sentence.endswith("]") else "" for sentence in sentences
-    ]
-    counts = Counter(kinds)
-    seen: Counter[str] = Counter()
-    for kind, sentence in zip(kinds, sentences, strict=True):
-        seen[kind] += 1
-        if not kind or seen[kind] <= SENTENCES_SHOWN_MAX:
-            yield sentence
-        elif seen[kind] == counts[kind]:
-            hidden = counts[kind] - SENTENCES_SHOWN_MAX
-            yield f"and {hidden} more of this kind, which --json has [{kind}"
+def _shown(facts: SalvageFacts) -> Iterator[str]:
+    """Give the sentences of a report, of losses of one kind the first ten."""
+    counts = Counter(one.code for one in facts.sentences)
+    seen: Counter[str | None] = Counter()
+    for one in facts.sentences:
+        seen[one.code] += 1
+        if one.code is None or seen[one.code] <= SENTENCES_SHOWN_MAX:
+            yield str(one)
+        elif seen[one.code] == counts[one.code]:
+            hidden = counts[one.code] - SENTENCES_SHOWN_MAX
+            yield f"and {hidden} more of this kind, which --json has [{one.code}]"
 
 
 def _by_word(counts: Mapping[RecordKind, int]) -> dict[str, int]:

@@ -280,7 +280,7 @@ def test_a_report_shows_no_key_and_no_value(run: Salvager) -> None:
     report, _ = run(damage, knowledge=KNOWLEDGE)
     entries = list(stale_entries(damage.file, report, knowledge=KNOWLEDGE))
     assert entries
-    text = "\n".join(report.sentences()) + repr(report) + repr(entries)
+    text = "\n".join(map(str, report.sentences())) + repr(report) + repr(entries)
     for name in NAMES:
         assert name.decode() not in text
 

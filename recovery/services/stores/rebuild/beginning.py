@@ -89,8 +89,8 @@ def _salvage(damaged: Path, path: Path) -> tuple[str, ...]:
     except StoreDamagedError as error:
         return (f"nothing could be salvaged: {error.problem}",)
     if not facts.is_written:
-        return ("nothing could be salvaged of the damaged store", *facts.sentences)
-    return facts.sentences
+        return ("nothing could be salvaged of the damaged store", *map(str, facts.sentences))
+    return tuple(map(str, facts.sentences))
 
 
 def _make(path: Path, *, level: int, clock: Clock, rng: Rng) -> None:

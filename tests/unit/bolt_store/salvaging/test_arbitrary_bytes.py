@@ -151,7 +151,7 @@ def test_a_search_that_was_cut_short_is_reported(name: str, tmp_path: Path) -> N
     report = run(HOSTILE[name], tmp_path)
     assert not report.is_search_complete
     assert not report.is_complete
-    assert any("not all were looked at" in sentence for sentence in report.sentences())
+    assert any("not all were looked at" in sentence.text for sentence in report.sentences())
 
 
 # -- mutants -------------------------------------------------------------------------------------

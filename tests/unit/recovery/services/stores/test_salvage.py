@@ -109,7 +109,7 @@ def test_a_damaged_store_is_not_compacted_but_salvaged(made: MadeStore, tmp_path
     assert not (tmp_path / "new").exists()
     facts, _ = salvaged(made.path, tmp_path / "new")
     assert (facts.is_written, facts.is_complete) == (True, False)
-    assert any(str(leaf) in sentence for sentence in facts.sentences)
+    assert any(str(leaf) in sentence.text for sentence in facts.sentences)
     assert content(tmp_path / "new")
     assert "canary" not in repr(facts)
 
@@ -255,6 +255,6 @@ def test_a_packed_store_that_is_cut_short_is_salvaged_as_far_as_it_goes(
     path = tmp_path / "cut.bolt.gz"
     path.write_bytes(packed[: len(packed) * 9 // 10])
     facts, _ = salvaged(path, tmp_path / "new")
-    assert "cut short" in facts.sentences[0]
+    assert "cut short" in facts.sentences[0].text
     assert facts.is_written
     assert not facts.is_complete
