@@ -263,6 +263,7 @@ def _is_better(
     return _has_more(other, best) and (
         (other.is_proven and (best.is_torn or _lacks_what_it_wrote(best, other)))
         or _is_poor(best, other)
+        or (_is_poorer(best, other) and _has_lost_names(best, other))
         or _gives_back(other, best)
         or _is_after(other, best)
         # A former page in the place of the root hides what is below the one that was there.
@@ -392,6 +393,12 @@ def _gives_back(other: Candidate, best: Candidate) -> bool:
         elif step.right is None or (step.move is Move.KEY and step.left.value != step.right.value):
             lacking += 1
     return gained > lacking
+
+
+def _has_lost_names(best: Candidate, other: Candidate) -> bool:
+    """Tell whether a state has lost a part of the names of all buckets that another one has."""
+    is_root_lost = any(lost.tree.is_root for lost in best.survey.lost.values())
+    return is_root_lost and best.names() < other.names()
 
 
 def _has_cut_off(other: Candidate, best: Candidate) -> bool:

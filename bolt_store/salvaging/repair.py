@@ -173,7 +173,9 @@ def _suspects(survey: Survey, free: FreePages) -> list[int]:
     for pgid in survey.owners:
         for below in _references(scan, pgid):
             above.setdefault(below, pgid)
-    wrong = [lost.place[0] for lost in survey.lost.values() if lost.place]
+    # What a page refers to rightly may be destroyed.
+    lost = (one for one in survey.lost.values() if one.place and one.code != "page.unreadable")
+    wrong = [one.place[0] for one in lost]
     wrong += [flaw.pgid for flaw in survey.flaws]
     wrong += [pgid for pgid in survey.owners if free.mask[pgid]]
     votes: Counter[int] = Counter()
