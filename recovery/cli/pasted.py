@@ -72,7 +72,7 @@ def explained(argv: Sequence[str], error: RecoveryError) -> RecoveryError:
         if meant is not None and (_values(line) - _values(argv)) & {*error.existing}:
             error.hint = f"type {meant}, because what was typed {' and '.join(whats)}"
         return error
-    word = next(word for word in argv if word not in line)
+    word = next((word for word in argv if word not in line), argv[0])
     return UsageError(
         problem=f"{shown(word)} {' and '.join(whats)}",
         hint=f"type {meant}" if meant else "type the line by hand",

@@ -52,6 +52,9 @@ PASTED: Final = {
             )
         ),
     ],
+    "auth create --read-buckets -d sudo": [
+        ["sudo", "auth", "create", "--read-buckets", "-d", "sudo"],
+    ],
     "auth list --org=myorg": [
         ["auth", "list", "--org=", "myorg"],
         ["auth", "list", "--org", "=", "myorg"],
