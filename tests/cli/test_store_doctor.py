@@ -126,6 +126,9 @@ def test_after_the_last_owner_was_deleted_the_way_back_is_named_and_works(
     else:
         verdict, first = first, second
     assert verdict == "Verdict: influxd will start, but nobody can get in."
+    (cli.home / "ledger").write_text("no ledger")
+    spoilt = cli.run("store", "check", "--bolt-path", path, "--ledger", cli.home / "ledger")
+    assert f"\n{verdict}\n" in f"{spoilt.stdout}\n", spoilt.stderr
     line, comma, why = first.removeprefix("Next: influx-recovery ").partition(",")
     assert (comma, why) == (",", " to bring alice back, who was deleted")
     back = cli.run(*line.split(), "--yes", own_ledger=False)

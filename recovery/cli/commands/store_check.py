@@ -4,6 +4,7 @@ Lives here: how findings and the verdict are shown. Must not live here: what is 
 (`recovery.services.doctor`).
 """
 
+import contextlib
 from collections.abc import Iterator, Sequence
 from typing import Final, Self
 
@@ -19,7 +20,7 @@ from recovery.cli.traces import find_traces
 from recovery.cli.way_in import DO_NOT_START, and_then
 from recovery.discovery.host import Host
 from recovery.discovery.search import with_files
-from recovery.errors import ExitCode
+from recovery.errors import ExitCode, RecoveryError
 from recovery.model.display import displayed
 from recovery.ports import SystemClock, SystemRng
 from recovery.remedy import Input
@@ -30,7 +31,7 @@ from recovery.services.doctor.finding import Finding, Severity
 from recovery.services.doctor.repair import facts_of
 from recovery.services.doctor.schema import OF_MIGRATIONS
 from recovery.services.session import Session
-from recovery.services.undeletion.users import list_deleted_users
+from recovery.services.undeletion.users import DeletedUser, list_deleted_users
 
 SHOWN_PER_KIND: Final = 5
 """Records named one by one for each kind of finding; --json has all."""
@@ -129,7 +130,8 @@ def _check(options: Reading, context: Context) -> ExitCode:
             progress=tell,
         )
         is_locked = examination.verdict.outlook is Outlook.STARTS_LOCKED
-        ways = list(_ways_in(examination, session, options, context)) if is_locked else []
+        is_asked = is_locked and not options.json
+        ways = list(_ways_in(examination, session, options, context)) if is_asked else []
     if options.json:
         output.document(_document(examination, store_of(found, examination.facts)))
     else:
@@ -206,7 +208,9 @@ def _ways_in(
     """Name the commands that let somebody in again: who was deleted, and who lacks least."""
     named = named_with(options.bolt_path, options.ledger)
     near = examination.verdict.access.nearest
-    with session.view() as view:
+    deleted: list[DeletedUser] = []
+    # Whatever is wrong with a ledger or a copy, this store was checked.
+    with contextlib.suppress(RecoveryError), session.view() as view:
         traces, _ = find_traces(session, options, context)
         deleted = [one for one in list_deleted_users(view.tx, traces, {}) if one.would_get_in]
     if len(deleted) == 1:
