@@ -29,6 +29,8 @@ from tests.support.stores import make_store
 PROGRAM: Final = (sys.executable, "-m", "recovery")
 MIB: Final = 1 << 20
 SPARSE_BYTES: Final = 10 << 30
+OPERATOR: Final = "0cff2e2708da0003"
+"""The operator token of every store that the tests make."""
 FINDINGS: Final = 1
 """The exit code of a check of the store that the tests make."""
 LISTINGS: Final = (
@@ -125,7 +127,7 @@ class Bench:
         """Compare long jobs with Go's decoding of the same records."""
         store = self.store(count)
         work = self._copy(store)
-        made = [self.folder / name for name in ("compact", "sqlite", "lines")]
+        made = [self.folder / name for name in ("compact", "sqlite", "lines", "tokens")]
         empty = self.folder / "empty.bolt"
 
         def renew() -> None:
@@ -134,7 +136,7 @@ class Bench:
             shutil.copyfile(store, work)
             make_store(empty, level=21)
 
-        compact, sqlite, lines = made
+        compact, sqlite, lines, tokens = made
         jobs: list[tuple[str, Path]] = [
             ("store check", work),
             (f"store compact {compact}", work),
@@ -142,6 +144,8 @@ class Bench:
             (f"auth export {lines} --with-tokens", work),
             (f"auth import {lines} --ensure --yes", empty),
             ("auth hash --all --yes", work),
+            (f"auth set-inactive --all-but {OPERATOR} --yes", work),
+            (f"auth rotate --all --yes --token-file {tokens}", work),
         ]
         print(f"\n{count:,} tokens: {'':30} {'cpu':>8} {'/ Go':>6} {'us/token':>9} {'peak':>8}")
         (go,) = best([[str(self.peer), "authlist", "-permissions", str(store)]], 3)
