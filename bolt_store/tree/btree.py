@@ -92,17 +92,17 @@ class BTree:
         node_or_page = self._pages.node_or_page
         for _ in range(TREE_DEPTH_MAX):
             node = node_or_page(child) if isinstance(child, int) else child
+            if isinstance(node, Branch):  # asked first: it is met most often
+                index = bisect_right(node.keys, key)  # as `child_index`, without a call
+                child = node.children[index - 1 if index else 0]
+                continue
             if isinstance(node, bytes):
                 return find_in_leaf(node, key, pgid=child if isinstance(child, int) else None)
             keys = node.keys
-            if isinstance(node, Leaf):
-                index = bisect_left(keys, key)
-                if index < len(keys) and keys[index] == key:
-                    return node.flags[index], node.values[index]
-                return None
-            # As `child_index`, without a call.
-            index = bisect_right(keys, key)
-            child = node.children[index - 1 if index else 0]
+            index = bisect_left(keys, key)
+            if index < len(keys) and keys[index] == key:
+                return node.flags[index], node.values[index]
+            return None
         raise _too_deep(child)
 
     def put(self, key: bytes, value: bytes, flags: int) -> None:
@@ -157,30 +157,28 @@ class BTree:
             FormatError: A page is damaged, or the tree has more empty leaves than the file pages.
             OSError: A page cannot be read.
         """
-        way: list[tuple[Branch[int] | BranchNode, int]] = []
-        node = self.resolve(self.root)
-        seeking = True
+        way: list[Iterator[Child]] = [iter((self.root,))]
+        is_seeking = True
         empty_count = 0
-        while True:
-            while not isinstance(node, Leaf):
-                if len(way) >= TREE_DEPTH_MAX:
+        while way:
+            child = next(way[-1], None)
+            if child is None:
+                way.pop()
+                continue
+            node = self.resolve(child)
+            if not isinstance(node, Leaf):
+                if len(way) > TREE_DEPTH_MAX:
                     raise CycleError(pgid=0)
-                way.append((node, child_index(node.keys, low) if seeking else 0))
-                node = self.resolve(node.children[way[-1][1]])
-            seeking = False
+                first = child_index(node.keys, low) if is_seeking else 0
+                way.append(iter(node.children[first:]))
+                continue
+            is_seeking = False
             if not node.keys:
                 # A page cleared by bbolt's surgery is empty; of more than there are, some repeat.
                 empty_count += 1
                 if empty_count > self.page_count_max:
                     raise CycleError(pgid=0)
             yield node
-            while way and way[-1][1] + 1 >= len(way[-1][0].children):
-                way.pop()
-            if not way:
-                return
-            branch, index = way.pop()
-            way.append((branch, index + 1))
-            node = self.resolve(branch.children[index + 1])
 
     @property
     def page_count_max(self) -> int:

@@ -32,7 +32,6 @@ from recovery.metastore.failures import (
 from recovery.metastore.recognition import recognised_level
 from recovery.metastore.transaction import MetaTx
 from recovery.model.display import displayed
-from recovery.new_file import already_there
 from recovery.remedy import Give, Input
 
 T = TypeVar("T")
@@ -191,6 +190,8 @@ class MetaStore:
             try:
                 db = bolt_store.create(path)
             except FileExistsError as error:
+                from recovery.new_file import already_there  # noqa: PLC0415 # no reading needs it
+
                 raise already_there(path) from error
         try:
             with db:
