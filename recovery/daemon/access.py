@@ -29,6 +29,7 @@ from recovery.model.ids import Id
 from recovery.model.mapping import INSTANCE_ID, ORGS, OWNER
 from recovery.model.permission import INSTANCE as INSTANCE_TYPE
 from recovery.model.permission import Permission, operator_permissions
+from recovery.model.resource_types import ACTIONS
 from recovery.model.user import User
 from recovery.secret import Secret
 
@@ -157,7 +158,7 @@ class Access:
     def _console(self, tx: MetaTx) -> Caller:
         if self._console_rights is None:
             permissions = operator_permissions(tx.level)
-            permissions += [Permission(action=one, type=INSTANCE_TYPE) for one in ("read", "write")]
+            permissions += [Permission(action=one, type=INSTANCE_TYPE) for one in ACTIONS]
             self._console_rights = Rights(permissions)
         user = self._console_user(tx)
         return Caller(

@@ -18,6 +18,7 @@ from recovery.daemon.answer import ApiError
 from recovery.model.ids import Id
 from recovery.model.mapping import INSTANCE, MEMBER, ORGS, OWNER, Mapping
 from recovery.model.permission import Permission, types_of_level
+from recovery.model.resource_types import ACTIONS
 
 CHECKS: Final = {
     "create authorization": ("write:orgs/{org}/authorizations", "write:users/{user}"),
@@ -38,7 +39,6 @@ CHECKS: Final = {
 """The checks of 1.4 by what is done, in their order."""
 
 TOKEN_INACTIVE: Final = "token is inactive"  # noqa: S105 # a sentence
-_ACTIONS: Final = ("read", "write")
 _NOBODY: Final = "0000000000000000"
 """The ID zero, which the server names where a record has none."""
 
@@ -113,7 +113,7 @@ class Rights:
     def is_operator(self, level: int) -> bool:
         """Tell whether everything that an operator token has is permitted."""
         return self.is_active and all(
-            self.holds(action, kind) for kind in types_of_level(level) for action in _ACTIONS
+            self.holds(action, kind) for kind in types_of_level(level) for action in ACTIONS
         )
 
     def _fits(self, check: "_Check", one: Id | None, org: Id | None, user: Id | None) -> bool:
@@ -154,10 +154,10 @@ def permissions_of_role(mapping: Mapping, *, level: int) -> Iterator[Permission]
     """
     resource, is_owner = mapping.resource_id, mapping.user_type == OWNER
     if mapping.resource_type == INSTANCE and is_owner:
-        yield from (Permission(action=action, type=INSTANCE) for action in _ACTIONS)
+        yield from (Permission(action=action, type=INSTANCE) for action in ACTIONS)
     elif mapping.resource_type == ORGS:
         for kind in types_of_level(level):
-            for action in _ACTIONS if is_owner else ("read",):
+            for action in ACTIONS if is_owner else ("read",):
                 if kind == ORGS:
                     yield Permission(action=action, type=kind, id=resource)
                 else:
@@ -168,4 +168,4 @@ def permissions_of_role(mapping: Mapping, *, level: int) -> Iterator[Permission]
 
 def permissions_of_self(user_id: Id) -> list[Permission]:
     """Give what each user may do with itself in a session."""
-    return [Permission(action=action, type="users", id=user_id) for action in _ACTIONS]
+    return [Permission(action=action, type="users", id=user_id) for action in ACTIONS]

@@ -24,6 +24,8 @@ from recovery.daemon.answer import (
     json_answer,
 )
 from recovery.daemon.api.minting import (
+    NOT_FOUND,
+    of_path,
     read_edit,
     read_wanted,
     require_may_mint,
@@ -45,7 +47,6 @@ from recovery.services.authorizations.record_changes import (
     IssueAuthorization,
 )
 
-NOT_FOUND: Final = ApiError("not found", "authorization not found")
 LIST: Final = "/api/v2/authorizations"
 SLICE_RECORDS: Final = 500
 _BEGIN: Final = b'{"links":{"self":"/api/v2/authorizations"},"authorizations":['
@@ -78,7 +79,7 @@ def list_all(call: Call) -> Answer:
 
 def show(call: Call) -> Answer:
     """Show one token."""
-    found = readable(call)
+    found = of_path(call, call.tx.authorizations, "read authorization")
     return json_answer(TokenViews(call.tx).record(found))
 
 
@@ -109,7 +110,7 @@ def update(call: Call) -> Answer:
     """Change status, description, or both; the time of the last change moves in any case."""
     authorization_id = call.id()
     description, status = read_edit(call)
-    found = readable(call)
+    found = of_path(call, call.tx.authorizations, "read authorization")
     call.rights.require("write authorization", one=found.id, org=found.org_id, user=found.user_id)
     is_new = call.desk.settings.level >= LEVEL_HASHED
     require_storable(status, prefix="encodeAuthorization: " if is_new else "")
@@ -130,23 +131,11 @@ def update(call: Call) -> Answer:
 
 def delete(call: Call) -> Answer:
     """Delete a token."""
-    found = NOT_FOUND.unless(call.tx.authorizations.get(call.id()))
-    call.rights.require("write authorization", one=found.id, org=found.org_id, user=found.user_id)
+    found = of_path(call, call.tx.authorizations, "write authorization")
     call.change(
         DeleteAuthorization(authorization_id=found.id, is_ensured=False, has_warnings=False)
     )
     return NO_CONTENT
-
-
-def readable(call: Call) -> Authorization:
-    """Give the token of the path, if it exists and may be read.
-
-    Raises:
-        ApiError: 404 or 401.
-    """
-    found = NOT_FOUND.unless(call.tx.authorizations.get(call.id()))
-    call.rights.require("read authorization", one=found.id, org=found.org_id, user=found.user_id)
-    return found
 
 
 def _shown(found: list[Authorization], rights: Rights, views: TokenViews) -> list[object]:

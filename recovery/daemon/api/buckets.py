@@ -30,6 +30,7 @@ from recovery.services.tenancy.bucket_changes import (
 from recovery.services.tenancy.organization_records import count_with_data
 
 NOT_FOUND: Final = ApiError("not found", "bucket not found")
+NO_PAGE: Final = ApiError("not found", "404 page not found")
 CORRUPT: Final = "corrupt ID provided: "
 LIST: Final = "/api/v2/buckets"
 SHORT_RETENTION: Final = ApiError(
@@ -313,7 +314,7 @@ def bucket_with_parts(call: Call) -> Bucket:
     """
     bucket = call.tx.buckets.get(call.id(prefix=CORRUPT))
     if bucket is None or not _may_read(call, bucket):
-        raise ApiError("not found", "404 page not found")
+        raise NO_PAGE
     return bucket
 
 

@@ -12,6 +12,8 @@ from typing import Final
 
 from recovery.daemon.answer import NO_CONTENT, Answer, ApiError, json_answer
 from recovery.daemon.api.minting import (
+    NOT_FOUND,
+    of_path,
     read_edit,
     read_wanted,
     require_may_mint,
@@ -21,14 +23,12 @@ from recovery.daemon.api.organizations import organization_by_name
 from recovery.daemon.api.records import TokenViews
 from recovery.daemon.api.users import user_by_name
 from recovery.daemon.call import Call
-from recovery.model.authorization import Authorization
 from recovery.model.gojson import UndecodableError
 from recovery.model.ids import Id
 from recovery.services.authorizations.v1_auth import DeleteLegacy
 from recovery.services.authorizations.v1_auth_creation import CreateLegacy, EditLegacy
 
 LIST: Final = "/private/legacy/authorizations"
-NOT_FOUND: Final = ApiError("not found", "authorization not found")
 
 
 def list_all(call: Call) -> Answer:
@@ -70,7 +70,8 @@ def list_all(call: Call) -> Answer:
 
 def show(call: Call) -> Answer:
     """Show one."""
-    return json_answer(TokenViews(call.tx, prefix=LIST).record(readable(call)))
+    found = of_path(call, call.tx.legacy_authorizations, "read authorization")
+    return json_answer(TokenViews(call.tx, prefix=LIST).record(found))
 
 
 def create(call: Call) -> Answer:
@@ -103,7 +104,7 @@ def update(call: Call) -> Answer:
     """Change status, description, or both."""
     call.id()
     description, status = read_edit(call)
-    found = readable(call)
+    found = of_path(call, call.tx.legacy_authorizations, "read authorization")
     call.rights.require("write authorization", one=found.id, org=found.org_id, user=found.user_id)
     require_storable(status)
     TokenViews(call.tx, prefix=LIST).record(found)  # refuses what could not be shown
@@ -121,18 +122,6 @@ def update(call: Call) -> Answer:
 
 def delete(call: Call) -> Answer:
     """Delete one with its password."""
-    found = NOT_FOUND.unless(call.tx.legacy_authorizations.get(call.id()))
-    call.rights.require("write authorization", one=found.id, org=found.org_id, user=found.user_id)
+    found = of_path(call, call.tx.legacy_authorizations, "write authorization")
     call.change(DeleteLegacy(which=found.id, is_ensured=False))
     return NO_CONTENT
-
-
-def readable(call: Call) -> Authorization:
-    """Give the one of the path, if it exists and may be read.
-
-    Raises:
-        ApiError: 404 or 401.
-    """
-    found = NOT_FOUND.unless(call.tx.legacy_authorizations.get(call.id()))
-    call.rights.require("read authorization", one=found.id, org=found.org_id, user=found.user_id)
-    return found

@@ -11,14 +11,14 @@ from http import HTTPStatus
 from typing import Final
 
 from recovery.daemon.answer import NO_CONTENT, Answer, ApiError, json_answer
-from recovery.daemon.api.buckets import CORRUPT, bucket_with_parts
+from recovery.daemon.api.buckets import CORRUPT, NO_PAGE, bucket_with_parts
 from recovery.daemon.api.records import user_record
+from recovery.daemon.api.users import NOT_FOUND
 from recovery.daemon.call import Call
 from recovery.model.ids import Id
 from recovery.model.mapping import MEMBER, ORGS, OWNER
 from recovery.services.tenancy.organization_records import AddRole, EndRole
 
-NO_PAGE: Final = ApiError("not found", "404 page not found")
 _BUCKETS: Final = "buckets"
 
 
@@ -62,11 +62,9 @@ def _added(call: Call, role: str) -> Answer:
         return body.id("id")
 
     user_id = call.decoded(read, "internal error")
-    user = None if user_id is None else call.tx.users.get(user_id)
     if user_id is None:
         raise ApiError("invalid", "user id missing or invalid")
-    if user is None:
-        raise ApiError("not found", "user not found")
+    user = NOT_FOUND.unless(call.tx.users.get(user_id))
     call.rights.require("change member", org=org_id, one=org_id)
     if call.tx.mappings.has(org_id, user_id):
         raise ApiError(

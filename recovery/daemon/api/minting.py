@@ -1,7 +1,7 @@
 """What a new token may be, in the server's words and order.
 
-Lives here: the checks in front of minting and editing, for API tokens and 1.x authorizations. Must
-not live here: the routes.
+Lives here: the checks in front of reading, minting and editing, for API tokens and those of 1.x.
+Must not live here: the routes.
 
 Source: InfluxDB v2.9.1 authorization/http_server.go (Validate), authorization/middleware_auth.go
 (CreateAuthorization, VerifyPermissions), auth.go (Valid), authz.go (Permission.Valid); spec
@@ -16,13 +16,15 @@ from recovery.daemon.answer import ApiError
 from recovery.daemon.api.users import require_known_status
 from recovery.daemon.bodies import Body
 from recovery.daemon.call import Call
-from recovery.model.authorization import ACTIVE, INACTIVE
+from recovery.metastore.records import Records
+from recovery.model.authorization import ACTIVE, INACTIVE, Authorization
 from recovery.model.ids import Id
 from recovery.model.permission import INSTANCE, Permission, types_of_level
+from recovery.model.resource_types import ACTIONS
 
 UNREADABLE: Final = "invalid json structure: "
 UNABLE: Final = ApiError("invalid", "unable to create token")
-_ACTIONS: Final = ("read", "write")
+NOT_FOUND: Final = ApiError("not found", "authorization not found")
 
 
 class Wanted(msgspec.Struct, frozen=True, kw_only=True):
@@ -90,7 +92,7 @@ def _require_known(permission: Permission, level: int) -> None:
             "invalid",
             "invalid resource type for permission: unknown resource type for permission",
         )
-    if permission.action not in _ACTIONS:
+    if permission.action not in ACTIONS:
         raise ApiError(
             "invalid", "invalid action type for permission: unknown action for permission"
         )
@@ -131,6 +133,21 @@ def require_may_mint(call: Call, wanted: Wanted) -> tuple[Id, Id]:
     if call.tx.users.get(user_id) is None or call.tx.organizations.get(wanted.org_id) is None:
         raise UNABLE
     return wanted.org_id, user_id
+
+
+def of_path(call: Call, records: Records[Authorization], what: str) -> Authorization:
+    """Give the authorization of the path, if it exists and this may be done with it.
+
+    Args:
+        records: Where it is: among those of 2.x or those of 1.x.
+        what: One of `CHECKS`.
+
+    Raises:
+        ApiError: 404 or 401.
+    """
+    found = NOT_FOUND.unless(records.get(call.id()))
+    call.rights.require(what, one=found.id, org=found.org_id, user=found.user_id)
+    return found
 
 
 def read_edit(call: Call) -> tuple[str | None, str | None]:

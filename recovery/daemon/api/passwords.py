@@ -12,7 +12,7 @@ from collections.abc import Callable
 from typing import Final
 
 from recovery.daemon.answer import NO_CONTENT, Answer, ApiError
-from recovery.daemon.api.legacy import NOT_FOUND
+from recovery.daemon.api.minting import NOT_FOUND
 from recovery.daemon.call import Call, Slow
 from recovery.daemon.passwords import basic_of, require_good
 from recovery.model.ids import Id, parse_id

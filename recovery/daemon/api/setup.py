@@ -16,8 +16,8 @@ from typing import Final
 import msgspec
 
 from recovery.daemon.answer import Answer, ApiError, json_answer
-from recovery.daemon.api.authorizations import NOT_FOUND
 from recovery.daemon.api.buckets import require_bucket_name, require_times, to_ns
+from recovery.daemon.api.minting import NOT_FOUND
 from recovery.daemon.api.organizations import require_org_name
 from recovery.daemon.api.records import (
     bucket_record,

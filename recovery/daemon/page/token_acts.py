@@ -11,7 +11,7 @@ from typing import Final
 import msgspec
 
 from recovery.daemon.answer import Answer, ApiError
-from recovery.daemon.api.authorizations import NOT_FOUND
+from recovery.daemon.api.minting import NOT_FOUND
 from recovery.daemon.page.shown_once import show_secret
 from recovery.daemon.page.tokens import token_of_path
 from recovery.daemon.page.visit import Visit

@@ -12,7 +12,7 @@ from typing import Final, NamedTuple
 from urllib.parse import urlencode
 
 from recovery.daemon.answer import Answer
-from recovery.daemon.api.authorizations import NOT_FOUND
+from recovery.daemon.api.minting import NOT_FOUND
 from recovery.daemon.page.token_index import SORTS, Cut, TokenFilter, TokenRow
 from recovery.daemon.page.visit import Visit
 from recovery.model.authorization import Authorization
