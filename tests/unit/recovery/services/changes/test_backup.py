@@ -289,6 +289,19 @@ def test_a_disk_error_leaves_nothing(
     assert "Input/output error" in str(error)
 
 
+def test_a_disk_without_room_for_another_file_leaves_nothing(
+    level21_bolt: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(_: Path) -> NoReturn:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr(backups, "create", refuse)
+    error = failed(level21_bolt, level21_bolt.with_name("copy"))
+    assert isinstance(error, WriteFailedError)
+    assert "No space left on device" in str(error)
+    assert names(level21_bolt.parent) == ["level21.bolt"]
+
+
 def test_a_disk_that_writes_something_else_is_noticed(
     level21_bolt: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
