@@ -24,12 +24,14 @@ from recovery.model.gojson import (
     encode,
     encode_text,
     fold,
+    id_field,
     integer_field,
     is_time,
     mended,
+    patched,
     text_field,
 )
-from recovery.model.ids import parse_id
+from recovery.model.ids import Id, parse_id
 
 Check: TypeAlias = Callable[[bytes], bool]
 """Tells of the JSON of one value whether Go decodes it."""
@@ -37,6 +39,11 @@ Shape: TypeAlias = Mapping[str, Check]
 """The fields of a struct by folded name. Others are skipped by Go."""
 
 _NULL: Final = b"null"
+_SPARE: Final = frozenset({
+    "id", "description", "createdat", "updatedat", "rp", "latestcompleted", "latestscheduled",
+    "latestsuccess", "latestfailure", "lastrunstatus", "lastrunerror",
+})  # fmt: skip
+"""Folded names of fields whose loss changes nothing: the ID is known from the key of a record."""
 _BOOLEANS: Final = frozenset({b"true", b"false", _NULL})
 _TEXT: Final = msgspec.json.Decoder(str)
 _LIST: Final = msgspec.json.Decoder(list[msgspec.Raw])
@@ -57,6 +64,25 @@ def can_decode(document: bytes, shape: Shape) -> bool:
     except UndecodableError:
         return False
     return all(name not in shape or shape[name](value.strip()) for name, value in members)
+
+
+def readable(document: bytes, shape: Shape, record_id: Id) -> bytes | None:
+    """Make a record that a server decodes of one that it cannot, or that has lost its ID.
+
+    Returns:
+        The record with that ID, without those texts and times that cannot be decoded and that
+        nothing depends on; None where more is wrong with it, another ID too, or nothing is left.
+    """
+    try:
+        fields = decode_fields(document)
+        bad = {name for name in fields if name in shape and not shape[name](bytes(fields[name]))}
+        stored_id = None if "id" in bad else id_field(fields, "id")
+    except UndecodableError:
+        return None
+    if not bad <= _SPARE or stored_id not in {None, record_id} or not fields.keys() - bad - {"id"}:
+        return None
+    fixed = patched(document, {**dict.fromkeys(bad), "id": record_id}, order=("id",))
+    return fixed if fixed != document and can_decode(fixed, shape) else None
 
 
 def require_decodable(document: bytes, shape: Shape) -> None:
@@ -237,6 +263,14 @@ AUTHORIZATION: Final = _shape(
     ))),
 )  # fmt: skip
 """Type Authorization of auth.go, with type Permission of authz.go."""
+
+USER: Final = _shape(id=is_id, name=is_text, oauthID=is_text, status=is_text)
+"""Type User of user.go."""
+
+ORGANIZATION: Final = _shape(
+    id=is_id, name=is_text, description=is_text, createdAt=is_moment, updatedAt=is_moment
+)
+"""Type Organization of organization.go."""
 
 TASK: Final = _shape(
     id=is_id, type=is_text, orgID=is_id, org=is_text, ownerID=is_id, name=is_text,

@@ -43,7 +43,7 @@ from recovery.services.access import token_facts
 from recovery.services.doctor.chart import Chart, text_of
 from recovery.services.doctor.finding import DEBRIS, Finding, Mend, Rule, Severity, spared
 from recovery.services.doctor.indexes import Adoption, IndexAudit, index_rules
-from recovery.services.doctor.records import wrong_key
+from recovery.services.doctor.records import unreadable, wrong_key
 from recovery.services.doctor.servers import ALL_SERVERS, FROM_2_8, Server
 
 TABLE: Final = "authorizationsv1"
@@ -435,12 +435,13 @@ class _Judge:
 
 def _undecodable(chart: Chart, key: bytes, document: bytes) -> Finding:
     if can_decode(document, SHAPE):
-        finding = NO_ID.broken(TABLE, key)
+        finding = unreadable(NO_ID, TABLE, key, document, SHAPE)
         return chart.stopping(finding, {Server.HASHING} if _is_hashed_at_start(document) else ())
     chart.can_list_authorizations = False
     # A server that brings the store up to level 19 reads them all, too (migrations 16, 17, 19).
     stopped = FROM_2_8 if chart.level >= LEVEL_TOKENS_MIGRATED else ALL_SERVERS - {Server.TO_2_4}
-    return chart.stopping(UNDECODABLE.broken(TABLE, key), stopped)
+    finding = unreadable(UNDECODABLE, TABLE, key, document, SHAPE)
+    return chart.stopping(finding, stopped)
 
 
 def _is_hashed_at_start(document: bytes) -> bool:

@@ -10,6 +10,8 @@ from collections.abc import Iterator
 from contextlib import suppress
 from typing import Final
 
+from msgspec.structs import replace
+
 from recovery.metastore.transaction import MetaTx
 from recovery.model.bucket import (
     SYSTEM_BUCKETS,
@@ -41,7 +43,13 @@ from recovery.model.schema import buckets_of_level
 from recovery.services.doctor.chart import BUCKETS_LOOKED_AT, Chart, as_id, text_of
 from recovery.services.doctor.finding import Finding, Mend, Rule, Severity, putting
 from recovery.services.doctor.indexes import Adoption, IndexAudit, index_rules
-from recovery.services.doctor.records import BY_ITS_ID, hard_name, undecodable, wrong_key
+from recovery.services.doctor.records import (
+    BY_ITS_ID,
+    hard_name,
+    undecodable,
+    unreadable,
+    wrong_key,
+)
 from recovery.services.doctor.servers import ALL_SERVERS, FROM_2_5
 from recovery.services.doctor.shards import groups_on_disk, raised
 from recovery.services.doctor.startup import TASKS_BUCKET
@@ -86,7 +94,9 @@ BAD_CATALOGUE: Final = Rule(
     severity=Severity.FATAL,
     problem="is the engine's catalogue, and cannot be understood",
     effect="influxd stops: Failed to open meta client",
-    remedy="repair cannot know what it was: restore a backup of the store",
+    remedy="restore a backup of the store; or ask for this number, and repair makes it again from "
+    "the engine's folder, where that is known",
+    is_on_request=True,
 )
 NO_CATALOGUE: Final = Rule(
     number="I13",
@@ -172,6 +182,8 @@ MAKES_AGAIN: Final = (
     "repair makes the bucket again, with the name and the organization that the index has, and the "
     "retention period that the engine's catalogue has; its data are found again"
 )
+TAKES_KEY: Final = "repair gives it the ID that its key says, as the index does"
+TAKES_ID: Final = "repair puts it under its ID, as the index does"
 TAKES_OTHER_NAME: Final = (
     "repair leaves it alone, because writes and queries by that name work: asked for it, "
     "repair gives the bucket that name"
@@ -199,14 +211,16 @@ def examine_buckets(chart: Chart) -> Iterator[Finding]:
             require_decodable(document, BUCKET_SHAPE)
         except UndecodableError:
             chart.buckets.opaque.add(text_of(key))
-            has_no_id = can_decode(document, BUCKET_SHAPE)
-            yield (NO_ID if has_no_id else UNDECODABLE).broken(TABLE, key)
+            rule = NO_ID if can_decode(document, BUCKET_SHAPE) else UNDECODABLE
+            finding = unreadable(rule, TABLE, key, document, BUCKET_SHAPE)
+            yield finding if finding.mend is not None else catalogue.remaking(finding, key)
             continue
-        yield from catalogue.compare(bucket, rank)
+        compared = list(catalogue.compare(bucket, rank))
         if key != bucket.id.encode():
             chart.buckets.opaque.update((text_of(key), bucket.id))
-            yield WRONG_KEY.broken(TABLE, key)
+            yield from _under_wrong_key(chart, key, bucket, compared)
             continue
+        yield from compared
         chart.buckets.known.add(bucket.id)
         yield from _bucket(chart, bucket)
         if bucket.org_id is not None and bucket.name:
@@ -223,6 +237,33 @@ def examine_buckets(chart: Chart) -> Iterator[Finding]:
 
     yield from audit.findings(chart.buckets, missing=missing)
     yield from catalogue.leftovers()
+
+
+def _under_wrong_key(
+    chart: Chart, key: bytes, bucket: Bucket, compared: list[Finding]
+) -> Iterator[Finding]:
+    """Give a bucket whose key is not its ID, which goes by that of the two that the index names."""
+    named = chart.tx.table(INDEX).get(f"{bucket.org_id}{bucket.name}".encode())
+    if named == key and parse_id(key) is not None:
+        finding = WRONG_KEY.broken(
+            TABLE, key, mend=putting(TABLE, key, bucket.rewritten({"id": text_of(key)})),
+            remedy=TAKES_KEY,
+        )  # fmt: skip
+        for one in compared:  # under its wrong ID
+            if one.number == NO_DATABASE.number:
+                finding = replace(finding, severity=one.severity, stopped=one.stopped)
+        yield finding
+        return
+    yield from compared
+    if named != bucket.id.encode() or chart.tx.table(TABLE).has(named):
+        yield WRONG_KEY.broken(TABLE, key)
+        return
+
+    def move(tx: MetaTx) -> None:
+        tx.table(TABLE).put(bucket.id.encode(), tx.table(TABLE).get(key) or b"")
+        tx.table(TABLE).delete(key)
+
+    yield WRONG_KEY.broken(TABLE, key, mend=move, remedy=TAKES_ID)
 
 
 def _bucket(chart: Chart, bucket: Bucket) -> Iterator[Finding]:
@@ -302,7 +343,9 @@ class _Catalogue:
             decoded = decode_catalogue(stored)
         except CatalogueError as error:
             yield BAD_CATALOGUE.broken(
-                CATALOGUE, problem=f"{BAD_CATALOGUE.problem}: it {error.problem}"
+                CATALOGUE,
+                problem=f"{BAD_CATALOGUE.problem}: it {error.problem}",
+                mend=None if self._chart.engine is None else _making_catalogue(self._chart),
             )
             return
         self._databases = {}
@@ -352,12 +395,23 @@ class _Catalogue:
 
     def reviving(self, key: bytes, entry: bytes) -> Adoption | None:
         """Make a bucket whose record is lost again, of its name and what the engine knows."""
+        return self._made_of(key, entry) if self.keeps(text_of(key)) else None
+
+    def remaking(self, finding: Finding, key: bytes) -> Finding:
+        """Make a bucket that cannot be decoded again, if one entry leads to it."""
+        entries = [entry for entry, value in self._chart.tx.table(INDEX).items() if value == key]
+        made = self._made_of(key, entries[0]) if len(entries) == 1 else None
+        if made is None:
+            return finding
+        return replace(finding, mend=made.mend, remedy=made.remedy)
+
+    def _made_of(self, key: bytes, entry: bytes) -> Adoption | None:
         bucket_id, org_id = parse_id(key), text_of(entry[:ID_LENGTH])
         try:
             name = entry[ID_LENGTH:].decode()
         except UnicodeDecodeError:
             return None
-        if not name or bucket_id is None or not self.keeps(bucket_id):
+        if not name or bucket_id is None or bucket_id not in (self._databases or {}):
             return None
         policies = (self._databases or {})[bucket_id].policies
         policy = next((one for one in policies if one.name == POLICY), None)

@@ -41,6 +41,7 @@ UNDECODABLE: Final = Rule(
     remedy="repair cannot know what it was: make it again with influx v1 dbrp create",
 )
 WRONG_KEY: Final = wrong_key("I28", "a DBRP mapping", Severity.MEDIUM)
+RULES: Final = UNDECODABLE, WRONG_KEY
 NO_ORG: Final = Rule(
     number="I28",
     severity=Severity.MEDIUM,
@@ -104,7 +105,7 @@ def examine_dbrp(chart: Chart) -> Iterator[Finding]:
     by_database = IndexAudit(chart.tx.table(BY_DATABASE), TABLE, INDEX)
     by_org = IndexAudit(chart.tx.table(BY_ORG), TABLE, INDEX)
     databases: dict[bytes, list[_Dbrp]] = {}
-    for found in well_kept(TABLE, chart, population, _decode, (UNDECODABLE, WRONG_KEY)):
+    for found in well_kept(TABLE, chart, population, _decode, RULES, DBRP):
         if isinstance(found, Finding):
             yield found
             continue

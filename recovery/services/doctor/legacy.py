@@ -11,6 +11,7 @@ from typing import Final
 from msgspec.structs import replace
 
 from recovery.model.authorization import ACTIVE, INACTIVE, Authorization, decode_authorization
+from recovery.model.goshape import AUTHORIZATION as SHAPE
 from recovery.services.doctor.authorizations import key_of
 from recovery.services.doctor.chart import Chart, Population, text_of
 from recovery.services.doctor.finding import DEBRIS, Finding, Rule, Severity
@@ -30,6 +31,7 @@ PASSWORDS: Final = "legacy/authorizationPasswordv1"
 
 UNDECODABLE: Final = undecodable("I29", "a 1.x authorization", "listing them fails as a whole")
 WRONG_KEY: Final = wrong_key("I29", "a 1.x authorization")
+RULES: Final = UNDECODABLE, WRONG_KEY
 ODD_STATUS: Final = Rule(
     number="I29",
     severity=Severity.MEDIUM,
@@ -100,7 +102,7 @@ def examine_legacy(chart: Chart) -> Iterator[Finding]:
     index = chart.tx.table(INDEX)
     is_trace = chart.tx.table(PASSWORDS).has
     audit = IndexAudit(index, TABLE, NAMES, adopt=adopt, is_trace=is_trace)
-    for found in well_kept(TABLE, chart, population, _decode, (UNDECODABLE, WRONG_KEY)):
+    for found in well_kept(TABLE, chart, population, _decode, RULES, SHAPE):
         if isinstance(found, Finding):
             yield found
             continue

@@ -13,6 +13,7 @@ from recovery.metastore.transaction import MetaTx
 from recovery.model.bucket import SYSTEM_BUCKETS, TYPE_SYSTEM, SystemBucket
 from recovery.model.display import is_typeable
 from recovery.model.gojson import format_time
+from recovery.model.goshape import ORGANIZATION
 from recovery.model.ids import ID_LENGTH
 from recovery.model.organization import Organization, decode_organization, index_name
 from recovery.services.doctor.chart import Chart, as_id, text_of
@@ -94,7 +95,7 @@ def examine_organizations(chart: Chart) -> Iterator[Finding]:
         is_trace=lambda org_id: text_of(org_id) in chart.lost_orgs,
     )
     rules = UNDECODABLE, WRONG_KEY
-    for found in well_kept(TABLE, chart, chart.orgs, decode_organization, rules):
+    for found in well_kept(TABLE, chart, chart.orgs, decode_organization, rules, ORGANIZATION):
         if isinstance(found, Finding):
             yield found
             continue

@@ -48,7 +48,7 @@ from recovery.services.doctor.finding import (
     spared,
 )
 from recovery.services.doctor.indexes import IndexAudit, IndexRules, index_rules
-from recovery.services.doctor.records import undecodable, well_kept, wrong_key
+from recovery.services.doctor.records import NO_SHAPE, undecodable, well_kept, wrong_key
 
 SECRETS: Final = "secretsv1"
 DASHBOARDS: Final = "dashboardsv2"
@@ -357,7 +357,7 @@ def _plain(chart: Chart) -> Iterator[Finding]:
             wrong_key("I32", f"a {what}", Severity.MEDIUM),
         )
         decode = partial(_decode, name, _read)
-        for one in well_kept(name, chart, Population(), decode, rules):
+        for one in well_kept(name, chart, Population(), decode, rules, SHAPES[name]):
             if isinstance(one, Finding):
                 yield one
 
@@ -396,7 +396,8 @@ def _indexed(chart: Chart, kind: _Kind, populations: dict[str, Population]) -> I
         wrong_key(kind.number, "a record", Severity.MEDIUM),
     )
     decode = partial(_decode, kind.table, kind.read)
-    for one in well_kept(kind.table, chart, population, decode, rules):
+    shape = SHAPES.get(kind.table, NO_SHAPE)
+    for one in well_kept(kind.table, chart, population, decode, rules, shape):
         if not isinstance(one, Finding):
             record = one[1]
             audit.want(kind.key(record).encode("utf-8", "surrogateescape"), kind.value(record))

@@ -7,17 +7,27 @@ one kind has. Must not live here: what only one kind can have.
 from collections.abc import Callable, Collection, Iterator
 from typing import Final, TypeVar
 
+from msgspec.structs import replace
+
 from recovery.metastore.table import Identified
 from recovery.metastore.transaction import MetaTx
 from recovery.model.authorization import Authorization
 from recovery.model.gojson import UndecodableError
+from recovery.model.goshape import Shape, can_decode, readable
+from recovery.model.ids import parse_id
 from recovery.model.organization import Organization
 from recovery.model.password import is_password_hash
 from recovery.model.user import User
 from recovery.services.doctor.chart import Chart, Population, text_of
-from recovery.services.doctor.finding import Finding, Rule, Severity, deleting, spared
+from recovery.services.doctor.finding import Finding, Rule, Severity, deleting, putting, spared
 from recovery.services.doctor.indexes import Adoption
 
+NO_SHAPE: Final[Shape] = {}
+READABLE: Final = (
+    "repair puts its ID back, which its key says, and takes those texts and times out that cannot "
+    "be read and that nothing depends on"
+)
+LISTS_FAIL: Final = "each list of its kind ends with 400, for every token and every session"
 BY_ITS_ID: Final = "give it another name, with its ID in the place of the first NAME"
 
 
@@ -60,18 +70,31 @@ def hard_name(number: str, what: str, operation: str, remedy: str) -> Rule:
     )
 
 
+def unreadable(rule: Rule, table: str, key: bytes, document: bytes, shape: Shape) -> Finding:
+    """Give the finding that a server cannot decode a record, with a mend where little is wrong."""
+    record_id = parse_id(key)
+    fixed = None if record_id is None else readable(document, shape, record_id)
+    if fixed is None:
+        return rule.broken(table, key)
+    mend = putting(table, key, fixed)
+    kind = replace(rule, is_on_request=False, operations=())
+    return kind.broken(table, key, mend=mend, remedy=READABLE)
+
+
 def well_kept(
     table: str,
     chart: Chart,
     population: Population,
     decode: Callable[[bytes], RecordT],
     rules: tuple[Rule, Rule],
+    shape: Shape,
 ) -> Iterator[tuple[bytes, RecordT] | Finding]:
     """Walk the records of a bolt bucket.
 
     Args:
         population: Learns which there are.
         rules: That a record can be decoded, and that it is under its ID.
+        shape: What a server decodes it into.
 
     Yields:
         Key and record of each that is, and a finding for each that is not.
@@ -82,7 +105,10 @@ def well_kept(
             record = decode(document)
         except UndecodableError:
             population.opaque.add(text_of(key))
-            yield rules[0].broken(table, key)
+            finding = unreadable(rules[0], table, key, document, shape)
+            # Go takes it for one whose ID is zero.
+            is_bare = shape is not NO_SHAPE and can_decode(document, shape)
+            yield replace(finding, effect=LISTS_FAIL) if is_bare else finding
             continue
         if key != record.id.encode():
             population.opaque.update((text_of(key), record.id))

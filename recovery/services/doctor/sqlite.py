@@ -123,8 +123,9 @@ NO_ORG: Final = Rule(
     number="I33",
     severity=Severity.LOW,
     problem="has rows of an organization that does not exist",
-    effect="nobody can see them",
+    effect="nobody can see them; influxd leaves those of an organization that it deletes",
     remedy="repair does not change it",
+    is_advice=True,
 )
 NO_BUCKET: Final = Rule(
     number="I33",

@@ -27,6 +27,7 @@ from recovery.model.ids import ID_LENGTH, Id
 from recovery.services.doctor.chart import Chart, Population, text_of
 from recovery.services.doctor.finding import DEBRIS, Finding, Mend, Rule, Severity, deleting, spared
 from recovery.services.doctor.indexes import Adoption, IndexAudit, index_rules
+from recovery.services.doctor.records import unreadable
 from recovery.services.doctor.servers import FROM_2_5, NO_SERVER, Server
 from recovery.services.doctor.startup import LOADED_TASKS, bad_runs, finds_itself
 
@@ -132,7 +133,9 @@ def examine_tasks(chart: Chart) -> Iterator[Finding]:
             task = _decode(document)
         except UndecodableError:
             tasks.opaque.add(text_of(key))
-            yield chart.stopping(UNDECODABLE.broken(TABLE, key, mend=_giving_up(key)), stops)
+            finding = unreadable(UNDECODABLE, TABLE, key, document, TASK)
+            mend = finding.mend or _giving_up(key)
+            yield chart.stopping(replace(finding, mend=mend), stops)
             continue
         yield from _bad_runs(chart, task, stops)
         if key != task.id.encode():

@@ -13,6 +13,7 @@ import msgspec
 
 from recovery.metastore.transaction import MetaTx
 from recovery.model.display import is_typeable
+from recovery.model.goshape import USER
 from recovery.model.standing import Answer
 from recovery.model.user import ACTIVE, INACTIVE, User, decode_user
 from recovery.services.access import role_rights
@@ -40,6 +41,7 @@ UNDECODABLE: Final = undecodable(
     "I6", "a user", "left out of lists, and an error when asked for by ID"
 )
 WRONG_KEY: Final = wrong_key("I6", "a user")
+RULES: Final = UNDECODABLE, WRONG_KEY
 NO_NAME: Final = Rule(
     number="I6",
     severity=Severity.HIGH,
@@ -90,7 +92,7 @@ def examine_users(chart: Chart) -> Iterator[Finding]:
         adopt=adopt,
         is_trace=lambda user_id: text_of(user_id) in chart.lost_users,
     )
-    for found in well_kept(TABLE, chart, chart.users, decode_user, (UNDECODABLE, WRONG_KEY)):
+    for found in well_kept(TABLE, chart, chart.users, decode_user, RULES, USER):
         if isinstance(found, Finding):
             yield found
             continue
