@@ -18,15 +18,19 @@ from bolt_store.codec.layout import (
     META_FLAG,
     META_PAGE_COUNT,
     PAGE_HEADER,
-    PAGE_HEADER_SIZE_BYTES,
     VERSION,
 )
 from bolt_store.codec.meta import Meta, decode_meta, implausibility
+from bolt_store.codec.page import PageHeader, encode_page_header
 from bolt_store.errors import FormatError
 
 PAGE_SIZES: Final = (4096, 16384, 65536, 8192, 32768, 2048, 1024)
 """Sizes of pages to be tried, the usual ones first."""
 _MARK: Final = META.pack(MAGIC, VERSION, *[0] * 8)[:8]
+_STARTS: Final = tuple(
+    encode_page_header(PageHeader(slot, META_FLAG, 0, 0)) + _MARK for slot in range(META_PAGE_COUNT)
+)
+"""Of the two metas."""
 _HEADER: Final = rb"(?s)(?=.{4}\0{4}[\x01\x02\x10]\0.{4}\0\0)"
 """Of a page of data: a number of four bytes, one kind, any count, fewer than 65,536 more pages."""
 
@@ -38,19 +42,16 @@ def named_beginnings(content: bytes) -> Iterator[tuple[int, Meta]]:
         Where the file begins that it is a meta of, before the content where that is negative; and
         the meta.
     """
-    at = content.find(_MARK)
-    while at >= 0:
-        start = at - PAGE_HEADER_SIZE_BYTES
-        page = content[max(start, 0) : start + META_END_BYTES]
-        try:
-            meta = decode_meta(page)
-        except FormatError:
-            meta = None
-        if meta is not None and meta.is_signed and implausibility(meta) is None:
-            slot, flags, _, _ = PAGE_HEADER.unpack_from(page)
-            if flags == META_FLAG and slot < META_PAGE_COUNT:
-                yield start - slot * meta.page_size_bytes, meta
-        at = content.find(_MARK, at + 1)
+    for slot, start in enumerate(_STARTS):
+        at = content.find(start)
+        while at >= 0:
+            try:
+                meta = decode_meta(content[at : at + META_END_BYTES])
+            except FormatError:
+                meta = None
+            if meta is not None and meta.is_signed and implausibility(meta) is None:
+                yield at - slot * meta.page_size_bytes, meta
+            at = content.find(start, at + 1)
 
 
 def likely_beginnings(content: bytes) -> Counter[int]:

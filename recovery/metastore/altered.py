@@ -17,6 +17,7 @@ import os
 import re
 from collections.abc import Callable
 from functools import partial
+from itertools import chain
 from pathlib import Path
 from typing import Final, NamedTuple
 
@@ -112,14 +113,12 @@ def _stores(descriptor: int, *, is_whole: bool) -> dict[int, bolt_store.Meta | N
     """Return where stores begin, each with its newest meta, the newest last."""
     newest: dict[int, bolt_store.Meta | None] = {}
     txids: dict[int, int] = {}
-    offset = 0
-    while window := os.pread(descriptor, SAMPLE_BYTES + _OVERLAP_BYTES, offset):
+    ranges = bolt_store.data_ranges(descriptor) if is_whole else [(0, SAMPLE_BYTES)]
+    for offset in chain.from_iterable(range(*stored, SAMPLE_BYTES) for stored in ranges):
+        window = os.pread(descriptor, SAMPLE_BYTES + _OVERLAP_BYTES, offset)
         for at, meta in bolt_store.named_beginnings(window):
             if meta.txid >= txids.get(offset + at, 0):
                 newest[offset + at], txids[offset + at] = meta, meta.txid
-        offset += SAMPLE_BYTES
-        if not is_whole:
-            break
     return dict(sorted(newest.items(), key=lambda one: txids[one[0]]))
 
 

@@ -8,6 +8,7 @@ import subprocess
 from collections.abc import Callable
 from pathlib import Path
 from random import Random
+from time import process_time
 
 import pytest
 
@@ -97,6 +98,19 @@ def test_what_salvage_tells_to_type_gives_the_store(tmp_path: Path, name: str) -
     missing = len(made) - len(made.lstrip(b"\0")) if name.startswith("without") else 0
     assert made[missing:].startswith(END[missing:])
     assert recognized(tmp_path / "it's a copy.bolt") is None
+
+
+def test_what_was_never_written_of_a_disk_is_not_read(tmp_path: Path) -> None:
+    path = tmp_path / "disk"
+    with path.open("wb") as disk:
+        disk.seek(1 << 39)
+        disk.write(STORE)
+        disk.truncate(1 << 40)
+    started = process_time()
+    found = recognized(path)
+    assert process_time() - started < 5
+    assert found is not None
+    assert f"begins at byte {1 << 39}" in found.problem
 
 
 @pytest.mark.parametrize("name", LOST)
