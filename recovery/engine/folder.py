@@ -276,8 +276,17 @@ class EngineFolder:
         segments = [[f"{one}/{name}" for name in self._names(one)] for one in partitions]
         if not all(segments):
             return True
-        has_points = any(name.endswith(".tsm") for one in shards for name in self._names(one))
-        return has_points and not any(self._has_entry(one[0]) for one in segments)
+        if any(self._has_entry(one[0]) for one in segments):
+            return False
+        logs = [f"{WAL}{one.removeprefix(DATA)}" for one in shards]  # a small bucket has only these
+        names = [f"{one}/{name}" for one in (*shards, *logs) for name in self._names(one)]
+        return any(name.endswith((".tsm", ".wal")) and self._has_bytes(name) for name in names)
+
+    def _has_bytes(self, relative: str) -> bool:
+        try:
+            return (self.path / relative).stat().st_size > 0
+        except OSError:
+            return False
 
     def _has_entry(self, relative: str) -> bool:
         """Tell whether a segment of series has an entry, or cannot be read."""
