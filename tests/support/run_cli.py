@@ -20,7 +20,9 @@ from dataclasses import dataclass
 from fcntl import ioctl
 from pathlib import Path
 from typing import IO, Final
+from unittest.mock import patch
 
+from recovery.cli import waiting
 from recovery.cli.habits import ASKING
 from recovery.cli.main import main
 from tests.support import warm
@@ -161,7 +163,11 @@ class Cli:
         Only for commands that ask nothing; nothing is known of colours.
         """
         argv = self.command(*words, program=())
-        with tempfile.TemporaryFile() as file, _Screen(file, encoding="utf-8") as screen:
+        with (
+            patch.object(waiting, "DELAY_S", 600.0),  # no progress, however busy the machine is
+            tempfile.TemporaryFile() as file,
+            _Screen(file, encoding="utf-8") as screen,
+        ):
             environ = self.environ(COLUMNS=str(columns), NO_COLOR="1", **environ)
             code = main(argv, environ=environ, stdout=screen, stderr=screen)
             screen.seek(0)
