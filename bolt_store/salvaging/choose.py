@@ -295,8 +295,10 @@ def _is_better_than_whole(other: Candidate, best: Candidate, found: Found) -> bo
         return False
     if not other.is_clean:
         # A page of another place that is sound hides that all below the right one is lost.
-        is_older = other.is_named and not best.is_proven
-        return is_older and _is_poorer(best, other) and _is_cut_off(best)
+        if not other.is_named or best.is_proven or not _is_poorer(best, other):
+            return False
+        # Without a freelist nothing tells what is cut off.
+        return _is_cut_off(best) or (best.is_freelist_lost and _is_poor(best, other))
     # A whole tree below another root is half of what that leads to.
     if best.survey.root_pgid in found.parents or _is_poor(best, other):
         return True

@@ -266,6 +266,7 @@ MISSED_ONCE = (
     "6001-38", "6002-40", "6002-235", "6002-298", "6002-337", "6003-89", "6003-192", "6003-459",
     "7002-47", "7002-492", "8002-67", "9001-342", "9002-136", "9002-92", "10-181", "10-281",
     "20001-288", "20003-207", "22001-72", "31301-225", "41003-212", "42001-264",
+    "61003-56",
 )  # fmt: skip
 """Trials that failed, each of another kind: pages below a lost root; a name that ends in what a
 lost sector reads as; an end that is cut off; a damaged key that is still in order; a newer state
@@ -275,7 +276,8 @@ one of them in that of the root; a branch that is a former state of itself, or o
 wrong bit in the size of a bucket, of a key, of a value that others beside it have as well; a newer
 state with pages that are older than itself; the key beside a lost table; a former freelist; a
 sound page of another place, so that what was below the right one is cut off unseen; states of which
-either may be the newer one; pages below a lost root, to one of which pages were put back."""
+either may be the newer one; pages below a lost root, to one of which pages were put back; a poor
+newest state without a freelist."""
 
 MISSED_IN_HISTORIES = (
     "41001-43", "41001-131", "41001-226", "41002-147", "41003-113", "41003-161", "42001-156",
@@ -329,7 +331,7 @@ def test_never_less_than_the_best_in_a_long_campaign(seed: int, tmp_path: Path) 
 
 @pytest.mark.slow
 @pytest.mark.timeout(3600)
-@pytest.mark.parametrize("seed", [42002, 42005])
+@pytest.mark.parametrize("seed", [42002, 51002])
 def test_never_less_than_the_best_of_further_histories(seed: int, tmp_path: Path) -> None:
     _, wrong = run_campaign(seed, 300, tmp_path, partial(any_history, seed))
     assert wrong == []
