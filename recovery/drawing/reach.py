@@ -13,7 +13,7 @@ from typing import Final
 
 import msgspec
 
-from recovery.drawing.svg import element, fitted_text, picture
+from recovery.drawing.svg import element, fitted_text, picture, shortened
 from recovery.model.display import displayed
 
 _WIDTH: Final = 1000.0
@@ -24,6 +24,7 @@ _TOP: Final = 44.0
 _LEFTS: Final = (0.0, 365.0, 730.0)
 _HEADINGS: Final = ("Users", "Tokens and roles", "Reach")
 _LABEL_SIZE: Final = 15
+_TITLE_COLUMNS: Final = 90
 _NOTE_SIZE: Final = 12
 _TEXT_WIDTH: Final = _BOX_WIDTH - 28
 _LEGEND: Final = "solid: works now · dashed: does not · thick: an operator's"
@@ -189,7 +190,9 @@ def _boxes(placed: dict[str, _Place]) -> Iterator[str]:
     for place in placed.values():
         box = place.box
         label = box.label if box.is_shown else displayed(box.label)
-        content = element("title", escape(f"{label} {displayed(box.note)}".strip()))
+        content = element(
+            "title", escape(f"{shortened(label, _TITLE_COLUMNS)} {displayed(box.note)}".strip())
+        )
         content += element(
             "rect",
             x=place.left + 1,

@@ -41,6 +41,8 @@ from recovery.services.session import View
 WAYS_APART_MAX: Final = 40
 """Up to so many ways are told one by one; more are bundled by owner and rights."""
 _KNOWN_LISTS_MAX: Final = 10_000
+WORDS_COLUMNS_MAX: Final = 60
+"""What a name may take where what is reached is told, in columns of a terminal."""
 NAME_COLUMNS_MAX: Final = 32
 """What a name may take in the few words for a token, in columns of a terminal."""
 
@@ -82,8 +84,10 @@ class Grant(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def words(self) -> str:
-        """What is reached, in words; names in it are escaped."""
-        where = displayed(self.organization or self.organization_id or "all organizations")
+        """What is reached, in words; names in it are escaped, and long ones are cut."""
+        where = shortened(
+            self.organization or self.organization_id or "all organizations", WORDS_COLUMNS_MAX
+        )
         if self.target is Target.OTHER and self.organization_id is None and "/" in self.name:
             return self.name
         match self.target:
@@ -94,7 +98,7 @@ class Grant(msgspec.Struct, frozen=True, kw_only=True):
             case Target.ALL_BUCKETS:
                 return f"all buckets of {where}"
             case Target.BUCKET:
-                return f"{where} / {displayed(self.name)}"
+                return f"{where} / {shortened(self.name, WORDS_COLUMNS_MAX)}"
             case _:
                 return f"{self.name} of {where}"
 

@@ -4,14 +4,20 @@ Lives here: `draw_reach_of`. Must not live here: who can reach what (`recovery.s
 how a picture is written (`recovery.drawing`).
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from typing import Final, NamedTuple
+
+import msgspec
 
 from recovery.drawing.reach import Box, Line, Strength, draw_reach
 from recovery.services.reach import Grant, Reach, ReachUser, Way
 
 BOXES_MAX: Final = 60
 """More in one column cannot be followed by an eye; the rest is in the table."""
+GRANTS_SHOWN: Final = 6
+"""Of one way; the rest is on the page of the token."""
+PICTURE_SIZE_BYTES_MAX: Final = 30_000
+BOXES_MIN: Final = 6
 _MORE: Final = "more"
 
 
@@ -36,12 +42,25 @@ NO_LINKS: Final = Links(_nowhere, _nowhere)
 
 def draw_reach_of(reach: Reach, links: Links = NO_LINKS) -> str:
     """Draw who can reach what; links say where boxes lead."""
-    ways = reach.ways[:BOXES_MAX]
-    shown_users = {way.user_id for way in ways} or {one.id for one in reach.users[:BOXES_MAX]}
-    users = [*_users(reach, shown_users, links)]
+    box_count = BOXES_MAX
+    picture = _drawn(reach, links, box_count)
+    while len(picture.encode()) > PICTURE_SIZE_BYTES_MAX and box_count > BOXES_MIN:
+        box_count //= 2
+        picture = _drawn(reach, links, box_count)
+    return picture
+
+
+def _drawn(reach: Reach, links: Links, box_count: int) -> str:
+    """Draw as much as so many boxes in a column have room for."""
+    ways = [
+        msgspec.structs.replace(way, grants=way.grants[:GRANTS_SHOWN])
+        for way in reach.ways[:box_count]
+    ]
+    shown_users = {way.user_id for way in ways} or {one.id for one in reach.users[:box_count]}
+    users = [*_users(reach, shown_users, links)][:box_count]
     grants = {grant.key: grant for way in ways for grant in way.grants}
     reached = [Box(key=_key(one), label=one.words, is_shown=True) for one in grants.values()][
-        :BOXES_MAX
+        :box_count
     ]
     left_out = len(reach.ways) - len(ways)
     tokens = [_token(number, way, links) for number, way in enumerate(ways)]
@@ -90,7 +109,7 @@ def _token(number: int, way: Way, links: Links) -> Box:
     )
 
 
-def _lines(ways: tuple[Way, ...]) -> Iterator[Line]:
+def _lines(ways: Sequence[Way]) -> Iterator[Line]:
     for number, way in enumerate(ways):
         strength = Strength.WORKS if way.is_usable else Strength.BROKEN
         if way.is_usable and way.is_operator:

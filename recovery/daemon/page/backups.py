@@ -12,7 +12,6 @@ from typing import Final, NamedTuple
 from recovery.daemon.answer import Answer, ApiError
 from recovery.daemon.journal import JournalEntry
 from recovery.daemon.page.copies import copies_here
-from recovery.daemon.page.token_index import Cut
 from recovery.daemon.page.visit import Visit
 from recovery.errors import RecoveryError
 
@@ -40,7 +39,7 @@ def show(visit: Visit) -> Answer:
     rows = [Row(one, undone.get(one.number)) for one in reversed(journal.entries)]
     return visit.screen(
         "backups.html",
-        cut=Cut.of(rows, visit.asked.get("page"), ROWS),
+        cut=visit.cut(rows, ROWS),
         has_undoable=any(row.undone_by is None for row in rows),
         backup=desk.changes.backup_path,
         copies=copies_here(visit),

@@ -13,7 +13,6 @@ from typing import Final
 
 from recovery.daemon.answer import Answer
 from recovery.daemon.page.render import SAFETY, moment
-from recovery.daemon.page.token_index import Cut
 from recovery.daemon.page.visit import Visit
 from recovery.model.display import displayed
 from recovery.services.ledger import Operation, read_operations
@@ -30,7 +29,7 @@ def show(visit: Visit) -> Answer:
     rows = _found(visit, wanted)
     return visit.screen(
         "ledger.html",
-        cut=Cut.of(rows, visit.asked.get("page")),
+        cut=visit.cut(rows),
         find=wanted,
         by=_by,
         running=visit.page.desk.changes.running_intent_id,

@@ -10,7 +10,6 @@ Source: spec admin-daemon 4.12.
 from typing import Final
 
 from recovery.daemon.answer import Answer
-from recovery.daemon.page.token_index import Cut
 from recovery.daemon.page.visit import Visit
 from recovery.services.reach_picture import Links, draw_reach_of
 from recovery.services.stores.page_map import MEANINGS
@@ -29,7 +28,7 @@ def reach(visit: Visit) -> Answer:
         "map.html",
         reach=found,
         picture=draw_reach_of(found, LINKS),
-        cut=Cut.of(found.ways, visit.asked.get("page")),
+        cut=visit.cut(found.ways),
         user=user or "",
         bucket=bucket or "",
     )

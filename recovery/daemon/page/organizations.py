@@ -11,11 +11,10 @@ from collections import Counter
 from typing import Final
 
 from recovery.daemon.answer import Answer, ApiError
-from recovery.daemon.page.token_index import Cut
 from recovery.daemon.page.user_acts import change_role
 from recovery.daemon.page.visit import Visit
 from recovery.model.bucket import TYPE_SYSTEM, Bucket
-from recovery.model.ids import Id, parse_id
+from recovery.model.ids import Id
 from recovery.model.organization import Organization
 from recovery.services.authorizations.listing import Inventory
 from recovery.services.session import View
@@ -63,7 +62,7 @@ def list_all(visit: Visit) -> Answer:
     rows.sort(key=lambda one: (one[0].name.casefold(), one[0].id))
     return visit.screen(
         "organizations.html",
-        cut=Cut.of(rows, visit.asked.get("page")),
+        cut=visit.cut(rows),
         may_make=visit.may("create organization"),
     )
 
@@ -82,7 +81,7 @@ def make(visit: Visit) -> Answer:
         CreateOrganization(
             name=visit.form.line("name"),
             description=visit.form.line("description"),
-            owner=visit.form.get("owner") or None,
+            owner=visit.user_of(visit.form, "owner") or visit.form.get("owner") or None,
             is_ensured=False,
             clock=visit.page.desk.clock,
             rng=visit.page.desk.rng,
@@ -116,7 +115,7 @@ def show(visit: Visit) -> Answer:
             *(("owner", one) for one in row.owners),
             *(("member", one) for one in row.members),
         ],
-        cut=Cut.of(buckets, visit.asked.get("page")),
+        cut=visit.cut(buckets),
         retention=retention_text,
         system=TYPE_SYSTEM,
         others=[(one.id, one.name) for one in visit.tx.users.walk([]) if one.id not in have],
@@ -152,7 +151,7 @@ def remove_member(visit: Visit) -> Answer:
 
 
 def _change_role(visit: Visit, found: Organization) -> Answer:
-    user_id = parse_id(visit.form.get("user"))
+    user_id = visit.user_of(visit.form, "user")
     if user_id is None:
         raise ApiError("invalid", "choose a user")
     return change_role(visit, user_id, found.id, f"/organizations/{found.id}")

@@ -142,9 +142,9 @@ def own_path(path: str) -> str:
     return path if is_path and is_plain else "/"
 
 
-def brief(text: str) -> str:
+def brief(text: str, columns: int = _BRIEF_COLUMNS) -> str:
     """Shorten a text for a list, and make it safe to look at."""
-    return shortened(text, _BRIEF_COLUMNS)
+    return shortened(text, columns)
 
 
 def day(text: str) -> str:

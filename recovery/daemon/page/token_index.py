@@ -293,6 +293,9 @@ class Cut(msgspec.Struct, frozen=True, kw_only=True):
         total: How many there are on all pages.
         number: Number of the page, from 1.
         page_count: How many pages there are, at least 1.
+        size: Rows of a page.
+        usual: Rows of a page, unless they are too long for it.
+        whole: The whole list.
     """
 
     rows: Sequence[object]
@@ -301,22 +304,28 @@ class Cut(msgspec.Struct, frozen=True, kw_only=True):
     total: int
     number: int
     page_count: int
+    size: int
+    usual: int
+    whole: Sequence[object]
 
     @classmethod
-    def of(cls, rows: Sequence[object], asked: str, size: int = PAGE_ROWS) -> Self:
+    def of(
+        cls, rows: Sequence[object], asked: str, size: int = PAGE_ROWS, *, wanted: str = ""
+    ) -> Self:
         """Cut a page out of a list.
 
         Args:
             rows: The whole list.
             asked: The number of the page, as it was asked for; anything else means the first.
             size: Rows of a page.
+            wanted: Fewer rows of a page, as they were asked for; anything else means `size`.
 
         Returns:
             The page; the last one when there are not so many.
         """
+        usual, size = size, min(_natural(wanted) or size, size)
         page_count = max(1, -(-len(rows) // size))
-        number = int(asked) if asked.isascii() and asked.isdigit() and len(asked) < 10 else 1  # noqa: PLR2004 # digits enough
-        number = min(max(number, 1), page_count)
+        number = min(max(_natural(asked), 1), page_count)
         start = (number - 1) * size
         shown = rows[start : start + size]
         return cls(
@@ -326,4 +335,22 @@ class Cut(msgspec.Struct, frozen=True, kw_only=True):
             total=len(rows),
             number=number,
             page_count=page_count,
+            size=size,
+            usual=usual,
+            whole=rows,
         )
+
+    def halved(self) -> Self:
+        """Cut half as much, beginning with the same row or a little before it."""
+        size = max(self.size // 2, 1)
+        number = str((self.first - 1) // size + 1)
+        return self.of(self.whole, number, self.usual, wanted=str(size))
+
+    def query(self, number: int) -> str:
+        """Write what a link asks for to lead to a page of this list."""
+        return f"page={number}" + f"&rows={self.size}" * (self.size != self.usual)
+
+
+def _natural(text: str) -> int:
+    """Read a number that was asked for; 0 for what is none."""
+    return int(text) if text.isascii() and text.isdigit() and len(text) < 10 else 0  # noqa: PLR2004 # digits enough

@@ -14,7 +14,7 @@ from recovery.daemon.answer import Answer, ApiError
 from recovery.daemon.page.shown_once import show_secret
 from recovery.daemon.page.visit import Visit
 from recovery.model.bucket import TYPE_SYSTEM
-from recovery.model.ids import Id, parse_id
+from recovery.model.ids import Id
 from recovery.model.organization import Organization
 from recovery.model.permission import LEVEL_2_2, operator_permissions, types_of_level
 from recovery.model.user import User
@@ -23,7 +23,7 @@ from recovery.services.authorizations.new_token import FormChoice
 from recovery.services.authorizations.permission_request import PermissionRequest
 from recovery.services.reach import Names, Reaching
 
-CHOICES_MAX: Final = 100
+CHOICES_MAX: Final = 50
 """Buckets that a pane offers at once; the others are found by searching."""
 NO_BUCKET: Final = "Choose at least one bucket to read or write."
 NO_PERMISSION: Final = "Choose at least one permission."
@@ -154,7 +154,7 @@ def _saved(
         return form(visit)
     if request is None:
         raise ApiError("invalid", lacking)
-    organization, user_id = _organization(visit), parse_id(visit.form.get("user"))
+    organization, user_id = _organization(visit), visit.user_of(visit.form, "user")
     if organization is None:
         raise ApiError("invalid", NO_ORGANIZATION)
     if user_id is None:
@@ -183,7 +183,9 @@ def _organization(visit: Visit) -> Organization | None:
     organizations = _organizations(visit)
     counts = Counter(one.org_id for one in visit.tx.buckets.walk([]))
     organizations.sort(key=lambda one: -counts[one.id])
-    wanted = visit.form.get("organization") or visit.asked.get("organization")
+    wanted = visit.organization_of(visit.form, "organization") or visit.organization_of(
+        visit.asked, "organization"
+    )
     chosen = [one for one in organizations if one.id == wanted]
     return next(iter([*chosen, *organizations]), None)
 
@@ -211,7 +213,7 @@ def _form(
 
 def _users(visit: Visit) -> list[Choice]:
     """List whom the token may be for, with the visitor's own user chosen."""
-    wanted = visit.form.get("user") or visit.call.caller.user_id
+    wanted = visit.user_of(visit.form, "user") or visit.call.caller.user_id
     users = [one for one in visit.tx.users.walk([]) if visit.may("write user", one=one.id)]
     return [_user(one, wanted) for one in users]
 

@@ -13,7 +13,7 @@ from urllib.parse import urlencode
 
 from recovery.daemon.answer import Answer
 from recovery.daemon.api.minting import NOT_FOUND
-from recovery.daemon.page.token_index import SORTS, Cut, TokenFilter, TokenRow
+from recovery.daemon.page.token_index import SORTS, TokenFilter, TokenRow
 from recovery.daemon.page.visit import Visit
 from recovery.model.authorization import Authorization
 from recovery.model.ids import Id
@@ -23,7 +23,7 @@ from recovery.services.authorizations.details import details_of
 from recovery.services.reach import Names, Reaching
 
 _DEFAULT_SORT: Final = "-created"
-PERMISSIONS_SHOWN_MAX: Final = 200
+PERMISSIONS_SHOWN_MAX: Final = 100
 
 
 class Heading(NamedTuple):
@@ -48,7 +48,8 @@ def list_tokens(visit: Visit) -> Answer:
     if name not in SORTS:
         sort, name = _DEFAULT_SORT, _DEFAULT_SORT.removeprefix("-")
     wanted = TokenFilter(
-        text=visit.asked.line("find").strip(), organization_id=visit.asked.get("organization")
+        text=visit.asked.line("find").strip(),
+        organization_id=visit.organization_of(visit.asked, "organization") or "",
     )
     rows = index.sorted_by(name, is_descending=sort.startswith("-"))
     if not visit.is_operator:
@@ -59,7 +60,7 @@ def list_tokens(visit: Visit) -> Answer:
     kept = {"find": wanted.text, "organization": wanted.organization_id}
     return visit.screen(
         "tokens.html",
-        cut=Cut.of(rows, visit.asked.get("page")),
+        cut=visit.cut(rows),
         total=total,
         wanted=wanted,
         sort=sort,

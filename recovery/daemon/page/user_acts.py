@@ -17,7 +17,7 @@ from recovery.daemon.page.shown_once import show_password
 from recovery.daemon.page.users import user_of_path
 from recovery.daemon.page.visit import Visit
 from recovery.daemon.passwords import require_good
-from recovery.model.ids import Id, parse_id
+from recovery.model.ids import Id
 from recovery.model.mapping import MEMBER, OWNER
 from recovery.model.user import User
 from recovery.secret import Secret
@@ -64,7 +64,9 @@ def new(visit: Visit) -> Answer:
 def make(visit: Visit) -> Answer:
     """Make a user, with a password and a role."""
     visit.rights.require("create user")
-    org_id = parse_id(visit.form.get("organization"))
+    org_id = visit.organization_of(visit.form, "organization")
+    if org_id is None and visit.form.get("organization"):
+        raise ApiError("invalid", NO_ORGANIZATION)
     password, is_made = _password(visit, is_optional=True)
     planner = CreateUser(
         name=visit.form.line("name"),
@@ -168,7 +170,9 @@ def deactivate(visit: Visit) -> Answer:
 def set_role(visit: Visit) -> Answer:
     """Make a user owner or member of an organization, or neither."""
     found = user_of_path(visit)
-    return change_role(visit, found.id, parse_id(visit.form.get("organization")), _path(found))
+    return change_role(
+        visit, found.id, visit.organization_of(visit.form, "organization"), _path(found)
+    )
 
 
 def change_role(visit: Visit, user_id: Id, org_id: Id | None, then: str) -> Answer:

@@ -9,7 +9,6 @@ Source: spec admin-daemon 4.9.
 from collections import Counter
 
 from recovery.daemon.answer import Answer, ApiError
-from recovery.daemon.page.token_index import Cut
 from recovery.daemon.page.visit import Visit
 from recovery.model.ids import Id
 from recovery.model.user import User
@@ -38,7 +37,7 @@ def list_users(visit: Visit) -> Answer:
     rows.sort(key=lambda one: (one[0].name.casefold(), one[0].id))
     return visit.screen(
         "users.html",
-        cut=Cut.of(rows, visit.asked.get("page")),
+        cut=visit.cut(rows),
         total=total,
         find=wanted,
         may_make=visit.may("create user"),

@@ -7,7 +7,7 @@ Invariants: a form is carried out once, however often it is sent: the second tim
 first did. What goes wrong is said on the screen that it was asked from, with what was typed.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from http import HTTPStatus
 from types import MappingProxyType
@@ -23,6 +23,7 @@ from recovery.daemon.changes import Made, worded
 from recovery.daemon.page.form import Form
 from recovery.daemon.page.render import Renderer, redirect
 from recovery.daemon.page.sessions import PageSession, PageSessions
+from recovery.daemon.page.token_index import PAGE_ROWS, Cut
 from recovery.daemon.page.words import advice_of, as_sentence
 from recovery.daemon.rights import Rights
 from recovery.errors import RecoveryError
@@ -50,6 +51,8 @@ _NOT_THERE: Final = {
     "bucket not found": "there is no such bucket",
 }
 """What the API says in the server's words, in those of this page."""
+SIZE_BYTES_MAX: Final = 60_000
+"""Of a page."""
 NAVIGATION: Final = (
     ("/tokens", "API Tokens", "t"),
     ("/users", "Users", "u"),
@@ -144,6 +147,16 @@ class Visit:
         if found is None:
             raise ApiError("invalid", NO_SUCH_PAGE)
         return found
+
+    def user_of(self, form: Form, name: str) -> Id | None:
+        """Read a field that names a user, by ID or by name; None when there is no such user."""
+        text = form.line(name).strip()
+        return parse_id(text) or self.tx.users.indexed_id(text)
+
+    def organization_of(self, form: Form, name: str) -> Id | None:
+        """Read a field that names an organization, as `user_of`."""
+        text = form.line(name).strip()
+        return parse_id(text) or self.tx.organizations.indexed_id(text)
 
     def may(
         self, what: str, *, one: Id | None = None, org: Id | None = None, user: Id | None = None
@@ -281,16 +294,27 @@ class Visit:
         self.session.spend(self.form.get("once"), None)
         return self.screen(template, made=self._entry(self.page.desk.changes.count), **context)
 
+    def cut(self, rows: Sequence[object], size: int = PAGE_ROWS) -> Cut:
+        """Cut the page out of a list that was asked for."""
+        return Cut.of(rows, self.asked.get("page"), size, wanted=self.asked.get("rows"))
+
     def screen(self, template: str, **context: object) -> Answer:
         """Make a page of a template.
 
         Args:
             template: Name of its file.
-            context: What it names besides what every page has.
+            context: What it names besides what every page has. Of a list called `cut`, fewer rows
+                are shown where they are so long that the whole would be too large.
         """
-        return self.page.renderer.page(
-            template, {**self._everywhere(), **context}, status=self.status
-        )
+        everything = {**self._everywhere(), **context}
+        answer = self.page.renderer.page(template, everything, status=self.status)
+        while len(answer.body) > SIZE_BYTES_MAX:
+            cut = everything.get("cut")
+            if not isinstance(cut, Cut) or cut.size == 1:
+                break
+            everything["cut"] = cut.halved()
+            answer = self.page.renderer.page(template, everything, status=self.status)
+        return answer
 
     def failed(self, error: ApiError, again: "Callable[[Visit], Answer] | None") -> Answer:
         """Say what went wrong, on the screen that it was asked from."""

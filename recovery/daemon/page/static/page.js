@@ -40,7 +40,7 @@
     count();
   }
   // Another organization has other buckets: ask for them.
-  const organization = one("form.make select[name=organization]");
+  const organization = one("form.make [name=organization]:not([type=hidden])");
   if (organization && one(".panes")) organization.addEventListener("change", () => {
     const ask = document.createElement("input");
     Object.assign(ask, { type: "hidden", name: "act", value: "organization" });
