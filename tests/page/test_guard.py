@@ -174,6 +174,7 @@ def test_a_session_that_ended_changes_nothing(served: Served, made: MadeStore) -
     form = visitor.get(page).form(f"{page}/description")
     assert visitor.fill("/keys", "/leave").location == "/console"
     reply = visitor.ask("POST", form.action, {**form.fields, "description": "late"})
+    assert f"/console?next={form.action}" in reply.links
     assert (reply.status, "Your session has ended. Nothing was changed." in reply.text) == (
         401,
         True,

@@ -47,6 +47,18 @@ def test_doctor_shows_what_is_wrong_and_repairs_it_with_its_plan(tmp_path: Path)
     assert cli.run_here("--bolt-path", made.path, "store", "check").code == 0
 
 
+def test_the_first_screen_says_why_a_server_does_not_start(tmp_path: Path) -> None:
+    made = make_store(tmp_path / "influxd.bolt", level=21)
+    edit(made.path, lambda tx: tx.table("idsv1").put(b"id", b"08"))
+    with serving(made.path) as running:
+        visitor = Visitor(running)
+        for path in ("/", "/doctor"):
+            text = visitor.get(path).text
+            assert "InfluxDB will not start: 1 reason." in text
+            assert "InfluxDB will not start, because idsv1 is the ID of the instance" in text
+        assert "finding I4: ID of the server" in visitor.get("/doctor/repair").text
+
+
 def test_a_large_store_is_looked_at_while_others_are_answered(tmp_path: Path) -> None:
     made = make_store(tmp_path / "influxd.bolt", level=21)
     os.truncate(made.path, EXAMINED_AT_ONCE_BYTES_MAX + 4096)
