@@ -85,9 +85,10 @@ def run_listing(
             output.stream(document, listed.field, items, listing.problems)
         else:
             show_aside(found, view.facts, output)
+            shown = slice(2 if output.is_drop_in else None)
             output.table(
-                listed.columns,
-                map(listed.cells, rows),
+                listed.columns[shown],
+                (listed.cells(row)[shown] for row in rows),
                 has_headings=not options.hide_headers,
                 what="reading the records",
             )

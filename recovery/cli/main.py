@@ -93,6 +93,7 @@ def main(argv: Sequence[str], *, environ: Mapping[str, str], stdout: TextIO, std
         The exit code, one of `ExitCode`.
     """
     output = Output(stdout=stdout, stderr=stderr, environ=environ)
+    output.is_drop_in = argv[:1] == ["recovery"] and not stdout.isatty()
     report = partial(_report, output, is_json=_asks_for_json(argv))
     progress = Progress()
     is_debugging = _asks_for_debugging(argv)

@@ -58,12 +58,15 @@ class Output:
     Attributes:
         waiting: The line that says what takes its time; a context manager.
         has_result: Whether a JSON document was begun, so that nothing else may follow it.
+        is_drop_in: Whether a script reads what `influxd recovery` would print, where a name is all
+            that follows an ID.
     """
 
     def __init__(self, *, stdout: TextIO, stderr: TextIO, environ: Mapping[str, str]) -> None:
         self._stdout = stdout
         self._stderr = stderr
         self.has_result = False
+        self.is_drop_in = False
         self._columns = environ.get("COLUMNS", "")
         self._may_colour = not environ.get("NO_COLOR") and environ.get("TERM") != "dumb"
         self.waiting: Final = Waiting(

@@ -205,6 +205,16 @@ def test_a_script_gets_the_table_and_nothing_else(cli: Cli, level21_bolt: Path) 
         assert f"Store: {level21_bolt}" in done.stderr
 
 
+@pytest.mark.parametrize(("noun", "name"), [("user", "testuser"), ("org", "myorg")])
+def test_a_script_of_influxd_recovery_finds_nothing_behind_the_name(
+    cli: Cli, level21_bolt: Path, noun: str, name: str
+) -> None:
+    done = cli.run("recovery", noun, "list", "--bolt-path", level21_bolt, own_ledger=False)
+    heading, row = done.stdout.splitlines()
+    assert len(heading.split()) == 2
+    assert row.split()[1:] == [name]
+
+
 def test_a_result_that_cannot_be_written_is_an_error(cli: Cli, level21_bolt: Path) -> None:
     with Path("/dev/full").open("wb") as full:
         done = cli.run("auth", "list", "--json", "--bolt-path", level21_bolt, stdout=full)
