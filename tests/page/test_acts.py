@@ -115,6 +115,12 @@ def test_what_the_page_leaves_is_what_the_command_line_leaves(
             ["bucket", "update", "--org", "acme2", "--name", "sensors2", "--retention", "7d"],
         ),
         (
+            bucket,
+            "",
+            {"retention": "2h"},
+            ["bucket", "update", "--org", "acme2", "--name", "sensors2", "--retention", "2h"],
+        ),
+        (
             f"/users/{bob}/delete",
             "",
             {"with_tokens": "1"},

@@ -12,6 +12,7 @@ from recovery.cli.commands.setup import retention_ns
 from recovery.cli.options import Change, Command, add_only
 from recovery.cli.usage import UsageError, required
 from recovery.cli.words import Parser
+from recovery.model.bucket import shard_group_duration_ns
 from recovery.ports import SystemClock, SystemRng
 from recovery.services.tenancy.bucket_changes import CreateBucket, DeleteBucket, EditBucket
 from recovery.services.tenancy.choosing import Chosen, choose_bucket, choose_organization
@@ -145,7 +146,7 @@ def _update(options: _Update) -> Chosen:
             bucket_id=choose_bucket(tx, name, choose_organization(tx, options.org)).id,
             description=options.description,
             retention_ns=stay_ns,
-            shard_group_ns=None if stay_ns is None else 0,
+            shard_group_ns=None if stay_ns is None else shard_group_duration_ns(stay_ns),
             clock=SystemClock(),
         ),
     )

@@ -13,7 +13,7 @@ from typing import Final
 from recovery.daemon.answer import Answer, ApiError
 from recovery.daemon.page.user_acts import change_role
 from recovery.daemon.page.visit import Visit
-from recovery.model.bucket import TYPE_SYSTEM, Bucket
+from recovery.model.bucket import TYPE_SYSTEM, Bucket, shard_group_duration_ns
 from recovery.model.ids import Id
 from recovery.model.organization import Organization
 from recovery.services.authorizations.listing import Inventory
@@ -216,10 +216,13 @@ def edit_bucket(visit: Visit) -> Answer:
     """Give another name or retention."""
     found = _bucket_of_path(visit)
     visit.rights.require("write bucket", one=found.id, org=found.org_id)
+    retention_ns = _retention_ns(visit.form.get("retention", "0"))
+    is_other = retention_ns != found.retention_ns  # else shard groups keep the span that they have
     planner = EditBucket(
         bucket_id=found.id,
         name=visit.form.line("name") if visit.form.has("name") else None,
-        retention_ns=_retention_ns(visit.form.get("retention", "0")),
+        retention_ns=retention_ns if is_other else None,
+        shard_group_ns=shard_group_duration_ns(retention_ns) if is_other else None,
         clock=visit.page.desk.clock,
     )
     return visit.changed(planner, f"/buckets/{found.id}")
