@@ -37,7 +37,8 @@ from bolt_store.stats import PageState, last_written_pages, page_infos
 from bolt_store.tree.tx import state_digest
 
 CHUNK_BYTES: Final = 1 << 16
-"""Compared at once, see `CHUNK_SIZE_BYTES`; a multiple of every page size that is usual."""
+"""Compared at once: a multiple of every page size that is usual, and less than the 128 KiB from
+which on each piece would be memory fresh from the system, which takes longer than the reading."""
 _IN_USE: Final = frozenset({PageState.USED, PageState.CONFLICT})
 
 

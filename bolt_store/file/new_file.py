@@ -31,9 +31,8 @@ MODE_PRIVATE: Final = 0o600
 LEFTOVER_AGE_S: Final = 60.0
 """A younger file without a lock may be one that its maker is about to lock."""
 
-CHUNK_SIZE_BYTES: Final = 1 << 16
-"""Copied at once: so large that system calls cost nothing, and less than the 128 KiB from which on
-each piece would be memory fresh from the system, which takes longer than the reading."""
+CHUNK_SIZE_BYTES: Final = 1 << 20
+"""Copied at once: a file of usual size is, so that nobody can write into it between two reads."""
 
 NO_HARD_LINKS: Final = frozenset(
     {errno.EPERM, errno.EOPNOTSUPP, errno.ENOSYS, errno.EMLINK, errno.EINVAL}
