@@ -1,5 +1,6 @@
 """What all tests share: options, hypothesis profiles, the oracles and the real stores."""
 
+import os
 import shutil
 import signal
 from collections.abc import Iterator
@@ -36,6 +37,11 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         action="store_true",
         help="write tests/golden anew instead of comparing with it; refused in CI",
     )
+
+
+def pytest_xdist_auto_num_workers() -> int:
+    """Run one process more than there are cores: many tests wait for a lock or a browser."""
+    return (os.cpu_count() or 1) + 1
 
 
 def pytest_configure(config: pytest.Config) -> None:
