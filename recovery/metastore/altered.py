@@ -155,7 +155,10 @@ def _lost(sample: bytes, *, is_all: bool) -> Alteration | None:
 
 
 def _to_type(path: Path, command: str, purpose: str = "get the store out of it") -> str:
-    return f"{purpose}: {command.format(quoted(str(path)))} > {quoted(f'{path}.bolt')}"
+    new = f"{path}.bolt"
+    while os.path.lexists(new):  # the shell would write over it
+        new += ".bolt"
+    return f"{purpose}: {command.format(quoted(str(path)))} > {quoted(new)}"
 
 
 def _swapped(sample: bytes) -> bytes:

@@ -100,6 +100,17 @@ def test_what_salvage_tells_to_type_gives_the_store(tmp_path: Path, name: str) -
     assert recognized(tmp_path / "it's a copy.bolt") is None
 
 
+def test_what_is_typed_writes_over_nothing(tmp_path: Path) -> None:
+    path = tmp_path / "copy"
+    path.write_bytes(bytes(100) + STORE)
+    (tmp_path / "copy.bolt").touch()
+    altered = recognized(path)
+    assert altered is not None
+    hint = ways(altered.hint)[0]
+    assert isinstance(hint, str)
+    assert hint.endswith(f" > {tmp_path}/copy.bolt.bolt")
+
+
 def test_what_was_never_written_of_a_disk_is_not_read(tmp_path: Path) -> None:
     path = tmp_path / "disk"
     with path.open("wb") as disk:
