@@ -22,7 +22,7 @@ from starlette.types import Receive, Scope, Send
 
 from recovery.daemon.access import UNAUTHORIZED, token_of
 from recovery.daemon.answer import NOT_ALLOWED, Answer, ApiError, Headers
-from recovery.daemon.call import Call, Desk, Handler, Slow
+from recovery.daemon.call import Call, Desk, Handler, Reply, Slow
 from recovery.daemon.changes import refusal
 from recovery.daemon.origin import require_own_host, require_own_origin
 from recovery.daemon.page.tops import is_of_page
@@ -42,6 +42,7 @@ from recovery.log import get_logger
 
 if TYPE_CHECKING:
     from recovery.daemon.page.router import Page
+    from recovery.secret import Secret
 
 LOG: Final = get_logger(__name__)
 BODY_SIZE_BYTES_MAX: Final = 1 << 20
@@ -149,7 +150,7 @@ class Application:
             is_known = found.is_known or (request.method == "OPTIONS" and is_of_api(request.path))
             return NOT_ALLOWED if is_known else PATH_NOT_FOUND.answer()
 
-        def job() -> "Answer | Slow[bool] | Slow[bytes] | Slow[bytes | None]":
+        def job() -> Reply:
             with Call(self._desk, request, found.parts) as call:
                 if needs_caller(request):
                     call.caller  # noqa: B018 # refuses who may not ask
@@ -174,7 +175,7 @@ class Application:
 
     async def _slow(
         self,
-        slow: "Slow[bool] | Slow[bytes] | Slow[bytes | None]",
+        slow: "Slow[bool] | Slow[Secret] | Slow[Secret | None]",
         request: Request,
         parts: Mapping[str, str],
     ) -> Answer:

@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Final, Generic, Protocol, Self, TypeAlias, TypeVar
+from typing import TYPE_CHECKING, Final, Generic, Protocol, Self, TypeAlias, TypeVar
 
 import msgspec
 
@@ -30,6 +30,9 @@ from recovery.services.changes.plan import Planner
 from recovery.services.changes.ports import Intent, Recorder
 from recovery.services.ledger import Entries
 from recovery.services.session import Session
+
+if TYPE_CHECKING:
+    from recovery.secret import Secret
 
 T = TypeVar("T")
 
@@ -243,5 +246,5 @@ class Slow(Generic[T]):
     then: Callable[[Call, T], Answer] = field(repr=False)
 
 
-Reply: TypeAlias = "Answer | Slow[bool] | Slow[bytes] | Slow[bytes | None]"
+Reply: TypeAlias = "Answer | Slow[bool] | Slow[Secret] | Slow[Secret | None]"
 Handler: TypeAlias = Callable[[Call], Reply]

@@ -14,6 +14,7 @@ from collections.abc import Callable, Collection, Iterable, Iterator
 from typing import Final
 
 from recovery.errors import RecordError
+from recovery.metastore.passwords import Passwords
 from recovery.metastore.records import Records
 from recovery.metastore.table import Table
 from recovery.model.authorization import (
@@ -298,11 +299,7 @@ class LegacyAuthorizations(Records[Authorization]):
         """Open them; `MetaTx.legacy_authorizations` is the way. Raises as `MetaTx.table`."""
         super().__init__(table("legacy/authorizationsv1"), AuthorizationDecoder().decode)
         self._index = table("legacy/authorizationindexv1")
-        self._passwords = table("legacy/authorizationPasswordv1")
-
-    def has_password(self, authorization_id: Id) -> bool:
-        """Tell whether one has a password, without which it cannot log in."""
-        return self._passwords.get(authorization_id.encode()) is not None
+        self.passwords: Final = Passwords(table, "legacy/authorizationPasswordv1")
 
     def load(self, authorization_id: Id) -> Authorization | None:
         """Read one that a command names. Returns and raises as `Authorizations.load`."""
@@ -318,25 +315,9 @@ class LegacyAuthorizations(Records[Authorization]):
         name = authorization.token
         return name is not None and _entry(self._index, name) == authorization.id
 
-    def stored_password(self, authorization_id: Id) -> bytes | None:
-        """Read what is stored as a password; None when nothing is."""
-        return self._passwords.get(authorization_id.encode())
-
     def entry_count(self, authorization_id: Id) -> int:
         """Count the user names that lead to one."""
         return len(_keys_leading_to(self._index, authorization_id))
-
-    def password_hash(self, authorization_id: Id) -> Secret | None:
-        """Read the stored hash of a password; None when there is none or it is no text."""
-        found = self._passwords.get(authorization_id.encode())
-        try:
-            return None if found is None else Secret(found.decode())
-        except UnicodeDecodeError:
-            return None
-
-    def put_password(self, authorization_id: Id, password_hash: Secret) -> None:
-        """Set the bcrypt hash of a password. Raises as `Table.put`."""
-        self._passwords.put(authorization_id.encode(), password_hash.reveal().encode())
 
     def insert(self, authorization: Authorization) -> None:
         """Write a new one with its index entry. Raises as `Table.put`."""
@@ -347,6 +328,6 @@ class LegacyAuthorizations(Records[Authorization]):
     def delete(self, authorization_id: Id) -> None:
         """Remove one, its password and every index entry that leads to it."""
         self._records.delete(authorization_id.encode())
-        self._passwords.delete(authorization_id.encode())
+        self.passwords.delete(authorization_id)
         for key in _keys_leading_to(self._index, authorization_id):
             self._index.delete(key)

@@ -13,24 +13,28 @@ from recovery.secret import Secret
 
 
 class Passwords:
-    """`userspasswordv1`."""
+    """`userspasswordv1`, or another bolt bucket of them."""
 
-    def __init__(self, table: Callable[[str], Table]) -> None:
+    def __init__(self, table: Callable[[str], Table], name: str = "userspasswordv1") -> None:
         """Open it; `MetaTx.passwords` is the way to get one. Raises as `MetaTx.table`."""
-        self._table = table("userspasswordv1")
+        self._table = table(name)
 
-    def has(self, user_id: Id) -> bool:
-        """Tell whether a user has a password."""
-        return self._table.get(user_id.encode()) is not None
+    def has(self, record_id: Id) -> bool:
+        """Tell whether a record has a password."""
+        return self.get(record_id) is not None
 
-    def get(self, user_id: Id) -> bytes | None:
-        """Read what is stored as the password of a user; it is as secret as the password."""
-        return self._table.get(user_id.encode())
+    def get(self, record_id: Id) -> bytes | None:
+        """Read what is stored as the password of a record; it is as secret as the password."""
+        return self._table.get(record_id.encode())
 
-    def put(self, user_id: Id, password_hash: Secret) -> None:
-        """Set the bcrypt hash of a user. Raises as `Table.put`."""
-        self._table.put(user_id.encode(), password_hash.reveal().encode())
+    def holds(self, record_id: Id, password_hash: Secret) -> bool:
+        """Tell whether a hash is the one that is stored."""
+        return self.get(record_id) == password_hash.reveal().encode()
 
-    def delete(self, user_id: Id) -> None:
-        """Remove the password of a user. Raises as `Table.put`."""
-        self._table.delete(user_id.encode())
+    def put(self, record_id: Id, password_hash: Secret) -> None:
+        """Set the bcrypt hash of a record. Raises as `Table.put`."""
+        self._table.put(record_id.encode(), password_hash.reveal().encode())
+
+    def delete(self, record_id: Id) -> None:
+        """Remove the password of a record. Raises as `Table.put`."""
+        self._table.delete(record_id.encode())

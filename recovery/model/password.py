@@ -49,11 +49,11 @@ def require_acceptable(password: Secret) -> None:
         )
 
 
-def hash_password(password: Secret) -> bytes:
+def hash_password(password: Secret) -> Secret:
     """Hash a password as the server does: bcrypt, cost 10, `$2a$`.
 
     Returns:
-        The 60 bytes to be stored in `userspasswordv1`. They are as secret as the password.
+        The 60 characters to be stored in `userspasswordv1`.
 
     Raises:
         PasswordError: `require_acceptable` refuses it.
@@ -61,7 +61,8 @@ def hash_password(password: Secret) -> bytes:
     import bcrypt  # noqa: PLC0415 # only commands on passwords need it
 
     require_acceptable(password)
-    return bcrypt.hashpw(password.reveal().encode(), bcrypt.gensalt(rounds=_COST, prefix=_PREFIX))
+    salt = bcrypt.gensalt(rounds=_COST, prefix=_PREFIX)
+    return Secret(bcrypt.hashpw(password.reveal().encode(), salt).decode())
 
 
 def is_password_hash(stored: bytes) -> bool:

@@ -96,12 +96,11 @@ def standing_of(tx: MetaTx, authorization: Authorization) -> Standing:
 def legacy_standing_of(tx: MetaTx, authorization: Authorization) -> Standing:
     """Judge a 1.x log-in of a record in `legacy/authorizationsv1`, by point look-ups."""
     legacy = tx.legacy_authorizations
-    stored = legacy.stored_password(authorization.id)
     return legacy_standing(
         authorization,
         tx.users.get(authorization.user_id) if authorization.user_id else None,
         has_entry=legacy.leads_home(authorization),
-        stored_password=stored,
+        stored_password=legacy.passwords.get(authorization.id),
     )
 
 

@@ -31,12 +31,11 @@ REVEALS: Final = {
         "Authorizations.insert_all",
         "Authorizations.is_known",
         "LegacyAuthorizations.insert",
-        "LegacyAuthorizations.put_password",
         "_IndexCheck.has_entry",
         "_entry",
         "_remove_entry",
     },
-    "recovery.metastore.passwords": {"Passwords.put"},
+    "recovery.metastore.passwords": {"Passwords.holds", "Passwords.put"},
     # They are shown to who may read the record, or hashed to be told again.
     "recovery.daemon.api.records": {"_text_of", "new_token_text"},
     "recovery.daemon.api.sign_in": {"_cookie"},
@@ -83,9 +82,6 @@ REVEALS: Final = {
     "recovery.services.undeletion.logins": {"_obstacle_to"},
     "recovery.services.undeletion.traces": {"_Finder._take_login"},
     "recovery.services.authorizations.v1_auth": {
-        "SetLegacyPassword._verify",
-        "SetLegacyPassword.plan",
-        "_row",
         "_username",
     },
 }

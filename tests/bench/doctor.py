@@ -30,7 +30,7 @@ GROWTH: Final = 10
 
 def make_store_with_users(path: Path, *, count: int, user_count: int) -> None:
     """Make a large store with many users who have passwords, too."""
-    hashed = Secret(hash_password(Secret("a password of many")).decode())
+    hashed = hash_password(Secret("a password of many"))
 
     def add(tx: MetaTx) -> None:
         for number in range(user_count):

@@ -39,10 +39,10 @@ class Planted:
 
     def __init__(self, folder: Path) -> None:
         self.made = make_store(folder / "influxd.bolt", level=21)
-        hashed = hash_password(Secret(PASSWORD)).decode()
-        edit(self.made.path, lambda tx: tx.passwords.put(self.made.alice, Secret(hashed)))
+        hashed = hash_password(Secret(PASSWORD))
+        edit(self.made.path, lambda tx: tx.passwords.put(self.made.alice, hashed))
         with_hashes = [hash_token(Secret(token)).reveal() for token in TOKENS]
-        self.secrets = [*TOKENS, PASTED, PASSWORD, LEGACY_PASSWORD, hashed, *with_hashes]
+        self.secrets = [*TOKENS, PASTED, PASSWORD, LEGACY_PASSWORD, hashed.reveal(), *with_hashes]
 
     def assert_hidden(self, cli: Cli, done: Ended, words: list[str]) -> None:
         """Check all that the command has left: its output, the ledger, names and other files."""

@@ -110,7 +110,7 @@ def _fill(tx: MetaTx) -> None:
     ids = IdSource(clock, rng)
     write_empty_store(tx, level=LEVEL, ids=ids, rng=rng, now=format_time(BEGAN))
     admin, iot, mia = (write_user(tx, name=name, ids=ids) for name in ("admin", "iot", "mia"))
-    tx.passwords.put(admin, Secret(hash_password(Secret("a password to look at")).decode()))
+    tx.passwords.put(admin, hash_password(Secret("a password to look at")))
     now = format_time(BEGAN)
     org = write_organization(tx, name="main", description="", owner_id=admin, ids=ids, now=now)
     for user in (iot, mia):

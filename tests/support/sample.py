@@ -99,7 +99,7 @@ def _fill(tx: MetaTx, level: int) -> None:
     )
     write_empty_store(tx, level=level, ids=ids, rng=SystemRng(), now=now)
     user = write_user(tx, name="testuser", ids=ids)
-    tx.passwords.put(user, Secret(hash_password(Secret(PASSWORD)).decode()))
+    tx.passwords.put(user, hash_password(Secret(PASSWORD)))
     org = write_organization(tx, name="myorg", description="", owner_id=user, ids=ids, now=now)
     wish = BucketWish(name="mybucket", description="", kind=TYPE_USER, retention_ns=0)
     write_bucket(tx, wish, org_id=org, ids=ids, now=now)

@@ -178,8 +178,8 @@ def _fill(tx: MetaTx, path: Path, level: int) -> MadeStore:
         now=now,
     )
     tx.legacy_authorizations.insert(decode_authorization(document))
-    hashed = Secret(hash_password(Secret(LEGACY_PASSWORD)).decode())
-    tx.legacy_authorizations.put_password(made.legacy, hashed)
+    hashed = hash_password(Secret(LEGACY_PASSWORD))
+    tx.legacy_authorizations.passwords.put(made.legacy, hashed)
     return made
 
 

@@ -32,7 +32,6 @@ from recovery.model.password import hash_password
 from recovery.model.permission import Permission
 from recovery.ports import SystemClock, SystemRng
 from recovery.remedy import Run
-from recovery.secret import Secret
 from recovery.services.authorizations.v1_auth import (
     DeleteLegacy,
     LegacyRow,
@@ -51,6 +50,7 @@ from recovery.services.tenancy.choosing import (
 
 if TYPE_CHECKING:
     from recovery.metastore.transaction import MetaTx
+    from recovery.secret import Secret
 
 COLUMNS = (
     Column("ID"),
@@ -231,7 +231,7 @@ def _create(options: _Create, context: Context) -> ExitCode:
     def with_password(_: FoundStore) -> Chosen:
         if not options.no_password:
             password = new_password(None, options.password_file, context.output)
-            hashed.append(Secret(hash_password(password).decode()))
+            hashed.append(hash_password(password))
         return planner
 
     is_asked = not options.no_password and options.password_file is None

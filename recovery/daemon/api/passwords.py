@@ -27,7 +27,7 @@ WRONG_PASSWORD: Final = "your username or password is incorrect"  # noqa: S105 #
 NO_BASIC: Final = "error decoding password reset request: invalid basic auth"
 
 
-def set_of_user(call: Call) -> Slow[bytes]:
+def set_of_user(call: Call) -> Slow[Secret]:
     """Set the password of a user."""
     password = _wanted(call, "invalid")
     user_id = parse_id(call.parts["id"])
@@ -40,12 +40,12 @@ def set_of_user(call: Call) -> Slow[bytes]:
     return _hashing(password, lambda hashed: StorePassword(user_id=user_id, password_hash=hashed))
 
 
-def change_own(call: Call) -> Slow[bytes | None]:
+def change_own(call: Call) -> Slow[Secret | None]:
     """Change the password of who is signed in, with the old one."""
     return _change(call, lambda: call.caller.user_id)
 
 
-def change_of_user(call: Call) -> Slow[bytes | None]:
+def change_of_user(call: Call) -> Slow[Secret | None]:
     """Change the password of a user, with the old one."""
 
     def of_path() -> Id:
@@ -57,7 +57,7 @@ def change_of_user(call: Call) -> Slow[bytes | None]:
     return _change(call, of_path)
 
 
-def _change(call: Call, whose: Callable[[], Id | None]) -> Slow[bytes | None]:
+def _change(call: Call, whose: Callable[[], Id | None]) -> Slow[Secret | None]:
     basic = basic_of(call.request)
     if basic is None:
         raise ApiError("internal error", NO_BASIC)
@@ -68,25 +68,25 @@ def _change(call: Call, whose: Callable[[], Id | None]) -> Slow[bytes | None]:
         raise ApiError("forbidden", NO_USER)
     stored = call.tx.passwords.get(user_id)
 
-    def work() -> bytes | None:
+    def work() -> Secret | None:
         """Verify the old one, and hash the new one if that is right."""
         if stored is None or not password_matches(old, stored):
             return None
         _require_good(call, password)
         return hash_password(password)
 
-    def then(later: Call, hashed: bytes | None) -> Answer:
+    def then(later: Call, hashed: Secret | None) -> Answer:
         if hashed is None:
             raise ApiError("forbidden", WRONG_PASSWORD)
         if later.tx.passwords.get(user_id) != stored:
             raise ApiError("forbidden", WRONG_PASSWORD)
-        later.change(StorePassword(user_id=user_id, password_hash=Secret(hashed.decode())))
+        later.change(StorePassword(user_id=user_id, password_hash=hashed))
         return NO_CONTENT
 
     return Slow(work=work, then=then)
 
 
-def set_of_legacy(call: Call) -> Slow[bytes]:
+def set_of_legacy(call: Call) -> Slow[Secret]:
     """Set the password of a 1.x authorization."""
     password = _wanted(call, "invalid")
     authorization_id = parse_id(call.parts["id"])
@@ -110,9 +110,9 @@ def _require_good(call: Call, password: Secret) -> None:
     require_good(password, is_strong=call.desk.settings.strong_passwords)
 
 
-def _hashing(password: Secret, planner: Callable[[Secret], Planner]) -> Slow[bytes]:
-    def then(later: Call, hashed: bytes) -> Answer:
-        later.change(planner(Secret(hashed.decode())))
+def _hashing(password: Secret, planner: Callable[[Secret], Planner]) -> Slow[Secret]:
+    def then(later: Call, hashed: Secret) -> Answer:
+        later.change(planner(hashed))
         return NO_CONTENT
 
     return Slow(work=lambda: hash_password(password), then=then)

@@ -53,7 +53,7 @@ def is_allowed(call: Call) -> Answer:
     return json_answer({"allowed": is_empty(call.tx)})
 
 
-def set_up(call: Call) -> Slow[bytes | None]:
+def set_up(call: Call) -> Slow[Secret | None]:
     """Make the first user, organization, bucket and operator token."""
     wanted = _read(call)
     if not is_empty(call.tx):
@@ -75,13 +75,13 @@ def set_up(call: Call) -> Slow[bytes | None]:
     require_times(wanted.retention_ns, shard_group_duration_ns(wanted.retention_ns))
     token = wanted.token or new_token(call.desk.rng)
 
-    def then(later: Call, hashed: bytes | None) -> Answer:
+    def then(later: Call, hashed: Secret | None) -> Answer:
         if not is_empty(later.tx):
             raise DONE
         made = later.change(
             SetUpStore(
                 username=wanted.username,
-                password_hash=None if hashed is None else Secret(hashed.decode()),
+                password_hash=hashed,
                 organization=wanted.organization,
                 bucket=wanted.bucket,
                 retention_ns=wanted.retention_ns,

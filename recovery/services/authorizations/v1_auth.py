@@ -132,11 +132,11 @@ class SetLegacyPassword(msgspec.Struct, frozen=True, kw_only=True):
         """
         found = choose_legacy(store, self.which)
         require_acceptable(self.password)
-        stored = store.legacy_authorizations.password_hash(found.id)
-        is_same = stored is not None and password_matches(self.password, stored.reveal().encode())
+        stored = store.legacy_authorizations.passwords.get(found.id)
+        is_same = stored is not None and password_matches(self.password, stored)
         if self.is_ensured and is_same:
             return _unneeded(self.operation, found, "has this password already")
-        hashed = Secret(hash_password(self.password).decode())
+        hashed = hash_password(self.password)
         word = "set" if stored is None else "replace"
         return Plan(
             operation=self.operation,
@@ -144,13 +144,13 @@ class SetLegacyPassword(msgspec.Struct, frozen=True, kw_only=True):
             facts={"authorization_id": found.id, "had_password": stored is not None},
             record_ids=(found.id,),
             warnings=_inactive_warning(found),
-            apply=lambda tx: tx.legacy_authorizations.put_password(found.id, hashed),
+            apply=lambda tx: tx.legacy_authorizations.passwords.put(found.id, hashed),
             verify=lambda tx: self._verify(tx, found.id),
         )
 
     def _verify(self, tx: MetaTx, authorization_id: Id) -> str | None:
-        stored = tx.legacy_authorizations.password_hash(authorization_id)
-        if stored is None or not password_matches(self.password, stored.reveal().encode()):
+        stored = tx.legacy_authorizations.passwords.get(authorization_id)
+        if stored is None or not password_matches(self.password, stored):
             return "the password that was stored is not the one that was given"
         return None
 
@@ -256,7 +256,7 @@ class DeleteLegacy(msgspec.Struct, frozen=True, kw_only=True):
     @staticmethod
     def _verify(tx: MetaTx, gone: Id) -> str | None:
         legacy = tx.legacy_authorizations
-        if legacy.load(gone) is not None or legacy.password_hash(gone) is not None:
+        if legacy.load(gone) is not None or legacy.passwords.has(gone):
             return "the authorization or its password is still there"
         if legacy.entry_count(gone):
             return "the index of user names still leads to the authorization"
@@ -300,7 +300,7 @@ def choose_legacy(store: MetaTx, which: str) -> Authorization:
 
 
 def _row(tx: MetaTx, one: Authorization) -> LegacyRow:
-    stored = tx.legacy_authorizations.password_hash(one.id)
+    stored = tx.legacy_authorizations.passwords.get(one.id)
     user = tx.users.get(one.user_id) if one.user_id else None
     organization = tx.organizations.get(one.org_id) if one.org_id else None
     username = _username(one)
@@ -314,7 +314,7 @@ def _row(tx: MetaTx, one: Authorization) -> LegacyRow:
         user=None if user is None else user.name,
         organization_id=one.org_id,
         organization=None if organization is None else organization.name,
-        has_password=stored is not None and is_password_hash(stored.reveal().encode()),
+        has_password=stored is not None and is_password_hash(stored),
         has_entry=tx.legacy_authorizations.leads_home(one),
         is_usable=standing.is_usable,
         because=standing.because,

@@ -85,7 +85,7 @@ class CreateLegacy(msgspec.Struct, frozen=True, kw_only=True):
         def apply(tx: MetaTx) -> None:
             tx.legacy_authorizations.insert(made)
             if self.password_hash is not None:
-                tx.legacy_authorizations.put_password(made.id, self.password_hash)
+                tx.legacy_authorizations.passwords.put(made.id, self.password_hash)
 
         return Plan(
             operation=self.operation,
@@ -166,8 +166,7 @@ class StoreLegacyPassword(msgspec.Struct, frozen=True, kw_only=True):
         found = _existing(store, self.authorization_id)
 
         def verify(tx: MetaTx) -> str | None:
-            stored = tx.legacy_authorizations.password_hash(found.id)
-            if stored is None or not stored.matches(self.password_hash):
+            if not tx.legacy_authorizations.passwords.holds(found.id, self.password_hash):
                 return "the password that was stored is not the one that was given"
             return None
 
@@ -176,7 +175,7 @@ class StoreLegacyPassword(msgspec.Struct, frozen=True, kw_only=True):
             steps=(f"set the password of 1.x authorization {found.id}, as a bcrypt hash",),
             facts={"authorization_id": found.id},
             record_ids=(found.id,),
-            apply=lambda tx: tx.legacy_authorizations.put_password(found.id, self.password_hash),
+            apply=lambda tx: tx.legacy_authorizations.passwords.put(found.id, self.password_hash),
             verify=verify,
         )
 

@@ -164,7 +164,7 @@ def first_setup(wanted: Setup, *, server_hashes: bool | None, clock: Clock, rng:
         raise RefusedError(reason="a set-up without a token is of no use", hint="make one")
     return SetUpStore(
         username=wanted.username,
-        password_hash=None if password is None else Secret(hash_password(password).decode()),
+        password_hash=None if password is None else hash_password(password),
         organization=wanted.organization,
         bucket=wanted.bucket,
         retention_ns=wanted.retention_ns,

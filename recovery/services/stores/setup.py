@@ -245,7 +245,7 @@ def _fill(tx: MetaTx, path: Path, wanted: Setup, *, ids: IdSource, now: str) -> 
     """Write what the server's set-up writes, all in one transaction."""
     user_id = write_user(tx, name=wanted.username, ids=ids)
     if wanted.password is not None:
-        tx.passwords.put(user_id, Secret(hash_password(wanted.password).decode()))
+        tx.passwords.put(user_id, hash_password(wanted.password))
     organization_id = write_organization(
         tx,
         name=index_name(wanted.organization),

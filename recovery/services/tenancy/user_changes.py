@@ -73,7 +73,7 @@ class SetPassword(msgspec.Struct, frozen=True, kw_only=True):
                 SetUserStatus(user=self.user, is_active=True).plan(store),
                 operation=self.operation,
             )
-        hashed = Secret(hash_password(self.password).decode())
+        hashed = hash_password(self.password)
         after = decode_user(user.rewritten({"status": ACTIVE})) if activates else user
         steps = [f"set the password of user {name} (its bcrypt hash, in userspasswordv1)"]
         if activates:

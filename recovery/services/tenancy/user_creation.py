@@ -95,7 +95,7 @@ class CreateUser(msgspec.Struct, frozen=True, kw_only=True):
 
     def _new(self, user_id: Id, organization: Organization | None) -> Plan:
         role = OWNER if self.is_owner else MEMBER
-        hashed = None if self.password is None else Secret(hash_password(self.password).decode())
+        hashed = None if self.password is None else hash_password(self.password)
         steps = [f"add the active user {cut_name(self.name)} to usersv1 and userindexv1"]
         warnings = []
         if hashed is None:

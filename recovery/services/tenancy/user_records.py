@@ -131,8 +131,7 @@ class StorePassword(msgspec.Struct, frozen=True, kw_only=True):
         user = user_of(store, self.user_id)
 
         def verify(tx: MetaTx) -> str | None:
-            stored = tx.passwords.get(user.id)
-            if stored is None or not Secret(stored.decode()).matches(self.password_hash):
+            if not tx.passwords.holds(user.id, self.password_hash):
                 return "the password that was stored is not the one that was given"
             return None
 

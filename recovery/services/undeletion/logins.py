@@ -143,7 +143,7 @@ class UndeleteLogin(msgspec.Struct, frozen=True, kw_only=True):
         def apply(tx: MetaTx) -> None:
             tx.legacy_authorizations.insert(record)
             if password is not None:
-                tx.legacy_authorizations.put_password(record.id, password)
+                tx.legacy_authorizations.passwords.put(record.id, password)
 
         return Plan(
             operation=self.operation,
@@ -233,6 +233,6 @@ def _what_is_wrong(tx: MetaTx, trace: LoginTrace) -> str | None:
         return f"1.x authorization {record.id} is not as planned"
     if not tx.legacy_authorizations.leads_home(record):
         return f"its user name does not lead to 1.x authorization {record.id}"
-    if trace.password is not None and not tx.legacy_authorizations.has_password(record.id):
+    if trace.password is not None and not tx.legacy_authorizations.passwords.has(record.id):
         return "its password is not there"
     return None

@@ -295,7 +295,7 @@ class Filling:
         self._filled.has_new_password = self._wishes.has_password
         if self._wishes.password is not None:
             require_acceptable(self._wishes.password)
-            hashed = Secret(hash_password(self._wishes.password).decode())
+            hashed = hash_password(self._wishes.password)
             self._tx.passwords.put(user.id, hashed)
         if self._tx.level >= LEVEL_INSTANCE:
             role = Role(

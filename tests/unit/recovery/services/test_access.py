@@ -62,7 +62,7 @@ def warnings_of(made: MadeStore, planner: Planner) -> tuple[str, ...]:
 
 
 def with_password(tx: MetaTx, user_id: Id) -> None:
-    tx.passwords.put(user_id, Secret(hash_password(Secret("a good password")).decode()))
+    tx.passwords.put(user_id, hash_password(Secret("a good password")))
 
 
 def record(made: MadeStore, **changes: str | None) -> Callable[[MetaTx], None]:

@@ -117,6 +117,24 @@ def test_set_password_gives_one_to_an_authorization_without(level21: MadeStore) 
     assert rows_of(level21.path)[0][0].has_password
 
 
+def test_a_deletion_that_left_a_password_is_noticed_whatever_its_bytes(level21: MadeStore) -> None:
+    def harm(tx: MetaTx) -> None:
+        tx.table("legacy/authorizationPasswordv1").put(level21.legacy.encode(), b"\xff")
+
+    def left(tx: MetaTx) -> str | None:
+        planned = DeleteLegacy(which="grafana", is_ensured=False).plan(tx)
+        tx.table("legacy/authorizationsv1").delete(level21.legacy.encode())
+        tx.table("legacy/authorizationindexv1").delete(b"grafana")
+        return planned.verify(tx)
+
+    edit(level21.path, harm)
+    ((row,), _) = rows_of(level21.path)
+    assert not row.has_password
+    problems: list[str | None] = []
+    edit(level21.path, lambda tx: problems.append(left(tx)))
+    assert problems == ["the authorization or its password is still there"]
+
+
 @pytest.mark.parametrize("password", ["short", "x" * 73, "with\0zero-byte"])
 def test_a_password_that_servers_do_not_take_is_refused(password: str, level21: MadeStore) -> None:
     content = level21.path.read_bytes()

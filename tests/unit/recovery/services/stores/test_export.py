@@ -87,7 +87,7 @@ def test_operator_tokens_are_a_view(made: MadeStore) -> None:
 
 
 def test_who_can_get_in_is_a_view(made: MadeStore) -> None:
-    hashed = Secret(hash_password(Secret("a good password")).decode())
+    hashed = hash_password(Secret("a good password"))
     planted(made, lambda tx: tx.passwords.put(made.alice, hashed))
     found = ask(made, "SELECT user, way, authorization_id, rights FROM who_can_get_in")
     assert ("alice", "password", None, "owner of acme, owner of other") in found

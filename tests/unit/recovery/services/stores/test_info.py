@@ -67,7 +67,7 @@ def test_every_operator_token_is_named_with_what_it_lacks(
 def test_a_user_without_a_password_cannot_sign_in_and_one_with_it_can(
     made: MadeStore, ledger: Ledger
 ) -> None:
-    hashed = Secret(hash_password(Secret("a good password")).decode())
+    hashed = hash_password(Secret("a good password"))
     edit(made.path, lambda tx: tx.passwords.put(made.alice, hashed))
     alice, bob = info(made.path, ledger).users
     assert (alice.name, alice.obstacles) == ("alice", ())
