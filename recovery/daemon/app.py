@@ -156,6 +156,8 @@ class Application:
                     call.caller  # noqa: B018 # refuses who may not ask
                 if found.handler is not None:
                     return found.handler(call)
+                if found.gate is not None:
+                    found.gate(call)
                 if found.is_known:
                     return NOT_ALLOWED
                 raise NOT_SERVED if found.is_elsewhere else PATH_NOT_FOUND

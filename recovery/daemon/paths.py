@@ -2,8 +2,8 @@
 
 Lives here: `Paths`. Must not live here: the patterns, and what is there.
 
-Invariants: paths are compared as sent, byte for byte. A part in braces stands for any one part that
-is not empty. A literal part goes before one in braces, if it has the method.
+Invariants: paths are compared as sent, byte for byte. A part in braces stands for any one part, an
+empty one too except at the end. A literal part goes before one in braces, if it has the method.
 """
 
 from collections.abc import Iterable
@@ -71,7 +71,7 @@ def _search(
         if found is not None and found.target is not None:
             return found
     child = node.children.get(_ANY)
-    if child is not None and head:
+    if child is not None and (head or tail):
         other = _search(child, tail, method, {**parts, child.name: head})
         if other is not None and (other.target is not None or found is None):
             return other

@@ -10,7 +10,7 @@ tenant/http_server_*.go, authorization/http_server.go, v1/authorization/http_ser
 admin-daemon 1.3, 1.5 and 1.13.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Final, NamedTuple
 
 from recovery.daemon.answer import ApiError
@@ -27,7 +27,7 @@ from recovery.daemon.api import (
     system,
     users,
 )
-from recovery.daemon.call import Handler
+from recovery.daemon.call import Call, Handler
 from recovery.daemon.paths import Paths
 from recovery.daemon.request import Request
 
@@ -48,7 +48,7 @@ LIGHT: Final[tuple[tuple[str, str, Handler], ...]] = (
     ("OPTIONS", "/ping", system.ping_methods),
     *(
         (method, "/ping", system.ping_refused)
-        for method in ("POST", "PUT", "PATCH", "DELETE", "TRACE")
+        for method in ("POST", "PUT", "PATCH", "DELETE", "TRACE", "CONNECT")
     ),
     ("GET", "/ready", system.ready),
     ("HEAD", "/ready", system.ready),
@@ -157,6 +157,7 @@ class Found(NamedTuple):
         is_known: Whether another method is served there.
         is_light: Whether the function needs no store.
         is_elsewhere: Whether influxd serves it and this does not.
+        gate: Looks for the resource whose part this is, and refuses; None where nothing does.
     """
 
     handler: Handler | None = None
@@ -164,6 +165,7 @@ class Found(NamedTuple):
     is_known: bool = False
     is_light: bool = False
     is_elsewhere: bool = False
+    gate: Callable[[Call], object] | None = None
 
 
 _PATHS: Final = Paths(
@@ -186,9 +188,22 @@ def find_route(method: str, path: str) -> Found:
     if found.target is not None:
         handler, is_light = found.target
         return Found(handler, found.parts, is_known=True, is_light=is_light)
-    served = path in _V1_DATA or _is_elsewhere(method, path.split("/")[1:])
+    steps = path.split("/")[1:]
+    served = path in _V1_DATA or _is_elsewhere(method, steps)
     is_known = served is False or (served is None and found.is_known)
-    return Found(None, found.parts, is_known, is_elsewhere=served is True)
+    parts, gate = _gate(steps)
+    return Found(None, parts, is_known, is_elsewhere=served is True, gate=gate)
+
+
+def _gate(steps: list[str]) -> tuple[Mapping[str, str], Callable[[Call], object] | None]:
+    """Find what looks for a resource in front of its parts, and its ID."""
+    match steps:
+        case ["api", "v2", "orgs", one, "members" | "owners" | "secrets", *_]:
+            return {"id": one}, members.organization_with_parts
+        case ["api", "v2", "buckets", one, "members" | "owners" | "labels", *_]:
+            return {"id": one}, buckets.bucket_with_parts
+        case _:
+            return {}, None
 
 
 def _without_slashes(path: str) -> str:

@@ -190,12 +190,12 @@ def update(call: Call) -> Answer:
         _readable(call)
     call.rights.require("write bucket", one=bucket_id, org=bucket.org_id)
     rule = rules[0] if rules else _Rule(None, None)
-    _require_renamable(call, bucket, name)
     retention_ns = None if rule.every_s is None else to_ns(rule.every_s)
     shard_group_ns = None if rule.shard_group_s is None else to_ns(rule.shard_group_s)
     if rules:
         times = times_after(call.tx, bucket, retention_ns, shard_group_ns)
         require_times(*times, otherwise=OLD_SHARDS)
+    _require_renamable(call, bucket, name)  # the engine is asked first
     call.change(
         EditBucket(
             bucket_id=bucket_id,
@@ -308,6 +308,8 @@ def _require_renamable(call: Call, bucket: Bucket, name: str | None) -> None:
 
 def bucket_with_parts(call: Call) -> Bucket:
     """Give the bucket of a path that goes on behind it, if it exists and may be read.
+
+    The server looks for it in front of whether the rest of the path and the method are known.
 
     Raises:
         ApiError: 404 otherwise, without saying which.

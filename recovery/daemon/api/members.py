@@ -24,12 +24,12 @@ _BUCKETS: Final = "buckets"
 
 def list_members(call: Call) -> Answer:
     """List the members of an organization."""
-    return _listed(call, ORGS, _organization(call), MEMBER)
+    return _listed(call, ORGS, organization_with_parts(call), MEMBER)
 
 
 def list_owners(call: Call) -> Answer:
     """List the owners of an organization."""
-    return _listed(call, ORGS, _organization(call), OWNER)
+    return _listed(call, ORGS, organization_with_parts(call), OWNER)
 
 
 def list_bucket_members(call: Call) -> Answer:
@@ -53,7 +53,7 @@ def add_owner(call: Call) -> Answer:
 
 
 def _added(call: Call, role: str) -> Answer:
-    org_id = _organization(call)
+    org_id = organization_with_parts(call)
     body = call.body("internal error")
 
     def read() -> Id | None:
@@ -78,7 +78,7 @@ def _added(call: Call, role: str) -> Answer:
 
 def remove(call: Call) -> Answer:
     """End the role of a user in an organization, whatever it is; none is well, too."""
-    org_id = _organization(call)
+    org_id = organization_with_parts(call)
     user_id = call.id("user")
     if call.tx.mappings.has(org_id, user_id):
         call.rights.require("change member", org=org_id, one=org_id)
@@ -86,8 +86,10 @@ def remove(call: Call) -> Answer:
     return NO_CONTENT
 
 
-def _organization(call: Call) -> Id:
-    """Give the organization of the path, if it may be read and exists.
+def organization_with_parts(call: Call) -> Id:
+    """Give the organization of a path that goes on behind it, if it may be read and exists.
+
+    As `bucket_with_parts`.
 
     Raises:
         ApiError: 404 otherwise, without saying which.

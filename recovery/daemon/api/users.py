@@ -144,6 +144,8 @@ def _require_free(call: Call, name: str) -> None:
 
 def permissions(call: Call) -> Answer:
     """List what a user may do by its roles; one who is not there has no permissions."""
+    if not call.parts["id"]:
+        raise ApiError("invalid", "url missing id")
     user_id = call.id()
     call.rights.require("read user", one=user_id)
     NOT_FOUND.unless(call.tx.users.get(user_id))
