@@ -13,9 +13,9 @@ import time
 from typing import TYPE_CHECKING, Final, Generic, NamedTuple, TypeVar, cast
 
 from recovery.daemon.page.token_index import TokenIndex
+from recovery.services.access import Rights, rights, rights_by_tokens
 from recovery.services.doctor.check import Examination, examine
 from recovery.services.reach import Reach, reach_of
-from recovery.services.stores.info import SignIn, sign_ins
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
     from recovery.daemon.call import Desk
     from recovery.daemon.worker import Worker
+    from recovery.metastore.transaction import MetaTx
     from recovery.services.session import Session
     from recovery.services.stores.page_map import PageMap
 
@@ -84,7 +85,7 @@ class Book:
         self._examination: _Known[Examination] | None = None
         self._tokens: TokenIndex | None = None
         self._pages: _Known[PageMap] | None = None
-        self._sign_ins: _Known[dict[str, SignIn]] | None = None
+        self._rights: _Known[Rights] | None = None
         self._reach: _Known[tuple[tuple[str | None, str | None], Reach]] | None = None
 
     def examination(self, *, is_asked_for: bool) -> Examination | None:
@@ -180,14 +181,18 @@ class Book:
             )
         return self._tokens
 
-    def sign_ins(self) -> dict[str, SignIn]:
-        """Judge every user of this state, by ID."""
-        session = self._desk.session
-        if self._sign_ins is None or self._sign_ins.txid != session.store.txid:
-            with session.view() as view:
-                found = {one.id: one for one in sign_ins(view.tx)}
-            self._sign_ins = _Known(session.store.txid, found)
-        return self._sign_ins.value
+    def rights(self, tx: "MetaTx") -> Rights:
+        """Work out what users of this state see, without reading its tokens once more.
+
+        Args:
+            tx: The records of this state.
+        """
+        index, txid = self.tokens(), self._desk.session.store.txid
+        if self._rights is None or self._rights.txid != txid:
+            is_whole = not index.unreadable_count
+            found = rights_by_tokens(tx, index.administrators) if is_whole else rights(tx)
+            self._rights = _Known(txid, found)
+        return self._rights.value
 
     def reach(self, *, user: str | None, bucket: str | None) -> Reach:
         """Find out who can reach what in this state."""

@@ -12,6 +12,7 @@ from recovery.daemon.answer import Answer
 from recovery.daemon.page.render import count, own_path, redirect
 from recovery.daemon.page.visit import NAVIGATION, Visit
 from recovery.services.doctor.check import Outlook
+from recovery.services.stores.info import sign_ins
 
 SIGN_INS_SHOWN = 6
 OPERATORS_SHOWN = 6
@@ -60,7 +61,8 @@ def show(visit: Visit) -> Answer:
     """Show what somebody wants to know who has just come in."""
     index = visit.page.book.tokens()
     operators = [row for row in index.rows.values() if row.is_operator]
-    signing = list(visit.page.book.sign_ins().values()) if visit.is_operator else []
+    known = visit.page.book.rights(visit.tx)
+    signing = list(sign_ins(visit.tx, known)) if visit.is_operator else []
     able = [one for one in signing if not one.obstacles]
     return visit.screen(
         "home.html",

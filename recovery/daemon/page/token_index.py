@@ -15,8 +15,10 @@ import msgspec
 from recovery.model.display import displayed
 from recovery.model.gojson import UndecodableError
 from recovery.model.ids import Id
+from recovery.model.permission import OperatorLevel, classify, decode_permissions
 from recovery.services.authorizations.details import Details, details_of
 from recovery.services.authorizations.listing import (
+    GROUPS_MAX,
     AuthorizationFilter,
     AuthorizationRow,
     Inventory,
@@ -36,12 +38,14 @@ _OPERATOR: Final = "operator"
 _STATUS: Final = "status:"
 
 
-class TokenRow(msgspec.Struct, frozen=True, kw_only=True, gc=False):
-    """One token in the list.
+class TokenRow(msgspec.Struct, frozen=True, gc=False):
+    """One token in the list. Made by position where there are many: names take as long as the rest.
 
     Attributes:
         id: 16 hex digits.
         description: As stored, not escaped.
+        created_at: RFC 3339 as stored; "" when absent.
+        updated_at: RFC 3339 as stored; "" when absent.
         user_id: Its user; "" for none.
         user: The name; None when there is no such user.
         organization_id: Its organization; "" for none.
@@ -52,12 +56,13 @@ class TokenRow(msgspec.Struct, frozen=True, kw_only=True, gc=False):
         operator: Whether it is an operator token.
         may_do: What it may do, in a few words; names in it are escaped.
         buckets: The names of buckets that it reaches, with line feeds between them.
-        created_at: RFC 3339 as stored; "" when absent.
-        updated_at: RFC 3339 as stored; "" when absent.
+        is_administrator: Whether its user sees organizations by it after a sign-in.
     """
 
     id: str
     description: str
+    created_at: str
+    updated_at: str
     user_id: str
     user: str | None
     organization_id: str
@@ -68,8 +73,7 @@ class TokenRow(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     operator: OperatorState
     may_do: str
     buckets: str
-    created_at: str
-    updated_at: str
+    is_administrator: bool
 
     @property
     def state(self) -> str:
@@ -184,6 +188,11 @@ class TokenIndex:
         """Whether one of them is a full operator that works."""
         return any(row.is_operator for row in self.rows.values())
 
+    @property
+    def administrators(self) -> set[str]:
+        """The users who see organizations by a token of theirs, by ID."""
+        return {row.user_id for row in self.rows.values() if row.is_administrator and row.user_id}
+
     def follow(self, session: "Session", entries: "Sequence[JournalEntry]") -> bool:
         """Bring it up to date; False when that takes more than reading single tokens again."""
         if self._txid == session.store.txid:
@@ -215,46 +224,53 @@ class _Words:
     """Puts what a token may do into words, each different list once."""
 
     def __init__(self, names: Names) -> None:
+        self._level = names.level
         self._reaching = Reaching(names)
-        self._known: dict[bytes, tuple[str, str]] = {}
-        self._last: tuple[msgspec.Raw | None, tuple[str, str]] = (None, ("", ""))
+        self._known: dict[bytes, tuple[str, str, bool]] = {}
+        self._alike: dict[int, tuple[object, ...]] = {}
 
     def of_row(self, row: AuthorizationRow) -> TokenRow:
         """Make a row of one of a listing."""
-        if self._last[0] is not row.permissions:
-            self._last = (row.permissions, self._words_of(row))
-        words, buckets = self._last[1]
-        return TokenRow(
-            id=row.id,
-            description=row.description,
-            user_id=row.user_id,
-            user=row.user,
-            organization_id=row.organization_id,
-            organization=row.organization,
-            status=row.status,
-            is_usable=row.is_usable,
-            because="; ".join(row.because),
-            operator=row.operator,
-            may_do=words,
-            buckets=buckets,
-            created_at=row.created_at,
-            updated_at=row.updated_at,
+        shared = self._alike.get(row.group)
+        if shared is None:
+            if len(self._alike) >= GROUPS_MAX:
+                self._alike.clear()
+            shared = self._alike[row.group] = self._shared(row)
+        return TokenRow(row.id, row.description, row.created_at, row.updated_at, *shared)  # type: ignore[arg-type] # in the order of the fields
+
+    def _shared(self, row: AuthorizationRow) -> tuple[object, ...]:
+        """The fields of a row that those of a group have in common."""
+        return (
+            row.user_id,
+            row.user,
+            row.organization_id,
+            row.organization,
+            row.status,
+            row.is_usable,
+            "; ".join(row.because),
+            row.operator,
+            *self._words_of(row),
         )
 
-    def _words_of(self, row: AuthorizationRow) -> tuple[str, str]:
+    def _words_of(self, row: AuthorizationRow) -> tuple[str, str, bool]:
         permissions = bytes(row.permissions)
         if permissions not in self._known:
+            held = decode_permissions(permissions)
+            level = classify(held, level=self._level).level
             grants = self._reaching.of_list(permissions)
-            self._known[permissions] = _worded(grants, row.permission_count)
+            self._known[permissions] = _worded(grants, row.permission_count, level)
         return self._known[permissions]
 
     def of_details(self, one: Details) -> TokenRow:
         """Make a row of a single token."""
         permissions = one.permissions or ()
-        words, buckets = _worded(tuple(self._reaching.of(permissions)), len(permissions))
+        grants, level = tuple(self._reaching.of(permissions)), one.operator.level
+        words, buckets, is_administrator = _worded(grants, len(permissions), level)
         return TokenRow(
             id=one.id,
             description=one.description,
+            created_at=one.created_at,
+            updated_at=one.updated_at,
             user_id=one.user_id or "",
             user=one.user,
             organization_id=one.organization_id or "",
@@ -262,17 +278,19 @@ class _Words:
             status=one.status,
             is_usable=one.is_usable,
             because="; ".join(one.because),
-            operator=_STATES.get(one.operator.level.value, OperatorState.NO),
+            operator=_STATES.get(level.value, OperatorState.NO),
             may_do=words,
             buckets=buckets,
-            created_at=one.created_at,
-            updated_at=one.updated_at,
+            is_administrator=is_administrator,
         )
 
 
-def _worded(grants: tuple[Grant, ...] | None, permission_count: int) -> tuple[str, str]:
+def _worded(
+    grants: tuple[Grant, ...] | None, permission_count: int, level: OperatorLevel
+) -> tuple[str, str, bool]:
     names = [one.name for one in grants or () if one.target is Target.BUCKET]
-    return may_do(grants, permission_count), "\n".join(names)
+    words = may_do(grants, permission_count)
+    return words, "\n".join(names), level is not OperatorLevel.NONE
 
 
 _STATES: Final = {state.value: state for state in OperatorState}

@@ -14,7 +14,8 @@ from recovery.model.ids import Id
 from recovery.model.user import User
 from recovery.services.authorizations.listing import Inventory
 from recovery.services.session import View
-from recovery.services.tenancy.user_details import describe_user
+from recovery.services.stores.info import sign_ins
+from recovery.services.tenancy.user_details import describe_known
 
 NOT_FOUND = ApiError("not found", "there is no such user")
 
@@ -23,7 +24,8 @@ def list_users(visit: Visit) -> Answer:
     """Show the list."""
     wanted = visit.asked.line("find").strip()
     view = View(visit.page.desk.session.facts(), visit.tx)
-    standings = visit.page.book.sign_ins()
+    known = visit.page.book.rights(visit.tx)
+    standings = {one.id: one for one in sign_ins(visit.tx, known)}
     tokens = Counter(row.user_id for row in visit.page.book.tokens().rows.values())
     rows = [
         (row, standings[row.id], tokens[row.id])
@@ -54,8 +56,9 @@ def user_of_path(visit: Visit) -> User:
 def show_user(visit: Visit) -> Answer:
     """Show one user."""
     found = user_of_path(visit)
-    details = describe_user(visit.tx, found)
-    rows = visit.page.book.tokens().rows
+    book = visit.page.book
+    tokens = [one for one in book.tokens().rows.values() if one.user_id == found.id]
+    details = describe_known(visit.tx, found, book.rights(visit.tx), ())
     organizations = [
         (one.id, one.name)
         for one in visit.tx.organizations.walk([])
@@ -65,7 +68,7 @@ def show_user(visit: Visit) -> Answer:
         "user.html",
         user=details,
         is_inactive=found.is_inactive,
-        tokens=[rows[one.id] for one in details.tokens if one.id in rows],
+        tokens=tokens,
         organizations=organizations,
         may_write=visit.may("write user", one=Id(details.id)),
     )

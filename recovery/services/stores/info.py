@@ -19,7 +19,7 @@ from recovery.metastore.transaction import MetaTx
 from recovery.model.schema import versions_of_level, versions_of_levels
 from recovery.model.standing import Answer, Obstacle
 from recovery.model.token import LEVEL_HASHED, TokenForm
-from recovery.services.access import rights
+from recovery.services.access import Rights, rights
 from recovery.services.authorizations.listing import AuthorizationFilter, Inventory, OperatorState
 from recovery.services.ledger import Entries, Operation, operations_of, read_operations
 from recovery.services.session import Session
@@ -189,9 +189,13 @@ def count_contents(inventory: Inventory) -> Contents:
     )
 
 
-def sign_ins(tx: MetaTx) -> Iterator[SignIn]:
-    """Judge whether each user can sign in, in one walk over the roles."""
-    known = rights(tx)
+def sign_ins(tx: MetaTx, known: Rights | None = None) -> Iterator[SignIn]:
+    """Judge whether each user can sign in, in one walk over the roles.
+
+    Args:
+        known: What users see, if that is known; None to read all authorizations for it.
+    """
+    known = known or rights(tx)
     for user in tx.users.walk([]):
         standing = known.sign_in(tx, user)
         yield SignIn(

@@ -6,6 +6,8 @@ Source: InfluxDB v2.9.1 tenant/service_user.go (ComparePassword), http/session_h
 influxdb-metadata sections 4.2, 4.5, 5.4, 5.5 and I6 to I9.
 """
 
+from collections.abc import Iterable
+
 import msgspec
 
 from recovery.metastore.transaction import MetaTx
@@ -15,7 +17,7 @@ from recovery.model.password import PASSWORD_SIZE_BYTES_MAX, password_matches
 from recovery.model.standing import Answer, Obstacle
 from recovery.model.user import User
 from recovery.secret import Secret
-from recovery.services.access import rights
+from recovery.services.access import Rights, rights
 from recovery.services.tenancy.user_listing import Membership
 
 
@@ -60,7 +62,22 @@ class UserDetails(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def describe_user(tx: MetaTx, user: User) -> UserDetails:
-    """Collect what there is to know about a user."""
+    """Collect what there is to know about a user, in one walk over the authorizations."""
+    tokens: list[OwnToken] = []
+
+    def note(one: Authorization) -> None:
+        if one.user_id == user.id:
+            tokens.append(OwnToken(id=one.id, description=one.description, status=one.status))
+
+    known = rights(tx, note=note)
+    return describe_known(tx, user, known, tokens)
+
+
+def describe_known(
+    tx: MetaTx, user: User, known: Rights, tokens: Iterable[OwnToken]
+) -> UserDetails:
+    """As `describe_user`, where what users see and the tokens of this one are known."""
+    standing = known.sign_in(tx, user)
     roles = [one for one in tx.mappings.walk([]) if one.user_id == user.id]
     memberships = []
     for role in roles:
@@ -73,13 +90,6 @@ def describe_user(tx: MetaTx, user: User) -> UserDetails:
                     role=role.user_type,
                 )
             )
-    tokens: list[OwnToken] = []
-
-    def note(one: Authorization) -> None:
-        if one.user_id == user.id:
-            tokens.append(OwnToken(id=one.id, description=one.description, status=one.status))
-
-    standing = rights(tx, note=note).sign_in(tx, user)
     return UserDetails(
         id=user.id,
         name=user.name,

@@ -7,6 +7,8 @@ import pytest
 
 from recovery.daemon.journal import Author, JournalEntry
 from recovery.daemon.page.token_index import Cut, TokenFilter, TokenIndex, TokenRow
+from recovery.metastore.transaction import MetaTx
+from recovery.services.access import rights, rights_by_tokens
 from recovery.services.authorizations.changes import DeleteAuthorization, SetStatus
 from recovery.services.changes.plan import Manner, Planner
 from recovery.services.changes.ports import Ports
@@ -17,6 +19,7 @@ from tests.support.stores import (
     ListRecorder,
     MadeStore,
     YesAudience,
+    edit,
     make_store,
 )
 
@@ -60,6 +63,26 @@ def test_an_id_and_an_organization_are_filters(made: MadeStore) -> None:
     assert len(found(made, organization_id=made.org)) == 4
 
 
+@pytest.mark.parametrize("name", ["operator", "old_operator", "reader", "hashed"])
+def test_what_users_see_by_their_tokens_is_known_without_reading_them_again(
+    made: MadeStore, name: str
+) -> None:
+    """With one token alone, of a user without roles, who sees by it what there is to see."""
+
+    def leave_one(tx: MetaTx) -> None:
+        ids = {made.operator, made.old_operator, made.reader, made.hashed}
+        tx.authorizations.delete_all(ids - {getattr(made, name)})
+        for table in ("userresourcemappingsv1", "userresourcemappingsbyuserindexv1"):
+            for key, _ in list(tx.table(table).items()):
+                tx.table(table).delete(key)
+
+    edit(made.path, leave_one)
+    with Session.open(made.path) as session, session.view() as view:
+        seeing = TokenIndex.of(session).administrators
+        assert rights_by_tokens(view.tx, seeing) == rights(view.tx)
+    assert seeing == ({made.alice} if "operator" in name else set())
+
+
 def test_rows_are_sorted_in_either_direction(made: MadeStore) -> None:
     rows = index(made)
     names = [row.description for row in rows.sorted_by("description", is_descending=False)]
@@ -81,6 +104,7 @@ def test_the_state_of_a_token_is_one_word() -> None:
         buckets="",
         created_at="",
         updated_at="",
+        is_administrator=False,
     )
     states = [
         msgspec.structs.replace(row, status=status, is_usable=usable).state
