@@ -298,7 +298,8 @@ def _what_to_type(finding: Finding, named: Named, *, is_alone: bool) -> Iterator
         if operation == "bucket create":  # nobody else knows whose it is
             record = {**record, Input.ORGANIZATION: None}
         yield command_line(operation, {**named, **record})
-    if finding.is_on_request and finding.mend is not None:
+    is_asked_for = finding.is_on_request and finding.mend is not None
+    if is_asked_for and finding.mend is not finding.giving_up:
         yield command_line("store repair", {**named, Input.ONLY: finding.number})
     if finding.is_loss:
         yield command_line("store repair", {**named, Input.ACCEPT: finding.number})

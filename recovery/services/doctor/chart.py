@@ -123,7 +123,6 @@ class Chart(msgspec.Struct, kw_only=True):
         users_with_tokens: Users with a token that shows organizations.
         can_list_authorizations: Whether a server can decode each of them.
         lost_users: Users without a record, of whom more is left than debris.
-        lost_orgs: Organizations without a record, which have a bucket.
         orgs: The organizations.
         system_buckets: Organizations that have a bucket of a name, by that name.
         stuck_orgs: Organizations whose bucket "_tasks" the server needs to start, and cannot find.
@@ -148,7 +147,6 @@ class Chart(msgspec.Struct, kw_only=True):
     users_with_tokens: set[Id] = msgspec.field(default_factory=set)
     can_list_authorizations: bool = True
     lost_users: set[str] = msgspec.field(default_factory=set)
-    lost_orgs: set[str] = msgspec.field(default_factory=set)
     orgs: Population = msgspec.field(default_factory=Population)
     buckets: Population = msgspec.field(default_factory=Population)
     authorizations: Population = msgspec.field(default_factory=Population)

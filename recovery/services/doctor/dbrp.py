@@ -22,7 +22,15 @@ from recovery.model.gojson import (
 from recovery.model.goshape import DBRP, require_decodable
 from recovery.model.ids import Id
 from recovery.services.doctor.chart import Chart, Population, text_of
-from recovery.services.doctor.finding import Finding, Rule, Severity, deleting, putting, spared
+from recovery.services.doctor.finding import (
+    SPARED,
+    Finding,
+    Rule,
+    Severity,
+    deleting,
+    putting,
+    spared,
+)
 from recovery.services.doctor.indexes import IndexAudit, index_rules
 from recovery.services.doctor.records import well_kept, wrong_key
 
@@ -81,7 +89,7 @@ USELESS_DEFAULT: Final = Rule(
     severity=Severity.LOW,
     problem="is the default of a database that has no DBRP mapping",
     effect="nothing",
-    remedy="repair removes it",
+    remedy=SPARED,
 )
 
 
@@ -136,8 +144,7 @@ def _defaults(
         if text_of(value) in population.opaque:
             continue
         if not mappings:
-            finding = USELESS_DEFAULT.broken(DEFAULTS, value, mend=deleting((DEFAULTS, key)))
-            yield spared(finding) if population.is_blank else finding
+            yield spared(USELESS_DEFAULT.broken(DEFAULTS, value, mend=deleting((DEFAULTS, key))))
         elif value not in {one.id.encode() for one in mappings}:
             chosen, remedy = _chosen(mappings)
             mend = putting(DEFAULTS, key, chosen.id.encode())

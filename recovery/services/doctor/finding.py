@@ -26,7 +26,7 @@ Identity: TypeAlias = tuple[str, str, str | None, str]
 DEBRIS: Final = "repair removes it where it is asked to: influxd itself has left it behind"
 SPARED: Final = (
     "repair leaves it alone, because it is left of something whose record is lost: restore a "
-    "backup, or ask for its removal by this number"
+    "backup; or accept the loss, which removes it"
 )
 
 
@@ -213,5 +213,7 @@ def deleting(*keys: tuple[str, bytes]) -> Mend:
 
 
 def spared(finding: Finding) -> Finding:
-    """Let a trace of a lost record be removed only where the number of its finding is named."""
-    return replace(finding, is_on_request=True, is_advice=False, remedy=SPARED)
+    """Let a trace of a lost record be removed only where a person accepts the loss."""
+    return replace(
+        finding, is_on_request=True, is_advice=False, remedy=SPARED, giving_up=finding.mend
+    )

@@ -6,7 +6,8 @@ index wants which keys.
 Invariants: an entry that leads to a record which cannot be decoded is left in peace, because nobody
 knows what that record wants. Of two records that want the same key none is preferred. The last
 entry that leads to a record is never taken away: it works, whatever the record says. Where several
-records are lost, their entries are the last trace of them and stay until the loss is accepted.
+records are lost, their entries are the last trace of them and stay until the loss is accepted, and
+so does the one entry of one lost record: influxd takes it along where it deletes a record.
 """
 
 from collections.abc import Callable, Iterable, Iterator
@@ -44,7 +45,7 @@ KEEPS_OTHER: Final = (
     "repair leaves the entry where it leads: nothing else leads to the record that has it now"
 )
 LOST_MIN: Final = 3
-"""One or two entries may be what a server has left behind; of more, the records are lost."""
+"""So many entries of lost records, or more of them than records are left, are one finding."""
 LOST_RECORD: Final = "is a record that is lost, and the index and others still have what it was"
 LOST: Final = "leads to records that are gone, and to more of them than there are left"
 LOST_EFFECT: Final = "what these records held is lost, and the index is the last trace of them"
@@ -154,6 +155,10 @@ def _as_it_is(_key: bytes, finding: Finding) -> Finding:
     return finding
 
 
+def _spared(_key: bytes, finding: Finding) -> Finding:
+    return spared(finding)
+
+
 class IndexAudit:
     """Collects what the records want, and then compares."""
 
@@ -166,7 +171,7 @@ class IndexAudit:
         target: Callable[[bytes, bytes], bytes] | None = None,
         adopt: Callable[[bytes, bytes], Adoption | None] | None = None,
         is_found: Callable[[bytes], bool] | None = None,
-        is_trace: Callable[[bytes], bool] | None = None,
+        orphan: Callable[[bytes, Finding], Finding] | None = None,
         revive: Callable[[bytes, bytes], Adoption | None] | None = None,
     ) -> None:
         """Begin.
@@ -180,8 +185,8 @@ class IndexAudit:
                 the record can be made to want it; None where it cannot.
             is_found: Tells of a record's key whether the server finds the record without this
                 index, so that no entry here is its last.
-            is_trace: Tells of the key of a record that is lost whether other things are left of it,
-                so that its entries are spared.
+            orphan: Given the key of a record that is lost and the finding about its entry, says
+                whether that is a loss; by default it is.
             revive: Tells of the key of a record that is lost, and of the key of the one entry that
                 leads there, how the record can be made again; None where it cannot.
         """
@@ -192,7 +197,7 @@ class IndexAudit:
         self._target = target or _value
         self._adopt = adopt
         self._is_found = is_found
-        self._is_trace = is_trace
+        self._orphan = orphan or _spared
         self._revive = revive
         self._wanted: dict[bytes, bytes] = {}
         self._rivals: dict[bytes, list[bytes]] = {}
@@ -330,8 +335,7 @@ class IndexAudit:
             for key in keys:
                 mend = deleting((self._index.name, key))
                 finding = self._rules.extra.broken(self._index.name, target[-ID_LENGTH:], mend=mend)
-                is_trace = self._is_trace is not None and self._is_trace(target)
-                yield spared(finding) if is_trace else finding
+                yield self._orphan(target, finding)
 
     def _revivals(
         self, orphans: dict[bytes, list[bytes]], worse: Callable[[bytes, Finding], Finding]

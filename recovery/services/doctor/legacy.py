@@ -100,8 +100,7 @@ def examine_legacy(chart: Chart) -> Iterator[Finding]:
     remedies = TAKES_NAME, TAKES_OTHER_NAME
     adopt = naming(TABLE, chart, decode_authorization, _has_name, remedies, field="token")
     index = chart.tx.table(INDEX)
-    is_trace = chart.tx.table(PASSWORDS).has
-    audit = IndexAudit(index, TABLE, NAMES, adopt=adopt, is_trace=is_trace)
+    audit = IndexAudit(index, TABLE, NAMES, adopt=adopt)
     for found in well_kept(TABLE, chart, population, _decode, RULES, SHAPE):
         if isinstance(found, Finding):
             yield found

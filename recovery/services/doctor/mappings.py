@@ -25,7 +25,7 @@ from recovery.model.mapping import (
 )
 from recovery.model.permission import ALL_TYPES
 from recovery.services.doctor.chart import Chart, Population, text_of
-from recovery.services.doctor.finding import Finding, Rule, Severity, deleting, spared
+from recovery.services.doctor.finding import SPARED, Finding, Rule, Severity, deleting, spared
 from recovery.services.doctor.indexes import IndexAudit, index_rules
 
 TABLE: Final = "userresourcemappingsv1"
@@ -61,14 +61,14 @@ NO_USER: Final = Rule(
     severity=Severity.LOW,
     problem="is a membership of a user that does not exist",
     effect="listing the members of that resource fails with 404",
-    remedy="repair removes it",
+    remedy=SPARED,
 )
 NO_RESOURCE: Final = Rule(
     number="I20",
     severity=Severity.LOW,
     problem="is a membership in something that does not exist",
     effect="nothing",
-    remedy="repair removes it",
+    remedy=SPARED,
 )
 BY_USER: Final = index_rules(
     "I21",
@@ -105,9 +105,11 @@ def examine_mappings(chart: Chart) -> Iterator[Finding]:
     """Look at memberships and their index, after users, organizations and buckets."""
     table = chart.tx.table(TABLE)
     known = Population(is_there=chart.has_records(TABLE))
-    audit = IndexAudit(
-        chart.tx.table(INDEX), TABLE, BY_USER, is_trace=lambda key: _is_wanted(chart, key)
-    )
+
+    def orphan(key: bytes, finding: Finding) -> Finding:
+        return _lost(spared(finding)) if _is_wanted(chart, key) else spared(finding)
+
+    audit = IndexAudit(chart.tx.table(INDEX), TABLE, BY_USER, orphan=orphan)
     for key, document in table.items():
         try:
             mapping = decode_mapping(document)
@@ -125,8 +127,7 @@ def examine_mappings(chart: Chart) -> Iterator[Finding]:
         known.known.add(text_of(key))
         audit.want(by_user_key(mapping.resource_id, mapping.user_id), key)
         yield from _mapping(chart, mapping)
-    for finding in audit.findings(known):
-        yield _lost(finding) if finding.is_on_request else finding
+    yield from audit.findings(known)
     yield from _owners(chart)
 
 
@@ -158,13 +159,9 @@ def _mapping(chart: Chart, mapping: Mapping) -> Iterator[Finding]:
     if mapping.resource_type not in KNOWN_TYPES:
         yield ODD_RESOURCE.broken(TABLE, mapping.user_id)
     if not chart.users.has(mapping.user_id):
-        finding = NO_USER.broken(TABLE, mapping.user_id, mend=mend)
-        is_trace = chart.users.is_blank or mapping.user_id in chart.lost_users
-        yield spared(finding) if is_trace else finding
+        yield spared(NO_USER.broken(TABLE, mapping.user_id, mend=mend))
     elif not _resource_exists(chart, mapping):
-        finding = NO_RESOURCE.broken(TABLE, mapping.user_id, mend=mend)
-        is_trace = mapping.resource_id in chart.lost_orgs or _is_blank(chart, mapping)
-        yield spared(finding) if is_trace else finding
+        yield spared(NO_RESOURCE.broken(TABLE, mapping.user_id, mend=mend))
     elif mapping.user_type == OWNER and mapping.user_id not in chart.inactive_users:
         if mapping.resource_type == ORGS:
             chart.owners.add(mapping.resource_id)
@@ -181,12 +178,6 @@ def _resource_exists(chart: Chart, mapping: Mapping) -> bool:
     if name is None:
         return True
     return not chart.has_records(name) or chart.tx.table(name).has(mapping.resource_id.encode())
-
-
-def _is_blank(chart: Chart, mapping: Mapping) -> bool:
-    """Tell whether all records of the kind that a membership is in are gone."""
-    name = RESOURCE_TABLES.get(mapping.resource_type)
-    return name is not None and chart.tx.table(name).is_empty
 
 
 def _owners(chart: Chart) -> Iterator[Finding]:

@@ -17,7 +17,7 @@ from recovery.model.goshape import ORGANIZATION
 from recovery.model.ids import ID_LENGTH
 from recovery.model.organization import Organization, decode_organization, index_name
 from recovery.services.doctor.chart import Chart, as_id, text_of
-from recovery.services.doctor.finding import Finding, Mend, Rule, Severity
+from recovery.services.doctor.finding import Finding, Mend, Rule, Severity, spared
 from recovery.services.doctor.indexes import IndexAudit, index_rules
 from recovery.services.doctor.records import (
     BY_ITS_ID,
@@ -87,13 +87,14 @@ def examine_organizations(chart: Chart) -> Iterator[Finding]:
     """Look at organizations and their names, which the chart learns."""
     remedies = TAKES_NAME, TAKES_OTHER_NAME
     adopt = naming(TABLE, chart, decode_organization, _has_name, remedies)
-    audit = IndexAudit(
-        chart.tx.table(INDEX),
-        TABLE,
-        NAMES,
-        adopt=adopt,
-        is_trace=lambda org_id: text_of(org_id) in chart.lost_orgs,
-    )
+    with_buckets = {key[:ID_LENGTH] for key, _ in chart.tx.table("bucketindexv1").items()}
+
+    def orphan(org_id: bytes, finding: Finding) -> Finding:
+        # A server that deletes an organization takes its buckets along, and leaves its entry where
+        # the name begins or ends with blanks.
+        return spared(finding) if org_id in with_buckets else finding
+
+    audit = IndexAudit(chart.tx.table(INDEX), TABLE, NAMES, adopt=adopt, orphan=orphan)
     rules = UNDECODABLE, WRONG_KEY
     for found in well_kept(TABLE, chart, chart.orgs, decode_organization, rules, ORGANIZATION):
         if isinstance(found, Finding):
@@ -107,7 +108,6 @@ def examine_organizations(chart: Chart) -> Iterator[Finding]:
             yield NO_NAME.broken(TABLE, key)
         if not is_typeable(org.name):
             yield HARD_NAME.broken(TABLE, key)
-    _note_lost_organizations(chart)
     yield from audit.findings(chart.orgs)
     yield from _open_setup(chart)
 
@@ -137,15 +137,6 @@ def examine_system_buckets(chart: Chart) -> Iterator[Finding]:
 
 def _has_name(org: Organization) -> bool:
     return bool(index_name(org.name))
-
-
-def _note_lost_organizations(chart: Chart) -> None:
-    """Learn which organizations have lost their record, but not their buckets.
-
-    A server that deletes an organization takes its buckets along, so this is damage.
-    """
-    owners = {key[:ID_LENGTH] for key, _ in chart.tx.table("bucketindexv1").items()}
-    chart.lost_orgs |= {text_of(one) for one in owners if not chart.orgs.has(text_of(one))}
 
 
 def _open_setup(chart: Chart) -> Iterator[Finding]:

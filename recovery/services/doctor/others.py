@@ -416,7 +416,7 @@ def _views(chart: Chart, dashboards: Population) -> Iterator[Finding]:
     for item in chart.tx.table(VIEWS).items():
         key = item[0]
         if not dashboards.has(text_of(key[:ID_LENGTH])):
-            yield NO_CELL.broken(VIEWS, key[:ID_LENGTH], mend=deleting((VIEWS, key)))
+            yield spared(NO_CELL.broken(VIEWS, key[:ID_LENGTH], mend=deleting((VIEWS, key))))
         elif not can_decode(item[1], VIEW):
             yield BAD_VIEW.broken(VIEWS, key[:ID_LENGTH])
     views = chart.tx.table(VIEWS)

@@ -19,7 +19,15 @@ from recovery.model.organization import Organization
 from recovery.model.password import is_password_hash
 from recovery.model.user import User
 from recovery.services.doctor.chart import Chart, Population, text_of
-from recovery.services.doctor.finding import Finding, Rule, Severity, deleting, putting, spared
+from recovery.services.doctor.finding import (
+    SPARED,
+    Finding,
+    Rule,
+    Severity,
+    deleting,
+    putting,
+    spared,
+)
 from recovery.services.doctor.indexes import Adoption
 
 NO_SHAPE: Final[Shape] = {}
@@ -159,7 +167,7 @@ def password_rules(number: str, whose: str, effect: str, operation: str) -> tupl
             severity=Severity.LOW,
             problem=f"is a password of {whose} that does not exist",
             effect="nothing",
-            remedy="repair removes it",
+            remedy=SPARED,
         ),
         Rule(
             number=number,
@@ -183,7 +191,7 @@ def passwords(
     for key, stored in chart.tx.table(table).items():
         if not owners.has(text_of(key)):
             finding = rules[0].broken(table, key, mend=deleting((table, key)))
-            is_trace = (owners.is_blank and not finding.is_advice) or finding.id in lost
-            yield spared(finding) if is_trace else finding
+            is_debris = finding.is_advice and finding.id not in lost
+            yield finding if is_debris else spared(finding)
         elif not is_password_hash(stored):
             yield rules[1].broken(table, key)

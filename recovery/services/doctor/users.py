@@ -85,13 +85,7 @@ def examine_users(chart: Chart) -> Iterator[Finding]:
     """Look at users, names and passwords; the chart learns the users."""
     remedies = TAKES_NAME, TAKES_OTHER_NAME
     adopt = naming(TABLE, chart, decode_user, lambda user: bool(user.name), remedies)
-    audit = IndexAudit(
-        chart.tx.table(INDEX),
-        TABLE,
-        NAMES,
-        adopt=adopt,
-        is_trace=lambda user_id: text_of(user_id) in chart.lost_users,
-    )
+    audit = IndexAudit(chart.tx.table(INDEX), TABLE, NAMES, adopt=adopt)
     for found in well_kept(TABLE, chart, chart.users, decode_user, RULES, USER):
         if isinstance(found, Finding):
             yield found
@@ -102,7 +96,7 @@ def examine_users(chart: Chart) -> Iterator[Finding]:
             audit.want(_name_key(user), key)
     _note_lost_users(chart)
     yield from audit.findings(chart.users)
-    yield from passwords(PASSWORDS, chart, chart.users, PASSWORD_RULES, chart.lost_users)
+    yield from passwords(PASSWORDS, chart, chart.users, PASSWORD_RULES)
 
 
 def _note_lost_users(chart: Chart) -> None:
