@@ -121,6 +121,14 @@ NO_USER: Final = Rule(
     is_advice=True,
     is_on_request=True,
 )
+NO_USER_ID: Final = Rule(
+    number="I24",
+    severity=Severity.HIGH,
+    problem="is an authorization that names no user",
+    effect="each list of authorizations ends with 400, and the token still works",
+    remedy="repair cannot know whose it was: delete it",
+    operations=("auth delete",),
+)
 NO_ORG: Final = Rule(
     number="I24",
     severity=Severity.HIGH,
@@ -267,7 +275,9 @@ class _Examiner:
         if authorization.permissions_json == b"null" and _lacks_permissions(authorization):
             yield NO_PERMISSIONS.broken(TABLE, authorization.id)
         has_user = chart.users.has(authorization.user_id)
-        if not has_user:
+        if authorization.user_id is None:
+            yield NO_USER_ID.broken(TABLE, authorization.id)
+        elif not has_user:
             finding = NO_USER.broken(TABLE, authorization.id, mend=_removing(authorization))
             is_trace = chart.users.is_blank or authorization.user_id in chart.lost_users
             yield spared(finding) if is_trace else finding

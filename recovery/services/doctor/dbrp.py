@@ -32,7 +32,7 @@ from recovery.services.doctor.finding import (
     spared,
 )
 from recovery.services.doctor.indexes import IndexAudit, index_rules
-from recovery.services.doctor.records import well_kept, wrong_key
+from recovery.services.doctor.records import taking_org, well_kept, wrong_key
 
 TABLE: Final = "dbrpv1"
 BY_DATABASE: Final = "dbrpbyorganddbindexv1"
@@ -110,8 +110,9 @@ class _Dbrp(msgspec.Struct, frozen=True):
 def examine_dbrp(chart: Chart) -> Iterator[Finding]:
     """Look at DBRP mappings, their indexes and defaults, after organizations and buckets."""
     population = Population()
-    by_database = IndexAudit(chart.tx.table(BY_DATABASE), TABLE, INDEX)
-    by_org = IndexAudit(chart.tx.table(BY_ORG), TABLE, INDEX)
+    adopt = taking_org(TABLE, chart, lambda document: _decode(document).org_id)
+    by_database = IndexAudit(chart.tx.table(BY_DATABASE), TABLE, INDEX, adopt=adopt)
+    by_org = IndexAudit(chart.tx.table(BY_ORG), TABLE, INDEX, adopt=adopt)
     databases: dict[bytes, list[_Dbrp]] = {}
     for found in well_kept(TABLE, chart, population, _decode, RULES, DBRP):
         if isinstance(found, Finding):
@@ -120,8 +121,13 @@ def examine_dbrp(chart: Chart) -> Iterator[Finding]:
         key, dbrp = found
         databases.setdefault(dbrp.database_key, []).append(dbrp)
         if not dbrp.is_virtual:
-            by_database.want(dbrp.database_key + f"/{dbrp.id}".encode(), key)
-            by_org.want(f"{dbrp.org_id}/{dbrp.id}".encode(), key)
+            in_database = dbrp.database_key + f"/{dbrp.id}".encode()
+            in_org = f"{dbrp.org_id}/{dbrp.id}".encode()
+            has_org = chart.orgs.has(dbrp.org_id)
+            if has_org or chart.tx.table(BY_DATABASE).get(in_database) == key:
+                by_database.want(in_database, key)
+            if has_org or chart.tx.table(BY_ORG).get(in_org) == key:
+                by_org.want(in_org, key)
         if not chart.orgs.has(dbrp.org_id):
             yield NO_ORG.broken(TABLE, dbrp.id)
         elif not chart.buckets.has(dbrp.bucket_id):

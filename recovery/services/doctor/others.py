@@ -48,7 +48,7 @@ from recovery.services.doctor.finding import (
     spared,
 )
 from recovery.services.doctor.indexes import IndexAudit, IndexRules, index_rules
-from recovery.services.doctor.records import NO_SHAPE, undecodable, well_kept, wrong_key
+from recovery.services.doctor.records import NO_SHAPE, taking_org, undecodable, well_kept, wrong_key
 
 SECRETS: Final = "secretsv1"
 DASHBOARDS: Final = "dashboardsv2"
@@ -125,6 +125,7 @@ class _Kind(msgspec.Struct, frozen=True, kw_only=True):
         value: Makes the value there.
         read: Reads what a key is made of.
         rules: How bad it is when the index is wrong.
+        encode: Writes the ID of an organization as the records have it.
     """
 
     number: str
@@ -134,6 +135,7 @@ class _Kind(msgspec.Struct, frozen=True, kw_only=True):
     value: Callable[[_Named], bytes]
     read: Callable[[Fields], _Named]
     rules: IndexRules
+    encode: Callable[[str], str] = str
 
 
 def lowered(name: str) -> str:
@@ -162,6 +164,10 @@ def _read_stack(fields: Fields) -> _Named:
             raise UndecodableError(problem=f"{name} is no ID")
         ids.append(found)
     return _Named(ids[0], ids[1], "")
+
+
+def _in_base64(digits: str) -> str:
+    return base64.b64encode(digits.encode()).decode()
 
 
 def _id(record: _Named) -> bytes:
@@ -250,6 +256,7 @@ KINDS: Final = (
         key=_by_id,
         value=_id,
         read=_read_stack,
+        encode=_in_base64,
         rules=_rules("I32", "stack"),
     ),
 )
@@ -389,7 +396,13 @@ def _indexed(chart: Chart, kind: _Kind, populations: dict[str, Population]) -> I
     # The server writes no value there and reads none.
     # Source: InfluxDB v2.9.1 dashboards/service.go, kv/variable.go (putVariableOrgsIndex).
     target = _last_id if kind.index in {DASHBOARDS_BY_ORG, VARIABLES_BY_ORG} else None
-    audit = IndexAudit(chart.tx.table(kind.index), kind.table, kind.rules, target=target)
+    index = chart.tx.table(kind.index)
+
+    def org_of(document: bytes) -> Id:
+        return kind.read(decode_fields(document)).org_id
+
+    adopt = taking_org(kind.table, chart, org_of, encode=kind.encode)
+    audit = IndexAudit(index, kind.table, kind.rules, target=target, adopt=adopt)
     effect = "it is left out of lists, or listing fails"
     rules = (
         undecodable(kind.number, "a record", effect, Severity.MEDIUM),
@@ -400,7 +413,9 @@ def _indexed(chart: Chart, kind: _Kind, populations: dict[str, Population]) -> I
     for one in well_kept(kind.table, chart, population, decode, rules, shape):
         if not isinstance(one, Finding):
             record = one[1]
-            audit.want(kind.key(record).encode("utf-8", "surrogateescape"), kind.value(record))
+            entry, value = kind.key(record).encode("utf-8", "surrogateescape"), kind.value(record)
+            if chart.orgs.has(record.org_id) or index.get(entry) in {b"", value}:
+                audit.want(entry, value)
         elif is_new:
             yield one
     yield from audit.findings(population)

@@ -12,9 +12,9 @@ from msgspec.structs import replace
 from recovery.metastore.table import Identified
 from recovery.metastore.transaction import MetaTx
 from recovery.model.authorization import Authorization
-from recovery.model.gojson import UndecodableError
+from recovery.model.gojson import UndecodableError, patched
 from recovery.model.goshape import Shape, can_decode, readable
-from recovery.model.ids import parse_id
+from recovery.model.ids import ID_LENGTH, parse_id
 from recovery.model.organization import Organization
 from recovery.model.password import is_password_hash
 from recovery.model.user import User
@@ -31,6 +31,8 @@ from recovery.services.doctor.finding import (
 from recovery.services.doctor.indexes import Adoption
 
 NO_SHAPE: Final[Shape] = {}
+FIELDS: Final = ("id", "orgID")
+OTHER_ORG: Final = "repair puts the organization back that its index names"
 READABLE: Final = (
     "repair puts its ID back, which its key says, and takes those texts and times out that cannot "
     "be read and that nothing depends on"
@@ -155,6 +157,36 @@ def naming(
 
         is_other = has_name(decode(chart.tx.table(table).get(key) or b""))
         return Adoption(mend=rename, remedy=remedies[is_other], is_on_request=is_other)
+
+    return adopt
+
+
+def taking_org(
+    table: str,
+    chart: Chart,
+    org_of: Callable[[bytes], str | None],
+    *,
+    encode: Callable[[str], str] = str,
+) -> Callable[[bytes, bytes], Adoption | None]:
+    """Make what gives a record of no organization the one of its entry, as `IndexAudit` takes it.
+
+    Args:
+        org_of: Reads the organization of a record.
+        encode: Writes the ID of an organization as a record has it.
+    """
+
+    def adopt(key: bytes, entry: bytes) -> Adoption | None:
+        org_id = text_of(entry[:ID_LENGTH])
+        if chart.orgs.has(org_of(chart.tx.table(table).get(key) or b"")):
+            return None
+        if org_id not in chart.orgs.known:
+            return None
+
+        def put_back(tx: MetaTx) -> None:
+            document = tx.table(table).get(key) or b""
+            tx.table(table).put(key, patched(document, {"orgID": encode(org_id)}, order=FIELDS))
+
+        return Adoption(mend=put_back, remedy=OTHER_ORG, is_on_request=False)
 
     return adopt
 

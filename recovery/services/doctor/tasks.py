@@ -6,7 +6,7 @@ Lives here: the rules I26 and I27. Must not live here: the bucket that runs are 
 Source: spec influxdb-metadata sections 4.11, 13.1, 13.2.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Final
 
 import msgspec
@@ -18,7 +18,6 @@ from recovery.model.gojson import (
     decode_fields,
     encode_text,
     id_field,
-    patched,
     required_id_field,
     text_field,
 )
@@ -27,14 +26,13 @@ from recovery.model.ids import ID_LENGTH, Id
 from recovery.services.doctor.chart import Chart, Population, text_of
 from recovery.services.doctor.finding import DEBRIS, Finding, Mend, Rule, Severity, deleting, spared
 from recovery.services.doctor.indexes import Adoption, IndexAudit, index_rules
-from recovery.services.doctor.records import unreadable
+from recovery.services.doctor.records import taking_org, unreadable
 from recovery.services.doctor.servers import FROM_2_5, NO_SERVER, Server
 from recovery.services.doctor.startup import LOADED_TASKS, bad_runs, finds_itself
 
 TABLE: Final = "tasksv1"
 INDEX: Final = "taskIndexsv1"
 RUNS: Final = "taskRunsv1"
-FIELDS: Final = ("id", "orgID")
 
 STOPS: Final = (
     "influxd 2.5 and later does not start if it is one of the first 100 tasks: could not load "
@@ -47,7 +45,6 @@ NO_ORG: Final = Rule(
     effect=f"nobody can see it; where the organization has no bucket _tasks either, {STOPS}",
     remedy="repair removes it with its runs, as nothing else is left of that organization",
 )
-OTHER_ORG: Final = "repair puts the organization back that its index names"
 STILL_TRACES: Final = (
     "repair leaves it alone, because it may be wanted: that organization, or the place of the task "
     "in it, is lost by damage; restore a backup, or ask for its removal by this number"
@@ -125,8 +122,9 @@ def examine_tasks(chart: Chart) -> Iterator[Finding]:
     table = chart.tx.table(TABLE)
     tasks = Population(is_there=chart.has_records(TABLE))
     index = chart.tx.table(INDEX)
-    audit = IndexAudit(index, TABLE, BY_ORG, adopt=lambda *place: _adopting(chart, *place))
-    places = _Places(chart)
+    adopt = taking_org(TABLE, chart, lambda document: _decode(document).org_id)
+    audit = IndexAudit(index, TABLE, BY_ORG, adopt=adopt)
+    places = _Places(chart, adopt)
     for rank, (key, document) in enumerate(table.items()):
         stops = FROM_2_5 if rank < LOADED_TASKS else NO_SERVER
         try:
@@ -163,8 +161,9 @@ def _bad_runs(chart: Chart, task: _Task, stops: frozenset[Server]) -> Iterator[F
 class _Places:
     """Where the index has each task, read once, and only where a task needs it."""
 
-    def __init__(self, chart: Chart) -> None:
+    def __init__(self, chart: Chart, adopt: Callable[[bytes, bytes], Adoption | None]) -> None:
         self._index = chart.tx.table(INDEX)
+        self.adopt = adopt
         self._known: dict[bytes, list[bytes]] | None = None
 
     def of(self, task: _Task) -> list[bytes]:
@@ -182,7 +181,7 @@ def _task(
     is_stuck = task.org_id is None or task.org_id in chart.stuck_orgs
     if not chart.orgs.has(task.org_id):
         found = places.of(task)
-        adoption = _adopting(chart, task.id.encode(), found[0]) if len(found) == 1 else None
+        adoption = places.adopt(task.id.encode(), found[0]) if len(found) == 1 else None
         is_left = found != [_index_key(task)] or _has_traces(chart, task.org_id)
         finding = NO_ORG.broken(
             TABLE,
@@ -198,20 +197,6 @@ def _task(
         yield chart.stopping(NO_TASKS_BUCKET.broken(TABLE, task.id), stops)
     if not chart.users.has(task.owner_id):
         yield NO_OWNER.broken(TABLE, task.id)
-
-
-def _adopting(chart: Chart, key: bytes, entry: bytes) -> Adoption | None:
-    """Give a task of no organization the one that its index names."""
-    org_id = text_of(entry[:ID_LENGTH])
-    task = _decode(chart.tx.table(TABLE).get(key) or b"")
-    if chart.orgs.has(task.org_id) or org_id not in chart.orgs.known:
-        return None
-
-    def put_back(tx: MetaTx) -> None:
-        document = tx.table(TABLE).get(key) or b""
-        tx.table(TABLE).put(key, patched(document, {"orgID": org_id}, order=FIELDS))
-
-    return Adoption(mend=put_back, remedy=OTHER_ORG, is_on_request=False)
 
 
 def _has_traces(chart: Chart, org_id: Id | None) -> bool:
