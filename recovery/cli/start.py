@@ -26,7 +26,10 @@ def run() -> None:
     if sys.argv[1:] == ["--version"] and sys.stdout and _is_version_said():
         return
     gc.set_threshold(_COLLECTED_AT)
-    from recovery.cli.main import run as run_whole  # noqa: PLC0415 # see above
+    from recovery.cli.late import PATHLIB, put_off  # noqa: PLC0415 # see above
+
+    with put_off(PATHLIB):
+        from recovery.cli.main import run as run_whole  # noqa: PLC0415 # as above
 
     run_whole()
 

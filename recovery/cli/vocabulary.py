@@ -10,8 +10,9 @@ service behind it: `auth_creation` stands on `recovery.services.authorizations.c
 """
 
 import importlib
-import sys
 from typing import TYPE_CHECKING, Final, NamedTuple
+
+from recovery.cli.late import MSGSPEC, put_off
 
 if TYPE_CHECKING:
     from typing import Any
@@ -217,23 +218,8 @@ def load(words: str) -> "Command[Any]":
     Args:
         words: One of `COMMANDS`.
     """
-    _import_msgspec()
+    with put_off(MSGSPEC):
+        importlib.import_module("msgspec")
     module = importlib.import_module(f"recovery.cli.commands.{COMMANDS[words].module}")
     command: Command[Any] = getattr(module, words.rsplit(maxsplit=1)[-1].replace("-", "_").upper())
     return command
-
-
-def _import_msgspec() -> None:
-    """Import msgspec, which every command needs, without a package that it does not need.
-
-    It takes `get_type_hints` and two names from typing_extensions where that is there, as below
-    starlette, and else from typing, which has had them since 3.11. Importing the former takes a
-    tenth of a listing's time.
-    """
-    if "msgspec" in sys.modules or "typing_extensions" in sys.modules:
-        return
-    sys.modules["typing_extensions"] = None  # type: ignore[assignment] # says: not to be imported
-    try:
-        importlib.import_module("msgspec")
-    finally:
-        del sys.modules["typing_extensions"]

@@ -1,6 +1,8 @@
 """The project's own files, as the tests of its architecture see them."""
 
 import ast
+import site
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
@@ -44,3 +46,12 @@ def scopes(path: Path) -> Iterator[tuple[str, ast.AST]]:
 
 def _is_built(path: Path) -> bool:
     return "__pycache__" in path.parts or path.parent.name == "bin"
+
+
+def bare_python(code: str) -> tuple[str, ...]:
+    """Return a command line that runs code where an installed package would be.
+
+    What makes an editable installation imports a lot before the first line of ours.
+    """
+    paths = [str(PROJECT), *site.getsitepackages()]
+    return (sys.executable, "-S", "-c", f"import sys; sys.path += {paths!r}\n{code}")
