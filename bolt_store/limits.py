@@ -35,6 +35,13 @@ TXID_MAX: Final = (1 << 64) - 1
 TREE_DEPTH_MAX: Final = 64
 """Each level at least doubles the pages and a file has under 2**48: deeper is a cycle."""
 
+VALUES_KEPT_BYTES_MAX: Final = 16 << 20
+"""Values that one transaction keeps in memory: all of a small change, and little of a store that
+is changed as a whole."""
+
+VALUE_MOVED_BYTES_MIN: Final = 256
+"""Where a value lies takes half as much memory as a value of this size."""
+
 LOCK_POLL_INTERVAL_S: Final = 0.05
 """Pause between two tries for the lock, as in bbolt (flockRetryTimeout)."""
 

@@ -10,9 +10,10 @@ where the elements are of one size, as in an index, it has no loop either.
 Source: bbolt v1.3.6 page.go (leafPageElement), node.go (write).
 """
 
+from collections.abc import Sized
 from functools import lru_cache
 from struct import Struct
-from typing import Final, NamedTuple
+from typing import Final, Generic, NamedTuple, TypeVar
 
 from bolt_store.codec.keys import ascend
 from bolt_store.codec.layout import (
@@ -31,21 +32,30 @@ _ALIKE_COUNTS: Final = range(4, 513)
 """Of fewer elements each page has other sizes; of more, the patterns kept would pass 2 MiB."""
 
 
-class Leaf:
-    """The elements of a leaf page, in three columns of equal length.
+ValueT = TypeVar("ValueT", bound=Sized)
+
+
+class LeafElements(Generic[ValueT]):
+    """The elements of a leaf, in three columns of equal length.
 
     Attributes:
         flags: 1 where the value is a bucket, 0 where it is plain.
         keys: Ascending keys.
-        values: The value behind each key.
+        values: The value behind each key; of a changed leaf also the place where it lies.
     """
 
     __slots__ = ("flags", "keys", "values")
 
-    def __init__(self, flags: list[int], keys: list[bytes], values: list[bytes]) -> None:
+    def __init__(self, flags: list[int], keys: list[bytes], values: list[ValueT]) -> None:
         self.flags = flags
         self.keys = keys
         self.values = values
+
+
+class Leaf(LeafElements[bytes]):
+    """The elements of a leaf page."""
+
+    __slots__ = ()
 
 
 def leaf_element_count(page: bytes, *, pgid: int | None) -> int:
@@ -359,7 +369,7 @@ def find_in_leaf(page: bytes, key: bytes, *, pgid: int | None) -> tuple[int, byt
     return None
 
 
-def leaf_size_bytes(leaf: Leaf) -> int:
+def leaf_size_bytes(leaf: LeafElements[ValueT]) -> int:
     """Return the number of bytes that the page of these elements takes, header included."""
     elements = ELEMENT_SIZE_BYTES * len(leaf.keys)
     return PAGE_HEADER_SIZE_BYTES + elements + sum(map(len, leaf.keys)) + sum(map(len, leaf.values))

@@ -39,6 +39,13 @@ class BlockFile(Protocol):
         """Set the size; new bytes are zero and, where possible, have their space reserved."""
         ...
 
+    def scratch(self) -> "BlockFile | None":
+        """Make an empty file without a name for this time, on the same disk; None: there is none.
+
+        The caller closes it.
+        """
+        return None
+
     def close(self) -> None:
         """Release the file. Closing twice is allowed."""
         ...

@@ -23,10 +23,13 @@ from typing import Final, Self
 
 from bolt_store.errors import CommitError
 from bolt_store.file.block_file import BlockFile
-from bolt_store.file.os_file import OsFile, sync_directory
+from bolt_store.file.os_file import (
+    TEMPORARY_PREFIX,
+    TEMPORARY_SUFFIX,
+    OsFile,
+    sync_directory,
+)
 
-TEMPORARY_PREFIX: Final = ".bolt_store-"
-TEMPORARY_SUFFIX: Final = ".new"
 MODE_PRIVATE: Final = 0o600
 LEFTOVER_AGE_S: Final = 60.0
 """A younger file without a lock may be one that its maker is about to lock."""

@@ -30,6 +30,10 @@ _FLAGS = os.O_CLOEXEC | os.O_NONBLOCK | os.O_NOCTTY
 """O_NONBLOCK: opening a named pipe by mistake must not hang."""
 
 
+TEMPORARY_PREFIX = ".bolt_store-"
+TEMPORARY_SUFFIX = ".new"
+"""Of files that are not complete; what a killed process has left, `new_file` removes."""
+
 OFFSET_MAX = 1 << 62
 """No file is so large; the kernel refuses offsets a little above."""
 
@@ -37,10 +41,17 @@ OFFSET_MAX = 1 << 62
 class OsFile(BlockFile):
     """A file of the operating system, locked as bbolt locks it."""
 
-    def __init__(self, descriptor: int, *, write: bool) -> None:
-        """Take over an open descriptor; `open_locked` and `create_new` are the usual ways."""
+    def __init__(
+        self, descriptor: int, *, write: bool, path: str | os.PathLike[str] | None = None
+    ) -> None:
+        """Take over an open descriptor; `open_locked` and `create_new` are the usual ways.
+
+        Args:
+            path: Where it was opened; without it there is no `scratch`.
+        """
         self._descriptor = descriptor
         self._write = write
+        self._folder = None if path is None else Path(path).absolute().parent
         self._is_resized = False
         self._is_closed = False
 
@@ -70,7 +81,7 @@ class OsFile(BlockFile):
         except BaseException:
             os.close(descriptor)
             raise
-        return cls(descriptor, write=write)
+        return cls(descriptor, write=write, path=path)
 
     @classmethod
     def create_new(cls, path: str | os.PathLike[str]) -> "OsFile":
@@ -89,7 +100,7 @@ class OsFile(BlockFile):
             os.close(descriptor)
             Path(path).unlink()
             raise
-        return cls(descriptor, write=True)
+        return cls(descriptor, write=True, path=path)
 
     def fileno(self) -> int:
         """Return the descriptor, which keeps belonging to this object."""
@@ -171,6 +182,26 @@ class OsFile(BlockFile):
             if error.errno not in {errno.EOPNOTSUPP, errno.EINVAL, errno.ENODEV, errno.ENOSYS}:
                 raise
             os.ftruncate(self._descriptor, size_bytes)
+
+    def scratch(self) -> "OsFile | None":
+        """Make an empty file without a name in the same folder, mode 0600.
+
+        Where the file system has no such files, it has a name for a moment.
+
+        Raises:
+            OSError: None can be made.
+
+        Source: open(2), O_TMPFILE.
+        """
+        if self._folder is None:
+            return None
+        from tempfile import TemporaryFile  # noqa: PLC0415 # only a change of very much needs it
+
+        with TemporaryFile(
+            dir=self._folder, prefix=TEMPORARY_PREFIX, suffix=TEMPORARY_SUFFIX
+        ) as file:
+            descriptor = fcntl.fcntl(file.fileno(), fcntl.F_DUPFD_CLOEXEC, 0)
+        return OsFile(descriptor, write=True)
 
     def close(self) -> None:
         """Release the file and its lock. Closing twice is allowed."""

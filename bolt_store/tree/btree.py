@@ -19,7 +19,7 @@ from typing import Protocol
 
 from bolt_store.codec.branch import Branch
 from bolt_store.codec.layout import run_length
-from bolt_store.codec.leaf import Leaf, encode_leaf, find_in_leaf
+from bolt_store.codec.leaf import Leaf, LeafElements, find_in_leaf
 from bolt_store.errors import CycleError, LimitError, PageError
 from bolt_store.limits import RUN_SIZE_BYTES_MAX, TREE_DEPTH_MAX
 from bolt_store.tree.node import (
@@ -27,12 +27,14 @@ from bolt_store.tree.node import (
     Child,
     LeafNode,
     Node,
+    encode_node,
     is_undersized,
     merge,
     node_size_bytes,
     split,
 )
 from bolt_store.tree.pages import Pages
+from bolt_store.tree.values import Values, value_bytes
 
 
 class Storage(Protocol):
@@ -61,15 +63,16 @@ class BTree:
         version: Goes up with every change, so that cursors notice.
     """
 
-    __slots__ = ("_pages", "is_changed", "root", "version")
+    __slots__ = ("_pages", "_values", "is_changed", "root", "version")
 
-    def __init__(self, pages: Pages, root: Child) -> None:
+    def __init__(self, pages: Pages, root: Child, values: Values) -> None:
         self._pages = pages
+        self._values = values
         self.root = root
         self.is_changed = False
         self.version = 0
 
-    def resolve(self, child: Child) -> Leaf | Branch[int] | BranchNode:
+    def resolve(self, child: Child) -> Leaf | LeafNode | Branch[int] | BranchNode:
         """Return a child decoded; what is shared with others must not be changed.
 
         Raises:
@@ -101,7 +104,7 @@ class BTree:
             keys = node.keys
             index = bisect_left(keys, key)
             if index < len(keys) and keys[index] == key:
-                return node.flags[index], node.values[index]
+                return node.flags[index], value_bytes(node.values[index])
             return None
         raise _too_deep(child)
 
@@ -121,13 +124,14 @@ class BTree:
             return  # new pages up to the root for nothing, and a new state to no purpose
         leaf = self._leaf_for_change(key)
         index = bisect_left(leaf.keys, key)
+        kept = self._values.kept(value)
         if index < len(leaf.keys) and leaf.keys[index] == key:
             leaf.is_shrunk |= len(value) < len(leaf.values[index])
-            leaf.values[index] = value
+            leaf.values[index] = kept
             leaf.flags[index] = flags
         else:
             leaf.keys.insert(index, key)
-            leaf.values.insert(index, value)
+            leaf.values.insert(index, kept)
             leaf.flags.insert(index, flags)
         self._note_change()
 
@@ -150,7 +154,7 @@ class BTree:
         self._note_change()
         return True
 
-    def leaves(self, low: bytes) -> Iterator[Leaf]:
+    def leaves(self, low: bytes) -> Iterator[Leaf | LeafNode]:
         """Walk the leaves from the one that `low` belongs to.
 
         Raises:
@@ -166,7 +170,7 @@ class BTree:
                 way.pop()
                 continue
             node = self.resolve(child)
-            if not isinstance(node, Leaf):
+            if not isinstance(node, LeafElements):
                 if len(way) > TREE_DEPTH_MAX:
                     raise CycleError(pgid=0)
                 first = child_index(node.keys, low) if is_seeking else 0
@@ -207,7 +211,8 @@ class BTree:
         run = (child, self._pages.run_length(child))
         page = self._pages.decode(child)
         if isinstance(page, Leaf):
-            return LeafNode(list(page.flags), list(page.keys), list(page.values), run=run)
+            values = self._values.left(page, run, self._pages)
+            return LeafNode(list(page.flags), list(page.keys), values, run=run)
         return BranchNode(list(page.keys), list(page.children), run=run)
 
     # -- before the commit: children that have become too small --------------------------------
@@ -281,7 +286,7 @@ class BTree:
         if node_size_bytes(root) > size_bytes_max:
             return None
         _free(root, storage)
-        return encode_leaf(root, pgid=0, page_size_bytes=0)
+        return encode_node(root, pgid=0, page_size_bytes=0)
 
     def spill(self, storage: Storage, fill: float) -> int:
         """Give every changed node new pages, children first.

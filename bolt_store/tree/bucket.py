@@ -34,6 +34,7 @@ from bolt_store.tree.btree import BTree, Storage, tree_runs
 from bolt_store.tree.cursor import Cursor, Item, Openness
 from bolt_store.tree.node import FILL_DEFAULT, LeafNode
 from bolt_store.tree.pages import Pages
+from bolt_store.tree.values import Values, value_bytes
 
 SEQUENCE_MAX: Final = (1 << 64) - 1
 
@@ -62,6 +63,11 @@ class Owner(Openness, Protocol):
         """Where changed nodes go."""
         ...
 
+    @property
+    def values(self) -> Values:
+        """Where the values of changed nodes are kept."""
+        ...
+
 
 class Bucket:
     """One bucket, bound to a transaction."""
@@ -80,7 +86,7 @@ class Bucket:
         self._children: dict[bytes, Bucket] = {}
         self._is_deleted = False
         self._sequence = stored.sequence if stored else 0
-        self._tree = BTree(tx.pages, _root_of(stored))
+        self._tree = BTree(tx.pages, _root_of(stored), tx.values)
         self.fill = FILL_DEFAULT
         """How full pages become when they are split, 0.1 to 1.0; not stored."""
 
@@ -425,7 +431,7 @@ def _root_of(stored: BucketValue | None) -> LeafNode | int:
     if stored.inline_page is None:
         return stored.root_pgid
     leaf = decode_leaf(stored.inline_page, pgid=None)
-    return LeafNode(leaf.flags, leaf.keys, leaf.values)
+    return LeafNode(leaf.flags, leaf.keys, [*leaf.values])
 
 
 def _buckets_in(leaf: Leaf) -> list[BucketValue]:
@@ -437,9 +443,10 @@ def _buckets_in(leaf: Leaf) -> list[BucketValue]:
     ]
 
 
-def _items_of(leaf: Leaf, begin: int, end: int) -> Iterator[Item]:
+def _items_of(leaf: Leaf | LeafNode, begin: int, end: int) -> Iterator[Item]:
     """Return the items of a leaf; without buckets this is `zip`, which costs next to nothing."""
-    keys, values = leaf.keys, leaf.values
+    keys = leaf.keys
+    values = leaf.values if isinstance(leaf, Leaf) else [*map(value_bytes, leaf.values)]
     if leaf.flags.count(0) < len(keys):  # ten times as fast as `any`
         plain = [None if flag else value for flag, value in zip(leaf.flags, values, strict=True)]
         return zip(keys[begin:end], plain[begin:end], strict=True)

@@ -13,11 +13,12 @@ from typing import Protocol, TypeAlias
 
 from bolt_store.codec.branch import Branch
 from bolt_store.codec.layout import BUCKET_FLAG
-from bolt_store.codec.leaf import Leaf
+from bolt_store.codec.leaf import Leaf, LeafElements
 from bolt_store.errors import CycleError, PageError
 from bolt_store.limits import TREE_DEPTH_MAX
 from bolt_store.tree.btree import BTree, child_index
-from bolt_store.tree.node import BranchNode
+from bolt_store.tree.node import BranchNode, LeafNode
+from bolt_store.tree.values import value_bytes
 
 Item: TypeAlias = tuple[bytes, bytes | None]
 """Key and value; the value is None where a bucket has this name."""
@@ -44,7 +45,7 @@ class Cursor:
         """Make a cursor; `Bucket.cursor` is the way to get one."""
         self._owner = owner
         self._tree = tree
-        self._path: list[tuple[Leaf | Branch[int] | BranchNode, int]] = []
+        self._path: list[tuple[Leaf | LeafNode | Branch[int] | BranchNode, int]] = []
         self._key: bytes | None = None
         self._side = 0
         self._version = tree.version
@@ -89,7 +90,7 @@ class Cursor:
         child = self._tree.root
         for _ in range(TREE_DEPTH_MAX):
             node = self._tree.resolve(child)
-            if isinstance(node, Leaf):
+            if isinstance(node, LeafElements):
                 self._path.append((node, bisect_left(node.keys, key)))
                 return self._settle(forward=True)
             index = child_index(node.keys, key)
@@ -147,12 +148,12 @@ class Cursor:
         self._version = self._tree.version
         self._descend(self._tree.resolve(self._tree.root), at_end=at_end)
 
-    def _descend(self, node: Leaf | Branch[int] | BranchNode, *, at_end: bool) -> None:
+    def _descend(self, node: Leaf | LeafNode | Branch[int] | BranchNode, *, at_end: bool) -> None:
         """Go down to the first or the last leaf below `node`."""
         while len(self._path) < TREE_DEPTH_MAX:
             index = len(node.keys) - 1 if at_end else 0
             self._path.append((node, index))
-            if isinstance(node, Leaf):
+            if isinstance(node, LeafElements):
                 return
             node = self._tree.resolve(node.children[index])
         raise CycleError(pgid=0)
@@ -167,10 +168,11 @@ class Cursor:
                 if empty_count > self._tree.page_count_max:
                     raise CycleError(pgid=0)
             if 0 <= index < len(node.keys):
-                if isinstance(node, Leaf):
+                if isinstance(node, LeafElements):
                     self._key, self._side = node.keys[index], 0
-                    value = None if node.flags[index] & BUCKET_FLAG else node.values[index]
-                    return self._key, value
+                    if node.flags[index] & BUCKET_FLAG:
+                        return self._key, None
+                    return self._key, value_bytes(node.values[index])
                 self._descend(self._tree.resolve(node.children[index]), at_end=not forward)
                 continue
             self._path.pop()

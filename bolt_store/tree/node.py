@@ -11,8 +11,9 @@ from typing import Final, TypeAlias
 
 from bolt_store.codec.branch import Branch, branch_size_bytes, encode_branch
 from bolt_store.codec.layout import ELEMENT_SIZE_BYTES, PAGE_HEADER_SIZE_BYTES
-from bolt_store.codec.leaf import Leaf, encode_leaf, leaf_size_bytes
+from bolt_store.codec.leaf import Leaf, LeafElements, encode_leaf, leaf_size_bytes
 from bolt_store.limits import ELEMENT_COUNT_MAX
+from bolt_store.tree.values import Value, value_bytes
 
 KEYS_PER_PAGE_MIN: Final = 2
 """Each part of a split has at least so many elements (bbolt minKeysPerPage)."""
@@ -21,7 +22,7 @@ FILL_DEFAULT: Final = 0.5
 """How full a page is filled when it is split (bbolt DefaultFillPercent)."""
 
 
-class LeafNode(Leaf):
+class LeafNode(LeafElements[Value]):
     """A leaf being changed.
 
     Attributes:
@@ -36,7 +37,7 @@ class LeafNode(Leaf):
         self,
         flags: list[int],
         keys: list[bytes],
-        values: list[bytes],
+        values: list[Value],
         run: tuple[int, int] | None = None,
     ) -> None:
         super().__init__(flags, keys, values)
@@ -76,7 +77,8 @@ def node_size_bytes(node: Node) -> int:
 def encode_node(node: Node, *, pgid: int, page_size_bytes: int) -> bytes:
     """Encode a node whose children have their pages. Arguments and result as `encode_leaf`."""
     if isinstance(node, LeafNode):
-        return encode_leaf(node, pgid=pgid, page_size_bytes=page_size_bytes)
+        leaf = Leaf(node.flags, node.keys, [value_bytes(one) for one in node.values])
+        return encode_leaf(leaf, pgid=pgid, page_size_bytes=page_size_bytes)
     stored = Branch(node.keys, [child for child in node.children if isinstance(child, int)])
     return encode_branch(stored, pgid=pgid, page_size_bytes=page_size_bytes)
 

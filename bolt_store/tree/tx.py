@@ -41,6 +41,7 @@ from bolt_store.tree.bucket import Bucket
 from bolt_store.tree.freelist import Freelist
 from bolt_store.tree.node import Node, encode_node, node_size_bytes
 from bolt_store.tree.pages import Pages
+from bolt_store.tree.values import Values
 
 GROWTH_PAGES_MIN: Final = 16
 """A file that must grow gets at least so many pages, so that not every commit has to grow it."""
@@ -176,6 +177,7 @@ class Tx:
         self._is_laid_out = False
         self._meta: Final = pages.snapshot.meta
         self.pages: Final = pages
+        self.values: Final = Values(pages.snapshot.file)
         self.is_writable: Final = freelist is not None
         root = BucketValue(
             root_pgid=self._meta.root_pgid,
@@ -283,6 +285,7 @@ class Tx:
         """Drop every change and end. Nothing was written, so nothing has to be undone."""
         if self._is_open:
             self._is_open = False
+            self.values.close()
             self._host.ended(self)
 
     def stage(self) -> str | None:

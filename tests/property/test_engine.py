@@ -8,6 +8,7 @@ each commit the strict check must be silent and the file must hold what the mode
 from bisect import bisect_left
 from dataclasses import dataclass, field
 
+import pytest
 from hypothesis import strategies as st
 from hypothesis.stateful import (
     RuleBasedStateMachine,
@@ -20,6 +21,7 @@ from hypothesis.stateful import (
 import bolt_store
 from bolt_store.db import new_pages
 from bolt_store.errors import BucketExistsError, BucketNotFoundError, IncompatibleValueError
+from bolt_store.tree import values
 from tests.support.memory_file import MemoryFile
 from tests.support.model import problems
 from tests.support.surgery import NOT_STORED, Patient
@@ -91,10 +93,13 @@ class Engine(RuleBasedStateMachine):
     @initialize(page_size=st.sampled_from([1024, 2048, 4096, 16384]))
     def make(self, page_size: int) -> None:
         self.page_size = page_size
-        self.file = MemoryFile(new_pages(page_size))
+        self.file = self.new_file(new_pages(page_size))
         self.db = bolt_store.open_file(self.file, write=True)
         self.committed = Box()
         self.begin()
+
+    def new_file(self, content: bytes) -> MemoryFile:
+        return MemoryFile(content)
 
     def begin(self) -> None:
         self.before = self.file.content()
@@ -257,7 +262,7 @@ class Engine(RuleBasedStateMachine):
     def reopen(self) -> None:
         self.db.close()
         assert self.file.content() == self.before
-        self.file = MemoryFile(self.before)
+        self.file = self.new_file(self.before)
         self.db = bolt_store.open_file(self.file, write=True)
         self.require_content()
         self.begin()
@@ -268,7 +273,7 @@ class Engine(RuleBasedStateMachine):
         self.db.close()
         patient = Patient(self.before, page_size_bytes=self.page_size)
         patient.set_meta(patient.newest, freelist=NOT_STORED)
-        self.file = MemoryFile(bytes(patient.content))
+        self.file = self.new_file(bytes(patient.content))
         self.db = bolt_store.open_file(self.file, write=True)
         assert problems(self.db) == []
         self.require_content()
@@ -288,4 +293,29 @@ def at(items: list[tuple[bytes, bytes | None]], index: int) -> tuple[bytes, byte
     return items[index] if 0 <= index < len(items) else None
 
 
+class Roomy(MemoryFile):
+    """A file beside which values can be put that no transaction keeps in memory."""
+
+    def scratch(self) -> MemoryFile:
+        return MemoryFile()
+
+
+class EngineWithoutMemory(Engine):
+    """The same where every value but the smallest stays in a file until it is written."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._patch = pytest.MonkeyPatch()
+        self._patch.setattr(values, "VALUES_KEPT_BYTES_MAX", 0)
+        self._patch.setattr(values, "VALUE_MOVED_BYTES_MIN", 10)
+
+    def new_file(self, content: bytes) -> MemoryFile:
+        return Roomy(content)
+
+    def teardown(self) -> None:
+        super().teardown()
+        self._patch.undo()
+
+
 TestEngine = Engine.TestCase
+TestEngineWithoutMemory = EngineWithoutMemory.TestCase

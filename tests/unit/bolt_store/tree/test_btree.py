@@ -11,6 +11,7 @@ from bolt_store.tree.btree import BTree, child_index, tree_runs
 from bolt_store.tree.cursor import Cursor
 from bolt_store.tree.node import LeafNode, Node
 from bolt_store.tree.pages import Pages
+from bolt_store.tree.values import Values
 from tests.support.bolt_files import SAMPLE_KEY_COUNT, key, memory_db, reopened, sample, value
 from tests.support.memory_file import MemoryFile
 from tests.support.surgery import BRANCH, Patient
@@ -235,7 +236,8 @@ def pages_of(patient: Patient) -> Pages:
 
 
 def looking_at(patient: Patient, pgid: int) -> BTree:
-    return BTree(pages_of(patient), pgid)
+    pages = pages_of(patient)
+    return BTree(pages, pgid, Values(pages.snapshot.file))
 
 
 def test_a_branch_that_is_its_own_child_is_a_cycle() -> None:
@@ -348,4 +350,4 @@ def test_values_that_do_not_fit_into_one_page_run_are_refused_before_anything_is
 
     node = LeafNode([0] * 3, [b"a", b"b", b"c"], [Huge(), Huge(), Huge()])
     with pytest.raises(LimitError):
-        BTree(pages_of(sample()), node).spill(Nowhere(), 0.5)
+        BTree(pages_of(sample()), node, Values(MemoryFile())).spill(Nowhere(), 0.5)

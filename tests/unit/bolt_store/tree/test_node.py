@@ -3,8 +3,15 @@
 import pytest
 
 from bolt_store.codec.branch import encode_branch
-from bolt_store.codec.leaf import encode_leaf
-from bolt_store.tree.node import BranchNode, LeafNode, is_undersized, merge, node_size_bytes, split
+from bolt_store.tree.node import (
+    BranchNode,
+    LeafNode,
+    encode_node,
+    is_undersized,
+    merge,
+    node_size_bytes,
+    split,
+)
 
 
 def leaf(*value_sizes: int) -> LeafNode:
@@ -24,7 +31,7 @@ def part_sizes(node: LeafNode | BranchNode, page_size: int = 1024, fill: float =
 
 def test_a_size_is_the_number_of_bytes_on_the_page() -> None:
     node = leaf(0, 7, 100)
-    assert node_size_bytes(node) == len(encode_leaf(node, pgid=0, page_size_bytes=0))
+    assert node_size_bytes(node) == len(encode_node(node, pgid=0, page_size_bytes=0))
     children = branch(3)
     assert node_size_bytes(children) == 16 + 3 * 20
     encoded = encode_branch(branch(3), pgid=6, page_size_bytes=512)  # type: ignore[arg-type] # all children are ids

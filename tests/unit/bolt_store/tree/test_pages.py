@@ -9,6 +9,7 @@ from bolt_store.file.pager import Pager
 from bolt_store.tree import pages as module
 from bolt_store.tree.btree import BTree
 from bolt_store.tree.pages import Pages
+from bolt_store.tree.values import Values
 from tests.support.bolt_files import sample
 from tests.support.memory_file import MemoryFile
 from tests.support.surgery import BRANCH, LEAF, Patient
@@ -65,7 +66,7 @@ def test_what_is_changed_is_a_copy_of_what_is_kept() -> None:
     patient = sample()
     pages = pages_of(patient)
     root, leaf = patient.bucket_root(b"tree"), a_leaf(patient)
-    tree = BTree(pages, root)
+    tree = BTree(pages, root, Values(pages.snapshot.file))
     before = pages.decode(root).keys.copy(), pages.decode(leaf).keys.copy()
     for _ in range(3):
         assert tree.find(before[1][0]) is not None
