@@ -3,7 +3,7 @@
 Lives here: `plain`, `as_sentence`, `told`, `advice_of`, `doing`, `record_of`. Must not live here:
 what is said (`recovery.services`).
 
-Invariants: only names of bolt buckets, and the word "authorization" beside an ID, a number or an
+Invariants: only the place of a finding, and the word "authorization" beside an ID, a number or an
 article are put into other words, so that a name of the store stays as it is.
 """
 
@@ -16,14 +16,6 @@ from recovery.model.ids import ID_LENGTH
 from recovery.remedy import Run, advice, ways
 from recovery.services.doctor.finding import Finding
 
-_TABLE: Final = (
-    "(?:(?:legacy/)?authorization(?:s|index|hashedindex|Password)|users|userindex|userspassword|"
-    "organizations|organizationindex|buckets|bucketindex|"
-    "userresourcemappings|userresourcemappingsbyuserindex)v1"
-)
-_PLACED: Final = re.compile(
-    rf",? (?:to|from|in|of) (?P<tables>{_TABLE}(?: and {_TABLE})*)(?![\w.])"
-)
 _FINDING: Final = re.compile(
     rf"\b(?P<number>I[0-9]{{1,2}}): (?P<table>[\w/]+)(?P<id> [0-9a-f]{{{ID_LENGTH}}}\b)?"
 )
@@ -75,7 +67,7 @@ _RECORDS: Final = {
 
 
 def plain(text: str) -> str:
-    """Put a sentence into words without names of bolt buckets.
+    """Put a sentence into the words of the user interface.
 
     Args:
         text: Of a plan, of a finding or of an error.
@@ -83,8 +75,7 @@ def plain(text: str) -> str:
     Returns:
         The same, with API tokens in the place of authorizations.
     """
-    text = _FINDING.sub(_as_finding, _PLACED.sub(_without_tables, text))
-    return _AUTHORIZATION.sub(_as_token, text)
+    return _AUTHORIZATION.sub(_as_token, _FINDING.sub(_as_finding, text))
 
 
 def _as_finding(found: re.Match[str]) -> str:
@@ -94,10 +85,6 @@ def _as_finding(found: re.Match[str]) -> str:
 def _named(table: str, record_id: str) -> str:
     kind = _RECORDS.get(table, Place(table, ""))
     return f"{kind.title} {record_id}" if record_id else kind.title + "s" * bool(kind.path)
-
-
-def _without_tables(found: re.Match[str]) -> str:
-    return " in the index" if all("index" in one for one in found["tables"].split(" and ")) else ""
 
 
 def _as_token(found: re.Match[str]) -> str:

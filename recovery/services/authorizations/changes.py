@@ -127,7 +127,7 @@ class DeleteAuthorization(msgspec.Struct, frozen=True, kw_only=True):
                 f"nothing: there is no authorization {self.authorization_id}",
                 facts=facts,
             )
-        counts = {"authorizationindexv1": raw_count, "authorizationhashedindexv1": hashed_count}
+        counts = {"the index of raw tokens": raw_count, "the index of hashes": hashed_count}
         entries = [
             f"{'the entry' if count == 1 else f'{count} entries'} in {index}"
             for index, count in counts.items()
@@ -136,7 +136,7 @@ class DeleteAuthorization(msgspec.Struct, frozen=True, kw_only=True):
         return Plan(
             operation=self.operation,
             steps=(
-                f"delete {name} from {BUCKET}",
+                f"delete {name}",
                 f"delete what leads to it: {' and '.join(entries) or 'nothing does'}",
             ),
             facts=facts,

@@ -162,7 +162,7 @@ class CreateAuthorization(msgspec.Struct, frozen=True, kw_only=True):
         form: TokenForm,
     ) -> tuple[str, ...]:
         stored = "itself" if form is TokenForm.RAW else "as a SHA-256 hash"
-        index = "authorizationindexv1" if form is TokenForm.RAW else "authorizationhashedindexv1"
+        index = "index of raw tokens" if form is TokenForm.RAW else "index of hashes"
         owners = f"user {cut_name(user.name)}, organization {cut_name(organization.name)}, active"
         allowed = permitted(store, permissions)
         if self.request.is_operator:
@@ -171,12 +171,12 @@ class CreateAuthorization(msgspec.Struct, frozen=True, kw_only=True):
             where = f"organization {cut_name(organization.name)}"
             allowed = f"everything in {where}, by {len(permissions)} permissions"
         steps = [
-            f"add authorization {authorization.id} to authorizationsv1: {owners}",
+            f"add authorization {authorization.id}: {owners}",
             f"permit: {allowed}",
         ]
         if authorization.description:
             steps.append(f"describe it as {cut_name(authorization.description)}")
-        return (*steps, f"store its token {stored}, with one entry in {index}")
+        return (*steps, f"store its token {stored}, with one entry in the {index}")
 
     def _existing(
         self,

@@ -171,6 +171,6 @@ def _step(store: MetaTx, ids: tuple[Id, ...]) -> str:
         else f"{len(ids)} authorizations"
     )
     return (
-        f"store the token of {which} as a SHA-256 hash: rewrite the record, move the entry from "
-        "authorizationindexv1 to authorizationhashedindexv1"
+        f"store the token of {which} as a SHA-256 hash: rewrite the record, move the entry to the "
+        "index of hashes"
     )

@@ -55,10 +55,7 @@ class DeleteSeveral(msgspec.Struct, frozen=True, kw_only=True):
             operation=self.operation,
             steps=(
                 *named(store, ids, "delete"),
-                (
-                    "delete every entry of authorizationindexv1 and authorizationhashedindexv1 "
-                    "that leads to one of them"
-                ),
+                "delete every entry of the indexes that leads to one of them",
             ),
             facts=facts,
             record_ids=ids,

@@ -240,8 +240,8 @@ class DeleteLegacy(msgspec.Struct, frozen=True, kw_only=True):
         return Plan(
             operation=self.operation,
             steps=(
-                f"delete {name} from {BUCKET}",
-                "delete what leads to it in legacy/authorizationindexv1, and its password",
+                f"delete {name}",
+                "delete what leads to it in the index of user names, and its password",
             ),
             facts={"authorization_id": gone},
             record_ids=(gone,),

@@ -100,7 +100,7 @@ class CreateOrganization(msgspec.Struct, frozen=True, kw_only=True):
         return Plan(
             operation=self.operation,
             steps=(
-                f"add the organization {name} to organizationsv1 and organizationindexv1",
+                f"add the organization {name}",
                 f"add its system buckets {systems}, {WITH_CATALOGUE}",
                 f"make user {cut_name(owner.name)} its owner",
             ),

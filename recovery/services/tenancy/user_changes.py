@@ -75,7 +75,7 @@ class SetPassword(msgspec.Struct, frozen=True, kw_only=True):
             )
         hashed = hash_password(self.password)
         after = decode_user(user.rewritten({"status": ACTIVE})) if activates else user
-        steps = [f"set the password of user {name} (its bcrypt hash, in userspasswordv1)"]
+        steps = [f"set the password of user {name} (its bcrypt hash)"]
         if activates:
             steps.append(f"set the status of user {name} to active")
 
@@ -167,7 +167,7 @@ class RenameUser(msgspec.Struct, frozen=True, kw_only=True):
         after = decode_user(user.rewritten({"name": self.new_name}))
         return Plan(
             operation=self.operation,
-            steps=(f"rename user {before} to {name}, in usersv1 and userindexv1",),
+            steps=(f"rename user {before} to {name}",),
             facts=facts,
             record_ids=(user.id,),
             apply=lambda tx: tx.users.update(user, after),
@@ -266,7 +266,7 @@ def _sign_in_warnings(store: MetaTx, user: User) -> tuple[str, ...]:
     elif not user.is_active:
         warnings.append(f"user {name} has no status, as influxd recovery leaves it, and stays so")
     if store.users.indexed_id(user.name) != user.id:
-        warnings.append(f"userindexv1 does not lead to user {name}, so a sign-in fails with 401")
+        warnings.append(f"the index does not lead to user {name}, so a sign-in fails with 401")
     return tuple(warnings)
 
 

@@ -76,7 +76,7 @@ class CreateUser(msgspec.Struct, frozen=True, kw_only=True):
             return self._existing(store, existing, organization)
         if store.users.indexed_id(self.name) is not None:
             raise ConflictError(
-                kind="entry in userindexv1 for the user",
+                kind="entry in the index for the user",
                 name=shown_name(self.name),
                 hint="choose another name; the entry leads to a user that does not exist",
             )
@@ -96,12 +96,12 @@ class CreateUser(msgspec.Struct, frozen=True, kw_only=True):
     def _new(self, user_id: Id, organization: Organization | None) -> Plan:
         role = OWNER if self.is_owner else MEMBER
         hashed = None if self.password is None else hash_password(self.password)
-        steps = [f"add the active user {cut_name(self.name)} to usersv1 and userindexv1"]
+        steps = [f"add the active user {cut_name(self.name)}"]
         warnings = []
         if hashed is None:
             warnings.append(NO_SIGN_IN)
         else:
-            steps.append("store the bcrypt hash of the password in userspasswordv1")
+            steps.append("store the bcrypt hash of the password")
         if organization is None:
             warnings.append(WITHOUT_ROLE)
         else:

@@ -135,7 +135,7 @@ class UndeleteLogin(msgspec.Struct, frozen=True, kw_only=True):
         name = f"1.x authorization {record.id} (user name {cut_name(trace.username)})"
         steps = [
             f"put {name} back, as it is in {trace.origin}",
-            "put its user name back into legacy/authorizationindexv1",
+            "put its user name back into the index",
         ]
         if password is not None:
             steps.append("put its password back")

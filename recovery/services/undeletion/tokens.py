@@ -299,14 +299,9 @@ def restoring_steps(name: str, trace: TokenTrace) -> tuple[str, ...]:
     Returns:
         Steps of a plan; not escaped.
     """
-    form = trace.authorization.form
-    index = {
-        TokenForm.RAW: "authorizationindexv1",
-        TokenForm.BOTH: "authorizationindexv1 and authorizationhashedindexv1",
-    }.get(form, "authorizationhashedindexv1")
     count = len(trace.authorization.permissions())
     permissions = f"{count} {'permission' if count == 1 else 'permissions'}"
     return (
         f"put {name} back with {permissions}, as it is in {trace.origin}",
-        f"put its token back into {index}",
+        "put its token back into the index",
     )
