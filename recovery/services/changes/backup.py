@@ -138,7 +138,7 @@ def _copied(source: MetaStore, target: Path, meanwhile: Callable[[], None]) -> "
         except BaseException as error:  # noqa: BLE001 # raised below, in the thread that waits
             made.append(error)
 
-    thread = Thread(target=copy, name="backup")
+    thread = Thread(target=copy)
     try:
         # As a thread begins it stays: signals come to the one that waits. A small container may
         # have no thread left: then one comes after the other.

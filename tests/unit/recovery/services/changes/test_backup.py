@@ -24,6 +24,7 @@ from recovery.services.changes.backup import (
     make_backup,
     mark_backup,
     mark_of,
+    require_room,
 )
 from tests.support.as_other_user import run_as_nobody
 from tests.support.mounts import mounted
@@ -175,6 +176,11 @@ def test_nothing_is_ever_replaced(level21_bolt: Path) -> None:
     target.write_bytes(b"precious")
     assert isinstance(failed(level21_bolt, target), ConflictError)
     assert target.read_bytes() == b"precious"
+
+
+def test_there_is_no_room_where_something_is_already(level21_bolt: Path) -> None:
+    with MetaStore.open(level21_bolt, write=False) as store, pytest.raises(ConflictError):
+        require_room(store, level21_bolt)
 
 
 def test_a_store_is_not_copied_onto_itself(level21_bolt: Path) -> None:
@@ -464,14 +470,32 @@ def test_a_large_store_is_copied_beside_other_work(level21_bolt: Path) -> None:
     assert names(level21_bolt.parent) == ["level21.bolt", NAME]
 
 
-@pytest.mark.usefixtures("beside")
-def test_a_large_store_is_copied_after_other_work_where_no_thread_can_be_had(
-    level21_bolt: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+@pytest.fixture
+def without_threads(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Be a container that has no thread left."""
+
     def refuse(_: threading.Thread) -> NoReturn:
         raise RuntimeError("can't start new thread")
 
     monkeypatch.setattr(threading.Thread, "start", refuse)
+
+
+@pytest.mark.usefixtures("beside", "without_threads")
+def test_what_fails_before_the_copying_is_told_where_no_thread_can_be_had(
+    level21_bolt: Path,
+) -> None:
+    def fail() -> NoReturn:
+        raise ValueError
+
+    with pytest.raises(ValueError):
+        back_up_beside(level21_bolt, fail)
+    assert names(level21_bolt.parent) == ["level21.bolt"]
+
+
+@pytest.mark.usefixtures("beside", "without_threads")
+def test_a_large_store_is_copied_after_other_work_where_no_thread_can_be_had(
+    level21_bolt: Path,
+) -> None:
     seen: list[str] = []
     target = back_up_beside(level21_bolt, lambda: seen.extend(names(level21_bolt.parent)))
     assert seen == ["level21.bolt"]

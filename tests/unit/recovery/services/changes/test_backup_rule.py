@@ -27,10 +27,12 @@ def marked(folder: Path, digest: str) -> str | None:
 
 
 def made(rule: BackupEachChange | BackupOnce, path: Path, digest: str) -> Path:
-    """Make a backup for a change, as the sequence does."""
+    """Make a backup for a change, as the sequence does, and see that the other work is done."""
+    done: list[str] = []
     with MetaStore.open(path, write=False) as store:
         chosen = rule.choose(path, "auth delete")
-        rule.make(store, chosen)
+        rule.make(store, chosen, meanwhile=lambda: done.append("checked"))
+    assert done == ["checked"]
     rule.mark(chosen, digest)
     return chosen
 

@@ -519,6 +519,20 @@ def test_a_disk_without_room_for_the_backup_stops_it(tmp_path: Path, level21_bol
         unchanged(witness, original)
 
 
+def test_a_disk_without_room_is_no_matter_where_nothing_is_written(
+    witness: Witness, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    real = os.statvfs
+
+    def full(path: Path) -> os.statvfs_result:
+        return os.statvfs_result((*real(path)[:3], 0, 0, *real(path)[5:]))
+
+    monkeypatch.setattr(os, "statvfs", full)
+    assert witness.fail().exit_code == ExitCode.WRITE_FAILED
+    witness.is_needed = False
+    assert not witness.run().is_changed
+
+
 def test_a_disk_that_is_full_at_the_commit_leaves_the_store_as_it_was(
     tmp_path: Path, level21_bolt: Path
 ) -> None:
@@ -839,12 +853,18 @@ def test_no_failure_leaves_a_copy(
     unchanged(witness, original)
 
 
-def test_a_copy_that_is_not_as_planned_is_removed(witness: Witness, to_copy: Manner) -> None:
+def test_a_copy_that_is_not_as_planned_never_has_its_name(
+    witness: Witness, to_copy: Manner
+) -> None:
     original = witness.path.read_bytes()
+    seen: list[str] = []
+    witness.looks = lambda event: seen.extend(names(witness) if "conclude" in event else ())
     witness.problem = "the key has another value"
     error = witness.fail(to_copy)
     assert error.exit_code == ExitCode.WRITE_FAILED
     assert "the key has another value" in str(error)
+    assert seen
+    assert "copy" not in seen
     unchanged(witness, original)
 
 
@@ -913,17 +933,26 @@ def test_a_large_store_checked_beside_its_copying_is_refused_all_the_same(
     assert witness.path.read_bytes() == bytes(patient.content)
 
 
+class Refuses(Witness):
+    """Finds something in the store that keeps it from planning."""
+
+    def plan(self, store: MetaTx) -> Plan:  # noqa: ARG002 # of the protocol
+        """Refuse."""
+        raise RefusedError(reason="there is no such user", hint="name another")
+
+
 @pytest.mark.damages
 @pytest.mark.usefixtures("beside")
 def test_a_plan_that_damage_keeps_from_being_made_is_refused_for_the_damage(
-    witness: Witness,
+    level21_bolt: Path,
 ) -> None:
-    with bolt_store.open(witness.path) as db:
-        root = db.meta.root_pgid
-    content = bytearray(witness.path.read_bytes())
-    content[root * 4096 + 10] = 0
-    witness.path.write_bytes(content)
-    assert isinstance(witness.fail(Manner(is_confirmed=True)), StoreDamagedError)
+    witness, confirmed = Refuses(level21_bolt), Manner(is_confirmed=True)
+    assert isinstance(witness.fail(confirmed), RefusedError)
+    patient = Patient(level21_bolt.read_bytes(), page_size_bytes=4096)
+    start = patient.freelist * 4096 + 16
+    patient.content[start : start + 8] = patient.root.to_bytes(8, "little")
+    level21_bolt.write_bytes(patient.content)
+    assert isinstance(witness.fail(confirmed), StoreDamagedError)
     assert witness.events == []
 
 
