@@ -213,23 +213,65 @@ class NotFoundError(RecoveryError):
 
 
 class AmbiguousError(RecoveryError):
-    """Several things could be meant and none was named.
+    """Several things could be meant, and nothing says which.
 
     Attributes:
         kind: "user", "organization", "store", …
         candidates: What could be meant, as it may be shown.
+        name: What was asked for, if anything was.
     """
 
     exit_code = ExitCode.REFUSED
 
-    def __init__(self, *, kind: str, candidates: Sequence[str], hint: "Remedy") -> None:
+    def __init__(
+        self, *, kind: str, candidates: Sequence[str], hint: "Remedy", name: str | None = None
+    ) -> None:
         self.kind = kind
         self.candidates = tuple(candidates)
+        named = "and none was named" if name is None else f"that {name} can mean"
         listed = ", ".join(self.candidates)
         super().__init__(
-            f"there are {len(self.candidates)} {kind}s and none was named: {listed}; {UNCHANGED}",
-            hint=hint,
+            f"there are {len(self.candidates)} {kind}s {named}: {listed}; {UNCHANGED}", hint=hint
         )
+
+
+class SeveralError(RecoveryError):
+    """Several things are missing, and each of them would stop the command.
+
+    Attributes:
+        errors: Why, one by one.
+    """
+
+    def __init__(self, errors: Sequence[RecoveryError]) -> None:
+        from recovery.remedy import Together  # noqa: PLC0415 # few commands lack anything
+
+        self.errors = tuple(errors)
+        self.exit_code = self.errors[0].exit_code
+        clauses = [str(one).removesuffix(f"; {UNCHANGED}") for one in self.errors]
+        hint = Together(tuple(one.hint for one in self.errors))
+        super().__init__(f"{'; and '.join(clauses)}; {UNCHANGED}", hint=hint)
+
+
+def together(errors: Sequence[RecoveryError]) -> RecoveryError:
+    """Make one error of all that is missing; what is not there of one kind is named in one list."""
+    found = list[RecoveryError]()
+    for error in errors:
+        for place, other in enumerate(found):
+            if (
+                isinstance(error, NotFoundError)
+                and isinstance(other, NotFoundError)
+                and (error.kind, error.existing) == (other.kind, other.existing)
+            ):
+                found[place] = NotFoundError(
+                    kind=error.kind,
+                    name=f"{other.name} or {error.name}",
+                    existing=error.existing or None,
+                    hint=other.hint,
+                )
+                break
+        else:
+            found.append(error)
+    return found[0] if len(found) == 1 else SeveralError(found)
 
 
 class RefusedError(RecoveryError):

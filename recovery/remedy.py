@@ -8,7 +8,7 @@ Invariants: a plain string is advice that holds for everybody. An operation is n
 names it.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from enum import Enum, auto, unique
 from types import MappingProxyType
 from typing import TypeAlias
@@ -129,19 +129,35 @@ class Restore(msgspec.Struct, frozen=True):
     store: str
 
 
-Way: TypeAlias = str | Give | Omit | Run | Restore
+class Together(msgspec.Struct, frozen=True):
+    """Do all of it at once; of alternatives, the first.
+
+    Attributes:
+        parts: What, in the order in which it was found missing.
+    """
+
+    parts: "tuple[Remedy, ...]"
+
+
+Way: TypeAlias = str | Give | Omit | Run | Restore | Together
 Remedy: TypeAlias = Way | tuple[Way, ...]
 """One way, or several that are alternatives, the best first."""
 
 
 def ways(remedy: Remedy) -> tuple[Way, ...]:
     """List the alternatives."""
-    return (remedy,) if isinstance(remedy, str | Give | Omit | Run | Restore) else remedy
+    return (remedy,) if isinstance(remedy, Way) else remedy
 
 
 def advice(remedy: Remedy) -> str:
     """Put a remedy into imperative clauses, which name operations and nothing that is typed."""
     return ", or ".join(map(_advice, ways(remedy)))
+
+
+def enumerated(clauses: Iterable[str]) -> str:
+    """Join imperative clauses that all are to be done; one that comes again is left out."""
+    *most, last = dict.fromkeys(clauses)
+    return f"{', '.join(most)}, and {last}" if most else last
 
 
 def _advice(way: Way) -> str:
@@ -154,6 +170,8 @@ def _advice(way: Way) -> str:
         case Run(operation, purpose, _, then):
             after = "" if then is None else f", and then {_advice(then)}"
             return f"use {operation} {purpose}".rstrip() + after
+        case Together(parts):
+            return enumerated(_advice(ways(part)[0]) for part in parts)
         case Restore(backup, store):
             return f"put the backup {backup} back into the place of {store}"
         case _:

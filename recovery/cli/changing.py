@@ -5,7 +5,8 @@ live here: the order of the steps (`recovery.services.changes.sequence`), and wh
 (its planner).
 """
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TypeVar
 
@@ -16,12 +17,19 @@ from recovery.cli.outcome import show_outcome
 from recovery.cli.recording import open_ledger
 from recovery.cli.store import find_store
 from recovery.discovery.search import FoundStore
-from recovery.errors import ExitCode, RefusedError
+from recovery.errors import (
+    AmbiguousError,
+    ExitCode,
+    NotFoundError,
+    RefusedError,
+    SeveralError,
+    together,
+)
 from recovery.model.display import displayed, quoted
 from recovery.ports import SystemClock, SystemRng
-from recovery.services.changes.plan import Manner, Planner
+from recovery.services.changes.plan import Manner, Planner, Proposal
 from recovery.services.changes.ports import Ports, TokenDestination
-from recovery.services.session import Session, View
+from recovery.services.session import Session
 
 ChangeT = TypeVar("ChangeT", bound=Change)
 
@@ -42,7 +50,7 @@ def run_planner(
     make_planner: Callable[[FoundStore], Planner],
     *,
     destination: TokenDestination | None = None,
-    require: Callable[[View], object] | None = None,
+    rehearsed: Planner | None = None,
     lacks: Iterable[Lack] = (),
 ) -> ExitCode:
     """Find the store, show the plan, ask, change the store, and say how it ended.
@@ -50,7 +58,8 @@ def run_planner(
     Args:
         make_planner: Makes the command, once it is known which store it is for.
         destination: Where a new token goes; None for a command that makes none.
-        require: Looks whether what was named is there, before `make_planner` asks for a secret.
+        rehearsed: The same command with a stand-in for a secret that `make_planner` will ask for:
+            all that needs no answer is found out before.
         lacks: What was not said and a person is needed for, besides the yes.
 
     Raises:
@@ -82,23 +91,32 @@ def run_planner(
     )
     waiting = context.output.waiting
     with Session.open(found.path, write=manner.is_in_place, reads_packed=False) as session:
-        if require is not None:
-            with session.view() as view:
-                require(view)
-            _require_ways(options, lacks)
-        planner = _forewarned(make_planner(found), session.store.file.size_bytes)
-        with waiting("checking the store"):
-            proposal = session.propose(planner, manner)
-        _require_ways(options, lacks)
-        outcome = session.carry_out(proposal, ports)
+
+        def propose(planner: Planner) -> Proposal:
+            with waiting("checking the store"), _all_said(options, lacks):
+                return session.propose(_forewarned(planner, session.store.file.size_bytes), manner)
+
+        if rehearsed is not None:
+            session.make_ready(propose(rehearsed), ports)
+        outcome = session.carry_out(propose(make_planner(found)), ports)
     show_outcome(outcome, found, options, context, destination=destination)
     return ExitCode.DONE
 
 
-def _require_ways(options: Change, lacks: Iterable[Lack]) -> None:
-    """Refuse what nobody is there for, once it is known that all names are right."""
+@contextmanager
+def _all_said(options: Change, lacks: Iterable[Lack]) -> Iterator[None]:
+    """Refuse what nobody is there for, together with what is wrong with the names."""
     wanted = [one for one in lacks if one is Lack.PASSWORD or not options.dry_run]
-    require_a_way_to_confirm(is_confirmed=options.yes or options.dry_run, lacks=wanted)
+    is_confirmed = options.yes or options.dry_run
+    try:
+        yield
+    except (NotFoundError, AmbiguousError, SeveralError) as error:
+        try:
+            require_a_way_to_confirm(is_confirmed=is_confirmed, lacks=wanted)
+        except RefusedError as lack:
+            raise together([*getattr(error, "errors", (error,)), lack]) from None
+        raise
+    require_a_way_to_confirm(is_confirmed=is_confirmed, lacks=wanted)
 
 
 def _copying(path: Path) -> str:

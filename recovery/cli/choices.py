@@ -5,12 +5,15 @@ live here: what an ID is (`recovery.model.ids`), and whether there is such a rec
 """
 
 from collections.abc import Sequence
+from typing import Final
 
 from recovery.cli.usage import UsageError, required
 from recovery.cli.words import Parser, shown
 from recovery.model.ids import Id, parse_id
 from recovery.services.authorizations.selection import Selection
 from recovery.services.tenancy.choosing import UserChoice
+
+_LIST_HINT: Final = "type influx-recovery auth list to see the IDs"
 
 
 def add_id(command: Parser) -> None:
@@ -46,15 +49,22 @@ def selection(ids: Sequence[str], spared: Sequence[str], command: str) -> Select
     if bool(ids) == bool(spared):
         problem = "IDs and --all-but cannot be given together" if ids else "no ID was given"
         raise UsageError(problem=problem, hint=f"type influx-recovery {command} --help")
-    return Selection(
-        ids=tuple(map(authorization_id, ids)) or None,
-        spared=tuple(map(authorization_id, spared)),
-    )
+    return Selection(ids=authorization_ids(ids) or None, spared=authorization_ids(spared))
+
+
+def authorization_ids(texts: Sequence[str]) -> tuple[Id, ...]:
+    """Read several, as `authorization_id`; the error names all that are none."""
+    others = [shown(text) for text in texts if parse_id(text) is None]
+    if len(others) > 1:
+        raise UsageError(
+            problem=f"{' and '.join(others)} are no IDs, which have 16 hex digits", hint=_LIST_HINT
+        )
+    return tuple(map(authorization_id, texts))
 
 
 def authorization_id(text: str) -> Id:
     """Read the ID of an authorization that was typed; raise `UsageError` for what is none."""
-    return _typed_id(text, hint="type influx-recovery auth list to see the IDs")
+    return _typed_id(text, hint=_LIST_HINT)
 
 
 def new_id(text: str | None) -> Id | None:

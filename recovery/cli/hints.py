@@ -16,7 +16,7 @@ from recovery.cli.parser import build_parser
 from recovery.cli.vocabulary import PROGRAM
 from recovery.cli.words import Parser, is_required
 from recovery.model.display import quoted
-from recovery.remedy import Give, Input, Omit, Remedy, Restore, Run, Way, ways
+from recovery.remedy import Give, Input, Omit, Remedy, Restore, Run, Together, Way, enumerated, ways
 
 FIELDS: Final[dict[Input, tuple[str, ...]]] = {
     Input.STORE: ("before after", "bolt_path"),
@@ -78,6 +78,10 @@ class AtHand:
             worded = [way.advice for way in ways(remedy) if isinstance(way, Give)]
         return ", or ".join(worded) or f"type {self._parser.prog} --help"
 
+    def _first(self, remedy: Remedy) -> str | None:
+        """Word the best alternative that this command can be told."""
+        return next((text for way in ways(remedy) if (text := self._worded(way))), None)
+
     def _worded(self, way: Way) -> str | None:
         match way:
             case Give(what, advice, value):
@@ -93,6 +97,8 @@ class AtHand:
                 line = command_line(operation, {**named, **values})
                 after = "" if then is None else f", and then {self._worded(then)}"
                 return f"type {line} {purpose}".rstrip() + after
+            case Together(parts):
+                return enumerated(text for part in parts if (text := self._first(part)))
             case Restore(backup, store):  # cp keeps owner and mode of a file that it overwrites
                 return f"restore the backup: cp {quoted(backup)} {quoted(store)}"
             case _:

@@ -22,6 +22,9 @@ PASSWORD_SIZE_BYTES_MIN: Final = 8
 PASSWORD_SIZE_BYTES_MAX: Final = 72
 """What bcrypt looks at; servers from 2.7.6 on refuse more, older ones ignored the rest."""
 
+STAND_IN: Final = Secret("a password that nobody has typed yet")
+"""In the place of one that is still to be asked for, in a plan that is never carried out."""
+
 _COST: Final = 10
 _PREFIX: Final = b"2a"
 _HASH: Final = re.compile(

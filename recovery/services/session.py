@@ -112,6 +112,16 @@ class Session:
 
         return sequence.propose(self.store, planner, manner)
 
+    def make_ready(self, proposal: "Proposal", ports: "Ports") -> None:
+        """See that a change could be recorded, before anybody is asked for anything.
+
+        Raises:
+            LedgerError: It could not.
+        """
+        from recovery.services.changes import sequence  # noqa: PLC0415 # as above
+
+        sequence.make_ready(proposal, ports)
+
     def carry_out(self, proposal: "Proposal", ports: "Ports") -> "Outcome":
         """Show a proposal, ask, and do it.
 

@@ -11,6 +11,7 @@ import pytest
 
 from recovery.errors import ExitCode
 from recovery.metastore.transaction import MetaTx
+from recovery.model.user import decode_user
 from tests.support.full_store import change as change_record
 from tests.support.mounts import make_read_only, mounted
 from tests.support.oracle import Oracle, Script
@@ -220,6 +221,159 @@ def test_an_unknown_organization_is_answered_with_those_that_exist(
     with untouched(level21_bolt.parent):
         done = cli.run(*words, "nowhere", "--bolt-path", level21_bolt)
     assert_refused(done, ExitCode.NOT_FOUND, "nowhere", "myorg")
+
+
+@pytest.mark.parametrize(
+    ("words", "found", "hint"),
+    [
+        (
+            "auth create-operator",
+            "there are 2 users and none was named",
+            (
+                "name one with --username NAME, name one with --org NAME, and add --yes, and "
+                "--token-file PATH or --token-stdout"
+            ),
+        ),
+        (
+            "auth create-operator --username nix --yes",
+            "there is no user nix (there are: alice, bob); and there are 2 organizations",
+            (
+                "name one of these, in the same letters, with --username NAME, name one with --org "
+                "NAME, and add --token-file PATH or --token-stdout"
+            ),
+        ),
+        (
+            "user create --username eve --yes",
+            "organizations and none was named",
+            "name one with --owner-of ORG or --member-of ORG, and add --password-file FILE",
+        ),
+        (
+            "org add-owner --username nix --org nowhere --yes",
+            "there is no user nix (there are: alice, bob); and there is no organization nowhere",
+            (
+                "name one of these, in the same letters, with --username NAME, and name one of "
+                "these, in the same letters, with --org NAME"
+            ),
+        ),
+        (
+            "auth create --user bob --org acme --read-bucket a --write-bucket b --dry-run",
+            "there is no bucket a or b (there are: ",
+            (
+                "name a bucket of the organization that the token belongs to, or choose another "
+                "organization with --org NAME"
+            ),
+        ),
+        (
+            "v1-auth create x --username bob --org acme --read-bucket a --read-bucket b --dry-run",
+            "there is no bucket a or b (there are: ",
+            "add --password-file FILE",
+        ),
+        (
+            "auth delete 0000000000000001 0000000000000002 --yes",
+            "there is no authorization 0000000000000001 or 0000000000000002 (there are: ",
+            "to see the IDs",
+        ),
+        (
+            "auth list --user nix --org nowhere",
+            "there is no user nix (there are: alice, bob); and there is no organization nowhere",
+            "with --org NAME",
+        ),
+    ],
+)
+def test_all_that_is_missing_is_said_at_once(
+    cli: Cli, made_path: Path, words: str, found: str, hint: str
+) -> None:
+    with untouched(made_path.parent):
+        done = cli.run(*words.split(), "--bolt-path", made_path)
+    assert_refused(done, ExitCode(done.code), found)
+    assert done.hint.endswith(hint)
+
+
+def test_all_words_that_are_no_ids_are_named(cli: Cli, made_path: Path) -> None:
+    done = cli.run("auth", "delete", "one", "two", "--bolt-path", made_path)
+    assert done.code == ExitCode.USAGE
+    assert "'one' and 'two' are no IDs" in done.error
+
+
+def test_two_of_one_name_are_told_apart_by_their_ids(cli: Cli, made_path: Path) -> None:
+    def rename(tx: MetaTx) -> None:
+        for user in list(tx.users.walk([])):
+            tx.users.put(decode_user(user.rewritten({"name": "twin"})))
+
+    edit(made_path, rename)
+    done = cli.run("user", "show", "--username", "twin", "--bolt-path", made_path)
+    assert_refused(done, ExitCode.REFUSED, "there are 2 users that twin can mean: twin (")
+    assert done.hint == "name one by its ID with --username NAME"
+
+
+@pytest.mark.pty
+@pytest.mark.damages
+@pytest.mark.parametrize(
+    ("words", "gone"),
+    [
+        ("user create --username eve --owner-of acme", "usersv1"),
+        ("user create --username eve --owner-of acme", "userspasswordv1"),
+        ("user create --username eve --owner-of acme --ensure", "userresourcemappingsv1"),
+        ("user update --username bob", "userspasswordv1"),
+        (
+            "v1-auth create x --username bob --org acme --read-bucket sensors",
+            "legacy/authorizationPasswordv1",
+        ),
+        ("v1-auth set-password grafana", "legacy/authorizationPasswordv1"),
+    ],
+)
+def test_nobody_types_a_password_for_what_is_going_to_fail(
+    cli: Cli, made_path: Path, oracle: Oracle, words: str, gone: str
+) -> None:
+    oracle.apply(made_path, Script().remove(gone.encode()))
+    with (
+        untouched(made_path.parent),
+        cli.at_terminal(*words.split(), "--bolt-path", made_path) as terminal,
+    ):
+        ended = terminal.end()
+    assert "password has 8 to 72" not in ended.stdout
+    assert f"the bucket {gone}" in " ".join(ended.stdout.split())
+    assert ended.code == ExitCode.DAMAGED
+
+
+@pytest.mark.pty
+@pytest.mark.parametrize(
+    "words",
+    [
+        "user create --username eve --owner-of acme --bolt-path {store}",
+        "user update --username bob --bolt-path {store}",
+        "v1-auth set-password grafana --bolt-path {store}",
+        "setup --username eve --org o --bucket b --bolt-path {home}/new",
+    ],
+)
+def test_nobody_types_a_password_for_what_cannot_be_recorded(
+    cli: Cli, made_path: Path, words: str
+) -> None:
+    cli.ledger.write_text("no ledger")
+    typed = words.format(store=made_path, home=cli.home).split()
+    with untouched(made_path.parent), cli.at_terminal(*typed) as terminal:
+        ended = terminal.end()
+    assert "password has 8 to 72" not in ended.stdout
+    assert "the ledger" in ended.stdout
+
+
+@pytest.mark.pty
+@pytest.mark.parametrize(
+    ("words", "code"),
+    [
+        ("setup --username eve --org o --bucket _b --bolt-path {home}/new", ExitCode.REFUSED),
+        ("auth verify --bolt-path {home}/nothing", ExitCode.NOT_FOUND),
+        ("user verify-password --username nix --bolt-path {store}", ExitCode.NOT_FOUND),
+    ],
+)
+def test_nobody_types_a_secret_before_the_rest_is_known_to_be_right(
+    cli: Cli, made_path: Path, words: str, code: ExitCode
+) -> None:
+    typed = words.format(store=made_path, home=cli.home).split()
+    with cli.at_terminal(*typed) as terminal:
+        ended = terminal.end()
+    assert (ended.code, "not show" in ended.stdout) == (code, False)
+    assert "assword: " not in ended.stdout
 
 
 def test_with_several_users_one_has_to_be_named(cli: Cli, made_path: Path) -> None:

@@ -7,7 +7,7 @@ Lives here: `auth rotate`. Must not live here: what it writes
 from typing import Final
 
 from recovery.cli.changing import run_planner
-from recovery.cli.choices import add_ids, authorization_id
+from recovery.cli.choices import add_ids, authorization_ids
 from recovery.cli.context import Context
 from recovery.cli.deliver import choose_list
 from recovery.cli.options import Change, Command, add_form
@@ -99,10 +99,12 @@ def _selection(options: _Rotate) -> Selection:
     elif options.spared and not is_filtered:
         problem = "--except goes with --all, --user or --org"
     if problem is not None:
-        raise UsageError(problem=problem, hint=HELP)
+        lacks_file = options.token_file is None and not options.dry_run
+        more = ", and no --token-file PATH says where the new ones go" if lacks_file else ""
+        raise UsageError(problem=f"{problem}{more}", hint=HELP)
     return Selection(
-        ids=tuple(map(authorization_id, options.id)) or None,
-        spared=tuple(map(authorization_id, options.spared)),
+        ids=authorization_ids(options.id) or None,
+        spared=authorization_ids(options.spared),
         user=options.user,
         organization=options.org,
     )

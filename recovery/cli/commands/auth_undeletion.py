@@ -6,7 +6,7 @@ Lives here: `auth undelete`. Must not live here: where they are looked for and w
 
 from typing import Final
 
-from recovery.cli.choices import authorization_id
+from recovery.cli.choices import authorization_ids
 from recovery.cli.context import Context
 from recovery.cli.options import Command
 from recovery.cli.outcome import ChangeDocument
@@ -45,7 +45,7 @@ class DeletedTokens(ChangeDocument, frozen=True, kw_only=True):
 
 
 def _undelete(options: _Undelete, context: Context) -> ExitCode:
-    ids = tuple(map(authorization_id, options.id))
+    ids = authorization_ids(options.id)
 
     def planner(traces: Traces, deletions: dict[str, str]) -> UndeleteTokens:
         return UndeleteTokens(

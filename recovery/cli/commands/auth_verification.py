@@ -17,6 +17,7 @@ from recovery.cli.store import find_store, read_session, show_header, store_of
 from recovery.cli.words import Parser
 from recovery.errors import ExitCode
 from recovery.model.display import displayed
+from recovery.secret import Secret
 from recovery.services.authorizations.verification import TokenReport, TokenVerdict, verify_token
 
 VERDICTS = {
@@ -49,15 +50,9 @@ class Verdict(StoreDocument, frozen=True, kw_only=True):
 
 
 def _verify(options: _Verify, context: Context) -> ExitCode:
-    if options.token_file is None:
-        token = ask_secret(
-            "Type the token (it does not show): ", what="token", output=context.output
-        )
-    else:
-        token = read_secret(options.token_file, what="token", output=context.output)
     found = find_store(options, context)
     with read_session(found, options, context.output) as session, session.view() as view:
-        report = verify_token(view.tx, token)
+        report = verify_token(view.tx, _token(options, context))
         if options.json:
             details = report.details
             shown = None if details is None else ShownAuthorization.of(details)
@@ -67,6 +62,13 @@ def _verify(options: _Verify, context: Context) -> ExitCode:
             show_header(found, view.facts, context.output)
             _show(report, context)
     return ExitCode.DONE if report.answer is TokenVerdict.ACCEPTED else ExitCode.REFUSED
+
+
+def _token(options: _Verify, context: Context) -> Secret:
+    if options.token_file is not None:
+        return read_secret(options.token_file, what="token", output=context.output)
+    question = "Type the token (it does not show): "
+    return ask_secret(question, what="token", output=context.output)
 
 
 VERIFY: Final = Command(

@@ -5,6 +5,7 @@ Lives here: `setup`. Must not live here: what is in the store (`recovery.service
 
 import os
 import re
+from functools import partial
 from pathlib import Path
 from typing import Final
 
@@ -23,14 +24,15 @@ from recovery.discovery.search import FoundStore
 from recovery.errors import ExitCode
 from recovery.model.bucket import DAY_NS, HOUR_NS
 from recovery.model.display import displayed
+from recovery.model.password import STAND_IN
 from recovery.model.token import new_token
 from recovery.new_file import require_free
 from recovery.ports import SystemClock, SystemRng
 from recovery.secret import Secret
 from recovery.services.changes.plan import Manner, Outcome, Proposal
 from recovery.services.changes.ports import Ports, TokenDestination
-from recovery.services.changes.sequence import carry_out
-from recovery.services.stores.first_setup import SetUpStore, first_setup, require_empty
+from recovery.services.changes.sequence import carry_out, make_ready
+from recovery.services.stores.first_setup import SetUpStore, first_setup
 from recovery.services.stores.setup import Setup, SetupResult, proposed_setup
 
 UNITS_NS = {"h": HOUR_NS, "d": DAY_NS, "w": 7 * DAY_NS}
@@ -79,25 +81,26 @@ def _setup(options: _Setup, context: Context) -> ExitCode:
     require_free(path)
     require_a_way_to_confirm(is_confirmed=True, lacks=_lacks(options))
     destination = _destination(options, context)
-    with proposed_setup(
+    ports = Ports(
+        audience=_Commander(),
+        recorder=open_ledger(options, context, path),
+        destination=destination,
+        shield=context.progress.shield,
+    )
+    proposed = partial(
+        proposed_setup,
         path,
-        wanted.with_secrets(
-            password=_password(options, context),
-            token=None if destination is None else new_token(SystemRng()),
-        ),
         manner=Manner(reason=options.reason),
         clock=SystemClock(),
         rng=SystemRng(),
-    ) as proposal:
-        outcome = carry_out(
-            proposal,
-            Ports(
-                audience=_Commander(),
-                recorder=open_ledger(options, context, path),
-                destination=destination,
-                shield=context.progress.shield,
-            ),
-        )
+    )
+    token = None if destination is None else new_token(SystemRng())
+    if Lack.PASSWORD in _lacks(options):
+        with proposed(wanted=wanted.with_secrets(password=STAND_IN, token=token)) as rehearsed:
+            make_ready(rehearsed, ports)
+    complete = wanted.with_secrets(password=_password(options, context), token=token)
+    with proposed(wanted=complete) as proposal:
+        outcome = carry_out(proposal, ports)
     for warning in outcome.warnings:
         context.output.message(f"warning: {warning}")
     made = proposal.made
@@ -112,26 +115,28 @@ def _set_up_there(wanted: Setup, options: _Setup, context: Context) -> ExitCode:
             problem="--no-token is for a new file, and this store is there", hint="leave it out"
         )
     destination = _destination(options, context)
+    lacks = _lacks(options)
 
-    def planner(found: FoundStore) -> SetUpStore:
-        complete = wanted.with_secrets(
-            password=_password(options, context), token=new_token(SystemRng())
-        )
+    def planner(password: Secret | None, *, server_hashes: bool | None) -> SetUpStore:
         return first_setup(
-            complete,
-            server_hashes=found.files.use_hashed_tokens,
+            wanted.with_secrets(password=password, token=new_token(SystemRng())),
+            server_hashes=server_hashes,
             clock=SystemClock(),
             rng=SystemRng(),
         )
+
+    def with_password(found: FoundStore) -> SetUpStore:
+        password = _password(options, context)
+        return planner(password, server_hashes=found.files.use_hashed_tokens)
 
     common = {name: getattr(options, name) for name in Options.__struct_fields__}
     return run_planner(
         Change(**common, output=None, dry_run=False, yes=options.yes),
         context,
-        planner,
+        with_password,
         destination=destination,
-        require=lambda view: require_empty(view.tx),
-        lacks=_lacks(options),
+        rehearsed=planner(STAND_IN, server_hashes=None) if Lack.PASSWORD in lacks else None,
+        lacks=lacks,
     )
 
 

@@ -8,6 +8,8 @@ import os
 from pathlib import Path
 from typing import Final
 
+from msgspec.structs import replace
+
 from recovery.cli.audience import Lack, asked, require_a_way_to_confirm
 from recovery.cli.context import Context
 from recovery.cli.deliver import StdoutDestination, choose_destination, require_own_stdout
@@ -24,6 +26,7 @@ from recovery.errors import ConflictError, ExitCode, StoreBusyError
 from recovery.lock_holder import describe_process
 from recovery.model.display import displayed
 from recovery.model.ids import Id, parse_id
+from recovery.model.password import STAND_IN
 from recovery.model.schema import LEVEL_MAX, LEVEL_MIN, versions_of_level
 from recovery.new_file import require_free
 from recovery.ports import SystemClock, SystemRng
@@ -186,8 +189,6 @@ def _rebuild(options: _Rebuild, context: Context) -> ExitCode:
         engine_path, damaged=damaged, level=options.level, clock=clock, rng=rng
     ) as base:
         destination = None if options.dry_run else _destination(options, context)
-        if wishes.has_password and not options.dry_run:
-            wishes = wishes.with_password(new_password(None, options.password_file, context.output))
         planner = RebuildStore(
             engine=engine,
             known=known,
@@ -196,8 +197,7 @@ def _rebuild(options: _Rebuild, context: Context) -> ExitCode:
             clock=clock,
             rng=rng,
         )
-        audience = _Audience(context, options, base)
-        outcome = _carried_out(base, planner, target, audience, destination, options, context)
+        outcome = _carried_out(base, planner, target, destination, options, context)
     _show(outcome, target, options, context, destination)
     return ExitCode.DONE
 
@@ -255,20 +255,26 @@ def _carried_out(
     base: Base,
     planner: RebuildStore,
     target: Path,
-    audience: _Audience,
     destination: TokenDestination | None,
     options: _Rebuild,
     context: Context,
 ) -> Outcome:
     manner = Manner(is_dry_run=options.dry_run, output_path=target, reason=options.reason)
     ports = Ports(
-        audience=audience,
+        audience=_Audience(context, options, base),
         recorder=open_ledger(options, context, target),
         destination=destination,
         waiting=context.output.waiting,
         shield=context.progress.shield,
     )
     with Session.open(base.path) as session:
+        wishes = planner.wishes
+        if wishes.has_password and not options.dry_run:
+            if options.password_file is None:
+                rehearsed = replace(planner, wishes=wishes.with_password(STAND_IN))
+                session.make_ready(session.propose(rehearsed, manner), ports)
+            password = new_password(None, options.password_file, context.output)
+            planner = replace(planner, wishes=wishes.with_password(password))
         return session.carry_out(session.propose(planner, manner), ports)
 
 

@@ -8,6 +8,8 @@ order of their steps (`recovery.services.changes.sequence`) and their decisions
 from functools import partial
 from typing import Final
 
+from msgspec.structs import replace
+
 from recovery.cli.audience import Lack
 from recovery.cli.changing import planned, run_planner
 from recovery.cli.choices import add_user_choice, user_choice
@@ -17,6 +19,7 @@ from recovery.cli.secret_input import add_new_password, new_password
 from recovery.cli.usage import required
 from recovery.cli.words import Parser
 from recovery.errors import ExitCode
+from recovery.model.password import STAND_IN
 from recovery.services.tenancy.user_changes import (
     DeleteUser,
     RenameUser,
@@ -47,17 +50,21 @@ def _add_update(command: Parser) -> None:
 
 def _update(options: _Update, context: Context) -> ExitCode:
     user = user_choice(options.username, options.id, "user update")
+    bare = SetPassword(
+        user=user,
+        password=STAND_IN,
+        is_activated=options.activate,
+        is_ensured=options.ensure,
+    )
+    is_asked = options.password is options.password_file is None
     return run_planner(
         options,
         context,
-        lambda _: SetPassword(
-            user=user,
-            password=new_password(options.password, options.password_file, context.output),
-            is_activated=options.activate,
-            is_ensured=options.ensure,
+        lambda _: replace(
+            bare, password=new_password(options.password, options.password_file, context.output)
         ),
-        require=lambda view: user.choose(view.tx),
-        lacks=(Lack.PASSWORD,) if options.password is options.password_file is None else (),
+        rehearsed=bare if is_asked else None,
+        lacks=(Lack.PASSWORD,) if is_asked else (),
     )
 
 

@@ -18,6 +18,7 @@ from recovery.cli.usage import required
 from recovery.cli.words import Parser
 from recovery.discovery.search import FoundStore
 from recovery.errors import ExitCode
+from recovery.model.password import STAND_IN
 from recovery.ports import SystemClock, SystemRng
 from recovery.services.tenancy.user_creation import CreateUser
 
@@ -87,7 +88,7 @@ def _create(options: _Create, context: Context) -> ExitCode:
         options,
         context,
         with_password,
-        require=None if options.ensure else lambda view: bare.plan(view.tx),
+        rehearsed=replace(bare, password=STAND_IN) if is_asked else None,
         lacks=(Lack.PASSWORD,) if is_asked else (),
     )
 

@@ -13,6 +13,7 @@ from recovery.cli.context import Context
 from recovery.cli.documents import StoreDocument
 from recovery.cli.hints import Named, named_with
 from recovery.cli.options import Command, Reading
+from recovery.cli.output import Output
 from recovery.cli.secret_input import add_password_file, ask_secret, read_secret
 from recovery.cli.store import find_store, read_session, show_header, store_of
 from recovery.cli.way_in import and_then
@@ -20,6 +21,7 @@ from recovery.cli.words import Parser
 from recovery.errors import ExitCode
 from recovery.model.display import displayed
 from recovery.model.standing import Answer, told
+from recovery.secret import Secret
 from recovery.services.authorizations.listing import Inventory
 from recovery.services.tenancy.user_details import PasswordReport, UserDetails
 
@@ -106,15 +108,12 @@ def _add_verify_password(command: Parser) -> None:
 
 def _verify_password(options: _VerifyPassword, context: Context) -> ExitCode:
     choice = user_choice(options.username, options.id, "user verify-password")
-    if options.password_file is not None:
-        password = read_secret(options.password_file, what="password", output=context.output)
-    else:
-        password = ask_secret("Password: ", what="password", output=context.output)
     found = find_store(options, context)
     output = context.output
     with read_session(found, options, context.output) as session, session.view() as view:
         inventory = Inventory(view)
-        report = inventory.try_password(choice, password)
+        choice.choose(view.tx)  # before anybody is asked
+        report = inventory.try_password(choice, _password(options, output))
         if options.json:
             store = store_of(found, inventory.facts)
             output.document(PasswordDocument(store=store, password=report))
@@ -128,6 +127,12 @@ def _verify_password(options: _VerifyPassword, context: Context) -> ExitCode:
                 because = "; ".join(map(told, report.because))
                 output.prose(f"The user does not get in with it: {because}.")
     return ExitCode.DONE if report.can_sign_in else ExitCode.REFUSED
+
+
+def _password(options: _VerifyPassword, output: Output) -> Secret:
+    if options.password_file is not None:
+        return read_secret(options.password_file, what="password", output=output)
+    return ask_secret("Password: ", what="password", output=output)
 
 
 VERIFY_PASSWORD: Final = Command(

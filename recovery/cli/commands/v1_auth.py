@@ -7,6 +7,8 @@ Must not live here: what they write (`recovery.services.authorizations.v1_auth`)
 from functools import partial
 from typing import TYPE_CHECKING, Final
 
+from msgspec.structs import replace
+
 from recovery.cli.audience import Lack
 from recovery.cli.changing import planned, run_planner
 from recovery.cli.context import Context
@@ -28,29 +30,28 @@ from recovery.cli.words import Parser
 from recovery.discovery.search import FoundStore
 from recovery.errors import ExitCode
 from recovery.model.display import displayed
-from recovery.model.password import hash_password
+from recovery.model.password import STAND_IN, hash_password
 from recovery.model.permission import Permission
 from recovery.ports import SystemClock, SystemRng
 from recovery.remedy import Run
+from recovery.secret import Secret
 from recovery.services.authorizations.v1_auth import (
     DeleteLegacy,
     LegacyRow,
     SetLegacyPassword,
     SetLegacyStatus,
-    choose_legacy,
     list_legacy,
 )
 from recovery.services.authorizations.v1_auth_creation import CreateLegacy
 from recovery.services.tenancy.choosing import (
     Chosen,
+    choose_both,
     choose_bucket,
-    choose_organization,
-    choose_user,
+    gathered,
 )
 
 if TYPE_CHECKING:
     from recovery.metastore.transaction import MetaTx
-    from recovery.secret import Secret
 
 COLUMNS = (
     Column("ID"),
@@ -135,16 +136,14 @@ def _add_set_password(command: Parser) -> None:
 
 
 def _set_password(options: _SetPassword, context: Context) -> ExitCode:
+    bare = SetLegacyPassword(which=options.which, password=STAND_IN, is_ensured=options.ensure)
+    is_asked = options.password_file is None
     return run_planner(
         options,
         context,
-        lambda _: SetLegacyPassword(
-            which=options.which,
-            password=new_password(None, options.password_file, context.output),
-            is_ensured=options.ensure,
-        ),
-        require=lambda view: choose_legacy(view.tx, options.which),
-        lacks=(Lack.PASSWORD,) if options.password_file is None else (),
+        lambda _: replace(bare, password=new_password(None, options.password_file, context.output)),
+        rehearsed=bare if is_asked else None,
+        lacks=(Lack.PASSWORD,) if is_asked else (),
     )
 
 
@@ -201,45 +200,43 @@ def _create(options: _Create, context: Context) -> ExitCode:
             problem="v1-auth create permits nothing",
             hint="add --read-bucket BUCKET or --write-bucket BUCKET",
         )
-    hashed: list[Secret] = []
 
-    def choose(tx: "MetaTx") -> CreateLegacy:
-        organization = choose_organization(tx, options.org)
+    def choose(tx: "MetaTx", password_hash: Secret | None) -> CreateLegacy:
+        user, organization = choose_both(tx, options.username, options.org)
+        wanted = [("read", name) for name in options.read_bucket]
+        wanted += [("write", name) for name in options.write_bucket]
+        buckets = gathered(partial(choose_bucket, tx, name, organization) for _, name in wanted)
         permissions = [
-            Permission(
-                action=action,
-                type="buckets",
-                id=choose_bucket(tx, name, organization).id,
-                org_id=organization.id,
-            )
-            for action, names in (("read", options.read_bucket), ("write", options.write_bucket))
-            for name in names
+            Permission(action=action, type="buckets", id=bucket.id, org_id=organization.id)
+            for (action, _), bucket in zip(wanted, buckets, strict=True)
         ]
         return CreateLegacy(
             username=options.which,
             org_id=organization.id,
-            user_id=choose_user(tx, options.username).id,
+            user_id=user.id,
             description=options.description,
             permissions=tuple(permissions),
-            password_hash=next(iter(hashed), None),
+            password_hash=password_hash,
             clock=SystemClock(),
             rng=SystemRng(),
         )
 
-    planner = Chosen(operation=CreateLegacy.operation, choose=choose)
+    def planner(password: Secret | None) -> Chosen:
+        hashed = None if password is None else hash_password(password)
+        operation = CreateLegacy.operation
+        return Chosen(operation=operation, choose=lambda tx: choose(tx, hashed))
 
     def with_password(_: FoundStore) -> Chosen:
-        if not options.no_password:
-            password = new_password(None, options.password_file, context.output)
-            hashed.append(hash_password(password))
-        return planner
+        if options.no_password:
+            return planner(None)
+        return planner(new_password(None, options.password_file, context.output))
 
     is_asked = not options.no_password and options.password_file is None
     return run_planner(
         options,
         context,
         with_password,
-        require=lambda view: planner.plan(view.tx),
+        rehearsed=planner(STAND_IN) if is_asked else None,
         lacks=(Lack.PASSWORD,) if is_asked else (),
     )
 

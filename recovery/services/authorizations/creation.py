@@ -44,7 +44,7 @@ from recovery.services.authorizations.permission_request import PermissionReques
 from recovery.services.authorizations.wording import permitted
 from recovery.services.changes.facts import PlanFacts
 from recovery.services.changes.plan import Plan
-from recovery.services.tenancy.choosing import choose_organization, choose_user, cut_name
+from recovery.services.tenancy.choosing import choose_both, cut_name
 
 TOKEN_LENGTH_MIN: Final = 16
 """With the 64 characters that tokens are made of: 96 bits, which nobody guesses over a network."""
@@ -91,8 +91,7 @@ class CreateAuthorization(msgspec.Struct, frozen=True, kw_only=True):
                 the token cannot be used or is there already.
             StoreDamagedError: The file is damaged, or lacks a bucket.
         """
-        user = choose_user(store, self.username)
-        organization = choose_organization(store, self.organization)
+        user, organization = choose_both(store, self.username, self.organization)
         require_active(store, user)
         permissions = self.request.resolve(store, organization=organization, user_id=user.id)
         if self.token is not None:

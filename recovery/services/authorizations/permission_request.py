@@ -12,6 +12,7 @@ auth.go (Valid); spec influxdb-metadata sections 8.1, 8.3, 10.3 and 11.2.
 """
 
 from collections.abc import Iterable
+from functools import partial
 from typing import Final
 
 import msgspec
@@ -40,7 +41,7 @@ from recovery.model.permission import (
     types_of_level,
 )
 from recovery.remedy import Give, Input
-from recovery.services.tenancy.choosing import shown_name, shown_names
+from recovery.services.tenancy.choosing import gathered, shown_name, shown_names
 
 GLOBAL_TYPES: Final = frozenset({"orgs", "users"})
 """Types that no organization holds."""
@@ -137,10 +138,14 @@ class PermissionRequest(msgspec.Struct, frozen=True, kw_only=True):
         if not (self.read_buckets or self.write_buckets):
             return []
         buckets = [bucket for bucket in tx.buckets.walk([]) if bucket.org_id == org_id]
+        wanted = (("read", self.read_buckets), ("write", self.write_buckets))
+        chosen = iter(
+            gathered(partial(_bucket, name, buckets) for _, names in wanted for name in names)
+        )
         return [
-            Permission(action=action, type="buckets", id=_bucket(wanted, buckets).id, org_id=org_id)
-            for action, names in (("read", self.read_buckets), ("write", self.write_buckets))
-            for wanted in names
+            Permission(action=action, type="buckets", id=next(chosen).id, org_id=org_id)
+            for action, names in wanted
+            for _ in names
         ]
 
     def _typed_permissions(self, level: int, org_id: Id) -> list[Permission]:

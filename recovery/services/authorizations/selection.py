@@ -11,6 +11,7 @@ from typing import Final
 
 import msgspec
 
+from recovery.errors import together
 from recovery.metastore.table import RecordProblem
 from recovery.metastore.transaction import MetaTx
 from recovery.model.authorization import Authorization
@@ -51,17 +52,23 @@ class Selection(msgspec.Struct, frozen=True, kw_only=True):
             RecordError: A record that was named cannot be decoded.
         """
         if self.ids is not None:
+            _require_all(tx, self.ids)
             for one in dict.fromkeys(self.ids):
                 yield choose_authorization(tx, one)
             return
-        for one in self.spared:
-            if not tx.authorizations.has_id(one):
-                raise absent(tx, one)
+        _require_all(tx, self.spared)
         whose = Whose.named(tx, user=self.user, organization=self.organization)
         spared = frozenset(self.spared)
         for found in tx.authorizations.walk(problems):
             if found.id not in spared and whose.wants(found):
                 yield found
+
+
+def _require_all(tx: MetaTx, ids: Iterable[Id]) -> None:
+    """Raise, at once, what each of them lacks that is not there."""
+    lacks = [absent(tx, one) for one in dict.fromkeys(ids) if not tx.authorizations.has_id(one)]
+    if lacks:
+        raise together(lacks)
 
 
 def named(tx: MetaTx, ids: Iterable[Id], verb: str) -> Iterator[str]:

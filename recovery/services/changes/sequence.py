@@ -99,6 +99,12 @@ def carry_out(proposal: Proposal, ports: Ports) -> Outcome:
     return run.to_the_end()
 
 
+def make_ready(proposal: Proposal, ports: Ports) -> None:
+    """See that the ledger can record a change, where there is one; `LedgerError` if it cannot."""
+    if proposal.plan.is_needed and not proposal.manner.is_dry_run:
+        _Run(proposal, ports).make_ready()
+
+
 class _Run:
     """One change on its way from the question to the delivery.
 
@@ -114,11 +120,15 @@ class _Run:
         self._destination = ports.destination if self._plan.secret is not None else None
         self._warnings: list[str] = []
 
-    def confirm(self) -> None:
-        """See that the ledger is ready, and ask."""
+    def make_ready(self) -> None:
+        """See that the ledger is ready."""
         facts = self._proposal.store
         file = WorkFile(device=facts.device, inode=facts.inode, txid=None, digest=None)
         self._ports.recorder.prepare(self._intent(file))
+
+    def confirm(self) -> None:
+        """See that all is ready, and ask."""
+        self.make_ready()
         if not self._ports.audience.confirm(self._proposal):
             raise RefusedError(
                 reason="the plan was not confirmed",

@@ -12,7 +12,14 @@ from typing import TYPE_CHECKING, Final, Self, TypeVar
 
 import msgspec
 
-from recovery.errors import AmbiguousError, ConflictError, NotFoundError, RefusedError
+from recovery.errors import (
+    AmbiguousError,
+    ConflictError,
+    NotFoundError,
+    RecoveryError,
+    RefusedError,
+    together,
+)
 from recovery.metastore.transaction import MetaTx
 from recovery.model.bucket import Bucket
 from recovery.model.display import displayed, is_typeable
@@ -99,6 +106,38 @@ def choose_user(tx: MetaTx, name: str | None) -> User:
     return _only("user", Input.USER, name, wanted, users, _way_to_both(tx))
 
 
+def choose_both(
+    tx: MetaTx, user: str | None, organization: str | None
+) -> tuple[User, Organization]:
+    """Choose a user and an organization; an error says at once what is wrong with both.
+
+    Raises as `choose_user` and `choose_organization`, or both as `SeveralError`.
+    """
+    users: list[User] = []
+    organizations: list[Organization] = []
+    gathered(
+        (
+            lambda: users.append(choose_user(tx, user)),
+            lambda: organizations.append(choose_organization(tx, organization)),
+        )
+    )
+    return users[0], organizations[0]
+
+
+def gathered(choices: Iterable[Callable[[], Record]]) -> list[Record]:
+    """Make several choices; raise, as one error, what is wrong with all of them."""
+    found: list[Record] = []
+    lacks: list[RecoveryError] = []
+    for choose in choices:
+        try:
+            found.append(choose())
+        except (NotFoundError, AmbiguousError) as lack:
+            lacks.append(lack)
+    if lacks:
+        raise together(lacks)
+    return found
+
+
 class UserChoice(msgspec.Struct, frozen=True, kw_only=True):
     """Which user a command means.
 
@@ -126,10 +165,13 @@ class Whose(msgspec.Struct, frozen=True):
     @classmethod
     def named(cls, tx: MetaTx, *, user: str | None, organization: str | None) -> Self:
         """Choose both, by name or ID. Raises as `choose_user` and `choose_organization`."""
-        return cls(
-            None if user is None else choose_user(tx, user).id,
-            None if organization is None else choose_organization(tx, organization).id,
+        user_id, org_id = gathered(
+            (
+                lambda: None if user is None else choose_user(tx, user).id,
+                lambda: None if organization is None else choose_organization(tx, organization).id,
+            )
         )
+        return cls(user_id, org_id)
 
     def wants(self, one: "Authorization") -> bool:
         """Tell whether an authorization is theirs."""
@@ -248,7 +290,12 @@ def _only(  # what is asked for, what there is, and what to do without
         )
     if wanted:
         candidates = [f"{shown_name(one.name)} ({one.id})" for one in wanted]
-        raise AmbiguousError(kind=kind, candidates=_first(candidates), hint=Give(what, "name one"))
+        raise AmbiguousError(
+            kind=kind,
+            candidates=_first(candidates),
+            name=None if name is None else shown_name(name),
+            hint=Give(what, "name one" if name is None else "name one by its ID"),
+        )
     raise NotFoundError(
         kind=kind,
         name=shown_name(name or ""),

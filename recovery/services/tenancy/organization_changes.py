@@ -25,6 +25,7 @@ from recovery.remedy import Input, Run
 from recovery.services.access import sole_owner_warnings
 from recovery.services.changes.plan import Plan
 from recovery.services.tenancy.choosing import (
+    choose_both,
     choose_organization,
     choose_user,
     cut_name,
@@ -216,8 +217,7 @@ class SetRole(msgspec.Struct, frozen=True, kw_only=True):
 
     def plan(self, store: MetaTx) -> Plan:
         """Plan one mapping, in the place of another role; nothing when the user has this role."""
-        user = choose_user(store, self.username)
-        organization = choose_organization(store, self.organization)
+        user, organization = choose_both(store, self.username, self.organization)
         wanted = organization_role(user.id, organization.id, self.role)
         what = f"{self.role} of the organization {cut_name(organization.name)}"
         return _role_plan(store, self.operation, user, wanted, what)
@@ -274,8 +274,7 @@ class RemoveRole(msgspec.Struct, frozen=True, kw_only=True):
         Raises:
             NotFoundError: There is no such user or organization, or the user has no role in it.
         """
-        user = choose_user(store, self.username)
-        organization = choose_organization(store, self.organization)
+        user, organization = choose_both(store, self.username, self.organization)
         where = cut_name(organization.name)
         role = store.mappings.get(organization.id, user.id)
         if role is None:

@@ -19,7 +19,7 @@ from recovery.metastore.transaction import MetaTx
 from recovery.model.ids import Id, IdSource, unused
 from recovery.model.mapping import MEMBER, OWNER
 from recovery.model.organization import Organization
-from recovery.model.password import hash_password, password_matches, require_acceptable
+from recovery.model.password import STAND_IN, hash_password, password_matches, require_acceptable
 from recovery.model.user import User
 from recovery.ports import Clock, Rng
 from recovery.remedy import Input, Run
@@ -169,7 +169,7 @@ class CreateUser(msgspec.Struct, frozen=True, kw_only=True):
             return "a server would not find the user by its name"
         if not user.is_active:
             return "the user is not active"
-        if self.password is not None:
+        if self.password is not None and self.password is not STAND_IN:
             stored = tx.passwords.get(user_id)
             if stored is None or not password_matches(self.password, stored):
                 return "the password is another one"

@@ -21,6 +21,7 @@ from recovery.errors import (
     RecoveryError,
     RefusedError,
     SchemaError,
+    SeveralError,
     StoreAccessError,
     StoreBusyError,
     StoreDamagedError,
@@ -48,6 +49,16 @@ EXAMPLES: list[tuple[RecoveryError, int, bool | None]] = [
     (RecordError(bucket="usersv1", record_id="08371db1dd8c8000", problem="no JSON"), 5, False),
     (NotFoundError(kind="user", name="ann", existing=["bob"], hint=HINT), 3, False),
     (AmbiguousError(kind="user", candidates=["ann", "bob"], hint=HINT), 7, False),
+    (
+        SeveralError(
+            [
+                NotFoundError(kind="user", name="ann", existing=["bob"], hint=HINT),
+                RefusedError(reason="there is no terminal", hint=HINT),
+            ]
+        ),
+        3,
+        False,
+    ),
     (RefusedError(reason="it was not confirmed", hint=HINT), 7, False),
     (ConflictError(kind="user", name="ann", hint=HINT), 7, False),
     (PasswordError(reason="a password has 8 to 72 bytes", hint=HINT), 7, False),
