@@ -48,6 +48,21 @@ def test_a_program_is_told_the_same(cli: Cli, folder: Path) -> None:
     assert (document["is_changed"], len(document["record_ids"])) == (True, 1)
 
 
+def test_info_says_what_else_the_client_would_stop_at(cli: Cli, folder: Path) -> None:
+    (manifest,) = folder.glob("*.manifest")
+    content = json.loads(manifest.read_bytes())
+    content["sql"] = {"fileName": "gone.sqlite.gz", "size": 1}
+    manifest.write_text(json.dumps(content))
+    told = cli.run_here("store", "info", "--bolt-path", folder)
+    assert "would fail: the SQLite file is missing from the backup" in told.stdout
+    document = json.loads(cli.run_here("store", "info", "--json", "--bolt-path", folder).stdout)
+    prepared = cli.run_here("store", "prepare-restore", folder, cli.home / "copy", "--json")
+    assert len(document["restore_left_out"]) == 1
+    assert document["restore_left_out"] == json.loads(prepared.stdout)["left_out"]
+    copy = cli.run_here("store", "info", "--json", "--bolt-path", cli.home / "copy")
+    assert json.loads(copy.stdout)["restore_left_out"] == []
+
+
 def test_no_secret_of_the_copy_is_shown(cli: Cli, folder: Path) -> None:
     done = cli.run_here("store", "prepare-restore", folder, "--log-level", "debug")
     (packed,) = folder.with_name("backup.prepared").glob("*.bolt.gz")

@@ -30,7 +30,7 @@ from recovery.services.stores.info import (
     StoreInfo,
     describe_store,
 )
-from recovery.services.stores.prepare_restore import restore_problem
+from recovery.services.stores.prepare_restore import client_stops, restore_problem
 
 
 class OperatorFacts(msgspec.Struct, frozen=True, kw_only=True):
@@ -96,6 +96,7 @@ class InfoDocument(StoreDocument, frozen=True, kw_only=True):
     downgrade_losses: tuple[str, ...]
     operations: tuple[LedgerOperation, ...]
     restore_problem: str | None = None
+    restore_left_out: tuple[str, ...] = ()
 
 
 def _info(options: Reading, context: Context) -> ExitCode:
@@ -113,6 +114,7 @@ def _info(options: Reading, context: Context) -> ExitCode:
         )
         with session.view() as view:
             problem = restore_problem(view.tx) if found.is_backup else None
+            left_out = client_stops(view.tx, found.path) if found.is_backup else ()
     output = context.output
     if options.json:
         output.document(
@@ -125,15 +127,18 @@ def _info(options: Reading, context: Context) -> ExitCode:
                 users=tuple(SignInFacts.of(user) for user in info.users),
                 downgrade_losses=info.losses,
                 restore_problem=problem,
+                restore_left_out=left_out,
             )
         )
     else:
         for line in _lines(info, found):
             output.prose(line)
-        if problem is not None:
+        if problem is not None or left_out:
             folder = quoted(str(absolute(found.path).parent))
             output.line()
-            output.prose(f"influx restore --full of this backup would fail: {displayed(problem)}.")
+            for sentence in (*(() if problem is None else (problem,)), *left_out):
+                shown = displayed(sentence)
+                output.prose(f"influx restore --full of this backup would fail: {shown}.")
             output.prose(f"First: influx-recovery store prepare-restore {folder}")
     return report_problems(info.contents.problems, context)
 

@@ -113,6 +113,27 @@ def restore_problem(tx: MetaTx) -> str | None:
     return None
 
 
+def client_stops(tx: MetaTx, store_path: Path) -> tuple[str, ...]:
+    """Say what `influx restore` would stop at in the folder of a backup; nothing is changed.
+
+    Args:
+        store_path: The metadata of the backup.
+
+    Returns:
+        As `PreparedRestore.left_out`; nothing where no manifest names these metadata.
+
+    Raises:
+        RecoveryError: The folder cannot be read.
+    """
+    try:
+        manifests, left_out = _manifests(store_path.parent)
+    except StoreNotFoundError:
+        return ()
+    if manifests[0].content["kv"]["fileName"] != store_path.name:
+        return ()
+    return (*left_out, *_leave_out(manifests, store_path.parent, _shard_ids(tx)))
+
+
 def _first_operator(tx: MetaTx) -> Authorization | None:
     classifier = OperatorClassifier(level=tx.level)
     for one in tx.authorizations.walk([]):
