@@ -16,7 +16,7 @@ file_store.go (`FileStore.Open`).
 import errno
 import os
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Final
 
@@ -38,6 +38,7 @@ SHARD_ID_MAX: Final = (1 << 63) - 1
 
 _SHARD: Final = re.compile(r"[1-9][0-9]{0,18}\Z")
 _BAD: Final = ".tsm.bad"
+_SEGMENT_END: Final = ".wal"
 _PUT_ASIDE: Final = (
     "; influxd puts it aside, and opens the rest of the shard only when it is started again"
 )
@@ -57,6 +58,7 @@ SERIES_LOST_REMEDY: Final = (
     "(data/<bucket>/_series, data/<bucket>/autogen/*/index): influxd makes all of them again when "
     "it starts"
 )
+WAL_ONLY_EFFECT: Final = "influxd opens no shard without one, so no query finds their points"
 
 
 class ShardFacts(msgspec.Struct, frozen=True, kw_only=True):
@@ -66,7 +68,6 @@ class ShardFacts(msgspec.Struct, frozen=True, kw_only=True):
         id: Its number, which no other shard of the engine has.
         span: The time of its points; None when there are none, or none that can be read.
         size_bytes: Size of its TSM files and WAL segments.
-        is_in_data: Whether it has a folder in `data`, without which the server does not open it.
         problems: What is damaged, each as a sentence without a full stop that names the file.
     """
 
@@ -74,7 +75,6 @@ class ShardFacts(msgspec.Struct, frozen=True, kw_only=True):
     span: Span | None
     size_bytes: int
     file_count: int
-    is_in_data: bool
     problems: tuple[str, ...]
 
     @property
@@ -91,12 +91,15 @@ class BucketFolder(msgspec.Struct, frozen=True, kw_only=True):
         shard_ids: Its shards, in their order.
         oddities: What is in it and is not understood, each as a sentence without a full stop.
         has_lost_series: Whether the numbers in the indexes of its shards mean nothing.
+        wal_only_ids: Shards that have points in `wal` and no folder in `data`, without which the
+            server does not open them.
     """
 
     id: Id
     shard_ids: tuple[int, ...]
     oddities: tuple[str, ...]
     has_lost_series: bool = False
+    wal_only_ids: tuple[int, ...] = ()
 
 
 class BucketFacts(msgspec.Struct, frozen=True, kw_only=True):
@@ -107,12 +110,14 @@ class BucketFacts(msgspec.Struct, frozen=True, kw_only=True):
         shards: Its shards, in their order.
         measurements: What was written into it.
         oddities: As in `BucketFolder`.
+        wal_only_ids: As in `BucketFolder`.
     """
 
     id: Id
     shards: tuple[ShardFacts, ...]
     measurements: Measurements
     oddities: tuple[str, ...]
+    wal_only_ids: tuple[int, ...] = ()
 
     @property
     def size_bytes(self) -> int:
@@ -202,7 +207,11 @@ class EngineFolder:
             self.read_shard(folder.id, shard_id, measurements) for shard_id in folder.shard_ids
         )
         return BucketFacts(
-            id=folder.id, shards=shards, measurements=measurements, oddities=folder.oddities
+            id=folder.id,
+            shards=shards,
+            measurements=measurements,
+            oddities=folder.oddities,
+            wal_only_ids=folder.wal_only_ids,
         )
 
     def read_shard(self, bucket_id: Id, shard_id: int, measurements: Measurements) -> ShardFacts:
@@ -221,14 +230,13 @@ class EngineFolder:
                     f"{DATA}/{relative}/{name} is a file that influxd put aside as damaged"
                 )
         for name in self._names(f"{WAL}/{relative}"):
-            if name.startswith("_") and name.endswith(".wal"):
+            if name.startswith("_") and name.endswith(_SEGMENT_END):
                 reading.wal(f"{WAL}/{relative}/{name}")
         return ShardFacts(
             id=shard_id,
             span=reading.span,
             size_bytes=reading.size_bytes,
             file_count=reading.file_count,
-            is_in_data=(self.path / DATA / relative).is_dir(),
             problems=tuple(reading.problems),
         )
 
@@ -262,7 +270,18 @@ class EngineFolder:
             shard_ids=tuple(sorted(shard_ids)),
             oddities=tuple(oddities),
             has_lost_series=has_lost_series,
+            wal_only_ids=tuple(self._wal_only(bucket_id, sorted(shard_ids))),
         )
+
+    def _wal_only(self, bucket_id: Id, shard_ids: Iterable[int]) -> Iterator[int]:
+        there = set(self._folders(f"{DATA}/{bucket_id}/{POLICY}"))
+        for one in shard_ids:
+            relative = f"{WAL}/{bucket_id}/{POLICY}/{one}"
+            if str(one) not in there and any(
+                name.endswith(_SEGMENT_END) and self._has_bytes(f"{relative}/{name}")
+                for name in self._names(relative)
+            ):
+                yield one
 
     def _has_lost_series(self, relative: str, shard_ids: Iterable[int]) -> bool:
         """Tell whether the series of a bucket are lost while the indexes that need them are not.
@@ -280,7 +299,9 @@ class EngineFolder:
             return False
         logs = [f"{WAL}{one.removeprefix(DATA)}" for one in shards]  # a small bucket has only these
         names = [f"{one}/{name}" for one in (*shards, *logs) for name in self._names(one)]
-        return any(name.endswith((".tsm", ".wal")) and self._has_bytes(name) for name in names)
+        return any(
+            name.endswith((".tsm", _SEGMENT_END)) and self._has_bytes(name) for name in names
+        )
 
     def _has_bytes(self, relative: str) -> bool:
         try:

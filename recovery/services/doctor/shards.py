@@ -20,6 +20,7 @@ from recovery.engine.folder import (
     SERIES_LOST,
     SERIES_LOST_EFFECT,
     SERIES_LOST_REMEDY,
+    WAL_ONLY_EFFECT,
     BucketFolder,
     EngineFolder,
 )
@@ -121,6 +122,14 @@ LOST_SERIES: Final = Rule(
     effect=SERIES_LOST_EFFECT,
     remedy=f"repair moves no data: {SERIES_LOST_REMEDY}",
 )
+WAL_ONLY_SHARDS: Final = Rule(
+    number="I39",
+    severity=Severity.HIGH,
+    problem="has shards in wal that have no folder in data",
+    effect=WAL_ONLY_EFFECT,
+    remedy="repair makes no folders of the engine: while influxd is stopped, make an empty folder "
+    "data/<bucket>/autogen/<shard> for each, as the user that influxd runs as",
+)
 NO_RECORD: Final = Rule(
     number="I40",
     severity=Severity.HIGH,
@@ -157,6 +166,8 @@ def examine_shards(chart: Chart) -> Iterator[Finding]:
     for folder in disk.folders.values():
         if folder.has_lost_series:
             yield LOST_SERIES.broken(CATALOGUE, folder.id)
+        if folder.wal_only_ids:
+            yield _of(WAL_ONLY_SHARDS, folder.id, folder.wal_only_ids)
         if folder.id in chart.buckets.known:
             yield from _shards(disk, folder)
         elif folder.id not in chart.buckets.opaque and folder.shard_ids:

@@ -7,7 +7,10 @@ not live here: what is decided (`filling`).
 from collections.abc import Collection, Iterator
 from typing import Final
 
+from recovery.engine.folder import WAL_ONLY_EFFECT
 from recovery.model.authorization import Authorization
+from recovery.model.catalogue import POLICY
+from recovery.model.display import quoted
 from recovery.services.changes.facts import PlanFacts, RebuiltBucket
 from recovery.services.shard_mapping import (
     shown_duration,
@@ -43,10 +46,10 @@ def warnings(filled: Filled, now_ns: int) -> Iterator[str]:
     yield from filled.engine.oddities
     for placed in filled.placed:
         yield from placed.facts.oddities
-        yield from _about(placed, now_ns)
+        yield from _about(placed, filled.engine.path, now_ns)
 
 
-def _about(placed: Placed, now_ns: int) -> Iterator[str]:
+def _about(placed: Placed, engine_path: str, now_ns: int) -> Iterator[str]:
     problems = [problem for shard in placed.facts.shards for problem in shard.problems]
     yield from problems[:CONFLICTS_SHOWN]
     if len(problems) > CONFLICTS_SHOWN:
@@ -58,13 +61,14 @@ def _about(placed: Placed, now_ns: int) -> Iterator[str]:
             f"no point of the shards {numbers} of bucket {placed.facts.id} can be read, so "
             "they get no group; they stay on disk"
         )
-    for shard in placed.facts.shards:
-        if shard.span is not None and not shard.is_in_data:
-            yield (
-                f"shard {shard.id} of bucket {placed.facts.id} is in wal only, and influxd "
-                f"opens it once its folder is there: mkdir -p data/{placed.facts.id}/autogen/"
-                f"{shard.id}"
-            )
+    if placed.facts.wal_only_ids:
+        folder = quoted(f"{engine_path}/data/{placed.facts.id}/{POLICY}")
+        numbers = " ".join(str(one) for one in placed.facts.wal_only_ids)
+        yield (
+            f"{_count(placed.facts.wal_only_ids, 'shard')} of bucket {placed.facts.id} are in wal "
+            f"only, without a folder in data: {WAL_ONLY_EFFECT}; so, before influxd is started "
+            f"and as its user: mkdir -p {folder} && cd {folder} && mkdir {numbers}"
+        )
     yield from _about_expiry(placed, now_ns)
 
 

@@ -1,5 +1,6 @@
 """The shards on disk, and the groups of the engine's catalogue: I37 to I40, I10 and I13."""
 
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 
@@ -28,7 +29,7 @@ from recovery.services.session import Session
 from recovery.services.tenancy.bucket_changes import CreateBucket
 from recovery.services.tenancy.choosing import choose_organization
 from recovery.services.tenancy.organization_records import AddOrganization
-from tests.support.engine_files import write_shard
+from tests.support.engine_files import wal_entry, wal_write, write_shard
 from tests.support.plant import ALARMS, CLIMATE, POWER, unpack, unpack_engine
 from tests.support.ports import FixedClock
 from tests.support.rebuilding import catalogue_of
@@ -254,6 +255,23 @@ def test_lost_series_beside_living_indexes_are_told(store: Path, engine: Path) -
     finally:
         for index in indexes:
             index.rmdir()
+    assert _numbers(store, engine) == []
+
+
+def test_shards_that_are_in_wal_only_are_told_with_their_numbers(
+    store: Path, tmp_path: Path
+) -> None:
+    engine = unpack_engine(tmp_path / "own")
+    point = wal_entry(wal_write(b"m#!~#f", 1, [(POINT_NS, 1.5)]))
+    assert _numbers(store, engine) == []
+    shutil.rmtree(engine / "data" / CLIMATE / "autogen" / "20")
+    log = engine / "wal" / CLIMATE / "autogen" / "20"
+    log.mkdir(parents=True, exist_ok=True)
+    (log / "_00001.wal").write_bytes(point)
+    (found,) = _examined(store, engine)[0]
+    assert (found.number, found.severity, found.id, found.mend) == ("I39", "H", CLIMATE, None)
+    assert "(20)" in found.problem
+    (engine / "data" / CLIMATE / "autogen" / "20").mkdir()
     assert _numbers(store, engine) == []
 
 

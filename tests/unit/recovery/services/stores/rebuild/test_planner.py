@@ -1,5 +1,6 @@
 """Making a lost store again from the engine's folder."""
 
+import subprocess
 from datetime import datetime
 from pathlib import Path
 
@@ -271,3 +272,19 @@ def test_the_new_store_belongs_to_whom_the_engine_belongs(engine: Path, tmp_path
     status, owner = (tmp_path / "new.bolt").stat(), engine.stat()
     assert (status.st_uid, status.st_gid) == (owner.st_uid, owner.st_gid)
     assert status.st_mode & 0o777 == 0o600
+
+
+def test_shards_without_a_folder_in_data_are_mapped_with_the_command_that_makes_these(
+    engine: Path, tmp_path: Path
+) -> None:
+    for number in (18, 19):
+        point = wal_entry(wal_write(b"m#!~#f", 1, [(MONDAY_NS - number * WEEK_NS, 1.5)]))
+        write_shard(engine, ONE, number, wal=point).rmdir()
+    outcome = rebuild(engine, tmp_path / "new.bolt")
+    assert {18, 19} <= set(_groups(tmp_path / "new.bolt", ONE))
+    (said,) = [one for one in outcome.proposal.plan.warnings if "wal only" in one]
+    assert said.startswith("2 shards of bucket")
+    subprocess.run(["sh", "-ec", said[said.index("mkdir") :]], check=True, timeout=10)
+    assert (engine / "data" / ONE / "autogen" / "18").is_dir()
+    again = rebuild(engine, tmp_path / "again.bolt")
+    assert not [one for one in again.proposal.plan.warnings if "wal only" in one]
