@@ -268,6 +268,33 @@ def test_what_is_typed_stays_when_the_page_is_kept_open(
     assert here.page.input_value("#description") == "half of a sen"
 
 
+@pytest.mark.parametrize("scripts", [True, False])
+def test_what_was_typed_is_there_again_after_the_session_ended(
+    tab: Tab, served: Served, made: MadeStore, *, scripts: bool
+) -> None:
+    here = tab(java_script_enabled=scripts)
+    here.enter(served.key)
+    here.go("/tokens/new/read-write")
+    if here.page.locator("#organization").input_value() != made.org:
+        here.page.select_option("#organization", made.org)
+        if not scripts:
+            here.page.click("text=Show")
+    here.page.wait_for_selector(f"input[name=read][value='{made.bucket}']")
+    here.page.fill("#description", "late & alone")
+    here.page.check(f"input[name=read][value='{made.bucket}']")
+    here.page.context.clear_cookies()
+    here.page.click("button.main:has-text('Save')")
+    assert "Your session has ended. Nothing was changed." in here.text
+    here.page.fill("#key", served.key)
+    here.page.click("button:has-text('Open')")
+    assert here.path == "/tokens/new/read-write"
+    assert here.page.input_value("#description") == "late & alone"
+    assert here.page.is_checked(f"input[name=read][value='{made.bucket}']")
+    here.page.click("button.main:has-text('Save')")
+    assert "The token “late & alone” is made" in here.text
+    here.noise[:] = [one for one in here.noise if "401 (Unauthorized)" not in one]
+
+
 def _changes(here: Watched) -> int:
     found = re.search(r"(\d+) changes? in this session", here.text)
     assert found

@@ -174,12 +174,49 @@ def test_a_session_that_ended_changes_nothing(served: Served, made: MadeStore) -
     form = visitor.get(page).form(f"{page}/description")
     assert visitor.fill("/keys", "/leave").location == "/console"
     reply = visitor.ask("POST", form.action, {**form.fields, "description": "late"})
-    assert f"/console?next={form.action}" in reply.links
     assert (reply.status, "Your session has ended. Nothing was changed." in reply.text) == (
         401,
         True,
     )
     assert "late" not in Visitor(served).get(page).body
+    wrong = visitor.send(reply, "/console", {"key": "not it"})
+    entered = visitor.send(wrong, "/console", {"key": served.key})
+    assert entered.location == form.action
+    again = visitor.get(entered.location)
+    assert again.form(form.action).fields["description"] == "late"
+    assert "What you typed before your session ended is here again" in again.text
+    assert "late" not in visitor.get(entered.location).body  # once is enough
+    done = visitor.send(again, form.action)
+    assert "late" in visitor.get(done.location).body
+
+
+@pytest.mark.parametrize(
+    ("path", "typed", "secret"),
+    [
+        ("/tokens/verify", {"secret": "canary-typed-1"}, "canary-typed-1"),
+        (
+            "/users/new",
+            {"name": "carol", "password": "canary-typed-2", "again": "canary-typed-2"},
+            "canary-typed-2",
+        ),
+        ("/tokens/new/operator", {"description": "ours", "nosuch": "canary-typed-3"}, "canary"),
+    ],
+)
+def test_no_secret_is_kept_from_a_session_that_ended(
+    served: Served, path: str, typed: dict[str, str], secret: str
+) -> None:
+    visitor = Visitor(served)
+    form = visitor.get(path).form(path)
+    visitor.fill("/keys", "/leave")
+    ended = visitor.ask("POST", path, {**form.fields, **typed})
+    assert str(form.fields["token"]) not in ended.body
+    assert secret not in ended.body
+    smuggled = {"key": served.key, "kept": f"secret={secret}&password={secret}&name=carol"}
+    entered = visitor.send(ended, "/console", smuggled)
+    assert (entered.status, entered.location) == (303, path)
+    again = visitor.get(path)
+    assert secret not in again.body
+    assert ('value="carol"' in again.body) == (path == "/users/new")
 
 
 def test_two_tabs_do_not_disturb_each_other(visitor: Visitor, made: MadeStore) -> None:

@@ -182,7 +182,9 @@ def test_a_button_of_the_list_leads_back_to_where_it_was(tmp_path: Path) -> None
         visitor = Visitor(running)
         page = "/tokens?find=bob&sort=owner"
         reply = visitor.fill(page, "/tokens/status", {"deactivate": made.reader})
-        assert reply.location == "/tokens?find=bob&sort=owner&done=1"
+        assert reply.location == f"/tokens?find=bob&sort=owner&done=1#t{made.reader}"
         assert "inactive" in visitor.get(reply.location).text
         sent = {"activate": made.reader, "back": "https://evil.test/"}
-        assert visitor.fill(page, "/tokens/status", sent).location == "/tokens?done=2"
+        assert (
+            visitor.fill(page, "/tokens/status", sent).location == f"/tokens?done=2#t{made.reader}"
+        )

@@ -100,8 +100,7 @@ def _first(visitor: Visitor, top: str, text: str = "") -> str:
 
 
 def test_no_page_is_too_large(visitor: Visitor) -> None:
-    of_token = visitor.get(_first(visitor, "tokens")).links
-    organization = next(one for one in of_token if one.startswith("/organizations/"))
+    organization = _big_organization(visitor)
     paths = [
         "/", "/tokens", "/users", "/organizations", "/map", "/doctor", "/tokens/new/read-write",
         "/tokens/new/operator", "/users/new", "/organizations/new", organization,
@@ -123,9 +122,54 @@ def test_the_pages_of_a_list_have_each_row_once(visitor: Visitor, top: str, coun
     assert len(rows) == len(set(rows)) >= count
 
 
-def _next(body: str) -> str:
-    found = re.search(r'rel="next" href="([^"]+)"', body)
+def _next(body: str, noun: str = "") -> str:
+    found = re.search(
+        rf'aria-label="More {noun}[^<]*(?:<(?!/nav)[^<]*)*rel="next" href="([^"]+)"', body
+    )
     return found[1].replace("&amp;", "&") if found else ""
+
+
+def _big_organization(visitor: Visitor) -> str:
+    of_token = visitor.get(_first(visitor, "tokens", "?sort=created")).links
+    return next(one for one in of_token if one.startswith("/organizations/"))
+
+
+@pytest.mark.parametrize(
+    ("noun", "row"),
+    [
+        ("persons", r'name="user" value="(\w+)"'),
+        ("buckets", r'<td data-l="Name"><a href="/buckets/(\w+)"'),
+    ],
+)
+def test_the_page_of_an_organization_has_all_people_and_buckets(
+    visitor: Visitor, noun: str, row: str
+) -> None:
+    path, rows = _big_organization(visitor), list[str]()
+    while path:
+        page = visitor.get(path)
+        rows += re.findall(row, page.body)
+        path = _next(page.body, noun)
+    assert len(rows) == len(set(rows)) >= COUNT - 1  # another test removes somebody
+
+
+def test_somebody_far_down_an_organization_is_found_and_removed(visitor: Visitor) -> None:
+    path = _big_organization(visitor)
+    listed = visitor.get(f"{path}?find=user+77")
+    assert "1 person of this name" in listed.text, listed.text[:900]
+    assert "user 78" not in listed.text
+    reply = visitor.send(listed, f"{path}/remove")
+    assert reply.location == f"{path}?find=user%2077&done={reply.location.partition('done=')[2]}"
+    assert reply.location.endswith("#people")
+    assert "Nobody here matches “user 77”." in visitor.get(reply.location).text
+
+
+def test_all_permissions_of_a_token_can_be_seen(visitor: Visitor) -> None:
+    path, rows = _first(visitor, "tokens", "?find=token+109"), list[str]()
+    while path:
+        page = visitor.get(path)
+        rows += re.findall(r'<td data-l="Resource"><code>(\w+)<', page.body)
+        path = _next(page.body, "permissions")
+    assert len(rows) == len(set(rows)) == COUNT
 
 
 def test_among_many_a_user_and_an_organization_are_named(visitor: Visitor) -> None:

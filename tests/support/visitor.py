@@ -184,8 +184,8 @@ class Visitor:
         return reply
 
     def get(self, path: str) -> PageReply:
-        """Look at a page."""
-        return self.ask("GET", path)
+        """Look at a page; the place on it is the browser's own business."""
+        return self.ask("GET", path.partition("#")[0])
 
     def enter(self, key: str) -> PageReply:
         """Type the console key."""

@@ -42,7 +42,7 @@ def show(visit: Visit) -> Answer:
         cut=visit.cut(rows, ROWS),
         has_undoable=any(row.undone_by is None for row in rows),
         backup=desk.changes.backup_path,
-        copies=copies_here(visit),
+        copies=visit.cut(copies_here(visit), ROWS, "copies"),
         removed=visit.asked.line("removed"),
     )
 
@@ -88,7 +88,7 @@ def ask_undo_all(visit: Visit) -> Answer:
     return visit.screen(
         "undo_all.html",
         name=Path(visit.page.desk.session.facts().path).name,
-        pending=_pending(visit),
+        cut=visit.cut(_pending(visit), ROWS),
     )
 
 

@@ -15,10 +15,10 @@ from typing import Final
 
 from recovery.daemon.answer import Answer
 from recovery.daemon.api.sign_in import NOBODYS_HASH
-from recovery.daemon.page.form import Form
+from recovery.daemon.page.form import Form, without_secrets
 from recovery.daemon.page.render import own_path, redirect
 from recovery.daemon.page.sessions import COOKIE, ConsoleCode, is_same, read_code
-from recovery.daemon.page.visit import PageDesk
+from recovery.daemon.page.visit import NOTHING_CHANGED, PageDesk
 from recovery.daemon.passwords import faults_of
 from recovery.daemon.request import Request
 from recovery.daemon.throttle import Throttle
@@ -35,6 +35,11 @@ WRONG_PASSWORD: Final = "That user name or password is not right."  # noqa: S105
 INACTIVE: Final = "This user is inactive: open the page with the console key to activate it."
 NO_KEY: Final = "This run has no console key: sign in as a user of the store."
 NOT_OURS: Final = "This form is not of this run. Try again."
+ENDED: Final = (
+    f"Your session has ended. {NOTHING_CHANGED} Open the console again: it leads back to the form "
+    "with what you typed, but for passwords and tokens."
+)
+NOTHING_TYPED: Final = Form({})
 
 
 class Console:
@@ -57,19 +62,28 @@ class Console:
         Raises:
             ApiError: Too many passwords were wrong, or are waiting.
         """
-        following = Form.of(request.raw_query).get("next")
         if method == "GET":
-            return self._shown("", following)
+            return self._shown("", Form.of(request.raw_query).get("next"))
+        following, kept = own_path(form.get("next")), without_secrets(Form.of(form.get("kept")))
         if not is_same(self._page.sessions.entry_token(PATH, form.get("once")), form.get("token")):
-            return self._shown(NOT_OURS, following, status=HTTPStatus.CONFLICT)
+            return self._shown(NOT_OURS, following, kept, status=HTTPStatus.CONFLICT)
         if form.has("username"):
             problem, user_id = await self._user_of(form, throttle)
         else:
             problem, user_id = self._problem_of_key(form.get("key").strip()), None
         if problem:
-            return self._shown(problem, following, status=HTTPStatus.FORBIDDEN)
-        key = self._page.sessions.open(user_id)
-        return redirect(own_path(form.get("next")), _cookie(key))
+            return self._shown(problem, following, kept, status=HTTPStatus.FORBIDDEN)
+        key = self._page.sessions.open(user_id, {following: kept} if kept.values else {})
+        return redirect(following, _cookie(key))
+
+    def ended(self, path: str, form: Form) -> Answer:
+        """Show the door to somebody who has sent a form after the end of the session.
+
+        Args:
+            path: Where the form was sent to; that way leads back to it.
+            form: What was typed, which comes back with the key, but for secrets.
+        """
+        return self._shown(ENDED, path, without_secrets(form), status=HTTPStatus.UNAUTHORIZED)
 
     def _problem_of_key(self, typed: str) -> str:
         """Say what is wrong with a key or a code; "" when it is right."""
@@ -109,13 +123,21 @@ class Console:
             return f"InfluxDB does not take this password any more: {faults[0]}.", None
         return (INACTIVE, None) if known[1] else ("", known[0])
 
-    def _shown(self, problem: str, following: str, *, status: int = HTTPStatus.OK) -> Answer:
+    def _shown(
+        self,
+        problem: str,
+        following: str,
+        kept: Form = NOTHING_TYPED,
+        *,
+        status: int = HTTPStatus.OK,
+    ) -> Answer:
         once = self._page.sessions.new_once()
         return self._page.renderer.page(
             "console.html",
             {
                 "problem": problem,
                 "next": own_path(following),
+                "kept": kept.encoded,
                 "once": once,
                 "token": self._page.sessions.entry_token(PATH, once),
                 "has_key": self._page.desk.access.has_console_key,

@@ -58,7 +58,7 @@ def compare(visit: Visit) -> Answer:
         )
     except RecoveryError as error:
         raise ApiError("unprocessable entity", str(error)) from error
-    return visit.screen("copy.html", copy=copy, found=found)
+    return visit.screen("copy.html", copy=copy, found=found, cut=visit.cut(found.changes))
 
 
 def _compared(copy: StoreCopy, now: Session) -> Comparison:

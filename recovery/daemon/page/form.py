@@ -1,6 +1,6 @@
 """What was typed and ticked.
 
-Lives here: `Form`. Must not live here: what it means.
+Lives here: `Form`, `without_secrets`. Must not live here: what it means.
 
 Source: URL standard, section 5.1 (application/x-www-form-urlencoded parsing); HTML standard, form
 submission.
@@ -9,12 +9,21 @@ submission.
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Final, Self
-from urllib.parse import unquote_to_bytes
+from urllib.parse import unquote_to_bytes, urlencode
 
 from recovery.secret import Secret
 
 FIELDS_MAX: Final = 20_000
 """As many as a body of 1 MiB can reasonably have."""
+
+CARRIED_SIZE_BYTES_MAX: Final = 20_000
+SHOWN_AGAIN: Final = frozenset(
+    {
+        "description", "every-read", "every-write", "folder", "name", "organization", "owner",
+        "read", "retention", "role", "search-read", "search-write", "user", "write",
+    }
+)  # fmt: skip
+"""Fields that hold no secret. One that is not named here is taken for one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +67,12 @@ class Form:
         """Tell whether a field is there, as a box that was ticked is."""
         return name in self.values
 
+    @property
+    def encoded(self) -> str:
+        """The fields as `of` reads them; "" when they are more than a page can carry."""
+        found = urlencode(self.values, doseq=True)
+        return found if len(found) <= CARRIED_SIZE_BYTES_MAX else ""
+
     def line(self, name: str) -> str:
         """Give a field of one line: without line feeds, as a browser's text field has none."""
         return self.get(name).replace("\r", "").replace("\n", "")
@@ -65,6 +80,11 @@ class Form:
     def secret(self, name: str) -> Secret:
         """Give a field that nobody may see."""
         return Secret(self.get(name))
+
+
+def without_secrets(form: Form) -> Form:
+    """Keep of a form what may be shown again: no field in which a password or a token is typed."""
+    return Form({name: values for name, values in form.values.items() if name in SHOWN_AGAIN})
 
 
 def _unescaped(text: str) -> str:

@@ -15,7 +15,6 @@ from recovery.services.reach_picture import Links, draw_reach_of
 from recovery.services.stores.page_map import MEANINGS
 
 LINKS: Final = Links(user=lambda one: f"/users/{one}", token=lambda one: f"/tokens/{one}")
-BUCKETS_SHOWN: Final = 40
 
 
 def reach(visit: Visit) -> Answer:
@@ -45,6 +44,5 @@ def pages(visit: Visit) -> Answer:
         bar=found.bar(),
         shares=found.shares,
         meanings=MEANINGS,
-        buckets=found.buckets[:BUCKETS_SHOWN],
-        more=max(len(found.buckets) - BUCKETS_SHOWN, 0),
+        cut=visit.cut(found.buckets, name="buckets"),
     )

@@ -8,11 +8,13 @@ Source: spec admin-daemon 1.10, 1.11 and 4.10.
 
 import re
 from collections import Counter
+from collections.abc import Callable
 from typing import Final
 
 from recovery.daemon.answer import Answer, ApiError
 from recovery.daemon.page.user_acts import change_role
 from recovery.daemon.page.visit import Visit
+from recovery.errors import RecoveryError
 from recovery.model.bucket import TYPE_SYSTEM, Bucket, shard_group_duration_ns
 from recovery.model.ids import Id
 from recovery.model.organization import Organization
@@ -20,8 +22,13 @@ from recovery.services.authorizations.listing import Inventory
 from recovery.services.session import View
 from recovery.services.tenancy.bucket_changes import CreateBucket, DeleteBucket, EditBucket
 from recovery.services.tenancy.organization_changes import CreateOrganization
-from recovery.services.tenancy.organization_records import DeleteOrganization, EditOrganization
+from recovery.services.tenancy.organization_records import (
+    DeleteOrganization,
+    EditOrganization,
+    shard_group_counts,
+)
 
+PEOPLE_SHOWN: Final = 50
 NO_ORGANIZATION: Final = ApiError("not found", "there is no such organization")
 NO_BUCKET: Final = ApiError("not found", "there is no such bucket")
 BAD_TIME: Final = "write the retention as 0 for ever, or as 1h, 7d or 4w"
@@ -101,21 +108,33 @@ def show(visit: Visit) -> Answer:
     found = _of_path(visit)
     inventory = Inventory(View(visit.page.desk.session.facts(), visit.tx))
     row = next(one for one in inventory.organizations().rows if one.id == found.id)
+    find = visit.asked.line("find").strip()
+    word = find.casefold()
     buckets = [
         one
         for one in visit.tx.buckets.walk([])
-        if one.org_id == found.id and visit.may("read bucket", one=one.id, org=found.id)
+        if one.org_id == found.id
+        and (word in one.name.casefold() or word == one.id)
+        and visit.may("read bucket", one=one.id, org=found.id)
     ]
     buckets.sort(key=lambda one: (one.type == TYPE_SYSTEM, one.name.casefold(), one.id))
     have = {one.user_id for one in (*row.owners, *row.members)}
     return visit.screen(
         "organization.html",
         organization=row,
-        people_rows=[
-            *(("owner", one) for one in row.owners),
-            *(("member", one) for one in row.members),
-        ],
-        cut=visit.cut(buckets),
+        find=find,
+        people=visit.cut(
+            [
+                (role, one)
+                for role, people in (("owner", row.owners), ("member", row.members))
+                for one in people
+                if word in (one.user or "").casefold() or word == one.user_id
+            ],
+            PEOPLE_SHOWN,
+            "people",
+        ),
+        cut=visit.cut(buckets, name="buckets"),
+        shard_groups=_shard_groups(visit),
         retention=retention_text,
         system=TYPE_SYSTEM,
         others=[(one.id, one.name) for one in visit.tx.users.walk([]) if one.id not in have],
@@ -123,6 +142,15 @@ def show(visit: Visit) -> Answer:
         may_change_members=visit.may("change member", one=found.id, org=found.id),
         may_make_bucket=visit.may("create bucket", org=found.id),
     )
+
+
+def _shard_groups(visit: Visit) -> Callable[[str], str]:
+    """Return a function that says how many shard groups a bucket has."""
+    try:
+        counts = shard_group_counts(visit.tx)
+    except RecoveryError:
+        return lambda _: "unknown"
+    return lambda bucket_id: f"{counts.get(bucket_id, 0):,}"
 
 
 def edit(visit: Visit) -> Answer:
@@ -154,7 +182,8 @@ def _change_role(visit: Visit, found: Organization) -> Answer:
     user_id = visit.user_of(visit.form, "user")
     if user_id is None:
         raise ApiError("invalid", "choose a user")
-    return change_role(visit, user_id, found.id, f"/organizations/{found.id}")
+    then = visit.back_to(f"/organizations/{found.id}")
+    return change_role(visit, user_id, found.id, then)
 
 
 def ask_delete(visit: Visit) -> Answer:
@@ -208,6 +237,7 @@ def show_bucket(visit: Visit) -> Answer:
         organization=organization,
         retention=retention_text(found.retention_ns),
         is_system=found.type == TYPE_SYSTEM,
+        shard_groups=_shard_groups(visit)(found.id),
         may_write=visit.may("write bucket", one=found.id, org=found.org_id),
     )
 

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 
 from recovery.daemon.answer import Answer, ApiError
 from recovery.daemon.changes import worded
-from recovery.daemon.page.visit import Visit
+from recovery.daemon.page.visit import STEPS_SHOWN, Visit
 from recovery.errors import RecoveryError, RefusedError
 from recovery.metastore.transaction import MetaTx
 from recovery.model.display import displayed
@@ -51,7 +51,8 @@ def show(visit: Visit) -> Answer:
         path=displayed(str(path)),
         buckets=len(engine.buckets),
         oddities=engine.oddities,
-        lacking=lacking,
+        lacking=visit.cut(lacking, STEPS_SHOWN, "lacking"),
+        cut=visit.cut(plan.steps if plan else (), STEPS_SHOWN),
         plan=plan,
         refusal=refusal,
     )

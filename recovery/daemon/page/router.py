@@ -70,10 +70,6 @@ WAIT_S: Final = 0.4
 WAITS_MAX: Final = 2
 """So often and so long a screen waits for what takes long, before it says so."""
 _FORM_TYPE: Final = "application/x-www-form-urlencoded"
-ENDED: Final = (
-    f"Your session has ended. {NOTHING_CHANGED} Open the console again: it leads back to the form, "
-    "where what you typed has to be typed once more."
-)
 NOT_OURS: Final = f"This form is not of this session. {NOTHING_CHANGED} Load the page again."
 ONLY_THOSE: Final = "Only GET and POST are served here."
 FROM_ELSEWHERE: Final = "This page must be opened from this machine (127.0.0.1)."
@@ -215,7 +211,7 @@ class Page:
         key = request.cookie(COOKIE)
         session = self._desk.sessions.find(Secret(key)) if key and key.isascii() else None
         if session is None or key is None:
-            return self._without_session(method, request)
+            return self._without_session(method, request, form)
         if (method, request.path) == ("POST", "/leave"):
             return self._leave(session, key, form)
         return await self._shown(method, session, request, form)
@@ -261,18 +257,20 @@ class Page:
                 led_to = session.spent[once]
                 if led_to is not None:
                     return redirect(led_to)
+            kept = None if again else session.kept.get(request.path)
             with Call(desk, request, parts, lambda tx: caller_of(session, tx, desk)) as call:
                 visit = Visit(
                     page=self._desk,
                     call=call,
                     session=session,
                     asked=Form.of(request.raw_query),
-                    form=form,
+                    form=kept or form,
                     now_s=now_s,
+                    is_kept=kept is not None,
                 )
                 try:
                     call.caller  # noqa: B018 # refuses who may not be here any more
-                    return screen(visit) if once not in session.spent else _sent_before(visit)
+                    return _answered(screen, visit)
                 except NotYetKnown as waiting:
                     if not is_last:
                         raise
@@ -290,29 +288,28 @@ class Page:
                 await asyncio.wait([asyncio.wrap_future(waiting.future)], timeout=WAIT_S)
         return await self._worker.on_store(partial(job, is_last=True))
 
-    def _without_session(self, method: str, request: Request) -> Answer:
-        way = "/console"
-        if request.path != "/":
-            way += f"?next={quote(request.path, safe='/')}"
-        return (
-            self._refused(ENDED, HTTPStatus.UNAUTHORIZED, way)
-            if method == "POST"
-            else redirect(way)
-        )
+    def _without_session(self, method: str, request: Request, form: Form) -> Answer:
+        if method == "POST" and request.path != "/leave":
+            return self._console.ended(request.path, form)
+        is_plain = request.path in {"/", "/leave"}
+        return redirect("/console" + ("" if is_plain else f"?next={quote(request.path, safe='/')}"))
 
-    def _refused(self, message: str, status: int, way: str = "/console") -> Answer:
+    def _refused(self, message: str, status: int) -> Answer:
         """Say something to somebody who has no session, or may not have one."""
-        return self._desk.renderer.page(
-            "refused.html", {"message": message, "way": way}, status=status
-        )
+        return self._desk.renderer.page("refused.html", {"message": message}, status=status)
 
 
 def _not_found(_: Visit) -> Answer:
     raise ApiError("not found", NO_SUCH_PAGE)
 
 
-def _sent_before(visit: Visit) -> Answer:
-    return visit.failed(ApiError("conflict", SENT_BEFORE), None)
+def _answered(screen: Screen, visit: Visit) -> Answer:
+    if visit.form.get("once") in visit.session.spent:
+        return visit.failed(ApiError("conflict", SENT_BEFORE), None)
+    answer = screen(visit)
+    if visit.is_kept:  # what was typed comes back once
+        del visit.session.kept[visit.path]
+    return answer
 
 
 def _body(request: Request) -> Form:

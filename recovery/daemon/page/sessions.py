@@ -13,10 +13,13 @@ Source: spec admin-daemon 2.2 and 2.3.
 import hashlib
 import hmac
 from collections import OrderedDict
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from types import MappingProxyType
 from typing import Final
 
+from recovery.daemon.page.form import Form
 from recovery.model.ids import Id
 from recovery.model.token import new_token
 from recovery.ports import Clock, Rng
@@ -43,12 +46,15 @@ class PageSession:
         expires_at: When it ends, if nothing is asked for before.
         spent: Forms that were carried out, with the path that the answer led to; None for an
             answer that was shown once.
+        kept: What was typed into a form when the session before this one ended, by the form's
+            path; no secret.
     """
 
     user_id: Id | None
     expires_at: datetime
     secret: bytes = field(repr=False)
     spent: OrderedDict[str, str | None] = field(default_factory=OrderedDict)
+    kept: dict[str, Form] = field(default_factory=dict, repr=False)
 
     def form_token(self, action: str, once: str) -> str:
         """Prove that a form is of this session, for one path and one number."""
@@ -75,8 +81,16 @@ class PageSessions:
         self._sessions: OrderedDict[bytes, PageSession] = OrderedDict()
         self._own_secret: Final = rng.token_bytes(32)
 
-    def open(self, user_id: Id | None) -> Secret:
-        """Begin a session, for a user or for the console key, and give its key."""
+    def open(self, user_id: Id | None, kept: Mapping[str, Form] = MappingProxyType({})) -> Secret:
+        """Begin a session.
+
+        Args:
+            user_id: For whom; None for the console key.
+            kept: As `PageSession.kept`.
+
+        Returns:
+            Its key.
+        """
         now = self._clock.now()
         for digest in [key for key, one in self._sessions.items() if one.expires_at <= now]:
             del self._sessions[digest]
@@ -84,7 +98,10 @@ class PageSessions:
             self._sessions.popitem(last=False)
         key = new_token(self._rng)
         self._sessions[_digest(key)] = PageSession(
-            user_id=user_id, expires_at=now + LENGTH, secret=self._rng.token_bytes(32)
+            user_id=user_id,
+            expires_at=now + LENGTH,
+            secret=self._rng.token_bytes(32),
+            kept=dict(kept),
         )
         return key
 

@@ -80,9 +80,7 @@ def set_status(visit: Visit) -> Answer:
     found = NOT_FOUND.unless(visit.tx.authorizations.get(token_id))
     for what in ("read authorization", "write authorization"):
         visit.rights.require(what, one=found.id, org=found.org_id, user=found.user_id)
-    back = visit.form.get("back")
-    is_ours = back.startswith("/tokens?") and back.isascii() and back.isprintable()
-    then = back.removesuffix("?") if is_ours else "/tokens"
+    then = f"{visit.back_to('/tokens')}#t{found.id}"
     return _change_status(visit, found.id, is_active=is_active, then=then)
 
 

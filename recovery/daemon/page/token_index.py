@@ -1,4 +1,4 @@
-"""All tokens of a store, to be filtered, sorted and cut into pages.
+"""All tokens of a store, to be filtered and sorted.
 
 Lives here: `TokenRow`, `TokenIndex`, `TokenFilter`. Must not live here: what a token is worth
 (`recovery.services.authorizations`), and how a row looks.
@@ -8,7 +8,7 @@ single tokens only those are read again.
 """
 
 from collections.abc import Iterable, Sequence
-from typing import TYPE_CHECKING, Final, Self
+from typing import TYPE_CHECKING, Final
 
 import msgspec
 
@@ -31,7 +31,6 @@ if TYPE_CHECKING:
     from recovery.metastore.transaction import MetaTx
     from recovery.services.session import Session
 
-PAGE_ROWS: Final = 100
 SORTS: Final = ("description", "owner", "created", "changed")
 _OF_TOKENS: Final = "serve auth "
 _OPERATOR: Final = "operator"
@@ -120,6 +119,7 @@ class TokenFilter(msgspec.Struct, frozen=True, kw_only=True):
         return (
             word in row.description.casefold()
             or word in row.id
+            or word == row.user_id
             or word in (row.user or row.user_id).casefold()
             or word in (row.organization or row.organization_id).casefold()
             or word in row.buckets.casefold()
@@ -300,75 +300,3 @@ _KEYS: Final = {
     "created": lambda row: (row.created_at, row.id),
     "changed": lambda row: (row.updated_at, row.id),
 }
-
-
-class Cut(msgspec.Struct, frozen=True, kw_only=True):
-    """One page of a list.
-
-    Attributes:
-        first: Number of the first of them, from 1; 0 when there is none.
-        last: Number of the last of them.
-        total: How many there are on all pages.
-        number: Number of the page, from 1.
-        page_count: How many pages there are, at least 1.
-        size: Rows of a page.
-        usual: Rows of a page, unless they are too long for it.
-        whole: The whole list.
-    """
-
-    rows: Sequence[object]
-    first: int
-    last: int
-    total: int
-    number: int
-    page_count: int
-    size: int
-    usual: int
-    whole: Sequence[object]
-
-    @classmethod
-    def of(
-        cls, rows: Sequence[object], asked: str, size: int = PAGE_ROWS, *, wanted: str = ""
-    ) -> Self:
-        """Cut a page out of a list.
-
-        Args:
-            rows: The whole list.
-            asked: The number of the page, as it was asked for; anything else means the first.
-            size: Rows of a page.
-            wanted: Fewer rows of a page, as they were asked for; anything else means `size`.
-
-        Returns:
-            The page; the last one when there are not so many.
-        """
-        usual, size = size, min(_natural(wanted) or size, size)
-        page_count = max(1, -(-len(rows) // size))
-        number = min(max(_natural(asked), 1), page_count)
-        start = (number - 1) * size
-        shown = rows[start : start + size]
-        return cls(
-            rows=shown,
-            first=start + 1 if shown else 0,
-            last=start + len(shown),
-            total=len(rows),
-            number=number,
-            page_count=page_count,
-            size=size,
-            usual=usual,
-            whole=rows,
-        )
-
-    def halved(self) -> Self:
-        """Cut half as much, beginning with the same row or a little before it."""
-        size = max(self.size // 2, 1)
-        number = str((self.first - 1) // size + 1)
-        return self.of(self.whole, number, self.usual, wanted=str(size))
-
-    def query(self, number: int) -> str:
-        """Write what a link asks for to lead to a page of this list."""
-        return f"page={number}" + f"&rows={self.size}" * (self.size != self.usual)
-
-
-def _natural(text: str) -> int:
-    """Read a number that was asked for; 0 for what is none."""
-    return int(text) if text.isascii() and text.isdigit() and len(text) < 10 else 0  # noqa: PLR2004 # digits enough

@@ -23,7 +23,6 @@ from recovery.services.authorizations.details import details_of
 from recovery.services.reach import Names, Reaching
 
 _DEFAULT_SORT: Final = "-created"
-PERMISSIONS_SHOWN_MAX: Final = 100
 
 
 class Heading(NamedTuple):
@@ -63,7 +62,7 @@ def list_tokens(visit: Visit) -> Answer:
         cut=visit.cut(rows),
         total=total,
         wanted=wanted,
-        sort=sort,
+        by_change=name == "changed",
         headings=[_heading(title, one, sort, kept) for title, one in _SORTED_COLUMNS],
         pages=_url({**kept, "sort": sort if sort != _DEFAULT_SORT else ""}),
         organizations=[(one.id, one.name) for one in visit.tx.organizations.walk([])],
@@ -97,7 +96,8 @@ def _heading(title: str, name: str, sort: str, kept: dict[str, str]) -> Heading:
 
 def _url(fields: dict[str, str]) -> str:
     """Write the fields that are not empty behind the path of the list."""
-    return "/tokens?" + urlencode({name: value for name, value in fields.items() if value})
+    query = urlencode({name: value for name, value in fields.items() if value})
+    return f"/tokens?{query}" if query else "/tokens"
 
 
 def token_of_path(visit: Visit) -> Authorization:
@@ -124,7 +124,7 @@ def show_token(visit: Visit) -> Answer:
         token=details,
         state=status if details.is_usable or status == "inactive" else "dead",
         grants=grants,
-        permission_rows=permission_rows(details.permissions or ()),
+        cut=visit.cut(permission_rows(details.permissions or ()), name="permissions"),
         may_write=may_write(visit, found),
         is_full=level is OperatorLevel.FULL,
         is_older=level in {OperatorLevel.PARTIAL, OperatorLevel.ADMINISTRATOR},
@@ -143,4 +143,4 @@ def permission_rows(permissions: tuple[Permission, ...]) -> list[tuple[str, str,
     return [
         (kind, " and ".join(dict.fromkeys(actions)), resource, org)
         for (kind, resource, org), actions in rows.items()
-    ][:PERMISSIONS_SHOWN_MAX]
+    ]

@@ -170,9 +170,8 @@ def deactivate(visit: Visit) -> Answer:
 def set_role(visit: Visit) -> Answer:
     """Make a user owner or member of an organization, or neither."""
     found = user_of_path(visit)
-    return change_role(
-        visit, found.id, visit.organization_of(visit.form, "organization"), _path(found)
-    )
+    org_id = visit.organization_of(visit.form, "organization")
+    return change_role(visit, found.id, org_id, visit.back_to(_path(found)))
 
 
 def change_role(visit: Visit, user_id: Id, org_id: Id | None, then: str) -> Answer:

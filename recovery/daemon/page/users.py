@@ -17,6 +17,7 @@ from recovery.services.session import View
 from recovery.services.stores.info import sign_ins
 from recovery.services.tenancy.user_details import describe_known
 
+ROLES_SHOWN = 30
 NOT_FOUND = ApiError("not found", "there is no such user")
 
 
@@ -69,6 +70,7 @@ def show_user(visit: Visit) -> Answer:
         user=details,
         is_inactive=found.is_inactive,
         tokens=tokens,
+        roles=visit.cut(details.memberships, ROLES_SHOWN, "roles"),
         organizations=organizations,
         may_write=visit.may("write user", one=Id(details.id)),
     )

@@ -20,10 +20,10 @@ from recovery.daemon.access import USER_INACTIVE, Caller
 from recovery.daemon.answer import STATUSES, Answer, ApiError
 from recovery.daemon.call import Call
 from recovery.daemon.changes import Made, worded
+from recovery.daemon.page.cut import PAGE_ROWS, Cut, prefixed
 from recovery.daemon.page.form import Form
 from recovery.daemon.page.render import Renderer, redirect
 from recovery.daemon.page.sessions import PageSession, PageSessions
-from recovery.daemon.page.token_index import PAGE_ROWS, Cut
 from recovery.daemon.page.words import advice_of, as_sentence
 from recovery.daemon.rights import Rights
 from recovery.errors import RecoveryError
@@ -51,6 +51,8 @@ _NOT_THERE: Final = {
     "bucket not found": "there is no such bucket",
 }
 """What the API says in the server's words, in those of this page."""
+STEPS_SHOWN: Final = 60
+"""Of a plan, at once."""
 SIZE_BYTES_MAX: Final = 60_000
 """Of a page."""
 NAVIGATION: Final = (
@@ -109,6 +111,8 @@ class Visit:
         asked: The fields of the URL.
         form: The fields of the body.
         now_s: The time, on the clock of `Lifetime`.
+        is_kept: Whether the fields of the body were typed before the session ended, and are to be
+            shown again.
         problem: What went wrong with the form that is shown again; "" when nothing did.
     """
 
@@ -118,6 +122,7 @@ class Visit:
     asked: Form
     form: Form = field(repr=False)
     now_s: float
+    is_kept: bool = False
     problem: str = ""
     status: int = HTTPStatus.OK
 
@@ -280,12 +285,14 @@ class Visit:
             typed=typed,
             extra=extra,
             hidden=dict(hidden),
+            cut=self.cut(plan.steps, STEPS_SHOWN),
         )
 
     def led(self, made: Made, then: str) -> Answer:
         """Lead to a page that says what was done."""
         number = self.page.desk.changes.count if made.is_changed else 0
-        path = f"{then}{'&' if '?' in then else '?'}done={number}"
+        then, mark, place = then.partition("#")
+        path = f"{then}{'&' if '?' in then else '?'}done={number}{mark}{place}"
         self.session.spend(self.form.get("once"), path)
         return redirect(path)
 
@@ -294,25 +301,37 @@ class Visit:
         self.session.spend(self.form.get("once"), None)
         return self.screen(template, made=self._entry(self.page.desk.changes.count), **context)
 
-    def cut(self, rows: Sequence[object], size: int = PAGE_ROWS) -> Cut:
-        """Cut the page out of a list that was asked for."""
-        return Cut.of(rows, self.asked.get("page"), size, wanted=self.asked.get("rows"))
+    def cut(self, rows: Sequence[object], size: int = PAGE_ROWS, name: str = "") -> Cut:
+        """Cut the page out of a list that was asked for.
+
+        Args:
+            name: Tells it from the other list of the same page.
+        """
+        number, wanted = (self.asked.get(prefixed(name, one)) for one in ("page", "rows"))
+        return Cut.of(rows, number, size, wanted=wanted, name=name)
+
+    def back_to(self, path: str) -> str:
+        """Give the place in a list from which a button of it was pressed, or else its path."""
+        back = self.form.get("back")
+        is_there = back.startswith((f"{path}?", f"{path}#"))
+        return back if is_there and back.isascii() and back.isprintable() else path
 
     def screen(self, template: str, **context: object) -> Answer:
         """Make a page of a template.
 
         Args:
             template: Name of its file.
-            context: What it names besides what every page has. Of a list called `cut`, fewer rows
-                are shown where they are so long that the whole would be too large.
+            context: What it names besides what every page has. Of the longest list that is cut,
+                fewer rows are shown where they are so long that the whole would be too large.
         """
         everything = {**self._everywhere(), **context}
         answer = self.page.renderer.page(template, everything, status=self.status)
         while len(answer.body) > SIZE_BYTES_MAX:
-            cut = everything.get("cut")
-            if not isinstance(cut, Cut) or cut.size == 1:
+            cuts = {name: one for name, one in everything.items() if isinstance(one, Cut)}
+            name = max(cuts, key=lambda one: len(cuts[one].rows), default="")
+            if not name or cuts[name].size == 1:
                 break
-            everything["cut"] = cut.halved()
+            everything[name] = cuts[name].halved()
             answer = self.page.renderer.page(template, everything, status=self.status)
         return answer
 
@@ -361,6 +380,7 @@ class Visit:
             "visitor": self.call.caller.name,
             "is_operator": self.is_operator,
             "problem": self.problem,
+            "is_kept": self.is_kept,
             "done": self._entry(_number(self.asked.get("done"))),
             "is_unneeded": self.asked.get("done") == "0",
             "new_form": self._new_form,

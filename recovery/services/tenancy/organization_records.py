@@ -271,16 +271,25 @@ def delete_bucket(tx: MetaTx, bucket_id: Id) -> None:
 
 
 def count_with_data(store: MetaTx, bucket_ids: set[Id]) -> int:
-    """Count the buckets that have a shard group, given up ones included."""
+    """Count the buckets that have a shard group. Raises as `shard_group_counts`."""
+    counts = shard_group_counts(store)
+    return sum(1 for one in bucket_ids if counts.get(one))
+
+
+def shard_group_counts(store: MetaTx) -> dict[str, int]:
+    """Count the shard groups of each bucket by its ID, given up ones included.
+
+    Raises:
+        RecoveryError: The catalogue cannot be understood.
+    """
     try:
         catalogue = decode_catalogue(store.catalogue.read() or b"")
     except CatalogueError as error:
         raise store.damaged(f"has a catalogue that cannot be understood ({error})") from error
-    return sum(
-        1
+    return {
+        database.name: sum(len(policy.groups) for policy in database.policies)
         for database in catalogue.databases
-        if database.name in bucket_ids and any(policy.groups for policy in database.policies)
-    )
+    }
 
 
 def _require_free_name(store: MetaTx, name: str) -> None:

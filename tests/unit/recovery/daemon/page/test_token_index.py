@@ -6,7 +6,8 @@ import msgspec
 import pytest
 
 from recovery.daemon.journal import Author, JournalEntry
-from recovery.daemon.page.token_index import Cut, TokenFilter, TokenIndex, TokenRow
+from recovery.daemon.page.cut import Cut
+from recovery.daemon.page.token_index import TokenFilter, TokenIndex, TokenRow
 from recovery.metastore.transaction import MetaTx
 from recovery.services.access import rights, rights_by_tokens
 from recovery.services.authorizations.changes import DeleteAuthorization, SetStatus
