@@ -39,12 +39,14 @@ _ACTS: Final = {
     **_words("desactiver bloquer desactivar bloquear", "deactivate", "set-inactive"),
     **_words("aktivieren activer activar", "activate", "set-active"),
     **_words("dump save export-all", "export"),
+    **_words("expire invalidate off", "set-inactive", "deactivate"),
     **_words("hash-all", "hash"),
 }
 """Verbs by what is done: the first that a noun has, or a whole command."""
 _RESET: Final = (
-    "pw reset reset-pw set-pw resetpassword setpassword passwort kennwort mot-de-passe motdepasse "
-    "contrasena"
+    "pw pwd reset reset-pw reset-pwd set-pw set-pwd setpasswd change-pw change-passwd "
+    "resetpassword setpassword password-reset update-password passwort kennwort mot-de-passe "
+    "motdepasse contrasena"
 )
 _OF_NOUN: Final = {
     "auth": {
@@ -105,7 +107,7 @@ _THINGS: Final = {
     "organizacion": "org", "jeton": "auth", "jetons": "auth",
     "organisation": "org", "organisations": "org", "organisationen": "org",
     "recipes": "recipe", "rezepte": "recipe", "backups": "store", "backup": "store",
-    "database": "bucket", "databases": "bucket", "db": "bucket",
+    "database": "bucket", "databases": "bucket", "db": "bucket", "v1": "v1-auth",
     "password": "user", "passwd": "user", "passwort": "user", "operator": "auth",
     "mot-de-passe": "user", "contrasena": "user",
 }  # fmt: skip
@@ -161,9 +163,13 @@ _OPTIONS: Final = {
     **_words("--why --grund", "--reason"),
 }
 """Options of other tools; the first that the command has."""
-_ADVICE_ON_OPTIONS: Final = {
+_ADVICE_ON_OPTIONS: Final[dict[tuple[str, str], str]] = {
     ("auth update", "--status"): "type influx-recovery auth set-inactive ID to refuse the token, "
     "or influx-recovery auth set-active ID to let it in",
+    **dict.fromkeys(
+        (("store check", "--fix"), ("store check", "--repair"), ("store check", "--mend")),
+        "type influx-recovery store repair, which shows what it would do and asks",
+    ),
     ("user update", "--status"): "type influx-recovery user deactivate --username NAME to keep the "
     "user out, or influx-recovery user activate --username NAME to let it in",
 }
@@ -262,7 +268,9 @@ def _turned(words: Sequence[str]) -> str | None:
     """Find a command of which the verb came first, as in `list users` and `reset-password`."""
     if len(words) < 2:  # noqa: PLR2004 # a verb and a thing
         return None
-    verb, thing = words[0], next((one for one in words if one in _BY_THING), words[1])
+    verb, thing = words[0], words[1]
+    if _ACTS.get(verb, (verb,))[0] not in {"create", "delete"} or thing not in _thing_names():
+        thing = next((one for one in words if one in _BY_THING), thing)
     if thing not in _thing_names() and verb in _thing_names():
         verb, thing = thing, verb
     if thing in _BY_THING:
@@ -290,8 +298,10 @@ def _of_other_tool(after: Sequence[str]) -> list[str]:
     if found in COMMANDS:
         return [found]
     noun = _thing_names().get(words[0]) if words else None
+    if noun is None:
+        return []
     longer = f"{noun} {words[-1]}"
-    return [] if noun is None else [longer if longer in COMMANDS else noun]
+    return [longer if longer in COMMANDS else noun]
 
 
 def _with_verb(words: str, rest: Sequence[str]) -> str:

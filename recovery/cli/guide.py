@@ -17,7 +17,14 @@ from msgspec.structs import replace
 from recovery.cli.confirm import ask, has_terminal
 from recovery.cli.listing import plural
 from recovery.cli.vocabulary import PROGRAM
-from recovery.errors import AmbiguousError, ExitCode, RecoveryError, StoreDamagedError
+from recovery.errors import (
+    AmbiguousError,
+    ExitCode,
+    RecoveryError,
+    StoreBusyError,
+    StoreDamagedError,
+    StoreNotLockableError,
+)
 from recovery.model.display import displayed
 
 if TYPE_CHECKING:
@@ -28,6 +35,12 @@ if TYPE_CHECKING:
 TRIES: Final = 3
 NAMES_SHOWN: Final = 20
 _LEAVE: Final = "leave"
+_READABLE: Final = {
+    "which tokens there are": "auth list --live",
+    "who can sign in": "user list --live",
+    "what is wrong": "store check --live",
+}
+"""What can be done with a store that a server has, each with its command."""
 
 
 class _Named(Protocol):
@@ -88,7 +101,12 @@ def run_guide(
             raise
         options = replace(options, bolt_path=path)
         found = find_store(options, context)
-    state = _look(found, context)
+    try:
+        state = _look(found, context)
+    except StoreNotLockableError:
+        raise
+    except StoreBusyError as busy:
+        return _while_in_use(found, busy, options, context, run)
     for line in state.lines:
         context.output.prose(line)
     context.output.line()
@@ -101,10 +119,37 @@ def run_guide(
     if words is None:
         context.output.line("Nothing was done.")
         return ExitCode.DONE
-    argv = [*words, *_same_store(options)]
+    return _run_shown([*words, *_same_store(options)], context, run)
+
+
+def _run_shown(
+    argv: list[str], context: "Context", run: Callable[[Sequence[str]], ExitCode]
+) -> ExitCode:
+    """Say how a command is typed, and run it."""
     context.output.line(f"$ {PROGRAM} {shlex.join(argv)}")
     context.output.close()
     return run(argv)
+
+
+def _while_in_use(
+    found: "FoundStore",
+    busy: StoreBusyError,
+    options: "Options",
+    context: "Context",
+    run: Callable[[Sequence[str]], ExitCode],
+) -> ExitCode:
+    """Offer what can be done while somebody has the store; who wants more is told the way out."""
+    context.output.prose(f"Store: {displayed(str(found.named_path))} ({found.reason})")
+    context.output.prose(f"In use: {busy.holder}. It can be read now, and changed when it is free.")
+    context.output.line()
+    for number, text in enumerate((*_READABLE, _LEAVE), 1):
+        context.output.line(f"  {number}  {text}")
+    context.output.line()
+    answer = _number("Which? ", len(_READABLE) + 1)
+    if answer > len(_READABLE):
+        raise busy
+    words = list(_READABLE.values())[answer - 1].split()
+    return _run_shown([*words, *_same_store(options)], context, run)
 
 
 def _one_of_several(context: "Context") -> str | None:

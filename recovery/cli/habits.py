@@ -173,7 +173,7 @@ def in_our_words(argv: Sequence[str], valued: frozenset[str]) -> list[str]:
         `--version`.
     """
     argv = ["--version" if typed == "-V" else typed for typed in _with_help_all(argv, valued)]
-    places = list(_bare_places(argv, valued))
+    places = list(bare_places(argv, valued))
     line: list[str | None] = list(argv)
     asks_help = False
     path, taken = "", list[int]()
@@ -213,14 +213,14 @@ def _with_help_all(argv: Sequence[str], valued: frozenset[str]) -> list[str]:
     for place, (typed, following) in enumerate(pairwise(argv)):
         if typed in ASKING and following == "all":
             return [*argv[:place], "--help-all"]
-    places = list(_bare_places(argv, valued))
+    places = list(bare_places(argv, valued))
     ends = {*places[:1], *places[-1:]}
     if len(ends) > 1 and (argv[min(ends)], argv[max(ends)]) == ("help", "all"):
         return [*(word for place, word in enumerate(argv) if place not in ends), "--help-all"]
     return list(argv)
 
 
-def _bare_places(argv: Sequence[str], valued: frozenset[str]) -> Iterator[int]:
+def bare_places(argv: Sequence[str], valued: frozenset[str]) -> Iterator[int]:
     """Find the words that are neither an option nor the value of a common one."""
     is_value = False
     for place, typed in enumerate(argv):

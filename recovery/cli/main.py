@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING, Any, Final, Protocol, TextIO, TypeAlias
 from recovery import __version__, log
 from recovery.cli.context import Context
 from recovery.cli.output import Output, OutputError
-from recovery.cli.plain import plainly_typed
+from recovery.cli.plain import VALUED, plainly_typed
 from recovery.cli.progress import Progress, Stage
 from recovery.cli.usage import UsageError
 from recovery.cli.vocabulary import PROGRAM
@@ -93,7 +93,7 @@ def main(argv: Sequence[str], *, environ: Mapping[str, str], stdout: TextIO, std
         The exit code, one of `ExitCode`.
     """
     output = Output(stdout=stdout, stderr=stderr, environ=environ)
-    output.is_drop_in = argv[:1] == ["recovery"] and not stdout.isatty()
+    output.is_drop_in = _is_drop_in(argv) and not stdout.isatty()
     report = partial(_report, output, is_json=_asks_for_json(argv))
     progress = Progress()
     is_debugging = _asks_for_debugging(argv)
@@ -227,6 +227,15 @@ def _guided(arguments: "argparse.Namespace", context: Context, stderr: TextIO) -
         context.output.message_lines(SHORT_HELP.rstrip().splitlines())
         context.output.message()
         raise
+
+
+def _is_drop_in(argv: Sequence[str]) -> bool:
+    """Say whether `recovery` is the first word, in front of which there may be common options."""
+    if "recovery" not in argv:
+        return False
+    from recovery.cli.habits import bare_places  # noqa: PLC0415 # only for those who type it
+
+    return [argv[place] for place in bare_places(argv, VALUED)][:1] == ["recovery"]
 
 
 def _asks_for_debugging(argv: Sequence[str]) -> bool:

@@ -292,6 +292,11 @@ def _expand_paths(arguments: argparse.Namespace, command: Parser) -> None:
             raise UsageError(problem=f"{name} is empty", hint=f"give a {what}, or leave it out")
         if not is_path or not isinstance(typed, str):
             continue
+        if typed == "-" and "standard input" not in (action.help or ""):
+            raise UsageError(
+                problem=f"{typed_as(action)} cannot be -, because it is a file that has a name",
+                hint="name a file; ./- is one that is called so",
+            )
         if typed.endswith("/") and not os.path.isdir(os.path.expanduser(typed)):  # noqa: PTH111, PTH112 # of a text
             is_file = os.path.lexists(os.path.expanduser(typed.rstrip("/")))  # noqa: PTH111 # as above
             raise UsageError(

@@ -79,7 +79,7 @@ class _Option(NamedTuple):
         """Read its value; raises `_UnusualError` where that needs a look."""
         choices = self.settings.get("choices")
         is_path = self.settings.get("metavar") in PATHS
-        is_odd = not typed or (is_path and (typed.startswith("~") or typed.endswith("/")))
+        is_odd = not typed or (is_path and (typed.startswith(("~", "-")) or typed.endswith("/")))
         if is_odd or (choices is not None and typed not in choices):
             raise _UnusualError
         try:

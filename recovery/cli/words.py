@@ -41,10 +41,10 @@ _SHORT: Final = 5
 _BEGUN_MIN: Final = 3
 _WEIGHTY: Final = frozenset(
     {"activate", "active", "set-active", "enable", "delete", "remove", "create-operator"}
-    | {"add-owner"}
+    | {"add-owner", "export"}
 )
-"""Words that permit or destroy: `inactivate` and `undelete` are two letters away from the opposite
-of what they say."""
+"""Words that permit, destroy or give away: `inactivate` and `undelete` are two letters away from
+the opposite of what they say, and `expire` from `export`."""
 GRANTING: Final = frozenset(
     {"--operator", "--all-access", "--yes", "--activate", "--show-tokens", "--with-tokens"}
     | {"--token-stdout", "--no-password", "--owner-of", "--owner", "--allow-overlaps", "--accept"}

@@ -8,6 +8,7 @@ Invariants: nothing is created or changed. What may not be looked at is reported
 
 import itertools
 from collections.abc import Iterable, Iterator
+from typing import Final
 
 import msgspec
 
@@ -25,6 +26,9 @@ from recovery.discovery.servers import (
 )
 from recovery.errors import ConfigurationError
 from recovery.model.display import displayed
+
+_UNIONS: Final = frozenset({"user", "user0"})
+"""What Unraid calls the union of its disks, below /mnt."""
 
 
 class Survey(msgspec.Struct, frozen=True, kw_only=True):
@@ -77,11 +81,35 @@ def survey(
         elif item.state is State.UNSEEN and not item.is_configured:
             blind.setdefault(item.problem, []).append(displayed(str(item.named_path)))
         elif item.state is not State.MISSING or item.is_configured:
-            known = merged.get(item.identity)
-            merged[item.identity] = item if known is None else known.merged(item)
+            same = (key for key, one in merged.items() if _is_shown_twice(host, one, item))
+            key = next(same, item.identity)
+            known = merged.get(key)
+            merged[key] = item if known is None else known.merged(item)
     for problem, paths in blind.items():
         notes.append(f"{', '.join(dict.fromkeys(paths))} {problem}")
     return Survey(candidates=tuple(merged.values()), notes=tuple(notes), errors=tuple(errors))
+
+
+def _is_shown_twice(host: Host, one: Candidate, other: Candidate) -> bool:
+    """Tell whether two files are one of Unraid, on its disk and in the union of all disks.
+
+    The union is a file system of its own, so that neither device nor inode tells.
+    """
+    first, second = (_below_mnt(host, each) for each in (one, other))
+    return (
+        first is not None
+        and second is not None
+        and one.identity != other.identity
+        and (first[0] in _UNIONS) != (second[0] in _UNIONS)
+        and first[1:] == second[1:]
+        and one.has_data
+        and (one.size_bytes, one.modified_at) == (other.size_bytes, other.modified_at)
+    )
+
+
+def _below_mnt(host: Host, candidate: Candidate) -> tuple[str, ...] | None:
+    root = host.inside("/mnt")
+    return candidate.path.relative_to(root).parts if candidate.path.is_relative_to(root) else None
 
 
 def _finds(

@@ -150,11 +150,32 @@ def test_without_a_store_there_is_the_short_help_and_the_reason(cli: Cli) -> Non
     assert "check the path, and that the disk" in ended.stdout
 
 
+@pytest.mark.parametrize(
+    ("number", "words"), [("1", "auth list"), ("2", "user list"), ("3", "store check")]
+)
+def test_a_store_in_use_can_be_looked_at_as_it_is(
+    cli: Cli, store: MadeStore, number: str, words: str
+) -> None:
+    with (
+        locked(store.path, exclusive=True) as pid,
+        cli.at_terminal("--bolt-path", store.path) as terminal,
+    ):
+        terminal.wait_for("Which? ")
+        assert f"In use: process {pid}" in terminal.text
+        terminal.type(f"{number}\n")
+        ended = terminal.end()
+    assert ended.code == 0
+    assert f"$ influx-recovery {words} --live" in ended.stdout
+    assert "this is a snapshot" in " ".join(ended.stdout.split())
+
+
 def test_with_a_store_in_use_the_way_out_is_said(cli: Cli, store: MadeStore) -> None:
     with (
         locked(store.path, exclusive=True) as pid,
         cli.at_terminal("--bolt-path", store.path) as terminal,
     ):
+        terminal.wait_for("Which? ")
+        terminal.type("4\n")
         ended = terminal.end()
     assert ended.code == 4
     assert f"or stop it: kill {pid}" in ended.stdout

@@ -209,7 +209,7 @@ def test_a_script_gets_the_table_and_nothing_else(cli: Cli, level21_bolt: Path) 
 def test_a_script_of_influxd_recovery_finds_nothing_behind_the_name(
     cli: Cli, level21_bolt: Path, noun: str, name: str
 ) -> None:
-    done = cli.run("recovery", noun, "list", "--bolt-path", level21_bolt, own_ledger=False)
+    done = cli.run("recovery", noun, "list", "--bolt-path", level21_bolt)
     heading, row = done.stdout.splitlines()
     assert len(heading.split()) == 2
     assert row.split()[1:] == [name]

@@ -10,6 +10,7 @@ import pytest
 
 from recovery import __version__
 from recovery.cli.vocabulary import COMMANDS
+from recovery.errors import ExitCode
 from tests.support.run_cli import PROJECT, Cli
 
 
@@ -122,6 +123,31 @@ def test_a_common_option_may_stand_before_within_and_after_the_command(
     done = cli.run(*words)
     assert done.code == 0
     assert json.loads(done.stdout)["users"][0]["name"] == "testuser"
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        "auth export",
+        "auth create-operator --yes --output",
+        "auth rotate --all --yes --token-file",
+        "store compact",
+        "store export",
+        "store report",
+        "store salvage",
+        "store backup",
+        "serve --key-file",
+        "setup --username a --org b --bucket c --no-password --no-token --bolt-path",
+        "auth list --ledger",
+    ],
+)
+@pytest.mark.parametrize("glue", [" ", "="])
+def test_no_file_is_made_that_is_called_like_a_stream(cli: Cli, words: str, glue: str) -> None:
+    typed = f"{words}{glue if '--' in words.rsplit(maxsplit=1)[-1] else ' '}-".split()
+    done = cli.run(*typed, own_ledger="--ledger" not in words)
+    assert done.code == ExitCode.USAGE
+    assert done.hint.startswith("name a file; ./- is") or "a value is missing" in done.error
+    assert not (cli.home / "-").exists()
 
 
 def test_options_that_clash_are_refused_before_anything_is_read(cli: Cli) -> None:

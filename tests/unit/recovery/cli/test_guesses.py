@@ -30,16 +30,21 @@ COMMANDS_MEANT: Final = {
     "auth undelete": "auth restore|auth recover|auth undelet",
     "auth verify": "auth check|auth test|auth validate|auth verfy",
     "auth export": "auth dump|auth export-all",
-    "auth set-inactive": "auth lock|auth block|auth set inactive|auth set-inactiv|auth sperren 1|"
+    "auth set-inactive": "auth expire 1|auth invalidate 1|auth off 1|"
+    "auth lock|auth block|auth set inactive|auth set-inactiv|auth sperren 1|"
     "auth deaktivieren 1|auth desactivar 1|auth bloquear 1",
     "user list": "list users|list-users|benutzer list|whoami|user all|user.list|"
     "utilisateurs liste|usuario listar|lister utilisateurs",
-    "user update": "user pw|user reset|user set-pw|reset password|reset-password|change password|"
+    "user update": "user pwd a|user reset-pwd a|user password-reset a|user setpasswd a|"
+    "set password for a|user pw|user reset|user set-pw|"
+    "reset password|reset-password|change password|"
     "set password|password|passwort|user edit|user mot-de-passe admin|user contraseña|contraseña|"
     "mot-de-passe|passwort vergessen|reset admin password|reset-admin-password|forgot password|"
     "lost password|user:passwort",
-    "user create": "user new|useradd admin|adduser|user ajouter a|user créer a|user crear a",
-    "user delete": "user del|user drop|userdel|user destroy|user borrar a|user supprimer a",
+    "user create": "create user a with password b|"
+    "user new|useradd admin|adduser|user ajouter a|user créer a|user crear a",
+    "user delete": "drop user a password|"
+    "user del|user drop|userdel|user destroy|user borrar a|user supprimer a",
     "user deactivate": "user lock|user ban|user sperren|user deaktivieren a|user bloquear a|"
     "user désactiver a",
     "user show": "user get admin|user info admin|user roles",
@@ -70,6 +75,7 @@ COMMANDS_MEANT: Final = {
     "user activate": "user aktivieren a|user activar a|user activer a",
     "auth set-active": "auth aktivieren 1|auth activer 1",
     "recipe list": "recipes list|receipe list",
+    "v1-auth list": "v1 list|list v1",
     "v1-auth create": "v1-auth add x|v1auth create",
     "v1-auth set-password": "v1-auth pw x|v1-auth reset x",
 }
@@ -89,6 +95,7 @@ OPTIONS_MEANT: Final = {
     "--token-file": "auth create-operator --tokenfile x",
 }
 HELP_ONLY: Final = (
+    "influx", "influxd", "influxd recovery", "influx config list",
     "auth unrevoke", "auth unlock 1", "user unlock a", "user grant a", "user promote a",
     "user make-owner a", "org add-admin a", "auth decrypt", "auth unhash", "store delete",
     "store redo", "auth create --admin", "auth create --root", "auth create --full",
@@ -163,6 +170,7 @@ def test_what_only_a_server_does_is_told_so(word: str) -> None:
         ("auth list org=main", "did you mean --org?"),
         ("auth list org main", "did you mean --org?"),
         ("auth create all-access", "type influx-recovery auth create --help"),
+        ("store check --fix", "type influx-recovery store repair, which shows"),
         ("auth list --json=true", "give --json alone, or leave it out"),
         ("auth create-operator --org= --username a", "give a name or an ID, or leave it out"),
     ],

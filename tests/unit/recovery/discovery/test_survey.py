@@ -1,5 +1,6 @@
 """All stores of a machine, for `store find`."""
 
+import os
 from pathlib import Path
 
 import pytest
@@ -110,6 +111,35 @@ def test_malformed_configurations_are_collected_and_stop_nothing(system: FakeSys
     found = survey(system.host())
     assert [candidate.path for candidate in found.candidates] == [store]
     assert [error.path for error in found.errors] == [str(system.at("/etc/influxdb/config.toml"))]
+
+
+@pytest.mark.parametrize(
+    ("union", "count"),
+    [
+        ("/mnt/user/appdata/influxdb/influxd.bolt", 1),
+        ("/mnt/user0/appdata/influxdb/influxd.bolt", 1),
+        ("/mnt/user/appdata/other/influxd.bolt", 2),
+        ("/mnt/disk2/appdata/influxdb/influxd.bolt", 2),
+    ],
+)
+def test_the_union_of_the_disks_of_unraid_shows_no_store_twice(
+    system: FakeSystem, union: str, count: int
+) -> None:
+    shown = system.store(union)
+    disk = system.store("/mnt/cache/appdata/influxdb/influxd.bolt")
+    copy_times(shown, disk)
+    for name, path in (("a", disk), ("b", shown)):
+        source = "/" + str(path.parent.relative_to(system.at("/")))
+        system.run_container(name, mounts={"/var/lib/influxdb2": {"Source": source}})
+    found = survey(system.host())
+    assert len(found.candidates) == count
+    os.utime(disk, (1, 1))
+    assert len(survey(system.host()).candidates) == 2
+
+
+def copy_times(source: Path, target: Path) -> None:
+    status = source.stat()
+    os.utime(target, ns=(status.st_atime_ns, status.st_mtime_ns))
 
 
 def test_a_loop_of_links_is_listed_as_no_file(system: FakeSystem) -> None:
