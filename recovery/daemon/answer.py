@@ -138,3 +138,9 @@ def json_answer(value: object, *, status: int = HTTPStatus.OK) -> Answer:
 NO_CONTENT: Final = Answer(status=HTTPStatus.NO_CONTENT)
 NOT_ALLOWED: Final = Answer(status=HTTPStatus.METHOD_NOT_ALLOWED)
 """Without `Allow`, as influxd answers."""
+
+
+def lose(reply: object) -> None:
+    """Take note, on the store's thread, that nobody gets what a request was answered with."""
+    if isinstance(reply, Answer) and reply.when_lost is not None:
+        reply.when_lost()

@@ -21,7 +21,7 @@ from starlette.requests import Request as HttpRequest
 from starlette.types import Receive, Scope, Send
 
 from recovery.daemon.access import UNAUTHORIZED, token_of
-from recovery.daemon.answer import NOT_ALLOWED, Answer, ApiError, Headers
+from recovery.daemon.answer import NOT_ALLOWED, Answer, ApiError, Headers, lose
 from recovery.daemon.call import Call, Desk, Handler, Reply, Slow
 from recovery.daemon.changes import refusal
 from recovery.daemon.origin import require_own_host, require_own_origin
@@ -58,8 +58,6 @@ class Application:
 
     Attributes:
         own_headers: What every answer carries.
-        last_asked_s: When the last request was answered, on the clock of the loop; None before the
-            first.
     """
 
     def __init__(self, desk: Desk, worker: Worker, load_page: "Callable[[], Page]") -> None:
@@ -74,7 +72,8 @@ class Application:
         self._desk = desk
         self._worker = worker
         self._throttle = Throttle()
-        self.last_asked_s: float | None = None
+        self._in_hand_count = 0
+        self._last_asked_s: float | None = None
         self.own_headers: Final[Headers] = (
             (b"X-Influxdb-Build", b"OSS"),
             (b"X-Influxdb-Version", desk.settings.version.encode()),
@@ -85,6 +84,14 @@ class Application:
         if self._page is not None:
             self._page.close()
 
+    def last_asked_s(self, now_s: float) -> float | None:
+        """Say when there was a request in hand for the last time; None before the first.
+
+        Args:
+            now_s: The time, on the clock of the loop.
+        """
+        return now_s if self._in_hand_count else self._last_asked_s
+
     async def on_store(self, job: Callable[[], None]) -> None:
         """Do something on the thread of the store, between two requests."""
         await self._worker.on_store(job)
@@ -93,12 +100,15 @@ class Application:
         """Answer one request, as ASGI asks for it."""
         if scope["type"] != "http":
             return
+        self._in_hand_count += 1
         try:
             answer = await self._answer(HttpRequest(scope, receive))
+            await self._send(answer, _connection(scope), send)
         except ClientDisconnect:
             return
-        await self._send(answer, _connection(scope), send)
-        self.last_asked_s = asyncio.get_running_loop().time()
+        finally:
+            self._in_hand_count -= 1
+            self._last_asked_s = asyncio.get_running_loop().time()
 
     async def _answer(self, http: HttpRequest) -> Answer:
         try:
@@ -162,7 +172,7 @@ class Application:
                     return NOT_ALLOWED
                 raise NOT_SERVED if found.is_elsewhere else PATH_NOT_FOUND
 
-        reply = await self._worker.on_store(job)
+        reply = await self._worker.on_store(job, lose)
         if isinstance(reply, Answer):
             return reply
         return await self._slow(reply, request, found.parts)

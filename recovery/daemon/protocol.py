@@ -29,6 +29,8 @@ from recovery.log import get_logger
 LOG: Final = get_logger(__name__)
 CONNECTIONS_MAX: Final = 64
 HEAD_SIZE_BYTES_MAX: Final = 32 << 10
+PIECES_MAX: Final = 10_000
+"""So many chunks a body may have; a million of one byte would keep everybody waiting."""
 REQUEST_TIMEOUT_S: Final = 20.0
 ANSWER_TIMEOUT_S: Final = 60.0
 _SETTLING_S: Final = 0.02
@@ -56,6 +58,7 @@ class _Strict(h11.Connection):
     """
 
     status = 400
+    _piece_count = 0
 
     def receive_data(self, data: bytes) -> None:
         """As h11's, with the bytes of a target escaped that are no ASCII.
@@ -73,12 +76,20 @@ class _Strict(h11.Connection):
         try:
             event = super().next_event()
             if isinstance(event, h11.Request):
+                self._piece_count = 0
                 _require_one_reading(event)
                 event = _with_path(event)
+            elif isinstance(event, h11.Data):
+                self._count_piece()
         except h11.RemoteProtocolError as error:
             self.status = error.error_status_hint
             raise
         return event
+
+    def _count_piece(self) -> None:
+        self._piece_count += 1
+        if self._piece_count > PIECES_MAX:
+            raise h11.RemoteProtocolError("the body comes in too many pieces")
 
 
 def _require_one_reading(event: h11.Request) -> None:

@@ -109,7 +109,7 @@ class _Server(Server):
         """Look ten times a second whether it is time to end, or to look at the file."""
         await super().on_tick(counter)
         now_s = asyncio.get_running_loop().time()
-        asked_s = self._application.last_asked_s
+        asked_s = self._application.last_asked_s(now_s)
         is_quiet = asked_s is not None and now_s - asked_s >= QUIET_BEFORE_CHECK_S
         if is_quiet and asked_s != self._checked_at_s:
             self._checked_at_s = asked_s

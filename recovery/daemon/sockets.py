@@ -34,6 +34,7 @@ _UMASK: Final = 0o177
 _PATH_SIZE_BYTES_MAX: Final = 107
 """Of the address of a Unix socket, without the byte that ends it."""
 _PORT_MAX: Final = 65535
+_NO_IPV6: Final = (errno.EADDRNOTAVAIL, errno.EAFNOSUPPORT)
 
 
 def default_socket_path(environment: Mapping[str, str], *, is_root: bool) -> Path:
@@ -94,24 +95,47 @@ def listening_on_path(path: Path) -> Iterator[socket.socket]:
                     path.unlink()
 
 
-def listening_on_address(address: str) -> socket.socket:
+def listening_on_address(address: str) -> list[socket.socket]:
     """Listen on an address of this machine.
 
     Args:
         address: As "127.0.0.1:8086", "[::1]:8086", "localhost:0".
 
+    Returns:
+        One socket; for localhost one for each address of that name, because a client tries the
+        other one first, and whoever listened there would get its token.
+
     Raises:
         RefusedError: It is no such address, or cannot be had.
     """
     host, port = _split(address)
-    name = "127.0.0.1" if host.lower() == "localhost" else host
-    if not _is_loopback(name):
+    is_name = host.lower() == "localhost"
+    if not is_name and not _is_loopback(host):
         raise RefusedError(
             reason=f"{displayed(address)} can be reached from elsewhere, and this is served on "
             "this machine only",
             hint=f"listen on 127.0.0.1:{port}, and come from another machine with: "
             f"ssh -L {port}:127.0.0.1:{port} HOST",
         )
+    listening: list[socket.socket] = []
+    with contextlib.ExitStack() as undo:
+        try:
+            listening.append(undo.enter_context(_bound("127.0.0.1" if is_name else host, port)))
+            if is_name:
+                port = listening[0].getsockname()[1]
+                listening.append(undo.enter_context(_bound("::1", port)))
+        except OSError as error:
+            if not listening or error.errno not in _NO_IPV6:
+                raise RefusedError(
+                    reason=f"cannot listen on {displayed(address)} ({error.strerror})",
+                    hint=("stop what listens there", Give(Input.ADDRESS, "name another port")),
+                ) from None
+        undo.pop_all()
+    return listening
+
+
+def _bound(name: str, port: int) -> socket.socket:
+    """Listen on an IP address of this machine; raise `OSError` where that cannot be."""
     family = socket.AF_INET6 if ":" in name else socket.AF_INET
     # Named, because asyncio sends small pieces at once only on sockets that say that they are TCP;
     # otherwise each answer waits 40 ms for an acknowledgement.
@@ -120,12 +144,9 @@ def listening_on_address(address: str) -> socket.socket:
         opened.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         opened.bind((name, port))
         opened.listen(BACKLOG)
-    except OSError as error:
+    except OSError:
         opened.close()
-        raise RefusedError(
-            reason=f"cannot listen on {displayed(address)} ({error.strerror})",
-            hint=("stop what listens there", Give(Input.ADDRESS, "name another port")),
-        ) from None
+        raise
     return opened
 
 
@@ -198,6 +219,14 @@ def _require_private_folder(folder: Path) -> None:
         raise _unusable(folder, "belongs to another user")
     if stat.S_IMODE(found.st_mode) & 0o077:
         raise _unusable(folder, "may be entered by others")
+    for above in {*folder.parents, *Path(os.path.realpath(folder)).parents}:
+        found = above.lstat()
+        is_open = stat.S_ISDIR(found.st_mode) and found.st_mode & 0o1002 == stat.S_IWOTH
+        if is_open or found.st_uid not in {
+            0,
+            os.geteuid(),
+        }:  # who has it can exchange what is in it
+            raise _unusable(folder, f"is in {displayed(str(above))}, which others may change")
 
 
 def _remove_leftover(path: Path) -> None:

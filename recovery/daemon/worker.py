@@ -41,16 +41,26 @@ class Worker:
         """
         return self._reading.submit(job)
 
-    async def on_store(self, job: Callable[[], T]) -> T:
+    async def on_store(
+        self, job: Callable[[], T], when_dropped: Callable[[T], None] | None = None
+    ) -> T:
         """Run a job on the thread of the store.
 
         Args:
             job: May use the store; what it raises is raised here.
+            when_dropped: Is given, on the same thread, what the job returned when nobody waited for
+                it any more; None when nothing is lost by that.
 
         Returns:
             What it returns.
         """
-        return await asyncio.get_running_loop().run_in_executor(self._store, job)
+        running = self._store.submit(job)
+        try:
+            return await asyncio.wrap_future(running)
+        except asyncio.CancelledError:
+            if when_dropped is not None:
+                self._store.submit(_drop, running, when_dropped)  # it goes on, and this comes after
+            raise
 
     async def on_passwords(self, job: Callable[[], T]) -> T:
         """Run a job that takes long and needs no store.
@@ -77,3 +87,9 @@ class Worker:
         self._reading.shutdown(cancel_futures=True)
         self._store.shutdown()
         self._passwords.shutdown()
+
+
+def _drop(done: Future[T], when_dropped: Callable[[T], None]) -> None:
+    """Hand over what nobody took, if the job was begun and ended well."""
+    if not done.cancelled() and done.exception() is None:
+        when_dropped(done.result())

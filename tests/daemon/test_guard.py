@@ -385,6 +385,15 @@ def test_a_body_has_at_most_one_mebibyte_however_it_is_sent(
     assert status(talk(served.port, chunked + b"\r\n0\r\n\r\n")) == expected
 
 
+@pytest.mark.parametrize(("count", "expected"), [(10_000, 405), (10_001, 400)])
+def test_a_body_has_at_most_ten_thousand_pieces(
+    served: Served, on_socket: Path, count: int, expected: int
+) -> None:
+    cut = POST + b"Transfer-Encoding: chunked\r\n\r\n" + b"1\r\nx\r\n" * count + b"0\r\n\r\n"
+    for address in (served.port, on_socket):
+        assert status(talk(address, cut, timeout_s=30)) == expected
+
+
 def test_65_connections_are_one_too_many(served: Served, on_socket: Path) -> None:
     held = []
     try:

@@ -238,6 +238,21 @@ def test_it_ends_by_itself_and_removes_its_socket(store: Path) -> None:
     assert not opened.exists()
 
 
+def test_it_is_not_idle_while_a_request_is_answered(store: Path) -> None:
+    ledger = store.with_name("ledger.sqlite")
+    with serving(store, "--idle", "1s") as served:
+        wish = {"name": "first"}
+        assert served.ask("POST", "/api/v2/users", token=served.key, body=wish).status == 201
+        holding = sqlite3.connect(ledger, isolation_level=None, check_same_thread=False)
+        holding.execute("BEGIN EXCLUSIVE")
+        releasing = threading.Timer(2.5, holding.close)
+        releasing.start()
+        wish = {"name": "second"}
+        assert served.ask("POST", "/api/v2/users", token=served.key, body=wish).status == 201
+        releasing.join()
+        assert served.ask("GET", "/api/v2/me", token=served.key).status == 200
+
+
 def test_it_ends_at_the_latest_whatever_is_asked(store: Path) -> None:
     began = time.monotonic()
     with serving(store, "--max", "3s", "--idle", "0s", "--read-only") as served:

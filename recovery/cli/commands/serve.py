@@ -45,7 +45,7 @@ if TYPE_CHECKING:
     from recovery.daemon.life import Child
     from recovery.daemon.start import Ending
 
-LISTEN_EXAMPLE: Final = "127.0.0.1:8086"
+LISTEN_EXAMPLE: Final = "localhost:8086"
 PRIVATE: Final = "127.0.0.1:0"
 NO_PAGE: Final = f"add --listen {LISTEN_EXAMPLE}, because browsers do not open a socket"
 _LETTERS: Final = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_0"
@@ -265,7 +265,7 @@ def _listening(options: _Serve, context: Context) -> Iterator[list[socket.socket
         sockets = [opened.enter_context(one) for one in passed]
         address = PRIVATE if options.child else options.listen
         if address is not None:
-            sockets.append(opened.enter_context(listening_on_address(address)))
+            sockets += map(opened.enter_context, listening_on_address(address))
         names = {str(one.getsockname()) for one in passed}
         if options.socket is not None and options.socket not in names:
             sockets.append(opened.enter_context(listening_on_path(Path(options.socket))))

@@ -16,7 +16,7 @@ from http import HTTPStatus
 from typing import Final, NamedTuple
 from urllib.parse import quote
 
-from recovery.daemon.answer import STATUSES, Answer, ApiError
+from recovery.daemon.answer import STATUSES, Answer, ApiError, lose
 from recovery.daemon.call import Call, Desk
 from recovery.daemon.changes import worded
 from recovery.daemon.origin import require_own_host, require_own_origin
@@ -283,10 +283,10 @@ class Page:
 
         for _ in range(WAITS_MAX):
             try:
-                return await self._worker.on_store(partial(job, is_last=False))
+                return await self._worker.on_store(partial(job, is_last=False), lose)
             except NotYetKnown as waiting:
                 await asyncio.wait([asyncio.wrap_future(waiting.future)], timeout=WAIT_S)
-        return await self._worker.on_store(partial(job, is_last=True))
+        return await self._worker.on_store(partial(job, is_last=True), lose)
 
     def _without_session(self, method: str, request: Request, form: Form) -> Answer:
         if method == "POST" and request.path != "/leave":

@@ -1,8 +1,16 @@
 """Which addresses are served."""
 
+import contextlib
+import socket
+from pathlib import Path
+
 import pytest
 
-from recovery.daemon.sockets import default_socket_path, listening_on_address
+from recovery.daemon.sockets import (
+    default_socket_path,
+    listening_on_address,
+    listening_on_path,
+)
 from recovery.errors import RefusedError
 
 
@@ -19,10 +27,38 @@ def test_no_address_is_served_that_can_be_reached_from_elsewhere(address: str) -
         listening_on_address(address)
 
 
-@pytest.mark.parametrize("address", ["127.0.0.1:0", "localhost:0", "LOCALHOST:0", "127.0.0.2:0"])
+@pytest.mark.parametrize("address", ["127.0.0.1:0", "127.0.0.2:0"])
 def test_addresses_of_this_machine_are_served(address: str) -> None:
-    with listening_on_address(address) as opened:
+    (opened,) = listening_on_address(address)
+    with opened:
         assert opened.getsockname()[0].startswith("127.0.0.")
+
+
+@pytest.mark.parametrize("address", ["localhost:0", "LOCALHOST:0"])
+def test_nobody_else_can_have_the_other_address_of_localhost(address: str) -> None:
+    opened = listening_on_address(address)
+    with contextlib.ExitStack() as closing:
+        names = [closing.enter_context(one).getsockname()[:2] for one in opened]
+        assert names == [("127.0.0.1", names[0][1]), ("::1", names[0][1])]
+    with socket.socket(socket.AF_INET6) as other:
+        other.bind(("::1", 0))
+        other.listen()
+        with pytest.raises(RefusedError):
+            listening_on_address(f"localhost:{other.getsockname()[1]}")
+
+
+def test_a_socket_is_not_made_where_others_may_exchange_its_folder(tmp_path: Path) -> None:
+    wide = tmp_path / "wide"
+    wide.mkdir()
+    wide.chmod(0o777)
+    (tmp_path / "link").symlink_to(wide)
+    for path in (wide / "run" / "http.sock", tmp_path / "link" / "run" / "http.sock"):
+        with pytest.raises(RefusedError, match="which others may change"), listening_on_path(path):
+            pass
+        assert not path.exists()
+    wide.chmod(0o1777)
+    with listening_on_path(wide / "run" / "http.sock"):
+        pass
 
 
 def test_the_socket_is_in_a_place_of_its_user() -> None:
