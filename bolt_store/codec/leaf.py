@@ -214,11 +214,6 @@ def decode_leaf_keys(page: bytes, *, pgid: int | None) -> LeafKeys:
     """
     count = leaf_element_count(page, pgid=pgid)
     table_end = PAGE_HEADER_SIZE_BYTES + ELEMENT_SIZE_BYTES * count
-    if count == 1:  # as in `decode_leaf`
-        flag, pos, key_size, value_size = LEAF_ELEMENT.unpack_from(page, PAGE_HEADER_SIZE_BYTES)
-        end = table_end + key_size
-        if pos == ELEMENT_SIZE_BYTES and not flag and key_size and end + value_size <= len(page):
-            return LeafKeys([page[table_end:end]], has_buckets=False, is_packed=True)
     alike = _alike(page, count, table_end)
     if alike is not None:
         keys = list(alike.keys.unpack_from(page, table_end))
