@@ -28,6 +28,7 @@ from recovery.model.password import (
     PASSWORD_SIZE_BYTES_MIN,
     require_acceptable,
 )
+from recovery.model.typed_secret import TAKEN_AS_IT_IS, oddity_of
 from recovery.secret import Secret
 
 if TYPE_CHECKING:
@@ -36,9 +37,6 @@ if TYPE_CHECKING:
 STDIN: Final = "-"
 SECRET_SIZE_BYTES_MAX: Final = 65_536
 """More is no password and no token, but a file named by mistake."""
-_QUOTES: Final = frozenset(
-    {'""', "''", "``", "\u2018\u2019", "\u201c\u201d", "\u201e\u201c", "\xab\xbb"}
-)
 TRIES: Final = 3
 PASSWORD_RULE: Final = (
     f"A password has {PASSWORD_SIZE_BYTES_MIN} to {PASSWORD_SIZE_BYTES_MAX} bytes, and does not "
@@ -50,12 +48,13 @@ SEEN_BY_ALL: Final = (
 )
 
 
-def read_secret(path: str, *, what: str, output: Output | None) -> Secret:
+def read_secret(path: str, *, what: str, output: Output | None, is_line: bool = True) -> Secret:
     """Read a secret from a file or from stdin.
 
     Args:
         path: The file; "-" for stdin.
-        output: Where to say what is odd about a line; None for a document, which has many.
+        output: Where to say what is odd about it; None where that is said elsewhere, or not at all.
+        is_line: Whether it has to be one line, as all but a document is.
 
     Returns:
         The secret, without one line feed at its end, and without the byte order mark that some
@@ -81,10 +80,12 @@ def read_secret(path: str, *, what: str, output: Output | None) -> Secret:
             hint=f"name a file that holds the {what} and nothing else, or - for standard input",
         ) from None
     content = content.removeprefix(codecs.BOM_UTF8).removesuffix(b"\n").removesuffix(b"\r")
-    return _secret(content, what=what, name=name, output=output)
+    return _secret(content, what=what, name=name, output=output, is_line=is_line)
 
 
-def _secret(content: bytes, *, what: str, name: str, output: Output | None) -> Secret:
+def _secret(
+    content: bytes, *, what: str, name: str, output: Output | None, is_line: bool = True
+) -> Secret:
     problem = None
     text = ""
     if not content:
@@ -96,46 +97,24 @@ def _secret(content: bytes, *, what: str, name: str, output: Output | None) -> S
             text = content.decode()
         except UnicodeDecodeError:
             problem = "is not UTF-8"
-        if output is not None:
+        if is_line:
             problem = problem or _problem_of_line(text)
     if problem is not None:
         raise RefusedError(
             reason=f"the {what} from {name} {problem}",
             hint=f"give the {what} and nothing else",
         )
+    secret = Secret(text)
     if output is not None:
-        _warn_of_oddities(text, f"the {what} from {name}", output)
-    return Secret(text)
+        _warn_of_oddities(secret, f"the {what} from {name}", output)
+    return secret
 
 
-def _warn_of_oddities(text: str, name: str, output: Output) -> None:
+def _warn_of_oddities(secret: Secret, name: str, output: Output) -> None:
     """Say what a secret has in it that is easily there by mistake; it stays as it is."""
-    oddities = [
-        *(
-            f"{verb} with {_named(one)}"
-            for verb, one in (("begins", text[0]), ("ends", text[-1]))
-            if _is_unseen(one)
-        ),
-        *(f"has {_named(one)} in it" for one in sorted({*text[1:-1]} - {" "}) if _is_unseen(one)),
-    ]
-    if len(text) > 1 and text[0] + text[-1] in _QUOTES:
-        oddities.append("is in quotation marks")
-    if not unicodedata.is_normalized("NFC", text):
-        oddities.append("has accents apart from their letters, which no keyboard sends")
-    if oddities:
-        output.message(
-            f"warning: {name} {' and '.join(oddities)}; that is taken as it is, as a part of it"
-        )
-
-
-def _is_unseen(one: str) -> bool:
-    return unicodedata.category(one) in {"Zs", "Cf"}
-
-
-def _named(one: str) -> str:
-    if one == " ":
-        return "a blank"
-    return f"U+{ord(one):04X} ({unicodedata.name(one, 'without a name').lower()})"
+    oddity = oddity_of(secret)
+    if oddity is not None:
+        output.message(f"warning: {name} {oddity}; {TAKEN_AS_IT_IS}")
 
 
 def _problem_of_line(text: str) -> str | None:
@@ -177,7 +156,7 @@ def ask_secret(question: str, *, what: str, output: Output | None) -> Secret:
     return _secret(line.removesuffix(b"\n"), what=what, name="the terminal", output=output)
 
 
-def _ask_new_password(output: Output) -> Secret:
+def _ask_new_password(output: Output | None) -> Secret:
     """Ask for a new password twice, and again when the two differ or the rule is not kept.
 
     Raises:
@@ -273,21 +252,27 @@ def add_new_password(command: Parser, *, or_none: bool) -> None:
         )
 
 
-def new_password(text: str | None, path: str | None, output: Output) -> Secret:
+def new_password(
+    text: str | None, path: str | None, output: Output, *, is_planned: bool = False
+) -> Secret:
     """Get the new password of a user from where it was said to be, or ask for it.
+
+    Args:
+        text: The password itself, if that was typed.
+        path: The file that has it, if one was named.
+        is_planned: Whether a plan will say what is odd about it.
 
     Raises:
         RefusedError: It cannot be read.
     """
+    told = None if is_planned else output
     if text is not None:
         output.message(SEEN_BY_ALL)
-        if text:
-            _warn_of_oddities(text, "the password", output)
+        if told is not None:
+            _warn_of_oddities(Secret(text), "the password", told)
         return Secret(text)
     return (
-        _ask_new_password(output)
-        if path is None
-        else read_secret(path, what="password", output=output)
+        _ask_new_password(told) if path is None else read_secret(path, what="password", output=told)
     )
 
 

@@ -198,6 +198,7 @@ class Changes:
             moment=self._clock.now().isoformat(),
             intent_id=intent_id,
             undoes=watched.undoes,
+            warnings=proposal.plan.warnings,
             keys=watched.keys,
         )
         self.journal.add(entry)

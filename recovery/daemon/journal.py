@@ -56,6 +56,7 @@ class JournalEntry:
         number: Counts the changes of the run, from 1.
         operation: The command that would have done the same.
         steps: What was written, as sentences; names in them are not escaped.
+        warnings: What a person should know, in the same form.
         record_ids: Records that were made, changed or removed.
         author: Who made it.
         moment: When, RFC 3339.
@@ -72,6 +73,7 @@ class JournalEntry:
     moment: str
     intent_id: int
     undoes: int | None
+    warnings: tuple[str, ...] = ()
     keys: tuple[KeyChange, ...] = field(repr=False)
 
     @property

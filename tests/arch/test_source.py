@@ -56,6 +56,7 @@ REVEALS: Final = {
         "record_matches",
         "token_form",
     },
+    "recovery.model.typed_secret": {"oddity_of"},
     "recovery.secret": {
         "Secret.__init__",
         "Secret.length_bytes",

@@ -130,13 +130,29 @@ def test_a_password_that_is_empty_or_too_short_is_asked_for_again(run: Runner) -
             terminal.wait_for(problem)
         terminal.wait_for("New password: ")
         terminal.type(f"{PASSWORD} \n")
-        terminal.wait_for("ends with a blank")
         terminal.wait_for("again: ")
         terminal.type(f"{PASSWORD} \n")
         terminal.wait_for("Type yes")
+        assert terminal.text.count("ends with a blank") == 1
         terminal.type("yes\n")
         done = terminal.end()
     assert done.code == 0
+
+
+@pytest.mark.parametrize("words", ["user update --username", "user create --owner-of o --name"])
+def test_an_odd_password_is_remarked_on_once_and_taken_as_it_is(
+    cli: Cli, tmp_path: Path, words: str
+) -> None:
+    made = make_store(tmp_path / "influxd.bolt", level=21)
+    place = cli.home / "password"
+    place.write_text("one-two-3 \n")
+    name = "alice" if "update" in words else "eve"
+    typed = [*words.replace(" o ", " acme ").split(), name, "--password-file", place, "--yes"]
+    done = cli.run(*typed, "--bolt-path", made.path)
+    assert done.code == 0, done.stderr
+    assert done.stderr.count("ends with a blank; that is taken as it is, as a part of it") == 1
+    verify = ["user", "verify-password", "--username", name, "--password-file", place]
+    assert cli.run(*verify, "--bolt-path", made.path).code == 0
 
 
 def test_two_different_passwords_change_nothing(run: Runner) -> None:

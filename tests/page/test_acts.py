@@ -207,6 +207,41 @@ def test_a_password_is_reset_and_the_user_signs_in(
     assert "session of alice" in other.get("/").text
 
 
+@pytest.mark.parametrize("how", ["password", "new"])
+@pytest.mark.parametrize(
+    ("password", "remark"),
+    [
+        ("one-two-3 ", "The password ends with a blank; that is taken as it is"),
+        ("\N{NO-BREAK SPACE}one-two-3", "begins with U+00A0 (no-break space)"),
+        ('"one-two-3"', "is in quotation marks"),
+        ("one two 3", ""),
+    ],
+)
+def test_an_odd_password_is_taken_as_it_is_and_remarked_on(
+    made: MadeStore, served: Served, visitor: Visitor, how: str, password: str, remark: str
+) -> None:
+    path = f"/users/{made.alice}/password" if how == "password" else "/users/new"
+    who = {} if how == "password" else {"name": "carol", "organization": made.org, "role": "owner"}
+    typed = {**who, "password": password, "again": password, "how": "typed"}
+    done = visitor.do(path, path, typed)
+    assert "Done." in done.text
+    assert remark in done.text
+    assert ("taken as it is" in done.text) is bool(remark)
+    assert "one-two" not in done.text
+    other = Visitor(served, enter=False)
+    assert other.sign_in("alice" if how == "password" else "carol", password).location == "/"
+
+
+def test_the_api_takes_an_odd_password_as_it_is_without_a_word(
+    made: MadeStore, served: Served
+) -> None:
+    path = f"/api/v2/users/{made.alice}/password"
+    for password in (" one-two-3", "one-two-3\N{ZERO WIDTH SPACE}", '"one-two-3"'):
+        answer = served.ask("POST", path, token=served.key, body={"password": password})
+        assert (answer.status, answer.body) == (204, b"")
+        assert Visitor(served, enter=False).sign_in("alice", password).location == "/"
+
+
 def test_a_user_is_made_with_a_role_and_a_password(
     made: MadeStore, served: Served, visitor: Visitor
 ) -> None:

@@ -242,7 +242,7 @@ def _body(options: _Create) -> RequestBody | None:
     if options.permissions is None:
         return None
     # No secret, but read the same way; it ends here as bytes again.
-    text = read_secret(options.permissions, what="list of permissions", output=None)
+    text = read_secret(options.permissions, what="list of permissions", output=None, is_line=False)
     return RequestBody.of(text.reveal().encode())
 
 

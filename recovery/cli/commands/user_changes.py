@@ -61,7 +61,10 @@ def _update(options: _Update, context: Context) -> ExitCode:
         options,
         context,
         lambda _: replace(
-            bare, password=new_password(options.password, options.password_file, context.output)
+            bare,
+            password=new_password(
+                options.password, options.password_file, context.output, is_planned=True
+            ),
         ),
         rehearsed=bare if is_asked else None,
         lacks=(Lack.PASSWORD,) if is_asked else (),

@@ -80,7 +80,9 @@ def _create(options: _Create, context: Context) -> ExitCode:
     def with_password(_: FoundStore) -> CreateUser:
         if options.no_password:
             return bare
-        password = new_password(options.password, options.password_file, context.output)
+        password = new_password(
+            options.password, options.password_file, context.output, is_planned=True
+        )
         return replace(bare, password=password)
 
     is_asked = not options.no_password and options.password is options.password_file is None

@@ -25,7 +25,7 @@ from recovery.secret import Secret
 from recovery.services.access import Loss, loss_warnings
 from recovery.services.changes.plan import Plan
 from recovery.services.tenancy.choosing import UserChoice, cut_name, require_free
-from recovery.services.tenancy.user_creation import id_of_name, require_name
+from recovery.services.tenancy.user_creation import id_of_name, oddities_of, require_name
 
 if TYPE_CHECKING:
     from recovery.services.changes.facts import PlanFacts
@@ -88,7 +88,7 @@ class SetPassword(msgspec.Struct, frozen=True, kw_only=True):
             steps=tuple(steps),
             facts=facts,
             record_ids=(user.id,),
-            warnings=_sign_in_warnings(store, after),
+            warnings=(*oddities_of(self.password), *_sign_in_warnings(store, after)),
             apply=apply,
             verify=lambda tx: self._what_is_wrong(tx, after),
             afterwards=()

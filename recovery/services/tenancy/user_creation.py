@@ -20,6 +20,7 @@ from recovery.model.ids import Id, IdSource, unused
 from recovery.model.mapping import MEMBER, OWNER
 from recovery.model.organization import Organization
 from recovery.model.password import STAND_IN, hash_password, password_matches, require_acceptable
+from recovery.model.typed_secret import TAKEN_AS_IT_IS, oddity_of
 from recovery.model.user import User
 from recovery.ports import Clock, Rng
 from recovery.remedy import Input, Run
@@ -97,7 +98,7 @@ class CreateUser(msgspec.Struct, frozen=True, kw_only=True):
         role = OWNER if self.is_owner else MEMBER
         hashed = None if self.password is None else hash_password(self.password)
         steps = [f"add the active user {cut_name(self.name)}"]
-        warnings = []
+        warnings = list(oddities_of(self.password))
         if hashed is None:
             warnings.append(NO_SIGN_IN)
         else:
@@ -182,6 +183,12 @@ class CreateUser(msgspec.Struct, frozen=True, kw_only=True):
         if self.is_owner and role.user_type != OWNER:
             return "the user is no owner of the organization"
         return None
+
+
+def oddities_of(password: Secret | None) -> tuple[str, ...]:
+    """Warn, in a plan, of what a password has in it that nobody means to type."""
+    oddity = None if password is None else oddity_of(password)
+    return () if oddity is None else (f"the password {oddity}; {TAKEN_AS_IT_IS}",)
 
 
 def user_named(store: MetaTx, name: str) -> User | None:

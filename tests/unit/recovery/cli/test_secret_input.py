@@ -87,7 +87,8 @@ def test_what_nobody_types_is_refused(tmp_path: Path, content: bytes, problem: s
 
 def test_a_document_has_many_lines(tmp_path: Path) -> None:
     (tmp_path / "p").write_bytes(b"[\n\t1\n]\n")
-    assert read_secret(str(tmp_path / "p"), what="list", output=None).reveal() == "[\n\t1\n]"
+    found = read_secret(str(tmp_path / "p"), what="list", output=None, is_line=False)
+    assert found.reveal() == "[\n\t1\n]"
 
 
 @pytest.mark.parametrize("typed", ["S3cret", "/no/such/S3cret", "S3cret\0", "S3cret" * 100])
