@@ -1,8 +1,4 @@
-"""The page in a real browser: a person's jobs, by mouse and by keyboard, with scripts and without.
-
-Debian's Chromium, driven by Playwright. Absent, these tests are skipped with the reason; in CI they
-must run.
-"""
+"""The page in a real browser: jobs of a person, by mouse and keyboard, with scripts and without."""
 
 import re
 from collections.abc import Callable, Iterator
@@ -17,7 +13,6 @@ from tests.support.stores import MadeStore, make_store
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, BrowserContext, Page
 
-CHROMIUM: Final = "/usr/bin/chromium"
 WIDTHS: Final = (320, 800, 1920)
 SCREENS: Final = (
     "/console", "/", "/tokens", "/tokens/{operator}", "/tokens/new/read-write",
@@ -39,20 +34,6 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> MadeStore:
 def served(made: MadeStore) -> Iterator[Served]:
     with serving(made.path) as running:
         yield running
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator["Browser"]:
-    if not Path(CHROMIUM).exists():
-        pytest.skip("no Chromium: apt-get install chromium")
-    try:
-        from playwright.sync_api import sync_playwright  # noqa: PLC0415 # a development dependency
-    except ImportError:
-        pytest.skip("no Playwright: pip install playwright")
-    with sync_playwright() as driver:
-        found = driver.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
-        yield found
-        found.close()
 
 
 class Watched:
