@@ -207,10 +207,14 @@ def test_with_scripts_the_panes_filter_count_and_choose(
     assert pane.locator(".choices li:visible").count() == 1
     pane.locator("text=Select all shown").click()
     assert pane.locator("[data-chosen]").inner_text() == "1 of 3 chosen"
+    here.page.check("input[name=every-write]")
+    said = "May read sensors; write all buckets in acme, for user alice."
+    assert here.page.inner_text("[data-words]") == said
     pane.locator("[data-search]").fill("")
     assert pane.locator("input[name=read]:checked").count() == 1
     pane.locator("text=Deselect all").click()
     assert pane.locator("[data-chosen]").inner_text() == "0 of 3 chosen"
+    assert here.page.inner_text("[data-words]") == "May write all buckets in acme, for user alice."
 
 
 def test_back_reload_and_a_double_click_repeat_nothing(

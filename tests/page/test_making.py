@@ -77,7 +77,7 @@ def test_without_scripts_a_search_keeps_the_ticks_and_says_what_it_will_be(
     )
     form = reply.form(path)
     assert form.fields["read"] == [made.bucket]
-    assert "May read acme / sensors." in reply.text
+    assert "May read acme / sensors, for user alice." in reply.text
     assert (reply.status, reply.body.count('name="write"')) == (200, 1)
     chosen = visitor.send(reply, path, {"act": "all-write"}).form(path)
     assert len(chosen.fields["write"]) == 1

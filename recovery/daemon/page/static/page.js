@@ -32,13 +32,25 @@
     const set = (value) => (event) => {
       event.preventDefault();
       for (const row of rows) if (!row.hidden || !value) for (const box of all("input", row)) box.checked = value;
-      count();
+      pane.dispatchEvent(new Event("change", { bubbles: true }));
     };
     one("[data-all]", pane)?.addEventListener("click", set(true));
     one("[data-none]", pane)?.addEventListener("click", set(false));
     pane.addEventListener("change", count);
     count();
   }
+  // Say in words what the token will be.
+  const said = one("[data-words]"), form = one("form.make");
+  const told = (name) => { const field = one(`#${name}`, form); return field.selectedOptions ? field.selectedOptions[0]?.textContent : field.value; };
+  if (said) form.addEventListener("change", () => {
+    const named = (action) => one(`[name=every-${action}]`, form).checked ? "all buckets"
+      : all(`[name=${action}]:checked`, form).map((box) => box.nextElementSibling.firstChild.textContent.trim()).join(", ");
+    const read = named("read"), write = named("write");
+    const parts = read === write ? [read && `read and write ${read}`] : [read && `read ${read}`, write && `write ${write}`];
+    const what = parts.filter(Boolean).join("; ");
+    said.hidden = !what;
+    said.textContent = `May ${what} in ${told("organization")}, for user ${told("user")}.`;
+  });
   // Another organization has other buckets: ask for them.
   const organization = one("form.make [name=organization]:not([type=hidden])");
   if (organization && one(".panes")) organization.addEventListener("change", () => {
