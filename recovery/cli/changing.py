@@ -52,6 +52,7 @@ def run_planner(
     destination: TokenDestination | None = None,
     rehearsed: Planner | None = None,
     lacks: Iterable[Lack] = (),
+    added_bytes: int = 0,
 ) -> ExitCode:
     """Find the store, show the plan, ask, change the store, and say how it ended.
 
@@ -61,6 +62,7 @@ def run_planner(
         rehearsed: The same command with a stand-in for a secret that `make_planner` will ask for:
             all that needs no answer is found out before.
         lacks: What was not said and a person is needed for, besides the yes.
+        added_bytes: About how much the change adds to the store, where that may be much.
 
     Raises:
         RecoveryError: It was refused or it failed; the error says whether anything was changed.
@@ -93,8 +95,9 @@ def run_planner(
     with Session.open(found.path, write=manner.is_in_place, reads_packed=False) as session:
 
         def propose(planner: Planner) -> Proposal:
+            size_bytes = session.store.file.size_bytes + added_bytes
             with waiting("checking the store"), _all_said(options, lacks):
-                return session.propose(_forewarned(planner, session.store.file.size_bytes), manner)
+                return session.propose(_forewarned(planner, size_bytes), manner)
 
         if rehearsed is not None:
             session.make_ready(propose(rehearsed), ports)

@@ -17,9 +17,17 @@ def store(tmp_path: Path) -> MadeStore:
     return make_store(tmp_path / "influxd.bolt", level=21)
 
 
-@pytest.mark.parametrize("from_stdin", [False, True])
+@pytest.mark.parametrize(
+    ("named", "shell"),
+    [
+        (None, None),
+        ("-", 'exec "$@" <"$0"'),
+        ("/dev/stdin", 'cat "$0" | "$@"'),  # a pipe, which cannot be read twice
+    ],
+    ids=["file", "stdin", "pipe"],
+)
 def test_a_deleted_token_comes_back_from_an_export(
-    cli: Cli, store: MadeStore, *, from_stdin: bool
+    cli: Cli, store: MadeStore, named: str | None, shell: str | None
 ) -> None:
     place = cli.home / "tokens.jsonl"
     bolt = ("--bolt-path", store.path)
@@ -32,11 +40,11 @@ def test_a_deleted_token_comes_back_from_an_export(
     done = cli.run(
         "auth",
         "import",
-        "-" if from_stdin else place,
+        named or place,
         "--yes",
         "--json",
         *bolt,
-        prefix=["sh", "-c", 'exec "$@" <"$0"', str(place)] if from_stdin else (),
+        prefix=() if shell is None else ["sh", "-c", shell, str(place)],
     )
     assert (done.code, json.loads(done.stdout)["record_ids"]) == (0, [store.reader, store.hashed])
     for token in (READER_TOKEN, HASHED_TOKEN):

@@ -1,5 +1,6 @@
 """Changes drawn at random, of every kind."""
 
+from io import BytesIO
 from pathlib import Path
 from random import Random
 from typing import TYPE_CHECKING
@@ -215,7 +216,7 @@ class Draw:
         """Bring what the store had at first, some of it deleted or changed since."""
         lines = self._export.read_bytes().splitlines(keepends=True)
         return ImportAuthorizations(
-            content=b"".join(self._random.sample(lines, self._random.randrange(1, 3))),
+            file=BytesIO(b"".join(self._random.sample(lines, self._random.randrange(1, 3)))),
             is_matched_by_name=self._coin(),
             is_ensured=self._coin(),
             form=self._form(),

@@ -4,9 +4,11 @@ Lives here: `auth export` and `auth import`. Must not live here: the form of a l
 (`recovery.services.authorizations.transfer`).
 """
 
+import io
+import os
 import sys
 from pathlib import Path
-from typing import Final
+from typing import BinaryIO, Final
 
 from recovery.cli.changing import run_planner
 from recovery.cli.context import Context
@@ -130,18 +132,20 @@ def _add_import(command: Parser) -> None:
 
 
 def _import(options: _Import, context: Context) -> ExitCode:
-    content = _content(options.file)
-    return run_planner(
-        options,
-        context,
-        lambda found: ImportAuthorizations(
-            content=content,
-            is_matched_by_name=options.match_by_name,
-            is_ensured=options.ensure,
-            form=options.form,
-            server_hashes=found.files.use_hashed_tokens,
-        ),
-    )
+    with _opened(options.file) as file:
+        size_bytes = file.seek(0, os.SEEK_END)
+        return run_planner(
+            options,
+            context,
+            lambda found: ImportAuthorizations(
+                file=file,
+                is_matched_by_name=options.match_by_name,
+                is_ensured=options.ensure,
+                form=options.form,
+                server_hashes=found.files.use_hashed_tokens,
+            ),
+            added_bytes=size_bytes,
+        )
 
 
 IMPORT: Final = Command(
@@ -157,23 +161,27 @@ IMPORT: Final = Command(
 )
 
 
-def _content(place: str) -> bytes:
-    """Read a file, or standard input."""
+def _opened(place: str) -> BinaryIO:
+    """Open a file, or read what can be read only once: standard input, or a pipe."""
     try:
         if place == STDIN:
-            content = sys.stdin.buffer.read(FILE_SIZE_BYTES_MAX + 1)
+            file: BinaryIO = io.BytesIO(sys.stdin.buffer.read(FILE_SIZE_BYTES_MAX + 1))
         else:
-            with Path(place).open("rb") as file:
-                content = file.read(FILE_SIZE_BYTES_MAX + 1)
+            file = Path(place).open("rb")  # noqa: SIM115 # whoever asked closes it
+            if not file.seekable():
+                with file:
+                    file = io.BytesIO(file.read(FILE_SIZE_BYTES_MAX + 1))
+        size_bytes = file.seek(0, os.SEEK_END)
     except OSError as error:
         name = "standard input" if place == STDIN else displayed(place)
         raise RefusedError(
             reason=f"{name} cannot be read ({error.strerror})",
             hint="name a file made by influx-recovery auth export, or - for standard input",
         ) from None
-    if len(content) > FILE_SIZE_BYTES_MAX:
+    if size_bytes > FILE_SIZE_BYTES_MAX:
+        file.close()
         raise RefusedError(
             reason=f"{displayed(place)} has more than {FILE_SIZE_BYTES_MAX >> 20} MiB",
             hint="split it by lines, and import the parts",
         )
-    return content
+    return file

@@ -12,7 +12,8 @@ authorization/storage.go (hashed token migration), kv/migration/all/0016, 0017 a
 influxdb-metadata sections 6.4, 7.1, 8.4 and recipes R2 and R8.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from hashlib import sha256
 from typing import TYPE_CHECKING, ClassVar, Final
 
 import msgspec
@@ -247,6 +248,18 @@ def differs(tx: MetaTx, planned: Iterable[Authorization]) -> str | None:
         ):
             if token is not None and entry(token) != wanted.id:
                 return f"the index does not lead to authorization {wanted.id}"
+    return None
+
+
+def differs_from_digests(tx: MetaTx, digests: Mapping[Id, bytes]) -> str | None:
+    """Compare as `differs` with records of which only the SHA-256 digest is known."""
+    for authorization_id, digest in digests.items():
+        found = tx.authorizations.get(authorization_id)
+        if found is None or sha256(found.document).digest() != digest:
+            return f"authorization {authorization_id} is not as planned"
+        problem = differs(tx, (found,))
+        if problem is not None:
+            return problem
     return None
 
 

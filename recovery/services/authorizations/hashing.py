@@ -25,7 +25,7 @@ from recovery.model.authorization import Authorization
 from recovery.model.ids import Id
 from recovery.model.token import LEVEL_HASHED, TokenForm, hash_token
 from recovery.remedy import Input, Run
-from recovery.services.authorizations.changes import FREED_PAGES
+from recovery.services.authorizations.changes import FREED_PAGES, differs_from_digests
 from recovery.services.authorizations.choice import choose_authorization, described
 from recovery.services.changes.plan import Plan
 
@@ -136,14 +136,7 @@ class _Moves:
 
     def what_is_wrong(self, tx: MetaTx) -> str | None:
         """Say which record, or index entry, is not as planned."""
-        for one, digest in self._digests.items():
-            found = tx.authorizations.get(one)
-            if found is None or sha256(found.document).digest() != digest:
-                return f"authorization {one} is not as planned"
-            hashed = found.hashed_token
-            if hashed is None or tx.authorizations.hashed_entry(hashed) != one:
-                return f"the index does not lead to authorization {one}"
-        return None
+        return differs_from_digests(tx, self._digests)
 
     def _obstacle(self, before: Authorization, after: Authorization) -> str | None:
         owners: set[Id | None] = set()

@@ -3,6 +3,9 @@
 Lives here: `ImportAuthorizations`, a planner. Must not live here: the form of a
 line (`authorization_transfer`).
 
+A file can have 100,000 lines of 4 kB. So a plan keeps the ID of each new record and a digest of it,
+and the file is read again when the records are written.
+
 Invariants: all lines are written, in one transaction, or none. Whatever stands in the way of any of
 them is listed before anything is written. What is written holds every invariant that a server's own
 record holds: user and organization exist, the permissions are of the store's level and of the
@@ -11,9 +14,10 @@ organization of the record, no token is there twice, raw or hashed.
 Source: spec influxdb-metadata sections 4.6, 5.3, 7.3 and 13.2 (I23 to I25).
 """
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, ClassVar, Final
+from hashlib import sha256
+from typing import TYPE_CHECKING, BinaryIO, ClassVar, Final
 
 from recovery.errors import RefusedError
 from recovery.metastore.transaction import MetaTx
@@ -30,7 +34,7 @@ from recovery.model.permission import Permission
 from recovery.model.token import LEVEL_HASHED, TokenForm, hash_token, hash_variant
 from recovery.remedy import Give, Input, Run
 from recovery.secret import Secret
-from recovery.services.authorizations.changes import differs
+from recovery.services.authorizations.changes import differs_from_digests
 from recovery.services.authorizations.creation import problem_of_token
 from recovery.services.authorizations.new_token import FormChoice, chosen_form
 from recovery.services.authorizations.permission_request import refusal_of
@@ -50,7 +54,7 @@ class ImportAuthorizations:
     """The command `auth import`.
 
     Attributes:
-        content: The whole file; its lines are read one after the other, and not kept.
+        file: The lines, read one after the other, twice, and not kept. It can be positioned.
         is_matched_by_name: Whether users, organizations and buckets are those of the same name,
             as after a new set-up, instead of those with the same ID.
         is_ensured: Whether what is there already, with the same rights, is well.
@@ -60,7 +64,7 @@ class ImportAuthorizations:
 
     operation: ClassVar[str] = "auth import"
 
-    content: bytes = field(repr=False)
+    file: BinaryIO = field(repr=False)
     is_matched_by_name: bool
     is_ensured: bool
     form: FormChoice
@@ -77,9 +81,9 @@ class ImportAuthorizations:
         """
         form = chosen_form(store, self.form, server_hashes=self.server_hashes)
         resolver = _Resolver(store, form, is_matched_by_name=self.is_matched_by_name)
-        made, present, conflicts = [], [], []
+        made, present, conflicts = _Made(), [], []
         line_count = 0
-        for line in decode_lines(self.content):
+        for line in decode_lines(self.file):
             line_count += 1  # enumerate would leave it undefined for no lines
             if isinstance(line, LineError):
                 conflicts.append(str(line))
@@ -94,7 +98,7 @@ class ImportAuthorizations:
                 continue
             obstacle = resolver.claim(authorization)
             if obstacle is None:
-                made.append(authorization)
+                made.add(authorization)
             else:
                 conflicts.append(f"line {line.number}: {obstacle}")
         if conflicts or not line_count:
@@ -103,16 +107,56 @@ class ImportAuthorizations:
             operation=self.operation,
             steps=tuple(_steps(made, present, form)),
             facts={
-                "authorization_ids": [one.id for one in made],
+                "authorization_ids": list(made.digests),
                 "present_ids": list(present),
                 "token_form": form.value,
             },
-            record_ids=tuple(one.id for one in made),
+            record_ids=tuple(made.digests),
             warnings=tuple(resolver.warnings),
-            is_needed=bool(made),
-            apply=_inserting(made),
-            verify=lambda tx: differs(tx, made),
+            is_needed=bool(made.digests),
+            apply=lambda tx: tx.authorizations.insert_all(self._again(resolver, made.digests)),
+            verify=lambda tx: differs_from_digests(tx, made.digests),
         )
+
+    def _again(self, resolver: "_Resolver", digests: Mapping[Id, bytes]) -> Iterator[Authorization]:
+        """Read the records that are to be made a second time; raise `RefusedError` for others."""
+        count = 0
+        try:
+            for line in decode_lines(self.file):
+                if isinstance(line, LineError):
+                    break
+                found = resolver.resolve(line)
+                digest = digests.get(found.id)
+                if digest is not None:  # else it is there already
+                    if sha256(found.document).digest() != digest:
+                        break
+                    count += 1
+                    yield found
+        except _ConflictError:
+            count = -1
+        if count != len(digests):
+            raise RefusedError(
+                reason="what is to be imported became another file while it was read",
+                hint="see that nothing writes to it, and import it again",
+            )
+
+
+class _Made:
+    """The records that are to be made.
+
+    Attributes:
+        digests: The SHA-256 digest of each, by ID.
+        samples: The first of them, each with its description and the number of its permissions.
+    """
+
+    def __init__(self) -> None:
+        self.digests: dict[Id, bytes] = {}
+        self.samples: list[tuple[Id, str, int]] = []
+
+    def add(self, one: Authorization) -> None:
+        self.digests[one.id] = sha256(one.document).digest()
+        if len(self.samples) < STEPS_SHOWN:
+            self.samples.append((one.id, one.description, len(one.permissions())))
 
 
 class _ConflictError(Exception):
@@ -293,20 +337,16 @@ def _refusal(conflicts: list[str], line_count: int) -> RefusedError:
     )
 
 
-def _steps(made: list[Authorization], present: list[Id], form: TokenForm) -> Iterator[str]:
+def _steps(made: _Made, present: list[Id], form: TokenForm) -> Iterator[str]:
     if present:
         yield f"leave {len(present)} authorizations alone that are there already"
-    if not made:
+    count = len(made.digests)
+    if not count:
         return
     stored = "as they are" if form is TokenForm.RAW else "as SHA-256 hashes"
-    yield f"add {len(made)} authorizations with an index entry each, raw tokens {stored}"
-    for one in made[:STEPS_SHOWN]:
-        count = len(one.permissions())
-        yield f"add {one.id} ({one.description or 'no description'}), {count} permissions"
-    if len(made) > STEPS_SHOWN:
-        yield f"and {len(made) - STEPS_SHOWN} more"
-
-
-def _inserting(made: list[Authorization]) -> Callable[[MetaTx], None]:
-    ordered = sorted(made, key=lambda one: one.id)
-    return lambda tx: tx.authorizations.insert_all(ordered)
+    yield f"add {count} authorizations with an index entry each, raw tokens {stored}"
+    for authorization_id, description, permission_count in made.samples:
+        named = f"{authorization_id} ({description or 'no description'})"
+        yield f"add {named}, {permission_count} permissions"
+    if count > STEPS_SHOWN:
+        yield f"and {count - STEPS_SHOWN} more"

@@ -14,8 +14,7 @@ Source: spec influxdb-metadata section 4.6; the form itself is ours.
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from io import BytesIO
-from typing import Final
+from typing import BinaryIO, Final
 
 import msgspec
 
@@ -103,10 +102,11 @@ def _on_one_line(record: bytes) -> bytes:
         return msgspec.json.format(mended(record), indent=-1)
 
 
-def decode_lines(content: bytes) -> Iterator[Line | LineError]:
-    """Read all lines but empty ones, or what is wrong with them."""
+def decode_lines(file: BinaryIO) -> Iterator[Line | LineError]:
+    """Read all lines but empty ones, or what is wrong with them, from the first byte of a file."""
     decoder = _LineDecoder()
-    for number, text in enumerate(BytesIO(content), start=1):
+    file.seek(0)
+    for number, text in enumerate(file, start=1):
         if text.strip():
             try:
                 yield decoder.decode(number, text)

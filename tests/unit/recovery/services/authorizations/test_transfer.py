@@ -5,6 +5,7 @@ import re
 import shutil
 import stat
 from collections.abc import Sequence
+from io import BytesIO
 from pathlib import Path
 from typing import Any
 
@@ -70,7 +71,7 @@ def bring(
     form: FormChoice = FormChoice.BY_STORE,
 ) -> Outcome:
     planner = ImportAuthorizations(
-        content=content,
+        file=BytesIO(content),
         is_matched_by_name=by_name,
         is_ensured=ensure,
         form=form,
@@ -268,9 +269,38 @@ def test_two_lines_with_one_token_are_a_conflict(level21: MadeStore) -> None:
         bring(emptied(level21), content + content)
 
 
+def test_a_file_that_changes_between_plan_and_change_is_refused(level21: MadeStore) -> None:
+    content = export(level21, user="bob").read_bytes()
+    path = emptied(level21)
+    for other in (
+        content.replace(b'"active"', b'"inactive"'),  # another record
+        content[:-1] + b" broken\n",
+        b"",
+        content.replace(b'"status":"active"', b'"status":"strange"'),
+    ):
+        file = BytesIO(content)
+        planner = ImportAuthorizations(
+            file=file,
+            is_matched_by_name=False,
+            is_ensured=False,
+            form=FormChoice.BY_STORE,
+            server_hashes=None,
+        )
+        before = path.read_bytes()
+        with MetaStore.open(path, write=True) as store:
+            with store.view() as tx:
+                plan = planner.plan(tx)
+            file.seek(0)
+            file.truncate()
+            file.write(other)
+            with pytest.raises(RefusedError, match="became another"), store.staged(plan.apply):
+                pass
+        assert path.read_bytes() == before
+
+
 def test_lines_of_another_kind_are_refused_one_by_one() -> None:
     content = b'{"version":2,"kind":"authorization","record":{}}\n\n[]\n'
-    problems = [one for one in decode_lines(content) if isinstance(one, LineError)]
+    problems = [one for one in decode_lines(BytesIO(content)) if isinstance(one, LineError)]
     assert [(one.number, one.problem) for one in problems] == [
         (1, "it is of another kind or version"),
         (3, "it is no line of an export"),

@@ -4,6 +4,7 @@ import importlib
 import inspect
 import pkgutil
 from collections.abc import Callable
+from io import BytesIO
 from pathlib import Path
 
 import pytest
@@ -144,8 +145,10 @@ def import_of_another(made: MadeStore) -> Planner:
     )
     change(made.path, DeleteAuthorization(authorization_id=made.operator, is_ensured=False))
     return ImportAuthorizations(
-        content=b"".join(
-            line for line in content.splitlines(keepends=True) if made.operator.encode() in line
+        file=BytesIO(
+            b"".join(
+                line for line in content.splitlines(keepends=True) if made.operator.encode() in line
+            )
         ),
         is_matched_by_name=False,
         is_ensured=False,
