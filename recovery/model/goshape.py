@@ -356,6 +356,37 @@ LABEL: Final = _shape(id=is_id, orgID=is_id, name=is_text, properties=is_text_ma
 """Type Label of label.go."""
 
 
+def _is_string(raw: bytes) -> bool:
+    return raw[:1] == b'"' and is_text(raw)
+
+
+def _is_arguments(raw: bytes) -> bool:
+    """Tell whether a value decodes into the values of a variable, whose type says what they are."""
+    if raw == _NULL:
+        return True
+    try:
+        fields = decode_fields(raw)
+        kind, values = text_field(fields, "type"), bytes(fields.get("values", _NULL)).strip()
+        inner = dict(_members(values)) if values[:1] == b"{" else {}
+    except UndecodableError:
+        return False
+    match kind:
+        case "constant":
+            return values[:1] == b"[" and list_of(_is_string)(values)
+        case "map":
+            return values[:1] == b"{" and all(_is_string(one.strip()) for one in inner.values())
+        case "query":
+            return all(_is_string(inner.get(name, b"").strip()) for name in ("query", "language"))
+    return False
+
+
+VARIABLE: Final = _shape(
+    id=is_id, orgID=is_id, name=is_text, description=is_text, selected=list_of(is_text),
+    arguments=_is_arguments, createdAt=is_moment, updatedAt=is_moment,
+)  # fmt: skip
+"""Types Variable, and VariableArguments with its own UnmarshalJSON, of variable.go."""
+
+
 def _is_known_view(raw: bytes) -> bool:
     try:
         return text_field(decode_fields(raw), "shape") in {"chronograf-v2", "empty"}

@@ -4,6 +4,7 @@ Each is named by what is broken, and says which findings it makes and whether re
 Tests apply one of them, or several at random.
 """
 
+import base64
 from dataclasses import dataclass
 from typing import Final
 
@@ -75,6 +76,9 @@ def _b(
         is_mended=mended,
         levels=levels,
     )
+
+
+NOBODY_IN_BASE64: Final = base64.b64encode(NOBODY.encode()).decode()
 
 
 def _rekey(tx: MetaTx, table: str, key: str, new_key: str) -> None:
@@ -282,14 +286,14 @@ BREAKAGES: Final = (
     _b("authorization with a description that is no text", "I23 F",
        lambda tx, m: change(tx, AUTHS, m.hashed, description=7), mended=True),
     _b("organization undecodable", "I14 H",
-       lambda tx, m: put(tx, ORGS, m.other_org, GARBAGE), mended=False),
+       lambda tx, m: put(tx, ORGS, m.other_org, GARBAGE), mended=True),
     _b("organization under a wrong key", "I14 H",
        lambda tx, m: _rekey(tx, ORGS, m.other_org, NOBODY), mended=False),
     _b("organization without a name", "I14 H, I14 H",
        lambda tx, m: change(tx, ORGS, m.other_org, name=" \t"), mended=True),
     _b("record of an organization lost",
-       "I14 H, I15 M, I15 M, I20 L",
-       lambda tx, m: drop(tx, ORGS, m.other_org), mended=False),
+       "I14 H",
+       lambda tx, m: drop(tx, ORGS, m.other_org), mended=True),
     _b("organization name not in the index", "I14 H",
        lambda tx, _: drop(tx, "organizationindexv1", "other"), mended=True, levels=ALL_LEVELS),
     _b("organization name of nobody", "I14 H",
@@ -406,6 +410,23 @@ BREAKAGES: Final = (
        lambda tx, m: change(tx, AUTHS, m.reader,
                             permissions=_permission(type="buckets", orgID=m.other_org)),
        mended=False),
+    _b("authorization that names no user", "I24 H",
+       lambda tx, m: change(tx, AUTHS, m.hashed, userID=None), mended=False),
+    _b("1.x authorization that names no user", "I29 H",
+       lambda tx, m: change(tx, LEGACY, m.legacy, userID=None), mended=False),
+    _b("variable without the values of its type", "I32 M",
+       lambda tx, _: change(tx, "variablesv1", VARIABLE, arguments={"type": "map", "values": []}),
+       mended=False),
+    _b("variable with a time that is none", "I32 M",
+       lambda tx, _: change(tx, "variablesv1", VARIABLE, createdAt="none"), mended=True),
+    _b("variable of no organization", "I32 M, I32 M",
+       lambda tx, _: change(tx, "variablesv1", VARIABLE, orgID=NOBODY), mended=True),
+    _b("dashboard of no organization", "I31 M",
+       lambda tx, _: change(tx, "dashboardsv2", DASHBOARD, orgID=NOBODY), mended=True),
+    _b("DBRP mapping of no organization", "I28 M, I28 M, I28 M",
+       lambda tx, _: change(tx, "dbrpv1", OTHER_DBRP, orgID=NOBODY), mended=True),
+    _b("stack of no organization", "I32 M",
+       lambda tx, _: change(tx, "v1_pkger_stacks", STACK, orgID=NOBODY_IN_BASE64), mended=True),
     _b("authorization of no organization", "I24 H",
        lambda tx, m: change(tx, AUTHS, m.hashed, orgID=NOBODY, permissions=[]), mended=False),
     _b("token not in the index", "I25 H",

@@ -182,6 +182,7 @@ MAKES_AGAIN: Final = (
     "repair makes the bucket again, with the name and the organization that the index has, and the "
     "retention period that the engine's catalogue has; its data are found again"
 )
+REPLACES: Final = f"{MAKES_AGAIN}; its description is then in the backup only"
 TAKES_KEY: Final = "repair gives it the ID that its key says, as the index does"
 TAKES_ID: Final = "repair puts it under its ID, as the index does"
 TAKES_OTHER_NAME: Final = (
@@ -403,7 +404,7 @@ class _Catalogue:
         made = self._made_of(key, entries[0]) if len(entries) == 1 else None
         if made is None:
             return finding
-        return replace(finding, mend=made.mend, remedy=made.remedy)
+        return replace(finding, mend=made.mend, remedy=REPLACES)
 
     def _made_of(self, key: bytes, entry: bytes) -> Adoption | None:
         bucket_id, org_id = parse_id(key), text_of(entry[:ID_LENGTH])

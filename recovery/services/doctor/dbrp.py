@@ -114,21 +114,25 @@ def examine_dbrp(chart: Chart) -> Iterator[Finding]:
     by_database = IndexAudit(chart.tx.table(BY_DATABASE), TABLE, INDEX, adopt=adopt)
     by_org = IndexAudit(chart.tx.table(BY_ORG), TABLE, INDEX, adopt=adopt)
     databases: dict[bytes, list[_Dbrp]] = {}
+    homeless: set[str] = set()
     for found in well_kept(TABLE, chart, population, _decode, RULES, DBRP):
         if isinstance(found, Finding):
             yield found
             continue
         key, dbrp = found
-        databases.setdefault(dbrp.database_key, []).append(dbrp)
+        has_org = chart.orgs.has(dbrp.org_id)
+        if has_org:
+            databases.setdefault(dbrp.database_key, []).append(dbrp)
+        else:
+            homeless.add(dbrp.id)
         if not dbrp.is_virtual:
             in_database = dbrp.database_key + f"/{dbrp.id}".encode()
             in_org = f"{dbrp.org_id}/{dbrp.id}".encode()
-            has_org = chart.orgs.has(dbrp.org_id)
             if has_org or chart.tx.table(BY_DATABASE).get(in_database) == key:
                 by_database.want(in_database, key)
             if has_org or chart.tx.table(BY_ORG).get(in_org) == key:
                 by_org.want(in_org, key)
-        if not chart.orgs.has(dbrp.org_id):
+        if not has_org:
             yield NO_ORG.broken(TABLE, dbrp.id)
         elif not chart.buckets.has(dbrp.bucket_id):
             # influxd leaves a bucket's own mapping where it deletes the bucket.
@@ -136,18 +140,21 @@ def examine_dbrp(chart: Chart) -> Iterator[Finding]:
     yield from by_database.findings(population)
     if chart.level >= LEVEL_BY_ORG:
         yield from by_org.findings(population)
-    yield from _defaults(chart, databases, population)
+    yield from _defaults(chart, databases, population, homeless)
 
 
 def _defaults(
-    chart: Chart, databases: dict[bytes, list[_Dbrp]], population: Population
+    chart: Chart,
+    databases: dict[bytes, list[_Dbrp]],
+    population: Population,
+    homeless: set[str],
 ) -> Iterator[Finding]:
     table = chart.tx.table(DEFAULTS)
     if not table.is_there or not population.is_there:
         return
     for key, value in table.items():
         mappings = databases.pop(key, [])
-        if text_of(value) in population.opaque:
+        if text_of(value) in population.opaque or text_of(value) in homeless:
             continue
         if not mappings:
             yield spared(USELESS_DEFAULT.broken(DEFAULTS, value, mend=deleting((DEFAULTS, key))))

@@ -49,6 +49,14 @@ NO_USER: Final = Rule(
     operations=("v1-auth delete",),
     is_advice=True,
 )
+NO_USER_ID: Final = Rule(
+    number="I29",
+    severity=Severity.HIGH,
+    problem="is a 1.x authorization that names no user",
+    effect="refused, and each list of 1.x authorizations ends with 400",
+    remedy="repair cannot know whose it was: delete it",
+    operations=("v1-auth delete",),
+)
 NO_ORG: Final = Rule(
     number="I29",
     severity=Severity.HIGH,
@@ -129,7 +137,9 @@ def _record(chart: Chart, authorization: Authorization) -> Iterator[Finding]:
         yield ODD_STATUS.broken(TABLE, authorization.id)
     if authorization.token is None:
         yield NO_NAME.broken(TABLE, authorization.id)
-    if not chart.users.has(authorization.user_id):
+    if authorization.user_id is None:
+        yield NO_USER_ID.broken(TABLE, authorization.id)
+    elif not chart.users.has(authorization.user_id):
         yield NO_USER.broken(TABLE, authorization.id)
     if not chart.orgs.has(authorization.org_id):
         yield NO_ORG.broken(TABLE, authorization.id)

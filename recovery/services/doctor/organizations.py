@@ -9,16 +9,23 @@ Source: spec influxdb-metadata sections 4.3, 4.4, 4.8, 13.2.
 from collections.abc import Iterator
 from typing import Final
 
+from msgspec.structs import replace
+
 from recovery.metastore.transaction import MetaTx
 from recovery.model.bucket import SYSTEM_BUCKETS, TYPE_SYSTEM, SystemBucket
 from recovery.model.display import is_typeable
 from recovery.model.gojson import format_time
 from recovery.model.goshape import ORGANIZATION
-from recovery.model.ids import ID_LENGTH
-from recovery.model.organization import Organization, decode_organization, index_name
+from recovery.model.ids import ID_LENGTH, parse_id
+from recovery.model.organization import (
+    Organization,
+    decode_organization,
+    encode_organization,
+    index_name,
+)
 from recovery.services.doctor.chart import Chart, as_id, text_of
-from recovery.services.doctor.finding import Finding, Mend, Rule, Severity, spared
-from recovery.services.doctor.indexes import IndexAudit, index_rules
+from recovery.services.doctor.finding import Finding, Mend, Rule, Severity, putting, spared
+from recovery.services.doctor.indexes import Adoption, IndexAudit, index_rules
 from recovery.services.doctor.records import (
     BY_ITS_ID,
     hard_name,
@@ -58,6 +65,14 @@ TAKES_OTHER_NAME: Final = (
     "repair leaves it alone, because the organization is found by that name: asked for "
     "it, repair gives it that name"
 )
+MAKES_AGAIN: Final = (
+    "repair makes the organization again, with its ID and the name that the index has; its "
+    "description is not there any more"
+)
+REPLACES: Final = (
+    "repair makes the organization again, with its ID and the name that the index has; what its "
+    "record had, the description too, is then in the backup only"
+)
 NO_SYSTEM_BUCKET: Final = Rule(
     number="I17",
     severity=Severity.MEDIUM,
@@ -89,16 +104,23 @@ def examine_organizations(chart: Chart) -> Iterator[Finding]:
     adopt = naming(TABLE, chart, decode_organization, _has_name, remedies)
     with_buckets = {key[:ID_LENGTH] for key, _ in chart.tx.table("bucketindexv1").items()}
 
-    def orphan(org_id: bytes, finding: Finding) -> Finding:
+    def revive(org_id: bytes, entry: bytes) -> Adoption | None:
         # A server that deletes an organization takes its buckets along, and leaves its entry where
         # the name begins or ends with blanks.
+        made = _made_of(chart, org_id, entry) if org_id in with_buckets else None
+        if made is not None:
+            chart.orgs.opaque.add(text_of(org_id))
+        return made
+
+    def orphan(org_id: bytes, finding: Finding) -> Finding:
         return spared(finding) if org_id in with_buckets else finding
 
-    audit = IndexAudit(chart.tx.table(INDEX), TABLE, NAMES, adopt=adopt, orphan=orphan)
+    index = chart.tx.table(INDEX)
+    audit = IndexAudit(index, TABLE, NAMES, adopt=adopt, orphan=orphan, revive=revive)
     rules = UNDECODABLE, WRONG_KEY
     for found in well_kept(TABLE, chart, chart.orgs, decode_organization, rules, ORGANIZATION):
         if isinstance(found, Finding):
-            yield found
+            yield _remaking(chart, found)
             continue
         key, org = found
         name = index_name(org.name).encode("utf-8", "surrogateescape")
@@ -133,6 +155,26 @@ def examine_system_buckets(chart: Chart) -> Iterator[Finding]:
             )
             is_stuck = system.name == TASKS_BUCKET and chart.explain_stuck(org_id)
             yield chart.stopping(finding, FROM_2_5) if is_stuck else finding
+
+
+def _made_of(chart: Chart, key: bytes, entry: bytes) -> Adoption | None:
+    """Make an organization again, of its ID and its name in the index."""
+    org_id, name = parse_id(key), entry.decode("utf-8", "surrogateescape")
+    if org_id is None or not is_typeable(name) or not chart.tx.table(TABLE).is_there:
+        return None
+    now = format_time(chart.repairer.clock.now())
+    document = encode_organization(org_id=org_id, name=name, description="", now=now)
+    return Adoption(mend=putting(TABLE, key, document), remedy=MAKES_AGAIN, is_on_request=False)
+
+
+def _remaking(chart: Chart, finding: Finding) -> Finding:
+    """Make an organization that cannot be decoded again, if one entry leads to it."""
+    if finding.mend is not None or finding.problem != UNDECODABLE.problem or finding.id is None:
+        return finding
+    key = finding.id.encode()
+    entries = [entry for entry, value in chart.tx.table(INDEX).items() if value == key]
+    made = _made_of(chart, key, entries[0]) if len(entries) == 1 else None
+    return finding if made is None else replace(finding, mend=made.mend, remedy=REPLACES)
 
 
 def _has_name(org: Organization) -> bool:

@@ -122,6 +122,9 @@ def test_a_task_is_kept_while_other_records_of_its_organization_are_there(
 ) -> None:
     def lose(tx: MetaTx) -> None:
         drop(tx, "organizationsv1", full.org)
+        names = tx.table("organizationindexv1")
+        for name in [name for name, value in names.items() if value == full.org.encode()]:
+            names.delete(name)
 
     edit(full.path, lose)
     (task,) = (one for one in examined(full.path).findings if one.number == "I26")
