@@ -22,6 +22,7 @@ _OPERATIONS: Final = {
     Obstacle.SESSION_FAILS: "store check",
     Obstacle.INACTIVE: "user activate",
     Obstacle.NO_ROLE: "org add-owner",
+    Obstacle.LIST_FAILS: "store repair",
 }
 
 

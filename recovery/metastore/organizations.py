@@ -5,11 +5,13 @@ Lives here: `Organizations`. Must not live here: their buckets (`buckets`) and m
 Source: InfluxDB v2.9.1 tenant/storage_org.go; spec section 4.3.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 from recovery.metastore.records import NamedRecords
 from recovery.metastore.table import Table
-from recovery.model.ids import Id
+from recovery.model.gojson import UndecodableError
+from recovery.model.goshape import ORGANIZATION, can_decode
+from recovery.model.ids import Id, parse_id
 from recovery.model.organization import (
     Organization,
     decode_organization,
@@ -33,6 +35,19 @@ class Organizations(NamedRecords[Organization]):
     def indexed_id(self, name: str) -> Id | None:
         """Look a name up in the index, as the server does."""
         return self._indexed(_key(name))
+
+    def bare_ids(self) -> Iterator[Id]:
+        """Give the IDs of records that a server decodes into an organization without an ID."""
+        for key, document in self._records.items():
+            if document.startswith(b'{"id":"'):
+                continue  # as a server writes it
+            org_id = parse_id(key)
+            if org_id is None or not can_decode(document, ORGANIZATION):
+                continue
+            try:
+                decode_organization(document)
+            except UndecodableError:
+                yield org_id
 
     def insert(self, org_id: Id, *, name: str, description: str, now: str) -> None:
         """Write a new organization with its index entry; it needs buckets and an owner too.

@@ -377,7 +377,8 @@ def _is_arguments(raw: bytes) -> bool:
             return values[:1] == b"{" and all(_is_string(one.strip()) for one in inner.values())
         case "query":
             return all(_is_string(inner.get(name, b"").strip()) for name in ("query", "language"))
-    return False
+        case _:
+            return False
 
 
 VARIABLE: Final = _shape(

@@ -54,6 +54,10 @@ class Obstacle(StrEnum):
     )
     INACTIVE = "it is inactive"
     NO_ROLE = "it has no role in any organization, so it would see nothing"
+    LIST_FAILS = (
+        "an organization that it may see has lost its ID, so that listing the organizations ends "
+        "with 400, and the browser shows nothing"
+    )
 
     @property
     def told(self) -> str:
@@ -248,6 +252,7 @@ def sign_in_standing(
     stored_password: bytes | None,
     has_rights: bool,
     has_session: bool = True,
+    has_list: bool = True,
 ) -> SignInStanding:
     """Judge a sign-in with the right password.
 
@@ -257,6 +262,7 @@ def sign_in_standing(
         has_session: Whether the server can work out its rights, which it does at each request.
         has_rights: Whether it has a role in an organization or in the instance, or a token that
             shows organizations, whose permissions count in a session as well.
+        has_list: Whether the server can list the organizations that it may see.
     """
     obstacles = tuple(
         obstacle
@@ -271,6 +277,7 @@ def sign_in_standing(
             (Obstacle.SESSION_FAILS, not has_session),
             (Obstacle.INACTIVE, user.is_inactive),
             (Obstacle.NO_ROLE, has_session and not has_rights),
+            (Obstacle.LIST_FAILS, has_session and has_rights and not has_list),
         )
         if stands
     )
@@ -284,6 +291,7 @@ _SIGN_INS: Final = {
     Obstacle.SESSION_FAILS: Answer.POWERLESS,
     Obstacle.INACTIVE: Answer.FORBIDDEN,
     Obstacle.NO_ROLE: Answer.POWERLESS,
+    Obstacle.LIST_FAILS: Answer.POWERLESS,
 }
 """What the first obstacle comes to, other than 401."""
 

@@ -114,6 +114,9 @@ class Rights(msgspec.Struct, frozen=True, kw_only=True):
         failing: Users with a membership that cannot be understood: each of their requests fails.
         is_readable: Whether memberships and authorizations can be read; otherwise the requests of
             all sessions fail.
+        bare: Organizations whose record a server takes for one without an ID.
+        listing: Users who see organizations by their memberships in them only, and none of these
+            is bare: only for them a server can list organizations while there are bare ones.
     """
 
     found: set[Id]
@@ -121,6 +124,8 @@ class Rights(msgspec.Struct, frozen=True, kw_only=True):
     kept: set[Id]
     failing: set[Id]
     is_readable: bool
+    bare: frozenset[Id]
+    listing: set[Id]
 
     def sign_in(self, tx: MetaTx, user: User) -> SignInStanding:
         """Judge a sign-in of a user with the right password."""
@@ -130,6 +135,7 @@ class Rights(msgspec.Struct, frozen=True, kw_only=True):
             stored_password=tx.passwords.get(user.id),
             has_rights=user.id in self.seeing,
             has_session=self.is_readable and user.id not in self.failing,
+            has_list=not self.bare or user.id in self.listing,
         )
 
 
@@ -138,18 +144,25 @@ def role_rights(tx: MetaTx) -> Rights:
 
     As a server does, by the index of memberships by user: a role that it does not lead to is none.
     """
-    seeing, failing = set(), set()
+    seeing, failing, impeded = set(), set(), set()
+    bare = frozenset(tx.organizations.bare_ids())
     for user_id, mapping in tx.mappings.walk_by_user():
         if mapping is None:
             failing.add(user_id)
         elif mapping.user_id == user_id and is_role(tx, mapping):
             seeing.add(user_id)
+            if mapping.resource_type != ORGS:
+                impeded.add(user_id)
+        elif mapping.resource_id in bare:
+            impeded.add(user_id)
     return Rights(
         found=tx.users.found_ids(),
         seeing=seeing,
         kept=seeing,
         failing=failing,
         is_readable=tx.mappings.are_there,
+        bare=bare,
+        listing=seeing - impeded,
     )
 
 
@@ -181,17 +194,24 @@ def rights(
     by_role = role_rights(tx)
     level = operator_levels(tx)
     problems: list[RecordProblem] = []
-    seeing, kept = set(by_role.seeing), set(by_role.seeing)
+    seeing, kept, with_tokens = set(by_role.seeing), set(by_role.seeing), set[Id]()
     for one in tx.authorizations.walk(problems):
         note(one)
         if one.user_id is not None and level(one) is not OperatorLevel.NONE:
             seeing.add(one.user_id)
+            with_tokens.add(one.user_id)
             if loss is None or not loss.concerns(one):
                 kept.add(one.user_id)
     if loss is not None and loss.user_id is not None:
         kept.discard(loss.user_id)
     is_readable = by_role.is_readable and not (problems and _breaks_sessions(tx))
-    return msgspec.structs.replace(by_role, seeing=seeing, kept=kept, is_readable=is_readable)
+    return msgspec.structs.replace(
+        by_role,
+        seeing=seeing,
+        kept=kept,
+        is_readable=is_readable,
+        listing=by_role.listing - with_tokens,
+    )
 
 
 def rights_by_tokens(tx: MetaTx, administrators: Collection[str]) -> Rights:

@@ -389,6 +389,8 @@ BREAKAGES: Final = (
        lambda tx, m: change(tx, AUTHS, m.hashed, status="gone"), mended=False),
     _b("raw authorization that names no organization", "I24 F",
        lambda tx, m: change(tx, AUTHS, m.reader, orgID=None, permissions=[]), mended=False),
+    _b("raw authorization that names an organization in its permissions only", "I24 F",
+       lambda tx, m: change(tx, AUTHS, m.reader, orgID=None), mended=True),
     _b("raw authorization that names no organization before 2.8", "I24 H",
        lambda tx, m: change(tx, AUTHS, m.reader, orgID=None, permissions=[]), mended=False,
        levels=(17, 20)),

@@ -87,8 +87,13 @@ NO_ORG_ID: Final = Rule(
     severity=Severity.HIGH,
     problem="is an authorization that names no organization",
     effect="the API does not list it, and the record cannot be changed",
-    remedy="repair cannot know whose it was: delete it",
+    remedy="repair cannot know whose it was, as its permissions do not all name one organization "
+    "that is there: delete it, and make a new one",
     operations=("auth delete",),
+)
+TAKES_ORG: Final = (
+    "repair puts the organization back that all its permissions name; influxd makes no token that "
+    "permits something in another one"
 )
 NO_PERMISSIONS: Final = Rule(
     number="I23",
@@ -270,7 +275,8 @@ class _Examiner:
             yield self._unwritable(ODD_STATUS.broken(TABLE, authorization.id), authorization)
         if not judgement.is_known:
             yield ODD_PERMISSION.broken(TABLE, authorization.id)
-        if judgement.org_ids and judgement.org_ids != {authorization.org_id}:
+        is_known = authorization.org_id is not None
+        if is_known and judgement.org_ids and judgement.org_ids != {authorization.org_id}:
             yield FOREIGN_PERMISSION.broken(TABLE, authorization.id)
         if authorization.permissions_json == b"null" and _lacks_permissions(authorization):
             yield NO_PERMISSIONS.broken(TABLE, authorization.id)
@@ -282,13 +288,26 @@ class _Examiner:
             is_trace = chart.users.is_blank or authorization.user_id in chart.lost_users
             yield spared(finding) if is_trace else finding
         if authorization.org_id is None:
-            yield self._unwritable(NO_ORG_ID.broken(TABLE, authorization.id), authorization)
+            yield self._unwritable(self._without_org(authorization, judgement), authorization)
         elif not chart.orgs.has(authorization.org_id):
             yield NO_ORG.broken(TABLE, authorization.id)
         yield from self._token(authorization)
         self._count_access(authorization, judgement.level)
         if authorization.user_id is not None and judgement.level is not OperatorLevel.NONE:
             chart.users_with_tokens.add(authorization.user_id)
+
+    def _without_org(self, authorization: Authorization, judgement: _Judgement) -> Finding:
+        """Give an authorization that has lost the ID of its organization."""
+        key, named = authorization.id.encode(), judgement.org_ids & self._chart.orgs.known
+        if len(judgement.org_ids) != 1 or not named:
+            return NO_ORG_ID.broken(TABLE, key)
+
+        def put_back(tx: MetaTx) -> None:
+            now = decode_authorization(tx.table(TABLE).get(key) or b"")
+            tx.table(TABLE).put(key, now.rewritten({"orgID": next(iter(named))}))
+
+        finding = NO_ORG_ID.broken(TABLE, key, mend=put_back, remedy=TAKES_ORG)
+        return replace(finding, operations=())
 
     def _unwritable(self, finding: Finding, authorization: Authorization) -> Finding:
         """Say that a record which is to be hashed cannot be written again."""

@@ -37,7 +37,7 @@ READABLE: Final = (
     "repair puts its ID back, which its key says, and takes those texts and times out that cannot "
     "be read and that nothing depends on"
 )
-LISTS_FAIL: Final = "each list of its kind ends with 400, for every token and every session"
+LISTS_FAIL: Final = "each list of its kind that would show it ends with 400"
 BY_ITS_ID: Final = "give it another name, with its ID in the place of the first NAME"
 
 

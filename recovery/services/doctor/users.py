@@ -135,6 +135,7 @@ def count_sign_ins(chart: Chart) -> Iterator[Finding]:
     known = msgspec.structs.replace(
         by_role,
         seeing=by_role.seeing | chart.users_with_tokens,
+        listing=by_role.listing - chart.users_with_tokens,
         is_readable=by_role.is_readable and chart.can_list_authorizations,
     )
     for user_id in sorted(chart.users.known):

@@ -291,6 +291,29 @@ def test_the_last_trace_of_a_lost_record_stays_until_the_loss_is_accepted(
     assert words(examined(full.path)) == ()
 
 
+@pytest.mark.parametrize(
+    ("document", "count"), [(b"{}", 0), (b"null", 0), (b"garbage", 1), (None, 1)]
+)
+def test_who_gets_in_depends_on_whether_organizations_can_be_listed(
+    full: FullStore, document: bytes | None, count: int
+) -> None:
+    """One without an ID ends the list with 400 for all who may see it; others are left out."""
+
+    def lose(tx: MetaTx) -> None:
+        table = tx.table("organizationsv1")
+        if document is None:
+            table.delete(full.other_org.encode())
+        else:
+            table.put(full.other_org.encode(), document)
+
+    whole = examined(full.path).verdict.access.sign_in_count
+    edit(full.path, lose)
+    assert examined(full.path).verdict.access.sign_in_count == count
+    change(full.path, repair())
+    assert words(examined(full.path)) == ()
+    assert examined(full.path).verdict.access.sign_in_count == whole
+
+
 def test_every_command_that_a_remedy_names_is_there() -> None:
     known = set(COMMANDS)
     named = set()
