@@ -107,7 +107,9 @@ def examine_organizations(chart: Chart) -> Iterator[Finding]:
     def revive(org_id: bytes, entry: bytes) -> Adoption | None:
         # A server that deletes an organization takes its buckets along, and leaves its entry where
         # the name begins or ends with blanks.
-        made = _made_of(chart, org_id, entry) if org_id in with_buckets else None
+        if org_id not in with_buckets or chart.tx.table(TABLE).has(org_id):
+            return None
+        made = _made_of(chart, org_id, entry)
         if made is not None:
             chart.orgs.opaque.add(text_of(org_id))
         return made

@@ -17,8 +17,10 @@ import sqlite3
 from collections.abc import Callable, Iterator
 from contextlib import closing
 from pathlib import Path
-from typing import Final
+from typing import Final, TypeAlias
 from urllib.parse import quote
+
+import msgspec
 
 from recovery.model.ids import Id, parse_id
 from recovery.model.schema import SQL_MIGRATIONS, versions_of_levels
@@ -104,6 +106,20 @@ BAD_REPLICATION: Final = Rule(
     effect="influxd stops: Failed to open replications service",
     remedy="repair does not change it: delete that row of the table replications with sqlite3, or "
     "restore a backup",
+)
+ODD_COLUMNS: Final = Rule(
+    number="I33",
+    severity=Severity.MEDIUM,
+    problem="has a table without a column that influxd reads, or with one that it does not know",
+    effect="requests that need it end with status 500",
+    remedy="repair does not change it: restore a backup, or move it away to begin an empty one",
+)
+BAD_ROW: Final = Rule(
+    number="I33",
+    severity=Severity.MEDIUM,
+    problem="has a row that influxd cannot read",
+    effect="each list that would show it ends with status 400 or 500",
+    remedy="repair does not change it: delete that row with sqlite3, or restore a backup",
 )
 DAMAGED: Final = Rule(
     number="I33",
@@ -200,7 +216,8 @@ def _content(chart: Chart, name: str, connection: sqlite3.Connection) -> Iterato
         yield MIXED.broken(name)
     yield from _missing_tables(name, tables, len(migrations))
     if len(migrations) >= LEVEL_ALL_COLUMNS:
-        yield from _replications(name, connection)
+        for table, columns in READ_COLUMNS.items():
+            yield from _rows(name, connection, table, columns)
     if connection.execute("PRAGMA integrity_check").fetchone() != ("ok",):
         yield DAMAGED.broken(name)
         return
@@ -221,22 +238,28 @@ def _missing_tables(name: str, tables: set[str], level: int) -> Iterator[Finding
                 yield rule.broken(name, problem=f"{rule.problem}: {table}")
 
 
-def _replications(name: str, connection: sqlite3.Connection) -> Iterator[Finding]:
-    """Read the replications as a start of influxd does."""
-    if "replications" not in _tables(connection):
+def _rows(
+    name: str, connection: sqlite3.Connection, table: str, columns: "Columns"
+) -> Iterator[Finding]:
+    """Read a table as influxd does: replications while it starts, all others when it is asked."""
+    if table not in _tables(connection):
         return
-    present = {row[1] for row in connection.execute("PRAGMA table_info(replications)")}
-    missing = [column for column in REPLICATION_COLUMNS if column not in present]
-    if missing:
-        problem = f"{NO_REPLICATIONS.problem}: {missing[0]}"
-        yield NO_REPLICATIONS.broken(name, problem=problem)
+    is_fatal = table == "replications"
+    present = [row[1] for row in connection.execute(f"PRAGMA table_info({table})")]
+    wrong = [column for column in columns if column not in present]
+    if table in TAKEN_WHOLE:
+        wrong += [column for column in present if column not in columns]
+    if wrong:
+        rule, place = (NO_REPLICATIONS, "") if is_fatal else (ODD_COLUMNS, f"{table} ")
+        yield rule.broken(name, problem=f"{rule.problem}: {place}{wrong[0]}")
         return
-    columns = ", ".join(REPLICATION_COLUMNS)
-    for row in connection.execute(f"SELECT {columns} FROM replications"):  # noqa: S608 # constants
-        for column, value in zip(REPLICATION_COLUMNS, row, strict=True):
-            if not REPLICATION_COLUMNS[column](value):
-                problem = f"{BAD_REPLICATION.problem}: its {column}"
-                yield BAD_REPLICATION.broken(name, str(row[0]), problem=problem)
+    query = f"SELECT {', '.join(columns)} FROM {table}"  # noqa: S608 # constants
+    for row in connection.execute(query):
+        for column, value in zip(columns, row, strict=True):
+            if not columns[column](value):
+                rule, place = (BAD_REPLICATION, "its") if is_fatal else (BAD_ROW, table)
+                problem = f"{rule.problem}: {place} {column}"
+                yield rule.broken(name, str(row[0]), problem=problem)
                 break
 
 
@@ -274,6 +297,21 @@ def _is_text(value: object) -> bool:
     return value is not None
 
 
+def _is_anything(_value: object) -> bool:
+    return True
+
+
+def _is_spec(value: object) -> bool:
+    """Tell whether a column is read into the content of a notebook, a JSON object."""
+    if not isinstance(value, str | bytes):
+        return False
+    try:
+        found = msgspec.json.decode(value)
+    except (msgspec.MsgspecError, UnicodeDecodeError):
+        return False
+    return found is None or isinstance(found, dict)
+
+
 def _or_null(check: Callable[[object], bool]) -> Callable[[object], bool]:
     return lambda value: value is None or check(value)
 
@@ -282,7 +320,8 @@ INTEGER: Final = re.compile(r"[-+]?[0-9]{1,18}\Z")
 BOOLEANS: Final = frozenset({
     "1", "t", "T", "TRUE", "true", "True", "0", "f", "F", "FALSE", "false", "False",
 })  # fmt: skip
-REPLICATION_COLUMNS: Final[dict[str, Callable[[object], bool]]] = {
+Columns: TypeAlias = dict[str, Callable[[object], bool]]
+REPLICATION_COLUMNS: Final[Columns] = {
     "id": _is_id,
     "org_id": _is_id,
     "name": _is_text,
@@ -298,6 +337,27 @@ REPLICATION_COLUMNS: Final[dict[str, Callable[[object], bool]]] = {
     "max_age_seconds": _is_integer,
 }
 """What a start reads of a replication, and whether it can."""
+READ_COLUMNS: Final[dict[str, Columns]] = {
+    "replications": REPLICATION_COLUMNS,
+    "notebooks": {
+        "id": _is_id, "org_id": _is_id, "name": _is_text, "spec": _is_spec,
+        "created_at": _is_anything, "updated_at": _is_anything,
+    },
+    "annotations": {
+        "id": _is_id, "org_id": _is_id, "stream_id": _is_id, "summary": _is_text,
+        "message": _is_text, "stickers": _is_anything, "duration": _is_text, "lower": _is_text,
+        "upper": _is_text,
+    },
+    "remotes": {
+        "id": _is_id, "org_id": _is_id, "name": _is_text, "description": _or_null(_is_text),
+        "remote_url": _is_text, "remote_org_id": _or_null(_is_id),
+        "allow_insecure_tls": _is_boolean,
+    },
+}  # fmt: skip
+"""What InfluxDB v2.9.1 reads of each table (notebooks, annotations, remotes and replications, each
+in its service.go or store.go), and whether it can."""
+TAKEN_WHOLE: Final = frozenset({"annotations"})
+"""Tables of which it takes every column, and refuses one that it does not know."""
 
 
 def _references(chart: Chart, name: str, connection: sqlite3.Connection) -> Iterator[Finding]:

@@ -34,11 +34,15 @@ def sqlite_path(full: FullStore) -> Iterator[Path]:
     with closing(sqlite3.connect(path)) as connection:
         connection.executescript(
             "CREATE TABLE migrations (id INTEGER PRIMARY KEY AUTOINCREMENT, name TEXT UNIQUE);"
-            "CREATE TABLE notebooks (id TEXT PRIMARY KEY, org_id TEXT);"
+            "CREATE TABLE notebooks (id TEXT PRIMARY KEY, org_id TEXT, name TEXT, spec TEXT,"
+            " created_at TIMESTAMP, updated_at TIMESTAMP);"
             "CREATE TABLE streams (id TEXT PRIMARY KEY, org_id TEXT);"
             "CREATE TABLE annotations (id TEXT PRIMARY KEY, org_id TEXT,"
-            " stream_id TEXT REFERENCES streams (id));"
-            "CREATE TABLE remotes (id TEXT PRIMARY KEY, org_id TEXT, remote_api_token TEXT);"
+            " stream_id TEXT REFERENCES streams (id), summary TEXT, message TEXT, stickers TEXT,"
+            " duration TEXT, lower TIMESTAMP, upper TIMESTAMP);"
+            "CREATE TABLE remotes (id TEXT PRIMARY KEY, org_id TEXT, name TEXT, description TEXT,"
+            " remote_url TEXT, remote_api_token TEXT, remote_org_id TEXT,"
+            " allow_insecure_tls BOOLEAN);"
             "CREATE TABLE replications (id TEXT PRIMARY KEY, org_id TEXT, name TEXT,"
             " description TEXT, remote_id TEXT, local_bucket_id TEXT, remote_bucket_id TEXT,"
             " remote_bucket_name TEXT, max_queue_size_bytes INTEGER, max_age_seconds INTEGER,"
@@ -49,10 +53,16 @@ def sqlite_path(full: FullStore) -> Iterator[Path]:
             "INSERT INTO migrations (name) VALUES (?)", [(name,) for name in SQL_MIGRATIONS]
         )
         org = full.org
-        connection.execute("INSERT INTO notebooks VALUES ('n', ?)", (org,))
-        connection.execute("INSERT INTO streams VALUES ('s', ?)", (org,))
-        connection.execute("INSERT INTO annotations VALUES ('a', ?, 's')", (org,))
-        connection.execute("INSERT INTO remotes VALUES ('r', ?, 'canary-remote-token')", (org,))
+        row = REPLICATION
+        connection.execute("INSERT INTO notebooks VALUES (?, ?, 'n', '{}', NULL, NULL)", (row, org))
+        connection.execute("INSERT INTO streams VALUES (?, ?)", (row, org))
+        connection.execute(
+            "INSERT INTO annotations VALUES (?, ?, ?, 's', 'm', '', '', '', '')", (row, org, row)
+        )
+        connection.execute(
+            "INSERT INTO remotes VALUES (?, ?, 'r', NULL, 'http://x', 'canary-remote-token', ?, 0)",
+            (row, org, row),
+        )
         connection.execute(
             "INSERT INTO replications VALUES (?, ?, 'p', NULL, ?, ?, ?, '', 67108860, 604800, NULL,"
             " NULL, 0)",
@@ -94,12 +104,21 @@ def test_a_file_that_is_not_there_is_not_missed(full: FullStore) -> None:
     ("sql", "expected"),
     [
         ("UPDATE replications SET local_bucket_id = '0cffffffffffffff'", "I33 M"),
-        ("UPDATE annotations SET stream_id = 'gone'", "I33 M"),
+        ("UPDATE annotations SET stream_id = '0cffffffffffffff'", "I33 M"),
         ("UPDATE migrations SET name = '0003_odd' WHERE id = 3", "I33 F"),
         ("INSERT INTO migrations (name) VALUES ('0009_new')", "I33 F"),
         ("DELETE FROM migrations WHERE id > 5", "I5 M"),
         ("DROP TABLE remotes", "I33 M"),
         ("DROP TABLE replications", "I33 F"),
+        ("ALTER TABLE annotations ADD COLUMN other TEXT", "I33 M"),
+        ("ALTER TABLE annotations RENAME COLUMN lower TO other", "I33 M"),
+        ("ALTER TABLE streams ADD COLUMN other TEXT", ""),
+        ("ALTER TABLE notebooks ADD COLUMN other TEXT", ""),
+        ("UPDATE notebooks SET spec = 'zzz'", "I33 M"),
+        ("UPDATE notebooks SET spec = 0", "I33 M"),
+        ("UPDATE notebooks SET id = 0", "I33 M"),
+        ("UPDATE notebooks SET name = 0", ""),
+        ("UPDATE remotes SET remote_org_id = 0", "I33 M"),
         ("ALTER TABLE replications DROP COLUMN max_age_seconds", "I33 F"),
         ("UPDATE replications SET id = 'odd'", "I33 F"),
         ("UPDATE replications SET id = 7", "I33 F"),

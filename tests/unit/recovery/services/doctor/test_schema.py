@@ -6,11 +6,18 @@ import pytest
 
 from recovery.errors import RecoveryError
 from recovery.metastore.transaction import MetaTx
+from recovery.model.organization import Organization, decode_organization
 from recovery.model.schema import buckets_of_level
 from recovery.services.doctor.check import Outlook
 from recovery.services.doctor.schema import WITNESSES
 from tests.support.doctor import INDEXES, examined, repair, words
-from tests.support.full_store import keys_of_file, make_full_store, put, remove_table
+from tests.support.full_store import (
+    keys_of_file,
+    make_full_store,
+    open_tables,
+    put,
+    remove_table,
+)
 from tests.support.stores import LEVELS, change, edit
 
 FATAL = {
@@ -77,7 +84,29 @@ def test_a_bucket_whose_records_are_lost_is_made_on_request_only(tmp_path: Path,
     assert before == keys_of_file(full.path)
 
 
-@pytest.mark.parametrize("name", sorted((LOST | LOST_FATAL) - {"bucketsv1"}))
+def organizations(path: Path) -> list[Organization]:
+    with open_tables(path) as store, store.view() as tx:
+        return [
+            decode_organization(document) for _, document in tx.table("organizationsv1").items()
+        ]
+
+
+def test_lost_organizations_are_made_again_of_their_index(tmp_path: Path) -> None:
+    full = make_full_store(tmp_path / "influxd.bolt")
+    before = {org.id: org.name for org in organizations(full.path)}
+    remove_table(full.path, "organizationsv1")
+    change(full.path, repair("I3"))
+    assert {org.id: org.name for org in organizations(full.path)} == before
+    assert words(examined(full.path)) == ("I3 H",)
+    assert change(full.path, repair()).is_changed is False
+    change(full.path, repair(accepted=("I3",)))
+    assert words(examined(full.path)) == ()
+
+
+MADE_AGAIN = {"bucketsv1", "organizationsv1"}
+
+
+@pytest.mark.parametrize("name", sorted((LOST | LOST_FATAL) - MADE_AGAIN))
 def test_a_lost_bucket_that_was_made_is_a_finding_until_the_loss_is_accepted(
     tmp_path: Path, name: str
 ) -> None:
