@@ -253,6 +253,16 @@ def test_what_is_typed_stays_when_the_page_is_kept_open(
     assert here.page.input_value("#description") == "half of a sen"
 
 
+def test_with_forced_colours_one_place_alone_is_marked(tab: Tab, served: Served) -> None:
+    here = tab(forced_colors="active")
+    here.enter(served.key)
+    here.go("/users")
+    colour = "one => getComputedStyle(one).borderBottomColor"
+    seen = [one.evaluate(colour) for one in here.page.query_selector_all("nav.places > a")]
+    ground = here.page.evaluate("getComputedStyle(document.body).backgroundColor")
+    assert [one != ground for one in seen] == [index == 1 for index in range(len(seen))]
+
+
 @pytest.mark.parametrize("scripts", [True, False])
 def test_what_was_typed_is_there_again_after_the_session_ended(
     tab: Tab, served: Served, made: MadeStore, *, scripts: bool
