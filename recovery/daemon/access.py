@@ -44,7 +44,7 @@ class Caller(msgspec.Struct, frozen=True, kw_only=True):
     Attributes:
         rights: What it may do.
         user_id: For whom; None when for nobody.
-        name: Who, for the ledger: "console key", "token ID", "session of USER".
+        name: Who, for the ledger: "console key", "authorization ID", "session of USER".
     """
 
     rights: Rights
@@ -132,7 +132,7 @@ class Access:
         return Caller(
             rights=self._token_rights(found),
             user_id=found.user_id,
-            name=f"token {found.id}",
+            name=f"authorization {found.id}",  # the ledger takes "token X" for a secret
         )
 
     def _token_rights(self, found: Authorization) -> Rights:

@@ -32,7 +32,7 @@ class Author(msgspec.Struct, frozen=True, kw_only=True):
     """Who makes a change.
 
     Attributes:
-        name: "console key", "token ID", "session of USER".
+        name: "console key", "authorization ID", "session of USER".
         peer: Who is at the other end of the connection; empty when unknown.
         client: What the client calls itself; empty when it does not.
     """

@@ -88,6 +88,24 @@ def test_a_change_is_backed_up_once_and_written_down_each_time(tmp_path: Path) -
     assert (rows[0], rows[-1]) == (("serve", "pending"), ("serve", "done"))
 
 
+def test_the_ledger_names_who_made_a_change(tmp_path: Path) -> None:
+    store = unpack_real_store("influxd-2.9.1-setup", tmp_path / "influxd.bolt")
+    with serving(store) as served:
+        org = served.ask("GET", "/api/v2/orgs", token=served.key).json["orgs"][0]["id"]
+        permission = {"action": "write", "resource": {"type": "users"}}
+        wish = {"orgID": org, "permissions": [permission]}
+        made = served.ask("POST", "/api/v2/authorizations", token=served.key, body=wish).json
+        added = served.ask("POST", "/api/v2/users", token=made["token"], body={"name": "ann"})
+        assert added.status == 201
+    ledger = Ledger(path=tmp_path / "ledger.sqlite", actor=NOBODY, clock=SystemClock())
+    reasons = [(one.operation, one.reason) for one in ledger.entries() if one.outcome == "done"]
+    assert reasons == [
+        ("serve auth create", "console key"),
+        ("serve user create", f"authorization {made['id']}"),
+        ("serve", None),
+    ]
+
+
 def test_a_store_that_is_only_read_is_not_changed(tmp_path: Path) -> None:
     store = unpack_real_store("influxd-2.9.1-setup", tmp_path / "influxd.bolt")
     before = store.read_bytes()
