@@ -194,24 +194,18 @@ def rights(
     by_role = role_rights(tx)
     level = operator_levels(tx)
     problems: list[RecordProblem] = []
-    seeing, kept, with_tokens = set(by_role.seeing), set(by_role.seeing), set[Id]()
+    before, after = set[Id](), set[Id]()
     for one in tx.authorizations.walk(problems):
         note(one)
         if one.user_id is not None and level(one) is not OperatorLevel.NONE:
-            seeing.add(one.user_id)
-            with_tokens.add(one.user_id)
+            before.add(one.user_id)
             if loss is None or not loss.concerns(one):
-                kept.add(one.user_id)
+                after.add(one.user_id)
+    known = _with_tokens(by_role, before, after)
     if loss is not None and loss.user_id is not None:
-        kept.discard(loss.user_id)
+        known.kept.discard(loss.user_id)
     is_readable = by_role.is_readable and not (problems and _breaks_sessions(tx))
-    return msgspec.structs.replace(
-        by_role,
-        seeing=seeing,
-        kept=kept,
-        is_readable=is_readable,
-        listing=by_role.listing - with_tokens,
-    )
+    return msgspec.structs.replace(known, is_readable=is_readable)
 
 
 def rights_by_tokens(tx: MetaTx, administrators: Collection[str]) -> Rights:
@@ -220,9 +214,18 @@ def rights_by_tokens(tx: MetaTx, administrators: Collection[str]) -> Rights:
     Args:
         administrators: Users with a token of an administrator or operator.
     """
-    by_role = role_rights(tx)
-    seeing = by_role.seeing | {Id(one) for one in administrators}
-    return msgspec.structs.replace(by_role, seeing=seeing, kept=seeing)
+    found = {Id(one) for one in administrators}
+    return _with_tokens(role_rights(tx), found, found)
+
+
+def _with_tokens(by_role: Rights, before: set[Id], after: set[Id]) -> Rights:
+    """Add those who have a token of an administrator or operator, before and after a loss."""
+    return msgspec.structs.replace(
+        by_role,
+        seeing=by_role.seeing | before,
+        kept=by_role.seeing | after,
+        listing=by_role.listing - before,
+    )
 
 
 def _breaks_sessions(tx: MetaTx) -> bool:
