@@ -58,8 +58,8 @@ def modules(cli: Cli, *words: object) -> set[str]:
     [
         ("--version", 3, set(), set()),
         ("--help", 25, {"argparse", "gettext", "shutil", "textwrap"}, set()),
-        ("user list", 90, set(), {"msgspec"}),
-        ("auth list", 111, set(), {"msgspec"}),
+        ("user list", 91, set(), {"msgspec"}),
+        ("auth list", 112, set(), {"msgspec"}),
     ],
 )
 def test_a_start_imports_no_more_than_it_did(

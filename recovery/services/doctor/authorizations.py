@@ -10,6 +10,7 @@ Invariants: keys of the indexes are secrets and are compared only.
 Source: spec influxdb-metadata sections 4.6, 5.3, 5.4, 7, 8, 13.2.
 """
 
+from collections import deque
 from collections.abc import Iterator
 from typing import Final
 
@@ -42,7 +43,7 @@ from recovery.secret import Secret
 from recovery.services.access import token_facts
 from recovery.services.doctor.chart import Chart, text_of
 from recovery.services.doctor.finding import DEBRIS, Finding, Mend, Rule, Severity, spared
-from recovery.services.doctor.indexes import Adoption, IndexAudit, index_rules
+from recovery.services.doctor.indexes import Adoption, Balance, IndexAudit, index_rules
 from recovery.services.doctor.records import unreadable, wrong_key
 from recovery.services.doctor.servers import ALL_SERVERS, FROM_2_8, Server
 
@@ -219,7 +220,11 @@ class _Judgement(msgspec.Struct, frozen=True):
 
 
 class _Examiner:
-    """Walks the records once, and then the indexes."""
+    """Walks the records once, and then the indexes.
+
+    Tokens are many. So what their records want is collected, on a second walk, only where an index
+    is known to differ from it.
+    """
 
     def __init__(self, chart: Chart) -> None:
         self._chart = chart
@@ -232,9 +237,11 @@ class _Examiner:
         rules = msgspec.structs.replace(TOKENS, is_used=is_used)
         adopt = self._adopting if is_used else None
         found = None if is_used else self._has_token
-        self._raw = IndexAudit(self._raw_index, TABLE, rules, adopt=adopt, is_found=found)
+        self._raw_audit = IndexAudit(self._raw_index, TABLE, rules, adopt=adopt, is_found=found)
         hashed_index = chart.tx.table(HASHED_INDEX)
-        self._hashed = IndexAudit(hashed_index, TABLE, TOKENS, is_found=self._has_token)
+        self._hashed_audit = IndexAudit(hashed_index, TABLE, TOKENS, is_found=self._has_token)
+        self._raw: Balance | IndexAudit = Balance(self._raw_index)
+        self._hashed: Balance | IndexAudit = Balance(hashed_index)
         self._judge = _Judge(chart.level)
         self._has_entry = chart.tx.authorizations.index_check()
         self._usable: dict[tuple[object, ...], tuple[Server, ...]] = {}
@@ -242,32 +249,47 @@ class _Examiner:
     def records(self) -> Iterator[Finding]:
         """Look at each record."""
         chart = self._chart
-        table = self._tx.table(TABLE)
         population = chart.authorizations
         population.is_there = chart.has_records(TABLE)
-        decoder = AuthorizationDecoder()
-        for key, document in table.items():
+        for key, document, decoded in self._decoded():
             chart.count(TABLE)
+            if decoded is None:
+                population.opaque.add(text_of(key))
+                yield _undecodable(chart, key, document)
+            elif key != decoded[0].id.encode():
+                population.opaque.update((text_of(key), decoded[0].id))
+                yield WRONG_KEY.broken(TABLE, key)
+            else:
+                yield from self._record(*decoded)
+
+    def indexes(self) -> Iterator[Finding]:
+        """Compare the indexes with what the records want."""
+        if all(side.is_even for side in (self._raw, self._hashed) if isinstance(side, Balance)):
+            return
+        self._raw, self._hashed = self._raw_audit, self._hashed_audit
+        population = self._chart.authorizations
+        for key, _, decoded in self._decoded():
+            if decoded is not None and key == decoded[0].id.encode():
+                population.known.add(decoded[0].id)
+                deque(self._token(decoded[0]), maxlen=0)  # what it finds was found
+        yield from self._raw_audit.findings(population)
+        yield from self._hashed_audit.findings(population)
+
+    def _decoded(
+        self,
+    ) -> Iterator[tuple[bytes, bytes, tuple[Authorization, _Judgement] | None]]:
+        """Give key and document of each record, with what it is where it can be decoded."""
+        decoder = AuthorizationDecoder()
+        for key, document in self._tx.table(TABLE).items():
             try:
                 authorization = decoder.decode(document)
                 if not decoder.was_known and repeats(document):
                     require_decodable(document, SHAPE)
-                judgement = self._judge.of(authorization)
+                decoded = authorization, self._judge.of(authorization)
             except UndecodableError:
-                population.opaque.add(text_of(key))
-                yield _undecodable(chart, key, document)
-                continue
-            if key != authorization.id.encode():
-                population.opaque.update((text_of(key), authorization.id))
-                yield WRONG_KEY.broken(TABLE, key)
-                continue
-            population.known.add(authorization.id)
-            yield from self._record(authorization, judgement)
-
-    def indexes(self) -> Iterator[Finding]:
-        """Compare the indexes with what the records want."""
-        yield from self._raw.findings(self._chart.authorizations)
-        yield from self._hashed.findings(self._chart.authorizations)
+                yield key, document, None
+            else:
+                yield key, document, decoded
 
     def _record(self, authorization: Authorization, judgement: _Judgement) -> Iterator[Finding]:
         chart = self._chart

@@ -1,5 +1,6 @@
 """Each invariant, broken in each direction: what is found, and what of it is mended."""
 
+import tracemalloc
 from pathlib import Path
 
 import pytest
@@ -12,6 +13,7 @@ from recovery.services.stores.sample import make_sample_store
 from tests.support.breakages import BREAKAGES, Breakage
 from tests.support.doctor import examined, repair, words
 from tests.support.full_store import make_full_store
+from tests.support.large_store import make_large_store
 from tests.support.oracle import Dump, Oracle
 from tests.support.ports import FixedClock
 from tests.support.real_stores import unpack_real_store
@@ -150,3 +152,18 @@ def test_bbolt_finds_a_mended_store_sound_and_reads_the_same(
     change(full.path, repair())
     assert oracle.check(full.path) == []
     assert oracle.dump(full.path) == Dump.of_file(full.path)
+
+
+def test_memory_does_not_grow_with_the_tokens_of_a_healthy_store(tmp_path: Path) -> None:
+    """What their records want takes more than 300 bytes each where it is kept."""
+    peaks = []
+    for count in (1, 1_000, 5_000):  # the first one fills what is filled once
+        path = tmp_path / f"{count}.bolt"
+        make_large_store(path, count=count, permission_count=1)
+        tracemalloc.start()
+        try:
+            assert not [one for one in words(examined(path)) if one.startswith("I25")]
+            peaks.append(tracemalloc.get_traced_memory()[1])
+        finally:
+            tracemalloc.stop()
+    assert peaks[2] - peaks[1] < 4_000 * 100
