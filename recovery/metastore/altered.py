@@ -27,6 +27,8 @@ from recovery.model.display import quoted
 from recovery.remedy import Remedy
 
 SAMPLE_BYTES: Final = 1 << 20
+SEARCHED_BYTES_MAX: Final = 64 << 20
+"""A file of this size is looked through in a moment."""
 PAGES_MIN: Final = 3
 """So many page headers with the right number where they should be are no accident."""
 PAGES_ELSEWHERE_MIN: Final = 8
@@ -67,7 +69,7 @@ def alteration_of(path: Path, descriptor: int, *, is_whole: bool) -> Alteration 
     Args:
         path: Its name, for what is to be typed.
         descriptor: The open file.
-        is_whole: Look through all of it for a store, as in the image of a disk.
+        is_whole: Look through all of it for a store, also where it is as large as a disk.
 
     Raises:
         OSError: It cannot be read.
@@ -113,6 +115,7 @@ def _stores(descriptor: int, *, is_whole: bool) -> dict[int, bolt_store.Meta | N
     """Return where stores begin, each with its newest meta, the newest last."""
     newest: dict[int, bolt_store.Meta | None] = {}
     txids: dict[int, int] = {}
+    is_whole = is_whole or os.fstat(descriptor).st_size <= SEARCHED_BYTES_MAX
     ranges = bolt_store.data_ranges(descriptor) if is_whole else [(0, SAMPLE_BYTES)]
     for offset in chain.from_iterable(range(*stored, SAMPLE_BYTES) for stored in ranges):
         window = os.pread(descriptor, SAMPLE_BYTES + _OVERLAP_BYTES, offset)

@@ -131,6 +131,9 @@ class Failures:
         bad = [finding for finding in findings if finding.forbids_writing]
         if not bad:
             return None
+        altered = self.altered()
+        if altered is not None:
+            return altered
         # A damaged file can have as many findings as pages; the first tells where to look.
         listed = f"{bad[0]} and {len(bad) - 1} more" if len(bad) > 1 else str(bad[0])
         is_usable = all(finding.code == EMPTY_LEAF for finding in bad)
@@ -143,6 +146,24 @@ class Failures:
             findings=[str(finding) for finding in bad],
             hint=_COMPACT if is_usable else _RESTORE,
         )
+
+    def altered(self) -> StoreDamagedError | None:
+        """Return the error for a store that something changed as a whole; None for any other."""
+        from recovery.metastore.altered import alteration_of  # noqa: PLC0415 # only for damage
+
+        try:
+            descriptor = open_unnoticed(self.path)
+        except OSError:
+            return None
+        try:
+            found = alteration_of(self.path, descriptor, is_whole=False)
+        except OSError:
+            return None
+        finally:
+            os.close(descriptor)
+        if found is None:
+            return None
+        return StoreDamagedError(path=self.name, problem=found.problem, hint=found.hint)
 
     def bucket_missing(self, name: str) -> StoreDamagedError:
         """Return the error for a bucket that every store of this level has."""
@@ -189,6 +210,9 @@ class Failures:
                 problem=f"is of bolt format {error.found}, and only {error.expected} is known",
                 hint="look for a newer version of this tool",
             )
+        altered = self.altered()
+        if altered is not None:
+            return altered
         if isinstance(error, ChecksumError):
             return StoreDamagedError(
                 path=path,

@@ -320,8 +320,14 @@ class MetaStore:
         Yields:
             What is wrong with it; what is only unusual is left out.
         """
+        is_known = False
         try:
             for finding in self._db.check(progress):
+                if finding.forbids_writing and not is_known:
+                    is_known = True
+                    altered = self._failures.altered()
+                    if altered is not None:
+                        raise altered
                 if finding.severity > bolt_store.Severity.INFO:
                     yield FileProblem(
                         code=finding.code,
