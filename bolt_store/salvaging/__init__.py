@@ -2,12 +2,12 @@
 
 Lives here: one module a step. `scan` says of every page whether it can be one; `partial` finds what
 is sound on a damaged page; `survey` walks a tree that may be damaged, and `content` reads what it
-found; `freelist` tells whether a tree and a freelist belong together; `knowledge` is what the
-caller can tell; `find` searches snapshots that no meta names; `candidate` is one of the
-states, and `choose` decides between all of them; `joining` puts parts of a lost root together;
-`repair` puts back what a lost branch led to; `compare` walks two states side by side; `run` writes
-the new file; `stale` lists what is left aside; `report` says it all. `beginning` finds files that
-begin elsewhere than at the first byte.
+found; `claims` tells whose a page is that several buckets refer to; `freelist` tells whether a tree
+and a freelist belong together; `knowledge` is what the caller can tell; `find` searches snapshots
+that no meta names; `candidate` is one of the states, and `choose` decides between all of them;
+`joining` puts parts of a lost root together; `repair` puts back what a lost branch led to;
+`compare` walks two states side by side; `run` writes the new file; `stale` lists what is left
+aside; `report` says it all. `beginning` finds files that begin elsewhere than at the first byte.
 
 Must not live here: the engine. No meta, no tree and no freelist of the file is believed, so nothing
 of `bolt_store.tree`, `bolt_store.db` or `bolt_store.check` is used, which believe the metas.

@@ -22,6 +22,10 @@ say: in a copy of a live file they are older than its pages. One that lacks only
 one lacks as well is whole but for them. What is a page below a lost root is put together with the
 others (`joining`).
 
+Where pages of the newest state that a meta names were used again, the file is a copy that was made
+while many transactions went on. Then nothing tells which state is newer, and the one that has most
+is taken, without the pages that belong to other buckets (`claims`).
+
 Above all stands what the caller knows to be essential: a state without these buckets loses against
 one that has them, unless that is far poorer. A state without a bucket is none.
 
@@ -39,6 +43,7 @@ from bolt_store.salvaging.candidate import (
     named_candidates,
     repaired,
 )
+from bolt_store.salvaging.claims import foreign_pages
 from bolt_store.salvaging.compare import Move, walk
 from bolt_store.salvaging.find import (
     SURVEY_COUNT_MAX,
@@ -53,7 +58,7 @@ from bolt_store.salvaging.joining import joined
 from bolt_store.salvaging.knowledge import Knowledge
 from bolt_store.salvaging.repair import WRONG_REFERENCES
 from bolt_store.salvaging.report import SalvageMethod
-from bolt_store.salvaging.scan import BUCKETS_ONLY, Scan
+from bolt_store.salvaging.scan import BUCKETS_ONLY, STRICT, Scan
 from bolt_store.salvaging.survey import IN_TREE, Survey
 
 POOR_SHARE: Final = 2
@@ -129,6 +134,9 @@ def choose(
     if is_newest and named[0].is_proven and not _lacks_more(named[0], named, essential):
         return _made(named[0], named, metas, {}, is_complete=True)
     found = find_snapshots(scan)
+    scan.foreign = foreign_pages(scan, found.claims, knowledge)
+    if scan.foreign:
+        named, found = named_candidates(scan, metas), find_snapshots(scan)
     ordered = _in_order(named, found, metas)
     pool = [repaired(candidate, knowledge, ordered) for candidate in ordered]
     best: Candidate | None = None
@@ -138,6 +146,13 @@ def choose(
             or _is_better(candidate, best, found, essential, is_meta_lost=len(metas) < STATE_COUNT)
         ):
             best = candidate
+    newest = [seen for seen in pool if named and seen.survey.root_pgid == named[0].survey.root_pgid]
+    if best is not None and newest and _is_overtaken(newest[0]):
+        further = [from_pair(pair, metas) for pair in found.most]
+        further = [repaired(candidate, knowledge, ordered) for candidate in further]
+        most = max([best, *pool, *further], key=lambda seen: (seen.total, seen.is_proven))
+        is_whole = best.is_clean and best.named_by == metas[0]
+        best = most if _is_poor(best, most) or not is_whole else best
     if best is not None and not best.is_named and not best.is_proven:
         # What looks like a root may be one of several pages below a lost one.
         # With a freelist, the others are its orphans.
@@ -178,6 +193,23 @@ def _in_order(
             roots.add(candidate.survey.root_pgid)
             once.append(candidate)
     return once
+
+
+def _is_overtaken(newest: Candidate) -> bool:
+    """Tell whether pages of the newest state that a meta names were used again since.
+
+    No transaction does that before the next meta is written. So the file is a copy that was made
+    while transactions went on, and its pages are of more states than its metas know.
+    """
+    scan = newest.survey.scan
+    if not newest.survey.bucket_count:
+        return True
+    pages = {lost.pgid for lost in newest.survey.holes if lost.code != "page.unreadable"}
+    if newest.free is None and newest.named_by is not None:
+        pages.add(newest.named_by.meta.freelist_pgid)
+    return (newest.has_conflicts and not newest.is_clean) or any(
+        pgid is not None and pgid < scan.page_count and scan.kinds[pgid] & STRICT for pgid in pages
+    )
 
 
 def _may_be_newer(seen: Candidate, named: list[Candidate], found: Found) -> bool:

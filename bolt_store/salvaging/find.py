@@ -18,7 +18,7 @@ from typing import Final
 from bolt_store.codec.layout import BRANCH_FLAG, LEAF_FLAG, META_PAGE_COUNT
 from bolt_store.limits import TREE_DEPTH_MAX
 from bolt_store.salvaging.freelist import LISTED, Fit, FreePages, fit, page_set
-from bolt_store.salvaging.scan import BUCKETS_ONLY, Scan
+from bolt_store.salvaging.scan import BUCKETS_ONLY, Path, Scan
 from bolt_store.salvaging.survey import Survey
 
 WALK_FACTOR: Final = 64
@@ -72,7 +72,9 @@ class Found:
         exact: Pairs that are a snapshot, the newest first.
         leaky: Pairs that would be one, but for a few pages that neither has; the newest first.
         best: The roots from which most can be reached and that are no such pair.
+        most: The roots from which most can be reached, also those in other trees.
         tops: What looks like a root and is in no other tree.
+        claims: The buckets that pages are in, in any tree.
         parents: Branches above the pages that look like roots and are inner pages of a tree.
         is_order_certain: Whether the order of the pairs follows from the pages.
         is_complete: Whether every candidate was looked at.
@@ -81,7 +83,9 @@ class Found:
     exact: tuple[Pair, ...]
     leaky: tuple[Pair, ...]
     best: tuple[Pair, ...]
+    most: tuple[Pair, ...]
     tops: tuple[Survey, ...]
+    claims: dict[int, set[Path]]
     parents: dict[int, int]
     is_order_certain: bool
     is_complete: bool
@@ -103,6 +107,7 @@ def find_snapshots(scan: Scan) -> Found:
     surveys: list[Survey] = []
     credit = WALK_FACTOR * scan.page_count
     is_complete = True
+    claims: dict[int, set[Path]] = {}
     candidates = root_candidates(scan)
     parents = inner_pages(scan, candidates)
     for pgid in reversed(candidates):
@@ -111,6 +116,8 @@ def find_snapshots(scan: Scan) -> Found:
             break
         survey = Survey(scan, pgid)
         credit -= survey.page_count + survey.problem_count + 1
+        for owned, bucket in survey.owners.items():
+            claims.setdefault(owned, set()).add(bucket.path)
         survey.forget_details()
         # What leads to no bucket is worth nothing, and many a page looks like an empty root.
         if survey.bucket_count:
@@ -130,13 +137,16 @@ def find_snapshots(scan: Scan) -> Found:
     ]
     tops = [survey for survey in others if _is_top(survey, others)]
     best = _ranked(tops or others)
+    most = nlargest(BEST_COUNT_MAX, surveys, key=lambda survey: survey.total)
     return Found(
         exact=tuple(ordered) if exact else (),
         leaky=() if exact else tuple(ordered),
         best=tuple(
             best_pair(Survey(scan, survey.root_pgid), lists) for survey in best[:BEST_COUNT_MAX]
         ),
+        most=tuple(best_pair(Survey(scan, survey.root_pgid), lists) for survey in most),
         tops=tuple(tops),
+        claims=claims,
         parents=parents,
         is_order_certain=is_certain,
         is_complete=is_complete and scan.is_complete,

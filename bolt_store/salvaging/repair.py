@@ -34,11 +34,9 @@ from bolt_store.limits import TREE_DEPTH_MAX
 from bolt_store.salvaging.compare import Move, walk
 from bolt_store.salvaging.freelist import FreePages, shared_count
 from bolt_store.salvaging.knowledge import Classify
-from bolt_store.salvaging.scan import STRICT, Scan
+from bolt_store.salvaging.scan import STRICT, Path, Scan
 from bolt_store.salvaging.survey import Attachment, Attachments, Lost, Place, Survey
 
-Path: TypeAlias = tuple[bytes, ...]
-"""Names of a bucket from the top down."""
 Paths: TypeAlias = Mapping[int, frozenset[Path]]
 """The buckets that orphans can belong to, by their page; of those that are not here, any."""
 

@@ -61,6 +61,9 @@ from bolt_store.salvaging.partial import (
 Progress: TypeAlias = Callable[[int, int], None]
 """Called now and then with the pages done and the pages in all."""
 
+Path: TypeAlias = tuple[bytes, ...]
+"""Names of a bucket from the top down."""
+
 KIND_MASK: Final = BRANCH_FLAG | LEAF_FLAG | FREELIST_FLAG
 STRICT: Final = 0x20
 """Set beside the kind of a page that is as bbolt writes it."""
@@ -115,6 +118,7 @@ class Scan:
         kinds: A byte for each page: 0, or the kind with the marks above.
         freelist_pgids: The pages that can be a freelist.
         misplaced_pgids: Those that were revived in vain because they are pages of another place.
+        foreign: Pages that are sound and do not belong to the buckets given with them.
         is_complete: Whether every run could be looked at.
     """
 
@@ -149,6 +153,7 @@ class Scan:
         self.kinds: Final = bytearray(self.page_count)
         self.freelist_pgids: Final[list[int]] = []
         self.misplaced_pgids: Final[set[int]] = set()
+        self.foreign: dict[int, frozenset[Path]] = {}
         self.is_complete = True
         self._overflows: Final[dict[int, int]] = {}
         self._credit = OVERFLOW_READ_FACTOR * self.page_count

@@ -245,14 +245,13 @@ class Survey:
 
     def forget_details(self) -> None:
         """Drop what was lost and doubtful, but for its number, to save memory."""
-        self.root_pages = self.root_pages or self._root_pages()
+        if not self.root_pages:
+            tops = (pgid for pgid, bucket in self.owners.items() if bucket.above is None)
+            self.root_pages = frozenset(tops)
         self.lost.clear()
         self.flaws.clear()
         self.owners.clear()
         self._denied.clear()
-
-    def _root_pages(self) -> frozenset[int]:
-        return frozenset(pgid for pgid, bucket in self.owners.items() if bucket.above is None)
 
     def _begin(self) -> None:
         self.reach = bytearray(self.scan.page_count)
@@ -263,6 +262,7 @@ class Survey:
         self.bucket_count = 0
         self._weak_claims: dict[int, Place] = {}
         self._bounds.clear()
+        self._buckets: list[_Ref | _Inline] = []
 
     @property
     def page_count(self) -> int:
@@ -282,18 +282,17 @@ class Survey:
     # -- the walk ----------------------------------------------------------------------------
 
     def _walk(self) -> None:
-        tree = Tree(BucketPlace((), b"", None))
-        stack: list[_Ref | _Inline] = [
-            _Ref((), self.root_pgid, None, None, 0, tree, IN_TREE, is_exact=False)
-        ]
-        while stack:
-            visit = stack.pop()
+        top = Tree(BucketPlace((), b"", None))
+        stack = [_Ref((), self.root_pgid, None, None, 0, top, IN_TREE, is_exact=False)]
+        while stack or self._buckets:
+            # A separator says more than the place of a bucket: all of a tree before what is in it.
+            visit = stack.pop() if stack else self._buckets.pop()
             if isinstance(visit, _Inline):
-                self._visit_inline(visit, stack)
+                self._visit_inline(visit)
             else:
                 self._visit(visit, stack)
 
-    def _visit(self, ref: _Ref, stack: list[_Ref | _Inline]) -> None:
+    def _visit(self, ref: _Ref, stack: list[_Ref]) -> None:
         code = self._refusal(ref)
         if code is None:
             if self.scan.kind(ref.pgid) == LEAF_FLAG:
@@ -307,7 +306,7 @@ class Survey:
                     found = self.elements_of(ref.pgid)
                     code = self._take(ref, found.leaf.keys)
                 if code is None:
-                    self._look_at_leaf(ref, found, stack)
+                    self._look_at_leaf(ref, found)
             else:
                 branch = self.scan.branch(ref.pgid)
                 keys = branch.keys
@@ -325,7 +324,9 @@ class Survey:
         if ref.place in self._denied:
             return "page.shared"
         self.scan.revive(ref.pgid)
-        if not self.scan.kind(ref.pgid) or ref.pgid in self.wrong_pgids:
+        foreign = self.scan.foreign.get(ref.pgid, ())
+        is_wrong = ref.pgid in self.wrong_pgids or ref.tree.bucket.path in foreign
+        if not self.scan.kind(ref.pgid) or is_wrong:
             return self._why_unreadable(ref.pgid)
         if self.scan.kind(ref.pgid) not in (BRANCH_FLAG, LEAF_FLAG):
             return "page.kind"
@@ -337,7 +338,7 @@ class Survey:
         return None
 
     def _why_unreadable(self, pgid: int) -> str:
-        if pgid in self.scan.misplaced_pgids or pgid in self.wrong_pgids:
+        if pgid in self.scan.misplaced_pgids or self.scan.kind(pgid):
             return MISPLACED
         return "page.unreadable" if 1 < pgid < self.scan.page_count else "page.range"
 
@@ -387,7 +388,7 @@ class Survey:
         self.reach[ref.pgid : ref.pgid + length] = bytes([ref.mark]) * length
         return None
 
-    def _lose(self, ref: _Ref, code: str, stack: list[_Ref | _Inline]) -> None:
+    def _lose(self, ref: _Ref, code: str, stack: list[_Ref]) -> None:
         """Note a lost page, and go on with what was put in its place."""
         self.lost[ref.place] = Lost(
             place=ref.place,
@@ -414,7 +415,7 @@ class Survey:
             end_key = child.first_key
 
     def _push_children(
-        self, ref: _Ref, keys: list[bytes], children: list[int], stack: list[_Ref | _Inline]
+        self, ref: _Ref, keys: list[bytes], children: list[int], stack: list[_Ref]
     ) -> None:
         if len(keys) == 1:
             self.flaws.append(Flaw(pgid=ref.pgid, code="branch.count"))
@@ -431,7 +432,7 @@ class Survey:
             stack.append(child)
             end_key = keys[index]
 
-    def _look_at_leaf(self, ref: _Ref, found: Elements, stack: list[_Ref | _Inline]) -> None:
+    def _look_at_leaf(self, ref: _Ref, found: Elements) -> None:
         tree = ref.tree
         if tree.leaf_depth is None:
             tree.leaf_depth = ref.depth
@@ -442,9 +443,9 @@ class Survey:
         is_damaged = self.scan.is_damaged(ref.pgid)
         if is_damaged:
             self._note_gaps((ref.pgid,), found, tree, ref.first_key, ref.end_key)
-        self._look_at_elements((ref.pgid,), found, tree, ref.mark, 0, stack, is_damaged=is_damaged)
+        self._look_at_elements((ref.pgid,), found, tree, ref.mark, 0, is_damaged=is_damaged)
 
-    def _visit_inline(self, visit: _Inline, stack: list[_Ref | _Inline]) -> None:
+    def _visit_inline(self, visit: _Inline) -> None:
         found, is_damaged = inline_elements(self.scan, visit.place, visit.page)
         if found is None:
             self._lose_bucket(visit.place, visit.tree, "bucket.inline")
@@ -454,7 +455,7 @@ class Survey:
             self._note_gaps(visit.place, found, visit.tree, None, None)
         depth = visit.inline_depth + 1
         self._look_at_elements(
-            visit.place, found, visit.tree, visit.mark, depth, stack, is_damaged=is_damaged
+            visit.place, found, visit.tree, visit.mark, depth, is_damaged=is_damaged
         )
 
     def _note_gaps(
@@ -483,7 +484,6 @@ class Survey:
         tree: Tree,
         mark: int,
         inline_depth: int,
-        stack: list[_Ref | _Inline],
         *,
         is_damaged: bool,
     ) -> None:
@@ -516,7 +516,7 @@ class Survey:
                 self._lose_element(where, tree, "element.implausible", (key, key + b"\0"))
             elif not tree.is_root:
                 self.key_count += 1
-        stack += reversed(below)
+        self._buckets += reversed(below)
 
     def _add_bucket(
         self,

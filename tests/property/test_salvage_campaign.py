@@ -6,7 +6,7 @@ held last counts: what is given back although it was deleted is no gain.
 
 from collections import Counter as Tally
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache, partial
 from pathlib import Path
 from random import Random
@@ -14,7 +14,8 @@ from random import Random
 import pytest
 
 import bolt_store
-from bolt_store import salvage
+from bolt_store import Knowledge, salvage
+from recovery.model.recognition import bucket_of, is_plausible
 from tests.support.history import history
 from tests.support.memory_file import MemoryFile
 from tests.support.oracle import Oracle, Script
@@ -23,17 +24,33 @@ from tests.support.record_count import Counter, Record, metas
 
 SECTOR = 512
 LIVELY_COUNT = 6
+LONG_COUNT = 20
 HISTORY_COUNT = 12
+
+
+NOTHING = Knowledge()
 
 
 @dataclass(frozen=True)
 class Lively:
-    """The last images of a file in use, the newest last, and what each transaction left."""
+    """The last images of a file in use, the newest last, and what each transaction left.
+
+    Of a copy torn across many transactions, nothing tells which of its states is the newer one.
+    """
 
     page_size: int
     images: tuple[bytes, ...]
     truth: frozenset[Record]
     truths: dict[int, frozenset[Record]]
+    knowledge: Knowledge = NOTHING
+    is_order_told: bool = True
+
+
+INFLUXDB = Knowledge(
+    classify=bucket_of,
+    plausible=is_plausible,
+    essential=frozenset({b"usersv1", b"organizationsv1"}),
+)
 
 
 @cache
@@ -67,6 +84,35 @@ def further_states(image: bytes, random: Random) -> list[bytes]:
                 bucket.delete(records[0][0])
             images.append(file.content())
     return images
+
+
+@cache
+def long_past(number: int) -> Lively:
+    """Go on for long where a server stopped, with a restart between."""
+    random = Random(number)
+    file = MemoryFile(real_store_bytes("influxd-2.9.1-used"))
+    images = []
+    for _ in range(2):  # after a restart all free pages may be used at once
+        with bolt_store.open_file(file, write=True) as db:
+            for _ in range(LONG_COUNT // 2):
+                with db.update() as tx:
+                    for _ in range(random.choice([1, 2, 8])):
+                        change_records(tx, random)
+                images.append(file.content())
+    return replace(as_lively(images, 4096), knowledge=INFLUXDB, is_order_told=False)
+
+
+def change_records(tx: bolt_store.Tx, random: Random) -> None:
+    """Make records of a real store like those that are there, and delete some."""
+    name = random.choice([b"authorizationsv1", b"bucketsv1", b"usersv1", b"organizationsv1"])
+    bucket = tx.bucket(name)
+    records = list(bucket.items())
+    for _ in range(random.choice([1, 1, 4])):
+        key, record = random.choice(records)
+        new = b"%016x" % random.randrange(1 << 64)
+        bucket.put(new, (record or b"").replace(key, new))
+    if len(records) > 1 and random.random() < 0.5:
+        bucket.delete(random.choice(records)[0])
 
 
 def go_on_by_bbolt(oracle: Oracle, name: str, folder: Path, random: Random) -> Lively:
@@ -174,6 +220,19 @@ def misdirected(past: Lively, random: Random) -> bytearray:
     return content
 
 
+def torn_across(past: Lively, random: Random) -> bytearray:
+    """Copy a live file so slowly that many transactions end meanwhile, the first pages first."""
+    size = past.page_size
+    count = len(past.images)
+    kept = sorted(random.sample(range(count), random.choice([2, 3, 4, min(8, count)])))
+    page_count = len(past.images[kept[-1]]) // size
+    cuts = sorted(random.randrange(page_count + 1) for _ in kept[1:])
+    content = bytearray()
+    for index, end in zip(kept, [*cuts, page_count], strict=True):
+        content += past.images[index][len(content) : end * size]
+    return content
+
+
 def torn_and_more(past: Lively, random: Random) -> bytearray:
     """Damage a torn copy of a live file once more."""
     content = torn_copy(past, random)
@@ -194,17 +253,17 @@ def judge(content: bytes, past: Lively, folder: Path) -> str | None:
     """Salvage, and say what is wrong with the result; None when nothing is.
 
     A newest state of which nothing is lost comes back as it is. Otherwise no other one has more of
-    what was really there; where metas are lost, so that nothing tells which is newer, none has more
-    of that and more in all. Sure it may be only of a whole state that the file was in, of all that
-    the newest has, or where what a lost page led to is back in full number: random bytes inside of
-    values, and keys that are still in order, show by nothing in the format.
+    what was really there; where metas are lost, or of many states, so that nothing tells which is
+    newer, none has more of that and more in all. Sure it may be only of a whole state that the file
+    was in, of all that the newest has, or where what a lost page led to is back in full number:
+    random bytes inside of values, and keys that are still in order, show by nothing in the format.
     """
     counter = Counter(content, past.page_size)
     usable = metas(content, past.page_size)
     named = [counter.records(meta.root) for meta in usable]
     target = folder / "salvaged"
     target.unlink(missing_ok=True)
-    report = salvage(MemoryFile(content), target)
+    report = salvage(MemoryFile(content), target, knowledge=past.knowledge)
     got: set[Record] = set()
     if report.is_written:
         written = target.read_bytes()
@@ -221,7 +280,8 @@ def judge(content: bytes, past: Lively, folder: Path) -> str | None:
     for root in (*(meta.root for meta in usable), *counter.roots()):
         found = counter.records(root)
         is_more = len(found & past.truth) > len(got & past.truth)
-        if is_more and (len(usable) > 1 or len(found) > len(got)):
+        is_order_told = past.is_order_told and len(usable) > 1
+        if is_more and (is_order_told or len(found) > len(got)):
             return f"page {root} has {len(found & past.truth)}, the result {len(got & past.truth)}"
     return None
 
@@ -260,6 +320,10 @@ def any_lively(random: Random) -> Lively:
 
 def any_history(seed: int, random: Random) -> Lively:
     return of_history(1000 * seed + random.randrange(HISTORY_COUNT))
+
+
+def any_long(random: Random) -> Lively:
+    return long_past(random.randrange(LIVELY_COUNT))
 
 
 MISSED_ONCE = (
@@ -310,6 +374,11 @@ def test_what_was_missed_once_in_a_history_is_found(trial: str, tmp_path: Path) 
 def test_never_less_than_the_best_of_what_is_still_there(tmp_path: Path) -> None:
     done, wrong = run_campaign(10, 100, tmp_path, any_lively)
     assert set(done) == {damage.__name__ for damage in DAMAGES}
+    assert wrong == []
+
+
+def test_never_less_than_the_best_of_copies_torn_across_many_transactions(tmp_path: Path) -> None:
+    _, wrong = run_campaign(12, 40, tmp_path, any_long, [torn_across])
     assert wrong == []
 
 
