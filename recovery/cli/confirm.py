@@ -62,8 +62,9 @@ def ask(question: str) -> str:
         try:
             answer = read_line(terminal, _ANSWER_BYTES_MAX, begin)
         finally:
-            if not answer.endswith(b"\n"):  # the end of the input, or Ctrl-C
-                write_all(terminal, b"\n")
+            if not answer.endswith(b"\n"):  # the end of the input, Ctrl-C, or it has gone
+                with contextlib.suppress(OSError):
+                    write_all(terminal, b"\n")
         return answer.decode(errors="replace").strip()
 
 

@@ -151,8 +151,14 @@ def ask_secret(question: str, *, what: str, output: Output | None) -> Secret:
 
         try:
             line = read_line(terminal, SECRET_SIZE_BYTES_MAX, begin)
+        except OSError as error:
+            raise RefusedError(
+                reason=f"the terminal cannot be used for the {what} ({error.strerror})",
+                hint=f"give the {what} in a file, or on standard input with -",
+            ) from None
         finally:
-            write_all(terminal, b"\n")
+            with contextlib.suppress(OSError):  # it may have gone, as when its window is closed
+                write_all(terminal, b"\n")
     return _secret(line.removesuffix(b"\n"), what=what, name="the terminal", output=output)
 
 
@@ -287,7 +293,8 @@ def _restored(terminal: int) -> Iterator[None]:
     try:
         yield
     finally:
-        termios.tcsetattr(terminal, termios.TCSAFLUSH, before)
+        with contextlib.suppress(termios.error):  # it may have gone
+            termios.tcsetattr(terminal, termios.TCSAFLUSH, before)
 
 
 def _end_echo(terminal: int) -> None:

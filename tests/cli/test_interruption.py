@@ -86,6 +86,33 @@ def test_a_file_that_nobody_holds_yet_goes_away(
     assert not [path for path in cli.home.iterdir() if path.name.startswith((".", "new"))]
 
 
+@pytest.mark.pty
+@pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP, None])
+@pytest.mark.parametrize(
+    ("words", "question"),
+    [
+        ("user update --username alice", "New password: "),
+        ("auth create-operator --org acme --username alice", "Type yes"),
+        ("auth verify", "does not show): "),
+        ("", "Which? "),
+    ],
+)
+def test_who_goes_away_from_a_question_leaves_nothing_behind(
+    cli: Cli, made: MadeStore, words: str, question: str, how: signal.Signals | None
+) -> None:
+    before = made.path.read_bytes()
+    with cli.at_terminal(*words.split(), "--bolt-path", made.path) as terminal:
+        terminal.wait_for(question)
+        if how is None:
+            assert terminal.hang_up() == 130
+        else:
+            terminal.send(how)
+            ended = terminal.end()
+            assert (ended.code, "nothing was changed" in ended.stdout) == (130, True)
+    assert made.path.read_bytes() == before
+    assert [path.name for path in made.path.parent.iterdir() if path.is_file()] == [made.path.name]
+
+
 @pytest.fixture
 def alarm() -> Iterator[None]:
     def type_it(_number: int, _frame: FrameType | None) -> None:

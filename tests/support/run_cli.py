@@ -9,6 +9,7 @@ import io
 import os
 import pty
 import select
+import signal
 import struct
 import subprocess
 import sys
@@ -238,6 +239,17 @@ class Terminal:
     def type(self, keys: str) -> None:
         """Type something."""
         os.write(self._master, keys.encode())
+
+    def send(self, number: signal.Signals) -> None:
+        """Send the program a signal."""
+        self._process.send_signal(number)
+
+    def hang_up(self) -> int:
+        """Close the window; return the exit code."""
+        nowhere = os.open(os.devnull, os.O_RDWR)
+        os.dup2(nowhere, self._master)  # so that nobody else gets its number
+        os.close(nowhere)
+        return self._process.wait(PATIENCE_S)
 
     def end(self) -> Ended:
         """Read to the end, and wait for the program."""
