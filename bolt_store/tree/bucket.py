@@ -213,7 +213,7 @@ class Bucket:
             if value is None:
                 try:
                     bucket = self.bucket(name)
-                except BucketNotFoundError:
+                except (BucketNotFoundError, IncompatibleValueError):
                     problem = "a walk meets a bucket that a look-up does not find"
                     raise PageError(pgid=None, code="branch.separator", problem=problem) from None
                 yield name, bucket

@@ -281,6 +281,10 @@ def test_many_more_damaged_files_are_endured() -> None:
     campaign(10_000, SLOW_MUTANT_COUNT)
 
 
+def test_a_plain_value_where_the_walk_met_a_bucket_is_damage() -> None:
+    run(("small", 36_575, 36_576))
+
+
 @pytest.mark.parametrize("name", list(sources()))
 def test_a_file_cut_anywhere_is_endured(name: str) -> None:
     content, page_size = sources()[name]
