@@ -2,13 +2,23 @@
 
 import asyncio
 import threading
-from collections.abc import Iterator
+from collections.abc import Coroutine, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from typing import TypeVar
 
 import pytest
 
 from recovery.daemon.worker import Worker
 
 PATIENCE_S = 10.0
+
+ResultT = TypeVar("ResultT")
+
+
+def _run(asked: Coroutine[object, object, ResultT]) -> ResultT:
+    # In a thread of its own: where the page was tested before, Playwright's loop runs in this one.
+    with ThreadPoolExecutor(1) as pool:
+        return pool.submit(asyncio.run, asked).result()
 
 
 @pytest.fixture
@@ -39,7 +49,7 @@ def test_what_is_made_when_its_request_has_been_ended_is_handed_to_who_writes_it
         await asyncio.wait([asked, waiting])
         may_end.set()
 
-    asyncio.run(end_while_it_runs())
+    _run(end_while_it_runs())
     worker.close()
     assert dropped == ["token"]
 
@@ -52,6 +62,6 @@ def test_what_is_waited_for_and_what_fails_is_not_dropped(worker: Worker) -> Non
             await worker.on_store(lambda: 1 // 0, dropped.append)
         return await worker.on_store(lambda: 7, dropped.append)
 
-    assert asyncio.run(ask()) == 7
+    assert _run(ask()) == 7
     worker.close()
     assert dropped == []
