@@ -209,7 +209,9 @@ def rights(
 
 
 def rights_by_tokens(tx: MetaTx, administrators: Collection[str]) -> Rights:
-    """As `rights`, where all authorizations have been read already, and every one can be.
+    """As `rights`, where all authorizations have been read already.
+
+    Whether one cannot be read, and breaks sessions with it, is the caller's to know.
 
     Args:
         administrators: Users with a token of an administrator or operator.

@@ -16,7 +16,7 @@ from recovery.model.display import is_typeable
 from recovery.model.goshape import USER
 from recovery.model.standing import Answer
 from recovery.model.user import ACTIVE, INACTIVE, User, decode_user
-from recovery.services.access import role_rights
+from recovery.services.access import rights_by_tokens
 from recovery.services.doctor.chart import Chart, Nearest, as_id, text_of
 from recovery.services.doctor.finding import Finding, Mend, Rule, Severity
 from recovery.services.doctor.indexes import IndexAudit, index_rules
@@ -131,13 +131,9 @@ def count_sign_ins(chart: Chart) -> Iterator[Finding]:
     """Count who gets in with a password, after memberships and authorizations; finds nothing."""
     answers: Counter[Answer] = Counter()
     nearest = None
-    by_role = role_rights(chart.tx)
-    known = msgspec.structs.replace(
-        by_role,
-        seeing=by_role.seeing | chart.users_with_tokens,
-        listing=by_role.listing - chart.users_with_tokens,
-        is_readable=by_role.is_readable and chart.can_list_authorizations,
-    )
+    known = rights_by_tokens(chart.tx, chart.users_with_tokens)
+    is_readable = known.is_readable and chart.can_list_authorizations
+    known = msgspec.structs.replace(known, is_readable=is_readable)
     for user_id in sorted(chart.users.known):
         user = chart.tx.users.get(as_id(user_id))
         if user is None:
