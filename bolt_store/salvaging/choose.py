@@ -32,6 +32,7 @@ one that has them, unless that is far poorer. A state without a bucket is none.
 Source: spec section 3.5, step 0 and cases A, B and F; section 3.1 for what a lost write leaves.
 """
 
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from typing import Final
 
@@ -97,7 +98,7 @@ def choose_root(
     named = named_candidates(scan, metas)
     given = [candidate for candidate in named if candidate.survey.root_pgid == root_pgid]
     if not given:
-        given = [from_pair(best_pair(Survey(scan, root_pgid), free_lists(scan)), ())]
+        given = _at(scan, (root_pgid,), ())
     chosen = repaired(given[0], knowledge, named)
     return Choice(
         method=SalvageMethod.CHOSEN,
@@ -148,8 +149,7 @@ def choose(
             best = candidate
     newest = [seen for seen in pool if named and seen.survey.root_pgid == named[0].survey.root_pgid]
     if best is not None and newest and _is_overtaken(newest[0]):
-        further = [from_pair(pair, metas) for pair in found.most]
-        further = [repaired(candidate, knowledge, ordered) for candidate in further]
+        further = [repaired(seen, knowledge, ordered) for seen in _at(scan, found.most, metas)]
         most = max([best, *pool, *further], key=lambda seen: (seen.total, seen.is_proven))
         is_whole = best.is_clean and best.named_by == metas[0]
         best = most if _is_poor(best, most) or not is_whole else best
@@ -164,6 +164,12 @@ def choose(
         # A new file has no bucket yet, and is whole.
         best = next((seen for seen in pool if seen.is_named and seen.is_clean), None)
     return _made(best, pool, metas, found.parents, is_complete=found.is_complete)
+
+
+def _at(scan: Scan, root_pgids: Iterable[int], metas: tuple[MetaSlotFacts, ...]) -> list[Candidate]:
+    """Give the states of roots, each with the freelist that fits it best."""
+    lists = free_lists(scan)
+    return [from_pair(best_pair(Survey(scan, pgid), lists), metas) for pgid in root_pgids]
 
 
 def _in_order(

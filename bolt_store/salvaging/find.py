@@ -72,7 +72,7 @@ class Found:
         exact: Pairs that are a snapshot, the newest first.
         leaky: Pairs that would be one, but for a few pages that neither has; the newest first.
         best: The roots from which most can be reached and that are no such pair.
-        most: The roots from which most can be reached, also those in other trees.
+        most: The root pages from which most can be reached, also those in other trees.
         tops: What looks like a root and is in no other tree.
         claims: The buckets that pages are in, in any tree.
         parents: Branches above the pages that look like roots and are inner pages of a tree.
@@ -83,7 +83,7 @@ class Found:
     exact: tuple[Pair, ...]
     leaky: tuple[Pair, ...]
     best: tuple[Pair, ...]
-    most: tuple[Pair, ...]
+    most: tuple[int, ...]
     tops: tuple[Survey, ...]
     claims: dict[int, set[Path]]
     parents: dict[int, int]
@@ -144,7 +144,7 @@ def find_snapshots(scan: Scan) -> Found:
         best=tuple(
             best_pair(Survey(scan, survey.root_pgid), lists) for survey in best[:BEST_COUNT_MAX]
         ),
-        most=tuple(best_pair(Survey(scan, survey.root_pgid), lists) for survey in most),
+        most=tuple(survey.root_pgid for survey in most),
         tops=tuple(tops),
         claims=claims,
         parents=parents,
