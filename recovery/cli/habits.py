@@ -303,7 +303,7 @@ def with_our_options(argv: Sequence[str], words: str, command: Parser) -> list[s
             none.
     """
     line: list[str] = []
-    bare = list(_BARE.get(words, ()))
+    bare = _BARE.get(words, ())
     rest = [typed for typed in words.split() if typed in argv]
     said: dict[str, str] = {}
     # influx v1 auth create has no word for the new name; ours has, and a user of 2.x beside it.
@@ -318,7 +318,7 @@ def with_our_options(argv: Sequence[str], words: str, command: Parser) -> list[s
             is_value = False
             line.append(typed)
         elif not typed.startswith("-") or typed == "-":
-            line += _bare_word(typed, rest, bare)
+            line.append(_bare_word(typed, rest, bare, said, command))
         else:
             ours = "" if (words, name) == is_named_so else _option(name, words, command)
             if ours is None:
@@ -356,12 +356,23 @@ def _has_own_word(argv: Sequence[str], words: str, command: Parser) -> bool:
     return False
 
 
-def _bare_word(typed: str, rest: list[str], bare: list[str]) -> list[str]:
-    """Give a word without a name the name of the option that it means."""
+def _bare_word(
+    typed: str, rest: list[str], bare: tuple[str, ...], said: dict[str, str], command: Parser
+) -> str:
+    """Give a word without a name the name of the option that it means and that was not given."""
     if rest and typed == rest[0]:
         del rest[0]
-        return [typed]
-    return [f"{bare.pop(0)}={typed}"] if bare else [typed]
+        return typed
+    if not bare:
+        return typed
+    meant = next((ours for ours in bare if ours not in said), None)
+    if meant is None:  # it is not repeated: it may be a password
+        raise UsageError(
+            problem=f"{command.prog} takes no further word beside {' and '.join(bare)}",
+            hint="leave that word out",
+        )
+    said[meant] = "a word without an option"
+    return f"{meant}={typed}"
 
 
 def _option(name: str, words: str, command: Parser) -> str | None:

@@ -41,6 +41,7 @@ if TYPE_CHECKING:
 
 _OWNERS_MAX: Final = 2
 """With more, the commands that have an option say nothing about what was meant."""
+_SECRETS: Final = ("--password-file", "--token-file")
 _NAMING: Final = ("--username", "--user", "--org", "--name")
 _NAMES: Final = frozenset({"NAME", "ID", "ORG", "USER"})
 """What options and words that take a name, or an ID in its place, call it."""
@@ -390,11 +391,22 @@ def _misplaced(word: str, command: Parser, parser: Parser) -> UsageError:
         hint = f"did you mean {option}?"
     elif _is_like_path(word) and command.prog.partition(" ")[2] not in _OF_NO_ONE_STORE:
         hint = "name the store with --bolt-path FILE"
+    elif (source := _source_of_secret(command)) is not None:
+        return UsageError(
+            problem=f"{command.prog} takes no further word",
+            hint=f"leave it out; what is secret is asked for, or comes with {source}",
+        )
     elif option not in command.options and (naming := _naming(command)):
         hint = f"say what it is, with {naming}"
     else:
         hint = f"type {command.prog} --help"
     return UsageError(problem=f"{command.prog} takes no {shown(word)}", hint=hint)
+
+
+def _source_of_secret(command: Parser) -> str | None:
+    """Give the option with which a command reads a secret; with a PATH it writes one."""
+    found = (command.options[one] for one in _SECRETS if one in command.options)
+    return next((typed_as(one) for one in found if one.metavar == "FILE"), None)
 
 
 def _naming(command: Parser) -> str:

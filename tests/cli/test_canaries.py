@@ -122,6 +122,11 @@ def refused_lines(made: MadeStore, home: Path) -> Iterator[list[str]]:
     yield [*create, "--token-file", str(home / "nowhere" / "token")]
     yield [*create, "--token-file", str(made.path)]
     yield [*create, "--token-stdout", "--output", str(made.path)]
+    yield ["auth", "verify", PASSWORD]
+    yield ["v1-auth", "set-password", "reader", PASSWORD]
+    for verb in ("create", "update", "verify-password"):
+        yield ["user", verb, "alice", PASSWORD]
+        yield ["user", verb, "--username", "alice", PASSWORD]
 
 
 def test_the_sensor_finds_what_it_should() -> None:
