@@ -1,22 +1,23 @@
 """Bodies of requests, read as Go reads them.
 
-Lives here: `Body`, the first JSON object of a body, and its fields by type. Must not live here:
+Lives here: `read_body`, and `Body`: an object of it, and its fields by type. Must not live here:
 which fields a request has, and what a wrong one is answered with.
 
-Invariants: names fit without regard to case, the last of a repeated name counts, but each must have
-the right type, null leaves a field as it is, or unset where the server keeps a pointer to it,
-unknown names are ignored, and only the first value of the body is read. A `BodyError`
-says what Go's decoder says where a client may look at it, and nothing that was sent beyond one
-character and the names of types.
+Invariants: names fit without regard to case. Where a name is repeated, each value must have the
+right type; the last counts, and objects are laid over one another. null leaves a field as it is, or
+unset where the server keeps a pointer to it. Unknown names are ignored, and only the first value of
+the body is read. Of several faults the one is told of that ends Go's decoder, else the first in the
+body. A `BodyError` says what Go's decoder says where a client may look at it, and nothing that was
+sent beyond one character and the names of types.
 
-Source: Go encoding/json decode.go, stream.go; InfluxDB v2.9.1 kit/platform/id.go (UnmarshalText);
-spec admin-daemon 1.2.
+Source: Go encoding/json decode.go (unmarshal, saveError, literalStore, array), stream.go; InfluxDB
+v2.9.1 kit/platform/id.go (UnmarshalText); spec admin-daemon 1.2.
 """
 
 import json
 import re
-from collections.abc import Callable, Mapping
-from typing import Final, NoReturn, TypeVar
+from collections.abc import Callable, Iterable, Mapping
+from typing import Final, NamedTuple, NoReturn, TypeVar
 
 from recovery.daemon.request import id_fault
 from recovery.model.gojson import fold, is_time
@@ -32,7 +33,15 @@ _INT64: Final = 1 << 63
 
 
 class BodyError(ValueError):
-    """A body that Go could not decode; its text is what the decoder says."""
+    """A body that Go could not decode; its text is what the decoder says.
+
+    Attributes:
+        is_last: Whether the decoder reads on, and says so at the end if nothing else ended it.
+    """
+
+    def __init__(self, words: str, *, is_last: bool = False) -> None:
+        self.is_last = is_last
+        super().__init__(words)
 
 
 class _Number(str):
@@ -41,42 +50,68 @@ class _Number(str):
     __slots__ = ()
 
 
+class _Value(NamedTuple):
+    """A value, and where it is: how many go before it in each of what it is in."""
+
+    place: tuple[int, ...]
+    content: object
+
+
+class _Fault(NamedTuple):
+    """A value that does not fit; the least of them is told of."""
+
+    is_last: bool
+    place: tuple[int, ...]
+    words: str
+
+
 class Body:
     """One JSON object of a body."""
 
-    def __init__(self, fields: Mapping[str, list[object]]) -> None:
+    def __init__(self, fields: Mapping[str, list[_Value]], faults: list[_Fault]) -> None:
         """Take its values by folded name; `read_body` is the way to get one."""
         self._fields = fields
+        self._faults = faults
 
-    def text(self, name: str) -> str | None:
-        """Give a text; None when it is absent or null."""
-        return self._typed(name, _as_text)
+    def text(self, name: str, *, is_pointer: bool = False) -> str | None:
+        """Give a text; None when it is absent or null.
 
-    def new_text(self, name: str) -> str | None:
-        """Give a text that a record shall have; None when it is absent, or null at the end."""
-        found = self.text(name)
-        return None if self._fields.get(fold(name), [None])[-1] is None else found
+        Args:
+            name: The field.
+            is_pointer: Whether null takes away what was in front of it.
+        """
+        return self._typed(name, _as_text, is_pointer=is_pointer)
 
-    def id(self, name: str) -> Id | None:
-        """Give an ID; None when it is absent or null."""
-        return self._typed(name, _as_id)
+    def id(self, name: str, *, is_pointer: bool = False) -> Id | None:
+        """Give an ID. As `text`."""
+        return self._typed(name, _as_id, is_pointer=is_pointer)
 
     def moment(self, name: str) -> str | None:
         """Give a time; None when it is absent or null."""
         return self._typed(name, _as_moment)
 
-    def integer(self, name: str) -> int | None:
-        """Give a 64-bit integer; None when it is absent or null."""
-        return self._typed(name, _as_integer)
+    def integer(self, name: str, *, is_pointer: bool = False) -> int | None:
+        """Give a 64-bit integer. As `text`."""
+        return self._typed(name, _as_integer, is_pointer=is_pointer)
 
     def body(self, name: str) -> "Body":
         """Give an object; an empty one when it is absent or null."""
-        return self._typed(name, _as_body) or Body({})
+        return _body_of(self._fields.get(fold(name), ()), name, self._faults)
 
     def bodies(self, name: str) -> list["Body"]:
         """Give a list of objects; an empty one when it is absent or null."""
-        found = self._typed(name, _as_list) or []
-        return [Body({}) if one is None else _as_body(one, name) for one in found]
+        found: list[list[_Value]] = []
+        for place, content in self._fields.get(fold(name), ()):
+            if isinstance(content, list):
+                del found[len(content) :]
+                found += [[] for _ in content[len(found) :]]
+                for number, one in enumerate(content):
+                    found[number].append(_Value((*place, number), one))
+            elif content is None:
+                found = []
+            else:
+                self._faults.append(_fault(place, _wrong(content, name, "[]")))
+        return [_body_of(values, name, self._faults) for values in found]
 
     def permissions(self) -> list[Permission]:
         """Give the field `permissions`; types and actions may be anything."""
@@ -88,26 +123,37 @@ class Body:
         return Permission(
             action=self.text("action") or "",
             type=resource.text("type") or "",
-            id=resource.id("id"),
-            org_id=resource.id("orgID"),
+            id=resource.id("id", is_pointer=True),
+            org_id=resource.id("orgID", is_pointer=True),
         )
 
-    def _typed(self, name: str, read: Callable[[object, str], T]) -> T | None:
-        found = [one for one in self._fields.get(fold(name), ()) if one is not None]
-        return [read(one, name) for one in found][-1] if found else None
+    def _typed(
+        self, name: str, read: Callable[[object, str], T], *, is_pointer: bool = False
+    ) -> T | None:
+        found = None
+        for place, content in self._fields.get(fold(name), ()):
+            if content is None:
+                found = None if is_pointer else found
+                continue
+            try:
+                found = read(content, name)
+            except BodyError as error:
+                self._faults.append(_fault(place, error))
+        return found
 
 
-def read_body(document: bytes) -> Body:
+def read_body(document: bytes, read: Callable[[Body], T]) -> T:
     """Read the first value of a body.
 
     Args:
         document: The body.
+        read: Takes what it needs from the object; an empty one for null.
 
     Returns:
-        The object; an empty one for null.
+        What `read` returns.
 
     Raises:
-        BodyError: It is no JSON object. What is wrong inside of it is noticed when it is asked for.
+        BodyError: It is no JSON object, or something that was taken is not as it should be.
     """
     text = document.decode("utf-8", "surrogateescape")
     begin = _SPACE.match(text)
@@ -115,12 +161,33 @@ def read_body(document: bytes) -> Body:
     if start == len(text):
         raise BodyError("EOF")
     try:
-        found, _ = _DECODER.raw_decode(text, start)
+        content, _ = _DECODER.raw_decode(text, start)
     except json.JSONDecodeError as error:
         raise BodyError(_words_of(text, error.pos)) from None
     except RecursionError:
         raise BodyError(f"invalid character '{text[start]}' exceeded max depth") from None
-    return Body({}) if found is None else _as_body(found, "")
+    faults: list[_Fault] = []
+    found = read(_body_of([_Value((), content)], "", faults))
+    if faults:
+        raise BodyError(min(faults).words)
+    return found
+
+
+def _body_of(values: Iterable[_Value], name: str, faults: list[_Fault]) -> Body:
+    """Lay objects over one another, as they are decoded into the same struct."""
+    fields: dict[str, list[_Value]] = {}
+    for place, content in values:
+        if isinstance(content, dict):
+            for key, members in content.items():
+                found = fields.setdefault(key, [])
+                found += [_Value((*place, number), one) for number, one in members]
+        elif content is not None:
+            faults.append(_fault(place, _wrong(content, name, "struct")))
+    return Body(fields, faults)
+
+
+def _fault(place: tuple[int, ...], error: BodyError) -> _Fault:
+    return _Fault(error.is_last, place, str(error))
 
 
 def _words_of(text: str, position: int) -> str:
@@ -138,11 +205,11 @@ def _refuse_constant(name: str) -> NoReturn:
     raise json.JSONDecodeError("not JSON", name, 0)
 
 
-def _object(pairs: list[tuple[str, object]]) -> dict[str, list[object]]:
-    """Keep all values of each name, in their order."""
-    found: dict[str, list[object]] = {}
-    for name, value in pairs:
-        found.setdefault(fold(name), []).append(value)
+def _object(pairs: list[tuple[str, object]]) -> dict[str, list[tuple[int, object]]]:
+    """Keep all values of each name, with their places."""
+    found: dict[str, list[tuple[int, object]]] = {}
+    for number, (name, value) in enumerate(pairs):
+        found.setdefault(fold(name), []).append((number, value))
     return found
 
 
@@ -170,7 +237,8 @@ def _kind_of(value: object) -> str:
 
 def _wrong(value: object, name: str, wanted: str) -> BodyError:
     place = f"Go struct field .{name}" if name else "Go value"
-    return BodyError(f"json: cannot unmarshal {_kind_of(value)} into {place} of type {wanted}")
+    words = f"json: cannot unmarshal {_kind_of(value)} into {place} of type {wanted}"
+    return BodyError(words, is_last=True)
 
 
 def _as_text(value: object, name: str) -> str:
@@ -205,15 +273,3 @@ def _as_integer(value: object, name: str) -> int:
         if -_INT64 <= number < _INT64:
             return number
     raise _wrong(value, name, "int64")
-
-
-def _as_list(value: object, name: str) -> list[object]:
-    if not isinstance(value, list):
-        raise _wrong(value, name, "[]")
-    return value
-
-
-def _as_body(value: object, name: str) -> Body:
-    if not isinstance(value, dict):
-        raise _wrong(value, name, "struct")
-    return Body(value)

@@ -170,35 +170,22 @@ class Call:
         """
         return to_id(self.parts[name], prefix=prefix)
 
-    def body(self, code: str, *, prefix: str = "") -> Body:
+    def body(self, read: Callable[[Body], T], code: str, *, prefix: str = "") -> T:
         """Read the body.
 
         Args:
+            read: Takes what it needs from the object.
             code: The error code of a body that cannot be read.
             prefix: Words in front of the error.
 
         Returns:
-            The object.
+            What `read` returns.
 
         Raises:
-            ApiError: It is none.
-        """
-        return self.decoded(lambda: read_body(self.request.body), code, prefix=prefix)
-
-    @staticmethod
-    def decoded(read: Callable[[], T], code: str, *, prefix: str = "") -> T:
-        """Read from a body.
-
-        Args:
-            read: Reads, and raises `BodyError`.
-            code: The error code for that.
-            prefix: Words in front of the error.
-
-        Raises:
-            ApiError: It could not be read.
+            ApiError: The body could not be read.
         """
         try:
-            return read()
+            return read_body(self.request.body, read)
         except BodyError as error:
             # A bad ID is an error of its own on the server, whatever the route makes of others.
             is_id = str(error) in {WRONG_LENGTH, WRONG_DIGITS}

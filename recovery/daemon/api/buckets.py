@@ -136,14 +136,13 @@ def labels(call: Call) -> Answer:
 
 def create(call: Call) -> Answer:
     """Make a bucket of a user."""
-    body = call.body("invalid", prefix=UNREADABLE)
 
-    def read() -> tuple[Id | None, list[str], list[_Rule]]:
+    def read(body: Body) -> tuple[Id | None, list[str], list[_Rule]]:
         rules = [_rule(one) for one in body.bodies("retentionRules")]
         texts = [body.text(field) or "" for field in ("name", "description", "rp")]
         return body.id("orgID"), texts, rules
 
-    org_id, texts, rules = call.decoded(read, "invalid", prefix=UNREADABLE)
+    org_id, texts, rules = call.body(read, "invalid", prefix=UNREADABLE)
     name, description, policy_name = texts
     if org_id is None:
         raise ApiError("invalid", "organization id must be provided")
@@ -177,13 +176,13 @@ def create(call: Call) -> Answer:
 def update(call: Call) -> Answer:
     """Change name, description and retention."""
     bucket_id = call.id()
-    body = call.body("invalid", prefix=UNREADABLE)
 
-    def read() -> tuple[str | None, str | None, list[_Rule]]:
-        rules = [_rule(one) for one in body.bodies("retentionRules")]
-        return body.new_text("name"), body.new_text("description"), rules
+    def read(body: Body) -> tuple[str | None, str | None, list[_Rule]]:
+        rules = [_rule(one, is_pointer=True) for one in body.bodies("retentionRules")]
+        name, description = (body.text(field, is_pointer=True) for field in ("name", "description"))
+        return name, description, rules
 
-    name, description, rules = call.decoded(read, "invalid", prefix=UNREADABLE)
+    name, description, rules = call.body(read, "invalid", prefix=UNREADABLE)
     _require_one_rule(rules)
     bucket = NOT_FOUND.unless(call.tx.buckets.get(bucket_id))
     if name is not None:
@@ -231,9 +230,10 @@ class _Rule(NamedTuple):
     shard_group_s: int | None
 
 
-def _rule(body: Body) -> _Rule:
+def _rule(body: Body, *, is_pointer: bool = False) -> _Rule:
     body.text("type")
-    return _Rule(body.integer("everySeconds"), body.integer("shardGroupDurationSeconds"))
+    fields = ("everySeconds", "shardGroupDurationSeconds")
+    return _Rule(*(body.integer(field, is_pointer=is_pointer) for field in fields))
 
 
 def _require_one_rule(rules: list[_Rule]) -> None:

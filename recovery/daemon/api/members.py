@@ -14,6 +14,7 @@ from recovery.daemon.answer import NO_CONTENT, Answer, ApiError, json_answer
 from recovery.daemon.api.buckets import CORRUPT, NO_PAGE, bucket_with_parts
 from recovery.daemon.api.records import user_record
 from recovery.daemon.api.users import NOT_FOUND
+from recovery.daemon.bodies import Body
 from recovery.daemon.call import Call
 from recovery.model.ids import Id
 from recovery.model.mapping import MEMBER, ORGS, OWNER
@@ -54,14 +55,13 @@ def add_owner(call: Call) -> Answer:
 
 def _added(call: Call, role: str) -> Answer:
     org_id = organization_with_parts(call)
-    body = call.body("internal error")
 
-    def read() -> Id | None:
+    def read(body: Body) -> Id | None:
         for name in ("name", "oauthID", "status"):
             body.text(name)
         return body.id("id")
 
-    user_id = call.decoded(read, "internal error")
+    user_id = call.body(read, "internal error")
     if user_id is None:
         raise ApiError("invalid", "user id missing or invalid")
     user = NOT_FOUND.unless(call.tx.users.get(user_id))

@@ -54,9 +54,9 @@ def read_wanted(call: Call, *, is_legacy: bool = False) -> Wanted:
     Raises:
         ApiError: 400.
     """
-    body = call.body("invalid", prefix=UNREADABLE)
-    read = call.decoded(lambda: _read(body, is_legacy=is_legacy), "invalid", prefix=UNREADABLE)
-    org_id, user_id, status, description, permissions, username = read
+    org_id, user_id, status, description, permissions, username = call.body(
+        lambda body: _read(body, is_legacy=is_legacy), "invalid", prefix=UNREADABLE
+    )
     if not permissions:
         raise ApiError("invalid", "authorization must include permissions")
     for one in permissions:
@@ -80,7 +80,7 @@ def _read(
     body: Body, *, is_legacy: bool
 ) -> tuple[Id | None, Id | None, str, str, list[Permission], str]:
     status = body.text("status") or ""
-    org_id, user_id = body.id("orgID"), body.id("userID")
+    org_id, user_id = body.id("orgID"), body.id("userID", is_pointer=True)
     description = body.text("description") or ""
     username = (body.text("token") or "") if is_legacy else ""
     return org_id, user_id, status, description, body.permissions(), username
@@ -158,9 +158,12 @@ def read_edit(call: Call) -> tuple[str | None, str | None]:
     Raises:
         ApiError: 500, as the server does it.
     """
-    body = call.body("internal error")
-    description, status = call.decoded(
-        lambda: (body.new_text("description"), body.new_text("status")), "internal error"
+    description, status = call.body(
+        lambda body: (
+            body.text("description", is_pointer=True),
+            body.text("status", is_pointer=True),
+        ),
+        "internal error",
     )
     return description, ACTIVE if status == "" else status
 

@@ -12,6 +12,7 @@ from typing import Final
 from recovery.daemon.answer import NO_CONTENT, Answer, ApiError, json_answer
 from recovery.daemon.api.paging import Page
 from recovery.daemon.api.records import organization_record
+from recovery.daemon.bodies import Body
 from recovery.daemon.call import Call
 from recovery.model.ids import Id, parse_id
 from recovery.model.mapping import ORGS
@@ -94,15 +95,14 @@ def show(call: Call) -> Answer:
 
 def create(call: Call) -> Answer:
     """Make an organization with its system buckets; the caller's user owns it."""
-    body = call.body("invalid", prefix=UNREADABLE)
 
-    def read() -> tuple[str, str]:
+    def read(body: Body) -> tuple[str, str]:
         body.id("id")
         body.moment("createdAt")
         body.moment("updatedAt")
         return body.text("name") or "", body.text("description") or ""
 
-    name, description = call.decoded(read, "invalid", prefix=UNREADABLE)
+    name, description = call.body(read, "invalid", prefix=UNREADABLE)
     call.rights.require("create organization")
     _require_free(call, name)
     made = call.change(
@@ -121,9 +121,13 @@ def create(call: Call) -> Answer:
 def update(call: Call) -> Answer:
     """Change name, description, or both."""
     org_id = call.id()
-    body = call.body("invalid", prefix=UNREADABLE)
-    name, description = call.decoded(
-        lambda: (body.new_text("name"), body.new_text("description")), "invalid", prefix=UNREADABLE
+    name, description = call.body(
+        lambda body: (
+            body.text("name", is_pointer=True),
+            body.text("description", is_pointer=True),
+        ),
+        "invalid",
+        prefix=UNREADABLE,
     )
     call.rights.require("write organization", one=org_id)
     before = NOT_FOUND.unless(call.tx.organizations.get(org_id))

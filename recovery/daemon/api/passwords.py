@@ -102,8 +102,7 @@ def set_of_legacy(call: Call) -> Slow[Secret]:
 
 
 def _wanted(call: Call, code: str, *, prefix: str = "") -> Secret:
-    body = call.body(code, prefix=prefix)
-    return Secret(call.decoded(lambda: body.text("password"), code, prefix=prefix) or "")
+    return Secret(call.body(lambda body: body.text("password"), code, prefix=prefix) or "")
 
 
 def _require_good(call: Call, password: Secret) -> None:

@@ -25,6 +25,7 @@ from recovery.daemon.api.records import (
     setup_token_record,
     user_record,
 )
+from recovery.daemon.bodies import Body
 from recovery.daemon.call import Call, Slow
 from recovery.daemon.passwords import require_good
 from recovery.model.bucket import shard_group_duration_ns
@@ -97,9 +98,7 @@ def set_up(call: Call) -> Slow[Secret | None]:
 
 
 def _read(call: Call) -> _Wanted:
-    body = call.body("internal error")
-
-    def read() -> _Wanted:
+    def read(body: Body) -> _Wanted:
         texts = [body.text(name) or "" for name in ("username", "password", "org", "bucket")]
         seconds = body.integer("retentionPeriodSeconds") or 0
         nanoseconds = body.integer("retentionPeriodHrs") or 0
@@ -113,7 +112,7 @@ def _read(call: Call) -> _Wanted:
             token=Secret(token) if token else None,
         )
 
-    return call.decoded(read, "internal error")
+    return call.body(read, "internal error")
 
 
 def _shown(call: Call, made: list[Id], token: Secret) -> Answer:

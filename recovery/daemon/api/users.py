@@ -14,6 +14,7 @@ from recovery.daemon.access import user_permissions
 from recovery.daemon.answer import NO_CONTENT, Answer, ApiError, json_answer
 from recovery.daemon.api.paging import Page
 from recovery.daemon.api.records import permission_records, user_record
+from recovery.daemon.bodies import Body
 from recovery.daemon.call import Call
 from recovery.model.ids import Id
 from recovery.model.user import ACTIVE, INACTIVE, User
@@ -70,13 +71,12 @@ def me(call: Call) -> Answer:
 
 def create(call: Call) -> Answer:
     """Make a user, with the ID that is given, if any; a password that is sent is ignored."""
-    body = call.body("internal error")
 
-    def read() -> tuple[str, Id | None, str, str]:
+    def read(body: Body) -> tuple[str, Id | None, str, str]:
         texts = [body.text(name) or "" for name in ("name", "status", "oauthID")]
         return texts[0], body.id("id"), texts[1], texts[2]
 
-    name, user_id, status, oauth_id = call.decoded(read, "internal error")
+    name, user_id, status, oauth_id = call.body(read, "internal error")
     call.rights.require("create user")
     require_known_status(status or ACTIVE)
     _require_free(call, name)
@@ -101,9 +101,9 @@ def create(call: Call) -> Answer:
 def update(call: Call) -> Answer:
     """Change name, status, or both."""
     user_id = call.id()
-    body = call.body("internal error")
-    name, status = call.decoded(
-        lambda: (body.new_text("name"), body.new_text("status")), "internal error"
+    name, status = call.body(
+        lambda body: (body.text("name", is_pointer=True), body.text("status", is_pointer=True)),
+        "internal error",
     )
     if status is not None:
         require_known_status(status)
