@@ -6,7 +6,8 @@ anything secret.
 Invariants: rows are only ever added; triggers in the file refuse the rest, also to other programs
 that open it. What gets in is IDs, paths, numbers, words from fixed lists, and the reason that a
 person gave, from which all that looks like a token is cut out. A row is on the disk when the
-function that adds it returns. Reading creates nothing.
+function that adds it returns; only that an operation is done may wait for the next row, or for
+`settle`, in a ledger that is kept open. Reading creates nothing.
 
 Each operation has one row before the commit ("intent") and one or more after it that point to the
 first. An intent without a second row is an operation that was cut off.
@@ -228,16 +229,31 @@ class Ledger(msgspec.Struct, frozen=True, kw_only=True):
     def open_throughout(self) -> "Iterator[Ledger]":
         """Keep the file open from row to row, for whoever adds many.
 
-        Opening it and looking what it is takes longer than the row. Nobody is kept out meanwhile.
+        Opening it and looking what it is takes longer than the row, and each row costs five syncs
+        of the disk, so that the end of an operation waits for the next row, or for `settle`. Nobody
+        is kept out meanwhile.
 
         Yields:
             The same ledger. A file that is put in the place of this one is noticed at each row.
         """
         kept = _Kept()
+        ledger = replace(self, kept=kept)
         try:
-            yield replace(self, kept=kept)
+            yield ledger
         finally:
+            ledger.settle()
             kept.close()
+
+    def settle(self) -> None:
+        """Write the ends that wait; where that fails, `warn` is told, and intents stay without."""
+        if self.kept is None or not self.kept.ends:
+            return
+        try:
+            with self._writing(changed=True):
+                pass
+        except LedgerError as error:
+            self.kept.ends.clear()
+            self.warn(str(error))
 
     def prepare(self, intent: IntentFacts) -> None:
         """Find out whether a row can be added, before anybody is asked to confirm anything.
@@ -284,20 +300,28 @@ class Ledger(msgspec.Struct, frozen=True, kw_only=True):
         step = _STEPS.get(outcome)
         if step is None:
             raise ValueError("outcome is none that the ledger knows")
+        end = self._signature() | {
+            "intent_id": intent_id,
+            "outcome": outcome,
+            "phase": step.phase,
+            "txid_after": _number(txid_after),
+        }
+        if self.kept is not None and outcome == "done":
+            self.kept.ends.append(end)
+            return
         with self._writing(changed=step.changed) as connection:
-            first = connection.execute(
-                "SELECT * FROM entries WHERE id = ? AND phase = 'intent'", (intent_id,)
-            ).fetchone()
-            if first is None:
-                raise self._error(f"has no intent {intent_id}", changed=step.changed)
-            row: Row = {name: first[name] for name in first.keys() if name != "id"}  # noqa: SIM118 # a row of sqlite3 iterates over values
-            row |= self._signature() | {
-                "intent_id": intent_id,
-                "outcome": outcome,
-                "phase": step.phase,
-                "txid_after": _number(txid_after),
-            }
-            _insert(connection, row)
+            self._insert_end(connection, end, changed=step.changed)
+
+    def _insert_end(
+        self, connection: "sqlite3.Connection", end: Row, *, changed: bool | None
+    ) -> None:
+        first = connection.execute(
+            "SELECT * FROM entries WHERE id = ? AND phase = 'intent'", (end["intent_id"],)
+        ).fetchone()
+        if first is None:
+            raise self._error(f"has no intent {end['intent_id']!r}", changed=changed)
+        row: Row = {name: first[name] for name in first.keys() if name != "id"}  # noqa: SIM118 # a row of sqlite3 iterates over values
+        _insert(connection, row | end)
 
     def note(self, intent: IntentFacts) -> int:
         """Record something that changes nothing, such as a list that shows tokens; give its number.
@@ -319,6 +343,7 @@ class Ledger(msgspec.Struct, frozen=True, kw_only=True):
         Raises:
             LedgerError: The file cannot be read or is no ledger.
         """
+        self.settle()
         if not self._check_file(changed=False):
             return ()
         with self._connected(mode=self._reading_mode(), changed=False) as connection:
@@ -404,9 +429,16 @@ class Ledger(msgspec.Struct, frozen=True, kw_only=True):
             elif version in _ADDED:
                 connection.execute(_ADDED[version])
                 connection.execute(f"PRAGMA user_version = {_SCHEMA_VERSION}")
+            ends = [] if self.kept is None else self.kept.ends
+            for end in ends:
+                try:
+                    self._insert_end(connection, end, changed=changed)
+                except LedgerError as error:  # another file is in the place of the one with it
+                    self.warn(str(error))
             yield connection
             if connection.in_transaction:
                 connection.execute("COMMIT")
+                ends.clear()
 
     @contextlib.contextmanager
     def _opened(self, *, changed: bool | None) -> "Iterator[tuple[sqlite3.Connection, bool]]":
@@ -502,9 +534,14 @@ class Ledger(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class _Kept:
-    """A connection that waits for the next row."""
+    """A connection that waits for the next row.
+
+    Attributes:
+        ends: What ends operations that are done, and waits with it.
+    """
 
     def __init__(self) -> None:
+        self.ends: list[Row] = []
         self.connection: sqlite3.Connection | None = None
         self._file = (0, 0)
 

@@ -71,6 +71,10 @@ class RunOptions(msgspec.Struct, frozen=True, kw_only=True):
 class Book(Notes, Entries, Protocol):
     """A ledger that is written and read."""
 
+    def settle(self) -> None:
+        """Write what waits for the next row. Never raises."""
+        ...
+
 
 class Ending(msgspec.Struct, frozen=True, kw_only=True):
     """How a run ended.
@@ -148,7 +152,7 @@ def run(
     application = Application(desk, worker, load_page)
     try:
         when_ready()
-        serve(application, sockets, life, when_quiet=desk.changes.look)
+        serve(application, sockets, life, when_quiet=desk.changes.look, settle=recorder.settle)
     finally:
         application.close()
         worker.close()

@@ -109,7 +109,7 @@ def test_a_session_that_was_killed_before_it_wrote_its_last_change_is_taken_back
         served.process.send_signal(signal.SIGKILL)
     with contextlib.closing(sqlite3.connect(store.with_name("ledger.sqlite"))) as ledger, ledger:
         columns = [row[1] for row in ledger.execute("PRAGMA table_info(entries)")][1:]
-        changed = {"txid_before": "(SELECT max(txid_after) FROM entries)", "digest": "'none'"}
+        changed = {"txid_before": "(SELECT max(txid_before) + 1 FROM entries)", "digest": "'none'"}
         changed["record_ids"] = """'["0bad0bad0bad0bad"]'"""
         values = ", ".join(changed.get(name, name) for name in columns)
         ledger.execute(

@@ -714,3 +714,38 @@ def test_a_new_ledger_that_is_kept_open_takes_a_row_after_it_was_tried(ledger: L
         kept.prepare(intent())
         kept.intend(intent())
     assert len(ledger.entries()) == 1
+
+
+def test_in_a_ledger_that_is_kept_open_an_end_comes_with_the_next_row_or_when_it_is_settled(
+    ledger: Ledger,
+) -> None:
+    with ledger.open_throughout() as kept:
+        kept.conclude(kept.intend(intent()), "done")
+        assert [one.phase for one in ledger.entries()] == ["intent"]
+        second = kept.intend(intent())
+        assert [one.phase for one in ledger.entries()] == ["intent", "done", "intent"]
+        kept.conclude(second, "unchanged")
+        assert [one.phase for one in ledger.entries()][3:] == ["failed"]
+        kept.conclude(kept.intend(intent()), "done")
+        assert kept.entries()[-1].phase == "done"  # whoever reads it here sees all
+        kept.conclude(kept.intend(intent()), "done")
+        kept.settle()
+        assert len(ledger.entries()) == 8
+        kept.conclude(kept.intend(intent()), "done")
+    assert ledger.entries()[-1].phase == "done"
+
+
+def test_an_end_that_cannot_be_written_any_more_keeps_no_later_row_out(ledger: Ledger) -> None:
+    told: list[str] = []
+    with msgspec.structs.replace(ledger, warn=told.append).open_throughout() as kept:
+        kept.intend(intent())
+        kept.conclude(kept.intend(intent()), "done")
+        ledger.path.unlink()
+        kept.conclude(kept.intend(intent()), "done")
+        ledger.path.unlink()
+        ledger.path.mkdir()
+        kept.settle()
+        ledger.path.rmdir()
+        kept.intend(intent())
+    assert ["has no intent 2" in told[0], "is not a regular file" in told[1]] == [True, True]
+    assert [one.phase for one in ledger.entries()] == ["intent"]
