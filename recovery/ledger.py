@@ -25,7 +25,7 @@ import stat
 from collections.abc import Callable, Iterator, Mapping
 from datetime import UTC
 from pathlib import Path
-from typing import TYPE_CHECKING, Final, NamedTuple, Protocol, TypeAlias
+from typing import TYPE_CHECKING, Final, NamedTuple, TypeAlias
 
 import msgspec
 from msgspec.structs import replace
@@ -37,7 +37,15 @@ from recovery.errors import (
     StoreAccessError,
     WriteFailedError,
 )
-from recovery.ledger_rows import COLUMNS, Actor, Entry, Phase, entry_of, is_undecodable
+from recovery.ledger_rows import (
+    COLUMNS,
+    Actor,
+    Entry,
+    IntentFacts,
+    Phase,
+    entry_of,
+    is_undecodable,
+)
 from recovery.log.redaction import redact_text
 from recovery.model.display import displayed
 from recovery.model.ids import parse_id
@@ -123,50 +131,6 @@ _STEPS: Final[dict[str, _Step]] = {
     "unknown": _Step("failed", changed=None),
     "undelivered": _Step("failed", changed=True),
 }
-
-
-class IntentFacts(Protocol):
-    """What is told before a change."""
-
-    @property
-    def operation(self) -> str:
-        """The command, as "auth create-operator"."""
-        ...
-
-    @property
-    def store_path(self) -> Path:
-        """The store."""
-        ...
-
-    @property
-    def device(self) -> int:
-        """Its device."""
-        ...
-
-    @property
-    def inode(self) -> int:
-        """Its inode."""
-        ...
-
-    @property
-    def record_ids(self) -> tuple[str, ...]:
-        """Records concerned, 16 hex digits each."""
-        ...
-
-    @property
-    def backup_path(self) -> Path | None:
-        """The backup, if there is one."""
-        ...
-
-    @property
-    def reason(self) -> str | None:
-        """Why, in the operator's words."""
-        ...
-
-    @property
-    def digest(self) -> str | None:
-        """What tells the commit from every other one; None when it is not known."""
-        ...
 
 
 def default_path(environment: Mapping[str, str], *, home: Path, is_root: bool) -> Path:

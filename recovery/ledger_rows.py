@@ -1,7 +1,7 @@
 """Rows of the ledger, as they are read.
 
-Lives here: `Entry`, `Actor`, and reading a row. Must not live here: the file and what is written
-into it (`recovery.ledger`).
+Lives here: `Entry`, `Actor`, reading a row, and `IntentFacts`, of which a first row is made. Must
+not live here: the file and what is written into it (`recovery.ledger`).
 
 Invariants: a row is either read whole or not at all, whatever another program has put there.
 """
@@ -10,7 +10,8 @@ import json
 import os
 from collections.abc import Mapping
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Annotated, Final, Literal, TypeAlias
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Final, Literal, Protocol, TypeAlias
 
 import msgspec
 
@@ -45,6 +46,50 @@ class Actor(msgspec.Struct, frozen=True, kw_only=True):
             sudo_user=environment.get("SUDO_USER") or None,
             tool_version=tool_version,
         )
+
+
+class IntentFacts(Protocol):
+    """What is told before a change."""
+
+    @property
+    def operation(self) -> str:
+        """The command, as "auth create-operator"."""
+        ...
+
+    @property
+    def store_path(self) -> Path:
+        """The store."""
+        ...
+
+    @property
+    def device(self) -> int:
+        """Its device."""
+        ...
+
+    @property
+    def inode(self) -> int:
+        """Its inode."""
+        ...
+
+    @property
+    def record_ids(self) -> tuple[str, ...]:
+        """Records concerned, 16 hex digits each."""
+        ...
+
+    @property
+    def backup_path(self) -> Path | None:
+        """The backup, if there is one."""
+        ...
+
+    @property
+    def reason(self) -> str | None:
+        """Why, in the operator's words."""
+        ...
+
+    @property
+    def digest(self) -> str | None:
+        """What tells the commit from every other one; None when it is not known."""
+        ...
 
 
 class Done(msgspec.Struct, frozen=True, kw_only=True):
