@@ -95,9 +95,8 @@ def run_planner(
     with Session.open(found.path, write=manner.is_in_place, reads_packed=False) as session:
 
         def propose(planner: Planner) -> Proposal:
-            size_bytes = session.store.file.size_bytes + added_bytes
             with waiting("checking the store"), _all_said(options, lacks):
-                return session.propose(_forewarned(planner, size_bytes), manner)
+                return session.propose(_forewarned(planner, session, added_bytes), manner)
 
         if rehearsed is not None:
             session.make_ready(propose(rehearsed), ports)
@@ -137,13 +136,14 @@ def _copying(path: Path) -> str:
     return f"make a copy of it: cp -n {quoted(str(path))} {quoted(f'{path}.copy')}"
 
 
-def _forewarned(planner: Planner, size_bytes: int) -> Planner:
-    """Let a plan say so when influxd will not start afterwards."""
+def _forewarned(planner: Planner, session: Session, added_bytes: int) -> Planner:
+    """Let a plan say so when influxd will not start afterwards, or when it cannot be made."""
     from recovery.services.doctor.forewarning import (  # noqa: PLC0415 # 15 ms, when a store is open
         EXAMINED_BYTES_MAX,
         Forewarned,
     )
 
-    if size_bytes > EXAMINED_BYTES_MAX:
+    is_examined = session.store.file.size_bytes + added_bytes <= EXAMINED_BYTES_MAX
+    if not is_examined and not session.facts().missing_buckets:
         return planner
-    return Forewarned(planner, clock=SystemClock(), rng=SystemRng())
+    return Forewarned(planner, is_examined=is_examined, clock=SystemClock(), rng=SystemRng())

@@ -1,9 +1,11 @@
 """A change of a store that influxd will not start on says so, before and after."""
 
 import json
+import os
 from pathlib import Path
 
 import bolt_store
+from recovery.services.doctor.forewarning import EXAMINED_BYTES_MAX
 from tests.support.full_store import FullStore, make_full_store, put
 from tests.support.run_cli import Cli
 from tests.support.stores import edit
@@ -69,3 +71,28 @@ def test_a_torn_meta_is_told_once_before_it_is_written_over(cli: Cli, tmp_path: 
     assert "store salvage" in warning
     (full.path.parent / "token").unlink()
     assert mint(cli, full) == []
+
+
+def test_what_a_large_store_lacks_is_found_before_anybody_is_asked(
+    cli: Cli, tmp_path: Path
+) -> None:
+    full = made(tmp_path)
+    with bolt_store.open(full.path, write=True) as db, db.update() as tx:
+        tx.delete_bucket(b"userspasswordv1")
+        tx.commit()
+    os.truncate(full.path, EXAMINED_BYTES_MAX + 1)
+    password = tmp_path / "password"
+    password.write_text("correct horse")
+    words = [
+        "user",
+        "create",
+        "--username",
+        "new",
+        "--member-of",
+        "acme",
+        "--dry-run",
+        "--password-file",
+    ]
+    done = cli.run(*words, password, "--bolt-path", full.path)
+    assert (done.code, done.stdout) == (5, ""), done.stderr
+    assert "lacks the bucket userspasswordv1" in done.error

@@ -29,9 +29,16 @@ REPAIR: Final = "store repair mends it"
 class Forewarned:
     """A command whose plan says so when influxd will not start on what it leaves."""
 
-    def __init__(self, planner: Planner, *, clock: Clock, rng: Rng) -> None:
-        """Go around a planner; the examination wants randomness, for mends that are not made."""
+    def __init__(self, planner: Planner, *, is_examined: bool, clock: Clock, rng: Rng) -> None:
+        """Go around a planner.
+
+        Args:
+            is_examined: Whether the records are examined; otherwise it is only tried whether the
+                change can be made.
+            rng: For mends, which are not made.
+        """
         self._planner = planner
+        self._is_examined = is_examined
         self._clock = clock
         self._rng = rng
 
@@ -45,6 +52,8 @@ class Forewarned:
         plan = self._planner.plan(store)
         pending = PendingTx(store)
         plan.apply(pending)
+        if not self._is_examined:
+            return plan
         sentence = what_stops(pending, clock=self._clock, rng=self._rng)
         if sentence is None:
             return plan
