@@ -1,5 +1,6 @@
 """Reading a store that a server holds, with the Go peer in the place of the server."""
 
+import fcntl
 import json
 from pathlib import Path
 
@@ -99,3 +100,18 @@ def test_all_commands_that_list_or_show_records_have_it() -> None:
         "store report",
         "store diff",
     } == set(READING)
+
+
+@pytest.mark.pty
+@pytest.mark.parametrize("words", ["auth verify", "user verify-password --username alice"])
+def test_nobody_is_kept_out_while_somebody_types_a_secret(
+    cli: Cli, tmp_path: Path, words: str
+) -> None:
+    """A server that is started meanwhile would wait for the lock."""
+    store = make_store(tmp_path / "influxd.bolt", level=21).path
+    with cli.at_terminal(*words.split(), "--bolt-path", store) as terminal:
+        terminal.wait_for(": ")
+        with store.open("rb") as file:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        terminal.type("none of them\n")
+        assert terminal.end().code == ExitCode.REFUSED

@@ -19,6 +19,7 @@ from recovery.errors import ExitCode
 from recovery.model.display import displayed
 from recovery.secret import Secret
 from recovery.services.authorizations.verification import TokenReport, TokenVerdict, verify_token
+from recovery.services.session import Session
 
 VERDICTS = {
     TokenVerdict.ACCEPTED: "A server would accept this token.",
@@ -51,8 +52,11 @@ class Verdict(StoreDocument, frozen=True, kw_only=True):
 
 def _verify(options: _Verify, context: Context) -> ExitCode:
     found = find_store(options, context)
+    if options.token_file is None:  # a person is asked only for a store that can be read
+        Session.open(found.path, is_live=options.live).close()
+    token = _token(options, context)  # for as long as somebody types, the store is not held
     with read_session(found, options, context.output) as session, session.view() as view:
-        report = verify_token(view.tx, _token(options, context))
+        report = verify_token(view.tx, token)
         if options.json:
             details = report.details
             shown = None if details is None else ShownAuthorization.of(details)

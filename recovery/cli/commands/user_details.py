@@ -23,6 +23,7 @@ from recovery.model.display import displayed
 from recovery.model.standing import Answer, told
 from recovery.secret import Secret
 from recovery.services.authorizations.listing import Inventory
+from recovery.services.session import Session
 from recovery.services.tenancy.user_details import PasswordReport, UserDetails
 
 
@@ -110,10 +111,13 @@ def _verify_password(options: _VerifyPassword, context: Context) -> ExitCode:
     choice = user_choice(options.username, options.id, "user verify-password")
     found = find_store(options, context)
     output = context.output
+    if options.password_file is None:  # a person is asked only for a user who is there
+        with Session.open(found.path, is_live=options.live) as session, session.view() as view:
+            choice.choose(view.tx)
+    password = _password(options, output)  # for as long as somebody types, the store is not held
     with read_session(found, options, context.output) as session, session.view() as view:
         inventory = Inventory(view)
-        choice.choose(view.tx)  # before anybody is asked
-        report = inventory.try_password(choice, _password(options, output))
+        report = inventory.try_password(choice, password)
         if options.json:
             store = store_of(found, inventory.facts)
             output.document(PasswordDocument(store=store, password=report))
