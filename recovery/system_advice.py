@@ -1,6 +1,7 @@
-"""What to do when the system refuses, by its error number.
+"""What to do when the system refuses, by its error number, and what is there in place of a file.
 
-Lives here: `advice_on`. Must not live here: what was tried, which the caller's sentence says.
+Lives here: `advice_on`, `unlike_a_file`. Must not live here: what was tried, which the caller's
+sentence says.
 
 Invariants: advice is one imperative clause. It never tells to make space where space is not what is
 missing, nor to become root where root is refused.
@@ -10,10 +11,20 @@ Source: errno(3), open(2), fsync(2), chattr(1).
 
 import errno
 import os
+import stat
+from pathlib import Path
 from typing import Final
 
 from recovery.remedy import Remedy, ways
 
+EMPTY: Final = "is empty (0 bytes)"
+_KINDS: Final = {
+    stat.S_IFDIR: "is a folder",
+    stat.S_IFIFO: "is a named pipe",
+    stat.S_IFSOCK: "is a socket",
+    stat.S_IFBLK: "is a whole disk or a part of one, and no file on it",
+    stat.S_IFCHR: "is a device",
+}
 _ADVICE: Final = {
     errno.ENOENT: "make the folder first (mkdir -p), or see whether its disk is mounted",
     errno.ENOTDIR: "look at that path, where a file stands in the place of a folder",
@@ -62,6 +73,23 @@ def advice_on(code: int | None, *, otherwise: Remedy | None = None) -> Remedy:
     else:
         first = _ADVICE.get(code or 0, "look at the disk and at the kernel log")
     return first if otherwise is None or code in _IN_THE_WAY else (first, *ways(otherwise))
+
+
+def unlike_a_file(real_path: Path, status: os.stat_result) -> str | None:
+    """Say what is at a path that is no file with content; None for one that is.
+
+    Args:
+        real_path: It, all links followed.
+
+    Returns:
+        A clause that follows its name.
+    """
+    kind = _KINDS.get(stat.S_IFMT(status.st_mode))
+    if kind is not None or status.st_size:
+        return kind
+    if real_path.is_relative_to("/proc") or real_path.is_relative_to("/sys"):
+        return "is made up by the kernel, and no file on a disk"
+    return EMPTY
 
 
 def reason_of(error: OSError) -> str:

@@ -20,6 +20,7 @@ import msgspec
 from msgspec.structs import replace
 
 from recovery.model.display import displayed
+from recovery.system_advice import EMPTY, unlike_a_file
 
 AS_NAMED: Final = "as it was named"
 STORE_NAME: Final = "influxd.bolt"
@@ -184,11 +185,9 @@ def look_at(
         device=status.st_dev,
         inode=status.st_ino,
     )
-    if not stat.S_ISREG(status.st_mode):
-        problem = "is a folder" if stat.S_ISDIR(status.st_mode) else "is not a regular file"
-        return replace(seen, state=State.NOT_A_FILE, problem=problem)
-    if not status.st_size:
-        return replace(seen, state=State.EMPTY, problem="is empty (0 bytes)")
+    if problem := unlike_a_file(path, status):
+        state = State.EMPTY if problem == EMPTY else State.NOT_A_FILE
+        return replace(seen, state=state, problem=problem)
     try:
         os.close(os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC))
     except OSError as exc:

@@ -232,6 +232,7 @@ class Failures:
         from recovery.metastore.packing import (  # noqa: PLC0415 # only for what is no store
             HEAD_BYTES,
             TAR,
+            UNREAD,
             packing_of,
             unpacking_command,
         )
@@ -242,7 +243,7 @@ class Failures:
             return "is not a bolt file", NAME_STORE
         try:
             start = os.pread(descriptor, HEAD_BYTES, 0)
-            packing = packing_of(start)
+            packing = packing_of(start, UNREAD)
             if packing is not None:
                 problem = "is a tar archive" if packing is TAR else f"is packed with {packing.name}"
                 return problem, f"unpack it first: {unpacking_command(self.path, packing)}"

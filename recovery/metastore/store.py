@@ -11,7 +11,6 @@ byte to `close`. No page is written before the check of the whole file has passe
 Source: spec bbolt-format sections 2.9 and 2.11; spec influxdb-metadata sections 2 and 6.
 """
 
-import stat
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -33,6 +32,7 @@ from recovery.metastore.recognition import recognised_level
 from recovery.metastore.transaction import MetaTx
 from recovery.model.display import displayed
 from recovery.remedy import Give, Input
+from recovery.system_advice import unlike_a_file
 
 T = TypeVar("T")
 
@@ -521,22 +521,13 @@ def require_store_file(path: Path, failures: Failures) -> Path:
         except (FileNotFoundError, NotADirectoryError):
             raise _absent(path) from None
         real_path = path.resolve()
-    if stat.S_ISDIR(status.st_mode):
-        inside = path / STORE_NAME
-        name_it = Give(Input.STORE, "name the file in it", str(inside))
-        hint = name_it if inside.exists() else NAME_STORE
-        raise StoreNotFoundError(path=failures.name, problem="is a folder", hint=hint)
-    if not stat.S_ISREG(status.st_mode):
-        raise StoreNotFoundError(
-            path=failures.name, problem="is not a regular file", hint=NAME_STORE
-        )
-    if not status.st_size:
-        raise StoreNotFoundError(
-            path=failures.name,
-            problem="is empty (0 bytes), so no server has ever used it",
-            hint=NAME_STORE,
-        )
-    return real_path
+    problem = unlike_a_file(real_path, status)
+    if problem is None:
+        return real_path
+    inside = path / STORE_NAME
+    name_it = Give(Input.STORE, "name the file in it", str(inside))
+    hint = name_it if inside.exists() else NAME_STORE
+    raise StoreNotFoundError(path=failures.name, problem=problem, hint=hint)
 
 
 def _absent(path: Path) -> StoreNotFoundError:

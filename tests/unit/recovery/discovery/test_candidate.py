@@ -39,8 +39,11 @@ def test_a_socket_and_a_device_are_not_opened(tmp_path: Path) -> None:
         finally:
             os.close(folder)
         candidate = look_at(tmp_path / "socket", "from --bolt-path")
-    assert (candidate.state, candidate.problem) == (State.NOT_A_FILE, "is not a regular file")
-    assert look_at(Path("/dev/null"), "from --bolt-path").state is State.NOT_A_FILE
+    assert (candidate.state, candidate.problem) == (State.NOT_A_FILE, "is a socket")
+    for path, problem in (("/dev/null", "is a device"), ("/proc/version", "is made up by the ")):
+        candidate = look_at(Path(path), "from --bolt-path")
+        assert candidate.state is State.NOT_A_FILE
+        assert candidate.problem.startswith(problem)
 
 
 def test_two_names_of_one_file_have_one_identity(tmp_path: Path) -> None:

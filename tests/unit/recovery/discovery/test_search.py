@@ -539,7 +539,7 @@ def test_a_pipe_is_refused_without_waiting_for_it(system: FakeSystem) -> None:
     pipe = system.at("/srv/pipe")
     pipe.parent.mkdir(parents=True)
     os.mkfifo(pipe)
-    with pytest.raises(StoreNotFoundError, match="is not a regular file"):
+    with pytest.raises(StoreNotFoundError, match="is a named pipe"):
         discover(system.host(), bolt_path=str(pipe))
 
 

@@ -7,11 +7,12 @@ import lzma
 import shutil
 import subprocess
 import tarfile
+import zipfile
 from pathlib import Path
 
 import pytest
 
-from recovery.metastore.packing import HEAD_BYTES, packing_of, unpacking_command
+from recovery.metastore.packing import HEAD_BYTES, UNREAD, packing_of, unpacking_command
 
 CONTENT = bytes(range(256)) * 20
 
@@ -22,6 +23,13 @@ def tar(content: bytes) -> bytes:
         info = tarfile.TarInfo("influxd.bolt")
         info.size = len(content)
         archive.addfile(info, io.BytesIO(content))
+    return file.getvalue()
+
+
+def zipped(content: bytes) -> bytes:
+    file = io.BytesIO()
+    with zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr("influxd.bolt", content)
     return file.getvalue()
 
 
@@ -37,6 +45,7 @@ PACKED = {
     "volume.tgz": gzip.compress(tar(CONTENT)),
     "volume.tar.xz": lzma.compress(tar(CONTENT)),
     "volume.tar.bz2": bz2.compress(tar(CONTENT)),
+    "from a desktop.zip": zipped(CONTENT),
 }
 
 
@@ -44,7 +53,7 @@ PACKED = {
 def test_the_command_unpacks_the_file_and_keeps_it(tmp_path: Path, name: str) -> None:
     path = tmp_path / name
     path.write_bytes(PACKED[name])
-    packing = packing_of(PACKED[name][:HEAD_BYTES])
+    packing = packing_of(PACKED[name][:HEAD_BYTES], UNREAD)
     assert packing is not None
     command = unpacking_command(path, packing)
     if shutil.which(command.split()[0]) is None:
