@@ -17,6 +17,7 @@ import contextlib
 import os
 import re
 from collections.abc import Iterator, Sequence
+from itertools import zip_longest
 from typing import TYPE_CHECKING, Any, Final
 
 from recovery.cli.habits import ASKING, advice_for, in_our_words, with_our_options
@@ -323,20 +324,32 @@ def _refuse_unknown_options(argv: Sequence[str], parser: Parser) -> None:
     known = dict(parser.options)
     for command in commands(parser):
         known.update(command.options)
+    said: dict[str, str] = {}
     is_value = False
-    for typed in argv:
-        name, equals, _ = typed.partition("=")
+    for typed, following in zip_longest(argv, argv[1:], fillvalue=""):
+        name, equals, value = typed.partition("=")
         if is_value:
             is_value = False
         elif typed == "--":
             return
         elif name in known:
-            is_value = known[name].nargs != 0 and not equals
+            action = _named_command(argv, parser).options.get(name, known[name])
+            is_value = action.nargs != 0 and not equals
+            if action.nargs != 0 and action.default != []:  # which is that of several values
+                _refuse_another(name, value if equals else following, action.dest, said)
         elif typed[:1] in {*TYPOGRAPHIC_DASHES} or (typed[:1] == "-" and typed != "-"):
             command = _named_command(argv, parser)
             if command.children and (word := _first_unknown(argv, command)):
                 raise _unknown_word(UnknownWordError(command, word), argv)
             raise _unknown_option(name, command)
+
+
+def _refuse_another(name: str, value: str, field: str, said: dict[str, str]) -> None:
+    """Refuse a second value of what has one; neither is repeated: it may be a secret."""
+    if said.setdefault(field, value) != value:
+        raise UsageError(
+            problem=f"{name} is given twice, with different values", hint=f"leave one {name} out"
+        )
 
 
 def _first_unknown(argv: Sequence[str], here: Parser) -> str | None:

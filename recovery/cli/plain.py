@@ -142,7 +142,10 @@ def _values(typed: Sequence[str], options: dict[str, _Option]) -> dict[str, Any]
         value = value if equals else next(rest, "-")
         if value.startswith("-") and not equals:
             raise _UnusualError
-        found[option.field] = option.value_of(value)
+        read = option.value_of(value)
+        if found[option.field] not in {option.default, read}:
+            raise _UnusualError  # given twice, with different values
+        found[option.field] = read
     for option in options.values():
         if REQUIRED in option.settings["help"] and found[option.field] is None:
             raise _UnusualError

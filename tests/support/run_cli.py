@@ -90,7 +90,8 @@ class Cli:
         self, *words: object, program: Sequence[str] = PROGRAM, own_ledger: bool = True
     ) -> list[str]:
         """Return a command line that cannot reach a ledger of the machine."""
-        ledger = ["--ledger", str(self.ledger)] if own_ledger else []
+        is_named = not own_ledger or any(str(word).startswith("--ledger") for word in words)
+        ledger = [] if is_named else ["--ledger", str(self.ledger)]
         return [*program, *ledger, *(str(word) for word in words)]
 
     def run(

@@ -1,6 +1,7 @@
 """The grammar: what is understood, and the quick way to understand it."""
 
 import argparse
+import contextlib
 import shlex
 import subprocess
 import sys
@@ -93,11 +94,29 @@ def test_a_listing_as_it_is_mostly_typed_is_plain() -> None:
         assert plainly_typed(shlex.split(line)) is None
 
 
-def test_the_last_place_of_a_common_option_wins() -> None:
-    arguments, _ = understand(["--bolt-path", "a", "auth", "--bolt-path", "b", "list"])
-    assert arguments.bolt_path == "b"
-    arguments, _ = understand(["--bolt-path", "a", "auth", "list"])
-    assert arguments.bolt_path == "a"
+@pytest.mark.parametrize(
+    ("line", "is_refused"),
+    [
+        ("--bolt-path a auth --bolt-path b list", True),
+        ("auth list --bolt-path a --bolt-path=b", True),
+        ("--bolt-path a auth list --bolt-path=a", False),
+        ("auth create-operator --username a --username b --dry-run", True),
+        ("auth create-operator --username a -u b --dry-run", True),
+        ("auth create -o a -o b --all-access", True),
+        ("user update --username a --password secret1 --password secret2", True),
+        ("auth list --limit 2 --limit 2", False),
+        ("auth list --limit 2 --limit 3", True),
+        ("auth create --org a --read-bucket a --read-bucket b", False),
+        ("auth delete --all-but 1 --all-but 2", False),
+        ("store rebuild new --engine-path e --names a --names b", False),
+    ],
+)
+def test_what_has_one_value_is_not_given_two(line: str, *, is_refused: bool) -> None:
+    with pytest.raises(UsageError) if is_refused else contextlib.nullcontext() as refused:
+        understand(line.split())
+    assert plainly_typed(line.split()) is None or not is_refused
+    if refused is not None:
+        assert "secret" not in f"{refused.value}{refused.value.hint}"
 
 
 def test_every_command_is_told_its_options_as_argparse_finds_them() -> None:
