@@ -175,7 +175,9 @@ def _say_how_to_complete(action: argparse.Action, words: str) -> None:
         kind = "bucket"
     if words.startswith("auth") and action.dest in {"id", "spared"}:
         kind = "auth"
-    if action.metavar in PATHS:
+    if action.dest == "what":
+        action.choices = tuple(SCRIPTS)
+    elif action.metavar in PATHS:
         action.complete = shtab.FILE  # type: ignore[attr-defined] # shtab looks for it
     elif kind is not None and (words, action.dest) not in NEW_NAMES:
         action.complete = {  # type: ignore[attr-defined] # as above

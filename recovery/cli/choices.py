@@ -13,7 +13,7 @@ from recovery.model.ids import Id, parse_id
 from recovery.services.authorizations.selection import Selection
 from recovery.services.tenancy.choosing import UserChoice
 
-_LIST_HINT: Final = "type influx-recovery auth list to see the IDs"
+_LIST_HINT: Final = "type influx-recovery {} to see the IDs"
 
 
 def add_id(command: Parser) -> None:
@@ -52,19 +52,24 @@ def selection(ids: Sequence[str], spared: Sequence[str], command: str) -> Select
     return Selection(ids=authorization_ids(ids) or None, spared=authorization_ids(spared))
 
 
-def authorization_ids(texts: Sequence[str]) -> tuple[Id, ...]:
+def authorization_ids(texts: Sequence[str], *, listed_by: str = "auth list") -> tuple[Id, ...]:
     """Read several, as `authorization_id`; the error names all that are none."""
     others = [shown(text) for text in texts if parse_id(text) is None]
     if len(others) > 1:
         raise UsageError(
-            problem=f"{' and '.join(others)} are no IDs, which have 16 hex digits", hint=_LIST_HINT
+            problem=f"{' and '.join(others)} are no IDs, which have 16 hex digits",
+            hint=_LIST_HINT.format(listed_by),
         )
-    return tuple(map(authorization_id, texts))
+    return tuple(authorization_id(text, listed_by=listed_by) for text in texts)
 
 
-def authorization_id(text: str) -> Id:
-    """Read the ID of an authorization that was typed; raise `UsageError` for what is none."""
-    return _typed_id(text, hint=_LIST_HINT)
+def authorization_id(text: str, *, listed_by: str = "auth list") -> Id:
+    """Read the ID of an authorization that was typed; raise `UsageError` for what is none.
+
+    Args:
+        listed_by: The command that lists those that can be meant.
+    """
+    return _typed_id(text, hint=_LIST_HINT.format(listed_by))
 
 
 def new_id(text: str | None) -> Id | None:

@@ -173,6 +173,7 @@ _ADVICE_ON_OPTIONS: Final[dict[tuple[str, str], str]] = {
     ("user update", "--status"): "type influx-recovery user deactivate --username NAME to keep the "
     "user out, or influx-recovery user activate --username NAME to let it in",
 }
+_RESULT: Final = frozenset({"-o", "--output", "--out", "--outfile", "--output-file"})
 _COLOUR: Final = frozenset({"--color", "--colour", "--no-color", "--no-colour"})
 
 
@@ -249,6 +250,8 @@ def advice_on_option(name: str, command: str) -> str | None:
     """Say what does the work of an option that a command does not have; None for none."""
     if name in _COLOUR:
         return "set NO_COLOR=1 for no colours, which a pipe never gets"
+    if name in _RESULT:
+        return "type --json for a JSON document, or > FILE behind the line to put it into a file"
     return _ADVICE_ON_OPTIONS.get((command, name))
 
 

@@ -67,6 +67,11 @@ SYNONYMS: Final[dict[str, str]] = {
 """Commands that mean one of ours, without doubt."""
 
 ADVICE: Final[dict[str, str]] = {
+    **dict.fromkeys(
+        ("org remove", "org rm"),
+        "type influx-recovery org remove-member --org NAME --username NAME to end the role of a "
+        "user, or influx-recovery org delete --org NAME to delete an organization without data",
+    ),
     "auth revoke": "type influx-recovery auth set-inactive ID to refuse the token until it is set "
     "active again, or influx-recovery auth delete ID to delete it",
 }
@@ -110,8 +115,15 @@ _OPTIONS_OF: Final[dict[str, dict[str, tuple[str, ...]]]] = {
         **dict.fromkeys(("-i", "--id", "--org-id"), ("--id",)),
     },
     "v1-auth": {"--username": ("--username", "")},
+    **dict.fromkeys(
+        ("store backup", "store compact", "store export", "store report", "store salvage"),
+        dict.fromkeys(("-o", "--output", "--out"), ("",)),
+    ),
 }
 """The same for the commands of one noun, and for one command, which go first."""
+_WORDS: Final = frozenset({"id", "which", "target", "destination"})
+"""Fields of words that are given without an option."""
+_FORMATS: Final = frozenset({"json", "yaml", "yml", "csv", "table", "text", "wide"})
 _ARE_IDS: Final = frozenset({"--org-id", "--user-id"})
 _MANY: Final = frozenset({"--read-bucket", "--write-bucket"})
 
@@ -270,6 +282,8 @@ def advice_for(argv: Sequence[str]) -> str | None:
     """Say what can be done, as a clause, instead of a command that has no single meaning here."""
     words = [typed for typed in argv if not typed.startswith("-")]
     words[:1] = [_NOUNS.get(word, word) for word in words[:1]]
+    if f"{' '.join(words[:2])}-{''.join(words[2:3])}" in COMMANDS:
+        return None
     typed = " ".join(words)
     found = (text for words, text in ADVICE.items() if f"{typed} ".startswith(f"{words} "))
     return next(found, None)
@@ -387,14 +401,10 @@ def _option(name: str, words: str, command: Parser) -> str | None:
 
 
 def _has_word(command: Parser) -> bool:
-    return any(action.dest in {"id", "which"} for action in command.actions)
+    return any(action.dest in _WORDS for action in command.actions)
 
 
 def _refuse_server_option(name: str, command: Parser) -> None:
-    if name == "-o":
-        raise UsageError(
-            problem=f"{command.prog} has no option -o", hint="type --json for a JSON document"
-        )
     if name == "--hide-headers":
         raise UsageError(
             problem=f"{command.prog} prints no table of records", hint=f"leave {name} out"
@@ -418,10 +428,12 @@ def _refuse_server_option(name: str, command: Parser) -> None:
 
 
 def _refuse_odd_value(name: str, ours: str, value: str, said: dict[str, str]) -> None:
-    if ours == "--org" and name == "-o" and value == "json":
+    if name == "-o" and value in _FORMATS:
+        what = "an organization, as in influx" if ours else "the new file"
         raise UsageError(
-            problem="-o names an organization, as in influx",
-            hint="type --json for a JSON document, or --org json for the organization",
+            problem=f"-o names {what}",
+            hint="type --json for a JSON document, or "
+            + (f"--org {value} for the organization" if ours else f"./{value} for the file"),
         )
     if name in _ARE_IDS and name != ours and parse_id(value) is None:
         raise UsageError(

@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pytest
 
-from recovery.cli.commands.completion import KINDS, SCRIPTS
+from recovery.cli.commands.completion import SCRIPTS
 from tests.support.locks import locked
 from tests.support.run_cli import PATIENCE_S, PROJECT, Cli
 from tests.support.stores import make_store
@@ -26,7 +26,7 @@ QUERIES = {
     "user show --username al": ["alice"],
     "org add-owner --org a": ["acme"],
     "auth create --read-b": ["--read-bucket", "--read-buckets"],
-    "completion ": [*SCRIPTS, *KINDS],
+    "completion ": [*SCRIPTS],
     "user create --username ": [],
 }
 
@@ -151,3 +151,10 @@ def test_names_are_silent_where_there_is_no_store_or_somebody_has_locked_it(
             done = cli.run_here("completion", "user", "--bolt-path", path)
             assert (done.code, done.stdout, done.stderr) == (0, "", "")
     assert sorted(tmp_path.rglob("*")) == before
+
+
+@pytest.mark.parametrize(("shell", "near"), [("zhs", "zsh"), ("pwsh", "bash")])
+def test_another_shell_is_told_which_there_are(cli: Cli, shell: str, near: str) -> None:
+    done = cli.run("completion", shell)
+    assert (done.code, done.hint) == (2, f"type influx-recovery completion {near}")
+    assert done.error.startswith(f"there is nothing for '{shell}', only for bash, zsh and fish")

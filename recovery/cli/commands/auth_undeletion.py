@@ -45,7 +45,7 @@ class DeletedTokens(ChangeDocument, frozen=True, kw_only=True):
 
 
 def _undelete(options: _Undelete, context: Context) -> ExitCode:
-    ids = authorization_ids(options.id)
+    ids = authorization_ids(options.id, listed_by="auth undelete")
 
     def planner(traces: Traces, deletions: dict[str, str]) -> UndeleteTokens:
         return UndeleteTokens(

@@ -20,7 +20,8 @@ from typing import Final
 
 from recovery.cli.context import Context
 from recovery.cli.options import Command, Options
-from recovery.cli.words import Parser
+from recovery.cli.usage import UsageError
+from recovery.cli.words import Parser, nearest_word, shown
 from recovery.discovery.host import Host
 from recovery.discovery.search import discover
 from recovery.errors import ExitCode, RecoveryError
@@ -51,10 +52,8 @@ class _Completion(Options, frozen=True):
 def _add_completion(command: Parser) -> None:
     command.add_argument(
         "what",
-        choices=(*SCRIPTS, *KINDS),
         metavar="SHELL",
-        help="bash, zsh or fish; or auth, bucket, org or user, for the names that the scripts ask "
-        "for",
+        help="bash, zsh or fish",
     )
 
 
@@ -64,6 +63,12 @@ def _completion(options: _Completion, context: Context) -> ExitCode:
         text = files("recovery").joinpath("completions", script).read_text(encoding="utf-8")
         context.output.line(text.rstrip())
         return ExitCode.DONE
+    if options.what not in KINDS:
+        near = nearest_word(options.what, {shell: shell for shell in SCRIPTS})
+        raise UsageError(
+            problem=f"there is nothing for {shown(options.what)}, only for bash, zsh and fish",
+            hint=f"type influx-recovery completion {near or 'bash'}",
+        )
     signal.signal(signal.SIGALRM, _give_up)
     signal.setitimer(signal.ITIMER_REAL, PATIENCE_S)
     with suppress(RecoveryError, OSError):

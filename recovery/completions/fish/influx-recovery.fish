@@ -1135,7 +1135,7 @@ complete -c influx-recovery -n '_shtab_influx_recovery_using completion' -l reas
 complete -c influx-recovery -n '_shtab_influx_recovery_using completion' -l log-level -xka "debug info warning error" -d 'log this and worse on stderr: debug, info, warning or error (default: warning)'
 complete -c influx-recovery -n '_shtab_influx_recovery_using completion' -l log-format -xka "auto console json" -d 'console, json, or auto, which is console on a terminal and json elsewhere (default: auto)'
 complete -c influx-recovery -n '_shtab_influx_recovery_using completion' -l version -d 'print the version and stop'
-complete -c influx-recovery -n '_shtab_influx_recovery_using completion; and test $_shtab_influx_recovery_npos -eq 0' -ka "bash zsh fish auth bucket org user" -d 'bash, zsh or fish; or auth, bucket, org or user, for the names that the scripts ask for'
+complete -c influx-recovery -n '_shtab_influx_recovery_using completion; and test $_shtab_influx_recovery_npos -eq 0' -ka "bash zsh fish" -d 'bash, zsh or fish'
 complete -c influx-recovery -n '_shtab_influx_recovery_using; and test $_shtab_influx_recovery_npos -eq 0' -a demo -d 'watch the whole job on a sample store'
 complete -c influx-recovery -n '_shtab_influx_recovery_using demo' -l bolt-path -xka "(__fish_complete_path (commandline -ct))" -d 'the store, influxd.bolt; commands that only read also take it compressed (gzip, xz, zstd) or in a tar, or the folder of an influx backup (default: INFLUXD_BOLT_PATH, then the configuration file that INFLUXD_CONFIG_PATH names, then the places where packages and images put it)'
 complete -c influx-recovery -n '_shtab_influx_recovery_using demo' -l json -d 'print one JSON document instead of text; see influx-recovery schema'

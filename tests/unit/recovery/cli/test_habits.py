@@ -67,6 +67,9 @@ MEANT: Final = {
     f"bucket update --id {ID} -r 30d": f"bucket update --name {ID} --retention 30d",
     f"bucket delete -i {ID}": f"bucket delete --name {ID}",
     "-V": "--version",
+    "store backup -o x": "store backup x",
+    "store salvage --output=x": "store salvage x",
+    "store export --out x": "store export x",
 }
 
 
@@ -113,7 +116,8 @@ def test_each_habit_means_a_command_and_none_hides_one() -> None:
         ("bucket rename a b c", "takes no further word beside --name and --new-name"),
         ("auth create --org-id acme", "no ID"),
         ("auth list -o json", "names an organization"),
-        ("store check -o json", "no option -o"),
+        ("store backup -o json", "names the new file"),
+        ("store check -o json", "unknown option '-o'"),
     ],
 )
 def test_what_means_nothing_on_a_file_gets_a_sentence(line: str, problem: str) -> None:
