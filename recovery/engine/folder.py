@@ -16,7 +16,7 @@ file_store.go (`FileStore.Open`).
 import errno
 import os
 import re
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Final
 
@@ -39,9 +39,8 @@ SHARD_ID_MAX: Final = (1 << 63) - 1
 _SHARD: Final = re.compile(r"[1-9][0-9]{0,18}\Z")
 _BAD: Final = ".tsm.bad"
 _SEGMENT_END: Final = ".wal"
-_PUT_ASIDE: Final = (
-    "; influxd puts it aside, and opens the rest of the shard only when it is started again"
-)
+_TSM_NAME: Final = re.compile(r"0*[0-9]{1,9}-0*[0-9]{1,9}\.")
+"""What influxd can read; it has room for numbers up to 4,294,967,295."""
 _NOT_ALLOWED: Final = frozenset({errno.EACCES, errno.EPERM})
 _SERIES: Final = "_series"
 _SERIES_PARTITIONS: Final = tuple(f"{number:02x}" for number in range(8))
@@ -69,6 +68,7 @@ class ShardFacts(msgspec.Struct, frozen=True, kw_only=True):
         span: The time of its points; None when there are none, or none that can be read.
         size_bytes: Size of its TSM files and WAL segments.
         problems: What is damaged, each as a sentence without a full stop that names the file.
+        blocking: Files with which the server does not open the shard, from the engine's folder on.
     """
 
     id: int
@@ -76,6 +76,7 @@ class ShardFacts(msgspec.Struct, frozen=True, kw_only=True):
     size_bytes: int
     file_count: int
     problems: tuple[str, ...]
+    blocking: tuple[str, ...] = ()
 
     @property
     def is_empty(self) -> bool:
@@ -90,7 +91,8 @@ class BucketFolder(msgspec.Struct, frozen=True, kw_only=True):
         id: The bucket.
         shard_ids: Its shards, in their order.
         oddities: What is in it and is not understood, each as a sentence without a full stop.
-        has_lost_series: Whether the numbers in the indexes of its shards mean nothing.
+        stale: The indexes of its shards, if the series are lost that their numbers mean, and what
+            is left of these: folders that the server makes again, from the engine's folder on.
         wal_only_ids: Shards that have points in `wal` and no folder in `data`, without which the
             server does not open them.
     """
@@ -98,7 +100,7 @@ class BucketFolder(msgspec.Struct, frozen=True, kw_only=True):
     id: Id
     shard_ids: tuple[int, ...]
     oddities: tuple[str, ...]
-    has_lost_series: bool = False
+    stale: tuple[str, ...] = ()
     wal_only_ids: tuple[int, ...] = ()
 
 
@@ -106,18 +108,19 @@ class BucketFacts(msgspec.Struct, frozen=True, kw_only=True):
     """What the files of one bucket tell.
 
     Attributes:
-        id: The bucket.
+        folder: Where they lie.
         shards: Its shards, in their order.
         measurements: What was written into it.
-        oddities: As in `BucketFolder`.
-        wal_only_ids: As in `BucketFolder`.
     """
 
-    id: Id
+    folder: BucketFolder
     shards: tuple[ShardFacts, ...]
     measurements: Measurements
-    oddities: tuple[str, ...]
-    wal_only_ids: tuple[int, ...] = ()
+
+    @property
+    def id(self) -> Id:
+        """The bucket."""
+        return self.folder.id
 
     @property
     def size_bytes(self) -> int:
@@ -206,13 +209,7 @@ class EngineFolder:
         shards = tuple(
             self.read_shard(folder.id, shard_id, measurements) for shard_id in folder.shard_ids
         )
-        return BucketFacts(
-            id=folder.id,
-            shards=shards,
-            measurements=measurements,
-            oddities=folder.oddities,
-            wal_only_ids=folder.wal_only_ids,
-        )
+        return BucketFacts(folder=folder, shards=shards, measurements=measurements)
 
     def read_shard(self, bucket_id: Id, shard_id: int, measurements: Measurements) -> ShardFacts:
         """Read the indexes and the WAL of a shard, for its facts and its measurements.
@@ -238,6 +235,7 @@ class EngineFolder:
             size_bytes=reading.size_bytes,
             file_count=reading.file_count,
             problems=tuple(reading.problems),
+            blocking=tuple(reading.blocking),
         )
 
     def _bucket(self, bucket_id: Id) -> BucketFolder:
@@ -261,15 +259,11 @@ class EngineFolder:
                         f"{displayed(relative)} is of another retention policy than autogen, "
                         "which InfluxDB 2.x does not query"
                     )
-        has_lost_series = self._has_lost_series(f"{DATA}/{bucket_id}", shard_ids)
-        if has_lost_series:
-            told = f"{DATA}/{bucket_id} {SERIES_LOST}, and {SERIES_LOST_EFFECT}"
-            oddities.append(f"{told}: {SERIES_LOST_REMEDY}")
         return BucketFolder(
             id=bucket_id,
             shard_ids=tuple(sorted(shard_ids)),
             oddities=tuple(oddities),
-            has_lost_series=has_lost_series,
+            stale=tuple(self._stale(f"{DATA}/{bucket_id}", sorted(shard_ids))),
             wal_only_ids=tuple(self._wal_only(bucket_id, sorted(shard_ids))),
         )
 
@@ -282,6 +276,15 @@ class EngineFolder:
                 for name in self._names(relative)
             ):
                 yield one
+
+    def _stale(self, relative: str, shard_ids: Sequence[int]) -> Iterator[str]:
+        """List indexes that need the lost series of a bucket, and what is left of these."""
+        if self._has_lost_series(relative, shard_ids):
+            for folder, wanted in (
+                (f"{relative}/{_SERIES}", _SERIES_PARTITIONS),
+                *((f"{relative}/{POLICY}/{one}", (_INDEX,)) for one in shard_ids),
+            ):
+                yield from (f"{folder}/{one}" for one in self._folders(folder) if one in wanted)
 
     def _has_lost_series(self, relative: str, shard_ids: Iterable[int]) -> bool:
         """Tell whether the series of a bucket are lost while the indexes that need them are not.
@@ -345,10 +348,15 @@ class _Shard:
         self.size_bytes = 0
         self.file_count = 0
         self.problems: list[str] = []
+        self.blocking: list[str] = []
 
     def tsm(self, relative: str) -> None:
-        """Read a TSM file."""
-        self._read(relative, self._read_tsm)
+        """Read a TSM file, unless the server cannot read its name."""
+        if _TSM_NAME.match(relative.rpartition("/")[2]):
+            self._read(relative, self._read_tsm)
+        else:
+            self._tell(relative, "has a name that influxd does not understand, so it is not read")
+            self.blocking.append(relative)
 
     def wal(self, relative: str) -> None:
         """Read a WAL segment."""
@@ -358,7 +366,8 @@ class _Shard:
         try:
             facts = read_tsm(read_at, size_bytes, self._measurements)
         except TsmError as error:
-            self._tell(relative, error.problem + (_PUT_ASIDE if error.is_put_aside else ""))
+            self._tell(relative, error.problem)
+            self.blocking += [relative] if error.is_put_aside else []
             return None
         if facts.problem is not None:
             self._tell(relative, facts.problem)

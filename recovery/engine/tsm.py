@@ -39,6 +39,7 @@ _KEY_SIZE: Final = Struct(">H")
 _KIND_AND_COUNT: Final = Struct(">BH")
 _TIMES: Final = Struct(">qq")
 _BLOCK_SIZE_BYTES: Final = 28
+_PLACE_SIZE_BYTES: Final = 12
 _ONE_BLOCK: Final = Struct(">BHqq12xH")
 """What follows a key that has one block, with the length of the next key (or, behind the last one,
 two bytes of the footer): one call of `unpack_from` a key is what makes it fast."""
@@ -49,8 +50,10 @@ class TsmError(ValueError):
 
     Attributes:
         problem: Why, as a clause whose subject is the file.
-        is_put_aside: Whether the server cannot open it either: it renames it to .tsm.bad, and
-            opens the shard without it only when it is started again.
+        is_put_aside: Whether the server cannot open it either: it adds .bad to its name, and opens
+            the shard without it only when it is started again. Until then each whole file beside
+            it takes one of as many places to open files as there are processors, so that a server
+            with few of them may never get on.
     """
 
     def __init__(self, *, problem: str, is_put_aside: bool = True) -> None:
@@ -155,8 +158,7 @@ class _Index:
                 self.first_ns = min(self.first_ns, run.first_ns)
                 self.last_ns = max(self.last_ns, run.last_ns)
                 patience_bytes = WALK_BYTES_MIN
-            if self.offset + end > self._end:
-                raise TsmError(problem="has an index that ends inside of a key")
+            self._require_whole(end)
             if end == position:
                 break
             self._note_measurements(piece, position, end, last_key)
@@ -220,9 +222,17 @@ class _Index:
         if needed <= len(piece):
             _, block_count = _KIND_AND_COUNT.unpack_from(piece, position)
             needed += (block_count or 1) * _BLOCK_SIZE_BYTES
-        if self.offset + needed > self._end:
-            raise TsmError(problem="has an index that ends inside of a key")
+        self._require_whole(needed)
         self._wanted_bytes = needed + _ONE_BLOCK.size
+
+    def _require_whole(self, end: int) -> None:
+        """Refuse a key that ends behind the index; the server reads no further than its times."""
+        behind = self.offset + end - self._end
+        if behind > 0:
+            raise TsmError(
+                problem="has an index that ends inside of a key",
+                is_put_aside=behind >= _PLACE_SIZE_BYTES,
+            )
 
     def _note_measurements(self, piece: bytes, start: int, end: int, last_key: bytes) -> None:
         """Note the measurements of keys; only where they change, every key is looked at."""
@@ -253,5 +263,5 @@ def _key_size(piece: bytes, position: int) -> int:
 def _exactly(read_at: ReadAt, offset: int, size_bytes: int) -> bytes:
     content = read_at(offset, size_bytes)
     if len(content) < size_bytes:
-        raise TsmError(problem="became shorter while it was read")
+        raise TsmError(problem="became shorter while it was read", is_put_aside=False)
     return content

@@ -38,6 +38,7 @@ def rebuild(
     wishes: Wishes | None = None,
     destination: MemoryDestination | None = None,
     has_password: bool = True,
+    is_engine_mended: bool = True,
 ) -> Outcome:
     """Rebuild a store; the same each time."""
     clock, rng = FixedClock(CHANGED_AT), SeededRng()
@@ -45,15 +46,16 @@ def rebuild(
     if has_password:
         wanted = replace(wanted, password=Secret(PASSWORD), has_password=True)
     with base_store(engine, damaged=damaged, level=level, clock=clock, rng=rng) as base:
+        facts = read_engine(engine)
         planner = RebuildStore(
-            engine=read_engine(engine),
+            engine=facts,
             known=read_known(names),
             wishes=wanted,
             mends=base.is_salvaged,
             clock=clock,
             rng=rng,
         )
-        return run_change(
+        outcome = run_change(
             base.path,
             planner,
             manner=Manner(output_path=target),
@@ -63,6 +65,8 @@ def rebuild(
                 destination=destination or MemoryDestination(),
             ),
         )
+    undone = facts.unblocking.carry_out(engine) if is_engine_mended else ()
+    return replace(outcome, warnings=(*outcome.warnings, *undone))
 
 
 def catalogue_of(path: Path) -> Catalogue:

@@ -124,3 +124,5 @@ class PlanFacts(TypedDict, total=False):
     buckets: list[RebuiltBucket]
     empty_buckets: list[EmptyBucket]
     shard_id_max: int
+    renamed_in_engine: list[str]
+    made_in_engine: list[str]

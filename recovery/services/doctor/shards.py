@@ -164,7 +164,7 @@ def examine_shards(chart: Chart) -> Iterator[Finding]:
     for database in disk.catalogue.databases:
         yield from _groups(disk, database)
     for folder in disk.folders.values():
-        if folder.has_lost_series:
+        if folder.stale:
             yield LOST_SERIES.broken(CATALOGUE, folder.id)
         if folder.wal_only_ids:
             yield _of(WAL_ONLY_SHARDS, folder.id, folder.wal_only_ids)

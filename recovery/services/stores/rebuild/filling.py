@@ -18,7 +18,7 @@ from typing import Final
 
 from msgspec.structs import replace
 
-from recovery.engine.folder import BucketFacts, BucketFolder
+from recovery.engine.folder import BucketFacts
 from recovery.errors import ConflictError, RefusedError
 from recovery.metastore.transaction import MetaTx
 from recovery.model.authorization import Authorization, decode_authorization, encode_authorization
@@ -172,13 +172,9 @@ class Filling:
 
     def _require_consistent(self) -> None:
         """Refuse two shards of one number, and a choice that is about nothing."""
-        folders = (
-            BucketFolder(id=one.id, shard_ids=tuple(shard.id for shard in one.shards), oddities=())
-            for one in self._engine.buckets
-        )
         conflicts = [
             conflict
-            for conflict in same_numbers(folders)
+            for conflict in same_numbers(one.folder for one in self._engine.buckets)
             if not {conflict.one, conflict.other} & self._wishes.left_out
         ]
         if conflicts:

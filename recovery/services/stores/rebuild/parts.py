@@ -16,6 +16,7 @@ from recovery.model.user import User
 from recovery.secret import Secret
 from recovery.services.shard_mapping import BucketMap, ShardName
 from recovery.services.stores.rebuild.known import Known
+from recovery.services.stores.rebuild.unblocking import Unblocking
 
 
 class EngineFacts(msgspec.Struct, frozen=True, kw_only=True):
@@ -32,6 +33,11 @@ class EngineFacts(msgspec.Struct, frozen=True, kw_only=True):
     buckets: tuple[BucketFacts, ...]
     oddities: tuple[str, ...]
     shard_id_max: int
+
+    @property
+    def unblocking(self) -> Unblocking:
+        """What has to be changed in the folder so that influxd opens every shard."""
+        return Unblocking.of(self.buckets)
 
 
 class Wishes(msgspec.Struct, frozen=True, kw_only=True):

@@ -7,10 +7,7 @@ not live here: what is decided (`filling`).
 from collections.abc import Collection, Iterator
 from typing import Final
 
-from recovery.engine.folder import WAL_ONLY_EFFECT
 from recovery.model.authorization import Authorization
-from recovery.model.catalogue import POLICY
-from recovery.model.display import quoted
 from recovery.services.changes.facts import PlanFacts, RebuiltBucket
 from recovery.services.shard_mapping import (
     shown_duration,
@@ -37,6 +34,7 @@ def steps(filled: Filled) -> Iterator[str]:
                 yield from _told(placed)
     for bucket_id, name in filled.bare:
         yield f"bucket {bucket_id}, called {name}: nothing on disk, known by name"
+    yield from filled.engine.unblocking.steps
 
 
 def warnings(filled: Filled, now_ns: int) -> Iterator[str]:
@@ -45,11 +43,11 @@ def warnings(filled: Filled, now_ns: int) -> Iterator[str]:
     yield from filled.notes
     yield from filled.engine.oddities
     for placed in filled.placed:
-        yield from placed.facts.oddities
-        yield from _about(placed, filled.engine.path, now_ns)
+        yield from placed.facts.folder.oddities
+        yield from _about(placed, now_ns)
 
 
-def _about(placed: Placed, engine_path: str, now_ns: int) -> Iterator[str]:
+def _about(placed: Placed, now_ns: int) -> Iterator[str]:
     problems = [problem for shard in placed.facts.shards for problem in shard.problems]
     yield from problems[:CONFLICTS_SHOWN]
     if len(problems) > CONFLICTS_SHOWN:
@@ -60,14 +58,6 @@ def _about(placed: Placed, engine_path: str, now_ns: int) -> Iterator[str]:
         yield (
             f"no point of the shards {numbers} of bucket {placed.facts.id} can be read, so "
             "they get no group; they stay on disk"
-        )
-    if placed.facts.wal_only_ids:
-        folder = quoted(f"{engine_path}/data/{placed.facts.id}/{POLICY}")
-        numbers = " ".join(str(one) for one in placed.facts.wal_only_ids)
-        yield (
-            f"{_count(placed.facts.wal_only_ids, 'shard')} of bucket {placed.facts.id} are in wal "
-            f"only, without a folder in data: {WAL_ONLY_EFFECT}; so, before influxd is started "
-            f"and as its user: mkdir -p {folder} && cd {folder} && mkdir {numbers}"
         )
     yield from _about_expiry(placed, now_ns)
 
@@ -89,6 +79,7 @@ def _about_expiry(placed: Placed, now_ns: int) -> Iterator[str]:
 
 def facts(filled: Filled, authorization: Authorization) -> PlanFacts:
     """Say the same for a program."""
+    unblocking = filled.engine.unblocking
     return {
         "engine_path": filled.engine.path,
         "user_id": filled.owner.id,
@@ -99,6 +90,8 @@ def facts(filled: Filled, authorization: Authorization) -> PlanFacts:
         "buckets": [_bucket_facts(one) for one in filled.placed],
         "empty_buckets": [{"id": one, "name": name} for one, name in filled.bare],
         "shard_id_max": filled.engine.shard_id_max,
+        "renamed_in_engine": [*unblocking.damaged, *unblocking.stale],
+        "made_in_engine": list(unblocking.lacking),
     }
 
 

@@ -10,7 +10,7 @@ from recovery.errors import StoreNotFoundError
 from recovery.model.ids import Id
 from recovery.model.shard_groups import Span
 from tests.support.as_other_user import run_as_nobody
-from tests.support.engine_files import wal_entry, wal_write, write_shard
+from tests.support.engine_files import tsm_file, wal_entry, wal_write, write_shard
 from tests.support.hints import hint_of
 from tests.support.plant import ALARMS, CLIMATE, POWER, unpack_engine
 
@@ -47,6 +47,7 @@ def test_a_shard_whose_folder_in_data_is_gone_is_found_by_its_wal(tmp_path: Path
 def test_a_damaged_file_is_told_and_the_others_count(tmp_path: Path) -> None:
     folder = write_shard(tmp_path, BUCKET, 7, keys=KEYS)
     (folder / "000000002-000000001.tsm").write_bytes(b"torn")
+    (folder / "000000002.tsm").write_bytes(tsm_file({b"m#!~#f": [(7, 900)]}))
     (folder / "000000003-000000001.tsm").mkdir()
     (folder / "000000004-000000001.tsm.bad").write_bytes(b"old")
     (folder / "000000005-000000001.tsm.tmp").write_bytes(b"half")
@@ -54,8 +55,13 @@ def test_a_damaged_file_is_told_and_the_others_count(tmp_path: Path) -> None:
     assert found.span == Span(first_ns=100, last_ns=200)
     assert [problem.split(" ", 1)[0].rpartition("/")[2] for problem in found.problems] == [
         "000000002-000000001.tsm",
+        "000000002.tsm",
         "000000003-000000001.tsm",
         "000000004-000000001.tsm.bad",
+    ]
+    assert [one.rpartition("/")[2] for one in found.blocking] == [
+        "000000002-000000001.tsm",
+        "000000002.tsm",
     ]
 
 
@@ -111,8 +117,8 @@ def test_indexes_whose_series_are_lost_are_told(tmp_path: Path) -> None:
 
     def is_lost() -> bool:
         (bucket,) = EngineFolder(tmp_path).buckets()
-        assert bucket.has_lost_series is any("_series" in one for one in bucket.oddities)
-        return bucket.has_lost_series
+        assert bucket.stale[-1:] in {(), (str((folder / "index").relative_to(tmp_path)),)}
+        return bool(bucket.stale)
 
     assert not is_lost()  # influxd indexes a shard without an index by itself
     (folder / "index").mkdir()
@@ -135,9 +141,11 @@ def test_series_are_not_missed_where_no_point_is(tmp_path: Path) -> None:
         partition = folder.parents[1] / "_series" / f"{number:02x}"
         partition.mkdir(parents=True)
         (partition / "0000").write_bytes(b"SSEG\1\0\0")
-    assert not EngineFolder(tmp_path).buckets()[0].has_lost_series
+    assert not EngineFolder(tmp_path).buckets()[0].stale
     write_shard(tmp_path, BUCKET, 8, wal=LATER)
-    assert EngineFolder(tmp_path).buckets()[0].has_lost_series  # influxd stops with points in wal
+    assert (
+        len(EngineFolder(tmp_path).buckets()[0].stale) == 1 + 8
+    )  # influxd stops with points in wal
 
 
 def test_what_is_no_engine_is_refused(tmp_path: Path) -> None:

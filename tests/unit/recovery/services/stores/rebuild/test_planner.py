@@ -1,5 +1,6 @@
 """Making a lost store again from the engine's folder."""
 
+import errno
 import subprocess
 from datetime import datetime
 from pathlib import Path
@@ -274,17 +275,55 @@ def test_the_new_store_belongs_to_whom_the_engine_belongs(engine: Path, tmp_path
     assert status.st_mode & 0o777 == 0o600
 
 
-def test_shards_without_a_folder_in_data_are_mapped_with_the_command_that_makes_these(
+def test_what_keeps_influxd_from_opening_a_shard_is_taken_out_of_its_way(
     engine: Path, tmp_path: Path
 ) -> None:
+    """A real server loses such a shard, or never comes up; after this it has every point."""
     for number in (18, 19):
         point = wal_entry(wal_write(b"m#!~#f", 1, [(MONDAY_NS - number * WEEK_NS, 1.5)]))
         write_shard(engine, ONE, number, wal=point).rmdir()
-    outcome = rebuild(engine, tmp_path / "new.bolt")
-    assert {18, 19} <= set(_groups(tmp_path / "new.bolt", ONE))
-    (said,) = [one for one in outcome.proposal.plan.warnings if "wal only" in one]
-    assert said.startswith("2 shards of bucket")
-    subprocess.run(["sh", "-ec", said[said.index("mkdir") :]], check=True, timeout=10)
-    assert (engine / "data" / ONE / "autogen" / "18").is_dir()
-    again = rebuild(engine, tmp_path / "again.bolt")
-    assert not [one for one in again.proposal.plan.warnings if "wal only" in one]
+    shards = engine / "data" / ONE / "autogen"
+    torn = shards / "1" / "000000002-000000001.tsm"
+    torn.write_bytes(b"torn")
+    torn.with_name(f"{torn.name}.bad").write_bytes(b"an older one")
+    (shards / "4" / "index").mkdir()
+    outcome = rebuild(engine, tmp_path / "new.bolt", is_engine_mended=False)
+    assert {1, 4, 18, 19} <= set(_groups(tmp_path / "new.bolt", ONE))
+    facts = outcome.proposal.plan.facts
+    changed = [*facts["renamed_in_engine"], *facts["made_in_engine"]]
+    assert [one.removeprefix(f"data/{ONE}/autogen/") for one in changed] == [
+        "1/000000002-000000001.tsm", "4/index", "18", "19",
+    ]  # fmt: skip
+    assert torn.exists()
+    said = outcome.proposal.plan.steps
+    assert all(any(path in step for step in said) for path in changed)
+    assert rebuild(engine, tmp_path / "again.bolt").warnings == ()
+    assert not (shards / "4" / "index").exists()
+    assert not torn.exists()
+    assert torn.with_name(f"{torn.name}.bad").read_bytes() == b"an older one"
+    assert torn.with_name(f"{torn.name}.bad1").read_bytes() == b"torn"
+    assert (shards / "18").stat().st_mode == shards.stat().st_mode
+    last = rebuild(engine, tmp_path / "last.bolt").proposal.plan.facts
+    assert not [*last["renamed_in_engine"], *last["made_in_engine"]]
+
+
+def test_what_cannot_be_changed_in_the_engine_is_told_with_a_command_that_works(
+    engine: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    point = wal_entry(wal_write(b"m#!~#f", 1, [(MONDAY_NS, 1.5)]))
+    write_shard(engine, TWO, 18, wal=point).rmdir()
+    torn = engine / "data" / ONE / "autogen" / "1" / "it's.tsm"
+    torn.write_bytes(b"torn")
+
+    def refuse(*_: object) -> None:
+        raise PermissionError(errno.EACCES, "Permission denied")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(Path, "rename", refuse)
+        patched.setattr(Path, "mkdir", refuse)
+        told = list(read_engine(engine).unblocking.carry_out(engine))
+    assert len(told) == 2
+    for one in told:
+        subprocess.run(["sh", "-ec", one.partition("as its user: ")[2]], check=True, timeout=10)
+    assert not read_engine(engine).unblocking.damaged
+    assert not read_engine(engine).unblocking.lacking

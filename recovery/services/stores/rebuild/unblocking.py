@@ -1,0 +1,108 @@
+"""What keeps influxd from opening shards, taken out of its way.
+
+Lives here: `Unblocking`, what a rebuild changes in the engine's folder. Must not live here: how it
+is found (`recovery.engine`).
+
+Invariants: nothing is removed and nothing is written over. A file or folder gets .bad behind its
+name, as influxd itself does with damaged files, where it loses a shard until it is started again
+or never comes up. An empty folder is made where a shard has none; it belongs to whom the folder
+around it belongs.
+
+Source: InfluxDB v2.9.1 tsdb/engine/tsm1/file_store.go (`FileStore.Open`), tsdb/store.go
+(`findShards`), tsdb/shard.go (`Shard.openNoLock`); a real 2.9.1 found every point after it.
+"""
+
+import os
+from collections.abc import Iterable, Iterator
+from contextlib import suppress
+from pathlib import Path
+from typing import Final, Self
+
+import msgspec
+
+from recovery.engine.folder import DATA, BucketFacts
+from recovery.model.catalogue import POLICY
+from recovery.model.display import displayed, quoted
+
+BAD: Final = ".bad"
+SHOWN: Final = 8
+
+
+class Unblocking(msgspec.Struct, frozen=True, kw_only=True):
+    """Changes in an engine's folder, each by a path in it.
+
+    Attributes:
+        damaged: Files that influxd cannot open, which get another name.
+        stale: Folders that it makes again, which get another name.
+        lacking: Folders that are made.
+    """
+
+    damaged: tuple[str, ...]
+    stale: tuple[str, ...]
+    lacking: tuple[str, ...]
+
+    @classmethod
+    def of(cls, buckets: Iterable[BucketFacts]) -> Self:
+        """Collect what some buckets need."""
+        return cls(
+            damaged=tuple(x for one in buckets for shard in one.shards for x in shard.blocking),
+            stale=tuple(x for one in buckets for x in one.folder.stale),
+            lacking=tuple(
+                f"{DATA}/{one.id}/{POLICY}/{shard_id}"
+                for one in buckets
+                for shard_id in one.folder.wal_only_ids
+            ),
+        )
+
+    @property
+    def steps(self) -> Iterator[str]:
+        """Say what will be done, as sentences without a full stop."""
+        for paths, what in (
+            (self.damaged, f"add {BAD} to files with which influxd does not open their shards"),
+            (self.stale, f"add {BAD} to indexes without their series, which influxd makes again"),
+            (self.lacking, "make empty folders for shards in wal, which influxd opens only then"),
+        ):
+            if paths:
+                more = f" and {len(paths) - SHOWN} more" if len(paths) > SHOWN else ""
+                yield f"{what}: {', '.join(map(displayed, paths[:SHOWN]))}{more}"
+
+    def carry_out(self, root: Path) -> Iterator[str]:
+        """Do it, and say what could not be done and what does it; without a full stop."""
+        for relative in (*self.damaged, *self.stale):
+            path = root / relative
+            aside = _free(path)
+            with suppress(FileNotFoundError):
+                try:
+                    path.rename(aside)
+                except OSError as error:
+                    yield _undone(error, f"mv {quoted(str(path))} {quoted(str(aside))}")
+        for relative in self.lacking:
+            try:
+                _make(root, Path(relative))
+            except OSError as error:
+                yield _undone(error, f"mkdir -p {quoted(str(root / relative))}")
+
+
+def _free(path: Path) -> Path:
+    """Find a name behind a path that nothing has."""
+    names = (path.with_name(f"{path.name}{BAD}{number or ''}") for number in range(1 << 16))
+    return next(one for one in names if not os.path.lexists(one))
+
+
+def _make(root: Path, relative: Path) -> None:
+    """Make a folder with those above it, each like the one that it lies in."""
+    for folder in (*reversed(relative.parents), relative):
+        path = root / folder
+        if not path.is_dir():
+            like = path.parent.stat()
+            path.mkdir()
+            path.chmod(like.st_mode & 0o7777)
+            with suppress(PermissionError):  # only root may give a folder away
+                os.chown(path, like.st_uid, like.st_gid)
+
+
+def _undone(error: OSError, command: str) -> str:
+    return (
+        f"the engine's folder could not be changed ({error.strerror}): before influxd is started, "
+        f"as its user: {command}"
+    )
