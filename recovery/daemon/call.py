@@ -191,14 +191,17 @@ class Call:
             is_id = str(error) in {WRONG_LENGTH, WRONG_DIGITS}
             raise ApiError("invalid" if is_id else code, prefix + str(error)) from None
 
-    def change(self, planner: Planner) -> Made:
+    def change(self, planner: Planner, *, why: str = "") -> Made:
         """Change the store.
+
+        Args:
+            why: What the ledger is told besides who asks.
 
         Raises:
             ApiError: It was refused or it failed.
         """
         self._end_view()
-        return self.desk.changes.make(planner, self._author())
+        return self.desk.changes.make(planner, self._author(why))
 
     def undo(self, number: int) -> Made:
         """Take a change of this run back. As `change`.
@@ -212,8 +215,9 @@ class Call:
         self._end_view()
         return self.desk.changes.undo(number, self._author())
 
-    def _author(self) -> Author:
+    def _author(self, why: str = "") -> Author:
         return Author(
+            why=why,
             name=self._caller.name if self._caller else "nobody",
             peer=self.request.peer,
             client=self.request.headers.get("user-agent", ""),

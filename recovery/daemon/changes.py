@@ -221,7 +221,7 @@ class Changes:
 
 
 def refusal(error: RecoveryError) -> ApiError:
-    """Give the answer to a request that an error has ended."""
+    """Give the answer to a request that an error has ended, with the error as its cause."""
     match error:
         case WriteFailedError() | StoreDamagedError():
             code = "unavailable"
@@ -235,7 +235,9 @@ def refusal(error: RecoveryError) -> ApiError:
             code = "unprocessable entity"
         case _:
             code = "unavailable"
-    return ApiError(code, worded(error))
+    answer = ApiError(code, worded(error))
+    answer.__cause__ = error
+    return answer
 
 
 def worded(error: RecoveryError) -> str:

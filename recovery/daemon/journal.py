@@ -35,16 +35,18 @@ class Author(msgspec.Struct, frozen=True, kw_only=True):
         name: "console key", "authorization ID", "session of USER".
         peer: Who is at the other end of the connection; empty when unknown.
         client: What the client calls itself; empty when it does not.
+        why: The reason that was given; empty for none.
     """
 
     name: str
+    why: str = ""
     peer: str = ""
     client: str = ""
 
     @property
     def reason(self) -> str:
         """All of it, for the ledger."""
-        parts = (self.name, self.peer, self.client[:CLIENT_LENGTH_MAX])
+        parts = (self.why, self.name, self.peer, self.client[:CLIENT_LENGTH_MAX])
         return ", ".join(part for part in parts if part)
 
 

@@ -66,7 +66,7 @@ def test_what_the_page_leaves_is_what_the_command_line_leaves(
     reader, old, alice, bob = made.reader, made.old_operator, made.alice, made.bob
     org, bucket = f"/organizations/{made.org}", f"/buckets/{made.bucket}"
     steps: list[tuple[str, str, dict[str, str], list[object]]] = [
-        (f"/tokens/{reader}", "/deactivate", {}, ["auth", "set-inactive", reader]),
+        ("/tokens", "/status", {"deactivate": reader}, ["auth", "set-inactive", reader]),
         (
             f"/tokens/{reader}",
             "/description",
@@ -179,9 +179,15 @@ def test_a_rotated_token_works_in_the_place_of_the_old_one(
 def test_the_last_way_in_is_taken_away_only_when_its_name_is_typed(
     visitor: Visitor, made: MadeStore
 ) -> None:
+    page = f"/tokens/{made.operator}"
+    edited = visitor.get(page).form(f"{page}/description").fields
+    off = {name: value for name, value in edited.items() if name != "active"}
+    asked = visitor.ask("POST", f"{page}/description", {**off, "description": "off"})
+    assert "Deactivate this token?" in asked.text
+    assert "alice's Token" in visitor.get(page).text
     path = f"/tokens/{made.operator}/delete"
     refused = visitor.fill(path, path, {"typed": "alice"})
-    assert (refused.status, "is not its description" in refused.text) == (422, True)
+    assert (refused.status, "is not its description" in refused.text) == (400, True)
     done = visitor.do(path, path, {"typed": "alice's Token"})
     assert "Done." in done.text
     assert "No token here is an operator token that works." in done.text
@@ -264,12 +270,12 @@ def test_one_change_and_all_changes_are_taken_back(
 ) -> None:
     copyfile(made.path, tmp_path / "before.bolt")
     token = f"/tokens/{made.reader}"
-    visitor.do(token, f"{token}/deactivate")
+    visitor.do("/tokens", "/tokens/status", {"deactivate": made.reader})
     visitor.do(token, f"{token}/description", {"description": "other"})
     newest = visitor.do("/backups/undo/2", "/backups/undo/2")
     assert "taken back by 3" in newest.text
     wrong = visitor.fill("/backups/undo-all", "/backups/undo-all", {"typed": "yes"})
-    assert wrong.status == 422
+    assert wrong.status == 400
     reply = visitor.do("/backups/undo-all", "/backups/undo-all", {"typed": "influxd.bolt"})
     assert "taken back by 4" in reply.text
     stopped(visitor, served)
@@ -279,8 +285,7 @@ def test_one_change_and_all_changes_are_taken_back(
 def test_the_ledger_says_who_did_what_and_a_spreadsheet_runs_nothing(
     visitor: Visitor, made: MadeStore
 ) -> None:
-    page = f"/tokens/{made.reader}"
-    visitor.do(page, f"{page}/deactivate")
+    visitor.do("/tokens", "/tokens/status", {"deactivate": made.reader})
     assert "serve running" in visitor.get("/ledger").text
     reply = visitor.get("/ledger?find=set-inactive")
     assert "serve auth set-inactive" in reply.text

@@ -237,6 +237,24 @@ def test_back_reload_and_a_double_click_repeat_nothing(
     assert "once and for all" in here.text
 
 
+@pytest.mark.parametrize("is_scripted", [True, False])
+def test_after_a_change_the_row_and_the_way_back_are_in_sight(
+    tab: Tab, served: Served, made: MadeStore, *, is_scripted: bool
+) -> None:
+    here = tab(width=390, java_script_enabled=is_scripted)
+    here.page.set_viewport_size({"width": 390, "height": 620})
+    here.enter(served.key)
+    for was, now in (("deactivate", "activate"), ("activate", "deactivate")):
+        here.go("/tokens?sort=created")
+        here.click(f"button[name={was}][value='{made.reader}']")
+        here.page.wait_for_url("**done=*")
+        button = here.page.locator(f"button[name={now}][value='{made.reader}']")
+        undo = here.page.locator("a.undo")
+        assert button.evaluate("one => one.matches(':focus')")
+        shapes = [one.bounding_box() for one in (button, undo)]
+        assert all(one and 0 <= one["y"] <= 620 - one["height"] for one in shapes), shapes
+
+
 def test_what_is_typed_stays_when_the_page_is_kept_open(
     tab: Tab, served: Served, made: MadeStore
 ) -> None:

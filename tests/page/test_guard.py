@@ -179,6 +179,9 @@ def test_a_session_that_ended_changes_nothing(served: Served, made: MadeStore) -
         True,
     )
     assert "late" not in Visitor(served).get(page).body
+    token = "Zm9vYmFy" * 11
+    pasted = visitor.ask("POST", form.action, {**form.fields, "description": token})
+    assert (pasted.status, token in pasted.body) == (401, False)
     wrong = visitor.send(reply, "/console", {"key": "not it"})
     entered = visitor.send(wrong, "/console", {"key": served.key})
     assert entered.location == form.action
@@ -258,13 +261,16 @@ def test_a_user_sees_and_does_what_a_session_of_influxdb_may(
 
 def test_wrong_passwords_are_counted_and_say_nothing(tmp_path: Path) -> None:
     """In a daemon of its own, because nobody can sign in for a minute afterwards."""
-    with serving(make_store(tmp_path / "influxd.bolt", level=21).path) as running:
+    store, strong = make_store(tmp_path / "influxd.bolt", level=21).path, "INFLUXD_STRONG_PASSWORDS"
+    with serving(store, environ={strong: "true"}) as running:
         stranger = Visitor(running, enter=False)
         names = ("alice", "nobody", "", "bob")
         sentences = {stranger.sign_in(name, "wrong password").text for name in names}
         assert len(sentences) == 1
         codes = [stranger.sign_in("alice", "wrong password").status for _ in range(8)]
         assert codes[-1] == 429
+        rule = "8 to 72 bytes, with three of these four in it"
+        assert rule in Visitor(running).get("/users/new").text
 
 
 def test_the_code_on_the_terminal_opens_the_page_once(tmp_path: Path) -> None:

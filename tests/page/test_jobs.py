@@ -55,7 +55,7 @@ JOBS: Final[dict[str, tuple[str, tuple[Step, ...]]]] = {
     "clone": (MADE, ("API Tokens", "reads buckets", "Clone")),
     "deactivate and activate": (
         "Done.",
-        ("API Tokens", "reads buckets", "Deactivate", "Activate"),
+        ("API Tokens", "reads buckets", "Active", "Save", "Active", "Save"),
     ),
     "describe": ("Done.", ("API Tokens", "reads <*", ("Description", "reads <it>"), "Save")),
     "verify": (

@@ -83,17 +83,17 @@ def test_without_scripts_a_search_keeps_the_ticks_and_says_what_it_will_be(
     assert len(chosen.fields["write"]) == 1
 
 
-def test_nothing_chosen_is_said_and_nothing_is_made(visitor: Visitor) -> None:
+def test_nothing_chosen_is_said_where_it_is_lacking_and_nothing_is_made(visitor: Visitor) -> None:
     before = visitor.get("/backups").text.count("console key")
-    for kind, message in (
-        ("read-write", "Choose at least one bucket to read or write."),
-        ("custom", "Choose at least one permission."),
-        ("operator", "Tick that you understand"),
+    for kind, field, message in (
+        ("read-write", "read", "Choose at least one bucket to read or write."),
+        ("custom", "read", "Choose at least one permission."),
+        ("operator", "understood", "Tick that you understand"),
     ):
         path = f"/tokens/new/{kind}"
         reply = visitor.fill(path, path, {"act": "save", "description": "kept"})
         assert (reply.status, reply.form(path).fields["description"]) == (400, "kept")
-        assert message in reply.text
+        assert f'id="{field}-fault">{message}' in reply.body
         assert "Nothing was changed." in reply.text
     assert visitor.get("/backups").text.count("console key") == before
 
@@ -114,6 +114,57 @@ def test_all_access_and_custom_tokens_are_made(
     reply = visitor.fill(path, path, sent)
     expected = ["read:tasks/*", "write:labels/*", "write:tasks/*"]
     assert permissions_of(served, reply) == expected
+
+
+def test_a_custom_token_is_shown_as_the_command_that_makes_it(
+    visitor: Visitor, made: MadeStore
+) -> None:
+    path = "/tokens/new/custom"
+    ticked = {"organization": made.org, "read": ["tasks", "buckets"], "write": ["tasks"]}
+    looked = visitor.fill(path, path, {**ticked, "description": "it's one", "act": "look"})
+    line = (
+        "influx auth create --org acme --user alice --description 'it'\"'\"'s one' "
+        "--read-tasks --read-buckets --write-tasks"
+    )
+    assert line in looked.text
+
+
+def test_the_reason_of_an_operator_token_is_in_the_ledger_and_in_its_description(
+    visitor: Visitor, made: MadeStore
+) -> None:
+    path = "/tokens/new/operator"
+    sent = {"organization": made.org, "understood": "1", "reason": "ticket 4711", "act": "save"}
+    assert "The token “recovery ticket 4711” is made" in visitor.fill(path, path, sent).text
+    assert "ticket 4711, console key" in visitor.get("/ledger").text
+
+
+@pytest.mark.parametrize(
+    "token",
+    ["canary-reader-token-0123456789", "Zm9vYmFy" * 10 + "Zm9vYm==", "$influxdb2-sha256$Zm9v"],
+)
+@pytest.mark.parametrize(
+    ("page", "action", "field"),
+    [
+        ("/tokens/new/all-access", "/tokens/new/all-access", "description"),
+        ("/tokens/{reader}", "/tokens/{reader}/description", "description"),
+        ("/organizations/new", "/organizations/new", "name"),
+    ],
+)
+def test_a_token_where_others_would_read_it_is_refused_and_not_shown(
+    visitor: Visitor, made: MadeStore, token: str, page: str, action: str, field: str
+) -> None:
+    page, action = page.format_map(vars(made)), action.format_map(vars(made))
+    refused = visitor.fill(page, action, {field: token, "act": "save"})
+    assert (refused.status, f'id="{field}-fault">This looks like' in refused.body) == (400, True)
+    assert token not in refused.body
+    assert token not in visitor.get("/tokens").body + visitor.get("/ledger").body
+
+
+def test_a_token_that_is_searched_for_is_not_shown(visitor: Visitor) -> None:
+    token = "Zm9vYmFy" * 10 + "Zm9vYm=="
+    found = visitor.get(f"/tokens?find={token}")
+    assert "This looks like a token." in found.text
+    assert token not in found.body
 
 
 def test_a_clone_has_the_rights_of_its_original(
@@ -145,7 +196,9 @@ def test_an_organization_and_a_bucket_are_made_and_deleted(
     page = path.removesuffix("/buckets")
     assert "machines" in visitor.do(page, path, {"name": "machines", "retention": "4w"}).text
     bad = visitor.fill(page, path, {"name": "more", "retention": "soon"})
-    assert (bad.status, "0 for ever" in bad.text) == (400, True)
+    assert (bad.status, 'id="retention-fault">Write' in bad.body) == (400, True)
+    taken = visitor.fill(page, path, {"name": "machines", "retention": "0"})
+    assert (taken.status, 'id="name-fault">' in taken.body) == (422, True)
     listed = served.ask("GET", "/api/v2/buckets?org=plant", token=served.key).json["buckets"]
     seconds = {one["name"]: one["retentionRules"] for one in listed}["machines"][0]["everySeconds"]
     assert seconds == 28 * 86400

@@ -12,8 +12,8 @@ from typing import Final, NamedTuple
 from recovery.daemon.answer import Answer, ApiError
 from recovery.daemon.journal import JournalEntry
 from recovery.daemon.page.copies import copies_here
+from recovery.daemon.page.form import FieldError
 from recovery.daemon.page.visit import Visit
-from recovery.errors import RecoveryError
 
 TYPED_WRONG: Final = "what was typed is not the name of the file"
 ROWS: Final = 50
@@ -61,12 +61,8 @@ def ask_undo(visit: Visit) -> Answer:
     """Ask whether to take one change back."""
     visit.require_operator()
     entry = _entry(visit)
-    try:
-        planner = visit.page.desk.changes.journal.take_back(entry.number)
-    except RecoveryError as error:
-        raise ApiError("unprocessable entity", str(error)) from error
     return visit.ask(
-        planner,
+        visit.page.desk.changes.journal.take_back(entry.number),
         title=f"Undo change {entry.number}?",
         sentence="A token that was deleted works again with its old value; one that was made "
         "works no more.",
@@ -105,7 +101,7 @@ def undo_all(visit: Visit) -> Answer:
     """Take all changes back, the newest first; each is a change of its own."""
     visit.require_operator()
     if visit.form.line("typed") != Path(visit.page.desk.session.facts().path).name:
-        raise ApiError("unprocessable entity", TYPED_WRONG)
+        raise FieldError("typed", TYPED_WRONG)
     made = None
     for entry in _pending(visit):
         made = visit.call.undo(entry.number)

@@ -14,9 +14,10 @@ from typing import Final
 from urllib.parse import quote
 
 from recovery.daemon.answer import Answer, ApiError
+from recovery.daemon.changes import READ_ONLY
+from recovery.daemon.page.form import FieldError
 from recovery.daemon.page.render import redirect
-from recovery.daemon.page.visit import NOTHING_CHANGED, Visit
-from recovery.errors import RecoveryError
+from recovery.daemon.page.visit import Visit
 from recovery.model.display import displayed
 from recovery.services.changes.ports import Intent
 from recovery.services.ledger import operations_of, read_operations
@@ -27,7 +28,6 @@ from recovery.services.stores.undo import standing_operations
 
 GONE: Final = ApiError("not found", "there is no such copy beside the store")
 OF_SESSION: Final = "this is the backup of this session: it stays until the session has ended"
-READ_ONLY: Final = "the store is open for reading only"
 
 
 def copies_here(visit: Visit) -> tuple[StoreCopy, ...]:
@@ -50,14 +50,11 @@ def _asked(visit: Visit) -> StoreCopy:
 def compare(visit: Visit) -> Answer:
     """Show what has become different since a copy was made, by name."""
     copy = _asked(visit)
-    try:
-        found = visit.page.book.beside(
-            ("copy", copy.path),
-            "Comparing the copy with the store",
-            lambda now: _compared(copy, now),
-        )
-    except RecoveryError as error:
-        raise ApiError("unprocessable entity", str(error)) from error
+    found = visit.page.book.beside(
+        ("copy", copy.path),
+        "Comparing the copy with the store",
+        lambda now: _compared(copy, now),
+    )
     return visit.screen("copy.html", copy=copy, found=found, cut=visit.cut(found.changes))
 
 
@@ -78,7 +75,7 @@ def delete(visit: Visit) -> Answer:
     copy = _asked(visit)
     _require_free(visit, copy)
     if copy.is_needed_by_undo and visit.form.line("typed") != copy.path.name:
-        raise ApiError("unprocessable entity", f"what was typed is not {displayed(copy.path.name)}")
+        raise FieldError("typed", f"what was typed is not {displayed(copy.path.name)}")
     facts = visit.page.desk.session.facts()
     visit.page.desk.recorder.note(
         Intent(
@@ -99,6 +96,6 @@ def delete(visit: Visit) -> Answer:
 
 def _require_free(visit: Visit, copy: StoreCopy) -> None:
     if not visit.page.desk.session.store.is_writable:
-        raise ApiError("unprocessable entity", f"{READ_ONLY}. {NOTHING_CHANGED}")
+        raise ApiError("unprocessable entity", READ_ONLY)
     if copy.path == visit.page.desk.changes.backup_path:
         raise ApiError("unprocessable entity", OF_SESSION)

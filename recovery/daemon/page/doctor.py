@@ -11,16 +11,20 @@ from collections import Counter
 from collections.abc import Sequence
 from typing import Final, NamedTuple
 
+import msgspec
+
 from recovery.daemon.answer import Answer, ApiError
 from recovery.daemon.page.home import verdict_of
+from recovery.daemon.page.render import count
 from recovery.daemon.page.visit import Visit
 from recovery.daemon.page.words import Place, doing, record_of
+from recovery.services.changes.facts import FindingFacts
 from recovery.services.changes.plan import Plan
 from recovery.services.doctor.finding import Finding, Severity
 from recovery.services.doctor.repair import RepairStore
 
 RECORDS_SHOWN: Final = 5
-OTHER_PLAN: Final = "the store was changed since this plan was shown"
+OTHER_PLAN: Final = "this plan is of an earlier state of the store: look at the new one"
 
 
 class Group(NamedTuple):
@@ -69,7 +73,7 @@ def _groups(findings: Sequence[Finding]) -> list[Group]:
     return [
         Group(
             same[0],
-            [record_of(one) for one in same[:RECORDS_SHOWN]],
+            [record_of(one.bucket, one.id) for one in same[:RECORDS_SHOWN]],
             len(same) - RECORDS_SHOWN,
             doing(same[0].operations),
         )
@@ -94,13 +98,32 @@ def ask_repair(visit: Visit) -> Answer:
         "repair", "Planning the repair", lambda one: visit.plan(planner, one)
     )
     return visit.ask_plan(
-        plan,
+        _worded(plan),
         title="Repair this store?",
         sentence="All of it is one change, which can be undone. What is not listed is left alone.",
         button="Repair",
         back="/doctor",
         hidden={"plan": _fingerprint(plan)},
     )
+
+
+def _worded(plan: Plan) -> Plan:
+    """Say what a repair writes, and what stays, with the names that records have on the page."""
+    facts = plan.facts
+    removed = [
+        f"{count(one['count'], 'key')} removed: {record_of(one['bucket'], None).title}"
+        for one in facts["removed"]
+    ]
+    return msgspec.structs.replace(
+        plan,
+        steps=(*map(_step, facts["mended"]), *removed),
+        warnings=tuple(f"this stays: {_step(one)}" for one in facts["left"]),
+    )
+
+
+def _step(found: FindingFacts) -> str:
+    place = record_of(found["bucket"], found["id"])
+    return f"{place.title} {found['problem']}; {found['remedy']}"
 
 
 def repair(visit: Visit) -> Answer:

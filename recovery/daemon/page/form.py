@@ -1,16 +1,20 @@
 """What was typed and ticked.
 
-Lives here: `Form`, `without_secrets`. Must not live here: what it means.
+Lives here: `Form`, `FieldError`, `without_secrets`. Must not live here: what it means.
+
+Invariants: a text that looks like a token is in no field that is shown again.
 
 Source: URL standard, section 5.1 (application/x-www-form-urlencoded parsing); HTML standard, form
 submission.
 """
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Final, Self
 from urllib.parse import unquote_to_bytes, urlencode
 
+from recovery.daemon.answer import ApiError
 from recovery.secret import Secret
 
 FIELDS_MAX: Final = 20_000
@@ -19,11 +23,35 @@ FIELDS_MAX: Final = 20_000
 CARRIED_SIZE_BYTES_MAX: Final = 20_000
 SHOWN_AGAIN: Final = frozenset(
     {
-        "description", "every-read", "every-write", "folder", "name", "organization", "owner",
-        "read", "retention", "role", "search-read", "search-write", "user", "write",
+        "active", "description", "every-read", "every-write", "folder", "name", "organization",
+        "owner", "read", "reason", "retention", "role", "search-read", "search-write", "user",
+        "write",
     }
 )  # fmt: skip
 """Fields that hold no secret. One that is not named here is taken for one."""
+_TOKEN: Final = re.compile(r"[\w-]{80,}|\$influxdb2-sha|\$sha(?:256|512)\$", re.ASCII)
+"""A token as servers draw it, the console key, or the hash of a token."""
+NOT_KEPT: Final = (
+    "This looks like a token, and what stands here is shown to others. It was not kept: write "
+    "something else, or verify the token on its own page."
+)
+IN_ADDRESS: Final = (
+    "This looks like a token. It stands in the address of this page now, and in the history of the "
+    "browser: close the window when the work is done. Tokens are verified on a page of their own."
+)
+
+
+class FieldError(ApiError):
+    """Something is wrong with what was typed into a field.
+
+    Attributes:
+        field: Its name.
+    """
+
+    def __init__(self, field: str, message: str) -> None:
+        """Make it; the message is a sentence or a clause."""
+        self.field = field
+        super().__init__("invalid", message)
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +81,10 @@ class Form:
                 name, _, value = pair.partition("=")
                 values.setdefault(_unescaped(name), []).append(_unescaped(value))
         return cls(values)
+
+    def without(self, name: str) -> "Form":
+        """Give all fields but one."""
+        return Form({one: values for one, values in self.values.items() if one != name})
 
     def get(self, name: str, default: str = "") -> str:
         """Give the first value of a field; the default when it is absent."""
@@ -84,7 +116,18 @@ class Form:
 
 def without_secrets(form: Form) -> Form:
     """Keep of a form what may be shown again: no field in which a password or a token is typed."""
-    return Form({name: values for name, values in form.values.items() if name in SHOWN_AGAIN})
+    return Form(
+        {
+            name: values
+            for name, values in form.values.items()
+            if name in SHOWN_AGAIN and not any(map(looks_like_token, values))
+        }
+    )
+
+
+def looks_like_token(text: str) -> bool:
+    """Tell whether a text has something in it that looks like a token or the hash of one."""
+    return _TOKEN.search(text) is not None
 
 
 def _unescaped(text: str) -> str:

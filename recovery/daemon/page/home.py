@@ -11,11 +11,13 @@ from typing import NamedTuple
 from recovery.daemon.answer import Answer
 from recovery.daemon.page.render import count, own_path, redirect
 from recovery.daemon.page.visit import NAVIGATION, Visit
+from recovery.daemon.page.words import Place, record_of
 from recovery.services.doctor.check import Outlook
 from recovery.services.stores.info import sign_ins
 
 SIGN_INS_SHOWN = 6
 OPERATORS_SHOWN = 6
+REASONS_SHOWN = 3
 STOPPED_BY = "it was stopped on the page"
 
 
@@ -25,12 +27,14 @@ class Verdict(NamedTuple):
     Attributes:
         tone: "good", "locked", "bad" or "unknown".
         sentence: It, in a few words.
-        details: Why it does not start, and which server would fare differently; "" for neither.
+        reasons: Why it does not start: records, and what is wrong with each; the first few.
+        others: Which servers would fare differently, in a sentence each.
     """
 
     tone: str
     sentence: str
-    details: str = ""
+    reasons: tuple[tuple[Place, str], ...] = ()
+    others: tuple[str, ...] = ()
     finding_count: int = 0
 
 
@@ -39,6 +43,11 @@ _TONES = {
     Outlook.STARTS_LOCKED: "locked",
     Outlook.DOES_NOT_START: "bad",
 }
+_ENDS = {
+    Outlook.STARTS: "will start",
+    Outlook.STARTS_LOCKED: "will start, but nobody can get in",
+    Outlook.DOES_NOT_START: "will not start",
+}
 
 
 def verdict_of(visit: Visit, *, is_asked_for: bool) -> Verdict:
@@ -46,13 +55,18 @@ def verdict_of(visit: Visit, *, is_asked_for: bool) -> Verdict:
     found = visit.page.book.examination(is_asked_for=is_asked_for)
     if found is None:
         return Verdict("unknown", "This store has not been examined yet")
-    likely, is_plain = found.verdict.likely, not found.verdict.depends
-    starts = likely.outlook is not Outlook.DOES_NOT_START
-    end = likely.end if starts else f"will not start: {count(len(likely.reasons), 'reason')}"
+    likely = found.verdict.likely
+    stopping = [one for one in found.findings if likely.server in one.stops]
+    end = f": {count(len(stopping), 'reason')}" if stopping else ""
     return Verdict(
         _TONES[likely.outlook],
-        f"InfluxDB {end}",
-        "" if starts and is_plain else found.verdict.sentence,
+        f"InfluxDB {_ENDS[likely.outlook]}{end}",
+        tuple((record_of(one.bucket, one.id), one.problem) for one in stopping[:REASONS_SHOWN]),
+        tuple(
+            f"But {one.server.value} {_ENDS[one.outlook]}."
+            for one in found.verdict.others
+            if one.outlook is not likely.outlook
+        ),
         len(found.findings),
     )
 

@@ -12,6 +12,7 @@ from collections.abc import Callable
 from typing import Final
 
 from recovery.daemon.answer import Answer, ApiError
+from recovery.daemon.page.form import FieldError
 from recovery.daemon.page.user_acts import change_role
 from recovery.daemon.page.visit import Visit
 from recovery.errors import RecoveryError
@@ -52,7 +53,7 @@ def _retention_ns(text: str) -> int:
     """Read how long data are to stay; raise `ApiError` for what is no time."""
     found = _TIME.match(text.strip())
     if found is None or (found["unit"] is None and int(found["number"])):
-        raise ApiError("invalid", BAD_TIME)
+        raise FieldError("retention", BAD_TIME)
     return int(found["number"]) * _UNITS_S[found["unit"] or "m"] * _SECOND_NS
 
 
@@ -181,7 +182,7 @@ def remove_member(visit: Visit) -> Answer:
 def _change_role(visit: Visit, found: Organization) -> Answer:
     user_id = visit.user_of(visit.form, "user")
     if user_id is None:
-        raise ApiError("invalid", "choose a user")
+        raise FieldError("user", "choose a user")
     then = visit.back_to(f"/organizations/{found.id}")
     return change_role(visit, user_id, found.id, then)
 

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 from recovery.daemon.answer import Answer, ApiError
 from recovery.daemon.changes import worded
 from recovery.daemon.page.visit import STEPS_SHOWN, Visit
-from recovery.errors import RecoveryError, RefusedError
+from recovery.errors import RefusedError
 from recovery.metastore.transaction import MetaTx
 from recovery.model.display import displayed
 from recovery.services.changes.plan import Manner, Plan
@@ -37,15 +37,12 @@ def show(visit: Visit) -> Answer:
     if path is None:
         raise ApiError("not found", NO_FOLDER)
     desk = visit.page.desk
-    try:
-        engine, lacking, plan, refusal = visit.page.book.beside(
-            "rebuild",
-            "Reading the engine's folder",
-            lambda one: _looked_at(desk, path, one),
-            is_long=True,
-        )
-    except RecoveryError as error:
-        raise ApiError("unprocessable entity", str(error)) from error
+    engine, lacking, plan, refusal = visit.page.book.beside(
+        "rebuild",
+        "Reading the engine's folder",
+        lambda one: _looked_at(desk, path, one),
+        is_long=True,
+    )
     return visit.screen(
         "rebuild.html",
         path=displayed(str(path)),

@@ -21,7 +21,7 @@ from typing import Final
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from recovery.daemon.answer import Answer, Headers
-from recovery.daemon.page.words import as_sentence, plain, told
+from recovery.daemon.page.words import as_sentence
 from recovery.drawing import style
 from recovery.drawing.svg import shortened
 from recovery.model.display import displayed, size_text
@@ -80,8 +80,6 @@ class Renderer:
         self._environment.filters.update(
             shown=displayed,
             sentence=as_sentence,
-            plain=plain,
-            told=told,
             brief=brief,
             day=day,
             moment=moment,

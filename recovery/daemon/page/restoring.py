@@ -7,10 +7,11 @@ how it is added (`recovery.services.stores.prepare_restore`).
 from pathlib import Path
 from typing import Final
 
-from recovery.daemon.answer import Answer, ApiError
-from recovery.daemon.changes import worded
+from recovery.daemon.answer import Answer
+from recovery.daemon.page.form import FieldError
 from recovery.daemon.page.visit import Visit
-from recovery.errors import RecoveryError
+from recovery.errors import FileError
+from recovery.model.display import displayed
 from recovery.services.stores.prepare_restore import PreparedRestore, prepare_restore
 
 SUFFIX: Final = ".prepared"
@@ -29,7 +30,7 @@ def prepare(visit: Visit) -> Answer:
     is_made = visit.form.get("act") == "prepare"
     folder = Path(visit.form.line("folder").strip())
     if not folder.is_absolute():
-        raise ApiError("invalid", WHOLE_PATH)
+        raise FieldError("folder", WHOLE_PATH)
     desk = visit.page.desk
     try:
         report = prepare_restore(
@@ -41,8 +42,8 @@ def prepare(visit: Visit) -> Answer:
             rng=desk.rng,
             is_dry_run=not is_made,
         )
-    except RecoveryError as error:
-        raise ApiError("unprocessable entity", worded(error)) from error
+    except FileError as error:
+        raise FieldError("folder", f"{displayed(error.path)} {error.problem}") from error
     if is_made:
         visit.session.spend(visit.form.get("once"), "/backups/restore")
     return _shown(visit, report, is_made=is_made and report.is_needed)

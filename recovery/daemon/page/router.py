@@ -18,7 +18,7 @@ from urllib.parse import quote
 
 from recovery.daemon.answer import STATUSES, Answer, ApiError, lose
 from recovery.daemon.call import Call, Desk
-from recovery.daemon.changes import worded
+from recovery.daemon.changes import refusal, worded
 from recovery.daemon.origin import require_own_host, require_own_origin
 from recovery.daemon.page import (
     backups,
@@ -99,9 +99,7 @@ ROUTES: Final = (
     Route("/tokens/new/custom", token_making.custom, token_making.make_custom),
     Route("/tokens/new/operator", token_making.operator, token_making.make_operator),
     Route("/tokens/{id}", tokens.show_token),
-    Route("/tokens/{id}/description", tokens.show_token, token_acts.describe),
-    Route("/tokens/{id}/activate", tokens.show_token, token_acts.activate),
-    Route("/tokens/{id}/deactivate", tokens.show_token, token_acts.deactivate),
+    Route("/tokens/{id}/description", tokens.show_token, token_acts.edit),
     Route("/tokens/{id}/clone", tokens.show_token, token_acts.clone),
     Route("/tokens/{id}/complete", token_acts.ask_complete, token_acts.complete),
     Route("/tokens/{id}/hash", token_acts.ask_hash, token_acts.hash_it),
@@ -258,6 +256,7 @@ class Page:
                 if led_to is not None:
                     return redirect(led_to)
             kept = None if again else session.kept.get(request.path)
+            shown_again = screen if kept else again
             with Call(desk, request, parts, lambda tx: caller_of(session, tx, desk)) as call:
                 visit = Visit(
                     page=self._desk,
@@ -270,6 +269,7 @@ class Page:
                 )
                 try:
                     call.caller  # noqa: B018 # refuses who may not be here any more
+                    visit.refuse_tokens()
                     return _answered(screen, visit)
                 except NotYetKnown as waiting:
                     if not is_last:
@@ -277,9 +277,9 @@ class Page:
                     seconds = int(waiting.seconds)
                     return visit.screen("waiting.html", what=waiting.what, seconds=seconds)
                 except ApiError as error:
-                    return visit.failed(error, again)
+                    return visit.failed(error, shown_again)
                 except RecoveryError as error:
-                    return visit.failed(ApiError("unavailable", worded(error)), again)
+                    return visit.failed(refusal(error), shown_again)
 
         for _ in range(WAITS_MAX):
             try:

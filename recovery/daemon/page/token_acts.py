@@ -11,12 +11,12 @@ from typing import Final
 import msgspec
 
 from recovery.daemon.answer import Answer, ApiError
-from recovery.daemon.api.minting import NOT_FOUND
+from recovery.daemon.page.form import FieldError
 from recovery.daemon.page.shown_once import show_secret
-from recovery.daemon.page.tokens import token_of_path
+from recovery.daemon.page.tokens import NO_TOKEN, token_of_path
 from recovery.daemon.page.visit import Visit
 from recovery.daemon.request import to_id
-from recovery.model.authorization import Authorization
+from recovery.model.authorization import ACTIVE, INACTIVE, Authorization
 from recovery.model.gojson import UndecodableError
 from recovery.model.ids import Id
 from recovery.services.access import NOBODY, ONLY_OPERATOR
@@ -47,47 +47,41 @@ def _path(found: Authorization) -> str:
     return f"/tokens/{found.id}"
 
 
-def describe(visit: Visit) -> Answer:
-    """Change the description."""
+def edit(visit: Visit) -> Answer:
+    """Change the description, and whether it is active; ask first where that locks somebody out."""
     found = _writable(visit)
+    is_active = visit.form.has("active")
+    status = ACTIVE if is_active else INACTIVE
     planner = EditAuthorization(
         authorization_id=found.id,
         description=visit.form.line("description"),
+        status=None if status == (found.status or ACTIVE) else status,
         clock=visit.page.desk.clock,
     )
-    return visit.changed(planner, _path(found))
-
-
-def activate(visit: Visit) -> Answer:
-    """Let it work again."""
-    return _set_status(visit, is_active=True)
-
-
-def deactivate(visit: Visit) -> Answer:
-    """Let it work no more; ask first where that locks somebody out."""
-    return _set_status(visit, is_active=False)
-
-
-def _set_status(visit: Visit, *, is_active: bool) -> Answer:
-    found = _writable(visit)
-    return _change_status(visit, found.id, is_active=is_active, then=_path(found))
+    return _changed(visit, planner, found.id, is_active=is_active, then=_path(found))
 
 
 def set_status(visit: Visit) -> Answer:
     """Activate or deactivate one of the list, by the button that was pressed."""
     is_active = visit.form.has("activate")
     token_id = to_id(visit.form.get("activate" if is_active else "deactivate"))
-    found = NOT_FOUND.unless(visit.tx.authorizations.get(token_id))
+    found = NO_TOKEN.unless(visit.tx.authorizations.get(token_id))
     for what in ("read authorization", "write authorization"):
         visit.rights.require(what, one=found.id, org=found.org_id, user=found.user_id)
-    then = f"{visit.back_to('/tokens')}#t{found.id}"
-    return _change_status(visit, found.id, is_active=is_active, then=then)
+    planner = _status(visit, found.id, is_active=is_active)
+    then = visit.back_to("/tokens")
+    return _changed(visit, planner, found.id, is_active=is_active, then=then)
 
 
-def _change_status(visit: Visit, token_id: Id, *, is_active: bool, then: str) -> Answer:
+def _status(visit: Visit, token_id: Id, *, is_active: bool) -> SetStatus:
+    return SetStatus(authorization_id=token_id, is_active=is_active, clock=visit.page.desk.clock)
+
+
+def _changed(visit: Visit, planner: Planner, token_id: Id, *, is_active: bool, then: str) -> Answer:
     return visit.changed_when_sure(
-        SetStatus(authorization_id=token_id, is_active=is_active, clock=visit.page.desk.clock),
+        planner,
         then,
+        warned_by=_status(visit, token_id, is_active=is_active),
         title="Deactivate this token?",
         button="Deactivate",
         back=then,
@@ -228,7 +222,7 @@ def delete(visit: Visit) -> Answer:
     planner = _deleting(visit)
     is_last = not {ONLY_OPERATOR, NOBODY}.isdisjoint(visit.plan(planner).warnings)
     if is_last and visit.form.line("typed") != (found.description or found.id):
-        raise ApiError("unprocessable entity", TYPED_WRONG)
+        raise FieldError("typed", TYPED_WRONG)
     return visit.changed(planner, "/tokens")
 
 

@@ -10,10 +10,12 @@ from collections import Counter
 from collections.abc import Callable, Sequence
 from typing import Final, NamedTuple
 
-from recovery.daemon.answer import Answer, ApiError
+from recovery.daemon.answer import Answer
+from recovery.daemon.page.form import FieldError
 from recovery.daemon.page.shown_once import show_secret
 from recovery.daemon.page.visit import Visit
 from recovery.model.bucket import TYPE_SYSTEM
+from recovery.model.display import quoted
 from recovery.model.ids import Id
 from recovery.model.organization import Organization
 from recovery.model.permission import LEVEL_2_2, operator_permissions, types_of_level
@@ -25,9 +27,9 @@ from recovery.services.reach import Names, Reaching
 
 CHOICES_MAX: Final = 50
 """Buckets that a pane offers at once; the others are found by searching."""
-NO_BUCKET: Final = "Choose at least one bucket to read or write."
-NO_PERMISSION: Final = "Choose at least one permission."
-NO_TICK: Final = "Tick that you understand what an operator token can do."
+NO_BUCKET: Final = FieldError("read", "Choose at least one bucket to read or write.")
+NO_PERMISSION: Final = FieldError("read", "Choose at least one permission.")
+NO_TICK: Final = FieldError("understood", "Tick that you understand what an operator token can do.")
 NO_USER: Final = "Choose a user: the store has none that is active."
 NO_ORGANIZATION: Final = "Choose an organization: the store has none."
 
@@ -96,7 +98,7 @@ def all_access(visit: Visit) -> Answer:
 
 def make_all_access(visit: Visit) -> Answer:
     """Make the token."""
-    return _saved(visit, all_access, PermissionRequest(is_all_access=True))
+    return _saved(visit, all_access, PermissionRequest(is_all_access=True), NO_PERMISSION)
 
 
 def custom(visit: Visit) -> Answer:
@@ -112,6 +114,7 @@ def custom(visit: Visit) -> Answer:
         organization,
         kinds=kinds,
         words=_words(visit, organization, _types_wanted(visit)),
+        command=_command(visit, organization, _types_wanted(visit)),
     )
 
 
@@ -145,7 +148,7 @@ def _saved(
     visit: Visit,
     form: Callable[[Visit], Answer],
     request: PermissionRequest | None,
-    lacking: str = "",
+    lacking: FieldError,
     *,
     operation: str = "auth create",
 ) -> Answer:
@@ -153,18 +156,18 @@ def _saved(
     if visit.form.get("act") != "save":
         return form(visit)
     if request is None:
-        raise ApiError("invalid", lacking)
+        raise lacking
     organization, user_id = _organization(visit), visit.user_of(visit.form, "user")
     if organization is None:
-        raise ApiError("invalid", NO_ORGANIZATION)
+        raise FieldError("organization", NO_ORGANIZATION)
     if user_id is None:
-        raise ApiError("invalid", NO_USER)
+        raise FieldError("user", NO_USER)
     visit.rights.require("create authorization", org=organization.id, user=user_id)
     planner = CreateAuthorization(
         operation=operation,
         username=user_id,
         organization=organization.id,
-        description=visit.form.line("description"),
+        description=_description(visit),
         request=request,
         form=FormChoice.BY_STORE,
         server_hashes=visit.page.desk.settings.server_hashes,
@@ -176,6 +179,14 @@ def _saved(
             request.resolve(visit.tx, organization=organization, user_id=user_id)
         )
     return show_secret(visit, visit.change(planner))
+
+
+def _description(visit: Visit) -> str | None:
+    """Read the description; None for the usual one of a token for a recovery."""
+    typed, reason = visit.form.line("description"), visit.form.line("reason")
+    if typed or not visit.form.has("reason"):
+        return typed
+    return f"recovery {reason}" if reason else None
 
 
 def _organization(visit: Visit) -> Organization | None:
@@ -292,3 +303,22 @@ def _words(
     permissions = request.resolve(visit.tx, organization=organization, user_id=Id("0" * 15 + "1"))
     grants = Reaching(Names(visit.tx)).of(permissions)
     return [f"{one.action_words} {one.words}" for one in grants]
+
+
+def _command(
+    visit: Visit, organization: Organization | None, request: PermissionRequest | None
+) -> str:
+    """Write the command of `influx` that makes the same token while the server runs."""
+    user_id = visit.user_of(visit.form, "user")
+    user = None if user_id is None else visit.tx.users.get(user_id)
+    if request is None or organization is None or user is None:
+        return ""
+    named = {
+        "org": organization.name,
+        "user": user.name,
+        "description": visit.form.line("description"),
+    }
+    words = ["influx auth create", *(f"--{one} {quoted(it)}" for one, it in named.items() if it)]
+    words += (f"--read-{kind}" for kind in request.read_types)
+    words += (f"--write-{kind}" for kind in request.write_types)
+    return " ".join(words)

@@ -11,8 +11,7 @@ Source: spec admin-daemon 4.2 and 4.8.
 from typing import Final, NamedTuple
 from urllib.parse import urlencode
 
-from recovery.daemon.answer import Answer
-from recovery.daemon.api.minting import NOT_FOUND
+from recovery.daemon.answer import Answer, ApiError
 from recovery.daemon.page.token_index import SORTS, TokenFilter, TokenRow
 from recovery.daemon.page.visit import Visit
 from recovery.model.authorization import Authorization
@@ -23,6 +22,7 @@ from recovery.services.authorizations.details import details_of
 from recovery.services.reach import Names, Reaching
 
 _DEFAULT_SORT: Final = "-created"
+NO_TOKEN: Final = ApiError("not found", "there is no such API token")
 
 
 class Heading(NamedTuple):
@@ -102,7 +102,7 @@ def _url(fields: dict[str, str]) -> str:
 
 def token_of_path(visit: Visit) -> Authorization:
     """Give the token of the path, if it may be read; raise `ApiError` otherwise."""
-    found = NOT_FOUND.unless(visit.tx.authorizations.get(visit.id()))
+    found = NO_TOKEN.unless(visit.tx.authorizations.get(visit.id()))
     visit.rights.require("read authorization", one=found.id, org=found.org_id, user=found.user_id)
     return found
 

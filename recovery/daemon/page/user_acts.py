@@ -12,11 +12,12 @@ Source: spec admin-daemon 4.9.
 from collections.abc import Callable
 from typing import Final
 
-from recovery.daemon.answer import Answer, ApiError
+from recovery.daemon.answer import Answer
+from recovery.daemon.page.form import FieldError
 from recovery.daemon.page.shown_once import show_password
 from recovery.daemon.page.users import user_of_path
 from recovery.daemon.page.visit import Visit
-from recovery.daemon.passwords import require_good
+from recovery.daemon.passwords import faults_of
 from recovery.model.ids import Id
 from recovery.model.mapping import MEMBER, OWNER
 from recovery.model.user import User
@@ -34,6 +35,11 @@ from recovery.services.tenancy.user_creation import CreateUser
 
 NOT_ALIKE: Final = "the two passwords are not alike"
 NO_ORGANIZATION: Final = "choose an organization"
+LENGTH_RULE: Final = "8 to 72 bytes."
+STRONG_RULE: Final = (
+    "8 to 72 bytes, with three of these four in it: a capital letter, a small letter, a number, "
+    "and one of !@#$%^&*()_+"
+)
 MADE_LENGTH: Final = 20
 _LETTERS: Final = "ABCDEFGHJKLMNPQRSTUVWXYZabcdefghijkmnopqrstuvwxyz23456789"
 _SIGNS: Final = "!@#$%^&*()_+"
@@ -58,7 +64,9 @@ def new(visit: Visit) -> Answer:
     """Show the form for a new user."""
     visit.rights.require("create user")
     organizations = [(one.id, one.name) for one in visit.tx.organizations.walk([])]
-    return visit.screen("new_user.html", organizations=organizations)
+    return visit.screen(
+        "new_user.html", organizations=organizations, password_rule=_password_rule(visit)
+    )
 
 
 def make(visit: Visit) -> Answer:
@@ -66,7 +74,7 @@ def make(visit: Visit) -> Answer:
     visit.rights.require("create user")
     org_id = visit.organization_of(visit.form, "organization")
     if org_id is None and visit.form.get("organization"):
-        raise ApiError("invalid", NO_ORGANIZATION)
+        raise FieldError("organization", NO_ORGANIZATION)
     password, is_made = _password(visit, is_optional=True)
     planner = CreateUser(
         name=visit.form.line("name"),
@@ -84,7 +92,12 @@ def make(visit: Visit) -> Answer:
 def ask_password(visit: Visit) -> Answer:
     """Show the form for a new password."""
     found = _writable(visit)
-    return visit.screen("password.html", user=found, is_inactive=found.is_inactive)
+    return visit.screen(
+        "password.html",
+        user=found,
+        is_inactive=found.is_inactive,
+        password_rule=_password_rule(visit),
+    )
 
 
 def set_password(visit: Visit) -> Answer:
@@ -98,6 +111,10 @@ def set_password(visit: Visit) -> Answer:
         is_ensured=False,
     )
     return _done(visit, planner, password if is_made else None, lambda _: _path(found))
+
+
+def _password_rule(visit: Visit) -> str:
+    return STRONG_RULE if visit.page.desk.settings.strong_passwords else LENGTH_RULE
 
 
 def _password(visit: Visit, *, is_optional: bool) -> tuple[Secret | None, bool]:
@@ -115,8 +132,10 @@ def _password(visit: Visit, *, is_optional: bool) -> tuple[Secret | None, bool]:
     if is_optional and visit.form.get("how") == "none":
         return None, False
     if not password.matches(again):
-        raise ApiError("invalid", NOT_ALIKE)
-    require_good(password, is_strong=visit.page.desk.settings.strong_passwords)
+        raise FieldError("again", NOT_ALIKE)
+    faults = faults_of(password, is_strong=visit.page.desk.settings.strong_passwords)
+    if faults:
+        raise FieldError("password", "; and ".join(faults))
     return password, False
 
 
@@ -188,7 +207,7 @@ def change_role(visit: Visit, user_id: Id, org_id: Id | None, then: str) -> Answ
         ApiError: It may not be done, or was refused.
     """
     if org_id is None:
-        raise ApiError("invalid", NO_ORGANIZATION)
+        raise FieldError("organization", NO_ORGANIZATION)
     visit.rights.require("change member", one=org_id, org=org_id)
     role = visit.form.get("role")
     if role in {OWNER, MEMBER}:

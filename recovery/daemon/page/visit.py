@@ -16,20 +16,29 @@ from urllib.parse import quote
 
 import msgspec
 
-from recovery.daemon.access import USER_INACTIVE, Caller
+from recovery.daemon.access import Caller
 from recovery.daemon.answer import STATUSES, Answer, ApiError
 from recovery.daemon.call import Call
-from recovery.daemon.changes import Made, worded
+from recovery.daemon.changes import Made
 from recovery.daemon.page.cut import PAGE_ROWS, Cut, prefixed
-from recovery.daemon.page.form import Form
+from recovery.daemon.page.form import (
+    IN_ADDRESS,
+    NOT_KEPT,
+    SHOWN_AGAIN,
+    FieldError,
+    Form,
+    looks_like_token,
+)
 from recovery.daemon.page.render import Renderer, redirect
 from recovery.daemon.page.sessions import PageSession, PageSessions
-from recovery.daemon.page.words import advice_of, as_sentence
+from recovery.daemon.page.words import advice_of, as_sentence, done_words
 from recovery.daemon.rights import Rights
-from recovery.errors import RecoveryError
+from recovery.errors import NotFoundError, PasswordError, RecoveryError, RefusedError
 from recovery.metastore.transaction import MetaTx
 from recovery.model.ids import Id, parse_id
+from recovery.secret import Secret
 from recovery.services.changes.plan import Manner, Plan, Planner
+from recovery.services.tenancy.bucket_changes import LONG_RETENTION, SHORT_RETENTION
 
 if TYPE_CHECKING:
     from recovery.daemon.call import Desk
@@ -38,19 +47,16 @@ if TYPE_CHECKING:
     from recovery.services.session import Session
 
 NOTHING_CHANGED: Final = "Nothing was changed."
-NOT_ALLOWED: Final = "Your user may not do this. " + NOTHING_CHANGED
+NOT_ALLOWED: Final = "Your user may not do this: open the page with the console key."
 SENT_BEFORE: Final = (
     "This form was sent before, and what it made has been shown. If a new secret was not copied, "
     "delete what it belongs to and make another."
 )
 NO_SUCH_PAGE: Final = "there is no such page"
-_NOT_THERE: Final = {
-    "authorization not found": "there is no such API token",
-    "user not found": "there is no such user",
-    "organization not found": "there is no such organization",
-    "bucket not found": "there is no such bucket",
-}
-"""What the API says in the server's words, in those of this page."""
+INACTIVE: Final = "Your user is inactive."
+MAY_NOT_BE_TOKENS: Final = frozenset({"description", "name", "reason"})
+"""Fields that are compared with every token of the store, however short it is."""
+OF_RETENTION: Final = frozenset({LONG_RETENTION, SHORT_RETENTION})
 STEPS_SHOWN: Final = 60
 """Of a plan, at once."""
 SIZE_BYTES_MAX: Final = 60_000
@@ -114,6 +120,7 @@ class Visit:
         is_kept: Whether the fields of the body were typed before the session ended, and are to be
             shown again.
         problem: What went wrong with the form that is shown again; "" when nothing did.
+        fault: The field that it stands at, and what it says there.
     """
 
     page: PageDesk
@@ -124,6 +131,7 @@ class Visit:
     now_s: float
     is_kept: bool = False
     problem: str = ""
+    fault: tuple[str, str] = ("", "")
     status: int = HTTPStatus.OK
 
     @property
@@ -176,7 +184,7 @@ class Visit:
             ApiError: 403.
         """
         if not self.is_operator:
-            raise ApiError("forbidden", NOT_ALLOWED + " Open the page with the console key.")
+            raise ApiError("forbidden", NOT_ALLOWED)
 
     def plan(self, planner: Planner, session: "Session | None" = None) -> Plan:
         """Say what a change would do, without doing it.
@@ -185,17 +193,14 @@ class Visit:
             session: Where to look; None for the store that is served.
 
         Raises:
-            ApiError: It is refused.
+            RecoveryError: It is refused.
         """
-        try:
-            looked_at = session or self.page.desk.session
-            return looked_at.propose(planner, Manner(is_dry_run=True)).plan
-        except RecoveryError as error:
-            raise ApiError("unprocessable entity", worded(error)) from error
+        looked_at = session or self.page.desk.session
+        return looked_at.propose(planner, Manner(is_dry_run=True)).plan
 
     def change(self, planner: Planner) -> Made:
         """Change the store; raise `ApiError` when that is refused or fails."""
-        return self.call.change(planner)
+        return self.call.change(planner, why=self.form.line("reason"))
 
     def changed(self, planner: Planner, then: str) -> Answer:
         """Change the store, and lead to a page that says so.
@@ -211,8 +216,15 @@ class Visit:
         """
         return self.led(self.change(planner), then)
 
-    def changed_when_sure(
-        self, planner: Planner, then: str, *, title: str, button: str, back: str
+    def changed_when_sure(  # a change, and a question
+        self,
+        planner: Planner,
+        then: str,
+        *,
+        title: str,
+        button: str,
+        back: str,
+        warned_by: Planner | None = None,
     ) -> Answer:
         """Change the store, but ask first where the plan warns of something.
 
@@ -221,6 +233,7 @@ class Visit:
             title: The question.
             button: The yes.
             back: Where the no leads.
+            warned_by: Whose warnings count, if not those of the planner.
 
         Returns:
             The question, or the answer to the form.
@@ -230,6 +243,8 @@ class Visit:
         """
         if not self.form.has("sure"):
             plan = self.plan(planner)
+            if warned_by is not None:
+                plan = msgspec.structs.replace(plan, warnings=self.plan(warned_by).warnings)
             if plan.warnings and plan.is_needed:
                 kept = {
                     name: self.form.get(name)
@@ -335,9 +350,29 @@ class Visit:
             answer = self.page.renderer.page(template, everything, status=self.status)
         return answer
 
+    def refuse_tokens(self) -> None:
+        """Refuse a token where it would be shown, and forget what was typed there.
+
+        Raises:
+            FieldError: There is one in a form.
+        """
+        for name in self.asked.values:
+            if any(map(looks_like_token, self.asked.all(name))):
+                self.asked, self.problem = self.asked.without(name), IN_ADDRESS
+        for name in self.form.values:
+            texts = self.form.all(name)
+            is_token = name in SHOWN_AGAIN and any(map(looks_like_token, texts))
+            if is_token or (name in MAY_NOT_BE_TOKENS and any(map(self._is_token, texts))):
+                self.form = self.form.without(name)
+                raise FieldError(name, NOT_KEPT)
+
+    def _is_token(self, text: str) -> bool:
+        return bool(text) and self.tx.authorizations.find(Secret(text.strip())) is not None
+
     def failed(self, error: ApiError, again: "Callable[[Visit], Answer] | None") -> Answer:
         """Say what went wrong, on the screen that it was asked from."""
         self.problem = self.worded(error)
+        self.fault = _fault_of(error, self.form)
         self.status = STATUSES[error.code]
         if again is not None:
             try:
@@ -349,21 +384,19 @@ class Visit:
 
     def worded(self, error: ApiError) -> str:
         """Put an error into the two sentences that every error here has."""
+        cause = error.__cause__
+        if isinstance(cause, RecoveryError):  # it says itself whether anything was changed
+            return as_sentence(f"{cause}; {advice_of(cause)}")
         message = error.message
-        if isinstance(error.__cause__, RecoveryError):
-            message = f"{error.__cause__}; {advice_of(error.__cause__)}"
-        if error.code == "unauthorized" and message.endswith("is unauthorized"):
-            message = f"Your user may not do this ({error.message})."
-        if error.message == USER_INACTIVE:
-            message = "Your user is inactive."
-        message = as_sentence(_NOT_THERE.get(message, message))
-        if self.page.desk.changes.stopped_by is None and "hanged" not in message:
-            message = f"{message} {NOTHING_CHANGED}"
-        return message
+        if error.code == "unauthorized":
+            message = f"Your user may not do this ({message})."
+        is_stopped = self.page.desk.changes.stopped_by is not None
+        return as_sentence(message) + ("" if is_stopped else f" {NOTHING_CHANGED}")
 
     def _everywhere(self) -> dict[str, object]:
         changes = self.page.desk.changes
         facts = self.page.desk.session.facts()
+        done = self._entry(_number(self.asked.get("done")))
         remaining_s = self.page.lifetime.remaining_s(self.now_s)
         top = f"/{self.path.split('/')[1]}"
         return {
@@ -380,8 +413,10 @@ class Visit:
             "visitor": self.call.caller.name,
             "is_operator": self.is_operator,
             "problem": self.problem,
+            "fault": self.fault,
             "is_kept": self.is_kept,
-            "done": self._entry(_number(self.asked.get("done"))),
+            "done": done,
+            "done_words": done_words(done.operation) if done else "",
             "is_unneeded": self.asked.get("done") == "0",
             "new_form": self._new_form,
             "form": self.form,
@@ -396,6 +431,25 @@ class Visit:
     def _entry(self, number: int) -> "JournalEntry | None":
         entries = self.page.desk.changes.journal.entries
         return next((one for one in reversed(entries) if one.number == number), None)
+
+
+def _fault_of(error: ApiError, form: Form) -> tuple[str, str]:
+    """Tell at which field an error stands, and what it says there; both "" where at none."""
+    cause = error.__cause__
+    at, said = "", ""
+    match cause:
+        case PasswordError():
+            at, said = "password", cause.reason
+        case NotFoundError():
+            at = next((one for one in (cause.kind, "owner") if form.has(one)), "")
+            said = f"there is no {cause.kind} {cause.name}"
+        case RefusedError() if form.has("retention") and cause.reason in OF_RETENTION:
+            at, said = "retention", cause.reason
+        case RefusedError() if form.has("name"):  # it is taken, or no server would take it
+            at, said = "name", cause.reason
+    if isinstance(error, FieldError):
+        at, said = error.field, error.message
+    return (at, as_sentence(said)) if at else ("", "")
 
 
 def _number(text: str) -> int:
@@ -418,5 +472,5 @@ def caller_of(visit_session: PageSession, tx: MetaTx, desk: "Desk") -> Caller:
         return desk.access.console_caller(tx)
     user = tx.users.get(visit_session.user_id)
     if user is None or user.is_inactive:
-        raise ApiError("forbidden", USER_INACTIVE)
+        raise ApiError("forbidden", INACTIVE)
     return desk.access.session_caller(tx, user.id)

@@ -1,29 +1,17 @@
-"""The words of plans, findings and errors, as the user interface of InfluxDB has them.
+"""The words of changes, findings and errors, as the user interface of InfluxDB has them.
 
-Lives here: `plain`, `as_sentence`, `told`, `advice_of`, `doing`, `record_of`. Must not live here:
-what is said (`recovery.services`).
+Lives here: `done_words`, `as_sentence`, `advice_of`, `doing`, `record_of`. Must not live here: what
+is said in whole sentences (`recovery.services`).
 
-Invariants: only the place of a finding, and the word "authorization" beside an ID, a number or an
-article are put into other words, so that a name of the store stays as it is.
+Invariants: what is said here is made of data, of an operation, a bolt bucket or an ID. A sentence
+of the services is shown as it is.
 """
 
-import re
 from collections.abc import Iterable
 from typing import Final, NamedTuple
 
 from recovery.errors import RecoveryError
-from recovery.model.ids import ID_LENGTH
 from recovery.remedy import Run, advice, ways
-from recovery.services.doctor.finding import Finding
-
-_FINDING: Final = re.compile(
-    rf"\b(?P<number>I[0-9]{{1,2}}): (?P<table>[\w/]+)(?P<id> [0-9a-f]{{{ID_LENGTH}}}\b)?"
-)
-_SERVER: Final = re.compile(r"(?<![\w./-])influxd(?![\w./-])")
-_AUTHORIZATION: Final = re.compile(
-    r"(?<!1\.x )(?<!legacy )\b(?P<before>an |[0-9]+ )?authorization(?P<many>s?)"
-    rf"(?P<after> [0-9a-f]{{{ID_LENGTH}}}\b)?"
-)
 
 
 class Place(NamedTuple):
@@ -64,47 +52,41 @@ _RECORDS: Final = {
     "v1_tsm1_metadata": Place("catalogue of the engine", ""),
 }
 """What a bolt bucket holds, and where one of its records is shown, by its ID."""
-
-
-def plain(text: str) -> str:
-    """Put a sentence into the words of the user interface.
-
-    Args:
-        text: Of a plan, of a finding or of an error.
-
-    Returns:
-        The same, with API tokens in the place of authorizations.
-    """
-    return _AUTHORIZATION.sub(_as_token, _FINDING.sub(_as_finding, text))
-
-
-def _as_finding(found: re.Match[str]) -> str:
-    return f"finding {found['number']}: {_named(found['table'], (found['id'] or '').strip())}"
-
-
-def _named(table: str, record_id: str) -> str:
-    kind = _RECORDS.get(table, Place(table, ""))
-    return f"{kind.title} {record_id}" if record_id else kind.title + "s" * bool(kind.path)
-
-
-def _as_token(found: re.Match[str]) -> str:
-    before, after = found["before"] or "", found["after"] or ""
-    return f"{before}API token{found['many']}{after}" if before or after else found[0]
+_DONE: Final = {
+    "auth update": "The token is saved.",
+    "auth set-active": "The token is active now.",
+    "auth set-inactive": "The token is inactive now: clients that use it get 401.",
+    "auth delete": "The token is deleted: clients that use it get 401.",
+    "auth complete": "The operator token is complete now.",
+    "auth hash": "The store keeps only the hash of the token now.",
+    "user create": "The user is made.",
+    "user update": "The password is set.",
+    "user activate": "The user is active now.",
+    "user deactivate": "The user is inactive now, and with it all its tokens.",
+    "user rename": "The user has its new name.",
+    "user delete": "The user is deleted.",
+    "org create": "The organization is made.",
+    "org update": "The organization is saved.",
+    "org rename": "The organization has its new name.",
+    "org delete": "The organization is deleted.",
+    "org add-owner": "The user is an owner now.",
+    "org add-member": "The user is a member now.",
+    "org remove-member": "The role is taken away.",
+    "instance add-owner": "The user owns the whole instance now.",
+    "bucket create": "The bucket is made.",
+    "bucket update": "The bucket is saved.",
+    "bucket rename": "The bucket has its new name.",
+    "bucket delete": "The bucket is deleted.",
+    "store repair": "The store is repaired.",
+    "undo": "The change is taken back.",
+}
+"""What was done, by the name of the operation."""
 
 
 def as_sentence(text: str) -> str:
-    """As `plain`, with a capital letter and a full stop."""
-    text = plain(text)
-    return (
-        f"{text[:1].upper()}{text[1:]}{'' if text.endswith(('.', '!', '?')) else '.'}"
-        if text
-        else ""
-    )
-
-
-def told(text: str) -> str:
-    """As `as_sentence`, for a clause of a finding: it has no names of the store."""
-    return as_sentence(_SERVER.sub("InfluxDB", text))
+    """Give a clause a capital letter and a full stop."""
+    end = "" if text.endswith((".", "!", "?")) else "."
+    return f"{text[:1].upper()}{text[1:]}{end}" if text else ""
 
 
 def advice_of(error: RecoveryError) -> str:
@@ -123,10 +105,23 @@ def doing(operations: Iterable[str]) -> tuple[Place, ...]:
     return tuple(dict.fromkeys(one for one in found if one is not None))
 
 
-def record_of(finding: Finding) -> Place:
-    """Name the record of a finding, and give its page: "" where it has none."""
-    path = _RECORDS.get(finding.bucket, Place("", "")).path
-    return Place(
-        _named(finding.bucket, finding.id or ""),
-        f"{path}{finding.id}" if path and finding.id else "",
-    )
+def done_words(operation: str) -> str:
+    """Say what was done; "" for an operation that has no words of its own.
+
+    Args:
+        operation: As the journal names it.
+    """
+    return _DONE.get(operation.removeprefix("serve "), "")
+
+
+def record_of(bucket: str, record_id: str | None) -> Place:
+    """Name a record, and give its page: "" where it has none.
+
+    Args:
+        bucket: The bolt bucket that it is in.
+        record_id: Its ID; None for none, or for all of them.
+    """
+    kind = _RECORDS.get(bucket, Place(bucket, ""))
+    if record_id is None:
+        return Place(kind.title + "s" * bool(kind.path), "")
+    return Place(f"{kind.title} {record_id}", f"{kind.path}{record_id}" if kind.path else "")

@@ -8,7 +8,11 @@
   // A form is sent once: the second click of a double click finds the button asleep.
   document.addEventListener("submit", (event) => {
     const form = event.target;
-    if (form.method !== "post") return;
+    if (form.method !== "post") {  // what is searched for stands in the address, and in the history
+      const typed = all("input", form).find((field) => /[\w-]{80}/.test(field.value));
+      if (typed) { event.preventDefault(); typed.value = ""; location.href = "/tokens/verify"; }
+      return;
+    }
     if (form.dataset.sent) { event.preventDefault(); return; }
     form.dataset.sent = "1";
     setTimeout(() => { delete form.dataset.sent; }, 4000);
