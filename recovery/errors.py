@@ -8,6 +8,7 @@ carries a hint, what to do next as data. No error holds a token, a hash, a passw
 value of the store.
 """
 
+import re
 from collections.abc import Sequence
 from enum import IntEnum, unique
 from typing import TYPE_CHECKING, Final, Literal, Self
@@ -195,7 +196,7 @@ class NotFoundError(RecoveryError):
 
     Attributes:
         kind: "user", "organization", …
-        name: What was asked for.
+        name: What was asked for; only its length where it may be a token in the place of a name.
         existing: The names that exist, as they may be shown; empty also when nobody looked.
     """
 
@@ -205,11 +206,15 @@ class NotFoundError(RecoveryError):
         self, *, kind: str, name: str, existing: Sequence[str] | None, hint: "Remedy"
     ) -> None:
         self.kind = kind
-        self.name = name
+        self.name = re.sub(r"\S{41,}", _counted, name)
         self.existing = tuple(existing or ())
         verb = "are" if self.existing[1:] else "is"
         known = "" if existing is None else f" (there {verb}: {', '.join(existing) or 'none'})"
-        super().__init__(f"there is no {kind} {name}{known}; {UNCHANGED}", hint=hint)
+        super().__init__(f"there is no {kind} {self.name}{known}; {UNCHANGED}", hint=hint)
+
+
+def _counted(word: re.Match[str]) -> str:
+    return f"({len(word[0])} characters)"
 
 
 class AmbiguousError(RecoveryError):

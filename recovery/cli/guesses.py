@@ -126,7 +126,8 @@ _ELSEWHERE: Final = {
         "start influxd, and type influx {} --help",
     ),
     "inspect upgrade downgrade": ("{} is a command of influxd", "type influxd {} --help"),
-    "systemctl service docker podman kubectl sudo kill man chown chmod": (
+    "man": ("the manual is no command", "type influx-recovery help all, or man influx-recovery"),
+    "systemctl service docker podman kubectl sudo kill chown chmod journalctl": (
         "{} is a command of the system",
         "type it without influx-recovery before it",
     ),
@@ -161,11 +162,33 @@ _OPTIONS: Final = {
     **_words("--log --loglevel", "--log-level"),
     **_words("--bind --port --http-bind-address --address", "--listen"),
     **_words("--why --grund", "--reason"),
+    **_words("--filter --grep --search --find --name --like", "--match"),
+    **_words("--order --sort-by --order-by --sortby", "--sort"),
+    **_words("--max --head --top --count --first -l", "--limit"),
+    **_words("--skip --start", "--offset"),
+    **_words("--except --exclude --but --all-but --keep", "--all-but", "--except"),
+    **_words("-h", "--help"),
 }
 """Options of other tools; the first that the command has."""
 _ADVICE_ON_OPTIONS: Final[dict[tuple[str, str], str]] = {
-    ("auth update", "--status"): "type influx-recovery auth set-inactive ID to refuse the token, "
-    "or influx-recovery auth set-active ID to let it in",
+    **dict.fromkeys(
+        (("auth update", name) for name in ("--status", "--active", "--inactive", "--disable")),
+        "type influx-recovery auth set-inactive ID to refuse the token, or influx-recovery auth "
+        "set-active ID to let it in",
+    ),
+    **dict.fromkeys(
+        (("auth create", name) for name in ("--bucket", "--buckets", "-b", "--db", "--database")),
+        "give --read-bucket NAME to let it read the bucket, --write-bucket NAME to let it write",
+    ),
+    **dict.fromkeys(
+        (("auth list", name) for name in ("--active", "--inactive")),
+        "type --status active or --status inactive",
+    ),
+    ("auth list", "--operator"): "type --operators for those that are operators",
+    **dict.fromkeys(
+        ((f"{noun} undelete", name) for noun in ("auth", "user") for name in ("--list", "--all")),
+        "leave it out: without a name or an ID they are listed",
+    ),
     **dict.fromkeys(
         (("store check", "--fix"), ("store check", "--repair"), ("store check", "--mend")),
         "type influx-recovery store repair, which shows what it would do and asks",
@@ -173,8 +196,20 @@ _ADVICE_ON_OPTIONS: Final[dict[tuple[str, str], str]] = {
     ("user update", "--status"): "type influx-recovery user deactivate --username NAME to keep the "
     "user out, or influx-recovery user activate --username NAME to let it in",
 }
-_RESULT: Final = frozenset({"-o", "--output", "--out", "--outfile", "--output-file"})
-_COLOUR: Final = frozenset({"--color", "--colour", "--no-color", "--no-colour"})
+_ADVICE_EVERYWHERE: Final = {
+    **dict.fromkeys(
+        ("--color", "--colour", "--no-color", "--no-colour"),
+        "set NO_COLOR=1 for no colours, which a pipe never gets",
+    ),
+    **dict.fromkeys(
+        ("-o", "--output", "--out", "--outfile", "--output-file"),
+        "type --json for a JSON document, or > FILE behind the line to put it into a file",
+    ),
+    **dict.fromkeys(
+        ("--expires", "--expire", "--expiry", "--ttl", "--duration", "--valid-for"),
+        "leave it out: a token of InfluxDB 2 is in force until it is deleted or set inactive",
+    ),
+}
 
 
 def proposed(word: str, noun: str, bare: Sequence[str]) -> list[str]:
@@ -190,6 +225,7 @@ def proposed(word: str, noun: str, bare: Sequence[str]) -> list[str]:
     """
     word, *line = (_plain(one) for one in (word, *bare))
     after = line[line.index(word) + 1 :] if word in line else []
+    after = [] if after == ["all"] else after
     if not noun and word in _OTHER_TOOLS:
         return _of_other_tool(after)
     if after and f"{noun} {word}-{after[0]}" in COMMANDS:
@@ -197,7 +233,8 @@ def proposed(word: str, noun: str, bare: Sequence[str]) -> list[str]:
     whole = {words.translate(_JOINED): words for words in COMMANDS}.get(word.translate(_JOINED))
     if not noun and whole is not None:
         return [whole]
-    turned = None if noun else _turned([word, *after]) or _turned(word.split("-"))
+    parts = [part for one in (word, *after) for part in one.split("-")]
+    turned = None if noun else _turned([word, *after]) or _turned(word.split("-")) or _turned(parts)
     if not noun and not turned and word not in _OF_NOUN[""] and (found := _ending_in(word)):
         return found if len(found) <= PROPOSED_MAX else []
     known = turned or _act(word, noun, has_more=bool(after))
@@ -234,8 +271,10 @@ def advice_on_word(word: str, noun: str, bare: Sequence[str]) -> tuple[str, str]
     Returns:
         What is wrong, and what to do; None for a word that nothing is known of.
     """
-    if noun or _BY_THING.keys() & {*bare}:
+    if noun or _BY_THING.keys() & {part for one in bare for part in one.split("-")}:
         return None
+    if word in _OTHER_TOOLS:
+        word = next((one for one in bare if one not in {*_OTHER_TOOLS, "recovery"}), word)
     found = (advice for words, advice in _ELSEWHERE.items() if word in words.split())
     return next(((problem.format(word), hint.format(word)) for problem, hint in found), None)
 
@@ -248,11 +287,7 @@ def option_meant(name: str, options: Iterable[str]) -> str | None:
 
 def advice_on_option(name: str, command: str) -> str | None:
     """Say what does the work of an option that a command does not have; None for none."""
-    if name in _COLOUR:
-        return "set NO_COLOR=1 for no colours, which a pipe never gets"
-    if name in _RESULT:
-        return "type --json for a JSON document, or > FILE behind the line to put it into a file"
-    return _ADVICE_ON_OPTIONS.get((command, name))
+    return _ADVICE_ON_OPTIONS.get((command, name)) or _ADVICE_EVERYWHERE.get(name)
 
 
 def _act(word: str, noun: str, *, has_more: bool) -> str | None:
@@ -272,13 +307,13 @@ def _turned(words: Sequence[str]) -> str | None:
     if len(words) < 2:  # noqa: PLR2004 # a verb and a thing
         return None
     verb, thing = words[0], words[1]
-    if _ACTS.get(verb, (verb,))[0] not in {"create", "delete"} or thing not in _thing_names():
+    if _ACTS.get(verb, (verb,))[0] not in {"create", "delete"} or thing not in thing_names():
         thing = next((one for one in words if one in _BY_THING), thing)
-    if thing not in _thing_names() and verb in _thing_names():
+    if thing not in thing_names() and verb in thing_names():
         verb, thing = thing, verb
     if thing in _BY_THING:
         return _BY_THING[thing]
-    noun = _thing_names().get(thing)
+    noun = thing_names().get(thing)
     if noun is None:
         return None
     if thing == "operator":
@@ -289,7 +324,8 @@ def _turned(words: Sequence[str]) -> str | None:
     return exact or _act(verb, noun, has_more=False)
 
 
-def _thing_names() -> dict[str, str]:
+def thing_names() -> dict[str, str]:
+    """List what is acted on, in all words that are known for it, with the noun of each."""
     plain = {word: ours for word, ours in known_words("").items() if ours in NOUNS}
     return {**plain, **_THINGS}
 
@@ -300,11 +336,11 @@ def _of_other_tool(after: Sequence[str]) -> list[str]:
     found = " ".join(words)
     if found in COMMANDS:
         return [found]
-    noun = _thing_names().get(words[0]) if words else None
+    noun = thing_names().get(words[0]) if words else None
     if noun is None:
         return []
-    longer = f"{noun} {words[-1]}"
-    return [longer if longer in COMMANDS else noun]
+    longer = (f"{noun} {one}" for one in (words[-1], words[0]))
+    return [next((one for one in longer if one in COMMANDS), noun)]
 
 
 def _with_verb(words: str, rest: Sequence[str]) -> str:

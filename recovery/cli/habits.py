@@ -67,6 +67,9 @@ SYNONYMS: Final[dict[str, str]] = {
 """Commands that mean one of ours, without doubt."""
 
 ADVICE: Final[dict[str, str]] = {
+    "store restore": "type influx-recovery store undo to take back what was done last, or "
+    "influx-recovery store backups to see the copies, or influx-recovery store prepare-restore "
+    "BACKUP_FOLDER for a backup that influx restore refuses",
     **dict.fromkeys(
         ("org remove", "org rm"),
         "type influx-recovery org remove-member --org NAME --username NAME to end the role of a "
@@ -119,15 +122,16 @@ _OPTIONS_OF: Final[dict[str, dict[str, tuple[str, ...]]]] = {
         ("store backup", "store compact", "store export", "store report", "store salvage"),
         dict.fromkeys(("-o", "--output", "--out"), ("",)),
     ),
+    "auth export": dict.fromkeys(("--output", "--out"), ("",)),
 }
 """The same for the commands of one noun, and for one command, which go first."""
-_WORDS: Final = frozenset({"id", "which", "target", "destination"})
+_WORDS: Final = frozenset({"id", "which", "target", "destination", "file"})
 """Fields of words that are given without an option."""
 _FORMATS: Final = frozenset({"json", "yaml", "yml", "csv", "table", "text", "wide"})
 _ARE_IDS: Final = frozenset({"--org-id", "--user-id"})
 _MANY: Final = frozenset({"--read-bucket", "--write-bucket"})
 
-_BARE: Final[dict[str, tuple[str, ...]]] = {
+BARE: Final[dict[str, tuple[str, ...]]] = {
     **{
         f"user {verb}": ("--username",)
         for verb in ("show", "create", "update", "activate", "deactivate", "delete")
@@ -282,6 +286,7 @@ def advice_for(argv: Sequence[str]) -> str | None:
     """Say what can be done, as a clause, instead of a command that has no single meaning here."""
     words = [typed for typed in argv if not typed.startswith("-")]
     words[:1] = [_NOUNS.get(word, word) for word in words[:1]]
+    words[:1] = ["store", "restore"] if words[:1] == ["restore"] else words[:1]
     if f"{' '.join(words[:2])}-{''.join(words[2:3])}" in COMMANDS:
         return None
     typed = " ".join(words)
@@ -317,12 +322,12 @@ def with_our_options(argv: Sequence[str], words: str, command: Parser) -> list[s
             none.
     """
     line: list[str] = []
-    bare = _BARE.get(words, ())
+    bare = BARE.get(words, ())
     rest = [typed for typed in words.split() if typed in argv]
     said: dict[str, str] = {}
     # influx v1 auth create has no word for the new name; ours has, and a user of 2.x beside it.
     is_named_so = ("v1-auth create", "" if _has_own_word(argv, words, command) else "--username")
-    is_value, is_over, is_dropped = False, False, False
+    is_value, is_over, is_dropped, is_known = False, False, False, True
     for place, typed in enumerate(argv):
         name, equals, value = typed.partition("=")
         if is_dropped:
@@ -332,11 +337,13 @@ def with_our_options(argv: Sequence[str], words: str, command: Parser) -> list[s
             is_value = False
             line.append(typed)
         elif not typed.startswith("-") or typed == "-":
-            line.append(_bare_word(typed, rest, bare, said, command))
+            # behind an option that nobody knows it may be the value of that
+            line.append(_bare_word(typed, rest, bare, said, command) if is_known else typed)
         else:
             ours = "" if (words, name) == is_named_so else _option(name, words, command)
             if ours is None:
                 _refuse_server_option(name, command)
+                is_known = False
                 line.append(typed)
                 continue
             following = value if equals else next(iter(argv[place + 1 : place + 2]), "")

@@ -20,7 +20,7 @@ from collections.abc import Iterator, Sequence
 from itertools import zip_longest
 from typing import TYPE_CHECKING, Any, Final
 
-from recovery.cli.habits import ASKING, advice_for, in_our_words, with_our_options
+from recovery.cli.habits import ASKING, BARE, advice_for, in_our_words, with_our_options
 from recovery.cli.plain import COMMON_DEFAULTS, FLAGS, PATHS, VALUED, add_common
 from recovery.cli.usage import UsageError
 from recovery.cli.vocabulary import COMMANDS, NOUNS, PROGRAM, load
@@ -36,6 +36,8 @@ from recovery.cli.words import (
     shown,
     typed_as,
 )
+from recovery.model.display import quoted
+from recovery.model.ids import parse_id
 
 if TYPE_CHECKING:
     from recovery.cli.options import Command
@@ -44,6 +46,10 @@ _OWNERS_MAX: Final = 2
 """With more, the commands that have an option say nothing about what was meant."""
 _SECRETS: Final = ("--password-file", "--token-file")
 _NAMING: Final = ("--username", "--user", "--org", "--name")
+_TAKING_AWAY: Final = frozenset({"delete", "set-inactive", "deactivate", "rotate", "undo"})
+"""Verbs that nobody is led to by an option."""
+_ASKING_ELSEWHERE: Final = frozenset({"?", "/?", "/h", "/help"})
+"""How other programs are asked for help."""
 _NAMES: Final = frozenset({"NAME", "ID", "ORG", "USER"})
 """What options and words that take a name, or an ID in its place, call it."""
 _DESCRIPTION: Final = (
@@ -368,9 +374,9 @@ def _unknown_option(name: str, command: Parser) -> UsageError:
     hint = _other_option(name, command)
     if hint is None and (near := nearest_option(plain, command.options)):
         hint = f"did you mean {near}?"
-    return UsageError(
-        problem=f"unknown option {shown(name)}", hint=hint or f"type {command.prog} --help"
-    )
+    # what is glued to a short option may be the password that belongs to it
+    named = repr(f"{name[:2]}...") if re.match("-[pt].", name) else shown(name, is_stray=True)
+    return UsageError(problem=f"unknown option {named}", hint=hint or f"type {command.prog} --help")
 
 
 def _other_option(name: str, command: Parser) -> str | None:
@@ -386,19 +392,19 @@ def _misplaced(word: str, command: Parser, parser: Parser) -> UsageError:
     """Word the complaint about something known that has no place in this command."""
     name = word.partition("=")[0]
     if name.startswith("-"):
-        noun = command.prog.split()[1:2]
-        owners = [other.prog for other in commands(parser) if name in other.options]
-        owners = [prog for prog in owners if prog.split()[1:2] == noun] or owners
-        hint = _other_option(name, command)
-        if hint is None and 0 < len(owners) <= _OWNERS_MAX and name not in GRANTING:
-            hint = f"it belongs to {', or '.join(owners)}"
         return UsageError(
             problem=f"{command.prog} has no option {name}",
-            hint=hint or f"type {command.prog} --help",
+            hint=_other_option(name, command)
+            or _owners(name, command, parser)
+            or f"type {command.prog} --help",
         )
     longer = f"{command.prog}-{word}"
-    option = "--" + re.split("[=:]", name)[0]
-    if longer.partition(" ")[2] in COMMANDS:
+    option = "--" + re.split("[=:]", name)[0].lstrip("/")
+    if word in _ASKING_ELSEWHERE:
+        hint = f"type {command.prog} --help"
+    elif not any(map(str.isalnum, word)):
+        hint = "leave it out"
+    elif longer.partition(" ")[2] in COMMANDS:
         hint = f"did you mean {longer}?"
     elif option in command.options and option not in GRANTING:
         hint = f"did you mean {option}?"
@@ -413,7 +419,20 @@ def _misplaced(word: str, command: Parser, parser: Parser) -> UsageError:
         hint = f"say what it is, with {naming}"
     else:
         hint = f"type {command.prog} --help"
-    return UsageError(problem=f"{command.prog} takes no {shown(word)}", hint=hint)
+    return UsageError(problem=f"{command.prog} takes no {shown(word, is_stray=True)}", hint=hint)
+
+
+def _owners(name: str, command: Parser, parser: Parser) -> str | None:
+    """Say which commands have an option, where they are few and none of them takes away."""
+    owners = [other.prog for other in commands(parser) if name in other.options]
+    noun = command.prog.split()[1:2]
+    owners = [prog for prog in owners if prog.split()[1:2] == noun] or owners
+    is_harmless = name not in GRANTING and not any(
+        prog.count(" ") == 1 or prog.split()[-1] in _TAKING_AWAY for prog in owners
+    )
+    if is_harmless and 0 < len(owners) <= _OWNERS_MAX:
+        return f"it belongs to {', or '.join(owners)}"
+    return None
 
 
 def _source_of_secret(command: Parser) -> str | None:
@@ -429,8 +448,8 @@ def _naming(command: Parser) -> str:
 
 
 def _is_like_path(word: str) -> bool:
-    """Say whether a word that is not understood is the path of a file; Windows has `/help`."""
-    if word in {"/?", "/h", "/help"}:
+    """Say whether a word that is not understood is the path of a file."""
+    if word in _ASKING_ELSEWHERE:
         return False
     return word.startswith(("/", "./", "../", "~/")) or word.endswith((".bolt", ".backup"))
 
@@ -456,10 +475,48 @@ def _unknown_word(mistake: UnknownWordError, argv: Sequence[str]) -> UsageError:
         )
     meant = proposed(mistake.word, noun, bare)
     named = " or ".join(f"{PROGRAM} {words}" for words in meant)
+    if len(meant) == 1 and meant[0] in COMMANDS:
+        named += _rest_of(argv, mistake.word, meant[0])
+    before = argv[argv.index(mistake.word) - 1] if mistake.word in argv[1:] else ""
+    word = shown(mistake.word, is_stray=True)
     return UsageError(
-        problem=f"unknown command {shown(mistake.word)}",
+        problem="unknown command, which may be the value of an option"
+        if before.startswith("-") and before not in FLAGS
+        else f"unknown command {word}",
         hint=f"did you mean {named}?" if meant else f"type {here.prog} --help",
     )
+
+
+def _rest_of(argv: Sequence[str], word: str, words: str) -> str:
+    """Write what was typed behind a mistyped command, where the one that is meant takes it.
+
+    Nothing that may be a secret, and nothing that permits or gives away more.
+
+    Args:
+        word: The first that is not known.
+        words: The command that is meant.
+    """
+    from recovery.cli.guesses import thing_names  # noqa: PLC0415 # only for a mistake
+
+    parser = command_parser(words)
+    places = [place for place, typed in enumerate(argv) if not typed.startswith("-")]
+    taken = next((nth for nth, place in enumerate(places, 1) if argv[place] == word), len(places))
+    for end in (taken, taken + 1):
+        rest = [typed for place, typed in enumerate(argv) if place not in places[:end]]
+        is_name = not {*rest} & thing_names().keys()
+        if rest and is_name and all(_is_repeated(typed, words, parser) for typed in rest):
+            with contextlib.suppress(UsageError):
+                understand([*words.split(), *rest])
+                return " " + " ".join(map(quoted, rest))
+    return ""
+
+
+def _is_repeated(typed: str, words: str, command: Parser) -> bool:
+    option = command.options.get(typed)
+    if option is not None:
+        return option.nargs == 0 and typed not in GRANTING
+    is_name = words in BARE and _source_of_secret(command) is None
+    return parse_id(typed) is not None or (is_name and shown(typed, is_stray=True) == repr(typed))
 
 
 def _named_command(argv: Sequence[str], parser: Parser) -> Parser:

@@ -16,14 +16,18 @@ import itertools
 import os
 import re
 from collections.abc import Callable, Iterator, Sequence
+from itertools import pairwise
 from typing import Final, NamedTuple
 
+from recovery.cli.habits import in_our_words
 from recovery.cli.parser import TYPOGRAPHIC_DASHES, understand
+from recovery.cli.plain import VALUED
 from recovery.cli.usage import UsageError
 from recovery.cli.vocabulary import COMMANDS, NOUNS, PROGRAM
 from recovery.cli.words import REPEATED_MAX, HelpAskedError, shown
 from recovery.errors import NotFoundError, RecoveryError
 from recovery.model.display import quoted
+from recovery.model.ids import parse_id
 
 _CONFIDING: Final = r"-[pt]|--(?:pass|passwd|password|pw|pwd|token|secret)"
 """Options of ours and of others that have one for a value."""
@@ -42,8 +46,17 @@ _CLOSING: Final = (
 _BLANKS: Final = "\u00a0\u2000-\u200a\u202f\u205f\u3000"
 _UNSEEN: Final = "\u00ad\u200b-\u200f\u202a-\u202e\u2060-\u2064\u2066-\u2069\ufeff"
 _LINE_END: Final = r"(?:\\?\r?\n|\\|\r)$"
-_STARTS_US: Final = r"(?:\S*/)?influx-recovery:?"
-_PROMPT: Final = r"\S*[$#%>]|\[\S+@\S+|~|sudo|doas|influxd?"
+_MARKED: Final = (
+    "|".join(
+        f"{begin}[^ ]*{end}" for begin, end in (r"<>", (r"\[", r"\]"), (r"\{", r"\}"), '""', "''")
+    )
+    + "|`[^ ]*|[^ ]*`"
+)
+_STARTS_US: Final = r"`?(?:\S*/)?influx-recovery:?"
+_PROMPT: Final = (
+    r"\S*[$#%>]|\[\S+@\S+|~|sudo|doas|influxd?|exec|run|call|time|cli|please|python\S*|-m"
+    r"|\d+[.)]|[*-]"
+)
 _VERBS: Final = frozenset(word for words in COMMANDS for word in words.split())
 
 
@@ -58,6 +71,10 @@ def explained(argv: Sequence[str], error: RecoveryError) -> RecoveryError:
     """Say that a command line failed because of what came along as it was pasted, if it did."""
     if not isinstance(error, UsageError | NotFoundError):
         return error
+    if isinstance(error, NotFoundError) and _is_password(error.name, argv):
+        return NotFoundError(
+            kind=error.kind, name="of that name", existing=error.existing, hint=error.hint
+        )
     line, whats = list(argv), list[str]()
     for kind in _KINDS:
         plain = kind.plain(line)
@@ -72,11 +89,22 @@ def explained(argv: Sequence[str], error: RecoveryError) -> RecoveryError:
         if meant is not None and (_values(line) - _values(argv)) & {*error.existing}:
             error.hint = f"type {meant}, because what was typed {' and '.join(whats)}"
         return error
-    word = next((word for word in argv if word not in line), argv[0])
-    return UsageError(
-        problem=f"{shown(word)} {' and '.join(whats)}",
-        hint=f"type {meant}" if meant else "type the line by hand",
+    same = (
+        place for place, (one, other) in enumerate(zip(argv, line, strict=False)) if one != other
     )
+    place = next(same, min(len(line), len(argv) - 1))
+    is_secret = re.fullmatch(_CONFIDING, argv[place - 1]) if place else None
+    return UsageError(
+        problem=f"{'a word' if is_secret else shown(argv[place])} {' and '.join(whats)}",
+        hint=f"type {meant}" if meant else "type the line again without that",
+    )
+
+
+def _is_password(name: str, argv: Sequence[str]) -> bool:
+    """Say whether the name of a user may be the password: a word without an option beside it."""
+    is_bare = any(one == name and not before.startswith("-") for before, one in pairwise(argv))
+    is_likely = shown(name, is_stray=True) != repr(name)
+    return is_bare and is_likely and any("pass" in one or one == "update" for one in argv[:2])
 
 
 def _values(line: Sequence[str]) -> set[str]:
@@ -104,9 +132,13 @@ def _is_shown(word: str) -> bool:
 
 def _without_prompt(line: Sequence[str]) -> list[str]:
     """Take away what a shell shows before a line, and what starts this program or the like."""
-    own = next((i for i, word in enumerate(line) if re.fullmatch(_STARTS_US, word)), -1)
-    if own > 0 and line[0] not in _VERBS:
-        return list(line[own + 1 :])
+    own = [
+        place
+        for place, (word, following) in enumerate(pairwise(line))
+        if re.fullmatch(_STARTS_US, word) and following in {*_VERBS, "recovery"}
+    ]
+    if own and line[0] not in _VERBS:
+        return list(line[own[-1] + 1 :])
     return list(itertools.dropwhile(re.compile(f"{_STARTS_US}|{_PROMPT}").fullmatch, line))
 
 
@@ -166,6 +198,41 @@ def _parts(word: str) -> list[str]:
     return parts if len(parts) > 1 and (is_option or is_command) else [word]
 
 
+def _with_options_behind(line: Sequence[str]) -> list[str]:
+    """Put options behind a whole command, where they stand in front of it and may not."""
+    for first, second in itertools.combinations(range(len(line)), 2):
+        words, before, between = [line[first], line[second]], line[:first], line[first + 1 : second]
+        is_option = all(one[0].startswith("-") for one in (before, between) if one)
+        if is_option and " ".join(in_our_words(words, VALUED)) in COMMANDS:
+            behind = [*words, *line[second + 1 :], *before, *between]
+            return list(line) if _is_understood(line) else behind
+    return list(line)
+
+
+def _without_repeats(line: Sequence[str]) -> list[str]:
+    """Take a word of a command away that was typed twice, or the whole command."""
+    if line[:2] == line[2:4]:
+        return list(line[2:])
+    before = ["", *line]
+    return [
+        word for last, word in zip(before, line, strict=False) if word != last or word not in _VERBS
+    ]
+
+
+def _without_marks(line: Sequence[str]) -> list[str]:
+    """Take signs away that stand around a name or an ID, and part several IDs."""
+    return [part for word in line for part in _unmarked(word)]
+
+
+def _unmarked(word: str) -> list[str]:
+    name, equals, value = word.partition("=") if word.startswith("-") else ("", "", word)
+    inner = value.strip(",;.")
+    if re.fullmatch(_MARKED, inner):
+        value = inner = inner.strip("<>[]{}\"'`")
+    ids = re.split("[,;]+", inner)
+    return ids if all(map(parse_id, ids)) else [name + equals + value]
+
+
 def _with_tight_equals(line: Sequence[str]) -> list[str]:
     """Join an option to its value where there are blanks beside the sign between them."""
     return list(_tightened(line))
@@ -194,4 +261,7 @@ _KINDS: Final = (
     _Kind("has curled quotes, which no shell takes away", _without_quotes),
     _Kind("is one word because of the quotes around it", _parted),
     _Kind("has blanks beside its =", _with_tight_equals),
+    _Kind("is there twice", _without_repeats),
+    _Kind("stands before the command, behind which it belongs", _with_options_behind),
+    _Kind("has signs around it that are no part of it", _without_marks),
 )

@@ -26,6 +26,9 @@ REPEATED_MAX: Final = 40
 """Longest word repeated in a message; a token has 88 characters, its hash 62 or more."""
 
 
+_PASSWORD_MIN: Final = 8
+
+
 COMMON_OPTIONS: Final = "common options"
 """Title of the group of options that every command has."""
 _HELP_COLUMN: Final = 28
@@ -48,7 +51,7 @@ the opposite of what they say, and `expire` from `export`."""
 GRANTING: Final = frozenset(
     {"--operator", "--all-access", "--yes", "--activate", "--show-tokens", "--with-tokens"}
     | {"--token-stdout", "--no-password", "--owner-of", "--owner", "--allow-overlaps", "--accept"}
-    | {"--show-keys", "--force", "--all"}
+    | {"--show-keys", "--force", "--all", "--raw"}
 )
 """Options that are never proposed: they permit more, give away more, or ask no question."""
 
@@ -326,12 +329,18 @@ def _found(escaped: str) -> str:
     return f"'{escaped}'" if len(escaped) <= REPEATED_MAX else shown(escaped)
 
 
-def shown(text: object) -> str:
+def shown(text: object, *, is_stray: bool = False) -> str:
     """Quote what a person typed, with what cannot be seen escaped.
 
     Only its length where it is so long that it may be a secret, pasted into the wrong place.
+
+    Args:
+        is_stray: Whether it stands where a word of ours or an option was expected: there it may be
+            a password too, as everything is that has letters and digits and is no number in hex.
     """
     typed = str(text)
-    if len(typed) > REPEATED_MAX:
+    is_mixed = re.search(r"\d", typed) and re.search(r"(?i)[g-z]", typed)
+    is_secret = is_stray and is_mixed and len(typed) >= _PASSWORD_MIN and "/" not in typed
+    if len(typed) > REPEATED_MAX or is_secret:
         return f"a word of {len(typed)} characters"
     return repr(typed)

@@ -62,7 +62,7 @@ COMMANDS_MEANT: Final = {
     "store backup": "backup|store bakup|store copy|store dump|store snapshot|snapshot|"
     "store sauvegarder|store respaldo|influx backup|backup full",
     "store backups": "store prune|store list-backups|list backups",
-    "store undo": "undo|store revert|store rollback|auth undo|store restore|restore|rückgängig|"
+    "store undo": "undo|store revert|store rollback|auth undo|rückgängig|"
     "annuler|deshacer|store zurück",
     "store compact": "vacuum|store shrink|store clean|store defrag|compact",
     "store salvage": "store rescue|rescue|recover|store salvge",
@@ -95,7 +95,7 @@ OPTIONS_MEANT: Final = {
     "--token-file": "auth create-operator --tokenfile x",
 }
 HELP_ONLY: Final = (
-    "influx", "influxd", "influxd recovery", "influx config list",
+    "influx", "influxd", "influxd recovery",
     "auth unrevoke", "auth unlock 1", "user unlock a", "user grant a", "user promote a",
     "user make-owner a", "org add-admin a", "auth decrypt", "auth unhash", "store delete",
     "store redo", "auth create --admin", "auth create --root", "auth create --full",
@@ -132,7 +132,10 @@ def _lines(meant: dict[str, str]) -> list[tuple[str, str]]:
 
 @pytest.mark.parametrize(("line", "ours"), _lines(COMMANDS_MEANT))
 def test_a_word_of_another_tool_leads_to_the_command(line: str, ours: str) -> None:
-    assert hint_of(line) == f"did you mean influx-recovery {ours}?"
+    """With what was typed behind it, where that can be repeated."""
+    hint = hint_of(line)
+    rest = hint.removeprefix(f"did you mean influx-recovery {ours}").removesuffix("?")
+    assert rest == "" or f"{line} ".endswith(f"{rest} "), hint
 
 
 @pytest.mark.parametrize(("line", "ours"), _lines(OPTIONS_MEANT))
@@ -148,12 +151,26 @@ def test_nothing_is_proposed_that_goes_further_than_what_was_typed(line: str) ->
 @pytest.mark.parametrize("word", ["query", "ping", "task list", "write", "telegrafs"])
 def test_what_only_a_server_does_is_told_so(word: str) -> None:
     assert hint_of(word) == f"start influxd, and type influx {word.split(maxsplit=1)[0]} --help"
+    assert hint_of(f"influx {word}") == hint_of(word)
 
 
 @pytest.mark.parametrize(
     ("line", "hint"),
     [
         ("inspect report-tsm", "type influxd inspect --help"),
+        ("influxd inspect verify-tsm", "type influxd inspect --help"),
+        ("restore", "type influx-recovery store undo to take back what was done last, or influx-"),
+        ("auth create --org main --bucket b", "give --read-bucket NAME to let it read"),
+        ("auth create --org main --ttl 30d", "leave it out: a token of InfluxDB 2 is in force"),
+        ("auth rotate --all-but 1", "did you mean --except?"),
+        ("auth delete --except 1", "did you mean --all-but?"),
+        ("auth list --grep x", "did you mean --match?"),
+        ("auth create-operator /dry-run", "did you mean --dry-run?"),
+        ("auth list /?", "type influx-recovery auth list --help"),
+        ("auth list |", "leave it out"),
+        ("auth delete --force 1", "type influx-recovery auth delete --help"),
+        ("admin reset-admin-password x", "did you mean influx-recovery user update?"),
+        ("auth update 1 --inactive", "type influx-recovery auth set-inactive ID to refuse"),
         ("stop", "type systemctl status influxdb, or what your container or NAS has for it"),
         (
             "start influxdb",

@@ -14,6 +14,7 @@ import pytest
 import recovery.cli.commands
 from recovery.cli.options import Command, Options
 from recovery.cli.parser import build_parser, commands, parse_arguments, understand
+from recovery.cli.pasted import explained
 from recovery.cli.plain import COMMON_DEFAULTS, plainly_typed
 from recovery.cli.usage import UsageError
 from recovery.cli.vocabulary import COMMANDS, NOUNS, load
@@ -225,6 +226,22 @@ def test_long_words_are_not_repeated(secret: str) -> None:
         with pytest.raises(UsageError) as caught:
             understand(argv)
         assert secret not in f"{caught.value}{caught.value.hint}"
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        *("hunter22x", "--password hunter22x user updat", "auth list hunter22x", "auth hunter22x"),
+        *("user update -u a -phunter22x", "user update -u a hunter22x", "auth lst hunter22x"),
+        *("create user a with password hunter22x", "user chpass hunter22x", "passwort hunter22x"),
+        *("PASSWORD=hunter22x auth list", "auth create --pas hunter22x", "alter user a hunter22x"),
+    ],
+)
+def test_what_may_be_a_password_is_not_repeated(line: str) -> None:
+    with pytest.raises(UsageError) as caught:
+        understand(line.split())
+    error = explained(line.split(), caught.value)
+    assert "hunter22x" not in f"{caught.value}{caught.value.hint}{error}{error.hint}"
 
 
 def test_what_is_repeated_is_escaped() -> None:

@@ -42,9 +42,13 @@ PASTED: Final = {
         ["auth", "list --org", "myorg", "--json"],
         ["auth", "list", "--org myorg", "--json"],
         ["auth", "list", "—org", "myorg\u00a0--json\r"],
+        ["auth", "list", "list", "--org", "myorg", "--json"],
+        ["auth", "list", "auth", "list", "--org", "myorg", "--json"],
+        ["influx-recovery", "sudo", "influx-recovery", "auth", "list", "--org", "myorg", "--json"],
         *(
             [*before.split(), *LIST.split()]
             for before in (
+                *("exec", "run", "python3 -m", "1.", "*", "`influx-recovery"),
                 *("$", "#", "~ #", "root@nas:~#", "[root@nas /]$", "sudo", "influx", "%"),
                 *("influx-recovery", "./influx-recovery", "/opt/bin/influx-recovery", "doas"),
                 *("# influx-recovery", "ann@nas:~$ sudo influx-recovery", "influx-recovery:"),
@@ -54,6 +58,14 @@ PASTED: Final = {
     ],
     "auth create --read-buckets -d sudo": [
         ["sudo", "auth", "create", "--read-buckets", "-d", "sudo"],
+    ],
+    "auth list --json --org myorg": [
+        ["--org", "myorg", "auth", "list", "--json"],
+        ["auth", "--org", "<myorg>", "list", "--json"],
+    ],
+    "auth delete 08371db24dcc8000 08371deae98c8000": [
+        ["auth", "delete", "08371db24dcc8000,08371deae98c8000"],
+        ["auth", "delete", "<08371db24dcc8000>", "'08371deae98c8000',"],
     ],
     "auth list --org=myorg": [
         ["auth", "list", "--org=", "myorg"],
@@ -138,6 +150,17 @@ def test_a_name_in_curled_quotes_is_named_without_them() -> None:
 def test_what_may_be_a_secret_is_not_repeated(argv: list[str]) -> None:
     error = explained(argv, MISTAKE)
     assert argv[-1].removeprefix("-p=") not in f"{error}{error.hint}"
+
+
+def test_a_password_in_the_place_of_a_user_is_not_repeated() -> None:
+    def answer(*argv: str) -> str:
+        missing = NotFoundError(kind="user", name=argv[-1], existing=["a"], hint="name one")
+        return str(explained(argv, missing))
+
+    for words in (["user", "password"], ["user", "update"], ["passwd"]):
+        assert answer(*words, "hunter22x").startswith("there is no user of that name (there is: a)")
+    assert "grafana01" in answer("user", "show", "grafana01")
+    assert answer("user", "show", "A9Ovdl8SmP-" * 8).startswith("there is no user (88 characters)")
 
 
 def test_an_error_of_another_kind_is_let_through() -> None:
