@@ -321,7 +321,6 @@ class Check:
         if not self._mark_run(pgid, len(page) // self._snapshot.page_size_bytes):
             problem = "its overflow is part of another page's run"
             self._report(visit, "page.shared", Severity.FATAL, problem)
-        self._count_visit()
         return page
 
     def _look_at_inline_header(self, visit: _Visit) -> None:
@@ -381,6 +380,9 @@ class Check:
             )
             if not is_passed:
                 yield _Visit(tree, child, depth, key, end_key, way)
+        self._visited_count += len(keys)
+        if self._progress is not None and self._visited_count % PROGRESS_PAGES < len(keys):
+            self._progress(self._visited_count, self._page_count)
 
     def _is_plain_leaf(self, pgid: int, first_key: bytes, end_key: bytes | None) -> bool:
         """Tell whether a page is a leaf with nothing to be said of it; if so, mark its run."""
@@ -389,24 +391,18 @@ class Check:
             keys, has_buckets, is_packed = decode_leaf_keys(page, pgid=pgid)
         except FormatError:
             return False
-        page_count = len(page) // self._snapshot.page_size_bytes
+        end = pgid + len(page) // self._snapshot.page_size_bytes
         if (
             not is_packed
             or has_buckets
             or not keys
             or keys[0] != first_key
             or (end_key is not None and keys[-1] >= end_key)
-            or any(self.pages[pgid : pgid + page_count])
+            or any(self.pages[pgid:end])
         ):
             return False
-        self._mark_run(pgid, page_count)
-        self._count_visit()
+        self._mark_run(pgid, end - pgid)
         return True
-
-    def _count_visit(self) -> None:
-        self._visited_count += 1
-        if self._progress is not None and self._visited_count % PROGRESS_PAGES == 0:
-            self._progress(self._visited_count, self._page_count)
 
     def _look_at_leaf(self, visit: _Visit, page: bytes, stack: _Stack) -> None:
         tree = visit.tree

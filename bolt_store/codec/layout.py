@@ -20,6 +20,9 @@ META: Final = Struct("<IIIIQQQQQQ")
 LEAF_ELEMENT: Final = Struct("<IIII")
 """flags, pos, key size, value size."""
 
+HEADER_AND_ELEMENT: Final = Struct("<QHHIIIII")
+"""A page header, and behind it the first element of a leaf."""
+
 BRANCH_ELEMENT: Final = Struct("<IIQ")
 """pos, key size, child page."""
 

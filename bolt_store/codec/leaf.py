@@ -19,6 +19,7 @@ from bolt_store.codec.keys import ascend
 from bolt_store.codec.layout import (
     BUCKET_FLAG,
     ELEMENT_SIZE_BYTES,
+    HEADER_AND_ELEMENT,
     LEAF_ELEMENT,
     LEAF_FLAG,
     PAGE_HEADER,
@@ -31,6 +32,8 @@ from bolt_store.limits import ELEMENT_COUNT_MAX
 _ALIKE_COUNTS: Final = range(4, 513)
 """Of fewer elements each page has other sizes; of more, the patterns kept would pass 2 MiB."""
 
+_SOLE_KEY: Final = PAGE_HEADER_SIZE_BYTES + ELEMENT_SIZE_BYTES
+"""Where the key of an element starts that is alone on its page."""
 
 ValueT = TypeVar("ValueT", bound=Sized)
 
@@ -100,14 +103,12 @@ def decode_leaf(page: bytes, *, pgid: int | None) -> Leaf:
         PageError: It is no leaf page, an element ends outside of it, has unknown flags or an empty
             key, elements share bytes, or the keys do not ascend.
     """
+    ends = _ends_of_sole(page, pgid)
+    if ends is not None:
+        middle, end = ends
+        return Leaf([0], [page[_SOLE_KEY:middle]], [page[middle:end]])
     count = leaf_element_count(page, pgid=pgid)
     table_end = PAGE_HEADER_SIZE_BYTES + ELEMENT_SIZE_BYTES * count
-    if count == 1:
-        # Large records lie alone on their pages, and a listing meets one page for each record.
-        flag, pos, key_size, value_size = LEAF_ELEMENT.unpack_from(page, PAGE_HEADER_SIZE_BYTES)
-        end = table_end + key_size
-        if pos == ELEMENT_SIZE_BYTES and not flag and key_size and end + value_size <= len(page):
-            return Leaf([0], [page[table_end:end]], [page[end : end + value_size]])
     alike = _alike(page, count, table_end)
     if alike is not None:
         columns = alike.elements.unpack_from(page, table_end)
@@ -137,6 +138,31 @@ def decode_leaf(page: bytes, *, pgid: int | None) -> Leaf:
     if not seen_flags:
         return Leaf([0] * count, keys, values)
     return Leaf([flag for flag, _, _, _ in LEAF_ELEMENT.iter_unpack(table)], keys, values)
+
+
+def _ends_of_sole(page: bytes, pgid: int | None) -> tuple[int, int] | None:
+    """Find a sound, plain and packed element that is alone on its page; None on other pages.
+
+    Large records lie so, and a listing and a check meet one page for each.
+
+    Returns:
+        Where its key, which starts at `_SOLE_KEY`, and its value end.
+    """
+    if len(page) < _SOLE_KEY:
+        return None
+    found, flags, count, _, flag, pos, key_size, value_size = HEADER_AND_ELEMENT.unpack_from(page)
+    end = _SOLE_KEY + key_size + value_size
+    if (
+        count != 1
+        or flag
+        or pos != ELEMENT_SIZE_BYTES
+        or not key_size
+        or end > len(page)
+        or flags != LEAF_FLAG
+        or found != (pgid or 0)
+    ):
+        return None
+    return end - value_size, end
 
 
 class _Alike(NamedTuple):
@@ -185,21 +211,7 @@ def _alike(page: bytes, count: int, table_end: int) -> _Alike | None:
     return pattern if page.startswith(pattern.table, PAGE_HEADER_SIZE_BYTES) else None
 
 
-class LeafKeys(NamedTuple):
-    """What `check` wants to know of a leaf page: a named tuple, as one is made for each page.
-
-    Attributes:
-        keys: Ascending keys.
-        has_buckets: Whether any element is a bucket.
-        is_packed: Whether the elements lie in order and without gaps, as bbolt writes them.
-    """
-
-    keys: list[bytes]
-    has_buckets: bool
-    is_packed: bool
-
-
-def decode_leaf_keys(page: bytes, *, pgid: int | None) -> LeafKeys:
+def decode_leaf_keys(page: bytes, *, pgid: int | None) -> tuple[list[bytes], bool, bool]:
     """Decode the keys of a leaf page and validate every element, without copying the values.
 
     Args:
@@ -207,18 +219,22 @@ def decode_leaf_keys(page: bytes, *, pgid: int | None) -> LeafKeys:
         pgid: Where it was read; None for an inline page.
 
     Returns:
-        The keys, and what can be said of the elements besides.
+        The keys; whether any element is a bucket; and whether the elements lie in order and without
+        gaps, as bbolt writes them. A plain tuple, as one is made for each page.
 
     Raises:
         PageError: As `decode_leaf`.
     """
+    ends = _ends_of_sole(page, pgid)
+    if ends is not None:
+        return [page[_SOLE_KEY : ends[0]]], False, True
     count = leaf_element_count(page, pgid=pgid)
     table_end = PAGE_HEADER_SIZE_BYTES + ELEMENT_SIZE_BYTES * count
     alike = _alike(page, count, table_end)
     if alike is not None:
         keys = list(alike.keys.unpack_from(page, table_end))
         if ascend(keys):
-            return LeafKeys(keys, has_buckets=False, is_packed=True)
+            return keys, False, True
     keys = []
     seen_flags = 0
     element = PAGE_HEADER_SIZE_BYTES
@@ -236,8 +252,8 @@ def decode_leaf_keys(page: bytes, *, pgid: int | None) -> LeafKeys:
     is_sound = len(keys) == count and end <= len(page) and seen_flags <= BUCKET_FLAG
     if not (is_sound and ascend(keys)):
         leaf = _decode_unpacked(page, count, pgid=pgid)
-        return LeafKeys(leaf.keys, any(leaf.flags), is_packed=False)
-    return LeafKeys(keys, bool(seen_flags), is_packed=True)
+        return leaf.keys, any(leaf.flags), False
+    return keys, bool(seen_flags), True
 
 
 def _decode_unpacked(page: bytes, count: int, *, pgid: int | None) -> Leaf:

@@ -449,7 +449,7 @@ def _kind_of_leaf(page: bytes, pgid: int, *, is_own: bool) -> int:
     again = encode_leaf(leaf, pgid=0, page_size_bytes=0)
     if again[PAGE_HEADER_SIZE_BYTES:] == page[PAGE_HEADER_SIZE_BYTES:size]:
         kind |= STRICT
-    elif not is_own and not decode_leaf_keys(page, pgid=pgid).is_packed:
+    elif not is_own and not decode_leaf_keys(page, pgid=pgid)[2]:
         raise PageError(pgid=pgid, code="element.place", problem="has elements with gaps")
     if leaf.flags and all(leaf.flags):
         kind |= BUCKETS_ONLY

@@ -162,6 +162,7 @@ class BTree:
             OSError: A page cannot be read.
         """
         way: list[Iterator[Child]] = [iter((self.root,))]
+        decode = self._pages.decode
         is_seeking = True
         empty_count = 0
         while way:
@@ -169,7 +170,7 @@ class BTree:
             if child is None:
                 way.pop()
                 continue
-            node = self.resolve(child)
+            node = decode(child) if isinstance(child, int) else child
             if not isinstance(node, LeafElements):
                 if len(way) > TREE_DEPTH_MAX:
                     raise CycleError(pgid=0)

@@ -28,7 +28,7 @@ from recovery.secret import Secret
 
 LOOK_UPS_MAX: Final = 256
 """Index entries that a listing looks up one by one; for more, it reads the indexes."""
-PART_MASK: Final = 0xFF
+PART_MASK: Final = 0xFFF
 """Takes the bits of a hash that say in which part it is."""
 
 
