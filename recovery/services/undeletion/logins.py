@@ -15,77 +15,49 @@ from collections.abc import Iterator, Mapping
 from typing import ClassVar, Final
 
 import msgspec
+from msgspec.structs import asdict
 
-from recovery.errors import NotFoundError, RefusedError
+from recovery.errors import RefusedError
 from recovery.metastore.transaction import MetaTx
 from recovery.model.authorization import Authorization
 from recovery.model.ids import parse_id
 from recovery.remedy import Input, Run
 from recovery.services.changes.plan import Plan
-from recovery.services.tenancy.choosing import cut_name, shown_name
-from recovery.services.undeletion.tokens import NAMES_SHOWN_MAX, Obstacle, missing_owner
-from recovery.services.undeletion.traces import Deleted, LoginTrace, Place, Traces
+from recovery.services.tenancy.choosing import cut_name
+from recovery.services.undeletion.tokens import (
+    DeletedAuthorization,
+    Obstacle,
+    deleted_authorization,
+    missing_owner,
+)
+from recovery.services.undeletion.traces import LoginTrace, Place, Traces, only_one
 
 LISTING: Final = Run("v1-auth undelete", "to see what can be brought back")
 NEW_LOGIN: Final = Run("v1-auth create", "for a new one")
 
 
-class DeletedLogin(Deleted, frozen=True, kw_only=True):
+class DeletedLogin(DeletedAuthorization, frozen=True, kw_only=True):
     """A 1.x-compatible authorization that is not in the store any more.
 
     Attributes:
         username: The 1.x user name, not escaped.
-        description: As stored, not escaped.
-        status: As stored.
-        user: Name of the user, also of one that is deleted, too; None when it is not known.
-        organization: Name of the organization; None when there is no such organization.
         has_password: Whether a password was found with it, and only one.
-        created_at: As stored.
-        updated_at: As stored.
     """
 
     username: str
-    description: str
-    status: str
-    user_id: str | None
-    user: str | None
-    organization_id: str | None
-    organization: str | None
     has_password: bool
-    permission_count: int
-    created_at: str
-    updated_at: str
 
 
 def list_deleted_logins(
     store: MetaTx, traces: Traces, deletions: Mapping[str, str]
 ) -> Iterator[DeletedLogin]:
     """Say of each deleted 1.x authorization, by ID, what it is, and whether it can return."""
-    for one, found in sorted(traces.logins.items()):
-        best = found[0]
-        record = best.authorization
-        user = store.users.get(record.user_id) if record.user_id else None
-        organization = store.organizations.get(record.org_id) if record.org_id else None
-        obstacle = _obstacle_to(store, best, traces)
+    for _, found in sorted(traces.logins.items()):
+        obstacle = _obstacle_to(store, found[0], traces)
         yield DeletedLogin(
-            id=one,
-            username=best.username,
-            description=record.description,
-            status=record.status,
-            user_id=record.user_id,
-            user=user.name if user else traces.user_name(record.user_id),
-            organization_id=record.org_id,
-            organization=organization.name if organization else None,
-            has_password=best.password is not None,
-            permission_count=len(record.permissions()),
-            created_at=record.created_at,
-            updated_at=record.updated_at,
-            place=best.origin.place,
-            source_path=best.origin.path,
-            source_made_at=best.origin.made_at,
-            version_count=len(found),
-            deleted_by=deletions.get(one),
-            because=obstacle.problem if obstacle else None,
+            **asdict(deleted_authorization(store, traces, found, deletions, obstacle)),
+            username=found[0].username,
+            has_password=found[0].password is not None,
         )
 
 
@@ -182,25 +154,9 @@ class UndeleteLogin(msgspec.Struct, frozen=True, kw_only=True):
         return [one[0] for one in states if one[0].username == self.which]
 
     def _found(self) -> LoginTrace:
-        found = self._named()
-        if not found:
-            raise NotFoundError(
-                kind="deleted 1.x authorization",
-                name=shown_name(self.which),
-                existing=[
-                    f"{one} {shown_name(states[0].username)}"
-                    for one, states in sorted(self.traces.logins.items())[-NAMES_SHOWN_MAX:]
-                ],
-                hint=LISTING,
-            )
-        if len(found) > 1:
-            which = ", ".join(one.authorization.id for one in found)
-            raise RefusedError(
-                reason=f"several deleted 1.x authorizations had the user name "
-                f"{shown_name(self.which)}: {which}",
-                hint=Run("v1-auth undelete", "with one of these IDs", {Input.ID: None}),
-            )
-        return found[0]
+        names = {one: found[0].username for one, found in self.traces.logins.items()}
+        found = {one.authorization.id: one for one in self._named()}
+        return only_one(found, "1.x authorization", self.which, names, LISTING)
 
     def _warnings(self, trace: LoginTrace) -> Iterator[str]:
         if trace.password is None:

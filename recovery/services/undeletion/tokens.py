@@ -11,12 +11,13 @@ Source: InfluxDB v2.9.1 authorization/storage_authorization.go (CreateAuthorizat
 influxdb-metadata sections 4.6, 5.4 and 13.2.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, ClassVar, Final, NamedTuple
 
 import msgspec
+from msgspec.structs import asdict
 
-from recovery.errors import NotFoundError, RefusedError
+from recovery.errors import RefusedError
 from recovery.metastore.transaction import MetaTx
 from recovery.model.authorization import Authorization, OperatorClassifier
 from recovery.model.ids import Id
@@ -28,7 +29,7 @@ from recovery.services.authorizations.choice import described
 from recovery.services.authorizations.token_owners import TokenOwners
 from recovery.services.changes.plan import Plan
 from recovery.services.tenancy.choosing import cut_name
-from recovery.services.undeletion.traces import Deleted, TokenTrace, Traces
+from recovery.services.undeletion.traces import Deleted, TokenTrace, Traces, only_one
 
 if TYPE_CHECKING:
     from recovery.services.changes.facts import PlanFacts
@@ -50,19 +51,16 @@ class Obstacle(NamedTuple):
     remedy: Remedy
 
 
-class DeletedToken(Deleted, frozen=True, kw_only=True):
-    """An authorization that is not in the store any more.
+class DeletedAuthorization(Deleted, frozen=True, kw_only=True):
+    """An authorization of either kind that is not in the store any more.
 
     Attributes:
         description: As stored, not escaped.
         status: As stored.
         user: Name of the user, also of one that is deleted, too; None when it is not known.
         organization: Name of the organization; None when there is no such organization.
-        token_form: How its token is stored.
-        operator: How much of an operator it is.
         created_at: As stored.
         updated_at: As stored.
-        is_user_deleted: Whether its user is what is missing, and can be brought back.
     """
 
     description: str
@@ -71,15 +69,23 @@ class DeletedToken(Deleted, frozen=True, kw_only=True):
     user: str | None
     organization_id: str | None
     organization: str | None
-    token_form: TokenForm
-    operator: OperatorLevel
     permission_count: int
     created_at: str
     updated_at: str
+
+
+class DeletedToken(DeletedAuthorization, frozen=True, kw_only=True):
+    """An authorization that is not in the store any more.
+
+    Attributes:
+        token_form: How its token is stored.
+        operator: How much of an operator it is.
+        is_user_deleted: Whether its user is what is missing, and can be brought back.
+    """
+
+    token_form: TokenForm
+    operator: OperatorLevel
     is_user_deleted: bool = False
-
-
-NAMES_SHOWN_MAX: Final = 20
 
 
 def list_deleted_tokens(
@@ -88,34 +94,53 @@ def list_deleted_tokens(
     """Say of each deleted authorization, by ID, what it is, and whether it can be brought back."""
     owners = TokenOwners(store)
     classifier = OperatorClassifier(level=store.level)
-    for one, found in sorted(traces.tokens.items()):
-        best = found[0]
-        record = best.authorization
-        user = store.users.get(record.user_id) if record.user_id else None
-        organization = store.organizations.get(record.org_id) if record.org_id else None
+    for _, found in sorted(traces.tokens.items()):
+        record = found[0].authorization
         obstacle = obstacle_to(store, record, owners, traces)
-        summary = classifier.summary(record)
         yield DeletedToken(
-            id=one,
-            description=record.description,
-            status=record.status,
-            user_id=record.user_id,
-            user=user.name if user else traces.user_name(record.user_id),
-            organization_id=record.org_id,
-            organization=organization.name if organization else None,
+            **asdict(deleted_authorization(store, traces, found, deletions, obstacle)),
             token_form=record.form,
-            operator=summary.operator.level,
-            permission_count=summary.count,
-            created_at=record.created_at,
-            updated_at=record.updated_at,
-            place=best.origin.place,
-            source_path=best.origin.path,
-            source_made_at=best.origin.made_at,
-            version_count=len(found),
-            deleted_by=deletions.get(one),
-            because=obstacle.problem if obstacle else None,
-            is_user_deleted=user is None and record.user_id in traces.users,
+            operator=classifier.summary(record).operator.level,
+            is_user_deleted=record.user_id in traces.users,
         )
+
+
+def deleted_authorization(
+    store: MetaTx,
+    traces: Traces,
+    found: Sequence[TokenTrace],
+    deletions: Mapping[str, str],
+    obstacle: Obstacle | None,
+) -> DeletedAuthorization:
+    """Say what every deleted authorization has.
+
+    Args:
+        traces: What else was found.
+        found: Its states, the best first.
+        deletions: Which operation of the ledger deleted what, by ID.
+        obstacle: What is in the way of bringing it back.
+    """
+    record, origin = found[0].authorization, found[0].origin
+    user = store.users.get(record.user_id) if record.user_id else None
+    organization = store.organizations.get(record.org_id) if record.org_id else None
+    return DeletedAuthorization(
+        id=record.id,
+        description=record.description,
+        status=record.status,
+        user_id=record.user_id,
+        user=user.name if user else traces.user_name(record.user_id),
+        organization_id=record.org_id,
+        organization=organization.name if organization else None,
+        permission_count=len(record.permissions()),
+        created_at=record.created_at,
+        updated_at=record.updated_at,
+        place=origin.place,
+        source_path=origin.path,
+        source_made_at=origin.made_at,
+        version_count=len(found),
+        deleted_by=deletions.get(record.id),
+        because=obstacle.problem if obstacle else None,
+    )
 
 
 class UndeleteTokens(msgspec.Struct, frozen=True, kw_only=True):
@@ -179,24 +204,17 @@ class UndeleteTokens(msgspec.Struct, frozen=True, kw_only=True):
                 reason=f"there is an authorization {wanted} in the store",
                 hint=Run("auth show", "to look at it", {Input.ID: wanted}),
             )
-        found = self.traces.tokens.get(wanted)
-        if not found:
-            raise NotFoundError(
-                kind="deleted authorization",
-                name=wanted,
-                existing=[
-                    f"{one} {cut_name(traces[0].authorization.description)}".strip()
-                    for one, traces in sorted(self.traces.tokens.items())[-NAMES_SHOWN_MAX:]
-                ],
-                hint=LISTING,
-            )
-        obstacle = obstacle_to(store, found[0].authorization, owners, self.traces)
+        best = {one: found[0] for one, found in self.traces.tokens.items()}
+        names = {one: trace.authorization.description for one, trace in best.items()}
+        found = {one: best[one] for one in (wanted,) if one in best}
+        trace = only_one(found, "authorization", wanted, names, LISTING)
+        obstacle = obstacle_to(store, trace.authorization, owners, self.traces)
         if obstacle is not None:
             raise RefusedError(
                 reason=f"authorization {wanted} cannot be brought back: {obstacle.problem}",
                 hint=obstacle.remedy,
             )
-        return found[0]
+        return trace
 
     def _warnings(self, store: MetaTx, trace: TokenTrace) -> Iterator[str]:
         record = trace.authorization

@@ -20,11 +20,12 @@ from contextlib import suppress
 from datetime import datetime
 from enum import StrEnum, unique
 from pathlib import Path
-from typing import Final
+from typing import Final, TypeVar
 
 import msgspec
+from msgspec.structs import replace
 
-from recovery.errors import RecoveryError
+from recovery.errors import NotFoundError, RecoveryError, RefusedError
 from recovery.metastore.leftovers import leftover_records
 from recovery.metastore.packed import open_readable
 from recovery.metastore.store import MetaStore
@@ -35,7 +36,9 @@ from recovery.model.ids import ID_LENGTH, Id, parse_id
 from recovery.model.mapping import MEMBER, Mapping, decode_mapping
 from recovery.model.recognition import RecordKind, is_api_authorization, recognize
 from recovery.model.user import User, decode_user
+from recovery.remedy import Input, Run
 from recovery.secret import Secret
+from recovery.services.tenancy.choosing import shown_name
 
 _AUTHORIZATIONS: Final = RecordKind.AUTHORIZATION.value
 _USERS: Final = RecordKind.USER.value
@@ -44,6 +47,9 @@ _LOGINS: Final = "legacy/authorizationsv1"
 _LOGIN_PASSWORDS: Final = "legacy/authorizationPasswordv1"  # the name of a bolt bucket
 _ROLES: Final = "userresourcemappingsv1"
 _BCRYPT_START: Final = b"$2"
+NAMES_SHOWN_MAX: Final = 20
+_Trace = TypeVar("_Trace", bound="TokenTrace")
+_Found = TypeVar("_Found")
 
 
 @unique
@@ -117,7 +123,7 @@ class UserTrace(msgspec.Struct, frozen=True, kw_only=True):
     roles: tuple[Mapping, ...]
 
 
-class LoginTrace(msgspec.Struct, frozen=True, kw_only=True):
+class LoginTrace(TokenTrace, frozen=True, kw_only=True):
     """A 1.x-compatible authorization that is not in the store any more.
 
     Attributes:
@@ -125,8 +131,6 @@ class LoginTrace(msgspec.Struct, frozen=True, kw_only=True):
         password: The hash of its password; None when none was found, or more than one.
     """
 
-    origin: Origin
-    authorization: Authorization
     username: str
     password: Secret | None
 
@@ -164,6 +168,40 @@ class CopyFile(msgspec.Struct, frozen=True, kw_only=True):
     path: Path
     made_at: datetime | None
     is_named: bool
+
+
+def only_one(
+    found: dict[Id, _Found], kind: str, wanted: str, names: dict[Id, str], listing: Run
+) -> _Found:
+    """Take what was found, if it is one.
+
+    Args:
+        found: What is meant, by ID.
+        kind: Of what, as "user".
+        wanted: The name or ID that was asked for.
+        names: Of all that can be brought back, by ID.
+        listing: What shows it.
+
+    Raises:
+        NotFoundError: Nothing of that name or ID was found.
+        RefusedError: Several had that name.
+    """
+    if not found:
+        raise NotFoundError(
+            kind=f"deleted {kind}",
+            name=shown_name(wanted),
+            existing=[
+                f"{one} {shown_name(name)}".strip()
+                for one, name in sorted(names.items())[-NAMES_SHOWN_MAX:]
+            ],
+            hint=listing,
+        )
+    if len(found) > 1:
+        raise RefusedError(
+            reason=f"several deleted {kind}s had the name {shown_name(wanted)}: {', '.join(found)}",
+            hint=replace(listing, purpose="with one of these IDs", values={Input.ID: None}),
+        )
+    return next(iter(found.values()))
 
 
 def gather(store: MetaStore, copies: Sequence[CopyFile], *, has_own: bool) -> Traces:
@@ -282,9 +320,7 @@ class _Finder:
         if one is None or self._present.authorizations.has_id(one.id):
             return
         known = self._traces.tokens.setdefault(one.id, [])
-        if all(other.authorization.document != one.document for other in known):
-            self._place(origin)
-            known.append(TokenTrace(origin=origin, authorization=one))
+        self._add(known, TokenTrace(origin=origin, authorization=one))
 
     def _take_login(
         self, origin: Origin, key: bytes, value: bytes, passwords: Iterable[bytes]
@@ -293,17 +329,20 @@ class _Finder:
         is_there = self._present.legacy_authorizations.has_id
         if one is None or one.token is None or is_there(one.id):
             return
-        known = self._traces.logins.setdefault(one.id, [])
-        if all(other.authorization.document != one.document for other in known):
-            self._place(origin)
-            known.append(
-                LoginTrace(
-                    origin=origin,
-                    authorization=one,
-                    username=one.token.reveal(),
-                    password=_only(passwords),
-                )
-            )
+        trace = LoginTrace(
+            origin=origin,
+            authorization=one,
+            username=one.token.reveal(),
+            password=_only(passwords),
+        )
+        self._add(self._traces.logins.setdefault(one.id, []), trace)
+
+    def _add(self, known: list[_Trace], trace: _Trace) -> None:
+        """Keep a state of an authorization, unless the same one was found before."""
+        document = trace.authorization.document
+        if all(other.authorization.document != document for other in known):
+            self._place(trace.origin)
+            known.append(trace)
 
     def _add_user(
         self, origin: Origin, user: User, passwords: Iterable[bytes], roles: Iterable[Mapping]

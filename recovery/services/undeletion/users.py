@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, ClassVar, Final
 
 import msgspec
 
-from recovery.errors import NotFoundError, RefusedError
+from recovery.errors import RefusedError
 from recovery.metastore.transaction import MetaTx
 from recovery.model.authorization import INACTIVE, Authorization
 from recovery.model.ids import Id
@@ -25,16 +25,22 @@ from recovery.remedy import Input, Run
 from recovery.services.authorizations.changes import differs
 from recovery.services.authorizations.token_owners import TokenOwners
 from recovery.services.changes.plan import Plan
-from recovery.services.tenancy.choosing import UserChoice, cut_name, shown_name
+from recovery.services.tenancy.choosing import UserChoice, cut_name
 from recovery.services.tenancy.user_creation import id_of_name
 from recovery.services.undeletion.tokens import (
-    NAMES_SHOWN_MAX,
     WORKS_AGAIN,
     obstacle_to,
     restore,
     restoring_steps,
 )
-from recovery.services.undeletion.traces import Deleted, Place, TokenTrace, Traces, UserTrace
+from recovery.services.undeletion.traces import (
+    Deleted,
+    Place,
+    TokenTrace,
+    Traces,
+    UserTrace,
+    only_one,
+)
 
 if TYPE_CHECKING:
     from recovery.services.changes.facts import PlanFacts
@@ -190,24 +196,9 @@ class UndeleteUser(msgspec.Struct, frozen=True, kw_only=True):
                 for states in everybody.values()
             )
             found = [states[0] for states in named if states]
-        if not found:
-            raise NotFoundError(
-                kind="deleted user",
-                name=self.user.user_id or shown_name(self.user.name or ""),
-                existing=[
-                    f"{shown_name(one[0].user.name)} ({key})"
-                    for key, one in sorted(everybody.items())[-NAMES_SHOWN_MAX:]
-                ],
-                hint=LISTING,
-            )
-        if len(found) > 1:
-            which = ", ".join(one.user.id for one in found)
-            raise RefusedError(
-                reason=f"several deleted users had the name {shown_name(found[0].user.name)}: "
-                f"{which}",
-                hint=Run("user undelete", "with one of these IDs", {Input.ID: None}),
-            )
-        return found[0]
+        names = {key: one[0].user.name for key, one in everybody.items()}
+        by_id = {one.user.id: one for one in found}
+        return only_one(by_id, "user", self.user.user_id or self.user.name or "", names, LISTING)
 
     def _tokens(self, store: MetaTx, user_id: Id) -> tuple[TokenTrace, ...]:
         owners = TokenOwners(store)
