@@ -13,7 +13,7 @@ sections 8.2 to 8.4.
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from enum import StrEnum, unique
-from typing import Final
+from typing import Final, Protocol
 
 import msgspec
 
@@ -30,10 +30,9 @@ from recovery.model.permission import (
     classify,
     decode_permissions,
 )
-from recovery.services.access import rights
+from recovery.services.access import Rights, rights
 from recovery.services.authorizations.listing import (
     AuthorizationFilter,
-    AuthorizationRow,
     Inventory,
 )
 from recovery.services.session import View
@@ -125,22 +124,13 @@ class Reaching:
         """Get ready for the lists of one state of a store."""
         self._names = names
         self._known: dict[bytes, tuple[Grant, ...] | None] = {}
-        self._numbers: dict[tuple[Grant, ...], int] = {}
         self._last: tuple[msgspec.Raw | None, tuple[Grant, ...] | None] = (None, None)
-        self._last_number: tuple[tuple[Grant, ...] | None, int] = (None, -1)
 
     def of_raw(self, permissions: msgspec.Raw) -> tuple[Grant, ...] | None:
         """As `of_list`, for the list of a row; rows with the same list follow one another."""
         if self._last[0] is not permissions:
             self._last = (permissions, self.of_list(bytes(permissions)))
         return self._last[1]
-
-    def number_of(self, grants: tuple[Grant, ...]) -> int:
-        """Number different grants, so that those that are alike are found at once."""
-        if self._last_number[0] is not grants:
-            number = self._numbers.setdefault(grants, len(self._numbers))
-            self._last_number = (grants, number)
-        return self._last_number[1]
 
     def of_list(self, permissions: bytes) -> tuple[Grant, ...] | None:
         """Say what a stored list reaches; None when no server can decode it."""
@@ -265,6 +255,20 @@ def _buckets_in_words(grants: tuple[Grant, ...]) -> str:
     return f"{doing} · {shortened(only.name, NAME_COLUMNS_MAX) if is_one else 'all buckets'}"
 
 
+class _Numbers:
+    """Numbers different grants, so that those that are alike are found at once."""
+
+    def __init__(self) -> None:
+        self._known: dict[tuple[Grant, ...], int] = {}
+        self._last: tuple[tuple[Grant, ...] | None, int] = (None, -1)
+
+    def of(self, grants: tuple[Grant, ...]) -> int:
+        """Give the number; it costs nothing for the grants of the token before."""
+        if self._last[0] is not grants:
+            self._last = (grants, self._known.setdefault(grants, len(self._known)))
+        return self._last[1]
+
+
 class Way(msgspec.Struct, frozen=True, kw_only=True):
     """How one user reaches something: by a token or a role, or by several alike.
 
@@ -343,43 +347,81 @@ def _listed(names: list[str]) -> str:
     return ", ".join(shown) + (f" and {more} more" if more else "")
 
 
-def reach_of(
-    view: View,
+class _Token(Protocol):
+    """What is known of a token."""
+
+    @property
+    def id(self) -> str: ...
+    @property
+    def description(self) -> str: ...
+    @property
+    def user_id(self) -> str: ...
+    @property
+    def user(self) -> str | None: ...
+    @property
+    def is_usable(self) -> bool: ...
+    @property
+    def because(self) -> tuple[str, ...]: ...
+
+
+Reaches = tuple[_Token, tuple[Grant, ...]]
+"""A token, and what it reaches."""
+
+
+def reach_of(view: View) -> Reach:
+    """Find out who can reach what.
+
+    Args:
+        view: A state of a store.
+
+    Returns:
+        Users and their ways.
+    """
+    reaching = Reaching(Names(view.tx))
+    rows = Inventory(view).authorizations(AuthorizationFilter()).rows
+    return reach_by(
+        view.tx,
+        ((row, reaching.of_raw(row.permissions) or ()) for row in rows),
+        rights(view.tx),
+    )
+
+
+def reach_by(
+    tx: MetaTx,
+    tokens: Iterable[Reaches],
+    known_rights: Rights,
     *,
     user: str | None = None,
     bucket: str | None = None,
     apart_max: int = WAYS_APART_MAX,
 ) -> Reach:
-    """Find out who can reach what.
+    """As `reach_of`, where all tokens have been read already.
 
     Args:
-        view: A state of a store.
+        tx: The state of the store.
+        tokens: All of them; the same grants are the same object where that is possible.
+        known_rights: What users see after a sign-in.
         user: Only this user, by its exact name or ID; None for all.
         bucket: Only ways that reach a bucket of this exact name or ID, by whatever means; None for
             all.
         apart_max: More ways than that are bundled by owner, rights and whether they work.
-
-    Returns:
-        Users and their ways.
     """
-    names = Names(view.tx)
-    reaching = Reaching(names)
+    names = Names(tx)
     wants = _wanting(names, bucket)
-    users = tuple(_users(view.tx, user))
+    users = tuple(_users(tx, user, known_rights))
     known = {one.id for one in users}
-    ways = [way for way in _role_ways(view.tx, names, users) if wants(way.grants)]
-    listing = Inventory(view).authorizations(AuthorizationFilter())
+    ways = [way for way in _role_ways(tx, names, users) if wants(way.grants)]
+    numbers = _Numbers()
     bundles: dict[tuple[str, int, bool], list[Way]] = {}
     counts: Counter[tuple[str, int, bool]] = Counter()
     token_count = 0
-    for row in listing.rows:
+    for row, grants in tokens:
         if row.user_id not in known and (user is not None or row.user is not None):
             continue
-        grants = reaching.of_raw(row.permissions) or ()
         if not wants(grants):
             continue
         token_count += 1
-        key = (row.user_id, reaching.number_of(grants), row.is_usable)
+        key = (row.user_id, numbers.of(grants), row.is_usable)
         counts[key] += 1
         if token_count <= apart_max or key not in bundles:
             bundles.setdefault(key, []).append(_way(row, grants))
@@ -427,8 +469,7 @@ def _wanting(names: Names, bucket: str | None) -> Callable[[tuple[Grant, ...]], 
     return wants
 
 
-def _users(tx: MetaTx, wanted: str | None) -> Iterator[ReachUser]:
-    known = rights(tx)
+def _users(tx: MetaTx, wanted: str | None, known: Rights) -> Iterator[ReachUser]:
     for user in tx.users.walk([]):
         if wanted is None or wanted in {user.id, user.name}:
             can_sign_in = known.sign_in(tx, user).is_usable
@@ -464,7 +505,7 @@ def _role_ways(tx: MetaTx, names: Names, users: tuple[ReachUser, ...]) -> Iterat
         )
 
 
-def _way(row: AuthorizationRow, grants: tuple[Grant, ...]) -> Way:
+def _way(row: _Token, grants: tuple[Grant, ...]) -> Way:
     return Way(
         user_id=row.user_id,
         user=row.user,

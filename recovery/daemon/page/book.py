@@ -10,12 +10,14 @@ nothing was changed meanwhile.
 """
 
 import time
+from contextlib import suppress
 from typing import TYPE_CHECKING, Final, Generic, NamedTuple, TypeVar, cast
 
 from recovery.daemon.page.token_index import TokenIndex
+from recovery.errors import RecoveryError
 from recovery.services.access import Rights, rights, rights_by_tokens
 from recovery.services.doctor.check import Examination, examine
-from recovery.services.reach import Reach, reach_of
+from recovery.services.reach import Reach, reach_by
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -181,6 +183,12 @@ class Book:
             )
         return self._tokens
 
+    def prepare(self) -> None:
+        """Begin to read the tokens, while somebody looks for the console key."""
+        self.is_patient = True
+        with suppress(NotYetKnown, RecoveryError):  # then it is read, and told, when asked for
+            self.tokens()
+
     def rights(self, tx: "MetaTx") -> Rights:
         """Work out what users of this state see, without reading its tokens once more.
 
@@ -194,16 +202,14 @@ class Book:
             self._rights = _Known(txid, found)
         return self._rights.value
 
-    def reach(self, *, user: str | None, bucket: str | None) -> Reach:
-        """Find out who can reach what in this state."""
-        session, wanted, known = self._desk.session, (user, bucket), self._reach
-        if known is None or known.txid != session.store.txid or known.value[0] != wanted:
-            found = self.beside(
-                ("reach", *wanted),
-                "Finding out who can reach what",
-                lambda one: _reach_of(one, *wanted),
-            )
-            known = self._reach = _Known(session.store.txid, (wanted, found))
+    def reach(self, tx: "MetaTx", *, user: str | None, bucket: str | None) -> Reach:
+        """Find out who can reach what in this state, from the index of tokens."""
+        tokens, known_rights = self.tokens().rows.values(), self.rights(tx)
+        txid, wanted, known = self._desk.session.store.txid, (user, bucket), self._reach
+        if known is None or known.txid != txid or known.value[0] != wanted:
+            pairs = ((row, row.grants) for row in tokens)
+            found = reach_by(tx, pairs, known_rights, user=user, bucket=bucket)
+            known = self._reach = _Known(txid, (wanted, found))
         return known.value[1]
 
     def pages(self) -> "PageMap":
@@ -215,8 +221,3 @@ class Book:
             found = self.beside("pages", "Looking at every page of the file", PageMap.of)
             self._pages = _Known(txid, found)
         return self._pages.value
-
-
-def _reach_of(session: "Session", user: str | None, bucket: str | None) -> Reach:
-    with session.view() as view:
-        return reach_of(view, user=user, bucket=bucket)

@@ -55,6 +55,7 @@ class Console:
         self._page = page
         self._worker = worker
         self._code = code
+        self._preparing: asyncio.Future[None] | None = None  # a task that nobody holds may go
 
     async def answer(self, method: str, request: Request, form: Form, throttle: Throttle) -> Answer:
         """Show the door, or let somebody in.
@@ -63,6 +64,7 @@ class Console:
             ApiError: Too many passwords were wrong, or are waiting.
         """
         if method == "GET":
+            self._preparing = asyncio.ensure_future(self._worker.on_store(self._page.book.prepare))
             return self._shown("", Form.of(request.raw_query).get("next"))
         following, kept = own_path(form.get("next")), without_secrets(Form.of(form.get("kept")))
         if not is_same(self._page.sessions.entry_token(PATH, form.get("once")), form.get("token")):

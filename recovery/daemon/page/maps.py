@@ -22,7 +22,7 @@ def reach(visit: Visit) -> Answer:
     visit.require_operator()
     user = visit.asked.line("user").strip() or None
     bucket = visit.asked.line("bucket").strip() or None
-    found = visit.page.book.reach(user=user, bucket=bucket)
+    found = visit.page.book.reach(visit.tx, user=user, bucket=bucket)
     return visit.screen(
         "map.html",
         reach=found,

@@ -51,11 +51,12 @@ class TokenRow(msgspec.Struct, frozen=True, gc=False):
         organization: The name; None when there is no such organization.
         status: "active" or "inactive", as stored.
         is_usable: Whether a server lets a client in with it.
-        because: Why not, as clauses in one text.
+        because: Why not, as clauses.
         operator: Whether it is an operator token.
         may_do: What it may do, in a few words; names in it are escaped.
         buckets: The names of buckets that it reaches, with line feeds between them.
         is_administrator: Whether its user sees organizations by it after a sign-in.
+        grants: What it reaches; empty when that cannot be read.
     """
 
     id: str
@@ -68,11 +69,12 @@ class TokenRow(msgspec.Struct, frozen=True, gc=False):
     organization: str | None
     status: str
     is_usable: bool
-    because: str
+    because: tuple[str, ...]
     operator: OperatorState
     may_do: str
     buckets: str
     is_administrator: bool
+    grants: tuple[Grant, ...]
 
     @property
     def state(self) -> str:
@@ -226,7 +228,7 @@ class _Words:
     def __init__(self, names: Names) -> None:
         self._level = names.level
         self._reaching = Reaching(names)
-        self._known: dict[bytes, tuple[str, str, bool]] = {}
+        self._known: dict[bytes, tuple[str, str, bool, tuple[Grant, ...]]] = {}
         self._alike: dict[int, tuple[object, ...]] = {}
 
     def of_row(self, row: AuthorizationRow) -> TokenRow:
@@ -247,12 +249,12 @@ class _Words:
             row.organization,
             row.status,
             row.is_usable,
-            "; ".join(row.because),
+            row.because,
             row.operator,
             *self._words_of(row),
         )
 
-    def _words_of(self, row: AuthorizationRow) -> tuple[str, str, bool]:
+    def _words_of(self, row: AuthorizationRow) -> tuple[str, str, bool, tuple[Grant, ...]]:
         permissions = bytes(row.permissions)
         if permissions not in self._known:
             held = decode_permissions(permissions)
@@ -265,7 +267,7 @@ class _Words:
         """Make a row of a single token."""
         permissions = one.permissions or ()
         grants, level = tuple(self._reaching.of(permissions)), one.operator.level
-        words, buckets, is_administrator = _worded(grants, len(permissions), level)
+        words, buckets, is_administrator, _ = _worded(grants, len(permissions), level)
         return TokenRow(
             id=one.id,
             description=one.description,
@@ -277,20 +279,21 @@ class _Words:
             organization=one.organization,
             status=one.status,
             is_usable=one.is_usable,
-            because="; ".join(one.because),
+            because=one.because,
             operator=_STATES.get(level.value, OperatorState.NO),
             may_do=words,
             buckets=buckets,
             is_administrator=is_administrator,
+            grants=grants,
         )
 
 
 def _worded(
     grants: tuple[Grant, ...] | None, permission_count: int, level: OperatorLevel
-) -> tuple[str, str, bool]:
+) -> tuple[str, str, bool, tuple[Grant, ...]]:
     names = [one.name for one in grants or () if one.target is Target.BUCKET]
     words = may_do(grants, permission_count)
-    return words, "\n".join(names), level is not OperatorLevel.NONE
+    return words, "\n".join(names), level is not OperatorLevel.NONE, grants or ()
 
 
 _STATES: Final = {state.value: state for state in OperatorState}

@@ -101,13 +101,14 @@ def test_the_state_of_a_token_is_one_word() -> None:
         ),
         status="active",
         is_usable=True,
-        because="",
+        because=(),
         operator="no",  # type: ignore[arg-type] # not looked at
         may_do="",
         buckets="",
         created_at="",
         updated_at="",
         is_administrator=False,
+        grants=(),
     )
     states = [
         msgspec.structs.replace(row, status=status, is_usable=usable).state
