@@ -4,8 +4,8 @@ Lives here: finding a run, and the times in it. Must not live here: the walk ove
 (`tsm`), which takes three times as long.
 
 The keys of an index are in order, and so those of one kind of sensor or host follow each other: a
-few fields with keys of the same sizes for each, again and again. Where a row of keys with one block
-each repeats, every byte of the layout is checked with one slice over all repetitions, and the
+few fields with keys of the same sizes for each, and as many blocks, again and again. Where a row of
+such keys repeats, every byte of the layout is checked with one slice over all repetitions, and the
 times are gathered with sixteen.
 
 Invariants: a run holds only keys whose sizes, types and numbers of blocks were all checked, each
@@ -17,7 +17,7 @@ from array import array
 from collections.abc import Iterator, Sequence
 from operator import gt
 from struct import Struct
-from typing import Final
+from typing import Final, NamedTuple
 
 import msgspec
 
@@ -33,9 +33,20 @@ BLOCK_KIND_MAX: Final = 4
 _KEY_SIZE_BYTES: Final = 2
 _HEAD_SIZE_BYTES: Final = 3
 _TIME_SIZE_BYTES: Final = 8
-_TAIL_SIZE_BYTES: Final = 31
-_KEY_SIZE: Final = Struct(">H")
-_ONE_BLOCK: Final = b"\0\1"
+_BLOCK_SIZE_BYTES: Final = 28
+_NUMBER: Final = Struct(">H")
+
+
+class _Shape(NamedTuple):
+    """What has to be the same for keys to lie alike: the size of the key, and its blocks."""
+
+    key_bytes: int
+    block_count: int
+
+    @property
+    def size_bytes(self) -> int:
+        blocks_bytes = self.block_count * _BLOCK_SIZE_BYTES
+        return _KEY_SIZE_BYTES + self.key_bytes + _HEAD_SIZE_BYTES + blocks_bytes
 
 
 class Run(msgspec.Struct, frozen=True, kw_only=True):
@@ -55,7 +66,7 @@ class Run(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def find_run(piece: bytes, start: int) -> Run | None:
-    """Look for a run of keys with one block each.
+    """Look for a run of keys.
 
     Args:
         piece: Part of an index.
@@ -65,25 +76,27 @@ def find_run(piece: bytes, start: int) -> Run | None:
         The run that begins there; None when there is none that is worth it, or when something is
         wrong in it, which the walk finds out.
     """
-    sizes = list(_sizes(piece, start))
-    period = _period(sizes)
+    shapes = list(_shapes(piece, start))
+    period = _period(shapes)
     if period is None:
         return None
-    stride = sum(sizes[:period]) + period * (_KEY_SIZE_BYTES + _TAIL_SIZE_BYTES)
+    shapes = shapes[:period]
+    stride = sum(one.size_bytes for one in shapes)
     repeats = (len(piece) - start) // stride
     starts = []
     position = start
-    for size in sizes[:period]:
+    for shape in shapes:
         starts.append(position)
-        repeats = min(repeats, _alike(piece, position, size, stride, repeats))
-        position += size + _KEY_SIZE_BYTES + _TAIL_SIZE_BYTES
+        repeats = min(repeats, _alike(piece, position, shape, stride, repeats))
+        position += shape.size_bytes
     if repeats < REPEATS_MIN:
         return None
     firsts, lasts = array("q"), array("q")
-    for begin, size in zip(starts, sizes, strict=False):
-        at = begin + _KEY_SIZE_BYTES + size + _HEAD_SIZE_BYTES
-        firsts.frombytes(_gathered(piece, at, stride, repeats))
-        lasts.frombytes(_gathered(piece, at + _TIME_SIZE_BYTES, stride, repeats))
+    for begin, shape in zip(starts, shapes, strict=True):
+        first = begin + _KEY_SIZE_BYTES + shape.key_bytes + _HEAD_SIZE_BYTES
+        last = begin + shape.size_bytes - _BLOCK_SIZE_BYTES + _TIME_SIZE_BYTES
+        firsts.frombytes(_gathered(piece, first, stride, repeats))
+        lasts.frombytes(_gathered(piece, last, stride, repeats))
     if sys.byteorder == "little":
         firsts.byteswap()
         lasts.byteswap()
@@ -94,48 +107,46 @@ def find_run(piece: bytes, start: int) -> Run | None:
     return Run(
         size_bytes=stride * repeats,
         key_count=period * repeats,
-        last_key=piece[last_start : last_start + sizes[period - 1]],
+        last_key=piece[last_start : last_start + shapes[-1].key_bytes],
         first_ns=first_ns,
         last_ns=last_ns,
     )
 
 
-def _sizes(piece: bytes, start: int) -> Iterator[int]:
-    """Give the sizes of the next keys, as long as they have one block."""
+def _shapes(piece: bytes, start: int) -> Iterator[_Shape]:
+    """Give the shapes of the next keys, as long as they have blocks."""
     position = start
     for _ in range(SAMPLE):
         if position + _KEY_SIZE_BYTES > len(piece):
             return
-        (size,) = _KEY_SIZE.unpack_from(piece, position)
-        head = position + _KEY_SIZE_BYTES + size
-        if piece[head + 1 : head + _HEAD_SIZE_BYTES] != _ONE_BLOCK:
+        (key_bytes,) = _NUMBER.unpack_from(piece, position)
+        head = position + _KEY_SIZE_BYTES + key_bytes
+        if head + _HEAD_SIZE_BYTES > len(piece):
             return
-        yield size
-        position = head + _TAIL_SIZE_BYTES
+        (block_count,) = _NUMBER.unpack_from(piece, head + 1)
+        if not block_count:
+            return
+        yield _Shape(key_bytes, block_count)
+        position = head + _HEAD_SIZE_BYTES + block_count * _BLOCK_SIZE_BYTES
 
 
-def _period(sizes: Sequence[int]) -> int | None:
-    """Find after how many keys their sizes repeat."""
-    if len(sizes) < SAMPLE:
+def _period(shapes: Sequence[_Shape]) -> int | None:
+    """Find after how many keys their shapes repeat."""
+    if len(shapes) < SAMPLE:
         return None
     for period in range(1, PERIOD_MAX + 1):
-        if sizes[period:] == sizes[:-period]:
+        if shapes[period:] == shapes[:-period]:
             return period
     return None
 
 
-def _alike(piece: bytes, position: int, size: int, stride: int, repeats: int) -> int:
-    """Count the repetitions in which a key has the same size and one block of a known type."""
-    kind = position + _KEY_SIZE_BYTES + size
-    expected = _KEY_SIZE.pack(size)
-    for offset, byte in (
-        (position, expected[:1]),
-        (position + 1, expected[1:]),
-        (kind + 1, _ONE_BLOCK[:1]),
-        (kind + 2, _ONE_BLOCK[1:]),
-    ):
-        column = piece[offset::stride][:repeats]
-        repeats = len(column) - len(column.lstrip(byte))
+def _alike(piece: bytes, position: int, shape: _Shape, stride: int, repeats: int) -> int:
+    """Count the repetitions in which a key has the same shape, with blocks of a known type."""
+    kind = position + _KEY_SIZE_BYTES + shape.key_bytes
+    for start, number in ((position, shape.key_bytes), (kind + 1, shape.block_count)):
+        for offset, byte in enumerate(_NUMBER.pack(number)):
+            column = piece[start + offset :: stride][:repeats]
+            repeats = len(column) - len(column.lstrip(bytes((byte,))))
     kinds = piece[kind::stride][:repeats]
     return repeats if repeats and max(kinds) <= BLOCK_KIND_MAX else 0
 

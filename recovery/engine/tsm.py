@@ -129,6 +129,7 @@ class _Index:
         self._end = end
         self._measurements = measurements
         self._wanted_bytes = PIECE_BYTES
+        self._patience_bytes = WALK_BYTES_MIN
         self.offset = start
         self.first_ns = TIME_NS_MAX + 1
         self.last_ns = TIME_NS_MIN - 1
@@ -146,18 +147,18 @@ class _Index:
         piece = _exactly(self._read_at, self.offset, size_bytes)
         self._wanted_bytes = PIECE_BYTES
         position = 0
-        patience_bytes = WALK_BYTES_MIN
         while self.offset + position < self._end:
             run = find_run(piece, position)
             if run is None:
-                end, last_key = self._walk(piece, position, position + patience_bytes)
-                patience_bytes *= 2  # the less it helps, the less often is it tried
+                end, last_key = self._walk(piece, position, position + self._patience_bytes)
+                # The less it helps, the less often is it tried, but once in each piece.
+                self._patience_bytes = min(self._patience_bytes * 2, PIECE_BYTES)
             else:
                 end, last_key = position + run.size_bytes, run.last_key
                 self.key_count += run.key_count
                 self.first_ns = min(self.first_ns, run.first_ns)
                 self.last_ns = max(self.last_ns, run.last_ns)
-                patience_bytes = WALK_BYTES_MIN
+                self._patience_bytes = WALK_BYTES_MIN
             self._require_whole(end)
             if end == position:
                 break
@@ -178,8 +179,8 @@ class _Index:
         Returns:
             Where the last key that is whole ends, and that key.
         """
-        unpack = _ONE_BLOCK.unpack_from
-        whole = len(piece) - _ONE_BLOCK.size
+        unpack, size_bytes = _ONE_BLOCK.unpack_from, _ONE_BLOCK.size
+        whole = len(piece) - size_bytes
         lowest, highest = TIME_NS_MIN, TIME_NS_MAX
         first_ns, last_ns = self.first_ns, self.last_ns
         key_size = _key_size(piece, start)
@@ -199,7 +200,7 @@ class _Index:
                 if behind > whole:
                     break
                 _, _, _, last, next_size = unpack(piece, behind)
-            if kind > BLOCK_KIND_MAX or not lowest <= first <= last <= highest:
+            if kind > BLOCK_KIND_MAX or first > last or first < lowest or last > highest:
                 # The server believes it and answers from the other keys, so these count.
                 self.problem = "has a block in its index that cannot be, which is left out"
             else:
@@ -208,7 +209,7 @@ class _Index:
                 if last > last_ns:  # noqa: PLR1730 # as above
                     last_ns = last
             last_position, last_size, key_size = position, key_size, next_size
-            position = behind + _ONE_BLOCK.size + next_size
+            position = behind + size_bytes + next_size
             count += 1
         self.first_ns, self.last_ns = first_ns, last_ns
         self.key_count += count

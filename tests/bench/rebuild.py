@@ -59,6 +59,7 @@ def main() -> None:
             lambda i: b"cpu,host=%08d%s#!~#%s" % (i, b"x" * rng.randrange(20), FIELDS[i % 5]),
             1,
         ),
+        "three blocks a key": (lambda i: b"cpu,host=server%06d#!~#usage" % i, 3),
         "sixty blocks a key": (lambda i: b"cpu,host=server%06d#!~#usage" % i, 60),
     }
     # First, because a child's peak begins with what its parent has.

@@ -67,19 +67,20 @@ def test_a_measurement_that_changes_within_a_piece_is_noted() -> None:
 
 @pytest.mark.parametrize("seed", range(8))
 def test_keys_that_lie_alike_give_the_same_as_keys_that_do_not(seed: int) -> None:
-    """Runs are read column by column; a key of another size here and there ends one."""
+    """Runs are read column by column; a key of another size or of more blocks ends one."""
     rng = Random(seed)
-    fields = [b"f" * rng.randrange(1, 9) for _ in range(rng.randrange(1, 12))]
+    fields = [(b"f" * rng.randrange(1, 9), rng.randrange(3)) for _ in range(rng.randrange(1, 12))]
     keys: dict[bytes, Blocks] = {}
     for number in range(600):
         host = b"host%05d" % number + (b"x" if rng.random() < 0.01 else b"")
-        for place, name in enumerate(fields):
+        for place, (name, more) in enumerate(fields):
             first = rng.randrange(-(10**18), 10**18)
             blocks = [(first, first + rng.randrange(10**12))]
+            blocks += [(first + 10**12, first + 10**13)] * (more + (rng.random() < 0.01))
             keys[b"%s,h=%s#!~#%d%s" % (b"m%d" % (number // 250), host, place, name)] = blocks
     facts, names = _read(tsm_file(keys, kind=rng.randrange(5)))
     assert facts.span.first_ns == min(blocks[0][0] for blocks in keys.values())
-    assert facts.span.last_ns == max(blocks[0][1] for blocks in keys.values())
+    assert facts.span.last_ns == max(blocks[-1][1] for blocks in keys.values())
     assert facts.key_count == len(keys)
     assert names == ["m0", "m1", "m2"]
 
