@@ -28,6 +28,11 @@ class FolderBackup(msgspec.Struct, frozen=True, kw_only=True):
     count: int
 
 
+def is_backup_name(name: str) -> bool:
+    """Tell whether `influx backup` gives the store in a folder such a name."""
+    return re.fullmatch(_NAME, name) is not None
+
+
 def newest_backup(folder: Path) -> FolderBackup | None:
     """Find the newest backup of a store in a folder that holds no store of its own."""
     try:
@@ -36,7 +41,7 @@ def newest_backup(folder: Path) -> FolderBackup | None:
         names = sorted(path.name for path in folder.iterdir())
     except (OSError, ValueError):
         return None
-    backups = [name for name in names if re.fullmatch(_NAME, name)]
+    backups = [name for name in names if is_backup_name(name)]
     if not backups or STORE_NAME in names:
         return None
     return FolderBackup(path=folder / backups[-1], count=len(backups))

@@ -33,7 +33,8 @@ def test_info_on_a_backup_says_what_it_needs_and_that_works(cli: Cli, folder: Pa
 
 
 def test_a_program_is_told_the_same(cli: Cli, folder: Path) -> None:
-    document = json.loads(cli.run_here("store", "info", "--json", "--bolt-path", folder).stdout)
+    (file,) = folder.glob("*.bolt.gz")
+    document = json.loads(cli.run_here("store", "info", "--json", "--bolt-path", file).stdout)
     assert "only the hash" in document["restore_problem"]
     done = cli.run_here("store", "prepare-restore", folder, cli.home / "copy", "--json")
     document = json.loads(done.stdout)

@@ -15,6 +15,7 @@ from recovery.cli.listing import moment_text, plural, report_problems
 from recovery.cli.options import Command, Reading
 from recovery.cli.recording import open_ledger
 from recovery.cli.store import absolute, find_store, read_session, store_of
+from recovery.discovery.backup_folder import is_backup_name
 from recovery.discovery.host import Host
 from recovery.discovery.search import FoundStore, with_files
 from recovery.errors import ExitCode
@@ -113,8 +114,9 @@ def _info(options: Reading, context: Context) -> ExitCode:
             ledger=open_ledger(options, context, found.path, is_reading=True),
         )
         with session.view() as view:
-            problem = restore_problem(view.tx) if found.is_backup else None
-            left_out = client_stops(view.tx, found.path) if found.is_backup else ()
+            is_backup = found.is_backup or is_backup_name(found.path.name)
+            problem = restore_problem(view.tx) if is_backup else None
+            left_out = client_stops(view.tx, found.path) if is_backup else ()
     output = context.output
     if options.json:
         output.document(
