@@ -1,4 +1,4 @@
-"""`python -m recovery`, and the entry point of the installed command.
+"""`python -m recovery`, and the way into the one file.
 
 Lives here: the way in, for any Python that can be met, so in words that Python 2 reads, too. Must
 not live here: anything else, see `recovery.cli.start`.

@@ -14,8 +14,8 @@ loaded.
 """
 
 from bisect import bisect_left, bisect_right
-from collections.abc import Iterator
-from typing import Protocol
+from collections.abc import Callable, Iterator
+from typing import TYPE_CHECKING, Protocol
 
 from bolt_store.codec.branch import Branch
 from bolt_store.codec.layout import run_length
@@ -32,9 +32,12 @@ from bolt_store.tree.node import (
     merge,
     node_size_bytes,
     split,
+    value_bytes,
 )
 from bolt_store.tree.pages import Pages
-from bolt_store.tree.values import Values, value_bytes
+
+if TYPE_CHECKING:
+    from bolt_store.tree.values import Values
 
 
 class Storage(Protocol):
@@ -65,7 +68,7 @@ class BTree:
 
     __slots__ = ("_pages", "_values", "is_changed", "root", "version")
 
-    def __init__(self, pages: Pages, root: Child, values: Values) -> None:
+    def __init__(self, pages: Pages, root: Child, values: "Callable[[], Values]") -> None:
         self._pages = pages
         self._values = values
         self.root = root
@@ -124,7 +127,7 @@ class BTree:
             return  # new pages up to the root for nothing, and a new state to no purpose
         leaf = self._leaf_for_change(key)
         index = bisect_left(leaf.keys, key)
-        kept = self._values.kept(value)
+        kept = self._values().kept(value)
         if index < len(leaf.keys) and leaf.keys[index] == key:
             leaf.is_shrunk |= len(value) < len(leaf.values[index])
             leaf.values[index] = kept
@@ -212,7 +215,7 @@ class BTree:
         run = (child, self._pages.run_length(child))
         page = self._pages.decode(child)
         if isinstance(page, Leaf):
-            values = self._values.left(page, run, self._pages)
+            values = self._values().left(page, run, self._pages)
             return LeafNode(list(page.flags), list(page.keys), values, run=run)
         return BranchNode(list(page.keys), list(page.children), run=run)
 

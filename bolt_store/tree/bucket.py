@@ -9,7 +9,7 @@ Source: bbolt v1.3.6 bucket.go; spec sections 1.7, 2.4 and 2.11.
 from bisect import bisect_left
 from collections.abc import Iterator
 from itertools import chain
-from typing import Final, Protocol
+from typing import TYPE_CHECKING, Final, Protocol
 
 from bolt_store.codec.bucket import BucketValue, decode_bucket, encode_bucket
 from bolt_store.codec.layout import BUCKET_FLAG, inline_size_bytes_max
@@ -32,9 +32,11 @@ from bolt_store.limits import (
 )
 from bolt_store.tree.btree import BTree, Storage, tree_runs
 from bolt_store.tree.cursor import Cursor, Item, Openness
-from bolt_store.tree.node import FILL_DEFAULT, LeafNode
+from bolt_store.tree.node import FILL_DEFAULT, LeafNode, value_bytes
 from bolt_store.tree.pages import Pages
-from bolt_store.tree.values import Values, value_bytes
+
+if TYPE_CHECKING:
+    from bolt_store.tree.values import Values
 
 SEQUENCE_MAX: Final = (1 << 64) - 1
 
@@ -63,9 +65,8 @@ class Owner(Openness, Protocol):
         """Where changed nodes go."""
         ...
 
-    @property
-    def values(self) -> Values:
-        """Where the values of changed nodes are kept."""
+    def values(self) -> "Values":
+        """Say where the values of changed nodes are kept."""
         ...
 
 

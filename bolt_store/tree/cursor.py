@@ -17,8 +17,7 @@ from bolt_store.codec.leaf import Leaf, LeafElements
 from bolt_store.errors import CycleError, PageError
 from bolt_store.limits import TREE_DEPTH_MAX
 from bolt_store.tree.btree import BTree, child_index
-from bolt_store.tree.node import BranchNode, LeafNode
-from bolt_store.tree.values import value_bytes
+from bolt_store.tree.node import BranchNode, LeafNode, value_bytes
 
 Item: TypeAlias = tuple[bytes, bytes | None]
 """Key and value; the value is None where a bucket has this name."""

@@ -7,13 +7,15 @@ Source: bbolt v1.3.6 node.go (splitTwo, splitIndex, rebalance); spec sections 2.
 """
 
 from itertools import pairwise
-from typing import Final, TypeAlias
+from typing import TYPE_CHECKING, Final, TypeAlias
 
 from bolt_store.codec.branch import Branch, branch_size_bytes, encode_branch
 from bolt_store.codec.layout import ELEMENT_SIZE_BYTES, PAGE_HEADER_SIZE_BYTES
 from bolt_store.codec.leaf import Leaf, LeafElements, encode_leaf, leaf_size_bytes
 from bolt_store.limits import ELEMENT_COUNT_MAX
-from bolt_store.tree.values import Value, value_bytes
+
+if TYPE_CHECKING:
+    from bolt_store.tree.values import Value
 
 KEYS_PER_PAGE_MIN: Final = 2
 """Each part of a split has at least so many elements (bbolt minKeysPerPage)."""
@@ -22,7 +24,7 @@ FILL_DEFAULT: Final = 0.5
 """How full a page is filled when it is split (bbolt DefaultFillPercent)."""
 
 
-class LeafNode(LeafElements[Value]):
+class LeafNode(LeafElements["Value"]):
     """A leaf being changed.
 
     Attributes:
@@ -37,7 +39,7 @@ class LeafNode(LeafElements[Value]):
         self,
         flags: list[int],
         keys: list[bytes],
-        values: list[Value],
+        values: "list[Value]",
         run: tuple[int, int] | None = None,
     ) -> None:
         super().__init__(flags, keys, values)
@@ -72,6 +74,11 @@ def node_size_bytes(node: Node) -> int:
     if isinstance(node, LeafNode):
         return leaf_size_bytes(node)
     return branch_size_bytes(node.keys)
+
+
+def value_bytes(value: "Value") -> bytes:
+    """Give the bytes of a value. Raises as `StoredValue.read`."""
+    return value if isinstance(value, bytes) else value.read()
 
 
 def encode_node(node: Node, *, pgid: int, page_size_bytes: int) -> bytes:

@@ -20,7 +20,7 @@ Source: bbolt v1.3.6 tx.go (Commit); spec sections 2.1, 2.5, 2.6 and 2.11.
 
 from collections.abc import Iterable, Iterator, Mapping
 from types import TracebackType
-from typing import Final, Literal, NamedTuple, Protocol, Self
+from typing import TYPE_CHECKING, Final, Literal, NamedTuple, Protocol, Self
 
 from bolt_store.codec.bucket import BucketValue
 from bolt_store.codec.freelist import encode_freelist
@@ -41,7 +41,9 @@ from bolt_store.tree.bucket import Bucket
 from bolt_store.tree.freelist import Freelist
 from bolt_store.tree.node import Node, encode_node, node_size_bytes
 from bolt_store.tree.pages import Pages
-from bolt_store.tree.values import Values
+
+if TYPE_CHECKING:
+    from bolt_store.tree.values import Values
 
 GROWTH_PAGES_MIN: Final = 16
 """A file that must grow gets at least so many pages, so that not every commit has to grow it."""
@@ -177,7 +179,7 @@ class Tx:
         self._is_laid_out = False
         self._meta: Final = pages.snapshot.meta
         self.pages: Final = pages
-        self.values: Final = Values(pages.snapshot.file)
+        self._values: Values | None = None
         self.is_writable: Final = freelist is not None
         root = BucketValue(
             root_pgid=self._meta.root_pgid,
@@ -279,13 +281,22 @@ class Tx:
             raise ReadOnlyError
         return self._freelist
 
+    def values(self) -> "Values":
+        """Say where the values of changed nodes are kept."""
+        if self._values is None:
+            from bolt_store.tree.values import Values  # noqa: PLC0415 # readers need none of it
+
+            self._values = Values(self.pages.snapshot.file)
+        return self._values
+
     # -- the end of a transaction ------------------------------------------------------------
 
     def rollback(self) -> None:
         """Drop every change and end. Nothing was written, so nothing has to be undone."""
         if self._is_open:
             self._is_open = False
-            self.values.close()
+            if self._values is not None:
+                self._values.close()
             self._host.ended(self)
 
     def stage(self) -> str | None:

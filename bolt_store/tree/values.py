@@ -55,11 +55,6 @@ Value: TypeAlias = bytes | StoredValue
 """A value, or where it lies."""
 
 
-def value_bytes(value: Value) -> bytes:
-    """Give the bytes of a value. Raises as `StoredValue.read`."""
-    return value.read() if isinstance(value, StoredValue) else value
-
-
 class Values:
     """Where one write transaction keeps the values of what it changes."""
 

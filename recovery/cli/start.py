@@ -6,7 +6,6 @@ here: anything else, see `recovery.cli.main`.
 
 import gc
 import os
-import signal
 import sys
 
 from recovery import __version__
@@ -21,10 +20,12 @@ def run() -> None:
 
     Ctrl-C while it is still being loaded ends it without a word: nothing was begun.
     """
-    if signal.getsignal(signal.SIGINT) is signal.default_int_handler:
-        signal.signal(signal.SIGINT, signal.SIG_DFL)
     if sys.argv[1:] == ["--version"] and sys.stdout and _is_version_said():
         return
+    import signal  # noqa: PLC0415 # it brings `enum`, which takes as long as saying the version
+
+    if signal.getsignal(signal.SIGINT) is signal.default_int_handler:
+        signal.signal(signal.SIGINT, signal.SIG_DFL)
     gc.set_threshold(_COLLECTED_AT)
     from recovery.cli.late import PATHLIB, put_off  # noqa: PLC0415 # see above
 

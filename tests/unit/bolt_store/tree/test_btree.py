@@ -1,5 +1,6 @@
 """The shape of a tree through puts and deletes, and trees that lead around in circles."""
 
+from functools import partial
 from random import Random
 
 import pytest
@@ -237,7 +238,7 @@ def pages_of(patient: Patient) -> Pages:
 
 def looking_at(patient: Patient, pgid: int) -> BTree:
     pages = pages_of(patient)
-    return BTree(pages, pgid, Values(pages.snapshot.file))
+    return BTree(pages, pgid, partial(Values, pages.snapshot.file))
 
 
 def test_a_branch_that_is_its_own_child_is_a_cycle() -> None:
@@ -350,4 +351,4 @@ def test_values_that_do_not_fit_into_one_page_run_are_refused_before_anything_is
 
     node = LeafNode([0] * 3, [b"a", b"b", b"c"], [Huge(), Huge(), Huge()])
     with pytest.raises(LimitError):
-        BTree(pages_of(sample()), node, Values(MemoryFile())).spill(Nowhere(), 0.5)
+        BTree(pages_of(sample()), node, partial(Values, MemoryFile())).spill(Nowhere(), 0.5)

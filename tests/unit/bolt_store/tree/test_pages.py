@@ -1,5 +1,7 @@
 """Pages decoded, and branches kept."""
 
+from functools import partial
+
 import pytest
 
 from bolt_store.codec.branch import Branch
@@ -66,7 +68,7 @@ def test_what_is_changed_is_a_copy_of_what_is_kept() -> None:
     patient = sample()
     pages = pages_of(patient)
     root, leaf = patient.bucket_root(b"tree"), a_leaf(patient)
-    tree = BTree(pages, root, Values(pages.snapshot.file))
+    tree = BTree(pages, root, partial(Values, pages.snapshot.file))
     before = pages.decode(root).keys.copy(), pages.decode(leaf).keys.copy()
     for _ in range(3):
         assert tree.find(before[1][0]) is not None
