@@ -3,7 +3,8 @@
 Lives here: `Paths`. Must not live here: the patterns, and what is there.
 
 Invariants: paths are compared as sent, byte for byte. A part in braces stands for any one part, an
-empty one too except at the end. A literal part goes before one in braces, if it has the method.
+empty one too, at the end only for `{id}`. A literal part goes before one in braces, if it has the
+method.
 """
 
 from collections.abc import Iterable
@@ -71,7 +72,7 @@ def _search(
         if found is not None and found.target is not None:
             return found
     child = node.children.get(_ANY)
-    if child is not None and (head or tail):
+    if child is not None and (head or tail or child.name == "id"):
         other = _search(child, tail, method, {**parts, child.name: head})
         if other is not None and (other.target is not None or found is None):
             return other

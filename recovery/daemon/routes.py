@@ -141,7 +141,7 @@ NOT_SERVED: Final = ApiError(
     "influxd is stopped: influx-recovery serves tokens, users and organizations only",
 )
 _OF_SECRETS: Final = frozenset({"GET", "PATCH", "POST", "DELETE"})
-_MOUNTED: Final = (f"{_RESOURCES}/", f"{_FLAGS}/")
+_MOUNTED: Final = (f"{_RESOURCES}/", f"{_FLAGS}/", "/health/", "/ready/")
 """What answers on every path below it."""
 _ONE_SLASH: Final = (f"{API}/", "/password/", "/permissions/")
 _OF_API: Final = (API, "/private/", "/v1")
@@ -208,8 +208,9 @@ def _gate(steps: list[str]) -> tuple[Mapping[str, str], Callable[[Call], object]
 
 def _without_slashes(path: str) -> str:
     """Take away what slashes a server takes at the end: two, one behind some, none at ping."""
-    if path.startswith(_MOUNTED):
-        return path[: path.index("/", len(API) + 1)]
+    for mounted in _MOUNTED:
+        if path.startswith(mounted):
+            return mounted[:-1]
     bare = path.removesuffix("/")
     if bare.removesuffix("/") == "/ping":
         return path

@@ -34,17 +34,12 @@ _HASH: Final = re.compile(
 
 
 def require_acceptable(password: Secret) -> None:
-    """Refuse a new password that a server of any version would not take.
+    """Refuse a new password that a server of any version would not take, or nobody could type.
 
     Raises:
         PasswordError: It has less than 8 or more than 72 bytes, or holds a zero byte.
     """
-    size_bytes = password.length_bytes
-    if not PASSWORD_SIZE_BYTES_MIN <= size_bytes <= PASSWORD_SIZE_BYTES_MAX:
-        raise PasswordError(
-            reason=f"a password has 8 to 72 bytes in UTF-8, and this one has {size_bytes}",
-            hint="choose another password",
-        )
+    _require_length(password)
     if "\0" in password.reveal():
         raise PasswordError(
             reason="a password with a zero byte cannot be typed anywhere",
@@ -52,18 +47,27 @@ def require_acceptable(password: Secret) -> None:
         )
 
 
+def _require_length(password: Secret) -> None:
+    size_bytes = password.length_bytes
+    if not PASSWORD_SIZE_BYTES_MIN <= size_bytes <= PASSWORD_SIZE_BYTES_MAX:
+        raise PasswordError(
+            reason=f"a password has 8 to 72 bytes in UTF-8, and this one has {size_bytes}",
+            hint="choose another password",
+        )
+
+
 def hash_password(password: Secret) -> Secret:
-    """Hash a password as the server does: bcrypt, cost 10, `$2a$`.
+    """Hash a password as the server does: bcrypt, cost 10, `$2a$`. A zero byte is one of its bytes.
 
     Returns:
         The 60 characters to be stored in `userspasswordv1`.
 
     Raises:
-        PasswordError: `require_acceptable` refuses it.
+        PasswordError: It has less than 8 or more than 72 bytes.
     """
     import bcrypt  # noqa: PLC0415 # only commands on passwords need it
 
-    require_acceptable(password)
+    _require_length(password)
     salt = bcrypt.gensalt(rounds=_COST, prefix=_PREFIX)
     return Secret(bcrypt.hashpw(password.reveal().encode(), salt).decode())
 

@@ -55,9 +55,15 @@ def user_by_name(call: Call, name: str) -> User:
 
 def show(call: Call) -> Answer:
     """Show one user."""
-    user_id = call.id()
+    user_id = _id(call)
     call.rights.require("read user", one=user_id)
     return json_answer(user_record(NOT_FOUND.unless(call.tx.users.get(user_id))))
+
+
+def _id(call: Call) -> Id:
+    if not call.parts["id"]:
+        raise ApiError("invalid", "url missing id")
+    return call.id()
 
 
 def me(call: Call) -> Answer:
@@ -100,7 +106,7 @@ def create(call: Call) -> Answer:
 
 def update(call: Call) -> Answer:
     """Change name, status, or both."""
-    user_id = call.id()
+    user_id = _id(call)
     name, status = call.body(
         lambda body: (body.text("name", is_pointer=True), body.text("status", is_pointer=True)),
         "internal error",
@@ -119,7 +125,7 @@ def update(call: Call) -> Answer:
 
 def delete(call: Call) -> Answer:
     """Delete a user with its password and roles; its tokens stay."""
-    user_id = call.id()
+    user_id = _id(call)
     call.rights.require("write user", one=user_id)
     NOT_FOUND.unless(call.tx.users.get(user_id))
     choice = UserChoice(name=None, user_id=user_id)
@@ -144,9 +150,7 @@ def _require_free(call: Call, name: str) -> None:
 
 def permissions(call: Call) -> Answer:
     """List what a user may do by its roles; one who is not there has no permissions."""
-    if not call.parts["id"]:
-        raise ApiError("invalid", "url missing id")
-    user_id = call.id()
+    user_id = _id(call)
     call.rights.require("read user", one=user_id)
     NOT_FOUND.unless(call.tx.users.get(user_id))
     return json_answer(permission_records(user_permissions(call.tx, user_id)))
