@@ -211,7 +211,7 @@ class Application:
         await send({"type": "http.response.start", "status": answer.status, "headers": headers})
         has_more = answer.slices is not None
         await send({"type": "http.response.body", "body": answer.body, "more_body": has_more})
-        while answer.slices is not None and has_more:
+        while answer.slices is not None and has_more and not connection.is_lost:
             piece = await self._worker.on_store(self._next_slice(answer))
             has_more = piece is not None
             await send({"type": "http.response.body", "body": piece or b"", "more_body": has_more})

@@ -229,13 +229,18 @@ class Connection(H11Protocol):
             self._answer_timer.cancel()
             self._answer_timer = None
 
+    @property
+    def is_lost(self) -> bool:
+        """Whether the connection has gone, with its client, in the middle of an answer."""
+        return bool(self.cycle.disconnected)
+
     async def has_lost_answer(self) -> bool:
         """Tell whether the client had gone when its answer was sent.
 
         A client that waits for its answer has sent nothing since. One that has closed the sending
         half may have closed all of it: then the answer is refused at once by the other end.
         """
-        if self.cycle.disconnected:
+        if self.is_lost:
             return True
         if not self._has_ended:
             return False

@@ -191,17 +191,23 @@ def find_route(method: str, path: str) -> Found:
     steps = path.split("/")[1:]
     served = path in _V1_DATA or _is_elsewhere(method, steps)
     is_known = served is False or (served is None and found.is_known)
-    parts, gate = _gate(steps)
+    parts, gate = _gate(steps, is_known=is_known)
     return Found(None, parts, is_known, is_elsewhere=served is True, gate=gate)
 
 
-def _gate(steps: list[str]) -> tuple[Mapping[str, str], Callable[[Call], object] | None]:
+def _gate(
+    steps: list[str], *, is_known: bool
+) -> tuple[Mapping[str, str], Callable[[Call], object] | None]:
     """Find what looks for a resource in front of its parts, and its ID."""
     match steps:
         case ["api", "v2", "orgs", one, "members" | "owners" | "secrets", *_]:
             return {"id": one}, members.organization_with_parts
+        case ["api", "v2", "buckets", one, "labels", *_] if is_known:
+            return {"id": one}, buckets.refuse_method_of_labels
         case ["api", "v2", "buckets", one, "members" | "owners" | "labels", *_]:
             return {"id": one}, buckets.bucket_with_parts
+        case ["api", "v2", "config", *_]:
+            return {}, system.require_operator
         case _:
             return {}, None
 
@@ -235,10 +241,10 @@ def _is_elsewhere(method: str, parts: list[str]) -> bool | None:
 def needs_caller(request: Request) -> bool:
     """Tell whether a request is answered only to somebody."""
     path = request.path
-    if request.method == "OPTIONS":
-        return False  # the server answers it in front of everything else
     if path in _V1_DATA:
         return True
+    if request.method == "OPTIONS":
+        return False  # the server answers it in front of everything else
     return is_of_api(path) and (request.method, path) not in OPEN
 
 

@@ -134,6 +134,16 @@ def labels(call: Call) -> Answer:
     return json_answer({"links": {"self": "/api/v2/labels"}, "labels": []})
 
 
+def refuse_method_of_labels(call: Call) -> None:
+    """Refuse it in words, as no other part does.
+
+    Raises:
+        ApiError: 405, or as `bucket_with_parts`.
+    """
+    bucket_with_parts(call)
+    raise ApiError("method not allowed", "allow: ")
+
+
 def create(call: Call) -> Answer:
     """Make a bucket of a user."""
 

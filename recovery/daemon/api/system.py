@@ -127,10 +127,18 @@ def flags(_: Call) -> Answer:
 
 def configuration(call: Call) -> Answer:
     """Show what is known of the server's configuration, to operators."""
-    settings = call.desk.settings
-    if not call.rights.is_operator(settings.level):
+    require_operator(call)
+    return json_answer({"config": {**DEFAULTS, **call.desk.settings.configuration}})
+
+
+def require_operator(call: Call) -> None:
+    """Refuse to show the configuration to others, whatever the method.
+
+    Raises:
+        ApiError: 401.
+    """
+    if not call.rights.is_operator(call.desk.settings.level):
         raise ApiError("unauthorized", f"access to {_API}/config requires operator permissions")
-    return json_answer({"config": {**DEFAULTS, **settings.configuration}})
 
 
 def duration_text(duration: timedelta) -> str:
