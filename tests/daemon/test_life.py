@@ -230,12 +230,20 @@ def test_one_command_gets_a_key_and_decides_how_it_ends(store: Path) -> None:
     assert killed.returncode == 128 + signal.SIGKILL
 
 
-def test_it_ends_by_itself_and_removes_its_socket(store: Path) -> None:
+def test_it_ends_by_itself_and_removes_its_socket_and_its_key_file(store: Path) -> None:
     key, opened = store.with_name("key"), store.parent / "run" / "http.sock"
     done = ran(store, "serve", "--idle", "1s", "--key-file", str(key), "--socket", str(opened))
     assert (done.returncode, "no request for 1 s" in done.stderr) == (0, True)
     assert stat.S_IMODE(opened.parent.stat().st_mode) == 0o700
-    assert not opened.exists()
+    assert (opened.exists(), key.exists()) == (False, False)
+
+
+def test_a_key_file_that_is_another_one_by_now_stays(store: Path) -> None:
+    key = store.with_name("console.key")
+    with serving(store):
+        key.unlink()
+        key.write_text("of somebody else")
+    assert key.read_text() == "of somebody else"
 
 
 def test_it_is_not_idle_while_a_request_is_answered(store: Path) -> None:

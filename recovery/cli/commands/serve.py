@@ -14,7 +14,7 @@ import re
 import shutil
 import socket
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
@@ -110,8 +110,8 @@ def _add_key(command: Parser) -> None:
     key.add_argument(
         "--key-file",
         metavar="PATH",
-        help="write the console key into this new file, with mode 0600 (default: show it on the "
-        "terminal)",
+        help="write the console key into this new file, with mode 0600, and remove it at the end "
+        "(default: show it on the terminal)",
     )
     key.add_argument(
         "--no-console-key",
@@ -161,7 +161,7 @@ def _serve(options: _Serve, context: Context) -> ExitCode:
         where = ", ".join(_described(one) for one in listening)
         code = None
         if key is not None and child is None:
-            code = _hand_over(key, options.key_file)
+            code = _hand_over(key, options.key_file, opened)
         pages = [_described(one) for one in listening if one.family != socket.AF_UNIX]
 
         def say_where() -> None:
@@ -343,11 +343,12 @@ def _new_key() -> Secret:
     return Secret("".join(_LETTERS[byte & 63] for byte in drawn))
 
 
-def _hand_over(key: Secret, key_file: str | None) -> Secret | None:
+def _hand_over(key: Secret, key_file: str | None, opened: ExitStack) -> Secret | None:
     """Give the key to its one place, before anything is served.
 
     Args:
         key_file: Where it goes; None for the terminal.
+        opened: Removes the file at the end, when the key opens nothing any more.
 
     Returns:
         A code that opens the page once, shown beside the key on a terminal; None in a file.
@@ -365,6 +366,7 @@ def _hand_over(key: Secret, key_file: str | None) -> Secret | None:
         raise RefusedError(reason=reason, hint="name a new file with --key-file") from error
     destination.deliver(key, record_id="console key")
     if key_file is not None:
+        opened.callback(_remove, Path(key_file), Path(key_file).lstat())
         return None
     from recovery.daemon.page.sessions import new_code  # noqa: PLC0415 # only this serves
 
@@ -372,6 +374,14 @@ def _hand_over(key: Secret, key_file: str | None) -> Secret | None:
     beside.open(code.length_bytes + 1)
     beside.deliver(code, record_id="code of the page")
     return code
+
+
+def _remove(path: Path, made: os.stat_result) -> None:
+    """Remove a file, if it is still the one that was made here; inodes are used again."""
+    with suppress(OSError):
+        there = path.lstat()
+        if os.path.samestat(made, there) and made.st_mtime_ns == there.st_mtime_ns:
+            path.unlink()
 
 
 def _is_true(context: Context, variable: str) -> bool:

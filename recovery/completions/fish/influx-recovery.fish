@@ -1049,7 +1049,7 @@ complete -c influx-recovery -n '_shtab_influx_recovery_using serve' -l log-forma
 complete -c influx-recovery -n '_shtab_influx_recovery_using serve' -l version -d 'print the version and stop'
 complete -c influx-recovery -n '_shtab_influx_recovery_using serve' -l socket -xka "(__fish_complete_path (commandline -ct))" -d 'serve on this Unix socket, which only root and you can use (default: /run/influx-recovery/http.sock for root, else in $XDG_RUNTIME_DIR)'
 complete -c influx-recovery -n '_shtab_influx_recovery_using serve' -l listen -x -d 'serve on this address of this machine, as localhost:8086 for clients that are configured for the server (default: a Unix socket only)'
-complete -c influx-recovery -n '_shtab_influx_recovery_using serve' -l key-file -xka "(__fish_complete_path (commandline -ct))" -d 'write the console key into this new file, with mode 0600 (default: show it on the terminal)'
+complete -c influx-recovery -n '_shtab_influx_recovery_using serve' -l key-file -xka "(__fish_complete_path (commandline -ct))" -d 'write the console key into this new file, with mode 0600, and remove it at the end (default: show it on the terminal)'
 complete -c influx-recovery -n '_shtab_influx_recovery_using serve' -l no-console-key -d 'make no console key: only tokens and passwords of the store work (default: make one)'
 complete -c influx-recovery -n '_shtab_influx_recovery_using serve' -l as -x -d 'let the console key act for this user (default: an active owner of the instance, else of an organization, else any active user)'
 complete -c influx-recovery -n '_shtab_influx_recovery_using serve' -l as-version -x -d 'call the server this version, as v2.7.12 (default: the last that opened the store)'

@@ -49,6 +49,8 @@ from recovery.services.authorizations.record_changes import (
 
 LIST: Final = "/api/v2/authorizations"
 SLICE_RECORDS: Final = 500
+FIRST_RECORDS: Final = 50
+"""So many are read for the first piece, so that a client need not wait for it."""
 _BEGIN: Final = b'{"links":{"self":"/api/v2/authorizations"},"authorizations":['
 _END: Final = b"]}\n"
 
@@ -152,7 +154,7 @@ def _shown(found: list[Authorization], rights: Rights, views: TokenViews) -> lis
 
 
 class _Slices:
-    """The list of all tokens, in pieces of so many records read.
+    """The list of all tokens, in pieces.
 
     Attributes:
         has_more: Whether there may be another piece.
@@ -176,12 +178,13 @@ class _Slices:
             return None
         views = TokenViews(tx)
         wanted = []
+        most = SLICE_RECORDS if self._start else FIRST_RECORDS
         self._has_ended = True
         walk = tx.authorizations.walk_keyed([], start=self._start)
         for count, (key, one) in enumerate(walk, start=1):
             if self._user_id in {None, one.user_id} and self._org_id in {None, one.org_id}:
                 wanted.append(one)
-            if count >= SLICE_RECORDS:
+            if count >= most:
                 self._start = key + b"\0"
                 self._has_ended = False
                 break
