@@ -71,6 +71,8 @@ def test_lists_are_whole_while_others_write_and_what_was_answered_is_there(
             assert all(one["orgID"] and len(one["permissions"]) for one in found)
             return {one["id"]: one["description"] for one in found}
 
+        nobodys = served.ask("GET", f"{AUTHS}?userID=0bad0bad0bad0bad", token=served.key)
+        assert nobodys.json["authorizations"] == []
         throughout = listed()
         writers = [Writer(served, org, number, steps) for number in range(WRITERS)]
         for writer in writers:

@@ -73,7 +73,7 @@ def list_all(call: Call) -> Answer:
     first = slices.next(call.tx) or b""
     return Answer(
         status=HTTPStatus.OK,
-        body=_BEGIN + first if slices.has_more else _BEGIN + first + _END,
+        body=_BEGIN + first,
         content_type=JSON_TYPE,
         slices=slices if slices.has_more else None,
     )
@@ -190,6 +190,5 @@ class _Slices:
                 break
         encoded = escaped(msgspec.json.encode(_shown(wanted, self._rights, views)))[1:-1]
         comma = b"" if self._is_first or not encoded else b","
-        is_alone = self._is_first and self._has_ended
         self._is_first = self._is_first and not encoded
-        return comma + encoded + (_END if self._has_ended and not is_alone else b"")
+        return comma + encoded + (_END if self._has_ended else b"")
