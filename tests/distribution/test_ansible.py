@@ -57,6 +57,19 @@ ENSURE: Final = """
         token_value: "{{ client_token }}"
 """
 
+GIVEN: Final = """
+- hosts: all
+  gather_facts: false
+  tasks:
+    - influx_recovery.admin.operator_token:
+        bolt_path: "{{ bolt_path }}"
+        program: "{{ influx_recovery }}"
+        ledger: "{{ ledger }}"
+        username: alice
+        org: acme
+        token_file: "{{ bolt_path | dirname }}/given"
+"""
+
 pytestmark = [
     pytest.mark.slow,  # two hundred tasks, and packages that only .ci/run distribution installs
     pytest.mark.timeout(900),
@@ -184,6 +197,25 @@ def test_rotation_brings_one_new_token_home_and_ends_the_older_ones(
         [BIN / "influx-recovery", "auth", "verify", "--token-file", token, "--bolt-path", store],
         capture_output=True, check=True,
     )  # fmt: skip
+
+
+def test_a_token_file_counts_only_if_its_token_may_do_everything(
+    collections: Path, fleet: Path
+) -> None:
+    home = fleet / "host01"
+    store, given = home / "influxd.bolt", home / "given"
+    subprocess.run(
+        [BIN / "influx-recovery", "auth", "create", "--username", "alice", "--org", "acme",
+         "--read-bucket", "sensors", "--token-file", given, "--yes", "--bolt-path", store,
+         "--ledger", home / "ledger"],
+        capture_output=True, check=True,
+    )  # fmt: skip
+    (fleet / "given.yml").write_text(GIVEN)
+    for count in ("failed=1", "changed=1", "changed=0"):
+        _, recap = play(collections, fleet, "given.yml", "--limit", "host01")
+        assert count in recap["host01"]
+        if count == "failed=1":
+            given.unlink()
 
 
 def test_a_backup_is_made_while_a_server_runs(collections: Path, fleet: Path) -> None:

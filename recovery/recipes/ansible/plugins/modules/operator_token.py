@@ -97,16 +97,18 @@ def main():
         change(module, [*words, "--ensure", "--token-value-file", "-"], data=found["token_value"])
     if os.path.exists(found["token_file"]):
         verify = ["auth", "verify", "--token-file", found["token_file"]]
-        _document, code = call(module, verify, expected=(0, 1, 3, 7))
-        if code == 0:
+        document, code = call(module, verify, expected=(0, 1, 3, 7))
+        if code == 0 and document["authorization"]["operator"] == "full":
             module.exit_json(
                 changed=False,
                 token_path=found["token_file"],
                 plan={},
-                record_ids=[],
+                record_ids=[document["authorization"]["id"]],
                 backup_path=None,
             )
-        module.fail_json(msg=f"{found['token_file']} is there and is no token of this store")
+        module.fail_json(
+            msg=f"{found['token_file']} is there and is no operator token of this store"
+        )
     change(module, [*words, "--token-file", found["token_file"]])
 
 
