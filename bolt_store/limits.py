@@ -39,6 +39,9 @@ VALUES_KEPT_BYTES_MAX: Final = 16 << 20
 """Values that one transaction keeps in memory: all of a small change, and little of a store that
 is changed as a whole."""
 
+ENCODED_KEPT_BYTES_MAX: Final = 1 << 20
+"""Pages of one commit that are kept encoded until they are written."""
+
 VALUE_MOVED_BYTES_MIN: Final = 256
 """Where a value lies takes half as much memory as a value of this size."""
 

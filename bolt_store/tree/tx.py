@@ -35,7 +35,7 @@ from bolt_store.errors import (
     invariant,
 )
 from bolt_store.file.block_file import BlockFile
-from bolt_store.limits import TXID_MAX
+from bolt_store.limits import ENCODED_KEPT_BYTES_MAX, TXID_MAX
 from bolt_store.tree.btree import Storage
 from bolt_store.tree.bucket import Bucket
 from bolt_store.tree.freelist import Freelist
@@ -95,9 +95,9 @@ class Host(Protocol):
 class StagedPages(Mapping[int, bytes]):
     """The runs that a commit is going to write, by their first page.
 
-    A changed node becomes bytes when it is asked for, each time: a record that has a page of its
-    own takes up to twice as much on it, and a change of all records of a large store would hold
-    both.
+    A changed node becomes bytes when it is asked for, and in a large change each time, which is
+    three times: a record that has a page of its own takes up to twice as much on it, and a change
+    of all records of a large store would hold both.
     """
 
     def __init__(self, page_size_bytes: int) -> None:
@@ -114,7 +114,10 @@ class StagedPages(Mapping[int, bytes]):
         run = self._runs[pgid]
         if isinstance(run, bytes):
             return run
-        return encode_node(run, pgid=pgid, page_size_bytes=self._page_size_bytes)
+        encoded = encode_node(run, pgid=pgid, page_size_bytes=self._page_size_bytes)
+        if len(encoded) * len(self._runs) <= ENCODED_KEPT_BYTES_MAX:
+            self._runs[pgid] = encoded
+        return encoded
 
     def __iter__(self) -> Iterator[int]:
         return iter(self._runs)
