@@ -128,24 +128,53 @@ class Authorization(msgspec.Struct, frozen=True, eq=False):
         """Give it another status; `now` is by `format_time`."""
         return decode_authorization(self.rewritten({"status": status, "updatedAt": now}))
 
-    def with_hash(self, hashed: Secret) -> "Authorization":
-        """Put a hash, as `hash_token` makes it, into the place of the raw token; keep all else."""
-        text = hashed.reveal()
+    def with_token(
+        self,
+        token: Secret | None,
+        hashed: Secret | None,
+        *,
+        new_id: Id | None = None,
+        now: str | None = None,
+    ) -> "Authorization":
+        """Give it another token or hash; keep all else.
+
+        Args:
+            new_id: The ID that it gets; None to keep it.
+            now: When it is made anew, by `format_time`; None to keep its times.
+        """
+        new_id = new_id or self.id
         head = _HEAD.match(self.document)
-        end = len(self.document) if head is None else head.end() + len(self.permissions_json)
+        end = 0 if head is None else head.end() + len(self.permissions_json)
+        tail = _TAIL.match(self.document, end)
         if (
             head is None
-            or head[2] is None
-            or head[3] is not None
+            or tail is None
             or not self.document.startswith(self.permissions_json, head.end())
-            or _TAIL.match(self.document, end) is None
         ):
-            return decode_authorization(self.rewritten({"token": None, "hashedToken": text}))
-        begin = head.end(1) + len('",')
-        name_and_value = b'"hashedToken":' + encode_text(text)
-        rest = self.document[head.end(2) + len('"') :]
-        document = self.document[:begin] + name_and_value + rest
-        return msgspec.structs.replace(self, token=None, hashed_token=hashed, document=document)
+            changes: dict[str, Json] = {
+                "id": new_id,
+                "token": None if token is None else token.reveal(),
+                "hashedToken": None if hashed is None else hashed.reveal(),
+            }
+            if now is not None:
+                changes |= {"createdAt": now, "updatedAt": now}
+            return decode_authorization(self.rewritten(changes))
+        created_at, updated_at = (now, now) if now else (self.created_at, self.updated_at)
+        parts = [f'{{"id":"{new_id}",'.encode()]
+        for name, secret in ((b"token", token), (b"hashedToken", hashed)):
+            if secret is not None:
+                parts.append(b'"%b":%b,' % (name, encode_text(secret.reveal())))
+        parts.append(self.document[head.start(4) - len('"status":"') : end])
+        parts.append(f',"createdAt":"{created_at}","updatedAt":"{updated_at}"}}'.encode())
+        return msgspec.structs.replace(
+            self,
+            id=new_id,
+            token=token,
+            hashed_token=hashed,
+            created_at=created_at,
+            updated_at=updated_at,
+            document=b"".join(parts),
+        )
 
     def with_permissions_added(self, added: Sequence[Permission], *, now: str) -> "Authorization":
         """Put more permissions behind those it has, which keep their bytes.

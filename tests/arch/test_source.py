@@ -42,7 +42,7 @@ REVEALS: Final = {
     "recovery.daemon.passwords": {"_class_count"},
     "recovery.daemon.access": {"ConsoleKey.of"},
     "recovery.daemon.sessions": {"_digest"},
-    "recovery.model.authorization": {"Authorization.with_hash", "encode_authorization"},
+    "recovery.model.authorization": {"Authorization.with_token", "encode_authorization"},
     # They are hashed, compared, or measured.
     "recovery.model.password": {
         "hash_password",
@@ -71,7 +71,7 @@ REVEALS: Final = {
         "_Resolver._stored",
         "_Resolver.resolve",
     },
-    "recovery.services.authorizations.rotation": {"_listed", "_successor"},
+    "recovery.services.authorizations.rotation": {"_listed"},
     "recovery.services.authorizations.token_owners": {
         "TokenOwners.__init__",
         "TokenOwners.owner",

@@ -154,7 +154,7 @@ class _Moves:
 
 def _hashed(before: Authorization) -> Authorization:
     """Replace a raw token by its hash."""
-    return before if before.token is None else before.with_hash(hash_token(before.token))
+    return before if before.token is None else before.with_token(None, hash_token(before.token))
 
 
 def _step(store: MetaTx, ids: tuple[Id, ...]) -> str:

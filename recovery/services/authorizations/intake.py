@@ -195,7 +195,11 @@ class _Resolver:
             and before.form is not TokenForm.BOTH
         )
         if line.is_plain and is_kept:  # all that may have to be written anew is the token
-            return before if before.token is None or hashed is None else before.with_hash(hashed)
+            return (
+                before
+                if before.token is None or hashed is None
+                else before.with_token(None, hashed)
+            )
         changes: dict[str, Json] = {
             "token": None if token is None else token.reveal(),
             "hashedToken": None if hashed is None else hashed.reveal(),

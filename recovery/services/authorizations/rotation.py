@@ -22,7 +22,7 @@ import msgspec
 from recovery.errors import RefusedError
 from recovery.metastore.table import RecordProblem
 from recovery.metastore.transaction import MetaTx
-from recovery.model.authorization import INACTIVE, Authorization, decode_authorization
+from recovery.model.authorization import INACTIVE, Authorization
 from recovery.model.gojson import format_time
 from recovery.model.ids import Id, IdSource, unused
 from recovery.model.token import TokenForm, hash_token
@@ -202,18 +202,8 @@ def _successor(
     before: Authorization, new_id: Id, token: Secret, form: TokenForm, now: str
 ) -> Authorization:
     """Build the record that takes the place of another."""
-    is_raw = form is TokenForm.RAW
-    return decode_authorization(
-        before.rewritten(
-            {
-                "id": new_id,
-                "token": token.reveal() if is_raw else None,
-                "hashedToken": None if is_raw else hash_token(token).reveal(),
-                "createdAt": now,
-                "updatedAt": now,
-            }
-        )
-    )
+    raw, hashed = (token, None) if form is TokenForm.RAW else (None, hash_token(token))
+    return before.with_token(raw, hashed, new_id=new_id, now=now)
 
 
 def _listed(turns: tuple[_Turn, ...]) -> Secret:

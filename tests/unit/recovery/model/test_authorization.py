@@ -348,13 +348,27 @@ def test_a_decoder_of_many_is_not_misled_by_a_damaged_byte() -> None:
         SAMPLE[:-1] + b',"Token":"another","more":[1]}',
         SAMPLE.replace(b"testuser", rb"\u003c"),
         SAMPLE.replace(b'"id"', b' "id"'),
+        SAMPLE.replace(b'token"', b'hashedToken"'),
+        SAMPLE.replace(b'"createdAt"', b'"createdat"'),
     ],
 )
-def test_a_hash_takes_the_place_of_the_token_as_any_field_is_changed(document: bytes) -> None:
+@pytest.mark.parametrize("is_raw", [False, True])
+@pytest.mark.parametrize("is_anew", [False, True])
+def test_another_token_or_hash_is_put_in_as_any_field_is_changed(
+    document: bytes, *, is_raw: bool, is_anew: bool
+) -> None:
     before = decode_authorization(document)
-    assert before.token is not None
-    hashed = hash_token(before.token)
-    changes: dict[str, Json] = {"token": None, "hashedToken": hashed.reveal()}
-    after = before.with_hash(hashed)
+    text = "another<token>\N{SNOWMAN}"
+    changes: dict[str, Json] = {
+        "token": text if is_raw else None,
+        "hashedToken": None if is_raw else text,
+    }
+    token, hashed = (Secret(text), None) if is_raw else (None, Secret(text))
+    if is_anew:
+        now, new_id = "2026-11-30T12:00:00Z", Id("00000000000000aa")
+        changes |= {"id": new_id, "createdAt": now, "updatedAt": now}
+        after = before.with_token(token, hashed, new_id=new_id, now=now)
+    else:
+        after = before.with_token(token, hashed)
     assert after.document == before.rewritten(changes)
     assert _facts(after) == _facts(decode_authorization(after.document))
