@@ -122,8 +122,13 @@ class TerminalDestination:
     def _note(self, secret: Secret) -> str:
         """Say so when the terminal is too narrow to show it in one line."""
         with contextlib.suppress(OSError):
-            if 0 < os.get_terminal_size(self._terminal).columns < secret.length_bytes:
-                return "(It takes two lines here and is one word; --token-file takes it whole.)\n\n"
+            columns = os.get_terminal_size(self._terminal).columns
+            if 0 < columns < secret.length_bytes:
+                lines = -(-secret.length_bytes // columns)
+                return (
+                    f"(It takes {lines} lines here and is one word; --token-file takes it "
+                    "whole.)\n\n"
+                )
         return ""
 
     @staticmethod

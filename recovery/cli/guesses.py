@@ -57,7 +57,8 @@ _OF_NOUN: Final = {
     "user": {
         **_words(_RESET, "update"),
         **_words("role roles permissions", "show"),
-        **_words("login", "verify-password"),
+        **_words("login check-password check-passwd test-password", "verify-password"),
+        **_words("token tokens auth auths", "auth list"),
     },
     "v1-auth": _words(_RESET, "set-password"),
     "org": {
@@ -167,7 +168,8 @@ _OPTIONS: Final = {
     **_words("--max --head --top --count --first -l", "--limit"),
     **_words("--skip --start", "--offset"),
     **_words("--except --exclude --but --all-but --keep", "--all-but", "--except"),
-    **_words("-h", "--help"),
+    **_words("--to --as --new --newname --rename-to", "--new-name"),
+    **_words("-z --gz --compress --compressed", "--gzip"),
 }
 """Options of other tools; the first that the command has."""
 _ADVICE_ON_OPTIONS: Final[dict[tuple[str, str], str]] = {
@@ -183,6 +185,10 @@ _ADVICE_ON_OPTIONS: Final[dict[tuple[str, str], str]] = {
     **dict.fromkeys(
         (("auth list", name) for name in ("--active", "--inactive")),
         "type --status active or --status inactive",
+    ),
+    **dict.fromkeys(
+        (("store backups", name) for name in ("--prune", "--delete", "--remove", "--clean")),
+        "type influx-recovery store backups prune, which shows what would go and asks",
     ),
     ("auth list", "--operator"): "type --operators for those that are operators",
     **dict.fromkeys(

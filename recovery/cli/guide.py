@@ -35,6 +35,7 @@ if TYPE_CHECKING:
 TRIES: Final = 3
 NAMES_SHOWN: Final = 20
 _LEAVE: Final = "leave"
+_LEAVING: Final = frozenset({"", _LEAVE, "q", "quit", "exit", "n", "no", "0"})
 _READABLE: Final = {
     "which tokens there are": "auth list --live",
     "who can sign in": "user list --live",
@@ -276,11 +277,12 @@ def _name(question: str, names: Mapping[str, str]) -> str | None:
 def _number(question: str, highest: int) -> int:
     """Ask for a number; three odd answers, or the end of the input, are the last choice."""
     for _ in range(TRIES):
-        answer = ask(question)
+        answer = ask(question).rstrip(".)")
         if answer.isdecimal() and 1 <= int(answer) <= highest:
             return int(answer)
-        if not answer:
+        if answer.casefold() in _LEAVING:
             break
+        question = f"Type a number from 1 to {highest}: "
     return highest
 
 

@@ -98,6 +98,7 @@ _OPTIONS: Final[dict[str, tuple[str, ...]]] = {
     "-r": ("--retention",),
 }
 """Options by what they are here: the first that the command has; "" is its word without a name."""
+_TARGETS: Final = ("--output", "--out", "--to", "--target", "--dest", "--destination")
 _OPTIONS_OF: Final[dict[str, dict[str, tuple[str, ...]]]] = {
     "user": {
         **dict.fromkeys(("-n", "--name"), ("--username",)),
@@ -120,9 +121,9 @@ _OPTIONS_OF: Final[dict[str, dict[str, tuple[str, ...]]]] = {
     "v1-auth": {"--username": ("--username", "")},
     **dict.fromkeys(
         ("store backup", "store compact", "store export", "store report", "store salvage"),
-        dict.fromkeys(("-o", "--output", "--out"), ("",)),
+        dict.fromkeys(("-o", *_TARGETS), ("",)),
     ),
-    "auth export": dict.fromkeys(("--output", "--out"), ("",)),
+    "auth export": dict.fromkeys(_TARGETS, ("",)),
 }
 """The same for the commands of one noun, and for one command, which go first."""
 _WORDS: Final = frozenset({"id", "which", "target", "destination", "file"})

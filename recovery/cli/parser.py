@@ -20,7 +20,14 @@ from collections.abc import Iterator, Sequence
 from itertools import zip_longest
 from typing import TYPE_CHECKING, Any, Final
 
-from recovery.cli.habits import ASKING, BARE, advice_for, in_our_words, with_our_options
+from recovery.cli.habits import (
+    ASKING,
+    BARE,
+    advice_for,
+    bare_places,
+    in_our_words,
+    with_our_options,
+)
 from recovery.cli.plain import COMMON_DEFAULTS, FLAGS, PATHS, VALUED, add_common
 from recovery.cli.usage import UsageError
 from recovery.cli.vocabulary import COMMANDS, NOUNS, PROGRAM, load
@@ -46,6 +53,8 @@ _OWNERS_MAX: Final = 2
 """With more, the commands that have an option say nothing about what was meant."""
 _SECRETS: Final = ("--password-file", "--token-file")
 _NAMING: Final = ("--username", "--user", "--org", "--name")
+_PLACES: Final = frozenset({"--bolt-path", "--ledger"})
+"""Options with which a command that is proposed has to be about the same store."""
 _TAKING_AWAY: Final = frozenset({"delete", "set-inactive", "deactivate", "rotate", "undo"})
 """Verbs that nobody is led to by an option."""
 _ASKING_ELSEWHERE: Final = frozenset({"?", "/?", "/h", "/help"})
@@ -499,20 +508,23 @@ def _rest_of(argv: Sequence[str], word: str, words: str) -> str:
     from recovery.cli.guesses import thing_names  # noqa: PLC0415 # only for a mistake
 
     parser = command_parser(words)
-    places = [place for place, typed in enumerate(argv) if not typed.startswith("-")]
+    places = list(bare_places(argv, VALUED))
     taken = next((nth for nth, place in enumerate(places, 1) if argv[place] == word), len(places))
     for end in (taken, taken + 1):
         rest = [typed for place, typed in enumerate(argv) if place not in places[:end]]
         is_name = not {*rest} & thing_names().keys()
-        if rest and is_name and all(_is_repeated(typed, words, parser) for typed in rest):
+        pairs = zip(["", *rest], rest, strict=False)
+        if rest and is_name and all(_is_repeated(*pair, words, parser) for pair in pairs):
             with contextlib.suppress(UsageError):
                 understand([*words.split(), *rest])
                 return " " + " ".join(map(quoted, rest))
     return ""
 
 
-def _is_repeated(typed: str, words: str, command: Parser) -> bool:
+def _is_repeated(before: str, typed: str, words: str, command: Parser) -> bool:
     option = command.options.get(typed)
+    if before in _PLACES or typed in _PLACES:
+        return True
     if option is not None:
         return option.nargs == 0 and typed not in GRANTING
     is_name = words in BARE and _source_of_secret(command) is None

@@ -111,13 +111,14 @@ def test_whatever_is_wanted_of_a_damaged_store_ends_with_the_way_out(
     assert "influx-recovery store salvage TARGET" in ended.stdout
 
 
-@pytest.mark.parametrize("answers", ["5\n", "\n", "9\n9\nx\n"])
+@pytest.mark.parametrize("answers", ["5\n", "\n", "9\n9\nx\n", "token\nq\n"])
 def test_who_leaves_has_changed_nothing(cli: Cli, store: MadeStore, answers: str) -> None:
     before = store.path.read_bytes()
     with cli.at_terminal("--bolt-path", store.path) as terminal:
+        question = "Which? "
         for answer in answers.splitlines():
-            terminal.wait_for("Which? ")
-            terminal.text = ""
+            terminal.wait_for(question)
+            terminal.text, question = "", "Type a number from 1 to 5: "
             terminal.type(f"{answer}\n")
         ended = terminal.end()
     assert (ended.code, before) == (0, store.path.read_bytes())

@@ -146,8 +146,9 @@ def _pruning(options: _Backups) -> Pruning | None:
     if options.action != PRUNE:
         if given:
             raise UsageError(
-                problem="such options belong to prune",
-                hint="type influx-recovery store backups --help",
+                problem="an option that chooses what goes belongs to prune",
+                hint="type influx-recovery store backups prune with it, which shows what would go "
+                "and asks",
             )
         return None
     if options.keep is not None and options.keep < 0:

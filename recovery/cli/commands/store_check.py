@@ -189,7 +189,8 @@ def _lines(examination: Examination, named: Named) -> Iterator[str]:
         yield f"({'; '.join(f'{one.word}: {one.meaning}' for one in shown)})"
     elif not is_locked:
         yield "Nothing is wrong."
-    yield from _access_lines(examination.verdict.access)
+    far = ", as far as the file can be read" if examination.is_damaged else ""
+    yield from _access_lines(examination.verdict.access, far)
     if examination.not_looked_at:
         yield f"Not looked at: {displayed('; '.join(examination.not_looked_at))}."
     is_refused = examination.is_damaged or examination.is_refused
@@ -223,11 +224,11 @@ def _ways_in(
         yield and_then(near.obstacles, named, user_id=near.user_id, name=near.name)
 
 
-def _access_lines(access: Access) -> Iterator[str]:
+def _access_lines(access: Access, far: str) -> Iterator[str]:
     operators = plural(access.full_operator_count, "full operator token")
     lesser = plural(access.other_operator_count, "lesser one")
     yield (
-        f"Who can get in: {plural(access.sign_in_count, 'user')} with a password, {operators}"
+        f"Who can get in{far}: {plural(access.sign_in_count, 'user')} with a password, {operators}"
         + (f" and {lesser}." if access.other_operator_count else ".")
     )
     if access.refused_count:

@@ -19,7 +19,7 @@ COMMANDS_MEANT: Final = {
     "auth create-operator": "auth create-oper|auth create_operator|auth create operator|"
     "create operator|operator create|new operator|operator|create-operator|auth/create-operator|"
     "auth.create-operator|auth create.operator|operator token",
-    "auth list": "authlist|authList|"
+    "auth list": "authlist|authList|user tokens a|"
     "list-tokens|list tokens|show tokens|show-tokens|auth all|auth print|auth view|"
     "auth get|auth anzeigen|auth reveal|list|ls|influx auth list|influxd recovery auth list|"
     "auth lister|auth mostrar|auth listar|auth:list|tokens auflisten|get-token",
@@ -165,6 +165,14 @@ def test_what_only_a_server_does_is_told_so(word: str) -> None:
         ("auth rotate --all-but 1", "did you mean --except?"),
         ("auth delete --except 1", "did you mean --all-but?"),
         ("auth list --grep x", "did you mean --match?"),
+        ("user rename a --to b", "did you mean --new-name?"),
+        ("undo --bolt-path x", "did you mean influx-recovery store undo --bolt-path x?"),
+        ("--bolt-path x get tokens", "did you mean influx-recovery auth list --bolt-path x?"),
+        ("user delet a --yes", "did you mean influx-recovery user delete?"),
+        ("delete user a", "did you mean influx-recovery user delete a?"),
+        ("store backup -z x", "did you mean --gzip?"),
+        ("store backups --prune", "type influx-recovery store backups prune, which shows"),
+        ("user update a --status inactive", "type influx-recovery user deactivate --username"),
         ("auth create-operator /dry-run", "did you mean --dry-run?"),
         ("auth list /?", "type influx-recovery auth list --help"),
         ("auth list |", "leave it out"),
