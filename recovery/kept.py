@@ -13,8 +13,10 @@ from typing import TYPE_CHECKING, Final
 if TYPE_CHECKING:
     from pathlib import Path
 
-SIGNALS: Final = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
-"""The usual ones that ask a program to stop."""
+SIGNALS: Final = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT)
+"""Those that ask a program to stop. SIGQUIT, which Ctrl-\\ sends, would leave the terminal without
+echo where a password is asked for, and a core file with secrets.
+"""
 KEPT: Final[ContextVar["list[Path]"]] = ContextVar("KEPT")
 """Where whoever has to say what is there, also in the middle of a command, finds the files that it
 has finished. Each is noted before it stays, so that none is there without a note; one that is noted

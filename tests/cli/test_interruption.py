@@ -17,7 +17,14 @@ from recovery.cli.main import main
 from tests.support.run_cli import Cli
 from tests.support.stores import MadeStore, make_store
 
-MAKERS = ("store compact", "store export", "store report", "store salvage", "auth export")
+MAKERS = (
+    "store backup",
+    "store compact",
+    "store export",
+    "store report",
+    "store salvage",
+    "auth export",
+)
 MINT = "auth create-operator --org acme --username alice --yes --token-file"
 MOMENTS = 30
 
@@ -87,7 +94,9 @@ def test_a_file_that_nobody_holds_yet_goes_away(
 
 
 @pytest.mark.pty
-@pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP, None])
+@pytest.mark.parametrize(
+    "how", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT, None]
+)
 @pytest.mark.parametrize(
     ("words", "question"),
     [
