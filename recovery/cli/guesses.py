@@ -111,6 +111,9 @@ _THINGS: Final = {
     "database": "bucket", "databases": "bucket", "db": "bucket", "v1": "v1-auth",
     "password": "user", "passwd": "user", "passwort": "user", "operator": "auth",
     "mot-de-passe": "user", "contrasena": "user",
+    "apikey": "auth", "apikeys": "auth", "api-key": "auth", "api-keys": "auth",
+    "api-token": "auth", "api-tokens": "auth", "key": "auth", "keys": "auth",
+    "credential": "auth", "credentials": "auth",
 }  # fmt: skip
 """What is acted on, besides the nouns and what `habits` knows."""
 _BY_THING: Final = dict.fromkeys(
@@ -169,6 +172,8 @@ _OPTIONS: Final = {
     **_words("--skip --start", "--offset"),
     **_words("--except --exclude --but --all-but --keep", "--all-but", "--except"),
     **_words("--to --as --new --newname --rename-to", "--new-name"),
+    **_words("--auth-id --token-id --authid --record-id", "--id"),
+    **_words("--no-headers --no-header --noheaders --no-heading", "--hide-headers"),
     **_words("-z --gz --compress --compressed", "--gzip"),
 }
 """Options of other tools; the first that the command has."""
@@ -203,6 +208,7 @@ _ADVICE_ON_OPTIONS: Final[dict[tuple[str, str], str]] = {
     "user out, or influx-recovery user activate --username NAME to let it in",
 }
 _ADVICE_EVERYWHERE: Final = {
+    "--config": "set INFLUXD_CONFIG_PATH=FILE before the line, for the store that it names",
     **dict.fromkeys(
         ("--color", "--colour", "--no-color", "--no-colour"),
         "set NO_COLOR=1 for no colours, which a pipe never gets",

@@ -408,6 +408,11 @@ def _option(name: str, words: str, command: Parser) -> str | None:
     return name if is_own else None
 
 
+def is_short(name: str) -> bool:
+    """Say whether this is a short option of influx, which takes a value."""
+    return name in _OPTIONS and not name.startswith("--")
+
+
 def _has_word(command: Parser) -> bool:
     return any(action.dest in _WORDS for action in command.actions)
 

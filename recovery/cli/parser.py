@@ -26,6 +26,7 @@ from recovery.cli.habits import (
     advice_for,
     bare_places,
     in_our_words,
+    is_short,
     with_our_options,
 )
 from recovery.cli.plain import COMMON_DEFAULTS, FLAGS, PATHS, VALUED, add_common
@@ -52,7 +53,7 @@ if TYPE_CHECKING:
 _OWNERS_MAX: Final = 2
 """With more, the commands that have an option say nothing about what was meant."""
 _SECRETS: Final = ("--password-file", "--token-file")
-_NAMING: Final = ("--username", "--user", "--org", "--name")
+_NAMING: Final = ("--username", "--user", "--org", "--name", "--id")
 _PLACES: Final = frozenset({"--bolt-path", "--ledger"})
 """Options with which a command that is proposed has to be about the same store."""
 _TAKING_AWAY: Final = frozenset({"delete", "set-inactive", "deactivate", "rotate", "undo"})
@@ -383,6 +384,8 @@ def _unknown_option(name: str, command: Parser) -> UsageError:
     hint = _other_option(name, command)
     if hint is None and (near := nearest_option(plain, command.options)):
         hint = f"did you mean {near}?"
+    elif hint is None and is_short(name[:2]) and name[2:]:
+        hint = f"put a blank behind {name[:2]}"
     # what is glued to a short option may be the password that belongs to it
     named = repr(f"{name[:2]}...") if re.match("-[pt].", name) else shown(name, is_stray=True)
     return UsageError(problem=f"unknown option {named}", hint=hint or f"type {command.prog} --help")
@@ -400,6 +403,11 @@ def _other_option(name: str, command: Parser) -> str | None:
 def _misplaced(word: str, command: Parser, parser: Parser) -> UsageError:
     """Word the complaint about something known that has no place in this command."""
     name = word.partition("=")[0]
+    if name in {"-", "--"}:
+        return UsageError(
+            problem=f"{name} stands alone, and {command.prog} takes none",
+            hint="leave it out, or write what follows without a blank between",
+        )
     if name.startswith("-"):
         return UsageError(
             problem=f"{command.prog} has no option {name}",
@@ -408,7 +416,7 @@ def _misplaced(word: str, command: Parser, parser: Parser) -> UsageError:
             or f"type {command.prog} --help",
         )
     longer = f"{command.prog}-{word}"
-    option = "--" + re.split("[=:]", name)[0].lstrip("/")
+    option = "--" + re.sub(r"^(?:[\W_]|ß)+", "", re.split("[=:]", name)[0])  # of other keyboards
     if word in _ASKING_ELSEWHERE:
         hint = f"type {command.prog} --help"
     elif not any(map(str.isalnum, word)):

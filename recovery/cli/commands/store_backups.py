@@ -147,7 +147,7 @@ def _pruning(options: _Backups) -> Pruning | None:
         if given:
             raise UsageError(
                 problem="an option that chooses what goes belongs to prune",
-                hint="type influx-recovery store backups prune --help",
+                hint="type influx-recovery store backups --help",
             )
         return None
     if options.keep is not None and options.keep < 0:
