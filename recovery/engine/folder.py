@@ -45,8 +45,12 @@ _NOT_ALLOWED: Final = frozenset({errno.EACCES, errno.EPERM})
 _SERIES: Final = "_series"
 _SERIES_PARTITIONS: Final = tuple(f"{number:02x}" for number in range(8))
 _INDEX: Final = "index"
-_ENTRY_AT: Final = 5
-"""Where the first entry of a series segment is; a flag of 0 says that there is none."""
+_SEGMENT_HEAD: Final = b"SSEG\1"
+_NO_ENTRY: Final = b"\0"
+"""The flag of the first entry of a series segment, where there is none."""
+_FLAGS: Final = (_NO_ENTRY, b"\1", b"\2")
+_MANIFEST: Final = "MANIFEST"
+_MANIFEST_VERSION: Final = 1
 
 SERIES_LOST: Final = "has lost the series in its folder _series that the indexes of its shards need"
 SERIES_LOST_EFFECT: Final = (
@@ -60,6 +64,10 @@ SERIES_LOST_REMEDY: Final = (
 WAL_ONLY_EFFECT: Final = "influxd opens no shard without one, so no query finds their points"
 
 
+class _Manifest(msgspec.Struct):
+    version: int = 0
+
+
 class ShardFacts(msgspec.Struct, frozen=True, kw_only=True):
     """What the files of one shard tell.
 
@@ -68,7 +76,8 @@ class ShardFacts(msgspec.Struct, frozen=True, kw_only=True):
         span: The time of its points; None when there are none, or none that can be read.
         size_bytes: Size of its TSM files and WAL segments.
         problems: What is damaged, each as a sentence without a full stop that names the file.
-        blocking: Files with which the server does not open the shard, from the engine's folder on.
+        blocking: Files with which the server does not open the shard, or its index, from the
+            engine's folder on.
     """
 
     id: int
@@ -222,6 +231,10 @@ class EngineFolder:
         for name in self._names(f"{DATA}/{relative}"):
             if name.endswith(".tsm"):
                 reading.tsm(f"{DATA}/{relative}/{name}")
+            elif name == _INDEX and not self._has_readable_index(f"{DATA}/{relative}/{name}"):
+                reading.blocked(
+                    f"{DATA}/{relative}/{name}", "cannot be read, and influxd makes it again"
+                )
             elif name.endswith(_BAD):
                 reading.problems.append(
                     f"{DATA}/{relative}/{name} is a file that influxd put aside as damaged"
@@ -296,9 +309,10 @@ class EngineFolder:
             return False
         partitions = [f"{relative}/{_SERIES}/{one}" for one in _SERIES_PARTITIONS]
         segments = [[f"{one}/{name}" for name in self._names(one)] for one in partitions]
-        if not all(segments):
+        flags = {self._first_flag(one[0]) if one else None for one in segments}
+        if None in flags:
             return True
-        if any(self._has_entry(one[0]) for one in segments):
+        if flags != {_NO_ENTRY}:
             return False
         logs = [f"{WAL}{one.removeprefix(DATA)}" for one in shards]  # a small bucket has only these
         names = [f"{one}/{name}" for one in (*shards, *logs) for name in self._names(one)]
@@ -312,13 +326,31 @@ class EngineFolder:
         except OSError:
             return False
 
-    def _has_entry(self, relative: str) -> bool:
-        """Tell whether a segment of series has an entry, or cannot be read."""
+    def _first_flag(self, relative: str) -> bytes | None:
+        """Read the flag of the first entry of a segment of series; None where it is damaged.
+
+        The server crashes at an empty one, and finds no series in one that it cannot read.
+        """
         try:
             with (self.path / relative).open("rb") as segment:
-                return segment.read(_ENTRY_AT + 1)[_ENTRY_AT:] != b"\0"
+                head = segment.read(len(_SEGMENT_HEAD) + 1)
         except OSError:
-            return True
+            return _FLAGS[-1]  # nothing is known, so nothing is said
+        flag = head.removeprefix(_SEGMENT_HEAD)
+        return flag if flag in _FLAGS else None
+
+    def _has_readable_index(self, relative: str) -> bool:
+        """Tell whether the server can read what each part of an index consists of."""
+        for part in self._folders(relative):
+            try:
+                content = (self.path / relative / part / _MANIFEST).read_bytes()
+                if msgspec.json.decode(content, type=_Manifest).version != _MANIFEST_VERSION:
+                    return False
+            except msgspec.DecodeError:
+                return False
+            except OSError:
+                continue  # a part without one is begun anew
+        return True
 
     def _folders(self, relative: str) -> list[str]:
         """List the folders in a folder; none where it is not there."""
@@ -355,19 +387,22 @@ class _Shard:
         if _TSM_NAME.match(relative.rpartition("/")[2]):
             self._read(relative, self._read_tsm)
         else:
-            self._tell(relative, "has a name that influxd does not understand, so it is not read")
-            self.blocking.append(relative)
+            self.blocked(relative, "has a name that influxd does not understand, so it is not read")
 
     def wal(self, relative: str) -> None:
         """Read a WAL segment."""
         self._read(relative, self._read_wal)
 
+    def blocked(self, relative: str, problem: str) -> None:
+        """Note a file or folder with which the server does not open the shard."""
+        self._tell(relative, problem)
+        self.blocking.append(relative)
+
     def _read_tsm(self, relative: str, read_at: ReadAt, size_bytes: int) -> Span | None:
         try:
             facts = read_tsm(read_at, size_bytes, self._measurements)
         except TsmError as error:
-            self._tell(relative, error.problem)
-            self.blocking += [relative] if error.is_put_aside else []
+            (self.blocked if error.is_put_aside else self._tell)(relative, error.problem)
             return None
         if facts.problem is not None:
             self._tell(relative, facts.problem)

@@ -32,7 +32,7 @@ class Unblocking(msgspec.Struct, frozen=True, kw_only=True):
     """Changes in an engine's folder, each by a path in it.
 
     Attributes:
-        damaged: Files that influxd cannot open, which get another name.
+        damaged: Files and indexes that influxd cannot open, which get another name.
         stale: Folders that it makes again, which get another name.
         lacking: Folders that are made.
     """
@@ -44,9 +44,10 @@ class Unblocking(msgspec.Struct, frozen=True, kw_only=True):
     @classmethod
     def of(cls, buckets: Iterable[BucketFacts]) -> Self:
         """Collect what some buckets need."""
+        damaged = [x for one in buckets for shard in one.shards for x in shard.blocking]
         return cls(
-            damaged=tuple(x for one in buckets for shard in one.shards for x in shard.blocking),
-            stale=tuple(x for one in buckets for x in one.folder.stale),
+            damaged=tuple(damaged),
+            stale=tuple(x for one in buckets for x in one.folder.stale if x not in damaged),
             lacking=tuple(
                 f"{DATA}/{one.id}/{POLICY}/{shard_id}"
                 for one in buckets
@@ -58,7 +59,7 @@ class Unblocking(msgspec.Struct, frozen=True, kw_only=True):
     def steps(self) -> Iterator[str]:
         """Say what will be done, as sentences without a full stop."""
         for paths, what in (
-            (self.damaged, f"add {BAD} to files with which influxd does not open their shards"),
+            (self.damaged, f"add {BAD} to what keeps influxd from opening shards"),
             (self.stale, f"add {BAD} to indexes without their series, which influxd makes again"),
             (self.lacking, "make empty folders for shards in wal, which influxd opens only then"),
         ):

@@ -130,8 +130,30 @@ def test_indexes_whose_series_are_lost_are_told(tmp_path: Path) -> None:
     assert is_lost()  # a server has made them again, with nothing in them
     segments[3].write_bytes(b"SSEG\1\1\0")
     assert not is_lost()
+    for content in (b"", b"SSE", b"SSEG\1", b"\0" * 6, b"SSEG\1\x77"):
+        segments[5].write_bytes(content)
+        assert is_lost()  # influxd crashes at the first, and answers without these series else
     segments[5].unlink()
     assert is_lost()
+
+
+@pytest.mark.parametrize(
+    ("manifest", "blocking_count"),
+    [(b'{"files":["L0-00000001.tsl"],"version":1}', 0), (None, 0)]
+    + [(content, 1) for content in (b"", b'{"levels":[{"m":', b"{}", b"\0\0")],
+)
+def test_an_index_that_influxd_cannot_read_is_told(
+    tmp_path: Path, manifest: bytes | None, blocking_count: int
+) -> None:
+    """With a real server a shard with such an index is not opened; without it, it is."""
+    folder = write_shard(tmp_path, BUCKET, 7, keys=KEYS)
+    (folder / "index" / "3").mkdir(parents=True)
+    if manifest is not None:
+        (folder / "index" / "3" / "MANIFEST").write_bytes(manifest)
+    found = _shards(tmp_path)[7]
+    relative = str((folder / "index").relative_to(tmp_path))
+    assert found.blocking == (relative,) * blocking_count
+    assert len(found.problems) == len(found.blocking)
 
 
 def test_series_are_not_missed_where_no_point_is(tmp_path: Path) -> None:
