@@ -30,6 +30,11 @@ class MetaSlotFacts:
     slot: int
     meta: Meta
 
+    @property
+    def is_root_wrong(self) -> bool:
+        """Whether the page that it names as root is none, whatever is there."""
+        return self.meta.root_pgid == self.meta.freelist_pgid
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Candidate:
@@ -104,12 +109,12 @@ class Candidate:
 
     @property
     def unexplained_count(self) -> int:
-        """Pages that a lost branch may have led to and that cannot be read, or not whole.
+        """Pages that are neither in its tree nor free, and cannot be read, or not whole.
 
-        Without a lost branch, a page that is nowhere is a leak of bbolt's.
+        A lost branch may have led to them, or they are of a later state than its freelist.
         """
         survey, free = self.survey, self.free
-        if free is None or not survey.attached:
+        if free is None:
             return 0
         known = {lost.pgid for lost in survey.lost.values()}
         kinds = survey.scan.kinds

@@ -104,7 +104,7 @@ def choose_root(
         method=SalvageMethod.CHOSEN,
         chosen=chosen,
         others=_others(chosen, named, {}),
-        is_newest=_is_newest(chosen, metas),
+        is_newest=_is_newest(chosen, named, metas),
         is_complete=True,
     )
 
@@ -189,7 +189,8 @@ def _in_order(
     for meta in metas:
         root = meta.meta.root_pgid
         own = [seen for seen in named if seen.named_by == meta]
-        fitting = [seen for seen in exact if seen.named_by == meta]
+        # Else that freelist is a former one in the same place, as is its tree.
+        fitting = [seen for seen in exact if seen.named_by == meta and meta.is_root_wrong]
         pool += own + fitting if own and own[0].is_clean else fitting + own
         pool += [seen for seen in unnamed if seen.survey.root_pgid == found.parents.get(root)]
     roots: set[int] = set()
@@ -489,14 +490,24 @@ def _made(
         method=method,
         chosen=chosen,
         others=_others(chosen, candidates, parents),
-        is_newest=chosen is not None and _is_newest(chosen, metas),
+        is_newest=chosen is not None and _is_newest(chosen, candidates, metas),
         is_complete=is_complete,
     )
 
 
-def _is_newest(chosen: Candidate, metas: tuple[MetaSlotFacts, ...]) -> bool:
-    """Tell whether a state is known to be the newest: with one meta only, the other may be it."""
-    return len(metas) > 1 and chosen.named_by == metas[0]
+def _is_newest(
+    chosen: Candidate, candidates: list[Candidate], metas: tuple[MetaSlotFacts, ...]
+) -> bool:
+    """Tell whether a state is known to be the newest: with one meta only, the other may be it.
+
+    Where pages of the newest one were not written, former ones may be in their places: a freelist,
+    with the tree of its time; or both, which the whole state before is not followed by.
+    """
+    if len(metas) < STATE_COUNT or chosen.named_by != metas[0]:
+        return False
+    before = [seen for seen in candidates if seen.is_named and seen.named_by == metas[1]]
+    is_in_order = all(_may_follow(chosen, seen) for seen in before if seen.is_proven)
+    return is_in_order and (chosen.is_named or metas[0].is_root_wrong)
 
 
 def _others(

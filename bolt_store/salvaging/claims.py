@@ -60,17 +60,17 @@ def foreign_pages(
         count += len(digests[pgid]) * len(paths)
         for digest in digests[pgid]:
             seen.setdefault(digest, set()).update((path, pgid) for path in paths)
+    implausible = _implausible_pages(scan, {pgid: claims[pgid] for pgid in digests}, knowledge)
     found = {}
     for pgid, own in digests.items():
         votes = Counter(path for digest in own for path, _ in seen[digest])
-        leaf = scan.leaf(pgid)
-        known = _known_paths(leaf, knowledge)
+        known = _known_paths(scan.leaf(pgid), knowledge)
         wrong = {
             path
             for path in claims[pgid] - known
             if known & claims[pgid]
             or _is_outvoted(path, votes, len(own))
-            or _is_implausible(path, leaf, knowledge)
+            or (path, pgid) in implausible
         }
         if wrong:
             found[pgid] = frozenset(wrong)
@@ -91,17 +91,33 @@ def _known_paths(leaf: Leaf, knowledge: Knowledge) -> frozenset[Path]:
     return frozenset(path for path in found if path is not None)
 
 
-def _is_implausible(path: Path, leaf: Leaf, knowledge: Knowledge) -> bool:
-    """Tell whether the first elements of a leaf can be none of a bucket, all of them."""
+def _implausible_pages(
+    scan: Scan, claims: Mapping[int, set[Path]], knowledge: Knowledge
+) -> set[tuple[Path, int]]:
+    """Find the leaves of which no element can be one of a bucket, as all are of its other leaves.
+
+    Where some are and some are not, the bucket holds what nobody here knows, and nothing follows.
+    """
     plausible = knowledge.plausible
-    if plausible is None or not path:
-        return False
-    # Names of buckets at the top are not those of buckets inside of others.
-    wrong = [
-        plausible((), key, b"") if flag else not plausible(path, key, value)
-        for flag, key, value in _first(leaf)
-    ]
-    return all(wrong) and len(wrong) > 1  # one record alone may be damaged
+    if plausible is None:
+        return set()
+    shares: dict[Path, dict[int, float]] = {}
+    for pgid, paths in claims.items():
+        leaf = scan.leaf(pgid)
+        for path in filter(None, paths) if len(leaf.keys) > 1 else ():  # one may be damaged
+            # Names of buckets at the top are not those of buckets inside of others.
+            can_be = [
+                not plausible((), key, b"") if flag else plausible(path, key, value)
+                for flag, key, value in _first(leaf)
+            ]
+            shares.setdefault(path, {})[pgid] = sum(can_be) / len(can_be)
+    return {
+        (path, pgid)
+        for path, by_page in shares.items()
+        if set(by_page.values()) == {0, 1}
+        for pgid, share in by_page.items()
+        if not share
+    }
 
 
 def _first(leaf: Leaf) -> Iterator[tuple[int, bytes, bytes]]:

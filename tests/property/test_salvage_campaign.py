@@ -16,7 +16,7 @@ import pytest
 import bolt_store
 from bolt_store import Knowledge, salvage
 from recovery.model.recognition import bucket_of, is_plausible
-from tests.support.history import history
+from tests.support.history import Damage, history
 from tests.support.memory_file import MemoryFile
 from tests.support.oracle import Oracle, Script
 from tests.support.real_stores import real_store_bytes
@@ -126,8 +126,9 @@ def go_on_by_bbolt(oracle: Oracle, name: str, folder: Path, random: Random) -> L
         for count in (40, 3, 12, 1):
             script = Script()
             for _ in range(count):
-                key = b"%016x" % random.randrange(1 << 64)
-                script.put(bucket, key, random.choice(records)[1])
+                new = b"%016x" % random.randrange(1 << 64)
+                key, record = random.choice(records)
+                script.put(bucket, new, record.replace(key, new))
             session.commit(script.delete(bucket, records.pop()[0]))
             images.append(path.read_bytes())
     return as_lively(images, 4096)
@@ -369,6 +370,21 @@ def test_what_was_missed_once_in_a_history_is_found(trial: str, tmp_path: Path) 
     past = any_history(int(trial.partition("-")[0]), random)
     damage = random.choice(DAMAGES)
     assert judge(bytes(damage(past, random)), past, tmp_path) is None
+
+
+def test_records_that_nobody_here_knows_are_taken_like_others(tmp_path: Path) -> None:
+    random = Random(5)
+    file = MemoryFile(real_store_bytes("influxd-2.9.1-used"))
+    with bolt_store.open_file(file, write=True) as db, db.update() as tx:
+        bucket = tx.bucket(b"authorizationsv1")
+        records = [record for _, record in bucket.items()]
+        for _ in range(60):
+            bucket.put(b"%016x" % random.randrange(1 << 64), random.choice(records) or b"{}")
+    content = file.content()
+    past = replace(as_lively([content], 4096), knowledge=INFLUXDB)
+    start = (Damage(content, 4096).meta.freelist_pgid or 0) * 4096
+    damaged = content[:start] + bytes(4096) + content[start + 4096 :]
+    assert judge(damaged, past, tmp_path) is None
 
 
 def test_never_less_than_the_best_of_what_is_still_there(tmp_path: Path) -> None:

@@ -92,6 +92,20 @@ def test_d3_a_root_that_is_a_freelist_is_found_by_the_freelist_that_the_meta_nam
     assert report.snapshots[0].txid == damage.meta.txid
 
 
+@pytest.mark.parametrize(("seed", "former", "taken"), [(8, 2, -2), (17, 2, -4), (22, 4, -4)])
+def test_d3_a_state_that_was_left_where_the_newest_one_was_not_written_is_not_complete(
+    run: Salvager, seed: int, former: int, taken: int
+) -> None:
+    """Where the newest meta names them, a root and a freelist, or that alone, of a former time."""
+    past = history(seed, page_size_bytes=1024 if seed % 2 else 4096, commit_count=25)
+    metas = 2 * past.page_size_bytes
+    before = past.images[-former][metas:]
+    content = past.newest[:metas] + before + past.newest[metas + len(before) :]
+    report, model = run(MemoryFile(content))
+    assert model == past.states[taken] != past.states[-1]
+    assert not report.is_complete
+
+
 @pytest.mark.parametrize("harm", ["zeroed", "a leaf", "too long"])
 def test_d4_a_lost_freelist_is_not_needed(run: Salvager, harm: str) -> None:
     past = history(1)
