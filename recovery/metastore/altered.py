@@ -17,7 +17,7 @@ import os
 import re
 from collections.abc import Callable
 from functools import partial
-from itertools import chain
+from itertools import chain, product
 from pathlib import Path
 from typing import Final, NamedTuple
 
@@ -37,6 +37,9 @@ _OVERLAP_BYTES: Final = 128
 """Of the windows that are searched: longer than a meta, shorter than two."""
 
 _SECTOR_BYTES: Final = 512
+_TEXT_MARKS: Final = (b"AAAAAAAAAAAEAA", b"H4sI", bytes(8).hex().encode() + b"0400", b"1f8b08")
+"""What the first meta of a store and a packed file begin with, in base64 and in digits."""
+_BASE64: Final = re.compile(rb"[A-Za-z0-9+/\s]*=*")
 _SWAPPED_MARK: Final = bytes.fromhex("daeded0c")
 _META_HEAD: Final = bytes(8) + b"\4\0"
 _REPLACED: Final = "\N{REPLACEMENT CHARACTER}".encode()
@@ -76,13 +79,15 @@ def alteration_of(path: Path, descriptor: int, *, is_whole: bool) -> Alteration 
     """
     sample = os.pread(descriptor, SAMPLE_BYTES, 0)
     counts = bolt_store.likely_beginnings(sample)
-    for writing in _WRITINGS:
+    for at, writing in product((0, *_text_beginnings(sample)), _WRITINGS):
         try:
-            undone = writing.undone(sample)
+            undone = writing.undone(sample[at:])
         except ValueError:
             continue
         if undone != sample and _is_proven(undone, counts[0]):
-            return Alteration(writing.problem, _to_type(path, writing.command))
+            command = f"tail -c +{at + 1} {{}} | {writing.command[:-3]}" if at else writing.command
+            more = f" from byte {at} on" if at else ""
+            return Alteration(f"{writing.problem}{more}", _to_type(path, command))
     if counts[0] >= PAGES_MIN or _is_named(sample):
         return None
     stores = _stores(descriptor, is_whole=is_whole)
@@ -104,7 +109,15 @@ def _is_proven(content: bytes, count: int) -> bool:
     """Tell whether bytes are a store, or a packed file, and more so than with so many pages."""
     if not count and packing_of(content) is not None:
         return True
-    return _is_named(content) and bolt_store.likely_beginnings(content)[0] >= count + 1
+    counts = bolt_store.likely_beginnings(content)
+    beginnings = {beginning for beginning, _ in bolt_store.named_beginnings(content)}
+    return any(counts[beginning] > count for beginning in beginnings)
+
+
+def _text_beginnings(sample: bytes) -> list[int]:
+    """Return where the digits of a store or of a packed file may begin behind other text."""
+    found = (sample.find(mark) for mark in _TEXT_MARKS)
+    return sorted(at for at in found if at > 0)
 
 
 def _is_named(content: bytes) -> bool:
@@ -173,7 +186,8 @@ def _swapped(sample: bytes) -> bytes:
 
 
 def _from_base64(sample: bytes) -> bytes:
-    digits = b"".join(sample.split())
+    found = _BASE64.match(sample)
+    digits = b"".join(found[0].split()) if found else b""
     return binascii.a2b_base64(digits[: len(digits) // 4 * 4], strict_mode=True)
 
 

@@ -1,10 +1,10 @@
 """Stores that something changed as a whole: what is said, and that what is to be typed works."""
 
-import base64
 import gzip
 import os
 import shutil
 import subprocess
+from base64 import b64encode, encodebytes
 from collections.abc import Callable
 from pathlib import Path
 from random import Random
@@ -16,16 +16,21 @@ from recovery.errors import StoreDamagedError
 from recovery.metastore.altered import Alteration, alteration_of
 from recovery.metastore.rebuilding import salvage_store
 from recovery.new_file import StagedFile
-from recovery.remedy import ways
+from recovery.remedy import Remedy, ways
 from tests.property.test_salvage_campaign import DAMAGES, any_lively
 from tests.support.real_stores import real_store_bytes
 
 STORE = real_store_bytes("influxd-2.9.1-used")
 END = STORE.rstrip(b"\0")
+HEAD = b"-----BEGIN a copy of a store-----"
 
 
 def swapped(content: bytes) -> bytes:
     return b"".join(content[at : at + 2][::-1] for at in range(0, len(content), 2))
+
+
+def packed(content: bytes) -> bytes:
+    return b64encode(gzip.compress(content))
 
 
 def xxd(content: bytes) -> bytes:
@@ -45,8 +50,15 @@ ALTERED: dict[str, tuple[str, Callable[[bytes], bytes]]] = {
     "without metas": ("all before byte 9000 is", lambda store: store[9000:]),
     "swapped": ("swapped in pairs", swapped),
     "with returns": ("a carriage return", lambda store: store.replace(b"\n", b"\r\n")),
-    "base64": ("in base64", base64.encodebytes),
-    "packed base64": ("in base64", lambda store: base64.b64encode(gzip.compress(store))),
+    "base64": ("in base64", encodebytes),
+    "packed base64": ("in base64", packed),
+    "base64 behind a heading": ("in base64 from byte 33", lambda store: HEAD + b64encode(store)),
+    "packed base64 in a line": (
+        "from byte 6",
+        lambda store: b'" b64:' + b64encode(gzip.compress(store)),
+    ),
+    "base64 of a copy with bytes before it": ("in base64", lambda store: b64encode(b"abc" + store)),
+    "digits behind a heading": ("digits from byte 33", lambda store: HEAD + store.hex().encode()),
     "digits": ("in hexadecimal digits", lambda store: store.hex().encode()),
     "xxd": ("a dump that xxd made", xxd),
     "UTF-8": ("text in UTF-8", lambda store: store.decode("latin-1").encode()),
@@ -85,19 +97,27 @@ def test_what_salvage_tells_to_type_gives_the_store(tmp_path: Path, name: str) -
             root_pgid=None,
             use_older=False,
         )
-    hint = ways(refused.value.hint)[0]
-    assert isinstance(hint, str)
-    command = hint.partition(": ")[2]
+    made = typed(refused.value.hint, path)
+    if behind := recognized(made):
+        made = typed(behind.hint, made)
+    content = made.read_bytes()
+    if content.startswith(b"\x1f"):
+        content = gzip.decompress(content)
+    missing = len(content) - len(content.lstrip(b"\0")) if name.startswith("without") else 0
+    assert content[missing:].startswith(END[missing:])
+    assert recognized(made) is None
+
+
+def typed(hint: Remedy, path: Path) -> Path:
+    """Type what is told about a file; return what that makes."""
+    told = ways(hint)[0]
+    assert isinstance(told, str)
+    command = told.partition(": ")[2]
     tool = command.removeprefix("LC_ALL=C ").lstrip("(").split()[0]
     if shutil.which(tool) is None:
         pytest.skip(f"no {tool} here")
-    subprocess.run(["/bin/sh", "-c", command], check=True, cwd=tmp_path)
-    made = (tmp_path / "it's a copy.bolt").read_bytes()
-    if made.startswith(b"\x1f"):
-        made = gzip.decompress(made)
-    missing = len(made) - len(made.lstrip(b"\0")) if name.startswith("without") else 0
-    assert made[missing:].startswith(END[missing:])
-    assert recognized(tmp_path / "it's a copy.bolt") is None
+    subprocess.run(["/bin/sh", "-c", command], check=True, cwd=path.parent)
+    return path.with_name(f"{path.name}.bolt")
 
 
 def test_what_is_typed_writes_over_nothing(tmp_path: Path) -> None:
