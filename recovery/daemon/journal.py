@@ -10,6 +10,7 @@ still has what that change left, and only when nothing that was made or removed 
 Source: spec admin-daemon 2.7 ("Undo journal").
 """
 
+import re
 from collections import deque
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -26,6 +27,8 @@ from recovery.services.changes.plan import Plan
 CHANGES_MAX: Final = 10_000
 SIZE_BYTES_MAX: Final = 64 << 20
 CLIENT_LENGTH_MAX: Final = 60
+_BROWSER: Final = re.compile(r"(?:Firefox|Edg|OPR|Chrome|Version)/[0-9.]{1,20}")
+"""What a browser is, of all that it calls itself; the first in this text is it, or its engine."""
 
 
 class Author(msgspec.Struct, frozen=True, kw_only=True):
@@ -46,7 +49,9 @@ class Author(msgspec.Struct, frozen=True, kw_only=True):
     @property
     def reason(self) -> str:
         """All of it, for the ledger."""
-        parts = (self.why, self.name, self.peer, self.client[:CLIENT_LENGTH_MAX])
+        browser = _BROWSER.search(self.client) if self.client.startswith("Mozilla/") else None
+        client = browser[0] if browser else self.client[:CLIENT_LENGTH_MAX]
+        parts = (self.why, self.name, self.peer, client)
         return ", ".join(part for part in parts if part)
 
 

@@ -50,7 +50,7 @@ def _text(one: Operation) -> str:
 def _by(one: Operation) -> str:
     """Name who did it, and where."""
     actor = one.actor
-    user = actor.sudo_user or f"uid {actor.uid}"
+    user = actor.sudo_user or ("root" if actor.uid == 0 else f"uid {actor.uid}")
     return f"{user}@{actor.host}"
 
 

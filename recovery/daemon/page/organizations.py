@@ -197,6 +197,7 @@ def ask_delete(visit: Visit) -> Answer:
         sentence="Its buckets, roles and tasks go with it; its tokens stay and are worth nothing.",
         button="Delete",
         back=f"/organizations/{found.id}",
+        name=found.name,
         is_danger=True,
     )
 
@@ -268,6 +269,7 @@ def ask_delete_bucket(visit: Visit) -> Answer:
         title="Delete this bucket?",
         button="Delete",
         back=f"/buckets/{found.id}",
+        name=found.name,
         is_danger=True,
     )
 

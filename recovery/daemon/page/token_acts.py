@@ -43,6 +43,10 @@ def _writable(visit: Visit) -> Authorization:
     return found
 
 
+def _name(found: Authorization) -> str:
+    return found.description or "(no description)"
+
+
 def _path(found: Authorization) -> str:
     return f"/tokens/{found.id}"
 
@@ -58,7 +62,7 @@ def edit(visit: Visit) -> Answer:
         status=None if status == (found.status or ACTIVE) else status,
         clock=visit.page.desk.clock,
     )
-    return _changed(visit, planner, found.id, is_active=is_active, then=_path(found))
+    return _changed(visit, planner, found, is_active=is_active, then=_path(found))
 
 
 def set_status(visit: Visit) -> Answer:
@@ -70,18 +74,21 @@ def set_status(visit: Visit) -> Answer:
         visit.rights.require(what, one=found.id, org=found.org_id, user=found.user_id)
     planner = _status(visit, found.id, is_active=is_active)
     then = visit.back_to("/tokens")
-    return _changed(visit, planner, found.id, is_active=is_active, then=then)
+    return _changed(visit, planner, found, is_active=is_active, then=then)
 
 
 def _status(visit: Visit, token_id: Id, *, is_active: bool) -> SetStatus:
     return SetStatus(authorization_id=token_id, is_active=is_active, clock=visit.page.desk.clock)
 
 
-def _changed(visit: Visit, planner: Planner, token_id: Id, *, is_active: bool, then: str) -> Answer:
+def _changed(
+    visit: Visit, planner: Planner, found: Authorization, *, is_active: bool, then: str
+) -> Answer:
     return visit.changed_when_sure(
         planner,
         then,
-        warned_by=_status(visit, token_id, is_active=is_active),
+        warned_by=_status(visit, found.id, is_active=is_active),
+        name=_name(found),
         title="Deactivate this token?",
         button="Deactivate",
         back=then,
@@ -131,6 +138,7 @@ def ask_complete(visit: Visit) -> Answer:
         title="Complete this operator token?",
         button="Complete",
         back=f"/tokens/{visit.id()}",
+        name=_name(_writable(visit)),
     )
 
 
@@ -152,6 +160,7 @@ def ask_hash(visit: Visit) -> Answer:
         "do not understand hashes.",
         button="Hash",
         back=f"/tokens/{visit.id()}",
+        name=_name(_writable(visit)),
     )
 
 
@@ -185,6 +194,7 @@ def ask_rotate(visit: Visit) -> Answer:
         "get 401 from now on, until they have the new one.",
         button="Rotate",
         back=f"/tokens/{visit.id()}",
+        name=_name(_writable(visit)),
         extra="keep",
         is_danger=True,
     )
@@ -211,6 +221,7 @@ def ask_delete(visit: Visit) -> Answer:
         "value, until serve ends.",
         button="Delete",
         back=_path(found),
+        name=_name(found),
         is_danger=True,
         typed=(found.description or found.id) if is_last else None,
     )

@@ -183,6 +183,7 @@ def deactivate(visit: Visit) -> Answer:
         title="Deactivate this user?",
         button="Deactivate",
         back=_path(found),
+        name=found.name,
     )
 
 
@@ -241,6 +242,7 @@ def ask_delete(visit: Visit) -> Answer:
         sentence="Its roles and its password go with it.",
         button="Delete",
         back=_path(found),
+        name=found.name,
         is_danger=True,
         extra="with_tokens",
     )

@@ -57,6 +57,7 @@ INACTIVE: Final = "Your user is inactive."
 MAY_NOT_BE_TOKENS: Final = frozenset({"description", "name", "reason"})
 """Fields that are compared with every token of the store, however short it is."""
 OF_RETENTION: Final = frozenset({LONG_RETENTION, SHORT_RETENTION})
+REPAIR: Final = "serve store repair"
 STEPS_SHOWN: Final = 60
 """Of a plan, at once."""
 SIZE_BYTES_MAX: Final = 60_000
@@ -216,24 +217,20 @@ class Visit:
         """
         return self.led(self.change(planner), then)
 
-    def changed_when_sure(  # a change, and a question
+    def changed_when_sure(
         self,
         planner: Planner,
         then: str,
         *,
-        title: str,
-        button: str,
-        back: str,
         warned_by: Planner | None = None,
+        **asked: Any,  # noqa: ANN401 # as ask_plan
     ) -> Answer:
         """Change the store, but ask first where the plan warns of something.
 
         Args:
             then: The path of the page that says what was done.
-            title: The question.
-            button: The yes.
-            back: Where the no leads.
             warned_by: Whose warnings count, if not those of the planner.
+            asked: What else is said in the question, as for `ask_plan`.
 
         Returns:
             The question, or the answer to the form.
@@ -251,9 +248,7 @@ class Visit:
                     for name in self.form.values
                     if name not in {"once", "token"}
                 }
-                return self.ask_plan(
-                    plan, title=title, button=button, back=back, hidden={**kept, "sure": "1"}
-                )
+                return self.ask_plan(plan, hidden={**kept, "sure": "1"}, **asked)
         return self.changed(planner, then)
 
     def ask(self, planner: Planner, **asked: Any) -> Answer:  # noqa: ANN401 # as ask_plan
@@ -272,6 +267,7 @@ class Visit:
         typed: str | None = None,
         extra: str = "",
         hidden: Mapping[str, str] = MappingProxyType({}),
+        name: str = "",
     ) -> Answer:
         """Show what a change would do, and ask.
 
@@ -285,6 +281,7 @@ class Visit:
             typed: What has to be typed; None for nothing.
             extra: A box that can be ticked, by its name in the template; "" for none.
             hidden: Further fields that come back with the yes.
+            name: What it is about, as stored; its page is where the no leads.
 
         Returns:
             The question.
@@ -300,6 +297,7 @@ class Visit:
             typed=typed,
             extra=extra,
             hidden=dict(hidden),
+            name=name,
             cut=self.cut(plan.steps, STEPS_SHOWN),
         )
 
@@ -390,8 +388,8 @@ class Visit:
         message = error.message
         if error.code == "unauthorized":
             message = f"Your user may not do this ({message})."
-        is_stopped = self.page.desk.changes.stopped_by is not None
-        return as_sentence(message) + ("" if is_stopped else f" {NOTHING_CHANGED}")
+        is_silent = self.page.desk.changes.stopped_by is not None or error.code == "not found"
+        return as_sentence(message) + ("" if is_silent else f" {NOTHING_CHANGED}")
 
     def _everywhere(self) -> dict[str, object]:
         changes = self.page.desk.changes
@@ -417,6 +415,8 @@ class Visit:
             "is_kept": self.is_kept,
             "done": done,
             "done_words": done_words(done.operation) if done else "",
+            # What stays after a repair is on the doctor's page, with the names that it has there.
+            "done_warnings": done.warnings[:3] if done and done.operation != REPAIR else (),
             "is_unneeded": self.asked.get("done") == "0",
             "new_form": self._new_form,
             "form": self.form,

@@ -36,20 +36,20 @@ _PLACES: Final = {
 """Where what a command does is done here, by the first word of its name."""
 _RECORDS: Final = {
     "authorizationsv1": Place("API token", "/tokens/"),
-    "usersv1": Place("user", "/users/"),
-    "userspasswordv1": Place("password of user", "/users/"),
-    "organizationsv1": Place("organization", "/organizations/"),
-    "bucketsv1": Place("bucket", "/buckets/"),
-    "userresourcemappingsv1": Place("roles", ""),
-    "userresourcemappingsbyuserindexv1": Place("index of roles", ""),
-    "authorizationindexv1": Place("index of API tokens", ""),
-    "authorizationhashedindexv1": Place("index of API tokens", ""),
-    "userindexv1": Place("index of users", ""),
-    "organizationindexv1": Place("index of organizations", ""),
-    "bucketindexv1": Place("index of buckets", ""),
+    "usersv1": Place("User", "/users/"),
+    "userspasswordv1": Place("Password of user", "/users/"),
+    "organizationsv1": Place("Organization", "/organizations/"),
+    "bucketsv1": Place("Bucket", "/buckets/"),
+    "userresourcemappingsv1": Place("Roles", ""),
+    "userresourcemappingsbyuserindexv1": Place("Index of roles", ""),
+    "authorizationindexv1": Place("Index of API tokens", ""),
+    "authorizationhashedindexv1": Place("Index of API tokens", ""),
+    "userindexv1": Place("Index of users", ""),
+    "organizationindexv1": Place("Index of organizations", ""),
+    "bucketindexv1": Place("Index of buckets", ""),
     "idsv1": Place("ID of the server", ""),
-    "migrationsv1": Place("migrations", ""),
-    "v1_tsm1_metadata": Place("catalogue of the engine", ""),
+    "migrationsv1": Place("Migrations", ""),
+    "v1_tsm1_metadata": Place("Catalogue of the engine", ""),
 }
 """What a bolt bucket holds, and where one of its records is shown, by its ID."""
 _DONE: Final = {
