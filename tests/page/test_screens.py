@@ -135,7 +135,7 @@ def test_every_form_goes_where_a_form_is_carried_out(visitor: Visitor, made: Mad
     ("path", "status"),
     [
         ("/tokens/00000000000000aa", 404),
-        ("/tokens/zz", 400),
+        ("/tokens/zz", 404),
         ("/users/00000000000000aa", 404),
         ("/organizations/00000000000000aa", 404),
         ("/buckets/00000000000000aa", 404),

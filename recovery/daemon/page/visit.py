@@ -159,7 +159,7 @@ class Visit:
         """Read an ID of the path; raise `ApiError` when it is none, as no page has it then."""
         found = parse_id(self.call.parts[name])
         if found is None:
-            raise ApiError("invalid", NO_SUCH_PAGE)
+            raise ApiError("not found", NO_SUCH_PAGE)
         return found
 
     def user_of(self, form: Form, name: str) -> Id | None:
