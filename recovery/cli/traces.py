@@ -213,6 +213,8 @@ def _show_deleted(
     elif any(map(listed.needs_user, rows)):
         line = command_line("user undelete", {Input.WITH_TOKENS: None, **named})
         output.aside(f"To bring a user back: {line}")
+    elif not rows and not options.source:
+        output.aside("Where an older copy of the store lies elsewhere, name it with --from FILE.")
 
 
 def _origin(row: Deleted, found: FoundStore) -> str:
