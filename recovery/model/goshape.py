@@ -12,6 +12,7 @@ to an UnmarshalJSON method); InfluxDB v2.9.1 kit/platform/id.go (UnmarshalText),
 (Duration.UnmarshalJSON), time.Time; the structs that each shape names.
 """
 
+import math
 import re
 from collections.abc import Callable, Mapping
 from typing import Final, TypeAlias
@@ -190,14 +191,36 @@ def is_small_integer(raw: bytes) -> bool:
     return is_integer(raw) and -(1 << 31) <= int(raw if raw != _NULL else b"0") < 1 << 31
 
 
-def is_text_map(raw: bytes) -> bool:
-    """Tell whether a value decodes into a map of strings."""
-    if raw == _NULL:
-        return True
-    try:
-        return all(is_text(value.strip()) for _, value in _members(raw))
-    except UndecodableError:
-        return False
+def is_unsigned(raw: bytes) -> bool:
+    """Tell whether a value decodes into an unsigned 64-bit integer."""
+    return raw == _NULL or (raw.isdigit() and int(raw[:21]) < 1 << 64)
+
+
+def is_number(raw: bytes) -> bool:
+    """Tell whether a value decodes into a 64-bit float."""
+    return raw == _NULL or (raw[:1] in b"-0123456789" and math.isfinite(float(raw)))
+
+
+def is_operator(raw: bytes) -> bool:
+    """Tell whether a value decodes into the operator of a rule for tags, which takes no null.
+
+    Source: InfluxDB v2.9.1 tag.go (Operator.UnmarshalJSON).
+    """
+    return _text(raw) in {"equal", "notequal", "equalregex", "notequalregex"}
+
+
+def map_of(check: Check) -> Check:
+    """Make a check of a map, from one of its values."""
+
+    def is_map(raw: bytes) -> bool:
+        if raw == _NULL:
+            return True
+        try:
+            return all(check(value.strip()) for _, value in _members(raw))
+        except UndecodableError:
+            return False
+
+    return is_map
 
 
 def is_duration(raw: bytes) -> bool:
@@ -303,28 +326,80 @@ SOURCE: Final = _shape(
 )  # fmt: skip
 """Type Source of source.go."""
 
+
+def _shapes(check: Check, *names: str) -> Shape:
+    return {fold(name): check for line in names for name in line.split()}
+
+
+_QUERY: Final = _shape(
+    text=is_text, editMode=is_text, name=is_text,
+    builderConfig=struct(_shape(
+        buckets=list_of(is_text), functions=list_of(struct(_shape(name=is_text))),
+        tags=list_of(struct(_shape(
+            key=is_text, values=list_of(is_text), aggregateFunctionType=is_text,
+        ))),
+        aggregateWindow=struct(_shape(period=is_text, fillValues=is_boolean)),
+    )),
+)  # fmt: skip
+"""Types DashboardQuery and BuilderConfig of dashboard.go."""
+
 RULE: Final = _shape(
     id=is_id, name=is_text, description=is_text, endpointID=is_id, orgID=is_id, ownerID=is_id,
     taskID=is_id, type=is_text, createdAt=is_moment, updatedAt=is_moment,
     runbookLink=is_text, sleepUntil=is_moment, every=is_schedule, offset=is_schedule,
-    tagRules=list_of(is_object), statusRules=list_of(is_object), channel=is_text,
+    tagRules=list_of(struct(_shape(key=is_text, value=is_text, operator=is_operator))),
+    statusRules=list_of(struct(_shape(currentLevel=is_text, previousLevel=is_text))),
+    limit=is_integer, limitEvery=is_integer, channel=is_text,
     messageTemplate=is_text, parseMode=is_text, disableWebPagePreview=is_boolean,
 )  # fmt: skip
 """Type Base of notification/rule/rule.go, and what slack.go, pagerduty.go and telegram.go add."""
 
+
+def _is_threshold(raw: bytes) -> bool:
+    try:
+        kind = text_field(decode_fields(raw), "type")
+    except UndecodableError:
+        return False
+    return kind in {"lesser", "greater", "range"} and can_decode(raw, _THRESHOLD)
+
+
+_THRESHOLD: Final = _shape(
+    allValues=is_boolean, level=is_text, value=is_number, min=is_number, max=is_number,
+    within=is_boolean,
+)  # fmt: skip
+"""Type thresholdConfigDecode of notification/check/threshold.go."""
+
 CHECK: Final = _shape(
     id=is_id, name=is_text, description=is_text, orgID=is_id, ownerID=is_id, taskID=is_id,
     type=is_text, statusMessageTemplate=is_text, cron=is_text, every=is_schedule,
-    offset=is_schedule, createdAt=is_moment, updatedAt=is_moment,
+    offset=is_schedule, createdAt=is_moment, updatedAt=is_moment, query=struct(_QUERY),
+    tags=list_of(struct(_shape(key=is_text, value=is_text))), thresholds=list_of(_is_threshold),
+    timeSince=is_schedule, staleTime=is_schedule, reportZero=is_boolean, level=is_text,
 )  # fmt: skip
-"""Type Base of notification/check/check.go; type Custom has the first of them."""
+"""Type Base of notification/check/check.go, of which type Custom has the first, and what
+threshold.go and deadman.go add."""
 
 ENDPOINT: Final = _shape(
     id=is_id, name=is_text, description=is_text, orgID=is_id, status=is_text, type=is_text,
     url=is_text, clientURL=is_text, authMethod=is_text, method=is_text, contentTemplate=is_text,
-    createdAt=is_moment, updatedAt=is_moment,
+    createdAt=is_moment, updatedAt=is_moment, headers=map_of(is_text), token=is_text,
+    username=is_text, password=is_text, routingKey=is_text, channel=is_text,
 )  # fmt: skip
-"""Type Base of notification/endpoint/endpoint.go, and texts of http.go and pagerduty.go."""
+"""Type Base of notification/endpoint/endpoint.go, and what the files beside it add."""
+
+_STACK_EVENT: Final = _shape(
+    eventType=is_unsigned, name=is_text, description=is_text, sources=list_of(is_text),
+    urls=list_of(is_text), updatedAt=is_moment,
+    resources=list_of(struct(_shape(
+        apiVersion=is_text, id=is_text, kind=is_text, name=is_text,
+        associations=list_of(struct(_shape(kind=is_text, name=is_text))),
+    ))),
+)  # fmt: skip
+STACK: Final = {
+    **_STACK_EVENT,
+    **_shape(id=is_text, orgID=is_text, createdAt=is_moment, events=list_of(struct(_STACK_EVENT))),
+}
+"""Type entStack of pkger/store.go, whose IDs are base64."""
 
 DBRP: Final = _shape(
     id=is_id, database=is_text, retention_policy=is_text, default=is_boolean, virtual=is_boolean,
@@ -346,13 +421,66 @@ DASHBOARD: Final = _shape(
 )  # fmt: skip
 """Types Dashboard, Cell, CellProperty (32-bit integers) and DashboardMeta of dashboard.go."""
 
-VIEW: Final = _shape(
-    id=is_id, name=is_text,
-    properties=lambda raw: _is_known_view(raw) and can_decode(raw, _shape(type=is_text)),
+_AXIS: Final = _shape(
+    label=is_text, prefix=is_text, suffix=is_text, base=is_text, scale=is_text,
+    bounds=list_of(is_text),
 )  # fmt: skip
+_COLOR: Final = _shape(id=is_text, type=is_text, hex=is_text, name=is_text, value=is_number)
+_RENAMED: Final = _shape(internalName=is_text, displayName=is_text, visible=is_boolean)
+_VIEW: Final = {
+    **_shapes(
+        is_text,
+        "type note geom position timeFormat hoverDimension prefix suffix tickPrefix tickSuffix",
+        "xColumn yColumn upperColumn mainColumn lowerColumn xAxisLabel yAxisLabel xPrefix xSuffix",
+        "yPrefix ySuffix checkID mapStyle yLabelColumnSeparator",
+    ),
+    **_shapes(
+        is_boolean,
+        "showNoteWhenEmpty shadeBelow legendColorizeRows legendHide allowPanAndZoom",
+        "detectCoordinateFields",
+    ),
+    **_shapes(is_integer, "xTotalTicks yTotalTicks legendOrientationThreshold binCount"),
+    **_shapes(is_number, "xTickStart xTickStep yTickStart yTickStep legendOpacity zoom"),
+    **_shapes(
+        list_of(is_text),
+        "generateXAxisTicks generateYAxisTicks fillColumns symbolColumns yLabelColumns",
+        "ySeriesColumns",
+    ),
+    **_shape(
+        binSize=is_small_integer, xDomain=list_of(is_number), yDomain=list_of(is_number),
+        queries=list_of(struct(_QUERY)), axes=map_of(struct(_AXIS)),
+        decimalPlaces=struct(_shape(isEnforced=is_boolean, digits=is_small_integer)),
+        fieldOptions=list_of(struct(_RENAMED)),
+        tableOptions=struct(_shape(
+            verticalTimeAxis=is_boolean, sortBy=struct(_RENAMED), wrapping=is_text,
+            fixFirstColumn=is_boolean,
+        )),
+        staticLegend=struct(_shape(
+            colorizeRows=is_boolean, heightRatio=is_number, show=is_boolean, opacity=is_number,
+            orientationThreshold=is_integer, valueAxis=is_text, widthRatio=is_number,
+        )),
+    ),
+}  # fmt: skip
+"""What the types of views in dashboard.go have, which agree where they have the same."""
+_PLAIN_COLORS: Final = frozenset({"check", "heatmap", "scatter", "mosaic"})
+
+
+def _is_view(raw: bytes) -> bool:
+    try:
+        fields = decode_fields(raw)
+        shape, kind = text_field(fields, "shape"), text_field(fields, "type")
+    except UndecodableError:
+        return False
+    if shape == "empty":
+        return True
+    color = is_text if kind in _PLAIN_COLORS else struct(_COLOR)
+    return shape == "chronograf-v2" and can_decode(raw, {**_VIEW, "colors": list_of(color)})
+
+
+VIEW: Final = _shape(id=is_id, name=is_text, properties=_is_view)
 """Types View and ViewProperties of dashboard.go, of which each is decoded by its shape."""
 
-LABEL: Final = _shape(id=is_id, orgID=is_id, name=is_text, properties=is_text_map)
+LABEL: Final = _shape(id=is_id, orgID=is_id, name=is_text, properties=map_of(is_text))
 """Type Label of label.go."""
 
 
@@ -386,13 +514,6 @@ VARIABLE: Final = _shape(
     arguments=_is_arguments, createdAt=is_moment, updatedAt=is_moment,
 )  # fmt: skip
 """Types Variable, and VariableArguments with its own UnmarshalJSON, of variable.go."""
-
-
-def _is_known_view(raw: bytes) -> bool:
-    try:
-        return text_field(decode_fields(raw), "shape") in {"chronograf-v2", "empty"}
-    except UndecodableError:
-        return False
 
 
 def can_decode_runs(document: bytes) -> bool:

@@ -87,6 +87,11 @@ def _rekey(tx: MetaTx, table: str, key: str, new_key: str) -> None:
     put(tx, table, new_key, value)
 
 
+def _in_no_index(tx: MetaTx, made: FullStore) -> None:
+    _rekey(tx, USERS, made.bob, NOBODY)
+    drop(tx, "userindexv1", "bob")
+
+
 def _drop_org(tx: MetaTx, made: FullStore) -> None:
     """Delete "other" as a server before 2.9 does, and leave a task of it."""
     other = made.other_org
@@ -249,7 +254,12 @@ BREAKAGES: Final = (
     _b("user undecodable", "I6 H",
        lambda tx, m: put(tx, USERS, m.bob, GARBAGE), mended=False, levels=ALL_LEVELS),
     _b("user under a wrong key", "I6 H",
-       lambda tx, m: _rekey(tx, USERS, m.bob, NOBODY), mended=False),
+       lambda tx, m: _rekey(tx, USERS, m.bob, NOBODY), mended=True),
+    _b("user under a wrong key, by which the index has it", "I6 H",
+       lambda tx, m: change(tx, USERS, m.bob, id=NOBODY), mended=True),
+    _b("user under a wrong key, and in no index", "I6 H",
+       _in_no_index,
+       mended=False),
     _b("user without a name", "I6 H, I8 H",
        lambda tx, m: change(tx, USERS, m.bob, name=""), mended=True),
     _b("user with an empty status", "I7 M",
@@ -288,7 +298,7 @@ BREAKAGES: Final = (
     _b("organization undecodable", "I14 H",
        lambda tx, m: put(tx, ORGS, m.other_org, GARBAGE), mended=True),
     _b("organization under a wrong key", "I14 H",
-       lambda tx, m: _rekey(tx, ORGS, m.other_org, NOBODY), mended=False),
+       lambda tx, m: _rekey(tx, ORGS, m.other_org, NOBODY), mended=True),
     _b("organization without a name", "I14 H, I14 H",
        lambda tx, m: change(tx, ORGS, m.other_org, name=" \t"), mended=True),
     _b("record of an organization lost",
@@ -382,7 +392,7 @@ BREAKAGES: Final = (
     _b("authorization undecodable before 2.8", "I23 H",
        lambda tx, m: put(tx, AUTHS, m.reader, GARBAGE), mended=False, levels=(17, 18, 19, 20)),
     _b("authorization under a wrong key", "I23 H",
-       lambda tx, m: _rekey(tx, AUTHS, m.reader, NOBODY), mended=False),
+       lambda tx, m: _rekey(tx, AUTHS, m.reader, NOBODY), mended=True),
     _b("authorization with an odd status", "I23 F",
        lambda tx, m: change(tx, AUTHS, m.reader, status="gone"), mended=False),
     _b("hashed authorization with an odd status", "I23 M",
@@ -462,7 +472,7 @@ BREAKAGES: Final = (
     _b("task undecodable", "I27 F",
        lambda tx, _: put(tx, "tasksv1", TASK, GARBAGE), mended=False),
     _b("task under a wrong key", "I27 F",
-       lambda tx, _: change(tx, "tasksv1", TASK, id=NOBODY), mended=False),
+       lambda tx, _: change(tx, "tasksv1", TASK, id=NOBODY), mended=True),
     _b("task with an odd time", "I27 F",
        lambda tx, _: change(tx, "tasksv1", TASK, latestCompleted="yesterday"), mended=True),
     _b("task with an odd offset", "I27 F",
@@ -494,7 +504,7 @@ BREAKAGES: Final = (
     _b("DBRP mapping undecodable", "I28 M",
        lambda tx, _: put(tx, "dbrpv1", DBRP, GARBAGE), mended=False),
     _b("DBRP mapping under a wrong key", "I28 M",
-       lambda tx, _: change(tx, "dbrpv1", DBRP, id=NOBODY), mended=False),
+       lambda tx, _: change(tx, "dbrpv1", DBRP, id=NOBODY), mended=True),
     _b("DBRP mapping to no bucket", "I28 M",
        lambda tx, _: change(tx, "dbrpv1", DBRP, bucketID=NOBODY), mended=False),
     _b("DBRP mapping not in the index by database", "I28 M",
@@ -514,7 +524,7 @@ BREAKAGES: Final = (
     _b("1.x authorization undecodable", "I29 H",
        lambda tx, m: put(tx, LEGACY, m.legacy, GARBAGE), mended=False),
     _b("1.x authorization under a wrong key", "I29 H",
-       lambda tx, m: change(tx, LEGACY, m.legacy, id=NOBODY), mended=False),
+       lambda tx, m: change(tx, LEGACY, m.legacy, id=NOBODY), mended=True),
     _b("1.x authorization with an odd status", "I29 M",
        lambda tx, m: change(tx, LEGACY, m.legacy, status="gone"), mended=False),
     _b("1.x authorization without a name", "I29 L, I29 H",
@@ -563,11 +573,11 @@ BREAKAGES: Final = (
     _b("check index entry of nothing", "I32 M",
        lambda tx, m: put(tx, "checkindexv1", f"{m.org}gone", NOBODY), mended=False),
     _b("check under a wrong key", "I32 M",
-       lambda tx, _: change(tx, "checksv1", CHECK, id=NOBODY), mended=False),
+       lambda tx, _: change(tx, "checksv1", CHECK, id=NOBODY), mended=True),
     _b("dashboard under a wrong key", "I31 M", lambda tx, _: _rekey(
-        tx, "dashboardsv2", DASHBOARD, NOBODY), mended=False),
+        tx, "dashboardsv2", DASHBOARD, NOBODY), mended=True),
     _b("label under a wrong key", "I32 M",
-       lambda tx, _: _rekey(tx, "labelsv1", LABEL, NOBODY), mended=False),
+       lambda tx, _: _rekey(tx, "labelsv1", LABEL, NOBODY), mended=True),
     _b("scraper under a wrong key", "I32 M", lambda tx, m: put(tx, "scraperv2", NOBODY, {
            "id": CHECK, "name": "s", "type": "prometheus", "url": "u", "orgID": m.org,
        }), mended=False),

@@ -44,7 +44,7 @@ from recovery.services.access import token_facts
 from recovery.services.doctor.chart import Chart, text_of
 from recovery.services.doctor.finding import DEBRIS, Finding, Mend, Rule, Severity, spared
 from recovery.services.doctor.indexes import Adoption, Balance, IndexAudit, index_rules
-from recovery.services.doctor.records import unreadable, wrong_key
+from recovery.services.doctor.records import misplaced, unreadable, wrong_key
 from recovery.services.doctor.servers import ALL_SERVERS, FROM_2_8, Server
 
 TABLE: Final = "authorizationsv1"
@@ -258,7 +258,10 @@ class _Examiner:
                 yield _undecodable(chart, key, document)
             elif key != decoded[0].id.encode():
                 population.opaque.update((text_of(key), decoded[0].id))
-                yield WRONG_KEY.broken(TABLE, key)
+                entries = {self._tx.table(name).get(one) for name, one in _keys(decoded[0])}
+                yield misplaced(
+                    WRONG_KEY, self._tx, TABLE, key, decoded[0].id, entries.__contains__
+                )
             else:
                 yield from self._record(*decoded)
 

@@ -45,7 +45,9 @@ from recovery.services.doctor.finding import Finding, Mend, Rule, Severity, putt
 from recovery.services.doctor.indexes import Adoption, IndexAudit, index_rules
 from recovery.services.doctor.records import (
     BY_ITS_ID,
+    TAKES_KEY,
     hard_name,
+    misplaced,
     undecodable,
     unreadable,
     wrong_key,
@@ -183,8 +185,6 @@ MAKES_AGAIN: Final = (
     "retention period that the engine's catalogue has; its data are found again"
 )
 REPLACES: Final = f"{MAKES_AGAIN}; its description is then in the backup only"
-TAKES_KEY: Final = "repair gives it the ID that its key says, as the index does"
-TAKES_ID: Final = "repair puts it under its ID, as the index does"
 TAKES_OTHER_NAME: Final = (
     "repair leaves it alone, because writes and queries by that name work: asked for it, "
     "repair gives the bucket that name"
@@ -245,26 +245,13 @@ def _under_wrong_key(
 ) -> Iterator[Finding]:
     """Give a bucket whose key is not its ID, which goes by that of the two that the index names."""
     named = chart.tx.table(INDEX).get(f"{bucket.org_id}{bucket.name}".encode())
-    if named == key and parse_id(key) is not None:
-        finding = WRONG_KEY.broken(
-            TABLE, key, mend=putting(TABLE, key, bucket.rewritten({"id": text_of(key)})),
-            remedy=TAKES_KEY,
-        )  # fmt: skip
-        for one in compared:  # under its wrong ID
-            if one.number == NO_DATABASE.number:
-                finding = replace(finding, severity=one.severity, stopped=one.stopped)
-        yield finding
-        return
-    yield from compared
-    if named != bucket.id.encode() or chart.tx.table(TABLE).has(named):
-        yield WRONG_KEY.broken(TABLE, key)
-        return
-
-    def move(tx: MetaTx) -> None:
-        tx.table(TABLE).put(bucket.id.encode(), tx.table(TABLE).get(key) or b"")
-        tx.table(TABLE).delete(key)
-
-    yield WRONG_KEY.broken(TABLE, key, mend=move, remedy=TAKES_ID)
+    finding = misplaced(WRONG_KEY, chart.tx, TABLE, key, bucket.id, lambda one: one == named)
+    if finding.remedy != TAKES_KEY:
+        yield from compared
+    for one in compared:  # under its wrong ID
+        if finding.remedy == TAKES_KEY and one.number == NO_DATABASE.number:
+            finding = replace(finding, severity=one.severity, stopped=one.stopped)
+    yield finding
 
 
 def _bucket(chart: Chart, bucket: Bucket) -> Iterator[Finding]:

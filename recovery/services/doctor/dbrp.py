@@ -6,11 +6,13 @@ Source: spec influxdb-metadata sections 4.10, 13.2.
 """
 
 from collections.abc import Iterator
+from functools import partial
 from typing import Final
 
 import msgspec
 from msgspec.structs import replace
 
+from recovery.metastore.table import Table
 from recovery.model.gojson import (
     Fields,
     decode_fields,
@@ -106,6 +108,10 @@ class _Dbrp(msgspec.Struct, frozen=True):
     def database_key(self) -> bytes:
         return f"{self.org_id}{self.database}".encode("utf-8", "surrogateescape")
 
+    def entry(self, key: bytes) -> bytes:
+        """Give the entry by database of a mapping with this ID."""
+        return self.database_key + b"/" + key
+
 
 def examine_dbrp(chart: Chart) -> Iterator[Finding]:
     """Look at DBRP mappings, their indexes and defaults, after organizations and buckets."""
@@ -115,7 +121,8 @@ def examine_dbrp(chart: Chart) -> Iterator[Finding]:
     by_org = IndexAudit(chart.tx.table(BY_ORG), TABLE, INDEX, adopt=adopt)
     databases: dict[bytes, list[_Dbrp]] = {}
     homeless: set[str] = set()
-    for found in well_kept(TABLE, chart, population, _decode, RULES, DBRP):
+    named = partial(_is_named, chart.tx.table(BY_DATABASE))
+    for found in well_kept(TABLE, chart, population, _decode, RULES, DBRP, named):
         if isinstance(found, Finding):
             yield found
             continue
@@ -126,7 +133,7 @@ def examine_dbrp(chart: Chart) -> Iterator[Finding]:
         else:
             homeless.add(dbrp.id)
         if not dbrp.is_virtual:
-            in_database = dbrp.database_key + f"/{dbrp.id}".encode()
+            in_database = dbrp.entry(key)
             in_org = f"{dbrp.org_id}/{dbrp.id}".encode()
             if has_org or chart.tx.table(BY_DATABASE).get(in_database) == key:
                 by_database.want(in_database, key)
@@ -141,6 +148,10 @@ def examine_dbrp(chart: Chart) -> Iterator[Finding]:
     if chart.level >= LEVEL_BY_ORG:
         yield from by_org.findings(population)
     yield from _defaults(chart, databases, population, homeless)
+
+
+def _is_named(by_database: Table, dbrp: _Dbrp, key: bytes) -> bool:
+    return by_database.get(dbrp.entry(key)) == key
 
 
 def _defaults(

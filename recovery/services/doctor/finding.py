@@ -212,6 +212,19 @@ def deleting(*keys: tuple[str, bytes]) -> Mend:
     return delete
 
 
+def moving(table: str, key: bytes, new_key: bytes) -> Mend:
+    """Make a mend that puts a record under another key, unless one is there already."""
+
+    def move(tx: MetaTx) -> None:
+        records = tx.table(table)
+        document = records.get(key) or b""
+        records.delete(key)
+        if not records.has(new_key):
+            records.put(new_key, document)
+
+    return move
+
+
 def spared(finding: Finding) -> Finding:
     """Let a trace of a lost record be removed only where a person accepts the loss."""
     return replace(

@@ -109,7 +109,11 @@ def examine_legacy(chart: Chart) -> Iterator[Finding]:
     adopt = naming(TABLE, chart, decode_authorization, _has_name, remedies, field="token")
     index = chart.tx.table(INDEX)
     audit = IndexAudit(index, TABLE, NAMES, adopt=adopt)
-    for found in well_kept(TABLE, chart, population, _decode, RULES, SHAPE):
+
+    def is_named(record: Authorization, record_id: bytes) -> bool:
+        return record.token is not None and index.get(key_of(record.token)) == record_id
+
+    for found in well_kept(TABLE, chart, population, _decode, RULES, SHAPE, is_named):
         if isinstance(found, Finding):
             yield found
             continue

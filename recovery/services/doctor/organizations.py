@@ -120,12 +120,18 @@ def examine_organizations(chart: Chart) -> Iterator[Finding]:
     index = chart.tx.table(INDEX)
     audit = IndexAudit(index, TABLE, NAMES, adopt=adopt, orphan=orphan, revive=revive)
     rules = UNDECODABLE, WRONG_KEY
-    for found in well_kept(TABLE, chart, chart.orgs, decode_organization, rules, ORGANIZATION):
+
+    def is_named(org: Organization, org_id: bytes) -> bool:
+        return index.get(_name_key(org)) == org_id
+
+    for found in well_kept(
+        TABLE, chart, chart.orgs, decode_organization, rules, ORGANIZATION, is_named
+    ):
         if isinstance(found, Finding):
             yield _remaking(chart, found)
             continue
         key, org = found
-        name = index_name(org.name).encode("utf-8", "surrogateescape")
+        name = _name_key(org)
         if name:
             audit.want(name, key)
         else:
@@ -181,6 +187,10 @@ def _remaking(chart: Chart, finding: Finding) -> Finding:
 
 def _has_name(org: Organization) -> bool:
     return bool(index_name(org.name))
+
+
+def _name_key(org: Organization) -> bytes:
+    return index_name(org.name).encode("utf-8", "surrogateescape")
 
 
 def _open_setup(chart: Chart) -> Iterator[Finding]:

@@ -30,6 +30,7 @@ from recovery.model.goshape import (
     RULE,
     SCRAPER,
     SOURCE,
+    STACK,
     TELEGRAF,
     VARIABLE,
     VIEW,
@@ -38,7 +39,7 @@ from recovery.model.goshape import (
     require_decodable,
 )
 from recovery.model.ids import ID_LENGTH, Id, parse_id
-from recovery.services.doctor.chart import Chart, Population, text_of
+from recovery.services.doctor.chart import Chart, Population, as_id, text_of
 from recovery.services.doctor.finding import (
     DEBRIS,
     SPARED,
@@ -49,7 +50,7 @@ from recovery.services.doctor.finding import (
     spared,
 )
 from recovery.services.doctor.indexes import IndexAudit, IndexRules, index_rules
-from recovery.services.doctor.records import NO_SHAPE, taking_org, undecodable, well_kept, wrong_key
+from recovery.services.doctor.records import taking_org, undecodable, well_kept, wrong_key
 
 SECRETS: Final = "secretsv1"
 DASHBOARDS: Final = "dashboardsv2"
@@ -273,6 +274,7 @@ SHAPES: Final[dict[str, Shape]] = {
     RULES: RULE,
     "scraperv2": SCRAPER,
     "sourcesv1": SOURCE,
+    "v1_pkger_stacks": STACK,
 }
 """What a server wants to decode, where listing fails otherwise."""
 
@@ -411,8 +413,14 @@ def _indexed(chart: Chart, kind: _Kind, populations: dict[str, Population]) -> I
         wrong_key(kind.number, "a record", Severity.MEDIUM),
     )
     decode = partial(_decode, kind.table, kind.read)
-    shape = SHAPES.get(kind.table, NO_SHAPE)
-    for one in well_kept(kind.table, chart, population, decode, rules, shape):
+    shape = SHAPES[kind.table]
+
+    def is_named(record: _Named, record_id: bytes) -> bool:
+        wanted = _Named(as_id(text_of(record_id)), record.org_id, record.name)
+        entry = kind.key(wanted).encode("utf-8", "surrogateescape")
+        return index.has(entry) and kind.value(wanted) in {b"", index.get(entry)}
+
+    for one in well_kept(kind.table, chart, population, decode, rules, shape, is_named):
         if not isinstance(one, Finding):
             record = one[1]
             entry, value = kind.key(record).encode("utf-8", "surrogateescape"), kind.value(record)

@@ -5,6 +5,7 @@ one kind has. Must not live here: what only one kind can have.
 """
 
 from collections.abc import Callable, Collection, Iterator
+from functools import partial
 from typing import Final, TypeVar
 
 from msgspec.structs import replace
@@ -14,7 +15,7 @@ from recovery.metastore.transaction import MetaTx
 from recovery.model.authorization import Authorization
 from recovery.model.gojson import UndecodableError, patched
 from recovery.model.goshape import Shape, can_decode, readable
-from recovery.model.ids import ID_LENGTH, parse_id
+from recovery.model.ids import ID_LENGTH, Id, parse_id
 from recovery.model.organization import Organization
 from recovery.model.password import is_password_hash
 from recovery.model.user import User
@@ -25,6 +26,7 @@ from recovery.services.doctor.finding import (
     Rule,
     Severity,
     deleting,
+    moving,
     putting,
     spared,
 )
@@ -37,6 +39,8 @@ READABLE: Final = (
     "repair puts its ID back, which its key says, and takes those texts and times out that cannot "
     "be read and that nothing depends on"
 )
+TAKES_KEY: Final = "repair gives it the ID that its key says, as the index does"
+TAKES_ID: Final = "repair puts it under its ID, as the index does"
 LISTS_FAIL: Final = "each list of its kind that would show it ends with 400"
 BY_ITS_ID: Final = "give it another name, with its ID in the place of the first NAME"
 
@@ -98,6 +102,7 @@ def well_kept(
     decode: Callable[[bytes], RecordT],
     rules: tuple[Rule, Rule],
     shape: Shape,
+    is_named: Callable[[RecordT, bytes], bool] | None = None,
 ) -> Iterator[tuple[bytes, RecordT] | Finding]:
     """Walk the records of a bolt bucket.
 
@@ -105,6 +110,7 @@ def well_kept(
         population: Learns which there are.
         rules: That a record can be decoded, and that it is under its ID.
         shape: What a server decodes it into.
+        is_named: Tells of a record and an ID whether the index has the record by that ID.
 
     Yields:
         Key and record of each that is, and a finding for each that is not.
@@ -122,10 +128,38 @@ def well_kept(
             continue
         if key != record.id.encode():
             population.opaque.update((text_of(key), record.id))
-            yield rules[1].broken(table, key)
+            named = partial(is_named, record) if is_named is not None else _never
+            yield misplaced(rules[1], chart.tx, table, key, record.id, named)
             continue
         population.known.add(record.id)
         yield key, record
+
+
+def _never(_key: bytes) -> bool:
+    return False
+
+
+def misplaced(
+    rule: Rule,
+    tx: MetaTx,
+    table: str,
+    key: bytes,
+    record_id: Id,
+    is_named: Callable[[bytes], bool],
+) -> Finding:
+    """Give the finding that a record is not under its ID; an index tells which is right.
+
+    Args:
+        is_named: Tells of an ID whether the index has the record by it.
+    """
+    own, records = record_id.encode(), tx.table(table)
+    if is_named(own) and not is_named(key) and not records.has(own):
+        mend = moving(table, key, own)
+        return rule.broken(table, key, mend=mend, remedy=TAKES_ID)
+    if is_named(key) and not is_named(own) and parse_id(key) is not None:
+        fixed = patched(records.get(key) or b"", {"id": text_of(key)}, order=FIELDS)
+        return rule.broken(table, key, mend=putting(table, key, fixed), remedy=TAKES_KEY)
+    return rule.broken(table, key)
 
 
 def naming(

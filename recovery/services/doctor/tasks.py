@@ -24,9 +24,18 @@ from recovery.model.gojson import (
 from recovery.model.goshape import TASK, is_schedule, require_decodable
 from recovery.model.ids import ID_LENGTH, Id
 from recovery.services.doctor.chart import Chart, Population, text_of
-from recovery.services.doctor.finding import DEBRIS, Finding, Mend, Rule, Severity, deleting, spared
+from recovery.services.doctor.finding import (
+    DEBRIS,
+    Finding,
+    Mend,
+    Rule,
+    Severity,
+    deleting,
+    moving,
+    spared,
+)
 from recovery.services.doctor.indexes import Adoption, IndexAudit, index_rules
-from recovery.services.doctor.records import taking_org, unreadable
+from recovery.services.doctor.records import misplaced, taking_org, unreadable
 from recovery.services.doctor.servers import FROM_2_5, NO_SERVER, Server
 from recovery.services.doctor.startup import LOADED_TASKS, bad_runs, finds_itself
 
@@ -72,7 +81,6 @@ WRONG_KEY: Final = Rule(
     effect=f"listed, and not found by its ID; {STOPS}",
     remedy="repair cannot know which of the two is right: asked for by this number, it puts the "
     "task where its ID says, unless one is there already",
-    is_on_request=True,
 )
 NEVER_RUNS: Final = Rule(
     number="I27",
@@ -139,7 +147,7 @@ def examine_tasks(chart: Chart) -> Iterator[Finding]:
         if key != task.id.encode():
             tasks.opaque.update((text_of(key), task.id))
             is_found = finds_itself(chart.tx, document)
-            finding = WRONG_KEY.broken(TABLE, key, mend=_moving(key, task.id.encode()))
+            finding = _under_wrong_key(chart, task, key)
             yield chart.stopping(finding, NO_SERVER if is_found else stops)
             continue
         tasks.known.add(task.id)
@@ -150,6 +158,18 @@ def examine_tasks(chart: Chart) -> Iterator[Finding]:
         yield from _task(chart, task, stops, places)
     yield from audit.findings(tasks)
     yield from _runs(chart, tasks)
+
+
+def _under_wrong_key(chart: Chart, task: _Task, key: bytes) -> Finding:
+    index, own = chart.tx.table(INDEX), task.id.encode()
+
+    def is_named(task_id: bytes) -> bool:
+        return index.get(f"{task.org_id}/".encode() + task_id) == task_id
+
+    finding = misplaced(WRONG_KEY, chart.tx, TABLE, key, task.id, is_named)
+    if finding.mend is not None:
+        return finding
+    return replace(finding, mend=moving(TABLE, key, own), is_on_request=True)
 
 
 def _bad_runs(chart: Chart, task: _Task, stops: frozenset[Server]) -> Iterator[Finding]:
@@ -258,17 +278,6 @@ def _giving_up(key: bytes) -> Mend:
         _removing_runs(key)(tx)
 
     return give_up
-
-
-def _moving(key: bytes, task_id: bytes) -> Mend:
-    def move(tx: MetaTx) -> None:
-        table = tx.table(TABLE)
-        document = table.get(key) or b""
-        table.delete(key)
-        if not table.has(task_id):
-            table.put(task_id, document)
-
-    return move
 
 
 def _index_key(task: _Task) -> bytes:

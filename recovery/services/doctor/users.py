@@ -86,7 +86,12 @@ def examine_users(chart: Chart) -> Iterator[Finding]:
     remedies = TAKES_NAME, TAKES_OTHER_NAME
     adopt = naming(TABLE, chart, decode_user, lambda user: bool(user.name), remedies)
     audit = IndexAudit(chart.tx.table(INDEX), TABLE, NAMES, adopt=adopt)
-    for found in well_kept(TABLE, chart, chart.users, decode_user, RULES, USER):
+    index = chart.tx.table(INDEX)
+
+    def is_named(user: User, user_id: bytes) -> bool:
+        return index.get(_name_key(user)) == user_id
+
+    for found in well_kept(TABLE, chart, chart.users, decode_user, RULES, USER, is_named):
         if isinstance(found, Finding):
             yield found
             continue
