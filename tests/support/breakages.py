@@ -114,6 +114,11 @@ def _add_task(tx: MetaTx, org: str, owner: str) -> None:
     put(tx, "taskRunsv1", "0b00000000000001/latestCompleted", "{}")
 
 
+def _add_task_of_rule(tx: MetaTx, made: FullStore) -> None:
+    _add_task(tx, made.org, made.alice)
+    change(tx, "tasksv1", "0b00000000000001", type="slack", status="inactive")
+
+
 def _without_database(tx: MetaTx, bucket: str) -> None:
     """Take the entry of a bucket out of the catalogue, byte for byte."""
     catalogue = tx.catalogue.read() or b""
@@ -232,6 +237,7 @@ def _permission(**resource: str) -> list[dict[str, object]]:
     return [{"action": "read", "resource": resource}]
 
 
+ALL_BUCKETS: Final = _permission(type="buckets")
 ALL_LEVELS: Final = (17, 18, 19, 20, 21)
 
 BREAKAGES: Final = (
@@ -398,14 +404,17 @@ BREAKAGES: Final = (
     _b("hashed authorization with an odd status", "I23 M",
        lambda tx, m: change(tx, AUTHS, m.hashed, status="gone"), mended=False),
     _b("raw authorization that names no organization", "I24 F",
-       lambda tx, m: change(tx, AUTHS, m.reader, orgID=None, permissions=[]), mended=False),
+       lambda tx, m: change(tx, AUTHS, m.reader, orgID=None, permissions=ALL_BUCKETS),
+       mended=False),
     _b("raw authorization that names an organization in its permissions only", "I24 F",
        lambda tx, m: change(tx, AUTHS, m.reader, orgID=None), mended=True),
     _b("raw authorization that names no organization before 2.8", "I24 H",
-       lambda tx, m: change(tx, AUTHS, m.reader, orgID=None, permissions=[]), mended=False,
+       lambda tx, m: change(tx, AUTHS, m.reader, orgID=None, permissions=ALL_BUCKETS),
+       mended=False,
        levels=(17, 20)),
     _b("hashed authorization that names no organization", "I24 H",
-       lambda tx, m: change(tx, AUTHS, m.hashed, orgID=None, permissions=[]), mended=False),
+       lambda tx, m: change(tx, AUTHS, m.hashed, orgID=None, permissions=ALL_BUCKETS),
+       mended=False),
     _b("raw authorization without an ID", "I23 F",
        lambda tx, m: change(tx, AUTHS, m.reader, id=None), mended=True),
     _b("hashed authorization without an ID", "I23 H",
@@ -440,7 +449,8 @@ BREAKAGES: Final = (
     _b("stack of no organization", "I32 M",
        lambda tx, _: change(tx, "v1_pkger_stacks", STACK, orgID=NOBODY_IN_BASE64), mended=True),
     _b("authorization of no organization", "I24 H",
-       lambda tx, m: change(tx, AUTHS, m.hashed, orgID=NOBODY, permissions=[]), mended=False),
+       lambda tx, m: change(tx, AUTHS, m.hashed, orgID=NOBODY, permissions=ALL_BUCKETS),
+       mended=False),
     _b("token not in the index", "I25 H",
        lambda tx, _: drop(tx, RAW, READER_TOKEN), mended=True, levels=ALL_LEVELS),
     _b("hash not in the index, as after a downgrade", "I25 H",
@@ -600,11 +610,45 @@ BREAKAGES: Final = (
     _b("notification rule of no endpoint", "I32 M",
        lambda tx, m: put(tx, "notificationRulev1", NOBODY, {
            "id": NOBODY, "orgID": m.org, "type": "slack", "endpointID": NOBODY, "taskID": TASK,
+           "every": "1m",
        }), mended=False),
     _b("notification rule of no task", "I32 M",
        lambda tx, m: put(tx, "notificationRulev1", NOBODY, {
            "id": NOBODY, "orgID": m.org, "type": "slack", "endpointID": ENDPOINT, "taskID": NOBODY,
+           "every": "1m",
        }), mended=False),
+    _b("notification rule of no organization, whose task has one", "I32 M",
+       lambda tx, _: put(tx, "notificationRulev1", NOBODY, {
+           "id": NOBODY, "orgID": NOBODY, "type": "slack", "endpointID": ENDPOINT, "taskID": TASK,
+           "every": "1m",
+       }), mended=True),
+    _b("notification rule of another organization than its task", "I32 M",
+       lambda tx, m: put(tx, "notificationRulev1", NOBODY, {
+           "id": NOBODY, "orgID": m.other_org, "type": "slack", "endpointID": ENDPOINT,
+           "taskID": TASK, "every": "1m",
+       }), mended=False),
+    _b("task of a notification rule that is lost", "I32 M",
+       _add_task_of_rule, mended=False),
+    _b("1.x authorization that permits something unknown", "I29 M",
+       lambda tx, m: change(tx, LEGACY, m.legacy, permissions=_permission(type="moon")),
+       mended=False),
+    _b("empty permission list", "I23 M",
+       lambda tx, m: change(tx, AUTHS, m.reader, permissions=[]), mended=False),
+    _b("cell without an ID", "I31 M",
+       lambda tx, _: change(tx, "dashboardsv2", DASHBOARD, cells=[{"x": 1}]), mended=False),
+    _b("check of a threshold that is none", "I32 M",
+       lambda tx, _: change(tx, "checksv1", CHECK, thresholds=[{"type": "moon"}]), mended=False),
+    _b("check with a query that is cut short", "I32 M",
+       lambda tx, _: change(tx, "checksv1", CHECK, query={"text": "from(bucket:"}), mended=False),
+    _b("notification rule without an interval", "I32 M",
+       lambda tx, m: put(tx, "notificationRulev1", NOBODY, {
+           "id": NOBODY, "orgID": m.org, "type": "slack", "endpointID": ENDPOINT, "taskID": TASK,
+       }), mended=False),
+    _b("scraper of no organization, whose bucket has one", "I32 M",
+       lambda tx, m: put(tx, "scraperv2", NOBODY, {
+           "id": NOBODY, "name": "s", "type": "prometheus", "url": "u", "orgID": NOBODY,
+           "bucketID": m.bucket,
+       }), mended=True),
     _b("bucket with a field twice", "I15 F",
        lambda tx, m: put(tx, BUCKETS, m.bucket,
            (tx.table(BUCKETS).get(m.bucket.encode()) or b"")[:-1] + b',"type":"x"}'),
@@ -612,8 +656,9 @@ BREAKAGES: Final = (
     _b("notification rule undecodable", "I32 M",
        lambda tx, _: put(tx, "notificationRulev1", NOBODY, GARBAGE), mended=False),
     _b("notification rule of no type", "I32 M",
-       lambda tx, m: put(tx, "notificationRulev1", NOBODY, {"id": NOBODY, "orgID": m.org}),
-       mended=False),
+       lambda tx, m: put(tx, "notificationRulev1", NOBODY, {
+           "id": NOBODY, "orgID": m.org, "endpointID": ENDPOINT, "taskID": TASK, "every": "1m",
+       }), mended=False),
     _b("scraper undecodable", "I32 M",
        lambda tx, _: put(tx, "scraperv2", NOBODY, b""), mended=False),
     _b("source that names no organization", "I32 M",

@@ -138,7 +138,8 @@ def _fill(tx: MetaTx, made: FullStore) -> None:
     put(tx, "variablesv1", VARIABLE, _named(org, VARIABLE, "Var"))
     put(tx, "variablesindexv1", f"{org}var", VARIABLE)
     put(tx, "variableorgsv1", f"{org}{VARIABLE}", b"")
-    put(tx, "checksv1", CHECK, _named(org, CHECK, "Check") | {"type": "deadman"})
+    parts = {"type": "deadman", "timeSince": "90s", "staleTime": "1h", "taskID": TASK}
+    put(tx, "checksv1", CHECK, _named(org, CHECK, "Check") | parts)
     put(tx, "checkindexv1", f"{org}Check", CHECK)
     endpoint = _named(org, ENDPOINT, "End") | {"type": "slack"}
     put(tx, "notificationEndpointv1", ENDPOINT, endpoint)

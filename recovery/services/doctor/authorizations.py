@@ -99,15 +99,15 @@ TAKES_ORG: Final = (
 NO_PERMISSIONS: Final = Rule(
     number="I23",
     severity=Severity.MEDIUM,
-    problem="is an authorization without a permission list",
-    effect="listed with 64 blank permissions",
+    problem="is an authorization without permissions",
+    effect="it permits nothing, and may be listed with 64 blank permissions",
     remedy="repair cannot know what it permitted: make a new one, and delete it",
 )
 ODD_PERMISSION: Final = Rule(
     number="I23",
     severity=Severity.MEDIUM,
     problem="permits something that no server of this level knows",
-    effect="that permission has no effect",
+    effect="that permission has no effect; where it names a record, listing ends with 500",
     remedy="repair leaves it alone: a newer server may know it",
 )
 FOREIGN_PERMISSION: Final = Rule(
@@ -242,7 +242,7 @@ class _Examiner:
         self._hashed_audit = IndexAudit(hashed_index, TABLE, TOKENS, is_found=self._has_token)
         self._raw: Balance | IndexAudit = Balance(self._raw_index)
         self._hashed: Balance | IndexAudit = Balance(hashed_index)
-        self._judge = _Judge(chart.level)
+        self._judge = Judge(chart.level)
         self._has_entry = chart.tx.authorizations.index_check()
         self._usable: dict[tuple[object, ...], tuple[Server, ...]] = {}
 
@@ -303,7 +303,8 @@ class _Examiner:
         is_known = authorization.org_id is not None
         if is_known and judgement.org_ids and judgement.org_ids != {authorization.org_id}:
             yield FOREIGN_PERMISSION.broken(TABLE, authorization.id)
-        if authorization.permissions_json == b"null" and _lacks_permissions(authorization):
+        has_none = authorization.permissions_json == b"null" and _lacks_permissions(authorization)
+        if has_none or authorization.permissions_json == b"[]":
             yield NO_PERMISSIONS.broken(TABLE, authorization.id)
         has_user = chart.users.has(authorization.user_id)
         if authorization.user_id is None:
@@ -450,13 +451,14 @@ def standing_by_server(chart: Chart, authorization: Authorization) -> dict[Serve
     }
 
 
-class _Judge:
+class Judge:
     """Judges permission lists, each different one once.
 
     As in `OperatorClassifier`, the list met last is compared first: that costs a tenth of hashing.
     """
 
     def __init__(self, level: int) -> None:
+        """Know no list yet."""
         self._level = level
         self._classifier = OperatorClassifier(level=level)
         self._types = {*types_of_level(level), *((INSTANCE,) if level >= LEVEL_INSTANCE else ())}
@@ -464,6 +466,7 @@ class _Judge:
         self._known: dict[bytes, _Judgement] = {}
 
     def of(self, authorization: Authorization) -> _Judgement:
+        """Judge one record; raise `UndecodableError` where its list is none."""
         document = authorization.permissions_json
         last = self._last.get(len(document))
         if last is not None and last[0] == document:

@@ -35,7 +35,7 @@ from recovery.services.doctor.organizations import examine_organizations, examin
 from recovery.services.doctor.others import examine_others
 from recovery.services.doctor.schema import OF_MIGRATIONS, examine_schema
 from recovery.services.doctor.servers import Server
-from recovery.services.doctor.shards import examine_shards
+from recovery.services.doctor.shards import examine_absence, examine_shards
 from recovery.services.doctor.sqlite import examine_sqlite, sql_level
 from recovery.services.doctor.startup import note_stuck_orgs
 from recovery.services.doctor.surroundings import examine_surroundings
@@ -254,6 +254,8 @@ def examine(
         try:
             findings.extend(examine_records(chart))  # those before an error are kept
             findings.extend(examine_sqlite(chart, files.sqlite_path))
+            if files.engine_path is not None and not files.engine_path.exists():
+                findings.extend(examine_absence(chart))
             is_refused = any(one.number == OF_MIGRATIONS for one in findings)
         except StoreDamagedError:
             if not findings:

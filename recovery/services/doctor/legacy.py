@@ -12,7 +12,8 @@ from msgspec.structs import replace
 
 from recovery.model.authorization import ACTIVE, INACTIVE, Authorization, decode_authorization
 from recovery.model.goshape import AUTHORIZATION as SHAPE
-from recovery.services.doctor.authorizations import key_of
+from recovery.services.doctor.authorizations import ODD_PERMISSION as OF_TOKENS
+from recovery.services.doctor.authorizations import Judge, key_of
 from recovery.services.doctor.chart import Chart, Population, text_of
 from recovery.services.doctor.finding import DEBRIS, Finding, Rule, Severity
 from recovery.services.doctor.indexes import IndexAudit, index_rules
@@ -40,6 +41,7 @@ ODD_STATUS: Final = Rule(
     remedy="decide which of the two it is",
     operations=("v1-auth set-active", "v1-auth set-inactive"),
 )
+ODD_PERMISSION: Final = replace(OF_TOKENS, number="I29")
 NO_USER: Final = Rule(
     number="I29",
     severity=Severity.LOW,
@@ -113,6 +115,7 @@ def examine_legacy(chart: Chart) -> Iterator[Finding]:
     def is_named(record: Authorization, record_id: bytes) -> bool:
         return record.token is not None and index.get(key_of(record.token)) == record_id
 
+    judge = Judge(chart.level)
     for found in well_kept(TABLE, chart, population, _decode, RULES, SHAPE, is_named):
         if isinstance(found, Finding):
             yield found
@@ -120,6 +123,8 @@ def examine_legacy(chart: Chart) -> Iterator[Finding]:
         key, authorization = found
         if authorization.token is not None:
             audit.want(key_of(authorization.token), key)
+        if not judge.of(authorization).is_known:
+            yield ODD_PERMISSION.broken(TABLE, key)
         yield from _record(chart, authorization)
     yield from audit.findings(population)
     named = {text_of(value) for _, value in index.items()}

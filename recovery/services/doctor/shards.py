@@ -12,6 +12,7 @@ Source: spec influxdb-metadata section 4.9; InfluxDB v2.9.1 v1/services/meta/dat
 """
 
 from collections.abc import Collection, Iterator, Mapping
+from contextlib import suppress
 from typing import Final
 
 from msgspec.structs import replace
@@ -115,6 +116,15 @@ NO_SHARD_AT_ALL: Final = Rule(
     "engine's folder",
     remedy="repair leaves them alone: see that the right engine's folder is in place",
 )
+NO_FOLDER: Final = Rule(
+    number="I39",
+    severity=Severity.HIGH,
+    problem="has shards in the engine's catalogue, and the engine's folder is not there",
+    effect="influxd makes an empty folder, and finds none of the time series",
+    remedy="see that the disk of that folder is mounted, and that the store and influxd's "
+    "configuration belong together; a copy of the store alone is so",
+    is_advice=True,
+)
 LOST_SERIES: Final = Rule(
     number="I39",
     severity=Severity.HIGH,
@@ -151,6 +161,15 @@ NO_RECORD_WHOSE: Final = replace(
     operations=("bucket create",),
     is_on_request=False,
 )
+
+
+def examine_absence(chart: Chart) -> Iterator[Finding]:
+    """Look whether time series are missing, where the engine's folder is not in its place."""
+    table = chart.tx.table(CATALOGUE)
+    with suppress(CatalogueError):
+        catalogue = decode_catalogue((table.get(KEY) or b"") if table.is_there else b"")
+        if any(group.shard_ids for one in catalogue.databases for group in one.groups):
+            yield NO_FOLDER.broken(CATALOGUE)
 
 
 def examine_shards(chart: Chart) -> Iterator[Finding]:
