@@ -312,8 +312,6 @@ BREAKAGES: Final = (
        lambda tx, m: drop(tx, ORGS, m.other_org), mended=True),
     _b("organization name not in the index", "I14 H",
        lambda tx, _: drop(tx, "organizationindexv1", "other"), mended=True, levels=ALL_LEVELS),
-    _b("organization name of nobody", "I14 H",
-       lambda tx, _: put(tx, "organizationindexv1", "gone", NOBODY), mended=True),
     _b("organization name left by a deletion of blanks", "I14 H",
        lambda tx, m: put(tx, "organizationindexv1", "x", m.other_org), mended=False),
     _b("no bucket _monitoring", "I17 M", _no_system_bucket("_monitoring"), mended=True),
@@ -451,6 +449,8 @@ BREAKAGES: Final = (
     _b("authorization of no organization", "I24 H",
        lambda tx, m: change(tx, AUTHS, m.hashed, orgID=NOBODY, permissions=ALL_BUCKETS),
        mended=False),
+    _b("authorization of another organization than its permissions", "I23 M, I24 H",
+       lambda tx, m: change(tx, AUTHS, m.reader, orgID=NOBODY), mended=True),
     _b("token not in the index", "I25 H",
        lambda tx, _: drop(tx, RAW, READER_TOKEN), mended=True, levels=ALL_LEVELS),
     _b("hash not in the index, as after a downgrade", "I25 H",
@@ -609,8 +609,7 @@ BREAKAGES: Final = (
        lambda tx, _: change(tx, "checksv1", CHECK, every=7), mended=False),
     _b("notification rule of no endpoint", "I32 M",
        lambda tx, m: put(tx, "notificationRulev1", NOBODY, {
-           "id": NOBODY, "orgID": m.org, "type": "slack", "endpointID": NOBODY, "taskID": TASK,
-           "every": "1m",
+           "id": NOBODY, "orgID": m.org, "type": "slack", "taskID": TASK, "every": "1m",
        }), mended=False),
     _b("notification rule of no task", "I32 M",
        lambda tx, m: put(tx, "notificationRulev1", NOBODY, {
@@ -665,8 +664,6 @@ BREAKAGES: Final = (
        lambda tx, _: put(tx, "sourcesv1", NOBODY, {"id": NOBODY}), mended=False),
     _b("permission list that is none", "I23 F",
        lambda tx, m: change(tx, AUTHS, m.reader, permissions="canary"), mended=False),
-    _b("organization of blanks left by a deletion", "I14 H",
-       lambda tx, _: put(tx, "organizationindexv1", "spaces", NOBODY), mended=True),
     _b("stack undecodable", "I32 M",
        lambda tx, _: put(tx, "v1_pkger_stacks", STACK, GARBAGE), mended=False),
 )  # fmt: skip

@@ -314,25 +314,28 @@ class _Examiner:
             is_trace = chart.users.is_blank or authorization.user_id in chart.lost_users
             yield spared(finding) if is_trace else finding
         if authorization.org_id is None:
-            yield self._unwritable(self._without_org(authorization, judgement), authorization)
+            finding = self._without_org(NO_ORG_ID, authorization, judgement)
+            yield self._unwritable(finding, authorization)
         elif not chart.orgs.has(authorization.org_id):
-            yield NO_ORG.broken(TABLE, authorization.id)
+            yield self._without_org(NO_ORG, authorization, judgement)
         yield from self._token(authorization)
         self._count_access(authorization, judgement.level)
         if authorization.user_id is not None and judgement.level is not OperatorLevel.NONE:
             chart.users_with_tokens.add(authorization.user_id)
 
-    def _without_org(self, authorization: Authorization, judgement: _Judgement) -> Finding:
-        """Give an authorization that has lost the ID of its organization."""
+    def _without_org(
+        self, rule: Rule, authorization: Authorization, judgement: _Judgement
+    ) -> Finding:
+        """Give an authorization whose organization is not there, or that has lost the ID of it."""
         key, named = authorization.id.encode(), judgement.org_ids & self._chart.orgs.known
         if len(judgement.org_ids) != 1 or not named:
-            return NO_ORG_ID.broken(TABLE, key)
+            return rule.broken(TABLE, key)
 
         def put_back(tx: MetaTx) -> None:
             now = decode_authorization(tx.table(TABLE).get(key) or b"")
             tx.table(TABLE).put(key, now.rewritten({"orgID": next(iter(named))}))
 
-        finding = NO_ORG_ID.broken(TABLE, key, mend=put_back, remedy=TAKES_ORG)
+        finding = rule.broken(TABLE, key, mend=put_back, remedy=TAKES_ORG)
         return replace(finding, operations=())
 
     def _unwritable(self, finding: Finding, authorization: Authorization) -> Finding:

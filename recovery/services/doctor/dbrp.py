@@ -128,19 +128,21 @@ def examine_dbrp(chart: Chart) -> Iterator[Finding]:
             continue
         key, dbrp = found
         has_org = chart.orgs.has(dbrp.org_id)
+        in_database = dbrp.entry(key)
+        is_indexed = chart.tx.table(BY_DATABASE).get(in_database) == key
         if has_org:
             databases.setdefault(dbrp.database_key, []).append(dbrp)
         else:
             homeless.add(dbrp.id)
         if not dbrp.is_virtual:
-            in_database = dbrp.entry(key)
             in_org = f"{dbrp.org_id}/{dbrp.id}".encode()
-            if has_org or chart.tx.table(BY_DATABASE).get(in_database) == key:
+            if has_org or is_indexed:
                 by_database.want(in_database, key)
             if has_org or chart.tx.table(BY_ORG).get(in_org) == key:
                 by_org.want(in_org, key)
         if not has_org:
-            yield NO_ORG.broken(TABLE, dbrp.id)
+            # influxd leaves it where it deletes the organization and not the bucket.
+            yield replace(NO_ORG, is_advice=is_indexed).broken(TABLE, dbrp.id)
         elif not chart.buckets.has(dbrp.bucket_id):
             # influxd leaves a bucket's own mapping where it deletes the bucket.
             yield replace(NO_BUCKET, is_advice=dbrp.is_virtual).broken(TABLE, dbrp.id)

@@ -63,7 +63,7 @@ NO_ORG: Final = Rule(
     number="I29",
     severity=Severity.HIGH,
     problem="is a 1.x authorization of an organization that does not exist",
-    effect="the API does not list it",
+    effect="the API does not list it, and its name and password are of no use",
     remedy="repair leaves it alone: delete it",
     operations=("v1-auth delete",),
 )
@@ -123,8 +123,13 @@ def examine_legacy(chart: Chart) -> Iterator[Finding]:
         key, authorization = found
         if authorization.token is not None:
             audit.want(key_of(authorization.token), key)
-        if not judge.of(authorization).is_known:
+        judgement = judge.of(authorization)
+        if not judgement.is_known:
             yield ODD_PERMISSION.broken(TABLE, key)
+        if not chart.orgs.has(authorization.org_id):
+            # influxd leaves those of an organization that it deletes.
+            is_left = judgement.org_ids == {authorization.org_id}
+            yield replace(NO_ORG, is_advice=is_left).broken(TABLE, key)
         yield from _record(chart, authorization)
     yield from audit.findings(population)
     named = {text_of(value) for _, value in index.items()}
@@ -150,7 +155,5 @@ def _record(chart: Chart, authorization: Authorization) -> Iterator[Finding]:
         yield NO_USER_ID.broken(TABLE, authorization.id)
     elif not chart.users.has(authorization.user_id):
         yield NO_USER.broken(TABLE, authorization.id)
-    if not chart.orgs.has(authorization.org_id):
-        yield NO_ORG.broken(TABLE, authorization.id)
     if chart.tx.table(PASSWORDS).get(authorization.id.encode()) is None:
         yield NO_PASSWORD.broken(TABLE, authorization.id)

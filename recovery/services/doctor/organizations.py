@@ -7,10 +7,12 @@ Source: spec influxdb-metadata sections 4.3, 4.4, 4.8, 13.2.
 """
 
 from collections.abc import Iterator
+from functools import partial
 from typing import Final
 
 from msgspec.structs import replace
 
+from recovery.metastore.table import Table
 from recovery.metastore.transaction import MetaTx
 from recovery.model.bucket import SYSTEM_BUCKETS, TYPE_SYSTEM, SystemBucket
 from recovery.model.display import is_typeable
@@ -24,7 +26,15 @@ from recovery.model.organization import (
     index_name,
 )
 from recovery.services.doctor.chart import Chart, as_id, text_of
-from recovery.services.doctor.finding import Finding, Mend, Rule, Severity, putting, spared
+from recovery.services.doctor.finding import (
+    DEBRIS,
+    Finding,
+    Mend,
+    Rule,
+    Severity,
+    putting,
+    spared,
+)
 from recovery.services.doctor.indexes import Adoption, IndexAudit, index_rules
 from recovery.services.doctor.records import (
     BY_ITS_ID,
@@ -115,17 +125,16 @@ def examine_organizations(chart: Chart) -> Iterator[Finding]:
         return made
 
     def orphan(org_id: bytes, finding: Finding) -> Finding:
-        return spared(finding) if org_id in with_buckets else finding
+        if org_id in with_buckets:
+            return spared(finding)
+        return replace(finding, is_advice=True, is_on_request=True, remedy=DEBRIS)
 
     index = chart.tx.table(INDEX)
     audit = IndexAudit(index, TABLE, NAMES, adopt=adopt, orphan=orphan, revive=revive)
-    rules = UNDECODABLE, WRONG_KEY
-
-    def is_named(org: Organization, org_id: bytes) -> bool:
-        return index.get(_name_key(org)) == org_id
+    rules, named = (UNDECODABLE, WRONG_KEY), partial(_is_named, index)
 
     for found in well_kept(
-        TABLE, chart, chart.orgs, decode_organization, rules, ORGANIZATION, is_named
+        TABLE, chart, chart.orgs, decode_organization, rules, ORGANIZATION, named
     ):
         if isinstance(found, Finding):
             yield _remaking(chart, found)
@@ -187,6 +196,10 @@ def _remaking(chart: Chart, finding: Finding) -> Finding:
 
 def _has_name(org: Organization) -> bool:
     return bool(index_name(org.name))
+
+
+def _is_named(index: Table, org: Organization, org_id: bytes) -> bool:
+    return index.get(_name_key(org)) == org_id
 
 
 def _name_key(org: Organization) -> bytes:

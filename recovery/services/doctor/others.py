@@ -395,7 +395,8 @@ def _dangling(chart: Chart, reference: _Reference) -> Iterator[Finding]:
         is_seen = org_id is None or chart.orgs.has(org_id)
         home = None if stored is None else _ids(stored, "orgID")[0]
         if is_seen and stored is None and org_id is not None and dangling is not None:
-            yield dangling.broken(name, key)
+            is_left = target == ENDPOINTS and named is not None  # influxd deletes them unasked
+            yield replace(dangling, is_advice=is_left).broken(name, key)
         if is_seen and dangling is None:
             continue  # influxd takes a bucket of any organization
         if elsewhere is not None and home in chart.orgs.known and org_id not in {None, home}:
@@ -539,7 +540,7 @@ def _indexed(chart: Chart, kind: _Kind, populations: dict[str, Population]) -> I
         if not isinstance(one, Finding):
             record = one[1]
             entry, value = kind.key(record).encode("utf-8", "surrogateescape"), kind.value(record)
-            if chart.orgs.has(record.org_id) or index.get(entry) in {b"", value}:
+            if chart.orgs.has(record.org_id) or index.stored(entry) in {b"", value}:
                 audit.want(entry, value)
         elif is_new:
             yield one
