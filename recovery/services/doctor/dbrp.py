@@ -66,6 +66,13 @@ NO_BUCKET: Final = Rule(
     effect="1.x requests for its database fail",
     remedy="repair cannot know which bucket is meant: influx v1 dbrp update or delete",
 )
+NO_NAME: Final = Rule(
+    number="I28",
+    severity=Severity.MEDIUM,
+    problem="is a DBRP mapping without a database or a retention policy",
+    effect="1.x requests for it fail",
+    remedy="repair cannot know which was meant: influx v1 dbrp delete, and create it again",
+)
 INDEX: Final = index_rules(
     "I28",
     missing=(Severity.MEDIUM, "the DBRP mapping is not found by its database"),
@@ -100,6 +107,7 @@ class _Dbrp(msgspec.Struct, frozen=True):
     org_id: Id | None
     bucket_id: Id | None
     database: str
+    policy: str
     is_default: bool
     is_virtual: bool
     """A bucket's own mapping, stored by a PATCH of it, which makes no entry in the indexes."""
@@ -128,8 +136,7 @@ def examine_dbrp(chart: Chart) -> Iterator[Finding]:
             continue
         key, dbrp = found
         has_org = chart.orgs.has(dbrp.org_id)
-        in_database = dbrp.entry(key)
-        is_indexed = chart.tx.table(BY_DATABASE).get(in_database) == key
+        is_indexed = named(dbrp, key)
         if has_org:
             databases.setdefault(dbrp.database_key, []).append(dbrp)
         else:
@@ -137,19 +144,25 @@ def examine_dbrp(chart: Chart) -> Iterator[Finding]:
         if not dbrp.is_virtual:
             in_org = f"{dbrp.org_id}/{dbrp.id}".encode()
             if has_org or is_indexed:
-                by_database.want(in_database, key)
+                by_database.want(dbrp.entry(key), key)
             if has_org or chart.tx.table(BY_ORG).get(in_org) == key:
                 by_org.want(in_org, key)
-        if not has_org:
-            # influxd leaves it where it deletes the organization and not the bucket.
-            yield replace(NO_ORG, is_advice=is_indexed).broken(TABLE, dbrp.id)
-        elif not chart.buckets.has(dbrp.bucket_id):
-            # influxd leaves a bucket's own mapping where it deletes the bucket.
-            yield replace(NO_BUCKET, is_advice=dbrp.is_virtual).broken(TABLE, dbrp.id)
+        yield from _record(chart, dbrp, has_org=has_org, is_indexed=is_indexed)
     yield from by_database.findings(population)
     if chart.level >= LEVEL_BY_ORG:
         yield from by_org.findings(population)
     yield from _defaults(chart, databases, population, homeless)
+
+
+def _record(chart: Chart, dbrp: _Dbrp, *, has_org: bool, is_indexed: bool) -> Iterator[Finding]:
+    if not (dbrp.database and dbrp.policy):
+        yield NO_NAME.broken(TABLE, dbrp.id)
+    if not has_org:
+        # influxd leaves it where it deletes the organization and not the bucket.
+        yield replace(NO_ORG, is_advice=is_indexed).broken(TABLE, dbrp.id)
+    elif not chart.buckets.has(dbrp.bucket_id):
+        # influxd leaves a bucket's own mapping where it deletes the bucket.
+        yield replace(NO_BUCKET, is_advice=dbrp.is_virtual).broken(TABLE, dbrp.id)
 
 
 def _is_named(by_database: Table, dbrp: _Dbrp, key: bytes) -> bool:
@@ -209,6 +222,7 @@ def _decode(document: bytes) -> _Dbrp:
         org_id=id_field(fields, "orgID") or id_field(fields, "organization_id"),
         bucket_id=_bucket_id(fields),
         database=text_field(fields, "database"),
+        policy=text_field(fields, "retention_policy"),
         is_default=_is_true(fields, "default"),
         is_virtual=_is_true(fields, "virtual") and _bucket_id(fields) == id_field(fields, "id"),
     )

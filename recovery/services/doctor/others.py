@@ -50,6 +50,7 @@ from recovery.services.doctor.finding import (
     Rule,
     Severity,
     deleting,
+    moving,
     putting,
     spared,
 )
@@ -98,6 +99,21 @@ NO_CELL: Final = Rule(
     effect="nothing",
     remedy=SPARED,
     is_on_request=True,
+)
+LEFT_VIEW: Final = Rule(
+    number="I31",
+    severity=Severity.LOW,
+    problem="is a view of a cell that its dashboard does not have",
+    effect="nobody sees it; influxd leaves it where the cells of a dashboard are replaced",
+    remedy="repair leaves it alone: where cells are missing, restore a backup of the store",
+    is_advice=True,
+)
+BAD_MAPPING: Final = Rule(
+    number="I32",
+    severity=Severity.MEDIUM,
+    problem="is a label of something whose key is not made of two IDs",
+    effect="lists are without what it is a label of, and asking for that ends with 400",
+    remedy="repair puts it where its IDs say; asked for by this number, it removes what has none",
 )
 BAD_VIEW: Final = undecodable(
     "I31", "a view of a cell", "its dashboard ends with an error", Severity.MEDIUM
@@ -554,24 +570,27 @@ def _last_id(key: bytes, _value: bytes) -> bytes:
 def _views(chart: Chart, dashboards: Population) -> Iterator[Finding]:
     if not dashboards.is_there:
         return
-    for item in chart.tx.table(VIEWS).items():
-        key = item[0]
-        if not dashboards.has(text_of(key[:ID_LENGTH])):
-            yield spared(NO_CELL.broken(VIEWS, key[:ID_LENGTH], mend=deleting((VIEWS, key))))
-        elif not can_decode(item[1], VIEW):
-            yield BAD_VIEW.broken(VIEWS, key[:ID_LENGTH])
     views = chart.tx.table(VIEWS)
+    shown: set[bytes] = set()
     for key, document in chart.tx.table(DASHBOARDS).items():
-        if text_of(key) in dashboards.known and any(
-            cell is None or not views.has(key + cell.encode()) for cell in _cells(document)
-        ):
+        places = [key + (cell or "").encode() for cell in _cells(document)]
+        shown.update(places)
+        if text_of(key) in dashboards.known and not all(map(views.has, places)):
             yield NO_VIEW.broken(DASHBOARDS, key)
+    for key, document in views.items():
+        dashboard_id = text_of(key[:ID_LENGTH])
+        if not dashboards.has(dashboard_id):
+            yield spared(NO_CELL.broken(VIEWS, dashboard_id, mend=deleting((VIEWS, key))))
+        elif not can_decode(document, VIEW):
+            yield BAD_VIEW.broken(VIEWS, dashboard_id)
+        elif dashboard_id in dashboards.known and key not in shown:
+            yield LEFT_VIEW.broken(VIEWS, dashboard_id)
 
 
 def _cells(document: bytes) -> list[Id | None]:
     """Read the IDs of the cells of a dashboard; what is no list of cells has none."""
-    stored = decode_fields(document).get(fold("cells"))
     try:
+        stored = decode_fields(document).get(fold("cells"))
         cells = msgspec.json.decode(bytes(stored or b"null"), type=list[msgspec.Raw] | None)
         return [id_field(decode_fields(bytes(cell)), "id") for cell in cells or ()]
     except (msgspec.MsgspecError, UndecodableError):
@@ -580,9 +599,19 @@ def _cells(document: bytes) -> list[Id | None]:
 
 def _label_mappings(chart: Chart, labels: Population) -> Iterator[Finding]:
     named = {value for _, value in chart.tx.table("labelindexv1").items()}
-    for item in chart.tx.table(LABEL_MAPPINGS).items():
-        key = item[0]
-        if not labels.has(text_of(key[ID_LENGTH:])):
+    for key, document in chart.tx.table(LABEL_MAPPINGS).items():
+        if any(parse_id(part) is None for part in (key[:ID_LENGTH], key[ID_LENGTH:])):
+            yield _misplaced_mapping(key, document)
+        elif not labels.has(text_of(key[ID_LENGTH:])):
             mend = deleting((LABEL_MAPPINGS, key))
             finding = UNLABELLED.broken(LABEL_MAPPINGS, key[:ID_LENGTH], mend=mend)
             yield spared(finding) if key[ID_LENGTH:] in named else finding
+
+
+def _misplaced_mapping(key: bytes, document: bytes) -> Finding:
+    resource_id, label_id = _ids(document, "resourceID", "labelID")
+    if resource_id is None or label_id is None:
+        finding = BAD_MAPPING.broken(LABEL_MAPPINGS, mend=deleting((LABEL_MAPPINGS, key)))
+        return replace(finding, is_on_request=True)
+    mend = moving(LABEL_MAPPINGS, key, f"{resource_id}{label_id}".encode())
+    return BAD_MAPPING.broken(LABEL_MAPPINGS, mend=mend)
