@@ -210,7 +210,8 @@ def _show(
         output.aside(_of_tokens(tally.raw_count, rows.count, shows_tokens=tally.shows_tokens))
     has_none = is_all and not tally.full_count
     is_hash_shown = tally.shows_tokens and tally.raw_count < rows.count
-    if has_none or is_hash_shown:
+    # Where something is missing, the check that the warning names comes first.
+    if (has_none or is_hash_shown) and not inventory.facts.missing_buckets:
         from recovery.cli.hints import command_line, named_with  # noqa: PLC0415 # seldom needed
 
         named = named_with(options.bolt_path, options.ledger)
