@@ -34,6 +34,8 @@ class Case:
         gets_in: Whether somebody got in then; None where it did not start.
         base: The store that is broken; empty for that of the first campaign.
         server: Which server it was; by default 2.9.1 as it comes.
+        fails: What it refused to list or to show then, as `checks/ID/query`, and shows of the
+            store as it was.
     """
 
     name: str
@@ -42,6 +44,7 @@ class Case:
     gets_in: bool | None
     base: str = ""
     server: Server = Server.HASHING
+    fails: Sequence[str] = ()
 
 
 @lru_cache(maxsize=1)
@@ -69,6 +72,23 @@ def siblings() -> tuple[Case, ...]:
         )
         for one in map(json.loads, lines)
         for mode, (starts, gets_in) in one["servers"].items()
+    )
+
+
+@lru_cache(maxsize=1)
+def refusals() -> tuple[Case, ...]:
+    """Read the cases of the third campaign: what 2.9.1 refused to list or to show."""
+    lines = lzma.decompress((FOLDER / "refusals.jsonl.xz").read_bytes()).splitlines()
+    return tuple(
+        Case(
+            name=one["name"],
+            ops=one["ops"],
+            starts=one["starts"],
+            gets_in=one["gets_in"],
+            base="r29.",
+            fails=one["fails"],
+        )
+        for one in map(json.loads, lines)
     )
 
 
@@ -129,5 +149,5 @@ def _change_folder(folder: Path, name: str, texts: list[str]) -> None:
 
 
 def every(step: int) -> Iterator[Case]:
-    """Give every so many of the cases of both campaigns."""
-    yield from (*cases(), *siblings())[::step]
+    """Give every so many of the cases of all campaigns."""
+    yield from (*cases(), *siblings(), *refusals())[::step]

@@ -24,6 +24,7 @@ from recovery.metastore.store import FileProblem, MetaStore
 from recovery.metastore.transaction import MetaTx
 from recovery.model.ids import IdSource
 from recovery.ports import Clock, Rng
+from recovery.services.doctor.alerts import examine_alerts
 from recovery.services.doctor.authorizations import examine_authorizations
 from recovery.services.doctor.buckets import examine_buckets
 from recovery.services.doctor.chart import Access, Chart, Progress, Repairer
@@ -60,6 +61,7 @@ EXAMINERS: Final[tuple[Examiner, ...]] = (
     examine_tasks,
     examine_dbrp,
     examine_others,
+    examine_alerts,
 )
 """In the order in which each learns what the next ones need."""
 

@@ -137,8 +137,8 @@ def _is_wanted(chart: Chart, key: bytes) -> bool:
     A server that removes a membership, a user or an organization removes its entry as well.
     """
     resource_id, user_id = text_of(key[:ID_LENGTH]), text_of(key[ID_LENGTH:])
-    resources = {INSTANCE_ID, *chart.orgs.known, *chart.buckets.known}
-    return user_id in chart.users.known and resource_id in resources
+    is_there = chart.orgs.has(resource_id) or chart.buckets.has(resource_id)
+    return chart.users.has(user_id) and (is_there or resource_id == INSTANCE_ID)
 
 
 def _lost(finding: Finding) -> Finding:

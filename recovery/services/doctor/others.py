@@ -7,10 +7,9 @@ Source: spec influxdb-metadata sections 4.8, 4.11, 13.2.
 
 import base64
 import binascii
-import re
 from collections.abc import Callable, Iterator
 from functools import partial
-from typing import Final, NamedTuple
+from typing import Final
 
 import msgspec
 from msgspec.structs import replace
@@ -21,7 +20,6 @@ from recovery.model.gojson import (
     decode_fields,
     fold,
     id_field,
-    patched,
     required_id_field,
     text_field,
 )
@@ -42,6 +40,7 @@ from recovery.model.goshape import (
     require_decodable,
 )
 from recovery.model.ids import ID_LENGTH, Id, parse_id
+from recovery.services.doctor.alerts import CHECKS, ENDPOINTS, RULES, TYPES
 from recovery.services.doctor.chart import Chart, Population, as_id, text_of
 from recovery.services.doctor.finding import (
     DEBRIS,
@@ -51,11 +50,10 @@ from recovery.services.doctor.finding import (
     Severity,
     deleting,
     moving,
-    putting,
     spared,
 )
 from recovery.services.doctor.indexes import IndexAudit, IndexRules, index_rules
-from recovery.services.doctor.records import taking_org, undecodable, well_kept, wrong_key
+from recovery.services.doctor.records import ids_of, taking_org, undecodable, well_kept, wrong_key
 
 SECRETS: Final = "secretsv1"
 DASHBOARDS: Final = "dashboardsv2"
@@ -63,10 +61,6 @@ DASHBOARDS_BY_ORG: Final = "orgsdashboardsv1"
 VARIABLES_BY_ORG: Final = "variableorgsv1"
 VIEWS: Final = "dashboardcellviewsv1"
 LABELS: Final = "labelsv1"
-CHECKS: Final = "checksv1"
-ENDPOINTS: Final = "notificationEndpointv1"
-RULES: Final = "notificationRulev1"
-TASKS: Final = "tasksv1"
 LABEL_MAPPINGS: Final = "labelmappingsv1"
 DOTTED_CAPITAL_I: Final = "\N{LATIN CAPITAL LETTER I WITH DOT ABOVE}"
 
@@ -117,21 +111,6 @@ BAD_MAPPING: Final = Rule(
 )
 BAD_VIEW: Final = undecodable(
     "I31", "a view of a cell", "its dashboard ends with an error", Severity.MEDIUM
-)
-UNSCRIPTED: Final = Rule(
-    number="I32",
-    severity=Severity.MEDIUM,
-    problem="lacks a part of what its script is made of",
-    effect="asking for its script ends with 500, and so does a change; its task runs as before",
-    remedy="repair cannot know what it was: write all of it again, or delete it",
-)
-RULELESS: Final = Rule(
-    number="I32",
-    severity=Severity.MEDIUM,
-    problem="is a task of a check or a notification rule that is lost",
-    effect="it runs as before, and nothing leads to it",
-    remedy="repair cannot make the other one again: restore a backup of the store, or delete the "
-    "task by its ID",
 )
 UNLABELLED: Final = Rule(
     number="I32",
@@ -315,73 +294,6 @@ SHAPES: Final[dict[str, Shape]] = {
 
 PLAIN: Final = ((RULES, "notification rule"), ("scraperv2", "scraper"), ("sourcesv1", "source"))
 """Records without an index."""
-ENDPOINT_TYPES: Final = frozenset({"slack", "pagerduty", "http", "telegram"})
-TYPES: Final = {
-    RULES: ENDPOINT_TYPES,
-    ENDPOINTS: ENDPOINT_TYPES,
-    CHECKS: frozenset({"deadman", "threshold", "custom"}),
-}
-"""Source: InfluxDB v2.9.1 typeToRule, typeToEndpoint, typeToCheck of `notification`."""
-
-
-DURATIONS: Final = ("every", "timeSince", "staleTime")
-NEEDED: Final = {"threshold": {"every"}, "deadman": {"timeSince", "staleTime"}, RULES: {"every"}}
-"""Durations without which a kind of check, or a rule, has no script."""
-STRINGS: Final = re.compile(r'"(?:\\.|[^"\\])*"')
-PAIRS: Final = ("()", "[]", "{}")
-
-
-class _Reference(NamedTuple):
-    """A field that names another record.
-
-    Attributes:
-        table: Where the records are.
-        target: Where what it names has to be.
-        dangling: How bad it is when it is not there; None where influxd itself leaves that.
-        elsewhere: How bad it is when that is of another organization; None where an index tells.
-    """
-
-    table: str
-    field: str
-    target: str
-    dangling: Rule | None
-    elsewhere: Rule | None
-
-
-def _dangles(what: str, other: str, effect: str) -> Rule:
-    return Rule(
-        number="I32",
-        severity=Severity.MEDIUM,
-        problem=f"is a {what} whose {other} does not exist",
-        effect=effect,
-        remedy=f"repair cannot make it again: delete the {what}, and make it anew",
-    )
-
-
-def _is_elsewhere(what: str, other: str) -> Rule:
-    return Rule(
-        number="I32",
-        severity=Severity.MEDIUM,
-        problem=f"is a {what} of another organization than its {other}",
-        effect="the lists of its organization are without it",
-        remedy=f"repair gives it the organization of its {other}; asked for by this number, where "
-        "the other one exists too",
-    )
-
-
-NEVER_RUNS: Final = "it is left out of lists, and never runs"
-RULE_NAME: Final = "notification rule"
-REFERENCES: Final = (
-    _Reference(CHECKS, "taskID", TASKS, _dangles("check", "task", NEVER_RUNS), None),
-    _Reference(
-        RULES, "taskID", TASKS, _dangles(RULE_NAME, "task", NEVER_RUNS),
-        _is_elsewhere(RULE_NAME, "task"),
-    ),
-    _Reference(
-        RULES, "endpointID", ENDPOINTS, _dangles(RULE_NAME, "endpoint", "it notifies nobody"), None
-    ),
-    _Reference("scraperv2", "bucketID", "bucketsv1", None, _is_elsewhere("scraper", "bucket")),
-)  # fmt: skip
 
 
 def examine_others(chart: Chart) -> Iterator[Finding]:
@@ -391,104 +303,8 @@ def examine_others(chart: Chart) -> Iterator[Finding]:
     for kind in KINDS:
         yield from _indexed(chart, kind, populations)
     yield from _plain(chart)
-    for reference in REFERENCES:
-        yield from _dangling(chart, reference)
-    yield from _unscripted(chart)
-    yield from _ruleless(chart)
     yield from _views(chart, populations[DASHBOARDS])
     yield from _label_mappings(chart, populations[LABELS])
-
-
-def _dangling(chart: Chart, reference: _Reference) -> Iterator[Finding]:
-    """Look for records that name another one which is not there, or is of another organization."""
-    name, field, target, dangling, elsewhere = reference
-    if not chart.has_records(target):
-        return  # that all of them are gone is a finding of its own
-    for key, document in chart.tx.table(name).items():
-        named, org_id = _ids(document, field, "orgID")
-        stored = None if named is None else chart.tx.table(target).get(named.encode())
-        # A server that deletes an organization leaves all of them, and nobody sees them.
-        is_seen = org_id is None or chart.orgs.has(org_id)
-        home = None if stored is None else _ids(stored, "orgID")[0]
-        if is_seen and stored is None and org_id is not None and dangling is not None:
-            is_left = target == ENDPOINTS and named is not None  # influxd deletes them unasked
-            yield replace(dangling, is_advice=is_left).broken(name, key)
-        if is_seen and dangling is None:
-            continue  # influxd takes a bucket of any organization
-        if elsewhere is not None and home in chart.orgs.known and org_id not in {None, home}:
-            fixed = patched(document, {"orgID": home}, order=())
-            finding = elsewhere.broken(name, key, mend=putting(name, key, fixed))
-            yield replace(finding, is_on_request=is_seen)
-
-
-def _unscripted(chart: Chart) -> Iterator[Finding]:
-    """Look for checks and rules that lack what their script is made of."""
-    endpoints = chart.tx.table(ENDPOINTS)
-    for name in (CHECKS, RULES):
-        for key, document in chart.tx.table(name).items():
-            try:
-                fields = decode_fields(document)
-                kind = text_field(fields, "type")
-                endpoint_id = id_field(fields, "endpointID")
-                endpoint = endpoints.get((endpoint_id or "").encode())
-                is_made = name == CHECKS or endpoint is None or kind == _type_of(endpoint)
-                is_made = is_made and _has_parts(fields, kind if name == CHECKS else RULES)
-            except UndecodableError:
-                continue
-            if kind in TYPES[name] and not is_made:
-                yield UNSCRIPTED.broken(name, key)
-
-
-def _ruleless(chart: Chart) -> Iterator[Finding]:
-    """Look for tasks of checks and rules that are not there, which influxd deletes with them."""
-    if not all(chart.has_records(name) for name in (CHECKS, RULES)):
-        return
-    types = TYPES[CHECKS] | TYPES[RULES]
-    named: set[Id | None] = set()
-    for name in (CHECKS, RULES):
-        named.update(_ids(document, "taskID")[0] for _, document in chart.tx.table(name).items())
-    if None in named:
-        return  # what cannot be understood may name any of them
-    for key, document in chart.tx.table(TASKS).items():
-        task_id, org_id = _ids(document, "id", "orgID")
-        if task_id in named or org_id not in chart.orgs.known:
-            continue
-        if text_field(decode_fields(document), "type") in types:
-            yield RULELESS.broken(TASKS, key)
-
-
-def _type_of(document: bytes) -> str:
-    return text_field(decode_fields(document), "type")
-
-
-def _has_parts(fields: Fields, kind: str) -> bool:
-    """Tell whether a check has its durations, and a query that ends.
-
-    Source: InfluxDB v2.9.1 notification/check/threshold.go, deadman.go (GenerateFluxAST).
-    """
-    missing = {name for name in DURATIONS if bytes(fields.get(fold(name), b"null")) == b"null"}
-    empty = {name for name in DURATIONS if bytes(fields.get(fold(name), b"")) == b'""'}
-    if empty or missing & NEEDED.get(kind, set()):
-        return False
-    if kind not in {"threshold", "deadman"}:
-        return True
-    query = fields.get(fold("query"))
-    text = "" if query is None else text_field(decode_fields(bytes(query)), "text")
-    if kind == "threshold" and "_field" not in text:
-        return False
-    rest = STRINGS.sub("", text)
-    is_plain = "/" not in rest  # neither a comment nor a regular expression
-    is_paired = '"' not in rest and all(rest.count(one[0]) == rest.count(one[1]) for one in PAIRS)
-    return is_paired or not is_plain
-
-
-def _ids(document: bytes, *names: str) -> list[Id | None]:
-    """Read IDs of a record, which has none of them where it cannot be decoded."""
-    try:
-        fields = decode_fields(document)
-        return [id_field(fields, name) for name in names]
-    except UndecodableError:
-        return [None] * len(names)
 
 
 def _plain(chart: Chart) -> Iterator[Finding]:
@@ -609,7 +425,7 @@ def _label_mappings(chart: Chart, labels: Population) -> Iterator[Finding]:
 
 
 def _misplaced_mapping(key: bytes, document: bytes) -> Finding:
-    resource_id, label_id = _ids(document, "resourceID", "labelID")
+    resource_id, label_id = ids_of(document, "resourceID", "labelID")
     if resource_id is None or label_id is None:
         finding = BAD_MAPPING.broken(LABEL_MAPPINGS, mend=deleting((LABEL_MAPPINGS, key)))
         return replace(finding, is_on_request=True)

@@ -13,7 +13,7 @@ from msgspec.structs import replace
 from recovery.metastore.table import Identified
 from recovery.metastore.transaction import MetaTx
 from recovery.model.authorization import Authorization
-from recovery.model.gojson import UndecodableError, patched
+from recovery.model.gojson import UndecodableError, decode_fields, id_field, patched
 from recovery.model.goshape import Shape, can_decode, readable
 from recovery.model.ids import ID_LENGTH, Id, parse_id
 from recovery.model.organization import Organization
@@ -160,6 +160,15 @@ def misplaced(
         fixed = patched(records.get(key) or b"", {"id": text_of(key)}, order=FIELDS)
         return rule.broken(table, key, mend=putting(table, key, fixed), remedy=TAKES_KEY)
     return rule.broken(table, key)
+
+
+def ids_of(document: bytes, *names: str) -> list[Id | None]:
+    """Read IDs of a record, which has none of them where it cannot be decoded."""
+    try:
+        fields = decode_fields(document)
+        return [id_field(fields, name) for name in names]
+    except UndecodableError:
+        return [None] * len(names)
 
 
 def naming(

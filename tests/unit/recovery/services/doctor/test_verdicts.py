@@ -6,21 +6,26 @@ from pathlib import Path
 import pytest
 
 from recovery.discovery.candidate import Files
-from recovery.services.doctor.check import Outlook
+from recovery.services.doctor.check import Examination, Outlook
 from tests.support.doctor import examined, words
-from tests.support.verdicts import Case, break_store, cases, every, siblings
+from tests.support.verdicts import Case, break_store, cases, every, refusals, siblings
 
 STEP = 60
 """The default run takes a part of the cases that is spread over all kinds."""
+REFUSAL_STEP = 20
 
 
-def forecast(folder: Path, case: Case) -> Outlook:
+def examination(folder: Path, case: Case) -> Examination:
     """Break the store, and examine it with all that belongs to it."""
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir()
     store = break_store(folder, case)
     files = Files(sqlite_path=folder / "influxd.sqlite", engine_path=folder / "engine")
-    verdict = examined(store, files).verdict
+    return examined(store, files)
+
+
+def forecast(folder: Path, case: Case) -> Outlook:
+    verdict = examination(folder, case).verdict
     forecasts = {one.server: one.outlook for one in (verdict.likely, *verdict.others)}
     # The first campaign has stores that 2.9.1 migrates, or of which it reads no level.
     return forecasts[case.server] if case.base else verdict.outlook
@@ -39,9 +44,9 @@ def wrong(folder: Path, chosen: list[Case]) -> list[str]:
 def test_nothing_is_found_in_the_store_before_it_is_broken(tmp_path: Path) -> None:
     store = break_store(tmp_path, Case(name="whole", ops=[], starts=True, gets_in=True))
     files = Files(sqlite_path=tmp_path / "influxd.sqlite")
-    examination = examined(store, files)
-    assert words(examination) == ()
-    assert examination.advice == ()
+    whole = examined(store, files)
+    assert words(whole) == ()
+    assert whole.advice == ()
 
 
 def test_a_part_of_the_forecasts_is_what_the_server_did(tmp_path: Path) -> None:
@@ -50,9 +55,25 @@ def test_a_part_of_the_forecasts_is_what_the_server_did(tmp_path: Path) -> None:
     assert wrong(tmp_path / "store", chosen) == []
 
 
+def silent(folder: Path, chosen: list[Case]) -> list[str]:
+    refused = [one for one in chosen if one.fails]
+    assert refused
+    return [one.name for one in refused if not examination(folder, one).findings]
+
+
+def test_a_part_of_what_the_server_refuses_to_show_has_a_finding(tmp_path: Path) -> None:
+    assert silent(tmp_path / "store", list(refusals()[::REFUSAL_STEP])) == []
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(900)
+def test_whatever_the_server_refuses_to_show_has_a_finding(tmp_path: Path) -> None:
+    assert silent(tmp_path / "store", list(refusals())) == []
+
+
 @pytest.mark.slow
 @pytest.mark.timeout(900)
 def test_every_forecast_is_what_the_server_did(tmp_path: Path) -> None:
     assert len(cases()) > 2000
     assert len(siblings()) > 1000
-    assert wrong(tmp_path / "store", [*cases(), *siblings()]) == []
+    assert wrong(tmp_path / "store", [*cases(), *siblings(), *refusals()]) == []
