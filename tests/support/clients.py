@@ -80,11 +80,19 @@ def _curl() -> list[str]:
     return ["bash", str(FOLDER / "curl_client.sh")]
 
 
+def _influx() -> list[str]:
+    for program in ("bash", "influx", "jq"):  # no registry has the influx CLI
+        if shutil.which(program) is None:
+            raise AbsentError(f"no {program} on PATH")
+    return ["bash", str(FOLDER / "influx_client.sh")]
+
+
 CLIENTS: Final[dict[str, Callable[[], list[str]]]] = {
     "python": _python,
     "javascript": _javascript,
     "go": _go,
     "curl": _curl,
+    "influx": _influx,
 }
 KINDS: Final = ("fresh", "odd")
 """A store as a first set-up leaves it, and one that is full of odd names."""
