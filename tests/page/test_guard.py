@@ -237,8 +237,10 @@ def test_a_user_sees_and_does_what_a_session_of_influxdb_may(
     bob = Visitor(served, enter=False)
     assert bob.sign_in("bob", "canary-password").location == "/"
     assert "session of bob" in bob.get("/").text
-    listed = bob.get("/tokens").text
+    listed = bob.get("/tokens").text + bob.get("/").text
     assert "alice's Token" not in listed
+    links = [link for link in bob.get("/").links if not link.startswith("#")]
+    assert {link: bob.get(link).status for link in links} == dict.fromkeys(links, 200)
     for path in (
         "/doctor",
         "/ledger",
@@ -301,6 +303,11 @@ def test_reading_only_says_so_and_offers_no_change(tmp_path: Path) -> None:
         page = visitor.get(f"/tokens/{made.reader}")
         assert "reading only" in page.text
         assert [form.action for form in page.forms] == ["/leave"]
+        for path in ("/", "/tokens", f"/users/{made.bob}", "/tokens/new/read-write"):
+            page = visitor.get(path)
+            offered = [one for one in page.links if one.endswith("/password")]
+            offered += [one for one in page.links if "/new" in one and one != path]
+            assert (offered, '"save"' in page.body) == ([], False), path
         path = "/tokens/new/operator"
         reply = visitor.fill(path, path, {"act": "save", "understood": "1"})
         assert (reply.status, "open for reading only" in reply.text) == (503, True)

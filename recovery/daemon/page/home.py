@@ -10,7 +10,8 @@ from typing import NamedTuple
 
 from recovery.daemon.answer import Answer
 from recovery.daemon.page.render import count, own_path, redirect
-from recovery.daemon.page.visit import NAVIGATION, Visit
+from recovery.daemon.page.tokens import readable
+from recovery.daemon.page.visit import Visit
 from recovery.daemon.page.words import Place, record_of
 from recovery.services.doctor.check import Outlook
 from recovery.services.stores.info import sign_ins
@@ -74,7 +75,8 @@ def verdict_of(visit: Visit, *, is_asked_for: bool) -> Verdict:
 def show(visit: Visit) -> Answer:
     """Show what somebody wants to know who has just come in."""
     index = visit.page.book.tokens()
-    operators = [row for row in index.rows.values() if row.is_operator]
+    rows = readable(visit, index.rows.values())
+    operators = [row for row in rows if row.is_operator]
     known = visit.page.book.rights(visit.tx)
     signing = list(sign_ins(visit.tx, known)) if visit.is_operator else []
     able = [one for one in signing if not one.obstacles]
@@ -88,13 +90,13 @@ def show(visit: Visit) -> Answer:
         able_count=len(able),
         unable=[one for one in signing if one.obstacles][:SIGN_INS_SHOWN],
         unable_count=len(signing) - len(able),
-        token_count=len(index.rows),
+        token_count=len(rows),
     )
 
 
 def keys(visit: Visit) -> Answer:
     """Show the keys that the script knows."""
-    return visit.screen("keys.html", pages=NAVIGATION)
+    return visit.screen("keys.html", pages=visit.places)
 
 
 def keep_open(visit: Visit) -> Answer:

@@ -8,6 +8,7 @@ Invariants: no token's value is shown, also where the store holds it.
 Source: spec admin-daemon 4.2 and 4.8.
 """
 
+from collections.abc import Iterable
 from typing import Final, NamedTuple
 from urllib.parse import urlencode
 
@@ -50,9 +51,7 @@ def list_tokens(visit: Visit) -> Answer:
         text=visit.asked.line("find").strip(),
         organization_id=visit.organization_of(visit.asked, "organization") or "",
     )
-    rows = index.sorted_by(name, is_descending=sort.startswith("-"))
-    if not visit.is_operator:
-        rows = [row for row in rows if _may_read(visit, row)]
+    rows = readable(visit, index.sorted_by(name, is_descending=sort.startswith("-")))
     total = len(rows)
     if wanted.text or wanted.organization_id:
         rows = wanted.chosen(rows)
@@ -79,13 +78,20 @@ _SORTED_COLUMNS: Final = (
 )
 
 
-def _may_read(visit: Visit, row: TokenRow) -> bool:
-    return visit.may(
-        "read authorization",
-        one=Id(row.id),
-        org=Id(row.organization_id) if row.organization_id else None,
-        user=Id(row.user_id) if row.user_id else None,
-    )
+def readable(visit: Visit, rows: Iterable[TokenRow]) -> list[TokenRow]:
+    """Give the tokens that may be read."""
+    if visit.is_operator:
+        return list(rows)
+    return [
+        row
+        for row in rows
+        if visit.may(
+            "read authorization",
+            one=Id(row.id),
+            org=Id(row.organization_id) if row.organization_id else None,
+            user=Id(row.user_id) if row.user_id else None,
+        )
+    ]
 
 
 def _heading(title: str, name: str, sort: str, kept: dict[str, str]) -> Heading:

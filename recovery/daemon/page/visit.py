@@ -72,6 +72,9 @@ NAVIGATION: Final = (
     ("/ledger", "Ledger", "l"),
 )
 
+OPEN_TO_ALL: Final = 3
+"""So many of them show to each user what is its own; the others are for operators."""
+
 
 class Lifetime(Protocol):
     """How long the daemon goes on."""
@@ -154,6 +157,11 @@ class Visit:
     def is_operator(self) -> bool:
         """Whether everything may be done."""
         return self.rights.is_operator(self.tx.level)
+
+    @property
+    def places(self) -> tuple[tuple[str, str, str], ...]:
+        """The pages that may be looked at: path, title, key."""
+        return NAVIGATION if self.is_operator else NAVIGATION[:OPEN_TO_ALL]
 
     def id(self, name: str = "id") -> Id:
         """Read an ID of the path; raise `ApiError` when it is none, as no page has it then."""
@@ -398,7 +406,7 @@ class Visit:
         remaining_s = self.page.lifetime.remaining_s(self.now_s)
         top = f"/{self.path.split('/')[1]}"
         return {
-            "navigation": NAVIGATION,
+            "navigation": self.places,
             "here_path": self.path,
             "here": "/organizations" if top == "/buckets" else top,
             "store_path": str(facts.path),
