@@ -62,7 +62,7 @@ class Row:
 
 ROWS = [
     Row("iterate_first", "ns/key", 1e9, ""),
-    Row("iterate", "ns/key", 1e9, "<= 1.2 x floor, boltdb >= 3 x ours"),
+    Row("iterate", "ns/key", 1e9, "<= 1.3 x floor, boltdb >= 3 x ours"),
     Row("get", "us", 1e6, "<= 5 x bbolt"),
     Row("get_again", "us", 1e6, ""),
     Row("commit", "us", 1e6, "<= 3 x bbolt"),
