@@ -20,6 +20,7 @@ from collections.abc import Mapping, Sequence
 from typing import Final
 
 import msgspec
+from msgspec.structs import replace
 
 from recovery.model.gojson import (
     MOST_TIMES,
@@ -125,8 +126,25 @@ class Authorization(msgspec.Struct, frozen=True, eq=False):
         return patched(self.document, changes, order=FIELDS)
 
     def with_status(self, status: str, *, now: str) -> "Authorization":
-        """Give it another status; `now` is by `format_time`."""
-        return decode_authorization(self.rewritten({"status": status, "updatedAt": now}))
+        """Give it another status, "active" or "inactive"; `now` is by `format_time`."""
+        around = self._around_list()
+        if around is None:
+            return decode_authorization(self.rewritten({"status": status, "updatedAt": now}))
+        head, tail = around
+        before, between = self.document[: head.start(4)], self.document[head.end(4) : tail.start(2)]
+        document = b'%b%b%b%b"}' % (before, status.encode(), between, now.encode())
+        return replace(self, status=status, updated_at=now, document=document)
+
+    def _around_list(self) -> tuple[re.Match[bytes], re.Match[bytes]] | None:
+        """Match what is around the permissions as servers write it; None where it lies otherwise.
+
+        In such a record a field is changed at its place. To take it apart takes ten times as long.
+        """
+        head = _HEAD.match(self.document)
+        if head is None or not self.document.startswith(self.permissions_json, head.end()):
+            return None
+        tail = _TAIL.match(self.document, head.end() + len(self.permissions_json))
+        return None if tail is None else (head, tail)
 
     def with_token(
         self,
@@ -143,14 +161,8 @@ class Authorization(msgspec.Struct, frozen=True, eq=False):
             now: When it is made anew, by `format_time`; None to keep its times.
         """
         new_id = new_id or self.id
-        head = _HEAD.match(self.document)
-        end = 0 if head is None else head.end() + len(self.permissions_json)
-        tail = _TAIL.match(self.document, end)
-        if (
-            head is None
-            or tail is None
-            or not self.document.startswith(self.permissions_json, head.end())
-        ):
+        around = self._around_list()
+        if around is None:
             changes: dict[str, Json] = {
                 "id": new_id,
                 "token": None if token is None else token.reveal(),
@@ -159,14 +171,15 @@ class Authorization(msgspec.Struct, frozen=True, eq=False):
             if now is not None:
                 changes |= {"createdAt": now, "updatedAt": now}
             return decode_authorization(self.rewritten(changes))
+        head, tail = around
         created_at, updated_at = (now, now) if now else (self.created_at, self.updated_at)
         parts = [f'{{"id":"{new_id}",'.encode()]
         for name, secret in ((b"token", token), (b"hashedToken", hashed)):
             if secret is not None:
                 parts.append(b'"%b":%b,' % (name, encode_text(secret.reveal())))
-        parts.append(self.document[head.start(4) - len('"status":"') : end])
+        parts.append(self.document[head.start(4) - len('"status":"') : tail.start()])
         parts.append(f',"createdAt":"{created_at}","updatedAt":"{updated_at}"}}'.encode())
-        return msgspec.structs.replace(
+        return replace(
             self,
             id=new_id,
             token=token,

@@ -354,7 +354,7 @@ def test_a_decoder_of_many_is_not_misled_by_a_damaged_byte() -> None:
 )
 @pytest.mark.parametrize("is_raw", [False, True])
 @pytest.mark.parametrize("is_anew", [False, True])
-def test_another_token_or_hash_is_put_in_as_any_field_is_changed(
+def test_a_field_changed_at_its_place_is_as_if_the_record_had_been_taken_apart(
     document: bytes, *, is_raw: bool, is_anew: bool
 ) -> None:
     before = decode_authorization(document)
@@ -364,11 +364,14 @@ def test_another_token_or_hash_is_put_in_as_any_field_is_changed(
         "hashedToken": None if is_raw else text,
     }
     token, hashed = (Secret(text), None) if is_raw else (None, Secret(text))
+    now, new_id = "2026-11-30T12:00:00Z", Id("00000000000000aa")
     if is_anew:
-        now, new_id = "2026-11-30T12:00:00Z", Id("00000000000000aa")
         changes |= {"id": new_id, "createdAt": now, "updatedAt": now}
         after = before.with_token(token, hashed, new_id=new_id, now=now)
     else:
         after = before.with_token(token, hashed)
     assert after.document == before.rewritten(changes)
     assert _facts(after) == _facts(decode_authorization(after.document))
+    idle = before.with_status("inactive", now=now)
+    assert idle.document == before.rewritten({"status": "inactive", "updatedAt": now})
+    assert _facts(idle) == _facts(decode_authorization(idle.document))
