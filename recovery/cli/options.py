@@ -145,9 +145,7 @@ def add_listing(command: "Parser", *, what: str, sorts: tuple[str, ...]) -> None
         metavar="COLUMN",
         help=f"sort by {', '.join(sorts[:-1])} or {sorts[-1]} (default: by ID)",
     )
-    command.add_argument(
-        "--reverse", action="store_true", help="begin at the other end (default: do not)"
-    )
+    command.add_argument("--reverse", action="store_true", help="in reverse order (default: not)")
     command.add_argument(
         "--limit",
         type=int,

@@ -441,9 +441,11 @@ def _misplaced(word: str, command: Parser, parser: Parser) -> UsageError:
 
 def _owners(name: str, command: Parser, parser: Parser) -> str | None:
     """Say which commands have an option, where they are few and none of them takes away."""
-    owners = [other.prog for other in commands(parser) if name in other.options]
     noun = command.prog.split()[1:2]
-    owners = [prog for prog in owners if prog.split()[1:2] == noun] or owners
+    having = [other for other in commands(parser) if name in other.options]
+    owners = [other.prog for other in having if other.prog.split()[1:2] == noun] or [
+        other.prog for other in having if "--yes" not in other.options
+    ]
     is_harmless = name not in GRANTING and not any(
         prog.count(" ") == 1 or prog.split()[-1] in _TAKING_AWAY for prog in owners
     )

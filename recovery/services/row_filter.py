@@ -7,6 +7,7 @@ Invariants: without a wish the rows go through as they come, none is held. A rec
 and is not there is an error, before anything has been shown.
 """
 
+import sys
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from itertools import chain, islice
@@ -102,8 +103,8 @@ class FilteredRows(Generic[Row]):
 
     def __iter__(self) -> Iterator[Row]:
         """Go through the rows."""
-        begin = self._wanted.offset
-        end = begin + self._wanted.limit if self._wanted.limit else None
+        begin = min(self._wanted.offset, sys.maxsize)  # more is as good as all
+        end = min(begin + self._wanted.limit, sys.maxsize) if self._wanted.limit else None
         for row in islice(self._rows, begin, end):
             self.count += 1
             yield row

@@ -182,7 +182,8 @@ def retention_ns(text: str, option: str = "--retention") -> int:
         return 0
     raise UsageError(
         problem=f"{option} {displayed(text)} is no time of at least one hour",
-        hint="use something like 72h, 30d or 8w, or 0 to keep data without end",
+        hint="use something like 72h, 30d or 8w"
+        + (", or 0 to keep data without end" if option == "--retention" else ""),
     )
 
 

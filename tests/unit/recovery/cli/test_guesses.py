@@ -166,6 +166,8 @@ def test_what_only_a_server_does_is_told_so(word: str) -> None:
         ("auth delete --except 1", "did you mean --all-but?"),
         ("auth list --grep x", "did you mean --match?"),
         ("user rename a --to b", "did you mean --new-name?"),
+        ("setup --level 20", "type influx-recovery setup --help"),
+        ("auth list --max 5", "did you mean --limit?"),
         ("auth create-operator ßßorg main", "did you mean --org?"),
         ("auth create-operator __username a", "did you mean --username?"),
         ("auth create --org main ))operator", "type influx-recovery auth create --help"),

@@ -53,6 +53,8 @@ def rows(wanted: RowFilter) -> FilteredRows[_Row]:
         ("Cba", RowFilter(sort="retention_ns")),
         ("aCb", RowFilter(is_reversed=True)),
         ("bC", RowFilter(limit=2)),
+        ("", RowFilter(offset=10**30)),
+        ("Ca", RowFilter(offset=1, limit=10**30)),
         ("Ca", RowFilter(offset=1)),
         ("C", RowFilter(offset=1, limit=1)),
         ("a", RowFilter(sort="name", limit=1)),
