@@ -124,7 +124,8 @@ class TerminalDestination:
         with contextlib.suppress(OSError):
             columns = os.get_terminal_size(self._terminal).columns
             if 0 < columns < secret.length_bytes:
-                lines = -(-secret.length_bytes // columns)
+                count = -(-secret.length_bytes // columns)
+                lines = {2: "two", 3: "three"}.get(count, count)
                 return (
                     f"(It takes {lines} lines here and is one word; --token-file takes it "
                     "whole.)\n\n"

@@ -155,10 +155,13 @@ def test_the_ledger_says_what_was_done_and_why_but_not_the_token(
 
 
 @pytest.mark.pty
+@pytest.mark.parametrize(("columns", "lines"), [(80, "two lines"), (40, "three lines")])
 def test_a_person_sees_the_plan_types_yes_and_gets_the_token_on_the_terminal(
-    cli: Cli, level21_bolt: Path
+    cli: Cli, level21_bolt: Path, columns: int, lines: str
 ) -> None:
-    with cli.at_terminal("auth", "create-operator", "--bolt-path", level21_bolt) as terminal:
+    with cli.at_terminal(
+        "auth", "create-operator", "--bolt-path", level21_bolt, columns=columns
+    ) as terminal:
         terminal.wait_for("Type yes to change")
         assert "user testuser, organization myorg" in " ".join(terminal.text.split())
         terminal.type("yes\n")
@@ -170,7 +173,7 @@ def test_a_person_sees_the_plan_types_yes_and_gets_the_token_on_the_terminal(
     assert any(value.startswith("$influxdb2-sha256$") for value in hashes)
     assert token not in hashes
     assert done.stdout.count(token) == 1
-    assert "two lines here and is one word" in done.stdout, "80 columns are too few for it"
+    assert f"{lines} here and is one word" in done.stdout, "so few columns are too few for it"
 
 
 @pytest.mark.pty
