@@ -175,13 +175,9 @@ def _show(
         now = SystemClock().now()
         output.table(COLUMNS, [_cells(copy, now) for copy in copies])
         output.line()
-        total = sum(copy.size_bytes for copy in copies)
-        output.prose(
-            f"{_copies(len(copies))}, {total:,} bytes. Each has all secrets of its time, also "
-            "tokens that were deleted or rotated since."
-        )
-    else:
-        output.prose("There is no copy beside the store.")
+    total = sum(copy.size_bytes for copy in copies)
+    of_each = " Each has all secrets of its time, also tokens that were deleted or rotated since."
+    output.prose(f"{_copies(len(copies))}, {total:,} bytes.{of_each if copies else ''}")
     for copy in copies:
         if copy.is_open:
             output.message(
