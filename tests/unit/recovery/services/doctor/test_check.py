@@ -99,6 +99,17 @@ def test_nothing_is_found_in_the_stores_of_real_servers(
         assert examined(path).verdict.outlook is Outlook.STARTS
 
 
+@pytest.mark.parametrize("name", ["influxd-2.9.1-lively", "influxd-2.7.12-lively"])
+def test_nothing_is_found_in_a_store_of_a_server_that_was_used_and_killed(
+    tmp_path: Path, name: str
+) -> None:
+    path = unpack_real_store(name, tmp_path / "influxd.bolt")
+    examination = examined(path)
+    assert words(examination) == ()
+    assert examination.verdict.outlook is Outlook.STARTS
+    assert change(path, repair()).is_changed is False
+
+
 def test_what_a_server_leaves_of_what_it_deletes_is_no_finding(tmp_path: Path) -> None:
     path = unpack_real_store("influxd-2.9.1-left-behind", tmp_path / "influxd.bolt")
     examination = examined(path)
