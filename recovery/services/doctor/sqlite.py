@@ -143,6 +143,15 @@ NO_ORG: Final = Rule(
     remedy="repair does not change it",
     is_advice=True,
 )
+ELSEWHERE: Final = Rule(
+    number="I33",
+    severity=Severity.MEDIUM,
+    problem="has a row of another organization than the remote or stream that it names, in",
+    effect="the lists of its organization are without it",
+    remedy="repair does not change it: set its org_id with sqlite3, or restore a backup",
+)
+PARENTS: Final = (("annotations", "stream_id", "streams"), ("replications", "remote_id", "remotes"))
+"""Table, column and the table that the column names a row of, which has an organization too."""
 NO_BUCKET: Final = Rule(
     number="I33",
     severity=Severity.MEDIUM,
@@ -297,8 +306,9 @@ def _is_text(value: object) -> bool:
     return value is not None
 
 
-def _is_anything(_value: object) -> bool:
-    return True
+def _is_moment(value: object) -> bool:
+    """Tell whether a column is read into a time; a text that is none gives a time all the same."""
+    return isinstance(value, str | int)
 
 
 def _is_spec(value: object) -> bool:
@@ -310,6 +320,15 @@ def _is_spec(value: object) -> bool:
     except (msgspec.MsgspecError, UnicodeDecodeError):
         return False
     return found is None or isinstance(found, dict)
+
+
+def _is_text_list(value: object) -> bool:
+    """Tell whether a column is read into a list of strings in JSON."""
+    try:
+        msgspec.json.decode(value if isinstance(value, str) else b"", type=list[str | None] | None)
+    except (msgspec.MsgspecError, UnicodeDecodeError):
+        return False
+    return True
 
 
 def _or_null(check: Callable[[object], bool]) -> Callable[[object], bool]:
@@ -341,12 +360,16 @@ READ_COLUMNS: Final[dict[str, Columns]] = {
     "replications": REPLICATION_COLUMNS,
     "notebooks": {
         "id": _is_id, "org_id": _is_id, "name": _is_text, "spec": _is_spec,
-        "created_at": _is_anything, "updated_at": _is_anything,
+        "created_at": _is_moment, "updated_at": _is_moment,
     },
     "annotations": {
         "id": _is_id, "org_id": _is_id, "stream_id": _is_id, "summary": _is_text,
-        "message": _is_text, "stickers": _is_anything, "duration": _is_text, "lower": _is_text,
+        "message": _is_text, "stickers": _is_text_list, "duration": _is_text, "lower": _is_text,
         "upper": _is_text,
+    },
+    "streams": {
+        "id": _is_id, "org_id": _is_id, "name": _is_text, "description": _is_text,
+        "created_at": _is_moment, "updated_at": _is_moment,
     },
     "remotes": {
         "id": _is_id, "org_id": _is_id, "name": _is_text, "description": _or_null(_is_text),
@@ -368,10 +391,25 @@ def _references(chart: Chart, name: str, connection: sqlite3.Connection) -> Iter
         for (org_id,) in connection.execute(query):
             if not chart.orgs.has(str(org_id)):
                 yield NO_ORG.broken(name, str(org_id), problem=f"{NO_ORG.problem} in {table}")
+    yield from _elsewhere(chart, name, connection)
     if _has_column(connection, "replications", "local_bucket_id"):
         for row in connection.execute("SELECT id, local_bucket_id FROM replications"):
             if not chart.buckets.has(str(row[1])):
                 yield NO_BUCKET.broken(name, str(row[0]))
+
+
+def _elsewhere(chart: Chart, name: str, connection: sqlite3.Connection) -> Iterator[Finding]:
+    for table, field, parent in PARENTS:
+        has_all = _has_column(connection, table, "org_id") and _has_column(connection, table, field)
+        if not (has_all and all(_has_column(connection, parent, one) for one in ("id", "org_id"))):
+            continue
+        query = (
+            f"SELECT t.id, t.org_id, p.org_id FROM {table} t JOIN {parent} p "  # noqa: S608
+            f"ON p.id = t.{field} WHERE t.org_id <> p.org_id"
+        )
+        for row_id, own, home in connection.execute(query):
+            if _is_id(own) and chart.orgs.has(str(home)):
+                yield ELSEWHERE.broken(name, str(row_id), problem=f"{ELSEWHERE.problem} {table}")
 
 
 def _tables(connection: sqlite3.Connection) -> set[str]:

@@ -36,7 +36,8 @@ def sqlite_path(full: FullStore) -> Iterator[Path]:
             "CREATE TABLE migrations (id INTEGER PRIMARY KEY AUTOINCREMENT, name TEXT UNIQUE);"
             "CREATE TABLE notebooks (id TEXT PRIMARY KEY, org_id TEXT, name TEXT, spec TEXT,"
             " created_at TIMESTAMP, updated_at TIMESTAMP);"
-            "CREATE TABLE streams (id TEXT PRIMARY KEY, org_id TEXT);"
+            "CREATE TABLE streams (id TEXT PRIMARY KEY, org_id TEXT, name TEXT, description TEXT,"
+            " created_at TIMESTAMP, updated_at TIMESTAMP);"
             "CREATE TABLE annotations (id TEXT PRIMARY KEY, org_id TEXT,"
             " stream_id TEXT REFERENCES streams (id), summary TEXT, message TEXT, stickers TEXT,"
             " duration TEXT, lower TIMESTAMP, upper TIMESTAMP);"
@@ -54,10 +55,10 @@ def sqlite_path(full: FullStore) -> Iterator[Path]:
         )
         org = full.org
         row = REPLICATION
-        connection.execute("INSERT INTO notebooks VALUES (?, ?, 'n', '{}', NULL, NULL)", (row, org))
-        connection.execute("INSERT INTO streams VALUES (?, ?)", (row, org))
+        connection.execute("INSERT INTO notebooks VALUES (?, ?, 'n', '{}', '', 0)", (row, org))
+        connection.execute("INSERT INTO streams VALUES (?, ?, 's', '', '', '')", (row, org))
         connection.execute(
-            "INSERT INTO annotations VALUES (?, ?, ?, 's', 'm', '', '', '', '')", (row, org, row)
+            "INSERT INTO annotations VALUES (?, ?, ?, 's', 'm', '[]', '', '', '')", (row, org, row)
         )
         connection.execute(
             "INSERT INTO remotes VALUES (?, ?, 'r', NULL, 'http://x', 'canary-remote-token', ?, 0)",
@@ -114,6 +115,13 @@ def test_a_file_that_is_not_there_is_not_missed(full: FullStore) -> None:
         ("ALTER TABLE annotations RENAME COLUMN lower TO other", "I33 M"),
         ("ALTER TABLE streams ADD COLUMN other TEXT", ""),
         ("ALTER TABLE notebooks ADD COLUMN other TEXT", ""),
+        ("ALTER TABLE streams RENAME COLUMN name TO other", "I33 M"),
+        ("UPDATE streams SET name = NULL", "I33 M"),
+        ("UPDATE streams SET updated_at = NULL", "I33 M"),
+        ("UPDATE notebooks SET created_at = x'00'", "I33 M"),
+        ("UPDATE annotations SET stickers = 'zzz'", "I33 M"),
+        ("UPDATE annotations SET org_id = '0cffffffffffffff'", "I33 M"),
+        ("UPDATE replications SET org_id = '0cffffffffffffff'", "I33 M"),
         ("UPDATE notebooks SET spec = 'zzz'", "I33 M"),
         ("UPDATE notebooks SET spec = 0", "I33 M"),
         ("UPDATE notebooks SET id = 0", "I33 M"),
