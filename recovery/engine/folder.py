@@ -9,6 +9,8 @@ The layout is `data/<bucket ID>/autogen/<shard ID>/NNNNNNNNN-NNNNNNNNN.tsm` and
 
 Source: InfluxDB v2.9.1 storage/engine.go (`NewEngine`), tsdb/store.go (`findShards`,
 `CreateShard`), tsdb/shard.go (`Shard.openNoLock`: a shard without `index` is indexed anew),
+tsdb/index/tsi1/partition.go (`Partition.Open`), index_file.go (`IndexFile.UnmarshalBinary`),
+tsdb/series_segment.go (`SeriesSegment.Open`),
 tsdb/series_file.go (`SeriesFilePartitionN`), tsdb/engine/tsm1/wal.go (`segmentFileNames`),
 file_store.go (`FileStore.Open`).
 """
@@ -51,6 +53,9 @@ _NO_ENTRY: Final = b"\0"
 _FLAGS: Final = (_NO_ENTRY, b"\1", b"\2")
 _MANIFEST: Final = "MANIFEST"
 _MANIFEST_VERSION: Final = 1
+_INDEX_FILE_END: Final = ".tsi"
+_INDEX_FILE_HEAD: Final = b"TSI1"
+_INDEX_FILE_TAIL: Final = b"\0\1"
 
 SERIES_LOST: Final = "has lost the series in its folder _series that the indexes of its shards need"
 SERIES_LOST_EFFECT: Final = (
@@ -66,6 +71,7 @@ WAL_ONLY_EFFECT: Final = "influxd opens no shard without one, so no query finds 
 
 class _Manifest(msgspec.Struct):
     version: int = 0
+    files: list[str] | None = None
 
 
 class ShardFacts(msgspec.Struct, frozen=True, kw_only=True):
@@ -342,14 +348,16 @@ class EngineFolder:
     def _has_readable_index(self, relative: str) -> bool:
         """Tell whether the server can read what each part of an index consists of."""
         for part in self._folders(relative):
+            folder = self.path / relative / part
             try:
-                content = (self.path / relative / part / _MANIFEST).read_bytes()
-                if msgspec.json.decode(content, type=_Manifest).version != _MANIFEST_VERSION:
-                    return False
+                manifest = msgspec.json.decode((folder / _MANIFEST).read_bytes(), type=_Manifest)
             except msgspec.DecodeError:
                 return False
             except OSError:
                 continue  # a part without one is begun anew
+            files = (folder / one for one in manifest.files or () if one.endswith(_INDEX_FILE_END))
+            if manifest.version != _MANIFEST_VERSION or not all(map(_is_index_file, files)):
+                return False
         return True
 
     def _folders(self, relative: str) -> list[str]:
@@ -443,6 +451,17 @@ class _Shard:
 
     def _tell(self, relative: str, problem: str) -> None:
         self.problems.append(f"{displayed(relative)} {problem}")
+
+
+def _is_index_file(path: Path) -> bool:
+    """Tell whether a file begins and ends as one of an index does."""
+    try:
+        with path.open("rb") as file:
+            head = file.read(len(_INDEX_FILE_HEAD))
+            file.seek(-len(_INDEX_FILE_TAIL), os.SEEK_END)
+            return head == _INDEX_FILE_HEAD and file.read() == _INDEX_FILE_TAIL
+    except OSError:
+        return False
 
 
 def _not_readable(path: Path, error: OSError) -> StoreAccessError:

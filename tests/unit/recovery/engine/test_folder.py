@@ -138,18 +138,24 @@ def test_indexes_whose_series_are_lost_are_told(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("manifest", "blocking_count"),
-    [(b'{"files":["L0-00000001.tsl"],"version":1}', 0), (None, 0)]
-    + [(content, 1) for content in (b"", b'{"levels":[{"m":', b"{}", b"\0\0")],
+    ("manifest", "index", "blocking_count"),
+    [(b'{"files":["L0-00000001.tsl"],"version":1}', b"", 0), (None, b"", 0)]
+    + [(content, b"", 1) for content in (b"", b'{"levels":[{"m":', b"{}", b"\0\0")]
+    + [
+        (b'{"files":["L1-00000001.tsi"],"version":1}', content, content != b"TSI1...\0\1")
+        for content in (b"TSI1...\0\1", b"", b"TSI1...", b"\0\0\0\0\0\1", None)
+    ],
 )
 def test_an_index_that_influxd_cannot_read_is_told(
-    tmp_path: Path, manifest: bytes | None, blocking_count: int
+    tmp_path: Path, manifest: bytes | None, index: bytes | None, blocking_count: int
 ) -> None:
     """With a real server a shard with such an index is not opened; without it, it is."""
     folder = write_shard(tmp_path, BUCKET, 7, keys=KEYS)
     (folder / "index" / "3").mkdir(parents=True)
     if manifest is not None:
         (folder / "index" / "3" / "MANIFEST").write_bytes(manifest)
+    if index is not None:
+        (folder / "index" / "3" / "L1-00000001.tsi").write_bytes(index)
     found = _shards(tmp_path)[7]
     relative = str((folder / "index").relative_to(tmp_path))
     assert found.blocking == (relative,) * blocking_count
