@@ -19,6 +19,7 @@ PARSER: Final = whole_parser()
 OPTIONS: Final = {name for command in commands(PARSER) for name in command.options if "--" in name}
 FIRST_WORDS: Final = {*NOUNS, *(words.split()[0] for words in COMMANDS)}
 OF_OTHERS: Final = {
+    "recovery.daemon.page.token_making": {"--read-bucket", "--write-bucket"},
     "recovery.lock_holder": {"--user"},
     "recovery.discovery.servers": {
         "--bolt-path",
@@ -27,7 +28,7 @@ OF_OTHERS: Final = {
         "--use-hashed-tokens",
     },
 }
-"""Options of systemctl, and of the server, which are read from its command line."""
+"""Options of influx, of systemctl, and of the server, which are read from its command line."""
 
 
 def texts(path: Path) -> Iterator[tuple[int, str]]:

@@ -107,12 +107,14 @@ def test_all_access_and_custom_tokens_are_made(
     path = "/tokens/new/custom"
     sent = {
         "organization": made.org,
-        "read": ["tasks"],
+        "read": ["tasks", made.bucket],
         "write": ["tasks", "labels"],
         "act": "save",
     }
     reply = visitor.fill(path, path, sent)
-    expected = ["read:tasks/*", "write:labels/*", "write:tasks/*"]
+    expected = [
+        f"read:buckets/{made.bucket}", "read:tasks/*", "write:labels/*", "write:tasks/*"
+    ]  # fmt: skip
     assert permissions_of(served, reply) == expected
 
 
@@ -120,11 +122,12 @@ def test_a_custom_token_is_shown_as_the_command_that_makes_it(
     visitor: Visitor, made: MadeStore
 ) -> None:
     path = "/tokens/new/custom"
-    ticked = {"organization": made.org, "read": ["tasks", "buckets"], "write": ["tasks"]}
+    read = ["tasks", "buckets", made.bucket]
+    ticked = {"organization": made.org, "read": read, "write": ["tasks"]}
     looked = visitor.fill(path, path, {**ticked, "description": "it's one", "act": "look"})
     line = (
         "influx auth create --org acme --user alice --description 'it'\"'\"'s one' "
-        "--read-tasks --read-buckets --write-tasks"
+        f"--read-bucket {made.bucket} --read-tasks --read-buckets --write-tasks"
     )
     assert line in looked.text
 

@@ -16,7 +16,7 @@ from recovery.daemon.page.shown_once import show_secret
 from recovery.daemon.page.visit import Visit
 from recovery.model.bucket import TYPE_SYSTEM
 from recovery.model.display import quoted
-from recovery.model.ids import Id
+from recovery.model.ids import Id, parse_id
 from recovery.model.organization import Organization
 from recovery.model.permission import LEVEL_2_2, operator_permissions, types_of_level
 from recovery.model.user import User
@@ -75,7 +75,7 @@ class Pane(NamedTuple):
 def read_write(visit: Visit) -> Answer:
     """Show the form with two panes."""
     organization = _organization(visit)
-    panes = [_pane(visit, action, organization) for action in ("read", "write")]
+    panes = _panes(visit, organization)
     return _form(
         visit,
         "new_read_write.html",
@@ -113,6 +113,7 @@ def custom(visit: Visit) -> Answer:
         "new_custom.html",
         organization,
         kinds=kinds,
+        panes=_panes(visit, organization),
         words=_words(visit, organization, _types_wanted(visit)),
         command=_command(visit, organization, _types_wanted(visit)),
     )
@@ -239,6 +240,10 @@ def _user(one: User, wanted: str | None) -> Choice:
     )
 
 
+def _panes(visit: Visit, organization: Organization | None) -> list[Pane]:
+    return [_pane(visit, action, organization) for action in ("read", "write")]
+
+
 def _pane(visit: Visit, action: str, organization: Organization | None) -> Pane:
     """List the buckets of a pane: what is chosen, and what was searched for."""
     org_id = None if organization is None else organization.id
@@ -285,11 +290,14 @@ def _buckets_wanted(visit: Visit) -> PermissionRequest | None:
 
 
 def _types_wanted(visit: Visit) -> PermissionRequest | None:
-    """Read the table of types; None when nothing is ticked."""
+    """Read the table of types, and the single buckets; None when nothing is ticked."""
     known = types_of_level(visit.tx.level)
+    read, write = visit.form.all("read"), visit.form.all("write")
     request = PermissionRequest(
-        read_types=tuple(one for one in visit.form.all("read") if one in known),
-        write_types=tuple(one for one in visit.form.all("write") if one in known),
+        read_types=tuple(one for one in read if one in known),
+        write_types=tuple(one for one in write if one in known),
+        read_buckets=tuple(one for one in read if parse_id(one)),
+        write_buckets=tuple(one for one in write if parse_id(one)),
     )
     return None if request.clash else request
 
@@ -319,6 +327,8 @@ def _command(
         "description": visit.form.line("description"),
     }
     words = ["influx auth create", *(f"--{one} {quoted(it)}" for one, it in named.items() if it)]
+    words += (f"--read-bucket {one}" for one in request.read_buckets)
+    words += (f"--write-bucket {one}" for one in request.write_buckets)
     words += (f"--read-{kind}" for kind in request.read_types)
     words += (f"--write-{kind}" for kind in request.write_types)
     return " ".join(words)
