@@ -47,6 +47,7 @@ _NOT_ALLOWED: Final = frozenset({errno.EACCES, errno.EPERM})
 _SERIES: Final = "_series"
 _SERIES_PARTITIONS: Final = tuple(f"{number:02x}" for number in range(8))
 _INDEX: Final = "index"
+_SERIES_SEGMENT: Final = re.compile(r"[0-9a-f]{4}\Z")
 _SEGMENT_HEAD: Final = b"SSEG\1"
 _NO_ENTRY: Final = b"\0"
 """The flag of the first entry of a series segment, where there is none."""
@@ -311,12 +312,17 @@ class EngineFolder:
         A server that was started since has made the folder again, and nothing is in it.
         """
         shards = [f"{relative}/{POLICY}/{one}" for one in shard_ids]
+        partitions = [f"{relative}/{_SERIES}/{one}" for one in _SERIES_PARTITIONS]
+        segments = [
+            [f"{one}/{name}" for name in self._names(one) if _SERIES_SEGMENT.match(name)]
+            for one in partitions
+        ]
+        flags = {self._first_flag(name) for one in segments for name in one}
+        if None in flags:
+            return True
         if not any(_INDEX in self._folders(one) for one in shards):
             return False
-        partitions = [f"{relative}/{_SERIES}/{one}" for one in _SERIES_PARTITIONS]
-        segments = [[f"{one}/{name}" for name in self._names(one)] for one in partitions]
-        flags = {self._first_flag(one[0]) if one else None for one in segments}
-        if None in flags:
+        if not all(segments):
             return True
         if flags != {_NO_ENTRY}:
             return False
@@ -335,7 +341,7 @@ class EngineFolder:
     def _first_flag(self, relative: str) -> bytes | None:
         """Read the flag of the first entry of a segment of series; None where it is damaged.
 
-        The server crashes at an empty one, and finds no series in one that it cannot read.
+        The server starts with one that is empty or cut, and answers without a point of the bucket.
         """
         try:
             with (self.path / relative).open("rb") as segment:

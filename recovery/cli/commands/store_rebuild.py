@@ -210,9 +210,9 @@ REBUILD: Final = Command(
     "is not: a new file with an owner, an operator token, and for each folder a bucket of the same "
     "ID in which every point is found again. What time each shard is for is read from its files; "
     "the engine's folder is only read, but for what keeps influxd from opening a shard: damaged "
-    "files get .bad behind their names, as influxd does it only when a shard has failed, and "
-    "missing folders are made. Names, organizations and retention are not in there: they "
-    "come from --names and --name, else buckets are called recovered-ID and keep data forever. "
+    "files and indexes get .bad behind their names, and missing folders are made. Names, "
+    "organizations and retention are not in there: they come from --names and --name, else buckets "
+    "are called recovered-ID and keep data forever. "
     "Users, tokens, dashboards, tasks and everything else of the lost store do not come back, but "
     "for what --from gets out of it. Nothing is ever replaced. What contradicts itself is refused "
     "and named.",
