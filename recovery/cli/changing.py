@@ -71,7 +71,7 @@ def run_planner(
     if found.is_backup:
         raise RefusedError(
             reason=f"{displayed(str(found.path))} is a backup, and backups are only read",
-            hint=f"{_copying(found.path)}, and name what that makes with --bolt-path",
+            hint=f"{copying(found.path)}, and name what that makes with --bolt-path",
         )
     manner = Manner(
         is_dry_run=options.dry_run,
@@ -121,7 +121,7 @@ def _all_said(options: Change, lacks: Iterable[Lack]) -> Iterator[None]:
     require_a_way_to_confirm(is_confirmed=is_confirmed, lacks=wanted)
 
 
-def _copying(path: Path) -> str:
+def copying(path: Path) -> str:
     """Say how a backup becomes a store of its own."""
     from recovery.metastore.packing import (  # noqa: PLC0415 # only for a refusal
         HEAD_BYTES,

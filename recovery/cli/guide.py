@@ -41,7 +41,7 @@ _READABLE: Final = {
     "who can sign in": "user list --live",
     "what is wrong": "store check --live",
 }
-"""What can be done with a store that a server has, each with its command."""
+"""What can be done with a store that a server has, or with a packed one, each with its command."""
 
 
 class _Named(Protocol):
@@ -92,7 +92,9 @@ def run_guide(
         RecoveryError: There is no store, or the terminal has gone.
         KeyboardInterrupt: The answer was Ctrl-C.
     """
-    from recovery.cli.store import find_store  # noqa: PLC0415 # this is also imported without need
+    from recovery.cli.changing import copying  # noqa: PLC0415 # this is also imported without need
+    from recovery.cli.store import find_store  # noqa: PLC0415 # as above
+    from recovery.metastore.packed import is_packed  # noqa: PLC0415 # as above
 
     try:
         found = find_store(options, context)
@@ -102,12 +104,20 @@ def run_guide(
             raise
         options = replace(options, bolt_path=path)
         found = find_store(options, context)
+    if found.is_backup or is_packed(found.path):
+        packed = f"It is a copy that is only read; to change one, {copying(found.path)}"
+        code = _read_only(packed, found, options, context, run)
+        return _left(context) if code is None else code
     try:
         state = _look(found, context)
     except StoreNotLockableError:
         raise
     except StoreBusyError as busy:
-        return _while_in_use(found, busy, options, context, run)
+        in_use = f"In use: {busy.holder}. It can be read now, and changed when it is free."
+        code = _read_only(in_use, found, options, context, run)
+        if code is None:
+            raise
+        return code
     for line in state.lines:
         context.output.prose(line)
     context.output.line()
@@ -118,9 +128,13 @@ def run_guide(
     answer = _number("Which? ", len(choices) + 1)
     words = _command(answer, state)
     if words is None:
-        context.output.line("Nothing was done.")
-        return ExitCode.DONE
+        return _left(context)
     return _run_shown([*words, *_same_store(options)], context, run)
+
+
+def _left(context: "Context") -> ExitCode:
+    context.output.line("Nothing was done.")
+    return ExitCode.DONE
 
 
 def _run_shown(
@@ -132,23 +146,27 @@ def _run_shown(
     return run(argv)
 
 
-def _while_in_use(
+def _read_only(
+    why: str,
     found: "FoundStore",
-    busy: StoreBusyError,
     options: "Options",
     context: "Context",
     run: Callable[[Sequence[str]], ExitCode],
-) -> ExitCode:
-    """Offer what can be done while somebody has the store; who wants more is told the way out."""
+) -> ExitCode | None:
+    """Offer what can be done with a store that cannot be changed now; None where that is not it.
+
+    Args:
+        why: What is told of it.
+    """
     context.output.prose(f"Store: {displayed(str(found.named_path))} ({found.reason})")
-    context.output.prose(f"In use: {busy.holder}. It can be read now, and changed when it is free.")
+    context.output.prose(why)
     context.output.line()
     for number, text in enumerate((*_READABLE, _LEAVE), 1):
         context.output.line(f"  {number}  {text}")
     context.output.line()
     answer = _number("Which? ", len(_READABLE) + 1)
     if answer > len(_READABLE):
-        raise busy
+        return None
     words = list(_READABLE.values())[answer - 1].split()
     return _run_shown([*words, *_same_store(options)], context, run)
 

@@ -130,6 +130,7 @@ def plainly_typed(argv: Sequence[str]) -> dict[str, Any] | None:
 def _values(typed: Sequence[str], options: dict[str, _Option]) -> dict[str, Any]:
     """Read options and their values; raises `_UnusualError` for anything else."""
     found = {one.field: one.default for one in options.values()} | COMMON_DEFAULTS
+    given: dict[str, str] = {}
     rest = iter(typed)
     for word in rest:
         name, equals, value = word.partition("=")
@@ -142,10 +143,9 @@ def _values(typed: Sequence[str], options: dict[str, _Option]) -> dict[str, Any]
         value = value if equals else next(rest, "-")
         if value.startswith("-") and not equals:
             raise _UnusualError
-        read = option.value_of(value)
-        if found[option.field] not in {option.default, read}:
-            raise _UnusualError  # given twice, with different values
-        found[option.field] = read
+        if given.setdefault(option.field, value) != value:
+            raise _UnusualError  # twice, with different values
+        found[option.field] = option.value_of(value)
     for option in options.values():
         if REQUIRED in option.settings["help"] and found[option.field] is None:
             raise _UnusualError

@@ -1,5 +1,6 @@
 """The program's name and nothing else, at a terminal."""
 
+import gzip
 from pathlib import Path
 
 import pytest
@@ -168,6 +169,23 @@ def test_a_store_in_use_can_be_looked_at_as_it_is(
     assert ended.code == 0
     assert f"$ influx-recovery {words} --live" in ended.stdout
     assert "this is a snapshot" in " ".join(ended.stdout.split())
+
+
+@pytest.mark.parametrize("number", ["1", "4"])
+def test_a_packed_copy_can_be_looked_at_and_the_way_to_change_it_is_said(
+    cli: Cli, store: MadeStore, number: str
+) -> None:
+    packed = store.path.with_suffix(".gz")
+    packed.write_bytes(gzip.compress(store.path.read_bytes()))
+    packed.chmod(0o600)
+    with cli.at_terminal("--bolt-path", packed, columns=200) as terminal:
+        terminal.wait_for("Which? ")
+        assert f"gunzip -k {packed}" in " ".join(terminal.text.split())
+        terminal.type(f"{number}\n")
+        ended = terminal.end()
+    assert ended.code == 0
+    assert ("alice" in ended.stdout) is (number == "1")
+    assert ("Nothing was done." in ended.stdout) is (number == "4")
 
 
 def test_with_a_store_in_use_the_way_out_is_said(cli: Cli, store: MadeStore) -> None:

@@ -107,6 +107,7 @@ def test_a_listing_as_it_is_mostly_typed_is_plain() -> None:
         ("user update --username a --password secret1 --password secret2", True),
         ("auth list --limit 2 --limit 2", False),
         ("auth list --limit 2 --limit 3", True),
+        ("auth list --limit 0 --limit 3", True),
         ("auth create --org a --read-bucket a --read-bucket b", False),
         ("auth delete --all-but 1 --all-but 2", False),
         ("store rebuild new --engine-path e --names a --names b", False),
