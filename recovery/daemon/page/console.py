@@ -74,7 +74,8 @@ class Console:
         else:
             problem, user_id = self._problem_of_key(form.get("key").strip()), None
         if problem:
-            return self._shown(problem, following, kept, status=HTTPStatus.FORBIDDEN)
+            at = "username" if form.has("username") else "key"
+            return self._shown(problem, following, kept, at=at, status=HTTPStatus.FORBIDDEN)
         key = self._page.sessions.open(user_id, {following: kept} if kept.values else {})
         return redirect(following, _cookie(key))
 
@@ -131,6 +132,7 @@ class Console:
         following: str,
         kept: Form = NOTHING_TYPED,
         *,
+        at: str = "",
         status: int = HTTPStatus.OK,
     ) -> Answer:
         once = self._page.sessions.new_once()
@@ -138,6 +140,7 @@ class Console:
             "console.html",
             {
                 "problem": problem,
+                "at": at,
                 "next": own_path(following),
                 "kept": kept.encoded,
                 "once": once,
