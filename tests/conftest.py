@@ -46,12 +46,13 @@ def pytest_xdist_auto_num_workers() -> int:
 
 def pytest_configure(config: pytest.Config) -> None:
     """Declare the markers of these fixtures, and refuse what CI must not do."""
-    # A shell ignores the one in what it starts with "&", nohup the other, and what is started here
-    # would inherit that: the tests of them need them.
+    # A shell ignores the first two in what it starts with "&", nohup the third, and what is started
+    # here would inherit that: the tests of them need them.
     if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
         signal.signal(signal.SIGINT, signal.default_int_handler)
-    if signal.getsignal(signal.SIGHUP) is signal.SIG_IGN:
-        signal.signal(signal.SIGHUP, lambda *_: None)  # none of ours, and default in a new process
+    for number in (signal.SIGQUIT, signal.SIGHUP):
+        if signal.getsignal(number) is signal.SIG_IGN:
+            signal.signal(number, lambda *_: None)  # none of ours, and default in a new process
     config.addinivalue_line(
         "markers", "damages: harms the store it was given, which is not checked afterwards"
     )
