@@ -205,7 +205,7 @@ def entry_of(row: "sqlite3.Row") -> Entry | None:
 
 def is_undecodable(text: str) -> bool:
     """Say whether a path has bytes that are no text, which SQLite must be given as bytes."""
-    return any("\udc80" <= character <= "\udcff" for character in text)
+    return not text.isascii() and any("\udc80" <= one <= "\udcff" for one in text)
 
 
 def _path(stored: object) -> object:
