@@ -55,6 +55,7 @@ class Forewarned:
         if not self._is_examined:
             return plan
         sentence = what_stops(pending, clock=self._clock, rng=self._rng)
+        pending.forget()  # soon the change is made in memory a second time
         if sentence is None:
             return plan
         return replace(plan, warnings=(*plan.warnings, sentence), stops=sentence)

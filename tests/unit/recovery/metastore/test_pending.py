@@ -3,6 +3,7 @@
 import shutil
 from contextlib import suppress
 from pathlib import Path
+from zlib import compress as zlib_compress
 
 import pytest
 from hypothesis import given
@@ -98,3 +99,32 @@ def test_a_bucket_that_is_missing_cannot_be_written(made: MadeStore) -> None:
             pending.table("absent").delete(b"k")
         with pytest.raises(StoreDamagedError):
             pending.create_table("usersv1")
+
+
+def test_a_very_large_change_is_held_compressed_and_reads_as_it_is(
+    made: MadeStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sizes: list[int] = []
+
+    def compress(value: bytes, level: int, window_bits: int) -> bytes:
+        packed = zlib_compress(value, level, window_bits)
+        sizes.append(len(packed))
+        return packed
+
+    monkeypatch.setattr("zlib.compress", compress)
+    monkeypatch.setattr("recovery.metastore.pending.PLAIN_BYTES_MAX", 1000)
+    values = {b"%016x" % number: b"%d" % number * 900 for number in range(1, 6)}
+    with suppress(Dropped), MetaStore.open(made.path, write=True) as store, store.update() as tx:
+        pending = PendingTx(tx)
+        table = pending.table(NAME)
+        do(table, [*values.items(), (b"short", b"s")])
+        assert len(sizes) == 3
+        assert max(sizes) < 100
+        assert pending.change_count == 6
+        assert {key: table.stored(key) for key in values} == values
+        assert dict(table.items(b"0000")).items() >= values.items()
+        pending.apply(tx)
+        assert {key: tx.table(NAME).stored(key) for key in values} == values
+        pending.forget()
+        assert pending.change_count == 0
+        raise Dropped
