@@ -10,7 +10,14 @@ from typing import Final
 
 import msgspec
 
-from recovery.model.gojson import UndecodableError, decode_fields, encode, id_field, text_field
+from recovery.model.gojson import (
+    UndecodableError,
+    decode_fields,
+    encode,
+    fold,
+    id_field,
+    text_field,
+)
 from recovery.model.ids import Id
 
 OWNER: Final = "owner"
@@ -94,8 +101,9 @@ def decode_mapping(document: bytes) -> Mapping:
     user_type = text_field(fields, "userType")
     if user_type not in {OWNER, MEMBER}:
         raise UndecodableError(problem="its userType is neither owner nor member")
-    # Go reads the type of the mapping from text; absent means the first, which is "user".
-    if (text_field(fields, "mappingType") or "user") not in _MAPPING_TYPES:
+    # Go reads the type of the mapping from text, null too; absent means the first, "user".
+    is_typed = fold("mappingType") in fields
+    if is_typed and text_field(fields, "mappingType") not in _MAPPING_TYPES:
         raise UndecodableError(problem="its mappingType is neither user nor org")
     return Mapping(
         user_id=user_id,

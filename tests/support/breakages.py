@@ -119,6 +119,11 @@ def _add_task_of_rule(tx: MetaTx, made: FullStore) -> None:
     change(tx, "tasksv1", "0b00000000000001", type="slack", status="inactive")
 
 
+def _add_task_of_odd_type(tx: MetaTx, made: FullStore) -> None:
+    _add_task(tx, made.org, made.alice)
+    change(tx, "tasksv1", "0b00000000000001", type="SYSTEM", status="inactive")
+
+
 def _without_database(tx: MetaTx, bucket: str) -> None:
     """Take the entry of a bucket out of the catalogue, byte for byte."""
     catalogue = tx.catalogue.read() or b""
@@ -376,6 +381,8 @@ BREAKAGES: Final = (
        levels=ALL_LEVELS),
     _b("mapping with an unknown role", "I19 H",
        lambda tx, m: change(tx, MAPPINGS, f"{m.org}{m.bob}", userType="boss"), mended=False),
+    _b("mapping of no type", "I19 H",
+       lambda tx, m: change(tx, MAPPINGS, f"{m.org}{m.bob}", mappingType=""), mended=False),
     _b("mapping under a wrong key", "I19 M",
        lambda tx, m: change(tx, MAPPINGS, f"{m.org}{m.bob}", userID=m.alice), mended=False),
     _b("mapping moved to a wrong key", "I19 M",
@@ -628,6 +635,8 @@ BREAKAGES: Final = (
            "id": NOBODY, "orgID": m.other_org, "type": "slack", "endpointID": ENDPOINT,
            "taskID": TASK, "every": "1m",
        }), mended=False),
+    _b("task of a type that is none", "I27 M",
+       _add_task_of_odd_type, mended=True),
     _b("task of a notification rule that is lost", "I32 M",
        _add_task_of_rule, mended=False),
     _b("1.x authorization that permits something unknown", "I29 M",

@@ -53,6 +53,15 @@ RULELESS: Final = Rule(
     remedy="repair cannot make the other one again: restore a backup of the store, or delete the "
     "task by its ID",
 )
+ODD_TYPE: Final = Rule(
+    number="I27",
+    severity=Severity.MEDIUM,
+    problem="is a task of a type that is none",
+    effect="it runs, and the list of tasks is without it",
+    remedy="repair makes it a task of its own, as no check and no notification rule names it",
+)
+OWN_TYPES: Final = frozenset({"", "system"})
+"""Types of tasks that belong to no check and no rule. Source: InfluxDB v2.9.1 kv/task.go."""
 DURATIONS: Final = ("every", "timeSince", "staleTime")
 NEEDED: Final = {"threshold": {"every"}, "deadman": {"timeSince", "staleTime"}, RULES: {"every"}}
 """Durations without which a kind of check, or a rule, has no script."""
@@ -162,7 +171,10 @@ def _unscripted(chart: Chart) -> Iterator[Finding]:
 
 
 def _ruleless(chart: Chart) -> Iterator[Finding]:
-    """Look for tasks of checks and rules that are not there, which influxd deletes with them."""
+    """Look for tasks of checks and rules that are not there, which influxd deletes with them.
+
+    A task of no known type is listed nowhere.
+    """
     if not all(chart.has_records(name) for name in (CHECKS, RULES)):
         return
     types = TYPES[CHECKS] | TYPES[RULES]
@@ -175,8 +187,12 @@ def _ruleless(chart: Chart) -> Iterator[Finding]:
         task_id, org_id = ids_of(document, "id", "orgID")
         if task_id in named or org_id not in chart.orgs.known:
             continue
-        if text_field(decode_fields(document), "type") in types:
+        kind = text_field(decode_fields(document), "type")
+        if kind in types:
             yield RULELESS.broken(TASKS, key)
+        elif kind not in OWN_TYPES:
+            mend = putting(TASKS, key, patched(document, {"type": "system"}, order=()))
+            yield ODD_TYPE.broken(TASKS, key, mend=mend)
 
 
 def _type_of(document: bytes) -> str:
