@@ -74,7 +74,7 @@ NO_ID: Final = Rule(
     effect="listed, and not found by its ID",
     remedy="repair cannot know which one it was: restore a backup of the store",
 )
-WRONG_KEY: Final = wrong_key("I23", "an authorization")
+WRONG_KEY: Final = wrong_key("I23", "an authorization", effect="listed, and its token is refused")
 ODD_STATUS: Final = Rule(
     number="I23",
     severity=Severity.MEDIUM,

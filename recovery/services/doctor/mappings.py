@@ -21,6 +21,7 @@ from recovery.model.mapping import (
     Mapping,
     by_user_key,
     decode_mapping,
+    is_passed_over,
     mapping_key,
 )
 from recovery.model.permission import ALL_TYPES
@@ -75,6 +76,7 @@ BY_USER: Final = index_rules(
     missing=(Severity.HIGH, "the user lacks the rights of that membership"),
     extra=(Severity.LOW, "influxd ignores the entry"),
 )
+IGNORED: Final = "influxd passes it over, and nobody has that role"
 LOST: Final = "names a membership whose record is lost"
 LOST_REMEDY: Final = (
     "repair leaves it alone, because nothing else tells of that membership, and it cannot know "
@@ -117,7 +119,9 @@ def examine_mappings(chart: Chart) -> Iterator[Finding]:
             known.opaque.add(text_of(key))
             entry = key[ID_LENGTH:] + b"/" + key
             mend = deleting((TABLE, key), (INDEX, entry))
-            yield UNDECODABLE.broken(TABLE, key[ID_LENGTH:], mend=mend)
+            finding = UNDECODABLE.broken(TABLE, key[ID_LENGTH:], mend=mend)
+            is_ignored = is_passed_over(document)
+            yield replace(finding, effect=IGNORED) if is_ignored else finding
             continue
         own_key = mapping_key(mapping.resource_id, mapping.user_id)
         if key != own_key:

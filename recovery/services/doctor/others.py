@@ -194,10 +194,13 @@ def _nothing(_: _Named) -> bytes:
     return b""
 
 
-def _rules(number: str, what: str) -> IndexRules:
+def _rules(number: str, what: str, *, is_by_name: bool = False) -> IndexRules:
+    lost = f"the {what} is not in the list of its organization"
+    if is_by_name:
+        lost = f"another {what} can be given the name of this one"
     return index_rules(
         number,
-        missing=(Severity.MEDIUM, f"the {what} is not found by its organization or name"),
+        missing=(Severity.MEDIUM, lost),
         extra=(Severity.MEDIUM, f"no new {what} can take that entry, or listing them fails"),
     )
 
@@ -216,7 +219,7 @@ def _kind(
         key=key,
         value=value,
         read=_read,
-        rules=_rules("I32", what),
+        rules=_rules("I32", what, is_by_name=key not in {_by_id, _by_slash_id}),
     )
 
 

@@ -60,13 +60,18 @@ def undecodable(number: str, what: str, effect: str, severity: Severity = Severi
     )
 
 
-def wrong_key(number: str, what: str, severity: Severity = Severity.HIGH) -> Rule:
+def wrong_key(
+    number: str,
+    what: str,
+    severity: Severity = Severity.HIGH,
+    effect: str = "listed, and not found by its ID",
+) -> Rule:
     """Write down the rule that a record is under its ID; `what` is it with its article."""
     return Rule(
         number=number,
         severity=severity,
         problem=f"is {what} whose key is not its ID",
-        effect="listed, and not found by its ID",
+        effect=effect,
         remedy="repair cannot know which of the two is right",
     )
 

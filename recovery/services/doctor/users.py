@@ -40,7 +40,9 @@ TRACES_MIN: Final = 2
 UNDECODABLE: Final = undecodable(
     "I6", "a user", "left out of lists, and an error when asked for by ID"
 )
-WRONG_KEY: Final = wrong_key("I6", "a user")
+WRONG_KEY: Final = wrong_key(
+    "I6", "a user", effect="listed, and neither its password nor its tokens are taken"
+)
 RULES: Final = UNDECODABLE, WRONG_KEY
 NO_NAME: Final = Rule(
     number="I6",
