@@ -408,7 +408,8 @@ def _elsewhere(chart: Chart, name: str, connection: sqlite3.Connection) -> Itera
             f"ON p.id = t.{field} WHERE t.org_id <> p.org_id"
         )
         for row_id, own, home in connection.execute(query):
-            if _is_id(own) and chart.orgs.has(str(home)):
+            is_seen = chart.orgs.has(str(home)) or chart.orgs.has(str(own))
+            if is_seen and _is_id(own) and _is_id(home):
                 yield ELSEWHERE.broken(name, str(row_id), problem=f"{ELSEWHERE.problem} {table}")
 
 

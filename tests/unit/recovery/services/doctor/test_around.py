@@ -122,6 +122,7 @@ def test_a_file_that_is_not_there_is_not_missed(full: FullStore) -> None:
         ("UPDATE annotations SET stickers = 'zzz'", "I33 M"),
         ("UPDATE annotations SET org_id = '0cffffffffffffff'", "I33 M"),
         ("UPDATE replications SET org_id = '0cffffffffffffff'", "I33 M"),
+        ("UPDATE streams SET org_id = '0cffffffffffffff'", "I33 M"),
         ("UPDATE notebooks SET spec = 'zzz'", "I33 M"),
         ("UPDATE notebooks SET spec = 0", "I33 M"),
         ("UPDATE notebooks SET id = 0", "I33 M"),
@@ -148,14 +149,16 @@ def test_what_is_broken_in_the_sqlite_file_is_found(
     assert found(full, sqlite_path) == tuple(expected.split(", ") if expected else ())
 
 
-@pytest.mark.parametrize("table", ["notebooks", "remotes"])
 def test_rows_that_a_server_leaves_of_an_organization_are_told_and_no_finding(
-    full: FullStore, sqlite_path: Path, table: str
+    full: FullStore, sqlite_path: Path
 ) -> None:
-    run_sql(sqlite_path, f"UPDATE {table} SET org_id = '0cffffffffffffff'")  # noqa: S608 - one of two
+    tables = ("notebooks", "remotes", "replications", "streams", "annotations")
+    for table in tables:
+        run_sql(sqlite_path, f"UPDATE {table} SET org_id = '0cffffffffffffff'")  # noqa: S608 - of five
     examination = examined(full.path, Files(sqlite_path=sqlite_path))
     assert words(examination) == ()
-    assert [one.problem for one in examination.advice if table in one.problem]
+    told = " ".join(one.problem for one in examination.advice)
+    assert all(table in told for table in tables)
 
 
 @pytest.mark.parametrize("make", [Path.mkdir, os.mkfifo])
