@@ -295,6 +295,8 @@ BREAKAGES: Final = (
        lambda tx, m: drop(tx, USERS, m.alice), mended=False),
     _b("password of nobody", "I9 L",
        lambda tx, _: put(tx, "userspasswordv1", NOBODY, PASSWORD_HASH), mended=False),
+    _b("password under an ID in capitals", "I9 H",
+       lambda tx, m: put(tx, "userspasswordv1", m.bob.upper(), PASSWORD_HASH), mended=True),
     _b("password that is no hash", "I9 H",
        lambda tx, m: put(tx, "userspasswordv1", m.bob, "canary"), mended=False),
     # Organizations.
@@ -656,6 +658,8 @@ BREAKAGES: Final = (
        lambda tx, _: change(tx, "checksv1", CHECK, thresholds=[{"type": "moon"}]), mended=False),
     _b("check with a query that is cut short", "I32 M",
        lambda tx, _: change(tx, "checksv1", CHECK, query={"text": "from(bucket:"}), mended=False),
+    _b("check with an empty offset", "I32 M",
+       lambda tx, _: change(tx, "checksv1", CHECK, offset=""), mended=False),
     _b("notification rule without an interval", "I32 M",
        lambda tx, m: put(tx, "notificationRulev1", NOBODY, {
            "id": NOBODY, "orgID": m.org, "type": "slack", "endpointID": ENDPOINT, "taskID": TASK,

@@ -62,7 +62,7 @@ ODD_TYPE: Final = Rule(
 )
 OWN_TYPES: Final = frozenset({"", "system"})
 """Types of tasks that belong to no check and no rule. Source: InfluxDB v2.9.1 kv/task.go."""
-DURATIONS: Final = ("every", "timeSince", "staleTime")
+DURATIONS: Final = ("every", "offset", "timeSince", "staleTime")
 NEEDED: Final = {"threshold": {"every"}, "deadman": {"timeSince", "staleTime"}, RULES: {"every"}}
 """Durations without which a kind of check, or a rule, has no script."""
 STRINGS: Final = re.compile(r'"(?:\\.|[^"\\])*"')

@@ -41,6 +41,7 @@ READABLE: Final = (
 )
 TAKES_KEY: Final = "repair gives it the ID that its key says, as the index does"
 TAKES_ID: Final = "repair puts it under its ID, as the index does"
+CAPITALS: Final = "is a password under an ID in capitals"
 LISTS_FAIL: Final = "each list of its kind that would show it ends with 400"
 BY_ITS_ID: Final = "give it another name, with its ID in the place of the first NAME"
 
@@ -269,7 +270,13 @@ def passwords(
 ) -> Iterator[Finding]:
     """Look at passwords of users or 1.x authorizations; what is left of the lost is spared."""
     for key, stored in chart.tx.table(table).items():
-        if not owners.has(text_of(key)):
+        own = key.lower()
+        if own != key and owners.has(text_of(own)) and not chart.tx.table(table).has(own):
+            mend = moving(table, key, own)
+            finding = rules[0].broken(table, key, mend=mend, problem=CAPITALS, remedy=TAKES_ID)
+            finding = replace(finding, severity=rules[1].severity, effect=rules[1].effect)
+            yield replace(finding, is_advice=False, is_on_request=False)
+        elif not owners.has(text_of(key)):
             finding = rules[0].broken(table, key, mend=deleting((table, key)))
             is_debris = finding.is_advice and finding.id not in lost
             yield finding if is_debris else spared(finding)

@@ -80,15 +80,6 @@ TAKES_OTHER_NAME: Final = (
     "repair leaves it alone, because the user signs in by that name: asked for it, repair "
     "gives the user that name"
 )
-NO_PASSWORDS: Final = Rule(
-    number="I9",
-    severity=Severity.HIGH,
-    problem="has no password of any user",
-    effect="nobody can sign in",
-    remedy="set one, unless all passwords are meant to be missing",
-    operations=("user update",),
-    is_advice=True,
-)
 PASSWORD_RULES: Final = password_rules("I9", "a user", "the user cannot sign in", "user update")
 
 
@@ -113,9 +104,6 @@ def examine_users(chart: Chart) -> Iterator[Finding]:
     _note_lost_users(chart)
     yield from audit.findings(chart.users)
     yield from passwords(PASSWORDS, chart, chart.users, PASSWORD_RULES)
-    stored = chart.tx.table(PASSWORDS)
-    if chart.users.known and stored.is_there and stored.is_empty:
-        yield NO_PASSWORDS.broken(PASSWORDS)
 
 
 def _note_lost_users(chart: Chart) -> None:
