@@ -162,6 +162,15 @@ def _database_twice(tx: MetaTx, made: FullStore) -> None:
     tx.catalogue.write(catalogue + catalogue[place - 2 : place + catalogue[place - 1]])
 
 
+def _without_policy(tx: MetaTx, bucket: str) -> None:
+    """Give the database of a bucket another name for its only policy."""
+    catalogue = tx.catalogue.read() or b""
+    place = catalogue.index(b"\x0a\x10" + bucket.encode())
+    end = place + catalogue[place - 1]
+    entry = catalogue[place:end].replace(b"autogen", b"AUTOGEN")
+    tx.catalogue.write(catalogue[:place] + entry + catalogue[end:])
+
+
 def _extra_database(tx: MetaTx, made: FullStore) -> None:
     catalogue = tx.catalogue.read() or b""
     place = catalogue.index(b"\x0a\x10" + made.bucket.encode())
@@ -337,6 +346,10 @@ BREAKAGES: Final = (
        lambda tx, m: change(tx, BUCKETS, m.bucket, shardGroupDuration=3600_000_000_000),
        mended=False),
     _b("no shard duration in the record", "I12 M", _zero_duration, mended=True),
+    _b("bucket without its policy in the catalogue", "I12 H",
+       lambda tx, m: _without_policy(tx, m.bucket), mended=True),
+    _b("_tasks without its policy in the catalogue", "I12 F",
+       lambda tx, m: _without_policy(tx, bucket_id(tx, m.org, "_tasks")), mended=True),
     _b("catalogue cut short", "I13 F", _cut_catalogue, mended=False, levels=ALL_LEVELS),
     _b("no catalogue", "I13 F", _no_catalogue, mended=False),
     _b("database twice", "I13 L", _database_twice, mended=False),

@@ -6,7 +6,7 @@ system buckets (`organizations`), what is in the engine's folder (`surroundings`
 Source: spec influxdb-metadata sections 4.4, 4.9, 13.2.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from typing import Final
 
@@ -33,6 +33,7 @@ from recovery.model.catalogue import (
     decode_catalogue,
     empty_catalogue,
     with_database,
+    without_database,
 )
 from recovery.model.display import is_typeable
 from recovery.model.gojson import UndecodableError, format_time
@@ -40,6 +41,7 @@ from recovery.model.goshape import BUCKET as BUCKET_SHAPE
 from recovery.model.goshape import can_decode, require_decodable
 from recovery.model.ids import ID_LENGTH, parse_id
 from recovery.model.schema import buckets_of_level
+from recovery.model.shard_groups import ShardGroup
 from recovery.services.doctor.chart import BUCKETS_LOOKED_AT, Chart, as_id, text_of
 from recovery.services.doctor.finding import Finding, Mend, Rule, Severity, putting
 from recovery.services.doctor.indexes import Adoption, IndexAudit, index_rules
@@ -76,6 +78,15 @@ NO_BUCKET: Final = Rule(
     problem="is a database of the engine's catalogue without a bucket",
     effect="its data take up disk space, and nobody can read or delete them",
     remedy="repair leaves it alone: the data may be wanted",
+)
+NO_POLICY: Final = Rule(
+    number="I12",
+    severity=Severity.HIGH,
+    problem="is a bucket whose entry in the engine's catalogue has no policy autogen",
+    effect="each write to it and each query of it fails; influxd 2.5 and later does not start "
+    "where it is the bucket _tasks of an organization with tasks",
+    remedy="repair makes the entry again, with the shard groups that it has, or that are on disk; "
+    "it leaves one with several policies alone",
 )
 DISAGREES: Final = Rule(
     number="I12",
@@ -356,8 +367,10 @@ class _Catalogue:
             stopped = ALL_SERVERS if rank < BUCKETS_LOOKED_AT else FROM_2_5
             yield self._chart.stopping(finding, stopped)
             return
-        policy = next((one for one in database.policies if one.name == POLICY), None)
-        if policy is None or policy.retention_ns != bucket.retention_ns:
+        policy = database.policy
+        if policy is None:
+            yield self._without_policy(bucket, database)
+        elif policy.retention_ns != bucket.retention_ns:
             yield DISAGREES.broken(TABLE, bucket.id)
         elif policy.shard_group_ns != bucket.shard_group_ns and bucket.shard_group_ns:
             yield DISAGREES.broken(
@@ -369,6 +382,15 @@ class _Catalogue:
         elif not bucket.shard_group_ns and policy.shard_group_ns and self._records_durations:
             mend = _setting_duration(bucket, policy.shard_group_ns)
             yield NO_DURATION.broken(TABLE, bucket.id, mend=mend)
+
+    def _without_policy(self, bucket: Bucket, database: Database) -> Finding:
+        chart, kept = self._chart, database.policies
+        groups = kept[0].groups if kept else None
+        mend = None if len(kept) > 1 else _adding_database(chart, bucket, groups)
+        finding = NO_POLICY.broken(TABLE, bucket.id, mend=mend)
+        is_of_tasks = bucket.name == TASKS_BUCKET and bucket.org_id is not None
+        is_stuck = is_of_tasks and chart.explain_stuck(str(bucket.org_id))
+        return chart.stopping(finding, FROM_2_5) if is_stuck else finding
 
     @property
     def _records_durations(self) -> bool:
@@ -432,17 +454,20 @@ LEVEL_DURATIONS: Final = 18
 """From this level on every bucket records its shard group duration."""
 
 
-def _adding_database(chart: Chart, bucket: Bucket) -> Mend:
+def _adding_database(
+    chart: Chart, bucket: Bucket, groups: Sequence[ShardGroup] | None = None
+) -> Mend:
     shard_group_ns = shard_group_duration_ns(bucket.retention_ns, wanted_ns=bucket.shard_group_ns)
 
     def add(tx: MetaTx) -> None:
-        catalogue = tx.catalogue.read() or b""
+        catalogue = without_database(tx.catalogue.read() or b"", name=bucket.id)
+        on_disk = groups_on_disk(chart, bucket, shard_group_ns=shard_group_ns)
         changed = with_database(
             catalogue,
             name=bucket.id,
             retention_ns=bucket.retention_ns,
             shard_group_ns=shard_group_ns,
-            groups=groups_on_disk(chart, bucket, shard_group_ns=shard_group_ns),
+            groups=groups or on_disk,
         )
         tx.catalogue.write(raised(chart, changed))
         if shard_group_ns != bucket.shard_group_ns:

@@ -172,8 +172,18 @@ def examine_absence(chart: Chart) -> Iterator[Finding]:
             yield NO_FOLDER.broken(CATALOGUE)
 
 
+def _bare_groups(chart: Chart) -> Iterator[Finding]:
+    with suppress(CatalogueError):
+        for database in decode_catalogue(chart.tx.catalogue.read() or b"").databases:
+            bare = {group.id for group in database.groups if not group.shard_ids}
+            if bare:
+                mend = _removing(database.name, bare)
+                yield BARE_GROUPS.broken(CATALOGUE, database.name, mend=mend)
+
+
 def examine_shards(chart: Chart) -> Iterator[Finding]:
     """Compare the folders of the engine with the catalogue and the records, after the buckets."""
+    yield from _bare_groups(chart)
     if chart.engine is None or not chart.buckets.is_there:
         return
     try:
@@ -308,10 +318,7 @@ def _grouped(spans: Mapping[int, Span], *, known_ns: int | None) -> tuple[ShardG
 
 
 def _groups(disk: Disk, database: Database) -> Iterator[Finding]:
-    """Look for groups without shards, and shards without folders."""
-    bare = {group.id for group in database.groups if not group.shard_ids}
-    if bare:
-        yield BARE_GROUPS.broken(CATALOGUE, database.name, mend=_removing(database.name, bare))
+    """Look for shards without folders."""
     folder = disk.folders.get(as_id(database.name))
     there = set(folder.shard_ids) if folder is not None else set()
     past = [group for group in database.groups if group.shard_ids and group.end_ns < disk.now_ns]

@@ -11,14 +11,17 @@ come takes the memberships of the task's owner as well.
 Source: InfluxDB v2.9.1 task/backend/executor/executor.go (LoadExistingScheduleRuns),
 task/backend/analytical_storage.go (FindRuns), kv/task.go (findAllTasks, findRuns, manualRuns,
 currentlyRunning, findTaskByID), tenant/storage_bucket.go (GetBucketByName), tenant/service_user.go
-(FindPermissionForUser); the same in v2.7.12. Each failure was seen with a real 2.9.1.
+(FindPermissionForUser), v1/services/storage/store.go (validateArgs); the same in
+v2.7.12. Each failure was seen with a real 2.9.1.
 """
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
+from contextlib import suppress
 from typing import Final
 
 from recovery.metastore.transaction import MetaTx
 from recovery.model.bucket import SYSTEM_BUCKETS
+from recovery.model.catalogue import CatalogueError, decode_catalogue
 from recovery.model.gojson import UndecodableError, decode_fields, id_field
 from recovery.model.goshape import BUCKET, RUN, TASK, can_decode, can_decode_runs
 from recovery.model.ids import Id, parse_id
@@ -36,9 +39,18 @@ TASKS_BUCKET: Final = SYSTEM_BUCKETS[0].name
 def note_stuck_orgs(chart: Chart) -> None:
     """Learn which organizations keep influxd from starting, for want of a bucket "_tasks"."""
     loaded = {loaded_org(chart.tx, document) for _, document in loaded_tasks(chart.tx)}
+    unread = _unread_buckets(chart.tx)
     for org_id in loaded - {None}:
-        if org_id is not None and not finds_tasks_bucket(chart.tx, org_id):
+        if org_id is not None and not finds_tasks_bucket(chart.tx, org_id, unread):
             chart.stuck_orgs.add(org_id)
+
+
+def _unread_buckets(tx: MetaTx) -> set[str]:
+    """List the buckets whose database has no policy, so that the engine refuses to read them."""
+    with suppress(CatalogueError):
+        databases = decode_catalogue(tx.catalogue.read() or b"").databases
+        return {one.name for one in databases if one.policy is None}
+    return set()
 
 
 def loaded_tasks(tx: MetaTx) -> Iterator[tuple[bytes, bytes]]:
@@ -89,12 +101,16 @@ def bad_runs(tx: MetaTx, found: Id) -> Iterator[bytes]:
             return
 
 
-def finds_tasks_bucket(tx: MetaTx, org_id: str) -> bool:
-    """Tell whether the index leads to a decodable "_tasks" of an organization, whosever it is."""
+def finds_tasks_bucket(tx: MetaTx, org_id: str, unread: Collection[str]) -> bool:
+    """Tell whether the index leads to a decodable "_tasks" of an organization, whosever it is.
+
+    Args:
+        unread: IDs of buckets that the engine does not read.
+    """
     entry = tx.table("bucketindexv1").get(f"{org_id}{TASKS_BUCKET}".encode())
     bucket_id = None if entry is None else parse_id(entry)
     stored = None if bucket_id is None else tx.table("bucketsv1").get(bucket_id.encode())
-    return stored is not None and can_decode(stored, BUCKET)
+    return stored is not None and can_decode(stored, BUCKET) and bucket_id not in unread
 
 
 def _task_of_run(document: bytes) -> Id | None:
