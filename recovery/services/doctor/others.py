@@ -105,8 +105,9 @@ LEFT_VIEW: Final = Rule(
 BAD_MAPPING: Final = Rule(
     number="I32",
     severity=Severity.MEDIUM,
-    problem="is a label of something whose key is not made of two IDs",
-    effect="lists are without what it is a label of, and asking for that ends with 400",
+    problem="is a label of something whose key is not made of its two IDs",
+    effect="what it is a label of is without it, or lists are without that, and asking for it "
+    "ends with 400",
     remedy="repair puts it where its IDs say; asked for by this number, it removes what has none",
 )
 BAD_VIEW: Final = undecodable(
@@ -419,7 +420,10 @@ def _cells(document: bytes) -> list[Id | None]:
 def _label_mappings(chart: Chart, labels: Population) -> Iterator[Finding]:
     named = {value for _, value in chart.tx.table("labelindexv1").items()}
     for key, document in chart.tx.table(LABEL_MAPPINGS).items():
-        if any(parse_id(part) is None for part in (key[:ID_LENGTH], key[ID_LENGTH:])):
+        own = ids_of(document, "resourceID", "labelID")
+        is_elsewhere = None not in own and key != f"{own[0]}{own[1]}".encode()
+        parts = (key[:ID_LENGTH], key[ID_LENGTH:])
+        if is_elsewhere or any(parse_id(part) is None for part in parts):
             yield _misplaced_mapping(key, document)
         elif not labels.has(text_of(key[ID_LENGTH:])):
             mend = deleting((LABEL_MAPPINGS, key))
