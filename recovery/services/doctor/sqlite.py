@@ -150,6 +150,7 @@ ELSEWHERE: Final = Rule(
     effect="the lists of its organization are without it",
     remedy="repair does not change it: set its org_id with sqlite3, or restore a backup",
 )
+OWN: Final = ("id", "org_id")
 PARENTS: Final = (("annotations", "stream_id", "streams"), ("replications", "remote_id", "remotes"))
 """Table, column and the table that the column names a row of, which has an organization too."""
 NO_BUCKET: Final = Rule(
@@ -400,8 +401,8 @@ def _references(chart: Chart, name: str, connection: sqlite3.Connection) -> Iter
 
 def _elsewhere(chart: Chart, name: str, connection: sqlite3.Connection) -> Iterator[Finding]:
     for table, field, parent in PARENTS:
-        has_all = _has_column(connection, table, "org_id") and _has_column(connection, table, field)
-        if not (has_all and all(_has_column(connection, parent, one) for one in ("id", "org_id"))):
+        needed = [(table, field), *((one, own) for one in (table, parent) for own in OWN)]
+        if not all(_has_column(connection, *place) for place in needed):
             continue
         query = (
             f"SELECT t.id, t.org_id, p.org_id FROM {table} t JOIN {parent} p "  # noqa: S608

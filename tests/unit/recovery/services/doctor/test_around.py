@@ -116,6 +116,7 @@ def test_a_file_that_is_not_there_is_not_missed(full: FullStore) -> None:
         ("ALTER TABLE streams ADD COLUMN other TEXT", ""),
         ("ALTER TABLE notebooks ADD COLUMN other TEXT", ""),
         ("ALTER TABLE streams RENAME COLUMN name TO other", "I33 M"),
+        ("ALTER TABLE annotations RENAME COLUMN id TO other", "I33 M"),
         ("UPDATE streams SET name = NULL", "I33 M"),
         ("UPDATE streams SET updated_at = NULL", "I33 M"),
         ("UPDATE notebooks SET created_at = x'00'", "I33 M"),
