@@ -9,8 +9,8 @@ place of an earlier one only when it gives back more:
 
 - than a damaged one that a meta names: when it has more in the ranges that are lost there than it
   lacks elsewhere. What the newer state has deleted is no gain: a revoked token is not given back. A
-  state that no meta names must be whole for that, and agree on what belongs where: its pages may
-  have been used again.
+  state that no meta names must be whole for that or have far more, and agree on what belongs where:
+  its pages may have been used again.
 - than a whole one that a meta names: when that is in doubt and far poorer, lacks buckets, begins
   at an inner page of another tree, or most of what its orphans hold is missing in it: then they
   are what a lost page led to. Of a leaked page most is in the tree, in a newer state.
@@ -301,8 +301,6 @@ def _is_better(
         return not _is_poor(other, best)
     return _has_more(other, best) and (
         (other.is_proven and (best.is_torn or _lacks_what_it_wrote(best, other)))
-        or _is_poor(best, other)
-        or (_is_poorer(best, other) and _has_lost_names(best, other))
         or _gives_back(other, best)
         or _is_after(other, best)
         # A former page in the place of the root hides what is below the one that was there.
@@ -421,6 +419,8 @@ def _gives_back(other: Candidate, best: Candidate) -> bool:
     """Tell whether a state has more of what is lost in a newer one than it lacks of the rest."""
     is_whole = other.is_clean or other.is_covering or _has_no_other_loss(other, best)
     is_left_over = not is_whole or _leads_astray(other, best) or _has_cut_off(other, best)
+    # Of what is left over, little more is no proof of anything.
+    is_left_over = is_left_over and not _is_poorer(best, other)
     if not other.is_named and (is_left_over or not _agree(best, other)):
         return False
     gained = lacking = 0
@@ -434,12 +434,6 @@ def _gives_back(other: Candidate, best: Candidate) -> bool:
         elif step.right is None or (step.move is Move.KEY and step.left.value != step.right.value):
             lacking += 1
     return gained > lacking
-
-
-def _has_lost_names(best: Candidate, other: Candidate) -> bool:
-    """Tell whether a state has lost a part of the names of all buckets that another one has."""
-    is_root_lost = any(lost.tree.is_root for lost in best.survey.lost.values())
-    return is_root_lost and best.names() < other.names()
 
 
 def _has_cut_off(other: Candidate, best: Candidate) -> bool:

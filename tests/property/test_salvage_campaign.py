@@ -387,6 +387,14 @@ def test_records_that_nobody_here_knows_are_taken_like_others(tmp_path: Path) ->
     assert judge(damaged, past, tmp_path) is None
 
 
+def test_far_more_of_a_former_state_is_taken_although_it_is_not_whole(tmp_path: Path) -> None:
+    """A bad block was left out of the copy, as dd conv=noerror does: all behind it has moved."""
+    past = of_history(502_006)
+    content = past.images[-1]
+    at = 687 * SECTOR
+    assert judge(content[:at] + content[at + SECTOR :], past, tmp_path) is None
+
+
 def test_never_less_than_the_best_of_what_is_still_there(tmp_path: Path) -> None:
     done, wrong = run_campaign(10, 100, tmp_path, any_lively)
     assert set(done) == {damage.__name__ for damage in DAMAGES}
