@@ -32,9 +32,9 @@ def _hash(options: _Hash) -> HashTokens:
 HASH: Final = Command(
     description="Replace the raw token of one authorization, or of all, by its SHA-256 hash, "
     "exactly as a server with use-hashed-tokens does at its start. Clients go on working on "
-    "InfluxDB 2.8 and later. This cannot be undone: nothing can show these tokens afterwards, and "
-    "older servers cannot use them. The backup and freed pages of the file still hold the raw "
-    "tokens. influxd must be stopped; the store must be of InfluxDB 2.8 or later.",
+    "InfluxDB 2.8 and later. Nothing can show these tokens afterwards, and older servers cannot "
+    "use them, unless store undo puts the backup back; that and freed pages of the file still hold "
+    "the raw tokens. influxd must be stopped; the store must be of InfluxDB 2.8 or later.",
     example="auth hash --all",
     options=_Hash,
     run=planned(_hash),

@@ -29,9 +29,9 @@ from recovery.services.authorizations.changes import FREED_PAGES, differs_from_d
 from recovery.services.authorizations.choice import choose_authorization, described
 from recovery.services.changes.plan import Plan
 
-NOT_UNDONE: Final = (
-    "this cannot be undone: afterwards nothing can show these tokens, and servers before 2.8 "
-    "cannot use them; clients keep working on 2.8 and later"
+ONE_WAY: Final = (
+    "afterwards nothing can show these tokens, and servers before 2.8 cannot use them, unless "
+    "store undo puts the backup back; clients keep working on 2.8 and later"
 )
 
 
@@ -88,7 +88,7 @@ class HashTokens(msgspec.Struct, frozen=True, kw_only=True):
             steps=(_step(store, moves.ids),),
             facts={"authorization_ids": list(moves.ids)},
             record_ids=moves.ids,
-            warnings=(NOT_UNDONE, *warnings, FREED_PAGES),
+            warnings=(ONE_WAY, *warnings, FREED_PAGES),
             apply=moves.apply,
             verify=moves.what_is_wrong,
         )

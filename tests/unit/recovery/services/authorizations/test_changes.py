@@ -232,9 +232,9 @@ def test_hash_all_leaves_no_raw_token_and_every_token_working(
     } == set(index)
 
 
-def test_hash_says_that_it_cannot_be_undone(level21: MadeStore) -> None:
+def test_hash_says_what_takes_it_back(level21: MadeStore) -> None:
     outcome = change(level21.path, HashTokens(authorization_id=None), is_dry_run=True)
-    assert "cannot be undone" in outcome.proposal.plan.warnings[0]
+    assert "unless store undo puts the backup back" in outcome.proposal.plan.warnings[0]
 
 
 def test_hash_all_of_the_real_store_keeps_the_documented_vector(level21_bolt: Path) -> None:
