@@ -587,7 +587,7 @@ def test_an_internal_error_shows_its_place_and_no_text_of_the_exception(cli: Cli
     code = (
         "import sys, os; from msgspec.structs import replace; from recovery.cli import main\n"
         "from recovery.cli.commands import user_listing\n"
-        "def fail(arguments, context): raise KeyError('canary-secret')\n"
+        "def fail(arguments, context): raise KeyError('can' + 'ary-secret')\n"
         "user_listing.LIST = replace(user_listing.LIST, run=fail)\n"
         "ports = {'environ': os.environ, 'stdout': sys.stdout, 'stderr': sys.stderr}\n"
         "sys.exit(main.main(sys.argv[1:], **ports))"

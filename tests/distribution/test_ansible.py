@@ -8,6 +8,7 @@ import sqlite3
 import subprocess
 import sys
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 from typing import Final
 
@@ -163,7 +164,7 @@ def test_the_second_run_changes_nothing_and_no_run_shows_a_secret(
 def test_a_survey_tells_of_every_host_in_one_file(collections: Path, fleet: Path) -> None:
     _, recap = play(collections, fleet, "influx_recovery.admin.survey")
     assert all("changed=0" in line for line in recap.values())
-    with sqlite3.connect(fleet / "survey.sqlite") as database:
+    with closing(sqlite3.connect(fleet / "survey.sqlite")) as database:
         found = database.execute(
             "select host, level, usable_operator_tokens, is_sound, verdict from hosts"
         )

@@ -6,6 +6,7 @@ import gzip
 import os
 import sqlite3
 from collections.abc import Callable
+from contextlib import closing
 from pathlib import Path
 from typing import NoReturn
 
@@ -234,7 +235,7 @@ def test_a_bad_sector_is_an_error_in_words(
 
 def sqlite_file() -> bytes:
     """Return the bytes of a small SQLite file."""
-    with sqlite3.connect(":memory:") as connection:
+    with closing(sqlite3.connect(":memory:")) as connection:
         connection.execute("CREATE TABLE streams (id TEXT)")
         return connection.serialize()
 
