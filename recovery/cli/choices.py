@@ -54,7 +54,7 @@ def selection(ids: Sequence[str], spared: Sequence[str], command: str) -> Select
 
 def authorization_ids(texts: Sequence[str], *, listed_by: str = "auth list") -> tuple[Id, ...]:
     """Read several, as `authorization_id`; the error names all that are none."""
-    others = [shown(text) for text in texts if parse_id(text) is None]
+    others = [shown(text, is_stray=True) for text in texts if parse_id(text) is None]
     if len(others) > 1:
         raise UsageError(
             problem=f"{' and '.join(others)} are no IDs, which have 16 hex digits",
@@ -69,18 +69,20 @@ def authorization_id(text: str, *, listed_by: str = "auth list") -> Id:
     Args:
         listed_by: The command that lists those that can be meant.
     """
-    return _typed_id(text, hint=_LIST_HINT.format(listed_by))
+    return _typed_id(text, shown(text, is_stray=True), hint=_LIST_HINT.format(listed_by))
 
 
 def new_id(text: str | None) -> Id | None:
     """Read the ID that something new is to have; None for any. Raises as `authorization_id`."""
-    return None if text is None else _typed_id(text, hint="leave it out for a new ID")
+    if text is None:
+        return None
+    return _typed_id(text, "the value of --id", hint="leave it out for a new ID")
 
 
-def _typed_id(text: str, *, hint: str) -> Id:
+def _typed_id(text: str, named: str, *, hint: str) -> Id:
     found = parse_id(text)
     if found is None:
-        raise UsageError(problem=f"{shown(text)} is no ID, which has 16 hex digits", hint=hint)
+        raise UsageError(problem=f"{named} is no ID, which has 16 hex digits", hint=hint)
     return found
 
 

@@ -48,6 +48,10 @@ _RESET: Final = (
     "resetpassword setpassword password-reset update-password passwort kennwort mot-de-passe "
     "motdepasse contrasena"
 )
+_RECIPES: Final = (
+    "docker podman compose kubernetes kubernetes-init helm systemd backup synology qnap "
+    "home-assistant rescue ansible"
+)
 _OF_NOUN: Final = {
     "auth": {
         **_words("operator", "create-operator"),
@@ -85,10 +89,7 @@ _OF_NOUN: Final = {
         **_words("restore wiederherstellen", "undo", "prepare-restore"),
     },
     "ledger": _words("log", "list"),
-    "recipe": {
-        **_words("docker podman compose kubernetes kubernetes-init helm systemd", "show"),
-        **_words("backup synology qnap home-assistant rescue ansible", "show"),
-    },
+    "recipe": _words(_RECIPES, "show"),
     "": {
         **_words("password passwd reset-password change-password set-password", "user update"),
         **_words("passwort kennwort mot mot-de-passe motdepasse contrasena", "user update"),
@@ -102,6 +103,8 @@ _OF_NOUN: Final = {
     },
 }
 """The same of one noun, which go first; those of the store are also taken without `store`."""
+RECIPES: Final = frozenset(_RECIPES.split())
+"""Words that name a recipe, where a command on one was expected."""
 _THINGS: Final = {
     "benutzer": "user", "nutzer": "user", "person": "user", "people": "user",
     "utilisateur": "user", "utilisateurs": "user", "usuario": "user", "usuarios": "user",

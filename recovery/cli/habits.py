@@ -18,7 +18,7 @@ from typing import Final
 
 from recovery.cli.usage import UsageError
 from recovery.cli.vocabulary import COMMANDS, NOUNS
-from recovery.cli.words import Parser, shown
+from recovery.cli.words import Parser
 from recovery.model.ids import parse_id
 
 _NOUNS: Final = {
@@ -142,8 +142,8 @@ BARE: Final[dict[str, tuple[str, ...]]] = {
     "user rename": ("--username", "--new-name"),
     "org create": ("--org",),
     "org rename": ("--org", "--new-name"),
-    **{f"org {verb}": ("--org",) for verb in ("update", "delete")},
-    **{f"bucket {verb}": ("--name",) for verb in ("create", "update", "delete")},
+    **{f"org {verb}": ("--org",) for verb in ("list", "update", "delete")},
+    **{f"bucket {verb}": ("--name",) for verb in ("list", "create", "update", "delete")},
     "bucket rename": ("--name", "--new-name"),
     "instance add-owner": ("--username",),
 }
@@ -450,8 +450,8 @@ def _refuse_odd_value(name: str, ours: str, value: str, said: dict[str, str]) ->
         )
     if name in _ARE_IDS and name != ours and parse_id(value) is None:
         raise UsageError(
-            problem=f"{name} {shown(value)} is no ID, which has 16 hex digits",
-            hint=f"leave {name} out, or give a name with {ours}",
+            problem=f"the value of {name} is no ID, which has 16 hex digits",
+            hint=f"give a name with {ours}, or leave it out",
         )
     before = said.setdefault(ours, name)
     if before != name and ours not in _MANY:

@@ -9,7 +9,7 @@ run instead is given the store and the ledger that this one was given.
 """
 
 import argparse
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Final, TypeAlias
 
 from recovery.cli.parser import build_parser
@@ -98,11 +98,26 @@ class AtHand:
                 after = "" if then is None else f", and then {self._worded(then)}"
                 return f"type {line} {purpose}".rstrip() + after
             case Together(parts):
-                return enumerated(text for part in parts if (text := self._first(part)))
+                return _together(text for part in parts if (text := self._first(part)))
             case Restore(backup, store):  # cp keeps owner and mode of a file that it overwrites
                 return f"restore the backup: cp {quoted(backup)} {quoted(store)}"
             case _:
                 return way
+
+
+def _together(clauses: Iterable[str]) -> str:
+    """Join clauses that all are to be done; for several names the verb is said but once."""
+    joined: list[str] = []
+    before = ""
+    for clause in dict.fromkeys(clauses):
+        advice, _, option = clause.partition(" with -")
+        if before.startswith("name one") and clause.startswith("name one"):
+            one = f"one with -{option}" if advice == before else clause.removeprefix("name ")
+            joined[-1] += f" and {one}"
+        else:
+            joined.append(clause)
+        before = advice
+    return enumerated(joined)
 
 
 def named_with(bolt_path: str | None, ledger: str | None) -> Named:

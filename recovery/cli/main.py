@@ -29,6 +29,7 @@ from recovery.errors import (
     ExitCode,
     NotFoundError,
     RecoveryError,
+    SeveralError,
     StoreDamagedError,
     StoreNotFoundError,
 )
@@ -127,7 +128,7 @@ def _run_typed(argv: Sequence[str], context: Context, stderr: TextIO) -> ExitCod
     """Do what a command line says, and say so where it is one that was pasted badly."""
     try:
         return _run(argv, context, stderr)
-    except (UsageError, NotFoundError) as error:
+    except (UsageError, NotFoundError, SeveralError) as error:
         from recovery.cli.pasted import explained  # noqa: PLC0415 # only for a mistake
 
         raise explained(argv, error) from None

@@ -269,9 +269,33 @@ def parse_arguments(argv: Sequence[str], parser: Parser) -> argparse.Namespace:
             setattr(arguments, name, value)
     if arguments.command is not None:
         command = parser.command(arguments.words)
+        _refuse_all_as_id(arguments, argv, command)
         _require_all(arguments, command)
         _expand_paths(arguments, command)
     return arguments
+
+
+def _refuse_all_as_id(arguments: argparse.Namespace, argv: Sequence[str], command: Parser) -> None:
+    """Lead from `all` in the place of an ID to --all, where a command has that.
+
+    Raises:
+        UsageError: It stands there; the hint is the same line without --yes.
+    """
+    found = getattr(arguments, "id", None)
+    word = found[0] if isinstance(found, list) and len(found) == 1 else found
+    is_narrower = any(getattr(arguments, one, None) is not None for one in ("user", "org"))
+    if "--all" not in command.options or word not in ("all", "*") or is_narrower:
+        return
+    words = command.prog.partition(" ")[2]
+    rest = [typed for typed in argv if typed not in {"--yes", "--all"}]
+    for typed in {*words.split(), word}.intersection(rest):
+        rest.remove(typed)  # the first; the words are not in what is behind them
+    if any("/" not in typed and shown(typed) != repr(typed) for typed in rest):
+        rest = []
+    if "--token-file" in command.options and not (arguments.token_file or arguments.dry_run):
+        rest += ["--token-file", "PATH"]
+    line = " ".join(map(quoted, [PROGRAM, *words.split(), "--all", *rest]))
+    raise UsageError(problem=f"{shown(word)} is no ID", hint=f"did you mean {line}?")
 
 
 def _require_all(arguments: argparse.Namespace, command: Parser) -> None:
@@ -497,7 +521,7 @@ def _unknown_word(mistake: UnknownWordError, argv: Sequence[str]) -> UsageError:
     if len(meant) == 1 and meant[0] in COMMANDS:
         named += _rest_of(argv, mistake.word, meant[0])
     before = argv[argv.index(mistake.word) - 1] if mistake.word in argv[1:] else ""
-    word = shown(mistake.word, is_stray=True)
+    word = shown(mistake.word, is_stray=True, is_near=bool(meant))
     return UsageError(
         problem="unknown command, which may be the value of an option"
         if before.startswith("-") and before not in FLAGS
@@ -515,16 +539,21 @@ def _rest_of(argv: Sequence[str], word: str, words: str) -> str:
         word: The first that is not known.
         words: The command that is meant.
     """
-    from recovery.cli.guesses import thing_names  # noqa: PLC0415 # only for a mistake
+    from recovery.cli.guesses import RECIPES, thing_names  # noqa: PLC0415 # only for a mistake
 
     parser = command_parser(words)
     places = list(bare_places(argv, VALUED))
     taken = next((nth for nth, place in enumerate(places, 1) if argv[place] == word), len(places))
-    for end in (taken, taken + 1):
+    is_recipe = words == "recipe show" and word in RECIPES
+    for end in (taken - 1,) if is_recipe else (taken, taken + 1):
         rest = [typed for place, typed in enumerate(argv) if place not in places[:end]]
         is_name = not {*rest} & thing_names().keys()
         pairs = zip(["", *rest], rest, strict=False)
-        if rest and is_name and all(_is_repeated(*pair, words, parser) for pair in pairs):
+        is_known = (
+            (is_recipe and typed == word) or _is_repeated(before, typed, words, parser)
+            for before, typed in pairs
+        )
+        if rest and is_name and all(is_known):
             with contextlib.suppress(UsageError):
                 understand([*words.split(), *rest])
                 return " " + " ".join(map(quoted, rest))

@@ -25,7 +25,7 @@ from recovery.cli.plain import VALUED
 from recovery.cli.usage import UsageError
 from recovery.cli.vocabulary import COMMANDS, NOUNS, PROGRAM
 from recovery.cli.words import REPEATED_MAX, HelpAskedError, shown
-from recovery.errors import NotFoundError, RecoveryError
+from recovery.errors import NotFoundError, RecoveryError, SeveralError
 from recovery.model.display import quoted
 from recovery.model.ids import parse_id
 
@@ -69,12 +69,14 @@ class _Kind(NamedTuple):
 
 def explained(argv: Sequence[str], error: RecoveryError) -> RecoveryError:
     """Say that a command line failed because of what came along as it was pasted, if it did."""
+    if isinstance(error, SeveralError):
+        several = SeveralError([explained(argv, one) for one in error.errors])
+        several.hint = error.hint  # which is in words already
+        return several
     if not isinstance(error, UsageError | NotFoundError):
         return error
-    if isinstance(error, NotFoundError) and _is_password(error.name, argv):
-        return NotFoundError(
-            kind=error.kind, name="of that name", existing=error.existing, hint=error.hint
-        )
+    if isinstance(error, NotFoundError) and (name := _not_repeated(error.name, argv)):
+        return NotFoundError(kind=error.kind, name=name, existing=error.existing, hint=error.hint)
     line, whats = list(argv), list[str]()
     for kind in _KINDS:
         plain = kind.plain(line)
@@ -100,11 +102,21 @@ def explained(argv: Sequence[str], error: RecoveryError) -> RecoveryError:
     )
 
 
-def _is_password(name: str, argv: Sequence[str]) -> bool:
-    """Say whether the name of a user may be the password: a word without an option beside it."""
+def _not_repeated(name: str, argv: Sequence[str]) -> str | None:
+    """Say what stands for a name that may be a password; None for one that is repeated.
+
+    It may be where an ID was expected, or a word without an option beside it.
+    """
+    from recovery.services.tenancy.choosing import shown_name  # noqa: PLC0415 # only for a mistake
+
+    ids = (value for option, value in pairwise(argv) if option in {"-i", "--id"})
+    glued = (word.removeprefix("--id=") for word in argv if word.startswith("--id="))
+    if any(parse_id(one) is None and shown_name(one) == name for one in (*ids, *glued)):
+        return "that --id names"
     is_bare = any(one == name and not before.startswith("-") for before, one in pairwise(argv))
     is_likely = shown(name, is_stray=True) != repr(name)
-    return is_bare and is_likely and any("pass" in one or one == "update" for one in argv[:2])
+    is_asked = any("pass" in one or one == "update" for one in argv[:2])
+    return "of that name" if is_bare and is_likely and is_asked else None
 
 
 def _values(line: Sequence[str]) -> set[str]:

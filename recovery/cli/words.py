@@ -329,7 +329,7 @@ def _found(escaped: str) -> str:
     return f"'{escaped}'" if len(escaped) <= REPEATED_MAX else shown(escaped)
 
 
-def shown(text: object, *, is_stray: bool = False) -> str:
+def shown(text: object, *, is_stray: bool = False, is_near: bool = True) -> str:
     """Quote what a person typed, with what cannot be seen escaped.
 
     Only its length where it is so long that it may be a secret, pasted into the wrong place.
@@ -337,10 +337,12 @@ def shown(text: object, *, is_stray: bool = False) -> str:
     Args:
         is_stray: Whether it stands where a word of ours or an option was expected: there it may be
             a password too, as everything is that has letters and digits and is no number in hex.
+        is_near: Whether it is like a word that is known; a stray one that is not may be a password.
     """
     typed = str(text)
     is_mixed = re.search(r"\d", typed) and re.search(r"(?i)[g-z]", typed)
-    is_secret = is_stray and is_mixed and len(typed) >= _PASSWORD_MIN and "/" not in typed
+    is_likely = is_stray and (is_mixed or not is_near)
+    is_secret = is_likely and len(typed) >= _PASSWORD_MIN and "/" not in typed
     if len(typed) > REPEATED_MAX or is_secret:
         return f"a word of {len(typed)} characters"
     return repr(typed)

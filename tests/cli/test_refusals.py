@@ -230,7 +230,7 @@ def test_an_unknown_organization_is_answered_with_those_that_exist(
             "auth create-operator",
             "there are 2 users and none was named",
             (
-                "name one with --username NAME, name one with --org NAME, and add --yes, and "
+                "name one with --username NAME and one with --org NAME, and add --yes, and "
                 "--token-file PATH or --token-stdout"
             ),
         ),
@@ -238,7 +238,7 @@ def test_an_unknown_organization_is_answered_with_those_that_exist(
             "auth create-operator --username nix --yes",
             "there is no user nix (there are: alice, bob); and there are 2 organizations",
             (
-                "name one of these, in the same letters, with --username NAME, name one with --org "
+                "name one of these, in the same letters, with --username NAME and one with --org "
                 "NAME, and add --token-file PATH or --token-stdout"
             ),
         ),
@@ -251,8 +251,8 @@ def test_an_unknown_organization_is_answered_with_those_that_exist(
             "org add-owner --username nix --org nowhere --yes",
             "there is no user nix (there are: alice, bob); and there is no organization nowhere",
             (
-                "name one of these, in the same letters, with --username NAME, and name one of "
-                "these, in the same letters, with --org NAME"
+                "name one of these, in the same letters, with --username NAME and one with --org "
+                "NAME"
             ),
         ),
         (
@@ -293,6 +293,14 @@ def test_all_words_that_are_no_ids_are_named(cli: Cli, made_path: Path) -> None:
     done = cli.run("auth", "delete", "one", "two", "--bolt-path", made_path)
     assert done.code == ExitCode.USAGE
     assert "'one' and 'two' are no IDs" in done.error
+
+
+@pytest.mark.parametrize("verb", ["delete", "set-inactive"])
+def test_all_in_the_place_of_an_id_leads_to_no_command_that_takes_all_away(
+    cli: Cli, made_path: Path, verb: str
+) -> None:
+    done = cli.run("auth", verb, "all", "--bolt-path", made_path)
+    assert (done.code, done.hint) == (2, "type influx-recovery auth list to see the IDs")
 
 
 def test_two_of_one_name_are_told_apart_by_their_ids(cli: Cli, made_path: Path) -> None:

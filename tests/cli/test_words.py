@@ -163,6 +163,38 @@ def test_a_pasted_secret_in_the_wrong_place_is_not_repeated(cli: Cli) -> None:
     assert "88 characters" in done.error
 
 
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        ("hunterhunter", "a word of 12 characters"),
+        ("auth hunterhunter", "a word of 12 characters"),
+        ("user lists", "'lists'"),
+        ("create-oprator", "'create-oprator'"),
+        ("auth delete hunter2hunter", "a word of 13 characters"),
+        ("user update --id hunterhunter", "there is no user that --id names (there"),
+        ("user show --id=hunterhunter", "there is no user that --id names (there"),
+        (
+            "org update --id hunterhunter --name x",
+            "there is no organization that --id names (there",
+        ),
+        ("bucket list --id hunterhunter", "--id"),
+        ("auth list --id hunterhunter", "--id"),
+        ("org list --id hunterhunter", "--id"),
+        ("user list --id hunterhunter", "--id"),
+        ("user create --username a --id hunterhunter", "the value of --id is no ID"),
+        ("bucket create a --org b --id hunterhunter", "the value of --id is no ID"),
+        ("auth create --org-id hunterhunter --all-access", "the value of --org-id is no ID"),
+        ("store rebuild x --engine-path . --org-id hunterhunter", "the value of --org-id is no ID"),
+    ],
+)
+def test_a_word_that_may_be_a_password_is_repeated_only_where_it_is_like_one_of_ours(
+    cli: Cli, level17_bolt: Path, words: str, said: str
+) -> None:
+    done = cli.run(*words.split(), "--bolt-path", level17_bolt)
+    assert said in done.error
+    assert "hunter" not in done.stderr
+
+
 def test_the_words_of_influxd_recovery_are_understood(cli: Cli, level17_bolt: Path) -> None:
     for words in (["auth", "list"], ["user", "list"], ["org", "list"]):
         assert cli.run(*words, "--bolt-path", level17_bolt).code == 0

@@ -287,7 +287,7 @@ def _wishes(options: _Rebuild) -> Wishes:
     org_id = None if options.org_id is None else parse_id(options.org_id)
     if options.org_id is not None and org_id is None:
         raise UsageError(
-            problem=f"--org-id {displayed(options.org_id)} is no ID",
+            problem="the value of --org-id is no ID",
             hint="give 16 hexadecimal digits, as influx org list shows them",
         )
     return Wishes(

@@ -112,6 +112,9 @@ HELP_ONLY: Final = (
 """What no proposal may be made for: it would permit or destroy more than what was typed."""
 
 
+HASH: Final = "influx-recovery auth hash"
+ROTATE: Final = "influx-recovery auth rotate"
+
 _whole_parser = cache(build_parser)
 
 
@@ -209,6 +212,19 @@ def test_what_only_a_server_does_is_told_so(word: str) -> None:
         ("store info -o x.txt", "type --json for a JSON document, or > FILE behind the line"),
         ("org remove main", "type influx-recovery org remove-member --org NAME --username NAME to"),
         ("org rm", "type influx-recovery org remove-member --org NAME --username NAME to end"),
+        (
+            "org show acme --bolt-path /x",
+            "did you mean influx-recovery org list acme --bolt-path /x?",
+        ),
+        ("bucket show b", "did you mean influx-recovery bucket list b?"),
+        ("recipe docker --json", "did you mean influx-recovery recipe show docker --json?"),
+        ("auth hash all", "did you mean influx-recovery auth hash --all?"),
+        ("--bolt-path /x auth hash * --yes", f"did you mean {HASH} --all --bolt-path /x?"),
+        ("auth hash --reason auth --id all", f"did you mean {HASH} --all --reason auth?"),
+        ("auth rotate * --token-file /t --yes", f"did you mean {ROTATE} --all --token-file /t?"),
+        ("auth rotate all --yes", f"did you mean {ROTATE} --all --token-file PATH?"),
+        ("auth rotate all --dry-run --raw", f"did you mean {ROTATE} --all --dry-run --raw?"),
+        (f"auth hash all --reason {'x' * 88}", f"did you mean {HASH} --all?"),
         ("auth list --json=true", "give --json alone, or leave it out"),
         ("auth create-operator --org= --username a", "give a name or an ID, or leave it out"),
     ],
