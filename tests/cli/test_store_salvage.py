@@ -77,6 +77,25 @@ def test_what_salvage_tells_to_type_can_be_typed_and_works(cli: Cli, level21_bol
 
 
 @pytest.mark.damages
+@pytest.mark.parametrize("lost", ["all", "first", "bucket"])
+def test_no_change_is_proposed_that_would_be_refused(
+    cli: Cli, level21_bolt: Path, lost: str
+) -> None:
+    with bolt_store.open(level21_bolt, write=True) as db, db.update() as tx:
+        bucket = tx.bucket(b"migrationsv1")
+        for key, _ in list(bucket.items())[: 1 if lost == "first" else None]:
+            bucket.delete(key)
+        tx.delete_bucket(b"tasksv1")
+        if lost == "bucket":
+            tx.delete_bucket(b"migrationsv1")
+    done = cli.run("store", "salvage", "new.bolt", "--bolt-path", level21_bolt)
+    lines = [line for line in done.stdout.splitlines() if line.startswith("  influx-recovery ")]
+    assert "list of migrations" in done.stdout
+    assert any(" store check " in line for line in lines)
+    assert {cli.run(*shlex.split(line)[1:]).code for line in lines} <= {0, 1}
+
+
+@pytest.mark.damages
 def test_each_thing_is_said_once(cli: Cli, level21_bolt: Path) -> None:
     """Whatever is damaged: no line twice."""
     size = 4096

@@ -247,7 +247,7 @@ def _salvage(options: _Salvage, context: Context) -> ExitCode:
             counts = _counts_text(facts.record_counts)
             output.prose(f"New file: {displayed(str(target))}, with {counts}")
             output.prose(_prospect_text(prospect))
-            for sentence, commands in _what_next(facts):
+            for sentence, commands in _what_next(facts, prospect):
                 output.prose(sentence)
                 for command in commands:
                     output.line(f"  influx-recovery {command} --bolt-path {quoted(str(target))}")
@@ -361,7 +361,7 @@ def _show_alternatives(facts: SalvageFacts, again: _Again, context: Context) -> 
         context.output.line(again.line("--root-page", str(other.root_pgid)))
 
 
-def _what_next(facts: SalvageFacts) -> Iterator[tuple[str, tuple[str, ...]]]:
+def _what_next(facts: SalvageFacts, prospect: Prospect) -> Iterator[tuple[str, tuple[str, ...]]]:
     """Say what to look at and what is missing for a way in, with commands without the file."""
     if not facts.is_newest or facts.stale_key_count or facts.put_back_counts:
         yield (
@@ -371,6 +371,17 @@ def _what_next(facts: SalvageFacts) -> Iterator[tuple[str, tuple[str, ...]]]:
             ),
             ("auth list", "user list"),
         )
+    if prospect.is_refused:
+        # Seen with v2.9.1 where all, the first ten, or the last eleven were lost.
+        yield (
+            (
+                "Its list of migrations is not whole, so nothing here can change it yet. influxd "
+                "makes the list, and bolt buckets that are missing, when it starts: start it once "
+                "where nobody else reaches it, and stop it. Then:"
+            ),
+            ("store check",),
+        )
+        return
     if facts.missing_names:
         names = ", ".join(facts.missing_names)
         yield (

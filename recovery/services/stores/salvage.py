@@ -35,10 +35,12 @@ class Prospect(msgspec.Struct, frozen=True, kw_only=True):
     Attributes:
         sentence: The verdict, without a full stop.
         finding_count: Number of findings; None when it could not be examined.
+        is_refused: Whether no command changes it, because its migrations are not as they should be.
     """
 
     sentence: str
     finding_count: int | None
+    is_refused: bool = False
 
 
 def compact(path: Path, target: Path, *, clock: Clock, rng: Rng) -> tuple[CompactFacts, Prospect]:
@@ -133,4 +135,8 @@ def _prospect(target: Path, clock: Clock, rng: Rng) -> Prospect:
     except RecoveryError as error:
         sentence = str(error).removesuffix("; nothing was changed")
         return Prospect(sentence=sentence, finding_count=None)
-    return Prospect(sentence=found.verdict.sentence, finding_count=len(found.findings))
+    return Prospect(
+        sentence=found.verdict.sentence,
+        finding_count=len(found.findings),
+        is_refused=found.is_refused,
+    )
