@@ -106,7 +106,10 @@ _OPTIONS_OF: Final[dict[str, dict[str, tuple[str, ...]]]] = {
     },
     "user rename": dict.fromkeys(("-n", "--name"), ("--new-name",)),
     "user list": dict.fromkeys(("-n", "--name"), ("--name",)),
-    "bucket": dict.fromkeys(("-i", "--id"), ("--id", "--name")),
+    "bucket": {
+        **dict.fromkeys(("-i", "--id"), ("--id", "--name")),
+        **dict.fromkeys(("-b", "--bucket"), ("--name",)),
+    },
     "bucket rename": {"-n": ("--new-name",), **dict.fromkeys(("-i", "--id"), ("--name",))},
     "v1-auth list": {"--username": ("--username",)},
     "org": {

@@ -56,8 +56,8 @@ def _about(placed: Placed, now_ns: int) -> Iterator[str]:
     if lost:
         numbers = ", ".join(str(shard.id) for shard in lost)
         yield (
-            f"no point of the shards {numbers} of bucket {placed.facts.id} can be read, so "
-            "they get no group; they stay on disk"
+            f"bucket {placed.facts.id}, shard {numbers}: no point can be read, so no group is "
+            "made; the files stay on disk"
         )
     yield from _about_expiry(placed, now_ns)
 

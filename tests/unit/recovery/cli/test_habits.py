@@ -66,6 +66,8 @@ MEANT: Final = {
     f"bucket update -i {ID} -n new": f"bucket rename --name {ID} --new-name new",
     f"bucket update --id {ID} -r 30d": f"bucket update --name {ID} --retention 30d",
     f"bucket delete -i {ID}": f"bucket delete --name {ID}",
+    "bucket create --bucket b -o o": "bucket create --name b --org o",
+    "bucket rename -b b -n new": "bucket rename --name b --new-name new",
     "-V": "--version",
     "store backup -o x": "store backup x",
     "store salvage --output=x": "store salvage x",
