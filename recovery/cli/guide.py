@@ -42,6 +42,18 @@ _READABLE: Final = {
     "what is wrong": "store check --live",
 }
 """What can be done with a store that a server has, or with a packed one, each with its command."""
+_OF_DAMAGED: Final = {
+    "what is wrong": "store check",
+    "save what can be read into a new file": "store salvage",
+    "undo the last change": "store undo",
+}
+"""What can be done with a damaged store, each with its command."""
+_CHOICES: Final = (
+    "a new operator token",
+    "a new password",
+    "what is wrong",
+    "undo the last change",
+)
 
 
 class _Named(Protocol):
@@ -64,11 +76,13 @@ class _State(NamedTuple):
         users: What each user is called here, and what to give for it: the name, or the ID where the
             name cannot be typed.
         organizations: The same of organizations.
+        is_damaged: Whether nothing can be changed in it.
     """
 
     lines: tuple[str, ...]
     users: Mapping[str, str] = {}
     organizations: Mapping[str, str] = {}
+    is_damaged: bool = False
 
 
 def is_wanted(context: "Context") -> bool:
@@ -120,13 +134,10 @@ def run_guide(
         return code
     for line in state.lines:
         context.output.prose(line)
-    context.output.line()
-    choices = ("a new operator token", "a new password", "what is wrong", "undo the last change")
-    for number, text in enumerate((*choices, _LEAVE), 1):
-        context.output.line(f"  {number}  {text}")
-    context.output.line()
-    answer = _number("Which? ", len(choices) + 1)
-    words = _command(answer, state)
+    if state.is_damaged:
+        words = _saving(_chosen(_OF_DAMAGED, context))
+    else:
+        words = _command(_chosen(_CHOICES, context), state)
     if words is None:
         return _left(context)
     return _run_shown([*words, *_same_store(options)], context, run)
@@ -160,15 +171,31 @@ def _read_only(
     """
     context.output.prose(f"Store: {displayed(str(found.named_path))} ({found.reason})")
     context.output.prose(why)
-    context.output.line()
-    for number, text in enumerate((*_READABLE, _LEAVE), 1):
-        context.output.line(f"  {number}  {text}")
-    context.output.line()
-    answer = _number("Which? ", len(_READABLE) + 1)
+    answer = _chosen(_READABLE, context)
     if answer > len(_READABLE):
         return None
     words = list(_READABLE.values())[answer - 1].split()
     return _run_shown([*words, *_same_store(options)], context, run)
+
+
+def _chosen(choices: Iterable[str], context: "Context") -> int:
+    """Ask which of several is wanted, by its number; the last is to leave."""
+    context.output.line()
+    for number, text in enumerate((*choices, _LEAVE), 1):
+        context.output.line(f"  {number}  {text}")
+    context.output.line()
+    return _number("Which? ", number)
+
+
+def _saving(answer: int) -> list[str] | None:
+    """Build the command that a choice stands for where the store is damaged."""
+    if answer > len(_OF_DAMAGED):
+        return None
+    words = list(_OF_DAMAGED.values())[answer - 1].split()
+    if words[-1] != "salvage":
+        return words
+    target = ask("Into which new file? ")
+    return [*words, target] if target else None
 
 
 def _one_of_several(context: "Context") -> str | None:
@@ -225,7 +252,7 @@ def _look(found: "FoundStore", context: "Context") -> _State:
                 users = _called(inventory.users().rows)
                 organizations = _called(inventory.organizations().rows)
         except StoreDamagedError:
-            return _State((*lines, f"{DO_NOT_START}."))
+            return _State((*lines, f"{DO_NOT_START}."), is_damaged=True)
         except RecoveryError as error:
             return _State((*lines, f"Who can get in is not known: {error}"))
     can = [one.name for one in signing if not one.obstacles]
@@ -238,7 +265,9 @@ def _look(found: "FoundStore", context: "Context") -> _State:
         f"Operator tokens: {plural(usable, 'full one')} that a server would accept",
         f"In it: {plural(len(users), 'user')} and {plural(len(organizations), 'organization')}.",
     ]
-    return _State(tuple(lines), users, organizations)
+    if seen.is_damaged:  # in pages that say nothing of who can get in
+        lines.append(f"{DO_NOT_START}.")
+    return _State(tuple(lines), users, organizations, seen.is_damaged)
 
 
 def _command(answer: int, state: _State) -> list[str] | None:

@@ -97,19 +97,38 @@ def test_of_several_stores_one_is_chosen_by_number(cli: Cli, store: MadeStore) -
     assert f"$ influx-recovery store check --bolt-path {other}" in ended.stdout.replace("\n", "")
 
 
-@pytest.mark.parametrize("number", ["1", "2", "4"])
-def test_whatever_is_wanted_of_a_damaged_store_ends_with_the_way_out(
-    cli: Cli, store: MadeStore, number: str
+@pytest.mark.parametrize(
+    ("first", "end", "answers", "command", "said"),
+    [
+        (2, 99, "1\n", "store check", "store salvage TARGET"),
+        (5, 6, "2\n{target}\n", "store salvage {target}", "Verdict: influxd will start"),
+        (2, 99, "2\n\n", "", "Nothing was done."),
+        (2, 99, "3\n", "store undo", "store salvage TARGET"),
+        (5, 6, "4\n", "", "Nothing was done."),
+    ],
+)
+def test_of_a_damaged_store_that_is_offered_which_can_be_done(
+    cli: Cli, store: MadeStore, first: int, end: int, answers: str, command: str, said: str
 ) -> None:
+    target = cli.home / "new.bolt"
     content = bytearray(store.path.read_bytes())
-    content[2 << 12 :] = bytes(len(content) - (2 << 12))
+    damaged = range(len(content))[first << 12 : end << 12]
+    content[damaged.start : damaged.stop] = bytes(len(damaged))
     store.path.write_bytes(content)
     with cli.at_terminal("--bolt-path", store.path, columns=132) as terminal:
         terminal.wait_for("Which? ")
         assert "Do not start influxd on this file" in terminal.text
-        terminal.type(f"{number}\n")
+        assert "operator token" not in terminal.text
+        assert "new password" not in terminal.text
+        number, *files = answers.format(target=target).splitlines(keepends=True)
+        terminal.type(number)
+        for file in files:
+            terminal.wait_for("Into which new file? ")
+            terminal.type(file)
         ended = terminal.end()
-    assert "influx-recovery store salvage TARGET" in ended.stdout
+    text = ended.stdout.replace("\n", "")
+    assert (f"$ influx-recovery {command.format(target=target)}" in text) == bool(command)
+    assert said in ended.stdout
 
 
 @pytest.mark.parametrize("answers", ["5\n", "\n", "9\n9\nx\n", "token\nq\n"])
