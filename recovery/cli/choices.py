@@ -5,6 +5,7 @@ live here: what an ID is (`recovery.model.ids`), and whether there is such a rec
 """
 
 from collections.abc import Sequence
+from string import hexdigits
 from typing import Final
 
 from recovery.cli.usage import UsageError, required
@@ -54,7 +55,7 @@ def selection(ids: Sequence[str], spared: Sequence[str], command: str) -> Select
 
 def authorization_ids(texts: Sequence[str], *, listed_by: str = "auth list") -> tuple[Id, ...]:
     """Read several, as `authorization_id`; the error names all that are none."""
-    others = [shown(text, is_stray=True) for text in texts if parse_id(text) is None]
+    others = [_named(text) for text in texts if parse_id(text) is None]
     if len(others) > 1:
         raise UsageError(
             problem=f"{' and '.join(others)} are no IDs, which have 16 hex digits",
@@ -69,7 +70,7 @@ def authorization_id(text: str, *, listed_by: str = "auth list") -> Id:
     Args:
         listed_by: The command that lists those that can be meant.
     """
-    return _typed_id(text, shown(text, is_stray=True), hint=_LIST_HINT.format(listed_by))
+    return _typed_id(text, _named(text), hint=_LIST_HINT.format(listed_by))
 
 
 def new_id(text: str | None) -> Id | None:
@@ -77,6 +78,11 @@ def new_id(text: str | None) -> Id | None:
     if text is None:
         return None
     return _typed_id(text, "the value of --id", hint="leave it out for a new ID")
+
+
+def _named(text: str) -> str:
+    """Repeat what is no ID, unless it may be a password: only hexadecimal digits look like one."""
+    return shown(text, is_stray=True, is_near=all(one in hexdigits for one in text))
 
 
 def _typed_id(text: str, named: str, *, hint: str) -> Id:

@@ -525,7 +525,7 @@ def _unknown_word(mistake: UnknownWordError, argv: Sequence[str]) -> UsageError:
     return UsageError(
         problem="unknown command, which may be the value of an option"
         if before.startswith("-") and before not in FLAGS
-        else f"unknown command {word}",
+        else f"unknown command{'' if word == repr(mistake.word) else ','} {word}",
         hint=f"did you mean {named}?" if meant else f"type {here.prog} --help",
     )
 

@@ -166,7 +166,12 @@ def test_a_pasted_secret_in_the_wrong_place_is_not_repeated(cli: Cli) -> None:
 @pytest.mark.parametrize(
     ("words", "said"),
     [
-        ("hunterhunter", "a word of 12 characters"),
+        ("hunterhunter", "unknown command, a word of 12 characters"),
+        ("auth show hunterhunter", "a word of 12 characters is no ID"),
+        ("auth delete --id hunterhunter", "a word of 12 characters is no ID"),
+        ("auth delete --all-but hunterhunter", "a word of 12 characters is no ID"),
+        ("auth delete one hunterhunter", "'one' and a word of 12 characters are no IDs"),
+        ("auth show 0cff2e2708da000", "'0cff2e2708da000' is no ID"),
         ("auth hunterhunter", "a word of 12 characters"),
         ("user lists", "'lists'"),
         ("create-oprator", "'create-oprator'"),
