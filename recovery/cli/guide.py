@@ -15,7 +15,6 @@ from typing import TYPE_CHECKING, Final, NamedTuple, Protocol
 from msgspec.structs import replace
 
 from recovery.cli.confirm import ask, has_terminal
-from recovery.cli.listing import plural
 from recovery.cli.vocabulary import PROGRAM
 from recovery.errors import (
     AmbiguousError,
@@ -25,7 +24,7 @@ from recovery.errors import (
     StoreDamagedError,
     StoreNotLockableError,
 )
-from recovery.model.display import displayed
+from recovery.model.display import displayed, plural
 
 if TYPE_CHECKING:
     from recovery.cli.context import Context

@@ -18,7 +18,7 @@ from recovery.cli.store import find_store, read_session, show_aside, store_of
 from recovery.cli.table import Column
 from recovery.cli.usage import UsageError
 from recovery.errors import ExitCode
-from recovery.model.display import displayed
+from recovery.model.display import displayed, plural
 from recovery.remedy import Run
 from recovery.services.listing import Listing as Rows
 from recovery.services.listing import Problem
@@ -160,11 +160,6 @@ def report_problems(problems: Sequence[Problem], context: Context) -> ExitCode:
             "not listed; nothing was changed"
         )
     return ExitCode.FINDINGS if problems else ExitCode.DONE
-
-
-def plural(count: int, noun: str) -> str:
-    """Put a number before a noun that has a regular plural, as "1 user" or "2 users"."""
-    return f"{count} {noun}" if count == 1 else f"{count} {noun}s"
 
 
 def created(text: str) -> str:

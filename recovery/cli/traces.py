@@ -11,7 +11,7 @@ from typing import Final, Generic, NamedTuple, TypeVar
 from recovery.cli.changing import run_planner
 from recovery.cli.context import Context
 from recovery.cli.hints import command_line, named_with
-from recovery.cli.listing import moment_text, plural
+from recovery.cli.listing import moment_text
 from recovery.cli.options import Change, Options, add_ensure
 from recovery.cli.outcome import ChangeDocument
 from recovery.cli.recording import open_ledger
@@ -21,7 +21,7 @@ from recovery.cli.words import Parser
 from recovery.discovery.search import FoundStore
 from recovery.errors import ExitCode
 from recovery.metastore.transaction import MetaTx
-from recovery.model.display import displayed
+from recovery.model.display import displayed, plural
 from recovery.remedy import Input
 from recovery.services.changes.plan import Planner
 from recovery.services.ledger import Operation, operations_of, read_operations

@@ -104,3 +104,8 @@ def size_text(size_bytes: int) -> str:
     while number >= _KIBI and unit < len(_UNITS) - 1:
         number, unit = number / _KIBI, unit + 1
     return f"{number:.0f} {_UNITS[unit]}" if unit == 0 else f"{number:.1f} {_UNITS[unit]}"
+
+
+def plural(count: int, noun: str) -> str:
+    """Put a number before a noun that has a regular plural, as "1 user" or "2 users"."""
+    return f"{count} {noun}" if count == 1 else f"{count} {noun}s"

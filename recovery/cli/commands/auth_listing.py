@@ -14,7 +14,6 @@ from recovery.cli.disclosing import disclose
 from recovery.cli.documents import ListDocument
 from recovery.cli.listing import (
     created,
-    plural,
     report_problems,
     row_filter,
     say_more,
@@ -24,7 +23,7 @@ from recovery.cli.store import find_store, read_session, show_aside, store_of
 from recovery.cli.table import Column
 from recovery.discovery.search import FoundStore
 from recovery.errors import ExitCode
-from recovery.model.display import displayed
+from recovery.model.display import displayed, plural
 from recovery.model.permission import OperatorLevel, OperatorStatus
 from recovery.model.token import TokenForm
 from recovery.remedy import Run

@@ -14,7 +14,7 @@ from recovery.cli.changing import run_planner
 from recovery.cli.context import Context
 from recovery.cli.disclosing import disclose
 from recovery.cli.documents import ListDocument, shaped
-from recovery.cli.listing import plural, report_problems
+from recovery.cli.listing import report_problems
 from recovery.cli.options import (
     Change,
     Command,
@@ -27,7 +27,7 @@ from recovery.cli.secret_input import STDIN
 from recovery.cli.store import absolute, find_store, read_session, show_header, store_of
 from recovery.cli.words import Parser
 from recovery.errors import ExitCode, RefusedError
-from recovery.model.display import displayed
+from recovery.model.display import displayed, plural
 from recovery.services.authorizations.export import export_authorizations
 from recovery.services.authorizations.intake import ImportAuthorizations
 from recovery.services.authorizations.listing import AuthorizationFilter

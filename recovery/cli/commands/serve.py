@@ -26,7 +26,6 @@ from recovery.cli.deliver import (
     FileDestination,
     environment_of_child,
 )
-from recovery.cli.listing import plural
 from recovery.cli.options import Command, Options
 from recovery.cli.recording import open_ledger
 from recovery.cli.store import find_store
@@ -35,7 +34,7 @@ from recovery.cli.words import Parser
 from recovery.discovery.host import Host
 from recovery.discovery.search import FoundStore, with_files
 from recovery.errors import ExitCode, RefusedError
-from recovery.model.display import displayed
+from recovery.model.display import displayed, plural
 from recovery.model.token import LEVEL_HASHED
 from recovery.ports import SystemClock, SystemRng
 from recovery.secret import Secret

@@ -13,7 +13,6 @@ import msgspec
 from recovery.cli.context import Context
 from recovery.cli.documents import Store, StoreDocument, shaped
 from recovery.cli.hints import Named, command_line, named_with
-from recovery.cli.listing import plural
 from recovery.cli.options import Command, Reading
 from recovery.cli.store import find_store, read_session, show_header, store_of
 from recovery.cli.traces import find_traces
@@ -21,7 +20,7 @@ from recovery.cli.way_in import DO_NOT_START, and_then
 from recovery.discovery.host import Host
 from recovery.discovery.search import with_files
 from recovery.errors import ExitCode, RecoveryError
-from recovery.model.display import displayed
+from recovery.model.display import displayed, plural
 from recovery.ports import SystemClock, SystemRng
 from recovery.remedy import Input
 from recovery.services.changes.facts import FindingFacts

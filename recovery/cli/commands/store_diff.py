@@ -12,7 +12,6 @@ import msgspec
 
 from recovery.cli.context import Context
 from recovery.cli.documents import Document, shaped
-from recovery.cli.listing import plural
 from recovery.cli.options import Command, Reading
 from recovery.cli.store import absolute
 from recovery.cli.usage import UsageError, required
@@ -20,7 +19,7 @@ from recovery.cli.words import Parser
 from recovery.discovery.host import Host
 from recovery.discovery.search import discover
 from recovery.errors import ExitCode
-from recovery.model.display import displayed
+from recovery.model.display import displayed, plural
 from recovery.services.session import Session
 from recovery.services.store_facts import StoreFacts
 from recovery.services.stores.diff import BucketCount, Change, compare_stores

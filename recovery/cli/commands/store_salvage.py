@@ -13,14 +13,13 @@ import msgspec
 
 from recovery.cli.context import Context
 from recovery.cli.documents import StorePathDocument, shaped
-from recovery.cli.listing import plural
 from recovery.cli.options import Command, Options
 from recovery.cli.store import find_store, store_path_of
 from recovery.cli.usage import UsageError, required
 from recovery.cli.words import Parser
 from recovery.discovery.search import FoundStore
 from recovery.errors import ExitCode
-from recovery.model.display import displayed, quoted
+from recovery.model.display import displayed, plural, quoted
 from recovery.model.recognition import RecordKind
 from recovery.ports import SystemClock, SystemRng
 from recovery.services.stores.salvage import (

@@ -22,6 +22,7 @@ from recovery.engine.folder import EngineFolder
 from recovery.errors import StoreAccessError, StoreDamagedError, StoreNotFoundError
 from recovery.metastore.store import FileProblem, MetaStore
 from recovery.metastore.transaction import MetaTx
+from recovery.model.display import plural
 from recovery.model.ids import IdSource
 from recovery.ports import Clock, Rng
 from recovery.services.doctor.alerts import examine_alerts
@@ -158,7 +159,8 @@ class Forecast(msgspec.Struct, frozen=True, kw_only=True):
     def _shown_reasons(self) -> Iterator[str]:
         yield from self.reasons[:REASONS_SHOWN]
         if len(self.reasons) > REASONS_SHOWN:
-            yield f"and for {len(self.reasons) - REASONS_SHOWN} more reasons, which are above"
+            others = len(self.reasons) - REASONS_SHOWN
+            yield f"and for {plural(others, 'more reason')} above"
 
 
 class Verdict(msgspec.Struct, frozen=True, kw_only=True):

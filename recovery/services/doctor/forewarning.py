@@ -15,6 +15,7 @@ from msgspec.structs import replace
 
 from recovery.metastore.pending import PendingTx
 from recovery.metastore.transaction import MetaTx
+from recovery.model.display import plural
 from recovery.ports import Clock, Rng
 from recovery.services.changes.plan import Plan, Planner
 from recovery.services.doctor.check import examine_records, new_chart, verdict_on
@@ -78,6 +79,6 @@ def _because(stopping: list[Finding]) -> str:
     """Say what keeps a server from starting, and name the way out of the first of it."""
     first = stopping[0]
     others = len(stopping) - 1
-    more = f" (and for {others} more reasons)" if others else ""
+    more = f" (and for {plural(others, 'more reason')})" if others else ""
     mend = REPAIR if first.is_mendable else first.advice
     return f"because {first.place} {first.problem}{more}; {mend}; store check says all"

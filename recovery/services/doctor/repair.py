@@ -21,6 +21,7 @@ import msgspec
 from recovery.errors import RefusedError
 from recovery.metastore.pending import PendingTx
 from recovery.metastore.transaction import MetaTx
+from recovery.model.display import plural
 from recovery.model.ids import ID_LENGTH
 from recovery.model.mapping import RESOURCE_TABLES
 from recovery.ports import Clock, Rng
@@ -315,7 +316,7 @@ def _staying(left: Sequence[Finding]) -> Iterator[str]:
     counts = Counter((one.number, one.bucket, one.problem, one.advice) for one in left)
     for number, ((name, bucket, problem, remedy), count) in enumerate(counts.items()):
         if number == LEFT_SHOWN:
-            yield f"and {len(counts) - LEFT_SHOWN} more kinds of findings stay"
+            yield f"and {plural(len(counts) - LEFT_SHOWN, 'more kind')} of findings stay"
             return
         times = "" if count == 1 else f" ({count} times)"
         yield f"stays: {name}: {bucket} {problem}{times}: {remedy}"

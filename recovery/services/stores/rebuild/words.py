@@ -4,10 +4,11 @@ Lives here: the steps of its plan, what to know before saying yes, and the same 
 not live here: what is decided (`filling`).
 """
 
-from collections.abc import Collection, Iterator
+from collections.abc import Iterator
 from typing import Final
 
 from recovery.model.authorization import Authorization
+from recovery.model.display import plural
 from recovery.services.changes.facts import PlanFacts, RebuiltBucket
 from recovery.services.shard_mapping import (
     shown_duration,
@@ -23,7 +24,7 @@ MEASUREMENTS_SHOWN: Final = 8
 
 def steps(filled: Filled) -> Iterator[str]:
     """Say what will be written, for a person."""
-    yield f"read {filled.engine.path}: {_count(filled.engine.buckets, 'bucket folder')}"
+    yield f"read {filled.engine.path}: {plural(len(filled.engine.buckets), 'bucket folder')}"
     kind = "a new user" if filled.is_new_user else "the user"
     password = " with the given password" if filled.has_new_password else ""
     yield f"{kind} {filled.owner.name}{password} owns everything, and gets an operator token"
@@ -51,7 +52,7 @@ def _about(placed: Placed, now_ns: int) -> Iterator[str]:
     problems = [problem for shard in placed.facts.shards for problem in shard.problems]
     yield from problems[:CONFLICTS_SHOWN]
     if len(problems) > CONFLICTS_SHOWN:
-        yield f"and {len(problems) - CONFLICTS_SHOWN} more files of {placed.facts.id}"
+        yield f"and {plural(len(problems) - CONFLICTS_SHOWN, 'more file')} of {placed.facts.id}"
     lost = [shard for shard in placed.map.unmapped if not shard.is_empty]
     if lost:
         numbers = ", ".join(str(shard.id) for shard in lost)
@@ -103,10 +104,6 @@ def record_ids(filled: Filled, authorization: Authorization) -> Iterator[str]:
     yield from (one.facts.id for one in filled.placed if one.is_new)
 
 
-def _count(things: Collection[object], what: str) -> str:
-    return f"{len(things)} {what}{'' if len(things) == 1 else 's'}"
-
-
 def _told(placed: Placed) -> Iterator[str]:
     facts, duration = placed.facts, placed.map.duration
     names = facts.measurements.names
@@ -120,7 +117,7 @@ def _told(placed: Placed) -> Iterator[str]:
     keeps = shown_duration(placed.retention_ns) if placed.retention_ns else "forever"
     called = "called" if placed.is_new else "which is there as"
     yield f"bucket {facts.id}, {called} {placed.name}: holds {shown or 'nothing'}"
-    yield f"{_count(facts.shards, 'shard')}, {facts.size_bytes:,} bytes, {shown_span(whole)}"
+    yield f"{plural(len(facts.shards), 'shard')}, {facts.size_bytes:,} bytes, {shown_span(whole)}"
     groups = f"shard groups of {shown_duration(duration.duration_ns)} ({why(duration)})"
     yield f"{groups}, keeps data {keeps}"
 
