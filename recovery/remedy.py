@@ -31,7 +31,6 @@ class Input(Enum):
     """A new file that the operation makes."""
     USER = auto()
     ORGANIZATION = auto()
-    NO_ORGANIZATION = auto()
     ID = auto()
     """Which authorization or user."""
     NUMBER = auto()
@@ -108,13 +107,11 @@ class Run(msgspec.Struct, frozen=True):
         operation: What, such as "auth list".
         values: What to say with it; None for what has to be said and is not known.
         purpose: What it is good for: "to see the IDs".
-        then: What is to be done after it.
     """
 
     operation: str
     purpose: str = ""
     values: Mapping[Input, str | None] = MappingProxyType({})
-    then: "Run | None" = None
 
 
 class Restore(msgspec.Struct, frozen=True):
@@ -167,9 +164,8 @@ def _advice(way: Way) -> str:
         case Omit(what, purpose):
             names = " and ".join(one.name.lower().replace("_", " ") for one in what)
             return f"leave the {names} out {purpose}".rstrip()
-        case Run(operation, purpose, _, then):
-            after = "" if then is None else f", and then {_advice(then)}"
-            return f"use {operation} {purpose}".rstrip() + after
+        case Run(operation, purpose):
+            return f"use {operation} {purpose}".rstrip()
         case Together(parts):
             return enumerated(_advice(ways(part)[0]) for part in parts)
         case Restore(backup, store):

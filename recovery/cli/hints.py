@@ -13,7 +13,7 @@ from collections.abc import Iterable, Mapping
 from typing import Final, TypeAlias
 
 from recovery.cli.parser import build_parser
-from recovery.cli.vocabulary import PROGRAM
+from recovery.cli.vocabulary import PROGRAM, load
 from recovery.cli.words import Parser, is_required
 from recovery.model.display import quoted
 from recovery.remedy import Give, Input, Omit, Remedy, Restore, Run, Together, Way, enumerated, ways
@@ -27,7 +27,6 @@ FIELDS: Final[dict[Input, tuple[str, ...]]] = {
     Input.TARGET: ("target", "destination", "file", "output"),
     Input.USER: ("username", "user", "owner"),
     Input.ORGANIZATION: ("org", "owner_of member_of"),
-    Input.NO_ORGANIZATION: ("no_org",),
     Input.ID: ("id", "which"),
     Input.NUMBER: ("number",),
     Input.TOKEN_PLACE: ("token_file token_stdout",),
@@ -91,12 +90,11 @@ class AtHand:
                 found = [action for one in what for action in actions_for(self._parser, one)[:1]]
                 names = [_name(action) for action in found]
                 return f"leave {' and '.join(names)} out {purpose}".rstrip() if names else None
-            case Run(operation, purpose, values, then):
+            case Run(operation, purpose, values):
                 # what was named is what could not be used, where a search is to help
                 named = {} if operation == "store find" else self._named
                 line = command_line(operation, {**named, **values})
-                after = "" if then is None else f", and then {self._worded(then)}"
-                return f"type {line} {purpose}".rstrip() + after
+                return f"type {line} {purpose}".rstrip()
             case Together(parts):
                 return _together(text for part in parts if (text := self._first(part)))
             case Restore(backup, store):  # cp keeps owner and mode of a file that it overwrites
@@ -141,7 +139,8 @@ def command_line(operation: str, values: Named) -> str:
     words: list[str] = [PROGRAM, operation]
     options: list[str] = []
     for action in parser.actions:
-        if action.dest in given or is_required(action):
+        is_store = action.dest == "bolt_path" and load(operation).needs_path
+        if action.dest in given or is_required(action) or is_store:
             typed = _typed(action, given.get(action.dest))
             (options if action.option_strings else words).append(typed)
     return " ".join([*words, *options])

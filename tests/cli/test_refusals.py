@@ -1,6 +1,7 @@
 """Every refusal: its exit code, its two lines, and that nothing was touched."""
 
 import os
+import shlex
 import shutil
 import sys
 from collections.abc import Iterator, Sequence
@@ -624,6 +625,28 @@ def test_the_only_organization_is_named_in_the_hint_where_no_user_is_left(
     done = cli.run(*CREATE, "--bolt-path", made.path)
     assert_refused(done, ExitCode.REFUSED, "the store has no user")
     assert f"--username NAME --owner-of {owned.format(org=made.org)} to make" in done.hint
+
+
+@pytest.mark.parametrize("words", [CREATE, ("bucket", "create", "--name", "x", "--yes")])
+def test_a_store_that_nobody_has_set_up_is_set_up_by_what_the_hint_says(
+    cli: Cli, tmp_path: Path, words: tuple[str, ...]
+) -> None:
+    made = make_store(tmp_path / "influxd.bolt", level=21)
+
+    def lose(tx: MetaTx) -> None:
+        for name in ("usersv1", "organizationsv1"):
+            for key in [key for key, _ in tx.table(name).items()]:
+                tx.table(name).delete(key)
+
+    edit(made.path, lose)
+    done = cli.run(*words, "--bolt-path", made.path)
+    assert_refused(done, ExitCode.REFUSED, "the store has no ")
+    line = done.hint.removeprefix("type influx-recovery ").removesuffix(" to set it up")
+    told = [*shlex.split(line), "--no-password", "--token-stdout", "--yes"]
+    assert told[0] == "setup"
+    found = cli.run(*words, environ={"INFLUXD_BOLT_PATH": str(made.path)})
+    assert "influx-recovery setup --bolt-path FILE " in found.hint
+    assert cli.run(*told).code == ExitCode.DONE
 
 
 @pytest.mark.parametrize("columns", [40, 80])

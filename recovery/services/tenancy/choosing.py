@@ -254,10 +254,9 @@ def _way_to_both(tx: MetaTx) -> Remedy:
 
     Setup is open only while there is neither; a salvaged store can have lost one of the two.
     """
-    create_org = Run("org create", "to make one", {Input.ORGANIZATION: None})
     owner, owned = _only_name(tx.users.walk([])), _only_name(tx.organizations.walk([]))
     if tx.table(USERS).is_empty and tx.table(ORGANIZATIONS).is_empty:
-        return Run("user create", "", {Input.USER: None, Input.NO_ORGANIZATION: None}, create_org)
+        return Run("setup", "to set it up", {Input.USER: None, Input.ORGANIZATION: None})
     if tx.table(USERS).is_empty:
         values = {Input.USER: None, Input.ORGANIZATION: owned}
         return Run("user create", "to make a user who owns it", values)

@@ -13,10 +13,6 @@ from recovery.remedy import Give, Input, Omit, Remedy, Restore, Run, advice
         (Give(Input.STORE, "name the other one", "/a"), "name the other one: /a"),
         (Omit((Input.PAGE_SIZE, Input.ROOT_PAGE)), "leave the page size and root page out"),
         (Run("auth list", "to see the IDs"), "use auth list to see the IDs"),
-        (
-            Run("user create", then=Run("org create", "to make one")),
-            "use user create, and then use org create to make one",
-        ),
         (Restore("/b", "/a"), "put the backup /b back into the place of /a"),
         (("make space", Give(Input.OUTPUT, "make a copy")), "make space, or make a copy"),
     ],
