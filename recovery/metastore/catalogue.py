@@ -8,7 +8,8 @@ Source: InfluxDB v2.9.1 v1/services/meta/client.go; spec section 4.9.
 from collections.abc import Callable
 
 from recovery.metastore.table import Table
-from recovery.model.catalogue import BUCKET, KEY
+from recovery.model.catalogue import BUCKET, KEY, decode_catalogue
+from recovery.model.catalogue import Catalogue as Content
 
 
 class Catalogue:
@@ -21,6 +22,10 @@ class Catalogue:
     def read(self) -> bytes | None:
         """Read the whole value; None when there is none."""
         return self._table.get(KEY)
+
+    def decoded(self) -> Content:
+        """Decode it; an empty one where there is none. Raises as `decode_catalogue`."""
+        return decode_catalogue(self.read() or b"")
 
     def write(self, value: bytes) -> None:
         """Replace the whole value. Raises as `Table.put`."""

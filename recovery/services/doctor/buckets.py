@@ -461,13 +461,12 @@ def _adding_database(
 
     def add(tx: MetaTx) -> None:
         catalogue = without_database(tx.catalogue.read() or b"", name=bucket.id)
-        on_disk = groups_on_disk(chart, bucket, shard_group_ns=shard_group_ns)
         changed = with_database(
             catalogue,
             name=bucket.id,
             retention_ns=bucket.retention_ns,
             shard_group_ns=shard_group_ns,
-            groups=groups or on_disk,
+            groups=groups or groups_on_disk(chart, bucket, shard_group_ns=shard_group_ns),
         )
         tx.catalogue.write(raised(chart, changed))
         if shard_group_ns != bucket.shard_group_ns:

@@ -33,7 +33,6 @@ from recovery.model.catalogue import (
     BUCKET as CATALOGUE,
 )
 from recovery.model.catalogue import (
-    KEY,
     CatalogueError,
     Database,
     decode_catalogue,
@@ -165,16 +164,15 @@ NO_RECORD_WHOSE: Final = replace(
 
 def examine_absence(chart: Chart) -> Iterator[Finding]:
     """Look whether time series are missing, where the engine's folder is not in its place."""
-    table = chart.tx.table(CATALOGUE)
     with suppress(CatalogueError):
-        catalogue = decode_catalogue((table.get(KEY) or b"") if table.is_there else b"")
-        if any(group.shard_ids for one in catalogue.databases for group in one.groups):
+        databases = chart.tx.catalogue.decoded().databases
+        if any(group.shard_ids for one in databases for group in one.groups):
             yield NO_FOLDER.broken(CATALOGUE)
 
 
 def _bare_groups(chart: Chart) -> Iterator[Finding]:
     with suppress(CatalogueError):
-        for database in decode_catalogue(chart.tx.catalogue.read() or b"").databases:
+        for database in chart.tx.catalogue.decoded().databases:
             bare = {group.id for group in database.groups if not group.shard_ids}
             if bare:
                 mend = _removing(database.name, bare)
@@ -219,8 +217,7 @@ class Disk:
         """
         self._chart = chart
         self.engine = engine
-        table = chart.tx.table(CATALOGUE)
-        self.catalogue = decode_catalogue((table.get(KEY) or b"") if table.is_there else b"")
+        self.catalogue = chart.tx.catalogue.decoded()
         self.folders = {folder.id: folder for folder in engine.buckets()}
         self._owners: dict[int, set[str]] = {}
         for folder in self.folders.values():

@@ -21,7 +21,7 @@ from typing import Final
 
 from recovery.metastore.transaction import MetaTx
 from recovery.model.bucket import SYSTEM_BUCKETS
-from recovery.model.catalogue import CatalogueError, decode_catalogue
+from recovery.model.catalogue import CatalogueError
 from recovery.model.gojson import UndecodableError, decode_fields, id_field
 from recovery.model.goshape import BUCKET, RUN, TASK, can_decode, can_decode_runs
 from recovery.model.ids import Id, parse_id
@@ -48,7 +48,7 @@ def note_stuck_orgs(chart: Chart) -> None:
 def _unread_buckets(tx: MetaTx) -> set[str]:
     """List the buckets whose database has no policy, so that the engine refuses to read them."""
     with suppress(CatalogueError):
-        databases = decode_catalogue(tx.catalogue.read() or b"").databases
+        databases = tx.catalogue.decoded().databases
         return {one.name for one in databases if one.policy is None}
     return set()
 

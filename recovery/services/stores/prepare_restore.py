@@ -40,7 +40,7 @@ from recovery.model.authorization import (
     decode_authorization,
     encode_authorization,
 )
-from recovery.model.catalogue import CatalogueError, decode_catalogue
+from recovery.model.catalogue import CatalogueError
 from recovery.model.display import displayed
 from recovery.model.gojson import UndecodableError, format_time
 from recovery.model.ids import Id, parse_id
@@ -398,7 +398,7 @@ def _of(name: str, ids: list[int]) -> str:
 def _shard_ids(tx: MetaTx) -> frozenset[int]:
     """List the shards that a server makes from the catalogue, so that they can be restored."""
     try:
-        databases = decode_catalogue(tx.catalogue.read() or b"").databases
+        databases = tx.catalogue.decoded().databases
     except CatalogueError:
         return frozenset()
     return frozenset(

@@ -17,7 +17,7 @@ import msgspec
 
 from recovery.errors import ConflictError, RefusedError
 from recovery.metastore.transaction import MetaTx
-from recovery.model.catalogue import CatalogueError, decode_catalogue, without_database
+from recovery.model.catalogue import CatalogueError, without_database
 from recovery.model.gojson import format_time
 from recovery.model.ids import Id, IdSource, unused
 from recovery.model.mapping import Mapping, organization_role
@@ -283,7 +283,7 @@ def shard_group_counts(store: MetaTx) -> dict[str, int]:
         RecoveryError: The catalogue cannot be understood.
     """
     try:
-        catalogue = decode_catalogue(store.catalogue.read() or b"")
+        catalogue = store.catalogue.decoded()
     except CatalogueError as error:
         raise store.damaged(f"has a catalogue that cannot be understood ({error})") from error
     return {

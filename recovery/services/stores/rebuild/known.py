@@ -27,7 +27,7 @@ from recovery.errors import RefusedError, StoreNotFoundError
 from recovery.metastore.packed import open_readable
 from recovery.metastore.transaction import MetaTx
 from recovery.model.bucket import DAY_NS, HOUR_NS, TYPE_SYSTEM, TYPE_USER
-from recovery.model.catalogue import POLICY, CatalogueError, Database, decode_catalogue
+from recovery.model.catalogue import POLICY, CatalogueError, Database
 from recovery.model.display import displayed
 from recovery.model.gojson import is_time
 from recovery.model.ids import ID_LENGTH, Id, parse_id
@@ -258,7 +258,7 @@ def _databases(tx: MetaTx) -> tuple[Database, ...]:
     if not tx.table("v1_tsm1_metadata").is_there:
         return ()
     try:
-        return decode_catalogue(tx.catalogue.read() or b"").databases
+        return tx.catalogue.decoded().databases
     except CatalogueError:
         return ()
 

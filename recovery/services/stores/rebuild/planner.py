@@ -16,7 +16,7 @@ from recovery.errors import RefusedError
 from recovery.metastore.pending import PendingTx
 from recovery.metastore.transaction import MetaTx
 from recovery.model.authorization import Authorization
-from recovery.model.catalogue import CatalogueError, decode_catalogue
+from recovery.model.catalogue import CatalogueError
 from recovery.ports import Clock, Rng
 from recovery.secret import Secret
 from recovery.services.authorizations.new_token import (
@@ -134,7 +134,7 @@ class RebuildStore(msgspec.Struct, frozen=True, kw_only=True):
         problem = what_is_wrong(tx, authorization, token)
         if problem is not None:
             return problem
-        catalogue = decode_catalogue(tx.catalogue.read() or b"")
+        catalogue = tx.catalogue.decoded()
         mapped = {
             (database.name, shard_id)
             for database in catalogue.databases
@@ -154,7 +154,7 @@ class RebuildStore(msgspec.Struct, frozen=True, kw_only=True):
 def missing(tx: MetaTx, engine: EngineFacts) -> Iterator[str]:
     """Find what lies on disk and is not in a store; a sentence without a full stop for each."""
     try:
-        catalogue = decode_catalogue(tx.catalogue.read() or b"")
+        catalogue = tx.catalogue.decoded()
     except CatalogueError as error:
         yield f"the catalogue {error.problem}"
         return
