@@ -133,10 +133,7 @@ def run_guide(
         return code
     for line in state.lines:
         context.output.prose(line)
-    if state.is_damaged:
-        words = _saving(_chosen(_OF_DAMAGED, context))
-    else:
-        words = _command(_chosen(_CHOICES, context), state)
+    words = _saving(context) if state.is_damaged else _command(_chosen(_CHOICES, context), state)
     if words is None:
         return _left(context)
     return _run_shown([*words, *_same_store(options)], context, run)
@@ -170,10 +167,9 @@ def _read_only(
     """
     context.output.prose(f"Store: {displayed(str(found.named_path))} ({found.reason})")
     context.output.prose(why)
-    answer = _chosen(_READABLE, context)
-    if answer > len(_READABLE):
+    words = _picked(_READABLE, context)
+    if words is None:
         return None
-    words = list(_READABLE.values())[answer - 1].split()
     return _run_shown([*words, *_same_store(options)], context, run)
 
 
@@ -186,12 +182,16 @@ def _chosen(choices: Iterable[str], context: "Context") -> int:
     return _number("Which? ", number)
 
 
-def _saving(answer: int) -> list[str] | None:
-    """Build the command that a choice stands for where the store is damaged."""
-    if answer > len(_OF_DAMAGED):
-        return None
-    words = list(_OF_DAMAGED.values())[answer - 1].split()
-    if words[-1] != "salvage":
+def _picked(commands: Mapping[str, str], context: "Context") -> list[str] | None:
+    """Ask for one of several commands, each by what it does; None to leave."""
+    answer = _chosen(commands, context)
+    return list(commands.values())[answer - 1].split() if answer <= len(commands) else None
+
+
+def _saving(context: "Context") -> list[str] | None:
+    """Ask what is to be done where the store is damaged; None to leave."""
+    words = _picked(_OF_DAMAGED, context)
+    if words is None or words[-1] != "salvage":
         return words
     target = ask("Into which new file? ")
     return [*words, target] if target else None

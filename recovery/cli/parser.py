@@ -364,6 +364,7 @@ def _refuse_unknown_options(argv: Sequence[str], parser: Parser) -> None:
     known = dict(parser.options)
     for command in commands(parser):
         known.update(command.options)
+    named = _named_command(argv, parser)
     said: dict[str, str] = {}
     is_value = False
     for typed, following in zip_longest(argv, argv[1:], fillvalue=""):
@@ -373,15 +374,14 @@ def _refuse_unknown_options(argv: Sequence[str], parser: Parser) -> None:
         elif typed == "--":
             return
         elif name in known:
-            action = _named_command(argv, parser).options.get(name, known[name])
+            action = named.options.get(name, known[name])
             is_value = action.nargs != 0 and not equals
             if action.nargs != 0 and action.default != []:  # which is that of several values
                 _refuse_another(name, value if equals else following, action.dest, said)
         elif typed[:1] in {*TYPOGRAPHIC_DASHES} or (typed[:1] == "-" and typed != "-"):
-            command = _named_command(argv, parser)
-            if command.children and (word := _first_unknown(argv, command)):
-                raise _unknown_word(UnknownWordError(command, word), argv)
-            raise _unknown_option(name, command)
+            if named.children and (word := _first_unknown(argv, named)):
+                raise _unknown_word(UnknownWordError(named, word), argv)
+            raise _unknown_option(name, named)
 
 
 def _refuse_another(name: str, value: str, field: str, said: dict[str, str]) -> None:
