@@ -370,12 +370,17 @@ def _missing(
         return _confess(error, output, report, progress, is_debugging=is_debugging)
     import shlex  # noqa: PLC0415 # nothing else needs it
 
-    package = PACKAGE_OF.get(module.partition(".")[0], module)
+    whole, _, part = module.partition(".")
+    package = PACKAGE_OF.get(whole, whole)
+    problem = f"{sys.executable} does not have this package, which {PROGRAM} needs"
+    hint = f"{shlex.quote(sys.executable)} -m pip install {package}"
+    if part:  # compiled for another Python, or packed into an archive
+        problem = f"what {sys.executable} has of it has no {module} that this Python can load"
+        hint = f"call the Python that {PROGRAM} was installed with, or install it for this one"
     report(
         ExitCode.REFUSED,
-        f"{package} is missing: {sys.executable} does not have this package, which "
-        f"{PROGRAM} needs; {progress.sentence}",
-        f"{shlex.quote(sys.executable)} -m pip install {package}",
+        f"{package} is missing: {problem}; {progress.sentence}",
+        hint,
         is_changed=progress.is_changed,
     )
     return ExitCode.REFUSED

@@ -56,10 +56,10 @@ def modules(cli: Cli, *words: object) -> set[str]:
 @pytest.mark.parametrize(
     ("line", "ours_max", "costly", "others"),
     [
-        ("--version", 3, set(), set()),
+        ("--version", 4, set(), set()),
         ("--help", 25, {"argparse", "gettext", "shutil", "textwrap"}, set()),
-        ("user list", 90, set(), {"msgspec"}),
-        ("auth list", 111, set(), {"msgspec"}),
+        ("user list", 91, set(), {"msgspec"}),
+        ("auth list", 112, set(), {"msgspec"}),
     ],
 )
 def test_a_start_imports_no_more_than_it_did(

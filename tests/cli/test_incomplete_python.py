@@ -1,7 +1,11 @@
-"""What is said where the Python is too old, or lacks a package: a sentence, not a traceback."""
+"""What is said where the Python is too old, or lacks a package: a sentence, not a traceback.
+
+And which Python it is that the installed command runs in.
+"""
 
 import os
 import re
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -11,6 +15,8 @@ import pytest
 
 from recovery.cli.main import OURS
 from tests.support.source import PACKAGES, PROJECT
+
+COMMAND: Final = PROJECT / "recovery" / "cli" / "influx-recovery"
 
 LACKING: Final = """
 import sys
@@ -51,6 +57,15 @@ def test_a_missing_package_is_named_with_the_command_that_brings_it(
     assert hint == f"hint: {sys.executable} -m pip install {package}"
 
 
+def test_a_package_that_was_compiled_for_another_python_is_not_called_absent() -> None:
+    code, said = run_lacking("msgspec._core", "demo")
+    error, hint = (line for line in said if line.startswith(("error: ", "hint: ")))
+    assert code == 7
+    assert error.startswith("error: msgspec is missing: ")
+    assert "no msgspec._core that this Python can load; nothing was changed" in error
+    assert "pip install msgspec" not in hint
+
+
 def test_a_package_that_a_command_does_not_need_is_not_asked_for() -> None:
     assert run_lacking("starlette", "ledger", "list", "--ledger", "/nonexistent")[0] == 0
 
@@ -82,3 +97,59 @@ def test_an_older_python_gets_a_sentence() -> None:
         assert (done.returncode, done.stdout) == (1, "")
         assert error.startswith("error: influx-recovery needs Python 3.11 or later, and ")
         assert hint.startswith("hint: ")
+
+
+@pytest.fixture
+def installation(tmp_path: Path) -> Path:
+    """A folder with a blank and a quote in its name, into which the command is installed."""
+    folder = tmp_path / f"Ann's tools {'x' * 200}"
+    package = folder / "lib" / "python3.77" / "site-packages"
+    package.joinpath("influx_recovery-1.0.dist-info").mkdir(parents=True)
+    command = Path(shutil.copy(COMMAND, folder / "command"))
+    command.chmod(0o755)
+    folder.joinpath("bin").mkdir()
+    return command.rename(folder / "bin" / "influx-recovery")
+
+
+def run_installed(command: Path, **environ: str | Path) -> tuple[int, str, str]:
+    done = subprocess.run(
+        [command, "a  b", "--version"],
+        capture_output=True, text=True, check=False, cwd="/",
+        env={"PATH": "/usr/bin:/bin", **environ},
+    )  # fmt: skip
+    return done.returncode, done.stdout, done.stderr
+
+
+def test_the_installed_command_runs_in_the_python_beside_it(
+    installation: Path, tmp_path: Path
+) -> None:
+    python = installation.with_name("python3.77")
+    python.write_text('#!/bin/sh\nprintf "%s|" "$0" "$@"')
+    python.chmod(0o755)
+    link = tmp_path / "link"
+    link.symlink_to(installation)
+    for command in (installation, link):
+        code, stdout, _ = run_installed(command)
+        called, *arguments = stdout.split("|")
+        assert (code, Path(called).resolve()) == (0, python)
+        assert arguments == [str(command), "a  b", "--version", ""]
+
+
+def test_what_keeps_the_installed_command_from_starting_is_a_sentence(
+    installation: Path, tmp_path: Path
+) -> None:
+    code, _, stderr = run_installed(installation)
+    error, hint = stderr.splitlines()
+    assert code == 1
+    assert error.startswith("error: python3.77, with which influx-recovery was installed, is not ")
+    assert hint.startswith("hint: put the folder that has python3.77 ")
+    elsewhere = tmp_path / "bin"
+    elsewhere.mkdir()
+    python = elsewhere / "python3.77"
+    python.write_text(f'#!/bin/sh\nexec "{sys.executable}" -I -S "$@"')  # with no packages
+    python.chmod(0o755)
+    code, _, stderr = run_installed(installation, PATH=f"{elsewhere}:/usr/bin:/bin")
+    error, hint = stderr.splitlines()
+    assert code == 1
+    assert "does not find the modules of influx-recovery; nothing was changed" in error
+    assert hint.startswith("hint: call the Python that it was installed with, ")
