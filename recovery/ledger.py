@@ -6,15 +6,15 @@ anything secret.
 Invariants: rows are only ever added; triggers in the file refuse the rest, also to other programs
 that open it. What gets in is IDs, paths, numbers, words from fixed lists, and the reason that a
 person gave, from which all that looks like a token is cut out. A row is on the disk when the
-function that adds it returns; only that an operation is done may wait for the next row, or for
-`settle`, in a ledger that is kept open. Reading creates nothing.
+function that adds it returns. Reading creates nothing.
 
 Each operation has one row before the commit ("intent") and one or more after it that point to the
 first. An intent without a second row is an operation that was cut off.
 
 Facts: SQLite documentation, "PRAGMA synchronous" (EXTRA also syncs the folder once the journal is
-gone), "CREATE TRIGGER", "ON CONFLICT" (REPLACE fires delete triggers only with recursive_triggers,
-so a trigger on INSERT has to refuse it); XDG Base Directory Specification 0.8, XDG_STATE_HOME.
+gone), "Write-Ahead Logging" (3.3, 5), "CREATE TRIGGER", "ON CONFLICT" (REPLACE fires delete triggers
+only with recursive_triggers, so a trigger on INSERT has to refuse it); XDG Base Directory
+Specification 0.8, XDG_STATE_HOME.
 """
 
 import contextlib
@@ -194,30 +194,17 @@ class Ledger(msgspec.Struct, frozen=True, kw_only=True):
         """Keep the file open from row to row, for whoever adds many.
 
         Opening it and looking what it is takes longer than the row, and each row costs five syncs
-        of the disk, so that the end of an operation waits for the next row, or for `settle`. Nobody
-        is kept out meanwhile.
+        of the disk. So what comes after the first goes into a log beside it, which takes one, and
+        is in the file alone again at the end. Nobody is kept out meanwhile.
 
         Yields:
             The same ledger. A file that is put in the place of this one is noticed at each row.
         """
         kept = _Kept()
-        ledger = replace(self, kept=kept)
         try:
-            yield ledger
+            yield replace(self, kept=kept)
         finally:
-            ledger.settle()
             kept.close()
-
-    def settle(self) -> None:
-        """Write the ends that wait; where that fails, `warn` is told, and intents stay without."""
-        if self.kept is None or not self.kept.ends:
-            return
-        try:
-            with self._writing(changed=True):
-                pass
-        except LedgerError as error:
-            self.kept.ends.clear()
-            self.warn(str(error))
 
     def prepare(self, intent: IntentFacts) -> None:
         """Find out whether a row can be added, before anybody is asked to confirm anything.
@@ -270,22 +257,14 @@ class Ledger(msgspec.Struct, frozen=True, kw_only=True):
             "phase": step.phase,
             "txid_after": _number(txid_after),
         }
-        if self.kept is not None and outcome == "done":
-            self.kept.ends.append(end)
-            return
         with self._writing(changed=step.changed) as connection:
-            self._insert_end(connection, end, changed=step.changed)
-
-    def _insert_end(
-        self, connection: "sqlite3.Connection", end: Row, *, changed: bool | None
-    ) -> None:
-        first = connection.execute(
-            "SELECT * FROM entries WHERE id = ? AND phase = 'intent'", (end["intent_id"],)
-        ).fetchone()
-        if first is None:
-            raise self._error(f"has no intent {end['intent_id']!r}", changed=changed)
-        row: Row = {name: first[name] for name in first.keys() if name != "id"}  # noqa: SIM118 # a row of sqlite3 iterates over values
-        _insert(connection, row | end)
+            first = connection.execute(
+                "SELECT * FROM entries WHERE id = ? AND phase = 'intent'", (intent_id,)
+            ).fetchone()
+            if first is None:
+                raise self._error(f"has no intent {intent_id!r}", changed=step.changed)
+            row: Row = {name: first[name] for name in first.keys() if name != "id"}  # noqa: SIM118 # a row of sqlite3 iterates over values
+            _insert(connection, row | end)
 
     def note(self, intent: IntentFacts) -> int:
         """Record something that changes nothing, such as a list that shows tokens; give its number.
@@ -307,7 +286,6 @@ class Ledger(msgspec.Struct, frozen=True, kw_only=True):
         Raises:
             LedgerError: The file cannot be read or is no ledger.
         """
-        self.settle()
         if not self._check_file(changed=False):
             return ()
         with self._connected(mode=self._reading_mode(), changed=False) as connection:
@@ -326,12 +304,12 @@ class Ledger(msgspec.Struct, frozen=True, kw_only=True):
         return tuple(entry for _, entry in read if entry is not None)
 
     def _reading_mode(self) -> str:
-        """Let SQLite take back the row that a killed process did not end; else nothing is written.
+        """Let SQLite put right what a killed process left beside it; else nothing is written.
 
         It refuses to read before that, and cannot do it in a file opened for reading only.
         """
-        journal = self.path.with_name(f"{self.path.name}-journal")
-        return "rw" if journal.exists() else "ro"
+        beside = (self.path.with_name(f"{self.path.name}{end}") for end in ("-journal", "-wal"))
+        return "rw" if any(one.exists() for one in beside) else "ro"
 
     def _first_row(
         self, intent: IntentFacts, *, phase: Phase, outcome: str, txid_before: int | None
@@ -393,16 +371,9 @@ class Ledger(msgspec.Struct, frozen=True, kw_only=True):
             elif version in _ADDED:
                 connection.execute(_ADDED[version])
                 connection.execute(f"PRAGMA user_version = {_SCHEMA_VERSION}")
-            ends = [] if self.kept is None else self.kept.ends
-            for end in ends:
-                try:
-                    self._insert_end(connection, end, changed=changed)
-                except LedgerError as error:  # another file is in the place of the one with it
-                    self.warn(str(error))
             yield connection
             if connection.in_transaction:
                 connection.execute("COMMIT")
-                ends.clear()
 
     @contextlib.contextmanager
     def _opened(self, *, changed: bool | None) -> "Iterator[tuple[sqlite3.Connection, bool]]":
@@ -420,6 +391,8 @@ class Ledger(msgspec.Struct, frozen=True, kw_only=True):
                 connection.execute("PRAGMA foreign_keys = ON")
             yield connection, known is not None
             if self.kept is not None and file is not None:
+                if known is None:  # by now it is known to be a ledger
+                    _set_journal(connection, "WAL")
                 self.kept.keep(connection, file)
 
     @contextlib.contextmanager
@@ -449,7 +422,7 @@ class Ledger(msgspec.Struct, frozen=True, kw_only=True):
                 yield connection
             finally:
                 if self.kept is None or self.kept.connection is not connection:
-                    connection.close()
+                    _close(connection)
         except sqlite3.Error as exc:
             problem = f"cannot be used ({exc})"
             raise self._error(problem, changed=changed) from exc
@@ -498,14 +471,9 @@ class Ledger(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class _Kept:
-    """A connection that waits for the next row.
-
-    Attributes:
-        ends: What ends operations that are done, and waits with it.
-    """
+    """A connection that waits for the next row."""
 
     def __init__(self) -> None:
-        self.ends: list[Row] = []
         self.connection: sqlite3.Connection | None = None
         self._file = (0, 0)
 
@@ -523,8 +491,22 @@ class _Kept:
     def close(self) -> None:
         """Close it, if one waits."""
         if self.connection is not None:
-            self.connection.close()
+            _close(self.connection)
             self.connection = None
+
+
+def _close(connection: "sqlite3.Connection") -> None:
+    """Close a file, and leave all of it in the one file, unless others have it open."""
+    _set_journal(connection, "DELETE")
+    connection.close()
+
+
+def _set_journal(connection: "sqlite3.Connection", mode: str) -> None:
+    """Say where SQLite keeps what it may have to put right; where it cannot, that stays."""
+    import sqlite3  # noqa: PLC0415 # as above
+
+    with contextlib.suppress(sqlite3.Error):
+        connection.execute(f"PRAGMA journal_mode = {mode}")
 
 
 def _make_folder(folder: Path) -> None:

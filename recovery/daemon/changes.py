@@ -1,8 +1,8 @@
 """Changes of the store, as the daemon makes them.
 
 Lives here: `Changes`: one backup a session, one transaction, two ledger rows and one entry of the
-journal a change; the row that says "done" may come with the next one. Must not live here: the order
-of the steps of a change (`recovery.services.changes.sequence`), and what a change is (its planner).
+journal a change. Must not live here: the order of the steps of a change
+(`recovery.services.changes.sequence`), and what a change is (its planner).
 
 Invariants: a change is carried out on the thread of the store. When the outcome of a write is not
 known, nothing is written any more.

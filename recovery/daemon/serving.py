@@ -28,8 +28,6 @@ from recovery.kept import SIGNALS
 
 KEEP_ALIVE_S: Final = 30
 GRACE_S: Final = 10
-_TICKS_WITHOUT_REQUEST: Final = 5
-_TICKS_UNSETTLED_MAX: Final = 50
 
 
 def serve(
@@ -38,7 +36,6 @@ def serve(
     life: Life,
     *,
     when_quiet: Callable[[], None],
-    settle: Callable[[], None],
 ) -> None:
     """Answer requests until it is time to end.
 
@@ -47,8 +44,6 @@ def serve(
         sockets: Where, listening.
         life: Decides when to end.
         when_quiet: Called on the store's thread when there was no request for five minutes.
-        settle: Called on the store's thread after half a second without a request, and every five
-            seconds in any case.
     """
     config = Config(
         application,
@@ -66,7 +61,7 @@ def serve(
         timeout_graceful_shutdown=GRACE_S,
         h11_max_incomplete_event_size=HEAD_SIZE_BYTES_MAX,
     )
-    server = _Server(config, application, life, when_quiet, settle)
+    server = _Server(config, application, life, when_quiet)
     asyncio.run(server.serve(sockets=sockets))
 
 
@@ -83,16 +78,12 @@ class _Server(Server):
         application: Application,
         life: Life,
         when_quiet: Callable[[], None],
-        settle: Callable[[], None],
     ) -> None:
         super().__init__(config)
         self._application = application
         self._life = life
         self._when_quiet = when_quiet
-        self._settle = settle
         self._checked_at_s: float | None = None
-        self._asked_at_s: float | None = None
-        self._settled_at_s: float | None = None
 
     @contextlib.contextmanager
     def capture_signals(self) -> Iterator[None]:
@@ -120,12 +111,6 @@ class _Server(Server):
         await super().on_tick(counter)
         now_s = asyncio.get_running_loop().time()
         asked_s = self._application.last_asked_s(now_s)
-        if counter % _TICKS_WITHOUT_REQUEST == 0:
-            is_due = asked_s == self._asked_at_s or counter % _TICKS_UNSETTLED_MAX == 0
-            self._asked_at_s = asked_s
-            if is_due and asked_s != self._settled_at_s:
-                self._settled_at_s = asked_s
-                await self._application.on_store(self._settle)
         is_quiet = asked_s is not None and now_s - asked_s >= QUIET_BEFORE_CHECK_S
         if is_quiet and asked_s != self._checked_at_s:
             self._checked_at_s = asked_s

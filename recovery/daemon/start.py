@@ -71,10 +71,6 @@ class RunOptions(msgspec.Struct, frozen=True, kw_only=True):
 class Book(Notes, Entries, Protocol):
     """A ledger that is written and read."""
 
-    def settle(self) -> None:
-        """Write what waits for the next row. Never raises."""
-        ...
-
 
 class Ending(msgspec.Struct, frozen=True, kw_only=True):
     """How a run ended.
@@ -152,7 +148,7 @@ def run(
     application = Application(desk, worker, load_page)
     try:
         when_ready()
-        serve(application, sockets, life, when_quiet=desk.changes.look, settle=recorder.settle)
+        serve(application, sockets, life, when_quiet=desk.changes.look)
     finally:
         application.close()
         worker.close()

@@ -75,3 +75,15 @@ def test_every_answered_token_is_there_and_every_other_is_in_the_ledger(
     if number is signal.SIGTERM and answered:
         assert served.process.returncode == 0
         assert "unfinished" not in outcomes
+
+
+def test_a_change_is_done_in_the_ledger_before_it_is_answered(tmp_path: Path) -> None:
+    store = unpack_real_store("influxd-2.9.1-setup", tmp_path / "influxd.bolt")
+    with serving(store) as served:
+        reply = served.ask("POST", "/api/v2/users", token=served.key, body={"name": "ann"})
+        served.process.send_signal(signal.SIGKILL)
+        served.process.wait(timeout=PATIENCE_S)
+    operations = json.loads(known(store, "ledger", "list"))["operations"]
+    assert [(one["outcome"], one["record_ids"]) for one in operations] == [
+        ("unfinished", []), ("done", [reply.json["id"]]),
+    ]  # fmt: skip

@@ -4,6 +4,7 @@ import os
 import re
 import resource
 import shutil
+import signal
 import sqlite3
 import stat
 import subprocess
@@ -716,36 +717,56 @@ def test_a_new_ledger_that_is_kept_open_takes_a_row_after_it_was_tried(ledger: L
     assert len(ledger.entries()) == 1
 
 
-def test_in_a_ledger_that_is_kept_open_an_end_comes_with_the_next_row_or_when_it_is_settled(
+def test_whoever_is_killed_with_a_ledger_open_leaves_each_row_that_was_answered(
     ledger: Ledger,
 ) -> None:
+    """What SQLite keeps beside the file meanwhile is in the file again when somebody reads it."""
+    child = os.fork()
+    if not child:
+        try:
+            with ledger.open_throughout() as kept:
+                for _ in range(3):
+                    kept.conclude(kept.intend(intent()), "done")
+                os.kill(os.getpid(), signal.SIGKILL)
+        finally:
+            os._exit(1)
+    assert os.waitpid(child, 0)[1] == signal.SIGKILL
+    beside = {path.name for path in ledger.path.parent.iterdir()}
+    assert "ledger.sqlite-wal" in beside
+    assert [one.phase for one in ledger.entries()] == ["intent", "done"] * 3
+    assert {path.name for path in ledger.path.parent.iterdir()} == {"ledger.sqlite"}
+    ledger.path.chmod(0o400)
+    ledger.path.parent.chmod(0o500)
+    assert len(ledger.entries()) == 6
+    ledger.path.parent.chmod(0o700)
+
+
+def test_others_read_and_add_rows_while_a_ledger_is_kept_open(ledger: Ledger) -> None:
     with ledger.open_throughout() as kept:
         kept.conclude(kept.intend(intent()), "done")
-        assert [one.phase for one in ledger.entries()] == ["intent"]
         second = kept.intend(intent())
-        assert [one.phase for one in ledger.entries()] == ["intent", "done", "intent"]
+        other = ledger.intend(intent())
         kept.conclude(second, "unchanged")
-        assert [one.phase for one in ledger.entries()][3:] == ["failed"]
-        kept.conclude(kept.intend(intent()), "done")
-        assert kept.entries()[-1].phase == "done"  # whoever reads it here sees all
-        kept.conclude(kept.intend(intent()), "done")
-        kept.settle()
-        assert len(ledger.entries()) == 8
-        kept.conclude(kept.intend(intent()), "done")
-    assert ledger.entries()[-1].phase == "done"
+        ledger.conclude(other, "done")
+        expected = ["intent", "done", "intent", "intent", "failed", "done"]
+        assert [one.phase for one in ledger.entries()] == expected
+        assert kept.entries() == ledger.entries()
+    assert {path.name for path in ledger.path.parent.iterdir()} == {"ledger.sqlite"}
+    assert ledger.path.read_bytes()[18:20] == b"\1\1"  # no log is kept beside it
+    assert [one.phase for one in ledger.entries()] == expected
 
 
-def test_an_end_that_cannot_be_written_any_more_keeps_no_later_row_out(ledger: Ledger) -> None:
-    told: list[str] = []
-    with msgspec.structs.replace(ledger, warn=told.append).open_throughout() as kept:
+def test_an_end_whose_file_has_gone_is_refused_and_keeps_no_later_row_out(ledger: Ledger) -> None:
+    with ledger.open_throughout() as kept:
         kept.intend(intent())
-        kept.conclude(kept.intend(intent()), "done")
+        number = kept.intend(intent())
         ledger.path.unlink()
-        kept.conclude(kept.intend(intent()), "done")
+        with pytest.raises(LedgerError, match="has no intent 2"):
+            kept.conclude(number, "done")
         ledger.path.unlink()
         ledger.path.mkdir()
-        kept.settle()
+        with pytest.raises(LedgerError, match="is not a regular file"):
+            kept.conclude(number, "done")
         ledger.path.rmdir()
         kept.intend(intent())
-    assert ["has no intent 2" in told[0], "is not a regular file" in told[1]] == [True, True]
     assert [one.phase for one in ledger.entries()] == ["intent"]
