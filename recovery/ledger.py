@@ -12,9 +12,9 @@ Each operation has one row before the commit ("intent") and one or more after it
 first. An intent without a second row is an operation that was cut off.
 
 Facts: SQLite documentation, "PRAGMA synchronous" (EXTRA also syncs the folder once the journal is
-gone), "Write-Ahead Logging" (3.3, 5), "CREATE TRIGGER", "ON CONFLICT" (REPLACE fires delete triggers
-only with recursive_triggers, so a trigger on INSERT has to refuse it); XDG Base Directory
-Specification 0.8, XDG_STATE_HOME.
+gone), "Write-Ahead Logging", "CREATE TRIGGER", "ON CONFLICT" (REPLACE fires delete triggers only
+with recursive_triggers, so a trigger on INSERT has to refuse it); XDG Base Directory Specification
+0.8, XDG_STATE_HOME.
 """
 
 import contextlib

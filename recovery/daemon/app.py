@@ -135,18 +135,14 @@ class Application:
             return ApiError("internal error", "an internal error has occurred").answer()
 
     async def _guarded(self, request: Request) -> Answer:
-        """Let nobody guess passwords and tokens fast."""
-        loop = asyncio.get_running_loop()
-        has_password = request.headers.get("authorization", "")[:6].lower() == "basic "
-        if has_password:
-            self._throttle.require_sign_in(loop.time())
+        """Let nobody guess tokens fast."""
         try:
             return await self._routed(request)
         except ApiError as error:
-            if has_password and error.code in {"unauthorized", "forbidden"}:
-                self._throttle.note_sign_in(loop.time())
-            elif error is UNAUTHORIZED and (request.cookies or token_of(request) is not None):
-                await asyncio.sleep(self._throttle.note_token(loop.time()))
+            is_guess = request.cookies or token_of(request) is not None
+            if error is UNAUTHORIZED and is_guess and needs_caller(request):
+                now_s = asyncio.get_running_loop().time()
+                await asyncio.sleep(self._throttle.note_token(now_s))
             raise
 
     async def _routed(self, request: Request) -> Answer:
@@ -191,6 +187,10 @@ class Application:
         request: Request,
         parts: Mapping[str, str],
     ) -> Answer:
+        """Do the slow part; who guesses passwords is not let do that fast."""
+        loop = asyncio.get_running_loop()
+        if slow.is_guess:
+            self._throttle.require_sign_in(loop.time())
         done = await self._worker.on_passwords(slow.work)
 
         def job() -> Answer:
@@ -199,7 +199,12 @@ class Application:
                     call.caller  # noqa: B018 # it may have lost its rights meanwhile
                 return slow.then(call, done)  # type: ignore[arg-type] # of the same Slow
 
-        return await self._worker.on_store(job)
+        try:
+            return await self._worker.on_store(job)
+        except ApiError as error:
+            if slow.is_guess and error.code in {"unauthorized", "forbidden"}:
+                self._throttle.note_sign_in(loop.time())
+            raise
 
     async def _send(self, answer: Answer, connection: Connection, send: Send) -> None:
         """Send an answer whole, or slice by slice."""

@@ -231,10 +231,12 @@ class Slow(Generic[T]):
     Attributes:
         work: The slow part; runs on the thread of the passwords.
         then: Goes on with what it returned, in a new call of the same request.
+        is_guess: Whether a password is tried, which may be refused as a wrong one.
     """
 
     work: Callable[[], T] = field(repr=False)
     then: Callable[[Call, T], Answer] = field(repr=False)
+    is_guess: bool = False
 
 
 Reply: TypeAlias = "Answer | Slow[bool] | Slow[Secret] | Slow[Secret | None]"

@@ -138,7 +138,7 @@ ELSEWHERE: Final = frozenset(
 PATH_NOT_FOUND: Final = ApiError("not found", "path not found")
 NOT_SERVED: Final = ApiError(
     "unavailable",
-    "influxd is stopped: influx-recovery serves tokens, users and organizations only",
+    "influxd is stopped: influx-recovery serves tokens, users, organizations and buckets only",
 )
 _OF_SECRETS: Final = frozenset({"GET", "PATCH", "POST", "DELETE"})
 _MOUNTED: Final = (f"{_RESOURCES}/", f"{_FLAGS}/", "/health/", "/ready/")

@@ -304,15 +304,22 @@ def test_the_key_is_shown_once_on_the_terminal_and_nowhere_else(store: Path) -> 
 
 
 def test_too_many_wrong_passwords_are_answered_with_429_and_a_token_is_not(store: Path) -> None:
-    def sign_in(served: Served, password: str) -> Reply:
+    def ask(served: Served, method: str, path: str, password: str) -> Reply:
         pair = base64.b64encode(f"admin:{password}".encode()).decode()
-        return served.ask("POST", "/api/v2/signin", headers={"Authorization": f"Basic {pair}"})
+        return served.ask(method, path, headers={"Authorization": f"Basic {pair}"})
+
+    def sign_in(served: Served, password: str) -> Reply:
+        return ask(served, "POST", "/api/v2/signin", password)
 
     with serving(store, "--read-only") as served:
+        for path in ("/api/v2/me", "/api/v2/orgs", "/api/v2/nosuch"):  # try no password
+            assert {ask(served, "GET", path, "golden-pass-1").status for _ in range(4)} == {401}
+        assert sign_in(served, "golden-pass-1").status == 204
         assert [sign_in(served, f"guess {n}").status for n in range(11)] == [401] * 10 + [429]
         refused = sign_in(served, "golden-pass-1")
         assert (refused.status, refused.json["code"]) == (429, "too many requests")
         assert "wait a minute" in refused.json["message"]
+        assert ask(served, "GET", "/api/v2/me", "golden-pass-1").status == 401
         assert served.ask("GET", "/api/v2/me", token=served.key).status == 200
 
 

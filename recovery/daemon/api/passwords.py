@@ -83,7 +83,7 @@ def _change(call: Call, whose: Callable[[], Id | None]) -> Slow[Secret | None]:
         later.change(StorePassword(user_id=user_id, password_hash=hashed))
         return NO_CONTENT
 
-    return Slow(work=work, then=then)
+    return Slow(work=work, then=then, is_guess=True)
 
 
 def set_of_legacy(call: Call) -> Slow[Secret]:

@@ -47,7 +47,9 @@ def sign_in(call: Call) -> Slow[bool]:
             status=HTTPStatus.NO_CONTENT, headers=((b"Set-Cookie", _cookie(key, expires)),)
         )
 
-    return Slow(work=lambda: password_matches(password, stored or NOBODYS_HASH), then=then)
+    return Slow(
+        work=lambda: password_matches(password, stored or NOBODYS_HASH), then=then, is_guess=True
+    )
 
 
 def sign_out(call: Call) -> Answer:

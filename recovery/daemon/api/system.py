@@ -17,7 +17,9 @@ from recovery.daemon.server_options import DEFAULTS
 from recovery.model.gojson import format_time
 from recovery.model.permission import INSTANCE, LEVEL_INSTANCE, types_of_level
 
-MESSAGE: Final = "influx-recovery: tokens, users and organizations only; influxd is stopped"
+MESSAGE: Final = (
+    "influx-recovery: tokens, users, organizations and buckets only; influxd is stopped"
+)
 _API: Final = "/api/v2"
 LINKS: Final = {
     "authorizations": f"{_API}/authorizations",
