@@ -3,7 +3,8 @@
 import os
 import shutil
 import signal
-from collections.abc import Iterator
+import sys
+from collections.abc import Generator, Iterator
 from pathlib import Path
 from typing import Final
 
@@ -24,6 +25,11 @@ settings.register_profile("ci", max_examples=200, deadline=None, derandomize=Tru
 settings.register_profile("deep", max_examples=5000, deadline=None, print_blob=True)
 # `--hypothesis-profile` is read later than this and wins.
 settings.load_profile("ci" if IS_CI else "dev")
+
+# What one process of a run compiles serves the others, asserts written out included: without that
+# each worker spends 12 s of its own. The commands under test keep theirs anyway.
+sys.dont_write_bytecode = False
+os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
 
 ORACLE_FIXTURES: Final = {"oracle", "bolt_tool"}
 
@@ -60,17 +66,35 @@ def pytest_configure(config: pytest.Config) -> None:
         raise pytest.UsageError("--update-golden is refused in CI: it would approve anything")
 
 
-def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Mark the tests that use an oracle, and leave out long campaigns."""
+@pytest.hookimpl(wrapper=True)
+def pytest_make_collect_report(
+    collector: pytest.Collector,
+) -> Generator[None, pytest.CollectReport, pytest.CollectReport]:
+    """Let each worker begin elsewhere, so that it finds compiled what the others began with."""
+    report = yield
+    worker = getattr(collector.config, "workerinput", None)
+    if worker and report.passed and isinstance(collector, pytest.Dir):
+        number = int(worker["workerid"].removeprefix("gw"))
+        start = len(report.result) * number // worker["workercount"]
+        report.result[:] = [*report.result[start:], *report.result[:start]]
+    return report
+
+
+@pytest.hookimpl(wrapper=True, tryfirst=True)
+def pytest_collection_modifyitems(
+    config: pytest.Config, items: list[pytest.Item]
+) -> Generator[None, None, None]:
+    """Mark the tests that use an oracle, leave out long campaigns, and agree on an order."""
+    items.sort(key=lambda item: item.path)  # before they are shuffled, the same in all workers
     for item in items:
         if isinstance(item, pytest.Function) and ORACLE_FIXTURES & set(item.fixturenames):
             item.add_marker("oracle")
-    if config.getoption("--slow"):
-        return
-    # Deselected, not skipped: a skipped test says that something is missing here.
-    slow = [item for item in items if item.get_closest_marker("slow")]
-    items[:] = [item for item in items if not item.get_closest_marker("slow")]
-    config.hook.pytest_deselected(items=slow)
+    if not config.getoption("--slow"):
+        # Deselected, not skipped: a skipped test says that something is missing here.
+        slow = [item for item in items if item.get_closest_marker("slow")]
+        items[:] = [item for item in items if not item.get_closest_marker("slow")]
+        config.hook.pytest_deselected(items=slow)
+    return (yield)
 
 
 @pytest.fixture(scope="session", autouse=True)
