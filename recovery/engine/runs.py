@@ -59,7 +59,6 @@ class Run(msgspec.Struct, frozen=True, kw_only=True):
     """
 
     size_bytes: int
-    key_count: int
     last_key: bytes
     first_ns: int
     last_ns: int
@@ -106,7 +105,6 @@ def find_run(piece: bytes, start: int) -> Run | None:
     last_start = starts[-1] + (repeats - 1) * stride + _KEY_SIZE_BYTES
     return Run(
         size_bytes=stride * repeats,
-        key_count=period * repeats,
         last_key=piece[last_start : last_start + shapes[-1].key_bytes],
         first_ns=first_ns,
         last_ns=last_ns,

@@ -37,12 +37,13 @@ _HEADER: Final = Struct(">IB")
 _FOOTER: Final = Struct(">Q")
 _KEY_SIZE: Final = Struct(">H")
 _KIND_AND_COUNT: Final = Struct(">BH")
-_TIMES: Final = Struct(">qq")
 _BLOCK_SIZE_BYTES: Final = 28
 _PLACE_SIZE_BYTES: Final = 12
 _ONE_BLOCK: Final = Struct(">BHqq12xH")
 """What follows a key that has one block, with the length of the next key (or, behind the last one,
 two bytes of the footer): one call of `unpack_from` a key is what makes it fast."""
+_LAST_BLOCK: Final = Struct(">11xq12xH")
+"""The end of the same, where the last of more blocks is read as if it were the only one."""
 
 
 class TsmError(ValueError):
@@ -72,7 +73,6 @@ class TsmFacts(msgspec.Struct, frozen=True, kw_only=True):
     """
 
     span: Span
-    key_count: int
     index_size_bytes: int
     problem: str | None
 
@@ -95,7 +95,6 @@ def read_tsm(read_at: ReadAt, size_bytes: int, measurements: Measurements) -> Ts
         raise TsmError(problem="has no time in its index that a point can have", is_put_aside=False)
     return TsmFacts(
         span=Span(first_ns=reader.first_ns, last_ns=reader.last_ns),
-        key_count=reader.key_count,
         index_size_bytes=end - start,
         problem=reader.problem,
     )
@@ -120,7 +119,6 @@ class _Index:
         offset: Of the next key in the file.
         first_ns: The first time so far.
         last_ns: The last time so far.
-        key_count: Number of keys so far.
         problem: As in `TsmFacts`.
     """
 
@@ -133,7 +131,6 @@ class _Index:
         self.offset = start
         self.first_ns = TIME_NS_MAX + 1
         self.last_ns = TIME_NS_MIN - 1
-        self.key_count = 0
         self.problem: str | None = None
 
     def read_piece(self) -> None:
@@ -155,7 +152,6 @@ class _Index:
                 self._patience_bytes = min(self._patience_bytes * 2, PIECE_BYTES)
             else:
                 end, last_key = position + run.size_bytes, run.last_key
-                self.key_count += run.key_count
                 self.first_ns = min(self.first_ns, run.first_ns)
                 self.last_ns = max(self.last_ns, run.last_ns)
                 self._patience_bytes = WALK_BYTES_MIN
@@ -186,7 +182,7 @@ class _Index:
         key_size = _key_size(piece, start)
         position = start + _KEY_SIZE.size + key_size  # of what follows the key
         limit = min(whole, max(until, position))
-        last_position = last_size = count = 0
+        last_position = last_size = 0
         while position <= limit:
             kind, block_count, first, last, next_size = unpack(piece, position)
             behind = position
@@ -199,20 +195,19 @@ class _Index:
                 behind += (block_count - 1) * _BLOCK_SIZE_BYTES
                 if behind > whole:
                     break
-                _, _, _, last, next_size = unpack(piece, behind)
-            if kind > BLOCK_KIND_MAX or first > last or first < lowest or last > highest:
-                # The server believes it and answers from the other keys, so these count.
-                self.problem = "has a block in its index that cannot be, which is left out"
-            else:
-                if first < first_ns:  # noqa: PLR1730 # min() takes four times as long
-                    first_ns = first
-                if last > last_ns:  # noqa: PLR1730 # as above
-                    last_ns = last
+                last, next_size = _LAST_BLOCK.unpack_from(piece, behind)
+            if first < first_ns or last > last_ns or first > last or kind > BLOCK_KIND_MAX:
+                if first > last or first < lowest or last > highest or kind > BLOCK_KIND_MAX:
+                    # The server believes it and answers from the other keys, so these count.
+                    self.problem = "has a block in its index that cannot be, which is left out"
+                else:
+                    if first < first_ns:  # noqa: PLR1730 # min() takes four times as long
+                        first_ns = first
+                    if last > last_ns:  # noqa: PLR1730 # as above
+                        last_ns = last
             last_position, last_size, key_size = position, key_size, next_size
             position = behind + size_bytes + next_size
-            count += 1
         self.first_ns, self.last_ns = first_ns, last_ns
-        self.key_count += count
         end = position - _KEY_SIZE.size - key_size
         return end, piece[last_position - last_size : last_position]
 

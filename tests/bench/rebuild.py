@@ -81,7 +81,7 @@ def _time_index(
     facts = read_tsm(lambda at, size: content[at : at + size], len(content), Measurements())
     used = time.process_time() - start
     speed = facts.index_size_bytes / 2**20 / used
-    print(f"{name:20} {speed:6.0f} MiB/s of index, {facts.key_count} keys")
+    print(f"{name:20} {speed:6.0f} MiB/s of index")
 
 
 def _measure_rebuild(folder: Path, shard_count: int) -> None:
