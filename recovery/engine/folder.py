@@ -25,6 +25,7 @@ from typing import Final
 import msgspec
 
 from recovery.engine.keys import Measurements
+from recovery.engine.tombstones import is_readable
 from recovery.engine.tsm import ReadAt, TsmError, read_tsm
 from recovery.engine.wal import read_wal
 from recovery.errors import StoreAccessError, StoreNotFoundError
@@ -39,6 +40,8 @@ SHARD_ID_MAX: Final = (1 << 63) - 1
 """The server counts on from the highest; nobody has more."""
 
 _SHARD: Final = re.compile(r"[1-9][0-9]{0,18}\Z")
+_TSM_END: Final = ".tsm"
+_TOMBSTONE_END: Final = ".tombstone"
 _BAD: Final = ".tsm.bad"
 _SEGMENT_END: Final = ".wal"
 _TSM_NAME: Final = re.compile(r"0*[0-9]{1,9}-0*[0-9]{1,9}\.")
@@ -81,7 +84,7 @@ class ShardFacts(msgspec.Struct, frozen=True, kw_only=True):
     Attributes:
         id: Its number, which no other shard of the engine has.
         span: The time of its points; None when there are none, or none that can be read.
-        size_bytes: Size of its TSM files and WAL segments.
+        size_bytes: Size of its TSM files, tombstones and WAL segments.
         problems: What is damaged, each as a sentence without a full stop that names the file.
         blocking: Files with which the server does not open the shard, or its index, from the
             engine's folder on.
@@ -208,16 +211,37 @@ class EngineFolder:
             StoreAccessError: This user may not look.
         """
         return max(
-            (
-                int(name)
-                for root in (DATA, WAL)
-                for database in self._folders(root)
-                for policy in self._folders(f"{root}/{database}")
-                for name in self._folders(f"{root}/{database}/{policy}")
-                if _SHARD.match(name) and int(name) <= SHARD_ID_MAX
-            ),
-            default=0,
+            (number for root in (DATA, WAL) for *_, number in self._numbers(root)), default=0
         )
+
+    def strays(self) -> Iterator[ShardFacts]:
+        """Look at the TSM files of shards that are of no bucket, or of another retention policy.
+
+        The server opens them like all others, and stops at what is damaged in them.
+
+        Raises:
+            StoreAccessError: This user may not read one.
+        """
+        for database, policy, number in self._numbers(DATA):
+            if policy != POLICY or parse_id(database) != database:
+                yield self._look_at(f"{DATA}/{database}/{policy}/{number}", number)
+
+    def look_at_shard(self, bucket_id: Id, shard_id: int) -> ShardFacts:
+        """Look for damage in the TSM files of a shard; raise `StoreAccessError`."""
+        return self._look_at(f"{DATA}/{bucket_id}/{POLICY}/{shard_id}", shard_id)
+
+    def _look_at(self, relative: str, number: int) -> ShardFacts:
+        reading = _Shard(self.path, Measurements())
+        self._read_data(reading, relative)
+        return reading.facts(number)
+
+    def _numbers(self, root: str) -> Iterator[tuple[str, str, int]]:
+        """Give database, policy and number of every shard."""
+        for database in self._folders(root):
+            for policy in self._folders(f"{root}/{database}"):
+                for name in self._folders(f"{root}/{database}/{policy}"):
+                    if _SHARD.match(name) and int(name) <= SHARD_ID_MAX:
+                        yield database, policy, int(name)
 
     def read_bucket(self, folder: BucketFolder) -> BucketFacts:
         """Read the shards of a bucket; raise `StoreAccessError` where this user may not."""
@@ -235,28 +259,29 @@ class EngineFolder:
         """
         reading = _Shard(self.path, measurements)
         relative = f"{bucket_id}/{POLICY}/{shard_id}"
-        for name in self._names(f"{DATA}/{relative}"):
-            if name.endswith(".tsm"):
-                reading.tsm(f"{DATA}/{relative}/{name}")
-            elif name == _INDEX and not self._has_readable_index(f"{DATA}/{relative}/{name}"):
-                reading.blocked(
-                    f"{DATA}/{relative}/{name}", "cannot be read, and influxd makes it again"
-                )
-            elif name.endswith(_BAD):
-                reading.problems.append(
-                    f"{DATA}/{relative}/{name} is a file that influxd put aside as damaged"
-                )
+        self._read_data(reading, f"{DATA}/{relative}")
         for name in self._names(f"{WAL}/{relative}"):
             if name.startswith("_") and name.endswith(_SEGMENT_END):
                 reading.wal(f"{WAL}/{relative}/{name}")
-        return ShardFacts(
-            id=shard_id,
-            span=reading.span,
-            size_bytes=reading.size_bytes,
-            file_count=reading.file_count,
-            problems=tuple(reading.problems),
-            blocking=tuple(reading.blocking),
-        )
+        return reading.facts(shard_id)
+
+    def _read_data(self, reading: "_Shard", relative: str) -> None:
+        """Read what a shard has in its folder in `data`."""
+        names = self._names(relative)
+        for name in names:
+            if name.endswith(_TSM_END):
+                reading.tsm(f"{relative}/{name}")
+            elif name.endswith(_TOMBSTONE_END):
+                if f"{name.removesuffix(_TOMBSTONE_END)}{_TSM_END}" in names:
+                    reading.tombstone(f"{relative}/{name}")
+            elif name == _INDEX and not self._has_readable_index(f"{relative}/{name}"):
+                reading.blocked(
+                    f"{relative}/{name}", "cannot be read; influxd makes it again when it is gone"
+                )
+            elif name.endswith(_BAD):
+                reading.problems.append(
+                    f"{relative}/{name} is a file that influxd put aside as damaged"
+                )
 
     def _bucket(self, bucket_id: Id) -> BucketFolder:
         shard_ids: set[int] = set()
@@ -329,7 +354,7 @@ class EngineFolder:
         logs = [f"{WAL}{one.removeprefix(DATA)}" for one in shards]  # a small bucket has only these
         names = [f"{one}/{name}" for one in (*shards, *logs) for name in self._names(one)]
         return any(
-            name.endswith((".tsm", _SEGMENT_END)) and self._has_bytes(name) for name in names
+            name.endswith((_TSM_END, _SEGMENT_END)) and self._has_bytes(name) for name in names
         )
 
     def _has_bytes(self, relative: str) -> bool:
@@ -403,9 +428,24 @@ class _Shard:
         else:
             self.blocked(relative, "has a name that influxd does not understand, so it is not read")
 
+    def tombstone(self, relative: str) -> None:
+        """Look whether the server can read a tombstone; without it, it opens the TSM file."""
+        self._read(relative, self._read_tombstone)
+
     def wal(self, relative: str) -> None:
         """Read a WAL segment."""
         self._read(relative, self._read_wal)
+
+    def facts(self, number: int) -> ShardFacts:
+        """Give what was found."""
+        return ShardFacts(
+            id=number,
+            span=self.span,
+            size_bytes=self.size_bytes,
+            file_count=self.file_count,
+            problems=tuple(self.problems),
+            blocking=tuple(self.blocking),
+        )
 
     def blocked(self, relative: str, problem: str) -> None:
         """Note a file or folder with which the server does not open the shard."""
@@ -421,6 +461,14 @@ class _Shard:
         if facts.problem is not None:
             self._tell(relative, facts.problem)
         return facts.span
+
+    def _read_tombstone(self, relative: str, read_at: ReadAt, size_bytes: int) -> None:
+        if not is_readable(read_at, size_bytes):
+            self.blocked(
+                relative,
+                "is damaged, so that influxd would put the whole TSM file aside; without it, the "
+                "points that it takes away are there again",
+            )
 
     def _read_wal(self, relative: str, read_at: ReadAt, size_bytes: int) -> Span | None:
         try:

@@ -127,6 +127,7 @@ def _check(options: Reading, context: Context) -> ExitCode:
             clock=SystemClock(),
             rng=SystemRng(),
             progress=tell,
+            reads_series=True,
         )
         is_locked = examination.verdict.outlook is Outlook.STARTS_LOCKED
         is_asked = is_locked and not options.json
@@ -149,9 +150,9 @@ CHECK: Final = Command(
     "are there. Each finding says what influxd would do about it and what repair can do. "
     "Severities: fatal, influxd does not start; high, access or security is broken; medium, a "
     "feature is broken; low, harmless debris. Ends with one verdict. The store is opened for "
-    "reading only and nothing is written. It does not look into time series. Exit code 0 when "
-    "nothing is wrong and somebody "
-    "can get in, else 1.",
+    "reading only and nothing is written. Of time series it reads the indexes, by which influxd "
+    "opens the files, and no points. Exit code 0 when nothing is wrong and somebody can get in, "
+    "else 1.",
     example="store check",
     options=Reading,
     run=_check,

@@ -37,7 +37,7 @@ from recovery.services.doctor.organizations import examine_organizations, examin
 from recovery.services.doctor.others import examine_others
 from recovery.services.doctor.schema import OF_MIGRATIONS, examine_schema
 from recovery.services.doctor.servers import Server
-from recovery.services.doctor.shards import examine_absence, examine_shards
+from recovery.services.doctor.shards import examine_absence, examine_series, examine_shards
 from recovery.services.doctor.sqlite import examine_sqlite, sql_level
 from recovery.services.doctor.startup import note_stuck_orgs
 from recovery.services.doctor.surroundings import examine_surroundings
@@ -235,7 +235,13 @@ class Examination(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def examine(
-    session: Session, *, files: Files, clock: Clock, rng: Rng, progress: Progress | None = None
+    session: Session,
+    *,
+    files: Files,
+    clock: Clock,
+    rng: Rng,
+    progress: Progress | None = None,
+    reads_series: bool = False,
 ) -> Examination:
     """Examine a store and all that belongs to it.
 
@@ -243,6 +249,8 @@ def examine(
         session: The store, opened whatever its schema is.
         files: What belongs to it; what is not there is not looked at.
         progress: Told now and then how far it is.
+        reads_series: Whether to look for files of time series that influxd cannot open, which
+            takes as long as influxd takes for it.
 
     Raises:
         StoreDamagedError: Nothing of it can be read.
@@ -260,6 +268,8 @@ def examine(
             findings.extend(examine_sqlite(chart, files.sqlite_path))
             if files.engine_path is not None and not files.engine_path.exists():
                 findings.extend(examine_absence(chart))
+            if reads_series:
+                findings.extend(examine_series(chart))
             is_refused = any(one.number == OF_MIGRATIONS for one in findings)
         except StoreDamagedError:
             if not findings:

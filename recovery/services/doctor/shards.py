@@ -11,7 +11,7 @@ Source: spec influxdb-metadata section 4.9; InfluxDB v2.9.1 v1/services/meta/dat
 (`DeletionCheck`), v1/services/precreator.
 """
 
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from contextlib import suppress
 from typing import Final
 
@@ -24,6 +24,7 @@ from recovery.engine.folder import (
     WAL_ONLY_EFFECT,
     BucketFolder,
     EngineFolder,
+    ShardFacts,
 )
 from recovery.engine.keys import Measurements
 from recovery.errors import StoreAccessError
@@ -139,6 +140,23 @@ WAL_ONLY_SHARDS: Final = Rule(
     remedy="repair makes no folders of the engine: while influxd is stopped, make an empty folder "
     "data/<bucket>/autogen/<shard> for each, as the user that influxd runs as",
 )
+DAMAGED_SERIES: Final = Rule(
+    number="I39",
+    severity=Severity.HIGH,
+    problem="has files on disk that influxd cannot open",
+    effect="influxd adds .bad to the name of such a file, and opens nothing of its shard until it "
+    "is started again; with few processors it may never get so far",
+    remedy="repair moves no data: restore them, or add .bad to their names while influxd is "
+    "stopped, so that it opens the rest",
+)
+PUT_ASIDE_SERIES: Final = Rule(
+    number="I39",
+    severity=Severity.LOW,
+    problem="has files on disk that influxd put aside as damaged",
+    effect="influxd answers without their points",
+    remedy="repair leaves them alone: if data are missing, restore them",
+    is_advice=True,
+)
 NO_RECORD: Final = Rule(
     number="I40",
     severity=Severity.HIGH,
@@ -199,6 +217,31 @@ def examine_shards(chart: Chart) -> Iterator[Finding]:
             yield from _shards(disk, folder)
         elif folder.id not in chart.buckets.opaque and folder.shard_ids:
             yield from _without_record(chart, disk, folder)
+
+
+def examine_series(chart: Chart) -> Iterator[Finding]:
+    """Look for files of time series that influxd cannot open, by bucket."""
+    engine = chart.engine
+    if engine is None:
+        return
+    with suppress(StoreAccessError):
+        for number, folder in enumerate(engine.buckets(), 1):
+            shards = (engine.look_at_shard(folder.id, one) for one in folder.shard_ids)
+            yield from _damaged(folder.id, shards)
+            if chart.progress is not None:
+                chart.progress("bucket folders", number)
+        yield from _damaged(None, engine.strays())
+
+
+def _damaged(bucket_id: Id | None, shards: Iterable[ShardFacts]) -> Iterator[Finding]:
+    problems: dict[bool, list[str]] = {}
+    for shard in shards:
+        if shard.problems:
+            problems.setdefault(bool(shard.blocking), []).extend(shard.problems)
+    for is_blocking, (first, *others) in sorted(problems.items(), reverse=True):
+        rule = DAMAGED_SERIES if is_blocking else PUT_ASIDE_SERIES
+        finding = rule.broken(CATALOGUE, bucket_id, problem=f"{rule.problem}: {first}")
+        yield replace(finding, details=tuple(others[:SHARDS_SHOWN]))
 
 
 class Disk:

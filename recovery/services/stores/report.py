@@ -77,7 +77,7 @@ def report_on(
         StoreDamagedError: Nothing of the store can be read.
     """
     lacks: dict[str, list[str]] = {}
-    examination = examine(session, files=files, clock=clock, rng=rng)
+    examination = examine(session, files=files, clock=clock, rng=rng, reads_series=True)
     return Report(
         facts=session.facts(),
         made_at=clock.now(),

@@ -10,7 +10,7 @@ from typing import Self
 import msgspec
 from msgspec.structs import replace
 
-from recovery.engine.folder import BucketFacts
+from recovery.engine.folder import BucketFacts, ShardFacts
 from recovery.model.ids import Id
 from recovery.model.user import User
 from recovery.secret import Secret
@@ -27,17 +27,20 @@ class EngineFacts(msgspec.Struct, frozen=True, kw_only=True):
         buckets: What its files tell.
         oddities: What is in it and is not understood, as sentences without a full stop.
         shard_id_max: The highest number of a shard, also of one that is of no bucket.
+        strays: Shards that are of no bucket or of another retention policy, as far as the server
+            stops at them.
     """
 
     path: str
     buckets: tuple[BucketFacts, ...]
     oddities: tuple[str, ...]
     shard_id_max: int
+    strays: tuple[ShardFacts, ...] = ()
 
     @property
     def unblocking(self) -> Unblocking:
         """What has to be changed in the folder so that influxd opens every shard."""
-        return Unblocking.of(self.buckets)
+        return Unblocking.of(self.buckets, self.strays)
 
 
 class Wishes(msgspec.Struct, frozen=True, kw_only=True):

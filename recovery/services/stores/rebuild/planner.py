@@ -55,6 +55,7 @@ def read_engine(path: Path, progress: Progress | None = None) -> EngineFacts:
     return EngineFacts(
         path=str(path),
         buckets=tuple(buckets),
+        strays=tuple(one for one in folder.strays() if one.blocking),
         oddities=tuple(folder.oddities()),
         shard_id_max=folder.shard_id_max(),
     )

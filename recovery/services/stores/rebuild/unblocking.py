@@ -13,14 +13,14 @@ Source: InfluxDB v2.9.1 tsdb/engine/tsm1/file_store.go (`FileStore.Open`), tsdb/
 """
 
 import os
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import Final, Self
 
 import msgspec
 
-from recovery.engine.folder import DATA, BucketFacts
+from recovery.engine.folder import DATA, BucketFacts, ShardFacts
 from recovery.model.catalogue import POLICY
 from recovery.model.display import displayed, quoted
 
@@ -42,9 +42,10 @@ class Unblocking(msgspec.Struct, frozen=True, kw_only=True):
     lacking: tuple[str, ...]
 
     @classmethod
-    def of(cls, buckets: Iterable[BucketFacts]) -> Self:
-        """Collect what some buckets need."""
-        damaged = [x for one in buckets for shard in one.shards for x in shard.blocking]
+    def of(cls, buckets: Sequence[BucketFacts], strays: Sequence[ShardFacts]) -> Self:
+        """Collect what the shards of some buckets need, and those of none."""
+        shards = [*(shard for one in buckets for shard in one.shards), *strays]
+        damaged = [x for shard in shards for x in shard.blocking]
         return cls(
             damaged=tuple(damaged),
             stale=tuple(x for one in buckets for x in one.folder.stale if x not in damaged),

@@ -51,15 +51,19 @@ def test_a_damaged_file_is_told_and_the_others_count(tmp_path: Path) -> None:
     (folder / "000000003-000000001.tsm").mkdir()
     (folder / "000000004-000000001.tsm.bad").write_bytes(b"old")
     (folder / "000000005-000000001.tsm.tmp").write_bytes(b"half")
+    (folder / "000000001-000000001.tombstone").write_bytes(b"\0\0\x15\x04\x1f\x8b")
+    (folder / "000000009-000000001.tombstone").write_bytes(b"\0\0\x15\x04\x1f\x8b")
     found = _shards(tmp_path)[7]
     assert found.span == Span(first_ns=100, last_ns=200)
     assert [problem.split(" ", 1)[0].rpartition("/")[2] for problem in found.problems] == [
+        "000000001-000000001.tombstone",
         "000000002-000000001.tsm",
         "000000002.tsm",
         "000000003-000000001.tsm",
         "000000004-000000001.tsm.bad",
     ]
     assert [one.rpartition("/")[2] for one in found.blocking] == [
+        "000000001-000000001.tombstone",
         "000000002-000000001.tsm",
         "000000002.tsm",
     ]

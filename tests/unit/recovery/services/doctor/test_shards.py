@@ -62,7 +62,9 @@ def store(tmp_path: Path) -> Path:
 def _examined(store: Path, engine: Path) -> tuple[list[Finding], Outlook]:
     files = Files(engine_path=engine)
     with Session.open(store, needs_schema=False) as session:
-        found = examine(session, files=files, clock=FixedClock(CHANGED_AT), rng=SeededRng())
+        found = examine(
+            session, files=files, clock=FixedClock(CHANGED_AT), rng=SeededRng(), reads_series=True
+        )
     findings = [one for one in found.findings if one.number != "I35"]
     return findings, found.verdict.outlook
 
@@ -256,6 +258,32 @@ def test_lost_series_beside_living_indexes_are_told(store: Path, engine: Path) -
         for index in indexes:
             index.rmdir()
     assert _numbers(store, engine) == []
+
+
+def test_files_that_influxd_cannot_open_are_told_by_bucket(store: Path, engine: Path) -> None:
+    """Of shards that the catalogue knows, and of folders that are no bucket's."""
+    shard = next((engine / "data" / POWER / "autogen").glob("[1-9]*"))
+    stray = engine / "data" / "telegraf" / "autogen" / "999"
+    stray.mkdir(parents=True)
+    torn = [folder / "000000009-000000001.tsm" for folder in (shard, stray)]
+    for file in torn:
+        file.write_bytes(b"torn")
+    old = torn[0].with_name("000000008-000000001.tsm.bad")
+    try:
+        told = [one for one in _examined(store, engine)[0] if "cannot open" in one.problem]
+        for file in torn:
+            file.rename(old)
+        findings, outlook = _examined(store, engine)
+    finally:
+        old.unlink()
+        shutil.rmtree(stray.parents[1])
+    assert [(one.number, one.severity.word, one.id) for one in told] == [
+        ("I39", "high", POWER),
+        ("I39", "high", None),
+    ]
+    for finding, file in zip(told, torn, strict=True):
+        assert str(file.relative_to(engine)) in finding.problem
+    assert (findings, outlook) == ([], Outlook.STARTS)
 
 
 def test_shards_that_are_in_wal_only_are_told_with_their_numbers(

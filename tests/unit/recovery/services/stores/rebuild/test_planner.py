@@ -287,19 +287,28 @@ def test_what_keeps_influxd_from_opening_a_shard_is_taken_out_of_its_way(
     torn.write_bytes(b"torn")
     torn.with_name(f"{torn.name}.bad").write_bytes(b"an older one")
     (shards / "4" / "index").mkdir()
+    strays = [
+        engine / "data" / folder / "000000001-000000001.tsm"
+        for folder in (f"{ONE}/weekly/70", "telegraf/autogen/71")
+    ]
+    for stray in strays:
+        stray.parent.mkdir(parents=True)
+        stray.write_bytes(b"torn")
     outcome = rebuild(engine, tmp_path / "new.bolt", is_engine_mended=False)
     assert {1, 4, 18, 19} <= set(_groups(tmp_path / "new.bolt", ONE))
     facts = outcome.proposal.plan.facts
     changed = [*facts["renamed_in_engine"], *facts["made_in_engine"]]
     assert [one.removeprefix(f"data/{ONE}/autogen/") for one in changed] == [
-        "1/000000002-000000001.tsm", "4/index", "18", "19",
+        "1/000000002-000000001.tsm", *(str(stray.relative_to(engine)) for stray in strays),
+        "4/index", "18", "19",
     ]  # fmt: skip
+    assert sum("is too short" in one for one in outcome.proposal.plan.warnings) == 3
     assert torn.exists()
     said = outcome.proposal.plan.steps
     assert all(any(path in step for step in said) for path in changed)
     assert rebuild(engine, tmp_path / "again.bolt").warnings == ()
     assert not (shards / "4" / "index").exists()
-    assert not torn.exists()
+    assert not any(one.exists() for one in (torn, *strays))
     assert torn.with_name(f"{torn.name}.bad").read_bytes() == b"an older one"
     assert torn.with_name(f"{torn.name}.bad1").read_bytes() == b"torn"
     assert (shards / "18").stat().st_mode == shards.stat().st_mode
