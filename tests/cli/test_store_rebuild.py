@@ -61,6 +61,15 @@ def test_nothing_is_replaced_and_ensure_accepts_what_is_complete(cli: Cli, engin
     assert cli.run(*WORDS, *HOW).code == 7
     done = cli.run(*WORDS, *HOW, "--ensure", "--json")
     assert (done.code, json.loads(done.stdout)["is_changed"]) == (0, False)
+    torn = engine / "data" / BUCKET / "autogen" / "1" / "000000002-000000001.tsm"
+    torn.write_bytes(b"torn")
+    for words in (("--dry-run",), ("--yes",)):
+        assert torn.exists()
+        done = cli.run(*WORDS, "--ensure", *words)
+        assert (done.code, torn.name in done.stdout + done.stderr) == (0, True)
+    assert torn.with_name(f"{torn.name}.bad").read_bytes() == b"torn"
+    done = cli.run(*WORDS, "--ensure", "--json")
+    assert (done.code, json.loads(done.stdout)["plan"]["renamed_in_engine"]) == (0, [])
     write_shard(engine, BUCKET, 3, keys={b"m#!~#f": [(10**18, 10**18)]})
     done = cli.run(*WORDS, *HOW, "--ensure")
     assert done.code == 7

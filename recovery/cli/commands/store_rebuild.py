@@ -22,7 +22,7 @@ from recovery.cli.usage import UsageError, required
 from recovery.cli.words import Parser
 from recovery.engine.folder import EngineFolder
 from recovery.engine.users import pid_within
-from recovery.errors import ConflictError, ExitCode, StoreBusyError
+from recovery.errors import ConflictError, ExitCode, RefusedError, StoreBusyError
 from recovery.lock_holder import describe_process
 from recovery.model.display import displayed
 from recovery.model.ids import Id, parse_id
@@ -30,7 +30,7 @@ from recovery.model.password import STAND_IN
 from recovery.model.schema import LEVEL_MAX, LEVEL_MIN, versions_of_level
 from recovery.new_file import require_free
 from recovery.ports import SystemClock, SystemRng
-from recovery.remedy import Input, Run
+from recovery.remedy import Give, Input, Run
 from recovery.services.changes.plan import Manner, Outcome, Proposal
 from recovery.services.changes.ports import Ports, TokenDestination
 from recovery.services.session import Session
@@ -39,6 +39,7 @@ from recovery.services.stores.rebuild.beginning import Base, base_store
 from recovery.services.stores.rebuild.known import learn_sqlite, read_known
 from recovery.services.stores.rebuild.parts import EngineFacts, Wishes
 from recovery.services.stores.rebuild.planner import OPERATION, RebuildStore, missing, read_engine
+from recovery.services.stores.rebuild.words import engine_facts
 
 
 class _Rebuild(Options, frozen=True):
@@ -107,7 +108,11 @@ def _add_rebuild(command: Parser) -> None:
         help="stop after showing the plan; nothing is written (default: go on and ask)",
     )
     add_yes(command)
-    add_ensure(command, wanted="NEW is there and has all that is on disk")
+    add_ensure(
+        command,
+        wanted="NEW is there, has all that is on disk, and nothing there is in influxd's way; what "
+        "is in its way is taken out of it",
+    )
 
 
 def _add_known(command: Parser) -> None:
@@ -357,7 +362,7 @@ def _destination(options: _Rebuild, context: Context) -> TokenDestination:
 
 
 def _ensured(target: Path, engine: EngineFacts, options: _Rebuild, context: Context) -> ExitCode:
-    """Succeed when the store that is there has all that is on disk."""
+    """Succeed when the store that is there has all that is on disk, with nothing in the way."""
     with Session.open(target) as session, session.view() as view:
         lacking = list(missing(view.tx, engine))
     if lacking:
@@ -373,6 +378,9 @@ def _ensured(target: Path, engine: EngineFacts, options: _Rebuild, context: Cont
                 "name another file",
             ),
         )
+    undone = _unblocked(engine, options, context)
+    for warning in undone:
+        context.output.message(f"warning: {warning}")
     if options.json:
         context.output.document(
             RebuildDocument(
@@ -382,15 +390,40 @@ def _ensured(target: Path, engine: EngineFacts, options: _Rebuild, context: Cont
                 backup_path=None,
                 token_path=None,
                 record_ids=(),
-                plan={},
-                warnings=(),
+                plan=engine_facts(engine.unblocking),
+                warnings=undone,
             )
         )
     else:
         context.output.prose(
-            f"{displayed(str(target))} is there and has all that is on disk: nothing was written."
+            f"{displayed(str(target))} is there and has all that is on disk: it was left as it is."
         )
     return ExitCode.DONE
+
+
+def _unblocked(engine: EngineFacts, options: _Rebuild, context: Context) -> tuple[str, ...]:
+    """Take what is in influxd's way out of it, as the rebuild did or would have done.
+
+    Returns:
+        What could not be done and what does it.
+    """
+    path, steps = Path(engine.path), list(engine.unblocking.steps)
+    if not steps:
+        return ()
+    if not options.dry_run:
+        require_a_way_to_confirm(is_confirmed=options.yes)
+        _require_stopped(path)
+    is_result = options.dry_run and not options.json
+    say = context.output.prose if is_result else context.output.message
+    for step in steps:
+        say(f"  - {displayed(step)}")
+    if options.dry_run:
+        return ()
+    if not (options.yes or asked(f"Type yes to do this in {displayed(engine.path)}: ")):
+        raise RefusedError(
+            reason="the plan was not confirmed", hint=Give(Input.CONFIRMATION, "say yes")
+        )
+    return tuple(engine.unblocking.carry_out(path))
 
 
 def _show(

@@ -17,6 +17,7 @@ from recovery.services.shard_mapping import (
     why,
 )
 from recovery.services.stores.rebuild.parts import Filled, Placed
+from recovery.services.stores.rebuild.unblocking import Unblocking
 
 CONFLICTS_SHOWN: Final = 10
 MEASUREMENTS_SHOWN: Final = 8
@@ -32,7 +33,7 @@ def steps(filled: Filled) -> Iterator[str]:
         yield f"organization {filled.known.organizations[org_id]} ({org_id})"
         for placed in filled.placed:
             if placed.org_id == org_id:
-                yield from _told(placed)
+                yield "; ".join(_told(placed))
     for bucket_id, name in filled.bare:
         yield f"bucket {bucket_id}, called {name}: nothing on disk, known by name"
     yield from filled.engine.unblocking.steps
@@ -43,6 +44,7 @@ def warnings(filled: Filled, now_ns: int) -> Iterator[str]:
     yield from (f"{note}" for note in filled.known.notes)
     yield from filled.notes
     yield from filled.engine.oddities
+    yield from (problem for shard in filled.engine.strays for problem in shard.problems)
     for placed in filled.placed:
         yield from placed.facts.folder.oddities
         yield from _about(placed, now_ns)
@@ -80,7 +82,6 @@ def _about_expiry(placed: Placed, now_ns: int) -> Iterator[str]:
 
 def facts(filled: Filled, authorization: Authorization) -> PlanFacts:
     """Say the same for a program."""
-    unblocking = filled.engine.unblocking
     return {
         "engine_path": filled.engine.path,
         "user_id": filled.owner.id,
@@ -91,6 +92,13 @@ def facts(filled: Filled, authorization: Authorization) -> PlanFacts:
         "buckets": [_bucket_facts(one) for one in filled.placed],
         "empty_buckets": [{"id": one, "name": name} for one, name in filled.bare],
         "shard_id_max": filled.engine.shard_id_max,
+        **engine_facts(filled.engine.unblocking),
+    }
+
+
+def engine_facts(unblocking: Unblocking) -> PlanFacts:
+    """Say what is changed in the engine's folder, for a program."""
+    return {
         "renamed_in_engine": [*unblocking.damaged, *unblocking.stale],
         "made_in_engine": list(unblocking.lacking),
     }
