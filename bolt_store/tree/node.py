@@ -17,6 +17,11 @@ from bolt_store.limits import ELEMENT_COUNT_MAX
 if TYPE_CHECKING:
     from bolt_store.tree.values import Value
 
+    _Leaf: TypeAlias = LeafElements[Value]
+    _Branch: TypeAlias = Branch["Child"]
+else:  # a type in quotes would be compiled, which is a twentieth of the work of a short listing
+    _Leaf, _Branch = LeafElements, Branch
+
 KEYS_PER_PAGE_MIN: Final = 2
 """Each part of a split has at least so many elements (bbolt minKeysPerPage)."""
 
@@ -24,7 +29,7 @@ FILL_DEFAULT: Final = 0.5
 """How full a page is filled when it is split (bbolt DefaultFillPercent)."""
 
 
-class LeafNode(LeafElements["Value"]):
+class LeafNode(_Leaf):
     """A leaf being changed.
 
     Attributes:
@@ -47,7 +52,7 @@ class LeafNode(LeafElements["Value"]):
         self.is_shrunk = False
 
 
-class BranchNode(Branch["Child"]):
+class BranchNode(_Branch):
     """A branch being changed. Its changed children stand in it themselves, the others as page ids.
 
     Attributes:

@@ -12,7 +12,7 @@ service behind it: `auth_creation` stands on `recovery.services.authorizations.c
 import importlib
 from typing import TYPE_CHECKING, Final, NamedTuple
 
-from recovery.cli.late import MSGSPEC, put_off
+from recovery.cli.late import import_msgspec
 
 if TYPE_CHECKING:
     from typing import Any
@@ -218,8 +218,7 @@ def load(words: str) -> "Command[Any]":
     Args:
         words: One of `COMMANDS`.
     """
-    with put_off(MSGSPEC):
-        importlib.import_module("msgspec")
+    import_msgspec()
     module = importlib.import_module(f"recovery.cli.commands.{COMMANDS[words].module}")
     command: Command[Any] = getattr(module, words.rsplit(maxsplit=1)[-1].replace("-", "_").upper())
     return command

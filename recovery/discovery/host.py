@@ -45,10 +45,11 @@ class Host(msgspec.Struct, frozen=True, kw_only=True):
     @classmethod
     def here(cls, environment: Mapping[str, str]) -> "Host":
         """Describe this machine as this process sees it; HOME and SUDO_USER count, too."""
+        sudo_user = environment.get("SUDO_USER")  # nobody's name would be looked for everywhere
         homes = [
             _home_of(os.geteuid()),
             environment.get("HOME"),
-            _home_of(environment.get("SUDO_USER") or ""),
+            _home_of(sudo_user) if sudo_user else None,
         ]
         try:
             working_folder = Path.cwd()

@@ -10,7 +10,6 @@ from collections.abc import Callable, Iterator
 from recovery.metastore.records import NamedRecords
 from recovery.metastore.table import Table
 from recovery.model.gojson import UndecodableError
-from recovery.model.goshape import ORGANIZATION, can_decode
 from recovery.model.ids import Id, parse_id
 from recovery.model.organization import (
     Organization,
@@ -38,6 +37,8 @@ class Organizations(NamedRecords[Organization]):
 
     def bare_ids(self) -> Iterator[Id]:
         """Give the IDs of records that a server decodes into an organization without an ID."""
+        from recovery.model.goshape import ORGANIZATION, can_decode  # noqa: PLC0415 # large, rare
+
         for key, document in self._records.items():
             if document.startswith(b'{"id":"'):
                 continue  # as a server writes it

@@ -8,8 +8,8 @@ from tests.support.source import bare_python
 
 START = (
     "import importlib, sys\n"
-    "from recovery.cli.late import MSGSPEC, PATHLIB, put_off\n"
-    "with put_off({**PATHLIB, **MSGSPEC}): import msgspec, pathlib\n"
+    "from recovery.cli.late import MSGSPEC, PATHLIB, import_msgspec, put_off\n"
+    "with put_off(PATHLIB): import_msgspec(); import msgspec, pathlib\n"
     "assert not {*PATHLIB, *MSGSPEC} & {*sys.modules}\n"
 )
 
@@ -31,6 +31,14 @@ def run(code: str) -> str:
         ("import platform, uuid; print(platform.system(), uuid._LINUX, uuid.uuid4().version)", ""),
         ("import urllib.parse; print(urllib.parse.urlsplit('a://b').netloc)", "b"),
         ("import typing_extensions; print(typing_extensions.__name__)", "typing_extensions"),
+        ("import decimal; print(decimal.Decimal('1.5') * 2)", "3.0"),
+        ("import typing; print(typing.ForwardRef('int').__forward_code__.co_names)", "('int',)"),
+        ("import datetime; print(datetime.datetime.strptime('2026', '%Y').year)", "2026"),
+        ("import datetime as d, pickle; print(pickle.loads(pickle.dumps(d.UTC)))", "UTC"),
+        (
+            "import datetime as d; print(msgspec.json.decode(b'\"2026-01-31\"', type=d.date))",
+            "2026-01-31",
+        ),
     ],
 )
 def test_what_is_put_off_is_there_when_it_is_used(code: str, printed: str) -> None:
