@@ -68,7 +68,6 @@ class BulkWriter:
 
         Args:
             file: Empty. Stays the caller's to sync and to close.
-            page_size_bytes: Page size of the file.
         """
         self._file = file
         self._page_size = page_size_bytes
@@ -102,7 +101,6 @@ class BulkWriter:
 
         Args:
             key: Above every key put into the open bucket before.
-            value: Its value.
 
         Raises:
             IncompatibleValueError: No bucket is open: the root bucket holds buckets only.
@@ -138,8 +136,6 @@ class BulkWriter:
 
         Args:
             txid: Of the newer meta, at least 1.
-            root_sequence: Sequence of the root bucket.
-            meta_flags: Flags of the metas.
 
         Returns:
             The newer meta. The file is exactly as long as its pages.
@@ -305,12 +301,8 @@ class _Tree:
     """One bucket that is being filled.
 
     Attributes:
-        name: Its key in the bucket that it is in.
-        sequence: Its counter.
         leaf: The elements of the leaf that is being filled.
-        leaf_size_bytes: Size of that leaf.
         levels: The entries for the branches above the leaves, the lowest level first.
-        last_key: The last key added.
     """
 
     name: bytes

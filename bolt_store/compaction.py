@@ -37,7 +37,6 @@ class BucketContent:
 
     Attributes:
         items: What is in it, in the order of the keys. Read once, and only as far as needed.
-        sequence: Its counter.
     """
 
     items: "Content"
@@ -54,7 +53,6 @@ class RebuildReport:
 
     Attributes:
         meta: Its newer meta.
-        size_bytes: Its size.
         bucket_count: Buckets in it, nested ones included.
         key_count: Keys in it that have a plain value.
     """

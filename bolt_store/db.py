@@ -382,7 +382,6 @@ def open(  # noqa: A001 - bolt_store.open reads like the open of other formats
     """Open an existing bolt file. Never creates one, and never changes one by opening it.
 
     Args:
-        path: The file.
         write: Lock it exclusively and allow `update`; otherwise lock it shared.
         timeout_s: How long to try for the lock, in seconds.
 

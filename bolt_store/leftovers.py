@@ -33,10 +33,8 @@ class LeftoverLeaf(NamedTuple):
     """The plain elements of a leaf, or of an inline bucket in one. It holds secrets.
 
     Attributes:
-        pgid: The page.
         bucket: Name of the inline bucket; None for a page that does not tell its bucket.
         keys: Ascending; buckets are left out.
-        values: The value of each.
     """
 
     pgid: int

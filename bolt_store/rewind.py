@@ -59,7 +59,6 @@ class Rewind:
     """What has to be written to go back.
 
     Attributes:
-        page_size_bytes: Size of a page.
         meta_pgid: The meta page to restore; None when it is as it was already.
         pgids: Other pages to restore, ascending.
         size_bytes: The former size of the file.
@@ -147,7 +146,6 @@ def apply_rewind(rewind: Rewind, file: BlockFile, backup: BlockFile) -> None:
     """Write what was planned, in the order that makes it safe.
 
     Args:
-        rewind: What has to be written.
         file: The file, locked exclusively.
         backup: What the plan was made with, unchanged since.
 

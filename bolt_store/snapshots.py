@@ -40,7 +40,6 @@ class SnapshotReport:
 
     Attributes:
         meta: The newer meta of the copy, which is the newest one of the source at that time.
-        size_bytes: Size of the copy.
         attempt_count: Number of tries, the successful one included.
         findings: What the check of the copy found that does not keep it from being used.
     """
@@ -64,7 +63,6 @@ def snapshot(
     Owner and mode are kept.
 
     Args:
-        path: The file.
         target: Where nothing may be yet.
         attempt_count: How often to try, at least once.
         pause_s: How long to wait between two tries, in seconds.

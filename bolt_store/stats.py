@@ -52,12 +52,10 @@ class PageInfo:
     """One run of pages, or one single page that is not in use.
 
     Attributes:
-        pgid: Its first page.
         kind: "meta", "branch", "leaf" or "freelist", as the page says; "unknown" when it does not
             name itself.
         element_count: Number of its elements; ids on a freelist.
         overflow: Number of further pages in the run; 0 for what is not in use.
-        state: Who uses it.
     """
 
     pgid: int
@@ -74,10 +72,8 @@ class TreeStats:
     Attributes:
         depth: Levels of the deepest tree; 1 for a single leaf, inline or not.
         branch_page_count: Branch pages, without their overflow pages.
-        branch_overflow_count: Overflow pages of branches.
         branch_used_bytes: Bytes on branch pages that mean something.
         leaf_page_count: Leaf pages, without their overflow pages and without inline pages.
-        leaf_overflow_count: Overflow pages of leaves.
         leaf_used_bytes: Bytes on leaf pages that mean something.
         inline_used_bytes: Bytes of inline pages; they are part of a leaf's bytes as well.
         element_count: Elements on leaf pages: keys with plain values, and buckets.
@@ -111,7 +107,6 @@ class BucketInfo:
         name: Its key, not shown by `repr`. Empty for the root bucket.
         nesting_depth: Number of buckets that it is in: 0 for the root bucket, 1 for those at the
             top. With the order, depth first, it tells which bucket it is in.
-        sequence: Its counter.
         root_pgid: Root page of its tree; 0 when it is inline.
         stats: Sums over its own tree.
     """
@@ -133,14 +128,11 @@ class DBStats:
     """Sums over a whole file.
 
     Attributes:
-        file_size_bytes: Size of the file.
-        page_size_bytes: Size of a page.
         page_count: Pages below the high water mark, the metas included.
         free_page_count: Pages in the freelist.
         unreachable_page_count: Pages neither used nor listed.
         freelist_page_count: Pages of the freelist itself; 0 when none is stored.
         bucket_count: Buckets, nested ones included, the root bucket not.
-        inline_bucket_count: Those of them that are inline.
         root: The root bucket's own tree.
         buckets: The trees of all other buckets together.
     """
@@ -159,9 +151,6 @@ class DBStats:
 
 def page_infos(db: DB) -> Iterator[PageInfo]:
     """Describe every page below the high water mark, in the order of the file.
-
-    Args:
-        db: An open file.
 
     Yields:
         Runs that are in use as a whole; every other page on its own.
@@ -244,9 +233,6 @@ def bucket_tree(db: DB) -> Iterator[BucketInfo]:
 
 def db_stats(db: DB) -> DBStats:
     """Sum up a whole file.
-
-    Args:
-        db: An open file.
 
     Returns:
         The sums.

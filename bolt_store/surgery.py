@@ -100,7 +100,6 @@ class PageDescription:
         problem: Why its elements cannot be shown, or what is wrong with its header; None when
             nothing is.
         meta: The meta on it, when it is one that can be read.
-        elements: Its elements, as far as they lie on it.
     """
 
     pgid: int
@@ -123,7 +122,6 @@ def revert(
     trees, and a program that goes on with it counts on from there.
 
     Args:
-        source: An open file.
         target: Where nothing may be yet.
         progress: Called now and then with the pages done and the pages in all.
 
@@ -260,7 +258,6 @@ def describe_page(db: DB, pgid: int) -> PageDescription:
     """Describe one page as it lies in the file, damaged or not, in use or not.
 
     Args:
-        db: An open file.
         pgid: The page; continuation pages of a run have no header, and show as unknown.
 
     Returns:

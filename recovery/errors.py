@@ -33,7 +33,6 @@ class ExitCode(IntEnum):
         """Make a member.
 
         Args:
-            code: The exit code.
             meaning: What it means; left out only where a member is looked up by its code.
 
         Returns:

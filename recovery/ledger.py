@@ -175,7 +175,6 @@ class Ledger(msgspec.Struct, frozen=True, kw_only=True):
     Attributes:
         path: The file; made by the first row, with its folder.
         actor: Who adds rows.
-        clock: Tells when.
         warn: Is told of what is odd in the file, as a sentence.
         kept: Keeps the file open from row to row; None to open it for each.
     """

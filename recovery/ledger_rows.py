@@ -96,7 +96,6 @@ class Done(msgspec.Struct, frozen=True, kw_only=True):
     """What was done, to which store, by whom.
 
     Attributes:
-        record_ids: Records concerned.
         reason: Why, or None.
         backup_path: The backup, or None.
         txid_before: Newest transaction of the store before the change, if known.
@@ -120,7 +119,6 @@ class Entry(Done, frozen=True, kw_only=True):
     Attributes:
         entry_id: Its number, rising with time.
         intent_id: The first row of its operation; its own number if it is that row.
-        time: When it was written.
         phase: "intent" before the commit, "done" or "failed" after it, "note" for what changed
             nothing and is recorded all the same.
         outcome: "pending", "done", "unchanged", "unknown", "undelivered" or "shown".

@@ -169,7 +169,6 @@ class LockUse(msgspec.Struct, frozen=True, kw_only=True):
 
     Attributes:
         holders: Processes that hold it and can be seen from here.
-        waiting_pids: Processes that wait for it.
         is_view_partial: Whether some processes could not be looked into.
     """
 
@@ -238,7 +237,6 @@ def find_lock_holders(*, device: int, inode: int, proc_root: Path = PROC_ROOT) -
 
     Args:
         device: Device of the file, as `stat` gives it.
-        inode: Inode of the file.
         proc_root: Where the process table is; another place in tests.
 
     Returns:

@@ -78,7 +78,6 @@ class Give(msgspec.Struct, frozen=True):
     """Do the same again, and say something with it.
 
     Attributes:
-        what: What to say.
         advice: What that means here, as an imperative: "name the store".
         value: What to say exactly, when that is known.
     """
@@ -92,7 +91,6 @@ class Omit(msgspec.Struct, frozen=True):
     """Do the same again, and leave something out.
 
     Attributes:
-        what: What to leave out.
         purpose: What it is good for: "for a new random token".
     """
 
@@ -118,7 +116,6 @@ class Restore(msgspec.Struct, frozen=True):
     """Put a backup into the place of the store, with the server stopped.
 
     Attributes:
-        backup: Path of the backup.
         store: Path of the store, whose owner and mode are to stay.
     """
 

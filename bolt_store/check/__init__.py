@@ -35,7 +35,6 @@ def check(pager: Pager, progress: Progress | None = None) -> Iterator[Finding]:
     """Check the newest state of a file.
 
     Args:
-        pager: Of the file.
         progress: Called every thousand pages or so with the pages done and the pages in all.
 
     Returns:

@@ -28,7 +28,6 @@ class Finding(NamedTuple):
 
     Attributes:
         code: Stable name of the rule, such as "page.shared".
-        severity: What it means.
         pgid: The page, or None when it concerns the whole file.
         path: Page ids from the root of the tree to the page, the page included.
         problem: What is wrong, as a clause without the place.

@@ -22,9 +22,6 @@ from bolt_store.file.pager import MetaSlot, Pager
 def check_metas(pager: Pager) -> Iterator[Finding]:
     """Look at both meta pages.
 
-    Args:
-        pager: Of the file.
-
     Yields:
         What was found.
 

@@ -21,7 +21,6 @@ def pages_of_older(pager: Pager, reachable: bytearray) -> frozenset[int]:
     Where the older tree is damaged, as it may be after a crash, there is nothing to keep.
 
     Args:
-        pager: Of the file.
         reachable: A byte for each page, bit 1 set where the newest snapshot uses it. What both
             snapshots share is the same tree, so it is not walked again.
 

@@ -88,13 +88,11 @@ class _Visit(NamedTuple):
     """One page to look at, and what its parent says about it.
 
     Attributes:
-        tree: The tree that it belongs to.
         pgid: The page; None for an inline page.
         depth: Its depth in the tree, 0 for the root.
         first_key: What its first key must be; None for a root.
         end_key: What all its keys must be below; None where there is no bound.
         above: The way to its parent, None for a root.
-        inline_page: The page itself when it is inline.
     """
 
     tree: _Tree

@@ -134,8 +134,6 @@ def encode_branch(branch: Branch[int], *, pgid: int, page_size_bytes: int) -> by
 
     Args:
         branch: At least two children, ascending keys.
-        pgid: The page it is for.
-        page_size_bytes: Page size of the file.
 
     Returns:
         The whole run.

@@ -62,10 +62,8 @@ def encode_freelist(ids: list[int], *, pgid: int, page_count: int, page_size_byt
 
     Args:
         ids: Ascending, without repetition, none below 2.
-        pgid: The page it is for.
         page_count: Length of the run in pages. It is set by the caller, who has to allocate the
             run before the ids are final and so may need fewer pages than it has.
-        page_size_bytes: Page size of the file.
 
     Returns:
         The whole run.

@@ -169,7 +169,6 @@ class _Alike(NamedTuple):
     """How plain elements of one size lie on a page where they are packed.
 
     Attributes:
-        table: The element table.
         elements: Takes keys and values in turn from behind the table.
         keys: Takes the keys alone.
     """
@@ -346,7 +345,6 @@ def find_in_leaf(page: bytes, key: bytes, *, pgid: int | None) -> tuple[int, byt
 
     Args:
         page: The whole run, whose header has been validated.
-        key: The key wanted.
         pgid: Where the page was read; None for an inline page.
 
     Returns:
@@ -391,7 +389,6 @@ def encode_leaf(leaf: Leaf, *, pgid: int, page_size_bytes: int) -> bytes:
 
     Args:
         leaf: Ascending, non-empty keys.
-        pgid: The page it is for.
         page_size_bytes: Page size of the file; 0 for an inline page, which is not padded.
 
     Returns:

@@ -18,8 +18,6 @@ class Context:
 
     Attributes:
         arguments: What was typed.
-        output: Where to print.
-        environ: The environment.
     """
 
     arguments: argparse.Namespace

@@ -56,7 +56,6 @@ class Output:
 
         Args:
             content: The fields before the list; "version" is put before them.
-            name: Field that holds the list.
             items: What is in it. Each gets a line of its own.
         """
         head = json.dumps({"version": JSON_VERSION, **content, name: []})
@@ -67,11 +66,7 @@ class Output:
         self.line(ending.removesuffix(",") + "]}")
 
     def message(self, text: str) -> None:
-        """Write one line to stderr; drop it when that fails.
-
-        Args:
-            text: The line.
-        """
+        """Write one line to stderr; drop it when that fails."""
         with contextlib.suppress(OSError, ValueError):
             self.stderr.write(text + "\n")
             self.stderr.flush()
@@ -81,7 +76,6 @@ class Output:
 
         Args:
             sentence: What happened, and whether anything was changed.
-            hint: What to do next.
         """
         self.message(f"error: {' '.join(sentence.split())}")
         self.message(f"hint: {' '.join(hint.split())}")

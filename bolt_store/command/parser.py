@@ -33,9 +33,6 @@ class Parser(argparse.ArgumentParser):
     def error(self, message: str) -> NoReturn:
         """Raise what argparse would print.
 
-        Args:
-            message: The complaint.
-
         Raises:
             CommandError: Always.
         """

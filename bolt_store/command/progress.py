@@ -20,7 +20,6 @@ class Bar:
         """Prepare a bar; nothing is drawn before the first call.
 
         Args:
-            label: What is going on.
             stream: Where to draw, if it is a terminal.
             environ: Its TERM tells whether a line can be drawn over.
         """
@@ -44,12 +43,7 @@ class Bar:
             self._percent = -1
 
     def __call__(self, done: int, total: int) -> None:
-        """Show how far it is.
-
-        Args:
-            done: Pages done.
-            total: Pages in all.
-        """
+        """Show how far it is."""
         percent = min(100 * done // total, 100) if total else 100
         if self._is_shown and percent != self._percent:
             self._percent = percent

@@ -22,7 +22,6 @@ class Redaction:
 
         Args:
             keys: Show keys and the names of buckets as they are.
-            values: Show values as they are.
         """
         self._keys = keys
         self._values = values

@@ -160,10 +160,6 @@ def failing_as_commit() -> Iterator[None]:
 def chunks(source: BlockFile, size_bytes: int) -> Iterator[tuple[int, bytes]]:
     """Read what is stored of the first bytes of a file, one chunk after the other.
 
-    Args:
-        source: The file.
-        size_bytes: How much to read.
-
     Yields:
         Offset and bytes, without the holes between them.
 

@@ -62,7 +62,6 @@ class OsFile(BlockFile):
         """Open an existing file and lock it.
 
         Args:
-            path: The file.
             write: Lock exclusively and allow writing; otherwise lock shared.
             timeout_s: How long to try for the lock, in seconds; 0 tries once.
 

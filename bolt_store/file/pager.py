@@ -37,7 +37,6 @@ class MetaSlot(NamedTuple):
         slot: 0 or 1.
         meta: The meta, when magic, version and checksum (or the absence of one) are right.
         problem: Why there is none, or why its numbers cannot be; None when it is usable.
-        page: What was read.
     """
 
     slot: int

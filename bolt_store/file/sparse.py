@@ -25,7 +25,6 @@ def data_ranges(descriptor: int, start: int = 0) -> Iterator[tuple[int, int]]:
 
     Args:
         descriptor: Of the file. Its position is moved.
-        start: Where to begin.
 
     Yields:
         Half-open ranges of bytes, ascending. The whole rest where the file system cannot tell.
@@ -61,7 +60,6 @@ def is_mostly_hole(file: BlockFile, offset: int, size_bytes: int) -> bool:
 
     Args:
         file: An open one; of one that is no real file nothing is a hole.
-        offset: Where the run begins.
         size_bytes: Its length.
 
     Returns:

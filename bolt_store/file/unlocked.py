@@ -20,7 +20,6 @@ def open_block_file(
     """Open an existing file for reading, without looking at what is in it.
 
     Args:
-        path: The file.
         lock: Take the shared lock. Without it, nothing may write the file meanwhile.
         timeout_s: How long to try for the lock, in seconds.
 
@@ -38,9 +37,6 @@ def open_block_file(
 
 def open_unlocked(path: str | os.PathLike[str]) -> OsFile:
     """Open an existing file for reading, without asking for its lock.
-
-    Args:
-        path: The file.
 
     Returns:
         The open file; every write to it fails.

@@ -41,7 +41,6 @@ class Candidate:
     """A state of the file that could be chosen.
 
     Attributes:
-        survey: Its tree.
         free: Its freelist, None when there is none that can be used.
         named_by: The meta that names its tree or at least its freelist, None when none does.
         high_water_mark: Where the pages of later states begin.

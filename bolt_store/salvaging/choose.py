@@ -77,7 +77,6 @@ class Choice:
     """What the new file is made from.
 
     Attributes:
-        method: How it was chosen.
         chosen: The state; None when there is none.
         others: Further states that were looked at, the best first, each with another root.
         is_newest: Whether it is known to be the newest state.
@@ -117,7 +116,6 @@ def choose(
     """Choose a state of the file.
 
     Args:
-        scan: Of the file.
         metas: Its usable metas, the newer one first.
         knowledge: What is known of the content of the file.
 

@@ -39,7 +39,6 @@ def foreign_pages(
     """Find the pages that do not belong to the bucket that refers to them.
 
     Args:
-        scan: Of the file.
         claims: For each page the buckets that it is in, in one state or another.
         knowledge: What is known of the content of the file.
 

@@ -91,7 +91,6 @@ def walk(left: Survey, right: Survey | None, *, are_filled_missing: bool = False
     A bucket that only one of them has is entered, too.
 
     Args:
-        left: The first state.
         right: The second one.
         are_filled_missing: Whether ranges count as missing that something was put back in.
 

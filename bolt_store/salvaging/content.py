@@ -19,7 +19,6 @@ class Element(NamedTuple):
     Attributes:
         key: As stored.
         value: The plain value, or the bucket; None for a bucket whose value cannot be read.
-        place: Where it lies.
     """
 
     key: bytes
@@ -40,7 +39,6 @@ def elements(survey: Survey, bucket: Element) -> Iterator[Element]:
 
     Args:
         survey: Of the state that it belongs to.
-        bucket: An element that is a bucket.
 
     Yields:
         Its elements.

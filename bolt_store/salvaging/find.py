@@ -54,7 +54,6 @@ class Pair:
     """A tree and a freelist that go together.
 
     Attributes:
-        survey: The tree.
         free: The freelist; None when none fits.
         fit: How they go together; None without a freelist.
     """
@@ -93,9 +92,6 @@ class Found:
 
 def find_snapshots(scan: Scan) -> Found:
     """Search a file for snapshots, without its metas.
-
-    Args:
-        scan: Of the file.
 
     Returns:
         What was found.
@@ -168,10 +164,6 @@ def inner_pages(scan: Scan, candidates: list[int]) -> dict[int, int]:
 
     A branch that is left over from a former state may name a page that was used again since, even
     as the root of a later state, whose first key is the same. That is a branch then.
-
-    Args:
-        scan: Of the file.
-        candidates: What looks like a root.
 
     Returns:
         For each of these pages the branch.
@@ -413,7 +405,6 @@ def may_follow(
     Only their freelists are looked at, so that it can be told of damaged trees, too.
 
     Args:
-        scan: Of the file.
         newer: The freelist of what may be newer.
         older: The freelist of what may be older.
         ends: The high water marks of the two.

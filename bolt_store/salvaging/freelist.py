@@ -38,7 +38,6 @@ class FreePages:
         """Read a freelist.
 
         Args:
-            scan: Of the file.
             pgid: A readable freelist page.
 
         Raises:
@@ -76,10 +75,6 @@ class Fit:
 
 def fit(survey: Survey, free: FreePages) -> Fit:
     """Compare a tree with a freelist.
-
-    Args:
-        survey: The tree.
-        free: The freelist.
 
     Returns:
         How they go together.

@@ -25,7 +25,6 @@ def joined(survey: Survey, others: Sequence[Survey]) -> Survey | None:
     """Put what may have been beside a part of a lost tree in its place.
 
     Args:
-        survey: The part.
         others: What looks like a root as well and is no part of another tree.
 
     Returns:

@@ -53,8 +53,6 @@ class Partial(NamedTuple):
     """The sound elements of a damaged leaf.
 
     Attributes:
-        leaf: The elements.
-        indexes: The index of each on its page.
         element_count: How many elements the page has, or shows to have had at least.
     """
 

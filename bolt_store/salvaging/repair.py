@@ -66,9 +66,7 @@ class Orphan:
     """A topmost orphan: the root of a subtree that has lost its parent.
 
     Attributes:
-        pgid: Its page.
         height: Levels below it; 0 for a leaf.
-        first_key: Its first key.
         last_key: Its last key, as far as the way there can be read.
         has_buckets_only: Whether its first leaf holds nothing but buckets.
         sample: Key and value of its first element that is no bucket; None when there is none.
@@ -94,7 +92,6 @@ def repair(
     """Put orphans back into the holes of a tree, as far as there is no choice.
 
     Args:
-        survey: The tree.
         free: Its freelist; None when there is no usable one.
         high_water_mark: Where the pages of later states begin.
         classify: Tells buckets apart where keys do not.
@@ -197,7 +194,6 @@ def orphan_pages(
     """Return the orphans of a snapshot, ascending.
 
     Args:
-        survey: Its tree.
         free: A byte for each page, not 0 where its freelist has it.
         high_water_mark: Where the pages of later states begin.
         others: A byte for each page, not 0 where another snapshot uses it; such a page is none.

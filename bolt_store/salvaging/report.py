@@ -43,7 +43,6 @@ class SalvageSentence(NamedTuple):
     """A part of a report in words, without a full stop.
 
     Attributes:
-        text: The words.
         code: Of what is lost or doubtful the reason, as in `Finding.code`.
     """
 
@@ -92,8 +91,6 @@ class PageRange:
     """Pages that follow one another.
 
     Attributes:
-        first_pgid: The first.
-        count: How many.
         origin: "snapshot" when they were reached from the root, "orphan" when they were put back.
     """
 
@@ -128,7 +125,6 @@ class Doubt:
     """A page that was taken although it breaks a rule: it may be an older state of itself.
 
     Attributes:
-        pgid: The page.
         code: The rule, as in `Finding.code`.
     """
 
@@ -141,7 +137,6 @@ class Differences:
     """What the other snapshot has that the new file has not.
 
     Attributes:
-        other: The other snapshot.
         missing_count: Keys in ranges that are missing in the new file.
         only_count: Keys that the chosen snapshot does not have, elsewhere.
         changed_count: Keys that both have, with another value.
@@ -158,8 +153,6 @@ class LooseLeaf:
     """A leaf that is not part of the new file, and can be read.
 
     Attributes:
-        pgid: The page.
-        element_count: Number of its elements.
         is_listed_free: Whether any freelist of the file lists it, so that it is a left-over.
     """
 

@@ -135,7 +135,6 @@ class Scan:
 
         Args:
             file: Stays the caller's to close.
-            page_size_bytes: Its page size.
             progress: Called now and then with the pages done and the pages in all.
             plausible: Judges the elements of damaged pages; by default all are plausible.
             is_own: Whether this package has just written the file: no disk has lost a sector of it.

@@ -26,10 +26,6 @@ from bolt_store.salvaging.survey import Attachment, Survey
 def find_differences(chosen: Candidate, other: Candidate) -> Differences:
     """Count what another snapshot has that the chosen one has not.
 
-    Args:
-        chosen: The chosen snapshot.
-        other: Another one.
-
     Returns:
         The counts; buckets are not counted, the keys in them are.
 
@@ -65,10 +61,6 @@ def _differs(step: Step) -> bool:
 
 def find_loose_leaves(scan: Scan, surveys: list[Survey]) -> Iterator[LooseLeaf]:
     """Find the leaves that none of some trees has.
-
-    Args:
-        scan: Of the file.
-        surveys: The trees.
 
     Yields:
         Strict and damaged leaves with elements, ascending by page.

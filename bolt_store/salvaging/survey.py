@@ -54,8 +54,6 @@ class Attachment(NamedTuple):
     """A page that is put in the place of a lost one.
 
     Attributes:
-        pgid: The page.
-        first_key: Its first key.
         is_itself: Whether it is what should have been referred to; else a child of that.
     """
 
@@ -74,7 +72,6 @@ class BucketPlace:
 
     Attributes:
         place: Of the element that holds it; empty for the root bucket.
-        name: Its key.
         above: The bucket that it is in; None for the root bucket.
     """
 
@@ -116,10 +113,7 @@ class Lost:
     """Something that cannot be read where it is referred to.
 
     Attributes:
-        place: Where.
         pgid: The page referred to; None when the element itself is what cannot be used.
-        code: Why.
-        tree: The tree that it belongs to.
         depth: Depth that the page should have in it.
         first_key: The range of keys that is missing with it; None for no bound.
         end_key: Where that range ends; None for no bound.
@@ -143,12 +137,7 @@ class Lost:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Flaw:
-    """A page that was taken although it breaks a rule.
-
-    Attributes:
-        pgid: The page.
-        code: The rule.
-    """
+    """A page that was taken although it breaks a rule."""
 
     pgid: int
     code: str
@@ -158,9 +147,7 @@ class Elements(NamedTuple):
     """Elements of a leaf, and where they lie on its page.
 
     Attributes:
-        leaf: The elements.
         indexes: The index of each on its page, ascending.
-        element_count: How many elements the page has.
     """
 
     leaf: Leaf
@@ -218,7 +205,6 @@ class Survey:
         """Walk.
 
         Args:
-            scan: Of the file.
             root_pgid: Where to begin; any number.
             attached: What to put in the place of lost branches.
             wrong_pgids: Pages to take for lost.
@@ -572,8 +558,6 @@ def inline_elements(scan: Scan, place: Place, page: bytes) -> tuple[Elements | N
     """Decode an inline page; of a damaged one, what is sound.
 
     Args:
-        scan: Of the file.
-        place: Of the bucket.
         page: From its header on, without the header of the bucket.
 
     Returns:

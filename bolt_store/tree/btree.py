@@ -368,7 +368,6 @@ def tree_runs(pages: Pages, root_pgid: int) -> list[tuple[tuple[int, int], Leaf 
 
     Args:
         pages: Pages of the snapshot that the tree belongs to.
-        root_pgid: Its root page.
 
     Returns:
         Each run as its first page and number of pages, and the decoded leaf where it holds buckets.

@@ -79,7 +79,6 @@ class Bucket:
         """Open a bucket; `Tx.bucket` and `Bucket.bucket` are the ways to get one.
 
         Args:
-            tx: The transaction.
             stored: The bucket as its parent stores it, or None for a new one.
         """
         self._tx = tx

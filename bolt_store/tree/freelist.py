@@ -33,7 +33,6 @@ class Freelist:
         Args:
             free: Ascending page ids, none below 2 and none at or above the high water mark.
             kept_back: Those that the older snapshot still uses.
-            high_water_mark: Of the snapshot.
         """
         self._allocatable = [pgid for pgid in free if pgid not in kept_back]
         self._kept_back = kept_back.intersection(free)

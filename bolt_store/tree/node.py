@@ -122,7 +122,6 @@ def split(node: Node, page_size_bytes: int, fill: float) -> list[Node]:
 
     Args:
         node: The node; it is not changed.
-        page_size_bytes: Page size of the file.
         fill: How full the first parts get, 0.1 to 1.0.
 
     Returns:

@@ -49,9 +49,6 @@ class Pages:
     def node_or_page(self, pgid: int) -> Branch[int] | Leaf | bytes:
         """Return a page of a tree for a look-up: decoded where that pays, or its bytes.
 
-        Args:
-            pgid: A page of a tree.
-
         Raises:
             FormatError: The page is damaged.
             OSError: The page cannot be read.
@@ -74,9 +71,6 @@ class Pages:
 
     def decode(self, pgid: int) -> Branch[int] | Leaf:
         """Return a page of a tree decoded. It is shared: do not change it.
-
-        Args:
-            pgid: A page of a tree.
 
         Raises:
             FormatError: The page is damaged or is neither branch nor leaf.

@@ -171,7 +171,6 @@ class Tx:
 
         Args:
             host: The open database.
-            pages: The pages to start from.
             freelist: The free pages for a writing transaction, None for a reading one.
         """
         self._host = host

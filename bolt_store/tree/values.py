@@ -59,11 +59,7 @@ class Values:
     """Where one write transaction keeps the values of what it changes."""
 
     def __init__(self, file: BlockFile) -> None:
-        """Begin with all room in memory.
-
-        Args:
-            file: The file that is changed.
-        """
+        """Begin with all room in memory."""
         self._store: Final = file
         self._scratch: BlockFile | None = None
         self._scratch_bytes = 0
@@ -96,7 +92,6 @@ class Values:
         Args:
             leaf: As it is there; it is not changed.
             run: First page and number of pages of the run that it was read from.
-            pages: The pages of the store.
 
         Raises:
             FormatError: The page is damaged.

@@ -297,8 +297,6 @@ def environment_of_child(
 
     Args:
         environ: Ours.
-        host: Where it is served.
-        key: The console key.
         configs_path: A place for the configurations of the influx CLI, with nothing in it, so that
             those of this user are not used.
 

@@ -22,7 +22,6 @@ class Document(msgspec.Struct, frozen=True, kw_only=True):
     """What every document has.
 
     Attributes:
-        version: Of this format.
         is_changed: Whether a store was changed; None when that is not known.
     """
 
@@ -34,8 +33,6 @@ class ErrorFacts(msgspec.Struct, frozen=True, kw_only=True):
     """Why a command did not do its work.
 
     Attributes:
-        code: The exit code.
-        meaning: What that code means.
         message: What happened, and whether anything was changed, as on stderr.
         hint: What to do next; None where nothing helps.
         findings: What is wrong with the file, where it is damaged.
@@ -60,7 +57,6 @@ class StorePath(msgspec.Struct, frozen=True, kw_only=True):
     Attributes:
         path: As it was named.
         real_path: Behind symbolic links.
-        reason: Why it is this one.
     """
 
     path: Path
@@ -73,7 +69,6 @@ class Store(StorePath, frozen=True, kw_only=True):
 
     Attributes:
         txid: Its newest transaction.
-        server_versions: Servers that leave it so.
         is_live: Whether it was read in a snapshot, made without its lock.
         has_torn_meta: Whether one of its two metas is damaged: what was done last may be missing.
         missing_buckets: Bolt buckets that every such store has, and this one has not: what was in
@@ -105,7 +100,6 @@ class Problem(msgspec.Struct, frozen=True, kw_only=True):
     """A record that cannot be understood, and is not listed.
 
     Attributes:
-        bucket: Its bolt bucket.
         id: Its ID; None where the key is none.
     """
 

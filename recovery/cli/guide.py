@@ -71,10 +71,8 @@ class _State(NamedTuple):
     """What a store has to offer.
 
     Attributes:
-        lines: What is told of it.
         users: What each user is called here, and what to give for it: the name, or the ID where the
             name cannot be typed.
-        organizations: The same of organizations.
         is_damaged: Whether nothing can be changed in it.
     """
 
@@ -160,11 +158,7 @@ def _read_only(
     context: "Context",
     run: Callable[[Sequence[str]], ExitCode],
 ) -> ExitCode | None:
-    """Offer what can be done with a store that cannot be changed now; None where that is not it.
-
-    Args:
-        why: What is told of it.
-    """
+    """Offer what can be done with a store that cannot be changed now; None where that is not it."""
     context.output.prose(f"Store: {displayed(str(found.named_path))} ({found.reason})")
     context.output.prose(why)
     words = _picked(_READABLE, context)

@@ -316,7 +316,6 @@ def with_our_options(argv: Sequence[str], words: str, command: Parser) -> list[s
 
     Args:
         argv: What was typed, after `in_our_words`.
-        words: The command.
 
     Returns:
         The same line with the options that the command has.

@@ -33,13 +33,10 @@ class Listed(msgspec.Struct, Generic[Row], frozen=True):
 
     Attributes:
         kind: One of them, in the singular.
-        listing: The command that lists them all.
         sorts: What they can be sorted by: the word for it, and the field of a row.
         columns: The headings of the table.
-        cells: Writes a row of it.
         field: Where a document has the rows.
         document: Makes a document without any.
-        rows_of: Reads the rows.
     """
 
     kind: str
@@ -140,7 +137,6 @@ def say_more(rows: FilteredRows[Row], options: Listing, output: Output) -> None:
 
     Args:
         rows: What was shown, to its end.
-        options: What was wanted.
     """
     if rows.has_more:
         following = options.offset + options.limit

@@ -34,7 +34,6 @@ class NewFileDocument(Document, frozen=True, kw_only=True):
         backup_path: The backup; None when there is none.
         token_path: The new file with the token; None when it went elsewhere, or there is none.
         record_ids: Records that were made, changed or removed.
-        plan: What was planned.
         warnings: What a person should know.
     """
 

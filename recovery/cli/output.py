@@ -111,7 +111,6 @@ class Output:
         """Write a table as the result.
 
         Args:
-            columns: Its headings.
             rows: Its cells, escaped. They are not held where there are very many.
             has_headings: Whether the line above them is written.
             what: What is being done while the rows come; "" where that takes no time.
@@ -149,8 +148,6 @@ class Output:
         """Write one JSON document with a long list in it, without holding the list.
 
         Args:
-            content: The document, with nothing in the list.
-            name: Field that holds the list.
             items: Its items, each encoded as JSON. Each gets a line of its own.
             problems: What could not be listed; read after the last item. It gets the last field.
         """

@@ -537,7 +537,6 @@ def _rest_of(argv: Sequence[str], word: str, words: str) -> str:
 
     Args:
         word: The first that is not known.
-        words: The command that is meant.
     """
     from recovery.cli.guesses import RECIPES, thing_names  # noqa: PLC0415 # only for a mistake
 

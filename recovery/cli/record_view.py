@@ -26,7 +26,6 @@ class ShownAuthorization(msgspec.Struct, frozen=True, kw_only=True):
 
     Attributes:
         token: What is stored of the token if that was asked for, else how it is stored.
-        operator: How much of an operator it is.
         lacks: What it lacks of a full one, as "read:remotes".
         permissions: As the API has them; None when they cannot be decoded.
     """

@@ -48,7 +48,6 @@ def ledger_path(
 
     Args:
         options: Its `--ledger`, if given.
-        context: The environment.
         store_path: The store that it is about, if it is about one.
         is_reading: Whether nothing will be recorded.
     """

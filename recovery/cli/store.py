@@ -50,8 +50,6 @@ def read_session(
     """Open the store that was found for reading, or a snapshot of it, as `Session.open` does.
 
     Args:
-        options: Whether it is to be a snapshot.
-        output: Where it is said that it is one.
         needs_schema: As in `Session.open`.
 
     Raises:

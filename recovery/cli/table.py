@@ -30,7 +30,6 @@ class Column(NamedTuple):
     """A column of a table.
 
     Attributes:
-        title: Its heading.
         minimum: The narrowest that it may become by wrapping; 0 when it must not be wrapped.
         is_spare: Whether it is left out where another would have to be wrapped for it.
     """

@@ -146,7 +146,6 @@ class Listed(NamedTuple, Generic[Row]):
         input: What names a row to the command.
         name: What a person calls a row; not escaped.
         rows: Makes them of what was found and which operation of the ledger deleted what, by ID.
-        columns: Of the table.
         cells: Makes a line of it, given where the row was found and whether it can return.
         more: What helps beside the command itself, of all rows; None where nothing does.
     """

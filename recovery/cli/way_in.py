@@ -30,7 +30,6 @@ def and_then(obstacles: Iterable[Obstacle], named: Named, *, user_id: str, name:
     """Name the commands that let a user in, one after the other.
 
     Args:
-        obstacles: What is in the way.
         named: What was named at the command at hand, so that these are about the same store.
         name: Its name, not escaped.
 

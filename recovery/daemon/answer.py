@@ -62,7 +62,6 @@ class Answer:
     """One answer.
 
     Attributes:
-        status: Its HTTP status.
         body: All of it, or its first piece.
         content_type: The type; None for none.
         headers: Further headers, names as they are to be written.

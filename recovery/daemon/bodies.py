@@ -77,7 +77,6 @@ class Body:
         """Give a text; None when it is absent or null.
 
         Args:
-            name: The field.
             is_pointer: Whether null takes away what was in front of it.
         """
         return self._typed(name, _as_text, is_pointer=is_pointer)
@@ -146,7 +145,6 @@ def read_body(document: bytes, read: Callable[[Body], T]) -> T:
     """Read the first value of a body.
 
     Args:
-        document: The body.
         read: Takes what it needs from the object; an empty one for null.
 
     Returns:

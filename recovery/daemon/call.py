@@ -42,12 +42,10 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
 
     Attributes:
         version: What it calls itself, such as "v2.9.1".
-        tool_version: The version of this program.
         level: Schema level of the store.
         server_hashes: `use-hashed-tokens`; None when unknown.
         strong_passwords: `strong-passwords`.
         configuration: What `/api/v2/config` shows.
-        started: When the daemon began.
     """
 
     version: str
@@ -113,7 +111,6 @@ class Call:
 
         Args:
             desk: Everything that answers are made with.
-            request: What is asked for.
             parts: What stands in the path in the places of names in braces.
             find_caller: Finds out who asks, where that is not what the API does.
         """
@@ -162,7 +159,6 @@ class Call:
         """Read an ID of the path.
 
         Args:
-            name: Its place.
             prefix: Words in front of the error.
 
         Raises:

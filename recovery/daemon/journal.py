@@ -65,7 +65,6 @@ class JournalEntry:
         steps: What was written, as sentences; names in them are not escaped.
         warnings: What a person should know, in the same form.
         record_ids: Records that were made, changed or removed.
-        author: Who made it.
         moment: When, RFC 3339.
         intent_id: Its row in the ledger.
         undoes: The number of the change that it took back; None when it took none back.
@@ -154,7 +153,6 @@ class TakeBack(msgspec.Struct, frozen=True, kw_only=True):
     """One change of this run, taken back.
 
     Attributes:
-        entry: The change.
         later: All that were made after it.
     """
 

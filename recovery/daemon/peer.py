@@ -24,7 +24,6 @@ class Peer(msgspec.Struct, frozen=True, kw_only=True):
     """A process that has connected.
 
     Attributes:
-        uid: Its user.
         pid: Its number; it may be another process's by now.
         login: Who logged in to run it; empty when nobody is known to have.
     """

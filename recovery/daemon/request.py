@@ -105,7 +105,6 @@ def to_id(text: str, *, prefix: str = "") -> Id:
     """Read an ID.
 
     Args:
-        text: What was sent.
         prefix: Words in front of the error.
 
     Raises:

@@ -146,7 +146,6 @@ def permissions_of_role(mapping: Mapping, *, level: int) -> Iterator[Permission]
     """Give what a role permits in a session.
 
     Args:
-        mapping: The role.
         level: Schema level of the store, which decides about the types.
 
     Yields:

@@ -178,9 +178,6 @@ _PATHS: Final = Paths(
 def find_route(method: str, path: str) -> Found:
     """Find what answers a request.
 
-    Args:
-        path: Its path as sent.
-
     Returns:
         The function, or why there is none.
     """

@@ -46,7 +46,6 @@ class RunOptions(msgspec.Struct, frozen=True, kw_only=True):
         console_key: The key of this run; None for none.
         as_user: For whom it acts; None for the most likely user.
         version: What to say instead of the version of the store; None for that.
-        tool_version: The version of this program.
         server_hashes: `use-hashed-tokens` of the server; None when unknown.
         strong_passwords: `strong-passwords` of the server.
         configuration: What `/api/v2/config` shows.
@@ -104,7 +103,6 @@ def run(
 
     Args:
         session: The store, locked.
-        options: How.
         when_ready: Called when all is made, in front of the first request.
 
     Returns:

@@ -74,12 +74,9 @@ class Candidate(msgspec.Struct, frozen=True, kw_only=True):
         reasons: Why it is a candidate, short phrases, the strongest first.
         opened_by: Servers that would open it, such as "influxdb.service".
         is_configured: Whether a configuration names it, in contrast to a place known by custom.
-        files: What belongs to it.
         problem: Why it is of no use, as a clause; empty if it holds data.
         size_bytes: Its size; this and the rest is None if it may not be looked at.
         modified_at: When it was last written.
-        uid: Its owner.
-        gid: Its group.
         mode: Its permissions, without the type of file.
     """
 
@@ -155,7 +152,6 @@ def look_at(
         reason: Why, as a short phrase.
         opened_by: Servers that would open it.
         is_configured: Whether a configuration names it.
-        files: What belongs to it.
     """
     blank = Candidate(
         path=named_path,

@@ -49,7 +49,6 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     """What a server is told about its files, as it is written; None where nothing is said.
 
     Attributes:
-        bolt_path: The store.
         sqlite_path: The SQLite file beside it.
         engine_path: The folder of the time series.
         use_hashed_tokens: Whether new tokens are stored as hashes.
@@ -74,7 +73,6 @@ class Configuration(msgspec.Struct, frozen=True, kw_only=True):
     """One configuration file.
 
     Attributes:
-        settings: What it says.
         keys_of_1x: Keys in it for which every influxd 2.x refuses to start.
     """
 

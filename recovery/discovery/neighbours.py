@@ -39,7 +39,6 @@ def stores_near(path: Path, *, is_folder: bool) -> tuple[Path, ...]:
     """Find stores that could have been meant.
 
     Args:
-        path: What was named.
         is_folder: Whether it is a folder, in which the store was meant to be.
 
     Returns:

@@ -30,7 +30,6 @@ class Place(msgspec.Struct, frozen=True, kw_only=True):
     """One place.
 
     Attributes:
-        reason: How to call the place.
         engine_path: The folder of the time series that goes with it by custom.
     """
 

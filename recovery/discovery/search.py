@@ -48,7 +48,6 @@ class FoundStore(msgspec.Struct, frozen=True, kw_only=True):
     Attributes:
         path: The file itself, all links followed.
         reason: Why this one, as a short phrase that every output shows.
-        files: What belongs to it.
         notes: What a person should know about the search, as sentences.
         is_backup: Whether it is what `influx backup` wrote, found in the folder that was named.
     """
@@ -102,9 +101,6 @@ def with_files(found: FoundStore, host: Host) -> FoundStore:
     Only a server that would open this very file counts: with `--bolt-path` the store may be a copy,
     and the engine of the running installation has nothing to do with it. What the environment of
     this command names beside another store was put there by a person, and is taken.
-
-    Args:
-        host: Where to look for servers.
 
     Returns:
         The store with all that is known.

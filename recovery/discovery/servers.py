@@ -84,7 +84,6 @@ class _Start(msgspec.Struct, frozen=True, kw_only=True):
         flags: Settings on its command line.
         default_config_path: Used where the environment names no configuration.
         default_store: Used where nothing names the store.
-        default_reason: How to call that.
         located: Finds a path that is written in a setting.
         shown: Writes a path for a person.
         from_flag: How to call a setting on the command line.

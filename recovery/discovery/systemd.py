@@ -48,7 +48,6 @@ class Unit:
 
     Attributes:
         name: Its name, such as "influxdb.service".
-        arguments: Its start command.
         environment: Variables of influxd that it sets.
         environment_files: Files that they come from, as far as they are there.
         user: Its user, "root" if none is given.

@@ -112,7 +112,6 @@ def draw_shares(shares: Sequence[Share], *, title: str) -> str:
 
     Args:
         shares: The parts, in the order from left to right; those without size are left out.
-        title: What the whole is.
 
     Returns:
         An `svg` element with the class "shares"; its parts have the classes "share-0" and so on, by

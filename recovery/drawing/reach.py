@@ -68,7 +68,6 @@ class Line(msgspec.Struct, frozen=True, kw_only=True):
     Attributes:
         source: Key of the box that it comes from.
         target: Key of the box that it leads to.
-        strength: How good it is.
     """
 
     source: str

@@ -107,7 +107,6 @@ class BucketFolder(msgspec.Struct, frozen=True, kw_only=True):
     """The folders of one bucket.
 
     Attributes:
-        id: The bucket.
         shard_ids: Its shards, in their order.
         oddities: What is in it and is not understood, each as a sentence without a full stop.
         stale: The indexes of its shards, if the series are lost that their numbers mean, and what
@@ -127,9 +126,7 @@ class BucketFacts(msgspec.Struct, frozen=True, kw_only=True):
     """What the files of one bucket tell.
 
     Attributes:
-        folder: Where they lie.
         shards: Its shards, in their order.
-        measurements: What was written into it.
     """
 
     folder: BucketFolder

@@ -50,13 +50,7 @@ class _Shape(NamedTuple):
 
 
 class Run(msgspec.Struct, frozen=True, kw_only=True):
-    """Keys that lie alike.
-
-    Attributes:
-        size_bytes: Size of all of them.
-        first_ns: The first time of all.
-        last_ns: The last time of all.
-    """
+    """Keys that lie alike."""
 
     size_bytes: int
     last_key: bytes
@@ -69,7 +63,6 @@ def find_run(piece: bytes, start: int) -> Run | None:
 
     Args:
         piece: Part of an index.
-        start: Where a key begins in it.
 
     Returns:
         The run that begins there; None when there is none that is worth it, or when something is

@@ -169,7 +169,6 @@ class _Index:
 
         Args:
             piece: Part of the index.
-            start: Where a key begins.
             until: No key but the first is begun behind it.
 
         Returns:

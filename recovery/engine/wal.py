@@ -66,9 +66,6 @@ class WalFacts(msgspec.Struct, frozen=True, kw_only=True):
 def read_wal(read_at: ReadAt, size_bytes: int, measurements: Measurements) -> WalFacts:
     """Read a WAL segment, as far as it is whole.
 
-    Args:
-        measurements: Learns the measurements.
-
     Raises:
         OSError: It cannot be read.
         ImportError: The library that unpacks entries is not there.

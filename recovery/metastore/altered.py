@@ -71,7 +71,6 @@ def alteration_of(path: Path, descriptor: int, *, is_whole: bool) -> Alteration 
 
     Args:
         path: Its name, for what is to be typed.
-        descriptor: The open file.
         is_whole: Look through all of it for a store, also where it is as large as a disk.
 
     Raises:

@@ -122,9 +122,6 @@ class Failures:
     def unsound(self, findings: "Iterable[Finding]") -> StoreDamagedError | None:
         """Judge what the check found.
 
-        Args:
-            findings: All that it found.
-
         Returns:
             An error that names the first of those that forbid writing, or None.
         """

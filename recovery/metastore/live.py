@@ -24,7 +24,6 @@ class SnapshotFacts(msgspec.Struct, frozen=True, kw_only=True):
 
     Attributes:
         txid: Transaction id of the state that was copied.
-        size_bytes: Size of the copy.
         attempt_count: Number of tries, the successful one included.
     """
 

@@ -74,7 +74,6 @@ def rest_of_file(path: Path, *, needs_whole: bool = False) -> Iterator[tuple[Pat
     """Give a store as a plain file, and of a packed one what can still be unpacked.
 
     Args:
-        path: The store, or a packed copy of one.
         needs_whole: Whether what is cut short is refused.
 
     Yields:

@@ -23,8 +23,6 @@ class Packing(msgspec.Struct, frozen=True):
 
     Attributes:
         starts: The first bytes of such a file.
-        name: What it is called.
-        command: What unpacks it.
         suffix: The end of a name that the command wants.
     """
 

@@ -45,13 +45,7 @@ _KNOWLEDGE: Final = bolt_store.Knowledge(
 
 
 class CompactFacts(msgspec.Struct, frozen=True, kw_only=True):
-    """What a packed file was made of.
-
-    Attributes:
-        source_size_bytes: Size of the store.
-        size_bytes: Size of the new file.
-        bucket_count: Bolt buckets in it.
-    """
+    """What a packed file was made of."""
 
     source_size_bytes: int
     size_bytes: int
@@ -65,7 +59,6 @@ class Alternative(msgspec.Struct, frozen=True, kw_only=True):
     Attributes:
         root_pgid: Its root page, which names it.
         txid: Its transaction; None when no meta names it.
-        bucket_count: Bolt buckets in it.
         lost_count: Places in it where something cannot be read.
     """
 

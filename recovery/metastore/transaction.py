@@ -39,7 +39,6 @@ class MetaTx:
         """Wrap a transaction; `MetaStore.view` and `update` are the ways to get one.
 
         Args:
-            tx: The transaction of the engine.
             failures: Translates what the engine raises.
             level: Schema level of the store.
         """

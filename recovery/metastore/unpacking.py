@@ -54,7 +54,6 @@ def unpacked(path: Path, failures: Failures, *, needs_whole: bool) -> Iterator[U
     """Unpack a file for as long as the block lasts.
 
     Args:
-        path: The packed file.
         failures: Translates what cannot be read of it.
         needs_whole: Refuse what is cut short; otherwise unpack it as far as it goes.
 

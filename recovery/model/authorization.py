@@ -320,8 +320,6 @@ def encode_authorization(  # noqa: PLR0913 # one argument a field of the record
     Args:
         token: The raw token, when it is to be stored raw.
         hashed_token: The hash, when it is to be stored hashed.
-        user_id: The owner.
-        permissions: What it permits.
         now: The time, as `format_time` writes it.
         status: "active" or "inactive".
     """
@@ -347,7 +345,6 @@ class PermissionSummary(msgspec.Struct, frozen=True, kw_only=True, eq=False):
 
     Attributes:
         operator: How much of an operator it makes.
-        count: Number of permissions.
         permissions_json: The list as valid JSON in valid UTF-8, to be passed on as it is.
         is_remembered: Whether the next one with this list most likely gets this very summary.
     """

@@ -93,7 +93,6 @@ class Database(msgspec.Struct, frozen=True, kw_only=True):
     Attributes:
         name: ID of the bucket, if the server made it.
         default_policy: Name of the policy that counts.
-        policies: All of them.
     """
 
     name: str
@@ -212,7 +211,6 @@ def with_groups(
 
     Args:
         catalogue: The value as stored.
-        name: The database.
         added: The groups; the numbers of the catalogue are raised to theirs.
         removed: Numbers of groups that go, because what is added takes their place.
 
@@ -238,7 +236,6 @@ def with_policy(catalogue: bytes, *, name: str, retention_ns: int, shard_group_n
 
     Args:
         catalogue: The value as stored.
-        name: The database.
         retention_ns: How long data stay, in nanoseconds; 0 forever.
         shard_group_ns: Span of the shard groups to come, in nanoseconds.
 

@@ -49,7 +49,6 @@ class Permission(msgspec.Struct, frozen=True, kw_only=True, gc=False):
 
     Attributes:
         action: "read" or "write".
-        type: The resource type.
         id: One resource, or None for all.
         org_id: One organization, or None for all.
     """

@@ -203,7 +203,6 @@ def versions_of_levels(level: int, sql_level: int) -> str | None:
     """Name the InfluxDB versions that leave a store and its SQLite file at their levels.
 
     Args:
-        level: The schema level of the store.
         sql_level: Number of migrations in the SQLite file; 0 when there is none.
 
     Returns:

@@ -107,7 +107,6 @@ class Duration(msgspec.Struct, frozen=True, kw_only=True):
 
     Attributes:
         duration_ns: It, in nanoseconds.
-        basis: Why.
         others_ns: The server's own durations that would explain the shards as well.
     """
 
@@ -216,7 +215,6 @@ def fit_into(span: Span, taken: Sequence[Span], duration_ns: int) -> Span:
 
     Args:
         span: Of its data; none of it is in what is taken.
-        taken: The groups that there are.
         duration_ns: The shard group duration of the bucket.
 
     Returns:

@@ -258,7 +258,6 @@ def sign_in_standing(
 
     Args:
         has_entry: Whether the index of names leads to it, by whatever name: with that it signs in.
-        stored_password: What is stored as its password, if anything.
         has_session: Whether the server can work out its rights, which it does at each request.
         has_rights: Whether it has a role in an organization or in the instance, or a token that
             shows organizations, whose permissions count in a session as well.
@@ -309,7 +308,6 @@ def legacy_standing(
         authorization: The record in `legacy/authorizationsv1`.
         user: Its user; None when there is none, or it cannot be decoded.
         has_entry: Whether the index of 1.x user names leads to it.
-        stored_password: What is stored as its password, if anything.
 
     Returns:
         The standing, accepted or unauthorized: whatever is wrong, a server says 401.

@@ -259,7 +259,6 @@ def loss_warnings(tx: MetaTx, loss: Loss) -> tuple[str, ...]:
 
     Args:
         tx: The records, as they are before the change.
-        loss: What the change takes away.
 
     Returns:
         A warning when the last usable full operator goes, one for each organization that loses its

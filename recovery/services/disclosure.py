@@ -51,7 +51,6 @@ class Disclosure:
         """Write down that secrets are about to leave a store.
 
         Args:
-            notes: The ledger.
             operation: The command, with the option that asks for secrets.
             reason: Why, in the operator's words.
             record_ids: Whose secrets, where it is not those of all.

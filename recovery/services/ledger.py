@@ -36,8 +36,6 @@ class LedgerOperation(Done, frozen=True, kw_only=True):
     """One operation, from its first row to its last.
 
     Attributes:
-        number: Number of its first row.
-        started_at: When the first row was written.
         ended_at: When the last one was; None when there is only one.
         outcome: "done", "unchanged", "unknown", "undelivered", "shown" or "unfinished".
     """

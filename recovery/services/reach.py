@@ -61,7 +61,6 @@ class Grant(msgspec.Struct, frozen=True, kw_only=True):
     """One thing that somebody may read or write.
 
     Attributes:
-        target: What kind of thing it is.
         organization_id: Of or in which organization; None for all.
         organization: Its name; None for all, or when there is no such organization.
         id: The bucket; None for what is no bucket.
@@ -299,7 +298,6 @@ class ReachUser(msgspec.Struct, frozen=True, kw_only=True):
     """A user of the map.
 
     Attributes:
-        id: The user.
         can_sign_in: Whether a sign-in with the right password works.
     """
 

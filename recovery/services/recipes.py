@@ -63,8 +63,6 @@ class Recipe(msgspec.Struct, frozen=True, kw_only=True):
     """A recipe.
 
     Attributes:
-        name: How it is called.
-        summary: What it is for, in a line.
         files: Where each of its files comes from, by the path that it gets.
         values: What it is filled with besides what is found.
     """
@@ -80,7 +78,6 @@ class Value(msgspec.Struct, frozen=True, kw_only=True):
 
     Attributes:
         name: Of the place, in small letters, as it is given.
-        text: The value.
         source: Whether somebody gave it, this machine has it, or packages and images have it so.
     """
 
@@ -94,7 +91,6 @@ class RecipeFile(msgspec.Struct, frozen=True, kw_only=True):
 
     Attributes:
         name: Its path below the folder of the recipe.
-        text: Its content.
         is_executable: Whether it is to be run.
     """
 
@@ -126,7 +122,6 @@ def fill(name: str, host: Host, *, bolt_path: str | None, given: Mapping[str, st
     """Fill a recipe with what this machine has. Nothing is opened for writing.
 
     Args:
-        host: Where to look.
         bolt_path: The store, if somebody named it.
         given: Values that somebody gave, by the name of the place in small letters.
 

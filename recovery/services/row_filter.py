@@ -74,9 +74,7 @@ class FilteredRows(Generic[Row]):
         """Look for the first row.
 
         Args:
-            rows: All rows.
             kind: What they are, as "user".
-            listing: The command that lists them all.
 
         Raises:
             NotFoundError: A record was named, and is not there.

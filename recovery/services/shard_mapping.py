@@ -36,11 +36,7 @@ _MICROSECOND_NS: Final = 1000
 
 
 class ShardName(msgspec.Struct, frozen=True, order=True, kw_only=True):
-    """One shard of one bucket.
-
-    Attributes:
-        shard_id: Its number.
-    """
+    """One shard of one bucket."""
 
     bucket_id: Id
     shard_id: int
@@ -53,7 +49,6 @@ class Conflict(msgspec.Struct, frozen=True, kw_only=True):
     """Two shards that cannot both be right.
 
     Attributes:
-        one: The first.
         other: The second.
         problem: Why, as a clause whose subject are both.
     """
@@ -74,7 +69,6 @@ class BucketMap(msgspec.Struct, frozen=True, kw_only=True):
     Attributes:
         duration: Its shard group duration.
         groups: Its groups, in the order of the server.
-        conflicts: What cannot be.
         unmapped: Shards that get no group, because no point of them can be read.
     """
 

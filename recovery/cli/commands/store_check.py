@@ -51,9 +51,7 @@ class ForecastFacts(msgspec.Struct, frozen=True, kw_only=True):
 
     Attributes:
         server: The kind, as a phrase.
-        first_version: The first release of the kind.
         use_hashed_tokens: Whether it hashes tokens; None where no server of the kind can.
-        outlook: What would happen.
         reasons: Why it would not start.
         users_who_can_sign_in: How many get in with a password.
         users_refused_after_sign_in: How many sign in (204) and are refused all that follows (403),

@@ -112,7 +112,6 @@ def change_lines(changes: Sequence[Change], counts: Sequence[BucketCount]) -> It
     """Say what is different, for a person.
 
     Args:
-        changes: Records.
         counts: Buckets that are only counted.
 
     Yields:

@@ -38,7 +38,6 @@ class ReportDocument(StoreDocument, frozen=True, kw_only=True):
 
     Attributes:
         target_path: The new file.
-        sentence: The verdict.
         finding_count: How much is wrong.
         problems: Which parts could not be read.
     """

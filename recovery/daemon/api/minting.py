@@ -101,9 +101,6 @@ def _require_known(permission: Permission, level: int) -> None:
 def require_may_mint(call: Call, wanted: Wanted) -> tuple[Id, Id]:
     """Refuse what the caller may not give away, and what does not fit together.
 
-    Args:
-        wanted: What is asked for.
-
     Returns:
         The organization and the user.
 

@@ -190,11 +190,7 @@ class Book:
             self.tokens()
 
     def rights(self, tx: "MetaTx") -> Rights:
-        """Work out what users of this state see, without reading its tokens once more.
-
-        Args:
-            tx: The records of this state.
-        """
+        """Work out what users of this state see, without reading its tokens once more."""
         index, txid = self.tokens(), self._desk.session.store.txid
         if self._rights is None or self._rights.txid != txid:
             is_whole = not index.unreadable_count

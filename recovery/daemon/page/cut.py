@@ -16,13 +16,10 @@ class Cut(msgspec.Struct, frozen=True, kw_only=True):
 
     Attributes:
         first: Number of the first of them, from 1; 0 when there is none.
-        last: Number of the last of them.
         total: How many there are on all pages.
         number: Number of the page, from 1.
         page_count: How many pages there are, at least 1.
-        size: Rows of a page.
         usual: Rows of a page, unless they are too long for it.
-        whole: The whole list.
         name: What tells it from the other list of the same page; "" where there is one.
     """
 
@@ -50,9 +47,7 @@ class Cut(msgspec.Struct, frozen=True, kw_only=True):
         """Cut a page out of a list.
 
         Args:
-            rows: The whole list.
             asked: The number of the page, as it was asked for; anything else means the first.
-            size: Rows of a page.
             wanted: Fewer rows of a page, as they were asked for; anything else means `size`.
             name: Tells it from the other list of the same page.
 

@@ -31,7 +31,6 @@ class Group(NamedTuple):
     """Findings of one kind.
 
     Attributes:
-        first: One of them, for what all have.
         places: The records of the first few.
         more: How many are not named.
         ways: Where something can be done about it here.

@@ -26,7 +26,6 @@ def show_secret(visit: Visit, made: Made) -> Answer:
 
     Args:
         visit: The request that made it.
-        made: The change.
 
     Returns:
         The page.
@@ -50,8 +49,6 @@ def show_password(visit: Visit, password: Secret, *, name: str, then: str) -> An
     """Show a password that was made for a user.
 
     Args:
-        visit: The request that made it.
-        name: The user's name.
         then: Where "I have it" leads.
 
     Returns:

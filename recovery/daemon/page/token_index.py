@@ -52,7 +52,6 @@ class TokenRow(msgspec.Struct, frozen=True, gc=False):
         status: "active" or "inactive", as stored.
         is_usable: Whether a server lets a client in with it.
         because: Why not, as clauses.
-        operator: Whether it is an operator token.
         may_do: What it may do, in a few words; names in it are escaped.
         buckets: The names of buckets that it reaches, with line feeds between them.
         is_administrator: Whether its user sees organizations by it after a sign-in.

@@ -40,7 +40,6 @@ class Choice(NamedTuple):
     Attributes:
         id: 16 hex digits.
         name: As stored, not escaped.
-        is_chosen: Whether it is chosen.
         is_possible: Whether it can be.
         note: Why not, or what else there is to say.
     """
@@ -57,7 +56,6 @@ class Pane(NamedTuple):
 
     Attributes:
         action: "read" or "write".
-        search: What they were searched by.
         choices: Those that were found, and all that are chosen.
         hidden_count: How many were found and are not shown.
         is_all: Whether all are meant, also future ones.

@@ -30,7 +30,6 @@ class Heading(NamedTuple):
     """The heading of a column that can be sorted.
 
     Attributes:
-        title: Its words.
         href: Where a click on it leads.
         order: "ascending", "descending", or "none".
     """

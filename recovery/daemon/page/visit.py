@@ -96,7 +96,6 @@ class PageDesk(msgspec.Struct, frozen=True, kw_only=True):
     """Everything that screens are made with, besides what answers of the API need.
 
     Attributes:
-        desk: What those need.
         renderer: Makes pages.
         sessions: Who has opened the page.
         book: What was found out about the store and holds until the next change.
@@ -214,9 +213,6 @@ class Visit:
     def changed(self, planner: Planner, then: str) -> Answer:
         """Change the store, and lead to a page that says so.
 
-        Args:
-            then: The path of that page.
-
         Returns:
             The answer to the form.
 
@@ -280,8 +276,6 @@ class Visit:
         """Show what a change would do, and ask.
 
         Args:
-            plan: What would be done.
-            title: The question.
             button: The yes.
             back: Where the no leads.
             sentence: What else is worth knowing.

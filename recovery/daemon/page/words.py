@@ -118,7 +118,6 @@ def record_of(bucket: str, record_id: str | None) -> Place:
     """Name a record, and give its page: "" where it has none.
 
     Args:
-        bucket: The bolt bucket that it is in.
         record_id: Its ID; None for none, or for all of them.
     """
     kind = _RECORDS.get(bucket, Place(bucket, ""))

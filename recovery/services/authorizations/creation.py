@@ -59,8 +59,6 @@ class CreateAuthorization(msgspec.Struct, frozen=True, kw_only=True):
         username: Who gets the token; None for the only user.
         organization: The organization it belongs to; None for the only one.
         description: Text of the record; None for "NAME's Recovery Token".
-        request: What it is to be permitted.
-        form: How to store it.
         server_hashes: `use-hashed-tokens` of the server's configuration; None when unknown.
         token: The token that it is to have; None for a new one.
         is_ensured: Whether it is well when the given token has these permissions already.

@@ -37,9 +37,7 @@ class Details(msgspec.Struct, frozen=True, kw_only=True):
         user_status: As stored; None when there is no such user.
         organization_id: Its organization; None when the record has none.
         organization: The name; None when there is no such organization.
-        token_form: How the token is stored.
         has_entry: Whether the index entry that a server looks for leads to this record.
-        operator: How much of an operator it is.
         permissions: What it may do, in the stored order; None when that cannot be decoded.
         answer: What a server answers to its token.
         is_usable: Whether a server lets a client in with its token.

@@ -51,7 +51,6 @@ def chosen_form(store: MetaTx, choice: FormChoice, *, server_hashes: bool | None
     """Decide how to store a token.
 
     Args:
-        choice: What was asked for.
         server_hashes: `use-hashed-tokens` of the server's configuration; None when unknown.
 
     Returns:
@@ -95,7 +94,6 @@ def warnings_of(user: User, form: TokenForm, *, server_hashes: bool | None) -> t
     """Say what is odd about a new token that will work all the same.
 
     Args:
-        form: How it will be stored.
         server_hashes: `use-hashed-tokens` of the server's configuration; None when unknown.
 
     Returns:

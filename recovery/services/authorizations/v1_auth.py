@@ -114,7 +114,6 @@ class SetLegacyPassword(msgspec.Struct, frozen=True, kw_only=True):
 
     Attributes:
         which: ID or user name.
-        password: The new password.
         is_ensured: Whether it is well when the password is this one already.
     """
 

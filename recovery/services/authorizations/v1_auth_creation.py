@@ -46,7 +46,6 @@ class CreateLegacy(msgspec.Struct, frozen=True, kw_only=True):
         username: The 1.x user name; a name, and no secret.
         user_id: The user of 2.x behind it.
         status: "active" or "inactive".
-        permissions: What it permits.
         password_hash: The bcrypt hash of its password; None for no password.
     """
 

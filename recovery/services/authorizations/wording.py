@@ -22,9 +22,6 @@ PHRASES_SHOWN: Final = 8
 def permitted(store: MetaTx, permissions: Sequence[Permission]) -> str:
     """Say what permissions allow.
 
-    Args:
-        store: Where the names are.
-
     Returns:
         Such as "read bucket sensors of organization acme, read and write all tasks of
         organization acme", the first of them, and how many more there are.

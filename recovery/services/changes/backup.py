@@ -195,7 +195,6 @@ def require_room(source: MetaStore, target: Path) -> None:
     """Refuse a copy that cannot be made, as far as that can be told without writing.
 
     Args:
-        source: What is to be copied.
         target: The name that the copy would have.
 
     Raises:

@@ -78,7 +78,6 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
         Args:
             step: What is as wanted, as a sentence.
             facts: The same for a program.
-            record_ids: The records that were looked at.
             warnings: What a person should know all the same.
 
         Returns:
@@ -220,7 +219,6 @@ class Proposal(msgspec.Struct, frozen=True, kw_only=True):
         plan: What will be written.
         store: The store that the plan was made for.
         work: Where it will be carried out.
-        manner: How.
     """
 
     plan: Plan
@@ -243,7 +241,6 @@ class Outcome(msgspec.Struct, frozen=True, kw_only=True):
     """How a change ended; failures are exceptions.
 
     Attributes:
-        proposal: What was shown.
         is_changed: False for a dry run, and when nothing needed to be done.
         txid: Transaction of the commit, None when there was none.
         backup_path: The verified backup; None when there is none.

@@ -48,7 +48,6 @@ def propose(store: MetaStore, planner: Planner, manner: Manner) -> Proposal:
 
     Args:
         store: The store, locked; open for writing unless it will be left alone.
-        manner: How to do it.
 
     Returns:
         What `carry_out` takes.

@@ -165,11 +165,7 @@ class InPlace:
 
 
 class OfNewFile:
-    """Work of which nothing is left when it fails.
-
-    Attributes:
-        target_path: The new file.
-    """
+    """Work of which nothing is left when it fails."""
 
     is_lasting: Final = False
     backup_path: Final = None

@@ -73,8 +73,6 @@ class _Reference(NamedTuple):
     """A field that names another record.
 
     Attributes:
-        table: Where the records are.
-        target: Where what it names has to be.
         dangling: How bad it is when it is not there; None where influxd itself leaves that.
         elsewhere: How bad it is when that is of another organization; None where an index tells.
     """

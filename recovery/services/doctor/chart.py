@@ -65,11 +65,7 @@ class Population(msgspec.Struct):
 
 
 class Repairer(msgspec.Struct, frozen=True, kw_only=True):
-    """What a mend needs to make new records.
-
-    Attributes:
-        ids: New IDs.
-    """
+    """What a mend needs to make new records."""
 
     clock: Clock
     rng: Rng
@@ -123,7 +119,6 @@ class Chart(msgspec.Struct, kw_only=True):
         users_with_tokens: Users with a token that shows organizations.
         can_list_authorizations: Whether a server can decode each of them.
         lost_users: Users without a record, of whom more is left than debris.
-        orgs: The organizations.
         system_buckets: Organizations that have a bucket of a name, by that name.
         stuck_orgs: Organizations whose bucket "_tasks" the server needs to start, and cannot find.
         explained_orgs: Those of them of which a finding says what is wrong.

@@ -134,8 +134,6 @@ class Forecast(msgspec.Struct, frozen=True, kw_only=True):
     """What a start of one kind of server would come to.
 
     Attributes:
-        server: The kind.
-        outlook: What would happen.
         reasons: Why it does not start, one clause a finding that stops it; without repeats.
         access: Who could get in, if it starts.
     """
@@ -209,7 +207,6 @@ class Examination(msgspec.Struct, frozen=True, kw_only=True):
     """What was found.
 
     Attributes:
-        findings: What is wrong.
         advice: What is worth knowing, although nothing is broken.
         verdict: What a start of influxd would come to.
         is_refused: Whether every change is refused, because the migrations are not as they should

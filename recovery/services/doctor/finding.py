@@ -60,7 +60,6 @@ class Finding(msgspec.Struct, frozen=True, kw_only=True):
 
     Attributes:
         number: The invariant that does not hold, such as "I16".
-        severity: How bad that is.
         bucket: The bolt bucket, or the name of the file.
         id: The record, 16 hex digits; None where it has no ID, or none that may be shown.
         problem: What is wrong, as a clause whose subject is the record.
@@ -129,7 +128,6 @@ class Rule(msgspec.Struct, frozen=True, kw_only=True):
     """One way in which an invariant can be broken.
 
     Attributes:
-        number: The invariant.
         severity: How bad that is, unless the case says otherwise.
         effect: What the server does about it.
         remedy: What repair does about it, or why not.
@@ -161,7 +159,6 @@ class Rule(msgspec.Struct, frozen=True, kw_only=True):
         """Make a finding of it.
 
         Args:
-            bucket: The bolt bucket.
             key: The record's ID, as text or as a key; what is no ID is left out of the finding.
             giving_up: Takes the last traces of lost records away.
             severity: How bad this case is, if not as usual.

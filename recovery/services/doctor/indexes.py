@@ -79,7 +79,6 @@ class Adoption(msgspec.Struct, frozen=True, kw_only=True):
     """How a record can be made to want the one entry that leads to it.
 
     Attributes:
-        mend: Changes the record.
         remedy: What that does, as a clause.
         is_on_request: Whether the record has something that is replaced by it.
     """
@@ -100,7 +99,6 @@ def index_rules(
     """Write down the rules of one index.
 
     Args:
-        number: The invariant.
         missing: Severity and effect of a missing entry.
         extra: Severity and effect of an entry without a record.
         foreign: Severity and effect of an entry that its record does not want, if not as `extra`.
@@ -313,7 +311,6 @@ class IndexAudit:
         """Give a record whose entry is not there, or leads to another record.
 
         Args:
-            key: The entry.
             worse: As in `findings`.
             is_held: Whether nothing else leads to the record that has it now; None where no record
                 has it.

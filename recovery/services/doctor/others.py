@@ -136,8 +136,6 @@ class _Kind(msgspec.Struct, frozen=True, kw_only=True):
     """A kind of record, and its index.
 
     Attributes:
-        number: The invariant.
-        table: Where the records are.
         key: Makes the key in the index.
         value: Makes the value there.
         read: Reads what a key is made of.

@@ -191,7 +191,6 @@ def naming(
     Args:
         has_name: Tells of a record whether it has another one, which is replaced on request only.
         remedies: What is done where it has none, and where it has one.
-        field: Where a record has its name.
     """
 
     def adopt(key: bytes, entry: bytes) -> Adoption | None:
@@ -220,7 +219,6 @@ def taking_org(
     """Make what gives a record of no organization the one of its entry, as `IndexAudit` takes it.
 
     Args:
-        org_of: Reads the organization of a record.
         encode: Writes the ID of an organization as a record has it.
     """
 

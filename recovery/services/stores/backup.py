@@ -44,7 +44,6 @@ class BackupReport(msgspec.Struct, frozen=True, kw_only=True):
     """What was made.
 
     Attributes:
-        path: The copy.
         store_path: The store, behind symbolic links.
         size_bytes: Size of the copy as it is on the disk.
         txid: Transaction id of the state that is in it.

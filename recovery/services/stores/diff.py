@@ -60,7 +60,6 @@ class BucketCount(msgspec.Struct, frozen=True, kw_only=True):
     """How much is different in a bolt bucket whose keys are not shown.
 
     Attributes:
-        bucket: Its name.
         added: Keys that only the second store has.
         removed: Keys that only the first one has.
         changed: Keys with another value.
@@ -76,7 +75,6 @@ class Comparison(msgspec.Struct, frozen=True, kw_only=True):
     """What is different between two stores.
 
     Attributes:
-        before: The first store.
         after: The second one.
         changes: Records that are different, bucket by bucket.
         counts: Buckets of which only numbers are told, such as indexes.
@@ -127,9 +125,6 @@ def compare_counts(before: MetaTx, after: MetaTx) -> Iterator[BucketCount]:
 
 def ids_not_concerned(before: MetaTx, after: MetaTx, ids: Iterable[str]) -> tuple[str, ...]:
     """Pick the IDs that no difference between two stores has to do with.
-
-    Args:
-        ids: IDs of records.
 
     Returns:
         Those that are in no key and no value that is different, in their order.
@@ -267,7 +262,6 @@ class _Kind(msgspec.Struct, frozen=True, kw_only=True):
     """What the records of a bucket are called.
 
     Attributes:
-        word: The kind.
         name: Gives the name of a record from key and document.
         is_opaque: Whether the value is no document, and a secret.
     """

@@ -32,7 +32,6 @@ class FoundFile(msgspec.Struct, frozen=True, kw_only=True):
     """A file that may be a store.
 
     Attributes:
-        candidate: The file, and why it is a candidate.
         lock: Who holds its lock; None when nobody who can be seen does.
         facts: The store; None when it could not be opened.
         contents: How much is in it; None when it could not be read.
@@ -62,7 +61,6 @@ def find_stores(host: Host, *, bolt_path: str | None, named_by: str = AS_NAMED) 
     """Look for every store of a machine, and into each.
 
     Args:
-        host: Where to look.
         bolt_path: What a person names, if anything.
         named_by: How it was named, as a phrase.
     """

@@ -77,7 +77,6 @@ class Contents(msgspec.Struct, frozen=True, kw_only=True):
     """How much is in a store.
 
     Attributes:
-        bucket_count: InfluxDB buckets.
         authorization_count: Authorizations, without those of 1.x.
         operators: Operator tokens, full and partial, in the order of their IDs.
         token_forms: Number of authorizations by the form of their token.
@@ -101,7 +100,6 @@ class StoreInfo(msgspec.Struct, frozen=True, kw_only=True):
         sql_level: Number of migrations in the SQLite file beside it; None without one.
         server_versions: Which servers left it so, by both files as far as they are there.
         is_mixed: Whether no server leaves the two files at these levels.
-        contents: How much is in it.
         users: Every user, and whether it can sign in.
         losses: What `influxd downgrade` would take away, as sentences.
         operations: What the ledger says was done to it last, oldest first.
@@ -125,7 +123,6 @@ def describe_store(session: Session, *, sqlite_path: Path | None, ledger: Entrie
 
     Args:
         sqlite_path: The SQLite file that belongs to it, if any.
-        ledger: What was done.
 
     Raises:
         RecoveryError: The store or the ledger cannot be read.

@@ -79,8 +79,6 @@ class PreparedRestore(msgspec.Struct, frozen=True, kw_only=True):
     """What was made, or is not needed. Holds no secret.
 
     Attributes:
-        source_path: The backup.
-        target_path: Its prepared copy.
         manifest_path: The manifest of the backup that a restore takes the metadata from.
         is_needed: Whether a full restore would fail without it.
         because: Why, as a clause.
@@ -115,9 +113,6 @@ def restore_problem(tx: MetaTx) -> str | None:
 
 def client_stops(tx: MetaTx, store_path: Path) -> tuple[str, ...]:
     """Say what `influx restore` would stop at in the folder of a backup; nothing is changed.
-
-    Args:
-        store_path: The metadata of the backup.
 
     Returns:
         As `PreparedRestore.left_out`; nothing where no manifest names these metadata.

@@ -47,7 +47,6 @@ class PutBack(msgspec.Struct, frozen=True, kw_only=True):
     """What was put back.
 
     Attributes:
-        counts: How many records of each kind.
         notes: What was not, and what was mended for it, as sentences without a full stop.
     """
 
@@ -86,7 +85,6 @@ def put_back(
     """Write records into a salvaged store, with their indexes.
 
     Args:
-        records: What to put back.
         is_new: Whether there is no file yet, because no root was found.
 
     Raises:

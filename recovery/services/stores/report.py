@@ -43,11 +43,9 @@ class Report(msgspec.Struct, frozen=True, kw_only=True):
     """All that the page says; a part that could not be read is None, and is in `problems`.
 
     Attributes:
-        tool_version: Of this program.
         examination: What is wrong, and what influxd would do.
         info: Users, tokens, contents, and what was done last.
         reach: Who can reach what.
-        pages: What the pages of the file are for.
         problems: Why a part is missing, as sentences.
     """
 
@@ -69,9 +67,6 @@ def report_on(
 
     Args:
         session: The store, opened whatever its schema is.
-        files: What belongs to it.
-        ledger: What was done to it.
-        tool_version: Of this program.
 
     Raises:
         StoreDamagedError: Nothing of the store can be read.

@@ -56,8 +56,6 @@ class Setup(msgspec.Struct, frozen=True, kw_only=True):
     Attributes:
         username: The first user, who owns the organization and the instance.
         password: Its password, or None for none.
-        organization: The first organization.
-        bucket: The first bucket.
         retention_ns: How long data stay in it, in nanoseconds; 0 forever.
         token: The operator token, stored as a hash; None for no token.
     """

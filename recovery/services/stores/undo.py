@@ -94,7 +94,6 @@ def proposed_undo(
 
     Args:
         session: The store; open for writing unless it will be a dry run.
-        ledger: What was done.
         manner: How to do it; it is done in place.
         backup_path: The backup of the operation, in the place of what the ledger says of it.
 

@@ -257,7 +257,6 @@ def times_after(
     """Give what the engine will hold to after an edit; the record says what was asked for.
 
     Args:
-        before: The bucket.
         retention_ns: The new retention, in nanoseconds; None to keep it.
         shard_group_ns: The wanted span of a shard group; None to keep what the engine has.
 

@@ -40,7 +40,6 @@ class SetPassword(msgspec.Struct, frozen=True, kw_only=True):
     """The command `user update`.
 
     Attributes:
-        password: The new password.
         is_activated: Whether to set the status to active too.
         is_ensured: Whether to leave a password that is already this one as it is.
     """

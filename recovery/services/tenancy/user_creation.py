@@ -40,7 +40,6 @@ class CreateUser(msgspec.Struct, frozen=True, kw_only=True):
     """The command `user create`.
 
     Attributes:
-        name: The new name.
         password: What the user will sign in with; None for no password.
         organization: In which the user gets a role; None for the only one.
         has_role: Whether the user gets a role at all.

@@ -47,7 +47,6 @@ class UserDetails(msgspec.Struct, frozen=True, kw_only=True):
         because: Why not, as clauses; empty when it can.
         memberships: Its roles in organizations.
         is_instance_owner: Whether it owns the instance.
-        tokens: Its authorizations.
     """
 
     id: str

@@ -85,7 +85,6 @@ def write_empty_store(tx: MetaTx, *, level: int, ids: IdSource, rng: Rng, now: s
     Args:
         tx: The records of a new bolt file.
         level: Schema level to make.
-        ids: For the ID of the instance.
         rng: For the ID of the engine's cluster.
         now: The time, RFC 3339.
 
@@ -138,7 +137,6 @@ def write_organization(
     Args:
         name: A name that no organization has, with white space around it taken off.
         owner_id: A user; None for nobody.
-        ids: For its ID and those of the buckets.
         now: The time, RFC 3339.
         org_id: A free ID that was drawn before; None to draw one.
         system_buckets: Those of them that it does not have; None for new ones.

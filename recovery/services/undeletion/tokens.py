@@ -78,8 +78,6 @@ class DeletedToken(DeletedAuthorization, frozen=True, kw_only=True):
     """An authorization that is not in the store any more.
 
     Attributes:
-        token_form: How its token is stored.
-        operator: How much of an operator it is.
         is_user_deleted: Whether its user is what is missing, and can be brought back.
     """
 
@@ -246,9 +244,7 @@ def obstacle_to(
 
     Args:
         record: A record whose ID is free.
-        owners: The tokens of the store.
         traces: What else was found.
-        returning_user: A user that is brought back with it.
 
     Returns:
         The obstacle; None when there is none.
@@ -277,7 +273,6 @@ def missing_owner(
 
     Args:
         traces: What else was found.
-        new: How a new one is made.
         returning_user: A user that is brought back with it.
 
     Returns:
@@ -309,10 +304,6 @@ def restore(tx: MetaTx, records: tuple[Authorization, ...]) -> None:
 
 def restoring_steps(name: str, trace: TokenTrace) -> tuple[str, ...]:
     """Say what is done for one record.
-
-    Args:
-        name: What it is called.
-        trace: Where it was found.
 
     Returns:
         Steps of a plan; not escaped.

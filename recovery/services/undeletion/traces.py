@@ -176,11 +176,9 @@ def only_one(
     """Take what was found, if it is one.
 
     Args:
-        found: What is meant, by ID.
         kind: Of what, as "user".
         wanted: The name or ID that was asked for.
         names: Of all that can be brought back, by ID.
-        listing: What shows it.
 
     Raises:
         NotFoundError: Nothing of that name or ID was found.

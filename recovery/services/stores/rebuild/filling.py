@@ -102,7 +102,6 @@ class Filling:
         Args:
             tx: The records, of which nothing is written yet.
             engine: What lies on disk.
-            wishes: What was asked for.
             rng: Randomness, for IDs and the token.
         """
         self._tx = tx

@@ -93,7 +93,6 @@ class Known(msgspec.Struct, kw_only=True):
     """What is known of a lost store.
 
     Attributes:
-        organizations: Their names, by ID.
         organization_id: ID of the organization of what is known in none; None when it is not known.
         notes: What the files disagree on and what is worth knowing, each as a sentence without a
             full stop.

@@ -52,7 +52,6 @@ class Wishes(msgspec.Struct, frozen=True, kw_only=True):
         username: Who owns it all; None to choose.
         password: Its password; None for none, or to keep the one it has.
         has_password: Whether it gets one; also said in a dry run, where it is not asked for.
-        names: Names of buckets, by ID.
         left_out: Shards that are to get no group.
         allows_overlaps: Whether shards of one bucket may hold points of the same time.
     """
@@ -75,8 +74,6 @@ class Placed(msgspec.Struct, frozen=True, kw_only=True):
     """One bucket of the new store that is on disk.
 
     Attributes:
-        facts: What lies there.
-        map: Its groups.
         retention_ns: How long its data stay; 0 forever.
         is_new: Whether its record is made now.
         is_system: Whether it is one that every organization has.

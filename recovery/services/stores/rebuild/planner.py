@@ -67,7 +67,6 @@ class RebuildStore(msgspec.Struct, frozen=True, kw_only=True):
     Attributes:
         engine: What lies on disk.
         known: What other files know.
-        wishes: What was asked for.
         mends: Whether to mend first what can be mended, because the store was salvaged.
     """
 
