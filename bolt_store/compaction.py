@@ -79,9 +79,6 @@ def compact(
         target: Where nothing may be yet.
         progress: Called now and then with the pages done and the pages in all.
 
-    Returns:
-        What was written.
-
     Raises:
         DamagedError: The check of the source has found content that cannot be read or trusted.
         FormatError: A page of the source is damaged.
@@ -111,9 +108,6 @@ def rebuild(
         target: Where nothing may be yet.
         page_size_bytes: A power of two from 1024 to 16 MiB; the kernel's page size by default.
         txid: Transaction id of the new file, at least 1.
-
-    Returns:
-        What was written.
 
     Raises:
         KeyOrderError: The keys of a bucket do not ascend.

@@ -170,9 +170,6 @@ class DB:
         Args:
             progress: Called every thousand pages or so with the pages done and the pages in all.
 
-        Returns:
-            What was found, one by one.
-
         Raises:
             DBClosedError: The database is closed.
             OSError: A page cannot be read (while iterating).
@@ -385,9 +382,6 @@ def open(  # noqa: A001 - bolt_store.open reads like the open of other formats
         write: Lock it exclusively and allow `update`; otherwise lock it shared.
         timeout_s: How long to try for the lock, in seconds.
 
-    Returns:
-        The open file.
-
     Raises:
         OSError: It cannot be opened or read.
         LockError: Another process holds the lock, or it cannot be locked.
@@ -413,9 +407,6 @@ def create(path: str | os.PathLike[str], *, page_size_bytes: int | None = None) 
         path: Where nothing may be yet.
         page_size_bytes: A power of two from 1024 to 16 MiB; the kernel's page size by default, as
             bbolt does.
-
-    Returns:
-        The open file.
 
     Raises:
         FileExistsError: Something is there.

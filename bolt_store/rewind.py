@@ -84,9 +84,6 @@ def plan_rewind(file: BlockFile, backup: BlockFile) -> Rewind:
         file: As it is now.
         backup: The same file as it was before its last transaction.
 
-    Returns:
-        What has to be written.
-
     Raises:
         NotRewindableError: It cannot be proven.
         BoltError: One of them is no sound bolt file.

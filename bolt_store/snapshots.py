@@ -68,9 +68,6 @@ def snapshot(
         pause_s: How long to wait between two tries, in seconds.
         progress: Called now and then with the pages done and the pages in all, for each try anew.
 
-    Returns:
-        What was copied.
-
     Raises:
         SnapshotError: No try gave a copy that is proven whole; nothing is left of them.
         FormatError: The file is no bolt file, or none of its metas is usable.

@@ -234,9 +234,6 @@ def bucket_tree(db: DB) -> Iterator[BucketInfo]:
 def db_stats(db: DB) -> DBStats:
     """Sum up a whole file.
 
-    Returns:
-        The sums.
-
     Raises:
         DBClosedError: The database is closed.
         FormatError: A page is damaged, or is reached twice.

@@ -125,9 +125,6 @@ def revert(
         target: Where nothing may be yet.
         progress: Called now and then with the pages done and the pages in all.
 
-    Returns:
-        What was done.
-
     Raises:
         SurgeryError: There is no older meta, it names the tree that counts already, or its tree
             does not check clean.
@@ -164,9 +161,6 @@ def rebuild_freelist(
         source: An open file, whose freelist does not matter.
         target: Where nothing may be yet.
         progress: Called now and then with the pages done and the pages in all.
-
-    Returns:
-        What was done.
 
     Raises:
         SurgeryError: The trees do not check clean.

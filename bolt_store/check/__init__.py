@@ -37,9 +37,6 @@ def check(pager: Pager, progress: Progress | None = None) -> Iterator[Finding]:
     Args:
         progress: Called every thousand pages or so with the pages done and the pages in all.
 
-    Returns:
-        What was found, one by one.
-
     Raises:
         OSError: A page cannot be read (while iterating).
     """

@@ -22,9 +22,6 @@ from bolt_store.file.pager import MetaSlot, Pager
 def check_metas(pager: Pager) -> Iterator[Finding]:
     """Look at both meta pages.
 
-    Yields:
-        What was found.
-
     Raises:
         OSError: A page cannot be read.
     """

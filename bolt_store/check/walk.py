@@ -144,9 +144,6 @@ class Check:
     def run(self) -> Iterator[Finding]:
         """Look at everything.
 
-        Yields:
-            What was found, as it is found.
-
         Raises:
             OSError: A page cannot be read.
         """
@@ -256,9 +253,6 @@ class Check:
 
     def walk(self) -> Iterator[Finding]:
         """Walk the trees of all buckets, without looking at the metas and the freelist.
-
-        Yields:
-            What was found.
 
         Raises:
             OSError: A page cannot be read.

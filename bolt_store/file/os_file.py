@@ -65,9 +65,6 @@ class OsFile(BlockFile):
             write: Lock exclusively and allow writing; otherwise lock shared.
             timeout_s: How long to try for the lock, in seconds; 0 tries once.
 
-        Returns:
-            The open file.
-
         Raises:
             OSError: The file cannot be opened, or is not a regular file.
             LockTimeoutError: Another process holds the lock.

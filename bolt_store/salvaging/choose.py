@@ -119,9 +119,6 @@ def choose(
         metas: Its usable metas, the newer one first.
         knowledge: What is known of the content of the file.
 
-    Returns:
-        The choice.
-
     Raises:
         PageError: A page has changed since the scan.
         OSError: A page cannot be read.

@@ -40,9 +40,6 @@ def elements(survey: Survey, bucket: Element) -> Iterator[Element]:
     Args:
         survey: Of the state that it belongs to.
 
-    Yields:
-        Its elements.
-
     Raises:
         PageError: A page has changed since the scan.
         OSError: A page cannot be read.

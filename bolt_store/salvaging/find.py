@@ -93,9 +93,6 @@ class Found:
 def find_snapshots(scan: Scan) -> Found:
     """Search a file for snapshots, without its metas.
 
-    Returns:
-        What was found.
-
     Raises:
         PageError: A page has changed since the scan.
         OSError: A page cannot be read.

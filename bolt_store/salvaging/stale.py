@@ -96,9 +96,6 @@ def stale_entries(
         report: What `salvage` returned for it.
         knowledge: What salvage was told, too.
 
-    Yields:
-        The entries.
-
     Raises:
         PageError: The file has changed since.
         OSError: The file cannot be read.

@@ -147,9 +147,6 @@ def read_body(document: bytes, read: Callable[[Body], T]) -> T:
     Args:
         read: Takes what it needs from the object; an empty one for null.
 
-    Returns:
-        What `read` returns.
-
     Raises:
         BodyError: It is no JSON object, or something that was taken is not as it should be.
     """

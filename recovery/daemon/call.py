@@ -174,9 +174,6 @@ class Call:
             code: The error code of a body that cannot be read.
             prefix: Words in front of the error.
 
-        Returns:
-            What `read` returns.
-
         Raises:
             ApiError: The body could not be read.
         """

@@ -125,9 +125,6 @@ class Journal:
     def take_back(self, number: int) -> "TakeBack":
         """Get ready to take a change back.
 
-        Returns:
-            The change that does it.
-
         Raises:
             NotFoundError: The run made no such change, or it is not held any more.
             RefusedError: It has been taken back.

@@ -50,9 +50,6 @@ class Worker:
             job: May use the store; what it raises is raised here.
             when_dropped: Is given, on the same thread, what the job returned when nobody waited for
                 it any more; None when nothing is lost by that.
-
-        Returns:
-            What it returns.
         """
         running = self._store.submit(job)
         try:
@@ -67,9 +64,6 @@ class Worker:
 
         Args:
             job: Hashes or verifies a password.
-
-        Returns:
-            What it returns.
 
         Raises:
             ApiError: Too many are waiting.

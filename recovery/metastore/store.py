@@ -380,9 +380,6 @@ class MetaStore:
 
         An exception inside of the block drops all changes; nothing has been written then.
 
-        Yields:
-            The records.
-
         Raises:
             StoreDamagedError: The check forbids writing.
             WriteFailedError: The commit failed; the error says whether the store is as it was.

@@ -44,9 +44,6 @@ def validator(command: str) -> Any:  # noqa: ANN401 # typeshed knows no class fo
 
     Args:
         command: Its words, or "error".
-
-    Returns:
-        A validator of `jsonschema`.
     """
     from jsonschema import Draft202012Validator  # noqa: PLC0415 # as above
 

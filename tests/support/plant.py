@@ -9,11 +9,7 @@ POWER, CLIMATE, ALARMS = "da1e307c8bcfa481", "33c5590d5d5f2a80", "31b527156c4b2d
 
 
 def unpack_engine(folder: Path) -> Path:
-    """Unpack what a rebuild reads: the TSM files, the WAL, and the folders.
-
-    Returns:
-        The engine's folder.
-    """
+    """Unpack what a rebuild reads: the TSM files, the WAL, and the folders."""
     with tarfile.open(DATA / "engine.tar.xz") as archive:
         for member in archive:
             is_read = member.name.endswith((".tsm", ".wal", "_series")) or member.isdir()
@@ -23,11 +19,7 @@ def unpack_engine(folder: Path) -> Path:
 
 
 def unpack(name: str, folder: Path) -> Path:
-    """Unpack a file: "lost.bolt" or "influxd.sqlite".
-
-    Returns:
-        Where it is.
-    """
+    """Unpack a file: "lost.bolt" or "influxd.sqlite"."""
     target = folder / name
     target.write_bytes(lzma.decompress((DATA / f"{name}.xz").read_bytes()))
     return target

@@ -24,9 +24,6 @@ def unpack_real_store(name: str, target: Path) -> Path:
     Args:
         name: One of `REAL_STORES`.
         target: The new file.
-
-    Returns:
-        The same path.
     """
     target.write_bytes(real_store_bytes(name))
     target.chmod(0o600)

@@ -158,9 +158,6 @@ class TokenViews:
         Args:
             token: The text of its token, when it was just made; by default what the record holds.
 
-        Returns:
-            What to send.
-
         Raises:
             ApiError: 404, when its organization or user does not exist.
             UndecodableError: Its permissions cannot be decoded.

@@ -87,9 +87,6 @@ class PageSessions:
         Args:
             user_id: For whom; None for the console key.
             kept: As `PageSession.kept`.
-
-        Returns:
-            Its key.
         """
         now = self._clock.now()
         for digest in [key for key, one in self._sessions.items() if one.expires_at <= now]:

@@ -26,9 +26,6 @@ def show_secret(visit: Visit, made: Made) -> Answer:
 
     Args:
         visit: The request that made it.
-
-    Returns:
-        The page.
     """
     found = visit.tx.authorizations.get(Id(made.record_ids[-1]))
     details = None if found is None else details_of(visit.tx, found)
@@ -50,9 +47,6 @@ def show_password(visit: Visit, password: Secret, *, name: str, then: str) -> An
 
     Args:
         then: Where "I have it" leads.
-
-    Returns:
-        The page.
     """
     return visit.shown_once("once_password.html", secret=password.reveal(), name=name, then=then)
 

@@ -201,9 +201,6 @@ def change_role(visit: Visit, user_id: Id, org_id: Id | None, then: str) -> Answ
         visit: The request, with the field `role`: "owner", "member" or "none".
         then: Where it leads.
 
-    Returns:
-        The answer to the form.
-
     Raises:
         ApiError: It may not be done, or was refused.
     """

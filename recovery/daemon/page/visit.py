@@ -213,9 +213,6 @@ class Visit:
     def changed(self, planner: Planner, then: str) -> Answer:
         """Change the store, and lead to a page that says so.
 
-        Returns:
-            The answer to the form.
-
         Raises:
             ApiError: It was refused or it failed.
         """
@@ -284,9 +281,6 @@ class Visit:
             extra: A box that can be ticked, by its name in the template; "" for none.
             hidden: Further fields that come back with the yes.
             name: What it is about, as stored; its page is where the no leads.
-
-        Returns:
-            The question.
         """
         return self.screen(
             "confirm.html",

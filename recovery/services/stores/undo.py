@@ -203,9 +203,6 @@ def last_operation(operations: Iterable[Operation], *, txid: int) -> Operation |
     Args:
         operations: All that was done to the store, oldest first.
         txid: Its newest transaction, which tells whether what was cut off had written anything.
-
-    Returns:
-        The operation, or None when there is none.
     """
     standing = standing_operations(operations, txid=txid)
     return standing[-1] if standing else None

@@ -245,9 +245,6 @@ def obstacle_to(
     Args:
         record: A record whose ID is free.
         traces: What else was found.
-
-    Returns:
-        The obstacle; None when there is none.
     """
     if record.form in {TokenForm.NONE, TokenForm.UNKNOWN}:
         return Obstacle("no server could find its token", NEW_TOKEN)
