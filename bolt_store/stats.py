@@ -4,7 +4,8 @@ Lives here: `page_infos`, `bucket_tree`, `db_stats`. Must not live here: judgeme
 `bolt_store.check`'s, and keys, apart from the names of buckets, which no repr shows.
 
 Pages are described whatever their state. Buckets are walked as a reader walks them, so damage in
-a tree is an exception there.
+a tree is an exception there. A closed database is a `DBClosedError`, a page that cannot be read an
+`OSError`.
 
 Source: bbolt v1.3.6 bucket.go (Stats), tx.go (Page), cmd/bbolt (pages, stats).
 """
@@ -154,10 +155,6 @@ def page_infos(db: DB) -> Iterator[PageInfo]:
 
     Yields:
         Runs that are in use as a whole; every other page on its own.
-
-    Raises:
-        DBClosedError: The database is closed.
-        OSError: A page cannot be read.
     """
     states = _states(db)
     page_size = db.pager.page_size_bytes
@@ -178,10 +175,6 @@ def last_written_pages(db: DB) -> frozenset[int]:
     Returns:
         The pages that the newest state uses and the one before does not; none when the older meta
         cannot be used, so that nothing is known of that state.
-
-    Raises:
-        DBClosedError: The database is closed.
-        OSError: A page cannot be read.
     """
     pager = db.pager
     older = pager.older.meta
@@ -209,9 +202,7 @@ def bucket_tree(db: DB) -> Iterator[BucketInfo]:
         One bucket after the other.
 
     Raises:
-        DBClosedError: The database is closed.
         FormatError: A page is damaged, or is reached twice.
-        OSError: A page cannot be read.
     """
     meta = db.meta
     snapshot = db.pager.snapshot(meta)
@@ -235,9 +226,7 @@ def db_stats(db: DB) -> DBStats:
     """Sum up a whole file.
 
     Raises:
-        DBClosedError: The database is closed.
         FormatError: A page is damaged, or is reached twice.
-        OSError: A page cannot be read.
     """
     root, buckets = TreeStats(), TreeStats()
     bucket_count = inline_count = 0

@@ -2,7 +2,7 @@
 
 Lives here: `Check`, the walk over a snapshot; the look at the metas; `pages_of_older`, what a
 commit must not write on. Must not live here: writing, and the raising of errors about damage:
-whatever is wrong is a finding, and the walk goes on.
+whatever is wrong is a finding, and the walk goes on. Only what cannot be read is an `OSError`.
 
 The check is stricter than bbolt's own: it also wants separators equal to the first key of their
 child, two children to a branch, no empty leaf below a branch, one depth for all leaves, a freelist

@@ -20,11 +20,7 @@ from bolt_store.file.pager import MetaSlot, Pager
 
 
 def check_metas(pager: Pager) -> Iterator[Finding]:
-    """Look at both meta pages.
-
-    Raises:
-        OSError: A page cannot be read.
-    """
+    """Look at both meta pages."""
     active = pager.meta
     for slot in pager.slots:
         yield from _check_slot(pager, slot)

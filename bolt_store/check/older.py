@@ -26,9 +26,6 @@ def pages_of_older(pager: Pager, reachable: bytearray) -> frozenset[int]:
 
     Returns:
         Page ids.
-
-    Raises:
-        OSError: A page cannot be read.
     """
     meta = pager.older.meta
     if meta is None or pager.older.problem is not None:

@@ -142,11 +142,7 @@ class Check:
         self.free: list[int] | None = None
 
     def run(self) -> Iterator[Finding]:
-        """Look at everything.
-
-        Raises:
-            OSError: A page cannot be read.
-        """
+        """Look at everything."""
         yield from check_metas(self._pager)
         yield from self._check_size()
         yield from self._check_freelist()
@@ -252,11 +248,7 @@ class Check:
     # -- the trees ---------------------------------------------------------------------------
 
     def walk(self) -> Iterator[Finding]:
-        """Walk the trees of all buckets, without looking at the metas and the freelist.
-
-        Raises:
-            OSError: A page cannot be read.
-        """
+        """Walk the trees of all buckets, without looking at the metas and the freelist."""
         root = _Tree(is_root_bucket=True)
         stack = [_alone(_Visit(root, self._snapshot.meta.root_pgid, 0, None, None, None))]
         found = self._found

@@ -15,6 +15,8 @@ of `bolt_store.tree`, `bolt_store.db` or `bolt_store.check` is used, which belie
 Invariants: the file is read through its block file and never mapped, for a map of a file that a
 bad disk cuts short kills the process. Whatever bytes it holds, the work ends: each walk visits a
 page once, and the number of walks is bounded. What cannot be known to be current is listed apart.
+What reads a page raises `OSError` where that fails, and `PageError` where it has changed since the
+scan.
 
 Source: spec section 3.5.
 """

@@ -118,10 +118,6 @@ def choose(
     Args:
         metas: Its usable metas, the newer one first.
         knowledge: What is known of the content of the file.
-
-    Raises:
-        PageError: A page has changed since the scan.
-        OSError: A page cannot be read.
     """
     named = named_candidates(scan, metas)
     essential = knowledge.essential

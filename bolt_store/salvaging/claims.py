@@ -44,10 +44,6 @@ def foreign_pages(
 
     Returns:
         For each such page the buckets that it is not of.
-
-    Raises:
-        PageError: A page has changed since the scan.
-        OSError: A page cannot be read.
     """
     seen: dict[bytes, set[tuple[Path, int]]] = {}
     digests: dict[int, list[bytes]] = {}

@@ -96,10 +96,6 @@ def walk(left: Survey, right: Survey | None, *, are_filled_missing: bool = False
 
     Yields:
         Steps; each `ENTER` has its `LEAVE`.
-
-    Raises:
-        PageError: A page has changed since the scan.
-        OSError: A page cannot be read.
     """
     lost = list(left.lost.values()) if are_filled_missing else left.holes
     holes = _holes_by_bucket(lost)

@@ -39,10 +39,6 @@ def elements(survey: Survey, bucket: Element) -> Iterator[Element]:
 
     Args:
         survey: Of the state that it belongs to.
-
-    Raises:
-        PageError: A page has changed since the scan.
-        OSError: A page cannot be read.
     """
     for place, found in _leaves(survey, bucket):
         leaf = found.leaf

@@ -91,12 +91,7 @@ class Found:
 
 
 def find_snapshots(scan: Scan) -> Found:
-    """Search a file for snapshots, without its metas.
-
-    Raises:
-        PageError: A page has changed since the scan.
-        OSError: A page cannot be read.
-    """
+    """Search a file for snapshots, without its metas."""
     surveys: list[Survey] = []
     credit = WALK_FACTOR * scan.page_count
     is_complete = True
@@ -164,10 +159,6 @@ def inner_pages(scan: Scan, candidates: list[int]) -> dict[int, int]:
 
     Returns:
         For each of these pages the branch.
-
-    Raises:
-        PageError: A page has changed since the scan.
-        OSError: A page cannot be read.
     """
     found: dict[int, int] = {}
     for pgid in candidates:

@@ -39,10 +39,6 @@ class FreePages:
 
         Args:
             pgid: A readable freelist page.
-
-        Raises:
-            PageError: It has changed since the scan.
-            OSError: It cannot be read.
         """
         ids = scan.freelist(pgid)
         self.pgid = pgid

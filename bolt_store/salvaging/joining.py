@@ -29,10 +29,6 @@ def joined(survey: Survey, others: Sequence[Survey]) -> Survey | None:
 
     Returns:
         All of them as one tree; None where the part stands alone.
-
-    Raises:
-        PageError: A page has changed since the scan.
-        OSError: A page cannot be read.
     """
     scan = survey.scan
     own = describe(scan, survey.root_pgid)

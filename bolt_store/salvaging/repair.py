@@ -101,10 +101,6 @@ def repair(
 
     Returns:
         The survey after that; the same one when nothing was put back.
-
-    Raises:
-        PageError: A page has changed since the scan.
-        OSError: A page cannot be read.
     """
     if free is None:
         return survey

@@ -28,10 +28,6 @@ def find_differences(chosen: Candidate, other: Candidate) -> Differences:
 
     Returns:
         The counts; buckets are not counted, the keys in them are.
-
-    Raises:
-        PageError: A page has changed since the scan.
-        OSError: A page cannot be read.
     """
     missing = only = changed = 0
     for step in _differing(chosen.survey, other.survey):
@@ -64,10 +60,6 @@ def find_loose_leaves(scan: Scan, surveys: list[Survey]) -> Iterator[LooseLeaf]:
 
     Yields:
         Strict and damaged leaves with elements, ascending by page.
-
-    Raises:
-        PageError: A page has changed since the scan.
-        OSError: A page cannot be read.
     """
     listed = bytearray(scan.page_count)
     for pgid in scan.freelist_pgids:

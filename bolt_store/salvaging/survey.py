@@ -208,10 +208,6 @@ class Survey:
             root_pgid: Where to begin; any number.
             attached: What to put in the place of lost branches.
             wrong_pgids: Pages to take for lost.
-
-        Raises:
-            PageError: A page has changed since the scan.
-            OSError: A page cannot be read.
         """
         self.scan: Final = scan
         self.root_pgid: Final = root_pgid
@@ -335,12 +331,7 @@ class Survey:
             self._denied.add(holder)
 
     def elements_of(self, pgid: int) -> Elements:
-        """Decode a leaf that was taken; of a damaged one, what is sound and in its range.
-
-        Raises:
-            PageError: It has changed since the scan.
-            OSError: It cannot be read.
-        """
+        """Decode a leaf that was taken; of a damaged one, what is sound and in its range."""
         if not self.scan.is_damaged(pgid):
             leaf = self.scan.leaf(pgid)
             return Elements(leaf, range(len(leaf.keys)), len(leaf.keys))

@@ -10,7 +10,8 @@ of its children as they are. Thus a separator always equals the first key of its
 
 Invariants: all leaves at one depth; branches below the root have two children or more; no empty
 leaf below a branch. Recursion here goes down a tree of nodes, whose depth is bounded when they are
-loaded.
+loaded. What reads a page raises `FormatError` where it is damaged, and `OSError` where it cannot be
+read.
 """
 
 from bisect import bisect_left, bisect_right
@@ -92,7 +93,6 @@ class BTree:
 
         Raises:
             FormatError: A page on the way is damaged, or the way does not end.
-            OSError: A page cannot be read.
         """
         child: Child = self.root
         node_or_page = self._pages.node_or_page
@@ -118,10 +118,6 @@ class BTree:
             key: Not empty.
             value: The value, encoded if it is a bucket.
             flags: 1 for a bucket, 0 for a plain value.
-
-        Raises:
-            FormatError: A page on the way is damaged.
-            OSError: A page cannot be read.
         """
         if self.find(key) == (flags, value):
             return  # new pages up to the root for nothing, and a new state to no purpose
@@ -143,10 +139,6 @@ class BTree:
 
         Returns:
             Whether it was there.
-
-        Raises:
-            FormatError: A page on the way is damaged.
-            OSError: A page cannot be read.
         """
         if self.find(key) is None:
             return False
@@ -162,7 +154,6 @@ class BTree:
 
         Raises:
             FormatError: A page is damaged, or the tree has more empty leaves than the file pages.
-            OSError: A page cannot be read.
         """
         way: list[Iterator[Child]] = [iter((self.root,))]
         decode = self._pages.decode
@@ -374,7 +365,6 @@ def tree_runs(pages: Pages, root_pgid: int) -> list[tuple[tuple[int, int], Leaf 
 
     Raises:
         FormatError: A page is damaged or is reached twice.
-        OSError: A page cannot be read.
     """
     runs: list[tuple[tuple[int, int], Leaf | None]] = []
     seen: set[int] = set()

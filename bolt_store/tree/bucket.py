@@ -71,7 +71,12 @@ class Owner(Openness, Protocol):
 
 
 class Bucket:
-    """One bucket, bound to a transaction."""
+    """One bucket, bound to a transaction.
+
+    What reads or writes raises `TxClosedError` when that has ended, `BucketNotFoundError` when the
+    bucket was deleted, `FormatError` where a page on the way is damaged, and `OSError` where one
+    cannot be read.
+    """
 
     __slots__ = ("_children", "_is_deleted", "_sequence", "_stored", "_tree", "_tx", "fill")
 
@@ -97,11 +102,6 @@ class Bucket:
 
         Returns:
             The value, or None when the key is absent or names a bucket.
-
-        Raises:
-            TxClosedError: The transaction has ended.
-            FormatError: A page on the way is damaged.
-            OSError: A page cannot be read.
         """
         self.require_open()
         found = self._tree.find(key)
@@ -127,9 +127,7 @@ class Bucket:
             Key and value; None as the value of a bucket.
 
         Raises:
-            TxClosedError: The transaction has ended.
             FormatError: A page is damaged, or the tree repeats itself.
-            OSError: A page cannot be read.
         """
         self.require_open()
         low = max(prefix, start or b"")
@@ -182,9 +180,6 @@ class Bucket:
         Raises:
             BucketNotFoundError: There is none of this name.
             IncompatibleValueError: A plain value has this name.
-            TxClosedError: The transaction has ended.
-            FormatError: A page on the way is damaged.
-            OSError: A page cannot be read.
         """
         self.require_open()
         child = self._children.get(name)
@@ -229,9 +224,6 @@ class Bucket:
             ValueTooLargeError: The value has more than 2,147,483,646 bytes.
             IncompatibleValueError: A bucket has this name.
             ReadOnlyError: The transaction only reads.
-            TxClosedError: The transaction has ended.
-            FormatError: A page on the way is damaged.
-            OSError: A page cannot be read.
         """
         self._require_writable()
         _require_key(key, KEY_SIZE_BYTES_MAX)
@@ -250,9 +242,6 @@ class Bucket:
         Raises:
             IncompatibleValueError: A bucket has this name.
             ReadOnlyError: The transaction only reads.
-            TxClosedError: The transaction has ended.
-            FormatError: A page on the way is damaged.
-            OSError: A page cannot be read.
         """
         self._require_writable()
         if self.has_bucket(key):
@@ -268,9 +257,6 @@ class Bucket:
             KeyRequiredError: The name is empty.
             KeyTooLargeError: The name does not fit into the format.
             ReadOnlyError: The transaction only reads.
-            TxClosedError: The transaction has ended.
-            FormatError: A page on the way is damaged.
-            OSError: A page cannot be read.
         """
         self._require_writable()
         _require_key(name, BUCKET_NAME_SIZE_BYTES_MAX)
@@ -289,9 +275,7 @@ class Bucket:
             BucketNotFoundError: There is none of this name.
             IncompatibleValueError: A plain value has this name.
             ReadOnlyError: The transaction only reads.
-            TxClosedError: The transaction has ended.
             FormatError: A page of the bucket is damaged.
-            OSError: A page cannot be read.
         """
         self._require_writable()
         child = self.bucket(name)
@@ -314,7 +298,6 @@ class Bucket:
         Raises:
             LimitError: It is negative or has more than 64 bits.
             ReadOnlyError: The transaction only reads.
-            TxClosedError: The transaction has ended.
         """
         self._require_writable()
         if not 0 <= sequence <= SEQUENCE_MAX:
@@ -338,7 +321,6 @@ class Bucket:
 
         Raises:
             FormatError: A page needed for merging is damaged.
-            OSError: A page cannot be read.
         """
         if self._tree.is_changed:
             return encode_bucket(self._flush_tree())
@@ -378,7 +360,6 @@ class Bucket:
 
         Raises:
             FormatError: A page is damaged.
-            OSError: A page cannot be read.
         """
         runs: list[tuple[int, int]] = []
         pending = [self._stored] if self._stored else []
@@ -408,12 +389,7 @@ class Bucket:
     # -- guards -----------------------------------------------------------------------------
 
     def require_open(self) -> None:
-        """Raise when the transaction has ended or this bucket was deleted in it.
-
-        Raises:
-            TxClosedError: The transaction has ended.
-            BucketNotFoundError: The bucket was deleted.
-        """
+        """Raise when the transaction has ended or this bucket was deleted in it."""
         self._tx.require_open()
         if self._is_deleted:
             raise BucketNotFoundError

@@ -36,6 +36,7 @@ class Cursor:
 
     A new cursor stands nowhere: `next` then gives the first item and `prev` the last. Behind the
     last item `next` gives None and `prev` the last item; in front of the first the other way round.
+    Each step raises as a reading method of its bucket does.
     """
 
     __slots__ = ("_key", "_owner", "_path", "_side", "_tree", "_version")
@@ -54,12 +55,6 @@ class Cursor:
 
         Returns:
             The item, or None when the bucket is empty.
-
-        Raises:
-            TxClosedError: The transaction has ended.
-            BucketNotFoundError: The bucket was deleted.
-            FormatError: A page on the way is damaged.
-            OSError: A page cannot be read.
         """
         self._owner.require_open()
         self._descend_from_root(at_end=False)
@@ -76,12 +71,6 @@ class Cursor:
 
         Returns:
             The item, or None when every key is below `key`.
-
-        Raises:
-            TxClosedError: The transaction has ended.
-            BucketNotFoundError: The bucket was deleted.
-            FormatError: A page on the way is damaged.
-            OSError: A page cannot be read.
         """
         self._owner.require_open()
         self._path = []
@@ -102,12 +91,6 @@ class Cursor:
 
         Returns:
             The item, or None behind the last one.
-
-        Raises:
-            TxClosedError: The transaction has ended.
-            BucketNotFoundError: The bucket was deleted.
-            FormatError: A page on the way is damaged.
-            OSError: A page cannot be read.
         """
         self._owner.require_open()
         if self._key is None:
