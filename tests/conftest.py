@@ -18,6 +18,7 @@ from tests.support.bolt_tool import BoltTool
 from tests.support.go_build import PROJECT, OracleAbsentError, build_bolt_tool, build_peer
 from tests.support.oracle import Oracle
 from tests.support.sample import write_sample_stores
+from tests.support.stores import MadeStore, make_store
 
 # Deadlines are off: a busy machine is no failure of the code.
 settings.register_profile("dev", max_examples=50, deadline=None)
@@ -138,6 +139,12 @@ def published_stores_dir() -> Path:
     if not folder.is_dir():
         pytest.skip(f"no published stores at {folder}")
     return folder
+
+
+@pytest.fixture
+def made(tmp_path: Path) -> MadeStore:
+    """A store of level 21 with users, organizations and tokens of every kind."""
+    return make_store(tmp_path / "influxd.bolt", level=21)
 
 
 @pytest.fixture

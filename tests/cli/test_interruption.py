@@ -15,7 +15,7 @@ import pytest
 from recovery import new_file
 from recovery.cli.main import main
 from tests.support.run_cli import Cli
-from tests.support.stores import MadeStore, make_store
+from tests.support.stores import MadeStore
 
 MAKERS = (
     "store backup",
@@ -54,11 +54,6 @@ def interrupted(cli: Cli, words: list[str], stdout: io.TextIOWrapper) -> tuple[i
     )
     stderr.seek(0)
     return code, stderr.read()
-
-
-@pytest.fixture
-def made(tmp_path: Path) -> MadeStore:
-    return make_store(tmp_path / "influxd.bolt", level=21)
 
 
 @pytest.mark.parametrize("words", MAKERS)

@@ -2,18 +2,12 @@
 
 import json
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Any
 
 import pytest
 
 from tests.support.run_cli import Cli, Ended
-from tests.support.stores import MadeStore, make_store
-
-
-@pytest.fixture
-def made(tmp_path: Path) -> MadeStore:
-    return make_store(tmp_path / "influxd.bolt", level=21)
+from tests.support.stores import MadeStore
 
 
 def error_of(done: Ended) -> dict[str, Any]:

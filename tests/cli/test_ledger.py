@@ -16,11 +16,6 @@ from tests.support.stores import MadeStore, make_store
 Make = Callable[[], object]
 
 
-@pytest.fixture
-def made(tmp_path: Path) -> MadeStore:
-    return make_store(tmp_path / "influxd.bolt", level=21)
-
-
 def deactivate(cli: Cli, made: MadeStore) -> None:
     words = ("auth", "set-inactive", made.reader, "--bolt-path", made.path, "--yes")
     assert cli.run(*words, "--reason", "ticket 4711").code == 0

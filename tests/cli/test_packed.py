@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from tests.support.run_cli import Cli
-from tests.support.stores import OPERATOR_TOKEN, MadeStore, make_store
+from tests.support.stores import OPERATOR_TOKEN, MadeStore
 
 READING = (
     ("auth", "list"),
@@ -19,11 +19,6 @@ READING = (
     ("auth", "verify", "--token-file", "{home}/operator"),
     ("store", "check"),
 )
-
-
-@pytest.fixture
-def made(tmp_path: Path) -> MadeStore:
-    return make_store(tmp_path / "influxd.bolt", level=21)
 
 
 @pytest.fixture

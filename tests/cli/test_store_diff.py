@@ -8,12 +8,7 @@ from pathlib import Path
 import pytest
 
 from tests.support.run_cli import Cli
-from tests.support.stores import MadeStore, make_store
-
-
-@pytest.fixture
-def made(tmp_path: Path) -> MadeStore:
-    return make_store(tmp_path / "influxd.bolt", level=21)
+from tests.support.stores import MadeStore
 
 
 @pytest.fixture

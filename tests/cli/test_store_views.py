@@ -13,11 +13,6 @@ from tests.support.run_cli import Cli
 from tests.support.stores import MadeStore, edit, make_store
 
 
-@pytest.fixture
-def made(tmp_path: Path) -> MadeStore:
-    return make_store(tmp_path / "influxd.bolt", level=21)
-
-
 def test_info_says_what_a_store_is(cli: Cli, made: MadeStore) -> None:
     done = cli.run("store", "info", "--bolt-path", made.path)
     assert (done.code, done.stderr) == (0, "")

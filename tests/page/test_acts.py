@@ -14,15 +14,10 @@ from recovery.model.password import password_matches
 from recovery.secret import Secret
 from tests.support.run_cli import Cli
 from tests.support.served import Served, serving
-from tests.support.stores import MadeStore, make_store
+from tests.support.stores import MadeStore
 from tests.support.visitor import Visitor
 
 TIME = re.compile(rb"20\d\d-\d\d-\d\dT[0-9:.]+Z")
-
-
-@pytest.fixture
-def made(tmp_path: Path) -> MadeStore:
-    return make_store(tmp_path / "influxd.bolt", level=21)
 
 
 @pytest.fixture

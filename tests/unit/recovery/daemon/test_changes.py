@@ -3,7 +3,6 @@
 from collections.abc import Iterator
 from datetime import datetime, timedelta
 from itertools import count
-from pathlib import Path
 from random import Random
 from typing import TYPE_CHECKING, Final
 
@@ -24,7 +23,7 @@ from recovery.services.tenancy.user_records import AddUser, EditUser, StorePassw
 from tests.support import drawing
 from tests.support.drawing import Draw, exported
 from tests.support.ports import FixedClock
-from tests.support.stores import CHANGED_AT, ListRecorder, MadeStore, make_store
+from tests.support.stores import CHANGED_AT, ListRecorder, MadeStore
 
 if TYPE_CHECKING:
     from recovery.services.changes.plan import Planner
@@ -32,11 +31,6 @@ if TYPE_CHECKING:
 CLOCK: Final = FixedClock(CHANGED_AT)
 AUTHOR: Final = Author(name="console key")
 HASH: Final = Secret("$2a$10$PgvhXFogiRsXVHQxcHKEMOBRqI7yhTfiDMIQIKx1FaLMdM6LN0ND6")
-
-
-@pytest.fixture
-def made(tmp_path: Path) -> MadeStore:
-    return make_store(tmp_path / "influxd.bolt", level=21)
 
 
 @pytest.fixture

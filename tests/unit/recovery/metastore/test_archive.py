@@ -6,18 +6,12 @@ import io
 import lzma
 import tarfile
 from collections.abc import Callable
-from pathlib import Path
 
 import pytest
 
 from recovery.errors import StoreDamagedError
 from recovery.metastore.packed import open_readable, rest_of_file
-from tests.support.stores import MadeStore, make_store
-
-
-@pytest.fixture
-def made(tmp_path: Path) -> MadeStore:
-    return make_store(tmp_path / "influxd.bolt", level=21)
+from tests.support.stores import MadeStore
 
 
 def zstd(content: bytes) -> bytes:

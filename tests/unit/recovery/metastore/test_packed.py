@@ -11,12 +11,7 @@ from recovery.errors import StoreDamagedError, StoreNotFoundError, WriteFailedEr
 from recovery.metastore import unpacking
 from recovery.metastore.packed import open_readable, plain_file
 from tests.support.hints import hint_of
-from tests.support.stores import MadeStore, make_store
-
-
-@pytest.fixture
-def made(tmp_path: Path) -> MadeStore:
-    return make_store(tmp_path / "influxd.bolt", level=21)
+from tests.support.stores import MadeStore
 
 
 @pytest.fixture

@@ -15,17 +15,10 @@ from tests.support.stores import (
     READER_TOKEN,
     MadeStore,
     edit,
-    make_store,
 )
 
 RAW_INDEX = "authorizationindexv1"
 HASHED_INDEX = "authorizationhashedindexv1"
-
-
-@pytest.fixture
-def made(tmp_path: Path) -> MadeStore:
-    """A store of level 21 with raw and hashed tokens."""
-    return make_store(tmp_path / "influxd.bolt", level=21)
 
 
 def found(made: MadeStore, token: str) -> str | None:

@@ -45,11 +45,6 @@ ALICE = UserChoice(name="alice", user_id=None)
 BOB = UserChoice(name="bob", user_id=None)
 
 
-@pytest.fixture
-def made(tmp_path: Path) -> MadeStore:
-    return make_store(tmp_path / "influxd.bolt", level=21)
-
-
 def checked(path: Path, *, server_hashes: bool | None = None) -> Examination:
     files = Files(use_hashed_tokens=server_hashes)
     with Session.open(path, needs_schema=False) as session:

@@ -1,7 +1,6 @@
 """Who can reach what, in a store."""
 
 from collections.abc import Iterable
-from pathlib import Path
 from typing import Any
 from xml.etree import ElementTree as ET
 
@@ -34,12 +33,7 @@ from recovery.services.session import Session
 from recovery.services.tenancy.choosing import UserChoice
 from recovery.services.tenancy.user_changes import DeleteUser
 from tests.support.ports import FixedClock
-from tests.support.stores import CHANGED_AT, MadeStore, change, edit, make_store
-
-
-@pytest.fixture
-def made(tmp_path: Path) -> MadeStore:
-    return make_store(tmp_path / "influxd.bolt", level=21)
+from tests.support.stores import CHANGED_AT, MadeStore, change, edit
 
 
 def reach(made: MadeStore, **wanted: Any) -> Reach:  # noqa: ANN401 # as reach_by

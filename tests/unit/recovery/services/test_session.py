@@ -35,11 +35,6 @@ STEPS = 200
 
 
 @pytest.fixture
-def made(tmp_path: Path) -> MadeStore:
-    return make_store(tmp_path / "influxd.bolt", level=21)
-
-
-@pytest.fixture
 def session(made: MadeStore) -> Iterator[Session]:
     with Session.open(made.path, write=True) as session:
         yield session

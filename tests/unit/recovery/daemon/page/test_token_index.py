@@ -1,7 +1,5 @@
 """The list of tokens: filtered, sorted, cut, and brought up to date."""
 
-from pathlib import Path
-
 import msgspec
 import pytest
 
@@ -21,13 +19,7 @@ from tests.support.stores import (
     MadeStore,
     YesAudience,
     edit,
-    make_store,
 )
-
-
-@pytest.fixture
-def made(tmp_path: Path) -> MadeStore:
-    return make_store(tmp_path / "influxd.bolt", level=21)
 
 
 def index(made: MadeStore) -> TokenIndex:

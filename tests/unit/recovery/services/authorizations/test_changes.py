@@ -25,7 +25,6 @@ from tests.support.stores import (
     CHANGED_AT,
     CHANGED_AT_TEXT,
     HASHED_TOKEN,
-    LEVELS,
     OLD_OPERATOR_TOKEN,
     OPERATOR_TOKEN,
     READER_TOKEN,
@@ -40,16 +39,6 @@ from tests.support.stores import (
 CLOCK = FixedClock(CHANGED_AT)
 UNKNOWN = Id("00000000000000ff")
 REAL_OPERATOR = Id("08371db24dcc8000")
-
-
-@pytest.fixture(params=LEVELS, ids="level{}".format)
-def store(request: pytest.FixtureRequest, tmp_path: Path) -> MadeStore:
-    return make_store(tmp_path / "influxd.bolt", level=request.param)
-
-
-@pytest.fixture
-def level21(tmp_path: Path) -> MadeStore:
-    return make_store(tmp_path / "influxd.bolt", level=21)
 
 
 @pytest.fixture(params=["level17", "level21"])
@@ -102,14 +91,14 @@ def test_a_status_of_a_real_store_changes_and_the_token_stays(
 
 
 def test_set_inactive_warns_that_the_user_stays_an_operator_in_the_interface(
-    level21: MadeStore,
+    made: MadeStore,
 ) -> None:
-    planner = SetStatus(authorization_id=level21.operator, is_active=False, clock=CLOCK)
-    warnings = change(level21.path, planner, is_dry_run=True).proposal.plan.warnings
+    planner = SetStatus(authorization_id=made.operator, is_active=False, clock=CLOCK)
+    warnings = change(made.path, planner, is_dry_run=True).proposal.plan.warnings
     assert any("only full operator" in warning for warning in warnings)
     assert any("user interface" in warning for warning in warnings)
-    planner = SetStatus(authorization_id=level21.reader, is_active=False, clock=CLOCK)
-    assert change(level21.path, planner, is_dry_run=True).proposal.plan.warnings == ()
+    planner = SetStatus(authorization_id=made.reader, is_active=False, clock=CLOCK)
+    assert change(made.path, planner, is_dry_run=True).proposal.plan.warnings == ()
 
 
 def test_delete_removes_the_record_and_its_entry(store: MadeStore, oracle: Oracle) -> None:
@@ -131,41 +120,39 @@ def test_delete_of_a_real_operator_removes_two_keys(real_store: Path, oracle: Or
     assert changed.places == {"removed": ["authorizationindexv1", "authorizationsv1"]}
 
 
-def test_delete_removes_stale_entries_too(level21: MadeStore) -> None:
+def test_delete_removes_stale_entries_too(made: MadeStore) -> None:
     """Such an entry would be a credential again on a server up to 2.7 once an ID comes back."""
 
     def plant(tx: MetaTx) -> None:
-        tx.table("authorizationindexv1").put(b"a stale key", level21.reader.encode())
+        tx.table("authorizationindexv1").put(b"a stale key", made.reader.encode())
 
-    edit(level21.path, plant)
-    assert violations(level21.path) == ["I25 raw index: 1 extra"]
-    change(level21.path, DeleteAuthorization(authorization_id=level21.reader, is_ensured=False))
-    assert_invariants(level21.path)
+    edit(made.path, plant)
+    assert violations(made.path) == ["I25 raw index: 1 extra"]
+    change(made.path, DeleteAuthorization(authorization_id=made.reader, is_ensured=False))
+    assert_invariants(made.path)
 
 
-def test_delete_removes_a_record_that_cannot_be_decoded(level21: MadeStore) -> None:
+def test_delete_removes_a_record_that_cannot_be_decoded(made: MadeStore) -> None:
     edit(
-        level21.path,
-        lambda tx: tx.table("authorizationsv1").put(level21.reader.encode(), b'{"id":7}'),
+        made.path,
+        lambda tx: tx.table("authorizationsv1").put(made.reader.encode(), b'{"id":7}'),
     )
-    outcome = change(
-        level21.path, DeleteAuthorization(authorization_id=level21.reader, is_ensured=False)
-    )
+    outcome = change(made.path, DeleteAuthorization(authorization_id=made.reader, is_ensured=False))
     assert "cannot be understood" in outcome.proposal.plan.warnings[0]
-    assert_invariants(level21.path)
+    assert_invariants(made.path)
 
 
 def test_deleting_the_last_operator_warns_and_another_one_ends_the_warning(
-    level21: MadeStore,
+    made: MadeStore,
 ) -> None:
-    planner = DeleteAuthorization(authorization_id=level21.operator, is_ensured=False)
+    planner = DeleteAuthorization(authorization_id=made.operator, is_ensured=False)
 
     def is_warned() -> bool:
-        warnings = change(level21.path, planner, is_dry_run=True).proposal.plan.warnings
+        warnings = change(made.path, planner, is_dry_run=True).proposal.plan.warnings
         return any("only full operator token" in warning for warning in warnings)
 
     assert is_warned()
-    change(level21.path, CompleteOperator(authorization_id=level21.old_operator, clock=CLOCK))
+    change(made.path, CompleteOperator(authorization_id=made.old_operator, clock=CLOCK))
     assert not is_warned()
 
 
@@ -193,21 +180,21 @@ def test_complete_makes_the_operator_of_a_real_store_full_or_leaves_it(
     assert not change(path, planner).is_changed
 
 
-def test_complete_refuses_what_is_no_operator(level21: MadeStore) -> None:
+def test_complete_refuses_what_is_no_operator(made: MadeStore) -> None:
     with pytest.raises(RefusedError, match="no operator token"):
-        change(level21.path, CompleteOperator(authorization_id=level21.reader, clock=CLOCK))
+        change(made.path, CompleteOperator(authorization_id=made.reader, clock=CLOCK))
 
 
 def test_hash_does_to_one_token_what_the_server_does_at_its_start(
-    level21: MadeStore, oracle: Oracle
+    made: MadeStore, oracle: Oracle
 ) -> None:
-    changed = witnessed(oracle, level21.path, HashTokens(authorization_id=level21.reader))
+    changed = witnessed(oracle, made.path, HashTokens(authorization_id=made.reader))
     assert changed.places == {
         "added": ["authorizationhashedindexv1"],
         "removed": ["authorizationindexv1"],
         "changed": ["authorizationsv1"],
     }
-    document = changed.changed["authorizationsv1", level21.reader.encode()]
+    document = changed.changed["authorizationsv1", made.reader.encode()]
     record = json.loads(document)
     assert hash_of(READER_TOKEN) == record["hashedToken"]
     assert "token" not in record
@@ -217,23 +204,23 @@ def test_hash_does_to_one_token_what_the_server_does_at_its_start(
 
 
 def test_hash_all_leaves_no_raw_token_and_every_token_working(
-    level21: MadeStore, oracle: Oracle
+    made: MadeStore, oracle: Oracle
 ) -> None:
-    changed = witnessed(oracle, level21.path, HashTokens(authorization_id=None))
+    changed = witnessed(oracle, made.path, HashTokens(authorization_id=None))
     assert changed.places == {
         "added": ["authorizationhashedindexv1"] * 3,
         "removed": ["authorizationindexv1"] * 3,
         "changed": ["authorizationsv1"] * 3,
     }
-    index = oracle.dump(level21.path).model[b"authorizationhashedindexv1"]
+    index = oracle.dump(made.path).model[b"authorizationhashedindexv1"]
     assert {
         hash_of(token).encode()
         for token in (OPERATOR_TOKEN, OLD_OPERATOR_TOKEN, READER_TOKEN, HASHED_TOKEN)
     } == set(index)
 
 
-def test_hash_says_what_takes_it_back(level21: MadeStore) -> None:
-    outcome = change(level21.path, HashTokens(authorization_id=None), is_dry_run=True)
+def test_hash_says_what_takes_it_back(made: MadeStore) -> None:
+    outcome = change(made.path, HashTokens(authorization_id=None), is_dry_run=True)
     assert "unless store undo puts the backup back" in outcome.proposal.plan.warnings[0]
 
 
@@ -251,34 +238,34 @@ def test_hash_is_refused_below_level_21(tmp_path: Path) -> None:
         change(made.path, HashTokens(authorization_id=None))
 
 
-def test_hash_mends_a_record_that_has_both_forms(level21: MadeStore) -> None:
+def test_hash_mends_a_record_that_has_both_forms(made: MadeStore) -> None:
     """The server leaves such a record, with its raw token, on the disk forever."""
 
     def double(tx: MetaTx) -> None:
-        before = tx.authorizations.load(level21.reader)
+        before = tx.authorizations.load(made.reader)
         assert before is not None
         hashed = hash_of(READER_TOKEN)
         document = before.rewritten({"hashedToken": hashed})
-        tx.table("authorizationsv1").put(level21.reader.encode(), document)
-        tx.table("authorizationhashedindexv1").put(hashed.encode(), level21.reader.encode())
+        tx.table("authorizationsv1").put(made.reader.encode(), document)
+        tx.table("authorizationhashedindexv1").put(hashed.encode(), made.reader.encode())
 
-    edit(level21.path, double)
-    assert violations(level21.path) != []
-    change(level21.path, HashTokens(authorization_id=level21.reader))
-    assert_invariants(level21.path)
+    edit(made.path, double)
+    assert violations(made.path) != []
+    change(made.path, HashTokens(authorization_id=made.reader))
+    assert_invariants(made.path)
 
 
-def test_hash_leaves_a_second_record_with_the_same_token_alone(level21: MadeStore) -> None:
+def test_hash_leaves_a_second_record_with_the_same_token_alone(made: MadeStore) -> None:
     def twin(tx: MetaTx) -> None:
-        before = tx.authorizations.load(level21.reader)
+        before = tx.authorizations.load(made.reader)
         assert before is not None
         document = before.rewritten({"id": UNKNOWN})
         tx.table("authorizationsv1").put(UNKNOWN.encode(), document)
 
-    edit(level21.path, twin)
-    with pytest.raises(RefusedError, match=f"authorization {level21.reader} has the same token"):
-        change(level21.path, HashTokens(authorization_id=UNKNOWN))
-    outcome = change(level21.path, HashTokens(authorization_id=None))
+    edit(made.path, twin)
+    with pytest.raises(RefusedError, match=f"authorization {made.reader} has the same token"):
+        change(made.path, HashTokens(authorization_id=UNKNOWN))
+    outcome = change(made.path, HashTokens(authorization_id=None))
     assert any(UNKNOWN in warning for warning in outcome.proposal.plan.warnings)
 
 
@@ -293,33 +280,31 @@ def test_hash_leaves_a_second_record_with_the_same_token_alone(level21: MadeStor
     ids=["set-inactive", "delete", "complete", "hash"],
 )
 def test_an_authorization_that_does_not_exist_is_refused_with_those_that_do(
-    make: Callable[[Id], Planner], level21: MadeStore
+    make: Callable[[Id], Planner], made: MadeStore
 ) -> None:
-    content = level21.path.read_bytes()
+    content = made.path.read_bytes()
     with pytest.raises(NotFoundError, match=UNKNOWN) as caught:
-        change(level21.path, make(UNKNOWN))
-    assert any(level21.operator in one for one in caught.value.existing)
-    assert content == level21.path.read_bytes()
+        change(made.path, make(UNKNOWN))
+    assert any(made.operator in one for one in caught.value.existing)
+    assert content == made.path.read_bytes()
 
 
-def test_a_record_that_cannot_be_decoded_is_named_and_left_alone(level21: MadeStore) -> None:
+def test_a_record_that_cannot_be_decoded_is_named_and_left_alone(made: MadeStore) -> None:
     edit(
-        level21.path,
-        lambda tx: tx.table("authorizationsv1").put(level21.reader.encode(), b"not JSON"),
+        made.path,
+        lambda tx: tx.table("authorizationsv1").put(made.reader.encode(), b"not JSON"),
     )
-    with pytest.raises(RecordError, match=level21.reader):
-        change(
-            level21.path, SetStatus(authorization_id=level21.reader, is_active=True, clock=CLOCK)
-        )
+    with pytest.raises(RecordError, match=made.reader):
+        change(made.path, SetStatus(authorization_id=made.reader, is_active=True, clock=CLOCK))
 
 
-def test_unknown_fields_of_a_record_are_kept(level21: MadeStore) -> None:
+def test_unknown_fields_of_a_record_are_kept(made: MadeStore) -> None:
     def add_field(tx: MetaTx) -> None:
         table = tx.table("authorizationsv1")
-        document = table.get(level21.reader.encode())
+        document = table.get(made.reader.encode())
         assert document is not None
-        table.put(level21.reader.encode(), document[:-1] + b',"future":{"a": 1}}')
+        table.put(made.reader.encode(), document[:-1] + b',"future":{"a": 1}}')
 
-    edit(level21.path, add_field)
-    change(level21.path, SetStatus(authorization_id=level21.reader, is_active=False, clock=CLOCK))
-    assert b'"future":{"a": 1}}' in level21.path.read_bytes()
+    edit(made.path, add_field)
+    change(made.path, SetStatus(authorization_id=made.reader, is_active=False, clock=CLOCK))
+    assert b'"future":{"a": 1}}' in made.path.read_bytes()

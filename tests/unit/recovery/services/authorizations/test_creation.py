@@ -23,7 +23,6 @@ from tests.support.stores import (
     CHANGED_AT,
     CHANGED_AT_TEXT,
     HASHED_TOKEN,
-    LEVELS,
     OPERATOR_TOKEN,
     READER_TOKEN,
     MadeStore,
@@ -53,16 +52,6 @@ def planner(request: PermissionRequest = READ_SENSORS, **fields: object) -> Crea
         rng=SeededRng(7),
     )
     return replace(made, **fields)
-
-
-@pytest.fixture(params=LEVELS, ids="level{}".format)
-def store(request: pytest.FixtureRequest, tmp_path: Path) -> MadeStore:
-    return make_store(tmp_path / "influxd.bolt", level=request.param)
-
-
-@pytest.fixture
-def level21(tmp_path: Path) -> MadeStore:
-    return make_store(tmp_path / "influxd.bolt", level=21)
 
 
 def permissions_of(path: Path, planned: CreateAuthorization) -> list[Permission]:
@@ -145,33 +134,33 @@ def test_all_access_has_the_number_of_permissions_that_the_influx_command_sends(
 
 
 def test_typed_permissions_are_bound_to_the_organization_except_orgs_and_users(
-    level21: MadeStore,
+    made: MadeStore,
 ) -> None:
     request = PermissionRequest(read_types=("users", "buckets"), write_types=("buckets", "orgs"))
     assert [
-        Permission(action="read", type="buckets", org_id=level21.org),
-        Permission(action="write", type="buckets", org_id=level21.org),
+        Permission(action="read", type="buckets", org_id=made.org),
+        Permission(action="write", type="buckets", org_id=made.org),
         Permission(action="write", type="orgs"),
         Permission(action="read", type="users"),
-    ] == permissions_of(level21.path, planner(request))
+    ] == permissions_of(made.path, planner(request))
 
 
-def test_a_bucket_is_named_by_its_id_or_its_name_and_counts_once(level21: MadeStore) -> None:
-    request = PermissionRequest(read_buckets=("sensors", level21.bucket), write_buckets=("_tasks",))
-    found = permissions_of(level21.path, planner(request))
+def test_a_bucket_is_named_by_its_id_or_its_name_and_counts_once(made: MadeStore) -> None:
+    request = PermissionRequest(read_buckets=("sensors", made.bucket), write_buckets=("_tasks",))
+    found = permissions_of(made.path, planner(request))
     assert [permission.action for permission in found] == ["read", "write"]
-    assert level21.bucket == found[0].id
-    assert {level21.org} == {permission.org_id for permission in found}
+    assert made.bucket == found[0].id
+    assert {made.org} == {permission.org_id for permission in found}
 
 
 def test_a_bucket_in_the_array_of_the_http_api_is_the_one_that_is_named(
-    level21: MadeStore,
+    made: MadeStore,
 ) -> None:
     resource = {"type": "buckets", "name": "sensors", "org": "acme"}
     document = json.dumps([{"action": "write", "resource": resource}]).encode()
     assert [
-        Permission(action="write", type="buckets", id=level21.bucket, org_id=level21.org)
-    ] == permissions_of(level21.path, planner(PermissionRequest(document=document)))
+        Permission(action="write", type="buckets", id=made.bucket, org_id=made.org)
+    ] == permissions_of(made.path, planner(PermissionRequest(document=document)))
 
 
 @pytest.mark.parametrize(
@@ -185,17 +174,17 @@ def test_a_bucket_in_the_array_of_the_http_api_is_the_one_that_is_named(
     ],
 )
 def test_an_array_that_names_what_is_not_understood_never_permits_more(
-    level21: MadeStore, resource: dict[str, str]
+    made: MadeStore, resource: dict[str, str]
 ) -> None:
     document = json.dumps([{"action": "read", "resource": resource}]).encode()
     with pytest.raises((RefusedError, NotFoundError)):
-        permissions_of(level21.path, planner(PermissionRequest(document=document)))
+        permissions_of(made.path, planner(PermissionRequest(document=document)))
 
 
-def test_a_permission_for_all_organizations_is_warned_of(level21: MadeStore) -> None:
-    resources = [{"type": "tasks", "orgID": level21.org}, {"type": "buckets"}]
+def test_a_permission_for_all_organizations_is_warned_of(made: MadeStore) -> None:
+    resources = [{"type": "tasks", "orgID": made.org}, {"type": "buckets"}]
     document = json.dumps([{"action": "read", "resource": one} for one in resources]).encode()
-    with MetaStore.open(level21.path, write=False) as opened, opened.view() as tx:
+    with MetaStore.open(made.path, write=False) as opened, opened.view() as tx:
         plan = planner(PermissionRequest(document=document)).plan(tx)
     (warning,) = (one for one in plan.warnings if "every organization" in one)
     assert warning.startswith("read:buckets: no orgID is named")
@@ -245,12 +234,12 @@ def test_a_body_that_asks_for_what_is_not_done_is_refused(body: bytes) -> None:
     ],
 )
 def test_impossible_permissions_are_refused_with_a_sentence(
-    request_: PermissionRequest, words: str, level21: MadeStore
+    request_: PermissionRequest, words: str, made: MadeStore
 ) -> None:
-    content = level21.path.read_bytes()
+    content = made.path.read_bytes()
     with pytest.raises(RefusedError, match=words):
-        change(level21.path, planner(request_), destination=MemoryDestination())
-    assert content == level21.path.read_bytes()
+        change(made.path, planner(request_), destination=MemoryDestination())
+    assert content == made.path.read_bytes()
 
 
 def test_a_type_that_came_later_is_refused(tmp_path: Path) -> None:
@@ -259,23 +248,23 @@ def test_a_type_that_came_later_is_refused(tmp_path: Path) -> None:
         permissions_of(made.path, planner(PermissionRequest(read_types=("remotes",))))
 
 
-def test_a_bucket_of_another_organization_is_not_found(level21: MadeStore) -> None:
+def test_a_bucket_of_another_organization_is_not_found(made: MadeStore) -> None:
     with pytest.raises(NotFoundError, match="sensors") as caught:
-        change(level21.path, planner(organization="other"), destination=MemoryDestination())
+        change(made.path, planner(organization="other"), destination=MemoryDestination())
     assert sorted(caught.value.existing) == ["_monitoring", "_tasks"]
 
 
-def test_an_inactive_user_is_refused(level21: MadeStore) -> None:
+def test_an_inactive_user_is_refused(made: MadeStore) -> None:
     def deactivate(tx: object) -> None:
         table = tx.table("usersv1")  # type: ignore[attr-defined] # a MetaTx
         table.put(
-            level21.bob.encode(),
-            table.get(level21.bob.encode()).replace(b'"active"', b'"inactive"'),
+            made.bob.encode(),
+            table.get(made.bob.encode()).replace(b'"active"', b'"inactive"'),
         )
 
-    edit(level21.path, deactivate)
+    edit(made.path, deactivate)
     with pytest.raises(RefusedError, match="inactive"):
-        change(level21.path, planner(), destination=MemoryDestination())
+        change(made.path, planner(), destination=MemoryDestination())
 
 
 def test_a_given_token_works_and_is_delivered_to_nobody(store: MadeStore) -> None:
@@ -306,10 +295,10 @@ def test_a_token_that_is_there_in_any_form_is_refused(token: str, store: MadeSto
     ],
 )
 def test_a_token_that_clients_could_not_use_is_refused(
-    token: str, words: str, level21: MadeStore
+    token: str, words: str, made: MadeStore
 ) -> None:
     with pytest.raises(RefusedError, match=words) as caught:
-        change(level21.path, planner(token=Secret(token)))
+        change(made.path, planner(token=Secret(token)))
     assert token not in str(caught.value)
 
 
@@ -322,12 +311,12 @@ def test_ensuring_a_given_token_twice_changes_nothing_the_second_time(store: Mad
 
 
 def test_ensuring_a_token_with_other_permissions_is_refused_and_says_what_differs(
-    level21: MadeStore,
+    made: MadeStore,
 ) -> None:
     request = PermissionRequest(read_types=("tasks",))
     wanted = planner(request, token=Secret(READER_TOKEN), is_ensured=True, username="alice")
     with pytest.raises(RefusedError, match="another user and has other permissions"):
-        change(level21.path, wanted)
+        change(made.path, wanted)
 
 
 def test_a_hash_is_refused_below_level_21(tmp_path: Path) -> None:
@@ -336,9 +325,9 @@ def test_a_hash_is_refused_below_level_21(tmp_path: Path) -> None:
         change(made.path, planner(form=FormChoice.HASHED), destination=MemoryDestination())
 
 
-def test_a_dry_run_writes_nothing_at_all(level21: MadeStore) -> None:
-    content = level21.path.read_bytes()
-    outcome = change(level21.path, planner(), is_dry_run=True)
+def test_a_dry_run_writes_nothing_at_all(made: MadeStore) -> None:
+    content = made.path.read_bytes()
+    outcome = change(made.path, planner(), is_dry_run=True)
     assert not outcome.is_changed
-    assert content == level21.path.read_bytes()
-    assert [level21.path] == list(level21.path.parent.iterdir())
+    assert content == made.path.read_bytes()
+    assert [made.path] == list(made.path.parent.iterdir())

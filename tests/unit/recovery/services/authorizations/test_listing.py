@@ -23,12 +23,6 @@ from tests.support.stores import LEVELS, MadeStore, disclosure, edit, make_store
 EVERYTHING = AuthorizationFilter()
 
 
-@pytest.fixture
-def made(tmp_path: Path) -> MadeStore:
-    """A store of level 21."""
-    return make_store(tmp_path / "influxd.bolt", level=21)
-
-
 def read(listing: Listing[Row]) -> list[Row]:
     """Walk a listing that has no problems."""
     rows = list(listing.rows)

@@ -24,7 +24,6 @@ from tests.support.stores import (
     CHANGED_AT,
     CHANGED_AT_TEXT,
     HASHED_TOKEN,
-    LEVELS,
     OPERATOR_TOKEN,
     READER_TOKEN,
     ListRecorder,
@@ -34,14 +33,8 @@ from tests.support.stores import (
     YesAudience,
     change,
     edit,
-    make_store,
     run_change,
 )
-
-
-@pytest.fixture(params=LEVELS, ids="level{}".format)
-def store(request: pytest.FixtureRequest, tmp_path: Path) -> MadeStore:
-    return make_store(tmp_path / "influxd.bolt", level=request.param)
 
 
 def rotation(selection: Selection, *, keeps_inactive: bool = False) -> RotateTokens:

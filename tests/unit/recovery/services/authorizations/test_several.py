@@ -1,7 +1,5 @@
 """Several authorizations deleted, or set to a status, at once."""
 
-from pathlib import Path
-
 import pytest
 
 from recovery.errors import NotFoundError
@@ -11,14 +9,9 @@ from recovery.services.authorizations.several import DeleteSeveral, SetStatusOfS
 from tests.support.invariants import assert_invariants
 from tests.support.oracle import Oracle
 from tests.support.ports import FixedClock
-from tests.support.stores import CHANGED_AT, LEVELS, MadeStore, change, difference, make_store
+from tests.support.stores import CHANGED_AT, MadeStore, change, difference
 
 UNKNOWN = Id("00000000000000ff")
-
-
-@pytest.fixture(params=LEVELS, ids="level{}".format)
-def store(request: pytest.FixtureRequest, tmp_path: Path) -> MadeStore:
-    return make_store(tmp_path / "influxd.bolt", level=request.param)
 
 
 def test_all_but_one_go_with_their_entries(store: MadeStore, oracle: Oracle) -> None:

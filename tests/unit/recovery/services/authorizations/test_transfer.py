@@ -26,7 +26,6 @@ from tests.support.invariants import assert_invariants, hash_of
 from tests.support.oracle import Oracle
 from tests.support.stores import (
     HASHED_TOKEN,
-    LEVELS,
     OLD_OPERATOR_TOKEN,
     OPERATOR_TOKEN,
     READER_TOKEN,
@@ -39,16 +38,6 @@ from tests.support.stores import (
 )
 
 TOKENS = (OPERATOR_TOKEN, OLD_OPERATOR_TOKEN, READER_TOKEN, HASHED_TOKEN)
-
-
-@pytest.fixture(params=LEVELS, ids="level{}".format)
-def store(request: pytest.FixtureRequest, tmp_path: Path) -> MadeStore:
-    return make_store(tmp_path / "influxd.bolt", level=request.param)
-
-
-@pytest.fixture
-def level21(tmp_path: Path) -> MadeStore:
-    return make_store(tmp_path / "influxd.bolt", level=21)
 
 
 def export(
@@ -121,24 +110,24 @@ def test_an_export_holds_no_token_and_no_hash_unless_asked_for(store: MadeStore)
     assert b'"token"' not in content
 
 
-def test_an_export_can_be_narrowed(level21: MadeStore) -> None:
-    assert len(lines_of(export(level21, user="bob"))) == 2
-    assert len(lines_of(export(level21, name="operators", operators_only=True))) == 2
-    assert lines_of(export(level21, name="other", organization="other")) == []
+def test_an_export_can_be_narrowed(made: MadeStore) -> None:
+    assert len(lines_of(export(made, user="bob"))) == 2
+    assert len(lines_of(export(made, name="operators", operators_only=True))) == 2
+    assert lines_of(export(made, name="other", organization="other")) == []
 
 
-def test_a_failed_export_leaves_no_file(level21: MadeStore) -> None:
+def test_a_failed_export_leaves_no_file(made: MadeStore) -> None:
     """A page of the records that is damaged stops the walk in the middle."""
-    content = bytearray(level21.path.read_bytes())
-    for found in re.finditer(b'{"id":"' + level21.hashed.encode(), content):
+    content = bytearray(made.path.read_bytes())
+    for found in re.finditer(b'{"id":"' + made.hashed.encode(), content):
         page = found.start() // 4096
         while content[page * 4096 : page * 4096 + 8] != page.to_bytes(8, "little"):
             page -= 1  # it is in the overflow of an earlier page
         content[page * 4096 : page * 4096 + 16] = bytes(16)
-    level21.path.write_bytes(content)
+    made.path.write_bytes(content)
     with pytest.raises(StoreDamagedError):
-        export(level21)
-    assert [level21.path] == list(level21.path.parent.iterdir())
+        export(made)
+    assert [made.path] == list(made.path.parent.iterdir())
 
 
 def test_a_restored_store_accepts_the_old_tokens_again(store: MadeStore, oracle: Oracle) -> None:
@@ -158,9 +147,9 @@ def test_a_restored_store_accepts_the_old_tokens_again(store: MadeStore, oracle:
     assert_invariants(path)
 
 
-def test_raw_tokens_stay_raw_when_asked_for(level21: MadeStore) -> None:
-    target = export(level21)
-    path = emptied(level21)
+def test_raw_tokens_stay_raw_when_asked_for(made: MadeStore) -> None:
+    target = export(made)
+    path = emptied(made)
     bring(path, target.read_bytes(), form=FormChoice.RAW)
     assert answers(path) == {TokenVerdict.ACCEPTED}
     assert READER_TOKEN.encode() in path.read_bytes()
@@ -185,33 +174,33 @@ def test_a_server_that_was_set_up_anew_is_matched_by_name(tmp_path: Path) -> Non
     assert [f"read:orgs/{new.org}/buckets/{new.bucket}"] == [str(p) for p in reader.permissions()]
 
 
-def test_all_conflicts_are_listed_before_anything_is_written(level21: MadeStore) -> None:
-    content = export(level21).read_bytes() + b"no line\n"
-    before = level21.path.read_bytes()
+def test_all_conflicts_are_listed_before_anything_is_written(made: MadeStore) -> None:
+    content = export(made).read_bytes() + b"no line\n"
+    before = made.path.read_bytes()
     with pytest.raises(RefusedError) as caught:
-        bring(level21.path, content)
+        bring(made.path, content)
     for number in range(1, 6):
         assert f"line {number}: " in str(caught.value)
-    assert before == level21.path.read_bytes()
+    assert before == made.path.read_bytes()
     assert [token for token in TOKENS if token in str(caught.value)] == []
 
 
-def test_ensuring_an_import_twice_changes_nothing_the_second_time(level21: MadeStore) -> None:
-    content = export(level21).read_bytes()
-    before = level21.path.read_bytes()
-    assert not bring(level21.path, content, ensure=True).is_changed
-    assert before == level21.path.read_bytes()
+def test_ensuring_an_import_twice_changes_nothing_the_second_time(made: MadeStore) -> None:
+    content = export(made).read_bytes()
+    before = made.path.read_bytes()
+    assert not bring(made.path, content, ensure=True).is_changed
+    assert before == made.path.read_bytes()
 
 
-def test_a_file_without_tokens_cannot_be_imported(level21: MadeStore) -> None:
-    content = export(level21, with_tokens=False).read_bytes()
+def test_a_file_without_tokens_cannot_be_imported(made: MadeStore) -> None:
+    content = export(made, with_tokens=False).read_bytes()
     with pytest.raises(RefusedError, match="neither a token nor a hash"):
-        bring(emptied(level21), content)
+        bring(emptied(made), content)
 
 
-def test_an_empty_file_is_refused(level21: MadeStore) -> None:
+def test_an_empty_file_is_refused(made: MadeStore) -> None:
     with pytest.raises(RefusedError, match="no authorization"):
-        bring(level21.path, b"\n")
+        bring(made.path, b"\n")
 
 
 def test_hashes_are_refused_below_level_21(tmp_path: Path) -> None:
@@ -249,29 +238,29 @@ def altered(line: dict[str, Any], **fields: object) -> bytes:
     ],
 )
 def test_what_a_server_would_not_have_written_is_refused(
-    fields: dict[str, Any], words: str, level21: MadeStore
+    fields: dict[str, Any], words: str, made: MadeStore
 ) -> None:
-    line = next(one for one in lines_of(export(level21)) if one["record"]["id"] == level21.reader)
+    line = next(one for one in lines_of(export(made)) if one["record"]["id"] == made.reader)
     with pytest.raises(RefusedError, match=words):
-        bring(level21.path, altered(line, **fields))
+        bring(made.path, altered(line, **fields))
 
 
-def test_the_hash_of_a_raw_token_in_the_store_is_a_conflict(level21: MadeStore) -> None:
-    line = next(one for one in lines_of(export(level21)) if one["record"]["id"] == level21.reader)
+def test_the_hash_of_a_raw_token_in_the_store_is_a_conflict(made: MadeStore) -> None:
+    line = next(one for one in lines_of(export(made)) if one["record"]["id"] == made.reader)
     content = altered(line, id="0000000000000abc", token=None, hashedToken=hash_of(READER_TOKEN))
-    with pytest.raises(RefusedError, match=f"authorization {level21.reader}"):
-        bring(level21.path, content)
+    with pytest.raises(RefusedError, match=f"authorization {made.reader}"):
+        bring(made.path, content)
 
 
-def test_two_lines_with_one_token_are_a_conflict(level21: MadeStore) -> None:
-    content = export(level21, user="bob").read_bytes()
+def test_two_lines_with_one_token_are_a_conflict(made: MadeStore) -> None:
+    content = export(made, user="bob").read_bytes()
     with pytest.raises(RefusedError, match="another line has the same"):
-        bring(emptied(level21), content + content)
+        bring(emptied(made), content + content)
 
 
-def test_a_file_that_changes_between_plan_and_change_is_refused(level21: MadeStore) -> None:
-    content = export(level21, user="bob").read_bytes()
-    path = emptied(level21)
+def test_a_file_that_changes_between_plan_and_change_is_refused(made: MadeStore) -> None:
+    content = export(made, user="bob").read_bytes()
+    path = emptied(made)
     for other in (
         content.replace(b'"active"', b'"inactive"'),  # another record
         content[:-1] + b" broken\n",
@@ -307,8 +296,8 @@ def test_lines_of_another_kind_are_refused_one_by_one() -> None:
     ]
 
 
-def test_unknown_fields_of_a_record_travel_along(level21: MadeStore) -> None:
-    line = next(one for one in lines_of(export(level21)) if one["record"]["id"] == level21.reader)
-    path = emptied(level21)
+def test_unknown_fields_of_a_record_travel_along(made: MadeStore) -> None:
+    line = next(one for one in lines_of(export(made)) if one["record"]["id"] == made.reader)
+    path = emptied(made)
     bring(path, altered(line, future={"a": 1}))
     assert b'"future":{"a": 1}' in path.read_bytes()

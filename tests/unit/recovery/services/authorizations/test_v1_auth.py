@@ -24,12 +24,10 @@ from tests.support.ports import FixedClock
 from tests.support.stores import (
     CHANGED_AT,
     LEGACY_PASSWORD,
-    LEVELS,
     MadeStore,
     change,
     difference,
     edit,
-    make_store,
 )
 
 CLOCK = FixedClock(CHANGED_AT)
@@ -51,16 +49,6 @@ def is_password(password: str, stored: bytes) -> bool:
     return subprocess.run(command, input=text, check=False).returncode == 0
 
 
-@pytest.fixture(params=LEVELS, ids="level{}".format)
-def store(request: pytest.FixtureRequest, tmp_path: Path) -> MadeStore:
-    return make_store(tmp_path / "influxd.bolt", level=request.param)
-
-
-@pytest.fixture
-def level21(tmp_path: Path) -> MadeStore:
-    return make_store(tmp_path / "influxd.bolt", level=21)
-
-
 def rows_of(path: Path) -> tuple[list[LegacyRow], list[Problem]]:
     problems: list[Problem] = []
     with MetaStore.open(path, write=False) as opened, opened.view() as tx:
@@ -76,14 +64,14 @@ def test_a_listing_joins_names_and_says_whether_anybody_can_log_in(store: MadeSt
     assert row.permissions == (f"read:orgs/{store.org}/buckets/{store.bucket}",)
 
 
-def test_an_undecodable_record_is_a_problem_and_a_lost_entry_shows(level21: MadeStore) -> None:
+def test_an_undecodable_record_is_a_problem_and_a_lost_entry_shows(made: MadeStore) -> None:
     def harm(tx: MetaTx) -> None:
         tx.table("legacy/authorizationsv1").put(b"00000000000000ff", b"no JSON")
         tx.table("legacy/authorizationindexv1").delete(b"grafana")
-        tx.table("legacy/authorizationPasswordv1").put(level21.legacy.encode(), b"no bcrypt")
+        tx.table("legacy/authorizationPasswordv1").put(made.legacy.encode(), b"no bcrypt")
 
-    edit(level21.path, harm)
-    ((row,), (problem,)) = rows_of(level21.path)
+    edit(made.path, harm)
+    ((row,), (problem,)) = rows_of(made.path)
     assert (row.has_password, row.has_entry) == (False, False)
     assert (problem.bucket, problem.id) == ("legacy/authorizationsv1", "00000000000000ff")
 
@@ -107,42 +95,42 @@ def test_set_password_replaces_one_key_by_a_hash_that_others_verify(
     assert not change(store.path, planner).is_changed
 
 
-def test_set_password_gives_one_to_an_authorization_without(level21: MadeStore) -> None:
+def test_set_password_gives_one_to_an_authorization_without(made: MadeStore) -> None:
     passwords = "legacy/authorizationPasswordv1"
-    edit(level21.path, lambda tx: tx.table(passwords).delete(level21.legacy.encode()))
+    edit(made.path, lambda tx: tx.table(passwords).delete(made.legacy.encode()))
     change(
-        level21.path,
+        made.path,
         SetLegacyPassword(which="grafana", password=Secret(NEW_PASSWORD), is_ensured=False),
     )
-    assert rows_of(level21.path)[0][0].has_password
+    assert rows_of(made.path)[0][0].has_password
 
 
-def test_a_deletion_that_left_a_password_is_noticed_whatever_its_bytes(level21: MadeStore) -> None:
+def test_a_deletion_that_left_a_password_is_noticed_whatever_its_bytes(made: MadeStore) -> None:
     def harm(tx: MetaTx) -> None:
-        tx.table("legacy/authorizationPasswordv1").put(level21.legacy.encode(), b"\xff")
+        tx.table("legacy/authorizationPasswordv1").put(made.legacy.encode(), b"\xff")
 
     def left(tx: MetaTx) -> str | None:
         planned = DeleteLegacy(which="grafana", is_ensured=False).plan(tx)
-        tx.table("legacy/authorizationsv1").delete(level21.legacy.encode())
+        tx.table("legacy/authorizationsv1").delete(made.legacy.encode())
         tx.table("legacy/authorizationindexv1").delete(b"grafana")
         return planned.verify(tx)
 
-    edit(level21.path, harm)
-    ((row,), _) = rows_of(level21.path)
+    edit(made.path, harm)
+    ((row,), _) = rows_of(made.path)
     assert not row.has_password
     problems: list[str | None] = []
-    edit(level21.path, lambda tx: problems.append(left(tx)))
+    edit(made.path, lambda tx: problems.append(left(tx)))
     assert problems == ["the authorization or its password is still there"]
 
 
 @pytest.mark.parametrize("password", ["short", "x" * 73, "with\0zero-byte"])
-def test_a_password_that_servers_do_not_take_is_refused(password: str, level21: MadeStore) -> None:
-    content = level21.path.read_bytes()
+def test_a_password_that_servers_do_not_take_is_refused(password: str, made: MadeStore) -> None:
+    content = made.path.read_bytes()
     planner = SetLegacyPassword(which="grafana", password=Secret(password), is_ensured=False)
     with pytest.raises(PasswordError) as caught:
-        change(level21.path, planner)
+        change(made.path, planner)
     assert password not in str(caught.value)
-    assert content == level21.path.read_bytes()
+    assert content == made.path.read_bytes()
 
 
 def test_a_status_changes_one_record_and_can_be_set_back(store: MadeStore, oracle: Oracle) -> None:
@@ -174,46 +162,46 @@ def test_delete_removes_record_entry_and_password(store: MadeStore, oracle: Orac
     assert not change(store.path, DeleteLegacy(which="grafana", is_ensured=True)).is_changed
 
 
-def test_api_tokens_with_the_same_id_are_left_alone(level21: MadeStore, oracle: Oracle) -> None:
+def test_api_tokens_with_the_same_id_are_left_alone(made: MadeStore, oracle: Oracle) -> None:
     """IDs may repeat across the two kinds of authorizations."""
 
     def twin(tx: MetaTx) -> None:
         table = tx.table("authorizationsv1")
-        document = table.get(level21.reader.encode())
+        document = table.get(made.reader.encode())
         assert document is not None
-        table.put(level21.legacy.encode(), document.replace(level21.reader.encode(), b"x" * 16))
+        table.put(made.legacy.encode(), document.replace(made.reader.encode(), b"x" * 16))
 
-    edit(level21.path, twin)
-    before = oracle.dump(level21.path)
-    change(level21.path, DeleteLegacy(which=level21.legacy, is_ensured=False))
-    places = difference(before, oracle.dump(level21.path)).places
+    edit(made.path, twin)
+    before = oracle.dump(made.path)
+    change(made.path, DeleteLegacy(which=made.legacy, is_ensured=False))
+    places = difference(before, oracle.dump(made.path)).places
     assert all(place.startswith("legacy/") for place in places["removed"])
 
 
-def test_two_records_with_one_user_name_have_to_be_told_apart(level21: MadeStore) -> None:
+def test_two_records_with_one_user_name_have_to_be_told_apart(made: MadeStore) -> None:
     def twin(tx: MetaTx) -> None:
-        one = tx.legacy_authorizations.load(level21.legacy)
+        one = tx.legacy_authorizations.load(made.legacy)
         assert one is not None
         document = one.rewritten({"id": "00000000000000ff"})
         tx.table("legacy/authorizationsv1").put(b"00000000000000ff", document)
 
-    edit(level21.path, twin)
+    edit(made.path, twin)
     with pytest.raises(RefusedError, match="2 authorizations have the user name grafana"):
-        change(level21.path, DeleteLegacy(which="grafana", is_ensured=False))
-    change(level21.path, DeleteLegacy(which="00000000000000ff", is_ensured=False))
-    assert_invariants(level21.path)
+        change(made.path, DeleteLegacy(which="grafana", is_ensured=False))
+    change(made.path, DeleteLegacy(which="00000000000000ff", is_ensured=False))
+    assert_invariants(made.path)
 
 
-def test_an_undecodable_record_can_be_deleted_by_its_id(level21: MadeStore) -> None:
+def test_an_undecodable_record_can_be_deleted_by_its_id(made: MadeStore) -> None:
     bucket = "legacy/authorizationsv1"
-    edit(level21.path, lambda tx: tx.table(bucket).put(level21.legacy.encode(), b"no JSON"))
-    outcome = change(level21.path, DeleteLegacy(which=level21.legacy, is_ensured=False))
+    edit(made.path, lambda tx: tx.table(bucket).put(made.legacy.encode(), b"no JSON"))
+    outcome = change(made.path, DeleteLegacy(which=made.legacy, is_ensured=False))
     assert "cannot be understood" in outcome.proposal.plan.warnings[0]
-    assert_invariants(level21.path)
+    assert_invariants(made.path)
 
 
-def test_an_undecodable_record_is_named(level21: MadeStore) -> None:
+def test_an_undecodable_record_is_named(made: MadeStore) -> None:
     bucket = "legacy/authorizationsv1"
-    edit(level21.path, lambda tx: tx.table(bucket).put(level21.legacy.encode(), b"no JSON"))
-    with pytest.raises(RecordError, match=level21.legacy):
-        change(level21.path, SetLegacyStatus(which=level21.legacy, is_active=True, clock=CLOCK))
+    edit(made.path, lambda tx: tx.table(bucket).put(made.legacy.encode(), b"no JSON"))
+    with pytest.raises(RecordError, match=made.legacy):
+        change(made.path, SetLegacyStatus(which=made.legacy, is_active=True, clock=CLOCK))

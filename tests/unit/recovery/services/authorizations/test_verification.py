@@ -16,7 +16,6 @@ from recovery.services.authorizations.verification import TokenReport, TokenVerd
 from tests.support.invariants import hash_of
 from tests.support.stores import (
     HASHED_TOKEN,
-    LEVELS,
     OPERATOR_TOKEN,
     READER_TOKEN,
     MadeStore,
@@ -33,19 +32,9 @@ def verify(path: Path, token: str) -> TokenReport:
     return report
 
 
-@pytest.fixture(params=LEVELS, ids="level{}".format)
-def store(request: pytest.FixtureRequest, tmp_path: Path) -> MadeStore:
-    return make_store(tmp_path / "influxd.bolt", level=request.param)
-
-
 @pytest.fixture
 def level20(tmp_path: Path) -> MadeStore:
     return make_store(tmp_path / "influxd.bolt", level=20)
-
-
-@pytest.fixture
-def level21(tmp_path: Path) -> MadeStore:
-    return make_store(tmp_path / "influxd.bolt", level=21)
 
 
 def without_index_entry(token: str) -> Callable[[MetaTx], None]:
@@ -83,39 +72,39 @@ def test_the_documented_token_of_the_real_store_is_its_operator(level21_bolt: Pa
     assert report.details.operator.is_operator
 
 
-def test_a_token_stored_as_sha512_is_found(level21: MadeStore) -> None:
+def test_a_token_stored_as_sha512_is_found(made: MadeStore) -> None:
     hashed = hash_token(Secret(READER_TOKEN), "influxdb2-sha512").reveal()
 
     def rehash(tx: MetaTx) -> None:
-        before = tx.authorizations.load(level21.reader)
+        before = tx.authorizations.load(made.reader)
         assert before is not None
         document = before.rewritten({"token": None, "hashedToken": hashed})
-        tx.table("authorizationsv1").put(level21.reader.encode(), document)
+        tx.table("authorizationsv1").put(made.reader.encode(), document)
         tx.table("authorizationindexv1").delete(READER_TOKEN.encode())
-        tx.table("authorizationhashedindexv1").put(hashed.encode(), level21.reader.encode())
+        tx.table("authorizationhashedindexv1").put(hashed.encode(), made.reader.encode())
 
-    edit(level21.path, rehash)
-    report = verify(level21.path, READER_TOKEN)
+    edit(made.path, rehash)
+    report = verify(made.path, READER_TOKEN)
     assert report.details is not None
     assert report.details.token_form is TokenForm.SHA512
 
 
-def test_an_inactive_token_is_refused_and_says_so(level21: MadeStore) -> None:
+def test_an_inactive_token_is_refused_and_says_so(made: MadeStore) -> None:
     def deactivate(tx: MetaTx) -> None:
-        before = tx.authorizations.load(level21.reader)
+        before = tx.authorizations.load(made.reader)
         assert before is not None
         inactive = before.with_status("inactive", now="2026-01-01T00:00:00Z")
-        tx.table("authorizationsv1").put(level21.reader.encode(), inactive.document)
+        tx.table("authorizationsv1").put(made.reader.encode(), inactive.document)
 
-    edit(level21.path, deactivate)
-    report = verify(level21.path, READER_TOKEN)
+    edit(made.path, deactivate)
+    report = verify(made.path, READER_TOKEN)
     assert report.answer is TokenVerdict.REFUSED
     assert report.because == ("it is inactive",)
 
 
-def test_the_token_of_a_missing_user_is_refused(level21: MadeStore) -> None:
-    edit(level21.path, lambda tx: tx.table("usersv1").delete(level21.bob.encode()))
-    assert verify(level21.path, READER_TOKEN).because == ("its user does not exist",)
+def test_the_token_of_a_missing_user_is_refused(made: MadeStore) -> None:
+    edit(made.path, lambda tx: tx.table("usersv1").delete(made.bob.encode()))
+    assert verify(made.path, READER_TOKEN).because == ("its user does not exist",)
 
 
 @pytest.mark.parametrize(
@@ -130,10 +119,10 @@ def test_the_token_of_a_missing_user_is_refused(level21: MadeStore) -> None:
     ],
 )
 def test_what_happens_to_tokens_on_their_way_is_named(
-    mishap: Callable[[str], str], words: str, level21: MadeStore
+    mishap: Callable[[str], str], words: str, made: MadeStore
 ) -> None:
     for token in (READER_TOKEN, HASHED_TOKEN):
-        report = verify(level21.path, mishap(token))
+        report = verify(made.path, mishap(token))
         assert report.answer is TokenVerdict.UNKNOWN
         assert words in report.because[0]
         assert report.details is not None
@@ -146,10 +135,10 @@ def test_a_token_that_lost_its_padding_is_recognised(level21_bolt: Path) -> None
     assert "lost the = signs" in verify(level21_bolt, f"{token}=").because[0]
 
 
-def test_a_hash_given_as_a_token_is_recognised_and_not_repeated(level21: MadeStore) -> None:
-    report = verify(level21.path, hash_of(HASHED_TOKEN))
+def test_a_hash_given_as_a_token_is_recognised_and_not_repeated(made: MadeStore) -> None:
+    report = verify(made.path, hash_of(HASHED_TOKEN))
     assert report.answer is TokenVerdict.UNKNOWN
-    assert f"stored hash of a token, of authorization {level21.hashed}" in report.because[0]
+    assert f"stored hash of a token, of authorization {made.hashed}" in report.because[0]
     assert "influxdb2-sha256" not in " ".join(report.because)
 
 
@@ -157,8 +146,8 @@ def test_the_user_name_of_a_legacy_authorization_is_recognised(store: MadeStore)
     assert f"legacy authorization {store.legacy}" in verify(store.path, "grafana").because[0]
 
 
-def test_a_json_web_token_is_never_looked_up(level21: MadeStore) -> None:
-    (reason,) = verify(level21.path, "e30.e30.signature").because
+def test_a_json_web_token_is_never_looked_up(made: MadeStore) -> None:
+    (reason,) = verify(made.path, "e30.e30.signature").because
     assert "JSON web token" in reason
 
 
@@ -173,9 +162,9 @@ def test_a_record_whose_index_entry_is_missing_is_the_reason(store: MadeStore) -
 def test_a_stale_raw_entry_is_a_working_credential_for_old_servers_only(
     level20: MadeStore, tmp_path: Path
 ) -> None:
-    level21 = make_store(tmp_path / "other.bolt", level=21)
+    made = make_store(tmp_path / "other.bolt", level=21)
     stale = "a-stale-key-of-the-raw-index"
-    for store in (level20, level21):
+    for store in (level20, made):
 
         def plant(tx: MetaTx, reader: str = store.reader) -> None:
             tx.table("authorizationindexv1").put(stale.encode(), reader.encode())
@@ -184,62 +173,62 @@ def test_a_stale_raw_entry_is_a_working_credential_for_old_servers_only(
     report = verify(level20.path, stale)
     assert report.answer is TokenVerdict.ACCEPTED
     assert "servers up to 2.7 do not compare" in report.because[0]
-    report = verify(level21.path, stale)
+    report = verify(made.path, stale)
     assert report.answer is TokenVerdict.UNKNOWN
     assert "has another token" in report.because[0]
 
 
-def test_an_entry_that_leads_to_nothing_is_the_reason(level21: MadeStore) -> None:
-    edit(level21.path, lambda tx: tx.table("authorizationsv1").delete(level21.hashed.encode()))
-    (reason, *_) = verify(level21.path, HASHED_TOKEN).because
+def test_an_entry_that_leads_to_nothing_is_the_reason(made: MadeStore) -> None:
+    edit(made.path, lambda tx: tx.table("authorizationsv1").delete(made.hashed.encode()))
+    (reason, *_) = verify(made.path, HASHED_TOKEN).because
     assert "index of hashes leads to" in reason
     assert "does not exist" in reason
 
 
-def test_an_unknown_token_is_measured_and_never_repeated(level21: MadeStore) -> None:
-    report = verify(level21.path, "unknown-token")
+def test_an_unknown_token_is_measured_and_never_repeated(made: MadeStore) -> None:
+    report = verify(made.path, "unknown-token")
     assert report.answer is TokenVerdict.UNKNOWN
     assert report.details is None
     (reason,) = report.because
     assert reason.startswith("it has 13 characters, and the tokens that servers make have 88")
-    assert verify(level21.path, "").because == ("it is empty",)
+    assert verify(made.path, "").because == ("it is empty",)
 
 
-def test_a_user_without_a_status_is_a_warning_and_no_refusal(level21: MadeStore) -> None:
+def test_a_user_without_a_status_is_a_warning_and_no_refusal(made: MadeStore) -> None:
     """As `influxd recovery user create` leaves users: refused on the 1.x endpoints alone."""
 
     def blank(tx: MetaTx) -> None:
-        user = tx.users.get(level21.alice)
+        user = tx.users.get(made.alice)
         assert user is not None
-        tx.table("usersv1").put(level21.alice.encode(), user.rewritten({"status": ""}))
+        tx.table("usersv1").put(made.alice.encode(), user.rewritten({"status": ""}))
 
-    edit(level21.path, blank)
-    report = verify(level21.path, OPERATOR_TOKEN)
+    edit(made.path, blank)
+    report = verify(made.path, OPERATOR_TOKEN)
     assert report.answer is TokenVerdict.ACCEPTED
     assert "/write" in report.warnings[0]
 
 
-def test_a_known_token_is_found_without_a_walk_over_the_records(level21: MadeStore) -> None:
+def test_a_known_token_is_found_without_a_walk_over_the_records(made: MadeStore) -> None:
     """Proven by a damaged page at the end of the records, which only a walk comes to."""
     count = 300
 
     def fill(tx: MetaTx) -> None:
-        template = tx.authorizations.load(level21.reader)
+        template = tx.authorizations.load(made.reader)
         assert template is not None
         for number in range(count):
-            made = {"id": f"f{number:015x}", "token": f"filler-token-{number:09}"}
-            tx.authorizations.insert(decode_authorization(template.rewritten(made)))
+            fields = {"id": f"f{number:015x}", "token": f"filler-token-{number:09}"}
+            tx.authorizations.insert(decode_authorization(template.rewritten(fields)))
 
-    edit(level21.path, fill)
-    content = bytearray(level21.path.read_bytes())
+    edit(made.path, fill)
+    content = bytearray(made.path.read_bytes())
     last = f"filler-token-{count - 1:09}".encode()
     places = [found.start() for found in re.finditer(b'"token":"' + last, content)]
     assert places
     for place in places:
         page = place // 4096 * 4096
         content[page : page + 16] = bytes(16)
-    level21.path.write_bytes(content)
-    assert verify(level21.path, READER_TOKEN).answer is TokenVerdict.ACCEPTED
-    assert verify(level21.path, HASHED_TOKEN).answer is TokenVerdict.ACCEPTED
+    made.path.write_bytes(content)
+    assert verify(made.path, READER_TOKEN).answer is TokenVerdict.ACCEPTED
+    assert verify(made.path, HASHED_TOKEN).answer is TokenVerdict.ACCEPTED
     with pytest.raises(StoreDamagedError):
-        verify(level21.path, "unknown-token")
+        verify(made.path, "unknown-token")

@@ -5,7 +5,6 @@ import inspect
 import pkgutil
 from collections.abc import Callable
 from io import BytesIO
-from pathlib import Path
 
 import pytest
 from msgspec.structs import replace
@@ -92,7 +91,6 @@ from tests.support.stores import (
     YesAudience,
     change,
     edit,
-    make_store,
     run_change,
     traces_of,
     undo,
@@ -314,11 +312,6 @@ PLANNERS: dict[str, Callable[[MadeStore], Planner]] = {
         rng=SeededRng(),
     ),
 }
-
-
-@pytest.fixture
-def made(tmp_path: Path) -> MadeStore:
-    return make_store(tmp_path / "influxd.bolt", level=21)
 
 
 def test_every_planner_there_is_stands_in_the_table() -> None:

@@ -19,11 +19,6 @@ from tests.support.ports import FixedClock
 from tests.support.stores import CHANGED_AT, LEVELS, MadeStore, change, edit, make_store
 
 
-@pytest.fixture
-def made(tmp_path: Path) -> MadeStore:
-    return make_store(tmp_path / "influxd.bolt", level=21)
-
-
 def compare(before: Path, after: Path) -> Comparison:
     with Session.open(before) as left, Session.open(after) as right:
         return compare_stores(left, right)

@@ -32,11 +32,6 @@ from tests.support.stores import (
 SECRETS = (OPERATOR_TOKEN, OLD_OPERATOR_TOKEN, READER_TOKEN, HASHED_TOKEN, LEGACY_PASSWORD)
 
 
-@pytest.fixture
-def made(tmp_path: Path) -> MadeStore:
-    return make_store(tmp_path / "influxd.bolt", level=21)
-
-
 def export(path: Path) -> ExportReport:
     with Session.open(path) as session:
         return export_store(

@@ -30,11 +30,6 @@ from tests.support.stores import (
 
 
 @pytest.fixture
-def made(tmp_path: Path) -> MadeStore:
-    return make_store(tmp_path / "influxd.bolt", level=21)
-
-
-@pytest.fixture
 def ledger(tmp_path: Path) -> Ledger:
     actor = Actor(host="db1", uid=0, sudo_user=None, tool_version="1")
     return Ledger(path=tmp_path / "ledger.sqlite", actor=actor, clock=FixedClock(CHANGED_AT))

@@ -25,7 +25,6 @@ from tests.support.stores import (
     READER_TOKEN,
     MadeStore,
     edit,
-    make_store,
 )
 
 CLOCK = FixedClock(CHANGED_AT)
@@ -44,11 +43,6 @@ def report_of(path: Path) -> Report:
             clock=CLOCK,
             rng=SystemRng(),
         )
-
-
-@pytest.fixture
-def made(tmp_path: Path) -> MadeStore:
-    return make_store(tmp_path / "influxd.bolt", level=21)
 
 
 class Tags(HTMLParser):

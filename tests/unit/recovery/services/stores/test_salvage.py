@@ -19,12 +19,7 @@ from recovery.services.stores.salvage import Prospect, compact, salvage
 from tests.support.locks import locked
 from tests.support.model import Model, dump_file, problems
 from tests.support.ports import FixedClock
-from tests.support.stores import CHANGED_AT, MadeStore, SeededRng, change, make_store
-
-
-@pytest.fixture
-def made(tmp_path: Path) -> MadeStore:
-    return make_store(tmp_path / "influxd.bolt", level=21)
+from tests.support.stores import CHANGED_AT, MadeStore, SeededRng, change
 
 
 def compacted(path: Path, target: Path) -> tuple[CompactFacts, Prospect]:

@@ -16,12 +16,7 @@ from recovery.services.tenancy.choosing import UserChoice
 from recovery.services.tenancy.user_changes import DeleteUser
 from recovery.services.undeletion.logins import DeletedLogin, UndeleteLogin, list_deleted_logins
 from recovery.services.undeletion.traces import Place
-from tests.support.stores import MadeStore, all_keys, change, edit, make_store, traces_of
-
-
-@pytest.fixture
-def made(tmp_path: Path) -> MadeStore:
-    return make_store(tmp_path / "influxd.bolt", level=21)
+from tests.support.stores import MadeStore, all_keys, change, edit, traces_of
 
 
 def undeletion(path: Path, which: str = "grafana", *copies: Path) -> UndeleteLogin:

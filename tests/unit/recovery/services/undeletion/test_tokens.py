@@ -41,11 +41,6 @@ SECOND_OP_TOKEN = (
 GRAF = Id("11b4fe5d140e3000")
 
 
-@pytest.fixture
-def made(tmp_path: Path) -> MadeStore:
-    return make_store(tmp_path / "influxd.bolt", level=21)
-
-
 def delete(made: MadeStore, *ids: Id) -> None:
     for one in ids:
         change(made.path, DeleteAuthorization(authorization_id=one, is_ensured=False))

@@ -13,14 +13,9 @@ from recovery.services.session import Session
 from recovery.services.tenancy.choosing import UserChoice
 from recovery.services.tenancy.user_changes import DeleteUser, SetPassword
 from recovery.services.undeletion.traces import CopyFile, Place, Traces, gather
-from tests.support.stores import MadeStore, change, edit, make_store, traces_of
+from tests.support.stores import MadeStore, change, edit, traces_of
 
 BOB = UserChoice(name="bob", user_id=None)
-
-
-@pytest.fixture
-def made(tmp_path: Path) -> MadeStore:
-    return make_store(tmp_path / "influxd.bolt", level=21)
 
 
 def spoil_older_meta(path: Path) -> None:

@@ -31,11 +31,6 @@ GRAFANA = Id("11b4fe5c8b8e3000")
 GRAF = "11b4fe5d140e3000"
 
 
-@pytest.fixture
-def made(tmp_path: Path) -> MadeStore:
-    return make_store(tmp_path / "influxd.bolt", level=21)
-
-
 def undeletion(
     path: Path, user: UserChoice = BOB, *copies: Path, with_tokens: bool = False
 ) -> UndeleteUser:
