@@ -165,6 +165,35 @@ def _ends_of_sole(page: bytes, pgid: int | None) -> tuple[int, int] | None:
     return end - value_size, end
 
 
+def sole_key(block: bytes, start: int, page_size_bytes: int, *, pgid: int) -> bytes | None:
+    """Find the key of a sound, plain and packed element that is alone on one page of a block.
+
+    Args:
+        block: Pages as they lie in the file.
+        start: Where the page starts in it; the block may end there.
+
+    Returns:
+        The key; None on another page, be it sound or not, and where the run has more than one.
+    """
+    if len(block) < start + page_size_bytes:
+        return None
+    found, flags, count, overflow, flag, pos, key_size, value_size = HEADER_AND_ELEMENT.unpack_from(
+        block, start
+    )
+    if (
+        count != 1
+        or flag
+        or overflow
+        or pos != ELEMENT_SIZE_BYTES
+        or not key_size
+        or _SOLE_KEY + key_size + value_size > page_size_bytes
+        or flags != LEAF_FLAG
+        or found != pgid
+    ):
+        return None
+    return block[start + _SOLE_KEY : start + _SOLE_KEY + key_size]
+
+
 class _Alike(NamedTuple):
     """How plain elements of one size lie on a page where they are packed.
 

@@ -9,7 +9,7 @@ header names another place. Nothing larger than the file is ever allocated.
 Source: bbolt v1.3.6 db.go (Open, meta); v1.3.7 db.go (getPageSize); spec sections 1.3 and 1.4.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Final, NamedTuple
 
 from bolt_store.codec.layout import META_END_BYTES, META_PAGE_COUNT, PAGE_HEADER
@@ -26,6 +26,9 @@ from bolt_store.errors import (
 from bolt_store.file.block_file import BlockFile
 from bolt_store.file.sparse import is_mostly_hole
 from bolt_store.limits import PAGE_SIZE_BYTES_MAX, PAGE_SIZE_BYTES_MIN, RUN_SIZE_BYTES_MAX
+
+BLOCK_BYTES_MAX: Final = 1 << 16
+"""Read at once of what is wanted next: a read of one page takes as long as the look at it."""
 
 _TREE_PAGE_FLAGS: Final = frozenset({1, 2, 0x10})
 
@@ -169,6 +172,28 @@ class Snapshot:
         if overflow:
             return page + self._overflow(pgid, overflow)
         return page
+
+    def block(self, pgids: Sequence[int], index: int) -> bytes:
+        """Read a page and those behind it, as far as they come in this order; look at none of them.
+
+        Args:
+            pgids: Pages that are wanted one after the other.
+            index: Which of them is wanted now.
+
+        Returns:
+            Whole pages, `BLOCK_BYTES_MAX` or one; none where the file does not have this one.
+
+        Raises:
+            OSError: They cannot be read.
+        """
+        first = pgids[index]
+        end = first
+        for pgid in pgids[index : index + max(1, BLOCK_BYTES_MAX // self.page_size_bytes)]:
+            if pgid != end or not META_PAGE_COUNT <= pgid < self.page_count:
+                break
+            end += 1
+        size = self.page_size_bytes
+        return self._file.read_at(first * size, (end - first) * size) if end > first else b""
 
     def _overflow(self, pgid: int, overflow: int) -> bytes:
         """Read the rest of a run, once it is known to lie inside of the file."""

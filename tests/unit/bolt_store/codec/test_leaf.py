@@ -15,6 +15,7 @@ from bolt_store.codec.leaf import (
     find_in_leaf,
     leaf_element_count,
     leaf_size_bytes,
+    sole_key,
 )
 from bolt_store.errors import InvariantError, PageError
 
@@ -259,3 +260,17 @@ def test_one_changed_byte_among_elements_of_one_size_is_read_as_it_stands(count:
         assert columns(leaf) == element_by_element(wrong)
         assert all(map(bytes.__lt__, leaf.keys, leaf.keys[1:]))
         assert alone[0] == leaf.keys
+
+
+def test_the_key_of_a_lone_element_is_found_only_where_all_of_its_page_is_sound() -> None:
+    page = encode_leaf(Leaf([0], [b"key"], [b"value"]), pgid=6, page_size_bytes=512)
+    assert sole_key(page * 2, 512, 512, pgid=6) == b"key"
+    assert sole_key(page * 2, 513, 512, pgid=6) is None
+    for bit in range(8 * 40):
+        changed = bytearray(page)
+        changed[bit // 8] ^= 1 << bit % 8
+        found = attempt(decode_leaf_keys, bytes(changed))
+        is_run = changed[12:16] != bytes(4)
+        is_lone = not isinstance(found, str) and len(found[0]) == 1 and found[1:] == (False, True)
+        expected = found[0][0] if is_lone and not is_run else None
+        assert sole_key(b"." + bytes(changed), 1, 512, pgid=6) == expected, bit

@@ -239,6 +239,25 @@ def test_a_run_is_read_with_its_overflow() -> None:
     assert pager.snapshot(pager.meta).page(2) == bytes(patient.content[8192:])
 
 
+@pytest.mark.parametrize(
+    ("pgids", "index", "first", "count"),
+    [
+        ([2, 3], 0, 2, 2),
+        ([2, 3], 1, 3, 1),
+        ([3, 2], 0, 3, 1),
+        ([9, 3, 4], 1, 3, 1),  # 4 is no page of the file
+        ([1, 2], 0, 1, 0),
+        ([1 << 60], 0, 0, 0),
+    ],
+)
+def test_a_block_has_the_pages_that_come_in_this_order(
+    pgids: list[int], index: int, first: int, count: int
+) -> None:
+    pager = pager_of(new_file())
+    expected = bytes(new_file().content[4096 * first : 4096 * (first + count)])
+    assert pager.snapshot(pager.meta).block(pgids, index) == expected
+
+
 @pytest.mark.parametrize("pgid", [0, 1, 4, 5, 1 << 40, (1 << 64) - 1])
 def test_a_page_outside_of_the_data_is_refused(pgid: int) -> None:
     pager = pager_of(new_file())
