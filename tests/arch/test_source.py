@@ -235,7 +235,7 @@ def test_a_temporary_folder_is_one_that_the_next_command_sweeps_after_a_kill() -
 def test_values_are_structs_unless_a_field_must_not_show_or_count() -> None:
     found = set()
     for name, path in modules("recovery"):
-        for _, node in scopes(path):
+        for _, node in scopes(path) if "@dataclass" in path.read_text() else ():
             if isinstance(node, ast.ClassDef) and "dataclass" in str(
                 [ast.unparse(one) for one in node.decorator_list]
             ):

@@ -28,7 +28,7 @@ from tests.support.surgery import NOT_STORED, Patient
 
 Item = tuple[bytes, bytes | None]
 
-MUTANT_COUNT = 10_000 if IS_CI else 2_000
+MUTANT_COUNT = 4_000 if IS_CI else 2_000
 SLOW_MUTANT_COUNT = 400_000
 CHUNK = 250
 
