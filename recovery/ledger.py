@@ -525,7 +525,6 @@ def _make_file(path: Path) -> None:
 
 
 def _insert(connection: "sqlite3.Connection", row: Row) -> int:
-    """Add a row."""
     names = ", ".join(row)
     values = ", ".join(f":{name}" for name in row)
     added = connection.execute(f"INSERT INTO entries ({names}) VALUES ({values})", row)  # noqa: S608 # names of columns, which are ours

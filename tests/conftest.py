@@ -36,7 +36,6 @@ ORACLE_FIXTURES: Final = {"oracle", "bolt_tool"}
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    """Add the options of this project."""
     group = parser.getgroup("influx-recovery")
     group.addoption("--slow", action="store_true", help="run the tests marked slow, too")
     group.addoption(

@@ -35,7 +35,6 @@ def check_metas(pager: Pager) -> Iterator[Finding]:
 
 
 def _check_slot(pager: Pager, slot: MetaSlot) -> Iterator[Finding]:
-    """Look at one meta page."""
     if slot.problem is not None:
         problem = getattr(slot.problem, "problem", str(slot.problem))
         yield Finding(

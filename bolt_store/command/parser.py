@@ -216,7 +216,6 @@ def _add(
     *,
     is_locked: bool = True,
 ) -> Parser:
-    """Add a command with the options that all have."""
     parser = commands.add_parser(name, help=summary, description=description, allow_abbrev=False)
     parser.set_defaults(run=run)
     parser.add_argument("file", metavar="FILE", help="the bolt file; it is only read")

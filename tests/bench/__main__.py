@@ -14,7 +14,6 @@ BENCHES: Final = ("main_job", "bulk", "engine")
 
 
 def main(options: list[str]) -> None:
-    """Run them one after the other."""
     for name in BENCHES:
         words = [one for one in options if one != "--million" or name == "bulk"]
         print(f"\n== {name}", flush=True)

@@ -27,7 +27,6 @@ class Bench:
     """One folder with a large store, and what is measured on copies of it."""
 
     def __init__(self, folder: Path, count: int) -> None:
-        """Make the stores."""
         self._folder = folder
         self._table = Table()
         self.small, self.large = folder / "small.bolt", folder / "large.bolt"

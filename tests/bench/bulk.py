@@ -90,7 +90,6 @@ class Bench:
     """Stores in one folder, and what is measured on them."""
 
     def __init__(self, folder: Path, influxd: Path | None) -> None:
-        """Build the Go peer."""
         self.folder = folder
         self.peer = build_peer()
         self.influxd = influxd
@@ -103,7 +102,6 @@ class Bench:
         return path
 
     def ours(self, words: str, store: Path) -> list[str]:
-        """Write a command of ours."""
         ledger = str(self.folder / "ledger")
         return [*PROGRAM, *words.split(), "--bolt-path", str(store), "--ledger", ledger]
 
@@ -199,7 +197,6 @@ class Bench:
 
 
 def main() -> None:
-    """Measure everything and print it."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--count", type=int, default=100_000, help="tokens")
     parser.add_argument("--million", action="store_true", help="also 1,000,000 tokens, of 4 GB")

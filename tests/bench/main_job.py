@@ -113,7 +113,6 @@ class Table:
     def row(
         self, what: str, ours: Measure, theirs: Measure, aim: str, *, ratio: float | None = None
     ) -> None:
-        """Print one comparison."""
         ratio = ours.seconds / theirs.seconds if ratio is None else ratio
         print(
             f"{what:44} {ours.seconds:8.3f}s {theirs.seconds:8.3f}s {ratio:7.2f} {aim:>6} "
@@ -148,12 +147,10 @@ class Mint:
 
     @property
     def work(self) -> Path:
-        """The copy."""
         return self.store.with_name("work.bolt")
 
     @property
     def words(self) -> list[str]:
-        """What both programs understand."""
         owner = ["--org", "acme", "--username", "alice"]
         return ["auth", "create-operator", *owner, "--bolt-path", str(self.work)]
 

@@ -178,11 +178,9 @@ class _Changed(SourceLoader, MetaPathFinder):  # type: ignore[misc] # typeshed's
         return str(self._path)
 
     def get_data(self, path: str) -> bytes:
-        """Read the original."""
         return Path(path).read_bytes()
 
     def exec_module(self, module: ModuleType) -> None:
-        """Run the changed module."""
         exec(compile(self._tree, self._path, "exec"), module.__dict__)  # noqa: S102 # its purpose
 
 

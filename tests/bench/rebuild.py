@@ -43,7 +43,6 @@ print(f"peak {peak:.0f} MiB, of them {before:.0f} MiB for the program itself")
 
 
 def main() -> None:
-    """Make, read, print."""
     parser = argparse.ArgumentParser(description="Time the reading of the engine's folder.")
     parser.add_argument("--shards", type=int, default=10_000)
     parser.add_argument("--keys", type=int, default=200_000)

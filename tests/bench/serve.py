@@ -66,7 +66,6 @@ class Measured:
         self.pid = pid
 
     def ask(self, method: str, path: str, body: object = None) -> bytes:
-        """Send one request."""
         content = None if body is None else json.dumps(body)
         self._connection.request(method, path, body=content, headers=self._headers)
         response = self._connection.getresponse()
@@ -149,7 +148,6 @@ def measure_requests(served: Served, idle: Measured, made: MadeStore) -> float:
 
 
 def main() -> None:
-    """Measure all of it."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--count", type=int, default=100_000)
     count = parser.parse_args().count

@@ -132,12 +132,10 @@ def odd(client: Client) -> None:
 
 
 def by_name(found: Iterable[Any]) -> list[Any]:
-    """Sort records by their names."""
     return sorted(found, key=lambda one: str(one.name))
 
 
 def main() -> None:
-    """Do all of it."""
     with library.InfluxDBClient(HOST, token=TOKEN, org="main") as client:
         (odd if sys.argv[1:] == ["odd"] else whole)(client)
     with library.InfluxDBClient(HOST, username="admin", password=PASSWORD, org="main") as client:

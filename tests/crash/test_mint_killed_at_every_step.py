@@ -50,7 +50,6 @@ class Scene:
     output_path: Path | None = None
 
     def prepare(self) -> None:
-        """Put everything back."""
         shutil.rmtree(self.path.parent, ignore_errors=True)
         self.path.parent.mkdir()
         shutil.copyfile(self.original, self.path)

@@ -52,7 +52,6 @@ class Scene:
         run_change(self.path, planner, manner=Manner(backups=BackupEachChange(clock)), ports=ports)
 
     def undo(self, *, minutes: int = 1) -> None:
-        """Take it back."""
         clock = FixedClock(CHANGED_AT + timedelta(minutes=minutes))
         undo(self.path, self.ledger(clock), clock)
 

@@ -59,7 +59,6 @@ class Watched:
             self.noise.append(f"asked for {url}")
 
     def go(self, path: str) -> None:
-        """Open a page by its address."""
         self.page.goto(self._root + path)
 
     def click(self, selector: str) -> None:
@@ -74,11 +73,9 @@ class Watched:
 
     @property
     def text(self) -> str:
-        """What is read there."""
         return self.page.inner_text("body")
 
     def enter(self, key: str) -> None:
-        """Type the console key."""
         self.go("/console")
         self.page.fill("#key", key)
         self.click("button:has-text('Open')")

@@ -47,7 +47,6 @@ def whole(tmp_path_factory: pytest.TempPathFactory) -> bytes:
 
 
 def look_at_everything(path: Path) -> None:
-    """List all there is."""
     with open_inventory(path) as inventory:
         for listing in (inventory.users(), inventory.organizations()):
             assert SECRET not in repr((list(listing.rows), listing.problems))

@@ -35,7 +35,6 @@ class Box:
     sequence: int = 0
 
     def copy(self) -> "Box":
-        """Return a copy of all levels."""
         items = {
             key: value.copy() if isinstance(value, Box) else value
             for key, value in self.items.items()

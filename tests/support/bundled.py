@@ -100,7 +100,6 @@ class EmptyMachine:
         return tried.returncode == 0
 
     def command(self, arguments: Sequence[str]) -> list[str]:
-        """Give what runs the program there."""
         return [*self._start, *arguments]
 
     def run(self, *arguments: str) -> subprocess.CompletedProcess[str]:

@@ -76,7 +76,6 @@ class Draw:
         self._authorizations = [one.id for one in tx.authorizations.walk([])]
 
     def planner(self) -> Planner:
-        """Draw one."""
         drawn: Callable[[], Planner] = self._random.choice(
             [
                 self._create_user,
@@ -237,7 +236,6 @@ class Draw:
 
 
 def exported(made: MadeStore) -> Path:
-    """Export all authorizations of a store."""
     target = made.path.with_name("export.jsonl")
     with MetaStore.open(made.path, write=False) as opened, opened.view() as tx:
         export_authorizations(tx, target, AuthorizationFilter(), disclosure(made.path))

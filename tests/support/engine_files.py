@@ -47,7 +47,6 @@ def wal_write(key: bytes, kind: int, values: Iterable[tuple[int, object]]) -> by
 
 
 def wal_entry(content: bytes, *, kind: int = 1) -> bytes:
-    """Build an entry of a segment."""
     packed = bytes(cramjam.snappy.compress_raw(content))
     return struct.pack(">BI", kind, len(packed)) + packed
 

@@ -55,7 +55,6 @@ class Etcd:
         self._call("/v3/kv/compaction", {"revision": revision, "physical": True})
 
     def get(self, key: bytes) -> bytes | None:
-        """Return the value of a key."""
         found = self._call("/v3/kv/range", {"key": _text(key)}).get("kvs")
         return base64.b64decode(found[0].get("value", "")) if found else None
 

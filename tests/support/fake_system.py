@@ -56,7 +56,6 @@ class FakeSystem:
         return self.root / path.lstrip("/")
 
     def write(self, path: str, content: str | bytes) -> Path:
-        """Make a file with its folders."""
         file = self.at(path)
         file.parent.mkdir(parents=True, exist_ok=True)
         file.write_bytes(content.encode() if isinstance(content, str) else content)

@@ -68,7 +68,6 @@ def put(tx: MetaTx, table: str, key: str, value: str | bytes | dict[str, Any]) -
 
 
 def drop(tx: MetaTx, table: str, key: str) -> None:
-    """Remove a key that is there."""
     assert tx.table(table).has(key.encode())
     tx.table(table).delete(key.encode())
 

@@ -80,7 +80,6 @@ class Damage:
         return self
 
     def wipe(self, *pgids: int) -> "Damage":
-        """Zero whole pages."""
         for pgid in pgids:
             self.put(pgid, bytes(self.page_size_bytes))
         return self
@@ -97,7 +96,6 @@ class Damage:
         return self.put(pgid, struct.pack("<Q", child), at=16 + 16 * index + 8)
 
     def children(self, pgid: int) -> list[int]:
-        """Return the children of a branch."""
         page = self.page(pgid)
         count = int.from_bytes(page[10:12], "little")
         return [child for _, _, child in struct.iter_unpack("<IIQ", page[16 : 16 + 16 * count])]

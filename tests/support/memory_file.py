@@ -13,11 +13,9 @@ class MemoryFile(BlockFile):
         self._content = bytearray(content)
 
     def content(self) -> bytes:
-        """Return a copy of all bytes."""
         return bytes(self._content)
 
     def size_bytes(self) -> int:
-        """Return the present size."""
         return len(self._content)
 
     def read_at(self, offset: int, size_bytes: int) -> bytes:
@@ -25,7 +23,6 @@ class MemoryFile(BlockFile):
         return bytes(self._content[offset : offset + size_bytes])
 
     def write_at(self, offset: int, data: bytes) -> None:
-        """Write all of `data` at `offset`."""
         if offset > len(self._content):
             self.resize(offset)
         self._content[offset : offset + len(data)] = data
@@ -34,7 +31,6 @@ class MemoryFile(BlockFile):
         """Do nothing: there is no power to lose."""
 
     def resize(self, size_bytes: int) -> None:
-        """Set the size."""
         if size_bytes < len(self._content):
             del self._content[size_bytes:]
         else:

@@ -42,7 +42,6 @@ def problems(db: bolt_store.DB) -> list[str]:
 
 
 def copy_model(model: Model) -> Model:
-    """Return a deep copy."""
     return {
         key: copy_model(value) if isinstance(value, dict) else value for key, value in model.items()
     }

@@ -182,7 +182,6 @@ class Operation(NamedTuple):
 
     @property
     def line(self) -> str:
-        """The change as the peer reads it."""
         words = [self.word, format_path(self.path)]
         match self.word:
             case "put":
@@ -203,23 +202,18 @@ class Script:
         self.operations = list(operations)
 
     def make(self, *path: bytes) -> Self:
-        """Make a bucket, unless it is there."""
         return self._add(Operation("mk", path))
 
     def remove(self, *path: bytes) -> Self:
-        """Delete a bucket."""
         return self._add(Operation("rm", path))
 
     def put(self, path: Path_, key: bytes, value: bytes) -> Self:
-        """Put a key."""
         return self._add(Operation("put", path, key, value))
 
     def delete(self, path: Path_, key: bytes) -> Self:
-        """Delete a key."""
         return self._add(Operation("del", path, key))
 
     def sequence(self, path: Path_, number: int) -> Self:
-        """Set the sequence of a bucket."""
         return self._add(Operation("seq", path, number=number))
 
     def _add(self, operation: Operation) -> Self:
@@ -228,7 +222,6 @@ class Script:
 
     @property
     def lines(self) -> list[str]:
-        """The changes as the peer reads them."""
         return [operation.line for operation in self.operations]
 
 
@@ -283,11 +276,9 @@ class Session:
         self._process = process
 
     def open(self, path: Path) -> None:
-        """Open a file, which locks it."""
         self._ask(f"open {path}")
 
     def close(self) -> None:
-        """Close the file."""
         self._ask("close")
 
     @contextmanager
@@ -370,7 +361,6 @@ class Oracle:
         return [line.removeprefix("F ") for line in done.stdout.decode().splitlines()]
 
     def pages(self, path: Path) -> Shape:
-        """Return the shape of a file."""
         return _parse_shape(self.run("pages", path).splitlines())
 
     # -- writing ----------------------------------------------------------------------------

@@ -16,7 +16,6 @@ class FixedClock:
     moment: datetime
 
     def now(self) -> datetime:
-        """Tell the time."""
         return self.moment
 
 
@@ -40,11 +39,9 @@ class ScriptedRng:
         self._bytes = list(self.bytes_)[::-1]
 
     def token_bytes(self, size_bytes: int) -> bytes:
-        """Give the next text."""
         drawn = self._bytes.pop()
         assert size_bytes == len(drawn)
         return drawn
 
     def randbits(self, count: int) -> int:
-        """Give the next number."""
         return self._bits.pop() & (1 << count) - 1

@@ -70,7 +70,6 @@ class Cli:
     """The program, with a home folder and a ledger of its own."""
 
     def __init__(self, home: Path) -> None:
-        """Make the home folder."""
         home.mkdir()
         self.home = home
         self.ledger = home / "ledger.sqlite"
@@ -242,7 +241,6 @@ class Terminal:
         os.write(self._master, keys.encode())
 
     def send(self, number: signal.Signals) -> None:
-        """Send the program a signal."""
         self._process.send_signal(number)
 
     def hang_up(self) -> int:

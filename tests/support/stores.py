@@ -61,11 +61,9 @@ class SeededRng:
         self._random = Random(seed)
 
     def token_bytes(self, size_bytes: int) -> bytes:
-        """Draw random bytes."""
         return self._random.randbytes(size_bytes)
 
     def randbits(self, count: int) -> int:
-        """Draw a random number."""
         return self._random.getrandbits(count)
 
 
@@ -190,11 +188,9 @@ class YesAudience:
     proposals: list[Proposal] = field(default_factory=list)
 
     def show_plan(self, proposal: Proposal) -> None:
-        """Keep it."""
         self.proposals.append(proposal)
 
     def confirm(self, proposal: Proposal) -> bool:
-        """Say yes."""
         return proposal in self.proposals
 
 
@@ -209,17 +205,14 @@ class ListRecorder:
         """Be ready."""
 
     def note(self, intent: Intent) -> int:
-        """Keep it."""
         self.intents.append(intent)
         return len(self.intents)
 
     def intend(self, intent: Intent, *, txid_before: int | None = None) -> int:  # noqa: ARG002 # of the protocol
-        """Keep it."""
         self.intents.append(intent)
         return len(self.intents)
 
     def conclude(self, intent_id: int, outcome: str, *, txid_after: int | None = None) -> None:  # noqa: ARG002 # of the protocol
-        """Keep it."""
         self.outcomes.append(outcome)
 
 
@@ -231,11 +224,9 @@ class MemoryDestination:
     record_ids: list[str] = field(default_factory=list)
 
     def open(self, room_bytes: int) -> tuple[str, ...]:  # noqa: ARG002 # of the protocol
-        """Be ready."""
         return ()
 
     def deliver(self, secret: Secret, *, record_id: str) -> tuple[str, ...]:
-        """Keep it."""
         self.delivered.append(secret)
         self.record_ids.append(record_id)
         return ()
@@ -341,7 +332,6 @@ def all_keys(path: Path) -> Keys:
 
 
 def keys_of(dump: Dump) -> Keys:
-    """Return all keys of a dump."""
     return {(_only(path), key): value for (path, key), value in dump.plain}
 
 

@@ -79,7 +79,6 @@ class Patient:
         return self.meta(self.newest, "freelist")
 
     def meta(self, slot: int, field: str) -> int:
-        """Return one field of a meta."""
         return self._get(slot * self.page_size_bytes, _META[field])
 
     def header(self, pgid: int, field: str) -> int:
@@ -91,7 +90,6 @@ class Patient:
         return self._get(self._element(pgid, index), self._fields(pgid)[field])
 
     def key(self, pgid: int, index: int) -> bytes:
-        """Return the key of an element."""
         start = self.key_offset(pgid, index)
         return bytes(self.content[start : start + self.element(pgid, index, "ksize")])
 
@@ -104,7 +102,6 @@ class Patient:
         return self.key_offset(pgid, index) + self.element(pgid, index, "ksize")
 
     def children(self, pgid: int) -> list[int]:
-        """Return the children of a branch."""
         return [self.element(pgid, index, "child") for index in range(self.header(pgid, "count"))]
 
     def find(self, pgid: int, key: bytes) -> tuple[int, int]:
@@ -175,22 +172,18 @@ class Patient:
         return bytes(self.content[start : start + self.page_size_bytes])
 
     def set_page(self, pgid: int, data: bytes) -> None:
-        """Replace one page."""
         assert len(data) == self.page_size_bytes
         self.write(pgid * self.page_size_bytes, data)
 
     def truncate(self, size_bytes: int) -> None:
-        """Cut the file."""
         del self.content[size_bytes:]
 
     # -- what the engine says ----------------------------------------------------------------
 
     def open(self, *, write: bool = False) -> bolt_store.DB:
-        """Open the file as it is now."""
         return bolt_store.open_file(MemoryFile(bytes(self.content)), write=write)
 
     def findings(self) -> list[bolt_store.Finding]:
-        """Return what the check finds."""
         with self.open() as db:
             return list(db.check())
 

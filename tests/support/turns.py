@@ -74,7 +74,6 @@ class RandomScripts:
         self._keys = [self._long_key(number) for number in range(self.KEY_COUNT)]
 
     def next(self) -> Script:
-        """Return the next transaction."""
         script = Script()
         if self.random.random() < 0.06:
             self._is_tide_rising = not self._is_tide_rising

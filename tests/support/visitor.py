@@ -123,21 +123,17 @@ class PageReply:
 
     @property
     def links(self) -> list[str]:
-        """Where its links lead."""
         return self._read().links
 
     @property
     def ids(self) -> list[str]:
-        """The IDs of its elements."""
         return self._read().ids
 
     @property
     def forms(self) -> list[PageForm]:
-        """Its forms."""
         return self._read().forms
 
     def form(self, action: str) -> PageForm:
-        """The form that goes to a path."""
         return next(one for one in self.forms if one.action == action)
 
 
@@ -162,7 +158,6 @@ class Visitor:
         fields: Fields | None = None,
         headers: Mapping[str, str] | None = None,
     ) -> PageReply:
-        """Send one request."""
         connection = http.client.HTTPConnection("127.0.0.1", self._served.port, timeout=PATIENCE_S)
         sent = dict(headers or {})
         if self.cookie:
@@ -188,7 +183,6 @@ class Visitor:
         return self.ask("GET", path.partition("#")[0])
 
     def enter(self, key: str) -> PageReply:
-        """Type the console key."""
         return self.fill("/console", "/console", {"key": key})
 
     def sign_in(self, username: str, password: str) -> PageReply:

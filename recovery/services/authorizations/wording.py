@@ -42,7 +42,6 @@ def _rank(action: str) -> int:
 
 
 def _what(store: MetaTx, kind: str, record_id: Id | None, org_id: Id | None) -> str:
-    """Name what a permission is about."""
     where = " of the server" if org_id is None else f" of {_organization(store, org_id)}"
     if record_id is None:
         return f"all {kind}{where}"

@@ -106,7 +106,6 @@ def back_up(
 def _target(
     real_path: Path, destination: Path | None, *, is_compressed: bool, moment: datetime
 ) -> Path:
-    """Choose the name of the copy."""
     if destination is not None and not os.path.isdir(destination):  # noqa: PTH112 # never raises
         return destination.absolute()
     folder = real_path.parent if destination is None else destination.absolute()

@@ -34,13 +34,10 @@ def put(bucket: str, key: str, value: str) -> Callable[[MetaTx, MadeStore], None
 
 
 def delete(bucket: str, key: str) -> Callable[[MetaTx, MadeStore], None]:
-    """Delete a key."""
     return lambda tx, store: tx.table(bucket).delete(_filled(key, store).encode())
 
 
 def replace(bucket: str, key: str, old: str, new: str) -> Callable[[MetaTx, MadeStore], None]:
-    """Replace a part of a value."""
-
     def change(tx: MetaTx, store: MadeStore) -> None:
         table, where = tx.table(bucket), _filled(key, store).encode()
         value = table.get(where)

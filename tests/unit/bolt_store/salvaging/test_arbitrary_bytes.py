@@ -52,7 +52,6 @@ def buckets(roots: Iterable[int]) -> bytes:
 
 
 def children(pgids: Iterable[int]) -> bytes:
-    """Return the elements of a branch."""
     pgids = list(pgids)
     table, data = b"", b""
     for index, child in enumerate(pgids):

@@ -176,7 +176,6 @@ def test_every_module_of_commands_is_in_the_table_and_named_as_its_words() -> No
 
 
 def name_of(words: str) -> str:
-    """The name of a command in its module."""
     return words.rsplit(maxsplit=1)[-1].replace("-", "_").upper()
 
 

@@ -17,7 +17,6 @@ class Screen(io.StringIO):
     """A terminal on which a test waits for something to be drawn."""
 
     def wait_for(self, text: str) -> None:
-        """Return when it is there."""
         ends_at = time.monotonic() + 30
         while text not in self.getvalue():
             assert time.monotonic() < ends_at, self.getvalue()

@@ -27,7 +27,6 @@ def start(
     root: str = "/",
     holds: Path | None = None,
 ) -> None:
-    """Put a process into the table."""
     folder = system.at(f"/proc/{pid}")
     (folder / "fd").mkdir(parents=True)
     (folder / "fdinfo").mkdir()

@@ -20,7 +20,6 @@ TWO = b"0000000000000002"
 
 @contextmanager
 def reading(path: Path) -> Iterator[MetaTx]:
-    """Give the records of a store."""
     with MetaStore.open(path, write=False) as store, store.view() as tx:
         yield tx
 

@@ -193,6 +193,13 @@ def test_the_words_for_programs_stay() -> None:
     assert [one.value for one in Answer] == words
 
 
+def test_what_a_sign_in_that_works_hides_is_told_to_a_person() -> None:
+    behind = "so a sign-in is answered with 204, and all that follows with"
+    assert Obstacle.INACTIVE.told == f"it is inactive, {behind} 403"
+    assert Obstacle.SESSION_FAILS.told == f"{Obstacle.SESSION_FAILS}, {behind} 401"
+    assert Obstacle.NO_ROLE.told == Obstacle.NO_ROLE
+
+
 @pytest.mark.parametrize("hashing", [True, None])
 def test_a_server_that_hashes_says_why_it_does_not_start(hashing: bool | None) -> None:  # noqa: FBT001 # a column
     without_org = judged({"orgID": None}, user=somebody(), server_hashes=hashing).reason

@@ -156,7 +156,6 @@ class Big:
         self.number = number
 
     def plan(self, store: MetaTx) -> Plan:
-        """Plan it."""
         key, value = b"key %d" % self.number, bytes(60_000)
         assert store.table("secretsv1").get(key) is None
         return Plan(

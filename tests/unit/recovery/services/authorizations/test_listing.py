@@ -286,7 +286,6 @@ def test_undecodable_users_organizations_and_mappings_are_named(made: MadeStore)
 
 
 def problems(listing: Listing[Row]) -> set[tuple[str, str | None]]:
-    """Return where the problems of a listing are."""
     found: list[Problem] = listing.problems
     return {(one.bucket, one.id) for one in found}
 

@@ -89,13 +89,11 @@ def mint(
 
 
 def plan(path: Path, wanted: CreateAuthorization) -> Plan:
-    """Return what would be done."""
     with MetaStore.open(path, write=False) as store, store.view() as tx:
         return wanted.plan(tx)
 
 
 def refusal(path: Path, wanted: CreateAuthorization) -> RecoveryError:
-    """Return the error of a plan."""
     with pytest.raises(RecoveryError) as caught:
         plan(path, wanted)
     return caught.value
@@ -369,7 +367,6 @@ class StuckRng(SeededRng):
     """Always gives the same bytes."""
 
     def token_bytes(self, size_bytes: int) -> bytes:
-        """Give them."""
         return b"x" * size_bytes
 
 
@@ -444,7 +441,6 @@ def index_key(tx: MetaTx) -> bytes:
 
 
 def replace_text(tx: MetaTx, key: bytes, old: bytes, new: bytes) -> None:
-    """Change the text of a record."""
     document = tx.table("authorizationsv1").get(key)
     assert document is not None
     tx.table("authorizationsv1").put(key, document.replace(old, new))

@@ -111,11 +111,9 @@ class Idle:
 
     @property
     def operation(self) -> str:
-        """The command."""
         return self._planner.operation
 
     def plan(self, store: MetaTx) -> Plan:
-        """Plan as the real one."""
         plan = self._planner.plan(store)
         assert plan.is_needed
         return replace(plan, apply=lambda _: None)

@@ -104,7 +104,6 @@ class Witness:
     rule: BackupRule = field(default_factory=lambda: BackupEachChange(FixedClock(CHANGED_AT)))
 
     def note(self, event: str) -> None:
-        """Write an event down."""
         self.events.append(event)
         self.looks(event)
         if event in self.fails:
@@ -114,11 +113,9 @@ class Witness:
 
     @property
     def operation(self) -> str:
-        """The command."""
         return "test set"
 
     def plan(self, store: MetaTx) -> Plan:
-        """Plan to set one key."""
         assert store.table("idsv1").get(KEY) == BEFORE
         return Plan(
             operation=self.operation,
@@ -133,12 +130,10 @@ class Witness:
         )
 
     def apply(self, tx: MetaTx) -> None:
-        """Set it."""
         tx.table("idsv1").put(KEY, self.content)
         self.note("apply")
 
     def verify(self, tx: MetaTx) -> str | None:
-        """Look."""
         is_ahead = self.events[-1] == "apply"
         self.note("foresee" if is_ahead else "verify")
         assert tx.table("idsv1").get(KEY) == self.content
@@ -147,12 +142,10 @@ class Witness:
     # -- the audience
 
     def show_plan(self, proposal: Proposal) -> None:
-        """Be shown."""
         self.proposals.append(proposal)
         self.note("show")
 
     def confirm(self, proposal: Proposal) -> bool:
-        """Answer."""
         assert proposal is self.proposals[-1]
         self.note("confirm")
         return self.answer
@@ -160,19 +153,16 @@ class Witness:
     # -- the recorder
 
     def prepare(self, intent: Intent) -> None:
-        """Be ready."""
         assert intent.record_ids == (RECORD_ID,)
         self.note("prepare")
 
     def intend(self, intent: Intent, *, txid_before: int | None = None) -> int:
-        """Write down."""
         assert txid_before == TXID
         self.intents.append(intent)
         self.note("intend")
         return 77
 
     def conclude(self, intent_id: int, outcome: str, *, txid_after: int | None = None) -> None:
-        """Write down."""
         assert intent_id == 77
         assert txid_after == {"done": TXID + 1, "unchanged": TXID}.get(outcome, txid_after)
         self.note(f"conclude {outcome}")
@@ -180,20 +170,17 @@ class Witness:
     # -- the destination
 
     def open(self, room_bytes: int) -> tuple[str, ...]:
-        """Be ready."""
         assert room_bytes == len(SECRET) + 1
         self.note("open")
         return self.opened_with
 
     def deliver(self, secret: Secret, *, record_id: str) -> tuple[str, ...]:
-        """Take it."""
         assert record_id == RECORD_ID
         self.note("deliver")
         self.delivered.append(secret.reveal())
         return ()
 
     def discard(self) -> None:
-        """Forget it."""
         self.note("discard")
 
     @contextmanager
@@ -204,7 +191,6 @@ class Witness:
         self.note("unshield")
 
     def run(self, manner: Manner | None = None, *, has_destination: bool = True) -> Outcome:
-        """Run the whole sequence."""
         return run_change(
             self.path,
             self,
@@ -219,7 +205,6 @@ class Witness:
         )
 
     def fail(self, manner: Manner | None = None) -> RecoveryError:
-        """Run it and return the error."""
         with pytest.raises(RecoveryError) as caught:
             self.run(manner)
         return caught.value
@@ -238,7 +223,6 @@ def beside(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def value(path: Path) -> bytes | None:
-    """Return what the change is about."""
     with MetaStore.open(path, write=False) as store, store.view() as tx:
         return tx.table("idsv1").get(KEY)
 
@@ -249,7 +233,6 @@ def names(witness: Witness) -> list[str]:
 
 
 def backup_of(witness: Witness) -> Path:
-    """Return where the backup is."""
     return witness.path.with_name(BACKUP_NAME)
 
 
@@ -399,7 +382,6 @@ class AsWanted(Witness):
     """Has nothing to do."""
 
     def plan(self, store: MetaTx) -> Plan:  # noqa: ARG002 # of the protocol
-        """Plan nothing."""
         return Plan.nothing("test set", "it is as wanted", facts={}, record_ids=(RECORD_ID,))
 
 
@@ -492,11 +474,9 @@ class WritesNothing(Witness):
     """Finds that there is nothing to write only when it comes to it."""
 
     def apply(self, tx: MetaTx) -> None:  # noqa: ARG002 # of the protocol
-        """Write nothing."""
         self.note("apply")
 
     def conclude(self, intent_id: int, outcome: str, *, txid_after: int | None = None) -> None:
-        """Write down."""
         assert (intent_id, outcome, txid_after) == (77, "done", TXID)
 
 
@@ -937,7 +917,6 @@ class Refuses(Witness):
     """Finds something in the store that keeps it from planning."""
 
     def plan(self, store: MetaTx) -> Plan:  # noqa: ARG002 # of the protocol
-        """Refuse."""
         raise RefusedError(reason="there is no such user", hint="name another")
 
 

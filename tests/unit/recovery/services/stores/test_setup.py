@@ -143,7 +143,6 @@ class FullDestination(MemoryDestination):
     """Takes no token."""
 
     def deliver(self, secret: Secret, *, record_id: str) -> tuple[str, ...]:
-        """Fail."""
         assert secret is not None
         raise DeliveryError(authorization_id=record_id, problem="it is full", hint="try again")
 
@@ -166,7 +165,6 @@ class InterruptedRecorder(ListRecorder):
     """Is interrupted by Ctrl-C while it writes down that the store was made."""
 
     def conclude(self, intent_id: int, outcome: str, *, txid_after: int | None = None) -> None:
-        """Be interrupted once."""
         if outcome == "done" and not self.outcomes:
             self.outcomes.append("interrupted")
             raise KeyboardInterrupt

@@ -138,8 +138,6 @@ def test_a_store_whose_catalogue_is_lost_or_odd_gets_no_bucket(
 
 
 def new_bucket(org_id: Id) -> Writer:
-    """Return what writes a bucket."""
-
     def write(tx: MetaTx) -> None:
         write_bucket(tx, WISH, org_id=org_id, ids=ids(), now=NOW)
 
