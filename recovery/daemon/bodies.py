@@ -8,16 +8,17 @@ right type; the last counts, and objects are laid over one another. null leaves 
 unset where the server keeps a pointer to it. Unknown names are ignored, and only the first value of
 the body is read. Of several faults the one is told of that ends Go's decoder, else the first in the
 body. A `BodyError` says what Go's decoder says where a client may look at it, and nothing that was
-sent beyond one character and the names of types.
+sent beyond one character, the names of types, and what should be a time.
 
-Source: Go encoding/json decode.go (unmarshal, saveError, literalStore, array), stream.go; InfluxDB
-v2.9.1 kit/platform/id.go (UnmarshalText); spec admin-daemon 1.2.
+Source: Go encoding/json decode.go (unmarshal, saveError, literalStore, array), stream.go,
+time/format.go (parse, quote); InfluxDB v2.9.1 kit/platform/id.go (UnmarshalText); spec admin-daemon
+1.2.
 """
 
 import json
 import re
 from collections.abc import Callable, Iterable, Mapping
-from typing import Final, NamedTuple, NoReturn, TypeVar
+from typing import Any, Final, NamedTuple, NoReturn, TypeVar
 
 from recovery.daemon.request import id_fault
 from recovery.model.gojson import fold, is_time
@@ -30,6 +31,27 @@ _SPACE: Final = re.compile(r"[ \t\r\n]*")
 _SURROGATE: Final = re.compile("[\ud800-\udfff]")
 _INTEGER: Final = re.compile(r"-?[0-9]+\Z")
 _INT64: Final = 1 << 63
+_LAYOUT: Final = "2006-01-02T15:04:05Z07:00"
+_PARTS_OF_TIME: Final[tuple[Any, ...]] = (
+    ("2006", "[0-9]{4}"),
+    ("-", "-"),
+    ("01", "([0-9]{2})", ("month", 1, 12)),
+    ("-", "-"),
+    ("02", "[0-9]{2}"),
+    ("T", "T"),
+    ("15", "([0-9]{1,2})", ("hour", 0, 23)),
+    (":", ":"),
+    ("04", "([0-9]{2})", ("minute", 0, 59)),
+    (":", ":"),
+    ("05", "([0-9]{2})(?:[.,][0-9]+)?", ("second", 0, 59)),
+    (
+        "Z07:00",
+        "Z|[+-]([0-9]{2}):([0-9]{2})",
+        ("time zone offset hour", 0, 24),
+        ("time zone offset minute", 0, 60),
+    ),
+)
+"""Each part of `_LAYOUT`, what it takes, and in which range the numbers must be."""
 
 
 class BodyError(ValueError):
@@ -258,8 +280,30 @@ def _as_moment(value: object, name: str) -> str:
         raise BodyError("Time.UnmarshalJSON: input is not a JSON string")
     text = _as_text(value, name)
     if not is_time(text):
-        raise BodyError("json: cannot unmarshal string into Go value of type time.Time")
+        raise BodyError(f"parsing time {_quoted(text)}{_fault_of_time(text)}")
     return text
+
+
+def _fault_of_time(text: str) -> str:
+    """Say what Go says of a text that is no time: the first part that it cannot read."""
+    for part, pattern, *ranges in _PARTS_OF_TIME:
+        found = re.match(pattern, text)
+        if found is None:
+            return f" as {_quoted(_LAYOUT)}: cannot parse {_quoted(text)} as {_quoted(part)}"
+        for number, (name, least, most) in zip(found.groups(default="0"), ranges, strict=True):
+            if not least <= int(number) <= most:
+                return f": {name} out of range"
+        text = text[found.end() :]
+    return f": extra text: {_quoted(text)}" if text else ": day out of range"
+
+
+def _quoted(text: str) -> str:
+    """Quote a text as Go's package time does."""
+    escaped = re.sub(r'["\\]', r"\\\g<0>", text)
+    hexed = re.sub(
+        "[^ -\x7f]", lambda one: "".join(rf"\x{byte:02x}" for byte in one[0].encode()), escaped
+    )
+    return f'"{hexed}"'
 
 
 def _as_integer(value: object, name: str) -> int:

@@ -10,6 +10,7 @@ tenant/http_server_*.go, authorization/http_server.go, v1/authorization/http_ser
 admin-daemon 1.3, 1.5 and 1.13.
 """
 
+import re
 from collections.abc import Callable, Mapping
 from typing import Final, NamedTuple
 
@@ -143,7 +144,10 @@ NOT_SERVED: Final = ApiError(
 _OF_SECRETS: Final = frozenset({"GET", "PATCH", "POST", "DELETE"})
 _MOUNTED: Final = (f"{_RESOURCES}/", f"{_FLAGS}/", "/health/", "/ready/")
 """What answers on every path below it."""
-_ONE_SLASH: Final = (f"{API}/", "/password/", "/permissions/")
+_ONE_SLASH: Final = re.compile(
+    rf"(?:{API}|/password|/permissions|/(?:members|owners)/[^/]+)/\Z", re.DOTALL
+)
+_NAMED_PASSWORD: Final = f"{_USERS}/password//"
 _OF_API: Final = (API, "/private/", "/v1")
 _V1_DATA: Final = frozenset({"/write", "/query"})
 
@@ -181,11 +185,12 @@ def find_route(method: str, path: str) -> Found:
     Returns:
         The function, or why there is none.
     """
-    found = _PATHS.find(method, _without_slashes(path))
+    bare = _without_slashes(path)
+    found = _PATHS.find(method, bare)
     if found.target is not None:
         handler, is_light = found.target
         return Found(handler, found.parts, is_known=True, is_light=is_light)
-    steps = path.split("/")[1:]
+    steps = bare.split("/")[1:]
     served = path in _V1_DATA or _is_elsewhere(method, steps)
     is_known = served is False or (served is None and found.is_known)
     parts, gate = _gate(steps, is_known=is_known)
@@ -210,14 +215,18 @@ def _gate(
 
 
 def _without_slashes(path: str) -> str:
-    """Take away what slashes a server takes at the end: two, one behind some, none at ping."""
+    """Take away what slashes a server takes at the end: two, one behind some, three at labels."""
     for mounted in _MOUNTED:
         if path.startswith(mounted):
             return mounted[:-1]
+    if path == _NAMED_PASSWORD:
+        return f"{_USERS}/{{id}}"  # taken for an ID there, and it is none
     bare = path.removesuffix("/")
+    if bare.endswith("/labels//"):
+        return bare[:-2]
     if bare.removesuffix("/") == "/ping":
         return path
-    return bare if bare.endswith(_ONE_SLASH) else bare.removesuffix("/")
+    return bare if _ONE_SLASH.search(bare) else bare.removesuffix("/")
 
 
 def _is_elsewhere(method: str, parts: list[str]) -> bool | None:
@@ -227,9 +236,9 @@ def _is_elsewhere(method: str, parts: list[str]) -> bool | None:
             return True
         case ["api", "v2", "orgs", _, "secrets", *_]:
             return method in _OF_SECRETS
-        case ["api", "v2", "buckets", _, "members" | "owners" | "labels", one, *end] if one:
-            return None if any(end) else method == "DELETE"
-        case ["api", "v2", "buckets", _, "members" | "owners" | "labels", *rest] if not any(rest):
+        case ["api", "v2", "buckets", _, "members" | "owners" | "labels", one] if one:
+            return method == "DELETE"
+        case ["api", "v2", "buckets", _, "members" | "owners" | "labels"]:
             return True if method == "POST" else None
         case _:
             return None

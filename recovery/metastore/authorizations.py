@@ -307,7 +307,7 @@ class LegacyAuthorizations(Records[Authorization]):
 
     def indexed_id(self, username: str) -> Id | None:
         """Look a 1.x user name up in the index, as a log-in does."""
-        found = self._index.get(username.encode())
+        found = self._index.get(username.encode("utf-8", "surrogateescape"))
         return parse_id(found) if found else None
 
     def leads_home(self, authorization: Authorization) -> bool:

@@ -20,7 +20,7 @@ T = TypeVar("T")
 LIMIT_DEFAULT: Final = 20
 LIMIT_MAX: Final = 100
 ID_MAX: Final = "f" * 16
-_NUMBER: Final = re.compile(r"[+-]?[0-9]{1,19}\Z")
+_NUMBER: Final = re.compile(r"[+-]?0*[0-9]{1,19}\Z")
 _BOOLEANS: Final = {
     **dict.fromkeys(("1", "t", "T", "true", "TRUE", "True"), True),
     **dict.fromkeys(("0", "f", "F", "false", "FALSE", "False"), False),

@@ -84,12 +84,12 @@ def create(call: Call) -> Answer:
 
     name, user_id, status, oauth_id = call.body(read, "internal error")
     call.rights.require("create user")
-    require_known_status(status or ACTIVE)
     _require_free(call, name)
     if user_id is not None and call.tx.users.has_id(user_id):
         raise ApiError("conflict", f"user with ID {user_id} already exists")
     if not name:
         raise NO_KEY
+    require_known_status(status or ACTIVE)  # servers store any
     made = call.change(
         AddUser(
             name=name,
