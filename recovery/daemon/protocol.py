@@ -161,7 +161,10 @@ class Connection(H11Protocol):
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override] # as uvicorn's
         """Look who it is, and begin to wait for a request."""
         opened: socket.socket = transport.get_extra_info("socket")
-        is_full = len(self.connections) >= CONNECTIONS_MAX
+        others = cast("set[Connection]", self.connections)
+        if opened.family == socket.AF_UNIX:  # who may use it is not kept out by who may not
+            others = {one for one in others if one.port is None}
+        is_full = len(others) >= CONNECTIONS_MAX
         super().connection_made(transport)
         if opened.family == socket.AF_UNIX:
             self.peer = peer_of(opened)

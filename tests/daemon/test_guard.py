@@ -10,6 +10,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Iterator
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Final
 
@@ -408,6 +409,15 @@ def test_65_connections_are_one_too_many(served: Served, on_socket: Path) -> Non
             opened.close()
     time.sleep(0.1)
     assert status(talk(served.port, GET + HOST + CLOSE + b"\r\n")) == 200
+
+
+def test_who_fills_the_port_keeps_nobody_from_the_socket(served: Served, on_socket: Path) -> None:
+    with ExitStack() as held:
+        for _ in range(64):
+            held.enter_context(socket.create_connection(("127.0.0.1", served.port)))
+        assert status(talk(served.port, GET + HOST + b"\r\n")) == 503
+        assert status(talk(on_socket, GET + HOST + CLOSE + b"\r\n")) == 200
+    time.sleep(0.1)
 
 
 @pytest.mark.parametrize("count", [60, pytest.param(40_000, marks=pytest.mark.slow)])
