@@ -4,10 +4,9 @@ Lives here: /api/v2/buckets. Must not live here: their members (`recovery.daemon
 
 Source: InfluxDB v2.9.1 tenant/http_server_bucket.go, tenant/middleware_bucket_auth.go,
 tenant/service_bucket.go, tenant/storage_bucket.go (ListBuckets, listBucketsByOrg), paging.go
-(NewPagingLinks); spec admin-daemon 1.11.
+(NewPagingLinks); Go strconv/quote.go; spec admin-daemon 1.11.
 """
 
-import json
 from http import HTTPStatus
 from typing import Final, NamedTuple
 from urllib.parse import quote_plus
@@ -44,6 +43,8 @@ OLD_SHARDS: Final = ApiError(
     "shard-group duration must also be updated to be smaller than new retention duration",
 )
 _SECOND_NS: Final = 1_000_000_000
+_ESCAPES: Final = dict(zip('"\\\a\b\f\n\r\t\v', (rf"\{one}" for one in '"\\abfnrtv'), strict=True))
+_SHORT_MAX: Final = 0xFFFF
 
 
 def list_all(call: Call) -> Answer:
@@ -75,8 +76,18 @@ def _found(call: Call, page: Page) -> list[Bucket]:
         return _of_organization(call, org_id, page)
     found = call.tx.buckets.indexed_id(org_id, name)
     if found is None:
-        raise ApiError("not found", f"bucket {json.dumps(name, ensure_ascii=False)} not found")
+        raise ApiError("not found", f'bucket "{"".join(map(_quoted, name))}" not found')
     return [NOT_FOUND.unless(call.tx.buckets.get(found))]
+
+
+def _quoted(character: str) -> str:
+    """Write a character as Go's %q does."""
+    if character in _ESCAPES or character.isprintable():
+        return _ESCAPES.get(character, character)
+    encoded, number = character.encode("utf-8", "surrogateescape"), ord(character)
+    if len(encoded) == 1:  # of ASCII, or no text
+        return f"\\x{encoded.hex()}"
+    return f"\\u{number:04x}" if number <= _SHORT_MAX else f"\\U{number:08x}"
 
 
 def _of_organization(call: Call, org_id: Id, page: Page) -> list[Bucket]:
