@@ -87,14 +87,14 @@ def test_what_clients_may_ask_besides_is_answered_as_the_server_answers_it(
     assert oracle.check(store) == []
 
 
-@pytest.mark.parametrize("number", range(12))
+@pytest.mark.parametrize("number", range(13))
 def test_their_siblings_are_answered_as_the_server_answers_them(
     tmp_path: Path, oracle: Oracle, number: int
 ) -> None:
     """Rights, sessions, IDs of other kinds, lives of records, pages, fields, heads, methods, times.
 
-    The last two ask for parts of what is not there, and send bodies with several faults. Each
-    begins with a set-up of its own.
+    The last three ask for parts of what is not there, send bodies with several faults, and put too
+    many slashes, digits and odd bytes where there should be none. Each has a set-up of its own.
     """
     played = list(steps("siblings"))
     begins = [at for at, step in enumerate(played) if step["name"] == "set up"]
