@@ -34,7 +34,7 @@ from bolt_store.codec.leaf import (
     decode_leaf_keys,
     leaf_element_count,
     leaf_room_bytes,
-    sole_key,
+    sole_place,
 )
 from bolt_store.errors import FormatError, PageError
 from bolt_store.file.pager import Pager, Snapshot
@@ -365,8 +365,13 @@ class Check:
                 start = (child - first) * size
                 if not 0 <= start < len(block):
                     first, start, block = child, 0, self._snapshot.block(branch.children, index)
-                sole = sole_key(block, start, size, pgid=child)
-                if sole == key and (end_key is None or key < end_key) and not self.pages[child]:
+                place = sole_place(block, start, size, pgid=child)
+                if (
+                    place is not None
+                    and block[place[0] : place[1]] == key
+                    and (end_key is None or key < end_key)
+                    and not self.pages[child]
+                ):
                     self.pages[child] = REACHABLE
                     continue
                 if self._is_plain_leaf(child, key, end_key):

@@ -165,15 +165,18 @@ def _ends_of_sole(page: bytes, pgid: int | None) -> tuple[int, int] | None:
     return end - value_size, end
 
 
-def sole_key(block: bytes, start: int, page_size_bytes: int, *, pgid: int) -> bytes | None:
-    """Find the key of a sound, plain and packed element that is alone on one page of a block.
+def sole_place(
+    block: bytes, start: int, page_size_bytes: int, *, pgid: int
+) -> tuple[int, int, int] | None:
+    """Find a sound, plain and packed element that is alone on one page of a block.
 
     Args:
         block: Pages as they lie in the file.
         start: Where the page starts in it; the block may end there.
 
     Returns:
-        The key; None on another page, be it sound or not, and where the run has more than one.
+        Where its key starts in the block, and where key and value end; None on another page, be it
+        sound or not, and where the run has more than one.
     """
     if len(block) < start + page_size_bytes:
         return None
@@ -191,7 +194,8 @@ def sole_key(block: bytes, start: int, page_size_bytes: int, *, pgid: int) -> by
         or found != pgid
     ):
         return None
-    return block[start + _SOLE_KEY : start + _SOLE_KEY + key_size]
+    key = start + _SOLE_KEY
+    return key, key + key_size, key + key_size + value_size
 
 
 class _Alike(NamedTuple):

@@ -173,11 +173,11 @@ class Snapshot:
             return page + self._overflow(pgid, overflow)
         return page
 
-    def block(self, pgids: Sequence[int], index: int) -> bytes:
+    def block(self, pgids: Sequence[object], index: int) -> bytes:
         """Read a page and those behind it, as far as they come in this order; look at none of them.
 
         Args:
-            pgids: Pages that are wanted one after the other.
+            pgids: Pages that are wanted one after the other; whatever is no page ends the block.
             index: Which of them is wanted now.
 
         Returns:
@@ -187,13 +187,15 @@ class Snapshot:
             OSError: They cannot be read.
         """
         first = pgids[index]
-        end = first
-        for pgid in pgids[index : index + max(1, BLOCK_BYTES_MAX // self.page_size_bytes)]:
-            if pgid != end or not META_PAGE_COUNT <= pgid < self.page_count:
+        if not isinstance(first, int) or not META_PAGE_COUNT <= first < self.page_count:
+            return b""
+        end = first + 1
+        for pgid in pgids[index + 1 : index + BLOCK_BYTES_MAX // self.page_size_bytes]:
+            if pgid != end or end >= self.page_count:
                 break
             end += 1
         size = self.page_size_bytes
-        return self._file.read_at(first * size, (end - first) * size) if end > first else b""
+        return self._file.read_at(first * size, (end - first) * size)
 
     def _overflow(self, pgid: int, overflow: int) -> bytes:
         """Read the rest of a run, once it is known to lie inside of the file."""

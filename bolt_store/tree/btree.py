@@ -155,7 +155,7 @@ class BTree:
         Raises:
             FormatError: A page is damaged, or the tree has more empty leaves than the file pages.
         """
-        way: list[Iterator[Child]] = [iter((self.root,))]
+        way: list[Iterator[Child | Leaf]] = [iter((self.root,))]
         decode = self._pages.decode
         is_seeking = True
         empty_count = 0
@@ -169,7 +169,7 @@ class BTree:
                 if len(way) > TREE_DEPTH_MAX:
                     raise CycleError(pgid=0)
                 first = child_index(node.keys, low) if is_seeking else 0
-                way.append(iter(node.children[first:]))
+                way.append(self._pages.ahead(node.children[first:]))
                 continue
             is_seeking = False
             if not node.keys:

@@ -8,12 +8,15 @@ five times as long, and pays from the second look-up on. A walk keeps no leaf: t
 it slower.
 """
 
-from typing import Final
+from collections.abc import Iterator, Sequence
+from typing import Final, TypeVar
 
 from bolt_store.codec.branch import Branch, decode_branch
 from bolt_store.codec.layout import BRANCH_FLAG
-from bolt_store.codec.leaf import Leaf, decode_leaf
+from bolt_store.codec.leaf import Leaf, decode_leaf, sole_place
 from bolt_store.file.pager import Snapshot
+
+ChildT = TypeVar("ChildT")
 
 REACHABLE: Final = 1
 FREE: Final = 2
@@ -83,6 +86,28 @@ class Pages:
         if page[8] == BRANCH_FLAG:
             return self._keep_branch(pgid, page)
         return decode_leaf(page, pgid=pgid)
+
+    def ahead(self, children: Sequence[ChildT]) -> Iterator[ChildT | Leaf]:
+        """Give the children of a branch for a walk, decoded where that is quickly done.
+
+        Of large records each has a leaf for itself, and these are read in blocks. Whoever walks no
+        further than one leaf reads no more than that.
+
+        Raises:
+            OSError: A page cannot be read.
+        """
+        block, first, size = b"", 0, self.page_size_bytes
+        for index, child in enumerate(children):
+            if index and isinstance(child, int):
+                start = (child - first) * size
+                if not 0 <= start < len(block):
+                    first, start, block = child, 0, self.snapshot.block(children, index)
+                place = sole_place(block, start, size, pgid=child)
+                if place is not None:
+                    key, value, end = place
+                    yield Leaf([0], [block[key:value]], [block[value:end]])
+                    continue
+            yield child
 
     def run_length(self, pgid: int) -> int:
         """Return the number of pages of the run that starts at `pgid`."""

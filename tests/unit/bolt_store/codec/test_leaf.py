@@ -15,7 +15,7 @@ from bolt_store.codec.leaf import (
     find_in_leaf,
     leaf_element_count,
     leaf_size_bytes,
-    sole_key,
+    sole_place,
 )
 from bolt_store.errors import InvariantError, PageError
 
@@ -262,15 +262,19 @@ def test_one_changed_byte_among_elements_of_one_size_is_read_as_it_stands(count:
         assert alone[0] == leaf.keys
 
 
-def test_the_key_of_a_lone_element_is_found_only_where_all_of_its_page_is_sound() -> None:
+def test_a_lone_element_is_found_only_where_all_of_its_page_is_sound() -> None:
     page = encode_leaf(Leaf([0], [b"key"], [b"value"]), pgid=6, page_size_bytes=512)
-    assert sole_key(page * 2, 512, 512, pgid=6) == b"key"
-    assert sole_key(page * 2, 513, 512, pgid=6) is None
+    assert sole_place(page * 2, 512, 512, pgid=6) == (544, 547, 552)
+    assert sole_place(page * 2, 513, 512, pgid=6) is None
     for bit in range(8 * 40):
         changed = bytearray(page)
         changed[bit // 8] ^= 1 << bit % 8
-        found = attempt(decode_leaf_keys, bytes(changed))
-        is_run = changed[12:16] != bytes(4)
-        is_lone = not isinstance(found, str) and len(found[0]) == 1 and found[1:] == (False, True)
-        expected = found[0][0] if is_lone and not is_run else None
-        assert sole_key(b"." + bytes(changed), 1, 512, pgid=6) == expected, bit
+        block = b"." + bytes(changed)
+        found, place = attempt(decode_leaf, block[1:]), sole_place(block, 1, 512, pgid=6)
+        if isinstance(found, str) or found.flags != [0] or changed[12:16] != bytes(4):
+            assert place is None, bit
+        elif place is None:
+            assert not decode_leaf_keys(block[1:], pgid=6)[2], bit
+        else:
+            assert [block[place[0] : place[1]]] == found.keys
+            assert [block[place[1] : place[2]]] == found.values

@@ -5,11 +5,12 @@ from functools import partial
 import pytest
 
 from bolt_store.codec.branch import Branch
-from bolt_store.codec.leaf import Leaf
+from bolt_store.codec.leaf import Leaf, encode_leaf
 from bolt_store.errors import PageError
 from bolt_store.file.pager import Pager
 from bolt_store.tree import pages as module
 from bolt_store.tree.btree import BTree
+from bolt_store.tree.node import LeafNode
 from bolt_store.tree.pages import Pages
 from bolt_store.tree.values import Values
 from tests.support.bolt_files import sample
@@ -115,3 +116,24 @@ def test_the_number_of_branches_kept_is_bounded(monkeypatch: pytest.MonkeyPatch)
     assert pages.decode(branches[0]) is not first
     leaves = [pgid for pgid in patient.tree_pages() if patient.header(pgid, "flags") == LEAF]
     assert all(isinstance(pages.decode(pgid), Leaf) for pgid in leaves)
+
+
+def test_leaves_of_one_record_are_decoded_ahead_and_all_else_is_given_as_it_is() -> None:
+    patient = sample()
+    root, high = patient.bucket_root(b"tree"), patient.meta(patient.newest, "high")
+    lone, damaged, size = high, high + 1, patient.page_size_bytes
+    for pgid in (lone, damaged):
+        page = encode_leaf(Leaf([0], [b"key"], [b"value"]), pgid=pgid, page_size_bytes=size)
+        patient.content[pgid * size : (pgid + 1) * size] = page
+    patient.set_element(damaged, 0, flags=2)
+    patient.set_meta(patient.newest, high=high + 2)
+    pages, node = pages_of(patient), LeafNode([], [], [])
+    given = [lone, lone, damaged, root, a_leaf(patient), node, high + 2, lone]
+    found = list(pages.ahead(given))
+    decoded = [place for place, one in enumerate(found) if isinstance(one, Leaf)]
+    assert decoded == [1, 7]
+    for place, one in enumerate(found):
+        if isinstance(one, Leaf):
+            assert (one.flags, one.keys, one.values) == ([0], [b"key"], [b"value"])
+        else:
+            assert one is given[place]
