@@ -49,9 +49,6 @@ class LeftoverLeaf(NamedTuple):
 def leftover_leaves(db: DB) -> Iterator[LeftoverLeaf]:
     """Read every leaf page that the newest state does not use.
 
-    Args:
-        db: An open file.
-
     Yields:
         By page; of a damaged one, or one whose end has been written over, what is sound.
 

@@ -130,7 +130,6 @@ class DBStats:
 
     Attributes:
         page_count: Pages below the high water mark, the metas included.
-        free_page_count: Pages in the freelist.
         unreachable_page_count: Pages neither used nor listed.
         freelist_page_count: Pages of the freelist itself; 0 when none is stored.
         bucket_count: Buckets, nested ones included, the root bucket not.
@@ -169,9 +168,6 @@ def page_infos(db: DB) -> Iterator[PageInfo]:
 def last_written_pages(db: DB) -> frozenset[int]:
     """Say which pages the last commit has written.
 
-    Args:
-        db: An open file.
-
     Returns:
         The pages that the newest state uses and the one before does not; none when the older meta
         cannot be used, so that nothing is known of that state.
@@ -194,9 +190,6 @@ def last_written_pages(db: DB) -> frozenset[int]:
 
 def bucket_tree(db: DB) -> Iterator[BucketInfo]:
     """Describe every bucket, depth first and in the order of the names, the root bucket first.
-
-    Args:
-        db: An open file.
 
     Yields:
         One bucket after the other.

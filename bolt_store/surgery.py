@@ -53,8 +53,6 @@ class SurgeryReport:
     """What a repair did.
 
     Attributes:
-        before: The meta that counts in the source.
-        after: The meta that counts in the copy.
         free_page_count_before: Pages in the freelist of the source; None when it cannot be read.
         free_page_count_after: Pages in the freelist of the copy; None when it stores none.
     """
@@ -73,7 +71,6 @@ class PageElement:
         index: Its place on the page, 0-based.
         key: Its key; empty on a freelist and where it cannot be read.
         value: Its value; empty on a branch and where it cannot be read.
-        is_bucket: Whether the value is a bucket.
         child_pgid: The child of a branch element, the id of a freelist element; None otherwise.
         problem: Why it cannot be read; None when it can.
     """

@@ -62,7 +62,6 @@ class RecoveryError(Exception):
     """Anything that keeps a command from doing its job.
 
     Attributes:
-        exit_code: What the process ends with.
         hint: What to do next, as data: each front end words it.
         changed: Whether the store was changed; None when only looking at it tells.
     """

@@ -210,9 +210,6 @@ class Ledger(msgspec.Struct, frozen=True, kw_only=True):
 
         Makes the file if there is none, and adds a row that is taken back at once.
 
-        Args:
-            intent: What is going to be recorded.
-
         Raises:
             LedgerError: No row can be added.
         """

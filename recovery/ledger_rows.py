@@ -27,7 +27,6 @@ class Actor(msgspec.Struct, frozen=True, kw_only=True):
     """Who does it, and with what.
 
     Attributes:
-        host: Name of the machine.
         uid: Real user ID of the process.
         sudo_user: Who used sudo, if anybody.
     """

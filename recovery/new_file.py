@@ -61,7 +61,6 @@ def require_free(target: Path, elsewhere: Remedy = ELSEWHERE) -> None:
     """Refuse a name that is taken, or that influxd deletes.
 
     Args:
-        target: Where a file is to be made.
         elsewhere: What to do where no file can be made.
 
     Raises:
@@ -274,9 +273,6 @@ class ClaimedFile:
 
     def reserve(self, size_bytes: int) -> None:
         """Make sure that so many bytes can be written, and that the name is on the disk.
-
-        Args:
-            size_bytes: How much will be written.
 
         Raises:
             WriteFailedError: There is no room, or the disk failed.

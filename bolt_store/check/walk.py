@@ -128,7 +128,6 @@ class Check:
 
         Args:
             pager: Of the file, for its metas and its size.
-            snapshot: The state to look at.
             progress: Called every thousand pages or so.
         """
         self._pager = pager

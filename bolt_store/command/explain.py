@@ -30,7 +30,6 @@ def explain(error: BoltError | OSError, arguments: argparse.Namespace) -> Comman
     """Translate an exception.
 
     Args:
-        error: What a command raised.
         arguments: What was typed.
 
     Returns:

@@ -33,7 +33,6 @@ def main(argv: Sequence[str], *, environ: Mapping[str, str], stdout: TextIO, std
 
     Args:
         argv: Arguments after the program's name.
-        stdout: Where results go.
         stderr: Where everything else goes.
 
     Returns:

@@ -20,7 +20,6 @@ class Bar:
         """Prepare a bar; nothing is drawn before the first call.
 
         Args:
-            stream: Where to draw, if it is a terminal.
             environ: Its TERM tells whether a line can be drawn over.
         """
         self._label = label

@@ -117,7 +117,6 @@ def choose(
 
     Args:
         metas: Its usable metas, the newer one first.
-        knowledge: What is known of the content of the file.
     """
     named = named_candidates(scan, metas)
     essential = knowledge.essential

@@ -190,14 +190,12 @@ class SalvageReport:
     """What was taken from where, what is missing, and what is left aside.
 
     Attributes:
-        method: Where the content comes from.
         page_size_bytes: The page size; None when none could be found.
         is_page_size_inferred: Whether it had to be guessed from the pages.
         page_count: Whole pages that the file has.
         is_search_complete: Whether every page and every candidate was looked at.
         snapshots: The states that were looked at; the chosen one first.
         is_newest: Whether the chosen one is known to be the newest state that the file was in.
-        bucket_count: Buckets in the new file.
         key_count: Keys with plain values in the new file.
         stale_key_count: Those of them that come from the other snapshot, because it was asked for.
         unexplained_count: Pages that cannot be read and that are neither free nor known to be lost.

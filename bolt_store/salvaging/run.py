@@ -65,7 +65,6 @@ def salvage(
         root_pgid: Take this page as the root, whatever the metas and the search say.
         use_older: Fill the missing ranges with what the other snapshot has there. It may be
             outdated or have been deleted since.
-        knowledge: What is known of the content of the file.
         progress: Called now and then with the pages done and the pages in all, while looking.
 
     Returns:

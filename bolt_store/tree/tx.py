@@ -170,7 +170,6 @@ class Tx:
         """Begin; `DB.view` and `DB.update` are the ways to get a transaction.
 
         Args:
-            host: The open database.
             freelist: The free pages for a writing transaction, None for a reading one.
         """
         self._host = host

@@ -77,7 +77,6 @@ class PlanAudience:
         """Get ready.
 
         Args:
-            output: Where the plan goes.
             is_confirmed: Whether the yes was given on the command line.
             is_result: Whether the plan is all that is wanted, so that it belongs on stdout.
             preface: Lines in front of the plan, escaped.

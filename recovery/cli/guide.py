@@ -93,7 +93,6 @@ def run_guide(
     """Say what was found, ask what is wanted, and do it.
 
     Args:
-        options: The common options that were typed.
         run: Runs a command line of this program, and says how it ended.
 
     Returns:

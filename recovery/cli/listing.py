@@ -34,7 +34,6 @@ class Listed(msgspec.Struct, Generic[Row], frozen=True):
     Attributes:
         kind: One of them, in the singular.
         sorts: What they can be sorted by: the word for it, and the field of a row.
-        columns: The headings of the table.
         field: Where a document has the rows.
         document: Makes a document without any.
     """

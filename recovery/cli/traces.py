@@ -143,7 +143,6 @@ class Listed(NamedTuple, Generic[Row]):
     Attributes:
         document: What --json prints: a `ChangeDocument` with `deleted`.
         kind: What a row is, in the singular.
-        input: What names a row to the command.
         name: What a person calls a row; not escaped.
         rows: Makes them of what was found and which operation of the ledger deleted what, by ID.
         cells: Makes a line of it, given where the row was found and whether it can return.

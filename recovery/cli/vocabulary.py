@@ -40,7 +40,6 @@ class Noun(NamedTuple):
 
     Attributes:
         summary: Its line in the list of all commands.
-        description: The first paragraph of its help.
     """
 
     summary: str

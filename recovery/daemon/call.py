@@ -42,7 +42,6 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
 
     Attributes:
         version: What it calls itself, such as "v2.9.1".
-        level: Schema level of the store.
         server_hashes: `use-hashed-tokens`; None when unknown.
         strong_passwords: `strong-passwords`.
         configuration: What `/api/v2/config` shows.
@@ -71,7 +70,6 @@ class Desk:
 
     Attributes:
         session: The store. Only the thread of the store touches it.
-        access: Who asks.
         sessions: Who has signed in.
         settings: The server that this stands for.
         files: What belongs to the store besides itself, as far as it is known.
@@ -198,9 +196,6 @@ class Call:
 
     def undo(self, number: int) -> Made:
         """Take a change of this run back. As `change`.
-
-        Args:
-            number: Which, as the journal counts.
 
         Raises:
             ApiError: It cannot be taken back, or that failed.

@@ -54,7 +54,6 @@ class Made:
     """A change that was made.
 
     Attributes:
-        facts: What was done, for a program.
         record_ids: Records that were made, changed or removed.
         secret: The token that was made; None without one.
         is_changed: False when nothing needed to be done.
@@ -99,9 +98,6 @@ class Changes:
     def make(self, planner: Planner, author: Author) -> Made:
         """Make a change. Runs on the thread of the store.
 
-        Args:
-            author: Who wants it.
-
         Returns:
             What was done; it is on the disk.
 
@@ -144,10 +140,6 @@ class Changes:
         """Take one change of this run back, by a change of its own. As `make`.
 
         A deleted token works again with its old value; a minted one works no more.
-
-        Args:
-            number: Which, as the journal counts.
-            author: Who wants it.
 
         Raises:
             ApiError: It cannot be taken back, because of a later change that the message names; or

@@ -66,7 +66,6 @@ class JournalEntry:
         warnings: What a person should know, in the same form.
         record_ids: Records that were made, changed or removed.
         moment: When, RFC 3339.
-        intent_id: Its row in the ledger.
         undoes: The number of the change that it took back; None when it took none back.
         keys: Every key that it touched, with the value before and after. Secret.
     """

@@ -40,11 +40,7 @@ class Peer(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def peer_of(connected: socket.socket) -> Peer:
-    """Ask the kernel who has connected.
-
-    Args:
-        connected: A connection of a Unix socket.
-    """
+    """Ask the kernel who has connected."""
     raw = connected.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, _CREDENTIALS.size)
     pid, uid, _ = _CREDENTIALS.unpack(raw)
     return Peer(uid=uid, pid=pid, login=_login_of(pid))

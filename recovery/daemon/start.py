@@ -42,7 +42,6 @@ class RunOptions(msgspec.Struct, frozen=True, kw_only=True):
     Attributes:
         limits: When to end without being told.
         child: A command to end with; None for none.
-        reason: Why, for the ledger.
         console_key: The key of this run; None for none.
         as_user: For whom it acts; None for the most likely user.
         version: What to say instead of the version of the store; None for that.

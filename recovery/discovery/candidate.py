@@ -76,7 +76,6 @@ class Candidate(msgspec.Struct, frozen=True, kw_only=True):
         is_configured: Whether a configuration names it, in contrast to a place known by custom.
         problem: Why it is of no use, as a clause; empty if it holds data.
         size_bytes: Its size; this and the rest is None if it may not be looked at.
-        modified_at: When it was last written.
         mode: Its permissions, without the type of file.
     """
 

@@ -49,7 +49,6 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     """What a server is told about its files, as it is written; None where nothing is said.
 
     Attributes:
-        sqlite_path: The SQLite file beside it.
         engine_path: The folder of the time series.
         use_hashed_tokens: Whether new tokens are stored as hashes.
     """

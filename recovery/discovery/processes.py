@@ -34,7 +34,6 @@ class Running:
 
     Attributes:
         name: How to call it: "process 812 (influxd, unit influx2.service)".
-        arguments: Its command line.
         working_folder: Where it runs, as it calls that itself.
         home: Its home folder; None when that is not known.
         root: Where its root folder is: another one in a container.

@@ -62,7 +62,6 @@ class Server(msgspec.Struct, frozen=True, kw_only=True):
         store_path: The store that it would open; None if that cannot be told.
         reason: Why that one, as a short phrase.
         is_configured: Whether flag, environment or file names it; otherwise it is the default.
-        files: What belongs to the store.
         error: The configuration file at which the server would stop.
         notes: What else is worth knowing, as sentences.
     """

@@ -61,9 +61,6 @@ class Run(msgspec.Struct, frozen=True, kw_only=True):
 def find_run(piece: bytes, start: int) -> Run | None:
     """Look for a run of keys.
 
-    Args:
-        piece: Part of an index.
-
     Returns:
         The run that begins there; None when there is none that is worth it, or when something is
         wrong in it, which the walk finds out.

@@ -168,7 +168,6 @@ class _Index:
         """Walk over the keys of a piece: all that is done for every one of them.
 
         Args:
-            piece: Part of the index.
             until: No key but the first is begun behind it.
 
         Returns:

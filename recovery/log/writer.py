@@ -23,7 +23,6 @@ def make_writer(
     Args:
         is_console: Lines for people instead of JSON.
         level_number: Events below are dropped.
-        stream: Where the lines go.
         use_colours: Whether lines for people may have colours.
 
     Returns:

@@ -47,7 +47,6 @@ class _Changes(msgspec.Struct):
     Attributes:
         values: New values by key; None for a key that is to go.
         plain_bytes: Size of the values that were put and not compressed.
-        is_new: Whether the bucket is to be made.
         sequence: Its new sequence; None where that stays.
     """
 

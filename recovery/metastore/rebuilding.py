@@ -74,9 +74,7 @@ class LeftAside:
     """A record that could be read and is not in the new file.
 
     Attributes:
-        pgid: The page that it lies on.
         is_free: Whether its page is listed as free, so that it was deleted or changed since.
-        is_in_other_state: Whether another state of the file has it.
         is_certain: Whether it is certain in which bolt bucket it was: what looks like an
             authorization may be the login of a 1.x client, whose name would be a token.
         value: Its value, which may be a secret.
@@ -100,7 +98,6 @@ class SalvageFacts(msgspec.Struct, frozen=True, kw_only=True):
     """What was got out of a damaged file.
 
     Attributes:
-        is_written: Whether there is a new file.
         is_complete: Whether nothing is known to be missing, doubtful or uncertain.
         is_newest: Whether what was taken is known to be the newest state of the file; in a former
             one, what was deleted since may be back.

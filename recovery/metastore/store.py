@@ -178,7 +178,6 @@ class MetaStore:
         Args:
             path: Where nothing may be yet.
             level: Schema level that `fill` makes.
-            fill: Writes everything.
 
         Raises:
             ConflictError: Something is there; it is left alone.

@@ -38,7 +38,6 @@ class KeyChange(msgspec.Struct, frozen=True):
     """What a change did to one key. It holds secrets.
 
     Attributes:
-        table: The bolt bucket.
         before: The value before; None when there was none.
         after: The value now; None when there is none.
     """

@@ -40,7 +40,6 @@ class MetaTx:
 
         Args:
             failures: Translates what the engine raises.
-            level: Schema level of the store.
         """
         self._tx = tx
         self._failures = failures

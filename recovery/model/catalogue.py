@@ -92,7 +92,6 @@ class Database(msgspec.Struct, frozen=True, kw_only=True):
 
     Attributes:
         name: ID of the bucket, if the server made it.
-        default_policy: Name of the policy that counts.
     """
 
     name: str

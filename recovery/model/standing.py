@@ -156,9 +156,6 @@ def stops_hashing(authorization: Authorization, *, level: int) -> bool:
 
     It hashes each raw token at each start, and cannot encode such a record again.
 
-    Args:
-        level: Schema level of the store.
-
     Returns:
         Whether it is so: a raw token without a hash, and a status or an organization that cannot
         be encoded.
@@ -185,7 +182,6 @@ def token_standing(
 
     Args:
         user: Its user; None when there is none, or it cannot be decoded.
-        level: Schema level of the store.
         has_entry: Whether the look-up of a server that finds the store as it is leads from the
             token to this record.
         has_opaque_user: Whether its user has a record that cannot be decoded.

@@ -278,7 +278,6 @@ class Way(msgspec.Struct, frozen=True, kw_only=True):
         label: The description of the token, or the role: "owner of main".
         count: How many tokens alike it stands for.
         grants: What it reaches; empty when that cannot be read.
-        is_operator: Whether it reaches everything.
         is_usable: Whether it works now.
         because: Why not, as clauses.
     """
@@ -369,9 +368,6 @@ Reaches = tuple[_Token, tuple[Grant, ...]]
 def reach_of(view: View) -> Reach:
     """Find out who can reach what.
 
-    Args:
-        view: A state of a store.
-
     Returns:
         Users and their ways.
     """
@@ -396,7 +392,6 @@ def reach_by(
     """As `reach_of`, where all tokens have been read already.
 
     Args:
-        tx: The state of the store.
         tokens: All of them; the same grants are the same object where that is possible.
         known_rights: What users see after a sign-in.
         user: Only this user, by its exact name or ID; None for all.

@@ -91,7 +91,6 @@ class RecipeFile(msgspec.Struct, frozen=True, kw_only=True):
 
     Attributes:
         name: Its path below the folder of the recipe.
-        is_executable: Whether it is to be run.
     """
 
     name: str

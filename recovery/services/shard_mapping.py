@@ -89,7 +89,6 @@ def map_bucket(
     """Choose the groups of a bucket that has none.
 
     Args:
-        facts: What lies on disk.
         known_ns: Its shard group duration, if somebody knows it.
         retention_ns: How long its data stay; 0 forever.
         known_groups: Groups that an older catalogue had, by shard.
@@ -195,7 +194,6 @@ def conflict_with_group(
     """Name the other shard that a shard overlaps.
 
     Args:
-        span: The time of its points.
         database: The entry of the bucket in the catalogue.
         spans: The time of the points of all its shards that are in no group.
 

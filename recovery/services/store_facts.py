@@ -19,7 +19,6 @@ class StoreFacts(msgspec.Struct, frozen=True, kw_only=True):
     Attributes:
         path: The file, as it was named.
         real_path: The file behind symbolic links.
-        txid: Its last transaction.
         level: Number of KV migrations it has been through, 0 to 21.
         is_live: Whether this is a snapshot, made without the lock while a server may be writing.
         server_versions: The servers that last opened it for writing, such as "2.8.0 to 2.9.1".

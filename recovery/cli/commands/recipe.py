@@ -56,11 +56,7 @@ class FilledFacts(Document, frozen=True, kw_only=True):
 
 
 class WrittenFacts(Document, frozen=True, kw_only=True):
-    """What `recipe write --json` prints.
-
-    Attributes:
-        target_paths: The files that were made.
-    """
+    """What `recipe write --json` prints."""
 
     name: str
     values: tuple[Value, ...]

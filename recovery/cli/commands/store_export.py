@@ -31,12 +31,7 @@ def _add_export(command: Parser) -> None:
 
 
 class InventoryDocument(ListDocument, frozen=True, kw_only=True):
-    """What --json prints.
-
-    Attributes:
-        target_path: The new file.
-        row_counts: Number of rows in each table.
-    """
+    """What --json prints."""
 
     target_path: Path
     row_counts: dict[str, int]

@@ -37,8 +37,6 @@ class ReportDocument(StoreDocument, frozen=True, kw_only=True):
     """What --json prints.
 
     Attributes:
-        target_path: The new file.
-        finding_count: How much is wrong.
         problems: Which parts could not be read.
     """
 

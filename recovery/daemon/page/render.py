@@ -94,9 +94,7 @@ class Renderer:
         """Make a page.
 
         Args:
-            template: Name of its file.
             context: What the template names.
-            status: HTTP status of the answer.
         """
         text = self._environment.get_template(template).render(context)
         return Answer(

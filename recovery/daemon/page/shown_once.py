@@ -22,11 +22,7 @@ from recovery.services.reach import Names, Reaching, may_do
 
 
 def show_secret(visit: Visit, made: Made) -> Answer:
-    """Show a new token.
-
-    Args:
-        visit: The request that made it.
-    """
+    """Show a new token."""
     found = visit.tx.authorizations.get(Id(made.record_ids[-1]))
     details = None if found is None else details_of(visit.tx, found)
     grants = tuple(Reaching(Names(visit.tx)).of((details and details.permissions) or ()))

@@ -40,7 +40,6 @@ class Choice(NamedTuple):
     Attributes:
         id: 16 hex digits.
         name: As stored, not escaped.
-        is_possible: Whether it can be.
         note: Why not, or what else there is to say.
     """
 

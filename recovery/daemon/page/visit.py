@@ -96,8 +96,6 @@ class PageDesk(msgspec.Struct, frozen=True, kw_only=True):
     """Everything that screens are made with, besides what answers of the API need.
 
     Attributes:
-        renderer: Makes pages.
-        sessions: Who has opened the page.
         book: What was found out about the store and holds until the next change.
         lifetime: How long the daemon goes on.
     """
@@ -116,7 +114,6 @@ class Visit:
     Attributes:
         page: Everything that screens are made with.
         call: The request as the API has it: the records, who asks, changes.
-        session: Who has opened the page.
         asked: The fields of the URL.
         form: The fields of the body.
         now_s: The time, on the clock of `Lifetime`.
@@ -329,7 +326,6 @@ class Visit:
         """Make a page of a template.
 
         Args:
-            template: Name of its file.
             context: What it names besides what every page has. Of the longest list that is cut,
                 fewer rows are shown where they are so long that the whole would be too large.
         """

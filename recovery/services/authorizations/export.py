@@ -29,7 +29,6 @@ class Exported(msgspec.Struct, frozen=True, kw_only=True):
     """What is in the file.
 
     Attributes:
-        count: Number of authorizations.
         problems: Records that could not be exported.
     """
 

@@ -56,10 +56,8 @@ class PermissionRequest(msgspec.Struct, frozen=True, kw_only=True):
     """What was asked for. Everything but the first two adds up.
 
     Attributes:
-        is_all_access: Everything in the organization of the token.
         read_buckets: IDs or names of buckets to be read.
         write_buckets: IDs or names of buckets to be written.
-        write_types: Resource types to be written.
         document: The JSON array of permissions as `POST /api/v2/authorizations` takes it, or None.
     """
 

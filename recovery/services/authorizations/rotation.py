@@ -73,7 +73,6 @@ class RotateTokens(msgspec.Struct, frozen=True, kw_only=True):
     Attributes:
         selection: Which authorizations.
         keeps_inactive: Whether the old ones stay, inactive; otherwise they are deleted.
-        form: How to store the new tokens.
         server_hashes: `use-hashed-tokens` of the server's configuration; None when unknown.
     """
 

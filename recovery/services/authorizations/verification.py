@@ -54,7 +54,6 @@ class TokenReport(msgspec.Struct, frozen=True, kw_only=True):
     """What is known about a token.
 
     Attributes:
-        answer: What a server does.
         details: The authorization whose token it is, or is nearly; None when there is none.
         because: Why it is refused or unknown, as sentences, the nearest reason first.
         warnings: What is odd although the token is accepted.

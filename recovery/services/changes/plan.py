@@ -114,7 +114,6 @@ class Manner(msgspec.Struct, frozen=True, kw_only=True):
     Attributes:
         is_dry_run: Stop after showing the plan; nothing at all is written.
         output_path: Leave the store alone and write a new copy of it here.
-        reason: Why, for the ledger.
         is_confirmed: Whether the yes was given beforehand, so that nobody waits for the plan.
         backups: Which backups are made.
         is_whole_file_checked: Whether all of it is checked again before and after the commit, where
@@ -216,7 +215,6 @@ class Proposal(msgspec.Struct, frozen=True, kw_only=True):
     """All that is shown before the question.
 
     Attributes:
-        plan: What will be written.
         store: The store that the plan was made for.
         work: Where it will be carried out.
     """

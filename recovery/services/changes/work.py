@@ -198,9 +198,6 @@ class InCopy(OfNewFile):
     def __init__(self, store: MetaStore, plan: Plan, target_path: Path) -> None:
         """Get ready; nothing is written yet.
 
-        Args:
-            target_path: Where the copy will be.
-
         Raises:
             RefusedError: Something is there, or the name is one that influxd deletes.
         """

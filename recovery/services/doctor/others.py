@@ -138,7 +138,6 @@ class _Kind(msgspec.Struct, frozen=True, kw_only=True):
     Attributes:
         key: Makes the key in the index.
         value: Makes the value there.
-        read: Reads what a key is made of.
         rules: How bad it is when the index is wrong.
         encode: Writes the ID of an organization as the records have it.
     """

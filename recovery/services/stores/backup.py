@@ -45,11 +45,9 @@ class BackupReport(msgspec.Struct, frozen=True, kw_only=True):
 
     Attributes:
         store_path: The store, behind symbolic links.
-        size_bytes: Size of the copy as it is on the disk.
         txid: Transaction id of the state that is in it.
         level: Schema level of the store; None when it is not known here.
         is_live: Whether it was made without the lock, while a server was holding it.
-        is_compressed: Whether it is gzip-compressed.
     """
 
     path: Path
@@ -69,7 +67,6 @@ def back_up(
 
     Args:
         destination: The new file, or a folder for it; None for a file beside the store.
-        is_compressed: Whether to compress it.
         moment: The time, for the name.
 
     Returns:

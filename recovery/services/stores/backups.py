@@ -45,7 +45,6 @@ class StoreCopy(msgspec.Struct, frozen=True, kw_only=True):
     """A copy beside a store.
 
     Attributes:
-        made_by: Who left it.
         made_at: When, by its name; else when it was written last.
         operation: The command in front of which it was made, as its name has it: "auth-delete";
             None for a copy of influxd, which makes one before an upgrade.

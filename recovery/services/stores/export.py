@@ -32,7 +32,6 @@ class ExportReport(msgspec.Struct, frozen=True, kw_only=True):
     """What was written.
 
     Attributes:
-        row_counts: Number of rows by table.
         problems: Records that cannot be understood and are in no table but the findings.
     """
 

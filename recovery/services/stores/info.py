@@ -96,7 +96,6 @@ class StoreInfo(msgspec.Struct, frozen=True, kw_only=True):
     """One store as a whole.
 
     Attributes:
-        facts: The file and its level.
         sql_level: Number of migrations in the SQLite file beside it; None without one.
         server_versions: Which servers left it so, by both files as far as they are there.
         is_mixed: Whether no server leaves the two files at these levels.

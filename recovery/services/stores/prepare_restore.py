@@ -155,7 +155,6 @@ def prepare_restore(  # what, where to, and what is needed for it
     Args:
         folder: What `influx backup` wrote.
         target: The copy; nothing may be there.
-        reason: Why, for the ledger.
         is_dry_run: Whether to stop before anything is made.
 
     Raises:

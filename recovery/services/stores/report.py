@@ -45,7 +45,6 @@ class Report(msgspec.Struct, frozen=True, kw_only=True):
     Attributes:
         examination: What is wrong, and what influxd would do.
         info: Users, tokens, contents, and what was done last.
-        reach: Who can reach what.
         problems: Why a part is missing, as sentences.
     """
 

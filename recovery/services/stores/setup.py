@@ -76,7 +76,6 @@ class SetupResult(msgspec.Struct, frozen=True, kw_only=True):
     """What was made.
 
     Attributes:
-        path: The new store.
         authorization_id: The operator token; None when none was wanted.
     """
 

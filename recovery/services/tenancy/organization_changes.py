@@ -224,11 +224,7 @@ class SetRole(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class SetInstanceOwner(msgspec.Struct, frozen=True, kw_only=True):
-    """The command `instance add-owner`.
-
-    Attributes:
-        username: Who is to own the instance.
-    """
+    """The command `instance add-owner`."""
 
     operation: ClassVar[str] = "instance add-owner"
 

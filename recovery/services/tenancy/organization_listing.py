@@ -35,7 +35,6 @@ class OrganizationRow(msgspec.Struct, frozen=True, kw_only=True):
         created_at: RFC 3339, as stored; "" when absent.
         updated_at: RFC 3339, as stored; "" when absent.
         owners: Users who own it.
-        members: Users who are members.
     """
 
     id: str

@@ -45,8 +45,6 @@ class UserDetails(msgspec.Struct, frozen=True, kw_only=True):
         answer: What a server answers to a sign-in with the right password.
         can_sign_in: Whether this user gets in with the right password and sees anything.
         because: Why not, as clauses; empty when it can.
-        memberships: Its roles in organizations.
-        is_instance_owner: Whether it owns the instance.
     """
 
     id: str
@@ -110,7 +108,6 @@ class PasswordReport(msgspec.Struct, frozen=True, kw_only=True):
     Attributes:
         user_id: 16 hex digits.
         user: Name, not escaped.
-        matches: Whether it is the password of the user.
         can_sign_in: Whether the user gets in with it and sees anything.
         because: Why not, as clauses; empty when it can.
     """

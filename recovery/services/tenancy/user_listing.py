@@ -34,7 +34,6 @@ class UserRow(msgspec.Struct, frozen=True, kw_only=True):
         id: 16 hex digits.
         name: As stored, not escaped.
         status: "active", "inactive", or "" as `influxd recovery user create` leaves it.
-        has_password: Whether a password is set.
         memberships: Organizations that it owns or is a member of.
         is_instance_owner: Whether it owns the instance (servers from 2.4 on).
     """

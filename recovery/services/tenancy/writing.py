@@ -84,7 +84,6 @@ def write_empty_store(tx: MetaTx, *, level: int, ids: IdSource, rng: Rng, now: s
 
     Args:
         tx: The records of a new bolt file.
-        level: Schema level to make.
         rng: For the ID of the engine's cluster.
         now: The time, RFC 3339.
 

@@ -44,7 +44,6 @@ class Obstacle(NamedTuple):
 
     Attributes:
         problem: Why, as a clause.
-        remedy: What would help.
     """
 
     problem: str
@@ -113,7 +112,6 @@ def deleted_authorization(
     """Say what every deleted authorization has.
 
     Args:
-        traces: What else was found.
         found: Its states, the best first.
         deletions: Which operation of the ledger deleted what, by ID.
         obstacle: What is in the way of bringing it back.
@@ -244,7 +242,6 @@ def obstacle_to(
 
     Args:
         record: A record whose ID is free.
-        traces: What else was found.
     """
     if record.form in {TokenForm.NONE, TokenForm.UNKNOWN}:
         return Obstacle("no server could find its token", NEW_TOKEN)
@@ -269,7 +266,6 @@ def missing_owner(
     """Say that the user or the organization of a record is not there.
 
     Args:
-        traces: What else was found.
         returning_user: A user that is brought back with it.
 
     Returns:

@@ -50,7 +50,6 @@ def base_store(
     Args:
         engine_path: Whose owner it gets.
         damaged: The lost store, as far as there is something of it; None for an empty one.
-        level: Schema level of an empty one.
 
     Yields:
         The store, closed.

@@ -101,7 +101,6 @@ class Filling:
 
         Args:
             tx: The records, of which nothing is written yet.
-            engine: What lies on disk.
             rng: Randomness, for IDs and the token.
         """
         self._tx = tx

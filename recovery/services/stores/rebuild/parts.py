@@ -92,13 +92,9 @@ class Filled(msgspec.Struct, kw_only=True):
     """What a store was filled with.
 
     Attributes:
-        engine: What lies on disk.
         known: What is known of it, with the organizations that were made.
         user: Who owns everything.
-        is_new_user: Whether that one was made.
-        has_new_password: Whether that one gets a password.
         org_id: The organization of what is known in none.
-        placed: The buckets on disk.
         bare: The buckets that are known and not on disk: ID and name.
         notes: What was decided, as sentences without a full stop.
         mapped: The bucket and the number of every shard that is in a group.

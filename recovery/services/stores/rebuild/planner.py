@@ -65,7 +65,6 @@ class RebuildStore(msgspec.Struct, frozen=True, kw_only=True):
     """The command `store rebuild`, on a store that is new or was salvaged.
 
     Attributes:
-        engine: What lies on disk.
         known: What other files know.
         mends: Whether to mend first what can be mended, because the store was salvaged.
     """
