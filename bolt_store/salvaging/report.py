@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum, unique
 from typing import Final, Literal, NamedTuple
 
-from bolt_store.salvaging.survey import MISPLACED
+from bolt_store.salvaging.survey import MISPLACED, Flaw
 
 DAMAGED_CODES: Final = frozenset({"page.damaged", "bucket.inline"})
 """Codes of pages of which only the sound elements were taken."""
@@ -121,18 +121,6 @@ class MissingRange:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Doubt:
-    """A page that was taken although it breaks a rule: it may be an older state of itself.
-
-    Attributes:
-        code: The rule, as in `Finding.code`.
-    """
-
-    pgid: int
-    code: str
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class Differences:
     """What the other snapshot has that the new file has not.
 
@@ -220,7 +208,7 @@ class SalvageReport:
     unexplained_count: int
     taken: tuple[PageRange, ...]
     missing: tuple[MissingRange, ...]
-    doubts: tuple[Doubt, ...]
+    doubts: tuple[Flaw, ...]
     differences: Differences | None
     loose_leaves: tuple[LooseLeaf, ...]
 
@@ -357,7 +345,7 @@ class SalvageReport:
             )
 
 
-def _about_doubt(doubt: Doubt) -> SalvageSentence:
+def _about_doubt(doubt: Flaw) -> SalvageSentence:
     what = "may be an older state of itself"
     if doubt.code in DAMAGED_CODES:
         what = "is damaged; its sound elements were taken"

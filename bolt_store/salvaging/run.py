@@ -25,7 +25,6 @@ from bolt_store.salvaging.compare import Move, sequence_of, walk
 from bolt_store.salvaging.content import Element
 from bolt_store.salvaging.knowledge import NO_KNOWLEDGE, Knowledge
 from bolt_store.salvaging.report import (
-    Doubt,
     MissingRange,
     PageRange,
     SalvageMethod,
@@ -33,7 +32,7 @@ from bolt_store.salvaging.report import (
 )
 from bolt_store.salvaging.scan import BLANK_SECTOR, Progress, Scan, infer_page_size
 from bolt_store.salvaging.stale import find_differences, find_loose_leaves
-from bolt_store.salvaging.survey import ATTACHED, IN_TREE, Lost, Survey
+from bolt_store.salvaging.survey import ATTACHED, IN_TREE, Flaw, Lost, Survey
 
 TXID_MAX: Final = (1 << 64) - 1
 
@@ -198,12 +197,12 @@ def _taken(survey: Survey) -> Iterator[PageRange]:
         pgid += count
 
 
-def _doubts(survey: Survey) -> Iterator[Doubt]:
+def _doubts(survey: Survey) -> Iterator[Flaw]:
     """Give the pages that break a rule, and those that a disk may have given back in part."""
-    yield from (Doubt(pgid=flaw.pgid, code=flaw.code) for flaw in survey.flaws)
+    yield from survey.flaws
     for pgid, kind in enumerate(survey.scan.kinds):
         if kind & BLANK_SECTOR and survey.reach[pgid]:
-            yield Doubt(pgid=pgid, code="page.sector")
+            yield Flaw(pgid=pgid, code="page.sector")
 
 
 def _missing(survey: Survey, lost: Lost) -> MissingRange:

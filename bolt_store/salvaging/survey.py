@@ -137,7 +137,11 @@ class Lost:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Flaw:
-    """A page that was taken although it breaks a rule."""
+    """A page that was taken although it breaks a rule: it may be an older state of itself.
+
+    Attributes:
+        code: The rule, as in `Finding.code`.
+    """
 
     pgid: int
     code: str
