@@ -13,7 +13,7 @@ import time
 from contextlib import suppress
 from typing import TYPE_CHECKING, Final, Generic, NamedTuple, TypeVar, cast
 
-from recovery.daemon.page.token_index import TokenIndex
+from recovery.daemon.page.token_index import TokenIndex, WaysIn
 from recovery.errors import RecoveryError
 from recovery.services.access import Rights, rights, rights_by_tokens
 from recovery.services.doctor.check import Examination, examine
@@ -138,7 +138,6 @@ class Book:
             RecoveryError: It cannot be found out.
         """
         session, found = self._desk.session, self._tasks.get(name)
-        is_large = session.store.size_bytes > EXAMINED_AT_ONCE_BYTES_MAX
         tries = 0
         if found is not None:
             if not found.future.done():
@@ -147,7 +146,7 @@ class Book:
                 return cast("T", found.future.result())
             del self._tasks[name]
             tries = found.tries
-        if not (self.is_patient and (is_large or is_long)) or tries >= TRIES_MAX:
+        if not (self.is_patient and (self._is_large or is_long)) or tries >= TRIES_MAX:
             return find_out(session)
         while len(self._tasks) >= TASKS_MAX:
             del self._tasks[next(iter(self._tasks))]
@@ -169,12 +168,16 @@ class Book:
         """Whether an examination of this state is there, or takes less than a second."""
         store, known = self._desk.session.store, self._examination
         is_known = known is not None and known.txid == store.txid
-        return is_known or store.size_bytes <= EXAMINED_AT_ONCE_BYTES_MAX
+        return is_known or not self._is_large
+
+    @property
+    def _is_large(self) -> bool:
+        return self._desk.session.store.size_bytes > EXAMINED_AT_ONCE_BYTES_MAX
 
     def tokens(self) -> TokenIndex:
         """List the tokens of this state."""
-        session, entries = self._desk.session, self._desk.changes.journal.entries
-        if self._tokens is None or not self._tokens.follow(session, entries):
+        entries = self._desk.changes.journal.entries
+        if self._tokens is None or not self._tokens.follow(self._desk.session, entries):
             number = entries[-1].number if entries else 0
             self._tokens = self.beside(
                 "tokens",
@@ -183,18 +186,30 @@ class Book:
             )
         return self._tokens
 
+    def ways_in(self) -> WaysIn:
+        """Say which operators work, in this state, perhaps before all tokens are listed."""
+        session, entries = self._desk.session, self._desk.changes.journal.entries
+        is_listed = self._tokens is not None and self._tokens.follow(session, entries)
+        if self.is_patient and self._is_large and not is_listed:
+            found = self.beside("ways in", "Looking for operator tokens", WaysIn.look)
+            if found is not None:
+                return found
+        return self.tokens().ways_in
+
     def prepare(self) -> None:
         """Begin to read the tokens, while somebody looks for the console key."""
         self.is_patient = True
-        with suppress(NotYetKnown, RecoveryError):  # then it is read, and told, when asked for
-            self.tokens()
+        for find_out in (self.ways_in, self.tokens):
+            with suppress(NotYetKnown, RecoveryError):  # then it is read, and told, when asked for
+                find_out()
 
     def rights(self, tx: "MetaTx") -> Rights:
         """Work out what users of this state see, without reading its tokens once more."""
-        index, txid = self.tokens(), self._desk.session.store.txid
+        txid = self._desk.session.store.txid
         if self._rights is None or self._rights.txid != txid:
-            is_whole = not index.unreadable_count
-            found = rights_by_tokens(tx, index.administrators) if is_whole else rights(tx)
+            ways = self.ways_in()
+            is_whole = not ways.unreadable_count
+            found = rights_by_tokens(tx, ways.administrators) if is_whole else rights(tx)
             self._rights = _Known(txid, found)
         return self._rights.value
 

@@ -10,6 +10,7 @@ from typing import NamedTuple
 
 from recovery.daemon.answer import Answer
 from recovery.daemon.page.render import count, own_path, redirect
+from recovery.daemon.page.token_index import WaysIn
 from recovery.daemon.page.tokens import readable
 from recovery.daemon.page.visit import Visit
 from recovery.daemon.page.words import Place, record_of
@@ -74,23 +75,24 @@ def verdict_of(visit: Visit, *, is_asked_for: bool) -> Verdict:
 
 def show(visit: Visit) -> Answer:
     """Show what somebody wants to know who has just come in."""
-    index = visit.page.book.tokens()
-    rows = readable(visit, index.rows.values())
-    operators = [row for row in rows if row.is_operator]
-    known = visit.page.book.rights(visit.tx)
-    signing = list(sign_ins(visit.tx, known)) if visit.is_operator else []
+    book = visit.page.book
+    if visit.is_operator:
+        ways = book.ways_in()
+        signing = list(sign_ins(visit.tx, book.rights(visit.tx)))
+    else:
+        ways, signing = WaysIn.of(readable(visit, book.tokens().rows.values())), []
     able = [one for one in signing if not one.obstacles]
     return visit.screen(
         "home.html",
         verdict=verdict_of(visit, is_asked_for=False),
-        is_bare=visit.is_operator and not signing and not index.rows,
-        operators=operators[:OPERATORS_SHOWN],
-        operator_count=len(operators),
+        is_bare=visit.is_operator and not signing and not ways.token_count,
+        operators=ways.operators[:OPERATORS_SHOWN],
+        operator_count=len(ways.operators),
         able=able[:SIGN_INS_SHOWN],
         able_count=len(able),
         unable=[one for one in signing if one.obstacles][:SIGN_INS_SHOWN],
         unable_count=len(signing) - len(able),
-        token_count=len(rows),
+        token_count=ways.token_count,
     )
 
 

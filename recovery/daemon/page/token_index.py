@@ -1,20 +1,21 @@
 """All tokens of a store, to be filtered and sorted.
 
-Lives here: `TokenRow`, `TokenIndex`, `TokenFilter`. Must not live here: what a token is worth
-(`recovery.services.authorizations`), and how a row looks.
+Lives here: `TokenRow`, `TokenIndex`, `TokenFilter`, and `WaysIn`, a first look at tokens. Must not
+live here: what a token is worth (`recovery.services.authorizations`), and how a row looks.
 
-Invariants: no row holds anything of a token's value. An index is made in one walk; after changes of
-single tokens only those are read again.
+Invariants: no row holds anything of a token's value. An index is made in one walk; after a change
+only the tokens that it concerns are read again.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from typing import TYPE_CHECKING, Final
 
 import msgspec
 
+from recovery.model.authorization import Authorization, OperatorClassifier
 from recovery.model.display import displayed
 from recovery.model.gojson import UndecodableError
-from recovery.model.ids import Id
+from recovery.model.ids import Id, parse_id
 from recovery.model.permission import OperatorLevel, classify, decode_permissions
 from recovery.services.authorizations.details import Details, details_of
 from recovery.services.authorizations.listing import (
@@ -28,11 +29,15 @@ from recovery.services.reach import Grant, Names, Reaching, Target, may_do
 
 if TYPE_CHECKING:
     from recovery.daemon.journal import JournalEntry
+    from recovery.metastore.table import KeyChange, RecordProblem
     from recovery.metastore.transaction import MetaTx
     from recovery.services.session import Session
 
 SORTS: Final = ("description", "owner", "created", "changed")
-_OF_TOKENS: Final = "serve auth "
+READ_AGAIN_MAX: Final = 2000
+"""Reading so many tokens one by one takes a second; beyond that all are read in one walk."""
+OPERATORS_MAX: Final = 1000
+"""As many operators are looked at one by one; with more, all tokens are read first."""
 _OPERATOR: Final = "operator"
 _STATUS: Final = "status:"
 
@@ -74,6 +79,13 @@ class TokenRow(msgspec.Struct, frozen=True, gc=False):
     buckets: str
     is_administrator: bool
     grants: tuple[Grant, ...]
+
+    @property
+    def names(self) -> set[str | None]:
+        """The IDs of all whose names are in it."""
+        return {self.user_id, self.organization_id}.union(
+            *((one.id, one.organization_id) for one in self.grants)
+        )
 
     @property
     def state(self) -> str:
@@ -124,6 +136,68 @@ class TokenFilter(msgspec.Struct, frozen=True, kw_only=True):
             or word in (row.user or row.user_id).casefold()
             or word in (row.organization or row.organization_id).casefold()
             or word in row.buckets.casefold()
+        )
+
+
+class WaysIn(msgspec.Struct, frozen=True, kw_only=True):
+    """What there is to know of the tokens before all are listed.
+
+    Attributes:
+        operators: Full operators that work.
+        administrators: The users who see organizations by a token of theirs, by ID.
+        token_count: Tokens that can be read.
+        unreadable_count: Records that no server can decode.
+    """
+
+    operators: tuple[TokenRow, ...]
+    administrators: frozenset[str]
+    token_count: int
+    unreadable_count: int
+
+    @classmethod
+    def look(cls, session: "Session") -> "WaysIn | None":
+        """Look for operators, which takes less than half of making an index.
+
+        Returns:
+            What was found; None when there are too many operators for that.
+        """
+        problems: list[RecordProblem] = []
+        operators: list[Authorization] = []
+        administrators = set[str]()
+        count = undecodable_count = 0
+        with session.view() as view:
+            status_of = OperatorClassifier(level=view.tx.level).status
+            for one in view.tx.authorizations.walk(problems):
+                count += 1
+                try:
+                    level = status_of(one).level
+                except UndecodableError:
+                    undecodable_count += 1
+                    continue
+                if level is not OperatorLevel.NONE:
+                    administrators.add(one.user_id or "")
+                    operators += [one] * (level is OperatorLevel.FULL)
+                    if len(operators) > OPERATORS_MAX:
+                        return None
+            words = _Words(Names(view.tx))
+            rows = [words.of_details(details_of(view.tx, one)) for one in operators]
+        return cls(
+            operators=tuple(row for row in rows if row.is_operator),
+            administrators=frozenset(administrators - {""}),
+            token_count=count - undecodable_count,
+            unreadable_count=len(problems) + undecodable_count,
+        )
+
+    @classmethod
+    def of(cls, rows: Collection[TokenRow], *, unreadable_count: int = 0) -> "WaysIn":
+        """Find it in a list of all."""
+        return cls(
+            operators=tuple(row for row in rows if row.is_operator),
+            administrators=frozenset(
+                row.user_id for row in rows if row.is_administrator and row.user_id
+            ),
+            token_count=len(rows),
+            unreadable_count=unreadable_count,
         )
 
 
@@ -185,30 +259,50 @@ class TokenIndex:
         return rows[::-1] if is_descending else rows
 
     @property
-    def has_operator(self) -> bool:
-        """Whether one of them is a full operator that works."""
-        return any(row.is_operator for row in self.rows.values())
-
-    @property
-    def administrators(self) -> set[str]:
-        """The users who see organizations by a token of theirs, by ID."""
-        return {row.user_id for row in self.rows.values() if row.is_administrator and row.user_id}
+    def ways_in(self) -> WaysIn:
+        """What a first look tells."""
+        return WaysIn.of(self.rows.values(), unreadable_count=self.unreadable_count)
 
     def follow(self, session: "Session", entries: "Sequence[JournalEntry]") -> bool:
-        """Bring it up to date; False when that takes more than reading single tokens again."""
+        """Bring it up to date; False when that takes more than reading some tokens again."""
         if self._txid == session.store.txid:
             return True
         new = [one for one in entries if one.number > self._change_number]
-        is_whole = bool(new) and new[0].number == self._change_number + 1
-        if not is_whole or not all(one.operation.startswith(_OF_TOKENS) for one in new):
+        if not new or new[0].number != self._change_number + 1:
+            return False
+        concerned = self._concerned(change for entry in new for change in entry.keys)
+        if concerned is None or len(concerned) > READ_AGAIN_MAX:
             return False
         with session.view() as view:
             words = _Words(Names(view.tx))
-            for record_id in dict.fromkeys(Id(one) for entry in new for one in entry.record_ids):
+            for record_id in concerned:
                 self._read_again(view.tx, record_id, words)
         self._txid, self._change_number = session.store.txid, new[-1].number
         self._sorted.clear()
         return True
+
+    def _concerned(self, changes: "Iterable[KeyChange]") -> set[Id] | None:
+        """Tell which rows are others after changes of keys; None where all may be.
+
+        What is in no bolt bucket that is named here is in no row.
+        """
+        found, named = set[bytes](), set[str]()
+        for one in changes:
+            match one.table:
+                case "authorizationsv1":
+                    found.add(one.key)
+                case "authorizationindexv1" | "authorizationhashedindexv1":
+                    found |= {one.before or b"", one.after or b""}
+                case "usersv1" | "organizationsv1" | "bucketsv1":
+                    named.add(one.key.decode("latin-1"))
+                case "migrationsv1":
+                    return None
+                case _:
+                    pass
+        ids = {known for one in found if (known := parse_id(one)) is not None}
+        if named:
+            ids |= {Id(row.id) for row in self.rows.values() if not named.isdisjoint(row.names)}
+        return ids
 
     def _read_again(self, tx: "MetaTx", record_id: Id, words: "_Words") -> None:
         try:

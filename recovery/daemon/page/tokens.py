@@ -64,7 +64,7 @@ def list_tokens(visit: Visit) -> Answer:
         headings=[_heading(title, one, sort, kept) for title, one in _SORTED_COLUMNS],
         pages=_url({**kept, "sort": sort if sort != _DEFAULT_SORT else ""}),
         organizations=[(one.id, one.name) for one in visit.tx.organizations.walk([])],
-        has_operator=index.has_operator,
+        has_operator=any(row.is_operator for row in index.rows.values()),
         unreadable_count=index.unreadable_count,
     )
 

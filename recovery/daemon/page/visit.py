@@ -250,8 +250,14 @@ class Visit:
         return self.changed(planner, then)
 
     def ask(self, planner: Planner, **asked: Any) -> Answer:  # noqa: ANN401 # as ask_plan
-        """Ask whether to make a change; what else is said is as for `ask_plan`."""
-        return self.ask_plan(self.plan(planner), **asked)
+        """Ask whether to make a change; what else is said is as for `ask_plan`.
+
+        Some plans read every token, and nobody else is kept waiting for that.
+        """
+        plan = self.page.book.beside(
+            ("plan", self.path), "Planning the change", lambda one: self.plan(planner, one)
+        )
+        return self.ask_plan(plan, **asked)
 
     def ask_plan(  # noqa: PLR0913 # what a question needs
         self,

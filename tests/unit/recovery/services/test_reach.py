@@ -43,7 +43,7 @@ def reach(made: MadeStore, **wanted: Any) -> Reach:  # noqa: ANN401 # as reach_b
             return reach_of(view)
         index = TokenIndex.of(session)
         pairs = ((row, row.grants) for row in index.rows.values())
-        known = rights_by_tokens(view.tx, index.administrators)
+        known = rights_by_tokens(view.tx, index.ways_in.administrators)
         return reach_by(view.tx, pairs, known, **wanted)
 
 

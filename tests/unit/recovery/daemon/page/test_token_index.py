@@ -1,23 +1,38 @@
 """The list of tokens: filtered, sorted, cut, and brought up to date."""
 
+import dataclasses
+from collections.abc import Iterator
+
 import msgspec
 import pytest
 
 from recovery.daemon.journal import Author, JournalEntry
 from recovery.daemon.page.cut import Cut
-from recovery.daemon.page.token_index import TokenFilter, TokenIndex, TokenRow
+from recovery.daemon.page.token_index import TokenFilter, TokenIndex, TokenRow, WaysIn
 from recovery.metastore.transaction import MetaTx
+from recovery.secret import Secret
 from recovery.services.access import rights, rights_by_tokens
 from recovery.services.authorizations.changes import DeleteAuthorization, SetStatus
-from recovery.services.changes.plan import Manner, Planner
-from recovery.services.changes.ports import Ports
+from recovery.services.authorizations.hashing import HashTokens
+from recovery.services.changes.plan import Planner
 from recovery.services.session import Session
+from recovery.services.tenancy.bucket_changes import DeleteBucket, EditBucket
+from recovery.services.tenancy.choosing import UserChoice
+from recovery.services.tenancy.organization_records import (
+    DeleteOrganization,
+    EditOrganization,
+    EndRole,
+)
+from recovery.services.tenancy.user_changes import (
+    DeleteUser,
+    RenameUser,
+    SetPassword,
+    SetUserStatus,
+)
 from tests.support.ports import FixedClock
 from tests.support.stores import (
     CHANGED_AT,
-    ListRecorder,
     MadeStore,
-    YesAudience,
     edit,
 )
 
@@ -73,7 +88,7 @@ def test_what_users_see_by_their_tokens_is_known_without_reading_them_again(
 
     edit(made.path, leave_one)
     with Session.open(made.path) as session, session.view() as view:
-        seeing = TokenIndex.of(session).administrators
+        seeing = TokenIndex.of(session).ways_in.administrators
         assert rights_by_tokens(view.tx, seeing) == rights(view.tx)
     assert seeing == ({made.alice} if "operator" in name else set())
 
@@ -110,8 +125,10 @@ def test_the_state_of_a_token_is_one_word() -> None:
 
 
 def carried_out(session: Session, planner: Planner, number: int) -> JournalEntry:
-    ports = Ports(audience=YesAudience(), recorder=ListRecorder())
-    plan = session.carry_out(session.propose(planner, Manner()), ports).proposal.plan
+    with session.store.update() as tx:
+        plan = planner.plan(tx)
+        with tx.watched() as keys:
+            plan.apply(tx)
     return JournalEntry(
         number=number,
         operation=f"serve {plan.operation}",
@@ -121,25 +138,43 @@ def carried_out(session: Session, planner: Planner, number: int) -> JournalEntry
         moment="",
         intent_id=0,
         undoes=None,
-        keys=(),
+        keys=tuple(keys),
     )
 
 
-def test_after_changes_of_tokens_the_index_is_as_a_new_one(made: MadeStore) -> None:
+def planners(made: MadeStore) -> Iterator[Planner]:
+    """One of each kind of record that a row has something of, and of a kind that it has not."""
     clock = FixedClock(CHANGED_AT)
+    alice, bob = (UserChoice(name=None, user_id=one) for one in (made.alice, made.bob))
+    yield SetStatus(authorization_id=made.reader, is_active=False, clock=clock)
+    yield DeleteAuthorization(authorization_id=made.old_operator, is_ensured=False)
+    yield HashTokens(authorization_id=made.operator)
+    yield SetUserStatus(user=alice, is_active=False)
+    yield RenameUser(user=alice, new_name="alicia")
+    typed = Secret("long enough 1")
+    yield SetPassword(user=alice, password=typed, is_activated=False, is_ensured=False)
+    yield EndRole(org_id=made.org, user_id=made.bob)
+    yield EditBucket(bucket_id=made.bucket, name="probes", clock=clock)
+    yield EditOrganization(org_id=made.org, name="umbrella", clock=clock)
+    yield DeleteUser(user=bob, with_tokens=False)
+    yield DeleteBucket(bucket_id=made.bucket)
+    yield DeleteOrganization(org_id=made.org)
+
+
+def test_after_changes_of_any_record_the_index_is_as_a_new_one(made: MadeStore) -> None:
     with Session.open(made.path, write=True) as session:
-        known = TokenIndex.of(session)
-        planners: tuple[Planner, ...] = (
-            SetStatus(authorization_id=made.reader, is_active=False, clock=clock),
-            DeleteAuthorization(authorization_id=made.old_operator, is_ensured=False),
-        )
-        entries = tuple(carried_out(session, one, number) for number, one in enumerate(planners, 1))
-        assert known.follow(session, entries)
-        after = known
-        assert after.rows == TokenIndex.of(session).rows
-        assert after.rows[made.reader].state == "inactive"
+        known, entries = TokenIndex.of(session), list[JournalEntry]()
+        for number, planner in enumerate(planners(made), 1):
+            entries.append(carried_out(session, planner, number))
+            assert known.follow(session, entries), planner
+            assert known.rows == TokenIndex.of(session).rows, planner
+            assert known.ways_in == WaysIn.look(session), planner
         forgotten = TokenIndex({}, txid=0, change_number=0, unreadable_count=0)
         assert not forgotten.follow(session, ())
+        with session.store.update() as tx, tx.watched() as keys:
+            tx.table("migrationsv1").put(b"0" * 16, b"{}")
+        other = dataclasses.replace(entries[-1], number=len(entries) + 1, keys=tuple(keys))
+        assert not known.follow(session, [*entries, other])
 
 
 @pytest.mark.parametrize(
