@@ -125,7 +125,7 @@ class DeleteAuthorization(msgspec.Struct, frozen=True, kw_only=True):
         if name is None:
             return Plan.nothing(
                 self.operation,
-                f"nothing: there is no authorization {self.authorization_id}",
+                f"nothing: there is no API token {self.authorization_id}",
                 facts=facts,
             )
         counts = {"the index of raw tokens": raw_count, "the index of hashes": hashed_count}
@@ -153,7 +153,7 @@ class DeleteAuthorization(msgspec.Struct, frozen=True, kw_only=True):
         try:
             found = store.authorizations.load(self.authorization_id)
         except RecordError as error:
-            text = f"authorization {self.authorization_id}"
+            text = f"API token {self.authorization_id}"
             return text, (f"this record cannot be understood ({error.problem})",)
         if found is not None:
             loss = Loss(authorization_ids=frozenset({found.id}))
@@ -161,7 +161,7 @@ class DeleteAuthorization(msgspec.Struct, frozen=True, kw_only=True):
             return described(store, found), warnings
         entry_count = sum(store.authorizations.entry_counts(self.authorization_id))
         if entry_count:
-            text = f"authorization {self.authorization_id}"
+            text = f"API token {self.authorization_id}"
             return text, ("there is no such record, only index entries that lead to it",)
         if self.is_ensured:
             return None, ()
@@ -196,8 +196,7 @@ class CompleteOperator(msgspec.Struct, frozen=True, kw_only=True):
             return unneeded(self.operation, f"{name} lacks nothing", before)
         if status.level is not OperatorLevel.PARTIAL:
             raise RefusedError(
-                reason=f"authorization {before.id} is no operator token, not even of an older "
-                "version",
+                reason=f"API token {before.id} is no operator token, not even of an older version",
                 hint=Run("auth create-operator", "to make one"),
             )
         added = [Permission(action=action, type=kind) for action, kind in status.lacks]
@@ -206,7 +205,7 @@ class CompleteOperator(msgspec.Struct, frozen=True, kw_only=True):
             operation=self.operation,
             steps=(
                 f"permit {name} what it lacks: {', '.join(map(str, added))}",
-                "keep everything else of it, its token too",
+                "keep everything else of it, its value too",
             ),
             facts={
                 "authorization_id": before.id,

@@ -42,8 +42,8 @@ def absent(tx: MetaTx, authorization_id: Id) -> NotFoundError:
 
 
 def described(tx: MetaTx, authorization: Authorization) -> str:
-    """Name it in a sentence: "authorization 08371db24dcc8000 (alice's Token; user alice)"."""
+    """Name it in a sentence: "API token 08371db24dcc8000 (alice's Token; user alice)"."""
     user = tx.users.get(authorization.user_id) if authorization.user_id else None
     owner = f"user {user.name}" if user else "no such user"
     text = authorization.description or "no description"
-    return f"authorization {authorization.id} ({text}; {owner})"
+    return f"API token {authorization.id} ({text}; {owner})"

@@ -168,12 +168,12 @@ class CreateAuthorization(msgspec.Struct, frozen=True, kw_only=True):
             where = f"organization {cut_name(organization.name)}"
             allowed = f"everything in {where}, by {len(permissions)} permissions"
         steps = [
-            f"add authorization {authorization.id}: {owners}",
+            f"add API token {authorization.id}: {owners}",
             f"permit: {allowed}",
         ]
         if authorization.description:
             steps.append(f"describe it as {cut_name(authorization.description)}")
-        return (*steps, f"store its token {stored}, with one entry in the {index}")
+        return (*steps, f"store its value {stored}, with one entry in the {index}")
 
     def _existing(
         self,

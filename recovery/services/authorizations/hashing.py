@@ -22,6 +22,7 @@ from recovery.errors import RefusedError
 from recovery.metastore.table import RecordProblem
 from recovery.metastore.transaction import MetaTx
 from recovery.model.authorization import Authorization
+from recovery.model.display import plural
 from recovery.model.ids import Id
 from recovery.model.token import LEVEL_HASHED, TokenForm, hash_token
 from recovery.remedy import Input, Run
@@ -71,7 +72,7 @@ class HashTokens(msgspec.Struct, frozen=True, kw_only=True):
                 continue
             if self.authorization_id is not None:
                 raise RefusedError(reason=obstacle, hint="delete the one that is not wanted")
-            warnings.append(f"authorization {before.id} stays as it is: {obstacle}")
+            warnings.append(f"API token {before.id} stays as it is: {obstacle}")
         warnings += [
             f"{one.id or 'a record'} in {one.bucket} cannot be understood and stays as it is"
             for one in problems
@@ -100,7 +101,7 @@ class HashTokens(msgspec.Struct, frozen=True, kw_only=True):
         found = choose_authorization(store, self.authorization_id)
         if found.form is TokenForm.NONE:
             raise RefusedError(
-                reason=f"authorization {found.id} has no token at all",
+                reason=f"API token {found.id} has no value at all",
                 hint=Run("auth delete", "to delete it", {Input.ID: found.id}),
             )
         return [found] if found.token is not None else []
@@ -146,10 +147,10 @@ class _Moves:
             owners.add(self._store.authorizations.hashed_entry(after.hashed_token))
             hashed = after.hashed_token.reveal()
             if hashed in self._claimed:
-                return "another authorization has the same token"
+                return "another API token has the same value"
             self._claimed.add(hashed)
         others = sorted(owner for owner in owners if owner not in {None, before.id} and owner)
-        return f"authorization {others[0]} has the same token" if others else None
+        return f"API token {others[0]} has the same value" if others else None
 
 
 def _hashed(before: Authorization) -> Authorization:
@@ -161,9 +162,9 @@ def _step(store: MetaTx, ids: tuple[Id, ...]) -> str:
     which = (
         described(store, choose_authorization(store, ids[0]))
         if len(ids) == 1
-        else f"{len(ids)} authorizations"
+        else plural(len(ids), "API token")
     )
     return (
-        f"store the token of {which} as a SHA-256 hash: rewrite the record, move the entry to the "
+        f"store {which} as a SHA-256 hash: rewrite the record, move the entry to the "
         "index of hashes"
     )

@@ -27,7 +27,7 @@ from recovery.model.authorization import (
     Authorization,
     decode_authorization,
 )
-from recovery.model.display import displayed
+from recovery.model.display import displayed, plural
 from recovery.model.ids import Id
 from recovery.model.organization import index_name
 from recovery.model.permission import Permission
@@ -343,12 +343,12 @@ def _refusal(conflicts: list[str], line_count: int) -> RefusedError:
 
 def _steps(made: _Made, present: list[Id], form: TokenForm) -> Iterator[str]:
     if present:
-        yield f"leave {len(present)} authorizations alone that are there already"
+        yield f"leave {plural(len(present), 'API token')} alone that are there already"
     count = len(made.digests)
     if not count:
         return
     stored = "as they are" if form is TokenForm.RAW else "as SHA-256 hashes"
-    yield f"add {count} authorizations with an index entry each, raw tokens {stored}"
+    yield f"add {plural(count, 'API token')} with an index entry each, raw ones {stored}"
     for authorization_id, description, permission_count in made.samples:
         named = f"{authorization_id} ({description or 'no description'})"
         yield f"add {named}, {permission_count} permissions"

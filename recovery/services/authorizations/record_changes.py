@@ -66,7 +66,7 @@ class IssueAuthorization(msgspec.Struct, frozen=True, kw_only=True):
         return Plan(
             operation=self.operation,
             steps=(
-                f"add authorization {authorization.id} of user {self.user_id}, {self.status}",
+                f"add API token {authorization.id} of user {self.user_id}, {self.status}",
                 f"in organization {self.org_id}, as {cut_name(self.description) or 'no name'}",
                 f"permit: {permitted(store, list(self.permissions))}",
             ),

@@ -113,7 +113,7 @@ class RotateTokens(msgspec.Struct, frozen=True, kw_only=True):
         if not turns:
             return Plan.nothing(
                 self.operation,
-                "nothing: no authorization with a token is chosen",
+                "nothing: no API token with a value is chosen",
                 facts=facts,
                 warnings=left_alone(problems),
             )
@@ -121,7 +121,7 @@ class RotateTokens(msgspec.Struct, frozen=True, kw_only=True):
         return Plan(
             operation=self.operation,
             steps=(
-                *named(store, ids, "give a new ID and a new token to"),
+                *named(store, ids, "give a new ID and a new value to"),
                 f"keep rights, owner, status and description of each; {end}",
                 "hand over all new tokens as one file with the columns id, description and token",
             ),
@@ -148,7 +148,7 @@ class RotateTokens(msgspec.Struct, frozen=True, kw_only=True):
             if before.form is TokenForm.NONE:
                 if self.selection.ids is not None:
                     raise RefusedError(
-                        reason=f"authorization {before.id} has no token at all",
+                        reason=f"API token {before.id} has no value at all",
                         hint=Run("auth delete", "to delete it", {Input.ID: before.id}),
                     )
                 continue

@@ -76,13 +76,11 @@ def named(tx: MetaTx, ids: Iterable[Id], verb: str) -> Iterator[str]:
     chosen = tuple(ids)
     for one in chosen[:NAMED_MAX]:
         found = tx.authorizations.get(one)
-        yield f"{verb} " + (f"authorization {one}" if found is None else described(tx, found))
+        yield f"{verb} " + (f"API token {one}" if found is None else described(tx, found))
     if len(chosen) > NAMED_MAX:
         yield f"{verb} {len(chosen) - NAMED_MAX} more"
 
 
 def left_alone(problems: Iterable[RecordProblem]) -> tuple[str, ...]:
     """Warn of records that were not chosen because nobody can read them, each in a sentence."""
-    return tuple(
-        f"authorization {one.id} cannot be understood and stays as it is" for one in problems
-    )
+    return tuple(f"API token {one.id} cannot be understood and stays as it is" for one in problems)

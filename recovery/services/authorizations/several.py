@@ -126,7 +126,7 @@ class SetStatusOfSeveral(msgspec.Struct, frozen=True, kw_only=True):
 def _nothing(operation: str, facts: PlanFacts, problems: list[RecordProblem]) -> Plan:
     return Plan.nothing(
         operation,
-        "nothing: no authorization is chosen that is not as wanted",
+        "nothing: no API token is chosen that is not as wanted",
         facts=facts,
         warnings=left_alone(problems),
     )

@@ -499,14 +499,11 @@ class EndRestore(msgspec.Struct, frozen=True, kw_only=True):
         ids = tuple(_added(store))
         facts: PlanFacts = {"authorization_ids": list(ids)}
         if not ids:
-            step = "nothing: no authorization that was added for a restore is there"
+            step = "nothing: no API token that was added for a restore is there"
             return Plan.nothing(self.operation, step, facts=facts)
         return Plan(
             operation=self.operation,
-            steps=tuple(
-                f"delete authorization {one}, which was added for the restore, with its token"
-                for one in ids
-            ),
+            steps=tuple(f"delete API token {one}, which was added for the restore" for one in ids),
             facts=facts,
             record_ids=ids,
             warnings=loss_warnings(store, Loss(authorization_ids=frozenset(ids))),

@@ -18,6 +18,7 @@ import msgspec
 from recovery.errors import ConflictError, RefusedError
 from recovery.metastore.transaction import MetaTx
 from recovery.model.catalogue import CatalogueError, without_database
+from recovery.model.display import plural
 from recovery.model.gojson import format_time
 from recovery.model.ids import Id, IdSource, unused
 from recovery.model.mapping import Mapping, organization_role
@@ -162,7 +163,8 @@ class DeleteOrganization(msgspec.Struct, frozen=True, kw_only=True):
         token_count = sum(
             1 for one in store.authorizations.walk([]) if one.org_id == organization.id
         )
-        kept = f"its {token_count} authorizations stay, and show in no list"
+        stay = "stays, and shows" if token_count == 1 else "stay, and show"
+        kept = f"its {plural(token_count, 'API token')} {stay} in no list"
 
         def apply(tx: MetaTx) -> None:
             for bucket in buckets:
@@ -175,7 +177,7 @@ class DeleteOrganization(msgspec.Struct, frozen=True, kw_only=True):
             operation=self.operation,
             steps=(
                 f"delete organization {name} with its index entry and its roles",
-                f"delete its {len(buckets)} buckets with their entries in the engine's catalogue",
+                f"delete its {plural(len(buckets), 'bucket')}, in the engine's catalogue too",
             ),
             facts={
                 "organization_id": organization.id,

@@ -199,7 +199,10 @@ class DeleteUser(msgspec.Struct, frozen=True, kw_only=True):
         legacy = _authorizations_of(store.legacy_authorizations.walk([]), user.id)
         goes = [*tokens, *legacy] if self.with_tokens else []
         steps = [f"delete user {name} with its index entry, its password and all its roles"]
-        steps += [f"delete authorization {one.id} ({cut_name(one.description)})" for one in goes]
+        for kind, ones in (("API token", tokens), ("1.x authorization", legacy)):
+            steps += [
+                f"delete {kind} {one.id} ({cut_name(one.description)})" for one in ones if goes
+            ]
 
         def apply(tx: MetaTx) -> None:
             tx.users.delete(user)

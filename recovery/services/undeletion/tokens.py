@@ -175,7 +175,7 @@ class UndeleteTokens(msgspec.Struct, frozen=True, kw_only=True):
             "origins": [str(trace.origin) for trace in chosen],
         }
         if not records:
-            step = "nothing: the authorizations are there"
+            step = "nothing: the API tokens are there"
             return Plan.nothing(self.operation, step, facts=facts, record_ids=self.ids)
         return Plan(
             operation=self.operation,
@@ -217,15 +217,15 @@ class UndeleteTokens(msgspec.Struct, frozen=True, kw_only=True):
         user = store.users.get(record.user_id) if record.user_id else None
         deleted_by = self.deletions.get(record.id, "")
         if deleted_by.startswith("auth rotate"):
-            yield f"{deleted_by} replaced authorization {record.id}: perhaps its token has leaked"
+            yield f"{deleted_by} replaced API token {record.id}: perhaps it has leaked"
         if not record.is_active:
-            yield f"authorization {record.id} was inactive when it was deleted, and still is"
+            yield f"API token {record.id} was inactive when it was deleted, and still is"
         if user is not None and user.is_inactive:
             yield f"its user {cut_name(user.name)} is inactive, so that servers answer 403"
         others = len(self.traces.tokens[record.id]) - 1
         if others:
             yield (
-                f"{others + 1} states of authorization {record.id} were found; this is the one "
+                f"{others + 1} states of API token {record.id} were found; this is the one "
                 f"that was changed last ({record.updated_at or 'at an unknown time'})"
             )
 

@@ -263,7 +263,7 @@ def test_hash_leaves_a_second_record_with_the_same_token_alone(made: MadeStore) 
         tx.table("authorizationsv1").put(UNKNOWN.encode(), document)
 
     edit(made.path, twin)
-    with pytest.raises(RefusedError, match=f"authorization {made.reader} has the same token"):
+    with pytest.raises(RefusedError, match=f"API token {made.reader} has the same value"):
         change(made.path, HashTokens(authorization_id=UNKNOWN))
     outcome = change(made.path, HashTokens(authorization_id=None))
     assert any(UNKNOWN in warning for warning in outcome.proposal.plan.warnings)
