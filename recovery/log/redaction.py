@@ -25,10 +25,16 @@ _SECRET_NAME: Final = re.compile(
     r"s?\Z",
     re.IGNORECASE,
 )
-_SECRET_TEXT: Final = re.compile(
-    r"\$[A-Za-z0-9-]{1,32}\$[A-Za-z0-9+/=_.$-]{8,}"  # $influxdb2-sha256$…, $2a$10$…, $argon2id$…
+UNMISTAKABLE: Final = (
+    r"[A-Za-z0-9_-]{80,}={0,2}"  # as servers draw them; the console key too
+    r"|\$[A-Za-z0-9-]{1,32}\$[A-Za-z0-9+/=_.$-]{8,}"  # $influxdb2-sha256$…, $2a$10$…, $argon2id$…
     r"|\beyJ[A-Za-z0-9_-]{8,}(?:\.[A-Za-z0-9_-]*)*"  # JSON web tokens
-    r"|(?i:\b(?:token|bearer|basic)\s+)[^\s,;\"']{8,}"  # the value of an Authorization header
+)
+"""What is a token or the hash of one, and no name of anything. Scripts of the page read it too."""
+_TOKEN: Final = re.compile(UNMISTAKABLE)
+_SECRET_TEXT: Final = re.compile(
+    UNMISTAKABLE
+    + r"|(?i:\b(?:token|bearer|basic)\s+)[^\s,;\"']{8,}"  # the value of an Authorization header
 )
 _LONG_RUN: Final = re.compile(r"[A-Za-z0-9_=+%-]{20,}")
 _LONG_RUN_LENGTH_MAX: Final = 31
@@ -106,6 +112,11 @@ def _clean_single(value: object, *, keeps_lines: bool) -> object:
         case _:
             cleaned = f"[{type(value).__name__}]"
     return cleaned
+
+
+def holds_token(text: str) -> bool:
+    """Tell whether there is a token or the hash of one in a text, and not perhaps a long name."""
+    return _TOKEN.search(text) is not None
 
 
 def redact_text(text: str, *, keeps_lines: bool = False) -> str:

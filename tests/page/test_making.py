@@ -1,18 +1,36 @@
 """What is made on the page, in one daemon: tokens of every kind, organizations, buckets."""
 
+import json
 import re
 from collections.abc import Iterator
+from typing import Final
 
 import pytest
 
+from recovery.metastore.transaction import MetaTx
 from tests.support.served import Served, serving
-from tests.support.stores import MadeStore, make_store
+from tests.support.stores import MadeStore, edit, make_store
 from tests.support.visitor import PageReply, Visitor
+
+TELEGRAF: Final = "0c0000000000000a"
 
 
 @pytest.fixture(scope="module")
 def made(tmp_path_factory: pytest.TempPathFactory) -> MadeStore:
-    return make_store(tmp_path_factory.mktemp("making") / "influxd.bolt", level=21)
+    made = make_store(tmp_path_factory.mktemp("making") / "influxd.bolt", level=21)
+
+    def add_telegrafs(tx: MetaTx) -> None:
+        for record_id, org, name in (
+            (TELEGRAF, made.org, "probe"),
+            ("0c0000000000000b", made.org, "other"),
+            ("0c0000000000000c", made.other_org, "elsewhere"),
+        ):
+            document = json.dumps({"id": record_id, "orgID": org, "name": name})
+            tx.table("telegrafv1").put(record_id.encode(), document.encode())
+        tx.table("telegrafv1").put(b"0c0000000000000d", b"no JSON")
+
+    edit(made.path, add_telegrafs)
+    return made
 
 
 @pytest.fixture(scope="module")
@@ -118,6 +136,23 @@ def test_all_access_and_custom_tokens_are_made(
     assert permissions_of(served, reply) == expected
 
 
+def test_single_telegraf_configurations_are_searched_for_and_permitted(
+    served: Served, visitor: Visitor, made: MadeStore
+) -> None:
+    path = "/tokens/new/custom"
+    single = f"telegrafs/{TELEGRAF}"
+    sent = {"organization": made.org, "search-write-telegrafs": "prob", "act": "find"}
+    found = visitor.fill(path, path, {**sent, "read": [single]})
+    assert found.body.count('value="telegrafs/0c0000000000000b"') == 1  # to be read
+    assert found.body.count(f'value="{single}"') == 2
+    assert "elsewhere" not in found.text
+    looked = visitor.send(found, path, {"act": "look"})
+    assert f"May read telegrafs/{TELEGRAF} of acme." in looked.text
+    assert "influx auth create" not in looked.text  # it has no option for one of them
+    made_one = visitor.send(looked, path, {"write": [single], "act": "save"})
+    assert permissions_of(served, made_one) == [f"read:{single}", f"write:{single}"]
+
+
 def test_a_custom_token_is_shown_as_the_command_that_makes_it(
     visitor: Visitor, made: MadeStore
 ) -> None:
@@ -143,7 +178,7 @@ def test_the_reason_of_an_operator_token_is_in_the_ledger_and_in_its_description
 
 @pytest.mark.parametrize(
     "token",
-    ["canary-reader-token-0123456789", "Zm9vYmFy" * 10 + "Zm9vYm==", "$influxdb2-sha256$Zm9v"],
+    ["canary-reader-token-0123456789", "Zm9vYmFy" * 10 + "Zm9vYm==", "$influxdb2-sha256$Zm9vYmFy"],
 )
 @pytest.mark.parametrize(
     ("page", "action", "field"),

@@ -59,6 +59,23 @@ def test_the_first_screen_says_why_a_server_does_not_start(tmp_path: Path) -> No
         assert "ID of the server is the ID of the instance" in visitor.get("/doctor/repair").text
 
 
+def test_no_link_leads_to_a_record_that_cannot_be_read(tmp_path: Path) -> None:
+    made = make_store(tmp_path / "influxd.bolt", level=21)
+
+    def break_one_of_each(tx: MetaTx) -> None:
+        for table in ("authorizationsv1", "usersv1", "organizationsv1", "bucketsv1"):
+            tx.table(table).put(b"0c0000000000000a", b"no JSON")
+
+    edit(made.path, break_one_of_each)
+    with serving(made.path) as running:
+        visitor = Visitor(running)
+        for path in ("/", "/doctor"):
+            page = visitor.get(path)
+            assert "0c0000000000000a" in page.text
+            links = [one for one in page.links if one.startswith("/")]
+            assert [one for one in links if visitor.get(one).status != 200] == []
+
+
 def test_a_large_store_is_looked_at_while_others_are_answered(tmp_path: Path) -> None:
     made = make_store(tmp_path / "influxd.bolt", level=21)
     os.truncate(made.path, EXAMINED_AT_ONCE_BYTES_MAX + 4096)

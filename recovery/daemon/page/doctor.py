@@ -54,8 +54,8 @@ def show(visit: Visit) -> Answer:
         "doctor.html",
         verdict=verdict_of(visit, is_asked_for=True),
         examination=found,
-        groups=_groups(found.findings),
-        advice=_groups(found.advice),
+        groups=_groups(visit, found.findings),
+        advice=_groups(visit, found.advice),
         counts=[(one, severities[one]) for one in Severity],
         is_mendable=any(one.is_mendable for one in found.findings),
         reasons=found.verdict.reasons,
@@ -63,7 +63,7 @@ def show(visit: Visit) -> Answer:
     )
 
 
-def _groups(findings: Sequence[Finding]) -> list[Group]:
+def _groups(visit: Visit, findings: Sequence[Finding]) -> list[Group]:
     """Put findings of one kind together, the worst first."""
     order = list(Severity)
     groups: dict[tuple[object, ...], list[Finding]] = {}
@@ -72,7 +72,7 @@ def _groups(findings: Sequence[Finding]) -> list[Group]:
     return [
         Group(
             same[0],
-            [record_of(one.bucket, one.id) for one in same[:RECORDS_SHOWN]],
+            [visit.place_of(one.bucket, one.id) for one in same[:RECORDS_SHOWN]],
             len(same) - RECORDS_SHOWN,
             doing(same[0].operations),
         )

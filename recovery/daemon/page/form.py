@@ -8,13 +8,13 @@ Source: URL standard, section 5.1 (application/x-www-form-urlencoded parsing); H
 submission.
 """
 
-import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Final, Self
 from urllib.parse import unquote_to_bytes, urlencode
 
 from recovery.daemon.answer import ApiError
+from recovery.log.redaction import holds_token
 from recovery.secret import Secret
 
 FIELDS_MAX: Final = 20_000
@@ -24,13 +24,11 @@ CARRIED_SIZE_BYTES_MAX: Final = 20_000
 SHOWN_AGAIN: Final = frozenset(
     {
         "active", "description", "every-read", "every-write", "folder", "name", "organization",
-        "owner", "read", "reason", "retention", "role", "search-read", "search-write", "user",
-        "write",
+        "owner", "read", "reason", "retention", "role", "search-read", "search-read-telegrafs",
+        "search-write", "search-write-telegrafs", "user", "write",
     }
 )  # fmt: skip
 """Fields that hold no secret. One that is not named here is taken for one."""
-_TOKEN: Final = re.compile(r"[\w-]{80,}|\$influxdb2-sha|\$sha(?:256|512)\$", re.ASCII)
-"""A token as servers draw it, the console key, or the hash of a token."""
 NOT_KEPT: Final = (
     "This looks like a token, and what stands here is shown to others. It was not kept: write "
     "something else, or verify the token on its own page."
@@ -120,14 +118,9 @@ def without_secrets(form: Form) -> Form:
         {
             name: values
             for name, values in form.values.items()
-            if name in SHOWN_AGAIN and not any(map(looks_like_token, values))
+            if name in SHOWN_AGAIN and not any(map(holds_token, values))
         }
     )
-
-
-def looks_like_token(text: str) -> bool:
-    """Tell whether a text has something in it that looks like a token or the hash of one."""
-    return _TOKEN.search(text) is not None
 
 
 def _unescaped(text: str) -> str:

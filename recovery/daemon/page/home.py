@@ -13,7 +13,7 @@ from recovery.daemon.page.render import count, own_path, redirect
 from recovery.daemon.page.token_index import WaysIn
 from recovery.daemon.page.tokens import readable
 from recovery.daemon.page.visit import Visit
-from recovery.daemon.page.words import Place, record_of
+from recovery.daemon.page.words import Place
 from recovery.services.doctor.check import Outlook
 from recovery.services.stores.info import sign_ins
 
@@ -63,7 +63,9 @@ def verdict_of(visit: Visit, *, is_asked_for: bool) -> Verdict:
     return Verdict(
         _TONES[likely.outlook],
         f"InfluxDB {_ENDS[likely.outlook]}{end}",
-        tuple((record_of(one.bucket, one.id), one.problem) for one in stopping[:REASONS_SHOWN]),
+        tuple(
+            (visit.place_of(one.bucket, one.id), one.problem) for one in stopping[:REASONS_SHOWN]
+        ),
         tuple(
             f"But {one.server.value} {_ENDS[one.outlook]}."
             for one in found.verdict.others

@@ -24,6 +24,7 @@ from recovery.daemon.answer import Answer, Headers
 from recovery.daemon.page.words import as_sentence
 from recovery.drawing import style
 from recovery.drawing.svg import shortened
+from recovery.log.redaction import UNMISTAKABLE
 from recovery.model.display import displayed, size_text
 
 PACKAGE: Final = "recovery.daemon.page"
@@ -86,7 +87,7 @@ class Renderer:
             size=size_text,
             count=count,
         )
-        self._environment.globals["static"] = self._names.__getitem__
+        self._environment.globals.update(static=self._names.__getitem__, token_pattern=UNMISTAKABLE)
 
     def page(
         self, template: str, context: Mapping[str, object], *, status: int = HTTPStatus.OK

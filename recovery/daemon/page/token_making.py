@@ -10,6 +10,8 @@ from collections import Counter
 from collections.abc import Callable, Sequence
 from typing import Final, NamedTuple
 
+import msgspec
+
 from recovery.daemon.answer import Answer
 from recovery.daemon.page.form import FieldError
 from recovery.daemon.page.shown_once import show_secret
@@ -18,15 +20,21 @@ from recovery.model.bucket import TYPE_SYSTEM
 from recovery.model.display import quoted
 from recovery.model.ids import Id, parse_id
 from recovery.model.organization import Organization
-from recovery.model.permission import LEVEL_2_2, operator_permissions, types_of_level
+from recovery.model.permission import (
+    ACTIONS,
+    LEVEL_2_2,
+    operator_permissions,
+    types_of_level,
+)
 from recovery.model.user import User
 from recovery.services.authorizations.creation import CreateAuthorization
 from recovery.services.authorizations.new_token import FormChoice
-from recovery.services.authorizations.permission_request import PermissionRequest
+from recovery.services.authorizations.permission_request import PermissionRequest, telegrafs_of
 from recovery.services.reach import Names, Reaching
 
 CHOICES_MAX: Final = 50
 """Buckets that a pane offers at once; the others are found by searching."""
+_TELEGRAFS: Final = "telegrafs"
 NO_BUCKET: Final = FieldError("read", "Choose at least one bucket to read or write.")
 NO_PERMISSION: Final = FieldError("read", "Choose at least one permission.")
 NO_TICK: Final = FieldError("understood", "Tick that you understand what an operator token can do.")
@@ -51,20 +59,24 @@ class Choice(NamedTuple):
 
 
 class Pane(NamedTuple):
-    """The buckets to read, or to write.
+    """The buckets, or other resources, to read, or to write.
 
     Attributes:
         action: "read" or "write".
+        noun: What one of them is called.
+        key: Tells the pane from the others of the form.
         choices: Those that were found, and all that are chosen.
         hidden_count: How many were found and are not shown.
         is_all: Whether all are meant, also future ones.
     """
 
     action: str
+    noun: str
+    key: str
     search: str
     choices: Sequence[Choice]
     chosen_count: int
-    bucket_count: int
+    total: int
     hidden_count: int
     is_all: bool
 
@@ -79,7 +91,7 @@ def read_write(visit: Visit) -> Answer:
         organization,
         panes=panes,
         words=_words(visit, organization, _buckets_wanted(visit)),
-        is_without_buckets=not any(pane.bucket_count for pane in panes),
+        is_without_buckets=not any(pane.total for pane in panes),
     )
 
 
@@ -110,7 +122,7 @@ def custom(visit: Visit) -> Answer:
         "new_custom.html",
         organization,
         kinds=kinds,
-        panes=_panes(visit, organization),
+        panes=[*_panes(visit, organization), *_telegraf_panes(visit, organization)],
         words=_words(visit, organization, _types_wanted(visit)),
         command=_command(visit, organization, _types_wanted(visit)),
     )
@@ -238,37 +250,62 @@ def _user(one: User, wanted: str | None) -> Choice:
 
 
 def _panes(visit: Visit, organization: Organization | None) -> list[Pane]:
-    return [_pane(visit, action, organization) for action in ("read", "write")]
-
-
-def _pane(visit: Visit, action: str, organization: Organization | None) -> Pane:
-    """List the buckets of a pane: what is chosen, and what was searched for."""
+    """List the buckets, those of the server last."""
     org_id = None if organization is None else organization.id
     buckets = sorted(
         (one for one in visit.tx.buckets.walk([]) if one.org_id == org_id),
         key=lambda one: (one.type == TYPE_SYSTEM, one.name.casefold(), one.id),
     )
-    search = visit.form.line(f"search-{action}").strip()
+    offered = {str(one.id): (one.name, "system" * (one.type == TYPE_SYSTEM)) for one in buckets}
+    return [_pane(visit, action, "bucket", action, offered) for action in ACTIONS]
+
+
+def _telegraf_panes(visit: Visit, organization: Organization | None) -> list[Pane]:
+    """List the Telegraf configurations; no pane where there is none."""
+    org_id = None if organization is None else organization.id
+    found = sorted(telegrafs_of(visit.tx, org_id), key=lambda one: (one[1].casefold(), one[0]))
+    offered = {f"{_TELEGRAFS}/{one}": (name, "") for one, name in found}
+    return [
+        _pane(visit, action, "Telegraf configuration", f"{action}-{_TELEGRAFS}", offered)
+        for action in ACTIONS
+        if offered
+    ]
+
+
+def _pane(
+    visit: Visit, action: str, noun: str, key: str, offered: dict[str, tuple[str, str]]
+) -> Pane:
+    """Make a pane of what is chosen, and what was searched for.
+
+    Args:
+        offered: By what a box of it stands for: the name, and what else there is to say.
+    """
+    search = visit.form.line(f"search-{key}").strip()
     chosen = set(visit.form.all(action))
-    found = [one for one in buckets if search.casefold() in one.name.casefold() or one.id == search]
+    found = {
+        one
+        for one, (name, _) in offered.items()
+        if search.casefold() in name.casefold() or one.rpartition("/")[2] == search
+    }
     match visit.form.get("act"):
-        case act if act == f"all-{action}":
-            chosen |= {one.id for one in found}
-        case act if act == f"none-{action}":
-            chosen -= {one.id for one in found}
-    shown = [one for one in buckets if one.id in chosen]
-    rest = [one for one in found if one.id not in chosen]
-    kept = {one.id for one in (*shown, *rest[:CHOICES_MAX])}
+        case act if act == f"all-{key}":
+            chosen |= found
+        case act if act == f"none-{key}":
+            chosen -= found
+    rest = [one for one in offered if one in found - chosen]
+    kept = chosen.union(rest[:CHOICES_MAX])
     return Pane(
         action=action,
+        noun=noun,
+        key=key,
         search=search,
         choices=[
-            Choice(one.id, one.name, one.id in chosen, note="system" * (one.type == TYPE_SYSTEM))
-            for one in buckets
-            if one.id in kept
+            Choice(one, name, one in chosen, note=note)
+            for one, (name, note) in offered.items()
+            if one in kept
         ],
-        chosen_count=len(shown),
-        bucket_count=len(buckets),
+        chosen_count=len(chosen & offered.keys()),
+        total=len(offered),
         hidden_count=max(len(rest) - CHOICES_MAX, 0),
         is_all=visit.form.has(f"every-{action}"),
     )
@@ -287,14 +324,25 @@ def _buckets_wanted(visit: Visit) -> PermissionRequest | None:
 
 
 def _types_wanted(visit: Visit) -> PermissionRequest | None:
-    """Read the table of types, and the single buckets; None when nothing is ticked."""
+    """Read the table of types, and the single resources; None when nothing is ticked."""
     known = types_of_level(visit.tx.level)
     read, write = visit.form.all("read"), visit.form.all("write")
+    organization = _organization(visit)
+    single = [
+        {
+            "action": action,
+            "resource": {"type": _TELEGRAFS, "id": record_id, "orgID": organization.id},
+        }
+        for action in ACTIONS
+        for kind, _, record_id in (one.partition("/") for one in visit.form.all(action))
+        if kind == _TELEGRAFS and parse_id(record_id) and organization is not None
+    ]
     request = PermissionRequest(
         read_types=tuple(one for one in read if one in known),
         write_types=tuple(one for one in write if one in known),
         read_buckets=tuple(one for one in read if parse_id(one)),
         write_buckets=tuple(one for one in write if parse_id(one)),
+        document=msgspec.json.encode(single) if single else None,
     )
     return None if request.clash else request
 
@@ -316,8 +364,8 @@ def _command(
     """Write the command of `influx` that makes the same token while the server runs."""
     user_id = visit.user_of(visit.form, "user")
     user = None if user_id is None else visit.tx.users.get(user_id)
-    if request is None or organization is None or user is None:
-        return ""
+    if request is None or organization is None or user is None or request.document is not None:
+        return ""  # `influx` knows no option for a single Telegraf configuration
     named = {
         "org": organization.name,
         "user": user.name,

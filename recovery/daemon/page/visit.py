@@ -27,13 +27,13 @@ from recovery.daemon.page.form import (
     SHOWN_AGAIN,
     FieldError,
     Form,
-    looks_like_token,
 )
 from recovery.daemon.page.render import Renderer, redirect
 from recovery.daemon.page.sessions import PageSession, PageSessions
-from recovery.daemon.page.words import advice_of, as_sentence, done_words
+from recovery.daemon.page.words import Place, advice_of, as_sentence, done_words, record_of
 from recovery.daemon.rights import Rights
 from recovery.errors import NotFoundError, PasswordError, RecoveryError, RefusedError
+from recovery.log.redaction import holds_token
 from recovery.metastore.transaction import MetaTx
 from recovery.model.ids import Id, parse_id
 from recovery.secret import Secret
@@ -165,6 +165,19 @@ class Visit:
         if found is None:
             raise ApiError("not found", NO_SUCH_PAGE)
         return found
+
+    def place_of(self, bucket: str, record_id: str | None) -> Place:
+        """As `record_of`; a record that cannot be read has no page to lead to."""
+        place, found = record_of(bucket, record_id), parse_id(record_id or "")
+        gets: dict[str, Callable[[Id], object]] = {
+            "/tokens": self.tx.authorizations.get,
+            "/users": self.tx.users.get,
+            "/organizations": self.tx.organizations.get,
+            "/buckets": self.tx.buckets.get,
+        }
+        get = gets.get(place.path.rpartition("/")[0])
+        is_there = found is not None and get is not None and get(found) is not None
+        return place if is_there else place._replace(path="")
 
     def user_of(self, form: Form, name: str) -> Id | None:
         """Read a field that names a user, by ID or by name; None when there is no such user."""
@@ -353,11 +366,11 @@ class Visit:
             FieldError: There is one in a form.
         """
         for name in self.asked.values:
-            if any(map(looks_like_token, self.asked.all(name))):
+            if any(map(holds_token, self.asked.all(name))):
                 self.asked, self.problem = self.asked.without(name), IN_ADDRESS
         for name in self.form.values:
             texts = self.form.all(name)
-            is_token = name in SHOWN_AGAIN and any(map(looks_like_token, texts))
+            is_token = name in SHOWN_AGAIN and any(map(holds_token, texts))
             if is_token or (name in MAY_NOT_BE_TOKENS and any(map(self._is_token, texts))):
                 self.form = self.form.without(name)
                 raise FieldError(name, NOT_KEPT)

@@ -118,9 +118,10 @@ def record_of(bucket: str, record_id: str | None) -> Place:
     """Name a record, and give its page: "" where it has none.
 
     Args:
+        bucket: The bolt bucket that it is in; one that no word here stands for is quoted.
         record_id: Its ID; None for none, or for all of them.
     """
-    kind = _RECORDS.get(bucket, Place(bucket, ""))
+    kind = _RECORDS.get(bucket, Place(f"“{bucket}”", ""))
     if record_id is None:
         return Place(kind.title + "s" * bool(kind.path), "")
     return Place(f"{kind.title} {record_id}", f"{kind.path}{record_id}" if kind.path else "")

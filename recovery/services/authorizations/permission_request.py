@@ -11,7 +11,8 @@ Source: influx-cli clients/auth/auth.go (Create); InfluxDB v2.9.1 http/authoriza
 auth.go (Valid); spec influxdb-metadata sections 8.1, 8.3, 10.3 and 11.2.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import suppress
 from functools import partial
 from typing import Final
 
@@ -155,6 +156,16 @@ class PermissionRequest(msgspec.Struct, frozen=True, kw_only=True):
             for action in ACTIONS
             if kind in wanted[action]
         ]
+
+
+def telegrafs_of(tx: MetaTx, org_id: Id | None) -> Iterator[tuple[Id, str]]:
+    """List the Telegraf configurations of an organization: ID and name; not what is unreadable."""
+    for document in (found for _, found in tx.table("telegrafv1").items()):
+        with suppress(UndecodableError):
+            fields = decode_fields(document)
+            record_id, owner = id_field(fields, "id"), id_field(fields, "orgID")
+            if record_id is not None and owner is not None and owner == org_id:
+                yield record_id, text_field(fields, "name")
 
 
 def refusal_of(permissions: Iterable[Permission], *, level: int, org_id: Id | None) -> str | None:

@@ -61,7 +61,7 @@ HASHES_AT_START: Final = (
 UNDECODABLE: Final = Rule(
     number="I23",
     severity=Severity.HIGH,
-    problem="is an authorization that cannot be understood",
+    problem="is an API token that cannot be understood",
     effect="influxd 2.8 and later stops: Failed creating new authorization store; before, listing "
     "authorizations fails as a whole, and each request after a sign-in ends with status 401",
     remedy="repair cannot know what it was: restore a backup, or give its token up",
@@ -70,15 +70,15 @@ UNDECODABLE: Final = Rule(
 NO_ID: Final = Rule(
     number="I23",
     severity=Severity.HIGH,
-    problem="is an authorization without an ID",
+    problem="is an API token without an ID",
     effect="listed, and not found by its ID",
     remedy="repair cannot know which one it was: restore a backup of the store",
 )
-WRONG_KEY: Final = wrong_key("I23", "an authorization", effect="listed, and its token is refused")
+WRONG_KEY: Final = wrong_key("I23", "an API token", effect="listed, and refused")
 ODD_STATUS: Final = Rule(
     number="I23",
     severity=Severity.MEDIUM,
-    problem="is an authorization with a status that is neither active nor inactive",
+    problem="is an API token with a status that is neither active nor inactive",
     effect="the token is refused, and the record cannot be changed",
     remedy="decide which of the two it is",
     operations=("auth set-active", "auth set-inactive"),
@@ -86,7 +86,7 @@ ODD_STATUS: Final = Rule(
 NO_ORG_ID: Final = Rule(
     number="I24",
     severity=Severity.HIGH,
-    problem="is an authorization that names no organization",
+    problem="is an API token that names no organization",
     effect="the API does not list it, and the record cannot be changed",
     remedy="repair cannot know whose it was, as its permissions do not all name one organization "
     "that is there: delete it, and make a new one",
@@ -99,7 +99,7 @@ TAKES_ORG: Final = (
 NO_PERMISSIONS: Final = Rule(
     number="I23",
     severity=Severity.MEDIUM,
-    problem="is an authorization without permissions",
+    problem="is an API token without permissions",
     effect="it permits nothing, and may be listed with 64 blank permissions",
     remedy="repair cannot know what it permitted: make a new one, and delete it",
 )
@@ -120,7 +120,7 @@ FOREIGN_PERMISSION: Final = Rule(
 NO_USER: Final = Rule(
     number="I24",
     severity=Severity.LOW,
-    problem="is an authorization of a user that does not exist",
+    problem="is an API token of a user that does not exist",
     effect="the token is answered with 403, User is inactive, and the API does not list it; "
     "influxd leaves the tokens of a user whom it deletes",
     remedy=DEBRIS,
@@ -130,15 +130,15 @@ NO_USER: Final = Rule(
 NO_USER_ID: Final = Rule(
     number="I24",
     severity=Severity.HIGH,
-    problem="is an authorization that names no user",
-    effect="each list of authorizations ends with 400, and the token still works",
+    problem="is an API token that names no user",
+    effect="each list of API tokens ends with 400, and it still works",
     remedy="repair cannot know whose it was: delete it",
     operations=("auth delete",),
 )
 NO_ORG: Final = Rule(
     number="I24",
     severity=Severity.HIGH,
-    problem="is an authorization of an organization that does not exist",
+    problem="is an API token of an organization that does not exist",
     effect="the API does not list it, and the token still works",
     remedy="repair leaves it alone, because the token is in force: delete it",
     operations=("auth delete",),
@@ -146,31 +146,31 @@ NO_ORG: Final = Rule(
 NO_TOKEN: Final = Rule(
     number="I25",
     severity=Severity.LOW,
-    problem="is an authorization without a token",
+    problem="is an API token without a value",
     effect="nobody can use it; a server that hashes tokens warns of it at each start",
     remedy="repair takes it from the index where just one entry leads to it and works, as up to "
     "InfluxDB 2.7; else delete it",
     operations=("auth delete",),
 )
-TAKES_ENTRY: Final = "repair gives the authorization the token of that entry, which works"
+TAKES_ENTRY: Final = "repair gives it the value of that entry, which works"
 BOTH_FORMS: Final = Rule(
     number="I25",
     severity=Severity.HIGH,
-    problem="is an authorization that keeps its token both raw and hashed",
+    problem="is an API token that is kept both raw and hashed",
     effect="the secret stays on disk, although the server hashes tokens",
     remedy="repair takes the raw token out",
 )
 BOTH_DIFFER: Final = Rule(
     number="I25",
     severity=Severity.HIGH,
-    problem="is an authorization whose raw token and hash do not fit together",
+    problem="is an API token whose raw text and hash do not fit together",
     effect="the raw token counts, and the record cannot be changed",
     remedy="repair cannot know which of the two is meant: make a new one, and delete it",
 )
 EARLY_HASH: Final = Rule(
     number="I25",
     severity=Severity.HIGH,
-    problem="is an authorization with a hash, which no server before 2.8 understands",
+    problem="is an API token with a hash, which no server before 2.8 understands",
     effect="the token is refused",
     remedy="repair leaves it alone: it works again after an upgrade and another repair, and "
     "influxd below 2.8 loses the hash if it changes the record",
@@ -178,7 +178,7 @@ EARLY_HASH: Final = Rule(
 BAD_HASH: Final = Rule(
     number="I25",
     severity=Severity.HIGH,
-    problem="is an authorization with a hash that no server understands",
+    problem="is an API token with a hash that no server understands",
     effect="the token is refused, and influxd warns: error decoding hash variant",
     remedy="repair cannot know the token: make a new one, and delete it",
 )
@@ -392,7 +392,7 @@ class _Examiner:
                 TABLE,
                 authorization.id,
                 severity=Severity.LOW,
-                problem="is an authorization with a raw token and a hash, which no server before "
+                problem="is an API token with a raw text and a hash, which no server before "
                 "2.8 writes",
             )
         elif self._is_converted(authorization):

@@ -12,7 +12,7 @@ def test_a_clause_becomes_a_sentence() -> None:
 def test_a_finding_leads_to_its_record_and_to_where_something_can_be_done() -> None:
     assert record_of("authorizationsv1", ID) == (f"API token {ID}", f"/tokens/{ID}")
     assert record_of("authorizationsv1", None) == ("API tokens", "")
-    assert record_of("dbrpv1", ID) == (f"dbrpv1 {ID}", "")
+    assert record_of("dbrpv1", ID) == (f"“dbrpv1” {ID}", "")
     places = [one.path for one in doing(["auth delete", "auth set-active", "v1-auth delete"])]
     assert places == ["/tokens"]
 

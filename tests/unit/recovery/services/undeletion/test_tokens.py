@@ -236,7 +236,7 @@ def test_a_rotated_token_comes_back_with_a_warning(made: MadeStore) -> None:
     deletions = {str(made.operator): "auth rotate of 2026-01-02T03:04:05Z"}
     planner = replace(undeletion(made.path, made.operator), deletions=deletions)
     warnings = change(made.path, planner).proposal.plan.warnings
-    assert any("perhaps its token has leaked" in one for one in warnings)
+    assert any("perhaps it has leaked" in one for one in warnings)
 
 
 def test_a_token_of_a_user_that_is_back_works(made: MadeStore) -> None:
