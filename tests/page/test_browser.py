@@ -325,6 +325,36 @@ def test_no_screen_is_wider_than_the_window(
         assert wide <= 0, path
 
 
+def test_the_top_line_leaves_the_window_to_the_page(tab: Tab, served: Served) -> None:
+    here = tab()
+    here.enter(served.key)
+    for width, most in ((960, 115), (768, 115), (320, 240)):
+        here.page.set_viewport_size({"width": width, "height": 900})
+        top = here.page.evaluate("document.querySelector('main').getBoundingClientRect().top")
+        assert top < most, width
+
+
+def test_a_finger_hits_a_link_and_nothing_moves_for_whom_motion_harms(
+    tab: Tab, served: Served, made: MadeStore
+) -> None:
+    here = tab(width=390, has_touch=True, is_mobile=True, reduced_motion="reduce")
+    here.enter(served.key)
+    here.go(f"/tokens/{made.operator}")
+    small = here.page.evaluate(
+        """() => [...document.querySelectorAll("main a, button, summary, nav a")].filter(one => {
+            one.scrollIntoView({block: "center"});
+            const now = one.getBoundingClientRect(), middle = now.top + now.height / 2;
+            return [-20, 20].some(off => {
+                const hit = document.elementFromPoint(now.left + now.width / 2, middle + off);
+                return !hit?.closest("a, button, summary");
+            });
+        }).map(one => one.textContent)"""
+    )
+    assert small == []
+    took = "[...document.all].map(one => getComputedStyle(one).transitionDuration)"
+    assert set(here.page.evaluate(took)) == {"0s"}
+
+
 def _axe() -> str:
     script = Path(__file__).parents[1] / "clients" / "node_modules" / "axe-core" / "axe.min.js"
     if not script.is_file():
