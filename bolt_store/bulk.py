@@ -29,13 +29,11 @@ from bolt_store.codec.layout import (
     PAGE_HEADER_SIZE_BYTES,
     inline_size_bytes_max,
 )
-from bolt_store.codec.leaf import Leaf, encode_leaf
+from bolt_store.codec.leaf import Leaf, encode_leaf, require_key
 from bolt_store.codec.meta import Meta, encode_meta
 from bolt_store.errors import (
     IncompatibleValueError,
     KeyOrderError,
-    KeyRequiredError,
-    KeyTooLargeError,
     LimitError,
     ValueTooLargeError,
     invariant,
@@ -91,7 +89,7 @@ class BulkWriter:
             KeyTooLargeError: The name does not fit into the format.
             KeyOrderError: The name is not above the key before it.
         """
-        _require_key(name, BUCKET_NAME_SIZE_BYTES_MAX)
+        require_key(name, BUCKET_NAME_SIZE_BYTES_MAX)
         self._trees[-1].require_above(name)
         self._trees.append(_Tree(name, sequence))
         self.bucket_count += 1
@@ -112,7 +110,7 @@ class BulkWriter:
         """
         if len(self._trees) == 1:
             raise IncompatibleValueError
-        _require_key(key, KEY_SIZE_BYTES_MAX)
+        require_key(key, KEY_SIZE_BYTES_MAX)
         if len(value) > VALUE_SIZE_BYTES_MAX:
             raise ValueTooLargeError(found_bytes=len(value), limit_bytes=VALUE_SIZE_BYTES_MAX)
         self._add(self._trees[-1], 0, key, value)
@@ -315,13 +313,6 @@ class _Tree:
     def require_above(self, key: bytes) -> None:
         if key <= self.last_key:
             raise KeyOrderError
-
-
-def _require_key(key: bytes, limit_bytes: int) -> None:
-    if not key:
-        raise KeyRequiredError
-    if len(key) > limit_bytes:
-        raise KeyTooLargeError(found_bytes=len(key), limit_bytes=limit_bytes)
 
 
 def _require_run(size_bytes: int) -> None:

@@ -26,7 +26,7 @@ from bolt_store.codec.layout import (
     PAGE_HEADER_SIZE_BYTES,
 )
 from bolt_store.codec.page import PageHeader, decode_page_header, encode_page_header
-from bolt_store.errors import PageError, invariant
+from bolt_store.errors import KeyRequiredError, KeyTooLargeError, PageError, invariant
 from bolt_store.limits import ELEMENT_COUNT_MAX
 
 _ALIKE_COUNTS: Final = range(4, 513)
@@ -415,6 +415,14 @@ def leaf_size_bytes(leaf: LeafElements[ValueT]) -> int:
     """Return the number of bytes that the page of these elements takes, header included."""
     elements = ELEMENT_SIZE_BYTES * len(leaf.keys)
     return PAGE_HEADER_SIZE_BYTES + elements + sum(map(len, leaf.keys)) + sum(map(len, leaf.values))
+
+
+def require_key(key: bytes, limit_bytes: int) -> None:
+    """Refuse a key or a name that the format cannot hold."""
+    if not key:
+        raise KeyRequiredError
+    if len(key) > limit_bytes:
+        raise KeyTooLargeError(found_bytes=len(key), limit_bytes=limit_bytes)
 
 
 def encode_leaf(leaf: Leaf, *, pgid: int, page_size_bytes: int) -> bytes:

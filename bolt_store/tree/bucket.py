@@ -13,13 +13,11 @@ from typing import TYPE_CHECKING, Final, Protocol
 
 from bolt_store.codec.bucket import BucketValue, decode_bucket, encode_bucket
 from bolt_store.codec.layout import BUCKET_FLAG, inline_size_bytes_max
-from bolt_store.codec.leaf import Leaf, decode_leaf, encode_leaf
+from bolt_store.codec.leaf import Leaf, decode_leaf, encode_leaf, require_key
 from bolt_store.errors import (
     BucketExistsError,
     BucketNotFoundError,
     IncompatibleValueError,
-    KeyRequiredError,
-    KeyTooLargeError,
     LimitError,
     PageError,
     ReadOnlyError,
@@ -226,7 +224,7 @@ class Bucket:
             ReadOnlyError: The transaction only reads.
         """
         self._require_writable()
-        _require_key(key, KEY_SIZE_BYTES_MAX)
+        require_key(key, KEY_SIZE_BYTES_MAX)
         if len(value) > VALUE_SIZE_BYTES_MAX:
             raise ValueTooLargeError(found_bytes=len(value), limit_bytes=VALUE_SIZE_BYTES_MAX)
         if self.has_bucket(key):
@@ -259,7 +257,7 @@ class Bucket:
             ReadOnlyError: The transaction only reads.
         """
         self._require_writable()
-        _require_key(name, BUCKET_NAME_SIZE_BYTES_MAX)
+        require_key(name, BUCKET_NAME_SIZE_BYTES_MAX)
         found = self._tree.find(name)
         if found is not None:
             raise BucketExistsError if found[0] else IncompatibleValueError
@@ -442,10 +440,3 @@ def _smaller(first: bytes | None, second: bytes | None) -> bytes | None:
     if first is None or second is None:
         return second if first is None else first
     return min(first, second)
-
-
-def _require_key(key: bytes, limit_bytes: int) -> None:
-    if not key:
-        raise KeyRequiredError
-    if len(key) > limit_bytes:
-        raise KeyTooLargeError(found_bytes=len(key), limit_bytes=limit_bytes)

@@ -22,10 +22,10 @@ from typing import Final
 from recovery.metastore.transaction import MetaTx
 from recovery.model.bucket import SYSTEM_BUCKETS
 from recovery.model.catalogue import CatalogueError
-from recovery.model.gojson import UndecodableError, decode_fields, id_field
 from recovery.model.goshape import BUCKET, RUN, TASK, can_decode, can_decode_runs
 from recovery.model.ids import Id, parse_id
 from recovery.services.doctor.chart import Chart
+from recovery.services.doctor.records import ids_of
 
 TASKS: Final = "tasksv1"
 RUNS: Final = "taskRunsv1"
@@ -63,20 +63,14 @@ def loaded_tasks(tx: MetaTx) -> Iterator[tuple[bytes, bytes]]:
 
 def task_id(document: bytes) -> Id | None:
     """Read the ID by which influxd goes on from the list of tasks; None when there is none."""
-    try:
-        return id_field(decode_fields(document), "id")
-    except UndecodableError:
-        return None
+    return ids_of(document, "id")[0]
 
 
 def loaded_org(tx: MetaTx, document: bytes) -> Id | None:
     """Read the organization of the record that a task's ID leads to; None when there is none."""
     found = task_id(document)
     stored = None if found is None else tx.table(TASKS).get(found.encode())
-    try:
-        return None if stored is None else id_field(decode_fields(stored), "orgID")
-    except UndecodableError:
-        return None
+    return None if stored is None else ids_of(stored, "orgID")[0]
 
 
 def finds_itself(tx: MetaTx, document: bytes) -> bool:
@@ -97,7 +91,7 @@ def bad_runs(tx: MetaTx, found: Id) -> Iterator[bytes]:
             continue
         if not can_decode(document, RUN):
             yield key
-        elif _task_of_run(document) != found:
+        elif ids_of(document, "taskID") != [found]:
             return
 
 
@@ -111,10 +105,3 @@ def finds_tasks_bucket(tx: MetaTx, org_id: str, unread: Collection[str]) -> bool
     bucket_id = None if entry is None else parse_id(entry)
     stored = None if bucket_id is None else tx.table("bucketsv1").get(bucket_id.encode())
     return stored is not None and can_decode(stored, BUCKET) and bucket_id not in unread
-
-
-def _task_of_run(document: bytes) -> Id | None:
-    try:
-        return id_field(decode_fields(document), "taskID")
-    except UndecodableError:
-        return None
