@@ -9,18 +9,18 @@ from pathlib import Path
 from typing import Final
 
 import msgspec
+from msgspec.structs import replace
 
 from recovery.cli.context import Context
 from recovery.cli.documents import Document, shaped
 from recovery.cli.options import Command, Reading
-from recovery.cli.store import absolute
+from recovery.cli.store import absolute, read_session
 from recovery.cli.usage import UsageError, required
 from recovery.cli.words import Parser
 from recovery.discovery.host import Host
 from recovery.discovery.search import discover
 from recovery.errors import ExitCode
 from recovery.model.display import displayed, plural
-from recovery.services.session import Session
 from recovery.services.store_facts import StoreFacts
 from recovery.services.stores.diff import BucketCount, Change, compare_stores
 
@@ -65,12 +65,13 @@ def _diff(options: _Diff, context: Context) -> ExitCode:
         )
     host = Host.here(context.environ)
     paths = [
-        discover(host, bolt_path=required(value, name, "store diff")).path
+        required(value, name, "store diff")
         for value, name in ((options.before, "A"), (options.after, "B"))
     ]
+    sides = [(discover(host, bolt_path=one), replace(options, bolt_path=one)) for one in paths]
     with (
-        Session.open(paths[0], is_live=options.live) as before,
-        Session.open(paths[1], is_live=options.live) as after,
+        read_session(*sides[0], context.output) as before,
+        read_session(*sides[1], context.output) as after,
         context.output.waiting("comparing the stores"),
     ):
         found = compare_stores(before, after)

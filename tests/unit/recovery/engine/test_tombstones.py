@@ -1,6 +1,6 @@
 """Tombstones that the server can read, and those at which it puts a TSM file aside.
 
-Each case was judged by `influxd inspect verify-tombstone` of 2.9.1.
+Each case was judged by `Tombstoner.Walk` of 2.9.1.
 """
 
 import gzip
