@@ -13,7 +13,8 @@ Source: InfluxDB v2.9.1 v1/services/meta/data.go (`CreateShardGroup`, `ShardGrou
 counts from the zero time, 1 January of year 1, so that weeks begin on Mondays.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from bisect import bisect_left, bisect_right, insort
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from enum import StrEnum, unique
 from typing import Final
 
@@ -32,6 +33,8 @@ DURATION_NS_MAX: Final = 36_500 * DAY_NS
 
 _ZERO_TIME_NS: Final = 62_135_596_800_000_000_000
 """From Go's zero time to 1970."""
+_NEVER_NS: Final = 1 << 64
+"""Behind the end of all time; its negative is in front of the beginning."""
 
 
 class Span(msgspec.Struct, frozen=True, kw_only=True, order=True):
@@ -210,7 +213,34 @@ def group_shards(
     return dict(sorted(wanted.items(), key=lambda item: (item[1].last_ns, item[1].first_ns)))
 
 
-def fit_into(span: Span, taken: Sequence[Span], duration_ns: int) -> Span:
+class Taken:
+    """The parts of time that groups are for, in the order of time, so that many can be asked."""
+
+    def __init__(self, spans: Iterable[Span]) -> None:
+        known = list(spans)
+        self._starts = [*sorted(one.first_ns for one in known), _NEVER_NS]
+        self._ends = [-_NEVER_NS, *sorted(one.last_ns for one in known)]
+
+    def add(self, span: Span) -> None:
+        """Take one more."""
+        insort(self._starts, span.first_ns)
+        insort(self._ends, span.last_ns)
+
+    def touches(self, span: Span) -> bool:
+        """Tell whether a moment of a span is taken."""
+        begun = bisect_right(self._starts, span.last_ns)
+        return begun >= bisect_left(self._ends, span.first_ns)
+
+    def cut(self, whole: Span, span: Span) -> Span:
+        """Cut a span back to what is free around one in it."""
+        before = self._ends[bisect_left(self._ends, span.first_ns) - 1]
+        behind = self._starts[bisect_right(self._starts, span.last_ns)]
+        return Span(
+            first_ns=max(whole.first_ns, before + 1), last_ns=min(whole.last_ns, behind - 1)
+        )
+
+
+def fit_into(span: Span, taken: Taken, duration_ns: int) -> Span:
     """Find the group of a shard among those that there are, as the server does for a new point.
 
     Args:
@@ -221,16 +251,7 @@ def fit_into(span: Span, taken: Sequence[Span], duration_ns: int) -> Span:
         The window of the server, cut where a group is; only the data where they cross a window.
     """
     whole = window(span.first_ns, duration_ns)
-    if not whole.holds(span):
-        return span
-    return Span(
-        first_ns=max(
-            [whole.first_ns, *(one.last_ns + 1 for one in taken if one.last_ns < span.first_ns)]
-        ),
-        last_ns=min(
-            [whole.last_ns, *(one.first_ns - 1 for one in taken if one.first_ns > span.last_ns)]
-        ),
-    )
+    return taken.cut(whole, span) if whole.holds(span) else span
 
 
 def _wanted(span: Span, duration: Duration, known: Span | None) -> Span:

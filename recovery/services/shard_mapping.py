@@ -24,6 +24,7 @@ from recovery.model.shard_groups import (
     Duration,
     ShardGroup,
     Span,
+    Taken,
     choose_duration,
     fit_into,
     group_shards,
@@ -150,9 +151,9 @@ def sort_unmapped(
     left = {one: span for one, span in spans.items() if one not in expired}
     clashes = [shard_id for shard_id in left if shard_id in clashing]
     left = {one: span for one, span in left.items() if one not in clashes}
-    taken = [group.span for group in groups if group.shard_ids]
+    taken = Taken(group.span for group in groups if group.shard_ids)
     overlapping = {one for pair in overlaps(left) for one in pair}
-    overlapping |= {one for one in left if any(left[one].touches(span) for span in taken)}
+    overlapping |= {one for one, span in left.items() if taken.touches(span)}
     return Unmapped(
         placeable={one: span for one, span in left.items() if one not in overlapping},
         expired=tuple(sorted(expired)),
@@ -176,14 +177,13 @@ def map_beside(
     """
     policy = database.policy
     shard_group_ns = DAY_NS if policy is None else policy.shard_group_ns
-    taken = [group.span for group in database.groups if group.shard_ids]
+    taken = Taken([*(group.span for group in database.groups if group.shard_ids), *spans.values()])
     bare = [group for group in database.groups if not group.shard_ids]
     found: list[ShardGroup] = []
     removed: set[int] = set()
     for number, (shard_id, span) in enumerate(spans.items()):
-        others = [*taken, *(group.span for group in found)]
-        others += [one for other, one in spans.items() if other != shard_id]
-        found.append(_group(group_id + number, shard_id, fit_into(span, others, shard_group_ns)))
+        found.append(_group(group_id + number, shard_id, fit_into(span, taken, shard_group_ns)))
+        taken.add(found[-1].span)
         removed.update(group.id for group in bare if group.span.touches(found[-1].span))
     return found, removed
 

@@ -12,6 +12,7 @@ from recovery.model.shard_groups import (
     Basis,
     Duration,
     Span,
+    Taken,
     choose_duration,
     explains,
     fit_into,
@@ -175,10 +176,30 @@ def test_a_new_group_is_cut_where_others_are(
 ) -> None:
     base = window(MONDAY_NS, 100).first_ns
     taken = [_span(base, base + 10), _span(base + 50, base + 59)]
-    found = fit_into(_span(base + span[0], base + span[1]), taken, 100)
+    found = fit_into(_span(base + span[0], base + span[1]), Taken(taken), 100)
     assert found == _span(base + expected[0], base + expected[1])
 
 
 def test_a_duration_explains_no_shard_that_crosses_its_windows() -> None:
     assert not explains([_span(MONDAY_NS - 1, MONDAY_NS)], WEEK_NS)
     assert not explains([_span(MONDAY_NS, MONDAY_NS), _span(MONDAY_NS + 1, MONDAY_NS + 1)], HOUR_NS)
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_what_is_taken_is_told_as_by_looking_at_each(seed: int) -> None:
+    rng = Random(seed)
+    spans = [_span(at, at + rng.randrange(9)) for at in (rng.randrange(300) for _ in range(20))]
+    taken = Taken(spans[:10])
+    for span in spans[10:]:
+        taken.add(span)
+    for first in range(-5, 315):
+        span = _span(first, first + rng.randrange(6))
+        assert taken.touches(span) == any(span.touches(one) for one in spans)
+        if not taken.touches(span):
+            cut = taken.cut(_span(-50, 400), span)
+            ends = [one.last_ns for one in spans if one.last_ns < first]
+            starts = [one.first_ns for one in spans if one.first_ns > span.last_ns]
+            assert (cut.first_ns, cut.last_ns) == (
+                max([-51, *ends]) + 1,
+                min([401, *starts]) - 1,
+            )
