@@ -63,7 +63,6 @@ _SYSTEM_CONTAINER: Final = re.compile(
     r"|/machine-(?P<machine>[A-Za-z0-9_-]+)\.scope)(?=/|$)"
 )
 _INFLUXD: Final = re.compile(r"influxd[-_.0-9a-z]*")
-_UNIT_ESCAPE: Final = re.compile(r"\\x([0-9a-f]{2})")
 _USER_MANAGER: Final = re.compile(r"/user@(\d+)\.service/")
 _CARRIERS: Final = frozenset({
     "anacron", "atd", "containerd", "cron", "crond", "cronie", "docker", "dropbear", "getty",
@@ -125,6 +124,7 @@ class LockHolder(Holder, frozen=True, kw_only=True):
 
     def _stop_command(self, *, is_server: bool) -> str:
         """Name the command for it: what started it may start it again after a mere kill."""
+        unit = f"'{self.unit}'" if self.unit and "\\" in self.unit else self.unit  # for a shell
         if self.container:
             runtime, _, name = self.container.partition(" ")
             command = {
@@ -134,16 +134,16 @@ class LockHolder(Holder, frozen=True, kw_only=True):
                 "lxc": f"lxc-stop -n {name}",
             }.get(runtime, "kubectl scale --replicas=0, for what runs its pod")
             if runtime == "machine" and self.unit:
-                command = f"systemctl --machine {name} stop {self.unit}"
+                command = f"systemctl --machine {name} stop {unit}"
             if runtime == "lxc" and self.unit:
-                command = f"systemctl stop {self.unit}, inside of the container {name}"
+                command = f"systemctl stop {unit}, inside of the container {name}"
             return f"{command}, as user {self.user_of_unit}" if self.user_of_unit else command
         if self.unit and (is_server or self.is_unit_itself):
             name = self.unit.removesuffix(".service").partition("@")[0]
             if self.user_of_unit:
-                return f"systemctl --user stop {self.unit}, as user {self.user_of_unit}"
+                return f"systemctl --user stop {unit}, as user {self.user_of_unit}"
             if name not in _CARRIERS:
-                return f"systemctl stop {self.unit}"
+                return f"systemctl stop {unit}"
         return f"kill -INT {self.pid}" if is_server else f"kill {self.pid}"
 
     @property
@@ -419,8 +419,7 @@ def _unit(paths: list[str]) -> str | None:
     for path in paths:
         for part in reversed(path.split("/")):
             if part.endswith(".service") and not part.startswith("user@"):
-                plain = _UNIT_ESCAPE.sub(lambda found: chr(int(found[1], 16)), part)
-                return _UNPRINTABLE.sub("?", plain)[:_COMMAND_LENGTH_MAX]
+                return _UNPRINTABLE.sub("?", part)[:_COMMAND_LENGTH_MAX]
     return None
 
 

@@ -13,6 +13,7 @@ spf13/viper SupportedExts.
 
 import json
 import re
+import stat
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Final
@@ -173,7 +174,7 @@ def _document(path: Path) -> object:
         "yml": _parse_yaml,
     }
     try:
-        if not path.is_file():  # opening a pipe would wait forever
+        if not stat.S_ISREG(path.stat().st_mode):  # opening a pipe would wait forever
             raise _error(path, "is not a regular file")
         with path.open("rb") as file:
             content = file.read(SIZE_BYTES_MAX + 1)

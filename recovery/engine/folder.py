@@ -18,6 +18,7 @@ file_store.go (`FileStore.Open`).
 import errno
 import os
 import re
+import stat
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Final
@@ -162,8 +163,10 @@ class EngineFolder:
         """
         self.path = path
         try:
-            is_engine = (path / DATA).is_dir()
-        except OSError as error:
+            is_engine = stat.S_ISDIR((path / DATA).stat().st_mode)
+        except (FileNotFoundError, NotADirectoryError):
+            is_engine = False
+        except OSError as error:  # which `is_dir` hides from Python 3.14 on
             raise _not_readable(path, error) from error
         if not is_engine:
             hint = "name the folder that has the folder data in it, often called engine"

@@ -14,7 +14,7 @@ import shlex
 import shutil
 import sys
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from functools import cache
 from importlib.resources import files
 from importlib.resources.abc import Traversable
@@ -55,8 +55,21 @@ ASSUMED: Final = {
 SHELL: Final = frozenset({".sh", ".md"})
 YAML: Final = frozenset({".yaml"})
 UNITS: Final = frozenset({".service", ".timer"})
+_NAMES: Final = frozenset({"UNIT", "IMAGE", "RECOVERY_REPOSITORY", "RECOVERY_TAG"})
+"""Of which no character needs quotes, and which stand where there are none."""
 _NUMBERS: Final = frozenset({"UID", "GID"})
+_PATHS: Final = frozenset({"PROGRAM", "STORE"})
+_PLAIN: Final = _NUMBERS | {"NOT_ROOT"}
+_NAME: Final = re.compile(r"[\w.:@/\\-]+", re.ASCII)
 _NEEDS_QUOTES: Final = re.compile(r"[\s\"'\\]")
+_PARTS: Final = {
+    "FOLDER_INSIDE": ("STORE_INSIDE",),
+    "NOT_ROOT": ("UID",),
+    "RECOVERY_IMAGE": ("RECOVERY_TAG", "RECOVERY_REPOSITORY"),
+    "STORE_FOLDER": ("STORE",),
+    "USER": ("UID", "GID"),
+}
+"""What the composed values are made of; the first says where they come from."""
 
 
 class Recipe(msgspec.Struct, frozen=True, kw_only=True):
@@ -136,7 +149,9 @@ def fill(name: str, host: Host, *, bolt_path: str | None, given: Mapping[str, st
     places = {place for text in sources.values() for place in PLACE.findall(text)}
     wanted = places - recipe.values.keys()
     _require_places(recipe, wanted, given)
-    values = {value.name.upper(): value for value in _values(host, bolt_path, given)}
+    is_elsewhere = "STORE_INSIDE" in places
+    found = _values(host, bolt_path, given, is_elsewhere=is_elsewhere)
+    values = {value.name.upper(): value for value in found}
     texts = {place: value.text for place, value in values.items()} | recipe.values
     return FilledRecipe(
         recipe=recipe,
@@ -191,10 +206,8 @@ def _named(name: str) -> Recipe:
 
 
 def _require_places(recipe: Recipe, wanted: set[str], given: Mapping[str, str]) -> None:
-    settable = sorted(
-        name.lower()
-        for name in wanted - {"USER", "FOLDER_INSIDE", "RECOVERY_IMAGE"} | _parts_of(wanted)
-    )
+    parts = {part for place in wanted for part in _PARTS.get(place, ())}
+    settable = sorted(name.lower() for name in wanted - _PARTS.keys() | parts)
     for name, text in given.items():
         if name not in settable:
             raise NotFoundError(
@@ -210,63 +223,88 @@ def _require_places(recipe: Recipe, wanted: set[str], given: Mapping[str, str]) 
             )
         if name.upper() in _NUMBERS and not text.isdecimal():
             raise RefusedError(reason=f"{name} is a number", hint="see `id` for it")
+        if name.upper() in _NAMES and not _NAME.fullmatch(text):
+            raise RefusedError(
+                reason=f"the value of {name} has a character that no name of this kind has",
+                hint="give it as `systemctl` or `docker image ls` prints it",
+            )
 
 
-def _parts_of(wanted: set[str]) -> set[str]:
-    """Give the values that the composed ones are made of."""
-    parts = {
-        "USER": {"UID", "GID"},
-        "FOLDER_INSIDE": {"STORE_INSIDE"},
-        "RECOVERY_IMAGE": {"RECOVERY_REPOSITORY", "RECOVERY_TAG"},
-    }
-    return {part for place in wanted for part in parts.get(place, ())}
-
-
-def _values(host: Host, bolt_path: str | None, given: Mapping[str, str]) -> list[Value]:
+def _values(
+    host: Host, bolt_path: str | None, given: Mapping[str, str], *, is_elsewhere: bool
+) -> list[Value]:
     """Decide every value: what is given before what is found, and that before custom."""
-    found = _found(host, bolt_path)
+    found, likely = _found(host, bolt_path, is_elsewhere=is_elsewhere)
     named = {"STORE": bolt_path} if bolt_path is not None else {}
     wished = {name.upper(): text for name, text in given.items()} | named
     layers: tuple[tuple[Source, Mapping[str, str]], ...] = (
-        ("assumed", ASSUMED), ("found", found), ("given", wished),
+        ("assumed", ASSUMED), ("assumed", likely), ("found", found), ("given", wished),
     )  # fmt: skip
     values = {
-        name: Value(name=name.lower(), text=text, source=source)
+        name: Value(name=name.lower(), text=_whole(name, text), source=source)
         for source, layer in layers
         for name, text in layer.items()
     }
     text = {name: value.text for name, value in values.items()}
     composed = {
-        "USER": f"{text['UID']}:{text['GID']}",
         "FOLDER_INSIDE": str(PurePosixPath(text["STORE_INSIDE"]).parent),
+        "NOT_ROOT": "false" if int(text["UID"]) == 0 else "true",
         "RECOVERY_IMAGE": f"{text['RECOVERY_REPOSITORY']}:{text['RECOVERY_TAG']}",
+        "STORE_FOLDER": str(PurePosixPath(text["STORE"]).parent),
+        "USER": f"{text['UID']}:{text['GID']}",
     }
-    origin = {"USER": "UID", "FOLDER_INSIDE": "STORE_INSIDE", "RECOVERY_IMAGE": "RECOVERY_TAG"}
     return [
         *values.values(),
         *(
-            Value(name=name.lower(), text=text, source=values[origin[name]].source)
+            Value(name=name.lower(), text=text, source=values[_PARTS[name][0]].source)
             for name, text in composed.items()
         ),
     ]
 
 
-def _found(host: Host, bolt_path: str | None) -> dict[str, str]:
-    """Say what this machine has: the store that is named or the first with data, and its server."""
+def _whole(name: str, text: str) -> str:
+    """Complete a value that would mean something else where the recipe is used."""
+    if name in _PATHS:
+        return str(Path(text).absolute())
+    if name == "UNIT" and "." not in text:
+        return f"{text}.service"
+    return text
+
+
+def _found(
+    host: Host, bolt_path: str | None, *, is_elsewhere: bool
+) -> tuple[dict[str, str], dict[str, str]]:
+    """Say what this machine has: the store that is named or the first with data, and its server.
+
+    Args:
+        is_elsewhere: Whether the store is one that a container sees at a path of its own.
+
+    Returns:
+        What there is one of, and the first of what there are several of.
+    """
     found: dict[str, str] = {}
-    program = sys.executable if hasattr(sys, "frozen") else shutil.which("influx-recovery")
-    if program is not None:
+    likely: dict[str, str] = {}
+    if hasattr(sys, "frozen"):
+        found["PROGRAM"] = sys.executable
+    elif not is_elsewhere and (program := shutil.which("influx-recovery")) is not None:
         found["PROGRAM"] = program
     here = [one for one in survey(host, bolt_path=bolt_path).candidates if one.has_data]
-    if here:
-        found |= _of_store(here[0])
     containers = [one for one in read_containers(host) if isinstance(one, Container)]
-    if containers:
-        found["CONTAINER"] = containers[0].name
-        inside = containers[0].environment.get("INFLUXD_BOLT_PATH")
-        if inside is not None:
-            found["STORE_INSIDE"] = inside
-    return found
+    if is_elsewhere and bolt_path is None:
+        for container in containers[:1]:
+            (found if len(containers) == 1 else likely).update(_of_container(container, here))
+    elif here:
+        (found if len(here) == 1 else likely).update(_of_store(here[0]))
+    return found, likely
+
+
+def _of_container(container: Container, stores: Sequence[Candidate]) -> dict[str, str]:
+    inside = container.environment.get("INFLUXD_BOLT_PATH", ASSUMED["STORE_INSIDE"])
+    outside = container.outside(inside)
+    store = next((one for one in stores if one.named_path == outside), None)
+    owner = {} if store is None else _of_store(store)
+    owner.pop("UNIT", None)
+    return owner | {"CONTAINER": container.name, "STORE_INSIDE": inside}
 
 
 def _of_store(candidate: Candidate) -> dict[str, str]:
@@ -278,22 +316,40 @@ def _of_store(candidate: Candidate) -> dict[str, str]:
 
 
 def _filled(text: str, values: Mapping[str, str], suffix: str) -> str:
-    return PLACE.sub(lambda place: _quoted(place[1], values[place[1]], suffix), text)
+    def quoted(place: re.Match[str]) -> str:
+        name, value = place[1], values[place[1]]
+        if suffix in SHELL:
+            return shlex.quote(value)
+        if suffix in YAML:
+            return _of_yaml(name, value)
+        if suffix in UNITS:
+            is_command = text.startswith("Exec", text.rfind("\n", 0, place.start()) + 1)
+            return value if name == "UNIT" and not is_command else _of_unit(value, is_command)
+        return value
+
+    return PLACE.sub(quoted, text)
 
 
-def _quoted(name: str, text: str, suffix: str) -> str:
-    """Write a value as the file wants it: a word of the shell, of YAML, or of a unit."""
-    if suffix in SHELL:
-        return shlex.quote(text)
-    if suffix in YAML:
-        return text if name in _NUMBERS else json.dumps(text)
-    if suffix in UNITS:
-        escaped = text.replace("%", "%%")
-        if _NEEDS_QUOTES.search(text):
-            backslashed = escaped.replace("\\", "\\\\").replace('"', '\\"')
-            return f'"{backslashed}"'
+def _of_yaml(name: str, text: str) -> str:
+    """Write a value as a text of YAML, in which Compose and `env` of Kubernetes see no variable."""
+    if name in _PLAIN:
+        return text
+    quoted = json.dumps(text)
+    return quoted if name == "FOLDER_INSIDE" else quoted.replace("$", "$$")
+
+
+def _of_unit(text: str, is_command: bool) -> str:  # noqa: FBT001
+    """Write a value as a word of a unit: of a command line, or of a list of paths.
+
+    Only in the first have backslashes and `$` a meaning. Source: systemd.service(5), command lines;
+    systemd.syntax(7), quoting; the rest as systemd 252 was seen to read it.
+    """
+    escaped = text.replace("%", "%%")
+    if is_command:
+        escaped = escaped.replace("\\", "\\\\").replace('"', '\\"').replace("$", "$$")
+    if not _NEEDS_QUOTES.search(text):
         return escaped
-    return text
+    return f"'{escaped}'" if '"' in text and not is_command else f'"{escaped}"'
 
 
 def _source_text(source: str) -> str:

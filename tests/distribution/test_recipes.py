@@ -2,8 +2,10 @@
 
 import os
 import shutil
+import signal
 import subprocess
 import sys
+import time
 from importlib import import_module
 from pathlib import Path
 from types import ModuleType
@@ -122,16 +124,24 @@ def machine(tmp_path: Path) -> Path:
     return folder
 
 
-def run_recipe(machine: Path, script: Path, *words: str) -> list[str]:
-    """Run a script of a recipe to its good end, and say what it called."""
-    done = subprocess.run(
+def start_recipe(machine: Path, script: Path, *words: str) -> subprocess.Popen[str]:
+    """Start a script of a recipe, in a group of its own."""
+    return subprocess.Popen(
         ["sh", script, *words],
-        capture_output=True, text=True, check=False, cwd=machine, timeout=PATIENCE_S,
+        stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, cwd=machine,
+        start_new_session=True,
         env={"PATH": f"{machine / 'bin'}:/usr/bin:/bin:/usr/sbin:/sbin", "CONTAINERS": str(machine),
              "TMPDIR": str(machine)},
     )  # fmt: skip
-    assert done.returncode == 0, done.stdout + done.stderr
-    return (machine / "log").read_text().splitlines() if (machine / "log").exists() else []
+
+
+def run_recipe(machine: Path, script: Path, *words: str, code: int = 0) -> list[str]:
+    """Run a script of a recipe to its end, and say what it called."""
+    process = start_recipe(machine, script, *words)
+    said = process.communicate(timeout=PATIENCE_S)[0]
+    assert process.returncode == code, said
+    log = (machine / "log").read_text().splitlines() if (machine / "log").exists() else []
+    return [line for line in log if " --format" not in line]
 
 
 def verified(machine: Path, token: Path) -> bool:
@@ -150,11 +160,42 @@ def test_one_shot_in_the_image_of_a_container(
 ) -> None:
     scripts = written(engine, host, tmp_path / "recipe", program=str(require_bundle()))
     calls = run_recipe(machine, scripts[f"recover-{engine}.sh"], *WHO)
-    assert [call.split()[1] for call in calls] == ["inspect", "stop", "run", "start"]
+    assert [call.split()[1] for call in calls] == ["run", "stop", "run", "start"]
     (token,) = machine.glob("tmp.*/operator")
     assert (token.stat().st_mode & 0o777, token.stat().st_uid) == (0o600, 1000)
     assert verified(machine, token)
     assert (machine / "data" / "influxd.bolt").stat().st_uid == 1000
+
+
+@pytest.mark.parametrize("obstacle", ["no such file", "another program", "--rm"])
+def test_what_cannot_end_well_is_said_before_the_container_is_stopped(
+    obstacle: str, host: Host, machine: Path, tmp_path: Path
+) -> None:
+    program = {"no such file": tmp_path / "none", "another program": sys.executable}
+    if obstacle == "--rm":
+        (machine / "is-removed").touch()
+    given = str(program.get(obstacle, require_bundle()))
+    scripts = written("docker", host, tmp_path / "recipe", program=given)
+    calls = run_recipe(machine, scripts["recover-docker.sh"], *WHO, code=1)
+    assert not [call for call in calls if call.split()[1] != "run"]
+    assert not list(machine.glob("tmp.*"))
+
+
+def test_control_c_in_the_middle_starts_the_container_again(
+    host: Host, machine: Path, tmp_path: Path
+) -> None:
+    scripts = written("docker", host, tmp_path / "recipe", program=str(require_bundle()))
+    (machine / "hangs").touch()
+    process = start_recipe(machine, scripts["recover-docker.sh"], *WHO)
+    until = time.monotonic() + PATIENCE_S
+    while not (machine / "hanging").exists():
+        assert process.poll() is None
+        assert time.monotonic() < until
+        time.sleep(0.02)
+    os.killpg(process.pid, signal.SIGINT)
+    process.communicate(timeout=PATIENCE_S)
+    assert (process.returncode, (machine / "stopped").exists()) == (130, False)
+    assert not list(machine.glob("tmp.*"))
 
 
 def test_a_job_on_the_claim_and_a_secret(host: Host, machine: Path, tmp_path: Path) -> None:
@@ -162,10 +203,13 @@ def test_a_job_on_the_claim_and_a_secret(host: Host, machine: Path, tmp_path: Pa
     calls = run_recipe(machine, scripts["recover-kubernetes.sh"], *WHO)
     verbs = [call.split()[3] for call in calls]
     assert verbs == [
-        *("scale", "rollout", "apply", "wait", "exec", "exec", "exec", "create"),
-        *("delete", "scale"),
+        *("get", "create", "scale", "get", "apply", "get", "wait", "exec", "exec", "exec"),
+        *("create", "delete", "scale"),
     ]
     assert verified(machine, machine / "secret")
+    (machine / "log").unlink()
+    calls = run_recipe(machine, scripts["recover-kubernetes.sh"], *WHO, code=1)
+    assert [call.split()[3] for call in calls] == ["get", "create"]  # the Secret is there
 
 
 def test_the_entry_point_of_the_chart_ensures_the_token_at_each_start(

@@ -13,6 +13,7 @@ import argparse
 import os
 import subprocess
 import sys
+import time
 from pathlib import Path
 from typing import Final, NoReturn
 
@@ -62,8 +63,10 @@ def engine(words: list[str], folder: Path) -> int:
     """Be docker or podman."""
     stopped = folder / "stopped"
     match words:
-        case ["inspect", "--format", "{{.Image}}", "influxdb"]:
+        case ["container", "inspect", "--format", "{{.Image}}", "influxdb"]:
             print("sha256:1234")
+        case ["container", "inspect", "--format", "{{.HostConfig.AutoRemove}}", "influxdb"]:
+            print("true" if (folder / "is-removed").exists() else "false")
         case ["stop", "influxdb"]:
             stopped.touch()
         case ["start", "influxdb"]:
@@ -72,22 +75,32 @@ def engine(words: list[str], folder: Path) -> int:
             parser = argparse.ArgumentParser()
             parser.add_argument("--rm", action="store_true", required=True)
             parser.add_argument("--network", choices=["none"], required=True)
-            parser.add_argument("--volumes-from", choices=["influxdb"], required=True)
+            parser.add_argument("--volumes-from", choices=["influxdb"])
             parser.add_argument("--security-opt")
             for name in ("--user", "--entrypoint"):
                 parser.add_argument(name, required=True)
-            parser.add_argument("--volume", action="append")
+            parser.add_argument("--mount", action="append", type=mounted)
             parser.add_argument("image", choices=["sha256:1234"])
             parser.add_argument("words", nargs=argparse.REMAINDER)
             found = parser.parse_args(rest)
-            assert stopped.exists()
-            binds = [
-                (source, target) for source, target, *_ in (v.split(":") for v in found.volume)
-            ]
+            assert stopped.exists() == (found.volumes_from is not None)
+            if (folder / "hangs").exists() and found.volumes_from:
+                folder.joinpath("hangs").rename(folder / "hanging")
+                time.sleep(60)
+            binds = [bind for bind in found.mount if Path(bind[0]).exists()]
+            if len(binds) < len(found.mount):
+                return 125
             return run_inside(folder, found.user, binds, [found.entrypoint, *found.words])
         case _:
             unknown(words)
     return 0
+
+
+def mounted(text: str) -> tuple[str, str]:
+    """Understand what is mounted where."""
+    facts = dict(one.partition("=")[::2] for one in text.split(","))
+    assert facts["type"] == "bind"
+    return facts["source"], facts["target"]
 
 
 def cluster(words: list[str], folder: Path) -> int:
@@ -97,8 +110,8 @@ def cluster(words: list[str], folder: Path) -> int:
     match words[2:]:
         case ["scale", "--replicas=0" | "--replicas=1", "statefulset/influxdb"]:
             pass
-        case ["rollout", "status", "--timeout=5m", "statefulset/influxdb"]:
-            pass
+        case ["get", *what]:
+            print(known(what, is_there=work.is_dir()))
         case ["apply", "--filename", path]:
             assert Path(path).is_file()
             work.mkdir()
@@ -109,12 +122,34 @@ def cluster(words: list[str], folder: Path) -> int:
             return run_inside(folder, "1000:1000", [(str(work), "/work")], rest)
         case ["exec", "job/influx-recovery", "--", *rest]:
             return run_inside(folder, "1000:1000", [(str(work), "/work")], rest)
-        case ["create", "secret", "generic", "influx-recovery-token", _]:
-            folder.joinpath("secret").write_bytes(sys.stdin.buffer.read())
+        case ["create", "secret", "generic", "influx-recovery-token", _, *manner]:
+            return kept(sys.stdin.buffer.read(), folder / "secret", manner)
         case ["delete", "--ignore-not-found", "--wait=true", "job/influx-recovery"]:
             subprocess.run(["rm", "-r", work], check=True)
         case _:
             unknown(words)
+    return 0
+
+
+def known(what: list[str], *, is_there: bool) -> str:
+    """Say what the cluster has; nobody uses the claim any more, and the pod is there or not yet."""
+    match what:
+        case ["pods", "--selector=job-name=influx-recovery", "--output=name"] if is_there:
+            return "pod/influx-recovery-x7"
+        case ["pods", "--output", template]:
+            assert template.startswith("go-template={{range .items}}")
+        case _:
+            assert what == ["statefulset/influxdb", "persistentvolumeclaim/influxdb"]
+    return ""
+
+
+def kept(content: bytes, secret: Path, manner: list[str]) -> int:
+    """Keep a Secret, or say only whether it could be."""
+    assert manner in ([], ["--dry-run=server"])
+    if secret.exists():
+        return 1
+    if not manner:
+        secret.write_bytes(content)
     return 0
 
 
@@ -127,5 +162,5 @@ if __name__ == "__main__":
     place = Path(os.environ["CONTAINERS"])
     name = Path(sys.argv[0]).name
     with place.joinpath("log").open("a") as log:
-        log.write(f"{name} {' '.join(sys.argv[1:])}\n")
+        log.write(" ".join([name, *sys.argv[1:]]).replace("\n", " ") + "\n")
     sys.exit((cluster if name == "kubectl" else engine)(sys.argv[1:], place))

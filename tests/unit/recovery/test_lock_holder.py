@@ -388,7 +388,7 @@ def test_a_container_is_read_from_the_control_groups(
     ("cgroup", "expected"),
     [
         ("0::/system.slice/influxdb.service\n", "influxdb.service"),
-        ("0::/system.slice/system-a.slice/in\\x2dflux@1.service/sub\n", "in-flux@1.service"),
+        ("0::/system.slice/system-a.slice/in\\x2dflux@1.service/sub\n", "in\\x2dflux@1.service"),
         ("1:name=systemd:/system.slice/influxdb.service\n0::/\n", "influxdb.service"),
         ("0::/user.slice/user-1000.slice/user@1000.service/app.slice/db.service\n", "db.service"),
         ("0::/user.slice/user-1000.slice/user@1000.service/init.scope\n", None),

@@ -14,6 +14,7 @@ internal/backup_restore/manifest.go (`Manifest`, version 2), clients/bucket/buck
 import csv
 import io
 import re
+import stat
 from collections.abc import Iterable, Iterator, Mapping
 from datetime import datetime
 from pathlib import Path
@@ -140,11 +141,13 @@ def read_known(paths: Iterable[Path]) -> Known:
     known = Known()
     for path in paths:
         source = displayed(str(path))
-        if not path.exists():
+        try:
+            is_folder = stat.S_ISDIR(path.stat().st_mode)
+        except (FileNotFoundError, NotADirectoryError):
             raise StoreNotFoundError(
                 path=source, problem="does not exist", hint=Give(Input.NAMES, "name another file")
-            )
-        if path.is_dir():
+            ) from None
+        if is_folder:
             _learn_folder(known, path, source)
         elif _is_text(path):
             _learn_list(known, path, source)
