@@ -3,12 +3,10 @@
 import shutil
 from collections.abc import Iterator
 from dataclasses import dataclass
-from itertools import product
 from pathlib import Path
 
 import pytest
 
-import bolt_store
 from recovery.services.authorizations.creation import CreateAuthorization
 from recovery.services.authorizations.new_token import FormChoice
 from recovery.services.authorizations.permission_request import PermissionRequest
@@ -29,7 +27,6 @@ from tests.support.stores import (
     run_change,
 )
 
-LEVELS = ("level17.bolt", "level21.bolt")
 BACKUP_NAME = "influxd.bolt.20260102T030405Z.auth-create-operator.backup"
 
 
@@ -107,24 +104,26 @@ def left_by(scene: Scene) -> list[Left]:
     for kill in killed_at_each_step(scene.prepare, scene.mint):
         backup = scene.path.with_name(BACKUP_NAME)
         kept = backup.read_bytes() if backup.exists() else None
-        content, dump = scene.path.read_bytes(), sound_dump(scene.path)
+        content, dump = scene.path.read_bytes(), Dump.of_sound_file(scene.path)
         scene.mint()
-        seen.append(Left(kill, content, dump, kept, sound_dump(scene.path)))
+        seen.append(Left(kill, content, dump, kept, Dump.of_sound_file(scene.path)))
     return seen
 
 
 @pytest.fixture(
     scope="module",
     params=[
-        *product(LEVELS, (FormChoice.BY_STORE, FormChoice.RAW), ("in turn",)),
-        (LEVELS[1], FormChoice.BY_STORE, "side by side"),
+        ("level17.bolt", FormChoice.RAW, "in turn"),
+        ("level21.bolt", FormChoice.RAW, "in turn"),
+        ("level21.bolt", FormChoice.BY_STORE, "in turn"),
+        ("level21.bolt", FormChoice.BY_STORE, "side by side"),
     ],
     ids="-".join,
 )
 def scene(
     request: pytest.FixtureRequest, stores_dir: Path, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Scene]:
-    """A mint in the store itself, for each of the real stores and each form of token.
+    """A mint in the store itself, for each of the real stores and each form that it can have.
 
     Side by side: as a large store, which is checked while it is copied.
     """
@@ -142,19 +141,11 @@ def left(scene: Scene) -> list[Left]:
     return left_by(scene)
 
 
-def sound_dump(path: Path) -> Dump:
-    """Return what is in a file that must check clean."""
-    with bolt_store.open(path) as db:
-        found = [str(one) for one in db.check() if one.severity >= bolt_store.Severity.WARNING]
-        assert found == []
-        return Dump.of(db)
-
-
 def test_the_store_is_as_before_or_as_after(scene: Scene, left: list[Left]) -> None:
     scene.prepare()
-    before = sound_dump(scene.path)
+    before = Dump.of_sound_file(scene.path)
     scene.mint()
-    after = sound_dump(scene.path)
+    after = Dump.of_sound_file(scene.path)
     assert len(difference(before, after).added) == 2
     seen: dict[str, set[bool]] = {}
     for one in left:
@@ -195,11 +186,10 @@ def test_a_backup_that_has_its_name_is_complete(scene: Scene, left: list[Left]) 
     assert {"pwrite", "fdatasync"} <= {one.kill.call for one in left if one.backup}
 
 
-@pytest.mark.parametrize("level", LEVELS)
 def test_with_output_the_store_is_untouched_and_the_copy_is_complete_or_absent(
-    level: str, stores_dir: Path, tmp_path: Path
+    stores_dir: Path, tmp_path: Path
 ) -> None:
-    original = stores_dir / level
+    original = stores_dir / "level21.bolt"
     path = tmp_path / "work" / "influxd.bolt"
     scene = Scene(
         original=original,
@@ -210,12 +200,12 @@ def test_with_output_the_store_is_untouched_and_the_copy_is_complete_or_absent(
     scene.prepare()
     scene.mint()
     assert scene.output_path is not None
-    after = sound_dump(scene.output_path)
+    after = Dump.of_sound_file(scene.output_path)
     copies = list[bool]()
 
     for kill in killed_at_each_step(scene.prepare, scene.mint):
         assert path.read_bytes() == original.read_bytes(), kill
         copies.append(scene.output_path.exists())
         if scene.output_path.exists():
-            assert sound_dump(scene.output_path) == after
+            assert Dump.of_sound_file(scene.output_path) == after
     assert set(copies) == {False, True}

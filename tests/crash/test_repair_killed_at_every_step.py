@@ -5,7 +5,6 @@ from pathlib import Path
 
 import pytest
 
-import bolt_store
 from recovery.services.doctor.check import Outlook
 from tests.support.breakages import BREAKAGES
 from tests.support.doctor import examined, repair
@@ -33,14 +32,6 @@ def broken(tmp_path: Path) -> Path:
     return full.path
 
 
-def sound_dump(path: Path) -> Dump:
-    """Return what is in a file that must check clean."""
-    with bolt_store.open(path) as db:
-        found = [str(one) for one in db.check() if one.severity >= bolt_store.Severity.WARNING]
-        assert found == []
-        return Dump.of(db)
-
-
 def test_the_store_is_as_before_or_as_after(tmp_path: Path, broken: Path) -> None:
     path = tmp_path / "work" / "influxd.bolt"
 
@@ -54,14 +45,14 @@ def test_the_store_is_as_before_or_as_after(tmp_path: Path, broken: Path) -> Non
         change(path, repair())
 
     prepare()
-    before = sound_dump(path)
+    before = Dump.of_sound_file(path)
     assert examined(path).verdict.outlook is Outlook.DOES_NOT_START
     mend()
-    after = sound_dump(path)
+    after = Dump.of_sound_file(path)
     assert examined(path).verdict.outlook is Outlook.STARTS
     seen: dict[str, set[bool]] = {}
     for kill in killed_at_each_step(prepare, mend):
-        found = sound_dump(path)
+        found = Dump.of_sound_file(path)
         assert found in (before, after)
         seen.setdefault(kill.call, set()).add(found == after)
     assert seen["copy_file_range"] == {False}

@@ -55,6 +55,14 @@ class Dump:
         with bolt_store.open(path) as db:
             return cls.of(db)
 
+    @classmethod
+    def of_sound_file(cls, path: Path) -> Self:
+        """Return what is in a file that must check clean."""
+        with bolt_store.open(path) as db:
+            found = [str(one) for one in db.check() if one.severity >= bolt_store.Severity.WARNING]
+            assert found == []
+            return cls.of(db)
+
     @property
     def model(self) -> Model:
         """The content as nested dictionaries, without sequences."""
