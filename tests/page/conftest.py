@@ -10,10 +10,19 @@ from typing import TYPE_CHECKING, Final
 
 import pytest
 
+from tests.support.served import Served
+from tests.support.visitor import Visitor
+
 if TYPE_CHECKING:
     from playwright.sync_api import Browser
 
 CHROMIUM: Final = "/usr/bin/chromium"
+
+
+@pytest.fixture
+def visitor(served: Served) -> Visitor:
+    """Somebody in front of the page of the server of a module, without JavaScript."""
+    return Visitor(served)
 
 
 @pytest.fixture(scope="session")

@@ -27,11 +27,6 @@ def served(made: MadeStore) -> Iterator[Served]:
 
 
 @pytest.fixture
-def visitor(served: Served) -> Visitor:
-    return Visitor(served)
-
-
-@pytest.fixture
 def cli(tmp_path: Path) -> Cli:
     return Cli(tmp_path / "home")
 

@@ -39,11 +39,6 @@ def served(made: MadeStore) -> Iterator[Served]:
         yield running
 
 
-@pytest.fixture
-def visitor(served: Served) -> Visitor:
-    return Visitor(served)
-
-
 def change_count(visitor: Visitor) -> str:
     found = re.search(r"(\d+) changes? in this session", visitor.get("/keys").text)
     assert found

@@ -39,11 +39,6 @@ def served(made: MadeStore) -> Iterator[Served]:
         yield running
 
 
-@pytest.fixture
-def visitor(served: Served) -> Visitor:
-    return Visitor(served)
-
-
 def permissions_of(served: Served, reply: PageReply) -> list[str]:
     found = re.search(r"<code>([0-9a-f]{16})</code>", reply.body)
     assert found

@@ -88,11 +88,6 @@ def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
         yield running
 
 
-@pytest.fixture
-def visitor(served: Served) -> Visitor:
-    return Visitor(served)
-
-
 def _first(visitor: Visitor, top: str, text: str = "") -> str:
     found = re.search(rf'href="(/{top}/[0-9a-f]{{16}})"', visitor.get(f"/{top}{text}").body)
     assert found

@@ -6,6 +6,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.support.fake_system import FakeSystem
+
 
 @pytest.fixture
 def public_folder() -> Iterator[Path]:
@@ -14,3 +16,9 @@ def public_folder() -> Iterator[Path]:
         folder = Path(name)
         folder.chmod(0o755)
         yield folder
+
+
+@pytest.fixture
+def system(tmp_path: Path) -> FakeSystem:
+    """A host with nothing on it."""
+    return FakeSystem(tmp_path)

@@ -1,7 +1,6 @@
 """Docker containers, seen from the host."""
 
 import json
-from pathlib import Path
 
 import pytest
 
@@ -9,11 +8,6 @@ from recovery.discovery.containers import Container, read_containers
 from tests.support.fake_system import FakeSystem
 
 SECRET = "canary-admin-token"  # a canary
-
-
-@pytest.fixture
-def system(tmp_path: Path) -> FakeSystem:
-    return FakeSystem(tmp_path)
 
 
 def containers(system: FakeSystem) -> list[Container]:

@@ -1,16 +1,7 @@
 """Places known by custom."""
 
-from pathlib import Path
-
-import pytest
-
 from recovery.discovery.places import Blind, Place, fixed_places, further_places, matching_places
 from tests.support.fake_system import FakeSystem
-
-
-@pytest.fixture
-def system(tmp_path: Path) -> FakeSystem:
-    return FakeSystem(tmp_path)
 
 
 def test_fixed_places_are_listed_whether_there_is_something_or_not(system: FakeSystem) -> None:

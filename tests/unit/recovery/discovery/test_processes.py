@@ -11,11 +11,6 @@ from tests.support.fake_system import FakeSystem
 SECRET = "canary-admin-password"  # a canary
 
 
-@pytest.fixture
-def system(tmp_path: Path) -> FakeSystem:
-    return FakeSystem(tmp_path)
-
-
 def start(
     system: FakeSystem,
     pid: int,

@@ -1,7 +1,5 @@
 """What the servers of a machine would open."""
 
-from pathlib import Path
-
 import pytest
 
 from recovery.discovery.candidate import Files
@@ -14,11 +12,6 @@ from recovery.discovery.servers import (
     servers_of_system,
 )
 from tests.support.fake_system import FakeSystem
-
-
-@pytest.fixture
-def system(tmp_path: Path) -> FakeSystem:
-    return FakeSystem(tmp_path)
 
 
 def only_server(system: FakeSystem) -> Server:

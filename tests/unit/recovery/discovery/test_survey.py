@@ -12,11 +12,6 @@ from recovery.discovery.survey import candidate_of, survey
 from tests.support.fake_system import FakeSystem
 
 
-@pytest.fixture
-def system(tmp_path: Path) -> FakeSystem:
-    return FakeSystem(tmp_path)
-
-
 def test_a_machine_without_influxdb_has_no_candidates(system: FakeSystem) -> None:
     found = survey(system.host())
     assert (found.candidates, found.notes, found.errors) == ((), (), ())

@@ -11,11 +11,6 @@ from tests.support.fake_system import FakeSystem
 SECRET = "canary-admin-password"  # a canary
 
 
-@pytest.fixture
-def system(tmp_path: Path) -> FakeSystem:
-    return FakeSystem(tmp_path)
-
-
 def only_unit(system: FakeSystem) -> Unit:
     (unit,) = read_units(system.host())
     return unit

@@ -14,11 +14,6 @@ PACKAGE = "/var/lib/influxdb/influxd.bolt"
 HOME = "/home/alice/.influxdbv2/influxd.bolt"
 
 
-@pytest.fixture
-def system(tmp_path: Path) -> FakeSystem:
-    return FakeSystem(tmp_path)
-
-
 def fill(system: FakeSystem, path: str, *, level: int = 21) -> Path:
     file = system.store(path)
     make_store(file, level=level)
