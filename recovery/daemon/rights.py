@@ -35,6 +35,7 @@ CHECKS: Final = {
     "create bucket": ("write:orgs/{org}/buckets",),
     "read bucket": ("read:orgs/{org}/buckets/{id}",),
     "write bucket": ("write:orgs/{org}/buckets/{id}",),
+    "read label": ("read:orgs/{org}/labels/{id}",),
 }
 """The checks of 1.4 by what is done, in their order."""
 

@@ -119,6 +119,22 @@ def test_their_siblings_are_answered_as_the_server_answers_them(
     assert oracle.check(store) == []
 
 
+def test_a_bucket_is_shown_with_its_labels(tmp_path: Path) -> None:
+    """With those that 2.9.1 shows of this store."""
+    store = unpack_real_store("influxd-2.9.1-left-behind", tmp_path / "influxd.bolt")
+    expected = [{"id": "11b6310b9d6f8000", "orgID": "c73b7acb17cc81ee", "name": "b"}]
+    with serving(store, "--read-only") as served:
+
+        def ask(path: str) -> Any:  # noqa: ANN401 # JSON
+            return served.ask("GET", f"/api/v2/buckets{path}", token=served.key).json
+
+        assert ask("/ad351728895d9083")["labels"] == expected
+        assert [one["labels"] for one in ask("?org=main")["buckets"]] == [[], [], expected]
+        assert ask("/ad351728895d9083/labels") == {
+            "links": {"self": "/api/v2/labels"}, "labels": expected,
+        }  # fmt: skip
+
+
 @pytest.mark.parametrize(
     ("wish", "status", "message"),
     [

@@ -12,6 +12,7 @@ from typing import Final, NamedTuple
 from urllib.parse import quote_plus
 
 from recovery.daemon.answer import NO_CONTENT, Answer, ApiError, json_answer
+from recovery.daemon.api.labels import labels_of
 from recovery.daemon.api.organizations import NOT_FOUND as ORGANIZATION_NOT_FOUND
 from recovery.daemon.api.organizations import UNREADABLE, organization_by_name
 from recovery.daemon.api.paging import Page
@@ -55,7 +56,7 @@ def list_all(call: Call) -> Answer:
     return json_answer(
         {
             "links": _links(call, page, len(readable)),
-            "buckets": [bucket_record(one) for one in readable],
+            "buckets": [_shown(call, one) for one in readable],
         }
     )
 
@@ -136,13 +137,19 @@ def _links(call: Call, page: Page, count: int) -> dict[str, str]:
 
 def show(call: Call) -> Answer:
     """Show one bucket."""
-    return json_answer(bucket_record(_readable(call)))
+    return json_answer(_shown(call, _readable(call)))
+
+
+def _shown(call: Call, bucket: Bucket) -> dict[str, object]:
+    return {**bucket_record(bucket), "labels": labels_of(call, bucket)}
 
 
 def labels(call: Call) -> Answer:
-    """List its labels: none, as labels are not served."""
-    bucket_with_parts(call)
-    return json_answer({"links": {"self": "/api/v2/labels"}, "labels": []})
+    """List its labels."""
+    bucket = bucket_with_parts(call)
+    call.rights.require("read bucket", one=bucket.id, org=bucket.org_id)
+    found = labels_of(call, bucket)
+    return json_answer({"links": {"self": "/api/v2/labels"}, "labels": found})
 
 
 def refuse_method_of_labels(call: Call) -> None:

@@ -70,7 +70,7 @@ def organization_record(organization: Organization) -> dict[str, object]:
 
 
 def bucket_record(bucket: Bucket) -> dict[str, object]:
-    """Show a bucket."""
+    """Show a bucket, without its labels, as one that was just made or changed."""
     own = f"/api/v2/buckets/{bucket.id}"
     rules = []
     if bucket.retention_ns > 0 or bucket.shard_group_ns > 0:
