@@ -32,7 +32,10 @@ class Secret:
         Raises:
             ValueError: The text holds a lone surrogate.
         """
-        if not text.isascii() and any("\ud800" <= character <= "\udfff" for character in text):
+        # An error of `encode`, even one that is caught, would keep the secret.
+        if not text.isascii() and (
+            text.encode("utf-8", "ignore") != text.encode("utf-8", "surrogatepass")
+        ):
             raise ValueError("a secret must be text that UTF-8 can encode")
         self._text = text
 

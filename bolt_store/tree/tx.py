@@ -296,6 +296,8 @@ class Tx:
         """Drop every change and end. Nothing was written, so nothing has to be undone."""
         if self._is_open:
             self._is_open = False
+            # What is done behind a large commit would need its own memory besides.
+            self._laid_out, self._staged = None, StagedPages(self.pages.page_size_bytes)
             if self._values is not None:
                 self._values.close()
             self._host.ended(self)

@@ -15,6 +15,7 @@ import csv
 import io
 from collections.abc import Iterator
 from hashlib import sha256
+from sys import intern
 from typing import TYPE_CHECKING, ClassVar, Final
 
 import msgspec
@@ -161,7 +162,7 @@ class RotateTokens(msgspec.Struct, frozen=True, kw_only=True):
             yield _Turn(
                 old_id=before.id,
                 new_id=new_id,
-                description=before.description,
+                description=intern(before.description),  # very many tokens have the same
                 token=token,
                 digest=sha256(document).digest(),
             )

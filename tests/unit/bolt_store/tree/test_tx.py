@@ -2,6 +2,7 @@
 
 import errno
 import tracemalloc
+from pathlib import Path
 from typing import Literal
 
 import pytest
@@ -436,3 +437,19 @@ def test_pages_that_are_laid_out_do_not_lie_in_memory_beside_their_records() -> 
         tx.commit()
         assert peak_bytes - before_bytes < count * record_bytes // 2
         assert problems(db) == []
+
+
+def test_what_is_written_does_not_stay_in_memory_as_long_as_its_transaction(tmp_path: Path) -> None:
+    with bolt_store.create(tmp_path / "store") as db:
+        tx = db.update()
+        bucket = tx.create_bucket(b"large")
+        tracemalloc.start()
+        try:
+            for number in range(200):
+                bucket.put(key(number), bytes(3000))
+            held_bytes, _ = tracemalloc.get_traced_memory()
+            tx.commit()
+            left_bytes, _ = tracemalloc.get_traced_memory()
+        finally:
+            tracemalloc.stop()
+    assert left_bytes < held_bytes // 4

@@ -27,6 +27,14 @@ def test_the_room_is_there_before_the_token(tmp_path: Path) -> None:
     assert path.read_text() == f"{TOKEN.reveal()}\n"
 
 
+def test_very_many_tokens_are_written_as_they_are(tmp_path: Path) -> None:
+    tokens = Secret("".join(f"{number},\u00e4\u2028\U0001f511\n" for number in range(9000)))
+    destination = ListDestination(tmp_path / "tokens")
+    destination.open(tokens.length_bytes + 1)
+    destination.deliver(tokens, record_id=RECORD_ID)
+    assert (tmp_path / "tokens").read_bytes() == f"{tokens.reveal()}\n".encode()
+
+
 @pytest.mark.parametrize("call", ["pwrite", "fsync"])
 def test_a_file_without_room_is_refused_and_removed(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, call: str
