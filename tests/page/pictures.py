@@ -81,6 +81,7 @@ def _take_all(page: "Page", served: Served) -> None:
     page.fill("#description", "iot-center-device")
     for action in ("read", "write"):
         page.check(f"li:has-text('iot-center') input[name={action}]")
+    page.evaluate("scrollTo(0, document.querySelector('.panes').offsetTop - 24)")
     _take(page, "generate")
     page.click("button.main:has-text('Save')")
     _take(page, "once")
