@@ -104,7 +104,8 @@ class Run(msgspec.Struct, frozen=True):
     Attributes:
         operation: What, such as "auth list".
         values: What to say with it; None for what has to be said and is not known.
-        purpose: What it is good for: "to see the IDs".
+        purpose: What it is good for, from its "to" on, which tells it from what is to be typed: "to
+            see the IDs".
     """
 
     operation: str

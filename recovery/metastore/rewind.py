@@ -21,7 +21,7 @@ from recovery.metastore.store import MetaStore
 from recovery.model.display import displayed
 from recovery.remedy import Input, Run
 
-UNDO_AGAIN: Final = Run("store undo", "again, when you have looked at the disk")
+UNDO_AGAIN: Final = Run("store undo", "to try again, when you have looked at the disk")
 
 
 def compare_hint(backup: Path, store: Path) -> Run:

@@ -63,29 +63,32 @@ def test_every_input_can_be_given_to_some_command() -> None:
         assert all(set(one.split()) <= known for one in fields), what
 
 
-def runs() -> Iterator[tuple[str, str, tuple[Input, ...]]]:
-    """Find each operation that is proposed anywhere, with the inputs that are named with it."""
+def runs() -> Iterator[tuple[str, str, str, tuple[Input, ...]]]:
+    """Find each operation that is proposed anywhere, what for, and the inputs named with it."""
     for name, path in modules("recovery"):
         text = path.read_text()
         for node in ast.walk(ast.parse(text)) if "Run(" in text else ():
             if isinstance(node, ast.Call) and ast.unparse(node.func) == "Run" and node.args:
                 words = ast.literal_eval(node.args[0])
                 inputs = re.findall(r"\bInput\.([A-Z_]+)", ast.unparse(node))
-                yield name, words, tuple(Input[one] for one in inputs)
+                purpose = [one for arg in node.args[1:2] for one in ast.walk(arg)]
+                texts = [str(one.value) for one in purpose if isinstance(one, ast.Constant)]
+                yield name, words, "".join(texts[:1]), tuple(Input[one] for one in inputs)
 
 
 RUNS: Final = tuple(runs())
 
 
-@pytest.mark.parametrize(("module", "words", "inputs"), RUNS)
+@pytest.mark.parametrize(("module", "words", "purpose", "inputs"), RUNS)
 def test_each_operation_that_would_help_can_be_typed(
-    module: str, words: str, inputs: tuple[Input, ...]
+    module: str, words: str, purpose: str, inputs: tuple[Input, ...]
 ) -> None:
     assert words in COMMANDS, module
+    assert purpose == "" or purpose.startswith("to "), "where does the command end?"
     assert [what for what in inputs if not actions_for(PARSER.command(words), what)] == []
     choices = {one: actions_for(PARSER.command(words), one)[0].choices for one in inputs}
     line = command_line(words, {one: str([*(found or "x")][-1]) for one, found in choices.items()})
-    assert complaint(f"type {line}", words) is None
+    assert complaint(f"type {line} {purpose}".rstrip(), words) is None
 
 
 def test_more_than_a_few_operations_are_proposed() -> None:

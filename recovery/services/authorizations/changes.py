@@ -220,7 +220,7 @@ class CompleteOperator(msgspec.Struct, frozen=True, kw_only=True):
 def bring_back(*authorization_ids: Id) -> Run:
     """Name what takes a deletion back, of all that is deleted where it is one."""
     values = {Input.ID: authorization_ids[0]} if len(authorization_ids) == 1 else {}
-    return Run("auth undelete", "if it was a mistake, to bring back what was deleted", values)
+    return Run("auth undelete", "to bring back what was deleted, if it was a mistake", values)
 
 
 def unneeded(operation: str, why: str, authorization: Authorization) -> Plan:

@@ -54,7 +54,7 @@ AFTERWARDS: Final = (
         {Input.PRUNE: "prune", Input.GIVE_UP_UNDO: None},
     ),
     Run("store backups", "to see all copies that hold it"),
-    Run("store compact", "for a copy without the freed pages that still hold it"),
+    Run("store compact", "to make a copy without the freed pages that still hold it"),
 )
 
 

@@ -248,7 +248,7 @@ class DeleteLegacy(msgspec.Struct, frozen=True, kw_only=True):
             apply=lambda tx: tx.legacy_authorizations.delete(gone),
             verify=lambda tx: self._verify(tx, gone),
             afterwards=(
-                Run("v1-auth undelete", "if it was a mistake, to bring it back", {Input.ID: gone}),
+                Run("v1-auth undelete", "to bring it back, if it was a mistake", {Input.ID: gone}),
             ),
         )
 

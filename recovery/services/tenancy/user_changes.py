@@ -232,7 +232,7 @@ class DeleteUser(msgspec.Struct, frozen=True, kw_only=True):
             afterwards=(
                 Run(
                     "user undelete",
-                    "if it was a mistake, to bring the user back",
+                    "to bring the user back, if it was a mistake",
                     {Input.ID: user.id} | ({Input.WITH_TOKENS: None} if goes else {}),
                 ),
             ),

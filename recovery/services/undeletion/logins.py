@@ -33,7 +33,7 @@ from recovery.services.undeletion.tokens import (
 from recovery.services.undeletion.traces import LoginTrace, Place, Traces, only_one
 
 LISTING: Final = Run("v1-auth undelete", "to see what can be brought back")
-NEW_LOGIN: Final = Run("v1-auth create", "for a new one")
+NEW_LOGIN: Final = Run("v1-auth create", "to make a new one")
 
 
 class DeletedLogin(DeletedAuthorization, frozen=True, kw_only=True):
@@ -178,7 +178,7 @@ def _obstacle_to(store: MetaTx, trace: LoginTrace, traces: Traces) -> Obstacle |
     same = (one.id for one in records if one.token and one.token.reveal() == trace.username)
     taken = next(same, None) or store.legacy_authorizations.indexed_id(trace.username)
     if taken is not None:
-        way = Run("v1-auth delete", "if that one is not needed", {Input.ID: taken})
+        way = Run("v1-auth delete", "to delete that one, if it is not needed", {Input.ID: taken})
         return Obstacle(f"1.x authorization {taken} has its user name", way)
     return missing_owner(store, trace.authorization, traces, new=NEW_LOGIN)
 

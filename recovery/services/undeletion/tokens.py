@@ -35,7 +35,7 @@ if TYPE_CHECKING:
     from recovery.services.changes.facts import PlanFacts
 
 LISTING: Final = Run("auth undelete", "to see what can be brought back")
-NEW_TOKEN: Final = Run("auth create", "for a new token")
+NEW_TOKEN: Final = Run("auth create", "to make a new token")
 WORKS_AGAIN: Final = "whoever has such a token can use it again"
 
 
@@ -282,7 +282,7 @@ def missing_owner(
     if record.org_id is None or store.organizations.get(record.org_id) is None:
         which = "" if record.org_id is None else f"{record.org_id} "
         ways = (
-            Run("store undo", "if the deletion was done with this tool"),
+            Run("store undo", "to take the deletion back, if this tool did it"),
             new,
         )
         return Obstacle(f"its organization {which}is missing", ways)

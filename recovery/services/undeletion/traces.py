@@ -197,7 +197,7 @@ def only_one(
     if len(found) > 1:
         raise RefusedError(
             reason=f"several deleted {kind}s had the name {shown_name(wanted)}: {', '.join(found)}",
-            hint=replace(listing, purpose="with one of these IDs", values={Input.ID: None}),
+            hint=replace(listing, purpose="to bring one of these back", values={Input.ID: None}),
         )
     return next(iter(found.values()))
 
