@@ -20,6 +20,7 @@ from recovery.model.display import displayed
 from recovery.services.changes.plan import Proposal
 
 YES = "yes"
+_NO = frozenset({"", "n", "no", "nein", "non", "q", "quit", "exit"})
 
 
 @unique
@@ -52,14 +53,20 @@ def require_a_way_to_confirm(*, is_confirmed: bool, lacks: Iterable[Lack] = ()) 
 
 
 def asked(question: str) -> bool:
-    """Ask an escaped question at the terminal; raise `RefusedError` where that has gone."""
+    """Ask an escaped question at the terminal; raise `RefusedError` where that has gone.
+
+    What is neither a yes nor a no, such as y, is asked about once more.
+    """
     try:
-        return ask(question).casefold() == YES
+        answer = ask(question).casefold()
+        if answer not in {YES, *_NO}:
+            answer = ask("Type the whole word yes, or no to leave all as it is: ").casefold()
     except OSError as error:
         raise RefusedError(
             reason=f"the terminal cannot be used for the question ({error.strerror})",
             hint="add --yes",
         ) from None
+    return answer == YES
 
 
 class PlanAudience:

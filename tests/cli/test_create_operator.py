@@ -164,6 +164,8 @@ def test_a_person_sees_the_plan_types_yes_and_gets_the_token_on_the_terminal(
     ) as terminal:
         terminal.wait_for("Type yes to change")
         assert "user testuser, organization myorg" in " ".join(terminal.text.split())
+        terminal.type("y\n")
+        terminal.wait_for("Type the whole word yes")
         terminal.type("yes\n")
         done = terminal.end()
     assert done.code == 0
@@ -177,14 +179,16 @@ def test_a_person_sees_the_plan_types_yes_and_gets_the_token_on_the_terminal(
 
 
 @pytest.mark.pty
-@pytest.mark.parametrize("answer", ["no\n", "\n", "y\n", "\x04"])
-def test_any_other_answer_changes_nothing(cli: Cli, level21_bolt: Path, answer: str) -> None:
+@pytest.mark.parametrize("answers", ["no\n", "\n", "\x04", "y\n|y\n", "y\n|\x04"])
+def test_any_other_answer_changes_nothing(cli: Cli, level21_bolt: Path, answers: str) -> None:
     content = level21_bolt.read_bytes()
     place = cli.home / "token"
     words = ("auth", "create-operator", "--bolt-path", level21_bolt, "--token-file", place)
     with cli.at_terminal(*words) as terminal:
-        terminal.wait_for("Type yes to change")
-        terminal.type(answer)
+        questions = ("Type yes to change", "the whole word")
+        for question, answer in zip(questions, answers.split("|"), strict=False):
+            terminal.wait_for(question)
+            terminal.type(answer)
         done = terminal.end()
     assert done.code == ExitCode.REFUSED
     assert "nothing was changed" in done.stdout
