@@ -90,6 +90,7 @@ def _compact(options: _Compact, context: Context) -> ExitCode:
     )
     output.prose(_prospect_text(prospect))
     output.prose("The store is as it was, and still has what was deleted.")
+    _show_place("With influxd stopped", prospect, target, found, context)
     return ExitCode.DONE
 
 
@@ -250,6 +251,8 @@ def _salvage(options: _Salvage, context: Context) -> ExitCode:
                 output.prose(sentence)
                 for command in commands:
                     output.line(f"  influx-recovery {command} --bolt-path {quoted(str(target))}")
+            first = "When all is as it should be, and the damaged file is kept elsewhere"
+            _show_place(first, prospect, target, found, context)
     if not facts.is_written:
         output.error(
             "no file was made, because nothing that belongs together was found; nothing was "
@@ -381,6 +384,8 @@ def _what_next(facts: SalvageFacts, prospect: Prospect) -> Iterator[tuple[str, t
             ("store check",),
         )
         return
+    if prospect.finding_count:
+        yield "To see what is wrong with it, and what mends that:", ("store check",)
     if facts.missing_names:
         names = ", ".join(facts.missing_names)
         yield (
@@ -406,6 +411,23 @@ def _what_next(facts: SalvageFacts, prospect: Prospect) -> Iterator[tuple[str, t
                 "auth create-operator --username NAME --org ORG",
             ),
         )
+
+
+def _show_place(
+    first: str, prospect: Prospect, target: Path, found: FoundStore, context: Context
+) -> None:
+    """Say how a new file comes into use, where influxd starts on it.
+
+    Args:
+        first: What has to be so before, as a clause.
+    """
+    if not prospect.is_ready or found.is_backup:
+        return
+    context.output.prose(
+        f"{first}, copy the new file over the old one, which keeps its owner and mode, and start "
+        "influxd:"
+    )
+    context.output.line(f"  cp {quoted(str(target))} {quoted(str(found.named_path))}")
 
 
 def _require_sensible(page_size: int | None, root_page: int | None) -> None:

@@ -21,7 +21,7 @@ from recovery.metastore.rebuilding import (
 )
 from recovery.new_file import MODE, StagedFile
 from recovery.ports import Clock, Rng
-from recovery.services.doctor.check import examine
+from recovery.services.doctor.check import Outlook, examine
 from recovery.services.session import Session
 from recovery.services.stores.putting_back import chosen
 from recovery.services.stores.putting_back import put_back as put_records_back
@@ -36,11 +36,13 @@ class Prospect(msgspec.Struct, frozen=True, kw_only=True):
         sentence: The verdict, without a full stop.
         finding_count: Number of findings; None when it could not be examined.
         is_refused: Whether no command changes it, because its migrations are not as they should be.
+        is_ready: Whether influxd would start on it.
     """
 
     sentence: str
     finding_count: int | None
     is_refused: bool = False
+    is_ready: bool = False
 
 
 def compact(path: Path, target: Path, *, clock: Clock, rng: Rng) -> tuple[CompactFacts, Prospect]:
@@ -139,4 +141,5 @@ def _prospect(target: Path, clock: Clock, rng: Rng) -> Prospect:
         sentence=found.verdict.sentence,
         finding_count=len(found.findings),
         is_refused=found.is_refused,
+        is_ready=found.verdict.outlook is not Outlook.DOES_NOT_START,
     )

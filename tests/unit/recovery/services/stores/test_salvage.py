@@ -51,7 +51,7 @@ def test_a_packed_copy_has_the_same_content(level21_bolt: Path, tmp_path: Path) 
     assert content(tmp_path / "new") == content(level21_bolt)
     assert facts.size_bytes == (tmp_path / "new").stat().st_size
     assert facts.source_size_bytes == level21_bolt.stat().st_size
-    assert prospect == Prospect(sentence="influxd will start", finding_count=0)
+    assert prospect == Prospect(sentence="influxd will start", finding_count=0, is_ready=True)
 
 
 def test_a_packed_copy_has_nothing_of_what_was_deleted(made: MadeStore, tmp_path: Path) -> None:
