@@ -25,6 +25,7 @@ from recovery.errors import (
     StoreNotLockableError,
 )
 from recovery.model.display import displayed, plural
+from recovery.remedy import ways
 
 if TYPE_CHECKING:
     from recovery.cli.context import Context
@@ -47,6 +48,8 @@ _OF_DAMAGED: Final = {
     "undo the last change": "store undo",
 }
 """What can be done with a damaged store, each with its command."""
+_OF_UNREADABLE: Final = {name: words for name, words in _OF_DAMAGED.items() if "salvage" in words}
+"""The same of one that nothing else can open."""
 _CHOICES: Final = (
     "a new operator token",
     "a new password",
@@ -73,13 +76,15 @@ class _State(NamedTuple):
     Attributes:
         users: What each user is called here, and what to give for it: the name, or the ID where the
             name cannot be typed.
-        is_damaged: Whether nothing can be changed in it.
+        saving: What can be done with it where nothing can be changed in it.
+        new_path: Where it is, if it has neither a user nor an organization.
     """
 
     lines: tuple[str, ...]
     users: Mapping[str, str] = {}
     organizations: Mapping[str, str] = {}
-    is_damaged: bool = False
+    saving: Mapping[str, str] = {}
+    new_path: str | None = None
 
 
 def is_wanted(context: "Context") -> bool:
@@ -130,7 +135,11 @@ def run_guide(
         return code
     for line in state.lines:
         context.output.prose(line)
-    words = _saving(context) if state.is_damaged else _command(_chosen(_CHOICES, context), state)
+    words = (
+        _saved(state.saving, context)
+        if state.saving
+        else _command(_chosen(_CHOICES, context), state)
+    )
     if words is None:
         return _left(context)
     return _run_shown([*words, *_same_store(options)], context, run)
@@ -181,9 +190,9 @@ def _picked(commands: Mapping[str, str], context: "Context") -> list[str] | None
     return list(commands.values())[answer - 1].split() if answer <= len(commands) else None
 
 
-def _saving(context: "Context") -> list[str] | None:
+def _saved(saving: Mapping[str, str], context: "Context") -> list[str] | None:
     """Ask what is to be done where the store is damaged; None to leave."""
-    words = _picked(_OF_DAMAGED, context)
+    words = _picked(saving, context)
     if words is None or words[-1] != "salvage":
         return words
     target = ask("Into which new file? ")
@@ -225,7 +234,13 @@ def _look(found: "FoundStore", context: "Context") -> _State:
     head = f"Store: {displayed(str(found.named_path))} ({found.reason})"
     if not found.is_backup:
         found = with_files(found, Host.here(context.environ))
-    with Session.open(found.path, needs_schema=False) as session:
+    try:
+        opened = Session.open(found.path, needs_schema=False)
+    except StoreDamagedError as error:
+        if "store salvage" not in {getattr(way, "operation", "") for way in ways(error.hint)}:
+            raise
+        return _State((head, f"It {error.problem}."), saving=_OF_UNREADABLE)
+    with opened as session:
         seen = examine(
             session, files=found.files, clock=SystemClock(), rng=SystemRng(), progress=None
         )
@@ -244,7 +259,7 @@ def _look(found: "FoundStore", context: "Context") -> _State:
                 users = _called(inventory.users().rows)
                 organizations = _called(inventory.organizations().rows)
         except StoreDamagedError:
-            return _State((*lines, f"{DO_NOT_START}."), is_damaged=True)
+            return _State((*lines, f"{DO_NOT_START}."), saving=_OF_DAMAGED)
         except RecoveryError as error:
             return _State((*lines, f"Who can get in is not known: {error}"))
     can = [one.name for one in signing if not one.obstacles]
@@ -259,28 +274,54 @@ def _look(found: "FoundStore", context: "Context") -> _State:
     ]
     if seen.is_damaged:  # in pages that say nothing of who can get in
         lines.append(f"{DO_NOT_START}.")
-    return _State(tuple(lines), users, organizations, seen.is_damaged)
+    saving = _OF_DAMAGED if seen.is_damaged else {}
+    new_path = None if users or organizations else str(found.named_path)
+    if new_path is not None:
+        lines.append("Nobody has set it up: influxd would let whoever reaches it first do that.")
+    return _State(tuple(lines), users, organizations, saving, new_path)
 
 
 def _command(answer: int, state: _State) -> list[str] | None:
     """Build the command that a choice stands for."""
     match answer:
+        case 1 | 2 if state.new_path is not None:
+            return _first(state.new_path)
         case 1:
             user = _name("Which user gets it? ", state.users)
             org = _name("Which organization does it belong to? ", state.organizations)
             named = [*(["--org", org] if org else []), *(["--username", user] if user else [])]
             return ["auth", "create-operator", *named]
         case 2:
-            if not state.users:  # not even looked at, where nothing else is known either
-                return _new_user(state) if state.organizations else ["user", "list"]
-            user = _name("Whose password? ", state.users)
-            return ["user", "update", *(["--username", user] if user else [])]
+            return _new_password(state)
         case 3:
             return ["store", "check"]
         case 4:
             return ["store", "undo"]
         case _:
             return None
+
+
+def _first(path: str) -> list[str] | None:
+    """Ask for what a store gets that nobody has set up."""
+    words = ["setup", "--bolt-path", path]
+    for option, question in (
+        ("--username", "What is the first user called? "),
+        ("--org", "And the organization? "),
+        ("--bucket", "And the bucket, where data go? "),
+    ):
+        answer = ask(question)
+        if not answer:
+            return None
+        words += [option, answer]
+    return words
+
+
+def _new_password(state: _State) -> list[str] | None:
+    """Ask whose; where there is no user, for a new one."""
+    if not state.users:
+        return _new_user(state) if state.organizations else ["user", "list"]
+    user = _name("Whose password? ", state.users)
+    return ["user", "update", *(["--username", user] if user else [])]
 
 
 def _new_user(state: _State) -> list[str] | None:

@@ -13,7 +13,7 @@ from collections.abc import Iterable, Mapping
 from typing import Final, TypeAlias
 
 from recovery.cli.parser import build_parser
-from recovery.cli.vocabulary import PROGRAM, load
+from recovery.cli.vocabulary import PROGRAM
 from recovery.cli.words import Parser, is_required
 from recovery.model.display import quoted
 from recovery.remedy import Give, Input, Omit, Remedy, Restore, Run, Together, Way, enumerated, ways
@@ -139,8 +139,7 @@ def command_line(operation: str, values: Named) -> str:
     words: list[str] = [PROGRAM, operation]
     options: list[str] = []
     for action in parser.actions:
-        is_store = action.dest == "bolt_path" and load(operation).needs_path
-        if action.dest in given or is_required(action) or is_store:
+        if action.dest in given or is_required(action):
             typed = _typed(action, given.get(action.dest))
             (options if action.option_strings else words).append(typed)
     return " ".join([*words, *options])

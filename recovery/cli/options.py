@@ -72,7 +72,8 @@ class Command(msgspec.Struct, Generic[OptionsT], frozen=True):
             changed.
         add_options: Describes the options that it has besides the common ones.
         document: What it prints with --json; None where that is a `ChangeDocument`, or nothing.
-        needs_path: Whether `--bolt-path` has to be given, because nothing is looked for.
+        needs_path: Whether `--bolt-path` has to be given, because nothing is looked for. No default
+            of argparse: it may stand before the command.
     """
 
     description: str
@@ -85,6 +86,15 @@ class Command(msgspec.Struct, Generic[OptionsT], frozen=True):
 
     def describe(self, parser: "Parser") -> None:
         """Describe the options that it has besides those of every command."""
+        if self.needs_path:
+            from argparse import SUPPRESS  # noqa: PLC0415 # what is plain does without
+
+            parser.add_argument(
+                "--bolt-path",
+                default=SUPPRESS,
+                metavar="FILE",
+                help="the new file, or a store that nobody has set up yet (required)",
+            )
         self.add_options(parser)
         if issubclass(self.options, Reading):
             _add_reading(parser)

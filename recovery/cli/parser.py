@@ -161,7 +161,9 @@ def command_parser(words: str) -> Parser:
     """Describe one command alone, as somebody sees it who has typed its words."""
     command = load(words)
     parser = Parser(
-        prog=f"{PROGRAM} {words}", description=command.description, parents=[common_options()]
+        prog=f"{PROGRAM} {words}",
+        description=command.description,
+        parents=[common_options(command)],
     )
     _add_options(parser, words, command)
     return parser
@@ -228,7 +230,7 @@ def _add_command(place: Choices, words: str) -> None:
         words.rpartition(" ")[2],
         help=COMMANDS[words].summary,
         description=command.description,
-        parents=[common_options()],
+        parents=[common_options(command)],
     )
     _add_options(parser, words, command)
 
@@ -240,10 +242,15 @@ def _add_options(parser: Parser, words: str, command: "Command[Any]") -> None:
     command.describe(parser)
 
 
-def common_options() -> Parser:
-    """Describe the options that every command has, as a parser to be a parent of others."""
+def common_options(command: "Command[Any] | None" = None) -> Parser:
+    """Describe the options that every command has, as a parser to be a parent of others.
+
+    Args:
+        command: The one that they are for; None for a noun, or the program itself.
+    """
     parent = Parser(add_help=False, argument_default=argparse.SUPPRESS)
-    add_common(parent.add_argument_group(COMMON_OPTIONS))
+    own = ("--bolt-path",) if command is not None and command.needs_path else ()
+    add_common(parent.add_argument_group(COMMON_OPTIONS), without=own)
     return parent
 
 
@@ -305,8 +312,6 @@ def _require_all(arguments: argparse.Namespace, command: Parser) -> None:
         for action in command.actions
         if is_required(action) and getattr(arguments, action.dest, None) is None
     ]
-    if arguments.command.needs_path and arguments.bolt_path is None:
-        missing.insert(0, "--bolt-path FILE")
     if missing:
         words = command.prog.partition(" ")[2]
         raise UsageError(

@@ -9,7 +9,7 @@ same place: the functions that add options to a parser add them to `_Table` as w
 refused here. argparse and a parser of its own are a tenth of a listing's work.
 """
 
-from collections.abc import Sequence
+from collections.abc import Container, Sequence
 from typing import TYPE_CHECKING, Any, Final, NamedTuple, cast
 
 from recovery.cli.usage import REQUIRED
@@ -118,11 +118,11 @@ def plainly_typed(argv: Sequence[str]) -> dict[str, Any] | None:
     place = cast("Parser", table)
     try:
         command.describe(place)
-        add_common(place)
+        add_common(place, without=table.options)
         found = _values(argv[len(words.split()) :], table.options)
     except _UnusualError:
         return None
-    if found["version"] or (command.needs_path and found["bolt_path"] is None):
+    if found["version"]:
         return None
     return {**found, "words": words, "command": command}
 
@@ -152,9 +152,14 @@ def _values(typed: Sequence[str], options: dict[str, _Option]) -> dict[str, Any]
     return found
 
 
-def add_common(group: "_ActionsContainer") -> None:
-    """Describe the options that every command has."""
-    group.add_argument("--bolt-path", metavar="FILE", help=_BOLT_PATH_HELP)
+def add_common(group: "_ActionsContainer", *, without: Container[str] = ()) -> None:
+    """Describe the options that every command has.
+
+    Args:
+        without: `--bolt-path` where it is one of the command's own.
+    """
+    if "--bolt-path" not in without:
+        group.add_argument("--bolt-path", metavar="FILE", help=_BOLT_PATH_HELP)
     group.add_argument(
         "--json",
         action="store_true",

@@ -52,6 +52,11 @@ class MetaTx:
         return self._failures.damaged(problem)
 
     @property
+    def path(self) -> str:
+        """The store, as it was named."""
+        return str(self._failures.path)
+
+    @property
     def txid(self) -> int:
         """Transaction id of the state read, or the one that a commit will have."""
         return self._tx.txid

@@ -81,6 +81,36 @@ def test_where_nobody_is_left_the_new_password_is_that_of_a_new_user(
     assert "$ influx-recovery user create --username me --owner-of acme" in ended.stdout
 
 
+def test_a_store_that_nobody_has_set_up_is_set_up(cli: Cli, store: MadeStore) -> None:
+    def empty(tx: MetaTx) -> None:
+        for user in list(tx.users.walk([])):
+            tx.users.delete(user)
+        for organization in list(tx.organizations.walk([])):
+            tx.organizations.delete(organization)
+
+    edit(store.path, empty)
+    hint = cli.run(
+        "user", "show", "--username", "a", environ={"INFLUXD_BOLT_PATH": str(store.path)}
+    ).hint
+    assert f"setup --bolt-path {store.path} --username NAME" in hint.replace(
+        f"--ledger {cli.ledger} ", ""
+    )
+    with cli.at_terminal("--bolt-path", store.path, columns=200) as terminal:
+        terminal.wait_for("Which? ")
+        assert "Nobody has set it up" in terminal.text
+        terminal.type("1\n")
+        for question, answer in (
+            ("user called? ", "ann\n"),
+            ("organization? ", "main\n"),
+            ("data go? ", "b\n"),
+            ("New password: ", "\x03"),
+        ):
+            terminal.wait_for(question)
+            terminal.type(answer)
+        ended = terminal.end()
+    assert f"setup --bolt-path {store.path} --username ann --org main --bucket b" in ended.stdout
+
+
 def test_of_several_stores_one_is_chosen_by_number(cli: Cli, store: MadeStore) -> None:
     other = cli.home / ".influxdbv2" / "influxd.bolt"
     other.parent.mkdir()
@@ -105,6 +135,8 @@ def test_of_several_stores_one_is_chosen_by_number(cli: Cli, store: MadeStore) -
         (2, 99, "2\n\n", "", "Nothing was done."),
         (2, 99, "3\n", "store undo", "store salvage TARGET"),
         (5, 6, "4\n", "", "Nothing was done."),
+        (0, 2, "1\n{target}\n", "store salvage {target}", "and start influxd:"),
+        (0, 2, "2\n", "", "Nothing was done."),
     ],
 )
 def test_of_a_damaged_store_that_is_offered_which_can_be_done(
@@ -117,7 +149,7 @@ def test_of_a_damaged_store_that_is_offered_which_can_be_done(
     store.path.write_bytes(content)
     with cli.at_terminal("--bolt-path", store.path, columns=132) as terminal:
         terminal.wait_for("Which? ")
-        assert "Do not start influxd on this file" in terminal.text
+        assert "do not start influxd on " in terminal.text.casefold()
         assert "operator token" not in terminal.text
         assert "new password" not in terminal.text
         number, *files = answers.format(target=target).splitlines(keepends=True)

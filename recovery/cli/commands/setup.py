@@ -19,7 +19,7 @@ from recovery.cli.outcome import NewFileDocument, outcome_fields, token_place
 from recovery.cli.recording import open_ledger
 from recovery.cli.secret_input import add_first_secrets, new_password
 from recovery.cli.usage import UsageError, required
-from recovery.cli.words import Parser
+from recovery.cli.words import Parser, shown
 from recovery.discovery.search import FoundStore
 from recovery.errors import ExitCode
 from recovery.model.bucket import DAY_NS, HOUR_NS
@@ -150,7 +150,7 @@ def _lacks(options: _Setup) -> list[Lack]:
 
 SETUP: Final = Command(
     description="Make a new store for InfluxDB 2.8 or later with a user, an organization, a bucket "
-    "and an operator token, before the first start of the server. Takes the file from --bolt-path. "
+    "and an operator token, before the first start of the server. "
     "A store that is there is set up in place, after a question, when a server has made it and "
     "nobody has set it up yet; any other is left alone.",
     example="setup --bolt-path /srv/influxd.bolt --username admin --org myorg --bucket sensors",
@@ -181,7 +181,7 @@ def retention_ns(text: str, option: str = "--retention") -> int:
     if text in {"0", "0h", "0d", "0w"}:
         return 0
     raise UsageError(
-        problem=f"{option} {displayed(text)} is no time of at least one hour",
+        problem=f"{option} {shown(text, is_stray=True)} is no time of at least one hour",
         hint="use something like 72h, 30d or 8w"
         + (", or 0 to keep data without end" if option == "--retention" else ""),
     )

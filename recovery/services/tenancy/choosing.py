@@ -256,7 +256,7 @@ def _way_to_both(tx: MetaTx) -> Remedy:
     """
     owner, owned = _only_name(tx.users.walk([])), _only_name(tx.organizations.walk([]))
     if tx.table(USERS).is_empty and tx.table(ORGANIZATIONS).is_empty:
-        return Run("setup", "to set it up", {Input.USER: None, Input.ORGANIZATION: None})
+        return Run("setup", "to set it up", {Input.STORE: tx.path})
     if tx.table(USERS).is_empty:
         values = {Input.USER: None, Input.ORGANIZATION: owned}
         return Run("user create", "to make a user who owns it", values)
@@ -328,7 +328,7 @@ def shown_name(name: str) -> str:
 
 def shown_names(names: Iterable[str], *, like: str) -> list[str]:
     """Return names as they may stand in an error, those nearest to what was typed first."""
-    return _first(map(shown_name, _alike(list(names), like, str)))
+    return _first(map(shown_name, _alike(list(dict.fromkeys(names)), like, str)))
 
 
 def _nearest_first(existing: list[Named], name: str) -> list[Named]:
