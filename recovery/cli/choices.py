@@ -5,12 +5,11 @@ live here: what an ID is (`recovery.model.ids`), and whether there is such a rec
 """
 
 from collections.abc import Sequence
-from string import hexdigits
 from typing import Final
 
 from recovery.cli.usage import UsageError, required
-from recovery.cli.words import Parser, shown
-from recovery.model.ids import Id, parse_id
+from recovery.cli.words import REPEATED_MAX, Parser, shown
+from recovery.model.ids import ID_FORM, Id, parse_id, slip_in_id, why_no_id
 from recovery.services.authorizations.selection import Selection
 from recovery.services.tenancy.choosing import UserChoice
 
@@ -58,7 +57,7 @@ def authorization_ids(texts: Sequence[str], *, listed_by: str = "auth list") -> 
     others = [_named(text) for text in texts if parse_id(text) is None]
     if len(others) > 1:
         raise UsageError(
-            problem=f"{' and '.join(others)} are no IDs, which have 16 hex digits",
+            problem=f"{' and '.join(others)} are no IDs, which have {ID_FORM}",
             hint=_LIST_HINT.format(listed_by),
         )
     return tuple(authorization_id(text, listed_by=listed_by) for text in texts)
@@ -70,7 +69,10 @@ def authorization_id(text: str, *, listed_by: str = "auth list") -> Id:
     Args:
         listed_by: The command that lists those that can be meant.
     """
-    return _typed_id(text, _named(text), hint=_LIST_HINT.format(listed_by))
+    hint = _LIST_HINT.format(listed_by)
+    if len(text) > REPEATED_MAX and listed_by == "auth list":
+        hint = f"type influx-recovery auth verify to see the ID of a token, or {hint}"
+    return _typed_id(text, _named(text), hint=hint)
 
 
 def new_id(text: str | None) -> Id | None:
@@ -81,14 +83,14 @@ def new_id(text: str | None) -> Id | None:
 
 
 def _named(text: str) -> str:
-    """Repeat what is no ID, unless it may be a password: only hexadecimal digits look like one."""
-    return shown(text, is_stray=True, is_near=all(one in hexdigits for one in text))
+    """Repeat what is no ID, unless it is not like one: it may be a password."""
+    return shown(text, is_stray=slip_in_id(text) is None, is_near=False)
 
 
 def _typed_id(text: str, named: str, *, hint: str) -> Id:
     found = parse_id(text)
     if found is None:
-        raise UsageError(problem=f"{named} is no ID, which has 16 hex digits", hint=hint)
+        raise UsageError(problem=f"{named} is no ID{why_no_id(text)}", hint=hint)
     return found
 
 

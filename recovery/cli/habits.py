@@ -19,7 +19,7 @@ from typing import Final
 from recovery.cli.usage import UsageError
 from recovery.cli.vocabulary import COMMANDS, NOUNS
 from recovery.cli.words import Parser
-from recovery.model.ids import parse_id
+from recovery.model.ids import parse_id, why_no_id
 
 _NOUNS: Final = {
     "authorization": "auth", "authorizations": "auth", "auths": "auth",
@@ -452,7 +452,7 @@ def _refuse_odd_value(name: str, ours: str, value: str, said: dict[str, str]) ->
         )
     if name in _ARE_IDS and name != ours and parse_id(value) is None:
         raise UsageError(
-            problem=f"the value of {name} is no ID, which has 16 hex digits",
+            problem=f"the value of {name} is no ID{why_no_id(value)}",
             hint=f"give a name with {ours}, or leave it out",
         )
     before = said.setdefault(ours, name)

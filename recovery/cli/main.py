@@ -11,6 +11,7 @@ import contextlib
 import gc
 import io
 import os
+import re
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import partial
@@ -56,6 +57,7 @@ One of them:  influx-recovery auth list --help
 """
 FINDINGS_SHOWN_MAX: Final = 10
 OURS: Final = ("recovery", "bolt_store")
+_NOT_REPEATED: Final = r"[\w-]{86}=="
 PACKAGE_OF: Final = {
     "_yaml": "PyYAML",
     "backports": "backports.zstd",
@@ -257,7 +259,11 @@ def _report(
     is_changed: bool | None,
     findings: tuple[str, ...] = (),
 ) -> None:
-    """Say why a command did not do its work: to a person, and to a program where that is asked."""
+    """Say why a command did not do its work: to a person, and to a program where that is asked.
+
+    A token that was pasted where a path belongs, or anything else, is not repeated.
+    """
+    message, hint = (re.sub(_NOT_REPEATED, "(88 characters)", text) for text in (message, hint))
     output.error(message, hint)
     if not is_json or output.has_result:
         return

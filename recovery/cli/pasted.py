@@ -27,7 +27,7 @@ from recovery.cli.vocabulary import COMMANDS, NOUNS, PROGRAM
 from recovery.cli.words import REPEATED_MAX, HelpAskedError, shown
 from recovery.errors import NotFoundError, RecoveryError, SeveralError
 from recovery.model.display import quoted
-from recovery.model.ids import parse_id
+from recovery.model.ids import parse_id, slip_in_id
 
 _CONFIDING: Final = r"-[pt]|--(?:pass|passwd|password|pw|pwd|token|secret)"
 """Options of ours and of others that have one for a value."""
@@ -111,7 +111,7 @@ def _not_repeated(name: str, argv: Sequence[str]) -> str | None:
 
     ids = (value for option, value in pairwise(argv) if option in {"-i", "--id"})
     glued = (word.removeprefix("--id=") for word in argv if word.startswith("--id="))
-    if any(parse_id(one) is None and shown_name(one) == name for one in (*ids, *glued)):
+    if any(slip_in_id(one) is None and shown_name(one) == name for one in (*ids, *glued)):
         return "that --id names"
     is_bare = any(one == name and not before.startswith("-") for before, one in pairwise(argv))
     is_likely = shown(name, is_stray=True) != repr(name)

@@ -256,8 +256,9 @@ class Parser(argparse.ArgumentParser):
             raise UnknownWordError(self, str(value))
         name = "/".join(action.option_strings) or self.prog
         near = nearest_word(str(value), {choice: choice for choice in choices})
+        found = shown(value, is_stray=True, is_near=near is not None)
         raise UsageError(
-            problem=f"{name} {shown(value)}: expected one of {', '.join(choices)}",
+            problem=f"{name} {found}: expected one of {', '.join(choices)}",
             hint=f"type {name} {near}" if near else f"type {self.prog} --help",
         )
 
@@ -326,7 +327,8 @@ def _distance(first: str, second: str) -> int:
 
 
 def _found(escaped: str) -> str:
-    return f"'{escaped}'" if len(escaped) <= REPEATED_MAX else shown(escaped)
+    text = shown(escaped, is_stray=True)
+    return f"'{escaped}'" if text == repr(escaped) else text
 
 
 def shown(text: object, *, is_stray: bool = False, is_near: bool = True) -> str:

@@ -12,15 +12,19 @@ authorization/storage_authorization.go (100 tries, then silence).
 import re
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
+from string import hexdigits
 from typing import Final, NewType
 
 from recovery.errors import RefusedError
+from recovery.model.display import displayed
 from recovery.ports import Clock, Rng
 
 Id = NewType("Id", str)
 """16 lower-case hexadecimal digits, not all zero."""
 
 ID_LENGTH: Final = 16
+ID_FORM: Final = f"{ID_LENGTH} hex digits (0-9, a-f)"
+_SLIPS_MAX: Final = 2
 SNOWFLAKE_EPOCH: Final = datetime(2017, 4, 9, tzinfo=UTC)
 MACHINE_MAX: Final = 1022
 DRAWS_MAX: Final = 100
@@ -52,6 +56,32 @@ def parse_id(text: str | bytes) -> Id | None:
     if _CANONICAL.match(digits):
         return Id(digits)
     return Id(digits.lower()) if re.match(_READABLE, digits) else None
+
+
+def slip_in_id(text: str) -> str | None:
+    """Say what is wrong with a text that was meant to be an ID, as a clause.
+
+    Returns:
+        None for what is not like one: it may be anything, a password too. Of 16 random small
+        letters and digits one in 1,000 is like an ID, and with capitals one in 10,000.
+    """
+    odd = dict.fromkeys(one for one in text if one not in hexdigits)
+    digits = [one for one in text if one in hexdigits]
+    off_count = min(abs(len(one) - ID_LENGTH) for one in (text, digits))
+    if odd and (len(odd) > _SLIPS_MAX or off_count > _SLIPS_MAX):
+        return None
+    if odd:
+        letters = " and ".join("a blank" if one == " " else displayed(one) for one in odd)
+        return f"{letters} {'are no hex digits' if len(odd) > 1 else 'is no hex digit'} (0-9, a-f)"
+    if len(text) != ID_LENGTH:
+        return f"it has {len(text)} digits, and an ID has {ID_LENGTH}"
+    return "it has nothing but zeros"
+
+
+def why_no_id(text: str) -> str:
+    """Go on behind "is no ID": with the slip in it, or with what an ID is like."""
+    slip = slip_in_id(text)
+    return f", which has {ID_FORM}" if slip is None else f": {slip}"
 
 
 class IdSource:

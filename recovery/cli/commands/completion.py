@@ -65,8 +65,9 @@ def _completion(options: _Completion, context: Context) -> ExitCode:
         return ExitCode.DONE
     if options.what not in KINDS:
         near = nearest_word(options.what, {shell: shell for shell in SCRIPTS})
+        found = shown(options.what, is_stray=True)
         raise UsageError(
-            problem=f"there is nothing for {shown(options.what)}, only for bash, zsh and fish",
+            problem=f"there is nothing for {found}, only for bash, zsh and fish",
             hint=f"type influx-recovery completion {near or 'bash'}",
         )
     signal.signal(signal.SIGALRM, _give_up)

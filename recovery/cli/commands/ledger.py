@@ -125,7 +125,7 @@ def _show(options: _Show, context: Context) -> ExitCode:
     ledger = open_ledger(options, context, store_path, is_reading=True)
     if not (typed.isascii() and typed.isdigit() and len(typed) <= len(str(1 << 63))):
         raise UsageError(
-            problem=f"{shown(typed)} is no number of an operation",
+            problem=f"{shown(typed, is_stray=True)} is no number of an operation",
             hint="type influx-recovery ledger list",
         )
     operation = find_operation(ledger, int(typed))

@@ -19,13 +19,13 @@ from recovery.cli.outcome import NewFileDocument, outcome_fields, token_place
 from recovery.cli.recording import open_ledger
 from recovery.cli.secret_input import add_first_secrets, new_password
 from recovery.cli.usage import UsageError, required
-from recovery.cli.words import Parser
+from recovery.cli.words import Parser, shown
 from recovery.engine.folder import EngineFolder
 from recovery.engine.users import pid_within
 from recovery.errors import ConflictError, ExitCode, RefusedError, StoreBusyError
 from recovery.lock_holder import describe_process
 from recovery.model.display import displayed
-from recovery.model.ids import Id, parse_id
+from recovery.model.ids import Id, parse_id, why_no_id
 from recovery.model.password import STAND_IN
 from recovery.model.schema import LEVEL_MAX, LEVEL_MIN, versions_of_level
 from recovery.new_file import require_free
@@ -292,8 +292,8 @@ def _wishes(options: _Rebuild) -> Wishes:
     org_id = None if options.org_id is None else parse_id(options.org_id)
     if options.org_id is not None and org_id is None:
         raise UsageError(
-            problem="the value of --org-id is no ID",
-            hint="give 16 hexadecimal digits, as influx org list shows them",
+            problem=f"the value of --org-id is no ID{why_no_id(options.org_id)}",
+            hint="give that of the organization, as influx org list showed it, or leave it out",
         )
     return Wishes(
         organization=options.org,
@@ -311,7 +311,7 @@ def _named(text: str) -> tuple[Id, str]:
     bucket_id = parse_id(word)
     if bucket_id is None or not name:
         raise UsageError(
-            problem=f"--name {displayed(text)} is no ID of a bucket with its name",
+            problem=f"--name {shown(text, is_stray=True)} is no ID of a bucket with its name",
             hint="write it as --name 0123456789abcdef=NAME",
         )
     return bucket_id, name
@@ -322,7 +322,7 @@ def _shard(text: str) -> ShardName:
     bucket_id = parse_id(word)
     if bucket_id is None or not (number.isascii() and number.isdigit()):
         raise UsageError(
-            problem=f"--leave-out {displayed(text)} is no shard of a bucket",
+            problem=f"--leave-out {shown(text, is_stray=True)} is no shard of a bucket",
             hint="write it as --leave-out 0123456789abcdef/12",
         )
     return ShardName(bucket_id=bucket_id, shard_id=int(number))

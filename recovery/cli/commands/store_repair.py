@@ -75,9 +75,9 @@ def _numbers(option: str, text: str) -> frozenset[str]:
     numbers = frozenset(word.strip().upper() for word in text.split(",") if word.strip())
     unknown = sorted(numbers.difference(NUMBERS))
     if unknown or not numbers:
-        problem = f"{option} {shown(unknown[0] if unknown else text)}: there is no such invariant"
+        found = shown(unknown[0] if unknown else text, is_stray=True)
         raise UsageError(
-            problem=problem,
+            problem=f"{option} {found}: there is no such invariant",
             hint=f"name them as store check shows them, such as {option} I16,I25",
         )
     return numbers
