@@ -21,6 +21,7 @@ from recovery.services.stores.backup import BackupReport, back_up
 class _Backup(Options, frozen=True):
     destination: str | None
     gzip: bool
+    live: bool
 
 
 def _add_backup(command: Parser) -> None:
@@ -35,6 +36,12 @@ def _add_backup(command: Parser) -> None:
         action="store_true",
         help="compress it, as influx backup does, and by default name it as that does: "
         "YYYYMMDDThhmmssZ.bolt.gz (default: a plain copy)",
+    )
+    command.add_argument(
+        "--live",
+        action="store_true",
+        help="copy it without its lock, as is done anyway while influxd is running (default: under "
+        "the lock where that is free)",
     )
 
 
@@ -56,7 +63,11 @@ def _backup(options: _Backup, context: Context) -> ExitCode:
     output = context.output
     with output.waiting("copying the store and proving the copy"):
         report = back_up(
-            found.path, destination, is_compressed=options.gzip, moment=SystemClock().now()
+            found.path,
+            destination,
+            is_compressed=options.gzip,
+            is_live=options.live,
+            moment=SystemClock().now(),
         )
     if options.json:
         output.document(
@@ -92,5 +103,5 @@ BACKUP: Final = Command(
 
 def _manner(report: BackupReport) -> str:
     if report.is_live:
-        return "while another process held the lock; the copy was proven to be one whole state."
+        return "without the lock; the copy was proven to be one whole state."
     return "under the lock; the copy was compared and checked."

@@ -47,7 +47,7 @@ class BackupReport(msgspec.Struct, frozen=True, kw_only=True):
         store_path: The store, behind symbolic links.
         txid: Transaction id of the state that is in it.
         level: Schema level of the store; None when it is not known here.
-        is_live: Whether it was made without the lock, while a server was holding it.
+        is_live: Whether it was made without the lock.
     """
 
     path: Path
@@ -61,13 +61,19 @@ class BackupReport(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def back_up(
-    store_path: Path, destination: Path | None, *, is_compressed: bool, moment: datetime
+    store_path: Path,
+    destination: Path | None,
+    *,
+    is_compressed: bool,
+    moment: datetime,
+    is_live: bool = False,
 ) -> BackupReport:
     """Copy a store to a new file and prove that the copy is whole.
 
     Args:
         destination: The new file, or a folder for it; None for a file beside the store.
         moment: The time, for the name.
+        is_live: Whether to leave the lock alone also where it is free.
 
     Returns:
         What was made.
@@ -79,7 +85,7 @@ def back_up(
     target = _target(real_path, destination, is_compressed=is_compressed, moment=moment)
     with StagedFile(target, elsewhere=ELSEWHERE) as new:
         plain = new.path.with_name(f"{new.path.name}{PLAIN}") if is_compressed else new.path
-        is_live, level, txid = _copy(store_path, plain, target)
+        is_live, level, txid = _copy(store_path, plain, target, is_live=is_live)
         if is_compressed:
             _cut_hole_behind(plain, target)
         store_size_bytes = plain.stat().st_size
@@ -111,12 +117,17 @@ def _target(
     return backup_path(folder / real_path.name, operation=OPERATION, moment=moment)
 
 
-def _copy(store_path: Path, target: Path, named: Path) -> tuple[bool, int | None, int]:
-    """Copy under the lock, or without it where a server holds it.
+def _copy(
+    store_path: Path, target: Path, named: Path, *, is_live: bool
+) -> tuple[bool, int | None, int]:
+    """Copy under the lock, or without it where that is wanted or a server holds it.
 
     Returns:
         Whether it was made without the lock, the schema level, and the transaction id.
     """
+    if is_live:
+        facts = snapshot_store(store_path, target, named=named)
+        return True, _level_of(target), facts.txid
     try:
         store = MetaStore.open(store_path, write=False, timeout_s=LOCK_TIMEOUT_S)
     except (StoreBusyError, SchemaError) as error:
