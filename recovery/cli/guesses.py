@@ -9,12 +9,15 @@ but one that says so leads to `auth create-operator` or a `set-active`, and no o
 answers yes. This is imported only where a command line cannot be understood.
 """
 
-from collections.abc import Iterable, Sequence
+import re
+from collections.abc import Container, Iterable, Sequence
 from typing import Final
 
 from recovery.cli.habits import known_words
+from recovery.cli.plain import NAMES, PATHS
 from recovery.cli.vocabulary import COMMANDS, NOUNS
-from recovery.cli.words import nearest_word
+from recovery.cli.words import GRANTING, Parser, nearest_word, shown, typed_as
+from recovery.model.display import quoted
 
 
 def _words(said: str, *meant: str) -> dict[str, tuple[str, ...]]:
@@ -28,7 +31,7 @@ _ACTS: Final = {
     **_words("supprimer effacer borrar eliminar", "delete"),
     **_words("ls all find search print show-all liste auflisten anzeigen zeigen", "list"),
     **_words("lister afficher listar mostrar", "list"),
-    **_words("show get info describe view details inspect status whoami", "show", "list"),
+    **_words("show get info describe view details inspect status whoami cat", "show", "list"),
     **_words("mv name umbenennen renommer renombrar", "rename"),
     **_words("edit modify mod change set andern aendern modifier cambiar", "update"),
     **_words("check test validate try", "verify", "verify-password"),
@@ -109,9 +112,10 @@ _THINGS: Final = {
     "benutzer": "user", "nutzer": "user", "person": "user", "people": "user",
     "utilisateur": "user", "utilisateurs": "user", "usuario": "user", "usuarios": "user",
     "organizacion": "org", "jeton": "auth", "jetons": "auth",
-    "organisation": "org", "organisations": "org", "organisationen": "org",
+    "organisationen": "org",
     "recipes": "recipe", "rezepte": "recipe", "backups": "store", "backup": "store",
-    "database": "bucket", "databases": "bucket", "db": "bucket", "v1": "v1-auth",
+    "database": "bucket", "databases": "bucket", "db": "bucket", "dbs": "bucket",
+    "v1": "v1-auth", "authentication": "auth",
     "password": "user", "passwd": "user", "passwort": "user", "operator": "auth",
     "mot-de-passe": "user", "contrasena": "user",
     "apikey": "auth", "apikeys": "auth", "api-key": "auth", "api-keys": "auth",
@@ -134,7 +138,8 @@ _ELSEWHERE: Final = {
     ),
     "inspect upgrade downgrade": ("{} is a command of influxd", "type influxd {} --help"),
     "man": ("the manual is no command", "type influx-recovery help all, or man influx-recovery"),
-    "systemctl service docker podman kubectl sudo kill chown chmod journalctl": (
+    "systemctl service docker podman kubectl sudo kill chown chmod journalctl exit quit su id "
+    "watch grep less": (
         "{} is a command of the system",
         "type it without influx-recovery before it",
     ),
@@ -156,14 +161,15 @@ PROPOSED_MAX: Final = 3
 
 _OPTIONS: Final = {
     **_words("--bolt --path --file --store --db --database --data --data-dir", "--bolt-path"),
-    **_words("--orgname --org-name --organisation --orga", "--org"),
-    **_words("--user-name --usr --users --login", "--username", "--user"),
-    **_words("--format --output-format", "--json"),
+    **_words("--orgname --org-name --orga --orgid", "--org"),
+    **_words("--user-name --usr --users --login --userid", "--username", "--user"),
+    **_words("--format --output-format --csv --yaml", "--json"),
     **_words("--quiet -q --verbose -v --debug", "--log-level"),
     **_words("--dryrun --simulate --what-if --whatif --check --test --preview --noop", "--dry-run"),
     **_words("-n --plan", "--dry-run"),
     **_words("--passwd --pass --pw --pwd --password -p", "--password-file"),
-    **_words("--comment --desc --note --title --beschreibung", "--description"),
+    **_words("--comment --note --title --beschreibung", "--description"),
+    **_words("--desc --descending", "--description", "--reverse"),
     **_words("--engine --engine-dir", "--engine-path"),
     **_words("--sqlite --sqlite-file", "--sqlite-path"),
     **_words("--log --loglevel", "--log-level"),
@@ -198,6 +204,38 @@ _ADVICE_ON_OPTIONS: Final[dict[tuple[str, str], str]] = {
         (("store backups", name) for name in ("--prune", "--delete", "--remove", "--clean")),
         "type influx-recovery store backups prune, which shows what would go and asks",
     ),
+    **dict.fromkeys(
+        (
+            (f"auth {verb}", name)
+            for verb in (
+                "show",
+                "delete",
+                "update",
+                "set-active",
+                "set-inactive",
+                "hash",
+                "complete",
+            )
+            for name in ("--user", "--username", "--org", "-u", "-o")
+        ),
+        "type influx-recovery auth list --user NAME to see the IDs",
+    ),
+    **dict.fromkeys(
+        (("user list", name) for name in ("--org", "-o", "--org-id")),
+        "type influx-recovery org list --org NAME, which says who belongs to it",
+    ),
+    **dict.fromkeys(
+        (("auth create", name) for name in ("--name", "-n")),
+        "give --description TEXT: a token has no name",
+    ),
+    **dict.fromkeys(
+        (
+            (f"{noun} list", name)
+            for noun in ("auth", "v1-auth", "user", "org", "bucket")
+            for name in ("-a", "-A", "--all", "--all-namespaces", "--no-trunc", "--wide")
+        ),
+        "leave it out: all are listed, whole",
+    ),
     ("auth list", "--operator"): "type --operators for those that are operators",
     **dict.fromkeys(
         ((f"{noun} undelete", name) for noun in ("auth", "user") for name in ("--list", "--all")),
@@ -211,6 +249,7 @@ _ADVICE_ON_OPTIONS: Final[dict[tuple[str, str], str]] = {
     "user out, or influx-recovery user activate --username NAME to let it in",
 }
 _ADVICE_EVERYWHERE: Final = {
+    "--watch": "leave it out: what is there is shown once",
     "--config": "set INFLUXD_CONFIG_PATH=FILE before the line, for the store that it names",
     **dict.fromkeys(
         ("--color", "--colour", "--no-color", "--no-colour"),
@@ -225,6 +264,25 @@ _ADVICE_EVERYWHERE: Final = {
         "leave it out: a token of InfluxDB 2 is in force until it is deleted or set inactive",
     ),
 }
+
+
+_SECRETS: Final = ("--password-file", "--token-file")
+NAMING: Final = ("--username", "--user", "--org", "--name", "--id")
+"""Options that say whom or what a command is about."""
+_ASKING_ELSEWHERE: Final = frozenset({"?", "/?", "/h", "/help"})
+"""How other programs are asked for help."""
+_OF_NO_ONE_STORE: Final = frozenset({"store diff", "store find", "demo", "schema"}) | {
+    words for words in COMMANDS if words.startswith(("recipe ", "completion "))
+}
+"""Commands that are not about the store which --bolt-path names."""
+_ADVICE_ON_CHANGES: Final = {
+    **dict.fromkeys(
+        ("-y", "-f", "--force", "--confirm", "--no-confirm", "--assume-yes", "--batch"),
+        "leave it out: what would be done is shown, and a yes is asked for",
+    ),
+    "--live": "leave it out, and stop influxd first: a change needs the lock of the store",
+}
+"""The same of options of every command that changes a store."""
 
 
 def proposed(word: str, noun: str, bare: Sequence[str]) -> list[str]:
@@ -243,8 +301,10 @@ def proposed(word: str, noun: str, bare: Sequence[str]) -> list[str]:
     after = [] if after == ["all"] else after
     if not noun and word in _OTHER_TOOLS:
         return _of_other_tool(after)
-    if after and f"{noun} {word}-{after[0]}" in COMMANDS:
-        return [f"{noun} {word}-{after[0]}"]
+    verb, *more = [*word.split("-"), *after]
+    for one in (word, _ACTS.get(verb, (verb,))[0]):
+        if more and f"{noun} {one}-{more[0]}" in COMMANDS:
+            return [f"{noun} {one}-{more[0]}"]
     whole = {words.translate(_JOINED): words for words in COMMANDS}.get(word.translate(_JOINED))
     if not noun and whole is not None:
         return [whole]
@@ -297,12 +357,22 @@ def advice_on_word(word: str, noun: str, bare: Sequence[str]) -> tuple[str, str]
 def option_meant(name: str, options: Iterable[str]) -> str | None:
     """Find the option of a command that one of another tool means; None for none."""
     have = set(options)
-    return next((one for one in _OPTIONS.get(name, ()) if one in have), None)
+    known = _OPTIONS.get(name) or _OPTIONS.get(name.lower().replace("_", "-"), ())
+    return next((one for one in known if one in have), None)
 
 
-def advice_on_option(name: str, command: str) -> str | None:
-    """Say what does the work of an option that a command does not have; None for none."""
-    return _ADVICE_ON_OPTIONS.get((command, name)) or _ADVICE_EVERYWHERE.get(name)
+def advice_on_option(name: str, command: str, options: Container[str]) -> str | None:
+    """Say what does the work of an option that a command does not have; None for none.
+
+    Args:
+        options: Those that it has.
+    """
+    of_changes = _ADVICE_ON_CHANGES if "--yes" in options else {}
+    return (
+        _ADVICE_ON_OPTIONS.get((command, name))
+        or of_changes.get(name)
+        or _ADVICE_EVERYWHERE.get(name)
+    )
 
 
 def _act(word: str, noun: str, *, has_more: bool) -> str | None:
@@ -370,3 +440,65 @@ def _with_verb(words: str, rest: Sequence[str]) -> str:
         or nearest_word(verb, known_words(words))
         or words
     )
+
+
+def hint_on_word(word: str, command: Parser, before: Sequence[str]) -> str | None:
+    """Say what a word probably is that has no place in a command; None where it may be a secret."""
+    longer = f"{command.prog}-{word}"
+    name = re.split("[=:]", word)[0]
+    option = "--" + re.sub(r"^(?:[\W_]|ß)+", "", name)  # of other keyboards
+    is_known = option in command.options
+    hint: str | None = f"type {command.prog} --help"
+    if word in _ASKING_ELSEWHERE:
+        return hint
+    if not any(map(str.isalnum, word)):
+        hint = "leave it out"
+    elif longer.partition(" ")[2] in COMMANDS:
+        hint = f"did you mean {longer}?"
+    elif is_known and option not in {one.partition("=")[0] for one in before}:
+        hint = hint if option in GRANTING else f"did you mean {option}?"
+    elif quotes := _in_quotes(word, before, command):
+        hint = quotes
+    elif is_like_path(word) and command.prog.partition(" ")[2] not in _OF_NO_ONE_STORE:
+        hint = "name the store with --bolt-path FILE"
+    elif source_of_secret(command) is not None:
+        hint = None
+    elif not is_known and (naming := _naming(command)):
+        hint = f"say what it is, with {naming}"
+    return hint
+
+
+def source_of_secret(command: Parser) -> str | None:
+    """Give the option with which a command reads a secret; with a PATH it writes one."""
+    found = (command.options[one] for one in _SECRETS if one in command.options)
+    return next((typed_as(one) for one in found if one.metavar == "FILE"), None)
+
+
+def _naming(command: Parser, *, but: Sequence[str] = ()) -> str:
+    """List the options of a command that take a name."""
+    named = {command.options[one] for one in NAMING if one in command.options and one in but}
+    found = [command.options[one] for one in NAMING if one in command.options]
+    return " or ".join(dict.fromkeys(typed_as(one) for one in found if one not in named))
+
+
+def _in_quotes(word: str, before: Sequence[str], command: Parser) -> str:
+    """Lead to quotes around a value and the word behind it; "" where there is none."""
+    name, equals, value = (*before[-1:], "")[0].partition("=")
+    if not equals:
+        name, value = ["", "", *before][-2:]
+    action = command.options.get(name)
+    kinds = PATHS if is_like_path(word) else {*NAMES, "TEXT", *PATHS}
+    is_text = action is not None and action.nargs != 0 and action.metavar in kinds
+    whole = f"{value} {word}"
+    if not is_text or value.startswith("-") or shown(whole, is_stray=True) != repr(whole):
+        return ""
+    naming = "" if is_like_path(word) else _naming(command, but=before)
+    hint = f"put a value with blanks in quotes, as in {name} {quoted(whole)}"
+    return f"{hint}, or say what it is, with {naming}" if naming else hint
+
+
+def is_like_path(word: str) -> bool:
+    """Say whether a word that is not understood is the path of a file."""
+    if word in _ASKING_ELSEWHERE:
+        return False
+    return word.startswith(("/", "./", "../", "~/")) or word.endswith((".bolt", ".backup"))

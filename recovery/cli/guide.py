@@ -133,6 +133,8 @@ def run_guide(
         if code is None:
             raise
         return code
+    except StoreDamagedError as error:
+        state = _unreadable(found, error)
     for line in state.lines:
         context.output.prose(line)
     words = (
@@ -167,7 +169,7 @@ def _read_only(
     run: Callable[[Sequence[str]], ExitCode],
 ) -> ExitCode | None:
     """Offer what can be done with a store that cannot be changed now; None where that is not it."""
-    context.output.prose(f"Store: {displayed(str(found.named_path))} ({found.reason})")
+    context.output.prose(_named(found))
     context.output.prose(why)
     words = _picked(_READABLE, context)
     if words is None:
@@ -215,6 +217,17 @@ def _one_of_several(context: "Context") -> str | None:
     return None if answer == none else str(stores[answer - 1].path)
 
 
+def _named(found: "FoundStore") -> str:
+    return f"Store: {displayed(str(found.named_path))} ({found.reason})"
+
+
+def _unreadable(found: "FoundStore", error: StoreDamagedError) -> _State:
+    """Say what can be done with a store that cannot be opened; raise the error for nothing."""
+    if "store salvage" not in {getattr(way, "operation", "") for way in ways(error.hint)}:
+        raise error
+    return _State((_named(found), f"It {error.problem}."), saving=_OF_UNREADABLE)
+
+
 def _look(found: "FoundStore", context: "Context") -> _State:
     """Look at a store, as `store info` and `store check` do."""
     from recovery.cli.way_in import DO_NOT_START  # noqa: PLC0415 # as above
@@ -231,16 +244,10 @@ def _look(found: "FoundStore", context: "Context") -> _State:
     from recovery.services.session import Session  # noqa: PLC0415
     from recovery.services.stores.info import sign_ins  # noqa: PLC0415
 
-    head = f"Store: {displayed(str(found.named_path))} ({found.reason})"
+    head = _named(found)
     if not found.is_backup:
         found = with_files(found, Host.here(context.environ))
-    try:
-        opened = Session.open(found.path, needs_schema=False)
-    except StoreDamagedError as error:
-        if "store salvage" not in {getattr(way, "operation", "") for way in ways(error.hint)}:
-            raise
-        return _State((head, f"It {error.problem}."), saving=_OF_UNREADABLE)
-    with opened as session:
+    with Session.open(found.path, needs_schema=False) as session:
         seen = examine(
             session, files=found.files, clock=SystemClock(), rng=SystemRng(), progress=None
         )

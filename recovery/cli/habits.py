@@ -25,7 +25,9 @@ _NOUNS: Final = {
     "authorization": "auth", "authorizations": "auth", "auths": "auth",
     "token": "auth", "tokens": "auth",
     "v1": "v1", "users": "user",
+    "authorisation": "auth", "authorisations": "auth",
     "organization": "org", "organizations": "org", "orgs": "org",
+    "organisation": "org", "organisations": "org",
     "buckets": "bucket",
 }  # fmt: skip
 _LISTED: Final = ("auth", "v1-auth", "user", "org", "bucket", "ledger")
@@ -84,7 +86,7 @@ _OPTIONS: Final[dict[str, tuple[str, ...]]] = {
     "-o": ("--org", "--member-of"),
     "--org": ("--org", "--member-of"),
     "--org-id": ("--org", "--member-of"),
-    "--organization": ("--org", "--member-of"),
+    **dict.fromkeys(("--organization", "--organisation"), ("--org", "--member-of")),
     "-u": ("--user", "--username"),
     "--user": ("--user", "--username"),
     "--user-id": ("--user", "--username"),
@@ -141,6 +143,7 @@ BARE: Final[dict[str, tuple[str, ...]]] = {
         for verb in ("show", "create", "update", "activate", "deactivate", "delete")
     },
     "user verify-password": ("--username",),
+    "user list": ("--name",),
     "user undelete": ("--username",),
     "user rename": ("--username", "--new-name"),
     "org create": ("--org",),
@@ -273,12 +276,14 @@ def _of_update(command: str, path: str, argv: Sequence[str]) -> str:
     """Tell what depends on an option.
 
     `influx user update` and `influx org update` give another name, and have no option for a
-    password; `influx bucket update` does so where the bucket is named by its ID;
-    `influx org members add` makes an owner when told so.
+    password, beside which a name says whose it is; `influx bucket update` does so where the bucket
+    is named by its ID; `influx org members add` makes an owner when told so.
     """
     names = {typed.partition("=")[0] for typed in argv}
     if path == "bucket update" and names >= {"-n", "-i"}:
         return "bucket rename"
+    if path == "user update" and any(name.startswith(("-p", "--pass")) for name in names):
+        return command
     if path in {"user update", "org update"} and names & {"-n", "--name"}:
         return f"{path.partition(' ')[0]} rename"
     if path == "org members add" and "--owner" in names:
@@ -391,9 +396,11 @@ def _bare_word(
         return typed
     meant = next((ours for ours in bare if ours not in said), None)
     if meant is None:  # it is not repeated: it may be a password
+        asks = "what is secret is asked for, or comes with --password-file FILE"
+        quotes = "what belongs to a name with blanks stands in quotes with it"
         raise UsageError(
             problem=f"{command.prog} takes no further word beside {' and '.join(bare)}",
-            hint="leave that word out",
+            hint=f"leave it out; {asks if '--password-file' in command.options else quotes}",
         )
     said[meant] = "a word without an option"
     return f"{meant}={typed}"

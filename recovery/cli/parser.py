@@ -29,7 +29,7 @@ from recovery.cli.habits import (
     is_short,
     with_our_options,
 )
-from recovery.cli.plain import COMMON_DEFAULTS, FLAGS, PATHS, VALUED, add_common
+from recovery.cli.plain import COMMON_DEFAULTS, FLAGS, NAMES, PATHS, VALUED, add_common
 from recovery.cli.usage import UsageError
 from recovery.cli.vocabulary import COMMANDS, NOUNS, PROGRAM, load
 from recovery.cli.words import (
@@ -52,16 +52,10 @@ if TYPE_CHECKING:
 
 _OWNERS_MAX: Final = 2
 """With more, the commands that have an option say nothing about what was meant."""
-_SECRETS: Final = ("--password-file", "--token-file")
-_NAMING: Final = ("--username", "--user", "--org", "--name", "--id")
 _PLACES: Final = frozenset({"--bolt-path", "--ledger"})
 """Options with which a command that is proposed has to be about the same store."""
 _TAKING_AWAY: Final = frozenset({"delete", "set-inactive", "deactivate", "rotate", "undo"})
 """Verbs that nobody is led to by an option."""
-_ASKING_ELSEWHERE: Final = frozenset({"?", "/?", "/h", "/help"})
-"""How other programs are asked for help."""
-_NAMES: Final = frozenset({"NAME", "ID", "ORG", "USER"})
-"""What options and words that take a name, or an ID in its place, call it."""
 _DESCRIPTION: Final = (
     "Get back into a stopped InfluxDB OSS 2.x server from its metadata file, influxd.bolt, alone: "
     "list who can get in, and make a new operator token. It needs no token, no password and no "
@@ -72,12 +66,6 @@ TYPOGRAPHIC_DASHES: Final = (
     "\N{EN DASH}\N{EM DASH}\N{MINUS SIGN}\N{HYPHEN}\N{HORIZONTAL BAR}"
     "\N{NON-BREAKING HYPHEN}\N{FIGURE DASH}"
 )
-
-
-_OF_NO_ONE_STORE: Final = frozenset({"store diff", "store find", "demo", "schema"}) | {
-    words for words in COMMANDS if words.startswith(("recipe ", "completion "))
-}
-"""Commands that are not about the store which --bolt-path names."""
 
 
 def understand(argv: Sequence[str]) -> tuple[argparse.Namespace, Parser]:
@@ -270,7 +258,7 @@ def parse_arguments(argv: Sequence[str], parser: Parser) -> argparse.Namespace:
         raise _unknown_word(mistake, argv) from None
     if extra:
         command = _named_command(argv, parser)
-        raise _misplaced(extra[0], command, parser)
+        raise _misplaced(extra[0], command, parser, before=argv[: argv.index(extra[0])])
     for name, value in COMMON_DEFAULTS.items():
         if not hasattr(arguments, name):
             setattr(arguments, name, value)
@@ -333,7 +321,7 @@ def _expand_paths(arguments: argparse.Namespace, command: Parser) -> None:
     for action in command.actions:
         typed = getattr(arguments, action.dest, None)
         is_path = action.metavar in PATHS
-        if typed == "" and (is_path or action.metavar in _NAMES):
+        if typed == "" and (is_path or action.metavar in NAMES):
             name = typed_as(action).partition(" ")[0]
             what = "path" if is_path else "name or an ID"
             raise UsageError(problem=f"{name} is empty", hint=f"give a {what}, or leave it out")
@@ -413,7 +401,7 @@ def _unknown_option(name: str, command: Parser) -> UsageError:
     hint = _other_option(name, command)
     if hint is None and (near := nearest_option(plain, command.options)):
         hint = f"did you mean {near}?"
-    elif hint is None and is_short(name[:2]) and name[2:]:
+    elif hint is None and is_short(name[:2]) and name[2:] and plain not in command.options:
         hint = f"put a blank behind {name[:2]}"
     # what is glued to a short option may be the password that belongs to it
     named = repr(f"{name[:2]}...") if re.match("-[pt].", name) else shown(name, is_stray=True)
@@ -424,13 +412,17 @@ def _other_option(name: str, command: Parser) -> str | None:
     """Say what there is for an option that somebody knows from elsewhere."""
     from recovery.cli.guesses import advice_on_option, option_meant  # noqa: PLC0415 # as below
 
-    advised = advice_on_option(name, command.prog.partition(" ")[2])
+    advised = advice_on_option(name, command.prog.partition(" ")[2], command.options)
     meant = option_meant(name, command.options)
     return advised or (f"did you mean {meant}?" if meant else None)
 
 
-def _misplaced(word: str, command: Parser, parser: Parser) -> UsageError:
-    """Word the complaint about something known that has no place in this command."""
+def _misplaced(word: str, command: Parser, parser: Parser, *, before: Sequence[str]) -> UsageError:
+    """Word the complaint about something known that has no place in this command.
+
+    Args:
+        before: What was typed in front of it.
+    """
     name = word.partition("=")[0]
     if name in {"-", "--"}:
         return UsageError(
@@ -444,27 +436,14 @@ def _misplaced(word: str, command: Parser, parser: Parser) -> UsageError:
             or _owners(name, command, parser)
             or f"type {command.prog} --help",
         )
-    longer = f"{command.prog}-{word}"
-    option = "--" + re.sub(r"^(?:[\W_]|ß)+", "", re.split("[=:]", name)[0])  # of other keyboards
-    if word in _ASKING_ELSEWHERE:
-        hint = f"type {command.prog} --help"
-    elif not any(map(str.isalnum, word)):
-        hint = "leave it out"
-    elif longer.partition(" ")[2] in COMMANDS:
-        hint = f"did you mean {longer}?"
-    elif option in command.options and option not in GRANTING:
-        hint = f"did you mean {option}?"
-    elif _is_like_path(word) and command.prog.partition(" ")[2] not in _OF_NO_ONE_STORE:
-        hint = "name the store with --bolt-path FILE"
-    elif (source := _source_of_secret(command)) is not None:
+    from recovery.cli.guesses import hint_on_word, source_of_secret  # noqa: PLC0415 # as below
+
+    if (hint := hint_on_word(word, command, before)) is None:
+        source = source_of_secret(command)
         return UsageError(
             problem=f"{command.prog} takes no further word",
             hint=f"leave it out; what is secret is asked for, or comes with {source}",
         )
-    elif option not in command.options and (naming := _naming(command)):
-        hint = f"say what it is, with {naming}"
-    else:
-        hint = f"type {command.prog} --help"
     return UsageError(problem=f"{command.prog} takes no {shown(word, is_stray=True)}", hint=hint)
 
 
@@ -483,25 +462,6 @@ def _owners(name: str, command: Parser, parser: Parser) -> str | None:
     return None
 
 
-def _source_of_secret(command: Parser) -> str | None:
-    """Give the option with which a command reads a secret; with a PATH it writes one."""
-    found = (command.options[one] for one in _SECRETS if one in command.options)
-    return next((typed_as(one) for one in found if one.metavar == "FILE"), None)
-
-
-def _naming(command: Parser) -> str:
-    """List the options of a command that take a name."""
-    found = (typed_as(command.options[one]) for one in _NAMING if one in command.options)
-    return " or ".join(dict.fromkeys(found))
-
-
-def _is_like_path(word: str) -> bool:
-    """Say whether a word that is not understood is the path of a file."""
-    if word in _ASKING_ELSEWHERE:
-        return False
-    return word.startswith(("/", "./", "../", "~/")) or word.endswith((".bolt", ".backup"))
-
-
 def _unknown_word(mistake: UnknownWordError, argv: Sequence[str]) -> UsageError:
     """Word the complaint about an unknown command, with the whole command that was meant."""
     here = mistake.parser
@@ -509,13 +469,17 @@ def _unknown_word(mistake: UnknownWordError, argv: Sequence[str]) -> UsageError:
     advised = advice_for(argv)
     if advised is not None:
         return UsageError(problem=f"there is no command {shown(mistake.word)} here", hint=advised)
-    from recovery.cli.guesses import advice_on_word, proposed  # noqa: PLC0415 # only for a mistake
+    from recovery.cli.guesses import (  # noqa: PLC0415 # only for a mistake
+        advice_on_word,
+        is_like_path,
+        proposed,
+    )
 
     bare = [typed for typed in argv if not typed.startswith("-")]
     elsewhere = advice_on_word(mistake.word, noun, bare)
     if elsewhere is not None:
         return UsageError(problem=elsewhere[0], hint=elsewhere[1])
-    if not noun and _is_like_path(mistake.word):
+    if not noun and is_like_path(mistake.word):
         return UsageError(
             problem=f"{shown(mistake.word)} is no command",
             hint="name the store with --bolt-path FILE behind a command, as in influx-recovery "
@@ -551,7 +515,10 @@ def _rest_of(argv: Sequence[str], word: str, words: str) -> str:
     is_recipe = words == "recipe show" and word in RECIPES
     for end in (taken - 1,) if is_recipe else (taken, taken + 1):
         rest = [typed for place, typed in enumerate(argv) if place not in places[:end]]
-        is_name = not {*rest} & thing_names().keys()
+        if words not in BARE:  # where a name is repeated as it was typed
+            with contextlib.suppress(UsageError):
+                rest = with_our_options(rest, words, parser)
+        is_name = not {*map(str.lower, rest)} & thing_names().keys()
         pairs = zip(["", *rest], rest, strict=False)
         is_known = (
             (is_recipe and typed == word) or _is_repeated(before, typed, words, parser)
@@ -565,12 +532,16 @@ def _rest_of(argv: Sequence[str], word: str, words: str) -> str:
 
 
 def _is_repeated(before: str, typed: str, words: str, command: Parser) -> bool:
+    from recovery.cli.guesses import NAMING, source_of_secret  # noqa: PLC0415 # as above
+
     option = command.options.get(typed)
     if before in _PLACES or typed in _PLACES:
         return True
     if option is not None:
-        return option.nargs == 0 and typed not in GRANTING
-    is_name = words in BARE and _source_of_secret(command) is None
+        return typed in NAMING or (option.nargs == 0 and typed not in GRANTING)
+    own = (one for one in command.actions if not one.option_strings)
+    takes_word = words in BARE or any(one.metavar in PATHS for one in own)
+    is_name = (takes_word and source_of_secret(command) is None) or before in NAMING
     return parse_id(typed) is not None or (is_name and shown(typed, is_stray=True) == repr(typed))
 
 

@@ -75,6 +75,8 @@ def explained(argv: Sequence[str], error: RecoveryError) -> RecoveryError:
         return several
     if not isinstance(error, UsageError | NotFoundError):
         return error
+    if isinstance(error, NotFoundError) and {*error.name.split(",")} & {*error.existing}:
+        error.hint = "name them one by one, each with an option or a command of its own"
     if isinstance(error, NotFoundError) and (name := _not_repeated(error.name, argv)):
         return NotFoundError(kind=error.kind, name=name, existing=error.existing, hint=error.hint)
     line, whats = list(argv), list[str]()
@@ -238,10 +240,12 @@ def _without_marks(line: Sequence[str]) -> list[str]:
 
 def _unmarked(word: str) -> list[str]:
     name, equals, value = word.partition("=") if word.startswith("-") else ("", "", word)
-    inner = value.strip(",;.")
+    inner = value.strip(",;.:()")
+    if value and not inner and not name:
+        return []
     if re.fullmatch(_MARKED, inner):
         value = inner = inner.strip("<>[]{}\"'`")
-    ids = re.split("[,;]+", inner)
+    ids = [re.sub("(?i)^(?:0x|#|id[=:])", "", one) for one in re.split("[,;]+", inner)]
     return ids if all(map(parse_id, ids)) else [name + equals + value]
 
 

@@ -23,6 +23,9 @@ if TYPE_CHECKING:
 PATHS: Final = frozenset({"FILE", "PATH", "DIR", "TARGET", "NEW", "DEST", "DAMAGED", "A", "B"})
 """What options and words that take a path call it."""
 
+NAMES: Final = frozenset({"NAME", "ID", "ORG", "USER"})
+"""The same of those that take a name, or an ID in its place."""
+
 LOG_FORMATS: Final = ("auto", "console", "json")
 LOG_LEVELS: Final = ("debug", "info", "warning", "error")
 

@@ -244,7 +244,11 @@ class Parser(argparse.ArgumentParser):
             )
         elif problem.endswith(": a value is missing"):
             name = problem.partition(": ")[0].partition("/")[0]
-            hint = f"give one, as {name}=VALUE where it begins with a dash, or {hint}"
+            hint = (
+                "leave it out: the password is asked for, or comes with --password-file FILE"
+                if name == "--password"
+                else f"give one, as {name}=VALUE where it begins with a dash, or {hint}"
+            )
         raise UsageError(problem=problem, hint=hint)
 
     def _check_value(self, action: argparse.Action, value: Any) -> None:  # noqa: ANN401 # argparse's own
@@ -306,7 +310,8 @@ def nearest_option(typed: str, options: Iterable[str]) -> str | None:
     if near is None or near in GRANTING:
         return None
     action = next((start for start in ("--read-", "--write-") if near.startswith(start)), "")
-    if action and not (wanted.startswith(action) and wanted.endswith("s") == near.endswith("s")):
+    begins = wanted.replace("-", "").startswith(action.replace("-", ""))
+    if action and not (begins and wanted.endswith("s") == near.endswith("s")):
         return None  # another action, or all of a kind where one was named
     return near
 

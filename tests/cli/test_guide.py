@@ -89,12 +89,6 @@ def test_a_store_that_nobody_has_set_up_is_set_up(cli: Cli, store: MadeStore) ->
             tx.organizations.delete(organization)
 
     edit(store.path, empty)
-    hint = cli.run(
-        "user", "show", "--username", "a", environ={"INFLUXD_BOLT_PATH": str(store.path)}
-    ).hint
-    assert f"setup --bolt-path {store.path} --username NAME" in hint.replace(
-        f"--ledger {cli.ledger} ", ""
-    )
     with cli.at_terminal("--bolt-path", store.path, columns=200) as terminal:
         terminal.wait_for("Which? ")
         assert "Nobody has set it up" in terminal.text

@@ -645,7 +645,7 @@ def test_a_store_that_nobody_has_set_up_is_set_up_by_what_the_hint_says(
     told = [*shlex.split(line), "--no-password", "--token-stdout", "--yes"]
     assert told[0] == "setup"
     found = cli.run(*words, environ={"INFLUXD_BOLT_PATH": str(made.path)})
-    assert "influx-recovery setup --bolt-path FILE " in found.hint
+    assert f" --bolt-path {made.path} --username NAME" in found.hint
     assert cli.run(*told).code == ExitCode.DONE
 
 

@@ -13,10 +13,11 @@ from recovery.cli.usage import UsageError
 from recovery.cli.vocabulary import COMMANDS
 
 COMMANDS_MEANT: Final = {
-    "auth create": "auth creat|auth crete -o main|auth new|auth add|auth make|auth generate|"
+    "auth create": "auth creat|auth crete|auth new|auth add|auth make|auth generate|"
     "auth mint|token new|auth erstellen|auth creer|auth créer|auth crear|token erstellen|"
     "new token|gen-token",
-    "auth create-operator": "auth create-oper|auth create_operator|auth create operator|"
+    "auth create-operator": "auth new-operator|auth add operator|auth make operator a|"
+    "auth create-oper|auth create_operator|auth create operator|"
     "create operator|operator create|new operator|operator|create-operator|auth/create-operator|"
     "auth.create-operator|auth create.operator|operator token",
     "auth list": "authlist|authList|user tokens a|"
@@ -49,7 +50,7 @@ COMMANDS_MEANT: Final = {
     "user désactiver a",
     "user show": "user get admin|user info admin|user roles",
     "user verify-password": "user login|user check",
-    "org list": "organisation list|Organisation list|show orgs|org members|org owners|org get",
+    "org list": "Organisation list|show orgs|org members|org owners|org get",
     "org add-member": "org add-user|org add member",
     "org add-owner": "org add owner|org addowner",
     "org remove-member": "org kick|org remove-user|org remove member",
@@ -82,7 +83,7 @@ COMMANDS_MEANT: Final = {
 OPTIONS_MEANT: Final = {
     "--bolt-path": "auth list --bolt /x|auth list --path /x|auth list --file /x|auth list --db /x|"
     "auth list --store /x|auth list --boltpath /x|auth list --bolt_path /x",
-    "--org": "auth list --orgname o|auth list --org-name o|auth list --organisation o",
+    "--org": "auth list --orgname o|auth list --org-name o|auth list --orga o",
     "--user": "auth list --user-name a|auth list --usr a|auth list --users a",
     "--username": "auth create-operator --usr a|user show --login a",
     "--json": "auth list --format json|store check --output-format json",
@@ -101,10 +102,9 @@ HELP_ONLY: Final = (
     "store redo", "auth create --admin", "auth create --root", "auth create --full",
     "auth create --superuser", "auth create --all", "auth create --allaccess",
     "auth create --operater", "auth create --read bucket", "auth create --read-all",
-    "auth create-operator --force", "auth create-operator -y", "auth create-operator --no-confirm",
-    "auth create-operator --assume-yes", "auth create-operator --batch", "user delete --cascade a",
+    "user delete --cascade a",
     "auth create-operator --no-backup", "auth list --show-token", "auth list --reveal",
-    "auth delete --all", "auth delete --force 1", "store repair --force", "store undo --force",
+    "auth delete --all", "auth list -y", "auth create -operator",
     "user delete --with-token a", "delete",
     "dbrp list", "reset", "unlock", "force-unlock", "auth create-operator --ja",
     "auth create-operator --print-token", "auth create-operator --stdout",
@@ -181,6 +181,10 @@ def test_what_only_a_server_does_is_told_so(word: str) -> None:
         ("keys list", "did you mean influx-recovery auth list?"),
         ("undo --bolt-path x", "did you mean influx-recovery store undo --bolt-path x?"),
         ("--bolt-path x get tokens", "did you mean influx-recovery auth list --bolt-path x?"),
+        ("backup -o x", "did you mean influx-recovery store backup x?"),
+        ("salvage --to /srv/new.bolt", "did you mean influx-recovery store salvage /srv/new.bolt?"),
+        ("auth lst -o acme", "did you mean influx-recovery auth list --org acme?"),
+        ("auth lst --org hunter2hunter", "did you mean influx-recovery auth list?"),
         ("user delet a --yes", "did you mean influx-recovery user delete?"),
         ("delete user a", "did you mean influx-recovery user delete a?"),
         ("store backup -z x", "did you mean --gzip?"),
@@ -189,7 +193,34 @@ def test_what_only_a_server_does_is_told_so(word: str) -> None:
         ("auth create-operator /dry-run", "did you mean --dry-run?"),
         ("auth list /?", "type influx-recovery auth list --help"),
         ("auth list |", "leave it out"),
-        ("auth delete --force 1", "type influx-recovery auth delete --help"),
+        ("auth delete --force 1", "leave it out: what would be done is shown, and a yes is asked"),
+        *(
+            (f"auth create-operator {name}", "leave it out: what would be done is shown, and a yes")
+            for name in ("-y", "--force", "--no-confirm", "--assume-yes", "--batch", "--confirm")
+        ),
+        ("store undo --live", "leave it out, and stop influxd first: a change needs the lock"),
+        ("auth create --org my org", "put a value with blanks in quotes, as in --org 'my org', or"),
+        ("auth create --org=my org", "put a value with blanks in quotes, as in --org 'my org', or"),
+        ("auth list --bolt-path my store.bolt", "put a value with blanks in quotes, as in --bolt"),
+        (
+            "auth create -d a b --user c --org d",
+            "put a value with blanks in quotes, as in --descri",
+        ),
+        ("auth list --user hunter2 hunter2", "say what it is, with --user NAME"),
+        ("auth list --org a /srv/influxd.bolt", "name the store with --bolt-path FILE"),
+        ("user show my user", "leave it out; what belongs to a name with blanks stands in quotes"),
+        ("user update a hunter2hunter", "leave it out; what is secret is asked for, or comes with"),
+        ("user create a --password --yes", "leave it out: the password is asked for, or comes"),
+        ("user create a --password", "leave it out: the password is asked for, or comes"),
+        ("auth delete --user a", "type influx-recovery auth list --user NAME to see the IDs"),
+        ("user list --org a", "type influx-recovery org list --org NAME, which says who belongs"),
+        ("user list -a", "leave it out: all are listed"),
+        ("auth create --readbucket b", "did you mean --read-bucket?"),
+        ("auth create --readBuckets", "did you mean --read-buckets?"),
+        ("auth create-operator --orgID 1", "did you mean --org?"),
+        ("user list --desc", "did you mean --reverse?"),
+        ("exit", "type it without influx-recovery before it"),
+        ("SHOW DATABASES", "did you mean influx-recovery bucket list?"),
         ("admin reset-admin-password x", "did you mean influx-recovery user update?"),
         ("auth update 1 --inactive", "type influx-recovery auth set-inactive ID to refuse"),
         ("stop", "type systemctl status influxdb, or what your container or NAS has for it"),

@@ -70,6 +70,11 @@ MEANT: Final = {
     "bucket rename -b b -n new": "bucket rename --name b --new-name new",
     "-V": "--version",
     "store backup -o x": "store backup x",
+    "organisation list": "org list",
+    "authorisations list --organisation o": "auth list --org o",
+    "user list n": "user list --name n",
+    "user update --name n --password p": "user update --username n --password p",
+    "user update -n n --password-file=p": "user update --username n --password-file p",
     "store salvage --output=x": "store salvage x",
     "store export --out x": "store export x",
 }

@@ -66,6 +66,8 @@ PASTED: Final = {
     "auth delete 08371db24dcc8000 08371deae98c8000": [
         ["auth", "delete", "08371db24dcc8000,08371deae98c8000"],
         ["auth", "delete", "<08371db24dcc8000>", "'08371deae98c8000',"],
+        ["auth", "delete", "0x08371db24dcc8000", "(08371deae98c8000):"],
+        ["auth", "delete", "#08371db24dcc8000", ",", "ID=08371deae98c8000"],
     ],
     "auth list --org=myorg": [
         ["auth", "list", "--org=", "myorg"],
@@ -161,6 +163,15 @@ def test_a_password_in_the_place_of_a_user_is_not_repeated() -> None:
         assert answer(*words, "hunter22x").startswith("there is no user of that name (there is: a)")
     assert "grafana01" in answer("user", "show", "grafana01")
     assert answer("user", "show", "A9Ovdl8SmP-" * 8).startswith("there is no user (88 characters)")
+
+
+def test_several_names_in_one_are_to_be_named_one_by_one() -> None:
+    def answer(*argv: str) -> str:
+        missing = NotFoundError(kind="bucket", name=argv[-1], existing=["a", "b"], hint="look")
+        return str(explained(argv, missing).hint)
+
+    assert answer("auth", "create", "--read-bucket", "a,b").startswith("name them one by one")
+    assert answer("auth", "create", "--read-bucket", "c,d") == "look"
 
 
 def test_an_error_of_another_kind_is_let_through() -> None:
