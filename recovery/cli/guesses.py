@@ -161,6 +161,7 @@ PROPOSED_MAX: Final = 3
 
 _OPTIONS: Final = {
     **_words("--bolt --path --file --store --db --database --data --data-dir", "--bolt-path"),
+    **_words("--from --source --src --input --in", "--bolt-path"),
     **_words("--orgname --org-name --orga --orgid", "--org"),
     **_words("--user-name --usr --users --login --userid", "--username", "--user"),
     **_words("--format --output-format --csv --yaml", "--json"),
@@ -235,6 +236,14 @@ _ADVICE_ON_OPTIONS: Final[dict[tuple[str, str], str]] = {
             for name in ("-a", "-A", "--all", "--all-namespaces", "--no-trunc", "--wide")
         ),
         "leave it out: all are listed, whole",
+    ),
+    **dict.fromkeys(
+        (("store undo", name) for name in ("--id", "--number", "--to", "--last", "-n")),
+        "leave it out: what was done last is taken back, and by the next one what was done before",
+    ),
+    **dict.fromkeys(
+        (("ledger list", name) for name in ("-n", "--last", "--tail")),
+        "type --limit N for the last N",
     ),
     ("auth list", "--operator"): "type --operators for those that are operators",
     **dict.fromkeys(

@@ -155,6 +155,8 @@ BARE: Final[dict[str, tuple[str, ...]]] = {
 }
 """What a word without an option's name means in a command that has only options."""
 
+_FILLERS: Final = frozenset({"to", "as", "into", "with", "named", "called", "=", "->"})
+"""Words between two names in a sentence."""
 _OF_A_SERVER: Final = frozenset(
     {
         "--host", "--skip-verify", "--configs-path", "-c", "--active-config", "--http-debug",
@@ -261,6 +263,8 @@ def _joined(path: str, word: str) -> str | None:
     """Go one word further; None where no command continues so."""
     if not path:
         word = _NOUNS.get(word, word)
+    elif (path, word) == ("org", "member"):
+        word = "members"
     elif path == "v1":
         return "v1-auth" if word in {"auth", "authorization"} else None
     longer = f"{path} {word}".lstrip()
@@ -283,6 +287,8 @@ def _of_update(command: str, path: str, argv: Sequence[str]) -> str:
     if path == "bucket update" and names >= {"-n", "-i"}:
         return "bucket rename"
     if path == "user update" and any(name.startswith(("-p", "--pass")) for name in names):
+        return command
+    if path == "org update" and names >= {"-n", "-d"} and not names & {"-i", "--id", "--org"}:
         return command
     if path in {"user update", "org update"} and names & {"-n", "--name"}:
         return f"{path.partition(' ')[0]} rename"
@@ -396,13 +402,19 @@ def _bare_word(
         return typed
     meant = next((ours for ours in bare if ours not in said), None)
     if meant is None:  # it is not repeated: it may be a password
+        filler = next((word for word in said.values() if word in _FILLERS), None)
+        if filler is not None:
+            raise UsageError(
+                problem=f"{command.prog} takes no further word beside {' and '.join(bare)}",
+                hint=f"leave '{filler}' out",
+            )
         asks = "what is secret is asked for, or comes with --password-file FILE"
         quotes = "what belongs to a name with blanks stands in quotes with it"
         raise UsageError(
             problem=f"{command.prog} takes no further word beside {' and '.join(bare)}",
             hint=f"leave it out; {asks if '--password-file' in command.options else quotes}",
         )
-    said[meant] = "a word without an option"
+    said[meant] = typed if typed in _FILLERS else "a word without an option"
     return f"{meant}={typed}"
 
 

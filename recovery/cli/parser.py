@@ -112,10 +112,12 @@ def _words_of(argv: Sequence[str]) -> str:
             break
         if is_value:
             is_value = False
-        elif typed.startswith("--"):
+        elif typed.startswith("-"):
             is_value = typed in VALUED
         elif longer in NOUNS or longer in COMMANDS:
             words = longer
+        else:
+            break
     return words
 
 
