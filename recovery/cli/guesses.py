@@ -10,7 +10,7 @@ answers yes. This is imported only where a command line cannot be understood.
 """
 
 import re
-from collections.abc import Container, Iterable, Sequence
+from collections.abc import Collection, Sequence
 from typing import Final
 
 from recovery.cli.habits import known_words
@@ -164,6 +164,8 @@ _OPTIONS: Final = {
     **_words("--from --source --src --input --in", "--bolt-path"),
     **_words("--orgname --org-name --orga --orgid", "--org"),
     **_words("--user-name --usr --users --login --userid", "--username", "--user"),
+    **_words("--h -? -H --usage", "--help"),
+    **_words("--ttl --expire --expiry --duration --expires", "--retention"),
     **_words("--format --output-format --csv --yaml", "--json"),
     **_words("--quiet -q --verbose -v --debug", "--log-level"),
     **_words("--dryrun --simulate --what-if --whatif --check --test --preview --noop", "--dry-run"),
@@ -245,6 +247,12 @@ _ADVICE_ON_OPTIONS: Final[dict[tuple[str, str], str]] = {
         (("ledger list", name) for name in ("-n", "--last", "--tail")),
         "type --limit N for the last N",
     ),
+    ("bucket create", "--schema-type"): "leave it out: only InfluxDB Cloud has explicit schemas",
+    **dict.fromkeys(
+        ((f"bucket {verb}", "--shard-group-duration") for verb in ("create", "update")),
+        "leave it out: it follows from --retention, and influx bucket update gives another one",
+    ),
+    ("", "-v"): "type --version for the version",
     ("auth list", "--operator"): "type --operators for those that are operators",
     **dict.fromkeys(
         ((f"{noun} undelete", name) for noun in ("auth", "user") for name in ("--list", "--all")),
@@ -363,22 +371,23 @@ def advice_on_word(word: str, noun: str, bare: Sequence[str]) -> tuple[str, str]
     return next(((problem.format(word), hint.format(word)) for problem, hint in found), None)
 
 
-def option_meant(name: str, options: Iterable[str]) -> str | None:
+def _option_meant(name: str, options: Collection[str]) -> str | None:
     """Find the option of a command that one of another tool means; None for none."""
-    have = set(options)
     known = _OPTIONS.get(name) or _OPTIONS.get(name.lower().replace("_", "-"), ())
-    return next((one for one in known if one in have), None)
+    return next((one for one in known if one in options), None)
 
 
-def advice_on_option(name: str, command: str, options: Container[str]) -> str | None:
+def advice_on_option(name: str, command: str, options: Collection[str]) -> str | None:
     """Say what does the work of an option that a command does not have; None for none.
 
     Args:
         options: Those that it has.
     """
     of_changes = _ADVICE_ON_CHANGES if "--yes" in options else {}
+    meant = _option_meant(name, options)
     return (
         _ADVICE_ON_OPTIONS.get((command, name))
+        or (f"did you mean {meant}?" if meant else None)
         or of_changes.get(name)
         or _ADVICE_EVERYWHERE.get(name)
     )
@@ -386,6 +395,8 @@ def advice_on_option(name: str, command: str, options: Container[str]) -> str | 
 
 def _act(word: str, noun: str, *, has_more: bool) -> str | None:
     """Find a command by the meaning of its verb."""
+    if not noun and word in {"list", "ls", "show", "liste"}:
+        return None if has_more else "auth list"
     own = _OF_NOUN.get(noun, {}).get(word)
     if own is None and not noun and word not in _VAGUE:
         own = tuple(f"store {verb}" for verb in _OF_NOUN["store"].get(word, ()))

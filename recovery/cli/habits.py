@@ -144,6 +144,7 @@ BARE: Final[dict[str, tuple[str, ...]]] = {
     },
     "user verify-password": ("--username",),
     "user list": ("--name",),
+    "v1-auth list": ("--username",),
     "user undelete": ("--username",),
     "user rename": ("--username", "--new-name"),
     "org create": ("--org",),

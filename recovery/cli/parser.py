@@ -31,7 +31,7 @@ from recovery.cli.habits import (
 )
 from recovery.cli.plain import COMMON_DEFAULTS, FLAGS, NAMES, PATHS, VALUED, add_common
 from recovery.cli.usage import UsageError
-from recovery.cli.vocabulary import COMMANDS, NOUNS, PROGRAM, load
+from recovery.cli.vocabulary import COMMANDS, NOUNS, PROGRAM, VERBS, load
 from recovery.cli.words import (
     COMMON_OPTIONS,
     GRANTING,
@@ -412,11 +412,9 @@ def _unknown_option(name: str, command: Parser) -> UsageError:
 
 def _other_option(name: str, command: Parser) -> str | None:
     """Say what there is for an option that somebody knows from elsewhere."""
-    from recovery.cli.guesses import advice_on_option, option_meant  # noqa: PLC0415 # as below
+    from recovery.cli.guesses import advice_on_option  # noqa: PLC0415 # as below
 
-    advised = advice_on_option(name, command.prog.partition(" ")[2], command.options)
-    meant = option_meant(name, command.options)
-    return advised or (f"did you mean {meant}?" if meant else None)
+    return advice_on_option(name, command.prog.partition(" ")[2], command.options)
 
 
 def _misplaced(word: str, command: Parser, parser: Parser, *, before: Sequence[str]) -> UsageError:
@@ -520,7 +518,7 @@ def _rest_of(argv: Sequence[str], word: str, words: str) -> str:
         if words not in BARE:  # where a name is repeated as it was typed
             with contextlib.suppress(UsageError):
                 rest = with_our_options(rest, words, parser)
-        is_name = not {*map(str.lower, rest)} & thing_names().keys()
+        is_name = not {*map(str.lower, rest)} & {*thing_names(), *VERBS}
         pairs = zip(["", *rest], rest, strict=False)
         is_known = (
             (is_recipe and typed == word) or _is_repeated(before, typed, words, parser)

@@ -23,7 +23,7 @@ from recovery.cli.habits import in_our_words
 from recovery.cli.parser import TYPOGRAPHIC_DASHES, understand
 from recovery.cli.plain import VALUED
 from recovery.cli.usage import UsageError
-from recovery.cli.vocabulary import COMMANDS, NOUNS, PROGRAM
+from recovery.cli.vocabulary import COMMANDS, NOUNS, PROGRAM, VERBS
 from recovery.cli.words import REPEATED_MAX, HelpAskedError, shown
 from recovery.errors import NotFoundError, RecoveryError, SeveralError
 from recovery.model.display import quoted
@@ -57,7 +57,6 @@ _PROMPT: Final = (
     r"\S*[$#%>]|\[\S+@\S+|~|sudo|doas|influxd?|exec|run|call|time|cli|please|python\S*|-m"
     r"|\d+[.)]|[*-]"
 )
-_VERBS: Final = frozenset(word for words in COMMANDS for word in words.split())
 
 
 class _Kind(NamedTuple):
@@ -149,9 +148,9 @@ def _without_prompt(line: Sequence[str]) -> list[str]:
     own = [
         place
         for place, (word, following) in enumerate(pairwise(line))
-        if re.fullmatch(_STARTS_US, word) and following in {*_VERBS, "recovery"}
+        if re.fullmatch(_STARTS_US, word) and following in {*VERBS, "recovery"}
     ]
-    if own and line[0] not in _VERBS:
+    if own and line[0] not in VERBS:
         return list(line[own[-1] + 1 :])
     return list(itertools.dropwhile(re.compile(f"{_STARTS_US}|{_PROMPT}").fullmatch, line))
 
@@ -169,7 +168,7 @@ def _hyphened(word: str) -> str:
     plain = re.sub(f"[{TYPOGRAPHIC_DASHES}]", "-", rest)
     if rest != name:
         return ("--" if len(plain) > 1 else "-") + plain + equals + value
-    return plain if plain in _VERBS else word
+    return plain if plain in VERBS else word
 
 
 def _without_quotes(line: Sequence[str]) -> list[str]:
@@ -208,7 +207,7 @@ def _parted(line: Sequence[str]) -> list[str]:
 def _parts(word: str) -> list[str]:
     parts = word.split()
     is_option = word.startswith("--") and "=" not in word
-    is_command = parts[:1] and (parts[0] in NOUNS or (parts[0] in _VERBS and "--" in word))
+    is_command = parts[:1] and (parts[0] in NOUNS or (parts[0] in VERBS and "--" in word))
     return parts if len(parts) > 1 and (is_option or is_command) else [word]
 
 
@@ -229,7 +228,7 @@ def _without_repeats(line: Sequence[str]) -> list[str]:
         return list(line[2:])
     before = ["", *line]
     return [
-        word for last, word in zip(before, line, strict=False) if word != last or word not in _VERBS
+        word for last, word in zip(before, line, strict=False) if word != last or word not in VERBS
     ]
 
 

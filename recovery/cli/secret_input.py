@@ -236,11 +236,11 @@ def add_first_secrets(command: Parser, *, or_none: bool) -> None:
         )
 
 
-def add_new_password(command: Parser, *, or_none: bool) -> None:
-    """Add where the new password of a user comes from.
+def add_new_password(command: Parser, *, or_none: str | None = None) -> None:
+    """Add where a new password comes from.
 
     Args:
-        or_none: Whether there may be none.
+        or_none: What it means that there is none; None where there has to be one.
     """
     source = command.add_mutually_exclusive_group()
     add_password_file(source)
@@ -250,11 +250,9 @@ def add_new_password(command: Parser, *, or_none: bool) -> None:
         help="the password itself, for old runbooks; everybody on this machine can see it in the "
         "list of processes (default: it is asked for twice at the terminal)",
     )
-    if or_none:
+    if or_none is not None:
         source.add_argument(
-            "--no-password",
-            action="store_true",
-            help="make a user who cannot sign in, only own tokens (default: it is asked for)",
+            "--no-password", action="store_true", help=f"{or_none} (default: it is asked for)"
         )
 
 

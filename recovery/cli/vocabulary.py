@@ -210,6 +210,9 @@ COMMANDS: Final = {
     "demo": Entry("demo", "watch the whole job on a sample store"),
 }
 
+VERBS: Final = frozenset(word for words in COMMANDS for word in words.split())
+"""Every word of a command."""
+
 
 def load(words: str) -> "Command[Any]":
     """Import a command, and only that.

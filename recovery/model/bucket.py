@@ -7,6 +7,7 @@ Source: InfluxDB v2.9.1 bucket.go, tenant/storage_bucket.go, tenant/service_buck
 v1/services/meta/data.go (shardGroupDuration, normalisedShardDuration).
 """
 
+import re
 from collections.abc import Mapping
 from typing import Final
 
@@ -37,6 +38,12 @@ FIELDS: Final = (
 )  # fmt: skip
 """The fields in the order of the server's struct."""
 
+_UNITS_NS: Final = {
+    "ns": 1, "us": 1000, "µs": 1000, "ms": 1_000_000, "s": 1_000_000_000, "m": HOUR_NS // 60,
+    "h": HOUR_NS, "d": DAY_NS, "w": 7 * DAY_NS,
+}  # fmt: skip
+_PART: Final = r"([0-9]+)(ns|us|µs|ms|s|m|h|d|w)"  # seldom looked for
+_FOREVER: Final = frozenset({"", "0", "infinite", "inf", "∞"})
 _LONG_RETENTION_NS: Final = 180 * DAY_NS
 
 
@@ -174,3 +181,20 @@ def encode_bucket(  # noqa: PLR0913 # the fields of a record
             "updatedAt": now,
         }
     )
+
+
+def parse_duration(text: str) -> int | None:
+    """Read a duration as InfluxDB writes it.
+
+    Args:
+        text: Such as "72h0m0s", "30d", "infinite", or 0.
+
+    Returns:
+        Nanoseconds, 0 forever; None when it is none.
+    """
+    text = text.strip().lower()
+    if text in _FOREVER:
+        return 0
+    if re.sub(_PART, "", text):
+        return None
+    return sum(int(count) * _UNITS_NS[unit] for count, unit in re.findall(_PART, text))

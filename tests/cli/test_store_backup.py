@@ -35,8 +35,7 @@ def test_backup_tells_a_program_the_same(cli: Cli, made: MadeStore) -> None:
     assert (document["version"], document["store"]["real_path"]) == (1, str(made.path))
     assert document["target_path"] == str(cli.home / "copy.bolt")
     assert (document["is_live"], document["level"]) == (False, 21)
-    words = ("store", "backup", "live.bolt", "--bolt-path", made.path, "--json", "--live")
-    document = json.loads(cli.run(*words).stdout)
+    document = json.loads(cli.run(*words[:2], "live.bolt", *words[3:], "--live").stdout)
     assert (document["is_live"], document["level"]) == (True, 21)
     assert (cli.home / "live.bolt").read_bytes()[:4096] == made.path.read_bytes()[:4096]
 

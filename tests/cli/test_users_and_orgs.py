@@ -251,3 +251,13 @@ def test_a_retention_that_is_none_is_refused(cli: Cli, tmp_path: Path, retention
     )
     assert done.code == ExitCode.USAGE
     assert not store.exists()
+
+
+def test_a_bucket_needs_no_organization_where_it_is_named_alone(cli: Cli, tmp_path: Path) -> None:
+    made = make_store(tmp_path / "influxd.bolt", level=21)
+    words = ("bucket", "update", "--retention", "1w2d3h", "--bolt-path", made.path, "--dry-run")
+    for name in ("sensors", made.bucket, made.bucket.upper()):
+        done = cli.run(*words, "--name", name)
+        assert (done.code, "bucket sensors" in done.stdout) == (0, True)
+    assert "organizations and none was named" in cli.run(*words, "--name", "_tasks").error
+    assert "organizations and none was named" in cli.run(*words, "--name", "nix").error

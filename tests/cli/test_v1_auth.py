@@ -43,6 +43,10 @@ def test_a_password_comes_from_a_file_and_shows_nowhere(cli: Cli, store: MadeSto
     assert [p for p in (NEW_PASSWORD, LEGACY_PASSWORD, "$2a$") if p.encode() in said] == []
     done = v1_auth(cli, store, "set-password", *words, "--ensure", "--json")
     assert (done.code, json.loads(done.stdout)["is_changed"]) == (0, False)
+    typed = ("grafana", "--password", NEW_PASSWORD, "--yes", "--ensure", "--json")
+    done = v1_auth(cli, store, "set-password", *typed)
+    assert (done.code, json.loads(done.stdout)["is_changed"]) == (0, False)
+    assert "can be seen by everybody" in done.stderr
     assert_invariants(store.path)
 
 

@@ -15,7 +15,7 @@ from recovery.cli.words import Parser
 from recovery.model.bucket import shard_group_duration_ns
 from recovery.ports import SystemClock, SystemRng
 from recovery.services.tenancy.bucket_changes import CreateBucket, DeleteBucket, EditBucket
-from recovery.services.tenancy.choosing import Chosen, choose_bucket, choose_organization
+from recovery.services.tenancy.choosing import Chosen, choose_organization, find_bucket
 
 
 class _Create(Change, frozen=True):
@@ -27,7 +27,8 @@ class _Create(Change, frozen=True):
 
 
 def _add_which(command: Parser, *, what: str = "bucket") -> None:
-    add_only(command, "--org", "its organization")
+    only = "the only one" if "new" in what else "that of the only bucket of this name"
+    add_only(command, "--org", "its organization", only=only)
     command.add_argument("--name", metavar="NAME", help=f"name of the {what} (required)")
 
 
@@ -95,7 +96,7 @@ def _rename(options: _Rename) -> Chosen:
     return Chosen(
         operation="bucket rename",
         choose=lambda tx: EditBucket(
-            bucket_id=choose_bucket(tx, name, choose_organization(tx, options.org)).id,
+            bucket_id=find_bucket(tx, name, options.org).id,
             name=new_name,
             clock=SystemClock(),
         ),
@@ -143,7 +144,7 @@ def _update(options: _Update) -> Chosen:
     return Chosen(
         operation="bucket update",
         choose=lambda tx: EditBucket(
-            bucket_id=choose_bucket(tx, name, choose_organization(tx, options.org)).id,
+            bucket_id=find_bucket(tx, name, options.org).id,
             description=options.description,
             retention_ns=stay_ns,
             shard_group_ns=None if stay_ns is None else shard_group_duration_ns(stay_ns),
@@ -172,7 +173,7 @@ def _delete(options: _Delete) -> Chosen:
     return Chosen(
         operation=DeleteBucket.operation,
         choose=lambda tx: DeleteBucket(
-            bucket_id=choose_bucket(tx, name, choose_organization(tx, options.org)).id,
+            bucket_id=find_bucket(tx, name, options.org).id,
         ),
     )
 

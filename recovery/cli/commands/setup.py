@@ -4,7 +4,6 @@ Lives here: `setup`. Must not live here: what is in the store (`recovery.service
 """
 
 import os
-import re
 from functools import partial
 from pathlib import Path
 from typing import Final
@@ -22,7 +21,7 @@ from recovery.cli.usage import UsageError, required
 from recovery.cli.words import Parser, shown
 from recovery.discovery.search import FoundStore
 from recovery.errors import ExitCode
-from recovery.model.bucket import DAY_NS, HOUR_NS
+from recovery.model.bucket import HOUR_NS, parse_duration
 from recovery.model.display import displayed
 from recovery.model.password import STAND_IN
 from recovery.model.token import new_token
@@ -35,8 +34,7 @@ from recovery.services.changes.sequence import carry_out, make_ready
 from recovery.services.stores.first_setup import SetUpStore, first_setup
 from recovery.services.stores.setup import Setup, SetupResult, proposed_setup
 
-UNITS_NS = {"h": HOUR_NS, "d": DAY_NS, "w": 7 * DAY_NS}
-_RETENTION = re.compile(r"(?P<count>[0-9]{1,6})(?P<unit>[hdw])\Z")
+RETENTION: Final = "--retention"
 
 
 class _Setup(Options, frozen=True):
@@ -173,17 +171,16 @@ class _Commander:
         return True
 
 
-def retention_ns(text: str, option: str = "--retention") -> int:
-    """Read a time, as "72h", "30d", "8w" or "0", in nanoseconds, 0 forever; or `UsageError`."""
-    found = _RETENTION.match(text)
-    if found is not None and int(found["count"]):
-        return int(found["count"]) * UNITS_NS[found["unit"]]
-    if text in {"0", "0h", "0d", "0w"}:
-        return 0
+def retention_ns(text: str, option: str = RETENTION) -> int:
+    """Read a time, as "72h", "1d12h", "8w" or "0", in nanoseconds, 0 forever; or `UsageError`."""
+    time_ns = parse_duration(text) if text else None
+    is_endless = time_ns == 0 and not any(map(str.isdigit, text))
+    if time_ns is not None and not (0 < time_ns < HOUR_NS or (is_endless and option != RETENTION)):
+        return time_ns
     raise UsageError(
         problem=f"{option} {shown(text, is_stray=True)} is no time of at least one hour",
         hint="use something like 72h, 30d or 8w"
-        + (", or 0 to keep data without end" if option == "--retention" else ""),
+        + (", or 0 to keep data without end" if option == RETENTION else ""),
     )
 
 

@@ -39,7 +39,7 @@ class _Update(Change, frozen=True):
 
 def _add_update(command: Parser) -> None:
     add_user_choice(command)
-    add_new_password(command, or_none=False)
+    add_new_password(command)
     command.add_argument(
         "--activate",
         action="store_true",

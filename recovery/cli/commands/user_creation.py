@@ -43,7 +43,7 @@ def _add_create(command: Parser) -> None:
         help="give it this ID, 16 hex digits, as of a deleted user whose tokens are still "
         "there (default: a new one)",
     )
-    add_new_password(command, or_none=True)
+    add_new_password(command, or_none="make a user who cannot sign in, only own tokens")
     role = command.add_mutually_exclusive_group()
     role.add_argument(
         "--owner-of",

@@ -23,7 +23,7 @@ from recovery.cli.options import (
     add_only,
     add_status,
 )
-from recovery.cli.secret_input import add_password_file, new_password
+from recovery.cli.secret_input import add_new_password, new_password
 from recovery.cli.table import Column
 from recovery.cli.usage import UsageError
 from recovery.cli.words import Parser
@@ -125,23 +125,29 @@ def _add_which(command: Parser) -> None:
 
 class _SetPassword(Change, frozen=True):
     which: str
+    password: str | None
     password_file: str | None
     ensure: bool
 
 
 def _add_set_password(command: Parser) -> None:
     _add_which(command)
-    add_password_file(command)
+    add_new_password(command)
     add_ensure(command, wanted="the password is this one already")
 
 
 def _set_password(options: _SetPassword, context: Context) -> ExitCode:
     bare = SetLegacyPassword(which=options.which, password=STAND_IN, is_ensured=options.ensure)
-    is_asked = options.password_file is None
+    is_asked = options.password_file is None and options.password is None
+
+    def planner(_: FoundStore) -> SetLegacyPassword:
+        password = new_password(options.password, options.password_file, context.output)
+        return replace(bare, password=password)
+
     return run_planner(
         options,
         context,
-        lambda _: replace(bare, password=new_password(None, options.password_file, context.output)),
+        planner,
         rehearsed=bare if is_asked else None,
         lacks=(Lack.PASSWORD,) if is_asked else (),
     )
@@ -165,6 +171,7 @@ class _Create(Change, frozen=True):
     description: str
     read_bucket: list[str]
     write_bucket: list[str]
+    password: str | None
     password_file: str | None
     no_password: bool
 
@@ -184,14 +191,8 @@ def _add_create(command: Parser) -> None:
             default=[],
             help=f"let it {action} this bucket, by name; may be repeated (default: none)",
         )
-    password = command.add_mutually_exclusive_group()
-    add_password_file(password)
-    password.add_argument(
-        "--no-password",
-        action="store_true",
-        help="set no password; nobody can log in with it until v1-auth set-password (default: "
-        "it is asked for)",
-    )
+    none = "set no password; nobody can log in with it until v1-auth set-password"
+    add_new_password(command, or_none=none)
 
 
 def _create(options: _Create, context: Context) -> ExitCode:
@@ -229,9 +230,9 @@ def _create(options: _Create, context: Context) -> ExitCode:
     def with_password(_: FoundStore) -> Chosen:
         if options.no_password:
             return planner(None)
-        return planner(new_password(None, options.password_file, context.output))
+        return planner(new_password(options.password, options.password_file, context.output))
 
-    is_asked = not options.no_password and options.password_file is None
+    is_asked = not options.no_password and options.password_file is None is options.password
     return run_planner(
         options,
         context,

@@ -218,6 +218,20 @@ def choose_bucket(tx: MetaTx, name: str, organization: Organization) -> Bucket:
     return found
 
 
+def find_bucket(tx: MetaTx, name: str, organization: str | None) -> Bucket:
+    """Choose a bucket, whose organization need not be named where only one bucket is called so.
+
+    Raises:
+        RecoveryError: There is none, or several; the error lists those that exist.
+    """
+    if organization is None:
+        wanted = (name, parse_id(name))
+        found = [one for one in tx.buckets.walk([]) if one.name == name or one.id in wanted]
+        if len(found) == 1:
+            return found[0]
+    return choose_bucket(tx, name, choose_organization(tx, organization))
+
+
 def choose_organization(tx: MetaTx, name: str | None) -> Organization:
     """Choose an organization.
 

@@ -27,7 +27,7 @@ from recovery.discovery.backup_folder import newest_backup
 from recovery.errors import RefusedError, StoreNotFoundError
 from recovery.metastore.packed import open_readable
 from recovery.metastore.transaction import MetaTx
-from recovery.model.bucket import DAY_NS, HOUR_NS, TYPE_SYSTEM, TYPE_USER
+from recovery.model.bucket import TYPE_SYSTEM, TYPE_USER, parse_duration
 from recovery.model.catalogue import POLICY, CatalogueError, Database
 from recovery.model.display import displayed
 from recovery.model.gojson import is_time
@@ -39,12 +39,6 @@ from recovery.services.doctor.sqlite import organizations_of
 LIST_BYTES_MAX: Final = 16 << 20
 MANIFEST: Final = ".manifest"
 
-_UNITS_NS: Final = {
-    "ns": 1, "us": 1000, "µs": 1000, "ms": 1_000_000, "s": 1_000_000_000, "m": HOUR_NS // 60,
-    "h": HOUR_NS, "d": DAY_NS, "w": 7 * DAY_NS,
-}  # fmt: skip
-_PART: Final = re.compile(r"(\d+)(ns|us|µs|ms|s|m|h|d|w)")
-_FOREVER: Final = frozenset({"", "0", "infinite", "inf", "∞"})
 _UNKNOWN: Final = frozenset({"", "n/a", "-"})
 _COLUMNS: Final = {
     "id": "id",
@@ -237,23 +231,6 @@ def learn_sqlite(known: Known, path: Path, *, is_named: bool) -> None:
 def kind_of(bucket: KnownBucket) -> int:
     """Give the type of a bucket's record."""
     return TYPE_SYSTEM if bucket.is_system else TYPE_USER
-
-
-def parse_duration(text: str) -> int | None:
-    """Read a duration as InfluxDB writes it.
-
-    Args:
-        text: Such as "72h0m0s", "30d", "infinite", or 0.
-
-    Returns:
-        Nanoseconds, 0 forever; None when it is none.
-    """
-    text = text.strip().lower()
-    if text in _FOREVER:
-        return 0
-    if _PART.sub("", text):
-        return None
-    return sum(int(count) * _UNITS_NS[unit] for count, unit in _PART.findall(text))
 
 
 def _databases(tx: MetaTx) -> tuple[Database, ...]:

@@ -6,13 +6,12 @@ from pathlib import Path
 import pytest
 
 from recovery.errors import RefusedError, StoreNotFoundError
-from recovery.model.bucket import DAY_NS, HOUR_NS
+from recovery.model.bucket import DAY_NS, HOUR_NS, parse_duration
 from recovery.model.ids import Id
 from recovery.model.shard_groups import Span
 from recovery.services.stores.rebuild.known import (
     Known,
     learn_sqlite,
-    parse_duration,
     read_known,
 )
 from tests.support.plant import CLIMATE, unpack
