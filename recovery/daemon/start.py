@@ -5,6 +5,7 @@ Lives here: `Options` and `run`. Must not live here: the command line, and where
 Source: spec admin-daemon 1.1 (the version by level) and 2.7.
 """
 
+import resource
 import socket
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -110,6 +111,8 @@ def run(
     Raises:
         OSError: The command cannot be started.
     """
+    # What is in memory has every secret of the store, and a crash would write it to the disk.
+    resource.setrlimit(resource.RLIMIT_CORE, (0, resource.getrlimit(resource.RLIMIT_CORE)[1]))
     sessions = Sessions(clock, rng)
     level = session.store.level
     settings = Settings(

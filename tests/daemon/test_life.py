@@ -5,6 +5,7 @@ import contextlib
 import http.client
 import os
 import re
+import resource
 import shutil
 import signal
 import socket
@@ -364,8 +365,9 @@ def test_a_socket_that_is_passed_by_systemd_is_served(store: Path) -> None:
         passed.listen()
         number = passed.fileno()
         code = (
-            "import os, sys; os.dup2(int(sys.argv[1]), 3); os.environ['LISTEN_PID'] = "
-            "str(os.getpid()); os.environ['LISTEN_FDS'] = '1'; "
+            "import os, resource, sys; os.dup2(int(sys.argv[1]), 3); os.environ['LISTEN_PID'] = "
+            "str(os.getpid()); os.environ['LISTEN_FDS'] = '1'; core = resource.RLIMIT_CORE; "
+            "resource.setrlimit(core, resource.getrlimit(core)[1:] * 2); "
             "os.execvp(sys.argv[2], sys.argv[2:])"
         )
         process = subprocess.Popen(
@@ -379,6 +381,8 @@ def test_a_socket_that_is_passed_by_systemd_is_served(store: Path) -> None:
         asked.connect(str(place))
         asked.sendall(b"GET /health HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n")
         assert asked.recv(100).startswith(b"HTTP/1.1 200")
+    # A core would have every secret of the store.
+    assert resource.prlimit(process.pid, resource.RLIMIT_CORE)[0] == 0
     process.send_signal(signal.SIGTERM)
     _, said = process.communicate(timeout=PATIENCE_S)
     assert process.returncode == 0, said
