@@ -119,24 +119,34 @@ class Body:
         """Give an object; an empty one when it is absent or null."""
         return _body_of(self._fields.get(fold(name), ()), name, self._faults)
 
-    def bodies(self, name: str) -> list["Body"]:
-        """Give a list of objects; an empty one when it is absent or null."""
+    def bodies(self, name: str, read: Callable[["Body"], T]) -> list[T]:
+        """Read a list of objects; an empty one when it is absent or null.
+
+        Args:
+            name: The field.
+            read: Takes what it needs from one object. It is shown those as well that a later list
+                of that name leaves no room for, because of their faults.
+        """
         found: list[list[_Value]] = []
+        gone: list[list[_Value]] = []
         for place, content in self._fields.get(fold(name), ()):
             if isinstance(content, list):
+                gone += found[len(content) :]
                 del found[len(content) :]
                 found += [[] for _ in content[len(found) :]]
                 for number, one in enumerate(content):
                     found[number].append(_Value((*place, number), one))
             elif content is None:
-                found = []
+                gone, found = gone + found, []
             else:
                 self._faults.append(_fault(place, _wrong(content, name, "[]")))
-        return [_body_of(values, name, self._faults) for values in found]
+        for values in gone:
+            read(_body_of(values, name, self._faults))
+        return [read(_body_of(values, name, self._faults)) for values in found]
 
     def permissions(self) -> list[Permission]:
         """Give the field `permissions`; types and actions may be anything."""
-        return [one.permission() for one in self.bodies("permissions")]
+        return self.bodies("permissions", Body.permission)
 
     def permission(self) -> Permission:
         """Read this object as a permission."""

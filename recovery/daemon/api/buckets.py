@@ -166,7 +166,7 @@ def create(call: Call) -> Answer:
     """Make a bucket of a user."""
 
     def read(body: Body) -> tuple[Id | None, list[str], list[_Rule]]:
-        rules = [_rule(one) for one in body.bodies("retentionRules")]
+        rules = body.bodies("retentionRules", _rule)
         texts = [body.text(field) or "" for field in ("name", "description", "rp")]
         return body.id("orgID"), texts, rules
 
@@ -206,7 +206,7 @@ def update(call: Call) -> Answer:
     bucket_id = call.id()
 
     def read(body: Body) -> tuple[str | None, str | None, list[_Rule]]:
-        rules = [_rule(one, is_pointer=True) for one in body.bodies("retentionRules")]
+        rules = body.bodies("retentionRules", lambda one: _rule(one, is_pointer=True))
         name, description = (body.text(field, is_pointer=True) for field in ("name", "description"))
         return name, description, rules
 
