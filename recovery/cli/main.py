@@ -381,6 +381,9 @@ def _missing(
     if part:  # compiled for another Python, or packed into an archive
         problem = f"what {sys.executable} has of it has no {module} that this Python can load"
         hint = f"call the Python that {PROGRAM} was installed with, or install it for this one"
+    elif whole in sys.stdlib_module_names:  # no package index has it, whatever is called so there
+        problem = f"{sys.executable} was made without this part of Python, which {PROGRAM} needs"
+        hint = "call another Python, or the one file; both on Linux"
     report(
         ExitCode.REFUSED,
         f"{package} is missing: {problem}; {progress.sentence}",

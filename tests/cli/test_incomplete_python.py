@@ -66,6 +66,15 @@ def test_a_package_that_was_compiled_for_another_python_is_not_called_absent() -
     assert "pip install msgspec" not in hint
 
 
+@pytest.mark.parametrize("module", ["fcntl", "sqlite3"])
+def test_a_part_of_python_is_not_to_be_had_from_the_package_index(module: str) -> None:
+    code, said = run_lacking(module, "demo")
+    error, hint = (line for line in said if line.startswith(("error: ", "hint: ")))
+    assert code == 7
+    assert error.startswith(f"error: {module} is missing: ")
+    assert hint == "hint: call another Python, or the one file; both on Linux"
+
+
 def test_a_package_that_a_command_does_not_need_is_not_asked_for() -> None:
     assert run_lacking("starlette", "ledger", "list", "--ledger", "/nonexistent")[0] == 0
 

@@ -41,6 +41,7 @@ ENSURE: Final = """
       bolt_path: "{{ bolt_path }}"
       program: "{{ influx_recovery }}"
       ledger: "{{ ledger }}"
+      reason: "--yes it's $odd"
     influx_recovery.admin.organization: *all
     influx_recovery.admin.operator_token: *all
     influx_recovery.admin.token: *all

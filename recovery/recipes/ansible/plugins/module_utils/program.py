@@ -20,11 +20,10 @@ def call(module, words, *, data=None, expected=(0,)):
     expected: exit codes that are no failure. Gives its document and exit code.
     """
     parameters = module.params
-    line = [parameters["program"], *words, "--json", "--bolt-path", parameters["bolt_path"]]
-    if parameters.get("ledger"):
-        line += ["--ledger", parameters["ledger"]]
-    if parameters.get("reason"):
-        line += ["--reason", parameters["reason"]]
+    line = [parameters["program"], *words, "--json", f"--bolt-path={parameters['bolt_path']}"]
+    for option in ("ledger", "reason"):
+        if parameters.get(option):
+            line.append(f"--{option}={parameters[option]}")
     code, printed, said = module.run_command(line, data=data)
     try:
         document = json.loads(printed)

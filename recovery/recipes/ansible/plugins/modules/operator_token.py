@@ -92,11 +92,11 @@ def main():
     words = ["auth", "create-operator"]
     for option in ("username", "org", "description"):
         if found[option]:
-            words += [f"--{option}", found[option]]
+            words.append(f"--{option}={found[option]}")
     if found["token_value"]:
         change(module, [*words, "--ensure", "--token-value-file", "-"], data=found["token_value"])
     if os.path.exists(found["token_file"]):
-        verify = ["auth", "verify", "--token-file", found["token_file"]]
+        verify = ["auth", "verify", f"--token-file={found['token_file']}"]
         document, code = call(module, verify, expected=(0, 1, 3, 7))
         if code == 0 and document["authorization"]["operator"] == "full":
             module.exit_json(
@@ -109,7 +109,7 @@ def main():
         module.fail_json(
             msg=f"{found['token_file']} is there and is no operator token of this store"
         )
-    change(module, [*words, "--token-file", found["token_file"]])
+    change(module, [*words, f"--token-file={found['token_file']}"])
 
 
 if __name__ == "__main__":

@@ -71,9 +71,9 @@ def main():
         },
         supports_check_mode=True,
     )
-    words = ["org", "create", "--ensure", "--org", module.params["org"]]
+    words = ["org", "create", "--ensure", f"--org={module.params['org']}"]
     if module.params["owner"]:
-        words += ["--owner", module.params["owner"]]
+        words.append(f"--owner={module.params['owner']}")
     change(module, words)
 
 

@@ -99,10 +99,10 @@ def main():
     words = ["auth", "create", "--ensure", "--token-value-file", "-"]
     for option in ("username", "org", "description"):
         if found[option]:
-            words += [f"--{option}", found[option]]
+            words.append(f"--{option}={found[option]}")
     for way in ("read", "write"):
         for bucket in found[f"{way}_buckets"]:
-            words += [f"--{way}-bucket", bucket]
+            words.append(f"--{way}-bucket={bucket}")
     change(module, words, data=found["token_value"])
 
 

@@ -83,13 +83,13 @@ def main():
         supports_check_mode=True,
     )
     found = module.params
-    words = ["user", "create", "--ensure", "--username", found["username"]]
+    words = ["user", "create", "--ensure", f"--username={found['username']}"]
     if found["owner_of"]:
-        words += ["--owner-of", found["owner_of"]]
+        words.append(f"--owner-of={found['owner_of']}")
     elif found["member_of"]:
-        words += ["--member-of", found["member_of"]]
+        words.append(f"--member-of={found['member_of']}")
     else:
-        words += ["--no-org"]
+        words.append("--no-org")
     words += ["--password-file", "-"] if found["password"] else ["--no-password"]
     change(module, words, data=found["password"])
 
