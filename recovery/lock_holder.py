@@ -173,7 +173,6 @@ class LockUse(msgspec.Struct, frozen=True, kw_only=True):
     """
 
     holders: tuple[LockHolder, ...]
-    waiting_pids: tuple[int, ...]
     is_view_partial: bool
 
     @property
@@ -242,7 +241,7 @@ def find_lock_holders(*, device: int, inode: int, proc_root: Path = PROC_ROOT) -
     Returns:
         What could be seen, which may be nothing.
     """
-    entries = tuple(_entries(proc_root / "locks", inode=inode))
+    entries = _entries(proc_root / "locks", inode=inode)
     held = [entry for entry in entries if not entry.is_blocked and entry.pid > 0]
     near = {entry.pid for entry in held if entry.device == device}
     openers = _find_openers(proc_root, near, device=device, inode=inode)
@@ -257,11 +256,7 @@ def find_lock_holders(*, device: int, inode: int, proc_root: Path = PROC_ROOT) -
         *(_describe(proc_root, pid, mode=mode, is_certain=True) for pid, mode in certain.items()),
         *(_describe(proc_root, pid, mode=mode, is_certain=False) for pid, mode in probable.items()),
     ]
-    return LockUse(
-        holders=tuple(holders),
-        waiting_pids=tuple(sorted({e.pid for e in entries if e.is_blocked and e.pid > 0})),
-        is_view_partial=bool(openers.hidden_pids),
-    )
+    return LockUse(holders=tuple(holders), is_view_partial=bool(openers.hidden_pids))
 
 
 def describe_process(pid: int, *, proc_root: Path = PROC_ROOT) -> LockHolder:

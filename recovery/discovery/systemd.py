@@ -49,7 +49,6 @@ class Unit:
     Attributes:
         name: Its name, such as "influxdb.service".
         environment: Variables of influxd that it sets.
-        environment_files: Files that they come from, as far as they are there.
         user: Its user, "root" if none is given.
         working_folder: Where it runs; "~" is the home folder of the user.
     """
@@ -57,7 +56,6 @@ class Unit:
     name: str
     arguments: tuple[str, ...] = field(repr=False)
     environment: dict[str, str] = field(repr=False)
-    environment_files: tuple[str, ...]
     user: str
     working_folder: str
 
@@ -163,13 +161,8 @@ def _unit(host: Host, name: str, texts: list[str]) -> Unit:
     for value in lists["Environment"]:
         pairs = (word.partition("=") for word in _words(value))
         environment |= {variable: content for variable, sign, content in pairs if sign}
-    environment_files = []
     for value in lists["EnvironmentFile"]:
-        file = value.removeprefix("-")
-        variables = read_environment_file(host.inside(file))
-        if variables is not None:
-            environment_files.append(file)
-            environment |= variables
+        environment |= read_environment_file(host.inside(value.removeprefix("-"))) or {}
     start = lists["ExecStart"][-1] if lists["ExecStart"] else ""
     return Unit(
         name=name,
@@ -177,7 +170,6 @@ def _unit(host: Host, name: str, texts: list[str]) -> Unit:
             _expanded(word, environment) for word in _words(start.lstrip(_COMMAND_PREFIXES))
         ),
         environment=influxd_variables(environment),
-        environment_files=tuple(environment_files),
         user=single.get("User") or "root",
         working_folder=single.get("WorkingDirectory", "").removeprefix("-") or "/",
     )

@@ -232,7 +232,7 @@ def test_an_unlocked_file_has_no_holder(store: Path) -> None:
 
 def test_a_missing_process_table_means_that_nobody_is_seen(store: Path, tmp_path: Path) -> None:
     use = use_of(store, proc_root=tmp_path / "absent")
-    assert use == LockUse(holders=(), waiting_pids=(), is_view_partial=False)
+    assert use == LockUse(holders=(), is_view_partial=False)
     assert use.sentence == UNSEEN_SENTENCE
 
 
@@ -243,7 +243,6 @@ def test_held_and_waiting_are_told_apart(proc: FakeProc) -> None:
     proc.process(812)
     use = proc.use()
     assert [holder.pid for holder in use.holders] == [812]
-    assert use.waiting_pids == (900,)
 
 
 def test_posix_and_open_file_locks_are_not_taken_for_the_store_s(proc: FakeProc) -> None:

@@ -22,7 +22,6 @@ def test_the_package_s_unit_is_understood(system: FakeSystem) -> None:
         name="influxdb.service",
         arguments=("/usr/lib/influxdb/scripts/influxd-systemd-start.sh",),
         environment={"INFLUXD_CONFIG_PATH": "/etc/influxdb/config.toml"},
-        environment_files=("/etc/default/influxdb2",),
         user="influxdb",
         working_folder="/",
     )
@@ -125,7 +124,6 @@ def test_an_environment_file_wins_over_the_unit_and_may_be_absent(system: FakeSy
     )
     unit = only_unit(system)
     assert unit.environment == {"INFLUXD_BOLT_PATH": "/from-file"}
-    assert unit.environment_files == ("/etc/influx.env",)
 
 
 @pytest.mark.parametrize(
@@ -169,7 +167,7 @@ def test_bytes_that_are_no_text_and_pipes_do_no_harm(system: FakeSystem) -> None
     )
     first, second = read_units(system.host())
     assert first.user == "\N{REPLACEMENT CHARACTER}"
-    assert (second.user, second.environment_files) == ("x", ())
+    assert (second.user, second.environment) == ("x", {})
 
 
 @pytest.mark.parametrize(
