@@ -11,8 +11,8 @@ Source: InfluxDB v2.9.1 storage/engine.go (`NewEngine`), tsdb/store.go (`findSha
 `CreateShard`), tsdb/shard.go (`Shard.openNoLock`: a shard without `index` is indexed anew),
 tsdb/index/tsi1/partition.go (`Partition.Open`), index_file.go (`IndexFile.UnmarshalBinary`),
 tsdb/series_segment.go (`SeriesSegment.Open`),
-tsdb/series_file.go (`SeriesFilePartitionN`), tsdb/engine/tsm1/wal.go (`segmentFileNames`),
-file_store.go (`FileStore.Open`).
+tsdb/series_file.go (`SeriesFilePartitionN`), tsdb/engine/tsm1/wal.go (`segmentFileNames`,
+`WAL.Open`), file_store.go (`FileStore.Open`).
 """
 
 import errno
@@ -47,6 +47,8 @@ _BAD: Final = ".tsm.bad"
 _SEGMENT_END: Final = ".wal"
 _TSM_NAME: Final = re.compile(r"0*[0-9]{1,9}-0*[0-9]{1,9}\.")
 """What influxd can read; it has room for numbers up to 4,294,967,295."""
+_SEGMENT_NAME: Final = re.compile(r"_0*[0-9]{1,9}\.wal\Z")
+"""What the last one has to be called."""
 _NOT_ALLOWED: Final = frozenset({errno.EACCES, errno.EPERM})
 _SERIES: Final = "_series"
 _SERIES_PARTITIONS: Final = tuple(f"{number:02x}" for number in range(8))
@@ -189,7 +191,8 @@ class EngineFolder:
     def oddities(self) -> list[str]:
         """List, in sentences, the folders that are no bucket's; raise `StoreAccessError`."""
         return [
-            f"{displayed(f'{DATA}/{name}')} has no name of a bucket and is left alone"
+            f"{displayed(f'{DATA}/{name}')} has no name of a bucket and is left alone; if "
+            "it is a database of InfluxDB 1.x, influxd upgrade makes buckets of it"
             for name in self._folders(DATA)
             if parse_id(name) != name
         ]
@@ -260,9 +263,15 @@ class EngineFolder:
         reading = _Shard(self.path, measurements)
         relative = f"{bucket_id}/{POLICY}/{shard_id}"
         self._read_data(reading, f"{DATA}/{relative}")
-        for name in self._names(f"{WAL}/{relative}"):
-            if name.startswith("_") and name.endswith(_SEGMENT_END):
-                reading.wal(f"{WAL}/{relative}/{name}")
+        segments = [
+            name
+            for name in self._names(f"{WAL}/{relative}")
+            if name.startswith("_") and name.endswith(_SEGMENT_END)
+        ]
+        while segments and not _SEGMENT_NAME.match(segments[-1]):  # the others may have any name
+            reading.misnamed(f"{WAL}/{relative}/{segments.pop()}")
+        for name in segments:
+            reading.wal(f"{WAL}/{relative}/{name}")
         return reading.facts(shard_id)
 
     def _read_data(self, reading: "_Shard", relative: str) -> None:
@@ -426,7 +435,7 @@ class _Shard:
         if _TSM_NAME.match(relative.rpartition("/")[2]):
             self._read(relative, self._read_tsm)
         else:
-            self.blocked(relative, "has a name that influxd does not understand, so it is not read")
+            self.misnamed(relative)
 
     def tombstone(self, relative: str) -> None:
         """Look whether the server can read a tombstone; without it, it opens the TSM file."""
@@ -446,6 +455,10 @@ class _Shard:
             problems=tuple(self.problems),
             blocking=tuple(self.blocking),
         )
+
+    def misnamed(self, relative: str) -> None:
+        """Note a file whose name keeps the server from opening the shard."""
+        self.blocked(relative, "has a name that influxd does not understand, so it is not read")
 
     def blocked(self, relative: str, problem: str) -> None:
         """Note a file or folder with which the server does not open the shard."""
@@ -488,7 +501,8 @@ class _Shard:
         except OSError as error:
             if error.errno in _NOT_ALLOWED:
                 raise _not_readable(path, error) from error
-            self._tell(relative, f"cannot be opened ({error.strerror})")
+            if os.path.lexists(path):  # else a server that runs has compacted it meanwhile
+                self.blocked(relative, f"cannot be opened ({error.strerror})")
             return
         try:
             size_bytes = os.fstat(descriptor).st_size
@@ -498,6 +512,8 @@ class _Shard:
                 relative, lambda offset, count: os.pread(descriptor, count, offset), size_bytes
             )
             self.span = self.span if found is None else found.joined(self.span)
+        except IsADirectoryError:
+            self.blocked(relative, "is a folder, and a file has to be there")
         except OSError as error:
             self._tell(relative, f"cannot be read ({error.strerror})")
         finally:

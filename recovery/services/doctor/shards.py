@@ -149,11 +149,11 @@ DAMAGED_SERIES: Final = Rule(
     remedy="repair moves no data: restore them, or add .bad to their names while influxd is "
     "stopped, so that it opens the rest",
 )
-PUT_ASIDE_SERIES: Final = Rule(
+HARMED_SERIES: Final = Rule(
     number="I39",
     severity=Severity.LOW,
-    problem="has files on disk that influxd put aside as damaged",
-    effect="influxd answers without their points",
+    problem="has damaged files on disk",
+    effect="influxd answers without what is lost in them",
     remedy="repair leaves them alone: if data are missing, restore them",
     is_advice=True,
 )
@@ -239,7 +239,7 @@ def _damaged(bucket_id: Id | None, shards: Iterable[ShardFacts]) -> Iterator[Fin
         if shard.problems:
             problems.setdefault(bool(shard.blocking), []).extend(shard.problems)
     for is_blocking, (first, *others) in sorted(problems.items(), reverse=True):
-        rule = DAMAGED_SERIES if is_blocking else PUT_ASIDE_SERIES
+        rule = DAMAGED_SERIES if is_blocking else HARMED_SERIES
         finding = rule.broken(CATALOGUE, bucket_id, problem=f"{rule.problem}: {first}")
         yield replace(finding, details=tuple(others[:SHARDS_SHOWN]))
 

@@ -36,6 +36,21 @@ def test_a_shard_of_a_wal_alone_has_a_time(tmp_path: Path) -> None:
     assert EngineFolder(tmp_path).buckets()[0].wal_only_ids == ()
 
 
+def test_only_the_last_segment_has_to_have_a_name_that_influxd_reads(tmp_path: Path) -> None:
+    write_shard(tmp_path, BUCKET, 7, wal=LATER)
+    log = tmp_path / "wal" / BUCKET / "autogen" / "7"
+    for name in ("_00000.old.wal", "_00001.2.wal", "_x.wal"):
+        (log / name).write_bytes((log / "_00001.wal").read_bytes())
+    assert [one.rpartition("/")[2] for one in _shards(tmp_path)[7].blocking] == ["_x.wal"]
+    (log / "_00001.wal").unlink()
+    blocking = _shards(tmp_path)[7].blocking
+    assert [one.rpartition("/")[2] for one in blocking] == [
+        "_x.wal",
+        "_00001.2.wal",
+        "_00000.old.wal",
+    ]
+
+
 def test_a_shard_whose_folder_in_data_is_gone_is_found_by_its_wal(tmp_path: Path) -> None:
     write_shard(tmp_path, OTHER, 1, keys=KEYS)
     write_shard(tmp_path, BUCKET, 7, wal=LATER).rmdir()
@@ -49,6 +64,7 @@ def test_a_damaged_file_is_told_and_the_others_count(tmp_path: Path) -> None:
     (folder / "000000002-000000001.tsm").write_bytes(b"torn")
     (folder / "000000002.tsm").write_bytes(tsm_file({b"m#!~#f": [(7, 900)]}))
     (folder / "000000003-000000001.tsm").mkdir()
+    (folder / "000000006-000000001.tsm").symlink_to("nowhere")
     (folder / "000000004-000000001.tsm.bad").write_bytes(b"old")
     (folder / "000000005-000000001.tsm.tmp").write_bytes(b"half")
     (folder / "000000001-000000001.tombstone").write_bytes(b"\0\0\x15\x04\x1f\x8b")
@@ -61,11 +77,14 @@ def test_a_damaged_file_is_told_and_the_others_count(tmp_path: Path) -> None:
         "000000002.tsm",
         "000000003-000000001.tsm",
         "000000004-000000001.tsm.bad",
+        "000000006-000000001.tsm",
     ]
     assert [one.rpartition("/")[2] for one in found.blocking] == [
         "000000001-000000001.tombstone",
         "000000002-000000001.tsm",
         "000000002.tsm",
+        "000000003-000000001.tsm",
+        "000000006-000000001.tsm",
     ]
 
 
