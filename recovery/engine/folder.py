@@ -25,6 +25,7 @@ from typing import Final
 
 import msgspec
 
+from recovery.engine.fields import is_readable as has_readable_changes
 from recovery.engine.keys import Measurements
 from recovery.engine.tombstones import is_readable
 from recovery.engine.tsm import ReadAt, TsmError, read_tsm
@@ -53,6 +54,8 @@ _NOT_ALLOWED: Final = frozenset({errno.EACCES, errno.EPERM})
 _SERIES: Final = "_series"
 _SERIES_PARTITIONS: Final = tuple(f"{number:02x}" for number in range(8))
 _INDEX: Final = "index"
+_FIELDS: Final = "fields.idx"
+_CHANGES: Final = "fields.idxl"
 _SERIES_SEGMENT: Final = re.compile(r"[0-9a-f]{4}\Z")
 _SEGMENT_HEAD: Final = b"SSEG\1"
 _NO_ENTRY: Final = b"\0"
@@ -268,6 +271,8 @@ class EngineFolder:
             for name in self._names(f"{WAL}/{relative}")
             if name.startswith("_") and name.endswith(_SEGMENT_END)
         ]
+        if (self.path / WAL / relative).is_file():
+            reading.blocked(f"{WAL}/{relative}", "is a file, and a folder has to be there")
         while segments and not _SEGMENT_NAME.match(segments[-1]):  # the others may have any name
             reading.misnamed(f"{WAL}/{relative}/{segments.pop()}")
         for name in segments:
@@ -287,6 +292,12 @@ class EngineFolder:
                 reading.blocked(
                     f"{relative}/{name}", "cannot be read; influxd makes it again when it is gone"
                 )
+            elif name == _CHANGES and not self._has_readable_changes(f"{relative}/{name}"):
+                for one in sorted({_CHANGES, _FIELDS}.intersection(names)):
+                    told = "does not go with readable changes; influxd makes it again"
+                    reading.blocked(f"{relative}/{one}", told)
+            elif name == _FIELDS and (self.path / relative / name).is_dir():
+                reading.blocked(f"{relative}/{name}", "is a folder, and a file has to be there")
             elif name.endswith(_BAD):
                 reading.problems.append(
                     f"{relative}/{name} is a file that influxd put aside as damaged"
@@ -333,6 +344,8 @@ class EngineFolder:
 
     def _stale(self, relative: str, shard_ids: Sequence[int]) -> Iterator[str]:
         """List indexes that need the lost series of a bucket, and what is left of these."""
+        if (self.path / relative / _SERIES).is_file():
+            yield f"{relative}/{_SERIES}"
         if self._has_lost_series(relative, shard_ids):
             for folder, wanted in (
                 (f"{relative}/{_SERIES}", _SERIES_PARTITIONS),
@@ -385,8 +398,19 @@ class EngineFolder:
         flag = head.removeprefix(_SEGMENT_HEAD)
         return flag if flag in _FLAGS else None
 
+    def _has_readable_changes(self, relative: str) -> bool:
+        """Tell whether the server can read which fields a shard got last."""
+        try:
+            return has_readable_changes((self.path / relative).read_bytes())
+        except IsADirectoryError:
+            return False
+        except OSError:
+            return True  # nothing is known, so nothing is said
+
     def _has_readable_index(self, relative: str) -> bool:
         """Tell whether the server can read what each part of an index consists of."""
+        if not (self.path / relative).is_dir():
+            return False
         for part in self._folders(relative):
             folder = self.path / relative / part
             try:
@@ -412,7 +436,7 @@ class EngineFolder:
         try:
             with os.scandir(path) as entries:
                 return sorted(one.name for one in entries if not folders_only or one.is_dir())
-        except FileNotFoundError:
+        except (FileNotFoundError, NotADirectoryError):
             return []
         except OSError as error:
             raise _not_readable(path, error) from error

@@ -249,7 +249,7 @@ def with_policy(catalogue: bytes, *, name: str, retention_ns: int, shard_group_n
 
     def change_policy(message: bytes) -> bytes:
         for number, value in values.items():
-            field = _last(list(_fields(message)), number)
+            field = _last(list(walk_fields(message)), number)
             message = message[: field.start] + _encode_varint(value) + message[field.end :]
         return message
 
@@ -264,9 +264,9 @@ def without_database(catalogue: bytes, *, name: str) -> bytes:
     known = decode_catalogue(catalogue)
     if known.database(name) is None:
         return catalogue
-    for field in _fields(catalogue):
+    for field in walk_fields(catalogue):
         content = catalogue[field.start : field.end]
-        if field.number == _DATABASES and _text(content, list(_fields(content)), 1) == name:
+        if field.number == _DATABASES and _text(content, list(walk_fields(content)), 1) == name:
             return _counted_up(catalogue[: field.begin] + catalogue[field.end :], known, ())
     raise CatalogueError(problem="has no such part")
 
@@ -355,7 +355,7 @@ def _counted_up(
         ),
     }
     for number, value in values.items():
-        field = _last(list(_fields(catalogue)), number)
+        field = _last(list(walk_fields(catalogue)), number)
         if field.value != value:
             encoded = _encode_varint(value)
             catalogue = catalogue[: field.start] + encoded + catalogue[field.end :]
@@ -364,11 +364,11 @@ def _counted_up(
 
 def _rewritten(message: bytes, number: int, name: str, change: Callable[[bytes], bytes]) -> bytes:
     """Change the first message of a number that has a name, which is its field 1."""
-    for field in _fields(message):
+    for field in walk_fields(message):
         if field.number != number:
             continue
         content = message[field.start : field.end]
-        if _text(content, list(_fields(content)), 1) == name:
+        if _text(content, list(walk_fields(content)), 1) == name:
             changed = _bytes_field(number, change(content))
             return message[: field.begin] + changed + message[field.end :]
     raise CatalogueError(problem="has no such part")
@@ -379,7 +379,7 @@ def _with_groups_in_policy(
 ) -> bytes:
     others = bytearray()
     groups = [(_group_order(group), _encode_group(group)) for group in added]
-    for field in _fields(message):
+    for field in walk_fields(message):
         raw = message[field.begin : field.end]
         if field.number != _POLICY_SHARD_GROUPS:
             others += raw
@@ -446,7 +446,7 @@ def _decode_shard(message: bytes) -> int:
 
 def _required(message: bytes, names: Mapping[int, str], *, of: str) -> list[_Field]:
     """Read the fields of a message, and refuse it when one that the server requires is absent."""
-    fields = list(_fields(message))
+    fields = list(walk_fields(message))
     present = {field.number for field in fields}
     missing = [name for number, name in names.items() if number not in present]
     if missing:
@@ -469,7 +469,7 @@ def _text(message: bytes, fields: Iterable[_Field], number: int) -> str:
     return message[found[-1].start : found[-1].end].decode("utf-8", "replace")
 
 
-def _fields(message: bytes) -> Iterator[_Field]:
+def walk_fields(message: bytes) -> Iterator[_Field]:
     """Walk the fields of a message; nothing in it is looked into."""
     position = 0
     while position < len(message):

@@ -145,7 +145,8 @@ DAMAGED_SERIES: Final = Rule(
     severity=Severity.HIGH,
     problem="has files on disk that influxd cannot open",
     effect="influxd adds .bad to the name of such a file, and opens nothing of its shard until it "
-    "is started again; with few processors it may never get so far",
+    "is started again; with few processors it may never get so far, and at a damaged fields.idxl "
+    "it can exit",
     remedy="repair moves no data: restore them, or add .bad to their names while influxd is "
     "stopped, so that it opens the rest",
 )

@@ -88,6 +88,57 @@ def test_a_damaged_file_is_told_and_the_others_count(tmp_path: Path) -> None:
     ]
 
 
+_WRITTEN = bytes.fromhex("0c000000000000000a0a0a016d12050a01661002")
+"""What 2.9.1 wrote for the field f of the measurement m."""
+
+
+@pytest.mark.parametrize(
+    ("changes", "is_whole"),
+    [
+        (b"", True),
+        (_WRITTEN * 2, True),
+        (_WRITTEN + _WRITTEN[:-3], True),
+        (_WRITTEN + b"\x0c\0\0", True),
+        (_WRITTEN + bytes(64), True),
+        (b"garbage" * 9, False),
+        (_WRITTEN + b"\xff" * 9, False),
+        (_WRITTEN[:9] + b"\xff" + _WRITTEN[10:], False),
+        (_WRITTEN[:8] + b"\x12" + _WRITTEN[9:], False),
+        (b"\5" + bytes(7) + b"\x0a\3\x0a\1m", False),
+        (None, False),
+    ],
+)
+def test_changes_of_fields_that_influxd_cannot_read_go_with_the_fields(
+    tmp_path: Path, changes: bytes | None, *, is_whole: bool
+) -> None:
+    """A real server exits at some of these, and leaves out fields at others."""
+    folder = write_shard(tmp_path, BUCKET, 7, keys=KEYS)
+    (folder / "fields.idx").write_bytes(b"any")
+    if changes is None:
+        (folder / "fields.idxl").mkdir()
+    else:
+        (folder / "fields.idxl").write_bytes(changes)
+    blocking = [one.rpartition("/")[2] for one in _shards(tmp_path)[7].blocking]
+    assert blocking == ([] if is_whole else ["fields.idx", "fields.idxl"])
+
+
+def test_files_and_folders_in_each_others_place_are_in_the_way(tmp_path: Path) -> None:
+    folder = write_shard(tmp_path, BUCKET, 7, keys=KEYS)
+    (folder / "fields.idx").mkdir()
+    (folder / "index").write_bytes(b"a file")
+    log = tmp_path / "wal" / BUCKET / "autogen"
+    log.mkdir(parents=True)
+    (log / "7").write_bytes(b"a file")
+    series = folder.parents[1] / "_series"
+    series.write_bytes(b"a file")
+    assert EngineFolder(tmp_path).buckets()[0].stale == (f"data/{BUCKET}/_series",)
+    assert [one.rpartition("/")[2] for one in _shards(tmp_path)[7].blocking] == [
+        "fields.idx",
+        "index",
+        "7",
+    ]
+
+
 def test_an_empty_shard_has_no_time(tmp_path: Path) -> None:
     write_shard(tmp_path, BUCKET, 7)
     assert _shards(tmp_path)[7].span is None
