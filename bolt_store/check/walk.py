@@ -350,29 +350,32 @@ class Check:
         """Give the children in which there may be something; a damaged branch's keys bind nothing.
 
         Most pages are leaves with nothing to be said of them: to visit each takes twice as long,
-        and of many it is known from the block that they are read in.
+        and as long as each has one record only, it is known from the block that they are read in.
         """
         way = _Way(visit.pgid or 0, visit.above)
         tree, depth = visit.tree, visit.depth + 1
         keys: list[bytes | None] = [*branch.keys] if are_sound else [None] * len(branch.children)
         ends = [*keys[1:], visit.end_key]
         block, first, size = b"", 0, self._snapshot.page_size_bytes
+        are_lone = True
         for index, (child, key, end_key) in enumerate(
             zip(branch.children, keys, ends, strict=False)
         ):
             if depth == tree.leaf_depth and not tree.is_root_bucket and key is not None:
-                start = (child - first) * size
-                if not 0 <= start < len(block):
-                    first, start, block = child, 0, self._snapshot.block(branch.children, index)
-                place = sole_place(block, start, size, pgid=child)
-                if (
-                    place is not None
-                    and block[place[0] : place[1]] == key
-                    and (end_key is None or key < end_key)
-                    and not self.pages[child]
-                ):
-                    self.pages[child] = REACHABLE
-                    continue
+                if are_lone:
+                    start = (child - first) * size
+                    if not 0 <= start < len(block):
+                        first, start, block = child, 0, self._snapshot.block(branch.children, index)
+                    place = sole_place(block, start, size, pgid=child)
+                    if (
+                        place is not None
+                        and block[place[0] : place[1]] == key
+                        and (end_key is None or key < end_key)
+                        and not self.pages[child]
+                    ):
+                        self.pages[child] = REACHABLE
+                        continue
+                    are_lone = False
                 if self._is_plain_leaf(child, key, end_key):
                     continue
             yield _Visit(tree, child, depth, key, end_key, way)

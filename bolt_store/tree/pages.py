@@ -90,15 +90,16 @@ class Pages:
     def ahead(self, children: Sequence[ChildT]) -> Iterator[ChildT | Leaf]:
         """Give the children of a branch for a walk, decoded where that is quickly done.
 
-        Of large records each has a leaf for itself, and these are read in blocks. Whoever walks no
-        further than one leaf reads no more than that.
+        Of large records each has a leaf for itself, and these are read in blocks, up to the first
+        child that is another one. Whoever walks no further than one leaf reads no more than that.
 
         Raises:
             OSError: A page cannot be read.
         """
         block, first, size = b"", 0, self.page_size_bytes
+        are_lone = True
         for index, child in enumerate(children):
-            if index and isinstance(child, int):
+            if are_lone and index and isinstance(child, int):
                 start = (child - first) * size
                 if not 0 <= start < len(block):
                     first, start, block = child, 0, self.snapshot.block(children, index)
@@ -107,6 +108,7 @@ class Pages:
                     key, value, end = place
                     yield Leaf([0], [block[key:value]], [block[value:end]])
                     continue
+                are_lone = False
             yield child
 
     def run_length(self, pgid: int) -> int:

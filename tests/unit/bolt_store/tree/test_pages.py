@@ -128,12 +128,9 @@ def test_leaves_of_one_record_are_decoded_ahead_and_all_else_is_given_as_it_is()
     patient.set_element(damaged, 0, flags=2)
     patient.set_meta(patient.newest, high=high + 2)
     pages, node = pages_of(patient), LeafNode([], [], [])
-    given = [lone, lone, damaged, root, a_leaf(patient), node, high + 2, lone]
-    found = list(pages.ahead(given))
-    decoded = [place for place, one in enumerate(found) if isinstance(one, Leaf)]
-    assert decoded == [1, 7]
-    for place, one in enumerate(found):
-        if isinstance(one, Leaf):
-            assert (one.flags, one.keys, one.values) == ([0], [b"key"], [b"value"])
-        else:
-            assert one is given[place]
+    assert list(pages.ahead([lone, node])) == [lone, node]
+    for other in (damaged, root, a_leaf(patient), high + 2):
+        first, ahead, *rest = pages.ahead([lone, lone, other, lone])
+        assert [first, *rest] == [lone, other, lone]
+        assert isinstance(ahead, Leaf)
+        assert (ahead.flags, ahead.keys, ahead.values) == ([0], [b"key"], [b"value"])
