@@ -45,7 +45,7 @@ if TYPE_CHECKING:
 BUCKET: Final = "authorizationsv1"
 STILL_OPERATOR: Final = (
     "its user stays an operator in the user interface, where inactive tokens count as well; only "
-    "auth delete ends that"
+    "deleting it ends that"
 )
 FREED_PAGES: Final = (
     "freed pages of the file, and the backup, keep the old bytes until they are reused or deleted"
