@@ -66,7 +66,8 @@ def import_msgspec() -> None:
     hundred classes for syntax trees. Up to Python 3.11 `datetime` makes each of its classes twice.
     """
     if sys.version_info < (3, 12):
-        sys.modules.setdefault("datetime", importlib.import_module("_datetime"))
+        with contextlib.suppress(ImportError):
+            sys.modules.setdefault("datetime", importlib.import_module("_datetime"))
     vars(typing)["compile"] = lambda *_: None
     try:
         with put_off(MSGSPEC):
