@@ -26,6 +26,7 @@ from typing import Final
 import msgspec
 
 from recovery.engine.fields import is_readable as has_readable_changes
+from recovery.engine.index_log import is_log
 from recovery.engine.keys import Measurements
 from recovery.engine.tombstones import is_readable
 from recovery.engine.tsm import ReadAt, TsmError, read_tsm
@@ -58,11 +59,14 @@ _FIELDS: Final = "fields.idx"
 _CHANGES: Final = "fields.idxl"
 _SERIES_SEGMENT: Final = re.compile(r"[0-9a-f]{4}\Z")
 _SEGMENT_HEAD: Final = b"SSEG\1"
+_SEGMENT_BYTES_MIN: Final = 1 << 22
+"""The server makes each as large as it will ever be."""
 _NO_ENTRY: Final = b"\0"
 """The flag of the first entry of a series segment, where there is none."""
 _FLAGS: Final = (_NO_ENTRY, b"\1", b"\2")
 _MANIFEST: Final = "MANIFEST"
 _MANIFEST_VERSION: Final = 1
+_INDEX_PARTS: Final = frozenset("01234567")
 _INDEX_FILE_END: Final = ".tsi"
 _INDEX_FILE_HEAD: Final = b"TSI1"
 _INDEX_FILE_TAIL: Final = b"\0\1"
@@ -288,7 +292,9 @@ class EngineFolder:
             elif name.endswith(_TOMBSTONE_END):
                 if f"{name.removesuffix(_TOMBSTONE_END)}{_TSM_END}" in names:
                     reading.tombstone(f"{relative}/{name}")
-            elif name == _INDEX and not self._has_readable_index(f"{relative}/{name}"):
+            elif name == _INDEX and not self._has_readable_index(
+                f"{relative}/{name}", has_points=any(one.endswith(_TSM_END) for one in names)
+            ):
                 reading.blocked(
                     f"{relative}/{name}", "cannot be read; influxd makes it again when it is gone"
                 )
@@ -351,7 +357,7 @@ class EngineFolder:
                 (f"{relative}/{_SERIES}", _SERIES_PARTITIONS),
                 *((f"{relative}/{POLICY}/{one}", (_INDEX,)) for one in shard_ids),
             ):
-                yield from (f"{folder}/{one}" for one in self._folders(folder) if one in wanted)
+                yield from (f"{folder}/{one}" for one in self._names(folder) if one in wanted)
 
     def _has_lost_series(self, relative: str, shard_ids: Iterable[int]) -> bool:
         """Tell whether the series of a bucket are lost while the indexes that need them are not.
@@ -393,8 +399,11 @@ class EngineFolder:
         try:
             with (self.path / relative).open("rb") as segment:
                 head = segment.read(len(_SEGMENT_HEAD) + 1)
+                size_bytes = segment.seek(0, os.SEEK_END)
         except OSError:
             return _FLAGS[-1]  # nothing is known, so nothing is said
+        if size_bytes < _SEGMENT_BYTES_MIN:
+            return None
         flag = head.removeprefix(_SEGMENT_HEAD)
         return flag if flag in _FLAGS else None
 
@@ -407,22 +416,33 @@ class EngineFolder:
         except OSError:
             return True  # nothing is known, so nothing is said
 
-    def _has_readable_index(self, relative: str) -> bool:
-        """Tell whether the server can read what each part of an index consists of."""
-        if not (self.path / relative).is_dir():
-            return False
-        for part in self._folders(relative):
+    def _has_readable_index(self, relative: str, *, has_points: bool) -> bool:
+        """Tell whether the server can read what each part of an index consists of.
+
+        Args:
+            has_points: Whether there are series, which an index that is empty has lost.
+        """
+        parts = self._folders(relative)
+        if not _INDEX_PARTS.issubset(parts):
+            return not has_points and (self.path / relative).is_dir()
+        is_empty = True
+        for part in parts:
             folder = self.path / relative / part
             try:
                 manifest = msgspec.json.decode((folder / _MANIFEST).read_bytes(), type=_Manifest)
             except msgspec.DecodeError:
                 return False
+            except FileNotFoundError:
+                return False  # the server begins this part anew, without its series
             except OSError:
-                continue  # a part without one is begun anew
-            files = (folder / one for one in manifest.files or () if one.endswith(_INDEX_FILE_END))
-            if manifest.version != _MANIFEST_VERSION or not all(map(_is_index_file, files)):
+                return True  # nothing is known, so nothing is said
+            names = [f"{relative}/{part}/{one}" for one in manifest.files or ()]
+            if manifest.version != _MANIFEST_VERSION or not all(
+                _is_index_file(self.path / one) for one in names
+            ):
                 return False
-        return True
+            is_empty = is_empty and not any(map(self._has_bytes, names))
+        return not (is_empty and has_points)
 
     def _folders(self, relative: str) -> list[str]:
         """List the folders in a folder; none where it is not there."""
@@ -548,8 +568,10 @@ class _Shard:
 
 
 def _is_index_file(path: Path) -> bool:
-    """Tell whether a file begins and ends as one of an index does."""
+    """Tell whether a file of an index is what the server can read."""
     try:
+        if not path.name.endswith(_INDEX_FILE_END):
+            return is_log(path.read_bytes())
         with path.open("rb") as file:
             head = file.read(len(_INDEX_FILE_HEAD))
             file.seek(-len(_INDEX_FILE_TAIL), os.SEEK_END)

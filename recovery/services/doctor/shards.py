@@ -228,7 +228,11 @@ def examine_series(chart: Chart) -> Iterator[Finding]:
     with suppress(StoreAccessError):
         for number, folder in enumerate(engine.buckets(), 1):
             shards = (engine.look_at_shard(folder.id, one) for one in folder.shard_ids)
-            yield from _damaged(folder.id, shards)
+            # What is of lost series is a finding of its own.
+            others = (
+                one for one in shards if not set(folder.stale).issuperset(one.blocking or "?")
+            )
+            yield from _damaged(folder.id, others)
             if chart.progress is not None:
                 chart.progress("bucket folders", number)
         yield from _damaged(None, engine.strays())

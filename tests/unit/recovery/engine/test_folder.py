@@ -1,6 +1,7 @@
 """The walk over the engine's folder."""
 
 import os
+import shutil
 from pathlib import Path
 
 import pytest
@@ -200,14 +201,22 @@ def test_indexes_whose_series_are_lost_are_told(tmp_path: Path) -> None:
     (folder / "index").mkdir()
     assert is_lost()
     segments = [folder.parents[1] / "_series" / f"{number:02x}" / "0000" for number in range(8)]
+
+    def write(segment: Path, content: bytes, size_bytes: int = 1 << 22) -> None:
+        segment.write_bytes(content)
+        os.truncate(segment, size_bytes)
+
     for segment in segments:
         segment.parent.mkdir(parents=True)
-        segment.write_bytes(b"SSEG\1\0\0")
+        write(segment, b"SSEG\1\0\0")
     assert is_lost()  # a server has made them again, with nothing in them
-    segments[3].write_bytes(b"SSEG\1\1\0")
+    write(segments[3], b"SSEG\1\1\0")
     assert not is_lost()
-    for content in (b"", b"SSE", b"SSEG\1", b"\0" * 6, b"SSEG\1\x77"):
-        segments[5].write_bytes(content)
+    write(segments[3], b"SSEG\1\1\0", 1 << 21)
+    assert is_lost()
+    write(segments[3], b"SSEG\1\1\0")
+    for content in (b"", b"SSE", b"\0" * 6, b"SSEG\1\x77"):
+        write(segments[5], content)
         assert is_lost()  # influxd starts, and answers without a point of the bucket
     segments[5].unlink()
     assert is_lost()
@@ -219,9 +228,43 @@ def test_indexes_whose_series_are_lost_are_told(tmp_path: Path) -> None:
     assert is_lost()
 
 
+_ENTRY = bytes.fromhex("0001016d00007411b705")
+"""Of a log of an index: series 1 of the measurement m."""
+
+
+@pytest.mark.parametrize(
+    ("log", "is_whole"),
+    [
+        (_ENTRY * 2, True),
+        (_ENTRY + _ENTRY[:-1], True),
+        (b"", False),  # of all parts
+        (bytes(40), False),
+        (_ENTRY[:3] + b"x" + _ENTRY[4:], False),
+        (None, False),
+    ],
+)
+def test_an_index_that_has_lost_series_is_in_the_way(
+    tmp_path: Path, log: bytes | None, *, is_whole: bool
+) -> None:
+    """A real server answers without the points of these series."""
+    folder = write_shard(tmp_path, BUCKET, 7, keys=KEYS)
+    for part in "01234567":
+        (folder / "index" / part).mkdir(parents=True)
+        (folder / "index" / part / "MANIFEST").write_bytes(
+            b'{"files":["L0-00000001.tsl"],"version":1}'
+        )
+        if log is not None:
+            (folder / "index" / part / "L0-00000001.tsl").write_bytes(log)
+    relative = str((folder / "index").relative_to(tmp_path))
+    assert _shards(tmp_path)[7].blocking == (() if is_whole else (relative,))
+    shutil.rmtree(folder / "index" / "5")
+    assert _shards(tmp_path)[7].blocking == (relative,)
+
+
 @pytest.mark.parametrize(
     ("manifest", "index", "blocking_count"),
-    [(b'{"files":["L0-00000001.tsl"],"version":1}', b"", 0), (None, b"", 0)]
+    [(b'{"files":["L1-00000001.tsi"],"version":1}', b"TSI1...\0\1", 0), (None, b"", 1)]
+    + [(b'{"files":["L0-00000001.tsl"],"version":1}', b"TSI1...\0\1", 1)]
     + [(content, b"", 1) for content in (b"", b'{"levels":[{"m":', b"{}", b"\0\0")]
     + [
         (b'{"files":["L1-00000001.tsi"],"version":1}', content, content != b"TSI1...\0\1")
@@ -233,7 +276,14 @@ def test_an_index_that_influxd_cannot_read_is_told(
 ) -> None:
     """With a real server a shard with such an index is not opened; without it, it is."""
     folder = write_shard(tmp_path, BUCKET, 7, keys=KEYS)
-    (folder / "index" / "3").mkdir(parents=True)
+    for part in "01234567":
+        (folder / "index" / part).mkdir(parents=True)
+        (folder / "index" / part / "MANIFEST").write_bytes(
+            b'{"files":["L0-00000001.tsl"],"version":1}'
+        )
+        (folder / "index" / part / "L0-00000001.tsl").write_bytes(_ENTRY[: 99 * (part == "0")])
+    for file in (folder / "index" / "3").iterdir():
+        file.unlink()
     if manifest is not None:
         (folder / "index" / "3" / "MANIFEST").write_bytes(manifest)
     if index is not None:
@@ -251,6 +301,7 @@ def test_series_are_not_missed_where_no_point_is(tmp_path: Path) -> None:
         partition = folder.parents[1] / "_series" / f"{number:02x}"
         partition.mkdir(parents=True)
         (partition / "0000").write_bytes(b"SSEG\1\0\0")
+        os.truncate(partition / "0000", 1 << 22)
     assert not EngineFolder(tmp_path).buckets()[0].stale
     write_shard(tmp_path, BUCKET, 8, wal=LATER)
     assert (

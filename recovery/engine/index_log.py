@@ -1,0 +1,50 @@
+"""Logs of an index: whether one is a row of whole entries.
+
+Lives here: reading one to its end. Must not live here: the other files of an index (`folder`).
+
+An entry is: u8 flag; number of the series as a varint; name, key and value, each behind its size as
+a varint; u32 CRC-32 of all that, big-endian. The server keeps logs below some MiB.
+
+Invariants: an entry that the file ends in was not acknowledged, as for the server after a crash.
+
+Source: InfluxDB v2.9.1 tsdb/index/tsi1/log_file.go (`LogFile.open`, `LogEntry.UnmarshalBinary`).
+"""
+
+import zlib
+from typing import Final
+
+_TEXTS: Final = 3
+_CHECKSUM_BYTES: Final = 4
+_VARINT_BYTES_MAX: Final = 10
+
+
+def is_log(content: bytes) -> bool:
+    """Tell whether the server reads all entries, and does not stop at one that is damaged."""
+    position = 0
+    while position < len(content):
+        end = _end(content, position)
+        if end + _CHECKSUM_BYTES > len(content):
+            return True
+        checksum = int.from_bytes(content[end : end + _CHECKSUM_BYTES])
+        if zlib.crc32(content[position:end]) != checksum:
+            return False
+        position = end + _CHECKSUM_BYTES
+    return True
+
+
+def _end(content: bytes, position: int) -> int:
+    """Find where the checksum of an entry is; behind the end, when the entry is cut."""
+    _, position = _varint(content, position + 1)
+    for _ in range(_TEXTS):
+        size_bytes, position = _varint(content, position)
+        position += size_bytes
+    return position
+
+
+def _varint(content: bytes, position: int) -> tuple[int, int]:
+    value = 0
+    for count, byte in enumerate(content[position : position + _VARINT_BYTES_MAX]):
+        value |= (byte & 0x7F) << (7 * count)
+        if byte < 0x80:  # noqa: PLR2004 # the last byte of a varint
+            return value, position + count + 1
+    return 0, len(content)
