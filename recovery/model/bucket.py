@@ -198,3 +198,12 @@ def parse_duration(text: str) -> int | None:
     if re.sub(_PART, "", text):
         return None
     return sum(int(count) * _UNITS_NS[unit] for count, unit in re.findall(_PART, text))
+
+
+def duration_text(duration_ns: int) -> str:
+    """Write a duration for a person, as "30 d" or "1.5 h"; 0 is "forever"."""
+    if not duration_ns:
+        return "forever"
+    if duration_ns % DAY_NS == 0:
+        return f"{duration_ns // DAY_NS} d"
+    return f"{duration_ns / HOUR_NS:g} h"

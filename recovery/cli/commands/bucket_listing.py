@@ -11,7 +11,7 @@ from recovery.cli.listing import Listed, created, run_listing
 from recovery.cli.options import Command, Listing, add_listing
 from recovery.cli.table import Column
 from recovery.errors import ExitCode
-from recovery.model.bucket import DAY_NS, HOUR_NS
+from recovery.model.bucket import duration_text
 from recovery.model.display import displayed
 from recovery.remedy import Run
 from recovery.services.authorizations.listing import Inventory
@@ -98,8 +98,4 @@ def _cells(row: BucketRow) -> tuple[str, ...]:
 
 
 def _retention(retention_ns: int) -> str:
-    if not retention_ns:
-        return "infinite"
-    if retention_ns % DAY_NS == 0:
-        return f"{retention_ns // DAY_NS} d"
-    return f"{retention_ns / HOUR_NS:g} h"
+    return duration_text(retention_ns) if retention_ns else "infinite"

@@ -164,6 +164,11 @@ def _step(store: MetaTx, ids: tuple[Id, ...]) -> str:
         if len(ids) == 1
         else plural(len(ids), "API token")
     )
+    if len(ids) > 1:
+        return (
+            f"store {which} as SHA-256 hashes: rewrite the records, move their entries to the "
+            "index of hashes"
+        )
     return (
         f"store {which} as a SHA-256 hash: rewrite the record, move the entry to the "
         "index of hashes"

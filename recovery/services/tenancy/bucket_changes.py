@@ -24,6 +24,7 @@ from recovery.model.bucket import (
     TYPE_USER,
     Bucket,
     decode_bucket,
+    duration_text,
     shard_group_duration_ns,
 )
 from recovery.model.catalogue import with_policy
@@ -36,6 +37,7 @@ from recovery.services.tenancy.choosing import (
     bucket_of,
     cut_name,
     differing,
+    edit_steps,
     organization_of,
     require_free,
 )
@@ -111,6 +113,7 @@ class CreateBucket(msgspec.Struct, frozen=True, kw_only=True):
             operation=self.operation,
             steps=(
                 f"add the bucket {cut_name(self.name)} as {bucket_id}",
+                f"let data stay {duration_text(self.retention_ns)} in it",
                 "add its entry in the engine's catalogue, without which influxd would not start",
             ),
             facts={"bucket_id": bucket_id, "organization_id": self.org_id},
@@ -166,7 +169,7 @@ class EditBucket(msgspec.Struct, frozen=True, kw_only=True):
                 facts={"bucket_id": before.id},
                 record_ids=(before.id,),
             )
-        what = " and ".join(sorted(changes)) or "the time of the last change"
+        steps = _edit_steps(before, changes)
         changes["updatedAt"] = format_time(self.clock.now())
         after = decode_bucket(before.rewritten(changes))
         retention_ns, shard_group_ns = times_after(
@@ -190,7 +193,7 @@ class EditBucket(msgspec.Struct, frozen=True, kw_only=True):
         shorter = after.retention_ns and not 0 < before.retention_ns <= after.retention_ns
         return Plan(
             operation=self.operation,
-            steps=(f"change {what} of bucket {name}",),
+            steps=steps or (f"note that bucket {name} was changed now",),
             facts={"bucket_id": before.id, "fields": sorted(changes)},
             record_ids=(before.id,),
             warnings=("influxd deletes data that are older than this when it runs",)
@@ -249,6 +252,20 @@ class DeleteBucket(msgspec.Struct, frozen=True, kw_only=True):
             apply=lambda tx: delete_bucket(tx, bucket.id),
             verify=lambda tx: "the bucket is still there" if tx.buckets.has_id(bucket.id) else None,
         )
+
+
+def _edit_steps(before: Bucket, changes: dict[str, Value]) -> tuple[str, ...]:
+    what = f"bucket {cut_name(before.name)}"
+    steps = list(edit_steps(what, changes))
+    retention_ns, span_ns = changes.get("retentionPeriod"), changes.get("shardGroupDuration")
+    if isinstance(retention_ns, int):
+        former = duration_text(before.retention_ns)
+        steps.append(
+            f"let data stay {duration_text(retention_ns)} in {what}, in the place of {former}"
+        )
+    if isinstance(span_ns, int):
+        steps.append(f"let new shard groups of it span {duration_text(span_ns)}")
+    return tuple(steps)
 
 
 def times_after(

@@ -86,6 +86,23 @@ def differing(record: object, **wanted: "Json | None") -> dict[str, Json]:
     }
 
 
+def edit_steps(what: str, changes: dict[str, Json]) -> tuple[str, ...]:
+    """Say what an edit of a record does.
+
+    Args:
+        what: The record, with its name.
+        changes: Its fields that get another value.
+    """
+    name, description = changes.get("name"), changes.get("description")
+    steps = []
+    if name is not None:
+        steps.append(f"rename {what} to {cut_name(str(name))}")
+    if description is not None:
+        text = cut_name(str(description))
+        steps.append(f"describe {what} as {text}" if text else f"describe {what} no longer")
+    return tuple(steps)
+
+
 def choose_user(tx: MetaTx, name: str | None) -> User:
     """Choose a user.
 

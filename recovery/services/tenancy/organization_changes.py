@@ -282,7 +282,7 @@ class RemoveRole(msgspec.Struct, frozen=True, kw_only=True):
             )
         return Plan(
             operation=self.operation,
-            steps=(f"end the role {role.user_type} of user {cut_name(user.name)} in {where}",),
+            steps=(f"end the role of user {cut_name(user.name)} as {role.user_type} of {where}",),
             facts={
                 "user_id": user.id,
                 "organization_id": organization.id,

@@ -26,7 +26,13 @@ from recovery.model.organization import decode_organization, index_name
 from recovery.ports import Clock, Rng
 from recovery.remedy import Run
 from recovery.services.changes.plan import Plan
-from recovery.services.tenancy.choosing import cut_name, differing, organization_of, require_free
+from recovery.services.tenancy.choosing import (
+    cut_name,
+    differing,
+    edit_steps,
+    organization_of,
+    require_free,
+)
 from recovery.services.tenancy.writing import change_catalogue, write_organization
 
 if TYPE_CHECKING:
@@ -118,7 +124,7 @@ class EditOrganization(msgspec.Struct, frozen=True, kw_only=True):
                 facts={"organization_id": before.id},
                 record_ids=(before.id,),
             )
-        what = " and ".join(sorted(changes)) or "the time of the last change"
+        steps = edit_steps(f"organization {name}", changes)
         is_renamed = "name" in changes
         changes["updatedAt"] = format_time(self.clock.now())
         after = decode_organization(before.rewritten(changes))
@@ -130,7 +136,7 @@ class EditOrganization(msgspec.Struct, frozen=True, kw_only=True):
 
         return Plan(
             operation=self.operation,
-            steps=(f"change {what} of organization {name}",),
+            steps=steps or (f"note that organization {name} was changed now",),
             facts={"organization_id": before.id, "fields": sorted(changes)},
             record_ids=(before.id,),
             apply=lambda tx: tx.organizations.update(before, after),
