@@ -124,6 +124,15 @@ class _Formatter(argparse.HelpFormatter):
         return name + self._format_args(action, str(action.metavar))
 
 
+def _wrapped(line: str, width: int, *, indent: int = 0) -> str:
+    """Break a line, but no option from its value."""
+    import textwrap  # noqa: PLC0415 # only help needs it
+
+    bonded = re.sub(r"(--[a-z-]+) (?=[A-Z])", r"\1\0", line)
+    lines = textwrap.wrap(bonded, width, subsequent_indent=" " * indent, break_on_hyphens=False)
+    return "\n".join(lines).replace("\0", " ")
+
+
 def is_required(action: argparse.Action) -> bool:
     """Say whether a command cannot do without an option or a word, by its help.
 
@@ -197,7 +206,8 @@ class Parser(argparse.ArgumentParser):
         """
         import shutil  # noqa: PLC0415 # only help needs it
 
-        formatter = _Formatter(self.prog, shutil.get_terminal_size().columns - 2)
+        width = shutil.get_terminal_size().columns - 2
+        formatter = _Formatter(self.prog, width)
         formatter.add_usage(self.usage, self._actions, self._mutually_exclusive_groups)
         formatter.add_text(self.description)
         common: list[argparse.Action] = []
@@ -213,10 +223,11 @@ class Parser(argparse.ArgumentParser):
             formatter.start_section(COMMON_OPTIONS)
             formatter.add_arguments(common)
             formatter.end_section()
-        text = formatter.format_help()
+        usage, _, text = formatter.format_help().partition("\n")
+        text = f"{_wrapped(usage, width, indent=7)}\n{text}"
         if self.example:
             text += f"\nexample:\n  {self.example}\n"
-        return text if is_all else f"{text}\n{_COMMON_LINE}\n"
+        return text if is_all else f"{text}\n{_wrapped(_COMMON_LINE, width + 2)}\n"
 
     def error(self, message: str) -> NoReturn:
         """Raise as `UsageError` what argparse would print."""
