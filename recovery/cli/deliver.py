@@ -20,6 +20,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final, TextIO
 
 from recovery.cli.confirm import controlling_terminal, has_terminal, write_all
+from recovery.cli.table import wrap
 from recovery.cli.usage import UsageError
 from recovery.errors import (
     ConflictError,
@@ -113,26 +114,31 @@ class TerminalDestination:
     def deliver(self, secret: Secret, *, record_id: str) -> tuple[str, ...]:
         """Show the token on a line of its own, to be copied whole, or raise `DeliveryError`."""
         try:
-            lines = f"{self._head(record_id)}{secret.reveal()}\n\n{self._note(secret)}"
-            write_all(self._terminal, lines.encode())
+            columns = self._columns()
+            around = (self._head(record_id), self._note(secret, columns))
+            head, note = (_fitted(text, columns) for text in around)
+            write_all(self._terminal, f"{head}{secret.reveal()}\n\n{note}".encode())
         except OSError as error:
             raise _undelivered(record_id, error) from None
         finally:
             self._opened.close()
         return ()
 
-    def _note(self, secret: Secret) -> str:
+    def _columns(self) -> int:
+        """Measure the terminal; 0 where it does not say."""
+        try:
+            return os.get_terminal_size(self._terminal).columns
+        except OSError:
+            return 0
+
+    @staticmethod
+    def _note(secret: Secret, columns: int) -> str:
         """Say so when the terminal is too narrow to show it in one line."""
-        with contextlib.suppress(OSError):
-            columns = os.get_terminal_size(self._terminal).columns
-            if 0 < columns < secret.length_bytes:
-                count = -(-secret.length_bytes // columns)
-                lines = {2: "two", 3: "three"}.get(count, count)
-                return (
-                    f"(It takes {lines} lines here and is one word; --token-file takes it "
-                    "whole.)\n\n"
-                )
-        return ""
+        if not 0 < columns < secret.length_bytes:
+            return ""
+        count = -(-secret.length_bytes // columns)
+        lines = {2: "two", 3: "three"}.get(count, count)
+        return f"(It takes {lines} lines here and is one word; --token-file takes it whole.)\n\n"
 
     @staticmethod
     def _head(record_id: str) -> str:
@@ -142,6 +148,14 @@ class TerminalDestination:
     def discard(self) -> None:
         """Close the terminal."""
         self._opened.close()
+
+
+def _fitted(text: str, columns: int) -> str:
+    """Break what stands beside a token to fit the terminal, where that tells its width."""
+    lines = text.split("\n")
+    return "\n".join(
+        part for line in lines for part in (wrap(line, columns) if columns else [line])
+    )
 
 
 class ConsoleKeyDestination(TerminalDestination):

@@ -175,7 +175,9 @@ def test_a_person_sees_the_plan_types_yes_and_gets_the_token_on_the_terminal(
     assert any(value.startswith("$influxdb2-sha256$") for value in hashes)
     assert token not in hashes
     assert done.stdout.count(token) == 1
-    assert f"{lines} here and is one word" in done.stdout, "so few columns are too few for it"
+    said = " ".join(done.stdout.split())
+    assert f"{lines} here and is one word" in said, "so few columns are too few for it"
+    assert len(max(done.stdout.partition("shown only")[0].split("\n\n")[-1].split("\n"))) <= columns
 
 
 @pytest.mark.pty
