@@ -430,6 +430,13 @@ def _option(name: str, words: str, command: Parser) -> str | None:
     return name if is_own else None
 
 
+def takes(name: str, command: Parser) -> str | None:
+    """Say whether a command takes a long option of other tools: give the option, or None."""
+    if name not in _OPTIONS or _option(name, command.prog.partition(" ")[2], command) is None:
+        return None
+    return name
+
+
 def is_short(name: str) -> bool:
     """Say whether this is a short option of influx, which takes a value."""
     return name in _OPTIONS and not name.startswith("--")

@@ -27,6 +27,7 @@ from recovery.cli.habits import (
     bare_places,
     in_our_words,
     is_short,
+    takes,
     with_our_options,
 )
 from recovery.cli.plain import COMMON_DEFAULTS, FLAGS, NAMES, PATHS, VALUED, add_common
@@ -403,6 +404,8 @@ def _unknown_option(name: str, command: Parser) -> UsageError:
     hint = _other_option(name, command)
     if hint is None and (near := nearest_option(plain, command.options)):
         hint = f"did you mean {near}?"
+    elif hint is None and (known := takes(plain.lower(), command)):
+        hint = f"did you mean {known}?"
     elif hint is None and is_short(name[:2]) and name[2:] and plain not in command.options:
         hint = f"put a blank behind {name[:2]}"
     # what is glued to a short option may be the password that belongs to it

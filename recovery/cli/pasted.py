@@ -54,7 +54,7 @@ _MARKED: Final = (
 )
 _STARTS_US: Final = r"`?(?:\S*/)?influx-recovery:?"
 _PROMPT: Final = (
-    r"\S*[$#%>]|\[\S+@\S+|~|sudo|doas|influxd?|exec|run|call|time|cli|please|python\S*|-m"
+    r"\S*[$#%>]|\[\S+@\S+|~|sudo|doas|influxd?(?:-recover\w*)?|exec|run|call|time|cli|please|python\S*|-m"
     r"|\d+[.)]|[*-]"
 )
 
@@ -74,8 +74,8 @@ def explained(argv: Sequence[str], error: RecoveryError) -> RecoveryError:
         return several
     if not isinstance(error, UsageError | NotFoundError):
         return error
-    if isinstance(error, NotFoundError) and {*error.name.split(",")} & {*error.existing}:
-        error.hint = "name them one by one, each with an option or a command of its own"
+    if isinstance(error, NotFoundError) and (hint := _of_signs(error)):
+        error.hint = hint
     if isinstance(error, NotFoundError) and (name := _not_repeated(error.name, argv)):
         return NotFoundError(kind=error.kind, name=name, existing=error.existing, hint=error.hint)
     line, whats = list(argv), list[str]()
@@ -101,6 +101,16 @@ def explained(argv: Sequence[str], error: RecoveryError) -> RecoveryError:
         problem=f"{'a word' if is_secret else shown(argv[place])} {' and '.join(whats)}",
         hint=f"type {meant}" if meant else "type the line again without that",
     )
+
+
+def _of_signs(error: NotFoundError) -> str | None:
+    """Say what to do about signs behind a name, or between several."""
+    bare = error.name.strip(" ,;.:")
+    if bare != error.name and bare in error.existing:
+        return f"name {bare} without the sign beside it"
+    if {*error.name.split(",")} & {*error.existing}:
+        return "name them one by one, each with an option or a command of its own"
+    return None
 
 
 def _not_repeated(name: str, argv: Sequence[str]) -> str | None:
@@ -208,6 +218,7 @@ def _parts(word: str) -> list[str]:
     parts = word.split()
     is_option = word.startswith("--") and "=" not in word
     is_command = parts[:1] and (parts[0] in NOUNS or (parts[0] in VERBS and "--" in word))
+    is_command = is_command or any(re.fullmatch(_STARTS_US, part) for part in parts[:-1])
     return parts if len(parts) > 1 and (is_option or is_command) else [word]
 
 
@@ -233,18 +244,31 @@ def _without_repeats(line: Sequence[str]) -> list[str]:
 
 
 def _without_marks(line: Sequence[str]) -> list[str]:
-    """Take signs away that stand around a name or an ID, and part several IDs."""
-    return [part for word in line for part in _unmarked(word)]
+    """Take signs away that stand around a name or an ID, and part several IDs.
+
+    An ID that blanks or the end of a line have parted is put together.
+    """
+    joined = list[str]()
+    plain = [part for word in line for part in _unmarked(word)]
+    for word in plain:
+        is_part = re.fullmatch("[0-9a-fA-F]{4,12}", word) and joined
+        if is_part and re.fullmatch("[0-9a-fA-F]{4,12}", joined[-1]):
+            joined[-1] += word
+        else:
+            joined.append(word)
+    return joined if all(map(parse_id, {*joined} - {*plain})) else plain
 
 
 def _unmarked(word: str) -> list[str]:
     name, equals, value = word.partition("=") if word.startswith("-") else ("", "", word)
-    inner = value.strip(",;.:()")
+    inner = value.strip(",;.:()/")
     if value and not inner and not name:
         return []
     if re.fullmatch(_MARKED, inner):
         value = inner = inner.strip("<>[]{}\"'`")
-    ids = [re.sub("(?i)^(?:0x|#|id[=:])", "", one) for one in re.split("[,;]+", inner)]
+    ids = [
+        re.sub("(?i)^(?:0x|#|id[=:])", "", one) for one in re.split("[,;]+", "".join(inner.split()))
+    ]
     return ids if all(map(parse_id, ids)) else [name + equals + value]
 
 
@@ -268,15 +292,15 @@ def _tightened(line: Sequence[str]) -> Iterator[str]:
 
 
 _KINDS: Final = (
+    _Kind("is one word because of the quotes around it", _parted),
     _Kind("stands before a command and is no part of it", _without_prompt),
     _Kind("has a character that cannot be seen", _without_unseen),
     _Kind("has the end of a line in it", _without_line_ends),
     _Kind("has a blank of a web page, which parts no words", _with_blanks),
     _Kind("has a dash where hyphens belong", _with_hyphens),
     _Kind("has curled quotes, which no shell takes away", _without_quotes),
-    _Kind("is one word because of the quotes around it", _parted),
     _Kind("has blanks beside its =", _with_tight_equals),
     _Kind("is there twice", _without_repeats),
     _Kind("stands before the command, behind which it belongs", _with_options_behind),
-    _Kind("has signs around it that are no part of it", _without_marks),
+    _Kind("has signs or blanks beside it that are no part of it", _without_marks),
 )

@@ -219,6 +219,8 @@ def test_what_only_a_server_does_is_told_so(word: str) -> None:
         ("auth create --readBuckets", "did you mean --read-buckets?"),
         ("auth create-operator --orgID 1", "did you mean --org?"),
         ("user list --desc", "did you mean --reverse?"),
+        ("auth delete -id 1", "did you mean --id?"),
+        ("auth create-operator -org acme", "did you mean --org?"),
         ("-v", "type --version for the version"),
         ("-?", "did you mean --help?"),
         ("bucket create b --ttl 3d", "did you mean --retention?"),

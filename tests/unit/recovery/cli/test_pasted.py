@@ -39,6 +39,8 @@ PASTED: Final = {
         ["auth", "list", "--o\u00adrg", "myorg", "--json"],
         ["auth", "list", "--org", "myorg", "\u2060", "--json"],
         ["auth list --org myorg --json"],
+        ["root@nas:~# influx-recovery auth list --org myorg --json"],
+        ["influxd-recovery", "auth", "list", "--org", "myorg", "--json"],
         ["auth", "list --org", "myorg", "--json"],
         ["auth", "list", "--org myorg", "--json"],
         ["auth", "list", "—org", "myorg\u00a0--json\r"],
@@ -67,6 +69,8 @@ PASTED: Final = {
         ["auth", "delete", "08371db24dcc8000,08371deae98c8000"],
         ["auth", "delete", "<08371db24dcc8000>", "'08371deae98c8000',"],
         ["auth", "delete", "0x08371db24dcc8000", "(08371deae98c8000):"],
+        ["auth", "delete", "08371db2", "4dcc8000", "08371dea\ne98c8000"],
+        ["auth", "delete", "08371db24dcc8000 /", "0837", "1dea", "e98c", "8000"],
         ["auth", "delete", "#08371db24dcc8000", ",", "ID=08371deae98c8000"],
     ],
     "auth list --org=myorg": [
@@ -172,6 +176,7 @@ def test_several_names_in_one_are_to_be_named_one_by_one() -> None:
 
     assert answer("auth", "create", "--read-bucket", "a,b").startswith("name them one by one")
     assert answer("auth", "create", "--read-bucket", "c,d") == "look"
+    assert answer("auth", "list", "--org", "a.") == "name a without the sign beside it"
 
 
 def test_an_error_of_another_kind_is_let_through() -> None:
