@@ -15,7 +15,7 @@ MANY = [f"sensor {number:04}" for number in range(100)]
         ("sensor 0O99", MANY, "sensor 0099"),
         ("something else", MANY, "sensor 0000"),
         ("myorgs", ["myorg"] * 2, "myorg"),
-        ("myorgs", [*(MANY * 60), "myorg"], "sensor 0000"),
+        ("myorgs", [*(f"sensor {number:04}" for number in range(6000)), "myorg"], "sensor 0000"),
     ],
 )
 def test_the_nearest_name_is_shown_first(typed: str, names: list[str], first: str) -> None:
