@@ -4,7 +4,7 @@ Lives here: the words for each obstacle. Must not live here: what is an obstacle
 (`recovery.model.standing`).
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from typing import Final
 
 from recovery.cli.hints import Named, command_line
@@ -14,6 +14,7 @@ from recovery.remedy import Input
 DO_NOT_START: Final = (
     "Do not start influxd on this file: it is damaged, and influxd writes over what can be saved"
 )
+NEVER_SET_UP: Final = "Nobody has set this store up yet"
 _OPERATIONS: Final = {
     Obstacle.NO_NAME: "user rename",
     Obstacle.NO_ENTRY: "store repair",
@@ -24,6 +25,16 @@ _OPERATIONS: Final = {
     Obstacle.NO_ROLE: "org add-owner",
     Obstacle.LIST_FAILS: "store repair",
 }
+
+
+def first_steps(named: Named) -> Iterator[str]:
+    """Say what can be done with a store that nobody has set up, a command and what it is for each.
+
+    Args:
+        named: As in `and_then`.
+    """
+    yield f"{command_line('setup', {**named, Input.USER: None})}, to set it up"
+    yield f"{command_line('store find', {})}, to look for another one, if users should be in it"
 
 
 def and_then(obstacles: Iterable[Obstacle], named: Named, *, user_id: str, name: str) -> str:

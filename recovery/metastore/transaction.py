@@ -9,13 +9,16 @@ does not even look for the authorizations.
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from functools import cached_property
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from bolt_store import Bucket, Tx
 from bolt_store.errors import BucketNotFoundError, IncompatibleValueError
 from recovery.errors import StoreDamagedError
 from recovery.metastore.failures import Failures
 from recovery.metastore.table import KeyChange, Table
+
+SET_UP: Final = ("usersv1", "organizationsv1", "bucketsv1", "authorizationsv1")
+"""Bolt buckets of which each gets a record by the first set-up."""
 
 if TYPE_CHECKING:
     from recovery.metastore.authorizations import Authorizations, LegacyAuthorizations
@@ -68,6 +71,12 @@ class MetaTx:
             known = Table(name, lambda: self._bucket(name), self._failures, note=self._note)
             self._tables[name] = known
         return known
+
+    @property
+    def is_never_set_up(self) -> bool:
+        """Whether it has none of the records that a first set-up makes, as a server begins."""
+        tables = map(self.table, SET_UP)
+        return all(table.is_there and table.is_empty for table in tables)
 
     def _bucket(self, name: str) -> Bucket | None:
         with suppress(BucketNotFoundError, IncompatibleValueError):

@@ -43,6 +43,19 @@ def test_a_token_minted_in_it_is_an_operator_afterwards(
 def test_one_that_nobody_has_set_up_lists_nothing(cli: Cli, tmp_path: Path, name: str) -> None:
     store = unpack_real_store(name, tmp_path / "influxd.bolt")
     assert _lists(cli, store, "auth", "authorizations", "user", "users") == ([], [])
+    checked = cli.run_here("store", "check", "--bolt-path", store, "--json")
+    document = json.loads(checked.stdout)
+    assert (checked.code, document["findings"], document["advice"]) == (0, [], [])
+    outlooks = {one["outlook"] for one in document["verdict"]["forecasts"]}
+    assert outlooks == {"starts, and nobody has set it up yet"}
+    described = cli.run_here("store", "info", "--bolt-path", store, "--json")
+    assert json.loads(described.stdout)["is_set_up"] is False
+    for words in (("store", "check"), ("store", "info"), ("auth", "list")):
+        told = cli.run_here(*words, "--bolt-path", store)
+        said = " ".join((told.stdout + told.stderr).split())
+        setup = said.partition("influx-recovery setup ")[2].partition(", to set it up")[0]
+        assert {str(store), "--username", "--org", "--bucket"} <= set(setup.split())
+        assert "nobody can get in" not in said
 
 
 def _lists(cli: Cli, store: Path, *nouns: str) -> tuple[list[dict[str, object]], ...]:

@@ -214,7 +214,13 @@ def _show(
         from recovery.cli.hints import command_line, named_with  # noqa: PLC0415 # seldom needed
 
         named = named_with(options.bolt_path, options.ledger)
-        output.aside(f"To make one that can be used: {command_line('auth create-operator', named)}")
+        if rows.count or inventory.is_set_up:
+            way = command_line("auth create-operator", named)
+            output.aside(f"To make one that can be used: {way}")
+        else:
+            from recovery.cli.way_in import NEVER_SET_UP, first_steps  # noqa: PLC0415 # as above
+
+            output.aside(f"{NEVER_SET_UP}. Next: {'; '.join(first_steps(named))}")
     say_more(rows, options, output)
 
 

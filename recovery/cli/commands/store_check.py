@@ -16,7 +16,7 @@ from recovery.cli.hints import Named, command_line, named_with
 from recovery.cli.options import Command, Reading
 from recovery.cli.store import find_store, read_session, show_header, store_of
 from recovery.cli.traces import find_traces
-from recovery.cli.way_in import DO_NOT_START, and_then
+from recovery.cli.way_in import DO_NOT_START, and_then, first_steps
 from recovery.discovery.host import Host
 from recovery.discovery.search import with_files
 from recovery.errors import ExitCode, RecoveryError
@@ -41,6 +41,8 @@ OF_BUCKETS: Final = "I3"
 AROUND_IT: Final = frozenset({"I34", "I35"})
 """Of folders and files beside the store, which nothing has to come before."""
 SALVAGE_FIRST: Final = "salvage the file first, and check what that makes"
+NOBODY_IS_IN: Final = frozenset({Outlook.STARTS_LOCKED, Outlook.NOT_SET_UP})
+WELL: Final = frozenset({Outlook.STARTS, Outlook.NOT_SET_UP})
 MIGRATIONS_FIRST: Final = (
     "I2 comes first: nothing is changed in a store whose migrations are not as they should be"
 )
@@ -127,8 +129,7 @@ def _check(options: Reading, context: Context) -> ExitCode:
             progress=tell,
             reads_series=True,
         )
-        is_locked = examination.verdict.outlook is Outlook.STARTS_LOCKED
-        is_asked = is_locked and not options.json
+        is_asked = examination.verdict.outlook in NOBODY_IS_IN and not options.json
         ways = list(_ways_in(examination, session, options, context)) if is_asked else []
     if options.json:
         output.document(_document(examination, store_of(found, examination.facts)))
@@ -138,7 +139,7 @@ def _check(options: Reading, context: Context) -> ExitCode:
             output.prose(line)
         for place, line in enumerate(ways):
             output.prose(f"{'Or' if place else 'Next'}: {line}")
-    is_well = not examination.findings and examination.verdict.outlook is Outlook.STARTS
+    is_well = not examination.findings and examination.verdict.outlook in WELL
     return ExitCode.DONE if is_well else ExitCode.FINDINGS
 
 
@@ -150,7 +151,7 @@ CHECK: Final = Command(
     "feature is broken; low, harmless debris. Ends with one verdict. The store is opened for "
     "reading only and nothing is written. Of time series it reads the indexes, by which influxd "
     "opens the files, and no points. Exit code 0 when nothing is wrong and somebody can get in, "
-    "else 1.",
+    "or nobody has set the store up yet, else 1.",
     example="store check",
     options=Reading,
     run=_check,
@@ -207,6 +208,8 @@ def _ways_in(
     """Name the commands that let somebody in again: who was deleted, and who lacks least."""
     named = named_with(options.bolt_path, options.ledger)
     near = examination.verdict.access.nearest
+    if examination.verdict.outlook is Outlook.NOT_SET_UP:
+        yield from first_steps(named)
     deleted: list[DeletedUser] = []
     # Whatever is wrong with a ledger or a copy, this store was checked.
     with contextlib.suppress(RecoveryError), session.view() as view:

@@ -11,10 +11,12 @@ import msgspec
 
 from recovery.cli.context import Context
 from recovery.cli.documents import StoreDocument, shaped
+from recovery.cli.hints import Named, named_with
 from recovery.cli.listing import moment_text, report_problems
 from recovery.cli.options import Command, Reading
 from recovery.cli.recording import open_ledger
 from recovery.cli.store import absolute, find_store, read_session, store_of
+from recovery.cli.way_in import NEVER_SET_UP, first_steps
 from recovery.discovery.backup_folder import is_backup_name
 from recovery.discovery.host import Host
 from recovery.discovery.search import FoundStore, with_files
@@ -93,6 +95,7 @@ class InfoDocument(StoreDocument, frozen=True, kw_only=True):
     last_opened_by: str
     is_mixed: bool
     contents: ContentsFacts
+    is_set_up: bool
     users: tuple[SignInFacts, ...]
     downgrade_losses: tuple[str, ...]
     operations: tuple[LedgerOperation, ...]
@@ -133,7 +136,7 @@ def _info(options: Reading, context: Context) -> ExitCode:
             )
         )
     else:
-        for line in _lines(info, found):
+        for line in _lines(info, found, named_with(options.bolt_path, options.ledger)):
             output.prose(line)
         if problem is not None or left_out:
             folder = quoted(str(absolute(found.path).parent))
@@ -172,7 +175,7 @@ def contents_text(contents: Contents) -> str:
     )
 
 
-def _lines(info: StoreInfo, found: FoundStore) -> Iterator[str]:
+def _lines(info: StoreInfo, found: FoundStore, named: Named) -> Iterator[str]:
     facts = info.facts
     yield f"Store: {displayed(str(found.named_path))} ({found.reason})"
     yield f"File: {facts.size_bytes:,} bytes in pages of {info.page_size_bytes:,} bytes"
@@ -189,7 +192,11 @@ def _lines(info: StoreInfo, found: FoundStore) -> Iterator[str]:
     forms = [f"{count} {form.value}" for form, count in sorted(info.contents.token_forms.items())]
     yield f"Tokens: {', '.join(forms) or 'none'}"
     yield ""
-    yield from _access_lines(info)
+    if info.is_set_up:
+        yield from _access_lines(info)
+    else:
+        yield f"{NEVER_SET_UP}. Next:"
+        yield from (f"  {step}" for step in first_steps(named))
     yield ""
     yield "What influxd downgrade would take away:"
     yield from (f"  {loss}" for loss in info.losses or ("nothing that is known here",))

@@ -43,11 +43,13 @@ class Verdict(NamedTuple):
 _TONES = {
     Outlook.STARTS: "good",
     Outlook.STARTS_LOCKED: "locked",
+    Outlook.NOT_SET_UP: "locked",
     Outlook.DOES_NOT_START: "bad",
 }
 _ENDS = {
     Outlook.STARTS: "will start",
     Outlook.STARTS_LOCKED: "will start, but nobody can get in",
+    Outlook.NOT_SET_UP: "will start, and nobody has set it up yet",
     Outlook.DOES_NOT_START: "will not start",
 }
 

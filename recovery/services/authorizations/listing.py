@@ -119,6 +119,11 @@ class Inventory:
         self.facts: Final = view.facts
         self._tx: Final = view.tx
 
+    @property
+    def is_set_up(self) -> bool:
+        """Whether anything of a first set-up is in it."""
+        return not self._tx.is_never_set_up
+
     def users(self) -> Listing[UserRow]:
         """List all users."""
         return list_users(self._tx)

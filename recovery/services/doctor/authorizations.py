@@ -207,7 +207,8 @@ def examine_authorizations(chart: Chart) -> Iterator[Finding]:
     examiner = _Examiner(chart)
     yield from examiner.records()
     yield from examiner.indexes()
-    if not chart.access.full_operator_count:
+    chart.is_never_set_up = chart.tx.is_never_set_up
+    if not (chart.access.full_operator_count or chart.is_never_set_up):
         yield NO_OPERATOR.broken(TABLE)
 
 

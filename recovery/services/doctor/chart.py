@@ -125,6 +125,7 @@ class Chart(msgspec.Struct, kw_only=True):
         owners: Organizations with an owner who exists and is not inactive.
         has_instance_owner: Whether somebody owns the instance.
         accesses: Who could get in, by kind of server.
+        is_never_set_up: `MetaTx.is_never_set_up`, once the authorizations have been looked at.
         can_extend_catalogue: Whether a database can be added to the engine's catalogue.
         made: Bolt buckets that the repair going on has made: their records stay unknown.
         engine: The engine's folder; None when it is not known, or is none.
@@ -153,6 +154,7 @@ class Chart(msgspec.Struct, kw_only=True):
     accesses: dict[Server, Access] = msgspec.field(
         default_factory=lambda: {server: Access() for server in Server}
     )
+    is_never_set_up: bool = False
     can_extend_catalogue: bool = False
     made: frozenset[str] = frozenset()
     engine: EngineFolder | None = None

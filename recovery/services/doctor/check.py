@@ -127,6 +127,7 @@ class Outlook(StrEnum):
 
     STARTS = "starts"
     STARTS_LOCKED = "starts, but nobody can get in"
+    NOT_SET_UP = "starts, and nobody has set it up yet"
     DOES_NOT_START = "does not start"
 
 
@@ -151,6 +152,8 @@ class Forecast(msgspec.Struct, frozen=True, kw_only=True):
                 return "will start"
             case Outlook.STARTS_LOCKED:
                 return "will start, but nobody can get in"
+            case Outlook.NOT_SET_UP:
+                return "will start, and nobody has set the store up yet"
             case Outlook.DOES_NOT_START:
                 return f"will not start, because {'; '.join(self._shown_reasons())}"
 
@@ -377,7 +380,8 @@ def _forecast(server: Server, findings: Sequence[Finding], chart: Chart) -> Fore
     if stopping:
         outlook = Outlook.DOES_NOT_START
     else:
-        outlook = Outlook.STARTS if access.is_possible else Outlook.STARTS_LOCKED
+        outlook = Outlook.NOT_SET_UP if chart.is_never_set_up else Outlook.STARTS_LOCKED
+        outlook = Outlook.STARTS if access.is_possible else outlook
     reasons = dict.fromkeys(_reason(one) for one in stopping)
     return Forecast(server=server, outlook=outlook, reasons=tuple(reasons), access=access)
 

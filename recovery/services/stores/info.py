@@ -99,6 +99,7 @@ class StoreInfo(msgspec.Struct, frozen=True, kw_only=True):
         sql_level: Number of migrations in the SQLite file beside it; None without one.
         server_versions: Which servers left it so, by both files as far as they are there.
         is_mixed: Whether no server leaves the two files at these levels.
+        is_set_up: Whether anything of a first set-up is in it.
         users: Every user, and whether it can sign in.
         losses: What `influxd downgrade` would take away, as sentences.
         operations: What the ledger says was done to it last, oldest first.
@@ -111,6 +112,7 @@ class StoreInfo(msgspec.Struct, frozen=True, kw_only=True):
     server_versions: str
     is_mixed: bool
     contents: Contents
+    is_set_up: bool
     users: tuple[SignIn, ...]
     losses: tuple[str, ...]
     operations: tuple[Operation, ...]
@@ -142,6 +144,7 @@ def describe_store(session: Session, *, sqlite_path: Path | None, ledger: Entrie
             server_versions=versions or versions_of_level(facts.level),
             is_mixed=found is not None and versions is None,
             contents=contents,
+            is_set_up=not view.tx.is_never_set_up,
             users=tuple(sign_ins(view.tx)),
             losses=tuple(_losses(facts.level, contents.token_forms)),
             operations=own[-OPERATIONS_SHOWN:],
