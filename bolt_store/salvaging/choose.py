@@ -23,8 +23,9 @@ one lacks as well is whole but for them. What is a page below a lost root is put
 others (`joining`).
 
 Where pages of the newest state that a meta names were used again, the file is a copy that was made
-while many transactions went on. Then nothing tells which state is newer, and the one that has most
-is taken, without the pages that belong to other buckets (`claims`).
+while many transactions went on. Then nothing tells which state is newer, and of those that are not
+older than what the metas name, the one that has most is taken, without the pages that belong to
+other buckets (`claims`).
 
 Above all stands what the caller knows to be essential: a state without these buckets loses against
 one that has them, unless that is far poorer. A state without a bucket is none.
@@ -122,7 +123,10 @@ def choose(
     essential = knowledge.essential
     # Where one meta is lost, the state that it named may be the newer one, and still be there.
     is_newest = len(metas) > 1 and bool(named) and named[0].named_by == metas[0]
-    if is_newest and named[0].is_proven and not _lacks_more(named[0], named, essential):
+    is_sure = is_newest and named[0].is_proven and not _lacks_more(named[0], named, essential)
+    # Pages past its mark are of a later state: of a transaction that never ended, or of those that
+    # went on while the file was copied. Nothing tells which, so that is looked for, and offered.
+    if is_sure and not any(kind & STRICT for kind in scan.kinds[named[0].high_water_mark :]):
         return _made(named[0], named, metas, {}, is_complete=True)
     found = find_snapshots(scan)
     scan.foreign = foreign_pages(scan, found.claims, knowledge)
@@ -137,10 +141,12 @@ def choose(
             or _is_better(candidate, best, found, essential, is_meta_lost=len(metas) < STATE_COUNT)
         ):
             best = candidate
-    newest = [seen for seen in pool if named and seen.survey.root_pgid == named[0].survey.root_pgid]
-    if best is not None and newest and _is_overtaken(newest[0]):
+    if best is not None and named and _is_overtaken(named[0], found):
         further = [repaired(seen, knowledge, ordered) for seen in _at(scan, found.most, metas)]
-        most = max([best, *pool, *further], key=lambda seen: (seen.total, seen.is_proven))
+        later = [
+            seen for seen in (*pool, *further) if all(_may_be_after(seen, other) for other in named)
+        ]
+        most = max([best, *later], key=lambda seen: (seen.total, seen.is_proven))
         is_whole = best.is_clean and best.named_by == metas[0]
         best = most if _is_poor(best, most) or not is_whole else best
     if best is not None and not best.is_named and not best.is_proven:
@@ -192,20 +198,26 @@ def _in_order(
     return once
 
 
-def _is_overtaken(newest: Candidate) -> bool:
+def _is_overtaken(newest: Candidate, found: Found) -> bool:
     """Tell whether pages of the newest state that a meta names were used again since.
 
     No transaction does that before the next meta is written. So the file is a copy that was made
     while transactions went on, and its pages are of more states than its metas know.
     """
     scan = newest.survey.scan
-    if not newest.survey.bucket_count:
+    if not newest.survey.bucket_count or newest.survey.root_pgid in found.parents:
         return True
+    # What it has elsewhere is in its own place there.
+    reach = newest.survey.reach
     pages = {lost.pgid for lost in newest.survey.holes if lost.code != "page.unreadable"}
     if newest.free is None and newest.named_by is not None:
         pages.add(newest.named_by.meta.freelist_pgid)
     return (newest.has_conflicts and not newest.is_clean) or any(
-        pgid is not None and pgid < scan.page_count and scan.kinds[pgid] & STRICT for pgid in pages
+        pgid is not None
+        and pgid < scan.page_count
+        and scan.kinds[pgid] & STRICT
+        and not reach[pgid]
+        for pgid in pages
     )
 
 
@@ -313,7 +325,10 @@ def _is_better_than_unnamed(
         return is_meta_lost
     # Of what is left over from former states, the order of the search is the best guess, but what
     # has lost a part without showing it is a part itself.
-    return other.is_covering and not best.is_covering and _is_cut_off(best)
+    if other.is_covering and not best.is_covering and _is_cut_off(best):
+        return True
+    # Pages of the newest state are lost by damage alone, its freelist like any other.
+    return best.free is None and other.is_accounted
 
 
 def _is_better_than_whole(other: Candidate, best: Candidate, found: Found) -> bool:
