@@ -29,6 +29,9 @@ RUN_SIZE_BYTES_MAX: Final = (1 << 32) - 1
 ELEMENT_COUNT_MAX: Final = 65534
 """The count of a page is 16 bits, and 0xFFFF is taken by the long form of the freelist."""
 
+FILE_SIZE_BYTES_MAX: Final = 1 << 44
+"""The largest file of ext4."""
+
 TXID_MAX: Final = (1 << 64) - 1
 """A transaction id has 64 bits."""
 

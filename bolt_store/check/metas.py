@@ -13,10 +13,11 @@ from collections.abc import Iterator
 
 from bolt_store.check.finding import Finding, Severity
 from bolt_store.codec.layout import META_END_BYTES, META_FLAG, PAGE_HEADER, PAGE_HEADER_SIZE_BYTES
-from bolt_store.codec.meta import Meta, decode_meta
+from bolt_store.codec.meta import Meta, decode_meta, implausibility
 from bolt_store.errors import FormatError
 from bolt_store.file.block_file import BlockFile
 from bolt_store.file.pager import MetaSlot, Pager
+from bolt_store.limits import TXID_MAX
 
 
 def check_metas(pager: Pager) -> Iterator[Finding]:
@@ -46,7 +47,7 @@ def _check_slot(pager: Pager, slot: MetaSlot) -> Iterator[Finding]:
     if (pgid, flags) != (slot.slot, META_FLAG):
         yield Finding(
             code="meta.header",
-            severity=Severity.UNSAFE,
+            severity=Severity.WARNING,  # bbolt does not read it, and the next meta is written whole
             pgid=slot.slot,
             problem=f"its header says page {pgid} with flags {flags:#06x}, expected a meta page",
         )
@@ -56,6 +57,11 @@ def _check_slot(pager: Pager, slot: MetaSlot) -> Iterator[Finding]:
             severity=Severity.UNSAFE if slot is pager.active else Severity.WARNING,
             pgid=slot.slot,
             problem="has the checksum 0, which bbolt from v1.3.7 on refuses",
+        )
+    if slot is pager.active and slot.meta is not None and slot.meta.txid >= TXID_MAX - 1:
+        problem = f"holds txid {slot.meta.txid}, from which bbolt cannot count on: it panics"
+        yield Finding(
+            code="meta.last_txid", severity=Severity.FATAL, pgid=slot.slot, problem=problem
         )
     if slot.meta is not None and slot.meta.txid % 2 != slot.slot:
         problem = f"holds txid {slot.meta.txid}, as after a restore from bbolt's backup"
@@ -90,11 +96,21 @@ def _check_choice(pager: Pager) -> Iterator[Finding]:
     slot = max((0, 1), key=lambda slot: -1 if (meta := metas[slot]) is None else meta.txid)
     if slot != pager.active.slot:
         why = pager.older.problem or "it has no checksum"
-        yield _other_choice(slot, f"bbolt takes this meta, which is not used here: {why}")
+        problem = f"bbolt takes this meta, which is not used here: {why}"
+        taken = pager.meta if (meta := metas[slot]) is None else meta
+        yield _other_choice(slot, problem, code=_code_of_choice(taken, pager.page_size_bytes))
 
 
-def _other_choice(slot: int, problem: str) -> Finding:
-    return Finding(code="meta.choice", severity=Severity.FATAL, pgid=slot, problem=problem)
+def _code_of_choice(taken: Meta, page_size_bytes: int) -> str:
+    """Tell what comes of it that bbolt takes a meta that is not used here."""
+    if implausibility(taken._replace(page_size_bytes=page_size_bytes)) is not None:
+        return "meta.choice"
+    # It goes by the page size of the first meta, and copies that of this one into the next.
+    return "meta.unproven" if taken.page_size_bytes == page_size_bytes else "meta.page_size"
+
+
+def _other_choice(slot: int, problem: str, *, code: str = "meta.choice") -> Finding:
+    return Finding(code=code, severity=Severity.FATAL, pgid=slot, problem=problem)
 
 
 def _valid_to_bbolt(file: BlockFile, offset: int) -> Meta | None:

@@ -38,7 +38,7 @@ from bolt_store.codec.leaf import (
 )
 from bolt_store.errors import FormatError, PageError
 from bolt_store.file.pager import Pager, Snapshot
-from bolt_store.limits import INLINE_DEPTH_MAX, TREE_DEPTH_MAX
+from bolt_store.limits import FILE_SIZE_BYTES_MAX, INLINE_DEPTH_MAX, TREE_DEPTH_MAX
 from bolt_store.tree.node import KEYS_PER_PAGE_MIN
 from bolt_store.tree.pages import FREE, REACHABLE
 
@@ -158,9 +158,9 @@ class Check:
         found = self._pager.file.size_bytes()
         if found < expected:
             problem = f"the file has {found} bytes, its pages need {expected}"
-            yield Finding(
-                code="file.truncated", severity=Severity.FATAL, pgid=None, problem=problem
-            )
+            # bbolt makes a file longer that is only cut, as far as a file can be.
+            code = "file.truncated" if expected <= FILE_SIZE_BYTES_MAX else "meta.mark"
+            yield Finding(code=code, severity=Severity.FATAL, pgid=None, problem=problem)
         elif found - expected >= HOLE_TOLD_BYTES:
             problem = f"the file has {found} bytes, its pages end at byte {expected}"
             yield Finding(code="file.length", severity=Severity.WARNING, pgid=None, problem=problem)

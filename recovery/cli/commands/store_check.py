@@ -257,7 +257,7 @@ def _before(examination: Examination, finding: Finding) -> str | None:
     if finding.number in AROUND_IT:
         return None
     if examination.is_damaged:
-        is_the_damage = finding.number == OF_THE_FILE and finding.severity is Severity.FATAL
+        is_the_damage = finding.number == OF_THE_FILE and finding.severity is not Severity.LOW
         return None if is_the_damage else SALVAGE_FIRST
     is_for_later = examination.is_refused and finding.number != OF_MIGRATIONS
     return MIGRATIONS_FIRST if is_for_later else None

@@ -82,6 +82,25 @@ DAMAGED_FILE: Final = Rule(
     "made beside a running influxd is torn, so make another one with store backup",
     operations=("store salvage",),
 )
+_STARTED_ON: Final = {
+    "meta.page_size": "influxd starts once more, and what it writes then makes the file unreadable",
+    "meta.unproven": "influxd starts with the state that this meta names, which nothing proves, "
+    "and writes over what is read here",
+}
+STARTED_ON: Final = {
+    code: replace(DAMAGED_FILE, severity=Severity.HIGH, effect=effect)
+    for code, effect in _STARTED_ON.items()
+}
+"""Damage that influxd starts on nevertheless, by its code; as seen with 2.9.1."""
+CUT_FILE: Final = Rule(
+    number="I1",
+    severity=Severity.HIGH,
+    problem="the bolt file is shorter than it says, but for that whole",
+    effect="influxd starts, because no page that is in use is missing, and makes it longer",
+    remedy="repair leaves it alone: if it is a copy, make another one; else salvage finds all of "
+    "it",
+    operations=("store salvage",),
+)
 EMPTIED_PAGE: Final = Rule(
     number="I1",
     severity=Severity.HIGH,
@@ -109,6 +128,7 @@ UNPLACED_PAGES: Final = Rule(
     operations=("store compact",),
 )
 EMPTY_LEAF: Final = "leaf.empty"
+FILE_TRUNCATED: Final = "file.truncated"
 META_INVALID: Final = "meta.invalid"
 META_FIRST: Final = "meta.first"
 ODD_FILE: Final = Rule(
@@ -229,7 +249,7 @@ class Examination(msgspec.Struct, frozen=True, kw_only=True):
     def is_damaged(self) -> bool:
         """Whether the bolt file itself is, so that nothing may write into it."""
         return any(
-            one.number == DAMAGED_FILE.number and one.severity is Severity.FATAL
+            one.number == DAMAGED_FILE.number and one.remedy == DAMAGED_FILE.remedy
             for one in self.findings
         )
 
@@ -340,12 +360,18 @@ def examine_file(store: MetaStore, progress: Progress | None = None) -> Iterator
             progress(f"pages of {of:,}", done)
 
     pages: dict[tuple[int | None, Rule], list[str]] = {}
+    damages: set[tuple[str, int | None]] = set()
+    is_only_cut = False
     try:
         for found in store.file_problems(on_pages):
             pages.setdefault((found.page, _file_rule(found)), []).append(found.problem)
+            if found.is_damage:
+                damages.add((found.code, found.page))
+        is_only_cut = damages == {(FILE_TRUNCATED, None)}
     finally:  # what was found before a page that cannot be read
         for (_, rule), (first, *others) in pages.items():
-            finding = rule.broken(store.file.path.name, problem=f"{rule.problem}: {first}")
+            shown = CUT_FILE if is_only_cut and rule is DAMAGED_FILE else rule
+            finding = shown.broken(store.file.path.name, problem=f"{shown.problem}: {first}")
             yield replace(finding, details=tuple(others))
 
 
@@ -356,7 +382,7 @@ def _file_rule(found: FileProblem) -> Rule:
         return UNPLACED_PAGES
     if found.code == META_INVALID and not found.is_damage:
         return TORN_META
-    return DAMAGED_FILE if found.is_damage else ODD_FILE
+    return STARTED_ON.get(found.code, DAMAGED_FILE) if found.is_damage else ODD_FILE
 
 
 def examine_records(chart: Chart) -> Iterator[Finding]:

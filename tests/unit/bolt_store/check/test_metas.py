@@ -64,6 +64,17 @@ def older_with_a_page_size_of(size: int) -> Callable[[Patient], list[Found]]:
     return page_size
 
 
+def newer_second_with_another_page_size(patient: Patient) -> list[Found]:
+    """That of slot 0 is what bbolt believes, so it reads this state, and copies the size on."""
+    patient.set_meta(1, page_size=8192, txid=patient.meta(0, "txid") + 1)
+    return [("meta.invalid", WARNING, 1), ("meta.page_size", FATAL, 1)]
+
+
+def newest_with_the_last_txid(patient: Patient) -> list[Found]:
+    patient.set_meta(patient.newest, txid=(1 << 64) - 2 + patient.newest)
+    return [("meta.last_txid", FATAL, patient.newest)]
+
+
 def first_of_same_txid_out_of_range(patient: Patient) -> list[Found]:
     patient.set_meta(0, root=1 << 40, txid=patient.meta(1, "txid"))
     return [
@@ -79,7 +90,7 @@ def first_of_same_txid_unsigned(patient: Patient) -> list[Found]:
     return [
         ("meta.unsigned", WARNING, 0),
         *found,
-        ("meta.choice", FATAL, 0),
+        ("meta.unproven", FATAL, 0),
         ("meta.txid", WARNING, None),
     ]
 
@@ -94,7 +105,7 @@ def newer_unsigned(patient: Patient) -> list[Found]:
     """To bbolt up to v1.3.6 it is the newest state, to us and to later versions it is not."""
     slot = patient.newest
     patient.set_meta(slot, checksum=0)
-    return [("meta.unsigned", WARNING, slot), ("meta.choice", FATAL, slot)]
+    return [("meta.unsigned", WARNING, slot), ("meta.unproven", FATAL, slot)]
 
 
 def both_unsigned(patient: Patient) -> list[Found]:
@@ -106,12 +117,12 @@ def both_unsigned(patient: Patient) -> list[Found]:
 
 def header_with_another_id(patient: Patient) -> list[Found]:
     patient.set_header(1, id=0)
-    return [("meta.header", UNSAFE, 1)]
+    return [("meta.header", WARNING, 1)]
 
 
 def header_with_other_flags(patient: Patient) -> list[Found]:
     patient.set_header(0, flags=2)
-    return [("meta.header", UNSAFE, 0)]
+    return [("meta.header", WARNING, 0)]
 
 
 def slots_exchanged(patient: Patient) -> list[Found]:
@@ -155,6 +166,8 @@ CASES = [
     newer_implausible,
     older_with_a_page_size_of(0),
     older_with_a_page_size_of(1 << 31),
+    newer_second_with_another_page_size,
+    newest_with_the_last_txid,
     first_of_same_txid_out_of_range,
     first_of_same_txid_unsigned,
     older_unsigned,

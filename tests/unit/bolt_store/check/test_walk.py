@@ -87,7 +87,7 @@ def mark_behind_the_end(patient: Patient) -> list[Found]:
     """Memory is bounded by the file, not by what it says of itself."""
     unused = range(patient.meta(patient.newest, "high"), patient.page_count)
     patient.set_meta(patient.newest, high=1 << 60)
-    return [("file.truncated", FATAL, None), *stretches(list(unused))]
+    return [("meta.mark", FATAL, None), *stretches(list(unused))]
 
 
 # -- the freelist ----------------------------------------------------------------------------------

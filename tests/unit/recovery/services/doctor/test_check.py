@@ -16,7 +16,7 @@ from tests.support.full_store import make_full_store
 from tests.support.large_store import make_large_store
 from tests.support.oracle import Dump, Oracle
 from tests.support.ports import FixedClock
-from tests.support.real_stores import unpack_real_store
+from tests.support.real_stores import real_store_bytes, unpack_real_store
 from tests.support.stores import CHANGED_AT, LEVELS, change, edit, make_store
 from tests.support.surgery import Patient
 
@@ -127,6 +127,34 @@ def test_what_a_server_leaves_of_what_it_deletes_is_no_finding(tmp_path: Path) -
     assert change(path, repair()).is_changed is False
     change(path, repair("I24", "I27", "I29", "I32"))
     assert not any(one.is_on_request for one in examined(path).advice)
+
+
+@pytest.mark.parametrize(
+    ("fields", "is_refused"),
+    [
+        ({"page_size": 8192}, True),
+        ({"page_size": 0}, True),
+        ({"checksum": 0}, True),
+        ({"high": 5000}, False),
+        ({}, False),
+    ],
+)
+def test_influxd_starts_where_bbolt_does_not_look_at_what_is_wrong(
+    tmp_path: Path, fields: dict[str, int], *, is_refused: bool
+) -> None:
+    """As seen with 2.9.1; after the odd page size once only."""
+    patient = Patient(real_store_bytes("influxd-2.9.1-setup"), page_size_bytes=4096)
+    patient.set_meta(1, txid=patient.meta(0, "txid") + 1)
+    for name in ("root", "freelist", "high"):
+        patient.set_meta(1, **{name: patient.meta(0, name)})
+    patient.set_meta(1, **fields)
+    if not fields:
+        patient.set_header(1, id=0, flags=2)
+    path = tmp_path / "influxd.bolt"
+    path.write_bytes(patient.content)
+    examination = examined(path)
+    assert examination.verdict.outlook is Outlook.STARTS
+    assert examination.is_damaged is is_refused
 
 
 def test_nothing_is_wrong_with_the_sample_store_but_nobody_can_get_in(tmp_path: Path) -> None:
