@@ -12,6 +12,7 @@ Source: spec influxdb-metadata sections 6.2, 6.3, 12, 13.2; InfluxDB v2.9.1 sqli
 kit/platform/id.go (Scan). What a start makes of each column was seen with a real 2.9.1.
 """
 
+import os
 import re
 import sqlite3
 from collections.abc import Callable, Iterator
@@ -55,6 +56,13 @@ NOT_SQLITE: Final = Rule(
     problem="is no SQLite file that can be read",
     effect="influxd stops: Failed opening sqlite store",
     remedy="repair does not change it: restore a backup, or move it away to begin an empty one",
+)
+DEAD_LINK: Final = Rule(
+    number="I33",
+    severity=Severity.FATAL,
+    problem="is a link into a folder that is not there",
+    effect="influxd stops: unable to open database file",
+    remedy="repair does not change it: mount what it leads to, or put it back",
 )
 UNKNOWN_MIGRATION: Final = Rule(
     number="I33",
@@ -192,7 +200,13 @@ def organizations_of(path: Path) -> list[Id]:
 
 def examine_sqlite(chart: Chart, path: Path | None) -> Iterator[Finding]:
     """Look at the SQLite file, after all records; one that is not there is not missed."""
-    if path is None or not path.exists():
+    if path is None or not os.path.lexists(path):
+        return
+    if not path.exists():
+        real = Path(os.path.realpath(path))
+        # A link to where a file can be made is one to an empty file.
+        if real.is_symlink() or not real.parent.is_dir():
+            yield DEAD_LINK.broken(path.name)
         return
     if not path.is_file():
         # Never opened: a pipe would wait for somebody to write into it.

@@ -5,10 +5,12 @@ Lives here: the rules I34 and I35. Must not live here: the SQLite file (`sqlite`
 Invariants: only names and modes are looked at. What may not be looked at is no finding.
 
 Source: spec influxdb-metadata sections 1.1, 13.2; InfluxDB v2.9.1 cmd/influxd/launcher/launcher.go
-(checkForPriorVersion). That a file in the place of a folder stops it was seen with a real 2.9.1.
+(checkForPriorVersion). That a file or a dead link in the place of a folder stops it was seen with a
+real 2.9.1.
 """
 
 import glob
+import os
 import stat
 from collections.abc import Iterator
 from contextlib import suppress
@@ -39,6 +41,13 @@ NO_FOLDER: Final = Rule(
     problem="is a file, and has to be a folder of the engine",
     effect="influxd stops: not a directory",
     remedy="repair moves no data: look what it is, and move it away",
+)
+DEAD_LINK: Final = Rule(
+    number="I34",
+    severity=Severity.FATAL,
+    problem="is a link to a folder that is not there",
+    effect="influxd stops, because it cannot make the folder in the place of the link",
+    remedy="repair moves no data: mount what it leads to, or put it back",
 )
 OPEN_STORE: Final = Rule(
     number="I35",
@@ -92,5 +101,7 @@ def _engine(engine_path: Path) -> Iterator[Finding]:
                 yield OLD_ENGINE.broken(str(engine_path / name))
     for name in NEEDED_FOLDERS:
         with suppress(OSError):
-            if (engine_path / name).exists() and not (engine_path / name).is_dir():
-                yield NO_FOLDER.broken(str(engine_path / name))
+            place = engine_path / name
+            if os.path.lexists(place) and not place.is_dir():
+                rule = NO_FOLDER if place.exists() else DEAD_LINK
+                yield rule.broken(str(place))

@@ -241,14 +241,31 @@ def test_a_folder_of_a_beta_in_the_engine_stops_the_server(full: FullStore) -> N
 
 
 @pytest.mark.parametrize("name", ["", "data", "replicationq"])
-def test_a_file_where_the_engine_needs_a_folder_stops_the_server(
-    full: FullStore, name: str
+@pytest.mark.parametrize("target", [None, "gone/engine", "itself"])
+def test_what_is_no_folder_where_the_engine_needs_one_stops_the_server(
+    full: FullStore, name: str, target: str | None
 ) -> None:
     place = full.path.parent / "engine" / name
     place.parent.mkdir(exist_ok=True)
-    place.write_bytes(b"x")
+    if target is None:
+        place.write_bytes(b"x")
+    else:
+        place.symlink_to(place if target == "itself" else target)
     files = Files(engine_path=full.path.parent / "engine")
-    assert words(examined(full.path, files)) == ("I34 F",)
+    examination = examined(full.path, files)
+    assert "I34 F" in words(examination)
+    assert examination.verdict.outlook is Outlook.DOES_NOT_START
+
+
+@pytest.mark.parametrize(
+    ("target", "expected"), [("made.sqlite", ()), ("gone/x", ("I33 F",)), ("l", ("I33 F",))]
+)
+def test_a_dead_link_in_the_place_of_the_sqlite_file_stops_the_server_where_it_makes_none(
+    full: FullStore, target: str, expected: tuple[str, ...]
+) -> None:
+    path = full.path.with_name("l")
+    path.symlink_to(target)
+    assert found(full, path) == expected
 
 
 def test_what_was_not_looked_at_is_said(full: FullStore, sqlite_path: Path) -> None:
