@@ -1,6 +1,6 @@
-"""Logs of an index: whether one is a row of whole entries.
+"""Logs of an index: whether one is what the server can read.
 
-Lives here: reading one to its end. Must not live here: the other files of an index (`folder`).
+Lives here: reading its beginning. Must not live here: the other files of an index (`folder`).
 
 An entry is: u8 flag; number of the series as a varint; name, key and value, each behind its size as
 a varint; u32 CRC-32 of all that, big-endian. The server keeps logs below some MiB.
@@ -13,15 +13,21 @@ Source: InfluxDB v2.9.1 tsdb/index/tsi1/log_file.go (`LogFile.open`, `LogEntry.U
 import zlib
 from typing import Final
 
+LOOKED_AT_BYTES: Final = 1 << 12
+"""A log has up to 100,000 entries, and a wide shard eight logs: all of them would take seconds."""
+_ZEROS: Final = bytes(64)
+"""No entry has so many in a row."""
 _TEXTS: Final = 3
 _CHECKSUM_BYTES: Final = 4
 _VARINT_BYTES_MAX: Final = 10
 
 
 def is_log(content: bytes) -> bool:
-    """Tell whether the server reads all entries, and does not stop at one that is damaged."""
+    """Tell whether the first entries are whole, and nothing behind them was written as zeros."""
+    if _ZEROS in content:
+        return False
     position = 0
-    while position < len(content):
+    while position < min(len(content), LOOKED_AT_BYTES):
         end = _end(content, position)
         if end + _CHECKSUM_BYTES > len(content):
             return True

@@ -239,6 +239,7 @@ _ENTRY = bytes.fromhex("0001016d00007411b705")
         (_ENTRY + _ENTRY[:-1], True),
         (b"", False),  # of all parts
         (bytes(40), False),
+        (_ENTRY * 2000 + bytes(64) + _ENTRY, False),
         (_ENTRY[:3] + b"x" + _ENTRY[4:], False),
         (None, False),
     ],
