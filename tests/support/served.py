@@ -111,6 +111,8 @@ def talk(
                 opened.sendall(piece)
             if is_half_closed:
                 opened.shutdown(socket.SHUT_WR)
+        # An answer may have come although not all could be sent.
+        with suppress(ConnectionError, TimeoutError):
             while received := opened.recv(65536):
                 came += received
         return came

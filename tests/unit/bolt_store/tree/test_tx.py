@@ -11,6 +11,7 @@ import bolt_store
 from bolt_store.db import new_pages
 from bolt_store.errors import (
     CommitError,
+    DamagedError,
     LimitError,
     ReadOnlyError,
     StateError,
@@ -227,7 +228,7 @@ def test_a_file_at_the_last_txid_is_read_and_not_written() -> None:
     before = bytes(patient.content)
     file = MemoryFile(before)
     with bolt_store.open_file(file, write=True) as db:
-        with pytest.raises(LimitError), db.update() as tx:
+        with pytest.raises(DamagedError, match=r"meta\.last_txid"), db.update() as tx:
             tx.create_bucket(b"new")
         assert file.content() == before
         assert sorted(dump_file(db)) == [b"nest", b"small", b"tree", b"wide"]
