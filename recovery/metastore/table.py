@@ -119,12 +119,13 @@ class Table:
         return self.stored(key) is not None
 
     def stored(self, key: bytes) -> bytes | None:
-        """Read the value of a key, which may be empty; None when it is absent."""
+        """Read the value of a key, which may be empty, as in `items`; None when it is absent."""
         bucket = self._bucket
         if bucket is None or not key:
             return None
         try:  # not `translated`, which takes as long as the look-up
-            return bucket.get(key)
+            value = bucket.get(key)
+            return b"" if value is None and bucket.has_bucket(key) else value
         except StateError:
             raise
         except (BoltError, OSError) as error:
@@ -140,7 +141,8 @@ class Table:
             start: Only keys at or above it.
 
         Yields:
-            Key and value; buckets inside of this one are left out, as InfluxDB has none.
+            Key and value. A bucket inside of this one, of which InfluxDB makes none, has an empty
+            value: to a server it is a record of which nothing can be read.
         """
         bucket = self._bucket
         if bucket is None:
@@ -148,8 +150,7 @@ class Table:
         # An exception of the caller between two items does not pass through here.
         try:
             for key, value in bucket.items(prefix=prefix, start=start):
-                if value is not None:
-                    yield key, value
+                yield key, value or b""
         except StateError:
             raise
         except (BoltError, OSError) as error:
@@ -231,12 +232,15 @@ class Table:
             bucket.put(key, value)
 
     def delete(self, key: bytes) -> None:
-        """Remove a key, if it is there. Raises as `put`."""
+        """Remove a key, or the bucket of that name, if it is there. Raises as `put`."""
         bucket = self._required()
         if self._note is not None:
             self._note(self, key, None)
         with self._failures.translated():
-            bucket.delete(key)
+            if bucket.has_bucket(key):
+                bucket.delete_bucket(key)
+            else:
+                bucket.delete(key)
 
     def _required(self) -> Bucket:
         bucket = self._bucket

@@ -60,12 +60,20 @@ def test_a_walk_can_be_bound_to_a_prefix(tmp_path: Path) -> None:
     assert sorted(names) == [b"_monitoring", b"_tasks", b"sensors"]
 
 
-def test_a_bucket_inside_of_a_bucket_is_left_out(level21_bolt: Path) -> None:
+def test_a_bucket_inside_of_a_bucket_is_an_empty_record_that_can_be_removed(
+    level21_bolt: Path,
+) -> None:
     with bolt_store.open(level21_bolt, write=True) as db, db.update() as tx:
-        tx.bucket(b"usersv1").create_bucket(ONE)
+        tx.bucket(b"usersv1").create_bucket(ONE).put(b"key", b"value")
     with reading(level21_bolt) as records:
-        assert ONE not in dict(records.table("usersv1").items())
+        users = records.table("usersv1")
+        assert dict(users.items())[ONE] == users.stored(ONE) == b""
+        assert users.get(ONE) is None
+    edit(level21_bolt, lambda tx: tx.table("usersv1").delete(ONE))
+    with reading(level21_bolt) as records:
         assert not records.table("usersv1").has(ONE)
+    with bolt_store.open(level21_bolt) as db:
+        assert not [one for one in db.check() if one.severity >= bolt_store.Severity.WARNING]
 
 
 def test_undecodable_records_are_named_and_the_rest_is_listed(level21_bolt: Path) -> None:

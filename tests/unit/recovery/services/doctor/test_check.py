@@ -47,6 +47,29 @@ def test_what_is_broken_is_found_and_nothing_else(
     assert is_fatal is (examination.verdict.outlook is Outlook.DOES_NOT_START)
 
 
+@pytest.mark.parametrize(
+    ("table", "outlook"),
+    [
+        ("authorizationsv1", Outlook.DOES_NOT_START),
+        ("bucketsv1", Outlook.DOES_NOT_START),
+        ("migrationsv1", Outlook.DOES_NOT_START),
+        ("tasksv1", Outlook.DOES_NOT_START),
+        ("usersv1", Outlook.STARTS),
+        ("userindexv1", Outlook.STARTS),
+    ],
+)
+def test_a_bucket_in_the_place_of_a_record_is_one_that_no_server_can_read(
+    tmp_path: Path, table: str, outlook: Outlook
+) -> None:
+    """As influxd 2.9.1 did with each."""
+    full = make_full_store(tmp_path / "influxd.bolt")
+    with bolt_store.open(full.path, write=True) as db, db.update() as tx:
+        tx.bucket(table.encode()).create_bucket(b"f" * 16)
+    examination = examined(full.path)
+    assert examination.verdict.outlook is outlook
+    assert any(finding.bucket == table for finding in examination.findings)
+
+
 @pytest.mark.parametrize("page_size_bytes", [0, 1 << 31])
 def test_influxd_will_not_start_where_it_believes_the_page_size_of_an_older_meta(
     tmp_path: Path, page_size_bytes: int
