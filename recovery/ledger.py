@@ -387,8 +387,8 @@ class Ledger(msgspec.Struct, frozen=True, kw_only=True):
                 connection.execute("PRAGMA foreign_keys = ON")
             yield connection, known is not None
             if self.kept is not None and file is not None:
-                if known is None:  # by now it is known to be a ledger
-                    _set_journal(connection, "WAL")
+                if known is None and _can_share_memory(self.path.parent):
+                    _set_journal(connection, "WAL")  # by now it is known to be a ledger
                 self.kept.keep(connection, file)
 
     @contextlib.contextmanager
@@ -503,6 +503,23 @@ def _set_journal(connection: "sqlite3.Connection", mode: str) -> None:
 
     with contextlib.suppress(sqlite3.Error):
         connection.execute(f"PRAGMA journal_mode = {mode}")
+
+
+def _can_share_memory(folder: Path) -> bool:
+    """Tell whether processes can share memory by a file there, which some mounts refuse.
+
+    SQLite finds out only when it has marked the file as one with a log, and cannot open it again.
+    """
+    import mmap  # noqa: PLC0415, TID251 # only where many rows are added; nothing is kept in it
+    from tempfile import TemporaryFile  # noqa: PLC0415 # as above
+
+    try:
+        with TemporaryFile(dir=folder) as file:
+            file.truncate(mmap.PAGESIZE)
+            mmap.mmap(file.fileno(), mmap.PAGESIZE).close()
+    except OSError:
+        return False
+    return True
 
 
 def _make_folder(folder: Path) -> None:

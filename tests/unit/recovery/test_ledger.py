@@ -1,5 +1,7 @@
 """The ledger: real files, other programs' connections, several processes."""
 
+import errno
+import mmap
 import os
 import re
 import resource
@@ -754,6 +756,22 @@ def test_others_read_and_add_rows_while_a_ledger_is_kept_open(ledger: Ledger) ->
     assert {path.name for path in ledger.path.parent.iterdir()} == {"ledger.sqlite"}
     assert ledger.path.read_bytes()[18:20] == b"\1\1"  # no log is kept beside it
     assert [one.phase for one in ledger.entries()] == expected
+
+
+def test_a_ledger_is_kept_open_without_a_log_where_no_memory_can_be_shared(
+    ledger: Ledger, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """SQLite would mark the file as having one, and could not open it there any more."""
+
+    def refuse(*_: object) -> None:
+        raise OSError(errno.ENODEV, os.strerror(errno.ENODEV))
+
+    monkeypatch.setattr(mmap, "mmap", refuse)
+    with ledger.open_throughout() as kept:
+        for _ in range(2):
+            kept.conclude(kept.intend(intent()), "done")
+        assert ledger.path.read_bytes()[18:20] == b"\1\1"
+    assert [one.phase for one in ledger.entries()] == ["intent", "done"] * 2
 
 
 def test_an_end_whose_file_has_gone_is_refused_and_keeps_no_later_row_out(ledger: Ledger) -> None:
