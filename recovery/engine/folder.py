@@ -66,6 +66,7 @@ _NO_ENTRY: Final = b"\0"
 _FLAGS: Final = (_NO_ENTRY, b"\1", b"\2")
 _MANIFEST: Final = "MANIFEST"
 _MANIFEST_VERSION: Final = 1
+_CONTENT_BYTES_MAX: Final = 1 << 24  # of what is read whole, the server makes less
 _INDEX_PARTS: Final = frozenset("01234567")
 _INDEX_FILE_END: Final = ".tsi"
 _INDEX_FILE_HEAD: Final = b"TSI1"
@@ -397,7 +398,7 @@ class EngineFolder:
         The server starts with one that is empty or cut, and answers without a point of the bucket.
         """
         try:
-            with (self.path / relative).open("rb") as segment:
+            with open(self.path / relative, "rb", opener=_descriptor) as segment:
                 head = segment.read(len(_SEGMENT_HEAD) + 1)
                 size_bytes = segment.seek(0, os.SEEK_END)
         except OSError:
@@ -410,7 +411,7 @@ class EngineFolder:
     def _has_readable_changes(self, relative: str) -> bool:
         """Tell whether the server can read which fields a shard got last."""
         try:
-            return has_readable_changes((self.path / relative).read_bytes())
+            return has_readable_changes(_content(self.path / relative))
         except IsADirectoryError:
             return False
         except OSError:
@@ -429,7 +430,7 @@ class EngineFolder:
         for part in parts:
             folder = self.path / relative / part
             try:
-                manifest = msgspec.json.decode((folder / _MANIFEST).read_bytes(), type=_Manifest)
+                manifest = msgspec.json.decode(_content(folder / _MANIFEST), type=_Manifest)
             except msgspec.DecodeError:
                 return False
             except FileNotFoundError:
@@ -541,7 +542,7 @@ class _Shard:
         """Open a file, count it, and read it. A disk that cannot read it is told."""
         path = self._root / relative
         try:
-            descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK | os.O_NOCTTY)
+            descriptor = _descriptor(path)
         except OSError as error:
             if error.errno in _NOT_ALLOWED:
                 raise _not_readable(path, error) from error
@@ -567,12 +568,22 @@ class _Shard:
         self.problems.append(f"{displayed(relative)} {problem}")
 
 
+def _descriptor(path: Path | str, flags: int = os.O_RDONLY | os.O_CLOEXEC) -> int:
+    """Open a file without waiting for a writer, as of a pipe; raise `OSError`."""
+    return os.open(path, flags | os.O_NONBLOCK | os.O_NOCTTY)
+
+
+def _content(path: Path) -> bytes:
+    with open(path, "rb", opener=_descriptor) as file:
+        return file.read(_CONTENT_BYTES_MAX) or b""
+
+
 def _is_index_file(path: Path) -> bool:
     """Tell whether a file of an index is what the server can read."""
     try:
         if not path.name.endswith(_INDEX_FILE_END):
-            return is_log(path.read_bytes())
-        with path.open("rb") as file:
+            return is_log(_content(path))
+        with open(path, "rb", opener=_descriptor) as file:
             head = file.read(len(_INDEX_FILE_HEAD))
             file.seek(-len(_INDEX_FILE_TAIL), os.SEEK_END)
             return head == _INDEX_FILE_HEAD and file.read() == _INDEX_FILE_TAIL

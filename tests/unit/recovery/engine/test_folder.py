@@ -295,6 +295,24 @@ def test_an_index_that_influxd_cannot_read_is_told(
     assert len(found.problems) == len(found.blocking)
 
 
+def test_a_log_of_any_size_and_pipes_in_the_place_of_files_keep_nobody(tmp_path: Path) -> None:
+    folder = write_shard(tmp_path, BUCKET, 7, keys=KEYS)
+    for part in "01234567":
+        (folder / "index" / part).mkdir(parents=True)
+        (folder / "index" / part / "MANIFEST").write_bytes(
+            b'{"files":["L0-00000001.tsl"],"version":1}'
+        )
+        (folder / "index" / part / "L0-00000001.tsl").write_bytes(_ENTRY)
+    os.truncate(folder / "index" / "3" / "L0-00000001.tsl", 1 << 42)
+    relative = str((folder / "index").relative_to(tmp_path))
+    assert _shards(tmp_path)[7].blocking == (relative,)
+    for place in ("index/3/L0-00000001.tsl", "index/2/MANIFEST", "fields.idxl"):
+        (folder / place).unlink(missing_ok=True)
+        os.mkfifo(folder / place)
+    os.mkfifo(folder.parent.parent / "_series")
+    assert _shards(tmp_path)[7].blocking == (relative,)
+
+
 def test_series_are_not_missed_where_no_point_is(tmp_path: Path) -> None:
     folder = write_shard(tmp_path, BUCKET, 7)
     (folder / "index").mkdir()
