@@ -17,8 +17,9 @@ from itertools import pairwise
 from typing import Final
 
 from recovery.cli.usage import UsageError
-from recovery.cli.vocabulary import COMMANDS, NOUNS
+from recovery.cli.vocabulary import COMMANDS, NOUNS, PROGRAM
 from recovery.cli.words import Parser
+from recovery.model.display import quoted
 from recovery.model.ids import parse_id, why_no_id
 
 _NOUNS: Final = {
@@ -135,6 +136,12 @@ _WORDS: Final = frozenset({"id", "which", "target", "destination", "file"})
 """Fields of words that are given without an option."""
 _FORMATS: Final = frozenset({"json", "yaml", "yml", "csv", "table", "text", "wide"})
 _ARE_IDS: Final = frozenset({"--org-id", "--user-id"})
+_IDS: Final = frozenset({"-i", "--id"})
+_NEW_NAME: Final = frozenset({"-n", "--name"})
+_NEW_NAMES: Final = _NEW_NAME | {"--new-name"}
+_DESCRIPTION: Final = frozenset({"-d", "--description"})
+_BESIDE_NAME: Final = _DESCRIPTION | {"-r", "--retention"}
+"""What `influx org update` and `influx bucket update` change together with a name."""
 _MANY: Final = frozenset({"--read-bucket", "--write-bucket"})
 
 BARE: Final[dict[str, tuple[str, ...]]] = {
@@ -284,18 +291,58 @@ def _of_update(command: str, path: str, argv: Sequence[str]) -> str:
     password, beside which a name says whose it is; `influx bucket update` does so where the bucket
     is named by its ID; `influx org members add` makes an owner when told so.
     """
-    names = {typed.partition("=")[0] for typed in argv}
-    if path == "bucket update" and names >= {"-n", "-i"}:
+    names = _names(argv)
+    if path == "bucket update" and names & _NEW_NAME and names & _IDS:
         return "bucket rename"
     if path == "user update" and any(name.startswith(("-p", "--pass")) for name in names):
         return command
-    if path == "org update" and names >= {"-n", "-d"} and not names & {"-i", "--id", "--org"}:
+    is_described = bool(names & _DESCRIPTION)
+    if path == "org update" and is_described and not names & {*_IDS, "-o", "--org", "--org-id"}:
         return command
-    if path in {"user update", "org update"} and names & {"-n", "--name"}:
+    if path in {"user update", "org update"} and names & _NEW_NAME:
         return f"{path.partition(' ')[0]} rename"
     if path == "org members add" and "--owner" in names:
         return "org add-owner"
     return command
+
+
+def _names(argv: Sequence[str]) -> set[str]:
+    return {typed.partition("=")[0] for typed in argv}
+
+
+def _require_one_change(argv: Sequence[str], words: str, command: Parser) -> None:
+    """Refuse another name together with what is another command here, and say both.
+
+    The name comes last, so that the old one still says which in both.
+    """
+    names = _names(argv)
+    if words not in {"org rename", "bucket rename"} or not names & _BESIDE_NAME or names & ASKING:
+        return
+    update, rename = f"{words.partition(' ')[0]} update".split(), words.split()
+    lines: tuple[list[str], ...] = (update, rename)
+    rest, is_value, is_named = list(rename), False, False
+    for typed in argv:
+        name, equals, _ = typed.partition("=")
+        if typed in rest and not is_value:
+            rest.remove(typed)
+            continue
+        if is_value:
+            is_value = False
+        elif typed.startswith("-"):
+            lines = (update, rename)
+            if name in _BESIDE_NAME | _NEW_NAMES:
+                lines = (update if name in _BESIDE_NAME else rename,)
+            action = command.options.get(name)
+            is_value = not equals and (action is None or action.nargs != 0)
+        else:  # the second word without an option is the new name
+            lines = (rename,) if is_named else (update, rename)
+            is_named = True
+        for line in lines:
+            line.append(quoted(typed))
+    raise UsageError(
+        problem=f"{PROGRAM} {words} changes nothing but the name",
+        hint=f"type {PROGRAM} {' '.join(update)} and then {PROGRAM} {' '.join(rename)}",
+    )
 
 
 def advice_for(argv: Sequence[str]) -> str | None:
@@ -333,9 +380,12 @@ def with_our_options(argv: Sequence[str], words: str, command: Parser) -> list[s
         The same line with the options that the command has.
 
     Raises:
-        UsageError: An option is for a running server, says the same twice, or has an ID that is
-            none.
+        UsageError: An option is for a running server, for another command, says the same twice,
+            or has an ID that is none.
     """
+    _require_one_change(argv, words, command)
+    # where an ID says which, a name is the new one, as in influx
+    is_new = words == "bucket rename" and _names(argv) & _IDS and "--new-name" not in _names(argv)
     line: list[str] = []
     bare = BARE.get(words, ())
     rest = [typed for typed in words.split() if typed in argv]
@@ -355,6 +405,7 @@ def with_our_options(argv: Sequence[str], words: str, command: Parser) -> list[s
             # behind an option that nobody knows it may be the value of that
             line.append(_bare_word(typed, rest, bare, said, command) if is_known else typed)
         else:
+            name = "-n" if is_new and name == "--name" else name
             ours = "" if (words, name) == is_named_so else _option(name, words, command)
             if ours is None:
                 _refuse_server_option(name, command)

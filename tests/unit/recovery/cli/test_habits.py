@@ -64,6 +64,8 @@ MEANT: Final = {
         "v1-auth create x --username u --read-bucket b"
     ),
     f"bucket update -i {ID} -n new": f"bucket rename --name {ID} --new-name new",
+    f"bucket update --id {ID} --name new": f"bucket rename --name {ID} --new-name new",
+    f"bucket update --name=new -i {ID}": f"bucket rename --name {ID} --new-name new",
     f"bucket update --id {ID} -r 30d": f"bucket update --name {ID} --retention 30d",
     f"bucket delete -i {ID}": f"bucket delete --name {ID}",
     "bucket create --bucket b -o o": "bucket create --name b --org o",
@@ -77,6 +79,7 @@ MEANT: Final = {
     "v1 auth set-password --username n --password p": "v1-auth set-password n --password p",
     "org member add -o o -m u": "org add-member --org o --username u",
     "org member list": "org list",
+    "org update --name o --description text": "org update --org o --description text",
     "org update -n o -d text": "org update --org o --description text",
     "user update --name n --password p": "user update --username n --password p",
     "user update -n n --password-file=p": "user update --username n --password-file p",
@@ -158,6 +161,29 @@ def test_what_there_is_in_place_of_an_option_is_said(line: str, hint: str) -> No
     with pytest.raises(UsageError) as refused:
         understand(line.split())
     assert hint in str(refused.value.hint)
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        f"org update -i {ID} -n new -d text",
+        "org rename --org o --new-name new --description=text --yes",
+        f"bucket update --id {ID} --name new -r 30d -d text",
+        "bucket rename --bolt-path f b new -r 30d",
+    ],
+)
+def test_a_new_name_with_another_change_is_answered_with_both_commands(line: str) -> None:
+    with pytest.raises(UsageError) as refused:
+        understand(line.split())
+    update, rename = (
+        str(refused.value.hint).removeprefix("type influx-recovery ").split(" and then ")
+    )
+    changed = vars(understand(update.split())[0])
+    assert (changed["description"] or changed["retention"]) and "new" not in changed.values()
+    renamed = vars(understand(rename.split()[1:])[0])
+    assert renamed["new_name"] == "new"
+    shared = {"org", "name", "bolt_path", "yes"} & renamed.keys()
+    assert {name: renamed[name] for name in shared} == {name: changed[name] for name in shared}
 
 
 @pytest.mark.parametrize("words", ADVICE)
