@@ -63,6 +63,8 @@ class Input(Enum):
     PRUNE = auto()
     """That copies are to be removed."""
     GIVE_UP_UNDO = auto()
+    ENGINE = auto()
+    """The engine's folder."""
     RESTORED = auto()
     """That the restore is done."""
     PAGE_SIZE = auto()

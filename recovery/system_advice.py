@@ -1,7 +1,7 @@
 """What to do when the system refuses, by its error number, and what is there in place of a file.
 
-Lives here: `advice_on`, `unlike_a_file`. Must not live here: what was tried, which the caller's
-sentence says.
+Lives here: `advice_on`, `unlike_a_file`, `made_again`. Must not live here: what was tried, which
+the caller's sentence says.
 
 Invariants: advice is one imperative clause. It never tells to make space where space is not what is
 missing, nor to become root where root is refused.
@@ -15,7 +15,7 @@ import stat
 from pathlib import Path
 from typing import Final
 
-from recovery.remedy import Remedy, ways
+from recovery.remedy import Input, Remedy, Run, ways
 
 EMPTY: Final = "is empty (0 bytes)"
 _KINDS: Final = {
@@ -90,6 +90,25 @@ def unlike_a_file(real_path: Path, status: os.stat_result) -> str | None:
     if real_path.is_relative_to("/proc") or real_path.is_relative_to("/sys"):
         return "is made up by the kernel, and no file on a disk"
     return EMPTY
+
+
+def made_again(path: Path, engine_path: Path | None = None) -> tuple[Run, ...]:
+    """Say how a store of which nothing is left is made again, where the data are still there.
+
+    Args:
+        engine_path: Where they are; by default beside the store, as influxd has it.
+    """
+    engine = path.parent / "engine" if engine_path is None else engine_path
+    try:
+        if next((engine / "data").iterdir(), None) is None:
+            return ()
+    except OSError:
+        return ()
+    target = path
+    while os.path.lexists(target):
+        target = target.with_name(f"{target.name}.rebuilt")
+    values = {Input.TARGET: str(target), Input.ENGINE: str(engine)}
+    return (Run("store rebuild", "to make a new one that has all data of that folder", values),)
 
 
 def reason_of(error: OSError) -> str:

@@ -20,12 +20,14 @@ from recovery.errors import (
     AmbiguousError,
     ExitCode,
     RecoveryError,
+    SchemaError,
     StoreBusyError,
     StoreDamagedError,
+    StoreNotFoundError,
     StoreNotLockableError,
 )
 from recovery.model.display import displayed, plural
-from recovery.remedy import ways
+from recovery.remedy import Input, Run, ways
 
 if TYPE_CHECKING:
     from recovery.cli.context import Context
@@ -50,6 +52,7 @@ _OF_DAMAGED: Final = {
 """What can be done with a damaged store, each with its command."""
 _OF_UNREADABLE: Final = {name: words for name, words in _OF_DAMAGED.items() if "salvage" in words}
 """The same of one that nothing else can open."""
+_MADE_AGAIN: Final = "make a new store that has all data of the engine's folder; a backup has more"
 _CHOICES: Final = (
     "a new operator token",
     "a new password",
@@ -107,6 +110,35 @@ def run_guide(
         RecoveryError: There is no store, or the terminal has gone.
         KeyboardInterrupt: The answer was Ctrl-C.
     """
+    try:
+        return _guided(options, context, run)
+    except (StoreNotFoundError, StoreDamagedError, SchemaError) as error:
+        way = _named_in(error, "store rebuild")
+        if way is None or not _is_made_again(error, context):
+            raise  # whose hint has the other ways
+    from recovery.cli.hints import command_line  # noqa: PLC0415 # few need it
+
+    named = {} if options.ledger is None else {Input.LEDGER: options.ledger}
+    line = command_line(way.operation, {**named, **way.values})
+    return _run_shown(shlex.split(line)[1:], context, run)
+
+
+def _named_in(error: RecoveryError, operation: str) -> Run | None:
+    """Find a command among what would help."""
+    named = (way for way in ways(error.hint) if isinstance(way, Run))
+    return next((way for way in named if way.operation == operation), None)
+
+
+def _is_made_again(error: RecoveryError, context: "Context") -> bool:
+    """Ask whether a store of which nothing is left is to be made again."""
+    context.output.prose(f"{error}.")
+    return _chosen((_MADE_AGAIN,), context) == 1
+
+
+def _guided(
+    options: "Options", context: "Context", run: Callable[[Sequence[str]], ExitCode]
+) -> ExitCode:
+    """Do so with a store that is there; raise what is in the way."""
     from recovery.cli.changing import copying  # noqa: PLC0415 # this is also imported without need
     from recovery.cli.store import find_store  # noqa: PLC0415 # as above
     from recovery.metastore.packed import is_packed  # noqa: PLC0415 # as above
@@ -223,7 +255,7 @@ def _named(found: "FoundStore") -> str:
 
 def _unreadable(found: "FoundStore", error: StoreDamagedError) -> _State:
     """Say what can be done with a store that cannot be opened; raise the error for nothing."""
-    if "store salvage" not in {getattr(way, "operation", "") for way in ways(error.hint)}:
+    if _named_in(error, "store salvage") is None:
         raise error
     return _State((_named(found), f"It {error.problem}."), saving=_OF_UNREADABLE)
 

@@ -42,6 +42,7 @@ FIELDS: Final[dict[Input, tuple[str, ...]]] = {
     Input.NAMES: ("names",),
     Input.NAME: ("name",),
     Input.SQLITE: ("sqlite_path",),
+    Input.ENGINE: ("engine_path",),
     Input.LEAVE_OUT: ("leave_out",),
     Input.OVERLAPS: ("allow_overlaps",),
     Input.LIVE: ("live",),
@@ -91,8 +92,9 @@ class AtHand:
                 names = [_name(action) for action in found]
                 return f"leave {' and '.join(names)} out {purpose}".rstrip() if names else None
             case Run(operation, purpose, values):
-                # what was named is what could not be used, where a search is to help
-                named = {} if operation == "store find" else self._named
+                named = dict(self._named)
+                if operation in {"store find", "store rebuild"}:
+                    named.pop(Input.STORE, None)  # which is what could not be used
                 line = command_line(operation, {**named, **values})
                 return f"type {line} {purpose}".rstrip()
             case Together(parts):

@@ -31,6 +31,7 @@ from recovery.discovery.host import Host
 from recovery.errors import AmbiguousError, RecoveryError, StoreAccessError, StoreNotFoundError
 from recovery.model.display import displayed
 from recovery.remedy import Give, Input, Remedy, Run, ways
+from recovery.system_advice import made_again
 
 if TYPE_CHECKING:
     from recovery.discovery.survey import Survey
@@ -188,9 +189,10 @@ def _refusal(candidate: Candidate, *, other: Candidate | None) -> RecoveryError:
     if other is not None:
         hint = ("mount or restore it", Give(Input.STORE, "choose the other one", str(other.path)))
     elif candidate.state is State.EMPTY:
+        again = made_again(candidate.named_path, candidate.files.engine_path)
         hint = (
             "look for a backup, because influxd would make a new store of the empty file",
-            *ways(_hint_about(candidate)),
+            *(again or ways(_hint_about(candidate))),
         )
     else:
         hint = _hint_about(candidate)
@@ -204,7 +206,9 @@ def _hint_about(candidate: Candidate) -> Remedy:
     is_folder = candidate.state is State.NOT_A_FILE
     paths = stores_near(candidate.named_path, is_folder=is_folder)
     if not paths:
-        return ("check the path, and that the disk is mounted", _SEE_ALL)
+        check = "check the path, and that the disk is mounted"
+        again = () if is_folder else made_again(candidate.named_path, candidate.files.engine_path)
+        return (check, "restore a backup", *again, _SEE_ALL) if again else (check, _SEE_ALL)
     near = str(paths[0])
     if len(paths) == 1:
         return Give(Input.STORE, "name the store that is there", near)

@@ -25,6 +25,7 @@ import bolt_store
 from recovery.metastore.packing import packing_of
 from recovery.model.display import quoted
 from recovery.remedy import Remedy
+from recovery.system_advice import made_again
 
 SAMPLE_BYTES: Final = 1 << 20
 SEARCHED_BYTES_MAX: Final = 64 << 20
@@ -95,7 +96,7 @@ def alteration_of(path: Path, descriptor: int, *, is_whole: bool) -> Alteration 
         stores = {likely: None}
     if stores:
         return _moved(path, stores)
-    return _lost(sample, is_all=os.fstat(descriptor).st_size == len(sample))
+    return _lost(path, sample, is_all=os.fstat(descriptor).st_size == len(sample))
 
 
 def has_bolt_pages(descriptor: int) -> bool:
@@ -155,7 +156,7 @@ def _moved(path: Path, stores: dict[int, bolt_store.Meta | None]) -> Alteration:
     )
 
 
-def _lost(sample: bytes, *, is_all: bool) -> Alteration | None:
+def _lost(path: Path, sample: bytes, *, is_all: bool) -> Alteration | None:
     """Recognize what nothing can be got out of."""
     is_replaced = sample.startswith(_META_HEAD) and _REPLACED in sample[:64]
     is_wide = sample[2:].startswith(_META_HEAD.decode().encode("utf-16-le"))
@@ -165,7 +166,10 @@ def _lost(sample: bytes, *, is_all: bool) -> Alteration | None:
             "copy it again as bytes, with docker cp, kubectl cp, scp or binary FTP",
         )
     if is_all and not sample.strip(b"\0"):
-        return Alteration("is not a bolt file: it has nothing but zeros in it", "restore a backup")
+        return Alteration(
+            "is not a bolt file: it has nothing but zeros in it",
+            ("restore a backup", *made_again(path)),
+        )
     return None
 
 

@@ -39,7 +39,7 @@ from recovery.errors import (
 )
 from recovery.model.display import displayed
 from recovery.remedy import Give, Input, Remedy, Run
-from recovery.system_advice import advice_on
+from recovery.system_advice import advice_on, made_again
 
 if TYPE_CHECKING:
     from bolt_store import Finding
@@ -254,7 +254,9 @@ class Failures:
             os.close(descriptor)
         if altered is not None:
             return altered
-        return "is not a bolt file", "name the file influxd.bolt of the server, or a copy of it"
+        rest = made_again(self.path)
+        hint = "name the file influxd.bolt of the server, or a copy of it"
+        return "is not a bolt file", (hint, *(["restore a backup"] if rest else []), *rest)
 
     def _os_failure(self, error: OSError) -> RecoveryError:
         path = self.name

@@ -29,6 +29,7 @@ from recovery.model.schema import (
     schema_state,
 )
 from recovery.remedy import Give, Input, Remedy, Run
+from recovery.system_advice import made_again
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -103,7 +104,11 @@ def _require_influxdb(tx: MetaTx, failures: Failures) -> None:
             path=failures.name,
             problem="is a bolt file without anything in it, as influxd recovery leaves one where "
             "it found no store",
-            hint=(Run("store find", "to look for the store"), Give(Input.STORE, "name it")),
+            hint=(
+                Run("store find", "to look for the store"),
+                Give(Input.STORE, "name it"),
+                *made_again(failures.path),
+            ),
         )
     program = other_program(names)
     whose = "" if program is None else f"; it looks like a file of {program}"
@@ -111,7 +116,11 @@ def _require_influxdb(tx: MetaTx, failures: Failures) -> None:
         path=failures.name,
         problem=f"is a bolt file, but none of its {len(names)} bolt buckets is InfluxDB's{whose}: "
         "leave it alone, because influxd would write into it",
-        hint=(Give(Input.STORE, "name influxd.bolt"), Run("store find", "to look for it")),
+        hint=(
+            Give(Input.STORE, "name influxd.bolt"),
+            Run("store find", "to look for it"),
+            *made_again(failures.path),
+        ),
     )
 
 

@@ -188,6 +188,24 @@ def test_a_name_that_is_not_there_is_asked_for_again_and_one_that_cannot_be_type
         assert terminal.end().code == 130
 
 
+@pytest.mark.parametrize("content", [b"", bytes(8192)], ids=["empty", "zeros"])
+def test_where_nothing_of_a_store_is_left_it_is_made_again_from_the_data(
+    cli: Cli, content: bytes
+) -> None:
+    store = cli.home / "influxd.bolt"
+    store.write_bytes(content)
+    engine = cli.home / "engine"
+    (engine / "data" / "00000000000000aa").mkdir(parents=True)
+    with cli.at_terminal("--bolt-path", store, columns=132) as terminal:
+        terminal.wait_for("Which? ")
+        terminal.type("1\n")
+        terminal.wait_for("New password: ")
+        terminal.type("\x03")
+        text = terminal.end().stdout.replace("\n", "")
+    assert f"$ influx-recovery store rebuild {store}.rebuilt --" in text
+    assert f" --engine-path {engine}A password has" in text
+
+
 def test_without_a_store_there_is_the_short_help_and_the_reason(cli: Cli) -> None:
     with cli.at_terminal("--bolt-path", cli.home / "nothing.bolt") as terminal:
         ended = terminal.end()

@@ -20,11 +20,12 @@ from recovery.cli.recording import open_ledger
 from recovery.cli.secret_input import add_first_secrets, new_password
 from recovery.cli.usage import UsageError, required
 from recovery.cli.words import Parser, shown
+from recovery.discovery.candidate import STORE_NAME
 from recovery.engine.folder import EngineFolder
 from recovery.engine.users import pid_within
 from recovery.errors import ConflictError, ExitCode, RefusedError, StoreBusyError
 from recovery.lock_holder import describe_process
-from recovery.model.display import displayed
+from recovery.model.display import displayed, quoted
 from recovery.model.ids import Id, parse_id, why_no_id
 from recovery.model.password import STAND_IN
 from recovery.model.schema import LEVEL_MAX, LEVEL_MIN, versions_of_level
@@ -446,7 +447,8 @@ def _show(
             )
         )
         return
-    say = output.message if isinstance(destination, StdoutDestination) else output.prose
+    is_aside = isinstance(destination, StdoutDestination)
+    say = output.message if is_aside else output.prose
     if options.dry_run:
         say("Dry run: nothing was written. Leave out --dry-run to do it.")
         return
@@ -454,7 +456,13 @@ def _show(
     say(f"Done: {shown} was made and verified.")
     for line in token_place(destination):
         say(line)
+    place = Path(options.engine_path or "").absolute().with_name(STORE_NAME)
+    if place != target:
+        say("Next: keep the lost store elsewhere, if it is there, and put this one in its place:")
+        move = f"  mv {quoted(str(target))} {quoted(str(place))}"
+        output.message_lines([move]) if is_aside else output.line(move)
     say(
-        "Next: see that influxd may write it (ls -l), start influxd, and rename what you recognise."
+        f"{'Next: ' if place == target else 'Then '}see that influxd may write it (ls -l), start "
+        "influxd, and rename what you recognise."
     )
     say(f"When done with the token: influx auth delete --id {plan.subject_id}")

@@ -13,6 +13,7 @@ import msgspec
 
 from recovery.cli.context import Context
 from recovery.cli.documents import StorePathDocument, shaped
+from recovery.cli.hints import command_line
 from recovery.cli.options import Command, Options
 from recovery.cli.store import find_store, store_path_of
 from recovery.cli.usage import UsageError, required
@@ -29,6 +30,7 @@ from recovery.services.stores.salvage import (
     compact,
     salvage,
 )
+from recovery.system_advice import made_again
 
 PAGE_SIZES = tuple(1 << exponent for exponent in range(9, 25))
 """512 bytes to 16 MiB, as the engine allows them."""
@@ -257,7 +259,7 @@ def _salvage(options: _Salvage, context: Context) -> ExitCode:
         output.error(
             "no file was made, because nothing that belongs together was found; nothing was "
             "changed, nothing was created",
-            "restore a backup, or look for one that store find names",
+            _without_it(found.named_path),
         )
         return ExitCode.DAMAGED
     return ExitCode.DONE if facts.is_complete else ExitCode.FINDINGS
@@ -411,6 +413,15 @@ def _what_next(facts: SalvageFacts, prospect: Prospect) -> Iterator[tuple[str, t
                 "auth create-operator --username NAME --org ORG",
             ),
         )
+
+
+def _without_it(path: Path) -> str:
+    """Say what is left to do without anything of the store."""
+    ways = (
+        f", or type {command_line(way.operation, way.values)} {way.purpose}"
+        for way in made_again(path)
+    )
+    return f"restore a backup, or look for one that store find names{''.join(ways)}"
 
 
 def _show_place(

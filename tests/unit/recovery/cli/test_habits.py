@@ -179,7 +179,8 @@ def test_a_new_name_with_another_change_is_answered_with_both_commands(line: str
         str(refused.value.hint).removeprefix("type influx-recovery ").split(" and then ")
     )
     changed = vars(understand(update.split())[0])
-    assert (changed["description"] or changed["retention"]) and "new" not in changed.values()
+    assert changed["description"] or changed["retention"]
+    assert "new" not in changed.values()
     renamed = vars(understand(rename.split()[1:])[0])
     assert renamed["new_name"] == "new"
     shared = {"org", "name", "bolt_path", "yes"} & renamed.keys()

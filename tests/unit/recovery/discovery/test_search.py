@@ -469,7 +469,24 @@ def test_an_empty_file_is_refused_in_its_own_words(system: FakeSystem, way: str)
         discover(system.host(**environment), bolt_path=str(store) if way == "flag" else None)
     assert caught.value.exit_code is ExitCode.NOT_FOUND
     assert "backup" in hint_of(caught.value)
+    assert "rebuild" not in hint_of(caught.value)
     assert store.stat().st_size == 0
+
+
+@pytest.mark.parametrize("content", [b"", None], ids=["empty", "gone"])
+def test_a_lost_store_is_made_again_from_the_data_beside_it(
+    system: FakeSystem, content: bytes | None
+) -> None:
+    system.write("/srv/engine/data/00000000000000aa/autogen/1/1.tsm", "x")
+    store = system.at("/srv/influxd.bolt")
+    if content is not None:
+        store.write_bytes(content)
+    with pytest.raises(StoreNotFoundError) as caught:
+        discover(system.host(), bolt_path=str(store))
+    new = store if content is None else f"{store}.rebuilt"
+    again = f"store rebuild {new} --engine-path {store.parent / 'engine'} to make"
+    assert "backup, " in hint_of(caught.value)
+    assert f"type influx-recovery {again}" in hint_of(caught.value)
 
 
 @pytest.mark.parametrize("way", ["flag", "variable", "configuration"])

@@ -264,6 +264,19 @@ def test_what_is_no_bolt_file_is_named_for_what_it_is(
         assert hint in hint_of(error)
 
 
+@pytest.mark.parametrize("content", [bytes(65536), b"hello", b"x"])
+def test_beside_an_engine_what_is_no_store_leads_to_a_new_one(
+    tmp_path: Path, content: bytes
+) -> None:
+    path = tmp_path / "influxd.bolt"
+    path.write_bytes(content)
+    (tmp_path / "engine" / "data").mkdir(parents=True)
+    assert "rebuild" not in hint_of(refused(path))
+    (tmp_path / "engine" / "data" / "00000000000000aa").mkdir()
+    again = f"store rebuild {path}.rebuilt --engine-path {tmp_path / 'engine'} to make"
+    assert f"restore a backup, or type influx-recovery {again}" in hint_of(refused(path))
+
+
 @pytest.mark.damages
 def test_a_store_without_metas_is_sent_to_salvage_and_not_to_the_server(
     level21_bolt: Path,
@@ -323,6 +336,8 @@ def test_a_file_of_another_program_is_named_and_left_alone(
         assert words in str(caught.value)
         assert "store find" in hint_of(caught.value)
         assert "start influxd" not in hint_of(caught.value)
+        assert ("store rebuild" in hint_of(caught.value)) == needs_schema
+        (tmp_path / "engine" / "data" / "00000000000000aa").mkdir(parents=True, exist_ok=True)
 
 
 def test_a_store_whose_pages_were_emptied_is_sent_to_compact(tmp_path: Path) -> None:
