@@ -41,6 +41,8 @@ def test_a_dry_run_asks_nothing_and_writes_nothing(cli: Cli) -> None:
     done = cli.run(*WORDS, "--dry-run")
     assert (done.code, done.stderr) == (0, "")
     assert "2 shards" in done.stdout
+    assert "Older servers refuse it: --level 20 makes one" in done.stdout
+    assert "refuse it" not in cli.run(*WORDS, "--dry-run", "--level", "20").stdout
     assert sorted(cli.home.rglob("*")) == before
 
 

@@ -244,6 +244,8 @@ class _Audience:
         target = displayed(str(proposal.target_path))
         level = proposal.store.level
         self._say(f"New store: {target}, at schema level {level}, {versions_of_level(level)}")
+        if level == LEVEL_MAX:  # nothing on disk tells which server was here
+            self._say("Older servers refuse it: --level 20 makes one for InfluxDB 2.3 and later.")
         self._say("")
         for note in self._base.notes:
             self._say(f"Salvaged: {displayed(note)}")
