@@ -103,9 +103,9 @@ def served(machine: EmptyMachine) -> Iterator[EmptyMachine]:
         try:
             until = time.monotonic() + PATIENCE_S
             key = machine.data / "key"
-            # Room is made in the file of the key before the key is in it.
+            # Room is made in the file of the key, with line ends, before the key is in it.
             while not ((machine.data / "socket").exists() and key.exists()
-                       and key.read_text().endswith("\n")):  # fmt: skip
+                       and key.read_text().strip()):  # fmt: skip
                 assert process.poll() is None, process.stderr and process.stderr.read()
                 assert time.monotonic() < until
                 time.sleep(0.02)
