@@ -45,6 +45,7 @@ from bolt_store.limits import (
     ELEMENT_COUNT_MAX,
     KEY_SIZE_BYTES_MAX,
     RUN_SIZE_BYTES_MAX,
+    TXID_MAX,
     VALUE_SIZE_BYTES_MAX,
 )
 
@@ -133,7 +134,7 @@ class BulkWriter:
         Both metas name the same tree, under the ids `txid` and the one before it.
 
         Args:
-            txid: Of the newer meta, at least 1.
+            txid: Of the newer meta, at least 1; begun anew where none would be left after it.
 
         Returns:
             The newer meta. The file is exactly as long as its pages.
@@ -149,6 +150,7 @@ class BulkWriter:
         )
         self._flush()
         invariant(txid > 0, "the older meta has an id, too")
+        txid = txid if txid < TXID_MAX else 1
         newer, older = (
             Meta(
                 page_size_bytes=self._page_size,

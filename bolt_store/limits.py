@@ -32,8 +32,8 @@ ELEMENT_COUNT_MAX: Final = 65534
 FILE_SIZE_BYTES_MAX: Final = 1 << 44
 """The largest file of ext4."""
 
-TXID_MAX: Final = (1 << 64) - 1
-"""A transaction id has 64 bits."""
+TXID_MAX: Final = (1 << 64) - 3
+"""The highest transaction id that is written: at the two of 64 bits above it bbolt panics."""
 
 TREE_DEPTH_MAX: Final = 64
 """Each level at least doubles the pages and a file has under 2**48: deeper is a cycle."""

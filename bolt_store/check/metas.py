@@ -58,7 +58,7 @@ def _check_slot(pager: Pager, slot: MetaSlot) -> Iterator[Finding]:
             pgid=slot.slot,
             problem="has the checksum 0, which bbolt from v1.3.7 on refuses",
         )
-    if slot is pager.active and slot.meta is not None and slot.meta.txid >= TXID_MAX - 1:
+    if slot is pager.active and slot.meta is not None and slot.meta.txid > TXID_MAX:
         problem = f"holds txid {slot.meta.txid}, from which bbolt cannot count on: it panics"
         yield Finding(
             code="meta.last_txid", severity=Severity.FATAL, pgid=slot.slot, problem=problem

@@ -34,8 +34,6 @@ from bolt_store.salvaging.scan import BLANK_SECTOR, Progress, Scan, infer_page_s
 from bolt_store.salvaging.stale import find_differences, find_loose_leaves
 from bolt_store.salvaging.survey import ATTACHED, IN_TREE, Flaw, Lost, Survey
 
-TXID_MAX: Final = (1 << 64) - 1
-
 _ORIGINS: Final[dict[int, Literal["snapshot", "orphan"]]] = {
     IN_TREE: "snapshot",
     ATTACHED: "orphan",
@@ -139,7 +137,7 @@ def _finish(writer: BulkWriter, chosen: Candidate, metas: tuple[MetaSlotFacts, .
             meta_flags=named_by.meta.flags,
         )
     txid = max((known.meta.txid for known in metas), default=0) + 1
-    return writer.finish(txid=min(txid, TXID_MAX))
+    return writer.finish(txid=txid)
 
 
 def _verify(file: BlockFile, meta: Meta, writer: BulkWriter) -> None:

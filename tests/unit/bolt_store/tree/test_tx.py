@@ -2,12 +2,14 @@
 
 import errno
 import tracemalloc
+from contextlib import suppress
 from pathlib import Path
 from typing import Literal
 
 import pytest
 
 import bolt_store
+from bolt_store.check.finding import Severity
 from bolt_store.db import new_pages
 from bolt_store.errors import (
     CommitError,
@@ -17,6 +19,7 @@ from bolt_store.errors import (
     StateError,
     TxClosedError,
 )
+from bolt_store.limits import TXID_MAX
 from bolt_store.tree.tx import next_txid
 from tests.support.bolt_files import key, memory_db, reopened, sample, value
 from tests.support.memory_file import MemoryFile
@@ -210,13 +213,13 @@ def test_freed_pages_are_used_again() -> None:
 
 @pytest.mark.parametrize(
     ("txid", "slot", "expected"),
-    [(1, 0, 2), (2, 1, 3), (3, 1, 5), (2, 0, 4), ((1 << 64) - 2, 1, (1 << 64) - 1)],
+    [(1, 0, 2), (2, 1, 3), (3, 1, 5), (2, 0, 4), ((1 << 64) - 4, 1, (1 << 64) - 3)],
 )
 def test_the_next_txid_has_the_parity_of_its_slot(txid: int, slot: int, expected: int) -> None:
     assert next_txid(txid, slot) == expected
 
 
-@pytest.mark.parametrize(("txid", "slot"), [((1 << 64) - 1, 0), ((1 << 64) - 2, 0)])
+@pytest.mark.parametrize(("txid", "slot"), [((1 << 64) - 3, 0), ((1 << 64) - 4, 0)])
 def test_txids_that_have_run_out_are_an_error(txid: int, slot: int) -> None:
     with pytest.raises(LimitError):
         next_txid(txid, slot)
@@ -232,6 +235,24 @@ def test_a_file_at_the_last_txid_is_read_and_not_written() -> None:
             tx.create_bucket(b"new")
         assert file.content() == before
         assert sorted(dump_file(db)) == [b"nest", b"small", b"tree", b"wide"]
+
+
+@pytest.mark.parametrize("before_last", [1, 2])
+def test_the_last_txid_that_is_written_is_none_at_which_bbolt_panics(
+    tmp_path: Path, before_last: int
+) -> None:
+    patient = sample()
+    patient.set_meta(patient.newest, txid=TXID_MAX - before_last)
+    file = MemoryFile(bytes(patient.content))
+    with bolt_store.open_file(file, write=True) as db:
+        for _ in range(2):
+            with suppress(LimitError), db.update() as tx:
+                tx.bucket(b"small").put(b"k", str(tx.txid).encode())
+            assert not [one for one in db.check() if one.severity >= Severity.FATAL]
+        with db.view() as tx:
+            bolt_store.compact(tx, tmp_path / "new.bolt")
+    with bolt_store.open(tmp_path / "new.bolt", write=True) as db, db.update() as tx:
+        tx.create_bucket(b"new")
 
 
 def test_a_reading_transaction_has_the_txid_of_what_it_reads() -> None:
