@@ -112,6 +112,9 @@ _SCHEMA: Final = (
     f"PRAGMA user_version = {_SCHEMA_VERSION}",
 )
 
+_HEADER_BYTES: Final = 20
+_HAS_LOG: Final = b"\2\2"
+"""What the first bytes of a file end in that has a log (SQLite documentation, "File Format")."""
 _ODD_SHOWN_MAX: Final = 5
 _NUMBER_LENGTH_MAX: Final = 20  # of 64 bits
 
@@ -302,10 +305,16 @@ class Ledger(msgspec.Struct, frozen=True, kw_only=True):
     def _reading_mode(self) -> str:
         """Let SQLite put right what a killed process left beside it; else nothing is written.
 
-        It refuses to read before that, and cannot do it in a file opened for reading only.
+        It refuses to read before that, and cannot do it in a file opened for reading only. A copy
+        made without the log beside it is read as it is: SQLite would make an empty log for it.
         """
         beside = (self.path.with_name(f"{self.path.name}{end}") for end in ("-journal", "-wal"))
-        return "rw" if any(one.exists() for one in beside) else "ro"
+        if any(one.exists() for one in beside):
+            return "rw"
+        with contextlib.suppress(OSError), self.path.open("rb") as file:
+            if file.read(_HEADER_BYTES).endswith(_HAS_LOG):
+                return "ro&immutable=1"
+        return "ro"
 
     def _first_row(
         self, intent: IntentFacts, *, phase: Phase, outcome: str, txid_before: int | None

@@ -743,6 +743,19 @@ def test_whoever_is_killed_with_a_ledger_open_leaves_each_row_that_was_answered(
     ledger.path.parent.chmod(0o700)
 
 
+def test_a_copy_without_the_log_beside_it_is_read_and_nothing_is_made(
+    ledger: Ledger, tmp_path: Path
+) -> None:
+    copy = tmp_path / "copy" / "ledger.sqlite"
+    copy.parent.mkdir()
+    ledger.intend(intent())
+    with ledger.open_throughout() as kept:
+        kept.intend(intent())
+        shutil.copyfile(ledger.path, copy)
+    assert len(Ledger(path=copy, actor=ACTOR, clock=SteppingClock()).entries()) >= 1
+    assert names_in(copy.parent) == ["ledger.sqlite"]
+
+
 def test_others_read_and_add_rows_while_a_ledger_is_kept_open(ledger: Ledger) -> None:
     with ledger.open_throughout() as kept:
         kept.conclude(kept.intend(intent()), "done")
