@@ -232,6 +232,14 @@ _ENTRY = bytes.fromhex("0001016d00007411b705")
 """Of a log of an index: series 1 of the measurement m."""
 
 
+def _write_index_part(shard: Path, part: str, log: bytes | None) -> None:
+    folder = shard / "index" / part
+    folder.mkdir(parents=True)
+    (folder / "MANIFEST").write_bytes(b'{"files":["L0-00000001.tsl"],"version":1}')
+    if log is not None:
+        (folder / "L0-00000001.tsl").write_bytes(log)
+
+
 @pytest.mark.parametrize(
     ("log", "is_whole"),
     [
@@ -250,12 +258,7 @@ def test_an_index_that_has_lost_series_is_in_the_way(
     """A real server answers without the points of these series."""
     folder = write_shard(tmp_path, BUCKET, 7, keys=KEYS)
     for part in "01234567":
-        (folder / "index" / part).mkdir(parents=True)
-        (folder / "index" / part / "MANIFEST").write_bytes(
-            b'{"files":["L0-00000001.tsl"],"version":1}'
-        )
-        if log is not None:
-            (folder / "index" / part / "L0-00000001.tsl").write_bytes(log)
+        _write_index_part(folder, part, log)
     relative = str((folder / "index").relative_to(tmp_path))
     assert _shards(tmp_path)[7].blocking == (() if is_whole else (relative,))
     shutil.rmtree(folder / "index" / "5")
@@ -278,11 +281,7 @@ def test_an_index_that_influxd_cannot_read_is_told(
     """With a real server a shard with such an index is not opened; without it, it is."""
     folder = write_shard(tmp_path, BUCKET, 7, keys=KEYS)
     for part in "01234567":
-        (folder / "index" / part).mkdir(parents=True)
-        (folder / "index" / part / "MANIFEST").write_bytes(
-            b'{"files":["L0-00000001.tsl"],"version":1}'
-        )
-        (folder / "index" / part / "L0-00000001.tsl").write_bytes(_ENTRY[: 99 * (part == "0")])
+        _write_index_part(folder, part, _ENTRY if part == "0" else b"")
     for file in (folder / "index" / "3").iterdir():
         file.unlink()
     if manifest is not None:
@@ -298,11 +297,7 @@ def test_an_index_that_influxd_cannot_read_is_told(
 def test_a_log_of_any_size_and_pipes_in_the_place_of_files_keep_nobody(tmp_path: Path) -> None:
     folder = write_shard(tmp_path, BUCKET, 7, keys=KEYS)
     for part in "01234567":
-        (folder / "index" / part).mkdir(parents=True)
-        (folder / "index" / part / "MANIFEST").write_bytes(
-            b'{"files":["L0-00000001.tsl"],"version":1}'
-        )
-        (folder / "index" / part / "L0-00000001.tsl").write_bytes(_ENTRY)
+        _write_index_part(folder, part, _ENTRY)
     os.truncate(folder / "index" / "3" / "L0-00000001.tsl", 1 << 42)
     relative = str((folder / "index").relative_to(tmp_path))
     assert _shards(tmp_path)[7].blocking == (relative,)
