@@ -34,9 +34,6 @@ class ExitCode(IntEnum):
 
         Args:
             meaning: What it means; left out only where a member is looked up by its code.
-
-        Returns:
-            An integer that knows what it means.
         """
         member = int.__new__(cls, code)
         member._value_ = code

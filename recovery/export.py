@@ -131,9 +131,6 @@ def write_export(target: Path, rows: Mapping[str, Iterable[Row]]) -> Mapping[str
         rows: Rows for each of `TABLES`, by its name, with a value for each of its columns. A row
             whose key is there already is left out.
 
-    Returns:
-        Number of rows by table.
-
     Raises:
         ConflictError: Something is at the target.
         StoreAccessError: This user may not make files there.

@@ -212,9 +212,6 @@ class Ledger(msgspec.Struct, frozen=True, kw_only=True):
         """Find out whether a row can be added, before anybody is asked to confirm anything.
 
         Makes the file if there is none, and adds a row that is taken back at once.
-
-        Raises:
-            LedgerError: No row can be added.
         """
         row = self._first_row(intent, phase="intent", outcome="pending", txid_before=None)
         with self._writing(changed=False) as connection:
@@ -239,7 +236,6 @@ class Ledger(msgspec.Struct, frozen=True, kw_only=True):
         """Record how an operation ended.
 
         Args:
-            intent_id: What `intend` returned.
             outcome: "done", "unchanged", "unknown" or "undelivered".
             txid_after: Newest transaction of the store, if known.
 
@@ -266,11 +262,7 @@ class Ledger(msgspec.Struct, frozen=True, kw_only=True):
             _insert(connection, row | end)
 
     def note(self, intent: IntentFacts) -> int:
-        """Record something that changes nothing, such as a list that shows tokens; give its number.
-
-        Raises:
-            LedgerError: It cannot be recorded.
-        """
+        """Record what changes nothing, such as a list that shows tokens; give its number."""
         row = self._first_row(intent, phase="note", outcome="shown", txid_before=None)
         with self._writing(changed=False) as connection:
             return _insert(connection, row)

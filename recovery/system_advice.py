@@ -78,9 +78,6 @@ def advice_on(code: int | None, *, otherwise: Remedy | None = None) -> Remedy:
 def unlike_a_file(real_path: Path, status: os.stat_result) -> str | None:
     """Say what is at a path that is no file with content; None for one that is.
 
-    Args:
-        real_path: It, all links followed.
-
     Returns:
         A clause that follows its name.
     """

@@ -37,9 +37,6 @@ def require_a_way_to_confirm(*, is_confirmed: bool, lacks: Iterable[Lack] = ()) 
     Args:
         is_confirmed: Whether no question will be asked.
         lacks: What else a person would be needed for.
-
-    Raises:
-        RefusedError: There is no terminal.
     """
     needed = [one.value for one in lacks]
     if not is_confirmed:

@@ -63,9 +63,6 @@ def run_planner(
             all that needs no answer is found out before.
         lacks: What was not said and a person is needed for, besides the yes.
         added_bytes: About how much the change adds to the store, where that may be much.
-
-    Raises:
-        RecoveryError: It was refused or it failed; the error says whether anything was changed.
     """
     found = find_store(options, context)
     if found.is_backup:

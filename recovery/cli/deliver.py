@@ -195,9 +195,6 @@ class FileDestination:
     def open(self, room_bytes: int) -> tuple[str, ...]:
         """Make the file, with room for what comes; what can fail later fails here.
 
-        Args:
-            room_bytes: How much that is.
-
         Returns:
             A warning when its folder cannot be synced, so that a power cut may lose the name.
 
@@ -315,12 +312,8 @@ def environment_of_child(
     """Make the environment of the one command that a store is served for.
 
     Args:
-        environ: Ours.
         configs_path: A place for the configurations of the influx CLI, with nothing in it, so that
             those of this user are not used.
-
-    Returns:
-        All variables, with the key among them.
     """
     return {
         **environ,

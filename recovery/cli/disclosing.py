@@ -25,12 +25,6 @@ def disclose(
         operation: The command, with the option that asks for secrets.
         options: Their `--ledger` and `--reason`.
         record_ids: Whose secrets, where it is not those of all.
-
-    Returns:
-        The right to show them.
-
-    Raises:
-        LedgerError: It cannot be written down.
     """
     from recovery.cli.recording import open_ledger  # noqa: PLC0415 # only this needs the ledger
 

@@ -378,11 +378,7 @@ def _option_meant(name: str, options: Collection[str]) -> str | None:
 
 
 def advice_on_option(name: str, command: str, options: Collection[str]) -> str | None:
-    """Say what does the work of an option that a command does not have; None for none.
-
-    Args:
-        options: Those that it has.
-    """
+    """Say what does the work of an option that a command does not have; None for none."""
     of_changes = _ADVICE_ON_CHANGES if "--yes" in options else {}
     meant = _option_meant(name, options)
     return (

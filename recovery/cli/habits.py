@@ -376,9 +376,6 @@ def with_our_options(argv: Sequence[str], words: str, command: Parser) -> list[s
     Args:
         argv: What was typed, after `in_our_words`.
 
-    Returns:
-        The same line with the options that the command has.
-
     Raises:
         UsageError: An option is for a running server, for another command, says the same twice,
             or has an ID that is none.

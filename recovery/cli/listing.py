@@ -65,9 +65,6 @@ def run_listing(
 
     Returns:
         `FINDINGS` when a record could not be listed, else `DONE`.
-
-    Raises:
-        RecoveryError: There is no store, none of its records is meant, or it is damaged.
     """
     wanted = row_filter(options, listed.sorts, name=name, status=status)
     found = find_store(options, context)
@@ -104,7 +101,6 @@ def row_filter(
     """Say what is wanted of a listing.
 
     Args:
-        options: As it was typed.
         sorts: What its rows can be sorted by: the word for it, and the field.
         name: Only those with this name; None for all.
         status: Only those with this status; None for all.

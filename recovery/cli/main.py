@@ -87,11 +87,7 @@ def main(argv: Sequence[str], *, environ: Mapping[str, str], stdout: TextIO, std
     """Run the program.
 
     Args:
-        argv: Arguments after the program's name.
         stderr: Where everything else goes.
-
-    Returns:
-        The exit code, one of `ExitCode`.
     """
     output = Output(stdout=stdout, stderr=stderr, environ=environ)
     output.is_drop_in = _is_drop_in(argv) and not stdout.isatty()

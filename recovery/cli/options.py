@@ -102,11 +102,7 @@ class Command(msgspec.Struct, Generic[OptionsT], frozen=True):
             _add_change(parser)
 
     def run_with(self, found: Mapping[str, object], context: Context) -> ExitCode:
-        """Run it with what was typed.
-
-        Raises:
-            RecoveryError: It was refused or it failed; the error says whether anything was changed.
-        """
+        """Run it with what was typed."""
         return self.run(msgspec.convert(found, self.options), context)
 
 

@@ -154,7 +154,6 @@ def not_yet(stops: str, options: Options) -> Iterator[str]:
 
     Args:
         stops: Why, as a sentence without a full stop.
-        options: Which store this command was told to use.
     """
     mend = "store repair" if "store repair" in stops else "store check"
     yield f"Do not start influxd yet: {displayed(stops)}."

@@ -112,7 +112,6 @@ class Output:
 
         Args:
             rows: Its cells, escaped. They are not held where there are very many.
-            has_headings: Whether the line above them is written.
             what: What is being done while the rows come; "" where that takes no time.
         """
         width = self._width(self._stdout)

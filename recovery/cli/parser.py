@@ -76,9 +76,6 @@ def understand(argv: Sequence[str]) -> tuple[argparse.Namespace, Parser]:
     typed is described at first. Whatever that does not understand is given to the whole parser,
     which knows all that could have been meant.
 
-    Returns:
-        The values of all options, and the parser that found them.
-
     Raises:
         UsageError: It cannot be understood; the hint names what was probably meant.
     """
@@ -166,9 +163,6 @@ def build_parser(*, only: str | None = None) -> Parser:
     Args:
         only: The words of the one command to describe with its options; or those of a noun, whose
             commands are only listed; or "", to list the nouns. All is described by default.
-
-    Returns:
-        A parser that has done nothing yet.
     """
     parser = Parser(prog=PROGRAM, description=_DESCRIPTION, parents=[common_options()])
     parser.example = f"{PROGRAM} auth list"

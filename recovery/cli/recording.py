@@ -21,7 +21,6 @@ def open_ledger(
     """Choose the ledger. Nothing is made before something is recorded.
 
     Args:
-        store_path: The store that it is about, if it is about one.
         is_reading: Whether nothing will be recorded.
 
     Raises:
@@ -47,8 +46,6 @@ def ledger_path(
     be written: in a container without a home, or on a system that is mounted for reading.
 
     Args:
-        options: Its `--ledger`, if given.
-        store_path: The store that it is about, if it is about one.
         is_reading: Whether nothing will be recorded.
     """
     if options.ledger is not None:

@@ -202,11 +202,7 @@ def add_password_file(
 
 
 def add_first_secrets(command: Parser, *, or_none: bool) -> None:
-    """Add where the password of a first user comes from, and where its operator token goes.
-
-    Args:
-        or_none: Whether there may be none.
-    """
+    """Add where the password of a first user comes from, and where its operator token goes."""
     source = command.add_mutually_exclusive_group()
     add_password_file(source)
     if or_none:
@@ -265,9 +261,6 @@ def new_password(
         text: The password itself, if that was typed.
         path: The file that has it, if one was named.
         is_planned: Whether a plan will say what is odd about it.
-
-    Raises:
-        RefusedError: It cannot be read.
     """
     told = None if is_planned else output
     if text is not None:

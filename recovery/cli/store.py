@@ -30,11 +30,7 @@ _NAMING: Final = ("INFLUXD_BOLT_PATH", "INFLUXD_CONFIG_PATH")
 
 
 def find_store(options: Options, context: Context) -> FoundStore:
-    """Decide which store to work on, and warn of what was odd about the search; open nothing.
-
-    Raises:
-        RecoveryError: There is none, or more than one.
-    """
+    """Decide which store to work on, and warn of what was odd about the search; open nothing."""
     for name in _NAMING if options.bolt_path is None else ():
         if context.environ.get(name) == "":
             context.output.message(f"note: {name} is empty, which counts as not set")
@@ -47,14 +43,7 @@ def find_store(options: Options, context: Context) -> FoundStore:
 def read_session(
     found: FoundStore, options: Reading, output: Output, *, needs_schema: bool = True
 ) -> Session:
-    """Open the store that was found for reading, or a snapshot of it, as `Session.open` does.
-
-    Args:
-        needs_schema: As in `Session.open`.
-
-    Raises:
-        RecoveryError: It cannot be opened; the error says what it is instead.
-    """
+    """Open the store that was found for reading, or a snapshot of it, as `Session.open` does."""
     with output.waiting("opening the store"):
         session = Session.open(found.path, needs_schema=needs_schema, is_live=options.live)
     facts = session.facts()

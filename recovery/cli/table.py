@@ -54,7 +54,6 @@ def table(
             `LAID_OUT_ROWS`, those rows decide about the columns, and the others are not held: a
             wider cell among them is wrapped at a terminal, and elsewhere moves what is behind it.
         width_max: Columns of the terminal, or None for a file or a pipe, where nothing is wrapped.
-        has_headings: Whether they are written too.
 
     Yields:
         Lines without a line feed. A terminal too narrow for the table gets one block a row.
@@ -118,13 +117,9 @@ def wrap(text: str, width: int, *, breaks_words: bool = True) -> list[str]:
     """Break text into lines, at blanks where there are any.
 
     Args:
-        text: Text without line feeds.
         width: Columns that a line may take, at least 2.
         breaks_words: Whether a word longer than that is broken. In prose it is not, because it may
             be a path that somebody wants to copy.
-
-    Returns:
-        At least one line.
     """
     lines: list[str] = []
     line = ""

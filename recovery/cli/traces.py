@@ -78,9 +78,6 @@ def run_undeletion(
     Args:
         make_planner: Makes the command, of what was found and which operation of the ledger deleted
             what, by ID; None to list.
-
-    Raises:
-        RecoveryError: It was refused or it failed; the error says whether anything was changed.
     """
     found = find_store(options, context)
     with Session.open(found.path, is_live=options.live) as session:

@@ -32,7 +32,6 @@ class Waiting:
         """Get ready.
 
         Args:
-            stream: stderr.
             is_shown: Whether a person looks at it.
             width: Tells how long a line may be.
         """

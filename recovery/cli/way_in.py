@@ -28,11 +28,7 @@ _OPERATIONS: Final = {
 
 
 def first_steps(named: Named) -> Iterator[str]:
-    """Say what can be done with a store that nobody has set up, a command and what it is for each.
-
-    Args:
-        named: As in `and_then`.
-    """
+    """Say what can be done with a store that nobody has set up: a command each, and its use."""
     yield f"{command_line('setup', {**named, Input.USER: None})}, to set it up"
     yield f"{command_line('store find', {})}, to look for another one, if users should be in it"
 

@@ -81,7 +81,6 @@ class Access:
         """Get ready.
 
         Args:
-            sessions: Who has signed in.
             console_key: The key of this run; None for none.
             as_user: Name of the user that the key stands for; None for the most likely one.
         """
@@ -94,14 +93,7 @@ class Access:
         self._known_lists: dict[tuple[bytes, bool], Rights] = {}
 
     def caller_of(self, tx: MetaTx, request: Request) -> Caller:
-        """Find out who asks.
-
-        Returns:
-            Who asks, with all rights.
-
-        Raises:
-            ApiError: 401 or 403.
-        """
+        """Find out who asks; else `ApiError` 401 or 403."""
         token = token_of(request)
         caller = self._of_session(tx, request) if token is None else self._of_token(tx, token)
         if caller.user_id is not None and not self._is_console(caller):

@@ -64,7 +64,6 @@ class Application:
         """Get ready.
 
         Args:
-            desk: Everything that answers are made with.
             load_page: Makes what a browser is shown; called when one asks.
         """
         self._load_page = load_page

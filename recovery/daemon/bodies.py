@@ -123,7 +123,6 @@ class Body:
         """Read a list of objects; an empty one when it is absent or null.
 
         Args:
-            name: The field.
             read: Takes what it needs from one object. It is shown those as well that a later list
                 of that name leaves no room for, because of their faults.
         """

@@ -108,7 +108,6 @@ class Call:
         """Get ready; nothing is read yet.
 
         Args:
-            desk: Everything that answers are made with.
             parts: What stands in the path in the places of names in braces.
             find_caller: Finds out who asks, where that is not what the API does.
         """
@@ -158,9 +157,6 @@ class Call:
 
         Args:
             prefix: Words in front of the error.
-
-        Raises:
-            ApiError: It is none.
         """
         return to_id(self.parts[name], prefix=prefix)
 
@@ -171,9 +167,6 @@ class Call:
             read: Takes what it needs from the object.
             code: The error code of a body that cannot be read.
             prefix: Words in front of the error.
-
-        Raises:
-            ApiError: The body could not be read.
         """
         try:
             return read_body(self.request.body, read)
@@ -187,19 +180,12 @@ class Call:
 
         Args:
             why: What the ledger is told besides who asks.
-
-        Raises:
-            ApiError: It was refused or it failed.
         """
         self._end_view()
         return self.desk.changes.make(planner, self._author(why))
 
     def undo(self, number: int) -> Made:
-        """Take a change of this run back. As `change`.
-
-        Raises:
-            ApiError: It cannot be taken back, or that failed.
-        """
+        """Take a change of this run back. As `change`."""
         self._end_view()
         return self.desk.changes.undo(number, self._author())
 

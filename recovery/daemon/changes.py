@@ -100,9 +100,6 @@ class Changes:
 
         Returns:
             What was done; it is on the disk.
-
-        Raises:
-            ApiError: It was refused or it failed; the message says whether anything was changed.
         """
         if not self._session.store.is_writable:
             raise ApiError("unavailable", READ_ONLY)
@@ -247,11 +244,7 @@ class _SessionRow:
         self.intent_id: int | None = None
 
     def begin(self, backup_path: Path | None) -> None:
-        """Write it, before the first change.
-
-        Raises:
-            LedgerError: It cannot be written.
-        """
+        """Write it, before the first change."""
         if self.intent_id is not None:
             return
         facts = self._session.facts()

@@ -96,7 +96,6 @@ class Journal:
     """The changes of a run; the oldest go when there is no room for more."""
 
     def __init__(self) -> None:
-        """Begin empty."""
         self._entries: deque[JournalEntry] = deque()
         self._size_bytes = 0
 
@@ -159,9 +158,6 @@ class TakeBack(msgspec.Struct, frozen=True, kw_only=True):
 
     def plan(self, store: MetaTx) -> Plan:
         """Plan to write what was there before it.
-
-        Returns:
-            Every key that it touched, as it was.
 
         Raises:
             RefusedError: A later change touched the same, or hangs on it; the error says which.

@@ -32,14 +32,11 @@ CROSS_ORIGIN: Final = "cross-origin requests are not served"
 
 
 def require_own_host(request: Request, *, port: int | None) -> None:
-    """Refuse a request that names another host.
+    """Refuse a request that names another host, by `ApiError` 403.
 
     Args:
         port: The port that it came to; None on a Unix socket, to which any port may lead
             (`ssh -L 8086:/run/…`), so that there a name can be made to lead to it, too.
-
-    Raises:
-        ApiError: 403.
     """
     for name in ("host", "x-forwarded-host"):
         host = request.headers.get(name)
@@ -51,13 +48,10 @@ def require_own_host(request: Request, *, port: int | None) -> None:
 
 
 def require_own_origin(request: Request, *, has_token: bool) -> None:
-    """Refuse a request of a page of another origin.
+    """Refuse a request of a page of another origin, by `ApiError` 403.
 
     Args:
         has_token: Whether it has a token header.
-
-    Raises:
-        ApiError: 403.
     """
     origin = request.headers.get("origin")
     if origin is not None and not _is_own(origin, request.headers.get("host", "")):

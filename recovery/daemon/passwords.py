@@ -44,11 +44,7 @@ def faults_of(password: Secret, *, is_strong: bool) -> list[str]:
 
 
 def require_good(password: Secret, *, is_strong: bool) -> None:
-    """Refuse a new password that a server would not take.
-
-    Raises:
-        ApiError: 400.
-    """
+    """Refuse a new password that a server would not take, by `ApiError` 400."""
     faults = faults_of(password, is_strong=is_strong)
     if faults:
         raise ApiError("invalid", "\n".join(faults))

@@ -180,11 +180,7 @@ _PATHS: Final = Paths(
 
 
 def find_route(method: str, path: str) -> Found:
-    """Find what answers a request.
-
-    Returns:
-        The function, or why there is none.
-    """
+    """Find what answers a request."""
     bare = _without_slashes(path)
     found = _PATHS.find(method, bare)
     if found.target is not None:

@@ -40,7 +40,6 @@ def serve(
     """Answer requests until it is time to end.
 
     Args:
-        sockets: Where, listening.
         life: Decides when to end.
         when_quiet: Called on the store's thread when there was no request for five minutes.
     """

@@ -35,16 +35,12 @@ class Sessions:
     """All that are signed in."""
 
     def __init__(self, clock: Clock, rng: Rng) -> None:
-        """Begin without any."""
         self._clock = clock
         self._rng = rng
         self._sessions: dict[bytes, _Session] = {}
 
     def open(self, user_id: Id) -> tuple[Secret, datetime]:
         """Begin a session.
-
-        Args:
-            user_id: Who signed in.
 
         Returns:
             Its key, and when it ends.

@@ -46,9 +46,6 @@ def default_socket_path(environment: Mapping[str, str], *, is_root: bool) -> Pat
 
     Returns:
         The path; nothing is made.
-
-    Raises:
-        RefusedError: There is no such place.
     """
     runtime = "/run" if is_root else environment.get("XDG_RUNTIME_DIR", "")
     if not runtime.startswith("/"):
@@ -65,9 +62,6 @@ def listening_on_path(path: Path) -> Iterator[socket.socket]:
 
     Args:
         path: Where; its folder is made when it is not there. No thread may run yet.
-
-    Raises:
-        RefusedError: It cannot be made there, or would not be safe there.
     """
     path = path.absolute()
     if len(os.fsencode(path)) > _PATH_SIZE_BYTES_MAX:
@@ -200,11 +194,7 @@ def _is_loopback(name: str) -> bool:
 
 
 def _require_private_folder(folder: Path) -> None:
-    """Make the folder of a socket, or see that nobody else can put something there.
-
-    Raises:
-        RefusedError: It is not safe, or cannot be made.
-    """
+    """Make the folder of a socket, or see that nobody else can put something there."""
     with contextlib.suppress(FileExistsError):
         try:
             folder.mkdir(mode=_FOLDER_MODE)

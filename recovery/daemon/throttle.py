@@ -25,18 +25,14 @@ class Throttle:
     """Counts failures of the last minute."""
 
     def __init__(self) -> None:
-        """Begin without any."""
         self._sign_ins: deque[float] = deque(maxlen=SIGN_INS_MAX)
         self._tokens: deque[float] = deque(maxlen=TOKENS_MAX)
 
     def require_sign_in(self, now_s: float) -> None:
-        """Refuse a password, right or wrong, when too many were wrong.
+        """Refuse a password, right or wrong, when too many were wrong, by `ApiError` 429.
 
         Args:
             now_s: Any clock that only goes forward.
-
-        Raises:
-            ApiError: 429.
         """
         if _is_full(self._sign_ins, now_s):
             raise ApiError("too many requests", TOO_MANY)

@@ -34,11 +34,7 @@ class Worker:
         self._waiting_count = 0
 
     def beside(self, job: Callable[[], T]) -> Future[T]:
-        """Begin a job that reads for long, in a store of its own.
-
-        Returns:
-            What it will return.
-        """
+        """Begin a job that reads for long, in a store of its own."""
         return self._reading.submit(job)
 
     async def on_store(
@@ -61,9 +57,6 @@ class Worker:
 
     async def on_passwords(self, job: Callable[[], T]) -> T:
         """Run a job that takes long and needs no store.
-
-        Args:
-            job: Hashes or verifies a password.
 
         Raises:
             ApiError: Too many are waiting.

@@ -103,9 +103,6 @@ def locate_configuration(place: Path) -> Path | None:
 
     Returns:
         The file, or None if there is none, which is no error for influxd.
-
-    Raises:
-        ConfigurationError: It cannot be looked at.
     """
     if place.suffix.lower().removeprefix(".") in _EXTENSIONS:
         names = [place]

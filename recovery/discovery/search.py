@@ -65,7 +65,6 @@ def discover(host: Host, *, bolt_path: str | None, named_by: str = AS_NAMED) -> 
     """Decide which store a command works on.
 
     Args:
-        bolt_path: What a person names, if anything.
         named_by: How it was named, as a phrase.
 
     Returns:
@@ -102,9 +101,6 @@ def with_files(found: FoundStore, host: Host) -> FoundStore:
     Only a server that would open this very file counts: with `--bolt-path` the store may be a copy,
     and the engine of the running installation has nothing to do with it. What the environment of
     this command names beside another store was put there by a person, and is taken.
-
-    Returns:
-        The store with all that is known.
     """
     from recovery.discovery.configuration import (  # noqa: PLC0415 # few commands need other files
         settings_of_variables,

@@ -106,9 +106,6 @@ class _Start(msgspec.Struct, frozen=True, kw_only=True):
 def server_here(host: Host) -> Server:
     """Say what an influxd started in this environment would open.
 
-    Args:
-        host: The environment, the working folder and the home folders.
-
     Returns:
         The server; `is_configured` tells whether the environment decides. A configuration that
         happens to be in the working folder, where influxd looks too, decides nothing: folders of

@@ -55,8 +55,6 @@ def survey(
     """List every store that this machine may have, and what its servers would open.
 
     Args:
-        bolt_path: What a person names, if anything.
-        named_by: How it was named, as a phrase.
         is_everywhere: Whether to look where copies are kept, too, although a store was found; they
             never make the choice of a server's own store ambiguous.
 

@@ -106,7 +106,6 @@ def picture(
     Args:
         name: A name for its classes and IDs, unique on its page: letters and hyphens.
         sentence: What it shows, for those who do not see it.
-        size: Width and height.
         has_links: Whether parts of it lead somewhere; an image has no parts for those who do not
             see it, so it is a group then.
 

@@ -50,9 +50,6 @@ def redact(_logger: object, _method: str, event: Mapping[str, object]) -> dict[s
 
     Only plain values survive. Bytes become their length, and any other object its type, because
     nobody knows what its text would say.
-
-    Args:
-        event: The event with all its facts.
     """
     return {
         _clean_name(name): _clean(value, name=name, depth=0, keeps_lines=name == "exception")

@@ -24,9 +24,6 @@ def make_writer(
         is_console: Lines for people instead of JSON.
         level_number: Events below are dropped.
         use_colours: Whether lines for people may have colours.
-
-    Returns:
-        A logger that shares no state with other set-ups.
     """
     logger: FilteringBoundLogger = structlog.wrap_logger(
         structlog.PrintLogger(stream),

@@ -76,11 +76,7 @@ class Failures:
     """Translates the failures of one store."""
 
     def __init__(self, path: Path) -> None:
-        """Remember whose failures these are.
-
-        Args:
-            path: The store, as it was named.
-        """
+        """Remember whose failures these are."""
         self.path = path
         self.name = displayed(str(path))
 
@@ -297,9 +293,6 @@ def open_unnoticed(path: Path) -> int:
 
     Returns:
         A descriptor for the caller to close.
-
-    Raises:
-        OSError: It cannot be opened.
     """
     flags = os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK | os.O_NOCTTY
     try:

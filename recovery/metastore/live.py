@@ -43,7 +43,6 @@ def snapshot_store(path: Path, target: Path, *, named: Path | None = None) -> Sn
         StoreBusyError: It is written too often for a whole copy; nothing is left.
         ConflictError: Something is at the target.
         WriteFailedError: The copy cannot be written; nothing is left of it.
-        RecoveryError: The store cannot be read.
     """
     try:
         report = bolt_store.snapshot(path, target)
@@ -79,7 +78,6 @@ def open_live(path: Path, *, needs_schema: bool = True) -> MetaStore:
     Raises:
         StoreBusyError: It is written too often for a whole copy.
         WriteFailedError: There is no room for the copy.
-        RecoveryError: As `MetaStore.open`.
     """
     with private_folder() as folder:
         copy = folder.path / path.name

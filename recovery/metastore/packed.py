@@ -63,7 +63,6 @@ def plain_file(path: Path) -> Iterator[Path]:
         StoreNotFoundError: It does not exist, or is empty.
         StoreDamagedError: What is packed is no bolt file, or cannot be unpacked whole.
         WriteFailedError: There is no room to unpack it.
-        RecoveryError: The file cannot be read.
     """
     with rest_of_file(path, needs_whole=True) as (plain, _):
         yield plain

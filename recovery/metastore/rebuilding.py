@@ -141,7 +141,6 @@ def compact_store(path: Path, new: StagedFile) -> CompactFacts:
         StoreDamagedError: The store has content that cannot be read or trusted.
         ConflictError: Something is at the target.
         WriteFailedError: It cannot be written.
-        RecoveryError: The store cannot be read.
     """
     with _making(path, new.target) as plain, bolt_store.open(plain) as db:
         try:
@@ -182,7 +181,6 @@ def salvage_store(
     Raises:
         ConflictError: Something is at the target.
         WriteFailedError: It cannot be written.
-        RecoveryError: The store cannot be read.
     """
     with _translated(path, new.target), rest_of_file(path) as (plain, is_cut):
         if page_size_bytes is None and root_pgid is None:
@@ -237,7 +235,6 @@ def _require_unaltered(path: Path) -> None:
 
     Raises:
         StoreDamagedError: It is such a file.
-        OSError: It cannot be read.
     """
     descriptor = open_unnoticed(path)
     try:

@@ -61,7 +61,6 @@ def recognised_level(
     """Read the schema level of a store.
 
     Args:
-        failures: Translates what the engine raises.
         check: Checks the whole file; called only where the migrations are not as they should be.
         needs_schema: Whether to refuse such a store. Who only looks for faults takes any store of
             InfluxDB, and the level that is most likely.

@@ -31,11 +31,7 @@ def compare_hint(backup: Path, store: Path) -> Run:
 
 
 def last_digest(store: MetaStore) -> str | None:
-    """Tell the newest commit of a store, as the ledger was told it; None when it cannot be told.
-
-    Raises:
-        StoreDamagedError: It cannot be read.
-    """
+    """Tell the newest commit of a store, as the ledger was told it; None when it cannot be told."""
     with Failures(store.file.path).translated():
         return newest_digest(store.block_file)
 
@@ -55,7 +51,6 @@ class Rewinder:
 
         Raises:
             RefusedError: It cannot be proven.
-            RecoveryError: One of the files cannot be read.
         """
         self._store: Final = store
         self._backup: Final = backup

@@ -210,9 +210,6 @@ class MetaStore:
 
         Returns:
             A store of its own, which cannot be written; close it.
-
-        Raises:
-            RecoveryError: It cannot be read.
         """
         with self._failures.translated():
             db = self._db.beside()

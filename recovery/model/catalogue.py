@@ -182,10 +182,7 @@ def with_database(
     The new field goes to the end, which the encoding allows.
 
     Args:
-        catalogue: The value as stored.
-        name: ID of the bucket that the database is for.
         retention_ns: How long data stay, in nanoseconds; 0 forever.
-        shard_group_ns: Span of a shard group, in nanoseconds.
         groups: Its shard groups; the numbers of the catalogue are raised to theirs.
 
     Raises:
@@ -209,8 +206,6 @@ def with_groups(
     that is in them, and everything else, stays byte for byte.
 
     Args:
-        catalogue: The value as stored.
-        added: The groups; the numbers of the catalogue are raised to theirs.
         removed: Numbers of groups that go, because what is added takes their place.
 
     Raises:
@@ -234,7 +229,6 @@ def with_policy(catalogue: bytes, *, name: str, retention_ns: int, shard_group_n
     """Change how long the engine keeps the data of a database, and count up the index.
 
     Args:
-        catalogue: The value as stored.
         retention_ns: How long data stay, in nanoseconds; 0 forever.
         shard_group_ns: Span of the shard groups to come, in nanoseconds.
 
@@ -287,11 +281,6 @@ def encode_database(
     *, name: Id, retention_ns: int, shard_group_ns: int, groups: Iterable[ShardGroup] = ()
 ) -> bytes:
     """Encode a database as a field of the catalogue, byte for byte as the server would.
-
-    Args:
-        name: ID of the bucket that the database is for.
-        retention_ns: How long data stay, in nanoseconds; 0 forever.
-        shard_group_ns: Span of a shard group, in nanoseconds.
 
     Returns:
         Tag, length and content.

@@ -36,9 +36,6 @@ def displayed(text: str) -> str:
 
     Blanks at either end and blanks after a blank are escaped too: the server tells `x` from `x `.
 
-    Args:
-        text: Any text, lone surrogates included.
-
     Returns:
         Printable text; `text` itself when nothing in it needs escaping.
     """

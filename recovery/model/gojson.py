@@ -235,7 +235,6 @@ def patched(document: bytes, changes: Mapping[str, Json], *, order: Sequence[str
 
     Args:
         document: The record as stored.
-        changes: New values by field name; None removes the field.
         order: The record's fields in the order of the server's struct, for fields to be added.
 
     Returns:

@@ -45,10 +45,6 @@ _READABLE: Final = r"(?!0{16})[0-9a-fA-F]{16}\Z"  # seldom looked for
 def parse_id(text: str | bytes) -> Id | None:
     """Read an ID as the server does.
 
-    Args:
-        text: Exactly 16 hexadecimal digits of either case. A key of a store with upper-case digits
-            can be read, and is never found by a look-up: compare it with the ID to notice.
-
     Returns:
         The ID in lower case, or None when it is none or zero.
     """

@@ -246,9 +246,6 @@ def fit_into(span: Span, taken: Taken, duration_ns: int) -> Span:
     Args:
         span: Of its data; none of it is in what is taken.
         duration_ns: The shard group duration of the bucket.
-
-    Returns:
-        The window of the server, cut where a group is; only the data where they cross a window.
     """
     whole = window(span.first_ns, duration_ns)
     return taken.cut(whole, span) if whole.holds(span) else span

@@ -181,7 +181,6 @@ def token_standing(
     """Judge the token of a record.
 
     Args:
-        user: Its user; None when there is none, or it cannot be decoded.
         has_entry: Whether the look-up of a server that finds the store as it is leads from the
             token to this record.
         has_opaque_user: Whether its user has a record that cannot be decoded.
@@ -222,7 +221,6 @@ def found_standing(
     """Judge a record that a server's look-up has led to, whatever token led there.
 
     Args:
-        user: Its user; None when there is none, or it cannot be decoded.
         has_opaque_user: Whether its user has a record that cannot be decoded.
     """
     # A record without any user ID is let in: the server asks for the user of valid IDs only.

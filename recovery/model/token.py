@@ -64,7 +64,6 @@ def hash_token(token: Secret, variant: str = SHA256) -> Secret:
     """Hash a token as the server stores it: one unsalted round.
 
     Args:
-        token: The token as the client sends it: its characters are hashed, not what they encode.
         variant: `SHA256` or `SHA512`.
 
     Returns:
@@ -136,7 +135,6 @@ def look_up(
     do not even do that.
 
     Args:
-        token: What a client would send.
         raw_index: Reads `authorizationindexv1`.
         hashed_index: Reads `authorizationhashedindexv1`; None where the store has none.
 
@@ -158,7 +156,6 @@ def record_matches(token: Secret, *, stored: Secret | None, hashed: Secret | Non
     """Compare a token with a record as a server of 2.8 or later does, in constant time.
 
     Args:
-        token: What a client would send.
         stored: The raw token in the record; where there is one, the hash does not count.
         hashed: The hash in the record.
 

@@ -183,7 +183,6 @@ def rights(
     """Work out who would see something after a sign-in, in one walk over the authorizations.
 
     Args:
-        loss: What a change takes away; None for nothing.
         note: Called with each authorization, for who wants to know more of them.
 
     Returns:
@@ -256,9 +255,6 @@ class Loss(msgspec.Struct, frozen=True, kw_only=True):
 
 def loss_warnings(tx: MetaTx, loss: Loss) -> tuple[str, ...]:
     """Warn in front of taking away the last way in.
-
-    Args:
-        tx: The records, as they are before the change.
 
     Returns:
         A warning when the last usable full operator goes, one for each organization that loses its

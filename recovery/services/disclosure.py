@@ -52,14 +52,6 @@ class Disclosure:
 
         Args:
             operation: The command, with the option that asks for secrets.
-            reason: Why, in the operator's words.
-            record_ids: Whose secrets, where it is not those of all.
-
-        Returns:
-            The right to take them out.
-
-        Raises:
-            RecoveryError: It cannot be written down.
         """
         from recovery.services.changes.ports import (  # noqa: PLC0415 # most listings show none
             Intent,

@@ -366,11 +366,7 @@ Reaches = tuple[_Token, tuple[Grant, ...]]
 
 
 def reach_of(view: View) -> Reach:
-    """Find out who can reach what.
-
-    Returns:
-        Users and their ways.
-    """
+    """Find out who can reach what."""
     reaching = Reaching(Names(view.tx))
     rows = Inventory(view).authorizations(AuthorizationFilter()).rows
     return reach_by(
@@ -394,7 +390,6 @@ def reach_by(
     Args:
         tokens: All of them; the same grants are the same object where that is possible.
         known_rights: What users see after a sign-in.
-        user: Only this user, by its exact name or ID; None for all.
         bucket: Only ways that reach a bucket of this exact name or ID, by whatever means; None for
             all.
         apart_max: More ways than that are bundled by owner, rights and whether they work.

@@ -134,11 +134,7 @@ def fill(name: str, host: Host, *, bolt_path: str | None, given: Mapping[str, st
     """Fill a recipe with what this machine has. Nothing is opened for writing.
 
     Args:
-        bolt_path: The store, if somebody named it.
         given: Values that somebody gave, by the name of the place in small letters.
-
-    Returns:
-        It, with where each value comes from.
 
     Raises:
         NotFoundError: There is no such recipe, or no place in it for a value that is given.

@@ -127,7 +127,6 @@ class Session:
 
         Raises:
             RefusedError: Another change was made since the proposal.
-            RecoveryError: It was refused or it failed; the error says whether anything was changed.
         """
         from recovery.services.changes import sequence  # noqa: PLC0415 # as above
 

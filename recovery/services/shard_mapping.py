@@ -91,7 +91,6 @@ def map_bucket(
 
     Args:
         known_ns: Its shard group duration, if somebody knows it.
-        retention_ns: How long its data stay; 0 forever.
         known_groups: Groups that an older catalogue had, by shard.
         left_out: Shards that are to get no group.
     """

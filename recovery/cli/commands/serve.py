@@ -244,14 +244,7 @@ def _seconds(option: str, text: str) -> float:
 
 @contextmanager
 def _listening(options: _Serve, context: Context) -> Iterator[list[socket.socket]]:
-    """Listen where it was asked for, until the end of the block.
-
-    Yields:
-        The sockets, at least one.
-
-    Raises:
-        RefusedError: One of them cannot be had.
-    """
+    """Listen where it was asked for, until the end of the block."""
     from recovery.daemon.sockets import (  # noqa: PLC0415 # only this serves
         default_socket_path,
         listening_on_address,
@@ -351,9 +344,6 @@ def _hand_over(key: Secret, key_file: str | None, opened: ExitStack) -> Secret |
 
     Returns:
         A code that opens the page once, shown beside the key on a terminal; None in a file.
-
-    Raises:
-        RecoveryError: It cannot be given.
     """
     destination = ConsoleKeyDestination() if key_file is None else FileDestination(Path(key_file))
     try:

@@ -310,11 +310,7 @@ def require_times(
 
 
 def require_bucket_name(name: str) -> None:
-    """Refuse what a server takes for no name of a user's bucket.
-
-    Raises:
-        ApiError: 400.
-    """
+    """Refuse what a server takes for no name of a user's bucket, by `ApiError` 400."""
     problem = None
     if name.startswith("_"):
         problem = "Buckets may not start with underscore"
@@ -349,11 +345,7 @@ def bucket_with_parts(call: Call) -> Bucket:
 
 
 def _readable(call: Call) -> Bucket:
-    """Give the bucket of the path, if it exists and may be read.
-
-    Raises:
-        ApiError: 404 or 401.
-    """
+    """Give the bucket of the path, if it exists and may be read; else `ApiError` 404 or 401."""
     bucket = NOT_FOUND.unless(call.tx.buckets.get(call.id()))
     if bucket.type == TYPE_SYSTEM:
         call.rights.require("read organization", one=bucket.org_id)

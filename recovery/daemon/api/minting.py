@@ -46,13 +46,10 @@ class Wanted(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def read_wanted(call: Call, *, is_legacy: bool = False) -> Wanted:
-    """Read what is asked for.
+    """Read what is asked for; else `ApiError` 400.
 
     Args:
         is_legacy: Whether it has a 1.x user name.
-
-    Raises:
-        ApiError: 400.
     """
     org_id, user_id, status, description, permissions, username = call.body(
         lambda body: _read(body, is_legacy=is_legacy), "invalid", prefix=UNREADABLE
@@ -166,14 +163,11 @@ def read_edit(call: Call) -> tuple[str | None, str | None]:
 
 
 def require_storable(status: str | None, *, prefix: str = "") -> None:
-    """Refuse a status that the server could not store.
+    """Refuse a status that the server could not store, by `ApiError` 400.
 
     Args:
         status: As wanted; None for the one that is there.
         prefix: What the server says first.
-
-    Raises:
-        ApiError: 400.
     """
     if status not in {None, ACTIVE, INACTIVE}:
         raise ApiError("invalid", f"{prefix}unknown authorization status")

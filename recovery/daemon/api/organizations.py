@@ -75,11 +75,7 @@ def _of_user(call: Call, user_id: Id, page: Page) -> list[Organization]:
 
 
 def organization_by_name(call: Call, name: str) -> Organization:
-    """Find an organization by its name, as the server does: by the index.
-
-    Raises:
-        ApiError: 404.
-    """
+    """Find an organization by its name, as the server does: by the index; else `ApiError` 404."""
     org_id = call.tx.organizations.indexed_id(name)
     if org_id is None:
         raise ApiError("not found", f'organization name "{name}" not found')
@@ -166,11 +162,7 @@ def delete(call: Call) -> Answer:
 
 
 def require_org_name(name: str) -> None:
-    """Refuse an empty name.
-
-    Raises:
-        ApiError: 400.
-    """
+    """Refuse an empty name, by `ApiError` 400."""
     if not index_name(name):
         raise ApiError("invalid", "org name is empty")
 

@@ -44,11 +44,7 @@ class Page(msgspec.Struct, frozen=True, kw_only=True):
 
     @classmethod
     def of(cls, request: Request) -> "Page":
-        """Read the page that a request wants.
-
-        Raises:
-            ApiError: It cannot be read.
-        """
+        """Read the page that a request wants."""
         offset = _number(request.asked("offset") or "0", "offset is invalid")
         after = request.asked("after")
         after_id = None if after is None else parse_id(after)

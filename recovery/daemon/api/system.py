@@ -134,11 +134,7 @@ def configuration(call: Call) -> Answer:
 
 
 def require_operator(call: Call) -> None:
-    """Refuse to show the configuration to others, whatever the method.
-
-    Raises:
-        ApiError: 401.
-    """
+    """Refuse to show the configuration to others, whatever the method, by `ApiError` 401."""
     if not call.rights.is_operator(call.desk.settings.level):
         raise ApiError("unauthorized", f"access to {_API}/config requires operator permissions")
 

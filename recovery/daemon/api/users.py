@@ -44,11 +44,7 @@ def list_all(call: Call) -> Answer:
 
 
 def user_by_name(call: Call, name: str) -> User:
-    """Find a user by its name, as the server does: by the index.
-
-    Raises:
-        ApiError: 404.
-    """
+    """Find a user by its name, as the server does: by the index; else `ApiError` 404."""
     user_id = call.tx.users.indexed_id(name)
     return NOT_FOUND.unless(None if user_id is None else call.tx.users.get(user_id))
 
@@ -134,11 +130,7 @@ def delete(call: Call) -> Answer:
 
 
 def require_known_status(status: str) -> None:
-    """Refuse a status that servers do not know.
-
-    Raises:
-        ApiError: 400.
-    """
+    """Refuse a status that servers do not know, by `ApiError` 400."""
     if status not in {ACTIVE, INACTIVE}:
         raise ApiError("invalid", "invalid status: must be active or inactive")
 

@@ -78,7 +78,6 @@ class Book:
     """
 
     def __init__(self, desk: "Desk", worker: "Worker") -> None:
-        """Begin without knowing anything."""
         self.is_patient = False
         self._desk = desk
         self._worker = worker
@@ -135,7 +134,6 @@ class Book:
 
         Raises:
             NotYetKnown: It is being found out; ask again.
-            RecoveryError: It cannot be found out.
         """
         session, found = self._desk.session, self._tasks.get(name)
         tries = 0

@@ -49,7 +49,6 @@ class Console:
         """Get ready.
 
         Args:
-            page: Everything that screens are made with.
             code: A short code that opens the page once; None for none.
         """
         self._page = page

@@ -92,11 +92,7 @@ class Renderer:
     def page(
         self, template: str, context: Mapping[str, object], *, status: int = HTTPStatus.OK
     ) -> Answer:
-        """Make a page.
-
-        Args:
-            context: What the template names.
-        """
+        """Make a page."""
         text = self._environment.get_template(template).render(context)
         return Answer(
             status=status,
@@ -120,10 +116,6 @@ class Renderer:
 
 def redirect(path: str, *more: tuple[bytes, bytes]) -> Answer:
     """Lead to another page, with GET.
-
-    Args:
-        path: Where, on this host.
-        more: Further headers.
 
     Returns:
         The answer: 303, so that a reload repeats nothing.

@@ -154,7 +154,6 @@ class Page:
         """Get ready.
 
         Args:
-            desk: Everything that answers are made with.
             lifetime: How long the daemon goes on.
             code: A short code that opens the page once; None for none.
         """
@@ -176,12 +175,7 @@ class Page:
         """Answer a request.
 
         Args:
-            request: The request.
             port: The port that it came to; None on a Unix socket.
-            throttle: Counts wrong passwords.
-
-        Returns:
-            A page, a static file, or where to go.
         """
         if request.path.startswith(_STATIC):
             found = self._desk.renderer.static(request.path.removeprefix(_STATIC))
@@ -313,11 +307,7 @@ def _answered(screen: Screen, visit: Visit) -> Answer:
 
 
 def _body(request: Request) -> Form:
-    """Read the fields of a form.
-
-    Raises:
-        ApiError: It is no form.
-    """
+    """Read the fields of a form."""
     kind = request.headers.get("content-type", _FORM_TYPE).partition(";")[0].strip().lower()
     if kind != _FORM_TYPE:
         raise ApiError("invalid", "This is no form.")

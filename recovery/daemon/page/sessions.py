@@ -75,7 +75,6 @@ class PageSessions:
     """All who have opened the page."""
 
     def __init__(self, clock: Clock, rng: Rng) -> None:
-        """Begin without any."""
         self._clock = clock
         self._rng = rng
         self._sessions: OrderedDict[bytes, PageSession] = OrderedDict()

@@ -248,7 +248,6 @@ class TokenIndex:
 
         Args:
             name: One of `SORTS`.
-            is_descending: Whether the last comes first.
 
         Returns:
             The rows; equal ones by ID.

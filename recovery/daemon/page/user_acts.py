@@ -199,10 +199,6 @@ def change_role(visit: Visit, user_id: Id, org_id: Id | None, then: str) -> Answ
 
     Args:
         visit: The request, with the field `role`: "owner", "member" or "none".
-        then: Where it leads.
-
-    Raises:
-        ApiError: It may not be done, or was refused.
     """
     if org_id is None:
         raise FieldError("organization", NO_ORGANIZATION)

@@ -196,11 +196,7 @@ class Visit:
         return self.rights.may(what, one=one, org=org, user=user)
 
     def require_operator(self) -> None:
-        """Refuse what only an operator may do or see.
-
-        Raises:
-            ApiError: 403.
-        """
+        """Refuse what only an operator may do or see, by `ApiError` 403."""
         if not self.is_operator:
             raise ApiError("forbidden", NOT_ALLOWED)
 
@@ -209,9 +205,6 @@ class Visit:
 
         Args:
             session: Where to look; None for the store that is served.
-
-        Raises:
-            RecoveryError: It is refused.
         """
         looked_at = session or self.page.desk.session
         return looked_at.propose(planner, Manner(is_dry_run=True)).plan
@@ -221,11 +214,7 @@ class Visit:
         return self.call.change(planner, why=self.form.line("reason"))
 
     def changed(self, planner: Planner, then: str) -> Answer:
-        """Change the store, and lead to a page that says so.
-
-        Raises:
-            ApiError: It was refused or it failed.
-        """
+        """Change the store, and lead to a page that says so."""
         return self.led(self.change(planner), then)
 
     def changed_when_sure(
@@ -245,9 +234,6 @@ class Visit:
 
         Returns:
             The question, or the answer to the form.
-
-        Raises:
-            ApiError: It was refused or it failed.
         """
         if not self.form.has("sure"):
             plan = self.plan(planner)
@@ -469,12 +455,6 @@ def _number(text: str) -> int:
 
 def caller_of(visit_session: PageSession, tx: MetaTx, desk: "Desk") -> Caller:
     """Find out who has opened the page.
-
-    Args:
-        desk: Everything that answers are made with.
-
-    Returns:
-        Who asks, with all rights.
 
     Raises:
         ApiError: 403: the user is gone or inactive.

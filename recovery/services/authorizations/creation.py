@@ -79,15 +79,9 @@ class CreateAuthorization(msgspec.Struct, frozen=True, kw_only=True):
     def plan(self, store: MetaTx) -> Plan:
         """Choose user, organization, permissions, form, ID and token.
 
-        Returns:
-            One new record and one index entry; nothing, when that was asked for and is so.
-
         Raises:
-            NotFoundError: No such user, organization or bucket.
-            AmbiguousError: None was named and there is more than one.
             RefusedError: The user is inactive, the permissions or the form are not possible, or
                 the token cannot be used or is there already.
-            StoreDamagedError: The file is damaged, or lacks a bucket.
         """
         user, organization = choose_both(store, self.username, self.organization)
         require_active(store, user)

@@ -45,13 +45,6 @@ def export_authorizations(
     Args:
         target: The file; nothing may be there.
         disclosure: The right to let their tokens and hashes go with them; None to keep them back.
-
-    Raises:
-        NotFoundError: No user or organization has the name asked for.
-        ConflictError: Something is at the path.
-        StoreAccessError: The file cannot be made.
-        WriteFailedError: The file cannot be written; nothing is left of it.
-        StoreDamagedError: The store is damaged; nothing is left of the file.
     """
     problems: list[RecordProblem] = []
     chosen = _Chosen(tx, wanted, problems)

@@ -73,9 +73,6 @@ class ImportAuthorizations:
     def plan(self, store: MetaTx) -> Plan:
         """Decide what each line becomes, or refuse all of them with every conflict.
 
-        Returns:
-            New records with an index entry each.
-
         Raises:
             RefusedError: There are conflicts, or no lines.
         """

@@ -50,9 +50,6 @@ def require_active(tx: MetaTx, user: User) -> None:
 def chosen_form(store: MetaTx, choice: FormChoice, *, server_hashes: bool | None) -> TokenForm:
     """Decide how to store a token.
 
-    Args:
-        server_hashes: `use-hashed-tokens` of the server's configuration; None when unknown.
-
     Returns:
         `TokenForm.RAW` or `TokenForm.SHA256`.
 

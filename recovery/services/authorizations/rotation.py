@@ -89,12 +89,7 @@ class RotateTokens(msgspec.Struct, frozen=True, kw_only=True):
     def plan(self, store: MetaTx) -> Plan:
         """Draw a new ID and a new token for each.
 
-        Returns:
-            The new records in the place of the old ones; nothing when nothing is chosen.
-
         Raises:
-            NotFoundError: There is no such authorization, user or organization.
-            RecordError: One that was named cannot be decoded.
             RefusedError: One that was named has no token, or hashes are asked for and the servers
                 of the store know none.
         """

@@ -46,10 +46,6 @@ class Selection(msgspec.Struct, frozen=True, kw_only=True):
 
         Yields:
             In the order in which they were named, or of their IDs.
-
-        Raises:
-            NotFoundError: There is no such authorization, user or organization.
-            RecordError: A record that was named cannot be decoded.
         """
         if self.ids is not None:
             _require_all(tx, self.ids)

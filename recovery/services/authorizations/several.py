@@ -37,11 +37,7 @@ class DeleteSeveral(msgspec.Struct, frozen=True, kw_only=True):
     is_ensured: bool
 
     def plan(self, store: MetaTx) -> Plan:
-        """Plan the end of the records and of every index entry that leads to one, if any is chosen.
-
-        Raises:
-            RecordError: One that was named cannot be decoded.
-        """
+        """Plan the end of the records, if any, and of every index entry that leads to one."""
         problems: list[RecordProblem] = []
         chosen = self.selection
         if self.is_ensured and chosen.ids is not None:
@@ -83,11 +79,7 @@ class SetStatusOfSeveral(msgspec.Struct, frozen=True, kw_only=True):
         return "auth set-active" if self.is_active else "auth set-inactive"
 
     def plan(self, store: MetaTx) -> Plan:
-        """Plan the new status of those that have another; nothing when none has.
-
-        Raises:
-            RecordError: One that was named cannot be decoded.
-        """
+        """Plan the new status of those that have another; nothing when none has."""
         status = ACTIVE if self.is_active else INACTIVE
         now = format_time(self.clock.now())
         problems: list[RecordProblem] = []

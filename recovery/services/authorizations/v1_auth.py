@@ -269,7 +269,6 @@ def choose_legacy(store: MetaTx, which: str) -> Authorization:
         which: Its ID, which goes first, or its user name.
 
     Raises:
-        NotFoundError: There is none; the error lists the first of those that exist.
         RefusedError: Several records have the user name.
     """
     wanted_id = parse_id(which)

@@ -64,11 +64,6 @@ _NOT_IN_NAMES: Final = re.compile(r"[^a-z0-9]+")
 def backup_path(store_path: Path, *, operation: str, moment: datetime) -> Path:
     """Choose the name of a backup: beside the store, with the time and the operation in it.
 
-    Args:
-        store_path: The store, behind symbolic links.
-        operation: The command, such as "auth create-operator".
-        moment: The time, aware.
-
     Returns:
         A path where nothing is at this moment.
 
@@ -105,9 +100,6 @@ def make_backup(
     Args:
         meanwhile: Done before, or beside the copying of a large store: most of that is up to the
             kernel and the disk. What it raises is raised when nothing of the copy is left.
-
-    Raises:
-        RecoveryError: It could not be made; the store is as it was and nothing new is left.
     """
     with _copied(source, target, meanwhile) as copy:
         with MetaStore.open(copy.path, write=False) as opened:
@@ -171,9 +163,6 @@ def mark_backup(path: Path, digest: str) -> None:
     """Write on a backup which commit it was made for, where the file system has room for that.
 
     A container that is gone takes its ledger with it; the backup stays beside the store.
-
-    Args:
-        digest: What tells the commit from every other one.
     """
     with contextlib.suppress(OSError):
         os.setxattr(path, MARK, digest.encode())
@@ -193,9 +182,6 @@ def mark_of(path: Path) -> str | None:
 
 def require_room(source: MetaStore, target: Path) -> None:
     """Refuse a copy that cannot be made, as far as that can be told without writing.
-
-    Args:
-        target: The name that the copy would have.
 
     Raises:
         RecoveryError: Something is there, no file can be made there, or there is no space.
@@ -218,9 +204,6 @@ class PartialCopy(StagedFile):
         Args:
             target: The name that the copy will have.
             require_wanted: Called now and then; what it raises ends the copying.
-
-        Returns:
-            The copy, in a private folder beside its place.
 
         Raises:
             RefusedError: The name is one that influxd deletes.
@@ -251,11 +234,7 @@ class PartialCopy(StagedFile):
 
 
 def _fill(readable: int, writable: int, target: Path, require_wanted: Callable[[], None]) -> None:
-    """Copy, sync and compare.
-
-    Raises:
-        WriteFailedError: One of them failed.
-    """
+    """Copy, sync and compare."""
     try:
         status = os.fstat(readable)
         # Only root may give a file away; whoever else writes here owns the store already.

@@ -54,7 +54,6 @@ class BackupEachChange:
     """Makes a backup in front of each change."""
 
     def __init__(self, clock: Clock) -> None:
-        """Get ready."""
         self._clock = clock
 
     def choose(self, store_path: Path, operation: str) -> Path:

@@ -77,11 +77,6 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
 
         Args:
             step: What is as wanted, as a sentence.
-            facts: The same for a program.
-            warnings: What a person should know all the same.
-
-        Returns:
-            A plan that is shown and not carried out.
         """
         return cls(
             operation=operation,
@@ -172,9 +167,6 @@ class Work(Protocol):
         Args:
             resources: Closed at the end, however it comes.
             undo: Called back, last first, when the change does not come about.
-
-        Returns:
-            What the ledger is told.
 
         Raises:
             RecoveryError: It was refused, and nothing was changed.

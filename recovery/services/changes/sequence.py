@@ -48,9 +48,6 @@ def propose(store: MetaStore, planner: Planner, manner: Manner) -> Proposal:
 
     Args:
         store: The store, locked; open for writing unless it will be left alone.
-
-    Returns:
-        What `carry_out` takes.
     """
     is_checked_later = manner.is_confirmed and manner.is_in_place and is_copied_beside(store)
     if not is_checked_later:
@@ -79,11 +76,7 @@ def propose(store: MetaStore, planner: Planner, manner: Manner) -> Proposal:
 
 
 def carry_out(proposal: Proposal, ports: Ports) -> Outcome:
-    """Show a proposal, ask, and do it: from the question to the delivery.
-
-    Raises:
-        RecoveryError: It was refused or it failed; the error says whether anything was changed.
-    """
+    """Show a proposal, ask, and do it: from the question to the delivery."""
     plan, manner = proposal.plan, proposal.manner
     if plan.secret is not None and ports.destination is None and not manner.is_dry_run:
         raise RefusedError(

@@ -22,9 +22,6 @@ from recovery.services.changes.plan import Plan, WorkFile
 def _foreseen(plan: Plan, target_path: Path) -> Callable[[MetaTx], None]:
     """Give a plan's change with the look at what came about, before a byte of it is written.
 
-    Args:
-        target_path: The file, for the error.
-
     Returns:
         What lays the change out, and raises `WriteFailedError` when it is not as planned: nothing
         was written then.

@@ -75,9 +75,6 @@ def back_up(
         moment: The time, for the name.
         is_live: Whether to leave the lock alone also where it is free.
 
-    Returns:
-        What was made.
-
     Raises:
         RecoveryError: It could not be made; the store is as it was and nothing new is left.
     """

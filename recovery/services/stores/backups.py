@@ -83,9 +83,6 @@ def copies_of(real_path: Path, operations: tuple[Operation, ...]) -> tuple[Store
     Args:
         real_path: The store, behind symbolic links.
         operations: What was done to it and stands, as `standing_operations` gives it.
-
-    Raises:
-        RecoveryError: The folder cannot be read.
     """
     needed = {one.backup_path for one in operations} if operations else None
     return tuple(sorted(_copies(real_path, needed), key=lambda one: (one.made_at, one.path)))

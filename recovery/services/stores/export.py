@@ -48,9 +48,6 @@ def export_store(
     Args:
         target: Where nothing may be yet.
         files: What belongs to the store, for the findings.
-
-    Raises:
-        RecoveryError: It could not be written, and nothing is left; or the store cannot be read.
     """
     examination = examine(session, files=files, clock=clock, rng=rng)
     problems: list[RecordProblem] = []

@@ -58,12 +58,7 @@ class FoundFiles(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def find_stores(host: Host, *, bolt_path: str | None, named_by: str = AS_NAMED) -> FoundFiles:
-    """Look for every store of a machine, and into each.
-
-    Args:
-        bolt_path: What a person names, if anything.
-        named_by: How it was named, as a phrase.
-    """
+    """Look for every store of a machine, and into each."""
     found = survey(host, bolt_path=bolt_path, named_by=named_by, is_everywhere=True)
     errors = [f"{one.path} {one.problem}" for one in found.errors]
     return FoundFiles(files=tuple(map(_look_into, found.candidates)), notes=(*found.notes, *errors))

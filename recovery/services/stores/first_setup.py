@@ -152,7 +152,6 @@ def first_setup(wanted: Setup, *, server_hashes: bool | None, clock: Clock, rng:
 
     Args:
         wanted: What it is to hold, with a token.
-        server_hashes: `use-hashed-tokens` of the server's configuration; None when unknown.
 
     Raises:
         RefusedError: A name cannot be one, or there is no token.

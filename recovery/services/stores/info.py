@@ -124,9 +124,6 @@ def describe_store(session: Session, *, sqlite_path: Path | None, ledger: Entrie
 
     Args:
         sqlite_path: The SQLite file that belongs to it, if any.
-
-    Raises:
-        RecoveryError: The store or the ledger cannot be read.
     """
     from recovery.services.doctor.sqlite import sql_level  # noqa: PLC0415 # imports sqlite3
 

@@ -153,14 +153,12 @@ def prepare_restore(  # what, where to, and what is needed for it
     """Make a copy of a backup that can be restored in full.
 
     Args:
-        folder: What `influx backup` wrote.
         target: The copy; nothing may be there.
         is_dry_run: Whether to stop before anything is made.
 
     Raises:
         StoreNotFoundError: The folder has no manifest, or lacks the metadata.
         WriteFailedError: The copy cannot be made; nothing is left of it.
-        RecoveryError: The metadata cannot be read.
     """
     manifests, left_out = _manifests(folder)
     newest = manifests[0]

@@ -86,9 +86,6 @@ def put_back(
 
     Args:
         is_new: Whether there is no file yet, because no root was found.
-
-    Raises:
-        RecoveryError: The store cannot be written.
     """
     if is_new:
         _make(path, records, clock=clock, rng=rng)

@@ -50,9 +50,6 @@ def compact(path: Path, target: Path, *, clock: Clock, rng: Rng) -> tuple[Compac
 
     Returns:
         What was written, and what influxd would do with it.
-
-    Raises:
-        RecoveryError: It could not be made; nothing is left of it.
     """
     with StagedFile(target) as new:
         facts = compact_store(path, new)
@@ -84,9 +81,6 @@ def salvage(
 
     Returns:
         What was done, and what influxd would do with the new file; None when there is none.
-
-    Raises:
-        RecoveryError: It could not be made; nothing is left of it.
     """
     with StagedFile(target) as new:
         facts = salvage_store(

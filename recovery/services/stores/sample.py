@@ -58,7 +58,6 @@ def make_sample_store(path: Path, *, clock: Clock, rng: Rng) -> SampleStore:
     token that may read that bucket and nothing else.
 
     Args:
-        path: The new file; nothing may be there.
         rng: Randomness, for IDs and the token.
 
     Raises:

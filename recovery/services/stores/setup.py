@@ -99,7 +99,6 @@ def proposed_setup(
     """Make a new store of level 21 that a server takes for set up, under another name at first.
 
     Args:
-        path: The new file; nothing may be there.
         manner: Why; it is neither a dry run nor a copy.
 
     Yields:
@@ -107,7 +106,6 @@ def proposed_setup(
         is left of what did not come about.
 
     Raises:
-        ConflictError: Something is there; it is left alone.
         RefusedError: A name cannot be one.
     """
     require_wanted(wanted)
@@ -197,7 +195,6 @@ class NewStore(OfNewFile):
     txid: Final = 1
 
     def __init__(self, facts: StoreFacts, new: StagedFile, plan: Plan) -> None:
-        """Get ready; the file is complete."""
         self._facts = facts
         self._new = new
         self._plan = plan

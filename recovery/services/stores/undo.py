@@ -102,7 +102,6 @@ def proposed_undo(
 
     Raises:
         RefusedError: There is nothing to take back, or it cannot be proven to be ours.
-        RecoveryError: The store, its backup or the ledger cannot be read.
     """
     store = session.store
     store.require_sound()
@@ -201,7 +200,6 @@ def last_operation(operations: Iterable[Operation], *, txid: int) -> Operation |
     """Find the last operation that has not been taken back.
 
     Args:
-        operations: All that was done to the store, oldest first.
         txid: Its newest transaction, which tells whether what was cut off had written anything.
     """
     standing = standing_operations(operations, txid=txid)
@@ -212,7 +210,6 @@ def standing_operations(operations: Iterable[Operation], *, txid: int) -> tuple[
     """List what has not been taken back, and could be, the last first of all.
 
     Args:
-        operations: All that was done to the store, oldest first.
         txid: Its newest transaction.
 
     Returns:
@@ -244,7 +241,6 @@ def with_whole_sessions(operations: Iterable[Operation], *, txid: int) -> Iterat
 
     Args:
         operations: All that was done to the store, oldest first.
-        txid: Its newest transaction.
 
     Yields:
         The operations; a session stands where its first row is.
@@ -424,7 +420,6 @@ class BackInTime:
     def __init__(
         self, store: MetaStore, rewinder: Rewinder, operation: Operation, backups: BackupRule
     ) -> None:
-        """Get ready; nothing is written yet."""
         self._store = store
         self._rewinder = rewinder
         self._operation = operation

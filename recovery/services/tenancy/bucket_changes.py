@@ -157,7 +157,6 @@ class EditBucket(msgspec.Struct, frozen=True, kw_only=True):
 
         Raises:
             ConflictError: The organization has a bucket of that name.
-            RefusedError: It cannot be a name, or the times do not go together.
         """
         before = bucket_of(store, self.bucket_id)
         changes = self._changes(store, before)
@@ -275,7 +274,6 @@ def times_after(
 
     Args:
         retention_ns: The new retention, in nanoseconds; None to keep it.
-        shard_group_ns: The wanted span of a shard group; None to keep what the engine has.
 
     Returns:
         Retention and span of a shard group, in nanoseconds.
@@ -291,10 +289,6 @@ def times_after(
 
 def require_times(retention_ns: int, shard_group_ns: int) -> None:
     """Refuse times that the engine does not take.
-
-    Args:
-        retention_ns: How long data stay, in nanoseconds; 0 forever.
-        shard_group_ns: Span of a shard group, in nanoseconds.
 
     Raises:
         RefusedError: Data stay less than an hour, or less than a shard group spans, or a time does

@@ -111,7 +111,6 @@ def choose_user(tx: MetaTx, name: str | None) -> User:
 
     Raises:
         NotFoundError: No user has this name; the error lists those that exist.
-        AmbiguousError: No name was given and there are several, or several have it.
         RefusedError: There is no user at all.
     """
     users = list(tx.users.walk([]))
@@ -217,9 +216,6 @@ def choose_bucket(tx: MetaTx, name: str, organization: Organization) -> Bucket:
 
     Args:
         name: Its name, exactly, or its ID; a bucket that is called so goes first.
-
-    Raises:
-        NotFoundError: There is none; the error lists those that exist.
     """
     existing = [one for one in tx.buckets.walk([]) if one.org_id == organization.id]
     wanted_id = parse_id(name)
@@ -258,7 +254,6 @@ def choose_organization(tx: MetaTx, name: str | None) -> Organization:
 
     Raises:
         NotFoundError: No organization has this name; the error lists those that exist.
-        AmbiguousError: No name was given and there are several, or several have it.
         RefusedError: There is no organization at all.
     """
     found = list(tx.organizations.walk([]))

@@ -167,7 +167,6 @@ class RenameOrganization(msgspec.Struct, frozen=True, kw_only=True):
 
         Raises:
             ConflictError: Another organization has the name.
-            RefusedError: It cannot be a name.
         """
         require_name("organization", self.new_name)
         found = choose_organization(store, self.name)

@@ -152,7 +152,6 @@ class RenameUser(msgspec.Struct, frozen=True, kw_only=True):
 
         Raises:
             ConflictError: Another user has the name.
-            RefusedError: It cannot be a name.
         """
         require_name("user", self.new_name)
         user = self.user.choose(store)

@@ -65,7 +65,6 @@ class CreateUser(msgspec.Struct, frozen=True, kw_only=True):
 
         Raises:
             ConflictError: The name or the ID is taken.
-            RefusedError: The name cannot be one.
         """
         require_name("user", self.name)
         if self.password is not None:

@@ -84,8 +84,6 @@ def write_empty_store(tx: MetaTx, *, level: int, ids: IdSource, rng: Rng, now: s
 
     Args:
         tx: The records of a new bolt file.
-        rng: For the ID of the engine's cluster.
-        now: The time, RFC 3339.
 
     Raises:
         StoreDamagedError: The file is not new.
@@ -134,9 +132,6 @@ def write_organization(
     Without the catalogue entries the server would exit at its next start.
 
     Args:
-        name: A name that no organization has, with white space around it taken off.
-        owner_id: A user; None for nobody.
-        now: The time, RFC 3339.
         org_id: A free ID that was drawn before; None to draw one.
         system_buckets: Those of them that it does not have; None for new ones.
 
@@ -158,7 +153,6 @@ def write_bucket(tx: MetaTx, wish: BucketWish, *, org_id: Id, ids: IdSource, now
 
     Args:
         wish: What it is like; its name is free in the organization.
-        now: The time, RFC 3339.
 
     Raises:
         RefusedError: The name does not fit into a key, or no ID is free.

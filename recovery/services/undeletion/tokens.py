@@ -112,8 +112,6 @@ def deleted_authorization(
     """Say what every deleted authorization has.
 
     Args:
-        found: Its states, the best first.
-        deletions: Which operation of the ledger deleted what, by ID.
         obstacle: What is in the way of bringing it back.
     """
     record, origin = found[0].authorization, found[0].origin
@@ -160,7 +158,6 @@ class UndeleteTokens(msgspec.Struct, frozen=True, kw_only=True):
         """Plan the records with their index entries; nothing when all are there and that is well.
 
         Raises:
-            NotFoundError: Nothing of such an authorization was found.
             RefusedError: One is there, its token is, or something that it needs is missing.
         """
         owners = TokenOwners(store)

@@ -181,7 +181,6 @@ def only_one(
         names: Of all that can be brought back, by ID.
 
     Raises:
-        NotFoundError: Nothing of that name or ID was found.
         RefusedError: Several had that name.
     """
     if not found:

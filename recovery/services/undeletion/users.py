@@ -119,7 +119,6 @@ class UndeleteUser(msgspec.Struct, frozen=True, kw_only=True):
         """Plan the user with index entry, password and roles, and with its tokens where asked for.
 
         Raises:
-            NotFoundError: Nothing of such a user was found.
             RefusedError: There is a user of its ID or its name.
         """
         present = self._present(store)

@@ -51,9 +51,6 @@ def base_store(
         engine_path: Whose owner it gets.
         damaged: The lost store, as far as there is something of it; None for an empty one.
 
-    Yields:
-        The store, closed.
-
     Raises:
         WriteFailedError: There is no room for it.
         RecoveryError: The damaged store cannot be read.

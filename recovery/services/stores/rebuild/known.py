@@ -130,7 +130,6 @@ def read_known(paths: Iterable[Path]) -> Known:
     Raises:
         StoreNotFoundError: One is not there.
         RefusedError: One is none of these.
-        RecoveryError: One cannot be read.
     """
     known = Known()
     for path in paths:
