@@ -15,7 +15,10 @@ Source: InfluxDB v2.9.1 tsdb/engine/tsm1/writer.go, reader.go (`verifyVersion`,
 """
 
 from collections.abc import Callable
+from contextlib import suppress
+from math import inf
 from struct import Struct
+from struct import error as StructError  # noqa: N812 # it is a class
 from typing import Final, TypeAlias
 
 import msgspec
@@ -39,11 +42,17 @@ _KEY_SIZE: Final = Struct(">H")
 _KIND_AND_COUNT: Final = Struct(">BH")
 _BLOCK_SIZE_BYTES: Final = 28
 _PLACE_SIZE_BYTES: Final = 12
-_ONE_BLOCK: Final = Struct(">BHqq12xH")
+_ONE_BLOCK: Final = Struct(">BHdd12xH")
 """What follows a key that has one block, with the length of the next key (or, behind the last one,
-two bytes of the footer): one call of `unpack_from` a key is what makes it fast."""
-_LAST_BLOCK: Final = Struct(">11xq12xH")
+two bytes of the footer): one call of `unpack_from` a key is what makes it fast. It reads times as
+floats, which are ordered as their bits are where these are those of a time since 1970, and which
+Python makes and compares faster than integers of that size; some of the last year are no number."""
+_LAST_BLOCK: Final = Struct(">11xd12xH")
 """The end of the same, where the last of more blocks is read as if it were the only one."""
+_FIRST_NS: Final = Struct(">3xq")
+_LAST_NS: Final = Struct(">11xq")
+_TIMES: Final = Struct(">qq")
+_FLOATS: Final = Struct(">dd")
 
 
 class TsmError(ValueError):
@@ -152,8 +161,7 @@ class _Index:
                 self._patience_bytes = min(self._patience_bytes * 2, PIECE_BYTES)
             else:
                 end, last_key = position + run.size_bytes, run.last_key
-                self.first_ns = min(self.first_ns, run.first_ns)
-                self.last_ns = max(self.last_ns, run.last_ns)
+                self._note_times(run.first_ns, run.last_ns)
                 self._patience_bytes = WALK_BYTES_MIN
             self._require_whole(end)
             if end == position:
@@ -174,40 +182,55 @@ class _Index:
             Where the last key that is whole ends, and that key.
         """
         unpack, size_bytes = _ONE_BLOCK.unpack_from, _ONE_BLOCK.size
-        whole = len(piece) - size_bytes
-        lowest, highest = TIME_NS_MIN, TIME_NS_MAX
-        first_ns, last_ns = self.first_ns, self.last_ns
         key_size = _key_size(piece, start)
         position = start + _KEY_SIZE.size + key_size  # of what follows the key
-        limit = min(whole, max(until, position))
+        begun = piece[: max(until, position) + size_bytes]
+        lowest, highest = inf, 0.0
         last_position = last_size = 0
-        while position <= limit:
-            kind, block_count, first, last, next_size = unpack(piece, position)
-            behind = position
-            if block_count != 1:
-                if not block_count:
-                    raise TsmError(
-                        problem="has a key without a block: influxd panics at it, so move it away",
-                        is_put_aside=False,
-                    )
-                behind += (block_count - 1) * _BLOCK_SIZE_BYTES
-                if behind > whole:
-                    break
-                last, next_size = _LAST_BLOCK.unpack_from(piece, behind)
-            if first < first_ns or last > last_ns or first > last or kind > BLOCK_KIND_MAX:
-                if first > last or first < lowest or last > highest or kind > BLOCK_KIND_MAX:
-                    # The server believes it and answers from the other keys, so these count.
-                    self.problem = "has a block in its index that cannot be, which is left out"
+        with suppress(StructError):  # raised at the end of what is there
+            while True:
+                kind, block_count, first, last, next_size = unpack(begun, position)
+                behind = position
+                if block_count != 1:
+                    if not block_count:
+                        raise TsmError(
+                            problem="has a key without a block: influxd panics at it, so move it "
+                            "away",
+                            is_put_aside=False,
+                        )
+                    behind += (block_count - 1) * _BLOCK_SIZE_BYTES
+                    last, next_size = _LAST_BLOCK.unpack_from(piece, behind)
+                # In this order, as some are no number, of which every comparison is false.
+                if first > 0.0 and last >= first and kind <= BLOCK_KIND_MAX:
+                    if first < lowest:  # noqa: PLR1730 # min() takes four times as long
+                        lowest = first
+                    if last > highest:  # noqa: PLR1730 # as above
+                        highest = last
                 else:
-                    if first < first_ns:  # noqa: PLR1730 # min() takes four times as long
-                        first_ns = first
-                    if last > last_ns:  # noqa: PLR1730 # as above
-                        last_ns = last
-            last_position, last_size, key_size = position, key_size, next_size
-            position = behind + size_bytes + next_size
-        self.first_ns, self.last_ns = first_ns, last_ns
+                    self._note_odd(piece, position, behind, kind)
+                last_position = position
+                last_size = key_size
+                key_size = next_size
+                position = behind + size_bytes + next_size
+        if lowest <= highest:
+            self._note_times(*_TIMES.unpack(_FLOATS.pack(lowest, highest)))
         end = position - _KEY_SIZE.size - key_size
         return end, piece[last_position - last_size : last_position]
+
+    def _note_odd(self, piece: bytes, position: int, behind: int, kind: int) -> None:
+        """Note the times of a key that does not begin since 1970, or that cannot be."""
+        (first,), (last,) = (
+            _FIRST_NS.unpack_from(piece, position),
+            _LAST_NS.unpack_from(piece, behind),
+        )
+        if first > last or first < TIME_NS_MIN or last > TIME_NS_MAX or kind > BLOCK_KIND_MAX:
+            # The server believes it and answers from the other keys, so these count.
+            self.problem = "has a block in its index that cannot be, which is left out"
+        else:
+            self._note_times(first, last)
+
+    def _note_times(self, first: int, last: int) -> None:
+        self.first_ns, self.last_ns = min(self.first_ns, first), max(self.last_ns, last)
 
     def _want_more(self, piece: bytes) -> None:
         """Ask for a piece that holds the next key with all its blocks."""

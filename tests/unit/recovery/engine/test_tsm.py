@@ -82,6 +82,42 @@ def test_keys_that_lie_alike_give_the_same_as_keys_that_do_not(seed: int) -> Non
     assert names == ["m0", "m1", "m2"]
 
 
+LAST_YEAR = 0x7FF0 << 48
+"""From here on the bits of a time are those of no number."""
+
+
+@pytest.mark.parametrize(
+    "span",
+    [
+        (0, 0),
+        (-1, -1),
+        (-5, 5),
+        (0, 1),
+        (TIME_NS_MIN, -1),
+        (LAST_YEAR - 1, LAST_YEAR + 1),
+        (LAST_YEAR, LAST_YEAR),
+        (LAST_YEAR + 5, TIME_NS_MAX),
+        (1, TIME_NS_MAX),
+    ],
+)
+def test_times_of_any_kind_are_read_from_keys_of_any_size(span: tuple[int, int]) -> None:
+    """Such keys are walked over one by one, with times as floats, which some are not."""
+    middle = sum(span) // 2
+    keys: dict[bytes, Blocks] = {
+        b"m,h=%s%d#!~#f" % (b"x" * (number * number % 17), number): [(middle, middle)]
+        for number in range(300)
+    }
+    for one in (b"m#!~#f", b"n#!~#f"):  # the first and the last key
+        facts, _ = _read(tsm_file({**keys, one: [span]}))
+        assert (facts.span.first_ns, facts.span.last_ns, facts.problem) == (*span, None)
+        facts, _ = _read(tsm_file({**keys, one: [(span[0], middle), (middle, span[1])]}))
+        assert (facts.span.first_ns, facts.span.last_ns, facts.problem) == (*span, None)
+        if span[0] < span[1]:
+            facts, _ = _read(tsm_file({**keys, one: [span[::-1]]}))
+            assert facts.span == Span(first_ns=middle, last_ns=middle)
+            assert facts.problem is not None
+
+
 @pytest.mark.parametrize("block", [(9, 5), (-(1 << 63), 9), (5, (1 << 63) - 1)])
 def test_a_block_that_cannot_be_is_left_out_and_told(block: tuple[int, int]) -> None:
     """A real server opens such a file and answers from its other keys."""
