@@ -75,7 +75,6 @@ class FileError(RecoveryError):
     """Something is wrong with a file or folder, and nothing was changed.
 
     Attributes:
-        path: The file or folder.
         problem: What, as a clause whose subject it is.
         end: What that means for the store.
     """
@@ -169,7 +168,6 @@ class RecordError(RecoveryError):
     """One record of the store cannot be understood.
 
     Attributes:
-        bucket: Name of the bolt bucket.
         record_id: Its ID when its key is one, else its place in the bucket.
         problem: What is wrong, without a byte of its content.
     """
@@ -308,11 +306,7 @@ class PasswordError(RefusedError):
 
 
 class LedgerError(RecoveryError):
-    """The ledger cannot be read or written.
-
-    Attributes:
-        path: The ledger.
-    """
+    """The ledger cannot be read or written."""
 
     exit_code = ExitCode.REFUSED
 
@@ -353,7 +347,6 @@ class WriteFailedError(RecoveryError):
     """A write did not succeed.
 
     Attributes:
-        path: What was being written.
         problem: What the system said, as a clause.
         outcome: "unchanged": the store is as it was. "unknown": only looking tells.
         backup_path: The backup made before, if there is one.

@@ -14,7 +14,6 @@ class Context(NamedTuple):
     """The world around a command.
 
     Attributes:
-        output: Where results and messages go.
         stdout: Standard output, for a token alone.
         environ: The environment; nothing else reads it.
         progress: Whether the store has been changed, and the shield around that.

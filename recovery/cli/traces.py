@@ -138,7 +138,6 @@ class Listed(NamedTuple, Generic[Row]):
     """What differs between the lists of the commands.
 
     Attributes:
-        document: What --json prints: a `ChangeDocument` with `deleted`.
         kind: What a row is, in the singular.
         name: What a person calls a row; not escaped.
         rows: Makes them of what was found and which operation of the ledger deleted what, by ID.

@@ -28,7 +28,6 @@ class Entry(NamedTuple):
 
     Attributes:
         module: Where the command is, in `recovery.cli.commands`.
-        summary: What it does, in a few words.
     """
 
     module: str

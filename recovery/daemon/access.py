@@ -42,7 +42,6 @@ class Caller(msgspec.Struct, frozen=True, kw_only=True):
     """Who asks.
 
     Attributes:
-        rights: What it may do.
         user_id: For whom; None when for nobody.
         name: Who, for the ledger: "console key", "authorization ID", "session of USER".
     """

@@ -44,7 +44,6 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
         version: What it calls itself, such as "v2.9.1".
         server_hashes: `use-hashed-tokens`; None when unknown.
         strong_passwords: `strong-passwords`.
-        configuration: What `/api/v2/config` shows.
     """
 
     version: str
@@ -70,9 +69,6 @@ class Desk:
 
     Attributes:
         session: The store. Only the thread of the store touches it.
-        sessions: Who has signed in.
-        settings: The server that this stands for.
-        files: What belongs to the store besides itself, as far as it is known.
         entries: The ledger, to be read.
         recorder: The ledger, to be written, for what changes another file than the store.
     """
@@ -93,8 +89,6 @@ class Call:
     """One request. Use it as a context manager: its view of the store ends with it.
 
     Attributes:
-        desk: Everything that answers are made with.
-        request: What is asked for.
         parts: What stands in the path in the places of names in braces.
     """
 

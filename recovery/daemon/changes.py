@@ -71,7 +71,6 @@ class Changes:
 
     Attributes:
         journal: What can be taken back.
-        count: How many were made.
         stopped_by: Why nothing is written any more; None while all is well.
         backup_path: The store as it was before the first; None before that.
     """

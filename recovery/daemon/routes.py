@@ -157,7 +157,6 @@ class Found(NamedTuple):
 
     Attributes:
         handler: Its function; None when there is none for this method, or at all.
-        parts: What stands in the places of the names in braces.
         is_known: Whether another method is served there.
         is_light: Whether the function needs no store.
         is_elsewhere: Whether influxd serves it and this does not.

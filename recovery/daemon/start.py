@@ -41,15 +41,8 @@ class RunOptions(msgspec.Struct, frozen=True, kw_only=True):
     """How to serve.
 
     Attributes:
-        limits: When to end without being told.
-        child: A command to end with; None for none.
-        console_key: The key of this run; None for none.
         as_user: For whom it acts; None for the most likely user.
         version: What to say instead of the version of the store; None for that.
-        server_hashes: `use-hashed-tokens` of the server; None when unknown.
-        strong_passwords: `strong-passwords` of the server.
-        configuration: What `/api/v2/config` shows.
-        files: What belongs to the store besides itself, as far as it is known.
         console_code: A short code that opens the page once; None for none.
     """
 
@@ -75,9 +68,7 @@ class Ending(msgspec.Struct, frozen=True, kw_only=True):
     """How a run ended.
 
     Attributes:
-        cause: Why it ended, as a clause.
         child_code: What its command ended with; None without one.
-        change_count: How many changes were made.
         backup_path: The store as it was before the first; None without changes.
         stopped_by: Why nothing was written any more; None when all was well to the end.
     """

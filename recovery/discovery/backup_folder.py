@@ -18,11 +18,7 @@ _NAME: Final = r"\d{8}T\d{6}Z\.bolt(?:\.gz)?"  # compiled where a folder was nam
 
 
 class FolderBackup(msgspec.Struct, frozen=True, kw_only=True):
-    """A backup of a store in a folder.
-
-    Attributes:
-        count: How many backups the folder has.
-    """
+    """A backup of a store in a folder."""
 
     path: Path
     count: int

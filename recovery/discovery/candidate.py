@@ -45,7 +45,6 @@ class Files(msgspec.Struct, frozen=True, kw_only=True):
 
     Attributes:
         sqlite_path: The SQLite file; by default beside the store as it was named.
-        engine_path: The folder of the time series.
         use_hashed_tokens: Whether its server stores new tokens as hashes.
     """
 

@@ -47,12 +47,7 @@ _LINE: Final = re.compile(r"at line (\d+)")
 
 
 class Settings(msgspec.Struct, frozen=True, kw_only=True):
-    """What a server is told about its files, as it is written; None where nothing is said.
-
-    Attributes:
-        engine_path: The folder of the time series.
-        use_hashed_tokens: Whether new tokens are stored as hashes.
-    """
+    """What a server is told about its files, as it is written; None where nothing is said."""
 
     bolt_path: str | None = None
     sqlite_path: str | None = None

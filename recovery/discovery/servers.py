@@ -79,7 +79,6 @@ class _Start(msgspec.Struct, frozen=True, kw_only=True):
     """How a server is started.
 
     Attributes:
-        name: As in `Server`.
         flags: Settings on its command line.
         default_config_path: Used where the environment names no configuration.
         default_store: Used where nothing names the store.

@@ -47,7 +47,6 @@ class Unit:
     """How a unit starts a server.
 
     Attributes:
-        name: Its name, such as "influxdb.service".
         environment: Variables of influxd that it sets.
         user: Its user, "root" if none is given.
         working_folder: Where it runs; "~" is the home folder of the user.

@@ -134,11 +134,7 @@ class BucketFolder(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class BucketFacts(msgspec.Struct, frozen=True, kw_only=True):
-    """What the files of one bucket tell.
-
-    Attributes:
-        shards: Its shards, in their order.
-    """
+    """What the files of one bucket tell."""
 
     folder: BucketFolder
     shards: tuple[ShardFacts, ...]

@@ -102,7 +102,6 @@ class SalvageFacts(msgspec.Struct, frozen=True, kw_only=True):
         is_newest: Whether what was taken is known to be the newest state of the file; in a former
             one, what was deleted since may be back.
         method: Where the content comes from, in two words.
-        bucket_count: Bolt buckets in the new file.
         stale_key_count: Those of them that come from the other snapshot and may be outdated.
         sentences: The whole report.
         alternatives: Other states of the file that could be taken instead, the best first.

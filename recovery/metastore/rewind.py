@@ -37,11 +37,7 @@ def last_digest(store: MetaStore) -> str | None:
 
 
 class Rewinder:
-    """A locked store, its backup, and the proof that the one can become the other.
-
-    Attributes:
-        rewind: What has to be written.
-    """
+    """A locked store, its backup, and the proof that the one can become the other."""
 
     def __init__(self, store: MetaStore, backup: MetaStore) -> None:
         """Prove that the store can go back, and say what has to be written.

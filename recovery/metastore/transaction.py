@@ -32,11 +32,7 @@ if TYPE_CHECKING:
 
 
 class MetaTx:
-    """The records of a store within one transaction. Only that of an update can be written.
-
-    Attributes:
-        level: Schema level of the store.
-    """
+    """The records of a store within one transaction. Only that of an update can be written."""
 
     def __init__(self, tx: Tx, failures: Failures, *, level: int) -> None:
         """Wrap a transaction; `MetaStore.view` and `update` are the ways to get one.

@@ -52,7 +52,6 @@ class SystemBucket(msgspec.Struct, frozen=True, kw_only=True):
 
     Attributes:
         description: As the server writes it.
-        retention_ns: How long data stay, in nanoseconds.
     """
 
     name: str
@@ -83,7 +82,6 @@ class Bucket(msgspec.Struct, frozen=True, kw_only=True):
         shard_group_ns: Time span of one shard group, in nanoseconds.
         created_at: As stored, RFC 3339; empty when absent.
         updated_at: As stored, RFC 3339; empty when absent.
-        document: The record as stored.
     """
 
     id: Id

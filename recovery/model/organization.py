@@ -40,7 +40,6 @@ class Organization(msgspec.Struct, frozen=True, kw_only=True):
         name: The name as stored, which may have blanks around it.
         created_at: As stored, RFC 3339; empty when absent.
         updated_at: As stored, RFC 3339; empty when absent.
-        document: The record as stored.
     """
 
     id: Id

@@ -97,7 +97,6 @@ class OperatorStatus(msgspec.Struct, frozen=True, kw_only=True):
     """What a permission list is worth to somebody who is locked out.
 
     Attributes:
-        level: How much of an operator it makes.
         lacks: What a full operator has beyond it, as (action, type) in the server's order, when it
             is partial or an administrator.
     """

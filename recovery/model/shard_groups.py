@@ -109,7 +109,6 @@ class Duration(msgspec.Struct, frozen=True, kw_only=True):
     """The shard group duration of a bucket.
 
     Attributes:
-        duration_ns: It, in nanoseconds.
         others_ns: The server's own durations that would explain the shards as well.
     """
 

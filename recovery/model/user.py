@@ -33,7 +33,6 @@ class User(msgspec.Struct, frozen=True, kw_only=True):
         name: The name, exactly as stored; it is the key of the name index.
         status: "active" or "inactive". Users made by `influxd recovery` have an empty one.
         oauth_id: A name elsewhere, which servers keep and do not use; empty when absent.
-        document: The record as stored.
     """
 
     id: Id

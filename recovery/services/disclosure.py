@@ -26,11 +26,7 @@ class Notes(Protocol):
 
 
 class Disclosure:
-    """Proof that the ledger knows of secrets that are about to leave the store.
-
-    Attributes:
-        note_id: Number of the note.
-    """
+    """Proof that the ledger knows of secrets that are about to leave the store."""
 
     def __init__(self, note_id: int, proof: object) -> None:
         """Do not call this, which raises `TypeError`: `noted` is the way to get one."""

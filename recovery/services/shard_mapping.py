@@ -50,7 +50,6 @@ class Conflict(msgspec.Struct, frozen=True, kw_only=True):
     """Two shards that cannot both be right.
 
     Attributes:
-        other: The second.
         problem: Why, as a clause whose subject are both.
     """
 
@@ -68,7 +67,6 @@ class BucketMap(msgspec.Struct, frozen=True, kw_only=True):
     """The groups of one bucket.
 
     Attributes:
-        duration: Its shard group duration.
         groups: Its groups, in the order of the server.
         unmapped: Shards that get no group, because no point of them can be read.
     """

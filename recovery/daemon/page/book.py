@@ -43,7 +43,6 @@ class NotYetKnown(Exception):  # noqa: N818 # nothing is wrong
     Attributes:
         what: What is done, as a sentence without its end.
         seconds: For how long already.
-        future: Is done when it is known.
     """
 
     def __init__(self, what: str, seconds: float, future: "Future[object]") -> None:

@@ -16,9 +16,6 @@ class Cut(msgspec.Struct, frozen=True, kw_only=True):
 
     Attributes:
         first: Number of the first of them, from 1; 0 when there is none.
-        total: How many there are on all pages.
-        number: Number of the page, from 1.
-        page_count: How many pages there are, at least 1.
         usual: Rows of a page, unless they are too long for it.
         name: What tells it from the other list of the same page; "" where there is one.
     """

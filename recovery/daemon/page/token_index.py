@@ -46,7 +46,6 @@ class TokenRow(msgspec.Struct, frozen=True, gc=False):
     """One token in the list. Made by position where there are many: names take as long as the rest.
 
     Attributes:
-        id: 16 hex digits.
         description: As stored, not escaped.
         created_at: RFC 3339 as stored; "" when absent.
         updated_at: RFC 3339 as stored; "" when absent.

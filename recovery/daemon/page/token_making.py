@@ -46,7 +46,6 @@ class Choice(NamedTuple):
     """One entry of a list to choose from.
 
     Attributes:
-        id: 16 hex digits.
         name: As stored, not escaped.
         note: Why not, or what else there is to say.
     """

@@ -97,7 +97,6 @@ class PageDesk(msgspec.Struct, frozen=True, kw_only=True):
 
     Attributes:
         book: What was found out about the store and holds until the next change.
-        lifetime: How long the daemon goes on.
     """
 
     desk: "Desk"
@@ -112,7 +111,6 @@ class Visit:
     """One request.
 
     Attributes:
-        page: Everything that screens are made with.
         call: The request as the API has it: the records, who asks, changes.
         asked: The fields of the URL.
         form: The fields of the body.

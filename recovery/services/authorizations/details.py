@@ -29,7 +29,6 @@ class Details(msgspec.Struct, frozen=True, kw_only=True):
     """One authorization with everything that decides what it is good for.
 
     Attributes:
-        id: 16 hex digits.
         description: As stored, not escaped.
         status: "active" or "inactive", as stored; "active" for the empty text of old records.
         user_id: Its user; None when the record has none.

@@ -37,11 +37,7 @@ ONE_WAY: Final = (
 
 
 class HashTokens(msgspec.Struct, frozen=True, kw_only=True):
-    """The command `auth hash`.
-
-    Attributes:
-        authorization_id: Which one; None for all.
-    """
+    """The command `auth hash`."""
 
     operation: ClassVar[str] = "auth hash"
 

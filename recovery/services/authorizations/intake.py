@@ -58,8 +58,6 @@ class ImportAuthorizations:
         is_matched_by_name: Whether users, organizations and buckets are those of the same name,
             as after a new set-up, instead of those with the same ID.
         is_ensured: Whether what is there already, with the same rights, is well.
-        form: How to store raw tokens.
-        server_hashes: `use-hashed-tokens` of the server's configuration; None when unknown.
     """
 
     operation: ClassVar[str] = "auth import"

@@ -54,7 +54,6 @@ class AuthorizationRow(msgspec.Struct, frozen=True):
     """One authorization, with the names that its IDs stand for.
 
     Attributes:
-        id: 16 hex digits.
         description: As stored, not escaped.
         created_at: RFC 3339 as stored; "" when absent.
         updated_at: RFC 3339 as stored; "" when absent.
@@ -63,10 +62,7 @@ class AuthorizationRow(msgspec.Struct, frozen=True):
         status: "active" or "inactive", as stored.
         user_id: 16 hex digits, or "" when the record has none.
         user: Name of the user; None when there is no such user.
-        organization_id: 16 hex digits.
         organization: Name; None when there is no such organization.
-        token_form: In which form the token is stored.
-        operator: Whether it is an operator token.
         lacks: For a partial operator, the missing permissions as "read:remotes", in server order.
         is_usable: Whether a server would let a client in with it.
         because: Why not, as clauses, the one that counts first; empty when it is usable.
@@ -108,11 +104,7 @@ class AuthorizationFilter(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Inventory:
-    """The records of one state of a store.
-
-    Attributes:
-        facts: The store itself.
-    """
+    """The records of one state of a store."""
 
     def __init__(self, view: View) -> None:
         """Begin to list what is in a view, which has to stay open."""

@@ -43,7 +43,6 @@ class IssueAuthorization(msgspec.Struct, frozen=True, kw_only=True):
 
     Attributes:
         status: "active" or "inactive".
-        server_hashes: `use-hashed-tokens` of the server's configuration; None when unknown.
     """
 
     operation: ClassVar[str] = "auth create"

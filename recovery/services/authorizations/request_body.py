@@ -26,9 +26,6 @@ class RequestBody(msgspec.Struct, frozen=True, kw_only=True):
 
     Attributes:
         permissions: The JSON array of permissions, not looked into.
-        description: The text; None when none is given.
-        org_id: The organization; None when none is named.
-        user_id: The user; None when none is named.
     """
 
     permissions: bytes

@@ -72,9 +72,7 @@ class RotateTokens(msgspec.Struct, frozen=True, kw_only=True):
     """The command `auth rotate`.
 
     Attributes:
-        selection: Which authorizations.
         keeps_inactive: Whether the old ones stay, inactive; otherwise they are deleted.
-        server_hashes: `use-hashed-tokens` of the server's configuration; None when unknown.
     """
 
     operation: ClassVar[str] = "auth rotate"

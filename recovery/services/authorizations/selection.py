@@ -28,7 +28,6 @@ class Selection(msgspec.Struct, frozen=True, kw_only=True):
 
     Attributes:
         ids: These; None for all that the rest allows.
-        spared: Not these.
         user: Only those of this user; None for all users.
         organization: Only those of this organization; None for all.
     """

@@ -49,7 +49,6 @@ class Line:
         number: Which line it is, from 1.
         permissions: What it permits; not to be changed, because like lines share it.
         is_plain: Whether its record lies as a server writes it: each field once, none missing.
-        names: What its IDs stand for.
     """
 
     number: int

@@ -149,11 +149,7 @@ class EditLegacy(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class StoreLegacyPassword(msgspec.Struct, frozen=True, kw_only=True):
-    """A password of a 1.x authorization, hashed before.
-
-    Attributes:
-        password_hash: Its bcrypt hash.
-    """
+    """A password of a 1.x authorization, hashed before."""
 
     operation: ClassVar[str] = "v1-auth set-password"
 

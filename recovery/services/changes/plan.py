@@ -110,7 +110,6 @@ class Manner(msgspec.Struct, frozen=True, kw_only=True):
         is_dry_run: Stop after showing the plan; nothing at all is written.
         output_path: Leave the store alone and write a new copy of it here.
         is_confirmed: Whether the yes was given beforehand, so that nobody waits for the plan.
-        backups: Which backups are made.
         is_whole_file_checked: Whether all of it is checked again before and after the commit, where
             it is small enough; otherwise only the pages that the commit writes. For a session of
             many changes, which checks the whole file in front of the first.
@@ -208,7 +207,6 @@ class Proposal(msgspec.Struct, frozen=True, kw_only=True):
 
     Attributes:
         store: The store that the plan was made for.
-        work: Where it will be carried out.
     """
 
     plan: Plan
@@ -232,8 +230,6 @@ class Outcome(msgspec.Struct, frozen=True, kw_only=True):
 
     Attributes:
         is_changed: False for a dry run, and when nothing needed to be done.
-        txid: Transaction of the commit, None when there was none.
-        backup_path: The verified backup; None when there is none.
         warnings: What went wrong without harm, such as a ledger that could not be closed.
     """
 

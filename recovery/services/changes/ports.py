@@ -58,10 +58,8 @@ class Intent(msgspec.Struct, frozen=True, kw_only=True):
     """What the ledger is told before the commit. No secrets.
 
     Attributes:
-        store_path: The file that will be written.
         record_ids: Records that will be made, changed or removed.
         backup_path: The verified backup; None where the store itself is left alone.
-        reason: Why, in the operator's words.
         digest: What tells the planned commit from every other one; None when it is not known.
     """
 
@@ -98,7 +96,6 @@ class Ports(msgspec.Struct, frozen=True, kw_only=True):
     """What a change needs from outside.
 
     Attributes:
-        audience: Who sees the plan and says yes.
         destination: Where a new token goes; may be None for changes without one.
         waiting: A context in which a person sees what takes its time.
         shield: A context in which Ctrl-C waits; held from just before the commit to the end of the

@@ -46,7 +46,6 @@ class InPlace:
     """A plan that is carried out in the store itself.
 
     Attributes:
-        target_path: The store.
         backup_path: Where the store before the change will be found.
     """
 

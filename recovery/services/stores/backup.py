@@ -47,7 +47,6 @@ class BackupReport(msgspec.Struct, frozen=True, kw_only=True):
         store_path: The store, behind symbolic links.
         txid: Transaction id of the state that is in it.
         level: Schema level of the store; None when it is not known here.
-        is_live: Whether it was made without the lock.
     """
 
     path: Path

@@ -75,7 +75,6 @@ class Comparison(msgspec.Struct, frozen=True, kw_only=True):
     """What is different between two stores.
 
     Attributes:
-        after: The second one.
         changes: Records that are different, bucket by bucket.
         counts: Buckets of which only numbers are told, such as indexes.
     """

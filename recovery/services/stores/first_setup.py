@@ -39,11 +39,9 @@ class SetUpStore(msgspec.Struct, frozen=True, kw_only=True):
 
     Attributes:
         username: The user, who owns the organization and the instance.
-        password_hash: The bcrypt hash of its password; None for none.
         organization: The organization, as it is to be stored.
         retention_ns: How long data stay in it, in nanoseconds; 0 forever.
         is_delivered: Whether it is handed over once it is in force; else its maker has it already.
-        server_hashes: `use-hashed-tokens` of the server's configuration; None when unknown.
     """
 
     operation: ClassVar[str] = "setup"
