@@ -269,12 +269,16 @@ def _look(found: "FoundStore", context: "Context") -> _State:
     from recovery.ports import SystemClock, SystemRng  # noqa: PLC0415
     from recovery.services.authorizations.listing import (  # noqa: PLC0415
         AuthorizationFilter,
-        Inventory,
+        list_authorizations,
     )
     from recovery.services.doctor.check import examine  # noqa: PLC0415
     from recovery.services.doctor.surroundings import LEFTOVER  # noqa: PLC0415
     from recovery.services.session import Session  # noqa: PLC0415
     from recovery.services.stores.info import sign_ins  # noqa: PLC0415
+    from recovery.services.tenancy.organization_listing import (  # noqa: PLC0415
+        list_organizations,
+    )
+    from recovery.services.tenancy.user_listing import list_users  # noqa: PLC0415
 
     head = _named(found)
     if not found.is_backup:
@@ -291,12 +295,13 @@ def _look(found: "FoundStore", context: "Context") -> _State:
         ]
         try:
             with session.view() as view:
-                inventory = Inventory(view)
                 signing = list(sign_ins(view.tx))
-                operators = inventory.authorizations(AuthorizationFilter(operators_only=True)).rows
+                operators = list_authorizations(
+                    view.tx, AuthorizationFilter(operators_only=True)
+                ).rows
                 usable = sum(one.is_usable and one.operator == "full" for one in operators)
-                users = _called(inventory.users().rows)
-                organizations = _called(inventory.organizations().rows)
+                users = _called(list_users(view.tx).rows)
+                organizations = _called(list_organizations(view.tx).rows)
         except StoreDamagedError:
             return _State((*lines, f"{DO_NOT_START}."), saving=_OF_DAMAGED)
         except RecoveryError as error:

@@ -31,10 +31,7 @@ from recovery.model.permission import (
     decode_permissions,
 )
 from recovery.services.access import Rights, rights
-from recovery.services.authorizations.listing import (
-    AuthorizationFilter,
-    Inventory,
-)
+from recovery.services.authorizations.listing import list_authorizations
 from recovery.services.session import View
 
 WAYS_APART_MAX: Final = 40
@@ -368,7 +365,7 @@ Reaches = tuple[_Token, tuple[Grant, ...]]
 def reach_of(view: View) -> Reach:
     """Find out who can reach what."""
     reaching = Reaching(Names(view.tx))
-    rows = Inventory(view).authorizations(AuthorizationFilter()).rows
+    rows = list_authorizations(view.tx).rows
     return reach_by(
         view.tx,
         ((row, reaching.of_raw(row.permissions) or ()) for row in rows),

@@ -10,12 +10,14 @@ from hypothesis import strategies as st
 
 from recovery.errors import RecoveryError
 from recovery.services.authorizations.creation import CreateAuthorization
-from recovery.services.authorizations.listing import AuthorizationFilter
+from recovery.services.authorizations.listing import list_authorizations
 from recovery.services.authorizations.new_token import FormChoice
 from recovery.services.authorizations.permission_request import PermissionRequest
 from recovery.services.changes.backup_rule import BackupEachChange
 from recovery.services.changes.plan import Manner
 from recovery.services.changes.ports import Ports
+from recovery.services.tenancy.organization_listing import list_organizations
+from recovery.services.tenancy.user_listing import list_users
 from tests.support.hints import hint_of
 from tests.support.ports import FixedClock
 from tests.support.stores import (
@@ -25,7 +27,7 @@ from tests.support.stores import (
     SeededRng,
     YesAudience,
     make_store,
-    open_inventory,
+    open_view,
     run_change,
 )
 
@@ -47,10 +49,10 @@ def whole(tmp_path_factory: pytest.TempPathFactory) -> bytes:
 
 
 def look_at_everything(path: Path) -> None:
-    with open_inventory(path) as inventory:
-        for listing in (inventory.users(), inventory.organizations()):
+    with open_view(path) as view:
+        for listing in (list_users(view.tx), list_organizations(view.tx)):
             assert SECRET not in repr((list(listing.rows), listing.problems))
-        authorizations = inventory.authorizations(AuthorizationFilter())
+        authorizations = list_authorizations(view.tx)
         for row in authorizations.rows:
             assert len(row.id) == 16
         assert SECRET not in repr(authorizations.problems)

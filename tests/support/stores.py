@@ -23,12 +23,11 @@ from recovery.model.permission import BASE_TYPES, Permission, operator_permissio
 from recovery.model.token import hash_token
 from recovery.ports import Clock
 from recovery.secret import Secret
-from recovery.services.authorizations.listing import Inventory
 from recovery.services.changes.backup_rule import BackupEachChange
 from recovery.services.changes.plan import Manner, Outcome, Planner, Proposal
 from recovery.services.changes.ports import Audience, Intent, Ports
 from recovery.services.disclosure import Disclosure
-from recovery.services.session import Session
+from recovery.services.session import Session, View
 from recovery.services.stores.undo import UndoProposal, proposed_undo
 from recovery.services.tenancy.writing import (
     BucketWish,
@@ -277,10 +276,10 @@ def traces_of(path: Path, *copies: Path) -> Traces:
 
 
 @contextmanager
-def open_inventory(path: Path, *, timeout_s: float = 1.0) -> Iterator[Inventory]:
-    """List what is in a store, in a session of its own."""
+def open_view(path: Path, *, timeout_s: float = 1.0) -> Iterator[View]:
+    """Look at a store in a session of its own."""
     with Session.open(path, timeout_s=timeout_s) as session, session.view() as view:
-        yield Inventory(view)
+        yield view
 
 
 def change(

@@ -31,10 +31,11 @@ from recovery.services.authorizations.listing import (
     GROUPS_MAX,
     AuthorizationFilter,
     AuthorizationRow,
-    Inventory,
     OperatorState,
+    list_authorizations,
 )
 from recovery.services.row_filter import FilteredRows
+from recovery.services.session import View
 
 if TYPE_CHECKING:
     from recovery.cli.words import Parser
@@ -119,11 +120,10 @@ def _list(options: _List, context: Context) -> ExitCode:
         operators_only=options.operators, user=options.user, organization=options.org
     )
     with read_session(found, options, context.output) as session, session.view() as view:
-        inventory = Inventory(view)
         disclosure = None
         if options.show_tokens:
-            disclosure = disclose(inventory.facts, "auth list --show-tokens", options, context)
-        listing = inventory.authorizations(wanted, disclosure)
+            disclosure = disclose(view.facts, "auth list --show-tokens", options, context)
+        listing = list_authorizations(view.tx, wanted, disclosure)
         rows = FilteredRows(
             listing.rows,
             chosen,
@@ -131,10 +131,10 @@ def _list(options: _List, context: Context) -> ExitCode:
             listing=Run("auth list", "to see what there is"),
         )
         if options.json:
-            document = AuthorizationList(store=store_of(found, inventory.facts))
+            document = AuthorizationList(store=store_of(found, view.facts))
             context.output.stream(document, "authorizations", _items(rows), listing.problems)
         else:
-            _show(found, inventory, rows, options, context)
+            _show(found, view, rows, options, context)
     return report_problems(listing.problems, context)
 
 
@@ -185,7 +185,7 @@ def _token(row: AuthorizationRow) -> str | None:
 
 def _show(
     found: FoundStore,
-    inventory: Inventory,
+    view: View,
     rows: FilteredRows[AuthorizationRow],
     options: _List,
     context: Context,
@@ -197,7 +197,7 @@ def _show(
         Column(column.title) if options.show_tokens and column.title == "Token" else column
         for column in COLUMNS
     ]
-    show_aside(found, inventory.facts, output)
+    show_aside(found, view.facts, output)
     output.table(
         columns, tally.cells(), has_headings=not options.hide_headers, what="reading the records"
     )
@@ -210,11 +210,11 @@ def _show(
     has_none = is_all and not tally.full_count
     is_hash_shown = tally.shows_tokens and tally.raw_count < rows.count
     # Where something is missing, the check that the warning names comes first.
-    if (has_none or is_hash_shown) and not inventory.facts.missing_buckets:
+    if (has_none or is_hash_shown) and not view.facts.missing_buckets:
         from recovery.cli.hints import command_line, named_with  # noqa: PLC0415 # seldom needed
 
         named = named_with(options.bolt_path, options.ledger)
-        if rows.count or inventory.is_set_up:
+        if rows.count or not view.tx.is_never_set_up:
             way = command_line("auth create-operator", named)
             output.aside(f"To make one that can be used: {way}")
         else:

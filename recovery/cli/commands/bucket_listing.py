@@ -14,8 +14,7 @@ from recovery.errors import ExitCode
 from recovery.model.bucket import duration_text
 from recovery.model.display import displayed
 from recovery.remedy import Run
-from recovery.services.authorizations.listing import Inventory
-from recovery.services.tenancy.bucket_listing import BucketRow
+from recovery.services.tenancy.bucket_listing import BucketRow, list_buckets
 
 if TYPE_CHECKING:
     from recovery.cli.words import Parser
@@ -67,7 +66,7 @@ def _list(options: _List, context: Context) -> ExitCode:
         cells=_cells,
         field="buckets",
         document=lambda store: BucketList(store=store),
-        rows_of=lambda view: Inventory(view).buckets(options.org),
+        rows_of=lambda view: list_buckets(view.tx, options.org),
     )
     return run_listing(listed, options, context, name=options.name)
 

@@ -25,8 +25,12 @@ from recovery.cli.words import Parser, nearest_word, shown
 from recovery.discovery.host import Host
 from recovery.discovery.search import discover
 from recovery.errors import ExitCode, RecoveryError
-from recovery.services.authorizations.listing import AuthorizationFilter, Inventory
+from recovery.metastore.transaction import MetaTx
+from recovery.services.authorizations.listing import list_authorizations
 from recovery.services.session import Session
+from recovery.services.tenancy.bucket_listing import list_buckets
+from recovery.services.tenancy.organization_listing import list_organizations
+from recovery.services.tenancy.user_listing import list_users
 
 SCRIPTS: Final = {
     "bash": "bash/influx-recovery",
@@ -34,11 +38,11 @@ SCRIPTS: Final = {
     "fish": "fish/influx-recovery.fish",
 }
 """Below the folder of this package, named as each shell looks for them."""
-KINDS: Final[dict[str, Callable[[Inventory], Iterator[str]]]] = {
-    "auth": lambda found: (row.id for row in found.authorizations(AuthorizationFilter()).rows),
-    "bucket": lambda found: (row.name for row in found.buckets(None).rows if not row.is_system),
-    "org": lambda found: (row.name for row in found.organizations().rows),
-    "user": lambda found: (row.name for row in found.users().rows),
+KINDS: Final[dict[str, Callable[[MetaTx], Iterator[str]]]] = {
+    "auth": lambda tx: (row.id for row in list_authorizations(tx).rows),
+    "bucket": lambda tx: (row.name for row in list_buckets(tx).rows if not row.is_system),
+    "org": lambda tx: (row.name for row in list_organizations(tx).rows),
+    "user": lambda tx: (row.name for row in list_users(tx).rows),
 }
 NAMES_MAX: Final = 1000
 SIZE_BYTES_MAX: Final = 64 << 20
@@ -84,7 +88,7 @@ def _names(options: _Completion, context: Context) -> list[str]:
     if found.path.stat().st_size > SIZE_BYTES_MAX:
         return []
     with Session.open(found.path, timeout_s=0) as session, session.view() as view:
-        names = KINDS[options.what](Inventory(view))
+        names = KINDS[options.what](view.tx)
         return list(islice((name for name in names if name.isprintable()), NAMES_MAX))
 
 

@@ -22,9 +22,13 @@ from recovery.errors import ExitCode
 from recovery.model.display import displayed
 from recovery.model.standing import Answer, told
 from recovery.secret import Secret
-from recovery.services.authorizations.listing import Inventory
 from recovery.services.session import Session
-from recovery.services.tenancy.user_details import PasswordReport, UserDetails
+from recovery.services.tenancy.user_details import (
+    PasswordReport,
+    UserDetails,
+    describe_user,
+    verify_password,
+)
 
 
 class _Show(Reading, frozen=True):
@@ -48,13 +52,12 @@ def _show(options: _Show, context: Context) -> ExitCode:
     choice = user_choice(options.username, options.id, "user show")
     found = find_store(options, context)
     with read_session(found, options, context.output) as session, session.view() as view:
-        inventory = Inventory(view)
-        details = inventory.user_details(choice)
+        details = describe_user(view.tx, choice.choose(view.tx))
         if options.json:
-            store = store_of(found, inventory.facts)
+            store = store_of(found, view.facts)
             context.output.document(UserDocument(store=store, user=details))
             return ExitCode.DONE
-        show_header(found, inventory.facts, context.output)
+        show_header(found, view.facts, context.output)
     for line in _details_lines(details, named_with(options.bolt_path, options.ledger)):
         context.output.prose(line)
     return ExitCode.DONE
@@ -116,13 +119,12 @@ def _verify_password(options: _VerifyPassword, context: Context) -> ExitCode:
             choice.choose(view.tx)
     password = _password(options, output)  # for as long as somebody types, the store is not held
     with read_session(found, options, context.output) as session, session.view() as view:
-        inventory = Inventory(view)
-        report = inventory.try_password(choice, password)
+        report = verify_password(view.tx, choice.choose(view.tx), password)
         if options.json:
-            store = store_of(found, inventory.facts)
+            store = store_of(found, view.facts)
             output.document(PasswordDocument(store=store, password=report))
         else:
-            show_header(found, inventory.facts, output)
+            show_header(found, view.facts, output)
             word = "is" if report.matches else "is not"
             output.prose(f"This {word} the password of user {displayed(report.user)}.")
             if report.can_sign_in:

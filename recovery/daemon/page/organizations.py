@@ -19,10 +19,9 @@ from recovery.errors import RecoveryError
 from recovery.model.bucket import TYPE_SYSTEM, Bucket, shard_group_duration_ns
 from recovery.model.ids import Id
 from recovery.model.organization import Organization
-from recovery.services.authorizations.listing import Inventory
-from recovery.services.session import View
 from recovery.services.tenancy.bucket_changes import CreateBucket, DeleteBucket, EditBucket
 from recovery.services.tenancy.organization_changes import CreateOrganization
+from recovery.services.tenancy.organization_listing import list_organizations
 from recovery.services.tenancy.organization_records import (
     DeleteOrganization,
     EditOrganization,
@@ -59,12 +58,11 @@ def _retention_ns(text: str) -> int:
 
 def list_all(visit: Visit) -> Answer:
     """Show all organizations."""
-    inventory = Inventory(View(visit.page.desk.session.facts(), visit.tx))
     buckets = Counter(one.org_id for one in visit.tx.buckets.walk([]))
     tokens = Counter(row.organization_id for row in visit.page.book.tokens().rows.values())
     rows = [
         (row, buckets[Id(row.id)], tokens[row.id])
-        for row in inventory.organizations().rows
+        for row in list_organizations(visit.tx).rows
         if visit.may("read organization", one=Id(row.id))
     ]
     rows.sort(key=lambda one: (one[0].name.casefold(), one[0].id))
@@ -107,8 +105,7 @@ def _of_path(visit: Visit) -> Organization:
 def show(visit: Visit) -> Answer:
     """Show one organization with its people and its buckets."""
     found = _of_path(visit)
-    inventory = Inventory(View(visit.page.desk.session.facts(), visit.tx))
-    row = next(one for one in inventory.organizations().rows if one.id == found.id)
+    row = next(one for one in list_organizations(visit.tx).rows if one.id == found.id)
     find = visit.asked.line("find").strip()
     word = find.casefold()
     buckets = [

@@ -20,10 +20,9 @@ from recovery.model.permission import OperatorLevel, classify, decode_permission
 from recovery.services.authorizations.details import Details, details_of
 from recovery.services.authorizations.listing import (
     GROUPS_MAX,
-    AuthorizationFilter,
     AuthorizationRow,
-    Inventory,
     OperatorState,
+    list_authorizations,
 )
 from recovery.services.reach import Grant, Names, Reaching, Target, may_do
 
@@ -231,7 +230,7 @@ class TokenIndex:
             change_number: The last change that was made, as the journal counts.
         """
         with session.view() as view:
-            listing = Inventory(view).authorizations(AuthorizationFilter())
+            listing = list_authorizations(view.tx)
             words = _Words(Names(view.tx))
             rows = {row.id: words.of_row(row) for row in listing.rows}
             unreadable = sum(one.bucket == "authorizationsv1" for one in listing.problems)

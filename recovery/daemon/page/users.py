@@ -12,9 +12,8 @@ from recovery.daemon.answer import Answer, ApiError
 from recovery.daemon.page.visit import Visit
 from recovery.model.ids import Id
 from recovery.model.user import User
-from recovery.services.authorizations.listing import Inventory
-from recovery.services.session import View
 from recovery.services.stores.info import sign_ins
+from recovery.services.tenancy import user_listing
 from recovery.services.tenancy.user_details import describe_known
 
 ROLES_SHOWN = 30
@@ -24,13 +23,12 @@ NOT_FOUND = ApiError("not found", "there is no such user")
 def list_users(visit: Visit) -> Answer:
     """Show the list."""
     wanted = visit.asked.line("find").strip()
-    view = View(visit.page.desk.session.facts(), visit.tx)
     known = visit.page.book.rights(visit.tx)
     standings = {one.id: one for one in sign_ins(visit.tx, known)}
     tokens = Counter(row.user_id for row in visit.page.book.tokens().rows.values())
     rows = [
         (row, standings[row.id], tokens[row.id])
-        for row in Inventory(view).users().rows
+        for row in user_listing.list_users(visit.tx).rows
         if visit.may("read user", one=Id(row.id))
     ]
     total = len(rows)

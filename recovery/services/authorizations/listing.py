@@ -1,7 +1,7 @@
-"""Who and what is in a store.
+"""Authorizations, as listed.
 
-Lives here: listings of users, organizations and authorizations, joined and classified. Must not
-live here: tables, JSON text, changes.
+Lives here: `list_authorizations`, joined with what they refer to, and classified. Must not live
+here: tables, JSON text, changes.
 
 Invariants: records stream; no list of all authorizations is ever held. A record that cannot be
 decoded becomes a `Problem` and the rest is still listed. No row holds a token unless that was
@@ -25,17 +25,7 @@ from recovery.model.token import TokenForm
 from recovery.secret import Secret
 from recovery.services.disclosure import Disclosure
 from recovery.services.listing import Listing, Problem
-from recovery.services.session import View
-from recovery.services.tenancy.bucket_listing import BucketRow, list_buckets
-from recovery.services.tenancy.choosing import UserChoice, Whose
-from recovery.services.tenancy.organization_listing import OrganizationRow, list_organizations
-from recovery.services.tenancy.user_details import (
-    PasswordReport,
-    UserDetails,
-    describe_user,
-    verify_password,
-)
-from recovery.services.tenancy.user_listing import UserRow, list_users
+from recovery.services.tenancy.choosing import Whose
 
 GROUPS_MAX: Final = 4096
 """Groups of like authorizations that are remembered, as many as the classifier has lists."""
@@ -103,57 +93,23 @@ class AuthorizationFilter(msgspec.Struct, frozen=True, kw_only=True):
     organization: str | None = None
 
 
-class Inventory:
-    """The records of one state of a store."""
+EVERYTHING: Final = AuthorizationFilter()
 
-    def __init__(self, view: View) -> None:
-        """Begin to list what is in a view, which has to stay open."""
-        self.facts: Final = view.facts
-        self._tx: Final = view.tx
 
-    @property
-    def is_set_up(self) -> bool:
-        """Whether anything of a first set-up is in it."""
-        return not self._tx.is_never_set_up
+def list_authorizations(
+    tx: MetaTx,
+    wanted: AuthorizationFilter = EVERYTHING,
+    disclosure: Disclosure | None = None,
+) -> Listing[AuthorizationRow]:
+    """List authorizations; with a right, rows carry what is stored of the token.
 
-    def users(self) -> Listing[UserRow]:
-        """List all users."""
-        return list_users(self._tx)
-
-    def organizations(self) -> Listing[OrganizationRow]:
-        """List all organizations."""
-        return list_organizations(self._tx)
-
-    def buckets(self, organization: str | None) -> Listing[BucketRow]:
-        """List InfluxDB buckets, only those of the organization with a name, or all."""
-        org_id = Whose.named(self._tx, user=None, organization=organization).org_id
-        problems: list[Problem] = []
-        return Listing(list_buckets(self._tx, org_id=org_id, problems=problems), problems)
-
-    def user_details(self, choice: UserChoice) -> UserDetails:
-        """Say all about one user."""
-        return describe_user(self._tx, choice.choose(self._tx))
-
-    def try_password(self, choice: UserChoice, password: Secret) -> PasswordReport:
-        """Try a password of a user as a sign-in does."""
-        return verify_password(self._tx, choice.choose(self._tx), password)
-
-    def authorizations(
-        self, wanted: AuthorizationFilter, disclosure: Disclosure | None = None
-    ) -> Listing[AuthorizationRow]:
-        """List authorizations.
-
-        Args:
-            disclosure: The right to let rows carry what is stored of the token; None for rows
-                without.
-
-        Raises:
-            NotFoundError: No user or organization has the name asked for; the error lists those
-                that exist. Raised here, before the first row.
-        """
-        problems: list[Problem] = []
-        rows = _AuthorizationRows(self._tx, wanted, problems, show_tokens=disclosure is not None)
-        return Listing(rows.walk(), problems)
+    Raises:
+        NotFoundError: No user or organization has the name asked for; the error lists those that
+            exist. Raised here, before the first row.
+    """
+    problems: list[Problem] = []
+    rows = _AuthorizationRows(tx, wanted, problems, show_tokens=disclosure is not None)
+    return Listing(rows.walk(), problems)
 
 
 _Shared: TypeAlias = tuple[

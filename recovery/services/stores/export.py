@@ -19,13 +19,14 @@ from recovery.model.gojson import UndecodableError, format_time
 from recovery.model.mapping import ORGS
 from recovery.model.permission import Permission, decode_permissions
 from recovery.ports import Clock, Rng
-from recovery.services.authorizations.listing import AuthorizationFilter, Inventory
+from recovery.services.authorizations.listing import list_authorizations
 from recovery.services.doctor.check import Examination, examine
 from recovery.services.session import Session
 from recovery.services.store_facts import StoreFacts
 from recovery.services.stores.info import SignIn, sign_ins
-
-EVERYTHING = AuthorizationFilter()
+from recovery.services.tenancy.bucket_listing import list_buckets
+from recovery.services.tenancy.organization_listing import list_organizations
+from recovery.services.tenancy.user_listing import list_users
 
 
 class ExportReport(msgspec.Struct, frozen=True, kw_only=True):
@@ -52,24 +53,23 @@ def export_store(
     examination = examine(session, files=files, clock=clock, rng=rng)
     problems: list[RecordProblem] = []
     with session.view() as view:
-        inventory = Inventory(view)
         signing = {one.id: one for one in sign_ins(view.tx)}
-        described = _store_row(inventory.facts, examination, tool_version)
+        described = _store_row(view.facts, examination, tool_version)
         row_counts = write_export(
             target,
             {
                 "store": [described | {"exported_at": format_time(clock.now())}],
-                "organizations": _organizations(inventory, problems),
-                "users": _users(inventory, signing, problems),
+                "organizations": _organizations(view.tx, problems),
+                "users": _users(view.tx, signing, problems),
                 "memberships": _memberships(view.tx, problems),
-                "buckets": _buckets(inventory, problems),
-                "authorizations": _authorizations(inventory, problems),
-                "permissions": _permissions(inventory),
+                "buckets": _buckets(view.tx, problems),
+                "authorizations": _authorizations(view.tx, problems),
+                "permissions": _permissions(view.tx),
                 "findings": _findings(examination),
             },
         )
         return ExportReport(
-            facts=inventory.facts,
+            facts=view.facts,
             row_counts=row_counts,
             problems=tuple(dict.fromkeys(problems)),
         )
@@ -89,8 +89,8 @@ def _store_row(
     }
 
 
-def _organizations(inventory: Inventory, problems: list[RecordProblem]) -> Iterator[Row]:
-    listing = inventory.organizations()
+def _organizations(tx: MetaTx, problems: list[RecordProblem]) -> Iterator[Row]:
+    listing = list_organizations(tx)
     for row in listing.rows:
         yield {
             "id": row.id,
@@ -103,9 +103,9 @@ def _organizations(inventory: Inventory, problems: list[RecordProblem]) -> Itera
 
 
 def _users(
-    inventory: Inventory, signing: Mapping[str, SignIn], problems: list[RecordProblem]
+    tx: MetaTx, signing: Mapping[str, SignIn], problems: list[RecordProblem]
 ) -> Iterator[Row]:
-    listing = inventory.users()
+    listing = list_users(tx)
     for row in listing.rows:
         obstacles = signing[row.id].obstacles
         yield {
@@ -131,8 +131,8 @@ def _memberships(tx: MetaTx, problems: list[RecordProblem]) -> Iterator[Row]:
             }
 
 
-def _buckets(inventory: Inventory, problems: list[RecordProblem]) -> Iterator[Row]:
-    listing = inventory.buckets(None)
+def _buckets(tx: MetaTx, problems: list[RecordProblem]) -> Iterator[Row]:
+    listing = list_buckets(tx)
     for row in listing.rows:
         yield {
             "id": row.id,
@@ -145,8 +145,8 @@ def _buckets(inventory: Inventory, problems: list[RecordProblem]) -> Iterator[Ro
     problems.extend(listing.problems)
 
 
-def _authorizations(inventory: Inventory, problems: list[RecordProblem]) -> Iterator[Row]:
-    listing = inventory.authorizations(EVERYTHING)
+def _authorizations(tx: MetaTx, problems: list[RecordProblem]) -> Iterator[Row]:
+    listing = list_authorizations(tx)
     for row in listing.rows:
         yield {
             "id": row.id,
@@ -166,10 +166,10 @@ def _authorizations(inventory: Inventory, problems: list[RecordProblem]) -> Iter
     problems.extend(listing.problems)
 
 
-def _permissions(inventory: Inventory) -> Iterator[Row]:
+def _permissions(tx: MetaTx) -> Iterator[Row]:
     """Give all of them; the rows of a group have the same ones."""
     known: tuple[int, list[Permission]] = (0, [])
-    for row in inventory.authorizations(EVERYTHING).rows:
+    for row in list_authorizations(tx).rows:
         if row.group != known[0]:
             try:
                 known = (row.group, decode_permissions(bytes(row.permissions)))

@@ -19,7 +19,6 @@ from recovery.discovery.survey import survey
 from recovery.errors import RecoveryError, StoreBusyError
 from recovery.lock_holder import LockUse, find_lock_holders
 from recovery.metastore.live import open_live
-from recovery.services.authorizations.listing import Inventory
 from recovery.services.session import Session
 from recovery.services.store_facts import StoreFacts
 from recovery.services.stores.info import Contents, count_contents
@@ -94,7 +93,7 @@ def _read(candidate: Candidate) -> tuple[StoreFacts, Contents]:
 
 def _counted(session: Session) -> tuple[StoreFacts, Contents]:
     with session.view() as view:
-        return view.facts, count_contents(Inventory(view))
+        return view.facts, count_contents(view.tx)
 
 
 def _lock_of(candidate: Candidate) -> LockUse | None:

@@ -20,11 +20,14 @@ from recovery.model.schema import versions_of_level, versions_of_levels
 from recovery.model.standing import Answer, Obstacle
 from recovery.model.token import LEVEL_HASHED, TokenForm
 from recovery.services.access import Rights, rights
-from recovery.services.authorizations.listing import AuthorizationFilter, Inventory, OperatorState
+from recovery.services.authorizations.listing import OperatorState, list_authorizations
 from recovery.services.ledger import Entries, Operation, operations_of, read_operations
 from recovery.services.session import Session
 from recovery.services.store_facts import StoreFacts
 from recovery.services.stores.lost_ledger import copies_told
+from recovery.services.tenancy.bucket_listing import list_buckets
+from recovery.services.tenancy.organization_listing import list_organizations
+from recovery.services.tenancy.user_listing import list_users
 
 OPERATIONS_SHOWN: Final = 5
 SESSIONS: Final = (
@@ -132,7 +135,7 @@ def describe_store(session: Session, *, sqlite_path: Path | None, ledger: Entrie
         facts = view.facts
         found = sql_level(sqlite_path)
         versions = None if found is None else versions_of_levels(facts.level, found)
-        contents = count_contents(Inventory(view))
+        contents = count_contents(view.tx)
         own = operations_of(operations, facts.real_path, device=facts.device, inode=facts.inode)
         return StoreInfo(
             facts=facts,
@@ -149,11 +152,10 @@ def describe_store(session: Session, *, sqlite_path: Path | None, ledger: Entrie
         )
 
 
-def count_contents(inventory: Inventory) -> Contents:
+def count_contents(tx: MetaTx) -> Contents:
     """Count what is in a store, and pick its operator tokens."""
-    users, organizations = inventory.users(), inventory.organizations()
-    buckets = inventory.buckets(None)
-    listing = inventory.authorizations(AuthorizationFilter())
+    users, organizations, buckets = list_users(tx), list_organizations(tx), list_buckets(tx)
+    listing = list_authorizations(tx)
     user_count, organization_count, bucket_count = (
         sum(1 for _ in found.rows) for found in (users, organizations, buckets)
     )

@@ -18,8 +18,8 @@ from recovery.services.access import NOBODY, ONLY_OPERATOR, Loss, loss_warnings,
 from recovery.services.authorizations.changes import DeleteAuthorization
 from recovery.services.authorizations.details import details_of
 from recovery.services.authorizations.listing import (
-    AuthorizationFilter,
     AuthorizationRow,
+    list_authorizations,
 )
 from recovery.services.authorizations.verification import TokenVerdict, verify_token
 from recovery.services.changes.plan import Planner
@@ -38,7 +38,7 @@ from tests.support.stores import (
     MadeStore,
     edit,
     make_store,
-    open_inventory,
+    open_view,
 )
 
 ALICE = UserChoice(name="alice", user_id=None)
@@ -119,8 +119,8 @@ SPOILS: dict[str, tuple[Spoil, str | None]] = {
 def test_listing_details_verification_and_doctor_agree(made: MadeStore, spoil: str) -> None:
     change, reason = SPOILS[spoil]
     edit(made.path, change(made))
-    with open_inventory(made.path) as inventory:
-        rows = inventory.authorizations(AuthorizationFilter()).rows
+    with open_view(made.path) as view:
+        rows = list_authorizations(view.tx).rows
         (row,) = (one for one in rows if one.id == made.operator)
         assert isinstance(row, AuthorizationRow)
     with MetaStore.open(made.path, write=False) as store, store.view() as tx:
@@ -154,8 +154,8 @@ def test_a_misplaced_record_is_not_found_by_its_token(made: MadeStore) -> None:
         table.put(b"00000000000000ff", document)
 
     edit(made.path, misplace)
-    with open_inventory(made.path) as inventory:
-        rows = inventory.authorizations(AuthorizationFilter()).rows
+    with open_view(made.path) as view:
+        rows = list_authorizations(view.tx).rows
         assert not next(one for one in rows if one.id == made.operator).is_usable
     assert checked(made.path).verdict.access.full_operator_count == 0
 

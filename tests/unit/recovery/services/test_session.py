@@ -13,11 +13,15 @@ import pytest
 from recovery.errors import RecoveryError, RefusedError, StoreBusyError, WriteFailedError
 from recovery.metastore.transaction import MetaTx
 from recovery.services.authorizations.changes import SetStatus
-from recovery.services.authorizations.listing import AuthorizationFilter, Inventory
+from recovery.services.authorizations.listing import (
+    list_authorizations,
+)
 from recovery.services.changes.backup_rule import BackupEachChange, BackupOnce, BackupRule
 from recovery.services.changes.plan import Manner, Outcome, Plan, Planner
 from recovery.services.changes.ports import Ports
 from recovery.services.session import Session
+from recovery.services.tenancy.organization_listing import list_organizations
+from recovery.services.tenancy.user_listing import list_users
 from tests.support.drawing import Draw, exported
 from tests.support.oracle import Dump
 from tests.support.ports import FixedClock
@@ -94,14 +98,13 @@ class Player:
 
     def read(self, session: Session) -> object:
         with session.view() as view:
-            inventory = Inventory(view)
-            rows = inventory.authorizations(AuthorizationFilter()).rows
+            rows = list_authorizations(view.tx).rows
             return (
                 view.facts.txid,
                 view.facts.size_bytes == self.path.stat().st_size,
                 [(row.id, row.status, row.user) for row in rows],
-                [(row.name, row.memberships) for row in inventory.users().rows],
-                [row.name for row in inventory.organizations().rows],
+                [(row.name, row.memberships) for row in list_users(view.tx).rows],
+                [row.name for row in list_organizations(view.tx).rows],
             )
 
 

@@ -13,12 +13,17 @@ from recovery.services.authorizations.listing import (
     AuthorizationFilter,
     AuthorizationRow,
     OperatorState,
+    list_authorizations,
 )
 from recovery.services.listing import Listing, Problem, Row
-from recovery.services.tenancy.organization_listing import Member, OrganizationRow
-from recovery.services.tenancy.user_listing import Membership, UserRow
+from recovery.services.tenancy.organization_listing import (
+    Member,
+    OrganizationRow,
+    list_organizations,
+)
+from recovery.services.tenancy.user_listing import Membership, UserRow, list_users
 from tests.support.locks import locked
-from tests.support.stores import LEVELS, MadeStore, disclosure, edit, make_store, open_inventory
+from tests.support.stores import LEVELS, MadeStore, disclosure, edit, make_store, open_view
 
 EVERYTHING = AuthorizationFilter()
 
@@ -35,8 +40,8 @@ def authorizations(
 ) -> dict[str, AuthorizationRow]:
     """List authorizations, by ID."""
     right = disclosure(path) if show_tokens else None
-    with open_inventory(path) as inventory:
-        rows = read(inventory.authorizations(wanted, right))
+    with open_view(path) as view:
+        rows = read(list_authorizations(view.tx, wanted, right))
     return {row.id: row for row in rows}
 
 
@@ -55,8 +60,8 @@ def test_the_users_of_the_real_stores(level17_bolt: Path, level21_bolt: Path) ->
         is_instance_owner=False,
     )
     for path in (level17_bolt, level21_bolt):
-        with open_inventory(path) as inventory:
-            assert read(inventory.users()) == [expected]
+        with open_view(path) as view:
+            assert read(list_users(view.tx)) == [expected]
 
 
 def test_the_organizations_of_the_real_stores(level17_bolt: Path, level21_bolt: Path) -> None:
@@ -70,8 +75,8 @@ def test_the_organizations_of_the_real_stores(level17_bolt: Path, level21_bolt: 
         members=(),
     )
     for path in (level17_bolt, level21_bolt):
-        with open_inventory(path) as inventory:
-            assert read(inventory.organizations()) == [expected]
+        with open_view(path) as view:
+            assert read(list_organizations(view.tx)) == [expected]
 
 
 def test_the_authorizations_of_the_real_stores(level17_bolt: Path, level21_bolt: Path) -> None:
@@ -103,8 +108,8 @@ def test_the_authorizations_of_the_real_stores(level17_bolt: Path, level21_bolt:
 
 
 def test_the_facts_of_a_real_store(level21_bolt: Path) -> None:
-    with open_inventory(level21_bolt) as inventory:
-        facts = inventory.facts
+    with open_view(level21_bolt) as view:
+        facts = view.facts
     assert (facts.path, facts.level, facts.txid) == (level21_bolt, 21, 131)
     assert (facts.size_bytes, facts.inode) == (65536, level21_bolt.stat().st_ino)
     assert facts.server_versions == "InfluxDB 2.8 to 2.9"
@@ -153,8 +158,8 @@ def test_authorizations_are_filtered_by_user_and_organization(made: MadeStore) -
 def test_an_unknown_name_is_an_error_before_the_first_row(
     made: MadeStore, wanted: AuthorizationFilter, names: tuple[str, ...]
 ) -> None:
-    with open_inventory(made.path) as inventory, pytest.raises(NotFoundError) as caught:
-        inventory.authorizations(wanted)
+    with open_view(made.path) as view, pytest.raises(NotFoundError) as caught:
+        list_authorizations(view.tx, wanted)
     assert set(caught.value.existing) == set(names)
 
 
@@ -252,8 +257,8 @@ def test_undecodable_authorizations_are_named_and_the_rest_is_listed(made: MadeS
 
     edit(made.path, spoil)
     edit(made.path, with_fields(made.reader, permissions="canary"))
-    with open_inventory(made.path) as inventory:
-        listing = inventory.authorizations(EVERYTHING)
+    with open_view(made.path) as view:
+        listing = list_authorizations(view.tx)
         rows = {row.id for row in listing.rows}
     assert rows == {made.old_operator, made.hashed}
     assert {(one.bucket, one.id) for one in listing.problems} == {
@@ -270,12 +275,12 @@ def test_undecodable_users_organizations_and_mappings_are_named(made: MadeStore)
         tx.table("userresourcemappingsv1").put(b"x", b"{}")
 
     edit(made.path, spoil)
-    with open_inventory(made.path) as inventory:
-        users = inventory.users()
+    with open_view(made.path) as view:
+        users = list_users(view.tx)
         assert [row.name for row in users.rows] == ["alice"]
-        organizations = inventory.organizations()
+        organizations = list_organizations(view.tx)
         assert [row.name for row in organizations.rows] == ["acme"]
-        listing = inventory.authorizations(EVERYTHING)
+        listing = list_authorizations(view.tx)
         assert len(list(listing.rows)) == 4
     assert {(one.bucket, one.id) for one in users.problems} == {
         ("usersv1", made.bob),
@@ -296,9 +301,9 @@ def test_a_store_without_users_has_an_empty_list(level21_bolt: Path) -> None:
             tx.table("usersv1").delete(key)
 
     edit(level21_bolt, empty)
-    with open_inventory(level21_bolt) as inventory:
-        assert read(inventory.users()) == []
-        rows = read(inventory.organizations())
+    with open_view(level21_bolt) as view:
+        assert read(list_users(view.tx)) == []
+        rows = read(list_organizations(view.tx))
     assert rows[0].owners == (Member(user_id="08371db1dd8c8000", user=None),)
 
 
@@ -312,9 +317,9 @@ def test_members_and_the_owner_of_the_instance_are_told_apart(made: MadeStore) -
         )
 
     edit(made.path, own_instance)
-    with open_inventory(made.path) as inventory:
-        users = {row.name: row for row in read(inventory.users())}
-        organizations = {row.name: row for row in read(inventory.organizations())}
+    with open_view(made.path) as view:
+        users = {row.name: row for row in read(list_users(view.tx))}
+        organizations = {row.name: row for row in read(list_organizations(view.tx))}
     assert users["alice"].is_instance_owner
     assert not users["bob"].is_instance_owner
     assert not users["alice"].has_password
@@ -326,7 +331,7 @@ def test_members_and_the_owner_of_the_instance_are_told_apart(made: MadeStore) -
 
 def test_a_running_server_is_in_the_way(made: MadeStore) -> None:
     with locked(made.path, exclusive=True), pytest.raises(StoreBusyError):
-        open_inventory(made.path, timeout_s=0).__enter__()
+        open_view(made.path, timeout_s=0).__enter__()
 
 
 @pytest.mark.damages
@@ -339,5 +344,5 @@ def test_a_damaged_tree_is_an_error_while_walking(level21_bolt: Path) -> None:
         if place < 0 or not place:
             break
     level21_bolt.write_bytes(content)
-    with open_inventory(level21_bolt) as inventory, pytest.raises(StoreDamagedError):
-        list(inventory.authorizations(EVERYTHING).rows)
+    with open_view(level21_bolt) as view, pytest.raises(StoreDamagedError):
+        list(list_authorizations(view.tx).rows)

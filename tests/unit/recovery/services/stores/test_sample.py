@@ -12,13 +12,15 @@ from recovery.model.bucket import SYSTEM_BUCKETS
 from recovery.model.catalogue import database_names
 from recovery.model.schema import buckets_of_level
 from recovery.services.authorizations.listing import (
-    AuthorizationFilter,
     OperatorState,
+    list_authorizations,
 )
 from recovery.services.stores.sample import make_sample_store
+from recovery.services.tenancy.organization_listing import list_organizations
+from recovery.services.tenancy.user_listing import list_users
 from tests.support.invariants import assert_invariants
 from tests.support.ports import FixedClock
-from tests.support.stores import MADE_AT, SeededRng, open_inventory
+from tests.support.stores import MADE_AT, SeededRng, open_view
 
 
 @pytest.fixture
@@ -53,10 +55,10 @@ def test_it_has_the_buckets_of_a_real_store_of_its_level(path: Path, level21_bol
 
 
 def test_it_has_two_users_and_no_operator(path: Path) -> None:
-    with open_inventory(path) as inventory:
-        users = list(inventory.users().rows)
-        (organization,) = inventory.organizations().rows
-        listing = inventory.authorizations(AuthorizationFilter())
+    with open_view(path) as view:
+        users = list(list_users(view.tx).rows)
+        (organization,) = list_organizations(view.tx).rows
+        listing = list_authorizations(view.tx)
         (authorization,) = listing.rows
     assert [(user.name, user.status, user.has_password) for user in users] == [
         ("alice", "active", False),
