@@ -12,9 +12,10 @@ from typing import TypeVar
 
 from recovery.cli.audience import Lack, PlanAudience, require_a_way_to_confirm
 from recovery.cli.context import Context
-from recovery.cli.options import Change
+from recovery.cli.options import Change, NewPassword
 from recovery.cli.outcome import show_outcome
 from recovery.cli.recording import open_ledger
+from recovery.cli.secret_input import new_password
 from recovery.cli.store import find_store
 from recovery.discovery.search import FoundStore
 from recovery.errors import (
@@ -26,7 +27,9 @@ from recovery.errors import (
     together,
 )
 from recovery.model.display import displayed, quoted
+from recovery.model.password import STAND_IN
 from recovery.ports import SystemClock, SystemRng
+from recovery.secret import Secret
 from recovery.services.changes.plan import Manner, Planner, Proposal
 from recovery.services.changes.ports import Ports, TokenDestination
 from recovery.services.session import Session
@@ -100,6 +103,35 @@ def run_planner(
         outcome = session.carry_out(propose(make_planner(found)), ports)
     show_outcome(outcome, found, options, context, destination=destination)
     return ExitCode.DONE
+
+
+def run_with_password(
+    options: NewPassword,
+    context: Context,
+    make_planner: Callable[[Secret | None], Planner],
+    *,
+    is_planned: bool = False,
+) -> ExitCode:
+    """As `run_planner`, for a command with a new password: what it takes to get that comes first.
+
+    Args:
+        is_planned: Whether the plan says what is odd about the password.
+    """
+
+    def with_password(_: FoundStore) -> Planner:
+        if options.no_password:
+            return make_planner(None)
+        typed = (options.password, options.password_file)
+        return make_planner(new_password(*typed, context.output, is_planned=is_planned))
+
+    is_asked = not options.no_password and options.password is options.password_file is None
+    return run_planner(
+        options,
+        context,
+        with_password,
+        rehearsed=make_planner(STAND_IN) if is_asked else None,
+        lacks=(Lack.PASSWORD,) if is_asked else (),
+    )
 
 
 @contextmanager

@@ -10,7 +10,7 @@ command is printed before it runs, so that it can be typed the next time.
 
 import shlex
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import TYPE_CHECKING, Final, NamedTuple, Protocol
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 from msgspec.structs import replace
 
@@ -33,6 +33,8 @@ if TYPE_CHECKING:
     from recovery.cli.context import Context
     from recovery.cli.options import Options
     from recovery.discovery.search import FoundStore
+    from recovery.model.organization import Organization
+    from recovery.model.user import User
 
 TRIES: Final = 3
 NAMES_SHOWN: Final = 20
@@ -59,18 +61,6 @@ _CHOICES: Final = (
     "what is wrong",
     "undo the last change",
 )
-
-
-class _Named(Protocol):
-    """A record with a name."""
-
-    @property
-    def id(self) -> str:
-        """Its ID."""
-
-    @property
-    def name(self) -> str:
-        """What it is called."""
 
 
 class _State(NamedTuple):
@@ -275,10 +265,6 @@ def _look(found: "FoundStore", context: "Context") -> _State:
     from recovery.services.doctor.surroundings import LEFTOVER  # noqa: PLC0415
     from recovery.services.session import Session  # noqa: PLC0415
     from recovery.services.stores.info import sign_ins  # noqa: PLC0415
-    from recovery.services.tenancy.organization_listing import (  # noqa: PLC0415
-        list_organizations,
-    )
-    from recovery.services.tenancy.user_listing import list_users  # noqa: PLC0415
 
     head = _named(found)
     if not found.is_backup:
@@ -300,8 +286,8 @@ def _look(found: "FoundStore", context: "Context") -> _State:
                     view.tx, AuthorizationFilter(operators_only=True)
                 ).rows
                 usable = sum(one.is_usable and one.operator == "full" for one in operators)
-                users = _called(list_users(view.tx).rows)
-                organizations = _called(list_organizations(view.tx).rows)
+                users = _called(view.tx.users.walk([]))
+                organizations = _called(view.tx.organizations.walk([]))
         except StoreDamagedError:
             return _State((*lines, f"{DO_NOT_START}."), saving=_OF_DAMAGED)
         except RecoveryError as error:
@@ -376,7 +362,7 @@ def _new_user(state: _State) -> list[str] | None:
     return ["user", "create", "--username", name, *named] if name else None
 
 
-def _called(rows: Iterable[_Named]) -> dict[str, str]:
+def _called(rows: "Iterable[User | Organization]") -> dict[str, str]:
     """Say how each can be typed."""
     return {
         shown: row.name if shown == row.name else row.id

@@ -58,6 +58,14 @@ class Change(Options, frozen=True):
     yes: bool
 
 
+class NewPassword(Change, frozen=True, kw_only=True):
+    """The options of a change with a new password, by `recovery.cli.secret_input`."""
+
+    password: str | None
+    password_file: str | None
+    no_password: bool = False
+
+
 OptionsT = TypeVar("OptionsT", bound=Options)
 
 

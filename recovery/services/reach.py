@@ -19,7 +19,7 @@ import msgspec
 
 from recovery.drawing.svg import shortened
 from recovery.metastore.transaction import MetaTx
-from recovery.model.display import displayed
+from recovery.model.display import displayed, plural
 from recovery.model.gojson import UndecodableError
 from recovery.model.ids import Id
 from recovery.model.mapping import INSTANCE, MEMBER, ORGS, OWNER
@@ -236,7 +236,7 @@ def may_do(grants: tuple[Grant, ...] | None, permission_count: int) -> str:
         return "all access"
     if kinds <= {Target.BUCKET, Target.ALL_BUCKETS}:
         return _buckets_in_words(grants)
-    return f"{permission_count} permission{'' if permission_count == 1 else 's'}"
+    return plural(permission_count, "permission")
 
 
 def _buckets_in_words(grants: tuple[Grant, ...]) -> str:
@@ -324,12 +324,9 @@ class Reach(msgspec.Struct, frozen=True, kw_only=True):
         )
         dead = sum(way.count for way in self.ways if not way.is_usable)
         who = f"{_listed(list(whole))} can reach everything" if whole else "nobody reaches all"
-        users, tokens = len(self.users), self.token_count
         broken = f"; {dead} of the ways {'does' if dead == 1 else 'do'} not work" if dead else ""
-        return (
-            f"{users} user{'' if users == 1 else 's'}, {tokens} token{'' if tokens == 1 else 's'}: "
-            f"{who}{broken}"
-        )
+        counts = f"{plural(len(self.users), 'user')}, {plural(self.token_count, 'token')}"
+        return f"{counts}: {who}{broken}"
 
 
 NAMES_SHOWN_MAX: Final = 5

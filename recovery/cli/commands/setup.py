@@ -4,9 +4,10 @@ Lives here: `setup`. Must not live here: what is in the store (`recovery.service
 """
 
 import os
-from functools import partial
 from pathlib import Path
 from typing import Final
+
+from msgspec.structs import replace
 
 from recovery.cli.audience import Lack, require_a_way_to_confirm
 from recovery.cli.changing import run_planner
@@ -31,8 +32,8 @@ from recovery.secret import Secret
 from recovery.services.changes.plan import Manner, Outcome, Proposal
 from recovery.services.changes.ports import Ports, TokenDestination
 from recovery.services.changes.sequence import carry_out, make_ready
-from recovery.services.stores.first_setup import SetUpStore, first_setup
-from recovery.services.stores.setup import Setup, SetupResult, proposed_setup
+from recovery.services.stores.first_setup import Setup, SetUpStore, first_setup
+from recovery.services.stores.setup import proposed_setup
 
 RETENTION: Final = "--retention"
 
@@ -85,24 +86,18 @@ def _setup(options: _Setup, context: Context) -> ExitCode:
         destination=destination,
         shield=context.progress.shield,
     )
-    proposed = partial(
-        proposed_setup,
-        path,
-        manner=Manner(reason=options.reason),
-        clock=SystemClock(),
-        rng=SystemRng(),
-    )
-    token = None if destination is None else new_token(SystemRng())
+    if destination is not None:
+        wanted = replace(wanted, token=new_token(SystemRng()))
+    manner = Manner(reason=options.reason)
     if Lack.PASSWORD in _lacks(options):
-        with proposed(wanted=wanted.with_secrets(password=STAND_IN, token=token)) as rehearsed:
+        with proposed_setup(path, _planner(wanted, STAND_IN), manner) as rehearsed:
             make_ready(rehearsed, ports)
-    complete = wanted.with_secrets(password=_password(options, context), token=token)
-    with proposed(wanted=complete) as proposal:
+    planner = _planner(wanted, _password(options, context))
+    with proposed_setup(path, planner, manner) as proposal:
         outcome = carry_out(proposal, ports)
     for warning in outcome.warnings:
         context.output.message(f"warning: {warning}")
-    made = proposal.made
-    _show(outcome, made, destination, options, context)
+    _show(outcome, path.absolute(), destination, options, context)
     return ExitCode.DONE
 
 
@@ -114,18 +109,12 @@ def _set_up_there(wanted: Setup, options: _Setup, context: Context) -> ExitCode:
         )
     destination = _destination(options, context)
     lacks = _lacks(options)
-
-    def planner(password: Secret | None, *, server_hashes: bool | None) -> SetUpStore:
-        return first_setup(
-            wanted.with_secrets(password=password, token=new_token(SystemRng())),
-            server_hashes=server_hashes,
-            clock=SystemClock(),
-            rng=SystemRng(),
-        )
+    wanted = replace(wanted, token=new_token(SystemRng()))
 
     def with_password(found: FoundStore) -> SetUpStore:
-        password = _password(options, context)
-        return planner(password, server_hashes=found.files.use_hashed_tokens)
+        return _planner(
+            wanted, _password(options, context), server_hashes=found.files.use_hashed_tokens
+        )
 
     common = {name: getattr(options, name) for name in Options.__struct_fields__}
     return run_planner(
@@ -133,8 +122,19 @@ def _set_up_there(wanted: Setup, options: _Setup, context: Context) -> ExitCode:
         context,
         with_password,
         destination=destination,
-        rehearsed=planner(STAND_IN, server_hashes=None) if Lack.PASSWORD in lacks else None,
+        rehearsed=_planner(wanted, STAND_IN) if Lack.PASSWORD in lacks else None,
         lacks=lacks,
+    )
+
+
+def _planner(
+    wanted: Setup, password: Secret | None, *, server_hashes: bool | None = None
+) -> SetUpStore:
+    return first_setup(
+        replace(wanted, password=password),
+        server_hashes=server_hashes,
+        clock=SystemClock(),
+        rng=SystemRng(),
     )
 
 
@@ -203,7 +203,7 @@ def _destination(options: _Setup, context: Context) -> TokenDestination | None:
 
 def _show(
     outcome: Outcome,
-    made: SetupResult,
+    path: Path,
     destination: TokenDestination | None,
     options: _Setup,
     context: Context,
@@ -219,7 +219,7 @@ def _show(
         )
         return
     say = output.message if options.token_stdout else output.prose
-    say(f"Done: {displayed(str(made.path))} was made and verified.")
+    say(f"Done: {displayed(str(path))} was made and verified.")
     for line in token_place(destination):
         say(line)
     say("Next: give the file to the user that influxd runs as (chown), and start influxd.")

@@ -10,12 +10,11 @@ from typing import Final
 
 from msgspec.structs import replace
 
-from recovery.cli.audience import Lack
-from recovery.cli.changing import planned, run_planner
+from recovery.cli.changing import planned, run_with_password
 from recovery.cli.choices import add_user_choice, user_choice
 from recovery.cli.context import Context
-from recovery.cli.options import Change, Command, add_ensure
-from recovery.cli.secret_input import add_new_password, new_password
+from recovery.cli.options import Change, Command, NewPassword, add_ensure
+from recovery.cli.secret_input import add_new_password
 from recovery.cli.usage import required
 from recovery.cli.words import Parser
 from recovery.errors import ExitCode
@@ -28,11 +27,9 @@ from recovery.services.tenancy.user_changes import (
 )
 
 
-class _Update(Change, frozen=True):
+class _Update(NewPassword, frozen=True, kw_only=True):
     username: str | None
     id: str | None
-    password_file: str | None
-    password: str | None
     activate: bool
     ensure: bool
 
@@ -49,25 +46,14 @@ def _add_update(command: Parser) -> None:
 
 
 def _update(options: _Update, context: Context) -> ExitCode:
-    user = user_choice(options.username, options.id, "user update")
     bare = SetPassword(
-        user=user,
+        user=user_choice(options.username, options.id, "user update"),
         password=STAND_IN,
         is_activated=options.activate,
         is_ensured=options.ensure,
     )
-    is_asked = options.password is options.password_file is None
-    return run_planner(
-        options,
-        context,
-        lambda _: replace(
-            bare,
-            password=new_password(
-                options.password, options.password_file, context.output, is_planned=True
-            ),
-        ),
-        rehearsed=bare if is_asked else None,
-        lacks=(Lack.PASSWORD,) if is_asked else (),
+    return run_with_password(
+        options, context, lambda password: replace(bare, password=password), is_planned=True
     )
 
 

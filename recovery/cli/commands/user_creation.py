@@ -8,27 +8,21 @@ from typing import Final
 
 from msgspec.structs import replace
 
-from recovery.cli.audience import Lack
-from recovery.cli.changing import run_planner
+from recovery.cli.changing import run_with_password
 from recovery.cli.choices import new_id
 from recovery.cli.context import Context
-from recovery.cli.options import Change, Command, add_ensure
-from recovery.cli.secret_input import add_new_password, new_password
+from recovery.cli.options import Command, NewPassword, add_ensure
+from recovery.cli.secret_input import add_new_password
 from recovery.cli.usage import required
 from recovery.cli.words import Parser
-from recovery.discovery.search import FoundStore
 from recovery.errors import ExitCode
-from recovery.model.password import STAND_IN
 from recovery.ports import SystemClock, SystemRng
 from recovery.services.tenancy.user_creation import CreateUser
 
 
-class _Create(Change, frozen=True):
+class _Create(NewPassword, frozen=True, kw_only=True):
     username: str | None
     id: str | None
-    password_file: str | None
-    password: str | None
-    no_password: bool
     owner_of: str | None
     member_of: str | None
     no_org: bool
@@ -76,22 +70,8 @@ def _create(options: _Create, context: Context) -> ExitCode:
         clock=SystemClock(),
         rng=SystemRng(),
     )
-
-    def with_password(_: FoundStore) -> CreateUser:
-        if options.no_password:
-            return bare
-        password = new_password(
-            options.password, options.password_file, context.output, is_planned=True
-        )
-        return replace(bare, password=password)
-
-    is_asked = not options.no_password and options.password is options.password_file is None
-    return run_planner(
-        options,
-        context,
-        with_password,
-        rehearsed=replace(bare, password=STAND_IN) if is_asked else None,
-        lacks=(Lack.PASSWORD,) if is_asked else (),
+    return run_with_password(
+        options, context, lambda password: replace(bare, password=password), is_planned=True
     )
 
 

@@ -9,8 +9,7 @@ from typing import TYPE_CHECKING, Final
 
 from msgspec.structs import replace
 
-from recovery.cli.audience import Lack
-from recovery.cli.changing import planned, run_planner
+from recovery.cli.changing import planned, run_with_password
 from recovery.cli.context import Context
 from recovery.cli.documents import ListDocument
 from recovery.cli.listing import Listed, created, run_listing
@@ -18,16 +17,16 @@ from recovery.cli.options import (
     Change,
     Command,
     Listing,
+    NewPassword,
     add_ensure,
     add_listing,
     add_only,
     add_status,
 )
-from recovery.cli.secret_input import add_new_password, new_password
+from recovery.cli.secret_input import add_new_password
 from recovery.cli.table import Column
 from recovery.cli.usage import UsageError
 from recovery.cli.words import Parser
-from recovery.discovery.search import FoundStore
 from recovery.errors import ExitCode
 from recovery.model.display import displayed
 from recovery.model.password import STAND_IN, hash_password
@@ -123,10 +122,8 @@ def _add_which(command: Parser) -> None:
     )
 
 
-class _SetPassword(Change, frozen=True):
+class _SetPassword(NewPassword, frozen=True, kw_only=True):
     which: str
-    password: str | None
-    password_file: str | None
     ensure: bool
 
 
@@ -138,19 +135,7 @@ def _add_set_password(command: Parser) -> None:
 
 def _set_password(options: _SetPassword, context: Context) -> ExitCode:
     bare = SetLegacyPassword(which=options.which, password=STAND_IN, is_ensured=options.ensure)
-    is_asked = options.password_file is None and options.password is None
-
-    def planner(_: FoundStore) -> SetLegacyPassword:
-        password = new_password(options.password, options.password_file, context.output)
-        return replace(bare, password=password)
-
-    return run_planner(
-        options,
-        context,
-        planner,
-        rehearsed=bare if is_asked else None,
-        lacks=(Lack.PASSWORD,) if is_asked else (),
-    )
+    return run_with_password(options, context, lambda password: replace(bare, password=password))
 
 
 SET_PASSWORD: Final = Command(
@@ -164,16 +149,13 @@ SET_PASSWORD: Final = Command(
 )
 
 
-class _Create(Change, frozen=True):
+class _Create(NewPassword, frozen=True, kw_only=True):
     which: str
     username: str | None
     org: str | None
     description: str
     read_bucket: list[str]
     write_bucket: list[str]
-    password: str | None
-    password_file: str | None
-    no_password: bool
 
 
 def _add_create(command: Parser) -> None:
@@ -227,19 +209,7 @@ def _create(options: _Create, context: Context) -> ExitCode:
         operation = CreateLegacy.operation
         return Chosen(operation=operation, choose=lambda tx: choose(tx, hashed))
 
-    def with_password(_: FoundStore) -> Chosen:
-        if options.no_password:
-            return planner(None)
-        return planner(new_password(options.password, options.password_file, context.output))
-
-    is_asked = not options.no_password and options.password_file is None is options.password
-    return run_planner(
-        options,
-        context,
-        with_password,
-        rehearsed=planner(STAND_IN) if is_asked else None,
-        lacks=(Lack.PASSWORD,) if is_asked else (),
-    )
+    return run_with_password(options, context, planner)
 
 
 CREATE: Final = Command(

@@ -1,7 +1,7 @@
-"""The first set-up of a store that a server has made and nobody has set up.
+"""The first set-up of a store, which a server has made or we have.
 
-Lives here: `SetUpStore`. Must not live here: a store that is not there yet
-(`recovery.services.stores.setup`).
+Lives here: `SetUpStore`, and `first_setup`, which makes one of what a person wants. Must not live
+here: a new file (`recovery.services.stores.setup`).
 
 Invariants: all that is wanted is looked at before anything is written, and all is written in one
 transaction: where the server leaves a user behind that nobody can sign in as, this leaves nothing.
@@ -20,7 +20,8 @@ from recovery.model.bucket import TYPE_USER
 from recovery.model.gojson import format_time
 from recovery.model.ids import Id, IdSource, unused
 from recovery.model.mapping import instance_owner
-from recovery.model.password import hash_password
+from recovery.model.organization import index_name
+from recovery.model.password import hash_password, require_acceptable
 from recovery.model.permission import LEVEL_INSTANCE, operator_permissions
 from recovery.model.token import TokenForm, hash_token
 from recovery.ports import Clock, Rng
@@ -28,10 +29,28 @@ from recovery.remedy import Run
 from recovery.secret import Secret
 from recovery.services.authorizations.new_token import FormChoice, chosen_form
 from recovery.services.changes.plan import Plan
-from recovery.services.stores.setup import Setup, require_wanted
 from recovery.services.tenancy.bucket_changes import require_times
 from recovery.services.tenancy.choosing import cut_name
+from recovery.services.tenancy.user_creation import require_name
 from recovery.services.tenancy.writing import BucketWish, write_bucket, write_organization
+
+
+class Setup(msgspec.Struct, frozen=True, kw_only=True):
+    """What a store that is set up is to hold.
+
+    Attributes:
+        username: The first user, who owns the organization and the instance.
+        password: Its password, or None for none.
+        retention_ns: How long data stay in it, in nanoseconds; 0 forever.
+        token: The operator token; None for no token.
+    """
+
+    username: str
+    password: Secret | None
+    organization: str
+    bucket: str
+    retention_ns: int
+    token: Secret | None
 
 
 class SetUpStore(msgspec.Struct, frozen=True, kw_only=True):
@@ -51,7 +70,7 @@ class SetUpStore(msgspec.Struct, frozen=True, kw_only=True):
     organization: str
     bucket: str
     retention_ns: int
-    token: Secret
+    token: Secret | None
     is_delivered: bool = False
     server_hashes: bool | None
     clock: Clock
@@ -73,9 +92,11 @@ class SetUpStore(msgspec.Struct, frozen=True, kw_only=True):
         user_id = unused(ids.snowflake, store.users.has_id)
         org_id = unused(ids.random, store.organizations.has_id)
         bucket_id = unused(ids.random, store.buckets.has_id)
-        authorization = self._authorization(
-            store, unused(ids.snowflake, store.authorizations.has_id), org_id, user_id
-        )
+        authorization = None
+        if self.token is not None:
+            token_id = unused(ids.snowflake, store.authorizations.has_id)
+            authorization = self._authorization(store, self.token, token_id, org_id, user_id)
+        token_ids = () if authorization is None else (authorization.id,)
 
         def apply(tx: MetaTx) -> None:
             now = format_time(self.clock.now())
@@ -96,38 +117,40 @@ class SetUpStore(msgspec.Struct, frozen=True, kw_only=True):
                 bucket_id=bucket_id,
             )
             write_bucket(tx, wish, org_id=org_id, ids=ids, now=now)
-            tx.authorizations.insert(authorization)
+            if authorization is not None:
+                tx.authorizations.insert(authorization)
 
         return Plan(
             operation=self.operation,
             steps=(
                 f"add the user {cut_name(self.username)}, an owner of the instance",
                 f"add the organization {cut_name(self.organization)}, which it owns",
-                f"add the bucket {cut_name(self.bucket)} and an operator token",
+                f"add the bucket {cut_name(self.bucket)}"
+                + (" and an operator token" if token_ids else ""),
             ),
             facts={
                 "user_id": user_id,
                 "organization_id": org_id,
                 "bucket_id": bucket_id,
-                "authorization_id": authorization.id,
+                "authorization_id": next(iter(token_ids), None),
             },
-            record_ids=(user_id, org_id, bucket_id, authorization.id),
+            record_ids=(user_id, org_id, bucket_id, *token_ids),
             apply=apply,
-            verify=lambda tx: self._what_is_wrong(tx, authorization),
+            verify=lambda tx: self._what_is_wrong(tx, user_id, authorization),
             secret=self.token if self.is_delivered else None,
-            subject_id=authorization.id,
+            subject_id=next(iter(token_ids), None),
         )
 
     def _authorization(
-        self, store: MetaTx, authorization_id: Id, org_id: Id, user_id: Id
+        self, store: MetaTx, token: Secret, authorization_id: Id, org_id: Id, user_id: Id
     ) -> Authorization:
         form = chosen_form(store, FormChoice.BY_STORE, server_hashes=self.server_hashes)
         is_raw = form is TokenForm.RAW
         return decode_authorization(
             encode_authorization(
                 authorization_id=authorization_id,
-                token=self.token if is_raw else None,
-                hashed_token=None if is_raw else hash_token(self.token),
+                token=token if is_raw else None,
+                hashed_token=None if is_raw else hash_token(token),
                 description=f"{self.username}'s Token",
                 org_id=org_id,
                 user_id=user_id,
@@ -136,40 +159,48 @@ class SetUpStore(msgspec.Struct, frozen=True, kw_only=True):
             )
         )
 
-    def _what_is_wrong(self, tx: MetaTx, planned: Authorization) -> str | None:
-        found = tx.authorizations.find(self.token)
-        if found is None or found.document != planned.document:
+    def _what_is_wrong(self, tx: MetaTx, user_id: Id, planned: Authorization | None) -> str | None:
+        found = None if self.token is None else tx.authorizations.find(self.token)
+        if planned is not None and (found is None or found.document != planned.document):
             return "a server would not find the token"
-        if tx.users.indexed_id(self.username) != planned.user_id:
+        if tx.users.indexed_id(self.username) != user_id:
             return "a server would not find the user"
         return None
 
 
 def first_setup(wanted: Setup, *, server_hashes: bool | None, clock: Clock, rng: Rng) -> SetUpStore:
-    """Plan to set up a store that is there, with a token that is handed over.
-
-    Args:
-        wanted: What it is to hold, with a token.
+    """Plan to set up a store, with a token that is handed over.
 
     Raises:
-        RefusedError: A name cannot be one, or there is no token.
+        RefusedError: A name cannot be one.
     """
-    require_wanted(wanted)
-    password, token = wanted.password, wanted.token
-    if token is None:
-        raise RefusedError(reason="a set-up without a token is of no use", hint="make one")
+    _require_wanted(wanted)
     return SetUpStore(
         username=wanted.username,
-        password_hash=None if password is None else hash_password(password),
-        organization=wanted.organization,
+        password_hash=None if wanted.password is None else hash_password(wanted.password),
+        organization=index_name(wanted.organization),
         bucket=wanted.bucket,
         retention_ns=wanted.retention_ns,
-        token=token,
+        token=wanted.token,
         is_delivered=True,
         server_hashes=server_hashes,
         clock=clock,
         rng=rng,
     )
+
+
+def _require_wanted(wanted: Setup) -> None:
+    """Refuse a set-up that a server would refuse, by `RefusedError`."""
+    require_name("user", wanted.username)
+    require_name("organization", wanted.organization)
+    require_name("bucket", wanted.bucket)
+    if wanted.bucket.startswith("_") or '"' in wanted.bucket:
+        raise RefusedError(
+            reason="the name of a bucket cannot begin with _ or hold a quotation mark",
+            hint="give it another name",
+        )
+    if wanted.password is not None:
+        require_acceptable(wanted.password)
 
 
 def require_empty(store: MetaTx) -> None:

@@ -19,6 +19,7 @@ from recovery.metastore.pending import PendingTx
 from recovery.metastore.rebuilding import LeftAside
 from recovery.metastore.store import MetaStore
 from recovery.metastore.transaction import MetaTx
+from recovery.model.display import plural
 from recovery.model.gojson import UndecodableError, decode_fields, format_time, text_field
 from recovery.model.ids import IdSource
 from recovery.model.recognition import RecordKind
@@ -106,7 +107,7 @@ def put_back(
                     else:
                         refused[kind, problem] += 1
         notes = [
-            f"{_counted(count, kind)} not put back: {problem}"
+            f"{plural(count, kind.word)} not put back: {problem}"
             for (kind, problem), count in refused.items()
         ]
         notes += _mend(pending, clock=clock, rng=rng)
@@ -163,10 +164,6 @@ class _Taken:
         kind = left.record.kind
         self._tx.table(kind.value).put(left.key, left.value)
         self._keys.get(kind, set()).update(_unique_of(kind, left.value))
-
-
-def _counted(count: int, kind: RecordKind) -> str:
-    return f"{count} {kind.word}{'' if count == 1 else 's'}"
 
 
 def _unique(tx: MetaTx, kind: RecordKind) -> Iterator[tuple[str, ...]]:

@@ -20,6 +20,7 @@ from msgspec.structs import asdict
 from recovery.errors import RefusedError
 from recovery.metastore.transaction import MetaTx
 from recovery.model.authorization import Authorization, OperatorClassifier
+from recovery.model.display import plural
 from recovery.model.ids import Id
 from recovery.model.permission import OperatorLevel
 from recovery.model.token import LEVEL_HASHED, TokenForm
@@ -298,8 +299,7 @@ def restoring_steps(name: str, trace: TokenTrace) -> tuple[str, ...]:
     Returns:
         Steps of a plan; not escaped.
     """
-    count = len(trace.authorization.permissions())
-    permissions = f"{count} {'permission' if count == 1 else 'permissions'}"
+    permissions = plural(len(trace.authorization.permissions()), "permission")
     return (
         f"put {name} back with {permissions}, as it is in {trace.origin}",
         "put its token back into the index",

@@ -17,13 +17,16 @@ from recovery.errors import (
 )
 from recovery.metastore.store import MetaStore
 from recovery.model.bucket import DAY_NS
+from recovery.model.ids import Id
 from recovery.model.permission import OperatorLevel, classify
 from recovery.model.schema import buckets_of_level
 from recovery.secret import Secret
+from recovery.services.changes.facts import PlanFacts
 from recovery.services.changes.plan import Manner
 from recovery.services.changes.ports import Ports
 from recovery.services.changes.sequence import carry_out
-from recovery.services.stores.setup import Setup, SetupResult, proposed_setup
+from recovery.services.stores.first_setup import Setup, first_setup
+from recovery.services.stores.setup import proposed_setup
 from tests.support.invariants import assert_invariants
 from tests.support.oracle import Oracle
 from tests.support.ports import FixedClock
@@ -46,13 +49,14 @@ def wanted(
     organization: str = " first ",
     bucket: str = "sensors",
     password: str | None = PASSWORD,
+    retention_ns: int = 30 * DAY_NS,
 ) -> Setup:
     return Setup(
         username=username,
         password=None if password is None else Secret(password),
         organization=organization,
         bucket=bucket,
-        retention_ns=30 * DAY_NS,
+        retention_ns=retention_ns,
         token=Secret(TOKEN),
     )
 
@@ -62,17 +66,16 @@ def make(
     setup: Setup,
     destination: MemoryDestination | None = None,
     recorder: ListRecorder | None = None,
-) -> SetupResult:
+) -> PlanFacts:
     ports = Ports(
         audience=YesAudience(),
         recorder=recorder or ListRecorder(),
         destination=destination or MemoryDestination(),
     )
-    with proposed_setup(
-        path, setup, manner=Manner(), clock=FixedClock(CHANGED_AT), rng=SeededRng(9)
-    ) as proposal:
+    planner = first_setup(setup, server_hashes=None, clock=FixedClock(CHANGED_AT), rng=SeededRng(9))
+    with proposed_setup(path, planner, Manner()) as proposal:
         carry_out(proposal, ports)
-    return proposal.made
+    return proposal.plan.facts
 
 
 def test_a_new_store_has_what_a_servers_own_set_up_writes(tmp_path: Path, oracle: Oracle) -> None:
@@ -82,12 +85,12 @@ def test_a_new_store_has_what_a_servers_own_set_up_writes(tmp_path: Path, oracle
     assert stat.S_IMODE(path.stat().st_mode) == 0o600
     assert oracle.check(path) == []
     assert_invariants(path)
-    assert destination.record_ids == [made.authorization_id]
+    assert destination.record_ids == [made["authorization_id"]]
     assert destination.delivered[0].matches(Secret(TOKEN))
     with MetaStore.open(path, write=False) as store, store.view() as tx:
         assert store.level == 21
-        assert tx.users.indexed_id("admin") == made.user_id
-        assert bcrypt.checkpw(PASSWORD.encode(), tx.passwords.get(made.user_id) or b"")
+        assert tx.users.indexed_id("admin") == made["user_id"]
+        assert bcrypt.checkpw(PASSWORD.encode(), tx.passwords.get(Id(made["user_id"])) or b"")
         found = tx.authorizations.find(Secret(TOKEN))
         assert found is not None
         assert found.token is None
@@ -129,6 +132,7 @@ def test_nothing_is_ever_replaced(tmp_path: Path, content: bytes | None) -> None
         (wanted(bucket="_sensors"), RefusedError),
         (wanted(bucket='sen"sors'), RefusedError),
         (wanted(password="short"), PasswordError),
+        (wanted(retention_ns=1 << 63), RefusedError),
     ],
 )
 def test_a_refused_set_up_leaves_nothing(
