@@ -197,7 +197,7 @@ class Ledger(msgspec.Struct, frozen=True, kw_only=True):
 
         Opening it and looking what it is takes longer than the row, and each row costs five syncs
         of the disk. So what comes after the first goes into a log beside it, which takes one, and
-        is in the file alone again at the end. Nobody is kept out meanwhile.
+        is in the file alone again at the end, or once it has settled. Nobody is kept out meanwhile.
 
         Yields:
             The same ledger. A file that is put in the place of this one is noticed at each row.
@@ -207,6 +207,14 @@ class Ledger(msgspec.Struct, frozen=True, kw_only=True):
             yield replace(self, kept=kept)
         finally:
             kept.close()
+
+    def settle(self) -> None:
+        """Put all rows into the one file, so that a copy of it has them, unless more are coming.
+
+        Call it again and again: what counts is whether there was a row since the last time.
+        """
+        if self.kept is not None:
+            self.kept.settle()
 
     def prepare(self, intent: IntentFacts) -> None:
         """Find out whether a row can be added, before anybody is asked to confirm anything.
@@ -473,6 +481,7 @@ class _Kept:
     def __init__(self) -> None:
         self.connection: sqlite3.Connection | None = None
         self._file = (0, 0)
+        self._is_fresh = False
 
     def take(self, file: tuple[int, int]) -> "sqlite3.Connection | None":
         """Hand the connection out, if it has this very file open."""
@@ -483,7 +492,13 @@ class _Kept:
 
     def keep(self, connection: "sqlite3.Connection", file: tuple[int, int]) -> None:
         """Put one aside for the next row."""
-        self.connection, self._file = connection, file
+        self.connection, self._file, self._is_fresh = connection, file, True
+
+    def settle(self) -> None:
+        """Close it, if nobody wanted it since the last time."""
+        if not self._is_fresh:
+            self.close()
+        self._is_fresh = False
 
     def close(self) -> None:
         """Close it, if one waits."""

@@ -43,7 +43,7 @@ class Caller(msgspec.Struct, frozen=True, kw_only=True):
 
     Attributes:
         user_id: For whom; None when for nobody.
-        name: Who, for the ledger: "console key", "authorization ID", "session of USER".
+        name: Who, for the ledger: "console key", "authorization ID of USER", "session of USER".
     """
 
     rights: Rights
@@ -94,16 +94,11 @@ class Access:
     def caller_of(self, tx: MetaTx, request: Request) -> Caller:
         """Find out who asks; else `ApiError` 401 or 403."""
         token = token_of(request)
-        caller = self._of_session(tx, request) if token is None else self._of_token(tx, token)
-        if caller.user_id is not None and not self._is_console(caller):
-            user = tx.users.get(caller.user_id)
-            if user is None or user.is_inactive:
-                raise ApiError("forbidden", USER_INACTIVE)
-        return caller
-
-    @staticmethod
-    def _is_console(caller: Caller) -> bool:
-        return caller.name == "console key"
+        if token is None:
+            return self._of_session(tx, request)
+        if self.is_console_key(token):
+            return self.console_caller(tx)
+        return self._of_token(tx, token)
 
     def is_console_key(self, token: Secret) -> bool:
         """Tell whether a text is the console key, in constant time; False when there is none."""
@@ -115,15 +110,16 @@ class Access:
         return self._console_key is not None
 
     def _of_token(self, tx: MetaTx, token: Secret) -> Caller:
-        if self.is_console_key(token):
-            return self.console_caller(tx)
         found = tx.authorizations.find(token)
         if found is None:
             raise UNAUTHORIZED
+        rights = self._token_rights(found)
+        user = None if found.user_id is None else _active(tx, found.user_id)
+        owner = "nobody" if user is None else user.name
         return Caller(
-            rights=self._token_rights(found),
+            rights=rights,
             user_id=found.user_id,
-            name=f"authorization {found.id}",  # the ledger takes "token X" for a secret
+            name=f"authorization {found.id} of {owner}",  # "token X" is a secret to the ledger
         )
 
     def _token_rights(self, found: Authorization) -> Rights:
@@ -185,15 +181,14 @@ class Access:
         user_id = None if not key else self._sessions.user_of(secret_of(key))
         if user_id is None:
             raise UNAUTHORIZED
-        return self.session_caller(tx, user_id)
+        return self.session_caller(tx, _active(tx, user_id))
 
-    def session_caller(self, tx: MetaTx, user_id: Id) -> Caller:
+    def session_caller(self, tx: MetaTx, user: User) -> Caller:
         """Give a user who has signed in, with the rights of a session; active or not."""
-        user = tx.users.get(user_id)
         return Caller(
-            rights=self._session_rights(tx, user_id),
-            user_id=user_id,
-            name=f"session of {user_id if user is None else user.name}",
+            rights=self._session_rights(tx, user.id),
+            user_id=user.id,
+            name=f"session of {user.name}",
         )
 
     def _session_rights(self, tx: MetaTx, user_id: Id) -> Rights:
@@ -216,6 +211,14 @@ class Access:
 
 
 _KNOWN_MAX: Final = 100
+
+
+def _active(tx: MetaTx, user_id: Id) -> User:
+    """Find a user who asks; raise `ApiError` 403 for one who is gone or inactive."""
+    user = tx.users.get(user_id)
+    if user is None or user.is_inactive:
+        raise ApiError("forbidden", USER_INACTIVE)
+    return user
 
 
 def user_permissions(tx: MetaTx, user_id: Id) -> list[Permission]:

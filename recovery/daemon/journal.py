@@ -35,7 +35,7 @@ class Author(msgspec.Struct, frozen=True, kw_only=True):
     """Who makes a change.
 
     Attributes:
-        name: "console key", "authorization ID", "session of USER".
+        name: "console key", "authorization ID of USER", "session of USER".
         peer: Who is at the other end of the connection; empty when unknown.
         client: What the client calls itself; empty when it does not.
         why: The reason that was given; empty for none.
@@ -221,7 +221,7 @@ class TakeBack(msgspec.Struct, frozen=True, kw_only=True):
         if by is None:
             return RefusedError(
                 reason=f"{self.entry.name} is not in the store as it was made",
-                hint="end serve, and look at the store with store doctor",
+                hint="end serve, and look at the store with store check",
             )
         return RefusedError(
             reason=f"{self.entry.name} cannot be taken back, because {by.name} {problem}",

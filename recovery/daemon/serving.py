@@ -28,6 +28,7 @@ from recovery.kept import SIGNALS
 
 KEEP_ALIVE_S: Final = 30
 GRACE_S: Final = 10
+TICKS_A_SECOND: Final = 10
 
 
 def serve(
@@ -36,12 +37,14 @@ def serve(
     life: Life,
     *,
     when_quiet: Callable[[], None],
+    each_second: Callable[[], None],
 ) -> None:
     """Answer requests until it is time to end.
 
     Args:
         life: Decides when to end.
         when_quiet: Called on the store's thread when there was no request for five minutes.
+        each_second: Called there in between.
     """
     config = Config(
         application,
@@ -59,7 +62,7 @@ def serve(
         timeout_graceful_shutdown=GRACE_S,
         h11_max_incomplete_event_size=HEAD_SIZE_BYTES_MAX,
     )
-    server = _Server(config, application, life, when_quiet)
+    server = _Server(config, application, life, when_quiet, each_second)
     asyncio.run(server.serve(sockets=sockets))
 
 
@@ -76,11 +79,13 @@ class _Server(Server):
         application: Application,
         life: Life,
         when_quiet: Callable[[], None],
+        each_second: Callable[[], None],
     ) -> None:
         super().__init__(config)
         self._application = application
         self._life = life
         self._when_quiet = when_quiet
+        self._each_second = each_second
         self._checked_at_s: float | None = None
 
     @contextlib.contextmanager
@@ -113,4 +118,6 @@ class _Server(Server):
         if is_quiet and asked_s != self._checked_at_s:
             self._checked_at_s = asked_s
             await self._application.on_store(self._when_quiet)
+        if counter % TICKS_A_SECOND == 0:
+            await self._application.on_store(self._each_second)
         return self._life.is_over(now_s, asked_s)

@@ -63,6 +63,10 @@ class RunOptions(msgspec.Struct, frozen=True, kw_only=True):
 class Book(Notes, Entries, Protocol):
     """A ledger that is written and read."""
 
+    def settle(self) -> None:
+        """Put all rows where a copy of the file has them, unless more are coming."""
+        ...
+
 
 class Ending(msgspec.Struct, frozen=True, kw_only=True):
     """How a run ended.
@@ -139,7 +143,13 @@ def run(
     application = Application(desk, worker, load_page)
     try:
         when_ready()
-        serve(application, sockets, life, when_quiet=desk.changes.look)
+        serve(
+            application,
+            sockets,
+            life,
+            when_quiet=desk.changes.look,
+            each_second=recorder.settle,
+        )
     finally:
         application.close()
         worker.close()

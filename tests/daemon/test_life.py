@@ -264,14 +264,18 @@ def test_it_is_not_idle_while_a_request_is_answered(store: Path) -> None:
 
 def test_it_ends_at_the_latest_whatever_is_asked(store: Path) -> None:
     began = time.monotonic()
-    with serving(store, "--max", "3s", "--idle", "0s", "--read-only") as served:
+    with serving(store, "--max", "3s", "--idle", "0s") as served:
+        mint(served, "the first and last")
+        beside = [store.with_name("ledger.sqlite-wal").exists()]
         while served.process.poll() is None and time.monotonic() - began < PATIENCE_S:
             with contextlib.suppress(OSError, http.client.HTTPException):
                 served.ask("GET", "/api/v2/me", token=served.key)
+                beside.append(store.with_name("ledger.sqlite-wal").exists())
             time.sleep(0.05)
         assert time.monotonic() - began >= 3
         _, said = served.process.communicate(timeout=PATIENCE_S)
     assert (served.process.returncode, "it has run for 3 s" in said) == (0, True)
+    assert (beside[0], beside[-1]) == (True, False)  # its ledger was whole before it ended
 
 
 def test_it_waits_for_the_lock_as_long_as_it_was_told_to(store: Path) -> None:

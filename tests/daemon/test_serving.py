@@ -101,7 +101,7 @@ def test_the_ledger_names_who_made_a_change(tmp_path: Path) -> None:
     reasons = [(one.operation, one.reason) for one in ledger.entries() if one.outcome == "done"]
     assert reasons == [
         ("serve auth create", "console key"),
-        ("serve user create", f"authorization {made['id']}"),
+        ("serve user create", f"authorization {made['id']} of admin"),
         ("serve", None),
     ]
 

@@ -462,4 +462,4 @@ def caller_of(visit_session: PageSession, tx: MetaTx, desk: "Desk") -> Caller:
     user = tx.users.get(visit_session.user_id)
     if user is None or user.is_inactive:
         raise ApiError("forbidden", INACTIVE)
-    return desk.access.session_caller(tx, user.id)
+    return desk.access.session_caller(tx, user)

@@ -756,6 +756,20 @@ def test_a_copy_without_the_log_beside_it_is_read_and_nothing_is_made(
     assert names_in(copy.parent) == ["ledger.sqlite"]
 
 
+def test_a_copy_has_all_rows_once_none_came_for_a_while(ledger: Ledger, tmp_path: Path) -> None:
+    copy = Ledger(path=tmp_path / "copy", actor=ACTOR, clock=SteppingClock())
+    with ledger.open_throughout() as kept:
+        for count in range(1, 3):
+            kept.conclude(kept.intend(intent()), "done")
+            kept.settle()
+            assert "ledger.sqlite-wal" in names_in(ledger.path.parent)  # more may come
+            kept.settle()
+            assert names_in(ledger.path.parent) == ["ledger.sqlite"]
+            shutil.copyfile(ledger.path, copy.path)
+            assert [one.phase for one in copy.entries()] == ["intent", "done"] * count
+            kept.settle()
+
+
 def test_others_read_and_add_rows_while_a_ledger_is_kept_open(ledger: Ledger) -> None:
     with ledger.open_throughout() as kept:
         kept.conclude(kept.intend(intent()), "done")
