@@ -29,6 +29,7 @@ from recovery.daemon.page.tops import is_of_page
 from recovery.daemon.protocol import Connection
 from recovery.daemon.request import Request, parse_query, path_of
 from recovery.daemon.routes import (
+    METHODS,
     NOT_SERVED,
     PATH_NOT_FOUND,
     find_route,
@@ -46,10 +47,6 @@ if TYPE_CHECKING:
 
 LOG: Final = get_logger(__name__)
 BODY_SIZE_BYTES_MAX: Final = 1 << 20
-_METHODS: Final = frozenset(
-    {"CONNECT", "DELETE", "GET", "HEAD", "OPTIONS", "PATCH", "POST", "PUT", "TRACE"}
-)
-"""What the router of the server knows; any other is refused in front of everything else."""
 _TOO_LARGE: Final = "a body has at most 1 MiB here"
 
 
@@ -146,7 +143,7 @@ class Application:
 
     async def _routed(self, request: Request) -> Answer:
         """Find the handler, after it is known who asks where that is asked for."""
-        if request.method not in _METHODS:
+        if request.method not in METHODS:
             return NOT_ALLOWED
         found = find_route(request.method, request.path)
         if found.handler is not None and found.is_light and not needs_caller(request):

@@ -41,20 +41,20 @@ _ORGS: Final = f"{API}/orgs"
 _BUCKETS: Final = f"{API}/buckets"
 _V1: Final = "/private/legacy/authorizations"
 
+_OTHERS: Final = ("POST", "PUT", "PATCH", "DELETE", "TRACE", "CONNECT")
+METHODS: Final = ("GET", "HEAD", "OPTIONS", *_OTHERS)
+"""What the router of the server knows; any other is refused in front of everything else."""
+
 LIGHT: Final[tuple[tuple[str, str, Handler], ...]] = (
     ("GET", "/health", system.health),
     ("HEAD", "/health", system.health),
     ("GET", "/ping", system.ping),
     ("HEAD", "/ping", system.ping),
     ("OPTIONS", "/ping", system.ping_methods),
-    *(
-        (method, "/ping", system.ping_refused)
-        for method in ("POST", "PUT", "PATCH", "DELETE", "TRACE", "CONNECT")
-    ),
+    *((method, "/ping", system.ping_refused) for method in _OTHERS),
     ("GET", "/ready", system.ready),
     ("HEAD", "/ready", system.ready),
-    ("GET", API, system.links),
-    ("HEAD", API, system.links),
+    *((method, API, system.links) for method in ("GET", "HEAD", *_OTHERS)),
 )
 """Routes that need no store and no authentication."""
 

@@ -29,6 +29,7 @@ from recovery.secret import Secret
 NO_TIME: Final = "0001-01-01T00:00:00Z"
 """What the server shows of a record without a time."""
 _SECOND_NS: Final = 1_000_000_000
+_SECONDS_MAX: Final = (1 << 63) // _SECOND_NS
 _TOKENS: Final = "/api/v2/authorizations"
 _LISTS_KNOWN_MAX: Final = 4096
 
@@ -107,8 +108,9 @@ def bucket_record(bucket: Bucket) -> dict[str, object]:
 
 
 def _seconds(duration_ns: int) -> int:
-    """Round to whole seconds, halves up, as Go's Duration.Round does."""
-    return (duration_ns + _SECOND_NS // 2) // _SECOND_NS
+    """Round to whole seconds, halves away from zero, as far as Go's Duration.Round goes."""
+    seconds = min((abs(duration_ns) + _SECOND_NS // 2) // _SECOND_NS, _SECONDS_MAX)
+    return seconds if duration_ns >= 0 else -seconds
 
 
 class _Links(msgspec.Struct):
