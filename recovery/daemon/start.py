@@ -109,23 +109,13 @@ def run(
     # What is in memory has every secret of the store, and a crash would write it to the disk.
     resource.setrlimit(resource.RLIMIT_CORE, (0, resource.getrlimit(resource.RLIMIT_CORE)[1]))
     sessions = Sessions(clock, rng)
-    level = session.store.level
-    settings = Settings(
-        version=options.version or version_of_level(level),
-        tool_version=options.tool_version,
-        level=level,
-        server_hashes=_hashes(session, options.server_hashes),
-        strong_passwords=options.strong_passwords,
-        configuration=options.configuration,
-        started=clock.now(),
-    )
     key = None if options.console_key is None else ConsoleKey.of(options.console_key)
     desk = Desk(
         session=session,
         changes=Changes(session, recorder, clock, reason=options.reason),
         access=Access(sessions, console_key=key, as_user=options.as_user),
         sessions=sessions,
-        settings=settings,
+        settings=_settings(session, options, clock),
         clock=clock,
         rng=rng,
         files=options.files,
@@ -160,6 +150,19 @@ def run(
         change_count=desk.changes.count,
         backup_path=desk.changes.backup_path,
         stopped_by=desk.changes.stopped_by,
+    )
+
+
+def _settings(session: Session, options: RunOptions, clock: Clock) -> Settings:
+    level = session.store.level
+    return Settings(
+        version=options.version or version_of_level(level),
+        tool_version=options.tool_version,
+        level=level,
+        server_hashes=_hashes(session, options.server_hashes),
+        strong_passwords=options.strong_passwords,
+        configuration=options.configuration,
+        started=clock.now(),
     )
 
 

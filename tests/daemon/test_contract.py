@@ -11,6 +11,7 @@ from typing import Any, Final
 
 import pytest
 
+from recovery.daemon.api.setup import UNUSABLE
 from recovery.daemon.routes import LIGHT, ROUTES, find_route
 from tests.support.absent import absent
 from tests.support.contract import Player, records_of, steps, steps_of
@@ -147,9 +148,10 @@ def test_a_bucket_is_shown_with_its_labels(tmp_path: Path) -> None:
         ({"retentionPeriodHrs": 72}, 500, "retention policy duration must be at least 1h0m0s"),
         ({"org": "  "}, 400, "org name is empty"),
         ({"password": "short"}, 400, "passwords must be between 8 and 72 characters long"),
+        ({"token": "e30.e30.x"}, 400, UNUSABLE.message),  # the server takes it, and is no use then
     ],
 )
-def test_a_set_up_that_fails_is_answered_as_by_the_server_and_leaves_the_store_open_for_another(
+def test_a_set_up_that_fails_says_why_and_leaves_the_store_open_for_another(
     tmp_path: Path, wish: dict[str, object], status: int, message: str
 ) -> None:
     store = unpack_real_store("influxd-2.9.1-fresh", tmp_path / "influxd.bolt")

@@ -19,7 +19,6 @@ from recovery.daemon.answer import (
     JSON_TYPE,
     NO_CONTENT,
     Answer,
-    ApiError,
     escaped,
     json_answer,
 )
@@ -30,6 +29,7 @@ from recovery.daemon.api.minting import (
     read_wanted,
     require_may_mint,
     require_storable,
+    shown,
 )
 from recovery.daemon.api.organizations import organization_by_name
 from recovery.daemon.api.records import TokenViews, new_token_text
@@ -37,8 +37,6 @@ from recovery.daemon.api.users import user_by_name
 from recovery.daemon.call import Call
 from recovery.daemon.rights import Rights
 from recovery.metastore.transaction import MetaTx
-from recovery.model.authorization import Authorization
-from recovery.model.gojson import UndecodableError
 from recovery.model.ids import Id
 from recovery.model.token import LEVEL_HASHED
 from recovery.services.authorizations.changes import DeleteAuthorization
@@ -67,7 +65,7 @@ def list_all(call: Call) -> Answer:
         org_id = organization_by_name(call, org).id
     if authorization_id is not None:
         found = NOT_FOUND.unless(call.tx.authorizations.get(authorization_id))
-        records = list(_shown([found], call.rights, TokenViews(call.tx)))
+        records = shown([found], call.rights, TokenViews(call.tx))
         return json_answer({"links": {"self": LIST}, "authorizations": records})
     slices = _Slices(call.rights, user_id=user_id, org_id=org_id)
     first = slices.next(call.tx) or b""
@@ -140,19 +138,6 @@ def delete(call: Call) -> Answer:
     return NO_CONTENT
 
 
-def _shown(found: list[Authorization], rights: Rights, views: TokenViews) -> list[object]:
-    """Show what may be read and has an organization and a user."""
-    shown: list[object] = []
-    for one in found:
-        if not rights.may("read authorization", one=one.id, org=one.org_id, user=one.user_id):
-            continue
-        try:
-            shown.append(views.record(one))
-        except (ApiError, UndecodableError):
-            continue
-    return shown
-
-
 class _Slices:
     """The list of all tokens, in pieces.
 
@@ -188,7 +173,7 @@ class _Slices:
                 self._start = key + b"\0"
                 self._has_ended = False
                 break
-        encoded = escaped(msgspec.json.encode(_shown(wanted, self._rights, views)))[1:-1]
+        encoded = escaped(msgspec.json.encode(shown(wanted, self._rights, views)))[1:-1]
         comma = b"" if self._is_first or not encoded else b","
         self._is_first = self._is_first and not encoded
         return comma + encoded + (_END if self._has_ended else b"")

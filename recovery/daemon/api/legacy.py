@@ -18,12 +18,12 @@ from recovery.daemon.api.minting import (
     read_wanted,
     require_may_mint,
     require_storable,
+    shown,
 )
 from recovery.daemon.api.organizations import organization_by_name
 from recovery.daemon.api.records import TokenViews
 from recovery.daemon.api.users import user_by_name
 from recovery.daemon.call import Call
-from recovery.model.gojson import UndecodableError
 from recovery.model.ids import Id
 from recovery.services.authorizations.v1_auth import DeleteLegacy
 from recovery.services.authorizations.v1_auth_creation import CreateLegacy, EditLegacy
@@ -48,23 +48,12 @@ def list_all(call: Call) -> Answer:
             for one in legacy.walk([])
             if user_id in {None, one.user_id} and org_id in {None, one.org_id}
         ]
-    readable_ones = [
-        one
-        for one in found
-        if call.rights.may("read authorization", one=one.id, org=one.org_id, user=one.user_id)
-    ]
     user, org = request.asked("user"), request.asked("org")
     if user is not None:
         user_by_name(call, user)
     if org is not None:
         organization_by_name(call, org)
-    views = TokenViews(call.tx, prefix=LIST)
-    records = []
-    for one in readable_ones:
-        try:
-            records.append(views.record(one))
-        except (ApiError, UndecodableError):
-            continue
+    records = shown(found, call.rights, TokenViews(call.tx, prefix=LIST))
     return json_answer({"links": {"self": LIST}, "authorizations": records})
 
 

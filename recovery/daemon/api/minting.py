@@ -13,11 +13,14 @@ from typing import Final
 import msgspec
 
 from recovery.daemon.answer import ApiError
+from recovery.daemon.api.records import TokenViews
 from recovery.daemon.api.users import require_known_status
 from recovery.daemon.bodies import Body
 from recovery.daemon.call import Call
+from recovery.daemon.rights import Rights
 from recovery.metastore.records import Records
 from recovery.model.authorization import ACTIVE, INACTIVE, Authorization
+from recovery.model.gojson import UndecodableError
 from recovery.model.ids import Id
 from recovery.model.permission import INSTANCE, Permission, types_of_level
 from recovery.model.resource_types import ACTIONS
@@ -142,6 +145,19 @@ def of_path(call: Call, records: Records[Authorization], what: str) -> Authoriza
     found = NOT_FOUND.unless(records.get(call.id()))
     call.rights.require(what, one=found.id, org=found.org_id, user=found.user_id)
     return found
+
+
+def shown(found: list[Authorization], rights: Rights, views: TokenViews) -> list[object]:
+    """Show what may be read and has an organization and a user."""
+    shown: list[object] = []
+    for one in found:
+        if not rights.may("read authorization", one=one.id, org=one.org_id, user=one.user_id):
+            continue
+        try:
+            shown.append(views.record(one))
+        except (ApiError, UndecodableError):
+            continue
+    return shown
 
 
 def read_edit(call: Call) -> tuple[str | None, str | None]:

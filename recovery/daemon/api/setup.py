@@ -4,7 +4,8 @@ Lives here: /api/v2/setup. Must not live here: what it writes
 (`recovery.services.stores.first_setup`).
 
 Invariants: where the server writes a user and an organization before it notices that the rest is
-not possible, everything is looked at first here, and nothing is written.
+not possible, everything is looked at first here, and nothing is written. A token that the server
+takes and never finds again is refused.
 
 Source: InfluxDB v2.9.1 tenant/service_onboarding.go, tenant/http_server_onboarding.go; spec
 admin-daemon 1.6 and 1.13.
@@ -31,11 +32,14 @@ from recovery.daemon.passwords import require_good
 from recovery.model.bucket import shard_group_duration_ns
 from recovery.model.ids import Id
 from recovery.model.password import hash_password
-from recovery.model.token import new_token
+from recovery.model.token import looks_like_jwt, new_token
 from recovery.secret import Secret
 from recovery.services.stores.first_setup import SetUpStore, is_empty
 
 DONE: Final = ApiError("conflict", "onboarding has already been completed")
+UNUSABLE: Final = ApiError(
+    "invalid", "the token looks like a JSON web token, which a server never looks up: take another"
+)
 
 
 class _Wanted(msgspec.Struct, frozen=True, kw_only=True):
@@ -75,6 +79,8 @@ def set_up(call: Call) -> Slow[Secret | None]:
     require_bucket_name(wanted.bucket)
     require_times(wanted.retention_ns, shard_group_duration_ns(wanted.retention_ns))
     token = wanted.token or new_token(call.desk.rng)
+    if looks_like_jwt(token):
+        raise UNUSABLE
 
     def then(later: Call, hashed: Secret | None) -> Answer:
         if not is_empty(later.tx):
