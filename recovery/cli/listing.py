@@ -5,7 +5,6 @@ for records that cannot be listed. Must not live here: any one listing.
 """
 
 from collections.abc import Callable, Mapping, Sequence
-from datetime import datetime
 from typing import Generic, TypeVar
 
 import msgspec
@@ -157,8 +156,3 @@ def created(text: str) -> str:
     """Show the day on which a record was made; "" where the record does not say."""
     day = text[: len("2020-01-31")]
     return day if day.replace("-", "").isdecimal() else displayed(text)
-
-
-def moment_text(moment: datetime) -> str:
-    """Write a time, in UTC, as RFC 3339, to the second."""
-    return f"{moment:%Y-%m-%dT%H:%M:%SZ}"

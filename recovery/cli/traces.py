@@ -4,14 +4,13 @@ Lives here: the options and steps that the commands named undelete have in commo
 live here: the search itself (`recovery.services.undeletion.traces`).
 """
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
-from typing import Final, Generic, NamedTuple, TypeVar
+from typing import Generic, NamedTuple, TypeVar
 
 from recovery.cli.changing import run_planner
 from recovery.cli.context import Context
 from recovery.cli.hints import command_line, named_with
-from recovery.cli.listing import moment_text
 from recovery.cli.options import Change, Options, add_ensure
 from recovery.cli.outcome import ChangeDocument
 from recovery.cli.recording import open_ledger
@@ -24,14 +23,19 @@ from recovery.metastore.transaction import MetaTx
 from recovery.model.display import displayed, plural
 from recovery.remedy import Input
 from recovery.services.changes.plan import Planner
-from recovery.services.ledger import Operation, operations_of, read_operations
+from recovery.services.ledger import operations_of, read_operations
 from recovery.services.session import Session
 from recovery.services.stores.backups import copies_of
-from recovery.services.undeletion.traces import CopyFile, Deleted, Traces, gather
+from recovery.services.undeletion.traces import (
+    CopyFile,
+    Deleted,
+    Traces,
+    deletions_of,
+    gather,
+    known_copies,
+)
 
 Row = TypeVar("Row", bound=Deleted)
-
-DELETING: Final = frozenset({"auth delete", "auth rotate", "user delete", "v1-auth delete"})
 
 
 class Undeletion(Change, frozen=True):
@@ -107,31 +111,12 @@ def find_traces(
         inode=facts.inode,
     )
     copies = [CopyFile(path=absolute(Path(one)), made_at=None, is_named=True) for one in named]
-    copies = copies or list(_known_copies(facts.real_path, history))
+    beside = {one.path: one.made_at for one in copies_of(facts.real_path, ())}
+    copies = copies or list(known_copies(beside, history))
     traces = gather(session.store, copies, has_own=not named)
     for problem in traces.problems:
         context.output.message(f"warning: a copy was not looked at: {problem}")
-    return traces, _deletions(history)
-
-
-def _known_copies(real_path: Path, history: tuple[Operation, ...]) -> Iterator[CopyFile]:
-    """List the copies beside the store and those of the ledger, the newest first."""
-    made_at = {one.path: one.made_at for one in copies_of(real_path, ())}
-    for operation in history:
-        if operation.backup_path is not None and Path(operation.backup_path).is_file():
-            made_at.setdefault(Path(operation.backup_path), operation.started_at)
-    for path in sorted(made_at, key=lambda one: (made_at[one], one), reverse=True):
-        yield CopyFile(path=path, made_at=made_at[path], is_named=False)
-
-
-def _deletions(history: tuple[Operation, ...]) -> dict[str, str]:
-    """Say which operation deleted what; the last one of each record counts."""
-    return {
-        record_id: f"{one.operation} of {moment_text(one.started_at)}"
-        for one in history
-        if one.operation in DELETING and one.outcome in {"done", "unknown", "undelivered"}
-        for record_id in one.record_ids
-    }
+    return traces, deletions_of(history)
 
 
 class Listed(NamedTuple, Generic[Row]):

@@ -110,7 +110,7 @@ class Application:
         try:
             connection = _connection(http.scope)
             request = await _read(http, connection)
-            if is_of_page(request.path):
+            if is_of_page(request.path) or _is_astray(request):
                 if self._page is None:
                     self._page = self._load_page()
                 return await self._page.answer(
@@ -120,6 +120,8 @@ class Application:
             require_own_origin(request, has_token=token_of(request) is not None)
             return await self._guarded(request)
         except ApiError as error:
+            if self._page is not None and is_of_page(http.url.path):
+                return self._page.refused(error)
             return error.answer()
         except RecoveryError as error:
             LOG.warning("request.failed", error=type(error).__name__)
@@ -235,6 +237,15 @@ class _SliceJob:
             return None
         with self._desk.session.store.view() as tx:
             return self._answer.slices.next(tx)
+
+
+def _is_astray(request: Request) -> bool:
+    """Tell whether a person looks for a page that nobody has, as those of the user interface."""
+    if request.method != "GET" or is_of_api(request.path):
+        return False
+    found = find_route("GET", request.path)
+    is_nothing = found.handler is None and not found.is_known and not found.is_elsewhere
+    return is_nothing and "text/html" in request.headers.get("accept", "")
 
 
 def _connection(scope: Scope) -> Connection:

@@ -1,7 +1,7 @@
 """Text from the store, made safe to look at.
 
-Lives here: `displayed`, `quoted` for what is to be typed, and sizes in words. Must not live here:
-tables, colours, widths.
+Lives here: `displayed`, `quoted` for what is to be typed, and sizes and times in words. Must not
+live here: tables, colours, widths.
 
 Whoever may create a user or an organization chooses its name freely, so a name may try to move the
 cursor, to reorder the line, to forge another line, or to look like another name.
@@ -14,6 +14,7 @@ private and unassigned characters and for every separator but the ASCII blank; U
 section 3 (invisible characters, bidirectional marks).
 """
 
+from datetime import datetime
 from typing import Final
 
 _SHORT: Final = {"\\": "\\\\", "\n": "\\n", "\r": "\\r", "\t": "\\t"}
@@ -106,3 +107,8 @@ def size_text(size_bytes: int) -> str:
 def plural(count: int, noun: str) -> str:
     """Put a number before a noun that has a regular plural, as "1 user" or "2 users"."""
     return f"{count} {noun}" if count == 1 else f"{count} {noun}s"
+
+
+def moment_text(moment: datetime) -> str:
+    """Write a time, in UTC, as RFC 3339, to the second."""
+    return f"{moment:%Y-%m-%dT%H:%M:%SZ}"

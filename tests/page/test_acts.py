@@ -12,9 +12,10 @@ from recovery.metastore.store import MetaStore
 from recovery.model.ids import Id
 from recovery.model.password import password_matches
 from recovery.secret import Secret
+from tests.support.canaries import leaks
 from tests.support.run_cli import Cli
 from tests.support.served import Served, serving
-from tests.support.stores import MadeStore
+from tests.support.stores import HASHED_TOKEN, OPERATOR_TOKEN, READER_TOKEN, MadeStore
 from tests.support.visitor import Visitor
 
 TIME = re.compile(rb"20\d\d-\d\d-\d\dT[0-9:.]+Z")
@@ -272,18 +273,45 @@ def test_one_change_and_all_changes_are_taken_back(
     assert content(made.path) == content(tmp_path / "before.bolt")
 
 
+def test_what_was_deleted_before_comes_back_and_works(made: MadeStore, cli: Cli) -> None:
+    for words in (("auth", "delete", made.hashed), ("user", "delete", "--id", made.bob)):
+        ended = cli.run_here("--bolt-path", made.path, *words, "--yes")
+        assert ended.code == 0, ended.stderr
+    with serving(made.path) as served:
+        visitor = Visitor(served)
+        assert "/backups/deleted#tokens" in visitor.get("/tokens").links
+        listed = visitor.get("/backups/deleted")
+        assert "1 deleted user" in listed.text
+        assert "not possible: its user bob" in listed.text
+        assert not leaks((READER_TOKEN, HASHED_TOKEN, OPERATOR_TOKEN), listed.body.encode())
+        user = f"/backups/deleted/users/{made.bob}"
+        token = f"/backups/deleted/tokens/{made.hashed}"
+        refused = visitor.get(token)
+        assert (refused.status, "look at what was deleted" in refused.text) == (422, True)
+        assert user in listed.links
+        assert "The user is back." in visitor.do(user, user).text
+        assert served.ask("GET", "/api/v2/buckets", token=HASHED_TOKEN).status == 401
+        assert "The token is back" in visitor.do(token, token).text
+        assert served.ask("GET", "/api/v2/buckets", token=HASHED_TOKEN).status == 200
+
+
 def test_the_ledger_says_who_did_what_and_a_spreadsheet_runs_nothing(
-    visitor: Visitor, made: MadeStore
+    served: Served, visitor: Visitor, made: MadeStore
 ) -> None:
     visitor.do("/tokens", "/tokens/status", {"deactivate": made.reader})
     assert "serve running" in visitor.get("/ledger").text
     reply = visitor.get("/ledger?find=set-inactive")
     assert "serve auth set-inactive" in reply.text
     assert "console key" in reply.text
+    body = {"status": "active"}
+    path = f"/api/v2/authorizations/{made.reader}"
+    assert served.ask("PATCH", path, token=OPERATOR_TOKEN, body=body).status == 200
+    for path in ("/ledger", "/ledger.csv", "/backups", f"/ledger?find=token+{made.operator}"):
+        assert f"API token {made.operator}" in visitor.get(path).text, path
     table = visitor.get("/ledger.csv")
     assert (
         table.header("Content-Disposition") == 'attachment; filename="influx-recovery-ledger.csv"'
     )
     lines = table.body.splitlines()
-    assert (lines[0].split(",")[0], len(lines)) == ("number", 3)
+    assert (lines[0].split(",")[0], len(lines)) == ("number", 4)
     assert not any(cell.startswith(("=", "+", "@")) for line in lines for cell in line.split(","))

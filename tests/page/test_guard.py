@@ -217,13 +217,37 @@ def test_no_secret_is_kept_from_a_session_that_ended(
     assert ('value="carol"' in again.body) == (path == "/users/new")
 
 
-def test_two_tabs_do_not_disturb_each_other(visitor: Visitor, made: MadeStore) -> None:
-    page = f"/tokens/{made.reader}"
-    tabs = [visitor.get(page) for _ in range(2)]
-    for number, tab in enumerate(tabs):
-        reply = visitor.send(tab, f"{page}/description", {"description": f"tab {number}"})
-        assert reply.status == 303
-        assert f"tab {number}" in visitor.get(reply.location).text
+@pytest.mark.parametrize(
+    ("page", "action", "field"),
+    [
+        ("/tokens/{hashed}", "/tokens/{hashed}/description", "description"),
+        ("/organizations/{other_org}", "/organizations/{other_org}/edit", "name"),
+        ("/buckets/{bucket}", "/buckets/{bucket}", "name"),
+    ],
+)
+def test_what_was_changed_in_another_tab_is_not_written_over(
+    visitor: Visitor, made: MadeStore, page: str, action: str, field: str
+) -> None:
+    page, action = page.format_map(vars(made)), action.format_map(vars(made))
+    first, second = (visitor.get(page) for _ in range(2))
+    assert visitor.send(first, action, {field: "of the first"}).status == 303
+    refused = visitor.send(second, action, {field: "of the second"})
+    assert (refused.status, "changed elsewhere" in refused.text) == (422, True)
+    assert "Nothing was changed." in refused.text
+    assert refused.form(action).fields[field] == "of the second"
+    assert visitor.get(page).form(action).fields[field] == "of the first"
+    assert visitor.send(refused, action).status == 303  # whoever has looked may
+
+
+def test_all_is_taken_back_only_as_it_was_shown(visitor: Visitor, made: MadeStore) -> None:
+    path = "/backups/undo-all"
+    page = f"/tokens/{made.hashed}"
+    visitor.do(page, f"{page}/description", {"description": "one"})
+    asked = visitor.get(path)
+    visitor.do(page, f"{page}/description", {"description": "two"})
+    refused = visitor.send(asked, path, {"typed": made.path.name})
+    assert (refused.status, "changed elsewhere" in refused.text) == (422, True)
+    assert "two" in visitor.get(page).text
 
 
 def test_a_user_sees_and_does_what_a_session_of_influxdb_may(

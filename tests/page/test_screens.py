@@ -75,6 +75,7 @@ SCREENS: Final = {
     "/doctor/repair": "There is nothing to do.",
     "/backups": "Nothing was changed yet.",
     "/backups/undo-all": "There is nothing to take back.",
+    "/backups/deleted": "Nothing was found.",
     "/ledger": "The ledger is empty.",
     "/keys": "goes to the filter",
     "/stop": "Stop and release the store",
@@ -153,6 +154,29 @@ def test_what_is_not_there_is_said_on_a_page(visitor: Visitor, path: str, status
 def test_what_is_no_path_of_the_page_is_left_to_the_api(visitor: Visitor) -> None:
     assert visitor.get("/nosuch").header("X-Platform-Error-Code") == "not found"
     assert visitor.get("/api/v2/me").status == 401
+
+
+@pytest.mark.parametrize("path", ["/signin?returnTo=/orgs", "/orgs/0a/load-data/tokens", "/api"])
+def test_a_browser_is_led_back_from_where_nothing_is(
+    served: Served, visitor: Visitor, path: str
+) -> None:
+    accepted = {"Accept": "text/html,application/xhtml+xml,*/*;q=0.8"}
+    for one, way_back in ((visitor, "/tokens"), (Visitor(served, enter=False), "/")):
+        reply = one.ask("GET", path, headers=accepted)
+        assert (reply.status, "There is no such page." in reply.text) == (404, True)
+        assert {name: reply.header(name) for name in HEADERS} == HEADERS
+        assert way_back in reply.links
+    assert (
+        visitor.ask("GET", "/api/v2/me", headers=accepted).header("Content-Type")
+        != (HEADERS["Content-Type"])
+    )
+
+
+def test_what_is_too_long_is_said_on_a_page(visitor: Visitor) -> None:
+    visitor.get("/")
+    reply = visitor.ask("POST", "/tokens/verify", {"secret": "x" * (1 << 20)})
+    assert (reply.status, "Nothing was changed." in reply.text) == (413, True)
+    assert reply.links == ["/"]
 
 
 def test_static_files_are_named_by_their_content_and_may_be_kept(visitor: Visitor) -> None:

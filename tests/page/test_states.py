@@ -56,6 +56,7 @@ def test_the_first_screen_says_why_a_server_does_not_start(tmp_path: Path) -> No
             text = visitor.get(path).text
             assert "InfluxDB will not start: 1 reason." in text
             assert "ID of the server is the ID of the instance" in text
+            assert "/doctor/repair" in visitor.get(path).links
         assert "ID of the server is the ID of the instance" in visitor.get("/doctor/repair").text
 
 

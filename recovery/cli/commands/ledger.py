@@ -12,7 +12,7 @@ from typing import Final
 
 from recovery.cli.context import Context
 from recovery.cli.documents import Document, shaped
-from recovery.cli.listing import moment_text, require_not_negative
+from recovery.cli.listing import require_not_negative
 from recovery.cli.options import Command, Options, add_hide_headers
 from recovery.cli.recording import open_ledger
 from recovery.cli.store import absolute
@@ -20,7 +20,7 @@ from recovery.cli.table import Column
 from recovery.cli.usage import UsageError, required
 from recovery.cli.words import Parser, shown
 from recovery.errors import ExitCode
-from recovery.model.display import displayed, plural
+from recovery.model.display import displayed, moment_text, plural
 from recovery.services.ledger import (
     LedgerOperation,
     Operation,

@@ -12,7 +12,6 @@ from recovery.cli.audience import asked, require_a_way_to_confirm
 from recovery.cli.commands.setup import retention_ns
 from recovery.cli.context import Context
 from recovery.cli.documents import StoreDocument
-from recovery.cli.listing import moment_text
 from recovery.cli.options import Command, Reading, add_yes
 from recovery.cli.progress import Stage
 from recovery.cli.recording import open_ledger
@@ -23,7 +22,7 @@ from recovery.cli.words import Parser
 from recovery.discovery.search import FoundStore
 from recovery.errors import ExitCode, RefusedError
 from recovery.ledger import Ledger
-from recovery.model.display import displayed, plural
+from recovery.model.display import displayed, moment_text, plural
 from recovery.ports import SystemClock
 from recovery.remedy import Give, Input
 from recovery.services.changes.ports import Intent

@@ -15,7 +15,6 @@ import msgspec
 from recovery.cli.commands.store_info import ContentsFacts, contents_text
 from recovery.cli.context import Context
 from recovery.cli.documents import Document, shaped
-from recovery.cli.listing import moment_text
 from recovery.cli.options import Command, Options
 from recovery.cli.store import NAMED_BY, absolute
 from recovery.discovery.candidate import Candidate, State
@@ -24,7 +23,7 @@ from recovery.discovery.places import LOOKED_AT
 from recovery.discovery.search import SEARCH_ALL
 from recovery.errors import ExitCode
 from recovery.lock_holder import Holder
-from recovery.model.display import displayed, plural
+from recovery.model.display import displayed, moment_text, plural
 from recovery.services.stores.find import FoundFile, find_stores
 
 

@@ -12,7 +12,7 @@ import msgspec
 from recovery.cli.context import Context
 from recovery.cli.documents import StoreDocument, shaped
 from recovery.cli.hints import Named, named_with
-from recovery.cli.listing import moment_text, report_problems
+from recovery.cli.listing import report_problems
 from recovery.cli.options import Command, Reading
 from recovery.cli.recording import open_ledger
 from recovery.cli.store import absolute, find_store, read_session, store_of
@@ -21,7 +21,7 @@ from recovery.discovery.backup_folder import is_backup_name
 from recovery.discovery.host import Host
 from recovery.discovery.search import FoundStore, with_files
 from recovery.errors import ExitCode
-from recovery.model.display import displayed, plural, quoted
+from recovery.model.display import displayed, moment_text, plural, quoted
 from recovery.model.standing import Obstacle
 from recovery.services.authorizations.listing import OperatorState
 from recovery.services.ledger import LedgerOperation

@@ -12,7 +12,6 @@ from recovery.cli.audience import PlanAudience, require_a_way_to_confirm
 from recovery.cli.commands.store_diff import change_lines
 from recovery.cli.context import Context
 from recovery.cli.documents import shaped
-from recovery.cli.listing import moment_text
 from recovery.cli.options import Command, Options, add_yes
 from recovery.cli.outcome import ChangeDocument, not_yet, outcome_fields
 from recovery.cli.output import Output
@@ -21,7 +20,7 @@ from recovery.cli.store import find_store, store_of
 from recovery.cli.words import Parser
 from recovery.discovery.search import FoundStore
 from recovery.errors import ExitCode
-from recovery.model.display import displayed
+from recovery.model.display import displayed, moment_text
 from recovery.ports import SystemClock, SystemRng
 from recovery.services.changes.plan import Manner
 from recovery.services.changes.ports import Ports

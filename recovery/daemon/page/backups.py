@@ -102,6 +102,7 @@ def undo_all(visit: Visit) -> Answer:
     visit.require_operator()
     if visit.form.line("typed") != Path(visit.page.desk.session.facts().path).name:
         raise FieldError("typed", TYPED_WRONG)
+    visit.require_seen(visit.page.desk.changes.count)
     made = None
     for entry in _pending(visit):
         made = visit.call.undo(entry.number)

@@ -20,7 +20,7 @@ from recovery.daemon.page.render import redirect
 from recovery.daemon.page.visit import Visit
 from recovery.model.display import displayed
 from recovery.services.changes.ports import Intent
-from recovery.services.ledger import operations_of, read_operations
+from recovery.services.ledger import Operation, operations_of, read_operations
 from recovery.services.session import Session
 from recovery.services.stores.backups import StoreCopy, copies_of, remove_copies
 from recovery.services.stores.diff import Comparison, compare_stores
@@ -30,14 +30,18 @@ GONE: Final = ApiError("not found", "there is no such copy beside the store")
 OF_SESSION: Final = "this is the backup of this session: it stays until the session has ended"
 
 
+def history_of(visit: Visit) -> tuple[Operation, ...]:
+    """List what the ledger knows of the store, oldest first."""
+    facts = visit.page.desk.session.facts()
+    known = read_operations(visit.page.desk.entries)
+    return operations_of(known, facts.real_path, device=facts.device, inode=facts.inode)
+
+
 def copies_here(visit: Visit) -> tuple[StoreCopy, ...]:
     """List the copies beside the store, the newest first."""
-    desk = visit.page.desk
-    facts = desk.session.facts()
-    operations = operations_of(
-        read_operations(desk.entries), facts.real_path, device=facts.device, inode=facts.inode
-    )
-    return copies_of(facts.real_path, standing_operations(operations, txid=facts.txid))[::-1]
+    facts = visit.page.desk.session.facts()
+    standing = standing_operations(history_of(visit), txid=facts.txid)
+    return copies_of(facts.real_path, standing)[::-1]
 
 
 def _asked(visit: Visit) -> StoreCopy:

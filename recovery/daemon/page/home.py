@@ -31,6 +31,7 @@ class Verdict(NamedTuple):
         sentence: It, in a few words.
         reasons: Why it does not start: records, and what is wrong with each; the first few.
         others: Which servers would fare differently, in a sentence each.
+        is_mendable: Whether a repair takes one of the reasons away.
     """
 
     tone: str
@@ -38,6 +39,7 @@ class Verdict(NamedTuple):
     reasons: tuple[tuple[Place, str], ...] = ()
     others: tuple[str, ...] = ()
     finding_count: int = 0
+    is_mendable: bool = False
 
 
 _TONES = {
@@ -74,6 +76,7 @@ def verdict_of(visit: Visit, *, is_asked_for: bool) -> Verdict:
             if one.outlook is not likely.outlook
         ),
         len(found.findings),
+        any(one.is_mendable for one in stopping),
     )
 
 

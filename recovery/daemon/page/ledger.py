@@ -14,6 +14,7 @@ from typing import Final
 from recovery.daemon.answer import Answer
 from recovery.daemon.page.render import SAFETY, moment
 from recovery.daemon.page.visit import Visit
+from recovery.daemon.page.words import author_words
 from recovery.model.display import displayed
 from recovery.services.ledger import Operation, read_operations
 
@@ -44,7 +45,7 @@ def _found(visit: Visit, wanted: str) -> list[Operation]:
 
 def _text(one: Operation) -> str:
     parts = (str(one.number), one.operation, one.outcome, _by(one), one.store_path)
-    return " ".join((*parts, one.reason or "", *one.record_ids))
+    return " ".join((*parts, author_words(one.reason or ""), *one.record_ids))
 
 
 def _by(one: Operation) -> str:
@@ -72,7 +73,7 @@ def as_csv(visit: Visit) -> Answer:
                     _by(one),
                     one.store_path,
                     " ".join(one.record_ids),
-                    one.reason or "",
+                    author_words(one.reason or ""),
                 ),
             )
         )

@@ -155,6 +155,7 @@ def edit(visit: Visit) -> Answer:
     """Give another name or description."""
     found = _of_path(visit)
     visit.rights.require("write organization", one=found.id)
+    visit.require_seen(found.updated_at)
     planner = EditOrganization(
         org_id=found.id,
         name=visit.form.line("name"),
@@ -245,6 +246,7 @@ def edit_bucket(visit: Visit) -> Answer:
     """Give another name or retention."""
     found = _bucket_of_path(visit)
     visit.rights.require("write bucket", one=found.id, org=found.org_id)
+    visit.require_seen(found.updated_at)
     retention_ns = _retention_ns(visit.form.get("retention", "0"))
     is_other = retention_ns != found.retention_ns  # else shard groups keep the span that they have
     planner = EditBucket(

@@ -21,7 +21,7 @@ from typing import Final
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from recovery.daemon.answer import Answer, Headers
-from recovery.daemon.page.words import as_sentence
+from recovery.daemon.page.words import as_sentence, author_words
 from recovery.drawing import style
 from recovery.drawing.svg import shortened
 from recovery.log.redaction import UNMISTAKABLE
@@ -81,6 +81,7 @@ class Renderer:
         self._environment.filters.update(
             shown=displayed,
             sentence=as_sentence,
+            author=author_words,
             brief=brief,
             day=day,
             moment=moment,

@@ -23,6 +23,7 @@ from recovery.daemon.origin import require_own_host, require_own_origin
 from recovery.daemon.page import (
     backups,
     copies,
+    deleted,
     doctor,
     home,
     ledger,
@@ -46,6 +47,7 @@ from recovery.daemon.page.sessions import (
     PageSession,
     PageSessions,
 )
+from recovery.daemon.page.tops import is_of_page
 from recovery.daemon.page.visit import (
     NO_SUCH_PAGE,
     NOTHING_CHANGED,
@@ -55,6 +57,7 @@ from recovery.daemon.page.visit import (
     Visit,
     caller_of,
 )
+from recovery.daemon.page.words import as_sentence
 from recovery.daemon.paths import Paths
 from recovery.daemon.request import Request
 from recovery.daemon.throttle import Throttle
@@ -70,9 +73,14 @@ WAIT_S: Final = 0.4
 WAITS_MAX: Final = 2
 """So often and so long a screen waits for what takes long, before it says so."""
 _FORM_TYPE: Final = "application/x-www-form-urlencoded"
-NOT_OURS: Final = f"This form is not of this session. {NOTHING_CHANGED} Load the page again."
+NOT_OURS: Final = "This form is not of this session. Load its page again."
 ONLY_THOSE: Final = "Only GET and POST are served here."
+CRASHED: Final = (
+    "Something went wrong in influx-recovery itself; its log has the place. If you had sent a "
+    "form, Backups and undo lists whether it was carried out."
+)
 FROM_ELSEWHERE: Final = "This page must be opened from this machine (127.0.0.1)."
+_TITLES: Final = {HTTPStatus.FORBIDDEN: "Not open", HTTPStatus.NOT_FOUND: "Not found"}
 
 
 class Route(NamedTuple):
@@ -133,6 +141,9 @@ ROUTES: Final = (
     Route("/backups", backups.show),
     Route("/backups/undo/{number}", backups.ask_undo, backups.undo),
     Route("/backups/undo-all", backups.ask_undo_all, backups.undo_all),
+    Route("/backups/deleted", deleted.show),
+    Route("/backups/deleted/tokens/{id}", deleted.ask_token, deleted.bring_token),
+    Route("/backups/deleted/users/{id}", deleted.ask_user, deleted.bring_user),
     Route("/backups/copy", copies.compare),
     Route("/backups/copy/delete", copies.ask_delete, copies.delete),
     Route("/backups/restore", restoring.ask, restoring.prepare),
@@ -185,13 +196,19 @@ class Page:
             require_own_origin(request, has_token=False)
             return await self._routed(request, throttle)
         except ApiError as error:
-            is_elsewhere = error.code == "forbidden"
-            return self._refused(
-                FROM_ELSEWHERE if is_elsewhere else error.message, STATUSES[error.code]
-            )
+            return self.refused(error)
         except RecoveryError as error:
             LOG.warning("page.failed", error=type(error).__name__)
             return self._refused(worded(error), HTTPStatus.SERVICE_UNAVAILABLE)
+        except Exception as error:  # the page goes on whatever one request met
+            LOG.error("page.crashed", exc_info=error)  # noqa: TRY400 # ours has no exception()
+            return self._refused(CRASHED, HTTPStatus.INTERNAL_SERVER_ERROR)
+
+    def refused(self, error: ApiError) -> Answer:
+        """Say in front of every screen that a request is not answered."""
+        message = f"{as_sentence(error.message)} {NOTHING_CHANGED}"
+        is_elsewhere = error.code == "forbidden"
+        return self._refused(FROM_ELSEWHERE if is_elsewhere else message, STATUSES[error.code])
 
     async def _routed(self, request: Request, throttle: Throttle) -> Answer:
         method = "GET" if request.method == "HEAD" else request.method
@@ -285,12 +302,18 @@ class Page:
     def _without_session(self, method: str, request: Request, form: Form) -> Answer:
         if method == "POST" and request.path != "/leave":
             return self._console.ended(request.path, form)
+        if not is_of_page(request.path):
+            return self._refused(as_sentence(NO_SUCH_PAGE), HTTPStatus.NOT_FOUND)
         is_plain = request.path in {"/", "/leave"}
         return redirect("/console" + ("" if is_plain else f"?next={quote(request.path, safe='/')}"))
 
     def _refused(self, message: str, status: int) -> Answer:
         """Say something to somebody who has no session, or may not have one."""
-        return self._desk.renderer.page("refused.html", {"message": message}, status=status)
+        context = {
+            "message": message,
+            "title": _TITLES.get(HTTPStatus(status), "That did not work"),
+        }
+        return self._desk.renderer.page("refused.html", context, status=status)
 
 
 def _not_found(_: Visit) -> Answer:

@@ -54,6 +54,7 @@ def _path(found: Authorization) -> str:
 def edit(visit: Visit) -> Answer:
     """Change the description, and whether it is active; ask first where that locks somebody out."""
     found = _writable(visit)
+    visit.require_seen(found.updated_at)
     is_active = visit.form.has("active")
     status = ACTIVE if is_active else INACTIVE
     planner = EditAuthorization(
@@ -195,7 +196,7 @@ def ask_rotate(visit: Visit) -> Answer:
         button="Rotate",
         back=f"/tokens/{visit.id()}",
         name=_name(_writable(visit)),
-        extra="keep",
+        extra=("keep", "Keep the old one, inactive"),
         is_danger=True,
     )
 

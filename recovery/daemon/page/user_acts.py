@@ -237,7 +237,7 @@ def ask_delete(visit: Visit) -> Answer:
         back=_path(found),
         name=found.name,
         is_danger=True,
-        extra="with_tokens",
+        extra=("with_tokens", "Delete its tokens too"),
     )
 
 

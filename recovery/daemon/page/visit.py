@@ -48,6 +48,9 @@ if TYPE_CHECKING:
 
 NOTHING_CHANGED: Final = "Nothing was changed."
 NOT_ALLOWED: Final = "Your user may not do this: open the page with the console key."
+CHANGED_MEANWHILE: Final = (
+    "this was changed elsewhere since the form was shown; look at it, and send it again"
+)
 SENT_BEFORE: Final = (
     "This form was sent before, and what it made has been shown. If a new secret was not copied, "
     "delete what it belongs to and make another."
@@ -198,6 +201,18 @@ class Visit:
         if not self.is_operator:
             raise ApiError("forbidden", NOT_ALLOWED)
 
+    def require_seen(self, state: object) -> None:
+        """Refuse a form that was filled in front of another state, as in a second window.
+
+        Args:
+            state: What the form was shown with, as its field `seen`.
+
+        Raises:
+            ApiError: It was changed meanwhile.
+        """
+        if self.form.get("seen") != str(state):
+            raise ApiError("conflict", CHANGED_MEANWHILE)
+
     def plan(self, planner: Planner, session: "Session | None" = None) -> Plan:
         """Say what a change would do, without doing it.
 
@@ -266,7 +281,7 @@ class Visit:
         sentence: str = "",
         is_danger: bool = False,
         typed: str | None = None,
-        extra: str = "",
+        extra: tuple[str, str] | None = None,
         hidden: Mapping[str, str] = MappingProxyType({}),
         name: str = "",
     ) -> Answer:
@@ -278,7 +293,7 @@ class Visit:
             sentence: What else is worth knowing.
             is_danger: Whether the button says no by its looks.
             typed: What has to be typed; None for nothing.
-            extra: A box that can be ticked, by its name in the template; "" for none.
+            extra: Name and words of a box that can be ticked; None for none.
             hidden: Further fields that come back with the yes.
             name: What it is about, as stored; its page is where the no leads.
         """

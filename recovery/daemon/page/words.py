@@ -1,12 +1,13 @@
 """The words of changes, findings and errors, as the user interface of InfluxDB has them.
 
-Lives here: `done_words`, `as_sentence`, `advice_of`, `doing`, `record_of`. Must not live here: what
-is said in whole sentences (`recovery.services`).
+Lives here: `done_words`, `as_sentence`, `author_words`, `advice_of`, `doing`, `record_of`. Must not
+live here: what is said in whole sentences (`recovery.services`).
 
 Invariants: what is said here is made of data, of an operation, a bolt bucket or an ID. A sentence
 of the services is shown as it is.
 """
 
+import re
 from collections.abc import Iterable
 from typing import Final, NamedTuple
 
@@ -34,6 +35,7 @@ _PLACES: Final = {
     "ledger": Place("Ledger", "/ledger"),
 }
 """Where what a command does is done here, by the first word of its name."""
+_DELETED: Final = Place("what was deleted", "/backups/deleted")
 _RECORDS: Final = {
     "authorizationsv1": Place("API token", "/tokens/"),
     "usersv1": Place("User", "/users/"),
@@ -57,6 +59,7 @@ _DONE: Final = {
     "auth set-active": "The token is active now.",
     "auth set-inactive": "The token is inactive now: clients that use it get 401.",
     "auth delete": "The token is deleted: clients that use it get 401.",
+    "auth undelete": "The token is back, with the value that it had.",
     "auth complete": "The operator token is complete now.",
     "auth hash": "The store keeps only the hash of the token now.",
     "user create": "The user is made.",
@@ -65,6 +68,7 @@ _DONE: Final = {
     "user deactivate": "The user is inactive now, and with it all its tokens.",
     "user rename": "The user has its new name.",
     "user delete": "The user is deleted.",
+    "user undelete": "The user is back.",
     "org create": "The organization is made.",
     "org update": "The organization is saved.",
     "org rename": "The organization has its new name.",
@@ -82,18 +86,26 @@ _DONE: Final = {
 }
 """What was done, by the name of the operation."""
 
+_BY_TOKEN: Final = re.compile(r"\bauthorization (?=[0-9a-f]{16}\b)")
+
 
 def as_sentence(text: str) -> str:
-    """Give a clause a capital letter and a full stop."""
+    """Give a clause a capital letter, unless a program's name begins it, and a full stop."""
     end = "" if text.endswith((".", "!", "?")) else "."
-    return f"{text[:1].upper()}{text[1:]}{end}" if text else ""
+    first = text[:1] if text.startswith("influxd") else text[:1].upper()
+    return f"{first}{text[1:]}{end}" if text else ""
+
+
+def author_words(text: str) -> str:
+    """Say who made a change; the ledger has another word, as it takes "token X" for a secret."""
+    return _BY_TOKEN.sub("API token ", text)
 
 
 def advice_of(error: RecoveryError) -> str:
     """Say what to do next, with pages in the place of commands."""
     return ", or ".join(
-        f"look at {_PLACES[way.operation.split()[0]].title} {way.purpose}".rstrip()
-        if isinstance(way, Run) and way.operation.split()[0] in _PLACES
+        f"look at {place.title} {way.purpose}".rstrip()
+        if isinstance(way, Run) and (place := _place_of(way.operation))
         else advice(way)
         for way in ways(error.hint)
     )
@@ -101,8 +113,14 @@ def advice_of(error: RecoveryError) -> str:
 
 def doing(operations: Iterable[str]) -> tuple[Place, ...]:
     """Say where operations are done here, each place once; what is not done here is left out."""
-    found = (_PLACES.get(one.split()[0]) for one in operations)
+    found = map(_place_of, operations)
     return tuple(dict.fromkeys(one for one in found if one is not None))
+
+
+def _place_of(operation: str) -> Place | None:
+    """Say where a command's work is done here; None where it is not."""
+    noun, _, verb = operation.partition(" ")
+    return _DELETED if verb == "undelete" else _PLACES.get(noun)
 
 
 def done_words(operation: str) -> str:

@@ -15,7 +15,7 @@ Source: InfluxDB v2.9.1 authorization/storage_authorization.go and tenant/storag
 (DeleteAuthorization, DeleteUser) remove keys, and bbolt keeps the bytes of freed pages.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
 from datetime import datetime
 from enum import StrEnum, unique
@@ -31,13 +31,16 @@ from recovery.metastore.packed import open_readable
 from recovery.metastore.store import MetaStore
 from recovery.metastore.transaction import MetaTx
 from recovery.model.authorization import ACTIVE, INACTIVE, Authorization, decode_authorization
+from recovery.model.display import moment_text
 from recovery.model.gojson import UndecodableError
 from recovery.model.ids import ID_LENGTH, Id, parse_id
-from recovery.model.mapping import MEMBER, Mapping, decode_mapping
+from recovery.model.mapping import MEMBER, decode_mapping
+from recovery.model.mapping import Mapping as Role
 from recovery.model.recognition import RecordKind, is_api_authorization, recognize
 from recovery.model.user import User, decode_user
 from recovery.remedy import Input, Run
 from recovery.secret import Secret
+from recovery.services.ledger import Operation
 from recovery.services.tenancy.choosing import shown_name
 
 _AUTHORIZATIONS: Final = RecordKind.AUTHORIZATION.value
@@ -48,6 +51,7 @@ _LOGIN_PASSWORDS: Final = "legacy/authorizationPasswordv1"  # the name of a bolt
 _ROLES: Final = "userresourcemappingsv1"
 _BCRYPT_START: Final = b"$2"
 NAMES_SHOWN_MAX: Final = 20
+DELETING: Final = frozenset({"auth delete", "auth rotate", "user delete", "v1-auth delete"})
 _Trace = TypeVar("_Trace", bound="TokenTrace")
 _Found = TypeVar("_Found")
 
@@ -120,7 +124,7 @@ class UserTrace(msgspec.Struct, frozen=True, kw_only=True):
     origin: Origin
     user: User
     password: Secret | None
-    roles: tuple[Mapping, ...]
+    roles: tuple[Role, ...]
 
 
 class LoginTrace(TokenTrace, frozen=True, kw_only=True):
@@ -168,6 +172,36 @@ class CopyFile(msgspec.Struct, frozen=True, kw_only=True):
     path: Path
     made_at: datetime | None
     is_named: bool
+
+
+def known_copies(
+    beside: Mapping[Path, datetime], history: Iterable[Operation]
+) -> Sequence[CopyFile]:
+    """List the copies beside a store and those of the ledger, the newest first.
+
+    Args:
+        beside: When each copy beside it was made.
+        history: What was done to the store.
+    """
+    made_at = dict(beside)
+    for operation in history:
+        if operation.backup_path is not None and Path(operation.backup_path).is_file():
+            made_at.setdefault(Path(operation.backup_path), operation.started_at)
+    return [
+        CopyFile(path=path, made_at=made_at[path], is_named=False)
+        for path in sorted(made_at, key=lambda one: (made_at[one], one), reverse=True)
+    ]
+
+
+def deletions_of(history: Iterable[Operation]) -> dict[str, str]:
+    """Say which operation deleted what, by ID; the last one of each record counts."""
+    return {
+        record_id: f"{one.operation} of {moment_text(one.started_at)}"
+        for one in history
+        if one.operation.removeprefix("serve ") in DELETING
+        and one.outcome in {"done", "unknown", "undelivered"}
+        for record_id in one.record_ids
+    }
 
 
 def only_one(
@@ -342,7 +376,7 @@ class _Finder:
             known.append(trace)
 
     def _add_user(
-        self, origin: Origin, user: User, passwords: Iterable[bytes], roles: Iterable[Mapping]
+        self, origin: Origin, user: User, passwords: Iterable[bytes], roles: Iterable[Role]
     ) -> None:
         known = self._traces.users.setdefault(user.id, [])
         if all(other.user.document != user.document for other in known):
@@ -375,7 +409,7 @@ class _Leftovers:
     def __init__(self) -> None:
         self.users: list[User] = []
         self.passwords: dict[bytes, set[bytes]] = {}
-        self._roles: dict[Id, dict[Id, Mapping]] = {}
+        self._roles: dict[Id, dict[Id, Role]] = {}
 
     def take(self, bucket: str | None, key: bytes, value: bytes) -> None:
         if bucket == _USERS or (bucket is None and _is_user(key, value)):
@@ -391,7 +425,7 @@ class _Leftovers:
                 if role.resource_id not in own or role.user_type == MEMBER:
                     own[role.resource_id] = role
 
-    def roles_of(self, user_id: Id) -> Iterable[Mapping]:
+    def roles_of(self, user_id: Id) -> Iterable[Role]:
         return self._roles.get(user_id, {}).values()
 
 

@@ -226,7 +226,7 @@ class UndeleteUser(msgspec.Struct, frozen=True, kw_only=True):
                 yield f"leave the role that is still there (before: {_role_text(store, role)})"
         for one in tokens:
             record = one.authorization
-            text = f"authorization {record.id} ({cut_name(record.description) or 'no description'})"
+            text = f"API token {record.id} ({cut_name(record.description) or 'no description'})"
             yield from restoring_steps(text, one)
 
     def _warnings(
