@@ -13,13 +13,14 @@ Source: InfluxDB v2.9.1 tsdb/index/tsi1/log_file.go (`LogFile.open`, `LogEntry.U
 import zlib
 from typing import Final
 
+from recovery.model.catalogue import CatalogueError, decode_varint
+
 LOOKED_AT_BYTES: Final = 1 << 12
 """A log has up to 100,000 entries, and a wide shard eight logs: all of them would take seconds."""
 _ZEROS: Final = bytes(64)
 """No entry has so many in a row."""
 _TEXTS: Final = 3
 _CHECKSUM_BYTES: Final = 4
-_VARINT_BYTES_MAX: Final = 10
 
 
 def is_log(content: bytes) -> bool:
@@ -40,17 +41,11 @@ def is_log(content: bytes) -> bool:
 
 def _end(content: bytes, position: int) -> int:
     """Find where the checksum of an entry is; behind the end, when the entry is cut."""
-    _, position = _varint(content, position + 1)
-    for _ in range(_TEXTS):
-        size_bytes, position = _varint(content, position)
-        position += size_bytes
+    try:
+        _, position = decode_varint(content, position + 1)
+        for _ in range(_TEXTS):
+            size_bytes, position = decode_varint(content, position)
+            position += size_bytes
+    except CatalogueError:
+        return len(content)
     return position
-
-
-def _varint(content: bytes, position: int) -> tuple[int, int]:
-    value = 0
-    for count, byte in enumerate(content[position : position + _VARINT_BYTES_MAX]):
-        value |= (byte & 0x7F) << (7 * count)
-        if byte < 0x80:  # noqa: PLR2004 # the last byte of a varint
-            return value, position + count + 1
-    return 0, len(content)

@@ -70,13 +70,7 @@ class Mappings:
     def put(self, mapping: Mapping) -> None:
         """Write a mapping with its index entry, in the place of one of that user and resource."""
         key = mapping_key(mapping.resource_id, mapping.user_id)
-        document = encode_mapping(
-            user_id=mapping.user_id,
-            user_type=mapping.user_type,
-            resource_type=mapping.resource_type,
-            resource_id=mapping.resource_id,
-        )
-        self._records.put(key, document)
+        self._records.put(key, encode_mapping(mapping))
         self._by_user.put(by_user_key(mapping.resource_id, mapping.user_id), key)
 
     def delete(self, resource_id: Id, user_id: Id) -> None:

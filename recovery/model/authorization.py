@@ -40,7 +40,7 @@ from recovery.model.gojson import (
 )
 from recovery.model.ids import Id, parse_id
 from recovery.model.permission import OperatorStatus, Permission, classify, decode_permissions
-from recovery.model.token import TokenForm, token_form
+from recovery.model.token import TokenForm, hash_token, token_form
 from recovery.secret import Secret
 
 ACTIVE: Final = "active"
@@ -303,32 +303,29 @@ def _is_utf8(document: bytes) -> bool:
     return True
 
 
-def encode_authorization(  # noqa: PLR0913 # one argument a field of the record
+def new_authorization(  # noqa: PLR0913 # one argument a field of the record
     *,
     authorization_id: Id,
-    token: Secret | None,
-    hashed_token: Secret | None,
+    token: Secret,
+    form: TokenForm,
     description: str,
     org_id: Id,
     user_id: Id,
     permissions: Sequence[Permission],
     now: str,
     status: str = ACTIVE,
-) -> bytes:
-    """Encode a new authorization, byte for byte as the server would.
+) -> Authorization:
+    """Make a new authorization, byte for byte as the server would write it.
 
     Args:
-        token: The raw token, when it is to be stored raw.
-        hashed_token: The hash, when it is to be stored hashed.
+        form: `TokenForm.RAW`; otherwise the token is stored as its SHA-256 hash.
         now: The time, as `format_time` writes it.
         status: "active" or "inactive".
     """
-    record: dict[str, Json] = {"id": authorization_id}
-    if token is not None:
-        record["token"] = token.reveal()
-    if hashed_token is not None:
-        record["hashedToken"] = hashed_token.reveal()
-    record |= {
+    is_raw = form is TokenForm.RAW
+    record: dict[str, Json] = {
+        "id": authorization_id,
+        "token" if is_raw else "hashedToken": (token if is_raw else hash_token(token)).reveal(),
         "status": status,
         "description": description,
         "orgID": org_id,
@@ -337,7 +334,7 @@ def encode_authorization(  # noqa: PLR0913 # one argument a field of the record
         "createdAt": now,
         "updatedAt": now,
     }
-    return encode(record)
+    return decode_authorization(encode(record))
 
 
 class PermissionSummary(msgspec.Struct, frozen=True, kw_only=True, eq=False):

@@ -462,13 +462,13 @@ def walk_fields(message: bytes) -> Iterator[_Field]:
     """Walk the fields of a message; nothing in it is looked into."""
     position = 0
     while position < len(message):
-        tag, start = _decode_varint(message, position)
+        tag, start = decode_varint(message, position)
         number, kind = tag >> 3, tag & 7
         value = 0
         if kind == _VARINT:
-            value, end = _decode_varint(message, start)
+            value, end = decode_varint(message, start)
         elif kind == _BYTES:
-            size_bytes, start = _decode_varint(message, start)
+            size_bytes, start = decode_varint(message, start)
             end = start + size_bytes
         elif kind in _FIXED_SIZES:
             end = start + _FIXED_SIZES[kind]
@@ -480,7 +480,8 @@ def walk_fields(message: bytes) -> Iterator[_Field]:
         position = end
 
 
-def _decode_varint(message: bytes, position: int) -> tuple[int, int]:
+def decode_varint(message: bytes, position: int) -> tuple[int, int]:
+    """Read a number of seven bits a byte, and where it ends; `CatalogueError` where it is cut."""
     value = 0
     for count, byte in enumerate(message[position : position + _VARINT_SIZE_BYTES_MAX]):
         value |= (byte & ~_CONTINUES) << (7 * count)

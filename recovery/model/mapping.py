@@ -122,20 +122,14 @@ def is_passed_over(document: bytes) -> bool:
         return False
 
 
-def encode_mapping(*, user_id: Id, user_type: str, resource_type: str, resource_id: Id) -> bytes:
-    """Encode a mapping, byte for byte as the server would.
-
-    Args:
-        user_type: `OWNER` or `MEMBER`.
-        resource_type: `ORGS`, `INSTANCE` or another type of resource.
-        resource_id: The resource; `INSTANCE_ID` for the instance.
-    """
+def encode_mapping(mapping: Mapping) -> bytes:
+    """Encode a mapping, byte for byte as the server would."""
     return encode(
         {
-            "userID": user_id,
-            "userType": user_type,
+            "userID": mapping.user_id,
+            "userType": mapping.user_type,
             "mappingType": "user",
-            "resourceType": resource_type,
-            "resourceID": resource_id,
+            "resourceType": mapping.resource_type,
+            "resourceID": mapping.resource_id,
         }
     )

@@ -42,7 +42,7 @@ REVEALS: Final = {
     "recovery.daemon.passwords": {"_class_count"},
     "recovery.daemon.access": {"ConsoleKey.of"},
     "recovery.daemon.sessions": {"_digest"},
-    "recovery.model.authorization": {"Authorization.with_token", "encode_authorization"},
+    "recovery.model.authorization": {"Authorization.with_token", "new_authorization"},
     # They are hashed, compared, or measured.
     "recovery.model.password": {
         "hash_password",

@@ -12,13 +12,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import bolt_store
-from recovery.model.authorization import encode_authorization
+from recovery.model.authorization import Authorization, new_authorization
 from recovery.model.bucket import encode_bucket
 from recovery.model.gojson import format_time
 from recovery.model.ids import Id
-from recovery.model.mapping import encode_mapping
+from recovery.model.mapping import Mapping, encode_mapping
 from recovery.model.organization import encode_organization
 from recovery.model.permission import Permission
+from recovery.model.token import TokenForm
 from recovery.model.user import encode_user
 from recovery.secret import Secret
 from tests.support.oracle import Kind, Oracle
@@ -106,26 +107,24 @@ def test_go_writes_our_bucket_as_we_do(oracle: Oracle, bucket: bytes) -> None:
 
 @given(
     mapping=st.builds(
-        encode_mapping,
+        Mapping,
         user_id=IDS,
         user_type=st.sampled_from(["owner", "member"]),
         resource_type=st.sampled_from(["orgs", "buckets", "instance"]),
         resource_id=IDS,
     )
 )
-def test_go_writes_our_mapping_as_we_do(oracle: Oracle, mapping: bytes) -> None:
-    assert [mapping] == oracle.rewrite_records([("mapping", mapping)])
-
-
-SECRETS = st.none() | st.text(CHARACTERS, min_size=1).map(Secret)
+def test_go_writes_our_mapping_as_we_do(oracle: Oracle, mapping: Mapping) -> None:
+    document = encode_mapping(mapping)
+    assert [document] == oracle.rewrite_records([("mapping", document)])
 
 
 @given(
     authorization=st.builds(
-        encode_authorization,
+        new_authorization,
         authorization_id=IDS,
-        token=SECRETS,
-        hashed_token=SECRETS,
+        token=st.text(CHARACTERS, min_size=1).map(Secret),
+        form=st.sampled_from([TokenForm.RAW, TokenForm.SHA256]),
         description=TEXTS,
         org_id=IDS,
         user_id=IDS,
@@ -134,5 +133,6 @@ SECRETS = st.none() | st.text(CHARACTERS, min_size=1).map(Secret)
         status=st.sampled_from(["active", "inactive"]),
     )
 )
-def test_go_writes_our_authorization_as_we_do(oracle: Oracle, authorization: bytes) -> None:
-    assert [authorization] == oracle.rewrite_records([("authorization", authorization)])
+def test_go_writes_our_authorization_as_we_do(oracle: Oracle, authorization: Authorization) -> None:
+    document = authorization.document
+    assert [document] == oracle.rewrite_records([("authorization", document)])

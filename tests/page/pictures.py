@@ -19,8 +19,7 @@ from recovery.metastore.transaction import MetaTx
 from recovery.model.authorization import (
     ACTIVE,
     INACTIVE,
-    decode_authorization,
-    encode_authorization,
+    new_authorization,
 )
 from recovery.model.bucket import DAY_NS, TYPE_USER
 from recovery.model.gojson import format_time
@@ -28,7 +27,7 @@ from recovery.model.ids import Id, IdSource
 from recovery.model.mapping import MEMBER
 from recovery.model.password import hash_password
 from recovery.model.permission import Permission, all_access_permissions, operator_permissions
-from recovery.model.token import hash_token
+from recovery.model.token import TokenForm
 from recovery.secret import Secret
 from recovery.services.tenancy.writing import (
     BucketWish,
@@ -140,10 +139,10 @@ def _fill(tx: MetaTx) -> None:
     ):
         clock.moment = BEGAN + timedelta(days=days)
         token = Secret(rng.token_bytes(48).hex())
-        document = encode_authorization(
+        authorization = new_authorization(
             authorization_id=ids.snowflake(),
-            token=None,
-            hashed_token=hash_token(token),
+            token=token,
+            form=TokenForm.SHA256,
             description=description,
             org_id=org,
             user_id=user,
@@ -151,7 +150,7 @@ def _fill(tx: MetaTx) -> None:
             now=format_time(clock.moment),
             status=status,
         )
-        tx.authorizations.insert(decode_authorization(document))
+        tx.authorizations.insert(authorization)
 
 
 if __name__ == "__main__":

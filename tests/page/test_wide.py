@@ -8,13 +8,15 @@ import pytest
 
 from recovery.metastore.store import MetaStore
 from recovery.metastore.transaction import MetaTx
-from recovery.model.authorization import decode_authorization, encode_authorization
+from recovery.model.authorization import (
+    new_authorization,
+)
 from recovery.model.bucket import TYPE_USER
 from recovery.model.gojson import format_time
 from recovery.model.ids import IdSource
 from recovery.model.mapping import MEMBER
 from recovery.model.permission import Permission
-from recovery.model.token import hash_token
+from recovery.model.token import TokenForm
 from recovery.secret import Secret
 from recovery.services.tenancy.writing import (
     BucketWish,
@@ -64,10 +66,10 @@ def _fill(tx: MetaTx) -> None:
         for one in range(COUNT)
     ]
     for one in range(COUNT):
-        document = encode_authorization(
+        authorization = new_authorization(
             authorization_id=ids.snowflake(),
-            token=None,
-            hashed_token=hash_token(Secret(rng.token_bytes(48).hex())),
+            token=Secret(rng.token_bytes(48).hex()),
+            form=TokenForm.SHA256,
             description=f"token {one} {LONG}",
             org_id=orgs[0],
             user_id=users[one % 2],
@@ -77,7 +79,7 @@ def _fill(tx: MetaTx) -> None:
             ],
             now=now,
         )
-        tx.authorizations.insert(decode_authorization(document))
+        tx.authorizations.insert(authorization)
 
 
 @pytest.fixture(scope="module")

@@ -13,10 +13,11 @@ from random import Random
 from typing import Final
 
 import bolt_store
-from recovery.model.authorization import encode_authorization
+from recovery.model.authorization import new_authorization
 from recovery.model.gojson import format_time
 from recovery.model.ids import Id
 from recovery.model.permission import Permission, operator_permissions
+from recovery.model.token import TokenForm
 from recovery.secret import Secret
 from tests.support.stores import MADE_AT, MadeStore, make_store
 
@@ -72,19 +73,19 @@ def _template(
     made: MadeStore, permissions: list[Permission], *, is_hashed: bool
 ) -> tuple[bytes, bytes, bytes]:
     """Encode one record, and cut it where the ID and the token are."""
-    sample = "T" * 62
-    document = encode_authorization(
+    authorization = new_authorization(
         authorization_id=Id("f" * 16),
-        token=None if is_hashed else Secret(sample),
-        hashed_token=Secret(sample) if is_hashed else None,
+        token=Secret("T" * 62),
+        form=TokenForm.SHA256 if is_hashed else TokenForm.RAW,
         description="one of very many",
         org_id=made.org,
         user_id=made.alice,
         permissions=permissions,
         now=format_time(MADE_AT),
     )
-    head, _, rest = document.partition(b"f" * 16)
-    middle, _, tail = rest.partition(sample.encode())
+    head, _, rest = authorization.document.partition(b"f" * 16)
+    stored = authorization.token or authorization.hashed_token or Secret("")
+    middle, _, tail = rest.partition(stored.reveal().encode())
     return head, middle, tail
 
 

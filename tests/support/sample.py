@@ -14,11 +14,14 @@ from typing import Final
 from bolt_store.codec.meta import decode_meta, encode_meta
 from recovery.metastore.store import MetaStore
 from recovery.metastore.transaction import MetaTx
-from recovery.model.authorization import decode_authorization, encode_authorization
+from recovery.model.authorization import (
+    new_authorization,
+)
 from recovery.model.bucket import TYPE_USER
 from recovery.model.ids import Id, IdSource
 from recovery.model.password import hash_password
 from recovery.model.permission import Permission, operator_permissions
+from recovery.model.token import TokenForm
 from recovery.ports import SystemRng
 from recovery.secret import Secret
 from recovery.services.tenancy.writing import (
@@ -108,14 +111,14 @@ def _fill(tx: MetaTx, level: int) -> None:
         ("08371db24dcc8000", OPERATOR_TOKEN, "testuser's Token", operator_permissions(level)),
         ("08371deae98c8000", READER_TOKEN, "testuser's read buckets token", [reading]),
     ):
-        document = encode_authorization(
+        authorization = new_authorization(
             authorization_id=Id(authorization_id),
             token=Secret(token),
-            hashed_token=None,
+            form=TokenForm.RAW,
             description=description,
             org_id=org,
             user_id=user,
             permissions=permissions,
             now=TOKENS_MADE_AT,
         )
-        tx.authorizations.insert(decode_authorization(document))
+        tx.authorizations.insert(authorization)

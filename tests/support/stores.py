@@ -13,14 +13,16 @@ from typing import Final
 from recovery.ledger import Ledger
 from recovery.metastore.store import MetaStore
 from recovery.metastore.transaction import MetaTx
-from recovery.model.authorization import decode_authorization, encode_authorization
+from recovery.model.authorization import (
+    new_authorization,
+)
 from recovery.model.bucket import DAY_NS, TYPE_USER
 from recovery.model.gojson import format_time
 from recovery.model.ids import Id, IdSource
 from recovery.model.mapping import MEMBER
 from recovery.model.password import hash_password
 from recovery.model.permission import BASE_TYPES, Permission, operator_permissions
-from recovery.model.token import hash_token
+from recovery.model.token import TokenForm
 from recovery.ports import Clock
 from recovery.secret import Secret
 from recovery.services.changes.backup_rule import BackupEachChange
@@ -134,17 +136,17 @@ def _fill(tx: MetaTx, path: Path, level: int) -> MadeStore:
     def add(token: str, user: Id, description: str, *wanted: Permission) -> Id:
         made = ids.snowflake()
         is_hashed = token == HASHED_TOKEN and level == 21
-        document = encode_authorization(
+        authorization = new_authorization(
             authorization_id=made,
-            token=None if is_hashed else Secret(token),
-            hashed_token=hash_token(Secret(token)) if is_hashed else None,
+            token=Secret(token),
+            form=TokenForm.SHA256 if is_hashed else TokenForm.RAW,
             description=description,
             org_id=org,
             user_id=user,
             permissions=wanted,
             now=now,
         )
-        tx.authorizations.insert(decode_authorization(document))
+        tx.authorizations.insert(authorization)
         return made
 
     old = [Permission(action=a, type=t) for t in BASE_TYPES for a in ("read", "write")]
@@ -164,17 +166,17 @@ def _fill(tx: MetaTx, path: Path, level: int) -> MadeStore:
         hashed=add(HASHED_TOKEN, bob, "reads buckets", any_bucket),
         legacy=ids.snowflake(),
     )
-    document = encode_authorization(
+    authorization = new_authorization(
         authorization_id=made.legacy,
         token=Secret("grafana"),
-        hashed_token=None,
+        form=TokenForm.RAW,
         description="grafana's Legacy Token",
         org_id=org,
         user_id=bob,
         permissions=[reading],
         now=now,
     )
-    tx.legacy_authorizations.insert(decode_authorization(document))
+    tx.legacy_authorizations.insert(authorization)
     hashed = hash_password(Secret(LEGACY_PASSWORD))
     tx.legacy_authorizations.passwords.put(made.legacy, hashed)
     return made

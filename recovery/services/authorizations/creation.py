@@ -18,15 +18,14 @@ from recovery.errors import ConflictError, RefusedError
 from recovery.metastore.transaction import MetaTx
 from recovery.model.authorization import (
     Authorization,
-    decode_authorization,
-    encode_authorization,
+    new_authorization,
 )
 from recovery.model.display import displayed
 from recovery.model.gojson import UndecodableError, format_time
 from recovery.model.ids import IdSource, unused
 from recovery.model.organization import Organization
 from recovery.model.permission import OperatorLevel, Permission, classify
-from recovery.model.token import TokenForm, hash_token, looks_like_jwt
+from recovery.model.token import TokenForm, looks_like_jwt
 from recovery.model.user import User
 from recovery.ports import Clock, Rng
 from recovery.remedy import Input, Omit, Run
@@ -118,20 +117,18 @@ class CreateAuthorization(msgspec.Struct, frozen=True, kw_only=True):
         form: TokenForm,
     ) -> Authorization:
         """Build the record, in the form in which it will be read again."""
-        is_raw = form is TokenForm.RAW
         ids = IdSource(self.clock, self.rng)
         description = self.description
-        document = encode_authorization(
+        return new_authorization(
             authorization_id=unused(ids.snowflake, store.authorizations.has_id),
-            token=token if is_raw else None,
-            hashed_token=None if is_raw else hash_token(token),
+            token=token,
+            form=form,
             description=f"{user.name}'s Recovery Token" if description is None else description,
             org_id=organization.id,
             user_id=user.id,
             permissions=permissions,
             now=format_time(self.clock.now()),
         )
-        return decode_authorization(document)
 
     def _what_is_wrong(self, tx: MetaTx, planned: Authorization, token: Secret) -> str | None:
         """Say what would keep a client out, or would not let an operator do everything."""

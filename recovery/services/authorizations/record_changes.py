@@ -19,12 +19,11 @@ from recovery.model.authorization import (
     ACTIVE,
     Authorization,
     decode_authorization,
-    encode_authorization,
+    new_authorization,
 )
 from recovery.model.gojson import format_time
 from recovery.model.ids import Id, IdSource, unused
 from recovery.model.permission import Permission
-from recovery.model.token import TokenForm, hash_token
 from recovery.ports import Clock, Rng
 from recovery.secret import Secret
 from recovery.services.authorizations.changes import differs
@@ -61,7 +60,19 @@ class IssueAuthorization(msgspec.Struct, frozen=True, kw_only=True):
         require_user_and_organization(store, self.org_id, self.user_id)
         form = chosen_form(store, FormChoice.BY_STORE, server_hashes=self.server_hashes)
         token = unknown_token(store, self.rng)
-        authorization = self._record(store, token, is_raw=form is TokenForm.RAW)
+        authorization = new_authorization(
+            authorization_id=unused(
+                IdSource(self.clock, self.rng).snowflake, store.authorizations.has_id
+            ),
+            token=token,
+            form=form,
+            description=self.description,
+            org_id=self.org_id,
+            user_id=self.user_id,
+            permissions=self.permissions,
+            now=format_time(self.clock.now()),
+            status=self.status,
+        )
         return Plan(
             operation=self.operation,
             steps=(
@@ -75,22 +86,6 @@ class IssueAuthorization(msgspec.Struct, frozen=True, kw_only=True):
             verify=lambda tx: self._what_is_wrong(tx, authorization, token),
             secret=token,
             subject_id=authorization.id,
-        )
-
-    def _record(self, store: MetaTx, token: Secret, *, is_raw: bool) -> Authorization:
-        ids = IdSource(self.clock, self.rng)
-        return decode_authorization(
-            encode_authorization(
-                authorization_id=unused(ids.snowflake, store.authorizations.has_id),
-                token=token if is_raw else None,
-                hashed_token=None if is_raw else hash_token(token),
-                description=self.description,
-                org_id=self.org_id,
-                user_id=self.user_id,
-                permissions=self.permissions,
-                now=format_time(self.clock.now()),
-                status=self.status,
-            )
         )
 
     @staticmethod

@@ -19,12 +19,13 @@ from recovery.model.authorization import (
     ACTIVE,
     Authorization,
     decode_authorization,
-    encode_authorization,
+    new_authorization,
 )
 from recovery.model.gojson import Json as Value
 from recovery.model.gojson import format_time
 from recovery.model.ids import Id, IdSource, unused
 from recovery.model.permission import Permission
+from recovery.model.token import TokenForm
 from recovery.ports import Clock, Rng
 from recovery.remedy import Run
 from recovery.secret import Secret
@@ -70,7 +71,19 @@ class CreateLegacy(msgspec.Struct, frozen=True, kw_only=True):
         require_user_and_organization(store, self.org_id, self.user_id)
         holder = store.legacy_authorizations.indexed_id(self.username)
         require_free("1.x user name", self.username, holder)
-        made = self._record(store)
+        made = new_authorization(
+            authorization_id=unused(
+                IdSource(self.clock, self.rng).snowflake, store.legacy_authorizations.has_id
+            ),
+            token=Secret(self.username),
+            form=TokenForm.RAW,
+            description=self.description,
+            org_id=self.org_id,
+            user_id=self.user_id,
+            permissions=self.permissions,
+            now=format_time(self.clock.now()),
+            status=self.status,
+        )
         steps = [
             f"add the 1.x user name {cut_name(self.username)} as authorization {made.id}",
             f"permit: {permitted(store, list(self.permissions))}",
@@ -94,22 +107,6 @@ class CreateLegacy(msgspec.Struct, frozen=True, kw_only=True):
             warnings=tuple(warnings),
             apply=apply,
             verify=lambda tx: _what_is_wrong(tx, made),
-        )
-
-    def _record(self, store: MetaTx) -> Authorization:
-        ids = IdSource(self.clock, self.rng)
-        return decode_authorization(
-            encode_authorization(
-                authorization_id=unused(ids.snowflake, store.legacy_authorizations.has_id),
-                token=Secret(self.username),
-                hashed_token=None,
-                description=self.description,
-                org_id=self.org_id,
-                user_id=self.user_id,
-                permissions=self.permissions,
-                now=format_time(self.clock.now()),
-                status=self.status,
-            )
         )
 
 

@@ -15,7 +15,10 @@ import msgspec
 
 from recovery.errors import ConflictError, RefusedError
 from recovery.metastore.transaction import MetaTx
-from recovery.model.authorization import Authorization, decode_authorization, encode_authorization
+from recovery.model.authorization import (
+    Authorization,
+    new_authorization,
+)
 from recovery.model.bucket import TYPE_USER
 from recovery.model.gojson import format_time
 from recovery.model.ids import Id, IdSource, unused
@@ -23,7 +26,6 @@ from recovery.model.mapping import instance_owner
 from recovery.model.organization import index_name
 from recovery.model.password import hash_password, require_acceptable
 from recovery.model.permission import LEVEL_INSTANCE, operator_permissions
-from recovery.model.token import TokenForm, hash_token
 from recovery.ports import Clock, Rng
 from recovery.remedy import Run
 from recovery.secret import Secret
@@ -94,8 +96,7 @@ class SetUpStore(msgspec.Struct, frozen=True, kw_only=True):
         bucket_id = unused(ids.random, store.buckets.has_id)
         authorization = None
         if self.token is not None:
-            token_id = unused(ids.snowflake, store.authorizations.has_id)
-            authorization = self._authorization(store, self.token, token_id, org_id, user_id)
+            authorization = self._authorization(store, self.token, ids, org_id, user_id)
         token_ids = () if authorization is None else (authorization.id,)
 
         def apply(tx: MetaTx) -> None:
@@ -142,21 +143,17 @@ class SetUpStore(msgspec.Struct, frozen=True, kw_only=True):
         )
 
     def _authorization(
-        self, store: MetaTx, token: Secret, authorization_id: Id, org_id: Id, user_id: Id
+        self, store: MetaTx, token: Secret, ids: IdSource, org_id: Id, user_id: Id
     ) -> Authorization:
-        form = chosen_form(store, FormChoice.BY_STORE, server_hashes=self.server_hashes)
-        is_raw = form is TokenForm.RAW
-        return decode_authorization(
-            encode_authorization(
-                authorization_id=authorization_id,
-                token=token if is_raw else None,
-                hashed_token=None if is_raw else hash_token(token),
-                description=f"{self.username}'s Token",
-                org_id=org_id,
-                user_id=user_id,
-                permissions=operator_permissions(store.level),
-                now=format_time(self.clock.now()),
-            )
+        return new_authorization(
+            authorization_id=unused(ids.snowflake, store.authorizations.has_id),
+            token=token,
+            form=chosen_form(store, FormChoice.BY_STORE, server_hashes=self.server_hashes),
+            description=f"{self.username}'s Token",
+            org_id=org_id,
+            user_id=user_id,
+            permissions=operator_permissions(store.level),
+            now=format_time(self.clock.now()),
         )
 
     def _what_is_wrong(self, tx: MetaTx, user_id: Id, planned: Authorization | None) -> str | None:

@@ -37,8 +37,7 @@ from recovery.metastore.transaction import MetaTx
 from recovery.model.authorization import (
     Authorization,
     OperatorClassifier,
-    decode_authorization,
-    encode_authorization,
+    new_authorization,
 )
 from recovery.model.catalogue import CatalogueError
 from recovery.model.display import displayed
@@ -46,7 +45,7 @@ from recovery.model.gojson import UndecodableError, format_time
 from recovery.model.ids import Id, parse_id
 from recovery.model.mapping import OWNER
 from recovery.model.permission import OperatorLevel, operator_permissions
-from recovery.model.token import new_token
+from recovery.model.token import TokenForm, new_token
 from recovery.new_file import (
     MODE,
     PrivateFolder,
@@ -408,17 +407,16 @@ def _restoring_operator(tx: MetaTx, clock: Clock, rng: Rng) -> Authorization:
             hint="take another backup",
         )
     user_id, org_id = _owner(tx)
-    document = encode_authorization(
+    return new_authorization(
         authorization_id=Id(f"{number - 1:016x}"),
         token=new_token(rng),
-        hashed_token=None,
+        form=TokenForm.RAW,
         description=DESCRIPTION,
         org_id=org_id,
         user_id=user_id,
         permissions=operator_permissions(tx.level),
         now=format_time(clock.now()),
     )
-    return decode_authorization(document)
 
 
 def _owner(tx: MetaTx) -> tuple[Id, Id]:

@@ -14,14 +14,16 @@ import msgspec
 
 from recovery.metastore.store import MetaStore
 from recovery.metastore.transaction import MetaTx
-from recovery.model.authorization import decode_authorization, encode_authorization
+from recovery.model.authorization import (
+    new_authorization,
+)
 from recovery.model.bucket import DAY_NS, TYPE_USER
 from recovery.model.gojson import format_time
 from recovery.model.ids import IdSource, unused
 from recovery.model.mapping import MEMBER
 from recovery.model.permission import Permission
 from recovery.model.schema import LEVEL_MAX
-from recovery.model.token import hash_token, new_token
+from recovery.model.token import TokenForm, new_token
 from recovery.ports import Clock, Rng
 from recovery.services.tenancy.writing import (
     BucketWish,
@@ -78,17 +80,17 @@ def make_sample_store(path: Path, *, clock: Clock, rng: Rng) -> SampleStore:
         wish = BucketWish(name=BUCKET, description="", kind=TYPE_USER, retention_ns=30 * DAY_NS)
         bucket_id = write_bucket(tx, wish, org_id=org_id, ids=ids, now=now)
         reading = Permission(action="read", type="buckets", id=bucket_id, org_id=org_id)
-        document = encode_authorization(
+        authorization = new_authorization(
             authorization_id=unused(ids.snowflake, tx.authorizations.has_id),
-            token=None,
-            hashed_token=hash_token(new_token(rng)),
+            token=new_token(rng),
+            form=TokenForm.SHA256,
             description=f"{OTHER_NAME}'s dashboard",
             org_id=org_id,
             user_id=other_id,
             permissions=[reading],
             now=now,
         )
-        tx.authorizations.insert(decode_authorization(document))
+        tx.authorizations.insert(authorization)
 
     MetaStore.create(path, level=LEVEL_MAX, fill=fill)
     return SampleStore(path=path, organization=ORGANIZATION, usernames=(OWNER_NAME, OTHER_NAME))

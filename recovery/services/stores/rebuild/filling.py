@@ -21,7 +21,10 @@ from msgspec.structs import replace
 from recovery.engine.folder import BucketFacts
 from recovery.errors import ConflictError, RefusedError
 from recovery.metastore.transaction import MetaTx
-from recovery.model.authorization import Authorization, decode_authorization, encode_authorization
+from recovery.model.authorization import (
+    Authorization,
+    new_authorization,
+)
 from recovery.model.bucket import DAY_NS, SYSTEM_BUCKETS, TYPE_SYSTEM
 from recovery.model.catalogue import (
     CatalogueError,
@@ -40,7 +43,6 @@ from recovery.model.organization import index_name
 from recovery.model.password import hash_password, require_acceptable
 from recovery.model.permission import operator_permissions
 from recovery.model.shard_groups import Basis, Duration
-from recovery.model.token import TokenForm, hash_token
 from recovery.ports import Clock, Rng
 from recovery.remedy import Give, Input
 from recovery.secret import Secret
@@ -136,18 +138,16 @@ class Filling:
         user = self._filled.owner
         form = chosen_form(self._tx, FormChoice.BY_STORE, server_hashes=None)
         token = unknown_token(self._tx, self._rng)
-        is_raw = form is TokenForm.RAW
-        document = encode_authorization(
+        authorization = new_authorization(
             authorization_id=unused(self._ids.snowflake, self._tx.authorizations.has_id),
-            token=token if is_raw else None,
-            hashed_token=None if is_raw else hash_token(token),
+            token=token,
+            form=form,
             description=f"{user.name}'s Token",
             org_id=self._filled.org_id,
             user_id=user.id,
             permissions=operator_permissions(self._tx.level),
             now=self._now,
         )
-        authorization = decode_authorization(document)
         self._tx.authorizations.insert(authorization)
         return authorization, token
 

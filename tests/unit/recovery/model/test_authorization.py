@@ -16,7 +16,7 @@ from recovery.model.authorization import (
     AuthorizationDecoder,
     OperatorClassifier,
     decode_authorization,
-    encode_authorization,
+    new_authorization,
 )
 from recovery.model.gojson import Json, UndecodableError, encode
 from recovery.model.ids import Id
@@ -71,37 +71,35 @@ def test_the_sample_authorization_is_read() -> None:
 
 
 def test_a_new_authorization_is_written_as_the_sample() -> None:
-    found = encode_authorization(
+    found = new_authorization(
         authorization_id=Id("08371deae98c8000"),
         token=Secret(TOKEN),
-        hashed_token=None,
+        form=TokenForm.RAW,
         description="testuser's read buckets token",
         org_id=Id("dd7cd2292f6e974a"),
         user_id=Id("08371db1dd8c8000"),
         permissions=[READ_BUCKETS],
         now=NOW,
     )
-    assert found == re.sub(rb'At":"[^"]+"', b'At":"' + NOW.encode() + b'"', SAMPLE)
+    assert found.document == re.sub(rb'At":"[^"]+"', b'At":"' + NOW.encode() + b'"', SAMPLE)
 
 
 def test_a_new_hashed_authorization_has_the_fields_of_the_recipe() -> None:
-    hashed = hash_token(Secret(TOKEN))
-    found = encode_authorization(
+    found = new_authorization(
         authorization_id=Id("08371deae98c8000"),
-        token=None,
-        hashed_token=hashed,
+        token=Secret(TOKEN),
+        form=TokenForm.SHA256,
         description="",
         org_id=Id("dd7cd2292f6e974a"),
         user_id=Id("08371db1dd8c8000"),
         permissions=operator_permissions(21),
         now=NOW,
     )
-    assert list(json.loads(found)) == [name for name in FIELDS if name != "token"]
-    decoded = decode_authorization(found)
-    assert decoded.form is TokenForm.SHA256
-    assert decoded.hashed_token is not None
-    assert decoded.hashed_token.matches(hashed)
-    assert TOKEN.encode() not in found
+    assert list(json.loads(found.document)) == [name for name in FIELDS if name != "token"]
+    assert found.form is TokenForm.SHA256
+    assert found.hashed_token is not None
+    assert found.hashed_token.matches(hash_token(Secret(TOKEN)))
+    assert TOKEN.encode() not in found.document
 
 
 @pytest.mark.parametrize(

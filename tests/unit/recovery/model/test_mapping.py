@@ -12,6 +12,7 @@ from recovery.model.mapping import (
     decode_mapping,
     encode_mapping,
     mapping_key,
+    organization_role,
 )
 
 USER = Id("08371db1dd8c8000")
@@ -29,7 +30,7 @@ def test_the_sample_mapping_is_read() -> None:
 
 
 def test_a_new_mapping_is_written_as_the_sample() -> None:
-    found = encode_mapping(user_id=USER, user_type=OWNER, resource_type=ORGS, resource_id=ORG)
+    found = encode_mapping(organization_role(USER, ORG, OWNER))
     assert found == SAMPLE
 
 
