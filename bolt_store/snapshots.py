@@ -17,6 +17,7 @@ Source: spec section 2.10 and the measurements there; bbolt v1.3.6 tx.go (Commit
 
 import os
 import time
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Final
 
@@ -25,11 +26,20 @@ from bolt_store.codec.layout import META_PAGE_COUNT
 from bolt_store.codec.meta import Meta, encode_meta
 from bolt_store.errors import SnapshotError
 from bolt_store.file.block_file import BlockFile
-from bolt_store.file.new_file import NewFile, chunks, extend, failing_as_commit, write
+from bolt_store.file.new_file import (
+    CHUNK_SIZE_BYTES,
+    NewFile,
+    chunks,
+    extend,
+    failing_as_commit,
+    write,
+)
 from bolt_store.file.pager import Pager
 from bolt_store.file.unlocked import open_unlocked
 
 ATTEMPT_COUNT: Final = 100
+UNREAD_SIZE_BYTES: Final = 1 << 26
+"""Copied inside of the kernel at once."""
 PAUSE_S: Final = 0.02
 """Between two tries: many times what a commit takes (spec section 5.2)."""
 
@@ -122,8 +132,12 @@ def _copy(source: BlockFile, target: BlockFile, progress: Progress | None) -> Me
     size = meta.high_water_mark * page_size
     with failing_as_commit():
         target.resize(0)
+    done = 0
+    for done in _copy_unread(source, target, size - CHUNK_SIZE_BYTES):
+        if progress is not None:
+            progress(done // page_size, meta.high_water_mark)
     last = (0, b"")
-    for offset, data in chunks(source, size):
+    for offset, data in chunks(source, size, done):
         # The last chunk is held back: it is read before the metas and written after them, which
         # for a file of usual size leaves no write between the two looks at the metas.
         if offset:
@@ -140,6 +154,18 @@ def _copy(source: BlockFile, target: BlockFile, progress: Progress | None) -> Me
     extend(target, size)
     _write_metas(target, meta, slot)
     return meta
+
+
+def _copy_unread(source: BlockFile, target: BlockFile, end: int) -> Iterator[int]:
+    """Copy without reading, as far as that is possible; give each place up to which it is done."""
+    for start, stop in source.data_ranges():
+        done = start
+        while done < min(stop, end):
+            copied = target.copy_from(source, done, min(UNREAD_SIZE_BYTES, stop - done, end - done))
+            if not copied:
+                return
+            done += copied
+            yield done
 
 
 def _write_metas(target: BlockFile, meta: Meta, slot: int) -> None:

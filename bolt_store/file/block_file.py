@@ -31,6 +31,19 @@ class BlockFile(Protocol):
         """Write all of `data` at `offset`, growing the file when it ends before that."""
         ...
 
+    def copy_from(
+        self,
+        source: "BlockFile",  # noqa: ARG002 # for who can
+        offset: int,  # noqa: ARG002
+        size_bytes: int,  # noqa: ARG002
+    ) -> int:
+        """Copy a part from the same place of another file without reading it, where possible.
+
+        Returns:
+            How many bytes were copied; 0: read and write them.
+        """
+        return 0
+
     def sync(self) -> None:
         """Return once everything written before is on stable storage, the size included."""
         ...

@@ -157,8 +157,11 @@ def failing_as_commit() -> Iterator[None]:
         raise CommitError(phase="data", outcome="unchanged", problem=problem) from error
 
 
-def chunks(source: BlockFile, size_bytes: int) -> Iterator[tuple[int, bytes]]:
+def chunks(source: BlockFile, size_bytes: int, start: int = 0) -> Iterator[tuple[int, bytes]]:
     """Read what is stored of the first bytes of a file, one chunk after the other.
+
+    Args:
+        start: Where to begin.
 
     Yields:
         Offset and bytes, without the holes between them.
@@ -166,8 +169,8 @@ def chunks(source: BlockFile, size_bytes: int) -> Iterator[tuple[int, bytes]]:
     Raises:
         OSError: The file cannot be read.
     """
-    for start, stop in source.data_ranges():
-        offset, end = start, min(stop, size_bytes)
+    for begin, stop in source.data_ranges(start):
+        offset, end = begin, min(stop, size_bytes)
         while offset < end:
             data = source.read_at(offset, min(CHUNK_SIZE_BYTES, end - offset))
             if not data:

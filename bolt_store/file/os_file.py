@@ -10,6 +10,7 @@ kills the process without a word, while `pread` returns an error that can be rep
 Source: bbolt v1.3.6 bolt_unix.go (flock), db.go (Open); spec section 2.9 for what each lock sees.
 """
 
+import contextlib
 import errno
 import fcntl
 import os
@@ -20,7 +21,7 @@ from pathlib import Path
 
 from bolt_store.errors import LockError, LockTimeoutError, ReadOnlyError
 from bolt_store.file.block_file import BlockFile
-from bolt_store.file.sparse import data_ranges
+from bolt_store.file.sparse import copy_inside, data_ranges
 from bolt_store.limits import LOCK_POLL_INTERVAL_S
 
 CANNOT_LOCK = frozenset({errno.ENOLCK, errno.EOPNOTSUPP, errno.EBADF, errno.EINVAL, errno.ENOSYS})
@@ -152,6 +153,14 @@ class OsFile(BlockFile):
             written = os.pwrite(self._descriptor, view, offset)
             offset += written
             view = view[written:]
+
+    def copy_from(self, source: BlockFile, offset: int, size_bytes: int) -> int:
+        """Copy a part inside of the kernel; 0 where that fails, as reading and writing tell why."""
+        self._is_resized = True
+        with contextlib.suppress(OSError):
+            if isinstance(source, OsFile):
+                return copy_inside(source.fileno(), self._descriptor, offset, size_bytes)
+        return 0
 
     def sync(self) -> None:
         """Return once all that was written is on stable storage, the size included."""

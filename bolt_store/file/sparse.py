@@ -1,10 +1,12 @@
-"""Which parts of a file are stored, and which are holes that read as zeros.
+"""Which parts of a file are stored, and which are holes that read as zeros; how a part is copied.
 
-Lives here: `data_ranges` of a descriptor, and what is asked of a `BlockFile` about its holes. Must
-not live here: reading. `cp --sparse` and a broken file system make files that say they are a
+Lives here: `data_ranges` of a descriptor, what is asked of a `BlockFile` about its holes, and
+`copy_inside`. Must not live here: reading.
+
+`cp --sparse` and a broken file system make files that say they are a
 terabyte long and have 100 KB in them; nobody who reads one may read, copy or allocate the rest.
 
-Source: lseek(2), SEEK_DATA and SEEK_HOLE.
+Source: lseek(2), SEEK_DATA and SEEK_HOLE; copy_file_range(2).
 """
 
 import errno
@@ -18,6 +20,10 @@ HOLES_ALLOWED_BYTES: Final = 1 << 26
 """A run of pages up to this size is read whatever of it is stored."""
 NO_HOLES_KNOWN: Final = frozenset({errno.EINVAL, errno.EOPNOTSUPP, errno.ENOSYS})
 """What file systems say that cannot tell data from holes."""
+CANNOT_COPY: Final = frozenset(
+    {errno.EXDEV, errno.ENOSYS, errno.EINVAL, errno.EOPNOTSUPP, errno.EPERM, errno.EBADF}
+)
+"""What copy_file_range(2) says where it is not supported."""
 
 
 def data_ranges(descriptor: int, start: int = 0) -> Iterator[tuple[int, int]]:
@@ -45,6 +51,25 @@ def data_ranges(descriptor: int, start: int = 0) -> Iterator[tuple[int, int]]:
             first, end = start, size
         yield first, end
         start = end
+
+
+def copy_inside(readable: int, writable: int, offset: int, size_bytes: int) -> int:
+    """Copy a part of a file to the same place in another one, inside of the kernel.
+
+    Returns:
+        How many bytes were copied; 0 where the system cannot, or the source has ended.
+
+    Raises:
+        OSError: One of the files failed.
+    """
+    if not hasattr(os, "copy_file_range"):  # Python has it where its C library has, glibc 2.27
+        return 0
+    try:
+        return os.copy_file_range(readable, writable, size_bytes, offset, offset)
+    except OSError as error:
+        if error.errno not in CANNOT_COPY:
+            raise
+        return 0
 
 
 def end_of_data(file: BlockFile) -> int:

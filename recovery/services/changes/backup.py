@@ -11,7 +11,6 @@ Source: spec bbolt-format, trap 18 and section 2.11 ("Always make a verified cop
 """
 
 import contextlib
-import errno
 import heapq
 import os
 import re
@@ -23,7 +22,7 @@ from typing import TYPE_CHECKING, Final, Self
 from recovery.errors import RefusedError
 from recovery.kept import uninterrupted
 from recovery.log import get_logger
-from recovery.metastore.sparse import data_ranges
+from recovery.metastore.sparse import copy_inside, data_ranges
 from recovery.metastore.store import MetaStore
 from recovery.model.display import displayed
 from recovery.new_file import (
@@ -52,10 +51,6 @@ SPARE_BYTES: Final = 1 << 20
 NAMES_MAX: Final = 1000
 """Backups of one second that are told apart by a number."""
 
-CANNOT_COPY: Final = frozenset(
-    {errno.EXDEV, errno.ENOSYS, errno.EINVAL, errno.EOPNOTSUPP, errno.EPERM, errno.EBADF}
-)
-"""What copy_file_range(2) says where it is not supported."""
 MARK: Final = "user.influx-recovery.digest"
 """Name of an extended attribute of a backup."""
 _NOT_IN_NAMES: Final = re.compile(r"[^a-z0-9]+")
@@ -256,19 +251,12 @@ def _copy(
 ) -> None:
     """Copy a stored part inside of the kernel, and by hand where that is not supported."""
     done = start
-    # Python has the call where its C library has it, from glibc 2.27.
-    is_possible = hasattr(os, "copy_file_range")
-    try:
-        while is_possible and done < end:
-            require_wanted()
-            chunk = min(COPY_CHUNK_BYTES, end - done)
-            copied = os.copy_file_range(readable, writable, chunk, done, done)
-            if not copied:  # some file systems say so instead of an error
-                break
-            done += copied
-    except OSError as error:
-        if error.errno not in CANNOT_COPY:
-            raise
+    while done < end:
+        require_wanted()
+        copied = copy_inside(readable, writable, done, min(COPY_CHUNK_BYTES, end - done))
+        if not copied:  # some file systems say so instead of an error
+            break
+        done += copied
     while chunk_bytes := os.pread(readable, min(COMPARE_CHUNK_BYTES, end - done), done):
         require_wanted()
         done += _write(writable, chunk_bytes, done)

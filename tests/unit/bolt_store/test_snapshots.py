@@ -1,5 +1,7 @@
 """Copies of a file that is being written: whole, or refused."""
 
+import errno
+import os
 import time
 from pathlib import Path
 from random import Random
@@ -72,6 +74,34 @@ def test_a_snapshot_of_a_file_at_rest_is_its_newest_state(
         assert problems(copy) == []
         assert copy.meta == meta
     assert (tmp_path / "copy").stat().st_size == meta.high_water_mark * meta.page_size_bytes
+
+
+@pytest.mark.parametrize("code", [None, errno.EXDEV, errno.EIO, errno.ENOSPC])
+def test_a_large_file_is_copied_inside_of_the_kernel_and_by_hand_where_that_fails(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, code: int | None
+) -> None:
+    real, count = os.copy_file_range, 0
+
+    def copy(source: int, target: int, size: int, begin: int, end: int) -> int:
+        nonlocal count
+        count += 1
+        if code is not None and count > 1:
+            raise OSError(code, os.strerror(code))
+        return real(source, target, min(size, 1 << 20), begin, end)
+
+    monkeypatch.setattr(os, "copy_file_range", copy)
+    path = tmp_path / "source"
+    with bolt_store.create(path) as db, db.update() as tx:
+        bucket = tx.create_bucket(b"b")
+        for number in range(40):
+            bucket.put(b"%03d" % number, bytes([number + 1]) * 100_000)
+    steps: list[tuple[int, int]] = []
+    report = snapshot(path, tmp_path / "copy", progress=lambda *step: steps.append(step))
+    assert count == (report.size_bytes - 1 >> 20 if code is None else 2)
+    content = path.read_bytes()[: report.size_bytes]
+    assert (tmp_path / "copy").read_bytes()[8192:] == content[8192:]
+    assert steps == sorted(steps)
+    assert steps[-1][0] == steps[-1][1]
 
 
 def test_both_metas_of_a_snapshot_name_the_proven_tree(tmp_path: Path) -> None:
