@@ -19,6 +19,7 @@ from recovery.errors import SchemaError, StoreDamagedError
 from recovery.metastore.failures import Failures
 from recovery.metastore.transaction import MetaTx
 from recovery.model.gojson import UndecodableError
+from recovery.model.ids import parse_id
 from recovery.model.other_programs import other_program
 from recovery.model.schema import (
     LEVEL_MAX,
@@ -37,6 +38,10 @@ if TYPE_CHECKING:
     from bolt_store import Finding
 
 START_ONCE: Final = "start influxd of the version that was here last, and stop it again"
+FROM_BACKUP: Final = (
+    Run("store backups", "to see which copies of it there are, and put one in its place"),
+    Run("store check", "to see what else is wrong"),
+)
 SCHEMA_HINTS: Final[dict[SchemaFault, Remedy]] = {
     SchemaFault.EMPTY: (
         Run("store check", "to see whether influxd starts on it and brings it up to date"),
@@ -46,8 +51,9 @@ SCHEMA_HINTS: Final[dict[SchemaFault, Remedy]] = {
     SchemaFault.OLDER: "start a released influxd 2.0 on a copy of it, which brings it up to date",
     SchemaFault.UNFINISHED: START_ONCE,
     SchemaFault.INTERRUPTED: START_ONCE,
-    SchemaFault.RENAMED: "restore a backup, or look at the store with a backup at hand",
-    SchemaFault.GAP: "restore a backup, or look at the store with a backup at hand",
+    SchemaFault.UNREADABLE: FROM_BACKUP,
+    SchemaFault.RENAMED: FROM_BACKUP,
+    SchemaFault.GAP: FROM_BACKUP,
 }
 
 
@@ -66,7 +72,6 @@ def recognised_level(
             InfluxDB, and the level that is most likely.
 
     Raises:
-        RecordError: A migration cannot be decoded, and the schema is needed.
         SchemaError: The level is not known here, or it is no store of InfluxDB.
         StoreDamagedError: The file is damaged, and the schema is needed.
     """
@@ -79,7 +84,7 @@ def recognised_level(
         if error is None:
             _require_influxdb(tx, failures)
     if needs_schema:
-        _require_level(tx, failures)
+        _require_level(state, failures)
     return min(state.level, LEVEL_MAX)
 
 
@@ -123,9 +128,8 @@ def _require_influxdb(tx: MetaTx, failures: Failures) -> None:
     )
 
 
-def _require_level(tx: MetaTx, failures: Failures) -> None:
+def _require_level(state: SchemaState, failures: Failures) -> None:
     """Refuse a schema level that is unknown."""
-    state = schema_state(tx.migrations.all())
     if state.fault is not None:
         raise SchemaError(
             path=failures.name, problem=state.sentence, hint=SCHEMA_HINTS[state.fault]
@@ -134,9 +138,13 @@ def _require_level(tx: MetaTx, failures: Failures) -> None:
 
 def _likely_state(tx: MetaTx) -> SchemaState:
     """Read the schema level as well as it can be told, whatever is wrong with it."""
-    migrations = []
+    migrations, unreadable = [], ""
     with suppress(StoreDamagedError):  # the check of the file says more about that
         for key, document in tx.table("migrationsv1").items():
-            with suppress(UndecodableError):
+            try:
                 migrations.append(decode_migration(key, document))
-    return schema_state(migrations)
+            except UndecodableError as error:
+                which = f"record {shown}" if (shown := parse_id(key)) else "a record"
+                problem = f"cannot be understood ({error.problem})"
+                unreadable = f"has {which} in migrationsv1 that {problem}"
+    return schema_state(migrations, unreadable=unreadable)

@@ -34,6 +34,9 @@ _FIXED64: Final = 1
 _BYTES: Final = 2
 _FIXED32: Final = 5
 _FIXED_SIZES: Final = {_FIXED64: 8, _FIXED32: 4}
+_GROUP: Final = 3
+_GROUP_END: Final = 4
+_NUMBER_MAX: Final = (1 << 29) - 1
 
 _CONTINUES: Final = 0x80
 _VARINT_SIZE_BYTES_MAX: Final = 10
@@ -44,19 +47,59 @@ _INDEX: Final = 2
 _DATABASES: Final = 5
 _GROUP_ID_MAX: Final = 8
 _SHARD_ID_MAX: Final = 9
-_DATA_REQUIRED: Final = {
-    1: "Term", 2: "Index", 3: "ClusterID", 7: "MaxNodeID", 8: "MaxShardGroupID", 9: "MaxShardID",
-}  # fmt: skip
-_DATABASE_REQUIRED: Final = {1: "Name", 2: "DefaultRetentionPolicy"}
-_POLICY_REQUIRED: Final = {1: "Name", 2: "Duration", 3: "ShardGroupDuration", 4: "ReplicaN"}
 _DATABASE_POLICIES: Final = 3
-_GROUP_REQUIRED: Final = {1: "ID", 2: "StartTime", 3: "EndTime", 4: "DeletedAt"}
-_SHARD_REQUIRED: Final = {1: "ID"}
 _POLICY_DURATION: Final = 2
 _POLICY_SHARD_GROUP_DURATION: Final = 3
 _POLICY_SHARD_GROUPS: Final = 5
 _GROUP_SHARDS: Final = 5
 _GROUP_TRUNCATED_AT: Final = 6
+
+
+class _Message(NamedTuple):
+    """What a server requires of a kind of message.
+
+    A field that is there in another encoding than its own counts as one that nobody knows, as the
+    server has it.
+
+    Attributes:
+        what: The kind, for a person.
+        required: Names of the fields that have to be there.
+        texts: Those of them that are no numbers.
+        unread: Messages in it that a server decodes, and nothing here reads.
+        packed: Numbers of fields that may be many numbers in one.
+    """
+
+    what: str
+    required: Mapping[int, str]
+    texts: Collection[int] = ()
+    unread: Mapping[int, "_Message"] = {}
+    packed: Collection[int] = ()
+
+
+_NODE: Final = _Message("a node", {1: "ID", 2: "Host"}, (2,))
+_QUERY: Final = _Message("a continuous query", {1: "Name", 2: "Query"}, (1, 2))
+_SUBSCRIPTION: Final = _Message("a subscription", {1: "Name", 2: "Mode"}, (1, 2))
+_PRIVILEGE: Final = _Message("a privilege", {1: "Database", 2: "Privilege"}, (1,))
+_USER: Final = _Message("a user", {1: "Name", 2: "Hash", 3: "Admin"}, (1, 2), {4: _PRIVILEGE})
+_DATA: Final = _Message(
+    "it",
+    {1: "Term", 2: "Index", 3: "ClusterID", 7: "MaxNodeID", 8: "MaxShardGroupID", 9: "MaxShardID"},
+    unread={4: _NODE, 6: _USER, 10: _NODE, 11: _NODE},
+)
+_DATABASE: Final = _Message(
+    "a database", {1: "Name", 2: "DefaultRetentionPolicy"}, (1, 2), {4: _QUERY}
+)
+_POLICY: Final = _Message(
+    "a retention policy",
+    {1: "Name", 2: "Duration", 3: "ShardGroupDuration", 4: "ReplicaN"},
+    (1,),
+    {6: _SUBSCRIPTION},
+)
+_SHARD_GROUP: Final = _Message(
+    "a shard group", {1: "ID", 2: "StartTime", 3: "EndTime", 4: "DeletedAt"}
+)
+_OWNER: Final = _Message("an owner of a shard", {1: "NodeID"})
+_SHARD: Final = _Message("a shard", {1: "ID"}, unread={3: _OWNER}, packed=(2,))
 
 
 class CatalogueError(ValueError):
@@ -148,12 +191,8 @@ def decode_catalogue(catalogue: bytes) -> Catalogue:
         CatalogueError: It cannot be understood, or lacks a required field: the server would not
             start.
     """
-    fields = _required(catalogue, _DATA_REQUIRED, of="it")
-    databases = tuple(
-        _decode_database(catalogue[field.start : field.end])
-        for field in fields
-        if field.number == _DATABASES
-    )
+    fields = _required(catalogue, _DATA)
+    databases = tuple(map(_decode_database, _parts(catalogue, fields, _DATABASES)))
     return Catalogue(
         index=_last(fields, _INDEX).value,
         databases=databases,
@@ -387,37 +426,28 @@ def database_names(catalogue: bytes) -> list[str]:
 
 @lru_cache(maxsize=1024)  # buckets are added one by one, and most of a catalogue stays as it is
 def _decode_database(message: bytes) -> Database:
-    fields = _required(message, _DATABASE_REQUIRED, of="a database")
+    fields = _required(message, _DATABASE)
     return Database(
         name=_text(message, fields, 1),
         default_policy=_text(message, fields, 2),
-        policies=tuple(
-            _decode_policy(message[field.start : field.end])
-            for field in fields
-            if field.number == _DATABASE_POLICIES
-        ),
+        policies=tuple(map(_decode_policy, _parts(message, fields, _DATABASE_POLICIES))),
     )
 
 
 def _decode_policy(message: bytes) -> Policy:
-    fields = _required(message, _POLICY_REQUIRED, of="a retention policy")
+    fields = _required(message, _POLICY)
     return Policy(
         name=_text(message, fields, 1),
         retention_ns=_signed(_last(fields, 2).value),
         shard_group_ns=_signed(_last(fields, 3).value),
-        groups=tuple(
-            _decode_group(message[field.start : field.end])
-            for field in fields
-            if field.number == _POLICY_SHARD_GROUPS
-        ),
+        groups=tuple(map(_decode_group, _parts(message, fields, _POLICY_SHARD_GROUPS))),
     )
 
 
 def _decode_group(message: bytes) -> ShardGroup:
-    fields = _required(message, _GROUP_REQUIRED, of="a shard group")
-    shards = (field for field in fields if field.number == _GROUP_SHARDS)
+    fields = _required(message, _SHARD_GROUP)
     end_ns = _signed(_last(fields, 3).value)
-    if any(field.number == _GROUP_TRUNCATED_AT for field in fields):
+    if any(field.number == _GROUP_TRUNCATED_AT and field.kind == _VARINT for field in fields):
         # What lies behind belongs to another group, as the server sees it.
         end_ns = _signed(_last(fields, _GROUP_TRUNCATED_AT).value) or end_ns
     return ShardGroup(
@@ -425,35 +455,50 @@ def _decode_group(message: bytes) -> ShardGroup:
         start_ns=_signed(_last(fields, 2).value),
         end_ns=end_ns,
         is_deleted=_last(fields, 4).value != 0,
-        shard_ids=tuple(_decode_shard(message[field.start : field.end]) for field in shards),
+        shard_ids=tuple(map(_decode_shard, _parts(message, fields, _GROUP_SHARDS))),
     )
 
 
 def _decode_shard(message: bytes) -> int:
-    return _last(_required(message, _SHARD_REQUIRED, of="a shard"), 1).value
+    return _last(_required(message, _SHARD), 1).value
 
 
-def _required(message: bytes, names: Mapping[int, str], *, of: str) -> list[_Field]:
+def _required(message: bytes, kind: _Message) -> list[_Field]:
     """Read the fields of a message, and refuse it when one that the server requires is absent."""
     fields = list(walk_fields(message))
-    present = {field.number for field in fields}
-    missing = [name for number, name in names.items() if number not in present]
-    if missing:
-        raise CatalogueError(problem=f"lacks a required field: {of} has no {missing[0]}")
+    present = {(field.number, field.kind) for field in fields}
+    for number, name in kind.required.items():
+        if (number, _BYTES if number in kind.texts else _VARINT) not in present:
+            raise CatalogueError(problem=f"lacks a required field: {kind.what} has no {name}")
+    for number in kind.packed:
+        for content in _parts(message, fields, number):
+            position = 0
+            while position < len(content):
+                _, position = decode_varint(content, position)
+    for number, part in kind.unread.items():
+        for content in _parts(message, fields, number):
+            _required(content, part)
     return fields
+
+
+def _parts(message: bytes, fields: Iterable[_Field], number: int) -> Iterator[bytes]:
+    """Give the messages that lie in a message as fields of a number."""
+    for field in fields:
+        if field.number == number and field.kind == _BYTES:
+            yield message[field.start : field.end]
 
 
 def _last(fields: Iterable[_Field], number: int) -> _Field:
     """Find the occurrence of a number that counts."""
-    found = [field for field in fields if field.number == number]
-    if not found or found[-1].kind != _VARINT:
+    found = [field for field in fields if field.number == number and field.kind == _VARINT]
+    if not found:
         raise CatalogueError(problem=f"has something else than a number in field {number}")
     return found[-1]
 
 
 def _text(message: bytes, fields: Iterable[_Field], number: int) -> str:
-    found = [field for field in fields if field.number == number]
-    if not found or found[-1].kind != _BYTES:
+    found = [field for field in fields if field.number == number and field.kind == _BYTES]
+    if not found:
         raise CatalogueError(problem=f"has something else than a text in field {number}")
     return message[found[-1].start : found[-1].end].decode("utf-8", "replace")
 
@@ -470,14 +515,36 @@ def walk_fields(message: bytes) -> Iterator[_Field]:
         elif kind == _BYTES:
             size_bytes, start = decode_varint(message, start)
             end = start + size_bytes
-        elif kind in _FIXED_SIZES:
-            end = start + _FIXED_SIZES[kind]
         else:
-            raise CatalogueError(problem="has a field of an unknown kind")
-        if not number or end > len(message):
+            end = _end_of_rest(message, number, kind, start)
+        if not 0 < number <= _NUMBER_MAX or end > len(message):
             raise CatalogueError(problem="ends inside of a field, or has a field without a number")
         yield _Field(number=number, kind=kind, begin=position, start=start, end=end, value=value)
         position = end
+
+
+def _end_of_rest(message: bytes, number: int, kind: int, start: int) -> int:
+    """Find the end of a field that is neither a number nor bytes: of a fixed size, or a group."""
+    if kind in _FIXED_SIZES:
+        return start + _FIXED_SIZES[kind]
+    if kind != _GROUP:
+        raise CatalogueError(problem="has a field of an unknown kind")
+    opened = [number]
+    while opened:
+        tag, start = decode_varint(message, start)
+        if tag & 7 == _GROUP:
+            opened.append(tag >> 3)
+        elif tag & 7 == _GROUP_END:
+            if opened.pop() != tag >> 3:
+                raise CatalogueError(problem="has a group that ends with another number")
+        elif tag & 7 == _VARINT:
+            _, start = decode_varint(message, start)
+        elif tag & 7 == _BYTES:
+            size_bytes, start = decode_varint(message, start)
+            start += size_bytes
+        else:
+            start = _end_of_rest(message, number, tag & 7, start)
+    return start
 
 
 def decode_varint(message: bytes, position: int) -> tuple[int, int]:

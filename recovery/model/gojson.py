@@ -136,6 +136,20 @@ def decode_fields(document: bytes) -> Fields:
     return {fold(name): value for name, value in members.items()}
 
 
+def repeats(document: bytes) -> bool:
+    """Tell whether an object may have a field twice, of which Go decodes both and keeps the last.
+
+    Returns:
+        False where it is as long as its parts, as whatever a server writes is.
+
+    Raises:
+        UndecodableError: It is no JSON object.
+    """
+    fields = decode_fields(document)
+    # Two quotes, a colon and a comma or the last brace for each, and the first brace.
+    return len(document) != 1 + sum(len(name) + len(fields[name]) + 4 for name in fields)
+
+
 def mended(document: bytes) -> bytes:
     """Rewrite a document that Go reads and a strict decoder refuses.
 

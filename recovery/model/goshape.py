@@ -30,6 +30,7 @@ from recovery.model.gojson import (
     is_time,
     mended,
     patched,
+    repeats,
     text_field,
 )
 from recovery.model.ids import Id, parse_id
@@ -90,20 +91,6 @@ def require_decodable(document: bytes, shape: Shape) -> None:
     """Refuse, by `UndecodableError`, what a server cannot decode into a struct."""
     if not can_decode(document, shape):
         raise UndecodableError(problem="a field of it is not as the server expects")
-
-
-def repeats(document: bytes) -> bool:
-    """Tell whether an object may have a field twice, of which Go decodes both and keeps the last.
-
-    Returns:
-        False where it is as long as its parts, as whatever a server writes is.
-
-    Raises:
-        UndecodableError: It is no JSON object.
-    """
-    fields = decode_fields(document)
-    # Two quotes, a colon and a comma or the last brace for each, and the first brace.
-    return len(document) != 1 + sum(len(name) + len(fields[name]) + 4 for name in fields)
 
 
 class _Pairs(list[tuple[str, object]]):
@@ -294,6 +281,14 @@ ORGANIZATION: Final = _shape(
     id=is_id, name=is_text, description=is_text, createdAt=is_moment, updatedAt=is_moment
 )
 """Type Organization of organization.go."""
+
+MAPPING: Final = _shape(
+    userID=is_id, userType=is_text, mappingType=is_text, resourceType=is_text, resourceID=is_id
+)
+"""Type UserResourceMapping of user_resource_mapping.go."""
+
+MIGRATION: Final = _shape(id=is_id, name=is_text, started_at=is_moment, finished_at=is_moment)
+"""Type Migration of kv/migration/migration.go."""
 
 TASK: Final = _shape(
     id=is_id, type=is_text, orgID=is_id, org=is_text, ownerID=is_id, name=is_text,

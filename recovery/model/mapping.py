@@ -16,6 +16,7 @@ from recovery.model.gojson import (
     encode,
     fold,
     id_field,
+    repeats,
     text_field,
 )
 from recovery.model.ids import Id
@@ -95,6 +96,10 @@ def decode_mapping(document: bytes) -> Mapping:
             user: the server refuses an unknown role when it works out what a user may do.
     """
     fields = decode_fields(document)
+    if repeats(document):
+        from recovery.model.goshape import MAPPING, require_decodable  # noqa: PLC0415 # large, rare
+
+        require_decodable(document, MAPPING)
     user_id, resource_id = id_field(fields, "userID"), id_field(fields, "resourceID")
     if user_id is None or resource_id is None:
         raise UndecodableError(problem="it lacks userID or resourceID")

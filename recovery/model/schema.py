@@ -18,6 +18,7 @@ from recovery.model.gojson import (
     decode_fields,
     encode,
     id_field,
+    repeats,
     text_field,
     time_field,
 )
@@ -141,6 +142,8 @@ class SchemaFault(StrEnum):
     """There are none: an empty file, or one older than 2.0.0-beta.14."""
     NEWER = "newer"
     """One is not known here: the store belongs to a newer server."""
+    UNREADABLE = "unreadable"
+    """One cannot be decoded; no server starts on that."""
     RENAMED = "renamed"
     """One has another name than its number has; no server starts on that."""
     GAP = "gap"
@@ -167,11 +170,18 @@ class SchemaState(msgspec.Struct, frozen=True, kw_only=True):
     sentence: str
 
 
-def schema_state(migrations: Iterable[Migration]) -> SchemaState:
-    """Judge the migrations of a store, all records of `migrationsv1`."""
+def schema_state(migrations: Iterable[Migration], *, unreadable: str = "") -> SchemaState:
+    """Judge the migrations of a store, all records of `migrationsv1`.
+
+    Args:
+        unreadable: What is wrong with one that cannot be decoded, as a clause whose subject is the
+            store; empty where all can.
+    """
     found = sorted(migrations, key=lambda migration: migration.ordinal)
     level = max((migration.ordinal for migration in found if migration.is_finished), default=0)
     fault, sentence = _identity_fault(found) or _order_fault(found, level) or (None, "")
+    if unreadable and fault is not SchemaFault.NEWER:
+        fault, sentence = SchemaFault.UNREADABLE, unreadable
     return SchemaState(level=level, fault=fault, sentence=sentence)
 
 
@@ -221,6 +231,10 @@ def decode_migration(key: bytes, document: bytes) -> Migration:
     if ordinal is None or len(key) != ID_LENGTH:
         raise UndecodableError(problem="its key is no number")
     fields = decode_fields(document)
+    if repeats(document):
+        from recovery.model.goshape import MIGRATION, require_decodable  # noqa: PLC0415 # large, rare
+
+        require_decodable(document, MIGRATION)
     # The server decodes that ID too, and goes by the key: v2.9.1 kv/migration/migration.go (walk).
     id_field(fields, "id")
     time_field(fields, "started_at")

@@ -6,8 +6,9 @@ from pathlib import Path
 
 import pytest
 
+from recovery.errors import ExitCode
 from tests.support.run_cli import Cli
-from tests.support.stores import make_store
+from tests.support.stores import edit, make_store
 
 
 def test_copies_are_listed_with_who_needs_them(cli: Cli, tmp_path: Path) -> None:
@@ -38,6 +39,22 @@ def test_copies_are_listed_with_who_needs_them(cli: Cli, tmp_path: Path) -> None
 def test_a_store_without_copies(cli: Cli, tmp_path: Path) -> None:
     made = make_store(tmp_path / "influxd.bolt", level=21)
     assert "0 copies, 0 bytes" in cli.run("store", "backups", "--bolt-path", made.path).stdout
+
+
+def test_a_store_whose_migrations_are_no_good_leads_to_its_copies(cli: Cli, tmp_path: Path) -> None:
+    made = make_store(tmp_path / "influxd.bolt", level=21)
+    store = ("--bolt-path", made.path)
+    assert cli.run("auth", "set-inactive", made.reader, *store, "--yes").code == 0
+    edit(made.path, lambda tx: tx.table("migrationsv1").put(b"0000000000000008", b'{"id":5}'))
+    for words in (("store", "repair"), ("store", "undo"), ("store", "backups", "prune")):
+        refused = cli.run(*words, *store, "--yes")
+        assert refused.code == ExitCode.SCHEMA
+        assert "record 0000000000000008 in migrationsv1 that cannot be understood" in refused.stderr
+        assert "influx-recovery store backups" in refused.stderr
+    assert "1 copy" in cli.run("store", "backups", *store).stdout
+    salvaged = cli.run("store", "salvage", *store, "--output", tmp_path / "new.bolt")
+    assert "start it once" not in salvaged.stdout
+    assert "take another state of the file, or a backup" in salvaged.stdout
 
 
 @pytest.fixture

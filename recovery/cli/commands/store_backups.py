@@ -112,9 +112,10 @@ class BackupList(StoreDocument, frozen=True, kw_only=True):
 def _backups(options: _Backups, context: Context) -> ExitCode:
     pruning = _pruning(options)
     found = find_store(options, context)
-    with read_session(found, options, context.output) as session:
+    is_listing = pruning is None  # who wants to put a copy back may have a store that is no good
+    with read_session(found, options, context.output, needs_schema=not is_listing) as session:
         facts = session.facts()
-        ledger = open_ledger(options, context, facts.real_path, is_reading=pruning is None)
+        ledger = open_ledger(options, context, facts.real_path, is_reading=is_listing)
         history = operations_of(
             read_operations(ledger), facts.real_path, device=facts.device, inode=facts.inode
         )

@@ -375,6 +375,16 @@ def _what_next(facts: SalvageFacts, prospect: Prospect) -> Iterator[tuple[str, t
             ),
             ("auth list", "user list"),
         )
+    if prospect.is_refused and not prospect.is_ready:
+        yield (
+            (
+                "Its list of migrations is not whole, so nothing here can change it, and influxd "
+                "does not start on it: take another state of the file, or a backup. To see what is "
+                "wrong:"
+            ),
+            ("store check", "store backups"),
+        )
+        return
     if prospect.is_refused:
         # Seen with v2.9.1 where all, the first ten, or the last eleven were lost.
         yield (

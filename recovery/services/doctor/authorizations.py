@@ -26,9 +26,9 @@ from recovery.model.authorization import (
     OperatorClassifier,
     decode_authorization,
 )
-from recovery.model.gojson import UndecodableError, decode_fields, fold, text_field
+from recovery.model.gojson import UndecodableError, decode_fields, fold, repeats, text_field
 from recovery.model.goshape import AUTHORIZATION as SHAPE
-from recovery.model.goshape import can_decode, repeats, require_decodable
+from recovery.model.goshape import can_decode, require_decodable
 from recovery.model.permission import (
     ACTIONS,
     INSTANCE,

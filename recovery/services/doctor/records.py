@@ -13,8 +13,14 @@ from msgspec.structs import replace
 from recovery.metastore.table import Identified
 from recovery.metastore.transaction import MetaTx
 from recovery.model.authorization import Authorization
-from recovery.model.gojson import UndecodableError, decode_fields, id_field, patched
-from recovery.model.goshape import Shape, can_decode, readable
+from recovery.model.gojson import (
+    UndecodableError,
+    decode_fields,
+    id_field,
+    patched,
+    repeats,
+)
+from recovery.model.goshape import Shape, can_decode, readable, require_decodable
 from recovery.model.ids import ID_LENGTH, Id, parse_id
 from recovery.model.organization import Organization
 from recovery.model.password import is_password_hash
@@ -125,6 +131,8 @@ def well_kept(
     for key, document in chart.tx.table(table).items():
         try:
             record = decode(document)
+            if repeats(document):
+                require_decodable(document, shape)
         except UndecodableError:
             population.opaque.add(text_of(key))
             finding = unreadable(rules[0], table, key, document, shape)

@@ -16,7 +16,7 @@ import os
 import re
 import sqlite3
 from collections.abc import Callable, Iterator
-from contextlib import closing
+from contextlib import closing, suppress
 from pathlib import Path
 from typing import Final, TypeAlias
 from urllib.parse import quote
@@ -38,6 +38,17 @@ TABLES_BY_MIGRATION: Final = {
     4: ("remotes",),
     5: ("replications",),
 }
+COPIED: Final = {
+    4: {"remotes": 10},
+    5: {"remotes": 10, "replications": 14},
+    6: {"remotes": 10, "replications": 14},
+    7: {"remotes": 10, "replications": 15},
+}
+"""How many columns a table has to have that a migration to come copies whole, by number of those
+that were made (sqlite/migrations, 0006 to 0008)."""
+SEGMENT_SIZE_BYTES_MIN: Final = 8
+"""The end of a segment of a queue, which says where it is read on."""
+JOURNALS: Final = ("-journal", "-wal")
 QUEUE_SIZE_BYTES_MIN: Final = 20 << 20
 """Two segments of a durable queue (pkg/durablequeue/queue.go, NewQueue)."""
 ORG_TABLES: Final = ("notebooks", "streams", "annotations", "remotes", "replications")
@@ -71,6 +82,13 @@ UNKNOWN_MIGRATION: Final = Rule(
     effect="influxd stops: Failed to apply SQL migrations",
     remedy="repair does not change it: restore a backup that fits the store",
 )
+JOURNAL_FOLDER: Final = Rule(
+    number="I33",
+    severity=Severity.FATAL,
+    problem="has a folder where SQLite looks for its journal",
+    effect="influxd stops: Failed to apply SQL migrations, is a directory",
+    remedy="repair does not change it: look what it is, and move it away",
+)
 JOURNAL: Final = Rule(
     number="I33",
     severity=Severity.LOW,
@@ -91,6 +109,13 @@ TABLE_IN_THE_WAY: Final = Rule(
     severity=Severity.FATAL,
     problem="has a table that a migration which it does not record would make",
     effect="influxd stops: Failed to apply SQL migrations, table already exists",
+    remedy="repair does not change it: restore a backup, or move it away to begin an empty one",
+)
+OTHER_SHAPE: Final = Rule(
+    number="I33",
+    severity=Severity.FATAL,
+    problem="has a table of another number of columns than the next migration copies",
+    effect="influxd stops: Failed to apply SQL migrations",
     remedy="repair does not change it: restore a backup, or move it away to begin an empty one",
 )
 NO_TABLE: Final = Rule(
@@ -142,6 +167,22 @@ DANGLING: Final = Rule(
     problem="has rows that name rows which do not exist",
     effect="replications without their remote fail",
     remedy="repair does not change it: PRAGMA foreign_key_check in sqlite3 lists them",
+)
+DEAD_QUEUE: Final = Rule(
+    number="I33",
+    severity=Severity.FATAL,
+    problem="has a replication whose queue is a link to a folder that is not there",
+    effect="influxd stops: Failed to open replications service",
+    remedy="repair moves no data: mount what replicationq/<replication> in the engine's folder "
+    "leads to, or remove the link",
+)
+BAD_QUEUE: Final = Rule(
+    number="I33",
+    severity=Severity.MEDIUM,
+    problem="has a replication whose queue influxd cannot open",
+    effect="the list of replications ends with status 500, and the replication sends nothing",
+    remedy="repair moves no data: look into replicationq/<replication> in the engine's folder, and "
+    "move away what is no segment of 8 bytes or more",
 )
 NO_ORG: Final = Rule(
     number="I33",
@@ -212,7 +253,11 @@ def examine_sqlite(chart: Chart, path: Path | None) -> Iterator[Finding]:
         # Never opened: a pipe would wait for somebody to write into it.
         yield NOT_SQLITE.broken(path.name)
         return
-    journal = path.with_name(f"{path.name}-journal")
+    for end in JOURNALS:
+        if path.with_name(path.name + end).is_dir():
+            yield JOURNAL_FOLDER.broken(path.name + end)
+            return
+    journal = path.with_name(path.name + JOURNALS[0])
     if journal.is_file() and journal.stat().st_size:
         yield JOURNAL.broken(path.name)
         return
@@ -238,27 +283,45 @@ def _content(chart: Chart, name: str, connection: sqlite3.Connection) -> Iterato
         yield UNKNOWN_MIGRATION.broken(name)
     elif versions_of_levels(chart.level, len(migrations)) is None:
         yield MIXED.broken(name)
-    yield from _missing_tables(name, tables, len(migrations))
+    # A view is read like a table, if it has what is read.
+    read = {one for one in _names(connection, "view") if one in READ_COLUMNS}
+    read = {one for one in read if READ_COLUMNS[one].keys() <= set(_columns(connection, one))}
+    yield from _missing_tables(name, tables, read, len(migrations))
+    for table, count in COPIED.get(len(migrations), {}).items():
+        if table in tables and len(_columns(connection, table)) != count:
+            yield OTHER_SHAPE.broken(name, problem=f"{OTHER_SHAPE.problem}: {table}")
     if len(migrations) >= LEVEL_ALL_COLUMNS:
         for table, columns in READ_COLUMNS.items():
             yield from _rows(name, connection, table, columns)
-    if connection.execute("PRAGMA integrity_check").fetchone() != ("ok",):
+        yield from _queues(chart, name, connection)
+    yield from _contradictions(chart, name, connection)
+
+
+def _contradictions(chart: Chart, name: str, connection: sqlite3.Connection) -> Iterator[Finding]:
+    """Look at what no start of influxd reads: the file as such, and what its rows name."""
+    try:
+        is_whole = connection.execute("PRAGMA integrity_check").fetchone() == ("ok",)
+        is_linked = connection.execute("PRAGMA foreign_key_check").fetchone() is None
+    except sqlite3.Error:  # the rest of it was read as influxd reads it
+        is_whole = is_linked = False
+    if not is_whole:
         yield DAMAGED.broken(name)
         return
-    if connection.execute("PRAGMA foreign_key_check").fetchone() is not None:
+    if not is_linked:
         yield DANGLING.broken(name)
     yield from _references(chart, name, connection)
 
 
-def _missing_tables(name: str, tables: set[str], level: int) -> Iterator[Finding]:
-    """Compare the tables with those that the migrations make."""
+def _missing_tables(name: str, tables: set[str], views: set[str], level: int) -> Iterator[Finding]:
+    """Compare the tables with those that the migrations make; a view is only read."""
     for ordinal, made in TABLES_BY_MIGRATION.items():
         for table in made:
-            if ordinal > level and table in tables:
+            if ordinal > level and table in tables | views:
                 problem = f"{TABLE_IN_THE_WAY.problem}: {table}"
                 yield TABLE_IN_THE_WAY.broken(name, problem=problem)
             elif ordinal <= level and table not in tables:
-                rule = NO_REPLICATIONS if ordinal == LEVEL_REPLICATIONS else NO_TABLE
+                is_read = ordinal == LEVEL_REPLICATIONS and table not in views
+                rule = NO_REPLICATIONS if is_read else NO_TABLE
                 yield rule.broken(name, problem=f"{rule.problem}: {table}")
 
 
@@ -269,7 +332,7 @@ def _rows(
     if table not in _tables(connection):
         return
     is_fatal = table == "replications"
-    present = [row[1] for row in connection.execute(f"PRAGMA table_info({table})")]
+    present = _columns(connection, table)
     wrong = [column for column in columns if column not in present]
     if table in TAKEN_WHOLE:
         wrong += [column for column in present if column not in columns]
@@ -285,6 +348,29 @@ def _rows(
                 problem = f"{rule.problem}: {place} {column}"
                 yield rule.broken(name, str(row[0]), problem=problem)
                 break
+
+
+def _queues(chart: Chart, name: str, connection: sqlite3.Connection) -> Iterator[Finding]:
+    """Look for queues of replications that influxd cannot open while it starts."""
+    if chart.engine is None or not _has_column(connection, "replications", "id"):
+        return
+    for (row_id,) in connection.execute("SELECT id FROM replications"):
+        place = chart.engine.path / "replicationq" / str(row_id)
+        with suppress(OSError):
+            if place.is_symlink() and not place.exists():
+                yield DEAD_QUEUE.broken(name, str(row_id))
+            elif place.exists() and not _is_queue(place):
+                yield BAD_QUEUE.broken(name, str(row_id))
+
+
+def _is_queue(place: Path) -> bool:
+    """Tell whether influxd can open all segments of a queue (pkg/durablequeue, segment.open)."""
+    if not place.is_dir():
+        return False
+    segments = [one for one in place.iterdir() if one.name.isdecimal() and one.exists()]
+    return all(
+        one.is_file() and not 0 < one.stat().st_size < SEGMENT_SIZE_BYTES_MIN for one in segments
+    )
 
 
 def _is_id(value: object) -> bool:
@@ -429,19 +515,29 @@ def _elsewhere(chart: Chart, name: str, connection: sqlite3.Connection) -> Itera
 
 
 def _tables(connection: sqlite3.Connection) -> set[str]:
-    """List the tables; no views, because a view can go on forever."""
-    query = "SELECT name FROM sqlite_master WHERE type = 'table' AND sql NOT LIKE 'CREATE VIRTUAL%'"
-    return {str(row[0]) for row in connection.execute(query)} - {"sqlite_sequence"}
+    """List the tables as SQLite knows them, in small letters; no views: they can go on forever."""
+    return _names(connection, "table") - {"sqlite_sequence"}
+
+
+def _names(connection: sqlite3.Connection, kind: str) -> set[str]:
+    query = (
+        "SELECT lower(name) FROM sqlite_master WHERE type = ? AND sql NOT LIKE 'CREATE VIRTUAL%'"
+    )
+    return {str(row[0]) for row in connection.execute(query, (kind,))}
+
+
+def _columns(connection: sqlite3.Connection, table: str) -> list[str]:
+    """List the columns of a table, which is one of some constants."""
+    return [row[1] for row in connection.execute(f"PRAGMA table_info({table})")]
 
 
 def _has_column(connection: sqlite3.Connection, table: str, column: str) -> bool:
     """Tell whether there is a table with a column; both are constants."""
-    if table not in _tables(connection):
-        return False
-    return column in {row[1] for row in connection.execute(f"PRAGMA table_info({table})")}
+    return table in _tables(connection) and column in _columns(connection, table)
 
 
 def _migrations(connection: sqlite3.Connection) -> list[str]:
-    if "migrations" not in _tables(connection):
+    is_there = "SELECT 1 FROM sqlite_master WHERE type = 'table' AND name = 'migrations'"
+    if connection.execute(is_there).fetchone() is None:  # influxd asks for this very name
         return []
     return [str(row[0]) for row in connection.execute("SELECT name FROM migrations ORDER BY name")]

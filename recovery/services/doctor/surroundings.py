@@ -42,6 +42,13 @@ NO_FOLDER: Final = Rule(
     effect="influxd stops: not a directory",
     remedy="repair moves no data: look what it is, and move it away",
 )
+NO_WAL: Final = Rule(
+    number="I34",
+    severity=Severity.HIGH,
+    problem="has to be a folder, and is a file or a link to nothing",
+    effect="influxd starts, and opens no shard: every write and query of time series fails",
+    remedy="repair moves no data: look what it is, and move it away, or mount what it leads to",
+)
 DEAD_LINK: Final = Rule(
     number="I34",
     severity=Severity.FATAL,
@@ -99,6 +106,9 @@ def _engine(engine_path: Path) -> Iterator[Finding]:
         with suppress(OSError):
             if (engine_path / name).is_dir():
                 yield OLD_ENGINE.broken(str(engine_path / name))
+    wal = engine_path / "wal"
+    if os.path.lexists(wal) and not wal.is_dir():
+        yield NO_WAL.broken(str(wal))
     for name in NEEDED_FOLDERS:
         with suppress(OSError):
             place = engine_path / name

@@ -216,9 +216,13 @@ def test_a_required_field_of_a_database_is_missed(database: bytes) -> None:
         pytest.param(HEAD + b"\x80" * 11, id="a number that does not end"),
         pytest.param(HEAD + b"\x78" + b"\xff" * 9 + b"\x02", id="a number of more than 64 bits"),
         pytest.param(HEAD + b"\x2a" + b"\xff" * 9 + b"\x01", id="a length beyond everything"),
-        pytest.param(HEAD + b"\x2b\x2c", id="a group"),
+        pytest.param(HEAD + b"\x2b\x08\x01", id="a group without an end"),
+        pytest.param(HEAD + b"\x2b\x34", id="a group with the end of another"),
+        pytest.param(HEAD + b"\x2c", id="an end without a group"),
+        pytest.param(HEAD + b"\x80\x80\x80\x80\x10\x01", id="a number beyond all fields"),
+        pytest.param(HEAD + b"\x22\x02\x08\x01", id="a node without a host"),
+        pytest.param(HEAD + b"\x32\x0a\x0a\x01u\x12\x01h\x18\x01\x22\x00", id="a privilege"),
         pytest.param(HEAD + b"\x00\x00", id="a field without a number"),
-        pytest.param(HEAD + b"\x12\x01x", id="an index that is a text"),
         pytest.param(HEAD + b"\x2a\x04\x08\x01\x12\x00", id="a name that is a number"),
         pytest.param(HEAD + b"\x79" + bytes(7), id="cut in eight bytes"),
     ],
@@ -226,6 +230,40 @@ def test_a_required_field_of_a_database_is_missed(database: bytes) -> None:
 def test_what_is_no_catalogue_is_an_error(broken: bytes) -> None:
     with pytest.raises(CatalogueError):
         decode_catalogue(broken)
+
+
+@pytest.mark.parametrize(
+    "odd",
+    [
+        pytest.param(b"\x2b\x2c", id="a group"),
+        pytest.param(b"\x2b\x13\x10\x01\x1a\x01x\x21" + bytes(8) + b"\x14\x2c", id="two groups"),
+        pytest.param(b"\x12\x01x", id="an index that is a text"),
+        pytest.param(b"\x28\x07", id="a database that is a number"),
+        pytest.param(b"\x22\x05\x08\x01\x12\x01x", id="a node"),
+    ],
+)
+def test_what_the_server_passes_over_is_passed_over(odd: bytes) -> None:
+    assert decode_catalogue(HEAD + odd) == decode_catalogue(HEAD)
+
+
+def shard_in_all(shard: bytes) -> bytes:
+    """Encode a catalogue of one database with one group with a shard."""
+    group = b"\x08\x01\x10\x00\x18\x01\x20\x00\x2a" + bytes([len(shard)]) + shard
+    policy = b"\x0a\x01a\x10\x00\x18\x00\x20\x01\x2a" + bytes([len(group)]) + group
+    database = b"\x0a\x01x\x12\x01y\x1a" + bytes([len(policy)]) + policy
+    return HEAD + b"\x2a" + bytes([len(database)]) + database
+
+
+@pytest.mark.parametrize("owners", [b"", b"\x12\x03\x01\x80\x01", b"\x10\x05", b"\x1a\x02\x08\x01"])
+def test_owners_of_a_shard_are_passed_over(owners: bytes) -> None:
+    found = decode_catalogue(shard_in_all(b"\x08\x07" + owners))
+    assert found.databases[0].policies[0].groups[0].shard_ids == (7,)
+
+
+@pytest.mark.parametrize("owners", [b"\x12\x01\x80", b"\x1a\x00", b"\x1a\x01x"])
+def test_owners_of_a_shard_that_the_server_cannot_read_are_an_error(owners: bytes) -> None:
+    with pytest.raises(CatalogueError):
+        decode_catalogue(shard_in_all(b"\x08\x07" + owners))
 
 
 def test_a_negative_duration_is_read_as_one() -> None:

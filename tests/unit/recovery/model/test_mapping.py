@@ -52,6 +52,7 @@ def test_the_instance_has_a_fixed_id() -> None:
         (b'"08371db1dd8c8000"', b"null"),
         (b'"dd7cd2292f6e974a"', b'"0000000000000000"'),
         (b'"orgs"', b"7"),
+        (b"{", b'{"userid":"x",'),
     ],
 )
 def test_a_mapping_that_breaks_the_user_is_refused(old: bytes, new: bytes) -> None:

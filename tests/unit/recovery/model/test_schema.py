@@ -75,6 +75,7 @@ def test_a_migration_goes_by_its_key_and_not_by_the_id_in_it(member: bytes) -> N
         (SAMPLE_KEY, SAMPLE.replace(b'"id":"0000000000000015",', b'"id":"15",')),
         (SAMPLE_KEY, SAMPLE.replace(b"2025-02-05", b"2025-02-30")),
         (SAMPLE_KEY, b"[]"),
+        (SAMPLE_KEY, SAMPLE.replace(b"{", b'{"Finished_at":"",')),
     ],
 )
 def test_a_migration_that_the_server_could_not_read_is_refused(key: bytes, document: bytes) -> None:

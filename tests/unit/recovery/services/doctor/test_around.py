@@ -43,12 +43,12 @@ def sqlite_path(full: FullStore) -> Iterator[Path]:
             " duration TEXT, lower TIMESTAMP, upper TIMESTAMP);"
             "CREATE TABLE remotes (id TEXT PRIMARY KEY, org_id TEXT, name TEXT, description TEXT,"
             " remote_url TEXT, remote_api_token TEXT, remote_org_id TEXT,"
-            " allow_insecure_tls BOOLEAN);"
+            " allow_insecure_tls BOOLEAN, created_at TIMESTAMP, updated_at TIMESTAMP);"
             "CREATE TABLE replications (id TEXT PRIMARY KEY, org_id TEXT, name TEXT,"
             " description TEXT, remote_id TEXT, local_bucket_id TEXT, remote_bucket_id TEXT,"
             " remote_bucket_name TEXT, max_queue_size_bytes INTEGER, max_age_seconds INTEGER,"
             " latest_response_code INTEGER, latest_error_message TEXT,"
-            " drop_non_retryable_data BOOLEAN);"
+            " drop_non_retryable_data BOOLEAN, created_at TIMESTAMP, updated_at TIMESTAMP);"
         )
         connection.executemany(
             "INSERT INTO migrations (name) VALUES (?)", [(name,) for name in SQL_MIGRATIONS]
@@ -61,12 +61,13 @@ def sqlite_path(full: FullStore) -> Iterator[Path]:
             "INSERT INTO annotations VALUES (?, ?, ?, 's', 'm', '[]', '', '', '')", (row, org, row)
         )
         connection.execute(
-            "INSERT INTO remotes VALUES (?, ?, 'r', NULL, 'http://x', 'canary-remote-token', ?, 0)",
+            "INSERT INTO remotes VALUES (?, ?, 'r', NULL, 'http://x', 'canary-remote-token', ?, 0,"
+            " '', '')",
             (row, org, row),
         )
         connection.execute(
             "INSERT INTO replications VALUES (?, ?, 'p', NULL, ?, ?, ?, '', 67108860, 604800, NULL,"
-            " NULL, 0)",
+            " NULL, 0, '', '')",
             (REPLICATION, org, REPLICATION, full.bucket, full.bucket),
         )
         connection.commit()
@@ -108,7 +109,8 @@ def test_a_file_that_is_not_there_is_not_missed(full: FullStore) -> None:
         ("UPDATE annotations SET stream_id = '0cffffffffffffff'", "I33 M"),
         ("UPDATE migrations SET name = '0003_odd' WHERE id = 3", "I33 F"),
         ("INSERT INTO migrations (name) VALUES ('0009_new')", "I33 F"),
-        ("DELETE FROM migrations WHERE id > 5", "I5 M"),
+        ("DELETE FROM migrations WHERE id > 7", "I5 M"),
+        ("DELETE FROM migrations WHERE id > 5", "I5 M, I33 F"),
         ("DROP TABLE remotes", "I33 M"),
         ("DROP TABLE replications", "I33 F"),
         ("ALTER TABLE annotations ADD COLUMN other TEXT", "I33 M"),
@@ -170,6 +172,76 @@ def test_what_is_no_file_at_the_place_of_the_sqlite_file_stops_the_server(
     assert found(full, tmp_path / "odd.sqlite") == ("I33 F",)
 
 
+@pytest.mark.parametrize("end", ["-journal", "-wal"])
+def test_a_folder_in_the_place_of_a_journal_stops_the_server(
+    full: FullStore, sqlite_path: Path, end: str
+) -> None:
+    sqlite_path.with_name(sqlite_path.name + end).mkdir()
+    assert found(full, sqlite_path) == ("I33 F",)
+
+
+def test_capitals_in_the_name_of_a_table_are_no_other_name(
+    full: FullStore, sqlite_path: Path
+) -> None:
+    run_sql(sqlite_path, "ALTER TABLE replications RENAME TO other")
+    run_sql(sqlite_path, "ALTER TABLE other RENAME TO Replications")
+    assert found(full, sqlite_path) == ()
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "expected"),
+    [
+        ("1", b"eight   ", ()),
+        ("1", b"", ()),
+        ("odd", b"odd", ()),
+        ("1", b"odd", ("I33 M",)),
+        ("1/in", b"", ("I33 M",)),
+        ("", b"", ("I33 M",)),
+        (None, b"", ("I33 F",)),
+    ],
+)
+def test_a_queue_that_influxd_cannot_open_is_found(
+    full: FullStore, sqlite_path: Path, name: str | None, content: bytes, expected: tuple[str, ...]
+) -> None:
+    engine = full.path.parent / "engine"
+    (engine / "data").mkdir(parents=True)
+    (engine / "replicationq").mkdir()
+    place = engine / "replicationq" / REPLICATION
+    if name is None:
+        place.symlink_to("gone")
+    else:
+        (place / name).parent.mkdir(parents=True, exist_ok=True)
+        (place / name).write_bytes(content)
+    files = Files(sqlite_path=sqlite_path, engine_path=engine)
+    assert words(examined(full.path, files)) == expected
+
+
+def test_a_file_in_the_place_of_the_write_ahead_log_is_found(full: FullStore) -> None:
+    engine = full.path.parent / "engine"
+    (engine / "data").mkdir(parents=True)
+    (engine / "wal").write_bytes(b"")
+    assert words(examined(full.path, Files(engine_path=engine))) == ("I34 H",)
+
+
+def test_a_view_in_the_place_of_the_replications_does_not_stop_the_server(
+    full: FullStore, sqlite_path: Path
+) -> None:
+    run_sql(sqlite_path, "ALTER TABLE replications RENAME TO other")
+    run_sql(sqlite_path, "CREATE VIEW replications AS SELECT * FROM other")
+    assert found(full, sqlite_path) == ("I33 M",)
+
+
+def test_an_index_that_cannot_be_checked_does_not_stop_the_server(
+    full: FullStore, sqlite_path: Path
+) -> None:
+    with closing(sqlite3.connect(sqlite_path)) as connection:
+        connection.executescript(
+            "PRAGMA writable_schema = ON; INSERT INTO sqlite_master VALUES ('index', 'odd',"
+            " 'replications', 0, 'CREATE INDEX odd ON replications (name COLLATE odd)')"
+        )
+    assert found(full, sqlite_path) == ("I33 M",)
+
+
 def test_the_order_of_the_migrations_is_that_of_their_names(
     full: FullStore, sqlite_path: Path
 ) -> None:
@@ -222,6 +294,8 @@ def test_the_sqlite_file_tells_whether_tasks_can_stop_the_server(
 ) -> None:
     full = make_full_store(tmp_path / "level20.bolt", level=20)
     edit(full.path, lambda tx: tx.table("bucketindexv1").delete(f"{full.org}_tasks".encode()))
+    if sql_level <= SQL_MIGRATIONS.index("0007_migrate_replications_add_bucket_name"):
+        run_sql(sqlite_path, "ALTER TABLE replications DROP COLUMN remote_bucket_name")
     run_sql(sqlite_path, f"DELETE FROM migrations WHERE id > {sql_level}")  # noqa: S608 # a number
     for table in ("notebooks", "annotations", "streams", "remotes", "replications"):
         run_sql(sqlite_path, f"DELETE FROM {table}")  # noqa: S608 # one of these constants

@@ -91,6 +91,19 @@ def organizations(path: Path) -> list[Organization]:
         ]
 
 
+def test_a_field_that_is_said_twice_has_to_be_right_both_times(tmp_path: Path) -> None:
+    full = make_full_store(tmp_path / "influxd.bolt")
+    key = full.org.encode()
+
+    def say_twice(tx: MetaTx) -> None:
+        document = tx.table("organizationsv1").get(key) or b""
+        tx.table("organizationsv1").put(key, document.replace(b"{", b'{"id":[1],', 1))
+
+    edit(full.path, say_twice)
+    problems = [one.problem for one in examined(full.path).findings]
+    assert "is an organization that cannot be understood" in problems
+
+
 def test_lost_organizations_are_made_again_of_their_index(tmp_path: Path) -> None:
     full = make_full_store(tmp_path / "influxd.bolt")
     before = {org.id: org.name for org in organizations(full.path)}
