@@ -16,7 +16,7 @@ from recovery.cli.documents import Store, StorePath, shaped
 from recovery.cli.options import Options, Reading
 from recovery.cli.output import Output
 from recovery.discovery.host import Host
-from recovery.discovery.search import FoundStore, discover
+from recovery.discovery.search import FoundStore, discover, with_files
 from recovery.model.display import displayed
 from recovery.services.session import Session
 from recovery.services.store_facts import StoreFacts
@@ -38,6 +38,12 @@ def find_store(options: Options, context: Context) -> FoundStore:
     for note in found.notes:
         context.output.message(f"note: {note}")
     return found
+
+
+def find_with_files(options: Options, context: Context) -> FoundStore:
+    """As `find_store`, with what a configuration says of the files beside it; a backup has none."""
+    found = find_store(options, context)
+    return found if found.is_backup else with_files(found, Host.here(context.environ))
 
 
 def read_session(

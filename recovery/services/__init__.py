@@ -7,6 +7,7 @@ Invariants: everything that a person or a program is shown leaves as data. Time,
 ledger, the question and the token's destination come in as protocols.
 
 What the name of an error says is not said again at each function: that what was named is not there
-(`NotFoundError`), that a record cannot be decoded (`RecordError`), that a rule of the server for
-passwords is broken (`PasswordError`). `Raises` has what is more than that.
+(`NotFoundError`), that a name or an ID is taken (`ConflictError`), that a record cannot be decoded
+(`RecordError`), that a rule of the server for passwords is broken (`PasswordError`). `Raises` has
+what is more than that.
 """

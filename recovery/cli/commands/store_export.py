@@ -11,11 +11,9 @@ from recovery.cli.context import Context
 from recovery.cli.documents import ListDocument, shaped
 from recovery.cli.listing import report_problems
 from recovery.cli.options import Command, Reading
-from recovery.cli.store import described, find_store, read_session, store_of
+from recovery.cli.store import described, find_with_files, read_session, store_of
 from recovery.cli.usage import required
 from recovery.cli.words import Parser
-from recovery.discovery.host import Host
-from recovery.discovery.search import with_files
 from recovery.errors import ExitCode
 from recovery.model.display import displayed
 from recovery.ports import SystemClock, SystemRng
@@ -39,9 +37,7 @@ class InventoryDocument(ListDocument, frozen=True, kw_only=True):
 
 def _export(options: _Export, context: Context) -> ExitCode:
     target = Path(required(options.target, "FILE", "store export")).absolute()
-    found = find_store(options, context)
-    if not found.is_backup:
-        found = with_files(found, Host.here(context.environ))
+    found = find_with_files(options, context)
     output = context.output
     with (
         read_session(found, options, output) as session,

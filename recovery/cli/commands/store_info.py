@@ -15,11 +15,10 @@ from recovery.cli.hints import Named, named_with
 from recovery.cli.listing import report_problems
 from recovery.cli.options import Command, Reading
 from recovery.cli.recording import open_ledger
-from recovery.cli.store import absolute, find_store, read_session, store_of
+from recovery.cli.store import absolute, find_with_files, read_session, store_of
 from recovery.cli.way_in import NEVER_SET_UP, first_steps
 from recovery.discovery.backup_folder import is_backup_name
-from recovery.discovery.host import Host
-from recovery.discovery.search import FoundStore, with_files
+from recovery.discovery.search import FoundStore
 from recovery.errors import ExitCode
 from recovery.model.display import displayed, moment_text, plural, quoted
 from recovery.model.standing import Obstacle
@@ -104,9 +103,7 @@ class InfoDocument(StoreDocument, frozen=True, kw_only=True):
 
 
 def _info(options: Reading, context: Context) -> ExitCode:
-    found = find_store(options, context)
-    if not found.is_backup:
-        found = with_files(found, Host.here(context.environ))
+    found = find_with_files(options, context)
     with (
         read_session(found, options, context.output) as session,
         context.output.waiting("looking at the records"),

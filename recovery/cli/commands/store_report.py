@@ -11,11 +11,9 @@ from recovery.cli.context import Context
 from recovery.cli.documents import StoreDocument
 from recovery.cli.options import Command, Reading
 from recovery.cli.recording import open_ledger
-from recovery.cli.store import find_store, read_session, store_of
+from recovery.cli.store import find_with_files, read_session, store_of
 from recovery.cli.usage import required
 from recovery.cli.words import Parser
-from recovery.discovery.host import Host
-from recovery.discovery.search import with_files
 from recovery.errors import ExitCode
 from recovery.model.display import displayed
 from recovery.new_file import require_free
@@ -49,9 +47,7 @@ class ReportDocument(StoreDocument, frozen=True, kw_only=True):
 def _report(options: _Report, context: Context) -> ExitCode:
     target = Path(required(options.target, "FILE", "store report")).absolute()
     require_free(target)
-    found = find_store(options, context)
-    if not found.is_backup:
-        found = with_files(found, Host.here(context.environ))
+    found = find_with_files(options, context)
     output = context.output
     with (
         read_session(found, options, output, needs_schema=False) as session,

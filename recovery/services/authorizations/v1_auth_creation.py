@@ -63,11 +63,7 @@ class CreateLegacy(msgspec.Struct, frozen=True, kw_only=True):
     rng: Rng
 
     def plan(self, store: MetaTx) -> Plan:
-        """Choose the ID, for one new record with its index entry, and its password.
-
-        Raises:
-            ConflictError: The user name is taken.
-        """
+        """Choose the ID, for one new record with its index entry, and its password."""
         require_user_and_organization(store, self.org_id, self.user_id)
         holder = store.legacy_authorizations.indexed_id(self.username)
         require_free("1.x user name", self.username, holder)

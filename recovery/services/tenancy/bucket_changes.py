@@ -83,7 +83,6 @@ class CreateBucket(msgspec.Struct, frozen=True, kw_only=True):
         """Plan the bucket with its index entry and its catalogue entry.
 
         Raises:
-            ConflictError: The organization has a bucket of that name, or there is one of that ID.
             RefusedError: It cannot be a name, or the times do not go together.
         """
         organization_of(store, self.org_id)
@@ -153,11 +152,7 @@ class EditBucket(msgspec.Struct, frozen=True, kw_only=True):
         return "bucket rename" if is_rename else "bucket update"
 
     def plan(self, store: MetaTx) -> Plan:
-        """Plan one record rewritten with its entry and its policy; nothing when it is as wanted.
-
-        Raises:
-            ConflictError: The organization has a bucket of that name.
-        """
+        """Plan one record rewritten with its entry and its policy; nothing when it is as wanted."""
         before = bucket_of(store, self.bucket_id)
         changes = self._changes(store, before)
         name = cut_name(before.name)

@@ -69,7 +69,6 @@ class CreateOrganization(msgspec.Struct, frozen=True, kw_only=True):
 
         Raises:
             AmbiguousError: No owner was named and there are several users.
-            ConflictError: The name is taken.
             RefusedError: It cannot be a name.
         """
         require_name("organization", self.name)
@@ -163,11 +162,7 @@ class RenameOrganization(msgspec.Struct, frozen=True, kw_only=True):
     clock: Clock
 
     def plan(self, store: MetaTx) -> Plan:
-        """Plan the record rewritten and its index entry moved; nothing when it has this name.
-
-        Raises:
-            ConflictError: Another organization has the name.
-        """
+        """Plan the record rewritten and its index entry moved; nothing when it has this name."""
         require_name("organization", self.new_name)
         found = choose_organization(store, self.name)
         new_name = index_name(self.new_name)

@@ -59,7 +59,6 @@ class AddOrganization(msgspec.Struct, frozen=True, kw_only=True):
         """Plan all that a server makes: system buckets and catalogue entries, too.
 
         Raises:
-            ConflictError: The name is taken.
             RefusedError: The name is empty.
         """
         _require_free_name(store, self.name)
@@ -109,7 +108,6 @@ class EditOrganization(msgspec.Struct, frozen=True, kw_only=True):
         """Plan one record rewritten and its index entry moved; nothing when it is as wanted.
 
         Raises:
-            ConflictError: The name is taken.
             RefusedError: The name is empty.
         """
         before = organization_of(store, self.org_id)

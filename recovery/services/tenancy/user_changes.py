@@ -148,11 +148,7 @@ class RenameUser(msgspec.Struct, frozen=True, kw_only=True):
     new_name: str
 
     def plan(self, store: MetaTx) -> Plan:
-        """Plan the record rewritten and its index entry moved; nothing when it has this name.
-
-        Raises:
-            ConflictError: Another user has the name.
-        """
+        """Plan the record rewritten and its index entry moved; nothing when it has this name."""
         require_name("user", self.new_name)
         user = self.user.choose(store)
         before, name = cut_name(user.name), cut_name(self.new_name)

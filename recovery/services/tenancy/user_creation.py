@@ -61,11 +61,7 @@ class CreateUser(msgspec.Struct, frozen=True, kw_only=True):
     rng: Rng
 
     def plan(self, store: MetaTx) -> Plan:
-        """Plan one new user with its index entry, password and role.
-
-        Raises:
-            ConflictError: The name or the ID is taken.
-        """
+        """Plan one new user with its index entry, password and role."""
         require_name("user", self.name)
         if self.password is not None:
             require_acceptable(self.password)

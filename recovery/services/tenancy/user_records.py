@@ -45,7 +45,6 @@ class AddUser(msgspec.Struct, frozen=True, kw_only=True):
         """Plan one new record, of a new ID or the given one, with its index entry.
 
         Raises:
-            ConflictError: Name or ID is taken.
             RefusedError: The name is empty.
         """
         _require_free_name(store, self.name)
@@ -82,7 +81,6 @@ class EditUser(msgspec.Struct, frozen=True, kw_only=True):
         """Plan one record rewritten and its index entry moved; nothing when it is as wanted.
 
         Raises:
-            ConflictError: The name is taken.
             RefusedError: The name is empty.
         """
         before = user_of(store, self.user_id)
