@@ -17,10 +17,10 @@ from recovery.cli.store import find_store, read_session, show_aside, store_of
 from recovery.cli.table import Column
 from recovery.cli.usage import UsageError
 from recovery.errors import ExitCode
+from recovery.metastore.table import RecordProblem
 from recovery.model.display import displayed, plural
 from recovery.remedy import Run
 from recovery.services.listing import Listing as Rows
-from recovery.services.listing import Problem
 from recovery.services.row_filter import FilteredRows, RowFilter
 from recovery.services.session import View
 
@@ -137,7 +137,7 @@ def say_more(rows: FilteredRows[Row], options: Listing, output: Output) -> None:
         output.aside(f"There are more: --offset {following} shows the next, --limit 0 all.")
 
 
-def report_problems(problems: Sequence[Problem], context: Context) -> ExitCode:
+def report_problems(problems: Sequence[RecordProblem], context: Context) -> ExitCode:
     """Name the records that could not be listed; what a listing met is complete at its last row.
 
     Returns:

@@ -1,20 +1,17 @@
 """What every listing of records gives.
 
-Lives here: `Listing`, `Problem`. Must not live here: any one listing.
+Lives here: `Listing`. Must not live here: any one listing.
 
-Invariants: records stream, and a record that cannot be decoded becomes a `Problem`: the rest is
+Invariants: records stream, and of a record that cannot be decoded a problem is noted: the rest is
 still listed.
 """
 
-from collections.abc import Iterator
-from typing import Generic, TypeAlias, TypeVar
+from collections.abc import Callable, Iterator
+from typing import Generic, TypeVar
 
 from recovery.metastore.table import RecordProblem
 
 Row = TypeVar("Row")
-
-Problem: TypeAlias = RecordProblem
-"""A record that is not as the server wants it."""
 
 
 class Listing(Generic[Row]):
@@ -25,6 +22,7 @@ class Listing(Generic[Row]):
         problems: Complete only when all rows have been walked.
     """
 
-    def __init__(self, rows: Iterator[Row], problems: list[Problem]) -> None:
-        self.rows = rows
-        self.problems = problems
+    def __init__(self, rows_of: Callable[[list[RecordProblem]], Iterator[Row]]) -> None:
+        """Begin; what gives the rows is given the list to note problems in."""
+        self.problems: list[RecordProblem] = []
+        self.rows = rows_of(self.problems)

@@ -4,8 +4,8 @@ Lives here: `list_authorizations`, joined with what they refer to, and classifie
 here: tables, JSON text, changes.
 
 Invariants: records stream; no list of all authorizations is ever held. A record that cannot be
-decoded becomes a `Problem` and the rest is still listed. No row holds a token unless that was
-asked for, and then as a `Secret`.
+decoded becomes a `RecordProblem` and the rest is still listed. No row holds a token unless that
+was asked for, and then as a `Secret`.
 
 Source: spec influxdb-metadata sections 4.2 to 4.6, 5.4 and 8.4.
 """
@@ -16,6 +16,7 @@ from typing import Final, TypeAlias
 
 import msgspec
 
+from recovery.metastore.table import RecordProblem
 from recovery.metastore.transaction import MetaTx
 from recovery.model.authorization import Authorization, OperatorClassifier, PermissionSummary
 from recovery.model.gojson import UndecodableError
@@ -24,7 +25,7 @@ from recovery.model.standing import token_standing
 from recovery.model.token import TokenForm
 from recovery.secret import Secret
 from recovery.services.disclosure import Disclosure
-from recovery.services.listing import Listing, Problem
+from recovery.services.listing import Listing
 from recovery.services.tenancy.choosing import Whose
 
 GROUPS_MAX: Final = 4096
@@ -107,9 +108,10 @@ def list_authorizations(
         NotFoundError: No user or organization has the name asked for; the error lists those that
             exist. Raised here, before the first row.
     """
-    problems: list[Problem] = []
-    rows = _AuthorizationRows(tx, wanted, problems, show_tokens=disclosure is not None)
-    return Listing(rows.walk(), problems)
+    has_right = disclosure is not None
+    return Listing(
+        lambda problems: _AuthorizationRows(tx, wanted, problems, show_tokens=has_right).walk()
+    )
 
 
 _Shared: TypeAlias = tuple[
@@ -140,7 +142,7 @@ class _AuthorizationRows:
         self,
         tx: MetaTx,
         wanted: AuthorizationFilter,
-        problems: list[Problem],
+        problems: list[RecordProblem],
         *,
         show_tokens: bool,
     ) -> None:
@@ -170,7 +172,7 @@ class _AuthorizationRows:
                 summary = self._classifier.summary(authorization)
             except UndecodableError as error:
                 self._problems.append(
-                    Problem(
+                    RecordProblem(
                         bucket="authorizationsv1",
                         id=authorization.id,
                         problem=error.problem,

@@ -100,13 +100,13 @@ def legacy_rows(tx: MetaTx, problems: list[RecordProblem]) -> Iterator[LegacyRow
 def list_legacy(view: View, *, user: str | None, organization: str | None) -> Listing[LegacyRow]:
     """List 1.x-compatible authorizations, of a user and an organization by name or ID."""
     whose = Whose.named(view.tx, user=user, organization=organization)
-    problems: list[RecordProblem] = []
-    rows = (
-        row
-        for row in legacy_rows(view.tx, problems)
-        if whose.user_id in {None, row.user_id} and whose.org_id in {None, row.organization_id}
-    )
-    return Listing(rows, problems)
+
+    def rows(problems: list[RecordProblem]) -> Iterator[LegacyRow]:
+        for row in legacy_rows(view.tx, problems):
+            if whose.user_id in {None, row.user_id} and whose.org_id in {None, row.organization_id}:
+                yield row
+
+    return Listing(rows)
 
 
 class SetLegacyPassword(msgspec.Struct, frozen=True, kw_only=True):

@@ -6,14 +6,16 @@ Source: spec influxdb-metadata sections 4.4 and 4.9.
 """
 
 from collections.abc import Iterator
+from functools import partial
 
 import msgspec
 
+from recovery.metastore.table import RecordProblem
 from recovery.metastore.transaction import MetaTx
 from recovery.model.bucket import TYPE_SYSTEM
 from recovery.model.catalogue import CatalogueError, database_names
 from recovery.model.ids import Id
-from recovery.services.listing import Listing, Problem
+from recovery.services.listing import Listing
 from recovery.services.tenancy.choosing import Whose
 
 
@@ -46,11 +48,10 @@ class BucketRow(msgspec.Struct, frozen=True, kw_only=True):
 def list_buckets(tx: MetaTx, organization: str | None = None) -> Listing[BucketRow]:
     """List the buckets of a store, or of the organization with a name or an ID."""
     org_id = Whose.named(tx, user=None, organization=organization).org_id
-    problems: list[Problem] = []
-    return Listing(_rows(tx, org_id, problems), problems)
+    return Listing(partial(_rows, tx, org_id))
 
 
-def _rows(tx: MetaTx, org_id: Id | None, problems: list[Problem]) -> Iterator[BucketRow]:
+def _rows(tx: MetaTx, org_id: Id | None, problems: list[RecordProblem]) -> Iterator[BucketRow]:
     organizations = {one.id: one.name for one in tx.organizations.walk([])}
     try:
         known = set(database_names(tx.catalogue.read() or b""))

@@ -6,12 +6,14 @@ Source: spec influxdb-metadata sections 4.2 to 4.4.
 """
 
 from collections.abc import Iterator
+from functools import partial
 
 import msgspec
 
+from recovery.metastore.table import RecordProblem
 from recovery.metastore.transaction import MetaTx
 from recovery.model.mapping import MEMBER, ORGS, OWNER
-from recovery.services.listing import Listing, Problem
+from recovery.services.listing import Listing
 
 
 class Member(msgspec.Struct, frozen=True, kw_only=True):
@@ -48,11 +50,10 @@ class OrganizationRow(msgspec.Struct, frozen=True, kw_only=True):
 
 def list_organizations(tx: MetaTx) -> Listing[OrganizationRow]:
     """List all organizations with their owners and members."""
-    problems: list[Problem] = []
-    return Listing(_rows(tx, problems), problems)
+    return Listing(partial(_rows, tx))
 
 
-def _rows(tx: MetaTx, problems: list[Problem]) -> Iterator[OrganizationRow]:
+def _rows(tx: MetaTx, problems: list[RecordProblem]) -> Iterator[OrganizationRow]:
     users = {one.id: one.name for one in tx.users.walk([])}
     roles: dict[tuple[str, str], list[Member]] = {}
     for mapping in tx.mappings.walk(problems):

@@ -6,12 +6,14 @@ Source: spec influxdb-metadata sections 4.2 to 4.4.
 """
 
 from collections.abc import Iterator
+from functools import partial
 
 import msgspec
 
+from recovery.metastore.table import RecordProblem
 from recovery.metastore.transaction import MetaTx
 from recovery.model.mapping import INSTANCE, ORGS, OWNER
-from recovery.services.listing import Listing, Problem
+from recovery.services.listing import Listing
 
 
 class Membership(msgspec.Struct, frozen=True, kw_only=True):
@@ -48,11 +50,10 @@ class UserRow(msgspec.Struct, frozen=True, kw_only=True):
 
 def list_users(tx: MetaTx) -> Listing[UserRow]:
     """List all users with their organizations."""
-    problems: list[Problem] = []
-    return Listing(_rows(tx, problems), problems)
+    return Listing(partial(_rows, tx))
 
 
-def _rows(tx: MetaTx, problems: list[Problem]) -> Iterator[UserRow]:
+def _rows(tx: MetaTx, problems: list[RecordProblem]) -> Iterator[UserRow]:
     organizations = {one.id: one.name for one in tx.organizations.walk([])}
     memberships: dict[str, list[Membership]] = {}
     instance_owners = set()

@@ -15,7 +15,7 @@ from recovery.services.authorizations.listing import (
     OperatorState,
     list_authorizations,
 )
-from recovery.services.listing import Listing, Problem, Row
+from recovery.services.listing import Listing, Row
 from recovery.services.tenancy.organization_listing import (
     Member,
     OrganizationRow,
@@ -291,7 +291,7 @@ def test_undecodable_users_organizations_and_mappings_are_named(made: MadeStore)
 
 
 def problems(listing: Listing[Row]) -> set[tuple[str, str | None]]:
-    found: list[Problem] = listing.problems
+    found = listing.problems
     return {(one.bucket, one.id) for one in found}
 
 

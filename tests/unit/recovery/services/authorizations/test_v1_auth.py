@@ -8,6 +8,7 @@ import pytest
 
 from recovery.errors import NotFoundError, PasswordError, RecordError, RefusedError
 from recovery.metastore.store import MetaStore
+from recovery.metastore.table import RecordProblem
 from recovery.metastore.transaction import MetaTx
 from recovery.secret import Secret
 from recovery.services.authorizations.v1_auth import (
@@ -17,7 +18,6 @@ from recovery.services.authorizations.v1_auth import (
     SetLegacyStatus,
     legacy_rows,
 )
-from recovery.services.listing import Problem
 from tests.support.invariants import assert_invariants
 from tests.support.oracle import Oracle
 from tests.support.ports import FixedClock
@@ -49,8 +49,8 @@ def is_password(password: str, stored: bytes) -> bool:
     return subprocess.run(command, input=text, check=False).returncode == 0
 
 
-def rows_of(path: Path) -> tuple[list[LegacyRow], list[Problem]]:
-    problems: list[Problem] = []
+def rows_of(path: Path) -> tuple[list[LegacyRow], list[RecordProblem]]:
+    problems: list[RecordProblem] = []
     with MetaStore.open(path, write=False) as opened, opened.view() as tx:
         return list(legacy_rows(tx, problems)), problems
 
