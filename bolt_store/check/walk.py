@@ -34,7 +34,7 @@ from bolt_store.codec.leaf import (
     decode_leaf_keys,
     leaf_element_count,
     leaf_room_bytes,
-    sole_place,
+    lone_places,
 )
 from bolt_store.errors import FormatError, PageError
 from bolt_store.file.pager import Pager, Snapshot
@@ -356,32 +356,41 @@ class Check:
         tree, depth = visit.tree, visit.depth + 1
         keys: list[bytes | None] = [*branch.keys] if are_sound else [None] * len(branch.children)
         ends = [*keys[1:], visit.end_key]
-        block, first, size = b"", 0, self._snapshot.page_size_bytes
-        are_lone = True
-        for index, (child, key, end_key) in enumerate(
-            zip(branch.children, keys, ends, strict=False)
-        ):
+        index, are_lone = 0, True
+        while index < len(keys):
+            child, key, end_key = branch.children[index], keys[index], ends[index]
             if depth == tree.leaf_depth and not tree.is_root_bucket and key is not None:
-                if are_lone:
-                    start = (child - first) * size
-                    if not 0 <= start < len(block):
-                        first, start, block = child, 0, self._snapshot.block(branch.children, index)
-                    place = sole_place(block, start, size, pgid=child)
-                    if (
-                        place is not None
-                        and block[place[0] : place[1]] == key
-                        and (end_key is None or key < end_key)
-                        and not self.pages[child]
-                    ):
-                        self.pages[child] = REACHABLE
-                        continue
-                    are_lone = False
-                if self._is_plain_leaf(child, key, end_key):
+                count = self._mark_lone_leaves(visit, branch, index) if are_lone else 0
+                are_lone = count > 0
+                if count or self._is_plain_leaf(child, key, end_key):
+                    index += count or 1
                     continue
             yield _Visit(tree, child, depth, key, end_key, way)
+            index += 1
         self._visited_count += len(keys)
         if self._progress is not None and self._visited_count % PROGRESS_PAGES < len(keys):
             self._progress(self._visited_count, self._page_count)
+
+    def _mark_lone_leaves(self, visit: _Visit, branch: Branch[int], index: int) -> int:
+        """Mark the leaves of the next block that have one record each and nothing to be said of.
+
+        Returns:
+            How many there are; 0 where there is something to be said of any.
+        """
+        first = branch.children[index]
+        block = self._snapshot.block(branch.children, index)
+        places = lone_places(block, self._snapshot.page_size_bytes, pgid=first)
+        keys = [block[key:value] for key, value, _ in places]
+        end = index + len(keys)
+        is_below = end < len(branch.keys) or visit.end_key is None or keys[-1:] < [visit.end_key]
+        if (
+            keys != branch.keys[index:end]
+            or not is_below
+            or any(self.pages[first : first + len(keys)])
+        ):
+            return 0
+        self.pages[first : first + len(keys)] = bytes((REACHABLE,)) * len(keys)
+        return len(keys)
 
     def _is_plain_leaf(self, pgid: int, first_key: bytes, end_key: bytes | None) -> bool:
         """Tell whether a page is a leaf with nothing to be said of it; if so, mark its run."""

@@ -12,7 +12,7 @@ Source: bbolt v1.3.6 page.go (leafPageElement), node.go (write).
 
 from collections.abc import Sized
 from functools import lru_cache
-from struct import Struct
+from struct import Struct, iter_unpack
 from typing import Final, Generic, NamedTuple, TypeVar
 
 from bolt_store.codec.keys import ascend
@@ -165,37 +165,38 @@ def _ends_of_sole(page: bytes, pgid: int | None) -> tuple[int, int] | None:
     return end - value_size, end
 
 
-def sole_place(
-    block: bytes, start: int, page_size_bytes: int, *, pgid: int
-) -> tuple[int, int, int] | None:
-    """Find a sound, plain and packed element that is alone on one page of a block.
+def lone_places(block: bytes, page_size_bytes: int, *, pgid: int) -> list[tuple[int, int, int]]:
+    """Find the sound, plain and packed elements that are each alone on one page of a block.
 
     Args:
         block: Pages as they lie in the file.
-        start: Where the page starts in it; the block may end there.
+        pgid: The first of them.
 
     Returns:
-        Where its key starts in the block, and where key and value end; None on another page, be it
-        sound or not, and where the run has more than one.
+        Where the key starts in the block, and where key and value end, for each page up to the
+        first that is another one, be it sound or not, or that goes on in the next.
     """
-    if len(block) < start + page_size_bytes:
-        return None
-    found, flags, count, overflow, flag, pos, key_size, value_size = HEADER_AND_ELEMENT.unpack_from(
-        block, start
-    )
-    if (
-        count != 1
-        or flag
-        or overflow
-        or pos != ELEMENT_SIZE_BYTES
-        or not key_size
-        or _SOLE_KEY + key_size + value_size > page_size_bytes
-        or flags != LEAF_FLAG
-        or found != pgid
-    ):
-        return None
-    key = start + _SOLE_KEY
-    return key, key + key_size, key + key_size + value_size
+    places: list[tuple[int, int, int]] = []
+    start, room = _SOLE_KEY, page_size_bytes - _SOLE_KEY
+    whole = block[: len(block) // page_size_bytes * page_size_bytes]
+    form = f"{HEADER_AND_ELEMENT.format}{room}x"
+    for found, flags, count, overflow, flag, pos, key_size, value_size in iter_unpack(form, whole):
+        if (
+            count != 1
+            or flag
+            or overflow
+            or pos != ELEMENT_SIZE_BYTES
+            or not key_size
+            or key_size + value_size > room
+            or flags != LEAF_FLAG
+            or found != pgid
+        ):
+            break
+        middle = start + key_size
+        places.append((start, middle, middle + value_size))
+        start += page_size_bytes
+        pgid += 1
+    return places
 
 
 class _Alike(NamedTuple):

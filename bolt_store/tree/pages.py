@@ -12,8 +12,9 @@ from collections.abc import Iterator, Sequence
 from typing import Final, TypeVar
 
 from bolt_store.codec.branch import Branch, decode_branch
+from bolt_store.codec.keys import ascend
 from bolt_store.codec.layout import BRANCH_FLAG
-from bolt_store.codec.leaf import Leaf, decode_leaf, sole_place
+from bolt_store.codec.leaf import Leaf, decode_leaf, lone_places
 from bolt_store.file.pager import Snapshot
 
 ChildT = TypeVar("ChildT")
@@ -90,26 +91,29 @@ class Pages:
     def ahead(self, children: Sequence[ChildT]) -> Iterator[ChildT | Leaf]:
         """Give the children of a branch for a walk, decoded where that is quickly done.
 
-        Of large records each has a leaf for itself, and these are read in blocks, up to the first
-        child that is another one. Whoever walks no further than one leaf reads no more than that.
+        Of large records each has a leaf for itself, and these are read in blocks and given as one
+        leaf each, up to the first child that is another one. Whoever walks no further than one leaf
+        reads no more than that.
 
         Raises:
             OSError: A page cannot be read.
         """
-        block, first, size = b"", 0, self.page_size_bytes
-        are_lone = True
-        for index, child in enumerate(children):
-            if are_lone and index and isinstance(child, int):
-                start = (child - first) * size
-                if not 0 <= start < len(block):
-                    first, start, block = child, 0, self.snapshot.block(children, index)
-                place = sole_place(block, start, size, pgid=child)
-                if place is not None:
-                    key, value, end = place
-                    yield Leaf([0], [block[key:value]], [block[value:end]])
-                    continue
-                are_lone = False
-            yield child
+        yield from children[:1]
+        size, done = self.page_size_bytes, 1
+        while done < len(children):
+            first = children[done]
+            if not isinstance(first, int):
+                break
+            block = self.snapshot.block(children, done)
+            places = lone_places(block, size, pgid=first)
+            keys = [block[key:value] for key, value, _ in places]
+            if not (keys and ascend(keys)):
+                break
+            yield Leaf([0] * len(keys), keys, [block[value:end] for _, value, end in places])
+            done += len(keys)
+            if len(keys) * size < len(block):
+                break
+        yield from children[done:]
 
     def run_length(self, pgid: int) -> int:
         """Return the number of pages of the run that starts at `pgid`."""

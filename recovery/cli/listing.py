@@ -18,7 +18,7 @@ from recovery.cli.table import Column
 from recovery.cli.usage import UsageError
 from recovery.errors import ExitCode
 from recovery.metastore.table import RecordProblem
-from recovery.model.display import displayed, plural
+from recovery.model.display import plural
 from recovery.remedy import Run
 from recovery.services.listing import Listing as Rows
 from recovery.services.row_filter import FilteredRows, RowFilter
@@ -153,6 +153,5 @@ def report_problems(problems: Sequence[RecordProblem], context: Context) -> Exit
 
 
 def created(text: str) -> str:
-    """Show the day on which a record was made; "" where the record does not say."""
-    day = text[: len("2020-01-31")]
-    return day if day.replace("-", "").isdecimal() else displayed(text)
+    """Show the day of a time as stored, which is one; "" where the record does not say."""
+    return text[: len("2020-01-31")]

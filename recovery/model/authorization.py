@@ -65,14 +65,12 @@ _ID: Final = "(?!0{16})[0-9a-f]{16}"
 _HEAD: Final = re.compile(
     rf'{{"id":"({_ID})",(?:"token":"({_PLAIN})",)?(?:"hashedToken":"({_PLAIN})",)?'
     rf'"status":"({_PLAIN})","description":"({_PLAIN})","orgID":"({_ID})","userID":"({_ID})",'
-    rf'"permissions":'.encode()
+    rf'"permissions":'
 )
 """What is in front of the permissions, with texts that have no escapes."""
-_TAIL_BEGIN: Final = b',"createdAt":"'
-_TAIL: Final = re.compile(
-    rf',"createdAt":"({MOST_TIMES})","updatedAt":"({MOST_TIMES})"}}\Z'.encode()
-)
-"""What is behind them."""
+_TAIL_BEGIN: Final = ',"createdAt":"'
+_TAIL: Final = re.compile(rf',"createdAt":"({MOST_TIMES})","updatedAt":"(\1|{MOST_TIMES})"}}\Z')
+"""What is behind them; most are as they were made, with the same time twice."""
 
 
 class Authorization(msgspec.Struct, frozen=True, eq=False):
@@ -131,19 +129,23 @@ class Authorization(msgspec.Struct, frozen=True, eq=False):
         if around is None:
             return decode_authorization(self.rewritten({"status": status, "updatedAt": now}))
         head, tail = around
-        before, between = self.document[: head.start(4)], self.document[head.end(4) : tail.start(2)]
-        document = b'%b%b%b%b"}' % (before, status.encode(), between, now.encode())
-        return replace(self, status=status, updated_at=now, document=document)
+        text = head.string
+        document = f'{text[: head.start(4)]}{status}{text[head.end(4) : tail.start(2)]}{now}"}}'
+        return replace(self, status=status, updated_at=now, document=document.encode())
 
-    def _around_list(self) -> tuple[re.Match[bytes], re.Match[bytes]] | None:
+    def _around_list(self) -> tuple[re.Match[str], re.Match[str]] | None:
         """Match what is around the permissions as servers write it; None where it lies otherwise.
 
         In such a record a field is changed at its place. To take it apart takes ten times as long.
         """
-        head = _HEAD.match(self.document)
-        if head is None or not self.document.startswith(self.permissions_json, head.end()):
+        try:
+            text, permissions = self.document.decode(), self.permissions_json.decode()
+        except UnicodeDecodeError:
             return None
-        tail = _TAIL.match(self.document, head.end() + len(self.permissions_json))
+        head = _HEAD.match(text)
+        if head is None or not text.startswith(permissions, head.end()):
+            return None
+        tail = _TAIL.match(text, head.end() + len(permissions))
         return None if tail is None else (head, tail)
 
     def with_token(
@@ -177,7 +179,7 @@ class Authorization(msgspec.Struct, frozen=True, eq=False):
         for name, secret in ((b"token", token), (b"hashedToken", hashed)):
             if secret is not None:
                 parts.append(b'"%b":%b,' % (name, encode_text(secret.reveal())))
-        parts.append(self.document[head.start(4) - len('"status":"') : tail.start()])
+        parts.append(head.string[head.start(4) - len('"status":"') : tail.start()].encode())
         parts.append(f',"createdAt":"{created_at}","updatedAt":"{updated_at}"}}'.encode())
         return replace(
             self,
@@ -249,49 +251,50 @@ class AuthorizationDecoder:
     def __init__(self) -> None:
         """Know no list yet."""
         self.was_known = False
-        self._lists: dict[int, bytes] = {}
+        self._lists: dict[int, tuple[str, bytes]] = {}
 
     def decode(self, document: bytes) -> Authorization:
         """Decode one. Takes, returns and raises as `decode_authorization`."""
         self.was_known = False
-        head = _HEAD.match(document)
+        try:
+            text = document.decode()
+        except UnicodeDecodeError:
+            text = ""
+        head = _HEAD.match(text)
         # A list is a value of its own wherever it stands, so what follows it is outside of it.
-        tail = None if head is None else _TAIL.match(document, document.rfind(_TAIL_BEGIN))
+        tail = None if head is None else _TAIL.match(text, text.rfind(_TAIL_BEGIN))
         if head is None or tail is None:
             return decode_authorization(document)
-        begin, end = head.end(), tail.start()
-        known = self._lists.get(end - begin)
-        if known is None or not document.startswith(known, begin):
+        begin = head.end()
+        known, permissions = self._lists.get(tail.start() - begin, ("", b""))
+        if not known or not text.startswith(known, begin):
             return self._learned(document)
-        token, hashed = head[2], head[3]
-        created_at, updated_at = tail.groups()
-        try:
-            authorization = Authorization(
-                Id(head[1].decode()),
-                Secret(token.decode()) if token else None,
-                Secret(hashed.decode()) if hashed else None,
-                head[4].decode(),
-                head[5].decode(),
-                Id(head[6].decode()),
-                Id(head[7].decode()),
-                known,
-                created_at.decode(),
-                updated_at.decode(),
-                document,
-            )
-        except UnicodeDecodeError:
-            return decode_authorization(document)
         self.was_known = True
-        return authorization
+        found_id, token, hashed, status, description, org_id, user_id = head.groups()
+        created_at, updated_at = tail.groups()
+        return Authorization(
+            Id(found_id),
+            Secret(token) if token else None,
+            Secret(hashed) if hashed else None,
+            status,
+            description,
+            Id(org_id),
+            Id(user_id),
+            permissions,
+            created_at,
+            updated_at,
+            document,
+        )
 
     def _learned(self, document: bytes) -> Authorization:
         """Decode a record with another list than the last one of that length, and remember it."""
         authorization = decode_authorization(document)
         found = authorization.permissions_json
-        if len(found) <= _KNOWN_LIST_SIZE_BYTES_MAX and _is_utf8(found):
+        if len(found) <= _KNOWN_LIST_SIZE_BYTES_MAX:
             if len(self._lists) >= _KNOWN_LISTS_MAX:
                 self._lists.clear()
-            self._lists[len(found)] = found
+            text = found.decode()
+            self._lists[len(text)] = text, found
         return authorization
 
 

@@ -40,7 +40,13 @@ def displayed(text: str) -> str:
     Returns:
         Printable text; `text` itself when nothing in it needs escaping.
     """
-    if text.isascii() and text.isprintable() and "\\" not in text and not _has_odd_blanks(text):
+    if (
+        text.isascii()
+        and text.isprintable()
+        and "\\" not in text
+        and "  " not in text
+        and text.strip(" ") == text
+    ):
         return text
     last = len(text) - 1
     return "".join(
@@ -55,10 +61,6 @@ def displayed(text: str) -> str:
 def is_typeable(text: str) -> bool:
     """Tell whether a person who sees a text can type it: nothing in it is hidden."""
     return displayed(text) == text.replace("\\", "\\\\")
-
-
-def _has_odd_blanks(text: str) -> bool:
-    return text[:1] == " " or text[-1:] == " " or "  " in text
 
 
 def _is_hidden(character: str) -> bool:

@@ -32,8 +32,8 @@ VARIANTS: Final = (SHA256, SHA512)
 
 _ALGORITHMS: Final = {SHA256: "sha256", SHA512: "sha512"}
 _HASH: Final = re.compile(
-    r"\$(?:(?P<sha256>influxdb2-sha256)\$[A-Za-z0-9_-]{42}[AEIMQUYcgkosw048]="
-    r"|(?P<sha512>influxdb2-sha512)\$[A-Za-z0-9_-]{85}[AQgw]==)\Z"
+    rf"\$(?:{SHA256}\$[A-Za-z0-9_-]{{42}}[AEIMQUYcgkosw048]="
+    rf"|{SHA512}\$[A-Za-z0-9_-]{{85}}[AQgw]==)\Z"
 )
 """A stored hash. The last digit before the padding has bits that no digest fills: they are 0."""
 
@@ -77,8 +77,9 @@ def hash_token(token: Secret, variant: str = SHA256) -> Secret:
 
 def hash_variant(hashed: str) -> str | None:
     """Tell by which hash a stored text was made; None when no server could match it."""
-    found = _HASH.match(hashed)
-    return None if found is None else found["sha256"] or found["sha512"]
+    if _HASH.match(hashed) is None:
+        return None
+    return SHA256 if hashed.startswith(SHA256, len("$")) else SHA512
 
 
 def token_form(token: Secret | None, hashed: Secret | None) -> TokenForm:

@@ -15,7 +15,7 @@ from bolt_store.codec.leaf import (
     find_in_leaf,
     leaf_element_count,
     leaf_size_bytes,
-    sole_place,
+    lone_places,
 )
 from bolt_store.errors import InvariantError, PageError
 
@@ -263,18 +263,24 @@ def test_one_changed_byte_among_elements_of_one_size_is_read_as_it_stands(count:
 
 
 def test_a_lone_element_is_found_only_where_all_of_its_page_is_sound() -> None:
-    page = encode_leaf(Leaf([0], [b"key"], [b"value"]), pgid=6, page_size_bytes=512)
-    assert sole_place(page * 2, 512, 512, pgid=6) == (544, 547, 552)
-    assert sole_place(page * 2, 513, 512, pgid=6) is None
+    sole = Leaf([0], [b"key"], [b"value"])
+    before, page = (encode_leaf(sole, pgid=pgid, page_size_bytes=512) for pgid in (5, 6))
+    first, second = (32, 35, 40), (544, 547, 552)
+    assert lone_places(before + page + page, 512, pgid=5) == [first, second]
+    assert lone_places(before + page[:511], 512, pgid=5) == [first]
+    assert lone_places(page + before, 512, pgid=5) == []
     for bit in range(8 * 40):
         changed = bytearray(page)
         changed[bit // 8] ^= 1 << bit % 8
-        block = b"." + bytes(changed)
-        found, place = attempt(decode_leaf, block[1:]), sole_place(block, 1, 512, pgid=6)
+        wrong = bytes(changed)
+        block = before + wrong
+        found, places = attempt(decode_leaf, wrong), lone_places(block, 512, pgid=5)
+        assert places[:1] == [first]
         if isinstance(found, str) or found.flags != [0] or changed[12:16] != bytes(4):
-            assert place is None, bit
-        elif place is None:
-            assert not decode_leaf_keys(block[1:], pgid=6)[2], bit
+            assert not places[1:], bit
+        elif not places[1:]:
+            assert not decode_leaf_keys(wrong, pgid=6)[2], bit
         else:
-            assert [block[place[0] : place[1]]] == found.keys
-            assert [block[place[1] : place[2]]] == found.values
+            (key, value, end) = places[1]
+            assert [block[key:value]] == found.keys
+            assert [block[value:end]] == found.values

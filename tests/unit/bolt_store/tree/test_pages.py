@@ -121,16 +121,20 @@ def test_the_number_of_branches_kept_is_bounded(monkeypatch: pytest.MonkeyPatch)
 def test_leaves_of_one_record_are_decoded_ahead_and_all_else_is_given_as_it_is() -> None:
     patient = sample()
     root, high = patient.bucket_root(b"tree"), patient.meta(patient.newest, "high")
-    lone, damaged, size = high, high + 1, patient.page_size_bytes
-    for pgid in (lone, damaged):
-        page = encode_leaf(Leaf([0], [b"key"], [b"value"]), pgid=pgid, page_size_bytes=size)
+    lone, damaged, size = high, high + 2, patient.page_size_bytes
+    for pgid, key in ((lone, b"a"), (lone + 1, b"b"), (damaged, b"c"), (damaged + 1, b"a")):
+        page = encode_leaf(Leaf([0], [key], [b"value"]), pgid=pgid, page_size_bytes=size)
         patient.content[pgid * size : (pgid + 1) * size] = page
     patient.set_element(damaged, 0, flags=2)
-    patient.set_meta(patient.newest, high=high + 2)
+    patient.set_meta(patient.newest, high=high + 4)
     pages, node = pages_of(patient), LeafNode([], [], [])
     assert list(pages.ahead([lone, node])) == [lone, node]
-    for other in (damaged, root, a_leaf(patient), high + 2):
-        first, ahead, *rest = pages.ahead([lone, lone, other, lone])
+    for other in (damaged, root, a_leaf(patient), high + 4):
+        first, ahead, *rest = pages.ahead([lone, lone, lone + 1, other, lone])
         assert [first, *rest] == [lone, other, lone]
         assert isinstance(ahead, Leaf)
-        assert (ahead.flags, ahead.keys, ahead.values) == ([0], [b"key"], [b"value"])
+        assert (ahead.flags, ahead.keys) == ([0, 0], [b"a", b"b"])
+        assert ahead.values == [b"value", b"value"]
+    patient.set_element(damaged, 0, flags=0)
+    unordered = [lone, lone + 1, damaged, damaged + 1]
+    assert list(pages_of(patient).ahead(unordered)) == unordered
