@@ -8,7 +8,8 @@ run() { # a command; leaves its answer in $answer
     local status=0
     answer=$(influx "$@" 2>&1) || status=$?
     echo "influx $* -> $status"
-    sed --regexp-extended 's/\b[0-9a-f]{16}\b/ID/g' <<<"$answer" | sort # rows come in their order
+    sed --regexp-extended 's/\b[0-9a-f]{16}\b/ID/g; s/[A-Za-z0-9_-]{86}==/TOKEN/g' <<<"$answer" |
+        sort # rows come in the order of what stood there
 }
 made() { # NAME, and a command that makes something: leaves the ID in the variable NAME
     local name=$1
