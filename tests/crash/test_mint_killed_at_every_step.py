@@ -101,7 +101,7 @@ class Left:
 def left_by(scene: Scene) -> list[Left]:
     """Kill the mint at each step, mint once more, and return what was seen each time."""
     seen = list[Left]()
-    for kill in killed_at_each_step(scene.prepare, scene.mint):
+    for kill in killed_at_each_step(scene.prepare, scene.mint, scene.path.parent):
         backup = scene.path.with_name(BACKUP_NAME)
         kept = backup.read_bytes() if backup.exists() else None
         content, dump = scene.path.read_bytes(), Dump.of_sound_file(scene.path)
@@ -203,7 +203,7 @@ def test_with_output_the_store_is_untouched_and_the_copy_is_complete_or_absent(
     after = Dump.of_sound_file(scene.output_path)
     copies = list[bool]()
 
-    for kill in killed_at_each_step(scene.prepare, scene.mint):
+    for kill in killed_at_each_step(scene.prepare, scene.mint, scene.path.parent):
         assert path.read_bytes() == original.read_bytes(), kill
         copies.append(scene.output_path.exists())
         if scene.output_path.exists():

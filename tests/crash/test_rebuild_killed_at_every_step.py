@@ -27,7 +27,7 @@ def test_the_new_store_is_complete_or_absent(tmp_path: Path) -> None:
     after = Dump.of_sound_file(target)
     kills: list[Kill] = []
     found: set[bool] = set()
-    for kill in killed_at_each_step(prepare, run):
+    for kill in killed_at_each_step(prepare, run, folder):
         kills.append(kill)
         found.add(target.exists())
         if target.exists():

@@ -51,7 +51,7 @@ def test_the_store_is_as_before_or_as_after(tmp_path: Path, broken: Path) -> Non
     after = Dump.of_sound_file(path)
     assert examined(path).verdict.outlook is Outlook.STARTS
     seen: dict[str, set[bool]] = {}
-    for kill in killed_at_each_step(prepare, mend):
+    for kill in killed_at_each_step(prepare, mend, path.parent):
         found = Dump.of_sound_file(path)
         assert found in (before, after)
         seen.setdefault(kill.call, set()).add(found == after)

@@ -87,7 +87,7 @@ def test_a_killed_undeletion_is_ended_by_the_next(made: MadeStore, noun: str) ->
         change(made.path, planner)
 
     ends = []
-    for kill in killed_at_each_step(prepare, run):
+    for kill in killed_at_each_step(prepare, run, made.path.parent):
         found = _sound_dump(made.path)
         assert found in (without, whole), kill
         ends.append(found == whole)
@@ -171,7 +171,7 @@ def test_a_killed_copy_of_a_backup_is_whole_or_not_there(tmp_path: Path) -> None
     backup.run()
     whole = backup.content()
     ends = []
-    for kill in killed_at_each_step(backup.prepare, backup.run):
+    for kill in killed_at_each_step(backup.prepare, backup.run, backup.target.parent):
         ends.append(backup.target.exists())
         if not backup.target.exists():
             backup.run()

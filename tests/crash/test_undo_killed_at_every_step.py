@@ -69,7 +69,7 @@ def test_a_killed_undo_is_ended_by_the_next(stores_dir: Path, tmp_path: Path) ->
     assert scene.path.read_bytes() == original
     assert before != after
     calls = []
-    for kill in killed_at_each_step(scene.prepare, scene.undo):
+    for kill in killed_at_each_step(scene.prepare, scene.undo, scene.folder):
         calls.append(kill.call)
         assert scene.content() in (before, after), kill
         with suppress(RefusedError):  # it had ended, and there is nothing left to take back

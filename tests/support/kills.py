@@ -1,17 +1,21 @@
-"""Killing a process at each step that it takes towards the disk.
+"""What a process leaves that is killed at any step that it takes towards the disk.
 
-Lives here: `killed_at_each_step`. The steps are the calls of the operating system that change files
-or wait for them; they are counted in a child, which then ends itself with SIGKILL at one of them:
-before it, in the middle of a write, or after it. So the kill is exact, and no timing is involved.
+Lives here: `killed_at_each_step`, and `run_killed` for one step. The steps are the calls of the
+operating system that change files or wait for them: before one, in the middle of a write, after it.
+So a kill is exact, and no timing is involved. A process that waits leaves what a killed one leaves,
+so one run shows all steps; `run_killed` ends a child with SIGKILL indeed.
 """
 
 import gc
 import os
+import shutil
 import signal
+import subprocess
+import threading
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from itertools import count
-from typing import Final
+from pathlib import Path
+from typing import Final, NoReturn
 
 WRITES: Final = ("pwrite", "copy_file_range")
 OTHERS: Final = (
@@ -87,29 +91,84 @@ def _half(name: str, arguments: tuple[object, ...]) -> tuple[object, ...]:
     return (source, target, count // 2, *rest)
 
 
-def killed_at_each_step(prepare: Callable[[], None], run: Callable[[], None]) -> Iterator[Kill]:
-    """Run something again and again in a child, killed one step later each time.
+def killed_at_each_step(
+    prepare: Callable[[], None], run: Callable[[], None], folder: Path
+) -> Iterator[Kill]:
+    """Run something in a child, and see at each step what a kill would leave there.
+
+    The child waits meanwhile. What it has made is moved aside for as long and a copy is in its
+    place: of other files, which it holds no lock of, so that all is as if it had ended.
 
     Args:
-        prepare: Called in this process in front of each run.
-        run: Called in the child.
+        prepare: Called in this process in front of the run.
+        run: Called in the child, where it makes files in one folder only.
 
     Yields:
-        How the run ended, while its files are as it left them. The last one was not killed.
+        How the run would have ended, while its files are as they are then. The last one has ended.
     """
-    calls = list[str]()
-    for moment in ("before", "within", "after"):
-        for step in count():
-            if moment == "within" and calls[step:] and calls[step] not in WRITES:
-                continue  # these have no middle
-            prepare()
-            kill = run_killed(run, step, moment)
-            if kill is None:
-                break
-            if moment == "before":
-                calls.append(kill.call)
-            yield kill
-    yield Kill(len(calls), "after", "")
+    aside = folder.with_name(f"{folder.name}.aside")
+    prepare()
+    reports, report = os.pipe()
+    go_on, goes_on = os.pipe()
+    child = os.fork()
+    if not child:
+        _run_and_exit(run, _Stops(report, go_on))
+    os.close(report)
+    os.close(go_on)
+    step = 0
+    with os.fdopen(reports) as lines, os.fdopen(goes_on, "w") as answers:
+        for step, line in enumerate(lines, start=1):
+            moment, call = line.split()
+            folder.rename(aside)
+            subprocess.run(["cp", "-a", aside, folder], check=True)
+            yield Kill(step=step, moment=moment, call=call)
+            shutil.rmtree(folder)
+            aside.rename(folder)
+            print(file=answers, flush=True)
+    _, status = os.waitpid(child, 0)
+    assert os.waitstatus_to_exitcode(status) == 0, "the run failed by itself"
+    yield Kill(step=step + 1, moment="after", call="")
+
+
+class _Stops:
+    """Says so in front of each call, in the middle of a write and after it, and waits."""
+
+    def __init__(self, report: int, go_on: int) -> None:
+        self._report = report
+        self._go_on = go_on
+        self._lock = threading.Lock()  # one thread after the other: it is as fine a kill as any
+
+    def install(self) -> None:
+        for name in (*WRITES, *OTHERS):
+            setattr(os, name, self._guarded(name, getattr(os, name)))
+
+    def _guarded(self, name: str, call: Callable[..., object]) -> Callable[..., object]:
+        def guarded(*arguments: object, **options: object) -> object:
+            with self._lock:
+                self._stop("before", name)
+                if name in WRITES:
+                    call(*_half(name, arguments), **options)
+                    self._stop("within", name)
+                result = call(*arguments, **options)
+                self._stop("after", name)
+                return result
+
+        return guarded
+
+    def _stop(self, moment: str, name: str) -> None:
+        os.write(self._report, f"{moment} {name}\n".encode())
+        os.read(self._go_on, 1)
+
+
+def _run_and_exit(run: Callable[[], None], hook: "_Stops | _Deadline") -> NoReturn:
+    code = 1
+    try:
+        gc.disable()  # a collection would copy all that the parent has
+        hook.install()
+        run()
+        code = 0
+    finally:
+        os._exit(code)
 
 
 def run_killed(run: Callable[[], None], step: int, moment: str) -> Kill | None:
@@ -117,15 +176,8 @@ def run_killed(run: Callable[[], None], step: int, moment: str) -> Kill | None:
     ours, theirs = os.pipe()
     child = os.fork()
     if not child:
-        code = 1
-        try:
-            gc.disable()  # a collection would copy all that the parent has
-            os.close(ours)
-            _Deadline(step, moment, theirs).install()
-            run()
-            code = 0
-        finally:
-            os._exit(code)
+        os.close(ours)
+        _run_and_exit(run, _Deadline(step, moment, theirs))
     os.close(theirs)
     with os.fdopen(ours, "rb") as report:
         call = report.read().decode()
