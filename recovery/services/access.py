@@ -32,8 +32,8 @@ if TYPE_CHECKING:
     from recovery.metastore.table import RecordProblem
 
 ONLY_OPERATOR: Final = (
-    "this is the only full operator token that a server would accept; afterwards only this tool "
-    "makes another"
+    "afterwards no full operator token is left that a server would accept; only this tool makes "
+    "another then"
 )
 NOBODY: Final = (
     "afterwards nobody can get in: no operator token is left that a server would accept, and no "

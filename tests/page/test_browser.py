@@ -19,7 +19,7 @@ SCREENS: Final = (
     "/tokens/new/custom", "/tokens/new/operator", "/tokens/verify", "/tokens/{operator}/delete",
     "/users", "/users/new", "/users/{alice}", "/users/{alice}/password", "/organizations",
     "/organizations/new", "/organizations/{org}", "/buckets/{bucket}", "/map", "/map/file",
-    "/doctor", "/backups", "/ledger", "/keys", "/stop",
+    "/doctor", "/backups", "/backups/deleted", "/ledger", "/keys", "/stop",
 )  # fmt: skip
 MAIN_SCREENS: Final = ("/", "/tokens", "/tokens/new/read-write", "/map")
 
@@ -364,3 +364,33 @@ def test_no_screen_has_a_barrier_that_axe_knows(
             found[path] = bad
     context.close()
     assert found == {}
+
+
+def test_what_is_typed_into_a_secret_field_is_nowhere_afterwards(
+    tab: Tab, served: Served, made: MadeStore
+) -> None:
+    here = tab()
+    here.enter(served.key)
+    typed = {
+        "/console": (("#key", served.key),),
+        "/tokens/verify": (("#secret", "canary-reader-token-0123456789"),),
+        f"/users/{made.bob}/password": (("#password", "canary-1234"), ("#again", "canary-1234")),
+    }
+    for path, fields in typed.items():
+        here.go(path)
+        for field, text in fields:
+            here.page.fill(field, text)
+        with here.page.expect_navigation():
+            here.page.press(fields[-1][0], "Enter")
+        places = """[location.href, document.title, document.referrer, document.cookie,
+            JSON.stringify([history.state, {...localStorage}, {...sessionStorage}]),
+            document.documentElement.outerHTML].join()"""
+        seen = here.page.evaluate(places)
+        if path != "/tokens/verify":  # there the answer to the form is the page
+            here.page.go_back()
+        else:
+            here.go(path)
+        seen += here.page.evaluate(places)
+        for field, text in fields:
+            assert text not in seen, path
+            assert here.page.input_value(field) == "", path

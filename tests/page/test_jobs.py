@@ -14,7 +14,7 @@ import pytest
 
 from tests.page.test_browser import Watched
 from tests.support.served import Served, serving
-from tests.support.stores import OPERATOR_TOKEN, make_store
+from tests.support.stores import OPERATOR_TOKEN, edit, make_store
 from tests.support.visitor import Visitor
 
 if TYPE_CHECKING:
@@ -38,13 +38,6 @@ JOBS: Final[dict[str, tuple[str, tuple[Step, ...]]]] = {
         (
             "API Tokens", "Generate API Token", "Read/Write API Token", ("Description", "device"),
             ("Search buckets", "sens"), "sensors*", "Save",
-        ),
-    ),
-    "all access, and delete it": (
-        "Done.",
-        (
-            "API Tokens", "Generate API Token", "All Access API Token", ("Description", "gone"),
-            "Save", "The token", "Delete…", "Delete",
         ),
     ),
     "custom": (
@@ -89,7 +82,15 @@ JOBS: Final[dict[str, tuple[str, tuple[Step, ...]]]] = {
         "alice can reach everything",
         ("Map", ("User", "alice"), "Show", "The pages of the file", "Map"),
     ),
-    "doctor": ("InfluxDB will start", ("Doctor",)),
+    "doctor, and repair": ("The store is repaired.", ("Doctor", "Repair…", "Repair")),
+    "all access, delete it, and bring it back": (
+        "The token is back",
+        (
+            "API Tokens", "Generate API Token", "All Access API Token", ("Description", "lost"),
+            "Save", "The token", "Delete…", "Delete", "Deleted by mistake?", "Bring back…",
+            "Bring it back",
+        ),
+    ),
 }  # fmt: skip
 
 
@@ -169,6 +170,7 @@ def served(
     tmp_path_factory: pytest.TempPathFactory, hand: type[Keyboard | Mouse]
 ) -> Iterator[Served]:
     made = make_store(tmp_path_factory.mktemp(hand.__name__) / "influxd.bolt", level=21)
+    edit(made.path, lambda tx: tx.table("userindexv1").delete(b"bob"))
     with serving(made.path) as running:
         yield running
 

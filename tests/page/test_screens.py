@@ -51,7 +51,7 @@ SCREENS: Final = {
     "/tokens/new/custom": "notificationEndpoints",
     "/tokens/new/operator": "44 permissions",
     "/tokens/verify": "It is compared and forgotten",
-    "/tokens/{operator}/delete": "this is the only full operator token".capitalize(),
+    "/tokens/{operator}/delete": "Afterwards no full operator token is left",
     "/tokens/{reader}/rotate": "Rotate this token?",
     "/tokens/{reader}/hash": "Keep only the hash",
     "/tokens/{old_operator}/complete": "Complete this operator token?",

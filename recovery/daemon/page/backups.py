@@ -13,7 +13,8 @@ from recovery.daemon.answer import Answer, ApiError
 from recovery.daemon.journal import JournalEntry
 from recovery.daemon.page.copies import copies_here
 from recovery.daemon.page.form import FieldError
-from recovery.daemon.page.visit import Visit
+from recovery.daemon.page.visit import REPAIR, Visit
+from recovery.daemon.page.words import done_words
 
 TYPED_WRONG: Final = "what was typed is not the name of the file"
 ROWS: Final = 50
@@ -28,6 +29,12 @@ class Row(NamedTuple):
 
     entry: JournalEntry
     undone_by: int | None
+
+    @property
+    def what(self) -> str:
+        """What was done, in the words of the page where the steps name bolt buckets."""
+        is_repair = self.entry.operation == REPAIR
+        return done_words(REPAIR) if is_repair else self.entry.steps[0]
 
 
 def show(visit: Visit) -> Answer:

@@ -95,7 +95,7 @@ def test_set_inactive_warns_that_the_user_stays_an_operator_in_the_interface(
 ) -> None:
     planner = SetStatus(authorization_id=made.operator, is_active=False, clock=CLOCK)
     warnings = change(made.path, planner, is_dry_run=True).proposal.plan.warnings
-    assert any("only full operator" in warning for warning in warnings)
+    assert any("no full operator token is left" in warning for warning in warnings)
     assert any("user interface" in warning for warning in warnings)
     planner = SetStatus(authorization_id=made.reader, is_active=False, clock=CLOCK)
     assert change(made.path, planner, is_dry_run=True).proposal.plan.warnings == ()
@@ -149,7 +149,7 @@ def test_deleting_the_last_operator_warns_and_another_one_ends_the_warning(
 
     def is_warned() -> bool:
         warnings = change(made.path, planner, is_dry_run=True).proposal.plan.warnings
-        return any("only full operator token" in warning for warning in warnings)
+        return any("no full operator token is left" in warning for warning in warnings)
 
     assert is_warned()
     change(made.path, CompleteOperator(authorization_id=made.old_operator, clock=CLOCK))

@@ -32,7 +32,7 @@ def test_deleting_all_that_let_anybody_in_is_warned_of_as_a_whole(store: MadeSto
     both = Selection(ids=(store.operator, store.old_operator, store.reader, store.hashed))
     planner = DeleteSeveral(selection=both, is_ensured=False)
     warnings = change(store.path, planner, is_dry_run=True).proposal.plan.warnings
-    assert any("only full operator" in warning for warning in warnings)
+    assert any("no full operator token is left" in warning for warning in warnings)
 
 
 def test_one_that_is_missing_stops_all_unless_that_is_well(store: MadeStore) -> None:
