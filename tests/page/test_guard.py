@@ -1,19 +1,24 @@
 """Who is let in at the page, and what makes a form one of ours."""
 
+import asyncio
 import os
 import re
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
+from recovery.daemon.page.router import Page
+from recovery.daemon.request import Request
+from recovery.daemon.throttle import Throttle
 from recovery.secret import Secret
 from recovery.services.tenancy.choosing import UserChoice
 from recovery.services.tenancy.user_changes import SetPassword
 from tests.support.run_cli import Cli
 from tests.support.served import Served, free_port, serving
-from tests.support.stores import MadeStore, change, make_store
+from tests.support.stores import MadeStore, SeededRng, change, make_store
 from tests.support.visitor import Visitor
 
 
@@ -315,6 +320,16 @@ def test_the_code_on_the_terminal_opens_the_page_once(tmp_path: Path) -> None:
         deadline = time.monotonic() + 20
         assert terminal.end().code == 0
         assert time.monotonic() < deadline
+
+
+def test_what_crashes_is_said_on_a_page_and_leads_back() -> None:
+    nothing = SimpleNamespace(clock=None, rng=SeededRng())
+    page = Page(nothing, None, None, None)  # type: ignore[arg-type] # so that all of it fails
+    request = Request(method="GET", path="/console", query={}, headers={"host": "localhost"})
+    answer = asyncio.run(page.answer(request, port=None, throttle=Throttle()))
+    assert answer.status == 500
+    assert b"Something went wrong in influx-recovery itself" in answer.body
+    assert b'href="/"' in answer.body
 
 
 def test_reading_only_says_so_and_offers_no_change(tmp_path: Path) -> None:

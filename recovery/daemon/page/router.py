@@ -199,7 +199,7 @@ class Page:
             return self.refused(error)
         except RecoveryError as error:
             LOG.warning("page.failed", error=type(error).__name__)
-            return self._refused(worded(error), HTTPStatus.SERVICE_UNAVAILABLE)
+            return self._refused(as_sentence(worded(error)), HTTPStatus.SERVICE_UNAVAILABLE)
         except Exception as error:  # the page goes on whatever one request met
             LOG.error("page.crashed", exc_info=error)  # noqa: TRY400 # ours has no exception()
             return self._refused(CRASHED, HTTPStatus.INTERNAL_SERVER_ERROR)

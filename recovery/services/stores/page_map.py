@@ -75,9 +75,9 @@ class PageMap(msgspec.Struct, frozen=True, kw_only=True):
     @property
     def sentence(self) -> str:
         """What the picture shows."""
-        parts = [f"{count} {use}" for use, count in self.counts if count]
-        new = f"; the last change wrote {self.new_count}" if self.new_count else ""
-        return f"{self.page_count} pages: {', '.join(parts)}{new}"
+        parts = [f"{count:,} {use}" for use, count in self.counts if count]
+        new = f"; the last change wrote {self.new_count:,}" if self.new_count else ""
+        return f"{self.page_count:,} pages: {', '.join(parts)}{new}"
 
     def picture(self) -> str:
         """Draw the pages, as an `svg` element."""
