@@ -17,7 +17,7 @@ import re
 from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Final, Self
+from typing import Final, Generic, Self, TypeVar
 
 from recovery.errors import RefusedError
 from recovery.kept import uninterrupted
@@ -34,8 +34,7 @@ from recovery.new_file import (
 )
 from recovery.remedy import Give, Input
 
-if TYPE_CHECKING:
-    from threading import Thread
+Made = TypeVar("Made")
 
 LOG: Final = get_logger(__name__)
 ELSEWHERE: Final = Give(Input.OUTPUT, "make a changed copy in another folder")
@@ -45,7 +44,7 @@ COMPARE_CHUNK_BYTES: Final = 1 << 16
 """Compared at once. From 128 KiB on, each piece would be memory fresh from the system, which takes
 twice as long as the reading itself."""
 BESIDE_BYTES_MIN: Final = 64 << 20
-"""A smaller store is copied and checked in a quarter of a second, one after the other."""
+"""A smaller store is copied, checked and compared in a quarter of a second, one after the other."""
 SPARE_BYTES: Final = 1 << 20
 """Wanted beyond the copy itself: for what the store grows by, and the ledger."""
 NAMES_MAX: Final = 1000
@@ -110,48 +109,68 @@ def _copied(source: MetaStore, target: Path, meanwhile: Callable[[], None]) -> "
     if not is_copied_beside(source):
         meanwhile()
         return PartialCopy.of(source, target)
-    from threading import Event, Thread  # noqa: PLC0415 # few stores are so large
+    from threading import Event  # noqa: PLC0415 # few stores are so large
 
-    made: list[PartialCopy | BaseException] = []
     is_stopped = Event()
 
     def require_wanted() -> None:
         if is_stopped.is_set():
             raise KeyboardInterrupt
 
-    def copy() -> None:
-        try:
-            made.append(PartialCopy.of(source, target, require_wanted))
-        except BaseException as error:  # noqa: BLE001 # raised below, in the thread that waits
-            made.append(error)
-
-    thread = Thread(target=copy)
+    copying = _Beside(lambda: PartialCopy.of(source, target, require_wanted))
     try:
-        # As a thread begins it stays: signals come to the one that waits. A small container may
-        # have no thread left: then one comes after the other.
-        with uninterrupted(), contextlib.suppress(RuntimeError):
-            thread.start()
+        copying.start()
         meanwhile()
-        if thread.ident is None:
-            copy()
-        else:
-            thread.join()
+        return copying.result()
     except BaseException:
         with uninterrupted():
             is_stopped.set()
-            _withdraw_from(thread, made)
+            copying.wait()
+            for one in copying.made:
+                one.withdraw()
         raise
-    if isinstance(made[0], BaseException):
-        raise made[0]
-    return made[0]
 
 
-def _withdraw_from(thread: "Thread", made: list["PartialCopy | BaseException"]) -> None:
-    if thread.ident is not None:
-        thread.join()
-    for one in made:
-        if isinstance(one, PartialCopy):
-            one.withdraw()
+class _Beside(Generic[Made]):
+    """Work that another thread does, or whoever asks for its result where none can be had.
+
+    Attributes:
+        made: What came of it, when it has come to a good end.
+    """
+
+    def __init__(self, work: Callable[[], Made]) -> None:
+        from threading import Thread  # noqa: PLC0415 # as above
+
+        self.made: list[Made] = []
+        self._work = work
+        self._error: BaseException | None = None
+        self._thread = Thread(target=self._run)
+
+    def start(self) -> None:
+        """Begin; a small container may have no thread left."""
+        # As a thread begins it stays: signals come to the one that waits.
+        with uninterrupted(), contextlib.suppress(RuntimeError):
+            self._thread.start()
+
+    def _run(self) -> None:
+        try:
+            self.made.append(self._work())
+        except BaseException as error:  # noqa: BLE001 # raised in the thread that waits
+            self._error = error
+
+    def wait(self) -> None:
+        """Wait until no thread is at it."""
+        if self._thread.ident is not None:
+            self._thread.join()
+
+    def result(self) -> Made:
+        """Wait for what came of it; raise what it has raised."""
+        if self._thread.ident is None:
+            self._run()
+        self.wait()
+        if self._error is not None:
+            raise self._error
+        return self.made[0]
 
 
 def mark_backup(path: Path, digest: str) -> None:
@@ -238,8 +257,7 @@ def _fill(readable: int, writable: int, target: Path, require_wanted: Callable[[
         for start, end in data_ranges(readable):
             _copy(readable, writable, start, end, require_wanted)
         os.ftruncate(writable, status.st_size)
-        os.fsync(writable)
-        is_same = _is_same(readable, writable, require_wanted)
+        is_same = _is_synced_same(readable, writable, require_wanted)
     except OSError as error:
         raise failed(target, error, ELSEWHERE) from error
     if not is_same:
@@ -268,6 +286,22 @@ def _write(writable: int, content: bytes, offset: int) -> int:
     while rest:
         rest = rest[os.pwrite(writable, rest, offset + len(content) - len(rest)) :]
     return len(content)
+
+
+def _is_synced_same(readable: int, writable: int, require_wanted: Callable[[], None]) -> bool:
+    """Sync and compare; a large copy is compared while the disk writes it, as both read memory."""
+    if os.fstat(writable).st_size <= BESIDE_BYTES_MIN:
+        os.fsync(writable)
+        return _is_same(readable, writable, require_wanted)
+    syncing = _Beside(lambda: os.fsync(writable))
+    try:
+        syncing.start()
+        is_same = _is_same(readable, writable, require_wanted)
+        syncing.result()
+    finally:
+        with uninterrupted():
+            syncing.wait()
+    return is_same
 
 
 def _is_same(one: int, other: int, require_wanted: Callable[[], None]) -> bool:

@@ -429,14 +429,13 @@ def test_a_copy_that_has_something_in_a_hole_is_not_the_same(
 ) -> None:
     path = make_store(tmp_path / "influxd.bolt", level=21).path
     os.truncate(path, 1 << 30)
-    fsync = os.fsync
+    truncate = os.ftruncate
 
-    def fsync_and_spoil(descriptor: int) -> None:
-        if os.fstat(descriptor).st_size == 1 << 30:
-            os.pwrite(descriptor, b"x", 1 << 29)
-        fsync(descriptor)
+    def truncate_and_spoil(descriptor: int, size_bytes: int) -> None:
+        truncate(descriptor, size_bytes)
+        os.pwrite(descriptor, b"x", 1 << 29)
 
-    monkeypatch.setattr(os, "fsync", fsync_and_spoil)
+    monkeypatch.setattr(os, "ftruncate", truncate_and_spoil)
     with pytest.raises(WriteFailedError, match="not what is read back"):
         back_up(path)
 
@@ -553,6 +552,50 @@ def test_the_copying_stops_where_the_copy_is_not_wanted_any_more(
         back_up_beside(level21_bolt, fail)
     assert chunks < level21_bolt.stat().st_size // 1024 // 2
     assert names(level21_bolt.parent) == ["level21.bolt"]
+    assert not set(threading.enumerate()) - set(before)
+
+
+@pytest.mark.usefixtures("beside")
+def test_a_large_copy_is_compared_while_the_disk_writes_it(
+    level21_bolt: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    real_copy, real_read, real_sync = os.copy_file_range, os.pread, os.fsync
+    is_compared = threading.Event()
+
+    def copy(source: int, target: int, count: int, begin: int, end: int) -> int:
+        is_compared.clear()
+        return real_copy(source, target, count, begin, end)
+
+    def read(descriptor: int, size_bytes: int, offset: int) -> bytes:
+        if size_bytes:
+            is_compared.set()
+        return real_read(descriptor, size_bytes, offset)
+
+    def sync(descriptor: int) -> None:
+        if stat.S_ISREG(os.fstat(descriptor).st_mode):
+            assert is_compared.wait(10)
+        real_sync(descriptor)
+
+    monkeypatch.setattr(os, "copy_file_range", copy)
+    monkeypatch.setattr(os, "pread", read)
+    monkeypatch.setattr(os, "fsync", sync)
+    target = back_up(level21_bolt)
+    assert target.read_bytes() == level21_bolt.read_bytes()
+
+
+@pytest.mark.usefixtures("beside")
+@pytest.mark.parametrize("is_slow", [False, True])
+def test_a_disk_error_beside_the_comparison_leaves_nothing(
+    level21_bolt: Path, monkeypatch: pytest.MonkeyPatch, *, is_slow: bool
+) -> None:
+    def fail(_: int) -> NoReturn:
+        time.sleep(0.05 * is_slow)
+        raise OSError(errno.EIO, os.strerror(errno.EIO))
+
+    monkeypatch.setattr(os, "fsync", fail)
+    before = threading.enumerate()
+    error = failed(level21_bolt, level21_bolt.with_name("copy"))
+    assert "Input/output error" in str(error)
     assert not set(threading.enumerate()) - set(before)
 
 
