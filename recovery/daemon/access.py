@@ -114,13 +114,10 @@ class Access:
         if found is None:
             raise UNAUTHORIZED
         rights = self._token_rights(found)
-        user = None if found.user_id is None else _active(tx, found.user_id)
-        owner = "nobody" if user is None else user.name
-        return Caller(
-            rights=rights,
-            user_id=found.user_id,
-            name=f"authorization {found.id} of {owner}",  # "token X" is a secret to the ledger
-        )
+        name = f"authorization {found.id}"  # "token X" is a secret to the ledger
+        if found.user_id is not None:
+            name += f" of {_active(tx, found.user_id).name}"
+        return Caller(rights=rights, user_id=found.user_id, name=name)
 
     def _token_rights(self, found: Authorization) -> Rights:
         """Sort the permissions of a token, once for each list of them."""

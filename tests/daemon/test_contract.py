@@ -20,6 +20,7 @@ from tests.support.real_stores import unpack_real_store
 from tests.support.run_cli import PROGRAM, PROJECT
 from tests.support.served import Reply, serving
 from tests.support.spoiling import spoilt
+from tests.support.verdicts import break_store, refusals
 
 SHARED: Final = PROJECT.parent / "shared" / "api"
 _SERVE: Final = (
@@ -135,6 +136,29 @@ def test_a_bucket_is_shown_with_its_labels(tmp_path: Path) -> None:
         assert ask("/ad351728895d9083/labels") == {
             "links": {"self": "/api/v2/labels"}, "labels": expected,
         }  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("broken", "path", "status", "found"),
+    [
+        ("labelsv1#0.orgID: gone", "/api/v2/buckets?name=sensors", 200, '"labels":[]'),
+        ("authorizationsv1#0.userID: gone", "/api/v2/me", 401, "acts for no user"),
+        (
+            "legacy/authorizationsv1: extra garbage",
+            "/private/legacy/authorizations",
+            200,
+            "legacy2",
+        ),
+    ],
+)
+def test_what_no_server_can_show_is_left_out_and_the_rest_is_shown(
+    tmp_path: Path, broken: str, path: str, status: int, found: str
+) -> None:
+    """2.9.1 shows no label without an organization, and refuses the two others whole."""
+    store = break_store(tmp_path, next(one for one in refusals() if one.name == broken))
+    with serving(store, "--read-only") as served:
+        reply = served.ask("GET", path, token="op-token-admin-0123456789")
+        assert (reply.status, found in reply.body.decode()) == (status, True), reply.body
 
 
 @pytest.mark.parametrize(

@@ -67,7 +67,7 @@ def me(call: Call) -> Answer:
     user_id = call.caller.user_id
     call.rights.require("read user", one=user_id)
     if user_id is None:
-        raise ApiError("unauthorized", "the console key acts for no user: the store has none")
+        raise ApiError("unauthorized", f"the {call.caller.name} acts for no user")
     return json_answer(user_record(NOT_FOUND.unless(call.tx.users.get(user_id))))
 
 
