@@ -107,7 +107,6 @@ class BulkWriter:
             KeyTooLargeError: The key has more than 32,768 bytes.
             ValueTooLargeError: The value has more than 2,147,483,646 bytes.
             KeyOrderError: The key is not above the one before it.
-            CommitError: The file cannot be written.
         """
         if len(self._trees) == 1:
             raise IncompatibleValueError
@@ -122,7 +121,6 @@ class BulkWriter:
 
         Raises:
             LimitError: Three keys in a row are so long that no page can hold them.
-            CommitError: The file cannot be written.
         """
         invariant(len(self._trees) > 1, "a bucket is open")
         tree = self._trees.pop()
@@ -141,7 +139,6 @@ class BulkWriter:
 
         Raises:
             LimitError: As `close_bucket`.
-            CommitError: The file cannot be written.
         """
         invariant(len(self._trees) == 1, "all buckets are closed")
         root = self._write_tree(self._trees.pop())

@@ -81,11 +81,6 @@ def compact(
 
     Raises:
         DamagedError: The check of the source has found content that cannot be read or trusted.
-        FormatError: A page of the source is damaged.
-        FileExistsError: Something has the name of the target.
-        CommitError: The target cannot be written; nothing is left of it.
-        StateError: The source is closed or has ended.
-        OSError: The source cannot be read.
     """
     if isinstance(source, DB):
         _require_readable(source)
@@ -113,8 +108,6 @@ def rebuild(
         KeyOrderError: The keys of a bucket do not ascend.
         IncompatibleValueError: A plain value stands beside the top-level buckets.
         LimitError: A key, a value, the page size or the txid is outside of what the format holds.
-        FileExistsError: Something has the name of the target.
-        CommitError: The target cannot be written; nothing is left of it.
     """
     size = page_size_bytes or os.sysconf("SC_PAGESIZE")
     if not is_page_size(size) or size == PAGE_SIZE_BYTES_MIN:

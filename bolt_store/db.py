@@ -79,7 +79,6 @@ class DB:
 
         Raises:
             FormatError: It is no bolt file, or none of its metas is usable.
-            OSError: It cannot be read.
         """
         self.file: Final = file
         self._pager: Final = Pager(file)
@@ -133,7 +132,6 @@ class DB:
 
         Raises:
             StateError: It is no file of the operating system.
-            OSError: It cannot be opened or read.
         """
         self._require_usable()
         if not isinstance(self.file, OsFile):
@@ -151,9 +149,7 @@ class DB:
         All transactions end; the lock is kept.
 
         Raises:
-            DBClosedError: The database is closed.
             ChecksumError: No meta is usable any more.
-            OSError: The file cannot be read.
         """
         if self._is_closed:
             raise DBClosedError
@@ -169,10 +165,6 @@ class DB:
 
         Args:
             progress: Called every thousand pages or so with the pages done and the pages in all.
-
-        Raises:
-            DBClosedError: The database is closed.
-            OSError: A page cannot be read (while iterating).
         """
         from bolt_store.check import check  # noqa: PLC0415 - reading needs none
 
@@ -182,11 +174,8 @@ class DB:
         """Begin a reading transaction. It stays valid until the next but one commit begins.
 
         Raises:
-            DBClosedError: The database is closed.
             OverwrittenError: Another program has written to the file.
-            OSError: The file cannot be read.
             OverwrittenError: Another program has written to the file.
-            OSError: The file cannot be read.
         """
         self._require_usable()
         self.require_current()
@@ -200,9 +189,6 @@ class DB:
         Returns:
             The transaction; None when the older meta cannot be used, so that there is no such
             state. A page that was used again since is met as damage.
-
-        Raises:
-            DBClosedError: The database is closed.
         """
         self._require_usable()
         older = self._pager.older
@@ -222,9 +208,7 @@ class DB:
         Raises:
             DamagedError: The check forbids writing; nothing was changed.
             OverwrittenError: Another program has written to the file.
-            ReadOnlyError: The file was opened for reading.
             StateError: Another writing transaction is open, or the database is closed.
-            OSError: A page cannot be read.
         """
         self._require_usable()
         if not self._is_writable:
@@ -291,7 +275,6 @@ class DB:
 
         Raises:
             FormatError: What the file holds is not what was written, or is not sound.
-            OSError: A page cannot be read.
         """
         snapshot = self._pager.snapshot(meta)
         for pgid, run in written.items():
@@ -310,7 +293,6 @@ class DB:
 
         Raises:
             OverwrittenError: One has.
-            OSError: The file cannot be read.
         """
         if not self._pager.is_current:
             raise OverwrittenError
@@ -383,7 +365,6 @@ def open(  # noqa: A001 - bolt_store.open reads like the open of other formats
         timeout_s: How long to try for the lock, in seconds.
 
     Raises:
-        OSError: It cannot be opened or read.
         LockError: Another process holds the lock, or it cannot be locked.
         FormatError: It is no bolt file, or none of its metas is usable.
     """
@@ -409,9 +390,7 @@ def create(path: str | os.PathLike[str], *, page_size_bytes: int | None = None) 
             bbolt does.
 
     Raises:
-        FileExistsError: Something is there.
         LimitError: The page size is impossible.
-        OSError: The file cannot be made.
     """
     size = page_size_bytes or os.sysconf("SC_PAGESIZE")
     pages = new_pages(size)

@@ -5,6 +5,11 @@ own sentence from them. Must not live here: keys, values, or advice on what to d
 
 Invariants: no message holds a byte of a key or a value. `InvariantError` stands outside of
 `BoltError`, so that no handler for a damaged file hides a bug of ours.
+
+What is so of all functions is not said again at each: what cannot be read is an `OSError`, a
+damaged page a `FormatError`; a database that is closed, a transaction that has ended and a change
+by a reader have errors of their own; a file that is there is a `FileExistsError` where a new one is
+made, and one that cannot be written a `CommitError`, after which nothing is left of a new one.
 """
 
 from typing import ClassVar, Literal

@@ -51,10 +51,6 @@ def leftover_leaves(db: DB) -> Iterator[LeftoverLeaf]:
 
     Yields:
         By page; of a damaged one, or one whose end has been written over, what is sound.
-
-    Raises:
-        DBClosedError: The database is closed.
-        OSError: A page cannot be read.
     """
     pager = db.pager
     check = Check(pager, pager.snapshot(pager.meta))

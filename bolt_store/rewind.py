@@ -87,7 +87,6 @@ def plan_rewind(file: BlockFile, backup: BlockFile) -> Rewind:
     Raises:
         NotRewindableError: It cannot be proven.
         BoltError: One of them is no sound bolt file.
-        OSError: One of them cannot be read.
     """
     before = DB(backup, write=False)
     bad = [str(finding) for finding in before.check() if finding.forbids_writing]
@@ -126,7 +125,6 @@ def newest_digest(file: BlockFile) -> str | None:
 
     Raises:
         BoltError: It is no sound bolt file.
-        OSError: It cannot be read.
     """
     after = DB(file, write=False)
     size, written = after.meta.page_size_bytes, last_written_pages(after)

@@ -81,9 +81,6 @@ def snapshot(
     Raises:
         SnapshotError: No try gave a copy that is proven whole; nothing is left of them.
         FormatError: The file is no bolt file, or none of its metas is usable.
-        FileExistsError: Something has the name of the target.
-        CommitError: The target cannot be written; nothing is left of it.
-        OSError: The file cannot be read.
     """
     source = open_unlocked(path)
     try:

@@ -125,10 +125,6 @@ def revert(
     Raises:
         SurgeryError: There is no older meta, it names the tree that counts already, or its tree
             does not check clean.
-        FileExistsError: Something has the name of the target.
-        CommitError: The target cannot be written; nothing is left of it.
-        StateError: The source is closed.
-        OSError: The source cannot be read.
     """
     pager = source.pager
     older = pager.older.meta
@@ -161,10 +157,6 @@ def rebuild_freelist(
 
     Raises:
         SurgeryError: The trees do not check clean.
-        FileExistsError: Something has the name of the target.
-        CommitError: The target cannot be written; nothing is left of it.
-        StateError: The source is closed.
-        OSError: The source cannot be read.
     """
     pager = source.pager
     before = pager.meta
@@ -256,8 +248,6 @@ def describe_page(db: DB, pgid: int) -> PageDescription:
 
     Raises:
         TruncatedError: The file has no such page.
-        DBClosedError: The database is closed.
-        OSError: The page cannot be read.
     """
     size = db.pager.page_size_bytes
     found = db.file.size_bytes()

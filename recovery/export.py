@@ -132,9 +132,6 @@ def write_export(target: Path, rows: Mapping[str, Iterable[Row]]) -> Mapping[str
             whose key is there already is left out.
 
     Raises:
-        ConflictError: Something is at the target.
-        StoreAccessError: This user may not make files there.
-        WriteFailedError: It cannot be written.
         RecoveryError: What the rows raise while they are walked.
     """
     import sqlite3  # noqa: PLC0415 # no other command of this module's importers needs it

@@ -11,6 +11,10 @@ until `keep`. What a killed process leaves is a folder that nobody else may ente
 long as its maker lives, and the next file that is made beside it removes it. No name ends in
 `.tmp`, because influxd deletes `<bolt-path>.tmp` when it opens its store.
 
+Whatever makes a file, here and in every room above, raises `ConflictError` where something is,
+`StoreAccessError` where this user may not, and `WriteFailedError` where there is no room or the
+disk fails; nothing is left of it then. That is not said again at each function.
+
 Source: link(2), open(2), flock(2); InfluxDB v2.9.1 kv/restore and cmd/influxd/recovery for the name
 that is deleted.
 """
@@ -64,7 +68,6 @@ def require_free(target: Path, elsewhere: Remedy = ELSEWHERE) -> None:
         elsewhere: What to do where no file can be made.
 
     Raises:
-        ConflictError: Something is there.
         RefusedError: The name is one that influxd deletes.
         StoreAccessError: There is no such folder, or this user may not make files in it.
     """
@@ -163,10 +166,7 @@ class StagedFile:
                 failure.
 
         Raises:
-            ConflictError: Something is at the target.
             RefusedError: The name is one that influxd deletes.
-            StoreAccessError: This user may not make files there.
-            WriteFailedError: There is no room.
         """
         require_free(target, elsewhere)
         self.target: Final = target
@@ -283,11 +283,7 @@ class ClaimedFile:
             sync_folder(self.target, self._on_unsynced)
 
     def write(self, content: bytes) -> None:
-        """Write all of it behind what was written before.
-
-        Raises:
-            WriteFailedError: It cannot be written.
-        """
+        """Write all of it behind what was written before."""
         rest = memoryview(content)
         with self._failing():
             while rest:

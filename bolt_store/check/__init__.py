@@ -36,8 +36,5 @@ def check(pager: Pager, progress: Progress | None = None) -> Iterator[Finding]:
 
     Args:
         progress: Called every thousand pages or so with the pages done and the pages in all.
-
-    Raises:
-        OSError: A page cannot be read (while iterating).
     """
     return Check(pager, pager.snapshot(pager.meta), progress).run()

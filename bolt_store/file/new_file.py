@@ -58,10 +58,6 @@ class NewFile:
             path: Where nothing may be yet.
             like: A file whose owner, mode and extended attributes are kept, as far as this process
                 may set them. Without one, or when the owner cannot be kept, the mode is 0600.
-
-        Raises:
-            FileExistsError: Something has that name.
-            CommitError: No file can be made there.
         """
         self.path: Final = Path(path).absolute()
         if os.path.lexists(self.path):
@@ -165,9 +161,6 @@ def chunks(source: BlockFile, size_bytes: int, start: int = 0) -> Iterator[tuple
 
     Yields:
         Offset and bytes, without the holes between them.
-
-    Raises:
-        OSError: The file cannot be read.
     """
     for begin, stop in source.data_ranges(start):
         offset, end = begin, min(stop, size_bytes)
@@ -180,21 +173,13 @@ def chunks(source: BlockFile, size_bytes: int, start: int = 0) -> Iterator[tuple
 
 
 def extend(target: BlockFile, size_bytes: int) -> None:
-    """Let a file being made end where its source ends in a hole, without reserving the hole.
-
-    Raises:
-        CommitError: It cannot be written.
-    """
+    """Let a file being made end where its source ends in a hole, without reserving the hole."""
     if target.size_bytes() < size_bytes:
         write(target, size_bytes - 1, b"\0")
 
 
 def write(target: BlockFile, offset: int, data: bytes) -> None:
-    """Write to a file being made.
-
-    Raises:
-        CommitError: It cannot be written.
-    """
+    """Write to a file being made."""
     with failing_as_commit():
         target.write_at(offset, data)
 

@@ -86,7 +86,6 @@ class OsFile(BlockFile):
 
         Raises:
             FileExistsError: Something is there already; it is left alone.
-            OSError: The file cannot be created.
             LockError: The file system cannot lock.
         """
         flags = os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC

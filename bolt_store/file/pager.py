@@ -68,7 +68,6 @@ class Pager:
             NotABoltFileError: No page size makes either meta page one.
             VersionError: The metas are of another format version.
             ChecksumError: There are meta pages, and none is usable.
-            OSError: The file cannot be read.
         """
         self.file = file
         self.page_size_bytes: Final = _discover_page_size(file)
@@ -82,7 +81,6 @@ class Pager:
 
         Raises:
             ChecksumError: None is usable any more.
-            OSError: The file cannot be read.
         """
         self.slots = (
             _read_slot(self.file, 0, self.page_size_bytes),
@@ -99,9 +97,6 @@ class Pager:
         """Whether the file still has the metas that were read, and room for what they name.
 
         A lock keeps out who asks for it: `cp` of a backup over the file does not.
-
-        Raises:
-            OSError: The file cannot be read.
         """
         end = self.meta.high_water_mark * self.page_size_bytes
         return self.file.size_bytes() >= min(end, self._size_bytes) and all(
@@ -156,7 +151,6 @@ class Snapshot:
             PageError: The id is outside of 2 to the high water mark, the header is not that of this
                 page, or the run passes the high water mark.
             TruncatedError: The file ends before the run does.
-            OSError: The page cannot be read.
         """
         page_size = self.page_size_bytes
         if not META_PAGE_COUNT <= pgid < self.page_count:
@@ -182,9 +176,6 @@ class Snapshot:
 
         Returns:
             Whole pages, `BLOCK_BYTES_MAX` or one; none where the file does not have this one.
-
-        Raises:
-            OSError: They cannot be read.
         """
         first = pgids[index]
         if not isinstance(first, int) or not META_PAGE_COUNT <= first < self.page_count:

@@ -34,9 +34,6 @@ def data_ranges(descriptor: int, start: int = 0) -> Iterator[tuple[int, int]]:
 
     Yields:
         Half-open ranges of bytes, ascending. The whole rest where the file system cannot tell.
-
-    Raises:
-        OSError: The file cannot be looked at.
     """
     size = os.fstat(descriptor).st_size
     while start < size:

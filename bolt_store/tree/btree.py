@@ -77,12 +77,7 @@ class BTree:
         self.version = 0
 
     def resolve(self, child: Child) -> Leaf | LeafNode | Branch[int] | BranchNode:
-        """Return a child decoded; what is shared with others must not be changed.
-
-        Raises:
-            FormatError: Its page is damaged.
-            OSError: Its page cannot be read.
-        """
+        """Return a child decoded; what is shared with others must not be changed."""
         return self._pages.decode(child) if isinstance(child, int) else child
 
     def find(self, key: bytes) -> tuple[int, bytes] | None:
@@ -217,10 +212,6 @@ class BTree:
 
         Args:
             storage: Told of the pages that are no longer used.
-
-        Raises:
-            FormatError: The page of a neighbour is damaged.
-            OSError: The page of a neighbour cannot be read.
         """
         if isinstance(self.root, BranchNode):
             self._settle_children(self.root, storage)

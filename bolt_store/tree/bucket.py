@@ -221,7 +221,6 @@ class Bucket:
             KeyTooLargeError: The key has more than 32,768 bytes.
             ValueTooLargeError: The value has more than 2,147,483,646 bytes.
             IncompatibleValueError: A bucket has this name.
-            ReadOnlyError: The transaction only reads.
         """
         self._require_writable()
         require_key(key, KEY_SIZE_BYTES_MAX)
@@ -239,7 +238,6 @@ class Bucket:
 
         Raises:
             IncompatibleValueError: A bucket has this name.
-            ReadOnlyError: The transaction only reads.
         """
         self._require_writable()
         if self.has_bucket(key):
@@ -254,7 +252,6 @@ class Bucket:
             IncompatibleValueError: A plain value has this name.
             KeyRequiredError: The name is empty.
             KeyTooLargeError: The name does not fit into the format.
-            ReadOnlyError: The transaction only reads.
         """
         self._require_writable()
         require_key(name, BUCKET_NAME_SIZE_BYTES_MAX)
@@ -272,8 +269,6 @@ class Bucket:
         Raises:
             BucketNotFoundError: There is none of this name.
             IncompatibleValueError: A plain value has this name.
-            ReadOnlyError: The transaction only reads.
-            FormatError: A page of the bucket is damaged.
         """
         self._require_writable()
         child = self.bucket(name)
@@ -295,7 +290,6 @@ class Bucket:
 
         Raises:
             LimitError: It is negative or has more than 64 bits.
-            ReadOnlyError: The transaction only reads.
         """
         self._require_writable()
         if not 0 <= sequence <= SEQUENCE_MAX:
@@ -316,9 +310,6 @@ class Bucket:
 
         Returns:
             The new value for the parent, or None when nothing has changed.
-
-        Raises:
-            FormatError: A page needed for merging is damaged.
         """
         if self._tree.is_changed:
             return encode_bucket(self._flush_tree())
@@ -355,9 +346,6 @@ class Bucket:
 
         Returns:
             First page and number of pages of each run.
-
-        Raises:
-            FormatError: A page is damaged.
         """
         runs: list[tuple[int, int]] = []
         pending = [self._stored] if self._stored else []

@@ -51,12 +51,7 @@ class Pages:
         self._searched: set[int] = set()
 
     def node_or_page(self, pgid: int) -> Branch[int] | Leaf | bytes:
-        """Return a page of a tree for a look-up: decoded where that pays, or its bytes.
-
-        Raises:
-            FormatError: The page is damaged.
-            OSError: The page cannot be read.
-        """
+        """Return a page of a tree for a look-up: decoded where that pays, or its bytes."""
         kept = self._branches.get(pgid) or self._leaves.get(pgid)
         if kept is not None:
             return kept
@@ -78,7 +73,6 @@ class Pages:
 
         Raises:
             FormatError: The page is damaged or is neither branch nor leaf.
-            OSError: The page cannot be read.
         """
         kept = self._branches.get(pgid) or self._leaves.get(pgid)
         if kept is not None:
@@ -94,9 +88,6 @@ class Pages:
         Of large records each has a leaf for itself, and these are read in blocks and given as one
         leaf each, up to the first child that is another one. Whoever walks no further than one leaf
         reads no more than that.
-
-        Raises:
-            OSError: A page cannot be read.
         """
         yield from children[:1]
         size, done = self.page_size_bytes, 1

@@ -227,11 +227,7 @@ class Tx:
         return next_txid(self._meta.txid, self._host.slot)
 
     def require_open(self) -> None:
-        """Raise when this transaction has ended, or only its commit is to come.
-
-        Raises:
-            TxClosedError: It has.
-        """
+        """Raise when this transaction has ended, or only its commit is to come."""
         if not self._is_open or self._is_laid_out:
             raise TxClosedError
 
@@ -310,12 +306,8 @@ class Tx:
             there is nothing to write.
 
         Raises:
-            ReadOnlyError: This transaction only reads.
-            TxClosedError: It has ended.
-            FormatError: A page needed for merging is damaged.
             LimitError: The file is at its last transaction id, or the values of one page do not
                 fit into 4 GiB.
-            OSError: A page needed for merging cannot be read.
         """
         staged = self._lay_out()
         if staged is None:
@@ -326,8 +318,6 @@ class Tx:
         """Make the changes durable, and end. A transaction without changes writes nothing.
 
         Raises:
-            ReadOnlyError: This transaction only reads.
-            TxClosedError: It has ended.
             OverwrittenError: Another program has written to the file; nothing was written here.
             CommitError: Writing failed; its `outcome` tells what is known of the file.
             FormatError: A page needed for merging is damaged; nothing was written.

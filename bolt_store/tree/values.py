@@ -42,7 +42,6 @@ class StoredValue:
 
         Raises:
             TruncatedError: The file has become shorter.
-            OSError: It cannot be read.
         """
         content = self._file.read_at(self._offset, self._size_bytes)
         if len(content) < self._size_bytes:
@@ -92,10 +91,6 @@ class Values:
         Args:
             leaf: As it is there; it is not changed.
             run: First page and number of pages of the run that it was read from.
-
-        Raises:
-            FormatError: The page is damaged.
-            OSError: The page cannot be read.
         """
         if self._has_room(sum(map(len, leaf.values))):
             return [*leaf.values]

@@ -41,8 +41,6 @@ def snapshot_store(path: Path, target: Path, *, named: Path | None = None) -> Sn
 
     Raises:
         StoreBusyError: It is written too often for a whole copy; nothing is left.
-        ConflictError: Something is at the target.
-        WriteFailedError: The copy cannot be written; nothing is left of it.
     """
     try:
         report = bolt_store.snapshot(path, target)

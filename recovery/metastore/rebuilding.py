@@ -138,8 +138,6 @@ def compact_store(path: Path, new: StagedFile) -> CompactFacts:
 
     Raises:
         StoreDamagedError: The store has content that cannot be read or trusted.
-        ConflictError: Something is at the target.
-        WriteFailedError: It cannot be written.
     """
     with _making(path, new.target) as plain, bolt_store.open(plain) as db:
         try:
@@ -176,10 +174,6 @@ def salvage_store(
         page_size_bytes: Its page size; None to find it out.
         root_pgid: Its root page; None to find it out.
         use_older: Whether to fill what is missing with what the older snapshot has.
-
-    Raises:
-        ConflictError: Something is at the target.
-        WriteFailedError: It cannot be written.
     """
     with _translated(path, new.target), rest_of_file(path) as (plain, is_cut):
         if page_size_bytes is None and root_pgid is None:

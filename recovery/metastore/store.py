@@ -178,11 +178,6 @@ class MetaStore:
         Args:
             path: Where nothing may be yet.
             level: Schema level that `fill` makes.
-
-        Raises:
-            ConflictError: Something is there; it is left alone.
-            StoreAccessError: This user may not make it.
-            WriteFailedError: It cannot be written; nothing is left of it.
         """
         failures = Failures(path)
         with failures.translated():

@@ -157,7 +157,6 @@ def prepare_restore(  # what, where to, and what is needed for it
 
     Raises:
         StoreNotFoundError: The folder has no manifest, or lacks the metadata.
-        WriteFailedError: The copy cannot be made; nothing is left of it.
     """
     manifests, left_out = _manifests(folder)
     newest = manifests[0]

@@ -61,10 +61,6 @@ def make_sample_store(path: Path, *, clock: Clock, rng: Rng) -> SampleStore:
 
     Args:
         rng: Randomness, for IDs and the token.
-
-    Raises:
-        ConflictError: Something is there; it is left alone.
-        WriteFailedError: It cannot be written; nothing is left of it.
     """
     ids = IdSource(clock, rng)
     now = format_time(clock.now())

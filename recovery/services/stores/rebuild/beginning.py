@@ -52,7 +52,6 @@ def base_store(
         damaged: The lost store, as far as there is something of it; None for an empty one.
 
     Raises:
-        WriteFailedError: There is no room for it.
         RecoveryError: The damaged store cannot be read.
     """
     with private_folder() as folder:
