@@ -121,6 +121,7 @@ class Filling:
         self._prepare_catalogue()
         self._require_consistent()
         self._systems = self._recognised()
+        self._note_nameless()
         self._filled.org_id = self._choose_organization()
         self._note_taken_names()
         maps = [self._mapped(facts) for facts in self._engine.buckets]
@@ -231,6 +232,13 @@ class Filling:
                 )
         return recognised
 
+    def _note_nameless(self) -> None:
+        """Know an organization of which nothing is left but its buckets by its ID."""
+        for bucket in self._known.buckets.values():
+            if bucket.org_id is not None:
+                name = f"{ORGANIZATION}-{bucket.org_id}"
+                self._known.organizations.setdefault(bucket.org_id, name)
+
     def _choose_organization(self) -> Id:
         """Choose the organization of the buckets that are known in none."""
         wanted_id, name = self._wishes.organization_id, self._wishes.organization
@@ -239,7 +247,9 @@ class Filling:
             require_name("organization", name)
         if wanted_id is None and name is not None:
             same = [one for one, known in organizations.items() if known == index_name(name)]
-            wanted_id = same[0] if same else None
+            only = list(organizations)[: len(organizations) == 1]
+            nameless = [one for one in only if organizations[one] == f"{ORGANIZATION}-{one}"]
+            wanted_id = next(iter((*same, *nameless)), None)
         elif wanted_id is None and (len(organizations) == 1 or self._all_have_organizations()):
             wanted_id = next(iter(organizations), None)
         elif wanted_id is None and organizations:
@@ -364,8 +374,6 @@ class Filling:
         for facts, mapped in zip(self._engine.buckets, maps, strict=True):
             known = self._known.buckets.get(facts.id, KnownBucket())
             org_id = known.org_id or self._filled.org_id
-            if org_id not in self._known.organizations:
-                self._known.organizations[org_id] = f"{ORGANIZATION}-{org_id}"
             is_new = not self._tx.buckets.has_id(facts.id)
             name, is_system = self._name(facts.id, known, org_id, is_new=is_new)
             retention_ns = known.retention_ns or 0
@@ -393,7 +401,7 @@ class Filling:
                 groups=mapped.groups,
             )
             if is_new:
-                found.setdefault(org_id, []).append(wish)
+                found[org_id].append(wish)
             elif decode_catalogue(self._catalogue()).database(facts.id) is None:
                 self._add_database(wish)
         return found
@@ -479,7 +487,7 @@ class Filling:
             if known.name is None or self._tx.buckets.has_id(bucket_id):
                 continue
             org_id = known.org_id or self._filled.org_id
-            if org_id not in self._known.organizations or known.name in SYSTEM_NAMES:
+            if known.name in SYSTEM_NAMES:
                 continue
             name, _ = self._name(bucket_id, known, org_id, is_new=True)
             wish = BucketWish(

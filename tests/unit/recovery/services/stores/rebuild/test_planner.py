@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+import bolt_store
 from recovery.discovery.candidate import Files
 from recovery.errors import ConflictError, RefusedError
 from recovery.metastore.store import MetaStore
@@ -164,6 +165,29 @@ def test_a_damaged_store_is_filled_from_the_engine(plant: Path, tmp_path: Path, 
         assert list(missing(view.tx, read_engine(plant))) == []
         found = examine(session, files=Files(), clock=FixedClock(CHANGED_AT), rng=SeededRng())
     assert found.verdict.outlook is Outlook.STARTS
+
+
+@pytest.mark.parametrize("name", [None, "acme"])
+@pytest.mark.parametrize("is_damaged", [True, False])
+def test_an_organization_of_which_only_buckets_are_left_keeps_its_id(
+    plant: Path, tmp_path: Path, name: str | None, *, is_damaged: bool
+) -> None:
+    """A bucket of an organization that is not there can neither be queried nor deleted."""
+    lost, target = unpack("lost.bolt", tmp_path), tmp_path / "new"
+    buckets = _buckets(lost)
+    (org_id,) = {bucket.org_id for bucket in buckets.values()}
+    with bolt_store.open(lost, write=True) as db, db.update() as tx:
+        for table in (b"organizationsv1", b"organizationindexv1"):
+            tx.delete_bucket(table)
+            tx.create_bucket(table)
+    known = {"damaged": lost} if is_damaged else {"names": [lost]}
+    rebuild(plant, target, wishes=Wishes(organization=name), **known)  # type: ignore[arg-type]
+    with MetaStore.open(target, write=False) as store, store.view() as tx:
+        found = list(tx.organizations.walk([]))
+    assert [(one.id, one.name) for one in found] == [(org_id, name or f"recovered-{org_id}")]
+    assert {bucket.org_id for bucket in _buckets(target).values()} == {org_id}
+    assert set(_buckets(target)) >= set(buckets)
+    _assert_starts(target)
 
 
 def test_what_cannot_be_salvaged_is_made_new(engine: Path, tmp_path: Path) -> None:
