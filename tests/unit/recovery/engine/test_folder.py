@@ -228,8 +228,10 @@ def test_indexes_whose_series_are_lost_are_told(tmp_path: Path) -> None:
     assert is_lost()
 
 
-_ENTRY = bytes.fromhex("0001016d00007411b705")
-"""Of a log of an index: series 1 of the measurement m."""
+_ENTRY = bytes.fromhex("00010000007e9e9078")
+"""Of a log of an index: series 1."""
+_GONE = bytes.fromhex("0200016d000004b93fbe")
+"""The same: the measurement m is deleted."""
 
 
 def _write_index_part(shard: Path, part: str, log: bytes | None) -> None:
@@ -248,6 +250,13 @@ def _write_index_part(shard: Path, part: str, log: bytes | None) -> None:
         (b"", False),  # of all parts
         (bytes(40), False),
         (_ENTRY * 2000 + bytes(64) + _ENTRY, False),
+        (_ENTRY * 2000 + _GONE * 2 + _ENTRY + _ENTRY[:3], True),
+        (_ENTRY + _GONE + _GONE[:4], True),
+        *(
+            (_ENTRY * 2000 + _GONE + one[:at] + b"\x80" + one[at + 1 :] + _ENTRY * 9, False)
+            for one in (_ENTRY, _GONE)
+            for at in range(9)
+        ),
         (_ENTRY[:3] + b"x" + _ENTRY[4:], False),
         (None, False),
     ],

@@ -181,7 +181,7 @@ def test_an_organization_of_which_only_buckets_are_left_keeps_its_id(
             tx.delete_bucket(table)
             tx.create_bucket(table)
     known = {"damaged": lost} if is_damaged else {"names": [lost]}
-    rebuild(plant, target, wishes=Wishes(organization=name), **known)  # type: ignore[arg-type]
+    rebuild(plant, target, wishes=Wishes(organization=name), **known)
     with MetaStore.open(target, write=False) as store, store.view() as tx:
         found = list(tx.organizations.walk([]))
     assert [(one.id, one.name) for one in found] == [(org_id, name or f"recovered-{org_id}")]
