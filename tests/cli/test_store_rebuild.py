@@ -70,6 +70,8 @@ def test_nothing_is_replaced_and_ensure_accepts_what_is_complete(cli: Cli, engin
         done = cli.run(*WORDS, "--ensure", *words)
         assert (done.code, torn.name in done.stdout + done.stderr) == (0, True)
     assert torn.with_name(f"{torn.name}.bad").read_bytes() == b"torn"
+    (_, noted) = json.loads(cli.run("ledger", "list", "--json").stdout)["operations"]
+    assert (noted["operation"], noted["record_ids"]) == ("store rebuild", [BUCKET])
     done = cli.run(*WORDS, "--ensure", "--json")
     assert (done.code, json.loads(done.stdout)["plan"]["renamed_in_engine"]) == (0, [])
     write_shard(engine, BUCKET, 3, keys={b"m#!~#f": [(10**18, 10**18)]})

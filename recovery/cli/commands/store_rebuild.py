@@ -33,13 +33,20 @@ from recovery.new_file import require_free
 from recovery.ports import SystemClock, SystemRng
 from recovery.remedy import Give, Input, Run
 from recovery.services.changes.plan import Manner, Outcome, Proposal
-from recovery.services.changes.ports import Ports, TokenDestination
+from recovery.services.changes.ports import Intent, Ports, TokenDestination
 from recovery.services.session import Session
 from recovery.services.shard_mapping import ShardName
+from recovery.services.store_facts import StoreFacts
 from recovery.services.stores.rebuild.beginning import Base, base_store
 from recovery.services.stores.rebuild.known import learn_sqlite, read_known
 from recovery.services.stores.rebuild.parts import EngineFacts, Wishes
-from recovery.services.stores.rebuild.planner import OPERATION, RebuildStore, missing, read_engine
+from recovery.services.stores.rebuild.planner import (
+    OPERATION,
+    RECORD_IDS_MAX,
+    RebuildStore,
+    missing,
+    read_engine,
+)
 from recovery.services.stores.rebuild.words import engine_facts
 
 
@@ -367,7 +374,7 @@ def _destination(options: _Rebuild, context: Context) -> TokenDestination:
 def _ensured(target: Path, engine: EngineFacts, options: _Rebuild, context: Context) -> ExitCode:
     """Succeed when the store that is there has all that is on disk, with nothing in the way."""
     with Session.open(target) as session, session.view() as view:
-        lacking = list(missing(view.tx, engine))
+        lacking, facts = list(missing(view.tx, engine)), view.facts
     if lacking:
         raise ConflictError(
             kind="store",
@@ -381,7 +388,7 @@ def _ensured(target: Path, engine: EngineFacts, options: _Rebuild, context: Cont
                 "name another file",
             ),
         )
-    undone = _unblocked(engine, options, context)
+    undone = _unblocked(engine, facts, options, context)
     for warning in undone:
         context.output.message(f"warning: {warning}")
     if options.json:
@@ -404,8 +411,12 @@ def _ensured(target: Path, engine: EngineFacts, options: _Rebuild, context: Cont
     return ExitCode.DONE
 
 
-def _unblocked(engine: EngineFacts, options: _Rebuild, context: Context) -> tuple[str, ...]:
+def _unblocked(
+    engine: EngineFacts, facts: StoreFacts, options: _Rebuild, context: Context
+) -> tuple[str, ...]:
     """Take what is in influxd's way out of it, as the rebuild did or would have done.
+
+    The ledger knows of it before it is done, and of which buckets.
 
     Returns:
         What could not be done and what does it.
@@ -426,6 +437,17 @@ def _unblocked(engine: EngineFacts, options: _Rebuild, context: Context) -> tupl
         raise RefusedError(
             reason="the plan was not confirmed", hint=Give(Input.CONFIRMATION, "say yes")
         )
+    open_ledger(options, context, facts.real_path).note(
+        Intent(
+            operation=OPERATION,
+            store_path=facts.real_path,
+            device=facts.device,
+            inode=facts.inode,
+            record_ids=engine.unblocking.bucket_ids[:RECORD_IDS_MAX],
+            backup_path=None,
+            reason=options.reason,
+        )
+    )
     return tuple(engine.unblocking.carry_out(path))
 
 

@@ -5,6 +5,7 @@ the other (`filling`).
 """
 
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Self
 
 import msgspec
@@ -40,7 +41,7 @@ class EngineFacts(msgspec.Struct, frozen=True, kw_only=True):
     @property
     def unblocking(self) -> Unblocking:
         """What has to be changed in the folder so that influxd opens every shard."""
-        return Unblocking.of(self.buckets, self.strays)
+        return Unblocking.of(Path(self.path), self.buckets, self.strays)
 
 
 class Wishes(msgspec.Struct, frozen=True, kw_only=True):

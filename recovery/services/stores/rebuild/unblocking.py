@@ -23,6 +23,7 @@ import msgspec
 from recovery.engine.folder import DATA, BucketFacts, ShardFacts
 from recovery.model.catalogue import POLICY
 from recovery.model.display import displayed, quoted
+from recovery.model.ids import Id, parse_id
 
 BAD: Final = ".bad"
 SHOWN: Final = 8
@@ -42,19 +43,32 @@ class Unblocking(msgspec.Struct, frozen=True, kw_only=True):
     lacking: tuple[str, ...]
 
     @classmethod
-    def of(cls, buckets: Sequence[BucketFacts], strays: Sequence[ShardFacts]) -> Self:
-        """Collect what the shards of some buckets need, and those of none."""
+    def of(cls, root: Path, buckets: Sequence[BucketFacts], strays: Sequence[ShardFacts]) -> Self:
+        """Collect what the shards of some buckets need, and those of none, in an engine's folder.
+
+        Where influxd does not follow a link, nothing behind it is in its way, or in the folder.
+        """
         shards = [*(shard for one in buckets for shard in one.shards), *strays]
-        damaged = [x for shard in shards for x in shard.blocking]
-        return cls(
-            damaged=tuple(damaged),
-            stale=tuple(x for one in buckets for x in one.folder.stale if x not in damaged),
-            lacking=tuple(
-                f"{DATA}/{one.id}/{POLICY}/{shard_id}"
-                for one in buckets
-                for shard_id in one.folder.wal_only_ids
-            ),
+        damaged = {x: None for shard in shards for x in shard.blocking}
+        stale = (x for one in buckets for x in one.folder.stale if x not in damaged)
+        lacking = (
+            f"{DATA}/{one.id}/{POLICY}/{shard_id}"
+            for one in buckets
+            for shard_id in one.folder.wal_only_ids
         )
+        return cls(
+            **{
+                name: tuple(one for one in paths if not _is_behind_link(root, one))
+                for name, paths in (("damaged", damaged), ("stale", stale), ("lacking", lacking))
+            }
+        )
+
+    @property
+    def bucket_ids(self) -> tuple[Id, ...]:
+        """The buckets in whose folders something is changed."""
+        paths = (*self.damaged, *self.stale, *self.lacking)
+        found = (parse_id(Path(one).parts[1]) for one in paths)
+        return tuple(dict.fromkeys(one for one in found if one is not None))
 
     @property
     def steps(self) -> Iterator[str]:
@@ -83,6 +97,12 @@ class Unblocking(msgspec.Struct, frozen=True, kw_only=True):
                 _make(root, Path(relative))
             except OSError as error:
                 yield _undone(error, f"mkdir -p {quoted(str(root / relative))}")
+
+
+def _is_behind_link(root: Path, relative: str) -> bool:
+    """Tell whether a path is in a linked folder of a bucket, a policy or a shard."""
+    within = [one for one in Path(relative).parents if one.parts[:1] == (DATA,)]
+    return any((root / one).is_symlink() for one in within[:-1])
 
 
 def _free(path: Path) -> Path:

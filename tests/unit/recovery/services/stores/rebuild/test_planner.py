@@ -340,6 +340,28 @@ def test_what_keeps_influxd_from_opening_a_shard_is_taken_out_of_its_way(
     assert not [*last["renamed_in_engine"], *last["made_in_engine"]]
 
 
+def test_nothing_is_changed_behind_a_link_that_influxd_does_not_follow(
+    engine: Path, tmp_path: Path
+) -> None:
+    point = wal_entry(wal_write(b"m#!~#f", 1, [(MONDAY_NS - WEEK_NS, 1.5)]))
+    write_shard(engine, ONE, 18, wal=point).rmdir()
+    torn = [
+        engine / "data" / bucket_id / "autogen" / shard / "000000002-000000001.tsm"
+        for bucket_id, shard in ((ONE, "1"), (TWO, "2"))
+    ]
+    for one in torn:
+        one.write_bytes(b"torn")
+    moved = (engine / "data" / ONE).rename(tmp_path / "elsewhere")
+    (engine / "data" / ONE).symlink_to(moved)
+    (engine / "data").rename(tmp_path / "data")  # a link of all is followed
+    (engine / "data").symlink_to(tmp_path / "data")
+    before = sorted(moved.rglob("*"))
+    rebuild(engine, tmp_path / "new.bolt")
+    assert sorted(moved.rglob("*")) == before
+    assert [one.exists() for one in torn] == [True, False]
+    assert 1 in _groups(tmp_path / "new.bolt", ONE)
+
+
 def test_what_cannot_be_changed_in_the_engine_is_told_with_a_command_that_works(
     engine: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
