@@ -126,11 +126,16 @@ def window(moment_ns: int, duration_ns: int) -> Span:
 
 
 def explains(spans: Sequence[Span], duration_ns: int) -> bool:
-    """Tell whether all shards lie in one window of a duration each, and no two in the same."""
-    before = None
+    """Tell whether all shards lie in one window of a duration each, and no two in the same.
+
+    Only in the very first may be more: the server cannot store when that begins, and makes another
+    shard there for the first point after each start.
+    """
+    first, before = (TIME_NS_MIN + _ZERO_TIME_NS) // duration_ns, None
     for span in spans:
         number = (span.first_ns + _ZERO_TIME_NS) // duration_ns
-        if number == before or (span.last_ns + _ZERO_TIME_NS) // duration_ns != number:
+        is_taken = number == before and number != first
+        if is_taken or (span.last_ns + _ZERO_TIME_NS) // duration_ns != number:
             return False
         before = number
     return True
@@ -271,9 +276,11 @@ def _shortest(spans: Sequence[Span], unit_ns: int) -> int | None:
     """Find the shortest whole number of units that explains shards."""
     longest_ns = max(span.last_ns - span.first_ns + 1 for span in spans)
     most_ns = DURATION_NS_MAX
-    if len(spans) > 2:  # noqa: PLR2004 # so many windows lie whole between the first and the last
+    early = bisect_left(spans, TIME_NS_MIN + most_ns, key=lambda span: span.first_ns)
+    count = len(spans) - max(0, early - 1)  # those may share the first window
+    if count > 2:  # noqa: PLR2004 # so many windows lie whole between the first and the last
         whole_ns = spans[-1].last_ns - spans[0].first_ns
-        most_ns = min(most_ns, whole_ns // (len(spans) - 2))
+        most_ns = min(most_ns, whole_ns // (count - 2))
     for count in range(-(-longest_ns // unit_ns), most_ns // unit_ns + 1):
         if explains(spans, count * unit_ns):
             return count * unit_ns

@@ -20,6 +20,7 @@ from recovery.model.bucket import DAY_NS, HOUR_NS
 from recovery.model.catalogue import Database
 from recovery.model.ids import Id
 from recovery.model.shard_groups import (
+    TIME_NS_MIN,
     Basis,
     Duration,
     ShardGroup,
@@ -99,10 +100,15 @@ def map_bucket(
     }
     duration = choose_duration(list(spans.values()), known_ns=known_ns, retention_ns=retention_ns)
     groups = group_shards(spans, duration, known=known_groups)
+    first = window(TIME_NS_MIN, duration.duration_ns)  # where `explains` allows more than one
     return BucketMap(
         duration=duration,
         groups=tuple(_group(shard_id, shard_id, span) for shard_id, span in groups.items()),
-        conflicts=tuple(_same_time(facts.id, pair) for pair in overlaps(spans)),
+        conflicts=tuple(
+            _same_time(facts.id, pair)
+            for pair in overlaps(spans)
+            if not all(first.holds(spans[one]) for one in pair)
+        ),
         unmapped=tuple(shard for shard in facts.shards if shard.span is None),
     )
 

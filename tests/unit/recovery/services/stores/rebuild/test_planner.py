@@ -14,7 +14,7 @@ from recovery.metastore.store import MetaStore
 from recovery.model.bucket import DAY_NS, HOUR_NS, Bucket
 from recovery.model.ids import Id
 from recovery.model.password import password_matches
-from recovery.model.shard_groups import Span
+from recovery.model.shard_groups import TIME_NS_MIN, Span, window
 from recovery.secret import Secret
 from recovery.services.doctor.check import Outlook, examine
 from recovery.services.session import Session
@@ -249,6 +249,23 @@ def test_two_shards_of_one_time_are_refused_and_mapped_on_request(
     groups = _groups(tmp_path / "new.bolt", ONE)
     assert groups[5].holds(Span(first_ns=MONDAY_NS + DAY_NS, last_ns=MONDAY_NS + 2 * DAY_NS))
     assert groups[1].holds(Span(first_ns=MONDAY_NS, last_ns=MONDAY_NS + 6 * DAY_NS))
+
+
+@pytest.mark.parametrize("days", [1, 3, 7])
+def test_of_the_first_window_of_all_time_every_shard_is_mapped(tmp_path: Path, days: int) -> None:
+    """The server makes another one there after each start, whatever time they are of."""
+    engine, first = tmp_path / "engine", window(TIME_NS_MIN, days * DAY_NS)
+    for number, hours in enumerate((1, 3, 2, 5, 30), 1):
+        at = min(TIME_NS_MIN + hours * HOUR_NS, first.last_ns - number)
+        write_shard(engine, ONE, number, keys=_keys(at, first.last_ns - 5 * (number % 2)))
+    for number in range(6, 10):
+        at = first.last_ns + 1 + number * days * DAY_NS
+        write_shard(engine, ONE, number, keys=_keys(at, at + days * DAY_NS - 1))
+    outcome = rebuild(engine, tmp_path / "new.bolt")
+    assert set(_groups(tmp_path / "new.bolt", ONE)) == set(range(1, 10))
+    (bucket,) = outcome.proposal.plan.facts["buckets"]
+    assert bucket["shard_group_ns"] == days * DAY_NS
+    _assert_starts(tmp_path / "new.bolt")
 
 
 def test_a_damaged_file_is_told_and_the_rest_is_mapped(engine: Path, tmp_path: Path) -> None:
