@@ -487,6 +487,6 @@ def _show(
         output.message_lines([move]) if is_aside else output.line(move)
     say(
         f"{'Next: ' if place == target else 'Then '}see that influxd may write it (ls -l), start "
-        "influxd, and rename what you recognise."
+        f"{versions_of_level(outcome.proposal.store.level)}, and rename what you recognise."
     )
     say(f"When done with the token: influx auth delete --id {plan.subject_id}")
