@@ -31,6 +31,7 @@ from recovery.daemon.api import (
 from recovery.daemon.call import Call, Handler
 from recovery.daemon.paths import Paths
 from recovery.daemon.request import Request
+from recovery.model.mapping import MEMBER, ORGS, OWNER
 
 API: Final = "/api/v2"
 _RESOURCES: Final = f"{API}/resources"
@@ -89,19 +90,19 @@ ROUTES: Final[tuple[tuple[str, str, Handler], ...]] = (
     ("GET", f"{_ORGS}/{{id}}", organizations.show),
     ("PATCH", f"{_ORGS}/{{id}}", organizations.update),
     ("DELETE", f"{_ORGS}/{{id}}", organizations.delete),
-    ("GET", f"{_ORGS}/{{id}}/members", members.list_members),
-    ("POST", f"{_ORGS}/{{id}}/members", members.add_member),
+    ("GET", f"{_ORGS}/{{id}}/members", members.listing(ORGS, MEMBER)),
+    ("POST", f"{_ORGS}/{{id}}/members", members.adding(MEMBER)),
     ("DELETE", f"{_ORGS}/{{id}}/members/{{user}}", members.remove),
-    ("GET", f"{_ORGS}/{{id}}/owners", members.list_owners),
-    ("POST", f"{_ORGS}/{{id}}/owners", members.add_owner),
+    ("GET", f"{_ORGS}/{{id}}/owners", members.listing(ORGS, OWNER)),
+    ("POST", f"{_ORGS}/{{id}}/owners", members.adding(OWNER)),
     ("DELETE", f"{_ORGS}/{{id}}/owners/{{user}}", members.remove),
     ("GET", _BUCKETS, buckets.list_all),
     ("POST", _BUCKETS, buckets.create),
     ("GET", f"{_BUCKETS}/{{id}}", buckets.show),
     ("PATCH", f"{_BUCKETS}/{{id}}", buckets.update),
     ("DELETE", f"{_BUCKETS}/{{id}}", buckets.delete),
-    ("GET", f"{_BUCKETS}/{{id}}/members", members.list_bucket_members),
-    ("GET", f"{_BUCKETS}/{{id}}/owners", members.list_bucket_owners),
+    ("GET", f"{_BUCKETS}/{{id}}/members", members.listing("buckets", MEMBER)),
+    ("GET", f"{_BUCKETS}/{{id}}/owners", members.listing("buckets", OWNER)),
     ("GET", f"{_BUCKETS}/{{id}}/labels", buckets.labels),
     ("GET", _V1, legacy.list_all),
     ("POST", _V1, legacy.create),

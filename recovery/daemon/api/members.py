@@ -7,8 +7,8 @@ Source: InfluxDB v2.9.1 tenant/http_handler_urm.go, tenant/middleware_urm_auth.g
 kit/transport/http/middleware.go (ValidResource); spec admin-daemon 1.10.
 """
 
+from collections.abc import Callable
 from http import HTTPStatus
-from typing import Final
 
 from recovery.daemon.answer import NO_CONTENT, Answer, ApiError, json_answer
 from recovery.daemon.api.buckets import CORRUPT, NO_PAGE, bucket_with_parts
@@ -17,40 +17,19 @@ from recovery.daemon.api.users import NOT_FOUND
 from recovery.daemon.bodies import Body
 from recovery.daemon.call import Call
 from recovery.model.ids import Id
-from recovery.model.mapping import MEMBER, ORGS, OWNER
+from recovery.model.mapping import ORGS
 from recovery.services.tenancy.organization_records import AddRole, EndRole
 
-_BUCKETS: Final = "buckets"
+
+def listing(kind: str, role: str) -> Callable[[Call], Answer]:
+    """Make what lists the users with a role in an organization or a bucket."""
+    find = organization_with_parts if kind == ORGS else _bucket
+    return lambda call: _listed(call, kind, find(call), role)
 
 
-def list_members(call: Call) -> Answer:
-    """List the members of an organization."""
-    return _listed(call, ORGS, organization_with_parts(call), MEMBER)
-
-
-def list_owners(call: Call) -> Answer:
-    """List the owners of an organization."""
-    return _listed(call, ORGS, organization_with_parts(call), OWNER)
-
-
-def list_bucket_members(call: Call) -> Answer:
-    """List the members of a bucket."""
-    return _listed(call, _BUCKETS, _bucket(call), MEMBER)
-
-
-def list_bucket_owners(call: Call) -> Answer:
-    """List the owners of a bucket."""
-    return _listed(call, _BUCKETS, _bucket(call), OWNER)
-
-
-def add_member(call: Call) -> Answer:
-    """Make a user a member of an organization."""
-    return _added(call, MEMBER)
-
-
-def add_owner(call: Call) -> Answer:
-    """Make a user an owner of an organization."""
-    return _added(call, OWNER)
+def adding(role: str) -> Callable[[Call], Answer]:
+    """Make what gives a user a role in an organization."""
+    return lambda call: _added(call, role)
 
 
 def _added(call: Call, role: str) -> Answer:

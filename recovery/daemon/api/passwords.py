@@ -30,9 +30,7 @@ NO_BASIC: Final = "error decoding password reset request: invalid basic auth"
 def set_of_user(call: Call) -> Slow[Secret]:
     """Set the password of a user."""
     password = _wanted(call, "invalid")
-    user_id = parse_id(call.parts["id"])
-    if user_id is None:
-        raise ApiError("internal error", "invalid user ID provided in route")
+    user_id = _id(call, "user")
     call.rights.require("write user", one=user_id)
     _require_good(call, password)
     if call.tx.users.get(user_id) is None:
@@ -47,14 +45,14 @@ def change_own(call: Call) -> Slow[Secret | None]:
 
 def change_of_user(call: Call) -> Slow[Secret | None]:
     """Change the password of a user, with the old one."""
+    return _change(call, lambda: _id(call, "user"))
 
-    def of_path() -> Id:
-        user_id = parse_id(call.parts.get("id", ""))
-        if user_id is None:
-            raise ApiError("internal error", "invalid user ID provided in route")
-        return user_id
 
-    return _change(call, of_path)
+def _id(call: Call, whose: str) -> Id:
+    found = parse_id(call.parts.get("id", ""))
+    if found is None:
+        raise ApiError("internal error", f"invalid {whose} ID provided in route")
+    return found
 
 
 def _change(call: Call, whose: Callable[[], Id | None]) -> Slow[Secret | None]:
@@ -89,9 +87,7 @@ def _change(call: Call, whose: Callable[[], Id | None]) -> Slow[Secret | None]:
 def set_of_legacy(call: Call) -> Slow[Secret]:
     """Set the password of a 1.x authorization."""
     password = _wanted(call, "invalid")
-    authorization_id = parse_id(call.parts["id"])
-    if authorization_id is None:
-        raise ApiError("internal error", "invalid authorization ID provided in route")
+    authorization_id = _id(call, "authorization")
     found = NOT_FOUND.unless(call.tx.legacy_authorizations.get(authorization_id))
     call.rights.require("write user", one=found.user_id)
     _require_good(call, password)
