@@ -45,6 +45,7 @@ TARGETS: Final[dict[str, tuple[str, ...]]] = {
     "recovery/services/tenancy": (f"{SERVICES}/tenancy", f"{SERVICES}/changes"),
 }
 PATIENCE_S: Final = 120
+"""Of the processor, for all tests of a mutant."""
 SURVIVED: Final = 0
 
 _SWAPS: Final[dict[type[ast.AST], type[ast.AST]]] = {
@@ -197,7 +198,8 @@ def is_noticed(path: Path, tree: ast.Module, tests: Sequence[str]) -> bool:
     """
     child = os.fork()
     if not child:
-        signal.alarm(PATIENCE_S)
+        signal.setitimer(signal.ITIMER_PROF, PATIENCE_S)  # a busy machine notices no mistake
+        signal.alarm(10 * PATIENCE_S)  # what waits for ever takes no time of the processor
         nowhere = os.open(os.devnull, os.O_WRONLY)
         os.dup2(nowhere, 1)
         os.dup2(nowhere, 2)
@@ -205,7 +207,11 @@ def is_noticed(path: Path, tree: ast.Module, tests: Sequence[str]) -> bool:
         name = ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
         sys.meta_path.insert(0, _Changed(name, path, tree))
         options = ["-x", "-q", "-n", "0", "-p", "no:cacheprovider", "--hypothesis-seed=0"]
-        options += ["-W", "ignore::pytest.PytestAssertRewriteWarning"]  # of what is loaded already
+        options += [
+            "--timeout=0",
+            "-W",
+            "ignore::pytest.PytestAssertRewriteWarning",
+        ]  # of what is loaded already
         os._exit(int(pytest.main([*options, *tests])))
     _, status = os.waitpid(child, 0)
     return os.waitstatus_to_exitcode(status) != SURVIVED
