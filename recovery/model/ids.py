@@ -12,7 +12,6 @@ authorization/storage_authorization.go (100 tries, then silence).
 import re
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
-from string import hexdigits
 from typing import Final, NewType
 
 from recovery.errors import RefusedError
@@ -24,6 +23,7 @@ Id = NewType("Id", str)
 
 ID_LENGTH: Final = 16
 ID_FORM: Final = f"{ID_LENGTH} hex digits (0-9, a-f)"
+_DIGITS: Final = "0123456789abcdefABCDEF"  # `string` has them too, and compiles a pattern
 _SLIPS_MAX: Final = 2
 SNOWFLAKE_EPOCH: Final = datetime(2017, 4, 9, tzinfo=UTC)
 MACHINE_MAX: Final = 1022
@@ -61,8 +61,8 @@ def slip_in_id(text: str) -> str | None:
         None for what is not like one: it may be anything, a password too. Of 16 random small
         letters and digits one in 1,000 is like an ID, and with capitals one in 10,000.
     """
-    odd = dict.fromkeys(one for one in text if one not in hexdigits)
-    digits = [one for one in text if one in hexdigits]
+    odd = dict.fromkeys(one for one in text if one not in _DIGITS)
+    digits = [one for one in text if one in _DIGITS]
     off_count = min(abs(len(one) - ID_LENGTH) for one in (text, digits))
     if odd and (len(odd) > _SLIPS_MAX or off_count > _SLIPS_MAX):
         return None

@@ -42,6 +42,7 @@ COSTLY = {
     "random",
     "shlex",
     "shutil",
+    "string",
 } | {"socket", "subprocess", "tempfile", "textwrap", "threading", "typing_extensions", "uuid"}
 """Of the standard library and near it: each takes as long as five modules of ours, or more."""
 OF_HELP: set[str] = set()
