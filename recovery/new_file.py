@@ -44,7 +44,8 @@ from recovery.system_advice import advice_on, reason_of
 
 LOG: Final = get_logger(__name__)
 MODE: Final = 0o600
-RESERVED: Final = ".tmp"
+RESERVED: Final = (".tmp", "-journal", "-wal", "-shm")
+"""Ends of names that influxd, or the SQLite in it, takes for its own."""
 STAGE_PREFIX: Final = ".influx-recovery-"
 ABANDONED_AGE_S: Final = 60.0
 """A younger folder without a lock may be one that its maker is about to lock."""
@@ -62,18 +63,19 @@ Unsynced: TypeAlias = Callable[[OSError], None]
 
 
 def require_free(target: Path, elsewhere: Remedy = ELSEWHERE) -> None:
-    """Refuse a name that is taken, or that influxd deletes.
+    """Refuse a name that is taken, or that influxd takes for its own.
 
     Args:
         elsewhere: What to do where no file can be made.
 
     Raises:
-        RefusedError: The name is one that influxd deletes.
+        RefusedError: The name is one of a file that influxd deletes or writes over.
         StoreAccessError: There is no such folder, or this user may not make files in it.
     """
-    if target.name.endswith(RESERVED):
+    end = next((one for one in RESERVED if target.name.lower().endswith(one)), None)
+    if end is not None:
         raise RefusedError(
-            reason=f"{displayed(str(target))} ends in {RESERVED}, and influxd deletes such files",
+            reason=f"{displayed(str(target))} ends in {end}, and influxd deletes such files",
             hint="choose another name",
         )
     try:

@@ -109,10 +109,11 @@ def test_a_reader_who_goes_at_the_last_moment_loses_the_token_and_is_told_which(
     assert outcomes[-1] == "undelivered"
 
 
+@pytest.mark.parametrize("name", ["{}.tmp", "influxd.sqlite-journal", "influxd.SQLITE-WAL"])
 def test_a_token_file_with_a_name_that_influxd_deletes_is_refused(
-    cli: Cli, level21_bolt: Path
+    cli: Cli, level21_bolt: Path, name: str
 ) -> None:
-    place = level21_bolt.with_name(f"{level21_bolt.name}.tmp")
+    place = level21_bolt.with_name(name.format(level21_bolt.name))
     done = cli.run(*CREATE, "--token-file", place, "--bolt-path", level21_bolt)
     assert done.code == ExitCode.REFUSED
     assert "influxd deletes such files" in done.error

@@ -17,6 +17,8 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Final
 
+from recovery.model.catalogue import POLICY
+from recovery.model.ids import parse_id
 from recovery.new_file import STAGE_PREFIX, is_in_use
 from recovery.services.doctor.finding import Finding, Rule, Severity
 
@@ -46,7 +48,7 @@ NO_WAL: Final = Rule(
     number="I34",
     severity=Severity.HIGH,
     problem="has to be a folder, and is a file or a link to nothing",
-    effect="influxd starts, and opens no shard: every write and query of time series fails",
+    effect="influxd starts, and opens none of the shards that belong there: each write fails",
     remedy="repair moves no data: look what it is, and move it away, or mount what it leads to",
 )
 DEAD_LINK: Final = Rule(
@@ -101,14 +103,24 @@ def examine_surroundings(path: Path, engine_path: Path | None) -> Iterator[Findi
                     yield LEFTOVER.broken(left.name)
 
 
+def _wal_folders(wal: Path) -> Iterator[Path]:
+    """Give the folders that influxd makes shards of in wal: its own, of buckets, of policies."""
+    yield wal
+    for bucket in wal.iterdir() if wal.is_dir() else ():
+        if parse_id(bucket.name) is not None:
+            yield bucket
+            yield bucket / POLICY
+
+
 def _engine(engine_path: Path) -> Iterator[Finding]:
     for name in OLD_FOLDERS:
         with suppress(OSError):
             if (engine_path / name).is_dir():
                 yield OLD_ENGINE.broken(str(engine_path / name))
-    wal = engine_path / "wal"
-    if os.path.lexists(wal) and not wal.is_dir():
-        yield NO_WAL.broken(str(wal))
+    with suppress(OSError):
+        for place in _wal_folders(engine_path / "wal"):
+            if os.path.lexists(place) and not place.is_dir():
+                yield NO_WAL.broken(str(place))
     for name in NEEDED_FOLDERS:
         with suppress(OSError):
             place = engine_path / name

@@ -216,10 +216,13 @@ def test_a_queue_that_influxd_cannot_open_is_found(
     assert words(examined(full.path, files)) == expected
 
 
-def test_a_file_in_the_place_of_the_write_ahead_log_is_found(full: FullStore) -> None:
+@pytest.mark.parametrize("name", ["wal", "wal/{bucket}", "wal/{bucket}/autogen"])
+def test_a_file_in_the_place_of_the_write_ahead_log_is_found(full: FullStore, name: str) -> None:
     engine = full.path.parent / "engine"
     (engine / "data").mkdir(parents=True)
-    (engine / "wal").write_bytes(b"")
+    place = engine / name.format(bucket=full.bucket)
+    place.parent.mkdir(parents=True, exist_ok=True)
+    place.write_bytes(b"")
     assert words(examined(full.path, Files(engine_path=engine))) == ("I34 H",)
 
 
