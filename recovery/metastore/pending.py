@@ -46,11 +46,13 @@ class _Changes(msgspec.Struct):
 
     Attributes:
         values: New values by key; None for a key that is to go.
+        dropped: Keys of bolt buckets inside of it that are to go first.
         plain_bytes: Size of the values that were put and not compressed.
         sequence: Its new sequence; None where that stays.
     """
 
     values: dict[bytes, bytes | None] = {}  # msgspec makes one for each
+    dropped: set[bytes] = msgspec.field(default_factory=set)
     is_new: bool = False
     sequence: int | None = None
     plain_bytes: int = 0
@@ -133,7 +135,13 @@ class PendingTable(Table):
         """Remove a key, if it is there. Raises as `put`."""
         if not self.is_there:
             self._below.delete(key)
+        if self._below.is_bucket(key):
+            self._changes.dropped.add(key)
         self._changes.values[key] = None
+
+    def is_bucket(self, key: bytes) -> bool:
+        """Tell whether a bolt bucket is there, and is to stay. As `Table.is_bucket`."""
+        return key not in self._changes.values and self._below.is_bucket(key)
 
 
 class PendingTx(MetaTx):
@@ -186,7 +194,8 @@ class PendingTx(MetaTx):
             below = self._below.table(name)
             for key, value in changes.values.items():
                 present = below.stored(key)
-                if value is None and present is not None:
+                is_gone = value is None or key in changes.dropped
+                if is_gone and present is not None:
                     yield name, key, present
 
     def apply(self, tx: MetaTx) -> None:
@@ -202,6 +211,8 @@ class PendingTx(MetaTx):
             table = tx.table(name)
             if changes.sequence is not None:
                 table.set_sequence(changes.sequence)
+            for key in changes.dropped:
+                table.delete(key)
             for key, value in changes.values.items():
                 if value is None:
                     table.delete(key)
@@ -212,6 +223,7 @@ class PendingTx(MetaTx):
         """Hold no change any more; whoever has a table of this may be part of a cycle."""
         for changes in self._changes.values():
             changes.values.clear()
+            changes.dropped.clear()
 
     def _differing(self, name: str, changes: _Changes) -> Iterator[bytes]:
         below = self._below.table(name)

@@ -131,6 +131,14 @@ class Table:
         except (BoltError, OSError) as error:
             raise self._failures.translate(error) from error
 
+    def is_bucket(self, key: bytes) -> bool:
+        """Tell whether a bolt bucket is where a value belongs; a server cannot write over it."""
+        bucket = self._bucket
+        if bucket is None or not key:
+            return False
+        with self._failures.translated():
+            return bucket.has_bucket(key)
+
     def items(
         self, prefix: bytes = b"", *, start: bytes | None = None
     ) -> Iterator[tuple[bytes, bytes]]:

@@ -6,6 +6,7 @@ operation is a list: its name, and texts of which each character is a byte.
 
 import json
 import lzma
+import shutil
 import sqlite3
 from collections.abc import Iterator, Sequence
 from contextlib import closing, suppress
@@ -20,7 +21,7 @@ from recovery.services.doctor.servers import Server
 FOLDER: Final = Path(__file__).parents[1] / "data" / "verdicts"
 NAMES: Final = ("influxd.bolt", "influxd.sqlite")
 SERVERS: Final = {"2.7": Server.TO_2_7, "raw": Server.RAW, "hash": Server.HASHING}
-OF_BOLT: Final = frozenset({"drop", "empty", "put", "delete"})
+OF_BOLT: Final = frozenset({"drop", "empty", "put", "delete", "sub"})
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -60,7 +61,17 @@ def cases() -> tuple[Case, ...]:
 @lru_cache(maxsize=1)
 def siblings() -> tuple[Case, ...]:
     """Read the cases of the second campaign: three stores, each with the servers that it is for."""
-    lines = lzma.decompress((FOLDER / "siblings.jsonl.xz").read_bytes()).splitlines()
+    return _of_several_servers("siblings.jsonl.xz")
+
+
+@lru_cache(maxsize=1)
+def odd() -> tuple[Case, ...]:
+    """Read the cases of the fourth campaign, on three other stores."""
+    return _of_several_servers("odd.jsonl.xz")
+
+
+def _of_several_servers(name: str) -> tuple[Case, ...]:
+    lines = lzma.decompress((FOLDER / name).read_bytes()).splitlines()
     return tuple(
         Case(
             name=f"{one['name']} ({mode})",
@@ -92,7 +103,7 @@ def refusals() -> tuple[Case, ...]:
     )
 
 
-@lru_cache(maxsize=4)
+@lru_cache(maxsize=7)
 def _base(base: str) -> dict[str, bytes]:
     return {name: lzma.decompress((FOLDER / f"{base}{name}.xz").read_bytes()) for name in NAMES}
 
@@ -125,6 +136,9 @@ def _change(tx: bolt_store.Tx, name: str, texts: list[bytes]) -> None:
             tx.bucket(bucket).delete(rest[0])
         case "drop":
             tx.delete_bucket(bucket)
+        case "sub":
+            tx.bucket(bucket).delete(rest[0])
+            tx.bucket(bucket).create_bucket(rest[0])
         case "empty":
             tx.delete_bucket(bucket)
             tx.create_bucket(bucket)
@@ -133,6 +147,7 @@ def _change(tx: bolt_store.Tx, name: str, texts: list[bytes]) -> None:
 
 
 def _change_folder(folder: Path, name: str, texts: list[str]) -> None:
+    path = folder / texts[0]
     match name:
         case "sql":
             with closing(sqlite3.connect(folder / NAMES[1])) as connection:
@@ -140,14 +155,37 @@ def _change_folder(folder: Path, name: str, texts: list[str]) -> None:
                     connection.executescript(texts[0])
                 connection.commit()
         case "mkdir":
-            (folder / texts[0]).mkdir(parents=True, exist_ok=True)
+            path.mkdir(parents=True, exist_ok=True)
+        case "rm":
+            shutil.rmtree(path) if path.is_dir() else path.unlink(missing_ok=True)
+        case "mv":
+            path.rename(folder / texts[1])
+        case "link":
+            path.symlink_to(texts[1])
+        case "chmod":
+            path.chmod(int(texts[1], 8))
+        case _:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            content = path.read_bytes() if path.exists() else b""
+            path.write_bytes(_changed(content, name, texts[1:]))
+
+
+def _changed(content: bytes, name: str, texts: list[str]) -> bytes:
+    new = texts[-1].encode("latin-1")
+    match name:
         case "write":
-            (folder / texts[0]).parent.mkdir(parents=True, exist_ok=True)
-            (folder / texts[0]).write_bytes(texts[1].encode("latin-1"))
+            return new
+        case "append":
+            return content + new
+        case "cut":
+            return content[: int(new)]
+        case "poke":
+            at = int(texts[0])
+            return content[:at] + new + content[at + len(new) :]
         case _:
             raise ValueError(name)
 
 
 def every(step: int) -> Iterator[Case]:
     """Give every so many of the cases of all campaigns."""
-    yield from (*cases(), *siblings(), *refusals())[::step]
+    yield from (*cases(), *siblings(), *refusals(), *odd())[::step]

@@ -276,7 +276,7 @@ class _Examiner:
             if decoded is not None and key == decoded[0].id.encode():
                 population.known.add(decoded[0].id)
                 deque(self._token(decoded[0]), maxlen=0)  # what it finds was found
-        yield from self._raw_audit.findings(population)
+        yield from self._raw_audit.findings(population, missing=self._unhashable)
         yield from self._hashed_audit.findings(population)
 
     def _decoded(
@@ -342,6 +342,13 @@ class _Examiner:
     def _unwritable(self, finding: Finding, authorization: Authorization) -> Finding:
         """Say that a record which is to be hashed cannot be written again."""
         if authorization.token is None or authorization.hashed_token is not None:
+            return finding
+        told = replace(finding, effect=f"{finding.effect}; {HASHES_AT_START}")
+        return self._chart.stopping(told, {Server.HASHING})
+
+    def _unhashable(self, key: bytes, finding: Finding) -> Finding:
+        """Say that influxd cannot take the entry of a token away that it hashes."""
+        if not self._raw_index.is_bucket(key):
             return finding
         told = replace(finding, effect=f"{finding.effect}; {HASHES_AT_START}")
         return self._chart.stopping(told, {Server.HASHING})

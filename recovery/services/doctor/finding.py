@@ -191,10 +191,13 @@ def shown_id(key: str | bytes | None) -> str | None:
 
 
 def putting(table: str, key: bytes, value: bytes) -> Mend:
-    """Make a mend that sets one key of a bolt bucket."""
+    """Make a mend that sets one key of a bolt bucket, in the place of whatever is there."""
 
     def put(tx: MetaTx) -> None:
-        tx.table(table).put(key, value)
+        records = tx.table(table)
+        if records.is_bucket(key):
+            records.delete(key)
+        records.put(key, value)
 
     return put
 

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+import bolt_store
 from recovery.cli.hints import command_line
 from recovery.cli.vocabulary import COMMANDS
 from recovery.discovery.candidate import Files
@@ -53,6 +54,28 @@ def break_named(full: FullStore, *names: str) -> None:
     by_name = {one.name: one for one in breakages.BREAKAGES}
     for name in names:
         edit(full.path, lambda tx, name=name: by_name[name].break_(tx, full))  # type: ignore[misc] # a default binds it
+
+
+@pytest.mark.parametrize(
+    ("table", "key", "outlook"),
+    [
+        ("userindexv1", b"alice", Outlook.STARTS),
+        ("authorizationindexv1", OPERATOR_TOKEN.encode(), Outlook.DOES_NOT_START),
+    ],
+)
+def test_a_bucket_in_the_place_of_an_entry_makes_room_for_it_by_a_plan_that_says_so(
+    full: FullStore, table: str, key: bytes, outlook: Outlook
+) -> None:
+    with bolt_store.open(full.path, write=True) as db, db.update() as tx:
+        assert tx.bucket(table.encode()).get(key) is not None
+        tx.bucket(table.encode()).delete(key)
+        tx.bucket(table.encode()).create_bucket(key)
+    assert examined(full.path).verdict.outlook is outlook
+    with MetaStore.open(full.path, write=False) as store, store.view() as tx:
+        plan = repair().plan(tx)
+    assert any(step.startswith(f"removes 1 key of {table}") for step in plan.steps)
+    change(full.path, repair())
+    assert words(examined(full.path)) == ()
 
 
 def test_everything_that_can_be_mended_at_once_is_mended_at_once(full: FullStore) -> None:
