@@ -308,17 +308,22 @@ def test_a_disk_without_room_for_another_file_leaves_nothing(
     assert names(level21_bolt.parent) == ["level21.bolt"]
 
 
+@pytest.mark.parametrize("read_bytes_max", [1_000, 1 << 30], ids=["in short reads", "at once"])
 def test_a_disk_that_writes_something_else_is_noticed(
-    level21_bolt: Path, monkeypatch: pytest.MonkeyPatch
+    level21_bolt: Path, monkeypatch: pytest.MonkeyPatch, read_bytes_max: int
 ) -> None:
-    real = os.fsync
+    real, read = os.fsync, os.pread
 
     def spoil(descriptor: int) -> None:
         real(descriptor)
         if stat.S_ISREG(os.fstat(descriptor).st_mode):
             os.pwrite(descriptor, b"\xff", 60000)
 
+    def read_less(descriptor: int, size_bytes: int, offset: int) -> bytes:
+        return read(descriptor, min(size_bytes, read_bytes_max), offset)
+
     monkeypatch.setattr(os, "fsync", spoil)
+    monkeypatch.setattr(os, "pread", read_less)
     error = failed(level21_bolt, level21_bolt.with_name("copy"))
     assert "what was written is not what is read back" in str(error)
 
