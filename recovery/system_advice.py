@@ -1,7 +1,7 @@
 """What to do when the system refuses, by its error number, and what is there in place of a file.
 
-Lives here: `advice_on`, `unlike_a_file`, `made_again`. Must not live here: what was tried, which
-the caller's sentence says.
+Lives here: `advice_on`, `unlike_a_file`, `made_again`, `SEE_COPIES`. Must not live here: what was
+tried, which the caller's sentence says.
 
 Invariants: advice is one imperative clause. It never tells to make space where space is not what is
 missing, nor to become root where root is refused.
@@ -18,6 +18,8 @@ from typing import Final
 from recovery.remedy import Input, Remedy, Run, ways
 
 EMPTY: Final = "is empty (0 bytes)"
+SEE_COPIES: Final = Run("store backups", "to see which copies of it are there, to restore one")
+"""For a store that is lost or damaged; it lists them for one that cannot be opened, too."""
 _KINDS: Final = {
     stat.S_IFDIR: "is a folder",
     stat.S_IFIFO: "is a named pipe",

@@ -13,7 +13,7 @@ import re
 from collections.abc import Collection, Sequence
 from typing import Final
 
-from recovery.cli.habits import known_words
+from recovery.cli.habits import OTHER_TOOLS, known_words
 from recovery.cli.plain import NAMES, PATHS
 from recovery.cli.vocabulary import COMMANDS, NOUNS
 from recovery.cli.words import GRANTING, Parser, nearest_word, shown, typed_as
@@ -130,23 +130,32 @@ _VAGUE: Final = frozenset(
     {"ls", "new", "search", "show", "dump", "save", "copy", "init", "describe"}
 )
 """Verbs that alone say nothing of a store."""
+_OF_SERVER: Final = (
+    "influx-recovery neither starts nor stops a server",
+    "type systemctl status influxdb, or what your container or NAS has for it",
+)
 _ELSEWHERE: Final = {
     "query write ping task tasks secret secrets telegrafs dashboards stacks template apply config "
     "remote replication scripts bucket-schema server-config transpile": (
         "{} needs a running server",
         "start influxd, and type influx {} --help",
     ),
-    "inspect upgrade downgrade": ("{} is a command of influxd", "type influxd {} --help"),
+    "inspect upgrade downgrade print-config": (
+        "{} is a command of influxd",
+        "type influxd {} --help",
+    ),
+    "influx_inspect influx_tsm influx_stress": (
+        "{} is a tool of InfluxDB 1.x",
+        "type influxd inspect --help for what InfluxDB 2 has, or influx-recovery store check",
+    ),
     "man": ("the manual is no command", "type influx-recovery help all, or man influx-recovery"),
     "systemctl service docker podman kubectl sudo kill chown chmod journalctl exit quit su id "
     "watch grep less": (
         "{} is a command of the system",
         "type it without influx-recovery before it",
     ),
-    "start stop restart run enable disable": (
-        "influx-recovery neither starts nor stops a server",
-        "type systemctl status influxdb, or what your container or NAS has for it",
-    ),
+    "start stop restart run reload": _OF_SERVER,
+    "enable disable": _OF_SERVER,
     "lost lost-token forgot locked locked-out lockout admin admin-token root super wizard guide "
     "menu interactive tui hilfe aide ayuda": (
         "{} is no command",
@@ -154,9 +163,9 @@ _ELSEWHERE: Final = {
     ),
 }
 """Words that belong somewhere else: what is wrong with them, and what to do."""
-_OTHER_TOOLS: Final = frozenset({"influx", "influxd", "influx-recovery"})
 _SEPARATORS: Final = str.maketrans("_./:", "----")
 _JOINED: Final = dict.fromkeys(map(ord, " -"))
+_ARTICLES: Final = frozenset({"a", "an", "the", "my", "all", "every", "of", "me"})
 PROPOSED_MAX: Final = 3
 
 _OPTIONS: Final = {
@@ -315,13 +324,15 @@ def proposed(word: str, noun: str, bare: Sequence[str]) -> list[str]:
     """
     word, *line = (_plain(one) for one in (word, *bare))
     after = line[line.index(word) + 1 :] if word in line else []
-    after = [] if after == ["all"] else after
-    if not noun and word in _OTHER_TOOLS:
+    after = [] if after == ["all"] else [one for one in after if one not in _ARTICLES]
+    if not noun and word in OTHER_TOOLS:
         return _of_other_tool(after)
     verb, *more = [*word.split("-"), *after]
+    where = noun if noun or word not in {"add", "remove"} else "org"
     for one in (word, _ACTS.get(verb, (verb,))[0]):
-        if more and f"{noun} {one}-{more[0]}" in COMMANDS:
-            return [f"{noun} {one}-{more[0]}"]
+        longer = f"{where} {one}-{''.join(more[:1])}".replace("remove-owner", "remove-member")
+        if longer in COMMANDS:
+            return [longer]
     whole = {words.translate(_JOINED): words for words in COMMANDS}.get(word.translate(_JOINED))
     if not noun and whole is not None:
         return [whole]
@@ -330,12 +341,14 @@ def proposed(word: str, noun: str, bare: Sequence[str]) -> list[str]:
     if not noun and not turned and word not in _OF_NOUN[""] and (found := _ending_in(word)):
         return found if len(found) <= PROPOSED_MAX else []
     known = turned or _act(word, noun, has_more=bool(after))
+    known = known or (None if noun or after else _THINGS.get(word))
     if known is None and (near := nearest_word(word, known_words(noun))):
         known = _with_verb(near, after)
     if known or noun:
         return [known] if known else []
     verbs = {words.rpartition(" ")[2] for words in COMMANDS}
-    found = _ending_in(nearest_word(word, {verb: verb for verb in verbs}) or word)
+    near = None if word in _ACTS else nearest_word(word, {verb: verb for verb in verbs})
+    found = _ending_in(near or word)
     return found if len(found) <= PROPOSED_MAX else []
 
 
@@ -365,8 +378,10 @@ def advice_on_word(word: str, noun: str, bare: Sequence[str]) -> tuple[str, str]
     """
     if noun or _BY_THING.keys() & {part for one in bare for part in one.split("-")}:
         return None
-    if word in _OTHER_TOOLS:
-        word = next((one for one in bare if one not in {*_OTHER_TOOLS, "recovery"}), word)
+    if word in known_words("auth") and thing_names().keys() & {*bare}:
+        return None
+    if word in OTHER_TOOLS:
+        word = next((one for one in bare if one not in {*OTHER_TOOLS, "recovery"}), word)
     found = (advice for words, advice in _ELSEWHERE.items() if word in words.split())
     return next(((problem.format(word), hint.format(word)) for problem, hint in found), None)
 
@@ -413,16 +428,19 @@ def _turned(words: Sequence[str]) -> str | None:
     if thing not in thing_names() and verb in thing_names():
         verb, thing = thing, verb
     if thing in _BY_THING:
-        return _BY_THING[thing]
+        is_tried = "verify" in {verb, *_ACTS.get(verb, ())}
+        return "user verify-password" if is_tried else _BY_THING[thing]
     noun = thing_names().get(thing)
     if noun is None:
         return None
     if thing == "operator":
         return "auth create-operator" if _ACTS.get(verb, (verb,))[0] == "create" else None
     if thing in {"backup", "backups"}:
-        return "store backup" if verb not in _ACTS and thing == "backup" else "store backups"
-    exact = known_words(noun).get(verb) if verb != "show" else None
-    return exact or _act(verb, noun, has_more=False)
+        is_to_make = verb not in {*_ACTS, "list"} and thing == "backup"
+        return "store backup" if is_to_make else "store backups"
+    has_more = len(words) > 2 and noun in {"auth", "user"}  # noqa: PLR2004 # of one
+    exact = known_words(noun).get(verb) if verb != "show" or has_more else None
+    return exact or _act(verb, noun, has_more=has_more)
 
 
 def thing_names() -> dict[str, str]:

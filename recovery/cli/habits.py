@@ -13,7 +13,7 @@ and global.go; InfluxDB v2.9.1 cmd/influxd/recovery.
 """
 
 from collections.abc import Iterator, Sequence
-from itertools import pairwise
+from itertools import dropwhile, pairwise
 from typing import Final
 
 from recovery.cli.usage import UsageError
@@ -22,6 +22,7 @@ from recovery.cli.words import Parser
 from recovery.model.display import quoted
 from recovery.model.ids import parse_id, why_no_id
 
+OTHER_TOOLS: Final = frozenset({"influx", "influxd", PROGRAM})
 _NOUNS: Final = {
     "authorization": "auth", "authorizations": "auth", "auths": "auth",
     "token": "auth", "tokens": "auth",
@@ -288,14 +289,14 @@ def _of_update(command: str, path: str, argv: Sequence[str]) -> str:
     """Tell what depends on an option.
 
     `influx user update` and `influx org update` give another name, and have no option for a
-    password, beside which a name says whose it is; `influx bucket update` does so where the bucket
-    is named by its ID; `influx org members add` makes an owner when told so.
+    password, beside which a name says whose it is, unless an ID does; `influx bucket update` does
+    so where the bucket is named by its ID; `influx org members add` makes an owner when told so.
     """
     names = _names(argv)
     if path == "bucket update" and names & _NEW_NAME and names & _IDS:
         return "bucket rename"
-    if path == "user update" and any(name.startswith(("-p", "--pass")) for name in names):
-        return command
+    if path == "user update" and any(map(_is_of_password, names)):
+        return "user rename" if names & _NEW_NAME and names & {*_IDS, "--user-id"} else command
     is_described = bool(names & _DESCRIPTION)
     if path == "org update" and is_described and not names & {*_IDS, "-o", "--org", "--org-id"}:
         return command
@@ -306,6 +307,10 @@ def _of_update(command: str, path: str, argv: Sequence[str]) -> str:
     return command
 
 
+def _is_of_password(name: str) -> bool:
+    return name.startswith(("-p", "--pass"))
+
+
 def _names(argv: Sequence[str]) -> set[str]:
     return {typed.partition("=")[0] for typed in argv}
 
@@ -313,10 +318,11 @@ def _names(argv: Sequence[str]) -> set[str]:
 def _require_one_change(argv: Sequence[str], words: str, command: Parser) -> None:
     """Refuse another name together with what is another command here, and say both.
 
-    The name comes last, so that the old one still says which in both.
+    The name comes last, so that the old one still says which in both. A password is not repeated.
     """
     names = _names(argv)
-    if words not in {"org rename", "bucket rename"} or not names & _BESIDE_NAME or names & ASKING:
+    others = {name for name in names if name in _BESIDE_NAME or _is_of_password(name)}
+    if words not in {"user rename", "org rename", "bucket rename"} or not others or names & ASKING:
         return
     update, rename = f"{words.partition(' ')[0]} update".split(), words.split()
     lines: tuple[list[str], ...] = (update, rename)
@@ -330,26 +336,36 @@ def _require_one_change(argv: Sequence[str], words: str, command: Parser) -> Non
             is_value = False
         elif typed.startswith("-"):
             lines = (update, rename)
-            if name in _BESIDE_NAME | _NEW_NAMES:
-                lines = (update if name in _BESIDE_NAME else rename,)
+            if name in others | _NEW_NAMES:
+                lines = (update if name in others else rename,)
+            if _is_of_password(name) and name != "--password-file":
+                lines = ()
             action = command.options.get(name)
-            is_value = not equals and (action is None or action.nargs != 0)
+            is_glued = equals or (name[:2] == "-p" and name != "-p")
+            is_value = not is_glued and (action is None or action.nargs != 0)
         else:  # the second word without an option is the new name
             lines = (rename,) if is_named else (update, rename)
             is_named = True
         for line in lines:
             line.append(quoted(typed))
+    is_asked = words == "user rename" and "--password-file" not in names
+    asks = ", which asks for the password," if is_asked else ""
     raise UsageError(
         problem=f"{PROGRAM} {words} changes nothing but the name",
-        hint=f"type {PROGRAM} {' '.join(update)} and then {PROGRAM} {' '.join(rename)}",
+        hint=f"type {PROGRAM} {' '.join(update)}{asks} and then {PROGRAM} {' '.join(rename)}",
     )
 
 
-def advice_for(argv: Sequence[str]) -> str | None:
-    """Say what can be done, as a clause, instead of a command that has no single meaning here."""
-    words = [typed for typed in argv if not typed.startswith("-")]
+def advice_for(bare: Sequence[str]) -> str | None:
+    """Say what can be done, as a clause, instead of a command that has no single meaning here.
+
+    Args:
+        bare: All words of the line that are neither an option nor the value of a common one.
+    """
+    words = list(dropwhile({*OTHER_TOOLS, "recovery"}.__contains__, bare))
     words[:1] = [_NOUNS.get(word, word) for word in words[:1]]
-    words[:1] = ["store", "restore"] if words[:1] == ["restore"] else words[:1]
+    nouns = {"restore": "store", "revoke": "auth"}
+    words[:0] = [nouns[word] for word in words[:1] if word in nouns]
     if f"{' '.join(words[:2])}-{''.join(words[2:3])}" in COMMANDS:
         return None
     typed = " ".join(words)

@@ -13,9 +13,11 @@ from recovery.cli.deliver import StdoutDestination, path_of
 from recovery.cli.documents import Document, Store, shaped
 from recovery.cli.hints import command_line, named_with
 from recovery.cli.options import Change, Options
-from recovery.cli.store import absolute, store_of
+from recovery.cli.store import NAMED_BY, absolute, store_of
+from recovery.cli.vocabulary import PROGRAM
+from recovery.discovery.candidate import STORE_NAME
 from recovery.discovery.search import FoundStore
-from recovery.model.display import displayed
+from recovery.model.display import displayed, quoted
 from recovery.remedy import Run
 from recovery.services.changes.facts import PlanFacts
 from recovery.services.changes.plan import Outcome
@@ -104,7 +106,7 @@ def show_outcome(
         )
         return
     say = output.message if isinstance(destination, StdoutDestination) else output.prose
-    for line in _lines(outcome, options):
+    for line in _lines(outcome, found, options):
         say(line)
     if outcome.is_changed:
         if outcome.proposal.plan.secret is not None:
@@ -121,7 +123,23 @@ def token_place(destination: TokenDestination | None) -> Iterator[str]:
         yield f"Token: in {displayed(str(place))}, readable for its owner alone"
 
 
-def _lines(outcome: Outcome, options: Change) -> Iterator[str]:
+def start_line(found: FoundStore) -> str:
+    """Say how a store comes into use on which influxd starts.
+
+    What a server finds by itself has its name, and the engine or the SQLite file beside it.
+    """
+    files = (found.files.engine_path, found.files.sqlite_path)
+    is_usual = found.named_path.name == STORE_NAME and any(one and one.exists() for one in files)
+    if is_usual or found.reason != NAMED_BY:
+        return "Next: start influxd."
+    path = quoted(str(absolute(found.named_path)))
+    return (
+        f"Next: start influxd, if it opens this file; if not, give it --bolt-path {path}, or copy "
+        f"this file over its store, which {PROGRAM} store find names."
+    )
+
+
+def _lines(outcome: Outcome, found: FoundStore, options: Change) -> Iterator[str]:
     proposal = outcome.proposal
     if options.dry_run and proposal.plan.is_needed:
         yield "Dry run: nothing was written. Leave out --dry-run to do it."
@@ -140,11 +158,12 @@ def _lines(outcome: Outcome, options: Change) -> Iterator[str]:
         return
     yield f"Done: {target} was changed, opened again and verified."
     yield f"Backup: {displayed(str(outcome.backup_path))}"
+    of_backup = "The backup has all secrets of the store: delete it when done."
     if proposal.plan.stops is None:
-        yield "Next: start influxd. The backup has all secrets of the store: delete it when done."
+        yield f"{start_line(found)} {of_backup}"
     else:
         yield from not_yet(proposal.plan.stops, options)
-        yield "The backup has all secrets of the store: delete it when done."
+        yield of_backup
     if proposal.plan.secret is not None and not proposal.plan.afterwards:
         yield f"When done with the token: influx auth delete --id {proposal.plan.subject_id}"
 

@@ -23,6 +23,7 @@ from typing import TYPE_CHECKING, Any, Final
 from recovery.cli.habits import (
     ASKING,
     BARE,
+    OTHER_TOOLS,
     advice_for,
     bare_places,
     in_our_words,
@@ -55,6 +56,11 @@ _OWNERS_MAX: Final = 2
 """With more, the commands that have an option say nothing about what was meant."""
 _PLACES: Final = frozenset({"--bolt-path", "--ledger"})
 """Options with which a command that is proposed has to be about the same store."""
+_SAYING_YES: Final = frozenset({"--yes", "-y", "--force", "-f"})
+_NO_FILES: Final = VERBS | {
+    *("prune", "all", "now", "it", "to", "file", "json", "yaml", "csv", "html", "sqlite", "text")
+}
+"""What is not taken for the name of a new file."""
 _TAKING_AWAY: Final = frozenset({"delete", "set-inactive", "deactivate", "rotate", "undo"})
 """Verbs that nobody is led to by an option."""
 _DESCRIPTION: Final = (
@@ -329,6 +335,15 @@ def _expand_paths(arguments: argparse.Namespace, command: Parser) -> None:
                 problem=f"{typed_as(action)} cannot be -, because it is a file that has a name",
                 hint="name a file; ./- is one that is called so",
             )
+        if typed in _NO_FILES and not action.option_strings and not os.path.lexists(typed):
+            words = command.prog.partition(" ")[2]
+            many = f"{PROGRAM} {words}s {typed}"
+            raise UsageError(
+                problem=f"{shown(typed)} would be the name of a file here",
+                hint=f"did you mean {many}?"
+                if f"{words}s" in COMMANDS and typed in {"list", "prune"}
+                else f"name another file, or type ./{typed} for one that is called so",
+            )
         if typed.endswith("/") and not os.path.isdir(os.path.expanduser(typed)):  # noqa: PTH111, PTH112 # of a text
             is_file = os.path.lexists(os.path.expanduser(typed.rstrip("/")))  # noqa: PTH111 # as above
             raise UsageError(
@@ -463,16 +478,17 @@ def _unknown_word(mistake: UnknownWordError, argv: Sequence[str]) -> UsageError:
     """Word the complaint about an unknown command, with the whole command that was meant."""
     here = mistake.parser
     noun = here.prog.partition(" ")[2]
-    advised = advice_for(argv)
+    bare = [argv[place] for place in bare_places(argv, VALUED)]
+    advised = advice_for(bare)
     if advised is not None:
-        return UsageError(problem=f"there is no command {shown(mistake.word)} here", hint=advised)
+        word = next((one for one in bare if one not in OTHER_TOOLS), mistake.word)
+        return UsageError(problem=f"there is no command {shown(word)} here", hint=advised)
     from recovery.cli.guesses import (  # noqa: PLC0415 # only for a mistake
         advice_on_word,
         is_like_path,
         proposed,
     )
 
-    bare = [typed for typed in argv if not typed.startswith("-")]
     elsewhere = advice_on_word(mistake.word, noun, bare)
     if elsewhere is not None:
         return UsageError(problem=elsewhere[0], hint=elsewhere[1])
@@ -515,6 +531,7 @@ def _rest_of(argv: Sequence[str], word: str, words: str) -> str:
         if words not in BARE:  # where a name is repeated as it was typed
             with contextlib.suppress(UsageError):
                 rest = with_our_options(rest, words, parser)
+        rest = [typed for typed in rest if typed not in _SAYING_YES]
         is_name = not {*map(str.lower, rest)} & {*thing_names(), *VERBS}
         pairs = zip(["", *rest], rest, strict=False)
         is_known = (
@@ -537,7 +554,7 @@ def _is_repeated(before: str, typed: str, words: str, command: Parser) -> bool:
     if option is not None:
         return typed in NAMING or (option.nargs == 0 and typed not in GRANTING)
     own = (one for one in command.actions if not one.option_strings)
-    takes_word = words in BARE or any(one.metavar in PATHS for one in own)
+    takes_word = words in BARE or any(own)
     is_name = (takes_word and source_of_secret(command) is None) or before in NAMING
     return parse_id(typed) is not None or (is_name and shown(typed, is_stray=True) == repr(typed))
 

@@ -243,7 +243,7 @@ class Parser(argparse.ArgumentParser):
             problem = message.removeprefix("argument ").replace(
                 "expected one argument", "a value is missing"
             )
-        hint = f"type {self.prog} --help"
+        hint = f"leave {clash[1]} or {clash[2]} out" if clash else f"type {self.prog} --help"
         number = re.fullmatch(r"(\S+): invalid int value: '(.*)'", problem, re.DOTALL)
         switch = re.fullmatch(r"(\S+): ignored explicit argument .*", problem, re.DOTALL)
         if number:

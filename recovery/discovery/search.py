@@ -31,7 +31,7 @@ from recovery.discovery.host import Host
 from recovery.errors import AmbiguousError, RecoveryError, StoreAccessError, StoreNotFoundError
 from recovery.model.display import displayed
 from recovery.remedy import Give, Input, Remedy, Run, ways
-from recovery.system_advice import made_again
+from recovery.system_advice import SEE_COPIES, made_again
 
 if TYPE_CHECKING:
     from recovery.discovery.survey import Survey
@@ -186,9 +186,14 @@ def _refusal(candidate: Candidate, *, other: Candidate | None) -> RecoveryError:
         hint = ("mount or restore it", Give(Input.STORE, "choose the other one", str(other.path)))
     elif candidate.state is State.EMPTY:
         again = made_again(candidate.named_path, candidate.files.engine_path)
+        others = again or ways(_hint_about(candidate))
         hint = (
-            "look for a backup, because influxd would make a new store of the empty file",
-            *(again or ways(_hint_about(candidate))),
+            replace(
+                SEE_COPIES,
+                purpose="to see which copies of it are there, because influxd would make a new "
+                "store of the empty file",
+            ),
+            *(way for way in others if way is not SEE_COPIES),
         )
     else:
         hint = _hint_about(candidate)
@@ -201,10 +206,13 @@ def _hint_about(candidate: Candidate) -> Remedy:
 
     is_folder = candidate.state is State.NOT_A_FILE
     paths = stores_near(candidate.named_path, is_folder=is_folder)
+    check = "check the path, and that the disk is mounted"
+    again = () if is_folder else made_again(candidate.named_path, candidate.files.engine_path)
     if not paths:
-        check = "check the path, and that the disk is mounted"
-        again = () if is_folder else made_again(candidate.named_path, candidate.files.engine_path)
-        return (check, "restore a backup", *again, _SEE_ALL) if again else (check, _SEE_ALL)
+        return (check, SEE_COPIES, *again, _SEE_ALL) if again else (check, _SEE_ALL)
+    name = f"{candidate.named_path.name}."
+    if not is_folder and all(near.name.startswith(name) for near in paths):
+        return (check, SEE_COPIES, *again, _SEE_ALL)
     near = str(paths[0])
     if len(paths) == 1:
         return Give(Input.STORE, "name the store that is there", near)

@@ -25,7 +25,7 @@ import bolt_store
 from recovery.metastore.packing import packing_of
 from recovery.model.display import quoted
 from recovery.remedy import Remedy
-from recovery.system_advice import made_again
+from recovery.system_advice import SEE_COPIES, made_again
 
 SAMPLE_BYTES: Final = 1 << 20
 SEARCHED_BYTES_MAX: Final = 64 << 20
@@ -168,7 +168,7 @@ def _lost(path: Path, sample: bytes, *, is_all: bool) -> Alteration | None:
     if is_all and not sample.strip(b"\0"):
         return Alteration(
             "is not a bolt file: it has nothing but zeros in it",
-            ("restore a backup", *made_again(path)),
+            (SEE_COPIES, *made_again(path)),
         )
     return None
 

@@ -39,7 +39,7 @@ from recovery.errors import (
 )
 from recovery.model.display import displayed
 from recovery.remedy import Give, Input, Remedy, Run
-from recovery.system_advice import advice_on, made_again
+from recovery.system_advice import SEE_COPIES, advice_on, made_again
 
 if TYPE_CHECKING:
     from bolt_store import Finding
@@ -59,7 +59,7 @@ NO_SPACE: Final = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
 DO_NOT_START: Final = "do not start influxd on it, it writes over what can be saved"
 _RESTORE: Final = (
     Run("store salvage", "to write what can be read into a new file", {Input.TARGET: None}),
-    "restore a backup",
+    SEE_COPIES,
 )
 _COMPACT: Final = Run(
     "store compact",
@@ -252,7 +252,7 @@ class Failures:
             return altered
         rest = made_again(self.path)
         hint = "name the file influxd.bolt of the server, or a copy of it"
-        return "is not a bolt file", (hint, *(["restore a backup"] if rest else []), *rest)
+        return "is not a bolt file", (hint, *([SEE_COPIES] if rest else []), *rest)
 
     def _os_failure(self, error: OSError) -> RecoveryError:
         path = self.name

@@ -30,7 +30,7 @@ from recovery.model.schema import (
     schema_state,
 )
 from recovery.remedy import Give, Input, Remedy, Run
-from recovery.system_advice import made_again
+from recovery.system_advice import SEE_COPIES, made_again
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -39,7 +39,7 @@ if TYPE_CHECKING:
 
 START_ONCE: Final = "start influxd of the version that was here last, and stop it again"
 FROM_BACKUP: Final = (
-    Run("store backups", "to see which copies of it there are, and put one in its place"),
+    SEE_COPIES,
     Run("store check", "to see what else is wrong"),
 )
 SCHEMA_HINTS: Final[dict[SchemaFault, Remedy]] = {

@@ -47,7 +47,7 @@ def test_the_end_of_a_change_does_not_say_that_influxd_is_next(cli: Cli, tmp_pat
         assert f"Next: influx-recovery store repair --bolt-path {full.path}" in ended.stdout
     mended = cli.run("store", "repair", "--yes", "--bolt-path", full.path)
     assert "will not start on this store" not in mended.stdout
-    assert "Next: start influxd." in mended.stdout
+    assert "Next: start influxd, if it opens this file; if not," in mended.stdout
 
 
 def test_what_mends_the_store_warns_of_nothing(cli: Cli, tmp_path: Path) -> None:
@@ -56,7 +56,7 @@ def test_what_mends_the_store_warns_of_nothing(cli: Cli, tmp_path: Path) -> None
     deleted = cli.run("auth", "delete", full.reader, "--yes", "--bolt-path", full.path)
     assert deleted.code == 0
     assert "will not start" not in deleted.stdout
-    assert "Next: start influxd." in deleted.stdout
+    assert "Next: start influxd, if it opens this file; if not," in deleted.stdout
 
 
 def test_a_torn_meta_is_told_once_before_it_is_written_over(cli: Cli, tmp_path: Path) -> None:

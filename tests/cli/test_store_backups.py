@@ -2,11 +2,14 @@
 
 import json
 import re
+import subprocess
+from contextlib import nullcontext
 from pathlib import Path
 
 import pytest
 
 from recovery.errors import ExitCode
+from tests.support.locks import locked
 from tests.support.run_cli import Cli
 from tests.support.stores import edit, make_store
 
@@ -55,6 +58,47 @@ def test_a_store_whose_migrations_are_no_good_leads_to_its_copies(cli: Cli, tmp_
     salvaged = cli.run("store", "salvage", *store, "--output", tmp_path / "new.bolt")
     assert "start it once" not in salvaged.stdout
     assert "take another state of the file, or a backup" in salvaged.stdout
+
+
+@pytest.mark.parametrize("harm", ["damaged", "zeros", "empty", "gone", "in use"])
+def test_copies_are_listed_also_where_the_store_cannot_be_opened(
+    cli: Cli, store: Path, harm: str
+) -> None:
+    content = store.read_bytes()
+    harmed = {"damaged": content[:8192] + b"\xff" * (len(content) - 8192), "empty": b""}
+    if harm == "gone":
+        store.unlink()
+    elif harm != "in use":
+        store.write_bytes(harmed.get(harm, bytes(len(content))))
+    where = ("--bolt-path", store)
+    with locked(store, exclusive=True) if harm == "in use" else nullcontext():
+        done = cli.run_here("store", "backups", *where)
+        pruned = cli.run_here("store", "backups", "prune", *where, "--yes")
+    assert done.code == 0, done.stderr
+    assert "4 copies" in done.stdout
+    assert pruned.code not in {0, 70}
+    assert left(store) == {"auth-set-inactive", "auth-delete", "store-undo", "1-upgrade"}
+    assert ("Then put the copy in its place" in done.stdout) is (harm != "in use")
+    assert (f"cp -p {store} {store}.damaged" in done.stdout) is (harm not in {"gone", "in use"})
+    if harm == "in use":
+        return
+    refused = cli.run_here("auth", "list", *where)
+    assert f"store backups --bolt-path {store} " in refused.hint
+    for line in done.stdout.splitlines():
+        _, _, typed = line.partition(": cp ")
+        if typed:
+            subprocess.run(["cp", *typed.split()], check=True)
+    assert cli.run_here("auth", "list", *where).code == 0
+
+
+def test_where_neither_store_nor_copies_are_it_does_not_lead_to_itself(
+    cli: Cli, tmp_path: Path
+) -> None:
+    path = tmp_path / "influxd.bolt"
+    path.write_bytes(bytes(65536))
+    done = cli.run_here("store", "backups", "--bolt-path", path)
+    assert done.code == ExitCode.DAMAGED
+    assert done.hint.endswith("no copy lies beside it")
 
 
 @pytest.fixture

@@ -2,6 +2,7 @@
 
 import json
 import os
+import shlex
 from pathlib import Path
 
 import pytest
@@ -125,6 +126,42 @@ def test_undo_refuses_what_a_server_has_written_since(
     assert done.code == 7
     assert "written by something else" in done.error
     assert level21_bolt.read_bytes() == before
+
+
+@pytest.mark.parametrize(
+    ("change", "opposite"),
+    [
+        (("auth", "set-inactive", "{reader}"), "auth set-active {reader}"),
+        (("auth", "delete", "{reader}"), "auth undelete {reader}"),
+        (("auth", "delete", "{reader}", "{hashed}"), None),
+        (("user", "deactivate", "bob"), "user activate --id {bob}"),
+        (("org", "create", "third", "--owner", "alice"), "org delete --org"),
+        (("bucket", "rename", "sensors", "others"), None),
+    ],
+)
+def test_what_undo_refuses_can_be_taken_back_by_the_opposite(
+    cli: Cli, made: MadeStore, change: tuple[str, ...], opposite: str | None
+) -> None:
+    """And what it tells to type works, and leaves what was written since."""
+    ids = {"reader": made.reader, "hashed": made.hashed, "bob": made.bob}
+    store = ("--yes", "--bolt-path", made.path)
+    words = [word.format(**ids) for word in change]
+    assert cli.run_here(*words, *store).code == 0
+    elsewhere = ("--ledger", cli.home / "other.sqlite")
+    assert cli.run_here("org", "update", "--org", made.org, "-d", "x", *store, *elsewhere).code == 0
+    for backup in made.path.parent.glob("*.org-update.backup"):
+        backup.unlink()
+    done = cli.run_here("store", "undo", *store)
+    assert "written by something else" in done.error
+    first, _, rest = done.hint.removeprefix("type influx-recovery ").partition(" to ")
+    if opposite is None:
+        assert first.startswith(("store diff", "auth undelete ID")), done.hint
+        return
+    assert "store diff" in rest
+    wanted = opposite.format(**ids).split()
+    assert [word for word in wanted if word not in first.split()] == []
+    done = cli.run_here(*shlex.split(first), *store[:1])
+    assert done.code == 0, done.stderr
 
 
 def test_what_undo_leaves_is_sound_to_go(cli: Cli, level21_bolt: Path, oracle: Oracle) -> None:

@@ -4,6 +4,7 @@ Lives here: `store backups`. Must not live here: how copies are found and which 
 (`recovery.services.stores.backups`).
 """
 
+import sys
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Final
@@ -12,24 +13,28 @@ from recovery.cli.audience import asked, require_a_way_to_confirm
 from recovery.cli.commands.setup import retention_ns
 from recovery.cli.context import Context
 from recovery.cli.documents import StoreDocument
+from recovery.cli.hints import command_line
 from recovery.cli.options import Command, Reading, add_yes
+from recovery.cli.output import Output
 from recovery.cli.progress import Stage
 from recovery.cli.recording import open_ledger
 from recovery.cli.store import described, find_store, read_session, show_header, store_of
 from recovery.cli.table import Column
 from recovery.cli.usage import UsageError
 from recovery.cli.words import Parser
+from recovery.discovery.candidate import STORE_NAME
 from recovery.discovery.search import FoundStore
-from recovery.errors import ExitCode, RefusedError
+from recovery.errors import ExitCode, FileError, RecoveryError, RefusedError, StoreBusyError
 from recovery.ledger import Ledger
-from recovery.model.display import displayed, moment_text, plural
+from recovery.model.display import displayed, moment_text, plural, quoted
 from recovery.ports import SystemClock
-from recovery.remedy import Give, Input
+from recovery.remedy import Give, Input, Run, ways
 from recovery.services.changes.ports import Intent
 from recovery.services.ledger import operations_of, read_operations
 from recovery.services.store_facts import StoreFacts
 from recovery.services.stores.backups import Maker, Pruning, StoreCopy, copies_of, remove_copies
 from recovery.services.stores.undo import standing_operations
+from recovery.system_advice import SEE_COPIES
 
 COLUMNS: Final = (
     Column("Copy", 20),
@@ -111,11 +116,18 @@ class BackupList(StoreDocument, frozen=True, kw_only=True):
 
 def _backups(options: _Backups, context: Context) -> ExitCode:
     pruning = _pruning(options)
-    found = find_store(options, context)
-    is_listing = pruning is None  # who wants to put a copy back may have a store that is no good
-    with read_session(found, options, context.output, needs_schema=not is_listing) as session:
+    path = Path(options.bolt_path or context.environ.get("INFLUXD_BOLT_PATH") or STORE_NAME)
+    try:
+        found = find_store(options, context)
+        path = found.path
+        session = read_session(found, options, context.output)
+    except (StoreBusyError, FileError) as error:
+        if pruning is None and not options.json and _show_without(error, path, options, context):
+            return ExitCode.DONE
+        raise
+    with session:
         facts = session.facts()
-        ledger = open_ledger(options, context, facts.real_path, is_reading=is_listing)
+        ledger = open_ledger(options, context, facts.real_path, is_reading=pruning is None)
         history = operations_of(
             read_operations(ledger), facts.real_path, device=facts.device, inode=facts.inode
         )
@@ -136,6 +148,54 @@ def _backups(options: _Backups, context: Context) -> ExitCode:
         )
         _prune(document, chosen, ledger, found, facts, options, context)
     return ExitCode.DONE
+
+
+def _show_without(error: RecoveryError, path: Path, options: _Backups, context: Context) -> bool:
+    """List the copies of a store that cannot be opened; give False where there is none.
+
+    What was cut off before it wrote counts as done here, so that undo may seem to need more.
+    """
+    real_path = path.resolve()
+    try:
+        status = real_path.stat()
+        device, inode = status.st_dev, status.st_ino
+    except OSError:
+        device = inode = -1
+    ledger = open_ledger(options, context, real_path, is_reading=True)
+    history = operations_of(read_operations(ledger), real_path, device=device, inode=inode)
+    try:
+        copies = copies_of(real_path, standing_operations(history, txid=sys.maxsize))
+    except RecoveryError:
+        return False
+    if not copies:
+        error.hint = (
+            tuple(
+                way
+                for way in ways(error.hint)
+                if not (isinstance(way, Run) and way.operation == SEE_COPIES.operation)
+            )
+            or "look where backups of this machine are kept: no copy lies beside it"
+        )
+        return False
+    context.output.prose(f"{error}.")
+    context.output.line()
+    _show_copies(copies, context.output)
+    if isinstance(error, StoreBusyError):
+        return True
+    newest = str(copies[-1].path)
+    line = command_line("store check", {Input.STORE: newest})
+    context.output.prose(f"Whether a copy is sound says: {line}")
+    kept = quoted(f"{real_path}.damaged")
+    store = quoted(str(real_path))
+    if device != -1:
+        context.output.prose(f"With influxd stopped, keep what is there: cp -p {store} {kept}")
+    owner = (
+        "keeps its owner and mode" if device != -1 else "is then to be given to its user (chown)"
+    )
+    context.output.prose(
+        f"Then put the copy in its place, which {owner}: cp {quoted(newest)} {store}"
+    )
+    return True
 
 
 def _pruning(options: _Backups) -> Pruning | None:
@@ -166,18 +226,25 @@ def _pruning(options: _Backups) -> Pruning | None:
 def _show(
     document: BackupList, found: FoundStore, facts: StoreFacts, options: _Backups, context: Context
 ) -> None:
-    output, copies = context.output, document.backups
+    output = context.output
     if options.json:
         output.document(document)
         return
     show_header(found, facts, output)
+    _show_copies(document.backups, output)
+
+
+def _show_copies(copies: tuple[StoreCopy, ...], output: Output) -> None:
     if copies:
         now = SystemClock().now()
         output.table(COLUMNS, [_cells(copy, now) for copy in copies])
         output.line()
     total = sum(copy.size_bytes for copy in copies)
-    of_each = " Each has all secrets of its time, also tokens that were deleted or rotated since."
-    output.prose(f"{_copies(len(copies))}, {total:,} bytes.{of_each if copies else ''}")
+    each = "It" if len(copies) == 1 else "Each"
+    secrets = (
+        f" {each} has all secrets of its time, also tokens that were deleted or rotated since."
+    )
+    output.prose(f"{_copies(len(copies))}, {total:,} bytes.{secrets if copies else ''}")
     for copy in copies:
         if copy.is_open:
             output.message(

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Final, Self
 
 import msgspec
+from msgspec.structs import replace
 
 from recovery.cli.context import Context
 from recovery.cli.documents import StorePathDocument, shaped
@@ -23,6 +24,7 @@ from recovery.errors import ExitCode
 from recovery.model.display import displayed, plural, quoted
 from recovery.model.recognition import RecordKind
 from recovery.ports import SystemClock, SystemRng
+from recovery.remedy import Input
 from recovery.services.stores.salvage import (
     LeftAside,
     Prospect,
@@ -30,7 +32,7 @@ from recovery.services.stores.salvage import (
     compact,
     salvage,
 )
-from recovery.system_advice import made_again
+from recovery.system_advice import SEE_COPIES, made_again
 
 PAGE_SIZES = tuple(1 << exponent for exponent in range(9, 25))
 """512 bytes to 16 MiB, as the engine allows them."""
@@ -427,11 +429,12 @@ def _what_next(facts: SalvageFacts, prospect: Prospect) -> Iterator[tuple[str, t
 
 def _without_it(path: Path) -> str:
     """Say what is left to do without anything of the store."""
+    copies = replace(SEE_COPIES, values={Input.STORE: str(path)})
     ways = (
-        f", or type {command_line(way.operation, way.values)} {way.purpose}"
-        for way in made_again(path)
+        f"type {command_line(way.operation, way.values)} {way.purpose}"
+        for way in (copies, *made_again(path))
     )
-    return f"restore a backup, or look for one that store find names{''.join(ways)}"
+    return f"{', or '.join(ways)}, or look for one that store find names"
 
 
 def _show_place(

@@ -13,7 +13,7 @@ from recovery.cli.commands.store_diff import change_lines
 from recovery.cli.context import Context
 from recovery.cli.documents import shaped
 from recovery.cli.options import Command, Options, add_yes
-from recovery.cli.outcome import ChangeDocument, not_yet, outcome_fields
+from recovery.cli.outcome import ChangeDocument, not_yet, outcome_fields, start_line
 from recovery.cli.output import Output
 from recovery.cli.recording import open_ledger
 from recovery.cli.store import find_store, store_of
@@ -172,7 +172,7 @@ def _show_end(proposal: UndoProposal, found: FoundStore, options: _Undo, output:
         with Session.open(found.path) as session, session.view() as view:
             stops = what_stops(view.tx, clock=SystemClock(), rng=SystemRng())
     if stops is None:
-        output.prose("Next: start influxd.")
+        output.prose(start_line(found))
     else:
         for line in not_yet(stops, options):
             output.prose(line)

@@ -36,7 +36,7 @@ from recovery.metastore.store import MetaStore
 from recovery.metastore.table import KeyChange
 from recovery.metastore.transaction import MetaTx
 from recovery.model.display import displayed
-from recovery.remedy import Give, Input, Run
+from recovery.remedy import Give, Input, Run, Way
 from recovery.services.changes.backup import require_room
 from recovery.services.changes.backup_rule import BackupRule
 from recovery.services.changes.plan import Manner, Plan, Proposal, WorkFile
@@ -64,6 +64,22 @@ SESSION: Final = "serve"
 """The operation that stands for many, each of which has its name behind this word."""
 _CHANGED: Final = frozenset({"done", "undelivered"})
 _PERHAPS: Final = frozenset({"unknown", UNFINISHED})
+_OPPOSITES: Final = {
+    **dict.fromkeys(("auth create", "auth create-operator", "auth import"), "auth delete"),
+    "auth delete": "auth undelete",
+    "user create": "user delete",
+    "user delete": "user undelete",
+    "user activate": "user deactivate",
+    "user deactivate": "user activate",
+    "user update": "user update",
+    "org create": "org delete",
+    "v1-auth create": "v1-auth delete",
+    "v1-auth delete": "v1-auth undelete",
+    **{f"{noun} set-active": f"{noun} set-inactive" for noun in ("auth", "v1-auth")},
+    **{f"{noun} set-inactive": f"{noun} set-active" for noun in ("auth", "v1-auth")},
+}
+"""What does the opposite of an operation and leaves the rest of the store as it is, where there is
+one; of a new password, another one."""
 
 
 class UndoProposal(Proposal, frozen=True, kw_only=True):
@@ -113,7 +129,11 @@ def proposed_undo(
         if operation.operation == SESSION:
             yield _records_back(session, backup, operation, manner)
             return
-        rewinder = Rewinder(store, backup)
+        try:
+            rewinder = Rewinder(store, backup)
+        except RefusedError as error:
+            error.hint = _ways_else(store, operation, backup.file.real_path)
+            raise
         with backup.view() as before, store.view() as after:
             if not is_resumed:
                 _require_ours(store, backup, operation, rewinder.rewind.digest, before, after)
@@ -379,8 +399,34 @@ def _written_by_others(
     return RefusedError(
         reason=f"{displayed(str(path))} has been written by something else since "
         f"{_called(operation)}: {problem}",
-        hint=(*ways_by_backup(store, but=backup_path), compare_hint(backup_path, path)),
+        hint=_ways_else(store, operation, backup_path),
     )
+
+
+def _ways_else(store: MetaStore, operation: Operation, backup_path: Path) -> tuple[Way, ...]:
+    """Say what can be done where an operation cannot be taken back byte for byte."""
+    by_backup = ways_by_backup(store, but=backup_path)
+    return (
+        *by_backup,
+        *(() if by_backup else _opposite(operation)),
+        compare_hint(backup_path, store.file.real_path),
+    )
+
+
+def _opposite(operation: Operation) -> Iterator[Run]:
+    opposite = _OPPOSITES.get(operation.operation)
+    if opposite is None:
+        return
+    is_token = operation.operation.startswith("auth ")
+    ids = operation.record_ids
+    subject = ids[0] if len(ids) == 1 or (ids and not is_token) else None
+    what = Input.ORGANIZATION if opposite.startswith("org ") else Input.ID
+    purpose = (
+        "to set another password"
+        if opposite == operation.operation
+        else "to do the opposite, which leaves alone what was written since"
+    )
+    yield Run(opposite, purpose, {what: subject})
 
 
 def _called(operation: Operation) -> str:

@@ -187,6 +187,33 @@ def test_a_new_name_with_another_change_is_answered_with_both_commands(line: str
     assert {name: renamed[name] for name in shared} == {name: changed[name] for name in shared}
 
 
+@pytest.mark.parametrize(
+    "line",
+    [
+        f"user update -i {ID} -n new -p hunter22hunter",
+        f"user update -phunter22hunter --name=new --id={ID}",
+        f"user update --user-id {ID} --password=hunter22hunter -n new",
+        f"user update --id {ID} -n new --password-file /hunter",
+    ],
+)
+def test_a_new_name_with_a_new_password_is_answered_with_both_commands(line: str) -> None:
+    with pytest.raises(UsageError) as refused:
+        understand(line.split())
+    hint = str(refused.value.hint)
+    assert "hunter22" not in f"{refused.value} {hint}"
+    assert (", which asks for the password, " in hint) is ("--password-file" not in line)
+    update, rename = (
+        hint.replace(", which asks for the password,", "")
+        .removeprefix("type influx-recovery ")
+        .split(" and then influx-recovery ")
+    )
+    changed = vars(understand(update.split())[0])
+    assert (changed["words"], changed["id"]) == ("user update", ID)
+    renamed = vars(understand(rename.split())[0])
+    assert (renamed["words"], renamed["id"]) == ("user rename", ID)
+    assert renamed["new_name"] == "new"
+
+
 @pytest.mark.parametrize("words", ADVICE)
 def test_a_word_of_two_meanings_is_answered_with_what_can_be_typed(words: str) -> None:
     with pytest.raises(UsageError) as refused:

@@ -485,8 +485,15 @@ def test_a_lost_store_is_made_again_from_the_data_beside_it(
         discover(system.host(), bolt_path=str(store))
     new = store if content is None else f"{store}.rebuilt"
     again = f"store rebuild {new} --engine-path {store.parent / 'engine'} to make"
-    assert "backup, " in hint_of(caught.value)
+    assert "type influx-recovery store backups to see which copies" in hint_of(caught.value)
     assert f"type influx-recovery {again}" in hint_of(caught.value)
+
+
+def test_a_lost_store_with_copies_beside_it_leads_to_their_list(system: FakeSystem) -> None:
+    system.store("/srv/influxd.bolt.20261130T192304Z.auth-delete.backup", STORE)
+    with pytest.raises(StoreNotFoundError) as caught:
+        discover(system.host(), bolt_path=str(system.at("/srv/influxd.bolt")))
+    assert "type influx-recovery store backups to see which copies" in hint_of(caught.value)
 
 
 @pytest.mark.parametrize("way", ["flag", "variable", "configuration"])

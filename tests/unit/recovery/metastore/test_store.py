@@ -243,7 +243,7 @@ def sqlite_file() -> bytes:
 @pytest.mark.parametrize(
     ("content", "problem", "hint"),
     [
-        (b"\0" * 65536, "it has nothing but zeros in it", "restore a backup"),
+        (b"\0" * 65536, "it has nothing but zeros in it", "store backups"),
         (b"hello", "is not a bolt file", "name the file influxd.bolt"),
         (b"x", "is not a bolt file", "name the file influxd.bolt"),
         (bytes(range(256)) * 256, "is not a bolt file", "name the file influxd.bolt"),
@@ -274,7 +274,7 @@ def test_beside_an_engine_what_is_no_store_leads_to_a_new_one(
     assert "rebuild" not in hint_of(refused(path))
     (tmp_path / "engine" / "data" / "00000000000000aa").mkdir()
     again = f"store rebuild {path}.rebuilt --engine-path {tmp_path / 'engine'} to make"
-    assert f"restore a backup, or type influx-recovery {again}" in hint_of(refused(path))
+    assert f"to restore one, or type influx-recovery {again}" in hint_of(refused(path))
 
 
 @pytest.mark.damages
