@@ -18,6 +18,7 @@ from argparse_manpage.manpage import Manpage
 
 from recovery import __version__
 from recovery.cli.commands.completion import SCRIPTS
+from recovery.cli.habits import BARE
 from recovery.cli.parser import build_parser, commands, common_options
 from recovery.cli.plain import PATHS
 from recovery.cli.vocabulary import COMMANDS, NOUNS, PROGRAM, load
@@ -34,11 +35,13 @@ NAMED: Final = {
 """Fields of options that name a record of a store."""
 NEW_NAMES: Final = {
     ("user create", "username"),
+    ("user undelete", "username"),
+    ("v1-auth list", "username"),
     ("org create", "org"),
     ("bucket create", "name"),
     *((words, field) for words in ("setup", "store rebuild") for field in ("username", "org")),
 }
-"""Where such an option names one that is to be made."""
+"""Where such an option names one that is to be made, was deleted or is of InfluxDB 1.x."""
 _NO_HYPHENS: Final = ".nh\n.ad l"
 """An option broken by a hyphen cannot be copied, and justified text stretches examples."""
 _SEE_ALSO: Final = f".BR {PROGRAM} (8),\n.BR {PROGRAM} (7)".replace("-", "\\-")
@@ -153,12 +156,16 @@ def render_completions() -> dict[Path, str]:
         The scripts by their files.
     """
     parser = build_parser()
-    for noun, words in NOUNS.items():
-        parser.command(noun).description = words.summary
+    for noun, entry in NOUNS.items():
+        parser.command(noun).description = entry.summary
     for command in commands(parser):
         command.description = COMMANDS[command.prog.partition(" ")[2]].summary
+        words = command.prog.partition(" ")[2]
+        if words in BARE:  # which take words in the place of these options
+            named = command.options[BARE[words][0]]
+            command.add_argument(named.dest, nargs="?", metavar="NAME", help=named.help)
         for action in command.actions:
-            _say_how_to_complete(action, command.prog.partition(" ")[2])
+            _say_how_to_complete(action, words)
     return {
         COMPLETIONS / path: shtab.complete(
             parser, shell, preamble=(HERE / f"names.{shell}").read_text()

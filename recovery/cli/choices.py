@@ -7,7 +7,7 @@ live here: what an ID is (`recovery.model.ids`), and whether there is such a rec
 from collections.abc import Sequence
 from typing import Final
 
-from recovery.cli.usage import UsageError, required
+from recovery.cli.usage import UsageError, missing, required
 from recovery.cli.words import REPEATED_MAX, Parser, shown
 from recovery.model.ids import ID_FORM, Id, parse_id, slip_in_id, why_no_id
 from recovery.services.authorizations.selection import Selection
@@ -47,8 +47,12 @@ def selection(ids: Sequence[str], spared: Sequence[str], command: str) -> Select
         UsageError: Neither or both were given; or something is no ID.
     """
     if bool(ids) == bool(spared):
-        problem = "IDs and --all-but cannot be given together" if ids else "no ID was given"
-        raise UsageError(problem=problem, hint=f"type influx-recovery {command} --help")
+        if not ids:
+            raise missing("ID", command)
+        raise UsageError(
+            problem="IDs and --all-but cannot be given together",
+            hint=f"leave them or --all-but out, or type influx-recovery {command} --help",
+        )
     return Selection(ids=authorization_ids(ids) or None, spared=authorization_ids(spared))
 
 

@@ -18,6 +18,7 @@ from recovery.cli.plain import NAMES, PATHS
 from recovery.cli.vocabulary import COMMANDS, NOUNS
 from recovery.cli.words import GRANTING, Parser, nearest_word, shown, typed_as
 from recovery.model.display import quoted
+from recovery.model.ids import parse_id
 
 
 def _words(said: str, *meant: str) -> dict[str, tuple[str, ...]]:
@@ -130,10 +131,6 @@ _VAGUE: Final = frozenset(
     {"ls", "new", "search", "show", "dump", "save", "copy", "init", "describe"}
 )
 """Verbs that alone say nothing of a store."""
-_OF_SERVER: Final = (
-    "influx-recovery neither starts nor stops a server",
-    "type systemctl status influxdb, or what your container or NAS has for it",
-)
 _ELSEWHERE: Final = {
     "query write ping task tasks secret secrets telegrafs dashboards stacks template apply config "
     "remote replication scripts bucket-schema server-config transpile": (
@@ -154,8 +151,10 @@ _ELSEWHERE: Final = {
         "{} is a command of the system",
         "type it without influx-recovery before it",
     ),
-    "start stop restart run reload": _OF_SERVER,
-    "enable disable": _OF_SERVER,
+    "start stop restart run reload enable disable": (
+        "influx-recovery neither starts nor stops a server",
+        "type systemctl status influxdb, or what your container or NAS has for it",
+    ),
     "lost lost-token forgot locked locked-out lockout admin admin-token root super wizard guide "
     "menu interactive tui hilfe aide ayuda": (
         "{} is no command",
@@ -179,7 +178,8 @@ _OPTIONS: Final = {
     **_words("--quiet -q --verbose -v --debug", "--log-level"),
     **_words("--dryrun --simulate --what-if --whatif --check --test --preview --noop", "--dry-run"),
     **_words("-n --plan", "--dry-run"),
-    **_words("--passwd --pass --pw --pwd --password -p", "--password-file"),
+    **_words("--passwd --pass --pw --pwd --password -p --new-password", "--password-file"),
+    **_words("--old-name --old --current-name", "--username", "--org", "--name"),
     **_words("--comment --note --title --beschreibung", "--description"),
     **_words("--desc --descending", "--description", "--reverse"),
     **_words("--engine --engine-dir", "--engine-path"),
@@ -495,11 +495,21 @@ def hint_on_word(word: str, command: Parser, before: Sequence[str]) -> str | Non
         hint = quotes
     elif is_like_path(word) and command.prog.partition(" ")[2] not in _OF_NO_ONE_STORE:
         hint = "name the store with --bolt-path FILE"
+    elif one := _one_more(word, command):
+        hint = one
     elif source_of_secret(command) is not None:
         hint = None
     elif not is_known and (naming := _naming(command)):
         hint = f"say what it is, with {naming}"
     return hint
+
+
+def _one_more(word: str, command: Parser) -> str | None:
+    """Say what to do about one more that is named, where a command is about one."""
+    has_id = any(one.dest == "id" for one in command.actions if not one.option_strings)
+    if has_id and parse_id(word):
+        return f"type {command.prog} {word} for that one"
+    return _ADVICE_ON_OPTIONS.get((command.prog.partition(" ")[2], "--number"))
 
 
 def source_of_secret(command: Parser) -> str | None:

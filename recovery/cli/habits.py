@@ -243,10 +243,18 @@ def in_our_words(argv: Sequence[str], valued: frozenset[str]) -> list[str]:
 
 
 def _with_help_all(argv: Sequence[str], valued: frozenset[str]) -> list[str]:
-    """Write `--help all`, and `help` with `all` at the end, as one option."""
+    """Write `--help all`, and `help` with `all` at the end, as one option.
+
+    An option for help in front of words is put behind them: `--help auth list` is about a command.
+    """
     for place, (typed, following) in enumerate(pairwise(argv)):
         if typed in ASKING and following == "all":
             return [*argv[:place], "--help-all"]
+        if typed in ASKING and not following.startswith("-"):
+            words = " ".join([*argv[:place], *argv[place + 1 :]][:2])
+            if following in COMMANDS or following in known_words("") or words in COMMANDS:
+                return [*argv[:place], *argv[place + 1 :], typed]
+            break
     places = list(bare_places(argv, valued))
     ends = {*places[:1], *places[-1:]}
     if len(ends) > 1 and (argv[min(ends)], argv[max(ends)]) == ("help", "all"):
@@ -474,7 +482,7 @@ def _bare_word(
                 hint=f"leave '{filler}' out",
             )
         asks = "what is secret is asked for, or comes with --password-file FILE"
-        quotes = "what belongs to a name with blanks stands in quotes with it"
+        quotes = "one is named at a time, and a name with blanks stands in quotes"
         raise UsageError(
             problem=f"{command.prog} takes no further word beside {' and '.join(bare)}",
             hint=f"leave it out; {asks if '--password-file' in command.options else quotes}",

@@ -32,7 +32,7 @@ from recovery.cli.habits import (
     with_our_options,
 )
 from recovery.cli.plain import COMMON_DEFAULTS, FLAGS, NAMES, PATHS, VALUED, add_common
-from recovery.cli.usage import UsageError
+from recovery.cli.usage import UsageError, missing
 from recovery.cli.vocabulary import COMMANDS, NOUNS, PROGRAM, VERBS, load
 from recovery.cli.words import (
     COMMON_OPTIONS,
@@ -61,6 +61,7 @@ _NO_FILES: Final = VERBS | {
     *("prune", "all", "now", "it", "to", "file", "json", "yaml", "csv", "html", "sqlite", "text")
 }
 """What is not taken for the name of a new file."""
+_PACKED: Final = (".tar.gz", ".tgz", ".gz", ".xz", ".zst", ".zip", ".bz2", ".tar", ".7z")
 _TAKING_AWAY: Final = frozenset({"delete", "set-inactive", "deactivate", "rotate", "undo"})
 """Verbs that nobody is led to by an option."""
 _DESCRIPTION: Final = (
@@ -298,16 +299,13 @@ def _refuse_all_as_id(arguments: argparse.Namespace, argv: Sequence[str], comman
 
 def _require_all(arguments: argparse.Namespace, command: Parser) -> None:
     """Say at once, by `UsageError`, all that is missing."""
-    missing = [
+    lacking = [
         typed_as(action)
         for action in command.actions
         if is_required(action) and getattr(arguments, action.dest, None) is None
     ]
-    if missing:
-        words = command.prog.partition(" ")[2]
-        raise UsageError(
-            problem=f"{words} needs {_enumerated(missing)}", hint=f"type {command.prog} --help"
-        )
+    if lacking:
+        raise missing(_enumerated(lacking), command.prog.partition(" ")[2])
 
 
 def _enumerated(words: Sequence[str]) -> str:
@@ -343,6 +341,13 @@ def _expand_paths(arguments: argparse.Namespace, command: Parser) -> None:
                 hint=f"did you mean {many}?"
                 if f"{words}s" in COMMANDS and typed in {"list", "prune"}
                 else f"name another file, or type ./{typed} for one that is called so",
+            )
+        packing = next((end for end in _PACKED if typed.endswith(end)), None)
+        is_new = "new " in (action.help or "") and not os.path.lexists(typed)
+        if packing and is_new and (packing != ".gz" or "--gzip" not in command.options):
+            raise UsageError(
+                problem=f"{shown(typed)} has the name of a packed file, which is not made here",
+                hint=f"leave {packing} out, and pack the file when it is there",
             )
         if typed.endswith("/") and not os.path.isdir(os.path.expanduser(typed)):  # noqa: PTH111, PTH112 # of a text
             is_file = os.path.lexists(os.path.expanduser(typed.rstrip("/")))  # noqa: PTH111 # as above
@@ -419,7 +424,10 @@ def _unknown_option(name: str, command: Parser) -> UsageError:
         hint = f"put a blank behind {name[:2]}"
     # what is glued to a short option may be the password that belongs to it
     named = repr(f"{name[:2]}...") if re.match("-[pt].", name) else shown(name, is_stray=True)
-    return UsageError(problem=f"unknown option {named}", hint=hint or f"type {command.prog} --help")
+    comma = "" if named.startswith(("'", '"')) else ","
+    return UsageError(
+        problem=f"unknown option{comma} {named}", hint=hint or f"type {command.prog} --help"
+    )
 
 
 def _other_option(name: str, command: Parser) -> str | None:
@@ -481,7 +489,8 @@ def _unknown_word(mistake: UnknownWordError, argv: Sequence[str]) -> UsageError:
     bare = [argv[place] for place in bare_places(argv, VALUED)]
     advised = advice_for(bare)
     if advised is not None:
-        word = next((one for one in bare if one not in OTHER_TOOLS), mistake.word)
+        verbs = (one for one in bare if one not in {*OTHER_TOOLS, *NOUNS})
+        word = next(verbs, mistake.word)
         return UsageError(problem=f"there is no command {shown(word)} here", hint=advised)
     from recovery.cli.guesses import (  # noqa: PLC0415 # only for a mistake
         advice_on_word,

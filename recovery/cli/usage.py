@@ -6,8 +6,15 @@ store; those are in `recovery.errors`.
 
 from typing import Final
 
+from recovery.cli.vocabulary import PROGRAM
 from recovery.errors import ExitCode, RecoveryError
 
+_WHICH: Final = {
+    **dict.fromkeys(("ID", "ID|NAME"), "the IDs"),
+    "NUMBER": "the numbers",
+    **dict.fromkeys(("NAME", "--username NAME", "--org NAME", "--name NAME"), "the names"),
+}
+"""What says which of several is meant, and what a list shows of it."""
 REQUIRED: Final = "(required)"
 """In the help of an option or a word that a command cannot do without."""
 
@@ -29,7 +36,16 @@ class UsageError(RecoveryError):
 def required(value: str | None, option: str, command: str) -> str:
     """Return the value of an option that a command cannot do without, or raise `UsageError`."""
     if value is None:
-        raise UsageError(
-            problem=f"{command} needs {option}", hint=f"type influx-recovery {command} --help"
-        )
+        raise missing(option, command)
     return value
+
+
+def missing(what: str, command: str) -> UsageError:
+    """Return the error for what a command cannot do without: the list of it helps, or the help."""
+    noun, _, verb = command.partition(" ")
+    which, others = what.replace(" or --id ID", ""), {"create", "list", "add-owner", "add-member"}
+    is_which = which in _WHICH and verb not in others
+    more = f"type {PROGRAM} {noun} list to see {_WHICH[which]}, or " if is_which else ""
+    return UsageError(
+        problem=f"{command} needs {what}", hint=f"{more}type {PROGRAM} {command} --help"
+    )

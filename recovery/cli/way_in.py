@@ -5,6 +5,7 @@ Lives here: the words for each obstacle. Must not live here: what is an obstacle
 """
 
 from collections.abc import Iterable, Iterator
+from pathlib import Path
 from typing import Final
 
 from recovery.cli.hints import Named, command_line
@@ -27,9 +28,10 @@ _OPERATIONS: Final = {
 }
 
 
-def first_steps(named: Named) -> Iterator[str]:
+def first_steps(named: Named, path: Path) -> Iterator[str]:
     """Say what can be done with a store that nobody has set up: a command each, and its use."""
-    yield f"{command_line('setup', {**named, Input.USER: None})}, to set it up"
+    setup = command_line("setup", {Input.STORE: str(path), **named, Input.USER: None})
+    yield f"{setup}, to set it up"
     yield f"{command_line('store find', {})}, to look for another one, if users should be in it"
 
 

@@ -12,7 +12,7 @@ import re
 from collections.abc import Iterable, Mapping
 from typing import Any, Final, NoReturn, TypeAlias
 
-from recovery.cli.usage import REQUIRED, UsageError
+from recovery.cli.usage import REQUIRED, UsageError, missing
 
 # What argparse says is put into other words in `Parser.error`, so it must stay in English; and a
 # catalogue of translations would be looked for each time.
@@ -231,17 +231,19 @@ class Parser(argparse.ArgumentParser):
 
     def error(self, message: str) -> NoReturn:
         """Raise as `UsageError` what argparse would print."""
-        missing = message.removeprefix("the following arguments are required: ")
+        lacking = message.removeprefix("the following arguments are required: ")
+        if lacking != message:
+            raise missing(lacking, self.prog.partition(" ")[2])
         clash = re.fullmatch(r"argument (\S+): not allowed with argument (\S+)", message)
         if clash:
             problem = f"{clash[1]} and {clash[2]} cannot be given together"
         elif choice := re.fullmatch(r"one of the arguments (.+) is required", message):
             problem = f"{self.prog.partition(' ')[2]} needs {choice[1].replace(' ', ' or ')}"
-        elif missing != message:
-            problem = f"{self.prog.partition(' ')[2]} needs {missing}"
         else:
-            problem = message.removeprefix("argument ").replace(
-                "expected one argument", "a value is missing"
+            problem = re.sub(
+                "expected (one|at least one) argument",
+                "a value is missing",
+                message.removeprefix("argument "),
             )
         hint = f"leave {clash[1]} or {clash[2]} out" if clash else f"type {self.prog} --help"
         number = re.fullmatch(r"(\S+): invalid int value: '(.*)'", problem, re.DOTALL)

@@ -5,6 +5,7 @@ Lives here: `snapshot_store`, which calls the engine's protocol and translates i
 when it is used.
 """
 
+from contextlib import suppress
 from pathlib import Path
 
 import msgspec
@@ -41,12 +42,14 @@ def snapshot_store(path: Path, target: Path, *, named: Path | None = None) -> Sn
 
     Raises:
         StoreBusyError: It is written too often for a whole copy; nothing is left.
+        StoreDamagedError: Nobody writes it, and no copy is whole.
     """
     try:
         report = bolt_store.snapshot(path, target)
     except FileExistsError as error:
         raise already_there(named or target) from error
     except SnapshotError as error:
+        _require_sound_if_free(path)
         raise StoreBusyError(
             path=displayed(str(path)),
             holder=f"the server keeps writing, and {error}",
@@ -59,6 +62,15 @@ def snapshot_store(path: Path, target: Path, *, named: Path | None = None) -> Sn
     return SnapshotFacts(
         txid=report.meta.txid, size_bytes=report.size_bytes, attempt_count=report.attempt_count
     )
+
+
+def _require_sound_if_free(path: Path) -> None:
+    """Raise `StoreDamagedError` for a store that nobody writes, where no copy of it is whole."""
+    with (
+        suppress(StoreBusyError),
+        MetaStore.open(path, write=False, timeout_s=0, needs_schema=False) as store,
+    ):
+        store.require_sound()
 
 
 def open_live(path: Path, *, needs_schema: bool = True) -> MetaStore:

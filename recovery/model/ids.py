@@ -69,6 +69,8 @@ def slip_in_id(text: str) -> str | None:
     if odd:
         letters = " and ".join("a blank" if one == " " else displayed(one) for one in odd)
         return f"{letters} {'are no hex digits' if len(odd) > 1 else 'is no hex digit'} (0-9, a-f)"
+    if not text:
+        return "it is empty, as an unset variable is"
     if len(text) != ID_LENGTH:
         return f"it has {len(text)} digits, and an ID has {ID_LENGTH}"
     return "it has nothing but zeros"

@@ -24,6 +24,9 @@ HOSTILE = "$(touch owned) a b"
 QUERIES = {
     "user show --username ": ["alice", "bob", r"\$\(touch\ owned\)\ a\ b"],
     "user show --username al": ["alice"],
+    "user show al": ["alice"],
+    "user undelete ": [],
+    "v1-auth list --username ": [],
     "org add-owner --org a": ["acme"],
     "auth create --read-b": ["--read-bucket", "--read-buckets"],
     "completion ": [*SCRIPTS],

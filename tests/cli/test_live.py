@@ -115,3 +115,17 @@ def test_nobody_is_kept_out_while_somebody_types_a_secret(
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         terminal.type("none of them\n")
         assert terminal.end().code == ExitCode.REFUSED
+
+
+@pytest.mark.parametrize("words", ["auth list --live", "store backup copy --live"])
+def test_a_damaged_store_that_nobody_writes_is_not_said_to_be_in_use(
+    cli: Cli, level21_bolt: Path, words: str
+) -> None:
+    content = level21_bolt.read_bytes()
+    level21_bolt.write_bytes(content[: len(content) // 2])
+    done = cli.run_here(*words.split(), "--bolt-path", level21_bolt)
+    assert done.code == ExitCode.DAMAGED
+    assert "store salvage" in done.hint
+    with locked(level21_bolt, exclusive=True):
+        held = cli.run_here(*words.split(), "--bolt-path", level21_bolt)
+    assert held.code == ExitCode.BUSY

@@ -35,7 +35,7 @@ def _add_backup(command: Parser) -> None:
         "--gzip",
         action="store_true",
         help="compress it, as influx backup does, and by default name it as that does: "
-        "YYYYMMDDThhmmssZ.bolt.gz (default: a plain copy)",
+        "YYYYMMDDThhmmssZ.bolt.gz (default: where DEST ends in .gz, else a plain copy)",
     )
     command.add_argument(
         "--live",
@@ -65,7 +65,7 @@ def _backup(options: _Backup, context: Context) -> ExitCode:
         report = back_up(
             found.path,
             destination,
-            is_compressed=options.gzip,
+            is_compressed=options.gzip or (options.destination or "").endswith(".gz"),
             is_live=options.live,
             moment=SystemClock().now(),
         )

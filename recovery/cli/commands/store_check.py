@@ -209,7 +209,7 @@ def _ways_in(
     named = named_with(options.bolt_path, options.ledger)
     near = examination.verdict.access.nearest
     if examination.verdict.outlook is Outlook.NOT_SET_UP:
-        yield from first_steps(named)
+        yield from first_steps(named, examination.facts.path)
     deleted: list[DeletedUser] = []
     # Whatever is wrong with a ledger or a copy, this store was checked.
     with contextlib.suppress(RecoveryError), session.view() as view:

@@ -193,7 +193,7 @@ def _lines(info: StoreInfo, found: FoundStore, named: Named) -> Iterator[str]:
         yield from _access_lines(info)
     else:
         yield f"{NEVER_SET_UP}. Next:"
-        yield from (f"  {step}" for step in first_steps(named))
+        yield from (f"  {step}" for step in first_steps(named, facts.path))
     yield ""
     yield "What influxd downgrade would take away:"
     yield from (f"  {loss}" for loss in info.losses or ("nothing that is known here",))

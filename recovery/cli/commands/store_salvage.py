@@ -21,6 +21,7 @@ from recovery.cli.usage import UsageError, required
 from recovery.cli.words import Parser
 from recovery.discovery.search import FoundStore
 from recovery.errors import ExitCode
+from recovery.metastore.packed import is_packed
 from recovery.model.display import displayed, plural, quoted
 from recovery.model.recognition import RecordKind
 from recovery.ports import SystemClock, SystemRng
@@ -445,7 +446,7 @@ def _show_place(
     Args:
         first: What has to be so before, as a clause.
     """
-    if not prospect.is_ready or found.is_backup:
+    if not prospect.is_ready or found.is_backup or is_packed(found.path):
         return
     context.output.prose(
         f"{first}, copy the new file over the old one, which keeps its owner and mode, and start "

@@ -80,7 +80,7 @@ DAMAGED_FILE: Final = Rule(
     "it starts, or later, when it meets that page",
     remedy="repair cannot do it: copy what can be read, or restore a backup; and a copy that was "
     "made beside a running influxd is torn, so make another one with store backup",
-    operations=("store salvage",),
+    operations=("store salvage", "store backups"),
 )
 _STARTED_ON: Final = {
     "meta.page_size": "influxd starts once more, and what it writes then makes the file unreadable",

@@ -19,6 +19,7 @@ from recovery.metastore.rebuilding import (
     look_into,
     salvage_store,
 )
+from recovery.model.display import displayed
 from recovery.new_file import MODE, StagedFile
 from recovery.ports import Clock, Rng
 from recovery.services.doctor.check import Outlook, examine
@@ -53,7 +54,7 @@ def compact(path: Path, target: Path, *, clock: Clock, rng: Rng) -> tuple[Compac
     """
     with StagedFile(target) as new:
         facts = compact_store(path, new)
-        prospect = _prospect(new.path, clock, rng)
+        prospect = _prospect(new, clock, rng)
         new.publish()
         new.keep()
     return facts, prospect
@@ -95,7 +96,7 @@ def salvage(
             facts = _with_put_back(new.path, facts, wanted, clock, rng)
         if not facts.is_written:
             return facts, None
-        prospect = _prospect(new.path, clock, rng)
+        prospect = _prospect(new, clock, rng)
         new.publish()
         new.keep()
     return facts, prospect
@@ -122,14 +123,15 @@ def _with_put_back(
     )
 
 
-def _prospect(target: Path, clock: Clock, rng: Rng) -> Prospect:
+def _prospect(new: StagedFile, clock: Clock, rng: Rng) -> Prospect:
     """Examine the new file; whatever is wrong with it is no reason to take it away again."""
-    target.chmod(MODE)  # what is there holds every token, whatever mode the store has
+    new.path.chmod(MODE)  # what is there holds every token, whatever mode the store has
     try:
-        with Session.open(target, needs_schema=False) as session:
+        with Session.open(new.path, needs_schema=False) as session:
             found = examine(session, files=Files(), clock=clock, rng=rng)
     except RecoveryError as error:
         sentence = str(error).removesuffix("; nothing was changed")
+        sentence = sentence.replace(displayed(str(new.path)), displayed(str(new.target)))
         return Prospect(sentence=sentence, finding_count=None)
     return Prospect(
         sentence=found.verdict.sentence,

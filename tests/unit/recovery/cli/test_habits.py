@@ -58,6 +58,11 @@ MEANT: Final = {
     "auth create --org o --operator --token-file -": "auth create --org o --operator "
     "--token-stdout",
     "help": "--help",
+    "--help auth list": "auth list --help",
+    "auth -h list": "auth list -h",
+    "-h user": "user -h",
+    "--help --json": "--help --json",
+    "auth list --help x": "auth list --help x",
     "version": "--version",
     "v1 auth create --username x --read-bucket b -o o": "v1-auth create x --read-bucket b --org o",
     "v1 auth create x --username u --read-bucket b": (
