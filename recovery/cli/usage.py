@@ -6,7 +6,6 @@ store; those are in `recovery.errors`.
 
 from typing import Final
 
-from recovery.cli.vocabulary import PROGRAM
 from recovery.errors import ExitCode, RecoveryError
 
 _WHICH: Final = {
@@ -45,7 +44,7 @@ def missing(what: str, command: str) -> UsageError:
     noun, _, verb = command.partition(" ")
     which, others = what.replace(" or --id ID", ""), {"create", "list", "add-owner", "add-member"}
     is_which = which in _WHICH and verb not in others
-    more = f"type {PROGRAM} {noun} list to see {_WHICH[which]}, or " if is_which else ""
+    more = f"type influx-recovery {noun} list to see {_WHICH[which]}, or " if is_which else ""
     return UsageError(
-        problem=f"{command} needs {what}", hint=f"{more}type {PROGRAM} {command} --help"
+        problem=f"{command} needs {what}", hint=f"{more}type influx-recovery {command} --help"
     )

@@ -919,7 +919,7 @@ complete -c influx-recovery -n '_shtab_influx_recovery_using store backup' -l re
 complete -c influx-recovery -n '_shtab_influx_recovery_using store backup' -l log-level -xka "debug info warning error" -d 'log this and worse on stderr: debug, info, warning or error (default: warning)'
 complete -c influx-recovery -n '_shtab_influx_recovery_using store backup' -l log-format -xka "auto console json" -d 'console, json, or auto, which is console on a terminal and json elsewhere (default: auto)'
 complete -c influx-recovery -n '_shtab_influx_recovery_using store backup' -l version -d 'print the version and stop'
-complete -c influx-recovery -n '_shtab_influx_recovery_using store backup' -l gzip -d 'compress it, as influx backup does, and by default name it as that does: YYYYMMDDThhmmssZ.bolt.gz (default: a plain copy)'
+complete -c influx-recovery -n '_shtab_influx_recovery_using store backup' -l gzip -d 'compress it, as influx backup does, and by default name it as that does: YYYYMMDDThhmmssZ.bolt.gz (default: where DEST ends in .gz, else a plain copy)'
 complete -c influx-recovery -n '_shtab_influx_recovery_using store backup' -l live -d 'copy it without its lock, as is done anyway while influxd is running (default: under the lock where that is free)'
 complete -c influx-recovery -n '_shtab_influx_recovery_using store backup; and test $_shtab_influx_recovery_npos -eq 0' -ka "(__fish_complete_path (commandline -ct))" -d 'new file, or a folder for it (default: a file beside the store, named with the time)'
 complete -c influx-recovery -n '_shtab_influx_recovery_using store; and test $_shtab_influx_recovery_npos -eq 0' -a backups -d 'list the copies beside the store and who needs them, or prune them'

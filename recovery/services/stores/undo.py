@@ -64,19 +64,24 @@ SESSION: Final = "serve"
 """The operation that stands for many, each of which has its name behind this word."""
 _CHANGED: Final = frozenset({"done", "undelivered"})
 _PERHAPS: Final = frozenset({"unknown", UNFINISHED})
+_BY_ITSELF: Final = "to do the opposite, which leaves alone what was written since"
 _OPPOSITES: Final = {
-    **dict.fromkeys(("auth create", "auth create-operator", "auth import"), "auth delete"),
-    "auth delete": "auth undelete",
-    "user create": "user delete",
-    "user delete": "user undelete",
-    "user activate": "user deactivate",
-    "user deactivate": "user activate",
-    "user update": "user update",
-    "org create": "org delete",
-    "v1-auth create": "v1-auth delete",
-    "v1-auth delete": "v1-auth undelete",
-    **{f"{noun} set-active": f"{noun} set-inactive" for noun in ("auth", "v1-auth")},
-    **{f"{noun} set-inactive": f"{noun} set-active" for noun in ("auth", "v1-auth")},
+    **dict.fromkeys(
+        ("auth create", "auth create-operator", "auth import"), Run("auth delete", _BY_ITSELF)
+    ),
+    "auth delete": Run("auth undelete", _BY_ITSELF),
+    "auth set-active": Run("auth set-inactive", _BY_ITSELF),
+    "auth set-inactive": Run("auth set-active", _BY_ITSELF),
+    "user create": Run("user delete", _BY_ITSELF),
+    "user delete": Run("user undelete", _BY_ITSELF),
+    "user activate": Run("user deactivate", _BY_ITSELF),
+    "user deactivate": Run("user activate", _BY_ITSELF),
+    "user update": Run("user update", "to set another password"),
+    "org create": Run("org delete", _BY_ITSELF),
+    "v1-auth create": Run("v1-auth delete", _BY_ITSELF),
+    "v1-auth delete": Run("v1-auth undelete", _BY_ITSELF),
+    "v1-auth set-active": Run("v1-auth set-inactive", _BY_ITSELF),
+    "v1-auth set-inactive": Run("v1-auth set-active", _BY_ITSELF),
 }
 """What does the opposite of an operation and leaves the rest of the store as it is, where there is
 one; of a new password, another one."""
@@ -420,13 +425,8 @@ def _opposite(operation: Operation) -> Iterator[Run]:
     is_token = operation.operation.startswith("auth ")
     ids = operation.record_ids
     subject = ids[0] if len(ids) == 1 or (ids and not is_token) else None
-    what = Input.ORGANIZATION if opposite.startswith("org ") else Input.ID
-    purpose = (
-        "to set another password"
-        if opposite == operation.operation
-        else "to do the opposite, which leaves alone what was written since"
-    )
-    yield Run(opposite, purpose, {what: subject})
+    what = Input.ORGANIZATION if opposite.operation == "org delete" else Input.ID
+    yield replace(opposite, values={what: subject})
 
 
 def _called(operation: Operation) -> str:
