@@ -53,6 +53,7 @@ _MARKED: Final = (
     + "|`[^ ]*|[^ ]*`"
 )
 _STARTS_US: Final = r"`?(?:\S*/)?influx-recovery:?"
+_STARTS_ANY: Final = rf"{_STARTS_US}|influxd?"
 _PROMPT: Final = (
     r"\S*[$#%>]|\[\S+@\S+|~|sudo|doas|influxd?(?:-recover\w*)?|exec|run|call|time|cli|please|python\S*|-m"
     r"|\d+[.)]|[*-]"
@@ -69,8 +70,10 @@ class _Kind(NamedTuple):
 def explained(argv: Sequence[str], error: RecoveryError) -> RecoveryError:
     """Say that a command line failed because of what came along as it was pasted, if it did."""
     if isinstance(error, SeveralError):
-        several = SeveralError([explained(argv, one) for one in error.errors])
-        several.hint = error.hint  # which is in words already
+        found = [explained(argv, one) for one in error.errors]
+        several = SeveralError(found)
+        lines = (str(one.hint) for one in found if str(one.hint).startswith(f"type {PROGRAM} "))
+        several.hint = next(lines, error.hint)  # which is in words already
         return several
     if not isinstance(error, UsageError | NotFoundError):
         return error
@@ -158,7 +161,7 @@ def _without_prompt(line: Sequence[str]) -> list[str]:
     own = [
         place
         for place, (word, following) in enumerate(pairwise(line))
-        if re.fullmatch(_STARTS_US, word) and following in {*VERBS, "recovery"}
+        if re.fullmatch(_STARTS_ANY, word) and following in {*VERBS, "recovery"}
     ]
     if own and line[0] not in VERBS:
         return list(line[own[-1] + 1 :])

@@ -319,6 +319,8 @@ def nearest_option(typed: str, options: Iterable[str]) -> str | None:
     if len(wanted) <= len("--x"):
         return None
     known = {option[2:]: option for option in options if option.startswith("--")}
+    if len(wanted) <= len("--xx"):
+        return known.get(wanted[2:])
     near = nearest_word(wanted[2:], known)  # without the dashes, which any two have in common
     if near is None or near in GRANTING:
         return None

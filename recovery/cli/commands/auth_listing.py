@@ -220,9 +220,8 @@ def _show(
         else:
             from recovery.cli.way_in import NEVER_SET_UP, first_steps  # noqa: PLC0415 # as above
 
-            output.aside(
-                f"{NEVER_SET_UP}. Next: {'; '.join(first_steps(named, inventory.facts.path))}"
-            )
+            steps = first_steps(named, view.facts.path)
+            output.aside(f"{NEVER_SET_UP}. Next: {'; '.join(steps)}")
     say_more(rows, options, output)
 
 
