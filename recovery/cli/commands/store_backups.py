@@ -22,15 +22,22 @@ from recovery.cli.store import described, find_store, read_session, show_header,
 from recovery.cli.table import Column
 from recovery.cli.usage import UsageError
 from recovery.cli.words import Parser
-from recovery.discovery.candidate import STORE_NAME
 from recovery.discovery.search import FoundStore
-from recovery.errors import ExitCode, FileError, RecoveryError, RefusedError, StoreBusyError
+from recovery.errors import (
+    ExitCode,
+    FileError,
+    RecoveryError,
+    RefusedError,
+    SchemaError,
+    StoreBusyError,
+)
 from recovery.ledger import Ledger
 from recovery.model.display import displayed, moment_text, plural, quoted
 from recovery.ports import SystemClock
 from recovery.remedy import Give, Input, Run, ways
 from recovery.services.changes.ports import Intent
 from recovery.services.ledger import operations_of, read_operations
+from recovery.services.session import Session
 from recovery.services.store_facts import StoreFacts
 from recovery.services.stores.backups import Maker, Pruning, StoreCopy, copies_of, remove_copies
 from recovery.services.stores.undo import standing_operations
@@ -116,15 +123,10 @@ class BackupList(StoreDocument, frozen=True, kw_only=True):
 
 def _backups(options: _Backups, context: Context) -> ExitCode:
     pruning = _pruning(options)
-    path = Path(options.bolt_path or context.environ.get("INFLUXD_BOLT_PATH") or STORE_NAME)
-    try:
-        found = find_store(options, context)
-        path = found.path
-        session = read_session(found, options, context.output)
-    except (StoreBusyError, FileError) as error:
-        if pruning is None and not options.json and _show_without(error, path, options, context):
-            return ExitCode.DONE
-        raise
+    opened = _opened(options, context, is_listing=pruning is None)
+    if opened is None:
+        return ExitCode.DONE
+    found, session = opened
     with session:
         facts = session.facts()
         ledger = open_ledger(options, context, facts.real_path, is_reading=pruning is None)
@@ -148,6 +150,28 @@ def _backups(options: _Backups, context: Context) -> ExitCode:
         )
         _prune(document, chosen, ledger, found, facts, options, context)
     return ExitCode.DONE
+
+
+def _opened(
+    options: _Backups, context: Context, *, is_listing: bool
+) -> tuple[FoundStore, Session] | None:
+    """Open the store; where that fails, list what copies there are without it, and give None."""
+    is_shown = is_listing and not options.json
+    try:
+        found = find_store(options, context)
+    except FileError as error:
+        named = options.bolt_path or context.environ.get("INFLUXD_BOLT_PATH")
+        if named and is_shown and _show_without(error, Path(named), options, context):
+            return None
+        raise
+    try:
+        return found, read_session(found, options, context.output)
+    except (StoreBusyError, FileError) as error:
+        if is_shown and _show_without(error, found.path, options, context):
+            return None
+        if not is_listing or not isinstance(error, SchemaError):
+            raise
+    return found, read_session(found, options, context.output, needs_schema=False)
 
 
 def _show_without(error: RecoveryError, path: Path, options: _Backups, context: Context) -> bool:
