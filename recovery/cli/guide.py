@@ -50,9 +50,14 @@ _OF_DAMAGED: Final = {
     "what is wrong": "store check",
     "save what can be read into a new file": "store salvage",
     "undo the last change": "store undo",
+    "see which copies of it are there, to restore one": "store backups",
 }
 """What can be done with a damaged store, each with its command."""
-_OF_UNREADABLE: Final = {name: words for name, words in _OF_DAMAGED.items() if "salvage" in words}
+_OF_UNREADABLE: Final = {
+    name: words
+    for name, words in _OF_DAMAGED.items()
+    if words in {"store salvage", "store backups"}
+}
 """The same of one that nothing else can open."""
 _MADE_AGAIN: Final = "make a new store that has all data of the engine's folder; a backup has more"
 _CHOICES: Final = (

@@ -370,15 +370,16 @@ def _missing(
         return _confess(error, output, report, progress, is_debugging=is_debugging)
     import shlex  # noqa: PLC0415 # nothing else needs it
 
+    python = sys.executable or "python3"  # which knows no path of itself where it cannot find one
     whole, _, part = module.partition(".")
     package = PACKAGE_OF.get(whole, whole)
-    problem = f"{sys.executable} does not have this package, which {PROGRAM} needs"
-    hint = f"{shlex.quote(sys.executable)} -m pip install {package}"
+    problem = f"{python} does not have this package, which {PROGRAM} needs"
+    hint = f"{shlex.quote(python)} -m pip install {package}"
     if part:  # compiled for another Python, or packed into an archive
-        problem = f"what {sys.executable} has of it has no {module} that this Python can load"
+        problem = f"what {python} has of it has no {module} that this Python can load"
         hint = f"call the Python that {PROGRAM} was installed with, or install it for this one"
     elif whole in sys.stdlib_module_names:  # no package index has it, whatever is called so there
-        problem = f"{sys.executable} was made without this part of Python, which {PROGRAM} needs"
+        problem = f"{python} was made without this part of Python, which {PROGRAM} needs"
         hint = "call another Python, or the one file; both on Linux"
     report(
         ExitCode.REFUSED,

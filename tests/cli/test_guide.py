@@ -128,9 +128,11 @@ def test_of_several_stores_one_is_chosen_by_number(cli: Cli, store: MadeStore) -
         (5, 6, "2\n{target}\n", "store salvage {target}", "Verdict: influxd will start"),
         (2, 99, "2\n\n", "", "Nothing was done."),
         (2, 99, "3\n", "store undo", "store salvage TARGET"),
-        (5, 6, "4\n", "", "Nothing was done."),
+        (5, 6, "4\n", "store backups", "0 copies, 0 bytes."),
+        (5, 6, "5\n", "", "Nothing was done."),
         (0, 2, "1\n{target}\n", "store salvage {target}", "and start influxd:"),
-        (0, 2, "2\n", "", "Nothing was done."),
+        (0, 2, "2\n", "store backups", "no copy lies beside it"),
+        (0, 2, "3\n", "", "Nothing was done."),
     ],
 )
 def test_of_a_damaged_store_that_is_offered_which_can_be_done(

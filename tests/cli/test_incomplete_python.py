@@ -57,6 +57,16 @@ def test_a_missing_package_is_named_with_the_command_that_brings_it(
     assert hint == f"hint: {sys.executable} -m pip install {package}"
 
 
+def test_a_python_that_does_not_know_where_it_is_has_a_name_all_the_same() -> None:
+    script = LACKING.format(module="msgspec", arguments=["demo"])
+    done = subprocess.run(
+        [sys.executable, "-c", script.replace("import sys", "import sys; sys.executable = ''", 1)],
+        capture_output=True, text=True, check=False, cwd=PROJECT,
+    )  # fmt: skip
+    assert "error: msgspec is missing: python3 does not have this package" in done.stderr
+    assert "hint: python3 -m pip install msgspec\n" in done.stderr
+
+
 def test_a_package_that_was_compiled_for_another_python_is_not_called_absent() -> None:
     code, said = run_lacking("msgspec._core", "demo")
     error, hint = (line for line in said if line.startswith(("error: ", "hint: ")))

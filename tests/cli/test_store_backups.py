@@ -98,7 +98,7 @@ def test_where_neither_store_nor_copies_are_it_does_not_lead_to_itself(
     path.write_bytes(bytes(65536))
     done = cli.run_here("store", "backups", "--bolt-path", path)
     assert done.code == ExitCode.DAMAGED
-    assert done.hint.endswith("no copy lies beside it")
+    assert done.hint.startswith("look where backups of this machine are kept, because no copy lies")
 
 
 @pytest.fixture

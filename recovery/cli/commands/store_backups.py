@@ -193,12 +193,12 @@ def _show_without(error: RecoveryError, path: Path, options: _Backups, context: 
         return False
     if not copies:
         error.hint = (
-            tuple(
+            *(
                 way
                 for way in ways(error.hint)
                 if not (isinstance(way, Run) and way.operation == SEE_COPIES.operation)
-            )
-            or "look where backups of this machine are kept: no copy lies beside it"
+            ),
+            "look where backups of this machine are kept, because no copy lies beside it",
         )
         return False
     context.output.prose(f"{error}.")
