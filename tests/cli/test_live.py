@@ -123,9 +123,9 @@ def test_a_damaged_store_that_nobody_writes_is_not_said_to_be_in_use(
 ) -> None:
     content = level21_bolt.read_bytes()
     level21_bolt.write_bytes(content[: len(content) // 2])
-    done = cli.run_here(*words.split(), "--bolt-path", level21_bolt)
+    done = cli.run(*words.split(), "--bolt-path", level21_bolt)
     assert done.code == ExitCode.DAMAGED
     assert "store salvage" in done.hint
     with locked(level21_bolt, exclusive=True):
-        held = cli.run_here(*words.split(), "--bolt-path", level21_bolt)
+        held = cli.run(*words.split(), "--bolt-path", level21_bolt)
     assert held.code == ExitCode.BUSY

@@ -98,5 +98,5 @@ def test_backup_without_a_store_is_refused(cli: Cli) -> None:
 
 
 def test_a_copy_that_is_named_as_compressed_is_compressed(cli: Cli, level21_bolt: Path) -> None:
-    done = cli.run_here("store", "backup", "copy.gz", "--bolt-path", level21_bolt, "--json")
+    done = cli.run("store", "backup", "copy.gz", "--bolt-path", level21_bolt, "--json")
     assert json.loads(done.stdout)["is_compressed"]
