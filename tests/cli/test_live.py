@@ -117,6 +117,7 @@ def test_nobody_is_kept_out_while_somebody_types_a_secret(
         assert terminal.end().code == ExitCode.REFUSED
 
 
+@pytest.mark.damages
 @pytest.mark.parametrize("words", ["auth list --live", "store backup copy --live"])
 def test_a_damaged_store_that_nobody_writes_is_not_said_to_be_in_use(
     cli: Cli, level21_bolt: Path, words: str
