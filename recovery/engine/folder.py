@@ -222,7 +222,7 @@ class EngineFolder:
         )
 
     def strays(self) -> Iterator[ShardFacts]:
-        """Look at the TSM files of shards that are of no bucket, or of another retention policy.
+        """Look at the files of shards that are of no bucket, or of another retention policy.
 
         The server opens them like all others, and stops at what is damaged in them.
 
@@ -231,15 +231,16 @@ class EngineFolder:
         """
         for database, policy, number in self._numbers(DATA):
             if policy != POLICY or parse_id(database) != database:
-                yield self._look_at(f"{DATA}/{database}/{policy}/{number}", number)
+                yield self._look_at(f"{database}/{policy}/{number}", number)
 
     def look_at_shard(self, bucket_id: Id, shard_id: int) -> ShardFacts:
-        """Look for damage in the TSM files of a shard; raise `StoreAccessError`."""
-        return self._look_at(f"{DATA}/{bucket_id}/{POLICY}/{shard_id}", shard_id)
+        """Look for damaged TSM files and misnamed WAL segments; raise `StoreAccessError`."""
+        return self._look_at(f"{bucket_id}/{POLICY}/{shard_id}", shard_id)
 
     def _look_at(self, relative: str, number: int) -> ShardFacts:
         reading = _Shard(self.path, Measurements())
-        self._read_data(reading, relative)
+        self._read_data(reading, f"{DATA}/{relative}")
+        self._segments(reading, f"{WAL}/{relative}")
         return reading.facts(number)
 
     def _numbers(self, root: str) -> Iterator[tuple[str, str, int]]:
@@ -259,26 +260,23 @@ class EngineFolder:
         return BucketFacts(folder=folder, shards=shards, measurements=measurements)
 
     def read_shard(self, bucket_id: Id, shard_id: int, measurements: Measurements) -> ShardFacts:
-        """Read the indexes and the WAL of a shard, for its facts and its measurements.
-
-        Raises:
-            StoreAccessError: This user may not read it.
-        """
+        """Read the indexes and the WAL of a shard; raise `StoreAccessError`."""
         reading = _Shard(self.path, measurements)
         relative = f"{bucket_id}/{POLICY}/{shard_id}"
         self._read_data(reading, f"{DATA}/{relative}")
-        segments = [
-            name
-            for name in self._names(f"{WAL}/{relative}")
-            if name.startswith("_") and name.endswith(_SEGMENT_END)
-        ]
-        if (self.path / WAL / relative).is_file():
-            reading.blocked(f"{WAL}/{relative}", "is a file, and a folder has to be there")
-        while segments and not _SEGMENT_NAME.match(segments[-1]):  # the others may have any name
-            reading.misnamed(f"{WAL}/{relative}/{segments.pop()}")
-        for name in segments:
+        for name in self._segments(reading, f"{WAL}/{relative}"):
             reading.wal(f"{WAL}/{relative}/{name}")
         return reading.facts(shard_id)
+
+    def _segments(self, reading: "_Shard", relative: str) -> list[str]:
+        """List the WAL segments of a shard, and note what keeps the server from reading them."""
+        ended = (name for name in self._names(relative) if name.endswith(_SEGMENT_END))
+        names = [name for name in ended if name.startswith("_")]
+        if (self.path / relative).is_file():
+            reading.blocked(relative, "is a file, and a folder has to be there")
+        while names and not _SEGMENT_NAME.match(names[-1]):  # the others may have any name
+            reading.misnamed(f"{relative}/{names.pop()}")
+        return names
 
     def _read_data(self, reading: "_Shard", relative: str) -> None:
         """Read what a shard has in its folder in `data`."""

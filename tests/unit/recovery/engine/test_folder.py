@@ -50,6 +50,12 @@ def test_only_the_last_segment_has_to_have_a_name_that_influxd_reads(tmp_path: P
         "_00001.2.wal",
         "_00000.old.wal",
     ]
+    engine = EngineFolder(tmp_path)
+    assert engine.look_at_shard(BUCKET, 7).blocking == blocking
+    for root in ("data", "wal"):  # the server opens the shards of every policy
+        (tmp_path / root / BUCKET / "autogen").rename(tmp_path / root / BUCKET / "weekly")
+    (stray,) = engine.strays()
+    assert stray.blocking == tuple(one.replace("autogen", "weekly") for one in blocking)
 
 
 def test_a_shard_whose_folder_in_data_is_gone_is_found_by_its_wal(tmp_path: Path) -> None:
