@@ -263,6 +263,10 @@ def _end_of_page(page: bytes, rows: list[_Row], start: int, page_count: int) -> 
         bucket_end = value_start + BUCKET_HEADER_SIZE_BYTES
         if 0 < root < page_count and end <= bucket_end <= len(page):
             return bucket_end
+    if row.flag and end <= stated <= len(page):
+        slot = _Slot(len(rows) - 1, row.flag, start, value_start, stated)
+        if _is_whole(page, slot, page_count):
+            return stated  # an empty bucket ends in zeros
     # A value may end in zeros; but where one bit makes it end without, it does.
     is_one_bit = end > value_start and (end - value_start ^ row.value_size).bit_count() == 1
     is_stated = end <= stated <= len(page) and not is_one_bit
@@ -277,7 +281,14 @@ def _fitted(
     low, high = bounds
     size = high - low
     flag = row.flag & BUCKET_FLAG
-    if not PAGE_HEADER_SIZE_BYTES < low < high <= len(page) or (flag ^ row.flag).bit_count() > 1:
+    if row.flag > BUCKET_FLAG:
+        # What most are, or with one wrong bit.
+        usual, count = Counter(other.flag for other in rows).most_common(1)[0]
+        if usual <= BUCKET_FLAG and 2 * count > len(rows):
+            flag = usual
+        elif (flag ^ row.flag).bit_count() > 1:
+            return None
+    if not PAGE_HEADER_SIZE_BYTES < low < high <= len(page):
         return None
     # Among plain elements, what says to be a bucket and cannot be one is plain.
     is_plain = 2 * sum(not other.flag for other in rows) > len(rows)
@@ -286,11 +297,10 @@ def _fitted(
     for key_size in (row.key_size, size - row.value_size):
         value_size = size - key_size
         changed = (key_size ^ row.key_size).bit_count() + (value_size ^ row.value_size).bit_count()
-        # One wrong bit, or none where it is the place that was wrong.
-        if 0 < key_size <= size and changed <= 1:
-            alike = sum(
-                (other.key_size == key_size) + (other.value_size == value_size) for other in rows
-            )
+        same_keys = sum(other.key_size == key_size for other in rows)
+        # One wrong bit, or none where it is the place that was wrong; or all of the other number.
+        if 0 < key_size <= size and (changed <= 1 or 2 * same_keys > len(rows)):
+            alike = same_keys + sum(other.value_size == value_size for other in rows)
             slots = [_Slot(index, flag, low, low + key_size, high) for flag in flags]
             options += [(alike, slot) for slot in slots if _is_whole(page, slot, page_count)][:1]
     # What most elements have is right; else the key is, as anybody else reads it.

@@ -155,3 +155,23 @@ def test_one_wrong_bit_in_the_table_of_a_root_costs_no_bucket() -> None:
         assert found is not None
         is_flag = (bit - 16 * 8) % (16 * 8) < 32
         assert is_flag or found.leaf.keys == [name for _, name, _ in buckets], bit
+
+
+def test_a_number_in_the_table_that_was_written_over_costs_no_element() -> None:
+    """Its neighbours say where an element begins and ends, and most of the others the rest."""
+    random = Random(3)
+    records: Elements = [(0, b"%016x" % (index * 7), random.randbytes(200)) for index in range(9)]
+    last_is_empty: Elements = [(1, b"b%02d" % index, inline([])) for index in range(9)]
+    for elements in (records, last_is_empty):
+        page = leaf_page(elements, pgid=3)
+        for index in range(1, 8):
+            for at in range(0, 16, 4):
+                row = 16 + 16 * index + at
+                for number in (0, 199, 0xFFFFFFFF) if at else (199, 0xFFFFFFFF):
+                    damaged = page[:row] + number.to_bytes(4, "little") + page[row + 4 :]
+                    found = sound_elements(damaged, 8)
+                    assert found is not None
+                    taken = list(
+                        zip(found.leaf.flags, found.leaf.keys, found.leaf.values, strict=True)
+                    )
+                    assert taken == elements, (index, at, number)

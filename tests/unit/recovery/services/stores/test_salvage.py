@@ -167,13 +167,13 @@ def test_a_bad_sector_in_a_leaf_of_authorizations_costs_those_in_it_alone(
         for info in used
         if info.kind == "leaf" and b"00000000abcd0010" in data[info.pgid * size :][:size]
     )
-    data[start + 2048 : start + 2560] = bytes(512)
+    data[start + 1024 : start + 1536] = bytes(512)
     keys = data[start : start + size].count(b"00000000abcd00")
     data[start + 16 + 8 : start + 16 + 12] = b"\xff\xff\xff\xff"
     made.path.write_bytes(data)
     facts, _ = salvaged(made.path, tmp_path / "new")
     lost = before[RecordKind.AUTHORIZATION] - facts.record_counts[RecordKind.AUTHORIZATION]
-    assert 0 < lost < keys // 4, "of some eight or more on the page"
+    assert 0 < lost < keys // 2, "of some six or more on the page"
     assert facts.record_counts[RecordKind.USER] == before[RecordKind.USER]
     assert not facts.is_complete
 
