@@ -12,7 +12,7 @@ from typing import TypeVar
 
 from recovery.cli.audience import Lack, PlanAudience, require_a_way_to_confirm
 from recovery.cli.context import Context
-from recovery.cli.options import Change, NewPassword
+from recovery.cli.options import Change, NewPassword, OptionalPassword
 from recovery.cli.outcome import show_outcome
 from recovery.cli.recording import open_ledger
 from recovery.cli.secret_input import new_password
@@ -117,14 +117,15 @@ def run_with_password(
     Args:
         is_planned: Whether the plan says what is odd about the password.
     """
+    without = isinstance(options, OptionalPassword) and options.no_password
 
     def with_password(_: FoundStore) -> Planner:
-        if options.no_password:
+        if without:
             return make_planner(None)
         typed = (options.password, options.password_file)
         return make_planner(new_password(*typed, context.output, is_planned=is_planned))
 
-    is_asked = not options.no_password and options.password is options.password_file is None
+    is_asked = not without and options.password is options.password_file is None
     return run_planner(
         options,
         context,

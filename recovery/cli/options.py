@@ -63,7 +63,12 @@ class NewPassword(Change, frozen=True, kw_only=True):
 
     password: str | None
     password_file: str | None
-    no_password: bool = False
+
+
+class OptionalPassword(NewPassword, frozen=True, kw_only=True):
+    """As `NewPassword`, for what can be made without a password."""
+
+    no_password: bool
 
 
 OptionsT = TypeVar("OptionsT", bound=Options)

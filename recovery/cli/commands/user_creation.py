@@ -11,7 +11,7 @@ from msgspec.structs import replace
 from recovery.cli.changing import run_with_password
 from recovery.cli.choices import new_id
 from recovery.cli.context import Context
-from recovery.cli.options import Command, NewPassword, add_ensure
+from recovery.cli.options import Command, OptionalPassword, add_ensure
 from recovery.cli.secret_input import add_new_password
 from recovery.cli.usage import required
 from recovery.cli.words import Parser
@@ -20,7 +20,7 @@ from recovery.ports import SystemClock, SystemRng
 from recovery.services.tenancy.user_creation import CreateUser
 
 
-class _Create(NewPassword, frozen=True, kw_only=True):
+class _Create(OptionalPassword, frozen=True, kw_only=True):
     username: str | None
     id: str | None
     owner_of: str | None

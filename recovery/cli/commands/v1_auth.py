@@ -18,6 +18,7 @@ from recovery.cli.options import (
     Command,
     Listing,
     NewPassword,
+    OptionalPassword,
     add_ensure,
     add_listing,
     add_only,
@@ -149,7 +150,7 @@ SET_PASSWORD: Final = Command(
 )
 
 
-class _Create(NewPassword, frozen=True, kw_only=True):
+class _Create(OptionalPassword, frozen=True, kw_only=True):
     which: str
     username: str | None
     org: str | None
