@@ -139,11 +139,12 @@ class _Beside(Generic[Made]):
     """
 
     def __init__(self, work: Callable[[], Made]) -> None:
-        from threading import Thread  # noqa: PLC0415 # as above
+        from threading import Event, Thread  # noqa: PLC0415 # as above
 
         self.made: list[Made] = []
         self._work = work
         self._error: BaseException | None = None
+        self._has_ended = Event()
         self._thread = Thread(target=self._run)
 
     def start(self) -> None:
@@ -157,11 +158,13 @@ class _Beside(Generic[Made]):
             self.made.append(self._work())
         except BaseException as error:  # noqa: BLE001 # raised in the thread that waits
             self._error = error
+        self._has_ended.set()
 
     def wait(self) -> None:
         """Wait until no thread is at it."""
         if self._thread.ident is not None:
-            self._thread.join()
+            # Before Python 3.13, one whose `join` was interrupted counts as ended and goes on.
+            self._has_ended.wait()
 
     def result(self) -> Made:
         """Wait for what came of it; raise what it has raised."""

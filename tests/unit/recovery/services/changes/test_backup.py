@@ -3,6 +3,7 @@
 import errno
 import os
 import resource
+import signal
 import stat
 import threading
 import time
@@ -602,6 +603,21 @@ def test_a_disk_error_beside_the_comparison_leaves_nothing(
     error = failed(level21_bolt, level21_bolt.with_name("copy"))
     assert "Input/output error" in str(error)
     assert not set(threading.enumerate()) - set(before)
+
+
+@pytest.mark.usefixtures("beside")
+def test_ctrl_c_while_the_disk_writes_leaves_nothing(
+    level21_bolt: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def interrupt(_: int) -> None:
+        time.sleep(0.02)
+        os.kill(os.getpid(), signal.SIGINT)
+        time.sleep(0.1)
+
+    monkeypatch.setattr(os, "fsync", interrupt)
+    with pytest.raises(KeyboardInterrupt):
+        back_up(level21_bolt)
+    assert names(level21_bolt.parent) == ["level21.bolt"]
 
 
 @pytest.mark.usefixtures("beside")
