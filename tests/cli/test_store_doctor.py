@@ -298,7 +298,9 @@ def test_a_store_in_use_is_neither_checked_nor_repaired(
 
 
 @pytest.mark.damages
-def test_of_a_damaged_file_only_salvage_is_to_be_typed(cli: Cli, level21_bolt: Path) -> None:
+def test_of_a_damaged_file_only_salvage_and_the_list_of_copies_are_to_be_typed(
+    cli: Cli, level21_bolt: Path
+) -> None:
     """Whatever would change it refuses it, so that no other command helps."""
     remove_table(level21_bolt, "secretsv1")
     remove_table(level21_bolt, "scraperv2")
@@ -314,6 +316,6 @@ def test_of_a_damaged_file_only_salvage_is_to_be_typed(cli: Cli, level21_bolt: P
     typed = {
         line.split(" --")[0].strip() for line in done.stdout.splitlines() if "      influx" in line
     }
-    assert typed == {"influx-recovery store salvage TARGET"}
+    assert typed == {"influx-recovery store backups", "influx-recovery store salvage TARGET"}
     assert "I3 scraperv2, secretsv1: is a bolt bucket" in done.stdout
     assert "salvage the file first, and check what that makes" in done.stdout

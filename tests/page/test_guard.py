@@ -5,6 +5,7 @@ import os
 import re
 import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -326,7 +327,9 @@ def test_what_crashes_is_said_on_a_page_and_leads_back() -> None:
     nothing = SimpleNamespace(clock=None, rng=SeededRng())
     page = Page(nothing, None, None, None)  # type: ignore[arg-type] # so that all of it fails
     request = Request(method="GET", path="/console", query={}, headers={"host": "localhost"})
-    answer = asyncio.run(page.answer(request, port=None, throttle=Throttle()))
+    with ThreadPoolExecutor(1) as aside:  # a browser test may run a loop of its own in this one
+        coroutine = page.answer(request, port=None, throttle=Throttle())
+        answer = aside.submit(asyncio.run, coroutine).result()
     assert answer.status == 500
     assert b"Something went wrong in influx-recovery itself" in answer.body
     assert b'href="/"' in answer.body
