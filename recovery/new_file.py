@@ -423,8 +423,7 @@ def _name(path: Path, target: Path) -> None:
         if isinstance(error, FileExistsError) or error.errno not in CANNOT_LINK:
             raise
     else:
-        path.unlink()
-        return
+        return  # the other name goes with its folder: nothing can fail in between
     # Without hard links the name is claimed first, by an empty file that cannot replace anything.
     os.close(create(target))
     try:

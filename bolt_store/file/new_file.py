@@ -110,7 +110,8 @@ class NewFile:
         if self._is_open:
             self._is_open = False
             self.file.close()
-            self._temporary.unlink(missing_ok=True)
+            with contextlib.suppress(OSError):  # the next one removes it
+                self._temporary.unlink()
 
 
 def _remove_leftovers(own: Path) -> None:
@@ -215,8 +216,7 @@ def _name(temporary: Path, path: Path) -> None:
         if error.errno not in NO_HARD_LINKS:
             raise
     else:
-        temporary.unlink()
-        return
+        return  # `discard` removes the other name: nothing can fail in between
     # Without hard links, the name is claimed first, by an empty file that cannot replace anything.
     claim = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, MODE_PRIVATE)
     os.close(claim)

@@ -131,6 +131,20 @@ def test_what_is_not_kept_goes_away_even_when_it_has_its_name(
     assert names(tmp_path) == []
 
 
+def test_a_file_is_not_said_to_have_failed_that_has_its_name(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*_: object, **__: object) -> None:
+        raise OSError(errno.EIO, os.strerror(errno.EIO))
+
+    with StagedFile(tmp_path / "new") as new:
+        new.path.write_bytes(CONTENT)
+        monkeypatch.setattr(os, "unlink", fail)
+        new.publish()
+        new.keep()
+    assert (tmp_path / "new").read_bytes() == CONTENT
+
+
 def test_a_claimed_file_that_was_replaced_is_not_removed(tmp_path: Path) -> None:
     with ClaimedFile(tmp_path / "new"):
         (tmp_path / "new").unlink()

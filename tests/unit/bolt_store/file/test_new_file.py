@@ -50,6 +50,19 @@ def test_a_name_taken_meanwhile_is_left_alone(tmp_path: Path) -> None:
     assert names(tmp_path) == ["t"]
 
 
+def test_a_file_is_not_said_to_have_failed_that_has_its_name(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*_: object, **__: object) -> None:
+        raise OSError(errno.EIO, os.strerror(errno.EIO))
+
+    with NewFile(tmp_path / "t", like=None) as new:
+        new.file.write_at(0, b"content")
+        monkeypatch.setattr(os, "unlink", fail)
+        new.publish()
+    assert (tmp_path / "t").read_bytes() == b"content"
+
+
 def test_without_hard_links_the_name_is_claimed(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
