@@ -115,8 +115,9 @@ class Candidate(msgspec.Struct, frozen=True, kw_only=True):
         if self.problem:
             facts.append(self.problem)
         facts.append(self.reasons[0])
-        if self.opened_by:
-            facts.append(f"{' and '.join(self.opened_by)} would open this one")
+        others = [name for name in self.opened_by if not self.reasons[0].startswith(name)]
+        if others:
+            facts.append(f"{' and '.join(others)} would open this one")
         return f"{displayed(str(self.path))} ({', '.join(facts)})"
 
     def merged(self, other: "Candidate") -> "Candidate":

@@ -26,6 +26,7 @@ from recovery.discovery.servers import (
 )
 from recovery.errors import ConfigurationError
 from recovery.model.display import displayed
+from recovery.system_advice import made_again
 
 _UNIONS: Final = frozenset({"user", "user0"})
 """What Unraid calls the union of its disks, below /mnt."""
@@ -59,7 +60,8 @@ def survey(
             never make the choice of a server's own store ambiguous.
 
     Returns:
-        Candidates. Known places without a file are left out.
+        Candidates. Known places without a file are left out, but where the data of a lost store
+        are still beside one.
     """
     merged: dict[tuple[object, ...], Candidate] = {}
     notes: list[str] = []
@@ -78,7 +80,11 @@ def survey(
             errors += [] if item.error is None else [item.error]
         elif item.state is State.UNSEEN and not item.is_configured:
             blind.setdefault(item.problem, []).append(displayed(str(item.named_path)))
-        elif item.state is not State.MISSING or item.is_configured:
+        elif (
+            item.state is not State.MISSING
+            or item.is_configured
+            or made_again(item.named_path, item.files.engine_path)
+        ):
             same = (key for key, one in merged.items() if _is_shown_twice(host, one, item))
             key = next(same, item.identity)
             known = merged.get(key)

@@ -50,6 +50,8 @@ def test_the_store_that_a_server_holds_is_found_wherever_it_is(system: FakeSyste
     start(system, 812, holds=store, cgroup="/system.slice/influx3.service")
     name = "process 812 (influxd, unit influx3.service)"
     assert found(system) == [(store, (f"{name} has it open",), (name,))]
+    (one,) = survey(system.host()).candidates
+    assert one.description.count(name) == 1
 
 
 def test_two_servers_of_two_units_are_two_stores(system: FakeSystem) -> None:

@@ -453,6 +453,19 @@ def test_nothing_anywhere_is_said_in_one_sentence(system: FakeSystem) -> None:
     assert before == snapshot(system.root)
 
 
+def test_a_lost_store_at_a_known_place_is_told_from_its_data(system: FakeSystem) -> None:
+    engine = system.write("/var/lib/influxdb/engine/data/0123456789abcdef/x", b"").parents[2]
+    before = snapshot(system.root)
+    with pytest.raises(StoreNotFoundError) as caught:
+        discover(system.host(), bolt_path=None)
+    lost = engine.parent / "influxd.bolt"
+    assert str(caught.value).startswith(f"{lost} does not exist (")
+    assert f"influx-recovery store rebuild {lost} --engine-path {engine}" in hint_of(caught.value)
+    assert before == snapshot(system.root)
+    other = system.store("/home/alice/.influxdbv2/influxd.bolt")
+    assert discover(system.host(), bolt_path=None).path == other
+
+
 @pytest.mark.parametrize("way", ["flag", "variable", "configuration", "service", "place"])
 def test_an_empty_file_is_refused_in_its_own_words(system: FakeSystem, way: str) -> None:
     path = "/var/lib/influxdb/influxd.bolt"
