@@ -112,7 +112,7 @@ def _page(parser: Parser, description: str) -> Manpage:
             "project_name": PROGRAM,
             "version": __version__,
             "manual_section": "8",
-            "manual_title": "System administration",
+            "manual_title": "Administration",
             "description": description,
         },
         format="single-commands-section",
@@ -123,6 +123,8 @@ def _finished(page: Manpage) -> str:
     title, _, text = str(page).partition("\n")
     # A heading names a command as it is typed, and not by the name of the page.
     typed = text.replace(f".SS \\fB{_escaped(page.prog)} ", f".SS \\fB{_words_of(page.prog)} ")
+    for heading in ("arguments", "permissions"):
+        typed = typed.replace(f"\n{heading}\n", f"\n{heading}:\n")  # as the help has it
     return f"{title}\n{_NO_HYPHENS}\n{typed}"
 
 
@@ -136,7 +138,7 @@ def _summary(word: str) -> str:
 
 
 def _escaped(text: str) -> str:
-    return text.replace("\\", "\\e").replace("-", "\\-")
+    return text.replace("\\", "\\e").replace("-", "\\-").replace('"', "\\(dq")
 
 
 def _hide(parser: Parser, common: set[str]) -> None:

@@ -202,7 +202,8 @@ class NotFoundError(RecoveryError):
         self.name = re.sub(r"\S{41,}", _counted, name)
         self.existing = tuple(existing or ())
         verb = "are" if self.existing[1:] else "is"
-        known = "" if existing is None else f" (there {verb}: {', '.join(existing) or 'none'})"
+        listed = f": {', '.join(self.existing)}" if self.existing else " none"
+        known = "" if existing is None else f" (there {verb}{listed})"
         super().__init__(f"there is no {kind} {self.name}{known}; {UNCHANGED}", hint=hint)
 
 

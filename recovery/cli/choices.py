@@ -21,11 +21,14 @@ def add_id(command: Parser) -> None:
     command.add_argument("id", metavar="ID", help="the authorization, 16 hex digits")
 
 
-def add_ids(command: Parser) -> None:
-    """Add which authorizations are meant, as the field `id`."""
-    command.add_argument(
-        "id", nargs="*", metavar="ID", help="an authorization, 16 hex digits; there may be several"
-    )
+def add_ids(command: Parser, *, note: str = "") -> None:
+    """Add which authorizations are meant, as the field `id`.
+
+    Args:
+        note: What is said behind it, such as `REQUIRED` where nothing else names them.
+    """
+    text = f"an authorization, 16 hex digits; there may be several {note}".rstrip()
+    command.add_argument("id", nargs="*", metavar="ID", help=text)
 
 
 def add_all_but(command: Parser) -> None:
@@ -98,12 +101,14 @@ def _typed_id(text: str, named: str, *, hint: str) -> Id:
     return found
 
 
-def add_user_choice(command: Parser) -> None:
-    """Add which user is meant."""
+def add_user_choice(command: Parser, *, note: str = "this or --id is required") -> None:
+    """Add which user is meant.
+
+    Args:
+        note: What there is without it.
+    """
     choice = command.add_mutually_exclusive_group()
-    choice.add_argument(
-        "--username", metavar="NAME", help="the user, by name (this or --id is required)"
-    )
+    choice.add_argument("--username", metavar="NAME", help=f"the user, by name ({note})")
     choice.add_argument("--id", metavar="ID", help="the user, by ID (this or --username)")
 
 

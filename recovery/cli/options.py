@@ -197,10 +197,17 @@ def add_status(command: "Parser") -> None:
     )
 
 
-def add_only(command: "Parser", option: str, what: str, *, only: str = "the only one") -> None:
-    """Add whom or what a command is about, which has to be named where there are several."""
+def add_only(command: "Parser", *names: str, what: str, only: str = "the only one") -> None:
+    """Add whom or what a command is about, which has to be named where there are several.
+
+    Args:
+        names: What the option is called; the last one is the field.
+    """
     command.add_argument(
-        option, metavar="NAME", help=f"{what} (default: {only}; with several, name one)"
+        *names,
+        dest=names[-1][2:],
+        metavar="NAME",
+        help=f"{what} (default: {only}; with several, name one)",
     )
 
 

@@ -16,6 +16,8 @@ _WHICH: Final = {
 """What says which of several is meant, and what a list shows of it."""
 REQUIRED: Final = "(required)"
 """In the help of an option or a word that a command cannot do without."""
+EITHER: Final = "is required)"
+"""The same of an option in whose place another one may be."""
 
 
 class UsageError(RecoveryError):

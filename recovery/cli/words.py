@@ -12,7 +12,7 @@ import re
 from collections.abc import Iterable, Mapping
 from typing import Any, Final, NoReturn, TypeAlias
 
-from recovery.cli.usage import REQUIRED, UsageError, missing
+from recovery.cli.usage import EITHER, REQUIRED, UsageError, missing
 
 # What argparse says is put into other words in `Parser.error`, so it must stay in English; and a
 # catalogue of translations would be looked for each time.
@@ -98,7 +98,7 @@ class _Formatter(argparse.HelpFormatter):
         needed = (
             self._usage_of(action)
             for action in actions
-            if not action.option_strings or is_required(action)
+            if not action.option_strings or is_required(action) or EITHER in (action.help or "")
         )
         super().add_usage(usage or " ".join([self._prog, *needed, "[options]"]), [], groups, prefix)
 
@@ -119,6 +119,8 @@ class _Formatter(argparse.HelpFormatter):
         name = "".join(f"{name} " for name in action.option_strings[:1])
         if is_required(action) and action.nargs == "?":
             return f"{name}{action.metavar}"
+        if REQUIRED in (action.help or "") and action.nargs == "*":
+            return f"{action.metavar} [{action.metavar} ...]"
         if action.nargs == argparse.PARSER:
             return f"{action.metavar} ..."
         return name + self._format_args(action, str(action.metavar))

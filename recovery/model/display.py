@@ -111,6 +111,11 @@ def plural(count: int, noun: str) -> str:
     return f"{count} {noun}" if count == 1 else f"{count} {noun}s"
 
 
+def with_article(noun: str) -> str:
+    """Put the indefinite article before a noun, as "a member" or "an owner"."""
+    return f"{'an' if noun[:1] in set('aeiou') else 'a'} {noun}"
+
+
 def moment_text(moment: datetime) -> str:
     """Write a time, in UTC, as RFC 3339, to the second."""
     return f"{moment:%Y-%m-%dT%H:%M:%SZ}"

@@ -18,5 +18,14 @@ BASE_TYPES: Final = (
 """The 18 types of 2.0."""
 TYPES_2_1: Final = ("notebooks", "annotations")
 TYPES_2_2: Final = ("remotes", "replications")
+WORDS: Final = {
+    "orgs": "organizations",
+    "telegrafs": "Telegraf configurations",
+    "notificationRules": "notification rules",
+    "notificationEndpoints": "notification endpoints",
+    "dbrp": "mappings of 1.x databases",
+    "remotes": "remote connections",
+}
+"""What people call those types that are no plain words."""
 ALL_TYPES: Final = (*BASE_TYPES, *TYPES_2_1, *TYPES_2_2)
 """The 22 types that a token can name."""

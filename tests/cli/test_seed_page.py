@@ -110,3 +110,22 @@ def test_it_is_said_where_the_token_went(cli: Cli, store: MadeStore) -> None:
     done = cli.run(*words, "--token-file", "-", "--bolt-path", store.path)
     assert (done.code, len(done.stdout)) == (0, 89)
     assert not (cli.home / "-").exists()
+
+
+def test_a_plan_says_in_words_what_is_permitted(cli: Cli, store: MadeStore) -> None:
+    done = cli.run_here(
+        *("auth", "create", "--org", "acme", "--user", "alice", "--dry-run"),
+        *("--read-notificationRules", "--read-orgs", "--read-dbrps", "--read-telegrafs"),
+        *("--bolt-path", store.path),
+    )
+    plan = " ".join((done.stdout + done.stderr).split())
+    assert "read all organizations of the server" in plan
+    for words in ("Telegraf configurations", "notification rules", "mappings of 1.x databases"):
+        assert f"read all {words} of organization acme" in plan
+
+
+def test_a_new_user_is_made_a_member_or_an_owner(cli: Cli, store: MadeStore) -> None:
+    words = ("user", "create", "--username", "carol", "--no-password", "--dry-run")
+    for option, role in (("--member-of", "a member"), ("--owner-of", "an owner")):
+        done = cli.run_here(*words, option, "acme", "--bolt-path", store.path)
+        assert f"make it {role} of the organization acme" in done.stdout + done.stderr

@@ -26,7 +26,7 @@ def test_list_shows_the_user_name_and_no_hash(cli: Cli, store: MadeStore) -> Non
     done = v1_auth(cli, store, "list")
     assert done.code == 0
     assert "grafana" in done.stdout
-    assert "1 1.x-compatible authorization." in done.stderr
+    assert "1 InfluxDB 1.x authorization." in done.stderr
     assert "$2a$" not in done.stdout
     done = v1_auth(cli, store, "list", "--json")
     (row,) = json.loads(done.stdout)["legacy_authorizations"]
@@ -85,3 +85,13 @@ def test_an_unknown_name_is_answered_with_those_that_exist(cli: Cli, store: Made
     done = v1_auth(cli, store, "set-active", "nobody", "--yes")
     assert done.code == ExitCode.NOT_FOUND
     assert f"{store.legacy} grafana" in done.error
+
+
+def test_the_user_that_is_missing_is_named_by_another_option_than_the_user_name(
+    cli: Cli, store: MadeStore
+) -> None:
+    typed = ("v1", "auth", "create", "--username", "pump", "--read-bucket", store.bucket)
+    words = (*typed, "--org", "acme", "--no-password", "--dry-run", "--bolt-path", store.path)
+    done = cli.run(*words)
+    assert (done.code, "--user NAME" in done.hint) == (ExitCode.REFUSED, True)
+    assert cli.run(*words, "--user", "alice").code == 0

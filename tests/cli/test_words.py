@@ -80,6 +80,9 @@ def test_help_all_alone_lists_every_command(cli: Cli, typed: str) -> None:
     ("words", "usage"),
     [
         ("org rename", "org rename --new-name NAME [options]"),
+        ("user rename", "user rename --username NAME --new-name NAME [options]"),
+        ("user undelete", "user undelete [options]"),
+        ("auth set-active", "auth set-active ID [ID ...] [options]"),
         ("store diff", "store diff A B [options]"),
         ("auth show", "auth show ID [options]"),
         ("auth delete", "auth delete [ID ...] [options]"),

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Final
 from recovery.cli.changing import planned
 from recovery.cli.choices import add_all_but, add_id, add_ids, authorization_id, selection
 from recovery.cli.options import Change, Command, add_ensure
-from recovery.cli.usage import required
+from recovery.cli.usage import REQUIRED, required
 from recovery.cli.words import Parser
 from recovery.ports import SystemClock
 from recovery.services.authorizations.changes import (
@@ -36,6 +36,10 @@ class _SetActive(Change, frozen=True):
 class _Several(Change, frozen=True):
     id: tuple[str, ...]
     all_but: tuple[str, ...]
+
+
+def _add_active(command: Parser) -> None:
+    add_ids(command, note=REQUIRED)
 
 
 def _add_inactive(command: Parser) -> None:
@@ -65,7 +69,7 @@ SET_ACTIVE: Final = Command(
     example="auth set-active 08371deae98c8000",
     options=_SetActive,
     run=planned(_set_active),
-    add_options=add_ids,
+    add_options=_add_active,
 )
 SET_INACTIVE: Final = Command(
     description="Set the status of one authorization, of several, or of all but some to inactive. "

@@ -21,7 +21,7 @@ from recovery.cli.secret_input import STDIN, read_secret
 from recovery.cli.usage import UsageError
 from recovery.cli.words import Parser
 from recovery.errors import ExitCode
-from recovery.model.resource_types import ACTIONS, ALL_TYPES, TYPES_2_1, TYPES_2_2
+from recovery.model.resource_types import ACTIONS, ALL_TYPES, TYPES_2_1, TYPES_2_2, WORDS
 from recovery.ports import SystemClock, SystemRng
 from recovery.services.authorizations.creation import CreateAuthorization
 from recovery.services.authorizations.new_token import FormChoice
@@ -45,13 +45,8 @@ class _NewToken(Change, frozen=True):
 
 def _add_owner(command: Parser, *names: str) -> None:
     """Add whose the token is, with the name or names that the user's option has."""
-    command.add_argument(
-        *names,
-        dest="username",
-        metavar="NAME",
-        help="user who gets the token (default: the only user; with several, name one)",
-    )
-    add_only(command, "--org", "organization that the token belongs to")
+    add_only(command, *names, what="user who gets the token", only="the only user")
+    add_only(command, "--org", what="organization that the token belongs to")
 
 
 def _add_new_token(command: Parser) -> None:
@@ -169,7 +164,7 @@ def _add_permissions(command: Parser) -> None:
                 action="append_const",
                 const=kind,
                 default=[],
-                help=f"{action} all {_WORDS.get(kind, kind)}{_scope(kind)}{_since(kind)}",
+                help=f"{action} all {WORDS.get(kind, kind)}{_scope(kind)}{_since(kind)}",
             )
     group.add_argument(
         "--permissions",
@@ -178,15 +173,6 @@ def _add_permissions(command: Parser) -> None:
         "array, or the whole body of the request, whose description, orgID and userID count too; "
         "- for standard input; added to those named by options",
     )
-
-
-_WORDS: Final = {
-    "orgs": "organizations",
-    "notificationRules": "notification rules",
-    "notificationEndpoints": "notification endpoints",
-    "dbrp": "mappings of 1.x databases",
-    "remotes": "remote connections",
-}
 
 
 def _scope(kind: str) -> str:

@@ -28,7 +28,7 @@ class _Create(Change, frozen=True):
 
 def _add_which(command: Parser, *, what: str = "bucket") -> None:
     only = "the only one" if "new" in what else "that of the only bucket of this name"
-    add_only(command, "--org", "its organization", only=only)
+    add_only(command, "--org", what="its organization", only=only)
     command.add_argument("--name", metavar="NAME", help=f"name of the {what} (required)")
 
 

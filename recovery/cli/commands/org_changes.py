@@ -37,7 +37,7 @@ def _add_create(command: Parser) -> None:
     command.add_argument(
         "--description", metavar="TEXT", default="", help="free text (default: none)"
     )
-    add_only(command, "--owner", "user who will own it", only="the only user")
+    add_only(command, "--owner", what="user who will own it", only="the only user")
     add_ensure(command, wanted="there is an organization of this name")
 
 
@@ -157,7 +157,7 @@ def _add_role(command: Parser) -> None:
 
 
 def _add_org(command: Parser) -> None:
-    add_only(command, "--org", "the organization")
+    add_only(command, "--org", what="the organization")
 
 
 def _set_role(options: _Role, *, role: str) -> SetRole:

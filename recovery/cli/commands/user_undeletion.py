@@ -27,7 +27,7 @@ class _Undelete(Undeletion, frozen=True):
 
 
 def _add_undelete(command: Parser) -> None:
-    add_user_choice(command)
+    add_user_choice(command, note="default: list those that can be brought back")
     command.add_argument(
         "--with-tokens",
         action="store_true",

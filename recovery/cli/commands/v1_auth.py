@@ -93,7 +93,7 @@ def _add_list(command: Parser) -> None:
 
 def _list(options: _List, context: Context) -> ExitCode:
     listed = Listed(
-        kind="1.x-compatible authorization",
+        kind="InfluxDB 1.x authorization",
         listing=Run("v1-auth list", "to see what there is"),
         sorts=SORTS,
         columns=COLUMNS,
@@ -161,8 +161,8 @@ class _Create(OptionalPassword, frozen=True, kw_only=True):
 
 def _add_create(command: Parser) -> None:
     command.add_argument("which", metavar="NAME", help="the new 1.x user name")
-    add_only(command, "--username", "the user of InfluxDB 2 behind it")
-    add_only(command, "--org", "its organization")
+    add_only(command, "--user", "--username", what="the user of InfluxDB 2 behind it")
+    add_only(command, "--org", what="its organization")
     command.add_argument(
         "--description", metavar="TEXT", default="", help="free text (default: none)"
     )
@@ -172,7 +172,7 @@ def _add_create(command: Parser) -> None:
             metavar="BUCKET",
             action="append",
             default=[],
-            help=f"let it {action} this bucket, by name; may be repeated (default: none)",
+            help=f"let it {action} this bucket, by name or ID; may be repeated (default: none)",
         )
     none = "set no password; nobody can log in with it until v1-auth set-password"
     add_new_password(command, or_none=none)
@@ -217,7 +217,7 @@ CREATE: Final = Command(
     description="Make a user name and password for clients of InfluxDB 1.x, with the right to read "
     "or write buckets. It cannot make the database and retention policy that 1.x clients name: "
     "influx v1 dbrp does that when influxd runs.",
-    example="v1-auth create telegraf --username admin --org myorg --write-bucket mybucket",
+    example="v1-auth create telegraf --user admin --org myorg --write-bucket mybucket",
     options=_Create,
     run=_create,
     add_options=_add_create,

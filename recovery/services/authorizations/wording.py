@@ -13,7 +13,7 @@ from typing import Final
 from recovery.metastore.transaction import MetaTx
 from recovery.model.ids import Id
 from recovery.model.permission import Permission
-from recovery.model.resource_types import ACTIONS
+from recovery.model.resource_types import ACTIONS, WORDS
 from recovery.services.tenancy.choosing import cut_name
 
 PHRASES_SHOWN: Final = 8
@@ -44,13 +44,13 @@ def _rank(action: str) -> int:
 def _what(store: MetaTx, kind: str, record_id: Id | None, org_id: Id | None) -> str:
     where = " of the server" if org_id is None else f" of {_organization(store, org_id)}"
     if record_id is None:
-        return f"all {kind}{where}"
+        return f"all {WORDS.get(kind, kind)}{where}"
     if kind == "buckets":
         bucket = store.buckets.get(record_id)
         return f"bucket {record_id if bucket is None else cut_name(bucket.name)}{where}"
     if kind == "orgs":
         return _organization(store, record_id)
-    return f"the one of {kind} with ID {record_id}{where}"
+    return f"the one of {WORDS.get(kind, kind)} with ID {record_id}{where}"
 
 
 def _organization(store: MetaTx, org_id: Id) -> str:

@@ -16,6 +16,7 @@ from msgspec.structs import replace
 
 from recovery.errors import ConflictError, RefusedError
 from recovery.metastore.transaction import MetaTx
+from recovery.model.display import with_article
 from recovery.model.ids import Id, IdSource, unused
 from recovery.model.mapping import MEMBER, OWNER
 from recovery.model.organization import Organization
@@ -100,7 +101,9 @@ class CreateUser(msgspec.Struct, frozen=True, kw_only=True):
         if organization is None:
             warnings.append(WITHOUT_ROLE)
         else:
-            steps.append(f"make it {role} of the organization {cut_name(organization.name)}")
+            steps.append(
+                f"make it {with_article(role)} of the organization {cut_name(organization.name)}"
+            )
 
         def apply(tx: MetaTx) -> None:
             tx.users.insert(user_id, self.name)

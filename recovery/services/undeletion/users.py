@@ -18,6 +18,7 @@ import msgspec
 from recovery.errors import RefusedError
 from recovery.metastore.transaction import MetaTx
 from recovery.model.authorization import INACTIVE, Authorization
+from recovery.model.display import with_article
 from recovery.model.ids import Id
 from recovery.model.mapping import INSTANCE, ORGS, RESOURCE_TABLES
 from recovery.model.mapping import Mapping as Role
@@ -221,7 +222,7 @@ class UndeleteUser(msgspec.Struct, frozen=True, kw_only=True):
             yield "put its password back"
         for role in trace.roles:
             if role in roles:
-                yield f"make it {_role_text(store, role)}"
+                yield f"make it {with_article(_role_text(store, role))}"
             elif _is_there(store, role):
                 yield f"leave the role that is still there (before: {_role_text(store, role)})"
         for one in tokens:

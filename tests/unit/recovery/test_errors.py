@@ -113,7 +113,7 @@ def test_an_unknown_name_is_answered_with_those_that_exist() -> None:
 
 def test_an_unknown_name_in_an_empty_store_says_that_there_is_none() -> None:
     error = NotFoundError(kind="user", name="ann", existing=[], hint=HINT)
-    assert "(there is: none)" in str(error)
+    assert "(there is none)" in str(error)
 
 
 def test_a_conflict_can_leave_out_a_name_that_must_not_be_shown() -> None:
