@@ -87,6 +87,7 @@ class _Server(Server):
         self._when_quiet = when_quiet
         self._each_second = each_second
         self._checked_at_s: float | None = None
+        self._settling: asyncio.Task[None] | None = None
 
     @contextlib.contextmanager
     def capture_signals(self) -> Iterator[None]:
@@ -118,6 +119,10 @@ class _Server(Server):
         if is_quiet and asked_s != self._checked_at_s:
             self._checked_at_s = asked_s
             await self._application.on_store(self._when_quiet)
-        if counter % TICKS_A_SECOND == 0:
-            await self._application.on_store(self._each_second)
+        if counter % TICKS_A_SECOND == 0 and (self._settling is None or self._settling.done()):
+            if self._settling is not None:
+                self._settling.result()
+            # A signal is not to wait for it, nor for what the store is busy with before it.
+            settling = self._application.on_store(self._each_second)
+            self._settling = asyncio.create_task(settling)
         return self._life.is_over(now_s, asked_s)
