@@ -37,7 +37,8 @@ from recovery.services.changes.backup import mark_backup, mark_of
 from recovery.services.changes.backup_rule import BackupEachChange, BackupOnce, BackupRule
 from recovery.services.changes.plan import Manner, Outcome, Plan, Proposal
 from recovery.services.changes.ports import Intent, Ports
-from recovery.services.changes.sequence import TORN_META
+from recovery.services.changes.sequence import TORN_META, make_ready
+from recovery.services.session import Session
 from tests.support.hints import hint_of
 from tests.support.locks import locked
 from tests.support.mounts import mounted
@@ -190,18 +191,21 @@ class Witness:
         yield
         self.note("unshield")
 
+    def ports(self, *, has_destination: bool = True) -> Ports:
+        return Ports(
+            audience=self,
+            recorder=self,
+            destination=self if has_destination else None,
+            shield=self.shield,
+        )
+
     def run(self, manner: Manner | None = None, *, has_destination: bool = True) -> Outcome:
         return run_change(
             self.path,
             self,
             manner=replace(manner or Manner(), backups=self.rule),
             timeout_s=0,
-            ports=Ports(
-                audience=self,
-                recorder=self,
-                destination=self if has_destination else None,
-                shield=self.shield,
-            ),
+            ports=self.ports(has_destination=has_destination),
         )
 
     def fail(self, manner: Manner | None = None) -> RecoveryError:
@@ -362,6 +366,19 @@ def test_a_dry_run_shows_the_plan_and_touches_nothing(witness: Witness) -> None:
     assert outcome.proposal.backup_path == backup_of(witness)
     assert witness.path.stat() == status
     unchanged(witness, original)
+
+
+@pytest.mark.parametrize(
+    ("is_needed", "is_dry_run", "asked"),
+    [(True, False, ["prepare"]), (True, True, []), (False, False, [])],
+)
+def test_the_ledger_is_tried_beforehand_only_for_what_will_be_written(
+    witness: Witness, *, is_needed: bool, is_dry_run: bool, asked: list[str]
+) -> None:
+    witness.is_needed = is_needed
+    with Session.open(witness.path) as session:
+        make_ready(session.propose(witness, Manner(is_dry_run=is_dry_run)), witness.ports())
+    assert witness.events == asked
 
 
 def test_a_dry_run_needs_no_more_than_a_shared_lock(witness: Witness) -> None:
