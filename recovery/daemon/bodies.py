@@ -27,10 +27,18 @@ from recovery.model.permission import Permission
 
 T = TypeVar("T")
 
-_SPACE: Final = re.compile(r"[ \t\r\n]*")
 _SURROGATE: Final = re.compile("[\ud800-\udfff]")
 _INTEGER: Final = re.compile(r"-?[0-9]+\Z")
 _INT64: Final = 1 << 63
+_ENDS: Final = (
+    "00000",  # of a number, or of an escape like \\u0041
+    *(word[place:] for word in ("true", "false", "null") for place in range(1, len(word))),
+)
+"""What what was cut can go on with."""
+_CUT_MAX: Final = len("u0041")
+"""The longest piece of it that Python does not read."""
+_GOES_ON: Final = re.compile(r"-?[0-9]+(\.|(\.[0-9]+)?[eE])\Z")
+"""A number with a character that must be followed by a digit."""
 _LAYOUT: Final = "2006-01-02T15:04:05Z07:00"
 _PARTS_OF_TIME: Final[tuple[Any, ...]] = (
     ("2006", "[0-9]{4}"),
@@ -181,17 +189,17 @@ def read_body(document: bytes, read: Callable[[Body], T]) -> T:
     Raises:
         BodyError: It is no JSON object, or something that was taken is not as it should be.
     """
-    text = document.decode("utf-8", "surrogateescape")
-    begin = _SPACE.match(text)
-    start = begin.end() if begin else 0
-    if start == len(text):
+    text = document.decode("utf-8", "surrogateescape").lstrip(" \t\r\n")
+    if not text:
         raise BodyError("EOF")
     try:
-        content, _ = _DECODER.raw_decode(text, start)
+        content, end = _DECODER.raw_decode(text)
     except json.JSONDecodeError as error:
-        raise BodyError(_words_of(text, error.pos)) from None
+        raise BodyError(_words_of(text, _place_of(text, error))) from None
     except RecursionError:
-        raise BodyError(f"invalid character '{text[start]}' exceeded max depth") from None
+        raise BodyError(f"invalid character '{text[0]}' exceeded max depth") from None
+    if isinstance(content, _Number) and _GOES_ON.match(content + text[end : end + 1]):
+        raise BodyError(_words_of(text, end))
     faults: list[_Fault] = []
     found = read(_body_of([_Value((), content)], "", faults))
     if faults:
@@ -217,14 +225,31 @@ def _fault(place: tuple[int, ...], error: BodyError) -> _Fault:
 
 
 def _words_of(text: str, position: int) -> str:
-    """Say where JSON ends, as Go begins to say it."""
-    if position >= len(text) or not text[position:].strip(" \t\r\n"):
+    """Say where JSON ends, as Go begins to say it.
+
+    Args:
+        position: How far it can be read.
+    """
+    rest = len(text) - position
+    if not rest or (rest <= _CUT_MAX and any(_goes_on(text, end) for end in _ENDS)):
         return "unexpected EOF"
     character = _SURROGATE.sub("\N{REPLACEMENT CHARACTER}", text[position])
-    if character == '"' and '"' not in text[position + 1 :]:
-        return "unexpected EOF"
     shown = character if character.isprintable() else f"\\x{ord(character):02x}"
     return f"invalid character '{shown}' looking for beginning of value"
+
+
+def _goes_on(text: str, end: str) -> bool:
+    """Tell whether a text can be read to where it was cut if it is made longer."""
+    longer = text + end
+    try:
+        return _DECODER.raw_decode(longer)[1] > len(text)
+    except json.JSONDecodeError as error:
+        return _place_of(longer, error) > len(text)
+
+
+def _place_of(text: str, error: json.JSONDecodeError) -> int:
+    """Give how far JSON can be read; of a string without its end Python names the beginning."""
+    return len(text) if error.msg.startswith("Unterminated string") else error.pos
 
 
 def _refuse_constant(name: str) -> NoReturn:

@@ -4,7 +4,8 @@ Lives here: the checks of each request as a table, the matching of permissions, 
 role. Must not live here: who calls (`recovery.daemon.access`).
 
 Invariants: a check is written as the server writes it in its message. A permission that names a
-resource fits whatever organization is asked about, as on the server.
+resource fits whatever organization is asked about, as on the server. There is no permission for
+what has no ID, organization or user of its own: that is refused to everybody.
 
 Source: InfluxDB v2.9.1 authz.go (matchesV1, OwnerPermissions, MemberPermissions, MePermissions),
 user_resource_mapping.go (ToPermissions), authorizer/, tenant/middleware_*.go,
@@ -40,8 +41,8 @@ CHECKS: Final = {
 """The checks of 1.4 by what is done, in their order."""
 
 TOKEN_INACTIVE: Final = "token is inactive"  # noqa: S105 # a sentence
-_NOBODY: Final = "0000000000000000"
-"""The ID zero, which the server names where a record has none."""
+NO_ORG: Final = ApiError("invalid", "invalid org id for permission: invalid ID")
+NO_ID: Final = ApiError("invalid", "invalid id for permission: invalid ID")
 
 
 class Rights:
@@ -83,7 +84,10 @@ class Rights:
         self, what: str, *, one: Id | None = None, org: Id | None = None, user: Id | None = None
     ) -> bool:
         """Tell whether something of `CHECKS` may be done."""
-        return self.is_active and all(self._fits(check, one, org, user) for check in _PARSED[what])
+        return self.is_active and all(
+            check.absent(one, org, user) is None and self._fits(check, one, org, user)
+            for check in _PARSED[what]
+        )
 
     def require(
         self, what: str, *, one: Id | None = None, org: Id | None = None, user: Id | None = None
@@ -91,14 +95,17 @@ class Rights:
         """Refuse what may not be done.
 
         Raises:
-            ApiError: 401, with the first permission that is lacking.
+            ApiError: 401, with the first permission that is lacking; 400, without an ID to ask for.
         """
         for check, text in zip(_PARSED[what], CHECKS[what], strict=True):
+            absent = check.absent(one, org, user)
+            if absent is not None:
+                raise absent
             if not self.is_active:
                 raise ApiError("unauthorized", TOKEN_INACTIVE)
             if not self._fits(check, one, org, user):
-                names = {"id": one or _NOBODY, "org": org or _NOBODY, "user": user or _NOBODY}
-                raise ApiError("unauthorized", f"{text.format_map(names)} is unauthorized")
+                wanted = text.format(id=one, org=org, user=user)
+                raise ApiError("unauthorized", f"{wanted} is unauthorized")
 
     def require_held(self, wanted: Iterable[Permission]) -> None:
         """Refuse to give away what the caller does not hold.
@@ -118,7 +125,7 @@ class Rights:
         )
 
     def _fits(self, check: "_Check", one: Id | None, org: Id | None, user: Id | None) -> bool:
-        resource = {"{id}": one, "{user}": user}.get(check.resource)
+        resource = check.resource_of(one, user)
         return self.holds(
             check.action, check.kind, resource=resource, org=org if check.has_org else None
         )
@@ -131,6 +138,16 @@ class _Check(NamedTuple):
     kind: str
     has_org: bool
     resource: str
+
+    def resource_of(self, one: Id | None, user: Id | None) -> Id | None:
+        """Take what is asked about; None where that is all of a kind."""
+        return {"{id}": one, "{user}": user}.get(self.resource)
+
+    def absent(self, one: Id | None, org: Id | None, user: Id | None) -> ApiError | None:
+        """Give the refusal of what has no ID to ask about."""
+        if self.has_org and org is None:
+            return NO_ORG
+        return NO_ID if self.resource and self.resource_of(one, user) is None else None
 
 
 def _parsed(check: str) -> _Check:

@@ -91,16 +91,20 @@ class Mappings:
         return self._records.has(mapping_key(resource_id, user_id))
 
     def of_user(self, user_id: Id) -> list[Mapping]:
-        """List the decodable roles of a user as the server finds them: by the index."""
+        """List the decodable roles of a user as the server finds them: by the index.
+
+        An entry can lead to the role of another user, which is then nobody's.
+        """
         documents = (
             self._records.get(key) for _, key in self._by_user.items(prefix=f"{user_id}/".encode())
         )
-        return _decodable(documents)
+        return [one for one in _decodable(documents) if one.user_id == user_id]
 
     def of_resource(self, resource_id: Id) -> list[Mapping]:
         """List the roles in a resource, in the order of their users. Raises as `of_user`."""
         prefix = resource_id.encode()
-        return _decodable(document for _, document in self._records.items(prefix=prefix))
+        found = _decodable(document for _, document in self._records.items(prefix=prefix))
+        return [one for one in found if one.resource_id == resource_id]
 
     def is_indexed(self, resource_id: Id, user_id: Id) -> bool:
         """Tell whether the index by user has a mapping; without it the mapping has no effect."""

@@ -142,7 +142,9 @@ def test_a_bucket_is_shown_with_its_labels(tmp_path: Path) -> None:
     ("broken", "path", "status", "found"),
     [
         ("labelsv1#0.orgID: gone", "/api/v2/buckets?name=sensors", 200, '"labels":[]'),
-        ("authorizationsv1#0.userID: gone", "/api/v2/me", 401, "acts for no user"),
+        ("bucketsv1#0.orgID: gone", "/api/v2/buckets", 200, '"buckets":[{"id":"21abaa00faf9a3d4"'),
+        ("bucketsv1#0.orgID: gone", "/api/v2/buckets/0725d2517422ccb4", 400, "invalid org id for"),
+        ("authorizationsv1#0.userID: gone", "/api/v2/me", 400, "acts for no user"),
         (
             "legacy/authorizationsv1: extra garbage",
             "/private/legacy/authorizations",
@@ -154,7 +156,7 @@ def test_a_bucket_is_shown_with_its_labels(tmp_path: Path) -> None:
 def test_what_no_server_can_show_is_left_out_and_the_rest_is_shown(
     tmp_path: Path, broken: str, path: str, status: int, found: str
 ) -> None:
-    """2.9.1 shows no label without an organization, and refuses the two others whole."""
+    """2.9.1 shows no label without an organization, and refuses the other lists whole."""
     store = break_store(tmp_path, next(one for one in refusals() if one.name == broken))
     with serving(store, "--read-only") as served:
         reply = served.ask("GET", path, token="op-token-admin-0123456789")

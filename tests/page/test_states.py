@@ -1,5 +1,6 @@
 """The page on stores that are not as they should be: damaged records, nothing in it, odd names."""
 
+import json
 import os
 import shutil
 from pathlib import Path
@@ -106,6 +107,29 @@ def test_a_token_of_a_deleted_user_is_called_dead(tmp_path: Path) -> None:
         assert "nothing was changed; look at Users to see who there is." in refused.text
         assert "deleted user" in visitor.get("/map").text
         assert Id(made.bob) not in visitor.get("/users").text
+
+
+def test_a_token_without_an_owner_is_shown_and_can_be_deleted(tmp_path: Path) -> None:
+    """The API refuses it, as the server does."""
+    made = make_store(tmp_path / "influxd.bolt", level=21)
+
+    def lose_owner(tx: MetaTx) -> None:
+        record = tx.table("authorizationsv1").get(made.reader.encode()) or b""
+        fields = {name: value for name, value in json.loads(record).items() if name != "userID"}
+        tx.table("authorizationsv1").put(made.reader.encode(), json.dumps(fields).encode())
+
+    edit(made.path, lose_owner)
+    with serving(made.path) as running:
+        visitor, page = Visitor(running), f"/tokens/{made.reader}"
+        assert page in visitor.get("/tokens").links
+        assert running.ask(
+            "DELETE", f"/api/v2/authorizations/{made.reader}", token=running.key
+        ).json == {
+            "code": "invalid",
+            "message": "invalid id for permission: invalid ID",
+        }
+        visitor.do(f"{page}/delete", f"{page}/delete")
+        assert page not in visitor.get("/tokens").links
 
 
 def test_a_store_with_nothing_in_it_says_what_to_do(tmp_path: Path) -> None:

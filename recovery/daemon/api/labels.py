@@ -37,8 +37,7 @@ def labels_of(call: Call, bucket: Bucket) -> list[dict[str, object]]:
             properties = _PROPERTIES.decode(fields.get("properties", _NULL)) or {}
         except (UndecodableError, msgspec.ValidationError):
             continue
-        # The server has no permission to ask for where a label has no organization.
-        if org_id is not None and call.rights.may("read label", one=label_id, org=org_id):
+        if call.rights.may("read label", one=label_id, org=org_id):
             texts = {key: properties[key] or "" for key in sorted(properties)}
             more = {"properties": texts} if texts else {}
             found.append({"id": label_id, "orgID": org_id, "name": name, **more})

@@ -16,6 +16,7 @@ from recovery.daemon.api.paging import Page
 from recovery.daemon.api.records import permission_records, user_record
 from recovery.daemon.bodies import Body
 from recovery.daemon.call import Call
+from recovery.daemon.rights import NO_ID
 from recovery.model.ids import Id
 from recovery.model.user import ACTIVE, INACTIVE, User
 from recovery.services.tenancy.choosing import UserChoice
@@ -65,9 +66,10 @@ def _id(call: Call) -> Id:
 def me(call: Call) -> Answer:
     """Show the user that asks."""
     user_id = call.caller.user_id
-    call.rights.require("read user", one=user_id)
     if user_id is None:
-        raise ApiError("unauthorized", f"the {call.caller.name} acts for no user")
+        reason = f"the {call.caller.name} acts for no user"
+        raise ApiError(NO_ID.code, f"{NO_ID.message}: {reason}")
+    call.rights.require("read user", one=user_id)
     return json_answer(user_record(NOT_FOUND.unless(call.tx.users.get(user_id))))
 
 

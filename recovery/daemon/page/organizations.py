@@ -223,7 +223,7 @@ def make_bucket(visit: Visit) -> Answer:
 
 def _bucket_of_path(visit: Visit) -> Bucket:
     found = NO_BUCKET.unless(visit.tx.buckets.get(visit.id()))
-    visit.rights.require("read bucket", one=found.id, org=found.org_id)
+    visit.require("read bucket", one=found.id, org=found.org_id)
     return found
 
 
@@ -245,7 +245,7 @@ def show_bucket(visit: Visit) -> Answer:
 def edit_bucket(visit: Visit) -> Answer:
     """Give another name or retention."""
     found = _bucket_of_path(visit)
-    visit.rights.require("write bucket", one=found.id, org=found.org_id)
+    visit.require("write bucket", one=found.id, org=found.org_id)
     visit.require_seen(found.updated_at)
     retention_ns = _retention_ns(visit.form.get("retention", "0"))
     is_other = retention_ns != found.retention_ns  # else shard groups keep the span that they have
@@ -262,7 +262,7 @@ def edit_bucket(visit: Visit) -> Answer:
 def ask_delete_bucket(visit: Visit) -> Answer:
     """Ask whether to delete a bucket without data."""
     found = _bucket_of_path(visit)
-    visit.rights.require("write bucket", one=found.id, org=found.org_id)
+    visit.require("write bucket", one=found.id, org=found.org_id)
     return visit.ask(
         DeleteBucket(bucket_id=found.id),
         title="Delete this bucket?",
@@ -276,6 +276,6 @@ def ask_delete_bucket(visit: Visit) -> Answer:
 def delete_bucket(visit: Visit) -> Answer:
     """Delete a bucket."""
     found = _bucket_of_path(visit)
-    visit.rights.require("write bucket", one=found.id, org=found.org_id)
+    visit.require("write bucket", one=found.id, org=found.org_id)
     then = "/organizations" if found.org_id is None else f"/organizations/{found.org_id}"
     return visit.changed(DeleteBucket(bucket_id=found.id), then)

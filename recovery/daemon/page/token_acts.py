@@ -39,7 +39,7 @@ TYPED_WRONG: Final = "what was typed is not its description"
 def _writable(visit: Visit) -> Authorization:
     """Give the token of the path, if it may be changed; raise `ApiError` otherwise."""
     found = token_of_path(visit)
-    visit.rights.require("write authorization", one=found.id, org=found.org_id, user=found.user_id)
+    visit.require("write authorization", one=found.id, org=found.org_id, user=found.user_id)
     return found
 
 
@@ -72,7 +72,7 @@ def set_status(visit: Visit) -> Answer:
     token_id = to_id(visit.form.get("activate" if is_active else "deactivate"))
     found = NO_TOKEN.unless(visit.tx.authorizations.get(token_id))
     for what in ("read authorization", "write authorization"):
-        visit.rights.require(what, one=found.id, org=found.org_id, user=found.user_id)
+        visit.require(what, one=found.id, org=found.org_id, user=found.user_id)
     planner = _status(visit, found.id, is_active=is_active)
     then = visit.back_to("/tokens")
     return _changed(visit, planner, found, is_active=is_active, then=then)

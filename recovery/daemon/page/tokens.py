@@ -108,7 +108,7 @@ def _url(fields: dict[str, str]) -> str:
 def token_of_path(visit: Visit) -> Authorization:
     """Give the token of the path, if it may be read; raise `ApiError` otherwise."""
     found = NO_TOKEN.unless(visit.tx.authorizations.get(visit.id()))
-    visit.rights.require("read authorization", one=found.id, org=found.org_id, user=found.user_id)
+    visit.require("read authorization", one=found.id, org=found.org_id, user=found.user_id)
     return found
 
 

@@ -46,6 +46,8 @@ if TYPE_CHECKING:
     from recovery.daemon.page.book import Book
     from recovery.services.session import Session
 
+NOBODY: Final = Id("0000000000000000")
+"""What no record is: the ID that is asked about where a record names no owner."""
 NOTHING_CHANGED: Final = "Nothing was changed."
 NOT_ALLOWED: Final = "Your user may not do this: open the page with the console key."
 CHANGED_MEANWHILE: Final = (
@@ -193,8 +195,12 @@ class Visit:
     def may(
         self, what: str, *, one: Id | None = None, org: Id | None = None, user: Id | None = None
     ) -> bool:
-        """As `Rights.may`."""
-        return self.rights.may(what, one=one, org=org, user=user)
+        """As `Rights.may`; also of what has no owner, so that it can be seen here and mended."""
+        return self.rights.may(what, one=one, org=org or NOBODY, user=user or NOBODY)
+
+    def require(self, what: str, *, one: Id, org: Id | None = None, user: Id | None = None) -> None:
+        """As `Rights.require`, and as `may`."""
+        self.rights.require(what, one=one, org=org or NOBODY, user=user or NOBODY)
 
     def require_operator(self) -> None:
         """Refuse what only an operator may do or see, by `ApiError` 403."""

@@ -309,7 +309,7 @@ class _Finder:
                     origin,
                     user,
                     [] if stored is None else [stored],
-                    [one for one in tx.mappings.of_user(user.id) if one.user_id == user.id],
+                    tx.mappings.of_user(user.id),
                 )
 
         for key, value in tx.table(_LOGINS).items():

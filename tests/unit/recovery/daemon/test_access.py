@@ -4,17 +4,18 @@ from pathlib import Path
 
 import pytest
 
-from recovery.daemon.access import Access, ConsoleKey
+from recovery.daemon.access import Access, ConsoleKey, user_permissions
 from recovery.daemon.sessions import Sessions
 from recovery.metastore.store import MetaStore
+from recovery.metastore.transaction import MetaTx
 from recovery.metastore.users import Users
 from recovery.model.ids import Id
-from recovery.model.mapping import instance_owner
+from recovery.model.mapping import INSTANCE, Mapping, by_user_key, instance_owner, mapping_key
 from recovery.model.user import decode_user
 from recovery.ports import SystemRng
 from recovery.secret import Secret
 from tests.support.ports import FixedClock
-from tests.support.stores import CHANGED_AT, make_store
+from tests.support.stores import CHANGED_AT, edit, make_store
 
 
 def chosen(store: MetaStore, as_user: str | None = None) -> Id | None:
@@ -49,6 +50,22 @@ def test_an_inactive_owner_is_passed_over(tmp_path: Path) -> None:
             tx.users.update(bob, decode_user(bob.rewritten({"status": "inactive"})))
         assert chosen(store) == made.alice
         assert chosen(store, "bob") is None
+
+
+def test_the_role_of_another_user_gives_nothing(tmp_path: Path) -> None:
+    """As on the server, which looks into what the index leads to."""
+    made = make_store(tmp_path / "influxd.bolt", level=21)
+    edit(made.path, lambda tx: _lead_to_role_of(tx, made.bob, instance_owner(made.alice)))
+    with MetaStore.open(made.path, write=False) as store, store.view() as tx:
+        assert INSTANCE in {one.type for one in user_permissions(tx, made.alice)}
+        assert INSTANCE not in {one.type for one in user_permissions(tx, made.bob)}
+
+
+def _lead_to_role_of(tx: MetaTx, user_id: Id, role: Mapping) -> None:
+    tx.mappings.put(role)
+    tx.table("userresourcemappingsbyuserindexv1").put(
+        by_user_key(role.resource_id, user_id), mapping_key(role.resource_id, role.user_id)
+    )
 
 
 def _too_slow(*_: object) -> None:
