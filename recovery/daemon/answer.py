@@ -98,8 +98,16 @@ class ApiError(Exception):
             raise self
         return record
 
+    def forget(self) -> None:
+        """Let go of where it was raised, and of what was in hand there.
+
+        One that is kept to be raised again, as most are, would gather each place.
+        """
+        self.__traceback__ = self.__context__ = None
+
     def answer(self) -> Answer:
-        """Write it as the server does."""
+        """Write it as the server does; it is answered, so forget the rest."""
+        self.forget()
         text = self.message.encode("utf-8", "surrogateescape").decode("utf-8", "replace")
         return Answer(
             status=STATUSES[self.code],

@@ -206,6 +206,7 @@ class Page:
 
     def refused(self, error: ApiError) -> Answer:
         """Say in front of every screen that a request is not answered."""
+        error.forget()
         message = f"{as_sentence(error.message)} {NOTHING_CHANGED}"
         is_elsewhere = error.code == "forbidden"
         return self._refused(FROM_ELSEWHERE if is_elsewhere else message, STATUSES[error.code])

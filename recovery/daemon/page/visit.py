@@ -398,6 +398,7 @@ class Visit:
 
     def worded(self, error: ApiError) -> str:
         """Put an error into the two sentences that every error here has."""
+        error.forget()
         cause = error.__cause__
         if isinstance(cause, RecoveryError):  # it says itself whether anything was changed
             return as_sentence(f"{cause}; {advice_of(cause)}")
