@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.support.engine_files import write_engine
 from tests.support.full_store import change as change_record
 from tests.support.full_store import remove_table
 from tests.support.oracle import Oracle
@@ -70,6 +71,16 @@ def test_find_lists_the_home_folder(cli: Cli) -> None:
     assert f"{made.path}\n" in done.stdout
     assert "Level      20, InfluxDB 2.3 to 2.7" in done.stdout
     assert "2 organizations, 2 users, " in done.stdout
+
+
+def test_find_says_how_a_lost_store_is_made_again_from_its_data(cli: Cli) -> None:
+    folder = cli.home / ".influxdbv2"
+    write_engine(folder / "engine")
+    rebuild = f"store rebuild {folder}/influxd.bolt --engine-path {folder}/engine"
+    done = cli.run("store", "find")
+    assert done.code == 3
+    assert f"  Next       type influx-recovery {rebuild} to make a new one" in done.stdout
+    assert cli.run(*rebuild.split(), "--dry-run").code == 0
 
 
 def test_find_names_a_server_that_holds_the_lock(

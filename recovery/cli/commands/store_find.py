@@ -15,6 +15,7 @@ import msgspec
 from recovery.cli.commands.store_info import ContentsFacts, contents_text
 from recovery.cli.context import Context
 from recovery.cli.documents import Document, shaped
+from recovery.cli.hints import command_line
 from recovery.cli.options import Command, Options
 from recovery.cli.store import NAMED_BY, absolute
 from recovery.discovery.candidate import Candidate, State
@@ -25,6 +26,7 @@ from recovery.errors import ExitCode
 from recovery.lock_holder import Holder
 from recovery.model.display import displayed, moment_text, plural
 from recovery.services.stores.find import FoundFile, find_stores
+from recovery.system_advice import made_again
 
 
 class StoreFile(msgspec.Struct, frozen=True, kw_only=True):
@@ -130,6 +132,9 @@ def _lines(file: FoundFile) -> Iterator[str]:
         yield f"  Lock       {file.lock.sentence}"
     if file.problem is not None:
         yield f"  Problem    {file.problem}"
+    if candidate.state in {State.MISSING, State.EMPTY}:
+        for way in made_again(candidate.named_path, candidate.files.engine_path):
+            yield f"  Next       type {command_line(way.operation, way.values)} {way.purpose}"
     if candidate.opened_by:
         yield f"  Opened by  {displayed(', '.join(candidate.opened_by))}"
 
