@@ -176,6 +176,8 @@ def test_a_wrong_password_is_told_by_the_exit_code(run: Runner) -> None:
     done = run(words, is_mutating=False)
     assert done.code == ExitCode.REFUSED
     assert json.loads(done.stdout)["password"]["matches"] is False
+    said = run(words.removesuffix(" --json"), is_mutating=False)
+    assert (said.stdout + said.stderr).count("the password of") == 1  # and not the same once more
 
 
 def test_what_is_ensured_a_second_time_is_not_changed(run: Runner) -> None:

@@ -24,6 +24,7 @@ from recovery.model.standing import Answer, told
 from recovery.secret import Secret
 from recovery.services.session import Session
 from recovery.services.tenancy.user_details import (
+    ANOTHER,
     PasswordReport,
     UserDetails,
     describe_user,
@@ -130,8 +131,9 @@ def _verify_password(options: _VerifyPassword, context: Context) -> ExitCode:
             if report.can_sign_in:
                 output.prose("The user gets in with it.")
             else:
-                because = "; ".join(map(told, report.because))
-                output.prose(f"The user does not get in with it: {because}.")
+                others = [one for one in report.because if one != ANOTHER]  # said just above
+                because = f": {'; '.join(map(told, others))}" if others else ""
+                output.prose(f"The user does not get in with it{because}.")
     return ExitCode.DONE if report.can_sign_in else ExitCode.REFUSED
 
 

@@ -7,6 +7,7 @@ influxdb-metadata sections 4.2, 4.5, 5.4, 5.5 and I6 to I9.
 """
 
 from collections.abc import Iterable
+from typing import Final
 
 import msgspec
 
@@ -19,6 +20,8 @@ from recovery.model.user import User
 from recovery.secret import Secret
 from recovery.services.access import Rights, rights
 from recovery.services.tenancy.user_listing import Membership
+
+ANOTHER: Final = "it is not the password of this user"
 
 
 class OwnToken(msgspec.Struct, frozen=True, kw_only=True):
@@ -126,7 +129,7 @@ def verify_password(tx: MetaTx, user: User, password: Secret) -> PasswordReport:
     matches = stored is not None and password_matches(password, stored)
     because: list[str] = list(details.because)
     if stored is not None and not matches:
-        because.insert(0, "it is not the password of this user")
+        because.insert(0, ANOTHER)
     if matches and password.length_bytes > PASSWORD_SIZE_BYTES_MAX:
         because.append("servers from 2.7.6 on refuse a password of more than 72 bytes")
     return PasswordReport(
