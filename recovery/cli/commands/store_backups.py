@@ -45,9 +45,9 @@ from recovery.system_advice import SEE_COPIES
 
 COLUMNS: Final = (
     Column("Copy", 20),
-    Column("Made"),
+    Column("Made", is_spare=True),
     Column("Age"),
-    Column("Operation", 9),
+    Column("Operation", is_spare=True),
     Column("Bytes"),
     Column("Mode"),
     Column("Undo"),
@@ -206,20 +206,20 @@ def _show_without(error: RecoveryError, path: Path, options: _Backups, context: 
     _show_copies(copies, context.output)
     if isinstance(error, StoreBusyError):
         return True
-    newest = str(copies[-1].path)
-    line = command_line("store check", {Input.STORE: newest})
-    context.output.prose(f"Whether a copy is sound says: {line}")
-    kept = quoted(f"{real_path}.damaged")
-    store = quoted(str(real_path))
-    if device != -1:
-        context.output.prose(f"With influxd stopped, keep what is there: cp -p {store} {kept}")
-    owner = (
-        "keeps its owner and mode" if device != -1 else "is then to be given to its user (chown)"
-    )
-    context.output.prose(
-        f"Then put the copy in its place, which {owner}: cp {quoted(newest)} {store}"
-    )
+    _show_way_back(copies[-1], real_path, context.output, is_there=device != -1)
     return True
+
+
+def _show_way_back(copy: StoreCopy, store: Path, output: Output, *, is_there: bool) -> None:
+    """Say how a copy is put in the place of a store."""
+    line = command_line("store check", {Input.STORE: str(copy.path)})
+    output.prose(f"Whether a copy is sound says: {line}")
+    if is_there:
+        output.prose("With influxd stopped, keep what is there:")
+        output.line(f"cp -p {quoted(str(store))} {quoted(f'{store}.damaged')}")
+    owner = "keeps its owner and mode" if is_there else "is then to be given to its user (chown)"
+    output.prose(f"Then put the copy in its place, which {owner}:")
+    output.line(f"cp {quoted(str(copy.path))} {quoted(str(store))}")
 
 
 def _pruning(options: _Backups) -> Pruning | None:
@@ -256,6 +256,10 @@ def _show(
         return
     show_header(found, facts, output)
     _show_copies(document.backups, output)
+    if document.backups:
+        output.line()
+        output.prose("store undo takes back what was done last. Where the store is damaged:")
+        _show_way_back(document.backups[-1], facts.real_path, output, is_there=True)
 
 
 def _show_copies(copies: tuple[StoreCopy, ...], output: Output) -> None:
