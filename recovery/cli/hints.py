@@ -9,7 +9,7 @@ run instead is given the store and the ledger that this one was given.
 """
 
 import argparse
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Final, TypeAlias
 
 from recovery.cli.parser import build_parser
@@ -66,10 +66,13 @@ Named: TypeAlias = Mapping[Input, str | None]
 class AtHand:
     """The command line that somebody typed, as far as hints depend on it."""
 
-    def __init__(self, arguments: argparse.Namespace, parser: Parser) -> None:
+    def __init__(
+        self, arguments: argparse.Namespace, parser: Parser, typed: Sequence[str] = ()
+    ) -> None:
         """Look at a whole command that was typed, and at the parser that understood it."""
         self._parser = parser.command(arguments.words)
         self._named = named_with(arguments.bolt_path, arguments.ledger)
+        self._typed = {word.partition("=")[0] for word in typed}
 
     def hint(self, remedy: Remedy) -> str:
         """Put a remedy into one imperative sentence, without a full stop."""
@@ -89,7 +92,11 @@ class AtHand:
                 return f"{advice} {phrase}".lstrip() if phrase else None
             case Omit(what, purpose):
                 found = [action for one in what for action in actions_for(self._parser, one)[:1]]
-                names = [_name(action) for action in found]
+                names = [
+                    next((one for one in action.option_strings if one in self._typed), None)
+                    or _name(action)
+                    for action in found
+                ]
                 return f"leave {' and '.join(names)} out {purpose}".rstrip() if names else None
             case Run(operation, purpose, values):
                 named = dict(self._named)

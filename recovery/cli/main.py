@@ -40,7 +40,7 @@ if TYPE_CHECKING:
 
     from recovery.cli.words import Parser
 
-    Understood: TypeAlias = tuple[argparse.Namespace, Parser]
+    Understood: TypeAlias = tuple[argparse.Namespace, Parser, Sequence[str]]
 
 SHORT_HELP: Final = """\
 influx-recovery gets you back into a stopped InfluxDB 2.x server, from its
@@ -142,7 +142,7 @@ def _understood(argv: Sequence[str]) -> "Understood":
     """Ask argparse what a command line means."""
     from recovery.cli.parser import understand  # noqa: PLC0415 # needed for what is not plain
 
-    return understand(argv)
+    return (*understand(argv), argv)
 
 
 def _run_parsed(argv: Sequence[str], context: Context, stderr: TextIO) -> ExitCode:
@@ -151,7 +151,7 @@ def _run_parsed(argv: Sequence[str], context: Context, stderr: TextIO) -> ExitCo
     from recovery.cli.words import HelpAskedError  # noqa: PLC0415 # as above
 
     try:
-        arguments, parser = _understood(argv)
+        arguments, parser, _ = _understood(argv)
     except HelpAskedError as asked:
         context.output.line(help_text(asked).rstrip())
         return ExitCode.DONE
@@ -159,7 +159,7 @@ def _run_parsed(argv: Sequence[str], context: Context, stderr: TextIO) -> ExitCo
         context.output.line(f"{PROGRAM} {__version__}")
         return ExitCode.DONE
     if arguments.command is None:
-        with _worded(lambda: (arguments, parser)):
+        with _worded(lambda: (arguments, parser, argv)):
             guided = None if arguments.words else _guided(arguments, context, stderr)
         if guided is not None:
             return guided
@@ -170,7 +170,7 @@ def _run_parsed(argv: Sequence[str], context: Context, stderr: TextIO) -> ExitCo
             raise UsageError(problem="no whole command was named", hint=f"type {named} --help")
         context.output.message_lines(text.rstrip().splitlines())
         return ExitCode.USAGE
-    return _run_command(vars(arguments), context, stderr, lambda: (arguments, parser))
+    return _run_command(vars(arguments), context, stderr, lambda: (arguments, parser, argv))
 
 
 def _run_command(

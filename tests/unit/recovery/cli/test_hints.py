@@ -1,6 +1,7 @@
 """Remedies in the words of the command line."""
 
 import argparse
+from collections.abc import Sequence
 
 import pytest
 
@@ -11,10 +12,10 @@ from tests.support.hints import complaint, whole_parser
 PARSER = whole_parser()
 
 
-def hint(remedy: Remedy, command: str, **given: str) -> str:
+def hint(remedy: Remedy, command: str, *, typed: Sequence[str] = (), **given: str) -> str:
     """Word a remedy for a command that was typed."""
     arguments = argparse.Namespace(words=command, **{"bolt_path": None, "ledger": None, **given})
-    return AtHand(arguments, PARSER).hint(remedy)
+    return AtHand(arguments, PARSER, typed).hint(remedy)
 
 
 @pytest.mark.parametrize(
@@ -108,3 +109,10 @@ def test_what_cannot_be_typed_is_found(sentence: str, command: str) -> None:
 )
 def test_what_can_be_typed_is_let_through(sentence: str) -> None:
     assert complaint(sentence, "auth list") is None
+
+
+def test_what_is_to_be_left_out_is_named_as_it_was_typed() -> None:
+    remedy = Omit((Input.HASHED,))
+    assert hint(remedy, "auth create") == "leave --hashed out"
+    typed = ("--store-token-hashes",)
+    assert hint(remedy, "auth create", typed=typed) == "leave --store-token-hashes out"
