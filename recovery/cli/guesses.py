@@ -11,6 +11,7 @@ answers yes. This is imported only where a command line cannot be understood.
 
 import re
 from collections.abc import Collection, Sequence
+from itertools import takewhile
 from typing import Final
 
 from recovery.cli.habits import OTHER_TOOLS, known_words
@@ -476,8 +477,10 @@ def _with_verb(words: str, rest: Sequence[str]) -> str:
     )
 
 
-def hint_on_word(word: str, command: Parser, before: Sequence[str]) -> str | None:
+def hint_on_word(word: str, command: Parser, line: Sequence[str]) -> str | None:
     """Say what a word probably is that has no place in a command; None where it may be a secret."""
+    place = line.index(word)
+    before = line[:place]
     longer = f"{command.prog}-{word}"
     name = re.split("[=:]", word)[0]
     option = "--" + re.sub(r"^(?:[\W_]|ß)+", "", name)  # of other keyboards
@@ -491,7 +494,7 @@ def hint_on_word(word: str, command: Parser, before: Sequence[str]) -> str | Non
         hint = f"did you mean {longer}?"
     elif is_known and option not in {one.partition("=")[0] for one in before}:
         hint = hint if option in GRANTING else f"did you mean {option}?"
-    elif quotes := _in_quotes(word, before, command):
+    elif quotes := _in_quotes(line[place:], before, command):
         hint = quotes
     elif is_like_path(word) and command.prog.partition(" ")[2] not in _OF_NO_ONE_STORE:
         hint = "name the store with --bolt-path FILE"
@@ -525,15 +528,17 @@ def _naming(command: Parser, *, but: Sequence[str] = ()) -> str:
     return " or ".join(dict.fromkeys(typed_as(one) for one in found if one not in named))
 
 
-def _in_quotes(word: str, before: Sequence[str], command: Parser) -> str:
-    """Lead to quotes around a value and the word behind it; "" where there is none."""
+def _in_quotes(behind: Sequence[str], before: Sequence[str], command: Parser) -> str:
+    """Lead to quotes around a value and the words behind it; "" where there is none."""
+    word = behind[0]
     name, equals, value = (*before[-1:], "")[0].partition("=")
     if not equals:
         name, value = ["", "", *before][-2:]
     action = command.options.get(name)
     kinds = PATHS if is_like_path(word) else {*NAMES, "TEXT", *PATHS}
     is_text = action is not None and action.nargs != 0 and action.metavar in kinds
-    whole = f"{value} {word}"
+    more = takewhile(lambda one: not one.startswith("-") and not is_like_path(one), behind[1:])
+    whole = " ".join([value, word, *more])
     if not is_text or value.startswith("-") or shown(whole, is_stray=True) != repr(whole):
         return ""
     naming = "" if is_like_path(word) else _naming(command, but=before)

@@ -102,6 +102,8 @@ _OPTIONS: Final[dict[str, tuple[str, ...]]] = {
     "-r": ("--retention",),
 }
 """Options by what they are here: the first that the command has; "" is its word without a name."""
+SHORT: Final = tuple(name for name in _OPTIONS if not name.startswith("--"))
+"""Short options of influx, which take a value."""
 _TARGETS: Final = ("--output", "--out", "--to", "--target", "--dest", "--destination")
 _OPTIONS_OF: Final[dict[str, dict[str, tuple[str, ...]]]] = {
     "user": {
@@ -427,7 +429,7 @@ def with_our_options(argv: Sequence[str], words: str, command: Parser) -> list[s
             line.append(_bare_word(typed, rest, bare, said, command) if is_known else typed)
         else:
             name = "-n" if is_new and name == "--name" else name
-            ours = "" if (words, name) == is_named_so else _option(name, words, command)
+            ours = "" if (words, name) == is_named_so else option_meant(name, words, command)
             if ours is None:
                 _refuse_server_option(name, command)
                 is_known = False
@@ -455,7 +457,7 @@ def _has_own_word(argv: Sequence[str], words: str, command: Parser) -> bool:
         if is_value:
             is_value = False
         elif typed.startswith("-"):
-            action = command.options.get(_option(name, words, command) or name)
+            action = command.options.get(option_meant(name, words, command) or name)
             is_value = action is not None and action.nargs != 0 and not equals
         elif typed in rest:
             rest.remove(typed)
@@ -491,7 +493,7 @@ def _bare_word(
     return f"{meant}={typed}"
 
 
-def _option(name: str, words: str, command: Parser) -> str | None:
+def option_meant(name: str, words: str, command: Parser) -> str | None:
     """Find what an option is called in a command; None when it means nothing there."""
     noun = words.partition(" ")[0]
     is_own = name in command.options
@@ -504,14 +506,9 @@ def _option(name: str, words: str, command: Parser) -> str | None:
 
 def takes(name: str, command: Parser) -> str | None:
     """Say whether a command takes a long option of other tools: give the option, or None."""
-    if name not in _OPTIONS or _option(name, command.prog.partition(" ")[2], command) is None:
+    if name not in _OPTIONS or option_meant(name, command.prog.partition(" ")[2], command) is None:
         return None
     return name
-
-
-def is_short(name: str) -> bool:
-    """Say whether this is a short option of influx, which takes a value."""
-    return name in _OPTIONS and not name.startswith("--")
 
 
 def _has_word(command: Parser) -> bool:

@@ -24,10 +24,10 @@ from recovery.cli.habits import (
     ASKING,
     BARE,
     OTHER_TOOLS,
+    SHORT,
     advice_for,
     bare_places,
     in_our_words,
-    is_short,
     takes,
     with_our_options,
 )
@@ -262,7 +262,7 @@ def parse_arguments(argv: Sequence[str], parser: Parser) -> argparse.Namespace:
         raise _unknown_word(mistake, argv) from None
     if extra:
         command = _named_command(argv, parser)
-        raise _misplaced(extra[0], command, parser, before=argv[: argv.index(extra[0])])
+        raise _misplaced(extra[0], command, parser, line=argv)
     for name, value in COMMON_DEFAULTS.items():
         if not hasattr(arguments, name):
             setattr(arguments, name, value)
@@ -420,7 +420,7 @@ def _unknown_option(name: str, command: Parser) -> UsageError:
         hint = f"did you mean {near}?"
     elif hint is None and (known := takes(plain.lower(), command)):
         hint = f"did you mean {known}?"
-    elif hint is None and is_short(name[:2]) and name[2:] and plain not in command.options:
+    elif hint is None and name[:2] in SHORT and name[2:] and plain not in command.options:
         hint = f"put a blank behind {name[:2]}"
     # what is glued to a short option may be the password that belongs to it
     named = repr(f"{name[:2]}...") if re.match("-[pt].", name) else shown(name, is_stray=True)
@@ -437,11 +437,11 @@ def _other_option(name: str, command: Parser) -> str | None:
     return advice_on_option(name, command.prog.partition(" ")[2], command.options)
 
 
-def _misplaced(word: str, command: Parser, parser: Parser, *, before: Sequence[str]) -> UsageError:
+def _misplaced(word: str, command: Parser, parser: Parser, *, line: Sequence[str]) -> UsageError:
     """Word the complaint about something known that has no place in this command.
 
     Args:
-        before: What was typed in front of it.
+        line: All that was typed.
     """
     name = word.partition("=")[0]
     if name in {"-", "--"}:
@@ -458,7 +458,7 @@ def _misplaced(word: str, command: Parser, parser: Parser, *, before: Sequence[s
         )
     from recovery.cli.guesses import hint_on_word, source_of_secret  # noqa: PLC0415 # as below
 
-    if (hint := hint_on_word(word, command, before)) is None:
+    if (hint := hint_on_word(word, command, line)) is None:
         source = source_of_secret(command)
         return UsageError(
             problem=f"{command.prog} takes no further word",

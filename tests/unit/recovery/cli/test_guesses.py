@@ -237,6 +237,10 @@ def test_what_only_a_server_does_is_told_so(word: str) -> None:
         ),
         ("store undo --live", "leave it out, and stop influxd first: a change needs the lock"),
         ("auth create --org my org", "put a value with blanks in quotes, as in --org 'my org', or"),
+        (
+            "auth create -d it is mine --yes",
+            "put a value with blanks in quotes, as in --description 'it is mine', or",
+        ),
         ("auth create --org=my org", "put a value with blanks in quotes, as in --org 'my org', or"),
         ("auth list --bolt-path my store.bolt", "put a value with blanks in quotes, as in --bolt"),
         (
