@@ -9,6 +9,7 @@ Run it to rewrite all of them; `--check` compares instead, and fails when one ha
 
 import argparse
 import os
+import re
 import sys
 from pathlib import Path
 from typing import Final
@@ -18,7 +19,7 @@ from argparse_manpage.manpage import Manpage
 
 from recovery import __version__
 from recovery.cli.commands.completion import SCRIPTS
-from recovery.cli.habits import BARE
+from recovery.cli.habits import BARE, SHORT, option_meant
 from recovery.cli.parser import build_parser, commands, common_options
 from recovery.cli.plain import PATHS
 from recovery.cli.vocabulary import COMMANDS, NOUNS, PROGRAM, load
@@ -160,21 +161,40 @@ def render_completions() -> dict[Path, str]:
     parser = build_parser()
     for noun, entry in NOUNS.items():
         parser.command(noun).description = entry.summary
+    for place in (parser, *map(parser.command, NOUNS)):
+        for action in place.actions:
+            _say_how_to_complete(action, "")
     for command in commands(parser):
         command.description = COMMANDS[command.prog.partition(" ")[2]].summary
         words = command.prog.partition(" ")[2]
+        for short in SHORT:  # which argparse never sees
+            meant = command.options.get(option_meant(short, words, command) or "")
+            if meant is not None:
+                meant.option_strings = [*meant.option_strings, short]
         if words in BARE:  # which take words in the place of these options
             named = command.options[BARE[words][0]]
             command.add_argument(named.dest, nargs="?", metavar="NAME", help=named.help)
         for action in command.actions:
             _say_how_to_complete(action, words)
     return {
-        COMPLETIONS / path: shtab.complete(
-            parser, shell, preamble=(HERE / f"names.{shell}").read_text()
-        ).rstrip()
-        + "\n"
+        COMPLETIONS / path: _with_values_behind_equals(
+            shtab.complete(parser, shell, preamble=(HERE / f"names.{shell}").read_text()).rstrip()
+            + "\n",
+            shell,
+        )
         for shell, path in SCRIPTS.items()
     }
+
+
+def _with_values_behind_equals(script: str, shell: str) -> str:
+    """Let a script complete `--org=NAME`, too, as fish does by itself."""
+    if shell == "zsh":
+        return re.sub(
+            r"(?m)^  [^[\n]*--[^[\n]*(?=\[.*[^\\]\]:)",
+            lambda names: re.sub(r"--[\w-]+", r"\g<0>=", names[0]),
+            script,
+        )
+    return script.replace("-F _shtab_influx_recovery ", "-F _influx_recovery ")
 
 
 def _say_how_to_complete(action: argparse.Action, words: str) -> None:

@@ -5,7 +5,6 @@ _influx_recovery_names() {
   local -a store=()
   for ((at = 1; at < COMP_CWORD; at++)); do
     if [[ ${COMP_WORDS[at]} == --bolt-path ]]; then
-      [[ ${COMP_WORDS[at + 1]} == = ]] && ((at++))
       store=(--bolt-path "${COMP_WORDS[at + 1]}")
     fi
   done
@@ -20,3 +19,18 @@ _influx_recovery_auth() { _influx_recovery_names auth "$1"; }
 _influx_recovery_bucket() { _influx_recovery_names bucket "$1"; }
 _influx_recovery_org() { _influx_recovery_names org "$1"; }
 _influx_recovery_user() { _influx_recovery_names user "$1"; }
+# Without the = that bash takes for a word of its own, as in --org=NAME.
+_influx_recovery() {
+  local at count=0
+  local -a typed=()
+  for ((at = 0; at < ${#COMP_WORDS[@]}; at++)); do
+    if [[ ${COMP_WORDS[at]} == = && at -ne COMP_CWORD ]]; then
+      ((at < COMP_CWORD)) && ((count++))
+    else
+      typed+=("${COMP_WORDS[at]#=}")
+    fi
+  done
+  local COMP_CWORD=$((COMP_CWORD - count))
+  local -a COMP_WORDS=("${typed[@]}")
+  _shtab_influx_recovery
+}

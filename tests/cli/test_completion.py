@@ -28,6 +28,10 @@ QUERIES = {
     "user undelete ": [],
     "v1-auth list --username ": [],
     "org add-owner --org a": ["acme"],
+    "org add-owner --org = a": ["acme"],
+    "org add-owner --org =": ["other", "acme"],
+    "auth list --status = a": ["active"],
+    "auth create -o a": ["acme"],
     "auth create --read-b": ["--read-bucket", "--read-buckets"],
     "completion ": [*SCRIPTS],
     "user create --username ": [],
@@ -62,7 +66,7 @@ def test_bash_completes_words_options_and_names_and_quotes_what_it_would_obey(
     for line in QUERIES:
         words = ["influx-recovery", *line.split(" ")]
         script += f"COMP_WORDS=({shlex.join(words)}) COMP_CWORD={len(words) - 1}\n"
-        script += "_shtab_influx_recovery 2>&1; (IFS=$'\\t'; echo \"${COMPREPLY[*]}\")\n"
+        script += "_influx_recovery 2>&1; (IFS=$'\\t'; echo \"${COMPREPLY[*]}\")\n"
     done = subprocess.run(
         ["bash", "--norc"], input=script, env=environ, cwd=tmp_path,
         capture_output=True, text=True, check=True, timeout=PATIENCE_S,
@@ -106,7 +110,13 @@ def test_the_tabulator_completes_a_name_at_a_prompt(
         pytest.skip(f"no {shell}: apt-get install {shell}")
     with typing(argv, {**environ, "PS1": "$ "}, tmp_path) as terminal:
         terminal.type(f"{load}; echo rea''dy\n", wait_for="ready")
-        terminal.type("influx-recovery user show --username al\t", wait_for="--username alice")
+        for typed, completed in (
+            ("user show --username al", "--username alice"),
+            ("auth create -o ac", "-o acme"),
+            ("user list --bolt-path=infl", "uxd.bolt"),
+            ("--bolt-path infl", "uxd.bolt"),
+        ):
+            terminal.type(f"\x15influx-recovery {typed}\t", wait_for=completed)
     assert not (tmp_path / "owned").exists()
 
 
