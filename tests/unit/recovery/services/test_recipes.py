@@ -108,3 +108,9 @@ def test_a_path_whose_bytes_are_no_text_is_written_as_it_is(tmp_path: Path, host
     store = os.fsdecode(b"/srv/\xff/influxd.bolt")
     (made,) = write(fill("rescue", host, bolt_path=store, given={}), tmp_path)
     assert os.fsencode(store) in made.read_bytes()
+
+
+@pytest.mark.parametrize("name", ["synology", "qnap", "home-assistant"])
+def test_what_a_share_brought_is_made_a_program_before_it_is_typed(name: str, host: Host) -> None:
+    text = "".join(filled(name, host).values())
+    assert 0 < text.find("\nchmod 700 influx-recovery\n") < text.index("\n./influx-recovery ")
