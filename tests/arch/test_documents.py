@@ -14,6 +14,7 @@ import pytest
 
 from recovery.cli.main import SHORT_HELP
 from recovery.cli.parser import commands, parse_arguments
+from recovery.cli.usage import REQUIRED
 from recovery.cli.vocabulary import COMMANDS, PROGRAM, load
 from recovery.errors import ExitCode, RecoveryError
 from tests.support.absent import absent
@@ -150,3 +151,16 @@ def test_no_help_text_begins_with_what_troff_takes_for_a_request() -> None:
             assert (action.help or "")[:1] not in {".", "'"}
         assert command.epilog is None
         assert (command.description or "").endswith("."), command.prog
+
+
+def test_the_table_in_the_readme_has_the_words_that_a_command_cannot_do_without() -> None:
+    rows = re.findall(r"^\| `influx-recovery (.+?)` \|", README, re.MULTILINE)
+    for command in commands(whole_parser()):
+        words = command.prog.partition(" ")[2]
+        needed = [
+            str(action.metavar)
+            for action in command.actions
+            if not action.option_strings and REQUIRED in (action.help or "")
+        ]
+        found = next((row for row in rows if f"{row} ".startswith(f"{words} ")), words)
+        assert [one for one in needed if one not in found] == [], words
