@@ -97,9 +97,10 @@ def token_text(details: Details) -> str | None:
 
 
 def _how_to_see(details: Details) -> str:
-    """Say how a token that is stored as it is can be seen, as runbooks for influxd do."""
-    is_hidden = details.token_form is TokenForm.RAW and details.stored is None
-    return "; --show-tokens shows it, which the ledger records" if is_hidden else ""
+    """Say how a token can be seen, as runbooks for influxd do, or that it is none."""
+    if details.token_form is not TokenForm.RAW:
+        return "" if details.stored is None else ", a hash and no token: nothing gives it back"
+    return "; --show-tokens shows it, which the ledger records" if details.stored is None else ""
 
 
 def _name(name: str | None, record_id: str | None) -> str:

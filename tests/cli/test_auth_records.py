@@ -184,6 +184,8 @@ def test_show_has_everything_but_the_token(cli: Cli, store: MadeStore) -> None:
 
 
 def test_show_gives_the_token_when_asked_and_records_that(cli: Cli, store: MadeStore) -> None:
+    hashed = auth(cli, store, "show", store.hashed, "--show-tokens")
+    assert "=, a hash and no token: nothing gives it back\n" in hashed.stdout
     done = auth(cli, store, "show", store.reader, "--show-tokens", "--json")
     assert json.loads(done.stdout)["authorization"]["token"] == READER_TOKEN
     assert b"auth show --show-tokens" in cli.ledger.read_bytes()
