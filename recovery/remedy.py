@@ -39,6 +39,8 @@ class Input(Enum):
     TOKEN_VALUE = auto()
     TOKEN_FILE = auto()
     """A token to look at."""
+    SECRET_FILE = auto()
+    """A password or a token that would otherwise be typed."""
     HASHED = auto()
     WITH_TOKENS = auto()
     MATCH_BY_NAME = auto()

@@ -32,6 +32,7 @@ FIELDS: Final[dict[Input, tuple[str, ...]]] = {
     Input.TOKEN_PLACE: ("token_file token_stdout",),
     Input.TOKEN_VALUE: ("token_value_file",),
     Input.TOKEN_FILE: ("token_file",),
+    Input.SECRET_FILE: ("password_file", "token_file"),
     Input.HASHED: ("form",),
     Input.WITH_TOKENS: ("with_tokens",),
     Input.MATCH_BY_NAME: ("match_by_name",),

@@ -29,6 +29,7 @@ from recovery.model.password import (
     require_acceptable,
 )
 from recovery.model.typed_secret import TAKEN_AS_IT_IS, oddity_of
+from recovery.remedy import Give, Input
 from recovery.secret import Secret
 
 if TYPE_CHECKING:
@@ -141,7 +142,7 @@ def ask_secret(question: str, *, what: str, output: Output | None) -> Secret:
     if not has_terminal():
         raise RefusedError(
             reason=f"there is no terminal to ask for the {what}",
-            hint=f"give the {what} in a file, or on standard input with -",
+            hint=Give(Input.SECRET_FILE, f"give the {what}"),
         )
     with controlling_terminal() as terminal, _restored(terminal):
 
@@ -154,7 +155,7 @@ def ask_secret(question: str, *, what: str, output: Output | None) -> Secret:
         except OSError as error:
             raise RefusedError(
                 reason=f"the terminal cannot be used for the {what} ({error.strerror})",
-                hint=f"give the {what} in a file, or on standard input with -",
+                hint=Give(Input.SECRET_FILE, f"give the {what}"),
             ) from None
         finally:
             with contextlib.suppress(OSError):  # it may have gone, as when its window is closed

@@ -263,3 +263,18 @@ def test_a_bucket_needs_no_organization_where_it_is_named_alone(cli: Cli, tmp_pa
         assert (done.code, "bucket sensors" in done.stdout) == (0, True)
     assert "organizations and none was named" in cli.run(*words, "--name", "_tasks").error
     assert "organizations and none was named" in cli.run(*words, "--name", "nix").error
+
+
+@pytest.mark.parametrize(
+    ("words", "option"),
+    [
+        ("user verify-password --username testuser", "the password with --password-file FILE"),
+        ("auth verify", "the token with --token-file FILE"),
+    ],
+)
+def test_without_a_terminal_a_secret_comes_with_the_option_that_the_hint_names(
+    run: Runner, words: str, option: str
+) -> None:
+    refused = run(words, is_mutating=False)
+    assert refused.code == ExitCode.REFUSED
+    assert refused.hint == f"give {option}"
