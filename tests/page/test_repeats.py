@@ -75,7 +75,7 @@ JOBS: Final = {
     "/buckets/{spare_bucket}/delete": Job("/buckets/{spare_bucket}/delete"),
     "/doctor/repair": Job("/doctor/repair"),
     "/backups/undo/{number}": Job("/backups/undo/{number}"),
-    "/backups/undo-all": Job("/backups/undo-all", {"typed": "{name}"}, makes=-1),
+    "/backups/undo-all": Job("/backups/undo-all?behind={number}", {"typed": "{name}"}, makes=-1),
     "/backups/deleted/tokens/{deleted_token}": Job("/backups/deleted/tokens/{deleted_token}"),
     "/backups/deleted/users/{deleted_user}": Job("/backups/deleted/users/{deleted_user}"),
     "/backups/copy/delete": Job("/backups/copy/delete?name={copy}", {"typed": "{copy}"}, makes=0),
