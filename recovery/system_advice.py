@@ -103,11 +103,15 @@ def made_again(path: Path, engine_path: Path | None = None) -> tuple[Run, ...]:
             return ()
     except OSError:
         return ()
-    target = path
-    while os.path.lexists(target):
-        target = target.with_name(f"{target.name}.rebuilt")
-    values = {Input.TARGET: str(target), Input.ENGINE: str(engine)}
+    values = {Input.TARGET: str(unused_name(path, ".rebuilt")), Input.ENGINE: str(engine)}
     return (Run("store rebuild", "to make a new one that has all data of that folder", values),)
+
+
+def unused_name(path: Path, ending: str) -> Path:
+    """Give a name that nothing has, so that what is typed with it overwrites nothing."""
+    while os.path.lexists(path):
+        path = path.with_name(f"{path.name}{ending}")
+    return path
 
 
 def reason_of(error: OSError) -> str:

@@ -41,7 +41,7 @@ from recovery.services.session import Session
 from recovery.services.store_facts import StoreFacts
 from recovery.services.stores.backups import Maker, Pruning, StoreCopy, copies_of, remove_copies
 from recovery.services.stores.undo import standing_operations
-from recovery.system_advice import SEE_COPIES
+from recovery.system_advice import SEE_COPIES, unused_name
 
 COLUMNS: Final = (
     Column("Copy", 20),
@@ -216,7 +216,7 @@ def _show_way_back(copy: StoreCopy, store: Path, output: Output, *, is_there: bo
     output.prose(f"Whether a copy is sound says: {line}")
     if is_there:
         output.prose("With influxd stopped, keep what is there:")
-        output.line(f"cp -p {quoted(str(store))} {quoted(f'{store}.damaged')}")
+        output.line(f"cp -p {quoted(str(store))} {quoted(str(unused_name(store, '.damaged')))}")
     owner = "keeps its owner and mode" if is_there else "is then to be given to its user (chown)"
     output.prose(f"Then put the copy in its place, which {owner}:")
     output.line(f"cp {quoted(str(copy.path))} {quoted(str(store))}")

@@ -3,7 +3,8 @@
 Lives here: the list of deleted users and tokens, and bringing one back. Must not live here: where
 they are looked for and what is written (`recovery.services.undeletion`).
 
-Invariants: what was found is forgotten with the request, as it holds tokens; the list holds none.
+Invariants: what was found holds tokens: it stays in the memory of this process, and at most with
+the plan that is shown. The list holds none.
 """
 
 from collections.abc import Callable
