@@ -44,8 +44,11 @@ def has_terminal() -> bool:
         return False
 
 
-def ask(question: str) -> str:
-    """Ask an escaped question at the controlling terminal; "" at the end of the input.
+def ask(question: str, *, at_end: str = "") -> str:
+    """Ask an escaped question at the controlling terminal.
+
+    Args:
+        at_end: What the end of the input stands for.
 
     Raises:
         OSError: There is no controlling terminal.
@@ -65,7 +68,7 @@ def ask(question: str) -> str:
             if not answer.endswith(b"\n"):  # the end of the input, Ctrl-C, or it has gone
                 with contextlib.suppress(OSError):
                     write_all(terminal, b"\n")
-        return answer.decode(errors="replace").strip()
+        return answer.decode(errors="replace").strip() if answer else at_end
 
 
 def read_line(terminal: int, size_bytes: int, begin: Callable[[], None]) -> bytes:

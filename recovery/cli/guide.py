@@ -8,9 +8,10 @@ Invariants: only at a terminal, where a person answers. Nothing is opened for wr
 command is printed before it runs, so that it can be typed the next time.
 """
 
+import os
 import shlex
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import TYPE_CHECKING, Final, NamedTuple
+from collections.abc import Callable, Mapping, Sequence
+from typing import TYPE_CHECKING, Final, NamedTuple, TypeVar
 
 from msgspec.structs import replace
 
@@ -39,7 +40,8 @@ if TYPE_CHECKING:
 TRIES: Final = 3
 NAMES_SHOWN: Final = 20
 _LEAVE: Final = "leave"
-_LEAVING: Final = frozenset({"", _LEAVE, "q", "quit", "exit", "n", "no", "0"})
+_LEAVING: Final = frozenset({_LEAVE, "q", "quit", "exit", "n", "no", "0"})
+_QUOTES: Final = "\"'\N{LEFT DOUBLE QUOTATION MARK}\N{RIGHT DOUBLE QUOTATION MARK}"
 _READABLE: Final = {
     "which tokens there are": "auth list --live",
     "who can sign in": "user list --live",
@@ -59,30 +61,37 @@ _OF_UNREADABLE: Final = {
     if words in {"store salvage", "store backups"}
 }
 """The same of one that nothing else can open."""
-_MADE_AGAIN: Final = "make a new store that has all data of the engine's folder; a backup has more"
-_CHOICES: Final = (
-    "a new operator token",
-    "a new password",
-    "what is wrong",
-    "undo the last change",
-)
+_MADE_AGAIN: Final = {
+    "make a new store that has all data of the engine's folder; a backup has more": "store rebuild"
+}
+_CHOICES: Final = {
+    "a new operator token": "auth create-operator",
+    "a new password": "user update",
+    "what is wrong": "store check",
+    "undo the last change": "store undo",
+}
+T = TypeVar("T")
+
+
+class _LeftError(Exception):
+    """Nothing is wanted."""
 
 
 class _State(NamedTuple):
     """What a store has to offer.
 
     Attributes:
-        users: What each user is called here, and what to give for it: the name, or the ID where the
-            name cannot be typed.
-        saving: What can be done with it where nothing can be changed in it.
+        choices: What can be done with it, each with its command.
         new_path: Where it is, if it has neither a user nor an organization.
+        in_the_way: Why not more can be done, for who wants nothing of that.
     """
 
     lines: tuple[str, ...]
-    users: Mapping[str, str] = {}
-    organizations: Mapping[str, str] = {}
-    saving: Mapping[str, str] = {}
+    users: "Sequence[User]" = ()
+    organizations: "Sequence[Organization]" = ()
+    choices: Mapping[str, str] = _CHOICES
     new_path: str | None = None
+    in_the_way: StoreBusyError | None = None
 
 
 def is_wanted(context: "Context") -> bool:
@@ -107,10 +116,15 @@ def run_guide(
     """
     try:
         return _guided(options, context, run)
+    except _LeftError:
+        context.output.line("Nothing was done.")
+        return ExitCode.DONE
     except (StoreNotFoundError, StoreDamagedError, SchemaError) as error:
         way = _named_in(error, "store rebuild")
-        if way is None or not _is_made_again(error, context):
+        if way is None:
             raise  # whose hint has the other ways
+        context.output.prose(f"{error}.")
+        _picked("Which? ", _MADE_AGAIN, context, otherwise=error)
     from recovery.cli.hints import command_line  # noqa: PLC0415 # few need it
 
     named = {} if options.ledger is None else {Input.LEDGER: options.ledger}
@@ -124,59 +138,23 @@ def _named_in(error: RecoveryError, operation: str) -> Run | None:
     return next((way for way in named if way.operation == operation), None)
 
 
-def _is_made_again(error: RecoveryError, context: "Context") -> bool:
-    """Ask whether a store of which nothing is left is to be made again."""
-    context.output.prose(f"{error}.")
-    return _chosen((_MADE_AGAIN,), context) == 1
-
-
 def _guided(
     options: "Options", context: "Context", run: Callable[[Sequence[str]], ExitCode]
 ) -> ExitCode:
     """Do so with a store that is there; raise what is in the way."""
-    from recovery.cli.changing import copying  # noqa: PLC0415 # this is also imported without need
-    from recovery.cli.store import find_store  # noqa: PLC0415 # as above
-    from recovery.metastore.packed import is_packed  # noqa: PLC0415 # as above
+    from recovery.cli.store import find_store  # noqa: PLC0415 # this is also imported without need
 
     try:
         found = find_store(options, context)
-    except AmbiguousError:
-        path = _one_of_several(context)
-        if path is None:
-            raise
-        options = replace(options, bolt_path=path)
+    except AmbiguousError as error:
+        options = replace(options, bolt_path=_one_of_several(context, error))
         found = find_store(options, context)
-    if found.is_backup or is_packed(found.path):
-        packed = f"It is a copy that is only read; to change one, {copying(found.path)}"
-        code = _read_only(packed, found, options, context, run)
-        return _left(context) if code is None else code
-    try:
-        state = _look(found, context)
-    except StoreNotLockableError:
-        raise
-    except StoreBusyError as busy:
-        in_use = f"In use: {busy.holder}. It can be read now, and changed when it is free."
-        code = _read_only(in_use, found, options, context, run)
-        if code is None:
-            raise
-        return code
-    except StoreDamagedError as error:
-        state = _unreadable(found, error)
+    state = _state(found, context)
     for line in state.lines:
         context.output.prose(line)
-    words = (
-        _saved(state.saving, context)
-        if state.saving
-        else _command(_chosen(_CHOICES, context), state)
-    )
-    if words is None:
-        return _left(context)
-    return _run_shown([*words, *_same_store(options)], context, run)
-
-
-def _left(context: "Context") -> ExitCode:
-    context.output.line("Nothing was done.")
-    return ExitCode.DONE
+    operation = _picked("Which? ", state.choices, context, otherwise=state.in_the_way)
+    argv = [*_words(operation, state, context), *_same_store(options)]
+    return _run_shown(argv, context, run)
 
 
 def _run_shown(
@@ -188,71 +166,108 @@ def _run_shown(
     return run(argv)
 
 
-def _read_only(
-    why: str,
-    found: "FoundStore",
-    options: "Options",
+def _picked(
+    question: str,
+    choices: Mapping[str, T],
     context: "Context",
-    run: Callable[[Sequence[str]], ExitCode],
-) -> ExitCode | None:
-    """Offer what can be done with a store that cannot be changed now; None where that is not it."""
-    context.output.prose(_named(found))
-    context.output.prose(why)
-    words = _picked(_READABLE, context)
-    if words is None:
-        return None
-    return _run_shown([*words, *_same_store(options)], context, run)
+    *,
+    also: Mapping[str, T] | None = None,
+    otherwise: RecoveryError | None = None,
+) -> T:
+    """Ask which of several is wanted, by its number or by what it is called.
 
-
-def _chosen(choices: Iterable[str], context: "Context") -> int:
-    """Ask which of several is wanted, by its number; the last is to leave."""
+    Args:
+        also: What else may be typed, and what it means.
+        otherwise: What is raised when none is wanted, in the place of `_LeftError`.
+    """
+    last = len(choices) + 1
     context.output.line()
-    for number, text in enumerate((*choices, _LEAVE), 1):
-        context.output.line(f"  {number}  {text}")
+    for number, text in enumerate(choices, 1):
+        if number <= NAMES_SHOWN:
+            context.output.prose(f"  {number}  {text}")
+    if last > NAMES_SHOWN + 1:
+        context.output.line(f"     and {last - 1 - NAMES_SHOWN} more, by name")
+    context.output.line(f"  {last}  {_LEAVE}")
     context.output.line()
-    return _number("Which? ", number)
+    numbered = {str(number): value for number, value in enumerate(choices.values(), 1)}
+    meant = {**choices, **(also or {}), **numbered}
+    asked_again = f"Type a number from 1 to {last}; {last} leaves: "
+    try:
+        return _asked(question, meant.get, asked_again, leaving=str(last))
+    except _LeftError:
+        raise otherwise or _LeftError from None
 
 
-def _picked(commands: Mapping[str, str], context: "Context") -> list[str] | None:
-    """Ask for one of several commands, each by what it does; None to leave."""
-    answer = _chosen(commands, context)
-    return list(commands.values())[answer - 1].split() if answer <= len(commands) else None
+def _asked(
+    question: str, understood: Callable[[str], T | None], again: str, *, leaving: str = _LEAVE
+) -> T:
+    """Ask until the answer is understood.
+
+    Args:
+        understood: Says what an answer means; None where it means nothing.
+        leaving: An answer with which nothing is wanted, besides the usual ones.
+
+    Raises:
+        _LeftError: That was the answer, or the end of the input, or three were not understood.
+    """
+    for _ in range(TRIES):
+        typed = ask(question, at_end=leaving).strip(_QUOTES)
+        bare = typed.rstrip(".)")
+        for answer in (typed, bare):
+            if (meant := understood(answer)) is not None:
+                return meant
+        if bare == leaving or bare.casefold() in _LEAVING:
+            break
+        question = again
+    raise _LeftError
 
 
-def _saved(saving: Mapping[str, str], context: "Context") -> list[str] | None:
-    """Ask what is to be done where the store is damaged; None to leave."""
-    words = _picked(saving, context)
-    if words is None or words[-1] != "salvage":
-        return words
-    target = ask("Into which new file? ")
-    return [*words, target] if target else None
+def _text(question: str, *, is_new_file: bool = False) -> str:
+    """Ask for a name that is to be given."""
+
+    def understood(typed: str) -> str | None:
+        is_taken = is_new_file and os.path.lexists(os.path.expanduser(typed))  # noqa: PTH111 # of a text
+        return None if is_taken or typed in {"", _LEAVE} else typed
+
+    what = "the path of a file that is not there yet" if is_new_file else "a name"
+    return _asked(question, understood, f"Type {what}, or {_LEAVE}: ")
 
 
-def _one_of_several(context: "Context") -> str | None:
-    """Ask which store is meant, where there are several; None when none is."""
+def _one_of_several(context: "Context", error: AmbiguousError) -> str:
+    """Ask which store is meant, where there are several; raise the error when none is."""
     from recovery.discovery.host import Host  # noqa: PLC0415 # as above
     from recovery.discovery.survey import survey  # noqa: PLC0415
 
     stores = [one for one in survey(Host.here(context.environ)).candidates if one.has_data]
     context.output.line(f"There are {plural(len(stores), 'store')} here.")
-    for number, store in enumerate(stores, 1):
-        context.output.prose(f"  {number}  {store.description}")
-    none = len(stores) + 1
-    context.output.line(f"  {none}  {_LEAVE}")
-    context.output.line()
-    answer = _number("Which store? ", none)
-    return None if answer == none else str(stores[answer - 1].path)
+    described = {one.description: str(one.path) for one in stores}
+    paths = {path: path for path in described.values()}
+    return _picked("Which store? ", described, context, also=paths, otherwise=error)
 
 
 def _named(found: "FoundStore") -> str:
     return f"Store: {displayed(str(found.named_path))} ({found.reason})"
 
 
-def _unreadable(found: "FoundStore", error: StoreDamagedError) -> _State:
-    """Say what can be done with a store that cannot be opened; raise the error for nothing."""
-    if _named_in(error, "store salvage") is None:
-        raise error
-    return _State((_named(found), f"It {error.problem}."), saving=_OF_UNREADABLE)
+def _state(found: "FoundStore", context: "Context") -> _State:
+    """Look at a store, or say why only some of it can be done."""
+    from recovery.cli.changing import copying  # noqa: PLC0415 # as above
+    from recovery.metastore.packed import is_packed  # noqa: PLC0415
+
+    if found.is_backup or is_packed(found.path):
+        packed = f"It is a copy that is only read; to change one, {copying(found.path)}"
+        return _State((_named(found), packed), choices=_READABLE)
+    try:
+        return _look(found, context)
+    except StoreNotLockableError:
+        raise
+    except StoreBusyError as busy:
+        in_use = f"In use: {busy.holder}. It can be read now, and changed when it is free."
+        return _State((_named(found), in_use), choices=_READABLE, in_the_way=busy)
+    except StoreDamagedError as error:
+        if _named_in(error, "store salvage") is None:
+            raise
+        return _State((_named(found), f"It {error.problem}."), choices=_OF_UNREADABLE)
 
 
 def _look(found: "FoundStore", context: "Context") -> _State:
@@ -291,10 +306,10 @@ def _look(found: "FoundStore", context: "Context") -> _State:
                     view.tx, AuthorizationFilter(operators_only=True)
                 ).rows
                 usable = sum(one.is_usable and one.operator == "full" for one in operators)
-                users = _called(view.tx.users.walk([]))
-                organizations = _called(view.tx.organizations.walk([]))
+                users = list(view.tx.users.walk([]))
+                organizations = list(view.tx.organizations.walk([]))
         except StoreDamagedError:
-            return _State((*lines, f"{DO_NOT_START}."), saving=_OF_DAMAGED)
+            return _State((*lines, f"{DO_NOT_START}."), choices=_OF_DAMAGED)
         except RecoveryError as error:
             return _State((*lines, f"Who can get in is not known: {error}"))
     can = [one.name for one in signing if not one.obstacles]
@@ -309,96 +324,56 @@ def _look(found: "FoundStore", context: "Context") -> _State:
     ]
     if seen.is_damaged:  # in pages that say nothing of who can get in
         lines.append(f"{DO_NOT_START}.")
-    saving = _OF_DAMAGED if seen.is_damaged else {}
+    choices = _OF_DAMAGED if seen.is_damaged else _CHOICES
     new_path = None if users or organizations else str(found.named_path)
     if new_path is not None:
         lines.append("Nobody has set it up: influxd would let whoever reaches it first do that.")
-    return _State(tuple(lines), users, organizations, saving, new_path)
+    return _State(tuple(lines), users, organizations, choices, new_path)
 
 
-def _command(answer: int, state: _State) -> list[str] | None:
-    """Build the command that a choice stands for."""
-    match answer:
-        case 1 | 2 if state.new_path is not None:
-            return _first(state.new_path)
-        case 1:
-            user = _name("Which user gets it? ", state.users)
-            org = _name("Which organization does it belong to? ", state.organizations)
-            named = [*(["--org", org] if org else []), *(["--username", user] if user else [])]
-            return ["auth", "create-operator", *named]
-        case 2:
-            return _new_password(state)
-        case 3:
-            return ["store", "check"]
-        case 4:
-            return ["store", "undo"]
-        case _:
-            return None
-
-
-def _first(path: str) -> list[str] | None:
-    """Ask for what a store gets that nobody has set up."""
-    words = ["setup", "--bolt-path", path]
-    for option, question in (
-        ("--username", "What is the first user called? "),
-        ("--org", "And the organization? "),
-        ("--bucket", "And the bucket, where data go? "),
-    ):
-        answer = ask(question)
-        if not answer:
-            return None
-        words += [option, answer]
+def _words(operation: str, state: _State, context: "Context") -> list[str]:
+    """Ask for what a command has to be told."""
+    words = operation.split()
+    match operation:
+        case "auth create-operator" | "user update" if state.new_path is not None:
+            words = ["setup", "--bolt-path", state.new_path]
+            for option, asking in (
+                ("--username", "What is the first user called? "),
+                ("--org", "And the organization? "),
+                ("--bucket", "And the bucket, where data go? "),
+            ):
+                words += [option, _text(asking)]
+        case "user update" if not state.users and not state.organizations:
+            words = ["user", "list"]
+        case "user update" if not state.users:
+            name = _text("There is no user any more. What is the new one called? ")
+            words = ["user", "create", "--username", name]
+            asking = "Which organization will it own? "
+            words += _named_one("--owner-of", asking, state.organizations, context)
+        case "user update":
+            words += _named_one("--username", "Whose password? ", state.users, context)
+        case "auth create-operator":
+            user = _named_one("--username", "Which user gets it? ", state.users, context)
+            asking = "Which organization does it belong to? "
+            words += [*_named_one("--org", asking, state.organizations, context), *user]
+        case "store salvage":
+            words.append(_text("Into which new file? ", is_new_file=True))
+        case _:  # all is known
+            pass
     return words
 
 
-def _new_password(state: _State) -> list[str] | None:
-    """Ask whose; where there is no user, for a new one."""
-    if not state.users:
-        return _new_user(state) if state.organizations else ["user", "list"]
-    user = _name("Whose password? ", state.users)
-    return ["user", "update", *(["--username", user] if user else [])]
-
-
-def _new_user(state: _State) -> list[str] | None:
-    """Ask for what makes a user, where there is none who could get a password."""
-    name = ask("There is no user any more. What is the new one called? ")
-    org = _name("Which organization will it own? ", state.organizations)
-    named = ["--owner-of", org] if org else []
-    return ["user", "create", "--username", name, *named] if name else None
-
-
-def _called(rows: "Iterable[User | Organization]") -> dict[str, str]:
-    """Say how each can be typed."""
-    return {
-        shown: row.name if shown == row.name else row.id
-        for row in rows
-        if (shown := displayed(row.name))
-    }
-
-
-def _name(question: str, names: Mapping[str, str]) -> str | None:
+def _named_one(
+    option: str, question: str, rows: "Sequence[User | Organization]", context: "Context"
+) -> list[str]:
     """Ask which, where there are several; the command itself complains where there is none."""
-    if len(names) <= 1:
-        return next(iter(names.values()), None)
-    more = ", ..." if len(names) > NAMES_SHOWN else ""
-    answer = ""
-    for _ in range(TRIES):
-        answer = ask(f"{question}({', '.join(list(names)[:NAMES_SHOWN])}{more}) ")
-        if not answer or answer in names or answer in names.values():
-            break
-    return names.get(answer, answer) or None
-
-
-def _number(question: str, highest: int) -> int:
-    """Ask for a number; three odd answers, or the end of the input, are the last choice."""
-    for _ in range(TRIES):
-        answer = ask(question).rstrip(".)")
-        if answer.isdecimal() and 1 <= int(answer) <= highest:
-            return int(answer)
-        if answer.casefold() in _LEAVING:
-            break
-        question = f"Type a number from 1 to {highest}: "
-    return highest
+    typed = {
+        str(row.id): row.name if displayed(row.name) == row.name else str(row.id) for row in rows
+    }
+    called = {displayed(row.name): typed[row.id] for row in rows}
+    if len(rows) > 1:
+        return [option, _picked(question, called, context, also=typed)]
+    return [word for name in called.values() for word in (option, name)]
 
 
 def _same_store(options: "Options") -> list[str]:

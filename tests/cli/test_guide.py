@@ -126,7 +126,7 @@ def test_of_several_stores_one_is_chosen_by_number(cli: Cli, store: MadeStore) -
     [
         (2, 99, "1\n", "store check", "store salvage TARGET"),
         (5, 6, "2\n{target}\n", "store salvage {target}", "Verdict: influxd will start"),
-        (2, 99, "2\n\n", "", "Nothing was done."),
+        (2, 99, "2\n\x04", "", "Nothing was done."),
         (2, 99, "3\n", "store undo", "store salvage TARGET"),
         (5, 6, "4\n", "store backups", "0 copies, 0 bytes."),
         (5, 6, "5\n", "", "Nothing was done."),
@@ -159,35 +159,77 @@ def test_of_a_damaged_store_that_is_offered_which_can_be_done(
     assert said in ended.stdout
 
 
-@pytest.mark.parametrize("answers", ["5\n", "\n", "9\n9\nx\n", "token\nq\n"])
+@pytest.mark.parametrize("answers", ["5\n", "\n\n\n", "9\n9\nx\n", "token\nq\n", "\x04", " 5. \n"])
 def test_who_leaves_has_changed_nothing(cli: Cli, store: MadeStore, answers: str) -> None:
     before = store.path.read_bytes()
     with cli.at_terminal("--bolt-path", store.path) as terminal:
         question = "Which? "
-        for answer in answers.splitlines():
+        for answer in answers.splitlines(keepends=True):
             terminal.wait_for(question)
-            terminal.text, question = "", "Type a number from 1 to 5: "
-            terminal.type(f"{answer}\n")
+            terminal.text, question = "", "Type a number from 1 to 5; 5 leaves: "
+            terminal.type(answer)
         ended = terminal.end()
     assert (ended.code, before) == (0, store.path.read_bytes())
     assert "Nothing was done." in ended.stdout
 
 
-def test_a_name_that_is_not_there_is_asked_for_again_and_one_that_cannot_be_typed_is_its_id(
-    cli: Cli, store: MadeStore
+@pytest.mark.parametrize(
+    "answer", ["2\n", "bob\\u200b\n", "{bob}\n", "\n2\n", "bab\n2.\n", '9\n "2" \n']
+)
+def test_a_user_is_chosen_by_number_name_or_id_and_asked_for_again(
+    cli: Cli, store: MadeStore, answer: str
 ) -> None:
     rename = ("user", "rename", "--id", store.bob, "--new-name", "bob\u200b", "--yes")
     assert cli.run(*rename, "--bolt-path", store.path).code == 0
     with cli.at_terminal("--bolt-path", store.path) as terminal:
         terminal.wait_for("Which? ")
         terminal.type("2\n")
-        terminal.wait_for("Whose password? (alice, bob\\u200b) ")
-        terminal.type("bab\n")
-        terminal.wait_for("bab\nWhose password? ")
-        terminal.type("bob\\u200b\n")
-        terminal.wait_for(f"$ influx-recovery user update --username {store.bob}")
+        question = "  2  bob\\u200b\n  3  leave\n\nWhose password? "
+        for typed in answer.format(bob=store.bob).splitlines(keepends=True):
+            terminal.wait_for(question)
+            terminal.text, question = "", "Type a number from 1 to 3; 3 leaves: "
+            terminal.type(typed)
+        terminal.wait_for("New password: ")
+        assert f"$ influx-recovery user update --username {store.bob}" in terminal.text
         terminal.type("\x03")
         assert terminal.end().code == 130
+
+
+@pytest.mark.parametrize("answers", ["3\n", "\n\n\n", "\x04", "leave\n", "nobody\n\x04"])
+@pytest.mark.parametrize(
+    ("number", "question"), [("1", "Which user gets it? "), ("2", "Whose password? ")]
+)
+def test_a_question_within_is_left_without_a_command(
+    cli: Cli, store: MadeStore, number: str, question: str, answers: str
+) -> None:
+    with cli.at_terminal("--bolt-path", store.path) as terminal:
+        terminal.wait_for("Which? ")
+        terminal.type(f"{number}\n")
+        for typed in answers.splitlines(keepends=True):
+            terminal.wait_for(question)
+            terminal.text, question = "", "Type a number from 1 to 3; 3 leaves: "
+            terminal.type(typed)
+        ended = terminal.end()
+    assert ended.code == 0
+    assert "Nothing was done." in ended.stdout
+    assert "$ influx-recovery" not in ended.stdout
+
+
+def test_a_name_and_a_file_are_asked_for_again(cli: Cli, store: MadeStore) -> None:
+    content = bytearray(store.path.read_bytes())
+    content[:8192] = bytes(8192)
+    store.path.write_bytes(content)
+    with cli.at_terminal("--bolt-path", store.path, columns=132) as terminal:
+        terminal.wait_for("Which? ")
+        terminal.type("1\n")
+        question = "Into which new file? "
+        for typed in ("\n", f"{store.path}\n", "leave\n"):
+            terminal.wait_for(question)
+            question = "Type the path of a file that is not there yet, or leave: "
+            terminal.text = ""
+            terminal.type(typed)
+        ended = terminal.end()
+    assert "Nothing was done." in ended.stdout
 
 
 @pytest.mark.parametrize("content", [b"", bytes(8192)], ids=["empty", "zeros"])
