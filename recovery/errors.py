@@ -17,6 +17,8 @@ if TYPE_CHECKING:
     from recovery.remedy import Remedy
 
 UNCHANGED: Final = "nothing was changed"
+LISTED_CHARACTERS_MAX: Final = 800
+"""Of what could be meant, in one sentence: ten lines of 80 columns."""
 
 
 @unique
@@ -228,9 +230,13 @@ class AmbiguousError(RecoveryError):
         self.kind = kind
         self.candidates = tuple(candidates)
         named = "and none was named" if name is None else f"that {name} can mean"
-        listed = ", ".join(self.candidates)
+        listed, *others = self.candidates
+        while others and len(listed) + len(others[0]) <= LISTED_CHARACTERS_MAX:
+            listed += f", {others.pop(0)}"
+        more = f", and {len(others)} more" if others else ""
         super().__init__(
-            f"there are {len(self.candidates)} {kind}s {named}: {listed}; {UNCHANGED}", hint=hint
+            f"there are {len(self.candidates)} {kind}s {named}: {listed}{more}; {UNCHANGED}",
+            hint=hint,
         )
 
 

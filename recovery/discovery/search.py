@@ -29,7 +29,7 @@ from recovery.discovery.candidate import (
 )
 from recovery.discovery.host import Host
 from recovery.errors import AmbiguousError, RecoveryError, StoreAccessError, StoreNotFoundError
-from recovery.model.display import displayed
+from recovery.model.display import displayed, quoted
 from recovery.remedy import Give, Input, Remedy, Run, ways
 from recovery.system_advice import SEE_COPIES, made_again
 
@@ -213,7 +213,12 @@ def _hint_about(candidate: Candidate) -> Remedy:
     name = f"{candidate.named_path.name}."
     if not is_folder and all(near.name.startswith(name) for near in paths):
         return (check, SEE_COPIES, *again, _SEE_ALL)
-    near = str(paths[0])
-    if len(paths) == 1:
-        return Give(Input.STORE, "name the store that is there", near)
-    return ("check the path", Give(Input.STORE, "name what is there", near), _SEE_ALL)
+    first, *others = (  # without the copies of the likeliest
+        str(path) for path in paths if not str(path).startswith(f"{paths[0]}.")
+    )
+    is_beside = paths[0].parent == candidate.named_path.parent
+    if not others and (is_folder or is_beside):
+        return Give(Input.STORE, "name the store that is there", first)
+    # None is given as an example: it would be typed, and may be that of another server.
+    named = " or ".join(map(quoted, (first, *others)))
+    return (check, Give(Input.STORE, f"if it is the one that you mean, name {named}"), _SEE_ALL)

@@ -317,7 +317,7 @@ def _only(  # what is asked for, what there is, and what to do without
         candidates = [f"{shown_name(one.name)} ({one.id})" for one in wanted]
         raise AmbiguousError(
             kind=kind,
-            candidates=_first(candidates),
+            candidates=candidates,
             name=None if name is None else shown_name(name),
             hint=Give(what, "name one" if name is None else "name one by its ID"),
         )

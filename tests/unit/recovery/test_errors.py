@@ -140,3 +140,20 @@ def test_every_exit_code_has_a_meaning_of_its_own() -> None:
 
 def test_an_exit_code_is_found_by_its_number() -> None:
     assert ExitCode.BUSY is ExitCode(4)
+
+
+def test_many_that_could_be_meant_keep_to_a_screen_and_all_are_counted() -> None:
+    names = [f"/srv/instance-{number}/influxd.bolt ({'a fact, ' * 8})" for number in range(30)]
+    error = AmbiguousError(kind="store", candidates=names, hint="name one")
+    assert len(error.candidates) == 30
+    assert str(error).startswith("there are 30 stores and none was named: /srv/instance-0/")
+    assert len(str(error)) < 24 * 40
+    shown = sum(name in str(error) for name in names)
+    assert f", and {30 - shown} more; " in str(error)
+
+
+@pytest.mark.parametrize("count", [1, 2])
+def test_a_few_that_could_be_meant_are_all_named(count: int) -> None:
+    names = [f"{number}" * 700 for number in range(count)]
+    error = AmbiguousError(kind="user", candidates=names[:1] + ["bob"] * (count - 1), hint="")
+    assert " more" not in str(error)

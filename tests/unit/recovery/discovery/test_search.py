@@ -545,6 +545,28 @@ def test_a_store_beside_the_named_one_is_suggested(system: FakeSystem) -> None:
     assert hint_of(caught.value) == f"name the store that is there with --bolt-path {near}"
 
 
+def test_the_copies_beside_a_store_are_not_suggested_in_its_place(system: FakeSystem) -> None:
+    near = system.store("/srv/data/influxd.bolt", STORE)
+    system.store("/srv/data/influxd.bolt.20260101T000000Z.auth-create.backup", STORE)
+    with pytest.raises(StoreNotFoundError) as caught:
+        discover(system.host(), bolt_path=str(near.with_name("influxd.blot")))
+    assert hint_of(caught.value) == f"name the store that is there with --bolt-path {near}"
+
+
+@pytest.mark.parametrize("names", [("a/influxd.bolt",), ("b/x.bolt", "b/y.bolt")])
+def test_what_may_be_the_store_of_another_server_is_no_example(
+    system: FakeSystem, names: tuple[str, ...]
+) -> None:
+    near = [system.store(f"/srv/instance-{name}", STORE) for name in names]
+    with pytest.raises(StoreNotFoundError) as caught:
+        discover(system.host(), bolt_path=str(system.at("/srv/instance-b/influxd.bolt")))
+    assert hint_of(caught.value) == (
+        "check the path, and that the disk is mounted, or if it is the one that you mean, name "
+        f"{' or '.join(map(str, near))} with --bolt-path FILE, or type influx-recovery store find "
+        "to see which one a server would open"
+    )
+
+
 def test_a_folder_is_refused_and_the_store_in_it_is_suggested(system: FakeSystem) -> None:
     near = system.store("/srv/my data/influxd.bolt", STORE)
     with pytest.raises(StoreNotFoundError, match=r"is a folder \(as it was named\)") as caught:
