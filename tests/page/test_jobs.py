@@ -175,16 +175,21 @@ def served(
         yield running
 
 
-@pytest.mark.parametrize("job", JOBS)
-def test_a_job_is_done(
-    browser: "Browser", served: Served, hand: type[Keyboard | Mouse], job: str
-) -> None:
-    expected, steps = JOBS[job]
+@pytest.fixture(scope="module")
+def here(browser: "Browser", served: Served) -> Iterator[Watched]:
+    """The tab of somebody who does one job after the other."""
     context = browser.new_context()
     context.set_default_timeout(10_000)
     name, _, key = Visitor(served).cookie.partition("=")
     context.add_cookies([{"name": name, "value": key, "url": f"http://127.0.0.1:{served.port}"}])
-    here = Watched(context, served)
+    yield Watched(context, served)
+    context.close()
+
+
+@pytest.mark.parametrize("job", JOBS)
+def test_a_job_is_done(here: Watched, hand: type[Keyboard | Mouse], job: str) -> None:
+    expected, steps = JOBS[job]
+    here.noise.clear()
     here.go("/")
     worked = hand(here)
     for step in steps:
@@ -193,5 +198,4 @@ def test_a_job_is_done(
         else:
             worked.type(*step)
     here.page.wait_for_selector(f"text={expected}")
-    context.close()
     assert here.noise == []
