@@ -77,7 +77,8 @@ class Watched:
     def enter(self, key: str) -> None:
         self.go("/console")
         self.page.fill("#key", key)
-        self.click("button:has-text('Open')")
+        with self.page.expect_navigation():
+            self.click("button:has-text('Open')")
 
 
 Tab = Callable[..., Watched]
