@@ -211,11 +211,7 @@ _ROOM_OF = {name: room for room, names in _ROOMS.items() for name in names}
 
 
 def __getattr__(name: str) -> object:
-    """Import a name of the door when it is first used.
-
-    Raises:
-        AttributeError: the door has no such name.
-    """
+    """Import a name of the door when it is first used; `AttributeError` when there is none."""
     if name not in _ROOM_OF:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     value = globals()[name] = getattr(import_module(_ROOM_OF[name]), name)

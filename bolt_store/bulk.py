@@ -63,11 +63,7 @@ class BulkWriter:
     """
 
     def __init__(self, file: BlockFile, *, page_size_bytes: int) -> None:
-        """Begin.
-
-        Args:
-            file: Empty. Stays the caller's to sync and to close.
-        """
+        """Begin in an empty file, which stays the caller's to sync and to close."""
         self._file = file
         self._page_size = page_size_bytes
         self._inline_max = inline_size_bytes_max(page_size_bytes)
@@ -117,11 +113,7 @@ class BulkWriter:
         self.key_count += 1
 
     def close_bucket(self) -> None:
-        """End the open bucket.
-
-        Raises:
-            LimitError: Three keys in a row are so long that no page can hold them.
-        """
+        """End the open bucket; raise `LimitError` for three keys that no page can hold."""
         invariant(len(self._trees) > 1, "a bucket is open")
         tree = self._trees.pop()
         self._add(self._trees[-1], BUCKET_FLAG, tree.name, encode_bucket(self._finish_tree(tree)))

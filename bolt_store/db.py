@@ -289,11 +289,7 @@ class DB:
                     raise DamagedError(finding_count=1, first=str(finding))
 
     def require_current(self) -> None:
-        """Refuse to go on with a file that another program has written to.
-
-        Raises:
-            OverwrittenError: One has.
-        """
+        """Refuse a file that another program has written to, by `OverwrittenError`."""
         if not self._pager.is_current:
             raise OverwrittenError
 
@@ -310,11 +306,7 @@ class DB:
     def committed(
         self, meta: Meta, *, free: list[int], freed: set[int], written: StagedPages
     ) -> None:
-        """Take over the state that is in force now.
-
-        Raises:
-            CommitError: The file does not show it.
-        """
+        """Take over the state that is in force now; `CommitError` when the file shows another."""
         state = self._state
         problem = "the new meta is not the one that counts"
         try:

@@ -216,11 +216,7 @@ def bucket_tree(db: DB) -> Iterator[BucketInfo]:
 
 
 def db_stats(db: DB) -> DBStats:
-    """Sum up a whole file.
-
-    Raises:
-        FormatError: A page is damaged, or is reached twice.
-    """
+    """Sum up a whole file; raise `FormatError` for a page that is damaged or reached twice."""
     root, buckets = TreeStats(), TreeStats()
     bucket_count = inline_count = 0
     for info in bucket_tree(db):

@@ -32,11 +32,7 @@ class ExitCode(IntEnum):
     meaning: str
 
     def __new__(cls, code: int, meaning: str = "") -> Self:
-        """Make a member.
-
-        Args:
-            meaning: What it means; left out only where a member is looked up by its code.
-        """
+        """Make a member of a code and what it means, looked up by the code alone."""
         member = int.__new__(cls, code)
         member._value_ = code
         member.meaning = meaning

@@ -117,11 +117,7 @@ class PrivateFolder:
     _lock = -1
 
     def __init__(self, parent: Path) -> None:
-        """Make it, and remove what killed processes of this user have left beside it.
-
-        Raises:
-            OSError: It cannot be made.
-        """
+        """Make it, or raise `OSError`; remove what killed processes of this user have left."""
         with uninterrupted():
             from tempfile import mkdtemp  # noqa: PLC0415 - most commands make no file
 
@@ -274,11 +270,7 @@ class ClaimedFile:
         self.withdraw()
 
     def reserve(self, size_bytes: int) -> None:
-        """Make sure that so many bytes can be written, and that the name is on the disk.
-
-        Raises:
-            WriteFailedError: There is no room, or the disk failed.
-        """
+        """Make sure of the space and that the name is on the disk, or raise `WriteFailedError`."""
         with self._failing():
             os.pwrite(self._descriptor, b"\n" * size_bytes, 0)
             os.fsync(self._descriptor)

@@ -78,11 +78,7 @@ def advice_on(code: int | None, *, otherwise: Remedy | None = None) -> Remedy:
 
 
 def unlike_a_file(real_path: Path, status: os.stat_result) -> str | None:
-    """Say what is at a path that is no file with content; None for one that is.
-
-    Returns:
-        A clause that follows its name.
-    """
+    """Say by a clause behind its name what a path is, if no file with content; else None."""
     kind = _KINDS.get(stat.S_IFMT(status.st_mode))
     if kind is not None or status.st_size:
         return kind

@@ -372,11 +372,7 @@ class Check:
             self._progress(self._visited_count, self._page_count)
 
     def _mark_lone_leaves(self, visit: _Visit, branch: Branch[int], index: int) -> int:
-        """Mark the leaves of the next block that have one record each and nothing to be said of.
-
-        Returns:
-            How many there are; 0 where there is something to be said of any.
-        """
+        """Mark and count the leaves of the next block that have one faultless record each."""
         first = branch.children[index]
         block = self._snapshot.block(branch.children, index)
         places = lone_places(block, self._snapshot.page_size_bytes, pgid=first)

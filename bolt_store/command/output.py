@@ -44,11 +44,7 @@ class Output:
             self._stdout.write(text + "\n")
 
     def document(self, content: Mapping[str, object]) -> None:
-        """Write one JSON document as the result. Raises as `line`.
-
-        Args:
-            content: Its fields; "version" is put before them.
-        """
+        """Write these fields, behind "version", as the result, in one JSON document; as `line`."""
         self.line(json.dumps({"version": JSON_VERSION, **content}))
 
     def stream(self, content: Mapping[str, object], name: str, items: Iterable[object]) -> None:
@@ -72,11 +68,7 @@ class Output:
             self.stderr.flush()
 
     def error(self, sentence: str, hint: str) -> None:
-        """Write the two lines that end a command which did not do its work.
-
-        Args:
-            sentence: What happened, and whether anything was changed.
-        """
+        """Say what happened, whether anything was changed, and what to do: the last two lines."""
         self.message(f"error: {' '.join(sentence.split())}")
         self.message(f"hint: {' '.join(hint.split())}")
 

@@ -31,11 +31,7 @@ class Parser(argparse.ArgumentParser):
     """An argument parser that raises its complaints."""
 
     def error(self, message: str) -> NoReturn:
-        """Raise what argparse would print.
-
-        Raises:
-            CommandError: Always.
-        """
+        """Raise what argparse would print, as `CommandError`."""
         raise CommandError(
             f"{message}; nothing was done",
             exit_code=ExitCode.USAGE,
@@ -44,11 +40,7 @@ class Parser(argparse.ArgumentParser):
 
 
 def build_parser() -> Parser:
-    """Describe the whole command line.
-
-    Returns:
-        A parser that has done nothing yet.
-    """
+    """Describe the whole command line by a parser that has done nothing yet."""
     parser = Parser(prog=PROGRAM, description=_DESCRIPTION, allow_abbrev=False)
     commands: Commands = parser.add_subparsers(
         title="commands", metavar="COMMAND", dest="command", required=True

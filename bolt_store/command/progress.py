@@ -17,11 +17,7 @@ class Bar:
     """One bar. As a context manager it is erased at the end, also after an error."""
 
     def __init__(self, label: str, *, stream: TextIO, environ: Mapping[str, str]) -> None:
-        """Prepare a bar; nothing is drawn before the first call.
-
-        Args:
-            environ: Its TERM tells whether a line can be drawn over.
-        """
+        """Prepare a bar, drawn from the first call on if TERM lets a line be drawn over."""
         self._label = label
         self._stream = stream
         self._is_shown = stream.isatty() and environ.get("TERM") != "dumb"

@@ -37,11 +37,7 @@ class BlockFile(Protocol):
         offset: int,  # noqa: ARG002
         size_bytes: int,  # noqa: ARG002
     ) -> int:
-        """Copy a part from the same place of another file without reading it, where possible.
-
-        Returns:
-            How many bytes were copied; 0: read and write them.
-        """
+        """Copy a part to its same place without reading it; return its bytes, 0 if impossible."""
         return 0
 
     def sync(self) -> None:

@@ -279,11 +279,7 @@ def _require_same_file(descriptor: int, path: str | os.PathLike[str]) -> None:
 
 
 def sync_directory(path: str | os.PathLike[str]) -> None:
-    """Make the name of a new or renamed file durable.
-
-    Raises:
-        OSError: The folder of `path` cannot be opened or synced.
-    """
+    """Make the name of a new or renamed file durable; raise `OSError` when its folder cannot."""
     descriptor = os.open(Path(path).absolute().parent, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
     try:
         os.fsync(descriptor)

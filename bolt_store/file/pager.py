@@ -77,11 +77,7 @@ class Pager:
         self.refresh()
 
     def refresh(self) -> None:
-        """Read both metas again.
-
-        Raises:
-            ChecksumError: None is usable any more.
-        """
+        """Read both metas again; raise `ChecksumError` when none is usable any more."""
         self.slots = (
             _read_slot(self.file, 0, self.page_size_bytes),
             _read_slot(self.file, 1, self.page_size_bytes),

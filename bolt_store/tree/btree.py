@@ -130,11 +130,7 @@ class BTree:
         self._note_change()
 
     def delete(self, key: bytes) -> bool:
-        """Remove a key.
-
-        Returns:
-            Whether it was there.
-        """
+        """Remove a key, and return whether it was there."""
         if self.find(key) is None:
             return False
         leaf = self._leaf_for_change(key)
@@ -261,11 +257,7 @@ class BTree:
     # -- the commit: new pages for what has changed --------------------------------------------
 
     def to_inline_page(self, storage: Storage, size_bytes_max: int) -> bytes | None:
-        """Return the tree as an inline page, and free the page that it had.
-
-        Returns:
-            The page, or None when the tree is more than one small leaf or has buckets in it.
-        """
+        """Return one small leaf without buckets as an inline page, and free its own; else None."""
         root = self.root
         if not isinstance(root, LeafNode) or any(root.flags):
             return None  # bbolt reads buckets in an inline one, and writes none

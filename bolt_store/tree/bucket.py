@@ -96,11 +96,7 @@ class Bucket:
     # -- reading ----------------------------------------------------------------------------
 
     def get(self, key: bytes) -> bytes | None:
-        """Return the value of a key.
-
-        Returns:
-            The value, or None when the key is absent or names a bucket.
-        """
+        """Return the value of a key, None when the key is absent or names a bucket."""
         self.require_open()
         found = self._tree.find(key)
         return None if found is None or found[0] else found[1]
@@ -286,11 +282,7 @@ class Bucket:
         return self._sequence
 
     def set_sequence(self, sequence: int) -> None:
-        """Set the sequence.
-
-        Raises:
-            LimitError: It is negative or has more than 64 bits.
-        """
+        """Set the sequence; raise `LimitError` when it is negative or has more than 64 bits."""
         self._require_writable()
         if not 0 <= sequence <= SEQUENCE_MAX:
             raise LimitError(f"a sequence lies between 0 and {SEQUENCE_MAX}")

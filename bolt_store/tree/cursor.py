@@ -51,11 +51,7 @@ class Cursor:
         self._version = tree.version
 
     def first(self) -> Item | None:
-        """Go to the first item.
-
-        Returns:
-            The item, or None when the bucket is empty.
-        """
+        """Go to the first item and return it, None when the bucket is empty."""
         self._owner.require_open()
         self._descend_from_root(at_end=False)
         return self._settle(forward=True)
@@ -87,11 +83,7 @@ class Cursor:
         raise CycleError(pgid=child if isinstance(child, int) else 0)
 
     def next(self) -> Item | None:
-        """Go to the next item.
-
-        Returns:
-            The item, or None behind the last one.
-        """
+        """Go to the next item and return it, None behind the last one."""
         self._owner.require_open()
         if self._key is None:
             return self.first() if self._side <= 0 else None

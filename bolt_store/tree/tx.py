@@ -217,11 +217,7 @@ class Tx:
 
     @property
     def txid(self) -> int:
-        """Transaction id: that of the state read, or the one that a commit will have.
-
-        Raises:
-            LimitError: No id is left for a commit.
-        """
+        """Transaction id: of the state read, or of the commit; `LimitError` when none is left."""
         if not self.is_writable:
             return self._meta.txid
         return next_txid(self._meta.txid, self._host.slot)

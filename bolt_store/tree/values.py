@@ -38,11 +38,7 @@ class StoredValue:
         return self._size_bytes
 
     def read(self) -> bytes:
-        """Read it.
-
-        Raises:
-            TruncatedError: The file has become shorter.
-        """
+        """Read it; raise `TruncatedError` when the file has become shorter."""
         content = self._file.read_at(self._offset, self._size_bytes)
         if len(content) < self._size_bytes:
             expected = self._offset + self._size_bytes

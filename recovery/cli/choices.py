@@ -22,11 +22,7 @@ def add_id(command: Parser) -> None:
 
 
 def add_ids(command: Parser, *, note: str = "") -> None:
-    """Add which authorizations are meant, as the field `id`.
-
-    Args:
-        note: What is said behind it, such as `REQUIRED` where nothing else names them.
-    """
+    """Add which authorizations are meant, as the field `id`; the note, if any, stands behind it."""
     text = f"an authorization, 16 hex digits; there may be several {note}".rstrip()
     command.add_argument("id", nargs="*", metavar="ID", help=text)
 
@@ -44,11 +40,7 @@ def add_all_but(command: Parser) -> None:
 
 
 def selection(ids: Sequence[str], spared: Sequence[str], command: str) -> Selection:
-    """Say which authorizations a command means; none is never all.
-
-    Raises:
-        UsageError: Neither or both were given; or something is no ID.
-    """
+    """Say which authorizations are meant, none never being all; `UsageError` for what is no ID."""
     if bool(ids) == bool(spared):
         if not ids:
             raise missing("ID", command)
@@ -102,11 +94,7 @@ def _typed_id(text: str, named: str, *, hint: str) -> Id:
 
 
 def add_user_choice(command: Parser, *, note: str = "this or --id is required") -> None:
-    """Add which user is meant.
-
-    Args:
-        note: What there is without it.
-    """
+    """Add which user is meant; the note says what there is without it."""
     choice = command.add_mutually_exclusive_group()
     choice.add_argument("--username", metavar="NAME", help=f"the user, by name ({note})")
     choice.add_argument("--id", metavar="ID", help="the user, by ID (this or --username)")

@@ -115,11 +115,7 @@ class ListDocument(StoreDocument, frozen=True, kw_only=True):
 
 
 def shaped(value: object, shape: type[Shape], **more: object) -> Shape:
-    """Take what a document has to say out of a value with attributes of the same names and types.
-
-    Args:
-        more: Fields that the value has not, or not so.
-    """
+    """Fill a document from attributes of the same names and types, and the others from `more`."""
     if more:
         names = (one for one in shape.__struct_fields__ if one not in more)  # type: ignore[attr-defined] # a struct
         known = {name: getattr(value, name) for name in names if hasattr(value, name)}

@@ -127,11 +127,7 @@ def require_not_negative(option: str, number: int) -> None:
 
 
 def say_more(rows: FilteredRows[Row], options: Listing, output: Output) -> None:
-    """Say that there are more rows than were wanted.
-
-    Args:
-        rows: What was shown, to its end.
-    """
+    """Say that there are more rows, behind the end of those shown, than were wanted."""
     if rows.has_more:
         following = options.offset + options.limit
         output.aside(f"There are more: --offset {following} shows the next, --limit 0 all.")

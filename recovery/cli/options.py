@@ -198,11 +198,7 @@ def add_status(command: "Parser") -> None:
 
 
 def add_only(command: "Parser", *names: str, what: str, only: str = "the only one") -> None:
-    """Add whom or what a command is about, which has to be named where there are several.
-
-    Args:
-        names: What the option is called; the last one is the field.
-    """
+    """Add whom or what a command is about where there are several; the last name is the field."""
     command.add_argument(
         *names,
         dest=names[-1][2:],

@@ -169,11 +169,7 @@ def _lines(outcome: Outcome, found: FoundStore, options: Change) -> Iterator[str
 
 
 def not_yet(stops: str, options: Options) -> Iterator[str]:
-    """Say that influxd will not start on what was made, and what to type about it.
-
-    Args:
-        stops: Why, as a sentence without a full stop.
-    """
+    """Say that influxd will not start on what was made, why, and what to type about it."""
     mend = "store repair" if "store repair" in stops else "store check"
     yield f"Do not start influxd yet: {displayed(stops)}."
     yield f"Next: {command_line(mend, named_with(options.bolt_path, options.ledger))}"

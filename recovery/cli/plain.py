@@ -156,11 +156,7 @@ def _values(typed: Sequence[str], options: dict[str, _Option]) -> dict[str, Any]
 
 
 def add_common(group: "_ActionsContainer", *, without: Container[str] = ()) -> None:
-    """Describe the options that every command has.
-
-    Args:
-        without: `--bolt-path` where it is one of the command's own.
-    """
+    """Describe the options that every command has, `without` those that are its own."""
     if "--bolt-path" not in without:
         group.add_argument("--bolt-path", metavar="FILE", help=_BOLT_PATH_HELP)
     group.add_argument(

@@ -234,11 +234,7 @@ def add_first_secrets(command: Parser, *, or_none: bool) -> None:
 
 
 def add_new_password(command: Parser, *, or_none: str | None = None) -> None:
-    """Add where a new password comes from.
-
-    Args:
-        or_none: What it means that there is none; None where there has to be one.
-    """
+    """Add where a new password comes from, and what it means to have none, if one may."""
     source = command.add_mutually_exclusive_group()
     add_password_file(source)
     source.add_argument(

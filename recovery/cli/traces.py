@@ -47,11 +47,7 @@ class Undeletion(Change, frozen=True):
 
 
 def add_undeletion(command: Parser, *, wanted: str) -> None:
-    """Add the options of `Undeletion`.
-
-    Args:
-        wanted: What may be there already, as a clause.
-    """
+    """Add the options of `Undeletion`; `wanted` is a clause: what may be there already."""
     command.add_argument(
         "--from",
         dest="source",
@@ -98,11 +94,7 @@ def run_undeletion(
 def find_traces(
     session: Session, options: Options, context: Context, named: Sequence[str] = ()
 ) -> tuple[Traces, dict[str, str]]:
-    """Look for what was deleted, and say which places could not be looked at.
-
-    Args:
-        named: The only copies to look into.
-    """
+    """Look for what was deleted, in these copies or all; name the places that cannot be seen."""
     facts = session.facts()
     history = operations_of(
         read_operations(open_ledger(options, context, facts.real_path, is_reading=True)),

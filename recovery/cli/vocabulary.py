@@ -214,11 +214,7 @@ VERBS: Final = frozenset(word for words in COMMANDS for word in words.split())
 
 
 def load(words: str) -> "Command[Any]":
-    """Import a command, and only that.
-
-    Args:
-        words: One of `COMMANDS`.
-    """
+    """Import the one command of `COMMANDS` that has these words."""
     import_msgspec()
     module = importlib.import_module(f"recovery.cli.commands.{COMMANDS[words].module}")
     command: Command[Any] = getattr(module, words.rsplit(maxsplit=1)[-1].replace("-", "_").upper())

@@ -219,11 +219,7 @@ def _active(tx: MetaTx, user_id: Id) -> User:
 
 
 def user_permissions(tx: MetaTx, user_id: Id) -> list[Permission]:
-    """Give what a user's roles and the user itself permit, without those of its tokens.
-
-    Returns:
-        The permissions in the server's order.
-    """
+    """Give what a user's roles and the user itself permit, without tokens, in server's order."""
     permissions: list[Permission] = []
     for mapping in tx.mappings.of_user(user_id):
         permissions += permissions_of_role(mapping, level=tx.level)

@@ -58,11 +58,7 @@ class Application:
     """
 
     def __init__(self, desk: Desk, worker: Worker, load_page: "Callable[[], Page]") -> None:
-        """Get ready.
-
-        Args:
-            load_page: Makes what a browser is shown; called when one asks.
-        """
+        """Get ready; what a browser is shown is made by `load_page` when one asks."""
         self._load_page = load_page
         self._page: Page | None = None
         self._desk = desk
@@ -81,11 +77,7 @@ class Application:
             self._page.close()
 
     def last_asked_s(self, now_s: float) -> float | None:
-        """Say when there was a request in hand for the last time; None before the first.
-
-        Args:
-            now_s: The time, on the clock of the loop.
-        """
+        """Say when, on the loop's clock, a request was in hand for the last time; None before."""
         return now_s if self._in_hand_count else self._last_asked_s
 
     async def on_store(self, job: Callable[[], None]) -> None:

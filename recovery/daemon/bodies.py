@@ -225,11 +225,7 @@ def _fault(place: tuple[int, ...], error: BodyError) -> _Fault:
 
 
 def _words_of(text: str, position: int) -> str:
-    """Say where JSON ends, as Go begins to say it.
-
-    Args:
-        position: How far it can be read.
-    """
+    """Say where JSON ends, as Go begins to say it, when it can be read up to the position."""
     rest = len(text) - position
     if not rest or (rest <= _CUT_MAX and any(_goes_on(text, end) for end in _ENDS)):
         return "unexpected EOF"

@@ -147,11 +147,7 @@ class Call:
         return self.caller.rights
 
     def id(self, name: str = "id", *, prefix: str = "") -> Id:
-        """Read an ID of the path.
-
-        Args:
-            prefix: Words in front of the error.
-        """
+        """Read an ID of the path; the prefix stands in front of the error."""
         return to_id(self.parts[name], prefix=prefix)
 
     def body(self, read: Callable[[Body], T], code: str, *, prefix: str = "") -> T:
@@ -170,11 +166,7 @@ class Call:
             raise ApiError("invalid" if is_id else code, prefix + str(error)) from None
 
     def change(self, planner: Planner, *, why: str = "") -> Made:
-        """Change the store.
-
-        Args:
-            why: What the ledger is told besides who asks.
-        """
+        """Change the store; `why` is what the ledger is told besides who asks."""
         self._end_view()
         return self.desk.changes.make(planner, self._author(why))
 

@@ -95,11 +95,7 @@ class Changes:
         self._row = _SessionRow(session, recorder, reason)
 
     def make(self, planner: Planner, author: Author) -> Made:
-        """Make a change. Runs on the thread of the store.
-
-        Returns:
-            What was done; it is on the disk.
-        """
+        """Make a change, on the thread of the store; what is returned is on the disk."""
         if not self._session.store.is_writable:
             raise ApiError("unavailable", READ_ONLY)
         if self.stopped_by is not None:

@@ -65,11 +65,7 @@ class Life:
         self.child_code: int | None = None
 
     async def begin(self, now_s: float) -> None:
-        """Start the clock, and the command.
-
-        Raises:
-            OSError: The command cannot be started.
-        """
+        """Start the clock, and the command; `OSError` when it cannot be started."""
         self._began_s = now_s
         if self._child is not None:
             self._process = await asyncio.create_subprocess_exec(
@@ -88,30 +84,18 @@ class Life:
             self._process.send_signal(number)
 
     def end(self, cause: str) -> None:
-        """End it, because somebody wants that.
-
-        Args:
-            cause: Why, as a clause.
-        """
+        """End it, because somebody wants that; the cause is a clause."""
         self.ended_by = cause
 
     def remaining_s(self, now_s: float) -> float | None:
-        """Say how many seconds are left if nobody asks for anything; None for ever.
-
-        Args:
-            now_s: The time, on the clock of `begin`.
-        """
+        """Say how many seconds are left on `begin`'s clock if nobody asks; None for ever."""
         if self._process is not None:
             return None
         left = (self._limits.idle_s, self.longest_s(now_s))
         return min((one for one in left if one is not None), default=None)
 
     def longest_s(self, now_s: float) -> float | None:
-        """Say how many seconds are left however much is asked for; None for ever.
-
-        Args:
-            now_s: The time, on the clock of `begin`.
-        """
+        """Say how many are left, as `remaining_s`, however much is asked for."""
         if self._process is not None or self._limits.max_s is None:
             return None
         return max(self._limits.max_s - (now_s - self._began_s), 0.0)

@@ -56,11 +56,7 @@ class Worker:
             raise
 
     async def on_passwords(self, job: Callable[[], T]) -> T:
-        """Run a job that takes long and needs no store.
-
-        Raises:
-            ApiError: Too many are waiting.
-        """
+        """Run a job that takes long and needs no store; `ApiError` when too many are waiting."""
         if self._waiting_count >= PASSWORDS_WAITING_MAX:
             raise ApiError("unavailable", "too many passwords are being verified: try again")
         self._waiting_count += 1

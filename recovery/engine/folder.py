@@ -412,11 +412,7 @@ class EngineFolder:
             return True  # nothing is known, so nothing is said
 
     def _has_readable_index(self, relative: str, *, has_points: bool) -> bool:
-        """Tell whether the server can read what each part of an index consists of.
-
-        Args:
-            has_points: Whether there are series, which an index that is empty has lost.
-        """
+        """Tell whether the server can read all of an index, which has series if it `has_points`."""
         parts = self._folders(relative)
         if not _INDEX_PARTS.issubset(parts):
             return not has_points and (self.path / relative).is_dir()

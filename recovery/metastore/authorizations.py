@@ -134,11 +134,7 @@ class Authorizations(Records[Authorization]):
         return _entry(self._hashed_index, hashed)
 
     def update(self, before: Authorization, after: Authorization) -> None:
-        """Write an authorization that is there, and move its index entries with it.
-
-        Args:
-            after: As it is to be; with the same ID.
-        """
+        """Write another state of an authorization, with the same ID, and move its index entries."""
         self._unindex(before, after)
         self.insert(after)
 

@@ -36,10 +36,6 @@ class Buckets(NamedRecords[Bucket]):
         return [found for _, value in entries if (found := parse_id(value)) is not None]
 
     def insert(self, bucket_id: Id, org_id: Id, name: str, document: bytes) -> None:
-        """Write a new bucket with its index entry; the catalogue needs an entry too.
-
-        Raises:
-            RefusedError: The name does not fit into a key.
-        """
+        """Write a new bucket with its index entry; `RefusedError` when no key holds its name."""
         self._records.put(bucket_id.encode(), document)
         self._index.put(index_key(org_id, name), bucket_id.encode())

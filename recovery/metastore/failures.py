@@ -82,11 +82,7 @@ class Failures:
 
     @contextmanager
     def translated(self) -> Iterator[None]:
-        """Translate what the engine and the system raise inside of it.
-
-        Raises:
-            RecoveryError: In the place of any `BoltError` or `OSError`.
-        """
+        """Raise `RecoveryError` in the place of any `BoltError` or `OSError`."""
         try:
             yield
         except StateError:
@@ -116,11 +112,7 @@ class Failures:
                 )
 
     def unsound(self, findings: "Iterable[Finding]") -> StoreDamagedError | None:
-        """Judge what the check found.
-
-        Returns:
-            An error that names the first of those that forbid writing, or None.
-        """
+        """Name the first of the findings that forbid writing as an error; None for none."""
         bad = [finding for finding in findings if finding.forbids_writing]
         if not bad:
             return None

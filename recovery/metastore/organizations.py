@@ -51,11 +51,7 @@ class Organizations(NamedRecords[Organization]):
                 yield org_id
 
     def insert(self, org_id: Id, *, name: str, description: str, now: str) -> None:
-        """Write a new organization with its index entry; it needs buckets and an owner too.
-
-        Raises:
-            RefusedError: The name does not fit into a key.
-        """
+        """Write an organization with its index entry; `RefusedError` when no key holds its name."""
         document = encode_organization(org_id=org_id, name=name, description=description, now=now)
         self._records.put(org_id.encode(), document)
         self._index.put(_key(name), org_id.encode())

@@ -51,11 +51,7 @@ _TAR_NAMES: Final = r"(?i)\.(?:tar(?:\.\w+)?|tgz|txz|tbz2?|tzst)\Z"  # compiled 
 
 
 def packing_of(head: bytes, further: tuple[Packing, ...] = ()) -> Packing | None:
-    """Tell by its first `HEAD_BYTES` bytes how a file is packed; None for one that is not.
-
-    Args:
-        further: Packings to know besides those that are read.
-    """
+    """Tell by its first `HEAD_BYTES` bytes how a file is packed, also by `further`; or None."""
     if head[_TAR_MARK_OFFSET:].startswith(_TAR_MARK):
         return TAR
     known = (GZIP, XZ, ZSTD, BZIP2, *further)

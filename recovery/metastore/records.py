@@ -77,11 +77,7 @@ class NamedRecords(Records[Record]):
         decode: Callable[[bytes], Record],
         index_key: Callable[[Record], bytes | None],
     ) -> None:
-        """Put the two together.
-
-        Args:
-            index_key: Gives the key of a record in the index; None for one that has no place there.
-        """
+        """Put the two together; `index_key` gives a record's key in the index, None without one."""
         super().__init__(records, decode)
         self._index = index
         self._index_key = index_key

@@ -36,11 +36,7 @@ class Users(NamedRecords[User]):
         return {one for one in found if one is not None}
 
     def insert(self, user_id: Id, name: str, *, status: str = ACTIVE, oauth_id: str = "") -> None:
-        """Write a new user, ID and name of which are free, with its index entry.
-
-        Raises:
-            RefusedError: The name does not fit into a key.
-        """
+        """Write a new user of a free ID and name; `RefusedError` when the name fits into no key."""
         document = encode_user(user_id=user_id, name=name, status=status, oauth_id=oauth_id)
         self._records.put(user_id.encode(), document)
         self._index.put(_key(name), user_id.encode())

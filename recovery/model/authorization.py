@@ -192,11 +192,7 @@ class Authorization(msgspec.Struct, frozen=True, eq=False):
         )
 
     def with_permissions_added(self, added: Sequence[Permission], *, now: str) -> "Authorization":
-        """Put more permissions behind those it has, which keep their bytes.
-
-        Raises:
-            UndecodableError: The stored list is none.
-        """
+        """Put permissions behind the stored bytes; `UndecodableError` when those are no list."""
         permissions: list[Json] = [*_raw_list(self.permissions_json)]
         permissions += [permission.to_json() for permission in added]
         changes: dict[str, Json] = {"permissions": permissions, "updatedAt": now}

@@ -319,11 +319,7 @@ def with_shard_id_max(catalogue: bytes, shard_id_max: int) -> bytes:
 def encode_database(
     *, name: Id, retention_ns: int, shard_group_ns: int, groups: Iterable[ShardGroup] = ()
 ) -> bytes:
-    """Encode a database as a field of the catalogue, byte for byte as the server would.
-
-    Returns:
-        Tag, length and content.
-    """
+    """Encode a database as a field of the catalogue, its tag and length too, as the server."""
     policy = b"".join(
         (
             _bytes_field(1, POLICY.encode("ascii")),

@@ -20,6 +20,7 @@ later, which InfluxDB is built with from 2.7.11 on; older servers read them all 
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime
+from functools import lru_cache
 from typing import Final, TypeAlias
 
 import msgspec
@@ -113,6 +114,7 @@ def encode_text(text: str) -> bytes:
     return f'"{re.sub(_ESCAPED, _escape, text)}"'.encode()
 
 
+@lru_cache(maxsize=1024)  # the few names that servers write come a million times
 def fold(name: str) -> str:
     """Make names equal that Go takes for the same.
 
@@ -127,11 +129,7 @@ def fold(name: str) -> str:
 
 
 def decode_fields(document: bytes) -> Fields:
-    """Take a stored object apart, into values of valid JSON by folded name.
-
-    Raises:
-        UndecodableError: It is no JSON object.
-    """
+    """Take a stored object apart into valid JSON by folded name, or raise `UndecodableError`."""
     members = _members(document)
     return {fold(name): value for name, value in members.items()}
 
@@ -216,11 +214,7 @@ def integer_field(fields: Fields, name: str) -> int:
 
 
 def time_field(fields: Fields, name: str) -> str:
-    """Read a time as stored, RFC 3339 with up to nanoseconds and any zone; "" when absent.
-
-    Raises:
-        UndecodableError: It is no time.
-    """
+    """Read RFC 3339 as stored, "" when absent; raise `UndecodableError` for what is no time."""
     if bytes(fields.get(fold(name), _NULL)) == b"null":
         return ""
     text = text_field(fields, name)

@@ -43,11 +43,7 @@ _READABLE: Final = r"(?!0{16})[0-9a-fA-F]{16}\Z"  # seldom looked for
 
 
 def parse_id(text: str | bytes) -> Id | None:
-    """Read an ID as the server does.
-
-    Returns:
-        The ID in lower case, or None when it is none or zero.
-    """
+    """Read an ID as the server does, into lower case; None for zero and for what is none."""
     digits = text if isinstance(text, str) else text.decode("latin-1")
     if _CANONICAL.match(digits):
         return Id(digits)

@@ -44,11 +44,7 @@ class Disclosure:
         reason: str | None,
         record_ids: tuple[Id, ...] = (),
     ) -> Self:
-        """Write down that secrets are about to leave a store.
-
-        Args:
-            operation: The command, with the option that asks for secrets.
-        """
+        """Write down that secrets are about to leave a store, by the option of the operation."""
         from recovery.services.changes.ports import (  # noqa: PLC0415 # most listings show none
             Intent,
         )

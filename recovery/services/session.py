@@ -113,21 +113,13 @@ class Session:
         return sequence.propose(self.store, planner, manner)
 
     def make_ready(self, proposal: "Proposal", ports: "Ports") -> None:
-        """See that a change could be recorded, before anybody is asked for anything.
-
-        Raises:
-            LedgerError: It could not.
-        """
+        """See that a change could be recorded, else `LedgerError`, before anybody is asked."""
         from recovery.services.changes import sequence  # noqa: PLC0415 # as above
 
         sequence.make_ready(proposal, ports)
 
     def carry_out(self, proposal: "Proposal", ports: "Ports") -> "Outcome":
-        """Show a proposal, ask, and do it.
-
-        Raises:
-            RefusedError: Another change was made since the proposal.
-        """
+        """Show a proposal, ask, and do it; `RefusedError` when another change was made since."""
         from recovery.services.changes import sequence  # noqa: PLC0415 # as above
 
         if proposal.store.txid != self.store.txid:

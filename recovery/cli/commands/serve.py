@@ -304,11 +304,7 @@ def _child(
 
 
 def _said(ending: "Ending", context: Context) -> ExitCode:
-    """Say how it ended, in one line.
-
-    Raises:
-        RecoveryError: Writing was stopped; the error says how to go on.
-    """
+    """Say how it ended, in one line; raise why writing was stopped, with the way on."""
     counted = (
         plural(ending.change_count, "change") if ending.change_count else "nothing was changed"
     )

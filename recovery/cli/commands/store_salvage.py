@@ -441,11 +441,7 @@ def _without_it(path: Path) -> str:
 def _show_place(
     first: str, prospect: Prospect, target: Path, found: FoundStore, context: Context
 ) -> None:
-    """Say how a new file comes into use, where influxd starts on it.
-
-    Args:
-        first: What has to be so before, as a clause.
-    """
+    """Say how a new file comes into use where influxd starts on it, `first` being done before."""
     if not prospect.is_ready or found.is_backup or is_packed(found.path):
         return
     context.output.prose(

@@ -153,11 +153,7 @@ def labels(call: Call) -> Answer:
 
 
 def refuse_method_of_labels(call: Call) -> None:
-    """Refuse it in words, as no other part does.
-
-    Raises:
-        ApiError: 405, or as `bucket_with_parts`.
-    """
+    """Refuse it in words, as no other part does: `ApiError` 405, or as `bucket_with_parts`."""
     bucket_with_parts(call)
     raise ApiError("method not allowed", "allow: ")
 

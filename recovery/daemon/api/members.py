@@ -81,11 +81,7 @@ def organization_with_parts(call: Call) -> Id:
 
 
 def _bucket(call: Call) -> Id:
-    """Give the bucket of the path, if it and its organization may be read.
-
-    Raises:
-        ApiError: 404 otherwise.
-    """
+    """Give the bucket of the path, if it and its organization may be read; else `ApiError` 404."""
     bucket = bucket_with_parts(call)
     if not call.rights.may("read organization", one=bucket.org_id):
         raise ApiError("not found", "not found")

@@ -49,11 +49,7 @@ class Wanted(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def read_wanted(call: Call, *, is_legacy: bool = False) -> Wanted:
-    """Read what is asked for; else `ApiError` 400.
-
-    Args:
-        is_legacy: Whether it has a 1.x user name.
-    """
+    """Read what is asked for, with a 1.x user name where it `is_legacy`; else `ApiError` 400."""
     org_id, user_id, status, description, permissions, username = call.body(
         lambda body: _read(body, is_legacy=is_legacy), "invalid", prefix=UNREADABLE
     )

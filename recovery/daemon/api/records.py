@@ -144,11 +144,7 @@ class TokenViews:
     """
 
     def __init__(self, tx: MetaTx, *, prefix: str = _TOKENS) -> None:
-        """Get ready.
-
-        Args:
-            prefix: What the links of the records begin with.
-        """
+        """Get ready; the links of the records begin with the prefix."""
         self._tx = tx
         self._prefix = prefix
         self._names: dict[tuple[str, Id], str | None] = {}

@@ -46,11 +46,7 @@ class Console:
     """Lets people in."""
 
     def __init__(self, page: PageDesk, worker: Worker, code: ConsoleCode | None) -> None:
-        """Get ready.
-
-        Args:
-            code: A short code that opens the page once; None for none.
-        """
+        """Get ready; a short code, if there is one, opens the page once."""
         self._page = page
         self._worker = worker
         self._code = code

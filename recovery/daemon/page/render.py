@@ -116,11 +116,7 @@ class Renderer:
 
 
 def redirect(path: str, *more: tuple[bytes, bytes]) -> Answer:
-    """Lead to another page, with GET.
-
-    Returns:
-        The answer: 303, so that a reload repeats nothing.
-    """
+    """Lead to another page, with GET: 303, so that a reload repeats nothing."""
     location = (b"Location", path.encode("ascii"))
     return Answer(status=HTTPStatus.SEE_OTHER, headers=(location, *SAFETY, _NOT_STORED, *more))
 

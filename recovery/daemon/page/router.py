@@ -183,11 +183,7 @@ class Page:
         self._desk.book.close()
 
     async def answer(self, request: Request, *, port: int | None, throttle: Throttle) -> Answer:
-        """Answer a request.
-
-        Args:
-            port: The port that it came to; None on a Unix socket.
-        """
+        """Answer a request that came to this port, or to a Unix socket, which has none."""
         if request.path.startswith(_STATIC):
             found = self._desk.renderer.static(request.path.removeprefix(_STATIC))
             return found or self._refused("There is no such file.", HTTPStatus.NOT_FOUND)

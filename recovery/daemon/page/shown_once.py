@@ -39,11 +39,7 @@ def show_secret(visit: Visit, made: Made) -> Answer:
 
 
 def show_password(visit: Visit, password: Secret, *, name: str, then: str) -> Answer:
-    """Show a password that was made for a user.
-
-    Args:
-        then: Where "I have it" leads.
-    """
+    """Show a password that was made for a user; "I have it" leads to `then`."""
     return visit.shown_once("once_password.html", secret=password.reveal(), name=name, then=then)
 
 

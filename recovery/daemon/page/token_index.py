@@ -154,11 +154,7 @@ class WaysIn(msgspec.Struct, frozen=True, kw_only=True):
 
     @classmethod
     def look(cls, session: "Session") -> "WaysIn | None":
-        """Look for operators, which takes less than half of making an index.
-
-        Returns:
-            What was found; None when there are too many operators for that.
-        """
+        """Look for operators, in less than half of an index's time; None when they are too many."""
         problems: list[RecordProblem] = []
         operators: list[Authorization] = []
         administrators = set[str]()
@@ -224,11 +220,7 @@ class TokenIndex:
 
     @classmethod
     def of(cls, session: "Session", *, change_number: int = 0) -> "TokenIndex":
-        """List the tokens of the newest state.
-
-        Args:
-            change_number: The last change that was made, as the journal counts.
-        """
+        """List the tokens of the newest state, which the change of this number has made."""
         with session.view() as view:
             listing = list_authorizations(view.tx)
             words = _Words(Names(view.tx))

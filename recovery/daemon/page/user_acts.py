@@ -195,11 +195,7 @@ def set_role(visit: Visit) -> Answer:
 
 
 def change_role(visit: Visit, user_id: Id, org_id: Id | None, then: str) -> Answer:
-    """Give a role, or take it.
-
-    Args:
-        visit: The request, with the field `role`: "owner", "member" or "none".
-    """
+    """Give a role or take it, by the field `role`: "owner", "member" or "none"."""
     if org_id is None:
         raise FieldError("organization", NO_ORGANIZATION)
     visit.rights.require("change member", one=org_id, org=org_id)

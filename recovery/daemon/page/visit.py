@@ -474,11 +474,7 @@ def _number(text: str) -> int:
 
 
 def caller_of(visit_session: PageSession, tx: MetaTx, desk: "Desk") -> Caller:
-    """Find out who has opened the page.
-
-    Raises:
-        ApiError: 403: the user is gone or inactive.
-    """
+    """Find out who has opened the page; `ApiError` 403 when the user is gone or inactive."""
     if visit_session.user_id is None:
         return desk.access.console_caller(tx)
     user = tx.users.get(visit_session.user_id)

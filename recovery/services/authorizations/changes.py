@@ -233,11 +233,7 @@ def unneeded(operation: str, why: str, authorization: Authorization) -> Plan:
 
 
 def differs(tx: MetaTx, planned: Iterable[Authorization]) -> str | None:
-    """Compare a re-opened store with records as planned, and look for their index entries.
-
-    Returns:
-        What is wrong, as a clause; None when nothing is.
-    """
+    """Say as a clause what a re-opened store and its indexes have otherwise; None for nothing."""
     for wanted in planned:
         if not tx.authorizations.holds(wanted):
             return f"authorization {wanted.id} is not as planned"

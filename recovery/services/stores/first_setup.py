@@ -166,11 +166,7 @@ class SetUpStore(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def first_setup(wanted: Setup, *, server_hashes: bool | None, clock: Clock, rng: Rng) -> SetUpStore:
-    """Plan to set up a store, with a token that is handed over.
-
-    Raises:
-        RefusedError: A name cannot be one.
-    """
+    """Plan to set up a store, with a token to hand over; `RefusedError` for what is no name."""
     _require_wanted(wanted)
     return SetUpStore(
         username=wanted.username,

@@ -123,11 +123,7 @@ class StoreInfo(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def describe_store(session: Session, *, sqlite_path: Path | None, ledger: Entries) -> StoreInfo:
-    """Say what there is to say about a store. Nothing is changed.
-
-    Args:
-        sqlite_path: The SQLite file that belongs to it, if any.
-    """
+    """Say what there is to say about a store and its SQLite file, if any; nothing is changed."""
     from recovery.services.doctor.sqlite import sql_level  # noqa: PLC0415 # imports sqlite3
 
     operations = read_operations(ledger)

@@ -459,11 +459,7 @@ def _add_operator(
 
 
 def _take_over(source: Path, copy: Path, manifests: set[Path]) -> tuple[int, int]:
-    """Give the copy all other files of the backup, and of its manifests these.
-
-    Returns:
-        How many were linked, and copied.
-    """
+    """Link or copy all other files of the backup, and write these manifests; count both."""
     linked = copied = 0
     for path in sorted(source.iterdir()):
         target = copy / path.name

@@ -83,11 +83,7 @@ def chosen(left_aside: Sequence[LeftAside], wanted: frozenset[str]) -> list[Left
 def put_back(
     path: Path, records: Sequence[LeftAside], *, is_new: bool, clock: Clock, rng: Rng
 ) -> PutBack:
-    """Write records into a salvaged store, with their indexes.
-
-    Args:
-        is_new: Whether there is no file yet, because no root was found.
-    """
+    """Write records with their indexes into a salvaged store, new where no root was found."""
     if is_new:
         _make(path, records, clock=clock, rng=rng)
     with MetaStore.open(path, write=True, needs_schema=False) as store, store.update() as tx:

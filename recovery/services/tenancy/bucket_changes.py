@@ -80,11 +80,7 @@ class CreateBucket(msgspec.Struct, frozen=True, kw_only=True):
     rng: Rng
 
     def plan(self, store: MetaTx) -> Plan:
-        """Plan the bucket with its index entry and its catalogue entry.
-
-        Raises:
-            RefusedError: It cannot be a name, or the times do not go together.
-        """
+        """Plan the bucket with both entries; `RefusedError` for a bad name or times."""
         organization_of(store, self.org_id)
         _require_name(self.name, may_be_empty=self.may_be_nameless)
         require_free("bucket", self.name, store.buckets.indexed_id(self.org_id, self.name))

@@ -212,11 +212,7 @@ class Chosen(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def choose_bucket(tx: MetaTx, name: str, organization: Organization) -> Bucket:
-    """Choose a bucket of an organization.
-
-    Args:
-        name: Its name, exactly, or its ID; a bucket that is called so goes first.
-    """
+    """Choose a bucket of an organization by its name, which goes first, or its ID."""
     existing = [one for one in tx.buckets.walk([]) if one.org_id == organization.id]
     wanted_id = parse_id(name)
     named = (one for one in existing if one.name == name)

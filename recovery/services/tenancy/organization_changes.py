@@ -225,11 +225,7 @@ class SetInstanceOwner(msgspec.Struct, frozen=True, kw_only=True):
     username: str
 
     def plan(self, store: MetaTx) -> Plan:
-        """Plan one mapping; nothing when the user has this role.
-
-        Raises:
-            RefusedError: The servers of this level know no such role.
-        """
+        """Plan one mapping, or nothing; `RefusedError` for a role that its servers do not know."""
         if store.level < LEVEL_INSTANCE:
             raise RefusedError(
                 reason=f"the store is at level {store.level}, whose servers know no owner of the "

@@ -283,11 +283,7 @@ def count_with_data(store: MetaTx, bucket_ids: set[Id]) -> int:
 
 
 def shard_group_counts(store: MetaTx) -> dict[str, int]:
-    """Count the shard groups of each bucket by its ID, given up ones included.
-
-    Raises:
-        RecoveryError: The catalogue cannot be understood.
-    """
+    """Count the shard groups by bucket, given up ones too; `RecoveryError` for a bad catalogue."""
     try:
         catalogue = store.catalogue.decoded()
     except CatalogueError as error:

@@ -106,11 +106,7 @@ def write_default_source(tx: MetaTx) -> None:
 
 
 def write_user(tx: MetaTx, *, name: str, ids: IdSource) -> Id:
-    """Write an active user, of a name that no user has, without a password (R3).
-
-    Raises:
-        RefusedError: The name does not fit into a key, or no ID is free.
-    """
+    """Write an active user of a free name (R3), or raise `RefusedError`; it has no password."""
     user_id = unused(ids.snowflake, tx.users.has_id)
     tx.users.insert(user_id, name)
     return user_id

@@ -110,11 +110,7 @@ def deleted_authorization(
     deletions: Mapping[str, str],
     obstacle: Obstacle | None,
 ) -> DeletedAuthorization:
-    """Say what every deleted authorization has.
-
-    Args:
-        obstacle: What is in the way of bringing it back.
-    """
+    """Say what every deleted authorization has, and what is in the way of bringing it back."""
     record, origin = found[0].authorization, found[0].origin
     user = store.users.get(record.user_id) if record.user_id else None
     organization = store.organizations.get(record.org_id) if record.org_id else None
@@ -236,11 +232,7 @@ def obstacle_to(
     *,
     returning_user: Id | None = None,
 ) -> Obstacle | None:
-    """Say why a record cannot be brought back.
-
-    Args:
-        record: A record whose ID is free.
-    """
+    """Say why a record, whose ID is free, cannot be brought back."""
     if record.form in {TokenForm.NONE, TokenForm.UNKNOWN}:
         return Obstacle("no server could find its token", NEW_TOKEN)
     if record.hashed_token is not None and store.level < LEVEL_HASHED:
@@ -294,11 +286,7 @@ def restore(tx: MetaTx, records: tuple[Authorization, ...]) -> None:
 
 
 def restoring_steps(name: str, trace: TokenTrace) -> tuple[str, ...]:
-    """Say what is done for one record.
-
-    Returns:
-        Steps of a plan; not escaped.
-    """
+    """Say what is done for one record, as steps of a plan that are not escaped."""
     permissions = plural(len(trace.authorization.permissions()), "permission")
     return (
         f"put {name} back with {permissions}, as it is in {trace.origin}",

@@ -117,11 +117,7 @@ class UndeleteUser(msgspec.Struct, frozen=True, kw_only=True):
     is_ensured: bool = False
 
     def plan(self, store: MetaTx) -> Plan:
-        """Plan the user with index entry, password and roles, and with its tokens where asked for.
-
-        Raises:
-            RefusedError: There is a user of its ID or its name.
-        """
+        """Plan the user with all that is wanted; `RefusedError` if its ID or name is there."""
         present = self._present(store)
         if present is not None:
             if self.is_ensured:
