@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from bolt_store.compaction import BucketContent, Content, RebuildReport, compact, rebuild
     from bolt_store.db import DB, create, open, open_file  # noqa: A004 - bolt_store.open
     from bolt_store.file.block_file import BlockFile
-    from bolt_store.file.sparse import copy_inside, data_ranges
+    from bolt_store.file.sparse import content_digest, copy_inside, data_ranges
     from bolt_store.file.unlocked import open_again, open_block_file
     from bolt_store.leftovers import LeftoverLeaf, leftover_leaves
     from bolt_store.rewind import (
@@ -104,6 +104,7 @@ __all__ = [
     "apply_rewind",
     "bucket_tree",
     "compact",
+    "content_digest",
     "copy_inside",
     "create",
     "data_ranges",
@@ -150,7 +151,7 @@ _ROOMS = {
         "open_file",
     ),
     "bolt_store.file.block_file": ("BlockFile",),
-    "bolt_store.file.sparse": ("copy_inside", "data_ranges"),
+    "bolt_store.file.sparse": ("content_digest", "copy_inside", "data_ranges"),
     "bolt_store.file.unlocked": ("open_again", "open_block_file"),
     "bolt_store.leftovers": (
         "LeftoverLeaf",

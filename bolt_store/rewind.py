@@ -33,12 +33,10 @@ from bolt_store.codec.layout import META_PAGE_COUNT
 from bolt_store.db import DB
 from bolt_store.errors import BoltError
 from bolt_store.file.block_file import BlockFile
+from bolt_store.file.sparse import CHUNK_BYTES, stored_offsets
 from bolt_store.stats import PageState, last_written_pages, page_infos
 from bolt_store.tree.tx import state_digest
 
-CHUNK_BYTES: Final = 1 << 16
-"""Compared at once: a multiple of every page size that is usual, and less than the 128 KiB from
-which on each piece would be memory fresh from the system, which takes longer than the reading."""
 _IN_USE: Final = frozenset({PageState.USED, PageState.CONFLICT})
 
 
@@ -169,11 +167,7 @@ def is_same_content(one: BlockFile, other: BlockFile) -> bool:
 
 def _stored(one: BlockFile, other: BlockFile, step: int) -> Iterator[int]:
     """Give the multiples of `step` where something is stored in one of two files."""
-    done = 0
-    for start, end in heapq.merge(one.data_ranges(), other.data_ranges()):
-        for offset in range(max(start // step * step, done), end, step):
-            yield offset
-            done = offset + step
+    return stored_offsets(heapq.merge(one.data_ranges(), other.data_ranges()), step)
 
 
 def _used_pages(db: DB) -> set[int]:

@@ -176,6 +176,28 @@ class _Beside(Generic[Made]):
         return self.made[0]
 
 
+def mark_for(commit: str, content: str | None) -> str:
+    """Make what a commit and its backup are told by.
+
+    Args:
+        commit: What tells the commit.
+        content: What tells the bytes of the backup; None for a large one, of which only the pages
+            that the commit left alone are proven, by the store itself.
+    """
+    return commit if content is None else f"{commit}.{content}"
+
+
+def is_commit(mark: str, digest: str | None) -> bool:
+    """Tell whether a mark is of the commit that has this digest."""
+    return mark.partition(".")[0] == digest
+
+
+def is_as_made(backup: MetaStore, mark: str) -> bool:
+    """Tell whether a backup has the bytes that its mark tells of; True where it tells of none."""
+    content = mark.partition(".")[2]
+    return not content or content == backup.content_digest()
+
+
 def mark_backup(path: Path, digest: str) -> None:
     """Write on a backup which commit it was made for, where the file system has room for that.
 

@@ -13,6 +13,7 @@ from recovery.metastore.store import MetaStore
 from recovery.ports import Clock
 from recovery.services.changes.backup import (
     backup_path,
+    is_copied_beside,
     make_backup,
     mark_backup,
     nothing,
@@ -28,12 +29,15 @@ class BackupRule(Protocol):
 
     def make(
         self, store: MetaStore, path: Path, *, meanwhile: Callable[[], None] = nothing
-    ) -> None:
+    ) -> str | None:
         """Make the backup, unless it is there already; a `RecoveryError` stops the change.
 
         Args:
             meanwhile: Done before, or beside the copying of a large store; what it raises stops
                 the change too.
+
+        Returns:
+            What tells its bytes (`MetaStore.content_digest`); None where it takes too long.
         """
         ...
 
@@ -62,9 +66,11 @@ class BackupEachChange:
 
     def make(
         self, store: MetaStore, path: Path, *, meanwhile: Callable[[], None] = nothing
-    ) -> None:
+    ) -> str | None:
         """Copy the store, and prove the copy."""
+        content = None if is_copied_beside(store) else store.content_digest()
         make_backup(store, path, meanwhile=meanwhile)
+        return content
 
     def mark(self, path: Path, digest: str) -> None:
         """Mark the copy."""
@@ -91,6 +97,7 @@ class BackupOnce:
         self._fresh = BackupEachChange(clock)
         self._operation = operation
         self._path: Path | None = None
+        self._content: str | None = None
 
     def choose(self, store_path: Path, operation: str) -> Path:  # noqa: ARG002 # of the protocol
         """Choose the name once."""
@@ -98,12 +105,15 @@ class BackupOnce:
 
     def make(
         self, store: MetaStore, path: Path, *, meanwhile: Callable[[], None] = nothing
-    ) -> None:
+    ) -> str | None:
         """Copy the store, the first time."""
         if path != self._path:
+            # Later changes write over pages of it, so the store proves nothing of them.
+            self._content = store.content_digest()
             self._fresh.make(store, path, meanwhile=meanwhile)
         else:
             meanwhile()
+        return self._content
 
     def mark(self, path: Path, digest: str) -> None:
         """Mark the copy with the first change; with a second one nothing proves it any more."""

@@ -14,7 +14,7 @@ from recovery.metastore.transaction import MetaTx
 from recovery.model.display import displayed
 from recovery.new_file import require_free
 from recovery.remedy import Input, Remedy, Restore, Run
-from recovery.services.changes.backup import PartialCopy
+from recovery.services.changes.backup import PartialCopy, mark_for
 from recovery.services.changes.backup_rule import BackupRule
 from recovery.services.changes.plan import Plan, WorkFile
 
@@ -73,21 +73,25 @@ class InPlace:
 
     def prepare(self, resources: ExitStack, undo: ExitStack) -> WorkFile:
         """Back the store up, checked, and lay the change out in memory. As `Work.prepare`."""
-        self._backups.make(self._store, self.backup_path, meanwhile=self._store.require_sound)
+        content = self._backups.make(
+            self._store, self.backup_path, meanwhile=self._store.require_sound
+        )
         undo.callback(self._withdraw)
         self._staged = resources.enter_context(
             self._store.staged(
                 _foreseen(self._plan, self.target_path), is_whole_file_checked=self._is_whole
             )
         )
+        mark = None
         if self._staged.digest is not None:
-            self._backups.mark(self.backup_path, self._staged.digest)
+            mark = mark_for(self._staged.digest, content)
+            self._backups.mark(self.backup_path, mark)
         file = self._store.file
         return WorkFile(
             device=file.device,
             inode=file.inode,
             txid=self._txid_before,
-            digest=self._staged.digest,
+            digest=mark,
         )
 
     def _withdraw(self) -> None:

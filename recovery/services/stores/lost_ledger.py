@@ -18,7 +18,7 @@ from recovery.metastore.rewind import Rewinder, compare_hint
 from recovery.metastore.store import MetaStore
 from recovery.model.display import displayed
 from recovery.remedy import Give, Input, Restore
-from recovery.services.changes.backup import mark_of
+from recovery.services.changes.backup import is_as_made, is_commit, mark_of
 from recovery.services.ledger import UNFINISHED, UNRECORDED, Operation
 from recovery.services.stores.backups import Maker, StoreCopy, copies_of, made_for
 
@@ -65,7 +65,8 @@ def ways_by_backup(store: MetaStore, *, but: Path | None = None) -> tuple[Give, 
         if digest is None:
             continue
         with suppress(RecoveryError), MetaStore.open(copy.path, write=False) as backup:
-            if backup.txid == store.txid - 1 and Rewinder(store, backup).rewind.digest == digest:
+            is_before = backup.txid == store.txid - 1 and is_as_made(backup, digest)
+            if is_before and is_commit(digest, Rewinder(store, backup).rewind.digest):
                 moment = f"{copy.made_at:%Y-%m-%dT%H:%M:%SZ}"
                 advice = f"go back to before {copy.operation} of {moment}"
                 return (Give(Input.BACKUP, advice, str(copy.path)),)

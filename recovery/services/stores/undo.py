@@ -7,9 +7,10 @@ live here: how bytes go back (`bolt_store.rewind`), how the difference is found
 
 Invariants: nothing is written unless it is proven that the newest transaction of the store is the
 very one that the ledger tells of: by the digest of all that it wrote, which the ledger was told
-before it was written. Of operations that were recorded without one, by an older version, the
-transaction id has to fit and their records have to be in what is taken back. Where the ledger is
-lost, the digest on a backup that is named proves the same.
+before it was written; and that the backup has the bytes that it was made with, by theirs. Of
+operations that were recorded without one, by an older version, the transaction id has to fit and
+their records have to be in what is taken back. Where the ledger is lost, the digest on a backup
+that is named proves the same.
 
 The changes of one session are taken back as one operation: record for record, where there were
 several.
@@ -37,7 +38,7 @@ from recovery.metastore.table import KeyChange
 from recovery.metastore.transaction import MetaTx
 from recovery.model.display import displayed
 from recovery.remedy import Give, Input, Run, Way
-from recovery.services.changes.backup import require_room
+from recovery.services.changes.backup import is_as_made, is_commit, require_room
 from recovery.services.changes.backup_rule import BackupRule
 from recovery.services.changes.plan import Manner, Plan, Proposal, WorkFile
 from recovery.services.changes.work import InPlace
@@ -131,6 +132,12 @@ def proposed_undo(
     else:
         operation, is_resumed = marked_operation(store, backup_path), False
     with _opened_backup(store, operation) as backup:
+        if operation.digest is not None and not is_as_made(backup, operation.digest):
+            raise RefusedError(
+                reason=f"the backup of {_called(operation)} has other bytes than it was made with: "
+                f"{displayed(str(backup.file.real_path))}",
+                hint=_ways_else(store, operation, backup.file.real_path),
+            )
         if operation.operation == SESSION:
             yield _records_back(session, backup, operation, manner)
             return
@@ -387,7 +394,7 @@ def _require_ours(  # two open stores, and what is known of them
 ) -> None:
     """Raise `RefusedError` for a transaction that is not proven to be that of the operation."""
     if operation.digest is not None:
-        if operation.digest != digest:
+        if not is_commit(operation.digest, digest):
             problem = "its newest transaction is another one"
             raise _written_by_others(store, operation, backup.file.real_path, problem)
         return

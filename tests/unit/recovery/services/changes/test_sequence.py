@@ -299,7 +299,7 @@ def test_the_ledger_is_told_everything_but_the_secret(witness: Witness) -> None:
             digest=witness.intents[0].digest,
         )
     ]
-    assert re.fullmatch("[0-9a-f]{64}", witness.intents[0].digest or "")
+    assert re.fullmatch("[0-9a-f]{64}.[0-9a-f]{64}", witness.intents[0].digest or "")
     assert SECRET not in repr((witness.intents, witness.proposals))
 
 

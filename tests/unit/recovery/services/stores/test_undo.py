@@ -12,7 +12,10 @@ from pathlib import Path
 import pytest
 from msgspec.structs import replace
 
+import bolt_store
 from bolt_store.file.os_file import OsFile
+from recovery.daemon.changes import Changes
+from recovery.daemon.journal import Author
 from recovery.errors import (
     ExitCode,
     RefusedError,
@@ -27,6 +30,7 @@ from recovery.services.authorizations.changes import DeleteAuthorization, SetSta
 from recovery.services.changes.backup_rule import BackupEachChange
 from recovery.services.changes.plan import Manner, Outcome, Plan, Proposal
 from recovery.services.changes.ports import Intent, Ports
+from recovery.services.session import Session
 from recovery.services.stores.undo import OPERATION, UndoProposal
 from tests.support.hints import hint_of
 from tests.support.locks import locked
@@ -89,6 +93,20 @@ class World:
         outcome = run_change(self.made.path, planner, manner=manner, ports=ports)
         assert outcome.backup_path is not None
         return outcome.backup_path
+
+    def serve(self, count: int) -> Path:
+        """Make changes in one session; give its backup."""
+        self.clock.moment += timedelta(seconds=1)
+        with Session.open(self.made.path, write=True) as session:
+            changes = Changes(session, self.ledger, self.clock, reason=None)
+            for number in range(count):
+                planner = SetStatus(
+                    authorization_id=self.made.operator, is_active=number % 2 > 0, clock=self.clock
+                )
+                changes.make(planner, Author(name="console key"))
+            changes.end()
+            assert changes.backup_path is not None
+            return changes.backup_path
 
     def undo(self, *, is_dry_run: bool = False) -> tuple[UndoProposal, Outcome]:
         self.clock.moment += timedelta(seconds=1)
@@ -240,6 +258,31 @@ def test_a_damaged_backup_is_refused(world: World, alter: Callable[[bytes], byte
     with pytest.raises((RefusedError, StoreDamagedError)):
         world.undo()
     assert world.content() == before
+
+
+@pytest.mark.parametrize("change_count", [0, 1, 2], ids=["alone", "session", "changes"])
+@pytest.mark.parametrize("place", ["older meta", "free", "value"])
+def test_a_backup_with_another_byte_than_it_was_made_with_is_refused(
+    world: World, place: str, change_count: int
+) -> None:
+    """Nothing else proves what the store has written over: of several changes, all of it."""
+    world.deactivate()  # so that there are free pages
+    before = bytearray(world.content())
+    backup = world.serve(change_count) if change_count else world.delete()
+    with bolt_store.open(backup) as db:
+        older = (1 - db.pager.active.slot) * db.meta.page_size_bytes
+        free = next(one.pgid for one in bolt_store.page_infos(db) if one.state.value == "free")
+        places = {"older meta": older, "free": free * db.meta.page_size_bytes + 99}
+    at = places.get(place) or before.index(b"description") + 16
+    before[at] ^= 1
+    backup.write_bytes(before)
+    after = world.content()
+    with pytest.raises(RefusedError, match="has other bytes than it was made with"):
+        world.undo()
+    assert world.content() == after
+    before[at] ^= 1
+    backup.write_bytes(before)
+    assert world.undo()[1].is_changed
 
 
 def test_a_store_in_use_is_refused(world: World) -> None:
