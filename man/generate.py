@@ -12,7 +12,7 @@ import os
 import re
 import sys
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 import shtab
 from argparse_manpage.manpage import Manpage
@@ -22,7 +22,7 @@ from recovery.cli.commands.completion import SCRIPTS
 from recovery.cli.habits import BARE, SHORT, option_meant
 from recovery.cli.parser import build_parser, commands, common_options
 from recovery.cli.plain import PATHS
-from recovery.cli.vocabulary import COMMANDS, NOUNS, PROGRAM, load
+from recovery.cli.vocabulary import COMMANDS, NOUNS, PROGRAM, VERBS, load
 from recovery.cli.words import Parser
 
 HERE: Final = Path(__file__).resolve().parent
@@ -32,12 +32,16 @@ NAMED: Final = {
     **dict.fromkeys(("username", "user", "owner"), "user"),
     **dict.fromkeys(("org", "owner_of", "member_of"), "org"),
     **dict.fromkeys(("read_bucket", "write_bucket"), "bucket"),
+    **dict.fromkeys(("spared", "all_but"), "auth"),
+    "which": "v1-auth",
 }
 """Fields of options that name a record of a store."""
 NEW_NAMES: Final = {
-    ("user create", "username"),
-    ("user undelete", "username"),
+    *((f"user {verb}", field) for verb in ("create", "undelete") for field in ("username", "id")),
+    *((f"v1-auth {verb}", "which") for verb in ("create", "undelete")),
     ("v1-auth list", "username"),
+    ("auth undelete", "id"),
+    ("bucket create", "id"),
     ("org create", "org"),
     ("bucket create", "name"),
     *((words, field) for words in ("setup", "store rebuild") for field in ("username", "org")),
@@ -159,14 +163,23 @@ def render_completions() -> dict[Path, str]:
         The scripts by their files.
     """
     parser = build_parser()
+    first = [*parser.children, "all"]
+    nouns: Any = next(one for one in parser.actions if one.nargs == argparse.PARSER)
+    asking = nouns.add_parser("help", help="explain a command")  # a habit to the parser itself
+    asking.add_argument("first", nargs="?", choices=first, help="what it begins with")
+    asking.add_argument(
+        "then", nargs="?", choices=sorted(VERBS.difference(first)), help="what follows"
+    )
     for noun, entry in NOUNS.items():
         parser.command(noun).description = entry.summary
     for place in (parser, *map(parser.command, NOUNS)):
         for action in place.actions:
             _say_how_to_complete(action, "")
     for command in commands(parser):
-        command.description = COMMANDS[command.prog.partition(" ")[2]].summary
         words = command.prog.partition(" ")[2]
+        if words not in COMMANDS:
+            continue
+        command.description = COMMANDS[words].summary
         for short in SHORT:  # which argparse never sees
             meant = command.options.get(option_meant(short, words, command) or "")
             if meant is not None:
@@ -200,17 +213,18 @@ def _with_values_behind_equals(script: str, shell: str) -> str:
 def _say_how_to_complete(action: argparse.Action, words: str) -> None:
     """Tell shtab what follows an option or is in the place of a word."""
     kind = NAMED.get(action.dest)
-    if words.startswith("bucket") and action.dest == "name":
+    noun = words.partition(" ")[0]
+    if noun == "bucket" and action.dest == "name":
         kind = "bucket"
-    if words.startswith("auth") and action.dest in {"id", "spared"}:
-        kind = "auth"
+    if action.dest == "id":
+        kind = "auth" if noun == "auth" else f"{noun}-id"
     if action.dest == "what":
         action.choices = tuple(SCRIPTS)
     elif action.metavar in PATHS:
         action.complete = shtab.FILE  # type: ignore[attr-defined] # shtab looks for it
     elif kind is not None and (words, action.dest) not in NEW_NAMES:
         action.complete = {  # type: ignore[attr-defined] # as above
-            "bash": f"_influx_recovery_{kind}",
+            "bash": f"_influx_recovery_{kind.replace('-', '_')}",
             "zsh": f"_influx_recovery_names {kind}",
             "fish": f"(__influx_recovery_names {kind})",
         }

@@ -17,8 +17,13 @@ _influx_recovery_names() {
 }
 _influx_recovery_auth() { _influx_recovery_names auth "$1"; }
 _influx_recovery_bucket() { _influx_recovery_names bucket "$1"; }
+_influx_recovery_bucket_id() { _influx_recovery_names bucket-id "$1"; }
 _influx_recovery_org() { _influx_recovery_names org "$1"; }
+_influx_recovery_org_id() { _influx_recovery_names org-id "$1"; }
 _influx_recovery_user() { _influx_recovery_names user "$1"; }
+_influx_recovery_user_id() { _influx_recovery_names user-id "$1"; }
+_influx_recovery_v1_auth() { _influx_recovery_names v1-auth "$1"; }
+_influx_recovery_v1_auth_id() { _influx_recovery_names v1-auth-id "$1"; }
 # Without the = that bash takes for a word of its own, as in --org=NAME.
 _influx_recovery() {
   local at count=0

@@ -35,6 +35,15 @@ QUERIES = {
     "auth create --read-b": ["--read-bucket", "--read-buckets"],
     "completion ": [*SCRIPTS],
     "user create --username ": [],
+    "user create --id ": [],
+    "user rename --id 0cff2e2708da0002": ["0cff2e2708da0002"],
+    "org list --id 375b": ["375b8fa296750048"],
+    "org list --id = 375b": ["375b8fa296750048"],
+    "v1-auth delete ": ["grafana"],
+    "v1-auth undelete ": [],
+    "help au": ["auth"],
+    "help auth create-": ["create-operator"],
+    "help reci": ["recipe"],
 }
 
 
@@ -114,6 +123,10 @@ def test_the_tabulator_completes_a_name_at_a_prompt(
             ("user show --username al", "--username alice"),
             ("auth create -o ac", "-o acme"),
             ("user list --bolt-path=infl", "uxd.bolt"),
+            ("org list --id 375b", "8fa296750048"),
+            ("org list --id=37", "5b8fa296750048"),
+            ("help schem", "help schema"),
+            ("help store salv", "help store salvage"),
             ("--bolt-path infl", "uxd.bolt"),
         ):
             terminal.type(f"\x15influx-recovery {typed}\t", wait_for=completed)

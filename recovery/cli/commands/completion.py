@@ -27,6 +27,7 @@ from recovery.discovery.search import discover
 from recovery.errors import ExitCode, RecoveryError
 from recovery.metastore.transaction import MetaTx
 from recovery.services.authorizations.listing import list_authorizations
+from recovery.services.authorizations.v1_auth import legacy_rows
 from recovery.services.session import Session
 from recovery.services.tenancy.bucket_listing import list_buckets
 from recovery.services.tenancy.organization_listing import list_organizations
@@ -41,8 +42,13 @@ SCRIPTS: Final = {
 KINDS: Final[dict[str, Callable[[MetaTx], Iterator[str]]]] = {
     "auth": lambda tx: (row.id for row in list_authorizations(tx).rows),
     "bucket": lambda tx: (row.name for row in list_buckets(tx).rows if not row.is_system),
+    "bucket-id": lambda tx: (row.id for row in list_buckets(tx).rows),
     "org": lambda tx: (row.name for row in list_organizations(tx).rows),
+    "org-id": lambda tx: (row.id for row in list_organizations(tx).rows),
     "user": lambda tx: (row.name for row in list_users(tx).rows),
+    "user-id": lambda tx: (row.id for row in list_users(tx).rows),
+    "v1-auth": lambda tx: (row.username for row in legacy_rows(tx, [])),
+    "v1-auth-id": lambda tx: (row.id for row in legacy_rows(tx, [])),
 }
 NAMES_MAX: Final = 1000
 SIZE_BYTES_MAX: Final = 64 << 20
