@@ -35,7 +35,7 @@ def add_all_but(command: Parser) -> None:
         action="extend",
         default=[],
         metavar="ID",
-        help="all authorizations but these (default: those that are named)",
+        help="all authorizations but these (this or ID is required)",
     )
 
 
@@ -43,7 +43,7 @@ def selection(ids: Sequence[str], spared: Sequence[str], command: str) -> Select
     """Say which authorizations are meant, none never being all; `UsageError` for what is no ID."""
     if bool(ids) == bool(spared):
         if not ids:
-            raise missing("ID", command)
+            raise missing("ID or --all-but ID", command)
         raise UsageError(
             problem="IDs and --all-but cannot be given together",
             hint=f"leave them or --all-but out, or type influx-recovery {command} --help",
@@ -97,7 +97,8 @@ def add_user_choice(command: Parser, *, note: str = "this or --id is required") 
     """Add which user is meant; the note says what there is without it."""
     choice = command.add_mutually_exclusive_group()
     choice.add_argument("--username", metavar="NAME", help=f"the user, by name ({note})")
-    choice.add_argument("--id", metavar="ID", help="the user, by ID (this or --username)")
+    by_id = note.replace("--id", "--username")
+    choice.add_argument("--id", metavar="ID", help=f"the user, by ID ({by_id})")
 
 
 def user_choice(name: str | None, id_text: str | None, command: str) -> UserChoice:

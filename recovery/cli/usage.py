@@ -44,7 +44,7 @@ def required(value: str | None, option: str, command: str) -> str:
 def missing(what: str, command: str) -> UsageError:
     """Return the error for what a command cannot do without: the list of it helps, or the help."""
     noun, _, verb = command.partition(" ")
-    which, others = what.replace(" or --id ID", ""), {"create", "list", "add-owner", "add-member"}
+    which, others = what.partition(" or ")[0], {"create", "list", "add-owner", "add-member"}
     is_which = which in _WHICH and verb not in others
     more = f"type influx-recovery {noun} list to see {_WHICH[which]}, or " if is_which else ""
     return UsageError(

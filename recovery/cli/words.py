@@ -95,12 +95,16 @@ class _Formatter(argparse.HelpFormatter):
         prefix: str | None = None,
     ) -> None:
         """Add the usage; the options that may be left out are listed right below it."""
-        needed = (
-            self._usage_of(action)
-            for action in actions
-            if not action.option_strings or is_required(action) or EITHER in (action.help or "")
-        )
-        super().add_usage(usage or " ".join([self._prog, *needed, "[options]"]), [], groups, prefix)
+        shown = [self._prog]
+        either = [self._usage_of(action) for action in actions if EITHER in (action.help or "")]
+        for action in actions:
+            if EITHER in (action.help or ""):
+                if either:
+                    shown.append(" | ".join(either).join("()" if either[1:] else ("", "")))
+                    either = []
+            elif not action.option_strings or is_required(action):
+                shown.append(self._usage_of(action))
+        super().add_usage(usage or " ".join([*shown, "[options]"]), [], groups, prefix)
 
     def _split_lines(self, text: str, width: int) -> list[str]:
         """Break at blanks only: what is typed has hyphens in it."""
@@ -117,13 +121,14 @@ class _Formatter(argparse.HelpFormatter):
 
     def _usage_of(self, action: argparse.Action) -> str:
         name = "".join(f"{name} " for name in action.option_strings[:1])
-        if is_required(action) and action.nargs == "?":
+        is_needed = REQUIRED in (action.help or "") or EITHER in (action.help or "")
+        if is_needed and action.nargs == "?":
             return f"{name}{action.metavar}"
-        if REQUIRED in (action.help or "") and action.nargs == "*":
+        if is_needed and action.nargs == "*":
             return f"{action.metavar} [{action.metavar} ...]"
         if action.nargs == argparse.PARSER:
             return f"{action.metavar} ..."
-        return name + self._format_args(action, str(action.metavar))
+        return (name + self._format_args(action, str(action.metavar))).rstrip()
 
 
 def _wrapped(line: str, width: int, *, indent: int = 0) -> str:
@@ -173,6 +178,14 @@ class Parser(argparse.ArgumentParser):
         """Add the next word, as argparse does, and remember its choices."""
         self._choices = super().add_subparsers(prog=self.prog, **settings)
         return self._choices
+
+    def _add_action(self, action: Any) -> Any:  # noqa: ANN401 # argparse has its own types
+        """Add it, and say in its help that it is required where that is so, a word too."""
+        said = action.help or ""
+        is_said = not said or said == argparse.SUPPRESS or REQUIRED in said or EITHER in said
+        if is_required(action) and action.nargs != "*" and not is_said:
+            action.help = f"{said} {REQUIRED}"
+        return super()._add_action(action)
 
     @property
     def children(self) -> dict[str, "Parser"]:

@@ -1,6 +1,7 @@
 """What can be typed, and what is said when it is mistyped, by the real program."""
 
 import json
+import re
 import shlex
 import subprocess
 import tomllib
@@ -9,9 +10,11 @@ from pathlib import Path
 import pytest
 
 from recovery import __version__
+from recovery.cli.parser import command_parser
 from recovery.cli.vocabulary import COMMANDS
 from recovery.errors import ExitCode
 from tests.support.run_cli import PROJECT, Cli
+from tests.support.stores import make_store
 
 
 def test_version_is_printed_and_stands_in_one_place_only(cli: Cli) -> None:
@@ -80,18 +83,58 @@ def test_help_all_alone_lists_every_command(cli: Cli, typed: str) -> None:
     ("words", "usage"),
     [
         ("org rename", "org rename --new-name NAME [options]"),
-        ("user rename", "user rename --username NAME --new-name NAME [options]"),
+        ("user rename", "user rename (--username NAME | --id ID) --new-name NAME [options]"),
+        ("auth hash", "auth hash (ID | --all) [options]"),
+        ("auth undelete", "auth undelete [ID ...] [options]"),
+        ("serve", "serve [COMMAND ...] [options]"),
         ("user undelete", "user undelete [options]"),
         ("auth set-active", "auth set-active ID [ID ...] [options]"),
         ("store diff", "store diff A B [options]"),
         ("auth show", "auth show ID [options]"),
-        ("auth delete", "auth delete [ID ...] [options]"),
+        ("auth delete", "auth delete (ID [ID ...] | --all-but ID [ID ...]) [options]"),
         ("auth", "auth COMMAND ... [options]"),
     ],
 )
 def test_what_is_required_is_not_in_brackets(cli: Cli, words: str, usage: str) -> None:
     done = cli.run_here(*words.split(), "--help")
-    assert done.stdout.splitlines()[0] == f"usage: influx-recovery {usage}"
+    shown = " ".join(done.stdout.partition("\n\n")[0].split())
+    assert shown == f"usage: influx-recovery {usage}"
+
+
+@pytest.mark.parametrize("words", COMMANDS)
+def test_help_says_required_of_what_the_usage_shows_without_brackets(words: str) -> None:
+    command = command_parser(words)
+    usage = command.format_help().partition("\n\n")[0].replace(" ...]", "]")
+    for action in command.actions:
+        name = (action.option_strings or [f"[{action.metavar}"])[0]
+        is_shown = name in re.split(r"[\s()]", usage)
+        is_said = "required)" in (action.help or "")
+        assert is_said == (is_shown if action.option_strings else f"{name}]" not in usage), name
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["auth", "list", "--id"], ["auth", "show"], ["user", "show", "--id"], ["user", "show"],
+        ["user", "list", "--id"], ["org", "list", "--id"], ["bucket", "list", "--id"],
+        ["v1-auth", "list", "--id"], ["org", "delete", "--org"], ["auth", "delete", "--all-but"],
+        ["bucket", "list", "--org"], ["bucket", "list", "--org-id"],
+    ],
+)  # fmt: skip
+@pytest.mark.parametrize(
+    ("typed", "slip"),
+    [
+        ("08371db1dd8c80", "it has 14 digits, and an ID has 16"),
+        ("08371db1dd8c8o00", "o is no hex digit (0-9, a-f)"),
+    ],
+)
+def test_what_is_wrong_with_an_id_is_said_the_same_everywhere(
+    cli: Cli, tmp_path: Path, words: list[str], typed: str, slip: str
+) -> None:
+    sample = make_store(tmp_path / "influxd.bolt", level=21).path
+    done = cli.run_here(*words, typed, "--bolt-path", sample)
+    assert done.code in {2, 3}
+    assert f"is no ID: {slip}" in done.error
 
 
 @pytest.mark.parametrize(
@@ -178,7 +221,10 @@ def test_a_pasted_secret_in_the_wrong_place_is_not_repeated(cli: Cli) -> None:
         ("auth show 0cff2e2708daOOO3", "'0cff2e2708daOOO3' is no ID: O is no hex digit (0-9"),
         ("auth show 0xcff2e2708da00w3", "'0xcff2e2708da00w3' is no ID: x and w are no hex digits"),
         ("auth delete 0000000000000000", "is no ID: it has nothing but zeros"),
-        ("user show --id 08371db1dd8cBOOO", "there is no user 08371db1dd8cBOOO (there"),
+        (
+            "user show --id 08371db1dd8cBOOO",
+            "there is no user 08371db1dd8cBOOO, and that is no ID: O is no hex digit",
+        ),
         ("auth list --limit hunter2hunter", "expected a whole number, found a word of 13"),
         ("auth list --sort hunterhunter", "--sort a word of 12 characters: expected one of"),
         ("auth list --sort craeted", "--sort 'craeted': expected one of"),

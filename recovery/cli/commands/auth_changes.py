@@ -43,7 +43,7 @@ def _add_active(command: Parser) -> None:
 
 
 def _add_inactive(command: Parser) -> None:
-    add_ids(command)
+    add_ids(command, note="(this or --all-but is required)")
     add_all_but(command)
 
 
@@ -117,7 +117,7 @@ class _Delete(_Several, frozen=True):
 
 
 def _add_delete(command: Parser) -> None:
-    add_ids(command)
+    add_ids(command, note="(this or --all-but is required)")
     add_all_but(command)
     add_ensure(command, wanted="there is no such authorization")
 

@@ -20,8 +20,17 @@ class _Hash(Change, frozen=True):
 
 def _add_hash(command: Parser) -> None:
     which = command.add_mutually_exclusive_group(required=True)
-    which.add_argument("id", nargs="?", metavar="ID", help="the authorization, 16 hex digits")
-    which.add_argument("--all", action="store_true", help="every authorization with a raw token")
+    which.add_argument(
+        "id",
+        nargs="?",
+        metavar="ID",
+        help="the authorization, 16 hex digits (this or --all is required)",
+    )
+    which.add_argument(
+        "--all",
+        action="store_true",
+        help="every authorization with a raw token (this or ID is required)",
+    )
 
 
 def _hash(options: _Hash) -> HashTokens:

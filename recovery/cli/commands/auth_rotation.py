@@ -34,7 +34,7 @@ class _Rotate(Change, frozen=True):
 
 
 def _add_rotate(command: Parser) -> None:
-    add_ids(command)
+    add_ids(command, note="(this, --all, --user or --org is required)")
     command.add_argument(
         "--user", metavar="NAME", help="those of this user (default: those that are named)"
     )
@@ -42,7 +42,7 @@ def _add_rotate(command: Parser) -> None:
         "--org", metavar="NAME", help="those of this organization (default: those that are named)"
     )
     command.add_argument(
-        "--all", action="store_true", help="all of them (default: those that are named)"
+        "--all", action="store_true", help="all of them (this or ID, --user or --org is required)"
     )
     command.add_argument(
         "--except",
