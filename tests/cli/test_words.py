@@ -104,7 +104,12 @@ def test_what_is_required_is_not_in_brackets(cli: Cli, words: str, usage: str) -
 @pytest.mark.parametrize("words", COMMANDS)
 def test_help_says_required_of_what_the_usage_shows_without_brackets(words: str) -> None:
     command = command_parser(words)
-    usage = command.format_help().partition("\n\n")[0].replace(" ...]", "]")
+    usage = (
+        command.format_help()
+        .partition("\n\n")[0]
+        .replace("ID [ID ...]", "ID")
+        .replace(" ...]", "]")
+    )
     for action in command.actions:
         name = (action.option_strings or [f"[{action.metavar}"])[0]
         is_shown = name in re.split(r"[\s()]", usage)
