@@ -61,10 +61,12 @@ class RecoveryError(Exception):
     Attributes:
         hint: What to do next, as data: each front end words it.
         changed: Whether the store was changed; None when only looking at it tells.
+        copies: Paths of the copies of a store that cannot be opened, where they were looked for.
     """
 
     exit_code: ExitCode = ExitCode.REFUSED
     changed: bool | None = False
+    copies: tuple[str, ...] = ()
 
     def __init__(self, sentence: str, *, hint: "Remedy") -> None:
         self.hint = hint

@@ -36,6 +36,7 @@ class ErrorFacts(msgspec.Struct, frozen=True, kw_only=True):
         message: What happened, and whether anything was changed, as on stderr.
         hint: What to do next; None where nothing helps.
         findings: What is wrong with the file, where it is damaged.
+        copies: Paths of the copies of the store, the oldest first, from store backups.
     """
 
     code: int
@@ -43,6 +44,7 @@ class ErrorFacts(msgspec.Struct, frozen=True, kw_only=True):
     message: str
     hint: str | None
     findings: tuple[str, ...] = ()
+    copies: tuple[str, ...] = ()
 
 
 class ErrorDocument(Document, frozen=True, kw_only=True):

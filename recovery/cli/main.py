@@ -79,6 +79,7 @@ class Report(Protocol):
         *,
         is_changed: bool | None,
         findings: tuple[str, ...] = (),
+        copies: tuple[str, ...] = (),
     ) -> None:
         """Say it."""
 
@@ -254,6 +255,7 @@ def _report(
     is_json: bool,
     is_changed: bool | None,
     findings: tuple[str, ...] = (),
+    copies: tuple[str, ...] = (),
 ) -> None:
     """Say why a command did not do its work: to a person, and to a program where that is asked.
 
@@ -266,7 +268,12 @@ def _report(
     from recovery.cli.documents import ErrorDocument, ErrorFacts  # noqa: PLC0415 # only for --json
 
     facts = ErrorFacts(
-        code=code, meaning=code.meaning, message=message, hint=hint or None, findings=findings
+        code=code,
+        meaning=code.meaning,
+        message=message,
+        hint=hint or None,
+        findings=findings,
+        copies=copies,
     )
     try:
         output.document(ErrorDocument(error=facts, is_changed=is_changed))
@@ -290,6 +297,7 @@ def _explain(error: RecoveryError, output: Output, report: Report) -> ExitCode:
         str(error.hint),
         is_changed=error.changed,
         findings=findings,
+        copies=error.copies,
     )
     return error.exit_code
 

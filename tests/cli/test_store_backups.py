@@ -76,9 +76,14 @@ def test_copies_are_listed_also_where_the_store_cannot_be_opened(
     with locked(store, exclusive=True) if harm == "in use" else nullcontext():
         done = cli.run_here("store", "backups", *where)
         pruned = cli.run_here("store", "backups", "prune", *where, "--yes")
+        told = cli.run_here("store", "backups", *where, "--json")
     assert done.code == 0, done.stderr
     assert "4 copies" in done.stdout
     assert pruned.code not in {0, 70}
+    assert told.code == pruned.code
+    copies = [Path(one) for one in json.loads(told.stdout)["error"]["copies"]]
+    assert {one.name for one in copies} == {one.name for one in store.parent.glob("*.b*.*backup")}
+    assert "store backups" not in told.hint
     assert left(store) == {"auth-set-inactive", "auth-delete", "store-undo", "1-upgrade"}
     assert ("Then put the copy in its place" in done.stdout) is (harm != "in use")
     assert (f"cp -p {store} {store}.damaged\n" in done.stdout) is (harm not in {"gone", "in use"})

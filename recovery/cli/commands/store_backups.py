@@ -155,19 +155,22 @@ def _backups(options: _Backups, context: Context) -> ExitCode:
 def _opened(
     options: _Backups, context: Context, *, is_listing: bool
 ) -> tuple[FoundStore, Session] | None:
-    """Open the store; where that fails, list what copies there are without it, and give None."""
-    is_shown = is_listing and not options.json
+    """Open the store; where that fails, list what copies there are without it, and give None.
+
+    Raises:
+        RecoveryError: It cannot be opened. With --json the error has the copies.
+    """
     try:
         found = find_store(options, context)
     except FileError as error:
         named = options.bolt_path or context.environ.get("INFLUXD_BOLT_PATH")
-        if named and is_shown and _show_without(error, Path(named), options, context):
+        if named and is_listing and _show_without(error, Path(named), options, context):
             return None
         raise
     try:
         return found, read_session(found, options, context.output)
     except (StoreBusyError, FileError) as error:
-        if is_shown and _show_without(error, found.path, options, context):
+        if is_listing and _show_without(error, found.path, options, context):
             return None
         if not is_listing or not isinstance(error, SchemaError):
             raise
@@ -179,6 +182,7 @@ def _show_without(error: RecoveryError, path: Path, options: _Backups, context: 
 
     What was cut off before it wrote counts as done here, so that undo may seem to need more.
     """
+    is_in_use = isinstance(error, StoreBusyError)
     real_path = path.resolve()
     try:
         status = real_path.stat()
@@ -191,20 +195,24 @@ def _show_without(error: RecoveryError, path: Path, options: _Backups, context: 
         copies = copies_of(real_path, standing_operations(history, txid=sys.maxsize))
     except RecoveryError:
         return False
-    if not copies:
-        error.hint = (
-            *(
-                way
-                for way in ways(error.hint)
-                if not (isinstance(way, Run) and way.operation == SEE_COPIES.operation)
-            ),
-            "look where backups of this machine are kept, because no copy lies beside it",
+    if not copies or options.json:
+        error.copies = tuple(str(copy.path) for copy in copies)
+        others = (
+            way
+            for way in ways(error.hint)
+            if not (isinstance(way, Run) and way.operation == SEE_COPIES.operation)
         )
+        further = (
+            "restore one of the copies"
+            if copies
+            else "look where backups of this machine are kept, because no copy lies beside it"
+        )
+        error.hint = error.hint if copies and is_in_use else (*others, further)
         return False
     context.output.prose(f"{error}.")
     context.output.line()
     _show_copies(copies, context.output)
-    if isinstance(error, StoreBusyError):
+    if is_in_use:
         return True
     _show_way_back(copies[-1], real_path, context.output, is_there=device != -1)
     return True
