@@ -17,8 +17,6 @@ if TYPE_CHECKING:
     from recovery.remedy import Remedy
 
 UNCHANGED: Final = "nothing was changed"
-ID_LIKE_MIN: Final = 12
-"""Length from which a name of hex digits is taken for an ID in which some are missing."""
 LISTED_CHARACTERS_MAX: Final = 800
 """Of what could be meant, in one sentence: ten lines of 80 columns."""
 
@@ -206,13 +204,7 @@ class NotFoundError(RecoveryError):
         verb = "are" if self.existing[1:] else "is"
         listed = f": {', '.join(self.existing)}" if self.existing else " none"
         known = "" if existing is None else f" (there {verb}{listed})"
-        odd = ""
-        if len(self.name) >= ID_LIKE_MIN:
-            from recovery.model.ids import parse_id, slip_in_id  # noqa: PLC0415 # seldom needed
-
-            slip = slip_in_id(self.name) if parse_id(self.name) is None else None
-            odd = "" if slip is None else f", and that is no ID: {slip}"
-        super().__init__(f"there is no {kind} {self.name}{odd}{known}; {UNCHANGED}", hint=hint)
+        super().__init__(f"there is no {kind} {self.name}{known}; {UNCHANGED}", hint=hint)
 
 
 def _counted(word: re.Match[str]) -> str:

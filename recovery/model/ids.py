@@ -25,6 +25,8 @@ ID_LENGTH: Final = 16
 ID_FORM: Final = f"{ID_LENGTH} hex digits (0-9, a-f)"
 _DIGITS: Final = "0123456789abcdefABCDEF"  # `string` has them too, and compiles a pattern
 _SLIPS_MAX: Final = 2
+_LIKE_MIN: Final = 12
+"""Length from which a name of hex digits is taken for an ID in which some are missing."""
 SNOWFLAKE_EPOCH: Final = datetime(2017, 4, 9, tzinfo=UTC)
 MACHINE_MAX: Final = 1022
 DRAWS_MAX: Final = 100
@@ -76,6 +78,16 @@ def why_no_id(text: str) -> str:
     """Go on behind "is no ID": with the slip in it, or with what an ID is like."""
     slip = slip_in_id(text)
     return f", which has {ID_FORM}" if slip is None else f": {slip}"
+
+
+def with_slip(name: str, shown: str) -> str:
+    """Add to a name that nothing has what is wrong with it as an ID, where it is like one.
+
+    Args:
+        shown: The name as it may be shown.
+    """
+    slip = slip_in_id(name) if len(name) >= _LIKE_MIN and parse_id(name) is None else None
+    return shown if slip is None else f"{shown}, and that is no ID: {slip}"
 
 
 class IdSource:

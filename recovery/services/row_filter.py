@@ -17,7 +17,7 @@ import msgspec
 
 from recovery.errors import NotFoundError
 from recovery.model.display import displayed
-from recovery.model.ids import parse_id
+from recovery.model.ids import parse_id, with_slip
 from recovery.remedy import Run
 
 Row = TypeVar("Row")
@@ -95,7 +95,7 @@ class FilteredRows(Generic[Row]):
         if wanted.which:
             first = list(islice(self._rows, 1))
             if not first:
-                name = displayed(wanted.which[0])
+                name = with_slip(wanted.which[0], displayed(wanted.which[0]))
                 raise NotFoundError(kind=kind, name=name, existing=existing or None, hint=listing)
             self._rows = chain(first, self._rows)
 
