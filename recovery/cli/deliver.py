@@ -36,6 +36,7 @@ from recovery.secret import Secret
 from recovery.system_advice import reason_of
 
 if TYPE_CHECKING:
+    from recovery.services.changes.facts import PlanFacts
     from recovery.services.changes.ports import TokenDestination
 
 _CANNOT_RESERVE: Final = frozenset(
@@ -43,6 +44,7 @@ _CANNOT_RESERVE: Final = frozenset(
 )
 _WRITTEN_CHARACTERS: Final = 1 << 16
 """Of what is delivered into a file, encoded at once: of a rotation that is 100,000 tokens."""
+_TAB: Final = 8
 _NAME_ANOTHER: Final = "name a new file with --token-file, or use --token-stdout"
 
 
@@ -292,13 +294,54 @@ class StdoutDestination:
         """Print the token and a line feed, or raise `DeliveryError`."""
         try:
             self._stdout.flush()
-            write_all(self._stdout.fileno(), f"{secret.reveal()}\n".encode())
+            write_all(self._stdout.fileno(), self._written(secret.reveal()).encode())
         except OSError as error:
             raise _undelivered(record_id, error) from None
         return ()
 
     def discard(self) -> None:
         """Do nothing: nothing was written."""
+
+    def _written(self, token: str) -> str:
+        return f"{token}\n"
+
+
+class TableDestination(StdoutDestination):
+    """Standard output, with the row in which `influxd recovery auth create-operator` has the token.
+
+    For scripts that cut it out of there. Others' tokens, which influxd prints too, are not in it.
+
+    Attributes:
+        facts: Of the plan, which is there before the token is.
+
+    Source: influxdb v2.9.1 cmd/influxd/recovery/auth/auth.go PrintAuth; Go text/tabwriter with
+    cells of tabs.
+    """
+
+    facts: "PlanFacts"
+
+    def open(self, room_bytes: int) -> tuple[str, ...]:
+        """As without a table, with room for it."""
+        return super().open(room_bytes + len(self._written("").encode()))
+
+    def _written(self, token: str) -> str:
+        facts = self.facts
+        permissions = facts["permissions"]
+        row = {
+            "ID": facts["authorization_id"],
+            "User Name": facts["user"],
+            "User ID": facts["user_id"],
+            "Description": facts["description"],
+            "Token": token,
+            "Permissions": f"[{' '.join(map(str, permissions))}]",
+        }
+        lines = ["", ""]
+        for title, value in row.items():
+            cells = (title, displayed(str(value)))
+            stop = max(map(len, cells)) // _TAB + 1
+            for place, cell in enumerate(cells):
+                lines[place] += cell + "\t" * (stop - len(cell) // _TAB)
+        return "".join(f"{line.rstrip()}\n" for line in lines)
 
 
 def path_of(destination: "TokenDestination | None") -> Path | None:

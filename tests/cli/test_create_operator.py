@@ -12,7 +12,7 @@ from recovery.errors import ExitCode
 from recovery.model.permission import operator_permissions
 from tests.support.oracle import Oracle
 from tests.support.run_cli import Cli, Ended
-from tests.support.stores import difference
+from tests.support.stores import difference, make_store
 
 
 def make(cli: Cli, store: Path, *words: object) -> Ended:
@@ -234,3 +234,28 @@ def test_a_terminal_gets_the_token_even_when_stdout_is_elsewhere(
     token = next(line for line in done.stdout.splitlines() if len(line) == 88)
     assert token not in report.read_text()
     assert json.loads(report.read_text())["is_changed"] is True
+
+
+def test_behind_the_word_recovery_the_token_is_where_scripts_of_influxd_cut_it_out(
+    cli: Cli, tmp_path: Path
+) -> None:
+    store = make_store(tmp_path / "influxd.bolt", level=21)
+    words = ("auth", "create-operator", "--username", "alice", "--org", "acme", "--yes")
+    where = ("--token-stdout", "--bolt-path", store.path)
+    head, row = cli.run_here("recovery", *words, *where).stdout.splitlines()
+    assert head.startswith(  # as influxd 2.9.1 prints it for one authorization with this name
+        f"ID{TAB * 3}User Name{TAB}User ID{TAB * 3}Description{TAB * 2}Token{TAB * 12}Permissions"
+    )
+    authorization_id, name, _, user_id, text, token, permissions = row.split(TAB)
+    assert (name, user_id, text) == ("alice", store.alice, "alice's Recovery Token")
+    assert permissions.startswith("[read:authorizations write:authorizations read:buckets ")
+    token_file = tmp_path / "token"
+    token_file.write_text(token)
+    token_file.chmod(0o600)
+    verified = cli.run_here("auth", "verify", "--token-file", token_file, *where[1:])
+    assert (verified.code, authorization_id in verified.stdout) == (0, True)
+    alone = cli.run_here(*words, *where).stdout
+    assert len(alone) == len(token) + 1
+
+
+TAB = "\t"

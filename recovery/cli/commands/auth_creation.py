@@ -7,7 +7,7 @@ what is decided (`creation` beside it).
 Source: `influx auth create` of influx-cli 2.7, and 2.1 for its older names.
 """
 
-from typing import Final
+from typing import Final, NamedTuple
 
 import msgspec
 
@@ -15,18 +15,21 @@ from recovery.cli.audience import Lack
 from recovery.cli.changing import run_planner
 from recovery.cli.confirm import has_terminal
 from recovery.cli.context import Context
-from recovery.cli.deliver import choose_destination, require_own_stdout
+from recovery.cli.deliver import TableDestination, choose_destination, require_own_stdout
 from recovery.cli.options import Change, Command, add_ensure, add_form, add_only
 from recovery.cli.secret_input import STDIN, read_secret
 from recovery.cli.usage import UsageError
 from recovery.cli.words import Parser
+from recovery.discovery.search import FoundStore
 from recovery.errors import ExitCode
+from recovery.metastore.transaction import MetaTx
 from recovery.model.resource_types import ACTIONS, ALL_TYPES, TYPES_2_1, TYPES_2_2, WORDS
 from recovery.ports import SystemClock, SystemRng
 from recovery.services.authorizations.creation import CreateAuthorization
 from recovery.services.authorizations.new_token import FormChoice
 from recovery.services.authorizations.permission_request import PermissionRequest
 from recovery.services.authorizations.request_body import RequestBody
+from recovery.services.changes.plan import Plan, Planner
 from recovery.services.changes.ports import TokenDestination
 
 OTHER_NAMES: Final = {"users": "user", "dbrp": "dbrps"}
@@ -62,8 +65,8 @@ def _add_new_token(command: Parser) -> None:
     place.add_argument(
         "--token-stdout",
         action="store_true",
-        help="print the token, and nothing else, on standard output (default: show it on the "
-        "terminal)",
+        help="print the token, and nothing else, on standard output, or behind the word recovery "
+        "the row that influxd prints (default: show it on the terminal)",
     )
     place.add_argument(
         "--token-value-file",
@@ -268,7 +271,7 @@ def _run_creation(
 
     A description of None becomes "NAME's Recovery Token".
     """
-    token, destination = None, None
+    token, destination, table = None, None, None
     if options.token_value_file is None:
         if options.ensure:
             raise UsageError(
@@ -277,12 +280,13 @@ def _run_creation(
                 hint="give the value of the token, or leave --ensure out",
             )
         destination = _destination(options, context)
+        if destination is not None and options.token_stdout and context.output.is_drop_in:
+            destination = table = TableDestination(context.stdout)
     else:
         token = read_secret(options.token_value_file, what="token", output=context.output)
-    return run_planner(
-        options,
-        context,
-        lambda found: CreateAuthorization(
+
+    def planner(found: FoundStore) -> Planner:
+        creation = CreateAuthorization(
             operation=operation,
             username=options.username,
             organization=options.org,
@@ -294,10 +298,33 @@ def _run_creation(
             is_ensured=options.ensure,
             clock=SystemClock(),
             rng=SystemRng(),
-        ),
+        )
+        return creation if table is None else _Followed(creation, table)
+
+    return run_planner(
+        options,
+        context,
+        planner,
         destination=destination,
         lacks=() if token is not None or _has_place(options) else (Lack.TOKEN_PLACE,),
     )
+
+
+class _Followed(NamedTuple):
+    """A planner whose facts a table has beside the token."""
+
+    creation: CreateAuthorization
+    table: TableDestination
+
+    @property
+    def operation(self) -> str:
+        return self.creation.operation
+
+    def plan(self, store: MetaTx) -> Plan:
+        """Plan it, and keep the facts."""
+        plan = self.creation.plan(store)
+        self.table.facts = plan.facts
+        return plan
 
 
 def _destination(options: _NewToken, context: Context) -> TokenDestination | None:
