@@ -15,6 +15,7 @@ from importlib import import_module
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from bolt_store.bridge import is_same_state
     from bolt_store.check import Check, Finding, Severity
     from bolt_store.codec.meta import Meta
     from bolt_store.compaction import BucketContent, Content, RebuildReport, compact, rebuild
@@ -111,6 +112,7 @@ __all__ = [
     "db_stats",
     "describe_page",
     "is_same_content",
+    "is_same_state",
     "last_written_pages",
     "leftover_leaves",
     "likely_beginnings",
@@ -131,6 +133,7 @@ __all__ = [
 ]
 
 _ROOMS = {
+    "bolt_store.bridge": ("is_same_state",),
     "bolt_store.check": (
         "Check",
         "Finding",

@@ -1,4 +1,4 @@
-"""Going back by one transaction, byte for byte and in place.
+"""Going back, byte for byte and in place: by one transaction, or by all of one session.
 
 Lives here: `plan_rewind`, which proves that it can be done, and `apply_rewind`. Must not live here:
 which transaction, and whether anybody wants that.
@@ -15,9 +15,12 @@ in reverse:
 A power cut leaves the state after the commit or the state before it, and running it again ends what
 was begun. Inode, owner, mode, access lists and links of the file stay, as it is never replaced.
 
+What several transactions have written on is made whole first, by `bolt_store.bridge`.
+
 Invariants: nothing is written before it is proven that every page which the backup uses is the same
-in the file, its meta included. That proves the backup as well: it can be no other file's. It does
-not prove whose the commit is; `Rewind.digest` does, which `Tx.stage` told before that commit.
+in the file, its meta included, but over a bridge, which whoever asks for one answers for. That
+proves the backup as well: it can be no other file's. It does not prove whose the commit is;
+`Rewind.digest` does, which `Tx.stage` told before that commit.
 
 Source: bbolt v1.3.6 db.go (meta, txid % 2) and tx.go (WriteTo: after a restore the meta that counts
 may stand in the other slot); spec section 2.11 (commit order; pages are allocated only where free
@@ -29,6 +32,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Final
 
+from bolt_store.bridge import Bridge, apply_bridge, plan_bridge
 from bolt_store.codec.layout import META_PAGE_COUNT
 from bolt_store.db import DB
 from bolt_store.errors import BoltError
@@ -60,7 +64,9 @@ class Rewind:
         meta_pgid: The meta page to restore; None when it is as it was already.
         pgids: Other pages to restore, ascending.
         size_bytes: The former size of the file.
-        digest: Tells the commit that is taken back from every other one; None when none is.
+        digest: Tells the newest commit, the one that is taken back, from every other one; None
+            when none is.
+        bridge: What has to be written before all that; None when nothing has to.
     """
 
     page_size_bytes: int
@@ -68,19 +74,22 @@ class Rewind:
     pgids: tuple[int, ...]
     size_bytes: int
     digest: str | None
+    bridge: Bridge | None = None
 
     @property
     def page_count(self) -> int:
         """Number of pages to write."""
-        return len(self.pgids) + (self.meta_pgid is not None)
+        own = len(self.pgids) + (self.meta_pgid is not None)
+        return own + (self.bridge.page_count if self.bridge is not None else 0)
 
 
-def plan_rewind(file: BlockFile, backup: BlockFile) -> Rewind:
+def plan_rewind(file: BlockFile, backup: BlockFile, *, is_over_many: bool = False) -> Rewind:
     """Prove that a file can go back to a backup, and say what has to be written.
 
     Args:
         file: As it is now.
         backup: The same file as it was before its last transaction.
+        is_over_many: Or before several; that it is the same file is then known to the caller.
 
     Raises:
         NotRewindableError: It cannot be proven.
@@ -94,10 +103,18 @@ def plan_rewind(file: BlockFile, backup: BlockFile) -> Rewind:
         raise NotRewindableError("the file is shorter than its backup")
     page_size = before.meta.page_size_bytes
     different = list(_different_pages(file, backup, page_size))
+    written_on = _used_pages(before).intersection(different)
     # Not `txid % 2`: a restored file has its newest meta in either slot.
-    if before.pager.active.slot in different:
+    own_slot = before.pager.active.slot
+    bridge = None
+    if is_over_many and (written_on or own_slot in different):
+        after = DB(file, write=False)
+        if after.meta.page_size_bytes != page_size:
+            raise NotRewindableError("the backup has pages of another size")
+        bridge = plan_bridge(after, before, frozenset(written_on))
+    elif own_slot in different:
         raise NotRewindableError("the meta of the backup is not in the file any more")
-    if _used_pages(before).intersection(different):
+    elif written_on:
         raise NotRewindableError("pages that the backup uses are different in the file")
     metas = [pgid for pgid in different if pgid < META_PAGE_COUNT]
     return Rewind(
@@ -106,6 +123,7 @@ def plan_rewind(file: BlockFile, backup: BlockFile) -> Rewind:
         pgids=tuple(pgid for pgid in different if pgid >= META_PAGE_COUNT),
         size_bytes=backup.size_bytes(),
         digest=newest_digest(file) if metas else None,
+        bridge=bridge,
     )
 
 
@@ -145,6 +163,9 @@ def apply_rewind(rewind: Rewind, file: BlockFile, backup: BlockFile) -> None:
     Raises:
         OSError: It cannot be written. Running it again, with a new plan, ends what was begun.
     """
+    if rewind.bridge is not None:
+        apply_bridge(rewind.bridge, file, backup)
+        rewind = plan_rewind(file, backup)
     if rewind.meta_pgid is not None:
         _restore(rewind.meta_pgid, rewind, file, backup)
         file.sync()

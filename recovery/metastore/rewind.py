@@ -1,6 +1,6 @@
-"""Going back by one transaction, in the words of the person who asked.
+"""Going back by one transaction or one session, in the words of the person who asked.
 
-Lives here: `Rewinder`, `last_digest`. Must not live here: the proof and the writes (`bolt_store`),
+Lives here: `Rewinder`, `is_same_state`. Must not live here: proof and writes (`bolt_store`),
 which transaction it is, and whether anybody wants that (`recovery.services.stores.undo`).
 """
 
@@ -8,11 +8,12 @@ import os
 from pathlib import Path
 from typing import Final
 
+import bolt_store
 from bolt_store import (
+    DB,
     NotRewindableError,
     apply_rewind,
     is_same_content,
-    newest_digest,
     plan_rewind,
 )
 from recovery.errors import RefusedError, WriteFailedError
@@ -30,20 +31,25 @@ def compare_hint(backup: Path, store: Path) -> Run:
     return Run("store diff", "to see what has been written since", paths)
 
 
-def last_digest(store: MetaStore) -> str | None:
-    """Tell the newest commit of a store, as the ledger was told it; None when it cannot be told."""
+def is_same_state(store: MetaStore, backup: MetaStore) -> bool:
+    """Tell whether a store holds what its backup holds, wherever in the file.
+
+    This is how a way back looks that was cut off.
+    """
     with Failures(store.file.path).translated():
-        return newest_digest(store.block_file)
+        one, other = (DB(each.block_file, write=False) for each in (store, backup))
+        return bolt_store.is_same_state(one, other)
 
 
 class Rewinder:
     """A locked store, its backup, and the proof that the one can become the other."""
 
-    def __init__(self, store: MetaStore, backup: MetaStore) -> None:
+    def __init__(self, store: MetaStore, backup: MetaStore, *, is_over_many: bool = False) -> None:
         """Prove that the store can go back, and say what has to be written.
 
         Args:
             backup: Its backup, open for reading.
+            is_over_many: Whether it may be of more than one transaction ago.
 
         Raises:
             RefusedError: It cannot be proven.
@@ -53,7 +59,9 @@ class Rewinder:
         self._name: Final = displayed(str(store.file.real_path))
         with Failures(store.file.path).translated():
             try:
-                self.rewind: Final = plan_rewind(store.block_file, backup.block_file)
+                self.rewind: Final = plan_rewind(
+                    store.block_file, backup.block_file, is_over_many=is_over_many
+                )
             except NotRewindableError as error:
                 raise RefusedError(
                     reason=f"{self._name} has been written by something else since: "

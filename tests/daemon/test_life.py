@@ -70,7 +70,7 @@ def ledger_of(store: Path) -> str:
 
 
 def test_a_session_has_one_backup_and_is_taken_back_as_one_operation(store: Path) -> None:
-    before = shutil.copyfile(store, store.with_name("before.bolt"))
+    before = store.read_bytes()
     with serving(store, "--reason", "locked out") as served:
         tokens = [mint(served, f"number {number}") for number in range(3)]
         secrets = [*tokens, served.key]
@@ -91,11 +91,7 @@ def test_a_session_has_one_backup_and_is_taken_back_as_one_operation(store: Path
     assert "locked out" in listed
     undone = ran(store, "store", "undo", "--yes")
     assert undone.returncode == 0, undone.stderr
-    after = ran(store, "auth", "list", "--json").stdout
-    assert "number 1" not in after
-    compared = program(store, "store", "diff", str(before), str(store))
-    assert compared.returncode == 0, compared.stdout
-    assert ran(store, "store", "check").returncode in {0, 1}
+    assert store.read_bytes() == before
     again = ran(store, "store", "undo", "--yes")
     assert again.returncode != 0
 
@@ -104,6 +100,7 @@ def test_a_session_that_was_killed_before_it_wrote_its_last_change_is_taken_back
     store: Path,
 ) -> None:
     """The row of that change has no end, and names a token that is not there."""
+    before = store.read_bytes()
     with serving(store) as served:
         for number in range(2):
             mint(served, f"number {number}")
@@ -120,14 +117,14 @@ def test_a_session_that_was_killed_before_it_wrote_its_last_change_is_taken_back
     assert "unfinished" in ran(store, "ledger", "list").stdout
     undone = ran(store, "store", "undo", "--yes")
     assert undone.returncode == 0, undone.stderr
-    assert "number" not in ran(store, "auth", "list").stdout
+    assert store.read_bytes() == before
 
 
 @pytest.mark.parametrize("end", [signal.SIGTERM, signal.SIGKILL])
 def test_a_session_is_taken_back_that_made_what_is_gone_again(
     store: Path, end: signal.Signals
 ) -> None:
-    before = shutil.copyfile(store, store.with_name("before.bolt"))
+    before = store.read_bytes()
     with serving(store) as served:
         mint(served, "goes")
         mint(served, "stays")
@@ -137,8 +134,8 @@ def test_a_session_is_taken_back_that_made_what_is_gone_again(
         served.process.send_signal(end)
         served.process.communicate(timeout=PATIENCE_S)
     undone = ran(store, "store", "undo", "--yes")
-    assert (undone.returncode, "has the records that it had" in undone.stdout) == (0, True)
-    assert program(store, "store", "diff", str(before), str(store)).returncode == 0
+    assert (undone.returncode, "byte for byte" in undone.stdout) == (0, True)
+    assert store.read_bytes() == before
 
 
 def test_a_session_is_not_taken_back_when_something_else_has_written_the_same_transaction(

@@ -28,7 +28,7 @@ from recovery.services.doctor.forewarning import EXAMINED_BYTES_MAX, what_stops
 from recovery.services.ledger import UNRECORDED, LedgerOperation, Operation
 from recovery.services.session import Session
 from recovery.services.stores.diff import BucketCount, Change
-from recovery.services.stores.undo import SESSION, UndoProposal, proposed_undo
+from recovery.services.stores.undo import UndoProposal, proposed_undo
 
 CHANGES_SHOWN_MAX = 50
 """Lines of a plan; all of them are in --json and in store diff."""
@@ -154,16 +154,11 @@ def _called(operation: Operation) -> str:
     return f"operation {operation.number}, {displayed(operation.operation)}"
 
 
-def _again(operation: Operation) -> str:
-    """Say what is as it was: of a session it is the records, which may be on other pages."""
-    return "has the records that it had" if operation.operation == SESSION else "is what it was"
-
-
 def _show_end(proposal: UndoProposal, found: FoundStore, options: _Undo, output: Output) -> None:
     target = displayed(str(proposal.store.real_path))
     operation = proposal.operation
     output.prose(
-        f"Done: {target} {_again(operation)} before {_called(operation)}, byte for byte; it was "
+        f"Done: {target} is what it was before {_called(operation)}, byte for byte; it was "
         "opened again and verified."
     )
     output.prose(f"Backup: {displayed(str(proposal.backup_path))}")

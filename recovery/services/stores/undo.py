@@ -12,8 +12,7 @@ operations that were recorded without one, by an older version, the transaction 
 their records have to be in what is taken back. Where the ledger is lost, the digest on a backup
 that is named proves the same.
 
-The changes of one session are taken back as one operation: record for record, where there were
-several.
+The changes of one session are taken back as one operation, over as many transactions.
 
 An operation that was taken back counts no more, so the next `undo` takes back the one before it.
 """
@@ -32,16 +31,14 @@ from recovery.errors import (
     VerificationError,
     WriteFailedError,
 )
-from recovery.metastore.rewind import UNDO_AGAIN, Rewinder, compare_hint, last_digest
+from recovery.metastore.rewind import UNDO_AGAIN, Rewinder, compare_hint, is_same_state
 from recovery.metastore.store import MetaStore
-from recovery.metastore.table import KeyChange
 from recovery.metastore.transaction import MetaTx
 from recovery.model.display import displayed
 from recovery.remedy import Give, Input, Run, Way
 from recovery.services.changes.backup import is_as_made, is_commit, require_room
 from recovery.services.changes.backup_rule import BackupRule
 from recovery.services.changes.plan import Manner, Plan, Proposal, WorkFile
-from recovery.services.changes.work import InPlace
 from recovery.services.ledger import (
     UNFINISHED,
     UNRECORDED,
@@ -128,9 +125,9 @@ def proposed_undo(
     store = session.store
     store.require_sound()
     if backup_path is None:
-        operation, is_resumed = _operation(store, read_operations(ledger))
+        operation, was_begun = _operation(store, read_operations(ledger))
     else:
-        operation, is_resumed = marked_operation(store, backup_path), False
+        operation, was_begun = marked_operation(store, backup_path), False
     with _opened_backup(store, operation) as backup:
         if operation.digest is not None and not is_as_made(backup, operation.digest):
             raise RefusedError(
@@ -138,11 +135,11 @@ def proposed_undo(
                 f"{displayed(str(backup.file.real_path))}",
                 hint=_ways_else(store, operation, backup.file.real_path),
             )
-        if operation.operation == SESSION:
-            yield _records_back(session, backup, operation, manner)
-            return
+        is_resumed = was_begun and is_same_state(store, backup)
+        if not is_resumed:
+            _require_newest(store, operation)
         try:
-            rewinder = Rewinder(store, backup)
+            rewinder = Rewinder(store, backup, is_over_many=operation.operation == SESSION)
         except RefusedError as error:
             error.hint = _ways_else(store, operation, backup.file.real_path)
             raise
@@ -154,7 +151,7 @@ def proposed_undo(
         yield UndoProposal(
             plan=_plan(operation, backup, is_resumed=is_resumed),
             store=session.facts(),
-            work=BackInTime(store, rewinder, operation, manner.backups),
+            work=BackInTime(store, rewinder, operation, manner.backups, is_resumed=is_resumed),
             manner=manner,
             operation=operation,
             source_path=backup.file.real_path,
@@ -163,69 +160,6 @@ def proposed_undo(
             page_count=rewinder.rewind.page_count,
             is_resumed=is_resumed,
         )
-
-
-def _records_back(
-    session: Session, backup: MetaStore, operation: Operation, manner: Manner
-) -> UndoProposal:
-    """Plan to write every record of a backup again, in one transaction.
-
-    Pages of the backup may have been used again by the second change of a session, so the file
-    cannot become the backup byte for byte without a moment in which it is neither.
-    """
-    store = session.store
-    with backup.view() as before, store.view() as after:
-        _require_ours(store, backup, operation, last_digest(store), before, after)
-        keys = tuple(key_changes(before, after))
-        changes = tuple(compare_records(before, after))
-        counts = tuple(compare_counts(before, after))
-    plan = Plan(
-        operation=OPERATION,
-        steps=(f"write every record again as it is in {backup.file.real_path}",),
-        facts={"undone": operation.number},
-        record_ids=operation.record_ids,
-        apply=lambda tx: put_back(tx, keys),
-        verify=lambda tx: _difference(backup, tx),
-    )
-    return UndoProposal(
-        plan=plan,
-        store=session.facts(),
-        work=InPlace(store, plan, manner.backups, is_whole_file_checked=True),
-        manner=manner,
-        operation=operation,
-        source_path=backup.file.real_path,
-        changes=changes,
-        counts=counts,
-        page_count=0,
-        is_resumed=False,
-    )
-
-
-def key_changes(before: MetaTx, after: MetaTx) -> Iterator[KeyChange]:
-    """Find every key that has another value in one of two states, each once. It gives secrets."""
-    for name in dict.fromkeys((*before.table_names(), *after.table_names())):
-        old = dict(before.table(name).items())
-        new = dict(after.table(name).items())
-        for key in dict.fromkeys((*old, *new)):
-            if old.get(key) != new.get(key):
-                yield KeyChange(name, key, old.get(key), new.get(key))
-
-
-def put_back(tx: MetaTx, keys: Iterable[KeyChange]) -> None:
-    """Give changed keys the values that they had before."""
-    for one in keys:
-        table = tx.table(one.table)
-        if one.before is None:
-            table.delete(one.key)
-        else:
-            table.put(one.key, one.before)
-
-
-def _difference(backup: MetaStore, tx: MetaTx) -> str | None:
-    with backup.view() as before:
-        if next(key_changes(before, tx), None) is not None:
-            return "a record is not as it is in the backup"
-    return None
 
 
 def last_operation(operations: Iterable[Operation], *, txid: int) -> Operation | None:
@@ -260,9 +194,14 @@ def standing_operations(operations: Iterable[Operation], *, txid: int) -> tuple[
 
 
 def _may_be_of(undo: Operation, operation: Operation) -> bool:
-    """Tell whether an undo can have taken back an operation, or one that is not recorded here."""
+    """Tell whether an undo can have taken back an operation, or one that is not recorded here.
+
+    One that ended what was cut off may have begun in a state between the two.
+    """
     known = (undo.txid_before, operation.txid_before, operation.txid_after)
-    return None in known or undo.txid_before in known[1:]
+    return (
+        None in known or undo.txid_before in known[1:] or undo.txid_after == operation.txid_before
+    )
 
 
 def with_whole_sessions(operations: Iterable[Operation], *, txid: int) -> Iterator[Operation]:
@@ -347,12 +286,17 @@ def _operation(store: MetaStore, operations: Iterable[Operation]) -> tuple[Opera
             reason=f"operation {found.number}, {found.operation}, was made without a backup",
             hint=Run("ledger show", "to see it", {Input.NUMBER: str(found.number)}),
         )
-    if store.txid == found.txid_before and _was_begun(found, own):
-        return found, True
-    if found.txid_after is not None and store.txid != found.txid_after:
-        expected = f"its transaction is {store.txid}, expected {found.txid_after}"
-        raise _written_by_others(store, found, Path(found.backup_path), expected)
-    return found, False
+    was_begun = _was_begun(found, own)
+    if not was_begun:
+        _require_newest(store, found)
+    return found, was_begun
+
+
+def _require_newest(store: MetaStore, operation: Operation) -> None:
+    """Raise `RefusedError` where the newest transaction is not that of the operation."""
+    if operation.txid_after is not None and store.txid != operation.txid_after:
+        expected = f"its transaction is {store.txid}, expected {operation.txid_after}"
+        raise _written_by_others(store, operation, Path(operation.backup_path or ""), expected)
 
 
 def _was_begun(operation: Operation, own: Iterable[Operation]) -> bool:
@@ -471,12 +415,19 @@ class BackInTime:
     is_lasting: Final = True
 
     def __init__(
-        self, store: MetaStore, rewinder: Rewinder, operation: Operation, backups: BackupRule
+        self,
+        store: MetaStore,
+        rewinder: Rewinder,
+        operation: Operation,
+        backups: BackupRule,
+        *,
+        is_resumed: bool,
     ) -> None:
         self._store = store
         self._rewinder = rewinder
         self._operation = operation
         self._backups = backups
+        self._is_resumed = is_resumed
         self._txid_before = store.txid
         self.target_path: Final = store.file.real_path
         self.backup_path: Final = backups.choose(self.target_path, OPERATION)
@@ -522,11 +473,8 @@ class BackInTime:
         return self._store.txid
 
     def is_unchanged(self, _: BaseException) -> bool:
-        """Look at the metas again: the older one is what is written first. As `Work`."""
-        if (
-            self._rewinder.rewind.meta_pgid is None
-            or self._txid_before == self._operation.txid_before
-        ):
+        """Look at the metas again: one is what is written first. As `Work`."""
+        if self._is_resumed or self._rewinder.rewind.meta_pgid is None:
             return False
         try:
             with self._store.second_look() as tx:

@@ -1,5 +1,6 @@
 """Going back by one transaction: proven, exact, and safe at every power cut."""
 
+from pathlib import Path
 from random import Random
 
 import pytest
@@ -15,12 +16,13 @@ from bolt_store.rewind import (
 from tests.support.block_files import CrashFile, FaultFile
 from tests.support.memory_file import MemoryFile
 from tests.support.model import Changes, Model, dump_file, problems
+from tests.support.oracle import Oracle, Script
 
 PAGE_SIZES = [1024, 4096, 16384]
 
 
-def history(seed: int, page_size: int, *, count: int) -> tuple[bytes, bytes]:
-    """Make a file with a past; return it before and after one more transaction."""
+def history(seed: int, page_size: int, *, count: int, more: int = 1) -> tuple[bytes, bytes]:
+    """Make a file with a past; return it before and after one more transaction, or several."""
     random = Random(seed)
     file = MemoryFile(new_pages(page_size))
     model: Model = {}
@@ -29,8 +31,9 @@ def history(seed: int, page_size: int, *, count: int) -> tuple[bytes, bytes]:
             with db.update() as tx:
                 Changes(random, page_size_bytes=page_size).apply(tx, model, 20)
         before = file.content()
-        with db.update() as tx:
-            Changes(random, page_size_bytes=page_size).apply(tx, model, count)
+        for _ in range(more):
+            with db.update() as tx:
+                Changes(random, page_size_bytes=page_size).apply(tx, model, count)
     return before, file.content()
 
 
@@ -96,6 +99,93 @@ def test_two_transactions_are_not_taken_back_at_once() -> None:
         tx.create_bucket(b"one more").put(b"k", b"v")
     with pytest.raises(NotRewindableError):
         plan_rewind(file, MemoryFile(before))
+
+
+def go_back(store: MemoryFile, backup: bytes) -> None:
+    copy = MemoryFile(backup)
+    apply_rewind(plan_rewind(store, copy, is_over_many=True), store, copy)
+
+
+def is_as(content: bytes, backup: bytes) -> bool:
+    """Look whether another undo would know it for one that was cut off."""
+    with (
+        bolt_store.open_file(MemoryFile(content), write=False) as one,
+        bolt_store.open_file(MemoryFile(backup), write=False) as other,
+    ):
+        return bolt_store.is_same_state(one, other)
+
+
+@pytest.mark.parametrize("page_size", PAGE_SIZES)
+@pytest.mark.parametrize("seed", range(10))
+def test_many_transactions_are_taken_back_byte_for_byte(seed: int, page_size: int) -> None:
+    before, after = history(seed, page_size, count=1 + seed * 3, more=1 + seed)
+    store = MemoryFile(after)
+    go_back(store, before)
+    assert store.content() == before
+
+
+def cut_short(seed: int) -> tuple[bytes, bytes, list[bytes]]:
+    """Go back over several transactions; give the state before, after, and at every power cut."""
+    page_size = PAGE_SIZES[seed % 2]
+    before, after = history(seed, page_size, count=1 + seed % 7, more=2 + seed % 5)
+    store = CrashFile(after, page_size_bytes=page_size, random=Random(seed))
+    go_back(store, before)
+    store.mark_final()
+    return before, after, list({image.content: None for image in store.images})
+
+
+@pytest.mark.parametrize(
+    ("seed", "every"),
+    [(0, 1), (5, 5), (9, 5), *(pytest.param(s, 1, marks=pytest.mark.slow) for s in range(100))],
+)
+def test_every_power_cut_on_the_way_back_over_many_can_be_ended(seed: int, every: int) -> None:
+    before, after, images = cut_short(seed)
+    states = (content_of(before), content_of(after))
+    seen = set()
+    for image in images[::every]:
+        seen.add(states.index(content_of(image)))
+        assert is_as(image, before) == (content_of(image) == states[0])
+        again = MemoryFile(image)
+        go_back(again, before)
+        assert again.content() == before
+    assert seen == {0, 1}
+
+
+@pytest.mark.parametrize(
+    "seed", [0, *(pytest.param(s, marks=pytest.mark.slow) for s in range(1, 20))]
+)
+def test_bbolt_can_go_on_with_whatever_a_power_cut_leaves(
+    seed: int, oracle: Oracle, tmp_path: Path
+) -> None:
+    _, _, images = cut_short(seed)
+    for image in images[:: len(images) // 12]:
+        path = tmp_path / "cut"
+        path.write_bytes(image)
+        assert oracle.check(path) == []
+        oracle.apply(path, Script().make(b"a new one").put((b"a new one",), b"k", b"v"))
+        assert oracle.check(path) == []
+        later = content_of(path.read_bytes())
+        assert later.pop(b"a new one") == {b"k": b"v"}
+        assert later == content_of(image)
+
+
+def test_a_failing_call_on_the_way_back_over_many_leaves_the_state_before_or_after() -> None:
+    before, after = history(3, 1024, count=20, more=3)
+    states = (content_of(before), content_of(after))
+    call = 0
+    while True:
+        call += 1
+        store = FaultFile(after, fail_at=call, fault=lambda: None)
+        try:
+            go_back(store, before)
+        except OSError:
+            assert content_of(store.content()) in states
+            again = MemoryFile(store.content())
+            go_back(again, before)
+            assert again.content() == before
+        else:
+            break
+    assert call > 20
 
 
 def test_the_backup_of_another_store_is_refused() -> None:
