@@ -238,13 +238,12 @@ class StagedFile:
 class ClaimedFile:
     """A new file under its name, empty at first. Leaving its context without `keep` removes it.
 
-    Whoever is told when something cannot be synced keeps what was written all the same.
-
     It has no buffer of the standard library's, which would try to write once more while a failure
     is being cleaned up.
     """
 
     _descriptor = -1
+    _is_settled = False
 
     def __init__(
         self, target: Path, *, elsewhere: Remedy = ELSEWHERE, on_unsynced: Unsynced | None = None
@@ -269,13 +268,6 @@ class ClaimedFile:
     def __exit__(self, *_: object) -> None:
         self.withdraw()
 
-    def reserve(self, size_bytes: int) -> None:
-        """Make sure of the space and that the name is on the disk, or raise `WriteFailedError`."""
-        with self._failing():
-            os.pwrite(self._descriptor, b"\n" * size_bytes, 0)
-            os.fsync(self._descriptor)
-            sync_folder(self.target, self._on_unsynced)
-
     def write(self, content: bytes) -> None:
         """Write all of it behind what was written before."""
         rest = memoryview(content)
@@ -283,8 +275,15 @@ class ClaimedFile:
             while rest:
                 rest = rest[os.write(self._descriptor, rest) :]
 
+    def settle(self) -> None:
+        """Wait until it is on the disk, with its name, or raise `WriteFailedError`."""
+        with self._failing():
+            os.fsync(self._descriptor)
+            sync_folder(self.target, self._on_unsynced)
+        self._is_settled = True
+
     def keep(self, *, is_wanted: bool = True) -> None:
-        """Cut the file behind what was written, wait until it is on the disk, and let it stay.
+        """Let it stay, when it is on the disk.
 
         Args:
             is_wanted: Whether somebody asked for the file, and is told that it is there.
@@ -294,15 +293,8 @@ class ClaimedFile:
         """
         if is_wanted:
             KEPT.get([]).append(self.target)
-        with self._failing():
-            os.ftruncate(self._descriptor, os.lseek(self._descriptor, 0, os.SEEK_CUR))
-            try:
-                os.fsync(self._descriptor)
-            except OSError as error:
-                if self._on_unsynced is None:
-                    raise
-                self._on_unsynced(error)
-            sync_folder(self.target, self._on_unsynced)
+        if not self._is_settled:
+            self.settle()
         self._close()
 
     def withdraw(self) -> None:

@@ -4,10 +4,10 @@ Lives here: the three places (terminal, new file, stdout) and the choice between
 here: anything else that is printed.
 
 Invariants: a token is delivered once, to one place, which was opened before the store was changed.
-It never goes into an argument, a log, an exception or a message. A token file is new, has mode 0600
-from its first moment; the room for the token and its name are on the disk before the store is
-changed, so that a full disk makes no token that nobody has. After a failed delivery the
-authorization is in force and its token is lost: the error names the ID to delete.
+It never goes into an argument, a log, an exception or a message. A token file is new and has mode
+0600 from its first moment; it is on the disk before the store is changed, so that no token is made
+that nobody has, and goes away again when the store is not changed. Elsewhere, after a failed
+delivery, the authorization is in force and its token is lost: the error names the ID to delete.
 """
 
 import contextlib
@@ -31,7 +31,6 @@ from recovery.errors import (
 )
 from recovery.model.display import displayed
 from recovery.new_file import ClaimedFile, require_free
-from recovery.remedy import Run
 from recovery.secret import Secret
 from recovery.system_advice import reason_of
 
@@ -61,7 +60,7 @@ def choose_destination(
         RefusedError: No place was named and there is no terminal, or the file exists.
     """
     if token_file is not None:
-        return FileDestination(_free(token_file))
+        return choose_file(token_file)
     if is_stdout:
         return StdoutDestination(stdout)
     if not has_terminal():
@@ -72,9 +71,9 @@ def choose_destination(
     return TerminalDestination()
 
 
-def choose_list(token_file: str) -> "TokenDestination":
-    """Choose the new file that several tokens go to; raise `RefusedError` where it exists."""
-    return ListDestination(_free(token_file))
+def choose_file(token_file: str) -> "TokenDestination":
+    """Choose a new file; raise `RefusedError` where it exists."""
+    return FileDestination(_free(token_file))
 
 
 def _free(token_file: str) -> Path:
@@ -103,7 +102,7 @@ class TerminalDestination:
         self._opened = contextlib.ExitStack()
         self._terminal = -1
 
-    def open(self, room_bytes: int) -> tuple[str, ...]:  # noqa: ARG002 # of the protocol
+    def open(self, secret: Secret) -> tuple[str, ...]:  # noqa: ARG002 # of the protocol
         """Open the terminal; raise `RefusedError` when it has gone."""
         try:
             self._terminal = self._opened.enter_context(controlling_terminal())
@@ -163,10 +162,10 @@ def _fitted(text: str, columns: int) -> str:
 class ConsoleKeyDestination(TerminalDestination):
     """The controlling terminal, for the key of `serve`."""
 
-    def open(self, room_bytes: int) -> tuple[str, ...]:
+    def open(self, secret: Secret) -> tuple[str, ...]:
         """Open the terminal; without one the key needs another place."""
         try:
-            return super().open(room_bytes)
+            return super().open(secret)
         except RefusedError:
             raise RefusedError(
                 reason="there is no terminal to show the console key on",
@@ -194,8 +193,8 @@ class FileDestination:
         self._file: ClaimedFile | None = None
         self._warnings: list[str] = []
 
-    def open(self, room_bytes: int) -> tuple[str, ...]:
-        """Make the file, with room for what comes; what can fail later fails here.
+    def open(self, secret: Secret) -> tuple[str, ...]:
+        """Write the token and a line feed, and wait until they are on the disk.
 
         Returns:
             A warning when its folder cannot be synced, so that a power cut may lose the name.
@@ -203,10 +202,14 @@ class FileDestination:
         Raises:
             RefusedError: Something is there already, or it cannot be made.
         """
+        text = secret.reveal()
         name = displayed(str(self.path))
         try:
             self._file = ClaimedFile(self.path, on_unsynced=self._note)
-            self._file.reserve(room_bytes)
+            for start in range(0, len(text), _WRITTEN_CHARACTERS):
+                self._file.write(text[start : start + _WRITTEN_CHARACTERS].encode())
+            self._file.write(b"\n")
+            self._file.settle()
         except ConflictError:
             raise _exists(self.path) from None
         except (StoreAccessError, WriteFailedError) as error:
@@ -221,28 +224,11 @@ class FileDestination:
             raise
         return tuple(self._warnings)
 
-    def deliver(self, secret: Secret, *, record_id: str) -> tuple[str, ...]:
-        """Write the token and a line feed, and wait until they are on the disk.
-
-        Returns:
-            A warning when the token is in the file and may not be on the disk yet.
-
-        Raises:
-            DeliveryError: It could not be written; the file is removed.
-        """
-        if self._file is None:
-            raise _undelivered(record_id, None)
-        known = len(self._warnings)
-        try:
-            text = secret.reveal()
-            for start in range(0, len(text), _WRITTEN_CHARACTERS):
-                self._file.write(text[start : start + _WRITTEN_CHARACTERS].encode())
-            self._file.write(b"\n")
+    def deliver(self, secret: Secret, *, record_id: str) -> tuple[str, ...]:  # noqa: ARG002 # of the protocol
+        """Let the file stay, in which the token is."""
+        if self._file is not None:
             self._file.keep()
-        except WriteFailedError as error:
-            self.discard()
-            raise _undelivered(record_id, error.__cause__) from None
-        return () if known else tuple(self._warnings)
+        return ()
 
     def _note(self, error: OSError) -> None:
         """Take note of what is not on the disk; a token in doubt is better than none."""
@@ -257,32 +243,17 @@ class FileDestination:
             self._file.withdraw()
 
 
-class ListDestination(FileDestination):
-    """A new file for the tokens of several authorizations that took the place of others."""
-
-    def deliver(self, secret: Secret, *, record_id: str) -> tuple[str, ...]:
-        """Write them, as `FileDestination` does; what is lost can only be taken back."""
-        try:
-            return super().deliver(secret, record_id=record_id)
-        except DeliveryError as error:
-            raise DeliveryError(
-                authorization_id=error.authorization_id,
-                problem=error.problem,
-                hint=Run("store undo", "to take the change back, so that the old tokens work"),
-            ) from None
-
-
 class StdoutDestination:
     """Standard output, with nothing else on it."""
 
     def __init__(self, stdout: TextIO) -> None:
         self._stdout = stdout
 
-    def open(self, room_bytes: int) -> tuple[str, ...]:
+    def open(self, secret: Secret) -> tuple[str, ...]:
         """Raise `RefusedError` unless stdout takes something; it may be closed."""
         try:
             self._stdout.flush()
-            _require_room(self._stdout.fileno(), room_bytes)
+            _require_room(self._stdout.fileno(), secret.length_bytes + len("\n"))
         except OSError as error:
             raise RefusedError(
                 reason=f"standard output takes no token ({error.strerror})",

@@ -328,7 +328,7 @@ class _Client:
         """Say yes."""
         return True
 
-    def open(self, room_bytes: int) -> Sequence[str]:  # noqa: ARG002 # of the protocol
+    def open(self, secret: Secret) -> Sequence[str]:  # noqa: ARG002 # of the protocol
         """Do nothing: the connection is open."""
         return ()
 

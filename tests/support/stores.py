@@ -224,7 +224,7 @@ class MemoryDestination:
     delivered: list[Secret] = field(default_factory=list)
     record_ids: list[str] = field(default_factory=list)
 
-    def open(self, room_bytes: int) -> tuple[str, ...]:  # noqa: ARG002 # of the protocol
+    def open(self, secret: Secret) -> tuple[str, ...]:  # noqa: ARG002 # of the protocol
         return ()
 
     def deliver(self, secret: Secret, *, record_id: str) -> tuple[str, ...]:

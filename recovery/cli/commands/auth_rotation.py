@@ -9,7 +9,7 @@ from typing import Final
 from recovery.cli.changing import run_planner
 from recovery.cli.choices import add_ids, authorization_ids
 from recovery.cli.context import Context
-from recovery.cli.deliver import choose_list
+from recovery.cli.deliver import choose_file
 from recovery.cli.options import Change, Command, add_form
 from recovery.cli.usage import UsageError, required
 from recovery.cli.words import Parser
@@ -71,7 +71,7 @@ def _rotate(options: _Rotate, context: Context) -> ExitCode:
     chosen = _selection(options)
     destination = None
     if options.token_file is not None or not options.dry_run:
-        destination = choose_list(required(options.token_file, "--token-file PATH", "auth rotate"))
+        destination = choose_file(required(options.token_file, "--token-file PATH", "auth rotate"))
     return run_planner(
         options,
         context,

@@ -343,7 +343,7 @@ def _hand_over(key: Secret, key_file: str | None, opened: ExitStack) -> Secret |
     """
     destination = ConsoleKeyDestination() if key_file is None else FileDestination(Path(key_file))
     try:
-        destination.open(key.length_bytes + 1)
+        destination.open(key)
     except RefusedError as error:
         if key_file is None:
             raise
@@ -356,7 +356,7 @@ def _hand_over(key: Secret, key_file: str | None, opened: ExitStack) -> Secret |
     from recovery.daemon.page.sessions import new_code  # noqa: PLC0415 # only this serves
 
     code, beside = new_code(SystemRng()), ConsoleCodeDestination()
-    beside.open(code.length_bytes + 1)
+    beside.open(code)
     beside.deliver(code, record_id="code of the page")
     return code
 

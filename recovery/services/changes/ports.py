@@ -30,8 +30,8 @@ class Audience(Protocol):
 class TokenDestination(Protocol):
     """The one place that a new token goes to."""
 
-    def open(self, room_bytes: int) -> Sequence[str]:
-        """Make sure that the token can be delivered, down to the room for it.
+    def open(self, secret: Secret) -> Sequence[str]:
+        """Make sure that the token can be delivered; a file has it from here on.
 
         Called after the confirmation and before the first write; a `RecoveryError` stops the change
         and leaves the store unchanged.

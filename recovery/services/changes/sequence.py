@@ -135,8 +135,7 @@ class _Run:
         work = self._work
         with ExitStack() as resources, _undone_on_failure() as undo:
             if self._destination is not None and self._plan.secret is not None:
-                room_bytes = self._plan.secret.length_bytes + len("\n")
-                self._warnings.extend(self._destination.open(room_bytes))
+                self._warnings.extend(self._destination.open(self._plan.secret))
                 undo.callback(self._destination.discard)
             with self._ports.waiting("copying the store and working the change out"):
                 file = work.prepare(resources, undo)

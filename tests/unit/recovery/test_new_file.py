@@ -29,7 +29,6 @@ def staged(target: Path) -> None:
 
 def claimed(target: Path) -> None:
     with ClaimedFile(target) as new:
-        new.reserve(100)
         new.write(CONTENT[:3])
         new.write(CONTENT[3:])
         new.keep()
@@ -177,13 +176,11 @@ def test_a_folder_that_cannot_be_synced_fails_unless_that_is_only_to_be_told(
     assert names(tmp_path) == ["other"]
 
 
-def test_a_full_disk_is_noticed_when_bytes_are_reserved(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_full_disk_is_noticed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def fail(*_: object) -> int:
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
-    monkeypatch.setattr(os, "pwrite", fail)
+    monkeypatch.setattr(os, "write", fail)
     with pytest.raises(WriteFailedError, match="No space left"):
         claimed(tmp_path / "new")
     assert names(tmp_path) == []

@@ -170,8 +170,8 @@ class Witness:
 
     # -- the destination
 
-    def open(self, room_bytes: int) -> tuple[str, ...]:
-        assert room_bytes == len(SECRET) + 1
+    def open(self, secret: Secret) -> tuple[str, ...]:
+        assert secret.reveal() == SECRET
         self.note("open")
         return self.opened_with
 
