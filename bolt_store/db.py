@@ -14,6 +14,7 @@ Source: bbolt v1.3.6 db.go (Open, init, beginRWTx); spec sections 1.4, 2.9 and 2
 """
 
 import os
+from contextlib import suppress
 from typing import TYPE_CHECKING, Final, Literal, NamedTuple, Self
 
 from bolt_store.codec.freelist import encode_freelist
@@ -393,7 +394,8 @@ def create(path: str | os.PathLike[str], *, page_size_bytes: int | None = None) 
         sync_directory(path)
     except BaseException:
         file.close()
-        os.unlink(path)  # noqa: PTH108 - `path` may be any path-like
+        with suppress(OSError):  # what went wrong first is what is said
+            os.unlink(path)  # noqa: PTH108 - `path` may be any path-like
         raise
     return open_file(file, write=True)
 

@@ -413,7 +413,8 @@ def _name(path: Path, target: Path) -> None:
     try:
         path.rename(target)
     except BaseException:
-        target.unlink()
+        with contextlib.suppress(OSError):
+            target.unlink()
         raise
 
 

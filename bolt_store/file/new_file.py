@@ -100,7 +100,8 @@ class NewFile:
                 try:
                     sync_directory(self.path)
                 except BaseException:
-                    self.path.unlink()
+                    with contextlib.suppress(OSError):
+                        self.path.unlink()
                     raise
         finally:
             self.discard()
@@ -223,5 +224,6 @@ def _name(temporary: Path, path: Path) -> None:
     try:
         temporary.rename(path)
     except BaseException:
-        path.unlink()
+        with contextlib.suppress(OSError):
+            path.unlink()
         raise

@@ -94,7 +94,8 @@ class OsFile(BlockFile):
             _lock(descriptor, exclusive=True, timeout_s=0)
         except BaseException:
             os.close(descriptor)
-            Path(path).unlink()
+            with contextlib.suppress(OSError):
+                Path(path).unlink()
             raise
         return cls(descriptor, write=True, path=path)
 

@@ -12,7 +12,7 @@ Source: spec bbolt-format sections 2.9 and 2.11; spec influxdb-metadata sections
 """
 
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Final, Self, TypeAlias, TypeVar
 
@@ -195,7 +195,8 @@ class MetaStore:
                 with failures.translated():
                     tx.commit()
         except BaseException:
-            path.unlink()
+            with suppress(OSError):  # what went wrong first is what is said
+                path.unlink()
             raise
 
     def beside(self) -> "MetaStore":

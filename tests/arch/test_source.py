@@ -17,7 +17,7 @@ FUNCTION_LINES_MAX: Final = 60
 REVEALS: Final = {
     # They leave the program.
     "recovery.cli.deliver": {
-        "FileDestination.deliver",
+        "FileDestination.open",
         "StdoutDestination.deliver",
         "TerminalDestination.deliver",
         "environment_of_child",

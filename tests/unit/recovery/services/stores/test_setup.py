@@ -1,5 +1,7 @@
 """A new store: complete, at the newest level, taken for set up, never in the place of another."""
 
+import errno
+import os
 import stat
 from pathlib import Path
 
@@ -173,6 +175,22 @@ class InterruptedRecorder(ListRecorder):
             self.outcomes.append("interrupted")
             raise KeyboardInterrupt
         super().conclude(intent_id, outcome, txid_after=txid_after)
+
+
+def test_a_disk_that_lets_nothing_be_removed_any_more_is_said_as_what_it_is(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """After an error of the disk the kernel lets nothing be written any more."""
+
+    def fail(*_: object, **__: object) -> None:
+        raise OSError(errno.EIO, os.strerror(errno.EIO))
+
+    monkeypatch.setattr(os, "fdatasync", fail)
+    monkeypatch.setattr(os, "unlink", fail)
+    with pytest.raises(WriteFailedError, match="Input/output error"):
+        make(tmp_path / "influxd.bolt", wanted())
+    monkeypatch.undo()
+    assert not (tmp_path / "influxd.bolt").exists()
 
 
 def test_ctrl_c_while_the_ledger_is_written_leaves_nothing_and_the_ledger_says_so(
