@@ -253,7 +253,9 @@ class StdoutDestination:
         """Raise `RefusedError` unless stdout takes something; it may be closed."""
         try:
             self._stdout.flush()
-            _require_room(self._stdout.fileno(), secret.length_bytes + len("\n"))
+            _require_room(
+                self._stdout.fileno(), secret.length_bytes + len(self._written("").encode())
+            )
         except OSError as error:
             raise RefusedError(
                 reason=f"standard output takes no token ({error.strerror})",
@@ -290,10 +292,6 @@ class TableDestination(StdoutDestination):
     """
 
     facts: "PlanFacts"
-
-    def open(self, room_bytes: int) -> tuple[str, ...]:
-        """As without a table, with room for it."""
-        return super().open(room_bytes + len(self._written("").encode()))
 
     def _written(self, token: str) -> str:
         facts = self.facts
