@@ -370,7 +370,7 @@ def not_makeable(target: Path, error: OSError, elsewhere: Remedy) -> RecoveryErr
         return StoreAccessError(
             path=displayed(str(target.parent)),
             problem=f"is no folder that a file can be made in ({reason_of(error)})",
-            hint=advice_on(error.errno, otherwise=elsewhere),
+            hint=advice_on(error.errno, path=target.parent, otherwise=elsewhere),
         )
     return failed(target, error, elsewhere)
 

@@ -9,8 +9,10 @@ missing, nor to become root where root is refused.
 Source: errno(3), open(2), fsync(2), chattr(1).
 """
 
+import contextlib
 import errno
 import os
+import shlex
 import stat
 from pathlib import Path
 from typing import Final
@@ -56,25 +58,41 @@ _AS_ROOT: Final = {
     errno.EACCES: "run it as the user whom the file belongs to, as a network file system or a "
     "security module (SELinux, AppArmor) keeps root out",
 }
-_AS_USER: Final = "run it as root, or as the user whom the file belongs to"
 _IN_THE_WAY: Final = frozenset({errno.EMFILE, errno.ENFILE, errno.ENOMEM, errno.ELOOP})
 
 
-def advice_on(code: int | None, *, otherwise: Remedy | None = None) -> Remedy:
+def advice_on(
+    code: int | None, *, path: Path | None = None, otherwise: Remedy | None = None
+) -> Remedy:
     """Say what to do about an error of the system.
 
     Args:
         code: Its number; None when there is none.
+        path: What the system refused.
         otherwise: Another way, such as "name a file on another disk".
 
     Returns:
         One imperative clause, and the other way where that helps.
     """
     if code in _AS_ROOT:
-        first = _AS_ROOT[code] if os.geteuid() == 0 else _AS_USER
+        first = _AS_ROOT[code] if os.geteuid() == 0 else _as_other_user(path)
     else:
         first = _ADVICE.get(code or 0, "look at the disk and at the kernel log")
     return first if otherwise is None or code in _IN_THE_WAY else (first, *ways(otherwise))
+
+
+def _as_other_user(path: Path | None) -> str:
+    """Say who may, where this user is not allowed to; who owns it can allow it to itself."""
+    what = "file"
+    with contextlib.suppress(OSError):
+        status = None if path is None else path.stat()
+        is_folder = status is not None and stat.S_ISDIR(status.st_mode)
+        what = "folder" if is_folder else what
+        if path is not None and status is not None and status.st_uid == os.geteuid():
+            mode = "u+rwx" if is_folder else "u+rw"
+            name = shlex.quote(str(path)) if str(path).isprintable() else "and its path"
+            return f"let yourself write to it (chmod {mode} {name})"
+    return f"run it as root, or as the user whom the {what} belongs to"
 
 
 def unlike_a_file(real_path: Path, status: os.stat_result) -> str | None:

@@ -403,10 +403,15 @@ def _refuse_another(name: str, value: str, field: str, said: dict[str, str]) -> 
 
 
 def _first_unknown(argv: Sequence[str], here: Parser) -> str | None:
-    """Find the word that stands where a command was expected, before any option."""
+    """Find the word that stands where a command was expected, before any option of a command."""
     taken = here.prog.split()[1:]
+    is_value = False
     for typed in argv:
-        if taken and typed == taken[0]:
+        if is_value or typed in VALUED:
+            is_value = not is_value
+        elif typed in FLAGS or typed.partition("=")[0] in VALUED:
+            continue
+        elif taken and typed == taken[0]:
             del taken[0]
         else:
             return None if taken or typed.startswith("-") else typed

@@ -32,6 +32,7 @@ _BUCKETS: Final = (b"organizationsv1", b"usersv1", b"bucketsv1", b"authorization
 _READ_BYTES: Final = 1 << 20
 _FILES_MAX: Final = 500
 _ALIKE: Final = 0.6
+_SLIPPED: Final = 0.8
 _USUAL_FOLDERS: Final = (".influxdbv2", "influxdb2", "influxdb", "data", "_data")
 
 
@@ -52,6 +53,11 @@ def stores_near(path: Path, *, is_folder: bool) -> tuple[Path, ...]:
         found = [file for name in _USUAL_FOLDERS for file in _stores_in(path / name, typed)]
     backups = [backup.path for folder in folders if (backup := newest_backup(folder)) is not None]
     return tuple(dict.fromkeys((*found, *backups)))[:PROPOSED_MAX]
+
+
+def is_slip(name: str, typed: str) -> bool:
+    """Tell whether a name is another one with a slip in it."""
+    return difflib.SequenceMatcher(None, name.lower(), typed.lower()).ratio() >= _SLIPPED
 
 
 def looks_like_a_store(path: Path) -> bool:

@@ -202,7 +202,7 @@ def _refusal(candidate: Candidate, *, other: Candidate | None) -> RecoveryError:
 
 def _hint_about(candidate: Candidate) -> Remedy:
     """Look for what could have been meant: a store in the folder, or one of a name like it."""
-    from recovery.discovery.neighbours import stores_near  # noqa: PLC0415 # only for a refusal
+    from recovery.discovery.neighbours import is_slip, stores_near  # noqa: PLC0415 # only for a refusal
 
     is_folder = candidate.state is State.NOT_A_FILE
     paths = stores_near(candidate.named_path, is_folder=is_folder)
@@ -213,10 +213,10 @@ def _hint_about(candidate: Candidate) -> Remedy:
     name = f"{candidate.named_path.name}."
     if not is_folder and all(near.name.startswith(name) for near in paths):
         return (check, SEE_COPIES, *again, _SEE_ALL)
-    first, *others = (  # without the copies of the likeliest
-        str(path) for path in paths if not str(path).startswith(f"{paths[0]}.")
-    )
     is_beside = paths[0].parent == candidate.named_path.parent
+    near = [path for path in paths if not str(path).startswith(f"{paths[0]}.")]  # its copies
+    alike = [path for path in near if is_beside and is_slip(path.name, candidate.named_path.name)]
+    first, *others = map(str, alike if len(alike) == 1 else near)
     if not others and (is_folder or is_beside):
         return Give(Input.STORE, "name the store that is there", first)
     # None is given as an example: it would be typed, and may be that of another server.

@@ -256,7 +256,7 @@ class Failures:
                 return StoreAccessError(
                     path=path,
                     problem=f"may not be opened by this user ({reason})",
-                    hint=advice_on(error.errno),
+                    hint=advice_on(error.errno, path=self.path),
                 )
             case code if code in NOT_THE_FILE:
                 return StoreAccessError(

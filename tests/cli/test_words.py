@@ -148,6 +148,10 @@ def test_what_is_wrong_with_an_id_is_said_the_same_everywhere(
         (["auht", "list"], "influx-recovery auth list"),
         (["auth", "create-oprator"], "influx-recovery auth create-operator"),
         (["users", "lst"], "influx-recovery user list"),
+        (
+            ["--bolt-path", "x", "--json", "auth", "lsit", "--oeprators"],
+            "influx-recovery auth list",
+        ),
         (["create-operator"], "influx-recovery auth create-operator"),
         (["auth", "list", "--bolt_path", "x"], "--bolt-path"),
         (["auth", "list", "-bolt-path", "x"], "--bolt-path"),

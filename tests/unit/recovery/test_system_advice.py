@@ -2,6 +2,7 @@
 
 import errno
 import os
+from pathlib import Path
 
 import pytest
 
@@ -27,6 +28,22 @@ def test_root_is_not_told_to_become_root(code: int, monkeypatch: pytest.MonkeyPa
     assert "as root" not in advice(advice_on(code))
     monkeypatch.setattr(os, "geteuid", lambda: 1000)
     assert "as root" in advice(advice_on(code))
+
+
+@pytest.mark.parametrize("kind", ["file", "folder"])
+def test_who_owns_what_is_refused_is_not_told_to_become_the_owner(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, kind: str
+) -> None:
+    path = tmp_path / "a b"
+    path.mkdir() if kind == "folder" else path.touch()
+    monkeypatch.setattr(os, "geteuid", lambda: path.stat().st_uid + 1)
+    assert f"as the user whom the {kind} belongs to" in advice(advice_on(errno.EACCES, path=path))
+    if os.getuid() == 0:
+        os.chown(path, 1000, -1)
+    monkeypatch.setattr(os, "geteuid", lambda: path.stat().st_uid)
+    assert f"(chmod {'u+rwx' if kind == 'folder' else 'u+rw'} '{path}')" in advice(
+        advice_on(errno.EACCES, path=path)
+    )
 
 
 def test_an_immutable_file_is_named_to_root(monkeypatch: pytest.MonkeyPatch) -> None:

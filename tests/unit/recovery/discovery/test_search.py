@@ -553,6 +553,14 @@ def test_the_copies_beside_a_store_are_not_suggested_in_its_place(system: FakeSy
     assert hint_of(caught.value) == f"name the store that is there with --bolt-path {near}"
 
 
+def test_of_several_the_one_with_a_slip_in_its_name_is_suggested(system: FakeSystem) -> None:
+    near = system.store("/srv/data/main.bolt", STORE)
+    system.store("/srv/data/another.bolt", STORE)
+    with pytest.raises(StoreNotFoundError) as caught:
+        discover(system.host(), bolt_path=str(near.with_name("main.blot")))
+    assert hint_of(caught.value) == f"name the store that is there with --bolt-path {near}"
+
+
 @pytest.mark.parametrize("names", [("a/influxd.bolt",), ("b/x.bolt", "b/y.bolt")])
 def test_what_may_be_the_store_of_another_server_is_no_example(
     system: FakeSystem, names: tuple[str, ...]
