@@ -12,7 +12,6 @@ Source: errno(3), open(2), fsync(2), chattr(1).
 import contextlib
 import errno
 import os
-import shlex
 import stat
 from pathlib import Path
 from typing import Final
@@ -83,6 +82,8 @@ def advice_on(
 
 def _as_other_user(path: Path | None) -> str:
     """Say who may, where this user is not allowed to; who owns it can allow it to itself."""
+    import shlex  # noqa: PLC0415 # only for a refusal
+
     what = "file"
     with contextlib.suppress(OSError):
         status = None if path is None else path.stat()

@@ -149,7 +149,7 @@ def test_what_is_wrong_with_an_id_is_said_the_same_everywhere(
         (["auth", "create-oprator"], "influx-recovery auth create-operator"),
         (["users", "lst"], "influx-recovery user list"),
         (
-            ["--bolt-path", "x", "--json", "auth", "lsit", "--oeprators"],
+            ["--bolt-path", "x", "auth", "lsit", "--oeprators"],
             "influx-recovery auth list",
         ),
         (["create-operator"], "influx-recovery auth create-operator"),
