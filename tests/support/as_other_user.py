@@ -7,8 +7,8 @@ from typing import Final
 
 NOBODY_UID = 65534
 
-_LATE: Final = "recovery.metastore.migrations"
-"""What each opening of a store imports when it is needed, which is too late for another user."""
+_LATE: Final = "recovery.metastore.migrations, shlex"
+"""What is imported when a store is opened, or refused, which is too late for another user."""
 _PROLOGUE = f"""
 import os, sys
 from pathlib import Path
