@@ -1,5 +1,6 @@
 """What all tests share: options, hypothesis profiles, the oracles and the real stores."""
 
+import gc
 import os
 import shutil
 import signal
@@ -98,6 +99,12 @@ def pytest_collection_modifyitems(
         items[:] = [item for item in items if not item.get_closest_marker("slow")]
         config.hook.pytest_deselected(items=slow)
     return (yield)
+
+
+def pytest_collection_finish() -> None:
+    """Let no collection of garbage walk through ten thousand tests and all modules again."""
+    gc.collect()
+    gc.freeze()
 
 
 @pytest.fixture(scope="session", autouse=True)

@@ -46,6 +46,9 @@ TARGETS: Final[dict[str, tuple[str, ...]]] = {
 }
 PATIENCE_S: Final = 120
 """Of the processor, for all tests of a mutant."""
+WAITS_MAX: Final = 4
+"""So many times the time of the tests as they are may a mutant take, and this much besides:"""
+WAIT_S: Final = 10
 SURVIVED: Final = 0
 
 _SWAPS: Final[dict[type[ast.AST], type[ast.AST]]] = {
@@ -185,13 +188,16 @@ class _Changed(SourceLoader, MetaPathFinder):  # type: ignore[misc] # typeshed's
         exec(compile(self._tree, self._path, "exec"), module.__dict__)  # noqa: S102 # its purpose
 
 
-def is_noticed(path: Path, tree: ast.Module, tests: Sequence[str]) -> bool:
+def is_noticed(
+    path: Path, tree: ast.Module, tests: Sequence[str], wait_s: int = 10 * PATIENCE_S
+) -> bool:
     """Run the tests on a changed module, in a process of its own.
 
     Args:
         path: The module.
         tree: What it became.
         tests: Files and folders of tests.
+        wait_s: How long all of it may take, in seconds of the clock.
 
     Returns:
         Whether a test failed, or all of it took too long.
@@ -199,7 +205,7 @@ def is_noticed(path: Path, tree: ast.Module, tests: Sequence[str]) -> bool:
     child = os.fork()
     if not child:
         signal.setitimer(signal.ITIMER_PROF, PATIENCE_S)  # a busy machine notices no mistake
-        signal.alarm(10 * PATIENCE_S)  # what waits for ever takes no time of the processor
+        signal.alarm(wait_s)  # what waits for ever takes no time of the processor
         nowhere = os.open(os.devnull, os.O_WRONLY)
         os.dup2(nowhere, 1)
         os.dup2(nowhere, 2)
@@ -230,13 +236,14 @@ def measure(target: Path, tests: Sequence[str]) -> tuple[int, int]:
     noticed = made = 0
     for path in [target] if target.is_file() else sorted(target.rglob("*.py")):
         tree = ast.parse(path.read_bytes())
-        if not is_noticed(path, ast.parse("raise ImportError"), tests) or is_noticed(
-            path, tree, tests
-        ):
+        is_imported = is_noticed(path, ast.parse("raise ImportError"), tests)
+        start = time.monotonic()
+        if not is_imported or is_noticed(path, tree, tests):
             raise SystemExit(f"the tests do not import {path}, or fail on it as it is")
+        wait_s = WAIT_S + WAITS_MAX * round(time.monotonic() - start)
         for what, mutant in mutants(tree):
             made += 1
-            if is_noticed(path, mutant, tests):
+            if is_noticed(path, mutant, tests, wait_s):
                 noticed += 1
             else:
                 print(f"{path.relative_to(PROJECT)}:{what}", flush=True)
