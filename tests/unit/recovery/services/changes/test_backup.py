@@ -81,6 +81,13 @@ def test_a_backup_is_the_same_and_for_its_owner_only(level21_bolt: Path) -> None
     assert backup.stat().st_nlink == 1
 
 
+def test_no_file_stays_open(level21_bolt: Path) -> None:
+    back_up(level21_bolt)  # what is imported meanwhile may open some
+    before = len(names(Path("/proc/self/fd")))
+    back_up(level21_bolt)
+    assert len(names(Path("/proc/self/fd"))) == before
+
+
 @pytest.mark.skipif(os.geteuid() != 0, reason="giving a file away needs root")
 def test_a_backup_belongs_to_whom_the_store_belongs(level21_bolt: Path) -> None:
     os.chown(level21_bolt, 1234, 2345)
@@ -423,6 +430,9 @@ def test_of_a_store_that_says_it_is_a_terabyte_long_only_what_is_stored_is_copie
     path = make_store(tmp_path / "influxd.bolt", level=21).path
     content = path.read_bytes()
     os.truncate(path, 1 << 40)
+    with path.open("r+b") as file:
+        file.seek(-1, os.SEEK_END)
+        file.write(b"x")
     copy = back_up(path).stat()
     assert copy.st_size == 1 << 40
     assert copy.st_blocks * 512 < 1 << 20
