@@ -135,11 +135,7 @@ def named_with(bolt_path: str | None, ledger: str | None) -> Named:
 
 
 def command_line(operation: str, values: Named) -> str:
-    """Write a command as it can be typed; what is not known and needed is named as in the help.
-
-    Args:
-        values: What to say with it, None where that is not known; what has no option is left out.
-    """
+    """Write a command with these values as it can be typed; None is named as in the help."""
     parser = build_parser(only=operation).command(operation)
     given = {
         action.dest: value

@@ -134,11 +134,7 @@ def say_more(rows: FilteredRows[Row], options: Listing, output: Output) -> None:
 
 
 def report_problems(problems: Sequence[RecordProblem], context: Context) -> ExitCode:
-    """Name the records that could not be listed; what a listing met is complete at its last row.
-
-    Returns:
-        `FINDINGS` when there is one, so that a script can tell, else `DONE`.
-    """
+    """Name the records that could not be listed: `FINDINGS` for a script if any, else `DONE`."""
     for problem in problems:
         which = f"record {problem.id}" if problem.id else "a record"
         context.output.message(

@@ -108,11 +108,7 @@ class Rights:
                 raise ApiError("unauthorized", f"{wanted} is unauthorized")
 
     def require_held(self, wanted: Iterable[Permission]) -> None:
-        """Refuse to give away what the caller does not hold.
-
-        Raises:
-            ApiError: 403, with the first permission that is lacking.
-        """
+        """Refuse to give away what the caller lacks: `ApiError` 403, with the first permission."""
         for one in wanted:
             if not self.holds(one.action, one.type, resource=one.id, org=one.org_id):
                 problem = f"permission {one} is not allowed: {one} is unauthorized"

@@ -40,11 +40,7 @@ class Sessions:
         self._sessions: dict[bytes, _Session] = {}
 
     def open(self, user_id: Id) -> tuple[Secret, datetime]:
-        """Begin a session.
-
-        Returns:
-            Its key, and when it ends.
-        """
+        """Begin a session; return its key, and when it ends."""
         now = self._clock.now()
         if len(self._sessions) >= SESSIONS_MAX:
             self._forget(now)

@@ -58,11 +58,7 @@ def default_socket_path(environment: Mapping[str, str], *, is_root: bool) -> Pat
 
 @contextlib.contextmanager
 def listening_on_path(path: Path) -> Iterator[socket.socket]:
-    """Listen on a Unix socket until the end of the block, which removes it.
-
-    Args:
-        path: Where; its folder is made when it is not there. No thread may run yet.
-    """
+    """Listen on a Unix socket in a block; make its folder, and let no thread run before."""
     path = path.absolute()
     if len(os.fsencode(path)) > _PATH_SIZE_BYTES_MAX:
         raise _unusable(path, f"has more than {_PATH_SIZE_BYTES_MAX} bytes")
@@ -220,11 +216,7 @@ def _require_private_folder(folder: Path) -> None:
 
 
 def _remove_leftover(path: Path) -> None:
-    """Remove the socket of a process that has ended.
-
-    Raises:
-        RefusedError: Something else is there, or somebody answers.
-    """
+    """Remove the socket of an ended process; `RefusedError` for a live one, or another file."""
     try:
         found = path.lstat()
     except FileNotFoundError:

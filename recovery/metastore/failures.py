@@ -281,11 +281,7 @@ class Failures:
 
 
 def open_unnoticed(path: Path) -> int:
-    """Open a file for reading without changing its access time, where that is permitted.
-
-    Returns:
-        A descriptor for the caller to close.
-    """
+    """Open a file to read, its access time kept where permitted; the caller closes it."""
     flags = os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK | os.O_NOCTTY
     try:
         return os.open(path, flags | getattr(os, "O_NOATIME", 0))  # which only Linux has

@@ -224,11 +224,7 @@ def salvage_store(
 
 
 def _require_unaltered(path: Path) -> None:
-    """Refuse what has to be turned back before any page of it is where it belongs.
-
-    Raises:
-        StoreDamagedError: It is such a file.
-    """
+    """Refuse by `StoreDamagedError` what has to be turned back before any page is in place."""
     descriptor = open_unnoticed(path)
     try:
         found = alteration_of(path, descriptor, is_whole=True)

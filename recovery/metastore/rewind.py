@@ -70,11 +70,7 @@ class Rewinder:
                 ) from error
 
     def apply(self) -> None:
-        """Write what was planned, and prove that every byte is as it was.
-
-        Raises:
-            WriteFailedError: It failed. The store is in the state after or in the state before.
-        """
+        """Write and prove the plan; when `WriteFailedError`, the store is as before or as after."""
         store, backup = self._store.block_file, self._backup.block_file
         try:
             apply_rewind(self.rewind, store, backup)

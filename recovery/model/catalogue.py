@@ -305,11 +305,7 @@ def without_database(catalogue: bytes, *, name: str) -> bytes:
 
 
 def with_shard_id_max(catalogue: bytes, shard_id_max: int) -> bytes:
-    """Let the server number its next shard behind all that are on disk; may change nothing.
-
-    Raises:
-        CatalogueError: The catalogue cannot be understood.
-    """
+    """Number the next shard behind all on disk, if it is not; `CatalogueError` if unreadable."""
     known = decode_catalogue(catalogue)
     if known.shard_id_max >= shard_id_max:
         return catalogue

@@ -180,11 +180,7 @@ def text_field(fields: Fields, name: str) -> str:
 
 
 def id_field(fields: Fields, name: str) -> Id | None:
-    """Read an ID; None when absent or null, which is the invalid ID zero to Go.
-
-    Raises:
-        UndecodableError: It is something else; an empty text and a written zero are, too.
-    """
+    """Read an ID, None when absent or null, as zero is in Go; `UndecodableError` for others."""
     raw = fields.get(fold(name), _NULL)
     if bytes(raw) == b"null":
         return None

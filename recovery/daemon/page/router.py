@@ -335,11 +335,7 @@ def _body(request: Request) -> Form:
 
 
 def _require_own_form(session: PageSession, path: str, form: Form) -> None:
-    """Refuse a form that this session was not given for this path.
-
-    Raises:
-        ApiError: 422: neither a session nor an origin is wrong, but the form.
-    """
+    """Refuse what this session was not given for this path: `ApiError` 422, of the form alone."""
     once = form.get("once")
     if not once or not session.is_own(path, once, form.get("token")):
         raise ApiError("conflict", NOT_OURS)

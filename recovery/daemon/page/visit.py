@@ -332,11 +332,7 @@ class Visit:
         return self.screen(template, made=self._entry(self.page.desk.changes.count), **context)
 
     def cut(self, rows: Sequence[object], size: int = PAGE_ROWS, name: str = "") -> Cut:
-        """Cut the page out of a list that was asked for.
-
-        Args:
-            name: Tells it from the other list of the same page.
-        """
+        """Cut the page that was asked for out of a list; a name tells two of one page apart."""
         number, wanted = (self.asked.get(prefixed(name, one)) for one in ("page", "rows"))
         return Cut.of(rows, number, size, wanted=wanted, name=name)
 

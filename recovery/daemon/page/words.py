@@ -124,11 +124,7 @@ def _place_of(operation: str) -> Place | None:
 
 
 def done_words(operation: str) -> str:
-    """Say what was done; "" for an operation that has no words of its own.
-
-    Args:
-        operation: As the journal names it.
-    """
+    """Say what was done, for an operation of the journal; "" for one without words of its own."""
     return _DONE.get(operation.removeprefix("serve "), "")
 
 

@@ -69,11 +69,7 @@ class ImportAuthorizations:
     server_hashes: bool | None
 
     def plan(self, store: MetaTx) -> Plan:
-        """Decide what each line becomes, or refuse all of them with every conflict.
-
-        Raises:
-            RefusedError: There are conflicts, or no lines.
-        """
+        """Decide what each line becomes; `RefusedError` with every conflict, or for no lines."""
         form = chosen_form(store, self.form, server_hashes=self.server_hashes)
         resolver = _Resolver(store, form, is_matched_by_name=self.is_matched_by_name)
         made, present, conflicts = _Made(), [], []

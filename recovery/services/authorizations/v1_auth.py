@@ -124,11 +124,7 @@ class SetLegacyPassword(msgspec.Struct, frozen=True, kw_only=True):
     is_ensured: bool
 
     def plan(self, store: MetaTx) -> Plan:
-        """Plan one key; nothing when the password is this one and that is well.
-
-        Raises:
-            PasswordError: A server would not take the password.
-        """
+        """Plan one key, or nothing; `PasswordError` when a server would not take the password."""
         found = choose_legacy(store, self.which)
         require_acceptable(self.password)
         stored = store.legacy_authorizations.passwords.get(found.id)

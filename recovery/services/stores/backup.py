@@ -116,11 +116,7 @@ def _target(
 def _copy(
     store_path: Path, target: Path, named: Path, *, is_live: bool
 ) -> tuple[bool, int | None, int]:
-    """Copy under the lock, or without it where that is wanted or a server holds it.
-
-    Returns:
-        Whether it was made without the lock, the schema level, and the transaction id.
-    """
+    """Copy, and tell whether without the lock, the schema level, and the transaction id."""
     if is_live:
         facts = snapshot_store(store_path, target, named=named)
         return True, _level_of(target), facts.txid

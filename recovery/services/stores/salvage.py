@@ -47,11 +47,7 @@ class Prospect(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def compact(path: Path, target: Path, *, clock: Clock, rng: Rng) -> tuple[CompactFacts, Prospect]:
-    """Copy the content of a store into a new, packed file, and examine that.
-
-    Returns:
-        What was written, and what influxd would do with it.
-    """
+    """Copy the content into a new, packed file; tell what influxd would do with it, too."""
     with StagedFile(target) as new:
         facts = compact_store(path, new)
         prospect = _prospect(new, clock, rng)

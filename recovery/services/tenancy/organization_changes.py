@@ -255,11 +255,7 @@ class RemoveRole(msgspec.Struct, frozen=True, kw_only=True):
     organization: str | None
 
     def plan(self, store: MetaTx) -> Plan:
-        """Plan one mapping removed with its index entry, be it of an owner or a member.
-
-        Raises:
-            NotFoundError: There is no such user or organization, or the user has no role in it.
-        """
+        """Plan one mapping of either role removed with its index entry, or `NotFoundError`."""
         user, organization = choose_both(store, self.username, self.organization)
         where = cut_name(organization.name)
         role = store.mappings.get(organization.id, user.id)

@@ -56,11 +56,7 @@ class AddOrganization(msgspec.Struct, frozen=True, kw_only=True):
     rng: Rng
 
     def plan(self, store: MetaTx) -> Plan:
-        """Plan all that a server makes: system buckets and catalogue entries, too.
-
-        Raises:
-            RefusedError: The name is empty.
-        """
+        """Plan all that a server makes, system buckets too; `RefusedError` for an empty name."""
         _require_free_name(store, self.name)
         ids = IdSource(self.clock, self.rng)
         org_id = unused(ids.random, store.organizations.has_id)
@@ -105,11 +101,7 @@ class EditOrganization(msgspec.Struct, frozen=True, kw_only=True):
     clock: Clock
 
     def plan(self, store: MetaTx) -> Plan:
-        """Plan one record rewritten and its index entry moved; nothing when it is as wanted.
-
-        Raises:
-            RefusedError: The name is empty.
-        """
+        """Plan one record and its index entry rewritten, or nothing; `RefusedError` for no name."""
         before = organization_of(store, self.org_id)
         changes = differing(before, name=self.name, description=self.description)
         if "name" in changes:
@@ -150,11 +142,7 @@ class DeleteOrganization(msgspec.Struct, frozen=True, kw_only=True):
     org_id: Id
 
     def plan(self, store: MetaTx) -> Plan:
-        """Plan the end of the organization, of its buckets with their entries and of all its roles.
-
-        Raises:
-            RefusedError: It has data.
-        """
+        """Plan its end, with buckets, entries and roles; `RefusedError` when it has data."""
         organization = organization_of(store, self.org_id)
         buckets = [one for one in store.buckets.walk([]) if one.org_id == organization.id]
         full_count = count_with_data(store, {one.id for one in buckets})

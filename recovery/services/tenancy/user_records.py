@@ -78,11 +78,7 @@ class EditUser(msgspec.Struct, frozen=True, kw_only=True):
     status: str | None = None
 
     def plan(self, store: MetaTx) -> Plan:
-        """Plan one record rewritten and its index entry moved; nothing when it is as wanted.
-
-        Raises:
-            RefusedError: The name is empty.
-        """
+        """Plan one record and its index entry rewritten, or nothing; `RefusedError` for no name."""
         before = user_of(store, self.user_id)
         changes = differing(before, name=self.name, status=self.status)
         if "name" in changes:

@@ -196,11 +196,7 @@ def policy_of(tx: MetaTx, bucket_id: Id) -> Policy | None:
 
 
 def change_catalogue(tx: MetaTx, change: Callable[[bytes], bytes]) -> None:
-    """Rewrite the engine's catalogue by a change that may raise `CatalogueError`.
-
-    Raises:
-        StoreDamagedError: There is none, or it cannot be understood.
-    """
+    """Rewrite the catalogue; `StoreDamagedError` for a missing one, or for `CatalogueError`."""
     catalogue = tx.catalogue.read()
     if catalogue is None:
         raise tx.damaged("has no catalogue of the storage engine")
