@@ -13,7 +13,7 @@ from typing import TypeVar
 from recovery.cli.audience import Lack, PlanAudience, require_a_way_to_confirm
 from recovery.cli.context import Context
 from recovery.cli.options import Change, NewPassword, OptionalPassword
-from recovery.cli.outcome import show_outcome
+from recovery.cli.outcome import REPAIR, show_outcome
 from recovery.cli.recording import open_ledger
 from recovery.cli.secret_input import new_password
 from recovery.cli.store import find_store
@@ -56,6 +56,7 @@ def run_planner(
     rehearsed: Planner | None = None,
     lacks: Iterable[Lack] = (),
     added_bytes: int = 0,
+    needs_schema: bool = True,
 ) -> ExitCode:
     """Find the store, show the plan, ask, change the store, and say how it ended.
 
@@ -66,6 +67,10 @@ def run_planner(
             all that needs no answer is found out before.
         lacks: What was not said and a person is needed for, besides the yes.
         added_bytes: About how much the change adds to the store, where that may be much.
+        needs_schema: As in `Session.open`; False where the planner itself asks for that.
+
+    Returns:
+        `DONE`, or of a repair `FINDINGS` where influxd will not start on what it leaves.
     """
     found = find_store(options, context)
     if found.is_backup:
@@ -92,7 +97,9 @@ def run_planner(
         shield=context.progress.shield,
     )
     waiting = context.output.waiting
-    with Session.open(found.path, write=manner.is_in_place, reads_packed=False) as session:
+    with Session.open(
+        found.path, write=manner.is_in_place, reads_packed=False, needs_schema=needs_schema
+    ) as session:
 
         def propose(planner: Planner) -> Proposal:
             with waiting("checking the store"), _all_said(options, lacks):
@@ -102,7 +109,9 @@ def run_planner(
             session.make_ready(propose(rehearsed), ports)
         outcome = session.carry_out(propose(make_planner(found)), ports)
     show_outcome(outcome, found, options, context, destination=destination)
-    return ExitCode.DONE
+    plan = outcome.proposal.plan
+    is_short = plan.operation == REPAIR and plan.stops is not None
+    return ExitCode.FINDINGS if is_short else ExitCode.DONE
 
 
 def run_with_password(
@@ -173,6 +182,8 @@ def _forewarned(planner: Planner, session: Session, added_bytes: int) -> Planner
         Forewarned,
     )
 
+    if planner.operation == REPAIR:
+        return planner  # which looks by itself at what it leaves
     is_examined = session.store.file.size_bytes + added_bytes <= EXAMINED_BYTES_MAX
     if not is_examined and not session.facts().missing_buckets:
         return planner

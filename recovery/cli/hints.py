@@ -60,6 +60,8 @@ FIELDS: Final[dict[Input, tuple[str, ...]]] = {
 """Fields of options that say something; the first that a command has is the one, or are the two,
 for it."""
 
+WITHOUT_STORE: Final = frozenset({"store find", "store rebuild"})
+"""Commands for when the store that was named is of no use."""
 Named: TypeAlias = Mapping[Input, str | None]
 """What to say with a command; None for what has to be said and is not known."""
 
@@ -100,10 +102,7 @@ class AtHand:
                 ]
                 return f"leave {' and '.join(names)} out {purpose}".rstrip() if names else None
             case Run(operation, purpose, values):
-                named = dict(self._named)
-                if operation in {"store find", "store rebuild"}:
-                    named.pop(Input.STORE, None)  # which is what could not be used
-                line = command_line(operation, {**named, **values})
+                line = command_line(operation, {**self._named, **values})
                 return f"type {line} {purpose}".rstrip()
             case Together(parts):
                 return _together(text for part in parts if (text := self._first(part)))
@@ -140,6 +139,7 @@ def command_line(operation: str, values: Named) -> str:
     given = {
         action.dest: value
         for what, value in values.items()
+        if what is not Input.STORE or operation not in WITHOUT_STORE
         for action in actions_for(parser, what)[:1]
     }
     words: list[str] = [PROGRAM, operation]

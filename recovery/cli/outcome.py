@@ -20,9 +20,10 @@ from recovery.discovery.search import FoundStore
 from recovery.model.display import displayed, quoted
 from recovery.remedy import Run
 from recovery.services.changes.facts import PlanFacts
-from recovery.services.changes.plan import Outcome
+from recovery.services.changes.plan import Outcome, Stop
 from recovery.services.changes.ports import TokenDestination
 
+REPAIR: Final = "store repair"
 RECORDS_NAMED: Final = 4
 """IDs that a sentence holds; --json has all."""
 
@@ -146,9 +147,11 @@ def _lines(outcome: Outcome, found: FoundStore, options: Change) -> Iterator[str
         return
     if not outcome.is_changed:
         # A repair that has nothing to do may leave a lot.
-        is_repair = proposal.plan.operation == "store repair"
+        is_repair = proposal.plan.operation == REPAIR
         reason = "There is nothing to mend" if is_repair else "The store is already as wanted"
         yield f"{reason}: nothing was written."
+        if is_repair and proposal.plan.stops is not None:
+            yield from not_yet(proposal.plan.stops, options)
         return
     target = displayed(str(proposal.target_path))
     if outcome.backup_path is None:
@@ -168,11 +171,11 @@ def _lines(outcome: Outcome, found: FoundStore, options: Change) -> Iterator[str
         yield f"When done with the token: influx auth delete --id {proposal.plan.subject_id}"
 
 
-def not_yet(stops: str, options: Options) -> Iterator[str]:
-    """Say that influxd will not start on what was made, why, and what to type about it."""
-    mend = "store repair" if "store repair" in stops else "store check"
-    yield f"Do not start influxd yet: {displayed(stops)}."
-    yield f"Next: {command_line(mend, named_with(options.bolt_path, options.ledger))}"
+def not_yet(stop: Stop, options: Options) -> Iterator[str]:
+    """Say that influxd will not start on what was made, and what to type about it."""
+    yield f"Do not start influxd yet: {displayed(stop.sentence)}."
+    named = named_with(options.bolt_path, options.ledger)
+    yield f"Next: {command_line(stop.way.operation, {**named, **stop.way.values})}"
 
 
 def _afterwards(way: str | Run, options: Change) -> str:

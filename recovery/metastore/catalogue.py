@@ -18,14 +18,18 @@ class Catalogue:
     def __init__(self, table: Callable[[str], Table]) -> None:
         """Open it; `MetaTx.catalogue` is the way to get one. Raises as `MetaTx.table`."""
         self._table = table(BUCKET)
+        self._decoded: tuple[bytes, Content] | None = None
 
     def read(self) -> bytes | None:
         """Read the whole value; None when there is none."""
         return self._table.get(KEY)
 
     def decoded(self) -> Content:
-        """Decode it; an empty one where there is none. Raises as `decode_catalogue`."""
-        return decode_catalogue(self.read() or b"")
+        """Decode it, each value once; raise `CatalogueError` also where there is none."""
+        stored = self.read() or b""
+        if self._decoded is None or self._decoded[0] != stored:
+            self._decoded = stored, decode_catalogue(stored)
+        return self._decoded[1]
 
     def write(self, value: bytes) -> None:
         """Replace the whole value. Raises as `Table.put`."""

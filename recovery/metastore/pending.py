@@ -158,6 +158,11 @@ class PendingTx(MetaTx):
         return self._below.damaged(problem)
 
     @property
+    def path(self) -> str:
+        """The store, as it was named."""
+        return self._below.path
+
+    @property
     def txid(self) -> int:
         """Transaction id of the state below."""
         return self._below.txid

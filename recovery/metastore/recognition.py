@@ -38,10 +38,11 @@ if TYPE_CHECKING:
     from bolt_store import Finding
 
 START_ONCE: Final = "start influxd of the version that was here last, and stop it again"
-FROM_BACKUP: Final = (
+MENDED_OR_COPIED: Final = (
+    Run("store check", "to see what is wrong, and whether it can be mended"),
     SEE_COPIES,
-    Run("store check", "to see what else is wrong"),
 )
+WRITTEN_AGAIN: Final = Run("store repair", "to write it again, as those behind it tell what it was")
 SCHEMA_HINTS: Final[dict[SchemaFault, Remedy]] = {
     SchemaFault.EMPTY: (
         Run("store check", "to see whether influxd starts on it and brings it up to date"),
@@ -50,10 +51,10 @@ SCHEMA_HINTS: Final[dict[SchemaFault, Remedy]] = {
     SchemaFault.NEWER: "look for a newer version of this tool",
     SchemaFault.OLDER: "start a released influxd 2.0 on a copy of it, which brings it up to date",
     SchemaFault.UNFINISHED: START_ONCE,
-    SchemaFault.INTERRUPTED: START_ONCE,
-    SchemaFault.UNREADABLE: FROM_BACKUP,
-    SchemaFault.RENAMED: FROM_BACKUP,
-    SchemaFault.GAP: FROM_BACKUP,
+    SchemaFault.INTERRUPTED: WRITTEN_AGAIN,
+    SchemaFault.UNREADABLE: MENDED_OR_COPIED,
+    SchemaFault.RENAMED: MENDED_OR_COPIED,
+    SchemaFault.GAP: WRITTEN_AGAIN,
 }
 
 
@@ -84,7 +85,7 @@ def recognised_level(
         if error is None:
             _require_influxdb(tx, failures)
     if needs_schema:
-        _require_level(state, failures)
+        _require_sound(state, failures)
     return min(state.level, LEVEL_MAX)
 
 
@@ -128,8 +129,17 @@ def _require_influxdb(tx: MetaTx, failures: Failures) -> None:
     )
 
 
-def _require_level(state: SchemaState, failures: Failures) -> None:
-    """Refuse a schema level that is unknown."""
+def require_schema(tx: MetaTx, path: str) -> None:
+    """Refuse, by `SchemaError`, a store whose migrations are not as they should be.
+
+    Args:
+        tx: Its records, also with changes that are not written yet.
+        path: The store, as it was named.
+    """
+    _require_sound(_likely_state(tx), Failures(Path(path)))
+
+
+def _require_sound(state: SchemaState, failures: Failures) -> None:
     if state.fault is not None:
         raise SchemaError(
             path=failures.name, problem=state.sentence, hint=SCHEMA_HINTS[state.fault]

@@ -138,6 +138,18 @@ class MetaStore:
         return store
 
     @classmethod
+    def open_copy(cls, path: Path) -> Self:
+        """Open a copy that was made just now, and that nobody else knows, for reading.
+
+        It is not locked: not every file system has locks, and a store is copied from one, too.
+        Raises as `open`.
+        """
+        failures = Failures(path)
+        with failures.translated():
+            db = bolt_store.open_file(bolt_store.open_block_file(path, lock=False), write=False)
+        return cls.over(db, path, path, needs_schema=False)
+
+    @classmethod
     def over(
         cls,
         db: DB,

@@ -27,19 +27,20 @@ from recovery.model.gojson import (
     Fields,
     Json,
     UndecodableError,
-    decode_fields,
     encode,
     encode_text,
     fold,
     id_field,
     is_time,
     patched,
+    repeats,
     required_id_field,
     text_field,
     time_field,
 )
 from recovery.model.ids import Id, parse_id
 from recovery.model.permission import OperatorStatus, Permission, classify, decode_permissions
+from recovery.model.record_fields import decode_record
 from recovery.model.token import TokenForm, hash_token, token_form
 from recovery.secret import Secret
 
@@ -216,7 +217,7 @@ def decode_authorization(document: bytes) -> Authorization:
         stored = _STORED.decode(document)
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
         stored = None
-    if stored is None or not stored.is_plain():
+    if stored is None or not stored.is_plain() or repeats(document):
         return _decode_slowly(document)
     return Authorization(
         id=Id(stored.id),
@@ -429,7 +430,7 @@ _RAW_LIST: Final = msgspec.json.Decoder(list[msgspec.Raw] | None)
 
 def _decode_slowly(document: bytes) -> Authorization:
     """Decode what no server has written, or a server that is newer than this program."""
-    fields = decode_fields(document)
+    fields = decode_record(document, "AUTHORIZATION")
     return Authorization(
         id=required_id_field(fields, "id"),
         token=_secret_field(fields, "token"),

@@ -15,7 +15,6 @@ import msgspec
 
 from recovery.model.gojson import (
     Json,
-    decode_fields,
     encode,
     id_field,
     integer_field,
@@ -25,6 +24,7 @@ from recovery.model.gojson import (
     time_field,
 )
 from recovery.model.ids import Id
+from recovery.model.record_fields import decode_record
 
 HOUR_NS: Final = 3_600_000_000_000
 DAY_NS: Final = 24 * HOUR_NS
@@ -128,7 +128,7 @@ def index_key(org_id: Id, name: str) -> bytes:
 
 def decode_bucket(document: bytes) -> Bucket:
     """Decode a value of `bucketsv1`; raise `UndecodableError` where the server could not."""
-    fields = decode_fields(document)
+    fields = decode_record(document, "BUCKET")
     return Bucket(
         id=required_id_field(fields, "id"),
         org_id=id_field(fields, "orgID"),

@@ -411,11 +411,6 @@ def _with_groups_in_policy(
     return bytes(others) + b"".join(raw for _, raw in groups)
 
 
-def database_names(catalogue: bytes) -> list[str]:
-    """List the names of all databases, in their order; may raise `CatalogueError`."""
-    return [database.name for database in decode_catalogue(catalogue).databases]
-
-
 @lru_cache(maxsize=1024)  # buckets are added one by one, and most of a catalogue stays as it is
 def _decode_database(message: bytes) -> Database:
     fields = _required(message, _DATABASE)

@@ -5,7 +5,7 @@ rest, and times. Must not live here: which fields a record has.
 
 Invariants: `encode` gives the bytes that Go gives for the same values in the same order: no spaces,
 UTF-8, `<`, `>`, `&`, U+2028 and U+2029 escaped. What is read is what Go would read: any order of
-keys, unknown keys, keys that differ in letter case, a repeated key (the last one counts), broken
+keys, unknown keys, keys that differ in letter case, a repeated key (the last value counts), broken
 UTF-8 (as U+FFFD), null as an absent value. `patched` keeps every byte of the values that it does
 not change. No error holds a byte of a document, be it in its text, its fields or its context.
 
@@ -67,6 +67,8 @@ _TIME: Final = rf"[0-9]{{4}}-(?:{_MOST_DAYS}|(?P<leap_day>02-29)){_CLOCK}\Z"
 _PLACE_OF_T: Final = len("2020-01-31")
 
 _NULL: Final = msgspec.Raw(b"null")
+_EMPTIED_BY_NULL: Final = (b"n", b"[", b"{")
+"""How the values begin that a null behind them replaces; others are left as they are by Go."""
 _MEMBERS: Final = msgspec.json.Decoder(dict[str, msgspec.Raw])
 _TEXT: Final = msgspec.json.Decoder(str | None)
 _INTEGER: Final = rb"-?[0-9]{1,19}\Z"
@@ -129,23 +131,75 @@ def fold(name: str) -> str:
 
 
 def decode_fields(document: bytes) -> Fields:
-    """Take a stored object apart into valid JSON by folded name, or raise `UndecodableError`."""
-    members = _members(document)
-    return {fold(name): value for name, value in members.items()}
+    """Take a stored object apart into valid JSON by folded name, or raise `UndecodableError`.
+
+    Of a field that is there twice the last value counts; a null only after a list or an object.
+    """
+    fields = {fold(name): value for name, value in _members(document).items()}
+    if _is_plain(document, fields) or len(members := all_members(document)) == len(fields):
+        return fields
+    fields = {}
+    for name, value in members:
+        if value != b"null" or bytes(fields.get(name, _NULL))[:1] in _EMPTIED_BY_NULL:
+            fields[name] = msgspec.Raw(value)
+    return fields
 
 
 def repeats(document: bytes) -> bool:
-    """Tell whether an object may have a field twice, of which Go decodes both and keeps the last.
+    """Tell whether an object may have a field twice; raise `UndecodableError` where it is none.
 
-    Returns:
-        False where it is as long as its parts, as whatever a server writes is.
-
-    Raises:
-        UndecodableError: It is no JSON object.
+    A server decodes both values, and refuses the record where it cannot.
     """
-    fields = decode_fields(document)
-    # Two quotes, a colon and a comma or the last brace for each, and the first brace.
-    return len(document) != 1 + sum(len(name) + len(fields[name]) + 4 for name in fields)
+    return not _is_plain(document, {fold(name): one for name, one in _members(document).items()})
+
+
+def all_members(document: bytes) -> list[tuple[str, bytes]]:
+    """List folded names and values of an object, as often as they are; raise `UndecodableError`."""
+    members = [(fold(name), bytes(value)) for name, value in _members(document).items()]
+    if _is_plain(document, dict(members)):
+        return members
+    import json  # noqa: PLC0415 # only for documents that no server has written
+
+    text = re.sub(_SURROGATE, _REPLACEMENT, document.decode("utf-8", "surrogateescape"))
+    try:
+        found = json.loads(text, object_pairs_hook=_Pairs, parse_int=_Number, parse_float=_Number)
+        return [(fold(name), _written(value)) for name, value in found]
+    except (ValueError, RecursionError):
+        return members
+
+
+def _is_plain(document: bytes, fields: Mapping[str, bytes | msgspec.Raw]) -> bool:
+    """Tell whether an object is as long as its parts, as whatever a server writes is.
+
+    No field is there twice then: two quotes, a colon and a comma or the last brace belong to each,
+    and the first brace.
+    """
+    return len(document) == 1 + sum(len(name) + len(fields[name]) + 4 for name in fields)
+
+
+class _Pairs(list[tuple[str, object]]):
+    """An object with all that it says more than once."""
+
+
+class _Number(str):
+    """A number as it is written."""
+
+    __slots__ = ()
+
+
+def _written(value: object) -> bytes:
+    match value:
+        case _Pairs():
+            parts = (encode_text(name) + b":" + _written(item) for name, item in value)
+            return b"{" + b",".join(parts) + b"}"
+        case list():
+            return b"[" + b",".join(map(_written, value)) + b"]"
+        case _Number():
+            return value.encode()
+        case str():
+            return encode_text(value)
+        case _:
+            return encode(bool(value) if value is not None else None)
 
 
 def mended(document: bytes) -> bytes:

@@ -21,16 +21,14 @@ import msgspec
 
 from recovery.model.gojson import (
     UndecodableError,
+    all_members,
     decode_fields,
-    encode,
-    encode_text,
     fold,
     id_field,
     integer_field,
     is_time,
     mended,
     patched,
-    repeats,
     text_field,
 )
 from recovery.model.ids import Id, parse_id
@@ -62,7 +60,7 @@ def can_decode(document: bytes, shape: Shape) -> bool:
     if document.strip(b" \t\r\n") == _NULL:
         return True  # which leaves the struct as it was
     try:
-        members = _members(document)
+        members = all_members(document)
     except UndecodableError:
         return False
     return all(name not in shape or shape[name](value.strip()) for name, value in members)
@@ -91,47 +89,6 @@ def require_decodable(document: bytes, shape: Shape) -> None:
     """Refuse, by `UndecodableError`, what a server cannot decode into a struct."""
     if not can_decode(document, shape):
         raise UndecodableError(problem="a field of it is not as the server expects")
-
-
-class _Pairs(list[tuple[str, object]]):
-    """An object with all that it says more than once."""
-
-
-class _Number(str):
-    """A number as it is written."""
-
-    __slots__ = ()
-
-
-def _members(document: bytes) -> list[tuple[str, bytes]]:
-    """List folded names and values of an object, as often as they are; raise `UndecodableError`."""
-    if repeats(document):
-        import json  # noqa: PLC0415 # only for documents that no server has written
-
-        text = document.decode("utf-8", "replace")
-        try:
-            found = json.loads(
-                text, object_pairs_hook=_Pairs, parse_int=_Number, parse_float=_Number
-            )
-            return [(fold(name), _written(value)) for name, value in found]
-        except (ValueError, RecursionError):
-            pass
-    return [(name, bytes(value)) for name, value in decode_fields(document).items()]
-
-
-def _written(value: object) -> bytes:
-    match value:
-        case _Pairs():
-            parts = (encode_text(name) + b":" + _written(item) for name, item in value)
-            return b"{" + b",".join(parts) + b"}"
-        case list():
-            return b"[" + b",".join(map(_written, value)) + b"]"
-        case _Number():
-            return value.encode()
-        case str():
-            return encode_text(value)
-        case _:
-            return encode(bool(value) if value is not None else None)
 
 
 def _text(raw: bytes) -> str | None:
@@ -196,6 +153,14 @@ def is_operator(raw: bytes) -> bool:
     return _text(raw) in {"equal", "notequal", "equalregex", "notequalregex"}
 
 
+def _is_mapping_type(raw: bytes) -> bool:
+    """Tell whether a value decodes into the type of a mapping, which takes no null.
+
+    Source: InfluxDB v2.9.1 user_resource_mapping.go (MappingType.UnmarshalJSON).
+    """
+    return _text(raw) in {"user", "org"}
+
+
 def map_of(check: Check) -> Check:
     """Make a check of a map, from one of its values."""
 
@@ -203,7 +168,7 @@ def map_of(check: Check) -> Check:
         if raw == _NULL:
             return True
         try:
-            return all(check(value.strip()) for _, value in _members(raw))
+            return all(check(value.strip()) for _, value in all_members(raw))
         except UndecodableError:
             return False
 
@@ -283,8 +248,9 @@ ORGANIZATION: Final = _shape(
 """Type Organization of organization.go."""
 
 MAPPING: Final = _shape(
-    userID=is_id, userType=is_text, mappingType=is_text, resourceType=is_text, resourceID=is_id
-)
+    userID=is_id, userType=is_text, mappingType=_is_mapping_type, resourceType=is_text,
+    resourceID=is_id,
+)  # fmt: skip
 """Type UserResourceMapping of user_resource_mapping.go."""
 
 MIGRATION: Final = _shape(id=is_id, name=is_text, started_at=is_moment, finished_at=is_moment)
@@ -490,7 +456,7 @@ def _is_arguments(raw: bytes) -> bool:
     try:
         fields = decode_fields(raw)
         kind, values = text_field(fields, "type"), bytes(fields.get("values", _NULL)).strip()
-        inner = dict(_members(values)) if values[:1] == b"{" else {}
+        inner = dict(all_members(values)) if values[:1] == b"{" else {}
     except UndecodableError:
         return False
     match kind:

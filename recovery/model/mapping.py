@@ -11,15 +11,16 @@ from typing import Final
 import msgspec
 
 from recovery.model.gojson import (
+    Fields,
     UndecodableError,
     decode_fields,
     encode,
     fold,
     id_field,
-    repeats,
     text_field,
 )
 from recovery.model.ids import Id
+from recovery.model.record_fields import decode_record
 
 OWNER: Final = "owner"
 MEMBER: Final = "member"
@@ -95,12 +96,8 @@ def decode_mapping(document: bytes) -> Mapping:
         UndecodableError: The server could not decode it, or it would break each session of the
             user: the server refuses an unknown role when it works out what a user may do.
     """
-    fields = decode_fields(document)
-    if repeats(document):
-        from recovery.model.goshape import MAPPING, require_decodable  # noqa: PLC0415 # large, rare
-
-        require_decodable(document, MAPPING)
-    user_id, resource_id = id_field(fields, "userID"), id_field(fields, "resourceID")
+    fields = decode_record(document, "MAPPING")
+    user_id, resource_id = id_field(fields, "userID"), _resource_id(fields)
     if user_id is None or resource_id is None:
         raise UndecodableError(problem="it lacks userID or resourceID")
     user_type = text_field(fields, "userType")
@@ -118,11 +115,17 @@ def decode_mapping(document: bytes) -> Mapping:
     )
 
 
+def _resource_id(fields: Fields) -> Id | None:
+    """Read what a role is in; a server asks for no ID of the instance, of which there is one."""
+    is_instance = text_field(fields, "resourceType") == INSTANCE
+    return id_field(fields, "resourceID") or (INSTANCE_ID if is_instance else None)
+
+
 def is_passed_over(document: bytes) -> bool:
     """Tell whether a server decodes a mapping and finds that it is nobody's, or in nothing."""
     try:
         fields = decode_fields(document)
-        return id_field(fields, "userID") is None or id_field(fields, "resourceID") is None
+        return id_field(fields, "userID") is None or _resource_id(fields) is None
     except UndecodableError:
         return False
 

@@ -14,7 +14,6 @@ import msgspec
 
 from recovery.model.gojson import (
     Json,
-    decode_fields,
     encode,
     patched,
     required_id_field,
@@ -22,6 +21,7 @@ from recovery.model.gojson import (
     time_field,
 )
 from recovery.model.ids import Id
+from recovery.model.record_fields import decode_record
 
 FIELDS: Final = ("id", "name", "description", "createdAt", "updatedAt")
 """The fields in the order of the server's struct."""
@@ -64,7 +64,7 @@ def index_name(name: str) -> str:
 
 def decode_organization(document: bytes) -> Organization:
     """Decode a value of `organizationsv1`; raise `UndecodableError` where the server could not."""
-    fields = decode_fields(document)
+    fields = decode_record(document, "ORGANIZATION")
     return Organization(
         id=required_id_field(fields, "id"),
         name=text_field(fields, "name"),

@@ -15,14 +15,13 @@ import msgspec
 
 from recovery.model.gojson import (
     UndecodableError,
-    decode_fields,
     encode,
     id_field,
-    repeats,
     text_field,
     time_field,
 )
 from recovery.model.ids import ID_LENGTH, parse_id
+from recovery.model.record_fields import decode_record
 
 LEVEL_MAX: Final = 21
 """Highest level known here (InfluxDB 2.8 and 2.9)."""
@@ -230,11 +229,7 @@ def decode_migration(key: bytes, document: bytes) -> Migration:
     ordinal = parse_id(key)
     if ordinal is None or len(key) != ID_LENGTH:
         raise UndecodableError(problem="its key is no number")
-    fields = decode_fields(document)
-    if repeats(document):
-        from recovery.model.goshape import MIGRATION, require_decodable  # noqa: PLC0415 # large, rare
-
-        require_decodable(document, MIGRATION)
+    fields = decode_record(document, "MIGRATION")
     # The server decodes that ID too, and goes by the key: v2.9.1 kv/migration/migration.go (walk).
     id_field(fields, "id")
     time_field(fields, "started_at")
@@ -274,15 +269,13 @@ def _identity_fault(found: list[Migration]) -> tuple[SchemaFault, str] | None:
 
 def _order_fault(found: list[Migration], level: int) -> tuple[SchemaFault, str] | None:
     """Look for migrations that are missing or not finished."""
-    missing = set(range(1, len(found) + 1)) - {migration.ordinal for migration in found}
+    there = {migration.ordinal for migration in found}
+    unfinished = sorted(there - {one.ordinal for one in found if one.is_finished})
+    missing = set(range(1, level)) - there
     if missing:
         return SchemaFault.GAP, f"lacks migration {min(missing)}, and has later ones"
-    unfinished = [migration.ordinal for migration in found if not migration.is_finished]
-    if unfinished and unfinished[0] < len(found):
-        return (
-            SchemaFault.INTERRUPTED,
-            f"has not finished migration {unfinished[0]} of {len(found)}",
-        )
+    if unfinished and unfinished[0] < level:
+        return SchemaFault.INTERRUPTED, f"has not finished migration {unfinished[0]} of {level}"
     if unfinished:
         return SchemaFault.UNFINISHED, (
             f"was left in the middle of migration {unfinished[0]}, which the next start of influxd "

@@ -12,13 +12,13 @@ import msgspec
 
 from recovery.model.gojson import (
     Json,
-    decode_fields,
     encode,
     patched,
     required_id_field,
     text_field,
 )
 from recovery.model.ids import Id
+from recovery.model.record_fields import decode_record
 
 ACTIVE: Final = "active"
 INACTIVE: Final = "inactive"
@@ -61,7 +61,7 @@ class User(msgspec.Struct, frozen=True, kw_only=True):
 
 def decode_user(document: bytes) -> User:
     """Decode a value of `usersv1`; raise `UndecodableError` where the server could not."""
-    fields = decode_fields(document)
+    fields = decode_record(document, "USER")
     return User(
         id=required_id_field(fields, "id"),
         name=text_field(fields, "name"),

@@ -14,8 +14,8 @@ import msgspec
 
 from recovery.metastore.transaction import MetaTx
 from recovery.model.authorization import Authorization, OperatorClassifier
-from recovery.model.gojson import UndecodableError
-from recovery.model.goshape import AUTHORIZATION, can_decode
+from recovery.model.gojson import UndecodableError, patched
+from recovery.model.goshape import AUTHORIZATION, USER, can_decode
 from recovery.model.ids import Id
 from recovery.model.mapping import INSTANCE, ORGS, OWNER, Mapping
 from recovery.model.permission import OperatorLevel
@@ -26,7 +26,7 @@ from recovery.model.standing import (
     sign_in_standing,
     token_standing,
 )
-from recovery.model.user import User
+from recovery.model.user import FIELDS, User, decode_user
 
 if TYPE_CHECKING:
     from recovery.metastore.table import RecordProblem
@@ -45,7 +45,7 @@ class TokenFacts(msgspec.Struct, frozen=True, kw_only=True):
     """What a store says of a token besides its record.
 
     Attributes:
-        user: Its user; None when there is none, or it cannot be decoded.
+        user: Its user; None when there is none, or no server can decode it.
         has_opaque_user: Whether its user has a record that cannot be decoded.
         has_opaque_permissions: Whether its permissions cannot be decoded.
         has_entry: Whether a look-up leads from the token to the record.
@@ -73,7 +73,7 @@ class TokenFacts(msgspec.Struct, frozen=True, kw_only=True):
 def token_facts(tx: MetaTx, authorization: Authorization) -> TokenFacts:
     """Collect what the judge has to be told of one record, by point look-ups."""
     user_id = authorization.user_id
-    user = None if user_id is None else tx.users.get(user_id)
+    user = None if user_id is None else _found_user(tx, user_id)
     try:
         authorization.permissions()
         has_opaque_permissions = False
@@ -86,6 +86,16 @@ def token_facts(tx: MetaTx, authorization: Authorization) -> TokenFacts:
         has_opaque_permissions=has_opaque_permissions,
         has_entry=tx.authorizations.leads_home(authorization),
     )
+
+
+def _found_user(tx: MetaTx, user_id: Id) -> User | None:
+    """Read a user as a server finds it by its ID, also one whose record lacks that."""
+    user = tx.users.get(user_id)
+    document = None if user is not None else tx.table("usersv1").get(user_id.encode())
+    if document is None or not can_decode(document, USER):
+        return user
+    fields = b"{}" if document.strip() == b"null" else document
+    return decode_user(patched(fields, {"id": user_id}, order=FIELDS))
 
 
 def standing_of(tx: MetaTx, authorization: Authorization) -> Standing:
@@ -171,7 +181,7 @@ def is_role(tx: MetaTx, mapping: Mapping) -> bool:
     if mapping.resource_type == ORGS:
         organization = tx.organizations.get(mapping.resource_id)
         return organization is not None and organization.id == mapping.resource_id
-    return mapping.resource_type == INSTANCE
+    return mapping.resource_type == INSTANCE and mapping.user_type == OWNER
 
 
 def rights(

@@ -1,5 +1,7 @@
 """Copies of whole stores, with the real program."""
 
+import errno
+import fcntl
 import gzip
 import json
 from pathlib import Path
@@ -38,6 +40,19 @@ def test_backup_tells_a_program_the_same(cli: Cli, made: MadeStore) -> None:
     document = json.loads(cli.run(*words[:2], "live.bolt", *words[3:], "--live").stdout)
     assert (document["is_live"], document["level"]) == (True, 21)
     assert (cli.home / "live.bolt").read_bytes()[:4096] == made.path.read_bytes()[:4096]
+
+
+def test_a_store_is_copied_from_a_file_system_without_locks(
+    cli: Cli, made: MadeStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*_: object) -> None:
+        raise OSError(errno.ENOLCK, "no locks available")
+
+    monkeypatch.setattr(fcntl, "flock", refuse)
+    assert cli.run("user", "list", "--bolt-path", made.path).code == 4
+    done = cli.run("store", "backup", "copy.bolt", "--bolt-path", made.path, "--json")
+    assert (done.code, json.loads(done.stdout)["level"]) == (0, 21)
+    assert (cli.home / "copy.bolt").read_bytes()[:4096] == made.path.read_bytes()[:4096]
 
 
 def test_backup_compresses(cli: Cli, made: MadeStore) -> None:

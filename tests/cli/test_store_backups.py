@@ -50,11 +50,11 @@ def test_a_store_whose_migrations_are_no_good_leads_to_its_copies(cli: Cli, tmp_
     made = make_store(tmp_path / "influxd.bolt", level=21)
     store = ("--bolt-path", made.path)
     assert cli.run("auth", "set-inactive", made.reader, *store, "--yes").code == 0
-    edit(made.path, lambda tx: tx.table("migrationsv1").put(b"0000000000000008", b'{"id":5}'))
+    edit(made.path, lambda tx: tx.table("migrationsv1").put(b"0000000000000015", b'{"id":5}'))
     for words in (("store", "repair"), ("store", "undo"), ("store", "backups", "prune")):
         refused = cli.run(*words, *store, "--yes")
         assert refused.code == ExitCode.SCHEMA
-        assert "record 0000000000000008 in migrationsv1 that cannot be understood" in refused.stderr
+        assert "record 0000000000000015 in migrationsv1 that cannot be understood" in refused.stderr
         assert "influx-recovery store backups" in refused.stderr
     assert "1 copy" in cli.run("store", "backups", *store).stdout
     salvaged = cli.run("store", "salvage", *store, "--output", tmp_path / "new.bolt")

@@ -151,14 +151,61 @@ def test_an_inactive_user_signs_in_and_is_refused_all_that_follows(
 
 
 def test_what_is_refused_is_not_named_as_what_to_type(cli: Cli, full: FullStore) -> None:
-    """A store without a migration is not changed, so neither is anything else that is wrong."""
+    """A store half way to a new version is not changed, so neither is what else is wrong."""
     edit(full.path, lambda tx: drop(tx, "userindexv1", "bob"))
     assert "1 of 1 finding can be mended" in check(cli, full)[1]
-    edit(full.path, lambda tx: drop(tx, "migrationsv1", f"{5:016x}"))
+    edit(full.path, lambda tx: unfinish(tx, 21))
     text = check(cli, full)[1]
     assert "    what to do: I2 comes first" in text
     assert "influx-recovery" not in text
     assert cli.run("--bolt-path", full.path, "store", "repair", "--dry-run").code == 6
+
+
+def unfinish(tx: MetaTx, ordinal: int) -> None:
+    change(tx, "migrationsv1", f"{ordinal:016x}", finished_at=None)
+
+
+def test_migrations_in_front_of_the_last_are_written_again(cli: Cli, full: FullStore) -> None:
+    whole = keys_of_file(full.path)
+
+    def harm(tx: MetaTx) -> None:
+        drop(tx, "migrationsv1", f"{5:016x}")
+        put(tx, "migrationsv1", f"{7:016x}", "")
+        unfinish(tx, 9)
+
+    edit(full.path, harm)
+    assert "3 of 3 findings can be mended" in check(cli, full)[1]
+    refused = cli.run("--bolt-path", full.path, "auth", "create-operator", "--dry-run")
+    assert refused.code == 6
+    before = full.path.read_bytes()
+    assert cli.run("--bolt-path", full.path, "store", "repair", "--only", "I8", "--yes").code == 6
+    assert cli.run("--bolt-path", full.path, "store", "repair", "--yes").code == 0
+    assert check(cli, full)[0] == 0
+    assert keys_of_file(full.path).keys() == whole.keys()
+    assert cli.run("--bolt-path", full.path, "store", "undo", "--yes").code == 0
+    assert full.path.read_bytes() == before
+
+
+def test_a_renamed_migration_is_written_again_where_it_is_asked_for(
+    cli: Cli, full: FullStore
+) -> None:
+    """Somebody's own influxd may call it so, and would not start then."""
+    edit(
+        full.path,
+        lambda tx: change(tx, "migrationsv1", f"{9:016x}", name="ours"),
+    )
+    store = ("--bolt-path", full.path, "store", "repair", "--yes")
+    assert cli.run(*store).code == 6
+    assert cli.run(*store, "--only", "I2").code == 0
+    assert check(cli, full)[0] == 0
+
+
+def test_a_repair_that_leaves_what_stops_influxd_says_so(cli: Cli, full: FullStore) -> None:
+    edit(full.path, lambda tx: tx.table("v1_tsm1_metadata").put(b"meta.db", b"odd"))
+    done = cli.run("--bolt-path", full.path, "store", "repair", "--yes")
+    assert done.code == 1
+    assert "Do not start influxd yet" in done.stdout
+    assert "Next: influx-recovery store rebuild NEW " in done.stdout
 
 
 def test_check_changes_nothing_and_leaves_nothing(cli: Cli, broken: FullStore) -> None:
@@ -266,7 +313,7 @@ def test_only_what_is_named_is_mended(cli: Cli, broken: FullStore) -> None:
     done = cli.run(
         "store", "repair", "--only", "i8", "--only", "I9", "--yes", "--bolt-path", broken.path
     )
-    assert done.code == 0
+    assert done.code == 1  # influxd does not start without the entry that stays away
     keys = keys_of_file(broken.path)
     assert ("userindexv1", b"bob") in keys
     assert ("bucketindexv1", f"{broken.org}_tasks".encode()) not in keys

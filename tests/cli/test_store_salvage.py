@@ -90,9 +90,11 @@ def test_no_change_is_proposed_that_would_be_refused(
             tx.delete_bucket(b"migrationsv1")
     done = cli.run("store", "salvage", "new.bolt", "--bolt-path", level21_bolt)
     lines = [line for line in done.stdout.splitlines() if line.startswith("  influx-recovery ")]
-    assert "list of migrations" in done.stdout
+    # The first is written again by a repair, as those behind it tell what it was.
+    assert ("list of migrations" in done.stdout) == (lost != "first")
     assert any(" store check " in line for line in lines)
-    assert {cli.run(*shlex.split(line)[1:]).code for line in lines} <= {0, 1}
+    yes = {line: ["--yes"] if " repair " in line else [] for line in lines}
+    assert {cli.run(*shlex.split(line)[1:], *yes[line]).code for line in lines} <= {0, 1}
 
 
 @pytest.mark.damages

@@ -70,6 +70,12 @@ def odd() -> tuple[Case, ...]:
     return _of_several_servers("odd.jsonl.xz")
 
 
+@lru_cache(maxsize=1)
+def ways_in() -> tuple[Case, ...]:
+    """Read the cases of the fifth campaign: the same stores with one way in, and migrations."""
+    return _of_several_servers("ways_in.jsonl.xz")
+
+
 def _of_several_servers(name: str) -> tuple[Case, ...]:
     lines = lzma.decompress((FOLDER / name).read_bytes()).splitlines()
     return tuple(
@@ -188,4 +194,4 @@ def _changed(content: bytes, name: str, texts: list[str]) -> bytes:
 
 def every(step: int) -> Iterator[Case]:
     """Give every so many of the cases of all campaigns."""
-    yield from (*cases(), *siblings(), *refusals(), *odd())[::step]
+    yield from (*cases(), *siblings(), *refusals(), *odd(), *ways_in())[::step]

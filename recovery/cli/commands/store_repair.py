@@ -53,7 +53,10 @@ def _repair(options: _Repair, context: Context) -> ExitCode:
         rng=SystemRng(),
     )
     return run_planner(
-        options, context, lambda found: replace(planner, engine_path=found.files.engine_path)
+        options,
+        context,
+        lambda found: replace(planner, engine_path=found.files.engine_path),
+        needs_schema=False,
     )
 
 
@@ -63,7 +66,8 @@ REPAIR: Final = Command(
     "plan was shown, and checked again, so that nothing is wrong afterwards that was right before. "
     "It never guesses: what is ambiguous is left and named. It takes nothing away that works, and "
     "all that it removes is in the plan. It cannot bring back records that are gone, or mend a "
-    "damaged bolt file. Lost records stay a finding until a person accepts the loss with --accept.",
+    "damaged bolt file. Lost records stay a finding until a person accepts the loss with --accept. "
+    "Exit code 0 when influxd will start on what it leaves, 1 when it will not.",
     example="store repair --dry-run",
     options=_Repair,
     run=_repair,

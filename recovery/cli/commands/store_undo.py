@@ -164,7 +164,7 @@ def _show_end(proposal: UndoProposal, found: FoundStore, options: _Undo, output:
     output.prose(f"Backup: {displayed(str(proposal.backup_path))}")
     stops = None
     if proposal.store.size_bytes <= EXAMINED_BYTES_MAX:
-        with Session.open(found.path) as session, session.view() as view:
+        with Session.open(found.path, needs_schema=False) as session, session.view() as view:
             stops = what_stops(view.tx, clock=SystemClock(), rng=SystemRng())
     if stops is None:
         output.prose(start_line(found))

@@ -96,7 +96,7 @@ def make_backup(
             kernel and the disk. What it raises is raised when nothing of the copy is left.
     """
     with _copied(source, target, meanwhile) as copy:
-        with MetaStore.open(copy.path, write=False) as opened:
+        with MetaStore.open_copy(copy.path) as opened:
             is_same = opened.txid == source.txid and opened.level == source.level
         if not is_same:
             raise failed(target, "the copy opens as another state than the store", ELSEWHERE)

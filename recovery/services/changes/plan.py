@@ -26,6 +26,18 @@ def _do_nothing(_: MetaTx) -> None:
     return None
 
 
+class Stop(msgspec.Struct, frozen=True, kw_only=True):
+    """That influxd will not start on a store.
+
+    Attributes:
+        sentence: Why, without a full stop.
+        way: What to do about it next.
+    """
+
+    sentence: str
+    way: Run
+
+
 class Plan(msgspec.Struct, frozen=True, kw_only=True):
     """What a command is going to do, decided and not done yet.
 
@@ -42,8 +54,8 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
         secret: The token to hand over once it is in force.
         subject_id: The record whose secret that is, to be named if it cannot be delivered.
         afterwards: What remains to be done when it is in force: sentences, or operations.
-        stops: Why influxd will not start on what the change leaves, as a sentence; None where it
-            will, or where that is not known.
+        stops: That influxd will not start on what the change leaves; None where it will, or where
+            that is not known.
     """
 
     operation: str
@@ -57,7 +69,7 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
     secret: Secret | None = None
     subject_id: str | None = None
     afterwards: tuple[str | Run, ...] = ()
-    stops: str | None = None
+    stops: Stop | None = None
 
     def __repr__(self) -> str:
         """Name it alone: what its functions hold may be secret."""

@@ -210,7 +210,9 @@ class InCopy(OfNewFile):
         """Copy the store, and lay the change out in memory. As `Work.prepare`."""
         self._copy = PartialCopy.of(self._store, self.target_path)
         undo.callback(self._copy.withdraw)
-        self._target = resources.enter_context(MetaStore.open(self._copy.path, write=True))
+        self._target = resources.enter_context(
+            MetaStore.open(self._copy.path, write=True, needs_schema=False)
+        )
         self._staged = resources.enter_context(
             self._target.staged(_foreseen(self._plan, self.target_path))
         )

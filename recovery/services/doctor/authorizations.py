@@ -12,6 +12,7 @@ Source: spec influxdb-metadata sections 4.6, 5.3, 5.4, 7, 8, 13.2.
 
 from collections import deque
 from collections.abc import Iterator
+from contextlib import suppress
 from typing import Final
 
 import msgspec
@@ -20,15 +21,17 @@ from msgspec.structs import replace
 from recovery.metastore.transaction import MetaTx
 from recovery.model.authorization import (
     ACTIVE,
+    FIELDS,
     INACTIVE,
     Authorization,
     AuthorizationDecoder,
     OperatorClassifier,
     decode_authorization,
 )
-from recovery.model.gojson import UndecodableError, decode_fields, fold, repeats, text_field
+from recovery.model.gojson import UndecodableError, decode_fields, fold, patched, text_field
 from recovery.model.goshape import AUTHORIZATION as SHAPE
-from recovery.model.goshape import can_decode, require_decodable
+from recovery.model.goshape import can_decode
+from recovery.model.ids import parse_id
 from recovery.model.permission import (
     ACTIONS,
     INSTANCE,
@@ -37,13 +40,12 @@ from recovery.model.permission import (
     decode_permissions,
     types_of_level,
 )
-from recovery.model.standing import Standing
 from recovery.model.token import LEVEL_HASHED, TokenForm, record_matches
 from recovery.secret import Secret
-from recovery.services.access import token_facts
 from recovery.services.doctor.chart import Chart, text_of
 from recovery.services.doctor.finding import DEBRIS, Finding, Mend, Rule, Severity, spared
 from recovery.services.doctor.indexes import Adoption, Balance, IndexAudit, index_rules
+from recovery.services.doctor.operators import OperatorCount
 from recovery.services.doctor.records import misplaced, unreadable, wrong_key
 from recovery.services.doctor.servers import ALL_SERVERS, FROM_2_8, Server
 
@@ -244,8 +246,7 @@ class _Examiner:
         self._raw: Balance | IndexAudit = Balance(self._raw_index)
         self._hashed: Balance | IndexAudit = Balance(hashed_index)
         self._judge = Judge(chart.level)
-        self._has_entry = chart.tx.authorizations.index_check()
-        self._usable: dict[tuple[object, ...], tuple[Server, ...]] = {}
+        self._operators = OperatorCount(chart, self._raw_index)
 
     def records(self) -> Iterator[Finding]:
         """Look at each record."""
@@ -256,9 +257,11 @@ class _Examiner:
             chart.count(TABLE)
             if decoded is None:
                 population.opaque.add(text_of(key))
+                self._count_bare(key, document)
                 yield _undecodable(chart, key, document)
             elif key != decoded[0].id.encode():
                 population.opaque.update((text_of(key), decoded[0].id))
+                self._operators.count(decoded[0], decoded[1].level, key)
                 entries = {self._tx.table(name).get(one) for name, one in _keys(decoded[0])}
                 yield misplaced(
                     WRONG_KEY, self._tx, TABLE, key, decoded[0].id, entries.__contains__
@@ -276,6 +279,7 @@ class _Examiner:
             if decoded is not None and key == decoded[0].id.encode():
                 population.known.add(decoded[0].id)
                 deque(self._token(decoded[0]), maxlen=0)  # what it finds was found
+        self._discount_rivals()
         yield from self._raw_audit.findings(population, missing=self._unhashable)
         yield from self._hashed_audit.findings(population)
 
@@ -287,8 +291,6 @@ class _Examiner:
         for key, document in self._tx.table(TABLE).items():
             try:
                 authorization = decoder.decode(document)
-                if not decoder.was_known and repeats(document):
-                    require_decodable(document, SHAPE)
                 decoded = authorization, self._judge.of(authorization)
             except UndecodableError:
                 yield key, document, None
@@ -320,7 +322,7 @@ class _Examiner:
         elif not chart.orgs.has(authorization.org_id):
             yield self._without_org(NO_ORG, authorization, judgement)
         yield from self._token(authorization)
-        self._count_access(authorization, judgement.level)
+        self._operators.count(authorization, judgement.level, authorization.id.encode())
         if authorization.user_id is not None and judgement.level is not OperatorLevel.NONE:
             chart.users_with_tokens.add(authorization.user_id)
 
@@ -422,44 +424,23 @@ class _Examiner:
             and record_matches(token, stored=None, hashed=hashed)
         )
 
-    def _count_access(self, authorization: Authorization, level: OperatorLevel) -> None:
-        """Count the operators that each server would let in.
+    def _discount_rivals(self) -> None:
+        """Take out who loses its token when a server hashes it: it leads to the last such record.
 
-        Most tokens are alike in all that a server asks about, and those are judged once. That the
-        permissions can be read is known here.
+        Seen with InfluxDB v2.9.1, which hashes raw tokens one after the other while it starts.
         """
-        if level is OperatorLevel.NONE:
-            return
-        alike = (
-            authorization.user_id,
-            authorization.org_id is None,
-            authorization.status,
-            authorization.form,
-            self._has_entry(authorization),
-        )
-        usable = self._usable.get(alike)
-        if usable is None:
-            standings = standing_by_server(self._chart, authorization)
-            usable = tuple(server for server in standings if standings[server].is_usable)
-            self._usable[alike] = usable
-        for server in usable:
-            access = self._chart.accesses[server]
-            if level is OperatorLevel.FULL:
-                access.full_operator_count += 1
-            else:
-                access.other_operator_count += 1
+        for keys in self._raw_audit.rivals:
+            found = [decode_authorization(self._tx.table(TABLE).get(key) or b"") for key in keys]
+            for one in [one for one in found if one.form is TokenForm.RAW][:-1]:
+                self._operators.count(one, self._judge.of(one).level, one.id.encode(), lost=True)
 
-
-def standing_by_server(chart: Chart, authorization: Authorization) -> dict[Server, Standing]:
-    """Judge a token once for each kind of server."""
-    facts = token_facts(chart.tx, authorization)
-    return {
-        server: facts.standing(
-            level=LEVEL_HASHED if server in FROM_2_8 else min(chart.level, LEVEL_HASHED - 1),
-            server_hashes=server is Server.HASHING,
-        )
-        for server in Server
-    }
+    def _count_bare(self, key: bytes, document: bytes) -> None:
+        """Count a record without an ID, which a server finds by its key all the same."""
+        key_id = parse_id(key)
+        if key_id is not None and can_decode(document, SHAPE) and document.strip() != b"null":
+            with suppress(UndecodableError):
+                bare = decode_authorization(patched(document, {"id": key_id}, order=FIELDS))
+                self._operators.count(bare, self._judge.of(bare).level, key)
 
 
 class Judge:

@@ -30,7 +30,6 @@ from recovery.model.catalogue import (
     POLICY,
     CatalogueError,
     Database,
-    decode_catalogue,
     empty_catalogue,
     with_database,
     without_database,
@@ -38,7 +37,7 @@ from recovery.model.catalogue import (
 from recovery.model.display import is_typeable
 from recovery.model.gojson import UndecodableError, format_time
 from recovery.model.goshape import BUCKET as BUCKET_SHAPE
-from recovery.model.goshape import can_decode, require_decodable
+from recovery.model.goshape import can_decode
 from recovery.model.ids import ID_LENGTH, parse_id
 from recovery.model.schema import buckets_of_level
 from recovery.model.shard_groups import ShardGroup
@@ -54,6 +53,7 @@ from recovery.services.doctor.records import (
     unreadable,
     wrong_key,
 )
+from recovery.services.doctor.schema import REBUILD, WITHOUT_FOLDER
 from recovery.services.doctor.servers import ALL_SERVERS, FROM_2_5
 from recovery.services.doctor.shards import groups_on_disk, raised
 from recovery.services.doctor.startup import TASKS_BUCKET
@@ -108,7 +108,7 @@ BAD_CATALOGUE: Final = Rule(
     problem="is the engine's catalogue, and cannot be understood",
     effect="influxd stops: Failed to open meta client",
     remedy="restore a backup of the store; or ask for this number, and repair makes it again from "
-    "the engine's folder, where that is known",
+    "the engine's folder",
     is_on_request=True,
 )
 NO_CATALOGUE: Final = Rule(
@@ -117,8 +117,7 @@ NO_CATALOGUE: Final = Rule(
     problem="has no engine's catalogue, and there are buckets",
     effect="influxd begins a new one, finds no bucket in it, and exits: Missing metadata for "
     "bucket",
-    remedy="repair makes it again from the engine's folder, where that is known; without it, a new "
-    "catalogue would number the shards from 1 again and meet those that are on disk",
+    remedy="repair makes it again from the engine's folder",
 )
 TWICE: Final = Rule(
     number="I13",
@@ -220,7 +219,6 @@ def examine_buckets(chart: Chart) -> Iterator[Finding]:
     for rank, (key, document) in enumerate(table.items()):
         try:
             bucket = decode_bucket(document)
-            require_decodable(document, BUCKET_SHAPE)
         except UndecodableError:
             chart.buckets.opaque.add(text_of(key))
             rule = NO_ID if can_decode(document, BUCKET_SHAPE) else UNDECODABLE
@@ -332,20 +330,15 @@ class _Catalogue:
             if has_buckets and CATALOGUE not in buckets_of_level(self._chart.level):
                 yield NO_CATALOGUE.broken(CATALOGUE)
             return
-        stored = self._chart.tx.catalogue.read()
-        if stored is None:
+        if self._chart.tx.catalogue.read() is None:
             if has_buckets:
-                mend = None if self._chart.engine is None else _making_catalogue(self._chart)
-                yield NO_CATALOGUE.broken(CATALOGUE, mend=mend)
+                yield self._lost(NO_CATALOGUE.broken(CATALOGUE))
             return
         try:
-            decoded = decode_catalogue(stored)
+            decoded = self._chart.tx.catalogue.decoded()
         except CatalogueError as error:
-            yield BAD_CATALOGUE.broken(
-                CATALOGUE,
-                problem=f"{BAD_CATALOGUE.problem}: it {error.problem}",
-                mend=None if self._chart.engine is None else _making_catalogue(self._chart),
-            )
+            problem = f"{BAD_CATALOGUE.problem}: it {error.problem}"
+            yield self._lost(BAD_CATALOGUE.broken(CATALOGUE, problem=problem))
             return
         self._databases = {}
         for database in decoded.databases:
@@ -353,6 +346,12 @@ class _Catalogue:
                 yield TWICE.broken(CATALOGUE, database.name)
             self._databases[database.name] = database
         self._chart.can_extend_catalogue = True
+
+    def _lost(self, finding: Finding) -> Finding:
+        """Say how it can be made again."""
+        if self._chart.engine is None:
+            return replace(finding, remedy=WITHOUT_FOLDER, operations=REBUILD)
+        return replace(finding, mend=_making_catalogue(self._chart))
 
     def compare(self, bucket: Bucket, rank: int) -> Iterator[Finding]:
         """Look for a bucket's entry, and whether it says the same as the record."""

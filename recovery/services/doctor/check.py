@@ -290,7 +290,9 @@ def examine(
                 findings.extend(examine_absence(chart))
             if reads_series:
                 findings.extend(examine_series(chart))
-            is_refused = any(one.number == OF_MIGRATIONS for one in findings)
+            is_refused = any(
+                one.number == OF_MIGRATIONS and not one.is_mendable for one in findings
+            )
         except StoreDamagedError:
             if not findings:
                 raise

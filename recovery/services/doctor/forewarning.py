@@ -9,6 +9,7 @@ records are examined as they will be. Nothing is refused by that: the change is 
 of several that are needed.
 """
 
+from collections.abc import Iterable
 from typing import Final
 
 from msgspec.structs import replace
@@ -17,14 +18,21 @@ from recovery.metastore.pending import PendingTx
 from recovery.metastore.transaction import MetaTx
 from recovery.model.display import plural
 from recovery.ports import Clock, Rng
-from recovery.services.changes.plan import Plan, Planner
-from recovery.services.doctor.check import examine_records, new_chart, verdict_on
+from recovery.remedy import Input, Run
+from recovery.services.changes.plan import Plan, Planner, Stop
+from recovery.services.doctor.check import Verdict, examine_records, new_chart, verdict_on
 from recovery.services.doctor.finding import Finding
 
 EXAMINED_BYTES_MAX: Final = 64 << 20
 """The records of a store of this size are examined in about a second; larger ones are not, and
 nothing is said about their start."""
 REPAIR: Final = "store repair mends it"
+WAYS: Final = {
+    "auth delete": Run("auth delete"),
+    "auth set-active": Run("auth set-active"),
+    "store rebuild": Run("store rebuild"),
+}
+"""What a person can do about that which stops influxd, by its name in findings."""
 
 
 class Forewarned:
@@ -55,24 +63,42 @@ class Forewarned:
         plan.apply(pending)
         if not self._is_examined:
             return plan
-        sentence = what_stops(pending, clock=self._clock, rng=self._rng)
+        stop = what_stops(pending, clock=self._clock, rng=self._rng)
         pending.forget()  # soon the change is made in memory a second time
-        if sentence is None:
+        if stop is None:
             return plan
-        return replace(plan, warnings=(*plan.warnings, sentence), stops=sentence)
+        return replace(plan, warnings=(*plan.warnings, stop.sentence), stops=stop)
 
 
-def what_stops(tx: MetaTx, *, clock: Clock, rng: Rng) -> str | None:
-    """Say, without a full stop, why influxd will not start on a store; None if nothing is seen."""
+def what_stops(tx: MetaTx, *, clock: Clock, rng: Rng) -> Stop | None:
+    """Say why influxd will not start on a store; None if nothing is seen."""
     chart = new_chart(tx, clock=clock, rng=rng)
     findings = list(examine_records(chart))
-    forecast = verdict_on(findings, chart).likely
-    stopping = [finding for finding in findings if forecast.server in finding.stops]
+    return stop_of(findings, verdict_on(findings, chart))
+
+
+def stop_of(findings: Iterable[Finding], verdict: Verdict) -> Stop | None:
+    """Say why the server that is most likely started next will not start; None if it will."""
+    server = verdict.likely.server
+    stopping = [finding for finding in findings if server in finding.stops]
     if not stopping:
         return None
-    is_for_all = frozenset(chart.servers) <= stopping[0].stops
-    which = "influxd" if is_for_all else forecast.server.value
-    return f"{which} will not start on this store, {_because(stopping)}"
+    is_for_all = {server, *(one.server for one in verdict.others)} <= stopping[0].stops
+    which = "influxd" if is_for_all else server.value
+    return Stop(
+        sentence=f"{which} will not start on this store, {_because(stopping)}",
+        way=_way(stopping[0]),
+    )
+
+
+def _way(finding: Finding) -> Run:
+    """Choose what helps against a finding."""
+    if finding.is_mendable:
+        return Run("store repair")
+    if finding.mend is not None:
+        return Run("store repair", values={Input.ONLY: finding.number})
+    way = next((WAYS[one] for one in finding.operations if one in WAYS), None)
+    return Run("store check") if way is None else replace(way, values={Input.ID: finding.id})
 
 
 def _because(stopping: list[Finding]) -> str:

@@ -10,7 +10,7 @@ records are lost, their entries are the last trace of them and stay until the lo
 so does the one entry of one lost record: influxd takes it along where it deletes a record.
 """
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Final
 
 import msgspec
@@ -225,6 +225,11 @@ class IndexAudit:
         known = self._wanted.setdefault(key, value)
         if known != value:
             self._rivals.setdefault(key, [known]).append(value)
+
+    @property
+    def rivals(self) -> Iterable[Sequence[bytes]]:
+        """The records that want the same entry, together, as they were met."""
+        return self._rivals.values()
 
     def findings(
         self,

@@ -18,9 +18,8 @@ from recovery.model.gojson import (
     decode_fields,
     id_field,
     patched,
-    repeats,
 )
-from recovery.model.goshape import Shape, can_decode, readable, require_decodable
+from recovery.model.goshape import Shape, can_decode, readable
 from recovery.model.ids import ID_LENGTH, Id, parse_id
 from recovery.model.organization import Organization
 from recovery.model.password import is_password_hash
@@ -131,8 +130,6 @@ def well_kept(
     for key, document in chart.tx.table(table).items():
         try:
             record = decode(document)
-            if repeats(document):
-                require_decodable(document, shape)
         except UndecodableError:
             population.opaque.add(text_of(key))
             finding = unreadable(rules[0], table, key, document, shape)

@@ -20,6 +20,7 @@ import msgspec
 
 from recovery.errors import RefusedError
 from recovery.metastore.pending import PendingTx
+from recovery.metastore.recognition import require_schema
 from recovery.metastore.transaction import MetaTx
 from recovery.model.display import plural
 from recovery.model.ids import ID_LENGTH
@@ -35,6 +36,8 @@ from recovery.services.doctor.check import (
     verdict_on,
 )
 from recovery.services.doctor.finding import Finding, Identity, Mend, Severity, shown_id
+from recovery.services.doctor.forewarning import stop_of
+from recovery.services.doctor.schema import OF_MIGRATIONS
 from recovery.services.doctor.servers import Server
 
 ROUNDS_MAX: Final = 8
@@ -75,13 +78,16 @@ class RepairStore(msgspec.Struct, frozen=True, kw_only=True):
         """Plan every mend that is wanted and safe, and say what stays.
 
         Raises:
+            SchemaError: The migrations would not be as they should be.
             RefusedError: The repair would leave something new that is wrong.
         """
-        trial = _Trial(
-            PendingTx(store), clock=self.clock, rng=self.rng, engine_path=self.engine_path
-        )
+        pending = PendingTx(store)
+        trial = _Trial(pending, clock=self.clock, rng=self.rng, engine_path=self.engine_path)
         before, verdict_before = trial.examine()
+        if not any(one.number == OF_MIGRATIONS and self._wanted(one) for one in before):
+            require_schema(store, store.path)
         mended = trial.mend(self._wanted, before)
+        require_schema(pending, store.path)
         after, verdict_after = trial.examine_as_written()
         left = [finding for finding in after if not finding.is_advice]
         expected = {finding.identity for finding in after}
@@ -106,6 +112,7 @@ class RepairStore(msgspec.Struct, frozen=True, kw_only=True):
             record_ids=tuple(ids)[:RECORD_IDS_MAX],
             warnings=tuple(self._warnings(left, before)),
             is_needed=bool(mended),
+            stops=stop_of(after, verdict_after),
             apply=trial.apply,
             verify=lambda tx: self._what_is_wrong(tx, expected),
         )

@@ -12,7 +12,7 @@ from msgspec.structs import replace
 
 from recovery.metastore.transaction import MetaTx
 from recovery.model.catalogue import BUCKET as CATALOGUE
-from recovery.model.gojson import UndecodableError
+from recovery.model.gojson import UndecodableError, format_time
 from recovery.model.ids import ID_LENGTH, parse_id
 from recovery.model.schema import (
     LEVEL_MAX,
@@ -21,9 +21,10 @@ from recovery.model.schema import (
     Migration,
     buckets_of_level,
     decode_migration,
+    encode_migration,
 )
 from recovery.services.doctor.chart import Chart
-from recovery.services.doctor.finding import Finding, Mend, Rule, Severity
+from recovery.services.doctor.finding import Finding, Mend, Rule, Severity, putting
 from recovery.services.doctor.servers import FROM_2_5
 from recovery.services.tenancy.writing import INSTANCE_ID_KEY, INSTANCE_ID_TABLE
 
@@ -31,6 +32,11 @@ TABLE: Final = "migrationsv1"
 OF_MIGRATIONS: Final = "I2"
 """What is wrong with these makes every change be refused."""
 NEEDS_BACKUP: Final = "repair cannot do it: restore a backup of the store"
+MADE_SURE: Final = (
+    "with the name that its number has, as later ones show that it was made; what it makes is "
+    "checked by itself"
+)
+WRITES_AGAIN: Final = f"asked for this number, repair writes its record again, {MADE_SURE}"
 
 UNDECODABLE: Final = Rule(
     number=OF_MIGRATIONS,
@@ -52,6 +58,7 @@ RENAMED: Final = Rule(
     problem="is a migration with another name than its number has",
     effect="influxd stops: expected another migration",
     remedy=NEEDS_BACKUP,
+    is_on_request=True,
 )
 UNFINISHED: Final = Rule(
     number=OF_MIGRATIONS,
@@ -65,7 +72,12 @@ GAP: Final = Rule(
     severity=Severity.MEDIUM,
     problem="is missing among the migrations, and later ones are there",
     effect="influxd does not notice, and what that migration makes may be missing",
-    remedy=NEEDS_BACKUP,
+    remedy=f"repair writes its record again, {MADE_SURE}",
+)
+INTERRUPTED: Final = replace(
+    GAP,
+    severity=Severity.LOW,
+    problem="is a migration that was not finished, and later ones were",
 )
 OLD: Final = Rule(
     number=OF_MIGRATIONS,
@@ -129,9 +141,14 @@ LOST_CATALOGUE: Final = Rule(
     severity=Severity.FATAL,
     problem="is the engine's catalogue, and it is missing",
     effect="influxd stops while it starts",
-    remedy="repair makes it again from the engine's folder, where that is known; without it, a new "
-    "catalogue would number the shards from 1 again and meet those that are on disk",
+    remedy="repair makes it again from the engine's folder",
 )
+WITHOUT_FOLDER: Final = (
+    "restore a backup of the store, or make a new one: repair makes it again only where the "
+    "engine's folder is known, as beside the store or by INFLUXD_ENGINE_PATH"
+)
+"""A new catalogue would number the shards from 1, and meet those that are on disk."""
+REBUILD: Final = ("store rebuild",)
 BAD_INSTANCE_ID: Final = Rule(
     number="I4",
     severity=Severity.FATAL,
@@ -195,27 +212,60 @@ def examine_schema(chart: Chart) -> Iterator[Finding]:
 
 
 def _migrations(chart: Chart) -> Iterator[Finding]:
-    found: dict[int, Migration] = {}
+    """Look at the records of migrations.
+
+    influxd goes by the last finished one, and asks of all only whether number and name fit. So each
+    in front of it can be written again, and is no news to a server.
+    Source: InfluxDB v2.9.1 kv/migration/migration.go (Up, walk).
+    """
+    found: dict[int, Migration | None] = {}
     for key, document in chart.tx.table(TABLE).items():
+        ordinal = int(parse_id(key) or "0", 16)
         try:
-            migration = decode_migration(key, document)
+            found[ordinal] = decode_migration(key, document)
         except UndecodableError:
-            yield UNDECODABLE.broken(TABLE, key)
-            continue
-        found[migration.ordinal] = migration
-        if migration.ordinal > LEVEL_MAX:
-            yield UNKNOWN.broken(TABLE, key)
-        elif migration.name != MIGRATIONS[migration.ordinal - 1]:
-            yield RENAMED.broken(TABLE, key)
-        elif not migration.is_finished:
-            yield UNFINISHED.broken(TABLE, key)
-    last = min(max(found, default=0), LEVEL_MAX)
-    for ordinal in range(1, last):
-        key = f"{ordinal:0{ID_LENGTH}x}".encode()
-        if ordinal not in found and not chart.tx.table(TABLE).has(key):
-            yield GAP.broken(TABLE, key)
-    if last < LEVEL_MIN:
+            if key != _key(ordinal):
+                yield UNDECODABLE.broken(TABLE, key)
+            else:
+                found[ordinal] = None
+    last = max((number for number, one in found.items() if one and _is_made(one)), default=0)
+    for ordinal in sorted({*range(1, last), *found}):
+        rule = _fault(found[ordinal], last) if ordinal in found else GAP
+        if rule is not None:
+            yield _rewriting(chart, rule, ordinal, last)
+    if min(max((number for number, one in found.items() if one), default=0), LEVEL_MAX) < LEVEL_MIN:
         yield OLD.broken(TABLE)
+
+
+def _is_made(migration: Migration) -> bool:
+    return migration.is_finished and migration.name in MIGRATIONS[migration.ordinal - 1 :][:1]
+
+
+def _fault(migration: Migration | None, last: int) -> Rule | None:
+    """Say what is wrong with a record; `last` is the last migration that was made."""
+    if migration is None:
+        return UNDECODABLE
+    if migration.ordinal > LEVEL_MAX:
+        return UNKNOWN
+    if migration.name != MIGRATIONS[migration.ordinal - 1]:
+        return RENAMED
+    if migration.is_finished:
+        return None
+    return INTERRUPTED if migration.ordinal < last else UNFINISHED
+
+
+def _rewriting(chart: Chart, rule: Rule, ordinal: int, last: int) -> Finding:
+    """Give a finding about a migration, with the mend that writes it where later ones are there."""
+    if ordinal >= last:
+        return rule.broken(TABLE, _key(ordinal))
+    now = format_time(chart.repairer.clock.now())
+    mend = putting(TABLE, *encode_migration(ordinal, now))
+    remedy = WRITES_AGAIN if rule is RENAMED else GAP.remedy
+    return rule.broken(TABLE, _key(ordinal), mend=mend, remedy=remedy)
+
+
+def _key(ordinal: int) -> bytes:
+    return f"{ordinal:0{ID_LENGTH}x}".encode()
 
 
 def _buckets(chart: Chart) -> Iterator[Finding]:
@@ -248,9 +298,10 @@ def _missing(chart: Chart, name: str) -> Finding:
     if name == CATALOGUE:
         is_needed = not chart.tx.table("bucketsv1").is_empty
         rule = LOST_CATALOGUE if is_needed else FATAL_BUCKET
-        # What is in it is made in the round after, which needs the shards on disk.
-        can_be_filled = not is_needed or chart.engine is not None
-        return rule.broken(name, mend=_making(name) if can_be_filled else None)
+        if is_needed and chart.engine is None:
+            return replace(rule, remedy=WITHOUT_FOLDER, operations=REBUILD).broken(name)
+        # What is in it is made in the round after.
+        return rule.broken(name, mend=_making(name))
     if name in REMADE_HARMLESSLY:
         return REMADE_BUCKET.broken(name, mend=_making(name))
     is_loaded = _is_loaded(chart, name) and chart.likely_server in FROM_2_5

@@ -36,7 +36,6 @@ from recovery.model.catalogue import (
 from recovery.model.catalogue import (
     CatalogueError,
     Database,
-    decode_catalogue,
     with_database,
     with_groups,
     with_shard_id_max,
@@ -426,13 +425,13 @@ def _removing(name: str, group_ids: set[int]) -> Mend:
 
 def _mapping(disk: Disk, name: Id, spans: Mapping[int, Span]) -> Mend:
     def map_them(tx: MetaTx) -> None:
-        catalogue = tx.catalogue.read() or b""
-        known = decode_catalogue(catalogue)
+        known = tx.catalogue.decoded()
         database = known.database(name)
         if database is None:
             return
         first_id = max(known.group_id_max, disk.shard_id_max()) + 1
         groups, removed = map_beside(spans, database, group_id=first_id)
+        catalogue = tx.catalogue.read() or b""
         changed = with_groups(catalogue, name=name, added=groups, removed=removed)
         tx.catalogue.write(with_shard_id_max(changed, disk.shard_id_max()))
 
@@ -443,8 +442,7 @@ def _making(chart: Chart, disk: Disk, bucket_id: Id, org_id: Id, spans: Mapping[
     """Make a bucket for a folder, with an entry in the catalogue unless it has one."""
 
     def make(tx: MetaTx) -> None:
-        catalogue = tx.catalogue.read() or b""
-        database = decode_catalogue(catalogue).database(bucket_id)
+        database = tx.catalogue.decoded().database(bucket_id)
         policy = None if database is None else database.policy
         duration_ns = choose_duration(list(spans.values())).duration_ns
         retention_ns = 0
@@ -466,7 +464,7 @@ def _making(chart: Chart, disk: Disk, bucket_id: Id, org_id: Id, spans: Mapping[
             _mapping(disk, bucket_id, spans)(tx)
             return
         changed = with_database(
-            catalogue,
+            tx.catalogue.read() or b"",
             name=bucket_id,
             retention_ns=0,
             shard_group_ns=duration_ns,

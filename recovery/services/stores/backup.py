@@ -25,6 +25,7 @@ import msgspec
 from recovery.errors import SchemaError, StoreBusyError
 from recovery.log import get_logger
 from recovery.metastore.live import snapshot_store
+from recovery.metastore.recognition import require_schema
 from recovery.metastore.sparse import data_ranges
 from recovery.metastore.store import MetaStore
 from recovery.new_file import StagedFile, create, failed
@@ -135,7 +136,8 @@ def _copy(
 
 def _level_of(path: Path) -> int | None:
     try:
-        with MetaStore.open(path, write=False) as copy:
+        with MetaStore.open_copy(path) as copy, copy.view() as tx:
+            require_schema(tx, str(path))
             return copy.level
     except SchemaError:
         return None
@@ -143,7 +145,7 @@ def _level_of(path: Path) -> int | None:
 
 def _cut_hole_behind(path: Path, target: Path) -> None:
     """Cut off the hole at the end of a copy, which would be packed byte by byte: up to 1 TB."""
-    with MetaStore.open(path, write=False, needs_schema=False) as copy:
+    with MetaStore.open_copy(path) as copy:
         used_bytes = copy.used_bytes
     try:
         with path.open("r+b") as file:

@@ -64,7 +64,10 @@ def ways_by_backup(store: MetaStore, *, but: Path | None = None) -> tuple[Give, 
         digest = None if copy.path == but else mark_of(copy.path)
         if digest is None:
             continue
-        with suppress(RecoveryError), MetaStore.open(copy.path, write=False) as backup:
+        with (
+            suppress(RecoveryError),
+            MetaStore.open(copy.path, write=False, needs_schema=False) as backup,
+        ):
             is_before = backup.txid == store.txid - 1 and is_as_made(backup, digest)
             if is_before and is_commit(digest, Rewinder(store, backup).rewind.digest):
                 moment = f"{copy.made_at:%Y-%m-%dT%H:%M:%SZ}"

@@ -311,7 +311,7 @@ def _was_begun(operation: Operation, own: Iterable[Operation]) -> bool:
 def _opened_backup(store: MetaStore, operation: Operation) -> Iterator[MetaStore]:
     path = Path(operation.backup_path or "")
     try:
-        backup = MetaStore.open(path, write=False)
+        backup = MetaStore.open(path, write=False, needs_schema=False)
     except StoreNotFoundError as error:
         raise RefusedError(
             reason=f"the backup of {_called(operation)} is gone: {error.path} {error.problem}",

@@ -13,7 +13,7 @@ import msgspec
 from recovery.metastore.table import RecordProblem
 from recovery.metastore.transaction import MetaTx
 from recovery.model.bucket import TYPE_SYSTEM
-from recovery.model.catalogue import CatalogueError, database_names
+from recovery.model.catalogue import CatalogueError
 from recovery.model.ids import Id
 from recovery.services.listing import Listing
 from recovery.services.tenancy.choosing import Whose
@@ -54,7 +54,7 @@ def list_buckets(tx: MetaTx, organization: str | None = None) -> Listing[BucketR
 def _rows(tx: MetaTx, org_id: Id | None, problems: list[RecordProblem]) -> Iterator[BucketRow]:
     organizations = {one.id: one.name for one in tx.organizations.walk([])}
     try:
-        known = set(database_names(tx.catalogue.read() or b""))
+        known = {one.name for one in tx.catalogue.decoded().databases}
     except CatalogueError:
         known = set()
     for bucket in tx.buckets.walk(problems):

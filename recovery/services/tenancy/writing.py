@@ -23,8 +23,6 @@ from recovery.model.bucket import (
 from recovery.model.catalogue import (
     CatalogueError,
     Policy,
-    database_names,
-    decode_catalogue,
     empty_catalogue,
     with_database,
 )
@@ -169,7 +167,7 @@ def write_bucket(tx: MetaTx, wish: BucketWish, *, org_id: Id, ids: IdSource, now
     tx.buckets.insert(bucket_id, org_id, wish.name, document)
 
     def extended(catalogue: bytes) -> bytes:
-        if wish.bucket_id is not None and wish.bucket_id in database_names(catalogue):
+        if wish.bucket_id is not None and tx.catalogue.decoded().database(bucket_id):
             return catalogue
         return with_database(
             catalogue,
@@ -185,11 +183,8 @@ def write_bucket(tx: MetaTx, wish: BucketWish, *, org_id: Id, ids: IdSource, now
 
 def policy_of(tx: MetaTx, bucket_id: Id) -> Policy | None:
     """Give what the engine's catalogue says of a bucket; None when it says nothing."""
-    catalogue = tx.catalogue.read()
-    if catalogue is None:
-        return None
     try:
-        found = decode_catalogue(catalogue).database(bucket_id)
+        found = tx.catalogue.decoded().database(bucket_id)
     except CatalogueError:
         return None
     return None if found is None else found.policy

@@ -29,7 +29,6 @@ from recovery.model.bucket import DAY_NS, SYSTEM_BUCKETS, TYPE_SYSTEM
 from recovery.model.catalogue import (
     CatalogueError,
     Database,
-    decode_catalogue,
     empty_catalogue,
     with_database,
     with_groups,
@@ -160,7 +159,7 @@ class Filling:
         stored = self._tx.catalogue.read()
         try:
             if stored is not None:
-                decode_catalogue(stored)
+                self._tx.catalogue.decoded()
                 return
             self._filled.notes.append(
                 "the catalogue of the damaged store was lost, and is made new"
@@ -313,7 +312,7 @@ class Filling:
     def _mapped(self, facts: BucketFacts) -> BucketMap:
         """Choose the groups of a bucket: all of them, or those that the catalogue lacks."""
         known = self._known.buckets.get(facts.id, KnownBucket())
-        database = decode_catalogue(self._catalogue()).database(facts.id)
+        database = self._tx.catalogue.decoded().database(facts.id)
         if database is not None and database.policy is not None:
             return self._mapped_beside(facts, database)
         return map_bucket(
@@ -347,7 +346,7 @@ class Filling:
             now_ns=0,
         )
         wanted = spans if self._wishes.allows_overlaps else unmapped.placeable
-        catalogue = decode_catalogue(self._catalogue())
+        catalogue = self._tx.catalogue.decoded()
         groups, removed = map_beside(
             wanted,
             database,
@@ -402,7 +401,7 @@ class Filling:
             )
             if is_new:
                 found[org_id].append(wish)
-            elif decode_catalogue(self._catalogue()).database(facts.id) is None:
+            elif self._tx.catalogue.decoded().database(facts.id) is None:
                 self._add_database(wish)
         return found
 

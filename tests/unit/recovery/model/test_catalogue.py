@@ -6,7 +6,6 @@ from recovery.model.catalogue import (
     CatalogueError,
     Database,
     Policy,
-    database_names,
     decode_catalogue,
     empty_catalogue,
     encode_database,
@@ -31,7 +30,7 @@ HEAD = bytes.fromhex("0800 1003 18ffffffffffffffff7f 3801 4005 4807")
 
 
 def _names(catalogue: bytes) -> list[str]:
-    return database_names(catalogue)
+    return [one.name for one in decode_catalogue(catalogue).databases]
 
 
 def test_a_database_is_written_as_in_the_sample_store() -> None:

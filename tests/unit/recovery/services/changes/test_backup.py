@@ -348,7 +348,7 @@ def test_a_copy_that_opens_as_another_state_is_none(
         MetaStore.open(other, write=False) as seen,
     ):
         assert seen.txid != store.txid
-        monkeypatch.setattr(MetaStore, "open", lambda *_, **__: nullcontext(seen))
+        monkeypatch.setattr(MetaStore, "open_copy", lambda _: nullcontext(seen))
         with pytest.raises(WriteFailedError, match="opens as another state"):
             make_backup(store, target)
         monkeypatch.undo()

@@ -9,7 +9,7 @@ import bolt_store
 from recovery.errors import ConflictError
 from recovery.metastore.store import MetaStore
 from recovery.model.bucket import SYSTEM_BUCKETS
-from recovery.model.catalogue import database_names
+from recovery.model.catalogue import decode_catalogue
 from recovery.model.schema import buckets_of_level
 from recovery.services.authorizations.listing import (
     OperatorState,
@@ -77,7 +77,9 @@ def test_each_of_its_buckets_is_known_to_the_engine(path: Path) -> None:
         buckets = list(tx.buckets.walk([]))
         catalogue = tx.catalogue.read()
     assert catalogue is not None
-    assert sorted(database_names(catalogue)) == sorted(bucket.id for bucket in buckets)
+    assert sorted(one.name for one in decode_catalogue(catalogue).databases) == sorted(
+        bucket.id for bucket in buckets
+    )
     assert {bucket.name for bucket in buckets} == {
         *(system.name for system in SYSTEM_BUCKETS),
         "sensors",

@@ -9,7 +9,7 @@ from recovery.errors import StoreDamagedError
 from recovery.metastore.store import MetaStore
 from recovery.metastore.transaction import MetaTx
 from recovery.model.bucket import DAY_NS, TYPE_USER
-from recovery.model.catalogue import KEY, database_names
+from recovery.model.catalogue import KEY, decode_catalogue
 from recovery.model.gojson import format_time
 from recovery.model.ids import Id, IdSource
 from recovery.model.mapping import MEMBER, OWNER
@@ -84,7 +84,8 @@ def test_an_organization_comes_with_buckets_catalogue_entries_and_an_owner(
         "changed": [CATALOGUE],
     }
     assert ("organizationindexv1", b"spaced") in found.added
-    databases = database_names(found.changed[CATALOGUE, KEY])
+    catalogue = decode_catalogue(found.changed[CATALOGUE, KEY])
+    databases = [one.name for one in catalogue.databases]
     buckets = [key.decode() for name, key in found.added if name == "bucketsv1"]
     assert set(buckets) <= set(databases)
     assert_invariants(made.path)
