@@ -322,14 +322,7 @@ class ClaimedFile:
 
 
 def create(path: Path) -> int:
-    """Make a file that is not there, empty and with mode 0600.
-
-    Returns:
-        Its descriptor, for reading and writing.
-
-    Raises:
-        OSError: Something is there, or it cannot be made.
-    """
+    """Make an empty file, mode 0600, open to read and write; `OSError` when something is there."""
     flags = os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
     return os.open(path, flags, MODE)
 

@@ -20,14 +20,7 @@ _ANSWER_BYTES_MAX: Final = 4096
 
 @contextlib.contextmanager
 def controlling_terminal() -> Iterator[int]:
-    """Open the terminal that this process belongs to.
-
-    Yields:
-        Its file descriptor, for reading and writing.
-
-    Raises:
-        OSError: There is none, as under cron, systemd or a pipeline of a build.
-    """
+    """Open the terminal of this process to read and write; `OSError` if none, as under cron."""
     terminal = os.open(TERMINAL_PATH, os.O_RDWR | os.O_NOCTTY | os.O_CLOEXEC)
     try:
         yield terminal

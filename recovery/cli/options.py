@@ -145,12 +145,7 @@ def _add_reading(command: "Parser") -> None:
 
 
 def add_listing(command: "Parser", *, what: str, sorts: tuple[str, ...]) -> None:
-    """Add the options of `Listing`.
-
-    Args:
-        what: One of the records, with its article.
-        sorts: What they can be sorted by besides their IDs.
-    """
+    """Add the options of `Listing`, of a record with its article, sorted by these besides IDs."""
     command.add_argument("--id", metavar="ID", help=f"only {what} with this ID (default: all)")
     command.add_argument(
         "--match",
@@ -217,12 +212,7 @@ def add_yes(command: "Parser") -> None:
 
 
 def add_ensure(command: "Parser", *, wanted: str, otherwise: str = "refuse") -> None:
-    """Add `--ensure`.
-
-    Args:
-        wanted: What may be so already, as a clause.
-        otherwise: What is done without it.
-    """
+    """Add `--ensure`: a clause says what may be so, and another what is done without it."""
     command.add_argument(
         "--ensure",
         action="store_true",

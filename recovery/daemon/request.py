@@ -102,14 +102,7 @@ def parse_query(text: str) -> dict[str, str]:
 
 
 def to_id(text: str, *, prefix: str = "") -> Id:
-    """Read an ID.
-
-    Args:
-        prefix: Words in front of the error.
-
-    Raises:
-        ApiError: It is none.
-    """
+    """Read an ID; `ApiError`, which begins with the prefix, when it is none."""
     found = parse_id(text)
     if found is None:
         raise ApiError("invalid", prefix + id_fault(text))

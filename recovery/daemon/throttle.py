@@ -29,11 +29,7 @@ class Throttle:
         self._tokens: deque[float] = deque(maxlen=TOKENS_MAX)
 
     def require_sign_in(self, now_s: float) -> None:
-        """Refuse a password, right or wrong, when too many were wrong, by `ApiError` 429.
-
-        Args:
-            now_s: Any clock that only goes forward.
-        """
+        """Refuse any password by `ApiError` 429 after too many wrong ones, on a steady clock."""
         if _is_full(self._sign_ins, now_s):
             raise ApiError("too many requests", TOO_MANY)
 

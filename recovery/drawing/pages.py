@@ -82,11 +82,7 @@ class Share(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def draw_pages(runs: Sequence[PageRun], *, sentence: str) -> str:
-    """Draw the pages of a file, in their order, as an `svg` element with the class "pages".
-
-    Args:
-        sentence: What the picture shows, for those who do not see it.
-    """
+    """Draw the pages of a file as an `svg` of class "pages", with a sentence for who cannot see."""
     page_count = sum(run.count for run in runs)
     pages_a_square = 1
     while True:

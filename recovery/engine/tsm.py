@@ -143,12 +143,7 @@ class _Index:
         self.problem: str | None = None
 
     def read_piece(self) -> None:
-        """Read on, as many whole keys as a piece holds.
-
-        Raises:
-            TsmError: The index is damaged.
-            OSError: The file cannot be read.
-        """
+        """Read on, as many whole keys as a piece holds; `TsmError` for damage, or `OSError`."""
         size_bytes = min(self._wanted_bytes, self._end + _FOOTER.size - self.offset)
         piece = _exactly(self._read_at, self.offset, size_bytes)
         self._wanted_bytes = PIECE_BYTES

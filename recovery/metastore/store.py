@@ -277,12 +277,7 @@ class MetaStore:
             self._db.reread()
 
     def require_in_place(self) -> None:
-        """Refuse when another file has been put in the place of this one.
-
-        Raises:
-            StoreBusyError: It has.
-            RecoveryError: It cannot be looked at.
-        """
+        """Refuse another file in the place of this one by `StoreBusyError`; or `RecoveryError`."""
         with self.descriptor():
             pass
 

@@ -181,14 +181,7 @@ _EMPTY_OBJECT: Final = msgspec.Raw(b"{}")
 
 
 def decode_permissions(document: bytes) -> list[Permission]:
-    """Read a stored permission list.
-
-    Returns:
-        The permissions in their stored order; none for null.
-
-    Raises:
-        UndecodableError: The server could not decode it.
-    """
+    """Read a stored list in its order, null as none; `UndecodableError` if the server could not."""
     try:
         entries = _ENTRIES.decode(document)
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):

@@ -275,14 +275,7 @@ def _require_one_rule(rules: list[_Rule]) -> None:
 
 
 def to_ns(seconds: int) -> int:
-    """Turn seconds into nanoseconds, in the 64 bits that Go has for them.
-
-    Args:
-        seconds: Any 64-bit integer.
-
-    Returns:
-        The product; one that is too large wraps around, so that it may be negative.
-    """
+    """Turn seconds into nanoseconds in Go's 64 bits; too many wrap around, even below 0."""
     return (seconds * _SECOND_NS + (1 << 63)) % (1 << 64) - (1 << 63)
 
 

@@ -140,14 +140,7 @@ def require_operator(call: Call) -> None:
 
 
 def duration_text(duration: timedelta) -> str:
-    """Write a duration as Go does (time.Duration.String).
-
-    Args:
-        duration: Not negative.
-
-    Returns:
-        Such as "1.5s" or "1h0m2s".
-    """
+    """Write a duration, not negative, as Go does (time.Duration.String): "1.5s" or "1h0m2s"."""
     total_us = duration // timedelta(microseconds=1)
     if total_us < 1_000_000:  # noqa: PLR2004 # a second
         unit, per_unit = ("ms", 1000) if total_us >= 1000 else ("µs", 1)  # noqa: PLR2004

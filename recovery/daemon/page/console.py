@@ -53,11 +53,7 @@ class Console:
         self._preparing: asyncio.Future[None] | None = None  # a task that nobody holds may go
 
     async def answer(self, method: str, request: Request, form: Form, throttle: Throttle) -> Answer:
-        """Show the door, or let somebody in.
-
-        Raises:
-            ApiError: Too many passwords were wrong, or are waiting.
-        """
+        """Show the door, or let somebody in; `ApiError` after too many passwords."""
         if method == "GET":
             self._preparing = asyncio.ensure_future(self._worker.on_store(self._page.book.prepare))
             return self._shown("", Form.of(request.raw_query).get("next"))

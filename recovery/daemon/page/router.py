@@ -162,12 +162,7 @@ class Page:
     def __init__(
         self, desk: Desk, worker: Worker, lifetime: Lifetime, code: ConsoleCode | None
     ) -> None:
-        """Get ready.
-
-        Args:
-            lifetime: How long the daemon goes on.
-            code: A short code that opens the page once; None for none.
-        """
+        """Get ready; a short code, if there is one, opens the page once."""
         self._worker = worker
         self._desk: Final = PageDesk(
             desk=desk,

@@ -81,12 +81,7 @@ class PageSessions:
         self._own_secret: Final = rng.token_bytes(32)
 
     def open(self, user_id: Id | None, kept: Mapping[str, Form] = MappingProxyType({})) -> Secret:
-        """Begin a session.
-
-        Args:
-            user_id: For whom; None for the console key.
-            kept: As `PageSession.kept`.
-        """
+        """Begin a session of a user, None for the console key; `kept` as `PageSession.kept`."""
         now = self._clock.now()
         for digest in [key for key, one in self._sessions.items() if one.expires_at <= now]:
             del self._sessions[digest]

@@ -234,14 +234,7 @@ class TokenIndex:
         )
 
     def sorted_by(self, name: str, *, is_descending: bool) -> list[TokenRow]:
-        """Sort all rows.
-
-        Args:
-            name: One of `SORTS`.
-
-        Returns:
-            The rows; equal ones by ID.
-        """
+        """Sort all rows by one of `SORTS`, and equal ones by ID."""
         if name not in self._sorted:
             self._sorted[name] = sorted(self.rows.values(), key=_KEYS[name])
         rows = self._sorted[name]

@@ -184,11 +184,7 @@ class CompleteOperator(msgspec.Struct, frozen=True, kw_only=True):
     clock: Clock
 
     def plan(self, store: MetaTx) -> Plan:
-        """Plan the permissions that an older operator token lacks; nothing when it lacks none.
-
-        Raises:
-            RefusedError: It is no operator token.
-        """
+        """Plan the permissions that an operator lacks, if any; `RefusedError` for another token."""
         before = choose_authorization(store, self.authorization_id)
         name = described(store, before)
         status = _operator_status(store, before)

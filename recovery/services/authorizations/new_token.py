@@ -48,14 +48,7 @@ def require_active(tx: MetaTx, user: User) -> None:
 
 
 def chosen_form(store: MetaTx, choice: FormChoice, *, server_hashes: bool | None) -> TokenForm:
-    """Decide how to store a token.
-
-    Returns:
-        `TokenForm.RAW` or `TokenForm.SHA256`.
-
-    Raises:
-        RefusedError: A hash was asked for below level 21.
-    """
+    """Decide between `TokenForm.RAW` and `SHA256`; `RefusedError` for a hash below level 21."""
     match choice:
         case FormChoice.RAW:
             return TokenForm.RAW

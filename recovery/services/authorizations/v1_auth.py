@@ -259,14 +259,7 @@ class DeleteLegacy(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def choose_legacy(store: MetaTx, which: str) -> Authorization:
-    """Choose a 1.x-compatible authorization.
-
-    Args:
-        which: Its ID, which goes first, or its user name.
-
-    Raises:
-        RefusedError: Several records have the user name.
-    """
+    """Choose by ID, which goes first, or user name; `RefusedError` when several have that."""
     wanted_id = parse_id(which)
     if wanted_id is not None:
         found = store.legacy_authorizations.load(wanted_id)

@@ -123,14 +123,7 @@ def compare_counts(before: MetaTx, after: MetaTx) -> Iterator[BucketCount]:
 
 
 def ids_not_concerned(before: MetaTx, after: MetaTx, ids: Iterable[str]) -> tuple[str, ...]:
-    """Pick the IDs that no difference between two stores has to do with.
-
-    Returns:
-        Those that are in no key and no value that is different, in their order.
-
-    Raises:
-        StoreDamagedError: One of them is damaged.
-    """
+    """Pick the IDs that are in no different key or value, in order; or `StoreDamagedError`."""
     wanted = {one: one.encode() for one in ids}
     for bucket in dict.fromkeys([*before.table_names(), *after.table_names()]):
         for pair in _differences(before.table(bucket), after.table(bucket)):

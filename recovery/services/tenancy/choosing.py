@@ -87,12 +87,7 @@ def differing(record: object, **wanted: "Json | None") -> dict[str, Json]:
 
 
 def edit_steps(what: str, changes: dict[str, Json]) -> tuple[str, ...]:
-    """Say what an edit of a record does.
-
-    Args:
-        what: The record, with its name.
-        changes: Its fields that get another value.
-    """
+    """Say what an edit does: the record with its name, and its fields that get another value."""
     name, description = changes.get("name"), changes.get("description")
     steps = []
     if name is not None:

@@ -78,14 +78,7 @@ SYSTEM_WISHES = tuple(
 
 
 def write_empty_store(tx: MetaTx, *, level: int, ids: IdSource, rng: Rng, now: str) -> None:
-    """Write what a server has written before anybody has set it up.
-
-    Args:
-        tx: The records of a new bolt file.
-
-    Raises:
-        StoreDamagedError: The file is not new.
-    """
+    """Write what a server does before any set-up; `StoreDamagedError` if the file is not new."""
     for name in sorted(buckets_of_level(level)):
         tx.create_table(name)
     for ordinal in range(1, level + 1):
@@ -143,14 +136,7 @@ def write_organization(
 
 
 def write_bucket(tx: MetaTx, wish: BucketWish, *, org_id: Id, ids: IdSource, now: str) -> Id:
-    """Write a bucket with its catalogue entry.
-
-    Args:
-        wish: What it is like; its name is free in the organization.
-
-    Raises:
-        RefusedError: The name does not fit into a key, or no ID is free.
-    """
+    """Write a bucket of a free name with its catalogue entry, or raise `RefusedError`."""
     bucket_id = wish.bucket_id or unused(ids.random, tx.buckets.has_id)
     shard_group_ns = wish.shard_group_ns or shard_group_duration_ns(wish.retention_ns)
     document = encode_bucket(
