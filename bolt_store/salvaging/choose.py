@@ -141,14 +141,15 @@ def choose(
             or _is_better(candidate, best, found, essential, is_meta_lost=len(metas) < STATE_COUNT)
         ):
             best = candidate
-    if best is not None and named and _is_overtaken(named[0], found):
+    is_overtaken = bool(named) and _is_overtaken(named[0], found)
+    if best is not None and named and (is_overtaken or not named[0].survey.bucket_count):
         further = [repaired(seen, knowledge, ordered) for seen in _at(scan, found.most, metas)]
         later = [
             seen for seen in (*pool, *further) if all(_may_be_after(seen, other) for other in named)
         ]
         most = max([best, *later], key=lambda seen: (seen.total, seen.is_proven))
         is_whole = best.is_clean and best.named_by == metas[0]
-        best = most if _is_poor(best, most) or not is_whole else best
+        best = most if _is_poor(best, most) or (is_overtaken and not is_whole) else best
     if best is not None and not best.is_named and not best.is_proven:
         # What looks like a root may be one of several pages below a lost one.
         # With a freelist, the others are its orphans.
@@ -205,7 +206,8 @@ def _is_overtaken(newest: Candidate, found: Found) -> bool:
     while transactions went on, and its pages are of more states than its metas know.
     """
     scan = newest.survey.scan
-    if not newest.survey.bucket_count or newest.survey.root_pgid in found.parents:
+    root = newest.survey.root_pgid
+    if root in found.parents or (not newest.survey.bucket_count and _is_sound(scan, root)):
         return True
     # What it has elsewhere is in its own place there.
     reach = newest.survey.reach
@@ -213,12 +215,13 @@ def _is_overtaken(newest: Candidate, found: Found) -> bool:
     if newest.free is None and newest.named_by is not None:
         pages.add(newest.named_by.meta.freelist_pgid)
     return (newest.has_conflicts and not newest.is_clean) or any(
-        pgid is not None
-        and pgid < scan.page_count
-        and scan.kinds[pgid] & STRICT
-        and not reach[pgid]
-        for pgid in pages
+        pgid is not None and _is_sound(scan, pgid) and not reach[pgid] for pgid in pages
     )
+
+
+def _is_sound(scan: Scan, pgid: int) -> bool:
+    """Tell whether a page is one that bbolt writes, so that it was used again if it is not ours."""
+    return pgid < scan.page_count and bool(scan.kinds[pgid] & STRICT)
 
 
 def _may_be_newer(seen: Candidate, named: list[Candidate], found: Found) -> bool:
@@ -298,7 +301,11 @@ def _is_better(
         # back is still missing.
         (best.has_conflicts and not _has_no_other_loss(best, other))
         or not _agree(best, other)
-        or (0 < _attached_count(best) < len(best.orphans or ()) and _is_cut_off(best))
+        or (
+            _attached_count(best) < len(best.orphans or ())
+            and (_attached_count(best) or _is_poorer(best, other))
+            and _is_cut_off(best)
+        )
     ):
         return not _is_poor(other, best)
     return _has_more(other, best) and (
