@@ -71,6 +71,12 @@ class Application:
             (b"X-Influxdb-Version", desk.settings.version.encode()),
         )
 
+    def rest(self) -> None:
+        """Use a time in which nobody asks for anything; on the thread of the store."""
+        self._desk.changes.look()
+        if self._page is not None:
+            self._page.rest()
+
     def close(self) -> None:
         """Give up what is being found out for the page."""
         if self._page is not None:

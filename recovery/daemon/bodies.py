@@ -17,8 +17,8 @@ time/format.go (parse, quote); InfluxDB v2.9.1 kit/platform/id.go (UnmarshalText
 
 import json
 import re
-from collections.abc import Callable, Iterable, Mapping
-from typing import Any, Final, NamedTuple, NoReturn, TypeVar
+from collections.abc import Callable, Iterable
+from typing import Any, Final, NoReturn, TypeVar
 
 from recovery.daemon.request import id_fault
 from recovery.model.gojson import fold, is_time
@@ -80,27 +80,36 @@ class _Number(str):
     __slots__ = ()
 
 
-class _Value(NamedTuple):
-    """A value, and where it is: how many go before it in each of what it is in."""
+_Value = tuple[tuple[int, ...], object]
+"""A value behind its place: how many go before it in each of what it is in."""
+_Object = dict[str, list[tuple[int, object]]]
+"""All values of each folded name, with how many members go before them."""
 
-    place: tuple[int, ...]
-    content: object
 
+class _Faults:
+    """Values that do not fit; the least of them is told of, and no other one kept."""
 
-class _Fault(NamedTuple):
-    """A value that does not fit; the least of them is told of."""
+    def __init__(self) -> None:
+        self._least: tuple[bool, tuple[int, ...], str] | None = None
 
-    is_last: bool
-    place: tuple[int, ...]
-    words: str
+    def add(self, place: tuple[int, ...], error: BodyError) -> None:
+        one = (error.is_last, place, str(error))
+        if self._least is None or one < self._least:
+            self._least = one
+
+    def raise_least(self) -> None:
+        if self._least is not None:
+            raise BodyError(self._least[-1])
 
 
 class Body:
     """One JSON object of a body."""
 
-    def __init__(self, fields: Mapping[str, list[_Value]], faults: list[_Fault]) -> None:
-        """Take its values by folded name; `read_body` is the way to get one."""
-        self._fields = fields
+    __slots__ = ("_faults", "_objects")
+
+    def __init__(self, objects: list[tuple[tuple[int, ...], _Object]], faults: _Faults) -> None:
+        """Take what is laid over one another; `read_body` is the way to get one."""
+        self._objects = objects
         self._faults = faults
 
     def text(self, name: str, *, is_pointer: bool = False) -> str | None:
@@ -125,7 +134,7 @@ class Body:
 
     def body(self, name: str) -> "Body":
         """Give an object; an empty one when it is absent or null."""
-        return _body_of(self._fields.get(fold(name), ()), name, self._faults)
+        return _body_of(self._values(name), name, self._faults)
 
     def bodies(self, name: str, read: Callable[["Body"], T]) -> list[T]:
         """Read a list of objects; an empty one when it is absent or null.
@@ -136,20 +145,35 @@ class Body:
         """
         found: list[list[_Value]] = []
         gone: list[list[_Value]] = []
-        for place, content in self._fields.get(fold(name), ()):
+        for place, content in self._values(name):
             if isinstance(content, list):
                 gone += found[len(content) :]
                 del found[len(content) :]
                 found += [[] for _ in content[len(found) :]]
-                for number, one in enumerate(content):
-                    found[number].append(_Value((*place, number), one))
+                self._lay_over(found, place, content, name)
             elif content is None:
                 gone, found = gone + found, []
             else:
-                self._faults.append(_fault(place, _wrong(content, name, "[]")))
+                self._faults.add(place, _wrong(content, name, "[]"))
+        nothing = read(Body([], self._faults))
         for values in gone:
             read(_body_of(values, name, self._faults))
-        return [read(_body_of(values, name, self._faults)) for values in found]
+        return [
+            read(_body_of(values, name, self._faults)) if values else nothing for values in found
+        ]
+
+    def _lay_over(
+        self, found: list[list[_Value]], place: tuple[int, ...], content: list[object], name: str
+    ) -> None:
+        """Put what says something into its place; of what does not fit the first is told of."""
+        has_misfit = False
+        for number, one in enumerate(content):
+            if isinstance(one, dict):
+                if one:
+                    found[number].append(((*place, number), one))
+            elif one is not None and not has_misfit:
+                self._faults.add((*place, number), _wrong(one, name, "struct"))
+                has_misfit = True
 
     def permissions(self) -> list[Permission]:
         """Give the field `permissions`; types and actions may be anything."""
@@ -169,15 +193,28 @@ class Body:
         self, name: str, read: Callable[[object, str], T], *, is_pointer: bool = False
     ) -> T | None:
         found = None
-        for place, content in self._fields.get(fold(name), ()):
+        for place, content in self._values(name):
             if content is None:
                 found = None if is_pointer else found
                 continue
             try:
                 found = read(content, name)
             except BodyError as error:
-                self._faults.append(_fault(place, error))
+                self._faults.add(place, error)
         return found
+
+    def _values(self, name: str) -> Iterable[_Value]:
+        folded = fold(name)
+        for _, members in self._objects:
+            if folded in members:
+                break
+        else:  # a body may have a hundred thousand objects with nothing in them that is asked for
+            return ()
+        return [
+            ((*place, number), one)
+            for place, members in self._objects
+            for number, one in members.get(folded, ())
+        ]
 
 
 def read_body(document: bytes, read: Callable[[Body], T]) -> T:
@@ -200,28 +237,21 @@ def read_body(document: bytes, read: Callable[[Body], T]) -> T:
         raise BodyError(f"invalid character '{text[0]}' exceeded max depth") from None
     if isinstance(content, _Number) and _GOES_ON.match(content + text[end : end + 1]):
         raise BodyError(_words_of(text, end))
-    faults: list[_Fault] = []
-    found = read(_body_of([_Value((), content)], "", faults))
-    if faults:
-        raise BodyError(min(faults).words)
+    faults = _Faults()
+    found = read(_body_of([((), content)], "", faults))
+    faults.raise_least()
     return found
 
 
-def _body_of(values: Iterable[_Value], name: str, faults: list[_Fault]) -> Body:
+def _body_of(values: Iterable[_Value], name: str, faults: _Faults) -> Body:
     """Lay objects over one another, as they are decoded into the same struct."""
-    fields: dict[str, list[_Value]] = {}
+    objects = []
     for place, content in values:
         if isinstance(content, dict):
-            for key, members in content.items():
-                found = fields.setdefault(key, [])
-                found += [_Value((*place, number), one) for number, one in members]
+            objects.append((place, content))
         elif content is not None:
-            faults.append(_fault(place, _wrong(content, name, "struct")))
-    return Body(fields, faults)
-
-
-def _fault(place: tuple[int, ...], error: BodyError) -> _Fault:
-    return _Fault(error.is_last, place, str(error))
+            faults.add(place, _wrong(content, name, "struct"))
+    return Body(objects, faults)
 
 
 def _words_of(text: str, position: int) -> str:
@@ -252,9 +282,9 @@ def _refuse_constant(name: str) -> NoReturn:
     raise json.JSONDecodeError("not JSON", name, 0)
 
 
-def _object(pairs: list[tuple[str, object]]) -> dict[str, list[tuple[int, object]]]:
+def _object(pairs: list[tuple[str, object]]) -> _Object:
     """Keep all values of each name, with their places."""
-    found: dict[str, list[tuple[int, object]]] = {}
+    found: _Object = {}
     for number, (name, value) in enumerate(pairs):
         found.setdefault(fold(name), []).append((number, value))
     return found

@@ -137,7 +137,7 @@ def run(
             application,
             sockets,
             life,
-            when_quiet=desk.changes.look,
+            when_quiet=application.rest,
             each_second=recorder.settle,
         )
     finally:

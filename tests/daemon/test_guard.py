@@ -451,10 +451,17 @@ def test_who_sends_a_byte_a_second_is_left_after_20_seconds(served: Served) -> N
 @pytest.mark.timeout(900)
 def test_ten_thousand_wrong_keys_open_nothing_and_keep_nobody_out(served: Served) -> None:
     visitor = Visitor(served, enter=False)
+    unknown = f"{ME.removesuffix('/me')}/users/{'0bad' * 4}"
+    memory_kib = []
     for number in range(10_000):
         reply = visitor.enter(f"{number:08d}")
         assert (reply.status, reply.header("Set-Cookie")) == (403, None)
+        assert served.ask("GET", unknown, token=served.key).status == 404
+        if number in {1000, 9999}:
+            lines = Path(f"/proc/{served.process.pid}/status").read_text().splitlines()
+            memory_kib += [int(line.split()[1]) for line in lines if line.startswith("VmRSS")]
     assert visitor.enter(served.key).status == 303
+    assert memory_kib[1] - memory_kib[0] < 8 << 10
 
 
 def test_wrong_tokens_become_slow_and_a_right_one_does_not(served: Served) -> None:

@@ -55,8 +55,9 @@ def read_wanted(call: Call, *, is_legacy: bool = False) -> Wanted:
     )
     if not permissions:
         raise ApiError("invalid", "authorization must include permissions")
+    known = {*types_of_level(call.desk.settings.level), INSTANCE}
     for one in permissions:
-        _require_known(one, call.desk.settings.level)
+        _require_known(one, known)
     if org_id is None:
         raise ApiError("invalid", "org id required: invalid ID")
     require_known_status(status or ACTIVE)
@@ -82,8 +83,8 @@ def _read(
     return org_id, user_id, status, description, body.permissions(), username
 
 
-def _require_known(permission: Permission, level: int) -> None:
-    if permission.type not in {*types_of_level(level), INSTANCE}:
+def _require_known(permission: Permission, known_types: set[str]) -> None:
+    if permission.type not in known_types:
         raise ApiError(
             "invalid",
             "invalid resource type for permission: unknown resource type for permission",

@@ -119,6 +119,7 @@ class Book:
         find_out: "Callable[[Session], T]",
         *,
         is_long: bool = False,
+        is_for_once: bool = False,
     ) -> T:
         """Find something out without keeping others waiting, where that takes long.
 
@@ -127,6 +128,7 @@ class Book:
             what: What is done, as a sentence without its end.
             find_out: Only reads; runs on another thread, in a session of its own.
             is_long: Whether it takes long in a small store too.
+            is_for_once: Whether it is forgotten when it has been given, as what may hold a secret.
 
         Returns:
             It, of the newest state.
@@ -139,9 +141,11 @@ class Book:
         if found is not None:
             if not found.future.done():
                 raise NotYetKnown(what, time.monotonic() - found.began_s, found.future)
-            if found.txid == session.store.txid:
+            is_newest = found.txid == session.store.txid
+            if is_for_once or not is_newest:
+                del self._tasks[name]
+            if is_newest:
                 return cast("T", found.future.result())
-            del self._tasks[name]
             tries = found.tries
         if not (self.is_patient and (self._is_large or is_long)) or tries >= TRIES_MAX:
             return find_out(session)
@@ -154,6 +158,10 @@ class Book:
     def _found_out(self, find_out: "Callable[[Session], T]") -> T:
         with self._desk.session.beside() as self._read:
             return find_out(self._read)
+
+    def forget(self) -> None:
+        """Drop what nobody came back for."""
+        self._tasks = {name: one for name, one in self._tasks.items() if not one.future.done()}
 
     def close(self) -> None:
         """Give up what is being found out: its file is closed under it."""

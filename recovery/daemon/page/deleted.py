@@ -3,8 +3,8 @@
 Lives here: the list of deleted users and tokens, and bringing one back. Must not live here: where
 they are looked for and what is written (`recovery.services.undeletion`).
 
-Invariants: what was found holds tokens: it stays in the memory of this process, and at most with
-the plan that is shown. The list holds none.
+Invariants: what was found holds tokens: it stays in the memory of this process until its plan is
+shown, or nobody asked for anything for five minutes. The list holds none.
 """
 
 from collections.abc import Callable
@@ -72,7 +72,7 @@ def _ask(visit: Visit, make: Making, noun: str, *, extra: tuple[str, str] | None
         return visit.plan(make(*_found(visit, session)), session)
 
     return visit.ask_plan(
-        visit.page.book.beside(("return", visit.path), WHAT, planned),
+        visit.page.book.beside(("return", visit.path), WHAT, planned, is_for_once=True),
         title=f"Bring this {noun} back?",
         button="Bring it back",
         back=PATH,

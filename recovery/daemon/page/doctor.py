@@ -94,7 +94,10 @@ def ask_repair(visit: Visit) -> Answer:
     visit.require_operator()
     planner = _repair(visit)
     plan = visit.page.book.beside(
-        "repair", "Planning the repair", lambda one: visit.plan(planner, one)
+        "repair",
+        "Planning the repair",
+        lambda one: visit.plan(planner, one),
+        is_for_once=True,
     )
     return visit.ask_plan(
         _worded(plan),

@@ -173,6 +173,10 @@ class Page:
         )
         self._console = Console(self._desk, worker, code)
 
+    def rest(self) -> None:
+        """Drop what was found out and nobody came back for."""
+        self._desk.book.forget()
+
     def close(self) -> None:
         """Give up what is being found out for somebody."""
         self._desk.book.close()

@@ -273,7 +273,10 @@ class Visit:
         Some plans read every token, and nobody else is kept waiting for that.
         """
         plan = self.page.book.beside(
-            ("plan", self.path), "Planning the change", lambda one: self.plan(planner, one)
+            ("plan", self.path),
+            "Planning the change",
+            lambda one: self.plan(planner, one),
+            is_for_once=True,
         )
         return self.ask_plan(plan, **asked)
 

@@ -1,10 +1,11 @@
 """Where JSON is cut and where it is wrong, as Go tells the two apart."""
 
+import tracemalloc
 from typing import Final
 
 import pytest
 
-from recovery.daemon.bodies import BodyError, read_body
+from recovery.daemon.bodies import Body, BodyError, read_body
 
 CUT: Final = "unexpected EOF"
 WRONG: Final = "invalid character "
@@ -46,3 +47,28 @@ def _words(text: str) -> str:
     except BodyError as error:
         return str(error)
     return ""
+
+
+def test_what_says_nothing_is_read_once_however_often_it_is_sent() -> None:
+    shown: list[object] = []
+
+    def counted(body: Body) -> int | None:
+        shown.append(body)
+        return body.integer("n")
+
+    document = b'{"a":[{},null,{"N":1},' + b"{}," * 1000 + b"{}]}"
+    found = read_body(document, lambda body: body.bodies("a", counted))
+    assert (found[:3], found[3:], len(shown)) == ([None, None, 1], [None] * 1001, 2)
+
+
+@pytest.mark.parametrize("one", [b"1", b'"x"', b"[]"])
+def test_a_fault_is_told_of_once_however_often_it_is_made(one: bytes) -> None:
+    document = b'{"a":[' + (one + b",") * 10_000 + one + b"]}"
+    tracemalloc.start()
+    try:
+        with pytest.raises(BodyError, match="cannot unmarshal"):
+            read_body(document, lambda body: body.bodies("a", lambda each: each.integer("n")))
+        peak_bytes = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+    assert peak_bytes < 10_000 * 250

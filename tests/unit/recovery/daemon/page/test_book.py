@@ -58,6 +58,16 @@ def test_it_is_found_out_on_another_thread_and_kept(session: Session, book: Book
     assert thread != threading.get_ident()
 
 
+def test_what_may_hold_a_secret_is_given_once_and_kept_for_nobody(book: Book) -> None:
+    waited(book)
+    for _ in range(2):
+        found = book.beside("names", "Looking", names, is_long=True, is_for_once=True)
+        assert found[1] != threading.get_ident()
+        waited(book)
+    book.forget()
+    waited(book)
+
+
 def test_what_is_short_or_asked_for_by_a_form_is_found_out_at_once(book: Book) -> None:
     assert asked(book, is_long=False)[1] == threading.get_ident()
     book.is_patient = False
