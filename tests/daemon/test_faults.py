@@ -1,8 +1,10 @@
 """What happens under a running daemon: the file, the disk and the ledger are not as they were."""
 
+import contextlib
 import os
 import shutil
 import signal
+import sqlite3
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Final
@@ -121,3 +123,30 @@ def test_a_ledger_that_fails_stops_changes_until_it_is_back(store: Path) -> None
         aside.rename(ledger)
         assert add_user(served, "cid")[0] == 201
         assert names(served) == {"admin", "ann", "cid"}
+
+
+@pytest.mark.slow  # it is waited for
+def test_a_ledger_that_somebody_holds_is_waited_for_and_then_stops_a_change(store: Path) -> None:
+    with serving(store) as served:
+        assert add_user(served, "ann")[0] == 201
+        with contextlib.closing(sqlite3.connect(store.with_name("ledger.sqlite"))) as holder:
+            holder.execute("BEGIN EXCLUSIVE")
+            status, message = add_user(served, "ben")
+            assert (status, "database is locked" in message) == (503, True)
+            holder.rollback()
+        assert add_user(served, "cid")[0] == 201
+        assert names(served) == {"admin", "ann", "cid"}
+
+
+def test_modes_that_are_taken_away_under_the_daemon_are_left_so(store: Path) -> None:
+    with serving(store) as served:
+        assert add_user(served, "ann")[0] == 201
+        store.chmod(0)
+        assert add_user(served, "ben")[0] == 201
+        assert names(served) == {"admin", "ann", "ben"}
+        served.process.send_signal(signal.SIGTERM)
+        served.process.communicate(timeout=PATIENCE_S)
+        assert served.process.returncode == 0
+    assert store.stat().st_mode & 0o777 == 0
+    with bolt_store.open(store) as db:
+        assert [one for one in db.check() if one.severity >= bolt_store.Severity.WARNING] == []

@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from datetime import datetime, timedelta
 from itertools import count
+from pathlib import Path
 from random import Random
 from typing import TYPE_CHECKING, Final
 
@@ -11,11 +12,14 @@ import pytest
 from recovery.daemon.answer import ApiError
 from recovery.daemon.changes import Changes
 from recovery.daemon.journal import Author
+from recovery.ledger import Ledger
+from recovery.ledger_rows import Actor
 from recovery.model.ids import Id
 from recovery.ports import SystemRng
 from recovery.secret import Secret
 from recovery.services.authorizations.changes import DeleteAuthorization, SetStatus
 from recovery.services.authorizations.record_changes import IssueAuthorization
+from recovery.services.ledger import read_operations
 from recovery.services.session import Session
 from recovery.services.tenancy.choosing import UserChoice
 from recovery.services.tenancy.user_changes import DeleteUser
@@ -23,7 +27,7 @@ from recovery.services.tenancy.user_records import AddUser, EditUser, StorePassw
 from tests.support import drawing
 from tests.support.drawing import Draw, exported
 from tests.support.ports import FixedClock
-from tests.support.stores import CHANGED_AT, ListRecorder, MadeStore
+from tests.support.stores import CHANGED_AT, ListRecorder, MadeStore, undo
 
 if TYPE_CHECKING:
     from recovery.services.changes.plan import Planner
@@ -204,3 +208,22 @@ def test_each_of_many_random_changes_leaves_nothing_when_it_is_taken_back(
             )  # fmt: skip
             changes.undo(last.number, AUTHOR)
             assert keys_of(session) == state
+
+
+def test_a_clock_that_is_set_back_between_two_changes_loses_neither(
+    made: MadeStore, tmp_path: Path
+) -> None:
+    before, clock = made.path.read_bytes(), FixedClock(CHANGED_AT)
+    actor = Actor(host="db1", uid=0, sudo_user=None, tool_version="1")
+    ledger = Ledger(path=tmp_path / "ledger.sqlite", actor=actor, clock=clock)
+    with Session.open(made.path, write=True) as session:
+        changes = Changes(session, ledger, clock, reason=None)
+        for number in range(3):
+            changes.make(AddUser(name=f"new {number}", clock=clock, rng=SystemRng()), AUTHOR)
+            clock.moment -= timedelta(days=400)
+        changes.end()
+        users = {value for (table, _), value in keys_of(session).items() if table == "usersv1"}
+        assert all(any(f"new {number}".encode() in one for one in users) for number in range(3))
+    assert [one.outcome for one in read_operations(ledger)] == ["done"] * 4
+    undo(made.path, ledger, clock)
+    assert made.path.read_bytes() == before
