@@ -17,6 +17,7 @@ from recovery.cli.outcome import REPAIR, show_outcome
 from recovery.cli.recording import open_ledger
 from recovery.cli.secret_input import new_password
 from recovery.cli.store import find_store
+from recovery.discovery.candidate import Files
 from recovery.discovery.search import FoundStore
 from recovery.errors import (
     AmbiguousError,
@@ -103,7 +104,9 @@ def run_planner(
 
         def propose(planner: Planner) -> Proposal:
             with waiting("checking the store"), _all_said(options, lacks):
-                return session.propose(_forewarned(planner, session, added_bytes), manner)
+                return session.propose(
+                    _forewarned(planner, session, found.files, added_bytes), manner
+                )
 
         if rehearsed is not None:
             session.make_ready(propose(rehearsed), ports)
@@ -175,7 +178,7 @@ def copying(path: Path) -> str:
     return f"make a copy of it: cp -n {quoted(str(path))} {quoted(f'{path}.copy')}"
 
 
-def _forewarned(planner: Planner, session: Session, added_bytes: int) -> Planner:
+def _forewarned(planner: Planner, session: Session, files: Files, added_bytes: int) -> Planner:
     """Let a plan say so when influxd will not start afterwards, or when it cannot be made."""
     from recovery.services.doctor.forewarning import (  # noqa: PLC0415 # 15 ms, when a store is open
         EXAMINED_BYTES_MAX,
@@ -187,4 +190,6 @@ def _forewarned(planner: Planner, session: Session, added_bytes: int) -> Planner
     is_examined = session.store.file.size_bytes + added_bytes <= EXAMINED_BYTES_MAX
     if not is_examined and not session.facts().missing_buckets:
         return planner
-    return Forewarned(planner, is_examined=is_examined, clock=SystemClock(), rng=SystemRng())
+    return Forewarned(
+        planner, files=files, is_examined=is_examined, clock=SystemClock(), rng=SystemRng()
+    )

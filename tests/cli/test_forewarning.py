@@ -50,6 +50,19 @@ def test_the_end_of_a_change_does_not_say_that_influxd_is_next(cli: Cli, tmp_pat
     assert "Next: start influxd, if it opens this file; if not," in mended.stdout
 
 
+def test_what_lies_beside_the_store_is_said_as_well(cli: Cli, tmp_path: Path) -> None:
+    full = made(tmp_path)
+    old = tmp_path / "engine" / "_series"
+    old.mkdir(parents=True)
+    (warning,) = mint(cli, full)
+    assert f"will not start on this store, because {old} is a folder of a 2.0 beta" in warning
+    old.rename(tmp_path / "_series")
+    (tmp_path / "influxd.sqlite").mkdir()
+    back = cli.run("store", "undo", "--yes", "--bolt-path", full.path)
+    assert "Do not start influxd yet: influxd will not start on this store" in back.stdout
+    assert "influxd.sqlite" in back.stdout
+
+
 def test_what_mends_the_store_warns_of_nothing(cli: Cli, tmp_path: Path) -> None:
     full = made(tmp_path)
     edit(full.path, lambda tx: put(tx, "authorizationsv1", full.reader, b"{cut short"))

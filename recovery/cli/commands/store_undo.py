@@ -165,7 +165,7 @@ def _show_end(proposal: UndoProposal, found: FoundStore, options: _Undo, output:
     stops = None
     if proposal.store.size_bytes <= EXAMINED_BYTES_MAX:
         with Session.open(found.path, needs_schema=False) as session, session.view() as view:
-            stops = what_stops(view.tx, clock=SystemClock(), rng=SystemRng())
+            stops = what_stops(view.tx, found.files, clock=SystemClock(), rng=SystemRng())
     if stops is None:
         output.prose(start_line(found))
     else:

@@ -5,8 +5,8 @@ live here: the rules, and the order of the steps of a change.
 
 A token for a server that does not start helps nobody, and nobody looks at `store check` before a
 token is made. So each change is tried on top of the store, as `store repair` does it, and the
-records are examined as they will be. Nothing is refused by that: the change is safe, and may be one
-of several that are needed.
+records are examined as they will be, with what lies beside them. Nothing is refused by that: the
+change is safe, and may be one of several that are needed.
 """
 
 from collections.abc import Iterable
@@ -14,6 +14,7 @@ from typing import Final
 
 from msgspec.structs import replace
 
+from recovery.discovery.candidate import Files
 from recovery.metastore.pending import PendingTx
 from recovery.metastore.transaction import MetaTx
 from recovery.model.display import plural
@@ -22,6 +23,8 @@ from recovery.remedy import Input, Run
 from recovery.services.changes.plan import Plan, Planner, Stop
 from recovery.services.doctor.check import Verdict, examine_records, new_chart, verdict_on
 from recovery.services.doctor.finding import Finding
+from recovery.services.doctor.sqlite import examine_sqlite, sql_level
+from recovery.services.doctor.surroundings import examine_engine
 
 EXAMINED_BYTES_MAX: Final = 64 << 20
 """The records of a store of this size are examined in about a second; larger ones are not, and
@@ -38,15 +41,19 @@ WAYS: Final = {
 class Forewarned:
     """A command whose plan says so when influxd will not start on what it leaves."""
 
-    def __init__(self, planner: Planner, *, is_examined: bool, clock: Clock, rng: Rng) -> None:
+    def __init__(
+        self, planner: Planner, *, files: Files, is_examined: bool, clock: Clock, rng: Rng
+    ) -> None:
         """Go around a planner.
 
         Args:
+            files: What belongs to the store.
             is_examined: Whether the records are examined; otherwise it is only tried whether the
                 change can be made.
             rng: For mends, which are not made.
         """
         self._planner = planner
+        self._files = files
         self._is_examined = is_examined
         self._clock = clock
         self._rng = rng
@@ -63,17 +70,20 @@ class Forewarned:
         plan.apply(pending)
         if not self._is_examined:
             return plan
-        stop = what_stops(pending, clock=self._clock, rng=self._rng)
+        stop = what_stops(pending, self._files, clock=self._clock, rng=self._rng)
         pending.forget()  # soon the change is made in memory a second time
         if stop is None:
             return plan
         return replace(plan, warnings=(*plan.warnings, stop.sentence), stops=stop)
 
 
-def what_stops(tx: MetaTx, *, clock: Clock, rng: Rng) -> Stop | None:
+def what_stops(tx: MetaTx, files: Files, *, clock: Clock, rng: Rng) -> Stop | None:
     """Say why influxd will not start on a store; None if nothing is seen."""
     chart = new_chart(tx, clock=clock, rng=rng)
-    findings = list(examine_records(chart))
+    chart.sql_level = sql_level(files.sqlite_path)
+    chart.use_hashed_tokens = files.use_hashed_tokens
+    findings = [*examine_records(chart), *examine_sqlite(chart, files.sqlite_path)]
+    findings.extend(examine_engine(files.engine_path))
     return stop_of(findings, verdict_on(findings, chart))
 
 

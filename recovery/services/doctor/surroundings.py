@@ -86,8 +86,7 @@ LEFTOVER: Final = Rule(
 
 def examine_surroundings(path: Path, engine_path: Path | None) -> Iterator[Finding]:
     """Look at the folders around the store, and at that of the time series if it is known."""
-    if engine_path is not None:
-        yield from _engine(engine_path)
+    yield from examine_engine(engine_path)
     with suppress(OSError):
         if stat.S_IMODE(path.stat().st_mode) & ~MODE:
             yield OPEN_STORE.broken(path.name)
@@ -112,7 +111,10 @@ def _wal_folders(wal: Path) -> Iterator[Path]:
             yield bucket / POLICY
 
 
-def _engine(engine_path: Path) -> Iterator[Finding]:
+def examine_engine(engine_path: Path | None) -> Iterator[Finding]:
+    """Look at the folder of the time series, where it is known, for what stops influxd."""
+    if engine_path is None:
+        return
     for name in OLD_FOLDERS:
         with suppress(OSError):
             if (engine_path / name).is_dir():
