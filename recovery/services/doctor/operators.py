@@ -16,10 +16,10 @@ from recovery.model.authorization import Authorization
 from recovery.model.ids import parse_id
 from recovery.model.permission import OperatorLevel
 from recovery.model.standing import Standing, found_standing
-from recovery.model.token import LEVEL_HASHED
+from recovery.model.token import LEVEL_HASHED, TokenForm
 from recovery.services.access import token_facts
 from recovery.services.doctor.chart import Chart
-from recovery.services.doctor.servers import FROM_2_8, Server
+from recovery.services.doctor.servers import FROM_2_8, NO_SERVER, Server
 
 
 class OperatorCount:
@@ -45,9 +45,10 @@ class OperatorCount:
             lost: Whether one that was counted is taken out, for a server that hashes tokens.
         """
         key_id = parse_id(key)
-        if level is OperatorLevel.NONE or key_id is None:
+        is_found = key_id is not None and key == key_id.encode()
+        if level is OperatorLevel.NONE:
             return
-        if key_id != authorization.id:
+        if is_found and key_id is not None and key_id != authorization.id:
             authorization = msgspec.structs.replace(authorization, id=key_id)
         alike = (
             authorization.user_id,
@@ -63,7 +64,10 @@ class OperatorCount:
             usable = tuple(server for server in standings if standings[server].is_usable)
             self._usable[alike] = usable
         step = -1 if lost else 1
-        for server in {Server.HASHING}.intersection(usable) if lost else usable:
+        # What no look-up finds is written where its ID says by a server that hashes its token.
+        is_hashed = authorization.form is TokenForm.RAW
+        others = frozenset({Server.HASHING}) if is_hashed else NO_SERVER
+        for server in usable if is_found and not lost else others.intersection(usable):
             access = self._chart.accesses[server]
             if level is OperatorLevel.FULL:
                 access.full_operator_count += step

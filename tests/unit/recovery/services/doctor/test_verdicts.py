@@ -55,6 +55,23 @@ def test_a_part_of_the_forecasts_is_what_the_server_did(tmp_path: Path) -> None:
     assert wrong(tmp_path / "store", chosen) == []
 
 
+@pytest.mark.parametrize(
+    "name",
+    [
+        "27 2.7 opid: upper key, index upper (2.7)",
+        "raw raw opid: without id (raw)",
+        "raw hash opid: under other key (hash)",
+        "27 op: authorizationsv1 then Token='x' (2.7)",
+        "27 instance: userresourcemappingsv1 then resourceType=None (2.7)",
+        "raw hash urm instance without resourceID (hash)",
+        "raw hash urm instance member (hash)",
+    ],
+)
+def test_who_gets_in_is_counted_as_the_server_does(tmp_path: Path, name: str) -> None:
+    [one] = [one for one in ways_in() if one.name == name]
+    assert forecast(tmp_path / "store", one) is expected(one)
+
+
 def silent(folder: Path, chosen: list[Case]) -> list[str]:
     refused = [one for one in chosen if one.fails]
     assert refused
