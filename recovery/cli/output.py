@@ -67,6 +67,7 @@ class Output:
         self._stderr = stderr
         self.has_result = False
         self.is_drop_in = False
+        self._is_within = False  # a line of the result, which Ctrl-C may cut short
         self._columns = environ.get("COLUMNS", "")
         self._may_colour = not environ.get("NO_COLOR") and environ.get("TERM") != "dumb"
         self.waiting: Final = Waiting(
@@ -81,8 +82,10 @@ class Output:
     def line(self, text: str = "") -> None:
         """Write one line of the result, given without its line feed."""
         self.waiting.clear()
+        self._is_within = True
         with _stdout_errors():
             print(text, file=self._stdout)
+        self._is_within = False
 
     def prose(self, text: str) -> None:
         """Write a sentence of the result, wrapped to the terminal."""
@@ -217,15 +220,19 @@ class Output:
             os.close(nowhere)
 
     def _write(self, content: bytearray) -> None:
+        self._is_within = True
         with _stdout_errors():
             self._stdout.flush()
             self._stdout.buffer.write(content)
             self._stdout.buffer.flush()
+        self._is_within = False
 
     def _to_stderr(self, line: str) -> None:
         self.waiting.clear()
+        start = "\n" if self._is_within and self._stdout.isatty() else ""
+        self._is_within = False
         with contextlib.suppress(OSError, ValueError):
-            print(line, file=self._stderr, flush=True)
+            print(f"{start}{line}", file=self._stderr, flush=True)
 
     def _styled(self, text: str, style: str, stream: TextIO) -> str:
         if not self._may_colour or not stream.isatty():
