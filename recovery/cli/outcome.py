@@ -136,7 +136,7 @@ def start_line(found: FoundStore) -> str:
     path = quoted(str(absolute(found.named_path)))
     return (
         f"Next: start influxd, if it opens this file; if not, give it --bolt-path {path}, or copy "
-        f"this file over its store, which {PROGRAM} store find names."
+        f"this file over its store ({PROGRAM} store find to see where that is)."
     )
 
 

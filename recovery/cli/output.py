@@ -33,7 +33,7 @@ LINES_AT_ONCE: Final = 1000
 _BOND: Final = "\0"
 """Stands for a blank at which a line is not broken."""
 _COMMAND: Final = (
-    r"\binflux-recovery .+?(?=, | to (?!standard)|; |\??$| or influx-recovery| which )"
+    r"\binflux-recovery .+?(?=, | to (?!standard)|; |\. [A-Z]|\??$| or influx-recovery| which )"
     r"|\binflux auth delete --id \w+|\bsystemctl \w+ [\w@.-]+|\bfind / .+ -print\b"
 )
 """A command, up to where the sentence around it goes on."""

@@ -22,7 +22,7 @@ class _Screen(io.StringIO):
 
 @pytest.mark.parametrize("is_terminal", [True, False])
 def test_the_error_behind_a_row_that_was_cut_short_begins_on_a_line_of_its_own(
-    is_terminal: bool,
+    *, is_terminal: bool
 ) -> None:
     screen, said = _Screen(), io.StringIO()
     screen.is_terminal = is_terminal
@@ -34,3 +34,17 @@ def test_the_error_behind_a_row_that_was_cut_short_begins_on_a_line_of_its_own(
     assert said.getvalue() == (
         f"{start}error: interrupted; nothing was changed\nhint: run it again\n"
     )
+
+
+def test_a_command_ends_with_its_sentence() -> None:
+    screen = _Wide()
+    output = Output(stdout=screen, stderr=screen, environ={"COLUMNS": "60"})
+    output.prose(
+        f"Next: look, with influx-recovery store find. {'The backup stays. ' * 4}".rstrip()
+    )
+    assert max(map(len, screen.getvalue().splitlines())) <= 60
+
+
+class _Wide(io.StringIO):
+    def isatty(self) -> bool:
+        return True
