@@ -191,12 +191,20 @@ class NotFoundError(RecoveryError):
         kind: "user", "organization", …
         name: What was asked for; only its length where it may be a token in the place of a name.
         existing: The names that exist, as they may be shown; empty also when nobody looked.
+
+    `note` goes on behind the name; it is no part of it.
     """
 
     exit_code = ExitCode.NOT_FOUND
 
     def __init__(
-        self, *, kind: str, name: str, existing: Sequence[str] | None, hint: "Remedy"
+        self,
+        *,
+        kind: str,
+        name: str,
+        existing: Sequence[str] | None,
+        hint: "Remedy",
+        note: str = "",
     ) -> None:
         self.kind = kind
         self.name = re.sub(r"\S{41,}", _counted, name)
@@ -204,7 +212,7 @@ class NotFoundError(RecoveryError):
         verb = "are" if self.existing[1:] else "is"
         listed = f": {', '.join(self.existing)}" if self.existing else " none"
         known = "" if existing is None else f" (there {verb}{listed})"
-        super().__init__(f"there is no {kind} {self.name}{known}; {UNCHANGED}", hint=hint)
+        super().__init__(f"there is no {kind} {self.name}{note}{known}; {UNCHANGED}", hint=hint)
 
 
 def _counted(word: re.Match[str]) -> str:

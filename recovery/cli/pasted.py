@@ -269,6 +269,8 @@ def _unmarked(word: str) -> list[str]:
         return []
     if re.fullmatch(_MARKED, inner):
         value = inner = inner.strip("<>[]{}\"'`")
+        if inner in {"ID", "NAME", "FILE", "TEXT"}:  # of a help, where nothing was put for it
+            return [word]
     ids = [
         re.sub("(?i)^(?:0x|#|id[=:])", "", one) for one in re.split("[,;]+", "".join(inner.split()))
     ]

@@ -70,7 +70,8 @@ def slip_in_id(text: str) -> str | None:
     if not text:
         return "it is empty, as an unset variable is"
     if len(text) != ID_LENGTH:
-        return f"it has {len(text)} digits, and an ID has {ID_LENGTH}"
+        digit_count = "1 digit" if len(text) == 1 else f"{len(text)} digits"
+        return f"it has {digit_count}, and an ID has {ID_LENGTH}"
     return "it has nothing but zeros"
 
 
@@ -80,14 +81,10 @@ def why_no_id(text: str) -> str:
     return f", which has {ID_FORM}" if slip is None else f": {slip}"
 
 
-def with_slip(name: str, shown: str) -> str:
-    """Add to a name that nothing has what is wrong with it as an ID, where it is like one.
-
-    Args:
-        shown: The name as it may be shown.
-    """
+def slip_note(name: str) -> str:
+    """Go on behind a name that nothing has: with what is wrong with it as an ID, if like one."""
     slip = slip_in_id(name) if len(name) >= _LIKE_MIN and parse_id(name) is None else None
-    return shown if slip is None else f"{shown}, and that is no ID: {slip}"
+    return "" if slip is None else f", and that is no ID: {slip}"
 
 
 class IdSource:

@@ -17,7 +17,7 @@ import msgspec
 
 from recovery.errors import NotFoundError
 from recovery.model.display import displayed
-from recovery.model.ids import parse_id, with_slip
+from recovery.model.ids import parse_id, slip_note
 from recovery.remedy import Run
 
 Row = TypeVar("Row")
@@ -95,8 +95,13 @@ class FilteredRows(Generic[Row]):
         if wanted.which:
             first = list(islice(self._rows, 1))
             if not first:
-                name = with_slip(wanted.which[0], displayed(wanted.which[0]))
-                raise NotFoundError(kind=kind, name=name, existing=existing or None, hint=listing)
+                raise NotFoundError(
+                    kind=kind,
+                    name=displayed(wanted.which[0]),
+                    existing=existing or None,
+                    hint=listing,
+                    note=slip_note(wanted.which[0]),
+                )
             self._rows = chain(first, self._rows)
 
     def __iter__(self) -> Iterator[Row]:

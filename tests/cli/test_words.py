@@ -295,3 +295,11 @@ def test_a_stderr_that_takes_nothing_leaves_the_exit_code_as_it_is(cli: Cli) -> 
 def test_a_file_with_a_slash_behind_it_is_named_without_it(cli: Cli, level21_bolt: Path) -> None:
     done = cli.run("auth", "list", "--bolt-path", f"{level21_bolt}/")
     assert (done.code, "leave out the / at its end" in done.hint) == (2, True)
+
+
+def test_a_password_that_is_like_an_id_is_not_repeated_either(cli: Cli, tmp_path: Path) -> None:
+    store = make_store(tmp_path / "influxd.bolt", level=21)
+    done = cli.run_here("user", "password", "cafe1234beefzz12", "--bolt-path", store.path)
+    assert done.error.startswith("there is no user of that name (there are: alice, bob)")
+    assert "zz" not in done.stderr
+    assert "z is no" not in done.stderr

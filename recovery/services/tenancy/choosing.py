@@ -24,7 +24,7 @@ from recovery.metastore.transaction import MetaTx
 from recovery.model.bucket import Bucket
 from recovery.model.display import displayed, is_typeable
 from recovery.model.gojson import Json
-from recovery.model.ids import Id, parse_id, with_slip
+from recovery.model.ids import Id, parse_id, slip_note
 from recovery.model.organization import Organization, index_name
 from recovery.model.user import User
 from recovery.remedy import Give, Input, Remedy, Run
@@ -314,7 +314,8 @@ def _only(  # what is asked for, what there is, and what to do without
         )
     raise NotFoundError(
         kind=kind,
-        name=with_slip(name or "", shown_name(name or "")),
+        name=shown_name(name or ""),
+        note=slip_note(name or ""),
         existing=_first(map(_recognisable, _nearest_first(existing, name or ""))),
         hint=Give(what, "name one of these in the same letters, or by its ID,")
         if any(not _is_plain(one.name) for one in existing)

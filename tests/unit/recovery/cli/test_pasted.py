@@ -169,6 +169,10 @@ def test_a_password_in_the_place_of_a_user_is_not_repeated() -> None:
     assert answer("user", "show", "A9Ovdl8SmP-" * 8).startswith("there is no user (88 characters)")
 
 
+def test_a_word_of_the_help_for_which_nothing_was_put_is_not_proposed() -> None:
+    assert explained(["auth", "show", "<ID>"], MISTAKE) is MISTAKE
+
+
 def test_several_names_in_one_are_to_be_named_one_by_one() -> None:
     def answer(*argv: str) -> str:
         missing = NotFoundError(kind="bucket", name=argv[-1], existing=["a", "b"], hint="look")
