@@ -116,3 +116,9 @@ def test_what_is_to_be_left_out_is_named_as_it_was_typed() -> None:
     assert hint(remedy, "auth create") == "leave --hashed out"
     typed = ("--store-token-hashes",)
     assert hint(remedy, "auth create", typed=typed) == "leave --store-token-hashes out"
+
+
+def test_what_was_said_already_is_not_proposed_again() -> None:
+    remedy = ("mend those lines", Give(Input.MATCH_BY_NAME, "match by name"))
+    assert hint(remedy, "auth import") == "mend those lines, or match by name with --match-by-name"
+    assert hint(remedy, "auth import", typed=["f", "--match-by-name"]) == "mend those lines"
