@@ -92,9 +92,11 @@ class AtHand:
         match way:
             case Give(what, advice, value):
                 actions = actions_for(self._parser, what)
-                if any(one.nargs == 0 and self._typed & {*one.option_strings} for one in actions):
-                    return None  # it was said, and did not help
-                phrase = _phrase(actions, value)
+                # what was said already did not help
+                is_said = any(
+                    one.nargs == 0 and self._typed & {*one.option_strings} for one in actions
+                )
+                phrase = "" if is_said else _phrase(actions, value)
                 return f"{advice} {phrase}".lstrip() if phrase else None
             case Omit(what, purpose):
                 found = [action for one in what for action in actions_for(self._parser, one)[:1]]
