@@ -11,6 +11,7 @@ from collections.abc import Callable
 from contextlib import nullcontext, suppress
 from datetime import UTC, datetime
 from pathlib import Path
+from types import SimpleNamespace
 from typing import NoReturn
 
 import pytest
@@ -249,6 +250,59 @@ def test_a_full_disk_is_noticed_before_the_first_byte(level21_bolt: Path, tmp_pa
         assert isinstance(error, WriteFailedError)
         assert error.exit_code == ExitCode.WRITE_FAILED
         assert "bytes are needed and" in str(error)
+
+
+def test_what_is_kept_for_root_is_room_for_root_alone_and_just_enough_is_enough(
+    level21_bolt: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def has_room(*, free: int, available: int, user_id: int) -> bool:
+        status = SimpleNamespace(f_blocks=1 << 40, f_bfree=free, f_bavail=available, f_frsize=1)
+        monkeypatch.setattr(os, "statvfs", lambda _: status)
+        monkeypatch.setattr(os, "geteuid", lambda: user_id)
+        try:
+            require_room(store, tmp_path / "copy")
+        except WriteFailedError as error:
+            words = str(error).split()
+            needed.append(int(words[words.index("bytes") - 1].strip("(").replace(",", "")))
+            return False
+        return True
+
+    needed: list[int] = []
+    with MetaStore.open(level21_bolt, write=False) as store:
+        assert not has_room(free=0, available=0, user_id=0)
+        assert has_room(free=needed[0], available=0, user_id=0)
+        assert not has_room(free=needed[0] - 1, available=0, user_id=0)
+        assert not has_room(free=needed[0], available=0, user_id=1000)
+        assert has_room(free=0, available=needed[0], user_id=1000)
+
+
+def test_a_disk_that_does_not_tell_what_is_free_is_refused(
+    level21_bolt: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(os, "statvfs", raising(errno.EIO))
+    assert "Input/output error" in str(failed(level21_bolt, level21_bolt.with_name("copy")))
+
+
+@pytest.mark.parametrize("is_by_hand", [False, True])
+def test_copying_and_comparing_ask_at_each_piece_whether_they_are_wanted(
+    level21_bolt: Path, monkeypatch: pytest.MonkeyPatch, *, is_by_hand: bool
+) -> None:
+    monkeypatch.setattr(backups, "COMPARE_CHUNK_BYTES", 4096)
+    if is_by_hand:
+        monkeypatch.setattr(backups, "copy_inside", lambda *_: 0)
+    asked: list[None] = []
+    with MetaStore.open(level21_bolt, write=True) as store:
+        PartialCopy.of(store, level21_bolt.with_name("copy"), lambda: asked.append(None)).withdraw()
+    pieces = level21_bolt.stat().st_size // 4096
+    assert len(asked) == 1 + pieces * (1 + is_by_hand)
+
+
+def test_a_copy_of_another_size_is_not_the_same(
+    level21_bolt: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    truncate = os.ftruncate
+    monkeypatch.setattr(os, "ftruncate", lambda file, size: truncate(file, size + 1))
+    assert "not what is read back" in str(failed(level21_bolt, level21_bolt.with_name("copy")))
 
 
 def test_a_disk_that_fills_up_meanwhile_leaves_nothing(
