@@ -607,7 +607,7 @@ def test_no_permission_is_refused_by_reading_and_writing(tmp_path: Path, mode: i
     """As an ordinary user, since root may do anything."""
     folder = tmp_path / "closed"
     code = (
-        "import os, sys, sqlite3, sqlite_utils\n"  # now, while they can surely be read
+        "import os, shlex, sys, sqlite3, sqlite_utils\n"  # now, while they can surely be read
         "from pathlib import Path\n"
         "from recovery.errors import LedgerError\n"
         "from recovery.ledger import Ledger\n"
