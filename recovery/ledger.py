@@ -61,11 +61,15 @@ FOLDER_OF_ROOT: Final = Path("/var/lib/influx-recovery")
 APPLICATION_ID: Final = 0x49524C31
 """Marks the file as ours in its header: "IRL1"."""
 
-_HINT: Final = ("make that place writable", Give(Input.LEDGER, "name another file"))
+_NAME_ANOTHER: Final = Give(Input.LEDGER, "name another file")
+_HINT: Final = ("make that place writable", _NAME_ANOTHER)
+_HINT_BUSY: Final = ("try again when the program that holds it has ended", _NAME_ANOTHER)
 _SCHEMA_VERSION: Final = 2
 _ADDED: Final = {1: "ALTER TABLE entries ADD COLUMN digest TEXT"}
 """What brings a ledger of an older version up to date, with its next row."""
 _BUSY_TIMEOUT_S: Final = 10.0
+_BUSY_TIMEOUT_KEPT_S: Final = 2.0
+"""Whoever adds many rows has others waiting, also those who only read, for ten seconds or so."""
 _TEXT_LENGTH_MAX: Final = 1000
 _OPERATION: Final = re.compile(r"(?:v1-)?[a-z]+(?: (?:--|v1-)?[a-z][a-z-]*){0,4}\Z")
 _SCHEMA: Final = (
@@ -417,7 +421,7 @@ class Ledger(msgspec.Struct, frozen=True, kw_only=True):
             connection = known or sqlite3.connect(
                 f"{self.path.absolute().as_uri()}?mode={mode}",
                 uri=True,
-                timeout=_BUSY_TIMEOUT_S,
+                timeout=_BUSY_TIMEOUT_S if self.kept is None else _BUSY_TIMEOUT_KEPT_S,
                 isolation_level=None,
                 check_same_thread=False,  # one that is kept is closed where the program ends
             )
@@ -429,8 +433,10 @@ class Ledger(msgspec.Struct, frozen=True, kw_only=True):
                 if self.kept is None or self.kept.connection is not connection:
                     _close(connection)
         except sqlite3.Error as exc:
-            problem = f"cannot be used ({exc})"
-            raise self._error(problem, changed=changed) from exc
+            is_busy = getattr(exc, "sqlite_errorname", "").startswith("SQLITE_BUSY")
+            error = self._error(f"cannot be used ({exc})", changed=changed)
+            error.hint = _HINT_BUSY if is_busy else error.hint
+            raise error from exc
 
     def _check_file(self, *, changed: bool | None) -> tuple[int, int] | None:
         """Refuse what is no plain file, and give its device and inode; None if there is nothing.

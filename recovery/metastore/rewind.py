@@ -14,6 +14,7 @@ from bolt_store import (
     NotRewindableError,
     apply_rewind,
     is_same_content,
+    newest_digest,
     plan_rewind,
 )
 from recovery.errors import RefusedError, WriteFailedError
@@ -23,6 +24,12 @@ from recovery.model.display import displayed
 from recovery.remedy import Input, Run
 
 UNDO_AGAIN: Final = Run("store undo", "to try again, when you have looked at the disk")
+
+
+def newest_commit(store: MetaStore) -> str | None:
+    """Tell the newest commit of a store from every other one; None where that is not known."""
+    with Failures(store.file.path).translated():
+        return newest_digest(store.block_file)
 
 
 def compare_hint(backup: Path, store: Path) -> Run:

@@ -7,8 +7,12 @@ from pathlib import Path
 
 import pytest
 
+from bolt_store.bridge import apply_bridge
+from recovery.metastore.rewind import Rewinder
+from recovery.metastore.store import MetaStore
 from recovery.services.changes.backup import MARK
 from tests.support.run_cli import Cli
+from tests.support.served import serving
 from tests.support.stores import MadeStore, edit, make_store
 
 
@@ -88,6 +92,44 @@ def test_what_the_ledger_knows_goes_on_to_count_when_something_else_was_taken_ba
     assert cli.run(*words).code == 0
     assert undo(cli, made, "--backup", create(cli, made))[0] == 0
     assert undo(cli, made)[0] == 0
+    assert made.path.read_bytes() == before
+
+
+def serve_changes(made: MadeStore, count: int) -> Path:
+    """Make changes in one session, whose ledger is lost; give its backup."""
+    with serving(made.path, ledger=made.path.with_name("gone.sqlite")) as served:
+        for number in range(count):
+            wanted = {"name": f"organization {number}"}
+            reply = served.ask("POST", "/api/v2/orgs", token=served.key, body=wanted)
+            assert reply.status == 201
+    (backup,) = made.path.parent.glob("*.serve.backup")
+    return backup
+
+
+@pytest.mark.parametrize("when", ["at once", "cut off", "written by something else"])
+def test_a_session_of_several_changes_is_taken_back_byte_for_byte(
+    cli: Cli, made: MadeStore, when: str
+) -> None:
+    """Its backup tells which change was its last. What was cut off has the records, elsewhere."""
+    before = made.path.read_bytes()
+    backup = serve_changes(made, 7)
+    if when == "cut off":
+        with (
+            MetaStore.open(made.path, write=True) as store,
+            MetaStore.open(backup, write=False) as source,
+        ):
+            bridge = Rewinder(store, source, is_over_many=True).rewind.bridge
+            assert bridge is not None
+            apply_bridge(bridge, store.block_file, source.block_file)
+    else:
+        assert "go back to before serve of 20" in undo(cli, made)[1]
+    if when == "written by something else":
+        edit(made.path, lambda tx: tx.table("usersv1").put(b"theirs", b"{}"))
+        before = made.path.read_bytes()
+    code, stderr = undo(cli, made, "--backup", backup)
+    assert (code, "written by something else" in stderr) == ((0, False), (7, True))[
+        when == "written by something else"
+    ], stderr
     assert made.path.read_bytes() == before
 
 

@@ -122,8 +122,8 @@ UNDO: Final = Command(
     "a power cut leaves it as before or as after. Run again, it takes back the operation before "
     "that one. It refuses when anything else has written to the store since, such as influxd "
     "itself, and when the backup is gone. It needs the ledger that recorded the operation, "
-    "or the backup itself, which carries a mark of its change where the file system has extended "
-    "attributes.",
+    "or the backup itself, which carries a mark of its change, or of its session, where the file "
+    "system has extended attributes.",
     example="store undo --dry-run",
     options=_Undo,
     run=_undo,

@@ -192,10 +192,14 @@ def is_commit(mark: str, digest: str | None) -> bool:
     return mark.partition(".")[0] == digest
 
 
+def has_content(mark: str) -> bool:
+    """Tell whether a mark tells the bytes of the backup."""
+    return "." in mark
+
+
 def is_as_made(backup: MetaStore, mark: str) -> bool:
     """Tell whether a backup has the bytes that its mark tells of; True where it tells of none."""
-    content = mark.partition(".")[2]
-    return not content or content == backup.content_digest()
+    return not has_content(mark) or mark.partition(".")[2] == backup.content_digest()
 
 
 def mark_backup(path: Path, digest: str) -> None:

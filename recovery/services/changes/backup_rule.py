@@ -98,6 +98,7 @@ class BackupOnce:
         self._operation = operation
         self._path: Path | None = None
         self._content: str | None = None
+        self._newest = self._standing = ""
 
     def choose(self, store_path: Path, operation: str) -> Path:  # noqa: ARG002 # of the protocol
         """Choose the name once."""
@@ -116,15 +117,17 @@ class BackupOnce:
         return self._content
 
     def mark(self, path: Path, digest: str) -> None:
-        """Mark the copy with the first change; with a second one nothing proves it any more."""
-        if path != self._path:
-            self._fresh.mark(path, digest)
+        """Mark the copy with the newest change: whoever made that made those before it."""
+        self._fresh.mark(path, digest)
+        self._newest = digest
 
     def withdraw(self, path: Path) -> None:
-        """Remove the copy, unless an earlier change needs it."""
-        if path != self._path:
+        """Remove the copy, unless an earlier change needs it, whose mark it then bears again."""
+        if path == self._path:
+            self._fresh.mark(path, self._standing)
+        else:
             self._fresh.withdraw(path)
 
     def keep(self, path: Path) -> None:
         """From now on this is the backup of the session."""
-        self._path = path
+        self._path, self._standing = path, self._newest

@@ -4,7 +4,7 @@ Lives here: what the backups beside a store tell of the changes in front of whic
 Must not live here: the proof and the writes (`recovery.services.stores.undo`).
 
 Invariants: only reads. A backup proves only what its mark says: the digest of the one commit that
-it was made for.
+it was made for; of a session, of its last one, and of the bytes of the backup.
 """
 
 import os
@@ -14,11 +14,11 @@ from pathlib import Path
 
 from recovery.errors import RecoveryError, RefusedError
 from recovery.ledger_rows import Actor
-from recovery.metastore.rewind import Rewinder, compare_hint
+from recovery.metastore.rewind import Rewinder, compare_hint, newest_commit
 from recovery.metastore.store import MetaStore
 from recovery.model.display import displayed
 from recovery.remedy import Give, Input, Restore
-from recovery.services.changes.backup import is_as_made, is_commit, mark_of
+from recovery.services.changes.backup import has_content, is_as_made, is_commit, mark_of
 from recovery.services.ledger import UNFINISHED, UNRECORDED, Operation
 from recovery.services.stores.backups import Maker, StoreCopy, copies_of, made_for
 
@@ -33,7 +33,7 @@ def marked_operation(store: MetaStore, path: Path) -> Operation:
         RefusedError: It does not tell.
     """
     digest, made = mark_of(path), made_for(path)
-    if digest is None and os.access(path, os.F_OK):
+    if not digest and os.access(path, os.F_OK):
         paths = str(path.absolute()), str(store.file.real_path)
         raise RefusedError(
             reason=f"{displayed(paths[0])} has no mark that proves which change it was made for",
@@ -52,7 +52,7 @@ def marked_operation(store: MetaStore, path: Path) -> Operation:
         record_ids=(),
         reason=None,
         backup_path=str(path.absolute()),
-        txid_before=store.txid - 1,
+        txid_before=None,
         txid_after=None,
         digest=digest,
     )
@@ -60,16 +60,17 @@ def marked_operation(store: MetaStore, path: Path) -> Operation:
 
 def ways_by_backup(store: MetaStore, *, but: Path | None = None) -> tuple[Give, ...]:
     """Find the backup beside a store, but one, to which it can be proven to go back."""
+    newest = newest_commit(store)
     for copy in reversed(_copies(store.file.real_path)):
         digest = None if copy.path == but else mark_of(copy.path)
-        if digest is None:
+        if digest is None or not is_commit(digest, newest):
             continue
         with (
             suppress(RecoveryError),
             MetaStore.open(copy.path, write=False, needs_schema=False) as backup,
         ):
-            is_before = backup.txid == store.txid - 1 and is_as_made(backup, digest)
-            if is_before and is_commit(digest, Rewinder(store, backup).rewind.digest):
+            if is_as_made(backup, digest):
+                Rewinder(store, backup, is_over_many=has_content(digest))
                 moment = f"{copy.made_at:%Y-%m-%dT%H:%M:%SZ}"
                 advice = f"go back to before {copy.operation} of {moment}"
                 return (Give(Input.BACKUP, advice, str(copy.path)),)

@@ -31,12 +31,23 @@ from recovery.errors import (
     VerificationError,
     WriteFailedError,
 )
-from recovery.metastore.rewind import UNDO_AGAIN, Rewinder, compare_hint, is_same_state
+from recovery.metastore.rewind import (
+    UNDO_AGAIN,
+    Rewinder,
+    compare_hint,
+    is_same_state,
+    newest_commit,
+)
 from recovery.metastore.store import MetaStore
 from recovery.metastore.transaction import MetaTx
 from recovery.model.display import displayed
 from recovery.remedy import Give, Input, Run, Way
-from recovery.services.changes.backup import is_as_made, is_commit, require_room
+from recovery.services.changes.backup import (
+    has_content,
+    is_as_made,
+    is_commit,
+    require_room,
+)
 from recovery.services.changes.backup_rule import BackupRule
 from recovery.services.changes.plan import Manner, Plan, Proposal, WorkFile
 from recovery.services.ledger import (
@@ -127,8 +138,10 @@ def proposed_undo(
     if backup_path is None:
         operation, was_begun = _operation(store, read_operations(ledger))
     else:
-        operation, was_begun = marked_operation(store, backup_path), False
+        operation = marked_operation(store, backup_path)
+        was_begun = not is_commit(operation.digest or "", newest_commit(store))
     with _opened_backup(store, operation) as backup:
+        operation = replace(operation, txid_before=backup.txid)
         if operation.digest is not None and not is_as_made(backup, operation.digest):
             raise RefusedError(
                 reason=f"the backup of {_called(operation)} has other bytes than it was made with: "
@@ -139,7 +152,7 @@ def proposed_undo(
         if not is_resumed:
             _require_newest(store, operation)
         try:
-            rewinder = Rewinder(store, backup, is_over_many=operation.operation == SESSION)
+            rewinder = Rewinder(store, backup, is_over_many=_is_over_many(operation))
         except RefusedError as error:
             error.hint = _ways_else(store, operation, backup.file.real_path)
             raise
@@ -299,6 +312,13 @@ def _require_newest(store: MetaStore, operation: Operation) -> None:
         raise _written_by_others(store, operation, Path(operation.backup_path or ""), expected)
 
 
+def _is_over_many(operation: Operation) -> bool:
+    """Tell whether it may be more than one transaction: a session, or what is marked as one is."""
+    if operation.number == UNRECORDED:
+        return has_content(operation.digest or "")
+    return operation.operation == SESSION
+
+
 def _was_begun(operation: Operation, own: Iterable[Operation]) -> bool:
     """Tell whether an undo of this operation was begun, and its end is not known."""
     return any(
@@ -318,7 +338,7 @@ def _opened_backup(store: MetaStore, operation: Operation) -> Iterator[MetaStore
             hint="put it back under that name",
         ) from error
     with backup:
-        if backup.txid != operation.txid_before:
+        if operation.txid_before not in (None, backup.txid):
             raise RefusedError(
                 reason=f"{displayed(str(path))} is not the store as it was before "
                 f"{_called(operation)}: its transaction is {backup.txid}, expected "
@@ -489,9 +509,14 @@ class BackInTime:
             path=displayed(str(self.target_path)),
             problem=problem,
             outcome="unknown",
-            hint=UNDO_AGAIN,
+            hint=self._again(),
             backup_path=str(self.backup_path),
         )
+
+    def _again(self) -> Run:
+        if self._operation.number != UNRECORDED:
+            return UNDO_AGAIN
+        return replace(UNDO_AGAIN, values={Input.BACKUP: self._operation.backup_path})
 
     def unverified(self, problem: str) -> WriteFailedError:
         """Say the same. As `Work.unverified`."""

@@ -11,6 +11,7 @@ import sqlite3
 import stat
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
@@ -554,7 +555,23 @@ def test_a_locked_ledger_is_refused_after_a_while(
     monkeypatch.setattr("recovery.ledger._BUSY_TIMEOUT_S", 0.01)
     with other_program(ledger) as connection:
         connection.execute("BEGIN EXCLUSIVE")
-        assert "database is locked" in str(refusal(ledger))
+        refused = refusal(ledger)
+        assert "database is locked" in str(refused)
+        assert hint_of(refused).startswith("try again when the program that holds it has ended")
+
+
+def test_one_that_is_kept_open_keeps_others_waiting_for_less(
+    ledger: Ledger, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("recovery.ledger._BUSY_TIMEOUT_S", 1.0)
+    monkeypatch.setattr("recovery.ledger._BUSY_TIMEOUT_KEPT_S", 0.01)
+    with ledger.open_throughout() as kept:
+        kept.intend(intent())
+        with other_program(ledger) as connection:
+            connection.execute("BEGIN IMMEDIATE")
+            began_s = time.monotonic()
+            assert "database is locked" in str(refusal(kept))
+    assert time.monotonic() - began_s < 1.0
 
 
 @pytest.mark.parametrize(

@@ -52,7 +52,7 @@ def test_each_change_has_a_backup_of_its_own_with_its_mark(path: Path) -> None:
     rule.withdraw(first)
 
 
-def test_a_session_has_one_backup_with_the_mark_of_its_first_change(path: Path) -> None:
+def test_a_session_has_one_backup_with_the_mark_of_its_newest_change(path: Path) -> None:
     rule = BackupOnce(CLOCK, operation="serve")
     first = made(rule, path, "1")
     assert ".serve." in first.name
@@ -60,9 +60,11 @@ def test_a_session_has_one_backup_with_the_mark_of_its_first_change(path: Path) 
     rule.keep(first)
     path.write_bytes(make_store(path.with_name("other"), level=20).path.read_bytes())
     assert made(rule, path, "2") == first
-    rule.withdraw(first)
+    rule.withdraw(first)  # it did not come about
     assert first.read_bytes() == before
     assert mark_of(first) == marked(path.parent, "1")
+    rule.keep(made(rule, path, "3"))
+    assert mark_of(first) == marked(path.parent, "3")
 
 
 def test_the_backup_of_a_change_that_did_not_come_about_is_made_again(path: Path) -> None:
