@@ -249,13 +249,12 @@ def test_it_is_not_idle_while_a_request_is_answered(store: Path) -> None:
     with serving(store, "--idle", "1s") as served:
         wish = {"name": "first"}
         assert served.ask("POST", "/api/v2/users", token=served.key, body=wish).status == 201
-        holding = sqlite3.connect(ledger, isolation_level=None, check_same_thread=False)
-        holding.execute("BEGIN EXCLUSIVE")
-        releasing = threading.Timer(2.5, holding.close)
-        releasing.start()
-        wish = {"name": "second"}
-        assert served.ask("POST", "/api/v2/users", token=served.key, body=wish).status == 201
-        releasing.join()
+        with contextlib.closing(sqlite3.connect(ledger, isolation_level=None)) as holding:
+            holding.execute("BEGIN EXCLUSIVE")
+            wish = {"name": "second"}
+            began = time.monotonic()
+            assert served.ask("POST", "/api/v2/users", token=served.key, body=wish).status == 503
+            assert time.monotonic() - began > 1.5  # so it would have ended
         assert served.ask("GET", "/api/v2/me", token=served.key).status == 200
 
 
