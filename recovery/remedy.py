@@ -61,6 +61,8 @@ class Input(Enum):
     """That two shards of the same time are wanted."""
     LIVE = auto()
     """A snapshot, in place of the store that a server holds."""
+    READ_ONLY = auto()
+    """That nothing is to be changed."""
     DRY_RUN = auto()
     PRUNE = auto()
     """That copies are to be removed."""

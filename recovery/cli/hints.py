@@ -47,6 +47,7 @@ FIELDS: Final[dict[Input, tuple[str, ...]]] = {
     Input.LEAVE_OUT: ("leave_out",),
     Input.OVERLAPS: ("allow_overlaps",),
     Input.LIVE: ("live",),
+    Input.READ_ONLY: ("read_only",),
     Input.DRY_RUN: ("dry_run",),
     Input.PRUNE: ("action",),
     Input.GIVE_UP_UNDO: ("give_up_undo",),

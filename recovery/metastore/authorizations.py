@@ -2,7 +2,8 @@
 
 Lives here: `Authorizations`, `LegacyAuthorizations`. Must not live here: what a token may do.
 
-Invariants: the keys of the indexes are secrets. They go in as `Secret` and come out not at all.
+Invariants: the keys of the indexes are secrets. They go in as `Secret`, and come out in
+`Entries` alone, which shows none.
 
 Source: InfluxDB v2.9.1 authorization/storage_authorization.go, v1/authorization/storage.go; spec
 sections 4.6, 4.7 and 5.4.
@@ -10,7 +11,7 @@ sections 4.6, 4.7 and 5.4.
 
 from array import array
 from bisect import bisect_left
-from collections.abc import Callable, Collection, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from typing import Final
 
 from recovery.errors import RecordError
@@ -30,6 +31,21 @@ LOOK_UPS_MAX: Final = 256
 """Index entries that a listing looks up one by one; for more, it reads the indexes."""
 PART_MASK: Final = 0xFFF
 """Takes the bits of a hash that say in which part it is."""
+
+
+class Entries:
+    """The keys of both indexes that lead to one authorization, for `Authorizations` alone.
+
+    Attributes:
+        counts: How many in the raw index, and in that of hashes.
+    """
+
+    __slots__ = ("counts", "keys")
+
+    def __init__(self, raw: Sequence[bytes], hashed: Sequence[bytes]) -> None:
+        """Take them over."""
+        self.keys: Final = (raw, hashed)
+        self.counts: Final = (len(raw), len(hashed))
 
 
 class Authorizations(Records[Authorization]):
@@ -162,16 +178,19 @@ class Authorizations(Records[Authorization]):
             if old is not None and (new is None or not old.matches(new)):
                 _remove_entry(index, old, before.id)
 
-    def delete(self, authorization_id: Id) -> None:
-        """Remove an authorization and every index entry that leads to it.
+    def delete(self, authorization_id: Id, entries: Entries) -> None:
+        """Remove an authorization and all index entries that lead to it.
 
-        All entries are walked: one that the record does not account for, or that belongs to a
-        record which cannot be decoded, would stay behind as a credential of servers up to 2.7.
+        Args:
+            entries: As `entries_of` found them in the state that is changed.
         """
-        self.delete_all((authorization_id,))
+        self._records.delete(authorization_id.encode())
+        for index, keys in zip((self._raw_index, self._hashed_index), entries.keys, strict=True):
+            for key in keys:
+                index.delete(key)
 
     def delete_all(self, authorization_ids: Collection[Id]) -> None:
-        """Remove several, as `delete` removes one, with one walk of the indexes for all."""
+        """Remove several with all index entries, with one walk of the indexes for all."""
         for one in authorization_ids:
             self._records.delete(one.encode())
         for index in (self._raw_index, self._hashed_index):
@@ -185,12 +204,21 @@ class Authorizations(Records[Authorization]):
             for index in (self._raw_index, self._hashed_index)
         )
 
-    def entry_counts(self, authorization_id: Id) -> tuple[int, int]:
-        """Count the entries that lead to an authorization, in the raw index and that of hashes."""
-        return (
-            len(_keys_leading_to(self._raw_index, authorization_id)),
-            len(_keys_leading_to(self._hashed_index, authorization_id)),
+    def entries_of(self, authorization_id: Id) -> Entries:
+        """Find the keys that lead to an authorization, in the raw index and that of hashes.
+
+        All entries are walked: one that the record does not account for, or that belongs to a
+        record which cannot be decoded, would stay behind as a credential of servers up to 2.7.
+        """
+        return Entries(
+            _keys_leading_to(self._raw_index, authorization_id),
+            _keys_leading_to(self._hashed_index, authorization_id),
         )
+
+    def has_any(self, entries: Entries) -> bool:
+        """Tell whether any key of these is there."""
+        raw, hashed = entries.keys
+        return any(map(self._raw_index.has, raw)) or any(map(self._hashed_index.has, hashed))
 
 
 class _IndexCheck:

@@ -266,7 +266,11 @@ class Failures:
                 return StoreAccessError(
                     path=path,
                     problem="is on a read-only file system",
-                    hint=("mount it for writing", Give(Input.OUTPUT, "make a changed copy")),
+                    hint=(
+                        "mount it for writing",
+                        Give(Input.OUTPUT, "make a changed copy"),
+                        Give(Input.READ_ONLY, "only look at it"),
+                    ),
                 )
             case code if code in NO_SPACE:
                 return WriteFailedError(

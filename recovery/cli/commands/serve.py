@@ -150,11 +150,11 @@ def _serve(options: _Serve, context: Context) -> ExitCode:
     wait_s = _seconds("--wait", options.wait)
     found = with_files(find_store(options, context), Host.here(context.environ))
     with ExitStack() as opened:
-        listening = opened.enter_context(_listening(options, context))
         session = opened.enter_context(
             Session.open(found.path, write=not options.read_only, timeout_s=wait_s)
         )
         session.store.require_sound()
+        listening = opened.enter_context(_listening(options, context))
         key = None if options.no_console_key else _new_key()
         child = _child(options, context, key, listening, opened)
         where = ", ".join(_described(one) for one in listening)

@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, ClassVar, Final
 import msgspec
 
 from recovery.errors import RecordError, RefusedError
+from recovery.metastore.authorizations import Entries
 from recovery.metastore.transaction import MetaTx
 from recovery.model.authorization import (
     ACTIVE,
@@ -115,8 +116,9 @@ class DeleteAuthorization(msgspec.Struct, frozen=True, kw_only=True):
 
         Nothing when there is none and that is well.
         """
-        name, warnings = self._found(store)
-        raw_count, hashed_count = store.authorizations.entry_counts(self.authorization_id)
+        leading = store.authorizations.entries_of(self.authorization_id)  # each walk takes long
+        raw_count, hashed_count = leading.counts
+        name, warnings = self._found(store, has_entries=any(leading.counts))
         facts: PlanFacts = {
             "authorization_id": self.authorization_id,
             "raw_index_entries": raw_count,
@@ -143,12 +145,12 @@ class DeleteAuthorization(msgspec.Struct, frozen=True, kw_only=True):
             facts=facts,
             record_ids=(self.authorization_id,),
             warnings=(*warnings, FREED_PAGES),
-            apply=lambda tx: tx.authorizations.delete(self.authorization_id),
-            verify=self._verify,
+            apply=lambda tx: tx.authorizations.delete(self.authorization_id, leading),
+            verify=lambda tx: self._verify(tx, leading),
             afterwards=(bring_back(self.authorization_id),),
         )
 
-    def _found(self, store: MetaTx) -> tuple[str | None, tuple[str, ...]]:
+    def _found(self, store: MetaTx, *, has_entries: bool) -> tuple[str | None, tuple[str, ...]]:
         """Name what is to be deleted; None for what is not there and need not be."""
         try:
             found = store.authorizations.load(self.authorization_id)
@@ -159,18 +161,17 @@ class DeleteAuthorization(msgspec.Struct, frozen=True, kw_only=True):
             loss = Loss(authorization_ids=frozenset({found.id}))
             warnings = loss_warnings(store, loss) if self.has_warnings else ()
             return described(store, found), warnings
-        entry_count = sum(store.authorizations.entry_counts(self.authorization_id))
-        if entry_count:
+        if has_entries:
             text = f"API token {self.authorization_id}"
             return text, ("there is no such record, only index entries that lead to it",)
         if self.is_ensured:
             return None, ()
         raise absent(store, self.authorization_id)
 
-    def _verify(self, tx: MetaTx) -> str | None:
+    def _verify(self, tx: MetaTx, leading: Entries) -> str | None:
         if tx.authorizations.has_id(self.authorization_id):
             return "the authorization is still there"
-        if any(tx.authorizations.entry_counts(self.authorization_id)):
+        if tx.authorizations.has_any(leading):
             return "an index entry still leads to the authorization"
         return None
 

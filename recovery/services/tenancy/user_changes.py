@@ -204,8 +204,7 @@ class DeleteUser(msgspec.Struct, frozen=True, kw_only=True):
             tx.passwords.delete(user.id)
             tx.mappings.delete_of_user(user.id)
             if self.with_tokens:
-                for one in tokens:
-                    tx.authorizations.delete(one.id)
+                tx.authorizations.delete_all([one.id for one in tokens])
                 for one in legacy:
                     tx.legacy_authorizations.delete(one.id)
 

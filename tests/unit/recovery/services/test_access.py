@@ -189,7 +189,7 @@ def test_tokens_of_users_that_cannot_be_decoded_let_nobody_in(made: MadeStore) -
 def test_a_user_without_role_and_token_can_sign_in_and_is_not_in(made: MadeStore) -> None:
     def spoil(tx: MetaTx) -> None:
         for token in list(tx.authorizations.walk([])):
-            tx.authorizations.delete(token.id)
+            tx.authorizations.delete_all((token.id,))
         for one in (made.alice, made.bob):
             tx.mappings.delete_of_user(one)
             with_password(tx, one)

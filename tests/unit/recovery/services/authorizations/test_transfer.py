@@ -76,7 +76,7 @@ def emptied(store: MadeStore, name: str = "restored.bolt") -> Path:
 
     def empty(tx: MetaTx) -> None:
         for one in (store.operator, store.old_operator, store.reader, store.hashed):
-            tx.authorizations.delete(one)
+            tx.authorizations.delete_all((one,))
 
     edit(path, empty)
     return path

@@ -132,5 +132,5 @@ def test_what_never_was_is_not_found(made: MadeStore) -> None:
 
 def test_a_token_is_never_shown_as_a_user_name(made: MadeStore) -> None:
     """Both records look alike; where nothing tells which it is, it is left alone."""
-    edit(made.path, lambda tx: tx.authorizations.delete(Id(made.reader)))
+    edit(made.path, lambda tx: tx.authorizations.delete_all((Id(made.reader),)))
     assert listed(made.path) == {}
