@@ -46,6 +46,9 @@ if TYPE_CHECKING:
 LOG: Final = get_logger(__name__)
 OPERATION: Final = "serve"
 CHANGES_BETWEEN_CHECKS: Final = 100
+CHECKED_BYTES_A_CHANGE: Final = 1 << 18
+"""A check reads as much in a quarter of the time of a change; it comes seldom on a large store, so
+that clients pay for their changes and not for it."""
 READ_ONLY: Final = "the store is open for reading only"
 
 
@@ -88,6 +91,7 @@ class Changes:
         self._recorder = recorder
         self._clock = clock
         self._backups = BackupOnce(clock, operation=OPERATION)
+        self._next_check = 0
         self.journal: Final = Journal()
         self.count = 0
         self.stopped_by: RecoveryError | None = None
@@ -106,7 +110,7 @@ class Changes:
         manner = Manner(
             reason=author.reason,
             backups=self._backups,
-            is_whole_file_checked=self.count % CHANGES_BETWEEN_CHECKS == 0,
+            is_whole_file_checked=self.count >= self._next_check,
         )
         try:
             proposal = self._session.propose(watched, manner)
@@ -171,6 +175,9 @@ class Changes:
         author: Author,
     ) -> None:
         """Count it, and write it into the journal."""
+        if proposal.manner.is_whole_file_checked:
+            beyond = self._session.store.size_bytes // CHECKED_BYTES_A_CHANGE
+            self._next_check = self.count + max(CHANGES_BETWEEN_CHECKS, beyond)
         self.count += 1
         self.backup_path = outcome.backup_path
         entry = JournalEntry(

@@ -18,6 +18,7 @@ from recovery.ports import SystemRng
 from recovery.secret import Secret
 from recovery.services.authorizations.changes import DeleteAuthorization, SetStatus
 from recovery.services.authorizations.record_changes import IssueAuthorization
+from recovery.services.changes.plan import Manner, Proposal
 from recovery.services.ledger import read_operations
 from recovery.services.session import Session
 from recovery.services.tenancy.choosing import UserChoice
@@ -100,6 +101,28 @@ def test_a_change_is_taken_back_and_made_again(
     changes.undo(1, AUTHOR)
     assert keys_of(session) == before
     assert [one.operation for one in changes.journal.entries[1:]] == ["serve undo"] * 3
+
+
+def test_the_whole_file_is_checked_now_and_then_and_a_large_one_more_seldom(
+    changes: Changes, session: Session, made: MadeStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    before = Changes(session, ListRecorder(), CLOCK, reason=None)
+    before.make(status(made, is_active=False), AUTHOR)  # the file grows
+    checked: list[bool] = []
+    propose = session.propose
+
+    def noted(planner: "Planner", manner: Manner) -> Proposal:
+        checked.append(manner.is_whole_file_checked)
+        return propose(planner, manner)
+
+    monkeypatch.setattr(session, "propose", noted)
+    monkeypatch.setattr("recovery.daemon.changes.CHANGES_BETWEEN_CHECKS", 2)
+    for size in (4, 1):  # so many times as large as what is checked for one change
+        step = session.store.size_bytes // size
+        monkeypatch.setattr("recovery.daemon.changes.CHECKED_BYTES_A_CHANGE", step)
+        for number in range(8):
+            changes.make(status(made, is_active=not number % 2), AUTHOR)
+    assert [at for at, one in enumerate(checked) if one] == [0, 4, 8, 10, 12, 14]
 
 
 def test_what_a_later_change_touched_is_not_overwritten(

@@ -8,6 +8,8 @@ from pathlib import Path
 import pytest
 
 from recovery.errors import NotFoundError, RecordError, RefusedError
+from recovery.metastore import authorizations
+from recovery.metastore.table import Table
 from recovery.metastore.transaction import MetaTx
 from recovery.model.ids import Id
 from recovery.model.permission import types_of_level
@@ -18,6 +20,8 @@ from recovery.services.authorizations.changes import (
 )
 from recovery.services.authorizations.hashing import HashTokens
 from recovery.services.changes.plan import Planner
+from recovery.services.tenancy.choosing import UserChoice
+from recovery.services.tenancy.user_changes import DeleteUser
 from tests.support.invariants import assert_invariants, hash_of, violations
 from tests.support.oracle import Oracle
 from tests.support.ports import FixedClock
@@ -130,6 +134,24 @@ def test_delete_removes_stale_entries_too(made: MadeStore) -> None:
     assert violations(made.path) == ["I25 raw index: 1 extra"]
     change(made.path, DeleteAuthorization(authorization_id=made.reader, is_ensured=False))
     assert_invariants(made.path)
+
+
+def test_the_indexes_are_walked_once_for_a_deletion(
+    made: MadeStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It takes a tenth of a second where there are many tokens, and everybody else waits."""
+    walked: list[str] = []
+    walk = authorizations._keys_leading_to  # noqa: SLF001 # what takes the time
+
+    def noted(index: Table, *ids: Id) -> list[bytes]:
+        walked.append(index.name)
+        return walk(index, *ids)
+
+    monkeypatch.setattr(authorizations, "_keys_leading_to", noted)
+    change(made.path, DeleteAuthorization(authorization_id=made.reader, is_ensured=False))
+    bob = UserChoice(name="bob", user_id=None)
+    change(made.path, DeleteUser(user=bob, with_tokens=True))
+    assert walked.count("authorizationindexv1") == walked.count("authorizationhashedindexv1") == 2
 
 
 def test_delete_removes_a_record_that_cannot_be_decoded(made: MadeStore) -> None:
