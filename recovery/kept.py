@@ -1,10 +1,11 @@
 """Which new files stay, which go when a command ends, and the moments in which neither may change.
 
-Lives here: `KEPT`, `UNFINISHED` and `uninterrupted`. Must not live here: how a file is made
-(`recovery.new_file`), and what is said of it.
+Lives here: `KEPT`, `UNFINISHED`, `LEFT`, `remove` and `uninterrupted`. Must not live here: how a
+file is made (`recovery.new_file`), and what is said of it.
 """
 
 import contextlib
+import os
 import signal
 from collections.abc import Callable, Iterator
 from contextvars import ContextVar
@@ -26,6 +27,21 @@ UNFINISHED: Final[ContextVar[set[Callable[[], None]]]] = ContextVar("UNFINISHED"
 """What removes what a command has made and not finished, for whoever ends it: a signal can come
 where no `with` holds the new thing yet, or where its `with` has begun to end.
 """
+LEFT: Final[ContextVar["list[Path]"]] = ContextVar("LEFT")
+"""What was made, was to go again and could not be removed: it may hold every token of a store."""
+
+
+def remove(path: "Path") -> None:
+    """Remove a file that was made here. Does not raise; what stays is noted."""
+    with contextlib.suppress(OSError):
+        path.unlink()
+    note_left(path)
+
+
+def note_left(path: "Path") -> None:
+    """Take note of what is still there although it was to go."""
+    if os.path.lexists(path):
+        LEFT.get([]).append(path)
 
 
 @contextlib.contextmanager

@@ -36,7 +36,7 @@ from recovery.errors import (
     StoreAccessError,
     WriteFailedError,
 )
-from recovery.kept import KEPT, UNFINISHED, uninterrupted
+from recovery.kept import KEPT, UNFINISHED, note_left, remove, uninterrupted
 from recovery.log import get_logger
 from recovery.model.display import displayed
 from recovery.remedy import Remedy
@@ -139,6 +139,7 @@ class PrivateFolder:
                 from shutil import rmtree  # noqa: PLC0415
 
                 rmtree(self.path, ignore_errors=True)
+                note_left(self.path)
                 os.close(self._lock)
                 self._lock = -1
                 UNFINISHED.get(set()).discard(self.remove)
@@ -229,8 +230,7 @@ class StagedFile:
         with uninterrupted():
             if self._is_published:
                 self._is_published = False
-                with contextlib.suppress(OSError):
-                    self.target.unlink()
+                remove(self.target)
                 UNFINISHED.get(set()).discard(self.withdraw)
             self._folder.remove()
 
@@ -302,16 +302,22 @@ class ClaimedFile:
         if self._descriptor < 0:
             return
         with uninterrupted():
-            with contextlib.suppress(OSError):
-                ours, there = os.fstat(self._descriptor), self.target.lstat()
-                if stat.S_ISREG(there.st_mode) and os.path.samestat(ours, there):
-                    self.target.unlink()
+            if self.is_in_place:
+                remove(self.target)
             self._close()
 
+    @property
+    def is_in_place(self) -> bool:
+        """Whether its name leads to the file that was made here."""
+        with contextlib.suppress(OSError):
+            return os.path.samestat(os.fstat(self._descriptor), self.target.lstat())
+        return False
+
     def _close(self) -> None:
-        os.close(self._descriptor)
-        self._descriptor = -1
+        descriptor, self._descriptor = self._descriptor, -1
         UNFINISHED.get(set()).discard(self.withdraw)
+        with contextlib.suppress(OSError):  # it is on the disk, or gone
+            os.close(descriptor)
 
     @contextlib.contextmanager
     def _failing(self) -> Iterator[None]:
@@ -406,8 +412,7 @@ def _name(path: Path, target: Path) -> None:
     try:
         path.rename(target)
     except BaseException:
-        with contextlib.suppress(OSError):
-            target.unlink()
+        remove(target)
         raise
 
 

@@ -6,8 +6,9 @@ here: anything else that is printed.
 Invariants: a token is delivered once, to one place, which was opened before the store was changed.
 It never goes into an argument, a log, an exception or a message. A token file is new and has mode
 0600 from its first moment; it is on the disk before the store is changed, so that no token is made
-that nobody has, and goes away again when the store is not changed. Elsewhere, after a failed
-delivery, the authorization is in force and its token is lost: the error names the ID to delete.
+that nobody has, and goes away again when it is certain that the store was not changed. Elsewhere,
+after a failed delivery, the authorization is in force and its token is lost: the error names the ID
+to delete.
 """
 
 import contextlib
@@ -224,11 +225,21 @@ class FileDestination:
             raise
         return tuple(self._warnings)
 
-    def deliver(self, secret: Secret, *, record_id: str) -> tuple[str, ...]:  # noqa: ARG002 # of the protocol
-        """Let the file stay, in which the token is."""
-        if self._file is not None:
-            self._file.keep()
-        return ()
+    def deliver(self, secret: Secret, *, record_id: str) -> tuple[str, ...]:
+        """Let the file stay, in which the token is; one that was taken away is made again."""
+        if self._file is None:
+            return ()
+        self._warnings.clear()
+        if not self._file.is_in_place:
+            self._file.withdraw()
+            try:
+                self.open(secret)
+            except RefusedError as error:
+                raise _undelivered(record_id, error.reason) from None
+            name = displayed(str(self.path))
+            self._warnings.append(f"token file {name} was taken away meanwhile, and made again")
+        self._file.keep()
+        return tuple(self._warnings)
 
     def _note(self, error: OSError) -> None:
         """Take note of what is not on the disk; a token in doubt is better than none."""
@@ -365,10 +376,11 @@ def _exists(path: Path) -> RefusedError:
     )
 
 
-def _undelivered(record_id: str, error: BaseException | None) -> DeliveryError:
+def _undelivered(record_id: str, error: OSError | str) -> DeliveryError:
+    problem = error if isinstance(error, str) else error.strerror
     return DeliveryError(
         authorization_id=record_id,
-        problem=getattr(error, "strerror", None) or "no reason given",
+        problem=problem or "no reason given",
         hint="run the command again for another token, and when influxd runs delete the lost one: "
         f"influx auth delete --id {record_id}",
     )

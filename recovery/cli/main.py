@@ -27,6 +27,7 @@ from recovery.cli.progress import Progress, Stage
 from recovery.cli.usage import UsageError
 from recovery.cli.vocabulary import PROGRAM
 from recovery.errors import (
+    UNCHANGED,
     ExitCode,
     NotFoundError,
     RecoveryError,
@@ -34,6 +35,7 @@ from recovery.errors import (
     StoreDamagedError,
     StoreNotFoundError,
 )
+from recovery.kept import LEFT
 
 if TYPE_CHECKING:
     import argparse
@@ -261,6 +263,7 @@ def _report(
 
     A token that was pasted where a path belongs, or anything else, is not repeated.
     """
+    message, hint = _with_left(message, hint)
     message, hint = (re.sub(_NOT_REPEATED, "(88 characters)", text) for text in (message, hint))
     output.error(message, hint)
     if not is_json or output.has_result:
@@ -282,6 +285,23 @@ def _report(
         output.abandon()
 
 
+def _with_left(message: str, hint: str) -> tuple[str, str]:
+    """Say also what was made and could not be removed, as on a disk that has failed."""
+    left = list(dict.fromkeys(path for path in LEFT.get([]) if os.path.lexists(path)))
+    if not left:
+        return message, hint
+    from recovery.model.display import displayed  # noqa: PLC0415 # almost never needed
+
+    names = " and ".join(displayed(str(path)) for path in left)
+    were, them = ("were", "them") if left[1:] else ("was", "it")
+    said = f"{names} {were} made and cannot be removed"
+    if message.endswith(f"; {UNCHANGED}"):
+        message, said = message.removesuffix(UNCHANGED), f"{said}, and nothing else was changed"
+    else:
+        message += "; "
+    return message + said, f"{hint}; and remove {them} by hand when the disk works again"
+
+
 def _explain(error: RecoveryError, output: Output, report: Report) -> ExitCode:
     findings: tuple[str, ...] = ()
     if isinstance(error, StoreDamagedError):
@@ -293,7 +313,7 @@ def _explain(error: RecoveryError, output: Output, report: Report) -> ExitCode:
         findings = tuple(map(str, error.findings))
     report(
         error.exit_code,
-        str(error),
+        "; ".join((str(error), *getattr(error, "__notes__", ()))),
         str(error.hint),
         is_changed=error.changed,
         findings=findings,

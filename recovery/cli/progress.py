@@ -17,7 +17,7 @@ from enum import Enum, unique
 from types import FrameType
 from typing import TYPE_CHECKING
 
-from recovery.kept import KEPT, SIGNALS, UNFINISHED, uninterrupted
+from recovery.kept import KEPT, LEFT, SIGNALS, UNFINISHED, uninterrupted
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -46,6 +46,7 @@ class Progress:
         self.is_interrupted = False
         self._made: list[Path] = []
         KEPT.set(self._made)
+        LEFT.set([])
         self._unfinished: set[Callable[[], None]] = set()
         UNFINISHED.set(self._unfinished)
 
@@ -55,10 +56,11 @@ class Progress:
         from recovery.model.display import displayed  # noqa: PLC0415 # only where something failed
 
         there = [displayed(str(path)) for path in self._made if os.path.lexists(path)]
-        if not there or self.stage is not Stage.BEFORE:
+        if not there or self.stage not in {Stage.BEFORE, Stage.WITHIN}:
             return self.stage.value
         are = "are there and are" if there[1:] else "is there and is"
-        return f"{self.stage.value} in the store; {' and '.join(there)} {are} complete"
+        where = " in the store" if self.stage is Stage.BEFORE else ""
+        return f"{self.stage.value}{where}; {' and '.join(there)} {are} complete"
 
     @property
     def is_changed(self) -> bool | None:

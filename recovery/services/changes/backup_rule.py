@@ -5,10 +5,10 @@ Must not live here: how a copy is made and proven (`backup`).
 """
 
 from collections.abc import Callable
-from contextlib import suppress
 from pathlib import Path
 from typing import Protocol
 
+from recovery.kept import remove
 from recovery.metastore.store import MetaStore
 from recovery.ports import Clock
 from recovery.services.changes.backup import (
@@ -78,8 +78,7 @@ class BackupEachChange:
 
     def withdraw(self, path: Path) -> None:
         """Remove the copy."""
-        with suppress(OSError):
-            path.unlink()
+        remove(path)
 
     def keep(self, path: Path) -> None:
         """Do nothing: the next change has its own."""

@@ -42,10 +42,13 @@ class TokenDestination(Protocol):
         ...
 
     def deliver(self, secret: Secret, *, record_id: str) -> Sequence[str]:
-        """Hand the token over, after the commit; raise `DeliveryError` when that fails.
+        """Hand the token over, after the commit, also where nobody knows whether it is in force.
 
         Returns:
             What went wrong without harm.
+
+        Raises:
+            DeliveryError: It cannot be handed over.
         """
         ...
 

@@ -16,7 +16,7 @@ Source: spec influxdb-metadata section 14 ("Common"), bbolt-format section 2.11.
 import os
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
-from typing import Final
+from typing import Final, TypeVar
 
 from msgspec.structs import replace
 
@@ -31,7 +31,7 @@ from recovery.services.changes.work import InCopy, InPlace
 from recovery.services.store_facts import StoreFacts
 
 LOG: Final = get_logger(__name__)
-
+Failure = TypeVar("Failure", bound=BaseException)
 
 TORN_META: Final = (
     "one of the two metas of the file is damaged: if it was the newer one, what was done last is "
@@ -177,25 +177,38 @@ class _Run:
             if problem is None:
                 work.publish()
         except BaseException as error:
-            if not work.is_unchanged(error):
+            is_unknown = not work.is_unchanged(error)
+            if is_unknown:
                 self._keep(undo, intent_id)
             elif work.is_lasting:
                 raise
             if isinstance(error, RecoveryError):
-                raise work.failed(_clause(error)) from error
+                failure = work.failed(_clause(error))
+                raise self._handing_over(failure) if is_unknown else failure from error
+            if is_unknown:
+                self._handing_over(error)
             raise
         if problem is not None:
+            failure = work.unverified(problem)
             if work.is_lasting:
                 self._keep(undo, intent_id)
-            raise work.unverified(problem)
+                failure = self._handing_over(failure)
+            raise failure
         LOG.info("store.changed", operation=self._plan.operation, txid=work.txid)
 
     def _keep(self, undo: ExitStack, intent_id: int) -> None:
-        """Undo no more than the token's destination, and record that the outcome is unknown."""
+        """Undo nothing, and record that the outcome is unknown."""
         undo.pop_all()
-        if self._destination is not None:
-            undo.callback(self._destination.discard)
         undo.callback(self._conclude, intent_id, "unknown", txid_after=None)
+
+    def _handing_over(self, failure: Failure) -> Failure:
+        """Hand the token over, which may be in force, and say so; nobody could show it again."""
+        try:
+            if self._hand_over():
+                failure.add_note("its token is where it was to go, and works if it was")
+        except RecoveryError:
+            failure.add_note(f"if it was, delete {self._plan.subject_id}, whose token is lost")
+        return failure
 
     def _conclude(self, intent_id: int, outcome: str, *, txid_after: int | None) -> None:
         """Record the end; it has happened already, so a ledger that fails is only a warning."""
@@ -205,12 +218,17 @@ class _Run:
             self._warnings.append(str(error))
             LOG.warning("ledger.failed", operation=self._plan.operation, outcome=outcome)
 
-    def _deliver(self, intent_id: int) -> None:
+    def _hand_over(self) -> bool:
+        """Hand the token over, where there is one; tell whether there was."""
         secret, record_id = self._plan.secret, self._plan.subject_id
         if self._destination is None or secret is None or record_id is None:
-            return
+            return False
+        self._warnings.extend(self._destination.deliver(secret, record_id=record_id))
+        return True
+
+    def _deliver(self, intent_id: int) -> None:
         try:
-            self._warnings.extend(self._destination.deliver(secret, record_id=record_id))
+            self._hand_over()
         except BaseException as error:
             if self._work.is_lasting:
                 self._conclude(intent_id, "undelivered", txid_after=self._work.txid)

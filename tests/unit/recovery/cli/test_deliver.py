@@ -4,11 +4,12 @@ import errno
 import os
 import stat
 from pathlib import Path
+from shutil import rmtree
 
 import pytest
 
 from recovery.cli.deliver import FileDestination
-from recovery.errors import RefusedError
+from recovery.errors import DeliveryError, RefusedError
 from recovery.secret import Secret
 from tests.support.as_other_user import run_as_nobody
 
@@ -40,6 +41,36 @@ def test_a_token_in_a_file_is_delivered_whatever_fails_behind_the_change(
     monkeypatch.undo()
     destination.discard()
     assert (tmp_path / "token").read_text() == f"{TOKEN.reveal()}\n"
+
+
+@pytest.mark.parametrize("is_replaced", [False, True])
+def test_a_token_file_that_was_taken_away_before_the_delivery_is_made_again(
+    tmp_path: Path, *, is_replaced: bool
+) -> None:
+    path = tmp_path / "token"
+    destination = FileDestination(path)
+    destination.open(TOKEN)
+    path.unlink()
+    if is_replaced:
+        path.write_text("of somebody else")
+        with pytest.raises(DeliveryError, match="exists already"):
+            destination.deliver(TOKEN, record_id=RECORD_ID)
+        assert path.read_text() == "of somebody else"
+        return
+    (warning,) = destination.deliver(TOKEN, record_id=RECORD_ID)
+    assert "made again" in warning
+    assert path.read_text() == f"{TOKEN.reveal()}\n"
+    assert stat.S_IMODE(path.stat().st_mode) == 0o600
+
+
+def test_a_token_whose_folder_is_gone_at_the_delivery_is_said_to_be_lost(tmp_path: Path) -> None:
+    folder = tmp_path / "folder"
+    folder.mkdir()
+    destination = FileDestination(folder / "token")
+    destination.open(TOKEN)
+    rmtree(folder)
+    with pytest.raises(DeliveryError, match=RECORD_ID):
+        destination.deliver(TOKEN, record_id=RECORD_ID)
 
 
 def test_very_many_tokens_are_written_as_they_are(tmp_path: Path) -> None:

@@ -592,8 +592,9 @@ def test_a_disk_error_at_the_meta_keeps_the_backup_and_says_how_to_restore_it(
     assert "it is not known whether it was changed" in str(error)
     assert error.backup_path == str(backup_of(witness))
     assert hint_of(error) == f"restore the backup: cp {backup_of(witness)} {witness.path}"
-    assert witness.events[-2:] == ["conclude unknown", "discard"]
-    assert witness.delivered == []
+    assert witness.events[-2:] == ["deliver", "conclude unknown"]
+    assert witness.delivered == [SECRET]
+    assert error.__notes__ == ["its token is where it was to go, and works if it was"]
     assert backup_of(witness).read_bytes() == original
 
 
@@ -610,9 +611,19 @@ def test_a_meta_that_cannot_be_written_leaves_the_outcome_unknown(
 
     monkeypatch.setattr(os, "pwrite", write)
     assert witness.fail().exit_code == ExitCode.OUTCOME_UNKNOWN
-    assert witness.events[-2:] == ["conclude unknown", "discard"]
+    assert witness.events[-2:] == ["deliver", "conclude unknown"]
     assert value(witness.path) == BEFORE
     assert backup_of(witness).exists()
+
+
+def test_a_token_that_may_be_in_force_and_cannot_be_handed_over_is_named(
+    witness: Witness, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    failing_sync(monkeypatch, 2)
+    witness.fails["deliver"] = DeliveryError(authorization_id=RECORD_ID, problem="", hint="")
+    error = witness.fail()
+    assert error.exit_code == ExitCode.OUTCOME_UNKNOWN
+    assert error.__notes__ == [f"if it was, delete {RECORD_ID}, whose token is lost"]
 
 
 def test_the_backup_of_an_unknown_outcome_stays_that_of_its_session(
@@ -639,7 +650,7 @@ def test_what_cannot_be_read_again_after_the_commit_is_not_known(witness: Witnes
     witness.looks = look
     with pytest.raises(KeyboardInterrupt):
         witness.run()
-    assert witness.events[-2:] == ["conclude unknown", "discard"]
+    assert witness.events[-2:] == ["deliver", "conclude unknown"]
     assert backup_of(witness).read_bytes() == original
 
 
@@ -685,8 +696,9 @@ def test_a_result_that_is_not_as_planned_keeps_the_backup(witness: Witness) -> N
     assert isinstance(error, VerificationError)
     assert error.exit_code == ExitCode.OUTCOME_UNKNOWN
     assert "the key has another value" in str(error)
-    assert witness.events[-2:] == ["conclude unknown", "discard"]
-    assert witness.delivered == []
+    assert witness.events[-2:] == ["deliver", "conclude unknown"]
+    assert witness.delivered == [SECRET]
+    assert error.__notes__ == ["its token is where it was to go, and works if it was"]
     assert names(witness) == ["level21.bolt", BACKUP_NAME]
 
 
