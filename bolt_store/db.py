@@ -349,19 +349,25 @@ class DB:
 
 
 def open(  # noqa: A001 - bolt_store.open reads like the open of other formats
-    path: str | os.PathLike[str], *, write: bool = False, timeout_s: float = 1.0
+    path: str | os.PathLike[str],
+    *,
+    write: bool = False,
+    timeout_s: float = 1.0,
+    needs_lock: bool = True,
 ) -> DB:
     """Open an existing bolt file. Never creates one, and never changes one by opening it.
 
     Args:
         write: Lock it exclusively and allow `update`; otherwise lock it shared.
         timeout_s: How long to try for the lock, in seconds.
+        needs_lock: Whether to refuse it where the file system has no locks. Without, the caller
+            knows that nobody else can have it open.
 
     Raises:
         LockError: Another process holds the lock, or it cannot be locked.
         FormatError: It is no bolt file, or none of its metas is usable.
     """
-    file = OsFile.open_locked(path, write=write, timeout_s=timeout_s)
+    file = OsFile.open_locked(path, write=write, timeout_s=timeout_s, needs_lock=needs_lock)
     return open_file(file, write=write)
 
 
@@ -374,20 +380,23 @@ def open_file(file: BlockFile, *, write: bool) -> DB:
         raise
 
 
-def create(path: str | os.PathLike[str], *, page_size_bytes: int | None = None) -> DB:
+def create(
+    path: str | os.PathLike[str], *, page_size_bytes: int | None = None, needs_lock: bool = True
+) -> DB:
     """Make a new, empty bolt file, mode 0600, and open it for writing. Never replaces anything.
 
     Args:
         path: Where nothing may be yet.
         page_size_bytes: A power of two from 1024 to 16 MiB; the kernel's page size by default, as
             bbolt does.
+        needs_lock: As for `open`.
 
     Raises:
         LimitError: The page size is impossible.
     """
     size = page_size_bytes or os.sysconf("SC_PAGESIZE")
     pages = new_pages(size)
-    file = OsFile.create_new(path)
+    file = OsFile.create_new(path, needs_lock=needs_lock)
     try:
         file.write_at(0, pages)
         file.sync()

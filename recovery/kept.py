@@ -1,7 +1,7 @@
 """Which new files stay, which go when a command ends, and the moments in which neither may change.
 
-Lives here: `KEPT`, `UNFINISHED`, `LEFT`, `remove` and `uninterrupted`. Must not live here: how a
-file is made (`recovery.new_file`), and what is said of it.
+Lives here: `KEPT`, `UNFINISHED`, `LEFT`, `remove`, `is_staged` and `uninterrupted`. Must not live
+here: how a file is made (`recovery.new_file`), and what is said of it.
 """
 
 import contextlib
@@ -18,6 +18,8 @@ SIGNALS: Final = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT)
 """Those that ask a program to stop. SIGQUIT, which Ctrl-\\ sends, would leave the terminal without
 echo where a password is asked for, and a core file with secrets.
 """
+STAGE_PREFIX: Final = ".influx-recovery-"
+"""How the name of a private folder begins, in which a file is until it is complete."""
 KEPT: Final[ContextVar["list[Path]"]] = ContextVar("KEPT")
 """Where whoever has to say what is there, also in the middle of a command, finds the files that it
 has finished. Each is noted before it stays, so that none is there without a note; one that is noted
@@ -42,6 +44,14 @@ def note_left(path: "Path") -> None:
     """Take note of what is still there although it was to go."""
     if os.path.lexists(path):
         LEFT.get([]).append(path)
+
+
+def is_staged(path: "Path") -> bool:
+    """Tell whether a file is in a private folder: nobody else can open it, with a lock or without.
+
+    So it needs none, and can be on a file system that has none.
+    """
+    return path.parent.name.startswith(STAGE_PREFIX)
 
 
 @contextlib.contextmanager

@@ -36,7 +36,14 @@ from recovery.errors import (
     StoreAccessError,
     WriteFailedError,
 )
-from recovery.kept import KEPT, UNFINISHED, note_left, remove, uninterrupted
+from recovery.kept import (
+    KEPT,
+    STAGE_PREFIX,
+    UNFINISHED,
+    note_left,
+    remove,
+    uninterrupted,
+)
 from recovery.log import get_logger
 from recovery.model.display import displayed
 from recovery.remedy import Remedy
@@ -46,7 +53,6 @@ LOG: Final = get_logger(__name__)
 MODE: Final = 0o600
 RESERVED: Final = (".tmp", "-journal", "-wal", "-shm")
 """Ends of names that influxd, or the SQLite in it, takes for its own."""
-STAGE_PREFIX: Final = ".influx-recovery-"
 ABANDONED_AGE_S: Final = 60.0
 """A younger folder without a lock may be one that its maker is about to lock."""
 CANNOT_LINK: Final = frozenset(

@@ -58,13 +58,19 @@ class OsFile(BlockFile):
 
     @classmethod
     def open_locked(
-        cls, path: str | os.PathLike[str], *, write: bool, timeout_s: float
+        cls,
+        path: str | os.PathLike[str],
+        *,
+        write: bool,
+        timeout_s: float,
+        needs_lock: bool = True,
     ) -> "OsFile":
         """Open an existing file and lock it.
 
         Args:
             write: Lock exclusively and allow writing; otherwise lock shared.
             timeout_s: How long to try for the lock, in seconds; 0 tries once.
+            needs_lock: Whether a file system without locks is an error.
 
         Raises:
             OSError: The file cannot be opened, or is not a regular file.
@@ -73,7 +79,7 @@ class OsFile(BlockFile):
         """
         descriptor = open_regular(path, os.O_RDWR if write else os.O_RDONLY)
         try:
-            _lock(descriptor, exclusive=write, timeout_s=timeout_s)
+            _lock(descriptor, exclusive=write, timeout_s=timeout_s, is_needed=needs_lock)
             _require_same_file(descriptor, path)
         except BaseException:
             os.close(descriptor)
@@ -81,8 +87,11 @@ class OsFile(BlockFile):
         return cls(descriptor, write=write, path=path)
 
     @classmethod
-    def create_new(cls, path: str | os.PathLike[str]) -> "OsFile":
+    def create_new(cls, path: str | os.PathLike[str], *, needs_lock: bool = True) -> "OsFile":
         """Create a file that does not exist yet, mode 0600, locked exclusively.
+
+        Args:
+            needs_lock: As for `open_locked`.
 
         Raises:
             FileExistsError: Something is there already; it is left alone.
@@ -91,7 +100,7 @@ class OsFile(BlockFile):
         flags = os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC
         descriptor = os.open(path, flags, 0o600)
         try:
-            _lock(descriptor, exclusive=True, timeout_s=0)
+            _lock(descriptor, exclusive=True, timeout_s=0, is_needed=needs_lock)
         except BaseException:
             os.close(descriptor)
             with contextlib.suppress(OSError):
@@ -248,7 +257,7 @@ def _open(path: str | os.PathLike[str], access: int) -> int:
     return os.open(path, access | _FLAGS)
 
 
-def _lock(descriptor: int, *, exclusive: bool, timeout_s: float) -> None:
+def _lock(descriptor: int, *, exclusive: bool, timeout_s: float, is_needed: bool) -> None:
     """Take the flock without ever blocking in the kernel, which could last for ever on NFS."""
     operation = (fcntl.LOCK_EX if exclusive else fcntl.LOCK_SH) | fcntl.LOCK_NB
     deadline = time.monotonic() + timeout_s
@@ -262,6 +271,8 @@ def _lock(descriptor: int, *, exclusive: bool, timeout_s: float) -> None:
         except OSError as error:
             if error.errno not in CANNOT_LOCK:
                 raise
+            if not is_needed:
+                return
             problem = f"its file system has no locks ({os.strerror(error.errno or 0)})"
             raise LockError(problem=problem, is_unsupported=True) from error
         else:

@@ -257,7 +257,7 @@ _NOTHING: Final = Content({}, (), frozenset())
 
 def look_into(target: Path) -> Content:
     """Count the records of a new file; name the bolt buckets that it lacks, and list the IDs."""
-    with bolt_store.open(target) as db, db.view() as tx:
+    with bolt_store.open(target, needs_lock=False) as db, db.view() as tx:
         sums = bolt_store.db_stats(db)
         names = {name.decode(errors="replace") for name, _ in tx.buckets()}
         ids = {

@@ -22,6 +22,7 @@ import bolt_store
 from bolt_store import DB, BlockFile, Tx
 from bolt_store.errors import BoltError, DamagedError, LockError
 from recovery.errors import StoreNotFoundError
+from recovery.kept import is_staged
 from recovery.log import get_logger
 from recovery.metastore.failures import (
     NAME_STORE,
@@ -130,7 +131,9 @@ class MetaStore:
         failures = Failures(path)
         real_path = require_store_file(path, failures)
         with failures.translated():
-            db = bolt_store.open(real_path, write=write, timeout_s=timeout_s)
+            db = bolt_store.open(
+                real_path, write=write, timeout_s=timeout_s, needs_lock=not is_staged(real_path)
+            )
         store = cls.over(db, path, real_path, write=write, needs_schema=needs_schema)
         LOG.debug(
             "store.opened", path=str(path), schema_level=store.level, txid=store.txid, write=write
@@ -194,7 +197,7 @@ class MetaStore:
         failures = Failures(path)
         with failures.translated():
             try:
-                db = bolt_store.create(path)
+                db = bolt_store.create(path, needs_lock=not is_staged(path))
             except FileExistsError as error:
                 from recovery.new_file import already_there  # noqa: PLC0415 # no reading needs it
 

@@ -4,6 +4,7 @@ import errno
 import fcntl
 import gzip
 import json
+import os
 from pathlib import Path
 
 import pytest
@@ -53,6 +54,33 @@ def test_a_store_is_copied_from_a_file_system_without_locks(
     done = cli.run("store", "backup", "copy.bolt", "--bolt-path", made.path, "--json")
     assert (done.code, json.loads(done.stdout)["level"]) == (0, 21)
     assert (cli.home / "copy.bolt").read_bytes()[:4096] == made.path.read_bytes()[:4096]
+
+
+def test_a_new_file_is_made_on_a_file_system_without_locks(
+    cli: Cli, made: MadeStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The store is on another one, and locked there."""
+    real = fcntl.flock
+    store = made.path.stat()
+
+    def refuse(descriptor: int, operation: int) -> None:
+        if not os.path.samestat(os.fstat(descriptor), store):
+            raise OSError(errno.ENOLCK, "no locks available")
+        real(descriptor, operation)
+
+    monkeypatch.setattr(fcntl, "flock", refuse)
+    names = ("--username", "alice", "--org", "acme")
+    for words in (
+        ("store", "compact", cli.home / "compacted", "--bolt-path", made.path),
+        ("store", "salvage", cli.home / "salvaged", "--bolt-path", made.path),
+        ("auth", "create-operator", *names, "--output", cli.home / "changed",
+         "--token-file", cli.home / "token", "--yes", "--bolt-path", made.path),
+        ("setup", *names, "--bucket", "b", "--no-password", "--no-token",
+         "--bolt-path", cli.home / "new"),
+    ):  # fmt: skip
+        done = cli.run_here(*words)
+        assert done.code == 0, done.stderr
+    assert all((cli.home / name).exists() for name in ("compacted", "salvaged", "changed", "new"))
 
 
 def test_backup_compresses(cli: Cli, made: MadeStore) -> None:

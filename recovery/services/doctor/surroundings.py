@@ -17,9 +17,10 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Final
 
+from recovery.kept import STAGE_PREFIX
 from recovery.model.catalogue import POLICY
 from recovery.model.ids import parse_id
-from recovery.new_file import STAGE_PREFIX, is_in_use
+from recovery.new_file import is_in_use
 from recovery.services.doctor.finding import Finding, Rule, Severity
 
 OLD_FOLDERS: Final = ("_series", "index")

@@ -13,7 +13,8 @@ from pathlib import Path
 import pytest
 
 from recovery.errors import ConflictError, RefusedError, StoreAccessError, WriteFailedError
-from recovery.new_file import STAGE_PREFIX, ClaimedFile, StagedFile, require_free
+from recovery.kept import STAGE_PREFIX
+from recovery.new_file import ClaimedFile, StagedFile, require_free
 from recovery.remedy import advice
 
 CONTENT = b"canary"
