@@ -18,6 +18,7 @@ from bolt_store.errors import BoltError
 from recovery.errors import SchemaError, StoreDamagedError
 from recovery.metastore.failures import Failures
 from recovery.metastore.transaction import MetaTx
+from recovery.model.display import plural
 from recovery.model.gojson import UndecodableError
 from recovery.model.ids import parse_id
 from recovery.model.other_programs import other_program
@@ -100,9 +101,11 @@ def names_in(path: Path) -> frozenset[str] | None:
 
 
 def _require_influxdb(tx: MetaTx, failures: Failures) -> None:
-    """Refuse a sound file that has none of InfluxDB's bolt buckets."""
+    """Refuse a sound file that has none of InfluxDB's bolt buckets, or few beside another's."""
     names = tx.table_names()
-    if not buckets_of_level(LEVEL_MAX).isdisjoint(names):
+    own_count = len(buckets_of_level(LEVEL_MAX).intersection(names))
+    program = other_program(names)
+    if own_count and (program is None or 2 * own_count > len(names)):
         return
     if not names:
         raise SchemaError(
@@ -115,11 +118,12 @@ def _require_influxdb(tx: MetaTx, failures: Failures) -> None:
                 *made_again(failures.path),
             ),
         )
-    program = other_program(names)
     whose = "" if program is None else f"; it looks like a file of {program}"
+    which = f"{own_count or 'none'} of its {plural(len(names), 'bolt bucket')}"
+    are = "are" if own_count > 1 else "is"
     raise SchemaError(
         path=failures.name,
-        problem=f"is a bolt file, but none of its {len(names)} bolt buckets is InfluxDB's{whose}: "
+        problem=f"is a bolt file, but {which} {are} InfluxDB's{whose}: "
         "leave it alone, because influxd would write into it",
         hint=(
             Give(Input.STORE, "name influxd.bolt"),

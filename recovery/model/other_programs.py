@@ -8,7 +8,8 @@ names the wrong file sooner or later. influxd would start on any of them, and wr
 Source: Chronograf (kv: Dashoard is spelled so), Kapacitor (services/alert, services/task_store),
 Portainer (dataservices), etcd (server/storage/schema), hashicorp/raft-boltdb (Consul, Nomad and
 Vault), Nomad (client/state), Vault (physical/raft), containerd (metadata/buckets.go), BuildKit,
-Docker's libnetwork, Podman (libpod/boltdb_state_internal.go), Loki (boltdb index), Trivy, lnd.
+Docker's libnetwork, Podman (libpod/boltdb_state_internal.go), Loki (boltdb index), Trivy, lnd,
+step-ca (db.go).
 """
 
 from collections.abc import Collection
@@ -28,6 +29,7 @@ SIGNATURES: Final = (
     ("Consul, Nomad, Vault or another program with a Raft log", frozenset({"logs", "conf"})),
     ("Vault", frozenset({"data", "config"})),
     ("BuildKit", frozenset({"_metadata"})),
+    ("BuildKit", frozenset({"_main", "_index"})),
     ("BuildKit", frozenset({"_byresult", "_result"})),
     ("containerd", frozenset({"v1"})),
     ("Docker's network controller", frozenset({"libnetwork"})),
@@ -36,6 +38,7 @@ SIGNATURES: Final = (
     ("Trivy", frozenset({"trivy"})),
     ("Trivy", frozenset({"vulnerability"})),
     ("lnd", frozenset({"graph-node"})),
+    ("step-ca", frozenset({"x509_certs", "revoked_x509_certs"})),
 )
 """Program and bolt buckets, all of which it has; the surest first."""
 

@@ -194,3 +194,23 @@ def test_what_is_left_aside_comes_back_by_the_command_that_is_told(
     )
     assert document["is_newest"] is True
     assert document["put_back_counts"]["authorization"] > 0
+
+
+def test_a_file_of_another_program_is_no_store_to_go_on_with(cli: Cli, tmp_path: Path) -> None:
+    """It is copied, as any bolt file, and every command says whose it is."""
+    path = tmp_path / "portainer.db"
+    with bolt_store.create(path) as db, db.update() as tx:
+        for name in (b"endpoints", b"settings", b"users"):
+            tx.create_bucket(name).put(b"key", b"value")
+    for words in (("store", "salvage", cli.home / "new"), ("store", "backup", cli.home / "copy")):
+        done = cli.run_here(*words, "--bolt-path", path)
+        assert done.code == 0
+        assert "it looks like a file of Portainer: leave it alone" in done.stdout
+        assert "influx-recovery" not in done.stdout
+
+
+@pytest.mark.parametrize("words", [("store", "backups"), ("ledger", "list")])
+def test_a_link_to_itself_is_said_to_be_one(cli: Cli, words: tuple[str, ...]) -> None:
+    path = cli.home / "loop"
+    path.symlink_to(path)
+    assert cli.run_here(*words, "--bolt-path", path).code in {0, 3}

@@ -6,6 +6,7 @@ Lives here: `ledger list` and `ledger show`. Must not live here: what a row mean
 Invariants: nothing is made, also no ledger.
 """
 
+import os
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
@@ -156,7 +157,7 @@ def _of_store(operations: tuple[Operation, ...], path: Path) -> tuple[Operation,
         device, inode = status.st_dev, status.st_ino
     except (OSError, ValueError):
         device, inode = -1, -1
-    return operations_of(operations, path.resolve(), device=device, inode=inode)
+    return operations_of(operations, Path(os.path.realpath(path)), device=device, inode=inode)
 
 
 def _by(operation: Operation) -> str:

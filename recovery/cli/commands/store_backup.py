@@ -80,6 +80,8 @@ def _backup(options: _Backup, context: Context) -> ExitCode:
         )
         return ExitCode.DONE
     output.prose(f"Store: {displayed(str(found.named_path))} ({found.reason})")
+    if report.problem:
+        output.prose(f"Take care: it {report.problem}.")
     output.prose(f"Backup: {displayed(str(report.path))}")
     packed = f", {report.size_bytes:,} bytes compressed" if report.is_compressed else ""
     output.prose(f"Content: transaction {report.txid}, {report.store_size_bytes:,} bytes{packed}")

@@ -4,6 +4,7 @@ Lives here: `store backups`. Must not live here: how copies are found and which 
 (`recovery.services.stores.backups`).
 """
 
+import os
 import sys
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -183,7 +184,7 @@ def _show_without(error: RecoveryError, path: Path, options: _Backups, context: 
     What was cut off before it wrote counts as done here, so that undo may seem to need more.
     """
     is_in_use = isinstance(error, StoreBusyError)
-    real_path = path.resolve()
+    real_path = Path(os.path.realpath(path))  # which takes a link to itself, too
     try:
         status = real_path.stat()
         device, inode = status.st_dev, status.st_ino

@@ -370,6 +370,8 @@ def _show_alternatives(facts: SalvageFacts, again: _Again, context: Context) -> 
 
 def _what_next(facts: SalvageFacts, prospect: Prospect) -> Iterator[tuple[str, tuple[str, ...]]]:
     """Say what to look at and what is missing for a way in, with commands without the file."""
+    if prospect.is_foreign:
+        return
     if not facts.is_newest or facts.stale_key_count or facts.put_back_counts:
         yield (
             (

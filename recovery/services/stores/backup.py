@@ -48,6 +48,7 @@ class BackupReport(msgspec.Struct, frozen=True, kw_only=True):
         store_path: The store, behind symbolic links.
         txid: Transaction id of the state that is in it.
         level: Schema level of the store; None when it is not known here.
+        problem: Why it is not, as a clause whose subject is the store.
     """
 
     path: Path
@@ -56,6 +57,7 @@ class BackupReport(msgspec.Struct, frozen=True, kw_only=True):
     store_size_bytes: int
     txid: int
     level: int | None
+    problem: str
     is_live: bool
     is_compressed: bool
 
@@ -82,7 +84,7 @@ def back_up(
     target = _target(real_path, destination, is_compressed=is_compressed, moment=moment)
     with StagedFile(target, elsewhere=ELSEWHERE) as new:
         plain = new.path.with_name(f"{new.path.name}{PLAIN}") if is_compressed else new.path
-        is_live, level, txid = _copy(store_path, plain, target, is_live=is_live)
+        is_live, level, problem, txid = _copy(store_path, plain, target, is_live=is_live)
         if is_compressed:
             _cut_hole_behind(plain, target)
         store_size_bytes = plain.stat().st_size
@@ -98,6 +100,7 @@ def back_up(
         store_size_bytes=store_size_bytes,
         txid=txid,
         level=level,
+        problem=problem,
         is_live=is_live,
         is_compressed=is_compressed,
     )
@@ -116,31 +119,31 @@ def _target(
 
 def _copy(
     store_path: Path, target: Path, named: Path, *, is_live: bool
-) -> tuple[bool, int | None, int]:
-    """Copy, and tell whether without the lock, the schema level, and the transaction id."""
+) -> tuple[bool, int | None, str, int]:
+    """Copy, and tell whether without the lock, the level, why none, and the transaction id."""
     if is_live:
         facts = snapshot_store(store_path, target, named=named)
-        return True, _level_of(target), facts.txid
+        return True, *_level_of(target), facts.txid
     try:
         store = MetaStore.open(store_path, write=False, timeout_s=LOCK_TIMEOUT_S)
     except (StoreBusyError, SchemaError) as error:
         # A level that is not known here is no reason to have no backup of it.
         facts = snapshot_store(store_path, target, named=named)
         is_live = isinstance(error, StoreBusyError)
-        return is_live, _level_of(target), facts.txid
+        return is_live, *_level_of(target), facts.txid
     with store:
         store.require_sound()
         make_backup(store, target)
-        return False, store.level, store.txid
+        return False, store.level, "", store.txid
 
 
-def _level_of(path: Path) -> int | None:
+def _level_of(path: Path) -> tuple[int | None, str]:
     try:
         with MetaStore.open_copy(path) as copy, copy.view() as tx:
             require_schema(tx, str(path))
-            return copy.level
-    except SchemaError:
-        return None
+            return copy.level, ""
+    except SchemaError as error:
+        return None, error.problem
 
 
 def _cut_hole_behind(path: Path, target: Path) -> None:

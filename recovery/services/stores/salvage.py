@@ -10,7 +10,7 @@ import msgspec
 from msgspec.structs import replace
 
 from recovery.discovery.candidate import Files
-from recovery.errors import RecoveryError
+from recovery.errors import RecoveryError, SchemaError
 from recovery.metastore.rebuilding import (
     CompactFacts,
     LeftAside,
@@ -38,12 +38,14 @@ class Prospect(msgspec.Struct, frozen=True, kw_only=True):
         finding_count: Number of findings; None when it could not be examined.
         is_refused: Whether no command changes it, because its migrations are not as they should be.
         is_ready: Whether influxd would start on it.
+        is_foreign: Whether it is no store of InfluxDB.
     """
 
     sentence: str
     finding_count: int | None
     is_refused: bool = False
     is_ready: bool = False
+    is_foreign: bool = False
 
 
 def compact(path: Path, target: Path, *, clock: Clock, rng: Rng) -> tuple[CompactFacts, Prospect]:
@@ -128,7 +130,8 @@ def _prospect(new: StagedFile, clock: Clock, rng: Rng) -> Prospect:
     except RecoveryError as error:
         sentence = str(error).removesuffix("; nothing was changed")
         sentence = sentence.replace(displayed(str(new.path)), displayed(str(new.target)))
-        return Prospect(sentence=sentence, finding_count=None)
+        is_foreign = isinstance(error, SchemaError)
+        return Prospect(sentence=sentence, finding_count=None, is_foreign=is_foreign)
     return Prospect(
         sentence=found.verdict.sentence,
         finding_count=len(found.findings),

@@ -319,6 +319,10 @@ def test_a_page_that_lost_the_migrations_is_damage_and_no_new_store(level21_bolt
     [
         ((b"Build", b"Dashoard", b"Sources"), "it looks like a file of Chronograf"),
         ((b"team_membership", b"users"), "it looks like a file of Portainer"),
+        (
+            (b"key", b"meta", b"lease", b"usersv1"),
+            "1 of its 4 bolt buckets is InfluxDB's; it looks",
+        ),
         ((b"nobody", b"knows"), "none of its 2 bolt buckets is InfluxDB's: leave it alone"),
         ((), "without anything in it, as influxd recovery leaves one"),
     ],

@@ -18,6 +18,8 @@ from recovery.model.schema import LEVEL_MAX, buckets_of_level
         ("config data", "Vault"),
         ("v1", "containerd"),
         ("_index _links _metadata", "BuildKit"),
+        ("_external _index _main", "BuildKit"),
+        ("acme_accounts revoked_x509_certs used_ott x509_certs", "step-ca"),
         ("nothing that is known", None),
         ("", None),
     ],
