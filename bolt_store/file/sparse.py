@@ -62,13 +62,19 @@ def stored_offsets(ranges: Iterable[tuple[int, int]], step: int) -> Iterator[int
             done = offset + step
 
 
-def content_digest(file: BlockFile) -> str:
-    """Digest all of a file; a hole counts as the zeros that it is read as. Raises `OSError`."""
+def content_digest(file: BlockFile, end: int | None = None) -> str:
+    """Digest a file; a hole counts as the zeros that it is read as. Raises `OSError`.
+
+    Args:
+        end: Where to end; None for all of it. Its size counts anyway.
+    """
     from hashlib import sha256  # noqa: PLC0415 - only a change needs it
 
     digest = sha256(b"%d" % file.size_bytes())
     for offset in stored_offsets(file.data_ranges(), CHUNK_BYTES):
-        content = file.read_at(offset, CHUNK_BYTES)
+        if end is not None and offset >= end:
+            break
+        content = file.read_at(offset, CHUNK_BYTES if end is None else end - offset)
         if content != bytes(len(content)):
             digest.update(b"%d" % offset)
             digest.update(content)

@@ -251,10 +251,11 @@ class MetaStore:
         with self._failures.translated():
             return self._db.file.size_bytes()
 
-    def content_digest(self) -> str:
-        """Tell all its bytes from any others; raises as `size_bytes`."""
+    def content_digest(self, *, is_of_metas: bool = False) -> str:
+        """Tell its bytes, or its size and metas, from any others; raises as `size_bytes`."""
+        end = 2 * self._db.meta.page_size_bytes if is_of_metas else None
         with self._failures.translated():
-            return bolt_store.content_digest(self._db.file)
+            return bolt_store.content_digest(self._db.file, end)
 
     @property
     def is_writable(self) -> bool:

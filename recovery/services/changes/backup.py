@@ -52,6 +52,8 @@ NAMES_MAX: Final = 1000
 
 MARK: Final = "user.influx-recovery.digest"
 """Name of an extended attribute of a backup."""
+METAS: Final = "metas-"
+"""In front of what tells the metas of a backup alone."""
 _NOT_IN_NAMES: Final = re.compile(r"[^a-z0-9]+")
 
 
@@ -176,15 +178,19 @@ class _Beside(Generic[Made]):
         return self.made[0]
 
 
-def mark_for(commit: str, content: str | None) -> str:
-    """Make what a commit and its backup are told by.
+def content_of(backup: MetaStore, *, is_large: bool) -> str:
+    """Make what tells the bytes of a backup.
 
     Args:
-        commit: What tells the commit.
-        content: What tells the bytes of the backup; None for a large one, of which only the pages
-            that the commit left alone are proven, by the store itself.
+        is_large: Whether all of them would take too long. Then it tells the metas: all that they
+            lead to, the commit has left alone, and the store itself proves it.
     """
-    return commit if content is None else f"{commit}.{content}"
+    return f"{METAS if is_large else ''}{backup.content_digest(is_of_metas=is_large)}"
+
+
+def mark_for(commit: str, content: str) -> str:
+    """Make what a commit and its backup are told by, of what tells each of them."""
+    return f"{commit}.{content}"
 
 
 def is_commit(mark: str, digest: str | None) -> bool:
@@ -193,13 +199,14 @@ def is_commit(mark: str, digest: str | None) -> bool:
 
 
 def has_content(mark: str) -> bool:
-    """Tell whether a mark tells the bytes of the backup."""
-    return "." in mark
+    """Tell whether a mark tells all bytes of the backup."""
+    return bool(content := mark.partition(".")[2]) and not content.startswith(METAS)
 
 
 def is_as_made(backup: MetaStore, mark: str) -> bool:
     """Tell whether a backup has the bytes that its mark tells of; True where it tells of none."""
-    return not has_content(mark) or mark.partition(".")[2] == backup.content_digest()
+    content = mark.partition(".")[2]
+    return not content or content == content_of(backup, is_large=not has_content(mark))
 
 
 def mark_backup(path: Path, digest: str) -> None:

@@ -13,6 +13,7 @@ from recovery.metastore.store import MetaStore
 from recovery.ports import Clock
 from recovery.services.changes.backup import (
     backup_path,
+    content_of,
     is_copied_beside,
     make_backup,
     mark_backup,
@@ -27,9 +28,7 @@ class BackupRule(Protocol):
         """Say where the store before the change will be found. Nothing is made yet."""
         ...
 
-    def make(
-        self, store: MetaStore, path: Path, *, meanwhile: Callable[[], None] = nothing
-    ) -> str | None:
+    def make(self, store: MetaStore, path: Path, *, meanwhile: Callable[[], None] = nothing) -> str:
         """Make the backup, unless it is there already; a `RecoveryError` stops the change.
 
         Args:
@@ -37,7 +36,7 @@ class BackupRule(Protocol):
                 the change too.
 
         Returns:
-            What tells its bytes (`MetaStore.content_digest`); None where it takes too long.
+            What tells its bytes (`content_of`).
         """
         ...
 
@@ -64,11 +63,9 @@ class BackupEachChange:
         """Choose a new name."""
         return backup_path(store_path, operation=operation, moment=self._clock.now())
 
-    def make(
-        self, store: MetaStore, path: Path, *, meanwhile: Callable[[], None] = nothing
-    ) -> str | None:
+    def make(self, store: MetaStore, path: Path, *, meanwhile: Callable[[], None] = nothing) -> str:
         """Copy the store, and prove the copy."""
-        content = None if is_copied_beside(store) else store.content_digest()
+        content = content_of(store, is_large=is_copied_beside(store))
         make_backup(store, path, meanwhile=meanwhile)
         return content
 
@@ -96,20 +93,18 @@ class BackupOnce:
         self._fresh = BackupEachChange(clock)
         self._operation = operation
         self._path: Path | None = None
-        self._content: str | None = None
+        self._content = ""
         self._newest = self._standing = ""
 
     def choose(self, store_path: Path, operation: str) -> Path:  # noqa: ARG002 # of the protocol
         """Choose the name once."""
         return self._path or self._fresh.choose(store_path, self._operation)
 
-    def make(
-        self, store: MetaStore, path: Path, *, meanwhile: Callable[[], None] = nothing
-    ) -> str | None:
+    def make(self, store: MetaStore, path: Path, *, meanwhile: Callable[[], None] = nothing) -> str:
         """Copy the store, the first time."""
         if path != self._path:
             # Later changes write over pages of it, so the store proves nothing of them.
-            self._content = store.content_digest()
+            self._content = content_of(store, is_large=False)
             self._fresh.make(store, path, meanwhile=meanwhile)
         else:
             meanwhile()

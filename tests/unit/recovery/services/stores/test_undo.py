@@ -27,6 +27,7 @@ from recovery.ledger import Ledger
 from recovery.ledger_rows import Actor
 from recovery.metastore.transaction import MetaTx
 from recovery.services.authorizations.changes import DeleteAuthorization, SetStatus
+from recovery.services.changes import backup as backup_module
 from recovery.services.changes.backup_rule import BackupEachChange
 from recovery.services.changes.plan import Manner, Outcome, Plan, Proposal
 from recovery.services.changes.ports import Intent, Ports
@@ -283,6 +284,31 @@ def test_a_backup_with_another_byte_than_it_was_made_with_is_refused(
     before[at] ^= 1
     backup.write_bytes(before)
     assert world.undo()[1].is_changed
+
+
+@pytest.mark.parametrize("place", ["older meta", "newer meta", "end"])
+def test_a_large_backup_with_other_metas_than_it_was_made_with_is_refused(
+    world: World, place: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Not all of it is told by a digest; all that the metas lead to is proven by the store."""
+    monkeypatch.setattr(backup_module, "BESIDE_BYTES_MIN", 0)
+    world.deactivate()
+    before = bytearray(world.content())
+    backup = world.delete()
+    with bolt_store.open(backup) as db:
+        slot = db.pager.active.slot
+    at = {"older meta": 1 - slot, "newer meta": slot}.get(place)
+    altered = before + bytes(4096) if at is None else bytearray(before)
+    if at is not None:
+        altered[at * 4096 + 99] ^= 1
+    backup.write_bytes(altered)
+    after = world.content()
+    with pytest.raises(RefusedError, match="has other bytes than it was made with"):
+        world.undo()
+    assert world.content() == after
+    backup.write_bytes(before)
+    assert world.undo()[1].is_changed
+    assert world.content() == bytes(before)
 
 
 def test_a_store_in_use_is_refused(world: World) -> None:
