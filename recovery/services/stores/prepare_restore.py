@@ -24,13 +24,14 @@ import gzip
 import json
 import shutil
 from collections.abc import Iterator, Sequence
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Final
 
 import msgspec
 
 from recovery.errors import RefusedError, StoreNotFoundError, WriteFailedError
+from recovery.kept import note_left
 from recovery.metastore.packed import plain_file
 from recovery.metastore.store import MetaStore
 from recovery.metastore.transaction import MetaTx
@@ -234,13 +235,20 @@ def _made(
         require_free(target)
         try:
             copy.rename(target)
-            undo.callback(target.rename, copy)
+            undo.callback(_take_back, target, copy)
             sync_folder(target)
         except OSError as error:
             raise failed(target, error, _elsewhere()) from error
         undo.pop_all()
         recorder.conclude(number, "done")
     return msgspec.structs.replace(report, link_count=linked, copy_count=copied)
+
+
+def _take_back(target: Path, copy: Path) -> None:
+    """Let the folder go with the private one that it was in. Does not raise."""
+    with suppress(OSError):
+        target.rename(copy)
+    note_left(target)
 
 
 class _Manifest(msgspec.Struct, kw_only=True):
