@@ -413,13 +413,39 @@ def _name(path: Path, target: Path) -> None:
             raise
     else:
         return  # the other name goes with its folder: nothing can fail in between
-    # Without hard links the name is claimed first, by an empty file that cannot replace anything.
+    try:
+        rename_new(path, target)
+    except OSError as error:
+        if error.errno not in CANNOT_LINK:
+            raise
+    else:
+        return
+    # Without either the name is claimed first, by an empty file that cannot replace anything.
     os.close(create(target))
     try:
         path.rename(target)
     except BaseException:
         remove(target)
         raise
+
+
+def rename_new(path: Path, target: Path) -> None:
+    """Rename a file or a folder, unless something has the name; raise `OSError` then, or ENOSYS.
+
+    Source: renameat2(2), RENAME_NOREPLACE.
+    """
+    try:
+        from ctypes import CDLL, get_errno  # noqa: PLC0415 # rare, and not in every Python
+
+        rename = CDLL(None, use_errno=True).renameat2
+    except (ImportError, AttributeError, OSError):
+        raise OSError(errno.ENOSYS, os.strerror(errno.ENOSYS)) from None
+    if rename(_HERE, os.fsencode(path), _HERE, os.fsencode(target), 1):
+        raise OSError(get_errno(), os.strerror(get_errno()), str(target))
+
+
+_HERE: Final = -100
+"""AT_FDCWD: paths are as for rename(2)."""
 
 
 def _locked(folder: Path) -> int:

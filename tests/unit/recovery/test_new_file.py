@@ -14,7 +14,7 @@ import pytest
 
 from recovery.errors import ConflictError, RefusedError, StoreAccessError, WriteFailedError
 from recovery.kept import STAGE_PREFIX
-from recovery.new_file import ClaimedFile, StagedFile, require_free
+from recovery.new_file import ClaimedFile, StagedFile, rename_new, require_free
 from recovery.remedy import advice
 
 CONTENT = b"canary"
@@ -273,3 +273,30 @@ def test_where_no_file_can_be_made_the_way_of_who_asked_is_told(
     with pytest.raises(StoreAccessError) as caught:
         make(tmp_path / "new", "make a copy")
     assert "make a copy" in advice(caught.value.hint)
+
+
+@pytest.mark.parametrize("is_folder", [False, True])
+def test_a_rename_replaces_nothing(tmp_path: Path, *, is_folder: bool) -> None:
+    one, other = tmp_path / "one", tmp_path / "other"
+    one.mkdir() if is_folder else one.write_bytes(CONTENT)
+    rename_new(one, tmp_path / "two")
+    other.mkdir() if is_folder else other.touch()
+    with pytest.raises(FileExistsError):
+        rename_new(tmp_path / "two", other)
+    assert (tmp_path / "two").exists()
+    assert not one.exists()
+
+
+def test_without_hard_links_no_empty_file_has_the_name_at_any_moment(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*_: object, **__: object) -> None:
+        raise OSError(errno.EPERM, os.strerror(errno.EPERM))
+
+    monkeypatch.setattr(os, "link", refuse)
+    monkeypatch.setattr(os, "rename", refuse)
+    with StagedFile(tmp_path / "new") as new:
+        new.path.write_bytes(CONTENT)
+        new.publish()
+        new.keep()
+    assert (tmp_path / "new").read_bytes() == CONTENT

@@ -24,6 +24,7 @@ from recovery.engine.folder import DATA, BucketFacts, ShardFacts
 from recovery.model.catalogue import POLICY
 from recovery.model.display import displayed, quoted
 from recovery.model.ids import Id, parse_id
+from recovery.new_file import CANNOT_LINK, rename_new
 
 BAD: Final = ".bad"
 SHOWN: Final = 8
@@ -89,7 +90,7 @@ class Unblocking(msgspec.Struct, frozen=True, kw_only=True):
             aside = _free(path)
             with suppress(FileNotFoundError):
                 try:
-                    path.rename(aside)
+                    _put_aside(path, aside)
                 except OSError as error:
                     yield _undone(error, f"mv {quoted(str(path))} {quoted(str(aside))}")
         for relative in self.lacking:
@@ -109,6 +110,15 @@ def _free(path: Path) -> Path:
     """Find a name behind a path that nothing has."""
     names = (path.with_name(f"{path.name}{BAD}{number or ''}") for number in range(1 << 16))
     return next(one for one in names if not os.path.lexists(one))
+
+
+def _put_aside(path: Path, aside: Path) -> None:
+    try:
+        rename_new(path, aside)
+    except OSError as error:
+        if error.errno not in CANNOT_LINK:
+            raise
+        path.rename(aside)  # that name was free a moment ago
 
 
 def _make(root: Path, relative: Path) -> None:

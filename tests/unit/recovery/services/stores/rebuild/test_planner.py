@@ -19,6 +19,7 @@ from recovery.secret import Secret
 from recovery.services.doctor.check import Outlook, examine
 from recovery.services.session import Session
 from recovery.services.shard_mapping import ShardName
+from recovery.services.stores.rebuild import unblocking
 from recovery.services.stores.rebuild.parts import Wishes
 from recovery.services.stores.rebuild.planner import missing, read_engine
 from tests.support.engine_files import Blocks, wal_entry, wal_write, write_shard
@@ -391,7 +392,7 @@ def test_what_cannot_be_changed_in_the_engine_is_told_with_a_command_that_works(
         raise PermissionError(errno.EACCES, "Permission denied")
 
     with monkeypatch.context() as patched:
-        patched.setattr(Path, "rename", refuse)
+        patched.setattr(unblocking, "rename_new", refuse)
         patched.setattr(Path, "mkdir", refuse)
         told = list(read_engine(engine).unblocking.carry_out(engine))
     assert len(told) == 2
