@@ -103,7 +103,7 @@ def run_planner(
     ) as session:
 
         def propose(planner: Planner) -> Proposal:
-            with waiting("checking the store"), _all_said(options, lacks):
+            with waiting("checking the store and planning the change"), _all_said(options, lacks):
                 return session.propose(
                     _forewarned(planner, session, found.files, added_bytes), manner
                 )

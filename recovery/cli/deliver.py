@@ -21,7 +21,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final, TextIO
 
 from recovery.cli.confirm import controlling_terminal, has_terminal, write_all
-from recovery.cli.table import wrap
+from recovery.cli.table import tabbed, wrap
 from recovery.cli.usage import UsageError
 from recovery.errors import (
     ConflictError,
@@ -44,7 +44,6 @@ _CANNOT_RESERVE: Final = frozenset(
 )
 _WRITTEN_CHARACTERS: Final = 1 << 16
 """Of what is delivered into a file, encoded at once: of a rotation that is 100,000 tokens."""
-_TAB: Final = 8
 _NAME_ANOTHER: Final = "name a new file with --token-file, or use --token-stdout"
 
 
@@ -298,8 +297,7 @@ class TableDestination(StdoutDestination):
     Attributes:
         facts: Of the plan, which is there before the token is.
 
-    Source: influxdb v2.9.1 cmd/influxd/recovery/auth/auth.go PrintAuth; Go text/tabwriter with
-    cells of tabs.
+    Source: influxdb v2.9.1 cmd/influxd/recovery/auth/auth.go PrintAuth.
     """
 
     facts: "PlanFacts"
@@ -315,13 +313,8 @@ class TableDestination(StdoutDestination):
             "Token": token,
             "Permissions": f"[{' '.join(map(str, permissions))}]",
         }
-        lines = ["", ""]
-        for title, value in row.items():
-            cells = (title, displayed(str(value)))
-            stop = max(map(len, cells)) // _TAB + 1
-            for place, cell in enumerate(cells):
-                lines[place] += cell + "\t" * (stop - len(cell) // _TAB)
-        return "".join(f"{line.rstrip()}\n" for line in lines)
+        values = [displayed(str(value)) for value in row.values()]
+        return "".join(f"{line}\n" for line in tabbed(tuple(row), [values]))
 
 
 def path_of(destination: "TokenDestination | None") -> Path | None:

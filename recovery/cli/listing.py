@@ -12,7 +12,7 @@ import msgspec
 from recovery.cli.context import Context
 from recovery.cli.documents import ListDocument, Store
 from recovery.cli.options import Listing
-from recovery.cli.output import Output
+from recovery.cli.output import ID_AND_NAME, Output
 from recovery.cli.store import find_store, read_session, show_aside, store_of
 from recovery.cli.table import Column
 from recovery.cli.usage import UsageError
@@ -77,13 +77,19 @@ def run_listing(
             output.stream(document, listed.field, items, listing.problems)
         else:
             show_aside(found, view.facts, output)
-            shown = slice(2 if output.is_drop_in else None)
-            output.table(
-                listed.columns[shown],
-                (listed.cells(row)[shown] for row in rows),
-                has_headings=not options.hide_headers,
-                what="reading the records",
-            )
+            if output.is_drop_in:
+                output.drop_in(
+                    ID_AND_NAME,
+                    (listed.cells(row)[: len(ID_AND_NAME)] for row in rows),
+                    has_headings=not options.hide_headers,
+                )
+            else:
+                output.table(
+                    listed.columns,
+                    map(listed.cells, rows),
+                    has_headings=not options.hide_headers,
+                    what="reading the records",
+                )
             output.aside()
             output.aside(f"{plural(rows.count, listed.kind)}.")
             say_more(rows, options, output)

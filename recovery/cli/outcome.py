@@ -4,15 +4,16 @@ Lives here: the last words of every command that changes a store. Must not live 
 which was shown before (`recovery.cli.audience`).
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Final
+from typing import Final, Literal
 
 from recovery.cli.context import Context
 from recovery.cli.deliver import StdoutDestination, path_of
 from recovery.cli.documents import Document, Store, shaped
 from recovery.cli.hints import command_line, named_with
 from recovery.cli.options import Change, Options
+from recovery.cli.output import ID_AND_NAME
 from recovery.cli.store import NAMED_BY, absolute, store_of
 from recovery.cli.vocabulary import PROGRAM
 from recovery.discovery.candidate import STORE_NAME
@@ -24,6 +25,10 @@ from recovery.services.changes.plan import Outcome, Stop
 from recovery.services.changes.ports import TokenDestination
 
 REPAIR: Final = "store repair"
+NAMED_IN_ITS_TABLE: Final[Mapping[str, Literal["user", "organization"]]] = {
+    "org create": "organization", "user create": "user", "user update": "user"
+}  # fmt: skip
+"""Where plans have the name that `influxd recovery` prints behind the ID after these commands."""
 RECORDS_NAMED: Final = 4
 """IDs that a sentence holds; --json has all."""
 
@@ -106,15 +111,20 @@ def show_outcome(
             )
         )
         return
-    say = output.message if isinstance(destination, StdoutDestination) else output.prose
+    plan = outcome.proposal.plan
+    subject = NAMED_IN_ITS_TABLE.get(plan.operation) if output.is_drop_in else None
+    is_aside = subject is not None or isinstance(destination, StdoutDestination)
+    say = output.message if is_aside else output.prose
     for line in _lines(outcome, found, options):
         say(line)
     if outcome.is_changed:
-        if outcome.proposal.plan.secret is not None:
+        if plan.secret is not None:
             for line in token_place(destination):
                 say(line)
-        for way in outcome.proposal.plan.afterwards:
+        for way in plan.afterwards:
             say(_afterwards(way, options))
+    if subject is not None and not options.dry_run:
+        output.drop_in(ID_AND_NAME, [(plan.record_ids[0], displayed(str(plan.facts[subject])))])
 
 
 def token_place(destination: TokenDestination | None) -> Iterator[str]:

@@ -17,7 +17,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import islice
 from typing import TYPE_CHECKING, Final, TextIO
 
-from recovery.cli.table import Column, table, wrap
+from recovery.cli.table import Column, tabbed, table, wrap
 from recovery.cli.waiting import Waiting
 
 if TYPE_CHECKING:
@@ -52,14 +52,17 @@ class OutputError(Exception):
         super().__init__(f"standard output cannot be written ({error.strerror})")
 
 
+ID_AND_NAME: Final = ("ID", "Name")
+"""The headings of users and organizations in `influxd recovery`."""
+
+
 class Output:
     """Where the program writes.
 
     Attributes:
         waiting: The line that says what takes its time; a context manager.
         has_result: Whether a JSON document was begun, so that nothing else may follow it.
-        is_drop_in: Whether a script reads what `influxd recovery` would print, where a name is all
-            that follows an ID.
+        is_drop_in: Whether a script reads what `influxd recovery` would print.
     """
 
     def __init__(self, *, stdout: TextIO, stderr: TextIO, environ: Mapping[str, str]) -> None:
@@ -125,6 +128,12 @@ class Output:
             if width is None:
                 self._lines(lines)
         self._lines(lines)
+
+    def drop_in(
+        self, titles: Sequence[str], rows: Iterable[Sequence[str]], *, has_headings: bool = True
+    ) -> None:
+        """Write the table that a script of `influxd recovery` takes apart as the result."""
+        self._lines(islice(tabbed(titles, rows), 0 if has_headings else 1, None))
 
     def _lines(self, lines: Iterator[str]) -> None:
         """Write many lines, a thousand at a time."""

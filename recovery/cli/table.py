@@ -21,6 +21,7 @@ CELL_LINES_MAX: Final = 6
 ELLIPSIS: Final = "..."
 _UNIT: Final = r"\\(?:x[0-9a-f]{2}|u[0-9a-f]{4}|U[0-9a-f]{8}|.)|."
 """A character as `recovery.model.display` writes it; compiled where a word has to be broken."""
+TAB: Final = 8
 SAMPLE_ROWS: Final = 20
 LAID_OUT_ROWS: Final = 10_000
 """Rows that are held to find out how wide the columns have to be."""
@@ -89,6 +90,24 @@ def table(
             yield GAP.join(map(_padded, row, widths)).rstrip()
         else:
             yield from _line_up(row, widths)
+
+
+def tabbed(titles: Sequence[str], rows: Iterable[Sequence[str]]) -> Iterator[str]:
+    """Lay out rows as `influxd recovery` does: between two cells there are tabs alone.
+
+    Source: influxdb v2.9.1 cmd/influxd/recovery; Go text/tabwriter with cells of tabs.
+
+    Yields:
+        Lines without a line feed: the headings, then one for each row.
+    """
+    lines = [titles, *rows]
+    stops = [max(map(len, column)) // TAB + 1 for column in zip(*lines, strict=True)]
+    for *cells, last in lines:
+        padded = (
+            cell + "\t" * (stop - len(cell) // TAB)
+            for cell, stop in zip(cells, stops, strict=False)  # the last has no end
+        )
+        yield "".join(padded) + last
 
 
 def _picker(kept: Sequence[int]) -> Callable[[Sequence[str]], tuple[str, ...]]:

@@ -195,24 +195,72 @@ def test_a_reader_who_leaves_early_is_no_error(cli: Cli, level21_bolt: Path) -> 
     assert (done.code, "error:" in done.stderr) == (0, False)
 
 
-def test_a_script_gets_the_table_and_nothing_else(cli: Cli, level21_bolt: Path) -> None:
-    """As `influxd recovery` prints it: the headings first, then the rows, ID and name in front."""
-    for noun, name in (("user", "testuser"), ("org", "myorg")):
-        done = cli.run_here("recovery", noun, "list", "--bolt-path", level21_bolt)
-        heading, *rows = done.stdout.splitlines()
-        assert heading.split()[0] == "ID"
-        assert [row.split()[1] for row in rows] == [name]
-        assert f"Store: {level21_bolt}" in done.stderr
-
-
 @pytest.mark.parametrize(("noun", "name"), [("user", "testuser"), ("org", "myorg")])
-def test_a_script_of_influxd_recovery_finds_nothing_behind_the_name(
+def test_a_script_gets_the_table_and_nothing_else(
     cli: Cli, level21_bolt: Path, noun: str, name: str
 ) -> None:
-    done = cli.run("recovery", noun, "list", "--bolt-path", level21_bolt)
+    """The headings first, then the rows, ID and name in front."""
+    done = cli.run_here(noun, "list", "--bolt-path", level21_bolt)
     heading, row = done.stdout.splitlines()
-    assert len(heading.split()) == 2
-    assert row.split()[1:] == [name]
+    assert heading.split()[0] == "ID"
+    assert row.split()[1] == name
+    assert f"Store: {level21_bolt}" in done.stderr
+
+
+TAB = "\t"
+
+
+@pytest.mark.parametrize(
+    ("noun", "row"), [("user", "08371db1dd8c8000\ttestuser"), ("org", "dd7cd2292f6e974a\tmyorg")]
+)
+def test_behind_the_word_recovery_a_list_has_the_bytes_of_influxd(
+    cli: Cli, level21_bolt: Path, noun: str, row: str
+) -> None:
+    done = cli.run_here("recovery", noun, "list", "--bolt-path", level21_bolt)
+    assert done.stdout == f"ID{TAB * 3}Name\n{row}\n"
+
+
+@pytest.mark.parametrize("how", [(), ("--show-tokens",)])
+def test_behind_the_word_recovery_tokens_have_the_columns_of_influxd(
+    cli: Cli, tmp_path: Path, how: tuple[str, ...]
+) -> None:
+    made = make_store(tmp_path / "influxd.bolt", level=21)
+    done = cli.run_here("recovery", "auth", "list", *how, "--bolt-path", made.path)
+    heading, *rows = (
+        [cell for cell in line.split(TAB) if cell] for line in done.stdout.splitlines()
+    )
+    assert heading == ["ID", "User Name", "User ID", "Description", "Token", "Permissions"]
+    full = next(row for row in rows if "write:authorizations" in row[-1])
+    assert full[1:3] == ["alice", made.alice]
+    assert full[-1].startswith("[read:authorizations write:authorizations ")
+    assert full[-1].endswith("]")
+    assert full[-2].startswith("REDACTED") is not bool(how)
+
+
+def test_behind_the_word_recovery_a_change_prints_what_it_made_where_influxd_does(
+    cli: Cli, tmp_path: Path
+) -> None:
+    made = make_store(tmp_path / "influxd.bolt", level=21)
+    password = tmp_path / "password"
+    password.write_text("correct horse")
+    password.chmod(0o600)
+    typed = ("--username", "bert", "--password-file", password)
+    for words in (
+        ("org", "create", "--org", "new", "--owner", "alice"),
+        ("user", "create", "--org", "acme", *typed),
+        ("user", "update", *typed),
+    ):
+        name = {"org": "new", "user": "bert"}[words[0]]
+        where = ("--yes", "--bolt-path", made.path)
+        done = cli.run_here("recovery", *words, *where, "--dry-run")
+        assert "\t" not in done.stdout
+        done = cli.run_here("recovery", *words, *where)
+        heading, row = done.stdout.splitlines()
+        assert heading == f"ID{TAB * 3}Name"
+        record_id, shown = row.split(TAB)
+        assert shown == name
+        assert "Backup: " in done.stderr
+        assert record_id in cli.run_here(words[0], "list", *where[1:]).stdout
 
 
 def test_a_result_that_cannot_be_written_is_an_error(cli: Cli, level21_bolt: Path) -> None:

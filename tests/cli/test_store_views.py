@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from recovery.discovery.host import Host
 from tests.support.engine_files import write_engine
 from tests.support.full_store import change as change_record
 from tests.support.full_store import remove_table
@@ -73,6 +74,16 @@ def test_find_lists_the_home_folder(cli: Cli) -> None:
     assert "2 organizations, 2 users, " in done.stdout
 
 
+@pytest.fixture
+def bare_machine(cli: Cli, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nothing is there but a home folder: no server that runs here, nor what belongs to one."""
+    machine = Host(
+        environment={}, working_folder=cli.home, homes=(cli.home,), root=tmp_path / "root"
+    )
+    monkeypatch.setattr(Host, "here", lambda _: machine)
+
+
+@pytest.mark.usefixtures("bare_machine")
 def test_find_says_how_a_lost_store_is_made_again_from_its_data(cli: Cli) -> None:
     folder = cli.home / ".influxdbv2"
     write_engine(folder / "engine")

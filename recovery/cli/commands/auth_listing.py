@@ -24,7 +24,7 @@ from recovery.cli.table import Column
 from recovery.discovery.search import FoundStore
 from recovery.errors import ExitCode
 from recovery.model.display import displayed, plural
-from recovery.model.permission import OperatorLevel, OperatorStatus
+from recovery.model.permission import OperatorLevel, OperatorStatus, decode_permissions
 from recovery.model.token import TokenForm
 from recovery.remedy import Run
 from recovery.services.authorizations.listing import (
@@ -50,6 +50,8 @@ COLUMNS = (  # together 80 columns at the least
     Column("Created", is_spare=True),
     Column("Description", 11),
 )
+DROP_IN_TITLES: Final = ("ID", "User Name", "User ID", "Description", "Token", "Permissions")
+"""Source: influxdb v2.9.1 cmd/influxd/recovery/auth/auth.go PrintAuth."""
 SORTS: Final = {
     "user": "user",
     "org": "organization",
@@ -192,15 +194,20 @@ def _show(
 ) -> None:
     """Print the table, and below it the answer to the question behind it: who can get in?"""
     output = context.output
-    tally = _Tally(rows)
+    is_drop_in = output.is_drop_in
+    held = list(rows) if is_drop_in else rows
+    tally = _Tally(held)
     columns = [
         Column(column.title) if options.show_tokens and column.title == "Token" else column
         for column in COLUMNS
     ]
     show_aside(found, view.facts, output)
-    output.table(
-        columns, tally.cells(), has_headings=not options.hide_headers, what="reading the records"
-    )
+    has_headings = not options.hide_headers
+    if is_drop_in:
+        table = map(_drop_in_cells, held, tally.cells())
+        output.drop_in(DROP_IN_TITLES, table, has_headings=has_headings)
+    else:
+        output.table(columns, tally.cells(), has_headings=has_headings, what="reading the records")
     output.aside()
     shown = plural(rows.count, "authorization")
     is_all = rows.is_all and options.user is None and options.org is None
@@ -266,6 +273,13 @@ class _Tally:
             else:
                 self.shows_tokens = True
                 yield (row.id, *words[:-1], displayed(stored_text(row.secret)), *own)
+
+
+def _drop_in_cells(row: AuthorizationRow, cells: tuple[str, ...]) -> tuple[str, ...]:
+    """Arrange a row as `influxd recovery auth list` does."""
+    record_id, user, *_, token, _, description = cells
+    permissions = " ".join(map(str, decode_permissions(bytes(row.permissions))))
+    return record_id, user, row.user_id, description, token, f"[{displayed(permissions)}]"
 
 
 def _of_tokens(raw_count: int, count: int, *, shows_tokens: bool) -> str:

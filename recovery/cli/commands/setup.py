@@ -23,7 +23,7 @@ from recovery.cli.words import Parser, shown
 from recovery.discovery.search import FoundStore
 from recovery.errors import ExitCode
 from recovery.model.bucket import HOUR_NS, parse_duration
-from recovery.model.display import displayed
+from recovery.model.display import displayed, quoted
 from recovery.model.password import STAND_IN
 from recovery.model.token import new_token
 from recovery.new_file import require_free
@@ -222,4 +222,7 @@ def _show(
     say(f"Done: {displayed(str(path))} was made and verified.")
     for line in token_place(destination):
         say(line)
-    say("Next: give the file to the user that influxd runs as (chown), and start influxd.")
+    say(
+        "Next: give the file to the user that influxd runs as "
+        f"(chown USER {quoted(str(path))}), and start influxd."
+    )

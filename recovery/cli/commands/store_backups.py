@@ -226,7 +226,11 @@ def _show_way_back(copy: StoreCopy, store: Path, output: Output, *, is_there: bo
     if is_there:
         output.prose("With influxd stopped, keep what is there:")
         output.line(f"cp -p {quoted(str(store))} {quoted(str(unused_name(store, '.damaged')))}")
-    owner = "keeps its owner and mode" if is_there else "is then to be given to its user (chown)"
+    owner = (
+        "keeps its owner and mode"
+        if is_there
+        else f"is then to be given to its user (chown USER {quoted(str(store))})"
+    )
     output.prose(f"Then put the copy in its place, which {owner}:")
     output.line(f"cp {quoted(str(copy.path))} {quoted(str(store))}")
 
@@ -267,7 +271,10 @@ def _show(
     _show_copies(document.backups, output)
     if document.backups:
         output.line()
-        output.prose("store undo takes back what was done last. Where the store is damaged:")
+        output.prose(
+            "store undo takes back what was done last. To go back to the newest copy by hand, "
+            "which gives up all that was done after it:"
+        )
         _show_way_back(document.backups[-1], facts.real_path, output, is_there=True)
 
 
@@ -286,7 +293,7 @@ def _show_copies(copies: tuple[StoreCopy, ...], output: Output) -> None:
         if copy.is_open:
             output.message(
                 f"warning: others than its owner can use {displayed(str(copy.path))} (mode "
-                f"{copy.mode}), with all tokens in it: chmod 600"
+                f"{copy.mode}), with all tokens in it: type chmod 600 {quoted(str(copy.path))}"
             )
 
 

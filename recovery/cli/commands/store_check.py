@@ -285,7 +285,9 @@ def _kind_lines(
         yield f"    what to do: {before}"
         yield ""
         return
-    yield f"    what to do: {displayed(first.remedy)}"
+    # What is to be typed has been quoted, and its backslashes must not be doubled.
+    remedy = first.remedy if first.remedy.isprintable() else displayed(first.remedy)
+    yield f"    what to do: {remedy}"
     for line in _what_to_type(first, named, is_alone=len(kind) == 1):
         yield f"      {line}"
     yield ""

@@ -19,6 +19,7 @@ from typing import Final
 
 from recovery.kept import STAGE_PREFIX
 from recovery.model.catalogue import POLICY
+from recovery.model.display import quoted
 from recovery.model.ids import parse_id
 from recovery.new_file import is_in_use
 from recovery.services.doctor.finding import Finding, Rule, Severity
@@ -64,14 +65,14 @@ OPEN_STORE: Final = Rule(
     severity=Severity.HIGH,
     problem="can be read or written by others than its owner, with all tokens in it",
     effect="influxd does not mind",
-    remedy="repair changes no modes: type chmod 600 and the path of the file",
+    remedy="repair changes no modes: type chmod 600",
 )
 OPEN_COPY: Final = Rule(
     number="I35",
     severity=Severity.HIGH,
     problem="is a copy of the store that everybody can read, with all tokens in it",
     effect="influxd leaves such copies when it is upgraded",
-    remedy="repair changes no modes: type chmod 600 and its path, or delete it",
+    remedy="repair changes no modes: delete it, or type chmod 600",
 )
 
 
@@ -90,17 +91,22 @@ def examine_surroundings(path: Path, engine_path: Path | None) -> Iterator[Findi
     yield from examine_engine(engine_path)
     with suppress(OSError):
         if stat.S_IMODE(path.stat().st_mode) & ~MODE:
-            yield OPEN_STORE.broken(path.name)
+            yield _open(OPEN_STORE, path)
     for pattern in COPIES:
         for copy in sorted(path.parent.glob(pattern.format(name=path.name))):
             with suppress(OSError):
                 if copy.stat().st_mode & stat.S_IROTH:
-                    yield OPEN_COPY.broken(copy.name)
+                    yield _open(OPEN_COPY, copy)
     for pattern in LEFTOVERS:
         with suppress(OSError):
             for left in sorted(path.parent.glob(pattern.format(name=glob.escape(path.name)))):
                 if not is_in_use(left):
                     yield LEFTOVER.broken(left.name)
+
+
+def _open(rule: Rule, path: Path) -> Finding:
+    """Name the file in the command that shuts it, as a shell takes it from any folder."""
+    return rule.broken(path.name, remedy=f"{rule.remedy} {quoted(str(path.absolute()))}")
 
 
 def _wal_folders(wal: Path) -> Iterator[Path]:

@@ -4,6 +4,7 @@ import fcntl
 import hashlib
 import os
 import sqlite3
+import subprocess
 from collections.abc import Callable, Iterator
 from contextlib import closing
 from dataclasses import replace
@@ -374,6 +375,14 @@ def test_all_that_is_wrong_with_a_page_is_one_finding(full: FullStore) -> None:
 def test_a_store_that_others_may_read_is_found(full: FullStore) -> None:
     full.path.chmod(0o640)
     assert found(full) == ("I35 H",)
+    odd = replace(full, path=full.path.parent / "-it's a\udcffplace" / "influxd.bolt")
+    odd.path.parent.mkdir()
+    full.path.rename(odd.path)
+    (finding,) = examined(odd.path).findings
+    _, _, command = finding.remedy.partition(": type ")
+    assert "\udcff" not in command
+    subprocess.run(["/bin/bash", "-c", command], check=True, cwd="/")
+    assert found(odd) == ()
 
 
 @pytest.mark.parametrize("name", ["influxd.bolt.pre-v2.7.1-upgrade.backup", "influxd.bolt.tmp"])
