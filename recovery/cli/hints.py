@@ -25,7 +25,7 @@ FIELDS: Final[dict[Input, tuple[str, ...]]] = {
     Input.BACKUP: ("backup",),
     Input.OUTPUT: ("output",),
     Input.TARGET: ("target", "destination", "file", "output"),
-    Input.USER: ("username", "user", "owner"),
+    Input.USER: ("username", "user", "owner", "as_user"),
     Input.ORGANIZATION: ("org", "owner_of member_of"),
     Input.ID: ("id", "which"),
     Input.NUMBER: ("number",),

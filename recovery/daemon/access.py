@@ -75,13 +75,13 @@ class Access:
     """Finds out who asks."""
 
     def __init__(
-        self, sessions: Sessions, *, console_key: ConsoleKey | None, as_user: str | None
+        self, sessions: Sessions, *, console_key: ConsoleKey | None, as_user: Id | None
     ) -> None:
         """Get ready.
 
         Args:
             console_key: The key of this run; None for none.
-            as_user: Name of the user that the key stands for; None for the most likely one.
+            as_user: The user that the key stands for; None for the most likely one.
         """
         self._sessions = sessions
         self._console_key = console_key
@@ -154,18 +154,13 @@ class Access:
     def _console_user(self, tx: MetaTx) -> User | None:
         """Choose for whom the console key acts; walk all users only when no owner is found."""
         if self._as_user is not None:
-            named = tx.users.indexed_id(self._as_user)
-            user = None if named is None else tx.users.get(named)
-            if user is not None and user.name == self._as_user and not user.is_inactive:
+            user = tx.users.get(self._as_user)
+            return None if user is None or user.is_inactive else user
+        for mapping in tx.mappings.of_resource(INSTANCE_ID):  # in the order of the users' IDs
+            user = tx.users.get(mapping.user_id) if mapping.user_type == OWNER else None
+            if user is not None and not user.is_inactive:
                 return user
-        else:
-            for mapping in tx.mappings.of_resource(INSTANCE_ID):  # in the order of the users' IDs
-                user = tx.users.get(mapping.user_id) if mapping.user_type == OWNER else None
-                if user is not None and not user.is_inactive:
-                    return user
         users = [user for user in tx.users.walk([]) if not user.is_inactive]
-        if self._as_user is not None:
-            return next((user for user in users if user.name == self._as_user), None)
         owners = {
             mapping.user_id
             for mapping in tx.mappings.walk([])

@@ -24,6 +24,7 @@ from recovery.daemon.sessions import Sessions
 from recovery.daemon.worker import Worker
 from recovery.discovery.candidate import Files
 from recovery.errors import RecoveryError
+from recovery.model.ids import Id
 from recovery.model.token import LEVEL_HASHED
 from recovery.ports import Clock, Rng
 from recovery.secret import Secret
@@ -50,7 +51,7 @@ class RunOptions(msgspec.Struct, frozen=True, kw_only=True):
     child: Child | None
     reason: str | None
     console_key: Secret | None
-    as_user: str | None
+    as_user: Id | None
     version: str | None
     tool_version: str
     server_hashes: bool | None

@@ -332,6 +332,7 @@ REFUSED: Final = (
     (("--key-file", "/dev/null"), 7, "hint: name a new file with --key-file"),
     (("--no-console-key", "--", "true"), 2, "leave it out"),
     (("--", "no-such-program"), 7, "program"),
+    (("--as", "nobody", "--", "true"), 3, "nobody"),
 )
 
 

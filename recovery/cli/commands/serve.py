@@ -35,10 +35,13 @@ from recovery.discovery.host import Host
 from recovery.discovery.search import FoundStore, with_files
 from recovery.errors import ExitCode, RefusedError
 from recovery.model.display import displayed, plural
+from recovery.model.ids import Id
 from recovery.model.token import LEVEL_HASHED
 from recovery.ports import SystemClock, SystemRng
+from recovery.remedy import Input, Run
 from recovery.secret import Secret
 from recovery.services.session import Session
+from recovery.services.tenancy.choosing import choose_user, shown_name
 
 if TYPE_CHECKING:
     from recovery.daemon.life import Child
@@ -154,6 +157,7 @@ def _serve(options: _Serve, context: Context) -> ExitCode:
             Session.open(found.path, write=not options.read_only, timeout_s=wait_s)
         )
         session.store.require_sound()
+        as_user = _acting(options, session)
         listening = opened.enter_context(_listening(options, context))
         key = None if options.no_console_key else _new_key()
         child = _child(options, context, key, listening, opened)
@@ -179,7 +183,7 @@ def _serve(options: _Serve, context: Context) -> ExitCode:
                 child=child,
                 reason=options.reason,
                 console_key=key,
-                as_user=options.as_user,
+                as_user=as_user,
                 version=options.as_version,
                 tool_version=__version__,
                 server_hashes=found.files.use_hashed_tokens,
@@ -230,6 +234,22 @@ def _require_possible(options: _Serve, context: Context) -> None:
             hint="serve on a socket, run one command with serve -- COMMAND, or add "
             "--i-know-that-probes-will-pass",
         )
+
+
+def _acting(options: _Serve, session: Session) -> Id | None:
+    """Choose for whom the console key acts; None for the most likely user.
+
+    Raises:
+        RecoveryError: There is no such user, or it may do nothing.
+    """
+    if options.as_user is None:
+        return None
+    with session.view() as view:
+        user = choose_user(view.tx, options.as_user)
+    if user.is_inactive:
+        activate = Run("user activate", "to let it in again", {Input.USER: user.name})
+        raise RefusedError(reason=f"user {shown_name(user.name)} is inactive", hint=activate)
+    return user.id
 
 
 def _seconds(option: str, text: str) -> float:
