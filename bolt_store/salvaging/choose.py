@@ -27,6 +27,8 @@ while many transactions went on. Then nothing tells which state is newer, and of
 older than what the metas name, the one that has most is taken, without the pages that belong to
 other buckets (`claims`).
 
+Without a meta, what most is reached from is taken where all that stand alone are far poorer.
+
 Above all stands what the caller knows to be essential: a state without these buckets loses against
 one that has them, unless that is far poorer. A state without a bucket is none.
 
@@ -142,13 +144,13 @@ def choose(
         ):
             best = candidate
     is_overtaken = bool(named) and _is_overtaken(named[0], found)
-    if best is not None and named and (is_overtaken or not named[0].survey.bucket_count):
+    if best is not None and (not named or is_overtaken or not named[0].survey.bucket_count):
         further = [repaired(seen, knowledge, ordered) for seen in _at(scan, found.most, metas)]
         later = [
             seen for seen in (*pool, *further) if all(_may_be_after(seen, other) for other in named)
         ]
         most = max([best, *later], key=lambda seen: (seen.total, seen.is_proven))
-        is_whole = best.is_clean and best.named_by == metas[0]
+        is_whole = best.is_clean and best.named_by in metas[:1]
         best = most if _is_poor(best, most) or (is_overtaken and not is_whole) else best
     if best is not None and not best.is_named and not best.is_proven:
         # What looks like a root may be one of several pages below a lost one.

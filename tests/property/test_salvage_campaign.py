@@ -415,6 +415,17 @@ def test_far_more_of_a_former_state_is_taken_although_it_is_not_whole(tmp_path: 
     assert judge(content[:at] + content[at + SECTOR :], past, tmp_path) is None
 
 
+def test_without_metas_a_root_with_lost_pages_wins_over_far_poorer_ones_without(
+    tmp_path: Path,
+) -> None:
+    """Holes of a copy: what is left of the root is a page of several, each of which is whole."""
+    past = long_past(0)
+    content = bytearray(past.images[-1])
+    for pgid in (0, 1, 3, 4, 5, 6, 20, 39, 55):
+        content[pgid * 4096 : (pgid + 1) * 4096] = bytes(4096)
+    assert judge(bytes(content), past, tmp_path) is None
+
+
 def test_never_less_than_the_best_of_what_is_still_there(tmp_path: Path) -> None:
     done, wrong = run_campaign(10, 100, tmp_path, any_lively)
     assert set(done) == {damage.__name__ for damage in DAMAGES}
