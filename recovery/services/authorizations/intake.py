@@ -17,6 +17,7 @@ Source: spec influxdb-metadata sections 4.6, 5.3, 7.3 and 13.2 (I23 to I25).
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from hashlib import sha256
+from itertools import islice
 from typing import TYPE_CHECKING, BinaryIO, ClassVar, Final
 
 from recovery.errors import RefusedError
@@ -46,6 +47,7 @@ if TYPE_CHECKING:
     from recovery.model.gojson import Json
 
 CONFLICTS_SHOWN: Final = 20
+LINES_NAMED: Final = 5
 STEPS_SHOWN: Final = 20
 
 
@@ -72,17 +74,18 @@ class ImportAuthorizations:
         """Decide what each line becomes; `RefusedError` with every conflict, or for no lines."""
         form = chosen_form(store, self.form, server_hashes=self.server_hashes)
         resolver = _Resolver(store, form, is_matched_by_name=self.is_matched_by_name)
-        made, present, conflicts = _Made(), [], []
+        made, present = _Made(), []
+        conflicts: dict[str, list[int]] = {}  # the lines of each cause
         line_count = 0
         for line in decode_lines(self.file):
             line_count += 1  # enumerate would leave it undefined for no lines
             if isinstance(line, LineError):
-                conflicts.append(str(line))
+                conflicts.setdefault(line.problem, []).append(line.number)
                 continue
             try:
                 authorization = resolver.resolve(line)
             except _ConflictError as error:
-                conflicts.append(f"line {line.number}: {error}")
+                conflicts.setdefault(str(error), []).append(line.number)
                 continue
             if self.is_ensured and resolver.is_present(authorization):
                 present.append(authorization.id)
@@ -91,7 +94,7 @@ class ImportAuthorizations:
             if obstacle is None:
                 made.add(authorization)
             else:
-                conflicts.append(f"line {line.number}: {obstacle}")
+                conflicts.setdefault(obstacle, []).append(line.number)
         if conflicts or not line_count:
             raise _refusal(conflicts, line_count)
         return Plan(
@@ -236,7 +239,7 @@ class _Resolver:
     def claim(self, wanted: Authorization) -> str | None:
         """Take ID and token of a record, or say who has them."""
         if self._store.authorizations.has_id(wanted.id):
-            return f"there is another authorization {wanted.id}, or the same with other rights"
+            return "its ID is that of another authorization, or of the same with other rights"
         hashed = hash_text(wanted)
         if {wanted.id, hashed} & self._claimed:
             return "another line has the same ID or the same token"
@@ -309,7 +312,7 @@ class _Resolver:
         return None, before.hashed_token
 
 
-def _refusal(conflicts: list[str], line_count: int) -> RefusedError:
+def _refusal(conflicts: Mapping[str, list[int]], line_count: int) -> RefusedError:
     if not line_count:
         return RefusedError(
             reason="there is no authorization in what is to be imported",
@@ -319,17 +322,28 @@ def _refusal(conflicts: list[str], line_count: int) -> RefusedError:
                 {Input.STORE: None, Input.TARGET: None, Input.WITH_TOKENS: None},
             ),
         )
-    shown = conflicts[:CONFLICTS_SHOWN]
+    shown = [
+        f"{_named(numbers)}: {cause}"
+        for cause, numbers in islice(conflicts.items(), CONFLICTS_SHOWN)
+    ]
+    count = sum(map(len, conflicts.values()))
     rest = len(conflicts) - len(shown)
-    listed = "; ".join(shown) + (f"; and {rest} more" if rest else "")
+    listed = "; ".join(shown) + (f"; and {plural(rest, 'other cause')}" if rest else "")
     return RefusedError(
-        reason=f"{len(conflicts)} of {line_count} authorizations cannot be imported: {listed}",
+        reason=f"{count} of {line_count} authorizations cannot be imported: {listed}",
         hint=(
             "mend or leave out those lines",
             Give(Input.MATCH_BY_NAME, "match by name on a server that was set up anew,"),
             Give(Input.ENSURE, "pass over what is there already"),
         ),
     )
+
+
+def _named(numbers: list[int]) -> str:
+    """Name the lines of one cause, the first of many."""
+    shown = ", ".join(map(str, numbers[:LINES_NAMED]))
+    rest = len(numbers) - LINES_NAMED
+    return f"line{'s'[: len(numbers) - 1]} {shown}" + (f" and {rest:,} more" if rest > 0 else "")
 
 
 def _steps(made: _Made, present: list[Id], form: TokenForm) -> Iterator[str]:

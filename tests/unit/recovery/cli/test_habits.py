@@ -252,6 +252,31 @@ OPPOSITES: Final = (
     "user undeactivate", "auth uncreate", "store undelete", "auth stop", "auth block", "auth lock",
     "auth unlock", "user ban", "user block", "auth create-admin", "auth create-all-access",
 )  # fmt: skip
+OF_OTHERS: Final = (
+    "auth create --admin|auth create --root|auth create --superuser|auth create --full|"
+    "auth create --all|auth create --everything|auth create --write|auth create --read|"
+    "auth create --read-only|auth create --readonly|auth create --write-bukets|"
+    "auth create --read-bukets|auth create --readuser|auth create --no-operator|"
+    "auth create --not-operator|auth create --without-operator|auth create --y|"
+    "auth create --ye|auth create -f|auth delete --all|auth delete --everything|auth delete -y|"
+    "auth hash --al|auth hash --everything|store repair --yess|store repair --all|"
+    "store repair --no-dry-run|store undo -f|auth list --show-token|auth list --tokens|"
+    "auth list --reveal|auth list --no-redact|auth list --hide-tokens|auth list --hide-token|"
+    "auth unactive|auth set-inactiv|auth deactive|auth block|auth lock|auth suspend|user lock|"
+    "user unlock|user ban|user sperren|user bloquear|user entsperren|user supprimer|"
+    "user löschen|user anlegen|user crear|user passwort|user contraseña|auth deaktivieren|"
+    "auth aktivieren|auth désactiver|auth desactivar|auth activar|auth unrevoke|auth unblock|"
+    "auth reinstate|auth inactivar|auth borrar|auth crear|auth erstellen|list auth|create user|"
+    "delete auth|unlock user|lock user|revoke token|stop auth|reset password|nuevo auth|"
+    "/help x|auth=list x|auth:list x|auth/list x|auth-list x|AUTH LIST|"
+    "auth \u2013org|auth \u201clist\u201d|"
+    "$ influx|sudo influx|# influx|influxd recovery|user create --pass|user create --usrname|"
+    "user update --pasword|user delete --with-token|user delete --tokens|"
+    "user delete --keep-tokens|org remove-membre|org unadd-member|org add-membre|org add-ower|"
+    "org make-owner|store undoo|store un-do|store redo|store backups prunee|"
+    "store compact --force|store restore --yes"
+)
+"""Of other programs, other languages and web pages; in the wrong order, number and case."""
 
 
 def slips(word: str) -> list[str]:
@@ -276,7 +301,7 @@ def typos() -> list[str]:
     ]
     verbs = [f"{line.split()[0]} {slip}" for line in VERBS for slip in slips(line.split()[1])]
     letters = [f"{command} -{letter} x" for command in OPTIONS for letter in "aOyxzwfsS"]
-    return list(dict.fromkeys([*flags, *verbs, *letters, *OPPOSITES]))
+    return list(dict.fromkeys([*flags, *verbs, *letters, *OPPOSITES, *OF_OTHERS.split("|")]))
 
 
 GRANTING: Final = re.compile(
@@ -284,7 +309,7 @@ GRANTING: Final = re.compile(
     r"|--owner-of|--token-stdout|--no-password)\?"
 )
 SENSE: Final = {
-    "no": re.compile(r"inact|inact|deact|disab|nact|disact|undeact|set-in|unset|stop|ban|lock"),
+    "no": re.compile(r"inact|d[eé]sact|deact|disab|nact|disact|undeact|set-in|unset|stop|ban|lock"),
     "yes": re.compile(r"set-active|user activate|create-operator|add-owner"),
 }
 
