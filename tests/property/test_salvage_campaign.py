@@ -4,6 +4,7 @@ What a state still has is counted by `tests.support.record_count`, and only what
 held last counts: what is given back although it was deleted is no gain.
 """
 
+import struct
 from collections import Counter as Tally
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
@@ -474,6 +475,36 @@ def test_a_later_state_is_offered_beside_a_whole_one(tmp_path: Path) -> None:
     report = salvage(MemoryFile(content), tmp_path / "salvaged", knowledge=past.knowledge)
     chosen, *others = report.snapshots
     assert chosen.lost_count == 0
+    assert max(one.key_count for one in others) > chosen.key_count
+
+
+def test_a_copy_torn_across_many_can_be_of_another_store_with_one_stale_page(
+    oracle: Oracle, tmp_path: Path
+) -> None:
+    """Two sound stores, one of which has far more, lead to the same bytes: either may be meant."""
+    random = Random("12-243")
+    past = any_long(random)
+    random.choice([torn_across])
+    content = bytes(torn_across(past, random))
+    root, freelist = metas(content, 4096)[0].root, 20
+    used: set[int] = set()
+    with bolt_store.open_file(MemoryFile(content), write=False) as db:
+        infos = list(bolt_store.page_infos(db))
+        assert (db.meta.root_pgid, db.meta.freelist_pgid) == (root, freelist)
+    for info in infos:
+        if info.state.value == "used":
+            used.update(range(info.pgid, info.pgid + info.overflow + 1))
+    free = [info.pgid for info in infos if info.pgid > 1 and info.pgid not in {*used, freelist}]
+    page = struct.pack(f"<QHHI{len(free)}Q", freelist, 16, len(free), 0, *free).ljust(4096, b"\0")
+    other = content[: freelist * 4096] + page + content[(freelist + 1) * 4096 :]
+    path = tmp_path / "other"
+    path.write_bytes(other)
+    assert oracle.check(path) == []
+    held = Counter(other, 4096).records(root)
+    assert len(held) < len(past.truth)
+    report = salvage(MemoryFile(content), tmp_path / "salvaged", knowledge=past.knowledge)
+    chosen, *others = report.snapshots
+    assert (chosen.lost_count, chosen.key_count + chosen.bucket_count) == (0, len(held))
     assert max(one.key_count for one in others) > chosen.key_count
 
 
