@@ -20,6 +20,7 @@ from functools import lru_cache
 from typing import Final, NamedTuple
 
 import msgspec
+from msgspec.structs import asdict
 
 from recovery.model.ids import Id
 from recovery.model.shard_groups import ShardGroup
@@ -173,6 +174,22 @@ class Catalogue(msgspec.Struct, frozen=True, kw_only=True):
         return next((one for one in self.databases if one.name == name), None)
 
 
+class DatabaseWish(msgspec.Struct, frozen=True, kw_only=True):
+    """A database to be added.
+
+    Attributes:
+        name: ID of its bucket.
+        retention_ns: How long data stay, in nanoseconds; 0 forever.
+        shard_group_ns: Span of its shard groups, in nanoseconds.
+        groups: Those that it has.
+    """
+
+    name: Id
+    retention_ns: int
+    shard_group_ns: int
+    groups: tuple[ShardGroup, ...] = ()
+
+
 class _Field(NamedTuple):
     """One field of a message as it lies there: from its tag on, and its content."""
 
@@ -227,13 +244,19 @@ def with_database(
     Raises:
         CatalogueError: The catalogue cannot be understood, or has that database.
     """
-    known = decode_catalogue(catalogue)
-    if known.database(name) is not None:
-        raise CatalogueError(problem="has this database already")
-    added = encode_database(
-        name=name, retention_ns=retention_ns, shard_group_ns=shard_group_ns, groups=groups
+    wish = DatabaseWish(
+        name=name, retention_ns=retention_ns, shard_group_ns=shard_group_ns, groups=tuple(groups)
     )
-    return _counted_up(catalogue + added, known, groups)
+    return with_databases(catalogue, [wish])
+
+
+def with_databases(catalogue: bytes, wishes: Sequence[DatabaseWish]) -> bytes:
+    """Add databases of different names in one go, and count up the index. As `with_database`."""
+    known = decode_catalogue(catalogue)
+    if {one.name for one in known.databases}.intersection(wish.name for wish in wishes):
+        raise CatalogueError(problem="has this database already")
+    added = b"".join(encode_database(**asdict(wish)) for wish in wishes)
+    return _counted_up(catalogue + added, known, [one for wish in wishes for one in wish.groups])
 
 
 def with_groups(

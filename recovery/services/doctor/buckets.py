@@ -8,7 +8,7 @@ Source: spec influxdb-metadata sections 4.4, 4.9, 13.2.
 
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
-from typing import Final
+from typing import Final, Self
 
 from msgspec.structs import replace
 
@@ -30,8 +30,10 @@ from recovery.model.catalogue import (
     POLICY,
     CatalogueError,
     Database,
+    DatabaseWish,
+    decode_catalogue,
     empty_catalogue,
-    with_database,
+    with_databases,
     without_database,
 )
 from recovery.model.display import is_typeable
@@ -42,7 +44,7 @@ from recovery.model.ids import ID_LENGTH, parse_id
 from recovery.model.schema import buckets_of_level
 from recovery.model.shard_groups import ShardGroup
 from recovery.services.doctor.chart import BUCKETS_LOOKED_AT, Chart, as_id, text_of
-from recovery.services.doctor.finding import Finding, Mend, Rule, Severity, putting
+from recovery.services.doctor.finding import Finding, JointMend, Mend, Rule, Severity, putting
 from recovery.services.doctor.indexes import Adoption, IndexAudit, index_rules
 from recovery.services.doctor.records import (
     BY_ITS_ID,
@@ -55,7 +57,7 @@ from recovery.services.doctor.records import (
 )
 from recovery.services.doctor.schema import REBUILD, WITHOUT_FOLDER
 from recovery.services.doctor.servers import ALL_SERVERS, FROM_2_5
-from recovery.services.doctor.shards import groups_on_disk, raised
+from recovery.services.doctor.shards import Disk, disk_of, groups_on_disk, raised
 from recovery.services.doctor.startup import TASKS_BUCKET
 
 TABLE: Final = "bucketsv1"
@@ -361,7 +363,7 @@ class _Catalogue:
         database = self._databases.get(bucket.id)
         if database is None:
             finding = NO_DATABASE.broken(
-                TABLE, bucket.id, mend=_adding_database(self._chart, bucket)
+                TABLE, bucket.id, mend=_AddingDatabase(self._chart, bucket)
             )
             stopped = ALL_SERVERS if rank < BUCKETS_LOOKED_AT else FROM_2_5
             yield self._chart.stopping(finding, stopped)
@@ -385,7 +387,7 @@ class _Catalogue:
     def _without_policy(self, bucket: Bucket, database: Database) -> Finding:
         chart, kept = self._chart, database.policies
         groups = kept[0].groups if kept else None
-        mend = None if len(kept) > 1 else _adding_database(chart, bucket, groups)
+        mend = None if len(kept) > 1 else _AddingDatabase(chart, bucket, groups)
         finding = NO_POLICY.broken(TABLE, bucket.id, mend=mend)
         is_of_tasks = bucket.name == TASKS_BUCKET and bucket.org_id is not None
         is_stuck = is_of_tasks and chart.explain_stuck(str(bucket.org_id))
@@ -453,25 +455,40 @@ LEVEL_DURATIONS: Final = 18
 """From this level on every bucket records its shard group duration."""
 
 
-def _adding_database(
-    chart: Chart, bucket: Bucket, groups: Sequence[ShardGroup] | None = None
-) -> Mend:
-    shard_group_ns = shard_group_duration_ns(bucket.retention_ns, wanted_ns=bucket.shard_group_ns)
+class _AddingDatabase(JointMend):
+    """Makes the entry of a bucket in the catalogue; those of thousands in one go."""
 
-    def add(tx: MetaTx) -> None:
-        catalogue = without_database(tx.catalogue.read() or b"", name=bucket.id)
-        changed = with_database(
-            catalogue,
+    def __init__(
+        self, chart: Chart, bucket: Bucket, groups: tuple[ShardGroup, ...] | None = None
+    ) -> None:
+        self.chart = chart
+        self.bucket = bucket
+        self._groups = groups
+
+    @classmethod
+    def do_all(cls, tx: MetaTx, mends: Sequence[Self]) -> None:
+        """Remove what is there of these databases, and make them again."""
+        chart, disk = mends[0].chart, disk_of(mends[0].chart)
+        catalogue = tx.catalogue.read() or b""
+        wishes = [one.wish(disk) for one in mends]
+        there = {one.name for one in decode_catalogue(catalogue).databases}
+        for name in there.intersection(wish.name for wish in wishes):
+            catalogue = without_database(catalogue, name=name)
+        tx.catalogue.write(raised(chart, with_databases(catalogue, wishes)))
+        for one, wish in zip(mends, wishes, strict=True):
+            if wish.shard_group_ns != one.bucket.shard_group_ns:
+                _setting_duration(one.bucket, wish.shard_group_ns)(tx)
+
+    def wish(self, disk: Disk | None) -> DatabaseWish:
+        """Say what the entry is to be."""
+        bucket = self.bucket
+        span_ns = shard_group_duration_ns(bucket.retention_ns, wanted_ns=bucket.shard_group_ns)
+        return DatabaseWish(
             name=bucket.id,
             retention_ns=bucket.retention_ns,
-            shard_group_ns=shard_group_ns,
-            groups=groups or groups_on_disk(chart, bucket, shard_group_ns=shard_group_ns),
+            shard_group_ns=span_ns,
+            groups=self._groups or groups_on_disk(disk, bucket, shard_group_ns=span_ns),
         )
-        tx.catalogue.write(raised(chart, changed))
-        if shard_group_ns != bucket.shard_group_ns:
-            _setting_duration(bucket, shard_group_ns)(tx)
-
-    return add
 
 
 def _making_catalogue(chart: Chart) -> Mend:
@@ -479,11 +496,14 @@ def _making_catalogue(chart: Chart) -> Mend:
 
     def make(tx: MetaTx) -> None:
         tx.catalogue.write(raised(chart, empty_catalogue(chart.repairer.rng)))
+        mends = []
         for key, document in tx.table(TABLE).items():
             with suppress(UndecodableError):
                 bucket = decode_bucket(document)
                 if key == bucket.id.encode():
-                    _adding_database(chart, bucket)(tx)
+                    mends.append(_AddingDatabase(chart, bucket))
+        if mends:
+            _AddingDatabase.do_all(tx, mends)
 
     return make
 

@@ -6,9 +6,9 @@ Invariants: a finding names a bolt bucket and at most an ID, never another key o
 be secrets. A mend changes nothing but what its finding is about.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from enum import StrEnum, unique
-from typing import Final, TypeAlias
+from typing import Final, Self, TypeAlias
 
 import msgspec
 from msgspec.structs import replace
@@ -188,6 +188,19 @@ def shown_id(key: str | bytes | None) -> str | None:
     text = key if isinstance(key, str) else key.decode("latin-1")
     is_id = len(text) == ID_LENGTH and not text.strip("0123456789abcdefABCDEF")
     return text if is_id else None
+
+
+class JointMend:
+    """A mend that is cheaper for many findings at once than for one after another."""
+
+    def __call__(self, tx: MetaTx) -> None:
+        """Mend this one alone."""
+        self.do_all(tx, [self])
+
+    @classmethod
+    def do_all(cls, tx: MetaTx, mends: Sequence[Self]) -> None:
+        """Mend all of a kind."""
+        raise NotImplementedError
 
 
 def putting(table: str, key: bytes, value: bytes) -> Mend:

@@ -35,7 +35,7 @@ from recovery.services.doctor.check import (
     new_chart,
     verdict_on,
 )
-from recovery.services.doctor.finding import Finding, Identity, Mend, Severity, shown_id
+from recovery.services.doctor.finding import Finding, Identity, JointMend, Mend, Severity, shown_id
 from recovery.services.doctor.forewarning import stop_of
 from recovery.services.doctor.schema import OF_MIGRATIONS
 from recovery.services.doctor.servers import Server
@@ -206,14 +206,20 @@ class _Trial:
         found = before
         for _ in range(ROUNDS_MAX):
             round_ = [(one, wanted(one)) for one in found if one.identity not in tried]
+            joint: dict[type[JointMend], list[JointMend]] = {}
             for finding, mend in round_:
                 # What came to light by a mend belongs to it, also where a number was asked for.
                 is_new = finding.identity not in known and finding.is_mendable
                 mend = mend or (finding.mend if is_new else None)  # noqa: PLW2901 - the choice ends here
-                if mend is not None:
+                if isinstance(mend, JointMend):
+                    joint.setdefault(type(mend), []).append(mend)
+                elif mend is not None:
                     mend(self._pending)
+                if mend is not None:
                     mended.append(finding)
                     tried.add(finding.identity)
+            for kind, mends in joint.items():
+                kind.do_all(self._pending, mends)
             if not any(one.identity in tried for one, _ in round_):
                 break
             found, _ = self.examine()

@@ -336,12 +336,14 @@ def _marking(name: str, sequence: int) -> Mend:
 
 
 def _instance_id(chart: Chart) -> Iterator[Finding]:
-    stored = chart.tx.table(INSTANCE_ID_TABLE).get(INSTANCE_ID_KEY)
-    if stored is None or parse_id(stored[:ID_LENGTH]) is not None:
+    table = chart.tx.table(INSTANCE_ID_TABLE)
+    stored = table.get(INSTANCE_ID_KEY)
+    is_none = stored is None and not table.is_bucket(INSTANCE_ID_KEY)
+    if is_none or (stored is not None and parse_id(stored[:ID_LENGTH]) is not None):
         return
 
     def mend(tx: MetaTx) -> None:
         made = chart.repairer.ids.snowflake()
-        tx.table(INSTANCE_ID_TABLE).put(INSTANCE_ID_KEY, made.encode())
+        putting(INSTANCE_ID_TABLE, INSTANCE_ID_KEY, made.encode())(tx)
 
     yield BAD_INSTANCE_ID.broken(INSTANCE_ID_TABLE, mend=mend)

@@ -326,17 +326,24 @@ class Disk:
         return max(self.engine.shard_id_max(), max(self._owners, default=0))
 
 
-def groups_on_disk(chart: Chart, bucket: Bucket, *, shard_group_ns: int) -> tuple[ShardGroup, ...]:
+def disk_of(chart: Chart) -> Disk | None:
+    """Look at the engine's folder; None where it is not known or cannot be looked at."""
+    try:
+        return None if chart.engine is None else Disk(chart, chart.engine)
+    except (CatalogueError, StoreAccessError):
+        return None
+
+
+def groups_on_disk(
+    disk: Disk | None, bucket: Bucket, *, shard_group_ns: int
+) -> tuple[ShardGroup, ...]:
     """Give the groups of the shards a bucket has on disk; none where the folder is not known."""
-    if chart.engine is None:
+    folder = None if disk is None else disk.folders.get(bucket.id)
+    if disk is None or folder is None:
         return ()
     try:
-        disk = Disk(chart, chart.engine)
-        folder = disk.folders.get(bucket.id)
-        if folder is None:
-            return ()
         unmapped, _ = disk.unmapped(folder, bucket)
-    except (CatalogueError, StoreAccessError):
+    except StoreAccessError:
         return ()
     return _grouped(unmapped.placeable, known_ns=shard_group_ns)
 

@@ -13,7 +13,7 @@ from recovery.cli.vocabulary import COMMANDS
 from recovery.discovery.candidate import Files
 from recovery.metastore.store import MetaStore
 from recovery.metastore.transaction import MetaTx
-from recovery.model.catalogue import decode_catalogue
+from recovery.model.catalogue import Catalogue, decode_catalogue
 from recovery.model.mapping import Mapping
 from recovery.remedy import Input
 from recovery.services import doctor
@@ -61,6 +61,7 @@ def break_named(full: FullStore, *names: str) -> None:
     [
         ("userindexv1", b"alice", Outlook.STARTS),
         ("authorizationindexv1", OPERATOR_TOKEN.encode(), Outlook.DOES_NOT_START),
+        ("idsv1", b"id", Outlook.DOES_NOT_START),
     ],
 )
 def test_a_bucket_in_the_place_of_an_entry_makes_room_for_it_by_a_plan_that_says_so(
@@ -207,8 +208,17 @@ def test_up_to_2_4_only_the_first_twenty_buckets_stop_the_server(tmp_path: Path)
 
     edit(full.path, add)
     assert sorted(words(examined(full.path))) == ["I10 F"] * 20 + ["I10 M"] * 5
+    before = _catalogue_of(full.path)
     change(full.path, repair())
     assert words(examined(full.path)) == ()
+    after = _catalogue_of(full.path)
+    assert len(after.databases) == len(before.databases) + 25
+    assert after.index == before.index + 1, "thousands of entries are made in one go"
+
+
+def _catalogue_of(path: Path) -> Catalogue:
+    with MetaStore.open(path, write=False) as store, store.view() as tx:
+        return tx.catalogue.decoded()
 
 
 def test_a_finding_shows_no_key_and_no_value(full: FullStore) -> None:

@@ -65,6 +65,8 @@ def test_a_part_of_the_forecasts_is_what_the_server_did(tmp_path: Path) -> None:
         "27 instance: userresourcemappingsv1 then resourceType=None (2.7)",
         "raw hash urm instance without resourceID (hash)",
         "raw hash urm instance member (hash)",
+        "raw D ids a bucket (hash)",
+        "27 D ids a bucket (2.7)",
     ],
 )
 def test_who_gets_in_is_counted_as_the_server_does(tmp_path: Path, name: str) -> None:
