@@ -431,7 +431,7 @@ def with_our_options(argv: Sequence[str], words: str, command: Parser) -> list[s
             name = "-n" if is_new and name == "--name" else name
             ours = "" if (words, name) == is_named_so else option_meant(name, words, command)
             if ours is None:
-                _refuse_server_option(name, command)
+                _refuse_server_option(name, argv[place:], command)
                 is_known = False
                 line.append(typed)
                 continue
@@ -515,19 +515,23 @@ def _has_word(command: Parser) -> bool:
     return any(action.dest in _WORDS for action in command.actions)
 
 
-def _refuse_server_option(name: str, command: Parser) -> None:
+def _refuse_server_option(name: str, argv: Sequence[str], command: Parser) -> None:
+    """Refuse an option of a server, with all others of that kind in the rest of the line."""
     if name == "--hide-headers":
         raise UsageError(
             problem=f"{command.prog} prints no table of records", hint=f"leave {name} out"
         )
     if name in _OF_A_SERVER:
         instead = (text for option, text in _FOR_TOKENS.items() if option in command.options)
-        is_token = name in {"-t", "--token"}
         store = "--bolt-path FILE names the store"
+        typed = dict.fromkeys(one.partition("=")[0] for one in argv)
+        *others, last = (one for one in typed if one in _OF_A_SERVER - command.options.keys())
+        named = f"{', '.join(others)} and {last}" if others else last
+        is_token = typed.keys() & _OF_A_SERVER <= {"-t", "--token"}
         raise UsageError(
-            problem=f"{name} is for a running server, and {command.prog} works on the file of a "
-            "stopped one",
-            hint=f"leave {name} out; {next(instead, store) if is_token else store}",
+            problem=f"{named} {'are' if others else 'is'} for a running server, and {command.prog} "
+            "works on the file of a stopped one",
+            hint=f"leave {named} out; {next(instead, store) if is_token else store}",
         )
     if name.startswith(_OF_INFLUXD) and "--listen" not in command.options:
         path = name in {"--engine-path", "--sqlite-path", "--config-path"}

@@ -127,6 +127,10 @@ def test_each_habit_means_a_command_and_none_hides_one() -> None:
     [
         ("auth list --host http://x", "for a running server"),
         ("auth list -t token", "for a running server"),
+        (
+            "auth list --host=h --json --token t --skip-verify",
+            "--host, --token and --skip-verify are for a running server",
+        ),
         ("auth list -c config", "for a running server"),
         ("auth list --http-bind-address :8086", "an option of influxd"),
         ("store check --engine-path /srv/engine", "an option of influxd"),
