@@ -211,7 +211,7 @@ def _salvage(options: _Salvage, context: Context) -> ExitCode:
     _require_sensible(options.page_size, options.root_page)
     found = find_store(options, context)
     output = context.output
-    with output.waiting("reading page by page"):
+    with output.waiting("reading page by page and writing what is whole"):
         facts, prospect = salvage(
             found.path,
             target,
