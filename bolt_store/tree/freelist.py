@@ -12,6 +12,8 @@ allocatable ones comes from behind the high water mark.
 Source: bbolt v1.3.6 freelist.go (arrayAllocate: the lowest run that fits); spec section 2.11.
 """
 
+from bisect import bisect_left
+
 from bolt_store.codec.freelist import freelist_size_bytes
 from bolt_store.codec.layout import META_PAGE_COUNT, run_length
 from bolt_store.errors import invariant
@@ -25,7 +27,14 @@ class Freelist:
         freed: Pages that this transaction has stopped using.
     """
 
-    __slots__ = ("_allocatable", "_kept_back", "_start", "freed", "high_water_mark")
+    __slots__ = (
+        "_allocatable",
+        "_kept_back",
+        "_no_run_below",
+        "_start",
+        "freed",
+        "high_water_mark",
+    )
 
     def __init__(self, *, free: list[int], kept_back: frozenset[int], high_water_mark: int) -> None:
         """Start from the pages that are free in a snapshot.
@@ -37,6 +46,7 @@ class Freelist:
         self._allocatable = [pgid for pgid in free if pgid not in kept_back]
         self._kept_back = kept_back.intersection(free)
         self._start = 0
+        self._no_run_below: dict[int, int] = {}  # page count -> page id
         self.freed: set[int] = set()
         self.high_water_mark = high_water_mark
 
@@ -65,14 +75,21 @@ class Freelist:
         return pgid
 
     def _find_run(self, page_count: int) -> int | None:
-        """Return the index of the lowest run of `page_count` consecutive ids."""
+        """Return the index of the lowest run of `page_count` consecutive ids, which is then taken.
+
+        Pages only leave the list, so no run comes into being where one was looked for in vain: each
+        search goes on where the last for that length ended, or many changes to a file with many
+        single free pages would take the square of the time.
+        """
         ids = self._allocatable
-        start = self._start
-        for index in range(self._start, len(ids)):
+        first = start = bisect_left(ids, self._no_run_below.get(page_count, 0), lo=self._start)
+        for index in range(first, len(ids)):
             if index > start and ids[index] != ids[index - 1] + 1:
                 start = index  # a page in use lies between the two
             if index - start + 1 == page_count:
+                self._no_run_below[page_count] = ids[index] + 1
                 return start
+        self._no_run_below[page_count] = self.high_water_mark
         return None
 
     def free(self, run: tuple[int, int]) -> None:

@@ -1,5 +1,7 @@
 """Which page is written on."""
 
+import random
+
 import pytest
 
 from bolt_store.errors import InvariantError
@@ -91,3 +93,18 @@ def test_a_list_given_in_is_not_changed() -> None:
     pages = freelist(free)
     pages.allocate(2)
     assert free == [3, 4, 5]
+
+
+def test_whatever_was_asked_for_before_a_run_is_the_lowest_that_fits() -> None:
+    """A search goes on where the last one ended; a search of all pages each time is the judge."""
+    for seed in range(200):
+        draw = random.Random(seed)
+        left = sorted(draw.sample(range(2, 200), draw.randrange(1, 160)))
+        pages, high = freelist(left, high=200), 200
+        for _ in range(60):
+            count = draw.choice((1, 1, 2, 2, 3, 4))
+            runs = (range(one, one + count) for one in left)
+            taken = next((run for run in runs if set(run) <= set(left)), range(high, high + count))
+            assert pages.allocate(count) == taken.start
+            left = [one for one in left if one not in taken]
+            high = max(high, taken.stop)
