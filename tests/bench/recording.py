@@ -33,7 +33,11 @@ def recorded() -> str:
         cli = Cli(Path(folder) / "home")
         environ = {"NO_COLOR": "1"}
         with cli.at_terminal("demo", columns=COLUMNS, environ=environ, own_ledger=False) as screen:
-            text = screen.end().stdout
+            return broken(screen.end().stdout)
+
+
+def broken(text: str) -> str:
+    """Break lines where the terminal breaks them, and leave the token out."""
     text = re.sub(r"(?m)^[\w-]{86}==$", "(the token)", text)
     lines = (line[at : at + COLUMNS] for line in text.splitlines() for at in _starts(line))
     return "\n".join(lines)

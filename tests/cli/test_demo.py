@@ -3,13 +3,18 @@
 import re
 import shlex
 from pathlib import Path
+from typing import Final
 
 import pytest
 
 from recovery.cli.parser import parse_arguments
 from recovery.errors import ExitCode
+from tests.bench.recording import TARGET, broken, drawn
 from tests.support.hints import whole_parser
 from tests.support.run_cli import Cli
+
+CHANCE: Final = re.compile(r"(?<=demo-)\w{8}|\b[0-9a-f]{16}\b|[0-9]{8}T[0-9]{6}Z")
+"""What differs from run to run."""
 
 
 def test_the_demonstration_does_the_whole_job_and_leaves_nothing(cli: Cli, tmp_path: Path) -> None:
@@ -49,3 +54,7 @@ def test_the_demonstration_fits_a_terminal(cli: Cli) -> None:
     whole = re.compile(r"/|==|^\$ ")  # paths, the token and commands are never broken
     prose = [line for line in done.stdout.splitlines() if not whole.search(line)]
     assert max(map(len, prose)) <= 80
+    shown, recorded = (
+        CHANCE.sub("", text) for text in (drawn(broken(done.stdout)), TARGET.read_text())
+    )
+    assert shown == recorded  # else: python -m tests.bench.recording
