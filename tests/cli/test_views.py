@@ -92,6 +92,12 @@ def lines(made: MadeStore, cli: Cli) -> list[str]:
         f"store rebuild {{new}} --engine-path {engine} --yes --token-file {{new}}.token {password}",
         f"setup {first} --no-password --bolt-path {{new}} --token-file {{new}}.token",
         "store find",
+        f"ledger show 1 --ledger {cli.home / 'others.sqlite'}",
+        f"store info {store}",
+        f"store check {store}",
+        f"store salvage {{new}} {store}",
+        f"user show alice {store}",
+        f"auth show {made.reader} --bolt-path {cli.home}/hashed.bolt",
     ]
 
 
