@@ -279,8 +279,12 @@ def _hung(text: str, width: int) -> Iterator[str]:
     hanging = indent + (len("- ") if words.startswith(("- ", "! ")) else 0)
     head = " " * indent
     field = re.match(_FIELD, text)
-    if field and field.end() + max(map(len, words.split())) <= width:
+    if field:
         head, words, hanging = field[0], text[field.end() :], field.end()
+        if hanging + max(map(len, words.split())) > width:  # the value goes below its name
+            yield head.rstrip()
+            hanging = indent + 2
+            head = " " * hanging
     room = max(min(width, _PROSE_WIDTH_MAX) - hanging, _PROSE_WIDTH_MIN)
     first, *rest = wrap(words, room, breaks_words=False)
     yield head + first
