@@ -332,16 +332,17 @@ class SalvageReport:
         found = self.differences
         if found is not None:
             yield (
-                f"the other snapshot (root page {found.other.root_pgid}) has {found.missing_count} "
-                f"keys in the missing ranges, {found.only_count} further keys that the chosen one "
-                f"has not, and {found.changed_count} with another value; none was merged unasked"
+                f"keys of the other snapshot (root page {found.other.root_pgid}): "
+                f"{found.missing_count} in the missing ranges, {found.only_count} more that the "
+                f"chosen one has not, {found.changed_count} with another value; none was merged "
+                "unasked"
             )
         if self.loose_leaves:
             free = sum(leaf.is_listed_free for leaf in self.loose_leaves)
             count = sum(leaf.element_count for leaf in self.loose_leaves)
             yield (
-                f"{len(self.loose_leaves)} leaves with {count} elements were left aside: {free} "
-                f"are listed as free, {len(self.loose_leaves) - free} are not"
+                f"leaves left aside: {len(self.loose_leaves)}, elements in them: {count}; {free} "
+                f"listed as free, {len(self.loose_leaves) - free} not"
             )
 
 

@@ -353,7 +353,7 @@ def _steps(made: _Made, present: list[Id], form: TokenForm) -> Iterator[str]:
     if not count:
         return
     stored = "as they are" if form is TokenForm.RAW else "as SHA-256 hashes"
-    yield f"add {plural(count, 'API token')} with an index entry each, raw ones {stored}"
+    yield f"add {plural(count, 'API token')}, with an index entry for each, raw ones {stored}"
     for authorization_id, description, permission_count in made.samples:
         named = f"{authorization_id} ({description or 'no description'})"
         yield f"add {named}, {permission_count} permissions"

@@ -322,7 +322,7 @@ def _counted(bucket: str, findings: Sequence[Finding]) -> str:
     rest = f" and {len(findings) - IDS_SHOWN} more" if len(findings) > IDS_SHOWN else ""
     if not ids:
         return bucket if len(findings) == 1 else f"{bucket} ({len(findings)} times)"
-    return f"{bucket} {shown}{rest}"
+    return f"{bucket}{', each of' if len(findings) > 1 else ''} {shown}{rest}"
 
 
 def _staying(left: Sequence[Finding]) -> Iterator[str]:
