@@ -465,8 +465,6 @@ def _require_sensible(page_size: int | None, root_page: int | None) -> None:
 def _prospect_text(prospect: Prospect) -> str:
     if prospect.finding_count is None:
         return f"Verdict: {prospect.sentence}"
-    return f"Verdict: {prospect.sentence}; store check has {_findings(prospect.finding_count)}"
-
-
-def _findings(count: int) -> str:
-    return "no finding" if not count else plural(count, "finding")
+    count = prospect.finding_count
+    found = plural(count, "finding") if count else "nothing wrong"
+    return f"Verdict: {prospect.sentence}; store check says: {found}"
