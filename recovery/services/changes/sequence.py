@@ -20,7 +20,13 @@ from typing import Final, TypeVar
 
 from msgspec.structs import replace
 
-from recovery.errors import UNCHANGED, DeliveryError, RecoveryError, RefusedError
+from recovery.errors import (
+    UNCHANGED,
+    DeliveryError,
+    RecoveryError,
+    RefusedError,
+    WriteFailedError,
+)
 from recovery.log import get_logger
 from recovery.metastore.store import MetaStore
 from recovery.remedy import Give, Input
@@ -241,6 +247,8 @@ class _Run:
 
 def _clause(error: RecoveryError) -> str:
     """Return what went wrong without what it says about changes, which is worked out again."""
+    if isinstance(error, WriteFailedError):
+        return error.problem  # the same is said around it once more
     return str(error).removesuffix(f"; {UNCHANGED}")
 
 

@@ -589,7 +589,10 @@ def test_a_disk_error_at_the_meta_keeps_the_backup_and_says_how_to_restore_it(
     error = witness.fail()
     assert isinstance(error, WriteFailedError)
     assert error.exit_code == ExitCode.OUTCOME_UNKNOWN
-    assert "it is not known whether it was changed" in str(error)
+    assert str(error) == (
+        f"writing {witness.path} failed (Input/output error); "
+        "it is not known whether it was changed"
+    )
     assert error.backup_path == str(backup_of(witness))
     assert hint_of(error) == f"restore the backup: cp {backup_of(witness)} {witness.path}"
     assert witness.events[-2:] == ["deliver", "conclude unknown"]
