@@ -72,6 +72,7 @@ class Watched:
 
     @property
     def text(self) -> str:
+        self.page.wait_for_load_state()  # a page that a click has led to may still be empty
         return self.page.inner_text("body")
 
     def enter(self, key: str) -> None:
