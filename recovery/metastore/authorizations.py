@@ -349,9 +349,10 @@ class LegacyAuthorizations(Records[Authorization]):
         if authorization.token is not None:
             self._index.put(authorization.token.reveal().encode(), authorization.id.encode())
 
-    def delete(self, authorization_id: Id) -> None:
-        """Remove one, its password and every index entry that leads to it."""
-        self._records.delete(authorization_id.encode())
-        self.passwords.delete(authorization_id)
-        for key in _keys_leading_to(self._index, authorization_id):
+    def delete(self, *authorization_ids: Id) -> None:
+        """Remove them, their passwords and all index entries that lead to them, in one walk."""
+        for one in authorization_ids:
+            self._records.delete(one.encode())
+            self.passwords.delete(one)
+        for key in _keys_leading_to(self._index, *authorization_ids):
             self._index.delete(key)

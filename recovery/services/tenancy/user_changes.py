@@ -205,8 +205,7 @@ class DeleteUser(msgspec.Struct, frozen=True, kw_only=True):
             tx.mappings.delete_of_user(user.id)
             if self.with_tokens:
                 tx.authorizations.delete_all([one.id for one in tokens])
-                for one in legacy:
-                    tx.legacy_authorizations.delete(one.id)
+                tx.legacy_authorizations.delete(*(one.id for one in legacy))
 
         return Plan(
             operation=self.operation,
